@@ -66,7 +66,7 @@ pub use meter::{MAX_HEADERS, Meter, Metered};
 pub use order::KindOrder;
 pub use package::{Package, PackageOptions, package};
 pub use pattern::{BadPattern, Glob, path_match};
-pub use provenance::{Decision, Field, FieldOrigin, Provenance, Reason};
+pub use provenance::{Decision, Field, FieldOrigin, Provenance, Reason, TemplateLines};
 pub use record::values_to_json;
 pub use render::{
     HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,

@@ -4,7 +4,7 @@
 mod fields;
 mod switches;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use landfall_diag::Place;
@@ -16,6 +16,9 @@ use crate::rendered_file::{Files, RenderedFile};
 use crate::values::{Origins, Source, built_in_name};
 
 pub use fields::Field;
+
+/// Lines of templates, from 1, by the templates' paths as their owner would type them.
+pub type TemplateLines = BTreeMap<String, BTreeSet<u32>>;
 
 /// The table from rendered bytes to templates and values, kept by a traced rendering.
 #[derive(Debug)]
@@ -165,6 +168,21 @@ impl Provenance {
         places.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         places.dedup();
         places
+    }
+
+    /// The templates whose output was printed, in part or as a whole, by a file with one of these lines.
+    pub(crate) fn printed_by(&self, lines: &TemplateLines) -> Vec<&str> {
+        let files = &self.files;
+        // An action that printed nothing has left no piece: what is around it has.
+        let is_wanted = |piece: &Piece| {
+            let file = files.recording.file(piece)?;
+            Some(lines.contains_key(&files.template(file)?.path))
+        };
+        let traced = files.files.iter().filter_map(|(path, file)| Some((path.as_str(), file.trace.as_ref()?)));
+        traced
+            .filter(|(_, trace)| trace.pieces().iter().any(|piece| is_wanted(piece) == Some(true)))
+            .map(|(path, _)| path)
+            .collect()
     }
 
     /// Where a range of bytes of a template's output comes from.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use landfall_diag::Place;
 use landfall_object::{Object, ObjectKey, flattened, mask};
 
-use crate::{FieldOrigin, Hook, Rendered};
+use crate::{Field, FieldOrigin, Hook, Rendered, TemplateLines};
 
 /// What a unit renders to.
 #[derive(Debug, Default)]
@@ -167,6 +167,34 @@ impl RenderedUnit {
             taken = true;
         }
         taken
+    }
+
+    /// The fields that certain lines of templates write, with the objects that they are in; nothing without provenance.
+    pub fn fields_at(&self, lines: &TemplateLines) -> Vec<(ObjectKey, Field)> {
+        let mut found = Vec::new();
+        let is_at = |origin: &FieldOrigin| {
+            let place = origin.template.as_ref();
+            place.is_some_and(|place| lines.get(&place.file).is_some_and(|lines| lines.contains(&place.line)))
+        };
+        let printed: Vec<Vec<&str>> = self
+            .charts
+            .iter()
+            .map(|chart| chart.provenance.as_ref().map(|it| it.printed_by(lines)).unwrap_or_default())
+            .collect();
+        let objects = self.objects.iter().map(|object| (object, false));
+        for (object, is_hook) in objects.chain(self.hooks.iter().map(|object| (object, true))) {
+            let Some((chart, index)) = object.origin else { continue };
+            let rendered = &self.charts[chart];
+            let manifest = if is_hook { &rendered.hooks[index].manifest } else { &rendered.manifests[index] };
+            let Some(provenance) = rendered.provenance.as_ref() else { continue };
+            // The fields of a list's items are called otherwise in the list.
+            if !printed[chart].contains(&manifest.path.as_str()) || manifest.object()["kind"] != object.object.kind() {
+                continue;
+            }
+            let written = provenance.fields(manifest).into_iter().filter(|field| is_at(&field.origin));
+            found.extend(written.map(|field| (object.object.key(), field)));
+        }
+        found
     }
 
     /// Where a field of an object comes from: the user's place first, then the chart's. Of what is in a Secret the lines

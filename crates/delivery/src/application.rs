@@ -1,8 +1,10 @@
 //! Argo `Application`s as units: which charts and manifests, from where, with which values.
 
+mod children;
 mod dependencies;
 mod directory;
 mod kustomize;
+mod manifests;
 mod sets;
 
 use std::collections::BTreeMap;
@@ -24,8 +26,10 @@ use crate::unit::{
 use crate::up::Candidate;
 use crate::{Target, TargetKind};
 
+pub(crate) use dependencies::fill_from_beside;
+
 /// Files that make a directory one for Kustomize.
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// An Application while it is read.
 struct Reading<'t> {
@@ -151,7 +155,7 @@ impl Target {
                 let files = declared.map(|it| self.declared_files(file, name, it)).transpose()?;
                 files.unwrap_or_default().concat()
             }
-            TargetKind::Chart => Vec::new(),
+            TargetKind::Chart | TargetKind::Manifests(_) => Vec::new(),
         };
         let (mut objects, mut wrong) = (Vec::new(), Vec::new());
         for one in self.argo_objects(&files)? {
@@ -216,6 +220,10 @@ impl Target {
         if own.as_deref() == Some(wanted.as_str()) {
             return Some(Checkout::of(None, ""));
         }
+        // What is delivered without an Application comes from where it lies.
+        if matches!(self.kind, TargetKind::Manifests(_)) {
+            return Some(Checkout::of(None, ""));
+        }
         // A system's own applications name its own repository; before it has a remote there is none to compare.
         let system_without_remote = own.is_none() && matches!(self.kind, crate::TargetKind::System(_));
         system_without_remote.then(|| Checkout::of(None, &self.directory))
@@ -257,7 +265,7 @@ fn unit_of(application: Application, project: Option<Project>, sources: Vec<Unit
     let (revisions, operation, attempt) = (Vec::new(), Operation::default(), 0);
     let bound = BoundApplication { application, project, revisions, operation, attempt };
     let door = Door::Application(Box::new(bound));
-    Unit { name, namespace, optional: true, door, sources, lent: Vec::new() }
+    Unit { name, namespace, optional: true, door, sources, lent: Vec::new(), followed: Vec::new() }
 }
 
 /// A fault of an Application at its line.
@@ -343,7 +351,10 @@ impl Reading<'_> {
         // A packed chart has no directories to choose from.
         let directory = match checkout.archive {
             Some(_) => String::new(),
-            None => join(&checkout.root, source.path.trim_matches('/')),
+            None => match source.path.trim_matches('/') {
+                "." => checkout.root.clone(),
+                path => join(&checkout.root, path.strip_prefix("./").unwrap_or(path)),
+            },
         };
         if !files.is_directory(&directory) {
             let text = format!("Application {name}: there is no directory `{}` in {}", source.path, files.place());
@@ -465,7 +476,7 @@ impl Reading<'_> {
             release: given(&helm.release_name),
             namespace: given(&helm.namespace),
             documents: self.selection.documents.clone(),
-            schema: if helm.skip_schema_validation { SchemaCheck::Skip } else { SchemaCheck::Validate },
+            schema: if helm.skip_schema_validation { SchemaCheck::Skip } else { self.selection.schema },
             crds: part(helm.skip_crds),
             tests: part(helm.skip_tests),
             kube_version,

@@ -50,6 +50,7 @@ pub use explain::{
 };
 pub use history::{Given, GivenValue, HistoryLine, Reverted};
 pub use images::{UsedImage, used_images};
+pub use landfall_apps::DirectorySource;
 pub use landfall_chart::{Part, RenderedObject, RenderedUnit, path_steps};
 pub use landfall_release::HookRuns;
 pub use lookup::{LiveLookup, listed};

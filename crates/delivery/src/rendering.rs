@@ -5,6 +5,7 @@ use landfall_chart::{
 };
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_object::Object;
 
 use crate::lookup::LiveLookup;
 use crate::session::Offers;
@@ -90,7 +91,7 @@ pub fn render_with(
     for source in &unit.sources {
         match source {
             UnitSource::Manifests(manifests) => {
-                for manifest in manifests {
+                for manifest in manifests.iter().filter(|it| !unit.is_followed(&it.object)) {
                     whole.add_plain(&manifest.path, manifest.object.clone());
                 }
             }
@@ -106,8 +107,12 @@ pub fn render_with(
                 let settings = &source.settings;
                 let options =
                     RenderOptions { schema: settings.schema, documents: settings.documents.clone(), ..options.clone() };
-                let rendered = render(&source.chart, &source.values, &release, &capabilities, &options)
+                let mut rendered = render(&source.chart, &source.values, &release, &capabilities, &options)
                     .map_err(|error| vec![error.diagnose()])?;
+                if !unit.followed.is_empty() {
+                    let stays = |object: &Object| !unit.is_followed(object);
+                    rendered.manifests.retain(|it| Object::from_value(it.object()).is_ok_and(|it| stays(&it)));
+                }
                 whole.add_chart(rendered, settings.crds, settings.tests);
             }
         }

@@ -2,9 +2,12 @@ use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use landfall_apps::DirectorySource;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_project::ProjectFile;
 use landfall_source::{Network, RemoteRef, SourceTree, fetch_repository};
+
+use crate::application::KUSTOMIZATIONS;
 
 /// What was asked to be delivered, before anything is read from it.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +24,8 @@ pub struct TargetQuery {
     pub patience: Option<Duration>,
     /// What they are fetched with.
     pub network: Network,
+    /// Which files take part where a directory holds plain manifests.
+    pub directory: DirectorySource,
 }
 
 /// What is delivered, read and recognised.
@@ -46,6 +51,8 @@ pub enum TargetKind {
     Chart,
     /// Argo `Application` manifests: paths within the files.
     Applications(Vec<String>),
+    /// Plain manifests, or a kustomization: the directory, and which of its files take part.
+    Manifests(DirectorySource),
 }
 
 /// Where a target lies on disk, before it is read; state and configuration are found from here.
@@ -147,22 +154,27 @@ impl Target {
                 let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 let path = join(&inside, &name);
                 let text = read_text(&source, &path).map_err(one)?;
-                if !holds_applications(&text) {
+                let kind = if holds_applications(&text) {
+                    TargetKind::Applications(vec![path])
+                } else if holds_objects(&text) {
+                    // One file of a directory, and none beside it.
+                    TargetKind::Manifests(DirectorySource { include: globset::escape(&name), ..Default::default() })
+                } else {
                     return Err(one(Diagnostic::error(
                         code::NO_APPLICATION,
-                        format!("`{}` holds no Argo Application", file.display()),
+                        format!("`{}` holds no object of Kubernetes", file.display()),
                     )
-                    .help("`landfall up` takes charts, systems with a landfall.yaml, and Applications")));
-                }
+                    .help("`landfall up` takes charts, systems with a landfall.yaml, Applications and manifests")));
+                };
                 let shown = match (&query.reference, source.directory_on_disk()) {
                     (None, Some(root)) => way(&query.working_directory, root),
                     _ => String::new(),
                 };
-                Ok(Target { source, directory: inside, shown, kind: TargetKind::Applications(vec![path]) })
+                Ok(Target { source, directory: inside, shown, kind })
             }
             TargetPlace::Archive(file) => {
                 let source = SourceTree::open_archive(file).map_err(|error| one(error.diagnose()))?;
-                Target::recognise(source, String::new(), &file.display().to_string())
+                Target::recognise(source, String::new(), &file.display().to_string(), &query.directory)
             }
             TargetPlace::Remote(remote) => {
                 let below = query.cache.join("git").join(slug(&remote.shown()));
@@ -170,7 +182,7 @@ impl Target {
                 let fetched = fetched.map_err(|error| one(error.diagnose()))?;
                 let revision = remote.revision.as_deref().or(query.reference.as_deref()).unwrap_or("HEAD");
                 let source = SourceTree::open_fetched(fetched, revision).map_err(|error| one(error.diagnose()))?;
-                Target::recognise(source, String::new(), &remote.shown())
+                Target::recognise(source, String::new(), &remote.shown(), &query.directory)
             }
         }
     }
@@ -218,7 +230,7 @@ impl Target {
             (None, Some(root)) => way(&query.working_directory, root),
             _ => String::new(),
         };
-        let target = Target::recognise(source, inside, &directory.display().to_string())?;
+        let target = Target::recognise(source, inside, &directory.display().to_string(), &query.directory)?;
         Ok(Target { shown, ..target })
     }
 
@@ -240,7 +252,12 @@ impl Target {
         other.is_none().then_some(Target { source, directory, shown: String::new(), kind: TargetKind::Chart })
     }
 
-    fn recognise(source: SourceTree, directory: String, name: &str) -> Result<Self, Vec<Diagnostic>> {
+    fn recognise(
+        source: SourceTree,
+        directory: String,
+        name: &str,
+        rules: &DirectorySource,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let project = join(&directory, landfall_project::FILE_NAME);
         if let Some(text) = source.read(&project).map_err(|error| one(error.diagnose()))? {
             let file = landfall_project::parse_bytes(landfall_project::FILE_NAME, &text)?;
@@ -248,6 +265,14 @@ impl Target {
         }
         if source.read(&join(&directory, "Chart.yaml")).map_err(|error| one(error.diagnose()))?.is_some() {
             return Ok(Target { source, directory, shown: String::new(), kind: TargetKind::Chart });
+        }
+        let is_told = *rules != DirectorySource::default();
+        let manifests = |source, directory| {
+            let kind = TargetKind::Manifests(rules.clone());
+            Ok(Target { source, directory, shown: String::new(), kind })
+        };
+        if !is_told && is_kustomization(&source, &directory).map_err(one)? {
+            return manifests(source, directory);
         }
         let applications = applications_in(&source, &directory).map_err(one)?;
         if !applications.is_empty() {
@@ -258,14 +283,24 @@ impl Target {
                 kind: TargetKind::Applications(applications),
             });
         }
+        let depth = if rules.recurse { "**/*" } else { "*" };
+        if holds_manifests(&source, &join(&globset::escape(&directory), depth)).map_err(one)? {
+            return manifests(source, directory);
+        }
         let mut diagnostic = Diagnostic::error(
             code::NOTHING_TO_DELIVER,
-            format!("`{name}` holds nothing to deliver: no landfall.yaml, no Chart.yaml and no Argo Application"),
+            format!(
+                "`{name}` holds nothing to deliver: no landfall.yaml, Chart.yaml or kustomization.yaml, no Argo Application \
+                 and no manifest"
+            ),
         );
         let charts = charts_below(&source, &directory);
         diagnostic = match charts.first() {
             Some(first) => {
                 diagnostic.note(format!("charts below it: {}", charts.join(", "))).help(format!("landfall up {first}"))
+            }
+            None if holds_manifests(&source, &join(&globset::escape(&directory), "**/*")).unwrap_or_default() => {
+                diagnostic.help("manifests lie in the directories below it: `--recurse` takes them, too")
             }
             None => diagnostic.help("`landfall create NAME` makes a chart to begin with"),
         };
@@ -404,6 +439,29 @@ fn holds_applications(text: &str) -> bool {
     holds(text, "Application") || holds(text, "ApplicationSet")
 }
 
+/// Whether a file holds an object of Kubernetes; what is no YAML holds none.
+fn holds_objects(text: &str) -> bool {
+    let documents = landfall_yaml::to_json_all(text).unwrap_or_default();
+    documents.iter().any(|document| document["kind"].is_string() && document["apiVersion"].is_string())
+}
+
+/// Whether a manifest lies among the files that a pattern fits.
+fn holds_manifests(source: &SourceTree, pattern: &str) -> Result<bool, Diagnostic> {
+    for path in source.glob(pattern).map_err(|error| error.diagnose())? {
+        let is_manifest = [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
+        if is_manifest && holds_objects(&read_text(source, &path)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a directory is one for Kustomize.
+fn is_kustomization(source: &SourceTree, directory: &str) -> Result<bool, Diagnostic> {
+    let entries = source.entries(directory).map_err(|error| error.diagnose())?;
+    Ok(entries.iter().any(|entry| KUSTOMIZATIONS.contains(&entry.as_str())))
+}
+
 /// Whether a manifest holds an object of Argo CD of that kind; what is no YAML holds none.
 fn holds(text: &str, kind: &str) -> bool {
     landfall_yaml::to_json_all(text).unwrap_or_default().iter().any(|document| {
@@ -449,6 +507,7 @@ mod tests {
             cache: dir.join("cache"),
             patience: None,
             network: Network::default(),
+            directory: DirectorySource::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use landfall_object::Object;
 use landfall_project::{Environment, ProjectFile, ReleaseSpec};
 use landfall_source::{Fetched, RemoteCharts, SourceTree, lend_vendored, repository_key};
 
+use crate::application::fill_from_beside;
 use crate::target::{at_revision, join, working_tree};
 use crate::{Candidate, Target, TargetKind};
 
@@ -40,6 +41,8 @@ pub struct Selection {
     pub repositories: Vec<StandIn>,
     /// How charts are asked for that Applications take from chart repositories and registries.
     pub charts: RemoteCharts,
+    /// Whether values are held against charts' schemas.
+    pub schema: SchemaCheck,
     /// The documents that charts' schemas refer to by address.
     pub documents: SchemaDocuments,
     /// Whether a commit's charts take the archives of dependencies that git does not keep from the working tree's `charts/`: to look at
@@ -112,6 +115,9 @@ pub struct Unit {
     pub sources: Vec<UnitSource>,
     /// Archives of the working tree that stand in for dependencies which the commit does not have.
     pub lent: Vec<String>,
+    /// The Applications and projects that it renders and that are delivered themselves, as units of their own: kinds and
+    /// names.
+    pub followed: Vec<(String, String)>,
 }
 
 /// By which rules a unit is delivered.
@@ -206,6 +212,16 @@ impl Unit {
         charts.flat_map(|source| source.values.file_names())
     }
 
+    /// The same with its values held against the charts' schemas, or not.
+    fn held_to(mut self, schema: SchemaCheck) -> Self {
+        for source in &mut self.sources {
+            if let UnitSource::Chart(source) = source {
+                source.settings.schema = schema;
+            }
+        }
+        self
+    }
+
     /// A release of a chart.
     pub(crate) fn release(
         name: String,
@@ -223,6 +239,7 @@ impl Unit {
             door: Door::Release,
             sources: vec![UnitSource::Chart(Box::new(source))],
             lent: Vec::new(),
+            followed: Vec::new(),
         }
     }
 }
@@ -269,7 +286,11 @@ impl Target {
                 }
             }
             TargetKind::Applications(files) => units.extend(self.applications(files, selection, overrides).await?),
+            TargetKind::Manifests(rules) => {
+                units.push(self.manifests(rules, selection, overrides, default_namespace).await);
+            }
         }
+        self.follow(&mut units, selection).await;
         check_skips(&selection.skip, &units)?;
         units.retain(|(name, _)| !selection.skip.contains(name));
         Ok(units)
@@ -313,12 +334,16 @@ impl Target {
         add_overrides(&mut values, overrides);
         let name = selection.release.clone().unwrap_or_else(|| chart.name().to_owned());
         let namespace = selection.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
-        Ok(Unit { lent, ..Unit::release(name, namespace, chart, values, &selection.documents) })
+        Ok(Unit {
+            lent,
+            ..Unit::release(name, namespace, chart, values, &selection.documents).held_to(selection.schema)
+        })
     }
 
     /// A chart of the target, with what it lacks and the working tree has, where that is wanted.
     fn chart(&self, directory: &str, selection: &Selection) -> Result<(Chart, Vec<String>), Vec<Diagnostic>> {
         let mut chart = load_chart(&self.source, directory, &self.shown(directory))?;
+        fill_from_beside(&mut chart, &self.source, directory)?;
         let mut lent = Vec::new();
         if selection.lends_vendored
             && let Some(vendored) = self.source.in_working_tree(&join(directory, "charts"))
@@ -347,7 +372,8 @@ impl Target {
         }
         add_overrides(&mut values, overrides);
         let namespace = release.namespace.as_deref().unwrap_or(default_namespace).to_owned();
-        let unit = Unit::release(release.name.to_string(), namespace, chart, values, &selection.documents);
+        let unit = Unit::release(release.name.to_string(), namespace, chart, values, &selection.documents)
+            .held_to(selection.schema);
         Ok(Unit { optional: release.optional, lent, ..unit })
     }
 

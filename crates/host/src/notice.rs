@@ -36,6 +36,11 @@ pub enum Notice {
         /// Where it lay then.
         directory: String,
     },
+    /// A document that a schema of values refers to cannot be reached.
+    Unchecked {
+        /// Its address.
+        address: String,
+    },
     /// Somebody else delivers, and is waited for.
     Waits {
         /// Who that is, where it was said.
@@ -58,6 +63,9 @@ impl fmt::Display for Notice {
             }
             Notice::Moved { revision, chart, directory } => {
                 write!(f, "{revision} has chart `{chart}` in `{directory}`: it was moved")
+            }
+            Notice::Unchecked { address } => {
+                write!(f, "values are not checked against {address}: it cannot be reached")
             }
             Notice::Waits { who, patience } => {
                 let who = who.as_ref().map_or_else(|| "it does not say who it is".to_owned(), Deliverer::shown);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use landfall_delivery::{Target, TargetKind, TargetPlace, TargetQuery, slug};
+use landfall_delivery::{DirectorySource, Target, TargetKind, TargetPlace, TargetQuery, slug};
 use landfall_diag::{Code, Diagnostic, code};
 use landfall_project::{ContextName, Environment, EnvironmentName, RemoteCluster};
 
@@ -40,6 +40,8 @@ pub struct PlaceQuery {
     pub context: Option<ContextName>,
     /// The kubeconfig's path.
     pub kubeconfig: Option<String>,
+    /// Which files take part where a directory holds plain manifests.
+    pub directory: DirectorySource,
 }
 
 /// The codes of a repository or revision that cannot be read.
@@ -123,12 +125,14 @@ impl Host {
             cache: PathBuf::new(),
             patience: patience(&self.env),
             network: self.network.clone(),
+            directory: DirectorySource::default(),
         }
     }
 
     /// Reads a target and chooses its environment and cluster.
     pub async fn place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let mut wanted = self.query(target, query.revision.as_deref());
+        wanted.directory = query.directory.clone();
         let place = TargetPlace::of(&wanted).map_err(Failure::from)?;
         let state = self.state_of(&place)?;
         wanted.cache = state.file("cache");

@@ -6,10 +6,10 @@
 use std::sync::{Arc, OnceLock};
 
 use landfall_chart::SchemaDocuments;
-use landfall_source::schema_document;
+use landfall_source::{schema_document, schema_document_if_reached};
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 
-use crate::Host;
+use crate::{Host, Notice};
 
 /// Waits, on the runtime that is there, else on one without threads that is made when it is first wanted.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +64,19 @@ impl Host {
     pub fn schema_documents(&self) -> SchemaDocuments {
         let (waiting, network) = (self.waiting.clone(), self.network.clone());
         SchemaDocuments::fetched_by(move |url| waiting.wait(schema_document(&network, url)))
+    }
+
+    /// The same for what is delivered by Landfall's own verbs: what cannot be reached is told, and what it asks for is not
+    /// checked.
+    pub fn schema_documents_if_reached(&self) -> SchemaDocuments {
+        let (waiting, network, audience) = (self.waiting.clone(), self.network.clone(), self.audience.clone());
+        SchemaDocuments::fetched_if_reached(move |url| {
+            let document = waiting.wait(schema_document_if_reached(&network, url))?;
+            if document.is_none() {
+                audience.tell(&Notice::Unchecked { address: landfall_diag::without_passwords(url).to_string() });
+            }
+            Ok(document)
+        })
     }
 }
 

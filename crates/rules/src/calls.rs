@@ -54,6 +54,47 @@ pub fn calls<'a>(subject: &Subject<'a>, object: &Object, template: Option<&PodTe
     found
 }
 
+/// A host that settings spell out, whoever it is.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// The port, where one is written or its scheme has one.
+    pub port: Option<u64>,
+    /// The field where it is written.
+    pub field: String,
+}
+
+/// The hosts of the addresses that an object spells out: in the variables and arguments of its containers, or in its data.
+pub fn hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
+    let mut written: Vec<(String, String)> = Vec::new();
+    if let Some(template) = template {
+        for container in template.containers() {
+            written.extend(
+                container.env().filter(|(_, name, _)| !name.to_ascii_uppercase().contains("IMAGE")).filter_map(
+                    |(at, _, it)| {
+                        Some((it["value"].as_str()?.to_owned(), format!("{}.env[{at}].value", container.path)))
+                    },
+                ),
+            );
+            for list in ["command", "args"] {
+                let words = container.value[list].as_array().into_iter().flatten().enumerate();
+                written.extend(words.filter_map(|(at, word)| {
+                    Some((word.as_str()?.to_owned(), format!("{}.{list}[{at}]", container.path)))
+                }));
+            }
+        }
+    } else if object.group().is_empty() && matches!(object.kind(), "ConfigMap" | "Secret") {
+        let named = |(key, _, _): &(&str, String, String)| !key.to_ascii_uppercase().contains("IMAGE");
+        written.extend(texts(object).into_iter().filter(named).map(|(_, text, field)| (text, field)));
+    }
+    let of = |(text, field): &(String, String)| {
+        let field = field.clone();
+        addresses(text).into_iter().map(move |it| Host { name: it.host, port: it.port, field: field.clone() })
+    };
+    written.iter().flat_map(of).collect()
+}
+
 /// The calls of a workload: what its variables say, and the ConfigMaps and Secrets that it takes.
 pub fn calls_of<'a>(subject: &Subject<'a>, workload: &'a Desired, template: &PodTemplate<'a>) -> Vec<Call<'a>> {
     let mut found = calls(subject, &workload.object, Some(template));

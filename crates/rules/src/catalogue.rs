@@ -8,6 +8,8 @@
 mod address_routed_twice;
 mod answered_by_another;
 mod application_of_another_repository;
+mod autoscaler_without_request;
+mod autoscaler_without_target;
 mod baked_into_image;
 mod built_from_write_back;
 mod call_cut_by_policy;
@@ -15,26 +17,38 @@ mod call_to_a_desk;
 mod certificate_with_two_owners;
 mod claim_in_earlier_wave;
 mod class_in_template;
+mod container_named_by_annotation;
 mod credential_in_config_map;
+mod cut_off_from_names;
 mod dangling_reference;
 mod data_deleted_by_omission;
+mod data_left_behind;
+mod database_at_rest;
 mod dead_route;
 mod development_default;
 mod disagreeing_lists;
 mod domain_bound_to_tls;
 mod drifted_copy;
 mod exposed_internal;
+mod file_that_is_not_mounted;
 mod forbidden_component;
 mod foreign_object;
 mod forgotten_pull_secret;
+mod grace_too_short;
+mod heap_above_limit;
 mod hidden_and_written;
 mod hook_in_both_phases;
+mod host_network_without_names;
+mod host_that_is_no_service;
+mod host_without_certificate;
 mod immutable_field;
 mod impossible_check;
+mod impossible_quantity;
 mod insufficient_nodes;
 mod invalid_manifest;
 mod jobs_cut_off;
 mod key_that_is_no_variable;
+mod label_of_a_controller;
 mod lookup_without_cluster;
 mod lookup_without_data;
 mod missing_port;
@@ -44,30 +58,42 @@ mod missing_variable;
 mod monitor_that_finds_nothing;
 mod moving_tag;
 mod name_counting_revisions;
+mod name_of_hook_and_manifest;
 mod namespace_in_template;
 mod node_directory;
+mod node_path_mounted;
 mod nondeterministic_render;
 mod not_let_in;
+mod nothing_may_be_evicted;
 mod open_to_anybody;
 mod outdated_document;
 mod overdue_rotation;
 mod overlapping_singleton;
 mod password_on_command_line;
 mod plain_address_over_tls;
+mod port_that_nobody_opens;
 mod regenerated_key;
 mod replicas_beside_autoscaler;
+mod resource_name_of_nothing;
+mod schedule_that_never_fires;
 mod sealed_for_another;
 mod secret_handed_over;
 mod secret_in_git;
+mod selector_hitting_nothing;
 mod selector_taking_others;
+mod server_of_another_major;
 mod shared_names;
+mod test_that_is_no_hook;
 mod too_little_time_to_start;
 mod too_many_connections;
 mod unagreed_host;
 mod undeliverable;
 mod unkept_data;
 mod unknown_annotation;
+mod unreadable_contents;
+mod unseen_files;
 mod unseen_settings;
+mod value_that_prints_nothing;
 mod variable_from_missing_one;
 mod version_in_selector;
 mod waits_for_what_comes_later;
@@ -149,6 +175,32 @@ pub static RULES: &[&Rule] = &[
     &missing_probe_port::RULE,                // a port that a probe does not find
     &not_let_in::RULE,                        // a pod that its namespace does not let in
     &credential_in_config_map::RULE,          // a credential in a ConfigMap
+    &value_that_prints_nothing::RULE,         // a value that prints nothing
+    &file_that_is_not_mounted::RULE,          // a file that is not mounted
+    &selector_hitting_nothing::RULE,          // a selector that hits nothing
+    &autoscaler_without_target::RULE,         // an autoscaler without its target
+    &resource_name_of_nothing::RULE,          // a right to what is not there
+    &container_named_by_annotation::RULE,     // a container that an annotation names
+    &port_that_nobody_opens::RULE,            // a port that nobody opens
+    &host_that_is_no_service::RULE,           // a host that is no Service
+    &unreadable_contents::RULE,               // contents that cannot be read
+    &unseen_files::RULE,                      // files that pods do not see
+    &name_of_hook_and_manifest::RULE,         // a name of a hook and a manifest
+    &label_of_a_controller::RULE,             // a label of a controller
+    &test_that_is_no_hook::RULE,              // a test that is no hook
+    &data_left_behind::RULE,                  // data left behind
+    &server_of_another_major::RULE,           // a server of another major version
+    &database_at_rest::RULE,                  // a database at rest
+    &schedule_that_never_fires::RULE,         // a schedule that never fires
+    &cut_off_from_names::RULE,                // cut off from names
+    &host_network_without_names::RULE,        // the node's network without names
+    &autoscaler_without_request::RULE,        // an autoscaler without a request
+    &nothing_may_be_evicted::RULE,            // nothing may be evicted
+    &grace_too_short::RULE,                   // a grace that is too short
+    &heap_above_limit::RULE,                  // a heap above the limit
+    &impossible_quantity::RULE,               // an impossible quantity
+    &host_without_certificate::RULE,          // a host without a certificate
+    &node_path_mounted::RULE,                 // a path of the node that is mounted
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

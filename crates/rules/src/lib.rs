@@ -18,6 +18,7 @@ mod examine;
 mod fingerprints;
 mod grouped;
 mod inventory;
+mod operated;
 mod outcome;
 pub mod place;
 mod pods;

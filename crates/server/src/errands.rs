@@ -248,6 +248,7 @@ impl Work {
             door: Door::Application(Box::new(bound)),
             sources: Vec::new(),
             lent: Vec::new(),
+            followed: Vec::new(),
         };
         match self.session_of(application)?.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))? {
             SyncEnd::Succeeded | SyncEnd::Unchanged => {}

@@ -81,7 +81,7 @@ pub use repository::{
     fetch_index, find_in_repository, index_file, index_json, index_of_archives, index_yaml, join_url,
 };
 pub use revision::Revision;
-pub use schemas::schema_document;
+pub use schemas::{schema_document, schema_document_if_reached};
 pub use source_tree::SourceTree;
 pub use surroundings::surroundings;
 pub use tracked::{Tracked, tracked};

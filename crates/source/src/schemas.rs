@@ -18,6 +18,19 @@ pub async fn schema_document(network: &Network, url: &str) -> Result<Vec<u8>, St
     client.get(url, url, LIMIT).await.map_err(|error| words(url, &error))
 }
 
+/// The same, and nothing where its server cannot be reached: there is no network, or no such host.
+///
+/// # Errors
+/// What the server answers in its place, in Helm's words.
+pub async fn schema_document_if_reached(network: &Network, url: &str) -> Result<Option<Vec<u8>>, String> {
+    let client = network.client(Access { timeout: Some(Duration::from_secs(15)), ..Access::default() });
+    match client.get(url, url, LIMIT).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error @ SourceError::Status { .. }) => Err(words(url, &error)),
+        Err(_) => Ok(None),
+    }
+}
+
 fn words(url: &str, error: &SourceError) -> String {
     match error {
         SourceError::Status { status, .. } => {

@@ -5,11 +5,12 @@ use serde_json::Value as Json;
 
 use super::draft::Draft;
 
-/// How a document is fetched: its bytes, or why there are none, in Helm's words.
-type Fetch = dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync;
+/// How a document is fetched: its bytes, nothing where what it says is not to be asked for, or why there are none, in Helm's
+/// words.
+type Fetch = dyn Fn(&str) -> Result<Option<Vec<u8>>, String> + Send + Sync;
 
-/// What was fetched, by address: the document, or why there is none.
-type Kept = BTreeMap<String, Result<Arc<Json>, String>>;
+/// What was fetched, by address: the document, nothing, or why there is none.
+type Kept = BTreeMap<String, Result<Option<Arc<Json>>, String>>;
 
 /// How many documents one schema may lead to.
 const MOST: usize = 64;
@@ -25,6 +26,11 @@ pub struct SchemaDocuments {
 impl SchemaDocuments {
     /// Documents that are fetched this way.
     pub fn fetched_by(fetch: impl Fn(&str) -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
+        SchemaDocuments::fetched_if_reached(move |address| fetch(address).map(Some))
+    }
+
+    /// Documents that are fetched this way; what such a one asks for that is nothing is not checked.
+    pub fn fetched_if_reached(fetch: impl Fn(&str) -> Result<Option<Vec<u8>>, String> + Send + Sync + 'static) -> Self {
         SchemaDocuments { fetch: Some(Arc::new(fetch)), ..SchemaDocuments::default() }
     }
 
@@ -35,29 +41,34 @@ impl SchemaDocuments {
     pub(super) fn of(&self, schema: &Json) -> Result<BTreeMap<String, Arc<Json>>, String> {
         let mut found: BTreeMap<String, Arc<Json>> = BTreeMap::new();
         let Some(fetch) = &self.fetch else { return Ok(found) };
-        let mut wanted = BTreeSet::new();
+        let (mut wanted, mut unchecked) = (BTreeSet::new(), BTreeSet::new());
         addresses(schema, &mut wanted);
         while let Some(address) = wanted.pop_first() {
-            if found.contains_key(&address) || found.len() >= MOST {
+            if found.contains_key(&address) || unchecked.contains(&address) || found.len() + unchecked.len() >= MOST {
                 continue;
             }
             let document = self.fetched(&address, fetch.as_ref());
             let document = document.map_err(|why| format!("failing loading {address:?}: {why}"))?;
+            let Some(document) = document else {
+                unchecked.insert(address);
+                continue;
+            };
             addresses(&document, &mut wanted);
             found.insert(address, document);
         }
         Ok(found)
     }
 
-    fn fetched(&self, address: &str, fetch: &Fetch) -> Result<Arc<Json>, String> {
+    fn fetched(&self, address: &str, fetch: &Fetch) -> Result<Option<Arc<Json>>, String> {
         if let Some(kept) = self.kept.lock().ok().and_then(|kept| kept.get(address).cloned()) {
             return kept;
         }
         let document = fetch(address).and_then(|bytes| {
+            let Some(bytes) = bytes else { return Ok(None) };
             let mut document: Json =
                 serde_json::from_slice(&bytes).map_err(|error| super::json_words(&error, &bytes))?;
             make_whole(&mut document, address);
-            Ok(Arc::new(document))
+            Ok(Some(Arc::new(document)))
         });
         if let Ok(mut kept) = self.kept.lock() {
             kept.insert(address.to_owned(), document.clone());
@@ -234,5 +245,20 @@ mod tests {
         assert_eq!(*asked.lock().expect("not poisoned"), ["http://h/a.json", "http://h/b.json"]);
         let words = documents.of(&json!({"$ref": "http://h/none"})).expect_err("it is not there");
         assert_eq!(words, "failing loading \"http://h/none\": no such host");
+    }
+
+    #[test]
+    fn what_a_document_that_is_not_reached_asks_for_is_not_checked() {
+        let asked = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&asked);
+        let documents = SchemaDocuments::fetched_if_reached(move |_| {
+            *count.lock().expect("not poisoned") += 1;
+            Ok(None)
+        });
+        let schema = br##"{"properties": {"x": {"$ref": "http://h/a.json#/n"}, "y": {"type": "number"}}}"##;
+        let check = |values: Json| super::super::check(schema, &values, &documents).is_ok();
+        assert!(check(json!({"x": "anything", "y": 1})));
+        assert!(!check(json!({"x": "anything", "y": "text"})), "what stands here is checked");
+        assert_eq!(*asked.lock().expect("not poisoned"), 1);
     }
 }

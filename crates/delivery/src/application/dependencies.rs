@@ -1,6 +1,6 @@
 //! Dependencies of charts that Argo CD would build: fetched, or read beside the chart, into memory.
 
-use landfall_chart::{Chart, Dependency};
+use landfall_chart::{Chart, Dependency, is_compatible};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_source::{RemoteCharts, SourceTree};
 
@@ -36,6 +36,43 @@ pub(super) async fn fill(
             None
         };
         chart.dependencies.extend(found);
+    }
+    if chart.dependencies.len() > before {
+        // As they would lie in `charts/`.
+        chart.dependencies.sort_by(|a, b| a.name().cmp(b.name()));
+    }
+    Ok(())
+}
+
+/// How deep charts beside charts are looked for.
+const DEEPEST: usize = 8;
+
+/// Fills in the charts that a chart names by `file://` and `charts/` lacks, as `helm dependency build` would copy them.
+///
+/// # Errors
+/// One that lies there cannot be read.
+pub(crate) fn fill_from_beside(chart: &mut Chart, files: &SourceTree, directory: &str) -> Result<(), Vec<Diagnostic>> {
+    from_beside(chart, files, directory, DEEPEST)
+}
+
+fn from_beside(chart: &mut Chart, files: &SourceTree, directory: &str, left: usize) -> Result<(), Vec<Diagnostic>> {
+    let missing: Vec<String> = chart.missing_dependencies().into_iter().map(str::to_owned).collect();
+    let before = chart.dependencies.len();
+    for name in missing.iter().filter(|_| left > 0) {
+        let Some(wanted) = chart.metadata.dependencies.iter().find(|it| it.name == *name) else { continue };
+        let Some(path) = wanted.repository.strip_prefix("file://") else { continue };
+        let beside = beside(directory, path);
+        // What is not there is told as a missing dependency, with Helm's words.
+        if !files.is_directory(&beside) {
+            continue;
+        }
+        let mut part = load_chart(files, &beside, &beside)?;
+        if part.name() != name || !(wanted.version.is_empty() || is_compatible(&wanted.version, &part.metadata.version))
+        {
+            continue;
+        }
+        from_beside(&mut part, files, &beside, left - 1)?;
+        chart.dependencies.push(part);
     }
     if chart.dependencies.len() > before {
         // As they would lie in `charts/`.

@@ -42,14 +42,18 @@ impl Reading<'_> {
         let name = self.name();
         let place = if directory.is_empty() { "." } else { directory };
         let refuse = |text: String| vec![at_file(Diagnostic::error(code::NOT_BUILT, text), self.file)];
-        if find_program("kustomize").is_none() {
-            let text =
-                format!("Application {name}: `{place}` is built by Kustomize, and no `kustomize` is installed here");
+        // `kubectl` has it built in, as `kubectl kustomize`.
+        let Some((program, verb)) =
+            [("kustomize", "build"), ("kubectl", "kustomize")].into_iter().find(|(it, _)| find_program(it).is_some())
+        else {
+            let text = format!(
+                "Application {name}: `{place}` is built by Kustomize, and neither `kustomize` nor `kubectl` is installed here"
+            );
             return Err(vec![
                 at_file(Diagnostic::error(code::NOT_RENDERED, text), self.file)
-                    .help("install it, or deliver what `kustomize build` prints as a directory of manifests"),
+                    .help("install one, or deliver what `kustomize build` prints as a directory of manifests"),
             ]);
-        }
+        };
         let mut tree = files.directory(root).map_err(|error| vec![error.diagnose()])?;
         let inside = directory.strip_prefix(root).unwrap_or(directory).trim_matches('/').to_owned();
         let wrong = |why: String| refuse(format!("Application {name}: {why}"));
@@ -60,7 +64,7 @@ impl Reading<'_> {
         let out = tempfile::Builder::new().prefix("landfall-kustomize-").tempdir().map_err(broken)?;
         let (laid, nothing) = (out.path().join("files"), out.path().join("nothing"));
         lay_out(&tree, &laid).and_then(|()| std::fs::create_dir_all(&nothing)).map_err(broken)?;
-        let order = Order::new("kustomize", ["build".into(), laid.join(&inside).into_os_string()])
+        let order = Order::new(program, [verb.into(), laid.join(&inside).into_os_string()])
             .with_variable("PATH", &nothing)
             .with_variable("HOME", &nothing)
             .with_variable("XDG_CONFIG_HOME", &nothing)
@@ -144,6 +148,7 @@ fn check(tree: &Tree, directory: &str) -> Result<(), String> {
         let Some((path, said)) = kustomization(tree, &directory)? else {
             return Err(format!("there is no kustomization in `{directory}`"));
         };
+        check_files(&path, &said)?;
         for field in LEADING {
             let entries = said.get(field).and_then(Value::as_array).into_iter().flatten();
             for entry in entries.filter_map(Value::as_str) {
@@ -160,6 +165,37 @@ fn check(tree: &Tree, directory: &str) -> Result<(), String> {
                     }
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses addresses where a kustomization names single files: Kustomize would fetch them.
+fn check_files(path: &str, said: &Map<String, Value>) -> Result<(), String> {
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut named: Vec<(&str, Value)> = Vec::new();
+    for field in ["patchesStrategicMerge", "crds", "configurations"] {
+        named.extend(list(said.get(field)).into_iter().map(|entry| (field, entry)));
+    }
+    for field in ["patches", "patchesJson6902", "replacements"] {
+        named.extend(list(said.get(field)).into_iter().map(|entry| (field, entry["path"].clone())));
+    }
+    named.extend(said.get("openapi").map(|entry| ("openapi", entry["path"].clone())));
+    for field in ["configMapGenerator", "secretGenerator"] {
+        for entry in list(said.get(field)) {
+            named.push((field, entry["env"].clone()));
+            for lists in ["files", "envs"] {
+                named.extend(list(entry.get(lists)).into_iter().map(|entry| (field, entry)));
+            }
+        }
+    }
+    for (field, entry) in named {
+        let Some(text) = entry.as_str().filter(|text| !text.contains('\n')) else { continue };
+        // `key=file` gives the file another name.
+        let file = text.split_once('=').map_or(text, |(_, file)| file);
+        if file.contains("://") || text.contains("://") {
+            let shown = landfall_diag::without_passwords(text);
+            return Err(format!("{field} of `{path}` names `{shown}`, which is not in the repository"));
         }
     }
     Ok(())
@@ -337,6 +373,8 @@ mod tests {
             "components: [../../outside]\n",
             "resources: [/etc]\n",
             "resources: [missing.yaml]\n",
+            "resources: [../base]\nconfigMapGenerator: [{name: a, files: ['x=https://git.example.com/x']}]\n",
+            "resources: [../base]\npatches: [{path: 'https://git.example.com/x.yaml'}]\n",
             "- no\n",
         ] {
             assert!(checked(refused).is_err(), "{refused}");

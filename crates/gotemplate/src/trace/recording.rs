@@ -92,6 +92,11 @@ impl Recording {
         Some(Spot { file: Arc::clone(&unit.name), line, column: column + 1 })
     }
 
+    /// The name of the text that holds the template which printed a piece.
+    pub fn file(&self, piece: &Piece) -> Option<&str> {
+        self.units.get(piece.unit as usize).map(|unit| &*unit.name)
+    }
+
     pub(super) fn unit(&mut self, unit: &Arc<Unit>) -> u32 {
         // The last one is almost always the right one.
         match self.units.iter().rposition(|known| Arc::ptr_eq(known, unit)) {

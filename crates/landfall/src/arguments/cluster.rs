@@ -30,6 +30,7 @@ impl ClusterArgs {
             revision: None,
             context: self.context.clone(),
             kubeconfig: self.kubeconfig.clone(),
+            ..PlaceQuery::default()
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What is delivered and where to.
 
 use clap::Args;
-use landfall_delivery::{Selection, StandIn};
+use landfall_chart::SchemaCheck;
+use landfall_delivery::{DirectorySource, Selection, StandIn};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Host, Place, PlaceQuery};
 use landfall_project::{ContextName, EnvironmentName, Namespace, ReleaseName};
@@ -32,6 +33,18 @@ pub(crate) struct TargetArgs {
     /// A directory that stands in for a repository of an Application
     #[arg(long = "repo", value_name = "URL=DIR")]
     pub(crate) repos: Vec<String>,
+    /// Take manifests of the directories below a directory of manifests, too
+    #[arg(long)]
+    pub(crate) recurse: bool,
+    /// Take only these files of a directory of manifests, as paths below it
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Option<String>,
+    /// Leave these files of a directory of manifests out
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Option<String>,
+    /// Do not hold values against the charts' schemas
+    #[arg(long)]
+    pub(crate) skip_schema_validation: bool,
     /// Leave a release or service out
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
@@ -48,6 +61,17 @@ impl TargetArgs {
             revision: self.reference.clone(),
             context: self.context.clone(),
             kubeconfig: self.kubeconfig.clone(),
+            directory: self.directory(),
+        }
+    }
+
+    /// Which files take part where a directory holds plain manifests.
+    pub(crate) fn directory(&self) -> DirectorySource {
+        DirectorySource {
+            recurse: self.recurse,
+            include: self.include.clone().unwrap_or_default(),
+            exclude: self.exclude.clone().unwrap_or_default(),
+            jsonnet: None,
         }
     }
 
@@ -63,7 +87,8 @@ impl TargetArgs {
             skip: self.skip.clone(),
             repositories: Vec::new(),
             charts: host.remote_charts(place),
-            documents: host.schema_documents(),
+            documents: host.schema_documents_if_reached(),
+            schema: if self.skip_schema_validation { SchemaCheck::Skip } else { SchemaCheck::Validate },
             lends_vendored: false,
         };
         if self.no_observability {
@@ -85,7 +110,7 @@ impl TargetArgs {
 /// What is rendered, for commands that only look at it.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RenderedArgs {
-    /// A directory, chart, archive, Application file or git URL
+    /// A directory, chart, archive, Application, kustomization, manifests or git URL
     #[arg(value_name = "TARGET")]
     pub(crate) target: Option<String>,
     #[command(flatten)]

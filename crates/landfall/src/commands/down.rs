@@ -33,7 +33,7 @@ const ENDING: Duration = Duration::from_secs(10);
     before_help = "Examples:\n  landfall down                 releases, embedded cluster, process and state\n  landfall down --keep-data     volumes stay for the next `up`"
 )]
 pub(crate) struct DownArgs {
-    /// A directory, chart, archive, Application file or git URL
+    /// A directory, chart, archive, Application, kustomization, manifests or git URL
     #[arg(value_name = "TARGET")]
     pub(crate) target: Option<String>,
     #[command(flatten)]

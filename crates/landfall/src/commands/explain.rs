@@ -270,7 +270,7 @@ async fn on_disk(context: &Context, args: &ExplainArgs) -> Result<(Target, Vec<E
     let mut selection = args.place.selection(&context.host, &place)?;
     // In a system `--release` picks one of its releases; of a bare chart it is the name.
     let wanted = match place.target.kind {
-        landfall_delivery::TargetKind::Chart => None,
+        landfall_delivery::TargetKind::Chart | landfall_delivery::TargetKind::Manifests(_) => None,
         _ => selection.release.take(),
     };
     let namespace = context.host.default_namespace(&place);

@@ -125,6 +125,7 @@ async fn environments(
         return Ok(vec![Some(environment.to_string())]);
     }
     let mut query = context.host.query(target, Some(head));
+    query.directory = args.place.directory();
     let place = landfall_delivery::TargetPlace::of(&query).map_err(|it| nothing_to_rehearse(it.into()))?;
     let state = context.host.state_of(&place)?;
     query.cache = state.file("cache");

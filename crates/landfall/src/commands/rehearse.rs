@@ -26,7 +26,7 @@ use crate::verb::Verb;
     before_help = "Examples:\n  landfall rehearse                         the working tree, onto an empty cluster and onto what is committed\n  landfall rehearse main..HEAD --env prod   a branch, onto what main runs\n  landfall rehearse --env prod --from live  read the cluster (never written to), deliver onto a fork of it\n  landfall rehearse ./chart --fault job/migrate=fail"
 )]
 pub(crate) struct RehearseArgs {
-    /// A directory, chart, archive, Application file or git URL; or two revisions
+    /// A directory, chart, archive, Application, kustomization, manifests or git URL; or two revisions
     #[arg(value_name = "TARGET|BASE..HEAD", num_args = 0..=2)]
     pub(crate) target: Vec<String>,
     #[command(flatten)]

@@ -58,6 +58,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         revision: None,
         context: args.context.clone(),
         kubeconfig: args.kubeconfig.clone(),
+        ..PlaceQuery::default()
     };
     let repositories = args.repos.iter().map(|pair| repository(context, pair)).collect::<Result<Vec<_>, _>>()?;
     let mut places = Vec::new();

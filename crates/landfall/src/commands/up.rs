@@ -30,7 +30,7 @@ use crate::verb::Verb;
     before_help = "Examples:\n  landfall up                               the system of this directory, environment `local`\n  landfall up web api-gateway               rebuild and roll two services only\n  landfall up ./chart -n web --set a.b=1    a bare chart\n  landfall up https://host/repo.git#main    a repository\n  landfall up argocd/apps                   Argo Applications"
 )]
 pub(crate) struct UpArgs {
-    /// A directory, chart, archive, Application file or git URL; then services to roll alone
+    /// A directory, chart, archive, Application, kustomization, manifests or git URL; then services to roll alone
     #[arg(value_name = "TARGET|SERVICE")]
     pub(crate) target: Vec<String>,
     #[command(flatten)]

@@ -89,7 +89,7 @@ fn what_is_not_delivered_yet_is_refused_by_its_name_and_holds_nobody() {
     sandbox.commit("first");
     up(&sandbox, &[])
         .exits(2)
-        .says("`kustomized` is built by Kustomize")
+        .says("`kustomized`")
         .says("`jsonnet/a.jsonnet` is Jsonnet")
         .says("--repo https://git.example.com/other.git=DIR")
         .says("no source has the `ref` nowhere");

@@ -59,13 +59,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Whether something else restarts the pods.
-fn is_reloaded(object: &Object) -> bool {
+pub(super) fn is_reloaded(object: &Object) -> bool {
     let mut annotations = object.annotations().into_iter().flatten().map(|(name, _)| name.as_str());
     annotations.any(|name| name.starts_with("reloader.stakater.com/") || name.contains(".reloader.stakater.com/"))
 }
 
 /// Whether the data that a workload reads differs between the base and the head.
-fn changes(
+pub(super) fn changes(
     subject: &Subject<'_>,
     base: &[DesiredUnit],
     kind: &str,
@@ -91,7 +91,7 @@ fn changes(
     false
 }
 
-fn find<'a>(
+pub(super) fn find<'a>(
     base: &'a [DesiredUnit],
     group: &str,
     kind: &str,

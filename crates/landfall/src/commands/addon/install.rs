@@ -160,7 +160,7 @@ async fn candidates(
         let loaded = charts.load(addon).await.map_err(Failure::from)?;
         let declared = one.declared.as_ref().and_then(|spec| spec.namespace.as_deref());
         let namespace = args.cluster.namespace.as_deref().or(declared);
-        let documents = context.host.schema_documents();
+        let documents = context.host.schema_documents_if_reached();
         candidates.extend(addon.units(loaded, namespace, overrides, &installed, &documents).map_err(Failure::from)?);
     }
     Ok(candidates)

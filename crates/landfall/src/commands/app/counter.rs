@@ -74,6 +74,7 @@ impl CounterArgs {
             revision: None,
             context: self.context.clone(),
             kubeconfig: self.kubeconfig.clone(),
+            ..PlaceQuery::default()
         };
         context.host.declared_place(None, &query).await
     }

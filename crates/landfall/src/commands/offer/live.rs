@@ -78,6 +78,7 @@ impl Typed {
             revision: None,
             context: after(&["--context", "--kube-context"]).and_then(|name| name.parse().ok()),
             kubeconfig: after(&["--kubeconfig"]),
+            ..PlaceQuery::default()
         };
         let counter = CounterArgs {
             server: after(&["--server"]).or_else(|| host.env.get("LANDFALL_SERVER").map(str::to_owned)),

@@ -1,0 +1,70 @@
+use landfall_diag::{Finding, Severity};
+use serde_json::Value;
+
+use crate::operated::is_operated;
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF183",
+    title: "what an autoscaler is to scale is there",
+    severity: Severity::Warning,
+    why: "An autoscaler whose target has another name or kind is accepted, says `FailedGetScale` where nobody looks, and \
+          scales nothing when the load comes.",
+    advice: "Name the kind and name of the workload in the target's reference.",
+    check,
+};
+
+/// The kinds that scale something else, and where they name it; what kind is meant when none is said.
+const SCALERS: &[(&str, &str, &str, &str)] = &[
+    ("autoscaling", "HorizontalPodAutoscaler", "scaleTargetRef", ""),
+    ("autoscaling.k8s.io", "VerticalPodAutoscaler", "targetRef", ""),
+    ("keda.sh", "ScaledObject", "scaleTargetRef", "Deployment"),
+];
+
+/// The built-in kinds that can be scaled.
+const SCALED: &[(&str, &str)] =
+    &[("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "ReplicaSet"), ("apps", "DaemonSet")];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (group, kind, field, implied) in SCALERS {
+        for scaler in subject.of_kind(group, kind) {
+            let Some(target) = scaler.object.at(&format!("/spec/{field}")) else { continue };
+            findings.extend(missing(subject, scaler, field, target, implied));
+        }
+    }
+    findings
+}
+
+fn missing(subject: &Subject<'_>, scaler: &Desired, field: &str, target: &Value, implied: &str) -> Option<Finding> {
+    let kind = target["kind"].as_str().filter(|kind| !kind.is_empty()).unwrap_or(implied);
+    let name = target["name"].as_str().filter(|name| !name.is_empty())?;
+    let namespace = scaler.object.namespace();
+    // What somebody's own kind is called, its operator knows.
+    let (group, _) = SCALED.iter().find(|(_, known)| *known == kind)?;
+    if subject.find(group, kind, namespace, name).is_some() {
+        return None;
+    }
+    let beside: Vec<(&str, &str)> = SCALED
+        .iter()
+        .flat_map(|(group, kind)| subject.of_kind(group, kind))
+        .filter(|it| it.object.namespace() == namespace)
+        .map(|it| (it.object.kind(), it.object.name()))
+        .collect();
+    let other_kind = beside.iter().find(|(_, other)| *other == name);
+    let near = landfall_diag::nearest(name, beside.iter().filter(|(it, _)| *it == kind).map(|(_, name)| *name));
+    if other_kind.is_none() && near.is_none() && (beside.is_empty() || is_operated(subject, &scaler.unit)) {
+        return None;
+    }
+    let (scaler_kind, own) = (scaler.object.kind(), scaler.object.name());
+    let finding = RULE
+        .finding(format!("{scaler_kind} `{own}` scales {kind} `{name}`, which is not there"))
+        .because("it scales nothing, whatever the load")
+        .at(scaler.spot_at(&format!("spec.{field}")));
+    Some(match (other_kind, near) {
+        (Some((kind, _)), _) => finding.weighing(Severity::Error).help(format!("`{name}` is a {kind}: name that kind")),
+        (None, Some(near)) => finding.weighing(Severity::Error).help(format!("did you mean `{near}`?")),
+        (None, None) => finding,
+    })
+}

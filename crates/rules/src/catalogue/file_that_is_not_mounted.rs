@@ -1,0 +1,202 @@
+use std::collections::BTreeSet;
+
+use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
+use serde_json::Value;
+
+use crate::pods::{Container, PodTemplate};
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF181",
+    title: "files that pods are told of are keys of what is mounted there",
+    severity: Severity::Warning,
+    why: "A ConfigMap or Secret that is mounted has a file for each of its keys and no other. A `subPath` that is no key \
+          mounts an empty directory in the file's place, and a program that is told of a file beside them ends at its \
+          first line, or goes on with its own defaults.",
+    advice: "Name the key as it is, or add the key.",
+    check,
+};
+
+/// A volume of which it is known what files it has.
+struct Files<'a> {
+    /// The volume's name.
+    volume: &'a str,
+    /// What it is made of: `ConfigMap \`web\``.
+    source: String,
+    /// The files, as paths below the mount.
+    files: BTreeSet<String>,
+}
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        let known: Vec<Files<'_>> =
+            template.volumes().iter().filter_map(|volume| files(subject, &desired.object, volume)).collect();
+        if known.is_empty() {
+            continue;
+        }
+        for container in template.containers() {
+            findings.extend(without_key(desired, &container, &known));
+            findings.extend(told_of(desired, &template, &container, &known));
+        }
+    }
+    findings
+}
+
+/// Mounts of a single file that is not there.
+fn without_key(desired: &Desired, container: &Container<'_>, known: &[Files<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, mount) in mounts(container) {
+        let Some(sub) = mount["subPath"].as_str().map(|it| it.trim_matches('/')).filter(|it| !it.is_empty()) else {
+            continue;
+        };
+        let Some(of) = known.iter().find(|it| mount["name"] == it.volume) else { continue };
+        let below = format!("{sub}/");
+        if of.files.contains(sub) || of.files.iter().any(|file| file.starts_with(&below)) {
+            continue;
+        }
+        let finding = RULE
+            .finding(format!("container `{}` mounts `{sub}` of {}, which has no such key", container.name, of.source))
+            .weighing(Severity::Error)
+            .because("an empty directory is mounted where the file should be")
+            .at(desired.spot_at(&format!("{}.volumeMounts[{at}].subPath", container.path)));
+        findings.push(named(finding, sub, &of.files));
+    }
+    findings
+}
+
+/// Files below a mount that a container is told of and that are not there.
+fn told_of(
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+    container: &Container<'_>,
+    known: &[Files<'_>],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, field) in paths(container) {
+        let covering = mounts(container)
+            .filter_map(|(_, mount)| Some((mount["mountPath"].as_str()?.trim_end_matches('/'), mount)))
+            .filter(|(place, _)| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+            .max_by_key(|(place, _)| place.len());
+        let Some((place, mount)) = covering else { continue };
+        let of_part =
+            ["subPath", "subPathExpr"].iter().any(|part| mount[*part].as_str().is_some_and(|it| !it.is_empty()));
+        let file = path[place.len()..].trim_matches('/');
+        let Some(of) = known.iter().find(|it| mount["name"] == it.volume).filter(|_| !of_part && !file.is_empty())
+        else {
+            continue;
+        };
+        let below = format!("{file}/");
+        let is_there = of.files.contains(file) || of.files.iter().any(|known| known.starts_with(&below));
+        // What a program writes beside its settings it has to write elsewhere; a name without an ending may be a prefix.
+        if is_there
+            || (!file.contains('.') && landfall_diag::nearest(file, of.files.iter().map(String::as_str)).is_none())
+        {
+            continue;
+        }
+        let finding = RULE
+            .finding(format!(
+                "container `{}` is told of `{path}`, and {} that is mounted there has no key `{file}`",
+                container.name, of.source
+            ))
+            .because(format!("the file is not there, so {}", consequence(template)))
+            .at(desired.spot_at(&field));
+        findings.push(named(finding, file, &of.files));
+    }
+    findings
+}
+
+fn consequence(template: &PodTemplate<'_>) -> &'static str {
+    if matches!(template.owner.kind(), "Job" | "CronJob") {
+        "the job fails, or does its work without its settings"
+    } else {
+        "the program ends, or runs without its settings"
+    }
+}
+
+fn named(finding: Finding, wanted: &str, files: &BTreeSet<String>) -> Finding {
+    match landfall_diag::nearest(wanted, files.iter().map(String::as_str)) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => {
+            let some: Vec<&str> = files.iter().take(5).map(String::as_str).collect();
+            finding.help(format!("its keys are {}", some.join(", ")))
+        }
+    }
+}
+
+/// The files of a volume, where all that it is made of is delivered.
+fn files<'a>(subject: &Subject<'_>, owner: &Object, volume: &'a Value) -> Option<Files<'a>> {
+    let name = volume["name"].as_str()?;
+    let projected = volume.pointer("/projected/sources").and_then(Value::as_array);
+    let mut found = Files { volume: name, source: String::new(), files: BTreeSet::new() };
+    let mut add = |source: &Value| -> Option<()> {
+        let (kind, of, name) = [("ConfigMap", "configMap", "name"), ("Secret", "secret", "secretName")]
+            .into_iter()
+            .find_map(|(kind, field, name)| {
+                let of = source.get(field).filter(|it| !it.is_null())?;
+                Some((kind, of, of[name].as_str().or(of["name"].as_str())?))
+            })?;
+        if found.source.is_empty() {
+            found.source = format!("{kind} `{name}`");
+        } else {
+            found.source.push_str(&format!(" and {kind} `{name}`"));
+        }
+        let items = of["items"].as_array().filter(|items| !items.is_empty());
+        if let Some(items) = items {
+            found.files.extend(items.iter().filter_map(|item| item["path"].as_str()).map(str::to_owned));
+            return Some(());
+        }
+        let object = &subject.desired("", kind, owner.namespace(), name)?.object;
+        let maps = ["/data", "/stringData", "/binaryData"].iter().filter_map(|map| object.at(map)?.as_object());
+        let keys: Vec<String> = maps.flat_map(|map| map.keys().cloned()).collect();
+        // One that is delivered empty is filled by somebody.
+        if keys.is_empty() || of["optional"] == true {
+            return None;
+        }
+        found.files.extend(keys);
+        Some(())
+    };
+    match projected {
+        Some(sources) => sources.iter().try_for_each(add)?,
+        None => add(volume)?,
+    }
+    Some(found)
+}
+
+fn mounts<'a>(container: &Container<'a>) -> impl Iterator<Item = (usize, &'a Value)> + use<'a> {
+    container.value["volumeMounts"].as_array().into_iter().flatten().enumerate()
+}
+
+/// The paths of single files that stand in a container's variables, command and arguments, each with its field.
+fn paths<'a>(container: &Container<'a>) -> Vec<(&'a str, String)> {
+    let mut found: Vec<(&'a str, String)> = Vec::new();
+    let mut add = |text: &'a str, field: String| {
+        // A script may ask first whether a file is there.
+        if text.contains(char::is_whitespace) {
+            return;
+        }
+        let edge = |letter: char| matches!(letter, '=' | ',' | '"' | '\'' | ';');
+        for word in text.split(edge).map(|word| word.strip_prefix("file://").unwrap_or(word)) {
+            let is_path = word.starts_with('/')
+                && !word.ends_with('/')
+                && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
+            if is_path {
+                found.push((word, field.clone()));
+            }
+        }
+    };
+    for (at, _, variable) in container.env() {
+        if let Some(text) = variable["value"].as_str() {
+            add(text, format!("{}.env[{at}].value", container.path));
+        }
+    }
+    for list in ["command", "args"] {
+        let words = container.value[list].as_array().into_iter().flatten().enumerate();
+        for (at, text) in words.filter_map(|(at, word)| Some((at, word.as_str()?))) {
+            add(text, format!("{}.{list}[{at}]", container.path));
+        }
+    }
+    found
+}

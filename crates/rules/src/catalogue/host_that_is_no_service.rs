@@ -1,0 +1,95 @@
+use landfall_diag::{Finding, Severity};
+
+use crate::calls::{Host, hosts};
+use crate::pods::pod_template;
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF187",
+    title: "addresses of the release's own Services name Services that it has",
+    severity: Severity::Warning,
+    why: "Services are called by names that the chart makes up: with the release's name in front, or another namespace. An \
+          address that was written by hand, or before a Service was renamed, resolves to nothing, and the caller says only \
+          that it cannot connect.",
+    advice: "Make the address by the template that names the Service.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for desired in subject.objects() {
+        let template = pod_template(&desired.object);
+        for host in hosts(&desired.object, template.as_ref()) {
+            findings.extend(unanswered(subject, desired, &host));
+        }
+    }
+    findings
+}
+
+fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<Finding> {
+    let own = desired.object.namespace()?;
+    let parts: Vec<&str> = host.name.trim_end_matches('.').split('.').collect();
+    let (name, namespace) = match parts.as_slice() {
+        [name] => (*name, own),
+        [name, namespace] if *namespace == own => (*name, own),
+        [name, namespace, "svc"] | [name, namespace, "svc", "cluster", "local"] => (*name, *namespace),
+        _ => return None,
+    };
+    if subject.find("", "Service", Some(namespace), name).is_some() || is_elsewhere(subject, name, namespace) {
+        return None;
+    }
+    let services: Vec<&str> = subject
+        .of_kind("", "Service")
+        .filter(|it| it.object.namespace() == Some(own) && it.unit == desired.unit)
+        .map(|it| it.object.name())
+        .collect();
+    let finding = RULE
+        .finding(format!("`{}` is no Service of the release", host.name))
+        .keyed(host.name.clone())
+        .because("the name resolves to nothing, and whoever calls it is refused")
+        .at(desired.spot_at(&host.field));
+    // The same name in the release's own namespace.
+    if namespace != own {
+        let here = services.contains(&name) && !subject.objects().any(|it| it.object.namespace() == Some(namespace));
+        return here.then(|| finding.help(format!("Service `{name}` is delivered into {own}: `{name}.{own}.svc`")));
+    }
+    // What a chart puts in front of its names: the release's, its own, or both.
+    let chart = subject.unit(&desired.unit).and_then(|unit| unit.chart.as_ref()).map_or("", |chart| chart.name());
+    let is_front = |front: &str| {
+        let front = front.strip_suffix('-').unwrap_or_default();
+        front == desired.unit || front == chart || front == format!("{}-{chart}", desired.unit)
+    };
+    let longer = |service: &&&str| {
+        service.strip_suffix(name).is_some_and(is_front) || name.strip_suffix(**service).is_some_and(is_front)
+    };
+    // An abbreviation of one of several names nothing.
+    let mut alike = services.iter().filter(longer);
+    let by_prefix = alike.next().filter(|_| alike.next().is_none()).copied();
+    let near = by_prefix.or_else(|| {
+        let close = landfall_diag::nearest(name, services.iter().copied())?;
+        is_slip(name, close).then_some(close)
+    })?;
+    Some(finding.help(format!("did you mean `{near}`?")))
+}
+
+/// Whether something else answers to the name: a workload with a name of its own, an operator, the machine itself.
+fn is_elsewhere(subject: &Subject<'_>, name: &str, namespace: &str) -> bool {
+    let is_host = name == "localhost" || name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let aliased = || {
+        subject.pods().any(|(_, template)| {
+            let aliases = template.spec["hostAliases"].as_array().into_iter().flatten();
+            aliases.flat_map(|it| it["hostnames"].as_array().into_iter().flatten()).any(|it| it == name)
+        })
+    };
+    is_host
+        || crate::operated::is_operated_in(subject, namespace)
+        || subject.objects().any(|it| it.object.kind() == "Endpoints" && it.object.name() == name)
+        || aliased()
+}
+
+/// Whether two names differ by a slip, not by a number: `db-0` and `db-1` are two.
+fn is_slip(one: &str, other: &str) -> bool {
+    let letters = |text: &str| text.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>();
+    letters(one) != letters(other) && one.len() > 3
+}

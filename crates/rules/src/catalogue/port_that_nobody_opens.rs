@@ -1,0 +1,198 @@
+use std::collections::BTreeSet;
+
+use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
+use landfall_object::references::references;
+use serde_json::Value;
+
+use super::unseen_settings::find;
+use crate::decoded::texts;
+use crate::operated::is_operated;
+use crate::pods::{Container, ContainerRole, PodTemplate, pod_template, selects};
+use crate::rule::Rule;
+use crate::subject::{Desired, Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF186",
+    title: "probes and Services ask for a port that a container opens",
+    severity: Severity::Warning,
+    why: "A number is taken as it is: nothing says that a probe or a Service asks for a port where nobody listens. The pod \
+          is never ready or is killed again and again, and whoever calls the Service is refused.",
+    advice: "Use a port that the container declares; refer to it by its name, so that both change together.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        for container in template.containers() {
+            for (field, port) in probed(&container) {
+                let declared = declared(std::slice::from_ref(&template));
+                if declared.contains(&port) || !opens_some(&container) || speaks_of(subject, desired, &template, port) {
+                    continue;
+                }
+                let was = was_declared(subject, desired, port);
+                findings.push(
+                    RULE.finding(format!(
+                        "the {} of container `{}` asks at port {port}, which it does not open",
+                        word(field),
+                        container.name
+                    ))
+                    .weighing(weight(was || is_a_services(subject, desired, &template, port)))
+                    .because(match field {
+                        "livenessProbe" => "nobody answers there, so the container is killed again and again",
+                        "startupProbe" => "nobody answers there, so the container never counts as started",
+                        _ => "nobody answers there, so the pod never becomes ready",
+                    })
+                    .help(format!("its ports are {}", listed(&own(&container))))
+                    .at(desired.spot_at(&format!("{}.{field}", container.path))),
+                );
+            }
+        }
+    }
+    for service in subject.of_kind("", "Service") {
+        findings.extend(behind(subject, service));
+    }
+    findings
+}
+
+fn word(field: &str) -> &'static str {
+    match field {
+        "livenessProbe" => "liveness probe",
+        "startupProbe" => "startup probe",
+        _ => "readiness probe",
+    }
+}
+
+/// Ports of a Service behind which no container listens.
+fn behind(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
+    let object = &service.object;
+    let headless = object.str_at("/spec/clusterIP") == Some("None");
+    let Some(selector) = object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))
+    else {
+        return Vec::new();
+    };
+    let beside: Vec<(&Desired, PodTemplate<'_>)> = subject
+        .pods()
+        .filter(|(desired, template)| {
+            desired.role == Role::Manifest
+                && desired.object.namespace() == object.namespace()
+                && selects(selector, template.labels())
+        })
+        .collect();
+    let templates: Vec<PodTemplate<'_>> = beside.iter().map(|(_, template)| *template).collect();
+    let known = declared(&templates);
+    // Of pods that declare nothing, or that somebody else may add to, nothing is known.
+    if headless || known.is_empty() || is_operated(subject, &service.unit) {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for (at, port) in object.list_at("/spec/ports").iter().enumerate() {
+        let target = match port.get("targetPort").filter(|it| !it.is_null()) {
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(target) => target.as_u64(),
+            None => port["port"].as_u64(),
+        };
+        let Some(target) = target.filter(|target| !known.contains(target)) else { continue };
+        if beside.iter().any(|(desired, template)| speaks_of(subject, desired, template, target)) {
+            continue;
+        }
+        let field = if port["targetPort"].is_null() { "port" } else { "targetPort" };
+        let was = beside.iter().any(|(desired, _)| was_declared(subject, desired, target));
+        findings.push(
+            RULE.finding(format!("no pod of Service `{}` opens port {target}", object.name()))
+                // A Service that says its own port twice has most likely the pod's forgotten.
+                .weighing(weight(was || port["port"].as_u64() == Some(target)))
+                .because("connections to the Service are refused by the pod")
+                .help(format!("the pods' ports are {}", listed(&known)))
+                .at(service.spot_at(&format!("spec.ports[{at}].{field}"))),
+        );
+    }
+    findings
+}
+
+/// What is certain is a warning; a program may well open a port that nobody has declared.
+fn weight(is_certain: bool) -> Severity {
+    if is_certain { RULE.severity } else { Severity::Info }
+}
+
+/// Whether the base's pods of a workload declare a port: then the change has taken it away.
+fn was_declared(subject: &Subject<'_>, desired: &Desired, port: u64) -> bool {
+    let object = &desired.object;
+    let old =
+        subject.base.and_then(|base| find(base, object.group(), object.kind(), object.namespace(), object.name()));
+    old.and_then(pod_template).is_some_and(|template| declared(std::slice::from_ref(&template)).contains(&port))
+}
+
+/// Whether a port is that of a Service before the pod, which leads to another one of the pod.
+fn is_a_services(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, port: u64) -> bool {
+    subject.of_kind("", "Service").filter(|it| it.object.namespace() == desired.object.namespace()).any(|service| {
+        let selector =
+            service.object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()));
+        selector.is_some_and(|selector| template.is_selected_by(selector))
+            && service.object.list_at("/spec/ports").iter().any(|it| {
+                let target = &it["targetPort"];
+                it["port"].as_u64() == Some(port) && !target.is_null() && target.as_u64() != Some(port)
+            })
+    })
+}
+
+/// The ports that the probes of a container ask for by number.
+fn probed(container: &Container<'_>) -> Vec<(&'static str, u64)> {
+    let port = |probe: &'static str| {
+        let asked = ["httpGet", "tcpSocket", "grpc"];
+        let of = |how: &&str| container.value.pointer(&format!("/{probe}/{how}/port"));
+        // Another host's port is asked for.
+        let elsewhere = container.value.pointer(&format!("/{probe}/httpGet/host")).is_some_and(|it| !it.is_null());
+        let port = asked.iter().find_map(of)?;
+        let port = port.as_u64().or_else(|| port.as_str()?.parse().ok())?;
+        (!elsewhere).then_some((probe, port))
+    };
+    ["startupProbe", "readinessProbe", "livenessProbe"].into_iter().filter_map(port).collect()
+}
+
+fn own(container: &Container<'_>) -> BTreeSet<u64> {
+    container.ports().map(|(number, _)| number).collect()
+}
+
+fn opens_some(container: &Container<'_>) -> bool {
+    container.ports().next().is_some()
+}
+
+/// The ports that the containers of pods declare: they share one network.
+fn declared(templates: &[PodTemplate<'_>]) -> BTreeSet<u64> {
+    let containers = templates.iter().flat_map(PodTemplate::containers).filter(|it| it.role != ContainerRole::Init);
+    containers.flat_map(|container| own(&container)).collect()
+}
+
+fn listed(ports: &BTreeSet<u64>) -> String {
+    ports.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether what a pod is told names the port: then a container may well listen there without declaring it.
+fn speaks_of(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, port: u64) -> bool {
+    let word = port.to_string();
+    let names = |text: &str| {
+        text.match_indices(&word).any(|(at, _)| {
+            let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+            !digit(text[..at].as_bytes().last()) && !digit(text.as_bytes().get(at + word.len()))
+        })
+    };
+    let told = |container: &Container<'_>| {
+        let lists = ["command", "args"].iter().flat_map(|list| container.value[*list].as_array().into_iter().flatten());
+        lists.filter_map(Value::as_str).any(names)
+            || container.env().any(|(_, _, it)| it["value"].as_str().is_some_and(names))
+    };
+    let in_annotations =
+        template.annotations().into_iter().flatten().any(|(_, value)| value.as_str().is_some_and(names));
+    let settings = || {
+        let wanted =
+            references(&desired.object).into_iter().filter(|it| matches!(it.kind.as_str(), "ConfigMap" | "Secret"));
+        wanted.into_iter().any(|it| {
+            let found = subject.find("", &it.kind, it.namespace.as_deref(), &it.name);
+            let object: Option<&Object> = found.map(|found| found.object());
+            object.is_none_or(|object| texts(object).iter().any(|(_, text, _)| names(text)))
+        })
+    };
+    in_annotations || template.containers().iter().any(told) || settings()
+}

@@ -1,0 +1,93 @@
+use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
+use serde_json::Value;
+
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF184",
+    title: "rights name what is delivered",
+    severity: Severity::Warning,
+    why: "A role that allows a Secret or ConfigMap by name allows no other. Where the name is another one than the object's, \
+          whoever has the role is refused, at run time and often only once it matters.",
+    advice: "Write the object's name into `resourceNames`, from the same template that names the object.",
+    check,
+};
+
+/// Resources that are allowed by name, and their kinds.
+const NAMED: &[(&str, &str, &str)] = &[
+    ("", "secrets", "Secret"),
+    ("", "configmaps", "ConfigMap"),
+    ("", "services", "Service"),
+    ("", "serviceaccounts", "ServiceAccount"),
+    ("", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    ("apps", "deployments", "Deployment"),
+    ("apps", "statefulsets", "StatefulSet"),
+    ("apps", "daemonsets", "DaemonSet"),
+    ("batch", "cronjobs", "CronJob"),
+];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for role in subject.of_kind("rbac.authorization.k8s.io", "Role") {
+        for (at, rule) in role.object.list_at("/rules").iter().enumerate() {
+            for (index, name) in words(rule, "resourceNames").enumerate() {
+                findings.extend(missing(subject, role, rule, name, &format!("rules[{at}].resourceNames[{index}]")));
+            }
+        }
+    }
+    findings
+}
+
+fn missing(subject: &Subject<'_>, role: &Desired, rule: &Value, name: &str, field: &str) -> Option<Finding> {
+    let namespace = role.object.namespace();
+    let asked: Vec<(&str, &str, &str)> = NAMED
+        .iter()
+        .filter(|(group, resource, _)| {
+            words(rule, "resources").any(|it| it == *resource) && words(rule, "apiGroups").any(|it| it == *group)
+        })
+        .copied()
+        .collect();
+    // Of several kinds, one may be meant that is not delivered.
+    let [(group, _, kind)] = asked.as_slice() else { return None };
+    if subject.find(group, kind, namespace, name).is_some() || is_made_later(subject, role, kind, name) {
+        return None;
+    }
+    let named_already: Vec<&str> = words(rule, "resourceNames").collect();
+    let beside = subject.of_kind(group, kind).map(|it| &it.object);
+    let free =
+        beside.filter(|it| it.namespace() == namespace).map(Object::name).filter(|it| !named_already.contains(it));
+    let near = landfall_diag::nearest(name, free)?;
+    Some(
+        RULE.finding(format!("Role `{}` allows {kind} `{name}`, which is not there", role.object.name()))
+            .because(format!("`{near}` is delivered, and whoever has the role is refused when asking for it"))
+            .help(format!("did you mean `{near}`?"))
+            .at(role.spot_at(field)),
+    )
+}
+
+/// Whether a program is told the name, and may make the object itself.
+fn is_made_later(subject: &Subject<'_>, role: &Desired, kind: &str, name: &str) -> bool {
+    let plural = NAMED.iter().find(|(_, _, known)| *known == kind).map_or("", |(_, resource, _)| *resource);
+    let creates = subject.objects().filter(|it| matches!(it.object.kind(), "Role" | "ClusterRole")).any(|it| {
+        it.unit == role.unit
+            && it.object.list_at("/rules").iter().any(|rule| {
+                words(rule, "verbs").any(|verb| matches!(verb, "create" | "*"))
+                    && words(rule, "resources").any(|resource| resource == plural || resource == "*")
+            })
+    });
+    let told = || {
+        subject.pods().any(|(_, template)| {
+            template.containers().iter().any(|container| {
+                ["args", "command"].iter().any(|list| words(container.value, list).any(|word| word.contains(name)))
+                    || container.env().any(|(_, _, it)| it["value"].as_str().is_some_and(|text| text.contains(name)))
+            })
+        })
+    };
+    creates || told()
+}
+
+fn words<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v str> {
+    value[field].as_array().into_iter().flatten().filter_map(Value::as_str)
+}

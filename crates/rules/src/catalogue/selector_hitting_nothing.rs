@@ -1,0 +1,179 @@
+use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
+use serde_json::Value;
+
+use crate::operated::is_operated;
+use crate::pods::{PodTemplate, pod_template, selects};
+use crate::rule::Rule;
+use crate::subject::{Desired, Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF182",
+    title: "what chooses pods by their labels chooses some",
+    severity: Severity::Warning,
+    why: "A disruption budget, a network policy, a spread constraint or an affinity whose selector takes no pod is accepted \
+          and does nothing: the drain that it was to slow down takes all pods at once, and the door that it was to close \
+          stays open.",
+    advice: "Select labels that the pod templates bear.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (group, kind, field) in
+        [("policy", "PodDisruptionBudget", "spec.selector"), ("networking.k8s.io", "NetworkPolicy", "spec.podSelector")]
+    {
+        for chooser in subject.of_kind(group, kind) {
+            findings.extend(empty_choice(subject, chooser, field));
+        }
+    }
+    for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
+        findings.extend(spread(desired, &template));
+        findings.extend(affinities(subject, desired, &template));
+    }
+    findings
+}
+
+/// A budget or policy that chooses no pod of its namespace.
+fn empty_choice(subject: &Subject<'_>, chooser: &Desired, field: &str) -> Option<Finding> {
+    let object = &chooser.object;
+    let selector = object.at(&format!("/{}", field.replace('.', "/"))).filter(|it| !is_everything(it))?;
+    let beside = pods_of(subject, object.namespace());
+    let own = subject.pods().any(|(desired, _)| {
+        desired.unit == chooser.unit && desired.object.namespace() == object.namespace() && is_lasting(&desired.object)
+    });
+    // Where the unit has no pods of its own here, somebody else's are meant.
+    if !own || beside.iter().any(|template| template.is_selected_by(selector)) || is_operated(subject, &chooser.unit) {
+        return None;
+    }
+    // Labels that no pod here bears under any value are those of somebody who is not seen.
+    let near = near(&beside, selector)?;
+    Some(
+        RULE.finding(format!("{} `{}` selects no pod", object.kind(), object.name()))
+            .because(near)
+            .at(chooser.spot_at(field)),
+    )
+}
+
+/// Constraints that do not count the pods that they spread.
+fn spread(desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
+    let constraints = template.spec["topologySpreadConstraints"].as_array().into_iter().flatten().enumerate();
+    let idle = constraints.filter(|(_, constraint)| match constraint.get("labelSelector").filter(|it| !it.is_null()) {
+        Some(selector) => !is_everything(selector) && !template.is_selected_by(selector),
+        // Without a selector no pod is counted.
+        None => true,
+    });
+    idle.map(|(at, constraint)| {
+        let field = format!("{}.topologySpreadConstraints[{at}]", template.path);
+        let key = constraint["topologyKey"].as_str().unwrap_or_default();
+        let has = constraint.get("labelSelector").is_some_and(|it| !it.is_null());
+        let object = &desired.object;
+        RULE.finding(format!(
+            "{} `{}` spreads its pods over `{key}` without counting them",
+            object.kind(),
+            object.name()
+        ))
+        .because(if has {
+            "its labelSelector takes none of its own pods, so all of them may run in one place"
+        } else {
+            "a constraint without labelSelector counts no pods, so all of them may run in one place"
+        })
+        .help("select the labels of the pod template")
+        .at(desired.spot_at(&if has { format!("{field}.labelSelector") } else { field }))
+    })
+    .collect()
+}
+
+/// Affinities to pods that are nowhere in the delivery, while others bear the same labels with other values.
+fn affinities(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let object = &desired.object;
+    for kind in ["podAffinity", "podAntiAffinity"] {
+        for (list, term) in [
+            ("requiredDuringSchedulingIgnoredDuringExecution", ""),
+            ("preferredDuringSchedulingIgnoredDuringExecution", ".podAffinityTerm"),
+        ] {
+            let terms = template.spec.pointer(&format!("/affinity/{kind}/{list}")).and_then(Value::as_array);
+            for (at, entry) in terms.into_iter().flatten().enumerate() {
+                let inner = if term.is_empty() { entry } else { &entry["podAffinityTerm"] };
+                let elsewhere = ["namespaces", "namespaceSelector"].iter().any(|field| !inner[*field].is_null());
+                let Some(selector) = inner.get("labelSelector").filter(|it| !it.is_null() && !is_everything(it)) else {
+                    continue;
+                };
+                let beside = pods_of(subject, object.namespace());
+                if elsewhere || beside.iter().any(|template| template.is_selected_by(selector)) {
+                    continue;
+                }
+                // An operator's own pods are not seen, and other releases' are somebody else's.
+                if is_operated(subject, &desired.unit) || near(&[*template], selector).is_none() {
+                    continue;
+                }
+                let word = if kind == "podAffinity" { "near" } else { "away from" };
+                findings.push(
+                    RULE.finding(format!(
+                        "{} `{}` wants its pods {word} pods that are not there",
+                        object.kind(),
+                        object.name()
+                    ))
+                    .because("no pod of the delivery bears these labels, so they run wherever there is room")
+                    .at(desired.spot_at(&format!("{}.affinity.{kind}.{list}[{at}]{term}.labelSelector", template.path))),
+                );
+            }
+        }
+    }
+    findings
+}
+
+/// The pods that there will be in a namespace.
+fn pods_of<'a>(subject: &Subject<'a>, namespace: Option<&str>) -> Vec<PodTemplate<'a>> {
+    let delivered = subject.pods().map(|(_, template)| template);
+    let before = subject.staying().filter_map(pod_template);
+    delivered.chain(before).filter(|template| template.owner.namespace() == namespace).collect()
+}
+
+/// In what a selector differs from the pods that come nearest to it: one bears each of its labels.
+fn near(beside: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
+    let wanted: Vec<(&str, Option<&str>)> = match selector["matchLabels"].as_object().or(selector.as_object()) {
+        Some(map) => map.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        None => return None,
+    };
+    let terms = selector["matchExpressions"].as_array().into_iter().flatten();
+    let asked: Vec<&str> = terms.filter_map(|term| term["key"].as_str()).collect();
+    let is_plain = selector.get("matchLabels").is_some() || selector.get("matchExpressions").is_none();
+    let wanted = if is_plain { wanted } else { Vec::new() };
+    let bears = |template: &&PodTemplate<'_>, key: &str| template.labels().is_some_and(|it| it.contains_key(key));
+    let meant = beside
+        .iter()
+        .filter(|it| wanted.iter().all(|(key, _)| bears(it, key)) && asked.iter().all(|key| bears(it, key)))
+        .max_by_key(|it| {
+            let same = |(key, value): &&(&str, Option<&str>)| label(it, key) == *value;
+            wanted.iter().filter(same).count()
+        })?;
+    let owner = meant.owner;
+    let differs = wanted.iter().find(|(key, value)| label(meant, key) != *value);
+    Some(match differs {
+        Some((key, Some(value))) => format!(
+            "it asks for `{key}: {value}`, and the pods of {} `{}` bear `{}`",
+            owner.kind(),
+            owner.name(),
+            label(meant, key).unwrap_or_default()
+        ),
+        _ => format!("the pods of {} `{}` bear other values", owner.kind(), owner.name()),
+    })
+}
+
+fn label<'a>(template: &PodTemplate<'a>, key: &str) -> Option<&'a str> {
+    template.labels()?.get(key)?.as_str()
+}
+
+/// Whether a selector takes every pod.
+fn is_everything(selector: &Value) -> bool {
+    selects(selector, None)
+        && selector["matchLabels"].as_object().is_none_or(serde_json::Map::is_empty)
+        && selector["matchExpressions"].as_array().is_none_or(Vec::is_empty)
+}
+
+/// Whether its pods run as long as it is there.
+fn is_lasting(object: &Object) -> bool {
+    !matches!(object.kind(), "Job" | "CronJob")
+}

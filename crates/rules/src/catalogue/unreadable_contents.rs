@@ -1,0 +1,116 @@
+use landfall_diag::{Finding, Severity};
+
+use crate::decoded::texts;
+use crate::rule::Rule;
+use crate::subject::Subject;
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF188",
+    title: "files of ConfigMaps and Secrets can be read as what they are called",
+    severity: Severity::Error,
+    why: "A ConfigMap takes any text. A comma too many in a JSON file, or an indentation that a template got wrong, is \
+          found out by the program that reads it, when it starts: with every pod of the rollout.",
+    advice: "Correct the text; where it is made of values, let `toJson` or `toYaml` write it.",
+    check,
+};
+
+/// A kind of file that is known by its ending, and what reads it; what is wrong is told without the file's words.
+type Reader = fn(&str) -> Result<(), String>;
+
+const READERS: &[(&str, &str, Reader)] =
+    &[(".json", "JSON", json), (".yaml", "YAML", yaml), (".yml", "YAML", yaml), (".toml", "TOML", toml)];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for desired in subject.objects() {
+        let object = &desired.object;
+        if !object.group().is_empty() || !matches!(object.kind(), "ConfigMap" | "Secret") {
+            continue;
+        }
+        for (key, text, field) in texts(object) {
+            let Some((_, format, read)) = READERS.iter().find(|(ending, _, _)| key.ends_with(ending)) else { continue };
+            if text.trim().is_empty() || is_filled_in_later(&text) {
+                continue;
+            }
+            let Err(why) = read(&text) else { continue };
+            findings.push(
+                RULE.finding(format!("`{key}` of {} `{}` is no {format}: {why}", object.kind(), object.name()))
+                    .because("the program that reads it does not start")
+                    .at(desired.spot_at(&field)),
+            );
+        }
+    }
+    findings
+}
+
+/// Whether somebody else's marks stand in a text, to be replaced before it is read.
+fn is_filled_in_later(text: &str) -> bool {
+    ["{{", "{%", "<%", "${", "$(", "@@", "%(", "__", "<<"].iter().any(|mark| text.contains(mark))
+}
+
+fn json(text: &str) -> Result<(), String> {
+    // Lines of JSON, and files with comments, are called so, too.
+    if text.lines().any(|line| line.trim_start().starts_with(['/', '#', '*'])) {
+        return Ok(());
+    }
+    let documents = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
+    for document in documents {
+        document.map_err(|error| format!("line {}, column {}: {}", error.line(), error.column(), category(&error)))?;
+    }
+    Ok(())
+}
+
+fn category(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early",
+        _ => "what stands there does not belong there",
+    }
+}
+
+fn yaml(text: &str) -> Result<(), String> {
+    landfall_yaml::parse(text).map(drop).map_err(|error| {
+        let words = error.to_string();
+        // The line is told, and nothing of what stands there.
+        let line =
+            words.split("line ").nth(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+        match line.filter(|line| !line.is_empty()) {
+            Some(line) => format!("line {line} cannot be read"),
+            None => "it cannot be read".to_owned(),
+        }
+    })
+}
+
+fn toml(text: &str) -> Result<(), String> {
+    toml::from_str::<toml::Table>(text).map(drop).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        match before {
+            Some(before) => format!("line {}: {}", before.matches('\n').count() + 1, error.message()),
+            None => error.message().to_owned(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_line() {
+        assert_eq!(
+            json("{\n  \"a\": 1,\n}"),
+            Err("line 3, column 1: what stands there does not belong there".to_owned())
+        );
+        assert!(json("{\"a\": 1}\n{\"a\": 2}\n").is_ok());
+        assert!(json("// of the web\n{\"a\": 1,}").is_ok());
+        assert!(yaml("a: 1\n---\nb: [2]\n").is_ok());
+        assert!(yaml("a:\n  - b\n c: 1\n").expect_err("it is none").contains("line"));
+        assert!(toml("[a]\nb = 1\n").is_ok());
+        assert!(toml("[a]\nb = \n").expect_err("it is none").starts_with("line 2"));
+    }
+
+    #[test]
+    fn a_text_that_is_filled_in_later_is_not_read_now() {
+        assert!(is_filled_in_later("{\"password\": ${PASSWORD}}"));
+        assert!(!is_filled_in_later("{\"price\": \"$1\"}"));
+    }
+}

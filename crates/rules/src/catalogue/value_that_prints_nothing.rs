@@ -1,0 +1,295 @@
+use std::collections::BTreeMap;
+
+use landfall_chart::{Chart, Rendered, TemplateLines, Values};
+use landfall_diag::{Finding, Severity, Spot};
+
+use crate::rule::Rule;
+use crate::subject::{DesiredUnit, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF180",
+    title: "every value that a template prints is declared",
+    severity: Severity::Warning,
+    why: "A path of `.Values` that no values file has prints nothing, and no error is told: the field is empty, a default \
+          of the API takes its place, an image loses its tag, a Secret its password. Nearly always the path is misspelt, or \
+          the value was renamed.",
+    advice: "Declare the value in values.yaml, or say what is meant without it: `default`, `required`, `if`.",
+    check,
+};
+
+/// A place where a template prints a path of the values that nobody declares.
+struct Silent {
+    /// The path as it is written: `service.targetPort`.
+    path: String,
+    /// The declared key beside it that is spelt nearly so.
+    near: Option<String>,
+    /// Whether the template is somebody else's.
+    borrowed: bool,
+}
+
+/// Places of templates: the file and the line, from 1.
+type Places = BTreeMap<(String, u32), Vec<Silent>>;
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        let mut places = Places::new();
+        for rendered in &unit.rendered.charts {
+            silent(rendered, &mut places);
+        }
+        if !places.is_empty() {
+            findings.extend(told(unit, &places));
+        }
+    }
+    findings
+}
+
+fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {
+    let mut lines = TemplateLines::new();
+    for (file, line) in places.keys() {
+        lines.entry(file.clone()).or_default().insert(*line);
+    }
+    let fields = unit.rendered.fields_at(&lines);
+    let mut findings = Vec::new();
+    for (key, field) in fields {
+        let Some(place) = field.origin.template else { continue };
+        for silent in places.get(&(place.file.clone(), place.line)).into_iter().flatten() {
+            let steps: Vec<&str> = field.path.iter().map(String::as_str).collect();
+            let name = written(&steps);
+            let is_empty = matches!(field.text.as_str(), "" | "null" | "~" | "[]" | "{}");
+            let effect = if is_empty { "is empty" } else { "lacks a part" };
+            let severity = match (&silent.near, silent.borrowed) {
+                (None, true) => Severity::Info,
+                _ => RULE.severity,
+            };
+            let finding = RULE
+                .finding(format!(
+                    "no values file declares `{}`, which is printed into {} `{}`",
+                    silent.path, key.gvk.kind, key.name
+                ))
+                .weighing(severity)
+                .keyed(silent.path.clone())
+                .because(format!("`{name}` {effect}"))
+                .at(Spot::object(Some(&unit.name), key.clone()).field(name));
+            findings.push(match &silent.near {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding,
+            });
+        }
+    }
+    findings
+}
+
+/// A field's steps as a path: `spec.ports[0].targetPort`.
+fn written(steps: &[&str]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        if step.bytes().all(|byte| byte.is_ascii_digit()) || step.contains(['.', '/']) {
+            path.push_str(&format!("[{step}]"));
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(step);
+        }
+    }
+    path
+}
+
+/// The places of a chart, and of the charts below it, that print what is not declared.
+fn silent(rendered: &Rendered, places: &mut Places) {
+    let root = &rendered.processed;
+    let mut work: Vec<(&Chart, Vec<&str>, Vec<(&Chart, usize)>, bool)> = vec![(root, Vec::new(), Vec::new(), false)];
+    while let Some((chart, scope, above, borrowed)) = work.pop() {
+        let mut around = above.clone();
+        around.push((chart, scope.len()));
+        for below in &chart.dependencies {
+            let mut inner = scope.clone();
+            inner.push(below.name());
+            let path = format!("{}/charts/{}/templates/x", chart.name(), below.name());
+            work.push((below, inner, around.clone(), borrowed || chart.is_borrowed(&path)));
+        }
+        // What a library prints are the values of whoever calls it.
+        if chart.metadata.kind == "library" {
+            continue;
+        }
+        for file in chart.templates.iter() {
+            let text = file.text();
+            if !text.contains(".Values.") || file.name.ends_with("NOTES.txt") {
+                continue;
+            }
+            for (line, path) in bare_paths(&text) {
+                let whole: Vec<&str> = scope.iter().copied().chain(path.split('.')).collect();
+                let declared = declares(&rendered.values, &whole)
+                    || declares(&rendered.user_values, &whole)
+                    || around.iter().any(|(chart, depth)| {
+                        declares(&chart.values, &whole[*depth..]) || is_mentioned(chart, &whole[*depth..])
+                    });
+                if declared {
+                    continue;
+                }
+                let near = nearest_sibling(&rendered.values, &whole).map(|near| match path.rsplit_once('.') {
+                    Some((parent, _)) => format!("{parent}.{near}"),
+                    None => near,
+                });
+                let silent = Silent { path: path.to_owned(), near, borrowed };
+                places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
+            }
+        }
+    }
+}
+
+/// Whether a map has a path, be it as null; a path through something that is no map is nobody's here.
+fn declares(values: &Values, path: &[&str]) -> bool {
+    let mut here = values.clone();
+    for (at, key) in path.iter().enumerate() {
+        if !here.contains(key) {
+            // Globals come down from above.
+            return *key == "global" && at + 1 < path.len() && declares(values, &path[at..]);
+        }
+        if at + 1 == path.len() {
+            return true;
+        }
+        match here.get(key).and_then(|value| value.as_map().cloned()) {
+            Some(map) => here = map,
+            None => return true,
+        }
+    }
+    true
+}
+
+/// Whether the chart's own files speak of the value without setting it: commented out, or in the schema.
+fn is_mentioned(chart: &Chart, path: &[&str]) -> bool {
+    let Some(key) = path.last() else { return false };
+    let commented = chart.raw_file("values.yaml").is_some_and(|file| {
+        file.text().lines().any(|line| {
+            let said = line.trim_start().strip_prefix('#').map(|rest| rest.trim_start_matches(['#', ' ', '-']));
+            said.and_then(|said| said.strip_prefix(key)).is_some_and(|rest| rest.trim_start().starts_with(':'))
+        })
+    });
+    let in_schema = || {
+        let schema = chart.schema.as_ref().map(|schema| String::from_utf8_lossy(schema).into_owned());
+        schema.is_some_and(|schema| schema.contains(&format!("\"{key}\"")))
+    };
+    commented || in_schema()
+}
+
+/// The declared key beside a missing one that is spelt nearly so.
+fn nearest_sibling(values: &Values, path: &[&str]) -> Option<String> {
+    let (key, parents) = path.split_last()?;
+    let mut here = values.clone();
+    for parent in parents {
+        here = here.get(parent)?.as_map()?.clone();
+    }
+    let keys: Vec<String> = here.keys().iter().map(|key| key.to_string_lossy().into_owned()).collect();
+    landfall_diag::nearest(key, keys.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// Functions that print nothing where they are given nothing.
+const PASSING_ON: &[&str] = &[
+    "quote",
+    "squote",
+    "toString",
+    "int",
+    "int64",
+    "float64",
+    "b64enc",
+    "toYaml",
+    "toJson",
+    "upper",
+    "lower",
+    "trim",
+    "nindent",
+    "indent",
+    "trunc",
+    "trimSuffix",
+    "trimPrefix",
+    "title",
+    "toRawJson",
+    "toToml",
+];
+
+/// The paths of `.Values` that a template prints as they are, with the lines, from 1, of the actions.
+fn bare_paths(text: &str) -> Vec<(u32, &str)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let (mut line, mut counted) = (1_u32, 0);
+    while let Some(start) = text[at..].find("{{").map(|from| at + from) {
+        let Some(end) = text[start..].find("}}").map(|to| start + to) else { break };
+        line += u32::try_from(text[counted..start].matches('\n').count()).unwrap_or(0);
+        counted = start;
+        let before = text[..start].rsplit('\n').next().unwrap_or_default();
+        if let Some(path) = bare_path(&text[start + 2..end]).filter(|_| !opens_branch(before)) {
+            found.push((line, path));
+        }
+        at = end + 2;
+    }
+    found
+}
+
+/// Whether a branch begins in a line, so that what stands behind it may not be printed.
+fn opens_branch(line: &str) -> bool {
+    line.split("{{").skip(1).any(|action| {
+        let word = action.trim_start_matches(['-', ' ']).split_ascii_whitespace().next();
+        matches!(word, Some("if" | "with" | "range" | "else"))
+    })
+}
+
+/// The path of an action that prints it and does nothing else of weight.
+fn bare_path(action: &str) -> Option<&str> {
+    let action = action.strip_prefix('-').unwrap_or(action);
+    let action = action.strip_suffix('-').unwrap_or(action).trim();
+    if action.starts_with("/*") || action.contains(['(', '\n']) {
+        return None;
+    }
+    let mut stages = action.split('|').map(str::trim);
+    let first: Vec<&str> = stages.next()?.split_ascii_whitespace().collect();
+    let passes = |stage: &str| stage.split_ascii_whitespace().next().is_some_and(|name| PASSING_ON.contains(&name));
+    let operand = match first.as_slice() {
+        [operand] => *operand,
+        [function, .., operand] if passes(function) => *operand,
+        _ => return None,
+    };
+    if !stages.all(passes) {
+        return None;
+    }
+    let path = operand.strip_prefix('$').unwrap_or(operand).strip_prefix(".Values.")?;
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    path.split('.').all(is_name).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_bare_when_nothing_says_what_is_meant_without_the_value() {
+        for (action, path) in [
+            (" .Values.a.b ", "a.b"),
+            ("- $.Values.port | quote -", "port"),
+            ("quote .Values.name", "name"),
+            (" toYaml .Values.resources | nindent 8 ", "resources"),
+        ] {
+            assert_eq!(bare_path(action), Some(path), "{action}");
+        }
+        for action in [
+            "if .Values.a",
+            ".Values.a | default 1",
+            "default 1 .Values.a",
+            "include \"x\" .Values.a",
+            "$x.Values.a",
+            "required \"a\" .Values.a",
+            ".Values.a | empty",
+            "$x := .Values.a",
+            "/* .Values.a */",
+        ] {
+            assert_eq!(bare_path(action), None, "{action}");
+        }
+    }
+
+    #[test]
+    fn an_actions_line_is_counted_from_the_beginning_of_the_text() {
+        let text = "a: 1\nb: {{ .Values.b }}\nc:\n  d: {{ .Values.c }}{{ .Values.d }}\n";
+        assert_eq!(bare_paths(text), [(2, "b"), (4, "c"), (4, "d")]);
+    }
+}
