@@ -43,6 +43,8 @@ pub enum Notice {
         /// How long, at most.
         patience: Duration,
     },
+    /// What a server sees and does as the controller of SealedSecrets.
+    Sealing(String),
 }
 
 /// In words; of a diagnostic its message alone.
@@ -59,6 +61,7 @@ impl fmt::Display for Notice {
             Notice::Moved { revision, chart, directory } => {
                 write!(f, "{revision} has chart `{chart}` in `{directory}`: it was moved")
             }
+            Notice::Sealing(words) => write!(f, "SealedSecrets: {words}"),
             Notice::Waits { who, patience } => {
                 let who = who.as_ref().map_or_else(|| "it does not say who it is".to_owned(), Deliverer::shown);
                 let patience = seconds(*patience);

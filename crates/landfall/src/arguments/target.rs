@@ -64,6 +64,7 @@ impl TargetArgs {
             repositories: Vec::new(),
             charts: host.remote_charts(place),
             documents: host.schema_documents(),
+            sops: host.sops_keys(),
             lends_vendored: false,
         };
         if self.no_observability {
