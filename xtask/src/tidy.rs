@@ -9,6 +9,7 @@ mod rooms;
 mod size;
 mod sources;
 mod walks;
+mod writers;
 
 use std::path::Path;
 
@@ -27,5 +28,6 @@ pub(crate) fn run(root: &Path) -> Result<Vec<String>, String> {
     findings.extend(codes::check(&files));
     findings.extend(limits::check(root)?);
     findings.extend(walks::check(root)?);
+    findings.extend(writers::check(root, &files)?);
     Ok(findings)
 }

@@ -22,6 +22,7 @@ mod protobuf;
 mod quantity;
 #[cfg(feature = "cluster")]
 mod record;
+mod sealed;
 #[cfg(feature = "cluster")]
 mod selector;
 mod template;
@@ -66,6 +67,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "index", run: index::index, longest: 4096 },
     Target { name: "protobuf", run: protobuf::protobuf, longest: 4096 },
     Target { name: "quantity", run: quantity::quantity, longest: 128 },
+    Target { name: "sealed", run: sealed::blob, longest: 1024 },
+    Target { name: "sealed_secret", run: sealed::asked, longest: 4096 },
+    Target { name: "age", run: sealed::age_file, longest: 4096 },
+    Target { name: "sops", run: sealed::sops, longest: 4096 },
     #[cfg(feature = "cluster")]
     Target { name: "release", run: record::release, longest: 8192 },
     #[cfg(feature = "cluster")]

@@ -26,9 +26,35 @@ pub use recorded::{recorded_values, values_from_json, values_over};
 /// What the user gave, in the order given; [`ValueLayers::merge`] applies Helm's precedence.
 #[derive(Debug, Clone, Default)]
 pub struct ValueLayers {
-    files: Vec<(String, Arc<str>)>,
+    files: Vec<ValuesFile>,
     sets: Vec<SetLine>,
     dialect: Dialect,
+}
+
+/// A values file.
+#[derive(Clone)]
+struct ValuesFile {
+    name: String,
+    text: Arc<str>,
+    /// What is shown of it, where that is not what it says: every line of the one is a line of the other.
+    shown: Option<Arc<str>>,
+}
+
+impl std::fmt::Debug for ValuesFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ValuesFile").field("name", &self.name).field("text", &self.shown()).finish()
+    }
+}
+
+impl ValuesFile {
+    fn shown(&self) -> &Arc<str> {
+        self.shown.as_ref().unwrap_or(&self.text)
+    }
+
+    /// The file as people may see it, its values, too.
+    fn as_shown(&self) -> Self {
+        ValuesFile { name: self.name.clone(), text: Arc::clone(self.shown()), shown: None }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -58,13 +84,24 @@ impl ValueLayers {
 
     /// Adds a values file (`-f`); `name` is the path as typed, `-` for standard input.
     pub fn file(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> &mut Self {
-        self.files.push((name.into(), text.into()));
+        self.files.push(ValuesFile { name: name.into(), text: text.into(), shown: None });
+        self
+    }
+
+    /// Adds a values file that was encrypted: `text` is what it says, line for line, and `shown` what people may see of it.
+    pub fn opened_file(
+        &mut self,
+        name: impl Into<String>,
+        text: impl Into<Arc<str>>,
+        shown: impl Into<Arc<str>>,
+    ) -> &mut Self {
+        self.files.push(ValuesFile { name: name.into(), text: text.into(), shown: Some(shown.into()) });
         self
     }
 
     /// The names of the files given, in order.
     pub fn file_names(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().map(|(name, _)| name.as_str())
+        self.files.iter().map(|file| file.name.as_str())
     }
 
     /// Adds a line of the `--set` family other than `--set-file`.
@@ -116,8 +153,8 @@ impl ValueLayers {
 
     fn merge_into(&self, origins: &mut Origins) -> Result<Map, ChartError> {
         let mut base = Map::new();
-        for (name, text) in &self.files {
-            let layer = read::read_layer(name, text, self.dialect, origins)?;
+        for file in &self.files {
+            let layer = read::read_layer(file, self.dialect, origins)?;
             base = merge_maps(&base, &layer);
         }
         let mut sets: Vec<(usize, &SetLine)> = self.sets.iter().enumerate().collect();
@@ -156,9 +193,9 @@ impl ValueLayers {
     /// What each layer says about a path, lowest first; layers that do not mention it are left out.
     pub fn history(&self, path: &[&str]) -> Vec<Setting> {
         let mut settings = Vec::new();
-        for (name, text) in &self.files {
+        for file in &self.files {
             let mut origins = Origins::on();
-            if let Ok(map) = read::read_layer(name, text, self.dialect, &mut origins) {
+            if let Ok(map) = read::read_layer(&file.as_shown(), self.dialect, &mut origins) {
                 settings.extend(origins.setting_in(&map, path));
             }
         }

@@ -19,6 +19,8 @@ pub use catalogue::{ADDONS, Addon, AddonChart};
 pub use charts::AddonCharts;
 
 use crate::session::Session;
+use landfall_secrets::sops::SopsKeys;
+
 use crate::unit::{Overrides, Unit, add_overrides};
 use crate::up::Candidate;
 
@@ -115,7 +117,8 @@ impl Addon {
                 layers.set(SetFlag::Json, format!("{path}={value}"));
             }
             if is_main {
-                add_overrides(&mut layers, values);
+                let keys = SopsKeys::unreadable("values files of add-ons are not opened");
+                add_overrides(&mut layers, values, &keys)?;
             }
             let already = installed.iter().find(|one| one.chart == chart.name());
             let (release, wanted) = match already {

@@ -24,7 +24,7 @@ use crate::unit::{
     load_chart,
 };
 use crate::up::Candidate;
-use crate::{Target, TargetKind};
+use crate::{Target, TargetKind, opened};
 
 pub(crate) use dependencies::fill_from_beside;
 
@@ -381,7 +381,7 @@ impl Reading<'_> {
         dependencies::fill(&mut chart, files, &directory, &self.selection.charts).await?;
         let helm = source.helm.clone().unwrap_or_default();
         let mut values = self.values(&helm, &checkout, &directory)?;
-        add_overrides(&mut values, overrides);
+        add_overrides(&mut values, overrides, &self.selection.sops)?;
         let settings = self.settings(&helm)?;
         Ok(UnitSource::Chart(Box::new(ChartSource { chart, values, settings })))
     }
@@ -393,7 +393,8 @@ impl Reading<'_> {
             let (tree, at) = self.place_of(file, checkout, directory)?;
             match tree.files(self.target).read(&at).map_err(|error| vec![error.diagnose()])? {
                 Some(bytes) => {
-                    values.file(at, String::from_utf8_lossy(&bytes).into_owned());
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    opened::add_values(&mut values, &self.selection.sops, at, text)?;
                 }
                 None if helm.ignore_missing_value_files => {}
                 None => {

@@ -22,6 +22,7 @@ mod history;
 mod images;
 mod inside;
 mod lookup;
+mod opened;
 mod pods;
 mod references;
 mod rendering;

@@ -6,11 +6,12 @@ use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SchemaDocuments, Set
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::Object;
 use landfall_project::{Environment, ProjectFile, ReleaseSpec};
+use landfall_secrets::sops::SopsKeys;
 use landfall_source::{Fetched, RemoteCharts, SourceTree, lend_vendored, repository_key};
 
 use crate::application::fill_from_beside;
 use crate::target::{at_revision, join, working_tree};
-use crate::{Candidate, Target, TargetKind};
+use crate::{Candidate, Target, TargetKind, opened};
 
 /// Values given on the command line, read already.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +46,8 @@ pub struct Selection {
     pub schema: SchemaCheck,
     /// The documents that charts' schemas refer to by address.
     pub documents: SchemaDocuments,
+    /// Who opens values files and manifests that SOPS has encrypted.
+    pub sops: SopsKeys,
     /// Whether a commit's charts take the archives of dependencies that git does not keep from the working tree's `charts/`: to look at
     /// a change, not to deliver it.
     pub lends_vendored: bool,
@@ -331,7 +334,7 @@ impl Target {
     ) -> Result<Unit, Vec<Diagnostic>> {
         let (chart, lent) = self.chart(&self.directory, selection)?;
         let mut values = ValueLayers::new();
-        add_overrides(&mut values, overrides);
+        add_overrides(&mut values, overrides, &selection.sops)?;
         let name = selection.release.clone().unwrap_or_else(|| chart.name().to_owned());
         let namespace = selection.namespace.clone().unwrap_or_else(|| default_namespace.to_owned());
         Ok(Unit {
@@ -365,12 +368,12 @@ impl Target {
         let mut values = ValueLayers::new();
         for file in &release.values {
             let (path, text) = self.values_file(&directory, file)?;
-            values.file(path, text);
+            opened::add_values(&mut values, &selection.sops, path, text)?;
         }
         for (path, value) in &release.set {
             values.set(SetFlag::Json, format!("{path}={value}"));
         }
-        add_overrides(&mut values, overrides);
+        add_overrides(&mut values, overrides, &selection.sops)?;
         let namespace = release.namespace.as_deref().unwrap_or(default_namespace).to_owned();
         let unit = Unit::release(release.name.to_string(), namespace, chart, values, &selection.documents)
             .held_to(selection.schema);
@@ -406,9 +409,13 @@ pub(crate) fn load_chart(source: &SourceTree, directory: &str, location: &str) -
     Chart::load(&tree, location).map_err(|error| vec![error.diagnose()])
 }
 
-pub(crate) fn add_overrides(values: &mut ValueLayers, overrides: &Overrides) {
+pub(crate) fn add_overrides(
+    values: &mut ValueLayers,
+    overrides: &Overrides,
+    keys: &SopsKeys,
+) -> Result<(), Vec<Diagnostic>> {
     for (name, text) in &overrides.files {
-        values.file(name.clone(), text.clone());
+        opened::add_values(values, keys, name.clone(), text.clone())?;
     }
     for (flag, text) in &overrides.sets {
         values.set(*flag, text.clone());
@@ -421,6 +428,7 @@ pub(crate) fn add_overrides(values: &mut ValueLayers, overrides: &Overrides) {
                 .map_or_else(|| Err(format!("open {path}: no such file or directory")), |(_, content)| content.clone())
         });
     }
+    Ok(())
 }
 
 fn check_skips(skips: &[String], units: &[Candidate]) -> Result<(), Vec<Diagnostic>> {

@@ -17,6 +17,7 @@ mod deliverer;
 mod delivering;
 mod env;
 mod failure;
+mod identities;
 mod kubeconfig;
 mod lock_file;
 mod notice;

@@ -48,6 +48,8 @@ pub enum Notice {
         /// How long, at most.
         patience: Duration,
     },
+    /// What a server sees and does as the controller of SealedSecrets.
+    Sealing(String),
 }
 
 /// In words; of a diagnostic its message alone.
@@ -67,6 +69,7 @@ impl fmt::Display for Notice {
             Notice::Unchecked { address } => {
                 write!(f, "values are not checked against {address}: it cannot be reached")
             }
+            Notice::Sealing(words) => write!(f, "SealedSecrets: {words}"),
             Notice::Waits { who, patience } => {
                 let who = who.as_ref().map_or_else(|| "it does not say who it is".to_owned(), Deliverer::shown);
                 let patience = seconds(*patience);

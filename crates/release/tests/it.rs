@@ -16,3 +16,5 @@ mod place;
 mod record;
 #[path = "it/trouble.rs"]
 mod trouble;
+#[path = "it/writers.rs"]
+mod writers;

@@ -6,6 +6,7 @@
 //!                └► reseal ──► SealedSecret under the newest key
 //! key Secrets ──► Keyring ──► newest: what is sealed with, published as cert.pem
 //! anything ──► age::encrypt ──► a file that only its recipients open
+//! SealedSecret, Secret, keys ──► control ──► what a controller writes, and what it says of it
 //! ```
 //!
 //! The formats are others': SealedSecrets are Bitnami's (`pkg/crypto`, `pkg/apis/sealedsecrets/v1alpha1`), backups are age's
@@ -20,6 +21,7 @@
 
 pub mod age;
 mod backup;
+pub mod control;
 mod hybrid;
 mod key;
 mod keyring;
@@ -29,6 +31,7 @@ mod print;
 mod random;
 mod scope;
 mod seal;
+pub mod sops;
 mod template;
 mod unseal;
 

@@ -676,7 +676,7 @@ mod tests {
         let known = Arc::clone(&connections);
         let repositories = Repositories::new(Vec::new(), charts, "/nowhere".into(), known, listening);
         let (documents, network) = (SchemaDocuments::default(), Network::default());
-        let work = Work { session, repositories, connections, documents, network };
+        let work = Work { session, repositories, connections, documents, sops: Default::default(), network };
         Controller::new(Arc::new(work), told, happened, Arc::new(Board::new(0)))
     }
 

@@ -13,6 +13,7 @@ use landfall_delivery::{
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Action, Event};
 use landfall_object::{Object, ObjectKey};
+use landfall_secrets::sops::SopsKeys;
 use landfall_source::Network;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -28,6 +29,8 @@ pub(crate) struct Work {
     pub(crate) repositories: Repositories,
     pub(crate) connections: Arc<Connections>,
     pub(crate) documents: SchemaDocuments,
+    /// Who opens what SOPS has encrypted.
+    pub(crate) sops: SopsKeys,
     pub(crate) network: Network,
 }
 
@@ -78,6 +81,7 @@ impl Work {
             repositories: stand_ins.map_err(|diagnostic| vec![diagnostic])?,
             charts: self.repositories.charts(&application.project),
             documents: self.documents.clone(),
+            sops: self.sops.clone(),
             ..Selection::default()
         };
         Unit::of_application(application, None, &selection).await

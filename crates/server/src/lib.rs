@@ -16,14 +16,15 @@
 //! happened.rs             what is told to the controller; row.rs, an object without its body
 //! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
 //! board.rs, metrics.rs    what probes and metrics may read
+//! sealing.rs              SealedSecrets opened, as their original controller opens them; a task of its own, on no Application's way
 //!
 //! http.rs ─► routes.rs ─► gate.rs ─► api.rs    requests: every route, who may, and what is asked of Applications
 //! feed.rs, page.rs, openapi.rs                 changes for who listens, a plain page, the API's description
 //! ```
 //!
 //! Invariants: what is decided is decided by `apps::machine`, what is carried out by `delivery` as `landfall up` does it;
-//! nothing but an errand writes; each write follows from a journal or can be repeated; of Secrets nothing is kept but
-//! logins, in memory.
+//! nothing but an errand and the controller of SealedSecrets writes; each write follows from a journal or can be repeated; of Secrets
+//! nothing is kept but logins and sealing keys, in memory.
 
 pub mod api;
 mod board;
@@ -45,9 +46,10 @@ mod repositories;
 mod rights;
 mod routes;
 mod row;
+mod sealing;
 mod serve;
 mod sets;
 
 pub use gate::{ALL_PROJECTS, Actor, Scope, Token};
-pub use options::{BadListen, Listen, Options, StandInRepository};
+pub use options::{BadListen, BadSealing, Listen, Options, Sealing, StandInRepository};
 pub use serve::{Ready, desk, serve};

@@ -19,6 +19,47 @@ pub struct Options {
     pub repositories: Vec<StandInRepository>,
     /// What forges sign with; no webhook is taken without one.
     pub secrets: Vec<HookSecret>,
+    /// What becomes of the cluster's SealedSecrets.
+    pub sealing: Sealing,
+    /// Where kubeseal is answered; nowhere when absent.
+    pub sealing_listen: Option<Listen>,
+}
+
+/// What becomes of the SealedSecrets of a cluster that is not the embedded one: that one opens them itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sealing {
+    /// They are opened, while the original controller is not there.
+    #[default]
+    Kept,
+    /// It is said what would be written; nothing is.
+    Observed,
+    /// They are left alone.
+    Off,
+}
+
+/// A text that is no way to treat SealedSecrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadSealing;
+
+impl std::fmt::Display for BadSealing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("one of keep, observe and off is wanted")
+    }
+}
+
+impl std::error::Error for BadSealing {}
+
+impl FromStr for Sealing {
+    type Err = BadSealing;
+
+    fn from_str(text: &str) -> Result<Self, BadSealing> {
+        match text {
+            "keep" => Ok(Sealing::Kept),
+            "observe" => Ok(Sealing::Observed),
+            "off" => Ok(Sealing::Off),
+            _ => Err(BadSealing),
+        }
+    }
 }
 
 /// A directory whose commits stand in for a repository's.

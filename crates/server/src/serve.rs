@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use landfall_delivery::Session;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Connection, Failure, Host, Hosting, Place, SHORT, Serving};
+use landfall_host::{Audience, Connection, Failure, Host, Hosting, Place, SHORT, Serving};
 use landfall_source::{SourceTree, aside};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::JoinHandle;
 
 use crate::api::Desk;
 use crate::board::Board;
@@ -20,8 +21,9 @@ use crate::errands::Work;
 use crate::gate::{Gate, Token};
 use crate::happened::Happened;
 use crate::http::{self, Front};
-use crate::options::{Options, StandInRepository};
+use crate::options::{Listen, Options, Sealing, StandInRepository};
 use crate::repositories::Repositories;
+use crate::sealing::{self, Keeper};
 use crate::{ground, rights};
 
 /// What is told once the server answers.
@@ -31,6 +33,8 @@ pub struct Ready {
     pub address: SocketAddr,
     /// What the cluster is called.
     pub cluster: String,
+    /// Where kubeseal is answered, if anywhere.
+    pub sealing: Option<SocketAddr>,
 }
 
 /// What may be under way between the watches and the controller.
@@ -44,18 +48,21 @@ const ENDING: Duration = Duration::from_secs(4);
 /// An address that is taken, a repository that is none, a cluster that cannot be reached or on which too little is
 /// allowed: nothing was changed then.
 pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
-    let Options { place, objects, listen, repositories, secrets } = options;
+    let Options { place, objects, listen, repositories, secrets, sealing, sealing_listen } = options;
     for local in &repositories {
         check_repository(local).await?;
     }
-    let listener = TcpListener::bind(listen.0).await.map_err(|error| {
-        Diagnostic::error(code::NO_LISTENING, format!("{} cannot be listened on; nothing was changed", listen.0))
-            .note(error.to_string())
-            .help("give another address with --listen; port 0 takes a free one")
-    })?;
-    let address = listener.local_addr().map_err(|error| {
-        Diagnostic::error(code::NO_LISTENING, format!("{} cannot be listened on", listen.0)).note(error.to_string())
-    })?;
+    let (listener, address) = bind(listen, "--listen").await?;
+    let sealing = if place.cluster.remote().is_some() { sealing } else { Sealing::Off };
+    let asking = match sealing_listen {
+        Some(_) if sealing == Sealing::Off => {
+            let text = "--sealing-listen has nobody who answers: SealedSecrets are not opened by this server";
+            let help = "the embedded cluster opens its own, and kubeseal asks it through its kubeconfig";
+            return Err(Failure::usage(Diagnostic::error(code::NO_LISTENING, text).help(help)));
+        }
+        Some(listen) => Some(bind(listen, "--sealing-listen").await?),
+        None => None,
+    };
     // One process delivers to a system at a time: this one, for as long as it lives.
     let _delivering = host.deliver_alone(&place.state, "serve", SHORT).await?;
     let mut connection = host.connect(&place, Hosting::Served, &[]).await?;
@@ -74,15 +81,21 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let (tokens, clock) = (work.session.store.tokens.clone(), Arc::clone(&work.session.clock));
         let gate = Gate::new(tokens, clock, &local, &person(host));
         let desk = Desk::new(Arc::clone(&work), Some(Arc::clone(&board)));
+        let sealing_at = asking.as_ref().map(|(_, address)| *address);
+        let asking = asking.map(|(listener, _)| listener);
+        let opening = open_sealed(&work, sealing, asking, Arc::clone(&host.audience));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
         let front = Arc::new(Front::new(board, secrets, told, gate, desk, stop.clone()));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
         let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
-        ready(&Ready { address, cluster: connection.name.clone() });
+        ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });
         controller.run(ENDING).await;
         drop(serving);
         stop.cancel();
         let _ended = answering.await;
+        if let Some(opening) = opening {
+            let _ended = opening.await;
+        }
         match connection.lost() {
             Some(failure) if !host.stop.is_cancelled() => Err(failure),
             _ => Ok(()),
@@ -91,6 +104,36 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
     let served = served.await;
     connection.close().await;
     served
+}
+
+async fn bind(listen: Listen, flag: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+    let failed = |error: std::io::Error| {
+        Diagnostic::error(code::NO_LISTENING, format!("{} cannot be listened on; nothing was changed", listen.0))
+            .note(error.to_string())
+            .help(format!("give another address with {flag}; port 0 takes a free one"))
+    };
+    let listener = TcpListener::bind(listen.0).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Begins to open SealedSecrets, and to answer kubeseal where that is wanted.
+fn open_sealed(
+    work: &Arc<Work>,
+    mode: Sealing,
+    asking: Option<TcpListener>,
+    audience: Arc<dyn Audience>,
+) -> Option<JoinHandle<()>> {
+    if mode == Sealing::Off {
+        return None;
+    }
+    let known = Arc::new(sealing::Desk::default());
+    let keeper = Keeper::new(&work.session, mode, Arc::clone(&known), audience);
+    if let Some(listener) = asking {
+        let Session { clock, stop, .. } = &work.session;
+        tokio::spawn(sealing::serve(listener, known, Arc::clone(clock), stop.clone()));
+    }
+    Some(tokio::spawn(keeper.run()))
 }
 
 /// Where everything about the Applications of a cluster is asked without a server: by a command of this process.
@@ -127,8 +170,8 @@ async fn work(
     tokio::spawn(Arc::clone(&connections).keep(told.clone()).await);
     let listening = (told.clone(), stop);
     let repositories = Repositories::new(local, host.remote_charts(place), below, Arc::clone(&connections), listening);
-    let (documents, network) = (host.schema_documents(), host.network.clone());
-    Work { session, repositories, connections, documents, network }
+    let (documents, sops, network) = (host.schema_documents(), host.sops_keys(), host.network.clone());
+    Work { session, repositories, connections, documents, sops, network }
 }
 
 /// Whose server it is, as far as the environment says.

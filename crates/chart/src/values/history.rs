@@ -26,9 +26,9 @@ impl ValuesHistory {
     pub fn of(chart: &Chart, given: &ValueLayers) -> Self {
         let mut history = ValuesHistory { layers: Vec::new() };
         history.defaults(chart, given, &[]);
-        for (name, text) in &given.files {
+        for file in &given.files {
             let mut origins = Origins::on();
-            if let Ok(values) = read_layer(name, text, given.dialect, &mut origins) {
+            if let Ok(values) = read_layer(&file.as_shown(), given.dialect, &mut origins) {
                 history.layers.push(Layer { scope: Vec::new(), origins, values });
             }
         }

@@ -7,6 +7,7 @@ use landfall_gotemplate::{Data, List, Map, Origin, Str, Value};
 use landfall_sprig::yaml_scalar;
 use landfall_yaml::{Build, Gather, Node, Repeated, Scalar};
 
+use super::ValuesFile;
 use super::origin::{LayerKind, Origins};
 use crate::chart::{Chart, File};
 use crate::dialect::Dialect;
@@ -121,16 +122,12 @@ fn read_map_in(
 }
 
 /// Reads a values file of the user.
-pub(crate) fn read_layer(
-    name: &str,
-    text: &Arc<str>,
-    dialect: Dialect,
-    origins: &mut Origins,
-) -> Result<Map, ChartError> {
+pub(super) fn read_layer(file: &ValuesFile, dialect: Dialect, origins: &mut Origins) -> Result<Map, ChartError> {
+    let ValuesFile { name, text, .. } = file;
     if text.len() > MAX_VALUES_SIZE {
-        return Err(ChartError::ValuesSize { name: name.to_owned(), size: text.len() });
+        return Err(ChartError::ValuesSize { name: name.clone(), size: text.len() });
     }
-    let layer = origins.layer(LayerKind::File, name, Some(text));
+    let layer = origins.layer(LayerKind::File, name, Some(file.shown()));
     read_map_in(name, text, &Reading::Given(name.to_owned()), dialect, origins, layer)
 }
 

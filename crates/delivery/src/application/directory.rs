@@ -4,10 +4,12 @@ use globset::{Glob, GlobMatcher};
 use landfall_apps::Source;
 use landfall_diag::{Code, Diagnose, Diagnostic, code};
 use landfall_object::{Object, flattened, mask};
+use landfall_secrets::sops::SopsKeys;
 use landfall_source::SourceTree;
 use serde_json::Value;
 
 use super::{Reading, at_file};
+use crate::opened;
 use crate::target::join;
 use crate::unit::PlainManifest;
 
@@ -63,15 +65,18 @@ impl Reading<'_> {
                     format!("Application {name}: the manifests of `{directory}` have more than 10 MiB"),
                 ));
             }
-            manifests.extend(objects(&path, &String::from_utf8_lossy(&bytes))?);
+            manifests.extend(objects(&path, &String::from_utf8_lossy(&bytes), &self.selection.sops)?);
         }
         Ok(manifests)
     }
 }
 
-/// The objects of one file; documents that are none are left out, as Argo CD does.
-pub(super) fn objects(path: &str, text: &str) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
+/// The objects of one file, opened where it is encrypted; documents that are none are left out, as Argo CD does.
+pub(super) fn objects(path: &str, text: &str, keys: &SopsKeys) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
     let mut found = Vec::new();
+    let clear = opened::clear(keys, path, text)?;
+    let clear = clear.as_ref().map(|clear| String::from_utf8_lossy(clear.reveal()));
+    let text = clear.as_deref().unwrap_or(text);
     for part in landfall_yaml::documents(text) {
         let document = part.and_then(|part| part.to_json()).map_err(|error| {
             let words = mask::words_about(text, error.to_string());

@@ -101,7 +101,7 @@ impl Reading<'_> {
         if ended.stdout.len() > MOST {
             return Err(refuse(format!("Application {name}: what kustomize makes of `{place}` has more than 32 MiB")));
         }
-        objects(&format!("kustomize build {place}"), &String::from_utf8_lossy(&ended.stdout))
+        objects(&format!("kustomize build {place}"), &String::from_utf8_lossy(&ended.stdout), &self.selection.sops)
     }
 }
 

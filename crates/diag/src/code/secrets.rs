@@ -10,4 +10,5 @@ super::group! {
     NOTHING_TO_SAVE = 934, Failed, "There is neither a sealing key nor a key that is generated once.";
     RESTORED_OTHERWISE = 935, Refused, "A Secret that is to be restored is there with another value.";
     DRILL_FAILED = 936, Failed, "With a backup alone not everything could be opened again.";
+    SOPS_CLOSED = 948, Failed, "A values file or a manifest that SOPS encrypted does not open.";
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_apiserver::{Actor, DeleteOptions, ObjectRef, Part, Status, Stored, World};
+use landfall_object::{Object, once_guard};
 use serde_json::Value;
 
 pub(crate) use super::event_type::EventType;
 use super::events::Correlator;
 use super::fields;
-use super::kind::Kind;
+use super::kind::{Kind, SECRET};
 
 /// An object as the world holds it.
 pub(crate) type Found = Arc<Stored>;
@@ -71,6 +72,15 @@ impl Outcome {
     pub(crate) fn again_at(at: Option<Timestamp>) -> Self {
         Self { again_at: at }
     }
+}
+
+/// Asks the one guard whether a Secret may become another, or go.
+pub(crate) fn guard(there: &Value, next: Option<&Value>) -> Result<(), Status> {
+    let object = |value: &Value| Object::from_value(value.clone()).ok();
+    let Some(live) = object(there) else { return Ok(()) };
+    let next = next.and_then(object);
+    once_guard(Some(&live), next.as_ref())
+        .map_err(|violation| Status::forbidden("", SECRET.id, fields::name(there), violation))
 }
 
 /// The earlier of two instants, when given.
@@ -149,8 +159,13 @@ impl<'w> Desk<'w> {
         self.world.create(&self.actor, kind.qualified(), object)
     }
 
-    /// Replaces an object, status left alone.
+    /// Replaces an object, status left alone; a Secret keeps what it has of keys that are generated once, whoever asks.
     pub(crate) fn update(&mut self, kind: &Kind, object: Value) -> Result<Found, Status> {
+        if kind.id == SECRET.id
+            && let Some(there) = self.get(kind, fields::namespace(&object), fields::name(&object))
+        {
+            guard(&there, Some(&object))?;
+        }
         self.world.update(&self.actor, kind.qualified(), object)
     }
 

@@ -5,7 +5,7 @@ use landfall_apiserver::{Event, ObjectRef, World, rfc3339};
 use landfall_object::SIMULATED;
 use serde_json::Value;
 
-use super::desk::{Agent, Desk, EventType, Found};
+use super::desk::{Agent, Desk, EventType, Found, guard};
 use super::events::Correlator;
 use super::fields::{annotation, list, text};
 use super::kind::{CONFIG_MAP, SECRET};
@@ -94,6 +94,7 @@ fn take_back(desk: &mut Desk<'_>, agent: Agent) -> usize {
         annotation(secret, SIMULATED).is_some()
             && !writers.is_empty()
             && writers.iter().all(|entry| text(entry, "/manager") == agent.name())
+            && guard(secret, None).is_ok()
     };
     let own: Vec<Found> = desk.list(&SECRET, "").into_iter().filter(|secret| is_own(secret)).collect();
     own.iter()

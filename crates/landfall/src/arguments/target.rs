@@ -89,6 +89,7 @@ impl TargetArgs {
             charts: host.remote_charts(place),
             documents: host.schema_documents_if_reached(),
             schema: if self.skip_schema_validation { SchemaCheck::Skip } else { SchemaCheck::Validate },
+            sops: host.sops_keys(),
             lends_vendored: false,
         };
         if self.no_observability {

@@ -5,7 +5,7 @@ use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, PlaceQuery};
 use landfall_project::{ContextName, EnvironmentName};
-use landfall_server::{Listen, Options, StandInRepository};
+use landfall_server::{Listen, Options, Sealing, StandInRepository};
 use landfall_source::HookSecret;
 
 use crate::consent::{self, Question};
@@ -40,6 +40,12 @@ pub(crate) struct ServeArgs {
     /// A directory whose commits stand in for a repository, bare or checked out; its working tree is never read
     #[arg(long = "repo", value_name = "URL=DIR")]
     repos: Vec<String>,
+    /// Whether SealedSecrets are opened while their own controller is not there: keep, observe (say what would be written), off
+    #[arg(long, value_name = "HOW", default_value = "keep")]
+    sealing: Sealing,
+    /// Where kubeseal is answered (/v1/cert.pem, /v1/verify, /v1/rotate), for a Service of this server
+    #[arg(long, value_name = "ADDRESS")]
+    sealing_listen: Option<Listen>,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
@@ -97,9 +103,13 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         instead: None,
     })?;
     let secrets = host.env.get(SECRETS).unwrap_or_default().lines().filter_map(HookSecret::new).collect();
-    let options = Options { place, objects, listen: args.listen, repositories, secrets };
+    let (sealing, sealing_listen) = (args.sealing, args.sealing_listen);
+    let options = Options { place, objects, listen: args.listen, repositories, secrets, sealing, sealing_listen };
     landfall_server::serve(host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
+        if let Some(address) = ready.sealing {
+            context.ui.line(&format!("sealing http://{address}"));
+        }
         context.ui.status(&format!("Applications of {} are kept in sync", ready.cluster));
     })
     .await?;

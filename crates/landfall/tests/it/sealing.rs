@@ -95,6 +95,30 @@ fn what_is_sealed_opens_and_losing_the_cluster_loses_nothing() {
     kubeseal(&other, &["--cert", "cert.pem", "-f", "secret.yaml"]).exits(0);
 }
 
+/// EZ-33: where one value is there otherwise, nothing of a backup is written.
+#[test]
+fn a_backup_of_another_value_is_refused_whole() {
+    let sandbox = Sandbox::empty();
+    chart(&sandbox);
+    up(&sandbox);
+    sandbox.run(&["secrets", "seal", "--fetch-cert"]).exits(0);
+    let recipient = identity(&sandbox);
+    sandbox.run(&["secrets", "backup", "keys.age", "--recipient", &recipient]).exits(0);
+    let other = Sandbox::empty();
+    for file in ["keys.age", "key.txt"] {
+        other.write(file, &sandbox.read(file));
+    }
+    chart(&other);
+    other.write("web/templates/once.yaml", &ONCE.replace("canary-pepper", "canary-other"));
+    up(&other);
+    let restore = ["secrets", "restore", "keys.age", "--identity", "key.txt", "--yes"];
+    let refused = other.run(&restore).exits(5).says("holds PEPPER generated once, which would be changed");
+    assert!(!refused.all().contains("canary"), "{}", refused.all());
+    other.run(&["secrets", "backup", "now.age", "--recipient", &recipient]).exits(0);
+    let drilled = other.run(&["secrets", "drill", "keys.age", "--identity", "key.txt"]).exits(1).all();
+    assert!(!drilled.contains("sealing key"), "no sealing key was restored: {drilled}");
+}
+
 #[test]
 fn sealing_without_a_cluster_says_what_would_do() {
     let sandbox = Sandbox::empty();

@@ -1,5 +1,6 @@
 //! `landfall serve` from outside: a repository is pushed to, objects are changed by hand, processes are killed.
 
+mod sealing;
 mod sets;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

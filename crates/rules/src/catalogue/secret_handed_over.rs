@@ -1,6 +1,6 @@
 use landfall_diag::{Finding, Severity};
-use landfall_object::Object;
 use landfall_object::references::provides;
+use landfall_object::{ONCE_ANNOTATION, Object};
 
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
@@ -9,12 +9,15 @@ pub(super) static RULE: Rule = Rule {
     id: "LF148",
     title: "a Secret that an operator takes over is not deleted on the way",
     severity: Severity::Error,
-    why: "A chart that renders a Secret today and a SealedSecret of the same name tomorrow has the Secret deleted when the \
-          new revision no longer renders it; and the controller refuses to write over one that it does not manage. In \
-          between pods do not start, and which of the two comes last is chance.",
-    advice: "First mark the Secret that is there with `sealedsecrets.bitnami.com/managed: \"true\"` and keep it \
-             (`helm.sh/resource-policy: keep`, `argocd.argoproj.io/sync-options: Prune=false`); leave it out of the chart \
-             one revision later.",
+    why: "A chart that renders a Secret today and a SealedSecret of the same name tomorrow has the Secret deleted by Helm and by \
+          Argo CD when the new revision no longer renders it; and the controller refuses to write over one that it does not \
+          manage. In between pods do not start, and which of the two comes last is chance. Landfall hands it over instead: it \
+          marks the Secret, keeps it and its uid, and only tells of it; but not from one release or Application to another, and \
+          not one with keys that are generated once.",
+    advice: "Who delivers with something else first marks the Secret that is there with \
+             `sealedsecrets.bitnami.com/managed: \"true\"` and keeps it (`helm.sh/resource-policy: keep`, \
+             `argocd.argoproj.io/sync-options: Prune=false`), and leaves it out of the chart one revision later. A key that is \
+             generated once stays a plain Secret, or is sealed with the value that it has.",
     check,
 };
 
@@ -26,7 +29,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             if subject.desired("", "Secret", namespace, &made.name).is_some() {
                 continue;
             }
-            let Some(old) = rendered_before(subject, desired, namespace, &made.name) else { continue };
+            let Some((old, unit)) = rendered_before(subject, desired, namespace, &made.name) else { continue };
             let managed = old.annotation("sealedsecrets.bitnami.com/managed") == Some("true")
                 || old.annotation("sealedsecrets.bitnami.com/patch") == Some("true");
             let sealed = desired.object.kind() == "SealedSecret";
@@ -34,17 +37,32 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 continue;
             }
             let (kind, name) = (desired.object.kind(), desired.object.name());
-            let because = if managed || !sealed {
-                "the Secret is deleted with the revision that no longer renders it, and pods that start then wait for the new one"
-            } else {
-                "the Secret is deleted with this revision, or the controller refuses it because it is not its own"
+            let once = old.annotation(ONCE_ANNOTATION).unwrap_or_default();
+            let (because, severity) = match sealed {
+                true if !once.is_empty() => (
+                    format!("{once} of it is generated once: what is sealed may be another value, and it is not handed over"),
+                    Severity::Error,
+                ),
+                true if unit == desired.unit => (
+                    "Landfall marks the Secret and keeps it, with its uid; Helm and Argo CD delete it with this revision".to_owned(),
+                    Severity::Info,
+                ),
+                true => (
+                    format!("`{unit}` deletes it as it no longer renders it, or the controller refuses it because it is not its own"),
+                    Severity::Error,
+                ),
+                false => (
+                    "the Secret is deleted with the revision that no longer renders it, and pods that start then wait for the new one"
+                        .to_owned(),
+                    Severity::Warning,
+                ),
             };
             findings.push(
                 RULE.finding(format!(
                     "Secret `{}` was rendered by the chart and is handed over to {kind} `{name}`",
                     made.name
                 ))
-                .weighing(if sealed { Severity::Error } else { Severity::Warning })
+                .weighing(severity)
                 .because(because)
                 .at(desired.spot()),
             );
@@ -53,13 +71,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The Secret as the unit's last revision rendered it.
+/// The Secret as the last revision rendered it, and by which unit.
 fn rendered_before<'a>(
     subject: &Subject<'a>,
-    desired: &Desired,
+    desired: &'a Desired,
     namespace: Option<&str>,
     name: &str,
-) -> Option<&'a Object> {
+) -> Option<(&'a Object, &'a str)> {
     let is_it = |object: &Object| {
         object.group().is_empty()
             && object.kind() == "Secret"
@@ -67,11 +85,12 @@ fn rendered_before<'a>(
             && object.name() == name
     };
     let based = subject.base.into_iter().flatten().flat_map(|unit| &unit.objects);
-    let old = based.filter(|it| it.role == Role::Manifest).map(|it| &it.object).find(|object| is_it(object));
+    let manifests = based.filter(|it| it.role == Role::Manifest);
+    let old = manifests.map(|it| (&it.object, it.unit.as_str())).find(|(object, _)| is_it(object));
     old.or_else(|| {
         let live = subject.before.get("", "Secret", namespace, name)?;
         let ours = live.annotation("meta.helm.sh/release-name") == Some(desired.unit.as_str());
-        (ours && live.controller().is_none()).then_some(live)
+        (ours && live.controller().is_none()).then_some((live, desired.unit.as_str()))
     })
 }
 

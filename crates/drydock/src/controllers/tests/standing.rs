@@ -208,3 +208,31 @@ fn a_certificate_is_issued_once_by_its_authority() {
     stage.rest();
     assert_eq!(stage.find(CERTIFICATES, "leaf")["status"]["revision"], 2);
 }
+
+#[test]
+fn a_placeholder_with_a_key_generated_once_is_not_taken_back() {
+    let mut stage = with("bitnami.com", Operators::UntilReal);
+    let mut guarded = sealed("once");
+    guarded["spec"]["template"] = json!({"metadata": {"annotations": {"landfall.dev/once": "A"}}});
+    stage.create(SEALED, guarded);
+    stage.create(SEALED, sealed("keys"));
+    stage.rest();
+    assert_eq!(stage.names("secrets"), ["keys", "once"]);
+    let status = json!({"conditions": [{"type": "Synced", "status": "True"}]});
+    write(&mut stage, "controller", SEALED, "keys", Part::Status, |sealed| sealed["status"] = status);
+    assert_eq!(stage.names("secrets"), ["once"]);
+}
+
+#[test]
+fn a_certificate_is_not_issued_into_a_secret_with_a_key_generated_once() {
+    let mut stage = with("cert-manager.io", Operators::UntilReal);
+    stage.create("issuers.cert-manager.io", json!({"metadata": {"name": "own"}, "spec": {"selfSigned": {}}}));
+    let keys = json!({"metadata": {"name": "keys", "annotations": {"landfall.dev/once": "tls.key"}},
+        "type": "kubernetes.io/tls", "data": {"tls.key": "b25l", "tls.crt": "b25l"}});
+    stage.create("secrets", keys);
+    let issuer = json!({"name": "own"});
+    let spec = json!({"secretName": "keys", "commonName": "keys", "issuerRef": issuer});
+    stage.create(CERTIFICATES, json!({"metadata": {"name": "keys"}, "spec": spec}));
+    stage.rest();
+    assert_eq!(stage.find("secrets", "keys")["data"]["tls.key"], "b25l");
+}

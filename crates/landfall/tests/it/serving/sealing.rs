@@ -1,0 +1,239 @@
+//! SealedSecrets opened by `landfall serve`, on a cluster whose own twin does not act: as on a real one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use landfall_secrets::{Certificate, KEY_LABEL, PlainSecret, Scope, Sealing, seal};
+
+use super::*;
+
+/// A cluster that others see by its kubeconfig, without a controller of SealedSecrets.
+struct Ground {
+    sandbox: Sandbox,
+    runtime: tokio::runtime::Runtime,
+    cluster: Cluster,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let _ring = rustls_provider();
+        let sandbox = Sandbox::empty().interactive();
+        sandbox.run(&["cluster", "start", "--no-simulate", "sealed-secrets"]).exits(0);
+        let runtime = runtime();
+        let path = sandbox.root().join(".landfall/kubeconfig");
+        let cluster = runtime.block_on(async {
+            let config = kube::config::Kubeconfig::read_from(path).expect("a kubeconfig");
+            let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("read");
+            Cluster::new(kube::Client::try_from(config).expect("a client"))
+        });
+        let ground = Ground { sandbox, runtime, cluster };
+        for definition in landfall_object::operators::definitions("bitnami.com") {
+            ground.create(definition);
+        }
+        ground.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
+        ground
+    }
+
+    fn create(&self, object: Value) -> Object {
+        let object = Object::from_value(object).expect("a map");
+        let options = WriteOptions { field_manager: Some("kubectl-create".to_owned()), ..WriteOptions::default() };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            // A kind is served a moment after its definition.
+            match self.runtime.block_on(self.cluster.create(&object, &options)) {
+                Err(landfall_cluster::Error::NoMatch { .. }) if Instant::now() < deadline => {}
+                made => return made.expect("created"),
+            }
+        }
+    }
+
+    /// The server, and where kubeseal asks it.
+    fn serve(&self, words: &[&str]) -> (Server, String) {
+        let kubeconfig = self.sandbox.root().join(".landfall/kubeconfig");
+        let away = self.sandbox.root().join("away");
+        std::fs::create_dir_all(&away).expect("made");
+        let place =
+            ["--context", "landfall", "--kubeconfig", kubeconfig.to_str().expect("text"), "--state", "away", "--yes"];
+        let listen = ["--sealing-listen", "127.0.0.1:0"];
+        let mut server = super::serve(&self.sandbox, &[&place[..], &listen, words].concat(), &[]);
+        let mut second = String::new();
+        server.said.read_line(&mut second).expect("says something");
+        let sealing = second.trim().strip_prefix("sealing http://").expect("an address").to_owned();
+        (server, sealing)
+    }
+
+    fn seal(&self, certificate: &Certificate, name: &str, value: &str) -> Value {
+        let secret = json!({"kind": "Secret", "type": "Opaque", "stringData": {"TOKEN": value},
+            "metadata": {"name": name, "namespace": "shop"}});
+        let secret = PlainSecret::read(&secret).expect("fine").expect("a Secret");
+        let how = Sealing { scope: Scope::Strict, ..Sealing::default() };
+        seal(secret, &certificate.key, &how).expect("sealed")
+    }
+
+    #[track_caller]
+    fn until(&self, server: &Server, key: &ObjectKey, so: impl Fn(&Object) -> bool) -> Object {
+        server.until(&self.cluster, key, so)
+    }
+}
+
+fn secret(name: &str) -> ObjectKey {
+    ObjectKey::new(Gvk::new("", "v1", "Secret"), Some("shop"), name)
+}
+
+fn sealed(name: &str) -> ObjectKey {
+    ObjectKey::new(Gvk::new("bitnami.com", "v1alpha1", "SealedSecret"), Some("shop"), name)
+}
+
+fn holds(secret: &Object, value: &str) -> bool {
+    secret.str_at("/data/TOKEN") == Some(&STANDARD.encode(value))
+}
+
+fn message(sealed: &Object) -> &str {
+    sealed.str_at("/status/conditions/0/message").unwrap_or_default()
+}
+
+fn asked(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+}
+
+fn certificate(address: &str) -> Certificate {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    loop {
+        let (status, pem) = asked(address, "GET", "/v1/cert.pem", "");
+        if status == 200 {
+            return Certificate::parse(pem.as_bytes()).expect("a certificate");
+        }
+        assert!(Instant::now() < deadline, "{status} {pem}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// LP-127, LP-131 and attacks A10 and A13: on a cluster with keys that it finds and one that is broken.
+#[test]
+fn lp_127_serve_opens_what_is_sealed_takes_over_what_it_may_and_guards_what_is_made_once() {
+    let ground = Ground::new();
+    ground.create(json!({"apiVersion": "v1", "kind": "Secret", "data": {"tls.key": "bm8="}, "metadata": {
+        "name": "sealed-secrets-keybad", "namespace": "kube-system", "labels": {KEY_LABEL: "active"}}}));
+    let (server, address) = ground.serve(&[]);
+    assert_eq!(asked(&address, "GET", "/healthz", "").0, 200);
+    let newest = certificate(&address);
+    ground.create(ground.seal(&newest, "keys", "canary-one"));
+    let made = ground.until(&server, &secret("keys"), |it| holds(it, "canary-one"));
+    let told = ground.until(&server, &sealed("keys"), |it| it.str_at("/status/conditions/0/status") == Some("True"));
+    assert_eq!(made.str_at("/metadata/ownerReferences/0/uid"), told.uid());
+
+    // Another value, and a Secret that somebody deletes.
+    let next = ground.seal(&newest, "keys", "canary-two");
+    server.patch(&ground.cluster, &sealed("keys"), json!({"spec": next["spec"]}));
+    let changed = ground.until(&server, &secret("keys"), |it| holds(it, "canary-two"));
+    assert_eq!(changed.uid(), made.uid());
+    let (key, options) = (secret("keys"), landfall_cluster::DeleteOptions::default());
+    ground.runtime.block_on(ground.cluster.delete(&key, &options)).expect("deleted");
+    ground.until(&server, &secret("keys"), |it| holds(it, "canary-two") && it.uid() != made.uid());
+
+    // A plain Secret of the same name: refused, and once it says that it may be taken over it keeps its uid.
+    let plain = |name: &str, annotations: Value| {
+        json!({"apiVersion": "v1", "kind": "Secret", "data": {"TOKEN": STANDARD.encode("plain")},
+            "metadata": {"name": name, "namespace": "shop", "annotations": annotations}})
+    };
+    let before = ground.create(plain("plain", json!({})));
+    ground.create(ground.seal(&newest, "plain", "canary-three"));
+    let refused = ground.until(&server, &sealed("plain"), |it| !message(it).is_empty());
+    assert_eq!(
+        message(&refused),
+        "failed update: Resource \"plain\" already exists and is not managed by SealedSecret"
+    );
+    let managed = json!({"metadata": {"annotations": {landfall_secrets::MANAGED: "true"}}});
+    server.patch(&ground.cluster, &secret("plain"), managed);
+    let taken = ground.until(&server, &secret("plain"), |it| holds(it, "canary-three"));
+    assert_eq!(taken.uid(), before.uid());
+
+    // What is made once stays, also where it may be taken over.
+    let once = json!({landfall_secrets::MANAGED: "true", "landfall.dev/once": "TOKEN"});
+    ground.create(plain("once", once));
+    ground.create(ground.seal(&newest, "once", "canary-four"));
+    let refused = ground.until(&server, &sealed("once"), |it| !message(it).is_empty());
+    assert!(message(&refused).contains("holds TOKEN generated once, which would be changed"), "{}", message(&refused));
+    assert!(holds(&server.get(&ground.cluster, &secret("once")).expect("there"), "plain"));
+
+    // Verified and sealed anew, without a value in sight.
+    let whole = ground.seal(&newest, "keys", "canary-five").to_string();
+    assert_eq!(asked(&address, "POST", "/v1/verify", &whole).0, 200);
+    let (status, again) = asked(&address, "POST", "/v1/rotate", &whole);
+    assert!(status == 200 && again.contains("encryptedData") && !again.contains("canary"), "{status} {again}");
+    assert_eq!(asked(&address, "GET", "/v1/rotate", "").0, 405);
+    let many: Vec<u16> = (0..6).map(|_| asked(&address, "POST", "/v1/verify", &whole).0).collect();
+    assert!(many.contains(&429), "{many:?}");
+    let (_, metrics) = asked(&address, "GET", "/metrics", "");
+    assert!(metrics.contains("condition_info{namespace=\"shop\",name=\"once\",condition=\"Synced\"} -1"), "{metrics}");
+    let (code, _, _) = server.terminate();
+    assert_eq!(code, Some(0));
+    let log = std::fs::read_to_string(ground.sandbox.root().join("../serve.log")).expect("read");
+    assert!(log.contains("sealed-secrets-keybad is passed over") && !log.contains("canary"), "{log}");
+    ground.sandbox.run(&["cluster", "stop"]).exits(0);
+}
+
+/// D16: while the original is there nothing is written; when it is gone nothing has to be, and what is new is opened.
+#[test]
+fn the_original_controller_is_left_alone_and_taken_over_from_without_a_change() {
+    let ground = Ground::new();
+    let key = landfall_secrets::SealingKey::generate(landfall_secrets::KeySize::Rsa2048, jiff::Timestamp::now());
+    let key = key.expect("a key");
+    ground.create(key.to_secret("kube-system"));
+    let newest = key.certificate.clone().expect("a certificate");
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "sealed-secrets-controller", "namespace": "kube-system"},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"name": "s"}}, "template": {
+            "metadata": {"labels": {"name": "s"}},
+            "spec": {"containers": [{"name": "c", "image": "docker.io/bitnami/sealed-secrets-controller:0.36.6"}]}}}});
+    let deployment = ground.create(deployment).key();
+    ground.create(ground.seal(&newest, "keys", "canary-one"));
+    let (server, address) = ground.serve(&[]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !asked(&address, "GET", "/metrics", "").1.contains("stands_back 1") {
+        assert!(Instant::now() < deadline, "it never stands back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The keys are the same, and so is the answer.
+    assert_eq!(certificate(&address).key.fingerprint(), newest.key.fingerprint());
+    assert!(server.get(&ground.cluster, &secret("keys")).is_none());
+    assert!(server.get(&ground.cluster, &sealed("keys")).expect("there").status().is_none());
+    server.patch(&ground.cluster, &deployment, json!({"spec": {"replicas": 0}}));
+    let made = ground.until(&server, &secret("keys"), |it| holds(it, "canary-one"));
+    ground.until(&server, &sealed("keys"), |it| it.str_at("/status/conditions/0/status") == Some("True"));
+    drop(server);
+    // The next one finds all as it should be.
+    let (server, address) = ground.serve(&[]);
+    while !asked(&address, "GET", "/metrics", "").1.contains("unseal_requests_total 1") {
+        assert!(Instant::now() < deadline, "it never looks");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let after = server.get(&ground.cluster, &secret("keys")).expect("there");
+    assert_eq!(after.resource_version(), made.resource_version());
+    let options = landfall_cluster::ListOptions { namespace: Some("kube-system".to_owned()), ..Default::default() };
+    let secrets = server.runtime.block_on(ground.cluster.list(&secret("").gvk, &options)).expect("listed");
+    assert_eq!(
+        secrets.iter().filter(|it| it.label(KEY_LABEL).is_some()).count(),
+        1,
+        "no key is made beside a fresh one"
+    );
+    drop(server);
+    ground.sandbox.run(&["cluster", "stop"]).exits(0);
+}
+
+#[test]
+fn the_embedded_cluster_opens_its_own_and_nothing_else_is_asked_for_it() {
+    let sandbox = Sandbox::empty();
+    let refused = sandbox.run(&["serve", "--listen", "127.0.0.1:0", "--sealing-listen", "127.0.0.1:0"]).exits(2);
+    refused.says("has nobody who answers").says("the embedded cluster opens its own");
+    sandbox.run(&["serve", "--sealing", "maybe"]).exits(2).says("one of keep, observe and off is wanted");
+}

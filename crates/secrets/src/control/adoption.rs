@@ -1,0 +1,152 @@
+//! Whether a Secret that is there already may be written, and what it becomes.
+
+use landfall_object::ONCE_ANNOTATION;
+use serde_json::{Map, Value};
+
+use super::{annotation, text};
+use crate::{KIND, MANAGED, PATCH};
+
+/// How a Secret that is there already may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    /// Everything is replaced.
+    Whole,
+    /// What is sealed is added.
+    Patch,
+}
+
+/// Types of Secrets that others live by, and that no SealedSecret takes over whatever their annotations say.
+const NEVER: [&str; 2] = ["kubernetes.io/service-account-token", "helm.sh/release.v1"];
+
+/// Whether a Secret's maker lets sealed ones write it too.
+pub fn is_shared(secret: &Value) -> bool {
+    [MANAGED, PATCH].into_iter().any(|key| annotation(secret, key) == Some("true"))
+}
+
+/// How a Secret may be written for a SealedSecret of its name; nothing where it may not.
+///
+/// The original takes over whatever is annotated, also what another controller owns, and what is the cluster's own.
+pub fn adoption(secret: &Value, sealed: &Value, agent: &str) -> Option<Adoption> {
+    let controller = controller(secret);
+    if NEVER.contains(&text(secret, "/type")) || controller.is_some_and(|owner| text(owner, "/kind") != KIND) {
+        return None;
+    }
+    if annotation(secret, PATCH) == Some("true") {
+        return Some(Adoption::Patch);
+    }
+    let uid = text(sealed, "/metadata/uid");
+    let is_owned = controller.is_some_and(|owner| !uid.is_empty() && text(owner, "/uid") == uid);
+    // What is generated once has no owner, by which to know who made it.
+    let is_made_here = annotation(secret, ONCE_ANNOTATION).is_some() && {
+        let fields = secret.pointer("/metadata/managedFields").and_then(Value::as_array);
+        let mut writers = fields.into_iter().flatten().filter(|entry| entry["fieldsV1"].get("f:data").is_some());
+        writers.next().is_some_and(|entry| text(entry, "/manager") == agent) && writers.next().is_none()
+    };
+    let whole = is_owned || annotation(secret, MANAGED) == Some("true") || is_made_here;
+    whole.then_some(Adoption::Whole)
+}
+
+fn controller(secret: &Value) -> Option<&Value> {
+    let owners = secret.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.into_iter().flatten().find(|owner| owner["controller"] == true)
+}
+
+/// What is there with what is unsealed.
+pub fn adopted(there: &Value, unsealed: Value, adoption: Adoption) -> Value {
+    let mut wanted = there.clone();
+    wanted["type"] = unsealed.get("type").cloned().unwrap_or_else(|| "Opaque".into());
+    match adoption {
+        Adoption::Whole => {
+            wanted["data"] = unsealed["data"].clone();
+            for part in ["labels", "annotations", "ownerReferences"] {
+                wanted["metadata"][part] = unsealed["metadata"][part].clone();
+            }
+            // What protects values is no template's to take away.
+            if let Some(keys) = annotation(there, ONCE_ANNOTATION)
+                && annotation(&unsealed, ONCE_ANNOTATION).is_none()
+            {
+                insert(&mut wanted["metadata"]["annotations"], ONCE_ANNOTATION, keys.into());
+            }
+        }
+        Adoption::Patch => {
+            let is_managed = annotation(there, MANAGED) == Some("true");
+            add(&mut wanted["data"], &unsealed["data"]);
+            for part in ["labels", "annotations"] {
+                add(&mut wanted["metadata"][part], &unsealed["metadata"][part]);
+            }
+            if is_managed {
+                wanted["metadata"]["ownerReferences"] = unsealed["metadata"]["ownerReferences"].clone();
+            }
+        }
+    }
+    if let Some(metadata) = wanted["metadata"].as_object_mut() {
+        metadata.retain(|_, value| !value.is_null());
+    }
+    if let Some(fields) = wanted.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    wanted
+}
+
+fn add(to: &mut Value, more: &Value) {
+    for (key, value) in more.as_object().into_iter().flatten() {
+        insert(to, key, value.clone());
+    }
+}
+
+/// Puts an entry into a map, which it is made where it is something else.
+fn insert(map: &mut Value, key: &str, value: Value) {
+    if !map.is_object() {
+        *map = Value::Object(Map::new());
+    }
+    if let Some(entries) = map.as_object_mut() {
+        entries.insert(key.to_owned(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn secret(metadata: Value) -> Value {
+        json!({"kind": "Secret", "type": "Opaque", "metadata": metadata, "data": {"A": "YQ=="}})
+    }
+
+    /// Attack A13: what is annotated is not yet anybody's to take.
+    #[test]
+    fn nothing_is_taken_from_another_controller_nor_what_the_cluster_lives_by() {
+        let sealed = json!({"metadata": {"name": "s", "uid": "u"}});
+        let how = |secret: &Value| adoption(secret, &sealed, "own");
+        let marked = json!({"annotations": {MANAGED: "true"}});
+        assert_eq!(how(&secret(marked.clone())), Some(Adoption::Whole));
+        assert_eq!(how(&secret(json!({}))), None);
+        let owner = |kind: &str, uid: &str| json!([{"kind": kind, "uid": uid, "controller": true}]);
+        assert_eq!(how(&secret(json!({"ownerReferences": owner("SealedSecret", "u")}))), Some(Adoption::Whole));
+        assert_eq!(how(&secret(json!({"ownerReferences": owner("SealedSecret", "former")}))), None);
+        for annotated in [MANAGED, PATCH] {
+            let mut taken = secret(json!({"annotations": {annotated: "true"}}));
+            taken["metadata"]["ownerReferences"] = owner("Certificate", "c");
+            assert_eq!(how(&taken), None, "{annotated}");
+        }
+        for kind in NEVER {
+            let mut own = secret(marked.clone());
+            own["type"] = kind.into();
+            assert_eq!(how(&own), None, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_patched_keeps_what_it_has_and_what_is_replaced_keeps_its_protection() {
+        let there = secret(json!({"annotations": {PATCH: "true", ONCE_ANNOTATION: "A"}, "uid": "x"}));
+        let made = json!({"type": "Opaque", "data": {"B": "Yg=="}, "metadata": {"labels": {"x": "y"}}});
+        let patched = adopted(&there, made.clone(), Adoption::Patch);
+        assert_eq!(patched["data"], json!({"A": "YQ==", "B": "Yg=="}));
+        assert_eq!(patched["metadata"]["labels"]["x"], "y");
+        let whole = adopted(&there, made, Adoption::Whole);
+        assert_eq!(whole["data"], json!({"B": "Yg=="}));
+        assert_eq!(whole["metadata"]["annotations"], json!({ONCE_ANNOTATION: "A"}));
+        assert_eq!(whole["metadata"]["uid"], "x");
+    }
+}

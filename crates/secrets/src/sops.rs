@@ -1,0 +1,464 @@
+//! Files that SOPS has encrypted for age (`getsops/sops`): opened as values, and line for line where they were.
+//!
+//! ```text
+//! a value       ENC[AES256_GCM,data:…,iv:…,tag:…,type:str]   under the data key, bound to its path
+//! sops.age      the data key, for each recipient in a file of age's
+//! sops.mac      SHA-512 of all values in their order, under the data key, bound to sops.lastmodified
+//! ```
+//!
+//! Nothing is encrypted here, and nothing is opened whose values were changed, moved or taken away since.
+
+mod gcm;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use landfall_yaml::{Document, Kind, Node};
+use serde_json::Value;
+use sha2::{Digest as _, Sha512};
+use zeroize::Zeroizing;
+
+use crate::age::{self, AgeError, Identity};
+use crate::masked::Masked;
+
+/// What stands in front of a value, and behind it.
+const VALUE: (&str, &str) = ("ENC[AES256_GCM,", "]");
+/// The entry that says for whom a file is encrypted.
+const METADATA: &str = "sops";
+/// Bytes of a data key.
+const KEY: usize = 32;
+/// With what the digest begins where it is of encrypted values alone: SHA-256 of `sops`.
+const ENCRYPTED_ONLY: [u8; 32] = [
+    0x8a, 0x3f, 0xd2, 0xad, 0x54, 0xce, 0x66, 0x52, 0x7b, 0x10, 0x34, 0xf3, 0xd1, 0x47, 0xbe, 0x0b, 0x0b, 0x97, 0x5b,
+    0x3b, 0xf4, 0x4f, 0x72, 0xc6, 0xfd, 0xad, 0xec, 0x81, 0x76, 0xf2, 0x7d, 0x69,
+];
+
+/// Why a file does not open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SopsError {
+    /// It is not as SOPS writes it.
+    #[error("it is not as SOPS writes it: {0}")]
+    Form(&'static str),
+    /// It names no recipient of age's.
+    #[error("it is encrypted for nobody of age's, and other keys are not read")]
+    NotAge,
+    /// There is no identity to open it with.
+    #[error("it is encrypted for {}, and there is no identity of age's here", .0.join(", "))]
+    NoIdentity(Vec<String>),
+    /// None of the identities is one of its recipients'.
+    #[error("it is encrypted for {}, and no identity given is theirs", .0.join(", "))]
+    Closed(Vec<String>),
+    /// A value was changed or moved.
+    #[error("the value of {0} was changed, or put elsewhere, after it was encrypted")]
+    Changed(String),
+    /// Values were added, taken away or put elsewhere.
+    #[error("it was changed after it was encrypted (MAC mismatch)")]
+    Mac,
+    /// The cryptography itself failed.
+    #[error("the cryptographic library refused")]
+    Failed,
+}
+
+/// The identities that files of SOPS are opened with, and where they come from.
+#[derive(Clone, Default)]
+pub struct SopsKeys {
+    identities: Arc<Vec<Identity>>,
+    /// Why there are none, where somebody named some.
+    problem: Option<Arc<str>>,
+}
+
+impl SopsKeys {
+    /// These.
+    pub fn new(identities: Vec<Identity>) -> Self {
+        SopsKeys { identities: Arc::new(identities), problem: None }
+    }
+
+    /// None, and why: told only where a file asks for them.
+    pub fn unreadable(why: impl Into<Arc<str>>) -> Self {
+        SopsKeys { identities: Arc::default(), problem: Some(why.into()) }
+    }
+
+    /// Why there are none, where somebody named some.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// What a file says when it is opened; nothing where SOPS has not encrypted it.
+    ///
+    /// # Errors
+    /// [`SopsError`]; none of them holds a value.
+    pub fn open(&self, text: &str) -> Result<Option<Masked>, SopsError> {
+        if !is_sealed(text) { Ok(None) } else { open(text, &self.identities).map(Some) }
+    }
+}
+
+impl fmt::Debug for SopsKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SopsKeys({})", self.identities.len())
+    }
+}
+
+/// Whether SOPS has encrypted a file: it says so by an entry of its own, beside values of its form.
+pub fn is_sealed(text: &str) -> bool {
+    if !text.contains(METADATA) || !text.contains(VALUE.0) {
+        return false;
+    }
+    let documents = landfall_yaml::parse(text).unwrap_or_default();
+    documents.iter().any(|document| metadata(document).is_some())
+}
+
+fn metadata<'d>(document: &'d Document<'_>) -> Option<Node<'d>> {
+    let found = document.root().get(METADATA)?;
+    (found.get("mac").is_some() && found.get("lastmodified").is_some()).then_some(found)
+}
+
+/// The whole text with its values in clear and without SOPS's own entry; every line is where it was.
+fn open(text: &str, identities: &[Identity]) -> Result<Masked, SopsError> {
+    let documents = landfall_yaml::parse(text).map_err(|_| SopsError::Form("it cannot be read"))?;
+    let found = documents.iter().find_map(metadata).ok_or(SopsError::Form("it has no metadata"))?;
+    let said = |key: &str| found.get(key).and_then(|node| node.text()).unwrap_or_default();
+    let key = data_key(found, identities)?;
+    let only_encrypted = said("mac_only_encrypted") == "true";
+    let mut hash = Sha512::new();
+    if only_encrypted {
+        hash.update(ENCRYPTED_ONLY);
+    }
+    let mut walk = Walk { key: &key, only_encrypted, hash, edits: Vec::new() };
+    for document in &documents {
+        let values = landfall_yaml::document_to_json(document).map_err(|_| SopsError::Form("it cannot be read"))?;
+        walk.entries(document.root(), &values, &mut Vec::new(), text)?;
+    }
+    let Walk { hash, mut edits, .. } = walk;
+    let told = value(said("mac"), &key, said("lastmodified")).ok_or(SopsError::Mac)?;
+    let is_same =
+        aws_lc_rs::constant_time::verify_slices_are_equal(told.text.reveal(), hex(&hash.finalize()).as_bytes());
+    is_same.map_err(|_| SopsError::Mac)?;
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut at = 0;
+    for (range, clear) in edits {
+        if range.start < at {
+            return Err(SopsError::Form("an entry stands in another"));
+        }
+        out.extend_from_slice(&text.as_bytes()[at..range.start]);
+        out.extend_from_slice(clear.reveal());
+        at = range.end;
+    }
+    out.extend_from_slice(&text.as_bytes()[at..]);
+    Ok(Masked::new(out.to_vec()))
+}
+
+/// The key that values are under, out of the first file of age's that an identity opens.
+fn data_key(metadata: Node<'_>, identities: &[Identity]) -> Result<Zeroizing<[u8; KEY]>, SopsError> {
+    let age = metadata.get("age").filter(|node| matches!(node.kind(), Kind::Sequence(_)));
+    let entries: Vec<Node<'_>> = age.into_iter().flat_map(|node| node.items()).collect();
+    if entries.is_empty() {
+        return Err(SopsError::NotAge);
+    }
+    let recipients = || entries.iter().filter_map(|it| it.get("recipient")?.text()).map(str::to_owned).collect();
+    if identities.is_empty() {
+        return Err(SopsError::NoIdentity(recipients()));
+    }
+    for entry in &entries {
+        let file = entry.get("enc").and_then(|node| node.text()).ok_or(SopsError::Form("a recipient has no key"))?;
+        match age::decrypt(identities, file.as_bytes()) {
+            Ok(key) => {
+                let key = key.reveal().try_into().map_err(|_| SopsError::Form("the data key is none"))?;
+                return Ok(Zeroizing::new(key));
+            }
+            Err(AgeError::Failed) => return Err(SopsError::Failed),
+            Err(_) => {}
+        }
+    }
+    Err(SopsError::Closed(recipients()))
+}
+
+/// What is done while all values are gone through in their order.
+struct Walk<'k> {
+    key: &'k [u8; KEY],
+    only_encrypted: bool,
+    hash: Sha512,
+    /// What stands where in the opened text.
+    edits: Vec<(Range<usize>, Masked)>,
+}
+
+impl Walk<'_> {
+    /// A document, whose own entry of SOPS's is left out.
+    fn entries(&mut self, root: Node<'_>, values: &Value, path: &mut Vec<String>, text: &str) -> Result<(), SopsError> {
+        if !matches!(root.kind(), Kind::Mapping(_)) {
+            return self.node(root, values, path);
+        }
+        for (key, node) in root.entries() {
+            let name = key.text().ok_or(SopsError::Form("a key is no text"))?;
+            if name == METADATA {
+                let range = whole_entry(text, key.span().range().start..node.span().range().end);
+                let lines = text[range.clone()].matches('\n').count();
+                self.edits.push((range, Masked::new(vec![b'\n'; lines])));
+                continue;
+            }
+            path.push(name.to_owned());
+            self.node(node, values.get(name).unwrap_or(&Value::Null), path)?;
+            path.pop();
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, node: Node<'_>, value: &Value, path: &mut Vec<String>) -> Result<(), SopsError> {
+        match node.kind() {
+            Kind::Mapping(_) => {
+                for (key, node) in node.entries() {
+                    let name = key.text().ok_or(SopsError::Form("a key is no text"))?;
+                    path.push(name.to_owned());
+                    self.node(node, value.get(name).unwrap_or(&Value::Null), path)?;
+                    path.pop();
+                }
+                Ok(())
+            }
+            // The places in a list are no part of a path.
+            Kind::Sequence(_) => node
+                .items()
+                .enumerate()
+                .try_for_each(|(at, item)| self.node(item, value.get(at).unwrap_or(&Value::Null), path)),
+            Kind::Alias => Err(SopsError::Form("it has an alias")),
+            Kind::Scalar(_) => self.scalar(node, value, path),
+        }
+    }
+
+    fn scalar(&mut self, node: Node<'_>, value: &Value, path: &[String]) -> Result<(), SopsError> {
+        let text = node.text().unwrap_or_default();
+        if text.starts_with(VALUE.0) && text.ends_with(VALUE.1) {
+            let bound = format!("{}:", path.join(":"));
+            let opened = self::value(text, self.key, &bound).ok_or_else(|| SopsError::Changed(path.join(".")))?;
+            self.hash.update(opened.text.reveal());
+            let clear = opened.written().ok_or(SopsError::Form("a value is not of its type"))?;
+            self.edits.push((node.span().range(), clear));
+            return Ok(());
+        }
+        if !self.only_encrypted {
+            match value {
+                // Under a key that is no text to everybody, as `on`, its value is not found by it.
+                Value::Null if !matches!(text, "" | "~" | "null" | "Null" | "NULL") => self.hash.update(text),
+                Value::Null | Value::Array(_) | Value::Object(_) => {}
+                Value::Bool(true) => self.hash.update("True"),
+                Value::Bool(false) => self.hash.update("False"),
+                Value::Number(number) => self.hash.update(go_number(number)),
+                Value::String(text) => self.hash.update(text),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number as Go writes it without an exponent.
+fn go_number(number: &serde_json::Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(float) => format!("{float}"),
+        None => number.to_string(),
+    }
+}
+
+/// An entry of a mapping in flow style with one of the commas around it; one in block style as it is.
+fn whole_entry(text: &str, entry: Range<usize>) -> Range<usize> {
+    let before = text[..entry.start].trim_end();
+    if before.ends_with(',') {
+        return before.len() - 1..entry.end;
+    }
+    let behind = text[entry.end..].trim_start();
+    if before.ends_with('{') && behind.starts_with(',') {
+        return entry.start..text.len() - behind.len() + 1;
+    }
+    entry
+}
+
+/// A value in clear, and what it is.
+struct Opened<'t> {
+    text: Masked,
+    kind: &'t str,
+}
+
+impl Opened<'_> {
+    /// As it stands in YAML and in JSON.
+    fn written(&self) -> Option<Masked> {
+        let text = std::str::from_utf8(self.text.reveal()).ok()?;
+        let written = match self.kind {
+            "str" | "bytes" => quoted(text),
+            "int" => text.parse::<i128>().ok()?.to_string(),
+            "float" => text.parse::<f64>().ok().filter(|float| float.is_finite()).map(|_| text.to_owned())?,
+            "bool" => text.to_ascii_lowercase().parse::<bool>().ok()?.to_string(),
+            _ => return None,
+        };
+        Some(Masked::new(written.into_bytes()))
+    }
+}
+
+/// A text between quotes that YAML and JSON read alike.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            // What YAML lets nobody write as it is.
+            letter
+                if letter.is_control()
+                    || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') =>
+            {
+                out.push_str(&format!("\\u{:04x}", u32::from(letter)));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Opens one value, which is bound to a text beside it; nothing where it does not open.
+fn value<'t>(text: &'t str, key: &[u8; KEY], bound: &str) -> Option<Opened<'t>> {
+    let inner = text.strip_prefix(VALUE.0)?.strip_suffix(VALUE.1)?;
+    let (mut data, mut start, mut tag, mut kind) = (None, None, None, None);
+    for part in inner.split(',') {
+        let (name, rest) = part.split_once(':')?;
+        match name {
+            "data" => data = STANDARD.decode(rest).ok(),
+            "iv" => start = STANDARD.decode(rest).ok(),
+            "tag" => tag = <[u8; gcm::TAG]>::try_from(STANDARD.decode(rest).ok()?).ok(),
+            "type" => kind = Some(rest),
+            _ => return None,
+        }
+    }
+    let text = gcm::open(key, &start?, bound.as_bytes(), &data?, &tag?)?;
+    Some(Opened { text, kind: kind? })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::age::Audience;
+
+    /// Encrypts as SOPS does, for tests alone: values that are marked `(str)x` and so on.
+    fn sealed(plain: &str, identity: &Identity, only_encrypted: bool) -> String {
+        let key = [7; KEY];
+        let documents = landfall_yaml::parse(plain).expect("YAML");
+        let (mut hash, mut out, mut at) = (Sha512::new(), String::new(), 0);
+        if only_encrypted {
+            hash.update(ENCRYPTED_ONLY);
+        }
+        let under = |text: &str, bound: &str, kind: &str| {
+            let start = [u8::try_from(text.len() % 251).expect("small"); 32];
+            let (data, tag) = gcm::seal(&key, &start, bound.as_bytes(), text.as_bytes()).expect("sealed");
+            let [data, start, tag] = [&data[..], &start, &tag].map(|bytes| STANDARD.encode(bytes));
+            format!("ENC[AES256_GCM,data:{data},iv:{start},tag:{tag},type:{kind}]")
+        };
+        let mut open: Vec<(String, Node<'_>)> = Vec::new();
+        for (name, node) in documents[0].root().entries() {
+            open.push((format!("{}:", name.text().expect("text")), node));
+        }
+        open.reverse();
+        while let Some((path, node)) = open.pop() {
+            match node.kind() {
+                Kind::Mapping(_) => {
+                    let mut inner: Vec<_> = node.entries().collect();
+                    inner.reverse();
+                    open.extend(
+                        inner.into_iter().map(|(name, node)| (format!("{path}{}:", name.text().expect("text")), node)),
+                    );
+                }
+                Kind::Sequence(_) => {
+                    let mut inner: Vec<_> = node.items().collect();
+                    inner.reverse();
+                    open.extend(inner.into_iter().map(|node| (path.clone(), node)));
+                }
+                _ => {
+                    let text = node.text().expect("a scalar");
+                    match text.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+                        None => {
+                            if !only_encrypted {
+                                hash.update(text);
+                            }
+                        }
+                        Some((kind, text)) => {
+                            hash.update(text);
+                            let range = node.span().range();
+                            out.push_str(&plain[at..range.start]);
+                            out.push_str(&under(text, &path, kind));
+                            at = range.end;
+                        }
+                    }
+                }
+            }
+        }
+        out.push_str(&plain[at..]);
+        let recipient = identity.recipient().expect("a key").expect("no passphrase");
+        let file = age::encrypt(&Audience::Recipients(vec![recipient.clone()]), &key).expect("encrypted");
+        let file = file.lines().map(|line| format!("            {line}\n")).collect::<String>();
+        let mac = under(&hex(&hash.finalize()), "2026-01-01T00:00:00Z", "str");
+        let only = if only_encrypted { "    mac_only_encrypted: true\n" } else { "" };
+        format!(
+            "{out}sops:\n    age:\n        - recipient: {recipient}\n          enc: |\n{file}    lastmodified: \"2026-01-01T00:00:00Z\"\n    mac: {mac}\n{only}    version: 3.9.0\n"
+        )
+    }
+
+    const PLAIN: &str = "# kept\nname: shop\ndb:\n  password: (str)it's \"q\"\n  port: (int)5432\n  hosts:\n  - (str)a\n  - b\nrate: (float)0.25\non: (bool)True\n";
+
+    fn keys(identity: &Identity) -> SopsKeys {
+        let text = identity.reveal().expect("a key");
+        SopsKeys::new(vec![Identity::parse(std::str::from_utf8(text.reveal()).expect("text")).expect("a key")])
+    }
+
+    #[test]
+    fn what_is_opened_has_its_values_their_types_and_every_line_where_it_was() {
+        let identity = Identity::generate().expect("random");
+        for only_encrypted in [false, true] {
+            let file = sealed(PLAIN, &identity, only_encrypted);
+            assert!(is_sealed(&file) && !file.contains("5432"));
+            let opened = keys(&identity).open(&file).expect("opens").expect("is sealed");
+            let opened = std::str::from_utf8(opened.reveal()).expect("text");
+            let wanted = "# kept\nname: shop\ndb:\n  password: \"it's \\\"q\\\"\"\n  port: 5432\n  hosts:\n  - \"a\"\n  - b\nrate: 0.25\non: true\n";
+            assert_eq!(opened.trim_end_matches('\n'), wanted.trim_end());
+            assert_eq!(opened.lines().count(), file.lines().count());
+        }
+        assert_eq!(keys(&identity).open("name: shop\nsops: a word\n").map(|it| it.is_none()), Ok(true));
+    }
+
+    #[test]
+    fn nothing_opens_that_was_changed_moved_added_or_taken_away() {
+        let identity = Identity::generate().expect("random");
+        let file = sealed(PLAIN, &identity, false);
+        let open = |file: &str| keys(&identity).open(file).map(|_| ()).expect_err("refused");
+        assert_eq!(open(&file.replace("name: shop", "name: shop2")), SopsError::Mac);
+        assert_eq!(open(&file.replace("name: shop\n", "")), SopsError::Mac);
+        assert_eq!(open(&file.replace("name: shop\n", "name: shop\nmore: x\n")), SopsError::Mac);
+        assert_eq!(open(&file.replace("  password:", "  passwort:")), SopsError::Changed("db.passwort".to_owned()));
+        let at = file.find("data:").expect("there") + 5;
+        let mut broken = file.clone();
+        broken.replace_range(at..=at, if &file[at..=at] == "A" { "B" } else { "A" });
+        assert_eq!(open(&broken), SopsError::Changed("db.password".to_owned()));
+        let stranger = Identity::generate().expect("random");
+        assert!(matches!(keys(&stranger).open(&file), Err(SopsError::Closed(_))));
+        let told = SopsKeys::default().open(&file).expect_err("refused").to_string();
+        assert!(told.starts_with("it is encrypted for age1") && told.ends_with("no identity of age's here"), "{told}");
+    }
+
+    #[test]
+    fn an_entry_goes_with_one_of_its_commas() {
+        for (text, wanted) in [
+            (r#"{"a": 1, "sops": 2}"#, r#"{"a": 1}"#),
+            (r#"{"sops": 2, "a": 1}"#, r#"{ "a": 1}"#),
+            (r#"{"sops": 2}"#, "{}"),
+        ] {
+            let start = text.find("\"sops\"").expect("there");
+            let mut left = text.to_owned();
+            left.replace_range(whole_entry(text, start..start + 9), "");
+            assert_eq!(left, wanted);
+        }
+    }
+}
