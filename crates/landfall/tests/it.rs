@@ -32,6 +32,7 @@ mod it {
     mod looks;
     mod luckyplans;
     mod machines;
+    mod outside;
     mod ownership;
     mod previews;
     mod refusals;

@@ -14,7 +14,9 @@
 //!               ▼
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
 //! happened.rs             what is told to the controller; row.rs, an object without its body
+//! checks.rs               the declared checks: once after each delivery, and what follows when one fails
 //! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
+//! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! board.rs, metrics.rs    what probes and metrics may read
 //!
 //! http.rs ─► routes.rs ─► gate.rs ─► api.rs    requests: every route, who may, and what is asked of Applications
@@ -27,6 +29,7 @@
 
 pub mod api;
 mod board;
+mod checks;
 mod connections;
 mod controller;
 mod entry;
@@ -38,6 +41,7 @@ mod happened;
 mod http;
 mod live;
 mod metrics;
+mod news;
 mod openapi;
 mod options;
 mod page;
@@ -48,6 +52,8 @@ mod row;
 mod serve;
 mod sets;
 
+pub use checks::DeclaredAt;
 pub use gate::{ALL_PROJECTS, Actor, Scope, Token};
+pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, Listen, Options, StandInRepository};
 pub use serve::{Ready, desk, serve};
