@@ -177,3 +177,38 @@ fn a_commit_has_its_status_at_its_own_forge_alone() {
     let said = until(&told, &format!("/statuses/{mended}"));
     assert!(said.last().is_some_and(|it| it.contains("\"success\"")), "{said:#?}");
 }
+
+#[test]
+fn lp_067_what_an_application_delivers_is_not_changed_directly_but_for_a_reason_that_is_audited_and_announced() {
+    let forge = Forge::shop(AUTOMATED);
+    let (slack, told) = listen(http, 0);
+    let hook = format!("http://127.0.0.1:{slack}/");
+    let variables = [("LANDFALL_NEWS_SLACK", hook.as_str())];
+    let server = forge.serve(&["apps"], SHOP, &variables);
+    let key = application("shop");
+    server.until(&server.cluster(), &key, |it| it.str_at("/status/health/status") == Some("Healthy"));
+    server.terminate();
+    let upgrade = ["upgrade", "--install", "shop", "chart", "-n", "shop", "--set", "replicas=2", "--take-ownership"];
+    let refused = forge.sandbox.run(&upgrade).exits(5).says("is delivered by the Application argocd/shop");
+    assert!(refused.stderr.contains("LF0771") && refused.stderr.contains("--break-glass"), "{}", refused.all());
+    forge.sandbox.run(&["uninstall", "shop", "-n", "shop"]).exits(5).says("argocd/shop");
+    forge.sandbox.run(&["helm", "uninstall", "shop", "-n", "shop"]).exits(1).says("argocd/shop");
+    let other = ["upgrade", "--install", "other", "chart", "-n", "other", "--create-namespace"];
+    forge.sandbox.run(&other).exits(0);
+    let broken = [&upgrade[..], &["--break-glass", "the forge is down"]].concat();
+    forge.sandbox.run(&broken).exits(0).says("this is audited and announced");
+    let server = forge.serve(&["apps"], SHOP, &variables);
+    let said = until(&told, "past the guards of argocd/shop: upgrade of release shop");
+    assert!(said.iter().any(|it| it.contains("reason: the forge is down")), "{said:#?}");
+    let (name, token) = server.own_token();
+    let (_, audit) = server.ask("GET", "/api/v1/audit", &[(name, &token)], "");
+    let audit: Value = serde_json::from_str(&audit).expect("JSON");
+    let entries: Vec<(&str, &str)> = audit
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|it| Some((it["action"].as_str()?, it["outcome"].as_str()?)))
+        .collect();
+    assert!(entries.contains(&("release.break-glass", "done")), "{audit:#}");
+    assert!(entries.contains(&("release.break-glass.seen", "announced")), "{audit:#}");
+}
