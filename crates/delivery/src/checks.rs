@@ -1,3 +1,17 @@
+//! Declared checks: what each asks, again and again until it passes or its time is over.
+//!
+//! ```text
+//! Smoke (checks, the tag that is wanted, from where they are asked)
+//!   ├─ asking.rs       an address: status, body, redirect, version, and the line that the request leaves in a log
+//!   ├─ certificate.rs  from outside: each host's certificate is waited for, and what is wrong with it named
+//!   ├─ tag.rs          which tag an image has, and which version an answer tells
+//!   └─ ../inside.rs    within the cluster: commands, logs, rollouts
+//! verdict.rs           what a check found
+//! ```
+
+mod asking;
+mod certificate;
+mod tag;
 pub(crate) mod verdict;
 
 use std::collections::BTreeMap;
@@ -5,11 +19,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use landfall_cluster::Cluster;
+use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_project::Check;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
 
+pub use self::tag::Tags;
 pub use self::verdict::Verdict;
-use crate::inside;
+use crate::{Progress, inside};
 
 /// How host names of checks are reached when they are not the public ones: the embedded cluster's ingress.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,7 +72,7 @@ impl Routes {
 }
 
 /// One check and what it found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
     /// The check's name.
     pub name: String,
@@ -83,59 +101,179 @@ pub const NOT_SIMULATED_HEADER: &str = "x-landfall-not-simulated";
 /// The longest a check goes on trying when nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for a line in a log.
-const LOG_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const LOG_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long one try may take, however little time is left.
 const ONE_TRY: Duration = Duration::from_secs(5);
 
-/// A client for checks.
-///
-/// # Errors
-/// When the system's certificates cannot be read.
-pub fn check_client(checks: &[Check], routes: &Routes) -> Result<reqwest::Client, reqwest::Error> {
-    let asked = checks.iter().filter_map(|check| check.http.as_deref());
-    let urls: Vec<reqwest::Url> = asked.filter_map(|url| reqwest::Url::parse(url).ok()).collect();
-    routes.client(&urls)
+/// Checks as they are to be made.
+#[derive(Debug, Clone)]
+pub struct Smoke<'a> {
+    /// Which.
+    pub checks: &'a [Check],
+    /// The tags that versions are held against.
+    pub tags: Tags,
+    /// From where addresses are asked.
+    pub from: Standpoint,
 }
 
-/// Makes one check, again and again until it passes or its time is over.
-pub async fn run_check(client: &reqwest::Client, check: &Check, routes: &Routes, cluster: &Cluster) -> CheckResult {
-    let started = Instant::now();
-    let default = if check.logs.is_some() { LOG_TIMEOUT } else { DEFAULT_TIMEOUT };
-    let timeout = check.timeout.as_ref().map_or(default, landfall_project::Span::duration);
-    let mut pause = Duration::from_millis(50);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let once = async {
-            match (&check.http, &check.exec, &check.logs, &check.rollout) {
-                (Some(address), ..) => ask(client, address, check, routes).await,
-                (_, Some(exec), ..) => inside::exec(cluster, exec, check.contains.as_deref()).await,
-                (_, _, Some(workload), _) => {
-                    inside::logs(cluster, workload, check.contains.as_deref().unwrap_or_default()).await
-                }
-                (_, _, _, Some(workload)) => inside::rollout(cluster, workload).await,
-                (None, None, None, None) => (Verdict::Failed { reason: "it asks nothing".to_owned() }, false),
-            }
-        };
-        // Whoever is asked last gets as long as a try may take at least: a busy machine is no failure.
-        let left = timeout.saturating_sub(started.elapsed()).max(ONE_TRY);
-        let (verdict, simulated) = tokio::time::timeout(left, once)
-            .await
-            .unwrap_or_else(|_| (Verdict::Failed { reason: format!("no answer within {} s", left.as_secs()) }, false));
-        let over = started.elapsed() + pause >= timeout;
-        if over || !matches!(verdict, Verdict::Failed { .. }) {
-            return CheckResult {
-                name: check.name.clone(),
-                address: subject(check),
-                verdict,
-                simulated,
-                tries,
-                elapsed_ms: started.elapsed().as_millis() as u64,
-            };
+/// From where addresses are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standpoint {
+    /// As the cluster's routes lead: an embedded cluster's names lead to its own ingress.
+    Routes(Routes),
+    /// As anybody asks who is not of the cluster: public names, certificates that are trusted. Those are waited for so
+    /// long, because an authority may still be signing them.
+    Outside(Duration),
+}
+
+impl Smoke<'_> {
+    /// Whether one of them looks into the cluster.
+    pub fn needs_cluster(&self) -> bool {
+        self.checks.iter().any(|check| check.http.is_none() || check.logged.is_some())
+    }
+
+    /// Whether one of them holds a version against a tag.
+    pub fn needs_tags(&self) -> bool {
+        self.checks.iter().any(|check| check.version.is_some())
+    }
+
+    fn routes(&self) -> Routes {
+        match &self.from {
+            Standpoint::Routes(routes) => routes.clone(),
+            Standpoint::Outside(_) => Routes::default(),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+/// Who makes checks, and whom it tells.
+pub struct Prober<'a> {
+    /// What is looked into; of what needs it without one it is said that it cannot be made.
+    pub cluster: Option<&'a Cluster>,
+    /// Where progress is told.
+    pub progress: &'a Sender<Progress>,
+    /// Ends it.
+    pub stop: &'a CancellationToken,
+}
+
+impl Prober<'_> {
+    /// Makes checks.
+    ///
+    /// # Errors
+    /// When none can be made: the system's certificates cannot be read. When it is told to stop.
+    pub async fn smoke(&self, asked: &Smoke<'_>) -> Result<Vec<CheckResult>, Vec<Diagnostic>> {
+        let routes = asked.routes();
+        let addresses = asked.checks.iter().filter_map(|check| check.http.as_deref());
+        let urls: Vec<reqwest::Url> = addresses.filter_map(|url| reqwest::Url::parse(url).ok()).collect();
+        let client = routes.client(&urls).map_err(|error| {
+            vec![Diagnostic::error(code::CHECKS_UNMADE, "the checks cannot be made").note(error.to_string())]
+        })?;
+        let stopped = || vec![landfall_engine::Error::Interrupted.diagnose()];
+        let mut results = Vec::new();
+        // By host and port: why nobody who asks there gets an answer.
+        let mut untrusted: BTreeMap<String, String> = BTreeMap::new();
+        if let Standpoint::Outside(patience) = asked.from {
+            for origin in certificate::origins(&urls) {
+                let name = certificate::name(&origin);
+                self.tell(Progress::Doing(format!("the certificate of {name}"))).await;
+                let result = tokio::select! {
+                    result = certificate::wait(&client, &origin, patience) => result,
+                    () = self.stop.cancelled() => return Err(stopped()),
+                };
+                if let Verdict::Failed { reason } = &result.verdict {
+                    untrusted.insert(name, reason.clone());
+                }
+                self.tell(Progress::Checked(result.clone())).await;
+                results.push(result);
+            }
+        }
+        for check in asked.checks {
+            self.tell(Progress::Doing(format!("check {}", check.name))).await;
+            let host = check.http.as_deref().and_then(|url| reqwest::Url::parse(url).ok());
+            let unasked = host.as_ref().map(certificate::name).and_then(|name| untrusted.get(&name));
+            let one = One { client: &client, routes: &routes, cluster: self.cluster, tags: &asked.tags, check };
+            let result = match unasked {
+                Some(reason) => one.result(Verdict::Failed { reason: reason.clone() }),
+                None => tokio::select! {
+                    result = one.run() => result,
+                    () = self.stop.cancelled() => return Err(stopped()),
+                },
+            };
+            self.tell(Progress::Checked(result.clone())).await;
+            results.push(result);
+        }
+        Ok(results)
+    }
+
+    async fn tell(&self, progress: Progress) {
+        // Nobody listening is no reason to stop.
+        let _unheard = self.progress.send(progress).await;
+    }
+}
+
+/// One check, and what it is made with.
+pub(crate) struct One<'a> {
+    pub(crate) client: &'a reqwest::Client,
+    pub(crate) routes: &'a Routes,
+    pub(crate) cluster: Option<&'a Cluster>,
+    pub(crate) tags: &'a Tags,
+    pub(crate) check: &'a Check,
+}
+
+impl One<'_> {
+    /// Makes it, again and again until it passes or its time is over.
+    async fn run(&self) -> CheckResult {
+        let (check, started) = (self.check, Instant::now());
+        let default = if check.logs.is_some() { LOG_TIMEOUT } else { DEFAULT_TIMEOUT };
+        let timeout = check.timeout.as_ref().map_or(default, landfall_project::Span::duration);
+        // A line that the request leaves is waited for within a try.
+        let one_try = ONE_TRY + check.logged.as_ref().map_or(Duration::ZERO, |_| LOG_TIMEOUT);
+        let mut pause = Duration::from_millis(50);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            // Whoever is asked last gets as long as a try may take at least: a busy machine is no failure.
+            let left = timeout.saturating_sub(started.elapsed()).max(one_try);
+            let (verdict, simulated) = tokio::time::timeout(left, self.once()).await.unwrap_or_else(|_| {
+                (Verdict::Failed { reason: format!("no answer within {} s", left.as_secs()) }, false)
+            });
+            let over = started.elapsed() + pause >= timeout;
+            if over || !matches!(verdict, Verdict::Failed { .. }) {
+                let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                return CheckResult { simulated, tries, elapsed_ms, ..self.result(verdict) };
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    async fn once(&self) -> (Verdict, bool) {
+        let check = self.check;
+        if let Some(address) = &check.http {
+            return self.ask(address).await;
+        }
+        let Some(cluster) = self.cluster else {
+            return (Verdict::Failed { reason: "there is no cluster to look into".to_owned() }, false);
+        };
+        let contains = check.contains.as_deref();
+        match (&check.exec, &check.logs, &check.rollout) {
+            (Some(exec), ..) => inside::exec(cluster, exec, contains).await,
+            (_, Some(workload), _) => inside::logs(cluster, workload, contains.unwrap_or_default()).await,
+            (_, _, Some(workload)) => inside::rollout(cluster, workload).await,
+            (None, None, None) => (Verdict::Failed { reason: "it asks nothing".to_owned() }, false),
+        }
+    }
+
+    /// The result of one that was not even tried.
+    fn result(&self, verdict: Verdict) -> CheckResult {
+        CheckResult {
+            name: self.check.name.clone(),
+            address: subject(self.check),
+            verdict,
+            simulated: false,
+            tries: 0,
+            elapsed_ms: 0,
+        }
     }
 }
 
@@ -145,94 +283,6 @@ fn subject(check: &Check) -> String {
     let log = check.logs.as_ref().map(|workload| format!("log of {workload}"));
     let rollout = check.rollout.as_ref().map(|workload| format!("rollout of {workload}"));
     check.http.as_ref().map(ToString::to_string).or(exec).or(log).or(rollout).unwrap_or_default()
-}
-
-async fn ask(client: &reqwest::Client, address: &str, check: &Check, routes: &Routes) -> (Verdict, bool) {
-    let failed = |reason: String| (Verdict::Failed { reason }, false);
-    let url = match reqwest::Url::parse(address) {
-        Ok(url) => url,
-        Err(error) => return failed(format!("`{address}` is not an address: {error}")),
-    };
-    let routed = routes.of(&url);
-    let mut asked = url.clone();
-    if let Some(address) = routed
-        && asked.set_port(Some(address.port())).is_err()
-    {
-        return failed(format!("`{address}` cannot have a port"));
-    }
-    let method = match (&check.method, &check.body) {
-        (Some(method), _) => method.to_uppercase(),
-        (None, Some(_)) => "POST".to_owned(),
-        (None, None) => "GET".to_owned(),
-    };
-    let Ok(method) = method.parse::<reqwest::Method>() else {
-        return failed(format!("`{method}` is not a method"));
-    };
-    let mut request = client.request(method, asked);
-    for (name, value) in &check.headers {
-        request = request.header(name, value);
-    }
-    if routed.is_some()
-        && let Some(host) = url.host_str()
-    {
-        // The rules match the public name; the port we really go through is none of their business.
-        request = request.header("host", host);
-    }
-    if let Some(body) = &check.body {
-        request = request.body(body.clone());
-    }
-    let answer = match request.send().await {
-        Ok(answer) => answer,
-        Err(error) => return failed(error_words(&error)),
-    };
-    let status = answer.status().as_u16();
-    let simulated = answer.headers().contains_key(SIMULATED_HEADER);
-    let undeclared = answer.headers().contains_key(UNDECLARED_HEADER);
-    let between =
-        answer.headers().get(NOT_SIMULATED_HEADER).map(|which| String::from_utf8_lossy(which.as_bytes()).into_owned());
-    let body = match answer.text().await {
-        Ok(body) => body,
-        Err(error) => return failed(error_words(&error)),
-    };
-    if let Some(which) = between {
-        return (Verdict::NotSimulated { reason: format!("on the way stands what is not simulated: {which}") }, true);
-    }
-    if undeclared {
-        let reason = body.lines().next().unwrap_or_default().trim_start_matches("simulated: ").to_owned();
-        return (Verdict::NotSimulated { reason }, true);
-    }
-    let right = check.status.map_or((200..400).contains(&status), |wanted| wanted == status);
-    if !right {
-        let wanted = check.status.map_or("200–399".to_owned(), |wanted| wanted.to_string());
-        return (Verdict::Failed { reason: format!("status {status}, wanted {wanted}{}", excerpt(&body)) }, simulated);
-    }
-    if let Some(text) = &check.contains
-        && !body.contains(text.as_str())
-    {
-        return (
-            Verdict::Failed { reason: format!("the answer does not contain {text:?}{}", excerpt(&body)) },
-            simulated,
-        );
-    }
-    (Verdict::Passed, simulated)
-}
-
-fn excerpt(body: &str) -> String {
-    let line = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    if line.is_empty() {
-        return String::new();
-    }
-    let short: String = line.chars().take(120).collect();
-    format!("; it says: {short}")
-}
-
-/// The innermost cause of an error of the HTTP client; its own words repeat the address.
-fn error_words(error: &reqwest::Error) -> String {
-    let mut source: &dyn std::error::Error = error;
-    while let Some(inner) = source.source() {
-        source = inner;
-    }
-    source.to_string()
 }
 
 /// The checks that could not be made, because nobody declares or simulates what they ask.

@@ -1,7 +1,9 @@
 //! Checks inside of the cluster: a command in a container, a line in a log, a rollout.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use landfall_cluster::{Cluster, Error, JobWait, ListOptions, LogOptions, Readiness, readiness};
 use landfall_object::{Gvk, Object, SIMULATED};
 use landfall_project::ExecCheck;
@@ -118,6 +120,56 @@ pub(crate) async fn logs(cluster: &Cluster, workload: &str, contains: &str) -> (
     }
 }
 
+/// What the pods of a workload have written into their logs so far.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// By pod and container: each line with its time.
+    lines: BTreeMap<(String, String), Vec<(Timestamp, String)>>,
+    /// Whether one of them is simulated.
+    pub(crate) simulated: bool,
+}
+
+impl Written {
+    /// Whether a line contains a text that is newer than all that was there before in its container.
+    pub(crate) fn has_since(&self, before: &Written, text: &str) -> bool {
+        self.lines.iter().any(|(container, lines)| {
+            let newest = before.lines.get(container).and_then(|lines| lines.iter().map(|(at, _)| *at).max());
+            lines.iter().any(|(at, line)| newest.is_none_or(|newest| *at > newest) && line.contains(text))
+        })
+    }
+
+    /// Takes a container's log, each line with its time in front.
+    fn take(&mut self, pod: &str, container: &str, text: &str) {
+        let line = |line: &str| {
+            let (at, line) = line.split_once(' ')?;
+            Some((at.parse::<Timestamp>().ok()?, line.to_owned()))
+        };
+        let lines = text.lines().filter_map(line).collect();
+        self.lines.insert((pod.to_owned(), container.to_owned()), lines);
+    }
+}
+
+/// Reads what the pods of a workload have written into their logs so far.
+pub(crate) async fn written(cluster: &Cluster, workload: &str) -> Result<Written, String> {
+    let mut written = Written::default();
+    for pod in pods(cluster, &Named::parse(workload)).await? {
+        written.simulated |= pod.annotation(SIMULATED).is_some();
+        for container in pod.list_at("/spec/containers") {
+            let name = container["name"].as_str().unwrap_or_default();
+            let options = LogOptions {
+                container: Some(name.to_owned()),
+                tail_lines: Some(LINES),
+                timestamps: true,
+                ..LogOptions::default()
+            };
+            // One that has not started yet has written nothing.
+            let text = cluster.logs(pod.namespace().unwrap_or_default(), pod.name(), &options).await;
+            written.take(pod.name(), name, &text.unwrap_or_default());
+        }
+    }
+    Ok(written)
+}
+
 /// The declared lines of a simulated container's log, without what the cluster says of it.
 fn declared(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("~ ")).collect();
@@ -202,6 +254,20 @@ mod tests {
         assert_eq!(named.namespace, Some("shop"));
         assert!(named.is("StatefulSet", "db") && !named.is("Deployment", "db"));
         assert!(Named::parse("db").is("Deployment", "db") && !Named::parse("db").is("Deployment", "db-2"));
+    }
+
+    #[test]
+    fn only_a_line_that_is_newer_than_the_request_was_left_by_it() {
+        let of = |text: &str| {
+            let mut written = Written::default();
+            written.take("web-1", "app", text);
+            written
+        };
+        let before = of("2026-01-01T00:00:01.5Z asked\n2026-01-01T00:00:02Z ready\n");
+        assert!(!before.has_since(&before, "asked"), "it was there before");
+        let after = of("2026-01-01T00:00:01.5Z asked\n2026-01-01T00:00:02Z ready\n2026-01-01T00:00:03Z asked\n");
+        assert!(after.has_since(&before, "asked") && !after.has_since(&before, "ready"));
+        assert!(before.has_since(&Written::default(), "asked"), "the pod is new");
     }
 
     #[test]

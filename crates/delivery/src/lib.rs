@@ -15,6 +15,7 @@ mod application;
 mod builds;
 mod checks;
 mod content;
+mod declared;
 mod down;
 mod escrow;
 mod explain;
@@ -22,6 +23,7 @@ mod history;
 mod images;
 mod inside;
 mod lookup;
+mod managed;
 mod opened;
 mod pods;
 mod references;
@@ -40,9 +42,10 @@ mod up;
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
 pub use builds::named_builds;
 pub use checks::{
-    CheckResult, NOT_SIMULATED_HEADER, Routes, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, check_client, run_check,
-    tally, unmade,
+    CheckResult, NOT_SIMULATED_HEADER, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags, UNDECLARED_HEADER,
+    Verdict, tally, unmade,
 };
+pub use declared::{DeclaredChecks, declared_checks};
 pub use down::{DownOptions, Removal};
 pub use escrow::{Drill, Kept, Opened, Restored, drill, escrow, restore};
 pub use explain::{
@@ -55,6 +58,7 @@ pub use landfall_apps::DirectorySource;
 pub use landfall_chart::{Part, RenderedObject, RenderedUnit, path_steps};
 pub use landfall_release::HookRuns;
 pub use lookup::{LiveLookup, listed};
+pub use managed::{annotate_application, managers_of};
 pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{Turn, capabilities, render_offline, render_unit, render_with};
 pub use session::{Elsewhere, INTERRUPTED, LeftOut, Offers, Progress, Session};

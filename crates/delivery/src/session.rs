@@ -254,7 +254,7 @@ mod tests {
     use landfall_release::RollbackOptions;
 
     use super::Session;
-    use crate::{Candidate, DownOptions, Selection, Target, TargetPlace, TargetQuery, Unit, UpOptions};
+    use crate::{Candidate, DownOptions, Selection, Tags, Target, TargetPlace, TargetQuery, Unit, UpOptions};
 
     fn is_shared<T: Send + Sync>(_: &T) {}
 
@@ -266,7 +266,7 @@ mod tests {
         is_shared(&(session, unit));
         is_send(&session.up(candidates, Some(environment), &options));
         is_send(&session.plan(candidates, &options));
-        is_send(&session.check(environment));
+        is_send(&session.check(&environment.checks, Tags::Of(Vec::new())));
         is_send(&session.sync_alone(unit, &options));
         is_send(&session.compare(unit));
         is_send(&session.finish_open(application));

@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
 use landfall_cluster::Cluster;
-use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::{Fate, Kinds};
 use landfall_object::Object;
-use landfall_project::Environment;
+use landfall_project::{Check, Environment};
 use landfall_release::{
     ArgoHooks, Content, DeployOptions, HookRecord, InstallOptions, OwnershipCheck, Prepared, Record, Status,
     UpgradeOptions, Wait,
@@ -28,11 +28,12 @@ pub use self::differences::{Difference, Differences};
 pub use self::options::{References, Refusals, Tries, UpOptions};
 use self::tried::{Course, Tried};
 use crate::content::{content, is_workload, narrowed};
+use crate::images::images_in;
 use crate::rendering::{Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
-use crate::{CheckResult, addresses, check_client, run_check};
+use crate::{CheckResult, Prober, Smoke, Standpoint, Tags, addresses};
 
 /// A unit, read and rendered, or why it could not be.
 pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);
@@ -184,10 +185,11 @@ impl Session {
             && options.services.is_empty()
             && options.wait
         {
-            let mut asked = environment.clone();
+            let mut asked = environment.checks.clone();
             let is_here = |release: &str| candidates.iter().any(|(name, _)| name == release);
-            asked.checks.retain(|check| check.release.as_deref().is_none_or(is_here));
-            checks = self.check(&asked).await?;
+            asked.retain(|check| check.release.as_deref().is_none_or(is_here));
+            let images = ready.iter().flat_map(|(_, one)| images_in(one.shown())).collect();
+            checks = self.check(&asked, Tags::Of(images)).await?;
         }
         let objects: Vec<&Object> =
             ready.iter().flat_map(|(_, one)| one.shown().objects.iter().map(|rendered| &rendered.object)).collect();
@@ -198,25 +200,13 @@ impl Session {
         Ok(summary)
     }
 
-    /// Makes the declared checks of an environment.
+    /// Makes checks as the cluster's routes lead.
     ///
     /// # Errors
     /// When none can be made: the system's certificates cannot be read.
-    pub async fn check(&self, environment: &Environment) -> Result<Vec<CheckResult>, Vec<Diagnostic>> {
-        let client = check_client(&environment.checks, &self.routes).map_err(|error| {
-            vec![Diagnostic::error(code::CHECKS_UNMADE, "the checks cannot be made").note(error.to_string())]
-        })?;
-        let mut results = Vec::new();
-        for check in &environment.checks {
-            self.tell(Progress::Doing(format!("check {}", check.name))).await;
-            let result = tokio::select! {
-                result = run_check(&client, check, &self.routes, &self.cluster) => result,
-                () = self.stop.cancelled() => return Err(vec![landfall_engine::Error::Interrupted.diagnose()]),
-            };
-            self.tell(Progress::Checked(result.clone())).await;
-            results.push(result);
-        }
-        Ok(results)
+    pub async fn check(&self, checks: &[Check], tags: Tags) -> Result<Vec<CheckResult>, Vec<Diagnostic>> {
+        let prober = Prober { cluster: Some(&self.cluster), progress: &self.progress, stop: &self.stop };
+        prober.smoke(&Smoke { checks, tags, from: Standpoint::Routes(self.routes.clone()) }).await
     }
 
     /// What would be done, without doing it.

@@ -1,18 +1,12 @@
 //! Certificates: what hosts serve, what the cluster's issuers are about, and how near an authority's limit is.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use jiff::Timestamp;
 use landfall_diag::Severity;
 use landfall_object::Object;
 use landfall_rules::Inventory;
 use landfall_rules::place::OUTSIDE;
 use landfall_rules::routes::covers;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use landfall_source::{Handshake, ServedCertificate};
 
 use crate::{Area, Observation};
 
@@ -23,116 +17,12 @@ const DUPLICATES: usize = 5;
 /// A week.
 const WEEK: i64 = 7 * 24 * 3600;
 
-/// What a host has served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Handshake {
-    /// A certificate.
-    Served {
-        /// The names it is good for.
-        names: Vec<String>,
-        /// Who signed it.
-        issuer: String,
-        /// Its last second.
-        until: i64,
-    },
-    /// It could not be asked, and why.
-    Failed(String),
-}
-
-/// Takes any certificate and keeps it: it is looked at, not trusted.
-#[derive(Debug)]
-struct Keeper {
-    seen: Mutex<Option<Vec<u8>>>,
-    schemes: Vec<SignatureScheme>,
-}
-
-impl ServerCertVerifier for Keeper {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if let Ok(mut seen) = self.seen.lock() {
-            *seen = Some(end_entity.to_vec());
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes.clone()
-    }
-}
-
-/// Looks at the certificate that a host serves; nothing is sent.
-pub async fn handshake(host: &str, port: u16, patience: Duration) -> Handshake {
-    match tokio::time::timeout(patience, shake(host, port)).await {
-        Ok(Ok(served)) => served,
-        Ok(Err(why)) => Handshake::Failed(why),
-        Err(_) => Handshake::Failed(format!("no answer within {} s", patience.as_secs())),
-    }
-}
-
-async fn shake(host: &str, port: u16) -> Result<Handshake, String> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let schemes = provider.signature_verification_algorithms.supported_schemes();
-    let keeper = Arc::new(Keeper { seen: Mutex::default(), schemes });
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(keeper.clone())
-        .with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-    let stream = tokio::net::TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    connector.connect(name, stream).await.map_err(|error| error.to_string())?;
-    let seen = keeper.seen.lock().ok().and_then(|mut seen| seen.take());
-    read(&seen.ok_or("no certificate was served")?)
-}
-
-/// Names, issuer and end of a certificate.
-fn read(der: &[u8]) -> Result<Handshake, String> {
-    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
-    let alternative = certificate.subject_alternative_name().ok().flatten();
-    let names = alternative.iter().flat_map(|extension| &extension.value.general_names);
-    let names = names.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        _ => None,
-    });
-    Ok(Handshake::Served {
-        names: names.collect(),
-        issuer: certificate.issuer().to_string(),
-        until: certificate.validity().not_after.timestamp(),
-    })
-}
-
 /// What is said of a host's certificate.
 pub fn certificates_of(host: &str, served: &Handshake, now: Timestamp, is_protected: bool) -> Observation {
     let wrong =
         |severity, seen: String, cause: &str| Observation::wrong(Area::Tls, &OUTSIDE, severity, host, seen, cause);
     let (names, issuer, until) = match served {
-        Handshake::Served { names, issuer, until } => (names, issuer, until),
+        Handshake::Served(ServedCertificate { names, issuer, until, .. }) => (names, issuer, until),
         Handshake::Failed(why) => return Observation::not_checked(Area::Tls, host, why.as_str()),
     };
     let days = (until - now.as_second()).div_euclid(24 * 3600);
@@ -286,6 +176,10 @@ fn limits(live: &Inventory, now: Timestamp) -> Vec<Observation> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use landfall_source::handshake;
     use serde_json::json;
 
     use super::*;
@@ -357,15 +251,13 @@ mod tests {
             }
         });
         let served = handshake("localhost", port, Duration::from_secs(5)).await;
-        assert!(matches!(&served, Handshake::Served { names, .. } if names == &["localhost"]), "{served:?}");
+        assert!(matches!(&served, Handshake::Served(it) if it.names == ["localhost"]), "{served:?}");
         assert_eq!(certificates_of("localhost", &served, Timestamp::now(), true).state, State::Fine);
         let other = certificates_of("api.example.com", &served, Timestamp::now(), true);
         assert!(other.seen.contains("serves a certificate of localhost"), "{other:?}");
-        let Handshake::Served { names, issuer, .. } = served else { return };
-        let at = |days: i64| Handshake::Served {
-            names: names.clone(),
-            issuer: issuer.clone(),
-            until: now().as_second() + days * 24 * 3600,
+        let Handshake::Served(served) = served else { return };
+        let at = |days: i64| {
+            Handshake::Served(ServedCertificate { until: now().as_second() + days * 24 * 3600, ..served.clone() })
         };
         assert!(certificates_of("localhost", &at(-1), now(), true).seen.contains("ended"));
         assert!(certificates_of("localhost", &at(30), now(), true).seen.contains("ends in 30 days"));

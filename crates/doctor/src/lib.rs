@@ -28,7 +28,7 @@ use landfall_rules::{Blame, Examination, Rule, Subject, conclude};
 use serde::Serialize;
 
 pub use backups::backups_in;
-pub use certificates::{Handshake, certificates_of, handshake, issued};
+pub use certificates::{certificates_of, issued};
 pub use cluster::{Sight, cluster_findings, prerequisites, unreachable};
 pub use codeowners::owners;
 pub use dns::{Answer, Resolver, Speaker, hosts_of, inside_addresses, outside, within};
@@ -36,6 +36,7 @@ pub use facts::{Answers, answers, facts, maturity};
 pub use forge::{Forge, ForgeAccess, ForgeKind, forge};
 pub use images::{ImageAccess, image_access, images_of};
 pub use kubeconfigs::{FoundKubeconfig, Kubeconfigs, RightsAnswer};
+pub use landfall_source::{Handshake, handshake};
 pub use machine::{Machine, machine};
 pub use ports::{PortState, holder, local_ports, port, ports};
 pub use reach::{Reached, reach_script, reached, simulated_reach};

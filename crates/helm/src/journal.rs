@@ -58,6 +58,22 @@ impl JournalPlace {
         JournalPlace::Shared(Box::new(store), state)
     }
 
+    /// The store whose audit log what goes past the guards is written into.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be opened; in words.
+    pub(super) async fn audit(&self) -> Result<Store, String> {
+        match self {
+            JournalPlace::None => Err("neither XDG_STATE_HOME nor HOME says where it would lie".to_owned()),
+            JournalPlace::Shared(store, _) => Ok(Store::clone(store)),
+            JournalPlace::Personal(directory) => {
+                make_private_directory(directory).map_err(|error| error.to_string())?;
+                let store = Store::open(Location::File(directory.join("audit.db"))).await;
+                store.map_err(|error| error.to_string())
+            }
+        }
+    }
+
     /// Opens the journal for an operation on a release.
     pub(super) async fn open(&self, world: &World<'_>, namespace: &str, name: &str) -> Result<Journal, Stop> {
         match self {

@@ -22,6 +22,7 @@ mod environment;
 mod flags;
 mod four;
 mod get;
+mod glass;
 mod gojson;
 mod gotemplate;
 mod grammar;
@@ -395,7 +396,8 @@ fn tell(world: &World<'_>, stop: Stop) -> u8 {
                 world.printer.diagnostic(diagnostic);
             }
             world.printer.diagnostic(&Diagnostic::new(Severity::Info, code::NOTHING_CHANGED, "nothing was changed"));
-            1
+            // What may not be is another end than what cannot be.
+            if diagnostics.iter().any(|it| ending_of(it) == Ending::Refused) { 5 } else { 1 }
         }
         (Voice::Landfall, Stop::Usage(text) | Stop::Missing(text)) => {
             world.printer.diagnostic(&Diagnostic::error(code::BAD_ARGUMENTS, text));

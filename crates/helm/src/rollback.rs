@@ -7,6 +7,7 @@ use landfall_release::{DeployOptions, Error, HookRuns, Remainder, RollbackOption
 
 use super::deploy;
 use super::flags::{GLOBAL, Kind, Spec, Support, flag};
+use super::glass::{self, GLASS};
 use super::journal::Journal;
 use super::session::{Session, on_cluster, told};
 use super::verb::{Names, Verb};
@@ -42,14 +43,14 @@ pub(super) const VERB: Verb = Verb {
     called: &["rollback"],
     about: "roll back a release to a previous revision",
     parts: &[],
-    flags: |_| &[FLAGS, GLOBAL],
+    flags: |_| &[FLAGS, GLASS, GLOBAL],
     behind: |at| if at == 0 { Names::Releases } else { Names::Files },
     run,
 };
 
 fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "rollback <RELEASE> [REVISION] [flags]";
-    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLASS, GLOBAL], words)? else { return Ok(0) };
     let Some(name) = flags.arguments.first() else {
         return Err(Stop::Usage(format!("\"helm rollback\" requires at least 1 argument\n\nUsage:  helm {usage}")));
     };
@@ -63,7 +64,15 @@ fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             )
         })?,
     };
-    on_cluster(world, &flags, async |session| roll_back(session, name, revision).await)?;
+    let is_dry = deploy::DryRun::of(&flags)?.is_on();
+    on_cluster(world, &flags, async |session| {
+        let broken = if is_dry { None } else { glass::guard(session, name, "rollback").await? };
+        let ended = roll_back(session, name, revision).await;
+        if let Some(broken) = broken {
+            broken.end(&ended).await;
+        }
+        ended
+    })?;
     writeln!(landfall_terminal::out(), "Rollback was a success! Happy Helming!")?;
     Ok(0)
 }

@@ -8,6 +8,7 @@ use landfall_release::{Error, HookRuns, Remainder, UninstallOptions};
 
 use super::deploy::{prefixed, timeout};
 use super::flags::{Flags, GLOBAL, Kind, Spec, Support, flag};
+use super::glass::{self, GLASS};
 use super::session::{Session, on_cluster, told};
 use super::verb::{Names, Verb};
 use super::{Stop, World, parse};
@@ -31,14 +32,14 @@ pub(super) const VERB: Verb = Verb {
     called: &["uninstall", "un", "del", "delete"],
     about: "uninstall a release",
     parts: &[],
-    flags: |_| &[FLAGS, GLOBAL],
+    flags: |_| &[FLAGS, GLASS, GLOBAL],
     behind: |_| Names::Releases,
     run,
 };
 
 fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "uninstall RELEASE_NAME [...] [flags]";
-    let Some(flags) = parse(world, usage, &[FLAGS, GLOBAL], words)? else { return Ok(0) };
+    let Some(flags) = parse(world, usage, &[FLAGS, GLASS, GLOBAL], words)? else { return Ok(0) };
     if flags.arguments.is_empty() {
         return Err(Stop::Usage(format!("\"helm uninstall\" requires at least 1 argument\n\nUsage:  helm {usage}")));
     }
@@ -55,7 +56,15 @@ fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     };
     on_cluster(world, &flags, async |session| {
         for name in &flags.arguments {
-            uninstall(session, name, propagation).await?;
+            let broken = match flags.is("dry-run") {
+                true => None,
+                false => glass::guard(session, name, "uninstall").await?,
+            };
+            let ended = uninstall(session, name, propagation).await;
+            if let Some(broken) = broken {
+                broken.end(&ended).await;
+            }
+            ended?;
             writeln!(landfall_terminal::out(), "release \"{name}\" uninstalled")?;
         }
         Ok(())

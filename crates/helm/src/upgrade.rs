@@ -10,6 +10,7 @@ use landfall_release::{DeployOptions, Record, Status, UpgradeOptions};
 
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
+use super::glass::{self, GLASS};
 use super::install::{check_chart, check_dependencies, install, warn_deprecated};
 use super::journal::Journal;
 use super::refusal::{Source, refuse_invalid, refuse_unserved};
@@ -45,14 +46,14 @@ pub(super) const VERB: Verb = Verb {
     called: &["upgrade"],
     about: "upgrade a release",
     parts: &[],
-    flags: |_| &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL],
+    flags: |_| &[FLAGS, GLASS, DEPLOY, VALUES, CHART, GLOBAL],
     behind: |at| if at == 0 { Names::Releases } else { Names::Files },
     run,
 };
 
 fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     let usage = "upgrade [RELEASE] [CHART] [flags]";
-    let Some(flags) = parse(world, usage, &[FLAGS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
+    let Some(flags) = parse(world, usage, &[FLAGS, GLASS, DEPLOY, VALUES, CHART, GLOBAL], words)? else {
         return Ok(0);
     };
     if flags.text("recreate-pods").is_some() {
@@ -72,7 +73,12 @@ fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
             let asked = deploy::asked(world, &flags, &flags.arguments[1])?;
             check_chart(world, &flags, &asked)?;
             let dry_run = DryRun::of(&flags)?;
-            return install(session, &name, &asked, dry_run, post_renderer, replace).await;
+            let broken = if dry_run.is_on() { None } else { glass::guard(session, &name, "upgrade").await? };
+            let ended = install(session, &name, &asked, dry_run, post_renderer, replace).await;
+            if let Some(broken) = broken {
+                broken.end(&ended).await;
+            }
+            return ended;
         }
         // What is wrong with the chart or the values stands alone, as Helm has it.
         let dry_run = DryRun::of(&flags)?;
@@ -125,11 +131,16 @@ async fn upgrade(
     if dry_run.is_on() {
         return upgrade_with(session, name, asked, dry_run, post_renderer, None).await;
     }
-    session
+    let broken = glass::guard(session, name, "upgrade").await?;
+    let ended = session
         .journalled(name, async |journal| {
             upgrade_with(session, name, asked, dry_run, post_renderer, Some(journal)).await
         })
-        .await
+        .await;
+    if let Some(broken) = broken {
+        broken.end(&ended).await;
+    }
+    ended
 }
 
 async fn upgrade_with(

@@ -33,6 +33,7 @@ mod it {
     mod luckyplans;
     mod machines;
     mod manifests;
+    mod outside;
     mod ownership;
     mod previews;
     mod refusals;

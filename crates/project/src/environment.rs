@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Components, Connections, ContainerName, ContextName, Facts, Glob, HeaderName, HostPattern, HttpMethod,
-    ImageRepository, Maturity, Namespace, ObjectName, Operators, ReleaseName, Secrets, Simulated, SimulatedName, Span,
-    TreePath, Url, WorkloadRef,
+    ImageRepository, LoggedCheck, Maturity, Namespace, ObjectName, OnSmokeFailure, Operators, ReleaseName, Secrets,
+    Simulated, SimulatedName, Span, TreePath, Url, VersionCheck, WorkloadRef,
 };
 
 /// One place where the system runs.
@@ -63,6 +63,9 @@ pub struct Environment {
     /// Checks run after each delivery.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// What the server does when one fails after a sync: `alert` (tell it), `hold` or `revert`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_smoke_failure: Option<OnSmokeFailure>,
 }
 
 /// The cluster an environment lives on.
@@ -265,6 +268,15 @@ pub struct Check {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 100, max = 599))]
     pub status: Option<u16>,
+    /// Where the answer must send on to; its status is one of 300–399 then, where none is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<Url>,
+    /// The version that the answer must tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionCheck>,
+    /// A line that the request must leave in a log within 10 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged: Option<LoggedCheck>,
     /// A command run in a container, which must end with 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<ExecCheck>,

@@ -22,6 +22,7 @@ mod references;
 mod schema;
 mod secrets;
 mod simulate;
+mod smoke;
 mod system;
 mod twice;
 mod word;
@@ -36,6 +37,7 @@ pub use place::{Components, Connections, Facts, Maturity};
 pub use schema::json_schema;
 pub use secrets::{Alphabet, Generate, GenerateOnce, Lifecycle, SecretKey, Secrets};
 pub use simulate::{ExecAnswer, HttpAnswer, Simulated};
+pub use smoke::{LoggedCheck, OnSmokeFailure, VersionCheck};
 pub use system::{Promotion, PromotionBy, System, Waiver};
 pub use word::{
     Address, Amount, ContainerName, ContextName, Day, EnvironmentName, Glob, HeaderName, HostName, HostPattern,

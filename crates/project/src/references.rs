@@ -79,6 +79,9 @@ impl Look<'_> {
             let wrong = match asked {
                 0 => "asks nothing",
                 1 if has("logs") && !has("contains") => "reads a log and says no text it must contain",
+                1 if !has("http") && ["status", "redirect", "version", "logged"].into_iter().any(has) => {
+                    "says what an answer must be, and asks no address"
+                }
                 1 => continue,
                 _ => "asks several things",
             };

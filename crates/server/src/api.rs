@@ -31,7 +31,7 @@ pub use client::{Client, ServerAccess};
 pub use desk::Desk;
 pub(crate) use desk::{problem, status_of};
 pub use shapes::{
-    Accepted, AuditLine, Cause, CauseStep, Changed, ConditionLine, Detail, Diff, EventEntry, FieldDiff, HistoryEntry,
-    Line, ListQuery, Listing, LogEntry, LogQuery, Name, ObjectDiff, ObjectLine, OperationLine, OwnerLine, PinLine,
-    PinWish, Problem, RefreshWish, ResourceLine, RollbackWish, SourceLine, SyncWish, WantLine, Why,
+    Accepted, AuditLine, Cause, CauseStep, Changed, CheckLine, ChecksLine, ConditionLine, Detail, Diff, EventEntry,
+    FieldDiff, HistoryEntry, Line, ListQuery, Listing, LogEntry, LogQuery, Name, ObjectDiff, ObjectLine, OperationLine,
+    OwnerLine, PinLine, PinWish, Problem, RefreshWish, ResourceLine, RollbackWish, SourceLine, SyncWish, WantLine, Why,
 };

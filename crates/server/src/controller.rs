@@ -16,13 +16,15 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, unbounded_channel};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::api::Line;
+use crate::api::{Line, Name};
 use crate::board::Board;
+use crate::checks::{Due, Known};
 use crate::entry::{Alone, Entry, Running, Writing};
 use crate::errands::{Work, comparison};
 use crate::ground::application_kind;
 use crate::happened::{Found, Happened, Seen};
 use crate::live::{Follows, Lives};
+use crate::news::{self, Standing};
 use crate::repositories::is_of;
 
 /// Every Application is looked at once in this many seconds, whatever is told of it.
@@ -50,6 +52,8 @@ pub(crate) struct Controller {
     projects: BTreeMap<(String, String), Project>,
     /// Who keeps ApplicationSets hears of references that have moved.
     sets: UnboundedSender<Vec<String>>,
+    /// Who keeps the outbox of news hears how Applications stand.
+    news: UnboundedSender<news::Seen>,
     /// What is to be told to machines.
     pending: BTreeMap<ObjectKey, Vec<Observation>>,
     /// The turn of regular looks.
@@ -71,10 +75,13 @@ impl Controller {
     ) -> Self {
         let ((sets, moved), tasks) = (unbounded_channel(), TaskTracker::new());
         tasks.spawn(crate::sets::keep(Arc::clone(&work), moved));
+        let (news, stands) = unbounded_channel();
+        tasks.spawn(news::keep(Arc::clone(&work), stands));
         Controller {
             work,
             projects: BTreeMap::new(),
             sets,
+            news,
             entries: BTreeMap::new(),
             live: Lives::default(),
             told,
@@ -335,6 +342,12 @@ impl Controller {
             }
             Happened::Found(key, number, result, took) => self.found(&key, number, result, took),
             Happened::Written(key, written) => self.written(&key, written),
+            Happened::Checked(key, last) => {
+                if let Some(entry) = self.entries.get_mut(&*key) {
+                    entry.checks = Known { last: Some(last), busy: false };
+                }
+                self.observe(&key, Observation::Tick);
+            }
             Happened::Stays(key, number, why) => {
                 if let Some(entry) = self.entries.get_mut(&*key).filter(|entry| entry.state.works_on(number)) {
                     entry.deletion_error = Some(why);
@@ -463,9 +476,13 @@ impl Controller {
                 }
                 self.alone.retain(|_, right| right.strong_count() > 0);
                 self.board.gone(key.namespace.as_deref().unwrap_or_default(), &key.name, now);
+                // Nobody hears it when the process ends.
+                let name = Name { namespace: key.namespace.clone().unwrap_or_default(), name: key.name.clone() };
+                let _ending = self.news.send(news::Seen::Gone(name.to_string()));
                 continue;
             }
             self.tell(&key, now);
+            self.check(&key);
         }
         let (size, asked) = (self.live.size(), self.work.repositories.counts());
         let listed = self.listed;
@@ -594,6 +611,43 @@ impl Controller {
         });
     }
 
+    /// Has the declared checks of an Application made where they are due.
+    fn check(&mut self, key: &ObjectKey) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let is_idle = !entry.state.is_syncing() && entry.running.is_none();
+        if !is_idle || entry.object.deletion_timestamp().is_some() {
+            return;
+        }
+        let Ok(application) = &entry.application else { return };
+        let Some(due) = entry.checks.due(&entry.object, entry.fares(&self.live)) else { return };
+        let application = Application { object: entry.object.clone(), ..(**application).clone() };
+        let last = entry.checks.last.clone().flatten();
+        entry.checks.busy = true;
+        let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
+        self.tasks.spawn(async move {
+            let stop = work.session.stop.clone();
+            let errand = async move {
+                match (due, last) {
+                    (Due::Load, _) => Some(work.checked(&Name::of(&application.object)).await),
+                    (Due::Make(delivery, by_itself), _) => {
+                        work.make_checks(&application, (delivery, by_itself)).await.map(Some)
+                    }
+                    (Due::Follow, Some(checked)) => Some(Some(work.follow(&application, &checked).await)),
+                    (Due::Follow, None) => Some(None),
+                }
+            };
+            let known = tokio::select! {
+                () = stop.cancelled() => return,
+                known = contained(errand) => known,
+            };
+            match known {
+                Ok(Some(known)) => drop(told.send(Happened::Checked(key, known)).await),
+                Ok(None) => {}
+                Err(why) => tracing::error!("the checks of {key}: {why}"),
+            }
+        });
+    }
+
     /// Writes an Application's status where it is not told yet.
     fn tell(&mut self, key: &ObjectKey, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(key) else { return };
@@ -607,6 +661,12 @@ impl Controller {
             self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), status));
         }
         self.board.stands(Line::of(&entry.object), now);
+        let standing = Standing::of(&entry.object);
+        if entry.standing.as_ref() != Some(&standing) {
+            entry.standing = Some(standing.clone());
+            // Nobody hears it when the process ends.
+            let _ending = self.news.send(news::Seen::Stands(Box::new(standing)));
+        }
     }
 }
 
@@ -661,6 +721,7 @@ mod tests {
 
     use super::*;
     use crate::connections::Connections;
+    use crate::news::Sinks;
     use crate::repositories::Repositories;
 
     /// A controller of a cluster that does not answer.
@@ -676,7 +737,16 @@ mod tests {
         let known = Arc::clone(&connections);
         let repositories = Repositories::new(Vec::new(), charts, "/nowhere".into(), known, listening);
         let (documents, network) = (SchemaDocuments::default(), Network::default());
-        let work = Work { session, repositories, connections, documents, sops: Default::default(), network };
+        let work = Work {
+            session,
+            repositories,
+            connections,
+            documents,
+            sops: Default::default(),
+            network,
+            declared: Vec::new(),
+            sinks: Sinks::default(),
+        };
         Controller::new(Arc::new(work), told, happened, Arc::new(Board::new(0)))
     }
 

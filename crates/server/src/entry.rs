@@ -10,9 +10,11 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::checks::Known;
 use crate::connections::{Connections, Destination};
 use crate::happened::Found;
 use crate::live::{Live, Lives};
+use crate::news::Standing;
 
 /// An Application as it is known.
 pub(crate) struct Entry {
@@ -40,6 +42,10 @@ pub(crate) struct Entry {
     pub(crate) deletion_error: Option<String>,
     /// Held by who changes what it delivers.
     pub(crate) alone: Arc<Alone>,
+    /// What is known of its declared checks.
+    pub(crate) checks: Known,
+    /// How it stands, as the keeper of news was told.
+    pub(crate) standing: Option<Standing>,
 }
 
 /// Held by who changes what an Application delivers: who follows it under its name waits for that to end.
@@ -83,6 +89,8 @@ impl Entry {
             wrote: None,
             deletion_error: None,
             alone,
+            checks: Known::default(),
+            standing: None,
         }
     }
 
@@ -120,7 +128,7 @@ impl Entry {
             status["resources"] = found.compared.resources.iter().map(|one| resource(one, live)).collect();
         }
         if let Some(found) = &self.found {
-            let health = health(&found.compared.resources, live).to_string();
+            let health = self.with_checks(health(&found.compared.resources, live)).to_string();
             let before = self.object.str_at("/status/health/status");
             let since =
                 self.object.str_at("/status/health/lastTransitionTime").filter(|_| before == Some(health.as_str()));
@@ -146,7 +154,21 @@ impl Entry {
         Some(json!({"status": status}))
     }
 
+    /// How it fares, of its objects alone, as far as that is known.
+    pub(crate) fn fares(&self, lives: &Lives) -> Option<HealthStatus> {
+        let found = self.found.as_ref()?;
+        Some(health(&found.compared.resources, lives.of(&self.destination.server)))
+    }
+
+    /// What its checks make of how its objects fare: one that fails is no better than an object that does.
+    fn with_checks(&self, objects: HealthStatus) -> HealthStatus {
+        let has_failed = self.checks.fault(&self.object).is_some_and(|(_, has_failed)| has_failed);
+        let is_better = matches!(objects, HealthStatus::Healthy | HealthStatus::Suspended | HealthStatus::Progressing);
+        if has_failed && is_better { HealthStatus::Degraded } else { objects }
+    }
+
     fn conditions(&self, now: &str) -> Value {
+        let checks = self.checks.fault(&self.object).map(|(fault, _)| fault);
         let notes = self.found.iter().flat_map(|found| &found.compared.notes);
         let held = notes.map(String::as_str).find(|note| note.contains(APPROVAL));
         let told = [
@@ -154,6 +176,7 @@ impl Entry {
             ("InvalidSpecError", self.application.as_ref().err().map(String::as_str)),
             ("ComparisonError", self.state.comparison_error()),
             ("SyncError", self.state.sync_error()),
+            ("SmokeError", checks.as_deref()),
             ("SyncWindowWarning", self.state.closed()),
             ("DeletionHeldWarning", held),
         ];

@@ -18,9 +18,11 @@ use landfall_source::Network;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::checks::DeclaredAt;
 use crate::connections::Connections;
 use crate::entry::Running;
 use crate::happened::{Found, Happened};
+use crate::news::Sinks;
 use crate::repositories::Repositories;
 
 /// What errands work with.
@@ -32,6 +34,10 @@ pub(crate) struct Work {
     /// Who opens what SOPS has encrypted.
     pub(crate) sops: SopsKeys,
     pub(crate) network: Network,
+    /// What targets declare to be checked that the server was started with.
+    pub(crate) declared: Vec<DeclaredAt>,
+    /// Whom news are told to.
+    pub(crate) sinks: Sinks,
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.

@@ -8,6 +8,7 @@ use landfall_apps::machine::Observation;
 use landfall_delivery::Compared;
 use landfall_object::{Gvk, Object, ObjectKey};
 
+use crate::checks::Checked;
 use crate::row::Row;
 
 /// What has happened.
@@ -27,6 +28,8 @@ pub(crate) enum Happened {
     Found(Arc<ObjectKey>, u64, Result<Found, String>, Duration),
     /// A status was written; the object as it is then, where it is still there.
     Written(Arc<ObjectKey>, Result<Option<Object>, String>),
+    /// What is known of an Application's declared checks.
+    Checked(Arc<ObjectKey>, Option<Checked>),
     /// What an Application delivered could not be taken along.
     Stays(Arc<ObjectKey>, u64, String),
 }

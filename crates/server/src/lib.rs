@@ -14,7 +14,9 @@
 //!               ▼
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
 //! happened.rs             what is told to the controller; row.rs, an object without its body
+//! checks.rs               the declared checks: once after each delivery, and what follows when one fails
 //! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
+//! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! board.rs, metrics.rs    what probes and metrics may read
 //! sealing.rs              SealedSecrets opened, as their original controller opens them; a task of its own, on no Application's way
 //!
@@ -28,6 +30,7 @@
 
 pub mod api;
 mod board;
+mod checks;
 mod connections;
 mod controller;
 mod entry;
@@ -39,6 +42,7 @@ mod happened;
 mod http;
 mod live;
 mod metrics;
+mod news;
 mod openapi;
 mod options;
 mod page;
@@ -50,6 +54,8 @@ mod sealing;
 mod serve;
 mod sets;
 
+pub use checks::DeclaredAt;
 pub use gate::{ALL_PROJECTS, Actor, Scope, Token};
+pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Sealing, StandInRepository};
 pub use serve::{Ready, desk, serve};

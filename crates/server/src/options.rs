@@ -6,6 +6,9 @@ use landfall_host::Place;
 use landfall_object::Object;
 use landfall_source::HookSecret;
 
+use crate::checks::DeclaredAt;
+use crate::news::Sinks;
+
 /// What a server is asked for.
 #[derive(Debug)]
 pub struct Options {
@@ -17,6 +20,10 @@ pub struct Options {
     pub listen: Listen,
     /// Repositories that lie on this machine.
     pub repositories: Vec<StandInRepository>,
+    /// What those targets declare to be checked.
+    pub declared: Vec<DeclaredAt>,
+    /// Whom news are told to.
+    pub sinks: Sinks,
     /// What forges sign with; no webhook is taken without one.
     pub secrets: Vec<HookSecret>,
     /// What becomes of the cluster's SealedSecrets.

@@ -21,6 +21,7 @@ use crate::errands::Work;
 use crate::gate::{Gate, Token};
 use crate::happened::Happened;
 use crate::http::{self, Front};
+use crate::news::Sinks;
 use crate::options::{Listen, Options, Sealing, StandInRepository};
 use crate::repositories::Repositories;
 use crate::sealing::{self, Keeper};
@@ -48,7 +49,7 @@ const ENDING: Duration = Duration::from_secs(4);
 /// An address that is taken, a repository that is none, a cluster that cannot be reached or on which too little is
 /// allowed: nothing was changed then.
 pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
-    let Options { place, objects, listen, repositories, secrets, sealing, sealing_listen } = options;
+    let Options { place, objects, listen, repositories, declared, sinks, secrets, sealing, sealing_listen } = options;
     for local in &repositories {
         check_repository(local).await?;
     }
@@ -73,7 +74,8 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         ground::prepare(&connection.cluster, &objects).await?;
         let cache = place.state.create_cache()?.join("git");
         let (told, happened) = channel(QUEUE);
-        let work = Arc::new(work(host, &place, &connection, (repositories, cache), &told).await);
+        let work = work(host, &place, &connection, (repositories, cache), &told).await;
+        let work = Arc::new(Work { declared, sinks, ..work });
         let now = work.session.clock.now();
         let board = Arc::new(Board::new(u64::try_from(now.as_millisecond()).unwrap_or_default()));
         let stop = work.session.stop.clone();
@@ -171,7 +173,7 @@ async fn work(
     let listening = (told.clone(), stop);
     let repositories = Repositories::new(local, host.remote_charts(place), below, Arc::clone(&connections), listening);
     let (documents, sops, network) = (host.schema_documents(), host.sops_keys(), host.network.clone());
-    Work { session, repositories, connections, documents, sops, network }
+    Work { session, repositories, connections, documents, sops, network, declared: Vec::new(), sinks: Sinks::default() }
 }
 
 /// Whose server it is, as far as the environment says.

@@ -7,6 +7,7 @@
 //!       ├─ facts.rs          space, name → a small JSON value
 //!       ├─ tokens.rs         tokens of the API: scopes, projects, the digest of the secret
 //!       ├─ audit.rs          who changed what, before it is done and how it ended
+//!       ├─ news.rs           what is to be told to people: each change once, to each of them once
 //!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
 //! ```
 //!
@@ -30,6 +31,7 @@ mod facts;
 mod history;
 mod journal;
 mod migrations;
+mod news;
 mod pool;
 mod seal;
 mod store;
@@ -41,6 +43,7 @@ pub use error::Error;
 pub use facts::Facts;
 pub use history::{History, HistoryEntry, HistoryRow};
 pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};
+pub use news::{News, NewsItem, NewsRow, Post};
 pub use pool::{Durability, Location, Pool};
 pub use store::Store;
 pub use tokens::{TokenRow, Tokens};

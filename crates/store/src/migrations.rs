@@ -1,6 +1,6 @@
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::{Error, Pool, audit, cluster_state, facts, history, journal, tokens};
+use crate::{Error, Pool, audit, cluster_state, facts, history, journal, news, tokens};
 
 /// The tables of one small store, step by step; a step once released is never edited.
 pub(crate) struct Tables {
@@ -9,8 +9,15 @@ pub(crate) struct Tables {
     pub(crate) steps: &'static [&'static str],
 }
 
-const ALL: &[Tables] =
-    &[journal::TABLES, history::TABLES, facts::TABLES, cluster_state::TABLES, tokens::TABLES, audit::TABLES];
+const ALL: &[Tables] = &[
+    journal::TABLES,
+    history::TABLES,
+    facts::TABLES,
+    cluster_state::TABLES,
+    tokens::TABLES,
+    audit::TABLES,
+    news::TABLES,
+];
 
 /// The tables that were there while all were counted together.
 const COUNTED_TOGETHER: [&str; 4] =

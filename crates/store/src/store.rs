@@ -1,4 +1,4 @@
-use crate::{Audit, Error, Facts, History, Journal, Location, Pool, Tokens};
+use crate::{Audit, Error, Facts, History, Journal, Location, News, Pool, Tokens};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Store {
     pub tokens: Tokens,
     /// Who changed what.
     pub audit: Audit,
+    /// What is to be told to people.
+    pub news: News,
     pool: Pool,
 }
 
@@ -29,6 +31,7 @@ impl Store {
             facts: Facts::over(&pool),
             tokens: Tokens::over(&pool),
             audit: Audit::over(&pool),
+            news: News::over(&pool),
             pool,
         })
     }

@@ -23,4 +23,6 @@ super::group! {
     PLAIN_SERVER = 737, Refused, "A token would be sent to another machine where everybody on the way could read it.";
     BEING_DELETED = 738, Failed, "The Application is being deleted.";
     BAD_PIN = 739, Failed, "The annotation that pins an Application cannot be read.";
+    BAD_SINK = 770, Usage, "A variable does not say whom news are told to.";
+    MANAGED_RELEASE = 771, Refused, "A release is delivered by an Application, and would be changed past it.";
 }

@@ -4,8 +4,9 @@ use clap::Args;
 use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, PlaceQuery};
+use landfall_object::Object;
 use landfall_project::{ContextName, EnvironmentName};
-use landfall_server::{Listen, Options, Sealing, StandInRepository};
+use landfall_server::{DeclaredAt, Listen, Options, Sealing, Sinks, StandInRepository};
 use landfall_source::HookSecret;
 
 use crate::consent::{self, Question};
@@ -71,7 +72,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     for target in &args.targets {
         places.push(host.place(Some(target), &query).await?);
     }
-    let mut objects = Vec::new();
+    let (mut objects, mut checked) = (Vec::new(), Vec::new());
     for (target, place) in args.targets.iter().zip(&places) {
         let declared = place.target.declared_objects(place.environment.as_deref()).map_err(Failure::from)?;
         if declared.is_empty() {
@@ -87,6 +88,13 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         };
         if releases > 0 {
             context.ui.status(&format!("`{target}` declares releases, too: `landfall up` delivers them"));
+        }
+        if let (Some(environment), Some(name)) = (place.declared(), &place.environment)
+            && !environment.checks.is_empty()
+        {
+            let named = |object: &Object| (object.namespace().unwrap_or_default().to_owned(), object.name().to_owned());
+            let applications = declared.iter().map(named).collect();
+            checked.push(DeclaredAt { name: name.clone(), environment: environment.clone(), applications });
         }
         objects.extend(declared);
     }
@@ -104,7 +112,23 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     })?;
     let secrets = host.env.get(SECRETS).unwrap_or_default().lines().filter_map(HookSecret::new).collect();
     let (sealing, sealing_listen) = (args.sealing, args.sealing_listen);
-    let options = Options { place, objects, listen: args.listen, repositories, secrets, sealing, sealing_listen };
+    let sinks = Sinks::read(|name| host.env.get(name)).map_err(|bad| {
+        Failure::usage(
+            Diagnostic::error(code::BAD_SINK, format!("{} cannot be used: {}", bad.variable, bad.why))
+                .note("nothing was changed"),
+        )
+    })?;
+    let options = Options {
+        place,
+        objects,
+        listen: args.listen,
+        repositories,
+        declared: checked,
+        sinks,
+        secrets,
+        sealing,
+        sealing_listen,
+    };
     landfall_server::serve(host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
         if let Some(address) = ready.sealing {

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{CheckResult, Verdict, tally};
+use landfall_delivery::{CheckResult, Prober, Progress, Smoke, Standpoint, Tags, Verdict, tally, used_images};
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Failure, Hosting};
+use landfall_host::{Failure, Hosting, Place};
+use landfall_project::{Check, Span};
 use serde_json::{Value, json};
 
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
@@ -19,7 +20,7 @@ use crate::verb::Verb;
 /// Arguments of `smoke`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall smoke --env test                  the declared checks, made now\n  landfall smoke gateway                     one of them\n  landfall smoke examples/luckyplans         those of the system of another directory"
+    before_help = "Examples:\n  landfall smoke --env test                  the declared checks, made now\n  landfall smoke gateway                     one of them\n  landfall smoke examples/luckyplans         those of the system of another directory\n  landfall smoke --env prod --external --expect-tag sha-1a2b3c4   as anybody outside asks"
 )]
 pub(crate) struct SmokeArgs {
     /// A directory; then checks (default: all)
@@ -32,6 +33,16 @@ pub(crate) struct SmokeArgs {
     /// Only the checks of these names
     #[arg(long = "only", value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Ask as anybody does who is not of the cluster: public names, certificates that are trusted. A cluster is looked
+    /// into only where a check asks for it
+    #[arg(long)]
+    pub(crate) external: bool,
+    /// How long a trusted certificate is waited for, with --external
+    #[arg(long, value_name = "TIME", default_value = "120s", requires = "external")]
+    pub(crate) tls_timeout: Span,
+    /// The tag that versions must be (default: the one that the image has where it is delivered)
+    #[arg(long, value_name = "TAG")]
+    pub(crate) expect_tag: Option<String>,
 }
 
 impl Verb for SmokeArgs {
@@ -49,7 +60,7 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     let named = Named::of(&context.host.directory, &args.words, Behind::Names);
     let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     let only: Vec<&String> = args.only.iter().chain(&named.names).collect();
-    let Some(mut environment) = place.declared().cloned().filter(|environment| !environment.checks.is_empty()) else {
+    let Some(environment) = place.declared().cloned().filter(|environment| !environment.checks.is_empty()) else {
         return Err(Failure::usage(
             Diagnostic::error(code::NO_CHECK, "nothing is declared to be checked here")
                 .help("declare `checks:` in the environment of landfall.yaml"),
@@ -64,32 +75,85 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
             return Err(Failure::usage(diagnostic));
         }
     }
-    environment.checks.retain(|check| only.is_empty() || only.contains(&&check.name));
+    let mut checks = environment.checks;
+    checks.retain(|check| only.is_empty() || only.contains(&&check.name));
+    let tags = tags(context, &args, &named, &checks).await?;
+    let from = Standpoint::Outside(args.tls_timeout.duration());
+    let outside = Smoke { checks: &checks, tags: tags.clone(), from };
+    let results = match args.external {
+        true if !outside.needs_cluster() => without_cluster(context, &outside).await?,
+        external => within(context, &place, started, (&checks, tags, external.then_some(outside.from))).await?,
+    };
+    let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
+    // What was not checked is not passed.
+    let exit = if all_passed { Exit::Done } else { Exit::Unhealthy };
+    context.report(&Made(&results), exit, started);
+    Ok(exit)
+}
+
+/// The tags that versions are held against: the one that was given, else those of the images that are delivered.
+async fn tags(context: &Context, args: &SmokeArgs, named: &Named, checks: &[Check]) -> Result<Tags, Failure> {
+    let needed = checks.iter().any(|check| check.version.is_some());
+    match &args.expect_tag {
+        Some(tag) if needed => return Ok(Tags::Given(tag.clone())),
+        Some(tag) => {
+            return Err(Failure::usage(
+                Diagnostic::error(code::NO_CHECK, format!("no check asks for a version that could be {tag}"))
+                    .help("give a check with `http:` a `version: {image: NAME}`"),
+            ));
+        }
+        None if !needed => return Ok(Tags::Of(Vec::new())),
+        None => {}
+    }
+    let place = context.host.place(named.target.as_deref(), &args.place.query()).await?;
+    let selection = args.place.selection(&context.host, &place)?;
+    let namespace = context.host.default_namespace(&place);
+    let candidates = place.target.units(&selection, &Default::default(), &namespace).await?;
+    let mut units = Vec::new();
+    for (_, unit) in &candidates {
+        units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
+    }
+    let images = used_images(units, &Default::default()).map_err(Failure::from)?;
+    Ok(Tags::Of(images.into_iter().map(|used| used.image).collect()))
+}
+
+/// Makes checks that look into no cluster.
+async fn without_cluster(context: &Context, asked: &Smoke<'_>) -> Result<Vec<CheckResult>, Failure> {
+    // Nobody listens: without a cluster there is no live line.
+    let (progress, unheard) = tokio::sync::mpsc::channel::<Progress>(1);
+    drop(unheard);
+    let prober = Prober { cluster: None, progress: &progress, stop: &context.host.stop };
+    prober.smoke(asked).await.map_err(Failure::from)
+}
+
+/// Makes checks where the system is delivered: from outside, or as the cluster's routes lead.
+async fn within(
+    context: &Context,
+    place: &Place,
+    started: Instant,
+    (checks, tags, outside): (&[Check], Tags, Option<Standpoint>),
+) -> Result<Vec<CheckResult>, Failure> {
     if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
         return Err(Failure::from(
             Diagnostic::error(code::NOT_RUNNING, "nothing is delivered here that could be checked").help("landfall up"),
         ));
     }
     // With its ingress, where nobody serves it: the names of its routes are nobody else's.
-    let mut connection = context.host.connect(&place, Hosting::InProcess, &[]).await?;
-    let results = live::with_progress(context, &mut connection, started, |session| {
-        let environment = &environment;
-        async move { session.check(environment).await }
+    let mut connection = context.host.connect(place, Hosting::InProcess, &[]).await?;
+    let results = live::with_progress(context, &mut connection, started, |session| async move {
+        let from = outside.unwrap_or_else(|| Standpoint::Routes(session.routes.clone()));
+        let prober = Prober { cluster: Some(&session.cluster), progress: &session.progress, stop: &session.stop };
+        prober.smoke(&Smoke { checks, tags, from }).await
     })
     .await;
     connection.close().await;
-    let results = results.map_err(Failure::from)?;
-    let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
-    // What was not checked is not passed.
-    let exit = if all_passed { Exit::Done } else { Exit::Unhealthy };
-    context.report(&Smoke(&results), exit, started);
-    Ok(exit)
+    results.map_err(Failure::from)
 }
 
 /// The checks, made.
-struct Smoke<'a>(&'a [CheckResult]);
+struct Made<'a>(&'a [CheckResult]);
 
-impl Report for Smoke<'_> {
+impl Report for Made<'_> {
     const KIND: &'static str = "Smoke";
 
     fn data(&self) -> Value {

@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 
 use super::sandbox::{Sandbox, small_chart};
 
+mod checked;
 mod connected;
 mod git_server;
+mod told;
 
 pub(super) const SHOP: &str = "https://git.example.com/shop.git";
 const LUCKYPLANS: &str = "https://git.example.com/luckyplans/luckyplans.git";

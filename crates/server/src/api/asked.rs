@@ -138,6 +138,7 @@ impl Kind {
                 ("tail", "The last lines of each container."),
                 ("previous", "true: of the containers' earlier run."),
                 ("timestamps", "true: with times."),
+                ("hook", "Of a hook of that name; checks: what the declared checks found."),
             ],
             Kind::Audit => &[("limit", "How many entries."), ("before", "Those before that number alone.")],
             _ => &[],
@@ -246,6 +247,7 @@ impl Asked {
                 pairs.extend(query.tail.map(|it| ("tail", it.to_string())));
                 pairs.extend(query.previous.then(|| ("previous", "true".to_owned())));
                 pairs.extend(query.timestamps.then(|| ("timestamps", "true".to_owned())));
+                pairs.extend(query.hook.clone().map(|it| ("hook", it)));
             }
             Asked::Audit(limit, before) => {
                 pairs.extend(limit.map(|it| ("limit", it.to_string())));
@@ -288,6 +290,7 @@ impl Asked {
                     tail: pairs.number("tail")?,
                     previous: pairs.is("previous")?,
                     timestamps: pairs.is("timestamps")?,
+                    hook: pairs.one("hook"),
                 };
                 Asked::Logs(name()?, query)
             }
@@ -408,6 +411,7 @@ mod tests {
             tail: Some(5),
             previous: true,
             timestamps: true,
+            hook: Some("smoke-test".to_owned()),
         };
         let sync = SyncWish { revisions: vec!["v1".to_owned()], prune: true, retries: Some(2), ..SyncWish::default() };
         vec![

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use landfall_apps::Application;
 use landfall_cluster::{Cluster, Error as ClusterError, ListOptions};
-use landfall_delivery::Session;
+use landfall_delivery::{Session, Verdict};
 use landfall_diag::{Diagnose, Diagnostic, Ending, code};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::AuditEntry;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::asked::{Asked, Kind};
 use super::listing::listed;
 use super::reading;
-use super::shapes::{AuditLine, Detail, Line, ListQuery, Listing, Name};
+use super::shapes::{AuditLine, CheckLine, ChecksLine, Detail, Line, ListQuery, Listing, Name};
 use crate::board::Board;
 use crate::errands::Work;
 use crate::gate::Actor;
@@ -73,7 +73,10 @@ impl Desk {
     async fn looked(&self, actor: &Actor, asked: Asked) -> Answer<Value> {
         match asked {
             Asked::List(query) => json_of(self.list(actor, &query).await?),
-            Asked::Get(name) => json_of(Detail::of(&self.object(actor, &name).await?)),
+            Asked::Get(name) => {
+                let detail = Detail::of(&self.object(actor, &name).await?);
+                json_of(Detail { checks: self.checks(&name).await, ..detail })
+            }
             Asked::Diff(name, revisions) => json_of(self.diff(actor, &name, &revisions).await?),
             Asked::Explain(name) => json_of(self.explain(actor, &name).await?),
             Asked::Events(name) => json_of(self.events(actor, &name).await?),
@@ -169,6 +172,28 @@ impl Desk {
     pub(super) fn destination_of(&self, object: &Object) -> Answer<Cluster> {
         let application = Application::parse(object).map_err(|error| told(&error))?;
         Ok(self.session_of(&application)?.cluster)
+    }
+
+    /// What the declared checks found that were made last from here.
+    pub(super) async fn checks(&self, name: &Name) -> Option<ChecksLine> {
+        let checked = self.work.checked(name).await.filter(|it| it.environment.is_some() || it.error.is_some())?;
+        let line = |result: landfall_delivery::CheckResult| {
+            let (verdict, reason) = match result.verdict {
+                Verdict::Passed => ("passed", None),
+                Verdict::Failed { reason } => ("failed", Some(reason)),
+                Verdict::NotSimulated { reason } => ("not-simulated", Some(reason)),
+            };
+            let (verdict, simulated) = (verdict.to_owned(), result.simulated);
+            CheckLine { name: result.name, address: result.address, verdict, reason, simulated }
+        };
+        Some(ChecksLine {
+            delivery: checked.delivery.id,
+            at: checked.at,
+            environment: checked.environment,
+            results: checked.results.into_iter().map(line).collect(),
+            error: checked.error,
+            followed: checked.followed,
+        })
     }
 
     async fn audit(&self, limit: Option<usize>, before: Option<i64>) -> Answer<Vec<AuditLine>> {

@@ -88,8 +88,12 @@ impl Desk {
     pub(super) async fn logs(&self, actor: &Actor, name: &Name, query: &LogQuery) -> Answer<Vec<LogEntry>> {
         let object = self.object(actor, name).await?;
         let cluster = self.destination_of(&object)?;
-        let detail = Detail::of(&object);
-        let objects: Vec<ObjectLine> = detail.resources.into_iter().map(|it| it.object).collect();
+        let objects: Vec<ObjectLine> = match query.hook.as_deref() {
+            Some(CHECKS) => return self.said_by_checks(name).await,
+            // A hook is none of its objects.
+            Some(hook) => hook_called(&object, hook),
+            None => Detail::of(&object).resources.into_iter().map(|it| it.object).collect(),
+        };
         let tail = query.tail.unwrap_or(LINES).min(MOST_LINES);
         let (mut lines, mut read, mut known) = (Vec::new(), 0, BTreeSet::new());
         for namespace in namespaces(&objects) {
@@ -123,12 +127,52 @@ impl Desk {
         }
         if read == 0 {
             let what = query.object.as_deref().map(|it| format!(" called `{it}`")).unwrap_or_default();
+            let of = query.hook.as_deref().map(|it| format!(" of a hook `{it}`")).unwrap_or_default();
             let diagnostic =
-                Diagnostic::error(code::NOTHING_CALLED_SO, format!("{name} has no container{what} with a log"));
+                Diagnostic::error(code::NOTHING_CALLED_SO, format!("{name} has no container{what}{of} with a log"));
             return Err(one(diagnostic.listing("there are", &known).help(format!("landfall app get {name}"))));
         }
         Ok(lines)
     }
+
+    /// What the checks after the last delivery found, as lines.
+    async fn said_by_checks(&self, name: &Name) -> Answer<Vec<LogEntry>> {
+        let Some(checks) = self.checks(name).await else {
+            let diagnostic = Diagnostic::error(code::NOTHING_CALLED_SO, format!("no checks of {name} were made here"));
+            return Err(one(diagnostic.help("declare `checks:` in the environment of landfall.yaml")));
+        };
+        let entry = |container: &str, line: String| LogEntry {
+            pod: CHECKS.to_owned(),
+            container: container.to_owned(),
+            line: format!("{} {line}", checks.at),
+        };
+        let mut lines: Vec<LogEntry> = checks
+            .results
+            .iter()
+            .map(|it| {
+                let why = it.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+                entry(&it.name, format!("{} {}{why}", it.verdict, it.address))
+            })
+            .collect();
+        lines.extend(checks.error.iter().map(|why| entry("-", format!("the checks cannot be made: {why}"))));
+        lines.extend(checks.followed.iter().map(|what| entry("-", what.clone())));
+        Ok(lines)
+    }
+}
+
+/// The name by which the declared checks are asked for, as a hook is.
+const CHECKS: &str = "checks";
+
+/// The Job or Pod of that name in the namespace that an Application delivers to.
+fn hook_called(application: &Object, name: &str) -> Vec<ObjectLine> {
+    let namespace = application.str_at("/spec/destination/namespace").map(str::to_owned);
+    let of = |group: &str, kind: &str| ObjectLine {
+        group: group.to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.clone(),
+        name: name.to_owned(),
+    };
+    vec![of("batch", "Job"), of("", "Pod")]
 }
 
 /// The namespaces of objects.

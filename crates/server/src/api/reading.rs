@@ -137,6 +137,7 @@ impl Detail {
             pin,
             compared_at: perhaps(value, "/status/reconciledAt"),
             being_deleted: application.deletion_timestamp().is_some(),
+            checks: None,
             line,
         }
     }

@@ -110,6 +110,45 @@ pub struct Detail {
     pub compared_at: Option<String>,
     /// Whether it is being deleted.
     pub being_deleted: bool,
+    /// What the declared checks found that were made last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<ChecksLine>,
+}
+
+/// What the declared checks found after a delivery.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChecksLine {
+    /// The delivery's number in the history.
+    pub delivery: i64,
+    /// When they had ended, RFC 3339.
+    pub at: String,
+    /// The environment that declares them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// What each found.
+    pub results: Vec<CheckLine>,
+    /// Why they could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What followed from a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<String>,
+}
+
+/// A declared check and what it found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckLine {
+    /// Its name.
+    pub name: String,
+    /// What it asked.
+    pub address: String,
+    /// `passed`, `failed` or `not-simulated`.
+    pub verdict: String,
+    /// Why it has not passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether a simulated container answered.
+    pub simulated: bool,
 }
 
 /// A source; values are left out, for they may be secret.
@@ -519,4 +558,6 @@ pub struct LogQuery {
     pub previous: bool,
     /// With times.
     pub timestamps: bool,
+    /// Of a hook of that name, or what the declared `checks` found.
+    pub hook: Option<String>,
 }

@@ -95,6 +95,7 @@ fn conditions(detail: &Detail, name: &Name) -> Vec<Cause> {
         let advice = match kind {
             "ComparisonError" => vec![format!("{} --hard", again("refresh", name)), again("diff", name)],
             "SyncError" => vec![again("diff", name), again("sync", name)],
+            "SmokeError" => vec![format!("{} --hook checks", again("logs", name)), again("rollback", name)],
             "InvalidSpecError" => vec![format!("kubectl -n {} edit application {}", name.namespace, name.name)],
             _ => vec![again("get", name)],
         };

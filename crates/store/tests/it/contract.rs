@@ -7,6 +7,7 @@ mod cluster_state;
 mod facts;
 mod history;
 pub(crate) mod journal;
+mod news;
 mod tokens;
 
 use landfall_store::{Location, Pool};
@@ -49,6 +50,7 @@ macro_rules! everything_holds {
             facts::facts_are_replaced_and_removed,
             tokens::a_token_is_issued_once_and_revoked_once,
             audit::an_entry_is_numbered_ends_once_and_stays,
+            news::a_change_is_taken_once_and_each_post_of_it_ends_once,
             cluster_state::a_cluster_batch_is_written_whole_and_read_back,
         );
     };

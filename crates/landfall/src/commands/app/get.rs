@@ -131,6 +131,21 @@ impl Report for Shown<'_> {
             let kind = ui.out_style(Style::Degraded, &condition.kind);
             ui.wrong(&format!("  ! {kind}: {}", condition.message));
         }
+        if let Some(checks) = &self.0.checks {
+            for result in &checks.results {
+                let style = match result.verdict.as_str() {
+                    "passed" => Style::Healthy,
+                    "failed" => Style::Degraded,
+                    _ => Style::Warning,
+                };
+                let why = result.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+                let verdict = ui.out_style(style, &result.verdict);
+                ui.folded(&format!("  check {} {verdict}{why}", result.name));
+            }
+            if let Some(followed) = &checks.followed {
+                ui.folded(&format!("  since a check failed: {followed}"));
+            }
+        }
         let mut table = Table::new(["  OBJECT", "NAMESPACE", "SYNC", "HEALTH", "MESSAGE"]);
         for resource in &self.0.resources {
             let prune = if resource.requires_pruning { " (to be pruned)" } else { "" };

@@ -19,7 +19,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Arguments of `app logs`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall app logs shop\n  landfall app logs shop deployment/web --tail 50\n  landfall app logs shop web --previous"
+    before_help = "Examples:\n  landfall app logs shop\n  landfall app logs shop deployment/web --tail 50\n  landfall app logs shop web --previous\n  landfall app logs shop --hook smoke-test   a hook's\n  landfall app logs shop --hook checks       what the declared checks found"
 )]
 pub(crate) struct AppLogsArgs {
     /// The Application, `NAME` or `NAMESPACE/NAME`
@@ -43,6 +43,9 @@ pub(crate) struct AppLogsArgs {
     /// With times
     #[arg(long)]
     pub(crate) timestamps: bool,
+    /// Of a hook, by its name; `checks` for what the declared checks found
+    #[arg(long, value_name = "NAME", conflicts_with = "object")]
+    pub(crate) hook: Option<String>,
     #[command(flatten)]
     pub(crate) counter: CounterArgs,
 }
@@ -55,6 +58,7 @@ impl AppLogsArgs {
             tail: self.tail,
             previous: self.previous,
             timestamps: self.timestamps || self.follow,
+            hook: self.hook.clone(),
         }
     }
 }

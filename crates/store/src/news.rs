@@ -1,0 +1,197 @@
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row};
+
+use crate::journal::json;
+use crate::migrations::Tables;
+use crate::{Error, Pool};
+
+/// What is to be told to people: an outbox, in which each change stands once, and each post of it ends once.
+#[derive(Debug, Clone)]
+pub struct News {
+    pool: Pool,
+}
+
+/// Something that is to be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewsItem {
+    /// What has changed, by what no other change has: a second one of it is not taken.
+    pub change: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// What kind of news: `failed`, `recovered`.
+    pub kind: String,
+    /// What it is about: `argocd/shop`.
+    pub target: String,
+    /// What is told; never a secret.
+    pub body: Value,
+}
+
+/// The same as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewsRow {
+    /// Counted from 1.
+    pub number: i64,
+    /// What it is.
+    pub item: NewsItem,
+}
+
+/// Something that is to be told to one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Post {
+    /// What.
+    pub row: NewsRow,
+    /// To whom.
+    pub sink: String,
+    /// How often that was tried.
+    pub tries: i64,
+}
+
+/// Its tables.
+pub(crate) const TABLES: Tables = Tables { of: "news", steps: &[include_str!("../migrations/news/0001_first.sql")] };
+
+impl News {
+    /// The ones of that database.
+    pub fn over(pool: &Pool) -> Self {
+        News { pool: pool.clone() }
+    }
+
+    /// Takes news that are to be told to these; says whether they were new.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn add(&self, item: &NewsItem, sinks: &[String]) -> Result<bool, Error> {
+        const WHAT: &str = "write news";
+        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        let row = sqlx::query(
+            "INSERT INTO news (number, change, at, kind, target, body) \
+             SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5 FROM news WHERE true \
+             ON CONFLICT (change) DO NOTHING RETURNING number",
+        )
+        .bind(&item.change)
+        .bind(&item.at)
+        .bind(&item.kind)
+        .bind(&item.target)
+        .bind(item.body.to_string())
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(self.pool.failed(WHAT))?;
+        let Some(row) = row else { return Ok(false) };
+        let number: i64 = row.try_get("number").map_err(Error::sql(WHAT))?;
+        for sink in sinks {
+            sqlx::query("INSERT INTO news_post (number, sink, tries, due) VALUES ($1, $2, 0, 0)")
+                .bind(number)
+                .bind(sink)
+                .execute(&mut *transaction)
+                .await
+                .map_err(self.pool.failed(WHAT))?;
+        }
+        transaction.commit().await.map_err(self.pool.failed(WHAT))?;
+        Ok(true)
+    }
+
+    /// Posts that are due, oldest news first, at most so many; moments are milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn due(&self, now: i64, most: u32) -> Result<Vec<Post>, Error> {
+        const WHAT: &str = "read news";
+        let rows = sqlx::query(
+            "SELECT news.*, news_post.sink, news_post.tries FROM news_post JOIN news ON news.number = news_post.number \
+             WHERE news_post.ended IS NULL AND news_post.due <= $1 ORDER BY news.number, news_post.sink LIMIT $2",
+        )
+        .bind(now)
+        .bind(i64::from(most))
+        .fetch_all(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed(WHAT))?;
+        rows.iter()
+            .map(|found| {
+                let sink = found.try_get("sink").map_err(Error::sql(WHAT))?;
+                let tries = found.try_get("tries").map_err(Error::sql(WHAT))?;
+                Ok(Post { row: row(found)?, sink, tries })
+            })
+            .collect()
+    }
+
+    /// When the next post is due that has not ended, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn next_due(&self) -> Result<Option<i64>, Error> {
+        const WHAT: &str = "read news";
+        let row = sqlx::query("SELECT MIN(due) AS due FROM news_post WHERE ended IS NULL")
+            .fetch_one(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed(WHAT))?;
+        row.try_get("due").map_err(Error::sql(WHAT))
+    }
+
+    /// Writes down that a post has ended: it was told, or is given up for this fault.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn end(&self, number: i64, sink: &str, at: &str, fault: Option<&str>) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE news_post SET ended = $3, fault = $4, tries = tries + 1 \
+             WHERE number = $1 AND sink = $2 AND ended IS NULL",
+        )
+        .bind(number)
+        .bind(sink)
+        .bind(at)
+        .bind(fault)
+        .execute(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed("write news"))?;
+        Ok(())
+    }
+
+    /// Writes down that a post did not succeed, and when it is tried again.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn again(&self, number: i64, sink: &str, due: i64, fault: &str) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE news_post SET due = $3, fault = $4, tries = tries + 1 \
+             WHERE number = $1 AND sink = $2 AND ended IS NULL",
+        )
+        .bind(number)
+        .bind(sink)
+        .bind(due)
+        .bind(fault)
+        .execute(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed("write news"))?;
+        Ok(())
+    }
+
+    /// The newest news about something, of each target where none is named; newest first, at most so many.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn newest(&self, target: Option<&str>, most: u32) -> Result<Vec<NewsRow>, Error> {
+        let rows = sqlx::query("SELECT * FROM news WHERE target = COALESCE($1, target) ORDER BY number DESC LIMIT $2")
+            .bind(target)
+            .bind(i64::from(most))
+            .fetch_all(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed("read news"))?;
+        rows.iter().map(row).collect()
+    }
+}
+
+fn row(found: &SqliteRow) -> Result<NewsRow, Error> {
+    const WHAT: &str = "read news";
+    let text = |column: &str| found.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+    Ok(NewsRow {
+        number: found.try_get("number").map_err(Error::sql(WHAT))?,
+        item: NewsItem {
+            change: text("change")?,
+            at: text("at")?,
+            kind: text("kind")?,
+            target: text("target")?,
+            body: json(&text("body")?, "news")?,
+        },
+    })
+}

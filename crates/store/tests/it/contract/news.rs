@@ -1,0 +1,44 @@
+use landfall_store::{News, NewsItem, Pool};
+use serde_json::json;
+
+fn item(change: &str) -> NewsItem {
+    NewsItem {
+        change: change.to_owned(),
+        at: "2026-01-01T00:00:00Z".to_owned(),
+        kind: "failed".to_owned(),
+        target: "argocd/shop".to_owned(),
+        body: json!({"title": "shop has failed"}),
+    }
+}
+
+pub(crate) async fn a_change_is_taken_once_and_each_post_of_it_ends_once(pool: &Pool) {
+    let news = News::over(pool);
+    let sinks = ["mail".to_owned(), "slack".to_owned()];
+    assert!(news.add(&item("a"), &sinks).await.expect("written"));
+    assert!(!news.add(&item("a"), &sinks).await.expect("written"), "it stands there already");
+    assert!(news.add(&item("b"), &sinks[1..]).await.expect("written"));
+    assert!(news.add(&item("c"), &[]).await.expect("written"), "also what nobody is told");
+    let due = |now: i64| {
+        let news = news.clone();
+        async move {
+            let due = news.due(now, 9).await.expect("read");
+            due.into_iter().map(|it| (it.row.number, it.sink, it.tries)).collect::<Vec<_>>()
+        }
+    };
+    let (mail, slack) = (|tries| (1, "mail".to_owned(), tries), |number| (number, "slack".to_owned(), 0));
+    assert_eq!(due(0).await, [mail(0), slack(1), slack(2)]);
+    news.again(1, "mail", 500, "nobody answers").await.expect("written");
+    assert_eq!(due(499).await, [slack(1), slack(2)]);
+    news.end(1, "slack", "now", None).await.expect("written");
+    news.end(2, "slack", "now", Some("given up")).await.expect("written");
+    assert_eq!(news.next_due().await.expect("read"), Some(500));
+    assert_eq!(due(500).await, [mail(1)]);
+    news.end(1, "mail", "now", None).await.expect("written");
+    news.again(1, "mail", 0, "late").await.expect("nothing to write");
+    assert_eq!((due(i64::MAX).await, news.next_due().await.expect("read")), (vec![], None));
+    let newest = news.newest(Some("argocd/shop"), 2).await.expect("read");
+    assert_eq!(newest.iter().map(|row| row.item.change.as_str()).collect::<Vec<_>>(), ["c", "b"]);
+    assert_eq!(newest[1].item, item("b"));
+    assert!(news.newest(Some("argocd/other"), 2).await.expect("read").is_empty());
+    assert_eq!(news.newest(None, 9).await.expect("read").len(), 3);
+}
