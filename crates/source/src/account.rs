@@ -61,6 +61,8 @@ pub enum Login {
     /// Nobody.
     #[default]
     Nobody,
+    /// Whoever sits at this machine, as their own ssh and its agent know them; nobody where it is not asked by SSH.
+    Person,
     /// A user with a password or a token.
     Password {
         /// The user; servers that take tokens mostly do not look at it.
@@ -80,7 +82,7 @@ impl Login {
     /// What of it nobody else should read.
     pub(crate) fn secrets(&self) -> Vec<&str> {
         match self {
-            Login::Nobody => Vec::new(),
+            Login::Nobody | Login::Person => Vec::new(),
             Login::Password { password, .. } => vec![password],
             Login::Bearer(token) => vec![token],
             Login::SshKey(key) => vec![key],
@@ -93,6 +95,7 @@ impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Login::Nobody => "Nobody",
+            Login::Person => "Person",
             Login::Password { .. } => "Password",
             Login::Bearer(_) => "Bearer",
             Login::SshKey(_) => "SshKey",

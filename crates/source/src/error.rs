@@ -93,6 +93,18 @@ pub enum SourceError {
         /// What the transport said.
         why: String,
     },
+    /// A repository's server asks for a login, and there is none.
+    #[error("`{}` cannot be fetched: it asks for a login, and no account has one for it", safe(.url))]
+    NoLogin {
+        /// The repository.
+        url: String,
+    },
+    /// There is no git on this machine, which is what sends commits.
+    #[error("nothing can be sent to `{}`: there is no git on the search path", safe(.url))]
+    NoGit {
+        /// The repository.
+        url: String,
+    },
     /// A server did not answer; displays in Go's words.
     #[error("Get {:?}: {}", safe(.url), safe(.why))]
     Unreachable {
@@ -210,6 +222,11 @@ impl Diagnose for SourceError {
             SourceError::Archive { .. } => Diagnostic::error(code::UNREADABLE_ARCHIVE, self.to_string()),
             SourceError::Fetch { .. } => Diagnostic::error(code::NO_ANSWER, self.to_string())
                 .help("check the address and the network (LANDFALL_HTTP_PATIENCE: the seconds that it may be silent); a local clone works without: `landfall up DIR`"),
+            SourceError::NoLogin { .. } => Diagnostic::error(code::NO_ANSWER, self.to_string())
+                .help("give it an account: a Secret with its address and login, or a token in the environment"),
+            SourceError::NoGit { .. } => {
+                Diagnostic::error(code::NO_GIT, self.to_string()).help("install git, as with `apt-get install git`")
+            }
             SourceError::Unreachable { url, why } => {
                 Diagnostic::error(code::NO_ANSWER, format!("{} does not answer", crate::address::host_of(url)))
                     .note(why.clone())
@@ -270,6 +287,8 @@ mod tests {
             SourceError::Git { path: "a".into(), why: why() },
             SourceError::Missing { path: "a".into(), place: url() },
             SourceError::Fetch { url: url(), why: why() },
+            SourceError::NoLogin { url: url() },
+            SourceError::NoGit { url: url() },
             SourceError::Unreachable { url: url(), why: why() },
             SourceError::Certificate { url: url(), why: "expired".into() },
             SourceError::Status { url: url(), status: "404 Not Found".into() },

@@ -66,12 +66,23 @@ fn cached(directory: &Path) -> Result<gix::Repository, SourceError> {
 }
 
 /// The bare repository that a directory of ours is, with room for what is read again and again.
-fn own(directory: &Path) -> Result<gix::Repository, SourceError> {
+pub(crate) fn own(directory: &Path) -> Result<gix::Repository, SourceError> {
     let failed = |error: gix::Error| SourceError::Git { path: directory.to_owned(), why: error.to_string() };
     let repository = gix::ThreadSafeRepository::open_opts(directory, options().open_path_as_is(true));
     let mut repository = repository.map_err(failed)?.to_thread_local();
     repository.object_cache_size_if_unset(CACHE);
     Ok(repository)
+}
+
+/// Whether a commit of a repository of ours is another one, or among those that lead to it.
+pub(crate) fn leads_to(directory: &Path, commit: &str, tip: &str) -> bool {
+    let Ok(repository) = own(directory) else { return false };
+    let (Ok(commit), Ok(tip)) = (gix::ObjectId::from_hex(commit.as_bytes()), gix::ObjectId::from_hex(tip.as_bytes()))
+    else {
+        return false;
+    };
+    let Ok(walk) = repository.rev_walk([tip]).all() else { return false };
+    walk.flatten().any(|found| found.id == commit)
 }
 
 /// The repository that a directory lies in, which there must be.

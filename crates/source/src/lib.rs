@@ -8,6 +8,7 @@
 //! repositories.yaml ─► RepositoryEntry ── fetch_index ─► Index ── find(chart, version) ─► IndexEntry ─► archive, checked
 //! Account (an address, a login) ─► Accounts ── remote(url) ─► Mirror ── references, commit ─► SourceTree
 //! oci://host/path ─► Reference ── Registry::choose, pull ─► archive, checked
+//! GitWriter ── write(remote, Write: branch, paths, change) ─► a commit on the branch's tip, or why there is none
 //! a forge's request + HookSecret ── Hook::read ─► Hook: a push to which repository, a ping, or nothing of ours
 //! archive + .prov + Keyring ── verify_archive ─► Verification: who signed it
 //! ```
@@ -53,6 +54,7 @@ mod tracked;
 mod vendored;
 mod webhook;
 mod worktree;
+mod writer;
 
 pub use access::{Access, CertificateCheck, CredentialScope, PATIENCE, Redirects};
 pub use account::{Account, Accounts, GitRemote, Login, Reach, Transport, Trust};
@@ -74,8 +76,8 @@ pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program
 pub use provenance::{Verification, provenance_text, verify_archive};
 pub use refs::RefsMark;
 pub use registry::{
-    CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageState, PROVENANCE_MEDIA_TYPE,
-    PulledChart, Reference, Registry, Scheme,
+    CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageDetails, ImageState,
+    PROVENANCE_MEDIA_TYPE, PulledChart, Reference, Registry, Scheme,
 };
 pub use remote::{Fetched, Mirror, References, RemoteRef, fetch_repository, repository_key};
 pub use repository::{
@@ -89,3 +91,6 @@ pub use surroundings::surroundings;
 pub use tracked::{Tracked, tracked};
 pub use vendored::lend_vendored;
 pub use webhook::{Hook, HookSecret, NotSigned, Pushed};
+pub use writer::{
+    AllowedPaths, Builds, CHANGE_TRAILER, Change, Edited, Edits, GitWriter, Landing, Person, Signing, Write, WriteError,
+};

@@ -11,6 +11,7 @@ mod credentials;
 mod exchange;
 mod image;
 mod reference;
+mod tags;
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LINK, LOCATION};
@@ -21,6 +22,7 @@ pub use credentials::{Credential, Credentials};
 pub use exchange::{Registry, Scheme};
 pub use image::ImageState;
 pub use reference::Reference;
+pub use tags::ImageDetails;
 
 use crate::error::SourceError;
 use crate::repository::{digested, hex};

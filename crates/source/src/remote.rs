@@ -1,7 +1,9 @@
 mod asking;
+mod errand;
 mod fetched;
 mod gauge;
 mod mirror;
+mod push;
 mod references;
 
 use std::error::Error;
@@ -19,6 +21,7 @@ use crate::network::Network;
 pub use fetched::Fetched;
 use gauge::{Ending, Gauge, MAX_FETCHED, Progress, Watch};
 pub use mirror::Mirror;
+pub(crate) use push::Sent;
 pub use references::References;
 
 /// A repository's address with the revision wanted: `URL#REF`.

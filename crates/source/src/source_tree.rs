@@ -152,6 +152,26 @@ impl SourceTree {
         }
     }
 
+    /// The branch that a working tree is on, by its short name; nothing where its `HEAD` is on none.
+    pub fn branch(&self) -> Option<String> {
+        let Files::Directory(worktree) = &self.files else { return None };
+        let (repository, _) = worktree.history()?;
+        Some(repository.head_name().ok()??.shorten().to_string())
+    }
+
+    /// Whether a commit is among those that lead to another one, both named by their hashes or the beginnings of these;
+    /// nothing where the repository does not have both.
+    pub fn leads_to(&self, commit: &str, tip: &str) -> Option<bool> {
+        let (repository, _) = self.history()?;
+        let named = |text: &str| {
+            let is_hash = text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            is_hash.then(|| repository.rev_parse_single(text).ok()).flatten().map(|id| id.detach())
+        };
+        let (commit, tip) = (named(commit)?, named(tip)?);
+        let mut walk = repository.rev_walk([tip]).all().ok()?;
+        Some(walk.any(|found| found.is_ok_and(|found| found.id == commit)))
+    }
+
     /// Says which repository files in memory come from.
     #[must_use]
     pub fn named(mut self, origin: impl Into<String>) -> Self {

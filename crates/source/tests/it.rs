@@ -1,11 +1,14 @@
 //! The contract of `source` against repositories made by git itself.
 
 mod it {
+    mod hostile_pusher;
+    mod http_server;
     mod limits;
     mod shared;
     mod signed;
     mod strangers;
     mod tracked;
+    mod written;
 }
 
 use std::path::Path;

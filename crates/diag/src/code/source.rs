@@ -24,6 +24,14 @@ super::group! {
     BAD_ADDRESS = 519, Failed, "A text is no address of a chart or repository.";
     OTHER_CLUSTER = 520, Refused, "An environment lives on one cluster, and another was named.";
     UNCOMMITTED = 521, Refused, "The environment is protected, and what would be delivered is not committed.";
+    WRITE_OUTSIDE = 522, Refused, "A commit would change a path that whoever makes it may not change.";
+    BRANCH_MOVES = 523, Failed, "A branch was moved by others again and again while a commit was made for it.";
+    NO_BRANCH = 524, Failed, "A repository has no branch of that name.";
+    UNSIGNED_COMMIT = 525, Failed, "A commit cannot be signed as was asked for.";
+    NOT_DEPLOYED = 526, Unhealthy, "What is published is not deployed: there is no token for the repository that says what runs.", "The images are there; only the line that names them was not written. Set LANDFALL_FORGE_TOKEN (with LANDFALL_FORGE_HOST), GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN and run the same command again.";
+    BRANCH_PROTECTED = 527, Refused, "A branch takes no commit from whoever made it.", "The server refused the push though nobody else had moved the branch: it is protected, or a hook declined. What the server said is told beside it.";
+    OWN_ECHO = 528, Refused, "A commit that Landfall itself has made is no reason for another one.";
+    NO_GIT = 529, Failed, "There is no git on this machine, which is what sends commits.";
     MISSING_REFERENCE = 530, Refused, "Something that is to be delivered could not start without what is nowhere.";
     DANGLING_REFERENCE = 531, GoesOn, "Something that is to be delivered names what is nowhere.";
 }

@@ -8,7 +8,7 @@ use super::reference::Reference;
 use crate::error::SourceError;
 
 /// What may stand behind a tag: an image, or a list of them for several machines.
-const KINDS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+pub(super) const KINDS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                      application/vnd.docker.distribution.manifest.list.v2+json, \
                      application/vnd.docker.distribution.manifest.v2+json";
 

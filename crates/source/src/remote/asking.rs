@@ -52,12 +52,12 @@ struct Asked {
 /// A repository's server, and how it is asked this time.
 #[derive(Clone)]
 pub(super) struct Asking {
-    remote: GitRemote,
+    pub(super) remote: GitRemote,
     /// A user and a password, given where they are asked for.
-    login: Option<(String, String)>,
+    pub(super) login: Option<(String, String)>,
     /// What each request bears: a token, or a login that goes without TLS. Nothing is followed with it.
-    header: Option<HeaderValue>,
-    patience: Duration,
+    pub(super) header: Option<HeaderValue>,
+    pub(super) patience: Duration,
 }
 
 impl Asking {
@@ -74,7 +74,7 @@ impl Asking {
             return refuse("it is no repository's address");
         }
         let pair = match &remote.account.login {
-            Login::Nobody => None,
+            Login::Nobody | Login::Person => None,
             Login::SshKey(_) if is_ssh(url) => None,
             Login::SshKey(_) => return refuse("its account has a key for SSH, and the address is another one"),
             Login::Password { .. } | Login::Bearer(_) | Login::App(_) if is_ssh(url) => {
@@ -93,7 +93,7 @@ impl Asking {
                 Some((TOKEN_USER.to_owned(), app.token(network, url, authorities, Some(patience)).await?))
             }
         };
-        if is_ssh(url) && !matches!(remote.account.login, Login::SshKey(_)) {
+        if is_ssh(url) && !matches!(remote.account.login, Login::SshKey(_) | Login::Person) {
             return refuse("there is no account with a key for it (sshPrivateKey)");
         }
         match pair {
@@ -229,7 +229,7 @@ impl Asking {
     }
 
     /// The key as a file for ssh, for as long as it is asked.
-    fn keys(&self, directory: &Path) -> Result<Option<Keys>, SourceError> {
+    pub(super) fn keys(&self, directory: &Path) -> Result<Option<Keys>, SourceError> {
         let Login::SshKey(key) = &self.remote.account.login else { return Ok(None) };
         let directory = directory.join("ssh");
         let keys = Keys {
@@ -254,28 +254,34 @@ impl Asking {
         let said = causes(error);
         // gix has no type for the second.
         let sends = is_asked(&asked.by_another) || said.contains("refusing to follow redirect");
-        let why = if sends && has_login {
+        if (sends || is_asked(&asked.by_itself)) && !has_login {
+            return SourceError::NoLogin { url: self.shown() };
+        }
+        let why = if sends {
             format!("it sends elsewhere, where the login of {} does not go", account.name)
-        } else if (sends || is_asked(&asked.by_itself)) && !has_login {
-            "it asks for a login, and no account has one for it".to_owned()
         } else if is_asked(&asked.by_itself) {
             format!("it does not take the login of {}", account.name)
         } else {
-            let shown = RemoteRef { url: self.remote.address.clone(), revision: None };
-            let given = self.login.iter().map(|(_, password)| password.as_str());
-            let secrets = account.login.secrets().into_iter().chain(given).chain(shown.credentials());
-            secrets.filter(|secret| !secret.is_empty()).fold(said, |said, secret| said.replace(secret, "***"))
+            self.without_secrets(said)
         };
         SourceError::Fetch { url: self.shown(), why }
     }
+
+    /// What somebody said, without anything of the account.
+    pub(super) fn without_secrets(&self, said: String) -> String {
+        let shown = RemoteRef { url: self.remote.address.clone(), revision: None };
+        let given = self.login.iter().map(|(_, password)| password.as_str());
+        let secrets = self.remote.account.login.secrets().into_iter().chain(given).chain(shown.credentials());
+        secrets.filter(|secret| !secret.is_empty()).fold(said, |said, secret| said.replace(secret, "***"))
+    }
 }
 
-fn is_ssh(address: &str) -> bool {
+pub(super) fn is_ssh(address: &str) -> bool {
     address.starts_with("ssh://") || !address.contains("://")
 }
 
 /// Files that ssh reads; they go with this value.
-struct Keys {
+pub(super) struct Keys {
     key: PathBuf,
     known_hosts: PathBuf,
     check: CertificateCheck,
@@ -283,7 +289,7 @@ struct Keys {
 
 impl Keys {
     /// What ssh is told: this key and no other, these hosts and no others, nothing of the user's.
-    fn command(&self, patience: Duration) -> String {
+    pub(super) fn command(&self, patience: Duration) -> String {
         let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
         let (check, hosts) = match self.check {
             CertificateCheck::Verify => ("yes", quoted(&self.known_hosts)),

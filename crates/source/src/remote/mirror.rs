@@ -24,8 +24,8 @@ const ALL: [&str; 3] = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:ref
 #[derive(Debug)]
 pub struct Mirror {
     below: PathBuf,
-    patience: Duration,
-    network: Network,
+    pub(super) patience: Duration,
+    pub(super) network: Network,
     current: Option<Generation>,
     fetches: u64,
 }
@@ -91,6 +91,31 @@ impl Mirror {
             Some(_) => Ok(whole),
             None => Err(no_such(hash)),
         }
+    }
+
+    /// A directory that has a commit with nothing before it, where the server gives it by its hash.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or does not take the account.
+    pub(crate) async fn alone(&mut self, remote: &GitRemote, hash: &str) -> Result<Option<Arc<Fetched>>, SourceError> {
+        if let Some(current) = &self.current
+            && has(&current.place, hash).await?.is_some()
+        {
+            return Ok(Some(Arc::clone(&current.place)));
+        }
+        // A server says the same of a commit that it does not have and of one that it does not give.
+        let Ok(place) = self.fetch(remote, hash).await else { return Ok(None) };
+        Ok(has(&place, hash).await?.is_some().then_some(place))
+    }
+
+    /// Whether a commit is among those that lead to another one; everything is fetched for it.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or does not take the account.
+    pub(crate) async fn leads_to(&mut self, remote: &GitRemote, commit: &str, tip: &str) -> Result<bool, SourceError> {
+        let whole = self.everything(remote).await?;
+        let (commit, tip) = (commit.to_owned(), tip.to_owned());
+        Ok(aside(move || crate::git::leads_to(whole.path(), &commit, &tip)).await?)
     }
 
     /// The full hash of a commit whose beginning was named; everything is fetched for it, once.

@@ -1,0 +1,298 @@
+//! Where the commits of one branch are made, one batch at a time.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::commit::{self, Draft};
+use super::write::{Builds, Edited, Edits, Landing, Write, WriteError};
+use super::{CHANGE_TRAILER, Waiting};
+use crate::SourceTree;
+use crate::account::GitRemote;
+use crate::aside::aside;
+use crate::error::SourceError;
+use crate::remote::{Fetched, Mirror, Sent};
+use crate::repository::hex;
+
+/// How often a branch is read anew for the same commits.
+const MOST_ATTEMPTS: u32 = 25;
+/// How often a server may refuse a push though the branch has not moved: another one may have held its lock.
+const MOST_REFUSALS: u32 = 3;
+/// How often it may stay unknown what became of a push.
+const MOST_SILENCES: u32 = 3;
+/// The first pause between two attempts; each one is twice as long, up to the longest.
+const PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Words of a refusal that no second attempt changes; where a server says others, it is asked again in vain.
+const FINAL: [&str; 3] = ["hook declined", "protected branch", "denying"];
+
+/// Where the commits of one branch are made.
+#[derive(Debug)]
+pub(super) struct Desk {
+    mirror: Mirror,
+}
+
+/// What was made of a branch's tip.
+struct Made {
+    /// The last commit; the tip itself where nothing is to be done.
+    tip: String,
+    answers: Vec<Result<Landing, WriteError>>,
+}
+
+impl Desk {
+    pub(super) fn new(mirror: Mirror) -> Self {
+        Desk { mirror }
+    }
+
+    /// Writes what those want who wait, and answers each.
+    pub(super) async fn serve(&mut self, remote: &GitRemote, together: Vec<Waiting>) {
+        let mut left = Vec::new();
+        for waiting in together {
+            match self.echo(remote, &waiting.write).await {
+                Some(landing) => answer(waiting, Ok(landing)),
+                None => left.push(waiting),
+            }
+        }
+        let Some(branch) = left.first().map(|waiting| waiting.write.branch.clone()) else { return };
+        let writes: Vec<Write> = left.iter().map(|waiting| waiting.write.clone()).collect();
+        let answers = match self.land(remote, &branch, &writes).await {
+            Ok(answers) => answers,
+            Err(WriteError::Source(error)) if matches!(*error, SourceError::NoLogin { .. }) => {
+                writes.iter().map(|_| Ok(Landing::NoToken)).collect()
+            }
+            Err(error) => writes.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for (waiting, answered) in left.into_iter().zip(answers) {
+            answer(waiting, answered);
+        }
+    }
+
+    /// What is said to a write that one of our own commits led to.
+    async fn echo(&mut self, remote: &GitRemote, write: &Write) -> Option<Landing> {
+        let cause = write.cause.clone()?;
+        // A commit of another repository is not found here, and none of ours.
+        let place = self.mirror.alone(remote, &cause).await.ok().flatten()?;
+        let named = cause.clone();
+        let message = aside(move || commit::message(place.path(), &named)).await.ok().flatten()?;
+        is_ours(&message).then_some(Landing::Echo { commit: cause })
+    }
+
+    async fn land(
+        &mut self,
+        remote: &GitRemote,
+        branch: &str,
+        writes: &[Write],
+    ) -> Result<Vec<Result<Landing, WriteError>>, WriteError> {
+        let (mut refusals, mut silences, mut said) = (0, 0, String::new());
+        // What was sent last, where the server's answer to it is not known.
+        let mut unknown: Option<Made> = None;
+        for attempt in 1..=MOST_ATTEMPTS {
+            let head = self.head(remote, branch).await?;
+            if let Some(sent) = unknown.take()
+                && self.has_landed(remote, &sent, &head).await?
+            {
+                return Ok(sent.answers);
+            }
+            let place = self.mirror.commit(remote, &head).await?;
+            let made = make(&place, &head, writes, attempt).await?;
+            if made.tip == head {
+                return Ok(made.answers);
+            }
+            match self.mirror.push(remote, &place, branch, (&head, &made.tip)).await? {
+                Sent::Taken => return Ok(made.answers),
+                Sent::NoLogin => return Ok(instead(made.answers, &Landing::NoToken)),
+                Sent::Denied(said) => return Ok(instead(made.answers, &Landing::Protected { said })),
+                Sent::Refused(words) => {
+                    said = words;
+                    let now = self.head(remote, branch).await?;
+                    if now == made.tip {
+                        return Ok(made.answers);
+                    }
+                    refusals = if now == head { refusals + 1 } else { 0 };
+                    let is_final = FINAL.iter().any(|word| said.contains(word));
+                    if now == head && (is_final || refusals >= MOST_REFUSALS) {
+                        return Ok(instead(made.answers, &Landing::Protected { said }));
+                    }
+                }
+                Sent::Unknown(words) => {
+                    said = words;
+                    silences += 1;
+                    if silences >= MOST_SILENCES {
+                        let now = self.head(remote, branch).await?;
+                        return match self.has_landed(remote, &made, &now).await? {
+                            true => Ok(made.answers),
+                            false => Err(SourceError::Fetch { url: remote.address.clone(), why: said }.into()),
+                        };
+                    }
+                    unknown = Some(made);
+                }
+            }
+            tokio::time::sleep(pause(attempt, &said, place.path())).await;
+        }
+        if let Some(sent) = unknown {
+            let head = self.head(remote, branch).await?;
+            if self.has_landed(remote, &sent, &head).await? {
+                return Ok(sent.answers);
+            }
+        }
+        Err(WriteError::Contended { branch: branch.to_owned(), attempts: MOST_ATTEMPTS, said })
+    }
+
+    /// Whether what was sent is on the branch after all.
+    async fn has_landed(&mut self, remote: &GitRemote, sent: &Made, head: &str) -> Result<bool, WriteError> {
+        Ok(head == sent.tip || self.mirror.leads_to(remote, &sent.tip, head).await?)
+    }
+
+    /// The commit that the branch is at.
+    async fn head(&mut self, remote: &GitRemote, branch: &str) -> Result<String, WriteError> {
+        let references = self.mirror.references(remote, &[]).await?;
+        let full = format!("refs/heads/{branch}");
+        references
+            .commit(&full)
+            .ok_or_else(|| WriteError::NoBranch { branch: branch.to_owned(), nearest: references.nearest(branch) })
+    }
+}
+
+/// Whether a commit's message ends as those of Landfall do.
+fn is_ours(message: &str) -> bool {
+    let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    let trailer = format!("{CHANGE_TRAILER}: ");
+    last.lines().any(|line| line.starts_with(&trailer))
+}
+
+fn answer(waiting: Waiting, answered: Result<Landing, WriteError>) {
+    // Whoever does not wait any more looks at the branch when they come again.
+    let _gone = waiting.answer.send(answered);
+}
+
+/// The answers of those whose commits did not land.
+fn instead(answers: Vec<Result<Landing, WriteError>>, landing: &Landing) -> Vec<Result<Landing, WriteError>> {
+    let answers = answers.into_iter().map(|answer| match answer {
+        Ok(Landing::Pushed { .. }) => Ok(landing.clone()),
+        answer => answer,
+    });
+    answers.collect()
+}
+
+/// Makes a commit for each write, one upon the other.
+async fn make(place: &Arc<Fetched>, head: &str, writes: &[Write], attempt: u32) -> Result<Made, WriteError> {
+    let mut made = Made { tip: head.to_owned(), answers: Vec::new() };
+    for write in writes {
+        match one(place, &made.tip, write).await {
+            Ok(Step::Nothing(why)) => made.answers.push(Ok(Landing::Nothing { head: made.tip.clone(), why })),
+            Ok(Step::Commit(commit, files)) => {
+                let parent = std::mem::replace(&mut made.tip, commit.clone());
+                made.answers.push(Ok(Landing::Pushed { commit, parent, files, attempts: attempt }));
+            }
+            Err(error) => made.answers.push(Err(error)),
+        }
+    }
+    Ok(made)
+}
+
+enum Step {
+    Nothing(String),
+    Commit(String, Vec<String>),
+}
+
+async fn one(place: &Arc<Fetched>, tip: &str, write: &Write) -> Result<Step, WriteError> {
+    let (shared, on, wanted) = (Arc::clone(place), tip.to_owned(), write.clone());
+    let drafted = aside(move || draft(&shared, &on, &wanted)).await.map_err(SourceError::from)??;
+    let (commit, files) = match drafted {
+        Drafted::Nothing(why) => return Ok(Step::Nothing(why)),
+        Drafted::Commit(commit, files) => (commit, files),
+    };
+    let commit = commit::signed(*commit, &write.signing).await?;
+    let shared = Arc::clone(place);
+    let written = aside(move || commit::write(shared.path(), &commit)).await.map_err(SourceError::from)??;
+    Ok(Step::Commit(written, files))
+}
+
+enum Drafted {
+    Nothing(String),
+    Commit(Box<gix::objs::Commit>, Vec<String>),
+}
+
+/// Asks the change what it makes of a tip, and drafts the commit of what differs.
+fn draft(place: &Arc<Fetched>, tip: &str, write: &Write) -> Result<Drafted, WriteError> {
+    let tree = SourceTree::open_shared(place, tip)?;
+    let mut edits = match (write.change)(&tree).map_err(|error| WriteError::Change(Box::new(error)))? {
+        Edited::Nothing(why) => return Ok(Drafted::Nothing(why)),
+        Edited::Files(edits) => edits,
+    };
+    if let Some(path) = edits.files.keys().find(|path| !write.allowed.allow(path)) {
+        let why = format!("is none of those that it may change: {}", write.allowed);
+        return Err(WriteError::Outside { path: path.clone(), why });
+    }
+    let mut kept = std::collections::BTreeMap::new();
+    for (path, bytes) in std::mem::take(&mut edits.files) {
+        if tree.read(&path)?.as_ref() != Some(&bytes) {
+            kept.insert(path, bytes);
+        }
+    }
+    edits.files = kept;
+    if edits.files.is_empty() {
+        return Ok(Drafted::Nothing("it is so already".to_owned()));
+    }
+    let message = message(&edits, write, tip);
+    let draft = Draft { parent: tip, files: &edits.files, message, author: &write.author, at: write.at };
+    let commit = draft.build(place.path())?;
+    Ok(Drafted::Commit(Box::new(commit), edits.files.into_keys().collect()))
+}
+
+/// What a commit says, with the line by which we know it again.
+fn message(edits: &Edits, write: &Write, tip: &str) -> String {
+    let skip = if write.builds == Builds::Skipped { " [skip ci]" } else { "" };
+    let mut text = format!("{}{skip}\n", one_line(&edits.subject));
+    if !edits.body.trim().is_empty() {
+        text.push_str(&format!("\n{}\n", edits.body.trim()));
+    }
+    let mut digest = Sha256::new();
+    digest.update(tip);
+    for (path, bytes) in &edits.files {
+        digest.update(path);
+        digest.update(bytes);
+    }
+    let id = &hex(&digest.finalize())[..16];
+    text.push_str(&format!("\n{CHANGE_TRAILER}: {id}\n"));
+    for (name, value) in &edits.trailers {
+        text.push_str(&format!("{}: {}\n", one_line(name), one_line(value)));
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+/// How long is waited before the next attempt: longer each time, and for no two writers alike.
+fn pause(attempt: u32, said: &str, place: &Path) -> Duration {
+    let longest = PAUSE.saturating_mul(1 << attempt.min(8)).min(LONGEST_PAUSE);
+    let mut digest = Sha256::new();
+    digest.update(attempt.to_be_bytes());
+    digest.update(said);
+    digest.update(place.as_os_str().as_encoded_bytes());
+    let part = u32::from(digest.finalize()[0]);
+    longest / 4 + longest.saturating_mul(part) / 340
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_of_ours_is_known_by_its_last_lines_alone() {
+        assert!(is_ours("web: 1 to 2\n\nwhy\n\nLandfall-Change: 0123\nLandfall-Cause: image\n"));
+        assert!(!is_ours("Revert\n\nLandfall-Change: 0123\n\nand so on\n"));
+        assert!(!is_ours("about Landfall-Change: 1\n"));
+    }
+
+    #[test]
+    fn two_writers_do_not_wait_alike_and_none_waits_long() {
+        let pauses: Vec<Duration> = (1..=MOST_ATTEMPTS).map(|attempt| pause(attempt, "", Path::new("a"))).collect();
+        assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE), "{pauses:?}");
+        assert_ne!(pause(4, "", Path::new("a")), pause(4, "", Path::new("b")));
+    }
+}
