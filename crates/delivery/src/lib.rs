@@ -21,6 +21,7 @@ mod explain;
 mod history;
 mod images;
 mod inside;
+pub mod life;
 mod lookup;
 mod pods;
 mod references;
