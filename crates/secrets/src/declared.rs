@@ -156,6 +156,11 @@ impl Declared {
         found
     }
 
+    /// Whether a key holds what another one was before, so that there is nothing to hold at first.
+    pub fn is_former(&self, name: &str) -> bool {
+        self.keys.values().any(|key| key.previous.as_deref() == Some(name))
+    }
+
     /// The keys that are generated once.
     pub fn once(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter(|(_, key)| key.permanence == Permanence::Once).map(|(name, _)| name.as_str())
@@ -397,6 +402,13 @@ mod tests {
         assert_eq!(declared.once().collect::<Vec<_>>(), ["B", "C.key", "C.pub"]);
         assert_eq!(declared.keys["G"].permanence, Permanence::InitOnly(Some("ALTER USER".to_owned())));
         assert_eq!(declared.keys["A"].every, Some(Duration::from_secs(90 * 86_400)));
+    }
+
+    /// LP-44: while a program accepts two peppers.
+    #[test]
+    fn what_keeps_the_value_before_holds_nothing_at_first() {
+        let declared = declared(r#"{"P": {"generate": {"random": 48}, "previous": "Q"}, "Q": {}}"#).expect("fine");
+        assert!(declared.is_former("Q") && !declared.is_former("P"));
     }
 
     #[test]

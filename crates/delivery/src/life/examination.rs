@@ -223,6 +223,7 @@ impl Examined<'_> {
                 format!("the cluster does not have the sealed value of `{name}` yet"),
                 "deliver it, `landfall up` or a push".to_owned(),
             ),
+            State::Missing if self.declared.is_former(name) => return,
             State::Missing => {
                 (Severity::Error, format!("`{name}` is missing"), "landfall secrets init".to_owned())
             }
@@ -338,7 +339,7 @@ impl Examined<'_> {
             if let Some((first, _)) = values[..at].iter().find(|(_, other)| is_same(other, value)) {
                 let is_meant = [first, key].iter().any(|name| {
                     self.declared.keys.get(name.as_str()).is_some_and(|key| key.making.follows())
-                        || self.declared.keys.values().any(|other| other.previous.as_deref() == Some(name.as_str()))
+                        || self.declared.is_former(name)
                 });
                 if !is_meant {
                     fault(Severity::Warning, format!("`{first}` and `{key}` have the same value"), "give each its own");

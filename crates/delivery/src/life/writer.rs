@@ -74,6 +74,20 @@ impl SecretWriter<'_> {
         self.cluster.create(&wanted, &Self::options()).await.map_err(|error| error.diagnose())
     }
 
+    /// Takes keys out of the Secret.
+    ///
+    /// # Errors
+    /// A key that is generated once would be removed; what the cluster refuses with.
+    pub async fn drop_keys(&self, live: Option<&Object>, keys: &[&str]) -> Result<(), Diagnostic> {
+        let Some(live) = live else { return Ok(()) };
+        let mut wanted = live.clone();
+        if let Some(data) = wanted.at_mut("/data").and_then(Value::as_object_mut) {
+            data.retain(|key, _| !keys.contains(&key.as_str()));
+        }
+        once_guard(Some(live), Some(&wanted)).map_err(|violation| violation.diagnose())?;
+        self.cluster.replace(&wanted, &Self::options()).await.map(drop).map_err(|error| error.diagnose())
+    }
+
     /// Rolls workloads, as `kubectl rollout restart` does.
     ///
     /// # Errors

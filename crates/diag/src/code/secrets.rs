@@ -24,5 +24,6 @@ super::group! {
     PLAIN_VALUES = 951, Usage, "Plain values go to a terminal or a file of their owner's alone.";
     UNMADE = 952, Failed, "A value could not be made.";
     INCOMPLETE = 953, Failed, "A secret is not as it is declared.";
+    UNREMEMBERED = 955, GoesOn, "What was written of secrets is not remembered on the cluster.";
     WHICH_SECRET_NAMESPACE = 954, Usage, "It is not known in which namespace a Secret is to be.";
 }

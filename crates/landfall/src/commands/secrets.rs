@@ -1,6 +1,7 @@
 //! `landfall secrets …`
 
 mod backup;
+mod changed;
 mod changes;
 mod check;
 mod drill;

@@ -286,6 +286,43 @@ spec:
     sandbox.run(&["secrets", "init", "--yes"]).exits(1).says("of the type `example.com/keys`");
 }
 
+/// LP-44: two peppers verify while one takes the other's place; what has no second one costs a yes.
+#[test]
+fn the_value_before_is_accepted_until_somebody_drops_it() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write("web/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n");
+    sandbox.edit("web/values.yaml", "replicas: 1", "sealed: # größer\n  OLD: AgAexample\nreplicas: 1");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets:\n      target: keys\n      file: web/values.yaml\n      path: sealed\n      keys:\n        PEPPER: {generate: {random: 48}, previous: BEFORE, invalidates: worker credentials}\n        BEFORE: {}\n        OLD: {generate: {random: 24}, invalidates: sessions}\n",
+    );
+    sandbox.commit("Begin");
+    let before = sandbox.read("web/values.yaml");
+    sandbox.run(&["secrets", "init", "--dry-run"]).exits(0).says("2/3 keys would be sealed in web/values.yaml");
+    assert_eq!(sandbox.read("web/values.yaml"), before);
+    sandbox.run(&["secrets", "init", "--yes", "--plain", "../first.env"]).exits(0).says("in no backup");
+    sandbox.run(&["secrets", "check"]).exits(0);
+    sandbox
+        .run(&["secrets", "rotate", "OLD", "--yes"])
+        .exits(5)
+        .says("it makes invalid: sessions")
+        .says("previous: KEY");
+    sandbox
+        .run(&["secrets", "rotate", "PEPPER", "--yes", "--plain", "../second.env"])
+        .exits(0)
+        .says("the value before");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    let first = plain(&sandbox, "../first.env");
+    let live = sandbox.run(&["secrets", "check", "-o", "json"]).exits(0).json();
+    assert_eq!(live["data"]["there"], 3);
+    assert_ne!(first["PEPPER"], plain(&sandbox, "../second.env")["PEPPER"]);
+    sandbox.run(&["secrets", "pending"]).exits(0).says("drop `BEFORE`");
+    sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--yes"]).exits(0);
+    assert!(!sandbox.read("web/values.yaml").contains("BEFORE"));
+    assert!(sandbox.read("web/values.yaml").contains("sealed: # größer\n"));
+}
+
 #[test]
 fn a_declaration_that_contradicts_itself_is_told_at_its_place() {
     let sandbox = Sandbox::empty();

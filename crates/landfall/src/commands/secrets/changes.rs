@@ -10,23 +10,23 @@ use clap::Args;
 use jiff::Timestamp;
 use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
 use landfall_delivery::{escrow, life};
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Act, Connection, Failure};
 use landfall_secrets::{
-    Backup, Certificate, Fingerprint, MakeError, Making, Masked, Permanence, Task, make, seal_value, system_random,
+    Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, make, seal_value, system_random,
 };
+use landfall_store::AuditEntry;
 use landfall_yaml::{Scalar, Step, edit};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::changed::Changed;
 use super::files::{self, Rewrite};
 use super::keys::AudienceArgs;
 use super::plain::Plain;
-use super::scene::Scene;
+use super::scene::{Reach, Scene};
 use crate::consent::{Question, given};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report::Report;
-use crate::ui::{Table, Ui};
 
 /// How values are written.
 #[derive(Debug, Clone, Args)]
@@ -44,13 +44,20 @@ pub(crate) struct WriteArgs {
     commit: bool,
     /// Commit, and push the branch
     #[arg(long)]
-    push: bool,
+    pub(super) push: bool,
     /// Say what would be done and change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Do not ask
     #[arg(short = 'y', long, visible_alias = "write")]
     yes: bool,
+}
+
+impl WriteArgs {
+    /// What is done with the cluster.
+    pub(super) fn reach(&self) -> Reach {
+        if self.dry_run { Reach::Looks } else { Reach::Seals }
+    }
 }
 
 /// A key's new value.
@@ -82,7 +89,8 @@ pub(super) enum Deed {
 }
 
 impl Deed {
-    fn word(self) -> &'static str {
+    /// In a few words.
+    pub(super) fn word(self) -> &'static str {
         match self {
             Deed::Born => "generated",
             Deed::Adopted => "taken over from the cluster",
@@ -93,7 +101,8 @@ impl Deed {
         }
     }
 
-    fn id(self) -> &'static str {
+    /// For programs.
+    pub(super) fn id(self) -> &'static str {
         match self {
             Deed::Born => "generated",
             Deed::Adopted => "adopted",
@@ -124,6 +133,8 @@ pub(super) struct Work<'a> {
     pub(super) kept: Vec<String>,
     /// Values that are given up by it.
     pub(super) given_up: BTreeMap<String, Masked>,
+    /// What somebody has said is meant.
+    pub(super) accepted: &'a [String],
     /// An encrypted file for those.
     pub(super) escrow: Option<&'a str>,
     pub(super) started: Instant,
@@ -181,6 +192,9 @@ impl Work<'_> {
     /// What must not be, before anything is written; what cannot be written.
     pub(super) async fn carry_out(self) -> Outcome {
         let Work { context, scene, connection, args, .. } = &self;
+        if args.dry_run {
+            return self.told_only();
+        }
         let certificate = match &scene.held {
             Some(_) if !self.changes.is_empty() => {
                 Some(scene.controller.certificate(&connection.cluster).await.map_err(Failure::from)?)
@@ -195,15 +209,11 @@ impl Work<'_> {
         let (mut rewrites, born) = self.rewrites(certificate.as_ref())?;
         rewrites.retain(Rewrite::is_change);
         let report = self.report(&rewrites, &born);
-        if self.changes.is_empty() && rewrites.is_empty() {
+        if self.changes.is_empty() && rewrites.is_empty() && !self.marks() {
             context.report(&report, Exit::Done, self.started);
             return Ok(Exit::Done);
         }
-        self.check_saved(certificate.as_ref())?;
-        if args.dry_run {
-            context.report(&Changed { dry: true, ..report }, Exit::Done, self.started);
-            return Ok(Exit::Done);
-        }
+        self.check_saved(certificate.as_ref().map(|certificate| certificate.key.fingerprint()))?;
         let permit = scene.place.permit(Act::Mend);
         if !args.yes {
             report.plan(&context.ui);
@@ -224,6 +234,7 @@ impl Work<'_> {
             .map(|change| (change.key.clone(), change.value.clone()))
             .collect();
         let plain = Plain::begin(context, args.plain.as_deref(), &shown)?;
+        let entry = self.audited().await.inspect_err(|_| plain.undo())?;
         let restarted = match self.write(&rewrites).await {
             Ok(restarted) => restarted,
             Err(failure) => {
@@ -231,13 +242,38 @@ impl Work<'_> {
                 return Err(failure);
             }
         };
-        self.remember().await?;
+        self.connection.store().audit.end(entry, "done").await.map_err(|error| Failure::from(error.diagnose()))?;
+        if let Err(failure) = self.remember().await {
+            // What was written is written: who may seal need not be who may write beside the sealing keys.
+            let why = failure.into_first().map(|told| told.message).unwrap_or_default();
+            let text = "the cluster does not remember when these keys changed, nor what is to be done for them";
+            context.ui.diagnostic(&Diagnostic::warning(code::UNREMEMBERED, text).note(why));
+        }
         plain.end(context, &shown);
         let committed = self.committed(&rewrites).await?;
         let report = Changed { restarted: &restarted, committed: committed.as_deref(), ..report };
         context.report(&report, Exit::Done, self.started);
         self.remind().await;
         Ok(Exit::Done)
+    }
+
+    /// Says what would be done; the cluster is asked for nothing that it would have to make.
+    fn told_only(&self) -> Outcome {
+        let newest = self.survey.sealing_keys().into_iter().next();
+        let to_be_sealed = self.scene.held.is_some() && !self.changes.is_empty();
+        self.check_saved(newest.or_else(|| to_be_sealed.then(|| "the key that it will make".to_owned())))?;
+        let (project, born) = self.birth_certificates()?;
+        let rewrites: Vec<Rewrite> = project.into_iter().collect();
+        let mut report = Changed { dry: true, ..self.report(&rewrites, &born) };
+        report.files.extend(self.scene.held.iter().filter(|_| to_be_sealed).map(|held| held.shown.as_str()));
+        self.context.report(&report, Exit::Done, self.started);
+        Ok(Exit::Done)
+    }
+
+    /// Whether the Secret is to say of itself what of it never changes, and does not yet.
+    fn marks(&self) -> bool {
+        let live = self.survey.secret.as_ref().filter(|_| self.is_on_cluster());
+        live.is_some_and(|live| self.writer().wanted(Some(live), &BTreeMap::new()).value() != live.value())
     }
 
     fn report<'r>(&'r self, rewrites: &'r [Rewrite], born: &'r BTreeMap<String, Fingerprint>) -> Changed<'r> {
@@ -332,7 +368,7 @@ impl Work<'_> {
 
     /// LP-36: in a protected environment nothing is sealed, and nothing made that lives on the cluster alone, before
     /// somebody could get it back.
-    fn check_saved(&self, certificate: Option<&Certificate>) -> Result<(), Failure> {
+    fn check_saved(&self, sealed_with: Option<String>) -> Result<(), Failure> {
         if !self.scene.is_protected() || self.args.backup.is_some() || self.changes.is_empty() {
             return Ok(());
         }
@@ -340,8 +376,7 @@ impl Work<'_> {
             "--backup keys.age --recipient age1…, or first `landfall secrets backup keys.age --env {} --recipient age1…`",
             self.scene.environment
         );
-        if let Some(certificate) = certificate {
-            let fingerprint = certificate.key.fingerprint();
+        if let Some(fingerprint) = sealed_with {
             if !self.survey.ledger.unsaved([fingerprint.as_str()]).is_empty() {
                 return Err(Failure::from(
                     Diagnostic::refused(
@@ -436,7 +471,7 @@ impl Work<'_> {
     /// Writes: files first, for what they hold is not lost by what comes after; gives the workloads that were restarted.
     async fn write(&self, rewrites: &[Rewrite]) -> Result<Vec<Stale>, Failure> {
         let mut restarted = Vec::new();
-        if self.is_on_cluster() && !self.changes.is_empty() {
+        if self.is_on_cluster() && (!self.changes.is_empty() || self.marks()) {
             let writer = self.writer();
             writer.write(self.survey.secret.as_ref(), &self.values()).await.map_err(Failure::from)?;
             let changed: BTreeSet<String> = self
@@ -462,6 +497,24 @@ impl Work<'_> {
             rewrite.write()?;
         }
         Ok(restarted)
+    }
+
+    /// Writes into the audit log what is about to be done.
+    async fn audited(&self) -> Result<i64, Failure> {
+        let keys: Vec<_> =
+            self.changes.iter().map(|change| json!({"key": change.key, "how": change.deed.id()})).collect();
+        let actor = self.context.host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local").to_owned();
+        let entry = AuditEntry {
+            at: Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
+            actor,
+            action: format!("secrets.{}", self.verb),
+            target: format!("{} ({})", self.scene.shown(), self.scene.environment),
+            detail: json!({"keys": keys, "accepted": self.accepted}),
+        };
+        self.connection.store().audit.begin(&entry).await.map_err(|error| {
+            let text = "the audit log cannot be written; nothing was changed";
+            Failure::from(Diagnostic::error(code::UNAUDITED, text).note(error.to_string()))
+        })
     }
 
     /// Remembers when keys changed, and what is to be done for them by hand.
@@ -566,96 +619,4 @@ fn plural(count: usize) -> String {
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// What was written.
-struct Changed<'a> {
-    work: &'a Work<'a>,
-    files: Vec<&'a str>,
-    born: &'a BTreeMap<String, Fingerprint>,
-    restarted: &'a [Stale],
-    committed: Option<&'a str>,
-    dry: bool,
-}
-
-impl Changed<'_> {
-    fn how(&self, change: &Change) -> String {
-        let making = self.work.scene.declared.keys.get(&change.key).map(|key| &key.making);
-        match (change.deed, making) {
-            (Deed::Born | Deed::Rotated, Some(making)) => format!("{}: {}", change.deed.word(), making.words()),
-            (Deed::Follows, Some(Making::Composed { .. } | Making::PublicOf(_))) => {
-                making.map(Making::words).unwrap_or_default()
-            }
-            _ => change.deed.word().to_owned(),
-        }
-    }
-
-    fn table(&self) -> Table {
-        let mut table = Table::new(["KEY", "VALUE"]);
-        for key in self.work.scene.declared.keys.keys() {
-            match self.work.changes.iter().find(|change| change.key == *key) {
-                Some(change) => table.row([key.clone(), self.how(change)]),
-                None if self.work.kept.contains(key) => table.row([key.clone(), "kept".to_owned()]),
-                None => {}
-            }
-        }
-        table
-    }
-
-    /// What is to be done, before somebody agrees to it.
-    fn plan(&self, ui: &Ui) {
-        ui.status_table(&self.table());
-    }
-}
-
-impl Report for Changed<'_> {
-    const KIND: &'static str = "SecretChanges";
-
-    fn data(&self) -> Value {
-        let Self { work, .. } = self;
-        let changes: Vec<Value> =
-            work.changes.iter().map(|change| json!({"key": change.key, "how": change.deed.id()})).collect();
-        let born: BTreeMap<&str, String> =
-            self.born.iter().map(|(key, print)| (key.as_str(), print.to_string())).collect();
-        json!({
-            "environment": work.scene.environment,
-            "secret": work.scene.shown(),
-            "changes": changes,
-            "kept": work.kept,
-            "files": self.files,
-            "fingerprints": born,
-            "restarted": self.restarted.iter().map(|one| one.workload.to_string()).collect::<Vec<_>>(),
-            "commit": self.committed,
-            "dry_run": self.dry,
-        })
-    }
-
-    fn text(&self, ui: &Ui) {
-        let Self { work, .. } = self;
-        ui.table(&self.table());
-        let declared = work.scene.declared.keys.len();
-        if work.changes.is_empty() && self.files.is_empty() {
-            ui.line(&format!("{}: all of its {declared} keys are there; nothing was changed", work.scene.shown()));
-            return;
-        }
-        let there: BTreeSet<&str> =
-            work.changes.iter().map(|change| change.key.as_str()).chain(work.kept.iter().map(String::as_str)).collect();
-        let place = match &work.scene.held {
-            Some(held) => format!("sealed in {}", held.shown),
-            None => format!("on {}", work.connection.name),
-        };
-        let would = if self.dry { "would be " } else { "" };
-        ui.line(&format!("{}/{declared} keys {would}{place}, for {}", there.len(), work.scene.shown()));
-        for (key, print) in self.born {
-            ui.line(&format!("{key}: {print}, committed with landfall.yaml so that nothing else takes its place"));
-        }
-        self.restarted.iter().for_each(|one| ui.line(&format!("restarted {}", one.workload)));
-        if let Some(commit) = self.committed {
-            ui.line(&format!("committed as {commit}{}", if work.args.push { ", and pushed" } else { "" }));
-        }
-    }
-
-    fn names(&self, ui: &Ui) {
-        self.work.changes.iter().for_each(|change| ui.name(&change.key));
-    }
 }

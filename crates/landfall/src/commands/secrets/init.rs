@@ -110,14 +110,14 @@ struct Birth<'a> {
 impl Birth<'_> {
     async fn run(&self, context: &Context, scene: &Scene) -> Outcome {
         let started = Instant::now();
-        let mut connection = scene.connect(context).await?;
+        let mut connection = scene.connect(context, self.write.reach()).await?;
         let outcome = self.on(context, scene, &connection, started).await;
         connection.close().await;
         outcome
     }
 
     async fn on(&self, context: &Context, scene: &Scene, connection: &Connection, started: Instant) -> Outcome {
-        if scene.held.is_some() {
+        if scene.held.is_some() && !self.write.dry_run {
             // Asking for it makes the first key.
             scene.controller.certificate(&connection.cluster).await.map_err(Failure::from)?;
         }
@@ -143,7 +143,7 @@ impl Birth<'_> {
                 return Err(Failure::usage(Diagnostic::error(code::NOT_GIVEN, text).note("nothing was changed")));
             }
         }
-        let is_born = |key: &str| fates.get(key) == Some(&Fate::Born);
+        let is_born = |key: &str| fates.get(key) == Some(&Fate::Born) && !scene.declared.is_former(key);
         let asked: Vec<String> = scene
             .declared
             .keys
@@ -163,6 +163,7 @@ impl Birth<'_> {
                     let Some(value) = survey.live.get(name).cloned() else { continue };
                     changes.push(Change { key: name.to_owned(), deed: Deed::Adopted, value });
                 }
+                Some(Fate::Born) if scene.declared.is_former(name) && !given.contains_key(name) => {}
                 Some(Fate::Born) if key.making.follows() => drop(missing.insert(name.to_owned())),
                 Some(Fate::Born) => {
                     let (deed, value) = match given.remove(name) {
@@ -203,6 +204,7 @@ impl Birth<'_> {
             changes,
             kept,
             given_up,
+            accepted: self.accept,
             escrow: None,
             started,
         };

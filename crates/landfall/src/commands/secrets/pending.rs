@@ -6,11 +6,13 @@ use std::time::Instant;
 use clap::Args;
 use jiff::Timestamp;
 use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
+use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Connection, Failure};
-use landfall_secrets::{Ledger, Pending};
+use landfall_secrets::{Ledger, Pending, Task};
 use serde_json::{Value, json};
 
-use super::scene::{DeclaredArgs, Scene};
+use super::files::Rewrite;
+use super::scene::{DeclaredArgs, Reach, Scene};
 use crate::arguments::OutputArgs;
 use crate::consent::{Question, given};
 use crate::context::Context;
@@ -49,7 +51,7 @@ impl Verb for PendingArgs {
         let started = Instant::now();
         let scene = self.declared.scene(context).await?;
         self.done.iter().try_for_each(|key| scene.check_key(key))?;
-        let mut connection = scene.connect(context).await?;
+        let mut connection = scene.connect(context, Reach::Looks).await?;
         let outcome = self.on(context, &scene, &connection, started).await;
         connection.close().await;
         outcome
@@ -61,6 +63,7 @@ impl PendingArgs {
         let (namespace, target) = (&scene.namespace, &scene.declared.target);
         if !self.done.is_empty() {
             let keys: BTreeSet<String> = self.done.iter().cloned().collect();
+            self.drop_former(context, scene, connection, &keys).await?;
             let change = |ledger: &mut Ledger| {
                 let _how_many = ledger.of_mut(namespace, target).confirm(&keys);
             };
@@ -84,6 +87,55 @@ impl PendingArgs {
         let report = Waiting { scene, survey: &survey, stale, restarted, unsaved };
         context.report(&report, Exit::Done, started);
         Ok(Exit::Done)
+    }
+}
+
+impl PendingArgs {
+    /// LP-44: takes away the values before that nothing uses any more.
+    async fn drop_former(
+        &self,
+        context: &Context,
+        scene: &Scene,
+        connection: &Connection,
+        keys: &BTreeSet<String>,
+    ) -> Result<(), Failure> {
+        let survey = scene.survey(connection).await?;
+        let recorded = survey.ledger.of(&scene.namespace, &scene.declared.target);
+        let pending = recorded.map(|recorded| recorded.pending.as_slice()).unwrap_or_default();
+        let former: Vec<&str> = pending
+            .iter()
+            .filter(|it| keys.contains(&it.key))
+            .filter_map(|it| match &it.task {
+                Task::Drop(former) => Some(former.as_str()),
+                _ => None,
+            })
+            .collect();
+        if former.is_empty() {
+            return Ok(());
+        }
+        given(context, &scene.place.permit(Act::Mend), || Question {
+            yes: self.yes,
+            ask: format!("Drop {} of {}", former.join(", "), scene.shown()),
+            deed: format!("dropping {} of `{}`", former.join(", "), scene.shown()),
+            undone: "not dropped",
+            instead: None,
+        })?;
+        let Some(held) = &scene.held else {
+            let writer =
+                SecretWriter { cluster: &connection.cluster, namespace: &scene.namespace, declared: &scene.declared };
+            return writer.drop_keys(survey.secret.as_ref(), &former).await.map_err(Failure::from);
+        };
+        let entries = scene.entries();
+        let mut holder = held.holder.clone();
+        for key in former.into_iter().filter(|key| entries.contains_key(*key)) {
+            holder = holder.without(key).map_err(|error| {
+                let text = format!("`{key}` cannot be taken out of {} in place", held.shown);
+                Failure::from(Diagnostic::error(code::HELD, text).note(error.to_string()).help("take it out by hand"))
+            })?;
+        }
+        let (before, after) = (held.holder.text().to_owned(), holder.text().to_owned());
+        let rewrite = Rewrite { path: held.path.clone(), shown: held.shown.clone(), before, after };
+        if rewrite.is_change() { rewrite.write() } else { Ok(()) }
     }
 }
 

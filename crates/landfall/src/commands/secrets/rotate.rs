@@ -72,7 +72,7 @@ impl Verb for RotateArgs {
         for name in &self.keys {
             self.check(&scene, name)?;
         }
-        let mut connection = scene.connect(context).await?;
+        let mut connection = scene.connect(context, self.write.reach()).await?;
         let outcome = self.on(context, &scene, &connection, started).await;
         connection.close().await;
         outcome
@@ -117,7 +117,7 @@ impl RotateArgs {
     }
 
     async fn on(&self, context: &Context, scene: &Scene, connection: &Connection, started: Instant) -> Outcome {
-        if scene.held.is_some() {
+        if scene.held.is_some() && !self.write.dry_run {
             scene.controller.certificate(&connection.cluster).await.map_err(Failure::from)?;
         }
         let survey = scene.survey(connection).await?;
@@ -172,6 +172,7 @@ impl RotateArgs {
             kept: kept.cloned().collect(),
             changes,
             given_up,
+            accepted: &self.accept,
             escrow: self.escrow.as_deref(),
             started,
         };

@@ -52,6 +52,15 @@ pub(super) struct HeldIn {
     pub(super) holder: Holder,
 }
 
+/// What is done with a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Its controller is asked for a certificate.
+    Seals,
+    /// It is looked at.
+    Looks,
+}
+
 /// A declared Secret, before its cluster is asked.
 pub(super) struct Scene {
     pub(super) place: Place,
@@ -239,11 +248,11 @@ impl Scene {
         Ok(self.project_path()?.parent().map(Path::to_path_buf).unwrap_or_default())
     }
 
-    /// Connects to its cluster, for what writes.
-    pub(super) async fn connect(&self, context: &Context) -> Result<Connection, Failure> {
+    /// Connects to its cluster; where something is to be sealed for one that offers to simulate the controller, it does.
+    pub(super) async fn connect(&self, context: &Context, reach: Reach) -> Result<Connection, Failure> {
         let hosting = if context.host.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
         let mut connection = context.host.connect(&self.place, hosting, &[]).await?;
-        if self.held.is_some() {
+        if self.held.is_some() && reach == Reach::Seals {
             let offered = SealingController::offered(&connection.cluster, connection.offers()).await;
             if let Err(diagnostic) = offered {
                 connection.close().await;

@@ -75,7 +75,7 @@ impl Verb for SetArgs {
                 Diagnostic::error(code::BAD_ARGUMENTS, "no key is named").listing("keys", scene.declared.keys.keys()),
             ));
         }
-        let mut connection = scene.connect(context).await?;
+        let mut connection = scene.connect(context, self.write.reach()).await?;
         let setting =
             Setting { context, scene: &scene, connection: &connection, accept: &self.accept, write: &self.write };
         let outcome = setting.run(&keys, given, started).await;
@@ -118,7 +118,7 @@ pub(super) struct Setting<'a> {
 impl Setting<'_> {
     async fn run(&self, keys: &[String], mut given: BTreeMap<String, Masked>, started: Instant) -> Outcome {
         let scene = self.scene;
-        if scene.held.is_some() {
+        if scene.held.is_some() && !self.write.dry_run {
             scene.controller.certificate(&self.connection.cluster).await.map_err(Failure::from)?;
         }
         let survey = scene.survey(self.connection).await?;
@@ -167,6 +167,7 @@ impl Setting<'_> {
             changes,
             kept,
             given_up,
+            accepted: self.accept,
             escrow: None,
             started,
         };
