@@ -198,6 +198,7 @@ impl Ground {
         self.file("system/secret-values.yaml", "token: @FILE@\n")?;
         self.file("system/other-values.yaml", "token: other-@FILE@\nreplicas: 3\n")?;
         self.file("system/sealing.yaml", SEALING)?;
+        self.file("system/own.env", "TOKEN=@FILE@\n")?;
         self.file("system/app/Dockerfile", "FROM scratch\nARG TOKEN\n")?;
         self.file("system/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n")?;
         self.file("system/web/values.yaml", &values())?;
@@ -419,6 +420,13 @@ environments:
   other:
     cluster: embedded
     releases: [{name: system, chart: web, namespace: system, values: [other-values.yaml]}]
+    secrets:
+      target: own
+      keys:
+        TOKEN: {}
+        MADE: {generate: {random: 24}}
+        PEPPER: {generate: once}
+        URL: {template: \"db://x:{{ .TOKEN }}@db\"}
 ";
 
 /// A Secret that is to be sealed.

@@ -11,6 +11,7 @@
 //!   logs.rs        logs of a container, to the end or followed
 //!   forward.rs     connections to ports of pods
 //!   exec.rs        a command in a container, and how it ended
+//!   service.rs     what a service answers, through the API server
 //! ```
 //!
 //! Knows neither Helm nor Argo, and never asks which kind of cluster it talks to.
@@ -25,6 +26,7 @@ mod logs;
 mod objects;
 mod observe;
 mod readiness;
+mod service;
 mod stuck;
 
 pub use discovery::{Resource, Scope, ServerVersion};

@@ -22,6 +22,7 @@ mod explain;
 mod history;
 mod images;
 mod inside;
+pub mod life;
 mod lookup;
 mod managed;
 mod opened;

@@ -279,6 +279,11 @@ impl Connection {
         Connection { offers: Some(offers), simulated: true, ..Connection::new("embedded", cluster, store) }
     }
 
+    /// What the cluster offers for kinds that it does not serve.
+    pub fn offers(&self) -> Option<&dyn Offers> {
+        self.offers.as_deref()
+    }
+
     /// A session over this cluster.
     pub fn session(&self, host: &Host, progress: Sender<Progress>) -> Session {
         let mut session = Session::new(self.cluster.clone(), self.store.clone(), progress);

@@ -44,6 +44,7 @@ mod it {
     mod sarif;
     mod sealing;
     mod secrecy;
+    mod secret_life;
     mod sens;
     mod served;
     mod services;

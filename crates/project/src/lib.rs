@@ -35,7 +35,7 @@ pub use operators::{OperatorSwitch, OperatorWord, Operators};
 pub use parse::{MOST_BYTES, ProjectFile, parse, parse_bytes};
 pub use place::{Components, Connections, Facts, Maturity};
 pub use schema::json_schema;
-pub use secrets::{Alphabet, Generate, GenerateOnce, Lifecycle, SecretKey, Secrets};
+pub use secrets::{Alphabet, Generate, GenerateOnce, Lifecycle, RsaBits, SecretKey, Secrets};
 pub use simulate::{ExecAnswer, HttpAnswer, Simulated};
 pub use smoke::{LoggedCheck, OnSmokeFailure, VersionCheck};
 pub use system::{Promotion, PromotionBy, System, Waiver};

@@ -18,6 +18,10 @@ pub struct Secrets {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub path: Option<String>,
+    /// The Secret's type, where it is another than `Opaque`: `kubernetes.io/dockerconfigjson`.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub kind: Option<String>,
     /// The keys by name.
     #[serde(default)]
     #[schemars(extend("propertyNames" = SecretKeyName::shape()))]
@@ -38,6 +42,16 @@ pub struct SecretKey {
     /// The characters a generated value uses: `base64`, `url`, `hex`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alphabet: Option<Alphabet>,
+    /// With `generate: once`: the bits of an RSA key; its value is the private key in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rsa: Option<RsaBits>,
+    /// What stands before a generated value, as Laravel's `base64:`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub prefix: Option<String>,
+    /// The key whose RSA key this is the public half of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_of: Option<SecretKeyName>,
     /// How often it is rotated, as `90d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate: Option<Span>,
@@ -47,6 +61,20 @@ pub struct SecretKey {
     /// When a change takes effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
+    /// With `lifecycle: init-only`: the step that really changes it, as whoever operates the place types it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub step: Option<String>,
+    /// Where else its value is entered by hand: a change is pending until that is confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied_to: Option<OneOrMany>,
+    /// The key that keeps the value before it, while both are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<SecretKeyName>,
+    /// What a value that is generated once was at its birth, as `secrets init` writes it: no other value takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub fingerprint: Option<String>,
     /// A template over the other keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
@@ -67,6 +95,43 @@ pub enum Generate {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         alphabet: Option<Alphabet>,
     },
+    /// An RSA key, made anew at each rotation.
+    Rsa {
+        /// Its bits.
+        rsa: RsaBits,
+    },
+}
+
+/// The size of an RSA key, in bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "u16", into = "u16")]
+#[schemars(with = "u16", extend("enum" = [2048, 4096]))]
+pub enum RsaBits {
+    /// 2,048.
+    Bits2048,
+    /// 4,096.
+    Bits4096,
+}
+
+impl TryFrom<u16> for RsaBits {
+    type Error = String;
+
+    fn try_from(bits: u16) -> Result<Self, String> {
+        match bits {
+            2048 => Ok(RsaBits::Bits2048),
+            4096 => Ok(RsaBits::Bits4096),
+            _ => Err("an RSA key has 2048 or 4096 bits".to_owned()),
+        }
+    }
+}
+
+impl From<RsaBits> for u16 {
+    fn from(bits: RsaBits) -> u16 {
+        match bits {
+            RsaBits::Bits2048 => 2048,
+            RsaBits::Bits4096 => 4096,
+        }
+    }
 }
 
 /// The characters that a generated value is made of.

@@ -74,6 +74,17 @@ pub static SECRET: Rule = Rule {
     check: by_probes,
 };
 
+/// Secrets as a project file declares them.
+pub static DECLARED: Rule = Rule {
+    id: "LF207",
+    title: "each declared key of a Secret is there, opens, and is what it was born as",
+    severity: Severity::Error,
+    why: "A pod whose key is missing does not start, and one whose sealed value does not open runs with the old one. What was \
+          made from another key and does not follow it any more fails at the next login, long after the change.",
+    advice: "`landfall secrets init` makes what is missing, `landfall secrets check` shows each key.",
+    check: by_probes,
+};
+
 /// Images in their registries.
 pub static IMAGE: Rule = Rule {
     id: "LF163",
@@ -86,4 +97,4 @@ pub static IMAGE: Rule = Rule {
 };
 
 /// The rules that only `landfall doctor` asks.
-pub static DOCTOR_RULES: &[&Rule] = &[&OUTSIDE, &FORGE, &IDENTITY, &FACTS, &TOOLS, &SECRET, &IMAGE];
+pub static DOCTOR_RULES: &[&Rule] = &[&OUTSIDE, &FORGE, &IDENTITY, &FACTS, &TOOLS, &SECRET, &IMAGE, &DECLARED];

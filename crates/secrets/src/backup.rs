@@ -11,6 +11,7 @@ use zeroize::Zeroize as _;
 
 use crate::age::{self, AgeError, Audience, Identity};
 use crate::keyring::{KEY_LABEL, KEY_PREFIX, Keyring, SealingKey};
+use crate::masked::Masked;
 use crate::plain;
 
 /// What of a Secret is saved beside its metadata.
@@ -72,6 +73,19 @@ pub fn saved_for(secret: &Object) -> Option<Saved> {
     (!once.is_empty()).then_some(Saved::Once(once))
 }
 
+/// What of a Secret is to be saved, as the ledger remembers it: a sealing key by its fingerprint, a key that is generated once
+/// by `once NAMESPACE/NAME[KEY]`; neither ever changes.
+pub fn saved_names(secret: &Object) -> Vec<String> {
+    match saved_for(secret) {
+        None => Vec::new(),
+        Some(Saved::SealingKey(fingerprint)) => vec![fingerprint],
+        Some(Saved::Once(keys)) => {
+            let place = format!("{}/{}", secret.namespace().unwrap_or_default(), secret.name());
+            keys.into_iter().map(|key| format!("once {place}[{key}]")).collect()
+        }
+    }
+}
+
 impl Backup {
     /// What of these Secrets is to be saved.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a Object>) -> Self {
@@ -82,6 +96,30 @@ impl Backup {
             (text("namespace"), text("name"))
         });
         Self { secrets: saved }
+    }
+
+    /// Values that are about to be replaced, of one Secret.
+    pub fn of_values<'v>(namespace: &str, name: &str, values: impl IntoIterator<Item = (&'v str, &'v Masked)>) -> Self {
+        let data: Map<String, Value> =
+            values.into_iter().map(|(key, value)| (key.to_owned(), STANDARD.encode(value.reveal()).into())).collect();
+        let metadata = json!({"name": name, "namespace": namespace});
+        Self { secrets: vec![json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})] }
+    }
+
+    /// The same with a Secret that is about to be made, whatever is in it.
+    pub fn with(mut self, secret: &Object) -> Self {
+        self.secrets.push(cleaned(secret));
+        self
+    }
+
+    /// Nothing yet.
+    pub fn nothing() -> Self {
+        Self { secrets: Vec::new() }
+    }
+
+    /// What it saves, as the ledger remembers it ([`saved_names`]).
+    pub fn saves(&self) -> Vec<String> {
+        self.secrets().flat_map(|secret| saved_names(&secret)).collect()
     }
 
     /// Its Secrets.

@@ -97,6 +97,11 @@ impl PublicKey {
         Ok(Self { info: info.to_vec(), oaep: Arc::new(oaep) })
     }
 
+    /// Its PEM text (`SubjectPublicKeyInfo`).
+    pub fn pem(&self) -> String {
+        der::pem("PUBLIC KEY", &self.info)
+    }
+
     pub(crate) fn oaep(&self) -> &OaepPublicEncryptingKey {
         &self.oaep
     }
@@ -247,6 +252,11 @@ impl PrivateKey {
     pub fn pem(&self) -> Masked {
         let inner = der::pkcs8_parts(&self.bytes).map_or(&self.bytes[..], |(_, key)| key);
         Masked::new(der::pem("RSA PRIVATE KEY", inner).into_bytes())
+    }
+
+    /// Its PEM text in PKCS #8, as programs read it.
+    pub fn pkcs8_pem(&self) -> Masked {
+        Masked::new(der::pem("PRIVATE KEY", &self.bytes).into_bytes())
     }
 
     /// A certificate of its own, as the controller signs one: `name` is the subject's common name, empty for none.

@@ -7,6 +7,9 @@
 //! key Secrets ──► Keyring ──► newest: what is sealed with, published as cert.pem
 //! anything ──► age::encrypt ──► a file that only its recipients open
 //! SealedSecret, Secret, keys ──► control ──► what a controller writes, and what it says of it
+//!
+//! landfall.yaml ──► Declared ──► fate: kept, taken over or born ──► make ──► seal, Fingerprint     a key's life
+//! values file, SealedSecret's manifest ──► Holder ──► the same file with other sealed values, no other byte changed
 //! ```
 //!
 //! The formats are others': SealedSecrets are Bitnami's (`pkg/crypto`, `pkg/apis/sealedsecrets/v1alpha1`), backups are age's
@@ -16,15 +19,25 @@
 //! - A value in clear is [`Masked`] from where it is decoded or decrypted on: wiped when it goes, never in a `Debug`.
 //! - RSA goes through aws-lc alone, in constant time; each value is sealed with a session key of its own.
 //! - A scope comes from a SealedSecret's own metadata; a template that claims a wider one is refused.
-//! - No I/O and no clock: times come in. Randomness is the system's, and nobody can hand in another ([`random`]).
+//! - No I/O and no clock: times come in. What is sealed with is the system's randomness, and nobody can hand in another
+//!   ([`random`]); what a new value is drawn from comes in ([`Draw`]), and is [`system_random`] everywhere but in tests.
+//! - A value that lives is never replaced by a new one, but by who names it: [`fate`] decides, and asks nobody.
 //! - No input makes anything here panic, or take more memory than its own size and a constant.
 
 pub mod age;
 mod backup;
 pub mod control;
+mod birth;
+mod compose;
+mod declared;
+mod fingerprint;
+mod given;
+mod holder;
 mod hybrid;
 mod key;
 mod keyring;
+mod ledger;
+mod making;
 mod masked;
 mod plain;
 mod print;
@@ -35,10 +48,18 @@ pub mod sops;
 mod template;
 mod unseal;
 
-pub use backup::{Backup, BackupError, Saved, same_value, saved_for};
+pub use backup::{Backup, BackupError, Saved, same_value, saved_for, saved_names};
+pub use birth::{Denial, Fate, Sealed, Traces, fate, is_same};
+pub use compose::{ComposeError, compose};
+pub use declared::{Contradiction, Declared, Key, Making, Permanence};
+pub use fingerprint::Fingerprint;
+pub use given::{GivenError, lines, pairs};
+pub use holder::{Holder, HolderError, sealed_form};
 pub use hybrid::{CryptoError, open, seal as seal_value};
 pub use key::{Certificate, CertificateError, KeyError, KeySize, PrivateKey, PublicKey};
 pub use keyring::{ACTIVE, KEY_LABEL, KEY_PREFIX, Keyring, SealingKey, is_key_secret};
+pub use ledger::{Ledger, Pending, Recorded, Task};
+pub use making::{Draw, MakeError, make, system_random};
 pub use masked::Masked;
 pub use plain::{PlainError, PlainSecret};
 pub use print::{go_json, go_yaml};

@@ -1,5 +1,6 @@
 //! `landfall doctor`: the place itself, area by area; each probe has a deadline and says what it could not reach.
 
+mod declared;
 mod documents;
 mod forge_token;
 mod identities;
@@ -336,6 +337,7 @@ impl Sick<'_> {
             Area::Secrets => {
                 seen.extend(doctor::secrets_in(&self.place.target.source));
                 seen.extend(doctor::backups_in(&self.place.target.source));
+                seen.extend(declared::look(self).await);
             }
             Area::Host => seen.extend(outside::machine(self, subject).await),
             Area::Docs => seen.extend(documents::look(self, subject)?),

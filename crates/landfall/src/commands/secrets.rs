@@ -1,16 +1,41 @@
 //! `landfall secrets …`
 
 mod backup;
+mod changed;
+mod changes;
+mod check;
 mod drill;
+mod files;
+mod given;
+mod init;
 mod keys;
+mod pending;
+mod plain;
 mod restore;
+mod rotate;
+mod scene;
 mod seal;
+mod set;
 
 use crate::verb::verbs;
 
 verbs! {
     /// `landfall secrets …`
     pub(crate) enum SecretsCommand {
+        /// Make what is declared and not there yet: generated, taken over or given; sealed into its file
+        Init(Box<init::InitArgs>),
+        /// Give keys new values; only theirs change, and those that follow from them
+        Set(Box<set::SetArgs>),
+        /// Generate keys anew, with what follows from them
+        Rotate(Box<rotate::RotateArgs>),
+        /// Hold what is declared against the file, the cluster and who reads it
+        Check(Box<check::CheckArgs>),
+        /// The same with ages, readers and sealing keys
+        Audit(Box<check::AuditArgs>),
+        /// List what is still to be done by hand after changes, and who runs with values from before
+        Pending(Box<pending::PendingArgs>),
+        /// Generate once what is generated once; a second time is refused
+        Bootstrap(Box<init::BootstrapArgs>),
         /// Seal a Secret, or one value of it: kubeseal's flags and output, on any cluster or none
         Seal(seal::SealArgs),
         /// Save all sealing keys and all keys that are generated once, encrypted

@@ -6,9 +6,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Instant;
 
 use clap::Args;
+use jiff::Timestamp;
 use landfall_delivery::escrow;
+use landfall_delivery::life::{SealingController, saved};
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Failure, Hosting};
+use landfall_host::{Connection, Failure, Hosting};
+use landfall_secrets::age::Audience;
 use landfall_secrets::{Backup, Saved, saved_for};
 use serde_json::{Value, json};
 
@@ -48,10 +51,16 @@ impl Verb for BackupArgs {
         let audience = self.audience.audience(context)?;
         let place = context.host.cluster_place(None, &self.cluster.query()).await?;
         let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
-        let saved = escrow(&connection.cluster).await;
+        let outcome = self.save(context, &connection, &audience, started).await;
         connection.close().await;
-        let backup = saved.map_err(Failure::from)?;
-        let file = backup.close(&audience).map_err(|error| {
+        outcome
+    }
+}
+
+impl BackupArgs {
+    async fn save(&self, context: &Context, connection: &Connection, audience: &Audience, started: Instant) -> Outcome {
+        let backup = escrow(&connection.cluster).await.map_err(Failure::from)?;
+        let file = backup.close(audience).map_err(|error| {
             Failure::from(Diagnostic::error(code::BACKUP_CLOSED, format!("the backup cannot be encrypted: {error}")))
         })?;
         let path = context.host.directory.join(&self.file);
@@ -69,6 +78,15 @@ impl Verb for BackupArgs {
                 diagnostic
             })
         })?;
+        // LP-57: what is saved is remembered where everybody who seals looks; the file is good without it.
+        let controller = SealingController::default();
+        let keys = backup.saves();
+        let remembered = saved(&connection.cluster, &controller.namespace, &keys, Timestamp::now());
+        if let Err(diagnostic) = remembered.await {
+            let text = "the backup is written, but the cluster does not remember it";
+            let told = Diagnostic::warning(code::STILL_UNSAVED, text).note(diagnostic.message);
+            context.ui.diagnostic(&told.help("protected environments refuse to seal until a backup is remembered"));
+        }
         context.report(&Written { file: &self.file, cluster: &connection.name, backup: &backup }, Exit::Done, started);
         Ok(Exit::Done)
     }

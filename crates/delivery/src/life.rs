@@ -1,0 +1,24 @@
+//! A secret's life on a cluster: where it is read, what is known of it, and what is written of it.
+//!
+//! ```text
+//! units ─► Site: namespace, scope, who reads which key
+//!   cluster ─► Survey: the Secret as it lives, the sealing keys, bound claims, the ledger ─► Traces of each key
+//!     ─► fate, make, seal (landfall_secrets) ─► a file's text, or the Secret itself ─► ledger, consumers restarted
+//! ```
+//!
+//! What decides is `landfall_secrets`; here is what asks and writes. A Secret is written here in one place
+//! ([`SecretWriter::write`]), behind the guard of what is generated once.
+
+mod controller;
+mod examination;
+mod remembered;
+mod site;
+mod survey;
+mod writer;
+
+pub use controller::SealingController;
+pub use examination::{Examination, Examined, Fault, Row, State};
+pub use remembered::{remember, remembered, saved};
+pub use site::{Consumer, Site};
+pub use survey::{Stale, Survey, running};
+pub use writer::SecretWriter;

@@ -1,0 +1,484 @@
+//! What is declared of a Secret held against the file, the cluster and who reads it: nothing is changed, and no value told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use landfall_diag::Severity;
+use landfall_object::{ONCE_ANNOTATION, Object};
+use landfall_secrets::{Declared, Key, Making, Masked, Permanence, Sealed, is_same, make, sealed_form, system_random};
+
+use super::site::Site;
+use super::survey::{Stale, Survey};
+
+/// The fewest bytes of a value that cannot be guessed.
+const LEAST: usize = 12;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+/// A key that is older than this part of its time is due soon.
+const SOON: (i64, i64) = (4, 5);
+
+/// What is examined.
+#[derive(Clone, Copy)]
+pub struct Examined<'a> {
+    /// What is declared.
+    pub declared: &'a Declared,
+    /// The texts that stand for keys in the file; nothing where no file holds them.
+    pub entries: Option<&'a BTreeMap<String, String>>,
+    /// What values are bound to.
+    pub label: &'a [u8],
+    /// Where it is to be.
+    pub site: &'a Site,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// What the cluster knows; nothing where none was asked.
+    pub survey: Option<&'a Survey>,
+    /// Workloads that run with values from before.
+    pub stale: &'a [Stale],
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// How a key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is sealed, and opens, or nobody could look.
+    Sealed,
+    /// It lives on the cluster.
+    Live,
+    /// It is nowhere.
+    Missing,
+    /// What stands in the file is no sealed value.
+    Placeholder,
+    /// It is sealed, and does not open here.
+    Closed,
+    /// It does not follow from its parts any more.
+    Stale,
+    /// It is not the value that was born.
+    Another,
+    /// Cluster and file hold different values of it.
+    Ahead,
+}
+
+impl State {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Sealed => "sealed",
+            State::Live => "live",
+            State::Missing => "missing",
+            State::Placeholder => "placeholder",
+            State::Closed => "does not open",
+            State::Stale => "stale",
+            State::Another => "another value",
+            State::Ahead => "not delivered yet",
+        }
+    }
+
+    /// Whether pods get a value from it.
+    pub fn is_there(self) -> bool {
+        matches!(self, State::Sealed | State::Live | State::Ahead)
+    }
+}
+
+/// A key as it stands.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The key.
+    pub key: String,
+    /// How it stands.
+    pub state: State,
+    /// How it comes to be.
+    pub making: String,
+    /// How old its value is, in days.
+    pub age: Option<i64>,
+    /// How old it may become, in days.
+    pub lasts: Option<i64>,
+    /// Who reads it.
+    pub readers: Vec<String>,
+}
+
+/// Something that is not as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The key, where it is one's.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub text: String,
+    /// What to do.
+    pub advice: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Examination {
+    /// The keys.
+    pub rows: Vec<Row>,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Examination {
+    /// Whether pods could not run as declared.
+    pub fn failed(&self) -> bool {
+        self.faults.iter().any(|fault| fault.severity >= Severity::Error)
+    }
+}
+
+impl Examined<'_> {
+    /// Examines it.
+    pub fn examine(&self) -> Examination {
+        let mut found = Examination::default();
+        let known = self.known();
+        for (name, key) in &self.declared.keys {
+            let state = self.state(name, key, &known);
+            self.of_state(name, key, state, &mut found.faults);
+            self.of_key(name, key, &known, &mut found.faults);
+            let changed = self.survey.and_then(|it| it.changed(self.namespace, &self.declared.target, name));
+            let age = changed.map(|changed| self.now.duration_since(changed).as_secs() / DAY);
+            let lasts = key.every.and_then(|every| i64::try_from(every.as_secs()).ok()).map(|seconds| seconds / DAY);
+            self.of_age(name, age.filter(|_| state.is_there()), lasts, &mut found.faults);
+            let readers = self.site.consumers.iter().filter(|consumer| consumer.reads(name));
+            let readers: BTreeSet<String> = readers.map(super::site::Consumer::shown).collect();
+            found.rows.push(Row {
+                key: name.clone(),
+                state,
+                making: key.making.words(),
+                age,
+                lasts,
+                readers: readers.into_iter().collect(),
+            });
+        }
+        self.of_secret(&known, &mut found.faults);
+        // The worst first; what is alike stays in the order of the keys.
+        found.faults.sort_by_key(|fault| std::cmp::Reverse(fault.severity));
+        found
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.entries?.get(key).map(String::as_str)
+    }
+
+    fn known(&self) -> BTreeMap<String, Masked> {
+        let Some(survey) = self.survey else { return BTreeMap::new() };
+        let value = |key: &String| {
+            let traces = survey.traces(key, self.text(key), self.label, self.site);
+            match traces.sealed {
+                Sealed::Open(value) => Some(value),
+                _ => traces.live,
+            }
+        };
+        self.declared.keys.keys().filter_map(|key| Some((key.clone(), value(key)?))).collect()
+    }
+
+    fn state(&self, name: &str, key: &Key, known: &BTreeMap<String, Masked>) -> State {
+        let Some(survey) = self.survey else {
+            return match self.text(name) {
+                Some(text) if sealed_form(text).is_ok() => State::Sealed,
+                Some(text) if !text.is_empty() => State::Placeholder,
+                _ => State::Missing,
+            };
+        };
+        let traces = survey.traces(name, self.text(name), self.label, self.site);
+        let state = match (&traces.sealed, &traces.live) {
+            (Sealed::Closed, _) => State::Closed,
+            (Sealed::Placeholder, _) => State::Placeholder,
+            (Sealed::Open(sealed), Some(live)) if !is_same(sealed, live) => State::Ahead,
+            (Sealed::Open(_) | Sealed::Unseen, _) => State::Sealed,
+            (Sealed::Absent, Some(_)) => State::Live,
+            (Sealed::Absent, None) => State::Missing,
+        };
+        let Some(value) = known.get(name).filter(|_| state.is_there()) else { return state };
+        if let Some(print) = &key.fingerprint
+            && print.is_of(value).is_ok_and(|is_born| !is_born)
+        {
+            return State::Another;
+        }
+        let follows = || make(name, key, known, &mut system_random);
+        match key.making.follows() {
+            true if follows().is_ok_and(|made| !is_same(&made, value)) => State::Stale,
+            _ => state,
+        }
+    }
+
+    fn of_state(&self, name: &str, key: &Key, state: State, faults: &mut Vec<Fault>) {
+        let held = self.entries.is_some();
+        let (severity, text, advice) = match state {
+            State::Sealed => return,
+            // LP-116: it works, and goes with the cluster.
+            State::Live if held => (
+                Severity::Warning,
+                format!("`{name}` lives on the cluster alone: the file has nothing of it"),
+                "landfall secrets init".to_owned(),
+            ),
+            State::Live => return,
+            State::Ahead if key.permanence == Permanence::Once => (
+                Severity::Error,
+                format!("`{name}` never changes, and cluster and file hold different values of it"),
+                "put the value back that the data was made with".to_owned(),
+            ),
+            State::Ahead => (
+                Severity::Info,
+                format!("the cluster does not have the sealed value of `{name}` yet"),
+                "deliver it, `landfall up` or a push".to_owned(),
+            ),
+            State::Missing if self.declared.is_former(name) => return,
+            State::Missing => {
+                (Severity::Error, format!("`{name}` is missing"), "landfall secrets init".to_owned())
+            }
+            State::Placeholder => (
+                Severity::Error,
+                format!("what stands for `{name}` is no sealed value"),
+                "landfall secrets init".to_owned(),
+            ),
+            // T27: sealed for another name, namespace or cluster.
+            State::Closed => (
+                Severity::Error,
+                format!("`{name}` is sealed, and no key of this cluster opens it for {}", self.bound()),
+                "seal it for this place, `landfall secrets init`; or put its keys back, `landfall secrets restore FILE`".to_owned(),
+            ),
+            State::Stale => (
+                Severity::Error,
+                format!("`{name}` does not follow from {} any more", key.making.parts().join(", ")),
+                format!("landfall secrets init {name}"),
+            ),
+            State::Another => (
+                Severity::Error,
+                format!("`{name}` never changes, and is not the value that was generated"),
+                "restore it: `landfall secrets restore FILE`".to_owned(),
+            ),
+        };
+        faults.push(Fault { severity, key: Some(name.to_owned()), text, advice });
+    }
+
+    fn bound(&self) -> String {
+        format!("{}/{} ({})", self.namespace, self.declared.target, self.site.scope().name())
+    }
+
+    fn of_key(&self, name: &str, key: &Key, known: &BTreeMap<String, Masked>, faults: &mut Vec<Fault>) {
+        let mut fault = |severity, text: String, advice: String| {
+            faults.push(Fault { severity, key: Some(name.to_owned()), text, advice });
+        };
+        if let Making::Random { bytes, .. } = &key.making
+            && usize::from(*bytes) < LEAST
+        {
+            let text = format!("`{name}` has {bytes} random bytes, which can be guessed");
+            fault(Severity::Warning, text, format!("declare `random: {LEAST}` or more"));
+        }
+        let length = known.get(name).map(|value| value.reveal().len());
+        if key.making == Making::Given && length.is_some_and(|length| length < 8) && is_credential(name) {
+            fault(
+                Severity::Warning,
+                format!("the value of `{name}` is short enough to be guessed"),
+                "make another".to_owned(),
+            );
+        }
+        if key.permanence == Permanence::Once && key.fingerprint.is_none() && known.contains_key(name) {
+            let text = format!("`{name}` is generated once, and its fingerprint is not in landfall.yaml");
+            let advice = "landfall secrets init writes it: an empty cluster then refuses to make another".to_owned();
+            fault(Severity::Warning, text, advice);
+        }
+        if !self.site.consumers.is_empty() && !self.site.consumers.iter().any(|consumer| consumer.reads(name)) {
+            let is_part = self.declared.keys.values().any(|other| other.making.parts().contains(&name));
+            if !is_part {
+                let text = format!("nothing that is delivered reads `{name}`");
+                fault(Severity::Info, text, "take it out, if no program asks the cluster for it".to_owned());
+            }
+        }
+        if let Making::Composed { template, parts } = &key.making
+            && template.contains("://")
+        {
+            for part in parts {
+                let is_loose = matches!(
+                    self.declared.keys.get(part).map(|key| &key.making),
+                    Some(Making::Random { alphabet: landfall_project::Alphabet::Base64, .. } | Making::Given)
+                );
+                if is_loose && !template.contains("urlquery") {
+                    let text = format!("`{name}` is an address, and `{part}` may have letters that end a part of one");
+                    fault(Severity::Warning, text, format!("`{{{{ .{part} | urlquery }}}}`, or `alphabet: url`"));
+                }
+            }
+        }
+    }
+
+    fn of_age(&self, name: &str, age: Option<i64>, lasts: Option<i64>, faults: &mut Vec<Fault>) {
+        let (Some(age), Some(lasts)) = (age, lasts) else { return };
+        let (severity, state) = if age >= lasts {
+            (Severity::Warning, "is overdue")
+        } else if age * SOON.1 >= lasts * SOON.0 {
+            (Severity::Info, "is due soon")
+        } else {
+            return;
+        };
+        faults.push(Fault {
+            severity,
+            key: Some(name.to_owned()),
+            text: format!("the rotation of `{name}` {state}: it is {age} days old, and lasts {lasts}"),
+            advice: format!("landfall secrets rotate {name}"),
+        });
+    }
+
+    /// What is wrong with the whole.
+    fn of_secret(&self, known: &BTreeMap<String, Masked>, faults: &mut Vec<Fault>) {
+        let mut fault = |severity, text: String, advice: &str| {
+            faults.push(Fault { severity, key: None, text, advice: advice.to_owned() });
+        };
+        for key in
+            self.entries.into_iter().flat_map(BTreeMap::keys).filter(|key| !self.declared.keys.contains_key(*key))
+        {
+            fault(
+                Severity::Warning,
+                format!("`{key}` is in the file, and nobody declares it"),
+                "declare it, or take it out",
+            );
+        }
+        // A value that serves two purposes cannot be taken back from one.
+        let values: Vec<(&String, &Masked)> = known.iter().filter(|(_, value)| value.reveal().len() >= 8).collect();
+        for (at, (key, value)) in values.iter().enumerate() {
+            if let Some((first, _)) = values[..at].iter().find(|(_, other)| is_same(other, value)) {
+                let is_meant = [first, key].iter().any(|name| {
+                    self.declared.keys.get(name.as_str()).is_some_and(|key| key.making.follows())
+                        || self.declared.is_former(name)
+                });
+                if !is_meant {
+                    fault(Severity::Warning, format!("`{first}` and `{key}` have the same value"), "give each its own");
+                }
+            }
+        }
+        let once: Vec<&str> = self.declared.once().collect();
+        let marked = |object: &Object, pointer: &str| {
+            let annotations = object.at(pointer).and_then(serde_json::Value::as_object);
+            let text = annotations.and_then(|all| all.get(ONCE_ANNOTATION)?.as_str()).unwrap_or_default().to_owned();
+            text.split(',').map(|key| key.trim().to_owned()).collect::<BTreeSet<_>>()
+        };
+        if let Some(sealed) = self.site.sealed() {
+            let marked = marked(sealed, "/spec/template/metadata/annotations");
+            let left: Vec<&str> = once.iter().filter(|key| !marked.contains(**key)).copied().collect();
+            if !left.is_empty() {
+                fault(
+                    Severity::Warning,
+                    format!("the SealedSecret does not say on the cluster that {} never change", left.join(", ")),
+                    &format!("annotate its template: `{ONCE_ANNOTATION}: {}`", once.join(",")),
+                );
+            }
+        }
+        let Some(survey) = self.survey else { return };
+        if let Some(secret) = &survey.secret {
+            let found = secret.str_at("/type").unwrap_or("Opaque");
+            let wanted = if self.declared.kind.is_empty() { "Opaque" } else { &self.declared.kind };
+            if found != wanted {
+                fault(
+                    Severity::Error,
+                    format!("the Secret is of the type `{found}`, and `{wanted}` is declared"),
+                    "a type never changes: declare it as it is, or delete the Secret",
+                );
+            }
+        }
+        for name in survey.unsaved() {
+            let text = if name.starts_with("once ") {
+                format!("{name} is in no backup")
+            } else {
+                format!("the sealing key {name} is in no backup")
+            };
+            fault(Severity::Warning, text, "landfall secrets backup FILE --recipient age1…");
+        }
+        for one in self.stale {
+            let text =
+                format!("{} runs with the value of {} from before its change", one.workload, one.keys.join(", "));
+            fault(Severity::Warning, text, "landfall secrets pending --restart");
+        }
+        if let Some(why) = &survey.unread {
+            fault(Severity::Info, "whether sealed values open could not be tried".to_owned(), why);
+        }
+    }
+}
+
+/// Whether a name says that its value lets somebody in.
+fn is_credential(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["password", "secret", "token", "passwd", "pepper"].iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_project::Secrets;
+
+    use super::*;
+
+    fn declared(keys: &str) -> Declared {
+        let text = format!("{{\"target\": \"app\", \"keys\": {keys}}}");
+        let secrets: Secrets = serde_json::from_str(&text).expect("of the schema");
+        Declared::of(&secrets).expect("fine")
+    }
+
+    fn told(declared: &Declared, entries: &[(&str, &str)], survey: Option<&Survey>) -> Vec<String> {
+        let entries: BTreeMap<String, String> =
+            entries.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+        let examined = Examined {
+            declared,
+            entries: Some(&entries),
+            label: b"shop/app",
+            site: &Site::default(),
+            namespace: "shop",
+            survey,
+            stale: &[],
+            now: "2027-01-01T00:00:00Z".parse().expect("a time"),
+        };
+        examined.examine().faults.into_iter().map(|fault| fault.text).collect()
+    }
+
+    fn live(values: &[(&str, &str)]) -> Survey {
+        let live = values.iter().map(|(key, value)| ((*key).to_owned(), Masked::from(value.as_bytes()))).collect();
+        Survey { live, ..Survey::default() }
+    }
+
+    /// LP-42: changing the password makes what was made from it stale.
+    #[test]
+    fn what_does_not_follow_from_its_parts_is_stale() {
+        let declared = declared(
+            r#"{"PASSWORD": {"generate": {"random": 24, "alphabet": "url"}}, "URL": {"template": "db://app:{{ .PASSWORD }}@db/app"}}"#,
+        );
+        let (old, new) = (("PASSWORD", "olderold"), ("PASSWORD", "newernew"));
+        let url = ("URL", "db://app:olderold@db/app");
+        let only_live = [
+            "`PASSWORD` lives on the cluster alone: the file has nothing of it",
+            "`URL` lives on the cluster alone: the file has nothing of it",
+        ];
+        assert_eq!(told(&declared, &[], Some(&live(&[old, url]))), only_live);
+        let stale = told(&declared, &[], Some(&live(&[new, url])));
+        assert_eq!(stale[0], "`URL` does not follow from PASSWORD any more");
+    }
+
+    #[test]
+    fn what_is_missing_or_no_sealed_value_is_told_without_a_cluster() {
+        let declared = declared(r#"{"A": {"generate": {"random": 24}}, "B": {"generate": {"random": 4}}}"#);
+        let told = told(&declared, &[("A", "AgAexample"), ("C", "x")], None);
+        assert_eq!(
+            told,
+            [
+                "what stands for `A` is no sealed value",
+                "`B` is missing",
+                "`B` has 4 random bytes, which can be guessed",
+                "`C` is in the file, and nobody declares it"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_shared_short_or_another_than_was_born_is_told_and_never_shown() {
+        let mut declared = declared(r#"{"A_TOKEN": {}, "B": {"generate": "once"}, "C": {}, "D": {}}"#);
+        let print = landfall_secrets::Fingerprint::of(&Masked::from(&b"born"[..]), &mut system_random).expect("made");
+        declared.keys.get_mut("B").expect("declared").fingerprint = Some(print);
+        let survey = live(&[("A_TOKEN", "abc"), ("B", "another"), ("C", "canary-same"), ("D", "canary-same")]);
+        let told = told(&declared, &[], Some(&survey)).join("\n");
+        for wanted in [
+            "`B` never changes, and is not the value",
+            "the value of `A_TOKEN` is short",
+            "`C` and `D` have the same value",
+        ] {
+            assert!(told.contains(wanted), "{told}");
+        }
+        assert!(!told.contains("canary") && !told.contains("abc"), "{told}");
+    }
+}

@@ -1,0 +1,81 @@
+//! The ledger of a cluster's secrets: a ConfigMap beside the sealing keys.
+
+use jiff::{Timestamp, Unit};
+use landfall_cluster::{Cluster, WriteOptions};
+use landfall_diag::{Diagnose as _, Diagnostic};
+use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_secrets::Ledger;
+use serde_json::{Value, json};
+
+/// What the ConfigMap is called, and the key in it.
+const NAME: &str = "landfall-secrets";
+const KEY: &str = "ledger.json";
+/// How often somebody else may write in between.
+const TRIES: usize = 8;
+
+fn key(namespace: &str) -> ObjectKey {
+    ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some(namespace), NAME)
+}
+
+fn read(found: &Object) -> Ledger {
+    let text = found.at("/data").and_then(|data| data.get(KEY)).and_then(Value::as_str);
+    text.map(Ledger::read).unwrap_or_default()
+}
+
+/// What is remembered beside the sealing keys of a namespace; nothing where one may not read it.
+///
+/// # Errors
+/// The cluster does not answer.
+pub async fn remembered(cluster: &Cluster, namespace: &str) -> Result<Ledger, Diagnostic> {
+    match cluster.get(&key(namespace)).await {
+        Ok(found) => Ok(found.as_ref().map(read).unwrap_or_default()),
+        Err(error) if error.code() == Some(403) => Ok(Ledger::default()),
+        Err(error) => Err(error.diagnose()),
+    }
+}
+
+/// Remembers that sealing keys are in a backup.
+///
+/// # Errors
+/// What the cluster refuses with.
+pub async fn saved(cluster: &Cluster, namespace: &str, keys: &[String], at: Timestamp) -> Result<(), Diagnostic> {
+    let at = at.round(Unit::Second).unwrap_or(at);
+    let change = |ledger: &mut Ledger| {
+        ledger.saved.extend(keys.iter().map(|key| (key.clone(), at)));
+    };
+    remember(cluster, namespace, &change).await
+}
+
+/// Remembers something; who writes in between is read again.
+///
+/// # Errors
+/// What the cluster refuses with.
+pub async fn remember(
+    cluster: &Cluster,
+    namespace: &str,
+    change: &(dyn Fn(&mut Ledger) + Sync),
+) -> Result<(), Diagnostic> {
+    let options = WriteOptions { field_manager: Some("landfall".to_owned()), ..WriteOptions::default() };
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let found = cluster.get(&key(namespace)).await.map_err(|error| error.diagnose())?;
+        let mut ledger = found.as_ref().map(read).unwrap_or_default();
+        let before = ledger.clone();
+        change(&mut ledger);
+        if ledger == before {
+            return Ok(());
+        }
+        let mut object = found.clone().unwrap_or_else(|| Object::new(&key(namespace)));
+        object.map_mut().insert("data".to_owned(), json!({KEY: ledger.text()}));
+        let written = match found {
+            Some(_) => cluster.replace(&object, &options).await,
+            None => cluster.create(&object, &options).await,
+        };
+        match written {
+            Ok(_) => return Ok(()),
+            Err(error) if tried < TRIES && (error.is_conflict() || error.is_already_exists()) => {}
+            Err(error) => return Err(error.diagnose()),
+        }
+    }
+}

@@ -1,0 +1,622 @@
+//! New values of keys: shown, agreed to, saved where they must be, written where they are held, and told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Instant;
+
+use clap::Args;
+use jiff::Timestamp;
+use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
+use landfall_delivery::{escrow, life};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_host::{Act, Connection, Failure};
+use landfall_secrets::{
+    Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, make, seal_value, system_random,
+};
+use landfall_store::AuditEntry;
+use landfall_yaml::{Scalar, Step, edit};
+use serde_json::json;
+
+use super::changed::Changed;
+use super::files::{self, Rewrite};
+use super::keys::AudienceArgs;
+use super::plain::Plain;
+use super::scene::{Reach, Scene};
+use crate::consent::{Question, given};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+
+/// How values are written.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WriteArgs {
+    /// Write new values in clear into a new file, which its owner alone may read
+    #[arg(long, value_name = "FILE")]
+    plain: Option<String>,
+    /// First save all sealing keys, and what is generated once, into a new encrypted file
+    #[arg(long, value_name = "FILE")]
+    backup: Option<String>,
+    #[command(flatten)]
+    audience: AudienceArgs,
+    /// Commit the files that were written, and nothing else
+    #[arg(long)]
+    commit: bool,
+    /// Commit, and push the branch
+    #[arg(long)]
+    pub(super) push: bool,
+    /// Say what would be done and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask
+    #[arg(short = 'y', long, visible_alias = "write")]
+    yes: bool,
+}
+
+impl WriteArgs {
+    /// What is done with the cluster.
+    pub(super) fn reach(&self) -> Reach {
+        if self.dry_run { Reach::Looks } else { Reach::Seals }
+    }
+}
+
+/// A key's new value.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    /// The key.
+    pub(super) key: String,
+    /// What it comes from.
+    pub(super) deed: Deed,
+    /// The value.
+    pub(super) value: Masked,
+}
+
+/// What a new value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// It was generated, for the first time.
+    Born,
+    /// It was taken over from the cluster.
+    Adopted,
+    /// Somebody has given it.
+    Given,
+    /// It was generated anew.
+    Rotated,
+    /// It follows from others.
+    Follows,
+    /// It is what another key was before.
+    Before,
+}
+
+impl Deed {
+    /// In a few words.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Deed::Born => "generated",
+            Deed::Adopted => "taken over from the cluster",
+            Deed::Given => "given",
+            Deed::Rotated => "generated anew",
+            Deed::Follows => "follows",
+            Deed::Before => "the value before",
+        }
+    }
+
+    /// For programs.
+    pub(super) fn id(self) -> &'static str {
+        match self {
+            Deed::Born => "generated",
+            Deed::Adopted => "adopted",
+            Deed::Given => "given",
+            Deed::Rotated => "rotated",
+            Deed::Follows => "follows",
+            Deed::Before => "before",
+        }
+    }
+
+    /// Whether nobody has seen the value yet.
+    fn is_new(self) -> bool {
+        matches!(self, Deed::Born | Deed::Rotated | Deed::Follows)
+    }
+}
+
+/// What is to be written, and what must be known for it.
+pub(super) struct Work<'a> {
+    pub(super) context: &'a Context,
+    pub(super) scene: &'a Scene,
+    pub(super) connection: &'a Connection,
+    pub(super) survey: &'a Survey,
+    /// What the verb is called in messages: `seal`, `rotate`.
+    pub(super) verb: &'static str,
+    pub(super) args: &'a WriteArgs,
+    pub(super) changes: Vec<Change>,
+    /// Keys that were there already.
+    pub(super) kept: Vec<String>,
+    /// Values that are given up by it.
+    pub(super) given_up: BTreeMap<String, Masked>,
+    /// What somebody has said is meant.
+    pub(super) accepted: &'a [String],
+    /// An encrypted file for those.
+    pub(super) escrow: Option<&'a str>,
+    pub(super) started: Instant,
+}
+
+/// The values that follow from changed ones, or are missing and can be made from what is known.
+///
+/// # Errors
+/// A part is not known; it does not follow.
+pub(super) fn followers(
+    scene: &Scene,
+    known: &BTreeMap<String, Masked>,
+    changes: &[Change],
+    missing: &BTreeSet<String>,
+) -> Result<Vec<Change>, Failure> {
+    let mut values = known.clone();
+    let mut changed: BTreeSet<&str> = changes.iter().map(|change| change.key.as_str()).collect();
+    values.extend(changes.iter().map(|change| (change.key.clone(), change.value.clone())));
+    let mut found = Vec::new();
+    for (name, key) in scene.declared.in_order() {
+        let is_hit = missing.contains(name) || key.making.parts().iter().any(|part| changed.contains(part));
+        if !key.making.follows() || !is_hit || changed.contains(name) {
+            continue;
+        }
+        let value = make(name, key, &values, &mut system_random).map_err(|error| unmade(scene, name, &error))?;
+        values.insert(name.to_owned(), value.clone());
+        changed.insert(name);
+        found.push(Change { key: name.to_owned(), deed: Deed::Follows, value });
+    }
+    Ok(found)
+}
+
+/// Tells why a value was not made.
+pub(super) fn unmade(scene: &Scene, name: &str, error: &MakeError) -> Failure {
+    let mut diagnostic = Diagnostic::error(code::UNMADE, format!("`{name}` cannot be made: {error}"));
+    if let Some(spot) = scene.spot(name) {
+        diagnostic = diagnostic.primary(spot, "declared here");
+    }
+    diagnostic = diagnostic.note("nothing was changed");
+    Failure::from(match error {
+        MakeError::Part(part) => diagnostic.help(format!(
+            "it lives neither on the cluster nor opens with its keys: give it, `landfall secrets set {part} --stdin`"
+        )),
+        MakeError::Composed(landfall_secrets::ComposeError::Unescaped(part)) => {
+            diagnostic.help(format!("write `{{{{ .{part} | urlquery }}}}`, or generate `{part}` with `alphabet: url`"))
+        }
+        _ => diagnostic,
+    })
+}
+
+impl Work<'_> {
+    /// Carries it out, and reports.
+    ///
+    /// # Errors
+    /// What must not be, before anything is written; what cannot be written.
+    pub(super) async fn carry_out(self) -> Outcome {
+        let Work { context, scene, connection, args, .. } = &self;
+        if args.dry_run {
+            return self.told_only();
+        }
+        let certificate = match &scene.held {
+            Some(_) if !self.changes.is_empty() => {
+                Some(scene.controller.certificate(&connection.cluster).await.map_err(Failure::from)?)
+            }
+            _ => None,
+        };
+        if let Some(certificate) = &certificate {
+            certificate
+                .check(Timestamp::now())
+                .map_err(|error| Failure::from(Diagnostic::error(code::UNSEALED, error.to_string())))?;
+        }
+        let (mut rewrites, born) = self.rewrites(certificate.as_ref())?;
+        rewrites.retain(Rewrite::is_change);
+        let report = self.report(&rewrites, &born);
+        if self.changes.is_empty() && rewrites.is_empty() && !self.marks() {
+            context.report(&report, Exit::Done, self.started);
+            return Ok(Exit::Done);
+        }
+        self.check_saved(certificate.as_ref().map(|certificate| certificate.key.fingerprint()))?;
+        let permit = scene.place.permit(Act::Mend);
+        if !args.yes {
+            report.plan(&context.ui);
+        }
+        let names: Vec<&str> = self.changes.iter().map(|change| change.key.as_str()).collect();
+        given(context, &permit, || Question {
+            yes: args.yes,
+            ask: format!("Write {} of {}", plural(names.len()), scene.shown()),
+            deed: format!("writing {} of `{}`", plural(names.len()), scene.shown()),
+            undone: "not written",
+            instead: Some("look first with --dry-run"),
+        })?;
+        self.save(certificate.as_ref()).await?;
+        let shown: BTreeMap<String, Masked> = self
+            .changes
+            .iter()
+            .filter(|change| change.deed.is_new())
+            .map(|change| (change.key.clone(), change.value.clone()))
+            .collect();
+        let plain = Plain::begin(context, args.plain.as_deref(), &shown)?;
+        let entry = self.audited().await.inspect_err(|_| plain.undo())?;
+        let restarted = match self.write(&rewrites).await {
+            Ok(restarted) => restarted,
+            Err(failure) => {
+                plain.undo();
+                return Err(failure);
+            }
+        };
+        self.connection.store().audit.end(entry, "done").await.map_err(|error| Failure::from(error.diagnose()))?;
+        if let Err(failure) = self.remember().await {
+            // What was written is written: who may seal need not be who may write beside the sealing keys.
+            let why = failure.into_first().map(|told| told.message).unwrap_or_default();
+            let text = "the cluster does not remember when these keys changed, nor what is to be done for them";
+            context.ui.diagnostic(&Diagnostic::warning(code::UNREMEMBERED, text).note(why));
+        }
+        plain.end(context, &shown);
+        let committed = self.committed(&rewrites).await?;
+        let report = Changed { restarted: &restarted, committed: committed.as_deref(), ..report };
+        context.report(&report, Exit::Done, self.started);
+        self.remind().await;
+        Ok(Exit::Done)
+    }
+
+    /// Says what would be done; the cluster is asked for nothing that it would have to make.
+    fn told_only(&self) -> Outcome {
+        let newest = self.survey.sealing_keys().into_iter().next();
+        let to_be_sealed = self.scene.held.is_some() && !self.changes.is_empty();
+        self.check_saved(newest.or_else(|| to_be_sealed.then(|| "the key that it will make".to_owned())))?;
+        let (project, born) = self.birth_certificates()?;
+        let rewrites: Vec<Rewrite> = project.into_iter().collect();
+        let mut report = Changed { dry: true, ..self.report(&rewrites, &born) };
+        report.files.extend(self.scene.held.iter().filter(|_| to_be_sealed).map(|held| held.shown.as_str()));
+        self.context.report(&report, Exit::Done, self.started);
+        Ok(Exit::Done)
+    }
+
+    /// Whether the Secret is to say of itself what of it never changes, and does not yet.
+    fn marks(&self) -> bool {
+        let live = self.survey.secret.as_ref().filter(|_| self.is_on_cluster());
+        live.is_some_and(|live| self.writer().wanted(Some(live), &BTreeMap::new()).value() != live.value())
+    }
+
+    fn report<'r>(&'r self, rewrites: &'r [Rewrite], born: &'r BTreeMap<String, Fingerprint>) -> Changed<'r> {
+        Changed {
+            work: self,
+            files: rewrites.iter().map(|rewrite| rewrite.shown.as_str()).collect(),
+            born,
+            restarted: &[],
+            committed: None,
+            dry: false,
+        }
+    }
+
+    /// The files with what is to stand in them, and the fingerprints of what was born.
+    fn rewrites(
+        &self,
+        certificate: Option<&Certificate>,
+    ) -> Result<(Vec<Rewrite>, BTreeMap<String, Fingerprint>), Failure> {
+        let mut rewrites = Vec::new();
+        if let (Some(held), Some(certificate)) = (&self.scene.held, certificate) {
+            let label = self.scene.label();
+            let mut holder = held.holder.clone();
+            for change in &self.changes {
+                let sealed = seal_value(&certificate.key, change.value.reveal(), &label)
+                    .map_err(|error| Failure::from(Diagnostic::error(code::UNSEALED, error.to_string())))?;
+                holder = holder.with(&change.key, &sealed).map_err(|error| {
+                    let text = format!("{} cannot be changed in place for `{}`", held.shown, change.key);
+                    Failure::from(
+                        Diagnostic::error(code::HELD, text)
+                            .note(error.to_string())
+                            .note("nothing was changed")
+                            .help("write the key there by hand, with `x` as its value, and type the same again"),
+                    )
+                })?;
+            }
+            rewrites.push(Rewrite {
+                path: held.path.clone(),
+                shown: held.shown.clone(),
+                before: held.holder.text().to_owned(),
+                after: holder.text().to_owned(),
+            });
+        }
+        let (project, born) = self.birth_certificates()?;
+        rewrites.extend(project);
+        Ok((rewrites, born))
+    }
+
+    /// The project file with the fingerprints of what is generated once and has none there yet.
+    fn birth_certificates(&self) -> Result<(Option<Rewrite>, BTreeMap<String, Fingerprint>), Failure> {
+        let known = self.scene.known(self.survey);
+        let value = |key: &str| {
+            let changed = self.changes.iter().find(|change| change.key == key).map(|change| &change.value);
+            changed.or_else(|| known.get(key).filter(|_| self.kept.iter().any(|kept| kept == key)))
+        };
+        let mut born = BTreeMap::new();
+        for key in self.scene.declared.once() {
+            // What is accepted as lost is born again, under a fingerprint of its own.
+            let is_new = self.changes.iter().any(|change| change.key == key && change.deed != Deed::Adopted);
+            let has_one = self.scene.declared.keys.get(key).is_some_and(|key| key.fingerprint.is_some());
+            if let Some(value) = value(key).filter(|_| is_new || !has_one) {
+                let made = Fingerprint::of(value, &mut system_random);
+                born.insert(key.to_owned(), made.map_err(|error| unmade(self.scene, key, &MakeError::Crypto(error)))?);
+            }
+        }
+        if born.is_empty() {
+            return Ok((None, born));
+        }
+        let path = self.scene.project_path()?;
+        let failed = |problem: String, born: &BTreeMap<String, Fingerprint>| {
+            let lines: Vec<String> = born.iter().map(|(key, print)| format!("{key}: fingerprint: {print}")).collect();
+            let text = format!("{} cannot be changed in place", landfall_project::FILE_NAME);
+            Failure::from(Diagnostic::error(code::HELD, text).note(problem).note("nothing was changed").help(format!(
+                "write under each of these keys `fingerprint: x`, and type the same again: {}",
+                lines.len()
+            )))
+        };
+        let before = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string(), &born))?;
+        let mut after = before.clone();
+        for (key, print) in &born {
+            let way = ["environments", &self.scene.environment, "secrets", "keys", key, "fingerprint"].map(Step::Key);
+            after = edit::set_or_insert(&after, &way, &Scalar::Str(print.to_string().into()))
+                .map_err(|error| failed(error.to_string(), &born))?;
+        }
+        let shown = landfall_project::FILE_NAME.to_owned();
+        Ok((Some(Rewrite { path, shown, before, after }), born))
+    }
+
+    /// Whether values are held on the cluster alone, so that losing it loses them.
+    fn is_on_cluster(&self) -> bool {
+        self.scene.held.is_none()
+    }
+
+    /// LP-36: in a protected environment nothing is sealed, and nothing made that lives on the cluster alone, before
+    /// somebody could get it back.
+    fn check_saved(&self, sealed_with: Option<String>) -> Result<(), Failure> {
+        if !self.scene.is_protected() || self.args.backup.is_some() || self.changes.is_empty() {
+            return Ok(());
+        }
+        let example = format!(
+            "--backup keys.age --recipient age1…, or first `landfall secrets backup keys.age --env {} --recipient age1…`",
+            self.scene.environment
+        );
+        if let Some(fingerprint) = sealed_with {
+            if !self.survey.ledger.unsaved([fingerprint.as_str()]).is_empty() {
+                return Err(Failure::from(
+                    Diagnostic::refused(
+                        code::UNSAVED,
+                        format!(
+                            "environment `{}` is protected, and its sealing key is in no backup",
+                            self.scene.environment
+                        ),
+                    )
+                    .note(format!("{fingerprint} opens what is sealed; who loses the cluster loses it"))
+                    .note("nothing was changed")
+                    .help(example),
+                ));
+            }
+            return Ok(());
+        }
+        let once = self.changes.iter().any(|change| self.scene.declared.once().any(|once| once == change.key));
+        if once && self.is_on_cluster() {
+            return Err(Failure::from(
+                Diagnostic::refused(
+                    code::UNSAVED,
+                    format!(
+                        "environment `{}` is protected, and what is generated once would live on its cluster alone",
+                        self.scene.environment
+                    ),
+                )
+                .note("nothing was changed")
+                .help("name a file for it: --backup keys.age --recipient age1…"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes the backup and the escrow that were asked for, before anything else.
+    async fn save(&self, certificate: Option<&Certificate>) -> Result<(), Failure> {
+        if self.args.backup.is_none() && self.escrow.is_none() {
+            return Ok(());
+        }
+        let audience = self.args.audience.audience(self.context)?;
+        let close = |backup: &Backup, shown: &str| -> Result<(), Failure> {
+            let text = backup.close(&audience).map_err(|error| {
+                Failure::from(Diagnostic::error(code::BACKUP_CLOSED, format!("{shown} cannot be encrypted: {error}")))
+            })?;
+            let path = self.context.host.directory.join(shown);
+            let written =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(|mut open| {
+                    open.write_all(text.as_bytes())?;
+                    open.sync_all()
+                });
+            written.map_err(|error| {
+                Failure::from(
+                    Diagnostic::error(code::FILES, format!("{shown} cannot be written"))
+                        .note(error.to_string())
+                        .help("an earlier backup is not replaced: name another file"),
+                )
+            })
+        };
+        if let Some(shown) = &self.args.backup {
+            let mut backup = match escrow(&self.connection.cluster).await {
+                Ok(backup) => backup,
+                Err(nothing) if nothing.code == code::NOTHING_TO_SAVE && certificate.is_none() => Backup::nothing(),
+                Err(diagnostic) => return Err(Failure::from(diagnostic)),
+            };
+            if self.is_on_cluster() {
+                backup = backup.with(&self.writer().wanted(self.survey.secret.as_ref(), &self.values()));
+            }
+            close(&backup, shown)?;
+            let saved = backup.saves();
+            saved_now(self.connection, self.scene, &saved).await?;
+            self.context.ui.status(&format!("keys saved to {shown} (0600)"));
+        }
+        if let Some(shown) = self.escrow {
+            let values = self.given_up.iter().map(|(key, value)| (key.as_str(), value));
+            close(&Backup::of_values(&self.scene.namespace, &self.scene.declared.target, values), shown)?;
+            self.context.ui.status(&format!("the values before are kept in {shown} (0600)"));
+        }
+        Ok(())
+    }
+
+    fn writer(&self) -> SecretWriter<'_> {
+        SecretWriter {
+            cluster: &self.connection.cluster,
+            namespace: &self.scene.namespace,
+            declared: &self.scene.declared,
+        }
+    }
+
+    fn values(&self) -> BTreeMap<String, Masked> {
+        self.changes.iter().map(|change| (change.key.clone(), change.value.clone())).collect()
+    }
+
+    /// Writes: files first, for what they hold is not lost by what comes after; gives the workloads that were restarted.
+    async fn write(&self, rewrites: &[Rewrite]) -> Result<Vec<Stale>, Failure> {
+        let mut restarted = Vec::new();
+        if self.is_on_cluster() && (!self.changes.is_empty() || self.marks()) {
+            let writer = self.writer();
+            writer.write(self.survey.secret.as_ref(), &self.values()).await.map_err(Failure::from)?;
+            let changed: BTreeSet<String> = self
+                .changes
+                .iter()
+                .filter(|change| {
+                    self.survey
+                        .live
+                        .get(&change.key)
+                        .is_some_and(|live| !landfall_secrets::is_same(live, &change.value))
+                })
+                .map(|change| change.key.clone())
+                .collect();
+            restarted =
+                life::running(&self.connection.cluster, &self.scene.namespace, &self.scene.declared.target, &changed)
+                    .await
+                    .map_err(Failure::from)?;
+            SecretWriter::restart(&self.connection.cluster, &restarted, Timestamp::now())
+                .await
+                .map_err(Failure::from)?;
+        }
+        for rewrite in rewrites {
+            rewrite.write()?;
+        }
+        Ok(restarted)
+    }
+
+    /// Writes into the audit log what is about to be done.
+    async fn audited(&self) -> Result<i64, Failure> {
+        let keys: Vec<_> =
+            self.changes.iter().map(|change| json!({"key": change.key, "how": change.deed.id()})).collect();
+        let actor = self.context.host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local").to_owned();
+        let entry = AuditEntry {
+            at: Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
+            actor,
+            action: format!("secrets.{}", self.verb),
+            target: format!("{} ({})", self.scene.shown(), self.scene.environment),
+            detail: json!({"keys": keys, "accepted": self.accepted}),
+        };
+        self.connection.store().audit.begin(&entry).await.map_err(|error| {
+            let text = "the audit log cannot be written; nothing was changed";
+            Failure::from(Diagnostic::error(code::UNAUDITED, text).note(error.to_string()))
+        })
+    }
+
+    /// Remembers when keys changed, and what is to be done for them by hand.
+    async fn remember(&self) -> Result<(), Failure> {
+        let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+        let tasks: Vec<(&str, Vec<Task>)> = self
+            .changes
+            .iter()
+            .filter(|change| change.deed != Deed::Adopted)
+            .map(|change| (change.key.as_str(), self.tasks(change)))
+            .collect();
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let (namespace, target) = (&self.scene.namespace, &self.scene.declared.target);
+        let change = |ledger: &mut landfall_secrets::Ledger| {
+            let recorded = ledger.of_mut(namespace, target);
+            tasks.iter().for_each(|(key, tasks)| recorded.change(key, tasks.iter().cloned(), at));
+        };
+        remember(&self.connection.cluster, &self.scene.controller.namespace, &change).await.map_err(Failure::from)
+    }
+
+    /// What is to be done by hand after a change.
+    fn tasks(&self, change: &Change) -> Vec<Task> {
+        let Some(key) = self.scene.declared.keys.get(&change.key) else { return Vec::new() };
+        let mut tasks: Vec<Task> = key.copied_to.iter().cloned().map(Task::Copy).collect();
+        let was_there = self.given_up.contains_key(&change.key);
+        if was_there {
+            if let Permanence::InitOnly(step) = &key.permanence {
+                let step =
+                    step.clone().unwrap_or_else(|| "its owner keeps the value that it was initialised with".to_owned());
+                tasks.push(Task::Step(step));
+            }
+            match &key.previous {
+                Some(previous) => tasks.push(Task::Drop(previous.clone())),
+                None => tasks.extend(key.invalidates.iter().cloned().map(Task::Renew)),
+            }
+        }
+        tasks
+    }
+
+    async fn committed(&self, rewrites: &[Rewrite]) -> Result<Option<String>, Failure> {
+        let Self { args, scene, .. } = self;
+        if !(args.commit || args.push) || rewrites.is_empty() {
+            return Ok(None);
+        }
+        let directory = scene.directory()?;
+        let paths: Vec<_> = rewrites.iter().map(|rewrite| rewrite.path.clone()).collect();
+        let names: Vec<&str> = self.changes.iter().map(|change| change.key.as_str()).collect();
+        let title = format!(
+            "{} {} of {} ({})",
+            capital(self.verb),
+            plural(names.len()),
+            scene.declared.target,
+            scene.environment
+        );
+        let message = format!("{title}\n\n{}\n", names.join("\n"));
+        let commit = files::commit(&directory, &paths, &message).await?;
+        if args.push {
+            files::push(&directory).await?;
+        }
+        Ok(Some(commit))
+    }
+
+    /// LP-57: a key that no backup has is told of until one has it.
+    async fn remind(&self) {
+        if self.args.backup.is_some() {
+            return;
+        }
+        if let Ok(survey) = self.scene.survey(self.connection).await {
+            remind(self.context, self.scene, &survey);
+        }
+    }
+}
+
+/// Remembers that sealing keys are saved.
+///
+/// # Errors
+/// What the cluster refuses with.
+pub(super) async fn saved_now(connection: &Connection, scene: &Scene, keys: &[String]) -> Result<(), Failure> {
+    life::saved(&connection.cluster, &scene.controller.namespace, keys, Timestamp::now()).await.map_err(Failure::from)
+}
+
+/// Tells of sealing keys that no backup has.
+pub(super) fn remind(context: &Context, scene: &Scene, survey: &Survey) {
+    let unsaved = survey.unsaved();
+    if unsaved.is_empty() {
+        return;
+    }
+    let text = "what opens sealed values, or is generated once, is in no backup";
+    context.ui.diagnostic(
+        &Diagnostic::warning(code::STILL_UNSAVED, text)
+            .note(unsaved.join(", "))
+            .help(format!("landfall secrets backup keys.age --env {} --recipient age1…", scene.environment)),
+    );
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 { "1 key".to_owned() } else { format!("{count} keys") }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,103 @@
+//! Files of the working tree that are replaced whole or not at all, and committed on request.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, hold_file};
+use landfall_source::Order;
+
+/// A file, what was read of it, and what is to stand there.
+#[derive(Debug, Clone)]
+pub(super) struct Rewrite {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// As it is named.
+    pub(super) shown: String,
+    /// What was read.
+    pub(super) before: String,
+    /// What is to stand there.
+    pub(super) after: String,
+}
+
+impl Rewrite {
+    /// Whether it changes anything.
+    pub(super) fn is_change(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// Puts it there, unless somebody else has written in between.
+    ///
+    /// # Errors
+    /// Somebody has, or the system refuses.
+    pub(super) fn write(&self) -> Result<(), Failure> {
+        let failed = |problem: String| {
+            Failure::from(Diagnostic::error(code::HELD, format!("{} was not written", self.shown)).note(problem))
+        };
+        let path = self.path.canonicalize().map_err(|error| failed(error.to_string()))?;
+        let held = hold_file(&path).map_err(|error| failed(error.to_string()))?;
+        if held.is_none() {
+            return Err(failed("another command writes it at this moment".to_owned()));
+        }
+        let there = fs::read(&path).map_err(|error| failed(error.to_string()))?;
+        if there != self.before.as_bytes() {
+            return Err(failed("it has changed since it was read; type the same again".to_owned()));
+        }
+        replace(&path, self.after.as_bytes()).map_err(|error| failed(error.to_string()))
+    }
+}
+
+fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        file.write_all(content)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    })();
+    if written.is_err() {
+        let _gone = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// Commits these files, and nothing else that is staged or changed, in the user's own git.
+///
+/// # Errors
+/// git's own words.
+pub(super) async fn commit(directory: &Path, files: &[PathBuf], message: &str) -> Result<String, Failure> {
+    let mut words: Vec<std::ffi::OsString> =
+        ["commit", "--quiet", "--only", "-m", message, "--"].map(Into::into).to_vec();
+    words.extend(files.iter().map(|file| file.clone().into_os_string()));
+    git(directory, words).await?;
+    git(directory, ["rev-parse", "--short", "HEAD"].map(Into::into).to_vec()).await
+}
+
+/// Pushes the branch to where it goes; nothing is forced.
+///
+/// # Errors
+/// git's own words.
+pub(super) async fn push(directory: &Path) -> Result<(), Failure> {
+    git(directory, ["push", "--quiet"].map(Into::into).to_vec()).await.map(drop)
+}
+
+async fn git(directory: &Path, words: Vec<std::ffi::OsString>) -> Result<String, Failure> {
+    let order = Order::new("git", words).in_directory(directory);
+    let failed = |problem: String| {
+        Failure::from(
+            Diagnostic::error(code::UNCOMMITTED_SECRETS, "what was sealed is written, but git did not take it")
+                .note(problem)
+                .help("commit and push the files yourself; nothing in them is in clear"),
+        )
+    };
+    let ended = order.run().await.map_err(|error| failed(error.to_string()))?;
+    if !ended.is_success() {
+        return Err(failed(landfall_diag::without_passwords(&String::from_utf8_lossy(&ended.stderr)).into_owned()));
+    }
+    Ok(String::from_utf8_lossy(&ended.stdout).trim().to_owned())
+}

@@ -1,0 +1,125 @@
+//! Values that a person gives: from a file, from standard input, or typed where nobody can read them.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use clap::Args;
+use landfall_diag::{Diagnostic, code};
+use landfall_host::Failure;
+use landfall_secrets::{Masked, pairs};
+use landfall_source::Order;
+
+use crate::context::Context;
+
+/// Where values come from that nobody generates.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct GivenArgs {
+    /// A file of lines KEY=VALUE, or KEY=FILE for one whose whole content is the value (repeatable)
+    #[arg(long = "from-file", value_name = "FILE|KEY=FILE")]
+    files: Vec<String>,
+    /// Read lines KEY=VALUE from standard input; of a single key that is named, the value itself
+    #[arg(long)]
+    stdin: bool,
+}
+
+impl GivenArgs {
+    /// The values, by their keys. `alone` is the one key that is named.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds no such lines; a key is given twice.
+    pub(super) fn read(&self, context: &Context, alone: Option<&str>) -> Result<BTreeMap<String, Masked>, Failure> {
+        let mut given = BTreeMap::new();
+        let wrong = |from: &str, problem: String| {
+            Failure::usage(Diagnostic::error(code::NOT_GIVEN, format!("{from}: {problem}")))
+        };
+        let mut take = |from: &str, found: BTreeMap<String, Masked>| {
+            for (key, value) in found {
+                if given.insert(key.clone(), value).is_some() {
+                    return Err(wrong(from, format!("`{key}` was given before")));
+                }
+            }
+            Ok(())
+        };
+        for file in &self.files {
+            let load = |path: &str| {
+                std::fs::read(context.host.directory.join(path))
+                    .map_err(|error| wrong("--from-file", format!("{path}: {error}")))
+            };
+            match file.split_once('=') {
+                Some((key, path)) => take("--from-file", [(key.to_owned(), Masked::new(load(path)?))].into())?,
+                None => {
+                    let text = Masked::new(load(file)?);
+                    take("--from-file", pairs(text.reveal()).map_err(|error| wrong(file, error.to_string()))?)?;
+                }
+            }
+        }
+        if self.stdin {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).map_err(|error| wrong("--stdin", error.to_string()))?;
+            let text = Masked::new(bytes);
+            match alone {
+                Some(key) => take("--stdin", [(key.to_owned(), line(text))].into())?,
+                None => take("--stdin", pairs(text.reveal()).map_err(|error| wrong("--stdin", error.to_string()))?)?,
+            }
+        }
+        Ok(given)
+    }
+}
+
+/// A value without the line break with which a program ends what it prints; one of several lines keeps it.
+fn line(text: Masked) -> Masked {
+    let bytes = text.reveal();
+    let Some(rest) = bytes.strip_suffix(b"\n") else { return text };
+    if rest.contains(&b'\n') { text } else { Masked::from(rest.strip_suffix(b"\r").unwrap_or(rest)) }
+}
+
+/// Asks for values at the terminal, unseen.
+///
+/// # Errors
+/// Nobody is there to be asked; nothing was typed.
+pub(super) async fn ask(context: &Context, keys: &[String]) -> Result<BTreeMap<String, Masked>, Failure> {
+    if keys.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let missing = |keys: &[String]| {
+        Failure::usage(
+            Diagnostic::error(code::NOT_GIVEN, format!("nobody has given {}", keys.join(", ")))
+                .note("nothing was changed")
+                .help("give what somebody has by `--from-file FILE` or `--stdin`, as lines KEY=VALUE"),
+        )
+    };
+    if !context.ui.can_prompt() {
+        return Err(missing(keys));
+    }
+    let echo = |word: &'static str| Order::new("stty", ["-F", "/dev/tty", word]);
+    let hidden = echo("-echo").run().await.is_ok_and(|ended| ended.is_success());
+    let mut given = BTreeMap::new();
+    for key in keys {
+        let told = if hidden { "" } else { " (it is seen)" };
+        let answer = context.ui.ask(&format!("{key}{told}: "));
+        if hidden {
+            context.ui.status("");
+        }
+        match answer.filter(|answer| !answer.is_empty()) {
+            Some(answer) => drop(given.insert(key.clone(), Masked::new(answer.into_bytes()))),
+            None => break,
+        }
+    }
+    if hidden {
+        let _seen_again = echo("echo").run().await;
+    }
+    let left: Vec<String> = keys.iter().filter(|key| !given.contains_key(*key)).cloned().collect();
+    if left.is_empty() { Ok(given) } else { Err(missing(&left)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_loses_its_end_and_a_key_of_several_lines_keeps_it() {
+        let read = |text: &str| String::from_utf8_lossy(line(Masked::from(text.as_bytes())).reveal()).into_owned();
+        assert_eq!((read("x\n"), read("x\r\n"), read("x")), ("x".to_owned(), "x".to_owned(), "x".to_owned()));
+        assert_eq!(read("a\nb\n"), "a\nb\n");
+    }
+}

@@ -1,0 +1,209 @@
+//! `landfall secrets pending`: what is still to be done after changes.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use clap::Args;
+use jiff::Timestamp;
+use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Act, Connection, Failure};
+use landfall_secrets::{Ledger, Pending, Task};
+use serde_json::{Value, json};
+
+use super::files::Rewrite;
+use super::scene::{DeclaredArgs, Reach, Scene};
+use crate::arguments::OutputArgs;
+use crate::consent::{Question, given};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
+use crate::verb::Verb;
+
+/// Arguments of `secrets pending`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall secrets pending --env prod\n  landfall secrets pending --env prod --done OIDC_CLIENT_SECRET\n  landfall secrets pending --env prod --restart"
+)]
+pub(crate) struct PendingArgs {
+    #[command(flatten)]
+    declared: DeclaredArgs,
+    /// What is to be done for this key is done (repeatable)
+    #[arg(long, value_name = "KEY")]
+    done: Vec<String>,
+    /// Restart the workloads that run with values from before a change, and no others
+    #[arg(long)]
+    restart: bool,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    yes: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Verb for PendingArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let scene = self.declared.scene(context).await?;
+        self.done.iter().try_for_each(|key| scene.check_key(key))?;
+        let mut connection = scene.connect(context, Reach::Looks).await?;
+        let outcome = self.on(context, &scene, &connection, started).await;
+        connection.close().await;
+        outcome
+    }
+}
+
+impl PendingArgs {
+    async fn on(&self, context: &Context, scene: &Scene, connection: &Connection, started: Instant) -> Outcome {
+        let (namespace, target) = (&scene.namespace, &scene.declared.target);
+        if !self.done.is_empty() {
+            let keys: BTreeSet<String> = self.done.iter().cloned().collect();
+            self.drop_former(context, scene, connection, &keys).await?;
+            let change = |ledger: &mut Ledger| {
+                let _how_many = ledger.of_mut(namespace, target).confirm(&keys);
+            };
+            remember(&connection.cluster, &scene.controller.namespace, &change).await.map_err(Failure::from)?;
+        }
+        let survey = scene.survey(connection).await?;
+        let mut stale = survey.stale(&connection.cluster, namespace, target).await.map_err(Failure::from)?;
+        let mut restarted = Vec::new();
+        if self.restart && !stale.is_empty() {
+            given(context, &scene.place.permit(Act::Mend), || Question {
+                yes: self.yes,
+                ask: format!("Restart {}", names(&stale)),
+                deed: format!("restarting {}", names(&stale)),
+                undone: "not restarted",
+                instead: None,
+            })?;
+            SecretWriter::restart(&connection.cluster, &stale, Timestamp::now()).await.map_err(Failure::from)?;
+            restarted = std::mem::take(&mut stale);
+        }
+        let unsaved = survey.unsaved();
+        let report = Waiting { scene, survey: &survey, stale, restarted, unsaved };
+        context.report(&report, Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}
+
+impl PendingArgs {
+    /// LP-44: takes away the values before that nothing uses any more.
+    async fn drop_former(
+        &self,
+        context: &Context,
+        scene: &Scene,
+        connection: &Connection,
+        keys: &BTreeSet<String>,
+    ) -> Result<(), Failure> {
+        let survey = scene.survey(connection).await?;
+        let recorded = survey.ledger.of(&scene.namespace, &scene.declared.target);
+        let pending = recorded.map(|recorded| recorded.pending.as_slice()).unwrap_or_default();
+        let former: Vec<&str> = pending
+            .iter()
+            .filter(|it| keys.contains(&it.key))
+            .filter_map(|it| match &it.task {
+                Task::Drop(former) => Some(former.as_str()),
+                _ => None,
+            })
+            .collect();
+        if former.is_empty() {
+            return Ok(());
+        }
+        given(context, &scene.place.permit(Act::Mend), || Question {
+            yes: self.yes,
+            ask: format!("Drop {} of {}", former.join(", "), scene.shown()),
+            deed: format!("dropping {} of `{}`", former.join(", "), scene.shown()),
+            undone: "not dropped",
+            instead: None,
+        })?;
+        let Some(held) = &scene.held else {
+            let writer =
+                SecretWriter { cluster: &connection.cluster, namespace: &scene.namespace, declared: &scene.declared };
+            return writer.drop_keys(survey.secret.as_ref(), &former).await.map_err(Failure::from);
+        };
+        let entries = scene.entries();
+        let mut holder = held.holder.clone();
+        for key in former.into_iter().filter(|key| entries.contains_key(*key)) {
+            holder = holder.without(key).map_err(|error| {
+                let text = format!("`{key}` cannot be taken out of {} in place", held.shown);
+                Failure::from(Diagnostic::error(code::HELD, text).note(error.to_string()).help("take it out by hand"))
+            })?;
+        }
+        let (before, after) = (held.holder.text().to_owned(), holder.text().to_owned());
+        let rewrite = Rewrite { path: held.path.clone(), shown: held.shown.clone(), before, after };
+        if rewrite.is_change() { rewrite.write() } else { Ok(()) }
+    }
+}
+
+fn names(stale: &[Stale]) -> String {
+    stale.iter().map(|one| one.workload.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// What is still to be done.
+struct Waiting<'a> {
+    scene: &'a Scene,
+    survey: &'a Survey,
+    stale: Vec<Stale>,
+    restarted: Vec<Stale>,
+    unsaved: Vec<String>,
+}
+
+impl Waiting<'_> {
+    fn pending(&self) -> &[Pending] {
+        let recorded = self.survey.ledger.of(&self.scene.namespace, &self.scene.declared.target);
+        recorded.map(|recorded| recorded.pending.as_slice()).unwrap_or_default()
+    }
+}
+
+impl Report for Waiting<'_> {
+    const KIND: &'static str = "PendingSecrets";
+
+    fn data(&self) -> Value {
+        let tasks: Vec<Value> = self
+            .pending()
+            .iter()
+            .map(|it| json!({"key": it.key, "task": it.task.words(), "since": it.since.to_string()}))
+            .collect();
+        let of = |stale: &[Stale]| -> Vec<Value> {
+            stale.iter().map(|one| json!({"workload": one.workload.to_string(), "keys": one.keys})).collect()
+        };
+        json!({
+            "environment": self.scene.environment,
+            "secret": self.scene.shown(),
+            "tasks": tasks,
+            "stale": of(&self.stale),
+            "restarted": of(&self.restarted),
+            "unsaved": self.unsaved,
+        })
+    }
+
+    fn text(&self, ui: &Ui) {
+        let mut table = Table::new(["KEY", "STILL TO BE DONE", "SINCE"]);
+        for it in self.pending() {
+            table.row([it.key.clone(), it.task.words(), it.since.strftime("%Y-%m-%d").to_string()]);
+        }
+        for one in &self.stale {
+            table.row([
+                one.keys.join(", "),
+                format!("restart {}: it runs with the value before", one.workload),
+                String::new(),
+            ]);
+        }
+        for key in &self.unsaved {
+            table.row([String::new(), format!("save {key}: `landfall secrets backup`"), String::new()]);
+        }
+        ui.table(&table);
+        self.restarted.iter().for_each(|one| ui.line(&format!("restarted {}", one.workload)));
+        if self.pending().is_empty() && self.stale.is_empty() && self.unsaved.is_empty() {
+            ui.line(&format!("{}: nothing is still to be done", self.scene.shown()));
+        }
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.pending().iter().for_each(|it| ui.name(&it.key));
+    }
+}

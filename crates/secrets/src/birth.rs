@@ -1,0 +1,207 @@
+//! Whether a key is kept, taken over from where it lives, or born: the one decision, over all that is known of it.
+
+use std::fmt;
+
+use crate::declared::{Key, Permanence};
+use crate::hybrid::CryptoError;
+use crate::masked::Masked;
+
+/// What is known of one key.
+#[derive(Debug, Clone, Default)]
+pub struct Traces {
+    /// Its value on the cluster; nothing for one that stands in for another.
+    pub live: Option<Masked>,
+    /// How it stands in the file.
+    pub sealed: Sealed,
+    /// Claims that hold what its owner was initialised with; the key's own owner's alone.
+    pub claims: Vec<String>,
+}
+
+/// How a key stands in the file that holds it sealed.
+#[derive(Debug, Clone, Default)]
+pub enum Sealed {
+    /// It does not.
+    #[default]
+    Absent,
+    /// What stands there is no sealed value.
+    Placeholder,
+    /// It opens to this.
+    Open(Masked),
+    /// It does not open with the cluster's keys.
+    Closed,
+    /// Nobody here has the keys to look.
+    Unseen,
+}
+
+/// What becomes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is there.
+    Kept,
+    /// It lives on the cluster and is taken over from there.
+    Adopted,
+    /// It is made, or asked for: nothing is known of it anywhere.
+    Born,
+}
+
+/// Why nothing becomes of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// It was born once, and is nowhere now.
+    Lost,
+    /// It is sealed, and does not open with the cluster's keys.
+    NoKey,
+    /// Cluster and file hold different values of a key that never changes.
+    Diverged,
+    /// What is there is not what was born.
+    Another,
+    /// Its owner was initialised with a value that nobody knows any more.
+    Initialised(Vec<String>),
+}
+
+impl Denial {
+    /// Whether somebody may insist: what is lost by it is lost already.
+    pub fn may_be_accepted(&self) -> bool {
+        matches!(self, Denial::Lost | Denial::NoKey | Denial::Initialised(_))
+    }
+
+    /// What would do instead.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Denial::Lost | Denial::NoKey => "put the cluster's keys back: `landfall secrets restore FILE`",
+            Denial::Diverged => "put the value back that the data was made with, in whichever place has the other one",
+            Denial::Another => "restore the value that was born: `landfall secrets restore FILE`",
+            Denial::Initialised(_) => "give the value that its owner has, or initialise it anew",
+        }
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Denial::Lost => {
+                f.write_str("it was generated once, and its value is neither on the cluster nor in the file")
+            }
+            Denial::NoKey => f.write_str("it is sealed, and no key of this cluster opens it"),
+            Denial::Diverged => f.write_str("it never changes, and cluster and file hold different values of it"),
+            Denial::Another => f.write_str("it never changes, and what is there is not the value that was generated"),
+            Denial::Initialised(claims) => write!(
+                f,
+                "it takes effect only when its owner is first initialised, and {} {} data made with a value that nobody knows here",
+                claims.join(", "),
+                if claims.len() == 1 { "holds" } else { "hold" }
+            ),
+        }
+    }
+}
+
+/// Decides what becomes of a key that is to be there. A value that lives is never replaced by a new one.
+///
+/// # Errors
+/// The reason why nothing may become of it, and [`CryptoError`] where a fingerprint cannot be compared.
+pub fn fate(key: &Key, traces: &Traces) -> Result<Result<Fate, Denial>, CryptoError> {
+    let is_once = key.permanence == Permanence::Once;
+    let is_born = |value: &Masked| match &key.fingerprint {
+        Some(fingerprint) if is_once => fingerprint.is_of(value),
+        _ => Ok(true),
+    };
+    Ok(match (&traces.sealed, &traces.live) {
+        (Sealed::Open(sealed), live) => {
+            if !is_born(sealed)? {
+                Err(Denial::Another)
+            } else if is_once && live.as_ref().is_some_and(|live| !is_same(live, sealed)) {
+                Err(Denial::Diverged)
+            } else {
+                // Of a key that rotates the file is ahead of the cluster until it is delivered.
+                Ok(Fate::Kept)
+            }
+        }
+        (Sealed::Absent | Sealed::Placeholder | Sealed::Closed, Some(live)) => {
+            if is_born(live)? {
+                Ok(Fate::Adopted)
+            } else {
+                Err(Denial::Another)
+            }
+        }
+        (Sealed::Unseen, Some(live)) if !is_born(live)? => Err(Denial::Another),
+        (Sealed::Unseen, _) => Ok(Fate::Kept),
+        (Sealed::Closed, None) => Err(Denial::NoKey),
+        (Sealed::Absent | Sealed::Placeholder, None) if is_once && key.fingerprint.is_some() => Err(Denial::Lost),
+        (Sealed::Absent | Sealed::Placeholder, None) => match &key.permanence {
+            Permanence::InitOnly(_) if !traces.claims.is_empty() && key.making.is_generated() => {
+                Err(Denial::Initialised(traces.claims.clone()))
+            }
+            _ => Ok(Fate::Born),
+        },
+    })
+}
+
+/// Whether two values are one, in constant time.
+pub fn is_same(one: &Masked, other: &Masked) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(one.reveal(), other.reveal()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::Fingerprint;
+    use crate::making::system_random;
+    use crate::{Declared, Making};
+
+    fn key(permanence: Permanence, born: Option<&str>) -> Key {
+        let fingerprint = born.map(|born| Fingerprint::of(&value(born), &mut system_random).expect("made"));
+        let secrets = serde_json::from_str(r#"{"target": "a", "keys": {"K": {"generate": {"random": 8}}}}"#);
+        let declared = Declared::of(&secrets.expect("of the schema")).expect("fine");
+        assert!(matches!(declared.keys["K"].making, Making::Random { .. }));
+        Key { permanence, fingerprint, ..declared.keys["K"].clone() }
+    }
+
+    fn value(text: &str) -> Masked {
+        Masked::from(text.as_bytes())
+    }
+
+    fn decided(key: &Key, sealed: Sealed, live: Option<&str>, claims: &[&str]) -> Result<Fate, Denial> {
+        let claims = claims.iter().map(|claim| (*claim).to_owned()).collect();
+        fate(key, &Traces { live: live.map(value), sealed, claims }).expect("compared")
+    }
+
+    /// A17: whichever of cluster, file and git has lost it, a key that never changes is not made again.
+    #[test]
+    fn what_was_born_once_is_never_born_again() {
+        let once = key(Permanence::Once, Some("a"));
+        let open = |text: &str| Sealed::Open(value(text));
+        for (sealed, live, wanted) in [
+            (Sealed::Absent, None, Err(Denial::Lost)),
+            (Sealed::Placeholder, None, Err(Denial::Lost)),
+            (Sealed::Closed, None, Err(Denial::NoKey)),
+            (Sealed::Unseen, None, Ok(Fate::Kept)),
+            (open("a"), None, Ok(Fate::Kept)),
+            (open("b"), None, Err(Denial::Another)),
+            (Sealed::Absent, Some("a"), Ok(Fate::Adopted)),
+            (Sealed::Absent, Some("b"), Err(Denial::Another)),
+            (Sealed::Closed, Some("a"), Ok(Fate::Adopted)),
+            (Sealed::Closed, Some("b"), Err(Denial::Another)),
+            (Sealed::Unseen, Some("a"), Ok(Fate::Kept)),
+            (Sealed::Unseen, Some("b"), Err(Denial::Another)),
+            (open("a"), Some("a"), Ok(Fate::Kept)),
+            (open("a"), Some("b"), Err(Denial::Diverged)),
+        ] {
+            assert_eq!(decided(&once, sealed.clone(), live, &[]), wanted, "{sealed:?} {live:?}");
+        }
+        assert_eq!(decided(&key(Permanence::Once, None), Sealed::Absent, None, &["data"]), Ok(Fate::Born));
+    }
+
+    #[test]
+    fn what_rotates_is_taken_over_where_it_lives_and_born_where_nothing_is_known() {
+        let rotates = key(Permanence::Rotates, None);
+        assert_eq!(decided(&rotates, Sealed::Absent, None, &["data"]), Ok(Fate::Born));
+        assert_eq!(decided(&rotates, Sealed::Placeholder, Some("a"), &[]), Ok(Fate::Adopted));
+        assert_eq!(decided(&rotates, Sealed::Open(value("new")), Some("old"), &[]), Ok(Fate::Kept));
+        assert_eq!(decided(&rotates, Sealed::Closed, None, &[]), Err(Denial::NoKey));
+        let init = key(Permanence::InitOnly(None), None);
+        let claims = || vec!["data-postgresql-0".to_owned()];
+        assert_eq!(decided(&init, Sealed::Absent, None, &["data-postgresql-0"]), Err(Denial::Initialised(claims())));
+        assert_eq!(decided(&init, Sealed::Absent, None, &[]), Ok(Fate::Born));
+        assert_eq!(decided(&init, Sealed::Absent, Some("a"), &["data-postgresql-0"]), Ok(Fate::Adopted));
+    }
+}

@@ -1,0 +1,139 @@
+//! What is remembered of secrets beside their values: which sealing keys are saved, when a key changed, what is still to be done.
+//!
+//! It lies on the cluster that the secrets are for, so that everybody who works on it sees the same. No value is in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What is remembered of a cluster's secrets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ledger {
+    /// What a backup has: sealing keys by their fingerprint, and since when.
+    pub saved: BTreeMap<String, Timestamp>,
+    /// Secrets by `NAMESPACE/NAME`.
+    pub secrets: BTreeMap<String, Recorded>,
+}
+
+/// What is remembered of a Secret.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recorded {
+    /// When a key was last given a new value.
+    pub changed: BTreeMap<String, Timestamp>,
+    /// What is to be done after a change, until somebody says that it is.
+    pub pending: Vec<Pending>,
+}
+
+/// Something that is to be done by hand.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pending {
+    /// The key whose change wants it.
+    pub key: String,
+    /// What.
+    pub task: Task,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// The value is entered there, too.
+    Copy(String),
+    /// The step that really changes it.
+    Step(String),
+    /// What no longer holds is made anew.
+    Renew(String),
+    /// The key with the value before it goes.
+    Drop(String),
+}
+
+impl Task {
+    /// In a sentence.
+    pub fn words(&self) -> String {
+        match self {
+            Task::Copy(place) => format!("enter the new value there, too: {place}"),
+            Task::Step(step) => format!("change it where it was initialised: {step}"),
+            Task::Renew(what) => format!("make anew what is no longer valid: {what}"),
+            Task::Drop(key) => format!("drop `{key}` when nothing uses the value before any more"),
+        }
+    }
+}
+
+impl Ledger {
+    /// Reads what is remembered; a text of another form is nothing.
+    pub fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// As it is kept.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What is remembered of a Secret.
+    pub fn of(&self, namespace: &str, name: &str) -> Option<&Recorded> {
+        self.secrets.get(&format!("{namespace}/{name}"))
+    }
+
+    /// What is remembered of a Secret, to be added to.
+    pub fn of_mut(&mut self, namespace: &str, name: &str) -> &mut Recorded {
+        self.secrets.entry(format!("{namespace}/{name}")).or_default()
+    }
+
+    /// Those of the fingerprints that no backup has.
+    pub fn unsaved<'f>(&self, fingerprints: impl IntoIterator<Item = &'f str>) -> Vec<&'f str> {
+        fingerprints.into_iter().filter(|fingerprint| !self.saved.contains_key(*fingerprint)).collect()
+    }
+}
+
+impl Recorded {
+    /// Remembers that a key has a new value, and what is to be done for it; what was to be done for the value before is
+    /// done with it.
+    pub fn change(&mut self, key: &str, tasks: impl IntoIterator<Item = Task>, at: Timestamp) {
+        self.changed.insert(key.to_owned(), at);
+        self.pending.retain(|pending| pending.key != key);
+        self.pending.extend(tasks.into_iter().map(|task| Pending { key: key.to_owned(), task, since: at }));
+        self.pending.sort();
+    }
+
+    /// Takes out what is to be done for these keys; how much that was.
+    pub fn confirm(&mut self, keys: &BTreeSet<String>) -> usize {
+        let before = self.pending.len();
+        self.pending.retain(|pending| !keys.contains(&pending.key));
+        before - self.pending.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_done_stays_until_it_is_confirmed() {
+        let mut ledger = Ledger::default();
+        let at = Timestamp::UNIX_EPOCH;
+        let recorded = ledger.of_mut("shop", "keys");
+        recorded.change("OIDC", [Task::Copy("the console".to_owned()), Task::Renew("sessions".to_owned())], at);
+        recorded.change("PEPPER", [Task::Drop("PEPPER_BEFORE".to_owned())], at);
+        recorded.change("OIDC", [Task::Copy("the console".to_owned())], at);
+        assert_eq!(recorded.pending.len(), 2);
+        let read = Ledger::read(&ledger.text());
+        assert_eq!(read, ledger);
+        assert_eq!(ledger.of_mut("shop", "keys").confirm(&BTreeSet::from(["OIDC".to_owned()])), 1);
+        assert_eq!(ledger.of("shop", "keys").map(|it| it.pending.len()), Some(1));
+        assert_eq!(Ledger::read("x"), Ledger::default());
+    }
+
+    /// T18: a backup of the first key says nothing of the second one.
+    #[test]
+    fn a_newer_key_is_unsaved() {
+        let mut ledger = Ledger::default();
+        ledger.saved.insert("SHA256:a".to_owned(), Timestamp::UNIX_EPOCH);
+        assert_eq!(ledger.unsaved(["SHA256:a", "SHA256:b"]), ["SHA256:b"]);
+    }
+}
