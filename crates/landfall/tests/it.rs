@@ -48,6 +48,7 @@ mod it {
     mod serving;
     mod shelf;
     mod signing;
+    mod sops_files;
     mod stored;
     mod targets;
     mod terminal;
