@@ -51,6 +51,7 @@ mod it {
     mod serving;
     mod shelf;
     mod signing;
+    mod sops_files;
     mod stored;
     mod targets;
     mod terminal;

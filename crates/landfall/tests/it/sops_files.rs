@@ -1,0 +1,119 @@
+//! Values files and manifests that the stock sops has encrypted (`cases/sops`), opened at render and nowhere else.
+
+use std::path::Path;
+
+use super::sandbox::{Ran, Sandbox, ran, small_chart};
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/cases/sops");
+
+fn case(name: &str) -> String {
+    std::fs::read_to_string(Path::new(CASES).join(name)).expect("there")
+}
+
+/// Runs with the identity that opens the cases.
+fn run(sandbox: &Sandbox, words: &[&str]) -> Ran {
+    let mut command = sandbox.command(words);
+    command.env("SOPS_AGE_KEY_FILE", "key.txt");
+    ran(command.output().expect("started"))
+}
+
+/// A chart that shows all of its values in one Secret, and a values file that holds them.
+fn shop(values: &str) -> Sandbox {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "web/templates/shown.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: shown}\nstringData:\n  all: {{ omit .Values \"image\" \"replicas\" | toJson | quote }}\n",
+    );
+    sandbox.write("secret.yaml", &case(values));
+    sandbox.write("key.txt", &case("key.txt"));
+    sandbox
+}
+
+fn live(sandbox: &Sandbox, kind: &str, name: &str) -> String {
+    let state = super::inspection::end_state(&sandbox.root().join(".landfall"), "shop");
+    let line = state.into_iter().find(|line| line.starts_with(&format!("{kind} {name} ")));
+    line.unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+fn decoded(line: &str, key: &str) -> String {
+    use base64::Engine as _;
+    let from = line.find(&format!("\"{key}\":\"")).map(|at| &line[at + key.len() + 4..]).expect("the key");
+    let text = from.split('"').next().expect("a value");
+    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).expect("base64")).expect("text")
+}
+
+#[test]
+fn values_that_sops_has_encrypted_are_what_they_were_and_are_shown_nowhere() {
+    for file in ["values.yaml", "values.json", "only.yaml"] {
+        let sandbox = shop(file);
+        let up = ["up", "./web", "-n", "shop", "-f", "secret.yaml", "--yes"];
+        let delivered = run(&sandbox, &up).exits(0);
+        assert!(!delivered.all().contains("canary"), "{}", delivered.all());
+        let shown: serde_json::Value =
+            serde_json::from_str(&decoded(&live(&sandbox, "Secret", "shown"), "all")).expect("JSON");
+        match file {
+            "values.json" => {
+                assert_eq!(shown["a"], "canary-json");
+                assert_eq!(shown["list"], serde_json::json!([1, "canary-x", {"b": false}]));
+                assert_eq!(shown["n"], 1.5);
+            }
+            _ => {
+                assert_eq!(shown["database"]["password"], "canary \"pass: word\"");
+                assert_eq!(shown["database"]["hosts"], serde_json::json!(["canary-a", "canary-b"]));
+                assert_eq!((&shown["database"]["port"], &shown["database"]["tls"]), (&5432.into(), &true.into()));
+                assert_eq!((&shown["database"]["ratio"], &shown["empty"]), (&0.25.into(), &"".into()));
+                assert_eq!(shown["multiline"], "canary-line-1\ncanary-line-2\n");
+                assert_eq!(shown["umlaut"], "canary-äöü");
+            }
+        }
+        assert!(shown.get("sops").is_none_or(serde_json::Value::is_null), "{shown}");
+        // The same again changes nothing; what explains a value shows what is in the file.
+        run(&sandbox, &up).exits(0).says("no changes");
+        let explained = run(&sandbox, &["explain", "./web", "database.password", "-n", "shop", "-f", "secret.yaml"]);
+        assert!(!explained.all().contains("canary"), "{}", explained.all());
+        let state = sandbox.root().join(".landfall");
+        for entry in std::fs::read_dir(&state).expect("listed") {
+            let path = entry.expect("listed").path();
+            if path.is_file() {
+                let bytes = std::fs::read(&path).expect("read");
+                // A release's record holds its values as Helm's does, packed, in the cluster's Secrets.
+                let is_in = bytes.windows(6).any(|window| window == b"canary");
+                assert!(!is_in, "{} holds a value", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn without_its_identity_or_changed_it_is_refused_in_one_sentence() {
+    let sandbox = shop("values.yaml");
+    let up = ["up", "./web", "-n", "shop", "-f", "secret.yaml", "--yes"];
+    let refused = sandbox.run(&up).exits(1);
+    refused
+        .says("`secret.yaml` is encrypted with SOPS and does not open: it is encrypted for age1")
+        .says("SOPS_AGE_KEY_FILE");
+    sandbox.write("key.txt", "no key");
+    run(&sandbox, &up).exits(1).says("SOPS_AGE_KEY_FILE=").says("key.txt");
+    sandbox.write("key.txt", &case("key.txt"));
+    sandbox.edit("secret.yaml", "nothing: null", "nothing: something");
+    run(&sandbox, &up).exits(1).says("it was changed after it was encrypted (MAC mismatch)");
+}
+
+#[test]
+fn manifests_that_sops_has_encrypted_are_delivered_in_clear() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("plain/secret.yaml", &case("secret.yaml"));
+    sandbox.write("key.txt", &case("key.txt"));
+    sandbox.write(
+        "apps/keys.yaml",
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: keys, namespace: argocd}\nspec:\n  project: default\n  destination: {server: \"https://kubernetes.default.svc\", namespace: shop}\n  source: {repoURL: \"https://git.example.com/shop.git\", path: plain}\n  syncPolicy: {syncOptions: [CreateNamespace=true]}\n",
+    );
+    sandbox.commit("first");
+    let up = ["up", "apps", "--repo", "https://git.example.com/shop.git=.", "--yes"];
+    sandbox.run(&up).says("is encrypted with SOPS and does not open");
+    let delivered = run(&sandbox, &up).exits(0);
+    assert!(!delivered.all().contains("canary"), "{}", delivered.all());
+    assert_eq!(decoded(&live(&sandbox, "Secret", "keys"), "TOKEN"), "canary-token");
+    assert!(live(&sandbox, "ConfigMap", "plain").contains("\"a\":\"b\""));
+}
