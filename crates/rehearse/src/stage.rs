@@ -193,7 +193,7 @@ impl Stage {
 
     /// Delivers onto this cluster, as `up` does, and says how it went.
     pub(crate) async fn attempt(&mut self, attempt: &Attempt<'_>) -> Result<Trial, Vec<Diagnostic>> {
-        let taken_as_there = self.take_as_there(attempt).await?;
+        let taken = self.take_as_there(attempt).await?;
         let options = &UpOptions {
             // What is behind something that is missing or refused is tried all the same.
             refusals: Refusals::LeftOut,
@@ -273,7 +273,8 @@ impl Stage {
             took,
             troughs,
             left_out: heard.left_out,
-            taken_as_there,
+            taken_as_there: taken.as_there,
+            lacking: taken.lacking,
         })
     }
 

@@ -31,6 +31,8 @@ pub struct Trial {
     pub left_out: Vec<LeftOut>,
     /// What nobody brings and was taken as there: `Secret db`.
     pub taken_as_there: Vec<String>,
+    /// Keys that what it refers to does not have; the rest was tried as if it had them.
+    pub lacking: Vec<Diagnostic>,
 }
 
 /// A workload that had fewer ready pods for a while.
@@ -70,7 +72,7 @@ impl Trial {
         use landfall_delivery::Verdict;
         let fails =
             |summary: &Summary| summary.checks.iter().any(|check| matches!(check.verdict, Verdict::Failed { .. }));
-        self.came_up() && self.left_out.is_empty() && !self.outcome.as_ref().is_ok_and(fails)
+        self.came_up() && self.left_out.is_empty() && self.lacking.is_empty() && !self.outcome.as_ref().is_ok_and(fails)
     }
 
     /// Whether all that was tried is there and healthy, whatever was refused before and whatever checks say.

@@ -67,7 +67,7 @@ fn a_preview_for_a_terminal_says_what_it_fails_for() {
         "  changed  Deployment/shop in web: its pods restart",
         "  deleted  PersistentVolumeClaim/data in web: loses the volume",
         "  requests.cpu of all replicas: 300m, before 0",
-        "findings that were there before: 1",
+        "its base had these already, which do not count: 1 warning",
     ] {
         assert!(ran.stdout.contains(line), "{line:?}\n{}", ran.all());
     }

@@ -155,16 +155,24 @@ fn a_waiver_accepts_a_finding_and_a_branch_cannot_waive_its_own() {
         )
     };
     sandbox.write("landfall.yaml", &system(""));
+    sandbox.commit("Declare");
     sandbox.write(
         "shop/templates/keys.yaml",
         "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {KEY: {{ randAlphaNum 24 }}}\n",
     );
-    sandbox.commit("Draw a key");
     sandbox.run(&["rehearse"]).exits(1).says("error[LF101]");
     sandbox.write("landfall.yaml", &system("waivers:\n  - {rule: LF101, reason: on purpose, until: 2099-12-31}\n"));
-    sandbox.commit("Waive");
+    sandbox.commit("Draw a key, and waive it");
     sandbox.run(&["rehearse"]).exits(0).says("waived[LF101]").says("on purpose");
     sandbox.run(&["rehearse", "HEAD~1..HEAD"]).exits(1).says("error[LF101]");
+    // What the base had already does not decide, waived or not, and is shown where it is asked for.
+    sandbox.edit("shop/values.yaml", "replicas: 1", "replicas: 2");
+    sandbox.write("landfall.yaml", &system(""));
+    sandbox.commit("Grow");
+    let ran = sandbox.run(&["rehearse", "HEAD~1..HEAD"]).exits(0).says("its base had these already");
+    assert!(!ran.stdout.contains("LF101"), "{}", ran.all());
+    sandbox.run(&["rehearse", "HEAD~1..HEAD", "--all"]).exits(0).says("[LF101]");
+    sandbox.run(&["preview", "HEAD~1..HEAD"]).exits(0);
 }
 
 #[test]

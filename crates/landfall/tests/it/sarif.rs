@@ -157,7 +157,7 @@ fn results(ran: &Ran) -> Vec<Value> {
 fn shop() -> Sandbox {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "all our charts/shop:ü", "shop");
-    sandbox.edit(TEMPLATE, "envFrom: [{configMapRef: {name: {{ .Release.Name }}}}]", "envFrom: [{configMapRef: {name: other}}, {configMapRef: {name: other}}]\n        - {name: second, image: \"example/app:latest\", envFrom: [{configMapRef: {name: other}}]}");
+    sandbox.edit(TEMPLATE, "envFrom: [{configMapRef: {name: {{ .Release.Name }}}}]", "envFrom: [{configMapRef: {name: shops}}, {configMapRef: {name: shops}}]\n        - {name: second, image: \"example/app:latest\", envFrom: [{configMapRef: {name: shops}}]}");
     sandbox.commit("Begin");
     sandbox
 }
@@ -183,7 +183,7 @@ fn what_a_preview_writes_is_sarif_with_what_is_waived_suppressed() {
     );
     sandbox.commit("Declare");
     sandbox.edit(TEMPLATE, "example/app:latest", "example/more:latest");
-    sandbox.edit(TEMPLATE, "name: other}}, {", "name: another}}, {");
+    sandbox.edit(TEMPLATE, "name: shops}}, {", "name: shoop}}, {");
     sandbox.commit("Change");
     let found = results(&sandbox.run(&["preview", "HEAD~1..HEAD", "-o", "sarif"]).exits(1));
     let of = |rule: &str| found.iter().find(|it| it["ruleId"] == rule).unwrap_or_else(|| panic!("{rule}: {found:#?}"));

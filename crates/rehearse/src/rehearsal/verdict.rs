@@ -57,7 +57,7 @@ pub(super) fn first_words(trial: &Trial) -> String {
 
 pub(super) fn why(trial: &Trial) -> Vec<Diagnostic> {
     let refused = trial.left_out.iter().map(|it| it.told.clone());
-    refused.chain(failed(trial)).collect()
+    trial.lacking.iter().cloned().chain(refused).chain(failed(trial)).collect()
 }
 
 fn failed(trial: &Trial) -> Vec<Diagnostic> {

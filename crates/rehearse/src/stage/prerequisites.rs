@@ -12,19 +12,29 @@ use serde_json::json;
 
 use super::{Attempt, Stage, broken};
 
+/// What a delivery leans on and does not bring.
+pub(super) struct Taken {
+    /// What a cluster may have from elsewhere, as `Secret db`.
+    pub(super) as_there: Vec<String>,
+    /// Keys that what is there, or is delivered, does not have: nobody else brings them.
+    pub(super) lacking: Vec<Diagnostic>,
+}
+
 impl Stage {
-    /// Takes the prerequisites of a delivery as there; answers them, as `Secret db`.
-    pub(super) async fn take_as_there(&mut self, attempt: &Attempt<'_>) -> Result<Vec<String>, Vec<Diagnostic>> {
+    /// Takes the prerequisites of a delivery as there.
+    pub(super) async fn take_as_there(&mut self, attempt: &Attempt<'_>) -> Result<Taken, Vec<Diagnostic>> {
         let cluster = Cluster::new(self.drydock.client());
-        let mut taken = BTreeSet::new();
+        let (mut taken, mut lacking) = (BTreeSet::new(), Vec::new());
         for namespace in self.foreign_namespaces(attempt) {
             self.put(&cluster, &stub("Namespace", None, &namespace)).await?;
             taken.insert(format!("Namespace {namespace}"));
         }
         let missing = unresolved(attempt.objects, &cluster).await.map_err(|error| vec![error.diagnose()])?;
-        for Missing { kind, namespace, name, key, .. } in
-            missing.into_iter().filter(|it| it.need == Need::Start).map(|it| it.missing)
-        {
+        for unresolved in missing.into_iter().filter(|it| it.need == Need::Start) {
+            if unresolved.missing.key.is_some() {
+                lacking.push(unresolved.diagnostic());
+            }
+            let Missing { kind, namespace, name, key, .. } = unresolved.missing;
             let within = namespace.clone().unwrap_or_default();
             match kind.as_str() {
                 "Secret" | "ConfigMap" => drop(self.play.taken_as_there.insert(Prerequisite {
@@ -43,16 +53,15 @@ impl Stage {
                 }
                 _ => continue,
             }
-            taken.insert(match key {
-                Some(key) => format!("key `{key}` of {kind} {name}"),
-                None => format!("{kind} {name}"),
-            });
+            if key.is_none() {
+                taken.insert(format!("{kind} {name}"));
+            }
         }
-        if !taken.is_empty() {
+        if !taken.is_empty() || !lacking.is_empty() {
             self.drydock.perform(self.play.clone());
             self.drydock.settle();
         }
-        Ok(taken.into_iter().collect())
+        Ok(Taken { as_there: taken.into_iter().collect(), lacking })
     }
 
     /// The namespaces that objects are put into, that are not there, and that no release makes on its way.
