@@ -42,6 +42,7 @@ mod it {
     mod renamed;
     mod said;
     mod sarif;
+    mod scales;
     mod sealing;
     mod secrecy;
     mod sens;
@@ -49,8 +50,10 @@ mod it {
     mod services;
     mod serving;
     mod shelf;
+    mod shelves;
     mod signing;
     mod stored;
+    mod tags;
     mod targets;
     mod terminal;
     mod themes;
@@ -58,5 +61,6 @@ mod it {
     mod trials;
     mod unserved;
     mod unsimulated;
+    mod versions;
     mod website;
 }

@@ -1,7 +1,7 @@
 //! `landfall doctor`: the place itself, area by area; each probe has a deadline and says what it could not reach.
 
 mod documents;
-mod forge_token;
+pub(crate) mod forge_token;
 mod identities;
 mod inside;
 mod outside;
