@@ -15,6 +15,7 @@ mod delivery;
 mod kubeconfig;
 mod machine;
 mod ours;
+mod promote;
 mod reach;
 mod release;
 mod secrets;
@@ -32,6 +33,7 @@ pub use delivery::*;
 pub use kubeconfig::*;
 pub use machine::*;
 pub use ours::*;
+pub use promote::*;
 pub use reach::*;
 pub use release::*;
 pub use secrets::*;
@@ -91,7 +93,7 @@ pub struct Group {
 }
 
 /// All groups of codes.
-pub const GROUPS: [&Group; 17] = [
+pub const GROUPS: [&Group; 18] = [
     &asked::GROUP,
     &yaml::GROUP,
     &chart::GROUP,
@@ -103,6 +105,7 @@ pub const GROUPS: [&Group; 17] = [
     &state::GROUP,
     &kubeconfig::GROUP,
     &secrets::GROUP,
+    &promote::GROUP,
     &served::GROUP,
     &server::GROUP,
     &reach::GROUP,

@@ -7,7 +7,7 @@ mod claims;
 mod cluster;
 mod completion;
 mod diff;
-mod doctor;
+pub(crate) mod doctor;
 mod down;
 mod env;
 mod explain;
@@ -24,6 +24,7 @@ mod preview;
 mod rehearse;
 mod rollback;
 mod rules;
+mod scale;
 mod schema;
 mod secrets;
 mod serve;
@@ -33,6 +34,7 @@ mod status;
 mod token;
 mod up;
 pub(crate) mod version;
+mod write_back;
 
 use crate::verb::verbs;
 
@@ -75,8 +77,10 @@ verbs! {
         Rollback(rollback::RollbackArgs),
         /// Build the images that the environment declares
         Build(Box<build::BuildArgs>),
-        /// List the images that are run
+        /// List the images that are run; set their tags, in git; choose newer ones
         Images(images::ImagesArgs),
+        /// Say how many replicas workloads have, as a commit in git
+        Scale(Box<scale::ScaleArgs>),
         /// Lead local ports to services, also after their pods were replaced
         Forward(forward::ForwardArgs),
         /// Install the operators that systems lean on: cert-manager, sealed-secrets, mariadb-operator
@@ -105,7 +109,7 @@ verbs! {
         Offer(offer::OfferArgs),
         /// Print the help of a command, Helm's too
         Help(help::HelpArgs),
-        /// Print the version
+        /// Print the version; judge versions, and call the next one
         Version(version::VersionArgs),
     }
 }

@@ -42,6 +42,7 @@ mod it {
     mod renamed;
     mod said;
     mod sarif;
+    mod scales;
     mod sealing;
     mod secrecy;
     mod secret_life;
@@ -50,9 +51,11 @@ mod it {
     mod services;
     mod serving;
     mod shelf;
+    mod shelves;
     mod signing;
     mod sops_files;
     mod stored;
+    mod tags;
     mod targets;
     mod terminal;
     mod themes;
@@ -60,5 +63,6 @@ mod it {
     mod trials;
     mod unserved;
     mod unsimulated;
+    mod versions;
     mod website;
 }

@@ -208,6 +208,49 @@ pub struct Images {
     /// With `semver`: the channel, one of `alpha`, `rc`, `stable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
+    /// Which published tags `landfall images scan` chooses, by repository.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follow: Vec<Follow>,
+}
+
+/// Which of a repository's published tags is chosen, by one of `semver`, `numerical`, `alphabetical` and `newest`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Follow {
+    /// The repository of images, without a tag: `ghcr.io/acme/web`.
+    #[schemars(length(min = 1))]
+    pub image: String,
+    /// The highest version of a range, as `>=1.2 <2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub semver: Option<String>,
+    /// By size, as numbers of any length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numerical: Option<TagOrder>,
+    /// By their letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alphabetical: Option<TagOrder>,
+    /// By when their images were made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub newest: bool,
+    /// The tags that are looked at, as a regular expression (RE2); all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include: Option<String>,
+    /// The tags that are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<String>,
+    /// What of a tag is compared, with the groups of `include`: `$ts`; the whole tag when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extract: Option<String>,
+}
+
+/// Which end of an order is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TagOrder {
+    /// The largest.
+    Asc,
+    /// The smallest.
+    Desc,
 }
 
 /// The shape of image tags.

@@ -28,8 +28,8 @@ mod twice;
 mod word;
 
 pub use environment::{
-    AddonSpec, Build, Check, ClusterTarget, Environment, ExecCheck, Hosts, ImagePolicy, Images, OneOrMany, ReleaseSpec,
-    RemoteCluster, Sync, SyncMode,
+    AddonSpec, Build, Channel, Check, ClusterTarget, Environment, ExecCheck, Follow, Hosts, ImagePolicy, Images,
+    OneOrMany, ReleaseSpec, RemoteCluster, Sync, SyncMode, TagOrder,
 };
 pub use operators::{OperatorSwitch, OperatorWord, Operators};
 pub use parse::{MOST_BYTES, ProjectFile, parse, parse_bytes};

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// Files and directories by their names; a database has more of them beside it.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     MARKER,
     IGNORE,
     "endpoint.json",
@@ -21,6 +21,7 @@ const NAMES: [&str; 14] = [
     "cluster.db",
     "store.db",
     "store.key",
+    "tags.json",
 ];
 /// What SQLite puts beside a database.
 const BESIDE_DATABASES: [&str; 3] = ["-wal", "-shm", "-journal"];

@@ -2,7 +2,7 @@
 
 mod declared;
 mod documents;
-mod forge_token;
+pub(crate) mod forge_token;
 mod identities;
 mod inside;
 mod outside;

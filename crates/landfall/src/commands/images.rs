@@ -1,9 +1,17 @@
 //! `landfall images …`
 
+pub(crate) mod policy;
+mod registry;
+mod running;
+mod scan;
+mod set;
+mod tags;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{UsedImage, named_builds, used_images};
+use landfall_delivery::{Explainer, UsedImage, named_builds, used_images};
 use landfall_host::Failure;
 use serde_json::{Value, json};
 
@@ -20,6 +28,16 @@ verbs! {
         /// List the images that the rendered manifests run, and which of them are built here
         #[command(before_help = "Examples:\n  landfall images list\n  landfall images list --env prod -o name")]
         List(Box<ImagesListArgs>),
+        /// Set the tag of our images, in the values lines that say it and nowhere else
+        #[command(
+            before_help = "Examples:\n  landfall images set sha-1a2b3c4 --env prod            in the working tree\n  landfall images set 0.5.0-alpha.123.1 --env test --commit 7d1f0c5 --push\n  landfall images set v1.2.3 --service web --env prod --push --dry-run\n  landfall images set sha-1a2b3c4 --file helm/values.prod.yaml"
+        )]
+        Set(Box<set::ImagesSetArgs>),
+        /// Ask the registries which newer tags the declared policies choose, and set them where asked to
+        #[command(
+            before_help = "Examples:\n  landfall images scan --env test\n  landfall images scan --env test --push\n  landfall images scan --image ghcr.io/acme/web --semver 1.x"
+        )]
+        Scan(Box<scan::ImagesScanArgs>),
     }
 }
 
@@ -90,8 +108,16 @@ async fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
     for (_, unit) in &candidates {
         units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
     }
+    let mut set_at: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for unit in &units {
+        let explainer = Explainer::of(unit).map_err(Failure::from)?;
+        for image in running::images(&explainer) {
+            let places = set_at.entry(image.image).or_default();
+            places.extend(image.tag.iter().filter_map(|story| Some(story.layers.first()?.at.clone())));
+        }
+    }
     let images = used_images(units, &builds).map_err(Failure::from)?;
-    let report = Images { environment: place.environment.as_deref(), images: &images };
+    let report = Images { environment: place.environment.as_deref(), images: &images, set_at: &set_at };
     context.report(&report, Exit::Done, started);
     Ok(Exit::Done)
 }
@@ -100,23 +126,38 @@ async fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
 struct Images<'a> {
     environment: Option<&'a str>,
     images: &'a [UsedImage],
+    /// By image, the lines that set their tags.
+    set_at: &'a BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Images<'_> {
+    fn lines(&self, image: &UsedImage) -> Vec<&str> {
+        self.set_at.get(&image.image).into_iter().flatten().map(String::as_str).collect()
+    }
 }
 
 impl Report for Images<'_> {
     const KIND: &'static str = "Images";
 
     fn data(&self) -> Value {
-        json!({"environment": self.environment, "images": self.images})
+        let images = self.images.iter().map(|image| {
+            let mut row = json!(image);
+            row["set_at"] = json!(self.lines(image));
+            row
+        });
+        json!({"environment": self.environment, "images": images.collect::<Vec<_>>()})
     }
 
     fn text(&self, ui: &Ui) {
         if self.images.is_empty() {
             ui.line("nothing that is delivered runs an image");
         }
-        let mut table = Table::new(["IMAGE", "BUILT HERE AS", "RUN BY"]);
+        let mut table = Table::new(["IMAGE", "BUILT HERE AS", "TAG SET AT", "RUN BY"]);
         for image in self.images {
             let built = image.built_as.clone().unwrap_or_else(|| "-".to_owned());
-            table.row([image.image.clone(), built, image.used_by.join(", ")]);
+            let lines = self.lines(image);
+            let lines = if lines.is_empty() { "-".to_owned() } else { lines.join(", ") };
+            table.row([image.image.clone(), built, lines, image.used_by.join(", ")]);
         }
         ui.table(&table);
     }

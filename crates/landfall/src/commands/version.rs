@@ -1,15 +1,41 @@
-//! `landfall version`.
+//! `landfall version …`: our own version, and the rules of the product's.
+
+mod check;
+mod next;
+mod root;
 
 use clap::Args;
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::ui::Table;
-use crate::verb::{Verb, Waits};
+use crate::ui::{Output, Table};
+use crate::verb::{Verb, Waits, verbs};
 
-/// Arguments of `version`.
+verbs! {
+    /// `landfall version …`
+    pub(crate) enum VersionCommand {
+        /// Judge a version: whether it may follow the one before it, and whether it may run somewhere
+        #[command(
+            before_help = "Examples:\n  landfall version check --from 1.5.2 --to 1.6.0\n  landfall version check --base origin/main             the product's own version against that of a commit\n  landfall version check 0.5.0-alpha.123.1 --channel alpha\n  landfall version check 0.5.0 --env production"
+        )]
+        Check(Box<check::VersionCheckArgs>),
+        /// Print what the next build is called
+        #[command(
+            before_help = "Examples:\n  landfall version next --channel alpha --run 123 --attempt 1\n  landfall version next --from 0.5.0 --channel rc --run 4"
+        )]
+        Next(Box<next::VersionNextArgs>),
+    }
+}
+
+/// Arguments of `version`: alone it prints our own.
 #[derive(Debug, Default, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    before_help = "Examples:\n  landfall version\n  landfall version check --from 1.5.2 --to 1.6.0\n  landfall version next --channel alpha --run 123 --attempt 1"
+)]
 pub(crate) struct VersionArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<VersionCommand>,
     /// List the environment variables that are read
     #[arg(long)]
     pub(crate) env: bool,
@@ -19,12 +45,19 @@ pub(crate) struct VersionArgs {
 }
 
 impl Verb for VersionArgs {
+    fn output(&self) -> Output {
+        self.command.as_ref().map(Verb::output).unwrap_or_default()
+    }
+
     fn waits(&self) -> Waits {
-        Waits::ForNothing
+        self.command.as_ref().map_or(Waits::ForNothing, Verb::waits)
     }
 
     async fn run(self, context: &Context) -> Outcome {
-        Ok(print(context, &self))
+        match self.command {
+            Some(command) => command.run(context).await,
+            None => Ok(print(context, &self)),
+        }
     }
 }
 

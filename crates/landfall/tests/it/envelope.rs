@@ -29,6 +29,13 @@ const VERBS: &[&[&str]] = &[
     &["env", "diff", "local", "other"],
     &["env", "diff", "local", "other", "--exit-code"],
     &["images", "list"],
+    &["images", "set", "1.0.1"],
+    &["images", "set", "latest"],
+    &["images", "scan"],
+    &["scale", "shop=2", "--dry-run"],
+    &["scale", "shop=2"],
+    &["version", "check", "1.0.0"],
+    &["version", "next", "--from", "1.0.0", "--channel", "stable"],
     &["rules"],
     &["secrets", "backup", "keys.age", "--recipients-file", "nobody.txt"],
     &["secrets", "restore", "keys.age", "--identity", "key.txt"],
@@ -195,7 +202,7 @@ fn assert_envelope(words: &[&str], format: &str, ended: &Ran) -> Value {
 
 /// What `docs/output.md` says that a verb prints, as kinds.
 fn documented(words: &[&str]) -> BTreeSet<String> {
-    let groups = ["addon", "cluster", "env", "images"];
+    let groups = ["addon", "cluster", "env", "images", "version"];
     let verb = words[..if groups.contains(&words[0]) { 2 } else { 1 }].join(" ");
     let quoted = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let rows = include_str!("../../../../docs/output.md").lines().filter_map(|line| line.strip_prefix("| `"));

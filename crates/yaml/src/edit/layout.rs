@@ -192,10 +192,17 @@ pub(super) fn write(value: &Scalar<'_>, style: Option<ScalarStyle>, place: Place
 fn is_plainly_text(text: &str, place: Place) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '-');
     let inner = |c: char| word(c) || (place == Place::Block && matches!(c, ':' | '@' | '+' | '='));
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
+    (text.starts_with(|c: char| c.is_ascii_alphabetic()) || begins_as_version(text))
         && text.ends_with(word)
         && text.chars().all(inner)
         && reads_as_text(text)
+}
+
+/// Whether a text begins with three numbers, as versions do: no reader has a number with two points.
+fn begins_as_version(text: &str) -> bool {
+    let numbers = text.split('-').next().unwrap_or(text);
+    let parts: Vec<&str> = numbers.split('.').collect();
+    parts.len() >= 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn double_quoted(text: &str) -> String {

@@ -23,6 +23,9 @@ fn only_the_scalar_changes() {
         ("- a\n-   b # c\n- d\n", "1", "x y", "- a\n-   'x y' # c\n- d\n"),
         ("a:\n- b: 1\n  c: 2\n", "a.0.c", "z", "a:\n- b: 1\n  c: z\n"),
         ("a: |\n  x\n\n\nb: 1\n", "a", "w", "a: w\n\n\nb: 1\n"),
+        // Three numbers are a version to every reader; two are a number.
+        ("tag: 0.5.0 # c\n", "tag", "0.5.1-alpha.124.1", "tag: 0.5.1-alpha.124.1 # c\n"),
+        ("tag: 0.5.0\n", "tag", "0.5", "tag: '0.5'\n"),
     ] {
         assert_eq!(edit::set(before, &path(at), &text(value)).expect(before), after);
     }
@@ -32,6 +35,8 @@ fn only_the_scalar_changes() {
 fn strings_that_readers_take_for_something_else_are_quoted() {
     for value in [
         "1.10",
+        "1.2.3",
+        "1.2.3-04:05",
         "true",
         "yes",
         "no",

@@ -27,7 +27,7 @@ const TOKENS: [Token; 4] = [
 /// Which repository is looked at, and so which host, is what a clone says of itself: a token is given to a host only
 /// where the user named both, by a variable or by `--api` (`named`). A host that `LANDFALL_FORGE_HOST` names gets
 /// no other token than that one.
-pub(super) fn token_for<'e>(
+pub(crate) fn token_for<'e>(
     api: &str,
     named: Option<&str>,
     variable: impl Fn(&str) -> Option<&'e str>,

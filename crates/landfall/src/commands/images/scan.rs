@@ -1,0 +1,310 @@
+//! `landfall images scan`: which tags the declared policies choose among those that are published.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use clap::Args;
+use landfall_delivery::Overrides;
+use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_host::{Act, Failure, Place};
+use landfall_project::{Follow, TagOrder};
+use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag};
+use landfall_source::Reference;
+use serde_json::{Value, json};
+
+use super::policy::declared_policy;
+use super::registry::{looked_at, noted, registry};
+use super::set::deed;
+use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units};
+use crate::arguments::{OutputArgs, TargetArgs};
+use crate::commands::write_back::{WriteBackArgs, Written, actor};
+use crate::consent::{self, Question};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
+use crate::verb::Verb;
+
+/// Tags of which it is asked when their images were made.
+const MOST_ASKED: usize = 50;
+
+/// Arguments of `images scan`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImagesScanArgs {
+    /// A repository of images to look at (default: those that the environment declares under `images.follow`)
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) image: Option<String>,
+    /// With --image: the highest version of a range
+    #[arg(long, value_name = "RANGE", requires = "image", group = "by")]
+    pub(crate) semver: Option<String>,
+    /// With --image: the largest number
+    #[arg(long, requires = "image", group = "by")]
+    pub(crate) numerical: bool,
+    /// With --image: the last one by its letters
+    #[arg(long, requires = "image", group = "by")]
+    pub(crate) alphabetical: bool,
+    /// With --image: the one whose image was made last
+    #[arg(long, requires = "image", group = "by")]
+    pub(crate) newest: bool,
+    /// With --image: the tags that are looked at, as a regular expression
+    #[arg(long, value_name = "PATTERN", requires = "image")]
+    pub(crate) include: Option<String>,
+    /// With --image: the tags that are not
+    #[arg(long, value_name = "PATTERN", requires = "image")]
+    pub(crate) exclude: Option<String>,
+    /// With --include: what of them is compared, as `$ts`
+    #[arg(long, value_name = "TEMPLATE", requires = "include")]
+    pub(crate) extract: Option<String>,
+    /// Commit the chosen tags to the branch of the repository
+    #[arg(long, conflicts_with = "image")]
+    pub(crate) push: bool,
+    #[command(flatten)]
+    pub(crate) back: WriteBackArgs,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for ImagesScanArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, &self).await
+    }
+}
+
+impl ImagesScanArgs {
+    /// The policy that was typed.
+    fn typed(&self) -> Option<Follow> {
+        let image = self.image.clone()?;
+        let ascending = |asked: bool| asked.then_some(TagOrder::Asc);
+        // Where nothing is said versions are compared.
+        let is_other = self.numerical || self.alphabetical || self.newest;
+        Some(Follow {
+            image,
+            semver: self.semver.clone().or_else(|| (!is_other).then(|| "*".to_owned())),
+            numerical: ascending(self.numerical),
+            alphabetical: ascending(self.alphabetical),
+            newest: self.newest,
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            extract: self.extract.clone(),
+        })
+    }
+}
+
+/// What was found for a repository.
+struct Found {
+    image: String,
+    /// What runs now.
+    now: Vec<String>,
+    chosen: Chosen,
+    /// How many tags are published.
+    published: usize,
+    /// Why the chosen one is not set.
+    held: Option<String>,
+}
+
+async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
+    let started = Instant::now();
+    if let Some(follow) = args.typed() {
+        let found = vec![look(context, &follow, Vec::new()).await?];
+        context.report(&Scan { found: &found, written: None }, Exit::Done, started);
+        return Ok(Exit::Done);
+    }
+    let place = context.host.place(None, &args.place.query()).await?;
+    let follows = place.declared().and_then(|environment| Some(environment.images.as_ref()?.follow.clone()));
+    let follows = follows.filter(|follows| !follows.is_empty()).ok_or_else(|| {
+        Failure::usage(
+            Diagnostic::error(code::BAD_IMAGE_POLICY, "no image policy is declared for this environment")
+                .help("declare `images: {follow: [{image: …, semver: …}]}` in landfall.yaml, or name one with --image"),
+        )
+    })?;
+    let selection = args.place.selection(&context.host, &place)?;
+    let namespace = context.host.default_namespace(&place);
+    let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
+    let mut units = Vec::new();
+    for (_, unit) in &candidates {
+        units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
+    }
+    let names: Vec<String> = follows.iter().map(|follow| last(&follow.image).to_owned()).collect();
+    let lines = of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &names))?;
+    let (mut found, mut wanted) = (Vec::new(), Vec::new());
+    for follow in &follows {
+        let mine: Vec<&TagLine> = lines.iter().filter(|line| line.repositories.contains(&follow.image)).collect();
+        let now: Vec<String> = mine
+            .iter()
+            .flat_map(|line| &line.running)
+            .filter(|(repository, _)| *repository == follow.image)
+            .map(|(_, tag)| tag.clone())
+            .collect();
+        let mut one = look(context, follow, now).await?;
+        if let Some(tag) = one.chosen.tag.clone().filter(|tag| one.now.iter().any(|now| now != tag)) {
+            match settable(&place, follow, &tag, &one.now)? {
+                Ok(tag) if mine.is_empty() => one.held = Some(format!("no line here sets {tag}")),
+                Ok(tag) => wanted.extend(mine.into_iter().map(|line| (line.clone(), tag.clone()))),
+                Err(why) => one.held = Some(why),
+            }
+        }
+        found.push(one);
+    }
+    if !args.push || wanted.is_empty() {
+        context.report(&Scan { found: &found, written: None }, Exit::Done, started);
+        return Ok(Exit::Done);
+    }
+    consent::given(context, &place.permit(Act::Deliver), || Question {
+        yes: args.yes,
+        ask: "Commit the chosen tags for this environment".to_owned(),
+        deed: "a commit for this environment".to_owned(),
+        undone: "nothing was committed",
+        instead: Some("look first without --push"),
+    })?;
+    let mut seen = Vec::new();
+    for image in wanted.iter().flat_map(|(line, tag)| line.images(tag)) {
+        seen.push((image.clone(), looked_at(context, &image, None).await?));
+    }
+    noted(&place, &seen)?;
+    let tags = Tags {
+        wanted,
+        said: Said {
+            commit: None,
+            digests: BTreeMap::new(),
+            at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            actor: actor(context),
+            environment: place.environment.clone(),
+        },
+        older: Older::Skipped,
+        history: history_of(&place),
+    };
+    let written = args.back.write(context, &place, &place.target.source, deed(tags)).await?;
+    context.report(&Scan { found: &found, written: Some(&written) }, Exit::Done, started);
+    Ok(Exit::Done)
+}
+
+fn last(repository: &str) -> &str {
+    repository.rsplit('/').next().unwrap_or(repository)
+}
+
+/// Asks a registry for a repository's tags and chooses one.
+async fn look(context: &Context, follow: &Follow, now: Vec<String>) -> Result<Found, Failure> {
+    let bad = |why: String| {
+        Failure::usage(Diagnostic::error(code::BAD_IMAGE_POLICY, format!("the policy of {}: {why}", follow.image)))
+    };
+    let (selector, filter) = read(follow).map_err(bad)?;
+    let reference = Reference::image(&follow.image).map_err(|error| Failure::usage(error.diagnose()))?;
+    let registry = registry(context, &reference);
+    let tags = registry.tags(&reference).await.map_err(|error| Failure::from(error.diagnose()))?;
+    let published = tags.len();
+    let mut candidates: Vec<Candidate> = tags.into_iter().map(|tag| Candidate { tag, created: None }).collect();
+    if matches!(selector, Selector::Newest) {
+        // Tags say nothing of when: each is asked for, and only so many are.
+        candidates.retain(|candidate| filter.apply(&candidate.tag).is_some());
+        if candidates.len() > MOST_ASKED {
+            return Err(bad(format!(
+                "{} tags would have to be asked for when they were made, and {MOST_ASKED} are; narrow them with `include`",
+                candidates.len()
+            )));
+        }
+        for candidate in &mut candidates {
+            let mut tagged = reference.clone();
+            tagged.set_tag(&candidate.tag);
+            let details = registry.details(&tagged).await.map_err(|error| Failure::from(error.diagnose()))?;
+            candidate.created = details.and_then(|details| details.created);
+        }
+    }
+    let chosen = selector.choose(&filter, &candidates);
+    Ok(Found { image: follow.image.clone(), now, chosen, published, held: None })
+}
+
+/// A declared policy as the rules take it.
+fn read(follow: &Follow) -> Result<(Selector, Filter), String> {
+    let order = |order: TagOrder| match order {
+        TagOrder::Asc => Order::Ascending,
+        TagOrder::Desc => Order::Descending,
+    };
+    let Follow { semver, numerical, alphabetical, newest, .. } = follow;
+    let selector = match (semver, numerical, alphabetical, newest) {
+        (Some(range), None, None, false) => Selector::semver(range)?,
+        (None, Some(by), None, false) => Selector::Numerical(order(*by)),
+        (None, None, Some(by), false) => Selector::Alphabetical(order(*by)),
+        (None, None, None, true) => Selector::Newest,
+        _ => return Err("it needs one of semver, numerical, alphabetical and newest".to_owned()),
+    };
+    let filter = Filter::parse(follow.include.as_deref(), follow.exclude.as_deref(), follow.extract.as_deref());
+    Ok((selector, filter.map_err(|error| error.to_string())?))
+}
+
+/// The chosen tag, or why it is not set: the environment's rule is the stronger one, and what runs may be newer.
+fn settable(place: &Place, follow: &Follow, tag: &str, now: &[String]) -> Result<Result<Tag, String>, Failure> {
+    let read = match declared_policy(place) {
+        Some(policy) => Tag::under(tag, &policy),
+        None => Tag::parse(tag),
+    };
+    let tag = match read {
+        Ok(tag) => tag,
+        Err(refusal) => return Ok(Err(refusal.to_string())),
+    };
+    let bad = |why: String| Failure::usage(Diagnostic::error(code::BAD_IMAGE_POLICY, why));
+    let (selector, filter) = self::read(follow).map_err(bad)?;
+    let candidate = |tag: &str| Candidate { tag: tag.to_owned(), created: None };
+    let newer =
+        now.iter().find(|now| selector.is_before(&filter, (&candidate(tag.as_str()), &candidate(now))) == Some(true));
+    Ok(match newer {
+        Some(newer) => Err(format!("{newer} runs, and comes behind {tag}")),
+        None => Ok(tag),
+    })
+}
+
+/// What was found.
+struct Scan<'a> {
+    found: &'a [Found],
+    written: Option<&'a Written>,
+}
+
+impl Report for Scan<'_> {
+    const KIND: &'static str = "ImageScan";
+
+    fn data(&self) -> Value {
+        let images = self.found.iter().map(|it| {
+            json!({
+                "image": it.image, "now": it.now, "chosen": it.chosen.tag, "published": it.published,
+                "skipped": it.chosen.skipped, "doubled": it.chosen.doubled, "held": it.held,
+            })
+        });
+        json!({"images": images.collect::<Vec<_>>(), "written": self.written.map(Written::data)})
+    }
+
+    fn text(&self, ui: &Ui) {
+        let mut table = Table::new(["IMAGE", "NOW", "CHOSEN", "PUBLISHED", "SKIPPED", "NOTE"]);
+        for it in self.found {
+            let mut notes: Vec<String> = it.held.iter().cloned().collect();
+            if !it.chosen.doubled.is_empty() {
+                notes.push(format!("the same is taken out of {}", it.chosen.doubled.join(", ")));
+            }
+            let or_none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+            table.row([
+                it.image.clone(),
+                or_none(it.now.join(", ")),
+                or_none(it.chosen.tag.clone().unwrap_or_default()),
+                it.published.to_string(),
+                it.chosen.skipped.to_string(),
+                or_none(notes.join("; ")),
+            ]);
+        }
+        ui.table(&table);
+        if let Some(written) = self.written {
+            written.text(ui);
+        }
+    }
+
+    fn names(&self, ui: &Ui) {
+        let chosen = self.found.iter().filter_map(|it| Some(format!("{}:{}", it.image, it.chosen.tag.as_ref()?)));
+        chosen.for_each(|image| ui.name(&image));
+    }
+}

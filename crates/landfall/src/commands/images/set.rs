@@ -1,0 +1,201 @@
+//! `landfall images set`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use clap::Args;
+use landfall_delivery::Overrides;
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Act, Failure, Place};
+use landfall_promote::Tag;
+use landfall_source::{ImageDetails, SourceTree};
+
+use super::policy::declared_policy;
+use super::registry::{looked_at, noted};
+use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units};
+use crate::arguments::{OutputArgs, TargetArgs};
+use crate::commands::write_back::{Deed, Outcomes, WriteBackArgs, actor, change, report, write_here};
+use crate::consent::{self, Question};
+use crate::context::Context;
+use crate::exit::Outcome;
+use crate::ui::Output;
+use crate::verb::Verb;
+
+/// Arguments of `images set`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImagesSetArgs {
+    /// The tag
+    #[arg(value_name = "TAG")]
+    pub(crate) tag: String,
+    /// The service whose image it is (default: all that are built from this repository)
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    pub(crate) service: Vec<String>,
+    /// The values file that says it (default: that of the environment)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Vec<String>,
+    /// The commit that the images must have been built from
+    #[arg(long, value_name = "SHA")]
+    pub(crate) commit: Option<String>,
+    /// Do not ask the registries whether the images are there
+    #[arg(long)]
+    pub(crate) unchecked: bool,
+    /// Set it also where a newer one runs
+    #[arg(long)]
+    pub(crate) allow_older: bool,
+    /// Commit it to the branch of the repository instead of changing the working tree
+    #[arg(long)]
+    pub(crate) push: bool,
+    #[command(flatten)]
+    pub(crate) back: WriteBackArgs,
+    #[command(flatten)]
+    pub(crate) place: TargetArgs,
+    /// Print what would change and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for ImagesSetArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        run(context, &self).await
+    }
+}
+
+async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
+    let started = Instant::now();
+    // Before anything else: what is no tag is nowhere looked for.
+    let plain = Tag::parse(&args.tag).map_err(|refusal| refused(&refusal.to_string()))?;
+    if let Some(commit) = &args.commit
+        && !(commit.len() >= 7 && commit.len() <= 64 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        let text = format!("--commit {commit} is no commit's hash, nor the beginning of one");
+        return Err(Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, text)));
+    }
+    let (place, source, lines) = lines_of(context, args).await?;
+    let tag = match declared_policy(&place) {
+        Some(policy) => Tag::under(&args.tag, &policy).map_err(|refusal| refused(&refusal.to_string()))?,
+        None => {
+            plain.check_moving(&[]).map_err(|refusal| refused(&refusal.to_string()))?;
+            plain
+        }
+    };
+    let mut seen: Vec<(String, ImageDetails)> = Vec::new();
+    let mut notes = Vec::new();
+    if (args.push || args.commit.is_some()) && !args.unchecked {
+        for image in lines.iter().flat_map(|line| line.images(&tag)) {
+            seen.push((image.clone(), looked_at(context, &image, args.commit.as_deref()).await?));
+        }
+        if lines.iter().any(|line| line.running.is_empty()) {
+            notes.push("no line says which repository the images are in, so that nobody was asked for them".to_owned());
+        }
+        noted(&place, &seen)?;
+    }
+    let tags = Tags {
+        wanted: lines.into_iter().map(|line| (line, tag.clone())).collect(),
+        said: Said {
+            commit: args.commit.clone(),
+            digests: digests(&seen),
+            at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            actor: actor(context),
+            environment: place.environment.clone().filter(|_| args.file.is_empty()),
+        },
+        older: if args.allow_older { Older::Accepted } else { Older::Skipped },
+        history: history_of(&place),
+    };
+    applied(context, &place, source.as_ref().unwrap_or(&place.target.source), tags, notes, args, started).await
+}
+
+fn refused(why: &str) -> Failure {
+    Failure::from(Diagnostic::refused(code::BAD_TAG, why.to_owned()).note("nothing was written"))
+}
+
+fn digests(seen: &[(String, ImageDetails)]) -> BTreeMap<String, String> {
+    let bare = |image: &str| image.rsplit_once(':').map_or(image, |(repository, _)| repository).to_owned();
+    seen.iter().map(|(image, details)| (bare(image), details.digest.clone())).collect()
+}
+
+/// The lines that are meant, and the tree that they are in where that is not the place's own.
+async fn lines_of(
+    context: &Context,
+    args: &ImagesSetArgs,
+) -> Result<(Place, Option<SourceTree>, Vec<TagLine>), Failure> {
+    let mut query = args.place.query();
+    if args.file.is_empty() {
+        let place = context.host.place(None, &query).await?;
+        let selection = args.place.selection(&context.host, &place)?;
+        let namespace = context.host.default_namespace(&place);
+        let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
+        let mut units = Vec::new();
+        for (_, unit) in &candidates {
+            units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
+        }
+        let ours = Ours::of(&place.target, &place.target.source, &args.service);
+        let lines = of_units(&place.target, &units, &ours)?;
+        return Ok((place, None, lines));
+    }
+    // A file needs no environment, unless one is named.
+    query.revision = None;
+    let place = context.host.declared_place(None, &query).await?;
+    let directory = context.host.directory.clone();
+    let source = SourceTree::open_directory(&directory)
+        .map_err(|error| Failure::from(landfall_diag::Diagnose::diagnose(&error)))?;
+    let root = source.directory_on_disk().map(Path::to_owned).unwrap_or_default();
+    let mut files = Vec::new();
+    for file in &args.file {
+        let refused = |why: &str| Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, format!("`{file}` {why}")));
+        let path = directory.join(file).canonicalize().map_err(|error| refused(&format!("cannot be read: {error}")))?;
+        let inside = path.strip_prefix(&root).map_err(|_| refused("lies outside the repository of this directory"))?;
+        files.push(inside.display().to_string());
+    }
+    let ours = Ours::of(&place.target, &source, &args.service);
+    let lines = of_files(&source, &files, &ours)?;
+    Ok((place, Some(source), lines))
+}
+
+/// Sets tags, here or in the repository, and says so.
+async fn applied(
+    context: &Context,
+    place: &Place,
+    source: &SourceTree,
+    tags: Tags,
+    mut notes: Vec<String>,
+    args: &ImagesSetArgs,
+    started: Instant,
+) -> Outcome {
+    let made = tags.edits(source).map_err(Failure::from)?;
+    notes.extend(made.notes);
+    if args.dry_run || !args.push {
+        if !args.dry_run {
+            let files: Vec<(String, String)> = made.files.into_iter().collect();
+            write_here(source, &files)?;
+        }
+        let outcomes = Outcomes { lines: made.lines, notes, written: None, dry_run: args.dry_run };
+        return Ok(report(context, &outcomes, started));
+    }
+    consent::given(context, &place.permit(Act::Deliver), || Question {
+        yes: args.yes,
+        ask: "Commit it for this environment".to_owned(),
+        deed: "a commit for this environment".to_owned(),
+        undone: "nothing was committed",
+        instead: Some("look first with --dry-run"),
+    })?;
+    let deed = deed(tags);
+    let written = args.back.write(context, place, source, deed).await?;
+    let outcomes = Outcomes { lines: made.lines, notes, written: Some(&written), dry_run: false };
+    Ok(report(context, &outcomes, started))
+}
+
+/// Tags as what is written to a repository.
+pub(super) fn deed(tags: Tags) -> Deed {
+    let (files, cause) = (tags.files(), tags.said.commit.clone());
+    Deed { change: change(move |tip| tags.commit(tip)), files, cause }
+}

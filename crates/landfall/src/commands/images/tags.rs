@@ -1,0 +1,396 @@
+//! The lines that set the tags of our images, and their edits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use landfall_delivery::{Explainer, Target, TargetKind, Unit};
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Place};
+use landfall_promote::{Binding, Tag, bindings, is_older, retagged, tag_at, with_role};
+use landfall_source::{Edited, Edits, SourceTree};
+use landfall_yaml::{Scalar, Step, edit};
+
+use super::running::{self, parts};
+use crate::commands::write_back::{EditLine, Standing, ValueLine, text_of, value_line};
+
+/// A line that sets the tag of images of ours.
+#[derive(Debug, Clone)]
+pub(super) struct TagLine {
+    pub(super) line: ValueLine,
+    /// The images that it sets, without their tags; none where the text does not say it.
+    pub(super) repositories: BTreeSet<String>,
+    /// The tags that they run now, by their repositories: roles in front are the image's own.
+    pub(super) running: BTreeSet<(String, String)>,
+}
+
+impl TagLine {
+    /// What the images of this line are to be.
+    pub(super) fn images(&self, tag: &Tag) -> BTreeSet<String> {
+        self.running.iter().map(|(repository, now)| format!("{repository}:{}", with_role(now, tag.as_str()))).collect()
+    }
+}
+
+/// Which images are meant.
+pub(super) struct Ours<'a> {
+    pub(super) services: &'a [String],
+    /// What is built in some environment.
+    built: BTreeSet<String>,
+    /// Who owns the repository of the working tree.
+    owner: Option<String>,
+}
+
+impl<'a> Ours<'a> {
+    /// Those of a target whose lines are looked for in a tree.
+    pub(super) fn of(target: &Target, source: &SourceTree, services: &'a [String]) -> Self {
+        let built = match &target.kind {
+            TargetKind::System(file) => {
+                file.system.environments.values().flat_map(|environment| environment.build.keys().cloned()).collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        Ours { services, built, owner: source.origin().as_deref().and_then(owner_of) }
+    }
+
+    fn is_named(&self, repository: &str, object: &str, line: Option<&ValueLine>) -> bool {
+        let bare = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        let last = |text: &str| bare(text.rsplit('/').next().unwrap_or(text));
+        self.services.iter().any(|service| {
+            let wanted = bare(service);
+            let in_path = match line.map(|line| &line.standing) {
+                Some(Standing::There(path, _)) => path.is_of(service),
+                Some(Standing::New(keys)) => keys.iter().any(|key| bare(key) == wanted),
+                None => false,
+            };
+            last(repository) == wanted || last(object) == wanted || in_path
+        })
+    }
+}
+
+/// Who owns a repository by its address: the part before its name.
+fn owner_of(address: &str) -> Option<String> {
+    let key = landfall_source::repository_key(address);
+    let mut parts = key.rsplit('/');
+    let owner = parts.nth(1)?.to_owned();
+    // A directory of this machine has no owner.
+    (!address.starts_with("file:") && !address.starts_with('/') && !address.starts_with('.') && !owner.is_empty())
+        .then_some(owner)
+}
+
+/// The lines by which units set the tags of images of ours.
+///
+/// # Errors
+/// None does, or the tag of one of them is set where no line of this repository says it.
+pub(super) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
+    let mut all = Vec::new();
+    for unit in units {
+        let explainer = Explainer::of(unit).map_err(Failure::from)?;
+        for image in running::images(&explainer) {
+            let line = match &image.tag {
+                Some(story) => value_line(target, unit, story),
+                None => Err("a template says it".to_owned()),
+            };
+            let is_own_file =
+                image.tag.iter().any(|story| story.layers.first().is_some_and(|layer| layer.kind == "file"));
+            all.push((image, line, is_own_file));
+        }
+    }
+    let built = |image: &running::Running| {
+        let (repository, _) = parts(&image.image);
+        let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
+        ours.built.contains(&last(repository)) || ours.built.contains(&last(&image.object))
+    };
+    let owned = |image: &running::Running| {
+        let (repository, _) = parts(&image.image);
+        ours.owner.as_ref().is_some_and(|owner| repository.split('/').rev().skip(1).any(|part| part == owner))
+    };
+    let any_built = all.iter().any(|(image, ..)| built(image));
+    let any_owned = all.iter().any(|(image, ..)| owned(image));
+    let mut lines: BTreeMap<(String, String), TagLine> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for (image, line, is_own_file) in &all {
+        let (repository, tag) = parts(&image.image);
+        seen.insert(image.image.clone());
+        let is_meant = match ours.services {
+            [] if any_built => built(image),
+            [] if any_owned => owned(image),
+            [] => *is_own_file,
+            _ => ours.is_named(repository, &image.object, line.as_ref().ok()),
+        };
+        if !is_meant {
+            continue;
+        }
+        let line = line.as_ref().map_err(|because| {
+            let text = format!("no values file here sets the tag of {}: {because}", image.image);
+            Failure::from(
+                Diagnostic::error(code::NO_IMAGE_LINE, text).help(format!("landfall explain {} spec", image.object)),
+            )
+        })?;
+        let of_line = lines.entry((line.file.clone(), line.path())).or_insert_with(|| TagLine {
+            line: line.clone(),
+            repositories: BTreeSet::new(),
+            running: BTreeSet::new(),
+        });
+        of_line.repositories.insert(repository.to_owned());
+        of_line.running.insert((repository.to_owned(), tag.to_owned()));
+    }
+    if lines.is_empty() {
+        let text = match ours.services {
+            [] => "no values file here sets the tag of an image that is built from this repository".to_owned(),
+            names => format!("no image belongs to {}", names.join(", ")),
+        };
+        let diagnostic =
+            Diagnostic::error(code::NO_IMAGE_LINE, text).listing("what runs", seen.iter().map(String::as_str));
+        return Err(Failure::from(diagnostic.help("name the service with --service, or the file with --file")));
+    }
+    Ok(lines.into_values().collect())
+}
+
+/// The lines of named files that set tags: those beside a repository of ours, and those of a mapping `image` that says no
+/// repository.
+///
+/// # Errors
+/// A file that is no YAML, or has no such line.
+pub(super) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
+    let mut lines = Vec::new();
+    for file in files {
+        let text = text_of(source, file).map_err(Failure::from)?;
+        let found = bindings(&text).map_err(|error| Failure::from(error.note(format!("in {file}"))))?;
+        let owned = |binding: &Binding| {
+            let Some(repository) = &binding.repository else { return true };
+            // A name alone has no owner, so that it is not somebody else's.
+            !repository.contains('/')
+                || ours.owner.as_ref().is_none_or(|owner| repository.split('/').any(|part| part == owner))
+        };
+        for binding in found {
+            let repository = binding.repository.clone().unwrap_or_default();
+            let line = ValueLine {
+                file: file.clone(),
+                standing: Standing::There(binding.path.clone(), binding.line),
+                value: binding.tag.clone(),
+            };
+            let is_meant = match ours.services {
+                [] => owned(&binding),
+                _ => ours.is_named(&repository, "", Some(&line)),
+            };
+            if is_meant {
+                let repositories: BTreeSet<String> =
+                    binding.repository.filter(|it| it.contains('/')).into_iter().collect();
+                let running = repositories.iter().map(|it| (it.clone(), binding.tag.clone())).collect();
+                lines.push(TagLine { line, repositories, running });
+            }
+        }
+    }
+    if lines.is_empty() {
+        let text = format!("no line of {} sets the tag of an image of ours", files.join(", "));
+        return Err(Failure::from(
+            Diagnostic::error(code::NO_IMAGE_LINE, text).help("name the service with --service"),
+        ));
+    }
+    Ok(lines)
+}
+
+/// What is said of the images besides their tags.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Said {
+    pub(super) commit: Option<String>,
+    /// By image without its tag.
+    pub(super) digests: BTreeMap<String, String>,
+    pub(super) at: String,
+    pub(super) actor: String,
+    pub(super) environment: Option<String>,
+}
+
+/// Whether a tag that is older than the present one is set all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Older {
+    Skipped,
+    Accepted,
+}
+
+/// Tags that are to be set.
+#[derive(Debug, Clone)]
+pub(super) struct Tags {
+    /// Each line with its tag.
+    pub(super) wanted: Vec<(TagLine, Tag)>,
+    pub(super) said: Said,
+    pub(super) older: Older,
+    /// The working tree, whose history knows which of two commits came first.
+    pub(super) history: Option<PathBuf>,
+}
+
+/// What edits make of a tree.
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) files: BTreeMap<String, String>,
+    pub(super) lines: Vec<EditLine>,
+    /// What was left alone, and why.
+    pub(super) notes: Vec<String>,
+}
+
+impl Tags {
+    /// The files that may change: those of the lines, and the records beside them.
+    pub(super) fn files(&self) -> Vec<String> {
+        let mut files: BTreeSet<String> = self.wanted.iter().map(|(line, _)| line.line.file.clone()).collect();
+        files.extend(self.wanted.iter().map(|(line, _)| record_beside(&line.line.file)));
+        files.into_iter().collect()
+    }
+
+    /// What they make of a tree.
+    ///
+    /// # Errors
+    /// A line that is gone, or that says what runs by a digest.
+    pub(super) fn edits(&self, tree: &SourceTree) -> Result<Made, Diagnostic> {
+        let mut made = Made::default();
+        for (line, tag) in &self.wanted {
+            self.one(tree, line, tag, &mut made)?;
+        }
+        let records: BTreeSet<String> = made.lines.iter().map(|line| record_beside(&line.file)).collect();
+        for record in records {
+            if let Some(tag) = self.wanted.first().map(|(_, tag)| tag) {
+                self.record(tree, &record, tag, &mut made)?;
+            }
+        }
+        Ok(made)
+    }
+
+    fn one(&self, tree: &SourceTree, line: &TagLine, tag: &Tag, made: &mut Made) -> Result<(), Diagnostic> {
+        let file = &line.line.file;
+        let text = match made.files.get(file) {
+            Some(text) => text.clone(),
+            None => text_of(tree, file)?,
+        };
+        let (path, now, new) = match &line.line.standing {
+            Standing::There(path, _) => {
+                let now = tag_at(&text, path).unwrap_or_default();
+                let kept = self.is_older(tag.as_str(), &now);
+                if kept {
+                    made.notes.push(format!("{file} {path}: {tag} is older than {now}, which stays"));
+                    return Ok(());
+                }
+                let new = retagged(&text, path, tag).map_err(|error| error.note(format!("in {file}")))?;
+                (path.to_string(), now, new)
+            }
+            Standing::New(keys) => {
+                if self.is_older(tag.as_str(), &line.line.value) {
+                    made.notes.push(format!("{file}: {tag} is older than {}, which stays", line.line.value));
+                    return Ok(());
+                }
+                let steps: Vec<Step<'_>> = keys.iter().map(|key| Step::Key(key)).collect();
+                let value = Scalar::Str(with_role(&line.line.value, tag.as_str()).into());
+                let new = edit::set_or_insert(&text, &steps, &value).map_err(|error| {
+                    Diagnostic::error(
+                        code::NO_TAG_THERE,
+                        format!("`{}` in {file} cannot be set: {error}", keys.join(".")),
+                    )
+                })?;
+                (keys.join("."), line.line.value.clone(), new)
+            }
+        };
+        if new != text {
+            let to = with_role(&now, tag.as_str());
+            made.lines.push(EditLine { file: file.clone(), line: line.line.line(), path, from: now, to });
+            made.files.insert(file.clone(), new);
+        }
+        Ok(())
+    }
+
+    /// Whether a tag came before the present one, as far as versions or the history of commits say it.
+    fn is_older(&self, tag: &str, now: &str) -> bool {
+        if self.older == Older::Accepted {
+            return false;
+        }
+        let commit =
+            |text: &str| Tag::parse(text).ok().filter(Tag::is_commit_tag).map(|tag| tag.as_str()[4..].to_owned());
+        match (commit(tag), commit(now)) {
+            (Some(new), Some(old)) if new != old => {
+                let history = self.history.as_ref().and_then(|directory| SourceTree::open_directory(directory).ok());
+                history.and_then(|tree| tree.leads_to(&new, &old)).unwrap_or(false)
+            }
+            _ => is_older(tag, now),
+        }
+    }
+
+    /// The record beside a values file, where there is one: which tag, from which commit, with which digests, since when.
+    fn record(&self, tree: &SourceTree, file: &str, tag: &Tag, made: &mut Made) -> Result<(), Diagnostic> {
+        let Ok(Some(_)) = tree.read(file) else { return Ok(()) };
+        let text = text_of(tree, file)?;
+        let Ok(json) = landfall_yaml::to_json(&text) else { return Ok(()) };
+        if !json["image_tag"].is_string() {
+            return Ok(());
+        }
+        let mut new = text.clone();
+        put(&mut new, &["image_tag"], tag.as_str());
+        if let Some(commit) = &self.said.commit {
+            put(&mut new, &["product_commit"], commit);
+        }
+        for (repository, digest) in &self.said.digests {
+            put(&mut new, &["digest", repository.rsplit('/').next().unwrap_or(repository)], digest);
+        }
+        if new != text {
+            put(&mut new, &["published_at"], &self.said.at);
+            let from = json["image_tag"].as_str().unwrap_or_default().to_owned();
+            made.lines.push(EditLine {
+                file: file.to_owned(),
+                line: None,
+                path: "image_tag".to_owned(),
+                from,
+                to: tag.to_string(),
+            });
+            made.files.insert(file.to_owned(), new);
+        }
+        Ok(())
+    }
+
+    /// The commit of it.
+    pub(super) fn commit(&self, tree: &SourceTree) -> Result<Edited, Diagnostic> {
+        let made = self.edits(tree)?;
+        if made.files.is_empty() {
+            let why = if made.notes.is_empty() { "it is so already".to_owned() } else { made.notes.join("; ") };
+            return Ok(Edited::Nothing(why));
+        }
+        let tags: BTreeSet<&str> = self.wanted.iter().map(|(_, tag)| tag.as_str()).collect();
+        let place = self.said.environment.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
+        let named: BTreeSet<&str> = self
+            .wanted
+            .iter()
+            .flat_map(|(line, _)| &line.repositories)
+            .filter_map(|it| it.rsplit('/').next())
+            .collect();
+        let body: Vec<String> =
+            made.lines.iter().map(|it| format!("{} {}: {} -> {}", it.file, it.path, it.from, it.to)).collect();
+        let mut trailers = vec![
+            ("Landfall-Cause".to_owned(), "image".to_owned()),
+            ("Landfall-Actor".to_owned(), self.said.actor.clone()),
+        ];
+        trailers.extend(self.said.commit.iter().map(|commit| ("Product-Commit".to_owned(), commit.clone())));
+        let what =
+            if named.is_empty() { "images".to_owned() } else { named.into_iter().collect::<Vec<_>>().join(", ") };
+        Ok(Edited::Files(Edits {
+            subject: format!("Run {what} {}{place}", tags.into_iter().collect::<Vec<_>>().join(", ")),
+            body: body.join("\n"),
+            trailers,
+            files: made.files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect(),
+        }))
+    }
+}
+
+/// Sets a text where there is one already.
+fn put(text: &mut String, keys: &[&str], value: &str) {
+    let steps: Vec<Step<'_>> = keys.iter().map(|key| Step::Key(key)).collect();
+    if let Ok(new) = edit::set(text, &steps, &Scalar::Str(value.to_owned().into())) {
+        *text = new;
+    }
+}
+
+/// The record that lies beside a values file.
+fn record_beside(file: &str) -> String {
+    match file.rsplit_once('/') {
+        Some((directory, _)) => format!("{directory}/release.yaml"),
+        None => "release.yaml".to_owned(),
+    }
+}
+
+/// The working tree of a place, for its history.
+pub(super) fn history_of(place: &Place) -> Option<PathBuf> {
+    place.target.source.directory_on_disk().map(std::path::Path::to_owned)
+}

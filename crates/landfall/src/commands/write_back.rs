@@ -1,0 +1,312 @@
+//! Writing back: what a command wants said in git, as one commit on the branch of the repository that it was started in.
+
+mod line;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_host::{Failure, Place, patience};
+use landfall_source::{
+    Account, Accounts, AllowedPaths, Builds, Change, GitRemote, GitWriter, Landing, Login, Person, Reach, RemoteRef,
+    Signing, SourceTree, Trust, Write,
+};
+use serde_json::{Value, json};
+
+pub(crate) use self::line::{Standing, ValueLine, said, value_line};
+use crate::commands::doctor::forge_token;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::report::Report;
+use crate::ui::Ui;
+
+/// Where and how it is written back.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct WriteBackArgs {
+    /// The branch that gets the commit (default: the one that is checked out)
+    #[arg(long, value_name = "BRANCH")]
+    pub(crate) branch: Option<String>,
+    /// The address of the repository (default: that of `origin`)
+    #[arg(long, value_name = "URL")]
+    pub(crate) remote: Option<String>,
+    /// Ask forges to build nothing for the commit
+    #[arg(long)]
+    pub(crate) skip_ci: bool,
+    /// Sign the commit with this key of SSH
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sign_key: Option<String>,
+}
+
+/// What is to be written.
+pub(crate) struct Deed {
+    /// What it makes of a tip.
+    pub(crate) change: Change,
+    /// The only files that it may change.
+    pub(crate) files: Vec<String>,
+    /// The commit that led to it.
+    pub(crate) cause: Option<String>,
+}
+
+/// What became of it.
+pub(crate) struct Written {
+    pub(crate) landing: Landing,
+    branch: String,
+    remote: String,
+}
+
+impl WriteBackArgs {
+    /// Puts the commit on the branch.
+    ///
+    /// # Errors
+    /// There is no repository to write to, it cannot be reached, it does not take the commit, or what led to it was made by
+    /// Landfall itself. Where there is no login for it, [`code::NOT_DEPLOYED`].
+    pub(crate) async fn write(
+        &self,
+        context: &Context,
+        place: &Place,
+        source: &SourceTree,
+        deed: Deed,
+    ) -> Result<Written, Failure> {
+        let remote = self.remote(context, source)?;
+        let branch = self.branch.clone().or_else(|| source.branch()).ok_or_else(|| {
+            Failure::usage(
+                Diagnostic::error(code::NO_REMOTE, "no branch is checked out here, and none is named")
+                    .help("name it with --branch"),
+            )
+        })?;
+        let cache = place.state.create_cache().map_err(Failure::from)?;
+        let writer = GitWriter::new(&context.host.network, cache.join("writer"), patience(&context.host.env));
+        let write = Write {
+            branch: branch.clone(),
+            allowed: AllowedPaths::exactly(deed.files),
+            change: deed.change,
+            cause: deed.cause,
+            builds: if self.skip_ci { Builds::Skipped } else { Builds::Asked },
+            author: author(context),
+            signing: match &self.sign_key {
+                Some(file) => Signing::Ssh(context.host.directory.join(file)),
+                None => Signing::No,
+            },
+            at: jiff::Timestamp::now(),
+        };
+        let landing = writer.write(&remote, write).await.map_err(|error| Failure::from(error.diagnose()))?;
+        let shown = RemoteRef { url: remote.address.clone(), revision: None }.shown();
+        refused(&landing, &shown, &branch)?;
+        Ok(Written { landing, branch, remote: shown })
+    }
+
+    /// The repository, and who asks it.
+    fn remote(&self, context: &Context, source: &SourceTree) -> Result<GitRemote, Failure> {
+        let none = || {
+            Failure::usage(
+                Diagnostic::error(code::NO_REMOTE, "this directory comes from no repository that could be pushed to")
+                    .help("name one with --remote, or give it an `origin`"),
+            )
+        };
+        let address = self.remote.clone().or_else(|| source.origin()).ok_or_else(none)?;
+        let address = match RemoteRef::parse(&address) {
+            Some(_) => address,
+            // A path, as git takes it: from the top of the working tree.
+            None => {
+                let from = source.directory_on_disk().unwrap_or(&context.host.directory);
+                let path = from.join(&address);
+                format!("file://{}", path.canonicalize().map_err(|_| none())?.display())
+            }
+        };
+        let is_http = address.starts_with("http://") || address.starts_with("https://");
+        let token = forge_token::token_for(&address, self.remote.as_deref(), |name| context.host.env.get(name));
+        let login = match token {
+            Some(token) if is_http => {
+                Login::Password { username: user_of(&address).to_owned(), password: token.to_owned() }
+            }
+            _ if is_http => Login::Nobody,
+            // Their own ssh knows them.
+            _ => Login::Person,
+        };
+        let account = Account {
+            name: "the environment's token".to_owned(),
+            address: address.clone(),
+            reach: Reach::Repository,
+            login,
+            ..Account::default()
+        };
+        Ok(Accounts::new(vec![account], Trust::default()).remote(&address))
+    }
+}
+
+/// Who a token belongs to, where the forge looks at that.
+fn user_of(address: &str) -> &'static str {
+    if address.contains("gitlab") { "oauth2" } else { "x-access-token" }
+}
+
+/// Who is said to have made the commit, as git's own variables say.
+fn author(context: &Context) -> Person {
+    let said = |names: [&str; 2]| {
+        names.into_iter().find_map(|name| context.host.env.get(name).filter(|text| !text.is_empty()).map(str::to_owned))
+    };
+    let usual = Person::default();
+    Person {
+        name: said(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"]).unwrap_or(usual.name),
+        email: said(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]).unwrap_or(usual.email),
+    }
+}
+
+/// Who asks for something, for a commit's last lines.
+pub(crate) fn actor(context: &Context) -> String {
+    let named = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER"];
+    let person = named.into_iter().find_map(|name| context.host.env.get(name).filter(|name| !name.is_empty()));
+    person.unwrap_or("local").to_owned()
+}
+
+fn refused(landing: &Landing, remote: &str, branch: &str) -> Result<(), Failure> {
+    let diagnostic = match landing {
+        Landing::Pushed { .. } | Landing::Nothing { .. } => return Ok(()),
+        Landing::NoToken => Diagnostic::error(
+            code::NOT_DEPLOYED,
+            format!("published, not deployed: {remote} asks for a login, and there is no token for it"),
+        )
+        .note("nothing was written; what is published stays published")
+        .help("set LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST, or the forge's own GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN"),
+        Landing::Protected { said } => Diagnostic::refused(
+            code::BRANCH_PROTECTED,
+            format!("{remote} takes no commit on `{branch}` from this account"),
+        )
+        .note(said.clone())
+        .help("push to another one with --branch, and open a pull request from it"),
+        Landing::Echo { commit } => Diagnostic::refused(
+            code::OWN_ECHO,
+            format!("{commit} was made by Landfall itself, and leads to no further commit"),
+        ),
+    };
+    Err(Failure::from(diagnostic))
+}
+
+impl Written {
+    /// For programs.
+    pub(crate) fn data(&self) -> Value {
+        match &self.landing {
+            Landing::Pushed { commit, parent, files, attempts } => json!({
+                "result": "pushed", "remote": self.remote, "branch": self.branch, "commit": commit, "parent": parent,
+                "files": files, "attempts": attempts,
+            }),
+            Landing::Nothing { head, why } => json!({
+                "result": "nothing", "remote": self.remote, "branch": self.branch, "head": head, "why": why,
+            }),
+            // What was refused is told as a failure.
+            Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => Value::Null,
+        }
+    }
+
+    /// For people.
+    pub(crate) fn text(&self, ui: &Ui) {
+        match &self.landing {
+            Landing::Pushed { commit, .. } => {
+                let short: String = commit.chars().take(10).collect();
+                ui.line(&format!("{short} is on {} of {}", self.branch, self.remote));
+            }
+            Landing::Nothing { why, .. } => ui.line(&format!("nothing to do on {}: {why}", self.branch)),
+            Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => {}
+        }
+    }
+}
+
+/// Edits of the working tree itself, or of a branch elsewhere, with what became of them.
+pub(crate) struct Outcomes<'a> {
+    /// Each as `FILE:LINE path: from -> to`.
+    pub(crate) lines: Vec<EditLine>,
+    /// What is true besides: an older one was left alone.
+    pub(crate) notes: Vec<String>,
+    pub(crate) written: Option<&'a Written>,
+    /// Whether nothing was to be changed.
+    pub(crate) dry_run: bool,
+}
+
+/// One edit.
+pub(crate) struct EditLine {
+    pub(crate) file: String,
+    pub(crate) line: Option<usize>,
+    pub(crate) path: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+}
+
+impl Report for Outcomes<'_> {
+    const KIND: &'static str = "Edits";
+
+    fn data(&self) -> Value {
+        let edits = self
+            .lines
+            .iter()
+            .map(|it| json!({"file": it.file, "line": it.line, "path": it.path, "from": it.from, "to": it.to}));
+        json!({
+            "edits": edits.collect::<Vec<_>>(), "notes": self.notes, "dry_run": self.dry_run,
+            "written": self.written.map(Written::data),
+        })
+    }
+
+    fn text(&self, ui: &Ui) {
+        for it in &self.lines {
+            let line = it.line.map(|line| format!(":{line}")).unwrap_or_default();
+            let from = if it.from.is_empty() { "(nothing)" } else { it.from.as_str() };
+            ui.folded(&format!("{}{line}  {}: {from} -> {}", it.file, it.path, it.to));
+        }
+        self.notes.iter().for_each(|note| ui.folded(note));
+        match self.written {
+            Some(written) => written.text(ui),
+            None if self.dry_run && !self.lines.is_empty() => ui.line("nothing was changed (--dry-run)"),
+            None if self.lines.is_empty() && self.notes.is_empty() => ui.line("nothing to do: it is so already"),
+            None => {}
+        }
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.lines.iter().for_each(|it| ui.name(&it.file));
+    }
+}
+
+/// Writes files of the working tree, each beside its place and renamed.
+pub(crate) fn write_here(source: &SourceTree, files: &[(String, String)]) -> Result<(), Failure> {
+    let root = source.directory_on_disk().ok_or_else(|| {
+        Failure::usage(
+            Diagnostic::error(code::NO_REMOTE, "what is delivered is no working tree that could be edited")
+                .help("push to its branch with --push"),
+        )
+    })?;
+    for (path, text) in files {
+        let file = root.join(path);
+        let failed = |error: std::io::Error| {
+            Failure::from(
+                Diagnostic::error(code::UNREADABLE_FILE, format!("`{path}` cannot be written")).note(error.to_string()),
+            )
+        };
+        let mode = std::fs::metadata(&file).map_err(failed)?.permissions();
+        let partial = file.with_extension(format!("landfall-{}", std::process::id()));
+        std::fs::write(&partial, text).map_err(failed)?;
+        std::fs::set_permissions(&partial, mode).map_err(failed)?;
+        std::fs::rename(&partial, &file).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// A change as a function that is asked for each tip.
+pub(crate) fn change(
+    on: impl Fn(&SourceTree) -> Result<landfall_source::Edited, Diagnostic> + Send + Sync + 'static,
+) -> Change {
+    Arc::new(on)
+}
+
+/// Prints what became of edits.
+pub(crate) fn report(context: &Context, outcomes: &Outcomes<'_>, started: Instant) -> Exit {
+    context.report(outcomes, Exit::Done, started);
+    Exit::Done
+}
+
+/// A file of a tree as text.
+pub(crate) fn text_of(tree: &SourceTree, path: &str) -> Result<String, Diagnostic> {
+    let bytes = tree
+        .read(path)
+        .map_err(|error| error.diagnose())?
+        .ok_or_else(|| Diagnostic::error(code::NOT_IN_TREE, format!("there is no `{path}` in {}", tree.place())))?;
+    String::from_utf8(bytes).map_err(|_| Diagnostic::error(code::UNREADABLE_FILE, format!("`{path}` is no text")))
+}

@@ -1,0 +1,104 @@
+//! The line of a values file that sets a value for one environment, and no other one.
+
+use landfall_delivery::{Target, Unit, ValueStory};
+use landfall_promote::{BindingPath, path_on};
+
+use super::text_of;
+
+/// Where a value is set, or is to be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ValueLine {
+    /// The file, as its tree knows it.
+    pub(crate) file: String,
+    /// Where in it.
+    pub(crate) standing: Standing,
+    /// What is said there now.
+    pub(crate) value: String,
+}
+
+/// Where in a file a value stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// On a line.
+    There(BindingPath, usize),
+    /// Nowhere yet: the chart's default holds for every environment, so that it is put into this environment's own file.
+    New(Vec<String>),
+}
+
+impl ValueLine {
+    /// The path, for people.
+    pub(crate) fn path(&self) -> String {
+        match &self.standing {
+            Standing::There(path, _) => path.to_string(),
+            Standing::New(keys) => keys.join("."),
+        }
+    }
+
+    /// The line, where it has one.
+    pub(crate) fn line(&self) -> Option<usize> {
+        match &self.standing {
+            Standing::There(_, line) => Some(*line),
+            Standing::New(_) => None,
+        }
+    }
+}
+
+/// A file as a tree knows it, by its name as it is shown to people.
+fn tree_path(target: &Target, shown: &str) -> Option<String> {
+    let path = match target.shown.as_str() {
+        "" => shown,
+        prefix => shown.strip_prefix(prefix)?.trim_start_matches('/'),
+    };
+    matches!(target.source.read(path), Ok(Some(_))).then(|| path.to_owned())
+}
+
+/// What the layer that counts says; empty where that is no scalar, or is not told.
+pub(crate) fn said(story: &ValueStory) -> String {
+    let json = story.layers.first().and_then(|layer| layer.value.as_deref()).unwrap_or_default();
+    match serde_json::from_str(json) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(serde_json::Value::Null) | Err(_) => String::new(),
+        Ok(other) => other.to_string(),
+    }
+}
+
+/// Where a value of a unit is set for this environment.
+///
+/// # Errors
+/// Why no line of this repository sets it, in words that follow "because".
+pub(crate) fn value_line(target: &Target, unit: &Unit, story: &ValueStory) -> Result<ValueLine, String> {
+    let top = story.layers.first().ok_or("nothing sets it")?;
+    let value = said(story);
+    let defaults: Vec<&str> = story
+        .layers
+        .iter()
+        .filter(|layer| layer.kind == "default")
+        .filter_map(|layer| Some(layer.place.as_ref()?.file.as_str()))
+        .collect();
+    let own = unit.sources.iter().filter_map(|source| match source {
+        landfall_delivery::UnitSource::Chart(source) => Some(source),
+        landfall_delivery::UnitSource::Manifests(_) => None,
+    });
+    let own: Vec<&str> =
+        own.flat_map(|source| source.values.file_names()).filter(|name| !defaults.contains(name)).collect();
+    match (top.kind, &top.place) {
+        ("flag", _) => Err(format!("{} sets it, and no values file", top.at)),
+        ("default", _) if !own.is_empty() => {
+            let last = own.last().copied().unwrap_or_default();
+            let file = tree_path(target, last).ok_or_else(|| format!("{last} is no file of this repository"))?;
+            let keys = story.path.split('.').map(str::to_owned).collect();
+            Ok(ValueLine { file, standing: Standing::New(keys), value })
+        }
+        (_, Some(place)) => {
+            let file = tree_path(target, &place.file)
+                .ok_or_else(|| format!("{} is no file of this repository", place.file))?;
+            let text = text_of(&target.source, &file).map_err(|error| error.message)?;
+            let line = place.line as usize;
+            let keys: Vec<&str> = story.path.split('.').collect();
+            let path = path_on(&text, line, &keys);
+            let path = path.ok_or_else(|| format!("{}:{line} says it in another way", place.file))?;
+            Ok(ValueLine { file, standing: Standing::There(path, line), value })
+        }
+        (_, None) => Err(format!("{} sets it, and no values file", top.at)),
+    }
+}

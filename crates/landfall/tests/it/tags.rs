@@ -1,0 +1,155 @@
+//! `landfall images set`, `list` and `scan`: a tag is written into the line that sets it and into nothing else.
+
+use std::process::{Command, Stdio};
+
+use super::scales::{git, shop};
+
+#[test]
+fn lp_29_the_line_that_sets_each_images_tag_is_listed() {
+    let (shop, _bare) = shop();
+    let listed = shop.run(&["images", "list", "--env", "prod", "-o", "json"]).exits(0).json();
+    assert_eq!(listed["data"]["images"][0]["set_at"], serde_json::json!(["prod.yaml:4:1"]));
+    shop.run(&["images", "--env", "prod"]).exits(0).says("prod.yaml:4");
+}
+
+#[test]
+fn lp_30_a_tag_is_set_in_the_working_tree_with_quotes_and_all_other_bytes_kept() {
+    let (shop, bare) = shop();
+    let before = shop.read("prod.yaml");
+    shop.run(&["images", "set", "1.1.0", "--env", "prod", "--dry-run"]).exits(0).says("1.0.0 -> 1.1.0");
+    assert_eq!(shop.read("prod.yaml"), before);
+    shop.run(&["images", "set", "v1.1.0", "--env", "prod"]).exits(0).says("prod.yaml:4  image: 1.0.0 -> 1.1.0");
+    assert_eq!(shop.read("prod.yaml"), before.replace("web:1.0.0'", "web:1.1.0'"));
+    shop.run(&["images", "set", "1.1.0", "--env", "prod"]).exits(0).says("it is so already");
+    shop.run(&["images", "set", "1.0.9", "--env", "prod"]).exits(0).says("1.0.9 is older than 1.1.0, which stays");
+    shop.run(&["images", "set", "1.0.9", "--env", "prod", "--allow-older"]).exits(0).says("1.1.0 -> 1.0.9");
+    shop.run(&["images", "set", "1.2.0", "--env", "prod", "--service", "api"]).exits(1).says("no image belongs to api");
+    shop.run(&["images", "set", "1.2.0", "--env", "prod", "--service", "web"]).exits(0);
+    assert_eq!(git(&bare, &["rev-list", "--count", "main"]).trim(), "1", "nothing was pushed");
+}
+
+#[test]
+fn tags_that_may_not_run_are_refused_before_anything_is_read_or_written() {
+    let (shop, _bare) = shop();
+    let before = shop.read("prod.yaml");
+    for tag in [
+        "latest",
+        "main",
+        "prod",
+        "git-abc1234",
+        "sha-91cbcb6",
+        "1.2.0-alpha.1.1",
+        "1.2.0+x",
+        "1.2",
+        "v1\n  evil: 1",
+        "{{ x }}",
+    ] {
+        shop.run(&["images", "set", tag, "--env", "prod"]).exits(5).says("LF0962").says("nothing was written");
+    }
+    assert_eq!(shop.read("prod.yaml"), before);
+}
+
+#[test]
+fn every_tag_beside_a_repository_of_ours_is_set_in_a_named_file_without_a_landfall_yaml() {
+    let (shop, _bare) = shop();
+    std::fs::remove_file(shop.root().join("landfall.yaml")).expect("removed");
+    shop.git(&["remote", "set-url", "origin", "https://git.example.com/acme/shop.git"]);
+    let values = "web:\n  image:\n    repository: ghcr.io/acme/web\n    tag: \"sha-1234567\" # one\n\napi: {image: {repository: ghcr.io/acme/api, tag: sha-1234567}}\nredis:\n  image: {repository: docker.io/bitnami/redis, tag: 7.2.0}\n";
+    shop.write("values.prod.yaml", values);
+    shop.run(&["images", "set", "sha-7654321", "--file", "values.prod.yaml"]).exits(0);
+    assert_eq!(shop.read("values.prod.yaml"), values.replace("1234567", "7654321"));
+    shop.run(&["images", "set", "sha-0000001", "--file", "values.prod.yaml", "--service", "api"]).exits(0);
+    assert!(shop.read("values.prod.yaml").contains("tag: \"sha-7654321\""));
+    shop.run(&["images", "set", "sha-0000001", "--file", "../none.yaml"]).exits(2).says("cannot be read");
+    std::fs::write(shop.root().join("../elsewhere.yaml"), "image: {tag: a}\n").expect("written");
+    shop.run(&["images", "set", "sha-0000001", "--file", "../elsewhere.yaml"]).exits(2).says("outside the repository");
+}
+
+#[test]
+fn a_late_older_build_is_skipped_also_where_tags_are_commits() {
+    let (shop, bare) = shop();
+    shop.edit("landfall.yaml", "{policy: semver, channel: stable}", "{policy: commit-sha}");
+    let commits: Vec<String> = (0..2)
+        .map(|number| {
+            shop.commit(&format!("build {number}"));
+            git(&shop.root().to_owned(), &["rev-parse", "HEAD"]).trim()[..7].to_owned()
+        })
+        .collect();
+    shop.git(&["push", "-q", "origin", "HEAD:main"]);
+    let set = |commit: &str| {
+        let tag = format!("sha-{commit}");
+        shop.run(&["images", "set", &tag, "--env", "prod", "--push", "--unchecked"]).exits(0)
+    };
+    set(&commits[1]).says("is on main of");
+    set(&commits[0]).says("is older than");
+    assert!(git(&bare, &["show", "main:prod.yaml"]).contains(&format!("web:sha-{}'", commits[1])));
+}
+
+#[test]
+fn se_35_without_a_token_what_is_published_is_not_deployed_and_that_is_said() {
+    let (shop, _bare) = shop();
+    // A forge that asks everybody for a login.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}/acme/shop.git", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut head = [0; 4096];
+            let _read = std::io::Read::read(&mut stream, &mut head);
+            let answer = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _written = std::io::Write::write_all(&mut stream, answer.as_bytes());
+        }
+    });
+    shop.git(&["remote", "set-url", "origin", &address]);
+    let told = shop.run(&["images", "set", "1.1.0", "--env", "prod", "--push", "--unchecked"]).exits(4);
+    let told = told.says("published, not deployed").says("GITHUB_TOKEN").says("LF0526");
+    assert!(!told.all().contains("fatal"), "{}", told.all());
+    let json =
+        shop.run(&["images", "set", "1.1.0", "--env", "prod", "--push", "--unchecked", "-o", "json"]).exits(4).json();
+    assert_eq!(json["data"]["diagnostics"][0]["code"], "LF0526");
+}
+
+#[test]
+fn ten_pipelines_at_once_end_with_the_newest_and_one_line_of_history() {
+    let (shop, bare) = shop();
+    let mut running = Vec::new();
+    for number in 1..=10 {
+        let tag = format!("1.0.{number}");
+        let state = format!("--state=../state-{number}");
+        let mut command = shop.command(&["images", "set", &tag, "--env", "prod", "--push", "--unchecked", &state]);
+        running.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs"));
+    }
+    for child in running {
+        let output = child.wait_with_output().expect("ended");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let parents = git(&bare, &["rev-list", "--parents", "main"]);
+    assert!(parents.lines().rev().skip(1).all(|line| line.split(' ').count() == 2), "{parents}");
+    let values = git(&bare, &["show", "main:prod.yaml"]);
+    assert!(values.contains("'ghcr.io/acme/web:1.0.10' # by the pipeline"), "{values}");
+    // Each commit went upwards.
+    let log = git(&bare, &["log", "--reverse", "--format=%s", "main"]);
+    let patches: Vec<u32> =
+        log.lines().filter_map(|line| line.rsplit_once("1.0.")?.1.split(' ').next()?.parse().ok()).collect();
+    assert!(patches.is_sorted() && patches.last() == Some(&10), "{log}");
+    git(&bare, &["fsck", "--strict"]);
+}
+
+#[test]
+fn se_34_a_pipeline_that_is_killed_anywhere_and_begun_again_writes_one_commit() {
+    let (shop, bare) = shop();
+    for (number, after) in [5u64, 20, 40, 60, 80, 120].into_iter().enumerate() {
+        let tag = format!("1.{}.0", number + 1);
+        let words = ["images", "set", tag.as_str(), "--env", "prod", "--push", "--unchecked"];
+        let mut child = shop.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        // Nobody sends: it is the time that is waited.
+        let _waited = receiver.recv_timeout(std::time::Duration::from_millis(after));
+        drop(sender);
+        let _ended = Command::new("kill").args(["-9", &child.id().to_string()]).status();
+        let _ended = child.wait();
+        shop.run(&words).exits(0);
+        assert_eq!(git(&bare, &["rev-list", "--count", "main"]).trim(), (number + 2).to_string());
+    }
+    git(&bare, &["fsck", "--strict"]);
+}

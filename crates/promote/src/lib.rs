@@ -1,0 +1,35 @@
+//! Versions, channels, tags and image policies: the rules alone, without network, files or clock.
+//!
+//! ```text
+//! root version (package.json) ── progression ─► may it follow the one before it?
+//!     └─ next(channel, run, attempt) ─► Tag ── channel, shape ─► may it run there? ── order ─► is it newer than what runs?
+//! tags of a repository ── Filter, Selector ─► the one that a policy chooses
+//! values text ── bindings ─► where a tag stands ── retagged ─► the same text, every other byte kept
+//! tag ── Ledger ─► the digest that it had first; another one blocks
+//! ```
+//!
+//! Invariants
+//! - A version is read strictly: what SemVer 2.0 does not have is refused, with the reason.
+//! - A refusal says which rule; no two rules say the same.
+//! - A tag that went through here is one word that a registry can have: nothing of it can become YAML, a template or a
+//!   command.
+
+mod binding;
+mod channel;
+mod filter;
+mod ledger;
+mod progression;
+mod role;
+mod selector;
+mod tag;
+mod version;
+
+pub use binding::{Binding, BindingPath, bindings, path_on, retagged, tag_at};
+pub use channel::{ChannelRefusal, check_channel, next};
+pub use filter::{Filter, FilterError, Filtered};
+pub use ledger::{Ledger, LedgerEntry, Moved};
+pub use progression::{Progression, progression};
+pub use role::{Roles, is_older, with_role};
+pub use selector::{Candidate, Chosen, Order, Selector};
+pub use tag::{MAX_TAG, Tag, TagPolicy, TagRefusal};
+pub use version::{Version, VersionRefusal};
