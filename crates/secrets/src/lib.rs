@@ -26,9 +26,9 @@
 
 pub mod age;
 mod backup;
-pub mod control;
 mod birth;
 mod compose;
+pub mod control;
 mod declared;
 mod fingerprint;
 mod given;

@@ -83,6 +83,7 @@ impl DeclaredArgs {
             revision: None,
             context: self.context.clone(),
             kubeconfig: self.kubeconfig.clone(),
+            ..PlaceQuery::default()
         };
         let place = context.host.place(None, &query).await?;
         let (environment, secrets) = declared_in(&place)?;
