@@ -76,7 +76,7 @@ pub static SECRET: Rule = Rule {
 
 /// Secrets as a project file declares them.
 pub static DECLARED: Rule = Rule {
-    id: "LF207",
+    id: "LF277",
     title: "each declared key of a Secret is there, opens, and is what it was born as",
     severity: Severity::Error,
     why: "A pod whose key is missing does not start, and one whose sealed value does not open runs with the old one. What was \

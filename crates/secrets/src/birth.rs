@@ -145,7 +145,7 @@ pub fn is_same(one: &Masked, other: &Masked) -> bool {
 mod tests {
     use super::*;
     use crate::fingerprint::Fingerprint;
-    use crate::making::system_random;
+    use crate::random::system_random;
     use crate::{Declared, Making};
 
     fn key(permanence: Permanence, born: Option<&str>) -> Key {

@@ -74,7 +74,7 @@ fn stretched(value: &Masked, salt: &[u8; BYTES]) -> Result<[u8; BYTES], CryptoEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::making::system_random;
+    use crate::random::system_random;
 
     #[test]
     fn a_fingerprint_knows_its_value_again_and_no_other_and_differs_each_time() {

@@ -36,14 +36,6 @@ pub enum MakeError {
     Given,
 }
 
-/// The system's randomness, through aws-lc.
-///
-/// # Errors
-/// [`CryptoError::Failed`]
-pub fn system_random(bytes: &mut [u8]) -> Result<(), CryptoError> {
-    aws_lc_rs::rand::fill(bytes).map_err(|_| CryptoError::Failed)
-}
-
 /// Makes the value of a key. RSA keys are the system's, whatever is drawn from; parts are looked up in `known`.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! The one source of randomness: the system's, through aws-lc. It is no parameter, so that nobody can seal with a seed.
+//! The one source of randomness: the system's, through aws-lc. Sealing takes it as no parameter, so that nobody can
+//! seal with a seed; who makes values is handed it.
 
 use zeroize::Zeroizing;
 
@@ -10,6 +11,14 @@ use crate::CryptoError;
 /// [`CryptoError`] when the system gives none.
 pub(crate) fn bytes<const LEN: usize>() -> Result<Zeroizing<[u8; LEN]>, CryptoError> {
     let mut bytes = Zeroizing::new([0; LEN]);
-    aws_lc_rs::rand::fill(&mut bytes[..]).map_err(|_| CryptoError::Failed)?;
+    system_random(&mut bytes[..])?;
     Ok(bytes)
+}
+
+/// The system's randomness, through aws-lc.
+///
+/// # Errors
+/// [`CryptoError::Failed`]
+pub fn system_random(bytes: &mut [u8]) -> Result<(), CryptoError> {
+    aws_lc_rs::rand::fill(bytes).map_err(|_| CryptoError::Failed)
 }

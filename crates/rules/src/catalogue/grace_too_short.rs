@@ -7,7 +7,7 @@ use crate::rule::Rule;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF201",
+    id: "LF271",
     title: "a container is given the time that it takes to stop",
     severity: Severity::Warning,
     why: "The time that a `preStop` hook takes is part of the pod's grace period. A hook that sleeps as long as that leaves \

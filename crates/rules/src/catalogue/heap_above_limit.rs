@@ -6,7 +6,7 @@ use crate::rule::Rule;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF202",
+    id: "LF272",
     title: "a program's heap fits into its container",
     severity: Severity::Warning,
     why: "A runtime that is told to use more memory than its container may have does so once the load comes, and is \

@@ -6,7 +6,7 @@ use crate::rule::Rule;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF205",
+    id: "LF275",
     title: "certificates cover the hosts that are routed",
     severity: Severity::Warning,
     why: "An Ingress that names hosts for TLS and leaves one of its rules' hosts out serves that one with the controller's \

@@ -6,7 +6,7 @@ use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF204",
+    id: "LF274",
     title: "quantities are such as there are",
     severity: Severity::Error,
     why: "`512m` of memory is half a byte, and `1000` of CPU a thousand cores: `m` stands for a thousandth, not for \

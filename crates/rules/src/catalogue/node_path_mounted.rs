@@ -4,7 +4,7 @@ use crate::rule::Rule;
 use crate::subject::{Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF206",
+    id: "LF276",
     title: "what reaches into the node is named",
     severity: Severity::Info,
     why: "A workload that mounts a directory of its node runs there alone: elsewhere the directory is empty or not there, and \

@@ -7,7 +7,7 @@ use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF200",
+    id: "LF270",
     title: "a pod may go, and not all of them at once",
     severity: Severity::Warning,
     why: "A disruption budget that keeps every pod lets no node be drained: an upgrade of the cluster waits until somebody \
