@@ -19,7 +19,7 @@ super::group! {
     NOT_GIVEN = 945, Usage, "A value that somebody has was not given.";
     IN_ARGUMENTS = 946, Refused, "A secret's value stands on the command line.", "Others on the machine see the arguments of every process, and the shell keeps them. Give the value by `--stdin` or `--from-file`.";
     NOT_ACCEPTED = 947, Refused, "A change would make something invalid, and nobody has said that this is meant.";
-    HELD = 948, Failed, "The file that holds sealed values cannot be read, or not be changed in place.";
+    HELD = 956, Failed, "The file that holds sealed values cannot be read, or not be changed in place.";
     BORN_ALREADY = 949, Refused, "The keys that are generated once are there already.";
     UNCOMMITTED_SECRETS = 950, Failed, "git did not commit or push what was sealed.";
     PLAIN_VALUES = 951, Usage, "Plain values go to a terminal or a file of their owner's alone.";
