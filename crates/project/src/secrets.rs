@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ObjectName, OneOrMany, SecretKeyName, Span, TreePath};
+use crate::{Namespace, ObjectName, OneOrMany, SecretKeyName, Span, TreePath};
 
 /// The keys an environment needs and how each comes to be. No value ever stands in this file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -11,6 +11,9 @@ use crate::{ObjectName, OneOrMany, SecretKeyName, Span, TreePath};
 pub struct Secrets {
     /// The Secret that the pods read.
     pub target: ObjectName,
+    /// Where it is to be, where what is delivered does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
     /// The values file that holds the sealed keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<TreePath>,
@@ -26,6 +29,16 @@ pub struct Secrets {
     #[serde(default)]
     #[schemars(extend("propertyNames" = SecretKeyName::shape()))]
     pub keys: BTreeMap<String, SecretKey>,
+    /// Further Secrets of the environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Secrets>,
+}
+
+impl Secrets {
+    /// This one and those beside it, each with its place among them.
+    pub fn all(&self) -> impl Iterator<Item = (Option<usize>, &Secrets)> {
+        std::iter::once((None, self)).chain(self.also.iter().enumerate().map(|(index, other)| (Some(index), other)))
+    }
 }
 
 /// How one key comes to be and what may happen to it.

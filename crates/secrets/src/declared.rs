@@ -100,6 +100,10 @@ impl Declared {
     /// All contradictions.
     pub fn of(secrets: &Secrets) -> Result<Self, Vec<Contradiction>> {
         let mut wrong = Vec::new();
+        for other in secrets.also.iter().filter(|other| !other.also.is_empty()) {
+            let problem = "the Secrets of an environment stand beside each other, not in each other".to_owned();
+            wrong.push(Contradiction { key: other.target.to_string(), field: "also", problem });
+        }
         let names: BTreeSet<&str> = secrets.keys.keys().map(String::as_str).collect();
         let mut keys = BTreeMap::new();
         for (name, declared) in &secrets.keys {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use landfall_cluster::{Cluster, Error, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
-use landfall_secrets::{Keyring, Ledger, Masked, PlainSecret, Sealed, Traces, sealed_form};
+use landfall_secrets::{Keyring, Ledger, Masked, PlainSecret, Recorded, Sealed, Traces, sealed_form};
 
 use super::controller::SealingController;
 use super::remembered::remembered;
@@ -126,35 +126,43 @@ impl Survey {
     pub async fn stale(&self, cluster: &Cluster, namespace: &str, target: &str) -> Result<Vec<Stale>, Diagnostic> {
         let Some(recorded) = self.ledger.of(namespace, target) else { return Ok(Vec::new()) };
         let Some(secret) = &self.secret else { return Ok(Vec::new()) };
-        let last = recorded.changed.values().max().copied();
-        // What was changed last is delivered when the Secret was last written; what was changed before, before that.
-        let since = |key: &str| {
-            let changed = recorded.changed.get(key).copied()?;
-            let delivered = written(secret, key)?;
-            (delivered >= changed).then_some(if Some(changed) == last { delivered } else { changed })
-        };
         let within = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
         let pods = cluster.list(&Gvk::new("", "v1", "Pod"), &within).await.map_err(|error| told(&error))?;
-        let mut found = Vec::new();
+        let mut workloads = Vec::new();
         for (group, kind) in WORKLOADS {
-            let workloads = cluster.list(&Gvk::new(group, "v1", kind), &within).await.map_err(|error| told(&error))?;
-            for workload in workloads {
-                let Some(consumer) = Consumer::of(&workload, namespace, target) else { continue };
-                let began = pods.iter().filter(|pod| is_of(pod, &workload)).filter_map(began).min();
-                let Some(began) = began else { continue };
-                let keys: Vec<String> = recorded
-                    .changed
-                    .keys()
-                    .filter(|key| consumer.reads(key) && since(key).is_some_and(|since| began < since))
-                    .cloned()
-                    .collect();
-                if !keys.is_empty() {
-                    found.push(Stale { workload: workload.key(), keys });
-                }
-            }
+            workloads.extend(cluster.list(&Gvk::new(group, "v1", kind), &within).await.map_err(|error| told(&error))?);
         }
-        Ok(found)
+        Ok(stale_among(recorded, secret, &workloads, &pods))
     }
+}
+
+/// Those of the workloads whose pods began before a key that they read got the value that the Secret has.
+fn stale_among(recorded: &Recorded, secret: &Object, workloads: &[Object], pods: &[Object]) -> Vec<Stale> {
+    let (namespace, target) = (secret.namespace().unwrap_or_default(), secret.name());
+    let made: Option<Timestamp> = secret.creation_timestamp().and_then(|text| text.parse().ok());
+    let last = recorded.changed.values().max().copied();
+    // What was changed last is delivered when the Secret was last written; what was changed before, before that. A Secret that
+    // was made after a change never had another value.
+    let since = |key: &str| {
+        let changed = recorded.changed.get(key).copied().filter(|changed| Some(*changed) > made)?;
+        let delivered = written(secret, key)?;
+        (delivered >= changed).then_some(if Some(changed) == last { delivered } else { changed })
+    };
+    let mut found = Vec::new();
+    for workload in workloads {
+        let Some(consumer) = Consumer::of(workload, namespace, target) else { continue };
+        let Some(began) = pods.iter().filter(|pod| is_of(pod, workload)).filter_map(began).min() else { continue };
+        let keys: Vec<String> = recorded
+            .changed
+            .keys()
+            .filter(|key| consumer.reads(key) && since(key).is_some_and(|since| began <= since))
+            .cloned()
+            .collect();
+        if !keys.is_empty() {
+            found.push(Stale { workload: workload.key(), keys });
+        }
+    }
+    found
 }
 
 /// The workloads of a namespace that read one of these keys.
@@ -205,4 +213,61 @@ fn written(secret: &Object, key: &str) -> Option<Timestamp> {
         entries.filter(|entry| entry.pointer("/fieldsV1/f:data").is_some_and(|data| data.get(&field).is_some()));
     let latest = owning.filter_map(|entry| entry["time"].as_str()?.parse().ok()).max();
     latest.or_else(|| secret.creation_timestamp()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(value: Value) -> Object {
+        Object::from_value(value).expect("a map")
+    }
+
+    fn workload(name: &str, key: &str) -> Object {
+        object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"selector": {"matchLabels": {"app": name}}, "template": {"spec": {"containers": [
+                {"name": "a", "env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "keys", "key": key}}}]}]}}}}))
+    }
+
+    fn pod(app: &str, began: &str) -> Object {
+        object(
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": app, "namespace": "shop", "labels": {"app": app}},
+            "status": {"startTime": format!("2027-01-01T{began}Z")}}),
+        )
+    }
+
+    /// LP-40, LP-43: who runs with the value before is told, who reads another key or began afterwards is not.
+    #[test]
+    fn who_began_before_the_value_was_delivered_runs_with_the_one_before() {
+        let secret = object(json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "keys", "namespace": "shop", "creationTimestamp": "2027-01-01T08:00:00Z",
+                "managedFields": [{"time": "2027-01-01T10:30:00Z", "fieldsV1": {"f:data": {"f:A": {}, "f:B": {}, "f:C": {}}}}]}}));
+        let mut recorded = Recorded::default();
+        for (key, at) in [("A", "10:00:00"), ("B", "09:00:00"), ("C", "07:00:00")] {
+            recorded.change(key, [], format!("2027-01-01T{at}Z").parse().expect("a time"));
+        }
+        let workloads = [
+            workload("early", "A"),
+            workload("between", "A"),
+            workload("late", "A"),
+            workload("other", "B"),
+            workload("first", "C"),
+        ];
+        let pods = [
+            pod("early", "08:30:00"),
+            pod("between", "10:15:00"),
+            pod("late", "10:45:00"),
+            pod("other", "09:30:00"),
+            pod("first", "08:00:00"),
+        ];
+        let told = |pods: &[Object]| -> Vec<String> {
+            let stale = stale_among(&recorded, &secret, &workloads, pods);
+            stale.iter().map(|one| format!("{} {}", one.workload.name, one.keys.join(","))).collect()
+        };
+        assert_eq!(told(&pods), ["early A", "between A"]);
+        assert_eq!(told(&[pod("other", "08:45:00")]), ["other B"]);
+        assert_eq!(told(&[]), Vec::<String>::new());
+    }
 }

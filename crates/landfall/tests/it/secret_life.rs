@@ -323,6 +323,29 @@ fn the_value_before_is_accepted_until_somebody_drops_it() {
     assert!(sandbox.read("web/values.yaml").contains("sealed: # größer\n"));
 }
 
+/// SE-55, SE-56: an environment's Secrets, each of its own type, on the cluster and in no file.
+#[test]
+fn each_secret_of_an_environment_has_a_life_of_its_own() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets:\n      target: database-auth\n      keys: {postgres-password: {generate: once, random: 24, alphabet: url}}\n      also:\n        - target: ghcr-pull\n          type: kubernetes.io/dockerconfigjson\n          namespace: pulls\n          keys: {.dockerconfigjson: {}}\n        - {target: third, keys: {A: {generate: once}}}\n",
+    );
+    sandbox.commit("Begin");
+    sandbox.write("../pull.json", "{\"auths\":{\"ghcr.io\":{\"auth\":\"Y2FuYXJ5OmNhbmFyeQ==\"}}}");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0).says("1/1 keys on embedded, for shop/database-auth");
+    let pull = ["secrets", "init", "--yes", "--secret", "ghcr-pull", "--from-file", ".dockerconfigjson=../pull.json"];
+    sandbox.run(&pull).exits(0).says("for pulls/ghcr-pull");
+    sandbox.run(&["secrets", "init", "--yes", "--secret", "third"]).exits(0);
+    let project = sandbox.read("landfall.yaml");
+    assert_eq!(project.matches("fingerprint: scrypt14.").count(), 2, "{project}");
+    assert!(project.contains("{A: {generate: once, fingerprint: scrypt14."), "{project}");
+    sandbox.run(&["secrets", "check", "--secret", "ghcr-pull"]).exits(0).says("1/1 keys of pulls/ghcr-pull");
+    sandbox.run(&["secrets", "check", "--secret", "gcr-pull"]).exits(2).says("did you mean `ghcr-pull`?");
+    sandbox.run(&["secrets", "set", "postgres-password", "--yes"]).exits(5).says("generated once");
+}
+
 #[test]
 fn a_declaration_that_contradicts_itself_is_told_at_its_place() {
     let sandbox = Sandbox::empty();

@@ -21,8 +21,15 @@ const CAUSE: &str = "who reads it does not start, or runs with another value";
 /// Looks at what is declared; where no cluster was read, at the file alone.
 pub(super) async fn look(sick: &Sick<'_>) -> Vec<Observation> {
     let Some((environment, declaration)) = environment_of(sick.place) else { return Vec::new() };
-    let Some(secrets) = &declaration.secrets else { return Vec::new() };
-    let at = |observation: Observation, key: &str| at(sick, environment, observation, key);
+    let mut seen = Vec::new();
+    for (among, secrets) in declaration.secrets.iter().flat_map(Secrets::all) {
+        seen.extend(look_at(sick, environment, among, secrets).await);
+    }
+    seen
+}
+
+async fn look_at(sick: &Sick<'_>, environment: &str, among: Option<usize>, secrets: &Secrets) -> Vec<Observation> {
+    let at = |observation: Observation, key: &str| at(sick, environment, among, observation, key);
     let declared = match Declared::of(secrets) {
         Ok(declared) => declared,
         Err(wrong) => {
@@ -46,7 +53,8 @@ pub(super) async fn look(sick: &Sick<'_>) -> Vec<Observation> {
         }
         Err(_) => Site::default(),
     };
-    let Some(namespace) = site.namespace(sick.args.place.namespace.as_deref()) else {
+    let asked = sick.args.place.namespace.as_ref().or(secrets.namespace.as_ref());
+    let Some(namespace) = site.namespace(asked.map(|asked| asked.as_str())) else {
         return unread("it is not known in which namespace it is to be".to_owned());
     };
     let survey = match sick.connection {
@@ -94,11 +102,22 @@ fn wrong_with(severity: Severity, what: &str, seen: String) -> Observation {
 }
 
 /// With the place where a key is declared.
-fn at(sick: &Sick<'_>, environment: &str, mut observation: Observation, key: &str) -> Observation {
-    let steps = ["environments", environment, "secrets", "keys", key].map(Step::Key);
-    let steps = if key.is_empty() { &steps[..3] } else { &steps[..] };
+fn at(
+    sick: &Sick<'_>,
+    environment: &str,
+    among: Option<usize>,
+    mut observation: Observation,
+    key: &str,
+) -> Observation {
+    let mut steps = ["environments", environment, "secrets"].map(Step::Key).to_vec();
+    if let Some(index) = among {
+        steps.extend([Step::Key("also"), Step::Index(index)]);
+    }
+    if !key.is_empty() {
+        steps.extend([Step::Key("keys"), Step::Key(key)]);
+    }
     if let (Some(file), Some(finding)) = (project_of(sick.place), observation.finding.take()) {
-        observation.finding = Some(Box::new(finding.at(Spot::file(file.place(steps)))));
+        observation.finding = Some(Box::new(finding.at(Spot::file(file.place(&steps)))));
     }
     observation
 }

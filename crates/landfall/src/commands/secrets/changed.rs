@@ -94,7 +94,7 @@ impl Report for Changed<'_> {
         let would = if self.dry { "would be " } else { "" };
         ui.line(&format!("{}/{declared} keys {would}{place}, for {}", there.len(), work.scene.shown()));
         for (key, print) in self.born {
-            ui.line(&format!("{key}: {print}, committed with landfall.yaml so that nothing else takes its place"));
+            ui.line(&format!("{key}: {print}, in landfall.yaml for git, so that nothing else takes its place"));
         }
         self.restarted.iter().for_each(|one| ui.line(&format!("restarted {}", one.workload)));
         if let Some(commit) = self.committed {

@@ -16,7 +16,7 @@ use landfall_secrets::{
     Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, make, seal_value, system_random,
 };
 use landfall_store::AuditEntry;
-use landfall_yaml::{Scalar, Step, edit};
+use landfall_yaml::{Scalar, edit};
 use serde_json::json;
 
 use super::changed::Changed;
@@ -353,7 +353,7 @@ impl Work<'_> {
         let before = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string(), &born))?;
         let mut after = before.clone();
         for (key, print) in &born {
-            let way = ["environments", &self.scene.environment, "secrets", "keys", key, "fingerprint"].map(Step::Key);
+            let way = self.scene.way.to(key, Some("fingerprint"));
             after = edit::set_or_insert(&after, &way, &Scalar::Str(print.to_string().into()))
                 .map_err(|error| failed(error.to_string(), &born))?;
         }

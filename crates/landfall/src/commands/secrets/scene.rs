@@ -8,7 +8,7 @@ use landfall_delivery::life::{SealingController, Site, Survey};
 use landfall_delivery::{Overrides, Selection, StandIn};
 use landfall_diag::{Diagnostic, Place as Spot, code, nearest};
 use landfall_host::{Connection, Failure, Hosting, Place, PlaceQuery, Protection};
-use landfall_project::{ContextName, EnvironmentName, Namespace, ProjectFile, Secrets};
+use landfall_project::{ContextName, EnvironmentName, Namespace, ObjectName, ProjectFile, Secrets};
 use landfall_secrets::{Declared, Holder, Masked, Sealed};
 use landfall_yaml::Step;
 
@@ -30,6 +30,9 @@ pub(crate) struct DeclaredArgs {
     /// The namespace of the Secret (default: where what is delivered makes or reads it)
     #[arg(short = 'n', long, value_name = "NAMESPACE")]
     namespace: Option<Namespace>,
+    /// Which of the environment's Secrets, by its name (default: the first)
+    #[arg(long, value_name = "NAME")]
+    secret: Option<ObjectName>,
     /// A directory that stands in for a repository of an Application
     #[arg(long = "repo", value_name = "URL=DIR")]
     repos: Vec<String>,
@@ -65,6 +68,7 @@ pub(super) enum Reach {
 pub(super) struct Scene {
     pub(super) place: Place,
     pub(super) environment: String,
+    pub(super) way: Way,
     pub(super) declared: Declared,
     pub(super) held: Option<HeldIn>,
     pub(super) site: Site,
@@ -86,8 +90,9 @@ impl DeclaredArgs {
             ..PlaceQuery::default()
         };
         let place = context.host.place(None, &query).await?;
-        let (environment, secrets) = declared_in(&place)?;
-        let declared = read(&place, &environment, &secrets)?;
+        let (environment, secrets, among) = declared_in(&place, self.secret.as_deref())?;
+        let whole = Way { environment: environment.clone(), among };
+        let declared = read(&place, &whole, &secrets)?;
         let held = held_in(&place, &secrets)?;
         let mut selection = Selection {
             environment: Some(environment.clone()),
@@ -106,7 +111,7 @@ impl DeclaredArgs {
         let units =
             place.target.units(&selection, &Overrides::default(), &context.host.default_namespace(&place)).await;
         let site = Site::find(&units.unwrap_or_default(), &declared.target);
-        let asked = self.namespace.as_ref().map(|namespace| namespace.to_string());
+        let asked = self.namespace.as_ref().or(secrets.namespace.as_ref()).map(ToString::to_string);
         let of_releases = || {
             let (_, environment) = environment_of(&place)?;
             let mut named = environment.releases.iter().map(|release| release.namespace.as_ref());
@@ -126,14 +131,45 @@ impl DeclaredArgs {
         };
         let controller =
             SealingController { namespace: self.controller_namespace.clone(), name: self.controller_name.clone() };
-        Ok(Scene { place, environment, declared, held, site, namespace, controller })
+        Ok(Scene { place, environment, way: whole, declared, held, site, namespace, controller })
     }
 }
 
-fn declared_in(place: &Place) -> Result<(String, Secrets), Failure> {
+/// Where in the project file a Secret is declared.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    environment: String,
+    /// Its place beside the first one.
+    among: Option<usize>,
+}
+
+impl Way {
+    /// The steps to a key, and to a field of it.
+    pub(super) fn to<'s>(&'s self, key: &'s str, field: Option<&'s str>) -> Vec<Step<'s>> {
+        let mut way = ["environments", &self.environment, "secrets"].map(Step::Key).to_vec();
+        if let Some(index) = self.among {
+            way.extend([Step::Key("also"), Step::Index(index)]);
+        }
+        way.extend([Step::Key("keys"), Step::Key(key)]);
+        way.extend(field.map(Step::Key));
+        way
+    }
+}
+
+fn declared_in(place: &Place, asked: Option<&str>) -> Result<(String, Secrets, Option<usize>), Failure> {
     let found = environment_of(place).map(|(name, environment)| (name.to_owned(), environment.secrets.clone()));
     match found {
-        Some((name, Some(secrets))) => Ok((name, secrets)),
+        Some((name, Some(secrets))) => {
+            let all = || secrets.all().map(|(_, one)| one.target.as_str());
+            let wanted = asked.unwrap_or(secrets.target.as_str());
+            let found = secrets.all().find(|(_, one)| one.target == *wanted);
+            let found = found.map(|(among, one)| (name.clone(), one.clone(), among));
+            found.ok_or_else(|| {
+                let text = format!("environment `{name}` declares no Secret `{wanted}`");
+                let diagnostic = Diagnostic::error(code::NO_SECRETS, text).listing("Secrets", all());
+                Failure::usage(diagnostic.did_you_mean(nearest(wanted, all())))
+            })
+        }
         Some((name, None)) => Err(Failure::usage(
             Diagnostic::error(code::NO_SECRETS, format!("environment `{name}` declares no secrets")).help(
                 "declare them under `secrets:`, as\nsecrets:\n  target: shop-secrets\n  file: chart/values.prod.yaml\n  path: sealedSecrets.encryptedData\n  keys:\n    SESSION_SECRET: {generate: {random: 48}}",
@@ -146,11 +182,11 @@ fn declared_in(place: &Place) -> Result<(String, Secrets), Failure> {
     }
 }
 
-fn read(place: &Place, environment: &str, secrets: &Secrets) -> Result<Declared, Failure> {
+fn read(place: &Place, way: &Way, secrets: &Secrets) -> Result<Declared, Failure> {
     Declared::of(secrets).map_err(|wrong| {
         let told = wrong.into_iter().map(|one| {
             let diagnostic = Diagnostic::error(code::DECLARATION, format!("`{}` contradicts itself", one.key));
-            match project_of(place).map(|file| key_place(file, environment, &one.key, Some(one.field))) {
+            match project_of(place).map(|file| key_place(file, way, &one.key, Some(one.field))) {
                 Some(spot) => diagnostic.primary(spot, one.problem),
                 None => diagnostic.note(one.problem),
             }
@@ -160,12 +196,9 @@ fn read(place: &Place, environment: &str, secrets: &Secrets) -> Result<Declared,
 }
 
 /// Where a key is declared.
-fn key_place(file: &ProjectFile, environment: &str, key: &str, field: Option<&str>) -> Spot {
-    let mut way = ["environments", environment, "secrets", "keys", key].map(Step::Key).to_vec();
-    let whole = file.place(&way);
-    way.extend(field.map(Step::Key));
-    let narrow = file.place(&way);
-    if narrow.line == 0 { whole } else { narrow }
+fn key_place(file: &ProjectFile, way: &Way, key: &str, field: Option<&str>) -> Spot {
+    let narrow = file.place(&way.to(key, field));
+    if narrow.line == 0 { file.place(&way.to(key, None)) } else { narrow }
 }
 
 fn held_in(place: &Place, secrets: &Secrets) -> Result<Option<HeldIn>, Failure> {
@@ -221,7 +254,7 @@ impl Scene {
 
     /// Where a key is declared.
     pub(super) fn spot(&self, key: &str) -> Option<Spot> {
-        project_of(&self.place).map(|file| key_place(file, &self.environment, key, None))
+        project_of(&self.place).map(|file| key_place(file, &self.way, key, None))
     }
 
     /// Refuses a key that is not declared.
