@@ -54,7 +54,7 @@ pub use guard::{APPROVAL, Held, held};
 pub use keeper::{Tried, tried_in_vain};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
-pub use project::Project;
+pub use project::{Project, ProjectRole};
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,
     SyncOptions, SyncPolicy,

@@ -17,8 +17,34 @@ pub struct Project {
     /// The namespace that it lives in.
     pub namespace: String,
     bounds: Bounds,
+    /// Its own roles, for groups and tokens.
+    pub roles: Vec<ProjectRole>,
+    /// Whether its Applications are changed by its owners and its base branch alone (annotation [`Project::PROTECTED`]).
+    pub is_protected: bool,
     /// Fields that are not acted on, from the object's root.
     pub not_acted_on: Vec<&'static str>,
+}
+
+/// A role that a project has of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ProjectRole {
+    /// Its name; the policy speaks of it as `proj:PROJECT:NAME`.
+    pub name: String,
+    /// Lines of a policy.
+    pub policies: Vec<String>,
+    /// The groups that have it.
+    pub groups: Vec<String>,
+}
+
+/// As whom is delivered to a place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct DestinationAccount {
+    server: String,
+    name: String,
+    namespace: String,
+    default_service_account: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -34,6 +60,9 @@ struct Bounds {
     /// Absent is everything, empty is nothing.
     namespace_resource_whitelist: Option<Vec<KindPattern>>,
     namespace_resource_blacklist: Vec<KindPattern>,
+    destination_service_accounts: Vec<DestinationAccount>,
+    #[serde(rename = "roles")]
+    project_roles: Vec<ProjectRole>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -45,13 +74,8 @@ struct KindPattern {
 }
 
 /// What a project may say that nobody here heeds: whoever relies on it is to know.
-const NOT_ACTED_ON: [&str; 5] = [
-    "signatureKeys",
-    "sourceIntegrity",
-    "orphanedResources",
-    "permitOnlyProjectScopedClusters",
-    "destinationServiceAccounts",
-];
+const NOT_ACTED_ON: [&str; 4] =
+    ["signatureKeys", "sourceIntegrity", "orphanedResources", "permitOnlyProjectScopedClusters"];
 
 /// Whether a pattern names a namespace: a glob, or a regular expression between slashes.
 fn names(pattern: &str, namespace: &str) -> bool {
@@ -63,6 +87,8 @@ fn names(pattern: &str, namespace: &str) -> bool {
 impl Project {
     /// The namespace of Argo CD itself: projects there are for Applications of other namespaces, too, as they say.
     pub const HOME: &str = "argocd";
+    /// The annotation of a project that is protected.
+    pub const PROTECTED: &str = "landfall.dev/protected";
 
     /// Reads an AppProject.
     ///
@@ -70,7 +96,7 @@ impl Project {
     /// [`Error::Spec`].
     pub fn parse(object: &Object) -> Result<Self, Error> {
         let failed = |reason: String| Error::Spec { name: object.name().to_owned(), reason };
-        let bounds = match object.spec() {
+        let mut bounds = match object.spec() {
             Some(spec) => Bounds::deserialize(spec).map_err(|error| failed(format!("AppProject spec: {error}")))?,
             None => Bounds::default(),
         };
@@ -84,12 +110,53 @@ impl Project {
             not_acted_on.push("syncWindows.syncOverrun");
         }
         let namespace = object.namespace().unwrap_or(Self::HOME).to_owned();
-        Ok(Project { name: object.name().to_owned(), namespace, bounds, not_acted_on })
+        let roles = std::mem::take(&mut bounds.project_roles);
+        let is_protected = object.annotation(Self::PROTECTED) == Some("true");
+        Ok(Project { name: object.name().to_owned(), namespace, bounds, roles, is_protected, not_acted_on })
     }
 
     /// The sync windows that are about an Application.
     pub fn windows(&self, application: &Application) -> Windows {
         Windows::about(&self.bounds.sync_windows, application)
+    }
+
+    /// As whom an Application is delivered (`destinationServiceAccounts`, controller/sync.go): namespace and name of a service
+    /// account, or nothing where the project names none at all.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`]: the project names accounts, and none for where the Application delivers to, or none that is one.
+    pub fn delivers_as(&self, application: &Application) -> Result<Option<(String, String)>, Error> {
+        let accounts = &self.bounds.destination_service_accounts;
+        if accounts.is_empty() {
+            return Ok(None);
+        }
+        let wanted = completed(&application.destination);
+        let by_place = |it: &&DestinationAccount| {
+            let by_server = !it.server.is_empty() && fits(&it.server, &wanted.server);
+            let by_name = !it.name.is_empty() && fits(&it.name, &wanted.name);
+            (by_server || by_name) && fits(&it.namespace, &wanted.namespace)
+        };
+        let refused = |words: String| Error::NotPermitted {
+            name: application.name.clone(),
+            project: self.name.clone(),
+            words: vec![words],
+        };
+        let Some(found) = accounts.iter().find(by_place) else {
+            return Err(refused(format!(
+                "no service account of project '{}' is for server '{}' and namespace '{}'",
+                self.name, wanted.server, wanted.namespace
+            )));
+        };
+        let written = found.default_service_account.trim();
+        let (namespace, name) = written.split_once(':').unwrap_or((&wanted.namespace, written));
+        let is_name = |text: &str| {
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
+        };
+        if !is_name(namespace) || !is_name(name) {
+            return Err(refused(format!("`{written}` of project '{}' names no service account", self.name)));
+        }
+        Ok(Some((namespace.to_owned(), name.to_owned())))
     }
 
     /// Whether an Application of the project may live in a namespace; in Argo CD's own, `home`, always.
@@ -336,6 +403,28 @@ mod tests {
         {
             assert_eq!(project.permits_home(namespace, "argocd"), so, "{namespace}");
         }
+    }
+
+    #[test]
+    fn it_is_delivered_as_the_account_of_the_place_or_not_at_all() {
+        let here = "https://kubernetes.default.svc";
+        let account = |server: &str, namespace: &str, name: &str| json!({"server": server, "namespace": namespace, "defaultServiceAccount": name});
+        let with = |accounts: Value| project(json!({"destinationServiceAccounts": accounts}));
+        let told = |project: &Project, namespace: &str| {
+            let found = project.delivers_as(&application("https://git.example.com/a/b", namespace));
+            found.map(|it| it.map(|(namespace, name)| format!("{namespace}/{name}"))).map_err(|error| error.to_string())
+        };
+        assert_eq!(told(&with(json!([])), "shop"), Ok(None));
+        let project = with(json!([
+            account(here, "shop-*", "deployer"),
+            account("https://elsewhere", "*", "nobody"),
+            account(here, "ops", "kube-deployers:ops"),
+            account(here, "bad", "a/../b"),
+        ]));
+        assert_eq!(told(&project, "shop-test").as_ref().map(Option::as_deref), Ok(Some("shop-test/deployer")));
+        assert_eq!(told(&project, "ops").as_ref().map(Option::as_deref), Ok(Some("kube-deployers/ops")));
+        assert!(told(&project, "other").is_err_and(|why| why.contains("no service account")));
+        assert!(told(&project, "bad").is_err_and(|why| why.contains("names no service account")));
     }
 
     #[test]

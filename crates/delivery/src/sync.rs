@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use landfall_apps::{Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
+use landfall_apps::{Application, Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
 use landfall_chart::RenderedUnit;
 use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -94,20 +94,11 @@ impl Session {
     /// Holds an Application against its project: one of the same files, else one on the cluster.
     async fn check_bounds(&self, bound: &BoundApplication, targets: &[Target]) -> Result<(), Vec<Diagnostic>> {
         let application = &bound.application;
-        let mut project = bound.project.clone();
-        if project.is_none() {
-            let gvk = Gvk::new("argoproj.io", "v1alpha1", "AppProject");
-            let mut homes = vec![application.namespace.as_str(), Project::HOME];
-            homes.dedup();
-            for home in homes {
-                let key = ObjectKey::new(gvk.clone(), Some(home), &*application.project);
-                // A cluster without Argo CD's kinds has no projects.
-                if let Ok(Some(live)) = self.home.get(&key).await {
-                    project = Some(Project::parse(&live).map_err(|error| vec![error.diagnose()])?);
-                    break;
-                }
-            }
-        }
+        let project = match bound.project.clone() {
+            Some(project) => Some(project),
+            None => self.live_project(&application.namespace, &application.project).await?,
+        };
+        self.check_side_doors(application, project.as_ref(), targets).await?;
         let Some(project) = project else {
             if application.project != "default" {
                 let text = format!(
@@ -123,6 +114,67 @@ impl Session {
         };
         let keys: Vec<ObjectKey> = targets.iter().map(|target| target.object.key()).collect();
         project.check(application, &keys).map_err(|error| vec![error.diagnose()])
+    }
+
+    /// The project of a name: one of that namespace, else Argo CD's; a cluster without Argo CD's kinds has none.
+    async fn live_project(&self, namespace: &str, name: &str) -> Result<Option<Project>, Vec<Diagnostic>> {
+        let mut homes = vec![namespace, Project::HOME];
+        homes.dedup();
+        for home in homes {
+            let key = ObjectKey::new(Gvk::new("argoproj.io", "v1alpha1", "AppProject"), Some(home), name);
+            if let Ok(Some(live)) = self.home.get(&key).await {
+                return Project::parse(&live).map(Some).map_err(|error| vec![error.diagnose()]);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Refuses what would get past the owners of a protected project: an operation or a way to sync by itself that the source
+    /// of another project renders for one of its Applications, or another project in its place.
+    async fn check_side_doors(
+        &self,
+        application: &Application,
+        own: Option<&Project>,
+        targets: &[Target],
+    ) -> Result<(), Vec<Diagnostic>> {
+        let is_own_protected = own.is_some_and(|project| project.is_protected);
+        let mut refused = Vec::new();
+        for Target { object, path } in targets {
+            if object.group() != "argoproj.io" {
+                continue;
+            }
+            let renders = match object.kind() {
+                "Application" => {
+                    let automated = object.at("/spec/syncPolicy/automated").is_some_and(|it| it.is_object());
+                    let operation = object.at("/operation").is_some_and(|it| !it.is_null());
+                    match (operation, automated && !is_own_protected) {
+                        (true, _) => "an operation",
+                        (false, true) => "syncPolicy.automated",
+                        (false, false) => continue,
+                    }
+                }
+                "AppProject" if !is_own_protected => "the project itself",
+                _ => continue,
+            };
+            let named = object.str_at("/spec/project").filter(|name| !name.is_empty()).unwrap_or("default");
+            let name = if object.kind() == "AppProject" { object.name() } else { named };
+            let home = object.namespace().unwrap_or(&application.destination.namespace);
+            if self.live_project(home, name).await?.is_some_and(|project| project.is_protected) {
+                let text = format!(
+                    "{} renders {renders} for {} {}/{}, whose project {name} is protected",
+                    application.name,
+                    object.kind(),
+                    home,
+                    object.name()
+                );
+                refused.push(
+                    Diagnostic::refused(code::SIDE_DOOR, text)
+                        .note(format!("rendered by {path}; nothing of it was delivered"))
+                        .help("an owner says so through the API, or the source of an Application of that project does"),
+                );
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(refused) }
     }
 
     /// Delivers an Application as it was prepared.

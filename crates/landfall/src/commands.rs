@@ -1,5 +1,7 @@
 //! The verbs: one file each, with its arguments, what it does and what it prints. A new one is that file and a line here.
 
+mod access;
+mod account;
 mod addon;
 mod app;
 mod build;
@@ -97,6 +99,12 @@ verbs! {
         /// Applications: list, show, compare, sync, roll back, explain; here or on a server elsewhere
         #[command(subcommand)]
         App(app::AppCommand),
+        /// Show who may do what, and prove what somebody must not
+        #[command(subcommand)]
+        Access(access::AccessCommand),
+        /// Make, list and disable accounts of the server, and give them first passwords
+        #[command(subcommand)]
+        Account(account::AccountCommand),
         /// Issue, list and revoke tokens of the server's API
         #[command(subcommand)]
         Token(token::TokenCommand),

@@ -6,8 +6,8 @@
 //!                                                                 ├─ differing.rs  what differs, who wrote it, what wants it
 //!                                                                 ├─ why.rs        application → object → pod → event
 //!                                                                 ├─ looking.rs    events, logs
-//!                                                                 └─ changing.rs   sync, rollback, refresh, terminate, pin
-//! shapes.rs, reading.rs   the types, and an Application in them
+//!                                                                 └─ changing.rs   sync, rollback, refresh, terminate, pin, policy
+//! shapes.rs, session.rs, reading.rs   the types, and an Application in them
 //! client.rs               the same, asked of a server elsewhere
 //! ```
 //!
@@ -22,6 +22,7 @@ mod differing;
 mod listing;
 mod looking;
 mod reading;
+mod session;
 mod shapes;
 mod why;
 
@@ -30,8 +31,10 @@ pub use asked::{Asked, Kind, Wire};
 pub use client::{Client, ServerAccess};
 pub use desk::Desk;
 pub(crate) use desk::{problem, status_of};
+pub use session::{Credentials, NewPassword, SessionLine};
 pub use shapes::{
-    Accepted, AuditLine, Cause, CauseStep, Changed, CheckLine, ChecksLine, ConditionLine, Detail, Diff, EventEntry,
-    FieldDiff, HistoryEntry, Line, ListQuery, Listing, LogEntry, LogQuery, Name, ObjectDiff, ObjectLine, OperationLine,
-    OwnerLine, PinLine, PinWish, Problem, RefreshWish, ResourceLine, RollbackWish, SourceLine, SyncWish, WantLine, Why,
+    Accepted, AuditLine, AutomatedWish, Cause, CauseStep, Changed, CheckLine, ChecksLine, ConditionLine, Detail, Diff, EventEntry, FieldDiff,
+    HistoryEntry, Line, ListQuery, Listing, LogEntry, LogQuery, Name, ObjectDiff, ObjectLine, OperationLine, OwnerLine,
+    PinLine, PinWish, PolicyWish, Problem, RefreshWish, ResourceLine, RollbackWish, SourceLine, SyncWish, WantLine,
+    Why,
 };

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::channel;
 
 use crate::api::{Asked, Desk, Name, PinWish, RollbackWish};
 use crate::errands::{Work, words};
-use crate::gate::Actor;
+use crate::actor::Actor;
 
 /// Where facts about checks stand in the store.
 const SPACE: &str = "checks";

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::HeaderValue;
 use futures::StreamExt as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use landfall_apps::{AUTHORITIES, Application, ClusterConnection, Connection, KNOWN_HOSTS, connection, trust};
 use landfall_cluster::{Change, Cluster, Interest, ListOptions};
 use landfall_object::{Gvk, Object};
 use landfall_source::{Accounts, Trust};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,8 @@ pub(crate) struct Destination {
     /// Places for syncs.
     pub(crate) syncing: Arc<Semaphore>,
     declared: Option<ClusterConnection>,
+    /// The same cluster as others reach it, by their names: each learns what is served there for itself.
+    acting: Mutex<BTreeMap<String, Cluster>>,
 }
 
 impl Destination {
@@ -54,13 +57,42 @@ impl Destination {
             comparing: Arc::new(Semaphore::new(COMPARING)),
             syncing: Arc::new(Semaphore::new(SYNCING)),
             declared,
+            acting: Mutex::default(),
         }
+    }
+
+    /// The cluster as a user reaches it: what that one must not do is refused there.
+    ///
+    /// # Errors
+    /// Nothing leads to the cluster, or that is no name of a user.
+    pub(crate) fn acting_as(&self, user: &str) -> Result<Cluster, String> {
+        if let Some(known) = self.acting.lock().get(user) {
+            return Ok(known.clone());
+        }
+        let cluster = Cluster::new(as_user(self.cluster.clone()?.client().clone(), user)?);
+        self.acting.lock().insert(user.to_owned(), cluster.clone());
+        Ok(cluster)
     }
 
     /// Whether it is the cluster that Applications live in.
     pub(crate) fn is_home(&self) -> bool {
         self.declared.is_none()
     }
+}
+
+/// A client whose requests are made as a user: what that one must not do is refused.
+///
+/// # Errors
+/// That is no name of a user.
+pub(crate) fn as_user(client: kube::Client, user: &str) -> Result<kube::Client, String> {
+    let named = HeaderValue::from_str(user).map_err(|_| format!("`{user}` is no name of a user"))?;
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |mut request: ::http::Request<kube::client::Body>| {
+        let client = client.clone();
+        request.headers_mut().insert("impersonate-user", named.clone());
+        async move { client.send(request).await }
+    });
+    Ok(kube::Client::new(service, namespace))
 }
 
 /// All that is known of them.

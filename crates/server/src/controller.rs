@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, unbounded_channel};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::accounts::Doubt;
 use crate::api::{Line, Name};
 use crate::board::Board;
 use crate::checks::{Due, Known};
@@ -190,13 +191,38 @@ impl Controller {
             Ok(Change::Interrupted(_)) => return,
             Err(error) => return tracing::warn!("AppProjects cannot be watched: {error}"),
         }
-        let told = self.entries.iter().filter_map(|(key, entry)| {
-            let application = entry.application.as_ref().ok()?;
-            let wanted = Wanted::of(application).within(windows(&self.projects, application));
-            Some((key.clone(), Observation::Wanted(wanted)))
+        self.weigh_anew();
+    }
+
+    /// Tells every Application what counts of it now.
+    fn weigh_anew(&mut self) {
+        let mut told = Vec::new();
+        for (key, entry) in &mut self.entries {
+            let Ok(application) = entry.application.clone() else { continue };
+            let (wanted, doubt) = wanted(&self.work, &self.projects, &application);
+            entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
+            told.push((key.clone(), wanted, doubt));
+        }
+        for (key, wanted, doubt) in told {
+            if let Some(doubt) = doubt {
+                self.doubted(&key, "application.policy", &doubt);
+            }
+            self.observe(&key, Observation::Wanted(wanted));
+        }
+    }
+
+    /// Lets it be heard that something was written into a protected Application which does not count.
+    fn doubted(&self, key: &ObjectKey, action: &'static str, doubt: &Doubt) {
+        if !doubt.is_new {
+            return;
+        }
+        let application = format!("{}/{}", key.namespace.as_deref().unwrap_or_default(), key.name);
+        let what = if action == "application.policy" { "the way in which it syncs" } else { "an operation" };
+        let text = format!("{application} is protected, and {what} does not count: {}", doubt.why);
+        let work = Arc::clone(&self.work);
+        self.tasks.spawn(async move {
+            work.alarms.raise(("unknown", action, &application), "refused, announced", &text).await;
         });
-        let told: Vec<_> = told.collect();
-        told.into_iter().for_each(|(key, wanted)| self.observe(&key, wanted));
     }
 
     fn project(&mut self, object: &Object) {
@@ -214,7 +240,7 @@ impl Controller {
 
     fn application(&mut self, object: Object) {
         let key = object.key();
-        let mut observations = Vec::new();
+        let (mut observations, mut doubts) = (Vec::new(), Vec::new());
         if object.annotation(SKIP) == Some("true") {
             // It is left alone, and there all the same.
             self.board.stands(Line::of(&object), self.work.session.clock.now());
@@ -256,17 +282,34 @@ impl Controller {
         entry.takes(object, connections);
         let carried = entry.object.at("/operation").filter(|operation| !operation.is_null()).cloned();
         if let Ok(application) = &entry.application {
-            let wanted = Wanted::of(application).within(windows(&self.projects, application));
+            let (wanted, doubt) = wanted(&self.work, &self.projects, application);
+            entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
+            doubts.extend(doubt.map(|doubt| ("application.policy", doubt)));
             observations.push(Observation::Wanted(wanted));
             // What is under way takes its own wish off the Application when it ends.
             if carried.is_none() && entry.carried.is_some() && !entry.state.is_syncing() {
                 observations.push(Observation::Withdrawn);
             } else if carried != entry.carried && carried.is_some() {
-                match Operation::carried(&entry.object) {
-                    Ok(Some(operation)) => observations.push(Observation::Requested(operation)),
-                    Ok(None) => {}
-                    Err(refused) => refuse(&self.work, &self.told, &self.tasks, application, &refused.to_string()),
+                let counts = match is_protected(&self.projects, application) {
+                    true => self.work.orders.answers(&entry.object),
+                    false => Ok(()),
+                };
+                match (counts, Operation::carried(&entry.object)) {
+                    (Err(doubt), _) => {
+                        let why = format!("refused: the project is protected, and {}", doubt.why);
+                        refuse(&self.work, &self.told, &self.tasks, application, &why);
+                        doubts.push(("application.operation", doubt));
+                    }
+                    (Ok(()), Ok(Some(operation))) => observations.push(Observation::Requested(operation)),
+                    (Ok(()), Ok(None)) => {}
+                    (Ok(()), Err(refused)) => {
+                        refuse(&self.work, &self.told, &self.tasks, application, &refused.to_string());
+                    }
                 }
+            }
+            if carried.is_none() && entry.carried.is_some() {
+                let (work, ended) = (Arc::clone(&self.work), format!("{}/{}", application.namespace, application.name));
+                self.tasks.spawn(async move { work.orders.end(&ended).await });
             }
             entry.carried = carried;
             let asked = match entry.object.annotation(REFRESH) {
@@ -285,6 +328,9 @@ impl Controller {
                     }
                 });
             }
+        }
+        for (action, doubt) in doubts {
+            self.doubted(&key, action, &doubt);
         }
         self.pending.entry(key).or_default().extend(observations);
     }
@@ -365,7 +411,7 @@ impl Controller {
         for (key, entry) in &mut self.entries {
             let reconnects = entry.reconnects(&self.work.connections);
             if reconnects && let Ok(application) = &entry.application {
-                let wanted = Wanted::of(application).within(windows(&self.projects, application));
+                let (wanted, _) = wanted(&self.work, &self.projects, application);
                 told.push((key.clone(), Observation::Wanted(wanted)));
             }
             if reconnects || entry.state.comparison_error().is_some() {
@@ -400,8 +446,16 @@ impl Controller {
             told.compared.1 += took.as_secs_f64();
         });
         let Some(entry) = self.entries.get_mut(key) else { return };
+        let mut says_anew = false;
         let compared = match result {
             Ok(found) => {
+                // What a protected parent's branch says of its children counts as long as the parent itself does.
+                if let Ok(application) = &entry.application {
+                    let believed = is_protected(&self.projects, application) && self.work.orders.accepts(&entry.object);
+                    let children = if believed { found.compared.children.as_slice() } else { &[] };
+                    let parent = format!("{}/{}", application.namespace, application.name);
+                    says_anew = self.work.orders.says(&parent, children);
+                }
                 for one in &found.compared.resources {
                     self.live.watch(&one.key.gvk, &entry.destination, &self.told);
                 }
@@ -416,6 +470,9 @@ impl Controller {
             }
             Err(why) => Err(why),
         };
+        if says_anew {
+            self.weigh_anew();
+        }
         self.observe(key, Observation::Compared { number, result: compared });
     }
 
@@ -682,6 +739,30 @@ fn windows(projects: &BTreeMap<(String, String), Project>, application: &Applica
     project.map(|project| project.windows(application)).unwrap_or_default()
 }
 
+/// Whether an Application's project is protected: its own namespace's, or Argo CD's of that name.
+fn is_protected(projects: &BTreeMap<(String, String), Project>, application: &Application) -> bool {
+    let of = |home: &str| projects.get(&(home.to_owned(), application.project.clone()));
+    [of(&application.namespace), of(Project::HOME)].into_iter().flatten().any(|project| project.is_protected)
+}
+
+/// An Application as the machine needs it; and why it does not sync by itself although it says so: what a protected one says
+/// counts when an owner or the base branch has said it.
+fn wanted(
+    work: &Work,
+    projects: &BTreeMap<(String, String), Project>,
+    application: &Application,
+) -> (Wanted, Option<Doubt>) {
+    let mut wanted = Wanted::of(application).within(windows(projects, application));
+    if wanted.automation.is_some()
+        && is_protected(projects, application)
+        && let Err(doubt) = work.orders.is_accepted(&application.object)
+    {
+        wanted.automation = None;
+        return (wanted, Some(doubt));
+    }
+    (wanted, None)
+}
+
 fn place(object: &Object) -> (String, String) {
     (object.namespace().unwrap_or_default().to_owned(), object.name().to_owned())
 }
@@ -737,6 +818,11 @@ mod tests {
         let known = Arc::clone(&connections);
         let repositories = Repositories::new(Vec::new(), charts, "/nowhere".into(), known, listening);
         let (documents, network) = (SchemaDocuments::default(), Network::default());
+        let roles = Arc::new(crate::accounts::Roles::new(None).expect("nothing is fixed"));
+        let clock = Arc::clone(&session.clock);
+        let orders = crate::accounts::Orders::load(session.store.orders.clone(), Arc::clone(&clock)).await;
+        let orders = Arc::new(orders.expect("loaded"));
+        let alarms = Arc::new(crate::alarms::Alarms::new(session.store.audit.clone(), clock));
         let work = Work {
             session,
             repositories,
@@ -746,6 +832,9 @@ mod tests {
             network,
             declared: Vec::new(),
             sinks: Sinks::default(),
+            roles,
+            orders,
+            alarms,
         };
         Controller::new(Arc::new(work), told, happened, Arc::new(Board::new(0)))
     }

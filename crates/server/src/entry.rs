@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) writing: Writing,
     /// What of its status was written last, and the resourceVersion that came of it.
     pub(crate) wrote: Option<(Value, Option<String>)>,
+    /// Why how it is to sync by itself does not count.
+    pub(crate) side_door: Option<String>,
     /// Why what it delivered could not be taken along.
     pub(crate) deletion_error: Option<String>,
     /// Held by who changes what it delivers.
@@ -87,6 +89,7 @@ impl Entry {
             wake: None,
             writing: Writing::No,
             wrote: None,
+            side_door: None,
             deletion_error: None,
             alone,
             checks: Known::default(),
@@ -179,6 +182,7 @@ impl Entry {
             ("SmokeError", checks.as_deref()),
             ("SyncWindowWarning", self.state.closed()),
             ("DeletionHeldWarning", held),
+            ("SideDoorWarning", self.side_door.as_deref()),
         ];
         let before = self.object.list_at("/status/conditions");
         let conditions = told.into_iter().filter_map(|(kind, message)| {

@@ -18,6 +18,8 @@ use landfall_source::Network;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::accounts::{Orders, Roles};
+use crate::alarms::Alarms;
 use crate::checks::DeclaredAt;
 use crate::connections::Connections;
 use crate::entry::Running;
@@ -38,6 +40,12 @@ pub(crate) struct Work {
     pub(crate) declared: Vec<DeclaredAt>,
     /// Whom news are told to.
     pub(crate) sinks: Sinks,
+    /// What stands about roles and projects.
+    pub(crate) roles: Arc<Roles>,
+    /// What counts of protected Applications.
+    pub(crate) orders: Arc<Orders>,
+    /// What has to be heard.
+    pub(crate) alarms: Arc<Alarms>,
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.
@@ -67,10 +75,20 @@ impl Work {
         self.repositories.resolve(application, pinned.as_deref().unwrap_or(asked), freshness).await
     }
 
-    /// What an Application is compared and delivered with: the cluster that it delivers to, too.
+    /// What an Application is compared and delivered with: the cluster that it delivers to, too, as whom its project says.
     pub(crate) fn session_of(&self, application: &Application) -> Result<Session, String> {
         let destination = self.connections.destination(application)?;
         let mut session = self.session.clone();
+        let standing = self.roles.now();
+        if let Some(project) = standing.project_of(application)
+            && let Some((namespace, name)) = project.delivers_as(application).map_err(|error| error.to_string())?
+        {
+            session.cluster = destination.acting_as(&format!("system:serviceaccount:{namespace}:{name}"))?;
+            if !destination.is_home() {
+                (session.offers, session.routes) = (None, Default::default());
+            }
+            return Ok(session);
+        }
         if !destination.is_home() {
             session.cluster = destination.cluster.clone()?;
             // What our own cluster offers others do not.
@@ -108,8 +126,22 @@ impl Work {
             let source_types = unit.sources.iter().map(source_type).collect();
             Ok((session.compare(&unit).await?, source_types))
         };
-        let (compared, source_types) = compared.await.map_err(|diagnostics: Vec<_>| words(&diagnostics))?;
+        let compared: Result<_, Vec<Diagnostic>> = compared.await;
+        let (compared, source_types) = match compared {
+            Ok(compared) => compared,
+            Err(diagnostics) => return Err(self.not_compared(application, &diagnostics).await),
+        };
         Ok(Found { revisions, compared, source_types })
+    }
+
+    /// Why an Application could not be compared; what it would have done past its owners is heard.
+    async fn not_compared(&self, application: &Application, diagnostics: &[Diagnostic]) -> String {
+        let told = words(diagnostics);
+        if diagnostics.iter().any(|diagnostic| diagnostic.code == code::SIDE_DOOR) {
+            let name = format!("{}/{}", application.namespace, application.name);
+            self.alarms.raise_once((&name, "application.render", &name), "refused, announced", &told).await;
+        }
+        told
     }
 
     /// Brings to an end what an earlier process left open; nothing when this process is to end meanwhile.

@@ -2,9 +2,10 @@
 //!
 //! A token is `lf_ID_SECRET`. The store has of the secret its digest alone: 32 random bytes cannot be guessed, so that one
 //! SHA-256 is enough, and nothing that is read out of a store opens anything. What a token may is a scope and the
-//! projects whose Applications it sees; neither scope holds the other one.
+//! projects whose Applications it sees; neither scope holds the other one. One that was issued for a role may what the policy
+//! lets that role, within its scopes and projects. A browser comes with a session of an account; that one may what the policy
+//! lets it, its roles and its groups.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Method, StatusCode, header};
@@ -16,81 +17,8 @@ use landfall_engine::Clock;
 use landfall_store::{TokenRow, Tokens};
 use sha2::{Digest as _, Sha256};
 
-/// What somebody may do with Applications.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Look at them.
-    Read,
-    /// Sync them, roll them back, pin them, end what they do.
-    Sync,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Scope; 2] = [Scope::Read, Scope::Sync];
-
-    /// Its word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Scope::Read => "read",
-            Scope::Sync => "sync",
-        }
-    }
-
-    /// The scope of a word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Scope::ALL.into_iter().find(|scope| scope.word() == word)
-    }
-}
-
-/// Whoever asks, and what that one may.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor {
-    /// What it is called in the audit log and in Applications.
-    pub name: String,
-    scopes: BTreeSet<Scope>,
-    /// Globs; `*` is every project.
-    projects: Vec<String>,
-    /// The token that it came with; none for who came by the state directory or works in this process.
-    token: Option<String>,
-}
-
-impl Actor {
-    /// Whoever may do all that the cluster allows: whoever could do it without a server as well.
-    pub fn of_cluster(name: impl Into<String>) -> Self {
-        Actor {
-            name: name.into(),
-            scopes: Scope::ALL.into_iter().collect(),
-            projects: vec![ALL_PROJECTS.to_owned()],
-            token: None,
-        }
-    }
-
-    /// Whether it may do that.
-    pub(crate) fn may(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
-    }
-
-    /// Whether it sees a project's Applications.
-    pub(crate) fn sees(&self, project: &str) -> bool {
-        self.projects.iter().any(|pattern| fits(pattern, project))
-    }
-
-    /// Whether it sees those of every project.
-    pub(crate) fn sees_all(&self) -> bool {
-        self.projects.iter().any(|pattern| pattern == ALL_PROJECTS)
-    }
-}
-
-/// The glob of every project.
-pub const ALL_PROJECTS: &str = "*";
-
-/// Whether a project's name fits a pattern in which `*` is any text.
-fn fits(pattern: &str, project: &str) -> bool {
-    let Some((front, rest)) = pattern.split_once('*') else { return pattern == project };
-    let Some(behind) = project.strip_prefix(front) else { return false };
-    (0..=behind.len()).filter(|at| behind.is_char_boundary(*at)).any(|at| fits(rest, &behind[at..]))
-}
+use crate::accounts::{Accounts, Roles, Standing, Subject, Who};
+use crate::actor::{Actor, Authority, Bounds, Means, Need, Permission, Scope, no_right};
 
 /// What a token looks like in front.
 const PREFIX: &str = "lf_";
@@ -148,24 +76,6 @@ impl Token {
     }
 }
 
-/// What a route asks of who asks for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Need {
-    /// What is done there.
-    pub(crate) scope: Scope,
-    /// Whether it is about what every project has.
-    pub(crate) breadth: Breadth,
-}
-
-/// Whose Applications a route is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Breadth {
-    /// Those that the one sees who asks.
-    Seen,
-    /// All.
-    All,
-}
-
 /// Why somebody is not let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
@@ -177,54 +87,100 @@ pub(crate) struct Refused {
     pub(crate) actor: Option<String>,
 }
 
+/// The cookie that a browser's session is kept in.
+pub(crate) const COOKIE: &str = "landfall-session";
+/// The header without which a session changes nothing: a page of another site cannot send it.
+pub(crate) const OWN_PAGE: &str = "x-landfall-request";
+
 /// Lets in.
 pub(crate) struct Gate {
     tokens: Tokens,
     clock: Arc<dyn Clock>,
+    accounts: Arc<Accounts>,
+    roles: Arc<Roles>,
     /// The token that lies in the state directory, for commands of whoever runs the server: by its digest.
     local: (String, Actor),
 }
 
 impl Gate {
-    pub(crate) fn new(tokens: Tokens, clock: Arc<dyn Clock>, local: &Token, runs: &str) -> Self {
-        Gate { tokens, clock, local: (local.digest(), Actor::of_cluster(runs)) }
+    pub(crate) fn new(
+        tokens: Tokens,
+        clock: Arc<dyn Clock>,
+        (accounts, roles): (Arc<Accounts>, Arc<Roles>),
+        (local, runs): (&Token, &str),
+    ) -> Self {
+        Gate { tokens, clock, accounts, roles, local: (local.digest(), Actor::of_cluster(runs)) }
+    }
+
+    /// Accounts of our own, and who is signed in.
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// What stands about roles.
+    pub(crate) fn roles(&self) -> Arc<Standing> {
+        self.roles.now()
     }
 
     /// Who asks, if that one may do what a route is for.
     pub(crate) async fn admit(&self, method: &Method, headers: &HeaderMap, need: Need) -> Result<Actor, Refused> {
-        let actor = self.actor(method, headers).await?;
-        let refused = |why: String| Refused {
+        let actor = self.known(method, headers).await?;
+        let refused = |diagnostic: Diagnostic| Refused {
             status: StatusCode::FORBIDDEN,
-            diagnostic: Box::new(
-                Diagnostic::refused(code::TOO_SMALL_SCOPE, why)
-                    .help("issue one that is: landfall token create NAME --scope read --scope sync"),
-            ),
+            diagnostic: Box::new(diagnostic),
             actor: Some(actor.name.clone()),
         };
-        if !actor.may(need.scope) {
-            return Err(refused(format!("the token `{}` is not for `{}`", actor.name, need.scope.word())));
+        if actor.session().is_some_and(|who| who.must_change) {
+            return Err(refused(
+                Diagnostic::refused(code::PASSWORD_MUST_CHANGE, "the first password has to be changed")
+                    .help("POST /api/v1/session/password {\"old\": …, \"new\": …}"),
+            ));
         }
-        if need.breadth == Breadth::All && !actor.sees_all() {
-            return Err(refused(format!("the token `{}` is not for every project", actor.name)));
+        if !actor.may_somewhere(need) {
+            return Err(refused(no_right(&actor, need)));
         }
-        Ok(actor)
+        Ok(actor.asking(need.permission))
     }
 
-    /// Whether a token that somebody came with is still good.
-    pub(crate) async fn is_still_good(&self, actor: &Actor) -> bool {
-        let Some(id) = &actor.token else { return true };
-        matches!(self.tokens.find(id).await, Ok(Some(row)) if self.is_good(&row))
-    }
-
-    async fn actor(&self, method: &Method, headers: &HeaderMap) -> Result<Actor, Refused> {
-        let refused = |why: &str| Refused {
-            status: StatusCode::UNAUTHORIZED,
-            diagnostic: Box::new(
-                Diagnostic::refused(code::UNKNOWN_TOKEN, why)
-                    .help("issue one on the server's machine: landfall token create NAME"),
-            ),
+    /// Who asks, whatever that one may.
+    pub(crate) async fn known(&self, method: &Method, headers: &HeaderMap) -> Result<Actor, Refused> {
+        if headers.contains_key(header::AUTHORIZATION) {
+            return self.with_token(method, headers).await;
+        }
+        let Some(secret) = cookie(headers, COOKIE) else { return self.with_token(method, headers).await };
+        let failed = |diagnostic: Diagnostic| Refused {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            diagnostic: Box::new(diagnostic),
             actor: None,
         };
+        let Some(who) = self.accounts.who(&secret).await.map_err(failed)? else {
+            return Err(unknown("nobody is signed in any more", "sign in again"));
+        };
+        own_page(method, headers).map_err(|mut refused| {
+            refused.actor = Some(who.name.clone());
+            refused
+        })?;
+        Ok(self.of_session(who))
+    }
+
+    /// Whoever is behind a session.
+    pub(crate) fn of_session(&self, who: Who) -> Actor {
+        let subject = Subject { name: who.name.clone(), roles: who.roles.clone(), groups: who.groups.clone() };
+        let authority = Authority::OfRoles { subject, roles: Arc::clone(&self.roles), within: Bounds::everything() };
+        Actor { name: who.name.clone(), authority, means: Means::Session(Box::new(who)), asks: Permission::LOOK }
+    }
+
+    /// Whether what somebody came with is still good.
+    pub(crate) async fn is_still_good(&self, actor: &Actor) -> bool {
+        match &actor.means {
+            Means::Here => true,
+            Means::Token(id) => matches!(self.tokens.find(id).await, Ok(Some(row)) if self.is_good(&row)),
+            Means::Session(who) => matches!(self.accounts.of_session(&who.session).await, Ok(Some(_))),
+        }
+    }
+
+    async fn with_token(&self, method: &Method, headers: &HeaderMap) -> Result<Actor, Refused> {
+        let refused = |why: &str| unknown(why, "issue one on the server's machine: landfall token create NAME");
         let Some(given) = given(method, headers) else {
             return Err(refused("this wants a token: `Authorization: Bearer lf_…`"));
         };
@@ -241,12 +197,16 @@ impl Gate {
         })?;
         let row = found.filter(|row| same(&row.digest, &digest) && self.is_good(row)).ok_or_else(unknown)?;
         self.note_use(&row).await;
-        Ok(Actor {
-            scopes: row.scopes.iter().filter_map(|word| Scope::parse(word)).collect(),
-            projects: row.projects,
-            token: Some(row.id),
-            name: row.name,
-        })
+        let scopes = row.scopes.iter().filter_map(|word| Scope::parse(word)).collect();
+        let bounds = Bounds { scopes, projects: row.projects };
+        let authority = match row.role.as_str() {
+            "" => Authority::Scoped(bounds),
+            role => {
+                let subject = Subject { name: role.to_owned(), roles: Vec::new(), groups: Vec::new() };
+                Authority::OfRoles { subject, roles: Arc::clone(&self.roles), within: bounds }
+            }
+        };
+        Ok(Actor { name: row.name, authority, means: Means::Token(row.id), asks: Permission::LOOK })
     }
 
     fn is_good(&self, row: &TokenRow) -> bool {
@@ -269,6 +229,43 @@ impl Gate {
             }
         }
     }
+}
+
+fn unknown(why: &str, help: &str) -> Refused {
+    Refused {
+        status: StatusCode::UNAUTHORIZED,
+        diagnostic: Box::new(Diagnostic::refused(code::UNKNOWN_TOKEN, why).help(help)),
+        actor: None,
+    }
+}
+
+/// A browser sends its cookies along whoever asks it to: what changes something must carry what no page of another site can
+/// send, and come from no such page where the browser says so.
+pub(crate) fn own_page(method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
+    if method == Method::GET || method == Method::HEAD {
+        return Ok(());
+    }
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    if headers.contains_key(OWN_PAGE) && matches!(site, None | Some("same-origin")) {
+        return Ok(());
+    }
+    let text = "this page is not the server's own, or its request does not say that it is";
+    Err(Refused {
+        status: StatusCode::FORBIDDEN,
+        diagnostic: Box::new(
+            Diagnostic::refused(code::FOREIGN_PAGE, text).help(format!("send the header {OWN_PAGE}: 1 along")),
+        ),
+        actor: None,
+    })
+}
+
+/// A cookie of a request.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut found = pairs.filter(|(key, _)| *key == name).map(|(_, text)| text.to_owned());
+    // Two of one name: one of them was put there by somebody else.
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// The token of a request: of its bearer, or, to look at something, the password that a browser asks its user for. A
@@ -298,13 +295,21 @@ mod tests {
     use landfall_store::{Location, Store};
 
     use super::*;
+    use crate::accounts::password;
+    use crate::actor::Breadth;
 
-    const READ: Need = Need { scope: Scope::Read, breadth: Breadth::Seen };
+    const READ: Need = Need { permission: Permission::LOOK, breadth: Breadth::Seen };
+
+    const POLICY: &str = "p, role:nonprod, applications, *, test/*, allow\np, role:nonprod, logs, get, test/*, allow\n\
+        g, deploy, role:nonprod";
 
     async fn gate() -> (Gate, Store, Token) {
         let store = Store::open(Location::Memory).await.expect("opened");
         let local = Token::random().expect("random");
-        (Gate::new(store.tokens.clone(), Arc::new(WallClock), &local, "local"), store, local)
+        let accounts = Arc::new(Accounts::new(store.accounts.clone(), Arc::new(WallClock)));
+        let roles = Arc::new(Roles::new(Some(POLICY.to_owned())).expect("a policy"));
+        let gate = Gate::new(store.tokens.clone(), Arc::new(WallClock), (accounts, roles), (&local, "local"));
+        (gate, store, local)
     }
 
     async fn issue(store: &Store, scopes: &[&str], projects: &[&str], expires: Option<&str>) -> Token {
@@ -316,6 +321,7 @@ mod tests {
             digest: token.digest(),
             scopes: texts(scopes),
             projects: texts(projects),
+            role: String::new(),
             issued_at: "2026-01-01T00:00:00Z".to_owned(),
             issued_by: "anna".to_owned(),
             expires_at: expires.map(str::to_owned),
@@ -342,14 +348,14 @@ mod tests {
         let (gate, store, local) = gate().await;
         let reads = issue(&store, &["read"], &["*"], None).await.revealed();
         let syncs = issue(&store, &["sync"], &["shop-*"], None).await.revealed();
-        let sync = Need { scope: Scope::Sync, breadth: Breadth::Seen };
-        let all = Need { scope: Scope::Read, breadth: Breadth::All };
+        let sync = Need { permission: Permission::SYNC, breadth: Breadth::Seen };
+        let all = Need { permission: Permission::AUDIT, breadth: Breadth::All };
         assert_eq!(status(&gate, &reads, READ).await, 200);
         assert_eq!(status(&gate, &reads, all).await, 200);
         assert_eq!(status(&gate, &reads, sync).await, 403);
         assert_eq!(status(&gate, &syncs, READ).await, 403);
         assert_eq!(status(&gate, &syncs, sync).await, 200);
-        let every = Need { scope: Scope::Sync, breadth: Breadth::All };
+        let every = Need { permission: Permission::SYNC, breadth: Breadth::All };
         assert_eq!(status(&gate, &syncs, every).await, 403);
         assert_eq!(status(&gate, &local.revealed(), every).await, 200);
     }
@@ -386,19 +392,119 @@ mod tests {
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     }
 
-    #[test]
-    fn a_projects_pattern_is_the_name_or_has_stars() {
-        for (pattern, project, expected) in [
-            ("*", "anything", true),
-            ("shop", "shop", true),
-            ("shop", "shop-2", false),
-            ("shop-*", "shop-2", true),
-            ("shop-*", "shop", false),
-            ("*-prod", "shop-prod", true),
-            ("s*p*d", "shop-prod", true),
-            ("", "shop", false),
-        ] {
-            assert_eq!(fits(pattern, project), expected, "{pattern} {project}");
+    /// A token for a role, and a browser that has signed in.
+    async fn with_role(store: &Store, role: &str, scopes: &[&str], projects: &[&str]) -> String {
+        let token = issue(store, &[], &[], None).await;
+        let mut row = store.tokens.find(&token.id).await.expect("read").expect("there");
+        let token = Token::random().expect("random");
+        (row.id, row.digest, row.role) = (token.id.clone(), token.digest(), role.to_owned());
+        row.scopes = scopes.iter().map(|it| (*it).to_owned()).collect();
+        row.projects = projects.iter().map(|it| (*it).to_owned()).collect();
+        store.tokens.issue(&row).await.expect("issued");
+        token.revealed()
+    }
+
+    #[tokio::test]
+    async fn a_token_for_a_role_may_what_the_policy_and_its_bounds_let_it() {
+        let (gate, store, _) = gate().await;
+        let sync = Need { permission: Permission::SYNC, breadth: Breadth::Seen };
+        let whole = with_role(&store, "role:nonprod", &["read", "sync"], &["*"]).await;
+        let narrow = with_role(&store, "role:nonprod", &["read"], &["other"]).await;
+        let nobodys = with_role(&store, "role:unheard-of", &["read", "sync"], &["*"]).await;
+        assert_eq!(status(&gate, &whole, sync).await, 200);
+        assert_eq!(status(&gate, &narrow, sync).await, 403);
+        assert_eq!(status(&gate, &nobodys, READ).await, 403);
+        let actor = gate.admit(&Method::GET, &bearer(&whole), READ).await.expect("good");
+        assert!(actor.may(Permission::SYNC, ("test", "argocd", "shop")));
+        assert!(!actor.may(Permission::SYNC, ("prod", "argocd", "shop")));
+        let narrow = gate.admit(&Method::GET, &bearer(&narrow), READ).await.expect("good");
+        assert!(!narrow.may(Permission::LOOK, ("test", "argocd", "shop")), "its projects are others");
+        let audit = Need { permission: Permission::AUDIT, breadth: Breadth::All };
+        let refused = gate.admit(&Method::GET, &bearer(&whole), audit).await.expect_err("refused");
+        assert_eq!(refused.diagnostic.code, code::NO_ROLE_FOR_IT);
+    }
+
+    fn browser(cookies: &str, more: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, cookies.parse().expect("a header"));
+        for (name, text) in more {
+            headers.insert(*name, text.parse().expect("a header"));
         }
+        headers
+    }
+
+    #[tokio::test]
+    async fn a_session_looks_by_itself_and_changes_something_from_the_servers_own_page_alone() {
+        let (gate, store, _) = gate().await;
+        let account = landfall_store::AccountRow {
+            name: "deploy".to_owned(),
+            password: password::digest("correct horse battery").expect("made"),
+            must_change: false,
+            roles: Vec::new(),
+            created_at: "2026-01-01T00:00:00Z".to_owned(),
+            created_by: "local".to_owned(),
+            disabled_at: None,
+            signed_in_at: None,
+            failed: 0,
+            closed_until: None,
+        };
+        store.accounts.create(&account).await.expect("made");
+        let signed = gate.accounts().sign_in("deploy", "correct horse battery").await.ok().expect("signed in");
+        let ours = format!("other=1; {COOKIE}={}", signed.secret);
+        let sync = Need { permission: Permission::SYNC, breadth: Breadth::Seen };
+        let asks = async |method: Method, cookies: &str, more: &[(&'static str, &str)], need: Need| {
+            gate.admit(&method, &browser(cookies, more), need).await.map_err(|refused| refused.diagnostic.code)
+        };
+        let actor = asks(Method::GET, &ours, &[], READ).await.expect("let in");
+        assert_eq!(actor.name, "deploy");
+        assert!(
+            actor.may(Permission::SYNC, ("test", "argocd", "x"))
+                && !actor.may(Permission::SYNC, ("prod", "argocd", "x"))
+        );
+        assert_eq!(asks(Method::POST, &ours, &[], sync).await.err(), Some(code::FOREIGN_PAGE));
+        assert!(asks(Method::POST, &ours, &[(OWN_PAGE, "1")], sync).await.is_ok());
+        let cross = [(OWN_PAGE, "1"), ("sec-fetch-site", "cross-site")];
+        assert_eq!(asks(Method::POST, &ours, &cross, sync).await.err(), Some(code::FOREIGN_PAGE));
+        assert!(asks(Method::POST, &ours, &[(OWN_PAGE, "1"), ("sec-fetch-site", "same-origin")], sync).await.is_ok());
+        // A second cookie of that name was put there by somebody else, and a token is asked before any cookie.
+        let two = format!("{ours}; {COOKIE}=x");
+        assert_eq!(asks(Method::GET, &two, &[], READ).await.err(), Some(code::UNKNOWN_TOKEN));
+        let both = [("authorization", "Bearer lf_no_good")];
+        assert_eq!(asks(Method::GET, &ours, &both, READ).await.err(), Some(code::UNKNOWN_TOKEN));
+        gate.accounts().sign_out(actor.session().expect("a session")).await.expect("signed out");
+        assert_eq!(asks(Method::GET, &ours, &[], READ).await.err(), Some(code::UNKNOWN_TOKEN));
+        assert!(!gate.is_still_good(&actor).await);
+    }
+
+    #[tokio::test]
+    async fn nothing_but_a_new_password_is_taken_from_who_has_to_change_it() {
+        let (gate, store, _) = gate().await;
+        let who = Who {
+            session: String::new(),
+            name: "deploy".to_owned(),
+            issuer: String::new(),
+            roles: Vec::new(),
+            groups: Vec::new(),
+            must_change: true,
+            ends_at: String::new(),
+        };
+        let row = landfall_store::AccountRow {
+            name: "deploy".to_owned(),
+            password: String::new(),
+            must_change: true,
+            roles: vec!["role:admin".to_owned()],
+            created_at: String::new(),
+            created_by: String::new(),
+            disabled_at: None,
+            signed_in_at: None,
+            failed: 0,
+            closed_until: None,
+        };
+        store.accounts.create(&row).await.expect("made");
+        let signed = gate.accounts().begin(who).await.ok().expect("begun");
+        let headers = browser(&format!("{COOKIE}={}", signed.secret), &[]);
+        let refused = gate.admit(&Method::GET, &headers, READ).await.expect_err("refused");
+        assert_eq!((refused.status.as_u16(), refused.diagnostic.code), (403, code::PASSWORD_MUST_CHANGE));
+        assert!(gate.known(&Method::GET, &headers).await.is_ok());
     }
 }

@@ -9,6 +9,8 @@ use landfall_diag::Diagnose as _;
 use landfall_host::{Failure, Operators};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 
+use crate::errands::Work;
+
 /// The field manager of what this server puts on a cluster.
 pub(crate) const MANAGER: &str = "landfall-server";
 
@@ -42,6 +44,18 @@ pub(crate) async fn prepare(cluster: &Cluster, objects: &[Object]) -> Result<(),
         wanted.map_mut().remove("operation");
         let patch = Patch::ForceApply(wanted.value().clone());
         cluster.patch(&wanted.key(), &patch, &options).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Accepts how the targets are declared that somebody has just put there: whoever starts the server owns it.
+pub(crate) async fn accept(work: &Work, objects: &[Object], person: &str) -> Result<(), Failure> {
+    let applications = objects.iter().filter(|object| object.gvk() == application_kind());
+    for object in applications {
+        let live = work.session.cluster.get(&object.key()).await.map_err(|error| Failure::from(error.diagnose()))?;
+        // What somebody else has written into it meanwhile is not what was put there.
+        let Some(live) = live.filter(|live| live.spec() == object.spec()) else { continue };
+        work.orders.accept(&live, person).await?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! What is answered over HTTP: who may come in is asked of the gate before anything else is looked at, and what is asked of
 //! Applications is answered by the desk.
 
+mod session;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +22,12 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+use crate::actor::Actor;
+use crate::alarms::Alarms;
 use crate::api::{Asked, Desk, Kind, Name, named, problem, status_of};
 use crate::board::Board;
 use crate::feed::Since;
-use crate::gate::{Actor, Gate, Refused};
+use crate::gate::{Gate, Refused};
 use crate::happened::Happened;
 use crate::routes::{Door, Inside, Open, ROUTES};
 use crate::{metrics, openapi, page};
@@ -55,6 +59,7 @@ pub(crate) struct Front {
     told: Sender<Happened>,
     gate: Arc<Gate>,
     desk: Arc<Desk>,
+    alarms: Arc<Alarms>,
     stop: CancellationToken,
     rendering: Semaphore,
 }
@@ -115,7 +120,8 @@ impl Front {
         stop: CancellationToken,
     ) -> Self {
         let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
-        Front { board, secrets, told, gate, desk, stop, rendering }
+        let alarms = desk.alarms();
+        Front { board, secrets, told, gate, desk, alarms, stop, rendering }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
@@ -132,6 +138,8 @@ impl Front {
         match route.door {
             Door::Open(open) => self.open(open),
             Door::Signed => self.webhook(request).await,
+            Door::Entry(entry) => self.enter(entry, request).await,
+            Door::Own(own) => self.own(own, request).await,
             Door::Token(need, inside) => match self.gate.admit(request.method(), request.headers(), need).await {
                 Ok(actor) => self.inside(actor, inside, name, request).await,
                 Err(refused) => self.turned_away(refused, inside, name).await,
@@ -173,8 +181,9 @@ impl Front {
         private(match inside {
             Inside::Metrics => typed(StatusCode::OK, "text/plain; version=0.0.4", metrics::text(&self.board.read())),
             Inside::Status => {
-                let lines: Vec<_> = self.board.lines().into_iter().filter(|line| actor.sees(&line.project)).collect();
-                let mut answer = typed(StatusCode::OK, "text/html; charset=utf-8", page::of(&lines, VERSION));
+                let lines: Vec<_> = self.board.lines().into_iter().filter(|line| actor.sees(line)).collect();
+                let mut answer =
+                    typed(StatusCode::OK, "text/html; charset=utf-8", page::of(&lines, &self.alarms.recent(), VERSION));
                 let policy = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
                 answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
                 answer
@@ -189,9 +198,9 @@ impl Front {
         let (head, body) = request.into_parts();
         let body = match kind.changes() {
             false => Bytes::new(),
-            true => match tokio::time::timeout(BODY, Limited::new(body, LARGEST_WISH).collect()).await {
-                Ok(Ok(body)) => body.to_bytes(),
-                _ => return words(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or comes too slowly"),
+            true => match read(body, LARGEST_WISH).await {
+                Some(body) => body,
+                None => return words(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or comes too slowly"),
             },
         };
         let asked = match Asked::read(kind, name, head.uri.query().unwrap_or_default(), &body) {
@@ -250,22 +259,21 @@ impl Front {
     }
 
     async fn webhook(&self, request: Request<Incoming>) -> Answer {
-        let (outcome, answer) = self.heard(request).await;
+        let (outcome, answer) = self.pushed(request).await;
         self.board.note(|told| *told.webhooks.entry(outcome).or_default() += 1);
         answer
     }
 
-    async fn heard(&self, request: Request<Incoming>) -> (&'static str, Answer) {
+    async fn pushed(&self, request: Request<Incoming>) -> (&'static str, Answer) {
         if self.secrets.is_empty() {
             let why = "no webhook is taken: this server knows no secret (LANDFALL_WEBHOOK_SECRET)";
             return ("refused", words(StatusCode::FORBIDDEN, why));
         }
         let (head, body) = request.into_parts();
-        let read = tokio::time::timeout(BODY, Limited::new(body, LARGEST).collect()).await;
-        let Ok(Ok(body)) = read else {
+        let Some(body) = read(body, LARGEST).await else {
             return ("unread", words(StatusCode::PAYLOAD_TOO_LARGE, "the payload is too large, or comes too slowly"));
         };
-        match Hook::read(&self.secrets, |name| text_of(&head.headers, name), &body.to_bytes()) {
+        match Hook::read(&self.secrets, |name| text_of(&head.headers, name), &body) {
             Err(error) => ("refused", words(StatusCode::UNAUTHORIZED, &error.to_string())),
             Ok(Hook::Ping) => ("ping", words(StatusCode::OK, "pong")),
             Ok(Hook::Other) => ("ignored", words(StatusCode::ACCEPTED, "nothing follows from that")),
@@ -310,7 +318,7 @@ impl Hearer {
                     let mut text = String::new();
                     for (number, change) in changes {
                         self.at = number;
-                        if self.actor.sees(&change.application.project) {
+                        if self.actor.sees(&change.application) {
                             let data = serde_json::to_string(&change).unwrap_or_default();
                             text.push_str(&told(&self.board.feed.id(number), "application", &data));
                         }
@@ -332,6 +340,12 @@ impl Hearer {
             }
         }
     }
+}
+
+/// A body, if it is no larger and does not come too slowly.
+async fn read(body: Incoming, largest: usize) -> Option<Bytes> {
+    let read = tokio::time::timeout(BODY, Limited::new(body, largest).collect()).await;
+    Some(read.ok()?.ok()?.to_bytes())
 }
 
 /// An event as a stream has it.

@@ -21,6 +21,9 @@
 //! sealing.rs              SealedSecrets opened, as their original controller opens them; a task of its own, on no Application's way
 //!
 //! http.rs ─► routes.rs ─► gate.rs ─► api.rs    requests: every route, who may, and what is asked of Applications
+//! actor.rs, accounts.rs                        whoever asks and what that one may; accounts, roles, orders
+//! access.rs                                    who may do what as a table, and the proof of what somebody must not
+//! alarms.rs                                    what has to be heard
 //! feed.rs, page.rs, openapi.rs                 changes for who listens, a plain page, the API's description
 //! ```
 //!
@@ -28,6 +31,10 @@
 //! nothing but an errand and the controller of SealedSecrets writes; each write follows from a journal or can be repeated; of Secrets
 //! nothing is kept but logins and sealing keys, in memory.
 
+pub mod access;
+pub mod accounts;
+mod actor;
+mod alarms;
 pub mod api;
 mod board;
 mod checks;
@@ -54,8 +61,9 @@ mod sealing;
 mod serve;
 mod sets;
 
+pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;
-pub use gate::{ALL_PROJECTS, Actor, Scope, Token};
+pub use gate::Token;
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Sealing, StandInRepository};
 pub use serve::{Ready, desk, serve};

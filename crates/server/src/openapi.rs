@@ -5,10 +5,10 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::api::{
-    Accepted, AuditLine, Changed, Detail, Diff, EventEntry, HistoryEntry, Kind, Listing, LogEntry, PinWish, Problem,
-    RefreshWish, RollbackWish, SyncWish, Why,
+    Accepted, AuditLine, Changed, Credentials, Detail, Diff, EventEntry, HistoryEntry, Kind, Listing, LogEntry,
+    NewPassword, PinWish, PolicyWish, Problem, RefreshWish, RollbackWish, SessionLine, SyncWish, Why,
 };
-use crate::routes::{Door, Inside, Open, ROUTES, Route};
+use crate::routes::{Door, Inside, Open, Own, ROUTES, Route};
 
 /// The document, OpenAPI 3.1.
 pub(crate) fn document() -> Value {
@@ -36,6 +36,7 @@ pub(crate) fn document() -> Value {
             "schemas": schemas,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "landfall token create NAME --scope read"},
+                "session": {"type": "apiKey", "in": "cookie", "name": crate::gate::COOKIE},
                 "signature": {"type": "apiKey", "in": "header", "name": "X-Hub-Signature-256"},
             },
         },
@@ -49,13 +50,15 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         .map(|part| json!({"name": part, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     let (security, scope) = match route.door {
-        Door::Open(_) => (json!([]), None),
+        Door::Open(_) | Door::Entry(_) => (json!([]), None),
         Door::Signed => (json!([{"signature": []}]), None),
-        Door::Token(need, _) => (json!([{"token": []}]), Some(need.scope.word())),
+        Door::Own(_) => (json!([{"token": []}, {"session": []}]), None),
+        Door::Token(need, _) => (json!([{"token": []}, {"session": []}]), Some(need)),
     };
     let mut described = json!({"summary": route.about, "operationId": id(route), "security": security});
-    if let Some(scope) = scope {
-        described["x-landfall-scope"] = scope.into();
+    if let Some(need) = scope {
+        described["x-landfall-scope"] = need.permission.scope.word().into();
+        described["x-landfall-role"] = format!("{}, {}", need.permission.resource, need.permission.action).into();
     }
     let mut answers = Map::new();
     let answer = match route.door {
@@ -65,6 +68,18 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             json!({"application/json": {"schema": schema}})
         }
         Door::Open(_) | Door::Signed => json!({"text/plain": {"schema": {"type": "string"}}}),
+        Door::Entry(_) => {
+            let body = schema::<Credentials>(generator);
+            described["requestBody"] = json!({"content": {"application/json": {"schema": body}}});
+            json!({"application/json": {"schema": schema::<SessionLine>(generator)}})
+        }
+        Door::Own(own) => {
+            if own == Own::Password {
+                let body = schema::<NewPassword>(generator);
+                described["requestBody"] = json!({"content": {"application/json": {"schema": body}}});
+            }
+            json!({"application/json": {"schema": schema::<SessionLine>(generator)}})
+        }
         Door::Token(_, Inside::Metrics) => json!({"text/plain": {"schema": {"type": "string"}}}),
         Door::Token(_, Inside::Status) => json!({"text/html": {"schema": {"type": "string"}}}),
         Door::Token(_, Inside::OpenApi) => json!({"application/json": {"schema": {"type": "object"}}}),
@@ -86,11 +101,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let status =
         if matches!(route.door, Door::Token(_, Inside::Asked(kind)) if kind.changes()) { "202" } else { "200" };
     answers.insert(status.to_owned(), json!({"description": "That is it.", "content": answer}));
-    if scope.is_some() {
+    if !matches!(route.door, Door::Open(_) | Door::Signed) {
         let problem = json!({"application/json": {"schema": schema::<Problem>(generator)}});
         for (status, about) in [
-            ("401", "No token, or none that is good."),
-            ("403", "The token is not for that."),
+            ("401", "Nobody is known: no token, password or session, or none that is good."),
+            ("403", "It is not for whoever asks."),
             ("default", "It is not done, and why."),
         ] {
             answers.insert(status.to_owned(), json!({"description": about, "content": problem}));
@@ -119,6 +134,7 @@ fn body(kind: Kind, generator: &mut SchemaGenerator) -> Option<Value> {
         Kind::Rollback => schema::<RollbackWish>(generator),
         Kind::Refresh => schema::<RefreshWish>(generator),
         Kind::Pin => schema::<PinWish>(generator),
+        Kind::Policy => schema::<PolicyWish>(generator),
         _ => return None,
     })
 }
@@ -133,7 +149,9 @@ fn answer(kind: Kind, generator: &mut SchemaGenerator) -> Value {
         Kind::History => schema::<Vec<HistoryEntry>>(generator),
         Kind::Logs => schema::<Vec<LogEntry>>(generator),
         Kind::Audit => schema::<Vec<AuditLine>>(generator),
-        Kind::Sync | Kind::Rollback | Kind::Refresh | Kind::Terminate | Kind::Pin => schema::<Accepted>(generator),
+        Kind::Sync | Kind::Rollback | Kind::Refresh | Kind::Terminate | Kind::Pin | Kind::Policy => {
+            schema::<Accepted>(generator)
+        }
     }
 }
 
@@ -158,8 +176,12 @@ mod tests {
         for route in ROUTES.iter() {
             let described = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(described["responses"].is_object(), "{} {}", route.method, route.path);
-            let is_open = matches!(route.door, Door::Open(_));
-            assert_eq!(described["security"].as_array().map(Vec::len), Some(usize::from(!is_open)), "{}", route.path);
+            let ways = match route.door {
+                Door::Open(_) | Door::Entry(_) => 0,
+                Door::Signed => 1,
+                Door::Own(_) | Door::Token(..) => 2,
+            };
+            assert_eq!(described["security"].as_array().map(Vec::len), Some(ways), "{}", route.path);
         }
         let mut found = Vec::new();
         references(&document, &mut found);

@@ -30,6 +30,8 @@ pub struct Options {
     pub sealing: Sealing,
     /// Where kubeseal is answered; nowhere when absent.
     pub sealing_listen: Option<Listen>,
+    /// Lines of a `policy.csv` that count instead of the ConfigMap's `argocd-rbac-cm`.
+    pub policy: Option<String>,
 }
 
 /// What becomes of the SealedSecrets of a cluster that is not the embedded one: that one opens them itself.

@@ -1,13 +1,17 @@
 //! A plain page: how every Application stands. It has no script, and asks for none.
 
+use crate::alarms::Alarm;
 use crate::api::Line;
 
-/// The page of these Applications.
-pub(crate) fn of(lines: &[Line], version: &str) -> String {
+/// The page of these Applications, and of what has to be heard.
+pub(crate) fn of(lines: &[Line], alarms: &[Alarm], version: &str) -> String {
     let rows: String = lines.iter().map(row).collect();
+    let heard: String =
+        alarms.iter().map(|alarm| format!("<li>{} {}</li>\n", alarm.at, escaped(&alarm.text))).collect();
+    let heard = if heard.is_empty() { heard } else { format!("<ul role=\"alert\">\n{heard}</ul>\n") };
     let none = if lines.is_empty() { "<p>No Application is known.</p>" } else { "" };
     format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Landfall</title></head>\n<body>\n<h1>Applications</h1>\n{none}<table>\n<thead><tr><th scope=\"col\">Application</th><th scope=\"col\">Project</th><th scope=\"col\">Sync</th><th scope=\"col\">Health</th><th scope=\"col\">Operation</th><th scope=\"col\">Revision</th><th scope=\"col\">From</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n<p>landfall {}</p>\n</body>\n</html>\n",
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Landfall</title></head>\n<body>\n{heard}<h1>Applications</h1>\n{none}<table>\n<thead><tr><th scope=\"col\">Application</th><th scope=\"col\">Project</th><th scope=\"col\">Sync</th><th scope=\"col\">Health</th><th scope=\"col\">Operation</th><th scope=\"col\">Revision</th><th scope=\"col\">From</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n<p>landfall {}</p>\n</body>\n</html>\n",
         escaped(version)
     )
 }
@@ -52,8 +56,8 @@ mod tests {
             revisions: vec![hostile.to_owned()],
             ..Line::default()
         };
-        let page = of(&[line], "0");
+        let page = of(&[line], &[Alarm { at: jiff::Timestamp::UNIX_EPOCH, text: hostile.to_owned() }], "0");
         assert!(!page.contains("<script"), "{page}");
-        assert_eq!(page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&#39;&quot;&amp;").count(), 4);
+        assert_eq!(page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&#39;&quot;&amp;").count(), 5);
     }
 }

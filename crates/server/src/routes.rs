@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::actor::{Breadth, Need, Permission};
 use crate::api::Kind;
-use crate::gate::{Breadth, Need, Scope};
 
 /// What is answered to everybody: it tells nothing that is anybody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,20 @@ pub(crate) enum Inside {
     Asked(Kind),
 }
 
+/// What is answered to somebody who comes to sign in: it tells nothing, and is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    SignIn,
+}
+
+/// What is answered to whoever is known, about that one alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    WhoAmI,
+    SignOut,
+    Password,
+}
+
 /// Who may come through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -30,7 +44,11 @@ pub(crate) enum Door {
     Open(Open),
     /// A forge that signs.
     Signed,
-    /// Who has a token that is for it.
+    /// Who has a password.
+    Entry(Entry),
+    /// Whoever is known, whatever that one may.
+    Own(Own),
+    /// Who has a token or a session that is for it.
     Token(Need, Inside),
 }
 
@@ -46,24 +64,27 @@ pub(crate) struct Route {
     pub(crate) about: &'static str,
 }
 
-const LOOKS: Need = Need { scope: Scope::Read, breadth: Breadth::Seen };
-const LOOKS_AT_ALL: Need = Need { scope: Scope::Read, breadth: Breadth::All };
-const CHANGES: Need = Need { scope: Scope::Sync, breadth: Breadth::Seen };
+const LOOKS: Need = Need { permission: Permission::LOOK, breadth: Breadth::Seen };
+const METRICS: Need = Need { permission: Permission::METRICS, breadth: Breadth::All };
+const AUDIT: Need = Need { permission: Permission::AUDIT, breadth: Breadth::All };
 
 /// Where the document that describes the API lies.
 pub(crate) const DOCUMENT: &str = "/api/v1/openapi.json";
 
-const FIXED: [Route; 9] = [
+const FIXED: [Route; 13] = [
     get("/healthz", Door::Open(Open::Alive), "Whether the process lives."),
     get("/readyz", Door::Open(Open::Ready), "Whether the cluster's Applications are known."),
     get("/version", Door::Open(Open::Version), "Name and version."),
-    Route {
-        method: "POST",
-        path: "/api/webhook",
-        door: Door::Signed,
-        about: "A forge says that something was pushed.",
-    },
-    get("/metrics", Door::Token(LOOKS_AT_ALL, Inside::Metrics), "Metrics as Prometheus reads them."),
+    post("/api/webhook", Door::Signed, "A forge says that something was pushed."),
+    post(
+        "/api/v1/session",
+        Door::Entry(Entry::SignIn),
+        "Signs in with a name and a password; the answer sets a cookie.",
+    ),
+    get("/api/v1/session", Door::Own(Own::WhoAmI), "Who asks, and whether the password has to be changed."),
+    post("/api/v1/session/end", Door::Own(Own::SignOut), "Signs out."),
+    post("/api/v1/session/password", Door::Own(Own::Password), "Changes one's own password; it signs out everywhere."),
+    get("/metrics", Door::Token(METRICS, Inside::Metrics), "Metrics as Prometheus reads them."),
     get("/", Door::Token(LOOKS, Inside::Status), "A plain page: how every Application stands."),
     get(DOCUMENT, Door::Token(LOOKS, Inside::OpenApi), "This document."),
     get(
@@ -71,17 +92,22 @@ const FIXED: [Route; 9] = [
         Door::Token(LOOKS, Inside::Stream),
         "Changes of Applications as server-sent events; Last-Event-ID goes on where one stopped.",
     ),
-    get("/api/v1/audit", Door::Token(LOOKS_AT_ALL, Inside::Asked(Kind::Audit)), "Who changed what."),
+    get("/api/v1/audit", Door::Token(AUDIT, Inside::Asked(Kind::Audit)), "Who changed what."),
 ];
 
 const fn get(path: &'static str, door: Door, about: &'static str) -> Route {
     Route { method: "GET", path, door, about }
 }
 
+const fn post(path: &'static str, door: Door, about: &'static str) -> Route {
+    Route { method: "POST", path, door, about }
+}
+
 /// Every route there is.
 pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     let asked = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Audit).map(|kind| {
-        let (method, need) = if kind.changes() { ("POST", CHANGES) } else { ("GET", LOOKS) };
+        let method = if kind.changes() { "POST" } else { "GET" };
+        let need = Need { permission: kind.permission(), breadth: Breadth::Seen };
         Route { method, path: kind.path(), door: Door::Token(need, Inside::Asked(kind)), about: about(kind) }
     });
     FIXED.into_iter().chain(asked).collect()
@@ -101,21 +127,28 @@ fn about(kind: Kind) -> &'static str {
         Kind::Refresh => "Looks at it now.",
         Kind::Terminate => "Ends the operation that is under way.",
         Kind::Pin => "Keeps it at a revision, or lets it go.",
+        Kind::Policy => {
+            "Says how it syncs by itself, or accepts how it is declared now; of a protected one nothing else counts."
+        }
         Kind::Audit => "Who changed what.",
     }
 }
 
 #[cfg(test)]
+mod matrix;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::Scope;
 
     #[test]
     fn whatever_changes_something_is_behind_a_signature_or_the_scope_for_it() {
         for route in ROUTES.iter() {
             let changes = match route.door {
-                Door::Open(_) => false,
-                Door::Signed => true,
-                Door::Token(need, _) => need.scope == Scope::Sync,
+                Door::Open(_) | Door::Own(Own::WhoAmI) => false,
+                Door::Signed | Door::Entry(Entry::SignIn) | Door::Own(Own::SignOut | Own::Password) => true,
+                Door::Token(need, _) => need.permission.scope == Scope::Sync,
             };
             assert_eq!(changes, route.method == "POST", "{} {}", route.method, route.path);
         }

@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
 
+use crate::accounts::{Accounts, Orders, Roles};
+use crate::alarms::Alarms;
 use crate::api::Desk;
 use crate::board::Board;
 use crate::connections::Connections;
@@ -49,7 +51,8 @@ const ENDING: Duration = Duration::from_secs(4);
 /// An address that is taken, a repository that is none, a cluster that cannot be reached or on which too little is
 /// allowed: nothing was changed then.
 pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
-    let Options { place, objects, listen, repositories, declared, sinks, secrets, sealing, sealing_listen } = options;
+    let Options { place, objects, listen, repositories, declared, sinks, secrets, sealing, sealing_listen, policy } = options;
+    let roles = Arc::new(Roles::new(policy)?);
     for local in &repositories {
         check_repository(local).await?;
     }
@@ -74,14 +77,16 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         ground::prepare(&connection.cluster, &objects).await?;
         let cache = place.state.create_cache()?.join("git");
         let (told, happened) = channel(QUEUE);
-        let work = work(host, &place, &connection, (repositories, cache), &told).await;
+        let work = work(host, &place, &connection, (repositories, cache), (&told, roles)).await?;
         let work = Arc::new(Work { declared, sinks, ..work });
+        ground::accept(&work, &objects, &person(host)).await?;
         let now = work.session.clock.now();
         let board = Arc::new(Board::new(u64::try_from(now.as_millisecond()).unwrap_or_default()));
         let stop = work.session.stop.clone();
         let local = Token::random()?;
         let (tokens, clock) = (work.session.store.tokens.clone(), Arc::clone(&work.session.clock));
-        let gate = Gate::new(tokens, clock, &local, &person(host));
+        let accounts = Arc::new(Accounts::new(work.session.store.accounts.clone(), Arc::clone(&clock)));
+        let gate = Gate::new(tokens, clock, (accounts, Arc::clone(&work.roles)), (&local, &person(host)));
         let desk = Desk::new(Arc::clone(&work), Some(Arc::clone(&board)));
         let sealing_at = asking.as_ref().map(|(_, address)| *address);
         let asking = asking.map(|(listener, _)| listener);
@@ -153,7 +158,8 @@ pub async fn desk(
     let cache = if is_nowhere { place.state.file("cache") } else { place.state.create_cache()? };
     // Nobody listens: what is asked is asked once. The server that may run here has a directory of its own.
     let (told, _unheard) = channel(QUEUE);
-    let work = work(host, place, connection, (repositories, cache.join("asked")), &told).await;
+    let roles = Arc::new(Roles::new(None)?);
+    let work = work(host, place, connection, (repositories, cache.join("asked")), (&told, roles)).await?;
     Ok(Desk::new(Arc::new(work), None))
 }
 
@@ -163,17 +169,22 @@ async fn work(
     place: &Place,
     connection: &Connection,
     (local, below): (Vec<StandInRepository>, PathBuf),
-    told: &Sender<Happened>,
-) -> Work {
+    (told, roles): (&Sender<Happened>, Arc<Roles>),
+) -> Result<Work, Failure> {
     let session = session(host, connection);
     let stop = session.stop.clone();
+    // Whoever is let in before that would be measured by nothing.
+    tokio::spawn(Arc::clone(&roles).keep(session.cluster.clone(), stop.clone()).await);
+    let orders = Orders::load(session.store.orders.clone(), Arc::clone(&session.clock)).await?;
+    let alarms = Arc::new(Alarms::new(session.store.audit.clone(), Arc::clone(&session.clock)));
     let connections = Arc::new(Connections::new(session.cluster.clone(), &stop));
     // Known before the first Application is looked at.
     tokio::spawn(Arc::clone(&connections).keep(told.clone()).await);
     let listening = (told.clone(), stop);
     let repositories = Repositories::new(local, host.remote_charts(place), below, Arc::clone(&connections), listening);
     let (documents, sops, network) = (host.schema_documents(), host.sops_keys(), host.network.clone());
-    Work { session, repositories, connections, documents, sops, network, declared: Vec::new(), sinks: Sinks::default() }
+    let (declared, sinks, orders) = (Vec::new(), Sinks::default(), Arc::new(orders));
+    Ok(Work { session, repositories, connections, documents, sops, network, declared, sinks, roles, orders, alarms })
 }
 
 /// Whose server it is, as far as the environment says.

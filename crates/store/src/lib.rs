@@ -6,6 +6,8 @@
 //!       ├─ history.rs        target, number → what was delivered
 //!       ├─ facts.rs          space, name → a small JSON value
 //!       ├─ tokens.rs         tokens of the API: scopes, projects, the digest of the secret
+//!       ├─ accounts.rs       who signs in: the slow digest of a password, tries, sessions
+//!       ├─ orders.rs         what was asked of Applications through the API, and how they may sync by themselves
 //!       ├─ audit.rs          who changed what, before it is done and how it ended
 //!       ├─ news.rs           what is to be told to people: each change once, to each of them once
 //!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
@@ -24,6 +26,7 @@
 //!
 //! Invariant: losing a store loses history, journals and fingerprints, never the ability to deliver.
 
+mod accounts;
 mod audit;
 mod cluster_state;
 mod error;
@@ -32,11 +35,13 @@ mod history;
 mod journal;
 mod migrations;
 mod news;
+mod orders;
 mod pool;
 mod seal;
 mod store;
 mod tokens;
 
+pub use accounts::{AccountRow, Accounts, SessionRow};
 pub use audit::{Audit, AuditEntry, AuditRow};
 pub use cluster_state::{ClusterBatch, ClusterContents, ClusterEventRow, ClusterObjectRow, ClusterState};
 pub use error::Error;
@@ -44,6 +49,7 @@ pub use facts::Facts;
 pub use history::{History, HistoryEntry, HistoryRow};
 pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};
 pub use news::{News, NewsItem, NewsRow, Post};
+pub use orders::{OrderRow, Orders, PolicyRow};
 pub use pool::{Durability, Location, Pool};
 pub use store::Store;
 pub use tokens::{TokenRow, Tokens};

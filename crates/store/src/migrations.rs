@@ -1,6 +1,6 @@
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::{Error, Pool, audit, cluster_state, facts, history, journal, news, tokens};
+use crate::{Error, Pool, accounts, audit, cluster_state, facts, history, journal, news, orders, tokens};
 
 /// The tables of one small store, step by step; a step once released is never edited.
 pub(crate) struct Tables {
@@ -17,6 +17,8 @@ const ALL: &[Tables] = &[
     tokens::TABLES,
     audit::TABLES,
     news::TABLES,
+    accounts::TABLES,
+    orders::TABLES,
 ];
 
 /// The tables that were there while all were counted together.

@@ -1,4 +1,4 @@
-use crate::{Audit, Error, Facts, History, Journal, Location, News, Pool, Tokens};
+use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Tokens};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -11,6 +11,10 @@ pub struct Store {
     pub facts: Facts,
     /// Who may use the API.
     pub tokens: Tokens,
+    /// Who signs in, and who is signed in.
+    pub accounts: Accounts,
+    /// What was asked of Applications through the API.
+    pub orders: Orders,
     /// Who changed what.
     pub audit: Audit,
     /// What is to be told to people.
@@ -30,6 +34,8 @@ impl Store {
             history: History::over(&pool),
             facts: Facts::over(&pool),
             tokens: Tokens::over(&pool),
+            accounts: Accounts::over(&pool),
+            orders: Orders::over(&pool),
             audit: Audit::over(&pool),
             news: News::over(&pool),
             pool,

@@ -24,6 +24,8 @@ pub struct TokenRow {
     pub scopes: Vec<String>,
     /// The projects whose Applications it is for, as globs.
     pub projects: Vec<String>,
+    /// Whose rights it has by the policy; its scopes' alone when empty.
+    pub role: String,
     /// When it was issued, RFC 3339.
     pub issued_at: String,
     /// By whom.
@@ -37,8 +39,10 @@ pub struct TokenRow {
 }
 
 /// Its tables.
-pub(crate) const TABLES: Tables =
-    Tables { of: "tokens", steps: &[include_str!("../migrations/tokens/0001_first.sql")] };
+pub(crate) const TABLES: Tables = Tables {
+    of: "tokens",
+    steps: &[include_str!("../migrations/tokens/0001_first.sql"), include_str!("../migrations/tokens/0002_role.sql")],
+};
 
 impl Tokens {
     /// The ones of that database.
@@ -53,8 +57,8 @@ impl Tokens {
     pub async fn issue(&self, token: &TokenRow) -> Result<(), Error> {
         let texts = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
         sqlx::query(
-            "INSERT INTO api_token (id, name, digest, scopes, projects, issued_at, issued_by, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO api_token (id, name, digest, scopes, projects, issued_at, issued_by, expires_at, role) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(&token.id)
         .bind(&token.name)
@@ -64,6 +68,7 @@ impl Tokens {
         .bind(&token.issued_at)
         .bind(&token.issued_by)
         .bind(&token.expires_at)
+        .bind(&token.role)
         .execute(&self.pool.connections)
         .await
         .map_err(self.pool.failed("issue a token"))?;
@@ -139,6 +144,7 @@ fn token(row: &SqliteRow) -> Result<TokenRow, Error> {
         digest: text("digest")?,
         scopes: texts("scopes")?,
         projects: texts("projects")?,
+        role: text("role")?,
         issued_at: text("issued_at")?,
         issued_by: text("issued_by")?,
         expires_at: perhaps("expires_at")?,

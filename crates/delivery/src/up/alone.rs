@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use landfall_apps::{Application, PreparedSync, ResourceStatus, SyncStatus};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds, Recovery};
-use landfall_object::ObjectKey;
+use landfall_object::{Object, ObjectKey};
 
 use super::checked::definitions;
 use super::{Ready, UpOptions};
@@ -27,6 +27,8 @@ pub struct Compared {
     pub images: Vec<String>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// The Applications among its objects, as its source has them.
+    pub children: Vec<Object>,
 }
 
 /// How a sync has ended.
@@ -52,13 +54,16 @@ impl Session {
     /// # Errors
     /// It does not render, or its project does not permit what it delivers.
     pub async fn compare(&self, unit: &Unit) -> Result<Compared, Vec<Diagnostic>> {
-        let (prepared, images) = self.prepare_alone(unit).await?;
+        let (prepared, images, children) = self.prepare_alone(unit).await?;
         let (status, resources) = (prepared.status(), prepared.resources().to_vec());
-        Ok(Compared { status, resources, images, notes: prepared.notes })
+        Ok(Compared { status, resources, images, notes: prepared.notes, children })
     }
 
-    /// Prepares an Application's sync, and says which images it delivers.
-    pub(super) async fn prepare_alone(&self, unit: &Unit) -> Result<(PreparedSync, Vec<String>), Vec<Diagnostic>> {
+    /// Prepares an Application's sync, and says which images and which Applications it delivers.
+    pub(super) async fn prepare_alone(
+        &self,
+        unit: &Unit,
+    ) -> Result<(PreparedSync, Vec<String>, Vec<Object>), Vec<Diagnostic>> {
         let Door::Application(bound) = &unit.door else { return Err(no_application(unit)) };
         let capabilities = self.capabilities().await?;
         let mut ready = vec![(0, self.make_ready(unit, &capabilities).await?)];
@@ -66,7 +71,9 @@ impl Session {
         expect_own_kinds(&mut ready);
         let one = &ready[0].1;
         let prepared = self.prepare_sync(bound, one.shown(), one.expected(), &UpOptions::default()).await?;
-        Ok((prepared, images_in(one.shown())))
+        let objects = one.shown().objects.iter().map(|one| &one.object);
+        let children = objects.filter(|it| it.group() == "argoproj.io" && it.kind() == "Application").cloned();
+        Ok((prepared, images_in(one.shown()), children.collect()))
     }
 
     /// Syncs an Application: rendered, checked and tried as a whole before the first thing is touched.

@@ -41,7 +41,7 @@ impl Session {
     /// # Errors
     /// It does not render, or its project does not permit what it delivers.
     pub async fn differences(&self, unit: &Unit) -> Result<Differences, Vec<Diagnostic>> {
-        let (prepared, _) = self.prepare_alone(unit).await?;
+        let (prepared, ..) = self.prepare_alone(unit).await?;
         // Differences that the Application ignores are none.
         let differing: Vec<_> =
             prepared.resources().iter().filter(|one| one.sync == SyncStatus::OutOfSync).map(|one| &one.key).collect();

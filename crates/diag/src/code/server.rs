@@ -23,6 +23,18 @@ super::group! {
     PLAIN_SERVER = 737, Refused, "A token would be sent to another machine where everybody on the way could read it.";
     BEING_DELETED = 738, Failed, "The Application is being deleted.";
     BAD_PIN = 739, Failed, "The annotation that pins an Application cannot be read.";
+    NOT_SIGNED_IN = 740, Refused, "The name or the password is not right, or the account takes no tries for a while.";
+    PASSWORD_MUST_CHANGE = 741, Refused, "The account's first password has to be changed before anything else is answered.";
+    WEAK_PASSWORD = 742, Usage, "The password is too easily guessed.";
+    NO_SUCH_ACCOUNT = 743, Usage, "There is no account of that name.";
+    ACCOUNT_EXISTS = 744, Usage, "There is an account of that name already.";
+    NO_ROLE_FOR_IT = 745, Refused, "No role of whoever asks permits that.";
+    BAD_POLICY = 746, Usage, "The policy of roles has a line that cannot be read.";
+    SIDE_DOOR = 747, Refused, "Something of a protected Application was written past its owners and its base branch.";
+    FOREIGN_PAGE = 748, Refused, "A browser's session changes something only for the server's own pages.";
+    BUSY_SIGNING_IN = 749, Failed, "Too many sign in at once.";
+    ISSUER_FAILED = 750, Refused, "The issuer of identities does not answer, or what it says is not to be believed.";
+    TOO_MUCH_ACCESS = 751, Refused, "An identity may do what it must not.";
     BAD_SINK = 770, Usage, "A variable does not say whom news are told to.";
     MANAGED_RELEASE = 771, Refused, "A release is delivered by an Application, and would be changed past it.";
 }

@@ -9,6 +9,7 @@ mod history;
 mod list;
 mod logs;
 mod pin;
+mod policy;
 mod refresh;
 mod rollback;
 mod sync;
@@ -56,6 +57,11 @@ verbs! {
             before_help = "Examples:\n  landfall app pin shop                       what is delivered now\n  landfall app pin shop --revision v1.2.0\n  landfall app pin shop --release"
         )]
         Pin(Box<pin::AppPinArgs>),
+        /// Say how an Application syncs by itself, or accept how it is declared
+        #[command(
+            before_help = "Examples:\n  landfall app policy shop --automated --prune --self-heal\n  landfall app policy shop --manual\n  landfall app policy shop --accept    of a protected project: as it is declared now, it counts"
+        )]
+        Policy(Box<policy::AppPolicyArgs>),
         /// Look at Applications now
         Refresh(Box<refresh::AppRefreshArgs>),
         /// Wait until Applications are synced, healthy and at rest

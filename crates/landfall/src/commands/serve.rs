@@ -47,6 +47,9 @@ pub(crate) struct ServeArgs {
     /// Where kubeseal is answered (/v1/cert.pem, /v1/verify, /v1/rotate), for a Service of this server
     #[arg(long, value_name = "ADDRESS")]
     sealing_listen: Option<Listen>,
+    /// A policy.csv that counts instead of the ConfigMap argocd-rbac-cm
+    #[arg(long, value_name = "FILE")]
+    policy: Option<String>,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
@@ -68,6 +71,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         ..PlaceQuery::default()
     };
     let repositories = args.repos.iter().map(|pair| repository(context, pair)).collect::<Result<Vec<_>, _>>()?;
+    let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;
     let mut places = Vec::new();
     for target in &args.targets {
         places.push(host.place(Some(target), &query).await?);
@@ -128,6 +132,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         secrets,
         sealing,
         sealing_listen,
+        policy,
     };
     landfall_server::serve(host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
@@ -138,6 +143,17 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     })
     .await?;
     Ok(Exit::Done)
+}
+
+/// What a file says of who may do what.
+fn policy(context: &Context, file: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(context.host.directory.join(file)).map_err(|error| {
+        Failure::usage(
+            Diagnostic::error(code::BAD_POLICY, format!("--policy {file} cannot be read"))
+                .note(error.to_string())
+                .note("nothing was changed"),
+        )
+    })
 }
 
 /// The directory that stands in for a repository, of `URL=DIR`.

@@ -28,28 +28,34 @@ verbs! {
 }
 
 /// The store of the server that works here.
-async fn store(state: &StateDir) -> Result<Store, Failure> {
+pub(super) async fn store(state: &StateDir) -> Result<Store, Failure> {
     state.create().map_err(Failure::from)?;
     Store::open(Location::File(state.file("store.db"))).await.map_err(|error| Failure::from(error.diagnose()))
 }
 
 /// The state directory of the server that works here: of the working directory's system, or the one that `--state` names.
-fn state(context: &Context) -> Result<StateDir, Failure> {
+pub(super) fn state(context: &Context) -> Result<StateDir, Failure> {
     context.host.state_here()
 }
 
 /// Who works here.
-fn person(context: &Context) -> String {
+pub(super) fn person(context: &Context) -> String {
     context.host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local").to_owned()
 }
 
-fn now() -> jiff::Timestamp {
+pub(super) fn now() -> jiff::Timestamp {
     let now = jiff::Timestamp::now();
     now.round(jiff::Unit::Second).unwrap_or(now)
 }
 
 /// Writes into the audit log what is about to be done.
-async fn audited(context: &Context, store: &Store, action: &str, target: &str, detail: Value) -> Result<i64, Failure> {
+pub(super) async fn audited(
+    context: &Context,
+    store: &Store,
+    action: &str,
+    target: &str,
+    detail: Value,
+) -> Result<i64, Failure> {
     let (at, actor) = (now().to_string(), person(context));
     let entry = AuditEntry { at, actor, action: action.to_owned(), target: target.to_owned(), detail };
     store.audit.begin(&entry).await.map_err(|error| {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::sandbox::{Sandbox, small_chart};
 
+mod accounts;
 mod checked;
 mod connected;
 mod git_server;

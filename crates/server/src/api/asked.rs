@@ -5,7 +5,8 @@ use landfall_diag::{Diagnostic, code};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::shapes::{ListQuery, LogQuery, Name, PinWish, RefreshWish, RollbackWish, SyncWish};
+use super::shapes::{ListQuery, LogQuery, Name, PinWish, PolicyWish, RefreshWish, RollbackWish, SyncWish};
+use crate::actor::Permission;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Asked {
     Terminate(Name),
     /// To keep it at a revision, or to let it go.
     Pin(Name, PinWish),
+    /// How it is to sync by itself.
+    Policy(Name, PolicyWish),
     /// Who changed what, the newest first: at most so many, before a number.
     Audit(Option<usize>, Option<i64>),
 }
@@ -65,13 +68,15 @@ pub enum Kind {
     Terminate,
     /// [`Asked::Pin`]
     Pin,
+    /// [`Asked::Policy`]
+    Policy,
     /// [`Asked::Audit`]
     Audit,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::List,
         Kind::Get,
         Kind::Diff,
@@ -84,12 +89,25 @@ impl Kind {
         Kind::Refresh,
         Kind::Terminate,
         Kind::Pin,
+        Kind::Policy,
         Kind::Audit,
     ];
 
     /// Whether it changes something.
     pub fn changes(self) -> bool {
-        matches!(self, Kind::Sync | Kind::Rollback | Kind::Refresh | Kind::Terminate | Kind::Pin)
+        matches!(self, Kind::Sync | Kind::Rollback | Kind::Refresh | Kind::Terminate | Kind::Pin | Kind::Policy)
+    }
+
+    /// What who asks it must be permitted.
+    pub(crate) fn permission(self) -> Permission {
+        match self {
+            Kind::List | Kind::Get | Kind::Diff | Kind::Explain | Kind::Events | Kind::History => Permission::LOOK,
+            Kind::Logs => Permission::LOGS,
+            Kind::Sync | Kind::Rollback | Kind::Terminate | Kind::Pin => Permission::SYNC,
+            Kind::Refresh => Permission::REFRESH,
+            Kind::Policy => Permission::UPDATE,
+            Kind::Audit => Permission::AUDIT,
+        }
     }
 
     /// How it is asked over HTTP.
@@ -112,6 +130,7 @@ impl Kind {
             Kind::Refresh => "/api/v1/applications/{namespace}/{name}/refresh",
             Kind::Terminate => "/api/v1/applications/{namespace}/{name}/terminate",
             Kind::Pin => "/api/v1/applications/{namespace}/{name}/pin",
+            Kind::Policy => "/api/v1/applications/{namespace}/{name}/policy",
             Kind::Audit => "/api/v1/audit",
         }
     }
@@ -173,6 +192,7 @@ impl Asked {
             Asked::Refresh(..) => Kind::Refresh,
             Asked::Terminate(_) => Kind::Terminate,
             Asked::Pin(..) => Kind::Pin,
+            Asked::Policy(..) => Kind::Policy,
             Asked::Audit(..) => Kind::Audit,
         }
     }
@@ -191,7 +211,8 @@ impl Asked {
             | Asked::Rollback(name, _)
             | Asked::Refresh(name, _)
             | Asked::Terminate(name)
-            | Asked::Pin(name, _) => Some(name),
+            | Asked::Pin(name, _)
+            | Asked::Policy(name, _) => Some(name),
         }
     }
 
@@ -214,6 +235,7 @@ impl Asked {
             Asked::Rollback(_, wish) => json(wish),
             Asked::Refresh(_, wish) => json(wish),
             Asked::Pin(_, wish) => json(wish),
+            Asked::Policy(_, wish) => json(wish),
             Asked::Terminate(_) => b"{}".to_vec(),
             _ => Vec::new(),
         };
@@ -299,6 +321,7 @@ impl Asked {
             Kind::Refresh => Asked::Refresh(name()?, wish(body)?),
             Kind::Terminate => Asked::Terminate(name()?),
             Kind::Pin => Asked::Pin(name()?, wish(body)?),
+            Kind::Policy => Asked::Policy(name()?, wish(body)?),
             Kind::Audit => Asked::Audit(pairs.number("limit")?, pairs.number("before")?),
         })
     }
@@ -387,6 +410,7 @@ pub(crate) fn named(pattern: &str, path: &str) -> Option<Option<Name>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::AutomatedWish;
 
     fn name() -> Name {
         Name { namespace: "argocd".to_owned(), name: "shop".to_owned() }
@@ -427,6 +451,7 @@ mod tests {
             Asked::Refresh(name(), RefreshWish { hard: true }),
             Asked::Terminate(name()),
             Asked::Pin(name(), PinWish { revisions: vec!["v1".to_owned()], release: false }),
+            Asked::Policy(name(), PolicyWish { automated: AutomatedWish::On, prune: true, self_heal: false }),
             Asked::Audit(Some(5), Some(9)),
         ]
     }

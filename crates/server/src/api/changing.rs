@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 
 use super::desk::{Answer, Desk, one, told};
 use super::reading::{history, is_chart, revisions, same_but_revision, sources, under_way};
-use super::shapes::{Accepted, HistoryEntry, Name, PinWish, RefreshWish, RollbackWish, SyncWish};
-use crate::gate::Actor;
+use super::shapes::{
+    Accepted, AutomatedWish, HistoryEntry, Name, PinWish, PolicyWish, RefreshWish, RollbackWish, SyncWish,
+};
+use crate::actor::Actor;
 use crate::ground::MANAGER;
 
 /// The annotation by which somebody asks for a look.
@@ -27,13 +29,72 @@ impl Desk {
         loop {
             let object = self.object(actor, name).await?;
             let (mut patch, given) = follows(&object)?;
+            let promised = self.promised(actor, name, &object, &mut patch).await?;
             patch["metadata"]["resourceVersion"] = json!(object.resource_version());
             match self.work.session.cluster.patch(&object.key(), &Patch::Merge(patch), &options).await {
                 Ok(_) => return Ok(given),
                 Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
-                Err(error) => return Err(told(&error)),
+                Err(error) => {
+                    if promised == Promised::Declaration {
+                        // It stays as it was accepted before.
+                        self.work.orders.accept(&object, &actor.name).await.map_err(one)?;
+                    }
+                    return Err(told(&error));
+                }
             }
         }
+    }
+
+    /// Keeps, before it is written into a protected Application, that it was asked for here: nothing else counts there.
+    async fn promised(&self, actor: &Actor, name: &Name, object: &Object, patch: &mut Value) -> Answer<Promised> {
+        let project = object.str_at("/spec/project").unwrap_or("default");
+        if !self.work.roles.now().is_protected(project) {
+            return Ok(Promised::Nothing);
+        }
+        let orders = &self.work.orders;
+        let pins = patch["metadata"]["annotations"].get(PIN_ANNOTATION).is_some();
+        let declares = pins || patch.get("spec").is_some();
+        let automated = object.at("/spec/syncPolicy/automated").is_some_and(Value::is_object);
+        if declares
+            && patch.get("spec").is_none()
+            && automated
+            && let Err(doubt) = orders.is_accepted(object)
+        {
+            let text = format!("{name} is protected, and how it is declared now does not count: {}", doubt.why);
+            return Err(one(Diagnostic::refused(code::SIDE_DOOR, text).help(format!(
+                "look at it with landfall app get {name} -o json, then landfall app policy {name} --accept"
+            ))));
+        }
+        let mut after = object.value().clone();
+        merge(&mut after, patch);
+        let after = Object::from_value(after)
+            .map_err(|_| one(Diagnostic::error(code::BUG, "an Application that is changed is no object any more")))?;
+        if patch.get("operation").is_some_and(Value::is_object) {
+            patch["operation"] = orders.place(&after, &patch["operation"], &actor.name).await.map_err(one)?;
+        }
+        if !declares {
+            return Ok(Promised::Nothing);
+        }
+        orders.accept(&after, &actor.name).await.map_err(one)?;
+        Ok(Promised::Declaration)
+    }
+
+    /// Says how an Application syncs by itself; of a protected one, nothing else counts.
+    pub(super) async fn set_policy(&self, actor: &Actor, name: &Name, wish: &PolicyWish) -> Answer<Accepted> {
+        self.write(actor, name, |object| {
+            let automated = match wish.automated {
+                AutomatedWish::On => json!({"prune": wish.prune, "selfHeal": wish.self_heal, "enabled": true}),
+                AutomatedWish::Off => Value::Null,
+                AutomatedWish::Accept => object.at("/spec/syncPolicy/automated").cloned().unwrap_or_default(),
+            };
+            // What is only accepted changes nothing that would be seen: it is looked at because of the annotation.
+            let patch = json!({
+                "metadata": {"annotations": {REFRESH: "normal"}},
+                "spec": {"syncPolicy": {"automated": automated}},
+            });
+            Ok((patch, accepted(name, "policy")))
+        })
+        .await
     }
 
     pub(super) async fn sync(&self, actor: &Actor, name: &Name, wish: &SyncWish) -> Answer<Accepted> {
@@ -188,6 +249,33 @@ impl Desk {
         let now = self.work.session.clock.now();
         let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
         Pin { revisions, by: actor.name.clone(), at, delivery }
+    }
+}
+
+/// What was kept before something is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Promised {
+    /// Nothing that would have to be taken back.
+    Nothing,
+    /// How the Application is declared.
+    Declaration,
+}
+
+/// Merges a patch as RFC 7386 has it.
+fn merge(value: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *value = patch.clone();
+        return;
+    };
+    if !value.is_object() {
+        *value = json!({});
+    }
+    for (key, field) in fields {
+        match (field, value.as_object_mut()) {
+            (Value::Null, Some(map)) => drop(map.remove(key)),
+            (field, Some(map)) => merge(map.entry(key.clone()).or_insert(Value::Null), field),
+            (_, None) => {}
+        }
     }
 }
 

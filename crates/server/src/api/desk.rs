@@ -15,9 +15,10 @@ use super::asked::{Asked, Kind};
 use super::listing::listed;
 use super::reading;
 use super::shapes::{AuditLine, CheckLine, ChecksLine, Detail, Line, ListQuery, Listing, Name};
+use crate::actor::{Actor, Permission};
+use crate::alarms::Alarms;
 use crate::board::Board;
 use crate::errands::Work;
-use crate::gate::Actor;
 use crate::ground::application_kind;
 
 /// Entries of the audit log where nobody says how many, and at most.
@@ -53,6 +54,8 @@ impl Desk {
     /// What was asked for cannot be done, or must not be.
     pub async fn answer(&self, actor: &Actor, asked: Asked) -> Result<Value, Vec<Diagnostic>> {
         let kind = asked.kind();
+        // Whoever let it in has asked whether it may; what it is about is known here alone.
+        let actor = &actor.clone().asking(kind.permission());
         if !kind.changes() {
             return self.looked(actor, asked).await;
         }
@@ -83,9 +86,12 @@ impl Desk {
             Asked::History(name) => json_of(reading::history(&self.object(actor, &name).await?)),
             Asked::Logs(name, query) => json_of(self.logs(actor, &name, &query).await?),
             Asked::Audit(limit, before) => json_of(self.audit(limit, before).await?),
-            Asked::Sync(..) | Asked::Rollback(..) | Asked::Refresh(..) | Asked::Terminate(_) | Asked::Pin(..) => {
-                Err(one(Diagnostic::error(code::BUG, "a change was taken for a look")))
-            }
+            Asked::Sync(..)
+            | Asked::Rollback(..)
+            | Asked::Refresh(..)
+            | Asked::Terminate(_)
+            | Asked::Pin(..)
+            | Asked::Policy(..) => Err(one(Diagnostic::error(code::BUG, "a change was taken for a look"))),
         }
     }
 
@@ -96,6 +102,7 @@ impl Desk {
             Asked::Refresh(name, wish) => json_of(self.refresh(actor, &name, &wish).await?),
             Asked::Terminate(name) => json_of(self.terminate(actor, &name).await?),
             Asked::Pin(name, wish) => json_of(self.pin(actor, &name, &wish).await?),
+            Asked::Policy(name, wish) => json_of(self.set_policy(actor, &name, &wish).await?),
             asked => self.looked(actor, asked).await,
         }
     }
@@ -115,6 +122,24 @@ impl Desk {
             one(Diagnostic::error(code::UNAUDITED, "the audit log cannot be written; nothing was changed")
                 .note(error.to_string()))
         })
+    }
+
+    /// Writes down what somebody did and how it ended.
+    pub(crate) async fn noted(&self, (actor, action, target): (&str, &str, &str), outcome: &str) {
+        let session = &self.work.session;
+        let now = session.clock.now();
+        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let [actor, action, target] = [actor, action, target].map(str::to_owned);
+        let entry = AuditEntry { at, actor, action, target, detail: Value::Null };
+        match session.store.audit.begin(&entry).await {
+            Ok(number) => self.outcome(number, outcome).await,
+            Err(error) => tracing::error!("the audit log cannot be written: {error}"),
+        }
+    }
+
+    /// What has to be heard.
+    pub(crate) fn alarms(&self) -> Arc<Alarms> {
+        Arc::clone(&self.work.alarms)
     }
 
     async fn outcome(&self, number: i64, outcome: &str) {
@@ -140,10 +165,11 @@ impl Desk {
                 Err(error) => return Err(told(&error)),
             },
         };
-        listed(lines.into_iter().filter(|line| actor.sees(&line.project)), query).map_err(one)
+        listed(lines.into_iter().filter(|line| actor.sees(line)), query).map_err(one)
     }
 
-    /// An Application as the cluster has it, if whoever asks sees its project: what is not seen is not there.
+    /// An Application as the cluster has it, if whoever asks may do with it what is asked: what is not seen is not there, and
+    /// what is seen and must not be done is refused.
     pub(super) async fn object(&self, actor: &Actor, name: &Name) -> Answer<Object> {
         let key = ObjectKey::new(application_kind(), Some(&name.namespace), &*name.name);
         let found = match self.work.session.cluster.get(&key).await {
@@ -151,11 +177,26 @@ impl Desk {
             Err(ClusterError::NoMatch { .. }) => None,
             Err(error) => return Err(told(&error)),
         };
-        let project = |object: &Object| object.str_at("/spec/project").unwrap_or("default").to_owned();
-        found.filter(|object| actor.sees(&project(object))).ok_or_else(|| {
+        let none = || {
             one(Diagnostic::error(code::NO_SUCH_APPLICATION, format!("there is no Application {name}"))
                 .help("landfall app list"))
-        })
+        };
+        let object = found.ok_or_else(none)?;
+        let project = object.str_at("/spec/project").filter(|name| !name.is_empty()).unwrap_or("default");
+        let place = (project, name.namespace.as_str(), name.name.as_str());
+        let asks = actor.asks();
+        if actor.may(asks, place) {
+            return Ok(object);
+        }
+        if !actor.may(Permission::LOOK, place) {
+            return Err(none());
+        }
+        let (resource, action) = (asks.resource, asks.action);
+        let text = format!("{} may look at {name}, and no role of theirs allows `{resource}, {action}`", actor.name);
+        Err(one(Diagnostic::refused(code::NO_ROLE_FOR_IT, text).help(format!(
+            "an owner's line of policy.csv would: p, ROLE, {resource}, {action}, {project}/{}, allow",
+            name.name
+        ))))
     }
 
     /// The same, read.
@@ -168,10 +209,12 @@ impl Desk {
         self.work.session_of(application).map_err(|why| one(Diagnostic::error(code::NO_DESTINATION, why)))
     }
 
-    /// The cluster that an Application delivers to, of its object.
+    /// The cluster that an Application delivers to, of its object, as the server itself reaches it: to look.
     pub(super) fn destination_of(&self, object: &Object) -> Answer<Cluster> {
         let application = Application::parse(object).map_err(|error| told(&error))?;
-        Ok(self.session_of(&application)?.cluster)
+        let destination = self.work.connections.destination(&application);
+        let cluster = destination.and_then(|destination| destination.cluster.clone());
+        cluster.map_err(|why| one(Diagnostic::error(code::NO_DESTINATION, why)))
     }
 
     /// What the declared checks found that were made last from here.
@@ -224,6 +267,7 @@ pub(crate) fn status_of(diagnostic: &Diagnostic) -> ::http::StatusCode {
         code::NO_SUCH_APPLICATION | code::NO_REVISION => StatusCode::NOT_FOUND,
         code::OPERATION_UNDER_WAY | code::NO_OPERATION | code::BEING_DELETED => StatusCode::CONFLICT,
         code::BAD_REQUEST => StatusCode::BAD_REQUEST,
+        code::NO_ROLE_FOR_IT => StatusCode::FORBIDDEN,
         code::UNAUDITED => StatusCode::SERVICE_UNAVAILABLE,
         other => match other.ending() {
             Ending::Refused => StatusCode::CONFLICT,

@@ -7,7 +7,7 @@ use landfall_object::ObjectKey;
 
 use super::desk::{Answer, Desk, one};
 use super::shapes::{Diff, FieldDiff, Name, ObjectDiff, ObjectLine, OwnerLine, WantLine};
-use crate::gate::Actor;
+use crate::actor::Actor;
 
 impl From<&ObjectKey> for ObjectLine {
     fn from(key: &ObjectKey) -> Self {

@@ -9,7 +9,7 @@ use landfall_object::{Gvk, Object};
 use super::desk::{Answer, Desk, one, told};
 use super::reading::history;
 use super::shapes::{Detail, EventEntry, LogEntry, LogQuery, Name, ObjectLine};
-use crate::gate::Actor;
+use crate::actor::Actor;
 
 /// Events that are told at most, the newest.
 const MOST_EVENTS: usize = 500;

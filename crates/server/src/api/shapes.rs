@@ -459,12 +459,37 @@ pub struct PinWish {
     pub release: bool,
 }
 
+/// How an Application is to sync by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyWish {
+    /// Whether it does.
+    pub automated: AutomatedWish,
+    /// Whether what the source no longer names is deleted then.
+    pub prune: bool,
+    /// Whether drift is put right then.
+    pub self_heal: bool,
+}
+
+/// Whether an Application is to sync by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AutomatedWish {
+    /// As it is declared now: an owner has looked at it.
+    #[default]
+    Accept,
+    /// It does.
+    On,
+    /// It does not.
+    Off,
+}
+
 /// A change that was asked for and is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     /// Of which Application.
     pub application: Name,
-    /// What: `sync`, `rollback`, `refresh`, `terminate`, `pin`, `release`.
+    /// What: `sync`, `rollback`, `refresh`, `terminate`, `pin`, `release`, `policy`.
     pub change: String,
     /// What is delivered, where that is known already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

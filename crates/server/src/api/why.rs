@@ -6,7 +6,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 
 use super::desk::{Answer, Desk};
 use super::shapes::{Cause, CauseStep, Detail, Name, ObjectLine, ResourceLine, Why};
-use crate::gate::Actor;
+use crate::actor::{Actor, Permission};
 
 /// Objects that are looked into; of more it is only said that they are there.
 const LOOKED_INTO: usize = 10;
@@ -21,7 +21,7 @@ impl Desk {
         causes.extend(operation(&detail, name));
         let ill: Vec<&ResourceLine> = detail.resources.iter().filter(|it| is_ill(it)).collect();
         for resource in ill.iter().take(LOOKED_INTO) {
-            causes.push(self.of_object(name, &object, resource).await);
+            causes.push(self.of_object(actor, name, &object, resource).await);
         }
         if ill.len() > LOOKED_INTO {
             let says = format!("{} more of its objects are not healthy", ill.len() - LOOKED_INTO);
@@ -36,7 +36,7 @@ impl Desk {
     }
 
     /// The way from an Application to what is wrong with one of its objects.
-    async fn of_object(&self, name: &Name, application: &Object, resource: &ResourceLine) -> Cause {
+    async fn of_object(&self, actor: &Actor, name: &Name, application: &Object, resource: &ResourceLine) -> Cause {
         let health = resource.health.as_deref().unwrap_or("Unknown");
         let first = step("application", name, format!("{} is {health}", resource.object));
         let says = resource.message.clone().unwrap_or_else(|| format!("it is {health}"));
@@ -54,7 +54,11 @@ impl Desk {
             return cause;
         };
         cause.steps.push(step("object", &resource.object, says.clone()));
-        let evidence = cluster.evidence(&live, "", &says).await;
+        let mut evidence = cluster.evidence(&live, "", &says).await;
+        let project = application.str_at("/spec/project").unwrap_or("default");
+        if !actor.may(Permission::LOGS, (project, &name.namespace, &name.name)) {
+            evidence.log.clear();
+        }
         seen(&mut cause, name, resource, &evidence);
         cause.advice.extend(evidence.hint(&live));
         if cause.advice.is_empty() {

@@ -2,12 +2,14 @@
 //!
 //! A promise is a function of a [`Pool`]; a back end is a constructor. A second one is a line more at the end.
 
+mod accounts;
 mod audit;
 mod cluster_state;
 mod facts;
 mod history;
 pub(crate) mod journal;
 mod news;
+mod orders;
 mod tokens;
 
 use landfall_store::{Location, Pool};
@@ -48,6 +50,10 @@ macro_rules! everything_holds {
             journal::what_has_ended_is_forgotten_and_that_it_was_is_kept,
             history::history_counts_within_its_target,
             facts::facts_are_replaced_and_removed,
+            accounts::an_account_is_made_once_and_a_new_password_signs_everybody_out,
+            accounts::tries_are_counted_one_by_one_and_forgotten_when_one_succeeds,
+            accounts::a_session_is_there_until_it_ends,
+            orders::an_order_is_open_until_it_is_done_and_a_policy_takes_the_place_of_the_one_before,
             tokens::a_token_is_issued_once_and_revoked_once,
             audit::an_entry_is_numbered_ends_once_and_stays,
             news::a_change_is_taken_once_and_each_post_of_it_ends_once,

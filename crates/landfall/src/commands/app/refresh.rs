@@ -93,6 +93,7 @@ fn word(change: &str) -> &str {
         "terminate" => "is told to end what it does",
         "pin" => "pinned to",
         "release" => "released",
+        "policy" => "syncs as it is declared now: an owner has said so",
         other => other,
     }
 }

@@ -24,9 +24,12 @@ pub(crate) struct TokenCreateArgs {
     /// What it is called: what is done with it is done by that name
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// What it is for: `read`, `sync`; neither holds the other one
-    #[arg(long, value_name = "SCOPE", value_parser = scope, default_value = "read")]
+    /// What it is for: `read`, `sync`; neither holds the other one (default: `read`, with a role both)
+    #[arg(long, value_name = "SCOPE", value_parser = scope)]
     pub(crate) scope: Vec<Scope>,
+    /// Whose rights it has by the policy, `role:deployer` or a project's `proj:shop:ci`, within scopes and projects
+    #[arg(long, value_name = "ROLE", value_parser = role)]
+    pub(crate) role: Option<String>,
     /// The projects whose Applications it sees, `*` for any text (default: all)
     #[arg(long, value_name = "PROJECT")]
     pub(crate) project: Vec<String>,
@@ -40,6 +43,15 @@ pub(crate) struct TokenCreateArgs {
 fn scope(word: &str) -> Result<Scope, String> {
     let known = Scope::ALL.map(Scope::word).join(", ");
     Scope::parse(word).ok_or_else(|| format!("scopes are {known}"))
+}
+
+fn role(text: &str) -> Result<String, String> {
+    let whole = match text.split(':').collect::<Vec<_>>().as_slice() {
+        ["role", name] => !name.is_empty(),
+        ["proj", project, name] => !project.is_empty() && !name.is_empty(),
+        _ => false,
+    };
+    if whole { Ok(text.to_owned()) } else { Err("roles are role:NAME and proj:PROJECT:NAME".to_owned()) }
 }
 
 impl Verb for TokenCreateArgs {
@@ -67,7 +79,9 @@ impl Verb for TokenCreateArgs {
                 Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, "no calendar goes as far as that token would"))
             })?),
         };
-        let mut scopes: Vec<String> = self.scope.iter().map(|scope| scope.word().to_owned()).collect();
+        let usual: &[Scope] = if self.role.is_some() { &Scope::ALL } else { &[Scope::Read] };
+        let wanted = if self.scope.is_empty() { usual } else { &self.scope };
+        let mut scopes: Vec<String> = wanted.iter().map(|scope| scope.word().to_owned()).collect();
         scopes.sort();
         scopes.dedup();
         let projects = if self.project.is_empty() { vec![ALL_PROJECTS.to_owned()] } else { self.project.clone() };
@@ -77,6 +91,7 @@ impl Verb for TokenCreateArgs {
             digest: token.digest(),
             scopes,
             projects,
+            role: self.role.clone().unwrap_or_default(),
             issued_at: at.to_string(),
             issued_by: person(context),
             expires_at: expires.map(|at| at.to_string()),
@@ -85,7 +100,9 @@ impl Verb for TokenCreateArgs {
         };
         let store = store(&state(context)?).await?;
         let issued = async {
-            let detail = json!({"scopes": row.scopes, "projects": row.projects, "expires_at": row.expires_at});
+            let detail = json!({
+                "scopes": row.scopes, "projects": row.projects, "role": row.role, "expires_at": row.expires_at,
+            });
             let entry = audited(context, &store, "token.issue", &format!("{} ({})", row.name, row.id), detail).await?;
             store.tokens.issue(&row).await.map_err(|error| Failure::from(error.diagnose()))?;
             store.audit.end(entry, "done").await.map_err(|error| Failure::from(error.diagnose()))
@@ -120,8 +137,9 @@ impl Report for Issued<'_> {
     fn text(&self, ui: &Ui) {
         // The token alone on standard output, so that it can be written into a file.
         ui.name(&self.token.revealed());
-        let TokenRow { name, id, scopes, projects, .. } = self.row;
-        ui.status(&format!("token {name} ({id}): {} of projects {}", scopes.join(", "), projects.join(", ")));
+        let TokenRow { name, id, scopes, projects, role, .. } = self.row;
+        let of_role = if role.is_empty() { String::new() } else { format!(" as {role}") };
+        ui.status(&format!("token {name} ({id}){of_role}: {} of projects {}", scopes.join(", "), projects.join(", ")));
         ui.status("it is shown this once; landfall token revoke takes it back");
     }
 }

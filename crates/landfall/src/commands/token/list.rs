@@ -47,7 +47,7 @@ impl Verb for TokenListArgs {
 /// What is told of a token: never its digest.
 pub(super) fn data(row: &TokenRow) -> Value {
     json!({
-        "id": row.id, "name": row.name, "scopes": row.scopes, "projects": row.projects,
+        "id": row.id, "name": row.name, "scopes": row.scopes, "projects": row.projects, "role": row.role,
         "issued_at": row.issued_at, "issued_by": row.issued_by, "expires_at": row.expires_at,
         "revoked_at": row.revoked_at, "used_at": row.used_at, "state": standing(row),
     })
@@ -81,12 +81,13 @@ impl Report for Tokens<'_> {
         if self.0.is_empty() {
             ui.status("there are no tokens · landfall token create NAME --scope read");
         }
-        let mut table = Table::new(["NAME", "ID", "STATE", "SCOPES", "PROJECTS", "ISSUED", "USED", "EXPIRES"]);
+        let mut table = Table::new(["NAME", "ID", "STATE", "ROLE", "SCOPES", "PROJECTS", "ISSUED", "USED", "EXPIRES"]);
         for row in self.0 {
             table.row([
                 row.name.clone(),
                 row.id.clone(),
                 standing(row).to_owned(),
+                if row.role.is_empty() { "-".to_owned() } else { row.role.clone() },
                 row.scopes.join(", "),
                 row.projects.join(", "),
                 format!("{} by {}", ago(&row.issued_at), row.issued_by),

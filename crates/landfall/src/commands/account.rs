@@ -1,0 +1,116 @@
+//! `landfall account …`: accounts of the server's own. They lie in the state directory of the server, their passwords as slow
+//! digests.
+
+mod create;
+mod disable;
+mod enable;
+mod list;
+mod password;
+
+use std::io::Read as _;
+
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_host::Failure;
+use landfall_server::accounts::password as passwords;
+use landfall_store::{AccountRow, Store};
+
+use crate::verb::verbs;
+
+verbs! {
+    /// `landfall account …`
+    pub(crate) enum AccountCommand {
+        /// Make an account; its first password is shown once and has to be changed
+        #[command(
+            before_help = "Examples:\n  landfall account create sebastian --role role:owner\n  landfall account create admin        may do everything; its sign-in is announced"
+        )]
+        Create(create::AccountCreateArgs),
+        /// List the accounts: what they are, who signed in when, which take no tries now
+        List(list::AccountListArgs),
+        /// Disable an account; whoever is signed in with it is signed out
+        Disable(disable::AccountDisableArgs),
+        /// Open a disabled account again
+        Enable(enable::AccountEnableArgs),
+        /// Give an account a new first password; whoever is signed in with it is signed out
+        #[command(
+            before_help = "Examples:\n  landfall account password sebastian\n  pass show landfall | landfall account password sebastian --stdin"
+        )]
+        Password(password::AccountPasswordArgs),
+    }
+}
+
+/// Longest password that is read, in bytes.
+const LONGEST: u64 = 4096;
+
+/// A first password: made here, or the one line that stands on standard input.
+enum First {
+    Made(String),
+    Given(String),
+}
+
+impl First {
+    /// It, as somebody wants it.
+    fn of(account: &str, given: Given) -> Result<Self, Failure> {
+        match given {
+            Given::Nothing => Ok(First::Made(passwords::random()?)),
+            Given::OnInput => {
+                let mut text = String::new();
+                let read = std::io::stdin().lock().take(LONGEST).read_to_string(&mut text);
+                read.map_err(|error| {
+                    Failure::usage(
+                        Diagnostic::error(code::BAD_ARGUMENTS, "the password on standard input cannot be read")
+                            .note(error.to_string()),
+                    )
+                })?;
+                let line = text.lines().next().unwrap_or_default().to_owned();
+                passwords::acceptable(account, &line).map_err(Failure::usage)?;
+                Ok(First::Given(line))
+            }
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            First::Made(text) | First::Given(text) => text,
+        }
+    }
+
+    /// What is shown of it: only what nobody else knows yet.
+    fn shown(&self) -> Option<&str> {
+        match self {
+            First::Made(text) => Some(text),
+            First::Given(_) => None,
+        }
+    }
+}
+
+/// Where a first password comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Nothing,
+    OnInput,
+}
+
+impl Given {
+    fn of(stdin: bool) -> Self {
+        if stdin { Given::OnInput } else { Given::Nothing }
+    }
+}
+
+/// An account of a name; or which there are.
+async fn found(store: &Store, name: &str) -> Result<AccountRow, Failure> {
+    let all = store.accounts.all().await.map_err(|error| Failure::from(error.diagnose()))?;
+    if let Some(row) = all.iter().find(|row| row.name == name) {
+        return Ok(row.clone());
+    }
+    Err(none(name, &all))
+}
+
+fn none(name: &str, all: &[AccountRow]) -> Failure {
+    let names = || all.iter().map(|row| row.name.as_str());
+    let diagnostic = Diagnostic::error(code::NO_SUCH_ACCOUNT, format!("there is no account `{name}`"));
+    let diagnostic = diagnostic.listing("there are", names());
+    Failure::from(match landfall_diag::nearest(name, names()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help(format!("landfall account create {name}")),
+    })
+}

@@ -1,0 +1,133 @@
+//! `landfall account create`.
+
+use std::time::Instant;
+
+use clap::Args;
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_host::Failure;
+use landfall_server::accounts::{ADMIN, password};
+use landfall_store::AccountRow;
+use serde_json::{Value, json};
+
+use super::super::token::{audited, now, person, state, store};
+use super::{First, Given};
+use crate::arguments::OutputArgs;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::report::Report;
+use crate::ui::{Output, Ui};
+use crate::verb::Verb;
+
+/// The account that may do everything.
+const ADMINISTRATOR: &str = "admin";
+
+/// Arguments of `account create`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AccountCreateArgs {
+    /// What it is called: what is done with it is done by that name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// A role that it has beside what the policy says of its name, `role:owner`; may stand several times
+    #[arg(long, value_name = "ROLE", value_parser = role)]
+    pub(crate) role: Vec<String>,
+    /// Read the first password from standard input, one line, instead of making one
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+fn role(text: &str) -> Result<String, String> {
+    match text.strip_prefix("role:") {
+        Some(name) if !name.is_empty() && !name.contains(':') => Ok(text.to_owned()),
+        _ => Err("an account has roles, role:NAME; roles of projects are for groups and tokens".to_owned()),
+    }
+}
+
+impl Verb for AccountCreateArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let name = self.name.as_str();
+        let is_name = !name.is_empty()
+            && name.len() <= 64
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
+        if !is_name {
+            let diagnostic = Diagnostic::error(code::BAD_ARGUMENTS, format!("an account cannot be called `{name}`"));
+            return Err(Failure::usage(diagnostic.help("letters, digits and -_.@, at most 64 of them")));
+        }
+        let first = First::of(name, Given::of(self.stdin))?;
+        let mut roles = self.role.clone();
+        if name == ADMINISTRATOR {
+            roles.push(ADMIN.to_owned());
+        }
+        roles.sort();
+        roles.dedup();
+        let row = AccountRow {
+            name: name.to_owned(),
+            password: password::digest(first.text())?,
+            must_change: true,
+            roles,
+            created_at: now().to_string(),
+            created_by: person(context),
+            disabled_at: None,
+            signed_in_at: None,
+            failed: 0,
+            closed_until: None,
+        };
+        let store = store(&state(context)?).await?;
+        let created = async {
+            let entry = audited(context, &store, "account.create", name, json!({"roles": row.roles})).await?;
+            let is_new = store.accounts.create(&row).await.map_err(|error| Failure::from(error.diagnose()))?;
+            let outcome = if is_new { "done" } else { "refused: there is one" };
+            store.audit.end(entry, outcome).await.map_err(|error| Failure::from(error.diagnose()))?;
+            if is_new {
+                return Ok(());
+            }
+            let diagnostic = Diagnostic::error(code::ACCOUNT_EXISTS, format!("there is an account `{name}` already"));
+            Err(Failure::from(
+                diagnostic.help(format!("landfall account password {name} gives it a new first password")),
+            ))
+        };
+        let created = created.await;
+        store.close().await;
+        created?;
+        context.report(&Created { row: &row, first: &first }, Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}
+
+/// An account that was made.
+struct Created<'a> {
+    row: &'a AccountRow,
+    first: &'a First,
+}
+
+impl Report for Created<'_> {
+    const KIND: &'static str = "Account";
+
+    fn data(&self) -> Value {
+        let mut data = super::list::data(self.row);
+        if let Some(password) = self.first.shown() {
+            data["password"] = json!(password);
+        }
+        data
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(self.first.shown().unwrap_or(&self.row.name));
+    }
+
+    fn text(&self, ui: &Ui) {
+        if let Some(password) = self.first.shown() {
+            // The password alone on standard output, so that it can be handed on.
+            ui.name(password);
+        }
+        let of = if self.row.roles.is_empty() { "no role of its own".to_owned() } else { self.row.roles.join(", ") };
+        ui.status(&format!("account {}: {of}", self.row.name));
+        ui.status("the password is the first one: it has to be changed when somebody signs in with it");
+    }
+}

@@ -1,0 +1,349 @@
+//! What counts of a protected Application: an operation that somebody asked for through the API, and a way to sync by itself that
+//! an owner or the base branch has said. What stands in the resource and is neither was written there by somebody who may write
+//! resources; that one is no owner.
+//!
+//! An order is kept before the operation is written, names the operation's digest and the Application's uid, and counts until
+//! that operation is taken off; a copy of it counts for nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_apps::PIN_ANNOTATION;
+use landfall_diag::{Diagnose as _, Diagnostic};
+use landfall_engine::Clock;
+use landfall_object::Object;
+use landfall_store::{OrderRow, PolicyRow};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::{digest, password};
+
+/// By what an operation names its order (`operation.info`).
+const ORDER: &str = "landfall.dev/order";
+/// An order that nobody has carried out by then is none any more.
+const GOOD_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// Orders, and what is accepted of how Applications sync by themselves.
+pub(crate) struct Orders {
+    rows: landfall_store::Orders,
+    clock: Arc<dyn Clock>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// By their ids.
+    open: BTreeMap<String, OrderRow>,
+    /// Those whose operation was seen.
+    taken: BTreeSet<String>,
+    /// By Application: what an owner has accepted.
+    accepted: BTreeMap<String, PolicyRow>,
+    /// By parent: what the base branch says of its children.
+    branches: BTreeMap<String, BTreeMap<String, String>>,
+    /// What was told already, by Application.
+    told: BTreeMap<String, String>,
+}
+
+/// Why what stands in an Application does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    /// In words.
+    pub(crate) why: String,
+    /// Whether this is the first time that it is seen.
+    pub(crate) is_new: bool,
+}
+
+impl Orders {
+    /// What an earlier process left, and nothing else.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn load(rows: landfall_store::Orders, clock: Arc<dyn Clock>) -> Result<Self, Diagnostic> {
+        let read = |error: landfall_store::Error| error.diagnose();
+        let open = rows.open().await.map_err(read)?.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let accepted = rows.policies().await.map_err(read)?;
+        let accepted = accepted.into_iter().map(|row| (row.application.clone(), row)).collect();
+        Ok(Orders { rows, clock, known: Mutex::new(Known { open, accepted, ..Known::default() }) })
+    }
+
+    /// Keeps an order before its operation is written; gives the operation with its name.
+    ///
+    /// # Errors
+    /// It cannot be kept: the operation would not count.
+    pub(crate) async fn place(&self, object: &Object, operation: &Value, actor: &str) -> Result<Value, Diagnostic> {
+        let id: String = password::random_bytes::<12>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let row = OrderRow {
+            id: id.clone(),
+            application: place(object),
+            uid: object.uid().unwrap_or_default().to_owned(),
+            digest: digest_of(operation, object),
+            actor: actor.to_owned(),
+            at: self.now().to_string(),
+        };
+        self.rows.place(&row).await.map_err(|error| error.diagnose())?;
+        self.known.lock().open.insert(id.clone(), row);
+        let mut named = bare(operation);
+        let mut info = named["info"].as_array().cloned().unwrap_or_default();
+        info.push(json!({"name": ORDER, "value": id}));
+        named["info"] = Value::Array(info);
+        Ok(named)
+    }
+
+    /// Whether somebody asked for the operation that stands in an Application, as it stands there.
+    pub(crate) fn answers(&self, object: &Object) -> Result<(), Doubt> {
+        let operation = object.at("/operation").cloned().unwrap_or_default();
+        let mut known = self.known.lock();
+        let named = operation["info"].as_array().into_iter().flatten().find(|it| it["name"] == ORDER);
+        let found = named.and_then(|it| it["value"].as_str()).and_then(|id| known.open.get(id)).cloned();
+        let by = operation["initiatedBy"]["username"].as_str().unwrap_or("nobody who says so");
+        let why = match &found {
+            None => format!("nobody asked for it through the API; it says that {by} did"),
+            Some(row) if row.application != place(object) || Some(row.uid.as_str()) != object.uid() => {
+                "it was asked for of another Application".to_owned()
+            }
+            Some(row) if row.digest != digest_of(&operation, object) => {
+                format!("{} asked for something else, or the Application has changed since", row.actor)
+            }
+            Some(row) if self.is_past(&row.at) => format!("{} asked for it more than a day ago", row.actor),
+            Some(row) => {
+                known.taken.insert(row.id.clone());
+                return Ok(());
+            }
+        };
+        Err(known.doubt(&place(object), &format!("operation {operation}"), why))
+    }
+
+    /// Ends the orders of an Application whose operation is taken off: they count for nothing from then on.
+    pub(crate) async fn end(&self, application: &str) {
+        let ended: Vec<String> = {
+            let mut known = self.known.lock();
+            let ended: Vec<String> = known
+                .open
+                .values()
+                .filter(|row| row.application == application && known.taken.contains(&row.id))
+                .map(|row| row.id.clone())
+                .collect();
+            for id in &ended {
+                known.open.remove(id);
+                known.taken.remove(id);
+            }
+            ended
+        };
+        if let Err(error) = self.rows.done(&ended, &self.now().to_string()).await {
+            tracing::error!("that orders of {application} are done cannot be written: {error}");
+        }
+    }
+
+    /// An owner accepts how an Application is declared now, and how it syncs by itself.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub(crate) async fn accept(&self, object: &Object, actor: &str) -> Result<(), Diagnostic> {
+        let row = PolicyRow {
+            application: place(object),
+            uid: object.uid().unwrap_or_default().to_owned(),
+            digest: declared(object),
+            actor: actor.to_owned(),
+            at: self.now().to_string(),
+        };
+        self.rows.set_policy(&row).await.map_err(|error| error.diagnose())?;
+        let mut known = self.known.lock();
+        known.told.remove(&row.application);
+        known.accepted.insert(row.application.clone(), row);
+        Ok(())
+    }
+
+    /// Takes what a parent's base branch says of its children.
+    /// Whether that is something new.
+    pub(crate) fn says(&self, parent: &str, children: &[Object]) -> bool {
+        let children: BTreeMap<String, String> = children.iter().map(|child| (place(child), declared(child))).collect();
+        let mut known = self.known.lock();
+        match children.is_empty() {
+            // It has none, or is not believed any more.
+            true => known.branches.remove(parent).is_some(),
+            false => {
+                let is_new = known.branches.get(parent) != Some(&children);
+                known.branches.insert(parent.to_owned(), children);
+                is_new
+            }
+        }
+    }
+
+    /// Whether an Application is declared as an owner has accepted it, or as the base branch says.
+    pub(crate) fn is_accepted(&self, object: &Object) -> Result<(), Doubt> {
+        let (application, declared) = (place(object), declared(object));
+        let mut known = self.known.lock();
+        if known.accepts(object, &application, &declared) {
+            return Ok(());
+        }
+        let why = match known.accepted.get(&application) {
+            Some(row) => format!("it is declared otherwise than {} has accepted it ({})", row.actor, row.at),
+            None => "neither an owner nor the base branch has said so".to_owned(),
+        };
+        Err(known.doubt(&application, &format!("policy {declared}"), why))
+    }
+
+    /// The same, where nobody is told of it.
+    pub(crate) fn accepts(&self, object: &Object) -> bool {
+        self.known.lock().accepts(object, &place(object), &declared(object))
+    }
+
+    fn is_past(&self, at: &str) -> bool {
+        at.parse::<Timestamp>().map_or(true, |at| self.now().duration_since(at) > GOOD_FOR)
+    }
+
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        now.round(jiff::Unit::Second).unwrap_or(now)
+    }
+}
+
+impl Known {
+    fn accepts(&self, object: &Object, application: &str, declared: &String) -> bool {
+        let is_it = |row: &PolicyRow| row.digest == *declared && Some(row.uid.as_str()) == object.uid();
+        let by_branch = || self.branches.values().any(|children| children.get(application) == Some(declared));
+        self.accepted.get(application).is_some_and(is_it) || by_branch()
+    }
+
+    fn doubt(&mut self, application: &str, what: &str, why: String) -> Doubt {
+        let what = digest(what);
+        let is_new = self.told.get(application) != Some(&what);
+        self.told.insert(application.to_owned(), what);
+        Doubt { why, is_new }
+    }
+}
+
+fn place(object: &Object) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name())
+}
+
+/// An operation without the name of its order.
+fn bare(operation: &Value) -> Value {
+    let mut bare = operation.clone();
+    if let Some(info) = bare.get_mut("info").and_then(Value::as_array_mut) {
+        info.retain(|it| it["name"] != ORDER);
+        if info.is_empty()
+            && let Some(map) = bare.as_object_mut()
+        {
+            map.remove("info");
+        }
+    }
+    bare
+}
+
+/// An operation on an Application as it is declared: it is asked for of that and of nothing else.
+fn digest_of(operation: &Value, object: &Object) -> String {
+    let spec = object.spec().cloned().unwrap_or_default();
+    digest(&canonical(&json!({"operation": bare(operation), "spec": spec})))
+}
+
+/// How an Application is declared, its pin included.
+fn declared(object: &Object) -> String {
+    let spec = object.spec().cloned().unwrap_or_default();
+    digest(&canonical(&json!({"spec": spec, "pin": object.annotation(PIN_ANNOTATION)})))
+}
+
+/// One text for one value: keys in order, and what is null left out, as a server keeps it.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, &Value> = map.iter().filter(|(_, value)| !value.is_null()).collect();
+            let fields: Vec<String> =
+                sorted.into_iter().map(|(key, value)| format!("{}:{}", json!(key), canonical(value))).collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_engine::WallClock;
+    use landfall_store::{Location, Store};
+
+    use super::*;
+
+    fn application(uid: &str, spec: Value, operation: &Value) -> Object {
+        Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": "shop", "namespace": "argocd", "uid": uid}, "spec": spec, "operation": operation,
+        }))
+        .expect("a map")
+    }
+
+    async fn orders(store: &Store) -> Orders {
+        Orders::load(store.orders.clone(), Arc::new(WallClock)).await.expect("loaded")
+    }
+
+    fn spec() -> Value {
+        json!({"project": "prod", "source": {"repoURL": "x", "targetRevision": "main"}})
+    }
+
+    #[tokio::test]
+    async fn an_operation_counts_as_it_was_asked_for_and_once() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let orders = orders(&store).await;
+        let wish = json!({"sync": {"revision": "abc", "prune": null}, "initiatedBy": {"username": "sebastian"}});
+        let asked = application("u", spec(), &Value::Null);
+        let named = orders.place(&asked, &wish, "sebastian").await.expect("kept");
+        // As a server keeps it: nulls are gone, keys stand in another order.
+        let mut kept = named.clone();
+        kept["sync"].as_object_mut().expect("a map").remove("prune");
+        assert_eq!(orders.answers(&application("u", spec(), &kept)), Ok(()));
+        let why = |object: &Object| orders.answers(object).expect_err("doubted").why;
+        let mut other = kept.clone();
+        other["sync"]["revision"] = json!("def");
+        assert!(why(&application("u", spec(), &other)).starts_with("sebastian asked for something else"));
+        let mut elsewhere = spec();
+        elsewhere["source"]["repoURL"] = json!("https://evil");
+        assert!(why(&application("u", elsewhere, &kept)).starts_with("sebastian asked for something else"));
+        assert_eq!(why(&application("v", spec(), &kept)), "it was asked for of another Application");
+        assert!(why(&application("u", spec(), &wish)).contains("it says that sebastian did"));
+        // After a restart it still counts; once it is over a copy of it does not, before or after another restart.
+        let again = super::tests::orders(&store).await;
+        assert_eq!(again.answers(&application("u", spec(), &kept)), Ok(()));
+        again.end("argocd/shop").await;
+        assert!(again.answers(&application("u", spec(), &kept)).is_err());
+        assert!(super::tests::orders(&store).await.answers(&application("u", spec(), &kept)).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_asked_for_is_told_once_as_long_as_it_is_the_same() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let orders = orders(&store).await;
+        let forged = |revision: &str| application("u", spec(), &json!({"sync": {"revision": revision}}));
+        let is_new = |object: &Object| orders.answers(object).expect_err("doubted").is_new;
+        assert!(is_new(&forged("a")));
+        assert!(!is_new(&forged("a")));
+        assert!(is_new(&forged("b")));
+    }
+
+    #[tokio::test]
+    async fn an_application_syncs_by_itself_as_an_owner_or_the_branch_says_and_not_otherwise() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let orders = orders(&store).await;
+        let mut automated = spec();
+        automated["syncPolicy"] = json!({"automated": {"prune": true}});
+        let object = application("u", automated.clone(), &Value::Null);
+        assert!(orders.is_accepted(&object).is_err());
+        orders.accept(&object, "sebastian").await.expect("kept");
+        assert_eq!(orders.is_accepted(&object), Ok(()));
+        assert_eq!(super::tests::orders(&store).await.is_accepted(&object), Ok(()), "after a restart, too");
+        let mut elsewhere = automated.clone();
+        elsewhere["source"]["repoURL"] = json!("https://evil");
+        assert!(orders.is_accepted(&application("u", elsewhere.clone(), &Value::Null)).is_err());
+        assert!(orders.is_accepted(&application("v", automated, &Value::Null)).is_err(), "another one of its name");
+        let mut pinned = object.clone();
+        pinned.set_annotation(PIN_ANNOTATION, "{}");
+        assert!(orders.is_accepted(&pinned).is_err(), "it would deliver something else");
+        // The base branch may say otherwise, as long as it is believed.
+        let moved = application("u", elsewhere, &Value::Null);
+        assert!(orders.says("argocd/root", std::slice::from_ref(&moved)));
+        assert!(!orders.says("argocd/root", std::slice::from_ref(&moved)), "nothing new");
+        assert_eq!(orders.is_accepted(&moved), Ok(()));
+        assert!(orders.says("argocd/root", &[]));
+        assert!(orders.is_accepted(&moved).is_err());
+    }
+}

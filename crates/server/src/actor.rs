@@ -1,0 +1,295 @@
+//! Whoever asks, and what that one may: by the cluster's leave, by a token's scopes, or by its roles.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use landfall_apps::Project;
+use landfall_diag::{Diagnostic, code};
+
+use crate::accounts::{Question, Roles, Subject, Who};
+use crate::api::Line;
+
+/// What a route asks of who asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Need {
+    /// What is done there.
+    pub(crate) permission: Permission,
+    /// Whether it is about what every project has.
+    pub(crate) breadth: Breadth,
+}
+
+/// Whose Applications a route is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Breadth {
+    /// Those that the one sees who asks.
+    Seen,
+    /// All.
+    All,
+}
+
+/// What somebody may do with Applications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Look at them.
+    Read,
+    /// Sync them, roll them back, pin them, end what they do.
+    Sync,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Scope; 2] = [Scope::Read, Scope::Sync];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Sync => "sync",
+        }
+    }
+
+    /// The scope of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Scope::ALL.into_iter().find(|scope| scope.word() == word)
+    }
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Permission {
+    /// What for, in a policy's words.
+    pub(crate) resource: &'static str,
+    /// What is done, in a policy's words.
+    pub(crate) action: &'static str,
+    /// What a token's scopes have to hold.
+    pub(crate) scope: Scope,
+}
+
+impl Permission {
+    /// Of looking at Applications.
+    pub(crate) const LOOK: Permission = Permission::of("applications", "get", Scope::Read);
+    /// Of reading what their containers say.
+    pub(crate) const LOGS: Permission = Permission::of("logs", "get", Scope::Read);
+    /// Of having one looked at.
+    pub(crate) const REFRESH: Permission = Permission::of("applications", "get", Scope::Sync);
+    /// Of syncing, going back, pinning, ending what is under way.
+    pub(crate) const SYNC: Permission = Permission::of("applications", "sync", Scope::Sync);
+    /// Of saying how one syncs by itself.
+    pub(crate) const UPDATE: Permission = Permission::of("applications", "update", Scope::Sync);
+    /// Of reading who changed what.
+    pub(crate) const AUDIT: Permission = Permission::of("audit", "get", Scope::Read);
+    /// Of reading the server's metrics.
+    pub(crate) const METRICS: Permission = Permission::of("metrics", "get", Scope::Read);
+
+    const fn of(resource: &'static str, action: &'static str, scope: Scope) -> Self {
+        Permission { resource, action, scope }
+    }
+}
+
+/// Whoever asks, and what that one may.
+#[derive(Clone)]
+pub struct Actor {
+    /// What it is called in the audit log and in Applications.
+    pub name: String,
+    pub(crate) authority: Authority,
+    pub(crate) means: Means,
+    /// What it was let in for.
+    pub(crate) asks: Permission,
+}
+
+/// By what somebody may do something.
+#[derive(Clone)]
+pub(crate) enum Authority {
+    /// By what the cluster allows: whoever could do it without a server as well.
+    OfCluster,
+    /// By a token's scopes and projects.
+    Scoped(Bounds),
+    /// By the policy of roles as it stands when that is asked; a token's scopes and projects make it less.
+    OfRoles { subject: Subject, roles: Arc<Roles>, within: Bounds },
+}
+
+/// What a token is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) scopes: BTreeSet<Scope>,
+    /// Globs; `*` is every project.
+    pub(crate) projects: Vec<String>,
+}
+
+impl Bounds {
+    pub(crate) fn everything() -> Self {
+        Bounds { scopes: Scope::ALL.into_iter().collect(), projects: vec![ALL_PROJECTS.to_owned()] }
+    }
+
+    fn hold(&self, permission: Permission, project: &str) -> bool {
+        self.scopes.contains(&permission.scope) && is_for(&self.projects, project)
+    }
+
+    fn hold_all(&self) -> bool {
+        self.projects.iter().any(|pattern| pattern == ALL_PROJECTS)
+    }
+}
+
+/// By which means somebody came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// As this process, or with the token of the state directory.
+    Here,
+    /// With a token, by its public half.
+    Token(String),
+    /// With a browser's session.
+    Session(Box<Who>),
+}
+
+impl std::fmt::Debug for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Actor").field("name", &self.name).field("asks", &self.asks).finish_non_exhaustive()
+    }
+}
+
+impl Actor {
+    /// Whoever may do all that the cluster allows: whoever could do it without a server as well.
+    pub fn of_cluster(name: impl Into<String>) -> Self {
+        let (authority, means) = (Authority::OfCluster, Means::Here);
+        Actor { name: name.into(), authority, means, asks: Permission::LOOK }
+    }
+
+    /// Whether it may do that with an Application of a project, in a namespace.
+    pub(crate) fn may(&self, permission: Permission, (project, namespace, name): (&str, &str, &str)) -> bool {
+        match &self.authority {
+            Authority::OfCluster => true,
+            Authority::Scoped(bounds) => bounds.hold(permission, project),
+            Authority::OfRoles { subject, roles, within } => {
+                let object = match namespace {
+                    Project::HOME => format!("{project}/{name}"),
+                    namespace => format!("{project}/{namespace}/{name}"),
+                };
+                let Permission { resource, action, .. } = permission;
+                within.hold(permission, project)
+                    && roles.now().may(subject, &Question { resource, action, object: &object })
+            }
+        }
+    }
+
+    /// Whether it sees an Application.
+    pub(crate) fn sees(&self, line: &Line) -> bool {
+        self.may(Permission::LOOK, (&line.project, &line.namespace, &line.name))
+    }
+
+    /// The same one, let in for something.
+    #[must_use]
+    pub(crate) fn asking(mut self, permission: Permission) -> Self {
+        self.asks = permission;
+        self
+    }
+
+    /// What it was let in for.
+    pub(crate) fn asks(&self) -> Permission {
+        self.asks
+    }
+
+    /// Whoever is behind its session.
+    pub(crate) fn session(&self) -> Option<&Who> {
+        match &self.means {
+            Means::Session(who) => Some(who),
+            _ => None,
+        }
+    }
+
+    /// By what it is known: `account`, `issuer`, `token`, `machine`.
+    pub(crate) fn by(&self) -> &'static str {
+        match &self.means {
+            Means::Here => "machine",
+            Means::Token(_) => "token",
+            Means::Session(who) if who.issuer.is_empty() => "account",
+            Means::Session(_) => "issuer",
+        }
+    }
+
+    /// Whether there may be something with which it may do that; of what is nobody's, whether it may.
+    pub(crate) fn may_somewhere(&self, need: Need) -> bool {
+        let Permission { resource, action, scope } = need.permission;
+        let bounds_hold =
+            |bounds: &Bounds| bounds.scopes.contains(&scope) && (need.breadth == Breadth::Seen || bounds.hold_all());
+        match &self.authority {
+            Authority::OfCluster => true,
+            Authority::Scoped(bounds) => bounds_hold(bounds),
+            Authority::OfRoles { subject, roles, within } => {
+                let standing = roles.now();
+                bounds_hold(within)
+                    && match need.breadth {
+                        Breadth::Seen => standing.may_somewhere(subject, resource, action),
+                        Breadth::All => standing.may(subject, &Question { resource, action, object: "*" }),
+                    }
+            }
+        }
+    }
+
+    /// What it is called where it is refused.
+    fn told(&self) -> String {
+        match &self.means {
+            Means::Token(_) => format!("the token `{}`", self.name),
+            _ => format!("`{}`", self.name),
+        }
+    }
+}
+
+/// The glob of every project.
+pub const ALL_PROJECTS: &str = "*";
+
+/// Whether a token with these patterns is for a project.
+pub fn is_for(projects: &[String], project: &str) -> bool {
+    projects.iter().any(|pattern| fits(pattern, project))
+}
+
+/// Whether a project's name fits a pattern in which `*` is any text.
+fn fits(pattern: &str, project: &str) -> bool {
+    let Some((front, rest)) = pattern.split_once('*') else { return pattern == project };
+    let Some(behind) = project.strip_prefix(front) else { return false };
+    (0..=behind.len()).filter(|at| behind.is_char_boundary(*at)).any(|at| fits(rest, &behind[at..]))
+}
+
+/// Why somebody may not do what a route is for.
+pub(crate) fn no_right(actor: &Actor, need: Need) -> Diagnostic {
+    let Permission { resource, action, scope } = need.permission;
+    let by_roles = |bounds: &Bounds| bounds.scopes.contains(&scope);
+    let bounds = match &actor.authority {
+        Authority::OfRoles { within, .. } if by_roles(within) => {
+            let text = format!("no role of {} allows `{resource}, {action}`", actor.told());
+            return Diagnostic::refused(code::NO_ROLE_FOR_IT, text).help(
+                "a line of policy.csv in the ConfigMap argocd-rbac-cm would: p, ROLE, RESOURCE, ACTION, OBJECT, allow",
+            );
+        }
+        Authority::OfRoles { within: bounds, .. } | Authority::Scoped(bounds) => bounds,
+        Authority::OfCluster => {
+            return Diagnostic::refused(code::TOO_SMALL_SCOPE, format!("{} is not for that", actor.told()));
+        }
+    };
+    let text = match bounds.scopes.contains(&scope) {
+        false => format!("{} is not for `{}`", actor.told(), scope.word()),
+        true => format!("{} is not for every project", actor.told()),
+    };
+    Diagnostic::refused(code::TOO_SMALL_SCOPE, text)
+        .help("issue one that is: landfall token create NAME --scope read --scope sync")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projects_pattern_is_the_name_or_has_stars() {
+        for (pattern, project, expected) in [
+            ("*", "anything", true),
+            ("shop", "shop", true),
+            ("shop", "shop-2", false),
+            ("shop-*", "shop-2", true),
+            ("shop-*", "shop", false),
+            ("*-prod", "shop-prod", true),
+            ("s*p*d", "shop-prod", true),
+            ("", "shop", false),
+        ] {
+            assert_eq!(fits(pattern, project), expected, "{pattern} {project}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What has to be heard: an administrator who signs in, something that was written past everybody who may. It goes into the
+//! audit log, into the server's own log, and onto its page for a day.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_engine::Clock;
+use landfall_store::{Audit, AuditEntry};
+use parking_lot::Mutex;
+use serde_json::json;
+
+/// How many are kept, how many are known again, and how long.
+const MOST: usize = 50;
+const MOST_ONCE: usize = 1000;
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Something that has to be heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alarm {
+    pub(crate) at: Timestamp,
+    /// What happened.
+    pub(crate) text: String,
+}
+
+/// All of them.
+pub(crate) struct Alarms {
+    audit: Audit,
+    clock: Arc<dyn Clock>,
+    told: Mutex<VecDeque<Alarm>>,
+    /// What is told once, as long as it stays.
+    once: Mutex<BTreeSet<String>>,
+}
+
+impl Alarms {
+    pub(crate) fn new(audit: Audit, clock: Arc<dyn Clock>) -> Self {
+        Alarms { audit, clock, told: Mutex::default(), once: Mutex::default() }
+    }
+
+    /// Lets something be heard: who did what to what, and how that ended.
+    pub(crate) async fn raise(&self, (actor, action, target): (&str, &str, &str), outcome: &str, text: &str) {
+        tracing::warn!("{text}");
+        let now = self.clock.now();
+        let entry = AuditEntry {
+            at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            target: target.to_owned(),
+            detail: json!({"announced": text}),
+        };
+        match self.audit.begin(&entry).await {
+            Ok(number) => {
+                if let Err(error) = self.audit.end(number, outcome).await {
+                    tracing::error!("how entry {number} of the audit log has ended cannot be written: {error}");
+                }
+            }
+            Err(error) => tracing::error!("the audit log cannot be written: {error}"),
+        }
+        let mut told = self.told.lock();
+        if told.len() == MOST {
+            told.pop_front();
+        }
+        told.push_back(Alarm { at: now, text: text.to_owned() });
+    }
+
+    /// The same of what is met again and again: heard once.
+    pub(crate) async fn raise_once(&self, who: (&str, &str, &str), outcome: &str, text: &str) {
+        let is_new = {
+            let mut once = self.once.lock();
+            if once.len() >= MOST_ONCE {
+                once.clear();
+            }
+            once.insert(format!("{} {text}", who.2))
+        };
+        if is_new {
+            self.raise(who, outcome, text).await;
+        }
+    }
+
+    /// Those of the last day, newest first.
+    pub(crate) fn recent(&self) -> Vec<Alarm> {
+        let now = self.clock.now();
+        let mut told = self.told.lock();
+        told.retain(|alarm| now.duration_since(alarm.at) < KEPT);
+        told.iter().rev().cloned().collect()
+    }
+}

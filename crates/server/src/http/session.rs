@@ -1,0 +1,202 @@
+//! Signing in, signing out, another password.
+
+use ::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use hyper::body::Incoming;
+use landfall_diag::{Diagnostic, code};
+use serde::de::DeserializeOwned;
+
+use super::{Answer, Front, JSON, not_done, private, read, text_of, typed, words};
+use crate::accounts::{ADMIN, NotSignedIn, SignedIn, Who};
+use crate::actor::Actor;
+use crate::api::{Credentials, NewPassword, SessionLine, problem};
+use crate::gate::{COOKIE, own_page};
+use crate::routes::{Entry, Own};
+
+/// Largest body of who signs in, in bytes.
+const LARGEST: usize = 8 * 1024;
+
+impl Front {
+    /// Answers whoever comes to sign in.
+    pub(super) async fn enter(&self, entry: Entry, request: Request<Incoming>) -> Answer {
+        private(match entry {
+            Entry::SignIn => self.sign_in(request).await,
+        })
+    }
+
+    /// Answers whoever is known, about that one.
+    pub(super) async fn own(&self, own: Own, request: Request<Incoming>) -> Answer {
+        let known = self.gate.known(request.method(), request.headers()).await;
+        private(match known {
+            Err(refused) => typed(refused.status, JSON, problem(&[*refused.diagnostic]).to_string()),
+            Ok(actor) => match own {
+                Own::WhoAmI => typed(StatusCode::OK, JSON, text(&line_of(&actor))),
+                Own::SignOut => self.sign_out(&actor, request.headers()).await,
+                Own::Password => self.change_password(&actor, request).await,
+            },
+        })
+    }
+
+    async fn sign_in(&self, request: Request<Incoming>) -> Answer {
+        // Nobody is signed in here by a page of somebody else's.
+        if let Err(refused) = own_page(request.method(), request.headers()) {
+            return typed(refused.status, JSON, problem(&[*refused.diagnostic]).to_string());
+        }
+        let secure = is_secure(request.headers());
+        let given: Credentials = match body(request).await {
+            Ok(given) => given,
+            Err(answer) => return answer,
+        };
+        match self.gate.accounts().sign_in(&given.name, &given.password).await {
+            Ok(signed) => {
+                self.heard(&signed.who).await;
+                entered(&signed, secure)
+            }
+            Err(why) => self.not_signed_in(&given.name, why).await,
+        }
+    }
+
+    /// Who signs in stands in the audit log; an administrator is announced.
+    pub(super) async fn heard(&self, who: &Who) {
+        let standing = self.gate.roles();
+        let question = crate::accounts::Question { resource: "accounts", action: "update", object: "*" };
+        let subject =
+            crate::accounts::Subject { name: who.name.clone(), roles: who.roles.clone(), groups: who.groups.clone() };
+        let is_admin = who.roles.iter().any(|role| role == ADMIN) || standing.may(&subject, &question);
+        if is_admin {
+            let text = format!("{} has signed in as an administrator", who.name);
+            self.alarms.raise((&who.name, "session.begin", &who.name), "done, announced", &text).await;
+        } else {
+            self.desk.noted((&who.name, "session.begin", &who.name), "done").await;
+        }
+    }
+
+    async fn not_signed_in(&self, name: &str, why: NotSignedIn) -> Answer {
+        match why {
+            NotSignedIn::Failed(diagnostic) => not_done(&[diagnostic]),
+            NotSignedIn::No { closed_now } => {
+                if closed_now {
+                    // Only accounts that are there are closed: what is told here is a name of our own.
+                    let text = format!("the account {name} takes no tries for a while: too many passwords were wrong");
+                    self.alarms.raise(("nobody", "session.begin", name), "refused: too many tries", &text).await;
+                }
+                let text = "the name or the password is not right, or the account takes no tries for a while";
+                let diagnostic = Diagnostic::refused(code::NOT_SIGNED_IN, text)
+                    .help("after five wrong ones it is closed for half a minute, and longer each time")
+                    .help("on the server's machine: landfall account password NAME");
+                typed(StatusCode::UNAUTHORIZED, JSON, problem(&[diagnostic]).to_string())
+            }
+        }
+    }
+
+    async fn sign_out(&self, actor: &Actor, headers: &HeaderMap) -> Answer {
+        if let Some(who) = actor.session() {
+            if let Err(diagnostic) = self.gate.accounts().sign_out(who).await {
+                return not_done(&[diagnostic]);
+            }
+            self.desk.noted((&who.name, "session.end", &who.name), "done").await;
+        }
+        let mut answer = typed(StatusCode::OK, JSON, text(&line_of(actor)));
+        set_cookie(&mut answer, "", 0, is_secure(headers));
+        answer
+    }
+
+    async fn change_password(&self, actor: &Actor, request: Request<Incoming>) -> Answer {
+        let Some(who) = actor.session().filter(|who| who.issuer.is_empty()).cloned() else {
+            let text = "only an account of the server's own that has signed in has a password here";
+            return not_done(&[Diagnostic::error(code::BAD_REQUEST, text)]);
+        };
+        let secure = is_secure(request.headers());
+        let given: NewPassword = match body(request).await {
+            Ok(given) => given,
+            Err(answer) => return answer,
+        };
+        let target = who.name.as_str();
+        match self.gate.accounts().change(target, &given.old, &given.new).await {
+            Ok(()) => {
+                self.desk.noted((target, "account.password", target), "done").await;
+                // It signed out everywhere; here it goes on.
+                match self.gate.accounts().sign_in(target, &given.new).await {
+                    Ok(signed) => entered(&signed, secure),
+                    Err(why) => self.not_signed_in(target, why).await,
+                }
+            }
+            Err(why) => self.not_signed_in(target, why).await,
+        }
+    }
+}
+
+/// Who asks, in the API's words.
+fn line_of(actor: &Actor) -> SessionLine {
+    let Some(who) = actor.session() else {
+        return SessionLine {
+            name: actor.name.clone(),
+            by: actor.by().to_owned(),
+            issuer: String::new(),
+            roles: Vec::new(),
+            groups: Vec::new(),
+            must_change: false,
+            ends_at: String::new(),
+        };
+    };
+    line_of_session(who)
+}
+
+fn line_of_session(who: &Who) -> SessionLine {
+    SessionLine {
+        name: who.name.clone(),
+        by: if who.issuer.is_empty() { "account" } else { "issuer" }.to_owned(),
+        issuer: who.issuer.clone(),
+        roles: who.roles.clone(),
+        groups: who.groups.clone(),
+        must_change: who.must_change,
+        ends_at: who.ends_at.clone(),
+    }
+}
+
+/// The answer to who has signed in.
+fn entered(signed: &SignedIn, secure: Secure) -> Answer {
+    let mut answer = typed(StatusCode::OK, JSON, text(&line_of_session(&signed.who)));
+    set_cookie(&mut answer, &signed.secret, signed.stays, secure);
+    answer
+}
+
+/// Whether the browser speaks with the server, or with what stands in front of it, over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secure {
+    Yes,
+    No,
+}
+
+/// What stands in front says so; who says so without being there gets a cookie that its browser does not send in the clear.
+pub(super) fn is_secure(headers: &HeaderMap) -> Secure {
+    match text_of(headers, "x-forwarded-proto") {
+        Some(proto) if proto.eq_ignore_ascii_case("https") => Secure::Yes,
+        _ => Secure::No,
+    }
+}
+
+/// The session's cookie: no script reads it, no other site sends it.
+pub(super) fn set_cookie(answer: &mut Answer, secret: &str, stays: i64, secure: Secure) {
+    let tls = if secure == Secure::Yes { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={stays}{tls}");
+    if let Ok(mut value) = HeaderValue::from_str(&cookie) {
+        value.set_sensitive(true);
+        answer.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+/// A body as it is wanted; or the answer to one that is not.
+async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Answer> {
+    let Some(bytes) = read(request.into_body(), LARGEST).await else {
+        return Err(words(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or comes too slowly"));
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        // What serde says may quote the value: it is a password.
+        let place = format!("line {}, column {}", error.line(), error.column());
+        not_done(&[Diagnostic::error(code::BAD_REQUEST, format!("the body cannot be read: {place}"))])
+    })
+}
+
+fn text(line: &SessionLine) -> String {
+    serde_json::to_string(line).unwrap_or_default()
+}
