@@ -48,12 +48,12 @@ pub(crate) struct ImagesScanArgs {
     pub(crate) newest: bool,
     /// With --image: the tags that are looked at, as a regular expression
     #[arg(long, value_name = "PATTERN", requires = "image")]
-    pub(crate) include: Option<String>,
+    pub(crate) matching: Option<String>,
     /// With --image: the tags that are not
     #[arg(long, value_name = "PATTERN", requires = "image")]
-    pub(crate) exclude: Option<String>,
-    /// With --include: what of them is compared, as `$ts`
-    #[arg(long, value_name = "TEMPLATE", requires = "include")]
+    pub(crate) without: Option<String>,
+    /// With --matching: what of them is compared, as `$ts`
+    #[arg(long, value_name = "TEMPLATE", requires = "matching")]
     pub(crate) extract: Option<String>,
     /// Commit the chosen tags to the branch of the repository
     #[arg(long, conflicts_with = "image")]
@@ -92,8 +92,8 @@ impl ImagesScanArgs {
             numerical: ascending(self.numerical),
             alphabetical: ascending(self.alphabetical),
             newest: self.newest,
-            include: self.include.clone(),
-            exclude: self.exclude.clone(),
+            include: self.matching.clone(),
+            exclude: self.without.clone(),
             extract: self.extract.clone(),
         })
     }
