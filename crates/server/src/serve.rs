@@ -51,7 +51,8 @@ const ENDING: Duration = Duration::from_secs(4);
 /// An address that is taken, a repository that is none, a cluster that cannot be reached or on which too little is
 /// allowed: nothing was changed then.
 pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
-    let Options { place, objects, listen, repositories, declared, sinks, secrets, sealing, sealing_listen, policy } = options;
+    let Options { place, objects, listen, repositories, declared, sinks, secrets, sealing, sealing_listen, policy } =
+        options;
     let roles = Arc::new(Roles::new(policy)?);
     for local in &repositories {
         check_repository(local).await?;

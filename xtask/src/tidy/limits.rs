@@ -21,12 +21,11 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>, String> {
 
 /// The constants of the tables' first columns, with their files.
 fn named(page: &str) -> Vec<(&str, &str)> {
-    page.lines()
-        .filter_map(|line| {
-            let (constant, rest) = line.strip_prefix("| `")?.split_once("` (`")?;
-            Some((constant, rest.split_once("`)")?.0))
-        })
-        .collect()
+    let rows = page.lines().filter_map(|line| {
+        let (constants, rest) = line.strip_prefix("| `")?.split_once("` (`")?;
+        Some((constants, rest.split_once("`)")?.0))
+    });
+    rows.flat_map(|(constants, file)| constants.split("`, `").map(move |constant| (constant, file))).collect()
 }
 
 #[cfg(test)]
@@ -37,6 +36,8 @@ mod tests {
     fn constants_are_found_in_the_first_column() {
         let page = "| constant (file) | value |\n|---|---|\n| `MOST` (`a/src/b.rs`) | 1 |\nOne `LIMIT` (`x`) more.\n";
         assert_eq!(named(page), [("MOST", "a/src/b.rs")]);
+        let several = "| `LEAST`, `MOST` (`a/src/b.rs`) | 1 to 2 |\n";
+        assert_eq!(named(several), [("LEAST", "a/src/b.rs"), ("MOST", "a/src/b.rs")]);
     }
 
     #[test]

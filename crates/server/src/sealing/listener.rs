@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
@@ -39,8 +39,8 @@ struct Front {
 
 /// Answers until it is told to stop.
 pub(crate) async fn serve(listener: TcpListener, desk: Arc<Desk>, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    let verified = Pace::new(VERIFIED.0, VERIFIED.1);
-    let rotated = Pace::new(ROTATED.0, ROTATED.1);
+    let verified = Pace::new(VERIFIED.0, VERIFIED.1, Instant::now());
+    let rotated = Pace::new(ROTATED.0, ROTATED.1, Instant::now());
     let front = Arc::new(Front { desk, clock, verified, rotated });
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -90,7 +90,7 @@ impl Front {
         if head.method != asks {
             return written(Answer::text(405, "Method Not Allowed\n"));
         }
-        if pace.is_some_and(|pace| !pace.admits()) {
+        if pace.is_some_and(|pace| !pace.admits(Instant::now())) {
             return written(Answer::text(429, "Too Many Requests\n"));
         }
         if path == "/metrics" {
