@@ -26,6 +26,7 @@ mod mutants;
 mod programs;
 pub(crate) mod run;
 mod scene;
+mod sealed;
 pub(crate) mod server;
 mod shop;
 mod state;
@@ -84,7 +85,7 @@ type Area = (&'static str, fn() -> Vec<Pair>);
 
 /// All attacks, in the order of their areas.
 fn all() -> Vec<Attack> {
-    let areas: [Area; 10] = [
+    let areas: [Area; 11] = [
         ("programs", programs::attacks),
         ("systems", systems::attacks),
         ("trees", trees::attacks),
@@ -95,6 +96,7 @@ fn all() -> Vec<Attack> {
         ("api", api::attacks),
         ("comments", comments::attacks),
         ("advisories", advisories::attacks),
+        ("sealed", sealed::attacks),
     ];
     let of_area = |(area, attacks): Area| {
         attacks().into_iter().map(move |(name, shape, attack, twin)| Attack { area, name, shape, attack, twin })

@@ -41,6 +41,7 @@ mod limited;
 mod listed;
 mod mutations;
 mod objects;
+mod once;
 mod ours;
 mod parity;
 mod peers;
@@ -140,6 +141,8 @@ suites! {
     Doors(doors::Arguments),
     /// Kills the binary at every point at which it writes, and gives the command again: it ends as if it had not been killed.
     Kills(kills::Arguments),
+    /// Tries random sequences of everything that writes, with kills, at keys that are generated once.
+    Once(once::Arguments),
     /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.
     Attack(attack::Arguments),
     /// Plants canaries wherever secrets stand, runs every command in every format, killed and failing, and looks for them in all that leaves the process.

@@ -30,6 +30,10 @@ const VALUE: (&str, &str) = ("ENC[AES256_GCM,", "]");
 const METADATA: &str = "sops";
 /// Bytes of a data key.
 const KEY: usize = 32;
+/// Recipients of a file that are tried.
+const MOST_RECIPIENTS: usize = 1_000;
+/// Those of them that are named where none of them is here.
+const NAMED: usize = 3;
 /// With what the digest begins where it is of encrypted values alone: SHA-256 of `sops`.
 const ENCRYPTED_ONLY: [u8; 32] = [
     0x8a, 0x3f, 0xd2, 0xad, 0x54, 0xce, 0x66, 0x52, 0x7b, 0x10, 0x34, 0xf3, 0xd1, 0x47, 0xbe, 0x0b, 0x0b, 0x97, 0x5b,
@@ -154,11 +158,21 @@ fn open(text: &str, identities: &[Identity]) -> Result<Masked, SopsError> {
 /// The key that values are under, out of the first file of age's that an identity opens.
 fn data_key(metadata: Node<'_>, identities: &[Identity]) -> Result<Zeroizing<[u8; KEY]>, SopsError> {
     let age = metadata.get("age").filter(|node| matches!(node.kind(), Kind::Sequence(_)));
-    let entries: Vec<Node<'_>> = age.into_iter().flat_map(|node| node.items()).collect();
+    let entries: Vec<Node<'_>> = age.into_iter().flat_map(|node| node.items()).take(MOST_RECIPIENTS + 1).collect();
     if entries.is_empty() {
         return Err(SopsError::NotAge);
     }
-    let recipients = || entries.iter().filter_map(|it| it.get("recipient")?.text()).map(str::to_owned).collect();
+    if entries.len() > MOST_RECIPIENTS {
+        return Err(SopsError::Form("it has more than 1,000 recipients"));
+    }
+    let recipients = || {
+        let texts = entries.iter().filter_map(|it| it.get("recipient")?.text());
+        let mut named: Vec<String> = texts.take(NAMED).map(|text| text.chars().take(80).collect()).collect();
+        if entries.len() > NAMED {
+            named.push(format!("{} more", entries.len() - NAMED));
+        }
+        named
+    };
     if identities.is_empty() {
         return Err(SopsError::NoIdentity(recipients()));
     }
@@ -446,6 +460,22 @@ mod tests {
         assert!(matches!(keys(&stranger).open(&file), Err(SopsError::Closed(_))));
         let told = SopsKeys::default().open(&file).expect_err("refused").to_string();
         assert!(told.starts_with("it is encrypted for age1") && told.ends_with("no identity of age's here"), "{told}");
+    }
+
+    /// Attack: a refusal is no longer than a person reads.
+    #[test]
+    fn of_many_recipients_some_are_named_and_of_too_many_none_is_tried() {
+        let identity = Identity::generate().expect("random");
+        let file = sealed(PLAIN, &identity, false);
+        let with = |count: usize| {
+            let more = "        - recipient: age1x\n          enc: x\n".repeat(count);
+            file.replace("    age:\n", &format!("    age:\n{more}"))
+        };
+        let stranger = Identity::generate().expect("random");
+        let told = keys(&stranger).open(&with(50)).expect_err("refused").to_string();
+        assert_eq!(told, "it is encrypted for age1x, age1x, age1x, 48 more, and no identity given is theirs");
+        assert!(keys(&identity).open(&with(50)).is_ok_and(|opened| opened.is_some()));
+        assert!(matches!(keys(&identity).open(&with(1_000)), Err(SopsError::Form(_))));
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub(super) const COVERED: &[Covered] = &[
     covered("addons", &["helm"], &["addons"], &[BINARY]),
     covered("doors", &["helm"], &["doors"], &[BINARY]),
     covered("kills", &["helm"], &["kills"], &[BINARY]),
+    covered("once", &["delivery", "drydock", "release"], &["once"], &[]),
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.
     covered("attack", &["landfall"], &["attack"], &[]),
@@ -74,7 +75,7 @@ pub(super) const COVERED: &[Covered] = &[
         // The corpus grows with what is found; what was found before is played in each run of the tests.
         ..covered(
             "fuzz",
-            &["chart", "drydock", "project", "release", "source", "terminal"],
+            &["chart", "drydock", "project", "release", "secrets", "source", "terminal"],
             &["fuzz"],
             &["conformance/hostile/src", "fuzz"],
         )
