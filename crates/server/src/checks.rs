@@ -16,9 +16,9 @@ use landfall_project::OnSmokeFailure;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::channel;
 
+use crate::actor::Actor;
 use crate::api::{Asked, Desk, Name, PinWish, RollbackWish};
 use crate::errands::{Work, words};
-use crate::actor::Actor;
 
 /// Where facts about checks stand in the store.
 const SPACE: &str = "checks";
