@@ -4,6 +4,7 @@
 //! takes the same steps on any machine.
 
 mod prerequisites;
+mod scheduled;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -264,6 +265,7 @@ impl Stage {
         }));
         let took = Duration::try_from(self.drydock.now().duration_since(began)).unwrap_or_default();
         let troughs = self.troughs(version);
+        let scheduled = self.run_scheduled(attempt.objects).await;
         Ok(Trial {
             start: attempt.start.clone(),
             waits: waits(&plans, heard.waits),
@@ -275,6 +277,7 @@ impl Stage {
             left_out: heard.left_out,
             taken_as_there: taken.as_there,
             lacking: taken.lacking,
+            scheduled,
         })
     }
 

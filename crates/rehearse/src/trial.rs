@@ -33,6 +33,19 @@ pub struct Trial {
     pub taken_as_there: Vec<String>,
     /// Keys that what it refers to does not have; the rest was tried as if it had them.
     pub lacking: Vec<Diagnostic>,
+    /// CronJobs that were run once and cannot run.
+    pub scheduled: Vec<Unrun>,
+}
+
+/// A CronJob that cannot run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrun {
+    /// The CronJob.
+    pub object: ObjectKey,
+    /// The container that cannot be made, where it is one.
+    pub container: Option<String>,
+    /// What was said of it.
+    pub why: String,
 }
 
 /// A workload that had fewer ready pods for a while.
@@ -121,6 +134,15 @@ impl Trial {
                 })
                 .collect(),
             after: &self.after,
+            scheduled: self
+                .scheduled
+                .iter()
+                .map(|it| landfall_rules::Unrun {
+                    object: &it.object,
+                    container: it.container.as_deref(),
+                    why: &it.why,
+                })
+                .collect(),
         }
     }
 }

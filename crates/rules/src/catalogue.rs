@@ -75,6 +75,7 @@ mod port_that_nobody_opens;
 mod regenerated_key;
 mod replicas_beside_autoscaler;
 mod resource_name_of_nothing;
+mod run_that_cannot_begin;
 mod schedule_that_never_fires;
 mod sealed_for_another;
 mod secret_handed_over;
@@ -201,6 +202,7 @@ pub static RULES: &[&Rule] = &[
     &impossible_quantity::RULE,               // an impossible quantity
     &host_without_certificate::RULE,          // a host without a certificate
     &node_path_mounted::RULE,                 // a path of the node that is mounted
+    &run_that_cannot_begin::RULE,             // a run that cannot begin
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

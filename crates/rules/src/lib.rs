@@ -37,7 +37,7 @@ pub use documents::{FactsBlock, facts_blocks, facts_table, with_facts};
 pub use examine::{Blame, Examination, NoBlame, conclude, examine};
 pub use fingerprints::Fingerprints;
 pub use inventory::Inventory;
-pub use outcome::{Failure, Outcome, Refused, Removal, Start};
+pub use outcome::{Failure, Outcome, Refused, Removal, Start, Unrun};
 pub use pods::{Container, ContainerRole, PodTemplate, pod_template, selects};
 pub use reference::reference;
 pub use report::{VALUES_SHOWN, counted, findings_json, findings_sarif, findings_text, place_text};

@@ -26,6 +26,19 @@ pub struct Outcome<'a> {
     pub removals: Vec<Removal<'a>>,
     /// The cluster's objects at the end.
     pub after: &'a Inventory,
+    /// CronJobs that were run once and cannot run.
+    pub scheduled: Vec<Unrun<'a>>,
+}
+
+/// A CronJob that cannot run.
+#[derive(Debug, Clone)]
+pub struct Unrun<'a> {
+    /// The CronJob.
+    pub object: &'a ObjectKey,
+    /// The container that cannot be made, where it is one.
+    pub container: Option<&'a str>,
+    /// What was said of it.
+    pub why: &'a str,
 }
 
 /// An object that is refused before the first thing is touched.

@@ -59,30 +59,29 @@ impl Target {
                 projects.insert(project.name.clone(), project);
             }
         }
-        let mut found = Vec::new();
+        let mut found: Vec<Candidate> = Vec::new();
+        let mut named = Vec::new();
         for one in rendered.objects.iter().filter(|one| is_application(&one.object)) {
             let name = one.object.name().to_owned();
-            // What cannot be read, or comes from elsewhere, stays an object that a controller looks after.
-            let Ok(application) = Application::parse(&one.object) else { continue };
-            // Two units of one name could not be told apart.
-            if taken.contains(&name) {
+            // Two units of one name could not be told apart; what cannot be read stays an object.
+            let Some(application) = Application::parse(&one.object).ok().filter(|_| !taken.contains(&name)) else {
                 continue;
-            }
+            };
+            named.push(name.clone());
             if !known.contains(&name) {
                 let sources = self.sources_of(&one.path, &application, selection, &Overrides::default()).await;
-                let Ok(sources) = sources else { continue };
                 let project = projects.get(&application.project).cloned();
-                found.push((name.clone(), Ok(unit_of(application, project, sources))));
-                known.insert(name.clone());
+                found.push((name, sources.map(|sources| unit_of(application, project, sources))));
             }
-            unit.followed.push((one.object.kind().to_owned(), name));
         }
-        // Projects bound those that are followed, and go along with those that are not.
-        let applications = rendered.objects.iter().filter(|one| is_application(&one.object)).count();
-        if !unit.followed.is_empty() && unit.followed.len() == applications {
-            let projects = projects.into_keys().map(|name| ("AppProject".to_owned(), name));
-            unit.followed.extend(projects);
+        // Where all of them come from elsewhere, they are objects for whoever looks after them; where some lie here, the
+        // others fail one by one, as Applications do.
+        if found.iter().all(|(_, child)| child.is_err()) && named.iter().all(|name| !known.contains(name)) {
+            return Vec::new();
         }
+        known.extend(named.iter().cloned());
+        let projects = projects.into_keys().map(|name| ("AppProject".to_owned(), name));
+        unit.followed.extend(named.into_iter().map(|name| ("Application".to_owned(), name)).chain(projects));
         found
     }
 }

@@ -31,7 +31,7 @@ fn a_directory_of_manifests_is_planned_delivered_explained_and_taken_down() {
     // What is taken out of the directory goes with the next delivery.
     std::fs::remove_file(sandbox.root().join("guestbook/more/settings.yaml")).expect("removed");
     with("up", &[]).says("settings");
-    sandbox.run(&["up", "guestbook", "-n", "shop", "--set", "a=b"]).exits(1).says("take no values");
+    sandbox.run(&["up", "guestbook", "-n", "shop", "--set", "a=b"]).exits(2).says("take no values");
     with("down", &["--yes"]);
 }
 
@@ -50,7 +50,7 @@ fn one_file_of_manifests_is_delivered_and_none_beside_it() {
 fn a_directory_with_manifests_further_down_alone_says_how_to_take_them() {
     let sandbox = Sandbox::empty();
     sandbox.write("deploy/web/web.yaml", WEB);
-    sandbox.run(&["plan", "deploy"]).exits(1).says("--recurse");
+    sandbox.run(&["plan", "deploy"]).exits(2).says("--recurse");
 }
 
 #[test]
@@ -59,6 +59,7 @@ fn a_kustomization_is_built_by_the_users_own_program_and_fetches_nothing() {
     sandbox.write("base/kustomization.yaml", "resources: [web.yaml]\n");
     sandbox.write("base/web.yaml", WEB);
     sandbox.write("prod/kustomization.yaml", "resources: [../base]\nnamePrefix: p-\n");
+    sandbox.commit("first");
     let programs = sandbox.root().join("../programs");
     std::fs::create_dir(&programs).expect("made");
     let program = programs.join("kustomize");
@@ -97,11 +98,13 @@ fn a_chart_that_renders_applications_is_followed_into_them() {
 #[test]
 fn a_dependency_that_lies_beside_its_chart_needs_no_building() {
     let sandbox = Sandbox::empty();
-    small_chart(&sandbox, "charts/db", "db");
+    sandbox.write("charts/db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n");
+    sandbox.write("charts/db/templates/settings.yaml", SETTINGS);
     small_chart(&sandbox, "charts/web", "web");
     let chart = "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies:\n- {name: db, version: \">=0.0.0-0\", repository: \"file://../db\"}\n";
     sandbox.write("charts/web/Chart.yaml", chart);
-    sandbox.run(&["plan", "charts/web"]).exits(0).says("db");
+    sandbox.commit("first");
+    sandbox.run(&["plan", "charts/web"]).exits(0).says("ConfigMap/settings");
 }
 
 #[test]

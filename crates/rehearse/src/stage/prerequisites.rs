@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use landfall_cluster::Cluster;
-use landfall_delivery::{Door, Missing, unresolved};
+use landfall_delivery::{Door, Missing, Unit, unresolved};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_drydock::Prerequisite;
 use landfall_object::references::Need;
@@ -67,7 +67,11 @@ impl Stage {
     /// The namespaces that objects are put into, that are not there, and that no release makes on its way.
     fn foreign_namespaces(&self, attempt: &Attempt<'_>) -> BTreeSet<String> {
         let units = attempt.candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
-        let made = units.clone().filter(|unit| matches!(unit.door, Door::Release)).map(|unit| unit.namespace.as_str());
+        let makes_its_own = |unit: &&Unit| match &unit.door {
+            Door::Release => true,
+            Door::Application(bound) => bound.application.options().create_namespace,
+        };
+        let made = units.clone().filter(makes_its_own).map(|unit| unit.namespace.as_str());
         let brought = attempt.objects.iter().filter(|it| it.kind() == "Namespace").map(Object::name);
         let known: BTreeSet<&str> = made.chain(brought).collect();
         let asked = attempt.objects.iter().filter_map(Object::namespace).chain(units.map(|it| it.namespace.as_str()));
