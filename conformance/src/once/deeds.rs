@@ -74,10 +74,11 @@ fn any_secret(sequence: &mut Sequence<'_>, is_first: bool) -> Object {
     let value = VALUES[if is_first { 0 } else { sequence.dice.below(VALUES.len()) }];
     let is_guarded = is_first || sequence.dice.percent(60);
     let mut secret = secret(&sequence.namespace, value, is_guarded);
-    if !is_first && sequence.dice.percent(15) {
-        if let Some(data) = secret["data"].as_object_mut() {
-            data.remove(KEY);
-        }
+    if !is_first
+        && sequence.dice.percent(15)
+        && let Some(data) = secret["data"].as_object_mut()
+    {
+        data.remove(KEY);
     }
     if sequence.dice.percent(15) {
         secret["metadata"]["annotations"][MANAGED] = "true".into();

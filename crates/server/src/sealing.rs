@@ -338,8 +338,7 @@ impl Keeper {
         // An operation with a private key takes a millisecond or some, and there may be hundreds.
         let made = tokio::task::spawn_blocking(move || control::opened(&value, &keyring, now)).await;
         let Ok(made) = made else { return tracing::error!("a bug of ours: {}/{} is not opened", name.0, name.1) };
-        let is_watched = self.mode == Sealing::Observed;
-        let dealt = writing::deal(&self.cluster, &sealed, made, (is_watched, now)).await;
+        let dealt = writing::deal(&self.cluster, &sealed, made, self.mode, now).await;
         let Some(known) = self.known.get_mut(name) else { return };
         match dealt {
             Ok(dealt) => {

@@ -90,7 +90,7 @@ fn hash(factor: u128, one: &[u8], two: &[u8]) -> u128 {
         sum = multiplied(sum ^ u128::from_be_bytes(bytes), factor);
     }
     let bits = |text: &[u8]| u128::try_from(text.len()).unwrap_or_default() * 8;
-    multiplied(sum ^ (bits(one) << 64 | bits(two)), factor)
+    multiplied(sum ^ ((bits(one) << 64) | bits(two)), factor)
 }
 
 /// A product in GF(2¹²⁸), whose bits go from the highest to the lowest.
@@ -98,8 +98,8 @@ fn multiplied(one: u128, two: u128) -> u128 {
     const REDUCED: u128 = 0xe1 << 120;
     let (mut product, mut factor) = (0, two);
     for bit in (0..128).rev() {
-        product ^= factor & 0u128.wrapping_sub(one >> bit & 1);
-        factor = factor >> 1 ^ REDUCED & 0u128.wrapping_sub(factor & 1);
+        product ^= factor & 0u128.wrapping_sub((one >> bit) & 1);
+        factor = (factor >> 1) ^ (REDUCED & 0u128.wrapping_sub(factor & 1));
     }
     product
 }

@@ -8,6 +8,7 @@ use landfall_secrets::{KeySize, SealingKey};
 use serde_json::{Value, json};
 
 use super::{Dealt, MANAGER, data_of, secret_kind};
+use crate::options::Sealing;
 
 /// Whose events they are, as the original's.
 const COMPONENT: &str = "sealed-secrets";
@@ -39,13 +40,14 @@ pub(super) async fn deal(
     cluster: &Cluster,
     sealed: &Object,
     made: Result<Value, Refusal>,
-    (is_watched, now): (bool, Timestamp),
+    mode: Sealing,
+    now: Timestamp,
 ) -> Result<Dealt, Error> {
     let key = ObjectKey::new(secret_kind(), sealed.namespace(), sealed.name());
     let there = cluster.get(&key).await?;
     let live = there.as_ref().map(Object::value);
     let wanted = made.and_then(|made| control::wanted(sealed.value(), live, made, MANAGER));
-    if is_watched {
+    if mode == Sealing::Observed {
         let would = match &wanted {
             Ok(None) => None,
             Ok(Some(_)) => Some(format!("{key} would be written")),
@@ -56,7 +58,7 @@ pub(super) async fn deal(
     let written = match wanted {
         Err(refusal) => Err(refusal),
         Ok(None) => Ok((live.map(data_of), false)),
-        Ok(Some(wanted)) => match write(cluster, there.is_some(), wanted).await {
+        Ok(Some(wanted)) => match write(cluster, there.as_ref(), wanted).await {
             Ok(secret) => Ok((Some(data_of(secret.value())), true)),
             Err(error) => match Refusal::of_server(sealed.value(), &error.to_string()) {
                 Some(refusal) => Err(refusal),
@@ -81,12 +83,12 @@ pub(super) async fn deal(
     }
 }
 
-async fn write(cluster: &Cluster, is_there: bool, wanted: Value) -> Result<Object, Error> {
+async fn write(cluster: &Cluster, there: Option<&Object>, wanted: Value) -> Result<Object, Error> {
     let wanted = Object::from_value(wanted)
         .map_err(|error| Error::Malformed { action: "write a Secret".to_owned(), reason: error.to_string() })?;
-    match is_there {
-        false => cluster.create(&wanted, &options()).await,
-        true => cluster.replace(&wanted, &options()).await,
+    match there {
+        None => cluster.create(&wanted, &options()).await,
+        Some(_) => cluster.replace(&wanted, &options()).await,
     }
 }
 
