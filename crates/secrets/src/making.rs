@@ -13,7 +13,7 @@ use crate::hybrid::CryptoError;
 use crate::key::{KeyError, PrivateKey};
 use crate::masked::Masked;
 
-/// Fills bytes with what cannot be foreseen: [`system_random`], or a test's sequence.
+/// Fills bytes with what cannot be foreseen: [`crate::system_random`], or a test's sequence.
 pub type Draw<'d> = &'d mut dyn FnMut(&mut [u8]) -> Result<(), CryptoError>;
 
 /// Why a value was not made. No value is in any of it.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
+use landfall_delivery::life::SecretWriter;
+use landfall_diag::{Diagnostic, code};
 use landfall_secrets::age::Identity;
+use landfall_secrets::{Declared, Masked};
 
 use super::doctor::served;
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
@@ -276,6 +279,7 @@ spec:
     assert!(!set.all().contains("canary") && !set.all().contains("shop/web"), "{}", set.all());
     let other = sandbox.run(&["secrets", "rotate", "OTHER", "--yes"]).exits(0);
     assert!(!other.all().contains("restarted"), "{}", other.all());
+    given(&["set", "TOKEN", "--stdin", "--yes"], "\n").exits(2).says("is empty");
     let seen = sandbox.run(&["secrets", "set", "TOKEN=canary-three", "--yes"]).exits(0).says("seen by others");
     assert!(!seen.all().contains("canary"), "{}", seen.all());
     let document = sandbox.run(&["secrets", "check", "-o", "json"]).exits(0).json();
@@ -360,4 +364,33 @@ fn a_declaration_that_contradicts_itself_is_told_at_its_place() {
         .says("`NOPE` is no key")
         .says("landfall.yaml:7");
     with("    secrets: {target: keys, keys: {A: {generate: {rsa: 1024}}}}\n").exits(2).says("landfall.yaml:7");
+}
+
+/// The writer of a secret's life at a key that is generated once (`docs/writers.md`).
+#[test]
+fn the_writer_of_a_secrets_life_is_refused_at_a_key_generated_once() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let drydock = landfall_host::in_memory().await.expect("opens");
+        let cluster = landfall_cluster::Cluster::new(drydock.client());
+        let text = r#"{"target": "keys", "keys": {"PEPPER": {"generate": "once"}, "TOKEN": {}}}"#;
+        let declared = Declared::of(&serde_json::from_str(text).expect("of the schema")).expect("fine");
+        let writer = SecretWriter { cluster: &cluster, namespace: "shop", declared: &declared };
+        let values = |pepper: &str, token: &str| {
+            [("PEPPER", pepper), ("TOKEN", token)]
+                .map(|(key, value)| (key.to_owned(), Masked::from(value.as_bytes())))
+                .into()
+        };
+        let born = writer.write(None, &values("a", "b")).await.expect("created");
+        assert_eq!(born.annotation("landfall.dev/once"), Some("PEPPER"));
+        let refused = |told: Result<_, Diagnostic>| told.map(drop).expect_err("refused").code;
+        assert_eq!(refused(writer.write(Some(&born), &values("x", "b")).await.map(drop)), code::ONCE);
+        assert_eq!(refused(writer.drop_keys(Some(&born), &["PEPPER"]).await), code::ONCE);
+        // Who has not seen it creates, and never replaces; who has seen it before another wrote is told.
+        writer.write(None, &values("x", "b")).await.map(drop).expect_err("is there");
+        let next = writer.write(Some(&born), &values("a", "c")).await.expect("the other key changes");
+        writer.write(Some(&born), &values("a", "d")).await.map(drop).expect_err("another wrote in between");
+        let live = cluster.get(&born.key()).await.expect("answers").expect("there");
+        assert_eq!((live.str_at("/data/PEPPER"), live.at("/data")), (Some("YQ=="), next.at("/data")));
+    });
 }

@@ -342,20 +342,21 @@ impl Work<'_> {
             return Ok((None, born));
         }
         let path = self.scene.project_path()?;
-        let failed = |problem: String, born: &BTreeMap<String, Fingerprint>| {
-            let lines: Vec<String> = born.iter().map(|(key, print)| format!("{key}: fingerprint: {print}")).collect();
+        let failed = |problem: String| {
             let text = format!("{} cannot be changed in place", landfall_project::FILE_NAME);
-            Failure::from(Diagnostic::error(code::HELD, text).note(problem).note("nothing was changed").help(format!(
-                "write under each of these keys `fingerprint: x`, and type the same again: {}",
-                lines.len()
-            )))
+            Failure::from(
+                Diagnostic::error(code::HELD, text)
+                    .note(problem)
+                    .note("nothing was changed")
+                    .help("declare the key where it stands, without an alias or a merge, and type the same again"),
+            )
         };
-        let before = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string(), &born))?;
+        let before = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
         let mut after = before.clone();
         for (key, print) in &born {
             let way = self.scene.way.to(key, Some("fingerprint"));
             after = edit::set_or_insert(&after, &way, &Scalar::Str(print.to_string().into()))
-                .map_err(|error| failed(error.to_string(), &born))?;
+                .map_err(|error| failed(error.to_string()))?;
         }
         let shown = landfall_project::FILE_NAME.to_owned();
         Ok((Some(Rewrite { path, shown, before, after }), born))

@@ -62,8 +62,18 @@ impl GivenArgs {
                 None => take("--stdin", pairs(text.reveal()).map_err(|error| wrong("--stdin", error.to_string()))?)?,
             }
         }
+        given.iter().try_for_each(|(key, value)| check_filled(key, value))?;
         Ok(given)
     }
+}
+
+/// Refuses a value with nothing in it: programs take it for none.
+pub(super) fn check_filled(key: &str, value: &Masked) -> Result<(), Failure> {
+    if !value.reveal().is_empty() {
+        return Ok(());
+    }
+    let empty = Diagnostic::error(code::NOT_GIVEN, format!("the value that was given for `{key}` is empty"));
+    Err(Failure::usage(empty.note("nothing was changed")))
 }
 
 /// A value without the line break with which a program ends what it prints; one of several lines keeps it.

@@ -10,7 +10,7 @@ use landfall_host::{Connection, Failure};
 use landfall_secrets::{Making, Masked, Permanence, is_same, make, system_random};
 
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
-use super::given::{GivenArgs, ask};
+use super::given::{GivenArgs, ask, check_filled};
 use super::scene::{DeclaredArgs, Scene};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
@@ -55,7 +55,9 @@ impl Verb for SetArgs {
             keys.push(key.to_owned());
             if let Some(value) = value {
                 seen(context, &scene, key)?;
-                given.insert(key.to_owned(), Masked::from(value.as_bytes()));
+                let value = Masked::from(value.as_bytes());
+                check_filled(key, &value)?;
+                given.insert(key.to_owned(), value);
             }
         }
         self.accept.iter().try_for_each(|key| scene.check_key(key))?;
