@@ -93,7 +93,7 @@ verbs! {
         /// Start, stop or reset the embedded cluster, or print its kubeconfig; make and delete others
         #[command(subcommand)]
         Cluster(cluster::ClusterCommand),
-        /// Seal secrets; save their keys, restore them, and prove that it works
+        /// Make, seal, change and watch secrets as they are declared; save their keys, and prove that it works
         #[command(subcommand)]
         Secrets(secrets::SecretsCommand),
         /// Keep Applications in sync with git: the GitOps server

@@ -1,5 +1,7 @@
 //! The same calls to us and to the stock kubeseal: what is printed, what is said, how it ends.
 
+use landfall_secrets::{Certificate, Holder, Keyring, PrivateKey, Scope, SealingKey, seal_value, sealed_form};
+
 use super::bench::{Bench, Ran, SECRET, without_ciphertexts};
 
 /// The beginning of most calls.
@@ -178,4 +180,36 @@ fn oracle_files_are_merged_and_written_with_the_same_bytes() {
         let theirs = bench.theirs(&program, &words(&call), SECRET.as_bytes());
         assert_eq!((ours, written), (theirs, without_ciphertexts(&bench.read(file))), "{call}");
     }
+}
+
+/// LP-38, LP-41: a manifest whose values were exchanged in place, comments and all, opens there; and a value of theirs here.
+#[test]
+#[ignore = "asks the stock kubeseal"]
+fn oracle_a_manifest_that_was_edited_in_place_opens_and_holds_their_values_too() {
+    let program = kubeseal();
+    let bench = Bench::new();
+    let written = "# größer\r\napiVersion: bitnami.com/v1alpha1\r\nkind: SealedSecret\r\nmetadata: {name: keys, namespace: shop}\r\n\
+                   spec:\r\n  encryptedData:\r\n    A: 'AgA' # the first\r\n\r\n    \"oauth.key\": AgB\r\n";
+    let certificate = Certificate::parse(bench.read("cert.pem").as_bytes()).expect("a certificate");
+    let mut holder = Holder::of(written.to_owned(), None, "keys").expect("holds");
+    let label = Scope::Strict.label("shop", "keys");
+    for (key, value) in [("A", "one"), ("oauth.key", "-----BEGIN\nx\n-----END\n"), ("NEW", "zwei ß")] {
+        let sealed = seal_value(&certificate.key, value.as_bytes(), &label).expect("sealed");
+        holder = holder.with(key, &sealed).expect("edited");
+    }
+    assert!(
+        holder.text().starts_with("# größer\r\n") && holder.text().contains("' # the first\r\n\r\n    \"oauth.key\": ")
+    );
+    let open = words("--recovery-unseal --recovery-private-key key.pem -o yaml");
+    let theirs = bench.stock(&program, &open, holder.text().as_bytes());
+    assert_eq!(theirs.code, 0, "{theirs:?}");
+    for opened in ["A: b25l", "NEW: endlaSDDnw==", "oauth.key: LS0tLS1CRUdJTgp4Ci0tLS0tRU5ECg=="] {
+        assert!(theirs.out.contains(opened), "{opened}: {theirs:?}");
+    }
+    // The other way: what they seal is put there by hand.
+    let raw = bench.stock(&program, &words("--cert cert.pem --raw --name keys --namespace shop"), b"by them");
+    let sealed = sealed_form(&raw.out).unwrap_or_else(|why| panic!("{why}: {raw:?}"));
+    let private = PrivateKey::parse(bench.read("key.pem").as_bytes()).expect("a key");
+    let (value, _) = Keyring::new([SealingKey::bare(private)]).open(&sealed, &label).expect("opens");
+    assert_eq!(value.reveal(), b"by them");
 }

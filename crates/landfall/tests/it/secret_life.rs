@@ -10,6 +10,7 @@ use landfall_secrets::{Declared, Masked};
 
 use super::doctor::served;
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
+use super::terminal::Terminal;
 
 const VALUES: &str = "infrastructure/helm/luckyplans/values.prod.yaml";
 
@@ -325,6 +326,28 @@ fn the_value_before_is_accepted_until_somebody_drops_it() {
     sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--yes"]).exits(0);
     assert!(!sandbox.read("web/values.yaml").contains("BEFORE"));
     assert!(sandbox.read("web/values.yaml").contains("sealed: # größer\n"));
+}
+
+/// LP-38: to a person, once; never into a pipe, and never in CI.
+#[test]
+fn plain_values_are_shown_at_a_terminal_and_nowhere_else() {
+    let sandbox = Sandbox::empty().interactive();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets: {target: keys, keys: {A: {generate: {random: 24}}}}\n",
+    );
+    sandbox.commit("Begin");
+    let init = sandbox.command(&["secrets", "init", "--yes"]);
+    let (code, sent) = Terminal::of(120).run(&init);
+    let value = sent.lines().find_map(|line| line.trim().strip_prefix("A=")).map(str::to_owned);
+    assert_eq!((code, value.as_deref().map(str::len)), (0, Some(32)), "{sent}");
+    let piped = sandbox.run(&["secrets", "rotate", "A", "--yes"]).exits(0).says("--plain FILE");
+    assert!(!piped.all().contains("A="), "{}", piped.all());
+    let mut in_ci = sandbox.command(&["secrets", "rotate", "A", "--yes"]);
+    in_ci.env("CI", "true");
+    let (code, sent) = Terminal::of(120).run(&in_ci);
+    assert!(code == 0 && !sent.contains("A="), "{sent}");
 }
 
 /// SE-55, SE-56: an environment's Secrets, each of its own type, on the cluster and in no file.
