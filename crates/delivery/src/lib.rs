@@ -32,6 +32,7 @@ mod rendering;
 mod restart;
 mod session;
 mod status;
+mod storage;
 mod summary;
 mod sync;
 mod target;
@@ -64,6 +65,7 @@ pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{Turn, capabilities, render_offline, render_unit, render_with};
 pub use session::{Elsewhere, INTERRUPTED, LeftOut, Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
+pub use storage::STAYS;
 pub use summary::{Address, Change, Deed, FailureReport, Outcome, PodLine, Summary, UnitSummary};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
 pub use unit::{

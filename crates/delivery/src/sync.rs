@@ -62,6 +62,7 @@ impl Session {
             targets.push(Target { object: one.object.clone(), path: one.path.clone() });
         }
         self.check_bounds(bound, &targets).await?;
+        let kept = self.keep_claims(&application.destination.namespace, &mut targets).await;
         let operation = bound.operation.clone();
         let revisions = match bound.revisions.is_empty() {
             true => vec![options.revision.clone()],
@@ -81,7 +82,9 @@ impl Session {
             operation,
         };
         let prepared = self.applications_expecting(expected.clone()).prepare(application, request).await;
-        prepared.map_err(|error| vec![error.diagnose()])
+        let mut prepared = prepared.map_err(|error| vec![error.diagnose()])?;
+        prepared.notes.extend(kept);
+        Ok(prepared)
     }
 
     /// Tells what a user should know of a prepared sync.

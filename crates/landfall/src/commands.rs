@@ -19,6 +19,7 @@ mod help;
 mod history;
 mod images;
 mod logs;
+mod migrate;
 mod offer;
 mod own_cluster;
 mod plan;
@@ -36,6 +37,7 @@ mod status;
 mod token;
 mod up;
 pub(crate) mod version;
+mod webhook;
 mod write_back;
 
 use crate::verb::verbs;
@@ -105,9 +107,15 @@ verbs! {
         /// Make, list and disable accounts of the server, and give them first passwords
         #[command(subcommand)]
         Account(account::AccountCommand),
+        /// Take over what another controller keeps in sync, or give it back
+        #[command(subcommand)]
+        Migrate(migrate::MigrateCommand),
         /// Issue, list and revoke tokens of the server's API
         #[command(subcommand)]
         Token(token::TokenCommand),
+        /// What forges sign their webhooks with
+        #[command(subcommand)]
+        Webhook(webhook::WebhookCommand),
         /// Print the JSON Schema of landfall.yaml
         Schema(schema::SchemaArgs),
         /// Print what makes a shell complete commands, flags and live names

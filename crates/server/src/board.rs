@@ -27,6 +27,8 @@ pub(crate) struct Told {
     pub(crate) syncs: BTreeMap<(String, String, &'static str), u64>,
     /// Comparisons: how many, and how long all of them took, in seconds.
     pub(crate) compared: (u64, f64),
+    /// The controller for which this server stands back.
+    pub(crate) elsewhere: Option<String>,
     /// Events of watches.
     pub(crate) events: u64,
     /// Kinds that are watched, and objects that are known.

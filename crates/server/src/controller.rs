@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::ground::application_kind;
 use crate::happened::{Found, Happened, Seen};
 use crate::live::{Follows, Lives};
 use crate::news::{self, Standing};
+use crate::others;
 use crate::repositories::is_of;
 
 /// Every Application is looked at once in this many seconds, whatever is told of it.
@@ -65,6 +67,8 @@ pub(crate) struct Controller {
     alone: BTreeMap<ObjectKey, Weak<Alone>>,
     /// Whether the Applications of the cluster are known.
     listed: bool,
+    /// The Applications as they were seen last while another controller keeps them; nothing is done about them.
+    observed: Option<BTreeMap<ObjectKey, Object>>,
 }
 
 impl Controller {
@@ -94,6 +98,7 @@ impl Controller {
             former: 0,
             alone: BTreeMap::new(),
             listed: false,
+            observed: None,
         }
     }
 
@@ -101,6 +106,10 @@ impl Controller {
     pub(crate) async fn run(mut self, ending: Duration) {
         let (clock, stop) = (Arc::clone(&self.work.session.clock), self.work.session.stop.clone());
         self.work.repositories.look_out();
+        let home = self.work.session.cluster.clone();
+        let other = others::alive(&home).await;
+        self.elsewhere(other.clone());
+        self.tasks.spawn(others::watch(home, other, self.told.clone(), stop.clone()));
         let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
         // Projects first: whoever is held against none of them yet might begin what may not be.
         self.list_projects().await;
@@ -157,7 +166,8 @@ impl Controller {
         match change {
             Change::Listed(_, objects) => {
                 let there: Vec<ObjectKey> = objects.iter().map(Object::key).collect();
-                let gone: Vec<ObjectKey> = self.entries.keys().filter(|key| !there.contains(key)).cloned().collect();
+                let known = self.entries.keys().chain(self.observed.iter().flat_map(BTreeMap::keys));
+                let gone: Vec<ObjectKey> = known.filter(|key| !there.contains(key)).cloned().collect();
                 gone.iter().for_each(|key| self.gone(key));
                 objects.into_iter().for_each(|object| self.application(object));
                 self.listed = true;
@@ -168,7 +178,41 @@ impl Controller {
         }
     }
 
+    /// Takes note of whether another controller lives: as long as one does, this one looks on.
+    fn elsewhere(&mut self, other: Option<String>) {
+        self.work.stands_back.store(other.is_some(), Ordering::Relaxed);
+        self.board.note(|told| told.elsewhere.clone_from(&other));
+        match (other, self.observed.take()) {
+            (Some(_), Some(observed)) => self.observed = Some(observed),
+            (Some(other), None) => {
+                tracing::warn!(
+                    "{other} keeps the Applications of this cluster: nothing is done from here until it is gone"
+                );
+                self.pending.clear();
+                let mut observed = BTreeMap::new();
+                for (key, entry) in std::mem::take(&mut self.entries) {
+                    // What is under way is in the journal, and gone on with when it is our turn again.
+                    entry.running.iter().for_each(|running| running.stop.cancel());
+                    self.former = self.former.max(entry.state.last_number());
+                    observed.insert(key, entry.object);
+                }
+                self.observed = Some(observed);
+            }
+            (None, Some(observed)) => {
+                tracing::warn!(
+                    "no other controller keeps the Applications of this cluster any more: they are kept from here"
+                );
+                observed.into_values().for_each(|object| self.application(object));
+            }
+            (None, None) => {}
+        }
+    }
+
     fn gone(&mut self, key: &ObjectKey) {
+        if self.observed.as_mut().and_then(|observed| observed.remove(key)).is_some() {
+            let now = self.work.session.clock.now();
+            self.board.gone(key.namespace.as_deref().unwrap_or_default(), &key.name, now);
+        }
         self.observe(key, Observation::Gone);
     }
 
@@ -241,6 +285,11 @@ impl Controller {
     fn application(&mut self, object: Object) {
         let key = object.key();
         let (mut observations, mut doubts) = (Vec::new(), Vec::new());
+        if let Some(observed) = &mut self.observed {
+            self.board.stands(Line::of(&object), self.work.session.clock.now());
+            observed.insert(key, object);
+            return;
+        }
         if object.annotation(SKIP) == Some("true") {
             // It is left alone, and there all the same.
             self.board.stands(Line::of(&object), self.work.session.clock.now());
@@ -388,6 +437,7 @@ impl Controller {
             }
             Happened::Found(key, number, result, took) => self.found(&key, number, result, took),
             Happened::Written(key, written) => self.written(&key, written),
+            Happened::Elsewhere(other) => self.elsewhere(other),
             Happened::Checked(key, last) => {
                 if let Some(entry) = self.entries.get_mut(&*key) {
                     entry.checks = Known { last: Some(last), busy: false };
@@ -802,6 +852,8 @@ mod tests {
 
     use super::*;
     use crate::connections::Connections;
+    use std::sync::atomic::AtomicBool;
+
     use crate::news::Sinks;
     use crate::repositories::Repositories;
 
@@ -835,6 +887,7 @@ mod tests {
             roles,
             orders,
             alarms,
+            stands_back: AtomicBool::default(),
         };
         Controller::new(Arc::new(work), told, happened, Arc::new(Board::new(0)))
     }

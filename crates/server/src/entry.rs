@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_apps::machine::State;
 use landfall_apps::{APPROVAL, Application, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
+use landfall_delivery::STAYS;
 use landfall_object::{HealthStatus, Object};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -173,7 +174,9 @@ impl Entry {
     fn conditions(&self, now: &str) -> Value {
         let checks = self.checks.fault(&self.object).map(|(fault, _)| fault);
         let notes = self.found.iter().flat_map(|found| &found.compared.notes);
-        let held = notes.map(String::as_str).find(|note| note.contains(APPROVAL));
+        let held = notes.clone().map(String::as_str).find(|note| note.contains(APPROVAL));
+        let claims: Vec<&str> = notes.map(String::as_str).filter(|note| note.contains(STAYS)).collect();
+        let claims = Some(claims.join("; ")).filter(|claims| !claims.is_empty());
         let told = [
             ("DeletionError", self.deletion_error.as_deref()),
             ("InvalidSpecError", self.application.as_ref().err().map(String::as_str)),
@@ -183,6 +186,7 @@ impl Entry {
             ("SyncWindowWarning", self.state.closed()),
             ("DeletionHeldWarning", held),
             ("SideDoorWarning", self.side_door.as_deref()),
+            ("ClaimSizeWarning", claims.as_deref()),
         ];
         let before = self.object.list_at("/status/conditions");
         let conditions = told.into_iter().filter_map(|(kind, message)| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
 use landfall_apps::{Application, Operation, Pin, ResourceName, SyncStatus, Tried, tried_in_vain};
@@ -38,6 +39,8 @@ pub(crate) struct Work {
     pub(crate) network: Network,
     /// What targets declare to be checked that the server was started with.
     pub(crate) declared: Vec<DeclaredAt>,
+    /// Whether another controller lives, so that nothing is done from here.
+    pub(crate) stands_back: AtomicBool,
     /// Whom news are told to.
     pub(crate) sinks: Sinks,
     /// What stands about roles and projects.

@@ -30,6 +30,8 @@ pub(crate) enum Happened {
     Written(Arc<ObjectKey>, Result<Option<Object>, String>),
     /// What is known of an Application's declared checks.
     Checked(Arc<ObjectKey>, Option<Checked>),
+    /// Another controller lives now, by its pod, or none does any more.
+    Elsewhere(Option<String>),
     /// What an Application delivered could not be taken along.
     Stays(Arc<ObjectKey>, u64, String),
 }

@@ -15,7 +15,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use landfall_diag::{Diagnostic, code};
-use landfall_source::{Hook, HookSecret};
+use landfall_source::Hook;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -29,6 +29,7 @@ use crate::board::Board;
 use crate::feed::Since;
 use crate::gate::{Gate, Refused};
 use crate::happened::Happened;
+use crate::hook_secrets::HookSecrets;
 use crate::routes::{Door, Inside, Open, ROUTES};
 use crate::{metrics, openapi, page};
 
@@ -55,7 +56,9 @@ const BEAT: Duration = Duration::from_secs(15);
 /// What every connection comes through.
 pub(crate) struct Front {
     board: Arc<Board>,
-    secrets: Vec<HookSecret>,
+    secrets: HookSecrets,
+    /// Below which path a proxy sends requests, as `/landfall`; nothing where that is the root.
+    root: String,
     told: Sender<Happened>,
     gate: Arc<Gate>,
     desk: Arc<Desk>,
@@ -113,7 +116,7 @@ async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToke
 impl Front {
     pub(crate) fn new(
         board: Arc<Board>,
-        secrets: Vec<HookSecret>,
+        (secrets, root): (HookSecrets, String),
         told: Sender<Happened>,
         gate: Gate,
         desk: Desk,
@@ -121,11 +124,11 @@ impl Front {
     ) -> Self {
         let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
         let alarms = desk.alarms();
-        Front { board, secrets, told, gate, desk, alarms, stop, rendering }
+        Front { board, secrets, root, told, gate, desk, alarms, stop, rendering }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let path = request.uri().path().to_owned();
+        let path = below(&self.root, request.uri().path()).to_owned();
         let on_path = || ROUTES.iter().filter_map(|route| Some((route, named(route.path, &path)?)));
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
         let Some((route, name)) = on_path().find(|(route, _)| route.method == method) else {
@@ -188,7 +191,7 @@ impl Front {
                 answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
                 answer
             }
-            Inside::OpenApi => typed(StatusCode::OK, JSON, openapi::document().to_string()),
+            Inside::OpenApi => typed(StatusCode::OK, JSON, openapi::document(&self.root).to_string()),
             Inside::Stream => self.stream(actor, request.headers()),
             Inside::Asked(kind) => self.asked(actor, kind, name, request).await,
         })
@@ -265,15 +268,16 @@ impl Front {
     }
 
     async fn pushed(&self, request: Request<Incoming>) -> (&'static str, Answer) {
-        if self.secrets.is_empty() {
-            let why = "no webhook is taken: this server knows no secret (LANDFALL_WEBHOOK_SECRET)";
+        let secrets = self.secrets.known();
+        if secrets.is_empty() {
+            let why = "no webhook is taken: this server knows no secret (landfall webhook secret rotate, or LANDFALL_WEBHOOK_SECRET)";
             return ("refused", words(StatusCode::FORBIDDEN, why));
         }
         let (head, body) = request.into_parts();
         let Some(body) = read(body, LARGEST).await else {
             return ("unread", words(StatusCode::PAYLOAD_TOO_LARGE, "the payload is too large, or comes too slowly"));
         };
-        match Hook::read(&self.secrets, |name| text_of(&head.headers, name), &body) {
+        match Hook::read(&secrets, |name| text_of(&head.headers, name), &body) {
             Err(error) => ("refused", words(StatusCode::UNAUTHORIZED, &error.to_string())),
             Ok(Hook::Ping) => ("ping", words(StatusCode::OK, "pong")),
             Ok(Hook::Other) => ("ignored", words(StatusCode::ACCEPTED, "nothing follows from that")),
@@ -348,6 +352,16 @@ async fn read(body: Incoming, largest: usize) -> Option<Bytes> {
     Some(read.ok()?.ok()?.to_bytes())
 }
 
+/// A path as it is below the root that a proxy sends requests to; probes come without it.
+fn below<'p>(root: &str, path: &'p str) -> &'p str {
+    match path.strip_prefix(root) {
+        _ if root.is_empty() => path,
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    }
+}
+
 /// An event as a stream has it.
 fn told(id: &str, event: &str, data: &str) -> String {
     format!("id: {id}\nevent: {event}\ndata: {data}\n\n")
@@ -381,4 +395,23 @@ fn typed(status: StatusCode, kind: &'static str, text: String) -> Answer {
     answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::below;
+
+    #[test]
+    fn lp_108_a_path_is_found_below_the_root_and_without_it() {
+        for (root, path, found) in [
+            ("", "/healthz", "/healthz"),
+            ("/landfall", "/landfall", "/"),
+            ("/landfall", "/landfall/", "/"),
+            ("/landfall", "/landfall/api/v1/applications", "/api/v1/applications"),
+            ("/landfall", "/healthz", "/healthz"),
+            ("/landfall", "/landfallen", "/landfallen"),
+        ] {
+            assert_eq!(below(root, path), found, "{root} {path}");
+        }
+    }
 }

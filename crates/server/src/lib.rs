@@ -16,6 +16,7 @@
 //! happened.rs             what is told to the controller; row.rs, an object without its body
 //! checks.rs               the declared checks: once after each delivery, and what follows when one fails
 //! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
+//! others.rs, migration.rs whether another controller lives, for which this one stands back; Argo CD laid to rest
 //! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! board.rs, metrics.rs    what probes and metrics may read
 //! sealing.rs              SealedSecrets opened, as their original controller opens them; a task of its own, on no Application's way
@@ -46,12 +47,15 @@ mod feed;
 mod gate;
 mod ground;
 mod happened;
+mod hook_secrets;
 mod http;
 mod live;
 mod metrics;
+mod migration;
 mod news;
 mod openapi;
 mod options;
+mod others;
 mod page;
 mod repositories;
 mod rights;
@@ -64,6 +68,8 @@ mod sets;
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;
 pub use gate::Token;
+pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
+pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Sealing, StandInRepository};
 pub use serve::{Ready, desk, serve};

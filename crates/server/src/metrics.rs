@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::board::Told;
 
 /// A metric: its name, its type, what it says.
-const METRICS: [(&str, &str, &str); 8] = [
+const METRICS: [(&str, &str, &str); 9] = [
     ("argocd_app_info", "gauge", "An Application: where it comes from and goes to, and how it stands."),
     ("argocd_app_sync_total", "counter", "Syncs that ended, by Application and phase."),
     ("argocd_app_reconcile", "summary", "Comparisons of Applications with what is live, in seconds."),
@@ -13,6 +13,7 @@ const METRICS: [(&str, &str, &str); 8] = [
     ("argocd_cluster_api_resources", "gauge", "Kinds that are watched."),
     ("argocd_cluster_api_resource_objects", "gauge", "Objects of Applications that are known."),
     ("argocd_git_request_total", "counter", "How often repositories elsewhere were asked, by what for."),
+    ("landfall_stands_back", "gauge", "Whether another controller keeps the Applications, so that this one looks on."),
     ("landfall_webhook_total", "counter", "Requests of forges, by what became of them."),
 ];
 
@@ -54,6 +55,7 @@ fn lines(told: &Told, name: &str, out: &mut String) -> std::fmt::Result {
             let (count, seconds) = told.compared;
             writeln!(out, "{name}_count {count}\n{name}_sum {seconds:.6}")?;
         }
+        "landfall_stands_back" => writeln!(out, "{name} {}", u8::from(told.elsewhere.is_some()))?,
         "argocd_cluster_events_total" => writeln!(out, "{name} {}", told.events)?,
         "argocd_cluster_api_resources" => writeln!(out, "{name} {}", told.live.0)?,
         "argocd_cluster_api_resource_objects" => writeln!(out, "{name} {}", told.live.1)?,

@@ -11,7 +11,7 @@ use crate::api::{
 use crate::routes::{Door, Inside, Open, Own, ROUTES, Route};
 
 /// The document, OpenAPI 3.1.
-pub(crate) fn document() -> Value {
+pub(crate) fn document(root: &str) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
@@ -31,6 +31,7 @@ pub(crate) fn document() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Applications that are kept in sync with git. Fields are only ever added.",
         },
+        "servers": [{"url": if root.is_empty() { "/" } else { root }}],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_route_is_described_and_every_reference_leads_somewhere() {
-        let document = document();
+        let document = document("");
         for route in ROUTES.iter() {
             let described = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(described["responses"].is_object(), "{} {}", route.method, route.path);
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_document_has_the_types_fields() {
-        let document = document();
+        let document = document("");
         let line = &document["components"]["schemas"]["Line"]["properties"];
         assert_eq!(line["target_revision"]["type"], "string", "{line:#}");
         let wish = &document["components"]["schemas"]["SyncWish"];

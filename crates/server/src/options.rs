@@ -32,6 +32,8 @@ pub struct Options {
     pub sealing_listen: Option<Listen>,
     /// Lines of a `policy.csv` that count instead of the ConfigMap's `argocd-rbac-cm`.
     pub policy: Option<String>,
+    /// Below which path a proxy sends requests: `/landfall`, nothing where that is the root.
+    pub root: String,
 }
 
 /// What becomes of the SealedSecrets of a cluster that is not the embedded one: that one opens them itself.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use landfall_delivery::Session;
@@ -22,6 +23,7 @@ use crate::controller::Controller;
 use crate::errands::Work;
 use crate::gate::{Gate, Token};
 use crate::happened::Happened;
+use crate::hook_secrets::HookSecrets;
 use crate::http::{self, Front};
 use crate::news::Sinks;
 use crate::options::{Listen, Options, Sealing, StandInRepository};
@@ -51,8 +53,19 @@ const ENDING: Duration = Duration::from_secs(4);
 /// An address that is taken, a repository that is none, a cluster that cannot be reached or on which too little is
 /// allowed: nothing was changed then.
 pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
-    let Options { place, objects, listen, repositories, declared, sinks, secrets, sealing, sealing_listen, policy } =
-        options;
+    let Options {
+        place,
+        objects,
+        listen,
+        repositories,
+        declared,
+        sinks,
+        secrets,
+        sealing,
+        sealing_listen,
+        policy,
+        root,
+    } = options;
     let roles = Arc::new(Roles::new(policy)?);
     for local in &repositories {
         check_repository(local).await?;
@@ -86,6 +99,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let stop = work.session.stop.clone();
         let local = Token::random()?;
         let (tokens, clock) = (work.session.store.tokens.clone(), Arc::clone(&work.session.clock));
+        let secrets = HookSecrets::new(secrets, &place.state, Arc::clone(&clock));
         let accounts = Arc::new(Accounts::new(work.session.store.accounts.clone(), Arc::clone(&clock)));
         let gate = Gate::new(tokens, clock, (accounts, Arc::clone(&work.roles)), (&local, &person(host)));
         let desk = Desk::new(Arc::clone(&work), Some(Arc::clone(&board)));
@@ -93,7 +107,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let asking = asking.map(|(listener, _)| listener);
         let opening = open_sealed(&work, sealing, asking, Arc::clone(&host.audience));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
-        let front = Arc::new(Front::new(board, secrets, told, gate, desk, stop.clone()));
+        let front = Arc::new(Front::new(board, (secrets, root), told, gate, desk, stop.clone()));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
         let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
         ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });
@@ -185,7 +199,21 @@ async fn work(
     let repositories = Repositories::new(local, host.remote_charts(place), below, Arc::clone(&connections), listening);
     let (documents, sops, network) = (host.schema_documents(), host.sops_keys(), host.network.clone());
     let (declared, sinks, orders) = (Vec::new(), Sinks::default(), Arc::new(orders));
-    Ok(Work { session, repositories, connections, documents, sops, network, declared, sinks, roles, orders, alarms })
+    let stands_back = AtomicBool::default();
+    Ok(Work {
+        session,
+        repositories,
+        connections,
+        documents,
+        sops,
+        network,
+        declared,
+        sinks,
+        roles,
+        orders,
+        alarms,
+        stands_back,
+    })
 }
 
 /// Whose server it is, as far as the environment says.

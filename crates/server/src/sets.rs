@@ -102,7 +102,10 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
     };
     loop {
         let now = clock.now();
-        let due = keeper.kept.values().filter(|kept| !kept.looking).filter_map(Kept::due).min();
+        let due = match keeper.stands_back() {
+            true => now.checked_add(SignedDuration::from_secs(PAUSE)).ok(),
+            false => keeper.kept.values().filter(|kept| !kept.looking).filter_map(Kept::due).min(),
+        };
         let woken = async {
             match due {
                 Some(at) => clock.sleep(Duration::try_from(at.duration_since(now)).unwrap_or_default()).await,
@@ -129,7 +132,9 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
             Some(one) = looked.recv() => keeper.looked(one, now),
             () = woken => {}
         }
-        keeper.look(clock.now());
+        if !keeper.stands_back() {
+            keeper.look(clock.now());
+        }
     }
     keeper.tasks.close();
     keeper.tasks.wait().await;
@@ -144,6 +149,11 @@ struct Keeper {
 }
 
 impl Keeper {
+    /// Whether another controller keeps them.
+    fn stands_back(&self) -> bool {
+        self.work.stands_back.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     fn set_changed(&mut self, change: Change, now: Timestamp) {
         match change {
             Change::Listed(_, objects) => {

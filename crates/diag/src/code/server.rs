@@ -37,4 +37,9 @@ super::group! {
     TOO_MUCH_ACCESS = 751, Refused, "An identity may do what it must not.";
     BAD_SINK = 770, Usage, "A variable does not say whom news are told to.";
     MANAGED_RELEASE = 771, Refused, "A release is delivered by an Application, and would be changed past it.";
+    NO_ARGO = 772, Usage, "No controller of Argo CD is there, or none that was laid to rest.";
+    MIGRATION_CHANGES = 773, Refused, "Taking Applications over would change what runs.";
+    STILL_RUNS = 774, Failed, "A controller of Argo CD was to be laid to rest, and still runs.";
+    BAD_HOOK_SECRETS = 775, Failed, "The file with the secrets of webhooks cannot be read.";
+    BAD_ROOT_PATH = 776, Usage, "The path below which the server answers is none.";
 }

@@ -1,6 +1,6 @@
 //! `landfall app …`: Applications, asked of the server that runs here, of one elsewhere, or of a cluster itself.
 
-mod counter;
+pub(crate) mod counter;
 mod diff;
 mod events;
 mod explain;

@@ -50,6 +50,9 @@ pub(crate) struct ServeArgs {
     /// A policy.csv that counts instead of the ConfigMap argocd-rbac-cm
     #[arg(long, value_name = "FILE")]
     policy: Option<String>,
+    /// The path below which a proxy sends requests, as `/landfall`
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    root_path: String,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
@@ -70,6 +73,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         kubeconfig: args.kubeconfig.clone(),
         ..PlaceQuery::default()
     };
+    let root = root(&args.root_path)?;
     let repositories = args.repos.iter().map(|pair| repository(context, pair)).collect::<Result<Vec<_>, _>>()?;
     let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;
     let mut places = Vec::new();
@@ -133,6 +137,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         sealing,
         sealing_listen,
         policy,
+        root,
     };
     landfall_server::serve(host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
@@ -154,6 +159,18 @@ fn policy(context: &Context, file: &str) -> Result<String, Failure> {
                 .note("nothing was changed"),
         )
     })
+}
+
+/// The path below which requests come, without a slash at its end.
+fn root(text: &str) -> Result<String, Failure> {
+    let path = text.trim_end_matches('/');
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
+    let is_path = path.is_empty() || (path.starts_with('/') && !path.contains("//") && !path.contains(".."));
+    if !is_plain || !is_path {
+        let text = format!("`{text}` is no path below which a server answers");
+        return Err(Failure::usage(Diagnostic::error(code::BAD_ROOT_PATH, text).help("as in --root-path /landfall")));
+    }
+    Ok(path.to_owned())
 }
 
 /// The directory that stands in for a repository, of `URL=DIR`.

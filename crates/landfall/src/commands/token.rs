@@ -28,13 +28,13 @@ verbs! {
 }
 
 /// The store of the server that works here.
-pub(super) async fn store(state: &StateDir) -> Result<Store, Failure> {
+pub(crate) async fn store(state: &StateDir) -> Result<Store, Failure> {
     state.create().map_err(Failure::from)?;
     Store::open(Location::File(state.file("store.db"))).await.map_err(|error| Failure::from(error.diagnose()))
 }
 
 /// The state directory of the server that works here: of the working directory's system, or the one that `--state` names.
-pub(super) fn state(context: &Context) -> Result<StateDir, Failure> {
+pub(crate) fn state(context: &Context) -> Result<StateDir, Failure> {
     context.host.state_here()
 }
 
@@ -43,13 +43,13 @@ pub(super) fn person(context: &Context) -> String {
     context.host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local").to_owned()
 }
 
-pub(super) fn now() -> jiff::Timestamp {
+pub(crate) fn now() -> jiff::Timestamp {
     let now = jiff::Timestamp::now();
     now.round(jiff::Unit::Second).unwrap_or(now)
 }
 
 /// Writes into the audit log what is about to be done.
-pub(super) async fn audited(
+pub(crate) async fn audited(
     context: &Context,
     store: &Store,
     action: &str,

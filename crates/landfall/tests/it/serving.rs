@@ -19,6 +19,7 @@ mod accounts;
 mod checked;
 mod connected;
 mod git_server;
+mod migrated;
 mod told;
 
 pub(super) const SHOP: &str = "https://git.example.com/shop.git";

@@ -68,7 +68,7 @@ pub(crate) enum Counter {
 }
 
 impl CounterArgs {
-    async fn place(&self, context: &Context) -> Result<Place, Failure> {
+    pub(crate) async fn place(&self, context: &Context) -> Result<Place, Failure> {
         let query = PlaceQuery {
             environment: self.env.clone(),
             revision: None,

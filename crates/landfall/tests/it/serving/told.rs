@@ -212,3 +212,31 @@ fn lp_067_what_an_application_delivers_is_not_changed_directly_but_for_a_reason_
     assert!(entries.contains(&("release.break-glass", "done")), "{audit:#}");
     assert!(entries.contains(&("release.break-glass.seen", "announced")), "{audit:#}");
 }
+
+#[test]
+fn se_049_a_rotated_secret_opens_the_webhook_beside_the_old_one_and_se_099_only_pushes_do_anything() {
+    let forge = Forge::shop(AUTOMATED);
+    let server = forge.serve(&["apps", "--root-path", "/landfall"], SHOP, &[("LANDFALL_WEBHOOK_SECRET", "of old")]);
+    let hook = |secret: &str, event: &str| {
+        let headers = [("X-Gitlab-Token", secret), ("X-Gitea-Event", event)];
+        server.ask("POST", "/landfall/api/webhook", &headers, "{}").0
+    };
+    assert_eq!((hook("of old", "ping"), hook("of old", "issues"), hook("other", "ping")), (200, 202, 401));
+    let rotated = forge.sandbox.run(&["webhook", "secret", "rotate", "-o", "json"]).exits(0).json();
+    let secret = rotated["data"]["secret"].as_str().expect("shown once").to_owned();
+    assert_eq!(secret.len(), 64);
+    // Without a restart, and both for a day.
+    assert_eq!((hook(&secret, "ping"), hook("of old", "ping")), (200, 200));
+    let shown = forge.sandbox.run(&["webhook", "secret", "rotate", "--overlap", "0s"]).exits(0);
+    let last = shown.stdout.trim().to_owned();
+    assert_eq!(
+        (hook(&last, "ping"), hook(&secret, "ping")),
+        (200, 401),
+        "without an overlap the former is refused at once"
+    );
+    assert_eq!(server.ask("GET", "/landfall/healthz", &[], "").0, 200);
+    assert_eq!(server.ask("GET", "/healthz", &[], "").0, 200);
+    let (ended, took, _) = server.terminate();
+    assert_eq!(ended, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
