@@ -13,6 +13,7 @@ mod it {
     mod builds;
     mod charts;
     mod consents;
+    mod deployed;
     mod doctor;
     mod doors;
     mod down;
