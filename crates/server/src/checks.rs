@@ -23,7 +23,7 @@ use crate::errands::{Work, words};
 /// Where facts about checks stand in the store.
 const SPACE: &str = "checks";
 /// Who asks for what follows from a failed check.
-pub(crate) const CHECKER: &str = "landfall checks";
+pub(crate) const CHECKER: &str = "declared-checks";
 /// How long a certificate is waited for that is trusted.
 const CERTIFICATE: Duration = Duration::from_secs(120);
 

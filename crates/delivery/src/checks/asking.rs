@@ -119,7 +119,7 @@ impl One<'_> {
             return Err(format!("the answer does not contain {text:?}{}", excerpt(body)));
         }
         match &check.version {
-            Some(version) => self.tags.hold(version, &tag::told(body, version.field.as_deref())),
+            Some(version) => self.tags.hold(version, tag::told(body, version.field.as_deref()).as_deref()),
             None => Ok(()),
         }
     }

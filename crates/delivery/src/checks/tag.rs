@@ -14,10 +14,10 @@ pub enum Tags {
 
 impl Tags {
     /// Whether a version is the one that is wanted; else why not, with both.
-    pub(super) fn hold(&self, version: &VersionCheck, told: &Option<String>) -> Result<(), String> {
+    pub(super) fn hold(&self, version: &VersionCheck, told: Option<&str>) -> Result<(), String> {
         let wanted = self.wanted(&version.image)?;
         match told {
-            Some(told) if *told == wanted => Ok(()),
+            Some(told) if told == wanted => Ok(()),
             Some(told) => Err(format!("it tells the version {told:?}, wanted {wanted:?}")),
             None => {
                 let field = version.field.as_deref().unwrap_or(FIELD);
@@ -93,12 +93,12 @@ mod tests {
     fn a_wrong_version_is_told_with_both() {
         let version = VersionCheck { image: ImageRepository::parse("api").expect("a repository"), field: None };
         let of = |images: &[&str]| Tags::Of(images.iter().map(|it| (*it).to_owned()).collect());
-        assert_eq!(of(&["acme/api:1.2.3"]).hold(&version, &Some("1.2.3".to_owned())), Ok(()));
-        let wrong = of(&["acme/api:1.2.4"]).hold(&version, &Some("1.2.3".to_owned()));
+        assert_eq!(of(&["acme/api:1.2.3"]).hold(&version, Some("1.2.3")), Ok(()));
+        let wrong = of(&["acme/api:1.2.4"]).hold(&version, Some("1.2.3"));
         assert_eq!(wrong, Err("it tells the version \"1.2.3\", wanted \"1.2.4\"".to_owned()));
-        assert!(of(&["acme/web:1"]).hold(&version, &None).expect_err("none").contains("runs an image `api`"));
-        assert!(of(&["a/api:1", "b/api:2"]).hold(&version, &None).expect_err("two").contains("several tags: 1, 2"));
-        let given = Tags::Given("9".to_owned()).hold(&version, &None).expect_err("none told");
+        assert!(of(&["acme/web:1"]).hold(&version, None).expect_err("none").contains("runs an image `api`"));
+        assert!(of(&["a/api:1", "b/api:2"]).hold(&version, None).expect_err("two").contains("several tags: 1, 2"));
+        let given = Tags::Given("9".to_owned()).hold(&version, None).expect_err("none told");
         assert_eq!(given, "it tells no version (no text in `version`), wanted \"9\"");
     }
 }

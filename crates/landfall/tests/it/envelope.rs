@@ -106,6 +106,8 @@ const VERBS: &[&[&str]] = &[
     &["account", "disable", "nobody"],
     &["account", "enable", "nobody"],
     &["account", "password", "nobody"],
+    &["migrate", "argocd"],
+    &["webhook", "secret", "rotate"],
     &["token", "create", "ci"],
     &["token", "list"],
     &["token", "revoke", "nobody"],

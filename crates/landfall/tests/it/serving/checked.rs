@@ -60,7 +60,7 @@ fn lp_113_what_fails_its_checks_is_degraded_says_why_and_is_gone_back_from() {
     // What was delivered before is delivered again, stays, and passes.
     let back = until_checks(&server, |checks| checks["delivery"] == 2);
     assert_eq!(back["checks"]["results"][0]["verdict"], "passed", "{back:#}");
-    assert_eq!((&back["pinned"], &back["pin"]["by"]), (&json!([first]), &json!("landfall checks")));
+    assert_eq!((&back["pinned"], &back["pin"]["by"]), (&json!([first]), &json!("declared-checks")));
     server
         .until(&cluster, &web(), |it| it.str_at("/spec/template/spec/containers/0/image") == Some("example/app:1.0.0"));
     server.until(&cluster, &application("shop"), |it| it.str_at("/status/health/status") == Some("Healthy"));
