@@ -242,8 +242,9 @@ mod tests {
 
     #[test]
     fn the_table_has_what_may_be_done_with_an_application_of_each_project() {
-        let ground =
-            ground("p, deploy, applications, {get,sync}, test/*, allow\np, deploy, logs, get, test/web-test, allow");
+        let ground = ground(
+            "p, deploy, applications, \"{get,sync}\", test/*, allow\np, deploy, logs, get, test/web-test, allow",
+        );
         assert_eq!(ground.may(&subject("deploy"), "test"), ["get", "sync", "logs"]);
         assert_eq!(ground.may(&subject("deploy"), "prod"), [""; 0]);
         assert_eq!(ground.protected().collect::<Vec<_>>(), ["prod"]);

@@ -4,12 +4,14 @@
 //! password.rs             slow digests; what is no password
 //! policy.rs, pattern.rs   `policy.csv`: rules, roles, denials
 //! roles.rs                what stands of it: the ConfigMap or a file, AppProjects; kept up to date
+//! issuer.rs               sign-in by somebody else's word: OpenID Connect
 //! orders.rs               what was asked of protected Applications through the API: nothing else counts there
 //! ```
 //!
 //! Here: accounts of our own, their tries, and sessions. All of it lies in the store: a restart signs nobody out and opens
 //! nothing that was closed.
 
+mod issuer;
 mod orders;
 pub mod password;
 mod pattern;
@@ -28,6 +30,8 @@ use landfall_store::{AccountRow, SessionRow};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
+pub(crate) use issuer::Issuer;
+pub use issuer::IssuerOptions;
 pub(crate) use orders::{Doubt, Orders};
 pub use pattern::MatchMode;
 pub use policy::{ADMIN, BadPolicy, Policy, Question, READONLY, Verdict};
@@ -82,6 +86,13 @@ pub(crate) struct Who {
     pub(crate) groups: Vec<String>,
     pub(crate) must_change: bool,
     pub(crate) ends_at: String,
+}
+
+/// Whether the browser speaks with the server, or with what stands in front of it, over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secure {
+    Yes,
+    No,
 }
 
 /// Why somebody is not signed in.
@@ -240,6 +251,14 @@ impl Accounts {
         let made = made.map_err(NotSignedIn::Failed)?;
         self.rows.set_password(&row.name, &made, false).await.map_err(failed)?;
         Ok(())
+    }
+
+    /// Whether there is an account of our own of that name: nobody else's user is taken for it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn has(&self, name: &str) -> Result<bool, Diagnostic> {
+        Ok(self.rows.find(name).await.map_err(|error| error.diagnose())?.is_some())
     }
 
     fn now(&self) -> Timestamp {

@@ -1,14 +1,16 @@
 //! What has to be heard: an administrator who signs in, something that was written past everybody who may. It goes into the
-//! audit log, into the server's own log, and onto its page for a day.
+//! audit log, into the server's own log, among the news, and onto its page for a day.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_engine::Clock;
-use landfall_store::{Audit, AuditEntry};
+use landfall_store::{Audit, AuditEntry, News};
 use parking_lot::Mutex;
 use serde_json::json;
+
+use crate::news::{self, Sinks};
 
 /// How many are kept, how many are known again, and how long.
 const MOST: usize = 50;
@@ -26,6 +28,9 @@ pub(crate) struct Alarm {
 /// All of them.
 pub(crate) struct Alarms {
     audit: Audit,
+    news: News,
+    /// Whom news are told to, once that is known.
+    sinks: OnceLock<Sinks>,
     clock: Arc<dyn Clock>,
     told: Mutex<VecDeque<Alarm>>,
     /// What is told once, as long as it stays.
@@ -33,8 +38,14 @@ pub(crate) struct Alarms {
 }
 
 impl Alarms {
-    pub(crate) fn new(audit: Audit, clock: Arc<dyn Clock>) -> Self {
-        Alarms { audit, clock, told: Mutex::default(), once: Mutex::default() }
+    pub(crate) fn new((audit, news): (Audit, News), clock: Arc<dyn Clock>) -> Self {
+        Alarms { audit, news, sinks: OnceLock::new(), clock, told: Mutex::default(), once: Mutex::default() }
+    }
+
+    /// Tells them to these, too, from now on.
+    pub(crate) fn tell(&self, sinks: Sinks) {
+        // Whoever was named first stays.
+        let _was_named = self.sinks.set(sinks);
     }
 
     /// Lets something be heard: who did what to what, and how that ended.
@@ -55,6 +66,11 @@ impl Alarms {
                 }
             }
             Err(error) => tracing::error!("the audit log cannot be written: {error}"),
+        }
+        if let Some(sinks) = self.sinks.get()
+            && let Err(error) = news::announce(&self.news, sinks, (target, text), now).await
+        {
+            tracing::error!("news of {target} cannot be written: {error}");
         }
         let mut told = self.told.lock();
         if told.len() == MOST {
@@ -83,5 +99,35 @@ impl Alarms {
         let mut told = self.told.lock();
         told.retain(|alarm| now.duration_since(alarm.at) < KEPT);
         told.iter().rev().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_engine::WallClock;
+    use landfall_store::{Location, Store};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_has_to_be_heard_is_heard_everywhere_and_what_is_met_again_once() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let alarms = Alarms::new((store.audit.clone(), store.news.clone()), Arc::new(WallClock));
+        alarms.tell(Sinks::default());
+        let who = ("admin", "session.begin", "admin");
+        alarms.raise(who, "done, announced", "admin has signed in").await;
+        for _ in 0..3 {
+            alarms.raise_once(("a/b", "application.render", "a/b"), "refused, announced", "a/b renders it").await;
+        }
+        let page: Vec<String> = alarms.recent().into_iter().map(|alarm| alarm.text).collect();
+        assert_eq!(page, ["a/b renders it", "admin has signed in"]);
+        let log = store.audit.newest(9, None).await.expect("read");
+        assert_eq!(
+            log.iter().map(|row| row.entry.action.as_str()).collect::<Vec<_>>(),
+            ["application.render", "session.begin"]
+        );
+        let news = store.news.newest(Some("admin"), 9).await.expect("read");
+        assert_eq!(news.iter().map(|row| row.item.kind.as_str()).collect::<Vec<_>>(), ["alarm"]);
+        assert_eq!(store.news.newest(None, 9).await.expect("read").len(), 2);
     }
 }

@@ -874,7 +874,8 @@ mod tests {
         let clock = Arc::clone(&session.clock);
         let orders = crate::accounts::Orders::load(session.store.orders.clone(), Arc::clone(&clock)).await;
         let orders = Arc::new(orders.expect("loaded"));
-        let alarms = Arc::new(crate::alarms::Alarms::new(session.store.audit.clone(), clock));
+        let alarms =
+            Arc::new(crate::alarms::Alarms::new((session.store.audit.clone(), session.store.news.clone()), clock));
         let work = Work {
             session,
             repositories,

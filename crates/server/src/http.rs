@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::Issuer;
 use crate::actor::Actor;
 use crate::alarms::Alarms;
 use crate::api::{Asked, Desk, Kind, Name, named, problem, status_of};
@@ -63,6 +64,7 @@ pub(crate) struct Front {
     gate: Arc<Gate>,
     desk: Arc<Desk>,
     alarms: Arc<Alarms>,
+    issuer: Option<Issuer>,
     stop: CancellationToken,
     rendering: Semaphore,
 }
@@ -118,13 +120,13 @@ impl Front {
         board: Arc<Board>,
         (secrets, root): (HookSecrets, String),
         told: Sender<Happened>,
-        gate: Gate,
+        (gate, issuer): (Gate, Option<Issuer>),
         desk: Desk,
         stop: CancellationToken,
     ) -> Self {
         let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
         let alarms = desk.alarms();
-        Front { board, secrets, root, told, gate, desk, alarms, stop, rendering }
+        Front { board, secrets, root, told, gate, desk, alarms, issuer, stop, rendering }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {

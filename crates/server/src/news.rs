@@ -19,6 +19,8 @@ mod smtp;
 mod standing;
 mod status;
 
+use jiff::Timestamp;
+use landfall_store::{News, NewsItem};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::outbox::{Seen, keep};
@@ -44,6 +46,8 @@ pub(crate) enum Kind {
     MovedTag,
     /// A pin, pause or hold has stood for more than a day.
     LongHeld,
+    /// An administrator has signed in, or something was written past everybody who may.
+    Alarm,
 }
 
 impl Kind {
@@ -57,6 +61,7 @@ impl Kind {
             Kind::BreakGlass => "break-glass",
             Kind::MovedTag => "moved-tag",
             Kind::LongHeld => "long-held",
+            Kind::Alarm => "alarm",
         }
     }
 
@@ -64,6 +69,32 @@ impl Kind {
     fn is_ill(word: &str) -> bool {
         [Kind::Failed, Kind::Unrendered, Kind::Degraded].iter().any(|kind| kind.word() == word)
     }
+}
+
+/// Puts into the outbox what has to be heard; it is posted with what is due next, within a minute.
+///
+/// # Errors
+/// The store cannot be written.
+pub(crate) async fn announce(
+    news: &News,
+    sinks: &Sinks,
+    (target, text): (&str, &str),
+    now: Timestamp,
+) -> Result<(), landfall_store::Error> {
+    let told = Told {
+        title: text.to_owned(),
+        text: "it stands in the audit log".to_owned(),
+        help: "GET /api/v1/audit".to_owned(),
+        commit: None,
+    };
+    let item = NewsItem {
+        change: format!("{} {target} {}", Kind::Alarm.word(), now.as_nanosecond()),
+        at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+        kind: Kind::Alarm.word().to_owned(),
+        target: target.to_owned(),
+        body: serde_json::json!(told),
+    };
+    news.add(&item, &sinks.names(false)).await.map(drop)
 }
 
 /// What is told of a change, as it is kept in the outbox.

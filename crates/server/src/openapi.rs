@@ -8,7 +8,7 @@ use crate::api::{
     Accepted, AuditLine, Changed, Credentials, Detail, Diff, EventEntry, HistoryEntry, Kind, Listing, LogEntry,
     NewPassword, PinWish, PolicyWish, Problem, RefreshWish, RollbackWish, SessionLine, SyncWish, Why,
 };
-use crate::routes::{Door, Inside, Open, Own, ROUTES, Route};
+use crate::routes::{Door, Entry, Inside, Open, Own, ROUTES, Route};
 
 /// The document, OpenAPI 3.1.
 pub(crate) fn document(root: &str) -> Value {
@@ -69,7 +69,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             json!({"application/json": {"schema": schema}})
         }
         Door::Open(_) | Door::Signed => json!({"text/plain": {"schema": {"type": "string"}}}),
-        Door::Entry(_) => {
+        Door::Entry(Entry::IssuerBegin | Entry::IssuerBack) => json!({"text/html": {"schema": {"type": "string"}}}),
+        Door::Entry(Entry::SignIn) => {
             let body = schema::<Credentials>(generator);
             described["requestBody"] = json!({"content": {"application/json": {"schema": body}}});
             json!({"application/json": {"schema": schema::<SessionLine>(generator)}})

@@ -6,6 +6,7 @@ use landfall_host::Place;
 use landfall_object::Object;
 use landfall_source::HookSecret;
 
+use crate::accounts::IssuerOptions;
 use crate::checks::DeclaredAt;
 use crate::news::Sinks;
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub policy: Option<String>,
     /// Below which path a proxy sends requests: `/landfall`, nothing where that is the root.
     pub root: String,
+    /// Who else says who somebody is.
+    pub issuer: Option<IssuerOptions>,
 }
 
 /// What becomes of the SealedSecrets of a cluster that is not the embedded one: that one opens them itself.

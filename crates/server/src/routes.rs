@@ -27,6 +27,8 @@ pub(crate) enum Inside {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     SignIn,
+    IssuerBegin,
+    IssuerBack,
 }
 
 /// What is answered to whoever is known, about that one alone.
@@ -71,7 +73,7 @@ const AUDIT: Need = Need { permission: Permission::AUDIT, breadth: Breadth::All 
 /// Where the document that describes the API lies.
 pub(crate) const DOCUMENT: &str = "/api/v1/openapi.json";
 
-const FIXED: [Route; 13] = [
+const FIXED: [Route; 15] = [
     get("/healthz", Door::Open(Open::Alive), "Whether the process lives."),
     get("/readyz", Door::Open(Open::Ready), "Whether the cluster's Applications are known."),
     get("/version", Door::Open(Open::Version), "Name and version."),
@@ -81,6 +83,12 @@ const FIXED: [Route; 13] = [
         Door::Entry(Entry::SignIn),
         "Signs in with a name and a password; the answer sets a cookie.",
     ),
+    get(
+        "/api/v1/session/issuer",
+        Door::Entry(Entry::IssuerBegin),
+        "Leads a browser to the issuer of identities to sign in there.",
+    ),
+    get("/api/v1/session/issuer/back", Door::Entry(Entry::IssuerBack), "Where the issuer leads the browser back to."),
     get("/api/v1/session", Door::Own(Own::WhoAmI), "Who asks, and whether the password has to be changed."),
     post("/api/v1/session/end", Door::Own(Own::SignOut), "Signs out."),
     post("/api/v1/session/password", Door::Own(Own::Password), "Changes one's own password; it signs out everywhere."),
@@ -146,7 +154,8 @@ mod tests {
     fn whatever_changes_something_is_behind_a_signature_or_the_scope_for_it() {
         for route in ROUTES.iter() {
             let changes = match route.door {
-                Door::Open(_) | Door::Own(Own::WhoAmI) => false,
+                // What comes back from the issuer changes who somebody is: it is bound to what the browser has kept.
+                Door::Open(_) | Door::Own(Own::WhoAmI) | Door::Entry(Entry::IssuerBegin | Entry::IssuerBack) => false,
                 Door::Signed | Door::Entry(Entry::SignIn) | Door::Own(Own::SignOut | Own::Password) => true,
                 Door::Token(need, _) => need.permission.scope == Scope::Sync,
             };

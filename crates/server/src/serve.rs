@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use landfall_delivery::Session;
 use landfall_diag::{Diagnostic, code};
+use landfall_engine::WallClock;
 use landfall_host::{Audience, Connection, Failure, Host, Hosting, Place, SHORT, Serving};
 use landfall_source::{SourceTree, aside};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
 
-use crate::accounts::{Accounts, Orders, Roles};
+use crate::accounts::{Accounts, Issuer, Orders, Roles};
 use crate::alarms::Alarms;
 use crate::api::Desk;
 use crate::board::Board;
@@ -65,8 +66,10 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         sealing_listen,
         policy,
         root,
+        issuer,
     } = options;
     let roles = Arc::new(Roles::new(policy)?);
+    let issuer = issuer.map(|options| Issuer::new(options, &host.network, Arc::new(WallClock))).transpose()?;
     for local in &repositories {
         check_repository(local).await?;
     }
@@ -93,6 +96,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let (told, happened) = channel(QUEUE);
         let work = work(host, &place, &connection, (repositories, cache), (&told, roles)).await?;
         let work = Arc::new(Work { declared, sinks, ..work });
+        work.alarms.tell(work.sinks.clone());
         ground::accept(&work, &objects, &person(host)).await?;
         let now = work.session.clock.now();
         let board = Arc::new(Board::new(u64::try_from(now.as_millisecond()).unwrap_or_default()));
@@ -107,7 +111,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let asking = asking.map(|(listener, _)| listener);
         let opening = open_sealed(&work, sealing, asking, Arc::clone(&host.audience));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
-        let front = Arc::new(Front::new(board, (secrets, root), told, gate, desk, stop.clone()));
+        let front = Arc::new(Front::new(board, (secrets, root), told, (gate, issuer), desk, stop.clone()));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
         let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
         ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });
@@ -191,7 +195,8 @@ async fn work(
     // Whoever is let in before that would be measured by nothing.
     tokio::spawn(Arc::clone(&roles).keep(session.cluster.clone(), stop.clone()).await);
     let orders = Orders::load(session.store.orders.clone(), Arc::clone(&session.clock)).await?;
-    let alarms = Arc::new(Alarms::new(session.store.audit.clone(), Arc::clone(&session.clock)));
+    let alarms =
+        Arc::new(Alarms::new((session.store.audit.clone(), session.store.news.clone()), Arc::clone(&session.clock)));
     let connections = Arc::new(Connections::new(session.cluster.clone(), &stop));
     // Known before the first Application is looked at.
     tokio::spawn(Arc::clone(&connections).keep(told.clone()).await);

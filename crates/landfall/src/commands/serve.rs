@@ -6,6 +6,7 @@ use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, PlaceQuery};
 use landfall_object::Object;
 use landfall_project::{ContextName, EnvironmentName};
+use landfall_server::accounts::IssuerOptions;
 use landfall_server::{DeclaredAt, Listen, Options, Sealing, Sinks, StandInRepository};
 use landfall_source::HookSecret;
 
@@ -16,6 +17,9 @@ use crate::verb::Verb;
 
 /// Where secrets of webhooks are read from: one a line, so that an old one and a new one can both be known.
 const SECRETS: &str = "LANDFALL_WEBHOOK_SECRET";
+
+/// What proves who this server is to its issuer: an argument could be read by everybody on the machine.
+const ISSUER_SECRET: &str = "LANDFALL_ISSUER_SECRET";
 
 /// Arguments of `serve`.
 #[derive(Debug, Clone, Args)]
@@ -53,6 +57,15 @@ pub(crate) struct ServeArgs {
     /// The path below which a proxy sends requests, as `/landfall`
     #[arg(long, value_name = "PATH", default_value = "/")]
     root_path: String,
+    /// Who else says who somebody is: an issuer of OpenID Connect, by its address
+    #[arg(long, env = "LANDFALL_ISSUER", value_name = "URL", requires_all = ["issuer_client", "url"])]
+    issuer: Option<String>,
+    /// Who this server is there; what proves it stands in the variable LANDFALL_ISSUER_SECRET
+    #[arg(long, env = "LANDFALL_ISSUER_CLIENT", value_name = "ID")]
+    issuer_client: Option<String>,
+    /// This server's own address, as browsers reach it
+    #[arg(long, env = "LANDFALL_URL", value_name = "URL")]
+    url: Option<String>,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
@@ -119,6 +132,13 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         instead: None,
     })?;
     let secrets = host.env.get(SECRETS).unwrap_or_default().lines().filter_map(HookSecret::new).collect();
+    let issuer = args.issuer.clone().zip(args.issuer_client.clone()).zip(args.url.clone());
+    let issuer = issuer.map(|((issuer, client), own_address)| IssuerOptions {
+        issuer,
+        client,
+        secret: host.env.get(ISSUER_SECRET).unwrap_or_default().trim().to_owned(),
+        own_address,
+    });
     let (sealing, sealing_listen) = (args.sealing, args.sealing_listen);
     let sinks = Sinks::read(|name| host.env.get(name)).map_err(|bad| {
         Failure::usage(
@@ -138,6 +158,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         sealing_listen,
         policy,
         root,
+        issuer,
     };
     landfall_server::serve(host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));

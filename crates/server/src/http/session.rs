@@ -6,12 +6,16 @@ use landfall_diag::{Diagnostic, code};
 use serde::de::DeserializeOwned;
 
 use super::{Answer, Front, JSON, not_done, private, read, text_of, typed, words};
-use crate::accounts::{ADMIN, NotSignedIn, SignedIn, Who};
+use crate::accounts::{ADMIN, NotSignedIn, Secure, SignedIn, Who};
 use crate::actor::Actor;
 use crate::api::{Credentials, NewPassword, SessionLine, problem};
-use crate::gate::{COOKIE, own_page};
+use crate::gate::{COOKIE, cookie, own_page};
 use crate::routes::{Entry, Own};
 
+/// The cookie of a sign-in that was begun with the issuer, the paths that it is for, and how long it stays, in seconds.
+const BEGUN: &str = "landfall-issuer";
+const BEGUN_PATH: &str = "/api/v1/session/issuer";
+const BEGUN_STAYS: i64 = 600;
 /// Largest body of who signs in, in bytes.
 const LARGEST: usize = 8 * 1024;
 
@@ -20,6 +24,8 @@ impl Front {
     pub(super) async fn enter(&self, entry: Entry, request: Request<Incoming>) -> Answer {
         private(match entry {
             Entry::SignIn => self.sign_in(request).await,
+            Entry::IssuerBegin => self.to_issuer().await,
+            Entry::IssuerBack => self.from_issuer(&request).await,
         })
     }
 
@@ -53,6 +59,68 @@ impl Front {
             }
             Err(why) => self.not_signed_in(&given.name, why).await,
         }
+    }
+
+    /// Leads a browser to the issuer.
+    async fn to_issuer(&self) -> Answer {
+        let Some(issuer) = &self.issuer else { return no_issuer() };
+        let begun = match issuer.begin().await {
+            Ok(begun) => begun,
+            Err(diagnostic) => return not_done(&[diagnostic]),
+        };
+        let Ok(location) = HeaderValue::from_str(&begun.location) else { return no_issuer() };
+        let mut answer = words(StatusCode::FOUND, "the issuer of identities is asked");
+        answer.headers_mut().insert(header::LOCATION, location);
+        let path = format!("{}{BEGUN_PATH}", self.root);
+        keep(&mut answer, (BEGUN, &path, "Lax"), &begun.kept, BEGUN_STAYS, issuer.secure());
+        answer
+    }
+
+    /// Takes what the issuer says of the one whom the browser brings back.
+    async fn from_issuer(&self, request: &Request<Incoming>) -> Answer {
+        let Some(issuer) = &self.issuer else { return no_issuer() };
+        let kept = cookie(request.headers(), BEGUN).unwrap_or_default();
+        let standing = self.gate.roles();
+        let who = issuer.end(&kept, request.uri().query().unwrap_or_default(), standing.scopes()).await;
+        let signed = match who {
+            Ok(who) => self.begun(who).await,
+            Err(diagnostic) => Err(diagnostic),
+        };
+        let mut answer = match signed {
+            Ok(signed) => {
+                // The browser comes from elsewhere: what it asks for next it asks for from here.
+                let page = format!(
+                    "<!doctype html>\n<meta http-equiv=\"refresh\" content=\"0;url={0}/\">\n<a href=\"{0}/\">signed in</a>\n",
+                    self.root
+                );
+                let mut answer = typed(StatusCode::OK, "text/html; charset=utf-8", page);
+                let policy = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+                answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+                set_cookie(&mut answer, &signed.secret, signed.stays, issuer.secure());
+                answer
+            }
+            Err(diagnostic) => {
+                tracing::warn!("{}: {}", diagnostic.message, diagnostic.notes.join("; "));
+                typed(StatusCode::UNAUTHORIZED, JSON, problem(&[diagnostic]).to_string())
+            }
+        };
+        let path = format!("{}{BEGUN_PATH}", self.root);
+        keep(&mut answer, (BEGUN, &path, "Lax"), "", 0, issuer.secure());
+        answer
+    }
+
+    /// Begins the session of somebody for whom an issuer speaks.
+    async fn begun(&self, who: Who) -> Result<SignedIn, Diagnostic> {
+        if self.gate.accounts().has(&who.name).await? {
+            let text = format!("{} is an account of the server's own: the issuer's user is not taken for it", who.name);
+            return Err(Diagnostic::refused(code::ISSUER_FAILED, text));
+        }
+        let signed = self.gate.accounts().begin(who).await.map_err(|why| match why {
+            NotSignedIn::Failed(diagnostic) => diagnostic,
+            NotSignedIn::No { .. } => Diagnostic::error(code::BUG, "a session cannot be begun"),
+        })?;
+        self.heard(&signed.who).await;
+        Ok(signed)
     }
 
     /// Who signs in stands in the audit log; an administrator is announced.
@@ -160,11 +228,11 @@ fn entered(signed: &SignedIn, secure: Secure) -> Answer {
     answer
 }
 
-/// Whether the browser speaks with the server, or with what stands in front of it, over TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Secure {
-    Yes,
-    No,
+fn no_issuer() -> Answer {
+    let text = "this server knows no issuer of identities";
+    let help = "landfall serve --issuer URL --issuer-client ID --url OWN-ADDRESS";
+    let problem = problem(&[Diagnostic::error(code::BAD_REQUEST, text).help(help)]);
+    typed(StatusCode::NOT_FOUND, JSON, problem.to_string())
 }
 
 /// What stands in front says so; who says so without being there gets a cookie that its browser does not send in the clear.
@@ -177,8 +245,13 @@ pub(super) fn is_secure(headers: &HeaderMap) -> Secure {
 
 /// The session's cookie: no script reads it, no other site sends it.
 pub(super) fn set_cookie(answer: &mut Answer, secret: &str, stays: i64, secure: Secure) {
+    keep(answer, (COOKIE, "/", "Strict"), secret, stays, secure);
+}
+
+/// A cookie: its name, the paths that it is for, and whether other sites' links send it along.
+fn keep(answer: &mut Answer, (name, path, site): (&str, &str, &str), text: &str, stays: i64, secure: Secure) {
     let tls = if secure == Secure::Yes { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={stays}{tls}");
+    let cookie = format!("{name}={text}; Path={path}; HttpOnly; SameSite={site}; Max-Age={stays}{tls}");
     if let Ok(mut value) = HeaderValue::from_str(&cookie) {
         value.set_sensitive(true);
         answer.headers_mut().append(header::SET_COOKIE, value);

@@ -41,6 +41,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/version", "oooooooooo"),
     ("POST", "/api/webhook", "ssssssssss"),
     ("POST", "/api/v1/session", "oooooooooo"),
+    ("GET", "/api/v1/session/issuer", "oooooooooo"),
+    ("GET", "/api/v1/session/issuer/back", "oooooooooo"),
     ("GET", "/api/v1/session", "4yyyyyyyyy"),
     ("POST", "/api/v1/session/end", "4yyyyyyyyy"),
     ("POST", "/api/v1/session/password", "4yyyyyyyyy"),

@@ -60,8 +60,16 @@ impl Verb for AccessProveArgs {
         let proof = proof(context, &self, &connection).await;
         connection.close().await;
         let proof = proof?;
-        let exit = if proof.cells.iter().any(|cell| cell.allowed) { Exit::Refused } else { Exit::Done };
+        let allowed = proof.cells.iter().filter(|cell| cell.allowed).count();
+        let exit = if allowed > 0 { Exit::Refused } else { Exit::Done };
         context.report(&proof, exit, started);
+        if allowed > 0 {
+            let text = format!("{} may do {allowed} of {} things that it must not", proof.who, proof.cells.len());
+            let diagnostic = Diagnostic::refused(code::TOO_MUCH_ACCESS, text);
+            context.ui.diagnostic(
+                &diagnostic.help("take the lines of the policy, or the bindings of roles, away that allow it"),
+            );
+        }
         Ok(exit)
     }
 }
