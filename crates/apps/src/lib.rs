@@ -34,6 +34,7 @@ mod guard;
 mod keeper;
 pub mod machine;
 mod operation;
+mod pause;
 mod pin;
 mod project;
 mod removal;
@@ -53,6 +54,7 @@ pub use fault::{Fault, FieldStep};
 pub use guard::{APPROVAL, Held, held};
 pub use keeper::{Tried, tried_in_vain};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
+pub use pause::{PAUSE_ANNOTATION, Pause};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
 pub use project::{Project, ProjectRole};
 pub use spec::{

@@ -34,8 +34,10 @@ mod it {
     mod luckyplans;
     mod machines;
     mod manifests;
+    mod migrations;
     mod outside;
     mod ownership;
+    mod pauses;
     mod previews;
     mod refusals;
     mod rehearsal;

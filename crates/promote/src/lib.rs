@@ -17,6 +17,7 @@
 mod binding;
 mod channel;
 mod filter;
+mod imported;
 mod ledger;
 mod progression;
 mod role;
@@ -27,6 +28,7 @@ mod version;
 pub use binding::{Binding, BindingPath, bindings, path_on, retagged, tag_at};
 pub use channel::{ChannelRefusal, check_channel, next};
 pub use filter::{Filter, FilterError, Filtered};
+pub use imported::{Imported, Marker, markers, of_flux, of_updater};
 pub use ledger::{Ledger, LedgerEntry, Moved};
 pub use progression::{Progression, progression};
 pub use role::{Roles, is_older, with_role};

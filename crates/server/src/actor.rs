@@ -76,6 +76,8 @@ impl Permission {
     pub(crate) const SYNC: Permission = Permission::of("applications", "sync", Scope::Sync);
     /// Of saying how one syncs by itself.
     pub(crate) const UPDATE: Permission = Permission::of("applications", "update", Scope::Sync);
+    /// Of deleting one.
+    pub(crate) const DELETE: Permission = Permission::of("applications", "delete", Scope::Sync);
     /// Of reading who changed what.
     pub(crate) const AUDIT: Permission = Permission::of("audit", "get", Scope::Read);
     /// Of reading the server's metrics.

@@ -33,8 +33,8 @@ pub use desk::Desk;
 pub(crate) use desk::{problem, status_of};
 pub use session::{Credentials, NewPassword, SessionLine};
 pub use shapes::{
-    Accepted, AuditLine, AutomatedWish, Cause, CauseStep, Changed, CheckLine, ChecksLine, ConditionLine, Detail, Diff,
-    EventEntry, FieldDiff, HistoryEntry, Line, ListQuery, Listing, LogEntry, LogQuery, Name, ObjectDiff, ObjectLine,
-    OperationLine, OwnerLine, PinLine, PinWish, PolicyWish, Problem, RefreshWish, ResourceLine, RollbackWish,
-    SourceLine, SyncWish, WantLine, Why,
+    Accepted, AuditLine, AutomatedWish, Cause, CauseStep, Changed, CheckLine, ChecksLine, ConditionLine, DeleteWish,
+    Detail, Diff, EventEntry, FieldDiff, HistoryEntry, Line, ListQuery, Listing, LogEntry, LogQuery, Name, ObjectDiff,
+    ObjectLine, Objects, OperationLine, OwnerLine, PauseLine, PauseWish, PinLine, PinWish, PolicyWish, Problem,
+    RefreshWish, ResourceLine, RollbackWish, SourceLine, SyncWish, WantLine, Why,
 };

@@ -5,8 +5,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::api::{
-    Accepted, AuditLine, Changed, Credentials, Detail, Diff, EventEntry, HistoryEntry, Kind, Listing, LogEntry,
-    NewPassword, PinWish, PolicyWish, Problem, RefreshWish, RollbackWish, SessionLine, SyncWish, Why,
+    Accepted, AuditLine, Changed, Credentials, DeleteWish, Detail, Diff, EventEntry, HistoryEntry, Kind, Listing,
+    LogEntry, NewPassword, PauseWish, PinWish, PolicyWish, Problem, RefreshWish, RollbackWish, SessionLine, SyncWish,
+    Why,
 };
 use crate::routes::{Door, Entry, Inside, Open, Own, ROUTES, Route};
 
@@ -137,6 +138,8 @@ fn body(kind: Kind, generator: &mut SchemaGenerator) -> Option<Value> {
         Kind::Refresh => schema::<RefreshWish>(generator),
         Kind::Pin => schema::<PinWish>(generator),
         Kind::Policy => schema::<PolicyWish>(generator),
+        Kind::Pause => schema::<PauseWish>(generator),
+        Kind::Delete => schema::<DeleteWish>(generator),
         _ => return None,
     })
 }
@@ -151,9 +154,14 @@ fn answer(kind: Kind, generator: &mut SchemaGenerator) -> Value {
         Kind::History => schema::<Vec<HistoryEntry>>(generator),
         Kind::Logs => schema::<Vec<LogEntry>>(generator),
         Kind::Audit => schema::<Vec<AuditLine>>(generator),
-        Kind::Sync | Kind::Rollback | Kind::Refresh | Kind::Terminate | Kind::Pin | Kind::Policy => {
-            schema::<Accepted>(generator)
-        }
+        Kind::Sync
+        | Kind::Rollback
+        | Kind::Refresh
+        | Kind::Terminate
+        | Kind::Pin
+        | Kind::Policy
+        | Kind::Pause
+        | Kind::Delete => schema::<Accepted>(generator),
     }
 }
 

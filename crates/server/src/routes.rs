@@ -138,6 +138,8 @@ fn about(kind: Kind) -> &'static str {
         Kind::Policy => {
             "Says how it syncs by itself, or accepts how it is declared now; of a protected one nothing else counts."
         }
+        Kind::Pause => "Lets it sync by itself no more, or again.",
+        Kind::Delete => "Deletes it, with what it delivered or without.",
         Kind::Audit => "Who changed what.",
     }
 }

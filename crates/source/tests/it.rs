@@ -4,6 +4,7 @@ mod it {
     mod hostile_pusher;
     mod http_server;
     mod limits;
+    mod registry_tags;
     mod shared;
     mod signed;
     mod strangers;

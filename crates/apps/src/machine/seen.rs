@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use landfall_object::Object;
 
 use crate::guard::APPROVAL;
-use crate::{Application, Operation, ResourceName, Retry, Windows};
+use crate::{Application, Operation, Pause, ResourceName, Retry, Windows};
 
 /// An Application as far as the machine needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,8 @@ impl Wanted {
     /// That of an Application.
     pub fn of(application: &Application) -> Self {
         let policy = &application.policy;
-        let automated = policy.automated.filter(|automated| automated.enabled.unwrap_or(true));
+        let is_paused = Pause::of(&application.object).is_some();
+        let automated = policy.automated.filter(|automated| automated.enabled.unwrap_or(true) && !is_paused);
         let retry = match &policy.retry {
             Some(retry) => Retry::parse(retry),
             None => Retry { limit: Retry::AUTOMATED, ..Retry::default() },

@@ -1,6 +1,7 @@
 //! `landfall app …`: Applications, asked of the server that runs here, of one elsewhere, or of a cluster itself.
 
 pub(crate) mod counter;
+mod delete;
 mod diff;
 mod events;
 mod explain;
@@ -8,6 +9,7 @@ mod get;
 mod history;
 mod list;
 mod logs;
+mod pause;
 mod pin;
 mod policy;
 mod refresh;
@@ -62,6 +64,16 @@ verbs! {
             before_help = "Examples:\n  landfall app policy shop --automated --prune --self-heal\n  landfall app policy shop --manual\n  landfall app policy shop --accept    of a protected project: as it is declared now, it counts"
         )]
         Policy(Box<policy::AppPolicyArgs>),
+        /// Let an Application sync by itself no more, or go on
+        #[command(
+            before_help = "Examples:\n  landfall app pause shop --reason freeze\n  landfall app pause shop --release"
+        )]
+        Pause(Box<pause::AppPauseArgs>),
+        /// Delete an Application, with what it delivered or without
+        #[command(
+            before_help = "Examples:\n  landfall app delete shop --dry-run                 what would go, data first\n  landfall app delete shop\n  landfall app delete shop --objects stay --yes      the Application alone"
+        )]
+        Delete(Box<delete::AppDeleteArgs>),
         /// Look at Applications now
         Refresh(Box<refresh::AppRefreshArgs>),
         /// Wait until Applications are synced, healthy and at rest

@@ -1,6 +1,7 @@
 //! `landfall migrate …`
 
 mod argocd;
+mod images;
 
 use crate::verb::verbs;
 
@@ -12,5 +13,8 @@ verbs! {
             before_help = "Examples:\n  landfall migrate argocd --context k3d-prod --dry-run\n  landfall migrate argocd --context k3d-prod\n  landfall migrate argocd --context k3d-prod --back"
         )]
         Argocd(Box<argocd::MigrateArgocdArgs>),
+        /// Read image policies of Flux and of Argo CD's image updater as policies of ours
+        #[command(before_help = "Examples:\n  landfall migrate images\n  landfall migrate images clusters/prod -o yaml")]
+        Images(Box<images::MigrateImagesArgs>),
     }
 }

@@ -131,6 +131,7 @@ async fn run(context: &Context, args: &ScaleArgs) -> Outcome {
         cause: None,
     };
     let written = args.back.write(context, &place, &place.target.source, deed).await?;
+    let lines = written.landed(lines);
     let outcomes = Outcomes { lines, notes: Vec::new(), written: Some(&written), dry_run: false };
     Ok(report(context, &outcomes, started))
 }

@@ -183,6 +183,11 @@ fn refused(landing: &Landing, remote: &str, branch: &str) -> Result<(), Failure>
 }
 
 impl Written {
+    /// The edits that are on the branch now: none of ours where there was nothing to do there.
+    pub(crate) fn landed(&self, lines: Vec<EditLine>) -> Vec<EditLine> {
+        if matches!(self.landing, Landing::Nothing { .. }) { Vec::new() } else { lines }
+    }
+
     /// For programs.
     pub(crate) fn data(&self) -> Value {
         match &self.landing {

@@ -32,6 +32,7 @@ const VERBS: &[&[&str]] = &[
     &["images", "set", "1.0.1"],
     &["images", "set", "latest"],
     &["images", "scan"],
+    &["migrate", "images"],
     &["scale", "shop=2", "--dry-run"],
     &["scale", "shop=2"],
     &["version", "check", "1.0.0"],
@@ -95,6 +96,8 @@ const VERBS: &[&[&str]] = &[
     &["app", "rollback", "shop"],
     &["app", "pin", "shop"],
     &["app", "policy", "shop", "--manual"],
+    &["app", "pause", "shop"],
+    &["app", "delete", "shop", "--yes"],
     &["app", "refresh", "shop"],
     &["app", "wait", "shop"],
     &["app", "terminate", "shop"],
@@ -213,7 +216,7 @@ fn assert_envelope(words: &[&str], format: &str, ended: &Ran) -> Value {
 
 /// What `docs/output.md` says that a verb prints, as kinds.
 fn documented(words: &[&str]) -> BTreeSet<String> {
-    let groups = ["addon", "cluster", "env", "images", "version"];
+    let groups = ["addon", "cluster", "env", "images", "migrate", "version"];
     let verb = words[..if groups.contains(&words[0]) { 2 } else { 1 }].join(" ");
     let quoted = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let rows = include_str!("../../../../docs/output.md").lines().filter_map(|line| line.strip_prefix("| `"));

@@ -5,7 +5,9 @@ use landfall_diag::{Diagnostic, code};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::shapes::{ListQuery, LogQuery, Name, PinWish, PolicyWish, RefreshWish, RollbackWish, SyncWish};
+use super::shapes::{
+    DeleteWish, ListQuery, LogQuery, Name, PauseWish, PinWish, PolicyWish, RefreshWish, RollbackWish, SyncWish,
+};
 use crate::actor::Permission;
 
 /// What is asked.
@@ -37,6 +39,10 @@ pub enum Asked {
     Pin(Name, PinWish),
     /// How it is to sync by itself.
     Policy(Name, PolicyWish),
+    /// To let it sync by itself no more, or again.
+    Pause(Name, PauseWish),
+    /// To delete it.
+    Delete(Name, DeleteWish),
     /// Who changed what, the newest first: at most so many, before a number.
     Audit(Option<usize>, Option<i64>),
 }
@@ -70,13 +76,17 @@ pub enum Kind {
     Pin,
     /// [`Asked::Policy`]
     Policy,
+    /// [`Asked::Pause`]
+    Pause,
+    /// [`Asked::Delete`]
+    Delete,
     /// [`Asked::Audit`]
     Audit,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 16] = [
         Kind::List,
         Kind::Get,
         Kind::Diff,
@@ -90,12 +100,24 @@ impl Kind {
         Kind::Terminate,
         Kind::Pin,
         Kind::Policy,
+        Kind::Pause,
+        Kind::Delete,
         Kind::Audit,
     ];
 
     /// Whether it changes something.
     pub fn changes(self) -> bool {
-        matches!(self, Kind::Sync | Kind::Rollback | Kind::Refresh | Kind::Terminate | Kind::Pin | Kind::Policy)
+        matches!(
+            self,
+            Kind::Sync
+                | Kind::Rollback
+                | Kind::Refresh
+                | Kind::Terminate
+                | Kind::Pin
+                | Kind::Policy
+                | Kind::Pause
+                | Kind::Delete
+        )
     }
 
     /// What who asks it must be permitted.
@@ -105,7 +127,8 @@ impl Kind {
             Kind::Logs => Permission::LOGS,
             Kind::Sync | Kind::Rollback | Kind::Terminate | Kind::Pin => Permission::SYNC,
             Kind::Refresh => Permission::REFRESH,
-            Kind::Policy => Permission::UPDATE,
+            Kind::Policy | Kind::Pause => Permission::UPDATE,
+            Kind::Delete => Permission::DELETE,
             Kind::Audit => Permission::AUDIT,
         }
     }
@@ -131,6 +154,8 @@ impl Kind {
             Kind::Terminate => "/api/v1/applications/{namespace}/{name}/terminate",
             Kind::Pin => "/api/v1/applications/{namespace}/{name}/pin",
             Kind::Policy => "/api/v1/applications/{namespace}/{name}/policy",
+            Kind::Pause => "/api/v1/applications/{namespace}/{name}/pause",
+            Kind::Delete => "/api/v1/applications/{namespace}/{name}/delete",
             Kind::Audit => "/api/v1/audit",
         }
     }
@@ -193,6 +218,8 @@ impl Asked {
             Asked::Terminate(_) => Kind::Terminate,
             Asked::Pin(..) => Kind::Pin,
             Asked::Policy(..) => Kind::Policy,
+            Asked::Pause(..) => Kind::Pause,
+            Asked::Delete(..) => Kind::Delete,
             Asked::Audit(..) => Kind::Audit,
         }
     }
@@ -212,7 +239,9 @@ impl Asked {
             | Asked::Refresh(name, _)
             | Asked::Terminate(name)
             | Asked::Pin(name, _)
-            | Asked::Policy(name, _) => Some(name),
+            | Asked::Policy(name, _)
+            | Asked::Pause(name, _)
+            | Asked::Delete(name, _) => Some(name),
         }
     }
 
@@ -236,6 +265,8 @@ impl Asked {
             Asked::Refresh(_, wish) => json(wish),
             Asked::Pin(_, wish) => json(wish),
             Asked::Policy(_, wish) => json(wish),
+            Asked::Pause(_, wish) => json(wish),
+            Asked::Delete(_, wish) => json(wish),
             Asked::Terminate(_) => b"{}".to_vec(),
             _ => Vec::new(),
         };
@@ -322,6 +353,8 @@ impl Asked {
             Kind::Terminate => Asked::Terminate(name()?),
             Kind::Pin => Asked::Pin(name()?, wish(body)?),
             Kind::Policy => Asked::Policy(name()?, wish(body)?),
+            Kind::Pause => Asked::Pause(name()?, wish(body)?),
+            Kind::Delete => Asked::Delete(name()?, wish(body)?),
             Kind::Audit => Asked::Audit(pairs.number("limit")?, pairs.number("before")?),
         })
     }
@@ -409,6 +442,7 @@ pub(crate) fn named(pattern: &str, path: &str) -> Option<Option<Name>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shapes::Objects;
     use super::*;
     use crate::api::AutomatedWish;
 
@@ -452,6 +486,8 @@ mod tests {
             Asked::Terminate(name()),
             Asked::Pin(name(), PinWish { revisions: vec!["v1".to_owned()], release: false }),
             Asked::Policy(name(), PolicyWish { automated: AutomatedWish::On, prune: true, self_heal: false }),
+            Asked::Pause(name(), PauseWish { reason: "a freeze".to_owned(), release: false }),
+            Asked::Delete(name(), DeleteWish { objects: Objects::Stay }),
             Asked::Audit(Some(5), Some(9)),
         ]
     }

@@ -1,9 +1,10 @@
 //! What somebody wants of an Application: written into it, where every controller looks; what must not be is refused
 //! first, against the very state that is written to.
 
+use landfall_apps::machine::CASCADE;
 use landfall_apps::machine::Freshness;
-use landfall_apps::{Application, PIN_ANNOTATION, Pin, ResourceName};
-use landfall_cluster::{Patch, WriteOptions};
+use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, ResourceName};
+use landfall_cluster::{DeleteOptions, Patch, WriteOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_object::Object;
 use serde_json::{Value, json};
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 use super::desk::{Answer, Desk, one, told};
 use super::reading::{history, is_chart, revisions, same_but_revision, sources, under_way};
 use super::shapes::{
-    Accepted, AutomatedWish, HistoryEntry, Name, PinWish, PolicyWish, RefreshWish, RollbackWish, SyncWish,
+    Accepted, AutomatedWish, DeleteWish, HistoryEntry, Name, Objects, PauseWish, PinWish, PolicyWish, RefreshWish,
+    RollbackWish, SyncWish,
 };
 use crate::actor::Actor;
 use crate::ground::MANAGER;
@@ -243,6 +245,43 @@ impl Desk {
             Ok((patch, Accepted { revisions: found.clone(), pinned: true, ..accepted(name, "pin") }))
         })
         .await
+    }
+
+    pub(super) async fn pause(&self, actor: &Actor, name: &Name, wish: &PauseWish) -> Answer<Accepted> {
+        let now = self.work.session.clock.now();
+        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let pause = Pause { by: actor.name.clone(), at, reason: wish.reason.clone() };
+        let written = if wish.release { Value::Null } else { json!(pause.written()) };
+        self.write(actor, name, |_| {
+            let patch = json!({"metadata": {"annotations": {PAUSE_ANNOTATION: written.clone()}}});
+            Ok((patch, accepted(name, if wish.release { "resume" } else { "pause" })))
+        })
+        .await
+    }
+
+    /// Deletes an Application: which of Argo's finalizers it has then says what becomes of its objects, here and there.
+    pub(super) async fn delete(&self, actor: &Actor, name: &Name, wish: DeleteWish) -> Answer<Accepted> {
+        let uid = self
+            .write(actor, name, |object| {
+                if object.deletion_timestamp().is_some() {
+                    return Err(one(Diagnostic::error(code::BEING_DELETED, format!("{name} is being deleted"))));
+                }
+                let others = object.list_at("/metadata/finalizers").iter().filter_map(|it| it.as_str());
+                let mut finalizers: Vec<String> =
+                    others.filter(|it| !it.starts_with(CASCADE)).map(str::to_owned).collect();
+                finalizers.extend(match wish.objects {
+                    Objects::Foreground => Some(CASCADE.to_owned()),
+                    Objects::Background => Some(format!("{CASCADE}/background")),
+                    Objects::Stay => None,
+                });
+                Ok((json!({"metadata": {"finalizers": finalizers}}), (object.key(), object.uid().map(str::to_owned))))
+            })
+            .await?;
+        let (key, uid) = uid;
+        // Another one of that name was not meant.
+        let options = DeleteOptions { uid, ..DeleteOptions::default() };
+        self.work.session.cluster.delete(&key, &options).await.map_err(|error| told(&error))?;
+        Ok(accepted(name, "delete"))
     }
 
     fn new_pin(&self, actor: &Actor, revisions: Vec<String>, delivery: Option<i64>) -> Pin {

@@ -91,7 +91,9 @@ impl Desk {
             | Asked::Refresh(..)
             | Asked::Terminate(_)
             | Asked::Pin(..)
-            | Asked::Policy(..) => Err(one(Diagnostic::error(code::BUG, "a change was taken for a look"))),
+            | Asked::Policy(..)
+            | Asked::Pause(..)
+            | Asked::Delete(..) => Err(one(Diagnostic::error(code::BUG, "a change was taken for a look"))),
         }
     }
 
@@ -103,6 +105,8 @@ impl Desk {
             Asked::Terminate(name) => json_of(self.terminate(actor, &name).await?),
             Asked::Pin(name, wish) => json_of(self.pin(actor, &name, &wish).await?),
             Asked::Policy(name, wish) => json_of(self.set_policy(actor, &name, &wish).await?),
+            Asked::Pause(name, wish) => json_of(self.pause(actor, &name, &wish).await?),
+            Asked::Delete(name, wish) => json_of(self.delete(actor, &name, wish).await?),
             asked => self.looked(actor, asked).await,
         }
     }

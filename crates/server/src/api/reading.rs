@@ -1,12 +1,13 @@
 //! What an Application's object says, in the API's shapes.
 
-use landfall_apps::{Pin, Source};
+use landfall_apps::{Pause, Pin, Source};
 use landfall_object::Object;
 use landfall_source::repository_key;
 use serde_json::Value;
 
 use super::shapes::{
-    ConditionLine, Detail, HistoryEntry, Line, Name, ObjectLine, OperationLine, PinLine, ResourceLine, SourceLine,
+    ConditionLine, Detail, HistoryEntry, Line, Name, ObjectLine, OperationLine, PauseLine, PinLine, ResourceLine,
+    SourceLine,
 };
 
 /// The word for whom nobody but the Application's own policy asks.
@@ -124,6 +125,7 @@ impl Detail {
             at: pin.at,
             delivery: pin.delivery,
         });
+        let pause = Pause::of(application).map(|pause| PauseLine { by: pause.by, at: pause.at, reason: pause.reason });
         Detail {
             sources: sources(value, "/spec").into_iter().map(SourceLine::of).collect(),
             automation,
@@ -135,6 +137,7 @@ impl Detail {
             under_way: under_way(application),
             refreshing: application.annotation(super::changing::REFRESH).is_some(),
             pin,
+            pause,
             compared_at: perhaps(value, "/status/reconciledAt"),
             being_deleted: application.deletion_timestamp().is_some(),
             checks: None,

@@ -105,6 +105,9 @@ pub struct Detail {
     /// Who pinned it and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<PinLine>,
+    /// Who paused it and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<PauseLine>,
     /// When it was compared last, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_at: Option<String>,
@@ -243,6 +246,18 @@ pub struct OperationLine {
     pub finished_at: Option<String>,
     /// How often it was tried again.
     pub retries: u64,
+}
+
+/// A pause.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PauseLine {
+    /// By whom.
+    pub by: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// A pin.
@@ -484,12 +499,44 @@ pub enum AutomatedWish {
     Off,
 }
 
+/// A pause that is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PauseWish {
+    /// Why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Whether the Application goes on instead.
+    pub release: bool,
+}
+
+/// A deletion that is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeleteWish {
+    /// What becomes of the objects that it delivered.
+    pub objects: Objects,
+}
+
+/// What becomes of an Application's objects with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Objects {
+    /// They go first, and what depends on them before them; then the Application.
+    #[default]
+    Foreground,
+    /// They go first; what depends on them goes by and by.
+    Background,
+    /// They stay, and the Application goes.
+    Stay,
+}
+
 /// A change that was asked for and is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     /// Of which Application.
     pub application: Name,
-    /// What: `sync`, `rollback`, `refresh`, `terminate`, `pin`, `release`, `policy`.
+    /// What: `sync`, `rollback`, `refresh`, `terminate`, `pin`, `release`, `policy`, `pause`, `resume`, `delete`.
     pub change: String,
     /// What is delivered, where that is known already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

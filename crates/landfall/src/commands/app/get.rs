@@ -106,6 +106,16 @@ impl Report for Shown<'_> {
             (true, words) => format!("syncs by itself: {}", words.join(", ")),
         };
         ui.folded(&format!("  {automated}"));
+        if let Some(pause) = &self.0.pause {
+            let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+            ui.folded(&format!(
+                "  paused by {} {}{reason}   landfall app pause {}/{} --release",
+                pause.by,
+                ago(&pause.at),
+                line.namespace,
+                line.name
+            ));
+        }
         if let Some(pin) = &self.0.pin {
             ui.folded(&format!(
                 "  pinned to {} by {} {}   landfall app pin {}/{} --release",

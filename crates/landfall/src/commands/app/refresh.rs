@@ -94,6 +94,9 @@ fn word(change: &str) -> &str {
         "pin" => "pinned to",
         "release" => "released",
         "policy" => "syncs as it is declared now: an owner has said so",
+        "pause" => "paused: it does not sync by itself",
+        "resume" => "goes on",
+        "delete" => "is being deleted",
         other => other,
     }
 }

@@ -190,7 +190,8 @@ async fn applied(
     })?;
     let deed = deed(tags);
     let written = args.back.write(context, place, source, deed).await?;
-    let outcomes = Outcomes { lines: made.lines, notes, written: Some(&written), dry_run: false };
+    let lines = written.landed(made.lines);
+    let outcomes = Outcomes { lines, notes, written: Some(&written), dry_run: false };
     Ok(report(context, &outcomes, started))
 }
 
