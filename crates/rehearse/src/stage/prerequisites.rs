@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use landfall_cluster::Cluster;
-use landfall_delivery::{Door, Missing, unresolved};
+use landfall_delivery::{Door, Missing, Unit, unresolved};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_drydock::Prerequisite;
 use landfall_object::references::Need;
@@ -64,10 +64,33 @@ impl Stage {
         Ok(Taken { as_there: taken.into_iter().collect(), lacking })
     }
 
+    /// Puts what others lean on there, as it is delivered elsewhere; what is refused there is missed by nobody here.
+    pub(crate) async fn set_beside(&mut self, beside: &[Object]) -> Result<(), Vec<Diagnostic>> {
+        let cluster = Cluster::new(self.drydock.client());
+        let namespaces: BTreeSet<&str> = beside.iter().filter_map(Object::namespace).collect();
+        for namespace in namespaces {
+            self.put(&cluster, &stub("Namespace", None, namespace)).await?;
+        }
+        for object in beside {
+            let mut object = object.clone();
+            object.set_annotation(SIMULATED, ASSUMED);
+            let _refused = cluster.create(&object, &Default::default()).await;
+        }
+        self.drydock.settle();
+        Ok(())
+    }
+
     /// The namespaces that objects are put into, that are not there, and that no release makes on its way.
     fn foreign_namespaces(&self, attempt: &Attempt<'_>) -> BTreeSet<String> {
         let units = attempt.candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
-        let made = units.clone().filter(|unit| matches!(unit.door, Door::Release)).map(|unit| unit.namespace.as_str());
+        let makes_its_own = |unit: &&Unit| match &unit.door {
+            Door::Release => true,
+            Door::Application(bound) => {
+                let options = bound.application.object.list_at("/spec/syncPolicy/syncOptions");
+                options.iter().any(|option| option == "CreateNamespace=true")
+            }
+        };
+        let made = units.clone().filter(makes_its_own).map(|unit| unit.namespace.as_str());
         let brought = attempt.objects.iter().filter(|it| it.kind() == "Namespace").map(Object::name);
         let known: BTreeSet<&str> = made.chain(brought).collect();
         let asked = attempt.objects.iter().filter_map(Object::namespace).chain(units.map(|it| it.namespace.as_str()));
