@@ -13,6 +13,7 @@
 //! renders, and on a rehearsal that does not end. A chart that refuses its own default values is counted apart: there is
 //! nothing to rehearse.
 
+pub(crate) mod commits;
 mod judged;
 mod looked;
 mod rehearsal;

@@ -131,6 +131,8 @@ suites! {
     Mutations(mutations::Arguments),
     /// Rehearses charts at their default values, and from their last tag to their head (public ones of LANDFALL_CORPUS and LANDFALL_HISTORY, else our own), holds each finding against what a person says to it, and asks helm about each chart that is refused.
     Alarms(alarms::Arguments),
+    /// Rehearses public repositories change after change, as their CI would (LANDFALL_HISTORY), and holds each new finding against what a person says to it.
+    Commits(alarms::commits::Arguments),
     /// Reads the Applications and ApplicationSets of public repositories (folders of LANDFALL_APPLICATIONS), expands the sets, and counts and names the fields that are not acted on.
     Applications(applications::Arguments),
     /// Delivers examples and public charts onto the embedded cluster and onto a real control plane, and compares what is left and in which order it came.

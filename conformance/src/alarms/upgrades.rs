@@ -197,7 +197,7 @@ impl Evidence {
 }
 
 /// The charts of the corpus, which lend each other dependencies.
-fn shelf() -> Result<Shelf, Box<dyn Error>> {
+pub(super) fn shelf() -> Result<Shelf, Box<dyn Error>> {
     let mut charts = Vec::new();
     for directory in corpus() {
         charts.extend(cases::charts_below(&directory)?);
@@ -207,7 +207,7 @@ fn shelf() -> Result<Shelf, Box<dyn Error>> {
 
 /// The repositories: folders below LANDFALL_HISTORY that are git directories or hold one called `repo`; our own where that
 /// is not set.
-fn histories(root: &Path) -> Result<Vec<(String, PathBuf)>, Box<dyn Error>> {
+pub(super) fn histories(root: &Path) -> Result<Vec<(String, PathBuf)>, Box<dyn Error>> {
     let Some(folders) = std::env::var_os("LANDFALL_HISTORY") else {
         return Ok(vec![("landfall".to_owned(), root.join(".git"))]);
     };
@@ -224,7 +224,7 @@ fn histories(root: &Path) -> Result<Vec<(String, PathBuf)>, Box<dyn Error>> {
     Ok(found)
 }
 
-fn git(repository: &Path, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+pub(super) fn git(repository: &Path, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
     let output = Command::new("git").arg("--git-dir").arg(repository).args(arguments).output()?;
     if !output.status.success() {
         return Err(format!("git {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr)).into());
@@ -301,8 +301,21 @@ fn upgrades(
     Ok((found, untagged))
 }
 
-fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict, Box<dyn Error>> {
-    let (_ground, ground) = ground()?;
+/// A chart's two states as two commits of a repository of their own, below `ground`.
+pub(super) struct Sides {
+    /// The repository.
+    pub(super) work: PathBuf,
+    /// The chart in it.
+    pub(super) chart: PathBuf,
+}
+
+/// Commits a chart as it is at two revisions of a repository, dependencies in place; `None` for a library.
+pub(super) fn commit_sides(
+    (repository, path): (&Path, &str),
+    sides: [&str; 2],
+    shelf: &Shelf,
+    ground: &Path,
+) -> Result<Option<Sides>, Box<dyn Error>> {
     let work = ground.join("work");
     fs::create_dir_all(&work)?;
     let here = |arguments: &[&str]| -> Result<(), Box<dyn Error>> {
@@ -313,12 +326,12 @@ fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict
     };
     here(&["init", "-q"])?;
     let chart = work.join("chart");
-    for (at, side) in [&*upgrade.base, "HEAD"].into_iter().enumerate() {
+    for (at, side) in sides.into_iter().enumerate() {
         let taken = ground.join(format!("taken-{at}"));
-        take_out(upgrade, side, &taken)?;
-        let ready = shelf.prepare(&taken.join(&upgrade.path), &ground.join(format!("ready-{at}")))?;
+        take_out((repository, path), side, &taken)?;
+        let ready = shelf.prepare(&taken.join(path), &ground.join(format!("ready-{at}")))?;
         if is_library(&ready) {
-            return Ok(Verdict::Refused("a library".to_owned()));
+            return Ok(None);
         }
         let _ = fs::remove_dir_all(&chart);
         copy_directory(&ready, &chart)?;
@@ -326,6 +339,13 @@ fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict
         here(&["add", "-A", "-f", "."])?;
         here(&["commit", "-q", "--allow-empty", "-m", side])?;
     }
+    Ok(Some(Sides { work, chart }))
+}
+
+fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict, Box<dyn Error>> {
+    let (_ground, ground) = ground()?;
+    let sides = commit_sides((&upgrade.repository, &upgrade.path), [&upgrade.base, "HEAD"], shelf, &ground)?;
+    let Some(Sides { work, chart }) = sides else { return Ok(Verdict::Refused("a library".to_owned())) };
     let trial = |words: &[&str]| Trial { id: &upgrade.id, chart: &chart, words, directory: &work }.run(landfall);
     let (code, alarms) = match trial(&["HEAD~1..HEAD", "./chart"])? {
         Ending::Rehearsed(code, alarms) => (code, alarms),
@@ -348,12 +368,12 @@ fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict
 }
 
 /// Takes a chart out of a repository, as it was there.
-fn take_out(upgrade: &Upgrade, side: &str, to: &Path) -> Result<(), Box<dyn Error>> {
+fn take_out((repository, path): (&Path, &str), side: &str, to: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(to)?;
     let mut archive = Command::new("git")
         .arg("--git-dir")
-        .arg(&upgrade.repository)
-        .args(["archive", side, "--", &upgrade.path])
+        .arg(repository)
+        .args(["archive", side, "--", path])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;

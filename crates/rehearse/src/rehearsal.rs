@@ -2,6 +2,7 @@
 
 mod ground;
 mod old_sins;
+mod played;
 mod running;
 mod verdict;
 
@@ -206,7 +207,7 @@ struct Tried {
 
 impl Tried {
     /// Delivers the change onto forks of what runs before and of an empty cluster.
-    async fn of(request: &Request<'_>, ground: &Ground, running: Option<Running>) -> Result<Self, Vec<Diagnostic>> {
+    async fn of(request: &Request<'_>, ground: &Ground<'_>, running: Option<Running>) -> Result<Self, Vec<Diagnostic>> {
         let mut tried = Tried {
             trials: Vec::new(),
             before: ground.empty.inventory(),
@@ -232,15 +233,15 @@ impl Tried {
     async fn attempt(
         &mut self,
         request: &Request<'_>,
-        ground: &Ground,
+        ground: &Ground<'_>,
         stage: &Stage,
         start: Start,
     ) -> Result<(), Vec<Diagnostic>> {
         let mut fork = stage.fork(Some(ground.faulty.clone()));
         let attempt = Attempt {
             start,
-            candidates: request.head,
-            objects: &ground.head,
+            candidates: &ground.played.head,
+            objects: &ground.played.head_objects,
             environment: request.declared(),
             options: &request.options,
             stop: &request.stop,
@@ -252,9 +253,16 @@ impl Tried {
     }
 
     /// What faults are about was there.
-    fn faults_are_met(&self, ground: &Ground) -> Result<(), Vec<Diagnostic>> {
+    fn faults_are_met(&self, ground: &Ground<'_>) -> Result<(), Vec<Diagnostic>> {
         let made = self.made.iter().flat_map(Inventory::iter);
-        let seen: Vec<&Object> = ground.head.iter().chain(self.before.iter()).chain(made).collect();
+        let seen: Vec<&Object> = ground
+            .played
+            .head_objects
+            .iter()
+            .chain(&ground.played.beside)
+            .chain(self.before.iter())
+            .chain(made)
+            .collect();
         let whole = if self.would_deliver() { Seen::Everything } else { Seen::Declared };
         let unmet = unmet(&ground.faulty.faults, &seen, whole);
         if unmet.is_empty() { Ok(()) } else { Err(unmet) }
@@ -265,11 +273,11 @@ impl Tried {
     }
 
     /// What the rules say of it, and the whole report.
-    fn judged(self, request: &Request<'_>, ground: &Ground) -> Result<Rehearsal, Vec<Diagnostic>> {
+    fn judged(self, request: &Request<'_>, ground: &Ground<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         let Ground { offline, cluster, .. } = ground;
         let units = render_units(request.head, &self.before, cluster, offline)?;
         let outcomes: Vec<landfall_rules::Outcome<'_>> = self.trials.iter().map(Trial::as_outcome).collect();
-        let running = self.running(&ground.head);
+        let running = self.running(&ground.played.head_objects);
         let subject = Subject {
             units: &units,
             base: self.base.as_deref(),
@@ -330,8 +338,8 @@ impl Tried {
     }
 
     /// What is wrong with the base revision by itself, delivered onto an empty cluster.
-    fn old_sins(&self, request: &Request<'_>, ground: &Ground) -> OldSins {
-        let (From::Base { environment, files, .. }, Some(units)) = (&request.from, &self.base) else {
+    fn old_sins(&self, request: &Request<'_>, ground: &Ground<'_>) -> OldSins {
+        let (From::Base { candidates, environment, files, .. }, Some(units)) = (&request.from, &self.base) else {
             return OldSins::default();
         };
         let before = ground.empty.inventory();
@@ -347,8 +355,21 @@ impl Tried {
             environment: request.environment.and_then(|(name, _)| Some((name, (*environment)?))),
             today: request.today,
         };
-        let found = request.rules.iter().flat_map(|rule| (rule.check)(&subject)).collect();
-        OldSins::of(&conclude(one_cause(found), &subject, &NoBlame), self.base_trial.as_ref())
+        let found = |subject: &Subject<'_>| {
+            let found = request.rules.iter().flat_map(|rule| (rule.check)(subject)).collect();
+            conclude(one_cause(found), subject, &NoBlame)
+        };
+        let mut sins = OldSins::of(&found(&subject), self.base_trial.as_ref());
+        // What a delivery of the very same again would be told for is not the change's either: what is drawn anew, and what is
+        // rendered for an installation alone.
+        let is_another = |unit: &DesiredUnit| !unit.lookups.is_empty() || unit.is_drawn();
+        if units.iter().any(is_another)
+            && let Ok(again) = render_units(candidates, &self.before, &ground.cluster, &ground.offline)
+        {
+            let subject = Subject { units: &again, base: Some(units), before: &self.before, trials: &[], ..subject };
+            sins.add(&found(&subject));
+        }
+        sins
     }
 }
 

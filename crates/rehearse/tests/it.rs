@@ -14,6 +14,8 @@ mod live;
 mod mutation;
 #[path = "it/place.rs"]
 mod place;
+#[path = "it/quiet.rs"]
+mod quiet;
 #[path = "it/rows.rs"]
 mod rows;
 #[path = "it/steps.rs"]

@@ -305,6 +305,12 @@ impl DesiredUnit {
         }
     }
 
+    /// Whether anything of it is another one with each rendering.
+    pub fn is_drawn(&self) -> bool {
+        let again = || self.again.as_ref().is_some_and(|again| !self.rendered.all_objects().eq(again.all_objects()));
+        !self.read_back.is_empty() || again()
+    }
+
     /// Whether what goes with an object is made again from the same input: a Secret whose values stand in git, or that a
     /// hook makes each time.
     pub fn can_make_again(&self, desired: &Desired) -> bool {

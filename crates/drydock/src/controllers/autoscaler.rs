@@ -19,7 +19,7 @@ use super::conditions::{self, Condition};
 use super::desk::{Desk, EventType, Found, Outcome, earliest};
 use super::fields::{child, created, deleting, instant, int, list, text, uid};
 use super::kind::{AUTOSCALER, DEPLOYMENT, Kind, POD, REPLICATION_CONTROLLER, STATEFUL_SET};
-use super::loops::{After, Loop, Wake};
+use super::loops::{After, Call, Loop, Wake};
 use super::pods::is_terminated;
 use super::queue::Role;
 use super::rollout::wanted;
@@ -35,9 +35,19 @@ pub(super) const LOOP: Loop = Loop {
     kinds: &[AUTOSCALER],
     wakes: &[Wake {
         after: After::These(&[DEPLOYMENT.id, STATEFUL_SET.id, REPLICATION_CONTROLLER.id]),
-        queue: |call| call.look_at_all(&AUTOSCALER, call.object().namespace()),
+        queue: of_workload,
     }],
 };
+
+/// The autoscalers of a workload.
+fn of_workload(call: &mut Call<'_>) {
+    let (namespace, name) = (call.object().namespace(), call.object().name());
+    for scaler in call.world.list(AUTOSCALER.qualified(), Some(namespace)) {
+        if text(scaler, "/spec/scaleTargetRef/name") == name {
+            call.look_at(&AUTOSCALER, namespace, scaler.name());
+        }
+    }
+}
 
 /// Looks at one autoscaler.
 pub(super) fn reconcile(

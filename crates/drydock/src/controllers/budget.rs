@@ -21,12 +21,26 @@ pub(super) const LOOP: Loop = Loop {
     kinds: &[BUDGET],
     wakes: &[
         Wake { after: After::These(&[POD.id]), queue: of_pod },
-        Wake {
-            after: After::These(&[DEPLOYMENT.id, STATEFUL_SET.id, REPLICATION_CONTROLLER.id]),
-            queue: |call| call.look_at_all(&BUDGET, call.object().namespace()),
-        },
+        Wake { after: After::These(&[DEPLOYMENT.id, STATEFUL_SET.id, REPLICATION_CONTROLLER.id]), queue: of_workload },
     ],
 };
+
+/// A workload whose pods it counts; of what is only said of it nothing changes for a budget.
+fn of_workload(call: &mut Call<'_>) {
+    let mut generations = call.states().map(|state| count(state, "/metadata/generation"));
+    let (now, before) = (generations.next(), generations.next());
+    if !call.is_deleted() && now == before {
+        return;
+    }
+    let namespace = call.object().namespace();
+    for budget in call.world.list(BUDGET.qualified(), Some(namespace)) {
+        let selector = budget.pointer("/spec/selector");
+        let mut templates = call.states().filter_map(|state| state.pointer("/spec/template"));
+        if templates.any(|template| selector::matches(selector, template)) {
+            call.look_at(&BUDGET, namespace, budget.name());
+        }
+    }
+}
 
 /// A pod that it counts, or did.
 fn of_pod(call: &mut Call<'_>) {

@@ -23,7 +23,11 @@ pub(super) const LOOP: Loop = Loop {
     wakes: &[
         Wake {
             after: After::These(&[SERVICE.id]),
-            queue: |call| call.look_at_all(&INGRESS, call.object().namespace()),
+            queue: |call| {
+                if call.states().any(|state| text(state, "/spec/type") == "LoadBalancer") {
+                    call.look_at_all(&INGRESS, call.object().namespace());
+                }
+            },
         },
         Wake { after: After::These(&[INGRESS_CLASS.id]), queue: |call| call.look_at_all(&INGRESS, "") },
     ],

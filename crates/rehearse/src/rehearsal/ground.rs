@@ -6,18 +6,17 @@ use landfall_object::Object;
 use landfall_project::Environment;
 use landfall_rules::{ClusterFacts, Known, demand};
 
-use super::{From, Request};
+use super::Request;
+use super::played::Played;
 use crate::nodes::{self, Labels, Origin};
 use crate::stage::Stage;
-use crate::study::{Conditions, first_look};
+use crate::study::Conditions;
 
 /// The ground of a rehearsal.
-pub(super) struct Ground {
+pub(super) struct Ground<'r> {
     pub(super) offline: Conditions,
-    /// What is delivered, as far as it renders without a cluster.
-    pub(super) head: Vec<Object>,
-    /// The same of the base revision.
-    pub(super) base: Vec<Object>,
+    /// What is played.
+    pub(super) played: Played<'r>,
     /// A cluster with room for it, and nothing else.
     pub(super) empty: Stage,
     /// What containers do while the change is delivered.
@@ -26,18 +25,15 @@ pub(super) struct Ground {
     pub(super) cluster: ClusterFacts,
 }
 
-impl Ground {
-    pub(super) async fn prepare(request: &Request<'_>) -> Result<Self, Vec<Diagnostic>> {
+impl<'r> Ground<'r> {
+    pub(super) async fn prepare(request: &Request<'r>) -> Result<Self, Vec<Diagnostic>> {
         let declared = request.declared();
         let quiet = play(declared, &[])?;
         let faulty = play(declared, request.faults)?;
         let offline = Conditions::offline();
-        let head = first_look(request.head, &offline);
-        let base = match &request.from {
-            From::Base { candidates, .. } => first_look(candidates, &offline),
-            _ => Vec::new(),
-        };
-        let delivered: Vec<&Object> = head.iter().chain(&base).collect();
+        let played = Played::of(request, &offline);
+        let (head, base) = (&played.head_objects, &played.base_objects);
+        let delivered: Vec<&Object> = head.iter().chain(base).collect();
         let labels = Labels::asked(delivered.iter().copied());
         let nodes = match request.nodes.as_slice() {
             [] => labels.on(nodes::holding(demand(head.iter()).max(demand(base.iter()))), Origin::Assumed),
@@ -49,11 +45,19 @@ impl Ground {
         empty.notes.extend(labels.told());
         empty.make_room(delivered.iter().copied()).await?;
         empty.assume_classes(&delivered).await?;
+        empty.set_beside(&played.beside).await?;
+        if played.still > 0 {
+            let all = request.head.len();
+            empty.notes.push(format!(
+                "{} of {all} releases and Applications render as in the base: they were not played",
+                played.still
+            ));
+        }
         let mut cluster = ClusterFacts::assumed();
         if !request.nodes.is_empty() {
             cluster.nodes = Known::Live;
         }
-        Ok(Ground { offline, head, base, empty, faulty, cluster })
+        Ok(Ground { offline, played, empty, faulty, cluster })
     }
 }
 

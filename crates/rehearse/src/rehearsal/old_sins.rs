@@ -19,11 +19,16 @@ pub(super) struct OldSins {
 
 impl OldSins {
     pub(super) fn of(examination: &Examination, trial: Option<&Trial>) -> Self {
+        let reasons = trial.map(why).unwrap_or_default().iter().map(|it| lasting(&it.message)).collect();
+        let mut sins = OldSins { findings: Vec::new(), reasons };
+        sins.add(examination);
+        sins
+    }
+
+    /// Adds what was found of the base in another way.
+    pub(super) fn add(&mut self, examination: &Examination) {
         let told = |it: &Finding| (it.rule, it.severity, lasting(&it.key), it.spots.iter().map(place).collect());
-        OldSins {
-            findings: examination.findings.iter().map(told).collect(),
-            reasons: trial.map(why).unwrap_or_default().iter().map(|it| lasting(&it.message)).collect(),
-        }
+        self.findings.extend(examination.findings.iter().map(told));
     }
 
     /// Takes what the base had, no lighter, out of what was found of the change: whole findings, and of the others the
@@ -32,18 +37,19 @@ impl OldSins {
         let (mut known, mut new) = (Vec::new(), Vec::new());
         for mut finding in std::mem::take(&mut examination.findings) {
             let cause = lasting(&finding.key);
-            let alike = self.findings.iter().find(|(rule, severity, key, _)| {
+            let mut alike = self.findings.iter().filter(|(rule, severity, key, _)| {
                 *rule == finding.rule && *severity >= finding.severity && *key == cause
             });
-            match alike {
-                None => new.push(finding),
-                Some((_, _, _, places)) if finding.spots.iter().all(|spot| places.contains(&place(spot))) => {
-                    known.push(finding);
-                }
-                Some((_, _, _, places)) => {
-                    finding.spots.retain(|spot| !places.contains(&place(spot)));
-                    new.push(finding);
-                }
+            let Some((_, _, _, first)) = alike.next() else {
+                new.push(finding);
+                continue;
+            };
+            let places: BTreeSet<&String> = first.iter().chain(alike.flat_map(|(_, _, _, places)| places)).collect();
+            if finding.spots.iter().all(|spot| places.contains(&place(spot))) {
+                known.push(finding);
+            } else {
+                finding.spots.retain(|spot| !places.contains(&place(spot)));
+                new.push(finding);
             }
         }
         examination.findings = new;

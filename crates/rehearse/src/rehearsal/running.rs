@@ -27,7 +27,7 @@ pub(super) struct Running {
 
 impl Running {
     /// Makes it run; what a snapshot knows of its cluster is known of the ground from then on.
-    pub(super) async fn stand(request: &Request<'_>, ground: &mut Ground) -> Result<Option<Self>, Vec<Diagnostic>> {
+    pub(super) async fn stand(request: &Request<'_>, ground: &mut Ground<'_>) -> Result<Option<Self>, Vec<Diagnostic>> {
         match &request.from {
             From::Empty => Ok(None),
             From::Base { revision, candidates, environment, .. } => {
@@ -39,7 +39,7 @@ impl Running {
 
     async fn delivered(
         request: &Request<'_>,
-        ground: &Ground,
+        ground: &Ground<'_>,
         revision: &str,
         candidates: &[Candidate],
         environment: Option<&Environment>,
@@ -50,8 +50,8 @@ impl Running {
         let mut stage = ground.empty.fork(Some(play.clone()));
         let attempt = Attempt {
             start: Start::Empty,
-            candidates,
-            objects: &ground.base,
+            candidates: &ground.played.base,
+            objects: &ground.played.base_objects,
             environment,
             options: &options,
             stop: &request.stop,
@@ -72,7 +72,11 @@ impl Running {
         Ok(Running { stage, start: Start::Revision(revision.to_owned()), units, trial: Some(stood), notes })
     }
 
-    async fn read(request: &Request<'_>, ground: &mut Ground, snapshot: &Snapshot) -> Result<Self, Vec<Diagnostic>> {
+    async fn read(
+        request: &Request<'_>,
+        ground: &mut Ground<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let cluster = &mut ground.cluster;
         cluster.known = Known::Live;
         cluster.nodes = Known::Live;

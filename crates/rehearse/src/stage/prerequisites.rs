@@ -64,6 +64,22 @@ impl Stage {
         Ok(Taken { as_there: taken.into_iter().collect(), lacking })
     }
 
+    /// Puts what others lean on there, as it is delivered elsewhere; what is refused there is missed by nobody here.
+    pub(crate) async fn set_beside(&mut self, beside: &[Object]) -> Result<(), Vec<Diagnostic>> {
+        let cluster = Cluster::new(self.drydock.client());
+        let namespaces: BTreeSet<&str> = beside.iter().filter_map(Object::namespace).collect();
+        for namespace in namespaces {
+            self.put(&cluster, &stub("Namespace", None, namespace)).await?;
+        }
+        for object in beside {
+            let mut object = object.clone();
+            object.set_annotation(SIMULATED, ASSUMED);
+            let _refused = cluster.create(&object, &Default::default()).await;
+        }
+        self.drydock.settle();
+        Ok(())
+    }
+
     /// The namespaces that objects are put into, that are not there, and that no release makes on its way.
     fn foreign_namespaces(&self, attempt: &Attempt<'_>) -> BTreeSet<String> {
         let units = attempt.candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());

@@ -168,3 +168,65 @@ fn a_base_that_is_refused_hides_no_changed_selector() {
     let rehearsal = upgrade(failing.clone(), with(failing, "templates/web.yaml", &changed));
     assert!(is_told(&rehearsal, "LF112", Severity::Error, "web"), "{:#?}", told(&rehearsal));
 }
+
+#[test]
+fn what_is_drawn_and_read_back_is_no_change_of_settings() {
+    let drawn = r#"{{- $old := lookup "v1" "Secret" .Release.Namespace "drawn" }}
+apiVersion: v1
+kind: Secret
+metadata: {name: drawn}
+data: {A: {{ if $old }}{{ $old.data.A }}{{ else }}{{ randAlphaNum 12 | b64enc }}{{ end }}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reader}
+spec:
+  selector: {matchLabels: {app: reader}}
+  template:
+    metadata: {labels: {app: reader}}
+    spec: {containers: [{name: c, image: "registry.example.com/c:1.0.0", envFrom: [{secretRef: {name: drawn}}]}]}
+"#;
+    let base = with(files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[]), "templates/drawn.yaml", drawn);
+    let head = with(base.clone(), "values.yaml", "tag: 1.1.0\nstrategy: RollingUpdate\n");
+    let rehearsal = upgrade(base, head);
+    assert!(rehearsal.passes(), "{:#?}", told(&rehearsal));
+    assert!(told(&rehearsal).iter().all(|it| !it.contains("LF149")), "{:#?}", told(&rehearsal));
+}
+
+#[test]
+fn of_many_releases_those_that_the_change_touches_are_played() {
+    let system = |tag: &str| {
+        let mut files = Files::new();
+        let releases: String = (0..14).map(|at| format!("      - {{name: r{at}, chart: c{at}}}\n")).collect();
+        files.insert(
+            "landfall.yaml".to_owned(),
+            format!("apiVersion: landfall.dev/v1\nkind: System\nname: many\nenvironments:\n  local:\n    releases:\n{releases}"),
+        );
+        for at in 0..14 {
+            let tag = if at == 3 { tag } else { "1.0.0" };
+            let chart = format!("apiVersion: v2\nname: c{at}\nversion: 0.1.0\n");
+            // Each takes a Secret that its neighbour brings.
+            let text = NEEDY
+                .replace("name: needy", &format!("name: needy{at}"))
+                .replace("needy:1.0.0", &format!("needy:{tag}"))
+                .replace("of-another", &format!("settings{}", (at + 1) % 14))
+                .replace("key: MISSING", "key: PRESENT")
+                .replace("name: own", &format!("name: own{at}"))
+                .replace("      serviceAccountName: somebody\n", "")
+                .replace("      volumes: [{name: data, persistentVolumeClaim: {claimName: elsewhere}}]\n", "")
+                .replace("          volumeMounts: [{name: data, mountPath: /data}]\n", "");
+            let secret =
+                format!("---\napiVersion: v1\nkind: Secret\nmetadata: {{name: settings{at}}}\nstringData: {{A: b}}\n");
+            files.insert(format!("c{at}/Chart.yaml"), chart);
+            files.insert(format!("c{at}/templates/all.yaml"), format!("{text}{secret}"));
+        }
+        files
+    };
+    let rehearsal = upgrade(system("1.0.0"), system("1.1.0"));
+    assert!(rehearsal.would_deliver && rehearsal.passes(), "{:#?} {:#?}", rehearsal.trials, told(&rehearsal));
+    assert_eq!(rehearsal.taken_as_there, Vec::<String>::new());
+    let is_told = |note: &String| note.contains("13 of 14 releases and Applications render as in the base");
+    assert!(rehearsal.not_simulated.iter().any(is_told), "{:?}", rehearsal.not_simulated);
+    let changes = &rehearsal.trials[0].impact.changes;
+    assert_eq!(changes.iter().map(|it| it.object.name.as_str()).collect::<Vec<_>>(), ["needy3"]);
+}

@@ -1,0 +1,162 @@
+//! What was told falsely once, each as it was met: nobody is told of it any more.
+
+use landfall_diag::Severity;
+use landfall_rehearse::Rehearsal;
+
+use crate::steps::{files, install, upgrade};
+
+/// The findings of a rule that are no infos.
+fn told(rehearsal: &Rehearsal, rule: &str) -> Vec<String> {
+    let findings = rehearsal.examination.findings.iter().chain(&rehearsal.known);
+    let of_rule = findings.filter(|it| it.rule == rule && it.severity > Severity::Info);
+    of_rule.map(|it| it.message.clone()).collect()
+}
+
+#[track_caller]
+fn is_quiet(rehearsal: &Rehearsal, rule: &str) {
+    assert_eq!(told(rehearsal, rule), Vec::<String>::new(), "{rule}");
+}
+
+/// A Deployment of one container whose further fields are given.
+fn deployment(name: &str, labels: &str, pod: &str, container: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  replicas: 2\n  selector: {{matchLabels: {{{labels}}}}}\n  template:\n    metadata: {{labels: {{{labels}}}}}\n    spec:\n      {pod}\n      containers: [{{name: {name}, {container}}}]\n"
+    )
+}
+
+const CHART: &str = "tag: 1.0.0\nstrategy: RollingUpdate\n";
+
+/// Two revisions, one with a template that the other has otherwise.
+fn changed(from: &str, to: &str) -> Rehearsal {
+    upgrade(files(CHART, &[("templates/it.yaml", from)]), files(CHART, &[("templates/it.yaml", to)]))
+}
+
+#[test]
+fn a_kind_that_is_taken_as_served_is_looked_up_in_vain() {
+    let text = "{{- $found := lookup \"kyverno.io/v1\" \"ClusterPolicy\" \"\" \"\" }}\n{{- if not (dig \"items\" list (default dict $found)) }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: alone}\n{{- end }}\n";
+    let rehearsal = install(&[("templates/it.yaml", text)]);
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+}
+
+#[test]
+fn pods_that_keep_apart_find_a_node_for_the_one_that_comes_first() {
+    let apart = "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: apart}}}]}}";
+    let of = |tag: &str| deployment("apart", "app: apart", apart, &format!("image: \"registry.example.com/a:{tag}\""));
+    let rehearsal = changed(&of("1.0.0"), &of("1.1.0"));
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    assert!(
+        rehearsal.not_simulated.iter().any(|note| note.contains("3 nodes were assumed")),
+        "{:?}",
+        rehearsal.not_simulated
+    );
+}
+
+#[test]
+fn a_service_that_an_operator_makes_is_no_dead_route() {
+    let text = "apiVersion: acid.example.dev/v1\nkind: Postgres\nmetadata: {name: db}\nspec: {}\n---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: it}\nspec: {rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: db-pooler, port: {number: 80}}}}]}}]}\n";
+    is_quiet(&install(&[("templates/it.yaml", text)]), "LF105");
+}
+
+#[test]
+fn labels_that_pods_are_given_while_they_run_are_no_dead_selector() {
+    let service = |name: &str, selector: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{selector: {{{selector}}}, ports: [{{port: 5432}}]}}\n"
+        )
+    };
+    let text = deployment("pg", "app: pg", "", "image: \"registry.example.com/patroni:1.0.0\"")
+        + &service("pg-writer", "app: pg, example.io/role: writer")
+        + &service("pg-leader", "app: pg, state: primary");
+    is_quiet(&install(&[("templates/it.yaml", &text)]), "LF105");
+}
+
+#[test]
+fn a_service_of_another_releases_pods_is_not_judged_here() {
+    let text = "apiVersion: v1\nkind: Service\nmetadata: {name: theirs}\nspec: {selector: {app.kubernetes.io/name: elsewhere}, ports: [{port: 80}]}\n";
+    is_quiet(&install(&[("templates/it.yaml", text)]), "LF105");
+}
+
+#[test]
+fn a_database_is_written_to_where_it_was_told() {
+    let container = "image: \"postgres:16\", securityContext: {readOnlyRootFilesystem: true}, env: [{name: PGDATA, value: /data/pg}], volumeMounts: [{name: data, mountPath: /data}, {name: run, mountPath: /var/run/postgresql}]";
+    let volumes = "volumes: [{name: data, emptyDir: {}}, {name: run, emptyDir: {}}]";
+    let text = deployment("pg", "app: pg", volumes, container);
+    is_quiet(&install(&[("templates/it.yaml", &text)]), "LF124");
+    // Where it was told to a place that is not there, that place is told.
+    let lost = text.replace("value: /data/pg", "value: /elsewhere");
+    let rehearsal = install(&[("templates/it.yaml", &lost)]);
+    assert!(told(&rehearsal, "LF124").iter().any(|it| it.contains("/elsewhere")), "{:?}", told(&rehearsal, "LF124"));
+}
+
+#[test]
+fn a_sidecar_of_the_servers_image_is_not_the_server() {
+    let pod = "volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]";
+    let server = "image: \"postgres:16\", volumeMounts: [{name: data, mountPath: /var/lib/postgresql/data}]}, {name: dump, image: \"postgres:16\"";
+    let claim = "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteMany], resources: {requests: {storage: 1Gi}}}\n";
+    let text = deployment("pg", "app: pg", pod, server) + claim;
+    is_quiet(&install(&[("templates/it.yaml", &text)]), "LF123");
+    let client = deployment("client", "app: client", "", "image: \"postgres:16\", args: [sh, -c, \"psql -c 1\"]");
+    is_quiet(&install(&[("templates/it.yaml", &client)]), "LF123");
+    let bare = deployment("pg", "app: pg", "", "image: \"postgres:16\"");
+    assert_eq!(told(&install(&[("templates/it.yaml", &bare)]), "LF123").len(), 1);
+}
+
+#[test]
+fn an_address_in_a_file_is_no_call_of_the_hook_that_mounts_it() {
+    let hook = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: conf, annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: \"-1\"}}\ndata: {app.ini: \"[web]\\nroot = http://late:80/\\n\"}\n---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: first, annotations: {helm.sh/hook: pre-install}}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      volumes: [{name: conf, configMap: {name: conf}}]\n      containers: [{name: first, image: \"registry.example.com/first:1.0.0\", volumeMounts: [{name: conf, mountPath: /conf}]}]\n---\napiVersion: v1\nkind: Service\nmetadata: {name: late}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
+    is_quiet(&install(&[("templates/it.yaml", hook)]), "LF108");
+}
+
+#[test]
+fn an_autoscaler_that_goes_with_the_change_scales_nothing() {
+    let web = deployment("scaled", "app: scaled", "", "image: \"registry.example.com/a:1.0.0\"");
+    let without = web.replace("  replicas: 2\n", "");
+    let scaler = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: scaled}\nspec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: scaled}}\n";
+    is_quiet(&changed(&(without + scaler), &web), "LF121");
+}
+
+#[test]
+fn an_address_that_is_left_out_is_carried_over() {
+    let service = |address: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: it}}\nspec: {{{address}selector: {{app: web}}, ports: [{{port: 80}}]}}\n"
+        )
+    };
+    let rehearsal = changed(&service("clusterIP: None, "), &service(""));
+    is_quiet(&rehearsal, "LF112");
+    assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+}
+
+#[test]
+fn what_is_constant_beside_a_drawn_namesake_is_not_drawn() {
+    let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {FIXED: one}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {helm.sh/hook: pre-install}}\nstringData: {DRAWN: {{ randAlphaNum 8 }}}\n";
+    is_quiet(&install(&[("templates/it.yaml", text)]), "LF101");
+}
+
+#[test]
+fn a_secret_that_git_renders_loses_nothing_when_it_is_renamed_and_one_that_was_drawn_does() {
+    let secret = |name: &str, value: &str| {
+        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\nstringData: {{A: {value}}}\n")
+    };
+    let rehearsal = changed(&secret("old", "fixed"), &secret("new", "fixed"));
+    is_quiet(&rehearsal, "LF113");
+    assert!(rehearsal.trials[0].impact.losses.is_empty(), "{:?}", rehearsal.trials[0].impact.losses);
+    let rehearsal = changed(&secret("old", "{{ randAlphaNum 8 }}"), &secret("new", "fixed"));
+    assert_eq!(told(&rehearsal, "LF113").len(), 1);
+}
+
+#[test]
+fn images_that_are_loose_in_one_way_are_one_finding() {
+    let of = |name: &str| {
+        deployment(name, &format!("app: {name}"), "", &format!("image: \"registry.example.com/{name}:latest\""))
+    };
+    let text = ["a", "b", "c"].map(of).join("---\n");
+    let rehearsal = install(&[("templates/it.yaml", &text)]);
+    assert_eq!(told(&rehearsal, "LF117").len(), 1, "{:?}", told(&rehearsal, "LF117"));
+    // One more is told by itself.
+    let more = format!("{text}---\n{}", of("d"));
+    let rehearsal = changed(&text, &more);
+    let new: Vec<&str> =
+        rehearsal.examination.findings.iter().filter(|it| it.rule == "LF117").map(|it| it.message.as_str()).collect();
+    assert!(new.len() == 1 && new[0].contains("/d:latest"), "{new:?}");
+}
