@@ -60,10 +60,13 @@ pub fn rotate_hook_secret(state: &StateDir, now: Timestamp, overlap: Duration) -
         .checked_add(overlap)
         .map_err(|_| Diagnostic::error(code::BAD_ARGUMENTS, "no calendar goes as far as that overlap would"))?;
     kept.secrets.retain(|one| one.until.is_none_or(|until| until > now));
-    for one in kept.secrets.iter_mut().filter(|one| one.until.is_none()) {
-        one.until = Some(former_until);
+    // Nothing of before is good any more, whatever the server's clock says: it may be a simulated one, which is behind.
+    let good_until = if overlap.is_zero() { Timestamp::UNIX_EPOCH } else { former_until };
+    let earlier = |until: Option<Timestamp>| until.map_or(good_until, |until| until.min(good_until));
+    for one in &mut kept.secrets {
+        one.until = Some(earlier(one.until));
     }
-    kept.environment_until.get_or_insert(former_until);
+    kept.environment_until = Some(earlier(kept.environment_until));
     kept.secrets.push(KeptSecret { value: secret.clone(), since: now, until: None });
     let text = serde_json::to_vec_pretty(&kept).map_err(|error| unreadable(&path, error.to_string()))?;
     state.write_private(FILE, &text)?;

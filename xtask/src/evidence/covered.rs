@@ -69,6 +69,7 @@ pub(super) const COVERED: &[Covered] = &[
     covered("canary", &["landfall"], &["canary"], &[]),
     Covered { says: SAYS_COMMIT, ..covered("alarms", &["rehearse"], &["alarms"], JUDGED) },
     Covered { says: SAYS_COMMIT, ..covered("upgrades", &["rehearse"], &["alarms"], JUDGED) },
+    Covered { says: SAYS_COMMIT, ..covered("commits", &["rehearse"], &["alarms"], &["conformance/commits.toml"]) },
     Covered { says: SAYS_COMMIT, ..covered("applications", &["apps"], &["applications"], &[]) },
     Covered {
         says: SAYS_COMMIT,

@@ -23,6 +23,9 @@ pub struct SchemaDocuments {
     kept: Arc<Mutex<Kept>>,
 }
 
+/// Documents by address; nothing where one is not there and is not checked.
+pub(super) type Documents = BTreeMap<String, Option<Arc<Json>>>;
+
 impl SchemaDocuments {
     /// Documents that are fetched this way.
     pub fn fetched_by(fetch: impl Fn(&str) -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
@@ -34,26 +37,25 @@ impl SchemaDocuments {
         SchemaDocuments { fetch: Some(Arc::new(fetch)), ..SchemaDocuments::default() }
     }
 
-    /// What a schema refers to, and what that refers to, by address; references in them are made whole.
+    /// What a schema refers to, and what that refers to, by address, nothing where it could not be reached and is not
+    /// checked; references in them are made whole.
     ///
     /// # Errors
     /// Helm's words for the first that cannot be had.
-    pub(super) fn of(&self, schema: &Json) -> Result<BTreeMap<String, Arc<Json>>, String> {
-        let mut found: BTreeMap<String, Arc<Json>> = BTreeMap::new();
+    pub(super) fn of(&self, schema: &Json) -> Result<Documents, String> {
+        let mut found = Documents::new();
         let Some(fetch) = &self.fetch else { return Ok(found) };
-        let (mut wanted, mut unchecked) = (BTreeSet::new(), BTreeSet::new());
+        let mut wanted = BTreeSet::new();
         addresses(schema, &mut wanted);
         while let Some(address) = wanted.pop_first() {
-            if found.contains_key(&address) || unchecked.contains(&address) || found.len() + unchecked.len() >= MOST {
+            if found.contains_key(&address) || found.len() >= MOST {
                 continue;
             }
             let document = self.fetched(&address, fetch.as_ref());
             let document = document.map_err(|why| format!("failing loading {address:?}: {why}"))?;
-            let Some(document) = document else {
-                unchecked.insert(address);
-                continue;
-            };
-            addresses(&document, &mut wanted);
+            if let Some(document) = &document {
+                addresses(document, &mut wanted);
+            }
             found.insert(address, document);
         }
         Ok(found)

@@ -1,13 +1,13 @@
 //! The walk over a schema and a value, in the order of Helm's validator.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::documents::Documents;
 use super::draft::Draft;
 use super::format;
 use super::words::{all_quoted, count, number, quoted, shown};
@@ -85,7 +85,8 @@ impl Evaluated {
 
 type Outcome = Result<Evaluated, Problem>;
 
-/// What a reference to a draft's own schema leads to: that values are schemas themselves is not looked into.
+/// What a reference to a draft's own schema leads to, as that values are schemas themselves is not looked into; and one to a
+/// document that could not be reached.
 static ANYTHING: Json = Json::Bool(true);
 
 /// How deep schemas may lead into each other at one value.
@@ -99,6 +100,7 @@ const MAX_PROBLEMS: usize = 500_000;
 pub(super) struct Evaluator<'s> {
     root: &'s Json,
     draft: Draft,
+    documents: &'s Documents,
     /// Schemas by `$id` and `$anchor`.
     named: HashMap<String, &'s Json>,
     patterns: RefCell<HashMap<&'s str, Option<Rc<Regex>>>>,
@@ -110,16 +112,18 @@ pub(super) struct Evaluator<'s> {
 }
 
 impl<'s> Evaluator<'s> {
-    pub(super) fn new(root: &'s Json, documents: &'s BTreeMap<String, Arc<Json>>) -> Self {
+    pub(super) fn new(root: &'s Json, documents: &'s Documents) -> Self {
         let mut named = HashMap::new();
         name_schemas(root, &mut named, 0);
         for (address, document) in documents {
+            let Some(document) = document else { continue };
             named.entry(address.clone()).or_insert(document);
             name_schemas(document, &mut named, 0);
         }
         Evaluator {
             root,
             draft: Draft::of(root),
+            documents,
             named,
             patterns: RefCell::default(),
             depth: Cell::new(0),
@@ -284,6 +288,7 @@ impl<'s> Evaluator<'s> {
         let document = match base {
             "" => Some(self.root),
             base if super::meta::is_a_drafts_own(base) => return Some(&ANYTHING),
+            base if self.documents.get(base).is_some_and(Option::is_none) => return Some(&ANYTHING),
             base => self.named.get(base).copied(),
         };
         let Some(document) = document else {

@@ -72,7 +72,7 @@ fn a_directory_is_read_as_its_application_says() {
 fn what_is_not_delivered_yet_is_refused_by_its_name_and_holds_nobody() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "charts/web", "web");
-    sandbox.write("kustomized/kustomization.yaml", "resources: []\n");
+    sandbox.write("kustomized/kustomization.yaml", "resources: [nowhere.yaml]\n");
     sandbox.write("jsonnet/a.jsonnet", "{}");
     let simple =
         |rest: &str| format!("  source: {{repoURL: {rest}}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}");
@@ -89,7 +89,7 @@ fn what_is_not_delivered_yet_is_refused_by_its_name_and_holds_nobody() {
     sandbox.commit("first");
     up(&sandbox, &[])
         .exits(2)
-        .says("`kustomized`")
+        .says("Application kustomized: ")
         .says("`jsonnet/a.jsonnet` is Jsonnet")
         .says("--repo https://git.example.com/other.git=DIR")
         .says("no source has the `ref` nowhere");

@@ -373,8 +373,9 @@ fn se_085_what_must_be_there_first_is_told_before_anything_is_applied() {
         "envFrom: [{configMapRef: {name: {{ .Release.Name }}}}]",
         "env: [{name: PASSWORD, valueFrom: {secretKeyRef: {name: shop-auth, key: postgres-password}}}]",
     );
-    let seen = sandbox.run(&["rehearse", "./shop", "-n", "sens-test"]).exits(1);
-    for text in ["Secret `ghcr-pull`", "Secret `shop-auth`", "create it first in namespace sens-test"] {
+    // Somebody else may bring them: a rehearsal takes them as there and says so, and `up` refuses.
+    let seen = sandbox.run(&["rehearse", "./shop", "-n", "sens-test"]).exits(0);
+    for text in ["2 warnings", "Secret `ghcr-pull`", "Secret `shop-auth`", "create it first in namespace sens-test"] {
         assert!(seen.stdout.contains(text), "{text} in {}", seen.all());
     }
     sandbox.run(&["up", "./shop", "-n", "sens-test"]).exits(5).says("shop-auth");

@@ -299,7 +299,7 @@ fn theme_14_a_waiver_holds_until_its_day_and_no_longer_and_one_of_no_rule_is_tol
     try_with("rule: LF101, object: Secret/others, reason: x, until: 2099-12-31")
         .exits(1)
         .says("nothing was found that it would accept");
-    try_with("rule: LF199, reason: x, until: 2099-12-31").exits(1).says("there is no rule `LF199`");
+    try_with("rule: LF299, reason: x, until: 2099-12-31").exits(1).says("there is no rule `LF299`");
 }
 
 #[test]

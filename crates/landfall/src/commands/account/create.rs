@@ -89,7 +89,7 @@ impl Verb for AccountCreateArgs {
             }
             let diagnostic = Diagnostic::error(code::ACCOUNT_EXISTS, format!("there is an account `{name}` already"));
             Err(Failure::from(
-                diagnostic.help(format!("landfall account password {name} gives it a new first password")),
+                diagnostic.help(format!("give it a new first password: landfall account password {name}")),
             ))
         };
         let created = created.await;
