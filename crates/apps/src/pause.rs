@@ -46,7 +46,7 @@ mod tests {
             Object::from_value(json!({"kind": "Application", "metadata": {"name": "shop"}})).expect("a map");
         assert_eq!(Pause::of(&object), None);
         let pause = Pause { by: "anna".into(), at: "then".into(), reason: "a freeze".into() };
-        object.set_annotation(PAUSE_ANNOTATION, &pause.written());
+        object.set_annotation(PAUSE_ANNOTATION, pause.written());
         assert_eq!(Pause::of(&object), Some(pause));
         object.set_annotation(PAUSE_ANNOTATION, "true");
         assert_eq!(Pause::of(&object), Some(Pause::default()));

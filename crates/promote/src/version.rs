@@ -76,10 +76,8 @@ impl Version {
         if pre.is_some_and(|pre| pre.split('.').any(str::is_empty)) {
             return Err(VersionRefusal::EmptyIdentifier(refused()));
         }
-        let has_zero =
-            |part: &&str| part.len() > 1 && part.starts_with('0') && part.bytes().all(|b| b.is_ascii_digit());
-        if parts.iter().any(|part| has_zero(part)) || pre.is_some_and(|pre| pre.split('.').any(|part| has_zero(&part)))
-        {
+        let has_zero = |part: &str| part.len() > 1 && part.starts_with('0') && part.bytes().all(|b| b.is_ascii_digit());
+        if parts.iter().any(|part| has_zero(part)) || pre.is_some_and(|pre| pre.split('.').any(has_zero)) {
             return Err(VersionRefusal::LeadingZero(refused()));
         }
         match landfall_sprig::Version::parse_strict(text) {

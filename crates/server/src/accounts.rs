@@ -340,7 +340,7 @@ mod tests {
         let (accounts, store, clock) = accounts(false).await;
         assert!(is_no(accounts.sign_in("sebastian", "correct horse batterx").await));
         assert!(is_no(accounts.sign_in("nobody", GOOD).await));
-        let signed = accounts.sign_in("sebastian", GOOD).await.ok().expect("signed in");
+        let signed = accounts.sign_in("sebastian", GOOD).await.expect("signed in");
         let again = Accounts::new(store.accounts.clone(), Arc::clone(&clock) as Arc<dyn Clock>);
         let who = again.who(&signed.secret).await.expect("read").expect("still there");
         assert_eq!((who.name.as_str(), who.roles.as_slice()), ("sebastian", &["role:owner".to_owned()][..]));
@@ -352,7 +352,7 @@ mod tests {
         }
         clock.passes(2 * 3600);
         assert_eq!(again.who(&signed.secret).await.expect("read"), None);
-        let idle = again.sign_in("sebastian", GOOD).await.ok().expect("signed in");
+        let idle = again.sign_in("sebastian", GOOD).await.expect("signed in");
         clock.passes(4 * 3600);
         assert_eq!(again.who(&idle.secret).await.expect("read"), None);
     }
@@ -391,7 +391,7 @@ mod tests {
     #[tokio::test]
     async fn a_new_password_signs_out_and_a_disabled_account_is_nobody() {
         let (accounts, store, _clock) = accounts(true).await;
-        let first = accounts.sign_in("sebastian", GOOD).await.ok().expect("signed in");
+        let first = accounts.sign_in("sebastian", GOOD).await.expect("signed in");
         assert!(first.who.must_change);
         assert!(is_no(accounts.change("sebastian", "wrong wrong wrong", "four words of mine").await));
         assert!(matches!(accounts.change("sebastian", GOOD, GOOD).await, Err(NotSignedIn::Failed(_))));
@@ -399,7 +399,7 @@ mod tests {
         assert!(accounts.change("sebastian", GOOD, "four words of mine").await.is_ok());
         assert_eq!(accounts.who(&first.secret).await.expect("read"), None);
         assert!(is_no(accounts.sign_in("sebastian", GOOD).await));
-        let second = accounts.sign_in("sebastian", "four words of mine").await.ok().expect("signed in");
+        let second = accounts.sign_in("sebastian", "four words of mine").await.expect("signed in");
         assert!(!second.who.must_change);
         store.accounts.disable("sebastian", Some("then")).await.expect("disabled");
         assert_eq!(accounts.who(&second.secret).await.expect("read"), None);

@@ -449,7 +449,7 @@ mod tests {
             closed_until: None,
         };
         store.accounts.create(&account).await.expect("made");
-        let signed = gate.accounts().sign_in("deploy", "correct horse battery").await.ok().expect("signed in");
+        let signed = gate.accounts().sign_in("deploy", "correct horse battery").await.expect("signed in");
         let ours = format!("other=1; {COOKIE}={}", signed.secret);
         let sync = Need { permission: Permission::SYNC, breadth: Breadth::Seen };
         let asks = async |method: Method, cookies: &str, more: &[(&'static str, &str)], need: Need| {
@@ -501,7 +501,7 @@ mod tests {
             closed_until: None,
         };
         store.accounts.create(&row).await.expect("made");
-        let signed = gate.accounts().begin(who).await.ok().expect("begun");
+        let signed = gate.accounts().begin(who).await.expect("begun");
         let headers = browser(&format!("{COOKIE}={}", signed.secret), &[]);
         let refused = gate.admit(&Method::GET, &headers, READ).await.expect_err("refused");
         assert_eq!((refused.status.as_u16(), refused.diagnostic.code), (403, code::PASSWORD_MUST_CHANGE));

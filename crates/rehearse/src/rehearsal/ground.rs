@@ -39,7 +39,7 @@ impl<'r> Ground<'r> {
             [] => labels.on(nodes::holding(demand(head.iter()).max(demand(base.iter()))), Origin::Assumed),
             given => labels.on(given.to_vec(), Origin::Given),
         };
-        let many = (request.nodes.is_empty() && nodes.len() > 1).then(|| nodes.len());
+        let many = (request.nodes.is_empty() && nodes.len() > 1).then_some(nodes.len());
         let mut empty = Stage::empty(nodes, quiet).await?;
         empty.notes.extend(many.map(|many| format!("{many} nodes were assumed, as many as its pods insist on")));
         empty.notes.extend(labels.told());

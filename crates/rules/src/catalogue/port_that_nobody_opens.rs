@@ -175,7 +175,7 @@ fn speaks_of(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_
     let names = |text: &str| {
         text.match_indices(&word).any(|(at, _)| {
             let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
-            !digit(text[..at].as_bytes().last()) && !digit(text.as_bytes().get(at + word.len()))
+            !digit(text.as_bytes()[..at].last()) && !digit(text.as_bytes().get(at + word.len()))
         })
     };
     let told = |container: &Container<'_>| {

@@ -99,7 +99,8 @@ fn written(steps: &[&str]) -> String {
 /// The places of a chart, and of the charts below it, that print what is not declared.
 fn silent(rendered: &Rendered, places: &mut Places) {
     let root = &rendered.processed;
-    let mut work: Vec<(&Chart, Vec<&str>, Vec<(&Chart, usize)>, bool)> = vec![(root, Vec::new(), Vec::new(), false)];
+    // A chart, its scope, the charts above it with the lengths of theirs, and whether it is somebody else's.
+    let mut work = vec![(root, Vec::<&str>::new(), Vec::<(&Chart, usize)>::new(), false)];
     while let Some((chart, scope, above, borrowed)) = work.pop() {
         let mut around = above.clone();
         around.push((chart, scope.len()));

@@ -71,7 +71,10 @@ pub(crate) fn is(kept: Option<&str>, password: &str) -> bool {
     same && is_there && password.len() <= LONGEST
 }
 
-fn read(kept: &str) -> Option<((u8, u32, u32), Vec<u8>, Vec<u8>)> {
+/// A digest's cost, salt and bytes.
+type Kept = ((u8, u32, u32), Vec<u8>, Vec<u8>);
+
+fn read(kept: &str) -> Option<Kept> {
     let parts: Vec<&str> = kept.split('$').collect();
     let ["scrypt", log_n, r, p, salt, wanted] = parts.as_slice() else { return None };
     let cost = (log_n.parse().ok()?, r.parse().ok()?, p.parse().ok()?);

@@ -25,7 +25,7 @@ impl Front {
         private(match entry {
             Entry::SignIn => self.sign_in(request).await,
             Entry::IssuerBegin => self.to_issuer().await,
-            Entry::IssuerBack => self.from_issuer(&request).await,
+            Entry::IssuerBack => self.returned(&request).await,
         })
     }
 
@@ -77,7 +77,7 @@ impl Front {
     }
 
     /// Takes what the issuer says of the one whom the browser brings back.
-    async fn from_issuer(&self, request: &Request<Incoming>) -> Answer {
+    async fn returned(&self, request: &Request<Incoming>) -> Answer {
         let Some(issuer) = &self.issuer else { return no_issuer() };
         let kept = cookie(request.headers(), BEGUN).unwrap_or_default();
         let standing = self.gate.roles();

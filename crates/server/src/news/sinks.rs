@@ -238,15 +238,15 @@ mod tests {
     #[test]
     fn a_token_is_one_hosts_and_an_address_is_never_repeated() {
         let forge = |pairs: &[(&str, &'static str)]| read(pairs).map(|sinks| sinks.forge.expect("there"));
-        let hub = forge(&[(TOKEN, "t")]).ok().expect("a forge");
+        let hub = forge(&[(TOKEN, "t")]).expect("a forge");
         assert_eq!(hub.repository("github.com/acme/shop"), Some("acme/shop"));
         assert_eq!(hub.repository("git.example.com/acme/shop"), None);
         let own = [(TOKEN, "t"), (HOST, "git.example.com")];
         assert_eq!(forge(&own).err().expect("unknown").variable, KIND);
-        let own = forge(&[own[0], own[1], (KIND, "gitea")]).ok().expect("a forge");
+        let own = forge(&[own[0], own[1], (KIND, "gitea")]).expect("a forge");
         assert_eq!(own.api, "https://git.example.com/api/v1");
         assert_eq!(own.repository("github.com/acme/shop"), None, "it is the other host's");
-        let bad = read(&[(SLACK, "http://hooks.example.com/T0/secret")]).err().expect("not secure");
+        let bad = read(&[(SLACK, "http://hooks.example.com/T0/secret")]).expect_err("not secure");
         assert!(!bad.why.contains("secret"), "{bad:?}");
     }
 }

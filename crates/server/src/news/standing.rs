@@ -312,9 +312,13 @@ mod tests {
         };
         let row = |number: i64, item: NewsItem| NewsRow { number, item };
         let first = row(1, Standing::of(&at("t1", "no chart")).items(&[], now()).remove(0));
-        assert!(kinds(&at("t2", "no chart"), &[first.clone()]).is_empty(), "another process has found it anew");
-        assert_eq!(kinds(&at("t2", "no values"), &[first.clone()]), ["unrendered argocd/shop t2"]);
-        let again = row(2, Standing::of(&application(well(), json!({}))).items(&[first.clone()], now()).remove(0));
+        assert!(
+            kinds(&at("t2", "no chart"), std::slice::from_ref(&first)).is_empty(),
+            "another process has found it anew"
+        );
+        assert_eq!(kinds(&at("t2", "no values"), std::slice::from_ref(&first)), ["unrendered argocd/shop t2"]);
+        let again =
+            row(2, Standing::of(&application(well(), json!({}))).items(std::slice::from_ref(&first), now()).remove(0));
         assert_eq!(again.item.kind, "recovered");
         assert_eq!(kinds(&at("t3", "no chart"), &[again, first]), ["unrendered argocd/shop t3"]);
     }

@@ -147,7 +147,7 @@ async fn world() -> World {
             must_change,
             ends_at: String::new(),
         };
-        let signed = gate.accounts().begin(who).await.ok().expect("begun");
+        let signed = gate.accounts().begin(who).await.expect("begun");
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, format!("{COOKIE}={}", signed.secret).parse().expect("a header"));
         headers.insert(OWN_PAGE, "1".parse().expect("a header"));

@@ -103,8 +103,8 @@ async fn rows(ground: &Ground, place: &Place) -> Result<Vec<Row>, Failure> {
             match (is_for, token.role.is_empty()) {
                 (false, _) => may.clear(),
                 (true, true) => {
-                    may.extend(has("read").then(|| ["get", "logs"]).into_iter().flatten().map(str::to_owned));
-                    may.extend(has("sync").then(|| ["sync", "update"]).into_iter().flatten().map(str::to_owned));
+                    may.extend(has("read").then_some(["get", "logs"]).into_iter().flatten().map(str::to_owned));
+                    may.extend(has("sync").then_some(["sync", "update"]).into_iter().flatten().map(str::to_owned));
                 }
                 (true, false) => {
                     may.retain(|word| has(if matches!(word.as_str(), "get" | "logs") { "read" } else { "sync" }))

@@ -62,7 +62,7 @@ pub(crate) enum Counter {
         desk: Box<Desk>,
         /// Whether it is the embedded one, on which nobody acts without a server.
         is_own: bool,
-        actor: Actor,
+        actor: Box<Actor>,
         connection: Box<Connection>,
     },
 }
@@ -128,7 +128,7 @@ impl CounterArgs {
         let desk = landfall_server::desk(host, &place, &connection, repositories).await?;
         let (desk, connection) = (Box::new(desk), Box::new(connection));
         let is_own = place.cluster.is_kept_in_state();
-        Ok(Counter::Cluster { desk, is_own, actor: Actor::of_cluster(person), connection })
+        Ok(Counter::Cluster { desk, is_own, actor: Box::new(Actor::of_cluster(person)), connection })
     }
 
     /// The token for `--server`.

@@ -37,8 +37,7 @@ fn there() -> There {
             let Ok(mut stream) = stream else { return };
             let mut request = Vec::new();
             let mut part = [0; 4096];
-            loop {
-                let Ok(read) = stream.read(&mut part) else { break };
+            while let Ok(read) = stream.read(&mut part) {
                 request.extend_from_slice(&part[..read]);
                 let text = String::from_utf8_lossy(&request).into_owned();
                 let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
