@@ -28,7 +28,17 @@ pub(super) fn of(landfall: &Path) -> anyhow::Result<Vec<Known>> {
             _ => leaves(&listed),
         };
         ensure!(names.len() > 20, "landfall {} names {} commands", words.join(" "), names.len());
-        for name in names {
+        // A verb with verbs below it may be one by itself: `version` and `version check`.
+        let names: Vec<String> = names;
+        let above: BTreeSet<&str> = names.iter().filter_map(|name| Some(name.split_once(' ')?.0)).collect();
+        let mut by_themselves = Vec::new();
+        for verb in above.into_iter().filter(|_| voice.is_empty()) {
+            let help = said(landfall, &[verb, "--help"])?;
+            if help.lines().any(|line| line.starts_with("Usage: ") && !line.contains("<COMMAND>")) {
+                by_themselves.push(verb.to_owned());
+            }
+        }
+        for name in names.iter().chain(&by_themselves) {
             let name = format!("{voice}{name}");
             let words: Vec<&str> = name.split(' ').chain(["--help"]).collect();
             let help = said(landfall, &words)?;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Failure, Place, patience};
+use landfall_host::{Failure, Place, make_private_directory, patience};
 use landfall_source::{
     Account, Accounts, AllowedPaths, Builds, Change, GitRemote, GitWriter, Landing, Login, Person, Reach, RemoteRef,
     Signing, SourceTree, Trust, Write,
@@ -76,7 +76,12 @@ impl WriteBackArgs {
             )
         })?;
         let cache = place.state.create_cache().map_err(Failure::from)?;
-        let writer = GitWriter::new(&context.host.network, cache.join("writer"), patience(&context.host.env));
+        let bare = cache.join("writer");
+        make_private_directory(&bare).map_err(|error| {
+            let text = format!("`{}` cannot be made", bare.display());
+            Failure::from(Diagnostic::error(code::FILES, text).note(error.to_string()))
+        })?;
+        let writer = GitWriter::new(&context.host.network, bare, patience(&context.host.env));
         let write = Write {
             branch: branch.clone(),
             allowed: AllowedPaths::exactly(deed.files),
