@@ -1,5 +1,7 @@
 //! One task that owns all that is known: it takes in what has happened, steps the machines and sends errands.
 
+mod acting;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::Ordering;
@@ -8,26 +10,26 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use landfall_apps::machine::{self, Action, End, Freshness, Observation, Past, Wanted};
-use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project, Windows};
+use landfall_apps::machine::{self, End, Freshness, Observation, Past};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION};
 use landfall_cluster::{Change, Interest, ListOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, unbounded_channel};
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use crate::accounts::Doubt;
 use crate::api::{Line, Name};
 use crate::board::Board;
-use crate::checks::{Due, Known};
-use crate::entry::{Alone, Entry, Running, Writing};
+use crate::checks::Known;
+use crate::entry::{Alone, Entry, Writing};
 use crate::errands::{Work, comparison};
 use crate::ground::application_kind;
 use crate::happened::{Found, Happened, Seen};
 use crate::live::{Follows, Lives};
 use crate::news::{self, Standing};
 use crate::others;
+use crate::projects::Projects;
 use crate::repositories::is_of;
 
 /// Every Application is looked at once in this many seconds, whatever is told of it.
@@ -51,8 +53,8 @@ pub(crate) struct Controller {
     happened: Receiver<Happened>,
     board: Arc<Board>,
     tasks: TaskTracker,
-    /// Projects by namespace and name: when they let Applications be synced.
-    projects: BTreeMap<(String, String), Project>,
+    /// What Applications are held against.
+    projects: Projects,
     /// Who keeps ApplicationSets hears of references that have moved.
     sets: UnboundedSender<Vec<String>>,
     /// Who keeps the outbox of news hears how Applications stand.
@@ -84,7 +86,7 @@ impl Controller {
         tasks.spawn(news::keep(Arc::clone(&work), stands));
         Controller {
             work,
-            projects: BTreeMap::new(),
+            projects: Projects::default(),
             sets,
             news,
             entries: BTreeMap::new(),
@@ -113,7 +115,7 @@ impl Controller {
         let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
         // Projects first: whoever is held against none of them yet might begin what may not be.
         self.list_projects().await;
-        let mut projects = self.work.session.cluster.observe(vec![all(project_kind())]);
+        let mut projects = self.work.session.cluster.observe(vec![all(Projects::kind())]);
         let mut applications = self.work.session.cluster.observe(vec![all(application_kind())]);
         let mut turns = tokio::time::interval(Duration::from_secs(TURN));
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -218,24 +220,21 @@ impl Controller {
 
     async fn list_projects(&mut self) {
         let options = ListOptions::default();
-        if let Ok(objects) = self.work.session.cluster.list(&project_kind(), &options).await {
-            objects.iter().for_each(|object| self.project(object));
+        if let Ok(objects) = self.work.session.cluster.list(&Projects::kind(), &options).await {
+            objects.iter().for_each(|object| self.projects.take(object));
         }
     }
 
     /// Takes note of a change of a project, and tells it to those who are held against it.
     fn project_changed(&mut self, change: Result<Change, landfall_cluster::Error>) {
         match change {
-            Ok(Change::Listed(_, objects)) => {
-                self.projects.clear();
-                objects.iter().for_each(|object| self.project(object));
+            Ok(change) => {
+                if self.projects.change(change) {
+                    self.weigh_anew();
+                }
             }
-            Ok(Change::Applied(object)) => self.project(&object),
-            Ok(Change::Deleted(object)) => drop(self.projects.remove(&place(&object))),
-            Ok(Change::Interrupted(_)) => return,
-            Err(error) => return tracing::warn!("AppProjects cannot be watched: {error}"),
+            Err(error) => tracing::warn!("AppProjects cannot be watched: {error}"),
         }
-        self.weigh_anew();
     }
 
     /// Tells every Application what counts of it now.
@@ -243,7 +242,7 @@ impl Controller {
         let mut told = Vec::new();
         for (key, entry) in &mut self.entries {
             let Ok(application) = entry.application.clone() else { continue };
-            let (wanted, doubt) = wanted(&self.work, &self.projects, &application);
+            let (wanted, doubt) = self.projects.wanted(&self.work.orders, &application);
             entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
             told.push((key.clone(), wanted, doubt));
         }
@@ -267,19 +266,6 @@ impl Controller {
         self.tasks.spawn(async move {
             work.alarms.raise(("unknown", action, &application), "refused, announced", &text).await;
         });
-    }
-
-    fn project(&mut self, object: &Object) {
-        match Project::parse(object) {
-            Ok(project) => {
-                if !project.not_acted_on.is_empty() {
-                    let fields = project.not_acted_on.join(", ");
-                    tracing::warn!("AppProject {}: not acted on: {fields}", project.name);
-                }
-                self.projects.insert(place(object), project);
-            }
-            Err(error) => tracing::warn!("{error}"),
-        }
     }
 
     fn application(&mut self, object: Object) {
@@ -331,7 +317,7 @@ impl Controller {
         entry.takes(object, connections);
         let carried = entry.object.at("/operation").filter(|operation| !operation.is_null()).cloned();
         if let Ok(application) = &entry.application {
-            let (wanted, doubt) = wanted(&self.work, &self.projects, application);
+            let (wanted, doubt) = self.projects.wanted(&self.work.orders, application);
             entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
             doubts.extend(doubt.map(|doubt| ("application.policy", doubt)));
             observations.push(Observation::Wanted(wanted));
@@ -339,7 +325,7 @@ impl Controller {
             if carried.is_none() && entry.carried.is_some() && !entry.state.is_syncing() {
                 observations.push(Observation::Withdrawn);
             } else if carried != entry.carried && carried.is_some() {
-                let counts = match is_protected(&self.projects, application) {
+                let counts = match self.projects.is_protected(application) {
                     true => self.work.orders.answers(&entry.object),
                     false => Ok(()),
                 };
@@ -461,7 +447,7 @@ impl Controller {
         for (key, entry) in &mut self.entries {
             let reconnects = entry.reconnects(&self.work.connections);
             if reconnects && let Ok(application) = &entry.application {
-                let (wanted, _) = wanted(&self.work, &self.projects, application);
+                let (wanted, _) = self.projects.wanted(&self.work.orders, application);
                 told.push((key.clone(), Observation::Wanted(wanted)));
             }
             if reconnects || entry.state.comparison_error().is_some() {
@@ -501,7 +487,7 @@ impl Controller {
             Ok(found) => {
                 // What a protected parent's branch says of its children counts as long as the parent itself does.
                 if let Ok(application) = &entry.application {
-                    let believed = is_protected(&self.projects, application) && self.work.orders.accepts(&entry.object);
+                    let believed = self.projects.is_protected(application) && self.work.orders.accepts(&entry.object);
                     let children = if believed { found.compared.children.as_slice() } else { &[] };
                     let parent = format!("{}/{}", application.namespace, application.name);
                     says_anew = self.work.orders.says(&parent, children);
@@ -604,157 +590,6 @@ impl Controller {
         right
     }
 
-    fn act(&mut self, key: &ObjectKey, action: Action) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
-        if let Action::WakeAt(at) = action {
-            entry.wake = Some(entry.wake.map_or(at, |before| before.min(at)));
-            return;
-        }
-        if let Action::Stop { number, why } = action {
-            if let Some(running) = entry.running.as_ref().filter(|running| running.number == number) {
-                *running.why.lock() = Some(why);
-                running.stop.cancel();
-            }
-            return;
-        }
-        let application = match entry.application.clone() {
-            Ok(application) => application,
-            Err(why) => return self.refused(key, action, &why),
-        };
-        let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
-        let answer = move |happened: Happened| async move {
-            // Nobody is told when the process ends.
-            let _ending = told.send(happened).await;
-        };
-        match action {
-            Action::Resolve { number, freshness } => {
-                self.tasks.spawn(async move {
-                    let resolve = async move { work.resolve(&application, &[], freshness).await };
-                    let result = contained(resolve).await.and_then(|result| result);
-                    answer(Happened::Observed(key, Observation::Resolved { number, result })).await;
-                });
-            }
-            Action::Compare { number, revisions } => {
-                let places = Arc::clone(&entry.destination.comparing);
-                self.tasks.spawn(async move {
-                    let began = std::time::Instant::now();
-                    let stop = work.session.stop.clone();
-                    let compare = async move {
-                        work.fetch(&application, &revisions).await?;
-                        let _place = places.acquire().await;
-                        work.compare(&application, revisions).await
-                    };
-                    let found = tokio::select! {
-                        () = stop.cancelled() => return,
-                        found = contained(compare) => found.and_then(|found| found),
-                    };
-                    answer(Happened::Found(key, number, found, began.elapsed())).await;
-                });
-            }
-            Action::Recover { number } => {
-                let (places, alone) = (Arc::clone(&entry.destination.syncing), Arc::clone(&entry.alone));
-                self.tasks.spawn(async move {
-                    let _alone = alone.lock().await;
-                    let _place = places.acquire().await;
-                    let end = match contained(async move { work.recover(&application).await }).await {
-                        Ok(Some(end)) => end,
-                        Ok(None) => return,
-                        Err(message) => End::Failed { revisions: Vec::new(), message },
-                    };
-                    answer(Happened::Observed(key, Observation::Ended { number, end })).await;
-                });
-            }
-            Action::Sync(begun) => {
-                let stop = self.work.session.stop.child_token();
-                let running = Running { number: begun.number, stop, why: Arc::new(Mutex::new(None)) };
-                entry.running = Some(running.clone());
-                let (places, heard) = (Arc::clone(&entry.destination.syncing), self.told.clone());
-                let alone = Arc::clone(&entry.alone);
-                self.tasks.spawn(async move {
-                    let _alone = alone.lock().await;
-                    let _place = places.acquire().await;
-                    let number = begun.number;
-                    let sync = async move { work.sync(&application, &begun, &running, &heard).await };
-                    let end = match contained(sync).await {
-                        Ok(Some(end)) => end,
-                        Ok(None) => return,
-                        Err(message) => End::Failed { revisions: Vec::new(), message },
-                    };
-                    answer(Happened::Observed(key, Observation::Ended { number, end })).await;
-                });
-            }
-            Action::Remove { number } => {
-                let alone = Arc::clone(&entry.alone);
-                self.tasks.spawn(async move {
-                    let _alone = alone.lock().await;
-                    let happened = match contained(async move { work.remove(&application).await }).await {
-                        Ok(Ok(())) => {
-                            let end = End::Succeeded(Vec::new());
-                            Happened::Observed(key, Observation::Ended { number, end })
-                        }
-                        Ok(Err(why)) | Err(why) => Happened::Stays(key, number, why),
-                    };
-                    answer(happened).await;
-                });
-            }
-            Action::Stop { .. } | Action::WakeAt(_) => {}
-        }
-    }
-
-    /// What is wanted of an Application that cannot be read any more ends at once.
-    fn refused(&mut self, key: &ObjectKey, action: Action, why: &str) {
-        let failed = || End::Failed { revisions: Vec::new(), message: why.to_owned() };
-        let observation = match action {
-            Action::Resolve { number, .. } => Observation::Resolved { number, result: Err(why.to_owned()) },
-            Action::Compare { number, .. } => Observation::Compared { number, result: Err(why.to_owned()) },
-            Action::Recover { number } => Observation::Ended { number, end: End::NothingOpen },
-            Action::Sync(begun) => Observation::Ended { number: begun.number, end: failed() },
-            Action::Remove { number } => Observation::Ended { number, end: End::Overtaken },
-            Action::Stop { .. } | Action::WakeAt(_) => return,
-        };
-        let (told, key) = (self.told.clone(), Arc::new(key.clone()));
-        self.tasks.spawn(async move {
-            let _ending = told.send(Happened::Observed(key, observation)).await;
-        });
-    }
-
-    /// Has the declared checks of an Application made where they are due.
-    fn check(&mut self, key: &ObjectKey) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
-        let is_idle = !entry.state.is_syncing() && entry.running.is_none();
-        if !is_idle || entry.object.deletion_timestamp().is_some() {
-            return;
-        }
-        let Ok(application) = &entry.application else { return };
-        let Some(due) = entry.checks.due(&entry.object, entry.fares(&self.live)) else { return };
-        let application = Application { object: entry.object.clone(), ..(**application).clone() };
-        let last = entry.checks.last.clone().flatten();
-        entry.checks.busy = true;
-        let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
-        self.tasks.spawn(async move {
-            let stop = work.session.stop.clone();
-            let errand = async move {
-                match (due, last) {
-                    (Due::Load, _) => Some(work.checked(&Name::of(&application.object)).await),
-                    (Due::Make(delivery, by_itself), _) => {
-                        work.make_checks(&application, (delivery, by_itself)).await.map(Some)
-                    }
-                    (Due::Follow, Some(checked)) => Some(Some(work.follow(&application, &checked).await)),
-                    (Due::Follow, None) => Some(None),
-                }
-            };
-            let known = tokio::select! {
-                () = stop.cancelled() => return,
-                known = contained(errand) => known,
-            };
-            match known {
-                Ok(Some(known)) => drop(told.send(Happened::Checked(key, known)).await),
-                Ok(None) => {}
-                Err(why) => tracing::error!("the checks of {key}: {why}"),
-            }
-        });
-    }
-
     /// Writes an Application's status where it is not told yet.
     fn tell(&mut self, key: &ObjectKey, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(key) else { return };
@@ -775,52 +610,6 @@ impl Controller {
             let _ending = self.news.send(news::Seen::Stands(Box::new(standing)));
         }
     }
-}
-
-/// The kind of AppProjects.
-fn project_kind() -> Gvk {
-    Gvk::new("argoproj.io", "v1alpha1", "AppProject")
-}
-
-/// The sync windows of an Application's project: one of its own namespace, else Argo CD's.
-fn windows(projects: &BTreeMap<(String, String), Project>, application: &Application) -> Windows {
-    let of = |home: &str| projects.get(&(home.to_owned(), application.project.clone()));
-    let project = of(&application.namespace).or_else(|| of(Project::HOME));
-    project.map(|project| project.windows(application)).unwrap_or_default()
-}
-
-/// Whether an Application's project is protected: its own namespace's, or Argo CD's of that name.
-fn is_protected(projects: &BTreeMap<(String, String), Project>, application: &Application) -> bool {
-    let of = |home: &str| projects.get(&(home.to_owned(), application.project.clone()));
-    [of(&application.namespace), of(Project::HOME)].into_iter().flatten().any(|project| project.is_protected)
-}
-
-/// An Application as the machine needs it; and why it does not sync by itself although it says so: what a protected one says
-/// counts when an owner or the base branch has said it.
-fn wanted(
-    work: &Work,
-    projects: &BTreeMap<(String, String), Project>,
-    application: &Application,
-) -> (Wanted, Option<Doubt>) {
-    let mut wanted = Wanted::of(application).within(windows(projects, application));
-    if wanted.automation.is_some()
-        && is_protected(projects, application)
-        && let Err(doubt) = work.orders.is_accepted(&application.object)
-    {
-        wanted.automation = None;
-        return (wanted, Some(doubt));
-    }
-    (wanted, None)
-}
-
-fn place(object: &Object) -> (String, String) {
-    (object.namespace().unwrap_or_default().to_owned(), object.name().to_owned())
-}
-
-/// Runs an errand as a task of its own: a bug in it is what that errand has come to, and ends nothing else.
-async fn contained<T: Send + 'static>(errand: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
-    let task = AbortOnDropHandle::new(tokio::spawn(errand));
-    task.await.map_err(|broken| format!("a bug of ours: {broken}"))
 }
 
 /// Takes an operation off an Application that cannot be carried out, and says why.
@@ -930,13 +719,5 @@ mod tests {
         }
         let counted = controller.board.read().syncs;
         assert!(counted.is_empty(), "{counted:?}");
-    }
-
-    #[tokio::test]
-    async fn an_errand_that_panics_has_come_to_a_bug_of_ours() {
-        let broken = contained(async { panic!("at once") }).await;
-        let told: Result<(), String> = broken;
-        assert!(told.expect_err("it broke").starts_with("a bug of ours: "));
-        assert_eq!(contained(async { 7 }).await, Ok(7));
     }
 }

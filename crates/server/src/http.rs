@@ -31,6 +31,7 @@ use crate::feed::Since;
 use crate::gate::{Gate, Refused};
 use crate::happened::Happened;
 use crate::hook_secrets::HookSecrets;
+use crate::listening;
 use crate::routes::{Door, Inside, Open, ROUTES};
 use crate::{metrics, openapi, page};
 
@@ -74,27 +75,8 @@ type Answer = Response<Body>;
 
 /// Answers until it is told to stop.
 pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationToken) {
-    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Out of descriptors, mostly: give others time to close some.
-                    tracing::warn!("a connection could not be accepted: {error}");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-        };
-        let (front, stop) = (Arc::clone(&front), stop.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            connection(stream, front, stop).await;
-        });
-    }
+    listening::accept(listener, CONNECTIONS, &stop, |stream| connection(stream, Arc::clone(&front), stop.clone()))
+        .await;
 }
 
 async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToken) {

@@ -9,7 +9,8 @@
 //! Secrets ──► connections.rs  who repositories are asked as, and the clusters that are delivered to
 //! webhook ──► http.rs              │
 //!               ▼                  ▼
-//!            controller.rs   one task that owns everything: observations in, `apps::machine` steps, actions out
+//!            controller.rs   one task that owns everything: observations in, `apps::machine` steps, actions out; projects.rs,
+//!               │            what Applications are held against
 //!               │  entry.rs       an Application as it is known, and the status that follows from it
 //!               ▼
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
@@ -18,6 +19,7 @@
 //! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
 //! others.rs, migration.rs whether another controller lives, for which this one stands back; Argo CD laid to rest
 //! news.rs                 what people are to hear of, each change once, from an outbox in the store
+//! listening.rs            connections taken in, so many at once, for http.rs and sealing.rs
 //! board.rs, metrics.rs    what probes and metrics may read
 //! sealing.rs              SealedSecrets opened, as their original controller opens them; a task of its own, on no Application's way
 //!
@@ -49,6 +51,7 @@ mod ground;
 mod happened;
 mod hook_secrets;
 mod http;
+mod listening;
 mod live;
 mod metrics;
 mod migration;
@@ -57,6 +60,7 @@ mod openapi;
 mod options;
 mod others;
 mod page;
+mod projects;
 mod repositories;
 mod rights;
 mod routes;

@@ -14,11 +14,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use landfall_engine::Clock;
 use landfall_secrets::control::{self, Answer, MOST_BYTES};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::pace::Pace;
+use crate::listening;
 
 /// Connections at once; whoever comes beyond them waits.
 const CONNECTIONS: usize = 64;
@@ -42,26 +42,8 @@ pub(crate) async fn serve(listener: TcpListener, desk: Arc<Desk>, clock: Arc<dyn
     let verified = Pace::new(VERIFIED.0, VERIFIED.1, Instant::now());
     let rotated = Pace::new(ROTATED.0, ROTATED.1, Instant::now());
     let front = Arc::new(Front { desk, clock, verified, rotated });
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!("a connection could not be accepted: {error}");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-        };
-        let (front, stop) = (Arc::clone(&front), stop.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            connection(stream, front, stop).await;
-        });
-    }
+    listening::accept(listener, CONNECTIONS, &stop, |stream| connection(stream, Arc::clone(&front), stop.clone()))
+        .await;
 }
 
 async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToken) {

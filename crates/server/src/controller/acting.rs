@@ -1,0 +1,188 @@
+//! The errands that a machine's actions ask for.
+
+use std::sync::Arc;
+
+use landfall_apps::Application;
+use landfall_apps::machine::{Action, End, Observation};
+use landfall_object::ObjectKey;
+use parking_lot::Mutex;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Controller;
+use crate::api::Name;
+use crate::checks::Due;
+use crate::entry::Running;
+use crate::happened::Happened;
+
+impl Controller {
+    /// Does what a machine asks for, aside: what it came to is told to the controller.
+    pub(super) fn act(&mut self, key: &ObjectKey, action: Action) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if let Action::WakeAt(at) = action {
+            entry.wake = Some(entry.wake.map_or(at, |before| before.min(at)));
+            return;
+        }
+        if let Action::Stop { number, why } = action {
+            if let Some(running) = entry.running.as_ref().filter(|running| running.number == number) {
+                *running.why.lock() = Some(why);
+                running.stop.cancel();
+            }
+            return;
+        }
+        let application = match entry.application.clone() {
+            Ok(application) => application,
+            Err(why) => return self.refused(key, action, &why),
+        };
+        let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
+        let answer = move |happened: Happened| async move {
+            // Nobody is told when the process ends.
+            let _ending = told.send(happened).await;
+        };
+        match action {
+            Action::Resolve { number, freshness } => {
+                self.tasks.spawn(async move {
+                    let resolve = async move { work.resolve(&application, &[], freshness).await };
+                    let result = contained(resolve).await.and_then(|result| result);
+                    answer(Happened::Observed(key, Observation::Resolved { number, result })).await;
+                });
+            }
+            Action::Compare { number, revisions } => {
+                let places = Arc::clone(&entry.destination.comparing);
+                self.tasks.spawn(async move {
+                    let began = std::time::Instant::now();
+                    let stop = work.session.stop.clone();
+                    let compare = async move {
+                        work.fetch(&application, &revisions).await?;
+                        let _place = places.acquire().await;
+                        work.compare(&application, revisions).await
+                    };
+                    let found = tokio::select! {
+                        () = stop.cancelled() => return,
+                        found = contained(compare) => found.and_then(|found| found),
+                    };
+                    answer(Happened::Found(key, number, found, began.elapsed())).await;
+                });
+            }
+            Action::Recover { number } => {
+                let (places, alone) = (Arc::clone(&entry.destination.syncing), Arc::clone(&entry.alone));
+                self.tasks.spawn(async move {
+                    let _alone = alone.lock().await;
+                    let _place = places.acquire().await;
+                    let end = match contained(async move { work.recover(&application).await }).await {
+                        Ok(Some(end)) => end,
+                        Ok(None) => return,
+                        Err(message) => End::Failed { revisions: Vec::new(), message },
+                    };
+                    answer(Happened::Observed(key, Observation::Ended { number, end })).await;
+                });
+            }
+            Action::Sync(begun) => {
+                let stop = self.work.session.stop.child_token();
+                let running = Running { number: begun.number, stop, why: Arc::new(Mutex::new(None)) };
+                entry.running = Some(running.clone());
+                let (places, heard) = (Arc::clone(&entry.destination.syncing), self.told.clone());
+                let alone = Arc::clone(&entry.alone);
+                self.tasks.spawn(async move {
+                    let _alone = alone.lock().await;
+                    let _place = places.acquire().await;
+                    let number = begun.number;
+                    let sync = async move { work.sync(&application, &begun, &running, &heard).await };
+                    let end = match contained(sync).await {
+                        Ok(Some(end)) => end,
+                        Ok(None) => return,
+                        Err(message) => End::Failed { revisions: Vec::new(), message },
+                    };
+                    answer(Happened::Observed(key, Observation::Ended { number, end })).await;
+                });
+            }
+            Action::Remove { number } => {
+                let alone = Arc::clone(&entry.alone);
+                self.tasks.spawn(async move {
+                    let _alone = alone.lock().await;
+                    let happened = match contained(async move { work.remove(&application).await }).await {
+                        Ok(Ok(())) => {
+                            let end = End::Succeeded(Vec::new());
+                            Happened::Observed(key, Observation::Ended { number, end })
+                        }
+                        Ok(Err(why)) | Err(why) => Happened::Stays(key, number, why),
+                    };
+                    answer(happened).await;
+                });
+            }
+            Action::Stop { .. } | Action::WakeAt(_) => {}
+        }
+    }
+
+    /// What is wanted of an Application that cannot be read any more ends at once.
+    fn refused(&mut self, key: &ObjectKey, action: Action, why: &str) {
+        let failed = || End::Failed { revisions: Vec::new(), message: why.to_owned() };
+        let observation = match action {
+            Action::Resolve { number, .. } => Observation::Resolved { number, result: Err(why.to_owned()) },
+            Action::Compare { number, .. } => Observation::Compared { number, result: Err(why.to_owned()) },
+            Action::Recover { number } => Observation::Ended { number, end: End::NothingOpen },
+            Action::Sync(begun) => Observation::Ended { number: begun.number, end: failed() },
+            Action::Remove { number } => Observation::Ended { number, end: End::Overtaken },
+            Action::Stop { .. } | Action::WakeAt(_) => return,
+        };
+        let (told, key) = (self.told.clone(), Arc::new(key.clone()));
+        self.tasks.spawn(async move {
+            let _ending = told.send(Happened::Observed(key, observation)).await;
+        });
+    }
+
+    /// Has the declared checks of an Application made where they are due.
+    pub(super) fn check(&mut self, key: &ObjectKey) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let is_idle = !entry.state.is_syncing() && entry.running.is_none();
+        if !is_idle || entry.object.deletion_timestamp().is_some() {
+            return;
+        }
+        let Ok(application) = &entry.application else { return };
+        let Some(due) = entry.checks.due(&entry.object, entry.fares(&self.live)) else { return };
+        let application = Application { object: entry.object.clone(), ..(**application).clone() };
+        let last = entry.checks.last.clone().flatten();
+        entry.checks.busy = true;
+        let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
+        self.tasks.spawn(async move {
+            let stop = work.session.stop.clone();
+            let errand = async move {
+                match (due, last) {
+                    (Due::Load, _) => Some(work.checked(&Name::of(&application.object)).await),
+                    (Due::Make(delivery, by_itself), _) => {
+                        work.make_checks(&application, (delivery, by_itself)).await.map(Some)
+                    }
+                    (Due::Follow, Some(checked)) => Some(Some(work.follow(&application, &checked).await)),
+                    (Due::Follow, None) => Some(None),
+                }
+            };
+            let known = tokio::select! {
+                () = stop.cancelled() => return,
+                known = contained(errand) => known,
+            };
+            match known {
+                Ok(Some(known)) => drop(told.send(Happened::Checked(key, known)).await),
+                Ok(None) => {}
+                Err(why) => tracing::error!("the checks of {key}: {why}"),
+            }
+        });
+    }
+}
+
+/// Runs an errand as a task of its own: a bug in it is what that errand has come to, and ends nothing else.
+async fn contained<T: Send + 'static>(errand: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
+    let task = AbortOnDropHandle::new(tokio::spawn(errand));
+    task.await.map_err(|broken| format!("a bug of ours: {broken}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_errand_that_panics_has_come_to_a_bug_of_ours() {
+        let broken = contained(async { panic!("at once") }).await;
+        let told: Result<(), String> = broken;
+        assert!(told.expect_err("it broke").starts_with("a bug of ours: "));
+        assert_eq!(contained(async { 7 }).await, Ok(7));
+    }
+}
