@@ -34,6 +34,7 @@ mod serve;
 mod smoke;
 mod state;
 mod status;
+mod store;
 mod token;
 mod up;
 pub(crate) mod version;

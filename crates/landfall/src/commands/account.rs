@@ -13,7 +13,12 @@ use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_server::accounts::password as passwords;
 use landfall_store::{AccountRow, Store};
+use serde_json::{Value, json};
 
+use super::store::{state, store};
+use crate::context::Context;
+use crate::report::Report;
+use crate::ui::Ui;
 use crate::verb::verbs;
 
 verbs! {
@@ -94,6 +99,55 @@ impl Given {
     fn of(stdin: bool) -> Self {
         if stdin { Given::OnInput } else { Given::Nothing }
     }
+}
+
+/// What has become of an account: as it is listed, its first password where there is a new one, and what that means.
+struct Told<'a> {
+    row: &'a AccountRow,
+    first: Option<&'a First>,
+    said: &'a [String],
+}
+
+impl Report for Told<'_> {
+    const KIND: &'static str = "Account";
+
+    fn data(&self) -> Value {
+        let mut data = list::data(self.row);
+        if let Some(password) = self.first.and_then(First::shown) {
+            data["password"] = json!(password);
+        }
+        data
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(self.first.and_then(First::shown).unwrap_or(&self.row.name));
+    }
+
+    fn text(&self, ui: &Ui) {
+        if let Some(password) = self.first.and_then(First::shown) {
+            ui.name(password);
+        }
+        // A password stands alone on standard output, so that it can be handed on.
+        for line in self.said {
+            if self.first.is_some() { ui.status(line) } else { ui.line(line) }
+        }
+    }
+}
+
+/// Has an account of the server's own store changed, where there is one of that name.
+async fn changed<T>(
+    context: &Context,
+    name: &str,
+    change: impl AsyncFnOnce(&Store, AccountRow) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let state = state(context)?;
+    if !state.file("store.db").exists() {
+        return Err(none(name, &[]));
+    }
+    let store = store(&state).await?;
+    let changed = async { change(&store, found(&store, name).await?).await }.await;
+    store.close().await;
+    changed
 }
 
 /// An account of a name; or which there are.

@@ -7,15 +7,14 @@ use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_server::accounts::{ADMIN, password};
 use landfall_store::AccountRow;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::super::token::{audited, now, person, state, store};
-use super::{First, Given};
+use super::super::store::{audited, now, person, state, store};
+use super::{First, Given, Told};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report::Report;
-use crate::ui::{Output, Ui};
+use crate::ui::Output;
 use crate::verb::Verb;
 
 /// The account that may do everything.
@@ -95,39 +94,12 @@ impl Verb for AccountCreateArgs {
         let created = created.await;
         store.close().await;
         created?;
-        context.report(&Created { row: &row, first: &first }, Exit::Done, started);
+        let of = if row.roles.is_empty() { "no role of its own".to_owned() } else { row.roles.join(", ") };
+        let said = [
+            format!("account {}: {of}", row.name),
+            "the password is the first one: it has to be changed when somebody signs in with it".to_owned(),
+        ];
+        context.report(&Told { row: &row, first: Some(&first), said: &said }, Exit::Done, started);
         Ok(Exit::Done)
-    }
-}
-
-/// An account that was made.
-struct Created<'a> {
-    row: &'a AccountRow,
-    first: &'a First,
-}
-
-impl Report for Created<'_> {
-    const KIND: &'static str = "Account";
-
-    fn data(&self) -> Value {
-        let mut data = super::list::data(self.row);
-        if let Some(password) = self.first.shown() {
-            data["password"] = json!(password);
-        }
-        data
-    }
-
-    fn names(&self, ui: &Ui) {
-        ui.name(self.first.shown().unwrap_or(&self.row.name));
-    }
-
-    fn text(&self, ui: &Ui) {
-        if let Some(password) = self.first.shown() {
-            // The password alone on standard output, so that it can be handed on.
-            ui.name(password);
-        }
-        let of = if self.row.roles.is_empty() { "no role of its own".to_owned() } else { self.row.roles.join(", ") };
-        ui.status(&format!("account {}: {of}", self.row.name));
-        ui.status("the password is the first one: it has to be changed when somebody signs in with it");
     }
 }

@@ -5,16 +5,15 @@ use std::time::Instant;
 use clap::Args;
 use landfall_diag::Diagnose as _;
 use landfall_host::Failure;
-use landfall_store::{AccountRow, Store};
-use serde_json::{Value, json};
+use landfall_store::AccountRow;
+use serde_json::json;
 
-use super::super::token::{audited, state, store};
-use super::{found, none};
+use super::super::store::audited;
+use super::{Told, changed};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::report::Report;
-use crate::ui::{Output, Ui};
+use crate::ui::Output;
 use crate::verb::Verb;
 
 /// Arguments of `account enable`.
@@ -34,43 +33,15 @@ impl Verb for AccountEnableArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let state = state(context)?;
-        if !state.file("store.db").exists() {
-            return Err(none(&self.name, &[]));
-        }
-        let store = store(&state).await?;
-        let changed = change(context, &store, &self.name).await;
-        store.close().await;
-        context.report(&Changed(&changed?), Exit::Done, started);
+        let row = changed(context, &self.name, async |store, row| {
+            let entry = audited(context, store, "account.enable", &row.name, json!({})).await?;
+            store.accounts.disable(&row.name, None).await.map_err(|error| Failure::from(error.diagnose()))?;
+            store.audit.end(entry, "done").await.map_err(|error| Failure::from(error.diagnose()))?;
+            Ok(AccountRow { disabled_at: None, ..row })
+        });
+        let row = row.await?;
+        let said = format!("account {} is open again", row.name);
+        context.report(&Told { row: &row, first: None, said: &[said] }, Exit::Done, started);
         Ok(Exit::Done)
-    }
-}
-
-async fn change(context: &Context, store: &Store, name: &str) -> Result<AccountRow, Failure> {
-    let failed = |error: landfall_store::Error| Failure::from(error.diagnose());
-    let row = found(store, name).await?;
-    let entry = audited(context, store, "account.enable", name, json!({})).await?;
-    let at = None::<String>;
-    store.accounts.disable(name, at.as_deref()).await.map_err(failed)?;
-    store.audit.end(entry, "done").await.map_err(failed)?;
-    Ok(AccountRow { disabled_at: at, ..row })
-}
-
-/// An account that was changed.
-struct Changed<'a>(&'a AccountRow);
-
-impl Report for Changed<'_> {
-    const KIND: &'static str = "Account";
-
-    fn data(&self) -> Value {
-        super::list::data(self.0)
-    }
-
-    fn names(&self, ui: &Ui) {
-        ui.name(&self.0.name);
-    }
-
-    fn text(&self, ui: &Ui) {
-        ui.line(&format!("account {} is open again", self.0.name));
     }
 }

@@ -8,7 +8,7 @@ use landfall_host::Failure;
 use landfall_store::AccountRow;
 use serde_json::{Value, json};
 
-use super::super::token::{now, state, store};
+use super::super::store::{now, state, store};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};

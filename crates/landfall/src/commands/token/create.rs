@@ -10,7 +10,7 @@ use landfall_server::{ALL_PROJECTS, Scope, Token};
 use landfall_store::TokenRow;
 use serde_json::{Value, json};
 
-use super::{audited, now, person, state, store};
+use super::super::store::{audited, now, person, state, store};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};

@@ -8,7 +8,7 @@ use landfall_host::Failure;
 use landfall_store::TokenRow;
 use serde_json::{Value, json};
 
-use super::{now, state, store};
+use super::super::store::{now, state, store};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};

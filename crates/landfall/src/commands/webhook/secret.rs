@@ -10,7 +10,7 @@ use landfall_server::{RotatedSecret, rotate_hook_secret};
 use serde_json::{Value, json};
 
 use crate::arguments::OutputArgs;
-use crate::commands::token::{audited, now, state, store};
+use crate::commands::store::{audited, now, state, store};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::report::Report;
