@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +56,7 @@ pub struct Writer {
 
 impl Writer {
     /// Writes until `stop`, then closes the store.
+    #[boxed]
     pub async fn run(self, plane: Arc<Plane>, stop: CancellationToken) {
         // On the way out, what is in memory is written first: write_behind ends a batch before it waits.
         tokio::select! {

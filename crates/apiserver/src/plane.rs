@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_object::schema::Schemas;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -105,6 +106,7 @@ impl Plane {
     ///
     /// # Errors
     /// Why it cannot be written.
+    #[boxed]
     pub async fn persisted(&self, version: u64) -> Result<(), Unwritable> {
         let Some(durable) = &self.durable else { return Ok(()) };
         let mut durable = durable.clone();

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject as _;
@@ -55,6 +56,7 @@ pub fn kubeconfig(server: &str, authority: &str, token: &str) -> String {
 ///
 /// # Errors
 /// [`Error::Listen`] when the address cannot be bound.
+#[boxed]
 pub async fn serve(
     plane: &Arc<Plane>,
     address: SocketAddr,

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, ListOptions, Propagation};
 use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
 use landfall_object::{Object, ObjectKey};
@@ -36,6 +37,7 @@ impl Applications {
     ///
     /// # Errors
     /// What the cluster refuses with.
+    #[boxed]
     pub async fn tracked(&self, application: &Application) -> Result<Vec<Object>, Error> {
         let mut keys: Vec<ObjectKey> = Vec::new();
         if let Some(live) = self.read(application).await? {
@@ -76,6 +78,7 @@ impl Applications {
     ///
     /// # Errors
     /// [`Error::Store`].
+    #[boxed]
     pub async fn delivered(&self) -> Result<Vec<(String, Vec<ObjectKey>)>, Error> {
         let facts = self.store.facts.of(FACTS).await?;
         let read = |(target, keys): (String, serde_json::Value)| {
@@ -88,6 +91,7 @@ impl Applications {
     ///
     /// # Errors
     /// [`Error::UnknownKind`], [`Error::Shared`], [`Error::WipesOut`], and what planning refuses.
+    #[boxed]
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
         let tracked = self.tracked(application).await?;
         let application = &self.approved(application).await?;
@@ -100,6 +104,7 @@ impl Applications {
     ///
     /// # Errors
     /// What planning refuses.
+    #[boxed]
     pub async fn prepare_delete(
         &self,
         application: &Application,
@@ -113,6 +118,7 @@ impl Applications {
     ///
     /// # Errors
     /// What the cluster refuses with; an Application that cannot be read is left out.
+    #[boxed]
     pub async fn list(&self) -> Result<Vec<Application>, Error> {
         let gvk = landfall_object::Gvk::new("argoproj.io", "v1alpha1", "Application");
         match self.home.list(&gvk, &ListOptions::default()).await {

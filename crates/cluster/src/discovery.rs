@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_recursion::async_recursion as boxed;
 use landfall_object::{Gvk, Gvr, Object, ObjectKey, or_default};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -205,6 +206,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Unreachable`] and what the server refuses with.
+    #[boxed]
     pub async fn version(&self) -> Result<ServerVersion, Error> {
         let body = self.get_path("ask for the version", "/version").await?;
         ServerVersion::deserialize(body)
@@ -215,6 +217,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::NoMatch`] (with an empty name) when it is not served.
+    #[boxed]
     pub async fn resource(&self, gvk: &Gvk) -> Result<Resource, Error> {
         let find = |list: &[Resource]| list.iter().find(|resource| resource.gvk.kind == gvk.kind).cloned();
         if let Some(found) = self.known.get(gvk).and_then(|list| find(&list)) {
@@ -235,6 +238,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::NoMatch`] naming the object.
+    #[boxed]
     pub async fn resource_of(&self, key: &ObjectKey) -> Result<Resource, Error> {
         self.resource(&key.gvk).await.map_err(|error| match error {
             Error::NoMatch { gvk, .. } => {
@@ -248,6 +252,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::NoMatch`] naming the object.
+    #[boxed]
     pub async fn place(&self, object: Object, namespace: &str) -> Result<Object, Error> {
         let scope = self.resource_of(&object.key()).await?.scope;
         Ok(scope.place(object, namespace))
@@ -262,6 +267,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Unreachable`]; a group whose server does not answer is left out.
+    #[boxed]
     pub async fn api_versions(&self) -> Result<Vec<String>, Error> {
         let mut versions = Vec::new();
         for resource in self.resources().await? {
@@ -278,6 +284,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Unreachable`]; a group whose server does not answer is left out.
+    #[boxed]
     pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
         if let Some(resources) = self.aggregated().await? {
             return Ok(resources);
@@ -307,6 +314,7 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Cluster::resources`].
+    #[boxed]
     pub async fn served(&self, group: &str, kind: &str) -> Result<Option<Resource>, Error> {
         let fits = |resource: &Resource| resource.gvk.group == group && resource.gvk.kind == kind;
         if let Some(known) = self.known.find(fits) {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,7 @@ impl Evidence {
 
 impl Cluster {
     /// Collects what can be seen of an object that failed or did not become ready; what cannot be read is left out.
+    #[boxed]
     pub async fn evidence(&self, object: &Object, reason: &str, message: &str) -> Evidence {
         let mut evidence = Evidence {
             object: object.key(),
@@ -104,6 +106,7 @@ impl Cluster {
     }
 
     /// The pods that an object runs: itself, or those its selector finds; a Job's and a Deployment's alike.
+    #[boxed]
     pub async fn pods_of(&self, object: &Object) -> Vec<Object> {
         if object.kind() == "Pod" && object.group().is_empty() {
             return vec![object.clone()];

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::{Api, AttachParams};
@@ -28,6 +29,7 @@ impl Cluster {
     ///
     /// # Errors
     /// What the server refuses with, and connections that cannot be turned into a stream.
+    #[boxed]
     pub async fn exec(
         &self,
         namespace: &str,

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -20,6 +21,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the server refuses: the pod is not there, has no node, or nobody may.
+    #[boxed]
     pub async fn open_port(&self, namespace: &str, pod: &str, port: u16) -> Result<PodPort, Error> {
         let action = format!("connect to port {port} of pod {namespace}/{pod}");
         if !is_path_part(namespace) || !is_path_part(pod) {

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use futures::AsyncBufRead;
 
 use crate::discovery::is_path_part;
@@ -23,6 +24,7 @@ impl Cluster {
     ///
     /// # Errors
     /// What the server refuses with: the container is not known or has not started.
+    #[boxed]
     pub async fn logs(&self, namespace: &str, pod: &str, options: &LogOptions) -> Result<String, Error> {
         let action = format!("read the log of pod {namespace}/{pod}");
         let request = log_request(&action, namespace, pod, options, false)?;

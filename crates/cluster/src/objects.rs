@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 
@@ -120,6 +121,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::NoMatch`] when the kind is not served; what the server refuses with.
+    #[boxed]
     pub async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Error> {
         let path = match path_part(&key.name) {
             // No object that we make is called so, and a template may ask for it all the same.
@@ -138,6 +140,7 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Cluster::get`], and when there is no such object.
+    #[boxed]
     pub async fn table(&self, key: &ObjectKey) -> Result<Value, Error> {
         let path = format!("{}?includeObject=Object", self.object_path(key, None).await?);
         let action = format!("read {key}");
@@ -152,6 +155,7 @@ impl Cluster {
     ///
     /// # Errors
     /// What the server refuses with.
+    #[boxed]
     pub async fn get_all(&self, keys: &[ObjectKey]) -> Result<Vec<Object>, Error> {
         use futures::{StreamExt, TryStreamExt};
         let found: Vec<Option<Object>> = futures::stream::iter(keys.iter().cloned())
@@ -172,6 +176,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::NoMatch`] when the kind is not served; what the server refuses with.
+    #[boxed]
     pub async fn list(&self, gvk: &Gvk, options: &ListOptions) -> Result<Vec<Object>, Error> {
         let resource = self.resource(gvk).await?;
         Ok(self.list_resource(&resource, options).await?.0)
@@ -213,6 +218,7 @@ impl Cluster {
     ///
     /// # Errors
     /// A refusal for which [`Error::is_already_exists`] holds when it is there.
+    #[boxed]
     pub async fn create(&self, desired: &Object, options: &WriteOptions) -> Result<Object, Error> {
         let key = desired.key();
         let resource = self.resource_of(&key).await?;
@@ -225,6 +231,7 @@ impl Cluster {
     ///
     /// # Errors
     /// What the server refuses with.
+    #[boxed]
     pub async fn replace(&self, desired: &Object, options: &WriteOptions) -> Result<Object, Error> {
         let key = desired.key();
         let path = format!("{}{}", self.object_path(&key, None).await?, write_query(options, false));
@@ -235,6 +242,7 @@ impl Cluster {
     ///
     /// # Errors
     /// What the server refuses with; for an apply without force a conflict names the other managers.
+    #[boxed]
     pub async fn patch(&self, key: &ObjectKey, patch: &Patch, options: &WriteOptions) -> Result<Object, Error> {
         self.patch_at(key, None, patch, options).await
     }
@@ -243,6 +251,7 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Cluster::patch`].
+    #[boxed]
     pub async fn patch_status(&self, key: &ObjectKey, patch: &Patch, options: &WriteOptions) -> Result<Object, Error> {
         self.patch_at(key, Some("status"), patch, options).await
     }
@@ -269,6 +278,7 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Cluster::patch`].
+    #[boxed]
     pub async fn apply(&self, desired: &Object, manager: &str) -> Result<Object, Error> {
         let options = WriteOptions { field_manager: Some(manager.to_owned()), ..WriteOptions::default() };
         self.patch(&desired.key(), &Patch::Apply(desired.value().clone()), &options).await
@@ -278,6 +288,7 @@ impl Cluster {
     ///
     /// # Errors
     /// A conflict when a precondition does not hold; what the server refuses with.
+    #[boxed]
     pub async fn delete(&self, key: &ObjectKey, options: &DeleteOptions) -> Result<Deleted, Error> {
         let path = match self.object_path(key, None).await {
             Ok(path) => path,
@@ -325,6 +336,7 @@ impl Cluster {
     ///
     /// # Errors
     /// What the server refuses with.
+    #[boxed]
     pub async fn events_of(&self, object: &Object) -> Result<Vec<Object>, Error> {
         let mut selector = format!("involvedObject.name={},involvedObject.kind={}", object.name(), object.kind());
         if let Some(uid) = object.uid() {

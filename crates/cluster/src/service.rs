@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use landfall_object::{Gvk, ObjectKey};
 
 use crate::discovery::is_path_part;
@@ -9,6 +10,7 @@ impl Cluster {
     ///
     /// # Errors
     /// What the server or the service refuses with; a name that cannot stand in a URL.
+    #[boxed]
     pub async fn ask_service(&self, namespace: &str, service: &str, path: &str) -> Result<String, Error> {
         let key = ObjectKey::new(Gvk::new("", "v1", "Service"), Some(namespace), service);
         if !is_path_part(namespace) || !is_path_part(service) {

@@ -10,6 +10,7 @@
 mod catalogue;
 mod charts;
 
+use async_recursion::async_recursion as boxed;
 use landfall_chart::{Chart, SchemaDocuments, SetFlag, ValueLayers, values_to_json};
 use landfall_diag::{Diagnose, Diagnostic, code, nearest};
 use landfall_release::{ListFilter, Status};
@@ -61,6 +62,7 @@ impl Session {
     ///
     /// # Errors
     /// When the cluster cannot be asked.
+    #[boxed]
     pub async fn addons(&self) -> Result<Vec<InstalledChart>, Vec<Diagnostic>> {
         let records = self.releases("default").list_everywhere(ListFilter::All).await;
         let records = records.map_err(|error| vec![error.diagnose()])?;

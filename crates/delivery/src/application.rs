@@ -10,6 +10,7 @@ mod sets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use landfall_apps::sets::ApplicationSet;
 use landfall_apps::{Application, Fault, FieldStep, HelmSource, Operation, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
@@ -245,6 +246,7 @@ impl Unit {
     ///
     /// # Errors
     /// What it names is not there, or cannot be read.
+    #[boxed]
     pub async fn of_application(
         application: Application,
         project: Option<Project>,

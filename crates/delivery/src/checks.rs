@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_project::Check;
@@ -161,6 +162,7 @@ impl Prober<'_> {
     ///
     /// # Errors
     /// When none can be made: the system's certificates cannot be read. When it is told to stop.
+    #[boxed]
     pub async fn smoke(&self, asked: &Smoke<'_>) -> Result<Vec<CheckResult>, Vec<Diagnostic>> {
         let routes = asked.routes();
         let addresses = asked.checks.iter().filter_map(|check| check.http.as_deref());

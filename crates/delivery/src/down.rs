@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::{Action, Fate, Plan};
 use landfall_object::ObjectKey;
@@ -34,6 +35,7 @@ impl Session {
     ///
     /// # Errors
     /// When the cluster cannot be asked before anything is removed.
+    #[boxed]
     pub async fn down(&self, units: &[&Unit], options: &DownOptions) -> Result<Removal, Vec<Diagnostic>> {
         let mut removal = Removal { units: Vec::new(), kept: Vec::new() };
         for unit in units.iter().rev() {
@@ -71,6 +73,7 @@ impl Session {
     ///
     /// # Errors
     /// When the cluster cannot be asked.
+    #[boxed]
     pub async fn is_empty(&self) -> Result<bool, Vec<Diagnostic>> {
         let records =
             self.releases("default").list_everywhere(ListFilter::All).await.map_err(|error| vec![error.diagnose()])?;
@@ -82,6 +85,7 @@ impl Session {
     ///
     /// # Errors
     /// When there is no such revision.
+    #[boxed]
     pub async fn plan_rollback(
         &self,
         namespace: &str,
@@ -104,6 +108,7 @@ impl Session {
     ///
     /// # Errors
     /// When there is no such revision; what fails later is in the summary.
+    #[boxed]
     pub async fn rollback(
         &self,
         namespace: &str,

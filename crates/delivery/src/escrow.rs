@@ -1,5 +1,6 @@
 //! A cluster's secrets saved, restored, and tried with a backup alone.
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, Error, ListOptions, WriteOptions};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::{Gvk, Object, ObjectKey, once_guard};
@@ -14,6 +15,7 @@ const MANAGER: &str = "landfall";
 ///
 /// # Errors
 /// What the cluster refuses with; [`code::NOTHING_TO_SAVE`].
+#[boxed]
 pub async fn escrow(cluster: &Cluster) -> Result<Backup, Diagnostic> {
     let secrets = secrets(cluster).await?;
     let backup = Backup::of(&secrets);
@@ -42,6 +44,7 @@ pub struct Restored {
 ///
 /// # Errors
 /// What the cluster refuses with; what is there with another value, each.
+#[boxed]
 pub async fn restore(cluster: &Cluster, backup: &Backup) -> Result<Restored, Vec<Diagnostic>> {
     let told = |error: Error| vec![error.diagnose()];
     let (mut missing, mut restored, mut refused) = (Vec::new(), Restored::default(), Vec::new());
@@ -132,6 +135,7 @@ impl Drill {
 ///
 /// # Errors
 /// What the cluster refuses with.
+#[boxed]
 pub async fn drill(cluster: &Cluster, backup: &Backup) -> Result<Drill, Diagnostic> {
     let mut drill = Drill::default();
     let saved: Vec<Object> = backup.secrets().collect();

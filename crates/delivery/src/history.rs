@@ -2,6 +2,7 @@
 
 mod given;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Action, Author};
 use landfall_object::ObjectKey;
@@ -77,6 +78,7 @@ impl Session {
     ///
     /// # Errors
     /// When the cluster cannot be asked.
+    #[boxed]
     pub async fn history(&self, wanted: &[(String, String)], max: usize) -> Result<Vec<HistoryLine>, Vec<Diagnostic>> {
         let mut lines = Vec::new();
         for (namespace, name) in wanted {

@@ -1,5 +1,6 @@
 //! Which Application delivers a release: who changes it directly goes past git.
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, Error, ListOptions, Patch, WriteOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::json;
@@ -11,6 +12,7 @@ const HOME: [&str; 2] = ["https://kubernetes.default.svc", "in-cluster"];
 ///
 /// # Errors
 /// The cluster does not answer. Whoever may not read Applications is told none.
+#[boxed]
 pub async fn managers_of(cluster: &Cluster, namespace: &str, release: &str) -> Result<Vec<ObjectKey>, Error> {
     let kind = Gvk::new("argoproj.io", "v1alpha1", "Application");
     match cluster.list(&kind, &ListOptions::default()).await {
@@ -37,6 +39,7 @@ fn delivers(application: &Object, namespace: &str, release: &str) -> bool {
 ///
 /// # Errors
 /// The cluster refuses, or does not answer.
+#[boxed]
 pub async fn annotate_application(cluster: &Cluster, key: &ObjectKey, name: &str, text: &str) -> Result<(), Error> {
     let options = WriteOptions { field_manager: Some("landfall".to_owned()), ..WriteOptions::default() };
     let patch = json!({"metadata": {"annotations": {name: text}}});

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnostic, Place, code};
 use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
@@ -55,6 +56,7 @@ fn is_pull_secret(reference: &Reference) -> bool {
 ///
 /// # Errors
 /// When the cluster cannot be asked.
+#[boxed]
 pub async fn unresolved(desired: &[Object], cluster: &Cluster) -> Result<Vec<Unresolved>, landfall_cluster::Error> {
     let index = Index::of(desired);
     let programs = programs(desired.iter());

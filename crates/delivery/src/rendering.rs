@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use landfall_chart::{
     Capabilities, KubeVersion, Lookup, Operation, Part, ReleaseInfo, RenderOptions, RenderedUnit, Tracing, render,
 };
@@ -24,6 +25,7 @@ pub struct Turn {
 ///
 /// # Errors
 /// When the cluster cannot be asked.
+#[boxed]
 pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cluster::Error> {
     let version = cluster.version().await?;
     // As it is told: what stands behind the numbers (`-eks-…`, `+k3s1`) is seen by templates and constraints.
@@ -41,6 +43,7 @@ pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cl
 ///
 /// # Errors
 /// What the chart refuses with, at the place in the user's file where that is known.
+#[boxed]
 pub async fn render_unit(
     unit: &Unit,
     turn: Turn,

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::ListOptions;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::health::assess;
@@ -93,6 +94,7 @@ impl Session {
     ///
     /// # Errors
     /// When the cluster cannot be asked.
+    #[boxed]
     pub async fn status(&self, wanted: &[(String, String)]) -> Result<SystemStatus, Vec<Diagnostic>> {
         let version = self.cluster.version().await.map_err(|error| vec![error.diagnose()])?;
         let records =

@@ -2,6 +2,7 @@ use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_apps::DirectorySource;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_project::ProjectFile;
@@ -141,6 +142,7 @@ impl Target {
     ///
     /// # Errors
     /// When it cannot be fetched or read, or holds nothing that can be delivered.
+    #[boxed]
     pub async fn load(place: &TargetPlace, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
         match place {
             TargetPlace::Directory(directory) => Target::from_directory(directory, query),
@@ -192,6 +194,7 @@ impl Target {
     ///
     /// # Errors
     /// When the `landfall.yaml` cannot be read, or the place has to be fetched and cannot be.
+    #[boxed]
     pub async fn declared(place: &TargetPlace, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
         let directory = match place {
             _ if query.reference.is_some() => return Target::load(place, query).await,

@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use landfall_apps::{Application, Operation, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SchemaDocuments, SetFlag, ValueLayers};
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -254,6 +255,7 @@ impl Target {
     ///
     /// # Errors
     /// When the target as a whole cannot be read.
+    #[boxed]
     pub async fn units(
         &self,
         selection: &Selection,

@@ -9,6 +9,7 @@ mod tried;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic};
@@ -107,6 +108,7 @@ impl Session {
     /// # Errors
     /// When nothing was begun: a chart that does not render, a reference that resolves nowhere, a cluster that does
     /// not answer. What fails later is in the summary.
+    #[boxed]
     pub async fn up(
         &self,
         candidates: &[Candidate],
@@ -204,6 +206,7 @@ impl Session {
     ///
     /// # Errors
     /// When none can be made: the system's certificates cannot be read.
+    #[boxed]
     pub async fn check(&self, checks: &[Check], tags: Tags) -> Result<Vec<CheckResult>, Vec<Diagnostic>> {
         let prober = Prober { cluster: Some(&self.cluster), progress: &self.progress, stop: &self.stop };
         prober.smoke(&Smoke { checks, tags, from: Standpoint::Routes(self.routes.clone()) }).await
@@ -213,6 +216,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::up`].
+    #[boxed]
     pub async fn plan(&self, candidates: &[Candidate], options: &UpOptions) -> Result<Vec<UnitPlan>, Vec<Diagnostic>> {
         let capabilities = self.capabilities().await?;
         let mut ready = Vec::new();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::Severity;
 use landfall_rules::Subject;
 use landfall_rules::place::OUTSIDE;
@@ -48,6 +49,7 @@ impl Resolver {
     }
 
     /// Asks for a name's addresses of both families.
+    #[boxed]
     pub async fn ask(&self, host: &str) -> Answer {
         let host = host.trim_end_matches('.');
         if Name::new(host).is_err() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::Severity;
 use landfall_rules::place::FORGE;
 use landfall_source::{Access, HttpClient, Network, Redirects, Reply, SourceError, SourceTree};
@@ -104,6 +105,7 @@ fn place(address: &str) -> Option<(String, String)> {
 }
 
 /// Looks at a repository's files and, with a token, at its forge; `guarded` are paths that need an owner's review.
+#[boxed]
 pub async fn forge(
     network: &Network,
     files: &SourceTree,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::Severity;
 use landfall_rules::Subject;
 use landfall_rules::place::IMAGE;
@@ -33,6 +34,7 @@ pub fn images_of(subject: &Subject<'_>) -> Vec<String> {
 }
 
 /// Asks an image's registry for it, until it answers or its time is over.
+#[boxed]
 pub async fn image_access(registry: &Registry, image: &str) -> ImageAccess {
     let reference = match Reference::image(image) {
         Ok(reference) => reference,

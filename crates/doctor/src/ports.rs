@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::Severity;
 use landfall_rules::place::OUTSIDE;
 use serde::Serialize;
@@ -27,6 +28,7 @@ pub enum PortState {
 }
 
 /// Tries to connect to a port.
+#[boxed]
 pub async fn port(host: &str, number: u16, patience: Duration) -> PortState {
     let asked = tokio::time::timeout(patience, tokio::net::lookup_host((host, number))).await;
     let addresses: Vec<SocketAddr> = match asked {
@@ -50,6 +52,7 @@ pub async fn port(host: &str, number: u16, patience: Duration) -> PortState {
 }
 
 /// The ports that a place must have open: the shell's, and the web's.
+#[boxed]
 pub async fn ports(host: &str, numbers: &[u16], patience: Duration) -> Vec<Observation> {
     let states = futures::future::join_all(numbers.iter().map(|number| port(host, *number, patience))).await;
     numbers

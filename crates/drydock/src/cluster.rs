@@ -5,6 +5,7 @@ mod drive;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use landfall_apiserver::{
     AuditEntry, Authority, Clock, Error, Opening, Plane, Randomness, ServeLimits, Served, Service, Settings, Storage,
@@ -86,6 +87,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error`]; nothing runs then.
+    #[boxed]
     pub async fn open(options: Options) -> Result<Self, Error> {
         let Options { storage, clock, randomness, drive, settings, control_plane, token, authority } = options;
         let behaviour = Arc::new(Behaviour::new(control_plane.play.clone()));
@@ -191,6 +193,7 @@ impl Cluster {
     /// Sleeps until an instant of the cluster's clock; virtual time jumps there when nothing else is to be done before.
     ///
     /// With a virtual clock the cluster must be driven in the background, or the owner must advance it.
+    #[boxed]
     pub async fn sleep_until(&self, instant: Timestamp) {
         let clock = self.plane.world.lock().clock().clone();
         if clock.as_virtual().is_none() {
@@ -234,6 +237,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Unwritten`] when it cannot be written.
+    #[boxed]
     pub async fn persisted(&self) -> Result<(), Error> {
         let version = self.plane.world.lock().version();
         Ok(self.plane.persisted(version).await?)
@@ -266,6 +270,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Listen`] when the address cannot be bound.
+    #[boxed]
     pub async fn serve(&self, address: SocketAddr) -> Result<Served, Error> {
         self.serve_within(address, ServeLimits::default()).await
     }
@@ -274,6 +279,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Listen`] when the address cannot be bound.
+    #[boxed]
     pub async fn serve_within(&self, address: SocketAddr, limits: ServeLimits) -> Result<Served, Error> {
         landfall_apiserver::serve(&self.plane, address, limits, self.stop.child_token()).await
     }
@@ -292,6 +298,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`IngressError`] when no port can be had.
+    #[boxed]
     pub async fn serve_ingress(&self, options: &IngressOptions) -> Result<IngressServer, IngressError> {
         crate::ingress::serve(self.plane.clone(), options).await
     }

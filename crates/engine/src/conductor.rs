@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, DeleteOptions};
 use landfall_object::ObjectKey;
 use landfall_store::{OperationRow, OperationState, Store};
@@ -156,6 +157,7 @@ impl Conductor {
     ///
     /// # Errors
     /// [`Error::Store`].
+    #[boxed]
     pub async fn abandon(&self, target: &str) -> Result<(), Error> {
         if let Some(open) = self.store.journal.running_operation(target).await? {
             let now = self.clock.now().to_string();
@@ -172,6 +174,7 @@ impl Conductor {
     ///
     /// # Errors
     /// [`Error::Cluster`] when the cluster cannot be reached, [`Error::Interrupted`], [`Error::Store`].
+    #[boxed]
     pub async fn try_out(&self, plans: &[&Plan]) -> Result<Trial, Error> {
         self.executor(Arc::new(NoLedger), OnFailure::default()).try_out(plans, &*self.new_id).await
     }
@@ -180,6 +183,7 @@ impl Conductor {
     ///
     /// # Errors
     /// [`Error::Cluster`] and [`Error::Store`]; the trial is left open then, for the next one to conclude.
+    #[boxed]
     pub async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
         self.executor(Arc::new(NoLedger), OnFailure::default()).conclude_trial(trial, plan, fate).await
     }

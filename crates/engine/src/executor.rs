@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use landfall_cluster::Cluster;
 use landfall_object::ObjectKey;
@@ -52,6 +53,7 @@ impl Executor {
     /// Carries a plan out, from its first step.
     ///
     /// One that fails and is undone stays open in the journal.
+    #[boxed]
     pub(crate) async fn run(&self, plan: &Plan, options: RunOptions) -> Result<Report, Error> {
         self.refuse_when_changed(plan).await?;
         let operation = NewOperation {
@@ -77,6 +79,7 @@ impl Executor {
     }
 
     /// Goes on with an operation that a process left behind; ends as [`Executor::run`].
+    #[boxed]
     pub(crate) async fn resume(&self, operation: &OperationRow, plan: &Plan) -> Result<Report, Error> {
         if operation.state != OperationState::Running {
             return Err(not_resumable(&operation.id, "it has ended"));
@@ -176,6 +179,7 @@ impl Executor {
         Ok(report)
     }
 
+    #[boxed]
     pub(crate) async fn finish(&self, operation: &str, state: OperationState) -> Result<(), Error> {
         self.probe.reach(format_args!("before end"))?;
         self.store.journal.finish_operation(operation, state, &self.clock.now().to_string()).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, Error, Scope};
 use landfall_object::{Gvk, Object};
 
@@ -63,6 +64,7 @@ impl Places {
     ///
     /// # Errors
     /// What the cluster refuses with, or that it cannot be reached; a kind that is not served is no error.
+    #[boxed]
     pub async fn look_up(cluster: &Cluster, home: &str, kinds: BTreeSet<Gvk>) -> Result<Self, Error> {
         let mut served = BTreeMap::new();
         for gvk in kinds {

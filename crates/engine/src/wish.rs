@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, ListOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 
@@ -98,6 +99,7 @@ pub async fn prepare<W: Wish>(cluster: &Cluster, mut wish: W) -> Result<W::Prepa
     wish.prepared(plan, live)
 }
 
+#[boxed]
 async fn look_at(cluster: &Cluster, look: &Look) -> Result<Sight, landfall_cluster::Error> {
     let mut sight = Sight::default();
     if !look.objects.is_empty() {

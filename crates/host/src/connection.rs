@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::Cluster;
 use landfall_delivery::{Elsewhere, Offers, Progress, Routes, Session};
 use landfall_diag::{Diagnose, Diagnostic, Ending, code};
@@ -106,6 +107,7 @@ struct Hosted {
 
 impl Host {
     /// Connects to the cluster of a place.
+    #[boxed]
     pub async fn connect(&self, place: &Place, hosting: Hosting, faults: &[String]) -> Result<Connection, Failure> {
         if let Some(context) = place.cluster.remote() {
             if !faults.is_empty() {
@@ -161,6 +163,7 @@ impl Host {
     }
 
     /// Connects to the embedded cluster of a state directory.
+    #[boxed]
     pub async fn embedded(&self, state: &StateDir, hosting: Hosting) -> Result<Connection, Failure> {
         if hosting == Hosting::Attach && !state.has_cluster() {
             let hosted = server::open(None, &[]).await?;
@@ -396,6 +399,7 @@ impl Connection {
     }
 
     /// Ends what this process hosts, after all is on disk.
+    #[boxed]
     pub async fn close(&mut self) {
         self.closed.cancel();
         if let Some(hosted) = self.hosted.take() {
@@ -408,6 +412,7 @@ impl Connection {
     }
 
     /// The same, for a command that has changed nothing: a server that it started would stay unannounced, and for nothing.
+    #[boxed]
     pub async fn close_unused(&mut self) -> Result<(), Failure> {
         self.close().await;
         if let (Some((_, state)), Started::Here) = (&self.endpoint, self.started) {
@@ -442,6 +447,7 @@ async fn watch(look: Look, session: CancellationToken, closed: CancellationToken
 }
 
 /// An empty cluster of this process, gone with it.
+#[boxed]
 pub async fn in_memory() -> Result<landfall_drydock::Cluster, Failure> {
     server::open(None, &[]).await
 }
@@ -455,6 +461,7 @@ async fn open_store(state: Option<&StateDir>) -> Result<Store, Failure> {
 }
 
 /// Opens the cluster of a state directory in this process.
+#[boxed]
 pub async fn open(state: &StateDir) -> Result<landfall_drydock::Cluster, Failure> {
     server::open(Some(state), &[]).await
 }

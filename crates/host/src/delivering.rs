@@ -12,6 +12,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Diagnostic, code, seconds};
 
 use crate::deliverer::Deliverer;
@@ -99,6 +100,7 @@ impl Host {
     ///
     /// # Errors
     /// Refused, with who it is, when it still has it then; interrupted.
+    #[boxed]
     pub async fn deliver_alone(
         &self,
         state: &StateDir,

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use landfall_diag::{Diagnostic, code};
 
@@ -45,6 +46,7 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
 ///
 /// # Errors
 /// Why there is none, in a few words.
+#[boxed]
 pub async fn client_of(config: &serde_json::Value, context: &str, patience: Duration) -> Result<kube::Client, String> {
     let kubeconfig: Kubeconfig = serde_json::from_value(config.clone()).map_err(|error| error.to_string())?;
     let named = kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use async_recursion::async_recursion as boxed;
 use landfall_delivery::{DirectorySource, Target, TargetKind, TargetPlace, TargetQuery, slug};
 use landfall_diag::{Code, Diagnostic, code};
 use landfall_project::{ContextName, Environment, EnvironmentName, RemoteCluster};
@@ -130,6 +131,7 @@ impl Host {
     }
 
     /// Reads a target and chooses its environment and cluster.
+    #[boxed]
     pub async fn place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let mut wanted = self.query(target, query.revision.as_deref());
         wanted.directory = query.directory.clone();
@@ -147,6 +149,7 @@ impl Host {
 
     /// What a base revision has in a target's place: the target itself, or the chart of the same name wherever it lay
     /// then; nothing where it is new. Says so where it is not simply there.
+    #[boxed]
     pub async fn place_before(
         &self,
         target: Option<&str>,
@@ -182,6 +185,7 @@ impl Host {
 
     /// As [`Host::place`] for what only looks at what is delivered: no more than the `landfall.yaml` is read, and
     /// a place without one is the working directory with its embedded cluster.
+    #[boxed]
     pub async fn declared_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let mut wanted = self.query(target, query.revision.as_deref());
         let place = TargetPlace::of(&wanted).map_err(Failure::from)?;
@@ -197,6 +201,7 @@ impl Host {
     /// `--kubeconfig` name; else the environment's, where there is a landfall.yaml; else the embedded cluster that was
     /// started here; else the kubeconfig's current context, as Helm's verbs have it. Here is the target, where there is
     /// one.
+    #[boxed]
     pub async fn cluster_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let explicit = query.environment.is_none() && (query.context.is_some() || query.kubeconfig.is_some());
         let declared =

@@ -25,6 +25,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Code, Diagnostic, code};
 use serde::{Deserialize, Serialize};
 
@@ -208,6 +209,7 @@ impl StateDir {
     }
 
     /// Waits until the process that holds the lock has said where it listens.
+    #[boxed]
     pub async fn wait_for_endpoint(&self, patience: Duration) -> Option<Endpoint> {
         let deadline = Instant::now() + patience;
         loop {
@@ -222,6 +224,7 @@ impl StateDir {
     }
 
     /// Waits until nobody holds the lock; `None` when somebody still does at the deadline.
+    #[boxed]
     pub async fn wait_for_lock(&self, patience: Duration) -> Result<Option<Lock>, Diagnostic> {
         let deadline = Instant::now() + patience;
         loop {

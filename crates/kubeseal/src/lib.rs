@@ -20,6 +20,7 @@ mod input;
 
 use std::io::{self, Read, Write};
 
+use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use landfall_helm::pflag::Flags;
 use landfall_host::Host;
@@ -110,6 +111,7 @@ pub fn is_asked(program: &str) -> bool {
 }
 
 /// Runs a call in kubeseal's own voice; gives its exit code.
+#[boxed(?Send)]
 pub async fn speak(world: &mut World<'_>, words: &[String]) -> u8 {
     let Err(stop) = run(world, words).await else { return 0 };
     // Nobody may be listening any more.
@@ -132,6 +134,7 @@ pub fn help_lines() -> String {
 ///
 /// # Errors
 /// [`Stop`], in kubeseal's words.
+#[boxed(?Send)]
 pub async fn run(world: &mut World<'_>, words: &[String]) -> Result<(), Stop> {
     let flags = match flags::parse(words, |name| world.host.env.get(name).map(str::to_owned)) {
         Ok(flags) => flags,

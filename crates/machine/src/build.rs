@@ -8,6 +8,7 @@ mod smoke;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Code, Diagnostic, code, nearest};
 use landfall_project::Build;
 use landfall_source::{Order, Refusal, is_mutant};
@@ -80,6 +81,7 @@ impl Shipping {
 
 impl Builder {
     /// The first builder that is installed and answers.
+    #[boxed]
     pub async fn find() -> Option<Self> {
         let answers = async |program: &str, arguments: &[&str]| Order::new(program, arguments).said().await.is_ok();
         if answers("docker", &["version", "--format", "{{.Server.Version}}"]).await {
@@ -105,6 +107,7 @@ impl Builder {
     ///
     /// # Errors
     /// What the builder says.
+    #[boxed]
     pub async fn build(self, image: &ImageBuild, shipping: &Shipping) -> Result<(), Diagnostic> {
         let message = || format!("the image of {} could not be built by {}", image.service, self.name());
         let file = match self {
@@ -123,6 +126,7 @@ impl Builder {
     ///
     /// # Errors
     /// What the program that does it says.
+    #[boxed]
     pub async fn ship(
         self,
         images: &[ImageBuild],

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Diagnostic, code};
 use landfall_source::{Order, Refusal};
 use serde::Deserialize;
@@ -82,6 +83,7 @@ impl K3d {
     }
 
     /// Whether the program is installed.
+    #[boxed]
     pub async fn is_installed(&self) -> bool {
         Order::new("k3d", ["version"]).said().await.is_ok()
     }
@@ -91,6 +93,7 @@ impl K3d {
     ///
     /// # Errors
     /// A name that is none, a port that somebody has, or what k3d says.
+    #[boxed]
     pub async fn create(&self, name: &str) -> Result<Made, Diagnostic> {
         check_name(name)?;
         if let Some(found) = self.find(name).await? {
@@ -132,6 +135,7 @@ impl K3d {
     ///
     /// # Errors
     /// A name that is none, or what k3d says.
+    #[boxed]
     pub async fn delete(&self, name: &str) -> Result<bool, Diagnostic> {
         check_name(name)?;
         if self.find(name).await?.is_none() {

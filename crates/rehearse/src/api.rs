@@ -1,5 +1,6 @@
 //! What a real cluster's API says of the objects: asked with `dryRun=All`, so that nothing is kept.
 
+use async_recursion::async_recursion as boxed;
 use landfall_chart::HookEvent;
 use landfall_cluster::{Cluster, DryRun, Error, Patch, WriteOptions};
 use landfall_diag::{Finding, Severity, Witness};
@@ -20,6 +21,7 @@ pub struct Asked {
 ///
 /// Objects whose namespace or kind is only to come are passed over: a dry run keeps neither. What is deleted before it is
 /// made anew (hooks, what is replaced by force) is asked for under another name where it is there.
+#[boxed]
 pub async fn ask_api(cluster: &Cluster, name: &str, units: &[DesiredUnit]) -> Asked {
     let mut asked = Asked::default();
     let Some(rule) = rule("LF100") else { return asked };

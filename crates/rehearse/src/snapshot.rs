@@ -1,5 +1,6 @@
 //! A cluster's objects at one moment, with the values of secrets left behind.
 
+use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_cluster::{Cluster, ListOptions};
@@ -46,6 +47,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the cluster cannot be reached at all, or the machine has no randomness.
+    #[boxed]
     pub async fn read(cluster: &Cluster, name: &str, taken: jiff::Timestamp) -> Result<Self, Diagnostic> {
         let fingerprints = random()?;
         let version = cluster.version().await.map_err(|error| error.diagnose())?;

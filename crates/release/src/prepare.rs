@@ -1,5 +1,7 @@
 //! Operations on the releases of a cluster: the records are read, the operation is compiled, the engine makes the plan.
 
+use async_recursion::async_recursion as boxed;
+
 use crate::course::Prepared;
 use crate::options::{InstallOptions, RollbackOptions, TestOptions, UninstallOptions, UpgradeOptions};
 use crate::{Content, Error, Past, Record, Releases, Wish, validate_release_name, verbs};
@@ -9,6 +11,7 @@ impl Releases {
     ///
     /// # Errors
     /// As [`verbs::install`], [`Error::Foreign`], [`Error::Build`], [`Error::Manifest`], and what planning refuses.
+    #[boxed]
     pub async fn prepare_install(
         &self,
         name: &str,
@@ -22,6 +25,7 @@ impl Releases {
     ///
     /// # Errors
     /// As [`verbs::upgrade`] and [`Releases::prepare_install`].
+    #[boxed]
     pub async fn prepare_upgrade(
         &self,
         name: &str,
@@ -35,6 +39,7 @@ impl Releases {
     ///
     /// # Errors
     /// As [`verbs::rollback`] and [`Releases::prepare_install`].
+    #[boxed]
     pub async fn prepare_rollback(&self, name: &str, options: &RollbackOptions) -> Result<Prepared, Error> {
         self.prepare(verbs::rollback(&self.past(name).await?, options)?).await
     }
@@ -43,6 +48,7 @@ impl Releases {
     ///
     /// # Errors
     /// As [`verbs::uninstall`], and what planning refuses.
+    #[boxed]
     pub async fn prepare_uninstall(&self, name: &str, options: &UninstallOptions) -> Result<Prepared, Error> {
         self.prepare(verbs::uninstall(&self.past(name).await?, options)?).await
     }
@@ -51,6 +57,7 @@ impl Releases {
     ///
     /// # Errors
     /// As [`verbs::test`].
+    #[boxed]
     pub async fn prepare_test(&self, name: &str, options: &TestOptions) -> Result<Prepared, Error> {
         self.prepare(verbs::test(&self.past(name).await?, options)?).await
     }
@@ -59,6 +66,7 @@ impl Releases {
     ///
     /// # Errors
     /// As [`Past::base`].
+    #[boxed]
     pub async fn base_of(&self, name: &str) -> Result<(Record, Record), Error> {
         let past = self.past(name).await?;
         past.base().map(|(last, base)| (last.clone(), base.clone()))
@@ -68,6 +76,7 @@ impl Releases {
     ///
     /// # Errors
     /// [`Error::InvalidName`], and what the cluster refuses with.
+    #[boxed]
     pub async fn past(&self, name: &str) -> Result<Past, Error> {
         validate_release_name(name)?;
         let history = self.history(name).await?;

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use landfall_chart::Dialect;
 use landfall_cluster::{Cluster, DeleteOptions, ListOptions, WriteOptions};
 use landfall_engine::{Clock, Kinds};
@@ -121,6 +122,7 @@ impl Releases {
     ///
     /// # Errors
     /// What the cluster refuses with.
+    #[boxed]
     pub async fn list(&self, filter: ListFilter) -> Result<Vec<Record>, Error> {
         self.list_in(Some(&self.namespace), filter).await
     }
@@ -129,6 +131,7 @@ impl Releases {
     ///
     /// # Errors
     /// What the cluster refuses with.
+    #[boxed]
     pub async fn list_everywhere(&self, filter: ListFilter) -> Result<Vec<Record>, Error> {
         self.list_in(None, filter).await
     }
@@ -153,6 +156,7 @@ impl Releases {
     ///
     /// # Errors
     /// [`Error::Storage`] with what the cluster refuses with.
+    #[boxed]
     pub async fn revisions(&self, namespace: Option<&str>) -> Result<Vec<Record>, Error> {
         self.select(namespace, "owner=helm", "list: failed to list").await
     }
@@ -175,6 +179,7 @@ impl Releases {
     ///
     /// # Errors
     /// What the cluster refuses with.
+    #[boxed]
     pub async fn history(&self, name: &str) -> Result<Vec<Record>, Error> {
         let selector = format!("name={name},owner=helm");
         let mut records = self.select(Some(&self.namespace), &selector, QUERY).await?;
@@ -186,6 +191,7 @@ impl Releases {
     ///
     /// # Errors
     /// [`Error::NotFound`].
+    #[boxed]
     pub async fn last(&self, name: &str) -> Result<Record, Error> {
         crate::validate_release_name(name)?;
         self.history(name).await?.pop().ok_or_else(|| Error::NotFound { name: name.to_owned() })
@@ -195,6 +201,7 @@ impl Releases {
     ///
     /// # Errors
     /// [`Error::NotFound`].
+    #[boxed]
     pub async fn get(&self, name: &str, version: i64) -> Result<Record, Error> {
         let holder = self.cluster.get(&self.key(name, version)).await?;
         holder.as_ref().map(record).ok_or_else(|| Error::NotFound { name: name.to_owned() })?
@@ -204,6 +211,7 @@ impl Releases {
     ///
     /// # Errors
     /// What the cluster refuses with.
+    #[boxed]
     pub async fn deployed(&self, name: &str) -> Result<Option<Record>, Error> {
         let selector = format!("name={name},owner=helm,status=deployed");
         let records = self.select(Some(&self.namespace), &selector, QUERY).await?;

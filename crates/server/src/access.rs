@@ -5,6 +5,7 @@ mod cluster;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_recursion::async_recursion as boxed;
 use landfall_apps::Project;
 use landfall_cluster::{Cluster, Error as ClusterError, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
@@ -84,6 +85,7 @@ impl Ground {
     ///
     /// # Errors
     /// The cluster cannot be asked; [`code::BAD_POLICY`].
+    #[boxed]
     pub async fn read(cluster: &Cluster, policy: Option<&str>) -> Result<Self, Vec<Diagnostic>> {
         let failed = |error: ClusterError| vec![error.diagnose()];
         let data = match policy {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, Error, Patch, WriteOptions};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -53,6 +54,7 @@ impl ArgoController {
 ///
 /// # Errors
 /// What the cluster refuses with.
+#[boxed]
 pub async fn argo_controllers(cluster: &Cluster, namespace: &str) -> Result<Vec<ArgoController>, Vec<Diagnostic>> {
     let mut found = Vec::new();
     for kind in ["StatefulSet", "Deployment"] {
@@ -67,6 +69,7 @@ pub async fn argo_controllers(cluster: &Cluster, namespace: &str) -> Result<Vec<
 ///
 /// # Errors
 /// What the cluster refuses with; a pod that does not go.
+#[boxed]
 pub async fn lay_to_rest(cluster: &Cluster, controllers: &[ArgoController]) -> Result<(), Vec<Diagnostic>> {
     for one in controllers.iter().filter(|one| one.replicas > 0) {
         let patch = json!({
@@ -93,6 +96,7 @@ pub async fn lay_to_rest(cluster: &Cluster, controllers: &[ArgoController]) -> R
 ///
 /// # Errors
 /// What the cluster refuses with.
+#[boxed]
 pub async fn wake(cluster: &Cluster, controllers: &[ArgoController]) -> Result<(), Vec<Diagnostic>> {
     for one in controllers {
         let Some(replicas) = one.rested else { continue };

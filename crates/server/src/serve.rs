@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_delivery::Session;
 use landfall_diag::{Diagnostic, code};
 use landfall_engine::WallClock;
@@ -166,6 +167,7 @@ fn open_sealed(
 ///
 /// # Errors
 /// The directory for what is fetched cannot be made.
+#[boxed]
 pub async fn desk(
     host: &Host,
     place: &Place,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -113,6 +114,7 @@ impl ServerCertVerifier for Keeper {
 }
 
 /// Looks at the certificate that a host serves.
+#[boxed]
 pub async fn handshake(host: &str, port: u16, patience: Duration) -> Handshake {
     match tokio::time::timeout(patience, shake(host, port)).await {
         Ok(Ok(served)) => Handshake::Served(served),

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_sprig::Version;
 use sha2::{Digest as _, Sha256};
 
@@ -60,6 +61,7 @@ impl RemoteCharts {
     ///
     /// # Errors
     /// No answer, no access, no such chart or version, or other bytes than promised.
+    #[boxed]
     pub async fn fetch(&self, repository: &str, name: &str, version: &str) -> Result<FetchedChart, SourceError> {
         let repository = repository.trim_end_matches('/');
         let place = match (name, version) {
@@ -90,6 +92,7 @@ impl RemoteCharts {
     ///
     /// # Errors
     /// No answer, no access, no such chart or version.
+    #[boxed]
     pub async fn version(&self, repository: &str, name: &str, version: &str) -> Result<String, SourceError> {
         if is_one(version) {
             return Ok(version.to_owned());

@@ -4,6 +4,7 @@ mod exchange;
 
 use std::error::Error as _;
 
+use async_recursion::async_recursion as boxed;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 
@@ -45,6 +46,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// No answer, a certificate nobody trusts, any status but 200.
+    #[boxed]
     pub async fn get(&self, url: &str, owner: &str, limit: u64) -> Result<Vec<u8>, SourceError> {
         let parsed = Url::parse(url).map_err(|_| SourceError::Url(url.to_owned()))?;
         let mut headers = HeaderMap::new();
@@ -62,6 +64,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// No answer, or a certificate nobody trusts.
+    #[boxed]
     pub async fn send(
         &self,
         method: Method,

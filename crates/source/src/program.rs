@@ -13,6 +13,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
+use async_recursion::async_recursion as boxed;
+
 use crate::is_mutant;
 
 pub use environment::Environment;
@@ -131,6 +133,7 @@ impl Order {
     ///
     /// # Errors
     /// When there is no such program, or the system refuses to run it.
+    #[boxed]
     pub async fn run(&self) -> Result<Ended, ProgramError> {
         let failed = |source| ProgramError::Io { program: self.program(), source };
         let mut command = tokio::process::Command::from(self.command()?);

@@ -13,6 +13,7 @@ mod image;
 mod reference;
 mod tags;
 
+use async_recursion::async_recursion as boxed;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LINK, LOCATION};
 use serde_json::{Value, json};
@@ -73,6 +74,7 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, no access, no such repository.
+    #[boxed]
     pub async fn versions(&self, reference: &Reference) -> Result<Vec<String>, SourceError> {
         let mut url = Some(self.url(reference, "tags/list"));
         let mut tags = Vec::new();
@@ -103,6 +105,7 @@ impl Registry {
     ///
     /// # Errors
     /// In Helm's words.
+    #[boxed]
     pub async fn choose(&self, reference: &Reference, version: &str) -> Result<Reference, SourceError> {
         let mut chosen = reference.clone();
         let version = match (version, reference.tag()) {
@@ -139,6 +142,7 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, no access, no such chart, something else than a chart, other bytes than promised.
+    #[boxed]
     pub async fn pull(&self, reference: &Reference) -> Result<PulledChart, SourceError> {
         let url = self.url(reference, &format!("manifests/{}", reference.named()));
         let mut headers = HeaderMap::new();
@@ -202,6 +206,7 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, no access.
+    #[boxed]
     pub async fn push(&self, reference: &Reference, upload: &ChartUpload<'_>) -> Result<String, SourceError> {
         let descriptor = |kind: &str, bytes: &[u8]| (kind.to_owned(), sha256(bytes), bytes.len());
         let mut layers = vec![descriptor(CHART_MEDIA_TYPE, upload.chart)];

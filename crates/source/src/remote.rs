@@ -11,7 +11,12 @@ use std::io::IsTerminal as _;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use async_recursion::async_recursion as boxed;
+use gix::bstr::ByteSlice as _;
+use gix::protocol::transport::client::blocking_io::http;
 
 use crate::access::PATIENCE;
 use crate::aside::{Interrupt, aside, aside_until};
@@ -94,6 +99,8 @@ const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// How long a repository may keep a person busy before anything of it comes: a password, a key's passphrase.
 const GREETING: Duration = Duration::from_secs(60);
+/// How long a server may take to accept a connection, where nobody says otherwise: git's own library's patience.
+const CONNECTING: Duration = Duration::from_secs(20);
 /// How often it is looked whether more has come.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -105,6 +112,7 @@ const LOOK: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// When the address is malformed, the repository cannot be reached, does not go on coming, or is too large.
+#[boxed]
 pub async fn fetch_repository(
     network: &Network,
     remote: &RemoteRef,
@@ -213,8 +221,29 @@ fn fetch(
     if let Some(revision) = remote.revision.as_deref().filter(|_| !is_commit) {
         prepare = prepare.with_ref_name(Some(revision)).map_err(|error| failed(&error))?;
     }
+    prepare = prepare.configure_connection(|connection| {
+        let remote = connection.remote();
+        let Some(url) = remote.url(gix::remote::Direction::Fetch) else { return Ok(()) };
+        let Some(options) = remote.repo().transport_options(url.to_bstring().as_bstr(), None)? else { return Ok(()) };
+        if let Ok(mut options) = options.downcast::<http::Options>() {
+            let backend = http::reqwest::Options {
+                configure_client: Some(Box::new(|_| Ok(ending(LONGEST)))),
+                configure_request: None,
+            };
+            options.backend = Some(Arc::new(Mutex::new(backend)));
+            connection.set_transport_options(options);
+        }
+        Ok(())
+    });
     prepare.fetch_only(progress, interrupted).map_err(|error| failed(&error))?;
     Ok(())
+}
+
+/// A client whose every exchange ends, however slowly the server goes on: gix's transport looks at nothing while it reads, so that
+/// the thread of one that was given up ends with the exchange.
+fn ending(longest: Duration) -> reqwest::blocking::ClientBuilder {
+    let client = reqwest::Client::builder().http1_title_case_headers().connect_timeout(CONNECTING).timeout(longest);
+    client.into()
 }
 
 /// What an error says, and what lies at its root.
@@ -229,7 +258,29 @@ fn causes(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
+
+    #[test]
+    fn an_exchange_ends_however_slowly_the_server_goes_on() {
+        let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = server.local_addr().expect("its address");
+        let dripping = std::thread::spawn(move || {
+            let (mut stream, _) = server.accept().expect("a connection");
+            let _asked = stream.read(&mut [0; 1024]);
+            let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            while sent.is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+                sent = stream.write_all(b".");
+            }
+        });
+        let client = ending(Duration::from_millis(300)).no_proxy().build().expect("a client");
+        let answer = client.get(format!("http://{address}/")).send().and_then(reqwest::blocking::Response::bytes);
+        assert!(answer.is_err_and(|error| error.is_timeout()), "its time is over");
+        dripping.join().expect("it was let go");
+    }
 
     #[test]
     fn addresses_of_one_repository_are_the_same_in_every_form() {

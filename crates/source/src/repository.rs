@@ -8,6 +8,7 @@ mod index;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use async_recursion::async_recursion as boxed;
 use sha2::{Digest as _, Sha256};
 
 pub use entries::{RepositoryEntry, RepositoryFile};
@@ -69,6 +70,7 @@ impl FetchedIndex {
 ///
 /// # Errors
 /// No answer, or an answer that is no index.
+#[boxed]
 pub async fn fetch_index(url: &str, client: &HttpClient) -> Result<FetchedIndex, SourceError> {
     let bytes = client.get(&resolve_url(url, "index.yaml")?, url, MAX_INDEX).await?;
     aside(move || {
@@ -94,6 +96,7 @@ pub fn cached_index(cache: &Path, name: &str) -> Result<Index, SourceError> {
 ///
 /// # Errors
 /// In Helm's words.
+#[boxed]
 pub async fn find_in_repository(
     url: &str,
     chart: &str,
@@ -117,6 +120,7 @@ pub async fn find_in_repository(
 ///
 /// # Errors
 /// No answer, or other bytes than promised.
+#[boxed]
 pub async fn fetch_archive(url: &str, owner: &str, digest: &str, client: &HttpClient) -> Result<Vec<u8>, SourceError> {
     let bytes = client.get(url, owner, MAX_ARCHIVE).await?;
     let expected = digest.strip_prefix("sha256:").unwrap_or(digest);

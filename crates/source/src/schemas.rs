@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
+
 use crate::access::Access;
 use crate::error::SourceError;
 use crate::network::Network;
@@ -13,6 +15,7 @@ const LIMIT: u64 = 20 * 1024 * 1024;
 ///
 /// # Errors
 /// Why there is none, in Helm's words.
+#[boxed]
 pub async fn schema_document(network: &Network, url: &str) -> Result<Vec<u8>, String> {
     let client = network.client(Access { timeout: Some(Duration::from_secs(15)), ..Access::default() });
     client.get(url, url, LIMIT).await.map_err(|error| words(url, &error))
@@ -22,6 +25,7 @@ pub async fn schema_document(network: &Network, url: &str) -> Result<Vec<u8>, St
 ///
 /// # Errors
 /// What the server answers in its place, in Helm's words.
+#[boxed]
 pub async fn schema_document_if_reached(network: &Network, url: &str) -> Result<Option<Vec<u8>>, String> {
     let client = network.client(Access { timeout: Some(Duration::from_secs(15)), ..Access::default() });
     match client.get(url, url, LIMIT).await {

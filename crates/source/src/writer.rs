@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -83,6 +84,7 @@ impl GitWriter {
     /// # Errors
     /// [`WriteError`]: the server cannot be reached, the change itself fails or leaves its paths, others move the branch
     /// without end.
+    #[boxed]
     pub async fn write(&self, remote: &GitRemote, write: Write) -> Result<Landing, WriteError> {
         let room = self.room(remote, &write.branch);
         loop {

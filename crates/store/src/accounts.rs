@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -69,6 +70,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn create(&self, account: &AccountRow) -> Result<bool, Error> {
         let done = sqlx::query(
             "INSERT INTO account (name, password, must_change, roles, created_at, created_by, failed) \
@@ -90,6 +92,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn find(&self, name: &str) -> Result<Option<AccountRow>, Error> {
         let row = sqlx::query("SELECT * FROM account WHERE name = $1")
             .bind(name)
@@ -103,6 +106,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn all(&self) -> Result<Vec<AccountRow>, Error> {
         let rows = sqlx::query("SELECT * FROM account ORDER BY name")
             .fetch_all(&self.pool.connections)
@@ -116,6 +120,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn set_password(&self, name: &str, password: &str, must_change: bool) -> Result<bool, Error> {
         const WHAT: &str = "change a password";
         let done = sqlx::query(
@@ -136,6 +141,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn disable(&self, name: &str, at: Option<&str>) -> Result<bool, Error> {
         let done = sqlx::query("UPDATE account SET disabled_at = $2 WHERE name = $1")
             .bind(name)
@@ -154,6 +160,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn count_try(&self, name: &str, failed: i64, closed_until: Option<&str>) -> Result<bool, Error> {
         let done = sqlx::query("UPDATE account SET failed = $2 + 1, closed_until = $3 WHERE name = $1 AND failed = $2")
             .bind(name)
@@ -169,6 +176,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn signed_in(&self, name: &str, at: &str) -> Result<(), Error> {
         sqlx::query("UPDATE account SET failed = 0, closed_until = NULL, signed_in_at = $2 WHERE name = $1")
             .bind(name)
@@ -183,6 +191,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn begin(&self, session: &SessionRow) -> Result<(), Error> {
         const WHAT: &str = "begin a session";
         sqlx::query("DELETE FROM account_session WHERE ends_at < $1")
@@ -211,6 +220,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn session(&self, digest: &str) -> Result<Option<SessionRow>, Error> {
         let row = sqlx::query("SELECT * FROM account_session WHERE digest = $1")
             .bind(digest)
@@ -224,6 +234,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn used(&self, digest: &str, at: &str) -> Result<(), Error> {
         sqlx::query("UPDATE account_session SET used_at = $2 WHERE digest = $1")
             .bind(digest)
@@ -238,6 +249,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn end(&self, digest: &str) -> Result<(), Error> {
         sqlx::query("DELETE FROM account_session WHERE digest = $1")
             .bind(digest)

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use serde_json::Value;
 use sqlx::Row;
 
@@ -50,6 +51,7 @@ impl Audit {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn begin(&self, entry: &AuditEntry) -> Result<i64, Error> {
         const WHAT: &str = "write the audit log";
         let row = sqlx::query(
@@ -71,6 +73,7 @@ impl Audit {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn end(&self, number: i64, outcome: &str) -> Result<(), Error> {
         sqlx::query("UPDATE audit_entry SET outcome = $2 WHERE number = $1 AND outcome IS NULL")
             .bind(number)
@@ -85,6 +88,7 @@ impl Audit {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn newest(&self, most: u32, before: Option<i64>) -> Result<Vec<AuditRow>, Error> {
         const WHAT: &str = "read the audit log";
         let rows = sqlx::query("SELECT * FROM audit_entry WHERE number < $2 ORDER BY number DESC LIMIT $1")

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use async_recursion::async_recursion as boxed;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use crate::migrations::Tables;
@@ -74,6 +75,7 @@ impl ClusterState {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn write(&self, batch: &ClusterBatch) -> Result<(), Error> {
         const WHAT: &str = "write the cluster's state";
         let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
@@ -127,6 +129,7 @@ impl ClusterState {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn read(&self) -> Result<ClusterContents, Error> {
         const WHAT: &str = "read the cluster's state";
         let mut state = ClusterContents::default();
@@ -168,6 +171,7 @@ impl ClusterState {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn clear(&self) -> Result<(), Error> {
         sqlx::raw_sql("DELETE FROM cluster_object; DELETE FROM cluster_event; DELETE FROM cluster_meta")
             .execute(&self.pool.connections)
@@ -177,6 +181,7 @@ impl ClusterState {
     }
 
     /// Closes its database, for an owner that has nothing else in it; other clones can no longer be used.
+    #[boxed]
     pub async fn close(&self) {
         self.pool.close().await;
     }

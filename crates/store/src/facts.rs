@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use async_recursion::async_recursion as boxed;
 use serde_json::Value;
 use sqlx::Row;
 
@@ -26,6 +27,7 @@ impl Facts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn set(&self, space: &str, name: &str, value: &Value) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO fact (space, name, value) VALUES ($1, $2, $3) \
@@ -44,6 +46,7 @@ impl Facts {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn get(&self, space: &str, name: &str) -> Result<Option<Value>, Error> {
         const WHAT: &str = "read a fact";
         let row = sqlx::query("SELECT value FROM fact WHERE space = $1 AND name = $2")
@@ -59,6 +62,7 @@ impl Facts {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn of(&self, space: &str) -> Result<BTreeMap<String, Value>, Error> {
         const WHAT: &str = "read facts";
         let rows = sqlx::query("SELECT name, value FROM fact WHERE space = $1")
@@ -79,6 +83,7 @@ impl Facts {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn remove(&self, space: &str, name: &str) -> Result<(), Error> {
         sqlx::query("DELETE FROM fact WHERE space = $1 AND name = $2")
             .bind(space)

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use serde_json::Value;
 use sqlx::Row;
 
@@ -51,6 +52,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn append(&self, entry: &HistoryEntry) -> Result<i64, Error> {
         const WHAT: &str = "append to the history";
         let row = sqlx::query(
@@ -74,6 +76,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn of(&self, target: &str, limit: u32) -> Result<Vec<HistoryRow>, Error> {
         const WHAT: &str = "read the history";
         let rows = sqlx::query("SELECT * FROM history WHERE target = $1 ORDER BY number DESC LIMIT $2")

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -138,6 +139,7 @@ impl Journal {
     /// # Errors
     /// [`Error::Exists`] when the target has a running operation or the id is taken, [`Error::Key`] when there is no key
     /// to seal it with.
+    #[boxed]
     pub async fn begin_operation(&self, operation: &NewOperation) -> Result<(), Error> {
         let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(BEGIN))?;
         self.open(&mut connection, operation).await
@@ -147,6 +149,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::finish_operation`] and [`Journal::begin_operation`].
+    #[boxed]
     pub async fn begin_undoing(&self, failed: &str, operation: &NewOperation) -> Result<(), Error> {
         let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(BEGIN))?;
         self.close(&mut transaction, failed, OperationState::Failed, &operation.started_at).await?;
@@ -184,6 +187,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Missing`] when there is no such operation.
+    #[boxed]
     pub async fn finish_operation(&self, id: &str, state: OperationState, at: &str) -> Result<(), Error> {
         let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(FINISH))?;
         self.close(&mut transaction, id, state, at).await?;
@@ -221,6 +225,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn running_operation(&self, target: &str) -> Result<Option<OperationRow>, Error> {
         let row = sqlx::query("SELECT * FROM operation WHERE target = $1 AND state = 'running'")
             .bind(target)
@@ -234,6 +239,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn running_operations(&self) -> Result<Vec<OperationRow>, Error> {
         let rows = sqlx::query("SELECT * FROM operation WHERE state = 'running' ORDER BY id")
             .fetch_all(&self.pool.connections)
@@ -246,6 +252,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn operation(&self, id: &str) -> Result<Option<OperationRow>, Error> {
         let row = sqlx::query("SELECT * FROM operation WHERE id = $1")
             .bind(id)
@@ -259,6 +266,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn write_intents(&self, operation: &str, intents: &[StepIntent], at: &str) -> Result<(), Error> {
         const WHAT: &str = "write an intent";
         let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
@@ -284,6 +292,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Missing`] when an outcome has no intent.
+    #[boxed]
     pub async fn write_outcomes(&self, operation: &str, outcomes: &[StepOutcome], at: &str) -> Result<(), Error> {
         const WHAT: &str = "write an outcome";
         let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
@@ -309,6 +318,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn steps(&self, operation: &str) -> Result<Vec<StepRow>, Error> {
         const WHAT: &str = "read the steps";
         let rows = sqlx::query("SELECT name, intent, outcome FROM step WHERE operation = $1 ORDER BY name")

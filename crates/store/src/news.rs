@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row};
@@ -60,6 +61,7 @@ impl News {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn add(&self, item: &NewsItem, sinks: &[String]) -> Result<bool, Error> {
         const WHAT: &str = "write news";
         let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
@@ -95,6 +97,7 @@ impl News {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn due(&self, now: i64, most: u32) -> Result<Vec<Post>, Error> {
         const WHAT: &str = "read news";
         let rows = sqlx::query(
@@ -119,6 +122,7 @@ impl News {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn next_due(&self) -> Result<Option<i64>, Error> {
         const WHAT: &str = "read news";
         let row = sqlx::query("SELECT MIN(due) AS due FROM news_post WHERE ended IS NULL")
@@ -132,6 +136,7 @@ impl News {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn end(&self, number: i64, sink: &str, at: &str, fault: Option<&str>) -> Result<(), Error> {
         sqlx::query(
             "UPDATE news_post SET ended = $3, fault = $4, tries = tries + 1 \
@@ -151,6 +156,7 @@ impl News {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn again(&self, number: i64, sink: &str, due: i64, fault: &str) -> Result<(), Error> {
         sqlx::query(
             "UPDATE news_post SET due = $3, fault = $4, tries = tries + 1 \
@@ -170,6 +176,7 @@ impl News {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn newest(&self, target: Option<&str>, most: u32) -> Result<Vec<NewsRow>, Error> {
         let rows = sqlx::query("SELECT * FROM news WHERE target = COALESCE($1, target) ORDER BY number DESC LIMIT $2")
             .bind(target)

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use sqlx::Row;
 
 use crate::migrations::Tables;
@@ -56,6 +57,7 @@ impl Orders {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn place(&self, order: &OrderRow) -> Result<(), Error> {
         sqlx::query("INSERT INTO app_order (id, application, uid, digest, actor, at) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&order.id)
@@ -74,6 +76,7 @@ impl Orders {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn open(&self) -> Result<Vec<OrderRow>, Error> {
         const WHAT: &str = "read what was asked of Applications";
         let rows = sqlx::query("SELECT * FROM app_order WHERE done_at IS NULL ORDER BY at, id")
@@ -99,6 +102,7 @@ impl Orders {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn done(&self, ids: &[String], at: &str) -> Result<(), Error> {
         for id in ids {
             sqlx::query("UPDATE app_order SET done_at = $2 WHERE id = $1 AND done_at IS NULL")
@@ -115,6 +119,7 @@ impl Orders {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn set_policy(&self, policy: &PolicyRow) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO app_policy (application, uid, digest, actor, at) VALUES ($1, $2, $3, $4, $5) \
@@ -136,6 +141,7 @@ impl Orders {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn policies(&self) -> Result<Vec<PolicyRow>, Error> {
         const WHAT: &str = "read how Applications may sync";
         let rows = sqlx::query("SELECT * FROM app_policy ORDER BY application")

@@ -3,6 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::is_mutant;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -44,6 +45,7 @@ impl Pool {
     ///
     /// # Errors
     /// [`Error::Open`] when the file cannot be used, [`Error::TooNew`] when a later version wrote it.
+    #[boxed]
     pub async fn open(location: Location) -> Result<Pool, Error> {
         Pool::open_with(location, Durability::Machine).await
     }
@@ -52,6 +54,7 @@ impl Pool {
     ///
     /// # Errors
     /// As [`Pool::open`].
+    #[boxed]
     pub async fn open_with(location: Location, durability: Durability) -> Result<Pool, Error> {
         let path = match &location {
             Location::File(path) => path.clone(),
@@ -105,6 +108,7 @@ impl Pool {
     }
 
     /// Closes the connection, writing back the log; other clones can no longer be used.
+    #[boxed]
     pub async fn close(&self) {
         self.connections.close().await;
     }

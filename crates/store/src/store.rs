@@ -1,3 +1,5 @@
+use async_recursion::async_recursion as boxed;
+
 use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Tokens};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
@@ -27,6 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Pool::open`].
+    #[boxed]
     pub async fn open(location: Location) -> Result<Store, Error> {
         let pool = Pool::open(location).await?;
         Ok(Store {
@@ -43,6 +46,7 @@ impl Store {
     }
 
     /// Closes the database; other clones can no longer be used.
+    #[boxed]
     pub async fn close(&self) {
         self.pool.close().await;
     }

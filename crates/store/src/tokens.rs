@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -54,6 +55,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Sql`], also where there is one with its public half.
+    #[boxed]
     pub async fn issue(&self, token: &TokenRow) -> Result<(), Error> {
         let texts = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
         sqlx::query(
@@ -79,6 +81,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn find(&self, id: &str) -> Result<Option<TokenRow>, Error> {
         const WHAT: &str = "read a token";
         let row = sqlx::query("SELECT * FROM api_token WHERE id = $1")
@@ -93,6 +96,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
+    #[boxed]
     pub async fn all(&self) -> Result<Vec<TokenRow>, Error> {
         let rows = sqlx::query("SELECT * FROM api_token ORDER BY issued_at, id")
             .fetch_all(&self.pool.connections)
@@ -105,6 +109,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn revoke(&self, id: &str, at: &str) -> Result<bool, Error> {
         let done = sqlx::query("UPDATE api_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id)
@@ -119,6 +124,7 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Sql`].
+    #[boxed]
     pub async fn used(&self, id: &str, at: &str) -> Result<(), Error> {
         sqlx::query("UPDATE api_token SET used_at = $2 WHERE id = $1")
             .bind(id)

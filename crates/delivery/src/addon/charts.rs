@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use async_recursion::async_recursion as boxed;
 use landfall_chart::Chart;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_source::RemoteCharts;
@@ -28,6 +29,7 @@ impl AddonCharts {
     ///
     /// # Errors
     /// When there is no such chart or version, the repository cannot be reached, or a chart is none.
+    #[boxed]
     pub async fn load(&self, addon: &Addon) -> Result<Vec<Chart>, Vec<Diagnostic>> {
         match self {
             AddonCharts::Repository { url, version, charts: remote } => {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_chart::{
@@ -51,6 +52,7 @@ impl Explainer {
     ///
     /// # Errors
     /// When the record holds no chart that could be rendered; what the chart refuses with.
+    #[boxed]
     pub async fn of_record(
         record: &Record,
         on_disk: Option<&Chart>,

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_object::Gvk;
@@ -25,6 +26,7 @@ impl SealingController {
     ///
     /// # Errors
     /// The controller does not answer, or with something else.
+    #[boxed]
     pub async fn certificate(&self, cluster: &Cluster) -> Result<Certificate, Diagnostic> {
         let text = cluster.ask_service(&self.namespace, &self.name, "/v1/cert.pem").await.map_err(|error| {
             let said = error.diagnose();
@@ -39,6 +41,7 @@ impl SealingController {
     ///
     /// # Errors
     /// What the cluster refuses with.
+    #[boxed]
     pub async fn offered(cluster: &Cluster, offers: Option<&dyn Offers>) -> Result<(), Diagnostic> {
         let kind = Gvk::from_api_version(landfall_secrets::API_VERSION, landfall_secrets::KIND);
         if cluster.resource(&kind).await.is_ok() {
@@ -56,6 +59,7 @@ impl SealingController {
     ///
     /// # Errors
     /// The cluster does not answer.
+    #[boxed]
     pub async fn keyring(&self, cluster: &Cluster) -> Result<(Keyring, Option<String>), Diagnostic> {
         let options = ListOptions {
             namespace: Some(self.namespace.clone()),

@@ -1,5 +1,6 @@
 //! The ledger of a cluster's secrets: a ConfigMap beside the sealing keys.
 
+use async_recursion::async_recursion as boxed;
 use jiff::{Timestamp, Unit};
 use landfall_cluster::{Cluster, WriteOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
@@ -26,6 +27,7 @@ fn read(found: &Object) -> Ledger {
 ///
 /// # Errors
 /// The cluster does not answer.
+#[boxed]
 pub async fn remembered(cluster: &Cluster, namespace: &str) -> Result<Ledger, Diagnostic> {
     match cluster.get(&key(namespace)).await {
         Ok(found) => Ok(found.as_ref().map(read).unwrap_or_default()),
@@ -38,6 +40,7 @@ pub async fn remembered(cluster: &Cluster, namespace: &str) -> Result<Ledger, Di
 ///
 /// # Errors
 /// What the cluster refuses with.
+#[boxed]
 pub async fn saved(cluster: &Cluster, namespace: &str, keys: &[String], at: Timestamp) -> Result<(), Diagnostic> {
     let at = at.round(Unit::Second).unwrap_or(at);
     let change = |ledger: &mut Ledger| {
@@ -50,6 +53,7 @@ pub async fn saved(cluster: &Cluster, namespace: &str, keys: &[String], at: Time
 ///
 /// # Errors
 /// What the cluster refuses with.
+#[boxed]
 pub async fn remember(
     cluster: &Cluster,
     namespace: &str,

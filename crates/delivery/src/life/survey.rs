@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use landfall_cluster::{Cluster, Error, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
@@ -50,6 +51,7 @@ impl Survey {
     ///
     /// # Errors
     /// The cluster does not answer, or refuses what must be known.
+    #[boxed]
     pub async fn make(
         cluster: &Cluster,
         controller: &SealingController,
@@ -123,6 +125,7 @@ impl Survey {
     ///
     /// # Errors
     /// The cluster does not answer.
+    #[boxed]
     pub async fn stale(&self, cluster: &Cluster, namespace: &str, target: &str) -> Result<Vec<Stale>, Diagnostic> {
         let Some(recorded) = self.ledger.of(namespace, target) else { return Ok(Vec::new()) };
         let Some(secret) = &self.secret else { return Ok(Vec::new()) };
@@ -169,6 +172,7 @@ fn stale_among(recorded: &Recorded, secret: &Object, workloads: &[Object], pods:
 ///
 /// # Errors
 /// The cluster does not answer.
+#[boxed]
 pub async fn running(
     cluster: &Cluster,
     namespace: &str,

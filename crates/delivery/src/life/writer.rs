@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_cluster::{Cluster, Patch, WriteOptions};
@@ -59,6 +60,7 @@ impl SecretWriter<'_> {
     ///
     /// # Errors
     /// A key that is generated once would be changed; what the cluster refuses with.
+    #[boxed]
     pub async fn write(&self, live: Option<&Object>, values: &BTreeMap<String, Masked>) -> Result<Object, Diagnostic> {
         let wanted = self.wanted(live, values);
         once_guard(live, Some(&wanted)).map_err(|violation| violation.diagnose())?;
@@ -78,6 +80,7 @@ impl SecretWriter<'_> {
     ///
     /// # Errors
     /// A key that is generated once would be removed; what the cluster refuses with.
+    #[boxed]
     pub async fn drop_keys(&self, live: Option<&Object>, keys: &[&str]) -> Result<(), Diagnostic> {
         let Some(live) = live else { return Ok(()) };
         let mut wanted = live.clone();
@@ -92,6 +95,7 @@ impl SecretWriter<'_> {
     ///
     /// # Errors
     /// What the cluster refuses with.
+    #[boxed]
     pub async fn restart(cluster: &Cluster, stale: &[Stale], at: jiff::Timestamp) -> Result<(), Diagnostic> {
         let stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         for one in stale {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use async_recursion::async_recursion as boxed;
 use landfall_apps::{Application, PreparedSync, ResourceStatus, SyncStatus};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds, Recovery};
@@ -53,6 +54,7 @@ impl Session {
     ///
     /// # Errors
     /// It does not render, or its project does not permit what it delivers.
+    #[boxed]
     pub async fn compare(&self, unit: &Unit) -> Result<Compared, Vec<Diagnostic>> {
         let (prepared, images, children) = self.prepare_alone(unit).await?;
         let (status, resources) = (prepared.status(), prepared.resources().to_vec());
@@ -77,6 +79,7 @@ impl Session {
     }
 
     /// Syncs an Application: rendered, checked and tried as a whole before the first thing is touched.
+    #[boxed]
     pub async fn sync_alone(&self, unit: &Unit, options: &UpOptions) -> SyncEnd {
         match self.try_sync(unit, options).await {
             Ok(summary) => end_of(summary),
@@ -104,6 +107,7 @@ impl Session {
     }
 
     /// Brings to an end what an earlier process left open on an Application; says how that ended, if there was something.
+    #[boxed]
     pub async fn finish_open(&self, application: &Application) -> Option<SyncEnd> {
         match self.bring_to_end(&application.name, &self.applications(), application).await {
             Ok(Recovery::Clean) => None,
@@ -126,6 +130,7 @@ impl Session {
     ///
     /// # Errors
     /// The journal cannot be written.
+    #[boxed]
     pub async fn abandon(&self, application: &Application) -> Result<(), Vec<Diagnostic>> {
         self.trying().abandon(&application.target()).await.map_err(|error| vec![error.diagnose()])
     }
@@ -134,6 +139,7 @@ impl Session {
     ///
     /// # Errors
     /// When the cluster cannot be asked before anything is removed.
+    #[boxed]
     pub async fn remove_alone(&self, unit: &Unit) -> Result<SyncEnd, Vec<Diagnostic>> {
         let Door::Application(bound) = &unit.door else { return Err(no_application(unit)) };
         Ok(end_of(self.remove_application(unit, bound).await?))
@@ -143,6 +149,7 @@ impl Session {
     ///
     /// # Errors
     /// What the cluster refuses with.
+    #[boxed]
     pub async fn belongings(&self, application: &Application) -> Result<Vec<ObjectKey>, Vec<Diagnostic>> {
         let tracked = self.applications().tracked(application).await.map_err(|error| vec![error.diagnose()])?;
         Ok(tracked.iter().map(landfall_object::Object::key).collect())

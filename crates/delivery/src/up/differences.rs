@@ -1,5 +1,6 @@
 //! In what an Application differs from what is live, field by field, and what wants each field so.
 
+use async_recursion::async_recursion as boxed;
 use landfall_apps::SyncStatus;
 use landfall_diag::Diagnostic;
 use landfall_engine::{Action, Task};
@@ -40,6 +41,7 @@ impl Session {
     ///
     /// # Errors
     /// It does not render, or its project does not permit what it delivers.
+    #[boxed]
     pub async fn differences(&self, unit: &Unit) -> Result<Differences, Vec<Diagnostic>> {
         let (prepared, ..) = self.prepare_alone(unit).await?;
         // Differences that the Application ignores are none.

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Diagnostic, code};
 use landfall_drydock::{Cluster, ControlPlane, IngressOptions, IngressServer, NodeSpec, Options, Served, Storage};
 
@@ -58,6 +59,7 @@ fn unopened(error: &landfall_drydock::Error) -> Failure {
 ///
 /// # Errors
 /// When it cannot be written: the disk is full, mostly.
+#[boxed]
 pub async fn persisted(cluster: &Cluster) -> Result<(), Failure> {
     match tokio::time::timeout(WRITTEN, cluster.persisted()).await {
         Ok(Ok(())) => Ok(()),
@@ -83,6 +85,7 @@ pub(crate) async fn serve_ingress(cluster: &Cluster) -> Result<IngressServer, Fa
 }
 
 /// Starts a process that hosts the cluster and stays.
+#[boxed]
 pub async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String]) -> Result<(), Failure> {
     let failed = |why: String| {
         Failure::from(
@@ -146,6 +149,7 @@ pub struct ServeOptions {
 }
 
 /// Hosts the cluster until it is asked to end.
+#[boxed]
 pub async fn serve(host: &Host, state: &StateDir, options: ServeOptions) -> Result<(), Failure> {
     let _work = host.work.begin();
     let Some(lock) = state.wait_for_lock(Duration::from_secs(2)).await.map_err(Failure::from)? else {
@@ -223,6 +227,7 @@ async fn wait_for_end(host: &Host, cluster: &Cluster, lock: &Lock, idle: Option<
 }
 
 /// Ends the process that hosts the cluster, when there is one, and waits until it is gone.
+#[boxed]
 pub async fn stop_server(state: &StateDir) -> Result<bool, Failure> {
     if !state.exists() {
         return Ok(false);

@@ -3,6 +3,7 @@
 //! The file `kubeconfig` is written for kubectl and others. Of it the authority is read and nothing else: a kubeconfig
 //! can name programs, files and servers.
 
+use async_recursion::async_recursion as boxed;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use landfall_diag::{Diagnostic, code};
 use serde_json::{Value, json};
@@ -84,6 +85,7 @@ impl Access {
     ///
     /// # Errors
     /// A certificate that is none.
+    #[boxed]
     pub async fn client(&self) -> Result<kube::Client, Failure> {
         let kubeconfig: Kubeconfig =
             serde_json::from_value(self.kubeconfig()).map_err(|error| unusable(&error.to_string()))?;

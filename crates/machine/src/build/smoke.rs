@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Diagnostic, code};
 use landfall_source::Order;
 
@@ -17,6 +18,7 @@ impl Builder {
     ///
     /// # Errors
     /// When it cannot be started, or ends before the moment is over; with what it wrote last.
+    #[boxed]
     pub async fn smoke(self, image: &ImageBuild) -> Result<(), Diagnostic> {
         if self == Builder::BuildKit {
             return Err(Diagnostic::error(code::NO_SMOKE, "buildctl builds images and runs none")

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, ListOptions};
 use landfall_diag::{Diagnose, Diagnostic, code, nearest};
 use landfall_object::{Gvk, Object};
@@ -19,6 +20,7 @@ const WORKLOADS: [(&str, &str); 3] =
 ///
 /// # Errors
 /// When nothing or several things are called so, or a port is not among those that they have.
+#[boxed]
 pub async fn find_forward(
     cluster: &Cluster,
     namespace: Option<&str>,

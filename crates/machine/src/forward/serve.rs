@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, Evidence, ListOptions, PodPort, stuck_pod};
 use landfall_diag::Diagnose;
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -52,6 +53,7 @@ struct Chosen {
 
 impl Forward {
     /// Carries the connections of a listener until stopped.
+    #[boxed]
     pub async fn serve(
         self,
         cluster: Cluster,

@@ -1,5 +1,6 @@
 //! What a service account may do on a cluster: asked of it with access reviews, and tried once.
 
+use async_recursion::async_recursion as boxed;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_object::{Gvk, ObjectKey};
@@ -101,6 +102,7 @@ impl ServiceAccount {
     ///
     /// # Errors
     /// The cluster cannot be asked, or has no such account: of one that is not there nothing is proved.
+    #[boxed]
     pub async fn asked(&self, cluster: &Cluster, namespaces: &[String], home: &str) -> Result<Vec<Cell>, Diagnostic> {
         let key = ObjectKey::new(Gvk::new("", "v1", "ServiceAccount"), Some(&self.namespace), &*self.name);
         let found = cluster.get(&key).await.map_err(|error| error.diagnose())?;
@@ -182,6 +184,7 @@ impl ServiceAccount {
 ///
 /// # Errors
 /// The cluster does not give one.
+#[boxed]
 pub async fn service_account_token(
     cluster: &Cluster,
     account: &ServiceAccount,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, header};
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
 use landfall_source::{Access, HttpClient, Network, Redirects};
 use serde_json::Value;
@@ -73,6 +74,7 @@ impl Client {
     ///
     /// # Errors
     /// It does not answer, or says why it does not do it.
+    #[boxed]
     pub async fn answer(&self, asked: &Asked) -> Result<Value, Vec<Diagnostic>> {
         let wire = asked.wire();
         let mut headers = HeaderMap::new();

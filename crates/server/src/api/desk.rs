@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use landfall_apps::Application;
 use landfall_cluster::{Cluster, Error as ClusterError, ListOptions};
 use landfall_delivery::{Session, Verdict};
@@ -52,6 +53,7 @@ impl Desk {
     ///
     /// # Errors
     /// What was asked for cannot be done, or must not be.
+    #[boxed]
     pub async fn answer(&self, actor: &Actor, asked: Asked) -> Result<Value, Vec<Diagnostic>> {
         let kind = asked.kind();
         // Whoever let it in has asked whether it may; what it is about is known here alone.

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use landfall_diag::{Code, Diagnostic};
 
 use super::{Order, ProgramError};
@@ -19,6 +20,7 @@ impl Order {
     ///
     /// # Errors
     /// When it cannot be run or ends with anything but success; with the last lines of what it wrote.
+    #[boxed]
     pub async fn said(&self) -> Result<String, Refusal> {
         let ended = self.run().await.map_err(|error| Refusal {
             words: error.to_string(),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -45,6 +46,7 @@ pub struct Credentials {
 
 impl Credentials {
     /// What is known for a registry's host.
+    #[boxed]
     pub async fn find(&self, host: &str) -> Option<Credential> {
         if let Some((username, password)) = self.given.clone().filter(|(username, _)| !username.is_empty()) {
             return Some(Credential::Password { username, password });
@@ -62,6 +64,7 @@ impl Credentials {
     ///
     /// # Errors
     /// A file that cannot be written, a helper that refuses.
+    #[boxed]
     pub async fn keep(&self, host: &str, username: &str, password: &str) -> Result<(), SourceError> {
         let Some(path) = self.files.first() else { return Ok(()) };
         let mut config = read(path)?;
@@ -85,6 +88,7 @@ impl Credentials {
     ///
     /// # Errors
     /// A file that cannot be written.
+    #[boxed]
     pub async fn forget(&self, host: &str) -> Result<(), SourceError> {
         let Some(path) = self.files.first().filter(|path| path.exists()) else { return Ok(()) };
         let mut config = read(path)?;

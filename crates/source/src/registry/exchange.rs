@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_recursion::async_recursion as boxed;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde_json::Value;
@@ -67,6 +68,7 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, or a refusal.
+    #[boxed]
     pub async fn login(&self, host: &str) -> Result<(), SourceError> {
         let url = self.base(host);
         let reply = self.authorized(host, "", Method::GET, &url, HeaderMap::new(), Vec::new(), MAX_TOKEN).await?;

@@ -1,5 +1,6 @@
 //! Whether an image is where a manifest says it is; nothing of it is fetched.
 
+use async_recursion::async_recursion as boxed;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 
@@ -45,6 +46,7 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, or one that says neither yes nor no.
+    #[boxed]
     pub async fn image(&self, reference: &Reference) -> Result<ImageState, SourceError> {
         let url = self.url(reference, &format!("manifests/{}", reference.named()));
         let mut headers = HeaderMap::new();

@@ -1,5 +1,6 @@
 //! What images a repository has: its tags, and of one of them what it was made from and when.
 
+use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LINK};
@@ -36,6 +37,7 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, no access, no such repository, more tags or pages than are looked at, a page elsewhere.
+    #[boxed]
     pub async fn tags(&self, reference: &Reference) -> Result<Vec<String>, SourceError> {
         let mut url = self.url(reference, "tags/list?n=1000");
         let (mut tags, mut seen) = (Vec::new(), std::collections::BTreeSet::new());
@@ -73,6 +75,7 @@ impl Registry {
     ///
     /// # Errors
     /// No answer, no access, other bytes than promised.
+    #[boxed]
     pub async fn details(&self, reference: &Reference) -> Result<Option<ImageDetails>, SourceError> {
         let Some((digest, manifest)) = self.manifest(reference, &reference.named()).await? else { return Ok(None) };
         let label = |of: &Value, at: &str, name: &str| {

@@ -18,7 +18,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Certificate, Identity};
 
 use super::gauge::Gauge;
-use super::{RemoteRef, causes};
+use super::{LONGEST, RemoteRef, causes, ending};
 use crate::access::CertificateCheck;
 use crate::account::{GitRemote, Login, is_same_server};
 use crate::address::is_loopback;
@@ -203,8 +203,8 @@ impl Asking {
             reqwest::Url::parse(&self.remote.address).is_ok_and(|url| url.host_str().is_some_and(is_loopback));
         let patience = self.patience;
         let mut backend = http::reqwest::Options {
-            configure_client: Some(Box::new(move |builder| {
-                let mut builder = builder.connect_timeout(patience).tls_danger_accept_invalid_certs(skips);
+            configure_client: Some(Box::new(move |_| {
+                let mut builder = ending(LONGEST).connect_timeout(patience).tls_danger_accept_invalid_certs(skips);
                 if !authorities.is_empty() {
                     builder = builder.tls_certs_only(authorities.clone());
                 }

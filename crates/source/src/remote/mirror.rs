@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
+
 use super::asking::{Asking, Wanted};
 use super::references::{References, is_full_hash, is_hash};
 use super::{Fetched, fetched_aside, watched};
@@ -62,6 +64,7 @@ impl Mirror {
     ///
     /// # Errors
     /// The server cannot be reached, or does not take the account.
+    #[boxed]
     pub async fn references(&mut self, remote: &GitRemote, further: &[String]) -> Result<References, SourceError> {
         let place = Arc::clone(&self.generation(Holds::Tips).await?.place);
         let mut specifications: Vec<String> = ALL.map(str::to_owned).to_vec();
@@ -74,6 +77,7 @@ impl Mirror {
     ///
     /// # Errors
     /// The server cannot be reached, does not take the account, or has no such commit.
+    #[boxed]
     pub async fn commit(&mut self, remote: &GitRemote, hash: &str) -> Result<Arc<Fetched>, SourceError> {
         if let Some(current) = &self.current
             && has(&current.place, hash).await?.is_some()
@@ -122,6 +126,7 @@ impl Mirror {
     ///
     /// # Errors
     /// As [`Mirror::commit`].
+    #[boxed]
     pub async fn full_hash(&mut self, remote: &GitRemote, beginning: &str) -> Result<String, SourceError> {
         if is_full_hash(beginning) || !is_hash(beginning) {
             return Err(no_such(beginning));
