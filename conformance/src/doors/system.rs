@@ -154,9 +154,15 @@ impl System {
         }
     }
 
-    /// Removes the state directory as a person would, who does not look whether somebody works in it.
+    /// Removes the state directory as a person would, who does not look whether somebody works in it, and types it again where
+    /// something was written meanwhile.
     pub(super) fn remove_state(&self) {
-        let _nothing_there = Command::new("rm").arg("-rf").arg(self.state()).status();
+        for _ in 0..3 {
+            let removed = Command::new("rm").arg("-rf").arg(self.state()).status();
+            if removed.is_ok_and(|status| status.success()) {
+                return;
+            }
+        }
     }
 
     /// The processes that still work for this system.
