@@ -42,7 +42,7 @@ use landfall_store::{Audit, Fleet};
 use tokio_util::sync::CancellationToken;
 
 pub use only::{OnlyFleet, serve_fleet};
-pub(crate) use routes::described;
+pub(crate) use routes::{described, is_ours};
 
 use self::book::Book;
 use self::campaigns::Campaigns;
@@ -165,6 +165,14 @@ impl Control {
             tracing::warn!("when edges were heard last cannot be written; it is tried again");
         }
     }
+}
+
+/// What a signing key is made of.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn random_seed() -> Result<[u8; 32], Diagnostic> {
+    random()
 }
 
 /// Random bytes.

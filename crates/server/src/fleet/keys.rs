@@ -21,7 +21,10 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn open(directory: &Path, options: &FleetOptions) -> Result<Self, Diagnostic> {
-        landfall_host::make_private(directory)?;
+        landfall_host::make_private_directory(directory).map_err(|error| {
+            let text = "the directory `fleet` of the state directory cannot be made";
+            Diagnostic::error(code::STATE_UNMADE, text).note(error.to_string())
+        })?;
         let own = secret(directory, "pepper", || Ok(hex(&random::<32>()?)))?;
         let seed = secret(directory, "timestamp.pem", || {
             SigningKey::of_seed(random()?).map(|key| key.to_pem()).ok_or_else(|| unusable("timestamp.pem"))
@@ -73,7 +76,7 @@ fn secret(
 ) -> Result<String, Diagnostic> {
     let path = directory.join(name);
     let failed = |error: std::io::Error| {
-        Diagnostic::error(code::STATE_UNUSABLE, format!("the file `fleet/{name}` of the state directory cannot be used"))
+        Diagnostic::error(code::STATE_UNWRITTEN, format!("the file `fleet/{name}` of the state directory cannot be used"))
             .note(error.to_string())
     };
     match std::fs::read_to_string(&path) {
