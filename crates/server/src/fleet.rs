@@ -42,6 +42,9 @@ use landfall_store::{Audit, Fleet};
 use tokio_util::sync::CancellationToken;
 
 pub use only::{OnlyFleet, serve_fleet};
+pub use campaigns::NewCampaign;
+pub use operator::NewToken;
+pub use releases::{NewArtifact, NewRelease};
 pub(crate) use routes::{described, is_ours};
 
 use self::book::Book;
@@ -97,7 +100,7 @@ impl Control {
     ) -> Result<Arc<Self>, Diagnostic> {
         let keys = Keys::open(&directory, &options)?;
         let contents = store.load().await.map_err(|error| error.diagnose())?;
-        let ledger = Ledger::new(store.clone(), contents.last_event, stop.clone());
+        let ledger = Ledger::new(store.clone(), contents.last_event);
         let address = options.address.map(|address| address.trim_end_matches('/').to_owned());
         if let Some(address) = address.as_deref().filter(|address| !address.starts_with("https://")) {
             let text = format!("{address} is no address from which existing agents fetch artifacts");

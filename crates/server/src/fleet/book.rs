@@ -265,11 +265,6 @@ impl Book {
         edges.by_number.get(*number as usize)?.clone()
     }
 
-    /// Whether a device number is an edge's.
-    pub(crate) fn knows_device(&self, device: &str) -> bool {
-        self.edges.read().by_device.contains_key(device)
-    }
-
     /// All of them, by their numbers.
     pub(crate) fn all(&self) -> Vec<Arc<Edge>> {
         self.edges.read().by_number.iter().flatten().cloned().collect()

@@ -39,7 +39,7 @@ pub(crate) struct Written(oneshot::Receiver<Result<(), Unwritten>>);
 
 impl Ledger {
     /// A ledger over a store; its writer ends with [`Ledger::close`].
-    pub(crate) fn new(store: Fleet, last_event: i64, _stop: CancellationToken) -> Self {
+    pub(crate) fn new(store: Fleet, last_event: i64) -> Self {
         let (entries, told) = mpsc::unbounded_channel();
         let (waiting, end) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
         let writer = tokio::spawn(run(store, told, Arc::clone(&waiting), end.clone()));
@@ -104,7 +104,7 @@ async fn run(store: Fleet, mut told: mpsc::UnboundedReceiver<Entry>, waiting: Ar
             () = end.cancelled() => {
                 // Nobody decides anything any more.
                 told.close();
-                if told.recv_many(&mut entries, usize::MAX).await == 0 { return }
+                continue;
             }
         }
         let mut done = Vec::with_capacity(entries.len());

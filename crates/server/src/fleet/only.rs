@@ -75,9 +75,9 @@ pub async fn serve_fleet(host: &Host, options: OnlyFleet, ready: impl FnOnce(&Re
     ready(&Ready { address, cluster: String::new(), sealing: None });
     accept(listener, front, stop).await;
     drop(serving);
-    closing.cancel();
     control.flush_presence().await;
     control.ledger.close().await;
+    closing.cancel();
     store.close().await;
     Ok(())
 }

@@ -138,10 +138,11 @@ impl Control {
             }
             Asked::Metadata => {
                 let (known, versions) = (self.releases.known(), self.releases.versions());
+                let left: std::collections::BTreeMap<_, _> = self.releases.expires_in(self.now()).into_iter().collect();
                 Ok(json!({
                     "versions": versions, "timestampKey": self.keys.timestamp.public(), "roots": known.roots,
                     "targets": known.targets, "timestamp": known.timestamp,
-                    "expiresInSeconds": self.releases.expires_in(self.now()).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+                    "expiresInSeconds": left,
                 }))
             }
             Asked::Publish => {

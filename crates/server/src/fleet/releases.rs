@@ -92,7 +92,7 @@ impl Releases {
             let artifacts = contents.artifacts.iter().filter(of).cloned().collect();
             known.releases.insert((row.product.clone(), row.version.clone()), Release { row: row.clone(), artifacts });
         }
-        let documents = |role: &str| contents.metadata.iter().filter(move |row| row.role == role);
+        let documents = |role: &'static str| contents.metadata.iter().filter(move |row| row.role == role);
         known.roots = documents("root").map(|row| row.document.clone()).collect();
         known.targets = documents("targets").last().map(|row| row.document.clone());
         known.timestamp = documents("timestamp").last().map(|row| row.document.clone());
@@ -335,7 +335,7 @@ impl Control {
     /// Whose signatures of artifacts count.
     fn signers(&self, known: &Known) -> Vec<PublicKey> {
         let of_root = known.trust.as_ref().map(Trust::root).and_then(|root| Some((root, root.roles.get(&Role::Targets)?)));
-        let of_root = of_root.into_iter().flat_map(|(root, keys)| keys.keyids.iter().filter_map(|id| root.keys.get(id)));
+        let of_root = of_root.into_iter().flat_map(|(root, keys)| keys.keyids.iter().filter_map(move |id| root.keys.get(id)));
         self.keys.signer.iter().chain(of_root).cloned().collect()
     }
 
