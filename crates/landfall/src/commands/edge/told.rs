@@ -59,9 +59,9 @@ impl<S: Shape> Report for Told<S> {
         if rows.is_empty() {
             ui.status(S::NONE);
         } else {
-            let mut table = Table::new(S::COLUMNS.iter().map(|(head, _)| *head));
+            let mut table = Table::with_head(S::COLUMNS.iter().map(|(head, _)| (*head).to_owned()).collect());
             for row in rows {
-                table.row(S::COLUMNS.iter().map(|(_, at)| cell(row, at)));
+                table.cells(S::COLUMNS.iter().map(|(_, at)| cell(row, at)).collect());
             }
             ui.table(&table);
         }
