@@ -75,7 +75,7 @@ pub(crate) fn cell(row: &Value, at: &str) -> String {
     match found {
         Value::Null => "-".to_owned(),
         Value::String(text) if text.is_empty() => "-".to_owned(),
-        Value::String(text) if at.ends_with("At") => ago(text),
+        Value::String(text) if at.ends_with("At") && at != "expiresAt" => ago(text),
         Value::String(text) => text.clone(),
         Value::Array(items) if at == "labels" => {
             let label = |it: &Value| format!("{}={}", cell(it, "name"), it["value"].as_str().unwrap_or_default());
