@@ -231,6 +231,7 @@ pub(super) const CALLS: &[Call] = &[
     call("app wait system").fails(NO_APPLICATION),
     call("app terminate system").fails(NO_APPLICATION),
     call("app list --server http://127.0.0.1:1").fails("no token is given, and nobody answers there"),
+    call("edge import none").fails("there is no file"),
     call("edge list").fails(NO_FLEET),
     call("edge get one").fails(NO_FLEET),
     call("edge explain one").fails(NO_FLEET),

@@ -7,6 +7,7 @@
 //! operator ─► front.rs ─► operator.rs   edges, tokens, releases, campaigns               │      ▼
 //!                                                                                 campaigns.rs   `fleet::campaign::step`
 //! book.rs       edges and credentials, in memory                                          │
+//! import.rs     what the product's own gateway knew
 //! releases.rs   what may be installed, and what is signed                                 ▼
 //! ledger.rs     what is written, in batches; a reply waits for its own                ledger.rs ─► store
 //! ```
@@ -22,6 +23,7 @@ mod device;
 mod explain;
 mod front;
 mod hearing;
+mod import;
 mod keys;
 mod ledger;
 mod legacy;

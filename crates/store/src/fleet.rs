@@ -7,7 +7,7 @@ mod read;
 mod rows;
 mod write;
 
-pub use self::enroll::{Enrollment, NewEdge};
+pub use self::enroll::{Enrollment, KnownEdge, NewEdge};
 pub use self::rows::{
     ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, FleetContents, MemberRow,
     MetadataRow, PresenceRow, ReleaseRow,

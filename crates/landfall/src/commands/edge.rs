@@ -4,6 +4,7 @@ mod campaign;
 mod change;
 mod counter;
 mod get;
+mod import;
 mod keys;
 mod list;
 mod release;
@@ -38,6 +39,8 @@ verbs! {
         Label(change::EdgeLabelArgs),
         /// Remove an edge from the fleet
         Remove(change::EdgeRemoveArgs),
+        /// Take over what the product's own gateway knew: devices go on without enrolling anew
+        Import(import::EdgeImportArgs),
         /// Mint, list and revoke what enrolls edges
         #[command(subcommand)]
         Token(token::EdgeTokenCommand),

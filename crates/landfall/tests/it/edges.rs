@@ -22,9 +22,13 @@ impl Drop for Fleet {
 }
 
 fn serve(sandbox: &Sandbox) -> Fleet {
+    serve_with(sandbox, &[])
+}
+
+fn serve_with(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Fleet {
     let words = ["serve", "--only", "fleet", "--listen", "127.0.0.1:0", "--edge-url", "https://edges.example.com"];
     let log = std::fs::File::create(sandbox.root().join("../serve.log")).expect("made");
-    let mut child = sandbox.command(&words).stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
+    let mut child = sandbox.command(&words).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
     let mut first = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut first).expect("says something");
     let address = first.trim().strip_prefix("ready http://").map(str::to_owned);
@@ -259,6 +263,48 @@ fn lp_071_a_campaign_survives_kills_loses_nothing_and_repeats_nothing() {
     let told = campaign(&sandbox, "spring");
     assert_eq!((&told["counts"]["succeeded"], &told["counts"]["rolledBack"], paused), (&json!(198), &json!(2), 1));
     assert!(kills >= 3 && offers.iter().all(|offered| *offered <= 1), "{kills} kills, {offers:?}");
+}
+
+#[test]
+fn devices_that_the_products_own_gateway_knew_go_on() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve_with(&sandbox, &[("WORKER_CREDENTIAL_PEPPER", "test-pepper")]);
+    let secret = "0123456789abcdef".repeat(3);
+    // What the gateway has kept of it: HMAC-SHA-256 under its pepper, by Node's crypto.
+    let digest = "86e2dcc8df608f1ae4c85b3e0961abfcfcd2e0f1f63d0b1d996823b33215829a";
+    let tables = json!({
+        "workers": [
+            {"id": "cabc", "name": "Old One", "deviceNumber": "edge-old-1", "platform": "linux", "arch": "x64",
+             "version": "1.4.0", "status": "ACTIVE", "lastSeenAt": "2026-06-30T12:00:00.123", "upgradeStatus": "SUCCEEDED"},
+            {"id": "cdef", "name": "Never onboarded", "deviceNumber": null, "status": "ACTIVE"},
+        ],
+        "worker_credentials": [{"workerId": "cabc", "keyPrefix": "0a1b2c3d", "keyHash": digest, "status": "ACTIVE"}],
+        "edge_enrollment_tokens": [{"id": "tok1", "label": "old", "tokenPrefix": "11112222", "tokenHash": digest,
+            "status": "ACTIVE", "maxUses": 1, "usedCount": 0}],
+    });
+    sandbox.write("fleet.json", &tables.to_string());
+    let imported = sandbox.run(&["edge", "import", "fleet.json", "-o", "json"]).exits(0).json();
+    assert_eq!((&imported["data"]["edges"], imported["data"]["leftOut"][0]["worker"].clone()), (&json!(1), json!("cdef")));
+    let edge = Edge {
+        id: "cabc".to_owned(),
+        device: "edge-old-1".to_owned(),
+        credential: format!("wk_live_0a1b2c3d_{secret}"),
+        version: "1.4.0".to_owned(),
+    };
+    assert_eq!(fleet.beat(&edge, json!({})).status, 201);
+    fleet.enroll(&format!("etr_live_11112222_{secret}"), "edge-new-1");
+    assert_eq!(fleet.register(&format!("etr_live_11112222_{secret}"), "edge-new-2").status, 401);
+    // Again changes nothing; the pepper may change, and what was kept under the one before is taken.
+    assert_eq!(sandbox.run(&["edge", "import", "fleet.json", "-o", "json"]).exits(0).json()["data"]["known"], 1);
+    drop(fleet);
+    let fleet = serve_with(
+        &sandbox,
+        &[("WORKER_CREDENTIAL_PEPPER", "a-new-pepper"), ("WORKER_CREDENTIAL_PEPPER_PREVIOUS", "test-pepper")],
+    );
+    assert_eq!(fleet.beat(&edge, json!({})).status, 201);
+    drop(fleet);
+    let fleet = serve_with(&sandbox, &[("WORKER_CREDENTIAL_PEPPER", "a-new-pepper")]);
+    assert_eq!(fleet.beat(&edge, json!({})).status, 201, "it was kept anew when it was used");
 }
 
 #[test]

@@ -26,6 +26,7 @@ const VERBS: &[&[&str]] = &[
     &["cluster", "stop"],
     &["cluster", "reset"],
     &["edge", "list"],
+    &["edge", "import", "none"],
     &["edge", "get", "one"],
     &["edge", "explain", "one"],
     &["edge", "enable", "one", "--yes"],

@@ -202,6 +202,13 @@ impl Book {
         edge
     }
 
+    /// Takes in an edge that another system knew, with its credentials.
+    pub(crate) fn take_over(&self, row: EdgeRow, presence: Presence, credentials: &[CredentialRow]) {
+        self.put_credentials(credentials);
+        let edge = self.edges.write().put(EdgeNow::of(row, presence));
+        self.note_heard(&edge);
+    }
+
     /// Lets go of an edge.
     pub(crate) fn forget(&self, number: i64) {
         self.credentials.write().retain(|_, row| row.edge != number);

@@ -158,6 +158,11 @@ impl Control {
                 };
                 self.audited(by, "edge.metadata.publish", what, Value::Null, work).await
             }
+            Asked::TakeOver => {
+                let tables: super::import::Tables = read(body)?;
+                let work = self.take_over(tables);
+                self.audited(by, "edge.import", "the product's tables", Value::Null, work).await
+            }
             Asked::Campaigns => {
                 Ok(json!({"campaigns": self.campaigns.all().iter().map(|slot| slot.told()).collect::<Vec<_>>()}))
             }

@@ -43,6 +43,7 @@ pub(crate) enum Asked {
     Upload,
     Metadata,
     Publish,
+    TakeOver,
     Campaigns,
     Campaign,
     Preview,
@@ -76,7 +77,7 @@ const fn get(path: &'static str, door: Door, about: &'static str) -> Route {
 }
 
 /// Every route of the fleet.
-pub(crate) const ROUTES: [Route; 33] = [
+pub(crate) const ROUTES: [Route; 34] = [
     post("/internal/edges/register", Door::Existing(Legacy::Register), "The existing agent enrolls."),
     post("/internal/edges/connectivity", Door::Existing(Legacy::Connectivity), "The existing agent checks in."),
     post("/internal/edges/tasks/next", Door::Existing(Legacy::NextTask), "The existing agent asks for a task."),
@@ -117,6 +118,7 @@ pub(crate) const ROUTES: [Route; 33] = [
         Door::Operator(ROLLS, Asked::CampaignDoes),
         "start, pause, resume, approve, abort, retry or rollback a campaign.",
     ),
+    post("/api/v1/edge/import", Door::Operator(ENROLLS, Asked::TakeOver), "Takes over what the product's own gateway knew."),
     get("/api/v1/edge/stream", Door::Operator(LOOKS, Asked::Stream), "Changes of campaigns as server-sent events."),
 ];
 

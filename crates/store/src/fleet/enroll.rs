@@ -2,7 +2,7 @@
 
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::{CredentialRow, EdgeEventRow, EdgeRow, Fleet, write};
+use super::{CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Fleet, write};
 use crate::Error;
 
 /// What enrolls.
@@ -90,4 +90,69 @@ async fn enroll(on: &mut SqliteConnection, new: &NewEdge, now: i64) -> Result<En
     write::credential(on, &CredentialRow { edge: edge.number, ..new.credential.clone() }).await?;
     write::event(on, &EdgeEventRow { edge: edge.number, ..new.event.clone() }).await?;
     Ok(Enrollment::Done(Box::new(edge)))
+}
+
+/// What another system knew of an edge.
+#[derive(Debug, Clone)]
+pub struct KnownEdge {
+    /// The edge; its number is chosen here.
+    pub edge: EdgeRow,
+    /// Its credentials; the edge's number is filled in here.
+    pub credentials: Vec<CredentialRow>,
+}
+
+impl Fleet {
+    /// Takes over edges with their credentials, and tokens, in one transaction; those that are known by identifier, device number or
+    /// prefix stay as they are. Gives the edges that are new, with their numbers.
+    ///
+    /// # Errors
+    /// [`Error::Sql`]: nothing was written.
+    pub async fn take_over(&self, known: &[KnownEdge], tokens: &[EdgeTokenRow]) -> Result<Vec<KnownEdge>, Error> {
+        const WHAT: &str = "take over edges";
+        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        let taken = take_over(&mut transaction, known, tokens).await.map_err(self.pool.failed(WHAT))?;
+        transaction.commit().await.map_err(self.pool.failed(WHAT))?;
+        Ok(taken)
+    }
+}
+
+async fn take_over(
+    on: &mut SqliteConnection,
+    known: &[KnownEdge],
+    tokens: &[EdgeTokenRow],
+) -> Result<Vec<KnownEdge>, sqlx::Error> {
+    let mut taken = Vec::new();
+    for one in known {
+        let there = sqlx::query("SELECT number FROM edge WHERE id = $1 OR device_number = $2")
+            .bind(&one.edge.id)
+            .bind(&one.edge.device_number)
+            .fetch_optional(&mut *on)
+            .await?;
+        if there.is_some() {
+            continue;
+        }
+        let row = sqlx::query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
+        let number: i64 = row.try_get("number")?;
+        let edge = EdgeRow { number, ..one.edge.clone() };
+        write::edge(on, &edge).await?;
+        let mut credentials = Vec::new();
+        for credential in &one.credentials {
+            let credential = CredentialRow { edge: number, ..credential.clone() };
+            write::credential(on, &credential).await?;
+            credentials.push(credential);
+        }
+        taken.push(KnownEdge { edge, credentials });
+    }
+    for token in tokens {
+        let there = sqlx::query("SELECT id FROM edge_token WHERE id = $1 OR prefix = $2")
+            .bind(&token.id)
+            .bind(&token.prefix)
+            .fetch_optional(&mut *on)
+            .await?;
+        if there.is_none() {
+            write::token(on, token).await?;
+        }
+    }
+    Ok(taken)
 }

@@ -162,7 +162,7 @@ pub(super) async fn credential(on: &mut SqliteConnection, row: &CredentialRow) -
     .map(drop)
 }
 
-async fn token(on: &mut SqliteConnection, row: &EdgeTokenRow) -> Result<(), sqlx::Error> {
+pub(super) async fn token(on: &mut SqliteConnection, row: &EdgeTokenRow) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO edge_token (id, prefix, digest, label, labels, max_uses, used_count, expires_at, created_at, \
          created_by, last_used_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \

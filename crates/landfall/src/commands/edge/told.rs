@@ -144,6 +144,9 @@ shapes! {
         ["CAMPAIGN": "name", "ID": "id", "VERSION": "version", "STATE": "state", "WHY": "pauseReason", "WAVE": "wave",
          "EDGES": "edges", "DONE": "counts.succeeded", "ACTIVE": "counts.underWay", "FAILED": "counts.failed",
          "BACK": "counts.rolledBack", "LATE": "counts.timedOut"], members;
+    /// What was taken over.
+    Imported = "EdgeImport", None, "edges", "",
+        ["EDGES": "edges", "KNOWN BEFORE": "known", "TOKENS": "tokens", "LEFT OUT": "leftOut"], without;
     /// What a campaign would be.
     Preview = "EdgeCampaignPreview", None, "count", "", ["EDGES": "count", "LEFT OUT": "leftOut"], left_out;
 }
@@ -183,6 +186,12 @@ fn members(answer: &Value, ui: &Ui) {
     for member in told.take(20) {
         let of = |at: &str| cell(member, at);
         ui.status(&format!("{}  wave {}  {}  {}", of("edge"), member["wave"].as_i64().unwrap_or(0) + 1, of("state"), of("reason")));
+    }
+}
+
+fn without(answer: &Value, ui: &Ui) {
+    for left in answer["leftOut"].as_array().into_iter().flatten().take(20) {
+        ui.status(&format!("left out: {}: {}", cell(left, "worker"), cell(left, "why")));
     }
 }
 
