@@ -119,9 +119,10 @@ impl Control {
         let presence = &mut known.presence;
         presence.seen_at = now;
         for installed in &heard.installed {
+            let has_room = presence.installed.len() < 8;
             match presence.installed.iter_mut().find(|it| it.product == installed.product) {
                 Some(known) => known.clone_from(installed),
-                None if presence.installed.len() < 8 => presence.installed.push(installed.clone()),
+                None if has_room => presence.installed.push(installed.clone()),
                 None => {}
             }
         }

@@ -378,7 +378,7 @@ impl Control {
             .and_then(|()| trust.targets(targets.as_bytes(), now))
             .map_err(|error| untrusted(error.to_string()))?;
         known.trust = Some(trust);
-        Ok(vec![document("timestamp", before + 1, &text, now), FleetWrite::ForgetTimestamps(before + 1)])
+        Ok(vec![document("timestamp", before + 1, &text, now), FleetWrite::ForgetTimestamps(i64::try_from(before + 1).unwrap_or(i64::MAX))])
     }
 
     /// Publishes a root that follows, and targets.
