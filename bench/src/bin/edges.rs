@@ -65,7 +65,9 @@ fn options() -> Result<Options, String> {
             }
             "--pid" => options.pid = u32::try_from(number()?).map_err(|error| error.to_string())?,
             "--edges" => options.edges = usize::try_from(number()?).map_err(|error| error.to_string())?,
-            "--connections" => options.connections = usize::try_from(number()?).map_err(|error| error.to_string())?.max(1),
+            "--connections" => {
+                options.connections = usize::try_from(number()?).map_err(|error| error.to_string())?.max(1)
+            }
             "--seconds" => options.seconds = number()?,
             "--rate" => options.rate = Some(number()? as f64),
             other => return Err(format!("{other} is not known")),
@@ -107,7 +109,8 @@ impl Connection {
                 && let Some(at) = self.buffer[..got].windows(4).position(|it| it == b"\r\n\r\n")
             {
                 let head = String::from_utf8_lossy(&self.buffer[..at]).to_ascii_lowercase();
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+                let length =
+                    head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
                 let status = head.split(' ').nth(1).and_then(|it| it.parse::<u16>().ok()).ok_or_else(bad)?;
                 whole = Some((status, at + 4, at + 4 + length.ok_or_else(bad)?));
             }
@@ -154,7 +157,8 @@ fn cost(pid: &str) -> (f64, f64) {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<f64>().ok()).unwrap_or(0.0);
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    let resident =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
     ((ticks(11) + ticks(12)) / TICKS, resident.unwrap_or(0.0) / 1024.0)
 }
 
@@ -168,7 +172,8 @@ fn run() -> Result<Value, String> {
             std::thread::spawn(move || -> Result<(Connection, Vec<Edge>), String> {
                 let mut connection = Connection::open(&options.address).map_err(|error| error.to_string())?;
                 let numbers = worker * share..((worker + 1) * share).min(options.edges);
-                let edges = numbers.map(|number| enroll(&mut connection, &options.token, number)).collect::<Result<_, _>>()?;
+                let edges =
+                    numbers.map(|number| enroll(&mut connection, &options.token, number)).collect::<Result<_, _>>()?;
                 Ok((connection, edges))
             })
         })

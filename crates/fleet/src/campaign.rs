@@ -348,7 +348,8 @@ impl Campaign {
             matches!(member.state, MemberState::Succeeded | MemberState::TimedOut) || member.state.is_under_way()
         };
         for member in self.members.iter().filter(touched) {
-            let Some(version) = member.previous_version.as_ref().filter(|version| **version != self.spec.version) else {
+            let Some(version) = member.previous_version.as_ref().filter(|version| **version != self.spec.version)
+            else {
                 continue;
             };
             match versions.iter_mut().find(|(known, _)| known == version) {

@@ -73,8 +73,12 @@ mod tests {
 
     #[test]
     fn keys_are_sorted_and_nothing_else_is_escaped() {
-        let bytes = canonical(&json!({"b": [1, -2], "a": {"z": null, "y": "a\"\\\n"}, "ä": true})).expect("whole numbers");
-        assert_eq!(String::from_utf8(bytes).expect("text"), "{\"a\":{\"y\":\"a\\\"\\\\\n\",\"z\":null},\"b\":[1,-2],\"ä\":true}");
+        let bytes =
+            canonical(&json!({"b": [1, -2], "a": {"z": null, "y": "a\"\\\n"}, "ä": true})).expect("whole numbers");
+        assert_eq!(
+            String::from_utf8(bytes).expect("text"),
+            "{\"a\":{\"y\":\"a\\\"\\\\\n\",\"z\":null},\"b\":[1,-2],\"ä\":true}"
+        );
     }
 
     #[test]

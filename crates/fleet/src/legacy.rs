@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn an_empty_intent_is_the_82_bytes_of_the_original() {
-        let none = Intent { target_version: None, release: None, upgrade_status: UpgradeStatus::Idle, upgrade_message: None };
+        let none =
+            Intent { target_version: None, release: None, upgrade_status: UpgradeStatus::Idle, upgrade_message: None };
         let text = serde_json::to_string(&none).expect("JSON");
         assert_eq!(text, r#"{"targetVersion":null,"release":null,"upgradeStatus":"IDLE","upgradeMessage":null}"#);
         assert_eq!(text.len(), 82);
@@ -239,7 +240,8 @@ mod tests {
 
     #[test]
     fn uptime_is_floored_and_nonsense_says_nothing() {
-        let uptime = |value: serde_json::Value| Connectivity { uptime_seconds: Some(value), ..Connectivity::default() }.uptime();
+        let uptime =
+            |value: serde_json::Value| Connectivity { uptime_seconds: Some(value), ..Connectivity::default() }.uptime();
         assert_eq!(uptime(serde_json::json!(12.9)), Some(12));
         assert_eq!(uptime(serde_json::json!(7)), Some(7));
         assert_eq!(uptime(serde_json::json!(-1)), None);

@@ -33,7 +33,7 @@ mod version;
 mod window;
 
 pub use canonical::{NotCanonical, canonical};
-pub use credential::{BadCredential, Credential, CredentialKind, Pepper, SECRET_BYTES, PREFIX_BYTES};
+pub use credential::{BadCredential, Credential, CredentialKind, PREFIX_BYTES, Pepper, SECRET_BYTES};
 pub use hex::{hex, sha256_hex, unhex};
 pub use metadata::{Consent, Metadata, Pointer, Role, RoleKeys, Root, Target, TargetCustom, Targets, Timestamp};
 pub use platform::Platform;

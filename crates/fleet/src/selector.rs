@@ -112,7 +112,11 @@ fn requirement(piece: &str) -> Result<Requirement, BadSelector> {
     let (field, value) = (piece[..at].trim(), piece[at + mark.len()..].trim());
     let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/+".contains(&byte));
     let orders = !matches!(relation, Relation::Is | Relation::IsNot);
-    if field.is_empty() || !word(field) || !word(value) || (orders && (field != "version" || Version::parse(value).is_err())) {
+    if field.is_empty()
+        || !word(field)
+        || !word(value)
+        || (orders && (field != "version" || Version::parse(value).is_err()))
+    {
         return Err(bad());
     }
     Ok(Requirement { field: field.to_owned(), relation, value: value.to_owned() })
@@ -156,7 +160,13 @@ mod tests {
     #[test]
     fn requirements_must_all_hold() {
         let labels = [Label { name: "site".to_owned(), value: "berlin".to_owned() }];
-        let edge = Selected { device_number: "edge-a", platform: "linux", arch: "x64", version: "1.2.0-rc.1", labels: &labels };
+        let edge = Selected {
+            device_number: "edge-a",
+            platform: "linux",
+            arch: "x64",
+            version: "1.2.0-rc.1",
+            labels: &labels,
+        };
         for (text, selects) in [
             ("", true),
             ("site=berlin", true),

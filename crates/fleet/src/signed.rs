@@ -14,7 +14,8 @@ use crate::hex::{hex, sha256_hex, unhex};
 /// What DER begins with that holds an Ed25519 public key (SubjectPublicKeyInfo).
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// What DER begins with that holds an Ed25519 seed (PKCS#8).
-const PKCS8: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// Names a key: the SHA-256 of its canonical form, 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -206,11 +207,7 @@ impl Signed {
     ///
     /// # Errors
     /// When fewer have, or nothing of the kind can have been signed.
-    pub fn check<'a>(
-        &self,
-        keys: impl Fn(&KeyId) -> Option<&'a PublicKey>,
-        needed: usize,
-    ) -> Result<(), Unsigned> {
+    pub fn check<'a>(&self, keys: impl Fn(&KeyId) -> Option<&'a PublicKey>, needed: usize) -> Result<(), Unsigned> {
         let bytes = canonical(&self.signed)?;
         let mut found: Vec<&KeyId> = Vec::new();
         for signature in self.signatures.iter().take(64) {
@@ -260,7 +257,9 @@ mod tests {
         let pem = key.public().to_pem();
         assert!(pem.contains("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="));
         let public = PublicKey::of_pem(&pem).expect("what was written");
-        assert!(verify_legacy(&public, &checksum, signature) && !verify_legacy(&public, &sha256_hex(b"abd"), signature));
+        assert!(
+            verify_legacy(&public, &checksum, signature) && !verify_legacy(&public, &sha256_hex(b"abd"), signature)
+        );
         assert_eq!(SigningKey::of_pem(&key.to_pem()).expect("what was written").public(), public);
     }
 

@@ -86,7 +86,9 @@ pub enum Distrust {
         platform: Platform,
     },
     /// It would be a step back that nobody has signed for.
-    #[error("{version} comes before what has been confirmed here (release {counter}, floor {floor}), and no signed consent says that it may be gone back to")]
+    #[error(
+        "{version} comes before what has been confirmed here (release {counter}, floor {floor}), and no signed consent says that it may be gone back to"
+    )]
     Downgrade {
         /// Which version.
         version: String,
@@ -281,9 +283,7 @@ fn read<T: Metadata>(bytes: &[u8], most: usize) -> Result<(Signed, T), Distrust>
 }
 
 fn check(document: &Signed, root: &Root, role: Role) -> Result<(), Distrust> {
-    document
-        .check(|id| root.key_of(role, id), root.threshold(role))
-        .map_err(|why| Distrust::Unsigned { role, why })
+    document.check(|id| root.key_of(role, id), root.threshold(role)).map_err(|why| Distrust::Unsigned { role, why })
 }
 
 fn holds<T: Metadata>(metadata: &T, now: i64) -> Result<(), Distrust> {

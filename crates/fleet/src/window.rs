@@ -23,7 +23,9 @@ pub struct Windows(pub Vec<Window>);
 
 /// A window that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no window: {why}; write DAYS START DURATION [ZONE], as in `mon,tue 22:00 4h Europe/Berlin` or `daily 01:30 90m`")]
+#[error(
+    "{text:?} is no window: {why}; write DAYS START DURATION [ZONE], as in `mon,tue 22:00 4h Europe/Berlin` or `daily 01:30 90m`"
+)]
 pub struct BadWindow {
     text: String,
     why: &'static str,
@@ -89,7 +91,10 @@ impl Windows {
 
     fn spans(&self, now: i64) -> impl Iterator<Item = (i64, i64)> {
         let now = Timestamp::from_second(now).unwrap_or(Timestamp::UNIX_EPOCH);
-        self.0.iter().filter_map(move |window| window.next(now)).map(|(opens, closes)| (opens.as_second(), closes.as_second()))
+        self.0
+            .iter()
+            .filter_map(move |window| window.next(now))
+            .map(|(opens, closes)| (opens.as_second(), closes.as_second()))
     }
 }
 
@@ -155,7 +160,16 @@ mod tests {
 
     #[test]
     fn what_is_no_window_is_refused() {
-        for text in ["", "mon", "mon 25:00 1h", "mon 22:00 25h", "mon 22:00 0m", "xyz 22:00 1h", "mon 22:00 1h Nowhere/City", "mon 22:00 1h UTC x"] {
+        for text in [
+            "",
+            "mon",
+            "mon 25:00 1h",
+            "mon 22:00 25h",
+            "mon 22:00 0m",
+            "xyz 22:00 1h",
+            "mon 22:00 1h Nowhere/City",
+            "mon 22:00 1h UTC x",
+        ] {
             assert!(Window::parse(text).is_err(), "{text}");
         }
     }

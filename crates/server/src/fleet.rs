@@ -43,8 +43,8 @@ use landfall_engine::Clock;
 use landfall_store::{Audit, Fleet};
 use tokio_util::sync::CancellationToken;
 
-pub use only::{OnlyFleet, serve_fleet};
 pub use campaigns::NewCampaign;
+pub use only::{OnlyFleet, serve_fleet};
 pub use operator::NewToken;
 pub use releases::{NewArtifact, NewRelease};
 pub(crate) use routes::{described, is_ours};

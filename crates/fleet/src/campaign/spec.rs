@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::EdgeNumber;
-use crate::hex::sha256_hex;
 use crate::Windows;
+use crate::hex::sha256_hex;
 
 /// What a campaign is to bring, and how carefully.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,7 +180,9 @@ impl Spec {
         };
         for pair in self.waves.windows(2) {
             let grows = match (pair[0].up_to, pair[1].up_to) {
-                (UpTo::Count(before), UpTo::Count(after)) | (UpTo::Percent(before), UpTo::Percent(after)) => before < after,
+                (UpTo::Count(before), UpTo::Count(after)) | (UpTo::Percent(before), UpTo::Percent(after)) => {
+                    before < after
+                }
                 (UpTo::Percent(100), UpTo::Count(_)) => false,
                 _ => true,
             };

@@ -141,7 +141,10 @@ impl Step {
         let member = &self.campaign.members[index];
         let state = member.state;
         let runs = !version.is_empty() && same(version, &self.campaign.spec.version);
-        if runs && (state.is_under_way() || matches!(state, MemberState::TimedOut | MemberState::Queued | MemberState::SkippedOffline)) {
+        if runs
+            && (state.is_under_way()
+                || matches!(state, MemberState::TimedOut | MemberState::Queued | MemberState::SkippedOffline))
+        {
             // Before it began, nothing has succeeded here that this campaign brought.
             if self.campaign.standing.state != CampaignState::Draft {
                 self.put(index, MemberState::Succeeded, None, None);
@@ -222,7 +225,12 @@ impl Step {
     fn left(&mut self, edge: EdgeNumber) {
         let Some(&index) = self.campaign.by_edge.get(&edge) else { return };
         if !self.campaign.members[index].state.is_final() {
-            self.put(index, MemberState::Cancelled, None, Some("the edge was disabled, put into quarantine or removed"));
+            self.put(
+                index,
+                MemberState::Cancelled,
+                None,
+                Some("the edge was disabled, put into quarantine or removed"),
+            );
         }
     }
 
@@ -266,7 +274,9 @@ impl Step {
             MemberState::Restarting if waited >= timeouts.restarting => {
                 self.timed_out(index, "nothing was heard after it began the new version");
             }
-            MemberState::Queued if running && now - member.seen_at.max(opened).max(member.since) >= timeouts.offline => {
+            MemberState::Queued
+                if running && now - member.seen_at.max(opened).max(member.since) >= timeouts.offline =>
+            {
                 self.put(index, MemberState::SkippedOffline, None, Some("it was not there while its wave was open"));
             }
             _ => {}

@@ -69,10 +69,12 @@ impl Run {
 
 #[test]
 fn lp_087_of_two_hundred_edges_two_crash_and_the_rest_follow_after_a_resumption() {
-    let mut run = Run::of("1,10%,100%", 200, |spec| spec.waves.iter_mut().for_each(|wave| {
-        wave.max_failures = Some(1);
-        wave.max_failure_percent = None;
-    }));
+    let mut run = Run::of("1,10%,100%", 200, |spec| {
+        spec.waves.iter_mut().for_each(|wave| {
+            wave.max_failures = Some(1);
+            wave.max_failure_percent = None;
+        })
+    });
     let (busy, crashing) = ([3, 40, 80, 120, 199], [15, 18]);
     let mut paused = 0;
     for _round in 0..400 {
@@ -173,7 +175,8 @@ fn limits_hold_how_many_are_under_way_and_when() {
     assert_eq!(run.campaign.waits(3, run.now), Some(Waits::Concurrency(2)));
     run.upgrade(1, UpgradeStatus::Succeeded);
     assert!(run.offered(3));
-    let mut shut = Run::of("100%", 1, |spec| spec.windows = Windows(vec![Window::parse("daily 03:00 1m").expect("a window")]));
+    let mut shut =
+        Run::of("100%", 1, |spec| spec.windows = Windows(vec![Window::parse("daily 03:00 1m").expect("a window")]));
     assert!(!shut.offered(1));
     assert!(matches!(shut.campaign.waits(1, shut.now), Some(Waits::Window(Some(_)))));
 }

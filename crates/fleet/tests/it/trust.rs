@@ -67,7 +67,8 @@ struct World {
 
 fn world() -> World {
     let (root_key, targets_key, timestamp_key) = (key(1), key(2), key(3));
-    let mut trust = Trust::begin(&signed(&root(1, &[&root_key], &[&targets_key], &timestamp_key), &[&root_key])).expect("a root");
+    let mut trust =
+        Trust::begin(&signed(&root(1, &[&root_key], &[&targets_key], &timestamp_key), &[&root_key])).expect("a root");
     let all = [target("1.0.0", 1, linux(), b"one"), target("2.0.0", 2, linux(), b"two")];
     let published = signed(&targets(5, &all), &[&targets_key]);
     let timestamp = signed(&Timestamp::new(3, at(NOW + 3 * DAY), &published, 5), &[&timestamp_key]);
@@ -95,7 +96,10 @@ fn old_bytes_under_a_new_version_are_not_believed() {
     let timestamp = signed(&Timestamp::new(4, at(NOW + DAY), &forged, 6), &[&world.timestamp]);
     world.trust.timestamp(&timestamp, NOW).expect("the server may say that there are new targets");
     let refused = world.trust.targets(&forged, NOW);
-    assert_eq!(refused, Err(Distrust::Unsigned { role: Role::Targets, why: Unsigned::Threshold { found: 0, needed: 1 } }));
+    assert_eq!(
+        refused,
+        Err(Distrust::Unsigned { role: Role::Targets, why: Unsigned::Threshold { found: 0, needed: 1 } })
+    );
     // A path that says something else than what it leads to leads nowhere.
     let mut mixed = targets(6, &[]);
     mixed.targets.insert("agent/9.9.9/agent.tar.gz".to_owned(), target("1.0.0", 1, linux(), b"one"));
@@ -194,8 +198,8 @@ fn two_keys_are_wanted_where_the_root_says_so() {
         let published = signed(&targets(1, &[]), &keys);
         trust.timestamp(&signed(&Timestamp::new(1, at(NOW + DAY), &published, 1), &[&timestamp]), NOW).expect("taken");
         let taken = trust.targets(&published, NOW).err();
-        let expected =
-            found.map(|found| Distrust::Unsigned { role: Role::Targets, why: Unsigned::Threshold { found, needed: 2 } });
+        let expected = found
+            .map(|found| Distrust::Unsigned { role: Role::Targets, why: Unsigned::Threshold { found, needed: 2 } });
         assert_eq!(taken, expected);
     }
 }
@@ -205,7 +209,8 @@ fn a_kind_of_metadata_is_not_taken_for_another() {
     let mut world = world();
     // One key for two roles must not make their documents one.
     let shared = key(5);
-    let mut trust = Trust::begin(&signed(&root(1, &[&world.root], &[&shared], &shared), &[&world.root])).expect("a root");
+    let mut trust =
+        Trust::begin(&signed(&root(1, &[&world.root], &[&shared], &shared), &[&world.root])).expect("a root");
     let published = signed(&targets(1, &[]), &[&shared]);
     assert!(matches!(trust.timestamp(&published, NOW), Err(Distrust::Unsigned { .. })));
     assert!(world.trust.timestamp(b"not json", NOW).is_err());

@@ -28,7 +28,13 @@ fn serve(sandbox: &Sandbox) -> Fleet {
 fn serve_with(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Fleet {
     let words = ["serve", "--only", "fleet", "--listen", "127.0.0.1:0", "--edge-url", "https://edges.example.com"];
     let log = std::fs::File::create(sandbox.root().join("../serve.log")).expect("made");
-    let mut child = sandbox.command(&words).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
+    let mut child = sandbox
+        .command(&words)
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .expect("the binary runs");
     let mut first = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut first).expect("says something");
     let address = first.trim().strip_prefix("ready http://").map(str::to_owned);
@@ -45,7 +51,8 @@ struct Answer {
 
 impl Answer {
     fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}: {}", self.status, String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{}: {}", self.status, String::from_utf8_lossy(&self.body)))
     }
 }
 
@@ -92,7 +99,12 @@ impl Fleet {
         assert_eq!(answer.status, 201, "{}", answer.json());
         let told = answer.json();
         let of = |at: &str| told[at].as_str().expect("a text").to_owned();
-        Edge { id: of("workerId"), device: of("deviceNumber"), credential: of("credential"), version: "1.0.0".to_owned() }
+        Edge {
+            id: of("workerId"),
+            device: of("deviceNumber"),
+            credential: of("credential"),
+            version: "1.0.0".to_owned(),
+        }
     }
 }
 
@@ -115,7 +127,21 @@ fn registered_release(sandbox: &Sandbox, version: &str) {
     let target = format!("linux/x64={artifact}");
     let out = format!("dist-{version}");
     let key = "keys/targets.pem";
-    sandbox.run(&["edge", "release", "build", "--release", version, "--artifact", &target, "--key-file", key, "--out", &out]).exits(0);
+    sandbox
+        .run(&[
+            "edge",
+            "release",
+            "build",
+            "--release",
+            version,
+            "--artifact",
+            &target,
+            "--key-file",
+            key,
+            "--out",
+            &out,
+        ])
+        .exits(0);
     sandbox.run(&["edge", "release", "add", &out, "--key-file", key]).exits(0);
 }
 
@@ -135,7 +161,8 @@ fn lp_077_a_token_enrolls_as_often_as_it_says_and_nothing_else_does() {
         assert_eq!((answer.status, String::from_utf8_lossy(&answer.body).as_ref()), (401, body), "{bad}");
     }
     // A registration that fails uses nothing up.
-    let nameless = fleet.post("/internal/edges/register", &token, &json!({"deviceNumber": "edge-a-000001", "displayName": " "}));
+    let nameless =
+        fleet.post("/internal/edges/register", &token, &json!({"deviceNumber": "edge-a-000001", "displayName": " "}));
     assert_eq!((nameless.status, nameless.json()["error"].clone()), (400, json!("Bad Request")));
     let edge = fleet.enroll(&token, "edge-a-000001");
     // LP-83: nobody takes an identity with a token.
@@ -145,7 +172,11 @@ fn lp_077_a_token_enrolls_as_often_as_it_says_and_nothing_else_does() {
     assert_eq!(fleet.register(&token, "edge-a-000003").status, 401, "it is used up");
     // LP-79: it is told once.
     let listed = sandbox.run(&["edge", "token", "list", "-o", "json"]).exits(0);
-    assert!(!listed.stdout.contains(&token) && listed.json()["data"]["tokens"][0]["state"] == "used up", "{}", listed.stdout);
+    assert!(
+        !listed.stdout.contains(&token) && listed.json()["data"]["tokens"][0]["state"] == "used up",
+        "{}",
+        listed.stdout
+    );
     // LP-81: edges that it has enrolled go on.
     let id = listed.json()["data"]["tokens"][0]["id"].as_str().expect("an id").to_owned();
     sandbox.run(&["edge", "token", "revoke", &id]).exits(0);
@@ -159,7 +190,10 @@ fn lp_073_the_existing_agent_is_answered_as_its_own_gateway_does() {
     let edge = fleet.enroll(&token(&sandbox, &[]), "edge-my-edge-01-kf8p8z");
     let answer = fleet.beat(&edge, json!({}));
     assert_eq!(answer.status, 201);
-    assert_eq!(String::from_utf8_lossy(&answer.body), r#"{"targetVersion":null,"release":null,"upgradeStatus":"IDLE","upgradeMessage":null}"#);
+    assert_eq!(
+        String::from_utf8_lossy(&answer.body),
+        r#"{"targetVersion":null,"release":null,"upgradeStatus":"IDLE","upgradeMessage":null}"#
+    );
     assert!(answer.head.contains("content-type: application/json; charset=utf-8"), "{}", answer.head);
     let next = fleet.post("/internal/edges/tasks/next", &edge.credential, &json!({"workerId": edge.id}));
     assert_eq!((next.status, String::from_utf8_lossy(&next.body).as_ref()), (201, r#"{"success":true,"task":null}"#));
@@ -167,21 +201,31 @@ fn lp_073_the_existing_agent_is_answered_as_its_own_gateway_does() {
         (fleet.beat(&edge, json!({"workerId": "another"})), 403, "workerId does not match authenticated worker"),
         (fleet.beat(&edge, json!({"deviceNumber": ""})), 400, "deviceNumber is required"),
         (fleet.beat(&edge, json!({"deviceNumber": "edge-x"})), 403, "deviceNumber does not match worker"),
-        (fleet.post("/internal/edges/tasks/undefined/heartbeat", &edge.credential, &json!({"workerId": edge.id})), 404, "Task not found"),
+        (
+            fleet.post("/internal/edges/tasks/undefined/heartbeat", &edge.credential, &json!({"workerId": edge.id})),
+            404,
+            "Task not found",
+        ),
         (fleet.post("/internal/edges/nope", &edge.credential, &json!({})), 404, "Cannot POST /internal/edges/nope"),
         (fleet.ask("GET", "/internal/edges/register", &[], ""), 404, "Cannot GET /internal/edges/register"),
         (fleet.ask("POST", "/internal/edges/connectivity", &[], "{}"), 401, "Missing worker credential"),
         (fleet.post("/internal/edges/connectivity", "wk_live_nothing", &json!({})), 401, "Invalid worker credential"),
     ];
     for (answer, status, message) in refusals {
-        assert_eq!((answer.status, answer.json()["message"].clone(), answer.json()["statusCode"].clone()), (status, json!(message), json!(status)));
+        assert_eq!(
+            (answer.status, answer.json()["message"].clone(), answer.json()["statusCode"].clone()),
+            (status, json!(message), json!(status))
+        );
     }
     let large = format!("{{\"lastError\":\"{}\"}}", "x".repeat(70_000));
     let bearer = format!("Bearer {}", edge.credential);
     assert_eq!(fleet.ask("POST", "/internal/edges/connectivity", &[("authorization", &bearer)], &large).status, 413);
     let listed = sandbox.run(&["edge", "list", "-o", "json"]).exits(0).json();
     let line = &listed["data"]["edges"][0];
-    assert_eq!((&line["deviceNumber"], &line["connectivity"], &line["version"]), (&json!(edge.device), &json!("ONLINE"), &json!("1.0.0")));
+    assert_eq!(
+        (&line["deviceNumber"], &line["connectivity"], &line["version"]),
+        (&json!(edge.device), &json!("ONLINE"), &json!("1.0.0"))
+    );
     sandbox.run(&["edge", "revoke", &edge.device, "--yes"]).exits(0);
     assert_eq!(fleet.beat(&edge, json!({})).status, 401);
 }
@@ -193,7 +237,8 @@ fn lp_071_a_campaign_survives_kills_loses_nothing_and_repeats_nothing() {
     sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
     registered_release(&sandbox, "1.1.0");
     let token = token(&sandbox, &[]);
-    let mut edges: Vec<Edge> = (0..200).map(|number| fleet.enroll(&token, &format!("edge-{number:03}-000000"))).collect();
+    let mut edges: Vec<Edge> =
+        (0..200).map(|number| fleet.enroll(&token, &format!("edge-{number:03}-000000"))).collect();
     sandbox.run(&["edge", "campaign", "create", "9.9.9"]).exits(2).says("not registered");
     sandbox
         .run(&["edge", "campaign", "create", "1.1.0", "--name", "spring", "--waves", "100%", "--max-failures", "1"])
@@ -240,7 +285,8 @@ fn lp_071_a_campaign_survives_kills_loses_nothing_and_repeats_nothing() {
             }
             if crashing.contains(&number) {
                 let reason = "upgrade boot confirmation failed for 1.1.0";
-                fleet.beat(edge, json!({"upgradeStatus": "ROLLED_BACK", "reason": reason, "runtimeState": "UPGRADING"}));
+                fleet
+                    .beat(edge, json!({"upgradeStatus": "ROLLED_BACK", "reason": reason, "runtimeState": "UPGRADING"}));
             } else {
                 edge.version = "1.1.0".to_owned();
                 fleet.beat(edge, json!({"upgradeStatus": "SUCCEEDED", "runtimeState": "UPGRADING"}));
@@ -284,7 +330,10 @@ fn devices_that_the_products_own_gateway_knew_go_on() {
     });
     sandbox.write("fleet.json", &tables.to_string());
     let imported = sandbox.run(&["edge", "import", "fleet.json", "-o", "json"]).exits(0).json();
-    assert_eq!((&imported["data"]["edges"], imported["data"]["leftOut"][0]["worker"].clone()), (&json!(1), json!("cdef")));
+    assert_eq!(
+        (&imported["data"]["edges"], imported["data"]["leftOut"][0]["worker"].clone()),
+        (&json!(1), json!("cdef"))
+    );
     let edge = Edge {
         id: "cabc".to_owned(),
         device: "edge-old-1".to_owned(),
@@ -331,7 +380,10 @@ fn our_own_agent_checks_in_and_gets_another_credential_and_a_copy_of_it_is_seen(
     sandbox.run(&["edge", "campaign", "create", "2.0.0", "--selector", "site=berlin", "--waves", "100%"]).exits(0);
     let told = check_in(&credential, "boot-1", 1, json!({})).json();
     let desired = &told["desired"];
-    assert_eq!((&desired["version"], &desired["target"]), (&json!("2.0.0"), &json!("edge-agent/2.0.0/edge-agent-v2.0.0-linux-x64-service.tar.gz")));
+    assert_eq!(
+        (&desired["version"], &desired["target"]),
+        (&json!("2.0.0"), &json!("edge-agent/2.0.0/edge-agent-v2.0.0-linux-x64-service.tar.gz"))
+    );
     assert_eq!(told["metadata"], json!({"root": 1, "timestamp": 2, "targets": 2}));
     let url = desired["url"].as_str().expect("a path");
     assert_eq!(fleet.ask("GET", url, &[], "").status, 401);
@@ -357,7 +409,11 @@ fn our_own_agent_checks_in_and_gets_another_credential_and_a_copy_of_it_is_seen(
     assert_eq!(check_in(&credential, "boot-1", 6, json!({})).status, 401);
     // Two machines with one credential take turns.
     check_in(next, "boot-2", 1, json!({}));
-    assert_eq!(sandbox.run(&["edge", "get", "edge-own", "-o", "json"]).json()["data"]["cloneSuspected"], false, "a reboot is none");
+    assert_eq!(
+        sandbox.run(&["edge", "get", "edge-own", "-o", "json"]).json()["data"]["cloneSuspected"],
+        false,
+        "a reboot is none"
+    );
     check_in(next, "boot-1", 7, json!({}));
     assert_eq!(sandbox.run(&["edge", "get", "edge-own", "-o", "json"]).json()["data"]["cloneSuspected"], true);
     sandbox.run(&["edge", "disable", "edge-own", "--yes"]).exits(0);

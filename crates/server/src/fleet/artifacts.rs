@@ -59,7 +59,11 @@ impl Control {
     ) -> Answer {
         let sha256 = path.strip_prefix(ARTIFACTS).and_then(|rest| rest.split('/').next()).unwrap_or_default();
         let Some(limit) = self.may_fetch(sha256, query, headers).await else {
-            return refused(401, "unauthorized", "an artifact wants an edge's credential, or a link that is still good");
+            return refused(
+                401,
+                "unauthorized",
+                "an artifact wants an edge's credential, or a link that is still good",
+            );
         };
         let Some(artifact) = self.releases.by_digest(sha256) else {
             return refused(404, "not_found", "there is no such artifact");

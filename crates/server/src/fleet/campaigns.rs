@@ -378,7 +378,9 @@ impl Control {
             undoes: undoes.to_owned(),
         };
         let mut writes = vec![FleetWrite::Campaign(row.clone())];
-        writes.extend(campaign.members().iter().filter_map(|it| member_row(&id, &campaign, it.edge)).map(FleetWrite::Member));
+        writes.extend(
+            campaign.members().iter().filter_map(|it| member_row(&id, &campaign, it.edge)).map(FleetWrite::Member),
+        );
         self.ledger.write(writes).await.map_err(|_| super::answers::unwritten())?;
         let slot = Arc::new(Slot { row, campaign: Mutex::new(Some(campaign)) });
         self.campaigns.slots.write().push(Arc::clone(&slot));

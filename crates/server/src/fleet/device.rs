@@ -70,8 +70,11 @@ impl Control {
         }
         check_labels(&labels).map_err(NotEnrolled::Bad)?;
         let random = || super::random().map_err(|_| NotEnrolled::Unwritten);
-        let credential =
-            Credential::of_random(CredentialKind::Edge, random()?, super::random().map_err(|_| NotEnrolled::Unwritten)?);
+        let credential = Credential::of_random(
+            CredentialKind::Edge,
+            random()?,
+            super::random().map_err(|_| NotEnrolled::Unwritten)?,
+        );
         let id: [u8; 12] = super::random().map_err(|_| NotEnrolled::Unwritten)?;
         let digest = self.keys.peppers.first().map(|pepper| credential.digest(pepper)).unwrap_or_default();
         let text = format!("enrolled with the token {}", token.label);
@@ -200,8 +203,10 @@ impl Control {
             Err(NotEnrolled::Taken) => refused(
                 409,
                 "conflict",
-                format!("the device number {device_number} is another edge's; \
-                         `landfall edge reenroll {device_number}` lets it enroll once more"),
+                format!(
+                    "the device number {device_number} is another edge's; \
+                         `landfall edge reenroll {device_number}` lets it enroll once more"
+                ),
             ),
             Err(NotEnrolled::Bad(why)) => refused(400, "bad_request", why),
             Err(NotEnrolled::Unwritten) => refused(503, "unavailable", "it cannot be written down; try again"),
@@ -228,7 +233,11 @@ impl Control {
             return refused(400, "bad_request", "bootId and sequence are required");
         }
         if !edge.now.lock().is_active() {
-            return refused(403, "forbidden", "this edge is disabled or in quarantine; `landfall edge enable` ends that");
+            return refused(
+                403,
+                "forbidden",
+                "this edge is disabled or in quarantine; `landfall edge enable` ends that",
+            );
         }
         let (reported, metadata) = (request.progress.as_ref().map(|it| it.attempt.clone()), self.releases.versions());
         let Ok(told) = self.hear(&edge, heard(request)).await else { return unwritten() };
@@ -264,7 +273,9 @@ impl Control {
         let Some(slot) = self.campaigns.find(&campaign) else { return true };
         slot.look(|it| it.attempt_of(edge).is_none() && it.member(edge).is_none_or(|member| !member.state.is_final()))
             .unwrap_or(true)
-            || slot.look(|it| it.member(edge).is_some_and(|member| member.state.as_str() == "CANCELLED")).unwrap_or(false)
+            || slot
+                .look(|it| it.member(edge).is_some_and(|member| member.state.as_str() == "CANCELLED"))
+                .unwrap_or(false)
     }
 
     /// The credential that is to follow, made when an operator asked for it; told until it is used.
@@ -290,7 +301,14 @@ impl Control {
         }
         let digest = self.keys.peppers.first().map(|pepper| credential.digest(pepper)).unwrap_or_default();
         let prefix = credential.prefix.clone();
-        rows.push(CredentialRow { prefix, edge: edge.number, digest, created_at: now, expires_at: None, revoked_at: None });
+        rows.push(CredentialRow {
+            prefix,
+            edge: edge.number,
+            digest,
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+        });
         self.ledger.write(rows.iter().cloned().map(FleetWrite::Credential).collect()).await?;
         self.book.put_credentials(&rows);
         let credential = credential.reveal();
@@ -340,15 +358,16 @@ fn attempt_of(text: &str) -> Option<(String, u32)> {
 
 /// Holds that labels can be selected by.
 pub(crate) fn check_labels(labels: &[Label]) -> Result<(), String> {
-    let plain = |text: &str| text.len() <= 63 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let plain = |text: &str| {
+        text.len() <= 63 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
     if labels.len() > 32 {
         return Err("an edge has at most 32 labels".to_owned());
     }
     match labels.iter().find(|it| it.name.is_empty() || !plain(&it.name) || !plain(&it.value)) {
-        Some(bad) => Err(format!(
-            "{:?}={:?} is no label: letters, digits, `.`, `_` and `-`, at most 63",
-            bad.name, bad.value
-        )),
+        Some(bad) => {
+            Err(format!("{:?}={:?} is no label: letters, digits, `.`, `_` and `-`, at most 63", bad.name, bad.value))
+        }
         None => Ok(()),
     }
 }

@@ -31,7 +31,10 @@ impl Control {
         if known.row.lifecycle != ACTIVE {
             tell(
                 "not-active",
-                format!("The edge is {}: it is told nothing, and no campaign takes it.", known.row.lifecycle.to_lowercase()),
+                format!(
+                    "The edge is {}: it is told nothing, and no campaign takes it.",
+                    known.row.lifecycle.to_lowercase()
+                ),
                 format!("landfall edge enable {name}"),
             );
         }
@@ -40,12 +43,16 @@ impl Control {
         if connectivity != Connectivity::Online && !restarting {
             let (cause, more) = match connectivity {
                 Connectivity::Stale => ("stale", "it has missed some of its check-ins"),
-                _ => ("offline", "the machine, its network or the agent's service is down, or its credential was revoked"),
+                _ => (
+                    "offline",
+                    "the machine, its network or the agent's service is down, or its credential was revoked",
+                ),
             };
             tell(
                 cause,
                 format!("Nothing was heard of it since {seen}: {more}."),
-                "on the machine: systemctl status landfall-agent (or luckyplans-edge-agent), then its journal".to_owned(),
+                "on the machine: systemctl status landfall-agent (or luckyplans-edge-agent), then its journal"
+                    .to_owned(),
             );
         }
         if known.cloned_at.is_some() {
@@ -157,7 +164,11 @@ impl Control {
                 true => "It is there, and runs what its campaigns have brought.",
                 false => "It is there; no campaign is to bring anything to it.",
             };
-            found.push(Finding { cause: "well", text: text.to_owned(), next: "landfall edge campaign create".to_owned() });
+            found.push(Finding {
+                cause: "well",
+                text: text.to_owned(),
+                next: "landfall edge campaign create".to_owned(),
+            });
         }
         let findings: Vec<Value> =
             found.iter().map(|it| json!({"cause": it.cause, "text": it.text, "next": it.next})).collect();

@@ -46,7 +46,9 @@ impl Control {
                     let (action, target) = ("edge.artifact.upload", pieces.name.clone());
                     let taken = self.take_artifact(&pieces.name, request.into_body());
                     match self.audited(&actor.name, action, &target, serde_json::Value::Null, taken).await {
-                        Ok(size) => json(StatusCode::CREATED, &serde_json::json!({"sha256": target, "sizeBytes": size})),
+                        Ok(size) => {
+                            json(StatusCode::CREATED, &serde_json::json!({"sha256": target, "sizeBytes": size}))
+                        }
                         Err(diagnostic) => not_done(&diagnostic),
                     }
                 }

@@ -87,7 +87,9 @@ impl Control {
         let (mut known, mut heard, mut left_out) = (Vec::new(), HashMap::new(), Vec::new());
         for row in tables.workers.unwrap_or_default() {
             let Some(device_number) = row.device_number.filter(|device| !device.is_empty()) else {
-                left_out.push(json!({"worker": row.id, "why": "it has no device number, so that no agent ever checks in as it"}));
+                left_out.push(
+                    json!({"worker": row.id, "why": "it has no device number, so that no agent ever checks in as it"}),
+                );
                 continue;
             };
             let text = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -76,8 +76,11 @@ fn secret(
 ) -> Result<String, Diagnostic> {
     let path = directory.join(name);
     let failed = |error: std::io::Error| {
-        Diagnostic::error(code::STATE_UNWRITTEN, format!("the file `fleet/{name}` of the state directory cannot be used"))
-            .note(error.to_string())
+        Diagnostic::error(
+            code::STATE_UNWRITTEN,
+            format!("the file `fleet/{name}` of the state directory cannot be used"),
+        )
+        .note(error.to_string())
     };
     match std::fs::read_to_string(&path) {
         Ok(text) => return Ok(text.trim().to_owned()),

@@ -1,7 +1,7 @@
 //! What is written, in the order in which it was decided: many decisions in one transaction, each reply after its own.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use landfall_store::{EdgeEventRow, Fleet, FleetWrite};
 use parking_lot::Mutex;

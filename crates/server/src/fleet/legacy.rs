@@ -1,9 +1,7 @@
 //! The seven routes of the agent that is out there.
 
 use ::http::{HeaderMap, StatusCode, header};
-use landfall_fleet::legacy::{
-    Asker, Connectivity, Intent, NextTask, Refusal, Register, Registered, Release, one_line,
-};
+use landfall_fleet::legacy::{Asker, Connectivity, Intent, NextTask, Refusal, Register, Registered, Release, one_line};
 use landfall_fleet::protocol::{DEFAULT_PRODUCT, Installed};
 use landfall_fleet::{Platform, UpgradeStatus};
 use serde::de::DeserializeOwned;
@@ -28,10 +26,9 @@ impl Control {
     pub(crate) async fn legacy(&self, route: Legacy, headers: &HeaderMap, body: &[u8]) -> Answer {
         match self.answered(route, headers, body).await {
             Ok(answer) => answer,
-            Err(refusal) => json(
-                StatusCode::from_u16(refusal.status_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-                &refusal,
-            ),
+            Err(refusal) => {
+                json(StatusCode::from_u16(refusal.status_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &refusal)
+            }
         }
     }
 
@@ -103,7 +100,8 @@ impl Control {
         };
         let reported = request.upgrade_status.as_deref().and_then(UpgradeStatus::parse);
         let heard = heard(&request, reported);
-        let told = self.hear(&edge, heard).await.map_err(|_| Refusal::new(503, "it cannot be written down; try again"))?;
+        let told =
+            self.hear(&edge, heard).await.map_err(|_| Refusal::new(503, "it cannot be written down; try again"))?;
         let release = told.desired.filter(|_| is_active).and_then(|wanted| {
             let address = self.address.as_deref()?;
             let artifact = wanted.artifact;
@@ -130,10 +128,7 @@ impl Control {
     }
 
     /// Whose the credential of a request is.
-    async fn known(
-        &self,
-        headers: &HeaderMap,
-    ) -> Result<(std::sync::Arc<super::book::Edge>, String), Refusal> {
+    async fn known(&self, headers: &HeaderMap) -> Result<(std::sync::Arc<super::book::Edge>, String), Refusal> {
         let text = bearer(headers).ok_or_else(|| Refusal::new(401, "Missing worker credential"))?;
         match self.authenticated(&text).await {
             Ok(Some(found)) => Ok(found),

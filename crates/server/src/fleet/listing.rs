@@ -90,7 +90,9 @@ impl Query {
     fn matches(&self, edge: &EdgeNow, now: i64) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         let found = |wanted: &String| {
-            [&edge.row.device_number, &edge.row.display_name, &edge.row.id].iter().any(|it| it.to_lowercase().contains(wanted))
+            [&edge.row.device_number, &edge.row.display_name, &edge.row.id]
+                .iter()
+                .any(|it| it.to_lowercase().contains(wanted))
         };
         is(&self.connectivity, Connectivity::of(edge.presence.seen_at, now).word())
             && is(&self.version, edge.version())

@@ -54,7 +54,8 @@ impl Control {
             }
         };
         let plain = |value: u64| [(String::new(), value)];
-        let edges: Vec<_> = by.iter().map(|(it, count)| (format!("{{connectivity=\"{}\"}}", it.word()), *count)).collect();
+        let edges: Vec<_> =
+            by.iter().map(|(it, count)| (format!("{{connectivity=\"{}\"}}", it.word()), *count)).collect();
         metric("landfall_edge_edges", "gauge", "Edges by whether they are there.", &edges);
         metric(
             "landfall_edge_silent_after_update",
@@ -84,7 +85,9 @@ impl Control {
             let values: Vec<_> = counters
                 .iter()
                 .filter(|((of, _), _)| *of == name)
-                .map(|((_, of), value)| (if of.is_empty() { String::new() } else { format!("{{result=\"{of}\"}}") }, *value))
+                .map(|((_, of), value)| {
+                    (if of.is_empty() { String::new() } else { format!("{{result=\"{of}\"}}") }, *value)
+                })
                 .collect();
             metric(name, "counter", "Counted since the server began.", &values);
         }

@@ -160,7 +160,9 @@ impl Front {
             }
         };
         // A connection that is kept spares its edge a handshake at each check-in; the existing agent closes it without this word.
-        answer.headers_mut().insert(header::HeaderName::from_static("keep-alive"), HeaderValue::from_static("timeout=65"));
+        answer
+            .headers_mut()
+            .insert(header::HeaderName::from_static("keep-alive"), HeaderValue::from_static("timeout=65"));
         answer
     }
 }

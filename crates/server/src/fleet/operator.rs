@@ -69,7 +69,9 @@ impl Control {
         match tokio::spawn(work).await {
             Ok(Ok(value)) => answered(StatusCode::OK, &value),
             Ok(Err(diagnostic)) => not_done(&diagnostic),
-            Err(broken) => not_done(&Diagnostic::error(code::BUG, "a request could not be answered").note(broken.to_string())),
+            Err(broken) => {
+                not_done(&Diagnostic::error(code::BUG, "a request could not be answered").note(broken.to_string()))
+            }
         }
     }
 
@@ -86,9 +88,7 @@ impl Control {
                 let edge = self.edge(&pieces.name)?;
                 let mut told = listing::line(&edge.now.lock(), self.now());
                 let events = self.store.events(edge.number, EVENTS).await.map_err(|error| error.diagnose())?;
-                let event = |it: &landfall_store::EdgeEventRow| {
-                    json!({"number": it.number, "at": time(it.at), "kind": it.kind, "campaign": it.campaign, "text": it.text})
-                };
+                let event = |it: &landfall_store::EdgeEventRow| json!({"number": it.number, "at": time(it.at), "kind": it.kind, "campaign": it.campaign, "text": it.text});
                 told["events"] = events.iter().map(event).collect();
                 let credentials = self.book.credentials_of(edge.number);
                 let credential = |row: &landfall_store::CredentialRow| {
@@ -220,7 +220,8 @@ impl Control {
             detail,
         };
         let number = self.audit.begin(&entry).await.map_err(|error| {
-            Diagnostic::error(code::UNAUDITED, "the audit log cannot be written; nothing was changed").note(error.to_string())
+            Diagnostic::error(code::UNAUDITED, "the audit log cannot be written; nothing was changed")
+                .note(error.to_string())
         })?;
         let done = work.await;
         let outcome = match &done {
@@ -241,7 +242,8 @@ impl Control {
 
     fn campaign(&self, name: &str) -> Result<Arc<Slot>, Diagnostic> {
         self.campaigns.find(name).ok_or_else(|| {
-            Diagnostic::error(code::NO_SUCH_EDGE, format!("there is no campaign {name}")).help("landfall edge campaign list")
+            Diagnostic::error(code::NO_SUCH_EDGE, format!("there is no campaign {name}"))
+                .help("landfall edge campaign list")
         })
     }
 
@@ -381,7 +383,8 @@ impl Control {
         let now = self.now();
         let expires_at = match &new.expires_at {
             Some(text) => {
-                let at: jiff::Timestamp = text.parse().map_err(|_| bad(format!("{text:?} is no time, as in 2026-12-24T18:00:00Z")))?;
+                let at: jiff::Timestamp =
+                    text.parse().map_err(|_| bad(format!("{text:?} is no time, as in 2026-12-24T18:00:00Z")))?;
                 Some(at.as_second()).filter(|at| *at > now).ok_or_else(|| bad(format!("{text} has passed")))?.into()
             }
             None => None,
@@ -416,7 +419,8 @@ impl Control {
         let rows = self.store.tokens().await.map_err(|error| error.diagnose())?;
         let found = rows.into_iter().find(|row| row.id == name || row.prefix == name);
         let mut row = found.ok_or_else(|| {
-            Diagnostic::error(code::NO_SUCH_EDGE, format!("there is no enrollment token {name}")).help("landfall edge token list")
+            Diagnostic::error(code::NO_SUCH_EDGE, format!("there is no enrollment token {name}"))
+                .help("landfall edge token list")
         })?;
         let now = self.now();
         row.revoked_at.get_or_insert(now);
@@ -441,7 +445,9 @@ impl Control {
             }
         }
         let members = slot.look(|campaign| {
-            let wanted = |it: &&landfall_fleet::campaign::Member| state.as_deref().is_none_or(|state| it.state.as_str() == state);
+            let wanted = |it: &&landfall_fleet::campaign::Member| {
+                state.as_deref().is_none_or(|state| it.state.as_str() == state)
+            };
             campaign.members().iter().filter(wanted).take(limit).cloned().collect::<Vec<_>>()
         });
         let told = |member: &landfall_fleet::campaign::Member| {

@@ -24,15 +24,37 @@ document.getElementById("mint").addEventListener("submit", async (event) => {
 /// What a browser may do on the page.
 pub(crate) fn policy() -> String {
     let hash = STANDARD.encode(digest(&SHA256, SCRIPT.as_bytes()).as_ref());
-    format!("default-src 'none'; script-src 'sha256-{hash}'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'")
+    format!(
+        "default-src 'none'; script-src 'sha256-{hash}'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
 }
 
 /// The page.
 pub(crate) fn of(listed: &Value, tokens: &[Value]) -> String {
     let none = Vec::new();
     let edges = listed["edges"].as_array().unwrap_or(&none);
-    let columns = ["deviceNumber", "displayName", "connectivity", "runtimeState", "version", "upgradeStatus", "upgradeMessage", "lastError", "lastSeenAt"];
-    let heads = ["Edge", "Name", "Connectivity Status", "Runtime State", "Version", "Upgrade Status", "Message", "Last Error", "Last Seen"];
+    let columns = [
+        "deviceNumber",
+        "displayName",
+        "connectivity",
+        "runtimeState",
+        "version",
+        "upgradeStatus",
+        "upgradeMessage",
+        "lastError",
+        "lastSeenAt",
+    ];
+    let heads = [
+        "Edge",
+        "Name",
+        "Connectivity Status",
+        "Runtime State",
+        "Version",
+        "Upgrade Status",
+        "Message",
+        "Last Error",
+        "Last Seen",
+    ];
     let token_columns = ["label", "id", "state", "usedCount", "maxUses", "expiresAt", "createdBy"];
     let token_heads = ["Label", "Token", "State", "Uses", "Max Uses", "Expires", "Created By"];
     format!(
@@ -62,7 +84,10 @@ fn table(heads: &[&str], columns: &[&str], rows: &[Value]) -> String {
         format!("<td>{}</td>", crate::page::escaped(&text))
     };
     let row = |row: &Value| format!("<tr>{}</tr>\n", columns.iter().map(|it| cell(row, it)).collect::<String>());
-    format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table>", rows.iter().map(row).collect::<String>())
+    format!(
+        "<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table>",
+        rows.iter().map(row).collect::<String>()
+    )
 }
 
 #[cfg(test)]
@@ -74,7 +99,8 @@ mod tests {
     #[test]
     fn lp_078_nothing_that_an_edge_or_somebody_wrote_is_markup() {
         let hostile = "<img src=x onerror=alert(1)>";
-        let listed = json!({"matching": 1, "edges": [{"displayName": hostile, "lastError": hostile, "deviceNumber": hostile}]});
+        let listed =
+            json!({"matching": 1, "edges": [{"displayName": hostile, "lastError": hostile, "deviceNumber": hostile}]});
         let page = of(&listed, &[json!({"label": hostile})]);
         assert!(!page.contains("<img"), "{page}");
         assert_eq!(page.matches("&lt;img").count(), 4);

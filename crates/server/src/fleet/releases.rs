@@ -149,14 +149,24 @@ impl Releases {
             }
         };
         tell("root", known.trust.as_ref().map(|trust| trust.root().expires_at()));
-        tell("targets", known.trust.as_ref().and_then(|it| it.known_targets()).map(landfall_fleet::Metadata::expires_at));
+        tell(
+            "targets",
+            known.trust.as_ref().and_then(|it| it.known_targets()).map(landfall_fleet::Metadata::expires_at),
+        );
         let timestamp = known.timestamp.as_deref().and_then(|text| Signed::parse(text.as_bytes()).ok());
         tell("timestamp", timestamp.and_then(|it| it.read::<Timestamp>().ok()).map(|it| it.expires_at()));
         left
     }
 
     /// Whether an edge of our own will find the release signed for its machine. Without any keys none will.
-    pub(crate) fn is_signed(&self, product: &str, version: &str, platform: &Platform, downgrade: bool, now: i64) -> bool {
+    pub(crate) fn is_signed(
+        &self,
+        product: &str,
+        version: &str,
+        platform: &Platform,
+        downgrade: bool,
+        now: i64,
+    ) -> bool {
         let known = self.now.read();
         let Some(trust) = &known.trust else { return false };
         let floor = if downgrade { u64::MAX } else { 0 };
@@ -218,9 +228,11 @@ impl Control {
                         && target.custom.file_name == artifact.file_name
                         && i64::try_from(target.custom.counter) == Ok(release.row.counter);
                     if !same {
-                        let text = format!("the targets name other bytes, another file or another counter for {platform}");
-                        return Err(untrusted(text)
-                            .help(format!("this release has the counter {}", release.row.counter)));
+                        let text =
+                            format!("the targets name other bytes, another file or another counter for {platform}");
+                        return Err(
+                            untrusted(text).help(format!("this release has the counter {}", release.row.counter))
+                        );
                     }
                 }
             } else if known.trust.is_some() {
@@ -242,7 +254,9 @@ impl Control {
         now: i64,
     ) -> Result<Release, Diagnostic> {
         let version = Version::parse(&new.version).map_err(|error| refused(error.to_string()))?.to_string();
-        let word = |text: &str| !text.is_empty() && text.len() <= 64 && text.bytes().all(is_plain) && text != "." && text != "..";
+        let word = |text: &str| {
+            !text.is_empty() && text.len() <= 64 && text.bytes().all(is_plain) && text != "." && text != ".."
+        };
         if !word(product) {
             return Err(refused(format!("{product:?} is no product: letters, digits, `.`, `_` and `-`, at most 64")));
         }
@@ -296,7 +310,11 @@ impl Control {
         }
         let last = artifact.url.split(['?', '#']).next().unwrap_or("").rsplit('/').next().unwrap_or("");
         let file_name = artifact.file_name.clone().unwrap_or_else(|| last.to_owned());
-        if file_name.is_empty() || file_name.len() > 200 || !file_name.bytes().all(is_plain) || file_name.starts_with('.') {
+        if file_name.is_empty()
+            || file_name.len() > 200
+            || !file_name.bytes().all(is_plain)
+            || file_name.starts_with('.')
+        {
             return Err(told("has no file name of letters, digits, `.`, `_` and `-`"));
         }
         let algorithm = artifact.signature_algorithm.as_deref().unwrap_or("ed25519");
@@ -307,9 +325,8 @@ impl Control {
         if let Some(signature) = &legacy_signature
             && !self.signers(known).iter().any(|key| verify_legacy(key, &sha256, signature))
         {
-            return Err(told("has a signature of none of the keys that sign releases").help(
-                "EDGE_RELEASE_SIGNING_PUBLIC_KEY of the server names the key, or the root's targets role does",
-            ));
+            return Err(told("has a signature of none of the keys that sign releases")
+                .help("EDGE_RELEASE_SIGNING_PUBLIC_KEY of the server names the key, or the root's targets role does"));
         }
         let path = self.artifact_path(&sha256);
         let size = std::fs::metadata(&path).map(|meta| meta.len()).map_err(|_| {
@@ -334,8 +351,10 @@ impl Control {
 
     /// Whose signatures of artifacts count.
     fn signers(&self, known: &Known) -> Vec<PublicKey> {
-        let of_root = known.trust.as_ref().map(Trust::root).and_then(|root| Some((root, root.roles.get(&Role::Targets)?)));
-        let of_root = of_root.into_iter().flat_map(|(root, keys)| keys.keyids.iter().filter_map(move |id| root.keys.get(id)));
+        let of_root =
+            known.trust.as_ref().map(Trust::root).and_then(|root| Some((root, root.roles.get(&Role::Targets)?)));
+        let of_root =
+            of_root.into_iter().flat_map(|(root, keys)| keys.keyids.iter().filter_map(move |id| root.keys.get(id)));
         self.keys.signer.iter().chain(of_root).cloned().collect()
     }
 
@@ -378,7 +397,10 @@ impl Control {
             .and_then(|()| trust.targets(targets.as_bytes(), now))
             .map_err(|error| untrusted(error.to_string()))?;
         known.trust = Some(trust);
-        Ok(vec![document("timestamp", before + 1, &text, now), FleetWrite::ForgetTimestamps(i64::try_from(before + 1).unwrap_or(i64::MAX))])
+        Ok(vec![
+            document("timestamp", before + 1, &text, now),
+            FleetWrite::ForgetTimestamps(i64::try_from(before + 1).unwrap_or(i64::MAX)),
+        ])
     }
 
     /// Publishes a root that follows, and targets.
@@ -422,9 +444,11 @@ impl Control {
     /// Signs the timestamp anew when its end is near.
     pub(crate) async fn renew_timestamp(&self) -> Result<(), Diagnostic> {
         let now = self.now();
-        let near = self.releases.expires_in(now).iter().any(|(role, left)| {
-            *role == "timestamp" && i64::try_from(*left).unwrap_or(i64::MAX) < RENEWED_BEFORE
-        });
+        let near = self
+            .releases
+            .expires_in(now)
+            .iter()
+            .any(|(role, left)| *role == "timestamp" && i64::try_from(*left).unwrap_or(i64::MAX) < RENEWED_BEFORE);
         if !near {
             return Ok(());
         }

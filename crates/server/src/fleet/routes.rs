@@ -101,12 +101,28 @@ pub(crate) const ROUTES: [Route; 34] = [
         "disable, enable, quarantine, reenroll, rotate, revoke, label or remove an edge.",
     ),
     get("/api/v1/edge/tokens", Door::Operator(LOOKS, Asked::Tokens), "Enrollment tokens; never what they are."),
-    post("/api/v1/edge/tokens", Door::Operator(ENROLLS, Asked::MintToken), "Mints an enrollment token; it is told this once."),
-    post("/api/v1/edge/tokens/{name}/revoke", Door::Operator(ENROLLS, Asked::RevokeToken), "Revokes an enrollment token."),
+    post(
+        "/api/v1/edge/tokens",
+        Door::Operator(ENROLLS, Asked::MintToken),
+        "Mints an enrollment token; it is told this once.",
+    ),
+    post(
+        "/api/v1/edge/tokens/{name}/revoke",
+        Door::Operator(ENROLLS, Asked::RevokeToken),
+        "Revokes an enrollment token.",
+    ),
     get("/api/v1/edge/releases", Door::Operator(LOOKS, Asked::Releases), "Releases with their artifacts."),
-    post("/api/v1/edge/releases", Door::Operator(ROLLS, Asked::AddRelease), "Registers a release whose artifacts are there."),
+    post(
+        "/api/v1/edge/releases",
+        Door::Operator(ROLLS, Asked::AddRelease),
+        "Registers a release whose artifacts are there.",
+    ),
     post("/api/v1/edge/releases/{name}/{action}/yank", Door::Operator(ROLLS, Asked::Yank), "Withdraws a release."),
-    post("/api/v1/edge/artifacts/{name}", Door::Operator(ROLLS, Asked::Upload), "Takes an artifact's bytes by their digest."),
+    post(
+        "/api/v1/edge/artifacts/{name}",
+        Door::Operator(ROLLS, Asked::Upload),
+        "Takes an artifact's bytes by their digest.",
+    ),
     get("/api/v1/edge/metadata", Door::Operator(LOOKS, Asked::Metadata), "What is signed, and the server's own key."),
     post("/api/v1/edge/metadata", Door::Operator(ROLLS, Asked::Publish), "Publishes a root or targets."),
     get("/api/v1/edge/campaigns", Door::Operator(LOOKS, Asked::Campaigns), "Campaigns."),
@@ -118,7 +134,11 @@ pub(crate) const ROUTES: [Route; 34] = [
         Door::Operator(ROLLS, Asked::CampaignDoes),
         "start, pause, resume, approve, abort, retry or rollback a campaign.",
     ),
-    post("/api/v1/edge/import", Door::Operator(ENROLLS, Asked::TakeOver), "Takes over what the product's own gateway knew."),
+    post(
+        "/api/v1/edge/import",
+        Door::Operator(ENROLLS, Asked::TakeOver),
+        "Takes over what the product's own gateway knew.",
+    ),
     get("/api/v1/edge/stream", Door::Operator(LOOKS, Asked::Stream), "Changes of campaigns as server-sent events."),
 ];
 

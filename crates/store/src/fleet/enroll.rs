@@ -82,7 +82,8 @@ async fn enroll(on: &mut SqliteConnection, new: &NewEdge, now: i64) -> Result<En
                 .await?;
         }
         None => {
-            let row = sqlx::query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
+            let row =
+                sqlx::query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
             edge.number = row.try_get("number")?;
         }
     }

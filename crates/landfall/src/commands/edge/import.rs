@@ -38,7 +38,8 @@ impl Verb for EdgeImportArgs {
             let text = format!("`{}` does not hold the product's tables", self.file);
             Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, text).note(why).note("nothing was changed"))
         };
-        let text = std::fs::read_to_string(context.host.directory.join(&self.file)).map_err(|error| bad(error.to_string()))?;
+        let text =
+            std::fs::read_to_string(context.host.directory.join(&self.file)).map_err(|error| bad(error.to_string()))?;
         let tables: Value = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
         if !tables["workers"].is_array() {
             return Err(bad("there is no list `workers` in it".to_owned()));

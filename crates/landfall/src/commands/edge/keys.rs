@@ -69,7 +69,9 @@ impl Verb for EdgeKeysInitArgs {
             ));
         }
         let timestamp: PublicKey = serde_json::from_value(told["timestampKey"].clone()).map_err(|error| {
-            Failure::from(Diagnostic::error(code::STRANGE_ANSWER, "the server names no key of its own").note(error.to_string()))
+            Failure::from(
+                Diagnostic::error(code::STRANGE_ANSWER, "the server names no key of its own").note(error.to_string()),
+            )
         })?;
         let bug = |text: String| Failure::from(Diagnostic::error(code::BUG, text));
         let make = || -> Result<SigningKey, Failure> {
@@ -87,7 +89,8 @@ impl Verb for EdgeKeysInitArgs {
             (Role::Targets, vec![targets.public()], 1),
             (Role::Timestamp, vec![timestamp], 1),
         ];
-        let of_root = Signed::by(&Root::new(1, until(ROOT_DAYS)?, &roles), &[&root]).map_err(|it| bug(it.to_string()))?;
+        let of_root =
+            Signed::by(&Root::new(1, until(ROOT_DAYS)?, &roles), &[&root]).map_err(|it| bug(it.to_string()))?;
         let of_targets =
             Signed::by(&Targets::new(1, until(TARGETS_DAYS)?), &[&targets]).map_err(|it| bug(it.to_string()))?;
         let directory = context.host.directory.join(&self.directory);
@@ -99,7 +102,11 @@ impl Verb for EdgeKeysInitArgs {
             .and_then(|()| put(&directory, "root.json", &of_root.to_text()))
             .map_err(|error| {
                 let text = format!("the keys cannot be written into `{}`", self.directory);
-                Failure::from(Diagnostic::error(code::BAD_SIGNING_KEY, text).note(error.to_string()).note("nothing was published"))
+                Failure::from(
+                    Diagnostic::error(code::BAD_SIGNING_KEY, text)
+                        .note(error.to_string())
+                        .note("nothing was published"),
+                )
             })?;
         let wish = json!({"root": of_root.to_text(), "targets": of_targets.to_text()});
         let answer = counter.post("/api/v1/edge/metadata", &wish).await?;

@@ -144,15 +144,24 @@ impl Verb for EdgeReleaseAddArgs {
             let url = of("url");
             let last = url.split(['?', '#']).next().unwrap_or("").rsplit('/').next().unwrap_or("").to_owned();
             let name = artifact["fileName"].as_str().map_or(last, str::to_owned);
-            let bytes = std::fs::read(path.with_file_name(Path::new(&name).file_name().unwrap_or_default()))
-                .map_err(|error| bad(format!("the artifact {name:?} does not lie beside the manifest"), error.to_string()))?;
+            let bytes = std::fs::read(path.with_file_name(Path::new(&name).file_name().unwrap_or_default())).map_err(
+                |error| bad(format!("the artifact {name:?} does not lie beside the manifest"), error.to_string()),
+            )?;
             let sha256 = sha256_hex(&bytes);
             if !of("checksum").eq_ignore_ascii_case(&sha256) {
-                return Err(bad(format!("the artifact {name} is not what the manifest says"), format!("it has the checksum {sha256}")));
+                return Err(bad(
+                    format!("the artifact {name} is not what the manifest says"),
+                    format!("it has the checksum {sha256}"),
+                ));
             }
             let platform = Platform::new(&of("platform"), &of("arch"), &of("installType"));
-            let custom =
-                TargetCustom { product: product.clone(), version: version.clone(), counter: number, platform, file_name: name.clone() };
+            let custom = TargetCustom {
+                product: product.clone(),
+                version: version.clone(),
+                counter: number,
+                platform,
+                file_name: name.clone(),
+            };
             targets.push(Target::new(&sha256, bytes.len() as u64, custom));
             artifact["checksum"] = sha256.clone().into();
             artifact["sizeBytes"] = bytes.len().into();
@@ -164,9 +173,12 @@ impl Verb for EdgeReleaseAddArgs {
             (None, _) => None,
             (Some(_), true) => {
                 return Err(Failure::usage(
-                    Diagnostic::error(code::BAD_SIGNING_KEY, "the fleet has keys, and none was given that would sign this release")
-                        .note("nothing was registered")
-                        .help("--key-file DIRECTORY/targets.pem"),
+                    Diagnostic::error(
+                        code::BAD_SIGNING_KEY,
+                        "the fleet has keys, and none was given that would sign this release",
+                    )
+                    .note("nothing was registered")
+                    .help("--key-file DIRECTORY/targets.pem"),
                 ));
             }
             (Some(_), false) => Some(published.next(&signers, |known| with_artifacts(known, targets))?),
@@ -235,10 +247,10 @@ impl Verb for EdgeReleaseConsentArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let signers = keys(&context.host.directory, &self.keys)?;
-        let until = Timestamp::now()
-            .checked_add(self.expires.duration())
-            .and_then(|at| at.round(jiff::Unit::Second))
-            .map_err(|_| Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, "no calendar goes as far as that")))?;
+        let until =
+            Timestamp::now().checked_add(self.expires.duration()).and_then(|at| at.round(jiff::Unit::Second)).map_err(
+                |_| Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, "no calendar goes as far as that")),
+            )?;
         let counter = self.server.open(context)?;
         let published = Published::fetch(&counter).await?;
         let signed = published.next(&signers, |known| with_consent(known, &self.product, &self.version, until))?;

@@ -33,7 +33,8 @@ fn key(directory: &Path, file: &str) -> Result<SigningKey, Failure> {
         )
     };
     read.map_err(|error| bad(error.to_string()))?;
-    SigningKey::of_pem(&text).ok_or_else(|| bad("it is no PEM file with an unencrypted Ed25519 key (PKCS#8)".to_owned()))
+    SigningKey::of_pem(&text)
+        .ok_or_else(|| bad("it is no PEM file with an unencrypted Ed25519 key (PKCS#8)".to_owned()))
 }
 
 /// What a server has published, held by its root.

@@ -185,7 +185,13 @@ fn members(answer: &Value, ui: &Ui) {
     let told = members.filter(|it| !matches!(it["state"].as_str(), Some("QUEUED" | "SUCCEEDED" | "CANCELLED")));
     for member in told.take(20) {
         let of = |at: &str| cell(member, at);
-        ui.status(&format!("{}  wave {}  {}  {}", of("edge"), member["wave"].as_i64().unwrap_or(0) + 1, of("state"), of("reason")));
+        ui.status(&format!(
+            "{}  wave {}  {}  {}",
+            of("edge"),
+            member["wave"].as_i64().unwrap_or(0) + 1,
+            of("state"),
+            of("reason")
+        ));
     }
 }
 

@@ -71,7 +71,8 @@ impl Verb for EdgeReleaseBuildArgs {
             if !platform.is_known() {
                 return Err(bad(format!("{target:?} is not PLATFORM/ARCH, as in linux/x64")));
             }
-            let bytes = std::fs::read(here.join(file)).map_err(|error| bad(format!("`{file}` cannot be read: {error}")))?;
+            let bytes =
+                std::fs::read(here.join(file)).map_err(|error| bad(format!("`{file}` cannot be read: {error}")))?;
             let ending = [".tar.gz", ".tar.zst", ".tgz", ".zip", ".exe"].into_iter().find(|it| file.ends_with(it));
             let name = format!(
                 "{}-v{version}-{}-{}-{}{}",
@@ -103,8 +104,9 @@ impl Verb for EdgeReleaseBuildArgs {
         files.push(("SHA256SUMS".to_owned(), sums.into_bytes()));
         let text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
         files.push(("manifest.json".to_owned(), format!("{text}\n").into_bytes()));
-        write(&here.join(&self.out), &files)
-            .map_err(|error| Failure::from(Diagnostic::error(code::BAD_RELEASE, format!("`{}` cannot be written: {error}", self.out))))?;
+        write(&here.join(&self.out), &files).map_err(|error| {
+            Failure::from(Diagnostic::error(code::BAD_RELEASE, format!("`{}` cannot be written: {error}", self.out)))
+        })?;
         context.report(&Told::<Release>::new(manifest), Exit::Done, started);
         Ok(Exit::Done)
     }
