@@ -250,7 +250,7 @@ fn an_aborted_campaign_offers_nothing_and_a_withdrawn_release_is_not_resumed() {
     assert!(!run.offered(2) && run.campaign.attempt_of(1).is_none());
     run.tell(said(1, UpgradeStatus::Succeeded, "1.2.0", None));
     assert_eq!(run.member(1), MemberState::Succeeded, "what was under way still tells how it ended");
-    assert_eq!(run.campaign.reversal(), [], "nothing is known of what ran there before, for it was told by a report");
+    assert_eq!(run.campaign.reversal(), [("1.1.0".to_owned(), vec![1])]);
 }
 
 #[test]
