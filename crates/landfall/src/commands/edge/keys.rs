@@ -38,7 +38,7 @@ verbs! {
 pub(crate) struct EdgeKeysInitArgs {
     /// A directory that is not there yet, or empty: root.pem and targets.pem are written there, secret, and never sent
     #[arg(value_name = "DIRECTORY")]
-    pub(crate) directory: String,
+    pub(crate) into: String,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     #[command(flatten)]
@@ -93,7 +93,7 @@ impl Verb for EdgeKeysInitArgs {
             Signed::by(&Root::new(1, until(ROOT_DAYS)?, &roles), &[&root]).map_err(|it| bug(it.to_string()))?;
         let of_targets =
             Signed::by(&Targets::new(1, until(TARGETS_DAYS)?), &[&targets]).map_err(|it| bug(it.to_string()))?;
-        let directory = context.host.directory.join(&self.directory);
+        let directory = context.host.directory.join(&self.into);
         // Kept before anything is published: a root whose key is nowhere would lock the fleet out.
         landfall_host::make_private_directory(&directory)
             .and_then(|()| put(&directory, "root.pem", &root.to_pem()))
@@ -101,7 +101,7 @@ impl Verb for EdgeKeysInitArgs {
             .and_then(|()| put(&directory, "targets.pub.pem", &targets.public().to_pem()))
             .and_then(|()| put(&directory, "root.json", &of_root.to_text()))
             .map_err(|error| {
-                let text = format!("the keys cannot be written into `{}`", self.directory);
+                let text = format!("the keys cannot be written into `{}`", self.into);
                 Failure::from(
                     Diagnostic::error(code::BAD_SIGNING_KEY, text)
                         .note(error.to_string())
@@ -110,7 +110,7 @@ impl Verb for EdgeKeysInitArgs {
             })?;
         let wish = json!({"root": of_root.to_text(), "targets": of_targets.to_text()});
         let answer = counter.post("/api/v1/edge/metadata", &wish).await?;
-        context.ui.status(&format!("keep {0}/root.pem offline; {0}/targets.pem signs releases", self.directory));
+        context.ui.status(&format!("keep {0}/root.pem offline; {0}/targets.pem signs releases", self.into));
         context.report(&Told::<Keys>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
