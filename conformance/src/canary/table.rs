@@ -54,6 +54,8 @@ const RENDERED: &str = "rendering's own output, as Helm prints it";
 const RECORD: &str = "the release's record, as Helm prints it";
 const OWN_VALUES: &str = "the chart's own values, asked for by name";
 const NO_APPLICATION: &str = "the system is no Application";
+/// Edges are asked of a server alone.
+const NO_FLEET: &str = "no server runs here that would know of edges";
 const PROBES: &str = "it finds faults of the place";
 
 /// All calls.
@@ -229,6 +231,38 @@ pub(super) const CALLS: &[Call] = &[
     call("app wait system").fails(NO_APPLICATION),
     call("app terminate system").fails(NO_APPLICATION),
     call("app list --server http://127.0.0.1:1").fails("no token is given, and nobody answers there"),
+    call("edge import none").fails("there is no file"),
+    call("edge list").fails(NO_FLEET),
+    call("edge get one").fails(NO_FLEET),
+    call("edge explain one").fails(NO_FLEET),
+    call("edge enable one --yes").fails(NO_FLEET),
+    call("edge disable one --yes").fails(NO_FLEET),
+    call("edge quarantine one --yes").fails(NO_FLEET),
+    call("edge reenroll one --yes").fails(NO_FLEET),
+    call("edge rotate one --yes").fails(NO_FLEET),
+    call("edge revoke one --yes").fails(NO_FLEET),
+    call("edge label one site=berlin").fails(NO_FLEET),
+    call("edge remove one --yes").fails(NO_FLEET),
+    call("edge token create workshop").fails(NO_FLEET),
+    call("edge token list").fails(NO_FLEET),
+    call("edge token revoke one").fails(NO_FLEET),
+    call("edge keys init keys").fails(NO_FLEET),
+    call("edge keys show").fails(NO_FLEET),
+    call("edge release list").fails(NO_FLEET),
+    call("edge release yank 1.0.0 --yes").fails(NO_FLEET),
+    call("edge campaign create 1.0.0").fails(NO_FLEET),
+    call("edge campaign list").fails(NO_FLEET),
+    call("edge campaign get one").fails(NO_FLEET),
+    call("edge campaign start one").fails(NO_FLEET),
+    call("edge campaign pause one").fails(NO_FLEET),
+    call("edge campaign resume one").fails(NO_FLEET),
+    call("edge campaign approve one").fails(NO_FLEET),
+    call("edge campaign abort one").fails(NO_FLEET),
+    call("edge campaign retry one").fails(NO_FLEET),
+    call("edge campaign rollback one").fails(NO_FLEET),
+    call("edge release add none").fails("there is no manifest"),
+    call("edge release consent 1.0.0 --key-file none").fails("there is no key"),
+    call("edge release build --release 1.0.0 --artifact linux/x64=none --key-file none --out none").fails("there is no key"),
     call("access matrix"),
     call("access prove --as nobody").fails("no project is protected"),
     call("access kubeconfig --service-account default/default").fails("no cluster runs that it could lead to"),

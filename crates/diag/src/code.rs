@@ -12,6 +12,7 @@ mod chart;
 mod check;
 mod cluster;
 mod delivery;
+mod fleet;
 mod kubeconfig;
 mod machine;
 mod ours;
@@ -30,6 +31,7 @@ pub use chart::*;
 pub use check::*;
 pub use cluster::*;
 pub use delivery::*;
+pub use fleet::*;
 pub use kubeconfig::*;
 pub use machine::*;
 pub use ours::*;
@@ -93,7 +95,7 @@ pub struct Group {
 }
 
 /// All groups of codes.
-pub const GROUPS: [&Group; 18] = [
+pub const GROUPS: [&Group; 19] = [
     &asked::GROUP,
     &yaml::GROUP,
     &chart::GROUP,
@@ -108,6 +110,7 @@ pub const GROUPS: [&Group; 18] = [
     &promote::GROUP,
     &served::GROUP,
     &server::GROUP,
+    &fleet::GROUP,
     &reach::GROUP,
     &machine::REHEARSED,
     &machine::GROUP,

@@ -18,6 +18,7 @@ mod it {
     mod doors;
     mod down;
     mod drift;
+    mod edges;
     mod envelope;
     mod errors;
     mod example;

@@ -24,6 +24,10 @@ pub(crate) fn document(root: &str) -> Value {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.to_lowercase()] = described;
     }
+    for (method, route, about, need) in crate::fleet::described() {
+        let path = paths.entry(route).or_insert_with(|| json!({}));
+        path[method.to_lowercase()] = of_fleet((method, route, about), need, &mut generator);
+    }
     let schemas = generator.take_definitions(true);
     json!({
         "openapi": "3.1.0",
@@ -39,6 +43,7 @@ pub(crate) fn document(root: &str) -> Value {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "landfall token create NAME --scope read"},
                 "session": {"type": "apiKey", "in": "cookie", "name": crate::gate::COOKIE},
+                "edge": {"type": "http", "scheme": "bearer", "description": "an enrollment token, or an edge's credential"},
                 "signature": {"type": "apiKey", "in": "header", "name": "X-Hub-Signature-256"},
             },
         },
@@ -118,6 +123,63 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     if !parameters.is_empty() {
         described["parameters"] = parameters.into();
     }
+    described
+}
+
+/// A route of the edge's server.
+fn of_fleet(
+    (method, path, about): (&'static str, &'static str, &'static str),
+    need: Option<crate::actor::Need>,
+    generator: &mut SchemaGenerator,
+) -> Value {
+    let route = Route { method, path, door: Door::Signed, about };
+    let security = match need {
+        Some(_) => json!([{"token": []}, {"session": []}]),
+        None => json!([{"edge": []}]),
+    };
+    let mut described = json!({"summary": about, "operationId": id(&route), "security": security});
+    if let Some(need) = need {
+        described["x-landfall-scope"] = need.permission.scope.word().into();
+        described["x-landfall-role"] = format!("{}, {}", need.permission.resource, need.permission.action).into();
+    }
+    let parameters: Vec<Value> = ["name", "action"]
+        .into_iter()
+        .filter(|part| path.contains(&format!("{{{part}}}")))
+        .map(|part| json!({"name": part, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect();
+    if !parameters.is_empty() {
+        described["parameters"] = parameters.into();
+    }
+    let body = match (method, path) {
+        ("POST", "/api/v1/edge/tokens") => Some(schema::<crate::fleet::NewToken>(generator)),
+        ("POST", "/api/v1/edge/releases") => Some(schema::<crate::fleet::NewRelease>(generator)),
+        ("POST", "/api/v1/edge/campaigns" | "/api/v1/edge/campaigns/preview") => {
+            Some(schema::<crate::fleet::NewCampaign>(generator))
+        }
+        _ => None,
+    };
+    if let Some(body) = body {
+        described["requestBody"] = json!({"content": {"application/json": {"schema": body}}});
+    }
+    let kind = match path {
+        "/edges" => "text/html",
+        "/api/v1/edge/stream" => "text/event-stream",
+        "/edge/v1/artifacts/{name}/{action}" => "application/octet-stream",
+        _ => "application/json",
+    };
+    let well = if path.starts_with("/internal/") || path == "/edge/v1/enroll" { "201" } else { "200" };
+    let mut answers = json!({well: {"description": "That is it.", "content": {kind: {"schema": {}}}}});
+    if need.is_some() {
+        let problem = json!({"application/json": {"schema": schema::<Problem>(generator)}});
+        for (status, about) in [
+            ("401", "Nobody is known: no token, password or session, or none that is good."),
+            ("403", "It is not for whoever asks."),
+            ("default", "It is not done, and why."),
+        ] {
+            answers[status] = json!({"description": about, "content": problem});
+        }
+    }
+    described["responses"] = answers;
     described
 }
 

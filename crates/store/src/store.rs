@@ -1,6 +1,5 @@
 use async_recursion::async_recursion as boxed;
-
-use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Tokens};
+use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Tokens, Fleet};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -21,6 +20,8 @@ pub struct Store {
     pub audit: Audit,
     /// What is to be told to people.
     pub news: News,
+    /// Edges.
+    pub fleet: Fleet,
     pool: Pool,
 }
 
@@ -41,6 +42,7 @@ impl Store {
             orders: Orders::over(&pool),
             audit: Audit::over(&pool),
             news: News::over(&pool),
+            fleet: Fleet::over(&pool),
             pool,
         })
     }
