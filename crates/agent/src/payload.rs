@@ -22,12 +22,12 @@ pub(crate) struct Payloads<'a> {
     home: &'a Home,
     payload: &'a Payload,
     keeper: Keeper,
-    http: Http,
+    http: Option<Http>,
     checked: Instant,
 }
 
 impl<'a> Payloads<'a> {
-    pub(crate) fn new(home: &'a Home, payload: &'a Payload, settings: &Settings, http: Http) -> Self {
+    pub(crate) fn new(home: &'a Home, payload: &'a Payload, settings: &Settings, http: Option<Http>) -> Self {
         let keeper = Keeper::new("payload", home.payload(), settings.confirm());
         Self { home, payload, keeper, http, checked: Instant::now() }
     }
@@ -62,7 +62,10 @@ impl<'a> Payloads<'a> {
             return false;
         }
         self.checked = Instant::now();
-        let answers = self.payload.health_url.as_deref().is_none_or(|address| self.http.is_well(address));
+        let answers = match (&self.payload.health_url, &self.http) {
+            (Some(address), Some(http)) => http.is_well(address),
+            _ => true,
+        };
         answers && self.health_command()
     }
 

@@ -150,14 +150,13 @@ impl<'a, D: Disk> Trusted<'a, D> {
         };
         let Some(timestamp) = shelf.file("timestamp", ROOT).map_err(Untrusted::Fetch)? else { return Ok(()) };
         trust.timestamp(&timestamp, now).map_err(judged)?;
-        let known = self.trust.as_ref().and_then(Trust::known_targets).map(|targets| targets.version);
-        let named = trust.versions();
         self.keep("timestamp.json", &timestamp)?;
         self.trust = Some(trust.clone());
-        // The same targets under a newer timestamp are asked for again: only their bytes show that they are the same.
-        let targets = match known {
-            Some(version) if version == named.targets && self.names_kept(&trust, now)? => self.kept("targets.json", TARGETS)?,
-            _ => shelf.file("targets", TARGETS).map_err(Untrusted::Fetch)?,
+        // The same targets under a newer timestamp are not fetched again: that they are the same, their bytes show.
+        let targets = if self.names_kept(&trust, now)? {
+            self.kept("targets.json", TARGETS)?
+        } else {
+            shelf.file("targets", TARGETS).map_err(Untrusted::Fetch)?
         };
         if let Some(targets) = targets {
             trust.targets(&targets, now).map_err(judged)?;

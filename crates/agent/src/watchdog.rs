@@ -18,7 +18,7 @@ use crate::journal::{Journal, Slot};
 use crate::log::event;
 use crate::payload::{Payloads, end_orphan};
 use crate::program::Program;
-use crate::settings::{Home, NoHome, Settings};
+use crate::settings::{Home, NoHome};
 use crate::worker::Word;
 pub(crate) use keeper::{Keeper, Turn};
 
@@ -60,11 +60,12 @@ pub fn run(home: &Home, own: &[OsString]) -> Result<std::convert::Infallible, Ca
         ("device", &settings.device_number),
         ("version", crate::VERSION),
     ]);
-    let http = Http::new(None, true)?;
+    // An address of this machine is asked without certificates; where there is none, there is nothing to be built.
+    let asks = settings.payload.as_ref().is_some_and(|payload| payload.health_url.is_some());
+    let http = asks.then(|| Http::new(None, true)).transpose()?;
     let mut pair = Pair {
         home,
         own,
-        settings: &settings,
         agent: Keeper::new("agent", home.agent(), settings.confirm()),
         worker: None,
         heard: Instant::now(),
@@ -104,7 +105,6 @@ fn alone(home: &Home) -> Result<File, CannotRun> {
 struct Pair<'a> {
     home: &'a Home,
     own: &'a [OsString],
-    settings: &'a Settings,
     agent: Keeper,
     worker: Option<Voice>,
     heard: Instant,
@@ -152,10 +152,10 @@ impl Pair<'_> {
             self.agent.stuck(SILENCE);
             self.heard = Instant::now();
         }
-        let (home, own, settings) = (self.home, self.own, self.settings);
+        let (home, own) = (self.home, self.own);
         let mut started = None;
         let turn = self.agent.turn(|slot, journal| {
-            let (child, voice) = worker(home, own, settings, slot, journal)?;
+            let (child, voice) = worker(home, own, slot, journal)?;
             started = Some(voice);
             Ok(child)
         });
@@ -183,7 +183,6 @@ impl Pair<'_> {
 fn worker(
     home: &Home,
     own: &[OsString],
-    _: &Settings,
     slot: Option<Slot>,
     journal: &Journal,
 ) -> std::io::Result<(Child, Voice)> {

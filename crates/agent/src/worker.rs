@@ -13,7 +13,7 @@ use landfall_terminal::out;
 
 use crate::backoff;
 use crate::carry::{self, Cancelled, Halt};
-use crate::disk::{Disk, DiskError, RealDisk};
+use crate::disk::{At, Disk, DiskError, RealDisk};
 use crate::download::Download;
 use crate::http::{Http, NoAnswer, NoTls};
 use crate::journal::{Journal, Outcome, Phase, Report, Unit};
@@ -92,6 +92,11 @@ pub enum CannotWork {
 /// When it cannot begin.
 pub fn work(home: &Home) -> Result<(), CannotWork> {
     let settings = home.settings()?;
+    let lines = listening();
+    // One that has outlived its watchdog ends at once; until it has, the journals are its.
+    let path = home.root().join("worker.lock");
+    let lock = std::fs::OpenOptions::new().create(true).append(true).open(&path).at("open", &path)?;
+    lock.lock().at("lock", &path)?;
     let credentials = home.credentials()?;
     let http = Http::new(settings.ca.as_deref(), settings.plain_http)?;
     let agent = home.agent().load(&RealDisk)?;
@@ -101,7 +106,6 @@ pub fn work(home: &Home) -> Result<(), CannotWork> {
     {
         return Err(CannotWork::OtherVersion { found: crate::VERSION.to_owned(), released: target.version.clone() });
     }
-    let lines = listening();
     let trusted = Trusted::load(&RealDisk, home.metadata())?;
     let mut worker = Worker {
         home,
@@ -143,16 +147,20 @@ pub fn work(home: &Home) -> Result<(), CannotWork> {
     }
 }
 
-/// What the watchdog says. Its end ends us: nobody would take us back.
+/// What the watchdog says. Its end ends us at once, whatever is under way: nobody would take us back, and the next watchdog starts
+/// another worker. Anything may be cut off anywhere; that is what the journal is for.
 fn listening() -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {
-            let Ok(line) = line else { return };
+            let Ok(line) = line else { break };
             if sender.send(line).is_err() {
-                return;
+                break;
             }
         }
+        event("edge.daemon.stopped", &[]);
+        #[expect(clippy::exit, reason = "no step may be finished beside another worker's")]
+        std::process::exit(0);
     });
     receiver
 }
@@ -579,7 +587,11 @@ impl Worker<'_> {
                     match self.listen(left.min(Duration::from_secs(5))) {
                         Some(line) if line == "payload settled" => break,
                         Some(_) if left.is_zero() => break,
-                        Some(_) => Word::Beat.say(),
+                        Some(_) => {
+                            Word::Beat.say();
+                            // It goes on without an answer.
+                            let _ = self.voice.say(RuntimeState::Upgrading, under_way(unit), &self.trusted);
+                        }
                         None => return Ok(Next::End),
                     }
                 }

@@ -31,8 +31,8 @@ struct Release {
 
 fn release(version: &str, counter: u64, healthy: bool) -> Release {
     let mut files = BTreeMap::from([(PathBuf::from("bin/payload"), format!("program {version}").repeat(50).into_bytes())]);
-    for number in 0..14 {
-        let bytes = format!("{version} {number} ").repeat(number * 40 + 1).into_bytes();
+    for number in 0..36 {
+        let bytes = format!("{version} {number} ").repeat(number * 5 + 1).into_bytes();
         files.insert(PathBuf::from(format!("share/part{}/{number}.txt", number % 3)), bytes);
     }
     let mut builder = tar::Builder::new(Vec::new());
@@ -78,7 +78,7 @@ struct Pieces(Cursor<Vec<u8>>);
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let most = buffer.len().min(777);
+        let most = buffer.len().min(500);
         self.0.read(&mut buffer[..most])
     }
 }

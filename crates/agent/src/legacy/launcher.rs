@@ -80,7 +80,7 @@ pub fn run(args: &LauncherArgs) -> Result<(), CannotLaunch> {
         return Ok(out().write_all(unit(args).as_bytes())?);
     }
     let places = Places {
-        package: args.package.clone(),
+        package: std::path::absolute(&args.package)?,
         releases: args.releases.clone(),
         marker: args.active_version.clone(),
         config: config(args)?,

@@ -11,6 +11,10 @@ use crate::disk::{At, Disk, DiskError, Mode, RealDisk, remove_tree, replace};
 /// The longest file that is read whole, in bytes.
 const SMALL: u64 = 256 * 1024;
 
+/// What the agent calls as `systemctl`. It does not come back before the launcher has seen what the agent wants and ended it, for the
+/// agent would begin its next attempt; where it is not ended, it goes on.
+const SHIM: &[u8] = b"#!/bin/sh\nexec sleep 3\n";
+
 /// Directories and files.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
@@ -102,7 +106,7 @@ impl Places {
         }
         // The agent ends its attempt by `systemctl restart luckyplans-edge-agent`. The launcher sees by the marker what it wants.
         let shim = self.programs().join("systemctl");
-        replace(&RealDisk, &shim, b"#!/bin/sh\n# The launcher restarts the agent when it has chosen another version.\nexit 0\n", Mode::Program)
+        replace(&RealDisk, &shim, SHIM, Mode::Program)
     }
 
     /// What the marker says; nothing when it is not there, or says nothing that could be a version (a power cut leaves it empty).

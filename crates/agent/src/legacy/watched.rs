@@ -12,9 +12,7 @@ use crate::program::{Program, end, how};
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the agent may take to end that was asked to.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the agent may go on after it has named another version: it still has to say RESTARTING, and to write what it is about.
-const GRACE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +54,6 @@ impl<'a> Watched<'a> {
 
     /// Stays with it to its end.
     pub(super) fn stay(&mut self) -> Ended {
-        let mut asked: Option<Instant> = None;
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => {
@@ -66,14 +63,10 @@ impl<'a> Watched<'a> {
                 Ok(None) => {}
                 Err(error) => event("edge.program.lost", &[("error", &error.to_string())]),
             }
+            // The last that it writes before it asks for its restart; what it did further would be of its next attempt.
             if self.wants_another() {
-                let since = *asked.get_or_insert_with(Instant::now);
-                if since.elapsed() >= GRACE {
-                    self.end();
-                    return Ended::Asked;
-                }
-            } else {
-                asked = None;
+                self.end();
+                return Ended::Asked;
             }
             if self.until.is_some() && !self.is_trial() {
                 self.until = None;
