@@ -18,8 +18,7 @@ const SLOT: &str = "slot";
 pub(crate) fn metadata(input: &[u8]) {
     let mut parts = input.split(|byte| *byte == b'\n').collect::<Vec<_>>();
     parts.dedup_by(|one, other| *one == b"%%" && *other == b"%%");
-    let parts: Vec<Vec<u8>> =
-        parts.split(|line| *line == b"%%").map(|lines| lines.join(&b'\n')).collect();
+    let parts: Vec<Vec<u8>> = parts.split(|line| *line == b"%%").map(|lines| lines.join(&b'\n')).collect();
     let Some(Ok(mut trust)) = parts.first().map(|root| Trust::begin(root)) else { return };
     for part in parts.iter().skip(1) {
         let before = trust.versions();
@@ -63,7 +62,10 @@ struct Watched {
 impl Watched {
     fn made(&self, path: &Path) -> io::Result<()> {
         assert!(path.starts_with(SLOT), "{path:?} lies outside");
-        assert!(path.components().all(|component| matches!(component, Component::Normal(_))), "{path:?} leads elsewhere");
+        assert!(
+            path.components().all(|component| matches!(component, Component::Normal(_))),
+            "{path:?} leads elsewhere"
+        );
         let links = self.links.borrow();
         assert!(path.ancestors().all(|above| !links.contains(above)), "{path:?} lies behind a link");
         Ok(())

@@ -46,4 +46,3 @@ pub(crate) fn enroll(http: &Http, server: &str, said: &Enroll) -> Result<Enrolle
 pub(crate) fn register(http: &Http, server: &str, token: &str, said: &Register) -> Result<Registered, NoAnswer> {
     http.post(&format!("{server}{}", legacy::REGISTER), Some(token), said, ANSWER)
 }
-

@@ -68,13 +68,7 @@ pub fn place(disk: &impl Disk, file: &mut impl Read, slot: &Path, program: &str)
 ///
 /// # Errors
 /// When it holds anything that it must not, is larger than its budget, has no such program, or the disk fails.
-pub fn unpack(
-    disk: &impl Disk,
-    file: &mut impl Read,
-    slot: &Path,
-    program: &str,
-    size: u64,
-) -> Result<(), BadArchive> {
+pub fn unpack(disk: &impl Disk, file: &mut impl Read, slot: &Path, program: &str, size: u64) -> Result<(), BadArchive> {
     let tree = unpacked(disk, file, slot, size)?;
     let program_path = safe(Path::new(program)).map_err(|why| entry(Path::new(program), why))?;
     if !tree.programs.contains(&program_path) {

@@ -138,12 +138,7 @@ impl Halt {
 ///
 /// # Errors
 /// When the step cannot be done. The journal then says what it said before.
-pub fn advance(
-    disk: &impl Disk,
-    unit: &Unit,
-    journal: &Journal,
-    source: &mut impl Source,
-) -> Result<Journal, Halt> {
+pub fn advance(disk: &impl Disk, unit: &Unit, journal: &Journal, source: &mut impl Source) -> Result<Journal, Halt> {
     let next = match &journal.phase {
         Phase::Fetching { target } => {
             fetch(disk, unit, target, source)?;

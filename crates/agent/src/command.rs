@@ -199,17 +199,27 @@ impl Verb {
                 let home = args.home.home();
                 if args.payload.is_some() && !crate::archive::is_inside(args.program.as_deref().unwrap_or_default()) {
                     return Err(Failure {
-                        message: format!("--program {:?} is no path within a release", args.program.unwrap_or_default()),
+                        message: format!(
+                            "--program {:?} is no path within a release",
+                            args.program.unwrap_or_default()
+                        ),
                         code: 2,
                     });
                 }
                 let settings = enroll::enroll(&home, &args.enrollment()).map_err(|error| {
-                    let code = if matches!(error, enroll::NotEnrolled::Missing { .. } | enroll::NotEnrolled::Bad(_)) { 2 } else { 1 };
+                    let code = if matches!(error, enroll::NotEnrolled::Missing { .. } | enroll::NotEnrolled::Bad(_)) {
+                        2
+                    } else {
+                        1
+                    };
                     Failure { message: error.to_string(), code }
                 })?;
                 say(&[
                     format!("enrolled as {} ({})", settings.device_number, settings.edge_id),
-                    format!("what it is lies in {}; type `landfall-agent install`, or `landfall-agent run`", home.root().display()),
+                    format!(
+                        "what it is lies in {}; type `landfall-agent install`, or `landfall-agent run`",
+                        home.root().display()
+                    ),
                 ])
             }
             Self::Run(args) => match watchdog::run(&args.home(), own) {

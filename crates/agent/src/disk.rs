@@ -76,10 +76,7 @@ impl DiskError {
     /// Whether there was no room left: on the disk, in its table of files, or in what this user may have.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(
-            self.cause.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        )
+        matches!(self.cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 }
 

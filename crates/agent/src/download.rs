@@ -34,7 +34,10 @@ impl<F: FnMut(u64) -> Result<(), Cancelled>> Source for Download<'_, F> {
             .map_err(|why| not_fetched(&why))?;
         if answer.headers().contains_key("content-encoding") {
             return Err(NotFetched {
-                reason: format!("{} packs what it sends: the bytes would not be those that were signed", bare(&address)),
+                reason: format!(
+                    "{} packs what it sends: the bytes would not be those that were signed",
+                    bare(&address)
+                ),
                 lasting: Lasting::ForNow,
             });
         }
@@ -64,7 +67,10 @@ fn range_begin(answer: &ureq::http::Response<ureq::Body>, asked: u64) -> Result<
         .and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok())
         .filter(|begin| *begin == asked)
         .ok_or_else(|| NotFetched {
-            reason: format!("the server sent another part than was asked for: {}", range.unwrap_or("it does not say which")),
+            reason: format!(
+                "the server sent another part than was asked for: {}",
+                range.unwrap_or("it does not say which")
+            ),
             lasting: Lasting::ForNow,
         })
 }
@@ -128,17 +134,28 @@ mod tests {
     #[test]
     fn only_the_server_itself_hears_the_credential() {
         let server = "https://fleet.example";
-        assert_eq!(address(server, "/edge/v1/artifacts/ab/x"), ("https://fleet.example/edge/v1/artifacts/ab/x".to_owned(), true));
+        assert_eq!(
+            address(server, "/edge/v1/artifacts/ab/x"),
+            ("https://fleet.example/edge/v1/artifacts/ab/x".to_owned(), true)
+        );
         assert!(address(server, "https://fleet.example/x").1);
-        for foreign in ["https://fleet.example.attacker/x", "https://fleet.example@attacker/x", "https://mirror.example/x", "//attacker/x"] {
+        for foreign in [
+            "https://fleet.example.attacker/x",
+            "https://fleet.example@attacker/x",
+            "https://mirror.example/x",
+            "//attacker/x",
+        ] {
             assert!(!address(server, foreign).1, "{foreign}");
         }
     }
 
     #[test]
     fn what_is_not_there_is_not_asked_for_again() {
-        let refused = |status| NoAnswer::Refused { address: String::new(), status, message: String::new(), retry_after: None };
-        for (status, lasting) in [(404, Lasting::ForGood), (403, Lasting::ForGood), (429, Lasting::ForNow), (503, Lasting::ForNow)] {
+        let refused =
+            |status| NoAnswer::Refused { address: String::new(), status, message: String::new(), retry_after: None };
+        for (status, lasting) in
+            [(404, Lasting::ForGood), (403, Lasting::ForGood), (429, Lasting::ForNow), (503, Lasting::ForNow)]
+        {
             assert_eq!(not_fetched(&refused(status)).lasting, lasting, "{status}");
         }
     }

@@ -59,7 +59,9 @@ pub struct Enrollment {
 #[derive(Debug, thiserror::Error)]
 pub enum NotEnrolled {
     /// It is already.
-    #[error("this machine is enrolled as {device} with {server}. Type `landfall-agent enroll --again` to enroll it anew")]
+    #[error(
+        "this machine is enrolled as {device} with {server}. Type `landfall-agent enroll --again` to enroll it anew"
+    )]
     Already {
         /// As what.
         device: String,
@@ -83,7 +85,9 @@ pub enum NotEnrolled {
     )]
     Token,
     /// Another device has that number.
-    #[error("an edge with the number {0} exists already. Give another --device-number, or let an operator allow it to enroll again (`landfall edge explain {0}` says how)")]
+    #[error(
+        "an edge with the number {0} exists already. Give another --device-number, or let an operator allow it to enroll again (`landfall edge explain {0}` says how)"
+    )]
     Taken(String),
     /// The server.
     #[error(transparent)]
@@ -146,7 +150,9 @@ pub fn enroll(home: &Home, said: &Enrollment) -> Result<Settings, NotEnrolled> {
                 tries += 1;
                 match why.status() {
                     Some(401 | 403) => return Err(NotEnrolled::Token),
-                    Some(409) if said.device_number.is_some() || tries >= NAMES => return Err(NotEnrolled::Taken(number)),
+                    Some(409) if said.device_number.is_some() || tries >= NAMES => {
+                        return Err(NotEnrolled::Taken(number));
+                    }
                     Some(409) => {}
                     _ => return Err(why.into()),
                 }
@@ -229,7 +235,9 @@ fn address(text: &str, plain_http: bool) -> Result<String, NotEnrolled> {
     let address = text.trim().trim_end_matches('/').to_owned();
     let host = address.split_once("://").map_or("", |(_, rest)| rest);
     if host.is_empty() || host.contains(['@', '?', '#', ' ']) {
-        return Err(NotEnrolled::Bad(format!("{text:?} is no address of a server: it is written as https://fleet.example")));
+        return Err(NotEnrolled::Bad(format!(
+            "{text:?} is no address of a server: it is written as https://fleet.example"
+        )));
     }
     if address.starts_with("https://") || (address.starts_with("http://") && plain_http) {
         return Ok(address);
@@ -246,7 +254,9 @@ fn parsed(label: &str) -> Result<Label, NotEnrolled> {
         Some((name, value)) if !name.is_empty() && fits(name) && fits(value) => {
             Ok(Label { name: name.to_owned(), value: value.to_owned() })
         }
-        _ => Err(NotEnrolled::Bad(format!("{label:?} is no label: it is written as name=value, of letters, digits, '.', '_' and '-'"))),
+        _ => Err(NotEnrolled::Bad(format!(
+            "{label:?} is no label: it is written as name=value, of letters, digits, '.', '_' and '-'"
+        ))),
     }
 }
 
@@ -261,7 +271,11 @@ fn token(said: &Enrollment) -> Result<String, NotEnrolled> {
         text(path)?
     } else if said.token_stdin {
         let mut token = String::new();
-        std::io::stdin().lock().take(4096).read_to_string(&mut token).map_err(|cause| NotEnrolled::Bad(cause.to_string()))?;
+        std::io::stdin()
+            .lock()
+            .take(4096)
+            .read_to_string(&mut token)
+            .map_err(|cause| NotEnrolled::Bad(cause.to_string()))?;
         token
     } else {
         hidden(|| ask("Enrollment token (from Edge UI)", "the enrollment token", "--token-stdin or --token-file FILE"))?

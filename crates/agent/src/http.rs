@@ -59,7 +59,9 @@ pub enum NoAnswer {
         why: String,
     },
     /// A server that would be spoken to in the clear.
-    #[error("{address} would be spoken to without TLS: a credential is never sent in the clear. Use https://, or --plain-http where the network is yours alone")]
+    #[error(
+        "{address} would be spoken to without TLS: a credential is never sent in the clear. Use https://, or --plain-http where the network is yours alone"
+    )]
     Clear {
         /// Whom.
         address: String,
@@ -141,7 +143,8 @@ impl Http {
     ) -> Result<A, NoAnswer> {
         let nonsense = |why: String| NoAnswer::Nonsense { address: bare(address).to_owned(), why };
         let body = serde_json::to_vec(question).map_err(|error| nonsense(error.to_string()))?;
-        let mut request = self.requests.post(address).header("content-type", "application/json").header("accept", "application/json");
+        let mut request =
+            self.requests.post(address).header("content-type", "application/json").header("accept", "application/json");
         if let Some(bearer) = bearer {
             request = request.header("authorization", format!("Bearer {bearer}"));
         }

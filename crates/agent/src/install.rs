@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{At, DiskError, Disk, Mode, RealDisk, replace};
+use crate::disk::{At, Disk, DiskError, Mode, RealDisk, replace};
 use crate::program::Program;
 use crate::settings::{Home, NoHome};
 
@@ -19,7 +19,9 @@ pub enum NotInstalled {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// There is no service manager that we know.
-    #[error("there is no systemd here (no {0}): let your own service manager run `landfall-agent run`, and start it again when it ends")]
+    #[error(
+        "there is no systemd here (no {0}): let your own service manager run `landfall-agent run`, and start it again when it ends"
+    )]
     NoManager(String),
     /// It did not do as it was asked.
     #[error("`{command}` failed: {said}")]
@@ -81,7 +83,8 @@ WantedBy=multi-user.target
 
 /// A path as systemd reads it: quoted, `%` doubled.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    let text =
+        path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
     if text.contains([' ', '\t', '"', '\'']) { format!("\"{text}\"") } else { text }
 }
 
@@ -125,7 +128,10 @@ pub fn uninstall(home: &Home) -> Result<Vec<String>, NotInstalled> {
     manager("systemctl", &["disable", "--now", SERVICE])?;
     RealDisk.remove_file(&unit_path).at("remove", &unit_path)?;
     manager("systemctl", &["daemon-reload"])?;
-    Ok(vec![format!("took {} away", unit_path.display()), format!("{} stays: the credential, and what was installed", home.root().display())])
+    Ok(vec![
+        format!("took {} away", unit_path.display()),
+        format!("{} stays: the credential, and what was installed", home.root().display()),
+    ])
 }
 
 #[cfg(windows)]
@@ -136,9 +142,7 @@ pub(crate) fn keep_program(home: &Home, program: &Path) -> Result<PathBuf, NotIn
     let directory = home.root().join("bin");
     RealDisk.make_directory(&directory).at("make", &directory)?;
     let kept = directory.join(if cfg!(windows) { "landfall-agent.exe" } else { "landfall-agent" });
-    let same = |one: &Path, other: &Path| {
-        matches!((std::fs::canonicalize(one), std::fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
-    };
+    let same = |one: &Path, other: &Path| matches!((std::fs::canonicalize(one), std::fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other);
     if !same(program, &kept) {
         let bytes = std::fs::read(program).at("read", program)?;
         replace(&RealDisk, &kept, &bytes, Mode::Program)?;
@@ -167,8 +171,19 @@ mod tests {
     #[test]
     fn lp_089_the_unit_may_write_its_home_and_nothing_else() {
         let text = unit(Path::new("/var/lib/landfall agent/bin/landfall-agent"), Path::new("/var/lib/landfall agent"));
-        assert!(text.contains("ExecStart=\"/var/lib/landfall agent/bin/landfall-agent\" run --root \"/var/lib/landfall agent\"\n"), "{text}");
-        for line in ["NoNewPrivileges=yes", "ProtectSystem=strict", "Restart=always", "StartLimitIntervalSec=0", "CapabilityBoundingSet="] {
+        assert!(
+            text.contains(
+                "ExecStart=\"/var/lib/landfall agent/bin/landfall-agent\" run --root \"/var/lib/landfall agent\"\n"
+            ),
+            "{text}"
+        );
+        for line in [
+            "NoNewPrivileges=yes",
+            "ProtectSystem=strict",
+            "Restart=always",
+            "StartLimitIntervalSec=0",
+            "CapabilityBoundingSet=",
+        ] {
             assert!(text.lines().any(|found| found == line), "{line}");
         }
         assert_eq!(text.matches("ReadWritePaths=").count(), 1);

@@ -40,7 +40,8 @@ impl<'a> Payloads<'a> {
     pub(crate) fn look(&mut self) -> bool {
         let journal = if self.keeper.is_up() { None } else { Some(self.keeper.journal()) };
         let nothing = journal.is_some_and(|journal| {
-            journal.active.is_none() && !matches!(journal.phase, crate::journal::Phase::Ready { .. } | crate::journal::Phase::Trying { .. })
+            journal.active.is_none()
+                && !matches!(journal.phase, crate::journal::Phase::Ready { .. } | crate::journal::Phase::Trying { .. })
         });
         if nothing {
             return false;
@@ -74,7 +75,8 @@ impl<'a> Payloads<'a> {
         // What is tried lies in the slot that is not active.
         let slot = self.home.payload().slot(self.keeper.journal().spare());
         let inside = slot.join(program);
-        let program = if crate::archive::is_inside(program) && inside.exists() { inside } else { PathBuf::from(program) };
+        let program =
+            if crate::archive::is_inside(program) && inside.exists() { inside } else { PathBuf::from(program) };
         match Program::new(program).args(arguments).directory(&slot).quiet().run(CHECK) {
             Ok(status) => status.is_some_and(|status| status.success()),
             Err(error) => {
@@ -120,8 +122,10 @@ pub(crate) fn end_orphan(home: &Home, _: &Payload) {
     let place = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
     // The number may be somebody else's by now: only what runs out of our own slots is ours.
     let ours = || {
-        let from_slot = std::fs::read_link(place.join("exe")).is_ok_and(|path| path.starts_with(home.payload().directory()));
-        let in_slot = std::fs::read_link(place.join("cwd")).is_ok_and(|path| path.starts_with(home.payload().directory()));
+        let from_slot =
+            std::fs::read_link(place.join("exe")).is_ok_and(|path| path.starts_with(home.payload().directory()));
+        let in_slot =
+            std::fs::read_link(place.join("cwd")).is_ok_and(|path| path.starts_with(home.payload().directory()));
         from_slot || in_slot
     };
     for signal in [Signal::TERM, Signal::KILL] {

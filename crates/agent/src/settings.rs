@@ -124,7 +124,9 @@ pub enum NoHome {
     #[error("this machine is not enrolled: there is no {0}. Type `landfall-agent enroll --server URL`")]
     NotEnrolled(String),
     /// Others may write there.
-    #[error("{path} {why}: whoever writes there decides what this service runs. Type `chown root {path} && chmod 700 {path}`, or name another directory")]
+    #[error(
+        "{path} {why}: whoever writes there decides what this service runs. Type `chown root {path} && chmod 700 {path}`, or name another directory"
+    )]
     Open {
         /// The directory.
         path: String,

@@ -89,7 +89,9 @@ fn unit(product: &str, journal: &Journal) -> UnitStatus {
         version: journal.version().map(str::to_owned),
         slot: journal.active.map(|slot| slot.name().to_owned()),
         previous: match journal.active {
-            Some(slot) => journal.slot(slot.other()).map(|installed| installed.version.clone()).or_else(|| journal.base.clone()),
+            Some(slot) => {
+                journal.slot(slot.other()).map(|installed| installed.version.clone()).or_else(|| journal.base.clone())
+            }
             None => None,
         },
         update,
@@ -105,7 +107,14 @@ impl Status {
         let mut lines = vec![
             format!("edge         {} ({})", self.device_number, self.edge),
             format!("server       {}", self.server),
-            format!("service      {}", if self.running { "runs" } else { "does not run: type `landfall-agent run`, or `landfall-agent install`" }),
+            format!(
+                "service      {}",
+                if self.running {
+                    "runs"
+                } else {
+                    "does not run: type `landfall-agent run`, or `landfall-agent install`"
+                }
+            ),
             format!(
                 "metadata     root {}, timestamp {}, targets {}",
                 self.metadata.root, self.metadata.timestamp, self.metadata.targets

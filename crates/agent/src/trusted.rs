@@ -31,7 +31,9 @@ pub trait Shelf {
 #[derive(Debug, thiserror::Error)]
 pub enum Untrusted {
     /// No root was ever handed over.
-    #[error("this edge was enrolled without a root of keys, so it believes no release. Enroll it anew, or put one there with `landfall-agent enroll --root FILE`")]
+    #[error(
+        "this edge was enrolled without a root of keys, so it believes no release. Enroll it anew, or put one there with `landfall-agent enroll --root FILE`"
+    )]
     NoRoot,
     /// It does not hold.
     #[error("{0}")]
@@ -180,13 +182,12 @@ impl<'a, D: Disk> Trusted<'a, D> {
 /// The clock, in seconds since 1970; before that it is 0.
 #[must_use]
 pub fn clock() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn said(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds} seconds since 1970"), |time| time.to_string())
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| format!("{seconds} seconds since 1970"), |time| time.to_string())
 }
 
 #[cfg(test)]

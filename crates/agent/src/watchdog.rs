@@ -55,11 +55,10 @@ pub fn run(home: &Home, own: &[OsString]) -> Result<std::convert::Infallible, Ca
     if let Some(payload) = &settings.payload {
         end_orphan(home, payload);
     }
-    event("edge.runtime.started", &[
-        ("edge", &settings.edge_id),
-        ("device", &settings.device_number),
-        ("version", crate::VERSION),
-    ]);
+    event(
+        "edge.runtime.started",
+        &[("edge", &settings.edge_id), ("device", &settings.device_number), ("version", crate::VERSION)],
+    );
     // An address of this machine is asked without certificates; where there is none, there is nothing to be built.
     let asks = settings.payload.as_ref().is_some_and(|payload| payload.health_url.is_some());
     let http = asks.then(|| Http::new(None, true)).transpose()?;
@@ -85,9 +84,7 @@ pub fn run(home: &Home, own: &[OsString]) -> Result<std::convert::Infallible, Ca
 
 /// Milliseconds since 1970.
 pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Holds the home's lock for as long as the file is open.
@@ -180,12 +177,7 @@ impl Pair<'_> {
     }
 }
 
-fn worker(
-    home: &Home,
-    own: &[OsString],
-    slot: Option<Slot>,
-    journal: &Journal,
-) -> std::io::Result<(Child, Voice)> {
+fn worker(home: &Home, own: &[OsString], slot: Option<Slot>, journal: &Journal) -> std::io::Result<(Child, Voice)> {
     let (path, first): (PathBuf, &[OsString]) = match slot.and_then(|slot| Some((slot, journal.slot(slot)?))) {
         Some((slot, installed)) => (home.agent().slot(slot).join(&installed.program), &[]),
         None => {

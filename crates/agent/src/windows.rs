@@ -19,16 +19,25 @@ pub fn install(home: &Home, program: &Path) -> Result<Vec<String>, NotInstalled>
     let kept = keep_program(home, program)?;
     let run = format!("\"{}\" run --root \"{}\"", kept.display(), home.root().display());
     // Administrators and the system alone: whoever writes there decides what the system runs.
-    manager("icacls.exe", &[
-        &home.root().display().to_string(),
-        "/inheritance:r",
-        "/grant:r",
-        "*S-1-5-18:(OI)(CI)F",
-        "*S-1-5-32-544:(OI)(CI)F",
-    ])?;
-    manager("schtasks.exe", &["/Create", "/F", "/TN", SERVICE, "/SC", "ONSTART", "/RU", "SYSTEM", "/RL", "HIGHEST", "/TR", &run])?;
+    manager(
+        "icacls.exe",
+        &[
+            &home.root().display().to_string(),
+            "/inheritance:r",
+            "/grant:r",
+            "*S-1-5-18:(OI)(CI)F",
+            "*S-1-5-32-544:(OI)(CI)F",
+        ],
+    )?;
+    manager(
+        "schtasks.exe",
+        &["/Create", "/F", "/TN", SERVICE, "/SC", "ONSTART", "/RU", "SYSTEM", "/RL", "HIGHEST", "/TR", &run],
+    )?;
     manager("schtasks.exe", &["/Run", "/TN", SERVICE])?;
-    Ok(vec![format!("the program is {}", kept.display()), format!("the task {SERVICE} runs, and starts with the machine")])
+    Ok(vec![
+        format!("the program is {}", kept.display()),
+        format!("the task {SERVICE} runs, and starts with the machine"),
+    ])
 }
 
 /// Takes the task away. The home, its credential and the data stay.

@@ -77,7 +77,9 @@ pub enum CannotWork {
     #[error(transparent)]
     Tls(#[from] NoTls),
     /// This is another version than the one that was installed.
-    #[error("this program says that it is {found}, and was released as {released}: it does not run under another's name")]
+    #[error(
+        "this program says that it is {found}, and was released as {released}: it does not run under another's name"
+    )]
     OtherVersion {
         /// What it says.
         found: String,
@@ -275,9 +277,10 @@ impl Worker<'_> {
     }
 
     fn state(&self) -> RuntimeState {
-        let upgrading = self.wishes().into_iter().any(|wish| {
-            self.unit(wish).load(&RealDisk).is_ok_and(|journal| journal.phase != Phase::Idle)
-        });
+        let upgrading = self
+            .wishes()
+            .into_iter()
+            .any(|wish| self.unit(wish).load(&RealDisk).is_ok_and(|journal| journal.phase != Phase::Idle));
         if upgrading {
             RuntimeState::Upgrading
         } else if self.is_busy() {
@@ -338,11 +341,14 @@ impl Worker<'_> {
         if journal.reports.first() != Some(report) || self.is_watchdogs(&journal) {
             return Ok(());
         }
-        event("edge.upgrade.status_reported", &[
-            ("status", &format!("{:?}", report.outcome)),
-            ("version", &report.version),
-            ("reason", report.reason.as_deref().unwrap_or_default()),
-        ]);
+        event(
+            "edge.upgrade.status_reported",
+            &[
+                ("status", &format!("{:?}", report.outcome)),
+                ("version", &report.version),
+                ("reason", report.reason.as_deref().unwrap_or_default()),
+            ],
+        );
         unit.save(&RealDisk, &update::delivered(&journal))
     }
 
@@ -359,7 +365,8 @@ impl Worker<'_> {
                 self.voice.credential(direction, self.home)?;
                 let known = self.trusted.versions();
                 let offered = direction.metadata;
-                let newer = offered.root > known.root || offered.timestamp > known.timestamp || offered.targets > known.targets;
+                let newer =
+                    offered.root > known.root || offered.timestamp > known.timestamp || offered.targets > known.targets;
                 if newer || direction.desired.is_some() {
                     self.refresh(direction);
                 }
@@ -441,9 +448,10 @@ impl Worker<'_> {
                 return Ok(Next::Wait(self.spread()));
             }
         };
-        let another = journal.phase.target().is_some_and(|under_way| {
-            under_way.sha256 != target.sha256 || under_way.attempt != target.attempt
-        });
+        let another = journal
+            .phase
+            .target()
+            .is_some_and(|under_way| under_way.sha256 != target.sha256 || under_way.attempt != target.attempt);
         if another {
             journal = carry::give_up(&RealDisk, &unit, &journal, &Halt::Cancelled, now())?;
         }
@@ -460,7 +468,12 @@ impl Worker<'_> {
                 }
                 Err(Declined::Older { .. }) => {
                     let reason = update::offered(&journal, &target, now()).err().map(|why| why.to_string());
-                    let next = update::refused(&journal, &target.version, target.attempt.as_deref(), &reason.unwrap_or_default());
+                    let next = update::refused(
+                        &journal,
+                        &target.version,
+                        target.attempt.as_deref(),
+                        &reason.unwrap_or_default(),
+                    );
                     unit.save(&RealDisk, &next)?;
                     return Ok(Next::Wait(self.spread()));
                 }
@@ -537,7 +550,9 @@ impl Worker<'_> {
         self.stumbles += 1;
         let passes = matches!(halt, Halt::Truncated { .. } | Halt::Fetch(_)) && halt.lasting() == Lasting::ForNow;
         if passes && self.stumbles < STUMBLES {
-            return Ok(backoff::pause(self.pace, self.stumbles.min(5), None, backoff::random()).min(Duration::from_secs(60)));
+            return Ok(
+                backoff::pause(self.pace, self.stumbles.min(5), None, backoff::random()).min(Duration::from_secs(60))
+            );
         }
         self.stumbles = 0;
         carry::give_up(&RealDisk, unit, journal, halt, now())?;
@@ -564,7 +579,10 @@ impl Worker<'_> {
         let wanted = match &heard {
             Heard::Direction(direction) => {
                 direction.cancel.is_none()
-                    && direction.desired.as_ref().is_some_and(|desired| Some(&desired.attempt) == target.attempt.as_ref())
+                    && direction
+                        .desired
+                        .as_ref()
+                        .is_some_and(|desired| Some(&desired.attempt) == target.attempt.as_ref())
             }
             Heard::Intent(intent) => intent.target_version.is_some(),
         };

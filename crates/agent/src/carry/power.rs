@@ -30,7 +30,8 @@ struct Release {
 }
 
 fn release(version: &str, counter: u64, healthy: bool) -> Release {
-    let mut files = BTreeMap::from([(PathBuf::from("bin/payload"), format!("program {version}").repeat(50).into_bytes())]);
+    let mut files =
+        BTreeMap::from([(PathBuf::from("bin/payload"), format!("program {version}").repeat(50).into_bytes())]);
     for number in 0..36 {
         let bytes = format!("{version} {number} ").repeat(number * 5 + 1).into_bytes();
         files.insert(PathBuf::from(format!("share/part{}/{number}.txt", number % 3)), bytes);
@@ -113,13 +114,23 @@ fn installed(first: &Release) -> SimulatedDisk {
 }
 
 /// What a slot must hold if the journal says that it holds this.
-fn assert_whole(disk: &SimulatedDisk, slot: Slot, installed: &Installed, releases: &[Release], when: &str) -> Result<(), String> {
+fn assert_whole(
+    disk: &SimulatedDisk,
+    slot: Slot,
+    installed: &Installed,
+    releases: &[Release],
+    when: &str,
+) -> Result<(), String> {
     let release =
         releases.iter().find(|release| release.target.sha256 == installed.sha256).expect("a release of this test");
     for (path, bytes) in &release.files {
         let found = disk.read(&unit().slot(slot).join(path), u64::MAX);
         if found.as_ref().ok() != Some(bytes) {
-            return Err(format!("{when}: slot {slot:?} is said to hold {}, and {} is not whole", installed.version, path.display()));
+            return Err(format!(
+                "{when}: slot {slot:?} is said to hold {}, and {} is not whole",
+                installed.version,
+                path.display()
+            ));
         }
     }
     Ok(())

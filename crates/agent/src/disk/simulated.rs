@@ -343,7 +343,9 @@ impl Disk for SimulatedDisk {
         self.alive()?;
         let Ok(directory) = self.find(path) else { return Ok(Vec::new()) };
         let inodes = self.inodes.borrow();
-        let Inode::Directory { names, .. } = &inodes[directory] else { return Err(io::ErrorKind::NotADirectory.into()) };
+        let Inode::Directory { names, .. } = &inodes[directory] else {
+            return Err(io::ErrorKind::NotADirectory.into());
+        };
         Ok(names
             .iter()
             .map(|(name, inode)| (name.clone(), matches!(inodes[*inode], Inode::Directory { .. })))

@@ -32,10 +32,20 @@ pub struct LauncherArgs {
     #[arg(long, value_name = "PROGRAM", default_value = "node")]
     node: PathBuf,
     /// Where the agent copies releases
-    #[arg(long, env = "EDGE_AGENT_UPGRADE_INSTALL_ROOT", value_name = "DIR", default_value = "/opt/luckyplans/edge-agent/releases")]
+    #[arg(
+        long,
+        env = "EDGE_AGENT_UPGRADE_INSTALL_ROOT",
+        value_name = "DIR",
+        default_value = "/opt/luckyplans/edge-agent/releases"
+    )]
     releases: PathBuf,
     /// The file in which the agent says what is to run
-    #[arg(long, env = "EDGE_AGENT_UPGRADE_ACTIVE_VERSION_PATH", value_name = "FILE", default_value = "/opt/luckyplans/edge-agent/active-version")]
+    #[arg(
+        long,
+        env = "EDGE_AGENT_UPGRADE_ACTIVE_VERSION_PATH",
+        value_name = "FILE",
+        default_value = "/opt/luckyplans/edge-agent/active-version"
+    )]
     active_version: PathBuf,
     /// The agent's settings; `~/.luckyplans/edge-agent/config.json` if not said
     #[arg(long, value_name = "FILE")]
@@ -87,7 +97,11 @@ pub fn run(args: &LauncherArgs) -> Result<(), CannotLaunch> {
         state: args.state.clone(),
         modules: args.modules.clone(),
     };
-    std::fs::create_dir_all(&places.state).map_err(|cause| DiskError { doing: "make", path: places.state.clone(), cause })?;
+    std::fs::create_dir_all(&places.state).map_err(|cause| DiskError {
+        doing: "make",
+        path: places.state.clone(),
+        cause,
+    })?;
     end_orphan(&places);
     let launcher = Launcher { args, places };
     let mut starts = 0;
@@ -135,7 +149,9 @@ impl Launcher<'_> {
                     Err(_) => {
                         version.clone_from(&known.base);
                         self.places.mark(&version)?;
-                        self.places.script(&version, &known.base).map_err(|why| CannotLaunch::NoPackage(why.to_string()))?
+                        self.places
+                            .script(&version, &known.base)
+                            .map_err(|why| CannotLaunch::NoPackage(why.to_string()))?
                     }
                 }
             }
@@ -206,7 +222,11 @@ fn config(args: &LauncherArgs) -> Result<PathBuf, CannotLaunch> {
 /// The unit under the existing service's name, so that what else is said to that service goes on to work.
 fn unit(args: &LauncherArgs) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/usr/local/bin/landfall-agent"));
-    let verbs = if program.file_stem().is_some_and(|name| name == "landfall") { "agent legacy-launcher" } else { "legacy-launcher" };
+    let verbs = if program.file_stem().is_some_and(|name| name == "landfall") {
+        "agent legacy-launcher"
+    } else {
+        "legacy-launcher"
+    };
     format!(
         "[Unit]
 Description=LuckyPlans Edge Agent, upgraded by Landfall's launcher

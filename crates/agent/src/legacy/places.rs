@@ -152,7 +152,12 @@ impl Places {
 
     fn current_version(&self) -> Result<String, DiskError> {
         let config = self.config()?;
-        Ok(config.get("currentVersion").and_then(Value::as_str).filter(|text| is_version(text)).unwrap_or("0.0.0").to_owned())
+        Ok(config
+            .get("currentVersion")
+            .and_then(Value::as_str)
+            .filter(|text| is_version(text))
+            .unwrap_or("0.0.0")
+            .to_owned())
     }
 
     /// Says in the agent's settings which version it is: it never does that itself. Every other key stays as it is.
@@ -212,7 +217,8 @@ impl Places {
         if std::fs::symlink_metadata(&place).is_ok() {
             return Ok(());
         }
-        let mut found = self.modules.iter().cloned().chain(self.package.ancestors().map(|above| above.join("node_modules")));
+        let mut found =
+            self.modules.iter().cloned().chain(self.package.ancestors().map(|above| above.join("node_modules")));
         if let Some(modules) = found.find(|modules| modules.is_dir()) {
             RealDisk.link(&modules, &place).at("link", &place)?;
         }

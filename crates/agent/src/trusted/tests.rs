@@ -34,8 +34,7 @@ fn signed<T: serde::Serialize>(document: &T, keys: &[&SigningKey]) -> Vec<u8> {
 
 impl Fleet {
     fn new() -> Self {
-        let mut fleet =
-            Self { offline: key_of(1), server: key_of(2), files: BTreeMap::new() };
+        let mut fleet = Self { offline: key_of(1), server: key_of(2), files: BTreeMap::new() };
         let root = fleet.root(1);
         fleet.files.insert("root/1".to_owned(), root);
         fleet.publish(1, 1, NOW, &[("1.0.0", 1)]);
@@ -54,13 +53,17 @@ impl Fleet {
     fn targets(&self, version: u64, now: i64, releases: &[(&str, u64)]) -> Targets {
         let mut targets = Targets::new(version, at(now + 180 * DAY));
         for (release, counter) in releases {
-            let target = Target::new(&format!("{counter:064x}"), 10, TargetCustom {
-                product: "kiosk".to_owned(),
-                version: (*release).to_owned(),
-                counter: *counter,
-                platform: Platform::new("linux", "x64", "service"),
-                file_name: "kiosk.tar.gz".to_owned(),
-            });
+            let target = Target::new(
+                &format!("{counter:064x}"),
+                10,
+                TargetCustom {
+                    product: "kiosk".to_owned(),
+                    version: (*release).to_owned(),
+                    counter: *counter,
+                    platform: Platform::new("linux", "x64", "service"),
+                    file_name: "kiosk.tar.gz".to_owned(),
+                },
+            );
             targets.targets.insert(target.path(), target);
         }
         targets

@@ -16,7 +16,12 @@ fn target(version: &str, counter: u64) -> Target {
 }
 
 fn running(version: &str, counter: u64) -> Journal {
-    Journal { active: Some(Slot::A), a: Some(Installed::from(&target(version, counter))), floor: counter, ..Journal::default() }
+    Journal {
+        active: Some(Slot::A),
+        a: Some(Installed::from(&target(version, counter))),
+        floor: counter,
+        ..Journal::default()
+    }
 }
 
 fn trying(journal: &Journal, target: &Target) -> Journal {
@@ -71,7 +76,13 @@ fn a_failure_that_may_pass_is_tried_again_later_and_later_and_not_for_ever() {
     let mut now = 0;
     let mut pauses = Vec::new();
     for _ in 0..TRIES {
-        journal = given_up(&offered(&journal, &next, now).expect("offered"), "no route", FailureClass::Network, Lasting::ForNow, now);
+        journal = given_up(
+            &offered(&journal, &next, now).expect("offered"),
+            "no route",
+            FailureClass::Network,
+            Lasting::ForNow,
+            now,
+        );
         let Err(Declined::Failed { again, .. }) = offered(&journal, &next, now) else { panic!("taken at once") };
         if let Some(again) = again {
             pauses.push(again - now);

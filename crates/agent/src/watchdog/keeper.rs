@@ -193,12 +193,15 @@ impl Keeper {
         match start(chosen.slot, &next) {
             Ok(child) => {
                 let version = chosen.slot.and_then(|slot| next.slot(slot)).map_or("", |installed| &installed.version);
-                event("edge.program.started", &[
-                    ("unit", self.name),
-                    ("slot", chosen.slot.map_or("-", Slot::name)),
-                    ("version", version),
-                    ("trial", if chosen.trial { "yes" } else { "no" }),
-                ]);
+                event(
+                    "edge.program.started",
+                    &[
+                        ("unit", self.name),
+                        ("slot", chosen.slot.map_or("-", Slot::name)),
+                        ("version", version),
+                        ("trial", if chosen.trial { "yes" } else { "no" }),
+                    ],
+                );
                 self.child = Some(child);
                 Turn::Started
             }

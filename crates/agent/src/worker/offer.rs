@@ -131,11 +131,14 @@ pub(super) fn of_gateway(intent: &Intent, settings: &Settings, wish: Wish, curre
         return None;
     }
     let release = intent.release.as_ref();
-    let target = release.ok_or_else(|| Refusal::Wait(format!("the gateway has no artifact of {version} for this edge"))).and_then(
-        |release| {
+    let target = release
+        .ok_or_else(|| Refusal::Wait(format!("the gateway has no artifact of {version} for this edge")))
+        .and_then(|release| {
             let key = settings.gateway_key.as_deref().and_then(PublicKey::of_pem);
             let key = key.ok_or_else(|| {
-                Refusal::Never("no key is trusted for the gateway's releases. Enroll with --gateway-key FILE".to_owned())
+                Refusal::Never(
+                    "no key is trusted for the gateway's releases. Enroll with --gateway-key FILE".to_owned(),
+                )
             })?;
             let sha256 = digest(&release.checksum).map_err(Refusal::Never)?;
             let fits = Platform::new(&release.platform, &release.arch, &release.install_type);
@@ -148,7 +151,9 @@ pub(super) fn of_gateway(intent: &Intent, settings: &Settings, wish: Wish, curre
             if !release.signature_algorithm.eq_ignore_ascii_case("ed25519")
                 || !verify_legacy(&key, &release.checksum, &release.signature)
             {
-                return Err(Refusal::Never(format!("the checksum of {version} is not signed with the key that is trusted here")));
+                return Err(Refusal::Never(format!(
+                    "the checksum of {version} is not signed with the key that is trusted here"
+                )));
             }
             let name = crate::http::bare(&release.url).rsplit('/').next().unwrap_or_default().to_owned();
             let (packing, program) = packed(&name, wish, settings).map_err(Refusal::Never)?;
@@ -167,8 +172,7 @@ pub(super) fn of_gateway(intent: &Intent, settings: &Settings, wish: Wish, curre
                 downgrade: false,
                 attempt: None,
             })
-        },
-    );
+        });
     let url = release.map(|release| release.url.clone()).unwrap_or_default();
     Some(Offer { wish, version, attempt: None, url, bytes_per_second: None, not_after: None, target })
 }
@@ -197,7 +201,9 @@ fn packed(name: &str, wish: Wish, settings: &Settings) -> Result<(Packing, Strin
         return Ok((Packing::Archive, program));
     }
     if [".zip", ".7z", ".xz", ".zst", ".bz2", ".rpm", ".deb", ".msi"].iter().any(|ending| lower.ends_with(ending)) {
-        return Err(format!("{name:?} is packed in a way that this agent does not unpack: release a .tar.gz, a .tar or the program itself"));
+        return Err(format!(
+            "{name:?} is packed in a way that this agent does not unpack: release a .tar.gz, a .tar or the program itself"
+        ));
     }
     Ok((Packing::Program, program))
 }

@@ -144,9 +144,9 @@ impl Voice {
             arch: Some(arch().to_owned()),
             install_type: installed.last().map(|installed| installed.install_type.clone()),
             active_task: Some(state == RuntimeState::Busy),
-            upgrade_status: progress.as_ref().and_then(|progress| {
-                serde_json::to_value(progress.status).ok()?.as_str().map(str::to_owned)
-            }),
+            upgrade_status: progress
+                .as_ref()
+                .and_then(|progress| serde_json::to_value(progress.status).ok()?.as_str().map(str::to_owned)),
             reason: progress.and_then(|progress| progress.reason),
             runtime_state: serde_json::to_value(state).ok().and_then(|state| state.as_str().map(str::to_owned)),
             active_task_id: None,
@@ -186,12 +186,18 @@ impl Voice {
         }
         if let Some(previous) = self.credentials.previous.take() {
             // Both stay: which of the two works is the server's to say.
-            let next = Credentials { previous: Some(std::mem::replace(&mut self.credentials.current, previous)), ..self.credentials.clone() };
+            let next = Credentials {
+                previous: Some(std::mem::replace(&mut self.credentials.current, previous)),
+                ..self.credentials.clone()
+            };
             home.keep_credentials(&next)?;
             self.credentials = next;
         } else {
             self.wrong("the server no longer takes this edge's credential: somebody revoked it. Create a new enrollment token, and type `landfall-agent enroll --again` here");
-            event("edge.credential.refused", &[("advice", "create a new enrollment token and type `landfall-agent enroll --again` here")]);
+            event(
+                "edge.credential.refused",
+                &[("advice", "create a new enrollment token and type `landfall-agent enroll --again` here")],
+            );
         }
         Ok(())
     }
