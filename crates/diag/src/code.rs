@@ -13,6 +13,7 @@ mod chart;
 mod check;
 mod cluster;
 mod delivery;
+mod fleet;
 mod kubeconfig;
 mod machine;
 mod ours;
@@ -32,6 +33,7 @@ pub use chart::*;
 pub use check::*;
 pub use cluster::*;
 pub use delivery::*;
+pub use fleet::*;
 pub use kubeconfig::*;
 pub use machine::*;
 pub use ours::*;
@@ -95,7 +97,7 @@ pub struct Group {
 }
 
 /// All groups of codes.
-pub const GROUPS: [&Group; 19] = [
+pub const GROUPS: [&Group; 20] = [
     &agent::GROUP,
     &asked::GROUP,
     &yaml::GROUP,
@@ -111,6 +113,7 @@ pub const GROUPS: [&Group; 19] = [
     &promote::GROUP,
     &served::GROUP,
     &server::GROUP,
+    &fleet::GROUP,
     &reach::GROUP,
     &machine::REHEARSED,
     &machine::GROUP,

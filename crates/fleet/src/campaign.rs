@@ -260,6 +260,21 @@ impl Campaign {
         self.by_edge.get(&edge).map(|index| &self.members[*index])
     }
 
+    /// At which place of the campaign's order an edge is, from 0.
+    #[must_use]
+    pub fn place(&self, edge: EdgeNumber) -> Option<usize> {
+        self.by_edge.get(&edge).copied()
+    }
+
+    /// Whether a heartbeat of an edge on which this version runs may change anything: most change nothing.
+    #[must_use]
+    pub fn concerns(&self, edge: EdgeNumber, version: &str) -> bool {
+        self.member(edge).is_some_and(|member| match member.state {
+            MemberState::Queued | MemberState::SkippedOffline => true,
+            state => (state.is_under_way() || state == MemberState::TimedOut) && version == self.spec.version,
+        })
+    }
+
     /// How many are where, wave by wave.
     #[must_use]
     pub fn counts(&self) -> &[Counts] {

@@ -12,6 +12,7 @@ mod completion;
 mod diff;
 pub(crate) mod doctor;
 mod down;
+mod edge;
 mod env;
 mod explain;
 mod forward;
@@ -102,6 +103,9 @@ verbs! {
         /// Applications: list, show, compare, sync, roll back, explain; here or on a server elsewhere
         #[command(subcommand)]
         App(app::AppCommand),
+        /// Edges: devices that enroll, releases for them, campaigns that bring those there
+        #[command(subcommand)]
+        Edge(edge::EdgeCommand),
         /// Show who may do what, and prove what somebody must not
         #[command(subcommand)]
         Access(access::AccessCommand),

@@ -83,6 +83,13 @@ impl Permission {
     /// Of reading the server's metrics.
     pub(crate) const METRICS: Permission = Permission::of("metrics", "get", Scope::Read);
 
+    /// Of looking at edges, releases and campaigns.
+    pub(crate) const EDGES: Permission = Permission::of("edges", "get", Scope::Read);
+    /// Of bringing releases to edges, and of changing edges.
+    pub(crate) const ROLL_OUT: Permission = Permission::of("edges", "update", Scope::Sync);
+    /// Of minting and revoking what enrolls edges.
+    pub(crate) const ENROLL: Permission = Permission::of("edges", "create", Scope::Sync);
+
     const fn of(resource: &'static str, action: &'static str, scope: Scope) -> Self {
         Permission { resource, action, scope }
     }

@@ -19,6 +19,7 @@
 //! others.rs, migration.rs whether another controller lives, for which this one stands back; Argo CD laid to rest
 //! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! board.rs, metrics.rs    what probes and metrics may read
+//! fleet.rs                the edge: devices enroll, check in, and are brought to releases in campaigns
 //! sealing.rs              SealedSecrets opened, as their original controller opens them; a task of its own, on no Application's way
 //!
 //! http.rs ─► routes.rs ─► gate.rs ─► api.rs    requests: every route, who may, and what is asked of Applications
@@ -44,6 +45,7 @@ mod controller;
 mod entry;
 mod errands;
 mod feed;
+mod fleet;
 mod gate;
 mod ground;
 mod happened;
@@ -67,6 +69,7 @@ mod sets;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;
+pub use fleet::{FleetOptions, OnlyFleet, random_seed, serve_fleet};
 pub use gate::Token;
 pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
 pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};

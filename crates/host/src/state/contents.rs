@@ -6,7 +6,8 @@ use std::io;
 use std::path::Path;
 
 /// Files and directories by their names; a database has more of them beside it.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
+    "fleet",
     MARKER,
     IGNORE,
     "endpoint.json",
