@@ -214,7 +214,7 @@ async function typescript(gateway, directory) {
     await until('a heartbeat', 20, () => worker() && gateway.heard.some((heard) => heard.worker === worker().workerId));
     end(onboarding);
   });
-  const launch = () => start(agent, ['legacy-launcher', '--package', at('package'), '--node', process.execPath, '--releases', at('releases'), '--active-version', at('active-version'), '--config', at('.luckyplans/edge-agent/config.json'), '--state', at('state'), '--confirm-seconds', '10'], { env: environment });
+  const launch = () => start(agent, ['legacy-launcher', '--package', at('package'), '--node', process.execPath, '--releases', at('releases'), '--active-version', at('active-version'), '--config', at('.luckyplans/edge-agent/config.json'), '--launcher-state', at('state'), '--confirm-seconds', '10'], { env: environment });
   let launcher = launch();
   for (const version of ['1.1.0', '1.2.0']) {
     await step(`typescript: upgrades to ${version} through the launcher (SUCCEEDED)`, async () => {

@@ -86,7 +86,7 @@ pub enum NotEnrolled {
     Token,
     /// Another device has that number.
     #[error(
-        "an edge with the number {0} exists already. Give another --device-number, or let an operator allow it to enroll again (`landfall edge explain {0}` says how)"
+        "an edge with the number {0} exists already. Give another --device-number, or let an operator allow it to enroll once more (`landfall edge reenroll {0}`)"
     )]
     Taken(String),
     /// The server.

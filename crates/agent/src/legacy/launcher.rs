@@ -52,7 +52,7 @@ pub struct LauncherArgs {
     config: Option<PathBuf>,
     /// Where the launcher keeps what it knows
     #[arg(long, value_name = "DIR", default_value = "/var/lib/landfall-legacy-launcher")]
-    state: PathBuf,
+    launcher_state: PathBuf,
     /// A node_modules directory for releases that were packed without theirs
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
@@ -94,7 +94,7 @@ pub fn run(args: &LauncherArgs) -> Result<(), CannotLaunch> {
         releases: args.releases.clone(),
         marker: args.active_version.clone(),
         config: config(args)?,
-        state: args.state.clone(),
+        state: args.launcher_state.clone(),
         modules: args.modules.clone(),
     };
     std::fs::create_dir_all(&places.state).map_err(|cause| DiskError {
