@@ -36,7 +36,7 @@ pub enum Verb {
     LegacyLauncher(Box<launcher::LauncherArgs>),
     /// The process that speaks to the server; `run` starts it
     #[command(hide = true)]
-    Work(HomeArgs),
+    Work(WorkArgs),
 }
 
 /// Where the edge lives.
@@ -45,6 +45,16 @@ pub struct HomeArgs {
     /// The directory of its credential, journals and slots
     #[arg(long, env = "LANDFALL_AGENT_ROOT", value_name = "DIR", default_value = default_root())]
     pub root: PathBuf,
+}
+
+/// Arguments of `work`.
+#[derive(Debug, Clone, Args)]
+pub struct WorkArgs {
+    #[command(flatten)]
+    home: HomeArgs,
+    /// It is a new version that has to say that it is well
+    #[arg(long)]
+    trial: bool,
 }
 
 fn default_root() -> &'static str {
@@ -225,7 +235,7 @@ impl Verb {
             Self::Run(args) => match watchdog::run(&args.home(), own) {
                 Err(error) => Err(failed(error)),
             },
-            Self::Work(args) => worker::work(&args.home()).map_err(failed),
+            Self::Work(args) => worker::work(&args.home.home(), args.trial).map_err(failed),
             Self::Status(args) => {
                 let status = status::status(&args.home.home()).map_err(failed)?;
                 if args.json {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::disk::{At, Disk, DiskError, RealDisk};
 use crate::http::{Http, NoTls};
-use crate::journal::{Journal, Slot};
+use crate::journal::{Journal, Phase, Slot};
 use crate::log::event;
 use crate::payload::{Payloads, end_orphan};
 use crate::program::Program;
@@ -185,11 +185,11 @@ fn worker(home: &Home, own: &[OsString], slot: Option<Slot>, journal: &Journal) 
             (PathBuf::from(path), first)
         }
     };
-    let mut child = Program::new(path)
-        .args(first)
-        .args([OsString::from("work"), OsString::from("--root"), home.root().as_os_str().to_owned()])
-        .talking()
-        .start()?;
+    let mut arguments = vec![OsString::from("work"), OsString::from("--root"), home.root().as_os_str().to_owned()];
+    if matches!(journal.phase, Phase::Trying { .. }) {
+        arguments.push(OsString::from("--trial"));
+    }
+    let mut child = Program::new(path).args(first).args(arguments).talking().start()?;
     let (Some(hears), Some(says)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(std::io::ErrorKind::BrokenPipe.into());
     };

@@ -88,11 +88,11 @@ pub enum CannotWork {
     },
 }
 
-/// Works until the watchdog is gone or this version is to be replaced.
+/// Works until the watchdog is gone or this version is to be replaced; as a `trial` it has to show first that it is well.
 ///
 /// # Errors
 /// When it cannot begin.
-pub fn work(home: &Home) -> Result<(), CannotWork> {
+pub fn work(home: &Home, trial: bool) -> Result<(), CannotWork> {
     let settings = home.settings()?;
     let lines = listening();
     // One that has outlived its watchdog ends at once; until it has, the journals are its.
@@ -102,8 +102,8 @@ pub fn work(home: &Home) -> Result<(), CannotWork> {
     let credentials = home.credentials()?;
     let http = Http::new(settings.ca.as_deref(), settings.plain_http)?;
     let agent = home.agent().load(&RealDisk)?;
-    let trial = matches!(agent.phase, Phase::Trying { .. });
     if let Phase::Trying { target, .. } = &agent.phase
+        && trial
         && target.version.trim_start_matches('v') != crate::VERSION
     {
         return Err(CannotWork::OtherVersion { found: crate::VERSION.to_owned(), released: target.version.clone() });

@@ -236,6 +236,16 @@ impl SimulatedDisk {
         inodes.len() - 1
     }
 
+    /// What a file took is free again.
+    fn give_back(&self, path: &Path) {
+        if let Some(room) = self.room.get()
+            && let Ok(inode) = self.find(path)
+            && let Inode::File { bytes, .. } = &self.inodes.borrow()[inode]
+        {
+            self.room.set(Some(room + bytes.len() as u64));
+        }
+    }
+
     fn alive(&self) -> io::Result<()> {
         if self.dead.get() { Err(power()) } else { Ok(()) }
     }
@@ -282,6 +292,7 @@ impl Disk for SimulatedDisk {
     fn create(&self, path: &Path, _: Mode) -> io::Result<()> {
         let whole = self.step()?;
         let (directory, name) = self.place(path)?;
+        self.give_back(path);
         if let Ok(there) = self.find(path)
             && let Inode::File { bytes, .. } = &mut self.inodes.borrow_mut()[there]
         {
@@ -358,6 +369,7 @@ impl Disk for SimulatedDisk {
         let (other, to_name) = self.place(to)?;
         assert_eq!(directory, other, "names move within one directory only");
         let inode = self.find(from)?;
+        self.give_back(to);
         self.change(directory, Change::Move { from: from_name, to: to_name, inode })?;
         if whole { Ok(()) } else { Err(power()) }
     }
@@ -366,6 +378,7 @@ impl Disk for SimulatedDisk {
         let whole = self.step()?;
         if self.find(path).is_ok() {
             let (directory, name) = self.place(path)?;
+            self.give_back(path);
             self.change(directory, Change::Take(name))?;
         }
         if whole { Ok(()) } else { Err(power()) }

@@ -177,10 +177,13 @@ impl Keeper {
         let (mut next, mut chosen) = update::start(&journal, super::now());
         if next != journal && !self.save(&next) {
             // What cannot be counted is not tried.
-            next = journal.clone();
+            next = Journal { phase: Phase::Idle, ..journal.clone() };
             chosen = update::Start { slot: journal.active, trial: false };
         }
-        if matches!(journal.phase, Phase::Trying { .. }) && matches!(next.phase, Phase::Idle) {
+        if matches!(journal.phase, Phase::Trying { .. })
+            && matches!(next.phase, Phase::Idle)
+            && next.reports.len() > journal.reports.len()
+        {
             let reason = next.reports.last().and_then(|report| report.reason.as_deref()).unwrap_or_default();
             event("edge.upgrade.reverted", &[("unit", self.name), ("reason", reason)]);
         }
