@@ -76,16 +76,11 @@ pub struct Target {
     /// The program to start, as a path below the slot.
     pub program: String,
     /// Whether the targets' keys allow that this is older than what runs.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub downgrade: bool,
     /// The server's name for this attempt, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// What a slot holds.

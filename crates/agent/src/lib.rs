@@ -17,29 +17,29 @@
 //! - A version is confirmed by itself and judged by a process that is none of its own: whatever way it ends, what ran before runs again.
 //! - No secret is in an argument, the environment or a log.
 
-pub mod api;
+mod api;
 pub mod archive;
 pub mod backoff;
 pub mod carry;
 pub mod command;
 pub mod disk;
 mod download;
-mod enroll;
-mod http;
-mod install;
+pub mod enroll;
+pub mod http;
+pub mod install;
 pub mod journal;
 pub mod legacy;
 mod log;
 mod payload;
 mod program;
 pub mod settings;
-mod status;
+pub mod status;
 pub mod trusted;
 pub mod update;
-mod watchdog;
+pub mod watchdog;
 #[cfg(windows)]
 mod windows;
-mod worker;
+pub mod worker;
 
 /// This build's version: what the agent says that it is, whatever directory it lies in.
 pub const VERSION: &str = match option_env!("LANDFALL_AGENT_VERSION") {
