@@ -7,6 +7,7 @@
 
 use serde::{Serialize, Serializer};
 
+mod agent;
 mod asked;
 mod chart;
 mod check;
@@ -26,6 +27,7 @@ mod source;
 mod state;
 mod yaml;
 
+pub use agent::*;
 pub use asked::*;
 pub use chart::*;
 pub use check::*;
@@ -95,7 +97,8 @@ pub struct Group {
 }
 
 /// All groups of codes.
-pub const GROUPS: [&Group; 19] = [
+pub const GROUPS: [&Group; 20] = [
+    &agent::GROUP,
     &asked::GROUP,
     &yaml::GROUP,
     &chart::GROUP,

@@ -3,6 +3,7 @@
 mod access;
 mod account;
 mod addon;
+mod agent;
 mod app;
 mod build;
 mod claims;
@@ -112,6 +113,8 @@ verbs! {
         /// Make, list and disable accounts of the server, and give them first passwords
         #[command(subcommand)]
         Account(account::AccountCommand),
+        /// The agent of an edge: enroll this machine, run, show, install it; and the launcher of the existing one
+        Agent(Box<agent::AgentArgs>),
         /// Take over what another controller keeps in sync, or give it back
         #[command(subcommand)]
         Migrate(migrate::MigrateCommand),

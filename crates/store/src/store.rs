@@ -1,4 +1,5 @@
 use async_recursion::async_recursion as boxed;
+
 use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Tokens, Fleet};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
