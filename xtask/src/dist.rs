@@ -32,7 +32,7 @@ use binary::{Effort, TARGETS};
 use run::{done, line, said};
 
 /// The program that builds kustomizations in the image.
-const KUSTOMIZE: (&str, &str) = ("sigs.k8s.io/kustomize/kustomize/v5", "v5.8.3");
+const KUSTOMIZE: (&str, &str) = ("sigs.k8s.io/kustomize/kustomize/v5", "v5.8.1");
 
 /// What was asked for.
 #[derive(Debug)]

@@ -58,6 +58,8 @@ pub(crate) fn built(root: &Path, target: &str, version: &str, effort: Effort) ->
     let home = home.map_err(|_| "neither CARGO_HOME nor HOME is set".to_owned())?;
     let flags = [
         "-Ctarget-feature=+crt-static".to_owned(),
+        // At a fixed address, as `crates/landfall/build.rs` has it, with the reasons.
+        "-Crelocation-model=static".to_owned(),
         format!("--remap-path-prefix={}=landfall", root.display()),
         format!("--remap-path-prefix={home}=cargo"),
     ];
@@ -78,6 +80,7 @@ pub(crate) fn built(root: &Path, target: &str, version: &str, effort: Effort) ->
             "ci",
             "--",
             &flags[0],
+            &flags[1],
         ]))?;
         return Ok(directory.join("ci/landfall"));
     }

@@ -38,7 +38,7 @@ use crate::verb::Verb;
 /// Arguments of `bootstrap`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall bootstrap --env prod --dry-run                                the seven steps, as commands\n  landfall bootstrap --env prod --backup keys.age --recipient age1… --token-stdin < token\n  landfall bootstrap --env prod --done OIDC_CLIENT_SECRET                what was left to you is done"
+    before_help = "Examples:\n  landfall bootstrap --env prod --dry-run                                the seven steps, as commands\n  pass show forge | landfall bootstrap --env prod --backup keys.age --recipient age1… --token-stdin\n  landfall bootstrap --env prod --done OIDC_CLIENT_SECRET                what was left to you is done"
 )]
 pub(crate) struct BootstrapArgs {
     /// The environment of landfall.yaml
@@ -241,8 +241,9 @@ impl BootstrapArgs {
                     }
                 }
                 Deed::Chart(words) => {
-                    let directory = chart::laid_out(&place.state)?;
-                    let words: Vec<String> = words.iter().map(|it| it.replace(chart::STANDS_FOR, &directory)).collect();
+                    let chart = chart::LaidOut::new()?;
+                    let words: Vec<String> =
+                        words.iter().map(|it| it.replace(chart::STANDS_FOR, &chart.directory())).collect();
                     let exit = typed(context, &words).await?;
                     if exit != Exit::Done {
                         return Ok(Err(exit));

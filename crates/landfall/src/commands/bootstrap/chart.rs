@@ -1,7 +1,11 @@
 //! The server's own chart, as this binary brings it.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Failure, StateDir};
+use landfall_host::Failure;
 
 /// What stands for its directory in a command.
 pub(super) const STANDS_FOR: &str = "CHART";
@@ -18,21 +22,42 @@ const FILES: [(&str, &str); 8] = [
     ("templates/server.yaml", include_str!("../../../../../deploy/chart/templates/server.yaml")),
 ];
 
-/// Lays it out among what the state directory keeps to be quicker; gives the directory.
-///
-/// # Errors
-/// It cannot be written.
-pub(super) fn laid_out(state: &StateDir) -> Result<String, Failure> {
-    let directory = state.create_cache().map_err(Failure::from)?.join("server-chart/landfall");
-    let failed = |error: std::io::Error| {
-        let text = format!("`{}` cannot be written", directory.display());
-        Failure::from(Diagnostic::error(code::FILES, text).note(error.to_string()))
-    };
-    std::fs::create_dir_all(directory.join("templates")).map_err(failed)?;
-    for (name, text) in FILES {
-        std::fs::write(directory.join(name), text).map_err(failed)?;
+/// The chart in a directory of its own, which goes with this value.
+pub(super) struct LaidOut(PathBuf);
+
+impl LaidOut {
+    /// Lays it out among what is temporary: what lies in the system's own tree is the system's.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn new() -> Result<Self, Failure> {
+        let place = std::env::temp_dir().join(format!("landfall-{}", std::process::id()));
+        let laid = LaidOut(place);
+        laid.write().map_err(|error| {
+            let text = format!("the server's chart cannot be written to `{}`", laid.0.display());
+            Failure::from(Diagnostic::error(code::FILES, text).note(error.to_string()))
+        })?;
+        Ok(laid)
     }
-    Ok(directory.display().to_string())
+
+    fn write(&self) -> std::io::Result<()> {
+        // Nobody else's directory, nor a link that waits there, is taken.
+        DirBuilder::new().mode(0o700).create(&self.0)?;
+        let directory = self.0.join("landfall");
+        std::fs::create_dir_all(directory.join("templates"))?;
+        FILES.iter().try_for_each(|(name, text)| std::fs::write(directory.join(name), text))
+    }
+
+    /// Where it lies.
+    pub(super) fn directory(&self) -> String {
+        self.0.join("landfall").display().to_string()
+    }
+}
+
+impl Drop for LaidOut {
+    fn drop(&mut self) {
+        let _left = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 #[cfg(test)]
