@@ -149,7 +149,7 @@ twenty() {
     is "$(git diff "HEAD~$n" | grep -c '^+[^+]')" 4 'changed lines'
     curl -sS -o /dev/null -X POST "http://$SERVER/api/webhook" -H 'X-GitHub-Event: push' -d '{}' -w '%{http_code}' >"$DAY/out"
     says 401
-    eventually 10 synced
+    eventually 40 synced
 }
 step 9 'twenty writers set tags at once: a linear history, the newest build wins and is synced' twenty
 
@@ -163,12 +163,12 @@ step 10 'a scaling by hand is put back at once, and told' scaled
 
 one_secret() {
     local gateway web
-    eventually 20 synced
+    eventually 40 synced
     pulled
     gateway=$(pods "$PROD" luckyplans app.kubernetes.io/name=api-gateway) web=$(pods "$PROD" luckyplans app.kubernetes.io/name=web)
     exits 0 prod secrets set SESSION_SECRET --env prod --push --yes --plain "$DAY/session.env"
     is "$(git diff HEAD~1 -- "$VALUES" | grep -c '^+[^+]')" 1 'changed ciphertexts'
-    eventually 20 synced
+    eventually 40 synced
     eventually 20 changed_pods "$gateway"
     is "$(pods "$PROD" luckyplans app.kubernetes.io/name=web)" "$web" 'web was restarted'
 }

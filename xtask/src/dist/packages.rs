@@ -81,7 +81,7 @@ fn offered() -> Result<Vec<String>, String> {
     let text = line(Command::new("apt-cache").arg("depends").args(quiet).args(ROOTS))?;
     let mut names: Vec<String> = text
         .lines()
-        .filter(|line| line.starts_with("lib") && !line.starts_with("libperl"))
+        .filter(|line| (line.starts_with("lib") || *line == "zlib1g") && !line.starts_with("libperl"))
         .map(str::to_owned)
         .chain(ROOTS.map(str::to_owned))
         .collect();
