@@ -61,11 +61,11 @@ for _ in $(seq 300); do
 done
 grep '^ready http://' "$root/tmp/out" || failed "it did not become ready: $(cat "$root/tmp/err")"
 for _ in $(seq 300); do
-    within landfall app get shop >"$root/tmp/shop" 2>&1 || true
-    grep -q 'Synced' "$root/tmp/shop" && grep -q 'ConfigMap/built-web' "$root/tmp/shop" && break
+    within landfall app get shop >"$root/tmp/told" 2>&1 || true
+    grep -q 'Synced' "$root/tmp/told" && grep -q 'ConfigMap/built-web' "$root/tmp/told" && break
     sleep 0.2
 done
-grep -q 'ConfigMap/built-web' "$root/tmp/shop" || failed "the kustomization was not delivered: $(cat "$root/tmp/shop" "$root/tmp/err")"
+grep -q 'ConfigMap/built-web' "$root/tmp/told" || failed "the kustomization was not delivered: $(cat "$root/tmp/told" "$root/tmp/err")"
 echo 'ok      a kustomization of a commit is delivered: ConfigMap/built-web'
 kill -TERM "$(pgrep -P "$server" -x landfall || echo "$server")"
 for _ in $(seq 50); do
