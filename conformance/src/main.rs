@@ -21,6 +21,7 @@ mod canary;
 mod commands;
 mod compare;
 mod controllers;
+mod days;
 mod dice;
 mod differential;
 mod distribution;
@@ -141,6 +142,8 @@ suites! {
     Addons(addons::Arguments),
     /// Resets, stops, kills, interrupts and starves deliveries at random moments: each ends in time, and the next one repairs it.
     Doors(doors::Arguments),
+    /// Plays the days in the life of LuckyPlans and EZSCALE from commands of the README, each step asserted.
+    Days(days::Arguments),
     /// Kills the binary at every point at which it writes, and gives the command again: it ends as if it had not been killed.
     Kills(kills::Arguments),
     /// Tries random sequences of everything that writes, with kills, at keys that are generated once.

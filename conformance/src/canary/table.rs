@@ -68,6 +68,8 @@ pub(super) const CALLS: &[Call] = &[
     call("completion zsh"),
     call("help"),
     call("help cluster start"),
+    call("help --man up"),
+    call("bootstrap --dry-run"),
     call("__complete -- explain ="),
     call("__complete -- up --namespace ="),
     call("version"),

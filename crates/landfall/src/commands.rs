@@ -5,6 +5,7 @@ mod account;
 mod addon;
 mod agent;
 mod app;
+mod bootstrap;
 mod build;
 mod claims;
 mod cluster;
@@ -99,6 +100,8 @@ verbs! {
         /// Make, seal, change and watch secrets as they are declared; save their keys, and prove that it works
         #[command(subcommand)]
         Secrets(secrets::SecretsCommand),
+        /// Set an environment up for the first time, in seven steps that can be typed again
+        Bootstrap(Box<bootstrap::BootstrapArgs>),
         /// Keep Applications in sync with git: the GitOps server
         Serve(Box<serve::ServeArgs>),
         /// Applications: list, show, compare, sync, roll back, explain; here or on a server elsewhere

@@ -10,6 +10,7 @@ mod it {
     mod addresses;
     mod applications;
     mod apps;
+    mod bootstraps;
     mod builds;
     mod charts;
     mod consents;

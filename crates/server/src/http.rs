@@ -37,7 +37,7 @@ use crate::routes::{Door, Inside, Open, ROUTES};
 use crate::{metrics, openapi, page};
 
 /// This version.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+const VERSION: &str = landfall_host::VERSION;
 const JSON: &str = "application/json";
 /// Largest payload of a webhook that is read, in bytes: GitHub sends none that is larger.
 const LARGEST: usize = 25 * 1024 * 1024;

@@ -33,7 +33,7 @@ pub(crate) fn document(root: &str) -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "Landfall",
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": landfall_host::VERSION,
             "description": "Applications that are kept in sync with git. Fields are only ever added.",
         },
         "servers": [{"url": if root.is_empty() { "/" } else { root }}],

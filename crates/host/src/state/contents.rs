@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// Files and directories by their names; a database has more of them beside it.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "fleet",
     MARKER,
     IGNORE,
@@ -18,6 +18,7 @@ const NAMES: [&str; 16] = [
     "delivery.lock",
     "delivery.json",
     "made-cluster",
+    "bootstrap.json",
     "serve.json",
     "cluster.db",
     "store.db",

@@ -62,7 +62,7 @@ impl Verb for VersionArgs {
 }
 
 fn print(context: &Context, args: &VersionArgs) -> Exit {
-    let version = env!("CARGO_PKG_VERSION");
+    let version = landfall_host::VERSION;
     if args.env {
         let mut table = Table::new(["VARIABLE", "MEANING", "NOW"]);
         for (name, meaning) in KNOWN {

@@ -14,6 +14,8 @@ const VERBS: &[&[&str]] = &[
     &["addon", "list"],
     &["addon", "status"],
     &["addon", "install"],
+    &["bootstrap", "--dry-run"],
+    &["bootstrap"],
     &["build"],
     &["cluster", "status"],
     &["cluster", "create", "none", "--driver", "k3d", "--kubeconfig", "none/kubeconfig"],

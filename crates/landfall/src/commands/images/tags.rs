@@ -94,10 +94,20 @@ pub(super) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Res
             all.push((image, line, is_own_file));
         }
     }
+    let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
+    // What else runs in a service's object, as the database's client that a migration waits with, is not the service's.
+    let told_by_image: BTreeSet<&str> = all
+        .iter()
+        .filter(|(image, ..)| last(parts(&image.image).0) == last(&image.object))
+        .map(|(image, ..)| image.object.as_str())
+        .collect();
+    let object_of = |image: &running::Running| match told_by_image.contains(image.object.as_str()) {
+        true => String::new(),
+        false => last(&image.object),
+    };
     let built = |image: &running::Running| {
         let (repository, _) = parts(&image.image);
-        let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
-        ours.built.contains(&last(repository)) || ours.built.contains(&last(&image.object))
+        ours.built.contains(&last(repository)) || ours.built.contains(&object_of(image))
     };
     let owned = |image: &running::Running| {
         let (repository, _) = parts(&image.image);
@@ -114,7 +124,7 @@ pub(super) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Res
             [] if any_built => built(image),
             [] if any_owned => owned(image),
             [] => *is_own_file,
-            _ => ours.is_named(repository, &image.object, line.as_ref().ok()),
+            _ => ours.is_named(repository, &object_of(image), line.as_ref().ok()),
         };
         if !is_meant {
             continue;
