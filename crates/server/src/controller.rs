@@ -79,7 +79,7 @@ impl Controller {
         board: Arc<Board>,
     ) -> Self {
         let ((sets, moved), tasks) = (unbounded_channel(), TaskTracker::new());
-        tasks.spawn(crate::sets::keep(Arc::clone(&work), moved));
+        tasks.spawn(crate::sets::keep(Arc::clone(&work), moved, told.clone()));
         let (news, stands) = unbounded_channel();
         tasks.spawn(news::keep(Arc::clone(&work), stands));
         Controller {
@@ -231,7 +231,17 @@ impl Controller {
                 objects.iter().for_each(|object| self.project(object));
             }
             Ok(Change::Applied(object)) => self.project(&object),
-            Ok(Change::Deleted(object)) => drop(self.projects.remove(&place(&object))),
+            Ok(Change::Deleted(object)) => {
+                self.projects.remove(&place(&object));
+                let (namespace, name) = place(&object);
+                if self.work.orders.was_protected(&namespace, &name) {
+                    let text = format!(
+                        "AppProject {name} is protected and was deleted: its Applications stay protected, and nothing is \
+                         delivered for them until it is back"
+                    );
+                    self.announce("project.delete", format!("{namespace}/{name}"), text);
+                }
+            }
             Ok(Change::Interrupted(_)) => return,
             Err(error) => return tracing::warn!("AppProjects cannot be watched: {error}"),
         }
@@ -269,7 +279,24 @@ impl Controller {
         });
     }
 
+    /// Lets everybody hear of something that a project's protection has to do with.
+    fn announce(&self, action: &'static str, target: String, text: String) {
+        let work = Arc::clone(&self.work);
+        self.tasks.spawn(async move {
+            work.alarms.raise(("unknown", action, &target), "announced", &text).await;
+        });
+    }
+
     fn project(&mut self, object: &Object) {
+        match (object.annotation(Project::PROTECTED), place(object)) {
+            (Some("true"), _) => drop(self.work.orders.protects(object, true)),
+            // Whoever may write projects owns them; that it is said in so many words is wanted all the same.
+            (Some("false"), (namespace, name)) if self.work.orders.protects(object, false) => {
+                let text = format!("AppProject {name} is not protected any more: its annotation says so");
+                self.announce("project.open", format!("{namespace}/{name}"), text);
+            }
+            _ => {}
+        }
         match Project::parse(object) {
             Ok(project) => {
                 if !project.not_acted_on.is_empty() {
@@ -339,7 +366,7 @@ impl Controller {
             if carried.is_none() && entry.carried.is_some() && !entry.state.is_syncing() {
                 observations.push(Observation::Withdrawn);
             } else if carried != entry.carried && carried.is_some() {
-                let counts = match is_protected(&self.projects, application) {
+                let counts = match is_protected(&self.work, &self.projects, application) {
                     true => self.work.orders.answers(&entry.object),
                     false => Ok(()),
                 };
@@ -438,6 +465,13 @@ impl Controller {
             Happened::Found(key, number, result, took) => self.found(&key, number, result, took),
             Happened::Written(key, written) => self.written(&key, written),
             Happened::Elsewhere(other) => self.elsewhere(other),
+            Happened::SaidAnew => self.weigh_anew(),
+            Happened::TagMoved(key, moved) => {
+                if let Some(entry) = self.entries.get_mut(&*key) {
+                    entry.moved = Some(moved);
+                }
+                self.observe(&key, Observation::Tick);
+            }
             Happened::Checked(key, last) => {
                 if let Some(entry) = self.entries.get_mut(&*key) {
                     entry.checks = Known { last: Some(last), busy: false };
@@ -501,7 +535,8 @@ impl Controller {
             Ok(found) => {
                 // What a protected parent's branch says of its children counts as long as the parent itself does.
                 if let Ok(application) = &entry.application {
-                    let believed = is_protected(&self.projects, application) && self.work.orders.accepts(&entry.object);
+                    let is_protected = is_protected(&self.work, &self.projects, application);
+                    let believed = is_protected && self.work.orders.accepts(&entry.object);
                     let children = if believed { found.compared.children.as_slice() } else { &[] };
                     let parent = format!("{}/{}", application.namespace, application.name);
                     says_anew = self.work.orders.says(&parent, children);
@@ -521,6 +556,8 @@ impl Controller {
             Err(why) => Err(why),
         };
         if says_anew {
+            // Sets that it speaks of are looked at, too; nobody hears it when the process ends.
+            let _ending = self.sets.send(Vec::new());
             self.weigh_anew();
         }
         self.observe(key, Observation::Compared { number, result: compared });
@@ -628,9 +665,23 @@ impl Controller {
         };
         match action {
             Action::Resolve { number, freshness } => {
+                let heard = self.told.clone();
                 self.tasks.spawn(async move {
-                    let resolve = async move { work.resolve(&application, &[], freshness).await };
+                    let resolve = async move {
+                        let revisions = work.resolve(&application, &[], freshness).await?;
+                        let moved = work.repositories.moved_tag(&application, &revisions).await;
+                        Ok((revisions, moved))
+                    };
                     let result = contained(resolve).await.and_then(|result| result);
+                    let result = match result {
+                        Ok((revisions, moved)) => {
+                            if let Some(moved) = moved {
+                                let _ending = heard.send(Happened::TagMoved(Arc::clone(&key), moved)).await;
+                            }
+                            Ok(revisions)
+                        }
+                        Err(why) => Err(why),
+                    };
                     answer(Happened::Observed(key, Observation::Resolved { number, result })).await;
                 });
             }
@@ -768,7 +819,8 @@ impl Controller {
             self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), status));
         }
         self.board.stands(Line::of(&entry.object), now);
-        let standing = Standing::of(&entry.object);
+        let mut standing = Standing::of(&entry.object);
+        standing.moved.clone_from(&entry.moved);
         if entry.standing.as_ref() != Some(&standing) {
             entry.standing = Some(standing.clone());
             // Nobody hears it when the process ends.
@@ -790,9 +842,12 @@ fn windows(projects: &BTreeMap<(String, String), Project>, application: &Applica
 }
 
 /// Whether an Application's project is protected: its own namespace's, or Argo CD's of that name.
-fn is_protected(projects: &BTreeMap<(String, String), Project>, application: &Application) -> bool {
+/// One that was so stays it, whether it is there or not, until its annotation says otherwise.
+fn is_protected(work: &Work, projects: &BTreeMap<(String, String), Project>, application: &Application) -> bool {
     let of = |home: &str| projects.get(&(home.to_owned(), application.project.clone()));
-    [of(&application.namespace), of(Project::HOME)].into_iter().flatten().any(|project| project.is_protected)
+    [application.namespace.as_str(), Project::HOME].into_iter().any(|home| {
+        of(home).is_some_and(|project| project.is_protected) || work.orders.was_protected(home, &application.project)
+    })
 }
 
 /// An Application as the machine needs it; and why it does not sync by itself although it says so: what a protected one says
@@ -804,7 +859,7 @@ fn wanted(
 ) -> (Wanted, Option<Doubt>) {
     let mut wanted = Wanted::of(application).within(windows(projects, application));
     if wanted.automation.is_some()
-        && is_protected(projects, application)
+        && is_protected(work, projects, application)
         && let Err(doubt) = work.orders.is_accepted(&application.object)
     {
         wanted.automation = None;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, Pin, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_apps::{Application, Operation, Pin, Project, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Patch, WriteOptions};
 use landfall_delivery::{
@@ -83,6 +83,12 @@ impl Work {
         let destination = self.connections.destination(application)?;
         let mut session = self.session.clone();
         let standing = self.roles.now();
+        let homes = [application.namespace.as_str(), Project::HOME];
+        let was_protected = || homes.into_iter().any(|home| self.orders.was_protected(home, &application.project));
+        if standing.project_of(application).is_none() && was_protected() {
+            // Nobody says any more what it may deliver, and as whom.
+            return Err(format!("project {} is protected and not there: put it back", application.project));
+        }
         if let Some(project) = standing.project_of(application)
             && let Some((namespace, name)) = project.delivers_as(application).map_err(|error| error.to_string())?
         {
