@@ -32,6 +32,8 @@ mod explain;
 mod fidelity;
 mod full;
 mod fuzz;
+mod gitea;
+mod gitops;
 mod groups;
 mod helm;
 mod http;
@@ -146,6 +148,10 @@ suites! {
     Days(days::Arguments),
     /// Kills the binary at every point at which it writes, and gives the command again: it ends as if it had not been killed.
     Kills(kills::Arguments),
+    /// Has `landfall serve` go through the failure table of GitOps: refusals and silence of the API, kills at every write, lost state, repositories that go away, neighbours.
+    Gitops(gitops::Arguments),
+    /// Pushes to a real Gitea (`cargo run -p oracles -- gitea`), whose webhook leads to `landfall serve`: LuckyPlans and SENS side by side.
+    Gitea(gitea::Arguments),
     /// Tries random sequences of everything that writes, with kills, at keys that are generated once.
     Once(once::Arguments),
     /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.

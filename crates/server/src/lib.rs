@@ -70,6 +70,7 @@ mod row;
 mod sealing;
 mod serve;
 mod sets;
+mod traces;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;

@@ -74,7 +74,7 @@ pub use network::Network;
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};
-pub use refs::RefsMark;
+pub use refs::{RefsMark, is_tag};
 pub use registry::{
     CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageDetails, ImageState,
     PROVENANCE_MEDIA_TYPE, PulledChart, Reference, Registry, Scheme,

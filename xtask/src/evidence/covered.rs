@@ -63,6 +63,8 @@ pub(super) const COVERED: &[Covered] = &[
     covered("doors", &["helm"], &["doors"], &[BINARY]),
     covered("kills", &["helm"], &["kills"], &[BINARY]),
     covered("days", &["landfall"], &["days"], &["conformance/days", "examples"]),
+    covered("gitops", &["landfall"], &["gitops"], &[]),
+    covered("gitea", &["landfall"], &["gitea"], &["conformance/oracles/gitea"]),
     covered("once", &["delivery", "drydock", "release"], &["once"], &[]),
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.

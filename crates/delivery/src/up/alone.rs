@@ -28,7 +28,7 @@ pub struct Compared {
     pub images: Vec<String>,
     /// What a person should know.
     pub notes: Vec<String>,
-    /// The Applications among its objects, as its source has them.
+    /// The Applications and ApplicationSets among its objects, as its source has them.
     pub children: Vec<Object>,
 }
 
@@ -74,7 +74,9 @@ impl Session {
         let one = &ready[0].1;
         let prepared = self.prepare_sync(bound, one.shown(), one.expected(), &UpOptions::default()).await?;
         let objects = one.shown().objects.iter().map(|one| &one.object);
-        let children = objects.filter(|it| it.group() == "argoproj.io" && it.kind() == "Application").cloned();
+        let children = objects
+            .filter(|it| it.group() == "argoproj.io" && matches!(it.kind(), "Application" | "ApplicationSet"))
+            .cloned();
         Ok((prepared, images_in(one.shown()), children.collect()))
     }
 

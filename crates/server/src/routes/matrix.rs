@@ -63,9 +63,9 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/applications/{namespace}/{name}/refresh", "4y3yy3yyy3"),
     ("POST", "/api/v1/applications/{namespace}/{name}/terminate", "4y3yy3yyy3"),
     ("POST", "/api/v1/applications/{namespace}/{name}/pin", "4y3yy3yyy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "4y3y333yy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "4y3y333yy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "4y3y333yy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "4y33333yy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "4y33333yy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "4y33333yy3"),
 ];
 
 /// What is then still asked of an Application, one of `test` and one of `prod`: `y`, or `-` where it must not.
@@ -77,9 +77,9 @@ const APPLICATIONS: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/applications/{namespace}/{name}/refresh", "-y-yy-yyy-|-y--y-yyy-"),
     ("POST", "/api/v1/applications/{namespace}/{name}/terminate", "-y-yy-yyy-|-y-----yy-"),
     ("POST", "/api/v1/applications/{namespace}/{name}/pin", "-y-yy-yyy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "-y-y---yy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "-y-y---yy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "-y-y---yy-|-y-----yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "-y-----yy-|-y-----yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "-y-----yy-|-y-----yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "-y-----yy-|-y-----yy-"),
 ];
 
 struct World {
