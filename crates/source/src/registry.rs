@@ -11,6 +11,8 @@ mod credentials;
 mod exchange;
 mod image;
 mod reference;
+mod retag;
+mod signatures;
 mod tags;
 
 use reqwest::Method;
@@ -22,6 +24,8 @@ pub use credentials::{Credential, Credentials};
 pub use exchange::{Registry, Scheme};
 pub use image::ImageState;
 pub use reference::Reference;
+pub use retag::Retagged;
+pub use signatures::{Attestation, BadKey, Signed, VerifyingKey};
 pub use tags::ImageDetails;
 
 use crate::error::SourceError;

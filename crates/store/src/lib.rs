@@ -10,6 +10,7 @@
 //!       ├─ orders.rs         what was asked of Applications through the API, and how they may sync by themselves
 //!       ├─ audit.rs          who changed what, before it is done and how it ended
 //!       ├─ news.rs           what is to be told to people: each change once, to each of them once
+//!       ├─ promotions.rs    the digest that each tag had first, what was seen of digests, what is held, what was promoted
 //!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
 //! ```
 //!
@@ -37,6 +38,7 @@ mod migrations;
 mod news;
 mod orders;
 mod pool;
+mod promotions;
 mod seal;
 mod store;
 mod tokens;
@@ -51,5 +53,6 @@ pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepInten
 pub use news::{News, NewsItem, NewsRow, Post};
 pub use orders::{OrderRow, Orders, PolicyRow};
 pub use pool::{Durability, Location, Pool};
+pub use promotions::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
 pub use store::Store;
 pub use tokens::{TokenRow, Tokens};

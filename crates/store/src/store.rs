@@ -1,4 +1,4 @@
-use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Tokens};
+use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Promotions, Tokens};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Store {
     pub audit: Audit,
     /// What is to be told to people.
     pub news: News,
+    /// What is known of images, and what was promoted.
+    pub promotions: Promotions,
     pool: Pool,
 }
 
@@ -38,6 +40,7 @@ impl Store {
             orders: Orders::over(&pool),
             audit: Audit::over(&pool),
             news: News::over(&pool),
+            promotions: Promotions::over(&pool),
             pool,
         })
     }
