@@ -83,6 +83,13 @@ impl Permission {
     /// Of reading the server's metrics.
     pub(crate) const METRICS: Permission = Permission::of("metrics", "get", Scope::Read);
 
+    /// Of writing down what was published and seen.
+    pub(crate) const WITNESS: Permission = Permission::of("promotions", "witness", Scope::Sync);
+    /// Of holding a version back.
+    pub(crate) const HOLD: Permission = Permission::of("promotions", "hold", Scope::Sync);
+    /// Of promoting to an environment.
+    pub(crate) const PROMOTE: Permission = Permission::of("promotions", "create", Scope::Sync);
+
     const fn of(resource: &'static str, action: &'static str, scope: Scope) -> Self {
         Permission { resource, action, scope }
     }

@@ -64,6 +64,7 @@ mod row;
 mod sealing;
 mod serve;
 mod sets;
+mod witness;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;
