@@ -21,6 +21,7 @@ mod canary;
 mod commands;
 mod compare;
 mod controllers;
+mod days;
 mod dice;
 mod differential;
 mod distribution;
@@ -112,6 +113,8 @@ suites! {
     ReleasesControl(releases::command::Control),
     /// Packs, signs, pushes, finds, pulls and verifies charts with helm 3, helm 4 and with us, each what the others made.
     Distribution(distribution::command::Arguments),
+    /// Days in the life of systems, unattended: promotions from a build to production.
+    Days(days::Arguments),
     /// Sends the same requests to a real API server and to the embedded one and compares the answers.
     Differential(differential::command::Arguments),
     /// Sends the Pod Security Standards' table, as pods, to a real API server and to the embedded one and compares what they say.

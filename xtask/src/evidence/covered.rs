@@ -62,6 +62,7 @@ pub(super) const COVERED: &[Covered] = &[
     covered("addons", &["helm"], &["addons"], &[BINARY]),
     covered("doors", &["helm"], &["doors"], &[BINARY]),
     covered("kills", &["helm"], &["kills"], &[BINARY]),
+    covered("days", &["landfall"], &["days"], &[]),
     covered("once", &["delivery", "drydock", "release"], &["once"], &[]),
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.
