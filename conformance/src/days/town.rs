@@ -24,7 +24,6 @@ struct Content {
     pulls: Vec<Value>,
     statuses: Vec<Value>,
     protection: Option<Value>,
-    asked: Vec<String>,
 }
 
 pub(super) struct Town {
@@ -119,10 +118,6 @@ impl Town {
         self.content.lock().expect("whole").statuses.clone()
     }
 
-    pub(super) fn asked(&self) -> Vec<String> {
-        self.content.lock().expect("whole").asked.clone()
-    }
-
     pub(super) fn protect(&self, approvals: u64) {
         self.content.lock().expect("whole").protection =
             Some(json!({"branch_name": "main", "enable_push": false, "required_approvals": approvals}));
@@ -186,7 +181,6 @@ impl Town {
             return document(401, &json!({"message": "token is required"}));
         }
         let mut content = self.content.lock().expect("whole");
-        content.asked.push(format!("{} {rest}", request.method));
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
         match (request.method.as_str(), parts.as_slice()) {
