@@ -21,6 +21,7 @@ mod canary;
 mod commands;
 mod compare;
 mod controllers;
+mod day_of_sens;
 mod days;
 mod dice;
 mod differential;
@@ -115,6 +116,8 @@ suites! {
     ReleasesControl(releases::command::Control),
     /// Packs, signs, pushes, finds, pulls and verifies charts with helm 3, helm 4 and with us, each what the others made.
     Distribution(distribution::command::Arguments),
+    /// The day in the life of SENS, unattended: promotions from a build to production.
+    DayOfSens(day_of_sens::Arguments),
     /// Sends the same requests to a real API server and to the embedded one and compares the answers.
     Differential(differential::command::Arguments),
     /// Sends the Pod Security Standards' table, as pods, to a real API server and to the embedded one and compares what they say.

@@ -6,6 +6,7 @@ mod addon;
 mod agent;
 mod app;
 mod bootstrap;
+mod books;
 mod build;
 mod claims;
 mod cluster;
@@ -20,13 +21,16 @@ mod forward;
 mod graph;
 mod help;
 mod history;
+mod hold;
 mod images;
 mod logs;
 mod migrate;
 mod offer;
 mod own_cluster;
+mod pipeline;
 mod plan;
 mod preview;
+mod promote;
 mod rehearse;
 mod rollback;
 mod rules;
@@ -87,6 +91,12 @@ verbs! {
         Build(Box<build::BuildArgs>),
         /// List the images that are run; set their tags, in git; choose newer ones
         Images(images::ImagesArgs),
+        /// Bring what was tested in one environment into the next: the same images, under their release's tag
+        Promote(Box<promote::PromoteArgs>),
+        /// Hold a version back from promotions, let it go, or list what is held
+        Hold(hold::HoldArgs),
+        /// Show what became of a commit: built, tagged, seen, promoted, and when
+        Pipeline(pipeline::PipelineArgs),
         /// Say how many replicas workloads have, as a commit in git
         Scale(Box<scale::ScaleArgs>),
         /// Lead local ports to services, also after their pods were replaced

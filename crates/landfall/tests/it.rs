@@ -41,6 +41,7 @@ mod it {
     mod ownership;
     mod pauses;
     mod previews;
+    mod promotions;
     mod refusals;
     mod rehearsal;
     mod releases;

@@ -89,6 +89,12 @@ impl Permission {
     pub(crate) const ROLL_OUT: Permission = Permission::of("edges", "update", Scope::Sync);
     /// Of minting and revoking what enrolls edges.
     pub(crate) const ENROLL: Permission = Permission::of("edges", "create", Scope::Sync);
+    /// Of writing down what was published and seen.
+    pub(crate) const WITNESS: Permission = Permission::of("promotions", "witness", Scope::Sync);
+    /// Of holding a version back.
+    pub(crate) const HOLD: Permission = Permission::of("promotions", "hold", Scope::Sync);
+    /// Of promoting to an environment.
+    pub(crate) const PROMOTE: Permission = Permission::of("promotions", "create", Scope::Sync);
 
     const fn of(resource: &'static str, action: &'static str, scope: Scope) -> Self {
         Permission { resource, action, scope }

@@ -71,6 +71,7 @@ mod sealing;
 mod serve;
 mod sets;
 mod traces;
+mod witness;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;

@@ -5,9 +5,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::api::{
-    Accepted, AuditLine, Changed, Credentials, DeleteWish, Detail, Diff, EventEntry, HistoryEntry, Kind, Listing,
-    LogEntry, NewPassword, PauseWish, PinWish, PolicyWish, Problem, RefreshWish, RollbackWish, SessionLine, SyncWish,
-    Why,
+    Accepted, AuditLine, Changed, Credentials, DeleteWish, Detail, Diff, EventEntry, EvidenceLine, HistoryEntry,
+    HoldLine, HoldWish, Kind, LedgerLine, Listing, LogEntry, NewPassword, PauseWish, PinWish, PolicyWish, Problem,
+    PromotionLine, PromotionNote, RefreshWish, RollbackWish, SessionLine, SyncWish, VersionLine, Why,
 };
 use crate::routes::{Door, Entry, Inside, Open, Own, ROUTES, Route};
 
@@ -202,6 +202,10 @@ fn body(kind: Kind, generator: &mut SchemaGenerator) -> Option<Value> {
         Kind::Policy => schema::<PolicyWish>(generator),
         Kind::Pause => schema::<PauseWish>(generator),
         Kind::Delete => schema::<DeleteWish>(generator),
+        Kind::Publish => schema::<Vec<LedgerLine>>(generator),
+        Kind::Witness => schema::<Vec<EvidenceLine>>(generator),
+        Kind::Hold => schema::<HoldWish>(generator),
+        Kind::Promote => schema::<PromotionNote>(generator),
         _ => return None,
     })
 }
@@ -216,6 +220,14 @@ fn answer(kind: Kind, generator: &mut SchemaGenerator) -> Value {
         Kind::History => schema::<Vec<HistoryEntry>>(generator),
         Kind::Logs => schema::<Vec<LogEntry>>(generator),
         Kind::Audit => schema::<Vec<AuditLine>>(generator),
+        Kind::Ledger | Kind::Publish => schema::<Vec<LedgerLine>>(generator),
+        Kind::Evidence => schema::<Vec<EvidenceLine>>(generator),
+        Kind::Witness => schema::<usize>(generator),
+        Kind::Holds => schema::<Vec<HoldLine>>(generator),
+        Kind::Hold => schema::<HoldLine>(generator),
+        Kind::Promotions => schema::<Vec<PromotionLine>>(generator),
+        Kind::Promote => schema::<PromotionLine>(generator),
+        Kind::VersionCheck | Kind::VersionNext => schema::<VersionLine>(generator),
         Kind::Sync
         | Kind::Rollback
         | Kind::Refresh

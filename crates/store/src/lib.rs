@@ -11,6 +11,7 @@
 //!       ├─ audit.rs          who changed what, before it is done and how it ended
 //!       ├─ news.rs           what is to be told to people: each change once, to each of them once
 //!       ├─ fleet.rs          edges, what enrolls them, releases, campaigns, what happened
+//!       ├─ promotions.rs    the digest that each tag had first, what was seen of digests, what is held, what was promoted
 //!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
 //! ```
 //!
@@ -39,6 +40,7 @@ mod migrations;
 mod news;
 mod orders;
 mod pool;
+mod promotions;
 mod seal;
 mod store;
 mod tokens;
@@ -57,5 +59,6 @@ pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepInten
 pub use news::{News, NewsItem, NewsRow, Post};
 pub use orders::{OrderRow, Orders, PolicyRow};
 pub use pool::{Durability, Location, Pool};
+pub use promotions::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
 pub use store::Store;
 pub use tokens::{TokenRow, Tokens};

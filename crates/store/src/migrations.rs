@@ -1,6 +1,6 @@
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::{Error, Pool, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, tokens};
+use crate::{Error, Pool, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, tokens, promotions};
 
 /// The tables of one small store, step by step; a step once released is never edited.
 pub(crate) struct Tables {
@@ -20,6 +20,7 @@ const ALL: &[Tables] = &[
     accounts::TABLES,
     orders::TABLES,
     fleet::TABLES,
+    promotions::TABLES,
 ];
 
 /// The tables that were there while all were counted together.

@@ -1,6 +1,6 @@
 use async_recursion::async_recursion as boxed;
 
-use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Tokens, Fleet};
+use crate::{Accounts, Audit, Error, Facts, Fleet, History, Journal, Location, News, Orders, Pool, Promotions, Tokens};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Store {
     pub news: News,
     /// Edges.
     pub fleet: Fleet,
+    /// What is known of images, and what was promoted.
+    pub promotions: Promotions,
     pool: Pool,
 }
 
@@ -44,6 +46,7 @@ impl Store {
             audit: Audit::over(&pool),
             news: News::over(&pool),
             fleet: Fleet::over(&pool),
+            promotions: Promotions::over(&pool),
             pool,
         })
     }

@@ -65,6 +65,7 @@ pub(super) const COVERED: &[Covered] = &[
     covered("days", &["landfall"], &["days"], &["conformance/days", "examples"]),
     covered("gitops", &["landfall"], &["gitops"], &[]),
     covered("gitea", &["landfall"], &["gitea"], &["conformance/oracles/gitea"]),
+    covered("day-of-sens", &["landfall"], &["day_of_sens"], &[]),
     covered("once", &["delivery", "drydock", "release"], &["once"], &[]),
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.

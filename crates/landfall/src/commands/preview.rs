@@ -140,7 +140,7 @@ async fn environments(
     })
 }
 
-fn preview(
+pub(crate) fn preview(
     context: &Context,
     args: &PreviewArgs,
     environment: Option<&str>,

@@ -14,8 +14,10 @@ use crate::gate::{COOKIE, Gate, OWN_PAGE, Token};
 const POLICY: &str = "p, role:nonprod, applications, get, */*, allow
 p, role:nonprod, applications, sync, test/*, allow
 p, role:nonprod, logs, get, test/*, allow
+p, role:nonprod, promotions, witness, test/*, allow
 p, role:owner, applications, *, */*, allow
 p, role:owner, logs, get, */*, allow
+p, role:owner, promotions, *, */*, allow
 g, deploy, role:nonprod
 g, sebastian, role:owner
 ";
@@ -66,6 +68,16 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/applications/{namespace}/{name}/policy", "4y33333yy3"),
     ("POST", "/api/v1/applications/{namespace}/{name}/pause", "4y33333yy3"),
     ("POST", "/api/v1/applications/{namespace}/{name}/delete", "4y33333yy3"),
+    ("GET", "/api/v1/ledger", "4yy3y3yyy3"),
+    ("GET", "/api/v1/evidence", "4yy3y3yyy3"),
+    ("GET", "/api/v1/holds", "4yy3y3yyy3"),
+    ("GET", "/api/v1/promotions", "4yy3y3yyy3"),
+    ("GET", "/api/v1/versions/check", "4yy3y3yyy3"),
+    ("GET", "/api/v1/versions/next", "4yy3y3yyy3"),
+    ("POST", "/api/v1/ledger", "4y3yy3yyy3"),
+    ("POST", "/api/v1/evidence", "4y3yy3yyy3"),
+    ("POST", "/api/v1/holds", "4y3y333yy3"),
+    ("POST", "/api/v1/promotions", "4y3y333yy3"),
 ];
 
 /// What is then still asked of an Application, one of `test` and one of `prod`: `y`, or `-` where it must not.
@@ -80,6 +92,9 @@ const APPLICATIONS: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/applications/{namespace}/{name}/policy", "-y-----yy-|-y-----yy-"),
     ("POST", "/api/v1/applications/{namespace}/{name}/pause", "-y-----yy-|-y-----yy-"),
     ("POST", "/api/v1/applications/{namespace}/{name}/delete", "-y-----yy-|-y-----yy-"),
+    // Of promotions the environment stands where the project does.
+    ("POST", "/api/v1/evidence", "-y-yy-yyy-|-y-----yy-"),
+    ("POST", "/api/v1/promotions", "-y-y---yy-|-y-----yy-"),
 ];
 
 struct World {

@@ -11,6 +11,7 @@ mod history;
 pub(crate) mod journal;
 mod news;
 mod orders;
+mod promotions;
 mod tokens;
 
 use landfall_store::{Location, Pool};
@@ -62,6 +63,10 @@ macro_rules! everything_holds {
             fleet::an_edge_that_may_enroll_once_more_keeps_its_number_and_loses_its_credentials,
             fleet::a_batch_of_the_fleet_is_written_whole_and_read_back,
             news::a_change_is_taken_once_and_each_post_of_it_ends_once,
+            promotions::se_33_a_tag_keeps_the_digest_that_it_had_first,
+            promotions::evidence_is_only_added_to_and_read_in_its_order,
+            promotions::se_94_a_version_is_held_until_it_is_released,
+            promotions::a_promotion_has_a_chain_of_what_became_of_it,
             cluster_state::a_cluster_batch_is_written_whole_and_read_back,
         );
     };
