@@ -62,7 +62,11 @@ pub(super) const COVERED: &[Covered] = &[
     covered("addons", &["helm"], &["addons"], &[BINARY]),
     covered("doors", &["helm"], &["doors"], &[BINARY]),
     covered("kills", &["helm"], &["kills"], &[BINARY]),
-    covered("once", &["delivery", "drydock", "release"], &["once"], &[]),
+    covered("once", &["server"], &["once"], &[]),
+    covered("once-paths", &["server"], &["once"], &[BINARY, "conformance/once"]),
+    covered("once-paths-control", &["server"], &["once"], &[BINARY, "conformance/once"]),
+    covered("sealing", &["kubeseal", "drydock"], &["sealing"], &[BINARY, "conformance/sealing"]),
+    Covered { says: SAYS_NO_CLUSTER, ..covered("edits", &["secrets"], &["edits"], &[]) },
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.
     covered("attack", &["landfall"], &["attack"], &[]),
