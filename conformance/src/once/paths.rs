@@ -50,6 +50,8 @@ pub(crate) fn played(play: &Played<'_>, cluster: Cluster, leaves: bool) -> anyho
     let mut shell = Shell::new(play.files, &kubeconfig)?;
     shell.limit(LIMIT);
     shell.set("LANDFALL", peers::landfall(None)?.display().to_string());
+    // The built-in twin opens what is sealed on the embedded cluster, the server elsewhere.
+    shell.set("SEALING", if is_real { "keep" } else { "off" }.to_owned());
     let _serving = Serving(shell.folder().join("serve.pid"));
     let mut cases = Vec::new();
     for (number, step) in load(play.steps)?.iter().enumerate() {

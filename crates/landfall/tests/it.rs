@@ -48,6 +48,7 @@ mod it {
     mod scales;
     mod sealing;
     mod secrecy;
+    mod secret_days;
     mod secret_life;
     mod sens;
     mod served;
