@@ -51,7 +51,6 @@ mod record;
 mod releases;
 mod sample;
 mod schema;
-mod sealing;
 mod suite;
 mod testbed;
 mod traces;
@@ -129,8 +128,6 @@ suites! {
     /// Changes each value of charts, one at a time, and compares what changes in their objects with what was said to
     /// depend on it.
     Explain(explain::Arguments),
-    /// Seals with the stock kubeseal and opens with ours, and the other way round, at the embedded cluster's controller: every scope.
-    Sealing(sealing::Arguments),
     /// Sets values of values files (public ones of LANDFALL_CORPUS, else our own and hostile ones) in place, and compares every other byte.
     Edits(edits::Arguments),
     /// Writes every rule's fixtures in all the ways in which the same fault can be written, and counts them.

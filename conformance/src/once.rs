@@ -19,7 +19,7 @@ mod covered;
 mod deeds;
 mod ground;
 mod mutants;
-pub(crate) mod paths;
+mod paths;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;

@@ -15,12 +15,12 @@ use crate::{peers, root};
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A file of steps.
-pub(crate) struct Played<'p> {
-    pub(crate) suite: &'static str,
-    pub(crate) steps: &'p Path,
+struct Played<'p> {
+    suite: &'static str,
+    steps: &'p Path,
     /// What lies in the folder where they run.
-    pub(crate) files: &'p Path,
-    pub(crate) oracle: String,
+    files: &'p Path,
+    oracle: String,
 }
 
 /// Walks them; writes docs/evidence/once-paths.json, or once-paths-control.json, where that is asked for.
@@ -33,7 +33,7 @@ pub(super) fn walk(control: bool, leaves: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Plays a file of steps on a cluster of its own; writes the suite's evidence where that is asked for.
-pub(crate) fn played(play: &Played<'_>, cluster: Cluster, leaves: bool) -> anyhow::Result<ExitCode> {
+fn played(play: &Played<'_>, cluster: Cluster, leaves: bool) -> anyhow::Result<ExitCode> {
     let is_real = cluster == Cluster::Real;
     let (_embedded, _real, kubeconfig) = match is_real {
         true => {

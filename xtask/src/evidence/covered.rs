@@ -65,7 +65,6 @@ pub(super) const COVERED: &[Covered] = &[
     covered("once", &["server"], &["once"], &[]),
     covered("once-paths", &["server"], &["once"], &[BINARY, "conformance/once"]),
     covered("once-paths-control", &["server"], &["once"], &[BINARY, "conformance/once"]),
-    covered("sealing", &["kubeseal", "drydock"], &["sealing"], &[BINARY, "conformance/sealing"]),
     Covered { says: SAYS_NO_CLUSTER, ..covered("edits", &["secrets"], &["edits"], &[]) },
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.
