@@ -27,6 +27,7 @@ mod dice;
 mod differential;
 mod distribution;
 mod doors;
+mod edits;
 mod embedded;
 mod evidence;
 mod explain;
@@ -133,6 +134,8 @@ suites! {
     /// Changes each value of charts, one at a time, and compares what changes in their objects with what was said to
     /// depend on it.
     Explain(explain::Arguments),
+    /// Sets values of values files (public ones of LANDFALL_CORPUS, else our own and hostile ones) in place, and compares every other byte.
+    Edits(edits::Arguments),
     /// Writes every rule's fixtures in all the ways in which the same fault can be written, and counts them.
     Mutations(mutations::Arguments),
     /// Rehearses charts at their default values, and from their last tag to their head (public ones of LANDFALL_CORPUS and LANDFALL_HISTORY, else our own), holds each finding against what a person says to it, and asks helm about each chart that is refused.

@@ -116,7 +116,9 @@ impl Session {
             return Ok(());
         };
         let keys: Vec<ObjectKey> = targets.iter().map(|target| target.object.key()).collect();
-        project.check(application, &keys).map_err(|error| vec![error.diagnose()])
+        project.check(application, &keys).map_err(|error| vec![error.diagnose()])?;
+        let objects = targets.iter().map(|target| &target.object);
+        project.check_sealed(application, objects).map_err(|error| vec![error.diagnose()])
     }
 
     /// The project of a name: one of that namespace, else Argo CD's; a cluster without Argo CD's kinds has none.

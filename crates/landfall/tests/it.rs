@@ -51,6 +51,7 @@ mod it {
     mod scales;
     mod sealing;
     mod secrecy;
+    mod secret_days;
     mod secret_life;
     mod sens;
     mod served;

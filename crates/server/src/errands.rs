@@ -36,7 +36,7 @@ pub(crate) struct Work {
     pub(crate) repositories: Repositories,
     pub(crate) connections: Arc<Connections>,
     pub(crate) documents: SchemaDocuments,
-    /// Who opens what SOPS has encrypted.
+    /// Who opens what SOPS has encrypted, as far as the server was started with it.
     pub(crate) sops: SopsKeys,
     pub(crate) network: Network,
     /// What targets declare to be checked that the server was started with.
@@ -116,7 +116,7 @@ impl Work {
             repositories: stand_ins.map_err(|diagnostic| vec![diagnostic])?,
             charts: self.repositories.charts(&application.project),
             documents: self.documents.clone(),
-            sops: self.sops.clone(),
+            sops: self.connections.sops(&application.project, &self.sops),
             ..Selection::default()
         };
         Unit::of_application(application, None, &selection).await

@@ -72,6 +72,7 @@ mod serve;
 mod sets;
 mod traces;
 mod witness;
+mod sops_identities;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;
@@ -81,4 +82,5 @@ pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
 pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Sealing, StandInRepository};
+pub use sealing::open_sealed;
 pub use serve::{Ready, desk, serve};

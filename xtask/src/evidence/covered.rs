@@ -66,7 +66,10 @@ pub(super) const COVERED: &[Covered] = &[
     covered("gitops", &["landfall"], &["gitops"], &[]),
     covered("gitea", &["landfall"], &["gitea"], &["conformance/oracles/gitea"]),
     covered("day-of-sens", &["landfall"], &["day_of_sens"], &[]),
-    covered("once", &["delivery", "drydock", "release"], &["once"], &[]),
+    covered("once", &["server"], &["once"], &[]),
+    covered("once-paths", &["server"], &["once"], &[BINARY, "conformance/once"]),
+    covered("once-paths-control", &["server"], &["once"], &[BINARY, "conformance/once"]),
+    Covered { says: SAYS_NO_CLUSTER, ..covered("edits", &["secrets"], &["edits"], &[]) },
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.
     covered("attack", &["landfall"], &["attack"], &[]),

@@ -1,6 +1,6 @@
 //! Whether a Secret that is there already may be written, and what it becomes.
 
-use landfall_object::ONCE_ANNOTATION;
+use landfall_object::{BORN_ANNOTATION, ONCE_ANNOTATION};
 use serde_json::{Map, Value};
 
 use super::{annotation, text};
@@ -62,10 +62,12 @@ pub fn adopted(there: &Value, unsealed: Value, adoption: Adoption) -> Value {
                 wanted["metadata"][part] = unsealed["metadata"][part].clone();
             }
             // What protects values is no template's to take away.
-            if let Some(keys) = annotation(there, ONCE_ANNOTATION)
-                && annotation(&unsealed, ONCE_ANNOTATION).is_none()
-            {
-                insert(&mut wanted["metadata"]["annotations"], ONCE_ANNOTATION, keys.into());
+            for kept in [ONCE_ANNOTATION, BORN_ANNOTATION] {
+                if let Some(keys) = annotation(there, kept)
+                    && annotation(&unsealed, kept).is_none()
+                {
+                    insert(&mut wanted["metadata"]["annotations"], kept, keys.into());
+                }
             }
         }
         Adoption::Patch => {
