@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing, ValueLayers};
 use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit, UnitSource, listed, render_with};
 use landfall_diag::Diagnostic;
+use landfall_object::lifecycle::{self, Removed, Successor};
 use landfall_object::references::provides;
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -334,6 +335,11 @@ impl Scopes {
         }
         if let Some((_, resource)) = Schemas::builtin().resource_of(gvk) {
             return resource.namespaced;
+        }
+        // One of a version that is gone lives where its successor does.
+        if let Some(Removed { successor: Successor::ApiVersion(next), .. }) = lifecycle::removed(gvk, u32::MAX) {
+            let next = Gvk::from_api_version(&next, &gvk.kind);
+            return Schemas::builtin().resource_of(&next).is_none_or(|(_, resource)| resource.namespaced);
         }
         landfall_object::operators::definition(&gvk.group, &gvk.kind)
             .is_none_or(|definition| definition.pointer("/spec/scope").and_then(|it| it.as_str()) != Some("Cluster"))
