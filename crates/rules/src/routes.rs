@@ -133,7 +133,8 @@ fn ingress<'a>(object: &'a Object) -> Vec<Route<'a>> {
 
 fn port(backend: &Value) -> String {
     let port = backend.pointer("/service/port");
-    let port = port.and_then(|port| port.get("number").or_else(|| port.get("name"))).or_else(|| backend.get("servicePort"));
+    let port =
+        port.and_then(|port| port.get("number").or_else(|| port.get("name"))).or_else(|| backend.get("servicePort"));
     port.map(|port| port.as_str().map_or_else(|| port.to_string(), str::to_owned)).unwrap_or_default()
 }
 

@@ -8,11 +8,13 @@ use crate::fixture::{Fixture, Scene};
 const REFUSED: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: other-thing}\nspec:\n  clusterIP: None\n  ports: [{name: web, port: many}]\n";
 
 /// A ConfigMap whose file cannot be read.
-const UNREADABLE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other-thing}\ndata:\n  other.json: '{\"a\": 1,}'\n";
+const UNREADABLE: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other-thing}\ndata:\n  other.json: '{\"a\": 1,}'\n";
 
 /// The scene with another template beside the others.
 fn beside(scene: &Scene, name: &str, text: &str) -> Option<Scene> {
-    let folder = scene.files.keys().find_map(|path| path.split_once("templates/").map(|(before, _)| before.to_owned()))?;
+    let folder =
+        scene.files.keys().find_map(|path| path.split_once("templates/").map(|(before, _)| before.to_owned()))?;
     let mut other = scene.clone();
     other.files.insert(format!("{folder}templates/{name}.yaml"), text.to_owned());
     Some(other)

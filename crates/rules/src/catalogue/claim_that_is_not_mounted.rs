@@ -56,8 +56,8 @@ fn claims<'a>(desired: &'a Desired, template: &PodTemplate<'a>) -> Vec<(&'a str,
 /// Whether a container mounts a volume, or has it as a device.
 fn is_used(template: &PodTemplate<'_>, name: &str) -> bool {
     template.containers().iter().any(|container| {
-        ["volumeMounts", "volumeDevices"].iter().any(|list| {
-            container.value[*list].as_array().is_some_and(|all| all.iter().any(|it| it["name"] == name))
-        })
+        ["volumeMounts", "volumeDevices"]
+            .iter()
+            .any(|list| container.value[*list].as_array().is_some_and(|all| all.iter().any(|it| it["name"] == name)))
     })
 }

@@ -54,8 +54,25 @@ fn encoded_text(text: &str) -> Option<String> {
 
 /// Whether a key is the name of a file of text.
 fn is_file(key: &str) -> bool {
-    let endings =
-        ["sh", "conf", "cfg", "ini", "yaml", "yml", "json", "toml", "properties", "xml", "php", "py", "js", "rb", "sql", "txt", "env"];
+    let endings = [
+        "sh",
+        "conf",
+        "cfg",
+        "ini",
+        "yaml",
+        "yml",
+        "json",
+        "toml",
+        "properties",
+        "xml",
+        "php",
+        "py",
+        "js",
+        "rb",
+        "sql",
+        "txt",
+        "env",
+    ];
     key.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending.to_ascii_lowercase().as_str()))
 }
 
@@ -85,7 +102,9 @@ mod tests {
     #[test]
     fn text_in_base64_is_told_from_keys() {
         assert_eq!(encoded_text("IyEvYmluL3NoCmVjaG8gaGkK").as_deref(), Some("#!/bin/sh\necho hi\n"));
-        for text in ["hunter22", "0123456789abcdef", "12345678", "short", "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols="] {
+        for text in
+            ["hunter22", "0123456789abcdef", "12345678", "short", "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols="]
+        {
             assert!(encoded_text(text).is_none() || !is_sentence(&encoded_text(text).unwrap_or_default()), "{text}");
         }
         assert!(is_file("run.sh") && is_file("app.YAML") && !is_file("password"));

@@ -89,13 +89,7 @@ fn nearest(rendered: &Rendered, path: &[String]) -> Option<String> {
 }
 
 /// The leaves of what is set that nothing reads, as paths from the root chart on.
-fn walk(
-    values: &Values,
-    root: &Chart,
-    path: &mut Vec<String>,
-    readers: &mut Readers,
-    unread: &mut Vec<Vec<String>>,
-) {
+fn walk(values: &Values, root: &Chart, path: &mut Vec<String>, readers: &mut Readers, unread: &mut Vec<Vec<String>>) {
     for key in values.keys() {
         let key = key.to_string_lossy().into_owned();
         let Some(value) = values.get(&key) else { continue };
@@ -251,7 +245,9 @@ mod tests {
     #[test]
     fn an_action_speaks_of_words_and_takes_some_of_them_whole() {
         let mut uses = Uses::default();
-        for action in actions("{{/* .Values.a */}}{{ if .Values.b }}{{ .Values.c.d }}{{ toYaml .Values.e }}{{ index .Values \"f-g\" \"h\" }}") {
+        for action in actions(
+            "{{/* .Values.a */}}{{ if .Values.b }}{{ .Values.c.d }}{{ toYaml .Values.e }}{{ index .Values \"f-g\" \"h\" }}",
+        ) {
             uses.take(action);
         }
         assert!(!uses.everything);

@@ -342,7 +342,8 @@ mod tests {
     #[test]
     fn an_actions_line_is_counted_from_the_beginning_of_the_text() {
         let text = "a: 1\nb: {{ .Values.b }}\nc:\n  d: {{ .Values.c }}{{ .Values.d }}\n";
-        let owned = |found: &[(u32, &str)]| found.iter().map(|(line, path)| (*line, (*path).to_owned())).collect::<Vec<_>>();
+        let owned =
+            |found: &[(u32, &str)]| found.iter().map(|(line, path)| (*line, (*path).to_owned())).collect::<Vec<_>>();
         assert_eq!(bare_paths(text), owned(&[(2, "b"), (4, "c"), (4, "d")]));
     }
 
