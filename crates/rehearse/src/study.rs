@@ -317,13 +317,16 @@ pub(crate) struct Scopes {
 
 impl Scopes {
     pub(crate) fn of(rendered: &RenderedUnit) -> Self {
-        let all = rendered.all_objects().cloned().chain(rendered.defined());
+        // Definitions are big: nothing of them is copied.
+        let files = rendered.definitions.iter().flat_map(|crd| crd.documents());
+        let listed = files.clone().filter_map(|document| document["items"].as_array()).flatten();
+        let all = rendered.all_objects().map(Object::value).chain(files).chain(listed);
         let defined = all
-            .filter(|object| object.kind() == "CustomResourceDefinition")
+            .filter(|object| object["kind"] == "CustomResourceDefinition")
             .filter_map(|object| {
-                let kind = object.str_at("/spec/names/kind")?.to_owned();
-                let namespaced = object.str_at("/spec/scope") != Some("Cluster");
-                Some(((object.str_at("/spec/group")?.to_owned(), kind), namespaced))
+                let text = |pointer: &str| object.pointer(pointer).and_then(serde_json::Value::as_str);
+                let namespaced = text("/spec/scope") != Some("Cluster");
+                Some(((text("/spec/group")?.to_owned(), text("/spec/names/kind")?.to_owned()), namespaced))
             })
             .collect();
         Scopes { defined }
