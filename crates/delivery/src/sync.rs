@@ -54,9 +54,9 @@ impl Session {
     ) -> Result<PreparedSync, Vec<Diagnostic>> {
         let application = &bound.application;
         let mut targets = Vec::new();
-        for (path, text) in &rendered.definitions {
-            let objects = manifest_objects(text).map_err(|error| vec![error.diagnose()])?;
-            targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: path.clone() }));
+        for crd in &rendered.definitions {
+            let objects = manifest_objects(&crd.text()).map_err(|error| vec![error.diagnose()])?;
+            targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: crd.path.clone() }));
         }
         for one in rendered.objects.iter().chain(&rendered.hooks) {
             targets.push(Target { object: one.object.clone(), path: one.path.clone() });

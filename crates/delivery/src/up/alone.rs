@@ -97,7 +97,7 @@ impl Session {
         let mut told = BTreeMap::new();
         self.check_objects(&mut ready, &mut told, options).await?;
         expect_own_kinds(&mut ready);
-        let (mut courses, tried) = self.look_ahead(&mut ready, &mut told, options).await?;
+        let (mut courses, tried) = self.look_ahead(&mut ready, &mut told, options, None).await?;
         let fate = if self.stop.is_cancelled() { Fate::TakenBack } else { Fate::Kept };
         if let Err(diagnostics) = self.conclude(&tried, 0, fate).await {
             self.tell_unconcluded(diagnostics).await;
