@@ -24,8 +24,11 @@ pub(crate) struct Arguments {
 }
 
 impl Suite for Arguments {
-    const WHOLE: Option<Whole> =
-        Some(Whole::of("day-of-sens", Material::Oracles, &[&["day-of-sens", "--selftest"], &["day-of-sens", "--evidence"]]));
+    const WHOLE: Option<Whole> = Some(Whole::of(
+        "day-of-sens",
+        Material::Oracles,
+        &[&["day-of-sens", "--selftest"], &["day-of-sens", "--evidence"]],
+    ));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         let landfall = self.asked.landfall()?;

@@ -272,7 +272,8 @@ pub(super) const CALLS: &[Call] = &[
     call("edge campaign rollback one").fails(NO_FLEET),
     call("edge release add none").fails("there is no manifest"),
     call("edge release consent 1.0.0 --key-file none").fails("there is no key"),
-    call("edge release build --release 1.0.0 --artifact linux/x64=none --key-file none --out none").fails("there is no key"),
+    call("edge release build --release 1.0.0 --artifact linux/x64=none --key-file none --out none")
+        .fails("there is no key"),
     call("access matrix"),
     call("access prove --as nobody").fails("no project is protected"),
     call("access kubeconfig --service-account default/default").fails("no cluster runs that it could lead to"),

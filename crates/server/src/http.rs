@@ -171,7 +171,11 @@ impl Front {
     /// Answers who has been let in.
     async fn inside(&self, actor: Actor, inside: Inside, name: Option<Name>, request: Request<Incoming>) -> Answer {
         private(match inside {
-            Inside::Metrics => typed(StatusCode::OK, "text/plain; version=0.0.4", metrics::text(&self.board.read()) + &self.fleet.metrics()),
+            Inside::Metrics => typed(
+                StatusCode::OK,
+                "text/plain; version=0.0.4",
+                metrics::text(&self.board.read()) + &self.fleet.metrics(),
+            ),
             Inside::Status => {
                 let lines: Vec<_> = self.board.lines().into_iter().filter(|line| actor.sees(line)).collect();
                 let mut answer =

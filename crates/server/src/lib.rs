@@ -70,9 +70,9 @@ mod row;
 mod sealing;
 mod serve;
 mod sets;
+mod sops_identities;
 mod traces;
 mod witness;
-mod sops_identities;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;

@@ -1,6 +1,8 @@
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::{Error, Pool, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, tokens, promotions};
+use crate::{
+    Error, Pool, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, promotions, tokens,
+};
 
 /// The tables of one small store, step by step; a step once released is never edited.
 pub(crate) struct Tables {

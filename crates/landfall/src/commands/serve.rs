@@ -200,9 +200,12 @@ fn fleet(context: &Context, args: &ServeArgs) -> FleetOptions {
 async fn only_fleet(context: &Context, args: ServeArgs) -> Outcome {
     if let Some(target) = args.targets.first() {
         return Err(Failure::usage(
-            Diagnostic::error(code::BAD_ARGUMENTS, format!("`{target}` is not delivered by a server of the fleet alone"))
-                .note("nothing was changed")
-                .help("landfall serve TARGET serves both"),
+            Diagnostic::error(
+                code::BAD_ARGUMENTS,
+                format!("`{target}` is not delivered by a server of the fleet alone"),
+            )
+            .note("nothing was changed")
+            .help("landfall serve TARGET serves both"),
         ));
     }
     let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;

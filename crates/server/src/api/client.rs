@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderValue, header, Method};
+use ::http::{HeaderMap, HeaderValue, Method, header};
 use async_recursion::async_recursion as boxed;
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
 use landfall_source::{Access, HttpClient, Network, Redirects};
