@@ -381,7 +381,8 @@ fn mended(
     let says = |revision: &str| -> Result<bool, Box<dyn Error>> {
         let mut words = vec!["--ref", revision, "--from", "empty", "./chart"];
         words.extend(fault.values.iter().flat_map(|value| ["--set", value.as_str()]));
-        Ok(match (Trial { id: &fault.change, chart: &chart, words: &words, directory: &work }.run(landfall)?) {
+        let told = Trial { id: &fault.change, chart: &chart, words: &words, directory: &work }.run(landfall)?;
+        Ok(match told {
             Ending::Rehearsed(_, found) => found.iter().any(|it| it.message.contains(&fault.says)),
             Ending::Refused(why) => why.contains(&fault.says) || fault.says == "does not render",
             Ending::Broken(why) => return Err(why.into()),
