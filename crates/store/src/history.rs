@@ -1,8 +1,8 @@
 use serde_json::Value;
-use sqlx::Row;
 
 use crate::journal::json;
 use crate::migrations::Tables;
+use crate::statement::query;
 use crate::{Error, Pool};
 
 /// A delivery to be remembered.
@@ -53,7 +53,8 @@ impl History {
     /// [`Error::Sql`].
     pub async fn append(&self, entry: &HistoryEntry) -> Result<i64, Error> {
         const WHAT: &str = "append to the history";
-        let row = sqlx::query(
+        let mut transaction = self.pool.connections.begin_alone("history").await.map_err(self.pool.failed(WHAT))?;
+        let row = query(
             "INSERT INTO history (target, number, at, revision, outcome, summary, body) \
              SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6 FROM history WHERE target = $1 \
              RETURNING number",
@@ -64,9 +65,10 @@ impl History {
         .bind(&entry.outcome)
         .bind(&entry.summary)
         .bind(entry.body.to_string())
-        .fetch_one(&self.pool.connections)
+        .fetch_one(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
+        transaction.commit().await.map_err(self.pool.failed(WHAT))?;
         row.try_get("number").map_err(Error::sql(WHAT))
     }
 
@@ -76,7 +78,7 @@ impl History {
     /// [`Error::Sql`], [`Error::Damaged`].
     pub async fn of(&self, target: &str, limit: u32) -> Result<Vec<HistoryRow>, Error> {
         const WHAT: &str = "read the history";
-        let rows = sqlx::query("SELECT * FROM history WHERE target = $1 ORDER BY number DESC LIMIT $2")
+        let rows = query("SELECT * FROM history WHERE target = $1 ORDER BY number DESC LIMIT $2")
             .bind(target)
             .bind(i64::from(limit))
             .fetch_all(&self.pool.connections)
@@ -84,7 +86,7 @@ impl History {
             .map_err(self.pool.failed(WHAT))?;
         rows.iter()
             .map(|row| {
-                let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+                let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
                 Ok(HistoryRow {
                     number: row.try_get("number").map_err(Error::sql(WHAT))?,
                     entry: HistoryEntry {

@@ -10,6 +10,7 @@
 //!       ├─ orders.rs         what was asked of Applications through the API, and how they may sync by themselves
 //!       ├─ audit.rs          who changed what, before it is done and how it ended
 //!       ├─ news.rs           what is to be told to people: each change once, to each of them once
+//!       ├─ shards.rs         who writes the journal of which shard of Applications
 //!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
 //! ```
 //!
@@ -18,17 +19,19 @@
 //! line in `migrations.rs` and its promises in `tests/it/contract`.
 //!
 //! The rows are this room's own types; bodies are JSON or bytes whose meaning their owner knows. Clock and
-//! identifiers come in from the caller. One connection serves a pool: writes are serialised, so nothing is ever
+//! identifiers come in from the caller. Of a file one connection serves a pool: writes are serialised, so nothing is ever
 //! busy, and a written row is on disk when the call returns (`synchronous=FULL`, write-ahead log).
 //!
-//! The back end is SQLite; the statements are what PostgreSQL takes, too, but for the type of bytes in a migration, and what
-//! each small store promises is tested against a constructor, so that a second back end runs the same tests.
+//! The back ends are SQLite, for one process, and PostgreSQL, for several that share it. The statements are the same texts
+//! (`statement.rs`), and so are the promises of each small store, which are tested against a constructor of either.
+//! Processes that share a database write the journal by a [`Fence`]: it is looked at in the transaction that writes.
 //!
 //! Invariant: losing a store loses history, journals and fingerprints, never the ability to deliver.
 
 mod accounts;
 mod audit;
 mod cluster_state;
+mod database;
 mod error;
 mod facts;
 mod history;
@@ -38,12 +41,15 @@ mod news;
 mod orders;
 mod pool;
 mod seal;
+mod shards;
+mod statement;
 mod store;
 mod tokens;
 
 pub use accounts::{AccountRow, Accounts, SessionRow};
 pub use audit::{Audit, AuditEntry, AuditRow};
 pub use cluster_state::{ClusterBatch, ClusterContents, ClusterEventRow, ClusterObjectRow, ClusterState};
+pub use database::{BadDatabaseAddress, DatabaseAddress};
 pub use error::Error;
 pub use facts::Facts;
 pub use history::{History, HistoryEntry, HistoryRow};
@@ -51,5 +57,6 @@ pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepInten
 pub use news::{News, NewsItem, NewsRow, Post};
 pub use orders::{OrderRow, Orders, PolicyRow};
 pub use pool::{Durability, Location, Pool};
+pub use shards::{Announcements, Fence, Shards};
 pub use store::Store;
 pub use tokens::{TokenRow, Tokens};
