@@ -21,6 +21,7 @@ mod canary;
 mod commands;
 mod compare;
 mod controllers;
+mod database;
 mod dice;
 mod differential;
 mod distribution;
@@ -50,6 +51,7 @@ mod record;
 mod releases;
 mod sample;
 mod schema;
+mod standby;
 mod suite;
 mod testbed;
 mod traces;
@@ -143,6 +145,10 @@ suites! {
     Doors(doors::Arguments),
     /// Kills the binary at every point at which it writes, and gives the command again: it ends as if it had not been killed.
     Kills(kills::Arguments),
+    /// Runs a command beside a server of PostgreSQL, whose address LANDFALL_TEST_DATABASE says.
+    Database(database::Arguments),
+    /// Kills, stops and cuts off replicas of the server that share a database, during syncs.
+    Standby(standby::Arguments),
     /// Tries random sequences of everything that writes, with kills, at keys that are generated once.
     Once(once::Arguments),
     /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.

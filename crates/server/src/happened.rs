@@ -30,6 +30,14 @@ pub(crate) enum Happened {
     Written(Arc<ObjectKey>, Result<Option<Object>, String>),
     /// What is known of an Application's declared checks.
     Checked(Arc<ObjectKey>, Option<Checked>),
+    /// The same as [`Happened::Moved`], and another replica has heard it.
+    Announced(Vec<String>, Option<String>),
+    /// Shards are held now that were not, or the other way round.
+    Shards,
+    /// The Applications as they stood after those shards were taken.
+    Taken(Vec<u32>, Vec<Object>),
+    /// Other replicas have let orders and policies be accepted.
+    Accepted,
     /// Another controller lives now, by its pod, or none does any more.
     Elsewhere(Option<String>),
     /// What an Application delivered could not be taken along.

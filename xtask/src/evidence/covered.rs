@@ -63,6 +63,8 @@ pub(super) const COVERED: &[Covered] = &[
     covered("doors", &["helm"], &["doors"], &[BINARY]),
     covered("kills", &["helm"], &["kills"], &[BINARY]),
     covered("once", &["delivery", "drydock", "release"], &["once"], &[]),
+    covered("standby", &["landfall"], &["standby", "database"], &[]),
+    covered("standby-control", &["landfall"], &["standby", "database"], &[]),
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.
     covered("attack", &["landfall"], &["attack"], &[]),

@@ -8,7 +8,7 @@ use landfall_host::Failure;
 use landfall_store::{AccountRow, Store};
 use serde_json::{Value, json};
 
-use super::super::token::{audited, state, store};
+use super::super::token::{audited, has_store, state, store};
 use super::{found, none};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
@@ -35,10 +35,10 @@ impl Verb for AccountEnableArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let state = state(context)?;
-        if !state.file("store.db").exists() {
+        if !has_store(context, &state) {
             return Err(none(&self.name, &[]));
         }
-        let store = store(&state).await?;
+        let store = store(context, &state).await?;
         let changed = change(context, &store, &self.name).await;
         store.close().await;
         context.report(&Changed(&changed?), Exit::Done, started);

@@ -9,7 +9,7 @@ use landfall_server::accounts::password;
 use landfall_store::{AccountRow, Store};
 use serde_json::{Value, json};
 
-use super::super::token::{audited, state, store};
+use super::super::token::{audited, has_store, state, store};
 use super::{First, Given, found, none};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
@@ -39,10 +39,10 @@ impl Verb for AccountPasswordArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let state = state(context)?;
-        if !state.file("store.db").exists() {
+        if !has_store(context, &state) {
             return Err(none(&self.name, &[]));
         }
-        let store = store(&state).await?;
+        let store = store(context, &state).await?;
         let changed = change(context, &store, &self).await;
         store.close().await;
         let (row, first) = changed?;
