@@ -23,13 +23,12 @@ pub(super) fn of(landfall: &Path) -> anyhow::Result<Vec<Known>> {
     let mut all = Vec::new();
     for (words, voice) in [(&["completion", "--commands"][..], ""), (&["helm", "completion", "bash"], "helm ")] {
         let listed = said(landfall, words)?;
-        let names = match voice {
+        let names: Vec<String> = match voice {
             "" => listed.lines().map(str::to_owned).collect(),
             _ => leaves(&listed),
         };
         ensure!(names.len() > 20, "landfall {} names {} commands", words.join(" "), names.len());
         // A verb with verbs below it may be one by itself: `version` and `version check`.
-        let names: Vec<String> = names;
         let above: BTreeSet<&str> = names.iter().filter_map(|name| Some(name.split_once(' ')?.0)).collect();
         let mut by_themselves = Vec::new();
         for verb in above.into_iter().filter(|_| voice.is_empty()) {
