@@ -27,6 +27,7 @@ use crate::evidence::CaseEvidence;
 use crate::sample;
 use crate::suite::{Asked, Material, Suite, Whole};
 use aftermath::Undisturbed;
+pub(crate) use disk::{Disk, can_be_made as can_make_disks};
 use system::{Ended, System};
 
 /// Resets, stops, kills, interrupts and starves deliveries, and looks at what is left.

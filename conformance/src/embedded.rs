@@ -99,6 +99,13 @@ impl Embedded {
         &self.endpoint
     }
 
+    /// A connection to it in this process, past the server.
+    pub(crate) fn connection(&self) -> anyhow::Result<landfall_cluster::Cluster> {
+        let cluster = self.cluster.as_ref().context("the cluster has ended")?;
+        let _within = self.runtime.as_ref().map(Runtime::enter);
+        Ok(landfall_cluster::Cluster::new(cluster.client()))
+    }
+
     pub(crate) fn kubeconfig(&self) -> &str {
         &self.kubeconfig
     }

@@ -20,6 +20,7 @@ use crate::evidence::CaseEvidence;
 use crate::suite::{Asked, Material, Suite, Whole, Workers};
 use crate::{sample, workers};
 use course::{Course, Recorded};
+pub(crate) use place::write_program;
 
 /// Kills the binary at every point at which it writes, and gives the command again.
 #[derive(clap::Args)]

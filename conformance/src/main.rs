@@ -21,16 +21,21 @@ mod canary;
 mod commands;
 mod compare;
 mod controllers;
+mod day_of_sens;
+mod days;
 mod dice;
 mod differential;
 mod distribution;
 mod doors;
+mod edits;
 mod embedded;
 mod evidence;
 mod explain;
 mod fidelity;
 mod full;
 mod fuzz;
+mod gitea;
+mod gitops;
 mod groups;
 mod helm;
 mod http;
@@ -112,6 +117,8 @@ suites! {
     ReleasesControl(releases::command::Control),
     /// Packs, signs, pushes, finds, pulls and verifies charts with helm 3, helm 4 and with us, each what the others made.
     Distribution(distribution::command::Arguments),
+    /// The day in the life of SENS, unattended: promotions from a build to production.
+    DayOfSens(day_of_sens::Arguments),
     /// Sends the same requests to a real API server and to the embedded one and compares the answers.
     Differential(differential::command::Arguments),
     /// Sends the Pod Security Standards' table, as pods, to a real API server and to the embedded one and compares what they say.
@@ -127,6 +134,8 @@ suites! {
     /// Changes each value of charts, one at a time, and compares what changes in their objects with what was said to
     /// depend on it.
     Explain(explain::Arguments),
+    /// Sets values of values files (public ones of LANDFALL_CORPUS, else our own and hostile ones) in place, and compares every other byte.
+    Edits(edits::Arguments),
     /// Writes every rule's fixtures in all the ways in which the same fault can be written, and counts them.
     Mutations(mutations::Arguments),
     /// Rehearses charts at their default values, and from their last tag to their head (public ones of LANDFALL_CORPUS and LANDFALL_HISTORY, else our own), holds each finding against what a person says to it, and asks helm about each chart that is refused.
@@ -141,8 +150,14 @@ suites! {
     Addons(addons::Arguments),
     /// Resets, stops, kills, interrupts and starves deliveries at random moments: each ends in time, and the next one repairs it.
     Doors(doors::Arguments),
+    /// Plays the days in the life of LuckyPlans and EZSCALE from commands of the README, each step asserted.
+    Days(days::Arguments),
     /// Kills the binary at every point at which it writes, and gives the command again: it ends as if it had not been killed.
     Kills(kills::Arguments),
+    /// Has `landfall serve` go through the failure table of GitOps: refusals and silence of the API, kills at every write, lost state, repositories that go away, neighbours.
+    Gitops(gitops::Arguments),
+    /// Pushes to a real Gitea (`cargo run -p oracles -- gitea`), whose webhook leads to `landfall serve`: LuckyPlans and SENS side by side.
+    Gitea(gitea::Arguments),
     /// Tries random sequences of everything that writes, with kills, at keys that are generated once.
     Once(once::Arguments),
     /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.

@@ -3,20 +3,30 @@
 //!
 //! ```text
 //! seed ──► a namespace of its own ──► six to fourteen deeds ──► after each: the value and the uid are what they were
-//!          deeds.rs   a plan of the engine (every task, every method, hooks) · a release (install, upgrade, rollback, uninstall, undone
-//!                     and cleaned up) · a restore · a SealedSecret · a certificate · what a person does that is no writer of ours
-//!          ground.rs  an embedded cluster in this process, on virtual time, for some dozens of them
+//!          deeds.rs    a plan of the engine (every task, every method, hooks) · a release (install, upgrade, rollback, uninstall, undone
+//!                      and cleaned up) · a restore · a SealedSecret · a certificate · what a person does that is no writer of ours
+//!          argo.rs     an Application: synced with Argo CD's options and hooks, pruned, deleted
+//!          written.rs  the server's controller of SealedSecrets · a secret's declared life · a database that generates a password
+//!          ground.rs   an embedded cluster in this process, on virtual time, for some dozens of them
+//!          paths.rs    each way that a user could go, by the binary and kubectl, on the embedded cluster and on a real API server
+//!          mutants.rs  guards that are opened one after another: each is to be seen
 //! ```
 //!
-//! Which calls these are is `docs/writers.md`'s; that none is missing there is `cargo xtask tidy`'s.
+//! Which calls these are is `docs/writers.md`'s; that none is missing there is `cargo xtask tidy`'s, and which deed drives which of
+//! them stands in `covered.rs`.
 
+mod covered;
 mod deeds;
 mod ground;
+mod mutants;
+mod paths;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::evidence::CaseEvidence;
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::suite::{self, Asked, Material, Suite, Whole, Workers};
 use crate::{sample, workers};
 use ground::{Ground, Sequence};
@@ -40,13 +50,30 @@ pub(crate) struct Arguments {
     /// Print what was done, and how it ended.
     #[arg(long)]
     verbose: bool,
+    /// Walk each way by which such a key could be lost, by the binary and kubectl.
+    #[arg(long)]
+    paths: bool,
+    /// The same on a real API server.
+    #[arg(long, requires = "paths")]
+    control: bool,
+    /// End with the first sequence that fails.
+    #[arg(long)]
+    until_red: bool,
     #[command(flatten)]
     workers: Workers,
 }
 
 impl Suite for Arguments {
-    const WHOLE: Option<Whole> =
-        Some(Whole::of("once", Material::Oracles, &[&["once", "--selftest"], &["once", "--evidence"]]));
+    const WHOLE: Option<Whole> = Some(Whole::of(
+        "once",
+        Material::Oracles,
+        &[
+            &["once", "--selftest"],
+            &["once", "--evidence"],
+            &["once", "--paths", "--evidence"],
+            &["once", "--paths", "--control", "--evidence"],
+        ],
+    ));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         run(self)
@@ -66,11 +93,16 @@ pub(crate) struct Course {
     pub(crate) refused: usize,
     /// Those that were killed.
     pub(crate) killed: usize,
+    /// Which deeds they were.
+    pub(crate) deeds: BTreeSet<&'static str>,
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.asked.selftest {
         return selftest();
+    }
+    if arguments.paths {
+        return paths::walk(arguments.control, arguments.asked.leaves());
     }
     let began = Instant::now();
     let first = arguments.from.unwrap_or_else(|| if arguments.sample.is_some() { sample::seed() << 16 } else { 0 });
@@ -80,7 +112,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let seeds: Vec<u64> = (first..).take(count).collect();
     let batches: Vec<&[u64]> = seeds.chunks(TOGETHER).collect();
-    let courses: Vec<(u64, Course)> = workers::several(arguments.workers.count(), &batches, |_, seeds| play(seeds))
+    let is_over = AtomicBool::new(false);
+    let played = |_, seeds: &&[u64]| play(seeds, &is_over, arguments.until_red);
+    let courses: Vec<(u64, Course)> = workers::several(arguments.workers.count(), &batches, played)
         .into_iter()
         .collect::<anyhow::Result<Vec<_>>>()?
         .into_iter()
@@ -107,31 +141,59 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !is_telling {
         println!("once: too few deeds were guarded, refused or killed to show anything");
     }
-    if arguments.sample.is_none() && arguments.from.is_none() {
-        let cases = courses.iter().map(|(seed, course)| {
-            CaseEvidence::judged(format!("once/{seed}"), &course.told.join("\n"), course.wrong.is_none())
-        });
-        arguments.asked.leave("once", "the value and the uid that a guarded key had before", cases.collect())?;
+    let driven: BTreeSet<&str> = courses.iter().flat_map(|(_, course)| course.deeds.iter().copied()).collect();
+    let idle = covered::idle(&driven);
+    covered::by_tests()
+        .filter(|_| count >= ALL)
+        .for_each(|(file, why)| println!("once: {file} by its test alone: {why}"));
+    let is_whole = count < ALL || idle.is_empty();
+    if !is_whole {
+        println!("once: never driven at a guarded key: {}", idle.join(", "));
     }
-    Ok(if failed == 0 && is_telling { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if arguments.sample.is_none() && arguments.from.is_none() && arguments.asked.leaves() {
+        evidence(&courses, failed).write(suite::root())?;
+    }
+    Ok(if failed == 0 && is_telling && is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Plays sequences one after the other on a cluster of their own.
-fn play(seeds: &[u64]) -> anyhow::Result<Vec<(u64, Course)>> {
+/// What a whole run leaves behind: a case for the sequences that shared a cluster, so that the file can be read.
+fn evidence(courses: &[(u64, Course)], failed: usize) -> Evidence {
+    let of_cluster = |batch: &[(u64, Course)]| {
+        let told: String = batch.iter().flat_map(|(_, course)| &course.told).map(|line| format!("{line}\n")).collect();
+        let (first, last) = (batch.first().map_or(0, |it| it.0), batch.last().map_or(0, |it| it.0));
+        CaseEvidence::judged(format!("once/{first}-{last}"), &told, batch.iter().all(|it| it.1.wrong.is_none()))
+    };
+    let cases = courses.chunks(TOGETHER).map(of_cluster).collect();
+    let oracle = "the value and the uid that a guarded key had before".to_owned();
+    let evidence = Evidence::of("once", Cluster::Embedded, oracle, cases);
+    Evidence { planned: courses.len(), passed: courses.len() - failed, failed, ..evidence }
+}
+
+/// Plays sequences one after the other on a cluster of their own; none any more once it is over.
+fn play(seeds: &[u64], is_over: &AtomicBool, until_red: bool) -> anyhow::Result<Vec<(u64, Course)>> {
+    if is_over.load(Ordering::Relaxed) {
+        return Ok(Vec::new());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let ground = Ground::new().await?;
         let mut courses = Vec::new();
         for seed in seeds {
             let mut sequence = Sequence::new(&ground, *seed).await?;
-            courses.push((*seed, sequence.play().await));
+            let course = sequence.play().await;
+            let is_red = course.wrong.is_some();
+            courses.push((*seed, course));
+            if until_red && (is_red || is_over.load(Ordering::Relaxed)) {
+                is_over.store(true, Ordering::Relaxed);
+                break;
+            }
         }
         ground.close();
         Ok(courses)
     })
 }
 
-/// Shows that a value that changes, a Secret that goes and one that is made anew are seen.
+/// Shows that a value that changes, a Secret that goes and one that is made anew are seen, and each guard that stands open.
 fn selftest() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let faults = runtime.block_on(async {
@@ -145,5 +207,7 @@ fn selftest() -> anyhow::Result<ExitCode> {
         ground.close();
         anyhow::Ok(faults)
     })?;
-    Ok(suite::selftest("once", faults, ""))
+    let mut seen: Vec<(&str, Result<String, String>)> = faults;
+    seen.extend(mutants::opened()?);
+    Ok(suite::selftest("once", seen, ""))
 }

@@ -31,6 +31,14 @@ pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
     Ok(cache()?.ensure(oracle(name)?)?.path)
 }
 
+/// The binary of one oracle, as it was built before.
+///
+/// # Errors
+/// When it was not, in words that say how it is.
+pub(crate) fn built(name: &str) -> Result<PathBuf, String> {
+    oracles::built(name)
+}
+
 fn oracle(name: &str) -> anyhow::Result<&'static Oracle> {
     oracles::select(name)
         .and_then(|chosen| chosen.first().copied())

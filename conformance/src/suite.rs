@@ -80,10 +80,15 @@ impl Asked {
 
     /// Writes the evidence of a whole run on the embedded cluster, where it was asked for.
     pub(crate) fn leave(&self, suite: &'static str, oracle: &str, cases: Vec<CaseEvidence>) -> io::Result<()> {
-        if self.evidence && self.only.is_none() {
+        if self.leaves() {
             Evidence::of(suite, Cluster::Embedded, oracle.to_owned(), cases).write(root())?;
         }
         Ok(())
+    }
+
+    /// Whether evidence of a whole run is asked for.
+    pub(crate) fn leaves(&self) -> bool {
+        self.evidence && self.only.is_none()
     }
 
     /// Whether a case is asked for.

@@ -1,7 +1,8 @@
-//! Checks of this repository: `cargo xtask tidy`, `advisories`, `requirements`, `fixtures` and `evidence`.
+//! Checks of this repository: `cargo xtask tidy`, `advisories`, `requirements`, `fixtures` and `evidence`; and what a release is made of: `dist`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command's own output")]
 
 mod advisories;
+mod dist;
 mod evidence;
 mod fixtures;
 mod requirements;
@@ -19,7 +20,11 @@ const USAGE: &str = "usage: cargo xtask tidy            check the house rules
                    [--owner NAME] [--empty] [--strict] [--gate]
        cargo xtask fixtures        count the rules and traps that have fixtures
        cargo xtask evidence        say how old the evidence of the suites is and what has changed since, and find
-                   [--strict]      documents that claim more than it says; --strict finds what is none, stale or short, too";
+                   [--strict]      documents that claim more than it says; --strict finds what is none, stale or short, too
+       cargo xtask dist            make what a release publishes: static binaries, manual pages, completions, image, chart,
+                                   install script, SBOM, notes, checksums (docs/install.md)
+                   [--out DIR] [--channel stable|rc|alpha] [--run N] [--attempt M] [--target TRIPLE]... [--sign KEY]
+                   [--quick] [--binary FILE] [--no-image] [--rootfs DIR] [--update-packages] [--allow-dirty]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("tidy") => tidy::run(root),
         Some("advisories") => advisories::run(root, &arguments[1..]),
+        Some("dist") => dist::run(root, &arguments[1..]),
         Some("evidence") => evidence::run(root, &arguments[1..]),
         Some("fixtures") => fixtures::run(root),
         Some("requirements") => requirements::run(root, &arguments[1..]),

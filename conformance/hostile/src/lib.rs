@@ -13,6 +13,7 @@
 mod api;
 mod archive;
 mod chart;
+mod edge;
 #[cfg(feature = "source")]
 mod git;
 #[cfg(feature = "source")]
@@ -55,6 +56,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "archive_entries", run: archive::entries, longest: 16384 },
     #[cfg(feature = "source")]
     Target { name: "archive_nested", run: archive::nested, longest: 16384 },
+    Target { name: "edge_archive", run: edge::unpacked, longest: 16384 },
+    Target { name: "edge_metadata", run: edge::metadata, longest: 8192 },
+    Target { name: "edge_journal", run: edge::journal, longest: 4096 },
     Target { name: "patch", run: patch::patch, longest: 4096 },
     Target { name: "json_patch", run: patch::json, longest: 4096 },
     #[cfg(feature = "source")]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::oracle::{Beside, Oracle};
+use crate::oracle::{Beside, Oracle, With};
 use crate::toolchain::Go;
 
 /// What every build is given beside its link flags; part of the cache's key.
@@ -59,9 +59,24 @@ impl std::error::Error for BuildError {}
 pub(crate) fn binary(go: &Go, oracle: &Oracle, module: &Path, out: &Path) -> Result<(), BuildError> {
     let link_flags = oracle.link_flags();
     let out = out.to_str().unwrap_or_default();
-    let arguments =
-        ["build", "-trimpath", "-buildvcs=false", "-p=2", "-ldflags", &link_flags, "-o", out, oracle.package];
-    run(go, module, &arguments).map(drop)
+    let tags = match oracle.with {
+        With::Go => "",
+        With::C(tags) => tags,
+    };
+    let arguments = [
+        "build",
+        "-trimpath",
+        "-buildvcs=false",
+        "-p=2",
+        "-tags",
+        tags,
+        "-ldflags",
+        &link_flags,
+        "-o",
+        out,
+        oracle.package,
+    ];
+    run_with(go, module, &arguments, oracle.with).map(drop)
 }
 
 /// Puts files that a module publishes together into the file `out`.
@@ -82,11 +97,15 @@ pub(crate) fn together(go: &Go, beside: &Beside, module: &Path, out: &Path) -> R
 
 /// Runs `go` in a module's folder and gives what it printed.
 pub(crate) fn run(go: &Go, folder: &Path, arguments: &[&str]) -> Result<String, BuildError> {
+    run_with(go, folder, arguments, With::Go)
+}
+
+fn run_with(go: &Go, folder: &Path, arguments: &[&str], with: With) -> Result<String, BuildError> {
     let output = Command::new(&go.program)
         .args(arguments)
         .current_dir(folder)
         .envs(go.environment.iter().map(|(name, value)| (name, value)))
-        .env("CGO_ENABLED", "0")
+        .env("CGO_ENABLED", if with == With::Go { "0" } else { "1" })
         .env("GOFLAGS", "-mod=readonly")
         .env("GOWORK", "off")
         .stdin(Stdio::null())

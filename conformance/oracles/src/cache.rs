@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::build::{self, BuildError};
-use crate::oracle::{Beside, Oracle};
+use crate::oracle::{Beside, Oracle, With};
 use crate::toolchain::Go;
 
 /// Where oracles are kept.
@@ -71,6 +71,9 @@ impl Cache {
         for part in [oracle.name, oracle.package, &oracle.link_flags(), build::FLAGS, &beside] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
+        }
+        if let With::C(tags) = oracle.with {
+            hash.update(tags.as_bytes());
         }
         let digest = hash.finalize();
         Ok(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect())

@@ -16,4 +16,4 @@ mod toolchain;
 pub use build::BuildError;
 pub use cache::{Built, Cache};
 pub use command::{built, command};
-pub use oracle::{ALL, Beside, Oracle, select};
+pub use oracle::{ALL, Beside, Oracle, With, select};

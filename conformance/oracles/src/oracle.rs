@@ -9,10 +9,21 @@ pub struct Oracle {
     pub module: &'static str,
     /// The Go package that holds its `main`.
     pub package: &'static str,
+    /// What it is built with beside its own code.
+    pub with: With,
     /// Variables set at link time: `(package path, name, value)`.
     pub variables: &'static [(&'static str, &'static str, &'static str)],
     /// What the peer publishes beside its program.
     pub beside: Option<Beside>,
+}
+
+/// What a binary is built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum With {
+    /// Go alone.
+    Go,
+    /// A C compiler, and these build tags.
+    C(&'static str),
 }
 
 /// Files of a module that are put together into one `NAME-WHAT.yaml` beside the binary.
@@ -116,13 +127,14 @@ const FLUX_KUSTOMIZE: Beside = Beside {
 /// The oracles that make up a control plane.
 const CONTROL_PLANE: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
 /// What one suite on demand alone runs: published controllers, their client, and Helm's own code in process.
-const ON_DEMAND: [&str; 6] = [
+const ON_DEMAND: [&str; 7] = [
     "helm-warm",
     "sealed-secrets-controller",
     "kubeseal",
     "cert-manager-controller",
     "flux-source-controller",
     "flux-kustomize-controller",
+    "gitea",
 ];
 
 /// Every oracle, in the order in which they are wanted.
@@ -131,6 +143,7 @@ pub const ALL: &[Oracle] = &[
         name: "helm",
         module: "helm",
         package: "helm.sh/helm/v3/cmd/helm",
+        with: With::Go,
         variables: HELM_VARIABLES,
         beside: None,
     },
@@ -138,6 +151,7 @@ pub const ALL: &[Oracle] = &[
         name: "helm4",
         module: "helm4",
         package: "helm.sh/helm/v4/cmd/helm",
+        with: With::Go,
         variables: HELM4_VARIABLES,
         beside: None,
     },
@@ -146,6 +160,7 @@ pub const ALL: &[Oracle] = &[
         name: "helm-warm",
         module: "helmwarm",
         package: "landfall.dev/conformance/oracles/helmwarm",
+        with: With::Go,
         variables: HELM_VARIABLES,
         beside: None,
     },
@@ -154,6 +169,7 @@ pub const ALL: &[Oracle] = &[
         name: "yamlcheck",
         module: "yamlcheck",
         package: "landfall.dev/conformance/yamlcheck",
+        with: With::Go,
         variables: &[],
         beside: None,
     },
@@ -161,12 +177,20 @@ pub const ALL: &[Oracle] = &[
         name: "sprigcheck",
         module: "sprigcheck",
         package: "landfall.dev/conformance/sprigcheck",
+        with: With::Go,
         variables: &[],
         beside: None,
     },
     kube("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
     kube("kubectl-convert", "k8s.io/kubernetes/cmd/kubectl-convert"),
-    Oracle { name: "etcd", module: "etcd", package: "go.etcd.io/etcd/server/v3", variables: &[], beside: None },
+    Oracle {
+        name: "etcd",
+        module: "etcd",
+        package: "go.etcd.io/etcd/server/v3",
+        with: With::Go,
+        variables: &[],
+        beside: None,
+    },
     kube("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
     kube("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
     kube("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
@@ -174,6 +198,7 @@ pub const ALL: &[Oracle] = &[
         name: "kwok",
         module: "kwok",
         package: "sigs.k8s.io/kwok/cmd/kwok",
+        with: With::Go,
         variables: &[],
         beside: Some(KWOK_STAGES),
     },
@@ -197,14 +222,23 @@ pub const ALL: &[Oracle] = &[
         "github.com/fluxcd/kustomize-controller",
         Some(FLUX_KUSTOMIZE),
     ),
+    // Its database is written in C.
+    Oracle {
+        name: "gitea",
+        module: "gitea",
+        package: "code.gitea.io/gitea",
+        with: With::C("sqlite sqlite_unlock_notify"),
+        variables: &[],
+        beside: None,
+    },
 ];
 
 const fn controller(name: &'static str, module: &'static str, package: &'static str, beside: Option<Beside>) -> Oracle {
-    Oracle { name, module, package, variables: &[], beside }
+    Oracle { name, module, package, with: With::Go, variables: &[], beside }
 }
 
 const fn kube(name: &'static str, package: &'static str) -> Oracle {
-    Oracle { name, module: "kube", package, variables: KUBE_VARIABLES, beside: None }
+    Oracle { name, module: "kube", package, with: With::Go, variables: KUBE_VARIABLES, beside: None }
 }
 
 impl Oracle {

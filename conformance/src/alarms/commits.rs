@@ -3,7 +3,8 @@
 //! ```text
 //! repositories of conformance/commits.toml, below LANDFALL_HISTORY
 //!    ├─► ordinary commits ─► rehearse PARENT..COMMIT ─► exit code, seconds, findings ─► true or false: conformance/commits.toml
-//!    └─► commits that say `fix` ─► rehearse PARENT, COMMIT alone ─► findings that are gone with it
+//!    ├─► commits that say `fix` ─► rehearse PARENT, COMMIT alone ─► findings that are gone with it
+//!    └─► faults that were written down from reading fixes ─► told at the parent, gone at the commit
 //! ```
 //!
 //! The suite fails on an error that nobody has looked at or that was judged false, and on a rehearsal that does not end.
@@ -46,6 +47,8 @@ struct List {
     #[serde(default)]
     repository: Vec<Repository>,
     #[serde(default)]
+    fault: Vec<Fault>,
+    #[serde(default)]
     judged: Vec<Judgement>,
 }
 
@@ -54,8 +57,39 @@ struct List {
 #[serde(deny_unknown_fields)]
 struct Repository {
     name: String,
+    set: Set,
     ordinary: usize,
     fixes: usize,
+}
+
+/// Whether rules were made after looking at a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Set {
+    /// They were.
+    Tuned,
+    /// They were not.
+    HeldOut,
+}
+
+/// A fault that a commit mends, as a person read it: seen at its parent, gone with it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fault {
+    /// `repository@commit`.
+    change: String,
+    /// The chart's directory.
+    path: String,
+    /// What has to be set for it to show, as `--set` takes it.
+    #[serde(default)]
+    values: Vec<String>,
+    /// What a finding's message or the refusal of the rendering holds that tells it.
+    says: String,
+    /// What is wrong, in a few words.
+    what: String,
+    /// Why nothing can tell it, where that is so.
+    #[serde(default)]
+    undecidable: String,
 }
 
 /// What a person says to new findings.
@@ -121,6 +155,20 @@ struct Evidence {
     findings: Vec<Told>,
     /// What is gone with each fix.
     gone: Vec<Gone>,
+    /// Faults that were written down, by whether rules were made after looking at their repository: told, of all.
+    told_faults: BTreeMap<Set, [usize; 2]>,
+    faults: Vec<Mended>,
+}
+
+/// A fault that was written down, and what came of it.
+#[derive(Debug, Serialize)]
+struct Mended {
+    change: String,
+    set: Set,
+    what: String,
+    /// `told`, `untold`, `undecidable`, or `not rehearsed`.
+    verdict: &'static str,
+    why: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -171,6 +219,21 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let verdicts = workers::each(&changes, |_, change| {
         rehearse(change, &landfall, &shelf).unwrap_or_else(|error| Verdict::Broken(error.to_string()))
     });
+    let wanted = |fault: &&Fault| arguments.only.as_ref().is_none_or(|only| fault.change.contains(only.as_str()));
+    let faults: Vec<&Fault> = list.fault.iter().filter(wanted).collect();
+    let mended = workers::each(&faults, |_, fault| {
+        mended(fault, &list.repository, &histories, (landfall.as_path(), &shelf)).map_err(|error| error.to_string())
+    });
+    for (fault, mended) in faults.iter().zip(mended) {
+        let mended = mended.map_err(|why| format!("{}: {why}", fault.change))?;
+        let of = evidence.told_faults.entry(mended.set).or_default();
+        of[0] += usize::from(mended.verdict == "told");
+        of[1] += usize::from(mended.verdict != "not rehearsed");
+        if arguments.list || mended.verdict != "told" {
+            say(&format!("{}  {}: {}", mended.verdict, mended.change, mended.what));
+        }
+        evidence.faults.push(mended);
+    }
     let mut times = Vec::new();
     for (change, verdict) in changes.iter().zip(verdicts) {
         evidence.add(change, verdict, (&list.judged, &mut times), arguments.list);
@@ -183,7 +246,7 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         write(root, evidence.suite, &evidence)?;
     }
     let line = format!(
-        "commits: {} of {} changes of {} repositories without a false or unknown error; exits of ordinary ones {:?}, of fixes {:?}; {} fixes told; {} errors ({} false), {} warnings ({} false); {} ms, 95 % within {} ms; {} do not render",
+        "commits: {} of {} changes of {} repositories without a false or unknown error; exits of ordinary ones {:?}, of fixes {:?}; {} fixes told; {} errors ({} false), {} warnings ({} false); {} ms, 95 % within {} ms; {} do not render; faults told, of all: {:?}",
         evidence.passed,
         evidence.planned,
         evidence.repositories.len(),
@@ -196,7 +259,8 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         evidence.false_warnings,
         evidence.median,
         evidence.percentile_95,
-        evidence.refused
+        evidence.refused,
+        evidence.told_faults
     );
     if evidence.failed == 0 { Ok(line) } else { Err(line.into()) }
 }
@@ -289,6 +353,47 @@ fn mined(wanted: &Repository, place: &Path) -> Result<Vec<Change>, Box<dyn Error
     }
     ordinary.extend(fixes);
     Ok(ordinary)
+}
+
+/// Looks for a fault at the parent of the commit that mends it, and at the commit.
+fn mended(
+    fault: &Fault,
+    repositories: &[Repository],
+    histories: &[(String, PathBuf)],
+    (landfall, shelf): (&Path, &Shelf),
+) -> Result<Mended, Box<dyn Error>> {
+    let (name, sha) = fault.change.split_once('@').ok_or("a change is `repository@commit`")?;
+    let set =
+        repositories.iter().find(|it| it.name == name).map(|it| it.set).ok_or("no [[repository]] of that name")?;
+    let told = |verdict: &'static str| Mended {
+        change: fault.change.clone(),
+        set,
+        what: fault.what.clone(),
+        verdict,
+        why: fault.undecidable.clone(),
+    };
+    let Some((_, place)) = histories.iter().find(|(other, _)| other == name) else { return Ok(told("not rehearsed")) };
+    let (_ground, ground) = ground()?;
+    let parent = format!("{sha}^");
+    let Ok(Some(Sides { work, chart })) = commit_sides((place, &fault.path), [&parent, sha], shelf, &ground) else {
+        return Ok(told("not rehearsed"));
+    };
+    let says = |revision: &str| -> Result<bool, Box<dyn Error>> {
+        let mut words = vec!["--ref", revision, "--from", "empty", "./chart"];
+        words.extend(fault.values.iter().flat_map(|value| ["--set", value.as_str()]));
+        let told = Trial { id: &fault.change, chart: &chart, words: &words, directory: &work }.run(landfall)?;
+        Ok(match told {
+            Ending::Rehearsed(_, found) => found.iter().any(|it| it.message.contains(&fault.says)),
+            Ending::Refused(why) => why.contains(&fault.says) || fault.says == "does not render",
+            Ending::Broken(why) => return Err(why.into()),
+        })
+    };
+    let is_told = says("HEAD~1")? && !says("HEAD")?;
+    Ok(told(match (is_told, fault.undecidable.is_empty()) {
+        (true, _) => "told",
+        (false, true) => "untold",
+        (false, false) => "undecidable",
+    }))
 }
 
 fn rehearse(change: &Change, landfall: &Path, shelf: &Shelf) -> Result<Verdict, Box<dyn Error>> {

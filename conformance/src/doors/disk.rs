@@ -7,12 +7,12 @@ use std::sync::OnceLock;
 use anyhow::ensure;
 
 /// A file system in memory, unmounted with its value.
-pub(super) struct Disk {
+pub(crate) struct Disk {
     at: PathBuf,
 }
 
 /// Whether one can be made here: tried once.
-pub(super) fn can_be_made() -> bool {
+pub(crate) fn can_be_made() -> bool {
     static TRIED: OnceLock<bool> = OnceLock::new();
     *TRIED.get_or_init(|| {
         let place = tempfile::tempdir().ok();
@@ -22,19 +22,19 @@ pub(super) fn can_be_made() -> bool {
 
 impl Disk {
     /// Mounts one of that many bytes over an empty directory.
-    pub(super) fn mount(at: &Path, bytes: u64) -> anyhow::Result<Self> {
+    pub(crate) fn mount(at: &Path, bytes: u64) -> anyhow::Result<Self> {
         std::fs::create_dir_all(at)?;
         mount(&format!("size={bytes},mode=0700"), at)?;
         Ok(Disk { at: at.to_owned() })
     }
 
     /// Gives it another size.
-    pub(super) fn resize(&self, bytes: u64) -> anyhow::Result<()> {
+    pub(crate) fn resize(&self, bytes: u64) -> anyhow::Result<()> {
         mount(&format!("remount,size={bytes}"), &self.at)
     }
 
     /// Takes all the room that is left.
-    pub(super) fn fill(&self) {
+    pub(crate) fn fill(&self) {
         // It ends when there is no room, which is what is wanted.
         let filler = self.at.join("filler");
         let _full = Command::new("dd")
@@ -45,7 +45,7 @@ impl Disk {
     }
 
     /// Gives that room back.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let _gone = std::fs::remove_file(self.at.join("filler"));
     }
 }

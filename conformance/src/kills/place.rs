@@ -178,7 +178,7 @@ fn copy_all(from: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 /// Writes a program that can be run.
-pub(super) fn write_program(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_program(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     Ok(())

@@ -1,5 +1,8 @@
 //! What is done in a sequence: each deed by the writers' own entrances.
 
+pub(super) mod argo;
+mod written;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,27 +53,45 @@ pub(super) async fn fault(sequence: &Sequence<'_>, fault: &str) -> anyhow::Resul
     Ok(())
 }
 
+/// A deed that was done.
+pub(super) struct Done {
+    /// Its name in [`super::covered`].
+    pub(super) deed: &'static str,
+    /// What it was, and how it ended.
+    pub(super) told: String,
+}
+
 /// Does one thing, and says what and how it ended; the first one makes the Secret, mostly.
-pub(super) async fn one(sequence: &mut Sequence<'_>, is_first: bool) -> String {
-    if is_first && sequence.dice.percent(40) {
-        return overtaken(sequence).await;
-    }
-    let sort = if is_first && sequence.dice.percent(70) { 4 + sequence.dice.below(3) } else { sequence.dice.below(20) };
-    match sort {
-        0..=5 => planned(sequence, is_first).await,
-        6..=8 => installed(sequence, is_first).await,
-        9..=10 => rolled_back(sequence).await,
-        11..=12 => uninstalled(sequence).await,
-        13 => restored(sequence).await,
-        14..=15 => sealed(sequence).await,
-        16 => certified(sequence).await,
-        17 => by_a_person(sequence).await,
-        _ => sequence.recover().await,
-    }
+pub(super) async fn one(sequence: &mut Sequence<'_>, is_first: bool) -> Done {
+    let sort = match is_first {
+        true => [0, 0, 0, 0, 2, 3, 4, 6][sequence.dice.below(8)],
+        false => 1 + sequence.dice.below(24),
+    };
+    let (deed, told) = match sort {
+        0 => match sequence.dice.percent(70) {
+            true => ("overtaken", overtaken(sequence).await),
+            false => ("synced", argo::overtaken(sequence).await),
+        },
+        1..=5 => ("planned", planned(sequence, is_first).await),
+        6 | 7 => ("installed", installed(sequence, is_first).await),
+        8 => ("rolled back", rolled_back(sequence).await),
+        9 | 10 => ("uninstalled", uninstalled(sequence).await),
+        11..=13 => ("synced", argo::synced(sequence).await),
+        14 => ("removed", argo::removed(sequence).await),
+        15 => ("restored", restored(sequence).await),
+        16 => ("sealed", sealed(sequence).await),
+        17 | 18 => ("opened by the server", written::opened(sequence).await),
+        19 => ("lived", written::lived(sequence).await),
+        20 => ("certified", certified(sequence).await),
+        21 => ("database", written::database(sequence).await),
+        22 => ("by a person", by_a_person(sequence).await),
+        _ => ("gone on with", sequence.recover().await),
+    };
+    Done { deed, told: format!("{deed}: {told}") }
 }
 
 /// A Secret in one of the ways in which manifests have it.
-fn any_secret(sequence: &mut Sequence<'_>, is_first: bool) -> Object {
+pub(super) fn any_secret(sequence: &mut Sequence<'_>, is_first: bool) -> Object {
     let value = VALUES[if is_first { 0 } else { sequence.dice.below(VALUES.len()) }];
     let is_guarded = is_first || sequence.dice.percent(60);
     let mut secret = secret(&sequence.namespace, value, is_guarded);
@@ -315,7 +336,7 @@ async fn restored(sequence: &mut Sequence<'_>) -> String {
     }
 }
 
-fn sealed_secret(sequence: &mut Sequence<'_>) -> Value {
+pub(super) fn sealed_secret(sequence: &mut Sequence<'_>) -> Value {
     let value = VALUES[sequence.dice.below(VALUES.len())];
     let mut annotations = json!({});
     for (key, value) in [(ONCE_ANNOTATION, KEY), (landfall_secrets::SKIP_OWNER, "true")] {

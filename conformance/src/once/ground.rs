@@ -6,16 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use landfall_apps::Applications;
 use landfall_cluster::{Cluster, DeleteOptions, Patch, WriteOptions};
 use landfall_drydock::{Clock as Time, ControlPlane, Options};
 use landfall_engine::{Clock, Conductor, Error, Killed, Probe, Recovery, Unrecorded};
 use landfall_object::{Gvk, Object, ObjectKey, once_keys};
 use landfall_release::Releases;
-use landfall_secrets::{KeySize, SealingKey};
+use landfall_secrets::{KeySize, Keyring, SealingKey};
 use landfall_store::{Location, Store};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::deeds::Done;
 use super::{Course, deeds};
 use crate::dice::Dice;
 
@@ -31,6 +33,7 @@ pub(super) struct Ground {
     pub(super) cluster: Cluster,
     store: Store,
     pub(super) sealing: SealingKey,
+    pub(super) keyring: Keyring,
 }
 
 /// The embedded cluster's clock, for the engine.
@@ -60,8 +63,9 @@ impl Ground {
         let cluster = Cluster::new(embedded.client());
         let sealing = SealingKey::generate(KeySize::Rsa2048, embedded.now())?;
         let store = Store::open(Location::Memory).await?;
-        let ground = Ground { embedded, cluster, store, sealing };
-        for group in ["bitnami.com", "cert-manager.io"] {
+        let (keyring, _) = Keyring::of_secrets([&sealing.to_secret("kube-system")]);
+        let ground = Ground { embedded, cluster, store, sealing, keyring };
+        for group in ["bitnami.com", "cert-manager.io", "k8s.mariadb.com", "argoproj.io"] {
             for definition in landfall_object::operators::definitions(group) {
                 ground.create(definition).await?;
             }
@@ -161,12 +165,17 @@ impl<'g> Sequence<'g> {
         let count = DEEDS.0 + self.dice.below(DEEDS.1);
         for number in 0..count {
             let was_guarded = self.kept.is_some();
-            let done = deeds::one(self, number == 0).await;
+            let Done { deed, told } = deeds::one(self, number == 0).await;
             self.ground.settle();
-            self.course.guarded += usize::from(was_guarded);
-            self.course.refused += usize::from(was_guarded && done.contains("generated once"));
-            self.course.killed += usize::from(was_guarded && done.contains("killed"));
-            self.course.told.push(done);
+            // Some are guarded in their course.
+            let is_guarded = was_guarded || self.kept.is_some();
+            self.course.guarded += usize::from(is_guarded);
+            self.course.refused += usize::from(is_guarded && told.contains("generated once"));
+            self.course.killed += usize::from(is_guarded && told.contains("killed"));
+            if is_guarded {
+                self.course.deeds.insert(deed);
+            }
+            self.course.told.push(told);
             if let Some(wrong) = self.judge().await {
                 self.course.wrong = Some(wrong);
                 break;
@@ -222,6 +231,21 @@ impl<'g> Sequence<'g> {
         Releases::new(self.ground.cluster.clone(), &*self.namespace, self.clock())
     }
 
+    pub(super) fn applications(&self) -> Applications {
+        let Ground { cluster, store, .. } = self.ground;
+        Applications {
+            cluster: cluster.clone(),
+            home: cluster.clone(),
+            store: store.clone(),
+            clock: self.clock(),
+            expected: landfall_engine::Kinds::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        self.ground.embedded.now()
+    }
+
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(Virtual(self.ground.embedded.clone()))
     }
@@ -260,7 +284,15 @@ impl<'g> Sequence<'g> {
             Ok(_) => "clean".to_owned(),
             Err(error) => error.to_string(),
         };
-        format!("goes on: plan {plan}; release {release}")
+        let application = match deeds::argo::plain(&self.namespace) {
+            None => "none".to_owned(),
+            Some(application) => match conductor.recover(&self.applications(), &application, Duration::ZERO).await {
+                Ok(Recovery::Resumed(ended)) => format!("resumed {}", told(ended.report.failure.map(|it| it.message))),
+                Ok(_) => "clean".to_owned(),
+                Err(error) => error.to_string(),
+            },
+        };
+        format!("goes on: plan {plan}; release {release}; application {application}")
     }
 
     /// What plans of this sequence deliver to.

@@ -38,6 +38,7 @@ mod pause;
 mod pin;
 mod project;
 mod removal;
+mod sealed_scope;
 pub mod sets;
 mod spec;
 mod status;

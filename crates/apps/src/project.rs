@@ -3,6 +3,7 @@ use landfall_source::repository_key;
 use serde::Deserialize;
 
 use crate::glob::{fits, fits_address};
+use crate::sealed_scope::SealedScope;
 use crate::windows::{Windows, Written};
 use crate::{Application, Destination, Error};
 
@@ -21,6 +22,8 @@ pub struct Project {
     pub roles: Vec<ProjectRole>,
     /// Whether its Applications are changed by its owners and its base branch alone (annotation [`Project::PROTECTED`]).
     pub is_protected: bool,
+    /// How far SealedSecrets of its Applications may open beyond the one name (annotation [`Project::SEALED_SCOPES`]).
+    sealed_scopes: Vec<SealedScope>,
     /// Fields that are not acted on, from the object's root.
     pub not_acted_on: Vec<&'static str>,
 }
@@ -89,6 +92,8 @@ impl Project {
     pub const HOME: &str = "argocd";
     /// The annotation of a project that is protected.
     pub const PROTECTED: &str = "landfall.dev/protected";
+    /// The annotation of a project that says which wide scopes of SealedSecrets it permits: `namespace-wide,cluster-wide`.
+    pub const SEALED_SCOPES: &str = "landfall.dev/sealed-scopes";
 
     /// Reads an AppProject.
     ///
@@ -112,7 +117,9 @@ impl Project {
         let namespace = object.namespace().unwrap_or(Self::HOME).to_owned();
         let roles = std::mem::take(&mut bounds.project_roles);
         let is_protected = object.annotation(Self::PROTECTED) == Some("true");
-        Ok(Project { name: object.name().to_owned(), namespace, bounds, roles, is_protected, not_acted_on })
+        let sealed_scopes = SealedScope::allowed(object.annotation(Self::SEALED_SCOPES).unwrap_or_default());
+        let name = object.name().to_owned();
+        Ok(Project { name, namespace, bounds, roles, is_protected, sealed_scopes, not_acted_on })
     }
 
     /// The sync windows that are about an Application.
@@ -212,6 +219,40 @@ impl Project {
             }
         }
         words.dedup();
+        if words.is_empty() {
+            return Ok(());
+        }
+        Err(Error::NotPermitted { name: application.name.clone(), project: self.name.clone(), words })
+    }
+
+    /// Checks how far the SealedSecrets of an Application would open: under the one name that they were sealed for, unless the
+    /// project says otherwise, or lets its Applications deliver everywhere anyway.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`] with each that opens further.
+    pub fn check_sealed<'a>(
+        &self,
+        application: &Application,
+        objects: impl IntoIterator<Item = &'a Object>,
+    ) -> Result<(), Error> {
+        let is_anywhere = |it: &Destination| (it.server == "*" || it.name == "*") && it.namespace == "*";
+        if self.bounds.destinations.iter().any(is_anywhere) {
+            return Ok(());
+        }
+        let wide = objects.into_iter().filter_map(|object| Some((object, SealedScope::of(object)?)));
+        let words: Vec<String> = wide
+            .filter(|(_, scope)| !self.sealed_scopes.contains(scope))
+            .map(|(object, scope)| {
+                format!(
+                    "SealedSecret {} is {}, which project '{}' does not permit (annotation {}: {})",
+                    object.name(),
+                    scope.name(),
+                    self.name,
+                    Self::SEALED_SCOPES,
+                    scope.name()
+                )
+            })
+            .collect();
         if words.is_empty() {
             return Ok(());
         }
@@ -460,5 +501,37 @@ mod tests {
                 "namespace kube-system is not permitted in project 'team'",
             ]
         );
+    }
+
+    /// Attack A5: what is sealed for the whole cluster, taken out of another project's repository.
+    #[test]
+    fn project_denies_wide_scope() {
+        let bounds = json!({"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "shop"}]});
+        let sealed = |annotations: Value| {
+            Object::from_value(json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+                "metadata": {"name": "keys", "annotations": annotations}}))
+            .expect("a map")
+        };
+        let application = application("https://git.example.com/a/b", "shop");
+        let told =
+            |project: &Project, annotations: Value| match project.check_sealed(&application, &[sealed(annotations)]) {
+                Err(Error::NotPermitted { words, .. }) => words.join(";"),
+                _ => String::new(),
+            };
+        let wide = |scope: &str| json!({format!("sealedsecrets.bitnami.com/{scope}"): "true"});
+        let strict = project(bounds.clone());
+        assert_eq!(told(&strict, json!({})), "");
+        assert_eq!(told(&strict, json!({"sealedsecrets.bitnami.com/cluster-wide": "yes"})), "");
+        assert!(told(&strict, wide("cluster-wide")).contains("SealedSecret keys is cluster-wide"));
+        assert!(told(&strict, wide("namespace-wide")).contains("landfall.dev/sealed-scopes: namespace-wide"));
+        let metadata = json!({"name": "team", "annotations": {Project::SEALED_SCOPES: "namespace-wide"}});
+        let object =
+            json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": metadata, "spec": bounds});
+        let some = Project::parse(&Object::from_value(object).expect("a map")).expect("a project");
+        assert_eq!(told(&some, wide("namespace-wide")), "");
+        assert!(told(&some, wide("cluster-wide")).contains("cluster-wide"));
+        // A project that bounds nothing: whoever may write in every namespace has no need of another's value there.
+        let all = project(json!({"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}]}));
+        assert_eq!(told(&all, wide("cluster-wide")), "");
     }
 }

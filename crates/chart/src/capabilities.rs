@@ -179,10 +179,7 @@ impl Capabilities {
     #[must_use]
     pub fn with_definitions_of(mut self, chart: &Chart) -> Self {
         for crd in chart.crds() {
-            let text = String::from_utf8_lossy(&crd.data);
-            let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
-            let Ok(documents) = documents.collect::<Result<Vec<_>, _>>() else { continue };
-            for document in documents.iter().filter(|document| document["kind"] == "CustomResourceDefinition") {
+            for document in crd.documents().iter().filter(|document| document["kind"] == "CustomResourceDefinition") {
                 let group = document["spec"]["group"].as_str().unwrap_or_default();
                 let kind = document["spec"]["names"]["kind"].as_str().unwrap_or_default();
                 let versions = document["spec"]["versions"].as_array();

@@ -2,7 +2,8 @@
 
 mod load;
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use landfall_gotemplate::Map;
 
@@ -18,9 +19,44 @@ pub struct File {
     pub name: String,
     /// Content.
     pub data: Bytes,
+    pub(crate) read: Documents,
 }
 
+/// The documents of a file, read once for all who ask; no part of what the file is.
+#[derive(Clone, Default)]
+pub(crate) struct Documents(Arc<OnceLock<Vec<serde_json::Value>>>);
+
+impl Documents {
+    /// The documents of a text; none where one of them cannot be read.
+    fn of(&self, data: &[u8]) -> &[serde_json::Value] {
+        self.0.get_or_init(|| {
+            let text = String::from_utf8_lossy(data);
+            let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
+            documents.collect::<Result<_, _>>().unwrap_or_default()
+        })
+    }
+}
+
+impl fmt::Debug for Documents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Documents")
+    }
+}
+
+impl PartialEq for Documents {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Documents {}
+
 impl File {
+    /// A file with its content.
+    pub fn new(name: impl Into<String>, data: Bytes) -> Self {
+        File { name: name.into(), data, read: Documents::default() }
+    }
+
     /// The content as text, with U+FFFD for what is not UTF-8.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.data)
@@ -62,6 +98,19 @@ pub struct Crd {
     pub path: String,
     /// Content, not split.
     pub data: Bytes,
+    read: Documents,
+}
+
+impl Crd {
+    /// The content as text, with U+FFFD for what is not UTF-8.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.data)
+    }
+
+    /// Its documents; none where one of them cannot be read.
+    pub fn documents(&self) -> &[serde_json::Value] {
+        self.read.of(&self.data)
+    }
 }
 
 impl Chart {
@@ -91,7 +140,11 @@ impl Chart {
         for file in self.files.iter().filter(|file| file.name.starts_with("crds/")) {
             let extension = file.name.rsplit_once('.').map_or("", |(_, extension)| extension);
             if ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
-                into.push(Crd { path: format!("{path}/{}", file.name), data: file.data.clone() });
+                into.push(Crd {
+                    path: format!("{path}/{}", file.name),
+                    data: file.data.clone(),
+                    read: file.read.clone(),
+                });
             }
         }
         for dependency in &self.dependencies {

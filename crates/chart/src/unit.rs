@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use landfall_diag::Place;
 use landfall_object::{Object, ObjectKey, flattened, mask};
 
-use crate::{Field, FieldOrigin, Hook, Rendered, TemplateLines};
+use crate::{Crd, Field, FieldOrigin, Hook, Rendered, TemplateLines};
 
 /// What a unit renders to.
 #[derive(Debug, Default)]
@@ -16,8 +16,8 @@ pub struct RenderedUnit {
     pub objects: Vec<RenderedObject>,
     /// The objects of its hooks, placed too.
     pub hooks: Vec<RenderedObject>,
-    /// Definitions of `crds/` that take part: paths and texts.
-    pub definitions: Vec<(String, String)>,
+    /// Definitions of `crds/` that take part.
+    pub definitions: Vec<Crd>,
 }
 
 /// An object and the file it comes from.
@@ -76,8 +76,7 @@ impl RenderedUnit {
             take(hook.manifest.object(), &hook.manifest.path, (chart, index), &mut self.hooks);
         }
         if crds == Part::Taken {
-            let text = |crd: &crate::Crd| String::from_utf8_lossy(&crd.data).into_owned();
-            self.definitions.extend(rendered.crds.iter().map(|crd| (crd.path.clone(), text(crd))));
+            self.definitions.extend(rendered.crds.iter().cloned());
         }
         self.charts.push(rendered);
     }
@@ -108,11 +107,8 @@ impl RenderedUnit {
 
     /// The objects of the chart's `crds/`; a file that cannot be read has none.
     pub fn defined(&self) -> impl Iterator<Item = Object> {
-        self.definitions.iter().flat_map(|(_, text)| {
-            let documents = landfall_yaml::documents(text).map(|part| part.and_then(|part| part.to_json()));
-            let objects = documents.collect::<Result<Vec<_>, _>>().unwrap_or_default();
-            objects.into_iter().flat_map(flattened).filter_map(|value| Object::from_value(value).ok())
-        })
+        let documents = self.definitions.iter().flat_map(|crd| crd.documents().iter().cloned());
+        documents.flat_map(flattened).filter_map(|value| Object::from_value(value).ok())
     }
 
     /// Leaves objects out, as if no template had written them; a list goes as a whole.

@@ -192,9 +192,20 @@ impl Cluster {
         let base = resource.collection(options.namespace.as_deref());
         let mut objects = Vec::new();
         let mut next = String::new();
+        let mut pages = PAGES.into_iter();
+        let mut page = pages.next().flatten();
         loop {
-            let path = format!("{base}?{}", list_query(options, &next));
-            let mut body = self.send(&action, http::Method::GET, &path, None, "application/json").await?;
+            let path = format!("{base}?{}", list_query(options, &next, page));
+            let mut body = match self.send(&action, http::Method::GET, &path, None, "application/json").await {
+                // What was read is of a version that the server no longer has: all of it is read again, in fewer pages.
+                Err(error) if error.is_expired() && !next.is_empty() => {
+                    page = pages.next().flatten();
+                    objects.clear();
+                    next.clear();
+                    continue;
+                }
+                answer => answer?,
+            };
             let items = body.get_mut("items").map(Value::take).unwrap_or_default();
             if let Value::Array(items) = items {
                 for mut item in items {
@@ -427,7 +438,11 @@ fn object(action: &str, body: Value) -> Result<Object, Error> {
     Object::from_value(body).map_err(|error| Error::Malformed { action: action.to_owned(), reason: error.to_string() })
 }
 
-fn list_query(options: &ListOptions, next: &str) -> String {
+/// How many objects a page of a list has at most; the next one counts each time that a list's version is gone before its end. At last
+/// all are asked for at once.
+const PAGES: [Option<u32>; 2] = [Some(500), Some(5000)];
+
+fn list_query(options: &ListOptions, next: &str, page: Option<u32>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     if let Some(selector) = &options.label_selector {
         query.append_pair("labelSelector", selector);
@@ -435,7 +450,9 @@ fn list_query(options: &ListOptions, next: &str) -> String {
     if let Some(selector) = &options.field_selector {
         query.append_pair("fieldSelector", selector);
     }
-    query.append_pair("limit", "500");
+    if let Some(page) = page {
+        query.append_pair("limit", &page.to_string());
+    }
     if !next.is_empty() {
         query.append_pair("continue", next);
     }

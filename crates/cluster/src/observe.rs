@@ -37,6 +37,10 @@ pub enum Change {
 /// How long the server keeps a watch open; below the client's own read timeout of 295 s.
 const WATCH_SECONDS: u32 = 280;
 
+/// A watch that has told nothing for so long is opened anew where it stands: servers send a bookmark each minute, and a
+/// connection can be dead without either side being told.
+const SILENCE: Duration = Duration::from_secs(75);
+
 impl Cluster {
     /// Lists and then watches, as one stream that goes on until dropped.
     ///
@@ -95,27 +99,31 @@ impl Watch {
                     Err(error) if error.is_expired() => State::List,
                     Err(error) => return Some(self.failed(error, State::Open(version)).await),
                 },
-                State::Read(version, mut events) => match events.next().await {
-                    Some(Ok(WatchEvent::Added(value) | WatchEvent::Modified(value))) => match Object::from_value(value)
-                    {
-                        Ok(object) => {
-                            self.failures = 0;
-                            let version = object.resource_version().unwrap_or(&version).to_owned();
-                            return Some((Ok(Change::Applied(object)), State::Read(version, events)));
+                State::Read(version, mut events) => match tokio::time::timeout(SILENCE, events.next()).await {
+                    Err(_silent) => State::Open(version),
+                    Ok(Some(Ok(WatchEvent::Added(value) | WatchEvent::Modified(value)))) => {
+                        match Object::from_value(value) {
+                            Ok(object) => {
+                                self.failures = 0;
+                                let version = object.resource_version().unwrap_or(&version).to_owned();
+                                return Some((Ok(Change::Applied(object)), State::Read(version, events)));
+                            }
+                            Err(_) => State::List,
                         }
-                        Err(_) => State::List,
-                    },
-                    Some(Ok(WatchEvent::Deleted(value))) => match Object::from_value(value) {
+                    }
+                    Ok(Some(Ok(WatchEvent::Deleted(value)))) => match Object::from_value(value) {
                         Ok(object) => {
                             let version = object.resource_version().unwrap_or(&version).to_owned();
                             return Some((Ok(Change::Deleted(object)), State::Read(version, events)));
                         }
                         Err(_) => State::List,
                     },
-                    Some(Ok(WatchEvent::Bookmark(bookmark))) => State::Read(bookmark.metadata.resource_version, events),
+                    Ok(Some(Ok(WatchEvent::Bookmark(bookmark)))) => {
+                        State::Read(bookmark.metadata.resource_version, events)
+                    }
                     // 410 Gone, or the server gave up: begin again from a list.
-                    Some(Ok(WatchEvent::Error(_))) => State::List,
-                    Some(Err(error)) => {
+                    Ok(Some(Ok(WatchEvent::Error(_)))) => State::List,
+                    Ok(Some(Err(error))) => {
                         let error = Error::from_kube(&self.action(), error);
                         if error.is_expired() {
                             State::List
@@ -124,7 +132,7 @@ impl Watch {
                         }
                     }
                     // The server ends each watch after its time.
-                    None => {
+                    Ok(None) => {
                         self.failures += 1;
                         self.pause_if_failing().await;
                         State::Open(version)

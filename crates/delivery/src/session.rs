@@ -5,7 +5,7 @@ use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
 use landfall_object::{Gvk, Object, ObjectKey};
-use landfall_release::{Record, Releases, Status};
+use landfall_release::{KeptRuns, Record, Releases, Status};
 use landfall_store::Store;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ pub struct Session {
     pub stop: CancellationToken,
     /// Whether somebody else delivers while this session looks.
     pub elsewhere: Elsewhere,
+    /// Whether releases' records tell of hooks while they run.
+    pub hook_runs: KeptRuns,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
 }
@@ -116,6 +118,7 @@ impl Session {
             progress,
             stop: CancellationToken::new(),
             elsewhere: Elsewhere::default(),
+            hook_runs: KeptRuns::default(),
             probe: Arc::new(NoProbe),
         }
     }
@@ -141,7 +144,7 @@ impl Session {
     }
 
     pub(crate) fn releases(&self, namespace: &str) -> Releases {
-        Releases::new(self.cluster.clone(), namespace, Arc::clone(&self.clock))
+        Releases::new(self.cluster.clone(), namespace, Arc::clone(&self.clock)).keeping(self.hook_runs)
     }
 
     /// Carries an operation out; what happens is told on under a unit's name.

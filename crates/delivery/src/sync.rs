@@ -54,9 +54,9 @@ impl Session {
     ) -> Result<PreparedSync, Vec<Diagnostic>> {
         let application = &bound.application;
         let mut targets = Vec::new();
-        for (path, text) in &rendered.definitions {
-            let objects = manifest_objects(text).map_err(|error| vec![error.diagnose()])?;
-            targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: path.clone() }));
+        for crd in &rendered.definitions {
+            let objects = manifest_objects(&crd.text()).map_err(|error| vec![error.diagnose()])?;
+            targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: crd.path.clone() }));
         }
         for one in rendered.objects.iter().chain(&rendered.hooks) {
             targets.push(Target { object: one.object.clone(), path: one.path.clone() });
@@ -116,7 +116,9 @@ impl Session {
             return Ok(());
         };
         let keys: Vec<ObjectKey> = targets.iter().map(|target| target.object.key()).collect();
-        project.check(application, &keys).map_err(|error| vec![error.diagnose()])
+        project.check(application, &keys).map_err(|error| vec![error.diagnose()])?;
+        let objects = targets.iter().map(|target| &target.object);
+        project.check_sealed(application, objects).map_err(|error| vec![error.diagnose()])
     }
 
     /// The project of a name: one of that namespace, else Argo CD's; a cluster without Argo CD's kinds has none.

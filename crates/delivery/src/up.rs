@@ -102,6 +102,19 @@ pub struct UnitPlan {
     pub changes: Vec<crate::summary::Change>,
 }
 
+impl UnitPlan {
+    fn of(unit: &Unit, revision: i64, unchanged: bool, plan: landfall_engine::Plan) -> Self {
+        UnitPlan {
+            name: unit.name.clone(),
+            namespace: unit.namespace.clone(),
+            revision,
+            unchanged,
+            changes: changes(&plan, None),
+            plan,
+        }
+    }
+}
+
 impl Session {
     /// Delivers units: all are rendered and checked before the first is touched.
     ///
@@ -114,6 +127,20 @@ impl Session {
         candidates: &[Candidate],
         environment: Option<&Environment>,
         options: &UpOptions,
+    ) -> Result<Summary, Vec<Diagnostic>> {
+        self.up_planning(candidates, environment, options, None).await
+    }
+
+    /// As [`Session::up`]; the plans as they were made before anything was tried go to `plans`.
+    ///
+    /// # Errors
+    /// As [`Session::up`].
+    pub async fn up_planning(
+        &self,
+        candidates: &[Candidate],
+        environment: Option<&Environment>,
+        options: &UpOptions,
+        plans: Option<&mut Vec<UnitPlan>>,
     ) -> Result<Summary, Vec<Diagnostic>> {
         let capabilities = self.capabilities().await?;
         let mut summaries: BTreeMap<usize, UnitSummary> = BTreeMap::new();
@@ -152,7 +179,7 @@ impl Session {
         for (_, one) in &mut ready {
             one.expected.clone_from(&kinds);
         }
-        let (mut courses, tried) = match self.look_ahead(&mut ready, &mut summaries, options).await {
+        let (mut courses, tried) = match self.look_ahead(&mut ready, &mut summaries, options, plans).await {
             // What a run that is told to stop does not get is no fault: nothing of it is begun.
             Err(_) if self.stop.is_cancelled() => (BTreeMap::new(), Tried::default()),
             other => other?,
@@ -237,25 +264,12 @@ impl Session {
             if let Door::Application(bound) = &one.unit.door {
                 let prepared = self.prepare_sync(bound, one.shown(), one.expected(), options).await?;
                 self.tell_notes(one.unit, &prepared).await;
-                plans.push(UnitPlan {
-                    name: one.unit.name.clone(),
-                    namespace: one.unit.namespace.clone(),
-                    revision: 0,
-                    unchanged: prepared.plan.changes_nothing(),
-                    changes: changes(&prepared.plan, None),
-                    plan: prepared.plan,
-                });
+                let unchanged = prepared.plan.changes_nothing();
+                plans.push(UnitPlan::of(one.unit, 0, unchanged, prepared.plan));
                 continue;
             }
             let (prepared, unchanged) = self.prepare(one, options).await?;
-            plans.push(UnitPlan {
-                name: one.unit.name.clone(),
-                namespace: one.unit.namespace.clone(),
-                revision: prepared.record.version,
-                unchanged,
-                changes: changes(&prepared.plan, None),
-                plan: prepared.plan,
-            });
+            plans.push(UnitPlan::of(one.unit, prepared.record.version, unchanged, prepared.plan));
         }
         Ok(plans)
     }

@@ -7,11 +7,13 @@
 
 use serde::{Serialize, Serializer};
 
+mod agent;
 mod asked;
 mod chart;
 mod check;
 mod cluster;
 mod delivery;
+mod fleet;
 mod kubeconfig;
 mod machine;
 mod ours;
@@ -25,11 +27,13 @@ mod source;
 mod state;
 mod yaml;
 
+pub use agent::*;
 pub use asked::*;
 pub use chart::*;
 pub use check::*;
 pub use cluster::*;
 pub use delivery::*;
+pub use fleet::*;
 pub use kubeconfig::*;
 pub use machine::*;
 pub use ours::*;
@@ -93,7 +97,8 @@ pub struct Group {
 }
 
 /// All groups of codes.
-pub const GROUPS: [&Group; 18] = [
+pub const GROUPS: [&Group; 20] = [
+    &agent::GROUP,
     &asked::GROUP,
     &yaml::GROUP,
     &chart::GROUP,
@@ -108,6 +113,7 @@ pub const GROUPS: [&Group; 18] = [
     &promote::GROUP,
     &served::GROUP,
     &server::GROUP,
+    &fleet::GROUP,
     &reach::GROUP,
     &machine::REHEARSED,
     &machine::GROUP,

@@ -98,7 +98,7 @@ impl Executor {
                 continue;
             }
             let next = predict(previous, desired, Some(&live), method);
-            once::guard(Some(&live), Some(&next)).map_err(|violation| guarded(step, &violation))?;
+            once::again(&live, &next).map_err(|violation| guarded(step, &violation))?;
             let write = match write_over(previous, desired, &live, method) {
                 // A resumed run finds the new object of a replacement that was made before.
                 Write::Recreate if plan.uid_seen(key) != live.uid() => {
@@ -122,7 +122,8 @@ impl Executor {
                 }
                 Write::Recreate => {
                     // In between there is nothing, and nobody who would put the value back.
-                    once::deletion(&self.cluster, &live).await.map_err(|violation| guarded(step, &violation))?;
+                    let may_go = once::deletion(&self.cluster, &live, "once-recreate").await;
+                    may_go.map_err(|violation| guarded(step, &violation))?;
                     let going = Duration::from_secs(plan.timeout);
                     self.remove(step, key, live.uid(), Propagation::Foreground, going).await?;
                     continue;
@@ -190,7 +191,8 @@ impl Executor {
         if plan.uid_seen(key) != live.uid() {
             return Ok(Effect::none(StepResult::Absent));
         }
-        once::deletion(&self.cluster, &live).await.map_err(|violation| guarded(step, &violation))?;
+        let may_go = once::deletion(&self.cluster, &live, "once-delete").await;
+        may_go.map_err(|violation| guarded(step, &violation))?;
         let options =
             DeleteOptions { propagation: how, uid: live.uid().map(str::to_owned), ..DeleteOptions::default() };
         match self.retried(|| self.cluster.delete(key, &options)).await {

@@ -221,7 +221,7 @@ impl Conductor {
                 // Also what this very operation has generated may have been used by then.
                 let live = self.cluster.get(key).await.ok().flatten();
                 if let Some(live) = live
-                    && once::deletion(&self.cluster, &live).await.is_err()
+                    && once::deletion(&self.cluster, &live, "once-undone").await.is_err()
                 {
                     continue;
                 }

@@ -116,7 +116,7 @@ impl Executor {
                 let kind = live.kind() == "CustomResourceDefinition";
                 // As Helm: a CRD is never deleted for a hook, its objects would go with it.
                 if hook.delete.contains(&DeletePolicy::BeforeHookCreation) && !kind {
-                    crate::once::deletion(&self.cluster, &live)
+                    crate::once::deletion(&self.cluster, &live, "once-hook-anew")
                         .await
                         .map_err(|violation| self.failed(step, &key, FailureKind::Guard, violation.to_string()))?;
                     self.probe.reach(format_args!("before removal {}", step.id))?;
@@ -171,7 +171,7 @@ impl Executor {
         self.probe.reach(format_args!("before effect {name}"))?;
         let going = Duration::from_secs(hook.timeout);
         let is_held = match self.cluster.get(&key).await {
-            Ok(Some(live)) => crate::once::deletion(&self.cluster, &live).await.is_err(),
+            Ok(Some(live)) => crate::once::deletion(&self.cluster, &live, "once-hook-gone").await.is_err(),
             _ => false,
         };
         let removed = match is_held {

@@ -2,21 +2,37 @@
 //! would take along.
 
 use landfall_cluster::{Cluster, ListOptions};
+use landfall_diag::is_mutant;
 use landfall_object::{Gvk, Object};
 
 pub use landfall_object::OnceViolation;
 pub(crate) use landfall_object::once_guard as guard;
 
+/// The guard right before a write: what was planned may be older than the protection.
+///
+/// # Errors
+/// [`OnceViolation`].
+pub(crate) fn again(live: &Object, next: &Object) -> Result<(), OnceViolation> {
+    if is_mutant("once-write") {
+        return Ok(());
+    }
+    guard(Some(live), Some(next))
+}
+
 /// Whether an object may be deleted: not a Secret that holds a key generated once, and nothing with which the cluster would delete
 /// such a one: its namespace, its owner, or the definition of its owner's kind.
 ///
-/// Where Secrets cannot be listed nobody can know, and it may.
+/// Where Secrets cannot be listed nobody can know, and it may. `place` is the name by which `conformance once` opens the guard of
+/// one writer.
 ///
 /// # Errors
 /// [`OnceViolation`], about the Secret.
-pub(crate) async fn deletion(cluster: &Cluster, live: &Object) -> Result<(), OnceViolation> {
+pub(crate) async fn deletion(cluster: &Cluster, live: &Object, place: &str) -> Result<(), OnceViolation> {
+    if is_mutant(place) {
+        return Ok(());
+    }
     guard(Some(live), None)?;
-    let Some(follows) = Follows::of(live) else { return Ok(()) };
+    let Some(follows) = Follows::of(live).filter(|_| !is_mutant("once-followers")) else { return Ok(()) };
     let options = ListOptions { namespace: follows.namespace(live), ..ListOptions::default() };
     let secrets = cluster.list(&Gvk::new("", "v1", "Secret"), &options).await.unwrap_or_default();
     secrets.iter().filter(|secret| follows.takes(secret)).try_for_each(|secret| guard(Some(secret), None))

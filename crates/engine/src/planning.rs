@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{ONCE_ANNOTATION, Object, ObjectKey, mark_born};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -111,7 +111,20 @@ fn plan_phase(
     Ok(Phase { name: phase.name.clone(), runs: phase.runs, waves: planned })
 }
 
+/// A task whose Secret says what its keys are known again by that are generated once.
+fn marked(task: &Task) -> Option<Task> {
+    let (Task::Apply { object, .. } | Task::Ensure { object }) = task else { return None };
+    object.annotation(ONCE_ANNOTATION)?;
+    let mut task = task.clone();
+    if let Task::Apply { object, .. } | Task::Ensure { object } = &mut task {
+        mark_born(object);
+    }
+    Some(task)
+}
+
 fn plan_item(item: &Item, live: &Live, id: String, written: &mut BTreeSet<ObjectKey>) -> Result<Step, Error> {
+    let marked = marked(&item.task).map(|task| Item { task, ..item.clone() });
+    let item = marked.as_ref().unwrap_or(item);
     let mut changes = Vec::new();
     let (action, key) = match &item.task {
         Task::Apply { object, previous, method } => {

@@ -27,6 +27,7 @@ mod place;
 mod play;
 mod probe;
 mod state;
+mod version;
 mod waiting;
 mod whereabouts;
 mod work;
@@ -58,6 +59,7 @@ pub use permit::{Act, Answer, Consent, Permit, Uncommitted};
 pub use place::{Place, PlaceQuery};
 pub use play::{PLAY, declared_play};
 pub use state::{Access, Chosen, Endpoint, Lock, Said, Serving, StateDir, make_private_directory};
+pub use version::VERSION;
 pub use waiting::Waiting;
 pub use work::{AtWork, Work};
 

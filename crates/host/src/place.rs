@@ -147,6 +147,16 @@ impl Host {
         Ok(Place { target, environment, state, cluster })
     }
 
+    /// The place of a target that was read otherwise, chosen as [`Host::place`] chooses it.
+    ///
+    /// # Errors
+    /// It has no such environment, or that lives on another cluster than was named.
+    pub fn place_of(&self, target: Target, query: &PlaceQuery, state: StateDir) -> Result<Place, Failure> {
+        let environment = self.environment(&target, query)?;
+        let cluster = self.cluster_choice(&target, environment.as_deref(), query)?;
+        Ok(Place { target, environment, state, cluster })
+    }
+
     /// What a base revision has in a target's place: the target itself, or the chart of the same name wherever it lay
     /// then; nothing where it is new. Says so where it is not simply there.
     #[boxed]
@@ -236,8 +246,11 @@ impl Host {
         Ok(place)
     }
 
-    /// A place without a system.
-    fn nowhere(&self) -> Result<Place, Failure> {
+    /// A place without a system, for what is about the state directory alone.
+    ///
+    /// # Errors
+    /// What stands there can be neither used nor moved aside.
+    pub fn nowhere(&self) -> Result<Place, Failure> {
         let source = landfall_source::SourceTree::from_tree("nowhere", landfall_chart::Tree::new());
         let state = match &self.state {
             Some(directory) => self.take(self.directory.join(directory), Chosen::ByUser)?,

@@ -364,7 +364,12 @@ impl Lock {
         let text = serde_json::to_vec_pretty(endpoint).map_err(|error| {
             Diagnostic::error(code::STATE_UNWRITTEN, "the endpoint cannot be written").note(error.to_string())
         })?;
-        state.write_private("endpoint.json", &text).map(|_| ())
+        state.write_private("endpoint.json", &text)?;
+        // Where the directory was removed meanwhile, the address is none; another one's is not ours to remove.
+        if !self.stands() && fs::read(&self.endpoint).is_ok_and(|there| there == text) {
+            let _gone = fs::remove_file(&self.endpoint);
+        }
+        Ok(())
     }
 }
 

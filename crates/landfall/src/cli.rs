@@ -15,7 +15,7 @@ use crate::verb::Level as _;
 #[derive(Debug, Parser)]
 #[command(
     name = "landfall",
-    version,
+    version = landfall_host::VERSION,
     disable_help_subcommand = true,
     help_template = "{about}\n\nExamples:\n  landfall up                      deliver the system of this directory\n  landfall up ./chart -n web       deliver a bare chart to the embedded cluster\n  landfall plan --env prod         what would change, and in which order\n  landfall rehearse main..HEAD     what a branch would break, tried before it is merged\n  landfall down                    take it all down again\n  landfall -C shop status          the same in another directory, as `landfall status shop`\n\n{usage-heading} {usage}\n\n  Behind most verbs stand a target (a directory, chart, archive, Application file or git address;\n  default: here) and then names: releases, workloads, services, checks.\n\nCommands:\n{subcommands}\n\nHelm's own, with Helm's flags (`landfall helm --help`):\n  template lint show create package verify dependency\n  repo search pull push registry install upgrade uninstall list get test\n\nOptions:\n{options}\n"
 )]
@@ -187,6 +187,9 @@ impl GlobalArgs {
 
 #[cfg(test)]
 mod advice;
+
+#[cfg(test)]
+mod recipes;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,10 @@
 mod access;
 mod account;
 mod addon;
+mod agent;
 mod app;
+mod books;
+mod bootstrap;
 mod build;
 mod claims;
 mod cluster;
@@ -11,19 +14,23 @@ mod completion;
 mod diff;
 pub(crate) mod doctor;
 mod down;
+mod edge;
 mod env;
 mod explain;
 mod forward;
 mod graph;
 mod help;
 mod history;
+mod hold;
 mod images;
 mod logs;
 mod migrate;
 mod offer;
 mod own_cluster;
+mod pipeline;
 mod plan;
 mod preview;
+mod promote;
 mod rehearse;
 mod rollback;
 mod rules;
@@ -84,6 +91,12 @@ verbs! {
         Build(Box<build::BuildArgs>),
         /// List the images that are run; set their tags, in git; choose newer ones
         Images(images::ImagesArgs),
+        /// Bring what was tested in one environment into the next: the same images, under their release's tag
+        Promote(Box<promote::PromoteArgs>),
+        /// Hold a version back from promotions, let it go, or list what is held
+        Hold(hold::HoldArgs),
+        /// Show what became of a commit: built, tagged, seen, promoted, and when
+        Pipeline(pipeline::PipelineArgs),
         /// Say how many replicas workloads have, as a commit in git
         Scale(Box<scale::ScaleArgs>),
         /// Lead local ports to services, also after their pods were replaced
@@ -97,17 +110,24 @@ verbs! {
         /// Make, seal, change and watch secrets as they are declared; save their keys, and prove that it works
         #[command(subcommand)]
         Secrets(secrets::SecretsCommand),
+        /// Set an environment up for the first time, in seven steps that can be typed again
+        Bootstrap(Box<bootstrap::BootstrapArgs>),
         /// Keep Applications in sync with git: the GitOps server
         Serve(Box<serve::ServeArgs>),
         /// Applications: list, show, compare, sync, roll back, explain; here or on a server elsewhere
         #[command(subcommand)]
         App(app::AppCommand),
+        /// Edges: devices that enroll, releases for them, campaigns that bring those there
+        #[command(subcommand)]
+        Edge(edge::EdgeCommand),
         /// Show who may do what, and prove what somebody must not
         #[command(subcommand)]
         Access(access::AccessCommand),
         /// Make, list and disable accounts of the server, and give them first passwords
         #[command(subcommand)]
         Account(account::AccountCommand),
+        /// The agent of an edge: enroll this machine, run, show, install it; and the launcher of the existing one
+        Agent(Box<agent::AgentArgs>),
         /// Take over what another controller keeps in sync, or give it back
         #[command(subcommand)]
         Migrate(migrate::MigrateCommand),

@@ -10,6 +10,7 @@ mod it {
     mod addresses;
     mod applications;
     mod apps;
+    mod bootstraps;
     mod builds;
     mod charts;
     mod consents;
@@ -18,6 +19,7 @@ mod it {
     mod doors;
     mod down;
     mod drift;
+    mod edges;
     mod envelope;
     mod errors;
     mod example;
@@ -39,6 +41,7 @@ mod it {
     mod ownership;
     mod pauses;
     mod previews;
+    mod promotions;
     mod refusals;
     mod rehearsal;
     mod releases;
@@ -48,6 +51,7 @@ mod it {
     mod scales;
     mod sealing;
     mod secrecy;
+    mod secret_days;
     mod secret_life;
     mod sens;
     mod served;

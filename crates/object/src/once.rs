@@ -1,12 +1,22 @@
 //! Keys of Secrets that are generated once and never replaced, and the guard over them.
 
-use landfall_diag::{Diagnose, Diagnostic, code};
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use landfall_diag::{Diagnose, Diagnostic, code, is_mutant};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::{Object, ObjectKey};
 
 /// The annotation of a Secret that names its keys that are generated once and never replaced (design D6).
 pub const ONCE_ANNOTATION: &str = "landfall.dev/once";
+/// The annotation of a Secret that tells what such keys were when they came to be, as `KEY=PRINT,…`: whoever edits a value by hand has
+/// it put back by what still has the one that was generated.
+pub const BORN_ANNOTATION: &str = "landfall.dev/once-born";
+/// Hexadecimal digits of a print.
+const DIGITS: usize = 32;
 
 /// The keys of a live Secret that are generated once and have a value.
 pub fn once_keys(live: &Object) -> Vec<String> {
@@ -43,44 +53,82 @@ impl Diagnose for OnceViolation {
     }
 }
 
-fn data<'a>(secret: &'a Object, key: &str) -> Option<&'a Value> {
-    secret.at("/data")?.get(key).filter(|value| !value.is_null())
+/// A key's value, in base64, as the server would keep it: `stringData` overrides `data` where both are written.
+fn encoded(secret: &Object, key: &str) -> Option<String> {
+    let text = secret.at("/stringData").and_then(|data| data.get(key)).and_then(Value::as_str);
+    let written = || secret.at("/data")?.get(key).and_then(Value::as_str).map(str::to_owned);
+    text.map(|text| STANDARD.encode(text)).or_else(written)
+}
+
+/// What a value is known again by: what is generated is too long to be guessed, and who reads a Secret's annotations reads its values
+/// as well.
+fn print(value: &str) -> String {
+    let bytes = STANDARD.decode(value).unwrap_or_else(|_| value.as_bytes().to_vec());
+    let digest = Sha256::new().chain_update(b"landfall.dev/once\0").chain_update(&bytes).finalize();
+    let mut text = String::with_capacity(DIGITS);
+    for byte in &digest[..DIGITS / 2] {
+        // A text takes whatever is written.
+        let _written = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// What a live Secret says that one of its keys was at its birth.
+fn born<'a>(live: &'a Object, key: &str) -> Option<&'a str> {
+    let mut entries = live.annotation(BORN_ANNOTATION)?.split(',').filter_map(|entry| entry.trim().split_once('='));
+    entries.find(|(name, print)| *name == key && print.len() == DIGITS).map(|(_, print)| print)
+}
+
+/// What a key of a Secret was at its birth, or is where it says nothing of that.
+fn known(secret: &Object, key: &str) -> Option<String> {
+    born(secret, key).map(str::to_owned).or_else(|| Some(print(&encoded(secret, key)?)))
+}
+
+/// Writes into a Secret what its keys that are generated once are known again by, as far as it has their values; what it says of
+/// them already stays.
+pub fn mark_born(secret: &mut Object) {
+    if secret.kind() != "Secret" || !secret.group().is_empty() {
+        return;
+    }
+    let named = secret.annotation(ONCE_ANNOTATION).unwrap_or_default();
+    let names = named.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let prints: Vec<String> = names.filter_map(|name| Some(format!("{name}={}", known(secret, name)?))).collect();
+    if !prints.is_empty() {
+        secret.set_annotation(BORN_ANNOTATION, prints.join(","));
+    }
+}
+
+/// Whether a key of a live Secret would get another value, but for the one that it was born with, or another birth.
+fn is_changed(live: &Object, next: &Object, key: &str) -> bool {
+    let (before, after) = (encoded(live, key), encoded(next, key));
+    let Some(known) = born(live, key) else { return before != after };
+    let is_other = before != after && after.is_none_or(|after| print(&after) != known);
+    is_other || born(next, key).is_some_and(|born| born != known)
 }
 
 /// Whether a live object may become `next`, or go when there is none: the one guard, which all writers of Secrets ask.
+///
+/// A value that somebody has edited may become the one again that was generated, and no other.
 ///
 /// # Errors
 /// [`OnceViolation`] when a key generated once would be changed, removed, or lose its protection.
 pub fn once_guard(live: Option<&Object>, next: Option<&Object>) -> Result<(), OnceViolation> {
     let Some(live) = live else { return Ok(()) };
     let keys = once_keys(live);
-    if keys.is_empty() {
+    if keys.is_empty() || is_mutant("once-values") {
         return Ok(());
     }
     let violation = |keys: Vec<String>, verb| OnceViolation { key: Box::new(live.key()), keys, verb };
     let Some(next) = next else {
         return Err(violation(keys, "would be deleted"));
     };
-    let changed: Vec<String> = keys
-        .iter()
-        // stringData overrides data when both are written.
-        .filter(|key| data(next, key) != data(live, key) || overridden(live, next, key))
-        .cloned()
-        .collect();
+    let changed: Vec<String> = keys.iter().filter(|key| is_changed(live, next, key)).cloned().collect();
     if !changed.is_empty() {
         return Err(violation(changed, "would be changed"));
     }
     let still = once_keys(next);
     let unprotected: Vec<String> = keys.into_iter().filter(|key| !still.contains(key)).collect();
     if unprotected.is_empty() { Ok(()) } else { Err(violation(unprotected, "would lose their protection")) }
-}
-
-fn overridden(live: &Object, next: &Object, key: &str) -> bool {
-    let Some(text) = next.at("/stringData").and_then(|data| data.get(key)).and_then(Value::as_str) else {
-        return false;
-    };
-    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
-    data(live, key).and_then(Value::as_str) != Some(&encoded)
 }
 
 #[cfg(test)]
@@ -110,5 +158,36 @@ mod tests {
     fn a_declared_key_without_a_value_may_still_be_generated() {
         let live = secret("PEPPER", json!({}));
         assert!(once_guard(Some(&live), Some(&secret("PEPPER", json!({"PEPPER": "YQ=="})))).is_ok());
+    }
+
+    /// What a person has edited past every guard goes back to what was generated, and to nothing else.
+    #[test]
+    fn a_value_that_was_edited_becomes_the_one_again_that_was_generated_and_no_other() {
+        let mut first = secret("PEPPER", json!({"PEPPER": "b25l", "OTHER": "Yg=="}));
+        mark_born(&mut first);
+        assert!(first.annotation(BORN_ANNOTATION).is_some_and(|text| text.starts_with("PEPPER=") && text.len() == 39));
+        let mut edited = first.clone();
+        *edited.at_mut("/data/PEPPER").expect("there") = "dHdv".into();
+        let wanted = |value: &str| secret("PEPPER", json!({"PEPPER": value}));
+        assert!(once_guard(Some(&edited), Some(&wanted("b25l"))).is_ok());
+        for other in ["dHdv", "dGhyZWU="] {
+            let mut wanted = wanted(other);
+            mark_born(&mut wanted);
+            assert!(once_guard(Some(&edited), Some(&wanted)).is_err(), "{other} would be taken for what was generated");
+        }
+        // Whoever writes something else is not kept from it.
+        let mut beside = edited.clone();
+        *beside.at_mut("/data/OTHER").expect("there") = "eA==".into();
+        mark_born(&mut beside);
+        assert!(once_guard(Some(&edited), Some(&beside)).is_ok());
+        assert!(once_guard(Some(&edited), None).is_err());
+        // What nobody has edited stays as it is.
+        assert!(once_guard(Some(&first), Some(&wanted("b25l"))).is_ok());
+        assert!(once_guard(Some(&first), Some(&wanted("dHdv"))).is_err());
+        // The text form is the same value.
+        let mut text = secret("PEPPER", json!({}));
+        text.map_mut().insert("stringData".to_owned(), json!({"PEPPER": "one"}));
+        mark_born(&mut text);
+        assert_eq!(text.annotation(BORN_ANNOTATION), first.annotation(BORN_ANNOTATION));
     }
 }

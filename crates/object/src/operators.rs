@@ -112,7 +112,7 @@ const KNOWN: &[Known] = &[
     ),
     monitoring("ServiceMonitor", "servicemonitors", &["smon"], &[("endpoints", "array"), ("selector", "object")]),
     monitoring("PodMonitor", "podmonitors", &["pmon"], &[("selector", "object")]),
-    monitoring("PrometheusRule", "prometheusrules", &["promrule"], &[]),
+    Known { fields: RULE_FIELDS, ..monitoring("PrometheusRule", "prometheusrules", &["promrule"], &[]) },
     Known { scaled: true, ..mariadb("MariaDB", "mariadbs", &["mdb"], &[], MARIADB_FIELDS, MARIADB_COLUMNS) },
     mariadb("Database", "databases", &["dmdb"], &[REFERENCE], DATABASE_FIELDS, DATABASE_COLUMNS),
     mariadb("User", "users", &["umdb"], &[REFERENCE], USER_FIELDS, USER_COLUMNS),
@@ -133,6 +133,16 @@ const REFERENCE: (&str, &str) = ("mariaDbRef", "object");
 const MESSAGE: (&str, &str, &str) = ("Status", "string", ".status.conditions[?(@.type==\"Ready\")].message");
 const SERVER: (&str, &str, &str) = ("MariaDB", "string", ".spec.mariaDbRef.name");
 const CLEANUP: (&str, &str) = ("cleanupPolicy", r#"{"type": "string", "enum": ["Skip", "Delete"]}"#);
+
+/// A group of rules has a name, and each rule an expression (prometheus-operator 0.86, `monitoring.coreos.com_prometheusrules`).
+const RULE_FIELDS: Fields = &[(
+    "groups",
+    r#"{"type": "array", "items": {"type": "object", "required": ["name"], "x-kubernetes-preserve-unknown-fields": true,
+        "properties": {"name": {"type": "string", "minLength": 1}, "rules": {"type": "array", "items": {"type": "object",
+            "required": ["expr"], "x-kubernetes-preserve-unknown-fields": true,
+            "properties": {"expr": {"x-kubernetes-int-or-string": true}, "alert": {"type": "string"},
+                "record": {"type": "string"}}}}}}}"#,
+)];
 
 const MARIADB_FIELDS: Fields = &[
     CLEANUP,

@@ -154,7 +154,7 @@ mod tests {
         let file = parse("landfall.yaml", LUCKYPLANS)
             .unwrap_or_else(|findings| panic!("{}", findings.iter().map(render_plain).collect::<String>()));
         assert_eq!(file.system.default_environment(), Some("local"));
-        assert_eq!(file.system.not_acted_on("prod"), ["images", "secrets", "promotion"]);
+        assert_eq!(file.system.not_acted_on("prod"), ["secrets"]);
         assert!(file.system.environments["prod"].cluster.remote().is_some_and(|remote| remote.protected));
     }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Day, Environment, EnvironmentName, RuleId, SystemName};
+use crate::{Day, Environment, EnvironmentName, RuleId, Span, SystemName, TreePath};
 
 /// A whole system: its environments and how a version moves between them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,9 @@ pub struct System {
     /// How versions move between environments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promotion: Vec<Promotion>,
+    /// Who somebody is at the forge, by the name that `owners` and the server have: `sebastian: {forge: SensSebastian}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub people: BTreeMap<String, Person>,
     /// Findings of rules that are accepted for a while.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<Waiver>,
@@ -73,12 +76,76 @@ pub struct Promotion {
     /// How the change is made.
     #[serde(default)]
     pub by: PromotionBy,
-    /// Who may approve it.
+    /// Who may ask for it; anybody who may write to the repository where nobody is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<String>,
     /// What happens to the version on the way: `same` or `strip-prerelease`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<PromotedVersion>,
+    /// The branch that gets it; the one that is checked out when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub branch: Option<String>,
+    /// Paths of the receiving environment's values that get the version, as `platformApi.version`: what an image was built
+    /// as is not what it is released as.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inject: Vec<String>,
+    /// What must have been seen of the images before.
+    #[serde(default, skip_serializing_if = "Gates::is_usual")]
+    pub gates: Gates,
+}
+
+/// What must have been seen of images before they are promoted. That they ran well, and that every check declared where
+/// they ran has passed, is always asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Gates {
+    /// The checks that must have passed, by name; all that are declared where the images ran when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Vec<String>>,
+    /// How long they must have run well without a failure in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Span>,
+    /// Findings of this level and above in a report (SARIF) that is handed in refuse it; without a report it is refused, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reports: Option<ReportLevel>,
+    /// The public key that must have signed each image, as cosign does: a PEM file of the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<TreePath>,
+    /// What must be attested of each image and signed by that key, by its predicate's type, as
+    /// `https://slsa.dev/provenance/v1`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<String>,
+    /// Whether everything under `maturity` of the receiving environment must be `done`; what is open is told otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub data_ready: bool,
+}
+
+impl Gates {
+    fn is_usual(&self) -> bool {
+        *self == Gates::default()
+    }
+}
+
+/// How bad a finding of a report is, in SARIF's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReportLevel {
+    /// It may be worth a look.
+    Note,
+    /// It may be wrong.
+    Warning,
+    /// It is wrong.
+    Error,
+}
+
+/// Somebody who is called otherwise elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Person {
+    /// The name at the forge.
+    #[schemars(length(min = 1))]
+    pub forge: String,
 }
 
 /// How a promotion's change reaches the receiving environment's files.
@@ -114,20 +181,21 @@ impl System {
         }
     }
 
-    /// The sections of an environment (and of the file) that this version checks but does not act on yet.
+    /// The sections of an environment that `up` and `plan` do not act on: other commands do.
     pub fn not_acted_on(&self, environment: &str) -> Vec<&'static str> {
         let mut sections = Vec::new();
-        if let Some(environment) = self.environments.get(environment) {
-            if environment.images.is_some() {
-                sections.push("images");
-            }
-            if environment.secrets.is_some() {
-                sections.push("secrets");
-            }
-        }
-        if !self.promotion.is_empty() {
-            sections.push("promotion");
+        if self.environments.get(environment).is_some_and(|environment| environment.secrets.is_some()) {
+            sections.push("secrets");
         }
         sections
+    }
+
+    /// What somebody is called here who has this name here or at the forge, and both names where they are bound.
+    pub fn person<'n>(&'n self, name: &'n str) -> (&'n str, Option<&'n str>) {
+        let bound = self.people.iter().find(|(own, person)| *own == name || person.forge.eq_ignore_ascii_case(name));
+        match bound {
+            Some((own, person)) => (own, Some(&person.forge)),
+            None => (name, None),
+        }
     }
 }

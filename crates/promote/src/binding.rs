@@ -165,11 +165,13 @@ pub fn tag_at(text: &str, path: &BindingPath) -> Option<String> {
     Some(whole(&value).map_or(value.clone(), |(_, tag)| tag.to_owned()))
 }
 
-/// The text with another tag at a place, a role in front of the present one kept; every other byte is as it was.
+/// The text with another tag at a place, a role in front of the present one kept; every other byte is as it was. Where a
+/// digest beside the tag says what runs, it becomes the new image's, if that is known.
 ///
 /// # Errors
-/// There is no scalar at that place, a digest beside it says what runs, or the change cannot be made without another one.
-pub fn retagged(text: &str, path: &BindingPath, tag: &Tag) -> Result<String, Diagnostic> {
+/// There is no scalar at that place, a digest beside it says what runs and the new one is not known, or the change cannot be
+/// made without another one.
+pub fn retagged(text: &str, path: &BindingPath, tag: &Tag, digest: Option<&str>) -> Result<String, Diagnostic> {
     let documents = landfall_yaml::parse(text).map_err(|error| unreadable(&error.to_string()))?;
     let [document] = documents.as_slice() else { return Err(unreadable("it holds more than one document")) };
     let steps = path.steps();
@@ -177,20 +179,33 @@ pub fn retagged(text: &str, path: &BindingPath, tag: &Tag) -> Result<String, Dia
     let node = document.at(&steps).ok_or_else(gone)?;
     let value = scalar(node).ok_or_else(gone)?;
     let above = document.at(&steps[..steps.len().saturating_sub(1)]);
-    let digest = above.and_then(|above| scalar(above.get("digest")?)).filter(|digest| !digest.is_empty());
-    if digest.is_some() || value.contains('@') {
+    let beside = above.and_then(|above| scalar(above.get("digest")?)).filter(|digest| !digest.is_empty());
+    let digest = digest.filter(|digest| is_digest(digest));
+    if (beside.is_some() || value.contains('@')) && digest.is_none() {
         return Err(Diagnostic::error(
             code::DIGEST_BESIDE,
             format!("a digest at `{path}` says what runs, whatever the tag"),
         )
-        .help("take the digest out, or move both by a promotion"));
+        .help("let the registry be asked for the new one (--push or --commit), or take the digest out"));
     }
+    let pinned = digest.filter(|_| value.contains('@')).map(|digest| format!("@{digest}")).unwrap_or_default();
     let new = match whole(&value) {
-        Some((repository, present)) => format!("{repository}:{}", with_role(present, tag.as_str())),
+        Some((repository, present)) => format!("{repository}:{}{pinned}", with_role(present, tag.as_str())),
         None => with_role(&value, tag.as_str()),
     };
-    edit::set(text, &steps, &Scalar::Str(new.into()))
-        .map_err(|error| Diagnostic::error(code::NO_TAG_THERE, format!("`{path}` cannot be set: {error}")))
+    let failed = |error| Diagnostic::error(code::NO_TAG_THERE, format!("`{path}` cannot be set: {error}"));
+    let text = edit::set(text, &steps, &Scalar::Str(new.into())).map_err(failed)?;
+    let (Some(_), Some(digest)) = (beside, digest) else { return Ok(text) };
+    let mut steps = steps;
+    steps.pop();
+    steps.push(Step::Key("digest"));
+    edit::set(&text, &steps, &Scalar::Str(digest.to_owned().into())).map_err(failed)
+}
+
+/// Whether a text is a digest as registries write it: nothing of it can be anything else.
+fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }
 
 fn unreadable(why: &str) -> Diagnostic {
@@ -232,7 +247,7 @@ mod tests {
     #[test]
     fn lp_30_only_the_tag_changes_and_quotes_stay() {
         let found = bindings(VALUES).expect("read");
-        let set = |at: usize, to: &str| retagged(VALUES, &found[at].path, &tag(to)).expect("set");
+        let set = |at: usize, to: &str| retagged(VALUES, &found[at].path, &tag(to), None).expect("set");
         assert_eq!(set(0, "sha-7654321"), VALUES.replace("'sha-1234567'", "'sha-7654321'"));
         assert_eq!(set(1, "v2"), VALUES.replace("\"v1\"", "\"v2\""));
         assert_eq!(set(2, "1.2.3"), VALUES.replace("app-v1.2.2", "app-v1.2.3"));
@@ -262,12 +277,16 @@ mod tests {
             [format!("image:\n  repository: a/b\n  tag: v1\n  digest: {digest}\n"), format!("image: a/b:v1@{digest}\n")]
         {
             let found = bindings(&text).expect("read");
-            let refused = retagged(&text, &found[0].path, &tag("v2")).expect_err("refused");
+            let refused = retagged(&text, &found[0].path, &tag("v2"), None).expect_err("refused");
             assert_eq!(refused.code, code::DIGEST_BESIDE);
+            let other = format!("sha256:{}", "b".repeat(64));
+            let moved = retagged(&text, &found[0].path, &tag("v2"), Some(&other)).expect("both move");
+            assert_eq!(moved, text.replace(&digest, &other).replace("v1", "v2"));
+            assert!(retagged(&text, &found[0].path, &tag("v2"), Some("sha256:x\nevil: 1")).is_err());
         }
         let open = "image: {repository: a/b, tag: v1, digest: \"\"}\n";
         let found = bindings(open).expect("read");
-        assert!(retagged(open, &found[0].path, &tag("v2")).is_ok());
+        assert!(retagged(open, &found[0].path, &tag("v2"), None).is_ok());
         assert!(bindings("a: 1\n---\nb: 2\n").is_err());
     }
 
@@ -276,7 +295,7 @@ mod tests {
         fn a_tag_set_and_set_back_leaves_the_text_as_it_was(at in 0usize..4, new in "[A-Za-z0-9_][A-Za-z0-9._-]{0,20}") {
             let found = bindings(VALUES).expect("read");
             let path = &found[at].path;
-            let there = retagged(VALUES, path, &tag(&new)).expect("set");
+            let there = retagged(VALUES, path, &tag(&new), None).expect("set");
             let changed = VALUES.lines().zip(there.lines()).filter(|(a, b)| a != b).count();
             prop_assert!(changed <= 1);
             prop_assert_eq!(VALUES.lines().count(), there.lines().count());

@@ -5,6 +5,7 @@
 //!     └─ next(channel, run, attempt) ─► Tag ── channel, shape ─► may it run there? ── order ─► is it newer than what runs?
 //! tags of a repository ── Filter, Selector ─► the one that a policy chooses
 //! values text ── bindings ─► where a tag stands ── retagged ─► the same text, every other byte kept
+//! Evidence of digests ── Record ─► what counts ── judge (Gates) ─► each gate open, or refused in a sentence of its own
 //! tag ── Ledger ─► the digest that it had first; another one blocks
 //! ```
 //!
@@ -16,10 +17,13 @@
 
 mod binding;
 mod channel;
+mod evidence;
 mod filter;
+mod gates;
 mod imported;
 mod ledger;
 mod progression;
+mod promotion;
 mod role;
 mod selector;
 mod tag;
@@ -27,11 +31,14 @@ mod version;
 
 pub use binding::{Binding, BindingPath, bindings, path_on, retagged, tag_at};
 pub use channel::{ChannelRefusal, check_channel, next};
+pub use evidence::{CHECK, Evidence, HEALTH, REPORT, Record};
 pub use filter::{Filter, FilterError, Filtered};
+pub use gates::{Asked, GateRefusal, GateVerdict, TestedImage, Vouched, judge, report_findings};
 pub use imported::{Imported, Marker, markers, of_flux, of_updater};
 pub use ledger::{Ledger, LedgerEntry, Moved};
 pub use progression::{Progression, progression};
-pub use role::{Roles, is_older, with_role};
+pub use promotion::{PromotionRefusal, branch_of, declared, not_back, released_as};
+pub use role::{Roles, is_older, with_role, without_role};
 pub use selector::{Candidate, Chosen, Order, Selector};
 pub use tag::{MAX_TAG, Tag, TagPolicy, TagRefusal};
 pub use version::{Version, VersionRefusal};

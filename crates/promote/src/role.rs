@@ -33,6 +33,11 @@ fn role(tag: &str) -> Option<&str> {
     is_name.then_some(role)
 }
 
+/// A tag without the role in front of it.
+pub fn without_role(tag: &str) -> &str {
+    role(tag).map_or(tag, |role| &tag[role.len() + 1..])
+}
+
 /// A tag as the present one has it: its role stays in front, and so does its `v`.
 pub fn with_role(present: &str, tag: &str) -> String {
     let (role, version) = match role(present) {

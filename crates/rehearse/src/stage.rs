@@ -25,6 +25,7 @@ use landfall_engine::{Action, Clock, Event, StepResult};
 use landfall_host::{Operators, TakenForGranted};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
+use landfall_release::KeptRuns;
 use landfall_rules::{Inventory, Start, classes};
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::{Receiver, channel};
@@ -222,6 +223,7 @@ impl Stage {
             }),
             offers: Some(Arc::clone(&self.offers)),
             stop: attempt.stop.clone(),
+            hook_runs: KeptRuns::AtTheEnd,
             ..Session::new(Cluster::new(self.drydock.client()), store.clone(), progress)
         };
         let began = self.drydock.now();
@@ -234,18 +236,13 @@ impl Stage {
             }
             environment
         });
-        let all_read = attempt.candidates.iter().all(|(_, unit)| unit.is_ok());
-        let (plans, unplanned) = match all_read {
-            true => match session.plan(attempt.candidates, options).await {
-                Ok(plans) => (plans, None),
-                Err(diagnostics) => (Vec::new(), Some(diagnostics)),
-            },
-            false => (Vec::new(), None),
-        };
-        let outcome: Result<Summary, Vec<Diagnostic>> = match unplanned {
-            Some(diagnostics) => Err(diagnostics),
-            None => session.up(attempt.candidates, environment.as_ref(), options).await,
-        };
+        let mut plans = Vec::new();
+        let outcome: Result<Summary, Vec<Diagnostic>> =
+            session.up_planning(attempt.candidates, environment.as_ref(), options, Some(&mut plans)).await;
+        // What could not all be read was not all planned either.
+        if attempt.candidates.iter().any(|(_, unit)| unit.is_err()) {
+            plans.clear();
+        }
         drop(session);
         let heard = recorder.await.unwrap_or_default();
         store.close().await;

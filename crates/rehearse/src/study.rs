@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing, ValueLayers};
 use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit, UnitSource, listed, render_with};
 use landfall_diag::Diagnostic;
+use landfall_object::lifecycle::{self, Removed, Successor};
 use landfall_object::references::provides;
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -316,13 +317,16 @@ pub(crate) struct Scopes {
 
 impl Scopes {
     pub(crate) fn of(rendered: &RenderedUnit) -> Self {
-        let all = rendered.all_objects().cloned().chain(rendered.defined());
+        // Definitions are big: nothing of them is copied.
+        let files = rendered.definitions.iter().flat_map(|crd| crd.documents());
+        let listed = files.clone().filter_map(|document| document["items"].as_array()).flatten();
+        let all = rendered.all_objects().map(Object::value).chain(files).chain(listed);
         let defined = all
-            .filter(|object| object.kind() == "CustomResourceDefinition")
+            .filter(|object| object["kind"] == "CustomResourceDefinition")
             .filter_map(|object| {
-                let kind = object.str_at("/spec/names/kind")?.to_owned();
-                let namespaced = object.str_at("/spec/scope") != Some("Cluster");
-                Some(((object.str_at("/spec/group")?.to_owned(), kind), namespaced))
+                let text = |pointer: &str| object.pointer(pointer).and_then(serde_json::Value::as_str);
+                let namespaced = text("/spec/scope") != Some("Cluster");
+                Some(((text("/spec/group")?.to_owned(), text("/spec/names/kind")?.to_owned()), namespaced))
             })
             .collect();
         Scopes { defined }
@@ -334,6 +338,11 @@ impl Scopes {
         }
         if let Some((_, resource)) = Schemas::builtin().resource_of(gvk) {
             return resource.namespaced;
+        }
+        // One of a version that is gone lives where its successor does.
+        if let Some(Removed { successor: Successor::ApiVersion(next), .. }) = lifecycle::removed(gvk, u32::MAX) {
+            let next = Gvk::from_api_version(&next, &gvk.kind);
+            return Schemas::builtin().resource_of(&next).is_none_or(|(_, resource)| resource.namespaced);
         }
         landfall_object::operators::definition(&gvk.group, &gvk.kind)
             .is_none_or(|definition| definition.pointer("/spec/scope").and_then(|it| it.as_str()) != Some("Cluster"))

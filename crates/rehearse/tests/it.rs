@@ -18,6 +18,8 @@ mod place;
 mod quiet;
 #[path = "it/rows.rs"]
 mod rows;
+#[path = "it/second.rs"]
+mod second;
 #[path = "it/steps.rs"]
 mod steps;
 #[path = "it/text.rs"]

@@ -1,11 +1,9 @@
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use landfall_chart::Dialect;
 use landfall_object::Object;
 use serde_json::{Value, json};
@@ -38,23 +36,22 @@ pub fn encode(record: &Record) -> Result<String, Error> {
 pub(crate) fn encode_as(record: &Record, dialect: Dialect) -> Result<String, Error> {
     let damaged = |reason: String| Error::Damaged { what: object_name(&record.name, record.version), reason };
     let bytes = landfall_object::to_json(&record.to_value(dialect)?);
-    let text = pack(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let text = pack(&bytes, PLAIN).map_err(|error| damaged(error.to_string()))?;
     if text.len() <= MAX_TEXT {
         return Ok(text);
     }
-    pack_tightly(&bytes).map_err(|error| damaged(error.to_string()))
+    // What just fits where Helm stores it must fit here too, and no two packers reach the same size.
+    pack(&bytes, TIGHT).map_err(|error| damaged(error.to_string()))
 }
 
-fn pack(bytes: &[u8]) -> std::io::Result<String> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(bytes)?;
-    Ok(STANDARD.encode(gzip.finish()?))
-}
+/// As tight as zlib's best within a few per cent, in a fifth of its time.
+const PLAIN: i32 = 7;
+/// The tightest, some ten times slower.
+const TIGHT: i32 = 12;
 
-/// As [`pack`], a few per cent smaller and slower: what just fits where Helm stores it must fit here too, and no two packers
-/// reach the same size.
-fn pack_tightly(bytes: &[u8]) -> std::io::Result<String> {
-    let mut packer = libdeflater::Compressor::new(libdeflater::CompressionLvl::best());
+fn pack(bytes: &[u8], level: i32) -> std::io::Result<String> {
+    let level = libdeflater::CompressionLvl::new(level).map_err(|error| std::io::Error::other(format!("{error:?}")))?;
+    let mut packer = libdeflater::Compressor::new(level);
     let mut packed = vec![0; packer.gzip_compress_bound(bytes.len())];
     let length = packer.gzip_compress(bytes, &mut packed).map_err(std::io::Error::other)?;
     Ok(STANDARD.encode(&packed[..length]))
@@ -148,7 +145,7 @@ mod tests {
         }
         let json =
             serde_json::to_vec(&json!({"name": "a", "namespace": "b", "version": 1, "manifest": words})).expect("JSON");
-        let (plain, tight) = (pack(&json).expect("packed"), pack_tightly(&json).expect("packed"));
+        let (plain, tight) = (pack(&json, PLAIN).expect("packed"), pack(&json, TIGHT).expect("packed"));
         assert!(tight.len() * 100 < plain.len() * 99, "{} of {}", tight.len(), plain.len());
         assert_eq!(decode("a", &tight).expect("read"), decode("a", &plain).expect("read"));
     }

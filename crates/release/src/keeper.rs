@@ -7,7 +7,7 @@ use landfall_engine::{Ending, Error as EngineError, Failure, HookPhase, HookRun,
 
 use crate::compile::namespace_object;
 use crate::course::{Course, Verb};
-use crate::{Error, LastRun, Record, Releases, Status, words};
+use crate::{Error, KeptRuns, LastRun, Record, Releases, Status, words};
 
 /// Keeps a release's records while the engine carries its plan out.
 pub struct Keeper {
@@ -225,7 +225,10 @@ impl Ledger for Keeper {
                     };
                 }
             });
-            self.releases.update(&record).await.map_err(told)
+            match self.releases.runs {
+                KeptRuns::AtEachStep => self.releases.update(&record).await.map_err(told),
+                KeptRuns::AtTheEnd => Ok(()),
+            }
         })
     }
 

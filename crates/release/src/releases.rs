@@ -65,6 +65,17 @@ pub struct Releases {
     driver: Driver,
     dialect: Dialect,
     pub(crate) expected: Arc<Kinds>,
+    pub(crate) runs: KeptRuns,
+}
+
+/// Whether a record is written anew with each step of a hook, as Helm does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeptRuns {
+    /// It is.
+    #[default]
+    AtEachStep,
+    /// Only with the operation's end: nobody reads it meanwhile, and a big chart takes a while to be packed.
+    AtTheEnd,
 }
 
 impl Releases {
@@ -77,6 +88,7 @@ impl Releases {
             driver: Driver::Secret,
             dialect: Dialect::V3,
             expected: Arc::default(),
+            runs: KeptRuns::default(),
         }
     }
 
@@ -91,6 +103,13 @@ impl Releases {
     #[must_use]
     pub fn expecting(mut self, kinds: Kinds) -> Self {
         self.expected = Arc::new(kinds);
+        self
+    }
+
+    /// The same, hooks' runs kept so.
+    #[must_use]
+    pub fn keeping(mut self, runs: KeptRuns) -> Self {
+        self.runs = runs;
         self
     }
 

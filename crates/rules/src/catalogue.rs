@@ -16,6 +16,7 @@ mod call_cut_by_policy;
 mod call_to_a_desk;
 mod certificate_with_two_owners;
 mod claim_in_earlier_wave;
+mod claim_that_is_not_mounted;
 mod class_in_template;
 mod container_named_by_annotation;
 mod credential_in_config_map;
@@ -29,6 +30,7 @@ mod development_default;
 mod disagreeing_lists;
 mod domain_bound_to_tls;
 mod drifted_copy;
+mod encoded_twice;
 mod exposed_internal;
 mod file_that_is_not_mounted;
 mod forbidden_component;
@@ -94,6 +96,8 @@ mod unknown_annotation;
 mod unreadable_contents;
 mod unseen_files;
 mod unseen_settings;
+mod value_printed_raw;
+mod value_that_nobody_reads;
 mod value_that_prints_nothing;
 mod variable_from_missing_one;
 mod version_in_selector;
@@ -176,6 +180,10 @@ pub static RULES: &[&Rule] = &[
     &missing_probe_port::RULE,                // a port that a probe does not find
     &not_let_in::RULE,                        // a pod that its namespace does not let in
     &credential_in_config_map::RULE,          // a credential in a ConfigMap
+    &value_that_nobody_reads::RULE,           // a value that nobody reads
+    &claim_that_is_not_mounted::RULE,         // a claim that is not mounted
+    &value_printed_raw::RULE,                 // a value printed raw
+    &encoded_twice::RULE,                     // encoded twice
     &value_that_prints_nothing::RULE,         // a value that prints nothing
     &file_that_is_not_mounted::RULE,          // a file that is not mounted
     &selector_hitting_nothing::RULE,          // a selector that hits nothing

@@ -33,7 +33,7 @@ pub struct Route<'a> {
 /// The routes of an object; none for other kinds.
 pub fn routes(object: &Object) -> Vec<Route<'_>> {
     match (object.group(), object.kind()) {
-        ("networking.k8s.io", "Ingress") => ingress(object),
+        ("networking.k8s.io" | "extensions", "Ingress") => ingress(object),
         (group, "IngressRoute") if TRAEFIK.contains(&group) => ingress_route(object),
         _ => Vec::new(),
     }
@@ -41,7 +41,12 @@ pub fn routes(object: &Object) -> Vec<Route<'_>> {
 
 /// All routes that there will be after the change.
 pub fn all_routes<'a>(subject: &Subject<'a>) -> Vec<(Found<'a>, Route<'a>)> {
-    let kinds = [("networking.k8s.io", "Ingress"), (TRAEFIK[0], "IngressRoute"), (TRAEFIK[1], "IngressRoute")];
+    let kinds = [
+        ("networking.k8s.io", "Ingress"),
+        ("extensions", "Ingress"),
+        (TRAEFIK[0], "IngressRoute"),
+        (TRAEFIK[1], "IngressRoute"),
+    ];
     let objects = kinds.into_iter().flat_map(|(group, kind)| subject.after(group, kind));
     objects.flat_map(|found| routes(found.object()).into_iter().map(move |route| (found, route))).collect()
 }
@@ -96,7 +101,8 @@ fn ingress<'a>(object: &'a Object) -> Vec<Route<'a>> {
     let namespace = object.namespace();
     let mut add = |host: &str, field: String, path: Option<(String, String)>, backend: &'a Value| {
         let entry = entry(host);
-        let name = backend.pointer("/service/name").and_then(Value::as_str);
+        // Versions before v1 wrote the two beside each other.
+        let name = backend.pointer("/service/name").or_else(|| backend.get("serviceName")).and_then(Value::as_str);
         found.push(Route {
             object,
             field,
@@ -108,8 +114,10 @@ fn ingress<'a>(object: &'a Object) -> Vec<Route<'a>> {
             services: name.map(|name| (namespace, name, port(backend))).into_iter().collect(),
         });
     };
-    if let Some(backend) = object.at("/spec/defaultBackend") {
-        add("", "spec.defaultBackend".to_owned(), None, backend);
+    for field in ["defaultBackend", "backend"] {
+        if let Some(backend) = object.value().pointer("/spec").and_then(|spec| spec.get(field)) {
+            add("", format!("spec.{field}"), None, backend);
+        }
     }
     for (at, rule) in object.list_at("/spec/rules").iter().enumerate() {
         let paths = rule.pointer("/http/paths").and_then(Value::as_array);
@@ -125,7 +133,8 @@ fn ingress<'a>(object: &'a Object) -> Vec<Route<'a>> {
 
 fn port(backend: &Value) -> String {
     let port = backend.pointer("/service/port");
-    let port = port.and_then(|port| port.get("number").or_else(|| port.get("name")));
+    let port =
+        port.and_then(|port| port.get("number").or_else(|| port.get("name"))).or_else(|| backend.get("servicePort"));
     port.map(|port| port.as_str().map_or_else(|| port.to_string(), str::to_owned)).unwrap_or_default()
 }
 

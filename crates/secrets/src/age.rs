@@ -103,6 +103,7 @@ impl fmt::Debug for Recipient {
 }
 
 /// Who opens a file.
+#[derive(Clone)]
 pub enum Identity {
     /// The private half of a recipient.
     Key(Zeroizing<[u8; POINT]>),

@@ -7,6 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::fingerprint::Fingerprint;
+use crate::hybrid::CryptoError;
+use crate::masked::Masked;
+
+/// How many values before the present one a key is known by.
+const BEFORE: usize = 8;
+
 /// What is remembered of a cluster's secrets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -25,6 +32,31 @@ pub struct Recorded {
     pub changed: BTreeMap<String, Timestamp>,
     /// What is to be done after a change, until somebody says that it is.
     pub pending: Vec<Pending>,
+    /// What values are known again by, key by key.
+    pub prints: BTreeMap<String, Prints>,
+}
+
+/// What the values of a key are known again by, without telling them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prints {
+    /// The present one.
+    pub now: String,
+    /// Those before it, the newest first.
+    pub before: Vec<String>,
+}
+
+/// What a value is known as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recognised {
+    /// Nobody here has given it.
+    Unknown,
+    /// It is the one that the key was given last.
+    Present,
+    /// It is one that the key had before: sealed values of git's history open as long as their sealing key does.
+    Retired,
+    /// It is the one of another key: nothing in a sealed value says which key it was sealed for.
+    Of(String),
 }
 
 /// Something that is to be done by hand.
@@ -101,6 +133,39 @@ impl Recorded {
         self.pending.sort();
     }
 
+    /// Remembers what a key's new value is known again by.
+    pub fn know(&mut self, key: &str, print: &Fingerprint) {
+        let prints = self.prints.entry(key.to_owned()).or_default();
+        let before = std::mem::replace(&mut prints.now, print.to_string());
+        if !before.is_empty() {
+            prints.before.insert(0, before);
+            prints.before.truncate(BEFORE);
+        }
+    }
+
+    /// What the value of a key is known as.
+    ///
+    /// # Errors
+    /// [`CryptoError::Failed`]
+    pub fn recognise(&self, key: &str, value: &Masked) -> Result<Recognised, CryptoError> {
+        let is = |text: &str| Fingerprint::parse(text).map_or(Ok(false), |print| print.is_of(value));
+        let Some(own) = self.prints.get(key) else { return Ok(Recognised::Unknown) };
+        if is(&own.now)? {
+            return Ok(Recognised::Present);
+        }
+        for before in &own.before {
+            if is(before)? {
+                return Ok(Recognised::Retired);
+            }
+        }
+        for (other, prints) in self.prints.iter().filter(|(other, _)| *other != key) {
+            if is(&prints.now)? {
+                return Ok(Recognised::Of(other.clone()));
+            }
+        }
+        Ok(Recognised::Unknown)
+    }
+
     /// Takes out what is to be done for these keys; how much that was.
     pub fn confirm(&mut self, keys: &BTreeSet<String>) -> usize {
         let before = self.pending.len();
@@ -135,5 +200,38 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.saved.insert("SHA256:a".to_owned(), Timestamp::UNIX_EPOCH);
         assert_eq!(ledger.unsaved(["SHA256:a", "SHA256:b"]), ["SHA256:b"]);
+    }
+
+    fn known(values: &[(&str, &str)]) -> Recorded {
+        let mut recorded = Recorded::default();
+        for (key, value) in values {
+            let print = Fingerprint::of(&Masked::from(value.as_bytes()), &mut crate::random::system_random);
+            recorded.know(key, &print.expect("made"));
+        }
+        recorded
+    }
+
+    /// Attack A6: an old value of the same key and name, out of git's history.
+    #[test]
+    fn ledger_flags_value_rollback() {
+        let recorded = known(&[("TOKEN", "first"), ("TOKEN", "second")]);
+        let is = |value: &str| recorded.recognise("TOKEN", &Masked::from(value.as_bytes())).expect("computed");
+        assert_eq!((is("second"), is("first")), (Recognised::Present, Recognised::Retired));
+        assert_eq!(is("third"), Recognised::Unknown);
+        assert_eq!(recorded.recognise("OTHER", &Masked::from(&b"first"[..])), Ok(Recognised::Unknown));
+        let text = serde_json::to_string(&recorded).expect("text");
+        assert!(!text.contains("first") && !text.contains("second"), "{text}");
+        let many: Vec<(&str, &str)> = (0..=BEFORE + 1).map(|_| ("TOKEN", "same")).collect();
+        assert_eq!(known(&many).prints["TOKEN"].before.len(), BEFORE);
+    }
+
+    /// Attack A7: two sealed values of one Secret change places.
+    #[test]
+    fn ledger_flags_key_swap() {
+        let recorded = known(&[("USER", "one"), ("PASSWORD", "two")]);
+        let is = |key: &str, value: &str| recorded.recognise(key, &Masked::from(value.as_bytes())).expect("computed");
+        assert_eq!(is("USER", "one"), Recognised::Present);
+        assert_eq!(is("USER", "two"), Recognised::Of("PASSWORD".to_owned()));
+        assert_eq!(is("PASSWORD", "one"), Recognised::Of("USER".to_owned()));
     }
 }

@@ -85,6 +85,12 @@ impl SopsKeys {
         SopsKeys { identities: Arc::default(), problem: Some(why.into()) }
     }
 
+    /// These, and others beside them.
+    #[must_use]
+    pub fn with(&self, others: Vec<Identity>) -> Self {
+        SopsKeys { identities: Arc::new([self.identities.to_vec(), others].concat()), problem: self.problem.clone() }
+    }
+
     /// Why there are none, where somebody named some.
     pub fn problem(&self) -> Option<&str> {
         self.problem.as_deref()

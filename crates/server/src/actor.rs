@@ -32,7 +32,7 @@ pub(crate) enum Breadth {
 pub enum Scope {
     /// Look at them.
     Read,
-    /// Sync them, roll them back, pin them, end what they do.
+    /// Sync them, roll them back, pin them, end what they do. Not how they sync by themselves, nor whether they are there.
     Sync,
 }
 
@@ -83,8 +83,27 @@ impl Permission {
     /// Of reading the server's metrics.
     pub(crate) const METRICS: Permission = Permission::of("metrics", "get", Scope::Read);
 
+    /// Of looking at edges, releases and campaigns.
+    pub(crate) const EDGES: Permission = Permission::of("edges", "get", Scope::Read);
+    /// Of bringing releases to edges, and of changing edges.
+    pub(crate) const ROLL_OUT: Permission = Permission::of("edges", "update", Scope::Sync);
+    /// Of minting and revoking what enrolls edges.
+    pub(crate) const ENROLL: Permission = Permission::of("edges", "create", Scope::Sync);
+    /// Of writing down what was published and seen.
+    pub(crate) const WITNESS: Permission = Permission::of("promotions", "witness", Scope::Sync);
+    /// Of holding a version back.
+    pub(crate) const HOLD: Permission = Permission::of("promotions", "hold", Scope::Sync);
+    /// Of promoting to an environment.
+    pub(crate) const PROMOTE: Permission = Permission::of("promotions", "create", Scope::Sync);
+
     const fn of(resource: &'static str, action: &'static str, scope: Scope) -> Self {
         Permission { resource, action, scope }
+    }
+
+    /// Whether a token may do it by its scopes alone: to look and to sync. Whether one syncs by itself, whether it is there at
+    /// all, and what changes edges, is for roles.
+    fn is_of_scopes(self) -> bool {
+        !matches!(self.action, "update" | "delete") && (self.resource != "edges" || self.action == "get")
     }
 }
 
@@ -160,7 +179,7 @@ impl Actor {
     pub(crate) fn may(&self, permission: Permission, (project, namespace, name): (&str, &str, &str)) -> bool {
         match &self.authority {
             Authority::OfCluster => true,
-            Authority::Scoped(bounds) => bounds.hold(permission, project),
+            Authority::Scoped(bounds) => permission.is_of_scopes() && bounds.hold(permission, project),
             Authority::OfRoles { subject, roles, within } => {
                 let object = match namespace {
                     Project::HOME => format!("{project}/{name}"),
@@ -215,7 +234,7 @@ impl Actor {
             |bounds: &Bounds| bounds.scopes.contains(&scope) && (need.breadth == Breadth::Seen || bounds.hold_all());
         match &self.authority {
             Authority::OfCluster => true,
-            Authority::Scoped(bounds) => bounds_hold(bounds),
+            Authority::Scoped(bounds) => need.permission.is_of_scopes() && bounds_hold(bounds),
             Authority::OfRoles { subject, roles, within } => {
                 let standing = roles.now();
                 bounds_hold(within)
@@ -261,6 +280,11 @@ pub(crate) fn no_right(actor: &Actor, need: Need) -> Diagnostic {
             return Diagnostic::refused(code::NO_ROLE_FOR_IT, text).help(
                 "a line of policy.csv in the ConfigMap argocd-rbac-cm would: p, ROLE, RESOURCE, ACTION, OBJECT, allow",
             );
+        }
+        Authority::Scoped(_) if !need.permission.is_of_scopes() => {
+            let text = format!("{} has no role, and `{resource}, {action}` is for roles", actor.told());
+            return Diagnostic::refused(code::NO_ROLE_FOR_IT, text)
+                .help("issue one with a role that may: landfall token create NAME --role ROLE");
         }
         Authority::OfRoles { within: bounds, .. } | Authority::Scoped(bounds) => bounds,
         Authority::OfCluster => {

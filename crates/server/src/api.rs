@@ -8,6 +8,7 @@
 //!                                                                 ├─ looking.rs    events, logs
 //!                                                                 └─ changing.rs   sync, rollback, refresh, terminate, pin, policy
 //! shapes.rs, session.rs, reading.rs   the types, and an Application in them
+//! book.rs, promoted.rs     published tags, evidence, what is held back, promotions; versions
 //! client.rs               the same, asked of a server elsewhere
 //! ```
 //!
@@ -15,12 +16,14 @@
 //! made; nothing here can hold a secret's value.
 
 mod asked;
+mod book;
 mod changing;
 mod client;
 mod desk;
 mod differing;
 mod listing;
 mod looking;
+mod promoted;
 mod reading;
 mod session;
 mod shapes;
@@ -28,9 +31,14 @@ mod why;
 
 pub(crate) use asked::named;
 pub use asked::{Asked, Kind, Wire};
+pub use book::Book;
 pub use client::{Client, ServerAccess};
 pub use desk::Desk;
 pub(crate) use desk::{problem, status_of};
+pub use promoted::{
+    EvidenceLine, HoldLine, HoldWish, LedgerLine, NextQuery, PromotionLine, PromotionNote, PromotionStep, VersionLine,
+    VersionQuery,
+};
 pub use session::{Credentials, NewPassword, SessionLine};
 pub use shapes::{
     Accepted, AuditLine, AutomatedWish, Cause, CauseStep, Changed, CheckLine, ChecksLine, ConditionLine, DeleteWish,

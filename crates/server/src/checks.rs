@@ -215,6 +215,7 @@ impl Work {
         let now = self.session.clock.now();
         checked.at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
         self.remember(&Name::of(object), &checked).await;
+        self.witness(object, &checked).await;
         Some(checked)
     }
 

@@ -11,6 +11,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use landfall_apps::{AUTHORITIES, Application, ClusterConnection, Connection, KNOWN_HOSTS, connection, trust};
 use landfall_cluster::{Change, Cluster, Interest, ListOptions};
 use landfall_object::{Gvk, Object};
+use landfall_secrets::sops::SopsKeys;
 use landfall_source::{Accounts, Trust};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::happened::Happened;
+use crate::sops_identities::{SopsIdentities, SopsSecret};
 
 /// The namespace whose Secrets are believed.
 const NAMESPACE: &str = "argocd";
@@ -99,6 +101,7 @@ pub(crate) fn as_user(client: kube::Client, user: &str) -> Result<kube::Client, 
 pub(crate) struct Connections {
     home: Arc<Destination>,
     accounts: RwLock<Accounts>,
+    sops: RwLock<SopsIdentities>,
     elsewhere: RwLock<Vec<Arc<Destination>>>,
     stop: CancellationToken,
 }
@@ -108,6 +111,7 @@ pub(crate) struct Connections {
 struct Declared {
     secrets: BTreeMap<String, Connection>,
     trust: BTreeMap<String, Trust>,
+    sops: BTreeMap<String, SopsSecret>,
 }
 
 impl Connections {
@@ -116,6 +120,7 @@ impl Connections {
         Connections {
             home: Arc::new(Destination::new(Ok(home), None, stop.child_token())),
             accounts: RwLock::default(),
+            sops: RwLock::default(),
             elsewhere: RwLock::default(),
             stop: stop.clone(),
         }
@@ -124,6 +129,11 @@ impl Connections {
     /// Who repositories are asked as for the Applications of a project.
     pub(crate) fn accounts(&self, project: &str) -> Accounts {
         self.accounts.read().of_project(project)
+    }
+
+    /// What opens the files of a project that SOPS has encrypted; `own` is what the server was started with.
+    pub(crate) fn sops(&self, project: &str, own: &SopsKeys) -> SopsKeys {
+        self.sops.read().of_project(project, own)
     }
 
     /// The cluster that Applications live in.
@@ -269,8 +279,11 @@ impl Connections {
             moved.push(Arc::clone(&gone.server));
         }
         *self.elsewhere.write() = after;
+        let identities = SopsIdentities::new(declared.sops.values());
+        let is_opened_otherwise = *self.sops.read() != identities;
+        *self.sops.write() = identities;
         let mut known = self.accounts.write();
-        if moved.is_empty() && *known == accounts {
+        if moved.is_empty() && *known == accounts && !is_opened_otherwise {
             return None;
         }
         *known = accounts;
@@ -288,6 +301,15 @@ impl Declared {
                 self.trust.insert(name, trust([object]));
             }
             return;
+        }
+        match SopsSecret::of(object) {
+            Some(Ok(read)) => drop(self.sops.insert(name.clone(), read)),
+            unread => {
+                if let Some(Err(why)) = unread {
+                    tracing::warn!("{why}");
+                }
+                self.sops.remove(&name);
+            }
         }
         match connection(object) {
             Some(Ok(read)) => {
@@ -310,7 +332,10 @@ impl Declared {
     fn lose(&mut self, object: &Object) {
         match object.kind() {
             "ConfigMap" => drop(self.trust.remove(object.name())),
-            _ => drop(self.secrets.remove(object.name())),
+            _ => {
+                self.secrets.remove(object.name());
+                self.sops.remove(object.name());
+            }
         }
     }
 
@@ -318,7 +343,10 @@ impl Declared {
     fn forget(&mut self, interest: &Interest) {
         match &interest.name {
             Some(name) => drop(self.trust.remove(name)),
-            None => self.secrets.clear(),
+            None => {
+                self.secrets.clear();
+                self.sops.clear();
+            }
         }
     }
 }

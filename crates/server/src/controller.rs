@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, PIN_ANNOTATION};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project};
 use landfall_cluster::{Change, Interest, ListOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ impl Controller {
         board: Arc<Board>,
     ) -> Self {
         let ((sets, moved), tasks) = (unbounded_channel(), TaskTracker::new());
-        tasks.spawn(crate::sets::keep(Arc::clone(&work), moved));
+        tasks.spawn(crate::sets::keep(Arc::clone(&work), moved, told.clone()));
         let (news, stands) = unbounded_channel();
         tasks.spawn(news::keep(Arc::clone(&work), stands));
         Controller {
@@ -221,7 +221,10 @@ impl Controller {
     async fn list_projects(&mut self) {
         let options = ListOptions::default();
         if let Ok(objects) = self.work.session.cluster.list(&Projects::kind(), &options).await {
-            objects.iter().for_each(|object| self.projects.take(object));
+            for object in &objects {
+                self.protected(object);
+                self.projects.take(object);
+            }
         }
     }
 
@@ -229,12 +232,52 @@ impl Controller {
     fn project_changed(&mut self, change: Result<Change, landfall_cluster::Error>) {
         match change {
             Ok(change) => {
+                match &change {
+                    Change::Listed(_, objects) => objects.iter().for_each(|object| self.protected(object)),
+                    Change::Applied(object) => self.protected(object),
+                    Change::Deleted(object) => self.unguarded(object),
+                    Change::Interrupted(_) => {}
+                }
                 if self.projects.change(change) {
                     self.weigh_anew();
                 }
             }
             Err(error) => tracing::warn!("AppProjects cannot be watched: {error}"),
         }
+    }
+
+    /// Takes note of whether a project is protected, by what its annotation says.
+    fn protected(&self, object: &Object) {
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+        match object.annotation(Project::PROTECTED) {
+            Some("true") => drop(self.work.orders.protects(object, true)),
+            // Whoever may write projects owns them; that it is said in so many words is wanted all the same.
+            Some("false") if self.work.orders.protects(object, false) => {
+                let text = format!("AppProject {name} is not protected any more: its annotation says so");
+                self.announce("project.open", format!("{namespace}/{name}"), text);
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets it be heard that a protected project was deleted: it stays protected.
+    fn unguarded(&self, object: &Object) {
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+        if self.work.orders.was_protected(namespace, name) {
+            let text = format!(
+                "AppProject {name} is protected and was deleted: its Applications stay protected, and nothing is delivered for \
+                 them until it is back"
+            );
+            self.announce("project.delete", format!("{namespace}/{name}"), text);
+        }
+    }
+
+    /// Lets everybody hear of something that a project's protection has to do with.
+    fn announce(&self, action: &'static str, target: String, text: String) {
+        let work = Arc::clone(&self.work);
+        self.tasks.spawn(async move {
+            work.alarms.raise(("unknown", action, &target), "announced", &text).await;
+        });
     }
 
     /// Tells every Application what counts of it now.
@@ -325,7 +368,7 @@ impl Controller {
             if carried.is_none() && entry.carried.is_some() && !entry.state.is_syncing() {
                 observations.push(Observation::Withdrawn);
             } else if carried != entry.carried && carried.is_some() {
-                let counts = match self.projects.is_protected(application) {
+                let counts = match self.projects.is_protected(&self.work.orders, application) {
                     true => self.work.orders.answers(&entry.object),
                     false => Ok(()),
                 };
@@ -424,6 +467,13 @@ impl Controller {
             Happened::Found(key, number, result, took) => self.found(&key, number, result, took),
             Happened::Written(key, written) => self.written(&key, written),
             Happened::Elsewhere(other) => self.elsewhere(other),
+            Happened::SaidAnew => self.weigh_anew(),
+            Happened::TagMoved(key, moved) => {
+                if let Some(entry) = self.entries.get_mut(&*key) {
+                    entry.moved = Some(moved);
+                }
+                self.observe(&key, Observation::Tick);
+            }
             Happened::Checked(key, last) => {
                 if let Some(entry) = self.entries.get_mut(&*key) {
                     entry.checks = Known { last: Some(last), busy: false };
@@ -487,7 +537,8 @@ impl Controller {
             Ok(found) => {
                 // What a protected parent's branch says of its children counts as long as the parent itself does.
                 if let Ok(application) = &entry.application {
-                    let believed = self.projects.is_protected(application) && self.work.orders.accepts(&entry.object);
+                    let is_protected = self.projects.is_protected(&self.work.orders, application);
+                    let believed = is_protected && self.work.orders.accepts(&entry.object);
                     let children = if believed { found.compared.children.as_slice() } else { &[] };
                     let parent = format!("{}/{}", application.namespace, application.name);
                     says_anew = self.work.orders.says(&parent, children);
@@ -507,6 +558,8 @@ impl Controller {
             Err(why) => Err(why),
         };
         if says_anew {
+            // Sets that it speaks of are looked at, too; nobody hears it when the process ends.
+            let _ending = self.sets.send(Vec::new());
             self.weigh_anew();
         }
         self.observe(key, Observation::Compared { number, result: compared });
@@ -603,7 +656,8 @@ impl Controller {
             self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), status));
         }
         self.board.stands(Line::of(&entry.object), now);
-        let standing = Standing::of(&entry.object);
+        let mut standing = Standing::of(&entry.object);
+        standing.moved.clone_from(&entry.moved);
         if entry.standing.as_ref() != Some(&standing) {
             entry.standing = Some(standing.clone());
             // Nobody hears it when the process ends.

@@ -47,6 +47,8 @@ pub(crate) struct Entry {
     pub(crate) alone: Arc<Alone>,
     /// What is known of its declared checks.
     pub(crate) checks: Known,
+    /// The tag that it follows and that was moved: from which commit to which.
+    pub(crate) moved: Option<(String, String, String)>,
     /// How it stands, as the keeper of news was told.
     pub(crate) standing: Option<Standing>,
 }
@@ -94,6 +96,7 @@ impl Entry {
             deletion_error: None,
             alone,
             checks: Known::default(),
+            moved: None,
             standing: None,
         }
     }
@@ -175,6 +178,9 @@ impl Entry {
         let checks = self.checks.fault(&self.object).map(|(fault, _)| fault);
         let notes = self.found.iter().flat_map(|found| &found.compared.notes);
         let held = notes.clone().map(String::as_str).find(|note| note.contains(APPROVAL));
+        let shared: Vec<&str> =
+            notes.clone().map(String::as_str).filter(|note| note.contains(" is part of applications ")).collect();
+        let shared = Some(shared.join("; ")).filter(|shared| !shared.is_empty());
         let claims: Vec<&str> = notes.map(String::as_str).filter(|note| note.contains(STAYS)).collect();
         let claims = Some(claims.join("; ")).filter(|claims| !claims.is_empty());
         let told = [
@@ -185,6 +191,7 @@ impl Entry {
             ("SmokeError", checks.as_deref()),
             ("SyncWindowWarning", self.state.closed()),
             ("DeletionHeldWarning", held),
+            ("SharedResourceWarning", shared.as_deref()),
             ("SideDoorWarning", self.side_door.as_deref()),
             ("ClaimSizeWarning", claims.as_deref()),
         ];

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, Pin, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_apps::{Application, Operation, Pin, Project, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Patch, WriteOptions};
 use landfall_delivery::{
     BoundApplication, Compared, Door, Progress, References, Selection, Session, SyncEnd, Unit, UnitSource, UpOptions,
 };
 use landfall_diag::{Diagnose as _, Diagnostic, code};
-use landfall_engine::{Action, Event};
+use landfall_engine::{Action, Clock, Event};
 use landfall_object::{Object, ObjectKey};
 use landfall_secrets::sops::SopsKeys;
 use landfall_source::Network;
@@ -27,6 +28,7 @@ use crate::entry::Running;
 use crate::happened::{Found, Happened};
 use crate::news::Sinks;
 use crate::repositories::Repositories;
+use crate::traces::{Steps, Trace};
 
 /// What errands work with.
 pub(crate) struct Work {
@@ -34,7 +36,7 @@ pub(crate) struct Work {
     pub(crate) repositories: Repositories,
     pub(crate) connections: Arc<Connections>,
     pub(crate) documents: SchemaDocuments,
-    /// Who opens what SOPS has encrypted.
+    /// Who opens what SOPS has encrypted, as far as the server was started with it.
     pub(crate) sops: SopsKeys,
     pub(crate) network: Network,
     /// What targets declare to be checked that the server was started with.
@@ -83,6 +85,12 @@ impl Work {
         let destination = self.connections.destination(application)?;
         let mut session = self.session.clone();
         let standing = self.roles.now();
+        let homes = [application.namespace.as_str(), Project::HOME];
+        let was_protected = || homes.into_iter().any(|home| self.orders.was_protected(home, &application.project));
+        if standing.project_of(application).is_none() && was_protected() {
+            // Nobody says any more what it may deliver, and as whom.
+            return Err(format!("project {} is protected and not there: put it back", application.project));
+        }
         if let Some(project) = standing.project_of(application)
             && let Some((namespace, name)) = project.delivers_as(application).map_err(|error| error.to_string())?
         {
@@ -108,7 +116,7 @@ impl Work {
             repositories: stand_ins.map_err(|diagnostic| vec![diagnostic])?,
             charts: self.repositories.charts(&application.project),
             documents: self.documents.clone(),
-            sops: self.sops.clone(),
+            sops: self.connections.sops(&application.project, &self.sops),
             ..Selection::default()
         };
         Unit::of_application(application, None, &selection).await
@@ -251,13 +259,47 @@ impl Work {
         };
         let (progress, heard) = channel(256);
         (session.stop, session.progress) = (running.stop.clone(), progress);
-        let listening = tokio::spawn(listen(heard, (application.key(), begun.number), told.clone()));
+        let (clock, began) = (Arc::clone(&session.clock), session.clock.now());
+        let listening = tokio::spawn(listen(heard, (application.key(), begun.number), (told.clone(), clock)));
         // As Argo CD: of the last wave health is not waited for, and what refers to nothing yet is delivered.
         let options = UpOptions { wait: false, references: References::MayCome, ..UpOptions::default() };
         let end = session.sync_alone(&unit, &options).await;
+        let ended = session.clock.now();
         drop(session);
-        let _heard = listening.await;
+        let steps = listening.await.unwrap_or_default();
+        self.trace((application, begun, revisions), (began, ended), (&end, steps));
         end
+    }
+
+    /// Hands a trace of a sync to whoever collects them; what was already as it should be is none.
+    fn trace(
+        &self,
+        (application, begun, revisions): (&Application, &Begun, &[String]),
+        (began, ended): (Timestamp, Timestamp),
+        (end, steps): (&SyncEnd, Steps),
+    ) {
+        let collector = &self.sinks.traces;
+        if !collector.is_there() || matches!(end, SyncEnd::Unchanged) {
+            return;
+        }
+        let (outcome, failure) = match end {
+            SyncEnd::Succeeded | SyncEnd::Unchanged => ("succeeded", None),
+            SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics) => ("failed", Some(words(diagnostics))),
+            SyncEnd::Overtaken => ("overtaken", None),
+            SyncEnd::Stopped => ("stopped", None),
+        };
+        let by = if begun.operation.is_automated() { "automation" } else { "somebody" };
+        let attributes = vec![
+            ("landfall.application", format!("{}/{}", application.namespace, application.name)),
+            ("landfall.project", application.project.clone()),
+            ("landfall.revision", revisions.join(", ")),
+            ("landfall.attempt", begun.attempt.to_string()),
+            ("landfall.initiated_by", by.to_owned()),
+            ("landfall.outcome", outcome.to_owned()),
+        ];
+        let name = format!("{}/{}", application.namespace, application.name);
+        let steps = steps.ended(ended);
+        collector.take(&self.network, &Trace { application: name, attributes, began, ended, failure, steps });
     }
 
     /// Writes down how a sync ended that the engine has not written down, because it was not begun or is ended for good.
@@ -345,11 +387,17 @@ pub(crate) fn comparison(compared: &Compared) -> Comparison {
 }
 
 /// Tells the machine what a sync does, as often as that changes.
-async fn listen(mut heard: Receiver<Progress>, (key, number): (ObjectKey, u64), told: Sender<Happened>) {
+async fn listen(
+    mut heard: Receiver<Progress>,
+    (key, number): (ObjectKey, u64),
+    (told, clock): (Sender<Happened>, Arc<dyn Clock>),
+) -> Steps {
+    let mut steps = Steps::default();
     let (mut hooks, mut waits, mut last) = (BTreeSet::new(), false, Activity::Acts);
     let key = Arc::new(key);
     while let Some(progress) = heard.recv().await {
         let Progress::Engine { event, .. } = progress else { continue };
+        steps.note(&event, clock.now());
         match *event {
             Event::StepStarted { id, action: Action::Hook, .. } => drop(hooks.insert(id)),
             Event::StepStarted { .. } => waits = false,
@@ -371,6 +419,7 @@ async fn listen(mut heard: Receiver<Progress>, (key, number): (ObjectKey, u64), 
                 told.send(Happened::Observed(Arc::clone(&key), Observation::Does { number, activity: now })).await;
         }
     }
+    steps
 }
 
 /// Diagnostics in words, as they stand in a condition.

@@ -50,8 +50,8 @@ pub(crate) async fn prepare(cluster: &Cluster, objects: &[Object]) -> Result<(),
 
 /// Accepts how the targets are declared that somebody has just put there: whoever starts the server owns it.
 pub(crate) async fn accept(work: &Work, objects: &[Object], person: &str) -> Result<(), Failure> {
-    let applications = objects.iter().filter(|object| object.gvk() == application_kind());
-    for object in applications {
+    let is_ours = |object: &&Object| object.gvk() == application_kind() || object.gvk() == crate::sets::set_kind();
+    for object in objects.iter().filter(is_ours) {
         let live = work.session.cluster.get(&object.key()).await.map_err(|error| Failure::from(error.diagnose()))?;
         // What somebody else has written into it meanwhile is not what was put there.
         let Some(live) = live.filter(|live| live.spec() == object.spec()) else { continue };

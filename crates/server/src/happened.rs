@@ -32,6 +32,11 @@ pub(crate) enum Happened {
     Checked(Arc<ObjectKey>, Option<Checked>),
     /// Another controller lives now, by its pod, or none does any more.
     Elsewhere(Option<String>),
+    /// What counts of protected Applications may be something else now.
+    SaidAnew,
+    /// A tag that an Application follows leads to another commit than what it has delivered from it: the tag, that one, and
+    /// where it leads now.
+    TagMoved(Arc<ObjectKey>, (String, String, String)),
     /// What an Application delivered could not be taken along.
     Stays(Arc<ObjectKey>, u64, String),
 }

@@ -28,6 +28,7 @@ use crate::alarms::Alarms;
 use crate::api::{Asked, Desk, Kind, Name, named, problem, status_of};
 use crate::board::Board;
 use crate::feed::Since;
+use crate::fleet::Control;
 use crate::gate::{Gate, Refused};
 use crate::happened::Happened;
 use crate::hook_secrets::HookSecrets;
@@ -36,7 +37,7 @@ use crate::routes::{Door, Inside, Open, ROUTES};
 use crate::{metrics, openapi, page};
 
 /// This version.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+const VERSION: &str = landfall_host::VERSION;
 const JSON: &str = "application/json";
 /// Largest payload of a webhook that is read, in bytes: GitHub sends none that is larger.
 const LARGEST: usize = 25 * 1024 * 1024;
@@ -64,6 +65,7 @@ pub(crate) struct Front {
     told: Sender<Happened>,
     gate: Arc<Gate>,
     desk: Arc<Desk>,
+    fleet: Arc<Control>,
     alarms: Arc<Alarms>,
     issuer: Option<Issuer>,
     stop: CancellationToken,
@@ -103,16 +105,19 @@ impl Front {
         (secrets, root): (HookSecrets, String),
         told: Sender<Happened>,
         (gate, issuer): (Gate, Option<Issuer>),
-        desk: Desk,
+        (desk, fleet): (Desk, Arc<Control>),
         stop: CancellationToken,
     ) -> Self {
         let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
         let alarms = desk.alarms();
-        Front { board, secrets, root, told, gate, desk, alarms, issuer, stop, rendering }
+        Front { board, secrets, root, told, gate, desk, fleet, alarms, issuer, stop, rendering }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let path = below(&self.root, request.uri().path()).to_owned();
+        if crate::fleet::is_ours(&path) {
+            return self.fleet.answer(&self.gate, &path, request).await;
+        }
         let on_path = || ROUTES.iter().filter_map(|route| Some((route, named(route.path, &path)?)));
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
         let Some((route, name)) = on_path().find(|(route, _)| route.method == method) else {
@@ -166,7 +171,11 @@ impl Front {
     /// Answers who has been let in.
     async fn inside(&self, actor: Actor, inside: Inside, name: Option<Name>, request: Request<Incoming>) -> Answer {
         private(match inside {
-            Inside::Metrics => typed(StatusCode::OK, "text/plain; version=0.0.4", metrics::text(&self.board.read())),
+            Inside::Metrics => typed(
+                StatusCode::OK,
+                "text/plain; version=0.0.4",
+                metrics::text(&self.board.read()) + &self.fleet.metrics(),
+            ),
             Inside::Status => {
                 let lines: Vec<_> = self.board.lines().into_iter().filter(|line| actor.sees(line)).collect();
                 let mut answer =

@@ -21,6 +21,7 @@
 //! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! listening.rs            connections taken in, so many at once, for http.rs and sealing.rs
 //! board.rs, metrics.rs    what probes and metrics may read
+//! fleet.rs                the edge: devices enroll, check in, and are brought to releases in campaigns
 //! sealing.rs              SealedSecrets opened, as their original controller opens them; a task of its own, on no Application's way
 //!
 //! http.rs ─► routes.rs ─► gate.rs ─► api.rs    requests: every route, who may, and what is asked of Applications
@@ -46,6 +47,7 @@ mod controller;
 mod entry;
 mod errands;
 mod feed;
+mod fleet;
 mod gate;
 mod ground;
 mod happened;
@@ -68,12 +70,17 @@ mod row;
 mod sealing;
 mod serve;
 mod sets;
+mod sops_identities;
+mod traces;
+mod witness;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;
+pub use fleet::{FleetOptions, NewArtifact, NewCampaign, NewRelease, NewToken, OnlyFleet, random_seed, serve_fleet};
 pub use gate::Token;
 pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
 pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Sealing, StandInRepository};
+pub use sealing::open_sealed;
 pub use serve::{Ready, desk, serve};

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use landfall_store::{News, NewsItem};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::outbox::{Seen, keep};
+pub(crate) use self::outbox::{Seen, ask, keep};
 pub use self::sinks::{BadSink, Sinks};
 pub(crate) use self::standing::Standing;
 pub use self::standing::{BREAK_GLASS_ANNOTATION, BrokenGlass};

@@ -5,9 +5,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::api::{
-    Accepted, AuditLine, Changed, Credentials, DeleteWish, Detail, Diff, EventEntry, HistoryEntry, Kind, Listing,
-    LogEntry, NewPassword, PauseWish, PinWish, PolicyWish, Problem, RefreshWish, RollbackWish, SessionLine, SyncWish,
-    Why,
+    Accepted, AuditLine, Changed, Credentials, DeleteWish, Detail, Diff, EventEntry, EvidenceLine, HistoryEntry,
+    HoldLine, HoldWish, Kind, LedgerLine, Listing, LogEntry, NewPassword, PauseWish, PinWish, PolicyWish, Problem,
+    PromotionLine, PromotionNote, RefreshWish, RollbackWish, SessionLine, SyncWish, VersionLine, Why,
 };
 use crate::routes::{Door, Entry, Inside, Open, Own, ROUTES, Route};
 
@@ -24,12 +24,16 @@ pub(crate) fn document(root: &str) -> Value {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.to_lowercase()] = described;
     }
+    for (method, route, about, need) in crate::fleet::described() {
+        let path = paths.entry(route).or_insert_with(|| json!({}));
+        path[method.to_lowercase()] = of_fleet((method, route, about), need, &mut generator);
+    }
     let schemas = generator.take_definitions(true);
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Landfall",
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": landfall_host::VERSION,
             "description": "Applications that are kept in sync with git. Fields are only ever added.",
         },
         "servers": [{"url": if root.is_empty() { "/" } else { root }}],
@@ -39,6 +43,7 @@ pub(crate) fn document(root: &str) -> Value {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "landfall token create NAME --scope read"},
                 "session": {"type": "apiKey", "in": "cookie", "name": crate::gate::COOKIE},
+                "edge": {"type": "http", "scheme": "bearer", "description": "an enrollment token, or an edge's credential"},
                 "signature": {"type": "apiKey", "in": "header", "name": "X-Hub-Signature-256"},
             },
         },
@@ -121,6 +126,63 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     described
 }
 
+/// A route of the edge's server.
+fn of_fleet(
+    (method, path, about): (&'static str, &'static str, &'static str),
+    need: Option<crate::actor::Need>,
+    generator: &mut SchemaGenerator,
+) -> Value {
+    let route = Route { method, path, door: Door::Signed, about };
+    let security = match need {
+        Some(_) => json!([{"token": []}, {"session": []}]),
+        None => json!([{"edge": []}]),
+    };
+    let mut described = json!({"summary": about, "operationId": id(&route), "security": security});
+    if let Some(need) = need {
+        described["x-landfall-scope"] = need.permission.scope.word().into();
+        described["x-landfall-role"] = format!("{}, {}", need.permission.resource, need.permission.action).into();
+    }
+    let parameters: Vec<Value> = ["name", "action"]
+        .into_iter()
+        .filter(|part| path.contains(&format!("{{{part}}}")))
+        .map(|part| json!({"name": part, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect();
+    if !parameters.is_empty() {
+        described["parameters"] = parameters.into();
+    }
+    let body = match (method, path) {
+        ("POST", "/api/v1/edge/tokens") => Some(schema::<crate::fleet::NewToken>(generator)),
+        ("POST", "/api/v1/edge/releases") => Some(schema::<crate::fleet::NewRelease>(generator)),
+        ("POST", "/api/v1/edge/campaigns" | "/api/v1/edge/campaigns/preview") => {
+            Some(schema::<crate::fleet::NewCampaign>(generator))
+        }
+        _ => None,
+    };
+    if let Some(body) = body {
+        described["requestBody"] = json!({"content": {"application/json": {"schema": body}}});
+    }
+    let kind = match path {
+        "/edges" => "text/html",
+        "/api/v1/edge/stream" => "text/event-stream",
+        "/edge/v1/artifacts/{name}/{action}" => "application/octet-stream",
+        _ => "application/json",
+    };
+    let well = if path.starts_with("/internal/") || path == "/edge/v1/enroll" { "201" } else { "200" };
+    let mut answers = json!({well: {"description": "That is it.", "content": {kind: {"schema": {}}}}});
+    if need.is_some() {
+        let problem = json!({"application/json": {"schema": schema::<Problem>(generator)}});
+        for (status, about) in [
+            ("401", "Nobody is known: no token, password or session, or none that is good."),
+            ("403", "It is not for whoever asks."),
+            ("default", "It is not done, and why."),
+        ] {
+            answers[status] = json!({"description": about, "content": problem});
+        }
+    }
+    described["responses"] = answers;
+    described
+}
+
 fn id(route: &Route) -> String {
     let words = route.path.split(['/', '{', '}', '.', '-']).filter(|word| !word.is_empty());
     let path: Vec<&str> = words.filter(|word| !matches!(*word, "api" | "v1" | "namespace")).collect();
@@ -140,6 +202,10 @@ fn body(kind: Kind, generator: &mut SchemaGenerator) -> Option<Value> {
         Kind::Policy => schema::<PolicyWish>(generator),
         Kind::Pause => schema::<PauseWish>(generator),
         Kind::Delete => schema::<DeleteWish>(generator),
+        Kind::Publish => schema::<Vec<LedgerLine>>(generator),
+        Kind::Witness => schema::<Vec<EvidenceLine>>(generator),
+        Kind::Hold => schema::<HoldWish>(generator),
+        Kind::Promote => schema::<PromotionNote>(generator),
         _ => return None,
     })
 }
@@ -154,6 +220,14 @@ fn answer(kind: Kind, generator: &mut SchemaGenerator) -> Value {
         Kind::History => schema::<Vec<HistoryEntry>>(generator),
         Kind::Logs => schema::<Vec<LogEntry>>(generator),
         Kind::Audit => schema::<Vec<AuditLine>>(generator),
+        Kind::Ledger | Kind::Publish => schema::<Vec<LedgerLine>>(generator),
+        Kind::Evidence => schema::<Vec<EvidenceLine>>(generator),
+        Kind::Witness => schema::<usize>(generator),
+        Kind::Holds => schema::<Vec<HoldLine>>(generator),
+        Kind::Hold => schema::<HoldLine>(generator),
+        Kind::Promotions => schema::<Vec<PromotionLine>>(generator),
+        Kind::Promote => schema::<PromotionLine>(generator),
+        Kind::VersionCheck | Kind::VersionNext => schema::<VersionLine>(generator),
         Kind::Sync
         | Kind::Rollback
         | Kind::Refresh

@@ -8,6 +8,7 @@ use landfall_source::HookSecret;
 
 use crate::accounts::IssuerOptions;
 use crate::checks::DeclaredAt;
+use crate::fleet::FleetOptions;
 use crate::news::Sinks;
 
 /// What a server is asked for.
@@ -37,6 +38,8 @@ pub struct Options {
     pub root: String,
     /// Who else says who somebody is.
     pub issuer: Option<IssuerOptions>,
+    /// The edge's server.
+    pub fleet: FleetOptions,
 }
 
 /// What becomes of the SealedSecrets of a cluster that is not the embedded one: that one opens them itself.

@@ -27,7 +27,7 @@ fn row(line: &Line) -> String {
     format!("<tr>{cells}</tr>\n")
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

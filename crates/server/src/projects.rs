@@ -58,10 +58,13 @@ impl Projects {
         project.map(|project| project.windows(application)).unwrap_or_default()
     }
 
-    /// Whether an Application's project is protected: its own namespace's, or Argo CD's of that name.
-    pub(crate) fn is_protected(&self, application: &Application) -> bool {
-        let homes = [application.namespace.as_str(), Project::HOME];
-        homes.into_iter().filter_map(|home| self.of(home, application)).any(|project| project.is_protected)
+    /// Whether an Application's project is protected: its own namespace's, or Argo CD's of that name. One that was so stays it,
+    /// whether it is there or not, until its annotation says otherwise.
+    pub(crate) fn is_protected(&self, orders: &Orders, application: &Application) -> bool {
+        [application.namespace.as_str(), Project::HOME].into_iter().any(|home| {
+            self.of(home, application).is_some_and(|project| project.is_protected)
+                || orders.was_protected(home, &application.project)
+        })
     }
 
     /// An Application as the machine needs it; and why it does not sync by itself although it says so: what a protected one
@@ -69,7 +72,7 @@ impl Projects {
     pub(crate) fn wanted(&self, orders: &Orders, application: &Application) -> (Wanted, Option<Doubt>) {
         let mut wanted = Wanted::of(application).within(self.windows(application));
         if wanted.automation.is_some()
-            && self.is_protected(application)
+            && self.is_protected(orders, application)
             && let Err(doubt) = orders.is_accepted(&application.object)
         {
             wanted.automation = None;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use landfall_apps::machine::Freshness;
+use landfall_apps::machine::{Freshness, Past};
 use landfall_apps::{Application, Source};
 use landfall_delivery::{StandIn, slug};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
@@ -170,6 +170,44 @@ impl Repositories {
             });
         }
         Ok(revisions)
+    }
+
+    /// A tag among what an Application follows that leads to another commit than when it was delivered last: the tag, that commit and
+    /// the one now. A branch moves; a tag that does was moved by somebody.
+    pub(crate) async fn moved_tag(
+        &self,
+        application: &Application,
+        revisions: &[String],
+    ) -> Option<(String, String, String)> {
+        let delivered = Past::delivering(&application.object);
+        let result = "/status/operationState/syncResult";
+        let several = application.object.list_at(&format!("{result}/sources"));
+        for (index, (source, now)) in application.sources.iter().zip(revisions).enumerate() {
+            let (tag, before) = (&source.target_revision, delivered.get(index)?);
+            let was = several.get(index).or_else(|| application.object.at(&format!("{result}/source")));
+            let is_the_same = was.is_some_and(|was| {
+                was["targetRevision"].as_str() == Some(tag.as_str())
+                    && was["repoURL"].as_str() == Some(&*source.repo_url)
+            });
+            if before == now || !is_the_same || is_chart(source) || tag.is_empty() || tag == now {
+                continue;
+            }
+            let is_tag = match self.local(&source.repo_url) {
+                Some(local) => {
+                    let (directory, name) = (local.directory.clone(), tag.clone());
+                    aside(move || landfall_source::is_tag(&directory, &name)).await.unwrap_or(false)
+                }
+                None => {
+                    let remote = self.remote(&source.repo_url, &application.project).ok()?;
+                    let references = remote.references(Age::Any).await.ok()?;
+                    references.is_tag(tag)
+                }
+            };
+            if is_tag {
+                return Some((tag.clone(), before.clone(), now.clone()));
+            }
+        }
+        None
     }
 
     /// The version of a chart that a range leads to.

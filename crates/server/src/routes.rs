@@ -141,6 +141,16 @@ fn about(kind: Kind) -> &'static str {
         Kind::Pause => "Lets it sync by itself no more, or again.",
         Kind::Delete => "Deletes it, with what it delivered or without.",
         Kind::Audit => "Who changed what.",
+        Kind::Ledger => "The digests that published tags had first.",
+        Kind::Evidence => "What was seen of an image, by its digest, oldest first.",
+        Kind::Holds => "Versions that are held back, and that were.",
+        Kind::Promotions => "What was promoted, and what became of it.",
+        Kind::VersionCheck => "Whether a version may follow another one, and a tag may run.",
+        Kind::VersionNext => "What the next build is called.",
+        Kind::Publish => "Notes the digests of published tags: what was known stays, and is told.",
+        Kind::Witness => "Writes down what was seen of images.",
+        Kind::Hold => "Holds a version back, or lets it go.",
+        Kind::Promote => "Writes down what has become of a promotion; for the owners of the environment alone.",
     }
 }
 

@@ -373,6 +373,21 @@ pub(crate) struct Dealt {
     would: Option<String>,
 }
 
+/// Deals with one SealedSecret as the controller does: it is opened with these keys, its Secret judged and written, its condition
+/// told. Why there is no Secret of it, or not the one that is sealed; nothing where all is well.
+///
+/// # Errors
+/// What the cluster refuses with.
+pub async fn open_sealed(
+    cluster: &Cluster,
+    sealed: &Object,
+    keyring: &Keyring,
+    now: Timestamp,
+) -> Result<Option<Refusal>, landfall_cluster::Error> {
+    let made = control::opened(sealed.value(), keyring, now);
+    Ok(writing::deal(cluster, sealed, made, Sealing::Kept, now).await?.refusal)
+}
+
 fn sealed_kind() -> Gvk {
     Gvk::new("bitnami.com", "v1alpha1", "SealedSecret")
 }

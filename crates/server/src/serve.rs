@@ -23,6 +23,7 @@ use crate::board::Board;
 use crate::connections::Connections;
 use crate::controller::Controller;
 use crate::errands::Work;
+use crate::fleet::Control;
 use crate::gate::{Gate, Token};
 use crate::happened::Happened;
 use crate::hook_secrets::HookSecrets;
@@ -68,6 +69,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         policy,
         root,
         issuer,
+        fleet,
     } = options;
     let roles = Arc::new(Roles::new(policy)?);
     let issuer = issuer.map(|options| Issuer::new(options, &host.network, Arc::new(WallClock))).transpose()?;
@@ -108,11 +110,14 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let accounts = Arc::new(Accounts::new(work.session.store.accounts.clone(), Arc::clone(&clock)));
         let gate = Gate::new(tokens, clock, (accounts, Arc::clone(&work.roles)), (&local, &person(host)));
         let desk = Desk::new(Arc::clone(&work), Some(Arc::clone(&board)));
+        let stores = (work.session.store.fleet.clone(), work.session.store.audit.clone());
+        let clock = Arc::clone(&work.session.clock);
+        let fleet = Control::open(stores, clock, place.state.file("fleet"), fleet, stop.clone()).await?;
         let sealing_at = asking.as_ref().map(|(_, address)| *address);
         let asking = asking.map(|(listener, _)| listener);
         let opening = open_sealed(&work, sealing, asking, Arc::clone(&host.audience));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
-        let front = Arc::new(Front::new(board, (secrets, root), told, (gate, issuer), desk, stop.clone()));
+        let front = Arc::new(Front::new(board, (secrets, root), told, (gate, issuer), (desk, fleet), stop.clone()));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
         let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
         ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });
@@ -224,12 +229,12 @@ async fn work(
 }
 
 /// Whose server it is, as far as the environment says.
-fn person(host: &Host) -> String {
+pub(crate) fn person(host: &Host) -> String {
     host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local").to_owned()
 }
 
 /// Where this machine reaches an address that is listened on.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let loopback = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

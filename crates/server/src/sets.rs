@@ -9,6 +9,7 @@
 //!        ▼
 //!   apps::sets  expand, changes, conditions              pure
 //!        ▼
+//!   believed.rs  what of protected projects counts because an owner stands behind the set
 //!   applied.rs  Applications created, changed, deleted; the set's status
 //! ```
 //!
@@ -17,6 +18,7 @@
 
 mod answers;
 mod applied;
+mod believed;
 mod forges;
 mod plugins;
 
@@ -36,6 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::errands::Work;
 use crate::ground::application_kind;
+use crate::happened::Happened;
 
 /// Looks at sets at once.
 const LOOKING: usize = 4;
@@ -87,7 +90,9 @@ struct Looked {
 
 /// Keeps the sets of a cluster until the session is told to stop; `moved` are addresses of repositories whose references
 /// have moved.
-pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<String>>) {
+/// `says` hears that what counts of protected Applications may be something else now. An empty list of addresses means every set, with
+/// what is known.
+pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<String>>, says: Sender<Happened>) {
     let (clock, stop) = (Arc::clone(&work.session.clock), work.session.stop.clone());
     let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
     let mut sets = work.session.cluster.observe(vec![all(set_kind())]);
@@ -95,6 +100,7 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
     let (told, mut looked) = channel(64);
     let mut keeper = Keeper {
         work,
+        says,
         kept: BTreeMap::new(),
         told,
         looking: Arc::new(Semaphore::new(LOOKING)),
@@ -142,6 +148,7 @@ pub(crate) async fn keep(work: Arc<Work>, mut moved: UnboundedReceiver<Vec<Strin
 
 struct Keeper {
     work: Arc<Work>,
+    says: Sender<Happened>,
     kept: BTreeMap<ObjectKey, Kept>,
     told: Sender<Looked>,
     looking: Arc<Semaphore>,
@@ -205,6 +212,9 @@ impl Keeper {
 
     fn moved(&mut self, addresses: &[String], now: Timestamp) {
         let moved: Vec<String> = addresses.iter().map(|address| repository_key(address)).collect();
+        if addresses.is_empty() {
+            self.kept.values_mut().for_each(|kept| kept.wants(Look::Known, now));
+        }
         for kept in self.kept.values_mut() {
             let is_of = |question: &Question| match question {
                 Question::Files { repository, .. } => moved.contains(&repository_key(repository)),
@@ -240,13 +250,13 @@ impl Keeper {
             }
             kept.known_at = None;
             let (work, told, places) = (Arc::clone(&self.work), self.told.clone(), Arc::clone(&self.looking));
-            let (key, object) = (key.clone(), kept.object.clone());
+            let (key, object, says) = (key.clone(), kept.object.clone(), self.says.clone());
             self.tasks.spawn(async move {
                 let _place = places.acquire().await;
                 let stop = work.session.stop.clone();
                 let looked = tokio::select! {
                     () = stop.cancelled() => return,
-                    looked = look_at(&work, key, &object, known) => looked,
+                    looked = look_at(&work, key, &object, (known, &says)) => looked,
                 };
                 // Nobody is told when the process ends.
                 let _ending = told.send(looked).await;
@@ -272,7 +282,12 @@ impl Kept {
 }
 
 /// One look at a set: asks, expands, applies, tells.
-async fn look_at(work: &Work, key: ObjectKey, object: &Object, known: Answers<'static>) -> Looked {
+async fn look_at(
+    work: &Work,
+    key: ObjectKey,
+    object: &Object,
+    (known, says): (Answers<'static>, &Sender<Happened>),
+) -> Looked {
     let set = match ApplicationSet::parse(object) {
         Ok(set) => set,
         Err(error) => {
@@ -289,6 +304,10 @@ async fn look_at(work: &Work, key: ObjectKey, object: &Object, known: Answers<'s
         return Looked { key, answers: known, asked: BTreeSet::new(), again };
     }
     let (expansion, answers, asked) = answers::expanded(work, &set, known).await;
+    if believed::say(work, &set, &expansion, &asked) {
+        // Nobody hears it when the process ends.
+        let _ending = says.send(Happened::SaidAnew).await;
+    }
     let is_done = applied::apply(work, &set, expansion).await;
     if object.annotation(REFRESH).is_some()
         && let Err(why) = work.seen(&key, REFRESH).await

@@ -8,6 +8,8 @@
 //! repositories.yaml ─► RepositoryEntry ── fetch_index ─► Index ── find(chart, version) ─► IndexEntry ─► archive, checked
 //! Account (an address, a login) ─► Accounts ── remote(url) ─► Mirror ── references, commit ─► SourceTree
 //! oci://host/path ─► Reference ── Registry::choose, pull ─► archive, checked
+//! Reference + digest ── Registry::retag, signed, attested ─► the same image under another tag; who vouches for it
+//! ForgeRepository ── ForgeClient::propose, say, protection ─► a pull request, a status, whether a branch is guarded
 //! GitWriter ── write(remote, Write: branch, paths, change) ─► a commit on the branch's tip, or why there is none
 //! a forge's request + HookSecret ── Hook::read ─► Hook: a push to which repository, a ping, or nothing of ours
 //! archive + .prov + Keyring ── verify_archive ─► Verification: who signed it
@@ -32,6 +34,7 @@ mod certificate;
 mod changes;
 mod charts;
 mod error;
+mod forge;
 mod git;
 mod github_app;
 mod http;
@@ -67,6 +70,10 @@ pub use certificate::{Handshake, ServedCertificate, handshake};
 pub use changes::{CommitChanges, FileChange};
 pub use charts::{FetchedChart, RemoteCharts};
 pub use error::SourceError;
+pub use forge::{
+    CommitStatus, ForgeApi, ForgeClient, ForgeRepository, ForgeRequest, LONGEST_BODY, Proposal, Proposed, Protection,
+    RequestState, Review, StatusState,
+};
 pub use github_app::GithubApp;
 pub use http::{HttpClient, Reply, resolve_url};
 pub use landfall_diag::is_mutant;
@@ -74,10 +81,10 @@ pub use network::Network;
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};
-pub use refs::RefsMark;
+pub use refs::{RefsMark, is_tag};
 pub use registry::{
-    CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageDetails, ImageState,
-    PROVENANCE_MEDIA_TYPE, PulledChart, Reference, Registry, Scheme,
+    Attestation, BadKey, CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageDetails,
+    ImageState, PROVENANCE_MEDIA_TYPE, PulledChart, Reference, Registry, Retagged, Scheme, Signed, VerifyingKey,
 };
 pub use remote::{Fetched, Mirror, References, RemoteRef, fetch_repository, repository_key};
 pub use repository::{

@@ -4,11 +4,20 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+/// Makes a directory that its owner alone may enter, with those above it; one that is there stays as it is.
+pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// Writes a file that its owner alone may read, with the folders above it: beside its place and renamed, so that nobody
 /// ever reads half of it.
 pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
+        private_directory(directory)?;
     }
     let partial = path.with_extension(format!("{}.partial", std::process::id()));
     let mut options = fs::OpenOptions::new();

@@ -33,6 +33,14 @@ impl RefsMark {
     }
 }
 
+/// Whether a name is a tag's of the repository that a directory belongs to, and no branch's; `false` where that cannot be read.
+pub fn is_tag(directory: &Path, name: &str) -> bool {
+    let Ok(repository) = git::named(directory) else { return false };
+    let short = name.strip_prefix("refs/tags/").unwrap_or(name);
+    let has = |name: String| matches!(repository.try_find_reference(name.as_str()), Ok(Some(_)));
+    has(format!("refs/tags/{short}")) && (short != name || !has(format!("refs/heads/{short}")))
+}
+
 fn below(directory: &Path, left: &mut usize, mark: &mut DefaultHasher) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();

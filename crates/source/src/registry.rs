@@ -11,6 +11,8 @@ mod credentials;
 mod exchange;
 mod image;
 mod reference;
+mod retag;
+mod signatures;
 mod tags;
 
 use async_recursion::async_recursion as boxed;
@@ -23,6 +25,8 @@ pub use credentials::{Credential, Credentials};
 pub use exchange::{Registry, Scheme};
 pub use image::ImageState;
 pub use reference::Reference;
+pub use retag::Retagged;
+pub use signatures::{Attestation, BadKey, Signed, VerifyingKey};
 pub use tags::ImageDetails;
 
 use crate::error::SourceError;

@@ -23,6 +23,7 @@ use crate::aside::{Interrupt, aside, aside_until};
 use crate::error::SourceError;
 use crate::is_mutant;
 use crate::network::Network;
+use crate::private_file::private_directory;
 pub use fetched::Fetched;
 use gauge::{Ending, Gauge, MAX_FETCHED, Progress, Watch};
 pub use mirror::Mirror;
@@ -204,7 +205,7 @@ fn fetch(
         }
         SourceError::Fetch { url: remote.shown(), why }
     };
-    std::fs::create_dir_all(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
+    private_directory(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
     let url = gix::Url::try_from(remote.url.as_str()).map_err(|error| failed(&error))?;
     let is_commit = remote
         .revision

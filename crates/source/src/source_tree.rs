@@ -17,7 +17,7 @@ pub struct SourceTree {
     place: String,
     revision: Revision,
     files: Files,
-    /// The address that files in memory are said to come from.
+    /// The address that the files are said to come from: a fetched commit does not know it.
     named: Option<String>,
     /// The commits that files in memory are said to have behind them.
     commits: Vec<CommitChanges>,
@@ -145,11 +145,12 @@ impl SourceTree {
 
     /// The address of the repository's remote `origin`, when there is one.
     pub fn origin(&self) -> Option<String> {
-        match &self.files {
+        let own = || match &self.files {
             Files::Directory(worktree) => worktree.origin(),
             Files::Commit(tree) => tree.origin(),
-            Files::Memory(_) => self.named.clone(),
-        }
+            Files::Memory(_) => None,
+        };
+        self.named.clone().or_else(own)
     }
 
     /// The branch that a working tree is on, by its short name; nothing where its `HEAD` is on none.
@@ -172,7 +173,7 @@ impl SourceTree {
         Some(walk.any(|found| found.is_ok_and(|found| found.id == commit)))
     }
 
-    /// Says which repository files in memory come from.
+    /// Says which repository the files come from.
     #[must_use]
     pub fn named(mut self, origin: impl Into<String>) -> Self {
         self.named = Some(origin.into());

@@ -1,6 +1,7 @@
 //! The contract of `source` against repositories made by git itself.
 
 mod it {
+    mod forges;
     mod hostile_pusher;
     mod http_server;
     mod limits;

@@ -10,6 +10,8 @@
 //!       ├─ orders.rs         what was asked of Applications through the API, and how they may sync by themselves
 //!       ├─ audit.rs          who changed what, before it is done and how it ended
 //!       ├─ news.rs           what is to be told to people: each change once, to each of them once
+//!       ├─ fleet.rs          edges, what enrolls them, releases, campaigns, what happened
+//!       ├─ promotions.rs    the digest that each tag had first, what was seen of digests, what is held, what was promoted
 //!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
 //! ```
 //!
@@ -31,12 +33,14 @@ mod audit;
 mod cluster_state;
 mod error;
 mod facts;
+mod fleet;
 mod history;
 mod journal;
 mod migrations;
 mod news;
 mod orders;
 mod pool;
+mod promotions;
 mod seal;
 mod store;
 mod tokens;
@@ -46,10 +50,15 @@ pub use audit::{Audit, AuditEntry, AuditRow};
 pub use cluster_state::{ClusterBatch, ClusterContents, ClusterEventRow, ClusterObjectRow, ClusterState};
 pub use error::Error;
 pub use facts::Facts;
+pub use fleet::{
+    ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Enrollment, Fleet, FleetContents,
+    FleetWrite, KnownEdge, MemberRow, MetadataRow, NewEdge, PresenceRow, ReleaseRow,
+};
 pub use history::{History, HistoryEntry, HistoryRow};
 pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};
 pub use news::{News, NewsItem, NewsRow, Post};
 pub use orders::{OrderRow, Orders, PolicyRow};
 pub use pool::{Durability, Location, Pool};
+pub use promotions::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
 pub use store::Store;
 pub use tokens::{TokenRow, Tokens};

@@ -1,6 +1,8 @@
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::{Error, Pool, accounts, audit, cluster_state, facts, history, journal, news, orders, tokens};
+use crate::{
+    Error, Pool, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, promotions, tokens,
+};
 
 /// The tables of one small store, step by step; a step once released is never edited.
 pub(crate) struct Tables {
@@ -19,6 +21,8 @@ const ALL: &[Tables] = &[
     news::TABLES,
     accounts::TABLES,
     orders::TABLES,
+    fleet::TABLES,
+    promotions::TABLES,
 ];
 
 /// The tables that were there while all were counted together.

@@ -1,6 +1,6 @@
 use async_recursion::async_recursion as boxed;
 
-use crate::{Accounts, Audit, Error, Facts, History, Journal, Location, News, Orders, Pool, Tokens};
+use crate::{Accounts, Audit, Error, Facts, Fleet, History, Journal, Location, News, Orders, Pool, Promotions, Tokens};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -21,6 +21,10 @@ pub struct Store {
     pub audit: Audit,
     /// What is to be told to people.
     pub news: News,
+    /// Edges.
+    pub fleet: Fleet,
+    /// What is known of images, and what was promoted.
+    pub promotions: Promotions,
     pool: Pool,
 }
 
@@ -41,6 +45,8 @@ impl Store {
             orders: Orders::over(&pool),
             audit: Audit::over(&pool),
             news: News::over(&pool),
+            fleet: Fleet::over(&pool),
+            promotions: Promotions::over(&pool),
             pool,
         })
     }

@@ -28,8 +28,10 @@ const TERMINAL: &str = "terminal";
 /// What would go past it.
 const SPEAKING: &[&str] =
     &["print!(", "println!(", "eprint!(", "eprintln!(", "io::stdout", "io::stderr", "Stdio::inherit"];
-/// The files that may start a program: the one place for others', and the one that starts Landfall itself.
-const STARTS_PROGRAMS: &[&str] = &["crates/source/src/program.rs", "crates/host/src/connection/server.rs"];
+/// The files that may start a program: the one place for others', the one that starts Landfall itself, and the edge agent's, which uses
+/// none of the rooms below the first.
+const STARTS_PROGRAMS: &[&str] =
+    &["crates/source/src/program.rs", "crates/host/src/connection/server.rs", "crates/agent/src/program.rs"];
 
 /// What a room without I/O may not contain.
 const IMPURE: &[&str] = &[

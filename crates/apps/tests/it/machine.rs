@@ -1,6 +1,9 @@
 //! The machine in random interleavings, against a world that keeps its own books.
 //!
-//! `PROPTEST_CASES` says how many (256 where nobody does).
+//! `PROPTEST_CASES` says how many (256 where nobody does; 10,000 on demand).
+
+#[path = "machine/days.rs"]
+mod days;
 
 use std::sync::Arc;
 

@@ -44,7 +44,7 @@ impl Chart {
                     Some(rest) => rest.into(),
                     None => data.clone(),
                 };
-                File { name: path.to_owned(), data }
+                File::new(path, data)
             })
             .collect();
         load_files(files, location, 0, &mut tree.left())
@@ -95,7 +95,7 @@ fn in_dialect(loaded: Result<Chart, ChartError>, dialect: Dialect) -> Result<Cha
 }
 
 fn files_of(tree: &Tree) -> Vec<File> {
-    tree.iter().map(|(path, data)| File { name: path.to_owned(), data: data.clone() }).collect()
+    tree.iter().map(|(path, data)| File::new(path, data.clone())).collect()
 }
 
 fn join(location: &str, name: &str) -> String {
@@ -174,7 +174,7 @@ fn load_files(all: Vec<File>, location: &str, depth: usize, budget: &mut Budget)
                         continue;
                     }
                     let directory = path.split('/').next().unwrap_or(path);
-                    let inner = File { name: path.to_owned(), data: file.data.clone() };
+                    let inner = File::new(path, file.data.clone());
                     subcharts.entry(directory.to_owned()).or_default().push(inner);
                 } else {
                     files.push(file.clone());
@@ -248,7 +248,7 @@ fn load_subchart(
         .into_iter()
         .filter_map(|file| {
             let (_, rest) = file.name.split_once('/')?;
-            Some(File { name: rest.to_owned(), data: file.data.clone() })
+            Some(File::new(rest, file.data.clone()))
         })
         .collect();
     load_files(inside, &location, depth + 1, budget)

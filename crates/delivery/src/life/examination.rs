@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use landfall_diag::Severity;
 use landfall_object::{ONCE_ANNOTATION, Object};
-use landfall_secrets::{Declared, Key, Making, Masked, Permanence, Sealed, is_same, make, sealed_form, system_random};
+use landfall_secrets::{
+    Declared, Key, Making, Masked, Permanence, Recognised, Sealed, is_same, make, sealed_form, system_random,
+};
 
 use super::site::Site;
 use super::survey::{Stale, Survey};
@@ -135,6 +137,9 @@ impl Examined<'_> {
             let state = self.state(name, key, &known);
             self.of_state(name, key, state, &mut found.faults);
             self.of_key(name, key, &known, &mut found.faults);
+            if let Some(value) = known.get(name).filter(|_| state.is_there()) {
+                self.of_value(name, value, &mut found.faults);
+            }
             let changed = self.survey.and_then(|it| it.changed(self.namespace, &self.declared.target, name));
             let age = changed.map(|changed| self.now.duration_since(changed).as_secs() / DAY);
             let lasts = key.every.and_then(|every| i64::try_from(every.as_secs()).ok()).map(|seconds| seconds / DAY);
@@ -300,6 +305,25 @@ impl Examined<'_> {
                 }
             }
         }
+    }
+
+    /// What a value was before, or is elsewhere: all of it opens as it should.
+    fn of_value(&self, name: &str, value: &Masked, faults: &mut Vec<Fault>) {
+        let recorded = self.survey.and_then(|survey| survey.ledger.of(self.namespace, &self.declared.target));
+        let (text, advice) = match recorded.map(|recorded| recorded.recognise(name, value)) {
+            Some(Ok(Recognised::Retired)) => (
+                format!("`{name}` has a value again that was replaced: its sealed form stands in git's history"),
+                format!(
+                    "landfall secrets rotate {name}; where it is meant, `landfall secrets set {name} --stdin` gives it anew"
+                ),
+            ),
+            Some(Ok(Recognised::Of(other))) if !self.declared.is_former(name) => (
+                format!("`{name}` has the value of `{other}`: sealed values were put under another name"),
+                "take the file from git again, or seal each anew".to_owned(),
+            ),
+            _ => return,
+        };
+        faults.push(Fault { severity: Severity::Error, key: Some(name.to_owned()), text, advice });
     }
 
     fn of_age(&self, name: &str, age: Option<i64>, lasts: Option<i64>, faults: &mut Vec<Fault>) {
@@ -480,5 +504,26 @@ mod tests {
             assert!(told.contains(wanted), "{told}");
         }
         assert!(!told.contains("canary") && !told.contains("abc"), "{told}");
+    }
+
+    /// Attacks A6 and A7: values that open as they should, and are not those that were given.
+    #[test]
+    fn a_value_that_came_back_or_changed_places_is_told_and_never_shown() {
+        let declared = declared(r#"{"USER_TOKEN": {}, "OTHER_TOKEN": {}}"#);
+        let mut survey = live(&[("USER_TOKEN", "canary-former"), ("OTHER_TOKEN", "canary-present")]);
+        let recorded = survey.ledger.of_mut("shop", "app");
+        for (key, value) in
+            [("USER_TOKEN", "canary-former"), ("USER_TOKEN", "canary-present"), ("OTHER_TOKEN", "canary-other")]
+        {
+            let print = landfall_secrets::Fingerprint::of(&Masked::from(value.as_bytes()), &mut system_random);
+            recorded.know(key, &print.expect("made"));
+        }
+        let told = told(&declared, &[], Some(&survey)).join("\n");
+        for wanted in
+            ["`USER_TOKEN` has a value again that was replaced", "`OTHER_TOKEN` has the value of `USER_TOKEN`"]
+        {
+            assert!(told.contains(wanted), "{told}");
+        }
+        assert!(!told.contains("canary"), "{told}");
     }
 }

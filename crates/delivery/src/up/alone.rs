@@ -28,7 +28,7 @@ pub struct Compared {
     pub images: Vec<String>,
     /// What a person should know.
     pub notes: Vec<String>,
-    /// The Applications among its objects, as its source has them.
+    /// The Applications and ApplicationSets among its objects, as its source has them.
     pub children: Vec<Object>,
 }
 
@@ -74,7 +74,9 @@ impl Session {
         let one = &ready[0].1;
         let prepared = self.prepare_sync(bound, one.shown(), one.expected(), &UpOptions::default()).await?;
         let objects = one.shown().objects.iter().map(|one| &one.object);
-        let children = objects.filter(|it| it.group() == "argoproj.io" && it.kind() == "Application").cloned();
+        let children = objects
+            .filter(|it| it.group() == "argoproj.io" && matches!(it.kind(), "Application" | "ApplicationSet"))
+            .cloned();
         Ok((prepared, images_in(one.shown()), children.collect()))
     }
 
@@ -95,7 +97,7 @@ impl Session {
         let mut told = BTreeMap::new();
         self.check_objects(&mut ready, &mut told, options).await?;
         expect_own_kinds(&mut ready);
-        let (mut courses, tried) = self.look_ahead(&mut ready, &mut told, options).await?;
+        let (mut courses, tried) = self.look_ahead(&mut ready, &mut told, options, None).await?;
         let fate = if self.stop.is_cancelled() { Fate::TakenBack } else { Fate::Kept };
         if let Err(diagnostics) = self.conclude(&tried, 0, fate).await {
             self.tell_unconcluded(diagnostics).await;

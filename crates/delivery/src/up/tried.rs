@@ -8,7 +8,7 @@ use landfall_engine::{Action, Fate, Plan, StepResult, Trial};
 use landfall_object::ObjectKey;
 use landfall_release::Prepared;
 
-use super::{Ready, Refusals, Tries, UpOptions, turn_down};
+use super::{Ready, Refusals, Tries, UnitPlan, UpOptions, turn_down};
 use crate::session::{LeftOut, Progress, Session};
 use crate::summary::{Change, Deed, Outcome, UnitSummary};
 use crate::trial;
@@ -30,6 +30,19 @@ pub(super) enum Course {
 }
 
 impl Course {
+    /// The plan as it is shown; none for what can be prepared later alone.
+    fn as_planned(&self, one: &Ready<'_>) -> Option<UnitPlan> {
+        match self {
+            Course::Release { prepared, acts } => {
+                Some(UnitPlan::of(one.unit, prepared.record.version, !acts, prepared.plan.clone()))
+            }
+            Course::Application(prepared) => {
+                Some(UnitPlan::of(one.unit, 0, prepared.plan.changes_nothing(), prepared.plan.clone()))
+            }
+            Course::Later => None,
+        }
+    }
+
     /// The plan, where there is something to do.
     fn plan(&self) -> Option<&Plan> {
         match self {
@@ -93,8 +106,12 @@ impl Session {
         ready: &mut Vec<(usize, Ready<'_>)>,
         summaries: &mut BTreeMap<usize, UnitSummary>,
         options: &UpOptions,
+        plans: Option<&mut Vec<UnitPlan>>,
     ) -> Result<(BTreeMap<usize, Course>, Tried), Vec<Diagnostic>> {
         let mut courses = self.prepare_all(ready, summaries, options).await?;
+        if let Some(plans) = plans {
+            plans.extend(ready.iter().filter_map(|(index, one)| courses.get(index)?.as_planned(one)));
+        }
         options.claims.permit(courses.values().filter_map(Course::plan))?;
         let tried = match options.tries {
             Tries::Everything => self.try_all(ready, &mut courses, summaries, options.refusals).await?,

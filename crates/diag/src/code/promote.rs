@@ -16,4 +16,22 @@ super::group! {
     BAD_IMAGE_POLICY = 970, Usage, "An image policy cannot be read.";
     NO_WORKLOAD_LINE = 971, Failed, "No line of a values file of this repository sets how many replicas a workload has.";
     AUTOSCALED = 972, Refused, "An autoscaler says how many replicas a workload has.";
+    HELD_BACK = 973, Refused, "A version is held back.", "Somebody has said `landfall hold VERSION --reason …`. `landfall hold --release VERSION` lets it go again.";
+    NOT_TESTED = 974, Refused, "An image was never seen running where it is to be promoted from.";
+    NOT_WELL = 975, Refused, "What an image runs in is not well, or one of its checks has failed or was not made.", "What was seen last counts: a later failure withdraws what was seen before, and time begins anew.";
+    NOT_SOAKED = 976, Refused, "An image has not run well for as long as is declared.";
+    REPORT_REFUSES = 977, Refused, "A report (SARIF) has findings, or there is none and one is wanted.";
+    NOT_VOUCHED = 978, Refused, "An image is not signed, or something is not attested of it, with the key that is declared.", "Signatures and attestations are read as cosign puts them beside an image with a key: the tags `sha256-HEX.sig` and `sha256-HEX.att`.";
+    DATA_NOT_READY = 979, Refused, "The receiving environment says that something which customers' data needs is open.";
+    NO_PROMOTION = 980, Usage, "No such promotion is declared.";
+    NOT_AN_OWNER = 981, Refused, "Whoever asks for a promotion is none of its owners.";
+    MIXED_VERSIONS = 982, Refused, "Images that go together have not one version.";
+    GOES_BACK = 983, Refused, "What is to be promoted comes before what is there.", "Going back is no promotion: `landfall images set TAG --env E --allow-older --push` writes an older tag that is published.";
+    TAG_TAKEN = 984, Refused, "A tag that is to be given has another image already.", "A published tag never moves. Build the next version instead.";
+    NO_FORGE = 985, Usage, "A pull request is wanted, and it is not known from whom.";
+    REHEARSAL_REFUSES = 986, Refused, "The rehearsal of a promotion found what would fail.";
+    BAD_REPORT = 987, Usage, "A file is no report in SARIF.";
+    BAD_KEY = 988, Usage, "A file is no public key that signatures are verified with.";
+    NO_HOLD = 990, Failed, "A version that is to be released is not held back.";
+    NOTHING_KNOWN = 989, Failed, "Nothing is known of a commit: no image says that it was built from it.";
 }

@@ -11,7 +11,7 @@
 mod serve;
 
 use landfall_apiserver::{ObjectRef, Status};
-use landfall_object::SIMULATED;
+use landfall_object::{ONCE_ANNOTATION, SIMULATED};
 use landfall_secrets::control::{self, Adoption, Refusal, adoption, is_settled};
 use landfall_secrets::{Keyring, SKIP_OWNER};
 use serde_json::{Value, json};
@@ -138,6 +138,10 @@ fn pretended(sealed: &Value, there: Option<&Value>) -> Value {
         if let Some(entries) = map(&template, &format!("/metadata/{part}")) {
             made["metadata"][part] = Value::Object(entries.clone());
         }
+    }
+    // A placeholder is no value that was generated once: the real one is to take its place.
+    if let Some(annotations) = made["metadata"]["annotations"].as_object_mut() {
+        annotations.remove(ONCE_ANNOTATION);
     }
     let is_added = there.is_some_and(|it| adoption(it, sealed, TWIN.agent.name()) == Some(Adoption::Patch));
     let said = if is_added {

@@ -24,7 +24,14 @@ impl Definitions {
         let mut schemas = Schemas::default();
         let mut kinds = BTreeSet::new();
         let steps = plans.iter().flat_map(|plan| plan.steps()).filter(|step| is_tried(step));
-        for definition in steps.filter_map(object_of).filter(|object| object.kind() == "CustomResourceDefinition") {
+        let tried: Vec<&Object> = steps.filter_map(object_of).collect();
+        // A definition that nothing is of judges nothing.
+        let used: BTreeSet<(&str, &str)> = tried.iter().map(|object| (object.group(), object.kind())).collect();
+        for definition in tried.iter().filter(|object| object.kind() == "CustomResourceDefinition") {
+            let named = |pointer: &str| definition.str_at(pointer).unwrap_or_default();
+            if !used.contains(&(named("/spec/group"), named("/spec/names/kind"))) {
+                continue;
+            }
             // One that cannot be read is the server's to refuse.
             if schemas.join(definition).is_ok() {
                 let text = |pointer: &str| definition.str_at(pointer).unwrap_or_default().to_owned();

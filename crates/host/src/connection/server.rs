@@ -193,7 +193,7 @@ pub(crate) async fn listen(
         server: format!("https://{}", served.address),
         http: Some(ingress.http),
         https: Some(ingress.https),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::VERSION.to_owned(),
         started: jiff::Timestamp::now().to_string(),
     };
     lock.publish(state, &endpoint)?;

@@ -6,7 +6,8 @@ use std::io;
 use std::path::Path;
 
 /// Files and directories by their names; a database has more of them beside it.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
+    "fleet",
     MARKER,
     IGNORE,
     "endpoint.json",
@@ -17,6 +18,7 @@ const NAMES: [&str; 15] = [
     "delivery.lock",
     "delivery.json",
     "made-cluster",
+    "bootstrap.json",
     "serve.json",
     "cluster.db",
     "store.db",

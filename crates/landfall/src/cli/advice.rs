@@ -47,7 +47,9 @@ fn told(text: &str) -> Vec<Told> {
 /// The command lines that a command with alternatives stands for: `cluster start|stop`.
 fn alternatives(words: &str) -> Vec<Vec<String>> {
     let mut all = vec![Vec::new()];
-    for word in words.split_whitespace() {
+    // What stands in quotes is one word.
+    let pieces = Regex::new(r"'[^']*'|\S+").expect("a pattern");
+    for word in pieces.find_iter(words).map(|piece| piece.as_str()) {
         let word = word.trim_matches(['[', ']']).trim_end_matches('…');
         if word.is_empty() {
             continue;
@@ -99,7 +101,8 @@ fn read(tree: &clap::Command, arguments: &[OsString]) -> Result<(), String> {
     }
     let Err(error) = tree.clone().try_get_matches_from(arguments) else { return Ok(()) };
     // A verb that is only spoken of needs not be said with all that it wants.
-    let is_name = !arguments.iter().any(|word| word.to_string_lossy().starts_with('-')) && arguments.len() <= 3;
+    let is_name = !arguments.iter().any(|word| word.to_string_lossy().starts_with('-'))
+        && (arguments.len() <= 3 || is_verb(tree, &arguments[1..]));
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(()),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Ok(()),
@@ -110,6 +113,12 @@ fn read(tree: &clap::Command, arguments: &[OsString]) -> Result<(), String> {
         }
         _ => Err(error.to_string().lines().next().unwrap_or_default().to_owned()),
     }
+}
+
+/// Whether words name a verb and nothing behind it: `edge campaign create`.
+fn is_verb(tree: &clap::Command, words: &[OsString]) -> bool {
+    let mut words = words.iter();
+    words.try_fold(tree, |level, word| level.find_subcommand(word)).is_some()
 }
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {

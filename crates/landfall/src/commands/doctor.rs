@@ -368,7 +368,7 @@ fn print(context: &Context, args: &DoctorArgs, place: &Place, checkup: &Checkup,
         }
         ReportFormat::Sarif => {
             let fallback = project_of(place).map_or_else(|| "Chart.yaml".to_owned(), |file| file.file.clone());
-            ui.document(&findings_sarif(&checkup.examination, &fallback, env!("CARGO_PKG_VERSION")));
+            ui.document(&findings_sarif(&checkup.examination, &fallback, landfall_host::VERSION));
         }
         ReportFormat::Markdown => ui.asked(&findings_markdown(&checkup.examination)),
     }

@@ -5,9 +5,11 @@ use std::time::Instant;
 use clap::Args;
 use landfall_delivery::{GivenValue, HistoryLine, INTERRUPTED};
 use landfall_host::{Failure, Hosting};
+use landfall_server::api::{Asked, PromotionLine};
 use serde_json::{Value, json};
 
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
+use crate::commands::books::{BooksArgs, Use};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -31,6 +33,11 @@ pub(crate) struct HistoryArgs {
     pub(crate) place: TargetArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    /// List promotions instead: what was tested, who brought it where, and what became of it
+    #[arg(long)]
+    pub(crate) promotions: bool,
+    #[command(flatten)]
+    pub(crate) books: BooksArgs,
     /// At most so many revisions
     #[arg(long, default_value_t = 256, value_name = "N")]
     pub(crate) max: usize,
@@ -48,6 +55,9 @@ impl Verb for HistoryArgs {
 
 async fn run(context: &Context, args: HistoryArgs) -> Outcome {
     let started = Instant::now();
+    if args.promotions {
+        return promoted(context, &args, started).await;
+    }
     let named = Named::of(&context.host.directory, &args.words, Behind::Names);
     let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
@@ -63,6 +73,65 @@ async fn run(context: &Context, args: HistoryArgs) -> Outcome {
     let lines = lines.map_err(Failure::from)?;
     context.report(&History(&lines), Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// Lists promotions, newest first.
+async fn promoted(context: &Context, args: &HistoryArgs, started: Instant) -> Outcome {
+    let place = context.host.nowhere()?;
+    let books = args.books.open(context, &place, Use::Reads).await?;
+    let environment = args.place.env.as_ref().map(|name| name.to_string());
+    let lines: Result<Vec<PromotionLine>, Failure> = books.ask(Asked::Promotions(environment, Some(args.max))).await;
+    books.close().await;
+    context.report(&Promoted(lines?), Exit::Done, started);
+    Ok(Exit::Done)
+}
+
+/// Promotions, newest first.
+struct Promoted(Vec<PromotionLine>);
+
+impl Report for Promoted {
+    const KIND: &'static str = "Promotions";
+
+    fn data(&self) -> Value {
+        json!(self.0)
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.0.iter().for_each(|line| ui.name(&format!("{}/{}", line.to, line.tag)));
+    }
+
+    fn text(&self, ui: &Ui) {
+        if self.0.is_empty() {
+            ui.line("nothing was promoted · landfall promote --from ENV --to ENV");
+            return;
+        }
+        let mut table = Table::new(["AT", "TO", "VERSION", "STATE", "BY", "COMMIT", "IMAGES"]);
+        for line in &self.0 {
+            let by = line.events.last().map_or("-", |event| event.actor.as_str());
+            let commit = line.detail["product_commit"].as_str().unwrap_or("-").chars().take(7).collect();
+            let images = line.detail["images"].as_array().into_iter().flatten();
+            let images: Vec<String> = images
+                .map(|image| {
+                    let text = |key: &str| image[key].as_str().unwrap_or_default().to_owned();
+                    let digest: String = text("digest").chars().take(19).collect();
+                    format!("{}@{digest}", text("repository"))
+                })
+                .collect();
+            table.row([
+                ago(&line.at),
+                line.to.clone(),
+                line.tag.clone(),
+                line.state.clone(),
+                by.to_owned(),
+                commit,
+                images.join(", "),
+            ]);
+        }
+        ui.table(&table);
+        for line in self.0.iter().filter(|line| !line.intact) {
+            ui.line(&format!("{}: what is written of it was changed afterwards", line.id));
+        }
+    }
 }
 
 /// The deliveries, newest last.

@@ -1,11 +1,12 @@
 //! `landfall images …`
 
+mod commits;
 pub(crate) mod policy;
-mod registry;
-mod running;
+pub(crate) mod registry;
+pub(crate) mod running;
 mod scan;
-mod set;
-mod tags;
+pub(crate) mod set;
+pub(crate) mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

@@ -92,7 +92,7 @@ async fn run(context: &Context, args: PreviewArgs) -> Outcome {
         }
         ReportFormat::Markdown => ui.asked(&preview_markdown(&previews, &base, &head, shown)),
         ReportFormat::Sarif => {
-            ui.document(&findings_sarif(&together(&previews, shown), "landfall.yaml", env!("CARGO_PKG_VERSION")));
+            ui.document(&findings_sarif(&together(&previews, shown), "landfall.yaml", landfall_host::VERSION));
         }
     }
     Ok(exit)
@@ -140,7 +140,7 @@ async fn environments(
     })
 }
 
-fn preview(
+pub(crate) fn preview(
     context: &Context,
     args: &PreviewArgs,
     environment: Option<&str>,

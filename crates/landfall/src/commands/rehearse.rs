@@ -314,7 +314,7 @@ fn print(context: &Context, place: &Place, rehearsal: &Rehearsal, args: &Rehears
             if args.all {
                 examination.findings.extend(rehearsal.known.iter().cloned());
             }
-            ui.document(&findings_sarif(&examination, &fallback, env!("CARGO_PKG_VERSION")));
+            ui.document(&findings_sarif(&examination, &fallback, landfall_host::VERSION));
         }
         ReportFormat::Markdown => ui.asked(&rehearsal_markdown(rehearsal, args.shown())),
     }

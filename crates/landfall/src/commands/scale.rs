@@ -12,7 +12,7 @@ use landfall_yaml::{Scalar, Step, edit};
 
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::write_back::{
-    Deed, EditLine, Outcomes, Standing, ValueLine, WriteBackArgs, actor, change, report, text_of, value_line,
+    Called, Deed, EditLine, Outcomes, Standing, ValueLine, WriteBackArgs, actor, change, report, text_of, value_line,
 };
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -128,7 +128,9 @@ async fn run(context: &Context, args: &ScaleArgs) -> Outcome {
             }))
         }),
         files,
+        starts_at: None,
         cause: None,
+        called: Called::default(),
     };
     let written = args.back.write(context, &place, &place.target.source, deed).await?;
     let lines = written.landed(lines);

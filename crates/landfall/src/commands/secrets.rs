@@ -5,7 +5,7 @@ mod changed;
 mod changes;
 mod check;
 mod drill;
-mod files;
+pub(super) mod files;
 mod given;
 mod init;
 mod keys;

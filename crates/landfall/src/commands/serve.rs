@@ -3,11 +3,12 @@
 use clap::Args;
 use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
+use landfall_fleet::legacy;
 use landfall_host::{Act, Failure, PlaceQuery};
 use landfall_object::Object;
 use landfall_project::{ContextName, EnvironmentName};
 use landfall_server::accounts::IssuerOptions;
-use landfall_server::{DeclaredAt, Listen, Options, Sealing, Sinks, StandInRepository};
+use landfall_server::{DeclaredAt, FleetOptions, Listen, OnlyFleet, Options, Sealing, Sinks, StandInRepository};
 use landfall_source::HookSecret;
 
 use crate::consent::{self, Question};
@@ -66,6 +67,15 @@ pub(crate) struct ServeArgs {
     /// This server's own address, as browsers reach it
     #[arg(long, env = "LANDFALL_URL", value_name = "URL")]
     url: Option<String>,
+    /// Serve that alone: `fleet`, the edge's server, without any cluster
+    #[arg(long, value_name = "WHAT", value_parser = ["fleet"])]
+    only: Option<String>,
+    /// This server's own https address, from which existing agents fetch artifacts
+    #[arg(long, env = "LANDFALL_EDGE_URL", value_name = "URL")]
+    edge_url: Option<String>,
+    /// In how many seconds an edge checks in again
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    edge_poll: u32,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
@@ -79,6 +89,9 @@ impl Verb for ServeArgs {
 
 async fn run(context: &Context, args: ServeArgs) -> Outcome {
     let host = &context.host;
+    if args.only.is_some() {
+        return only_fleet(context, args).await;
+    }
     let query = PlaceQuery {
         environment: args.env.clone(),
         revision: None,
@@ -159,6 +172,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         policy,
         root,
         issuer,
+        fleet: fleet(context, &args),
     };
     landfall_server::serve(host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
@@ -166,6 +180,42 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
             context.ui.line(&format!("sealing http://{address}"));
         }
         context.ui.status(&format!("Applications of {} are kept in sync", ready.cluster));
+    })
+    .await?;
+    Ok(Exit::Done)
+}
+
+/// What the edge's server is given: of secrets what stands in the environment, under the names that the product's gateway reads.
+fn fleet(context: &Context, args: &ServeArgs) -> FleetOptions {
+    let given = |name: &str| context.host.env.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
+    FleetOptions {
+        address: args.edge_url.clone(),
+        pepper: given(legacy::PEPPER),
+        pepper_before: given(legacy::PEPPER_BEFORE),
+        signer: given(legacy::SIGNER),
+        poll_seconds: args.edge_poll,
+    }
+}
+
+/// Serves the fleet alone.
+async fn only_fleet(context: &Context, args: ServeArgs) -> Outcome {
+    if let Some(target) = args.targets.first() {
+        return Err(Failure::usage(
+            Diagnostic::error(
+                code::BAD_ARGUMENTS,
+                format!("`{target}` is not delivered by a server of the fleet alone"),
+            )
+            .note("nothing was changed")
+            .help("landfall serve TARGET serves both"),
+        ));
+    }
+    let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;
+    let state = context.host.state_here()?;
+    let fleet = fleet(context, &args);
+    let options = OnlyFleet { state, listen: args.listen, policy, fleet };
+    landfall_server::serve_fleet(&context.host, options, |ready| {
+        context.ui.line(&format!("ready http://{}", ready.address));
+        context.ui.status("edges are served; landfall edge token create LABEL enrolls some");
     })
     .await?;
     Ok(Exit::Done)

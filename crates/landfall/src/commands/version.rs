@@ -62,7 +62,7 @@ impl Verb for VersionArgs {
 }
 
 fn print(context: &Context, args: &VersionArgs) -> Exit {
-    let version = env!("CARGO_PKG_VERSION");
+    let version = landfall_host::VERSION;
     if args.env {
         let mut table = Table::new(["VARIABLE", "MEANING", "NOW"]);
         for (name, meaning) in KNOWN {
@@ -100,12 +100,17 @@ const KNOWN: &[(&str, &str)] = &[
         "GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN",
         "the tokens of github.com, gitlab.com and codeberg.org for `doctor repo`, and of the hosts that GITHUB_SERVER_URL, CI_SERVER_HOST and GITEA_SERVER_URL name",
     ),
+    (
+        "EDGE_AGENT_UPGRADE_INSTALL_ROOT, EDGE_AGENT_UPGRADE_ACTIVE_VERSION_PATH",
+        "where the existing edge agent keeps releases and its marker, as --releases and --active-version of `agent legacy-launcher`",
+    ),
     ("HOME", "where the personal configuration lives"),
     ("HELM_DRIVER", "where Helm's verbs keep records: secret or configmap"),
     ("HELM_KUBE…", "the cluster of Helm's verbs, as Helm has them: HELM_KUBECONTEXT, HELM_KUBETOKEN and so on"),
     ("HELM_MAX_HISTORY", "how many revisions Helm's verbs keep"),
     ("HELM_NAMESPACE", "the namespace of Helm's verbs"),
     ("KUBECONFIG", "where kubeconfigs are looked for, as kubectl does"),
+    ("LANDFALL_AGENT_ROOT", "where an edge's agent lives, as --root of `agent`"),
     ("LANDFALL_ENV", "the environment of landfall.yaml, as --env"),
     ("LANDFALL_FORGE_HOST", "the host that LANDFALL_FORGE_TOKEN is for, where it is not a public forge"),
     ("LANDFALL_FORGE_TOKEN", "the forge's token for `doctor repo`"),

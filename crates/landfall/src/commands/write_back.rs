@@ -9,8 +9,8 @@ use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place, make_private_directory, patience};
 use landfall_source::{
-    Account, Accounts, AllowedPaths, Builds, Change, GitRemote, GitWriter, Landing, Login, Person, Reach, RemoteRef,
-    Signing, SourceTree, Trust, Write,
+    Account, Accounts, AllowedPaths, Builds, Change, ForgeApi, ForgeClient, ForgeRepository, ForgeRequest, GitRemote,
+    GitWriter, Landing, Login, Person, Proposal, Reach, RemoteRef, Signing, SourceTree, Trust, Write,
 };
 use serde_json::{Value, json};
 
@@ -30,6 +30,13 @@ pub(crate) struct WriteBackArgs {
     /// The address of the repository (default: that of `origin`)
     #[arg(long, value_name = "URL")]
     pub(crate) remote: Option<String>,
+    /// Whose API the forge speaks: github, gitlab or gitea (default: told from its host); a branch that takes no commits gets
+    /// a pull request there
+    #[arg(long, value_name = "NAME")]
+    pub(crate) forge: Option<String>,
+    /// The address of the forge's API
+    #[arg(long, value_name = "URL")]
+    pub(crate) api: Option<String>,
     /// Ask forges to build nothing for the commit
     #[arg(long)]
     pub(crate) skip_ci: bool,
@@ -42,10 +49,23 @@ pub(crate) struct WriteBackArgs {
 pub(crate) struct Deed {
     /// What it makes of a tip.
     pub(crate) change: Change,
+    /// The branch that its own starts at, where it is to be made.
+    pub(crate) starts_at: Option<String>,
     /// The only files that it may change.
     pub(crate) files: Vec<String>,
     /// The commit that led to it.
     pub(crate) cause: Option<String>,
+    /// How it is called where it has to be proposed.
+    pub(crate) called: Called,
+}
+
+/// How a change is called where it has to be proposed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Called {
+    /// The end of its branch's name.
+    pub(crate) branch: String,
+    /// The pull request's first line.
+    pub(crate) title: String,
 }
 
 /// What became of it.
@@ -53,9 +73,31 @@ pub(crate) struct Written {
     pub(crate) landing: Landing,
     branch: String,
     remote: String,
+    /// The pull request that it waits in, where the branch took no commit.
+    pub(crate) request: Option<ForgeRequest>,
 }
 
 impl WriteBackArgs {
+    /// The forge of a repository, where it is known and there is a token for it.
+    ///
+    /// # Errors
+    /// `--forge` names none.
+    pub(crate) fn client(&self, context: &Context, address: &str) -> Result<Option<ForgeClient>, Failure> {
+        let named = match self.forge.as_deref() {
+            Some(word) => Some(ForgeApi::parse(word).ok_or_else(|| {
+                Failure::usage(
+                    Diagnostic::error(code::NO_FORGE, format!("--forge {word}: there is no such forge"))
+                        .help("github, gitlab or gitea"),
+                )
+            })?),
+            None => None,
+        };
+        let Some(place) = ForgeRepository::of(address, named, self.api.as_deref()) else { return Ok(None) };
+        let typed = self.api.as_deref().or(self.remote.as_deref());
+        let token = forge_token::token_for(&place.api, typed, |name| context.host.env.get(name));
+        Ok(token.map(|token| ForgeClient::new(&context.host.network, place.clone(), token)))
+    }
+
     /// Puts the commit on the branch.
     ///
     /// # Errors
@@ -84,6 +126,7 @@ impl WriteBackArgs {
         let writer = GitWriter::new(&context.host.network, bare, patience(&context.host.env));
         let write = Write {
             branch: branch.clone(),
+            starts_at: deed.starts_at,
             allowed: AllowedPaths::exactly(deed.files),
             change: deed.change,
             cause: deed.cause,
@@ -95,14 +138,33 @@ impl WriteBackArgs {
             },
             at: jiff::Timestamp::now(),
         };
-        let landing = writer.write(&remote, write).await.map_err(|error| Failure::from(error.diagnose()))?;
+        let failed = |error: landfall_source::WriteError| Failure::from(error.diagnose());
+        let landing = writer.write(&remote, write.clone()).await.map_err(failed)?;
         let shown = RemoteRef { url: remote.address.clone(), revision: None }.shown();
-        refused(&landing, &shown, &branch)?;
-        Ok(Written { landing, branch, remote: shown })
+        let forge = match landing {
+            Landing::Protected { .. } if !deed.called.branch.is_empty() => self.client(context, &remote.address)?,
+            _ => None,
+        };
+        let Some(forge) = forge else {
+            refused(&landing, &shown, &branch)?;
+            return Ok(Written { landing, branch, remote: shown, request: None });
+        };
+        let own = format!("landfall/{}", deed.called.branch);
+        let beside = Write { branch: own.clone(), starts_at: Some(branch.clone()), ..write };
+        let landing = writer.write(&remote, beside).await.map_err(failed)?;
+        refused(&landing, &shown, &own)?;
+        let body = format!("`{branch}` takes no commit from this account, so that this is proposed.");
+        let proposal = Proposal { head: own.clone(), base: branch, title: deed.called.title, body };
+        let (request, _) = forge.propose(&proposal).await.map_err(|error| {
+            Failure::from(
+                error.diagnose().note(format!("the branch `{own}` is written; the same command goes on from there")),
+            )
+        })?;
+        Ok(Written { landing, branch: own, remote: shown, request: Some(request) })
     }
 
     /// The repository, and who asks it.
-    fn remote(&self, context: &Context, source: &SourceTree) -> Result<GitRemote, Failure> {
+    pub(crate) fn remote(&self, context: &Context, source: &SourceTree) -> Result<GitRemote, Failure> {
         let none = || {
             Failure::usage(
                 Diagnostic::error(code::NO_REMOTE, "this directory comes from no repository that could be pushed to")
@@ -198,7 +260,7 @@ impl Written {
         match &self.landing {
             Landing::Pushed { commit, parent, files, attempts } => json!({
                 "result": "pushed", "remote": self.remote, "branch": self.branch, "commit": commit, "parent": parent,
-                "files": files, "attempts": attempts,
+                "files": files, "attempts": attempts, "request": self.request,
             }),
             Landing::Nothing { head, why } => json!({
                 "result": "nothing", "remote": self.remote, "branch": self.branch, "head": head, "why": why,
@@ -214,6 +276,9 @@ impl Written {
             Landing::Pushed { commit, .. } => {
                 let short: String = commit.chars().take(10).collect();
                 ui.line(&format!("{short} is on {} of {}", self.branch, self.remote));
+                if let Some(request) = &self.request {
+                    ui.folded(&format!("pull request {}: {}", request.number, request.url));
+                }
             }
             Landing::Nothing { why, .. } => ui.line(&format!("nothing to do on {}: {why}", self.branch)),
             Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => {}

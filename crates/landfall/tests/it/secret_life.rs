@@ -168,7 +168,7 @@ fn the_nine_keys_are_born_sealed_saved_and_changed_one_by_one() {
     let elsewhere = prod.moved();
     let values = elsewhere.values();
     elsewhere.secrets("init --yes").exits(5).says("no key of this cluster opens it").says("restore");
-    let line = values.lines().find(|line| line.contains("WORKER_CREDENTIAL_PEPPER")).expect("there").to_owned();
+    let line = values.lines().find(|line| line.contains("WORKER_CREDENTIAL_PEPPER: ")).expect("there").to_owned();
     elsewhere.sandbox.edit(VALUES, &line, "    WORKER_CREDENTIAL_PEPPER: AgAexample");
     elsewhere.secrets("init WORKER_CREDENTIAL_PEPPER --yes").exits(5).says("generated once, and its value is neither");
     elsewhere.sandbox.write(VALUES, &values);

@@ -2,6 +2,7 @@
 
 mod sealing;
 mod sets;
+mod sops;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use super::sandbox::Sandbox;
 use super::scales::{git, shop};
 
 #[test]
@@ -152,4 +153,23 @@ fn se_34_a_pipeline_that_is_killed_anywhere_and_begun_again_writes_one_commit() 
         assert_eq!(git(&bare, &["rev-list", "--count", "main"]).trim(), (number + 2).to_string());
     }
     git(&bare, &["fsck", "--strict"]);
+}
+
+/// LuckyPlans' migration waits for the database with the database's own image.
+#[test]
+fn lp_30_what_else_runs_in_a_services_object_keeps_its_tag() {
+    let plans = Sandbox::luckyplans();
+    plans.edit("landfall.yaml", "{context: k3d-luckyplans-prod, protected: true}", "embedded");
+    plans.git(&["remote", "add", "origin", "https://git.example.com/luckyplans/luckyplans.git"]);
+    let set = |more: &[&str]| {
+        let words =
+            [&["images", "set", "sha-1234567", "--env", "prod", "--dry-run", "--allow-older", "-o", "json"], more];
+        let lines = plans.run(&words.concat()).exits(0).json();
+        lines["data"]["edits"].as_array().expect("edits").iter().map(|line| line.to_string()).collect::<Vec<_>>()
+    };
+    let lines = set(&[]);
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("postgres")), "{lines:#?}");
+    let named = set(&["--service", "prisma-migrate"]);
+    assert_eq!(named.len(), 1, "{named:#?}");
 }

@@ -88,9 +88,12 @@ fn a_duration_that_is_none_is_an_error_at_its_line_wherever_one_is_declared() {
     let schema = landfall_project::json_schema().to_string();
     // A declared span of time refers to the type, or is written out where the type has a comment of its own.
     let spans = schema.matches("\"#/$defs/Span\"").count().max(schema.matches("\"x-landfall\":\"duration\"").count());
-    assert_eq!(spans, declared.len(), "a duration that nobody tries here: {schema}");
-    for content in declared {
-        let findings = refused(&local(content));
+    assert_eq!(spans, declared.len() + 1, "a duration that nobody tries here");
+    let gates = format!(
+        "{HEAD}environments: {{test: {{}}, prod: {{}}}}\npromotion:\n  - {{from: test, to: prod, gates: {{soak: 5x}}}}\n"
+    );
+    for content in declared.map(local).into_iter().chain([gates]) {
+        let findings = refused(&content);
         let text = told(&findings);
         assert_eq!(findings.len(), 1, "{content}: {text}");
         assert!(

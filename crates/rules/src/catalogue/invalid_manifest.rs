@@ -2,6 +2,8 @@ mod meant;
 mod sources;
 mod twice;
 
+use std::collections::BTreeSet;
+
 use landfall_diag::{Finding, Severity};
 use landfall_object::lifecycle::{self, Removed, Successor};
 use landfall_object::schema::{DecodeError, Schemas};
@@ -25,11 +27,16 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut schemas = Schemas::builtin();
-    for definition in subject.of_kind("apiextensions.k8s.io", "CustomResourceDefinition") {
+    // Only those that something is of: a definition is big, and what is made of it bigger.
+    let used: BTreeSet<(&str, &str)> = subject.objects().map(|it| (it.object.group(), it.object.kind())).collect();
+    let is_used = |definition: &&Object| {
+        let text = |pointer: &str| definition.str_at(pointer).unwrap_or_default();
+        used.contains(&(text("/spec/group"), text("/spec/names/kind")))
+    };
+    let delivered = subject.of_kind("apiextensions.k8s.io", "CustomResourceDefinition").map(|it| &it.object);
+    let there = subject.before.of_kind("apiextensions.k8s.io", "CustomResourceDefinition");
+    for definition in delivered.chain(there).filter(is_used) {
         // One that cannot be read is the API's to refuse.
-        let _ = schemas.join(&definition.object);
-    }
-    for definition in subject.before.of_kind("apiextensions.k8s.io", "CustomResourceDefinition") {
         let _ = schemas.join(definition);
     }
     let minor = minor(&subject.cluster.version);

@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use landfall_diag::{Finding, Severity};
+use landfall_object::{Assumption, Object, Simulated};
 use serde_json::Value;
 
 use crate::pods::{Container, ContainerRole, PodTemplate};
@@ -72,7 +73,12 @@ fn budget(container: &Container<'_>) -> Option<(&'static str, i64)> {
 /// The slowest start of this container among the pods that run: from its start to the pod's being ready.
 fn slowest_start(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, name: &str) -> Option<i64> {
     let labels = template.labels()?;
-    let pods = subject.before.of_kind("", "Pod").filter(|pod| {
+    // A pod whose probes were only taken as passing took as long as its probes wait, not as its program.
+    let is_seen = |pod: &&Object| match Simulated::of(pod) {
+        Some(Simulated::Containers(taken)) => !taken.iter().any(|it| matches!(it, Assumption::Probe(_))),
+        _ => true,
+    };
+    let pods = subject.before.of_kind("", "Pod").filter(is_seen).filter(|pod| {
         pod.namespace() == desired.object.namespace()
             && labels.iter().all(|(key, value)| pod.label(key) == value.as_str())
     });

@@ -120,6 +120,7 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                 continue;
             }
             for (line, path) in bare_paths(&text) {
+                let path = path.as_str();
                 let whole: Vec<&str> = scope.iter().copied().chain(path.split('.')).collect();
                 let declared = declares(&rendered.values, &whole)
                     || declares(&rendered.user_values, &whole)
@@ -210,9 +211,12 @@ const PASSING_ON: &[&str] = &[
     "toToml",
 ];
 
-/// The paths of `.Values` that a template prints as they are, with the lines, from 1, of the actions.
-fn bare_paths(text: &str) -> Vec<(u32, &str)> {
+/// The paths of `.Values` that a template prints as they are, with the lines, from 1, of the actions. Within `with` a path goes
+/// on from the one that is named there.
+fn bare_paths(text: &str) -> Vec<(u32, String)> {
     let mut found = Vec::new();
+    // Where the dot stands in each block that is open: at this path of the values, or somewhere else.
+    let mut dots: Vec<Dot> = Vec::new();
     let mut at = 0;
     let (mut line, mut counted) = (1_u32, 0);
     while let Some(start) = text[at..].find("{{").map(|from| at + from) {
@@ -220,12 +224,63 @@ fn bare_paths(text: &str) -> Vec<(u32, &str)> {
         line += u32::try_from(text[counted..start].matches('\n').count()).unwrap_or(0);
         counted = start;
         let before = text[..start].rsplit('\n').next().unwrap_or_default();
-        if let Some(path) = bare_path(&text[start + 2..end]).filter(|_| !opens_branch(before)) {
+        let action = &text[start + 2..end];
+        if let Some(path) = bare_path(action, dots.last().unwrap_or(&Dot::Root)).filter(|_| !opens_branch(before)) {
             found.push((line, path));
         }
+        moved(action, &mut dots);
         at = end + 2;
     }
     found
+}
+
+/// Where the dot of a template stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Dot {
+    /// At the root, whose `.Values` they are.
+    Root,
+    /// At this path of the values.
+    At(String),
+    /// At something else: an item of a list, an argument.
+    Elsewhere,
+}
+
+/// Opens and closes blocks as an action does.
+fn moved(action: &str, dots: &mut Vec<Dot>) {
+    let action = action.trim_matches(['-', ' ', '\n', '\t']);
+    let (word, rest) = action.split_once(char::is_whitespace).unwrap_or((action, ""));
+    let here = dots.last().cloned().unwrap_or(Dot::Root);
+    match word {
+        "if" => dots.push(here),
+        "with" => dots.push(match operand(rest.trim(), &here) {
+            Some(path) => Dot::At(path),
+            None => Dot::Elsewhere,
+        }),
+        "range" => dots.push(Dot::Elsewhere),
+        // Whatever has `.Values` there was handed the root on.
+        "define" | "block" => dots.push(Dot::Root),
+        // What stands behind the `else` of a block sees the dot from outside of it.
+        "else" => {
+            dots.pop();
+            dots.push(match rest.trim_start().split_ascii_whitespace().next() {
+                Some("with") => Dot::Elsewhere,
+                _ => dots.last().cloned().unwrap_or(Dot::Root),
+            });
+        }
+        "end" => drop(dots.pop()),
+        _ => {}
+    }
+}
+
+/// The path of the values that an operand names, seen from where the dot stands.
+fn operand(word: &str, dot: &Dot) -> Option<String> {
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    let path = match (word.strip_prefix("$.Values."), word.strip_prefix(".Values."), dot) {
+        (Some(path), _, _) | (None, Some(path), Dot::Root) => path.to_owned(),
+        (None, None, Dot::At(from)) => format!("{from}.{}", word.strip_prefix('.')?),
+        _ => return None,
+    };
+    path.split('.').all(is_name).then_some(path)
 }
 
 /// Whether a branch begins in a line, so that what stands behind it may not be printed.
@@ -237,7 +292,7 @@ fn opens_branch(line: &str) -> bool {
 }
 
 /// The path of an action that prints it and does nothing else of weight.
-fn bare_path(action: &str) -> Option<&str> {
+fn bare_path(action: &str, dot: &Dot) -> Option<String> {
     let action = action.strip_prefix('-').unwrap_or(action);
     let action = action.strip_suffix('-').unwrap_or(action).trim();
     if action.starts_with("/*") || action.contains(['(', '\n']) {
@@ -246,17 +301,15 @@ fn bare_path(action: &str) -> Option<&str> {
     let mut stages = action.split('|').map(str::trim);
     let first: Vec<&str> = stages.next()?.split_ascii_whitespace().collect();
     let passes = |stage: &str| stage.split_ascii_whitespace().next().is_some_and(|name| PASSING_ON.contains(&name));
-    let operand = match first.as_slice() {
-        [operand] => *operand,
-        [function, .., operand] if passes(function) => *operand,
+    let word = match first.as_slice() {
+        [word] => *word,
+        [function, .., word] if passes(function) => *word,
         _ => return None,
     };
     if !stages.all(passes) {
         return None;
     }
-    let path = operand.strip_prefix('$').unwrap_or(operand).strip_prefix(".Values.")?;
-    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
-    path.split('.').all(is_name).then_some(path)
+    operand(word, dot)
 }
 
 #[cfg(test)]
@@ -271,7 +324,7 @@ mod tests {
             ("quote .Values.name", "name"),
             (" toYaml .Values.resources | nindent 8 ", "resources"),
         ] {
-            assert_eq!(bare_path(action), Some(path), "{action}");
+            assert_eq!(bare_path(action, &Dot::Root).as_deref(), Some(path), "{action}");
         }
         for action in [
             "if .Values.a",
@@ -284,13 +337,24 @@ mod tests {
             "$x := .Values.a",
             "/* .Values.a */",
         ] {
-            assert_eq!(bare_path(action), None, "{action}");
+            assert_eq!(bare_path(action, &Dot::Root), None, "{action}");
         }
     }
 
     #[test]
     fn an_actions_line_is_counted_from_the_beginning_of_the_text() {
         let text = "a: 1\nb: {{ .Values.b }}\nc:\n  d: {{ .Values.c }}{{ .Values.d }}\n";
-        assert_eq!(bare_paths(text), [(2, "b"), (4, "c"), (4, "d")]);
+        let owned =
+            |found: &[(u32, &str)]| found.iter().map(|(line, path)| (*line, (*path).to_owned())).collect::<Vec<_>>();
+        assert_eq!(bare_paths(text), owned(&[(2, "b"), (4, "c"), (4, "d")]));
+    }
+
+    #[test]
+    fn within_a_with_a_path_goes_on_from_the_one_that_is_named_there() {
+        let text = "{{- with .Values.job }}\ncommand: {{ .command }}\n{{- if .once }}\nonce: {{ .once.at }}\n{{- end }}\n\
+                    {{- with .image }}\ntag: {{ .tag }}\n{{- else }}\nno: {{ .none }}\n{{- end }}\nroot: {{ $.Values.root }}\n\
+                    {{- range .list }}\nitem: {{ .name }}\n{{- end }}\n{{- end }}\nx: {{ .Values.x }}\n";
+        let paths: Vec<String> = bare_paths(text).into_iter().map(|(_, path)| path).collect();
+        assert_eq!(paths, ["job.command", "job.once.at", "job.image.tag", "job.none", "root", "x"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a Secret that is there already may be written, and what it becomes.
 
-use landfall_object::ONCE_ANNOTATION;
+use landfall_object::{BORN_ANNOTATION, ONCE_ANNOTATION};
 use serde_json::{Map, Value};
 
 use super::{annotation, text};
@@ -36,14 +36,20 @@ pub fn adoption(secret: &Value, sealed: &Value, agent: &str) -> Option<Adoption>
     }
     let uid = text(sealed, "/metadata/uid");
     let is_owned = controller.is_some_and(|owner| !uid.is_empty() && text(owner, "/uid") == uid);
-    // What is generated once has no owner, by which to know who made it.
-    let is_made_here = annotation(secret, ONCE_ANNOTATION).is_some() && {
-        let fields = secret.pointer("/metadata/managedFields").and_then(Value::as_array);
-        let mut writers = fields.into_iter().flatten().filter(|entry| entry["fieldsV1"].get("f:data").is_some());
-        writers.next().is_some_and(|entry| text(entry, "/manager") == agent) && writers.next().is_none()
-    };
-    let whole = is_owned || annotation(secret, MANAGED) == Some("true") || is_made_here;
+    let whole = is_owned || annotation(secret, MANAGED) == Some("true") || has_protected(secret, agent);
     whole.then_some(Adoption::Whole)
+}
+
+/// Whether it was the agent that protected a Secret whose keys are generated once. Such a one has no owner by which to know
+/// who made it, and its data may have been edited since: those edits are what is taken back.
+fn has_protected(secret: &Value, agent: &str) -> bool {
+    let fields = secret.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let protection = format!("f:{ONCE_ANNOTATION}");
+    annotation(secret, ONCE_ANNOTATION).is_some()
+        && fields.into_iter().flatten().any(|entry| {
+            let annotations = entry.pointer("/fieldsV1/f:metadata/f:annotations");
+            text(entry, "/manager") == agent && annotations.is_some_and(|it| it.get(&protection).is_some())
+        })
 }
 
 fn controller(secret: &Value) -> Option<&Value> {
@@ -62,10 +68,12 @@ pub fn adopted(there: &Value, unsealed: Value, adoption: Adoption) -> Value {
                 wanted["metadata"][part] = unsealed["metadata"][part].clone();
             }
             // What protects values is no template's to take away.
-            if let Some(keys) = annotation(there, ONCE_ANNOTATION)
-                && annotation(&unsealed, ONCE_ANNOTATION).is_none()
-            {
-                insert(&mut wanted["metadata"]["annotations"], ONCE_ANNOTATION, keys.into());
+            for kept in [ONCE_ANNOTATION, BORN_ANNOTATION] {
+                if let Some(keys) = annotation(there, kept)
+                    && annotation(&unsealed, kept).is_none()
+                {
+                    insert(&mut wanted["metadata"]["annotations"], kept, keys.into());
+                }
             }
         }
         Adoption::Patch => {
@@ -135,6 +143,22 @@ mod tests {
             own["type"] = kind.into();
             assert_eq!(how(&own), None, "{kind}");
         }
+    }
+
+    #[test]
+    fn what_was_protected_here_is_taken_back_after_an_edit_and_what_another_protected_is_not() {
+        let entry = |manager: &str, annotation: bool| {
+            let metadata =
+                if annotation { json!({"f:annotations": {format!("f:{ONCE_ANNOTATION}"): {}}}) } else { json!({}) };
+            json!({"manager": manager, "fieldsV1": {"f:metadata": metadata, "f:data": {"f:A": {}}}})
+        };
+        let once = |writers: Value| secret(json!({"annotations": {ONCE_ANNOTATION: "A"}, "managedFields": writers}));
+        let how = |writers: Value| adoption(&once(writers), &json!({"metadata": {"uid": "u"}}), "own");
+        assert_eq!(how(json!([entry("own", true)])), Some(Adoption::Whole));
+        assert_eq!(how(json!([entry("own", true), entry("kubectl-edit", false)])), Some(Adoption::Whole));
+        assert_eq!(how(json!([entry("landfall", true), entry("own", false)])), None);
+        let unprotected = secret(json!({"managedFields": [entry("own", true)]}));
+        assert_eq!(adoption(&unprotected, &json!({"metadata": {"uid": "u"}}), "own"), None);
     }
 
     #[test]

@@ -43,7 +43,14 @@ struct Known {
     branches: BTreeMap<String, BTreeMap<String, String>>,
     /// What was told already, by Application.
     told: BTreeMap<String, String>,
+    /// Projects that were protected once and that nobody has opened since, by namespace and name.
+    protected: BTreeSet<String>,
 }
+
+/// What stands before a project's place where it is kept beside what is accepted: no namespace is called so.
+const PROJECT: &str = "AppProject ";
+/// What is kept of a protected project, and of one that was opened again.
+const KEPT: [&str; 2] = ["open", "protected"];
 
 /// Why what stands in an Application does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +70,12 @@ impl Orders {
         let read = |error: landfall_store::Error| error.diagnose();
         let open = rows.open().await.map_err(read)?.into_iter().map(|row| (row.id.clone(), row)).collect();
         let accepted = rows.policies().await.map_err(read)?;
+        let (projects, accepted): (Vec<PolicyRow>, Vec<PolicyRow>) =
+            accepted.into_iter().partition(|row| row.application.starts_with(PROJECT));
         let accepted = accepted.into_iter().map(|row| (row.application.clone(), row)).collect();
-        Ok(Orders { rows, clock, known: Mutex::new(Known { open, accepted, ..Known::default() }) })
+        let kept = projects.into_iter().filter(|row| row.digest == KEPT[1]);
+        let protected = kept.map(|row| row.application[PROJECT.len()..].to_owned()).collect();
+        Ok(Orders { rows, clock, known: Mutex::new(Known { open, accepted, protected, ..Known::default() }) })
     }
 
     /// Keeps an order before its operation is written; gives the operation with its name.
@@ -154,6 +165,38 @@ impl Orders {
         Ok(())
     }
 
+    /// Whether a project was protected and nobody has opened it since, be it there or not.
+    pub(crate) fn was_protected(&self, namespace: &str, project: &str) -> bool {
+        self.known.lock().protected.contains(&format!("{namespace}/{project}"))
+    }
+
+    /// Keeps that a project is protected, or that it was opened: what is deleted is not forgotten. Whether that is something new.
+    pub(crate) fn protects(self: &Arc<Self>, project: &Object, is_protected: bool) -> bool {
+        let place = place(project);
+        let mut known = self.known.lock();
+        let is_new = match is_protected {
+            true => known.protected.insert(place.clone()),
+            false => known.protected.remove(&place),
+        };
+        drop(known);
+        if is_new {
+            let row = PolicyRow {
+                application: format!("{PROJECT}{place}"),
+                uid: project.uid().unwrap_or_default().to_owned(),
+                digest: KEPT[usize::from(is_protected)].to_owned(),
+                actor: "the project itself".to_owned(),
+                at: self.now().to_string(),
+            };
+            let orders = Arc::clone(self);
+            tokio::spawn(async move {
+                if let Err(error) = orders.rows.set_policy(&row).await {
+                    tracing::error!("that {} is protected cannot be kept: {error}", row.application);
+                }
+            });
+        }
+        is_new
+    }
+
     /// Takes what a parent's base branch says of its children.
     /// Whether that is something new.
     pub(crate) fn says(&self, parent: &str, children: &[Object]) -> bool {
@@ -215,7 +258,9 @@ impl Known {
 }
 
 fn place(object: &Object) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name())
+    let place = format!("{}/{}", object.namespace().unwrap_or_default(), object.name());
+    // A set of an Application's name is another thing.
+    if object.kind() == "ApplicationSet" { format!("ApplicationSet {place}") } else { place }
 }
 
 /// An operation without the name of its order.
@@ -307,6 +352,37 @@ mod tests {
         again.end("argocd/shop").await;
         assert!(again.answers(&application("u", spec(), &kept)).is_err());
         assert!(super::tests::orders(&store).await.answers(&application("u", spec(), &kept)).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_project_that_was_protected_stays_so_after_it_is_gone_and_after_a_restart_until_it_is_opened() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let orders = Arc::new(orders(&store).await);
+        let project = Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "prod", "namespace": "argocd"},
+        }))
+        .expect("a map");
+        let kept = |orders: &Orders| orders.was_protected("argocd", "prod");
+        assert!(!kept(&orders));
+        assert!(orders.protects(&project, true) && !orders.protects(&project, true));
+        assert!(kept(&orders) && !orders.was_protected("argocd", "test") && !orders.was_protected("team", "prod"));
+        while store.orders.policies().await.expect("read").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let again = Arc::new(super::tests::orders(&store).await);
+        assert!(kept(&again), "it is forgotten by a restart");
+        assert!(again.protects(&project, false) && !kept(&again));
+    }
+
+    #[tokio::test]
+    async fn a_set_and_an_application_of_one_name_are_accepted_each_for_itself() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let orders = orders(&store).await;
+        let application = application("u", spec(), &Value::Null);
+        let mut set = application.clone();
+        set.map_mut().insert("kind".to_owned(), "ApplicationSet".into());
+        orders.accept(&set, "sebastian").await.expect("kept");
+        assert!(orders.accepts(&set) && !orders.accepts(&application));
     }
 
     #[tokio::test]

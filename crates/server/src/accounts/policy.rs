@@ -12,8 +12,8 @@ const LARGEST: usize = 1024 * 1024;
 const MOST_LINES: usize = 20_000;
 
 /// What role:readonly looks at.
-const LOOKED_AT: [&str; 8] =
-    ["applications", "applicationsets", "projects", "repositories", "clusters", "accounts", "logs", "metrics"];
+const LOOKED_AT: [&str; 9] =
+    ["applications", "applicationsets", "projects", "repositories", "clusters", "accounts", "logs", "metrics", "edges"];
 
 /// The role that may do everything.
 pub const ADMIN: &str = "role:admin";

@@ -5,6 +5,7 @@ use landfall_diag::{Diagnostic, code};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::promoted::{EvidenceLine, HoldWish, LedgerLine, NextQuery, PromotionNote, VersionQuery};
 use super::shapes::{
     DeleteWish, ListQuery, LogQuery, Name, PauseWish, PinWish, PolicyWish, RefreshWish, RollbackWish, SyncWish,
 };
@@ -45,6 +46,26 @@ pub enum Asked {
     Delete(Name, DeleteWish),
     /// Who changed what, the newest first: at most so many, before a number.
     Audit(Option<usize>, Option<i64>),
+    /// Which digests published tags had first: of images whose names begin so, at most so many.
+    Ledger(Option<String>, Option<usize>),
+    /// What was seen of a digest: at most so much, the newest.
+    Evidence(String, Option<usize>),
+    /// What is held back and was: at most so much.
+    Holds(Option<usize>),
+    /// What was promoted, to an environment or to all: at most so much.
+    Promotions(Option<String>, Option<usize>),
+    /// Whether versions may follow each other, and a tag may run.
+    VersionCheck(VersionQuery),
+    /// What the next build is called.
+    VersionNext(NextQuery),
+    /// To note the digests of published tags.
+    Publish(Vec<LedgerLine>),
+    /// To write down what was seen of images.
+    Witness(Vec<EvidenceLine>),
+    /// To hold a version back, or let it go.
+    Hold(HoldWish),
+    /// To write down what has become of a promotion.
+    Promote(PromotionNote),
 }
 
 /// The same without what it is about.
@@ -82,11 +103,31 @@ pub enum Kind {
     Delete,
     /// [`Asked::Audit`]
     Audit,
+    /// [`Asked::Ledger`]
+    Ledger,
+    /// [`Asked::Evidence`]
+    Evidence,
+    /// [`Asked::Holds`]
+    Holds,
+    /// [`Asked::Promotions`]
+    Promotions,
+    /// [`Asked::VersionCheck`]
+    VersionCheck,
+    /// [`Asked::VersionNext`]
+    VersionNext,
+    /// [`Asked::Publish`]
+    Publish,
+    /// [`Asked::Witness`]
+    Witness,
+    /// [`Asked::Hold`]
+    Hold,
+    /// [`Asked::Promote`]
+    Promote,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 26] = [
         Kind::List,
         Kind::Get,
         Kind::Diff,
@@ -103,6 +144,16 @@ impl Kind {
         Kind::Pause,
         Kind::Delete,
         Kind::Audit,
+        Kind::Ledger,
+        Kind::Evidence,
+        Kind::Holds,
+        Kind::Promotions,
+        Kind::VersionCheck,
+        Kind::VersionNext,
+        Kind::Publish,
+        Kind::Witness,
+        Kind::Hold,
+        Kind::Promote,
     ];
 
     /// Whether it changes something.
@@ -117,6 +168,10 @@ impl Kind {
                 | Kind::Policy
                 | Kind::Pause
                 | Kind::Delete
+                | Kind::Publish
+                | Kind::Witness
+                | Kind::Hold
+                | Kind::Promote
         )
     }
 
@@ -130,6 +185,12 @@ impl Kind {
             Kind::Policy | Kind::Pause => Permission::UPDATE,
             Kind::Delete => Permission::DELETE,
             Kind::Audit => Permission::AUDIT,
+            Kind::Ledger | Kind::Evidence | Kind::Holds | Kind::Promotions | Kind::VersionCheck | Kind::VersionNext => {
+                Permission::LOOK
+            }
+            Kind::Publish | Kind::Witness => Permission::WITNESS,
+            Kind::Hold => Permission::HOLD,
+            Kind::Promote => Permission::PROMOTE,
         }
     }
 
@@ -157,6 +218,12 @@ impl Kind {
             Kind::Pause => "/api/v1/applications/{namespace}/{name}/pause",
             Kind::Delete => "/api/v1/applications/{namespace}/{name}/delete",
             Kind::Audit => "/api/v1/audit",
+            Kind::Ledger | Kind::Publish => "/api/v1/ledger",
+            Kind::Evidence | Kind::Witness => "/api/v1/evidence",
+            Kind::Holds | Kind::Hold => "/api/v1/holds",
+            Kind::Promotions | Kind::Promote => "/api/v1/promotions",
+            Kind::VersionCheck => "/api/v1/versions/check",
+            Kind::VersionNext => "/api/v1/versions/next",
         }
     }
 
@@ -185,6 +252,24 @@ impl Kind {
                 ("hook", "Of a hook of that name; checks: what the declared checks found."),
             ],
             Kind::Audit => &[("limit", "How many entries."), ("before", "Those before that number alone.")],
+            Kind::Ledger => &[("image", "Of images whose names begin so."), ("limit", "How many there are at most.")],
+            Kind::Evidence => {
+                &[("digest", "Of this digest, sha256: in front."), ("limit", "How much there is at most.")]
+            }
+            Kind::Holds => &[("limit", "How many there are at most.")],
+            Kind::Promotions => &[("environment", "To that one alone."), ("limit", "How many there are at most.")],
+            Kind::VersionCheck => &[
+                ("from", "The product's version before."),
+                ("to", "Its version now."),
+                ("tag", "A tag that is to run."),
+                ("channel", "What the tag must be: alpha, rc or stable."),
+            ],
+            Kind::VersionNext => &[
+                ("from", "The product's own version."),
+                ("channel", "What is built: alpha, rc or stable."),
+                ("run", "The number of the run."),
+                ("attempt", "Which attempt of it; the first when absent."),
+            ],
             _ => &[],
         }
     }
@@ -221,13 +306,34 @@ impl Asked {
             Asked::Pause(..) => Kind::Pause,
             Asked::Delete(..) => Kind::Delete,
             Asked::Audit(..) => Kind::Audit,
+            Asked::Ledger(..) => Kind::Ledger,
+            Asked::Evidence(..) => Kind::Evidence,
+            Asked::Holds(_) => Kind::Holds,
+            Asked::Promotions(..) => Kind::Promotions,
+            Asked::VersionCheck(_) => Kind::VersionCheck,
+            Asked::VersionNext(_) => Kind::VersionNext,
+            Asked::Publish(_) => Kind::Publish,
+            Asked::Witness(_) => Kind::Witness,
+            Asked::Hold(_) => Kind::Hold,
+            Asked::Promote(_) => Kind::Promote,
         }
     }
 
     /// The Application that it is about, if it is about one.
     pub fn application(&self) -> Option<&Name> {
         match self {
-            Asked::List(_) | Asked::Audit(..) => None,
+            Asked::List(_)
+            | Asked::Audit(..)
+            | Asked::Ledger(..)
+            | Asked::Evidence(..)
+            | Asked::Holds(_)
+            | Asked::Promotions(..)
+            | Asked::VersionCheck(_)
+            | Asked::VersionNext(_)
+            | Asked::Publish(_)
+            | Asked::Witness(_)
+            | Asked::Hold(_)
+            | Asked::Promote(_) => None,
             Asked::Get(name)
             | Asked::Diff(name, _)
             | Asked::Explain(name)
@@ -242,6 +348,19 @@ impl Asked {
             | Asked::Policy(name, _)
             | Asked::Pause(name, _)
             | Asked::Delete(name, _) => Some(name),
+        }
+    }
+
+    /// What a change is about, for the audit log.
+    pub fn target(&self) -> String {
+        match self {
+            Asked::Hold(wish) => wish.tag.clone(),
+            Asked::Promote(note) => format!("{}/{}", note.to, note.tag),
+            Asked::Witness(lines) => lines.first().map(|line| line.environment.clone()).unwrap_or_default(),
+            Asked::Publish(lines) => {
+                lines.first().map(|line| format!("{}:{}", line.image, line.tag)).unwrap_or_default()
+            }
+            other => other.application().map(ToString::to_string).unwrap_or_default(),
         }
     }
 
@@ -267,6 +386,10 @@ impl Asked {
             Asked::Policy(_, wish) => json(wish),
             Asked::Pause(_, wish) => json(wish),
             Asked::Delete(_, wish) => json(wish),
+            Asked::Publish(lines) => json(lines),
+            Asked::Witness(lines) => json(lines),
+            Asked::Hold(wish) => json(wish),
+            Asked::Promote(note) => json(note),
             Asked::Terminate(_) => b"{}".to_vec(),
             _ => Vec::new(),
         };
@@ -305,6 +428,30 @@ impl Asked {
             Asked::Audit(limit, before) => {
                 pairs.extend(limit.map(|it| ("limit", it.to_string())));
                 pairs.extend(before.map(|it| ("before", it.to_string())));
+            }
+            Asked::Ledger(image, limit) => {
+                pairs.extend(image.clone().map(|it| ("image", it)));
+                pairs.extend(limit.map(|it| ("limit", it.to_string())));
+            }
+            Asked::Evidence(digest, limit) => {
+                pairs.push(("digest", digest.clone()));
+                pairs.extend(limit.map(|it| ("limit", it.to_string())));
+            }
+            Asked::Holds(limit) => pairs.extend(limit.map(|it| ("limit", it.to_string()))),
+            Asked::Promotions(environment, limit) => {
+                pairs.extend(environment.clone().map(|it| ("environment", it)));
+                pairs.extend(limit.map(|it| ("limit", it.to_string())));
+            }
+            Asked::VersionCheck(query) => {
+                let single =
+                    [("from", &query.from), ("to", &query.to), ("tag", &query.tag), ("channel", &query.channel)];
+                pairs.extend(single.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))));
+            }
+            Asked::VersionNext(query) => {
+                let single = [("from", &query.from), ("channel", &query.channel)];
+                pairs.extend(single.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))));
+                pairs.extend(query.run.map(|it| ("run", it.to_string())));
+                pairs.extend(query.attempt.map(|it| ("attempt", it.to_string())));
             }
             _ => {}
         }
@@ -356,6 +503,29 @@ impl Asked {
             Kind::Pause => Asked::Pause(name()?, wish(body)?),
             Kind::Delete => Asked::Delete(name()?, wish(body)?),
             Kind::Audit => Asked::Audit(pairs.number("limit")?, pairs.number("before")?),
+            Kind::Ledger => Asked::Ledger(pairs.one("image"), pairs.number("limit")?),
+            Kind::Evidence => {
+                let digest = pairs.one("digest").ok_or_else(|| bad("no digest is named"))?;
+                Asked::Evidence(digest, pairs.number("limit")?)
+            }
+            Kind::Holds => Asked::Holds(pairs.number("limit")?),
+            Kind::Promotions => Asked::Promotions(pairs.one("environment"), pairs.number("limit")?),
+            Kind::VersionCheck => Asked::VersionCheck(VersionQuery {
+                from: pairs.one("from"),
+                to: pairs.one("to"),
+                tag: pairs.one("tag"),
+                channel: pairs.one("channel"),
+            }),
+            Kind::VersionNext => Asked::VersionNext(NextQuery {
+                from: pairs.one("from"),
+                channel: pairs.one("channel"),
+                run: pairs.number("run")?,
+                attempt: pairs.number("attempt")?,
+            }),
+            Kind::Publish => Asked::Publish(wish(body)?),
+            Kind::Witness => Asked::Witness(wish(body)?),
+            Kind::Hold => Asked::Hold(wish(body)?),
+            Kind::Promote => Asked::Promote(wish(body)?),
         })
     }
 }
@@ -489,6 +659,26 @@ mod tests {
             Asked::Pause(name(), PauseWish { reason: "a freeze".to_owned(), release: false }),
             Asked::Delete(name(), DeleteWish { objects: Objects::Stay }),
             Asked::Audit(Some(5), Some(9)),
+            Asked::Ledger(Some("ghcr.io/acme/".to_owned()), Some(3)),
+            Asked::Evidence("sha256:a".to_owned(), Some(3)),
+            Asked::Holds(Some(3)),
+            Asked::Promotions(Some("production".to_owned()), Some(3)),
+            Asked::VersionCheck(VersionQuery {
+                from: Some("1.0.0".to_owned()),
+                to: Some("1.1.0".to_owned()),
+                tag: Some("v1".to_owned()),
+                channel: Some("rc".to_owned()),
+            }),
+            Asked::VersionNext(NextQuery {
+                from: Some("1.0.0".to_owned()),
+                channel: Some("alpha".to_owned()),
+                run: Some(7),
+                attempt: Some(2),
+            }),
+            Asked::Publish(vec![LedgerLine { image: "a/b".to_owned(), ..LedgerLine::default() }]),
+            Asked::Witness(vec![EvidenceLine { passed: true, ..EvidenceLine::default() }]),
+            Asked::Hold(HoldWish { tag: "1.0.0".to_owned(), reason: "bad".to_owned(), release: false }),
+            Asked::Promote(PromotionNote { id: "p".to_owned(), ..PromotionNote::default() }),
         ]
     }
 

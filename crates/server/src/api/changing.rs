@@ -3,7 +3,7 @@
 
 use landfall_apps::machine::CASCADE;
 use landfall_apps::machine::Freshness;
-use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, ResourceName};
+use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, Project, ResourceName};
 use landfall_cluster::{DeleteOptions, Patch, WriteOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_object::Object;
@@ -50,10 +50,12 @@ impl Desk {
     /// Keeps, before it is written into a protected Application, that it was asked for here: nothing else counts there.
     async fn promised(&self, actor: &Actor, name: &Name, object: &Object, patch: &mut Value) -> Answer<Promised> {
         let project = object.str_at("/spec/project").unwrap_or("default");
-        if !self.work.roles.now().is_protected(project) {
+        let orders = &self.work.orders;
+        let homes = [object.namespace().unwrap_or_default(), Project::HOME];
+        let was_protected = homes.into_iter().any(|home| orders.was_protected(home, project));
+        if !was_protected && !self.work.roles.now().is_protected(project) {
             return Ok(Promised::Nothing);
         }
-        let orders = &self.work.orders;
         let pins = patch["metadata"]["annotations"].get(PIN_ANNOTATION).is_some();
         let declares = pins || patch.get("spec").is_some();
         let automated = object.at("/spec/syncPolicy/automated").is_some_and(Value::is_object);

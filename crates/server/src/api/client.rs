@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderValue, header};
+use ::http::{HeaderMap, HeaderValue, Method, header};
 use async_recursion::async_recursion as boxed;
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
 use landfall_source::{Access, HttpClient, Network, Redirects};
@@ -77,17 +77,37 @@ impl Client {
     #[boxed]
     pub async fn answer(&self, asked: &Asked) -> Result<Value, Vec<Diagnostic>> {
         let wire = asked.wire();
+        self.send(wire.method, &wire.target, wire.body).await
+    }
+
+    /// Looks at something by its path and query.
+    ///
+    /// # Errors
+    /// As [`Client::answer`].
+    pub async fn look(&self, target: &str) -> Result<Value, Vec<Diagnostic>> {
+        self.send(Method::GET, target, Vec::new()).await
+    }
+
+    /// Has something done, with a body.
+    ///
+    /// # Errors
+    /// As [`Client::answer`].
+    pub async fn change(&self, target: &str, body: Vec<u8>) -> Result<Value, Vec<Diagnostic>> {
+        self.send(Method::POST, target, body).await
+    }
+
+    async fn send(&self, method: Method, target: &str, body: Vec<u8>) -> Result<Value, Vec<Diagnostic>> {
         let mut headers = HeaderMap::new();
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", self.access.token)).map_err(|_| {
             vec![Diagnostic::error(code::UNREADABLE_TOKEN, "the token has characters that no token has")]
         })?;
         bearer.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, bearer);
-        if !wire.body.is_empty() {
+        if !body.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let url = format!("{}{}", self.access.address, wire.target);
-        let reply = self.http.send(wire.method, &url, headers, wire.body, LARGEST).await.map_err(|error| {
+        let url = format!("{}{}", self.access.address, target);
+        let reply = self.http.send(method, &url, headers, body, LARGEST).await.map_err(|error| {
             let why = error.diagnose();
             let text = format!("the server {} does not answer", self.access.address);
             let mut diagnostic = Diagnostic::error(code::SERVER_SILENT, text).note(why.message);

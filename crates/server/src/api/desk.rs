@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::asked::{Asked, Kind};
+use super::book::Book;
 use super::listing::listed;
 use super::reading;
 use super::shapes::{AuditLine, CheckLine, ChecksLine, Detail, Line, ListQuery, Listing, Name};
@@ -61,7 +62,7 @@ impl Desk {
         if !kind.changes() {
             return self.looked(actor, asked).await;
         }
-        let target = asked.application().map(ToString::to_string).unwrap_or_default();
+        let target = asked.target();
         let detail = serde_json::from_slice(&asked.wire().body).unwrap_or_default();
         let number = self.audited(&actor.name, kind, &target, detail).await?;
         let answered = self.changed(actor, asked).await;
@@ -88,6 +89,12 @@ impl Desk {
             Asked::History(name) => json_of(reading::history(&self.object(actor, &name).await?)),
             Asked::Logs(name, query) => json_of(self.logs(actor, &name, &query).await?),
             Asked::Audit(limit, before) => json_of(self.audit(limit, before).await?),
+            asked @ (Asked::Ledger(..)
+            | Asked::Evidence(..)
+            | Asked::Holds(_)
+            | Asked::Promotions(..)
+            | Asked::VersionCheck(_)
+            | Asked::VersionNext(_)) => self.booked(actor, &asked).await,
             Asked::Sync(..)
             | Asked::Rollback(..)
             | Asked::Refresh(..)
@@ -95,7 +102,11 @@ impl Desk {
             | Asked::Pin(..)
             | Asked::Policy(..)
             | Asked::Pause(..)
-            | Asked::Delete(..) => Err(one(Diagnostic::error(code::BUG, "a change was taken for a look"))),
+            | Asked::Delete(..)
+            | Asked::Publish(_)
+            | Asked::Witness(_)
+            | Asked::Hold(_)
+            | Asked::Promote(_) => Err(one(Diagnostic::error(code::BUG, "a change was taken for a look"))),
         }
     }
 
@@ -109,7 +120,38 @@ impl Desk {
             Asked::Policy(name, wish) => json_of(self.set_policy(actor, &name, &wish).await?),
             Asked::Pause(name, wish) => json_of(self.pause(actor, &name, &wish).await?),
             Asked::Delete(name, wish) => json_of(self.delete(actor, &name, wish).await?),
+            asked @ (Asked::Publish(_) | Asked::Witness(_) | Asked::Hold(_) | Asked::Promote(_)) => {
+                self.booked(actor, &asked).await
+            }
             asked => self.looked(actor, asked).await,
+        }
+    }
+
+    /// What is asked of the book; what is written into it must be allowed in the environment that it is about.
+    async fn booked(&self, actor: &Actor, asked: &Asked) -> Answer<Value> {
+        let environments: Vec<&str> = match asked {
+            Asked::Promote(note) => vec![&note.to],
+            Asked::Witness(lines) => lines.iter().map(|line| line.environment.as_str()).collect(),
+            _ => Vec::new(),
+        };
+        for environment in environments {
+            // An environment stands where a project of Applications does: in a token's bounds and in the policy's objects.
+            let asks = actor.asks();
+            if !actor.may(asks, (environment, landfall_apps::Project::HOME, "*")) {
+                let (resource, action) = (asks.resource, asks.action);
+                let text = format!("{} may not do that for the environment `{environment}`", actor.name);
+                return Err(one(Diagnostic::refused(code::NO_ROLE_FOR_IT, text).help(format!(
+                    "an owner's line of policy.csv would: p, ROLE, {resource}, {action}, {environment}/*, allow"
+                ))));
+            }
+        }
+        let session = &self.work.session;
+        let now = session.clock.now();
+        let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let book = Book::new(session.store.promotions.clone());
+        match book.answer(&actor.name, &now, asked).await {
+            Some(answer) => answer,
+            None => Err(one(Diagnostic::error(code::BUG, "that is not asked of the book"))),
         }
     }
 
@@ -261,7 +303,7 @@ impl Desk {
     }
 }
 
-fn json_of(value: impl Serialize) -> Answer<Value> {
+pub(super) fn json_of(value: impl Serialize) -> Answer<Value> {
     serde_json::to_value(value)
         .map_err(|error| one(Diagnostic::error(code::BUG, "an answer cannot be written").note(error.to_string())))
 }

@@ -40,9 +40,22 @@ impl Controller {
         };
         match action {
             Action::Resolve { number, freshness } => {
+                let heard = self.told.clone();
                 self.tasks.spawn(async move {
-                    let resolve = async move { work.resolve(&application, &[], freshness).await };
-                    let result = contained(resolve).await.and_then(|result| result);
+                    let resolve = async move {
+                        let revisions = work.resolve(&application, &[], freshness).await?;
+                        let moved = work.repositories.moved_tag(&application, &revisions).await;
+                        Ok((revisions, moved))
+                    };
+                    let result = match contained(resolve).await.and_then(|result| result) {
+                        Ok((revisions, moved)) => {
+                            if let Some(moved) = moved {
+                                let _ending = heard.send(Happened::TagMoved(Arc::clone(&key), moved)).await;
+                            }
+                            Ok(revisions)
+                        }
+                        Err(why) => Err(why),
+                    };
                     answer(Happened::Observed(key, Observation::Resolved { number, result })).await;
                 });
             }

@@ -55,7 +55,7 @@ impl Front {
         match self.gate.accounts().sign_in(&given.name, &given.password).await {
             Ok(signed) => {
                 self.heard(&signed.who).await;
-                entered(&signed, secure)
+                entered(&signed, &self.root, secure)
             }
             Err(why) => self.not_signed_in(&given.name, why).await,
         }
@@ -96,7 +96,7 @@ impl Front {
                 let mut answer = typed(StatusCode::OK, "text/html; charset=utf-8", page);
                 let policy = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
                 answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-                set_cookie(&mut answer, &signed.secret, signed.stays, issuer.secure());
+                set_cookie(&mut answer, (&signed.secret, &self.root), signed.stays, issuer.secure());
                 answer
             }
             Err(diagnostic) => {
@@ -164,7 +164,7 @@ impl Front {
             self.desk.noted((&who.name, "session.end", &who.name), "done").await;
         }
         let mut answer = typed(StatusCode::OK, JSON, text(&line_of(actor)));
-        set_cookie(&mut answer, "", 0, is_secure(headers));
+        set_cookie(&mut answer, ("", &self.root), 0, is_secure(headers));
         answer
     }
 
@@ -184,7 +184,7 @@ impl Front {
                 self.desk.noted((target, "account.password", target), "done").await;
                 // It signed out everywhere; here it goes on.
                 match self.gate.accounts().sign_in(target, &given.new).await {
-                    Ok(signed) => entered(&signed, secure),
+                    Ok(signed) => entered(&signed, &self.root, secure),
                     Err(why) => self.not_signed_in(target, why).await,
                 }
             }
@@ -222,9 +222,9 @@ fn line_of_session(who: &Who) -> SessionLine {
 }
 
 /// The answer to who has signed in.
-fn entered(signed: &SignedIn, secure: Secure) -> Answer {
+fn entered(signed: &SignedIn, root: &str, secure: Secure) -> Answer {
     let mut answer = typed(StatusCode::OK, JSON, text(&line_of_session(&signed.who)));
-    set_cookie(&mut answer, &signed.secret, signed.stays, secure);
+    set_cookie(&mut answer, (&signed.secret, root), signed.stays, secure);
     answer
 }
 
@@ -244,8 +244,10 @@ pub(super) fn is_secure(headers: &HeaderMap) -> Secure {
 }
 
 /// The session's cookie: no script reads it, no other site sends it.
-pub(super) fn set_cookie(answer: &mut Answer, secret: &str, stays: i64, secure: Secure) {
-    keep(answer, (COOKIE, "/", "Strict"), secret, stays, secure);
+/// Behind a proxy that shares the host it is for the server's own path alone.
+pub(super) fn set_cookie(answer: &mut Answer, (secret, root): (&str, &str), stays: i64, secure: Secure) {
+    let path = if root.is_empty() { "/" } else { root };
+    keep(answer, (COOKIE, path, "Strict"), secret, stays, secure);
 }
 
 /// A cookie: its name, the paths that it is for, and whether other sites' links send it along.

@@ -192,7 +192,7 @@ fn identity(change: &str, at: &str) -> String {
 }
 
 /// Sends JSON; anything but 2xx is why it was not taken.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     network: &Network,
     access: Access,
     address: &str,

@@ -2,6 +2,8 @@
 
 use landfall_source::host_of;
 
+use crate::traces::Collector;
+
 /// Whom news are told to.
 #[derive(Clone, Default)]
 pub struct Sinks {
@@ -11,6 +13,8 @@ pub struct Sinks {
     pub(super) mail: Option<Mail>,
     /// The forge at which commits get a status.
     pub(super) forge: Option<Forge>,
+    /// Who takes a trace of each sync.
+    pub(crate) traces: Collector,
 }
 
 impl std::fmt::Debug for Sinks {
@@ -89,7 +93,9 @@ impl Sinks {
         let slack = given(SLACK).map(|address| webhook(address).map(|()| address.to_owned())).transpose()?;
         let mail = given(MAIL).map(mail).transpose()?;
         let forge = given(TOKEN).map(|token| forge(token, given(HOST), given(KIND))).transpose()?;
-        Ok(Sinks { slack, mail, forge })
+        let traces = Collector::read(&variable)
+            .map_err(|variable| BadSink { variable, why: "it must be an http:// or https:// address".to_owned() })?;
+        Ok(Sinks { slack, mail, forge, traces })
     }
 
     /// Their names, as posts are kept under.

@@ -1,7 +1,7 @@
 //! How an Application stands, as far as news follow from it.
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_apps::Pin;
+use landfall_apps::{Pause, Pin};
 use landfall_object::Object;
 use landfall_store::{NewsItem, NewsRow};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,18 @@ pub struct BrokenGlass {
     pub reason: String,
 }
 
+/// What keeps an Application where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hold {
+    /// RFC 3339.
+    since: String,
+    by: String,
+    /// `pinned`, `held` or `paused`.
+    word: &'static str,
+    /// The verb that lets it go.
+    verb: &'static str,
+}
+
 /// How an Application stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -43,8 +55,8 @@ pub(crate) struct Standing {
     /// Whether everything is well.
     is_well: bool,
     pub(super) broken_glass: Option<BrokenGlass>,
-    /// Since when it stays, by whom, and as which.
-    held: Option<(String, String, &'static str)>,
+    /// Since when it stays, by whom, and as which: a pin, and a pause.
+    held: Vec<Hold>,
     /// The tag that it follows, and the commit that led to before and leads to now.
     pub(crate) moved: Option<(String, String, String)>,
 }
@@ -82,10 +94,13 @@ impl Standing {
                 reason: "no reason that could be read".to_owned(),
             })
         });
-        let held = Pin::of(object).ok().flatten().filter(|pin| !pin.at.is_empty()).map(|pin| {
+        let pinned = Pin::of(object).ok().flatten().map(|pin| {
             let word = if pin.by == crate::checks::CHECKER { "held" } else { "pinned" };
-            (pin.at, pin.by, word)
+            Hold { since: pin.at, by: pin.by, word, verb: "pin" }
         });
+        let paused =
+            Pause::of(object).map(|pause| Hold { since: pause.at, by: pause.by, word: "paused", verb: "pause" });
+        let held = pinned.into_iter().chain(paused).filter(|hold| !hold.since.is_empty()).collect();
         let source = ["/spec/source/repoURL", "/spec/sources/0/repoURL"];
         let repository = source.iter().find_map(|pointer| object.str_at(pointer)).unwrap_or_default();
         let revisions = ["/status/sync/revision", "/status/sync/revisions/0"];
@@ -106,8 +121,8 @@ impl Standing {
 
     /// When a hold becomes one that is told, where there is one that is not that yet.
     pub(crate) fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let since: Timestamp = self.held.as_ref()?.0.parse().ok()?;
-        since.checked_add(LONG).ok().filter(|then| *then > now)
+        let ends = self.held.iter().filter_map(|hold| hold.since.parse::<Timestamp>().ok()?.checked_add(LONG).ok());
+        ends.filter(|then| *then > now).min()
     }
 
     /// The news that follow, whether they were told or not; `last` is what was told last of it, newest first.
@@ -161,14 +176,14 @@ impl Standing {
                 now,
             ));
         }
-        if let Some((since, by, word)) = &self.held
-            && since.parse::<Timestamp>().is_ok_and(|since| since.checked_add(LONG).is_ok_and(|then| then <= now))
-        {
-            let title = format!("{name} has been {word} for more than a day");
-            let text = format!("{word} by {by} since {since}: nothing new is delivered");
-            let mut told = self.told(title, &text, "pin", None, false);
-            told.help.push_str(" --release");
-            items.push(self.item(Kind::LongHeld, since, told, now));
+        for Hold { since, by, word, verb } in &self.held {
+            if since.parse::<Timestamp>().is_ok_and(|since| since.checked_add(LONG).is_ok_and(|then| then <= now)) {
+                let title = format!("{name} has been {word} for more than a day");
+                let text = format!("{word} by {by} since {since}: nothing new is delivered");
+                let mut told = self.told(title, &text, verb, None, false);
+                told.help.push_str(" --release");
+                items.push(self.item(Kind::LongHeld, since, told, now));
+            }
         }
         items
     }
@@ -333,6 +348,20 @@ mod tests {
         assert_eq!(then.as_deref(), Some("2026-02-02T00:00:01Z"));
         let old = application(well(), pin("2026-02-01T00:00:00Z"));
         assert_eq!(kinds(&old, &[]), ["long-held argocd/shop 2026-02-01T00:00:00Z"]);
+        let pause = json!({"by": "anna", "at": "2026-01-31T00:00:00Z", "reason": "a freeze"}).to_string();
+        let mut both = pin("2026-02-01T00:00:00Z");
+        both["landfall.dev/pause"] = json!(pause);
+        let told = Standing::of(&application(well(), both)).items(&[], now());
+        let changes: Vec<&str> = told.iter().map(|item| &*item.change).collect();
+        assert_eq!(
+            changes,
+            ["long-held argocd/shop 2026-02-01T00:00:00Z", "long-held argocd/shop 2026-01-31T00:00:00Z"]
+        );
+        let body = told[1].body.to_string();
+        assert!(
+            body.contains("has been paused") && body.contains("landfall app pause argocd/shop --release"),
+            "{body}"
+        );
         let broken = BrokenGlass {
             by: "anna".to_owned(),
             at: "t9".to_owned(),

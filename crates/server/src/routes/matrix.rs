@@ -8,14 +8,18 @@ use landfall_store::{AccountRow, Location, Store, TokenRow};
 
 use super::{Door, ROUTES};
 use crate::accounts::{ADMIN, Accounts, Roles, Who};
+use crate::fleet::routes as fleet;
 use crate::gate::{COOKIE, Gate, OWN_PAGE, Token};
 
 /// Two projects; one of them is the production of a small team.
 const POLICY: &str = "p, role:nonprod, applications, get, */*, allow
 p, role:nonprod, applications, sync, test/*, allow
 p, role:nonprod, logs, get, test/*, allow
+p, role:nonprod, promotions, witness, test/*, allow
 p, role:owner, applications, *, */*, allow
 p, role:owner, logs, get, */*, allow
+p, role:owner, promotions, *, */*, allow
+p, role:owner, edges, *, *, allow
 g, deploy, role:nonprod
 g, sebastian, role:owner
 ";
@@ -63,9 +67,19 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/applications/{namespace}/{name}/refresh", "4y3yy3yyy3"),
     ("POST", "/api/v1/applications/{namespace}/{name}/terminate", "4y3yy3yyy3"),
     ("POST", "/api/v1/applications/{namespace}/{name}/pin", "4y3yy3yyy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "4y3y333yy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "4y3y333yy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "4y3y333yy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "4y33333yy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "4y33333yy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "4y33333yy3"),
+    ("GET", "/api/v1/ledger", "4yy3y3yyy3"),
+    ("GET", "/api/v1/evidence", "4yy3y3yyy3"),
+    ("GET", "/api/v1/holds", "4yy3y3yyy3"),
+    ("GET", "/api/v1/promotions", "4yy3y3yyy3"),
+    ("GET", "/api/v1/versions/check", "4yy3y3yyy3"),
+    ("GET", "/api/v1/versions/next", "4yy3y3yyy3"),
+    ("POST", "/api/v1/ledger", "4y3yy3yyy3"),
+    ("POST", "/api/v1/evidence", "4y3yy3yyy3"),
+    ("POST", "/api/v1/holds", "4y3y333yy3"),
+    ("POST", "/api/v1/promotions", "4y3y333yy3"),
 ];
 
 /// What is then still asked of an Application, one of `test` and one of `prod`: `y`, or `-` where it must not.
@@ -77,9 +91,12 @@ const APPLICATIONS: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/applications/{namespace}/{name}/refresh", "-y-yy-yyy-|-y--y-yyy-"),
     ("POST", "/api/v1/applications/{namespace}/{name}/terminate", "-y-yy-yyy-|-y-----yy-"),
     ("POST", "/api/v1/applications/{namespace}/{name}/pin", "-y-yy-yyy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "-y-y---yy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "-y-y---yy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "-y-y---yy-|-y-----yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "-y-----yy-|-y-----yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "-y-----yy-|-y-----yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "-y-----yy-|-y-----yy-"),
+    // Of promotions the environment stands where the project does.
+    ("POST", "/api/v1/evidence", "-y-yy-yyy-|-y-----yy-"),
+    ("POST", "/api/v1/promotions", "-y-y---yy-|-y-----yy-"),
 ];
 
 struct World {
@@ -191,6 +208,28 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
             ROUTES.iter().any(|route| (route.method, route.path) == (*method, *path)),
             "{method} {path} is no route"
         );
+    }
+}
+
+/// Of the fleet's: what devices ask, by credentials of their own, stands apart; all else looks or changes, for whoever may do so
+/// with every edge.
+#[tokio::test]
+async fn every_route_of_the_fleet_lets_in_whom_it_should_and_nobody_else() {
+    let World { gate, sent } = world().await;
+    for route in &fleet::ROUTES {
+        let told = format!("{} {}", route.method, route.path);
+        let fleet::Door::Operator(need, _) = route.door else {
+            assert!(
+                ["/internal/edges/", "/edge/v1/"].iter().any(|front| route.path.starts_with(front)),
+                "{told} is open"
+            );
+            continue;
+        };
+        let expected = if route.method == "GET" { "4yy3333yy3" } else { "4y33333yy3" };
+        for ((headers, expected), subject) in sent.iter().zip(expected.chars()).zip(SUBJECTS) {
+            let found = letter(gate.admit(&method(route.method), headers, need).await.map(drop));
+            assert_eq!(found, expected, "{told}: {subject}");
+        }
     }
 }
 

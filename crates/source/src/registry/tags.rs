@@ -107,7 +107,11 @@ impl Registry {
     }
 
     /// A manifest with its digest; nothing where there is none of that name.
-    async fn manifest(&self, reference: &Reference, named: &str) -> Result<Option<(String, Value)>, SourceError> {
+    pub(super) async fn manifest(
+        &self,
+        reference: &Reference,
+        named: &str,
+    ) -> Result<Option<(String, Value)>, SourceError> {
         let url = self.url(reference, &format!("manifests/{named}"));
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(KINDS));

@@ -41,6 +41,13 @@ impl References {
         self.0.iter().find(named).map(|(_, commit)| commit.clone())
     }
 
+    /// Whether a revision is a tag's name, and no branch's.
+    pub fn is_tag(&self, revision: &str) -> bool {
+        let short = revision.strip_prefix("refs/tags/").unwrap_or(revision);
+        let has = |name: String| self.0.iter().any(|(known, _)| *known == name);
+        has(format!("refs/tags/{short}")) && (short != revision || !has(format!("refs/heads/{short}")))
+    }
+
     /// The newest tag of a range; nothing where the revision is none.
     fn newest(&self, revision: &str) -> Option<String> {
         if Version::parse(revision).is_ok() {

@@ -34,6 +34,12 @@ pub(super) struct Desk {
     mirror: Mirror,
 }
 
+/// Where a branch is, and what a push expects there: nothing at all of one that is to be made.
+struct Head {
+    commit: String,
+    expected: String,
+}
+
 /// What was made of a branch's tip.
 struct Made {
     /// The last commit; the tip itself where nothing is to be done.
@@ -55,9 +61,10 @@ impl Desk {
                 None => left.push(waiting),
             }
         }
-        let Some(branch) = left.first().map(|waiting| waiting.write.branch.clone()) else { return };
+        let Some(first) = left.first() else { return };
+        let (branch, starts_at) = (first.write.branch.clone(), first.write.starts_at.clone());
         let writes: Vec<Write> = left.iter().map(|waiting| waiting.write.clone()).collect();
-        let answers = match self.land(remote, &branch, &writes).await {
+        let answers = match self.land(remote, (&branch, starts_at.as_deref()), &writes).await {
             Ok(answers) => answers,
             Err(WriteError::Source(error)) if matches!(*error, SourceError::NoLogin { .. }) => {
                 writes.iter().map(|_| Ok(Landing::NoToken)).collect()
@@ -82,14 +89,14 @@ impl Desk {
     async fn land(
         &mut self,
         remote: &GitRemote,
-        branch: &str,
+        (branch, starts_at): (&str, Option<&str>),
         writes: &[Write],
     ) -> Result<Vec<Result<Landing, WriteError>>, WriteError> {
         let (mut refusals, mut silences, mut said) = (0, 0, String::new());
         // What was sent last, where the server's answer to it is not known.
         let mut unknown: Option<Made> = None;
         for attempt in 1..=MOST_ATTEMPTS {
-            let head = self.head(remote, branch).await?;
+            let Head { commit: head, expected } = self.head(remote, branch, starts_at).await?;
             if let Some(sent) = unknown.take()
                 && self.has_landed(remote, &sent, &head).await?
             {
@@ -100,13 +107,13 @@ impl Desk {
             if made.tip == head {
                 return Ok(made.answers);
             }
-            match self.mirror.push(remote, &place, branch, (&head, &made.tip)).await? {
+            match self.mirror.push(remote, &place, branch, (&expected, &made.tip)).await? {
                 Sent::Taken => return Ok(made.answers),
                 Sent::NoLogin => return Ok(instead(made.answers, &Landing::NoToken)),
                 Sent::Denied(said) => return Ok(instead(made.answers, &Landing::Protected { said })),
                 Sent::Refused(words) => {
                     said = words;
-                    let now = self.head(remote, branch).await?;
+                    let now = self.head(remote, branch, starts_at).await?.commit;
                     if now == made.tip {
                         return Ok(made.answers);
                     }
@@ -120,7 +127,7 @@ impl Desk {
                     said = words;
                     silences += 1;
                     if silences >= MOST_SILENCES {
-                        let now = self.head(remote, branch).await?;
+                        let now = self.head(remote, branch, starts_at).await?.commit;
                         return match self.has_landed(remote, &made, &now).await? {
                             true => Ok(made.answers),
                             false => Err(SourceError::Fetch { url: remote.address.clone(), why: said }.into()),
@@ -132,7 +139,7 @@ impl Desk {
             tokio::time::sleep(pause(attempt, &said, place.path())).await;
         }
         if let Some(sent) = unknown {
-            let head = self.head(remote, branch).await?;
+            let head = self.head(remote, branch, starts_at).await?.commit;
             if self.has_landed(remote, &sent, &head).await? {
                 return Ok(sent.answers);
             }
@@ -145,13 +152,17 @@ impl Desk {
         Ok(head == sent.tip || self.mirror.leads_to(remote, &sent.tip, head).await?)
     }
 
-    /// The commit that the branch is at.
-    async fn head(&mut self, remote: &GitRemote, branch: &str) -> Result<String, WriteError> {
+    /// The commit that the branch is at; of one that is not there yet, where it starts.
+    async fn head(&mut self, remote: &GitRemote, branch: &str, starts_at: Option<&str>) -> Result<Head, WriteError> {
         let references = self.mirror.references(remote, &[]).await?;
-        let full = format!("refs/heads/{branch}");
-        references
-            .commit(&full)
-            .ok_or_else(|| WriteError::NoBranch { branch: branch.to_owned(), nearest: references.nearest(branch) })
+        let at = |branch: &str| references.commit(&format!("refs/heads/{branch}"));
+        if let Some(commit) = at(branch) {
+            return Ok(Head { expected: commit.clone(), commit });
+        }
+        let from = starts_at.unwrap_or(branch);
+        let none = || WriteError::NoBranch { branch: from.to_owned(), nearest: references.nearest(from) };
+        let commit = starts_at.and_then(at).ok_or_else(none)?;
+        Ok(Head { commit, expected: String::new() })
     }
 }
 

@@ -16,6 +16,8 @@ use crate::error::SourceError;
 pub struct Write {
     /// The branch's short name.
     pub branch: String,
+    /// The branch that it starts at where there is none of its name; without one that is a failure.
+    pub starts_at: Option<String>,
     /// The only paths that it may change.
     pub allowed: AllowedPaths,
     /// What it changes, asked anew for each tip that the branch comes to.

@@ -94,6 +94,7 @@ pub(crate) fn text(tree: &SourceTree, path: &str) -> String {
 
 pub(crate) fn wish(change: Change) -> Write {
     Write {
+        starts_at: None,
         branch: "main".to_owned(),
         allowed: AllowedPaths::parse(["shop/**"]).expect("globs"),
         change,
@@ -327,4 +328,25 @@ async fn a_signed_commit_is_one_that_git_verifies() {
     let error = forge.writer().write(&forge.remote(), wanted).await.expect_err("no key");
     assert!(matches!(error, WriteError::Unsigned(_)), "{error:?}");
     assert_eq!(forge.linear(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_that_is_to_be_made_starts_at_another_one_and_is_gone_on_with_when_it_is_there() {
+    let forge = Forge::new();
+    let of = |value: &'static str, branch: &str, starts_at: Option<&str>| Write {
+        branch: branch.to_owned(),
+        starts_at: starts_at.map(str::to_owned),
+        ..wish(tag(value))
+    };
+    let none = forge.writer().write(&forge.remote(), of("v2", "landfall/next", None)).await.expect_err("there is none");
+    assert!(matches!(none, WriteError::NoBranch { .. }), "{none}");
+    let first = forge.writer().write(&forge.remote(), of("v2", "landfall/next", Some("main"))).await.expect("made");
+    let Landing::Pushed { parent, .. } = first else { panic!("{first:?}") };
+    assert_eq!(forge.linear(), 1, "main is where it was");
+    let again = forge.writer().write(&forge.remote(), of("v2", "landfall/next", Some("main"))).await.expect("looked");
+    assert!(matches!(again, Landing::Nothing { .. }), "{again:?}");
+    let further = forge.writer().write(&forge.remote(), of("v3", "landfall/next", Some("main"))).await.expect("made");
+    assert!(matches!(&further, Landing::Pushed { parent: on, .. } if *on != parent), "{further:?}");
+    let nowhere = forge.writer().write(&forge.remote(), of("v2", "landfall/other", Some("mian"))).await;
+    assert!(matches!(nowhere, Err(WriteError::NoBranch { .. })), "{nowhere:?}");
 }

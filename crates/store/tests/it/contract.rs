@@ -6,10 +6,12 @@ mod accounts;
 mod audit;
 mod cluster_state;
 mod facts;
+mod fleet;
 mod history;
 pub(crate) mod journal;
 mod news;
 mod orders;
+mod promotions;
 mod tokens;
 
 use landfall_store::{Location, Pool};
@@ -56,7 +58,15 @@ macro_rules! everything_holds {
             orders::an_order_is_open_until_it_is_done_and_a_policy_takes_the_place_of_the_one_before,
             tokens::a_token_is_issued_once_and_revoked_once,
             audit::an_entry_is_numbered_ends_once_and_stays,
+            fleet::a_token_enrolls_as_often_as_it_says_and_a_taken_device_number_uses_none,
+            fleet::of_a_hundred_parallel_enrollments_as_many_succeed_as_the_token_allows,
+            fleet::an_edge_that_may_enroll_once_more_keeps_its_number_and_loses_its_credentials,
+            fleet::a_batch_of_the_fleet_is_written_whole_and_read_back,
             news::a_change_is_taken_once_and_each_post_of_it_ends_once,
+            promotions::se_33_a_tag_keeps_the_digest_that_it_had_first,
+            promotions::evidence_is_only_added_to_and_read_in_its_order,
+            promotions::se_94_a_version_is_held_until_it_is_released,
+            promotions::a_promotion_has_a_chain_of_what_became_of_it,
             cluster_state::a_cluster_batch_is_written_whole_and_read_back,
         );
     };

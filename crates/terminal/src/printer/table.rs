@@ -28,6 +28,11 @@ impl Table {
         Table { head: head.iter().map(|&cell| cell.to_owned()).collect(), ..Table::default() }
     }
 
+    /// A table with a head that is not known before it is made.
+    pub fn with_head(head: Vec<String>) -> Self {
+        Table { head, ..Table::default() }
+    }
+
     /// Rows that need no head, so far from the left.
     pub fn headless(indent: usize) -> Self {
         Table { indent, ..Table::default() }
@@ -36,6 +41,11 @@ impl Table {
     /// Adds a row.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(Row::Cells(cells.into()));
+    }
+
+    /// Adds a row of as many cells as the head has.
+    pub fn cells(&mut self, cells: Vec<String>) {
+        self.rows.push(Row::Cells(cells));
     }
 
     /// Adds a line between the rows.

@@ -210,17 +210,22 @@ fn a_certificate_is_issued_once_by_its_authority() {
 }
 
 #[test]
-fn a_placeholder_with_a_key_generated_once_is_not_taken_back() {
+fn a_placeholder_is_no_value_that_was_generated_once_unless_a_person_says_so() {
     let mut stage = with("bitnami.com", Operators::UntilReal);
     let mut guarded = sealed("once");
     guarded["spec"]["template"] = json!({"metadata": {"annotations": {"landfall.dev/once": "A"}}});
     stage.create(SEALED, guarded);
     stage.create(SEALED, sealed("keys"));
+    stage.create(SEALED, sealed("mine"));
     stage.rest();
-    assert_eq!(stage.names("secrets"), ["keys", "once"]);
+    assert_eq!(stage.names("secrets"), ["keys", "mine", "once"]);
+    assert_eq!(stage.find("secrets", "once")["metadata"]["annotations"]["landfall.dev/once"], Value::Null);
+    write(&mut stage, "kubectl", "secrets", "mine", Part::Main, |secret| {
+        secret["metadata"]["annotations"]["landfall.dev/once"] = "A".into();
+    });
     let status = json!({"conditions": [{"type": "Synced", "status": "True"}]});
     write(&mut stage, "controller", SEALED, "keys", Part::Status, |sealed| sealed["status"] = status);
-    assert_eq!(stage.names("secrets"), ["once"]);
+    assert_eq!(stage.names("secrets"), ["mine"]);
 }
 
 #[test]

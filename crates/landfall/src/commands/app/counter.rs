@@ -132,7 +132,7 @@ impl CounterArgs {
     }
 
     /// The token for `--server`.
-    fn token(&self, context: &Context) -> Result<String, Failure> {
+    pub(crate) fn token(&self, context: &Context) -> Result<String, Failure> {
         let unreadable = |text: String| {
             Failure::usage(Diagnostic::error(code::UNREADABLE_TOKEN, text).help(format!("or set {TOKEN}")))
         };

@@ -5,17 +5,17 @@ use landfall_delivery::{Explainer, ObjectName, ValueStory};
 use crate::commands::write_back::said;
 
 /// An image that an object runs.
-pub(super) struct Running {
+pub(crate) struct Running {
     /// As it is rendered.
-    pub(super) image: String,
+    pub(crate) image: String,
     /// The object, as `Deployment/web`.
-    pub(super) object: String,
+    pub(crate) object: String,
     /// The value that says its tag; nothing where a template says it.
-    pub(super) tag: Option<ValueStory>,
+    pub(crate) tag: Option<ValueStory>,
 }
 
 /// All that run.
-pub(super) fn images(explainer: &Explainer) -> Vec<Running> {
+pub(crate) fn images(explainer: &Explainer) -> Vec<Running> {
     let mut all = Vec::new();
     for name in explainer.objects() {
         let Some(name) = ObjectName::parse(&name) else { continue };
@@ -39,7 +39,7 @@ pub(super) fn images(explainer: &Explainer) -> Vec<Running> {
 }
 
 /// Repository and tag of an image; the tag is empty where it has none.
-pub(super) fn parts(image: &str) -> (&str, &str) {
+pub(crate) fn parts(image: &str) -> (&str, &str) {
     let named = image.split('@').next().unwrap_or(image);
     match named.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),

@@ -1,6 +1,5 @@
 //! `landfall images scan`: which tags the declared policies choose among those that are published.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use clap::Args;
@@ -9,14 +8,16 @@ use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Follow, TagOrder};
 use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag};
+use landfall_server::api::{Asked, HoldLine};
 use landfall_source::Reference;
 use serde_json::{Value, json};
 
 use super::policy::declared_policy;
 use super::registry::{looked_at, noted, registry};
-use super::set::deed;
+use super::set::{deed, digests, injected, moment};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units};
 use crate::arguments::{OutputArgs, TargetArgs};
+use crate::commands::books::Books;
 use crate::commands::write_back::{WriteBackArgs, Written, actor};
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -136,6 +137,11 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     let names: Vec<String> = follows.iter().map(|follow| last(&follow.image).to_owned()).collect();
     let lines = of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &names))?;
     let (mut found, mut wanted) = (Vec::new(), Vec::new());
+    let books = Books::here(context, &place).await?;
+    let held: Result<Vec<HoldLine>, Failure> = books.ask(Asked::Holds(Some(1000))).await;
+    books.close().await;
+    let mut held = held?;
+    held.retain(|hold| hold.released_at.is_none());
     for follow in &follows {
         let mine: Vec<&TagLine> = lines.iter().filter(|line| line.repositories.contains(&follow.image)).collect();
         let now: Vec<String> = mine
@@ -145,7 +151,10 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
             .map(|(_, tag)| tag.clone())
             .collect();
         let mut one = look(context, follow, now).await?;
-        if let Some(tag) = one.chosen.tag.clone().filter(|tag| one.now.iter().any(|now| now != tag)) {
+        let held = one.chosen.tag.as_ref().and_then(|tag| held.iter().find(|it| it.tag == *tag));
+        if let Some(hold) = held {
+            one.held = Some(format!("it is held back by {}: {}", hold.by, hold.reason));
+        } else if let Some(tag) = one.chosen.tag.clone().filter(|tag| one.now.iter().any(|now| now != tag)) {
             match settable(&place, follow, &tag, &one.now)? {
                 Ok(tag) if mine.is_empty() => one.held = Some(format!("no line here sets {tag}")),
                 Ok(tag) => wanted.extend(mine.into_iter().map(|line| (line.clone(), tag.clone()))),
@@ -169,15 +178,19 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     for image in wanted.iter().flat_map(|(line, tag)| line.images(tag)) {
         seen.push((image.clone(), looked_at(context, &image, None).await?));
     }
-    noted(&place, &seen)?;
+    let books = Books::here(context, &place).await?;
+    let is_noted = noted(&books, &seen).await;
+    books.close().await;
+    is_noted?;
     let tags = Tags {
         wanted,
         said: Said {
-            commit: None,
-            digests: BTreeMap::new(),
-            at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            digests: digests(&seen),
+            at: moment(),
             actor: actor(context),
             environment: place.environment.clone(),
+            inject: injected(&place),
+            ..Said::default()
         },
         older: Older::Skipped,
         history: history_of(&place),

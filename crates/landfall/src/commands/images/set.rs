@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::Overrides;
+use landfall_delivery::{Overrides, TargetKind};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_promote::Tag;
@@ -15,7 +15,8 @@ use super::policy::declared_policy;
 use super::registry::{looked_at, noted};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units};
 use crate::arguments::{OutputArgs, TargetArgs};
-use crate::commands::write_back::{Deed, Outcomes, WriteBackArgs, actor, change, report, write_here};
+use crate::commands::books::Books;
+use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, change, report, write_here};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -97,16 +98,23 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
         if lines.iter().any(|line| line.running.is_empty()) {
             notes.push("no line says which repository the images are in, so that nobody was asked for them".to_owned());
         }
-        noted(&place, &seen)?;
+        if !seen.is_empty() {
+            let books = Books::here(context, &place).await?;
+            let is_noted = noted(&books, &seen).await;
+            books.close().await;
+            is_noted?;
+        }
     }
     let tags = Tags {
         wanted: lines.into_iter().map(|line| (line, tag.clone())).collect(),
         said: Said {
             commit: args.commit.clone(),
             digests: digests(&seen),
-            at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            at: moment(),
             actor: actor(context),
             environment: place.environment.clone().filter(|_| args.file.is_empty()),
+            inject: if args.file.is_empty() { injected(&place) } else { Vec::new() },
+            applications: if args.file.is_empty() { applications_of(&place) } else { Vec::new() },
         },
         older: if args.allow_older { Older::Accepted } else { Older::Skipped },
         history: history_of(&place),
@@ -118,7 +126,27 @@ fn refused(why: &str) -> Failure {
     Failure::from(Diagnostic::refused(code::BAD_TAG, why.to_owned()).note("nothing was written"))
 }
 
-fn digests(seen: &[(String, ImageDetails)]) -> BTreeMap<String, String> {
+/// Now, as records say it.
+pub(crate) fn moment() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The paths of values that get the version as well, as the promotion to a place's environment declares them.
+pub(crate) fn injected(place: &Place) -> Vec<Vec<String>> {
+    let TargetKind::System(file) = &place.target.kind else { return Vec::new() };
+    let to_here = file.system.promotion.iter().filter(|it| Some(it.to.as_str()) == place.environment.as_deref());
+    to_here.flat_map(|it| &it.inject).map(|path| path.split('.').map(str::to_owned).collect()).collect()
+}
+
+/// The files of a place's Applications.
+pub(crate) fn applications_of(place: &Place) -> Vec<String> {
+    let globs = place.declared().and_then(|environment| environment.applications.as_ref());
+    let globs = globs.into_iter().flat_map(|globs| globs.iter());
+    globs.flat_map(|glob| place.target.source.glob(&place.target.path(glob)).unwrap_or_default()).collect()
+}
+
+/// The digests of images, by their names without tags.
+pub(crate) fn digests(seen: &[(String, ImageDetails)]) -> BTreeMap<String, String> {
     let bare = |image: &str| image.rsplit_once(':').map_or(image, |(repository, _)| repository).to_owned();
     seen.iter().map(|(image, details)| (bare(image), details.digest.clone())).collect()
 }
@@ -196,7 +224,11 @@ async fn applied(
 }
 
 /// Tags as what is written to a repository.
-pub(super) fn deed(tags: Tags) -> Deed {
+pub(crate) fn deed(tags: Tags) -> Deed {
     let (files, cause) = (tags.files(), tags.said.commit.clone());
-    Deed { change: change(move |tip| tags.commit(tip)), files, cause }
+    let versions: std::collections::BTreeSet<String> = tags.wanted.iter().map(|(_, tag)| tag.to_string()).collect();
+    let versions = versions.into_iter().collect::<Vec<_>>().join("-");
+    let place = tags.said.environment.clone().unwrap_or_else(|| "images".to_owned());
+    let called = Called { branch: format!("set-{place}-{versions}"), title: format!("{place}: {versions}") };
+    Deed { change: change(move |tip| tags.commit(tip)), starts_at: None, files, cause, called }
 }

@@ -6,33 +6,34 @@ use std::path::PathBuf;
 use landfall_delivery::{Explainer, Target, TargetKind, Unit};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_promote::{Binding, Tag, bindings, is_older, retagged, tag_at, with_role};
+use landfall_promote::{Binding, Tag, bindings, is_older, retagged, tag_at, with_role, without_role};
 use landfall_source::{Edited, Edits, SourceTree};
 use landfall_yaml::{Scalar, Step, edit};
 
+use super::commits;
 use super::running::{self, parts};
 use crate::commands::write_back::{EditLine, Standing, ValueLine, text_of, value_line};
 
 /// A line that sets the tag of images of ours.
 #[derive(Debug, Clone)]
-pub(super) struct TagLine {
-    pub(super) line: ValueLine,
+pub(crate) struct TagLine {
+    pub(crate) line: ValueLine,
     /// The images that it sets, without their tags; none where the text does not say it.
-    pub(super) repositories: BTreeSet<String>,
+    pub(crate) repositories: BTreeSet<String>,
     /// The tags that they run now, by their repositories: roles in front are the image's own.
-    pub(super) running: BTreeSet<(String, String)>,
+    pub(crate) running: BTreeSet<(String, String)>,
 }
 
 impl TagLine {
     /// What the images of this line are to be.
-    pub(super) fn images(&self, tag: &Tag) -> BTreeSet<String> {
+    pub(crate) fn images(&self, tag: &Tag) -> BTreeSet<String> {
         self.running.iter().map(|(repository, now)| format!("{repository}:{}", with_role(now, tag.as_str()))).collect()
     }
 }
 
 /// Which images are meant.
-pub(super) struct Ours<'a> {
-    pub(super) services: &'a [String],
+pub(crate) struct Ours<'a> {
+    pub(crate) services: &'a [String],
     /// What is built in some environment.
     built: BTreeSet<String>,
     /// Who owns the repository of the working tree.
@@ -41,7 +42,7 @@ pub(super) struct Ours<'a> {
 
 impl<'a> Ours<'a> {
     /// Those of a target whose lines are looked for in a tree.
-    pub(super) fn of(target: &Target, source: &SourceTree, services: &'a [String]) -> Self {
+    pub(crate) fn of(target: &Target, source: &SourceTree, services: &'a [String]) -> Self {
         let built = match &target.kind {
             TargetKind::System(file) => {
                 file.system.environments.values().flat_map(|environment| environment.build.keys().cloned()).collect()
@@ -80,7 +81,7 @@ fn owner_of(address: &str) -> Option<String> {
 ///
 /// # Errors
 /// None does, or the tag of one of them is set where no line of this repository says it.
-pub(super) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
+pub(crate) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
     let mut all = Vec::new();
     for unit in units {
         let explainer = Explainer::of(unit).map_err(Failure::from)?;
@@ -94,10 +95,20 @@ pub(super) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Res
             all.push((image, line, is_own_file));
         }
     }
+    let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
+    // What else runs in a service's object, as the database's client that a migration waits with, is not the service's.
+    let told_by_image: BTreeSet<&str> = all
+        .iter()
+        .filter(|(image, ..)| last(parts(&image.image).0) == last(&image.object))
+        .map(|(image, ..)| image.object.as_str())
+        .collect();
+    let object_of = |image: &running::Running| match told_by_image.contains(image.object.as_str()) {
+        true => String::new(),
+        false => last(&image.object),
+    };
     let built = |image: &running::Running| {
         let (repository, _) = parts(&image.image);
-        let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
-        ours.built.contains(&last(repository)) || ours.built.contains(&last(&image.object))
+        ours.built.contains(&last(repository)) || ours.built.contains(&object_of(image))
     };
     let owned = |image: &running::Running| {
         let (repository, _) = parts(&image.image);
@@ -114,7 +125,7 @@ pub(super) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Res
             [] if any_built => built(image),
             [] if any_owned => owned(image),
             [] => *is_own_file,
-            _ => ours.is_named(repository, &image.object, line.as_ref().ok()),
+            _ => ours.is_named(repository, &object_of(image), line.as_ref().ok()),
         };
         if !is_meant {
             continue;
@@ -150,7 +161,7 @@ pub(super) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Res
 ///
 /// # Errors
 /// A file that is no YAML, or has no such line.
-pub(super) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
+pub(crate) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
     let mut lines = Vec::new();
     for file in files {
         let text = text_of(source, file).map_err(Failure::from)?;
@@ -191,47 +202,52 @@ pub(super) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -
 
 /// What is said of the images besides their tags.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Said {
-    pub(super) commit: Option<String>,
+pub(crate) struct Said {
+    pub(crate) commit: Option<String>,
     /// By image without its tag.
-    pub(super) digests: BTreeMap<String, String>,
-    pub(super) at: String,
-    pub(super) actor: String,
-    pub(super) environment: Option<String>,
+    pub(crate) digests: BTreeMap<String, String>,
+    pub(crate) at: String,
+    pub(crate) actor: String,
+    pub(crate) environment: Option<String>,
+    /// Paths of the values that get the version as well.
+    pub(crate) inject: Vec<Vec<String>>,
+    /// Files of Applications: what names the commit that ran before names the new one.
+    pub(crate) applications: Vec<String>,
 }
 
 /// Whether a tag that is older than the present one is set all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Older {
+pub(crate) enum Older {
     Skipped,
     Accepted,
 }
 
 /// Tags that are to be set.
 #[derive(Debug, Clone)]
-pub(super) struct Tags {
+pub(crate) struct Tags {
     /// Each line with its tag.
-    pub(super) wanted: Vec<(TagLine, Tag)>,
-    pub(super) said: Said,
-    pub(super) older: Older,
+    pub(crate) wanted: Vec<(TagLine, Tag)>,
+    pub(crate) said: Said,
+    pub(crate) older: Older,
     /// The working tree, whose history knows which of two commits came first.
-    pub(super) history: Option<PathBuf>,
+    pub(crate) history: Option<PathBuf>,
 }
 
 /// What edits make of a tree.
 #[derive(Default)]
-pub(super) struct Made {
-    pub(super) files: BTreeMap<String, String>,
-    pub(super) lines: Vec<EditLine>,
+pub(crate) struct Made {
+    pub(crate) files: BTreeMap<String, String>,
+    pub(crate) lines: Vec<EditLine>,
     /// What was left alone, and why.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Tags {
     /// The files that may change: those of the lines, and the records beside them.
-    pub(super) fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let mut files: BTreeSet<String> = self.wanted.iter().map(|(line, _)| line.line.file.clone()).collect();
         files.extend(self.wanted.iter().map(|(line, _)| record_beside(&line.line.file)));
+        files.extend(self.said.applications.iter().cloned());
         files.into_iter().collect()
     }
 
@@ -239,12 +255,18 @@ impl Tags {
     ///
     /// # Errors
     /// A line that is gone, or that says what runs by a digest.
-    pub(super) fn edits(&self, tree: &SourceTree) -> Result<Made, Diagnostic> {
+    pub(crate) fn edits(&self, tree: &SourceTree) -> Result<Made, Diagnostic> {
         let mut made = Made::default();
+        let mut records = BTreeSet::new();
         for (line, tag) in &self.wanted {
-            self.one(tree, line, tag, &mut made)?;
+            let stays = self.one(tree, line, tag, &mut made)?;
+            // The same tag of another commit is another build.
+            if !stays && self.said.commit.is_some() {
+                records.insert(record_beside(&line.line.file));
+            }
         }
-        let records: BTreeSet<String> = made.lines.iter().map(|line| record_beside(&line.file)).collect();
+        self.injected(tree, &mut made)?;
+        records.extend(made.lines.iter().map(|line| record_beside(&line.file)));
         for record in records {
             if let Some(tag) = self.wanted.first().map(|(_, tag)| tag) {
                 self.record(tree, &record, tag, &mut made)?;
@@ -253,7 +275,8 @@ impl Tags {
         Ok(made)
     }
 
-    fn one(&self, tree: &SourceTree, line: &TagLine, tag: &Tag, made: &mut Made) -> Result<(), Diagnostic> {
+    /// Sets one line, and says whether what is there stays, because the tag is older.
+    fn one(&self, tree: &SourceTree, line: &TagLine, tag: &Tag, made: &mut Made) -> Result<bool, Diagnostic> {
         let file = &line.line.file;
         let text = match made.files.get(file) {
             Some(text) => text.clone(),
@@ -265,15 +288,16 @@ impl Tags {
                 let kept = self.is_older(tag.as_str(), &now);
                 if kept {
                     made.notes.push(format!("{file} {path}: {tag} is older than {now}, which stays"));
-                    return Ok(());
+                    return Ok(true);
                 }
-                let new = retagged(&text, path, tag).map_err(|error| error.note(format!("in {file}")))?;
+                let digest = self.digest_of(line);
+                let new = retagged(&text, path, tag, digest).map_err(|error| error.note(format!("in {file}")))?;
                 (path.to_string(), now, new)
             }
             Standing::New(keys) => {
                 if self.is_older(tag.as_str(), &line.line.value) {
                     made.notes.push(format!("{file}: {tag} is older than {}, which stays", line.line.value));
-                    return Ok(());
+                    return Ok(true);
                 }
                 let steps: Vec<Step<'_>> = keys.iter().map(|key| Step::Key(key)).collect();
                 let value = Scalar::Str(with_role(&line.line.value, tag.as_str()).into());
@@ -290,6 +314,40 @@ impl Tags {
             let to = with_role(&now, tag.as_str());
             made.lines.push(EditLine { file: file.clone(), line: line.line.line(), path, from: now, to });
             made.files.insert(file.clone(), new);
+        }
+        Ok(false)
+    }
+
+    /// The digest of the one image that a line sets.
+    fn digest_of(&self, line: &TagLine) -> Option<&str> {
+        let mut repositories = line.repositories.iter();
+        let (first, other) = (repositories.next()?, repositories.next());
+        other.is_none().then(|| self.said.digests.get(first).map(String::as_str))?
+    }
+
+    /// Sets the version where it is said as well, in the files whose tags were set.
+    fn injected(&self, tree: &SourceTree, made: &mut Made) -> Result<(), Diagnostic> {
+        let Some((line, tag)) = self.wanted.first() else { return Ok(()) };
+        let file = &line.line.file;
+        if !made.files.contains_key(file) {
+            return Ok(());
+        }
+        for keys in &self.said.inject {
+            let text = match made.files.get(file) {
+                Some(text) => text.clone(),
+                None => text_of(tree, file)?,
+            };
+            let steps: Vec<Step<'_>> = keys.iter().map(|key| Step::Key(key)).collect();
+            let version = without_role(tag.as_str());
+            let path = keys.join(".");
+            let new = edit::set_or_insert(&text, &steps, &Scalar::Str(version.to_owned().into())).map_err(|error| {
+                Diagnostic::error(code::NO_TAG_THERE, format!("`{path}` in {file} cannot be set: {error}"))
+            })?;
+            if new != text {
+                let (from, to) = (String::new(), version.to_owned());
+                made.lines.push(EditLine { file: file.clone(), line: None, path, from, to });
+                made.files.insert(file.clone(), new);
+            }
         }
         Ok(())
     }
@@ -321,6 +379,8 @@ impl Tags {
         let mut new = text.clone();
         put(&mut new, &["image_tag"], tag.as_str());
         if let Some(commit) = &self.said.commit {
+            let before = json["product_commit"].as_str().unwrap_or_default();
+            commits::moved(tree, &self.said.applications, (before, commit), made)?;
             put(&mut new, &["product_commit"], commit);
         }
         for (repository, digest) in &self.said.digests {
@@ -328,21 +388,20 @@ impl Tags {
         }
         if new != text {
             put(&mut new, &["published_at"], &self.said.at);
-            let from = json["image_tag"].as_str().unwrap_or_default().to_owned();
-            made.lines.push(EditLine {
-                file: file.to_owned(),
-                line: None,
-                path: "image_tag".to_owned(),
-                from,
-                to: tag.to_string(),
-            });
+            let was = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
+            let (path, to) = match &self.said.commit {
+                Some(commit) if was("image_tag") == tag.as_str() => ("product_commit", commit.clone()),
+                _ => ("image_tag", tag.to_string()),
+            };
+            let (path, from) = (path.to_owned(), was(path));
+            made.lines.push(EditLine { file: file.to_owned(), line: None, path, from, to });
             made.files.insert(file.to_owned(), new);
         }
         Ok(())
     }
 
     /// The commit of it.
-    pub(super) fn commit(&self, tree: &SourceTree) -> Result<Edited, Diagnostic> {
+    pub(crate) fn commit(&self, tree: &SourceTree) -> Result<Edited, Diagnostic> {
         let made = self.edits(tree)?;
         if made.files.is_empty() {
             let why = if made.notes.is_empty() { "it is so already".to_owned() } else { made.notes.join("; ") };
@@ -391,6 +450,6 @@ fn record_beside(file: &str) -> String {
 }
 
 /// The working tree of a place, for its history.
-pub(super) fn history_of(place: &Place) -> Option<PathBuf> {
+pub(crate) fn history_of(place: &Place) -> Option<PathBuf> {
     place.target.source.directory_on_disk().map(std::path::Path::to_owned)
 }

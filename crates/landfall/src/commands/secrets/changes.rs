@@ -527,13 +527,20 @@ impl Work<'_> {
             .filter(|change| change.deed != Deed::Adopted)
             .map(|change| (change.key.as_str(), self.tasks(change)))
             .collect();
-        if tasks.is_empty() {
+        // What a value is known again by: one that comes back later, or under another name, is told.
+        let prints: Vec<(&str, Fingerprint)> = self
+            .changes
+            .iter()
+            .filter_map(|change| Some((change.key.as_str(), Fingerprint::of(&change.value, &mut system_random).ok()?)))
+            .collect();
+        if self.changes.is_empty() {
             return Ok(());
         }
         let (namespace, target) = (&self.scene.namespace, &self.scene.declared.target);
         let change = |ledger: &mut landfall_secrets::Ledger| {
             let recorded = ledger.of_mut(namespace, target);
             tasks.iter().for_each(|(key, tasks)| recorded.change(key, tasks.iter().cloned(), at));
+            prints.iter().for_each(|(key, print)| recorded.know(key, print));
         };
         remember(&self.connection.cluster, &self.scene.controller.namespace, &change).await.map_err(Failure::from)
     }

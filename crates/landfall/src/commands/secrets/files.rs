@@ -70,7 +70,7 @@ fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
 ///
 /// # Errors
 /// git's own words.
-pub(super) async fn commit(directory: &Path, files: &[PathBuf], message: &str) -> Result<String, Failure> {
+pub(in crate::commands) async fn commit(directory: &Path, files: &[PathBuf], message: &str) -> Result<String, Failure> {
     let mut words: Vec<std::ffi::OsString> =
         ["commit", "--quiet", "--only", "-m", message, "--"].map(Into::into).to_vec();
     words.extend(files.iter().map(|file| file.clone().into_os_string()));
@@ -82,7 +82,7 @@ pub(super) async fn commit(directory: &Path, files: &[PathBuf], message: &str) -
 ///
 /// # Errors
 /// git's own words.
-pub(super) async fn push(directory: &Path) -> Result<(), Failure> {
+pub(in crate::commands) async fn push(directory: &Path) -> Result<(), Failure> {
     git(directory, ["push", "--quiet"].map(Into::into).to_vec()).await.map(drop)
 }
 

@@ -59,6 +59,22 @@ impl Verb for PendingArgs {
 }
 
 impl PendingArgs {
+    /// The keys for which something is left to a person.
+    ///
+    /// # Errors
+    /// What is declared or the cluster cannot be read.
+    pub(in crate::commands) async fn left(&self, context: &Context) -> Result<Vec<String>, Failure> {
+        let scene = self.declared.scene(context).await?;
+        let mut connection = scene.connect(context, Reach::Looks).await?;
+        let survey = scene.survey(&connection).await;
+        connection.close().await;
+        let survey = survey?;
+        let recorded = survey.ledger.of(&scene.namespace, &scene.declared.target);
+        let mut keys: Vec<String> = recorded.iter().flat_map(|it| &it.pending).map(|it| it.key.clone()).collect();
+        keys.dedup();
+        Ok(keys)
+    }
+
     async fn on(&self, context: &Context, scene: &Scene, connection: &Connection, started: Instant) -> Outcome {
         let (namespace, target) = (&scene.namespace, &scene.declared.target);
         if !self.done.is_empty() {

@@ -1,6 +1,6 @@
 //! Variables that lose the place that they come from.
 
-use landfall_diag::Finding;
+use landfall_diag::{Finding, Severity};
 
 use super::RULE;
 use crate::pods::pod_template;
@@ -12,11 +12,22 @@ pub(super) fn lost_sources(desired: &Desired) -> Vec<Finding> {
     let mut findings = Vec::new();
     for container in template.containers() {
         for (at, variable) in container.value["env"].as_array().into_iter().flatten().enumerate() {
+            let name = variable["name"].as_str().unwrap_or_default();
+            // Who wants an empty text writes it.
+            if variable.get("value").is_none() && variable.get("valueFrom").is_none() && !name.is_empty() {
+                findings.push(
+                    RULE.finding(format!("the variable `{name}` has neither a value nor a place that it comes from"))
+                        .weighing(Severity::Warning)
+                        .because("the program gets an empty text")
+                        .help("see that its template prints the value, or write `value: \"\"` where it is to be empty")
+                        .at(desired.spot_at(&format!("{}.env[{at}]", container.path))),
+                );
+                continue;
+            }
             let is_lost = variable.get("valueFrom").is_some_and(|from| from.is_null());
             if !is_lost || variable.get("value").is_some_and(|value| !value.is_null()) {
                 continue;
             }
-            let name = variable["name"].as_str().unwrap_or_default();
             findings.push(
                 RULE.finding(format!("the variable `{name}` comes from nowhere: its valueFrom is empty"))
                     .because("the API drops it without a word, and the program gets an empty text")

@@ -1,0 +1,197 @@
+# A day in the life of the EZSCALE website, from commands of the README, on the embedded cluster.
+. "$(dirname "$0")/lib.sh"
+
+PROD=$DAY/prod
+ends_with 'landfall --state "$PROD" cluster stop; landfall down --yes' '>/dev/null 2>&1'
+git config --global user.name day && git config --global user.email day@example.com
+git config --global init.defaultBranch main
+sed -i 's/cluster: {context: k3s-us-prod, protected: true}/cluster: embedded/' landfall.yaml
+git init -q . && git add -A && git commit -qm first
+
+prod() {
+    landfall --state "$PROD" "$@"
+}
+
+k() {
+    kubectl --kubeconfig "$PROD/kubeconfig" -n ezscale "$@"
+}
+
+CHART=helm/ezscale-website
+ARGS=(-n ezscale -f "$CHART/values-us-prod.yaml")
+
+# Helm's door, as the release workflow types it; and ours, which can make a simulated Job fail.
+upgrade() {
+    prod upgrade --install ezscale-website "$CHART" "${ARGS[@]}" --kubeconfig "$PROD/kubeconfig" "$@"
+}
+
+delivered() {
+    prod up --env us-prod --allow-unsimulated "$@"
+}
+
+version_of() {
+    k get "$1" "$2" -o jsonpath='{.metadata.resourceVersion}'
+}
+
+image() {
+    k get deploy "ezscale-website-$1" -o jsonpath='{.spec.template.spec.containers[-1:].image}'
+}
+
+doctor() {
+    exits 0 landfall --state "$DAY/empty" cluster start
+    landfall --state "$DAY/empty" doctor --env us-prod cluster >"$DAY/out" 2>&1 || true
+    says 'Secret `gitea-registry` is neither delivered' 'Secret `ezscale-website-secrets` is neither' 'MariaDB `mariadb`' \
+        'Middleware `cloudflarewarp`' 'Middleware `http-to-https`' 'ClusterIssuer `letsencrypt`' 'k8s.mariadb.com come with no definition'
+    exits 0 landfall --state "$DAY/empty" cluster reset --yes
+}
+step 1 'doctor on an empty cluster lists what is missing' doctor
+open 1b 'and ends with 1' 'on a cluster with nothing of the system on it, what is missing is told as warnings, and doctor ends with 0'
+
+up() {
+    exits 0 landfall up --allow-unsimulated
+    says 'Deployment/ezscale-website-app' 'delivered'
+    exits 0 landfall status
+    says ezscale-website-app ezscale-website-horizon ezscale-website-scheduler ezscale-website-valkey
+    silent Degraded
+    kubectl --kubeconfig .landfall/kubeconfig -n ezscale get mariadb,database,user,grant \
+        -o jsonpath='{range .items[*]}{.kind} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' >"$DAY/out"
+    says 'MariaDB True' 'Database True' 'User True' 'Grant True'
+}
+step 2 'up delivers the site with its database, and everything runs' up
+
+hosts() {
+    local host
+    for host in ezscale.test account.ezscale.test admin.ezscale.test; do
+        exits 0 curl -fsS -H "Host: $host" "http://$(address .landfall)/up"
+        says 'Application up'
+    done
+    exits 0 landfall down --yes
+}
+step 3 'three hosts answer /up' hosts
+
+bootstrap() {
+    # What stands on the shared cluster before the chart comes; the Secret of the website is made here, once.
+    python3 - <<'PY'
+text = open('cluster/us-prod.yaml').read().split('\n---\n')
+kept = [part for part in text if 'name: ezscale-website-secrets' not in part]
+assert len(kept) == len(text) - 1, len(kept)
+open('cluster/us-prod.yaml', 'w').write('\n---\n'.join(kept))
+PY
+    exits 0 prod up ./cluster
+    printf 'AWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b\nSTRIPE_SECRET=c\n' >"$DAY/given.env"
+    chmod 600 "$DAY/given.env"
+    exits 0 prod secrets bootstrap --env us-prod --from-file "$DAY/given.env" --plain "$DAY/plain.env" --yes
+    grep -qE '^APP_KEY=base64:[A-Za-z0-9+/]{43}=$' "$DAY/plain.env"
+    is "$(openssl rsa -in <(k get secret ezscale-website-secrets -o 'jsonpath={.data.oauth-private\.key}' | base64 -d) -noout -text 2>/dev/null | head -n 1)" \
+        'Private-Key: (4096 bit, 2 primes)' 'the key'
+    exits 5 prod secrets bootstrap --env us-prod --yes
+    says 'is bootstrapped already' 'APP_KEY:' 'oauth-private.key:'
+    git commit -qam 'What is generated once, by its fingerprint'
+    k get secret ezscale-website-secrets -o jsonpath='{.data.APP_KEY}' >"$DAY/app-key"
+}
+step 4 'secrets bootstrap makes the keys once; a second time is refused with their fingerprints' bootstrap
+
+rehearse() {
+    exits 0 prod rehearse "$CHART" "${ARGS[@]}" --set image.tag=v1.2.3 --from live
+    says 'Job/ezscale-website-migrate'
+    exits 0 prod template ezscale-website "$CHART" "${ARGS[@]}" --set image.tag=v1.2.3
+    says app-v1.2.3 horizon-v1.2.3 scheduler-v1.2.3
+    is "$(grep -c '^kind:' "$DAY/out")" 16 objects
+}
+step 5 'rehearse of a tag on the live cluster: sixteen objects, migrations first, the role in each tag' rehearse
+
+install() {
+    exits 0 upgrade --set image.tag=v1.2.3 --wait
+    says deployed 'REVISION: 1'
+    is "$(image scheduler)" "$(image scheduler | sed 's/:.*/:scheduler-v1.2.3/')" 'the image'
+}
+step 6 'upgrade --install delivers revision 1' install
+
+bad_migration() {
+    local generation answers
+    generation=$(k get deploy ezscale-website-app -o jsonpath='{.metadata.generation}')
+    curl -ks --rate 200/s -o /dev/null -w '%{http_code}\n' -H 'Host: ezscale.example.com' "https://$(tls)/up?[1-1000]" >"$DAY/answers" &
+    answers=$!
+    exits 4 delivered --set image.tag=v1.2.4-badmigration --fault job/ezscale-website-migrate=fail
+    says ezscale-website-migrate
+    wait "$answers"
+    is "$(sort "$DAY/answers" | uniq -c | tr -s ' ')" ' 1000 200' 'answers of /up'
+    is "$(k get deploy ezscale-website-app -o jsonpath='{.metadata.generation}')" "$generation" 'the generation'
+    # What was made to fail is forgotten by the next delivery.
+    exits 0 delivered --set image.tag=v1.2.3
+}
+tls() {
+    sed -n 's/.*"https": "\([^"]*\)".*/\1/p' "$PROD/endpoint.json"
+}
+step 7 'a migration that fails stops the upgrade: no pod is touched, /up answers a thousand times' bad_migration
+
+without_migrations() {
+    exits 0 upgrade --set image.tag=v1.2.4-badmigration --set migrate.enabled=false --wait
+    exits 0 prod history "$CHART" -n ezscale
+    says 'migrate.enabled'
+}
+step 8 'without migrations it is allowed, and the history says so' without_migrations
+
+autoscaled() {
+    k scale deploy/ezscale-website-app --replicas=4
+    exits 0 upgrade --set image.tag=v1.2.5 --wait
+    is "$(k get deploy ezscale-website-app -o jsonpath='{.spec.replicas}')" 4 'replicas'
+}
+step 9 'an upgrade keeps the number of pods that the autoscaler has chosen' autoscaled
+open 9b 'load makes the autoscaler choose four' 'containers are simulated and use no processor: the number is set in its place'
+
+once() {
+    local other=base64:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+    printf %s "$other" | exits 5 prod secrets set APP_KEY --stdin --env us-prod --yes
+    exits 5 prod secrets rotate APP_KEY --env us-prod --yes
+    printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: ezscale-website-secrets, namespace: ezscale}\nstringData: {APP_KEY: "%s"}\n' "$other" >"$DAY/secret.yaml"
+    mkdir -p "$DAY/other" && cp "$DAY/secret.yaml" "$DAY/other/"
+    if prod up "$DAY/other" -n ezscale --yes; then wrong 'a manifest has replaced it'; fi
+    if upgrade --set secret.create=true --set "secret.values.APP_KEY=$other"; then :; fi
+    is "$(k get secret ezscale-website-secrets -o jsonpath='{.data.APP_KEY}')" "$(cat "$DAY/app-key")" 'APP_KEY'
+    exits 0 prod secrets check --env us-prod
+}
+step 10 'APP_KEY is changed by no way of ours: set, rotate, a manifest, the chart' once
+open 10b 'kubectl edit, and a restore of another value' 'kubectl writes past Landfall, where no admission of ours stands; restore is proved in its own test (a_backup_of_another_value_is_refused_whole)'
+
+one_scheduler() {
+    : >"$DAY/schedulers"
+    (while [ ! -e "$DAY/upgraded" ]; do k get pods -l app.kubernetes.io/component=scheduler --field-selector status.phase=Running -o name | wc -l >>"$DAY/schedulers"; done) &
+    exits 0 upgrade --set image.tag=v1.2.6 --wait
+    touch "$DAY/upgraded"
+    wait
+    is "$(awk '$1 > 1' "$DAY/schedulers" | wc -l)" 0 'looks that saw two schedulers'
+    (($(wc -l <"$DAY/schedulers") > 2)) || wrong 'nobody looked'
+}
+step 11 'during an upgrade there is never a second scheduler' one_scheduler
+
+database() {
+    k get database -o jsonpath='{range .items[*]}{.metadata.uid} {.metadata.generation} {.spec}{"\n"}{end}'
+}
+back() {
+    local secret database
+    secret=$(version_of secret ezscale-website-secrets) database=$(database)
+    exits 0 prod helm rollback ezscale-website 1 -n ezscale --kubeconfig "$PROD/kubeconfig" --wait
+    k get deploy ezscale-website-horizon -o jsonpath='{.spec.template.spec.containers[0].image}' | grep -F horizon-v1.2.3
+    is "$(version_of secret ezscale-website-secrets)" "$secret" 'the Secret'
+    # Its label tells the release's version, and goes back with it; what it is does not.
+    is "$(database)" "$database" 'the Database'
+}
+step 12 'a rollback brings the old images and touches neither Secret nor Database' back
+
+uninstall() {
+    exits 0 prod uninstall ezscale-website -n ezscale --kubeconfig "$PROD/kubeconfig"
+    says Database User Grant
+    k get secret ezscale-website-secrets
+    k get database,user,grant,pvc -o name >"$DAY/out"
+    says database. user. grant. persistentvolumeclaim/
+    is "$(k get deploy,statefulset -l app.kubernetes.io/name=ezscale-website -o name)" '' 'workloads'
+    is "$(k get secret ezscale-website-secrets -o jsonpath='{.data.APP_KEY}')" "$(cat "$DAY/app-key")" 'APP_KEY'
+}
+step 13 'uninstall keeps database, user, grant, claim and Secret, and says so' uninstall
+
+lint() {
+    exits 0 prod lint "$CHART" -f "$CHART/values-us-prod.yaml" --set image.tag=v1.2.3
+    says '0 chart(s) failed'
+}
+step 14 'lint finds nothing in the example' lint
+open 14b 'lint on a fixture with the traps T11 to T16' 'lint is Helm'"'"'s; the traps are rules of `rehearse` and `doctor`, each with its fixtures (`cargo xtask fixtures`)'

@@ -1,0 +1,34 @@
+//! Guards that are opened one after another: each time a sequence must lose its value that had it before.
+
+use std::process::Command;
+
+use anyhow::Context as _;
+
+/// The guards by their names in `LANDFALL_MUTANT`.
+const GUARDS: [&str; 10] = [
+    "once-values",
+    "once-write",
+    "once-followers",
+    "once-delete",
+    "once-recreate",
+    "once-hook-anew",
+    "once-hook-gone",
+    "once-undone",
+    "once-sealed",
+    "once-life",
+];
+/// How many sequences a guard may stand open unseen.
+const ENOUGH: &str = "600";
+
+/// Plays sequences by this very program, each guard open in turn, until one is red.
+pub(super) fn opened() -> anyhow::Result<Vec<(&'static str, Result<String, String>)>> {
+    let own = std::env::current_exe().context("this program's own path")?;
+    let played = |guard: &'static str| -> anyhow::Result<_> {
+        let words = ["once", "--sample", ENOUGH, "--from", "0", "--until-red", "--workers", "1"];
+        let ended = Command::new(&own).args(words).env("LANDFALL_MUTANT", guard).output()?;
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        let red = said.lines().find(|line| line.starts_with("FAILS ")).map(str::to_owned);
+        Ok((guard, red.ok_or_else(|| format!("{ENOUGH} sequences keep their values without it"))))
+    };
+    GUARDS.into_iter().map(played).collect()
+}

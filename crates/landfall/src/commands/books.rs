@@ -1,0 +1,191 @@
+//! The book of published tags, evidence, what is held back and promotions: a server's, or that of the state directory.
+
+use clap::Args;
+use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_host::{Failure, Place};
+use landfall_server::api::{Asked, Book, Client, LedgerLine, ServerAccess};
+use landfall_store::{Location, Store};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::commands::app::CounterArgs;
+use crate::commands::write_back::actor;
+use crate::context::Context;
+
+/// The store's file in a state directory.
+const STORE: &str = "store.db";
+/// The file in which the state directory kept digests of tags before there was a book.
+const OLD_LEDGER: &str = "tags.json";
+/// Largest such file that is read, in bytes.
+const LARGEST: u64 = 64 << 20;
+/// Lines that are written at once.
+const AT_ONCE: usize = 500;
+
+/// Whose book it is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct BooksArgs {
+    /// The address of a server whose book is read and written (default: the one that runs here; else the state directory's)
+    #[arg(long, env = "LANDFALL_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The file with the token for --server (default: the variable LANDFALL_TOKEN)
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(crate) token_file: Option<String>,
+    /// Authorities to trust instead of the system's, for --server
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(crate) ca_file: Option<String>,
+}
+
+/// What a book is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To look into it.
+    Reads,
+    /// To write into it, too.
+    Writes,
+}
+
+/// A state directory's book, and who writes into it.
+pub(crate) struct Here {
+    book: Book,
+    store: Store,
+    actor: String,
+}
+
+/// An open book.
+pub(crate) enum Books {
+    /// A server's.
+    Server(Box<Client>),
+    /// That of a state directory.
+    Here(Box<Here>),
+}
+
+impl BooksArgs {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// No token for the server, or a state directory that cannot be written.
+    pub(crate) async fn open(&self, context: &Context, place: &Place, reads: Use) -> Result<Books, Failure> {
+        let host = &context.host;
+        let reached = match &self.server {
+            Some(address) => {
+                let counter = CounterArgs {
+                    server: self.server.clone(),
+                    token_file: self.token_file.clone(),
+                    ..CounterArgs::default()
+                };
+                let authority = self.ca_file.as_ref().map(|file| host.directory.join(file));
+                Some(ServerAccess { address: address.clone(), token: counter.token(context)?, authority })
+            }
+            None => place.state.serving().map(|serving| ServerAccess {
+                address: format!("http://{}", serving.address),
+                token: serving.token,
+                authority: None,
+            }),
+        };
+        match reached {
+            Some(access) => Ok(Books::Server(Box::new(Client::new(&host.network, access)?))),
+            // What is not there says nothing, and is not made to be looked at.
+            None if reads == Use::Reads && !place.state.file(STORE).exists() => {
+                let store = Store::open(Location::Memory).await.map_err(|error| Failure::from(error.diagnose()))?;
+                Ok(Books::of(store, context))
+            }
+            None => Books::here(context, place).await,
+        }
+    }
+}
+
+impl Books {
+    fn of(store: Store, context: &Context) -> Self {
+        Books::Here(Box::new(Here { book: Book::new(store.promotions.clone()), store, actor: actor(context) }))
+    }
+
+    /// That of a state directory.
+    ///
+    /// # Errors
+    /// It cannot be made or opened.
+    pub(crate) async fn here(context: &Context, place: &Place) -> Result<Books, Failure> {
+        place.state.create().map_err(Failure::from)?;
+        let location = Location::File(place.state.file(STORE));
+        let store = Store::open(location).await.map_err(|error| Failure::from(error.diagnose()))?;
+        let books = Books::of(store, context);
+        books.take_over(place).await?;
+        Ok(books)
+    }
+
+    /// Asks it.
+    ///
+    /// # Errors
+    /// The server does not answer or refuses, or the book cannot be read.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, asked: Asked) -> Result<T, Failure> {
+        let answer: Result<Value, Vec<Diagnostic>> = match self {
+            Books::Server(client) => client.answer(&asked).await,
+            Books::Here(here) => {
+                let now = jiff::Timestamp::now();
+                let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+                here.book.answer(&here.actor, &now, &asked).await.unwrap_or(Ok(Value::Null))
+            }
+        };
+        serde_json::from_value(answer?).map_err(|error| {
+            Failure::from(
+                Diagnostic::error(code::STRANGE_ANSWER, "the answer is not what this version knows")
+                    .note(error.to_string()),
+            )
+        })
+    }
+
+    /// Notes digests of published tags.
+    ///
+    /// # Errors
+    /// One of them had another digest before: a published tag never moves.
+    pub(crate) async fn publish(&self, lines: Vec<LedgerLine>) -> Result<(), Failure> {
+        for part in lines.chunks(AT_ONCE) {
+            let known: Vec<LedgerLine> = self.ask(Asked::Publish(part.to_vec())).await?;
+            for (now, known) in part.iter().zip(known) {
+                if known.digest != now.digest {
+                    let text = format!(
+                        "the tag of {}:{} was moved: it was {} on {}, and is {}",
+                        now.image, now.tag, known.digest, known.at, now.digest
+                    );
+                    return Err(Failure::from(
+                        Diagnostic::refused(code::TAG_MOVED, text)
+                            .note("nothing was written")
+                            .help("publish under a new tag; what runs stays what it is"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what was kept before there was a book.
+    async fn take_over(&self, place: &Place) -> Result<(), Failure> {
+        let file = place.state.file(OLD_LEDGER);
+        let Ok(bytes) = landfall_source::read_bounded(&file, LARGEST) else { return Ok(()) };
+        let old: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let line = |(image, entry): (&String, &Value)| {
+            let (repository, tag) = image.rsplit_once(':')?;
+            let text = |key: &str| entry[key].as_str().map(str::to_owned);
+            Some(LedgerLine {
+                image: repository.to_owned(),
+                tag: tag.to_owned(),
+                digest: text("digest")?,
+                at: text("at").unwrap_or_default(),
+                revision: text("commit"),
+            })
+        };
+        let lines: Vec<LedgerLine> = old["entries"].as_object().into_iter().flatten().filter_map(line).collect();
+        for part in lines.chunks(AT_ONCE) {
+            let _known: Vec<LedgerLine> = self.ask(Asked::Publish(part.to_vec())).await?;
+        }
+        // What cannot be removed is taken over again, and says the same.
+        let _left = std::fs::remove_file(&file);
+        Ok(())
+    }
+
+    /// Closes it.
+    pub(crate) async fn close(self) {
+        if let Books::Here(here) = self {
+            here.store.close().await;
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! `landfall edge campaign …`
+
+use std::time::Instant;
+
+use clap::Args;
+use landfall_fleet::protocol::DEFAULT_PRODUCT;
+use landfall_project::Span;
+use serde_json::{Value, json};
+
+use super::counter::{ServerArgs, piece};
+use super::told::{Campaign, Campaigns, Preview, Told};
+use crate::arguments::OutputArgs;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::ui::Output;
+use crate::verb::{Verb, verbs};
+
+verbs! {
+    /// `landfall edge campaign …`
+    pub(crate) enum EdgeCampaignCommand {
+        /// Bring a release to edges, wave by wave
+        #[command(
+            before_help = "Examples:\n  landfall edge campaign create 1.2.0 --dry-run\n  landfall edge campaign create 1.2.0 --waves 1,10%,100% --selector site=berlin --window 'daily 22:00 4h Europe/Berlin'"
+        )]
+        Create(Box<EdgeCampaignCreateArgs>),
+        /// List campaigns
+        List(EdgeCampaignListArgs),
+        /// Show a campaign with its edges
+        Get(EdgeCampaignGetArgs),
+        /// Begin a draft
+        Start(EdgeCampaignStartArgs),
+        /// Offer nothing more; what an edge has begun goes on
+        Pause(EdgeCampaignPauseArgs),
+        /// Go on; failures until now are taken as they are
+        Resume(EdgeCampaignResumeArgs),
+        /// Agree that the next wave opens
+        Approve(EdgeCampaignApproveArgs),
+        /// Give it up
+        Abort(EdgeCampaignAbortArgs),
+        /// Let edges that failed try again
+        Retry(EdgeCampaignRetryArgs),
+        /// Give it up, and bring edges back to what each ran before
+        Rollback(EdgeCampaignRollbackArgs),
+    }
+}
+
+/// Arguments of `edge campaign create`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EdgeCampaignCreateArgs {
+    /// The version
+    #[arg(value_name = "VERSION")]
+    pub(crate) version: String,
+    /// The product
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_PRODUCT)]
+    pub(crate) product: String,
+    /// What the campaign is called (default: product and version)
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) name: String,
+    /// Which edges: labels, platform, arch, version or name, as `site=berlin,version<1.2.0` (default: all)
+    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "")]
+    pub(crate) selector: String,
+    /// These edges alone
+    #[arg(long = "edge", value_name = "EDGE", value_delimiter = ',')]
+    pub(crate) edges: Vec<String>,
+    /// Counts or percentages of edges, each with those before it
+    #[arg(long, value_name = "WAVES", default_value = "1,10%,100%")]
+    pub(crate) waves: String,
+    /// How long a wave rests once enough have succeeded (default: 15m)
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) soak: Option<Span>,
+    /// How many of a hundred have to succeed (default: 100 of the first wave, 95 of later ones)
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) success_percent: Option<u32>,
+    /// Pause with more failures than these in a wave (default: 0 in the first)
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_failures: Option<u32>,
+    /// Pause with more failures among a hundred that ended (default: 10 in later waves)
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) max_failure_percent: Option<u32>,
+    /// But not before so many have ended (default: 5)
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) min_completed: Option<u32>,
+    /// Wait for somebody's word before each wave but the first
+    #[arg(long)]
+    pub(crate) approval: bool,
+    /// When upgrades may begin, `DAYS START DURATION [ZONE]`
+    #[arg(long = "window", value_name = "WINDOW")]
+    pub(crate) windows: Vec<String>,
+    /// How many edges may be under way at once
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_concurrent: Option<u32>,
+    /// How fast an edge may fetch, in bytes a second
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) bytes_per_second: Option<u64>,
+    /// Go back to an older version; the signed targets have to have consented (`edge release consent`)
+    #[arg(long)]
+    pub(crate) downgrade: bool,
+    /// Leave an edge as it is that was not there and comes back
+    #[arg(long)]
+    pub(crate) no_catch_up: bool,
+    /// How often an edge tries whose network or disk has failed
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_attempts: Option<u32>,
+    /// Make it without beginning it
+    #[arg(long)]
+    pub(crate) draft: bool,
+    /// Show what it would be
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl EdgeCampaignCreateArgs {
+    fn wish(&self) -> Value {
+        json!({
+            "name": self.name, "product": self.product, "version": self.version, "selector": self.selector,
+            "edges": self.edges, "waves": self.waves,
+            "soakSeconds": self.soak.as_ref().map(|soak| soak.duration().as_secs()),
+            "successPercent": self.success_percent, "maxFailures": self.max_failures,
+            "maxFailurePercent": self.max_failure_percent, "minCompleted": self.min_completed,
+            "approval": self.approval, "windows": self.windows, "maxConcurrent": self.max_concurrent,
+            "bytesPerSecond": self.bytes_per_second, "downgrade": self.downgrade, "noCatchUp": self.no_catch_up,
+            "maxAttempts": self.max_attempts, "draft": self.draft,
+        })
+    }
+}
+
+impl Verb for EdgeCampaignCreateArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let counter = self.server.open(context)?;
+        if self.dry_run {
+            let answer = counter.post("/api/v1/edge/campaigns/preview", &self.wish()).await?;
+            context.report(&Told::<Preview>::new(answer), Exit::Done, started);
+        } else {
+            let answer = counter.post("/api/v1/edge/campaigns", &self.wish()).await?;
+            context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Arguments of `edge campaign list`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EdgeCampaignListArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for EdgeCampaignListArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let answer = self.server.open(context)?.get("/api/v1/edge/campaigns").await?;
+        context.report(&Told::<Campaigns>::new(answer), Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}
+
+/// Arguments of `edge campaign get`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EdgeCampaignGetArgs {
+    /// The campaign, by its name or identifier
+    #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for EdgeCampaignGetArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let target = format!("/api/v1/edge/campaigns/{}", piece(&self.campaign));
+        let answer = self.server.open(context)?.get(&target).await?;
+        context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}
+
+macro_rules! changes {
+    ($($(#[$about:meta])* $verb:ident, $action:literal;)*) => { $(
+        $(#[$about])*
+        #[derive(Debug, Clone, Args)]
+        pub(crate) struct $verb {
+            /// The campaign, by its name or identifier
+            #[arg(value_name = "CAMPAIGN")]
+            pub(crate) campaign: String,
+            #[command(flatten)]
+            pub(crate) server: ServerArgs,
+            #[command(flatten)]
+            pub(crate) output: OutputArgs,
+        }
+
+        impl Verb for $verb {
+            fn output(&self) -> Output {
+                self.output.output
+            }
+
+            async fn run(self, context: &Context) -> Outcome {
+                let started = Instant::now();
+                let target = format!("/api/v1/edge/campaigns/{}/{}", piece(&self.campaign), $action);
+                let answer = self.server.open(context)?.post(&target, &json!({})).await?;
+                context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
+                Ok(Exit::Done)
+            }
+        }
+    )* };
+}
+
+changes! {
+    /// Arguments of `edge campaign start`.
+    EdgeCampaignStartArgs, "start";
+    /// Arguments of `edge campaign pause`.
+    EdgeCampaignPauseArgs, "pause";
+    /// Arguments of `edge campaign resume`.
+    EdgeCampaignResumeArgs, "resume";
+    /// Arguments of `edge campaign approve`.
+    EdgeCampaignApproveArgs, "approve";
+    /// Arguments of `edge campaign abort`.
+    EdgeCampaignAbortArgs, "abort";
+    /// Arguments of `edge campaign retry`.
+    EdgeCampaignRetryArgs, "retry";
+    /// Arguments of `edge campaign rollback`.
+    EdgeCampaignRollbackArgs, "rollback";
+}

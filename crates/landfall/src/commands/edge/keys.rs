@@ -1,0 +1,141 @@
+//! `landfall edge keys …`: the keys that say what edges may install. They stay where they are made; the server has another of its own.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use landfall_diag::{Diagnostic, code};
+use landfall_fleet::{PublicKey, Role, Root, Signed, SigningKey, Targets};
+use landfall_host::Failure;
+use serde_json::json;
+
+use super::counter::ServerArgs;
+use super::told::{Keys, Told};
+use crate::arguments::OutputArgs;
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::ui::Output;
+use crate::verb::{Verb, verbs};
+
+/// How long a root is believed, and targets.
+const ROOT_DAYS: i64 = 365;
+const TARGETS_DAYS: i64 = 180;
+
+verbs! {
+    /// `landfall edge keys …`
+    pub(crate) enum EdgeKeysCommand {
+        /// Make the fleet's keys in a directory, and publish the root that names them
+        Init(EdgeKeysInitArgs),
+        /// Show which versions of the signed metadata are published
+        Show(EdgeKeysShowArgs),
+    }
+}
+
+/// Arguments of `edge keys init`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EdgeKeysInitArgs {
+    /// A directory that is not there yet, or empty: root.pem and targets.pem are written there, secret, and never sent
+    #[arg(value_name = "DIRECTORY")]
+    pub(crate) into: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of `edge keys show`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EdgeKeysShowArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for EdgeKeysInitArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let counter = self.server.open(context)?;
+        let told = counter.get("/api/v1/edge/metadata").await?;
+        if told["versions"]["root"].as_u64().unwrap_or(0) > 0 {
+            return Err(Failure::usage(
+                Diagnostic::error(code::EDGE_CONFLICT, "the fleet has keys already").note("nothing was changed"),
+            ));
+        }
+        let timestamp: PublicKey = serde_json::from_value(told["timestampKey"].clone()).map_err(|error| {
+            Failure::from(
+                Diagnostic::error(code::STRANGE_ANSWER, "the server names no key of its own").note(error.to_string()),
+            )
+        })?;
+        let bug = |text: String| Failure::from(Diagnostic::error(code::BUG, text));
+        let make = || -> Result<SigningKey, Failure> {
+            SigningKey::of_seed(landfall_server::random_seed()?).ok_or_else(|| bug("no key can be made".to_owned()))
+        };
+        let (root, targets) = (make()?, make()?);
+        let until = |days: i64| {
+            Timestamp::now()
+                .checked_add(SignedDuration::from_hours(24 * days))
+                .and_then(|at| at.round(jiff::Unit::Second))
+                .map_err(|error| bug(error.to_string()))
+        };
+        let roles = [
+            (Role::Root, vec![root.public()], 1),
+            (Role::Targets, vec![targets.public()], 1),
+            (Role::Timestamp, vec![timestamp], 1),
+        ];
+        let of_root =
+            Signed::by(&Root::new(1, until(ROOT_DAYS)?, &roles), &[&root]).map_err(|it| bug(it.to_string()))?;
+        let of_targets =
+            Signed::by(&Targets::new(1, until(TARGETS_DAYS)?), &[&targets]).map_err(|it| bug(it.to_string()))?;
+        let directory = context.host.directory.join(&self.into);
+        // Kept before anything is published: a root whose key is nowhere would lock the fleet out.
+        landfall_host::make_private_directory(&directory)
+            .and_then(|()| put(&directory, "root.pem", &root.to_pem()))
+            .and_then(|()| put(&directory, "targets.pem", &targets.to_pem()))
+            .and_then(|()| put(&directory, "targets.pub.pem", &targets.public().to_pem()))
+            .and_then(|()| put(&directory, "root.json", &of_root.to_text()))
+            .map_err(|error| {
+                let text = format!("the keys cannot be written into `{}`", self.into);
+                Failure::from(
+                    Diagnostic::error(code::BAD_SIGNING_KEY, text)
+                        .note(error.to_string())
+                        .note("nothing was published"),
+                )
+            })?;
+        let wish = json!({"root": of_root.to_text(), "targets": of_targets.to_text()});
+        let answer = counter.post("/api/v1/edge/metadata", &wish).await?;
+        context.ui.status(&format!("keep {0}/root.pem offline; {0}/targets.pem signs releases", self.into));
+        context.report(&Told::<Keys>::new(answer), Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}
+
+/// Writes a file that was not there, for its owner alone.
+fn put(directory: &Path, name: &str, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(directory.join(name))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+impl Verb for EdgeKeysShowArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let answer = self.server.open(context)?.get("/api/v1/edge/metadata").await?;
+        context.report(&Told::<Keys>::new(answer), Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}

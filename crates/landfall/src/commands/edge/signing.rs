@@ -1,0 +1,128 @@
+//! Keys in files, and what they sign: targets that follow those that a server has published.
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp as Instant};
+use landfall_diag::{Diagnostic, code};
+use landfall_fleet::{Consent, KeyId, Role, Root, Signed, SigningKey, Target, Targets, Trust};
+use landfall_host::Failure;
+use serde_json::Value;
+
+use super::counter::Counter;
+
+/// How long targets are believed.
+const TARGETS_DAYS: i64 = 180;
+/// Largest file that is read as a key, in bytes.
+const LARGEST_KEY: u64 = 64 * 1024;
+
+/// Reads signing keys, PEM files with an unencrypted PKCS#8 key.
+pub(crate) fn keys(directory: &Path, files: &[String]) -> Result<Vec<SigningKey>, Failure> {
+    files.iter().map(|file| key(directory, file)).collect()
+}
+
+fn key(directory: &Path, file: &str) -> Result<SigningKey, Failure> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let read = std::fs::File::open(directory.join(file)).and_then(|it| it.take(LARGEST_KEY).read_to_string(&mut text));
+    let bad = |why: String| {
+        Failure::usage(
+            Diagnostic::error(code::BAD_SIGNING_KEY, format!("the file `{file}` holds no key that signs"))
+                .note(why)
+                .note("nothing was changed")
+                .help("an Ed25519 key as `landfall edge keys init` or `openssl genpkey -algorithm ed25519` makes it"),
+        )
+    };
+    read.map_err(|error| bad(error.to_string()))?;
+    SigningKey::of_pem(&text)
+        .ok_or_else(|| bad("it is no PEM file with an unencrypted Ed25519 key (PKCS#8)".to_owned()))
+}
+
+/// What a server has published, held by its root.
+pub(crate) struct Published {
+    pub(crate) root: Option<Root>,
+    targets: Option<Targets>,
+}
+
+impl Published {
+    /// Asks the server, and believes what is signed.
+    pub(crate) async fn fetch(counter: &Counter) -> Result<Self, Failure> {
+        let told = counter.get("/api/v1/edge/metadata").await?;
+        let strange = |why: String| {
+            Failure::from(
+                Diagnostic::refused(code::UNTRUSTED_METADATA, "what the server has published is not to be believed")
+                    .note(why)
+                    .note("nothing was changed"),
+            )
+        };
+        let roots: Vec<&str> = told["roots"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let Some((first, later)) = roots.split_first() else { return Ok(Published { root: None, targets: None }) };
+        let mut trust = Trust::begin(first.as_bytes()).map_err(|error| strange(error.to_string()))?;
+        for root in later {
+            trust.next_root(root.as_bytes()).map_err(|error| strange(error.to_string()))?;
+        }
+        let root = trust.root().clone();
+        let targets = match told["targets"].as_str() {
+            None => None,
+            Some(text) => {
+                let signed = Signed::parse(text.as_bytes()).map_err(|error| strange(error.to_string()))?;
+                // That they have run out is why new ones are signed.
+                signed
+                    .check(|id: &KeyId| root.key_of(Role::Targets, id), root.threshold(Role::Targets))
+                    .map_err(|error| strange(error.to_string()))?;
+                Some(signed.read::<Targets>().map_err(|error| strange(error.to_string()))?)
+            }
+        };
+        Ok(Published { root: Some(root), targets })
+    }
+
+    /// Targets that follow, changed and signed.
+    pub(crate) fn next(&self, keys: &[SigningKey], change: impl FnOnce(&mut Targets)) -> Result<String, Failure> {
+        let root = self.root.as_ref().ok_or_else(|| {
+            Failure::usage(
+                Diagnostic::error(code::BAD_SIGNING_KEY, "the fleet has no root that would say who may sign")
+                    .help("landfall edge keys init DIRECTORY"),
+            )
+        })?;
+        let expires = Instant::now()
+            .checked_add(SignedDuration::from_hours(24 * TARGETS_DAYS))
+            .and_then(|at| at.round(jiff::Unit::Second))
+            .map_err(|error| Failure::from(Diagnostic::error(code::BUG, error.to_string())))?;
+        let mut targets = match &self.targets {
+            Some(before) => {
+                let mut next = before.clone();
+                next.version += 1;
+                next.expires = expires.to_string();
+                next
+            }
+            None => Targets::new(1, expires),
+        };
+        let now = Instant::now();
+        targets.downgrades.retain(|it| it.expires.parse::<Instant>().is_ok_and(|until| until > now));
+        change(&mut targets);
+        let signed = Signed::by(&targets, &keys.iter().collect::<Vec<_>>())
+            .map_err(|error| Failure::from(Diagnostic::error(code::BUG, error.to_string())))?;
+        signed.check(|id: &KeyId| root.key_of(Role::Targets, id), root.threshold(Role::Targets)).map_err(|error| {
+            Failure::usage(
+                Diagnostic::error(code::BAD_SIGNING_KEY, "these keys may not sign targets of this fleet")
+                    .note(error.to_string())
+                    .note("nothing was changed")
+                    .help("give each of the keys that the root names with a --key-file of its own"),
+            )
+        })?;
+        Ok(signed.to_text())
+    }
+}
+
+/// Puts artifacts among the targets.
+pub(crate) fn with_artifacts(targets: &mut Targets, artifacts: Vec<Target>) {
+    for artifact in artifacts {
+        targets.targets.insert(artifact.path(), artifact);
+    }
+}
+
+/// Says that edges may go back to a version until a time.
+pub(crate) fn with_consent(targets: &mut Targets, product: &str, version: &str, until: Instant) {
+    targets.downgrades.retain(|it| it.product != product || it.version != version);
+    let (product, version) = (product.to_owned(), version.to_owned());
+    targets.downgrades.push(Consent { product, version, expires: until.to_string() });
+}

@@ -1,0 +1,208 @@
+//! What is told of edges: what a server answered, as a table for people.
+
+use std::marker::PhantomData;
+
+use serde_json::Value;
+
+use crate::report::{Report, ago};
+use crate::ui::{Table, Ui};
+
+/// How an answer is told.
+pub(crate) trait Shape {
+    /// The document's kind.
+    const KIND: &'static str;
+    /// Where the rows are; the answer itself is the one row when there is none.
+    const ROWS: Option<&'static str>;
+    /// Headings, and where their values are.
+    const COLUMNS: &'static [(&'static str, &'static str)];
+    /// What names a row.
+    const NAME: &'static str;
+    /// What is said where there are no rows.
+    const NONE: &'static str;
+
+    /// What is told beside the table.
+    fn beside(_answer: &Value, _ui: &Ui) {}
+}
+
+/// A server's answer.
+pub(crate) struct Told<S> {
+    answer: Value,
+    shape: PhantomData<S>,
+}
+
+impl<S: Shape> Told<S> {
+    pub(crate) fn new(answer: Value) -> Self {
+        Told { answer, shape: PhantomData }
+    }
+
+    fn rows(&self) -> Vec<&Value> {
+        match S::ROWS {
+            Some(rows) => self.answer[rows].as_array().into_iter().flatten().collect(),
+            None => vec![&self.answer],
+        }
+    }
+}
+
+impl<S: Shape> Report for Told<S> {
+    const KIND: &'static str = S::KIND;
+
+    fn data(&self) -> Value {
+        self.answer.clone()
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.rows().iter().for_each(|row| ui.name(&cell(row, S::NAME)));
+    }
+
+    fn text(&self, ui: &Ui) {
+        let rows = self.rows();
+        if rows.is_empty() {
+            ui.status(S::NONE);
+        } else {
+            let mut table = Table::with_head(S::COLUMNS.iter().map(|(head, _)| (*head).to_owned()).collect());
+            for row in rows {
+                table.cells(S::COLUMNS.iter().map(|(_, at)| cell(row, at)).collect());
+            }
+            ui.table(&table);
+        }
+        S::beside(&self.answer, ui);
+    }
+}
+
+/// The text at a path of a row, `counts.succeeded`; times as long ago.
+pub(crate) fn cell(row: &Value, at: &str) -> String {
+    let found = at.split('.').fold(row, |value, key| &value[key]);
+    match found {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) if at.ends_with("At") && at != "expiresAt" => ago(text),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if at == "labels" => {
+            let label = |it: &Value| format!("{}={}", cell(it, "name"), it["value"].as_str().unwrap_or_default());
+            items.iter().map(label).collect::<Vec<_>>().join(",")
+        }
+        Value::Array(items) => items.len().to_string(),
+        other => other.to_string(),
+    }
+}
+
+macro_rules! shapes {
+    ($($(#[$about:meta])* $shape:ident = $kind:literal, $rows:expr, $name:literal, $none:literal, [$($head:literal: $at:literal),* $(,)?] $(, $beside:expr)?;)*) => { $(
+        $(#[$about])*
+        pub(crate) struct $shape;
+        impl Shape for $shape {
+            const KIND: &'static str = $kind;
+            const ROWS: Option<&'static str> = $rows;
+            const COLUMNS: &'static [(&'static str, &'static str)] = &[$(($head, $at)),*];
+            const NAME: &'static str = $name;
+            const NONE: &'static str = $none;
+            $(fn beside(answer: &Value, ui: &Ui) {
+                $beside(answer, ui);
+            })?
+        }
+    )* };
+}
+
+shapes! {
+    /// Edges.
+    Edges = "Edges", Some("edges"), "deviceNumber", "there are no edges · landfall edge token create LABEL",
+        ["EDGE": "deviceNumber", "NAME": "displayName", "CONNECTIVITY": "connectivity", "STATE": "runtimeState",
+         "VERSION": "version", "UPGRADE": "upgradeStatus", "PLATFORM": "platform", "ARCH": "arch", "LABELS": "labels",
+         "SEEN": "lastSeenAt"], counts;
+    /// One edge.
+    Edge = "Edge", None, "deviceNumber", "",
+        ["EDGE": "deviceNumber", "ID": "id", "LIFECYCLE": "lifecycle", "CONNECTIVITY": "connectivity",
+         "STATE": "runtimeState", "VERSION": "version", "UPGRADE": "upgradeStatus", "MESSAGE": "upgradeMessage",
+         "SEEN": "lastSeenAt"], events;
+    /// Why an edge stands as it does.
+    Explained = "EdgeExplanation", Some("findings"), "cause", "",
+        ["CAUSE": "cause", "WHAT": "text", "NEXT": "next"];
+    /// Enrollment tokens.
+    Tokens = "EdgeTokens", Some("tokens"), "id", "there are no enrollment tokens · landfall edge token create LABEL",
+        ["LABEL": "label", "ID": "id", "STATE": "state", "USES": "usedCount", "MAX": "maxUses", "EXPIRES": "expiresAt",
+         "MADE": "createdAt", "BY": "createdBy"];
+    /// An enrollment token.
+    Token = "EdgeToken", None, "id", "",
+        ["LABEL": "label", "ID": "id", "STATE": "state", "USES": "usedCount", "MAX": "maxUses"], enrolled;
+    /// Releases.
+    Releases = "EdgeReleases", Some("releases"), "version", "there are no releases · landfall edge release build",
+        ["PRODUCT": "product", "VERSION": "version", "COUNTER": "counter", "ARTIFACTS": "artifacts", "ADDED": "addedAt",
+         "BY": "addedBy", "YANKED": "yankedAt"];
+    /// A release.
+    Release = "EdgeRelease", None, "version", "",
+        ["PRODUCT": "product", "VERSION": "version", "COUNTER": "counter", "ARTIFACTS": "artifacts"];
+    /// Keys and metadata.
+    Keys = "EdgeKeys", None, "timestampKey.keyval.public", "",
+        ["ROOT": "versions.root", "TARGETS": "versions.targets", "TIMESTAMP": "versions.timestamp"];
+    /// Campaigns.
+    Campaigns = "EdgeCampaigns", Some("campaigns"), "name", "there are no campaigns · landfall edge campaign create",
+        ["CAMPAIGN": "name", "ID": "id", "PRODUCT": "product", "VERSION": "version", "STATE": "state",
+         "WHY": "pauseReason", "WAVE": "wave", "EDGES": "edges", "DONE": "counts.succeeded", "ACTIVE": "counts.underWay",
+         "FAILED": "counts.failed", "BACK": "counts.rolledBack"];
+    /// A campaign.
+    Campaign = "EdgeCampaign", None, "name", "",
+        ["CAMPAIGN": "name", "ID": "id", "VERSION": "version", "STATE": "state", "WHY": "pauseReason", "WAVE": "wave",
+         "EDGES": "edges", "DONE": "counts.succeeded", "ACTIVE": "counts.underWay", "FAILED": "counts.failed",
+         "BACK": "counts.rolledBack", "LATE": "counts.timedOut"], members;
+    /// What was taken over.
+    Imported = "EdgeImport", None, "edges", "",
+        ["EDGES": "edges", "KNOWN BEFORE": "known", "TOKENS": "tokens", "LEFT OUT": "leftOut"], without;
+    /// What a campaign would be.
+    Preview = "EdgeCampaignPreview", None, "count", "", ["EDGES": "count", "LEFT OUT": "leftOut"], left_out;
+}
+
+fn counts(answer: &Value, ui: &Ui) {
+    let of = |at: &str| cell(answer, at);
+    ui.status(&format!(
+        "{} of {} edges: {} online, {} stale, {} offline",
+        of("matching"),
+        of("total"),
+        of("counts.connectivity.ONLINE"),
+        of("counts.connectivity.STALE"),
+        of("counts.connectivity.OFFLINE")
+    ));
+    if let Some(next) = answer["next"].as_i64() {
+        ui.status(&format!("there are more: --after {next}"));
+    }
+}
+
+fn events(answer: &Value, ui: &Ui) {
+    for event in answer["events"].as_array().into_iter().flatten().take(20) {
+        ui.status(&format!("{}  {}  {}", cell(event, "at"), cell(event, "kind"), cell(event, "text")));
+    }
+}
+
+fn enrolled(answer: &Value, ui: &Ui) {
+    let edges: Vec<&str> = answer["edges"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !edges.is_empty() {
+        ui.status(&format!("edges that it has enrolled, and that stay: {}", edges.join(", ")));
+    }
+}
+
+fn members(answer: &Value, ui: &Ui) {
+    left_out(answer, ui);
+    let members = answer["members"].as_array().into_iter().flatten();
+    let told = members.filter(|it| !matches!(it["state"].as_str(), Some("QUEUED" | "SUCCEEDED" | "CANCELLED")));
+    for member in told.take(20) {
+        let of = |at: &str| cell(member, at);
+        ui.status(&format!(
+            "{}  wave {}  {}  {}",
+            of("edge"),
+            member["wave"].as_i64().unwrap_or(0) + 1,
+            of("state"),
+            of("reason")
+        ));
+    }
+}
+
+fn without(answer: &Value, ui: &Ui) {
+    for left in answer["leftOut"].as_array().into_iter().flatten().take(20) {
+        ui.status(&format!("left out: {}: {}", cell(left, "worker"), cell(left, "why")));
+    }
+}
+
+fn left_out(answer: &Value, ui: &Ui) {
+    for left in answer["leftOut"].as_array().into_iter().flatten().take(20) {
+        ui.status(&format!("left out: {}: {}", cell(left, "edge"), cell(left, "why")));
+    }
+}

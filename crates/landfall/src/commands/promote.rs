@@ -1,0 +1,416 @@
+//! `landfall promote`: what was tested in one environment, brought into the next.
+//!
+//! ```text
+//! base.rs       the branch as its repository has it: policy, what runs in either environment
+//! witnessed.rs  what is seen of the images now · vouched.rs who has signed them
+//!     └─► the book ─► the rules' gates ─► refused, each in its own sentence
+//! the receiving environment's lines with the release's tag ─► rehearsed ─► the tag given ─► written: a commit, or a branch
+//! told.rs       refusals, a pull request's text · withdrawn.rs what a later failure means for it
+//! ```
+
+mod base;
+mod told;
+mod vouched;
+pub(crate) mod withdrawn;
+pub(crate) mod witnessed;
+mod written;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use clap::Args;
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Act, Failure, Place};
+use landfall_project::{EnvironmentName, Maturity, Promotion};
+use landfall_promote::{
+    Asked as Question, Evidence, GateVerdict, TestedImage, declared, judge, not_back, released_as, with_role,
+};
+use landfall_server::api::{Asked, EvidenceLine, HoldLine, PromotionNote};
+use serde_json::{Value, json};
+
+use self::base::Base;
+use self::witnessed::Unmade;
+use crate::arguments::{OutputArgs, TargetArgs};
+use crate::commands::books::{Books, BooksArgs, Use};
+use crate::commands::images::policy::declared_policy;
+use crate::commands::images::registry::{looked_at, noted};
+use crate::commands::images::set::{applications_of, injected, moment};
+use crate::commands::images::tags::{Older, Said, TagLine, Tags};
+use crate::commands::write_back::{WriteBackArgs, actor};
+use crate::consent::{self, Question as Consent};
+use crate::context::Context;
+use crate::exit::{Exit, Outcome};
+use crate::report::Report;
+use crate::ui::{Output, Table, Ui};
+use crate::verb::Verb;
+
+/// Evidence of one digest that is looked at.
+const MOST_EVIDENCE: usize = 1000;
+
+/// Arguments of `promote`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    before_help = "Examples:\n  landfall promote --from test --to production --dry-run    what would go, and what every gate says\n  landfall promote --to production                          as declared: a pull request, or a commit\n  landfall promote --to production --sarif scan.sarif       with a report, where the gates ask for one\n  landfall promote --to production --recorded               by what was seen before, without looking at the cluster"
+)]
+pub(crate) struct PromoteArgs {
+    /// The environment that has proved it (default: the one that is declared)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: Option<EnvironmentName>,
+    /// The environment that receives it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) to: EnvironmentName,
+    /// The service whose image it is (default: all that are built from this repository)
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    pub(crate) service: Vec<String>,
+    /// A report in SARIF on the images
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sarif: Vec<String>,
+    /// Take what was recorded, and do not look at the cluster now
+    #[arg(long)]
+    pub(crate) recorded: bool,
+    /// Take declared checks that could not be made as seen: what they ask is not simulated
+    #[arg(long)]
+    pub(crate) allow_unsimulated: bool,
+    /// A directory that stands in for a repository of an Application
+    #[arg(long = "repo", value_name = "URL=DIR")]
+    pub(crate) repos: Vec<String>,
+    #[command(flatten)]
+    pub(crate) books: BooksArgs,
+    #[command(flatten)]
+    pub(crate) back: WriteBackArgs,
+    /// Print what would go and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for PromoteArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let base = Base::read(context, &self).await?;
+        let books = self.books.open(context, &base.here, if self.dry_run { Use::Reads } else { Use::Writes }).await?;
+        let done = run(context, &self, &base, &books, started).await;
+        books.close().await;
+        done
+    }
+}
+
+impl PromoteArgs {
+    fn target(&self, environment: &EnvironmentName) -> TargetArgs {
+        TargetArgs { env: Some(environment.clone()), repos: self.repos.clone(), ..TargetArgs::default() }
+    }
+}
+
+/// Everything that a promotion is made of, before anything is changed.
+struct Course {
+    id: String,
+    promotion: Promotion,
+    tag: landfall_promote::Tag,
+    images: Vec<TestedImage>,
+    /// The commit that all of them were built from, where they say one.
+    commit: Option<String>,
+    verdicts: Vec<GateVerdict>,
+    /// Who asks, as the system calls that one, and at the forge.
+    actor: (String, Option<String>),
+    to: Place,
+    tags: Tags,
+}
+
+async fn run(context: &Context, args: &PromoteArgs, base: &Base, books: &Books, started: Instant) -> Outcome {
+    let course = judged(context, args, base, books, started).await?;
+    let closed = told::closed(&course.verdicts);
+    if !closed.is_empty() {
+        let why: Vec<String> = closed.iter().map(|it| it.message.clone()).collect();
+        if !args.dry_run {
+            course.note(books, "refused", &why.join("; "), json!({})).await?;
+        }
+        return Err(Failure::from(closed));
+    }
+    let tip = base.tree().await?;
+    let made = course.tags.edits(&tip).map_err(Failure::from)?;
+    if made.files.is_empty() {
+        let why = if made.notes.is_empty() { vec!["it is so already".to_owned()] } else { made.notes.clone() };
+        let done = Done {
+            course: &course,
+            state: "nothing",
+            lines: Vec::new(),
+            notes: why,
+            passes: None,
+            written: json!(null),
+        };
+        context.report(&done, Exit::Done, started);
+        return Ok(Exit::Done);
+    }
+    let rehearsed = written::rehearse(context, args, base, &course, &made).await?;
+    let lines = made.lines.iter().map(|it| format!("{} {}: {} -> {}", it.file, it.path, it.from, it.to)).collect();
+    if args.dry_run {
+        let notes = vec!["nothing was changed (--dry-run)".to_owned()];
+        let exit = if rehearsed.passes { Exit::Done } else { Exit::Failed };
+        let done = Done {
+            course: &course,
+            state: "would go",
+            lines,
+            notes,
+            passes: Some(rehearsed.passes),
+            written: json!({"preview": rehearsed.markdown}),
+        };
+        context.report(&done, exit, started);
+        return Ok(exit);
+    }
+    consent::given(context, &course.to.permit(Act::Deliver), || Consent {
+        yes: args.yes,
+        ask: format!("Promote {} to {}", course.tag, args.to),
+        deed: format!("promoting to `{}`", args.to),
+        undone: "nothing was promoted",
+        instead: Some("look first with --dry-run"),
+    })?;
+    let outcome = written::write(context, args, base, books, &course, &rehearsed).await?;
+    let exit = if rehearsed.passes { Exit::Done } else { Exit::Failed };
+    let done = Done {
+        course: &course,
+        state: outcome.state,
+        lines,
+        notes: outcome.notes,
+        passes: Some(rehearsed.passes),
+        written: outcome.data,
+    };
+    context.report(&done, exit, started);
+    Ok(exit)
+}
+
+/// What would go, and what every gate says.
+async fn judged(
+    context: &Context,
+    args: &PromoteArgs,
+    base: &Base,
+    books: &Books,
+    started: Instant,
+) -> Result<Course, Failure> {
+    let tip = base.tree().await?;
+    let file = base.declared(&tip)?;
+    let who = actor(context);
+    let (person, at_forge) = file.system.person(&who);
+    let asked = (args.from.as_deref(), args.to.as_ref());
+    let promotion = declared(&file.system.promotion, asked, person).map_err(|it| told::refused(&it))?.clone();
+    let named = (person.to_owned(), at_forge.map(str::to_owned));
+    let from = base.place(context, base.tree().await?, file.clone(), &promotion.from)?;
+    let to = base.place(context, base.tree().await?, file, &promotion.to)?;
+    let tested_units = base::units(context, args, &from).await?;
+    let tested = base::lines(&from, &tested_units, &args.service)?;
+    let (images, commit) = published(context, books, &tested).await?;
+    let tag = released_as(&promotion, &images, declared_policy(&to).as_ref()).map_err(|it| told::refused(&it))?;
+    let received = base::lines(&to, &base::units(context, args, &to).await?, &args.service)?;
+    let mut wanted = Vec::new();
+    for line in received {
+        let mine = line.running.iter().filter(|(repository, _)| images.iter().any(|it| it.repository == *repository));
+        let mine: Vec<&(String, String)> = mine.collect();
+        for (_, present) in &mine {
+            not_back(&tag, present, &args.to).map_err(|it| told::refused(&it))?;
+        }
+        if !mine.is_empty() {
+            wanted.push((line.clone(), tag.clone()));
+        }
+    }
+    if wanted.is_empty() {
+        let text = format!("no line of `{}` runs an image that {} has tested", args.to, promotion.from);
+        return Err(Failure::from(Diagnostic::error(code::NO_IMAGE_LINE, text)));
+    }
+    let verdicts = gates(context, args, books, (&promotion, &from, &to), (&tested_units, &images), started).await?;
+    let tags = Tags {
+        wanted,
+        said: Said {
+            commit: commit.clone(),
+            digests: images.iter().map(|it| (it.repository.clone(), it.digest.clone())).collect(),
+            at: moment(),
+            actor: named.0.clone(),
+            environment: to.environment.clone(),
+            inject: injected(&to),
+            applications: applications_of(&to),
+        },
+        older: Older::Skipped,
+        history: None,
+    };
+    let id = id_of(&args.to, tag.as_str(), &images);
+    Ok(Course { id, promotion, tag, images, commit, verdicts, actor: named, to, tags })
+}
+
+/// What no other promotion has, and what the same one has again: where to, as what, and of which images.
+fn id_of(to: &str, tag: &str, images: &[TestedImage]) -> String {
+    let digests: BTreeSet<&str> = images.iter().map(|image| image.digest.trim_start_matches("sha256:")).collect();
+    let short = digests.iter().map(|digest| &digest[..digest.len().min(8)]).take(4);
+    format!("{to}-{tag}-{}", short.collect::<Vec<_>>().join("-"))
+}
+
+/// The images of lines as their registries have them: each tag with the digest that it always had.
+async fn published(
+    context: &Context,
+    books: &Books,
+    lines: &[TagLine],
+) -> Result<(Vec<TestedImage>, Option<String>), Failure> {
+    let running: BTreeSet<(String, String)> = lines.iter().flat_map(|line| line.running.clone()).collect();
+    let (mut images, mut seen, mut commits) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for (repository, tag) in running {
+        let named = format!("{repository}:{tag}");
+        let details = looked_at(context, &named, None).await?;
+        commits.extend(details.revision.clone());
+        images.push(TestedImage { repository, tag, digest: details.digest.clone() });
+        seen.push((named, details));
+    }
+    noted(books, &seen).await?;
+    let commit = if commits.len() == 1 { commits.pop_first() } else { None };
+    Ok((images, commit))
+}
+
+/// Looks, writes down what was seen, and asks every gate.
+async fn gates(
+    context: &Context,
+    args: &PromoteArgs,
+    books: &Books,
+    (promotion, from, to): (&Promotion, &Place, &Place),
+    (units, images): (&[landfall_delivery::Unit], &[TestedImage]),
+    started: Instant,
+) -> Result<Vec<GateVerdict>, Failure> {
+    let unmade = if args.allow_unsimulated { Unmade::LeftOut } else { Unmade::NotPassed };
+    let mut lines = match args.recorded {
+        true => Vec::new(),
+        false => witnessed::look(context, from, units, images, unmade, started).await?,
+    };
+    if let Some(level) = promotion.gates.reports {
+        lines.extend(witnessed::reports(context, &args.sarif, level, &promotion.from, images)?);
+    }
+    if !lines.is_empty() {
+        let _written: usize = books.ask(Asked::Witness(lines)).await?;
+    }
+    let mut evidence = Vec::new();
+    for image in images {
+        let seen: Vec<EvidenceLine> = books.ask(Asked::Evidence(image.digest.clone(), Some(MOST_EVIDENCE))).await?;
+        evidence.extend(seen.into_iter().filter_map(|line| {
+            let EvidenceLine { digest, environment, at, what, passed, detail } = line;
+            Some(Evidence { digest, environment, at: at.parse().ok()?, what, passed, detail })
+        }));
+    }
+    let holds: Vec<HoldLine> = books.ask(Asked::Holds(Some(MOST_EVIDENCE))).await?;
+    let held = holds.into_iter().filter(|hold| hold.released_at.is_none());
+    let holds: Vec<(String, String, String)> = held.map(|hold| (hold.tag, hold.by, hold.reason)).collect();
+    let found = vouched::look(context, &to.target.source, (&promotion.gates, &to.target.directory), images).await?;
+    let checks: Vec<String> = from
+        .declared()
+        .map(|environment| environment.checks.iter().map(|check| check.name.clone()).collect())
+        .unwrap_or_default();
+    let open: Vec<String> = to
+        .declared()
+        .map(|environment| {
+            let open = environment.maturity.iter().filter(|(_, stands)| **stands == Maturity::Open);
+            open.map(|(what, _)| what.clone()).collect()
+        })
+        .unwrap_or_default();
+    Ok(judge(&Question {
+        gates: &promotion.gates,
+        from: &promotion.from,
+        images,
+        checks: &checks,
+        evidence: &evidence,
+        signatures: &found.signatures,
+        attestations: &found.attestations,
+        open: &open,
+        holds: &holds,
+        now: jiff::Timestamp::now(),
+    }))
+}
+
+impl Course {
+    /// What an image is called once it is released.
+    fn released(&self, image: &TestedImage) -> String {
+        with_role(&image.tag, self.tag.as_str())
+    }
+
+    /// Writes down what has become of it.
+    async fn note(&self, books: &Books, state: &str, said: &str, more: Value) -> Result<(), Failure> {
+        let mut detail = json!({
+            "images": self.images,
+            "released": self.images.iter().map(|image| format!("{}:{}", image.repository, self.released(image))).collect::<Vec<_>>(),
+            "product_commit": self.commit,
+            "asked_by": self.actor.0,
+            "at_forge": self.actor.1,
+            "gates": self.verdicts,
+        });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            detail[key] = value.clone();
+        }
+        // What is refused today takes nothing back of what was done before.
+        let id = if state == "refused" { format!("{}-refused", self.id) } else { self.id.clone() };
+        let note = PromotionNote {
+            id,
+            from: self.promotion.from.to_string(),
+            to: self.promotion.to.to_string(),
+            tag: self.tag.to_string(),
+            state: state.to_owned(),
+            said: said.chars().take(1900).collect(),
+            detail,
+        };
+        let _noted: Value = books.ask(Asked::Promote(note)).await?;
+        Ok(())
+    }
+}
+
+/// A promotion that was made, or would be.
+struct Done<'a> {
+    course: &'a Course,
+    state: &'a str,
+    lines: Vec<String>,
+    notes: Vec<String>,
+    /// Whether the rehearsal passes; nothing where there was nothing to rehearse.
+    passes: Option<bool>,
+    written: Value,
+}
+
+impl Report for Done<'_> {
+    const KIND: &'static str = "Promotion";
+
+    fn data(&self) -> Value {
+        let course = self.course;
+        json!({
+            "id": course.id, "from": course.promotion.from, "to": course.promotion.to, "tag": course.tag.as_str(),
+            "state": self.state, "images": course.images, "product_commit": course.commit, "gates": course.verdicts,
+            "edits": self.lines, "notes": self.notes, "rehearsal_passes": self.passes, "written": self.written,
+        })
+    }
+
+    fn text(&self, ui: &Ui) {
+        let course = self.course;
+        ui.line(&format!("{} to {}: {}", course.promotion.from, course.promotion.to, course.tag));
+        let mut table = Table::new(["IMAGE", "TESTED AS", "RELEASED AS", "DIGEST"]);
+        for image in &course.images {
+            let digest: String = image.digest.chars().take(19).collect();
+            table.row([image.repository.clone(), image.tag.clone(), course.released(image), digest]);
+        }
+        ui.table(&table);
+        for verdict in &course.verdicts {
+            ui.folded(&format!("  {}: {}", verdict.gate, verdict.said));
+        }
+        self.lines.iter().for_each(|line| ui.folded(line));
+        match self.passes {
+            Some(true) => ui.line("the rehearsal would deliver"),
+            Some(false) => ui.line("the rehearsal would NOT deliver: landfall preview shows why"),
+            None => {}
+        }
+        self.notes.iter().for_each(|note| ui.folded(note));
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(self.course.tag.as_str());
+    }
+}
+
+/// A note that goes on standard error and changes nothing of how a command ends.
+fn warn(context: &Context, text: String) {
+    context.ui.diagnostic(&Diagnostic::warning(code::NO_FORGE, text));
+}

@@ -1,0 +1,111 @@
+//! What checks that are made by hand mean for promotions: evidence of the images that ran, and, where one has failed, open
+//! promotions of these that turn red.
+
+use landfall_delivery::{CheckResult, TargetKind};
+use landfall_host::Failure;
+use landfall_promote::TestedImage;
+use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine, PromotionNote};
+use landfall_source::{CommitStatus, ForgeApi, ForgeClient, ForgeRepository, StatusState};
+use serde_json::Value;
+
+use super::witnessed::{Unmade, of_checks};
+use super::written::CONTEXT;
+use crate::arguments::TargetArgs;
+use crate::commands::books::{Books, BooksArgs, Use};
+use crate::commands::doctor::forge_token;
+use crate::commands::images::tags::{Ours, of_units};
+use crate::context::Context;
+
+/// Lines of the book that are looked through.
+const MOST: usize = 1000;
+/// How a promotion stands that waits for somebody.
+const OPEN: [&str; 3] = ["tagged", "proposed", "merged"];
+
+/// Writes down what checks of an environment have found, where something is promoted from there; says which promotions were
+/// withdrawn.
+pub(crate) async fn after_checks(
+    context: &Context,
+    target: Option<&str>,
+    args: &TargetArgs,
+    results: &[CheckResult],
+) -> Result<Vec<String>, Failure> {
+    let place = context.host.place(target, &args.query()).await?;
+    let environment = place.environment.clone().unwrap_or_default();
+    let TargetKind::System(file) = &place.target.kind else { return Ok(Vec::new()) };
+    if !file.system.promotion.iter().any(|it| *it.from == *environment) {
+        return Ok(Vec::new());
+    }
+    let selection = args.selection(&context.host, &place)?;
+    let namespace = context.host.default_namespace(&place);
+    let candidates = place.target.units(&selection, &Default::default(), &namespace).await?;
+    let units: Vec<_> = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
+    let lines = of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &[]))?;
+    let books = BooksArgs::default().open(context, &place, Use::Writes).await?;
+    let done = noted(context, &books, &environment, lines.iter().flat_map(|line| &line.running), results).await;
+    books.close().await;
+    done
+}
+
+async fn noted<'r>(
+    context: &Context,
+    books: &Books,
+    environment: &str,
+    running: impl Iterator<Item = &'r (String, String)>,
+    results: &[CheckResult],
+) -> Result<Vec<String>, Failure> {
+    let mut images = Vec::new();
+    for (repository, tag) in running {
+        let known: Vec<LedgerLine> = books.ask(Asked::Ledger(Some(repository.clone()), Some(MOST))).await?;
+        // What nobody has asked its registry for has no digest that could be spoken of.
+        if let Some(line) = known.into_iter().find(|line| line.image == *repository && line.tag == *tag) {
+            images.push(TestedImage { repository: line.image, tag: line.tag, digest: line.digest });
+        }
+    }
+    let evidence: Vec<EvidenceLine> =
+        images.iter().flat_map(|image| of_checks(environment, &image.digest, results, Unmade::NotPassed)).collect();
+    if evidence.is_empty() {
+        return Ok(Vec::new());
+    }
+    let failed = evidence.iter().find(|line| !line.passed).cloned();
+    let _written: usize = books.ask(Asked::Witness(evidence)).await?;
+    let Some(failed) = failed else { return Ok(Vec::new()) };
+    let why = format!("{} has failed in {environment}: {}", failed.what, failed.detail);
+    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
+    let mut withdrawn = Vec::new();
+    for line in promotions.into_iter().filter(|line| line.from == environment && OPEN.contains(&line.state.as_str())) {
+        let of_these = line.detail["images"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|it| images.iter().any(|image| it["digest"] == image.digest)));
+        if !of_these {
+            continue;
+        }
+        withdrawn.push(format!("the promotion of {} to {} is withdrawn: {why}", line.tag, line.to));
+        if let Some(said) = red(context, &line.detail, &why).await {
+            withdrawn.push(said);
+        }
+        let note = PromotionNote {
+            id: line.id,
+            from: line.from,
+            to: line.to,
+            tag: line.tag,
+            state: "withdrawn".to_owned(),
+            said: why.chars().take(1900).collect(),
+            detail: line.detail,
+        };
+        let _noted: Value = books.ask(Asked::Promote(note)).await?;
+    }
+    Ok(withdrawn)
+}
+
+/// Says at the forge that a pull request must not be merged; a sentence where that cannot be said.
+async fn red(context: &Context, detail: &Value, why: &str) -> Option<String> {
+    let text = |pointer: &str| detail.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let (api, repository, commit) = (text("/forge/api")?, text("/forge/repository")?, text("/commit")?);
+    let place = ForgeRepository { forge: ForgeApi::parse(&text("/forge/kind")?)?, api, repository };
+    let Some(token) = forge_token::token_for(&place.api, None, |name| context.host.env.get(name)) else {
+        return Some("its pull request is not told: there is no token for the forge".to_owned());
+    };
+    let client = ForgeClient::new(&context.host.network, place.clone(), token);
+    let status = CommitStatus { context: CONTEXT.to_owned(), state: StatusState::Failure, description: why.to_owned() };
+    client.say(&commit, &status).await.err().map(|error| format!("its pull request is not told: {error}"))
+}

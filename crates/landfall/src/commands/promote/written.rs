@@ -1,0 +1,266 @@
+//! A promotion as it is rehearsed, and written: the tag given, the lines changed, a pull request made.
+
+use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_host::Failure;
+use landfall_project::PromotionBy;
+use landfall_promote::branch_of;
+use landfall_rehearse::{Preview, Shown, preview_markdown};
+use landfall_source::{
+    CommitStatus, Edited, ForgeApi, ForgeClient, ForgeRepository, Landing, Proposal, Proposed, Protection, Reference,
+    Retagged, SourceTree, StatusState,
+};
+use serde_json::{Value, json};
+
+use super::base::Base;
+use super::{Course, PromoteArgs, told, warn};
+use crate::arguments::{ReportFormat, ValuesArgs};
+use crate::commands::books::Books;
+use crate::commands::images::registry::registry;
+use crate::commands::images::tags::Made;
+use crate::commands::preview::{PreviewArgs, preview};
+use crate::commands::write_back::{Called, Deed, WriteBackArgs, change};
+use crate::context::Context;
+
+/// What looks at promotions, beside a commit.
+pub(super) const CONTEXT: &str = "landfall/promotion";
+
+/// What a rehearsal found.
+pub(super) struct Rehearsed {
+    pub(super) passes: bool,
+    pub(super) markdown: String,
+}
+
+/// Delivers the receiving environment as it would be onto a fork of what it is.
+pub(super) async fn rehearse(
+    context: &Context,
+    args: &PromoteArgs,
+    base: &Base,
+    course: &Course,
+    made: &Made,
+) -> Result<Rehearsed, Failure> {
+    let tip = base.tree().await?;
+    let mut files = tip.directory("").map_err(|error| Failure::from(error.diagnose()))?;
+    for (path, text) in &made.files {
+        files.insert(path.clone(), text.clone().into_bytes()).map_err(|error| {
+            Failure::from(
+                Diagnostic::error(code::BAD_PATH, format!("`{path}` cannot be written")).note(error.to_string()),
+            )
+        })?;
+    }
+    let head = SourceTree::from_tree(format!("{} promoted", course.tag), files).named(base.remote.address.clone());
+    let file = base.declared(&tip)?;
+    let environment = &course.promotion.to;
+    let new = base.place(context, head, file.clone(), environment)?;
+    let old = base.place(context, tip, file, environment)?;
+    let short: String = base.commit.chars().take(7).collect();
+    let asked = PreviewArgs {
+        target: Vec::new(),
+        place: args.target(environment),
+        values: ValuesArgs::default(),
+        all: false,
+        output: ReportFormat::Markdown,
+    };
+    let found = preview(context, &asked, Some(environment), (&short, Some(&old)), (course.tag.as_str(), &new))?;
+    let markdown = preview_markdown(std::slice::from_ref(&found), &short, course.tag.as_str(), Shown::New);
+    Ok(Rehearsed { passes: Preview::passes(&found), markdown })
+}
+
+/// What was written.
+pub(super) struct Outcome {
+    pub(super) state: &'static str,
+    pub(super) notes: Vec<String>,
+    pub(super) data: Value,
+}
+
+/// Gives the tag, writes the lines, and makes the pull request where one is wanted.
+pub(super) async fn write(
+    context: &Context,
+    args: &PromoteArgs,
+    base: &Base,
+    books: &Books,
+    course: &Course,
+    rehearsed: &Rehearsed,
+) -> Result<Outcome, Failure> {
+    let forge = args.back.client(context, &base.remote.address)?;
+    let by = by(context, args, base, course, forge.as_ref()).await?;
+    if by == PromotionBy::Commit && !rehearsed.passes {
+        let why = "the rehearsal would not deliver it, and a commit is delivered unseen";
+        course.note(books, "refused", why, json!({})).await?;
+        return Err(Failure::from(
+            Diagnostic::refused(code::REHEARSAL_REFUSES, why)
+                .note("nothing was written")
+                .help("look at it with --dry-run -o json, or propose it: `by: pull-request`"),
+        ));
+    }
+    let tagged = give_tags(context, course).await?;
+    course.note(books, "tagged", &tagged.join("; "), json!({})).await?;
+    let own = branch_of(&course.promotion.to, &course.tag);
+    let (branch, starts_at) = match by {
+        PromotionBy::PullRequest => (own, Some(base.branch.clone())),
+        PromotionBy::Commit => (base.branch.clone(), None),
+    };
+    let back = WriteBackArgs { branch: Some(branch.clone()), ..args.back.clone() };
+    let written = back.write(context, &base.here, &base.here.target.source, deed(course, starts_at)).await?;
+    let mut notes = tagged;
+    let commit = match &written.landing {
+        Landing::Pushed { commit, .. } => commit.clone(),
+        // A command that ended in between has written it already.
+        Landing::Nothing { head, .. } => head.clone(),
+        other => format!("{other:?}"),
+    };
+    let place = json!({"branch": branch, "base": base.branch, "commit": commit, "remote": landfall_diag::without_passwords(&base.remote.address)});
+    if by == PromotionBy::Commit {
+        notes.push(format!("{} is on {}", short(&commit), base.branch));
+        course.note(books, "written", &format!("{} is on {}", short(&commit), base.branch), place.clone()).await?;
+        return Ok(Outcome { state: "written", notes, data: place });
+    }
+    // It was asked for before anything was written.
+    let Some(forge) = forge else { return Ok(Outcome { state: "written", notes, data: place }) };
+    let said = told::Request {
+        id: &course.id,
+        from: &course.promotion.from,
+        to: &course.promotion.to,
+        tag: course.tag.as_str(),
+        images: &course.images,
+        verdicts: &course.verdicts,
+        owners: &course.promotion.owners,
+        commit: course.commit.as_deref(),
+        passes: rehearsed.passes,
+        preview: &rehearsed.markdown,
+    };
+    let proposal = Proposal { head: branch.clone(), base: base.branch.clone(), title: said.title(), body: said.body() };
+    let (request, done) = forge.propose(&proposal).await.map_err(|error| at_forge(&error, &branch))?;
+    let status = status(course, rehearsed.passes);
+    forge.say(&commit, &status).await.map_err(|error| at_forge(&error, &branch))?;
+    let word = if done == Proposed::Made { "made" } else { "brought up to date" };
+    notes.push(format!("pull request {} was {word}: {}", request.number, request.url));
+    let mut data = place;
+    data["request"] = json!(request);
+    data["forge"] =
+        json!({"kind": forge.place().forge, "api": forge.place().api, "repository": forge.place().repository});
+    course.note(books, "proposed", &format!("pull request {}", request.number), data.clone()).await?;
+    Ok(Outcome { state: "proposed", notes, data })
+}
+
+/// What is said of the commit: every image is there under its release's tag, and the rehearsal passes.
+fn status(course: &Course, passes: bool) -> CommitStatus {
+    let count = course.images.len();
+    let images = if count == 1 { "the image is".to_owned() } else { format!("all {count} images are") };
+    CommitStatus {
+        context: CONTEXT.to_owned(),
+        state: if passes { StatusState::Success } else { StatusState::Failure },
+        description: match passes {
+            true => format!("{images} there as {}, tested in {}", course.tag, course.promotion.from),
+            false => "the rehearsal would not deliver it".to_owned(),
+        },
+    }
+}
+
+/// Gives each image its release's tag; says what was done.
+async fn give_tags(context: &Context, course: &Course) -> Result<Vec<String>, Failure> {
+    let mut said = Vec::new();
+    for image in &course.images {
+        let tag = course.released(image);
+        let named = format!("{}@{}", image.repository, image.digest);
+        let reference = Reference::image(&named).map_err(|error| Failure::usage(error.diagnose()))?;
+        let given = registry(context, &reference).retag(&reference, &image.digest, &tag).await;
+        match given.map_err(|error| Failure::from(error.diagnose()))? {
+            Retagged::Given => said.push(format!("{}:{tag} is {} now", image.repository, short(&image.digest[7..]))),
+            Retagged::AlreadyThere => said.push(format!("{}:{tag} was there already", image.repository)),
+            Retagged::Taken(other) => {
+                let text = format!(
+                    "{}:{tag} is another image ({}) than the one that {} has tested ({})",
+                    image.repository, other, course.promotion.from, image.digest
+                );
+                return Err(Failure::from(
+                    Diagnostic::refused(code::TAG_TAKEN, text)
+                        .note("nothing was written to git")
+                        .help("raise the product's version, build it, test it, and promote that"),
+                ));
+            }
+        }
+    }
+    Ok(said)
+}
+
+/// The commit of it.
+fn deed(course: &Course, starts_at: Option<String>) -> Deed {
+    let (tags, promotion, tag) = (course.tags.clone(), course.promotion.clone(), course.tag.clone());
+    let id = course.id.clone();
+    let files = tags.files();
+    let change = change(move |tip| match tags.commit(tip)? {
+        Edited::Files(mut edits) => {
+            edits.subject = format!("Promote {tag} from {} to {}", promotion.from, promotion.to);
+            edits.trailers.retain(|(name, _)| name != "Landfall-Cause");
+            edits.trailers.insert(0, ("Landfall-Promotion".to_owned(), id.clone()));
+            edits.trailers.insert(0, ("Landfall-Cause".to_owned(), "promotion".to_owned()));
+            Ok(Edited::Files(edits))
+        }
+        nothing => Ok(nothing),
+    });
+    Deed { change, files, starts_at, cause: None, called: Called::default() }
+}
+
+/// How it is written: as declared, but for a branch that takes no commits.
+async fn by(
+    context: &Context,
+    args: &PromoteArgs,
+    base: &Base,
+    course: &Course,
+    forge: Option<&ForgeClient>,
+) -> Result<PromotionBy, Failure> {
+    let protection = match forge {
+        // What cannot be seen is not in the way: the server says so again when it is asked to take the commit.
+        Some(forge) => forge.protection(&base.branch).await.unwrap_or(Protection::Hidden),
+        None => Protection::Hidden,
+    };
+    match (course.promotion.by, protection) {
+        (PromotionBy::Commit, Protection::Protected { .. }) => {
+            warn(context, format!("`{}` is protected: it is proposed as a pull request", base.branch));
+            Ok(PromotionBy::PullRequest)
+        }
+        (PromotionBy::Commit, _) => Ok(PromotionBy::Commit),
+        (PromotionBy::PullRequest, _) if forge.is_none() => Err(no_forge(args, base)),
+        (PromotionBy::PullRequest, protection) => {
+            if protection == Protection::Open || protection == (Protection::Protected { wants_owner: false }) {
+                warn(
+                    context,
+                    format!(
+                        "`{}` can be merged without a yes of its owners: CODEOWNERS is only documentation",
+                        base.branch
+                    ),
+                );
+            }
+            Ok(PromotionBy::PullRequest)
+        }
+    }
+}
+
+fn no_forge(args: &PromoteArgs, base: &Base) -> Failure {
+    let shown = landfall_diag::without_passwords(&base.remote.address).into_owned();
+    let named = args.back.forge.as_deref().and_then(ForgeApi::parse);
+    match ForgeRepository::of(&base.remote.address, named, args.back.api.as_deref()) {
+        Some(_) => Failure::from(
+            Diagnostic::error(
+                code::NOT_DEPLOYED,
+                format!("published, not deployed: a pull request is wanted, and there is no token for {shown}"),
+            )
+            .note("nothing was written")
+            .help("set LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST, or the forge's own GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN"),
+        ),
+        None => Failure::usage(
+            Diagnostic::error(code::NO_FORGE, format!("a pull request is wanted, and whose API {shown} speaks is not known"))
+                .note("nothing was written")
+                .help("say it: --forge github|gitlab|gitea, with --api URL where it is elsewhere"),
+        ),
+    }
+}
+
+fn at_forge(error: &landfall_source::SourceError, branch: &str) -> Failure {
+    let told = error.diagnose();
+    Failure::from(told.note(format!("the branch `{branch}` is written; the same command goes on from there")))
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(10).collect()
+}

@@ -1,0 +1,63 @@
+use landfall_diag::{Finding, Severity};
+use serde_json::Value;
+
+use crate::pods::PodTemplate;
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF176",
+    title: "a claim is mounted by a container of its pod",
+    severity: Severity::Warning,
+    why: "A pod waits for the claims that it names, and a volume that no container mounts keeps nothing: the program writes \
+          to its own file system, and what it wrote is gone with the next restart.",
+    advice: "Mount the volume in the container whose data it is to keep (`volumeMounts`), or leave the claim out.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        for (name, field) in claims(desired, &template) {
+            if is_used(&template, name) {
+                continue;
+            }
+            findings.push(
+                RULE.finding(format!(
+                    "no container of {} `{}` mounts the claim `{name}`",
+                    desired.object.kind(),
+                    desired.object.name()
+                ))
+                .because("what the program writes is gone with the next restart")
+                .at(desired.spot_at(&field)),
+            );
+        }
+    }
+    findings
+}
+
+/// The volumes of a pod that are claims, with the field that declares each.
+fn claims<'a>(desired: &'a Desired, template: &PodTemplate<'a>) -> Vec<(&'a str, String)> {
+    let is_claim = |volume: &Value| volume.get("persistentVolumeClaim").is_some_and(|it| !it.is_null());
+    let volumes = template.volumes().iter().enumerate().filter(|(_, volume)| is_claim(volume));
+    let mut found: Vec<(&str, String)> = volumes
+        .filter_map(|(at, volume)| Some((volume["name"].as_str()?, format!("{}.volumes[{at}]", template.path))))
+        .collect();
+    if desired.object.kind() == "StatefulSet" {
+        let templates = desired.object.list_at("/spec/volumeClaimTemplates").iter().enumerate();
+        found.extend(templates.filter_map(|(at, claim)| {
+            let name = claim.pointer("/metadata/name")?.as_str()?;
+            Some((name, format!("spec.volumeClaimTemplates[{at}]")))
+        }));
+    }
+    found
+}
+
+/// Whether a container mounts a volume, or has it as a device.
+fn is_used(template: &PodTemplate<'_>, name: &str) -> bool {
+    template.containers().iter().any(|container| {
+        ["volumeMounts", "volumeDevices"]
+            .iter()
+            .any(|list| container.value[*list].as_array().is_some_and(|all| all.iter().any(|it| it["name"] == name)))
+    })
+}

@@ -1,0 +1,112 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use landfall_diag::{Finding, Severity};
+
+use crate::decoded::texts;
+use crate::rule::Rule;
+use crate::subject::Subject;
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF178",
+    title: "what is encoded is encoded once",
+    severity: Severity::Warning,
+    why: "The API decodes the `data` of a Secret once, and that of a ConfigMap and a Secret's `stringData` not at all. What a \
+          template encodes once more reaches the program as base64: a password that nobody accepts, a script that is none.",
+    advice: "Leave `b64enc` out of ConfigMaps and of `stringData`, and use it once in a Secret's `data`.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for desired in ["Secret", "ConfigMap"].into_iter().flat_map(|kind| subject.of_kind("", kind)) {
+        let is_secret = desired.object.kind() == "Secret";
+        for (key, text, field) in texts(&desired.object) {
+            let Some(inner) = encoded_text(&text) else { continue };
+            // A file's name says that text belongs there; without one the program may want it encoded.
+            let holds_text = is_file(key) || is_sentence(&inner);
+            if !holds_text && !is_encoded_by_template(subject, desired, &field, is_secret) {
+                continue;
+            }
+            let how = if is_secret && field.starts_with("data") { "twice" } else { "although nobody decodes it" };
+            findings.push(
+                RULE.finding(format!(
+                    "`{key}` of {} `{}` is encoded {how}",
+                    desired.object.kind(),
+                    desired.object.name()
+                ))
+                .because("whoever reads the key gets base64 in place of the text")
+                .at(desired.spot_at(&field)),
+            );
+        }
+    }
+    findings
+}
+
+/// The text behind a value, where the value is base64 of one.
+fn encoded_text(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.len() < 8 || !text.len().is_multiple_of(4) || text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let inner = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
+    inner.chars().all(|it| matches!(it, '\n' | '\t' | '\r') || !it.is_control()).then_some(inner)
+}
+
+/// Whether a key is the name of a file of text.
+fn is_file(key: &str) -> bool {
+    let endings = [
+        "sh",
+        "conf",
+        "cfg",
+        "ini",
+        "yaml",
+        "yml",
+        "json",
+        "toml",
+        "properties",
+        "xml",
+        "php",
+        "py",
+        "js",
+        "rb",
+        "sql",
+        "txt",
+        "env",
+    ];
+    key.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// Whether a text is lines or words, which no random bytes happen to be.
+fn is_sentence(text: &str) -> bool {
+    text.trim().len() >= 12 && text.trim().contains([' ', '\n']) && text.is_ascii()
+}
+
+/// Whether the template's line encodes the value more often than the place decodes it.
+fn is_encoded_by_template(
+    subject: &Subject<'_>,
+    desired: &crate::subject::Desired,
+    field: &str,
+    is_secret: bool,
+) -> bool {
+    let unit = subject.unit(&desired.unit);
+    let origin = unit.and_then(|unit| unit.rendered.origin(&desired.key(), field));
+    let line = origin.and_then(|origin| origin.template).and_then(|place| place.source).unwrap_or_default();
+    let decoded = usize::from(is_secret && field.starts_with("data"));
+    line.matches("b64enc").count() > decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_in_base64_is_told_from_keys() {
+        assert_eq!(encoded_text("IyEvYmluL3NoCmVjaG8gaGkK").as_deref(), Some("#!/bin/sh\necho hi\n"));
+        for text in
+            ["hunter22", "0123456789abcdef", "12345678", "short", "K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols="]
+        {
+            assert!(encoded_text(text).is_none() || !is_sentence(&encoded_text(text).unwrap_or_default()), "{text}");
+        }
+        assert!(is_file("run.sh") && is_file("app.YAML") && !is_file("password"));
+    }
+}

@@ -1,0 +1,165 @@
+use landfall_diag::{Finding, Severity};
+use serde_json::Value;
+
+use crate::rule::Rule;
+use crate::subject::{Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF177",
+    title: "no value is printed as the template engine prints it to itself",
+    severity: Severity::Error,
+    why: "A table, a list or nothing at all that is printed where a text is wanted comes out in Go's own words: `map[a:b]`, \
+          `<nil>`, `%!s(int=1)`. No program reads them; the field is full, so nothing else says that it is wrong.",
+    advice: "Print tables and lists with `toJson` or `toYaml`, leave a field out where its value is nothing (`with`), and give \
+             `printf` the verb of the value's type (`%v`, `%d`).",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for desired in subject.objects().filter(|it| it.role != Role::Definition && !is_definition(it.object.kind())) {
+        let mut raw = Vec::new();
+        let skipped = ["/metadata/managedFields", "/status"];
+        visit(desired.object.value(), String::new(), &mut |path, text| {
+            if skipped.iter().any(|it| path.starts_with(&it[1..].replace('/', "."))) {
+                return;
+            }
+            if let Some(words) = raw_words(text) {
+                raw.push((path.to_owned(), words.to_owned(), text.lines().count() > 1));
+            }
+        });
+        for (path, words, within) in raw {
+            // A text of many lines may speak of such words.
+            let severity = if within { Severity::Warning } else { RULE.severity };
+            findings.push(
+                RULE.finding(format!(
+                    "`{path}` of {} `{}` holds `{words}`, which a template printed without `toYaml` or a value",
+                    desired.object.kind(),
+                    desired.object.name()
+                ))
+                .weighing(severity)
+                .because("whoever reads the field gets words of the template engine in place of a value")
+                .at(desired.spot_at(&path)),
+            );
+        }
+    }
+    findings
+}
+
+fn is_definition(kind: &str) -> bool {
+    kind == "CustomResourceDefinition"
+}
+
+/// Every text of a value, with its path.
+fn visit(value: &Value, path: String, see: &mut impl FnMut(&str, &str)) {
+    match value {
+        Value::String(text) => see(&path, text),
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                visit(item, format!("{path}[{at}]"), see);
+            }
+        }
+        Value::Object(map) => {
+            for (key, item) in map {
+                let below = match (path.is_empty(), key.contains(['.', '/', ':'])) {
+                    (true, _) => key.clone(),
+                    (false, true) => format!("{path}[{key}]"),
+                    (false, false) => format!("{path}.{key}"),
+                };
+                visit(item, below, see);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The words of the engine in a text: the whole of it, or the value of a setting in one of its lines.
+fn raw_words(text: &str) -> Option<&str> {
+    let trimmed = text.trim();
+    if is_raw(trimmed) {
+        return Some(short(trimmed));
+    }
+    if let Some(words) = misprinted(trimmed) {
+        return Some(words);
+    }
+    if !text.contains('\n') {
+        return None;
+    }
+    text.lines().find_map(|line| {
+        let line = line.trim();
+        if line.starts_with(['#', '/', ';', '*', '-']) {
+            return None;
+        }
+        let (_, value) = line.split_once(": ").or_else(|| line.split_once('='))?;
+        let value = value.trim().trim_matches(['"', '\'', ',']);
+        is_raw(value).then(|| short(value))
+    })
+}
+
+fn short(words: &str) -> &str {
+    match words.char_indices().nth(40) {
+        Some((at, _)) => &words[..at],
+        None => words,
+    }
+}
+
+/// Whether a text is a whole value as Go prints it.
+fn is_raw(text: &str) -> bool {
+    let is_table = text
+        .strip_prefix("map[")
+        .and_then(|rest| rest.strip_suffix(']'))
+        // A type of Go has no colon: `map[string]string`.
+        .is_some_and(|inner| inner.is_empty() || inner.split_once(':').is_some_and(|(key, _)| is_key(key)));
+    let is_list = text.strip_prefix("[map[").is_some_and(|rest| rest.ends_with("]]") && rest.contains(':'));
+    text == "<nil>" || is_table || is_list
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte))
+}
+
+/// What `printf` leaves where a verb does not fit its value: `%!s(int=1)`, `%!d(string=a)`, `%!s(<nil>)`, `%!s(MISSING)`.
+fn misprinted(text: &str) -> Option<&str> {
+    let start = text.find("%!")?;
+    let rest = &text[start + 2..];
+    let mut letters = rest.chars();
+    let verb = letters.next().filter(char::is_ascii_alphabetic)?;
+    let inner = letters.as_str().strip_prefix('(')?;
+    let end = inner.find(')')?;
+    let said = &inner[..end];
+    let fits = said == "<nil>" || said == "MISSING" || said.split_once('=').is_some_and(|(kind, _)| is_key(kind));
+    fits.then(|| short(&text[start..start + 2 + verb.len_utf8() + 1 + end + 1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_engine_are_told_from_words_about_them() {
+        for (text, words) in [
+            ("map[]", "map[]"),
+            ("map[cpu:1 memory:2Gi]", "map[cpu:1 memory:2Gi]"),
+            ("<nil>", "<nil>"),
+            ("[map[name:a] map[name:b]]", "[map[name:a] map[name:b]]"),
+            ("extra-%!s(int=0)", "%!s(int=0)"),
+            ("a: 1\nlimits: map[cpu:1]\n", "map[cpu:1]"),
+            ("key=<nil>\n", "<nil>"),
+            ("x = \"<nil>\"\ny = 1\n", "<nil>"),
+        ] {
+            assert_eq!(raw_words(text), Some(words), "{text}");
+        }
+        for text in [
+            "map[string]string",
+            "map[string]interface{}",
+            "returns <nil> when empty",
+            "100%! (really)",
+            "if err != <nil> {",
+            "# limits: map[cpu:1]\na: 2\n",
+            "labels: {map: [a]}\nb: c\n",
+            "%!",
+        ] {
+            assert_eq!(raw_words(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+use std::collections::{BTreeSet, HashMap};
+
+use landfall_chart::{Chart, Rendered, Source, Values};
+use landfall_diag::{Finding, Severity, Spot};
+
+use crate::rule::Rule;
+use crate::subject::Subject;
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF175",
+    title: "every value that is set is read",
+    severity: Severity::Warning,
+    why: "A values file takes any key. One that is misspelt, stands a level too high, or that a newer version of a chart calls \
+          otherwise is read by no template, and nothing says so: what was meant to be set stays as it was.",
+    advice: "Write the key as the chart has it; `landfall show values CHART` prints what it reads.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for rendered in &unit.rendered.charts {
+            let root = &rendered.processed;
+            // What the user gave is looked at first: the same key of a chart's own file is then told once.
+            let mut readers = Readers::default();
+            let mut unread = Vec::new();
+            walk(&rendered.user_values, root, &mut Vec::new(), &mut readers, &mut unread);
+            for below in &root.dependencies {
+                if let Some(values) = root.values.get(below.name()).and_then(|value| value.as_map().cloned()) {
+                    walk(&values, root, &mut vec![below.name().to_owned()], &mut readers, &mut unread);
+                }
+            }
+            let set = unread.len();
+            walk(&root.values, root, &mut Vec::new(), &mut readers, &mut unread);
+            let mut told = BTreeSet::new();
+            for (at, path) in unread.into_iter().enumerate() {
+                if told.insert(path.clone()) {
+                    let finding = found(&unit.name, rendered, &path);
+                    // What a chart declares and does not read is its author's business.
+                    findings.push(if at < set { finding } else { finding.weighing(Severity::Info) });
+                }
+            }
+        }
+    }
+    findings
+}
+
+fn found(unit: &str, rendered: &Rendered, path: &[String]) -> Finding {
+    let written = path.join(".");
+    let finding = RULE
+        .finding(format!("no template reads `{written}`, which is set"))
+        .because("it has no effect: what it was meant to set stays as it is")
+        .keyed(written);
+    let finding = match nearest(rendered, path) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => finding,
+    };
+    let place = origin_of(&rendered.user_values, path)
+        .or_else(|| origin_of(&rendered.values, path))
+        .and_then(|origin| rendered.provenance.as_ref()?.source(origin))
+        .and_then(|source| match source {
+            Source::Default(place) | Source::File(place) => Some(place),
+            Source::Flag { .. } => None,
+        });
+    let spot = place.map_or_else(Spot::default, Spot::file);
+    finding.at(Spot { unit: Some(unit.to_owned()), ..spot })
+}
+
+fn origin_of(values: &Values, path: &[String]) -> Option<landfall_chart::Origin> {
+    let (last, tables) = path.split_last()?;
+    let mut here = values.clone();
+    for key in tables {
+        here = here.get(key)?.as_map()?.clone();
+    }
+    Some(here.get(last)?.origin())
+}
+
+/// The declared key beside an unread one that is spelt nearly so.
+fn nearest(rendered: &Rendered, path: &[String]) -> Option<String> {
+    let (key, parents) = path.split_last()?;
+    let mut here = rendered.values.clone();
+    for parent in parents {
+        here = here.get(parent)?.as_map()?.clone();
+    }
+    let keys: Vec<String> = here.keys().iter().map(|key| key.to_string_lossy().into_owned()).collect();
+    let others = keys.iter().map(String::as_str).filter(|other| other != key);
+    let near = landfall_diag::nearest(key, others)?;
+    Some(parents.iter().map(String::as_str).chain([near]).collect::<Vec<_>>().join("."))
+}
+
+/// The leaves of what is set that nothing reads, as paths from the root chart on.
+fn walk(values: &Values, root: &Chart, path: &mut Vec<String>, readers: &mut Readers, unread: &mut Vec<Vec<String>>) {
+    for key in values.keys() {
+        let key = key.to_string_lossy().into_owned();
+        let Some(value) = values.get(&key) else { continue };
+        path.push(key);
+        match value.as_map() {
+            Some(map) if map.keys().is_empty() => {}
+            Some(map) => walk(map, root, path, readers, unread),
+            // A null takes a default away.
+            None if value.is_nil() => {}
+            None if !readers.read(root, path) => unread.push(path.clone()),
+            None => {}
+        }
+        path.pop();
+    }
+}
+
+/// What templates read, chart by chart.
+#[derive(Default)]
+struct Readers {
+    /// By the chart's place in memory, which stands still while one subject is looked at.
+    of: HashMap<*const Chart, Uses>,
+}
+
+impl Readers {
+    /// Whether anything may read a path of the values; in doubt it does.
+    fn read(&mut self, root: &Chart, path: &[String]) -> bool {
+        let mut above = vec![root];
+        let mut rest = path;
+        while let Some((first, inner)) = rest.split_first() {
+            if ["global", "tags", "exports"].contains(&first.as_str()) {
+                return true;
+            }
+            let chart = above[above.len() - 1];
+            let Some(below) = chart.dependencies.iter().find(|it| it.name() == first) else {
+                // One that is switched off, or not at hand, reads what nobody sees.
+                if chart.metadata.dependencies.iter().any(|it| it.name == *first || it.alias == *first) {
+                    return true;
+                }
+                break;
+            };
+            above.push(below);
+            rest = inner;
+        }
+        let Some((key, tables)) = rest.split_last() else { return true };
+        if above.iter().enumerate().any(|(depth, chart)| is_condition(chart, &path[depth.min(path.len())..])) {
+            return true;
+        }
+        // A chart that hands all of its values on, or has no templates of its own to read them with, is not judged.
+        let own = above[above.len() - 1];
+        let uses = self.uses(own);
+        if uses.everything || uses.words.is_empty() {
+            return true;
+        }
+        above.iter().any(|chart| {
+            let uses = self.uses(chart);
+            uses.words.contains(key) || tables.iter().any(|table| uses.whole.contains(table))
+        })
+    }
+
+    fn uses(&mut self, chart: &Chart) -> &Uses {
+        self.of.entry(std::ptr::from_ref(chart)).or_insert_with(|| Uses::of(chart))
+    }
+}
+
+/// Whether a path, from a chart's values on, switches one of its dependencies.
+fn is_condition(chart: &Chart, path: &[String]) -> bool {
+    let written = path.join(".");
+    let mut conditions = chart.metadata.dependencies.iter().flat_map(|it| it.condition.split(','));
+    conditions.any(|condition| condition.trim() == written)
+}
+
+/// What the templates of a chart, and of the libraries that they may call, speak of.
+#[derive(Default)]
+struct Uses {
+    /// Every word of every action.
+    words: BTreeSet<String>,
+    /// Words that are used as they are, so that whatever is below them may be read.
+    whole: BTreeSet<String>,
+    /// Whether `.Values` itself is handed on.
+    everything: bool,
+}
+
+impl Uses {
+    fn of(chart: &Chart) -> Self {
+        let mut uses = Uses::default();
+        uses.add(chart);
+        uses
+    }
+
+    fn add(&mut self, chart: &Chart) {
+        let is_text = |name: &str| !name.starts_with("crds/") && !name.ends_with(".md");
+        for file in chart.templates.iter().chain(chart.files.iter().filter(|file| is_text(&file.name))) {
+            let text = file.text();
+            for action in actions(&text) {
+                self.take(action);
+            }
+        }
+        // A value may be a template itself.
+        if let Some(file) = chart.raw_file("values.yaml") {
+            let text = file.text();
+            actions(&text).for_each(|action| self.take(action));
+        }
+        for below in &chart.dependencies {
+            if below.metadata.kind == "library" || below.name().ends_with("common") {
+                self.add(below);
+            }
+        }
+    }
+
+    fn take(&mut self, action: &str) {
+        let inner = action.trim_start_matches(['-', ' ', '\n', '\t']);
+        if inner.starts_with("/*") {
+            return;
+        }
+        let asks = inner.strip_prefix("else ").map_or(inner, str::trim_start).starts_with("if ");
+        let bytes = action.as_bytes();
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let mut at = 0;
+        while at < bytes.len() {
+            if !is_word(bytes[at]) {
+                at += 1;
+                continue;
+            }
+            let start = at;
+            while at < bytes.len() && is_word(bytes[at]) {
+                at += 1;
+            }
+            let word = action[start..at].trim_matches('-');
+            let goes_on = bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(|next| is_word(*next));
+            if word == "Values" && !goes_on && !asks {
+                // `index .Values "a"` names what it takes.
+                let indexed = action[..start].trim_end_matches(['.', '$', ' ', '(']).ends_with("index")
+                    || action[..start].trim_end_matches(['.', '$', ' ', '(']).ends_with("hasKey");
+                self.everything |= !indexed;
+            }
+            if !goes_on && !asks {
+                self.whole.insert(word.to_owned());
+            }
+            self.words.insert(word.to_owned());
+        }
+    }
+}
+
+/// The insides of a text's actions.
+fn actions(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{").skip(1).filter_map(|rest| rest.split_once("}}").map(|(action, _)| action))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_speaks_of_words_and_takes_some_of_them_whole() {
+        let mut uses = Uses::default();
+        for action in actions(
+            "{{/* .Values.a */}}{{ if .Values.b }}{{ .Values.c.d }}{{ toYaml .Values.e }}{{ index .Values \"f-g\" \"h\" }}",
+        ) {
+            uses.take(action);
+        }
+        assert!(!uses.everything);
+        for word in ["b", "c", "d", "e", "f-g", "h"] {
+            assert!(uses.words.contains(word), "{word}");
+        }
+        assert!(!uses.words.contains("a"));
+        for word in ["d", "e", "f-g"] {
+            assert!(uses.whole.contains(word), "{word}");
+        }
+        for word in ["b", "c"] {
+            assert!(!uses.whole.contains(word), "{word}");
+        }
+        uses.take(" include \"x\" (dict \"values\" .Values) ");
+        assert!(uses.everything);
+    }
+}

@@ -1,0 +1,381 @@
+//! The book of what was published, seen, held back and promoted: the same for a server and for a command beside its store.
+
+use landfall_diag::{Diagnostic, code};
+use landfall_project::{Channel, ImagePolicy};
+use landfall_promote::{MAX_TAG, Tag, TagPolicy, Version, next, progression};
+use landfall_store::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
+use serde_json::Value;
+
+use super::asked::Asked;
+use super::desk::{Answer, json_of, one, told};
+use super::promoted::{
+    EvidenceLine, HoldLine, HoldWish, LedgerLine, NextQuery, PromotionLine, PromotionNote, PromotionStep, VersionLine,
+    VersionQuery,
+};
+
+/// Lines of an answer where nobody says how many, and at most.
+const LINES: usize = 100;
+const MOST_LINES: usize = 1000;
+/// The longest name, reason or sentence that is written down, in bytes.
+const LONGEST: usize = 2000;
+/// Lines that are written at once, at most.
+const MOST_WRITTEN: usize = 500;
+
+/// The book.
+#[derive(Debug, Clone)]
+pub struct Book(Promotions);
+
+impl Book {
+    /// That of a store.
+    pub fn new(promotions: Promotions) -> Self {
+        Book(promotions)
+    }
+
+    /// Answers what is asked of it, for somebody, at a moment (RFC 3339); nothing where that is asked of somebody else.
+    /// Whether that one may is asked by whoever lets in.
+    pub async fn answer(&self, actor: &str, now: &str, asked: &Asked) -> Option<Result<Value, Vec<Diagnostic>>> {
+        Some(match asked {
+            Asked::Ledger(image, limit) => self.ledger(image.as_deref(), *limit).await.and_then(json_of),
+            Asked::Evidence(digest, limit) => self.evidence(digest, *limit).await.and_then(json_of),
+            Asked::Holds(limit) => self.holds(*limit).await.and_then(json_of),
+            Asked::Promotions(environment, limit) => {
+                self.promotions(environment.as_deref(), *limit).await.and_then(json_of)
+            }
+            Asked::VersionCheck(query) => checked(query).and_then(json_of),
+            Asked::VersionNext(query) => named(query).and_then(json_of),
+            Asked::Publish(lines) => self.publish(now, lines).await.and_then(json_of),
+            Asked::Witness(lines) => self.witness(now, lines).await.and_then(json_of),
+            Asked::Hold(wish) => self.hold(actor, now, wish).await.and_then(json_of),
+            Asked::Promote(note) => self.promote(actor, now, note).await.and_then(json_of),
+            _ => return None,
+        })
+    }
+
+    async fn ledger(&self, image: Option<&str>, limit: Option<usize>) -> Answer<Vec<LedgerLine>> {
+        let rows = self.0.published(image.unwrap_or_default(), most(limit)).await.map_err(|error| told(&error))?;
+        Ok(rows.into_iter().map(LedgerLine::from).collect())
+    }
+
+    async fn evidence(&self, digest: &str, limit: Option<usize>) -> Answer<Vec<EvidenceLine>> {
+        let rows = self.0.evidence(digest, most(limit)).await.map_err(|error| told(&error))?;
+        Ok(rows.into_iter().map(EvidenceLine::from).collect())
+    }
+
+    async fn holds(&self, limit: Option<usize>) -> Answer<Vec<HoldLine>> {
+        let rows = self.0.holds(most(limit)).await.map_err(|error| told(&error))?;
+        Ok(rows.into_iter().map(HoldLine::from).collect())
+    }
+
+    async fn promotions(&self, environment: Option<&str>, limit: Option<usize>) -> Answer<Vec<PromotionLine>> {
+        let rows = self.0.promotions(environment, most(limit)).await.map_err(|error| told(&error))?;
+        let mut lines = Vec::new();
+        for row in rows {
+            let events = self.0.events(&row.id).await.map_err(|error| told(&error))?;
+            let mut before = String::new();
+            let mut intact = true;
+            let mut steps = Vec::new();
+            for (event, previous, digest) in events {
+                intact &= previous == before && digest == event.link(&before);
+                before = digest;
+                let PromotionEvent { at, actor, state, said } = event;
+                steps.push(PromotionStep { at, actor, state, said });
+            }
+            let PromotionRow { id, at, origin: from, receiver: to, tag, state, body: detail } = row;
+            lines.push(PromotionLine { id, at, from, to, tag, state, detail, events: steps, intact });
+        }
+        Ok(lines)
+    }
+
+    /// Notes tags with their digests: what was known stays, and is told.
+    async fn publish(&self, now: &str, lines: &[LedgerLine]) -> Answer<Vec<LedgerLine>> {
+        let mut known = Vec::new();
+        few(lines.len())?;
+        for line in lines {
+            let digest = is_digest(&line.digest)?;
+            let tag = Tag::parse(&line.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
+            short(&[&line.image, line.revision.as_deref().unwrap_or_default()])?;
+            let row = PublishedRow {
+                image: line.image.clone(),
+                tag,
+                digest,
+                at: moment(&line.at, now)?,
+                revision: line.revision.clone(),
+            };
+            known.push(self.0.publish(&row).await.map_err(|error| told(&error))?.into());
+        }
+        Ok(known)
+    }
+
+    async fn witness(&self, now: &str, lines: &[EvidenceLine]) -> Answer<usize> {
+        few(lines.len())?;
+        let mut rows = Vec::new();
+        for line in lines {
+            short(&[&line.environment, &line.what, &line.detail])?;
+            rows.push(EvidenceRow {
+                digest: is_digest(&line.digest)?,
+                environment: line.environment.clone(),
+                // When something was seen is when it is written: nothing has run well before anybody looked.
+                at: now.to_owned(),
+                what: line.what.clone(),
+                passed: line.passed,
+                detail: line.detail.clone(),
+            });
+        }
+        self.0.witness(&rows).await.map_err(|error| told(&error))?;
+        Ok(rows.len())
+    }
+
+    async fn hold(&self, actor: &str, now: &str, wish: &HoldWish) -> Answer<HoldLine> {
+        let tag = Tag::parse(&wish.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
+        short(&[&wish.reason])?;
+        if wish.release {
+            let released = self.0.release(&tag, now, actor).await.map_err(|error| told(&error))?;
+            let found = self.holds(Some(MOST_LINES)).await?.into_iter().find(|line| line.tag == tag);
+            // What was let go before stays so.
+            return match found {
+                Some(line) => Ok(line),
+                None if released => Ok(HoldLine::default()),
+                None => Err(one(Diagnostic::error(code::NO_HOLD, format!("{tag} was never held back")))),
+            };
+        }
+        if wish.reason.trim().is_empty() {
+            return Err(bad("why is it held back? a reason is wanted"));
+        }
+        let row = HoldRow {
+            tag,
+            at: now.to_owned(),
+            by: actor.to_owned(),
+            reason: wish.reason.clone(),
+            released_at: None,
+            released_by: None,
+        };
+        self.0.hold(&row).await.map_err(|error| told(&error))?;
+        Ok(row.into())
+    }
+
+    async fn promote(&self, actor: &str, now: &str, note: &PromotionNote) -> Answer<PromotionLine> {
+        short(&[&note.id, &note.from, &note.to, &note.state, &note.said])?;
+        let tag = Tag::parse(&note.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
+        if note.id.is_empty() || note.to.is_empty() {
+            return Err(bad("a promotion has an id and an environment that it goes to"));
+        }
+        let row = PromotionRow {
+            id: note.id.clone(),
+            at: now.to_owned(),
+            origin: note.from.clone(),
+            receiver: note.to.clone(),
+            tag,
+            state: note.state.clone(),
+            body: note.detail.clone(),
+        };
+        let event = PromotionEvent {
+            at: now.to_owned(),
+            actor: actor.to_owned(),
+            state: note.state.clone(),
+            said: note.said.clone(),
+        };
+        self.0.note(&row, &event).await.map_err(|error| told(&error))?;
+        let found = self.promotions(Some(&note.to), Some(MOST_LINES)).await?;
+        Ok(found.into_iter().find(|line| line.id == note.id).unwrap_or_default())
+    }
+}
+
+fn most(limit: Option<usize>) -> u32 {
+    u32::try_from(limit.unwrap_or(LINES).clamp(1, MOST_LINES)).unwrap_or(u32::MAX)
+}
+
+fn bad(why: impl Into<String>) -> Vec<Diagnostic> {
+    one(Diagnostic::error(code::BAD_REQUEST, why))
+}
+
+fn few(count: usize) -> Answer<()> {
+    match count {
+        0 => Err(bad("nothing is said")),
+        count if count > MOST_WRITTEN => Err(bad(format!("{count} lines at once; at most {MOST_WRITTEN} are taken"))),
+        _ => Ok(()),
+    }
+}
+
+fn short(texts: &[&str]) -> Answer<()> {
+    match texts.iter().find(|text| text.len() > LONGEST || text.chars().any(|c| c.is_control() && c != '\n')) {
+        Some(_) => Err(bad(format!("a text is longer than {LONGEST} bytes, or has signs that nobody sees"))),
+        None => Ok(()),
+    }
+}
+
+fn is_digest(text: &str) -> Answer<String> {
+    let is = text
+        .strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
+    if is { Ok(text.to_owned()) } else { Err(bad("a digest is sha256: and 64 digits of 0-9 and a-f")) }
+}
+
+fn moment(said: &str, now: &str) -> Answer<String> {
+    match said {
+        "" => Ok(now.to_owned()),
+        said if said.parse::<jiff::Timestamp>().is_ok() => Ok(said.to_owned()),
+        _ => Err(bad("a time is written as 2026-01-31T12:00:00Z")),
+    }
+}
+
+fn channel(word: Option<&str>) -> Answer<Option<Channel>> {
+    match word {
+        None => Ok(None),
+        Some("alpha") => Ok(Some(Channel::Alpha)),
+        Some("rc") => Ok(Some(Channel::Rc)),
+        Some("stable") => Ok(Some(Channel::Stable)),
+        Some(_) => Err(bad("channels are alpha, rc and stable")),
+    }
+}
+
+fn root(text: &str) -> Answer<Version> {
+    if text.len() > MAX_TAG {
+        return Err(bad("that is no version"));
+    }
+    Version::root(text).map_err(|refusal| one(Diagnostic::error(code::BAD_VERSION, refusal.to_string())))
+}
+
+/// Whether versions may follow each other, and a tag may run: the rules of `landfall version check`.
+fn checked(query: &VersionQuery) -> Answer<VersionLine> {
+    let mut line = VersionLine::default();
+    if query.to.is_none() && query.tag.is_none() {
+        return Err(bad("say `to` (with `from`), or `tag`"));
+    }
+    let wanted = channel(query.channel.as_deref())?;
+    if let Some(to) = &query.to {
+        let new = root(to)?;
+        let before = query.from.as_deref().map(root).transpose()?;
+        let step = progression(before.as_ref(), &new);
+        if !step.is_accepted() {
+            let from = query.from.as_deref().unwrap_or_default();
+            return Err(one(Diagnostic::error(code::BAD_STEP, format!("{to} may not follow {from}: {step}"))));
+        }
+        line.step = serde_json::to_value(step).ok().and_then(|word| word.as_str().map(str::to_owned));
+    }
+    if let Some(tag) = &query.tag {
+        let policy = TagPolicy { policy: ImagePolicy::Semver, channel: wanted, places: Vec::new() };
+        let tag = Tag::under(tag, &policy);
+        let tag = tag.map_err(|refusal| one(Diagnostic::refused(code::BAD_TAG, refusal.to_string())))?;
+        line.tag = Some(tag.to_string());
+    }
+    Ok(line)
+}
+
+/// What the next build is called: the rules of `landfall version next`.
+fn named(query: &NextQuery) -> Answer<VersionLine> {
+    let (Some(from), Some(channel)) = (&query.from, channel(query.channel.as_deref())?) else {
+        return Err(bad("say `from`, the product's own version, and `channel`"));
+    };
+    if channel != Channel::Stable && query.run.is_none() {
+        return Err(bad("say `run`, the number of the run"));
+    }
+    let attempt = query.attempt.unwrap_or(1).max(1);
+    let called = next(&root(from)?, channel, query.run.unwrap_or_default(), attempt)
+        .map_err(|refusal| one(Diagnostic::error(code::BAD_VERSION, refusal.to_string())))?;
+    Ok(VersionLine { step: None, tag: Some(called) })
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_store::{Location, Store};
+
+    use super::*;
+
+    async fn book() -> (Book, Store) {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        (Book::new(store.promotions.clone()), store)
+    }
+
+    const NOW: &str = "2026-01-01T00:00:00Z";
+
+    async fn ask(book: &Book, asked: Asked) -> Result<Value, Vec<Diagnostic>> {
+        book.answer("ada", NOW, &asked).await.expect("it is the book's")
+    }
+
+    #[tokio::test]
+    async fn se_21_to_se_28_the_table_of_versions_is_the_same_as_at_the_command_line() {
+        let (book, _store) = book().await;
+        for (from, to, step) in [
+            (Some("1.5.2"), "1.5.2", Ok("unchanged")),
+            (Some("1.5.2"), "1.5.3", Ok("patch")),
+            (Some("1.5.2"), "1.5.9", Ok("patch")),
+            (Some("1.5.2"), "1.6.0", Ok("minor")),
+            (Some("1.5.2"), "2.0.0", Ok("major")),
+            (Some("0.4.0"), "0.3.1", Err(code::BAD_STEP)),
+            (Some("1.5.2"), "1.5.1", Err(code::BAD_STEP)),
+            (Some("1.5.2"), "1.7.0", Err(code::BAD_STEP)),
+            (Some("1.5.2"), "1.6.1", Err(code::BAD_STEP)),
+            (Some("1.5.2"), "3.0.0", Err(code::BAD_STEP)),
+            (Some("1.5.2"), "2.1.0", Err(code::BAD_STEP)),
+            (Some("1.5.2"), "2.0.1", Err(code::BAD_STEP)),
+            (Some("1.5.2"), "1.6.0-alpha.1", Err(code::BAD_VERSION)),
+            (Some("1.5.2"), "1.6.0+build", Err(code::BAD_VERSION)),
+            (Some("0.9.9"), "1.0.0", Ok("major")),
+            (None, "0.1.0", Ok("first")),
+            (Some("1.5.2"), "v1.5.3", Err(code::BAD_VERSION)),
+        ] {
+            let query =
+                VersionQuery { from: from.map(str::to_owned), to: Some(to.to_owned()), ..VersionQuery::default() };
+            let found = ask(&book, Asked::VersionCheck(query)).await;
+            let found = found.map(|it| it["step"].as_str().unwrap_or_default().to_owned()).map_err(|it| it[0].code);
+            assert_eq!(found, step.map(str::to_owned), "{from:?} {to}");
+        }
+        // The last row's other half: an input of a release may have a `v` in front.
+        let query = VersionQuery { tag: Some("v1.5.3".to_owned()), ..VersionQuery::default() };
+        assert_eq!(ask(&book, Asked::VersionCheck(query)).await.expect("it runs")["tag"], "1.5.3");
+        let query = NextQuery {
+            from: Some("0.5.0".to_owned()),
+            channel: Some("alpha".to_owned()),
+            run: Some(123),
+            attempt: Some(1),
+        };
+        assert_eq!(ask(&book, Asked::VersionNext(query)).await.expect("called")["tag"], "0.5.0-alpha.123.1");
+    }
+
+    #[tokio::test]
+    async fn what_is_written_into_the_book_is_held_against_its_shape() {
+        let (book, _store) = book().await;
+        let line = |digest: &str, tag: &str| LedgerLine {
+            image: "a/b".to_owned(),
+            tag: tag.to_owned(),
+            digest: digest.to_owned(),
+            ..LedgerLine::default()
+        };
+        let good = format!("sha256:{}", "a".repeat(64));
+        for wrong in [line("sha256:abc", "1.0.0"), line(&good, "1.0.0\nx"), line(&good.to_uppercase(), "1.0.0")] {
+            assert!(ask(&book, Asked::Publish(vec![wrong])).await.is_err());
+        }
+        let moved = format!("sha256:{}", "b".repeat(64));
+        ask(&book, Asked::Publish(vec![line(&good, "1.0.0")])).await.expect("noted");
+        let known = ask(&book, Asked::Publish(vec![line(&moved, "1.0.0")])).await.expect("told");
+        assert_eq!(known[0]["digest"], good, "what was first");
+        assert!(ask(&book, Asked::Hold(HoldWish { tag: "1.0.0".into(), ..HoldWish::default() })).await.is_err());
+        assert!(ask(&book, Asked::Witness(Vec::new())).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn c8_a_chain_that_somebody_has_changed_is_told() {
+        let (book, store) = book().await;
+        let note = |state: &str| PromotionNote {
+            id: "p".to_owned(),
+            from: "test".to_owned(),
+            to: "production".to_owned(),
+            tag: "0.5.0".to_owned(),
+            state: state.to_owned(),
+            said: "so".to_owned(),
+            detail: Value::Null,
+        };
+        ask(&book, Asked::Promote(note("tagged"))).await.expect("noted");
+        let line = ask(&book, Asked::Promote(note("proposed"))).await.expect("noted");
+        assert_eq!((line["intact"].as_bool(), line["events"].as_array().map(Vec::len)), (Some(true), Some(2)));
+        let forged = PromotionEvent {
+            at: NOW.to_owned(),
+            actor: "eve".to_owned(),
+            state: "tagged".to_owned(),
+            said: "so".to_owned(),
+        };
+        store.promotions.overwrite("p", 1, &forged).await.expect("forged");
+        let told = ask(&book, Asked::Promotions(None, None)).await.expect("read");
+        assert_eq!(told[0]["intact"], false);
+    }
+}

@@ -1,0 +1,192 @@
+//! What is asked and told of published tags, evidence, what is held back, and promotions.
+
+use landfall_store::{EvidenceRow, HoldRow, PublishedRow};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The digest that a published tag had first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerLine {
+    /// The image without its tag.
+    pub image: String,
+    /// The tag.
+    pub tag: String,
+    /// The digest, `sha256:` in front.
+    pub digest: String,
+    /// When it was first seen, RFC 3339; the server's own time where it is left out.
+    #[serde(default)]
+    pub at: String,
+    /// The commit that it was built from, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// Something that was seen of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceLine {
+    /// The image's digest.
+    pub digest: String,
+    /// Where it ran.
+    pub environment: String,
+    /// When, RFC 3339; the server's own time where it is left out.
+    #[serde(default)]
+    pub at: String,
+    /// What was looked at: `health`, `check api health`, `report scanner`.
+    pub what: String,
+    /// Whether it was well.
+    pub passed: bool,
+    /// In a sentence.
+    #[serde(default)]
+    pub detail: String,
+}
+
+/// A version that is held back, or was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldLine {
+    /// The version.
+    pub tag: String,
+    /// Since when, RFC 3339.
+    pub at: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Until when; absent while it still is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<String>,
+    /// Who has released it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_by: Option<String>,
+}
+
+/// A version is to be held back, or let go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldWish {
+    /// The version.
+    pub tag: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// Whether it is let go.
+    #[serde(default)]
+    pub release: bool,
+}
+
+/// A promotion, as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PromotionLine {
+    /// What no other one has.
+    pub id: String,
+    /// When it began, RFC 3339.
+    pub at: String,
+    /// From which environment.
+    pub from: String,
+    /// To which.
+    pub to: String,
+    /// What runs there then.
+    pub tag: String,
+    /// `refused`, `tagged`, `proposed`, `written`, `withdrawn`, `merged`, `live`, `failed`.
+    pub state: String,
+    /// Images with digests, commit, branch, pull request.
+    pub detail: Value,
+    /// What became of it, oldest first.
+    pub events: Vec<PromotionStep>,
+    /// Whether nothing of that was changed since it was written.
+    pub intact: bool,
+}
+
+/// A step of a promotion.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PromotionStep {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who.
+    pub actor: String,
+    /// How it stands since.
+    pub state: String,
+    /// In a sentence.
+    pub said: String,
+}
+
+/// What has become of a promotion.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PromotionNote {
+    /// What no other one has.
+    pub id: String,
+    /// From which environment.
+    pub from: String,
+    /// To which.
+    pub to: String,
+    /// What runs there then.
+    pub tag: String,
+    /// How it stands now.
+    pub state: String,
+    /// In a sentence.
+    pub said: String,
+    /// Images with digests, commit, branch, pull request.
+    #[serde(default)]
+    pub detail: Value,
+}
+
+/// Whether versions may follow each other, and a tag may run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VersionQuery {
+    /// The product's version before.
+    pub from: Option<String>,
+    /// Its version now.
+    pub to: Option<String>,
+    /// A tag that is to run.
+    pub tag: Option<String>,
+    /// `alpha`, `rc` or `stable`.
+    pub channel: Option<String>,
+}
+
+/// What the next build is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NextQuery {
+    /// The product's own version.
+    pub from: Option<String>,
+    /// `alpha`, `rc` or `stable`.
+    pub channel: Option<String>,
+    /// The number of the run.
+    pub run: Option<u64>,
+    /// Which attempt of it.
+    pub attempt: Option<u64>,
+}
+
+/// A verdict on versions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VersionLine {
+    /// How the version follows the one before it: `patch`, `minor`, `major`, `unchanged`, `first`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// The tag as it would run, or what the next build is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+}
+
+impl From<PublishedRow> for LedgerLine {
+    fn from(row: PublishedRow) -> Self {
+        let PublishedRow { image, tag, digest, at, revision } = row;
+        LedgerLine { image, tag, digest, at, revision }
+    }
+}
+
+impl From<EvidenceRow> for EvidenceLine {
+    fn from(row: EvidenceRow) -> Self {
+        let EvidenceRow { digest, environment, at, what, passed, detail } = row;
+        EvidenceLine { digest, environment, at, what, passed, detail }
+    }
+}
+
+impl From<HoldRow> for HoldLine {
+    fn from(row: HoldRow) -> Self {
+        let HoldRow { tag, at, by, reason, released_at, released_by } = row;
+        HoldLine { tag, at, by, reason, released_at, released_by }
+    }
+}

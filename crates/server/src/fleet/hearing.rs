@@ -1,0 +1,241 @@
+//! What an edge says, whichever agent it runs: what is kept of it, what follows, and what it is told.
+
+use std::sync::Arc;
+
+use landfall_fleet::UpgradeStatus;
+use landfall_fleet::campaign::{Campaign, CampaignState, Observation};
+use landfall_fleet::protocol::{AGENT_PRODUCT, FailureClass, Installed, RuntimeState};
+use landfall_store::{ArtifactRow, FleetWrite};
+
+use super::Control;
+use super::book::Edge;
+use super::campaigns::Slot;
+use super::ledger::{Unwritten, Written};
+
+/// What an edge says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard {
+    pub(crate) installed: Vec<Installed>,
+    pub(crate) platform: Option<(String, String)>,
+    pub(crate) state: Option<RuntimeState>,
+    /// Whether it is in a task, whatever its state says.
+    pub(crate) is_busy: bool,
+    pub(crate) active_task: Option<String>,
+    pub(crate) uptime_seconds: Option<u64>,
+    pub(crate) last_error: Option<String>,
+    /// Which start of its agent, and which check-in of that; the existing agent does not say.
+    pub(crate) boot: Option<(String, u64)>,
+    pub(crate) report: Option<Report>,
+    /// Whether it is one of the existing agents.
+    pub(crate) is_existing: bool,
+}
+
+/// How far it says that an upgrade is.
+#[derive(Debug, Clone)]
+pub(crate) struct Report {
+    /// Which campaign and attempt, if it says so.
+    pub(crate) attempt: Option<(String, u32)>,
+    pub(crate) status: UpgradeStatus,
+    pub(crate) failure: Option<FailureClass>,
+    pub(crate) reason: Option<String>,
+}
+
+/// What it is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) desired: Option<Wanted>,
+    pub(crate) status: UpgradeStatus,
+    pub(crate) message: Option<String>,
+    /// Whether what it said is older than what is known, so that nothing followed.
+    pub(crate) is_replay: bool,
+}
+
+/// What is to run there.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) campaign: String,
+    pub(crate) attempt: u32,
+    pub(crate) artifact: ArtifactRow,
+    pub(crate) bytes_per_second: Option<u64>,
+    pub(crate) not_after: Option<i64>,
+    pub(crate) downgrade: bool,
+}
+
+impl Control {
+    /// Takes note of what an edge says. What it reports is on disk when this returns.
+    pub(crate) async fn hear(&self, edge: &Arc<Edge>, heard: Heard) -> Result<Told, Unwritten> {
+        let now = self.now();
+        let (noted, is_active) = self.note(edge, &heard, now);
+        let Noted { is_replay, mut written } = noted;
+        if !is_replay {
+            self.book.note_heard(edge);
+        }
+        self.numbers.heartbeat();
+        let mut desired = None;
+        if !is_replay {
+            // What runs there when nothing new was said is what was said before.
+            let ready = is_active && !heard.is_busy && heard.state.is_none_or(|state| state == RuntimeState::Idle);
+            let slots = self.campaigns.all();
+            let has = |slot: &&Arc<Slot>| slot.look(|it| it.attempt_of(edge.number).is_some()).unwrap_or(false);
+            let holder = slots.iter().find(has).map(|slot| slot.row.number);
+            for slot in slots {
+                let free = desired.is_none() && holder.is_none_or(|holder| holder == slot.row.number);
+                let (wanted, later) = self.follow(&slot, edge, &heard, (ready && free, now));
+                written = later.or(written);
+                if free && is_active {
+                    desired = wanted;
+                }
+            }
+        }
+        if let Some(written) = written {
+            written.end().await?;
+        }
+        let known = edge.now.lock();
+        let status = UpgradeStatus::parse(&known.row.upgrade_status).unwrap_or(UpgradeStatus::Idle);
+        Ok(Told { desired, status, message: known.row.upgrade_reason.clone(), is_replay })
+    }
+
+    fn note(&self, edge: &Arc<Edge>, heard: &Heard, now: i64) -> (Noted, bool) {
+        let mut known = edge.now.lock();
+        let mut writes = Vec::new();
+        if let Some((boot, sequence)) = &heard.boot {
+            if *boot == known.presence.boot_id && *sequence <= known.presence.sequence {
+                // Said before: by the network, or by somebody who listened.
+                return (Noted { is_replay: true, written: None }, known.is_active());
+            }
+            if *boot != known.presence.boot_id {
+                if *boot == known.boot_before && known.cloned_at.is_none() {
+                    known.cloned_at = Some(now);
+                    let text = "two machines check in with its credential by turns: it was copied".to_owned();
+                    let event = self.ledger.event(now, (edge.number, ""), "clone-suspected", text);
+                    writes.push(FleetWrite::Event(event));
+                    self.numbers.count("landfall_edge_clones_suspected_total", "");
+                    tracing::warn!("two machines check in as the edge {}", known.row.device_number);
+                }
+                known.boot_before = std::mem::replace(&mut known.presence.boot_id, boot.clone());
+            }
+            known.presence.sequence = *sequence;
+        }
+        let presence = &mut known.presence;
+        presence.seen_at = now;
+        for installed in &heard.installed {
+            let has_room = presence.installed.len() < 8;
+            match presence.installed.iter_mut().find(|it| it.product == installed.product) {
+                Some(known) => known.clone_from(installed),
+                None if has_room => presence.installed.push(installed.clone()),
+                None => {}
+            }
+        }
+        if let Some(state) = heard.state {
+            presence.state = state;
+            presence.active_task = heard.active_task.clone().filter(|_| state != RuntimeState::Idle);
+        }
+        presence.uptime_seconds = heard.uptime_seconds.unwrap_or(presence.uptime_seconds);
+        if heard.last_error.is_some() {
+            presence.last_error.clone_from(&heard.last_error);
+        }
+        let mut changed = false;
+        if let Some((platform, arch)) = &heard.platform {
+            if !platform.is_empty() && known.row.platform != *platform {
+                known.row.platform.clone_from(platform);
+                changed = true;
+            }
+            if !arch.is_empty() && known.row.arch != *arch {
+                known.row.arch.clone_from(arch);
+                changed = true;
+            }
+        }
+        if let Some(report) = &heard.report {
+            let status = report.status.as_str();
+            let reason = report.reason.as_deref().map(landfall_fleet::legacy::one_line);
+            let other = known.row.upgrade_status != status || (reason.is_some() && known.row.upgrade_reason != reason);
+            if other {
+                status.clone_into(&mut known.row.upgrade_status);
+                let told = reason.as_deref().map(|it| format!(": {it}")).unwrap_or_default();
+                let event = self.ledger.event(now, (edge.number, ""), "reported", format!("{status}{told}"));
+                known.row.upgrade_reason = reason.or_else(|| known.row.upgrade_reason.take());
+                writes.push(FleetWrite::Event(event));
+                changed = true;
+            }
+        }
+        if changed {
+            writes.push(FleetWrite::Edge(known.row.clone()));
+        }
+        let written = (!writes.is_empty()).then(|| self.ledger.put(writes));
+        (Noted { is_replay: false, written }, known.is_active())
+    }
+
+    /// Tells a campaign of an edge, and says what the edge is to run by it.
+    fn follow(
+        &self,
+        slot: &Slot,
+        edge: &Arc<Edge>,
+        heard: &Heard,
+        (ready, now): (bool, i64),
+    ) -> (Option<Wanted>, Option<Written>) {
+        let looked = slot.look(|campaign| {
+            campaign.member(edge.number)?;
+            let spec = campaign.spec();
+            Some((spec.product.clone(), spec.version.clone(), spec.downgrade))
+        });
+        let Some((product, target, downgrade)) = looked.flatten() else { return (None, None) };
+        let version = edge.now.lock().version_of(&product).to_owned();
+        let concerned = slot.look(|campaign| campaign.concerns(edge.number, &version)).unwrap_or(false);
+        let is_under_way = slot.look(|campaign| campaign.attempt_of(edge.number).is_some()).unwrap_or(false);
+        let fits = ready
+            && (concerned || is_under_way)
+            && self.unfit(&edge.now.lock(), &product, &target, downgrade).is_none();
+        let report = heard.report.as_ref().filter(|report| match &report.attempt {
+            Some((campaign, _)) => *campaign == slot.row.id,
+            // The existing agent reports on the one thing that it was told.
+            None => product != AGENT_PRODUCT,
+        });
+        let mut observations = Vec::new();
+        if let Some(report) = report {
+            observations.push(Observation::Reported {
+                edge: edge.number,
+                attempt: report.attempt.as_ref().map(|(_, attempt)| *attempt),
+                status: report.status,
+                version: version.clone(),
+                failure: report.failure,
+                reason: report.reason.as_deref().map(landfall_fleet::legacy::one_line),
+            });
+        }
+        if concerned || !observations.is_empty() {
+            observations.push(Observation::Seen { edge: edge.number, version, ready: fits && report.is_none() });
+        }
+        let written = match observations.is_empty() {
+            true => None,
+            false => self.step(slot, &observations, now).1,
+        };
+        let wanted = slot.look(|campaign| self.wanted(slot, campaign, edge, now)).flatten();
+        // An existing agent is told nothing that it could not do, and nothing while it is in a task.
+        let wanted = wanted.filter(|_| !heard.is_existing || (fits && report.is_none()));
+        (wanted, written)
+    }
+
+    /// What an edge is to run by a campaign, if anything.
+    fn wanted(&self, slot: &Slot, campaign: &Campaign, edge: &Arc<Edge>, now: i64) -> Option<Wanted> {
+        let attempt = campaign.attempt_of(edge.number)?;
+        let spec = campaign.spec();
+        if campaign.standing().state == CampaignState::Paused && campaign.spec().windows.open_until(now).is_none() {
+            return None;
+        }
+        self.releases.offered(&spec.product, &spec.version)?;
+        let platform = edge.now.lock().platform_of(&spec.product);
+        let artifact = self.releases.artifact(&spec.product, &spec.version, &platform)?;
+        Some(Wanted {
+            campaign: slot.row.id.clone(),
+            attempt,
+            artifact,
+            bytes_per_second: spec.bytes_per_second,
+            not_after: spec.windows.open_until(now).filter(|until| *until != i64::MAX),
+            downgrade: spec.downgrade,
+        })
+    }
+}
+
+struct Noted {
+    is_replay: bool,
+    written: Option<Written>,
+}

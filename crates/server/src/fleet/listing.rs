@@ -1,0 +1,126 @@
+//! Edges as they are listed: filtered, counted and paged here, not by who asks.
+
+use std::collections::BTreeMap;
+
+use landfall_diag::{Diagnostic, code};
+use landfall_fleet::{Selected, Selector};
+use serde_json::{Value, json};
+
+use super::Control;
+use super::book::{Connectivity, EdgeNow, word_of};
+use super::campaigns::{is_existing_agent, time};
+
+/// How many edges a page has, if nothing else is asked for, and at most.
+const PAGE: usize = 100;
+const LARGEST_PAGE: usize = 1000;
+
+/// What is asked of the list.
+#[derive(Debug, Default)]
+struct Query {
+    selector: Selector,
+    connectivity: Option<String>,
+    version: Option<String>,
+    status: Option<String>,
+    lifecycle: Option<String>,
+    search: Option<String>,
+    token: Option<String>,
+    after: i64,
+    limit: usize,
+}
+
+impl Control {
+    /// A page of edges, in the order in which they were enrolled, with the counts of all that match.
+    pub(crate) fn list_edges(&self, query: &str) -> Result<Value, Diagnostic> {
+        let query = Query::read(query)?;
+        let now = self.now();
+        let (mut edges, mut next) = (Vec::new(), None);
+        let (mut total, mut matching) = (0_u64, 0_u64);
+        let mut connectivities: BTreeMap<&str, u64> = Connectivity::ALL.map(|it| (it.word(), 0)).into();
+        let (mut versions, mut statuses) = (BTreeMap::<String, u64>::new(), BTreeMap::<String, u64>::new());
+        for edge in self.book.all() {
+            let edge = edge.now.lock();
+            total += 1;
+            if !query.matches(&edge, now) {
+                continue;
+            }
+            matching += 1;
+            *connectivities.entry(Connectivity::of(edge.presence.seen_at, now).word()).or_default() += 1;
+            *versions.entry(edge.version().to_owned()).or_default() += 1;
+            *statuses.entry(edge.row.upgrade_status.clone()).or_default() += 1;
+            if edge.row.number > query.after {
+                if edges.len() < query.limit {
+                    edges.push(line(&edge, now));
+                } else if next.is_none() {
+                    next = edges.last().and_then(|it: &Value| it["number"].as_i64());
+                }
+            }
+        }
+        Ok(json!({
+            "total": total, "matching": matching, "next": next, "edges": edges,
+            "counts": {"connectivity": connectivities, "versions": versions, "upgradeStatus": statuses},
+        }))
+    }
+}
+
+impl Query {
+    fn read(text: &str) -> Result<Self, Diagnostic> {
+        let bad = |text: String| Diagnostic::error(code::BAD_REQUEST, text);
+        let mut query = Query { limit: PAGE, ..Query::default() };
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            let value = value.into_owned();
+            match &*name {
+                "selector" => query.selector = Selector::parse(&value).map_err(|error| bad(error.to_string()))?,
+                "connectivity" => query.connectivity = Some(value.to_ascii_uppercase()),
+                "version" => query.version = Some(value),
+                "status" => query.status = Some(value.to_ascii_uppercase()),
+                "lifecycle" => query.lifecycle = Some(value.to_ascii_uppercase()),
+                "search" => query.search = Some(value.to_lowercase()),
+                "token" => query.token = Some(value),
+                "after" => query.after = value.parse().map_err(|_| bad(format!("after={value} is no number")))?,
+                "limit" => {
+                    let limit: usize = value.parse().map_err(|_| bad(format!("limit={value} is no number")))?;
+                    query.limit = limit.clamp(1, LARGEST_PAGE);
+                }
+                other => return Err(bad(format!("edges are not asked for by `{other}`"))),
+            }
+        }
+        Ok(query)
+    }
+
+    fn matches(&self, edge: &EdgeNow, now: i64) -> bool {
+        let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        let found = |wanted: &String| {
+            [&edge.row.device_number, &edge.row.display_name, &edge.row.id]
+                .iter()
+                .any(|it| it.to_lowercase().contains(wanted))
+        };
+        is(&self.connectivity, Connectivity::of(edge.presence.seen_at, now).word())
+            && is(&self.version, edge.version())
+            && is(&self.status, &edge.row.upgrade_status)
+            && is(&self.lifecycle, &edge.row.lifecycle)
+            && is(&self.token, &edge.row.enrolled_by)
+            && self.search.as_ref().is_none_or(found)
+            && self.selector.selects(Selected {
+                device_number: &edge.row.device_number,
+                platform: &edge.row.platform,
+                arch: &edge.row.arch,
+                version: edge.version(),
+                labels: &edge.labels,
+            })
+    }
+}
+
+/// An edge as it is told.
+pub(crate) fn line(edge: &EdgeNow, now: i64) -> Value {
+    let (row, presence) = (&edge.row, &edge.presence);
+    json!({
+        "number": row.number, "id": row.id, "deviceNumber": row.device_number, "displayName": row.display_name,
+        "platform": row.platform, "arch": row.arch, "labels": edge.labels, "lifecycle": row.lifecycle,
+        "connectivity": Connectivity::of(presence.seen_at, now).word(), "lastSeenAt": time(presence.seen_at),
+        "version": edge.version(), "installed": presence.installed, "runtimeState": word_of(presence.state),
+        "activeTask": presence.active_task, "uptimeSeconds": presence.uptime_seconds, "lastError": presence.last_error,
+        "upgradeStatus": row.upgrade_status, "upgradeMessage": row.upgrade_reason,
+        "agent": if is_existing_agent(edge) { "existing" } else { "landfall" },
+        "enrolledAt": time(row.enrolled_at), "enrolledBy": row.enrolled_by, "cloneSuspected": edge.cloned_at.is_some(),
+    })
+}

@@ -1,0 +1,232 @@
+//! What a delivery shows of its images: evidence for promotions, and what becomes of promotions that are open.
+//!
+//! ```text
+//! checks after a delivery ─► evidence of each image whose digest is in the ledger, in the environment that declares them
+//!                        ├─► a promotion of that very release to that environment: live, or failed
+//!                        └─► something failed: open promotions of those digests are withdrawn
+//! ```
+
+use landfall_object::Object;
+use landfall_promote::{CHECK, HEALTH};
+use landfall_store::{EvidenceRow, PromotionEvent, PromotionRow, Promotions};
+
+use crate::checks::{CHECKER, Checked};
+use crate::errands::Work;
+
+/// Promotions that are looked through for open ones.
+const MOST_OPEN: u32 = 200;
+/// How a promotion stands that waits for somebody.
+const OPEN: [&str; 4] = ["tagged", "proposed", "written", "merged"];
+
+impl Work {
+    /// Writes down what the checks after a delivery have shown of its images.
+    pub(crate) async fn witness(&self, application: &Object, checked: &Checked) {
+        let Some(environment) = &checked.environment else { return };
+        let images: Vec<&str> =
+            application.list_at("/status/summary/images").iter().filter_map(|it| it.as_str()).collect();
+        let book = &self.session.store.promotions;
+        if let Err(error) = witnessed(book, application, (environment, &images), checked).await {
+            tracing::warn!("what {} has shown of its images cannot be written down: {error}", application.name());
+        }
+    }
+}
+
+async fn witnessed(
+    book: &Promotions,
+    application: &Object,
+    (environment, images): (&str, &[&str]),
+    checked: &Checked,
+) -> Result<(), landfall_store::Error> {
+    let mut digests = Vec::new();
+    for image in images {
+        let Some((repository, tag)) = split(image) else { continue };
+        if let Some(known) = book.tag(repository, tag).await? {
+            digests.push(known.digest);
+        }
+    }
+    let rows: Vec<EvidenceRow> =
+        digests.iter().flat_map(|digest| rows(application, environment, digest, checked)).collect();
+    if !rows.is_empty() {
+        book.witness(&rows).await?;
+    }
+    let fault = rows.iter().find(|row| !row.passed);
+    for row in book.promotions(None, MOST_OPEN).await? {
+        if !OPEN.contains(&row.state.as_str()) {
+            continue;
+        }
+        let released = texts(&row, "/released", None);
+        let is_delivered = row.receiver == environment
+            && !released.is_empty()
+            && released.iter().all(|it| images.contains(&it.as_str()));
+        let is_about = texts(&row, "/images", Some("digest")).iter().any(|digest| digests.contains(digest));
+        let (state, said) = match fault {
+            _ if is_delivered && checked.fault().is_none() && fault.is_none() => {
+                ("live", format!("delivered and checked in {environment}"))
+            }
+            Some(fault) if is_delivered => ("failed", format!("{}: {}", fault.what, fault.detail)),
+            None if is_delivered => ("failed", checked.fault().unwrap_or_default()),
+            Some(fault) if is_about && row.origin == environment => {
+                ("withdrawn", format!("{} has failed in {environment}: {}", fault.what, fault.detail))
+            }
+            _ => continue,
+        };
+        let event = PromotionEvent {
+            at: checked.at.clone(),
+            actor: CHECKER.to_owned(),
+            state: state.to_owned(),
+            said: said.chars().take(1000).collect(),
+        };
+        book.note(&PromotionRow { state: state.to_owned(), ..row }, &event).await?;
+    }
+    Ok(())
+}
+
+/// Repository and tag of an image.
+fn split(image: &str) -> Option<(&str, &str)> {
+    let named = image.split('@').next().unwrap_or(image);
+    named.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))
+}
+
+/// Texts of a list in a promotion's body.
+fn texts(row: &PromotionRow, pointer: &str, key: Option<&str>) -> Vec<String> {
+    let list = row.body.pointer(pointer).and_then(serde_json::Value::as_array).into_iter().flatten();
+    list.filter_map(|it| key.map_or(it, |key| &it[key]).as_str().map(str::to_owned)).collect()
+}
+
+fn rows(application: &Object, environment: &str, digest: &str, checked: &Checked) -> Vec<EvidenceRow> {
+    let row = |what: String, passed: bool, detail: String| EvidenceRow {
+        digest: digest.to_owned(),
+        environment: environment.to_owned(),
+        at: checked.at.clone(),
+        what,
+        passed,
+        detail: detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect(),
+    };
+    let health = application.str_at("/status/health/status").unwrap_or("Unknown");
+    let detail = if health == "Healthy" { String::new() } else { format!("{} is {health}", application.name()) };
+    let mut rows = vec![row(HEALTH.to_owned(), health == "Healthy", detail)];
+    for result in &checked.results {
+        let (passed, detail) = match &result.verdict {
+            landfall_delivery::Verdict::Passed => (true, String::new()),
+            landfall_delivery::Verdict::Failed { reason } => (false, reason.clone()),
+            landfall_delivery::Verdict::NotSimulated { reason } => (false, format!("it could not be made: {reason}")),
+        };
+        rows.push(row(format!("{CHECK}{}", result.name), passed, detail));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_delivery::{CheckResult, Verdict};
+    use landfall_project::OnSmokeFailure;
+    use landfall_store::{Location, PublishedRow, Store};
+    use serde_json::json;
+
+    use super::*;
+    use crate::checks::Delivery;
+
+    const AT: &str = "2026-01-01T00:00:00Z";
+
+    fn application(health: &str) -> Object {
+        Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": "shop", "namespace": "argocd"},
+            "status": {"health": {"status": health}},
+        }))
+        .expect("a map")
+    }
+
+    fn checked(verdict: Verdict) -> Checked {
+        let result = CheckResult {
+            name: "home".to_owned(),
+            address: String::new(),
+            verdict,
+            simulated: false,
+            tries: 1,
+            elapsed_ms: 1,
+        };
+        Checked {
+            delivery: Delivery { id: 1, at: AT.to_owned() },
+            environment: Some("any".to_owned()),
+            at: AT.to_owned(),
+            results: vec![result],
+            error: None,
+            on_failure: OnSmokeFailure::Alert,
+            followed: None,
+        }
+    }
+
+    async fn book() -> (Store, Promotions) {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let book = store.promotions.clone();
+        for tag in ["0.5.0-alpha.1.1", "0.5.0"] {
+            let row = PublishedRow {
+                image: "a/web".to_owned(),
+                tag: tag.to_owned(),
+                digest: "sha256:a".to_owned(),
+                at: AT.to_owned(),
+                revision: None,
+            };
+            book.publish(&row).await.expect("noted");
+        }
+        let row = PromotionRow {
+            id: "p".to_owned(),
+            at: AT.to_owned(),
+            origin: "test".to_owned(),
+            receiver: "production".to_owned(),
+            tag: "0.5.0".to_owned(),
+            state: "proposed".to_owned(),
+            body: json!({"released": ["a/web:0.5.0"], "images": [{"digest": "sha256:a"}]}),
+        };
+        let event = PromotionEvent {
+            at: AT.to_owned(),
+            actor: "ada".to_owned(),
+            state: "proposed".to_owned(),
+            said: String::new(),
+        };
+        book.note(&row, &event).await.expect("noted");
+        (store, book)
+    }
+
+    async fn state(book: &Promotions) -> String {
+        book.promotions(None, 5).await.expect("read").remove(0).state
+    }
+
+    #[tokio::test]
+    async fn a_failure_where_it_was_tested_withdraws_what_is_open_and_one_elsewhere_does_not() {
+        let (_store, book) = book().await;
+        let failed = checked(Verdict::Failed { reason: "503".to_owned() });
+        let tested = ["a/web:0.5.0-alpha.1.1"];
+        witnessed(&book, &application("Healthy"), ("staging", &tested), &failed).await.expect("written");
+        witnessed(&book, &application("Healthy"), ("test", &["a/other:1.0.0"]), &failed).await.expect("written");
+        witnessed(&book, &application("Healthy"), ("test", &tested), &checked(Verdict::Passed)).await.expect("written");
+        assert_eq!(state(&book).await, "proposed");
+        witnessed(&book, &application("Healthy"), ("test", &tested), &failed).await.expect("written");
+        assert_eq!(state(&book).await, "withdrawn");
+        let seen = book.evidence("sha256:a", 20).await.expect("read");
+        assert_eq!(seen.last().map(|it| (it.what.as_str(), it.passed)), Some(("check home", false)));
+    }
+
+    #[tokio::test]
+    async fn what_is_delivered_and_checked_is_live_and_what_is_not_well_has_failed() {
+        for (health, verdict, wanted) in [
+            ("Healthy", Verdict::Passed, "live"),
+            ("Degraded", Verdict::Passed, "failed"),
+            ("Healthy", Verdict::Failed { reason: "503".to_owned() }, "failed"),
+        ] {
+            let (_store, book) = book().await;
+            let released = ["a/web:0.5.0"];
+            let found = checked(verdict);
+            witnessed(&book, &application(health), ("production", &released), &found).await.expect("written");
+            assert_eq!(state(&book).await, wanted);
+        }
+    }
+
+    #[test]
+    fn an_image_has_a_repository_and_a_tag_or_is_not_looked_for() {
+        assert_eq!(split("ghcr.io/acme/web:1.0.0"), Some(("ghcr.io/acme/web", "1.0.0")));
+        assert_eq!(split("localhost:5000/acme/web:1@sha256:a"), Some(("localhost:5000/acme/web", "1")));
+        assert_eq!(split("localhost:5000/acme/web"), None);
+    }
+}

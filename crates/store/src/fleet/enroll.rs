@@ -1,0 +1,159 @@
+//! An edge comes into being and its token is used up, both or neither.
+
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::{CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Fleet, write};
+use crate::Error;
+
+/// What enrolls.
+#[derive(Debug, Clone)]
+pub struct NewEdge {
+    /// The edge; its number is chosen here.
+    pub edge: EdgeRow,
+    /// Its credential; the edge's number is filled in here.
+    pub credential: CredentialRow,
+    /// What is told of it; the edge's number is filled in here.
+    pub event: EdgeEventRow,
+    /// With which token.
+    pub token: String,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enrollment {
+    /// It is the fleet's.
+    Done(Box<EdgeRow>),
+    /// The token is revoked, used up or past its time. Nothing was written.
+    BadToken,
+    /// The device number is another edge's. Nothing was written, the token's use is not counted.
+    Taken,
+}
+
+const WHAT: &str = "enroll an edge";
+
+impl Fleet {
+    /// Enrolls an edge in one transaction: the token's use is counted if it has one left, and the edge is written if its device
+    /// number is nobody's, or is to be enrolled once more. Then it keeps its number, and its credentials are revoked.
+    ///
+    /// # Errors
+    /// [`Error::Sql`]: nothing was written.
+    pub async fn enroll(&self, new: &NewEdge, now: i64) -> Result<Enrollment, Error> {
+        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        let enrolled = enroll(&mut transaction, new, now).await.map_err(self.pool.failed(WHAT))?;
+        match enrolled {
+            Enrollment::Done(_) => transaction.commit().await.map_err(self.pool.failed(WHAT))?,
+            _ => transaction.rollback().await.map_err(self.pool.failed(WHAT))?,
+        }
+        Ok(enrolled)
+    }
+}
+
+async fn enroll(on: &mut SqliteConnection, new: &NewEdge, now: i64) -> Result<Enrollment, sqlx::Error> {
+    let used = sqlx::query(
+        "UPDATE edge_token SET used_count = used_count + 1, last_used_at = $2 \
+         WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
+         AND (max_uses IS NULL OR used_count < max_uses)",
+    )
+    .bind(&new.token)
+    .bind(now)
+    .execute(&mut *on)
+    .await?;
+    if used.rows_affected() == 0 {
+        return Ok(Enrollment::BadToken);
+    }
+    let known = sqlx::query("SELECT number, id, reenroll_until FROM edge WHERE device_number = $1")
+        .bind(&new.edge.device_number)
+        .fetch_optional(&mut *on)
+        .await?;
+    let mut edge = new.edge.clone();
+    match known {
+        Some(row) => {
+            let until: Option<i64> = row.try_get("reenroll_until")?;
+            if until.is_none_or(|until| until <= now) {
+                return Ok(Enrollment::Taken);
+            }
+            edge.number = row.try_get("number")?;
+            edge.id = row.try_get("id")?;
+            sqlx::query("UPDATE edge_credential SET revoked_at = $2 WHERE edge = $1 AND revoked_at IS NULL")
+                .bind(edge.number)
+                .bind(now)
+                .execute(&mut *on)
+                .await?;
+        }
+        None => {
+            let row =
+                sqlx::query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
+            edge.number = row.try_get("number")?;
+        }
+    }
+    write::edge(on, &edge).await?;
+    write::credential(on, &CredentialRow { edge: edge.number, ..new.credential.clone() }).await?;
+    write::event(on, &EdgeEventRow { edge: edge.number, ..new.event.clone() }).await?;
+    Ok(Enrollment::Done(Box::new(edge)))
+}
+
+/// What another system knew of an edge.
+#[derive(Debug, Clone)]
+pub struct KnownEdge {
+    /// The edge; its number is chosen here.
+    pub edge: EdgeRow,
+    /// Its credentials; the edge's number is filled in here.
+    pub credentials: Vec<CredentialRow>,
+}
+
+impl Fleet {
+    /// Takes over edges with their credentials, and tokens, in one transaction; those that are known by identifier, device number or
+    /// prefix stay as they are. Gives the edges that are new, with their numbers.
+    ///
+    /// # Errors
+    /// [`Error::Sql`]: nothing was written.
+    pub async fn take_over(&self, known: &[KnownEdge], tokens: &[EdgeTokenRow]) -> Result<Vec<KnownEdge>, Error> {
+        const WHAT: &str = "take over edges";
+        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        let taken = take_over(&mut transaction, known, tokens).await.map_err(self.pool.failed(WHAT))?;
+        transaction.commit().await.map_err(self.pool.failed(WHAT))?;
+        Ok(taken)
+    }
+}
+
+async fn take_over(
+    on: &mut SqliteConnection,
+    known: &[KnownEdge],
+    tokens: &[EdgeTokenRow],
+) -> Result<Vec<KnownEdge>, sqlx::Error> {
+    let mut taken = Vec::new();
+    for one in known {
+        let there = sqlx::query("SELECT number FROM edge WHERE id = $1 OR device_number = $2")
+            .bind(&one.edge.id)
+            .bind(&one.edge.device_number)
+            .fetch_optional(&mut *on)
+            .await?;
+        if there.is_some() {
+            continue;
+        }
+        let row = sqlx::query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
+        let number: i64 = row.try_get("number")?;
+        let edge = EdgeRow { number, ..one.edge.clone() };
+        write::edge(on, &edge).await?;
+        let mut credentials = Vec::new();
+        for credential in &one.credentials {
+            let credential = CredentialRow { edge: number, ..credential.clone() };
+            write::credential(on, &credential).await?;
+            credentials.push(credential);
+        }
+        taken.push(KnownEdge { edge, credentials });
+    }
+    for token in tokens {
+        let there = sqlx::query("SELECT id FROM edge_token WHERE id = $1 OR prefix = $2")
+            .bind(&token.id)
+            .bind(&token.prefix)
+            .fetch_optional(&mut *on)
+            .await?;
+        if there.is_none() {
+            write::token(on, token).await?;
+        }
+    }
+    Ok(taken)
+}

@@ -1,0 +1,421 @@
+use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row};
+
+use crate::journal::json;
+use crate::migrations::Tables;
+use crate::{Error, Pool};
+
+/// What is known of published images, what was seen of them, what is held back, and what was promoted.
+#[derive(Debug, Clone)]
+pub struct Promotions {
+    pool: Pool,
+}
+
+/// A tag with the digest that it had first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedRow {
+    /// The image without its tag: `ghcr.io/acme/web`.
+    pub image: String,
+    /// The tag.
+    pub tag: String,
+    /// The digest, `sha256:` in front.
+    pub digest: String,
+    /// When it was first seen, RFC 3339.
+    pub at: String,
+    /// The commit that it was built from, where that was said.
+    pub revision: Option<String>,
+}
+
+/// Something that was seen of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceRow {
+    /// The image's digest.
+    pub digest: String,
+    /// Where it ran.
+    pub environment: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// What was looked at: `health`, `check api health`.
+    pub what: String,
+    /// Whether it was well.
+    pub passed: bool,
+    /// In a sentence; may be empty.
+    pub detail: String,
+}
+
+/// A version that must not be promoted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRow {
+    /// The version.
+    pub tag: String,
+    /// Since when, RFC 3339.
+    pub at: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Until when it was held; it still is where this is nothing.
+    pub released_at: Option<String>,
+    /// Who has released it.
+    pub released_by: Option<String>,
+}
+
+/// A promotion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromotionRow {
+    /// What no other one has.
+    pub id: String,
+    /// When it began, RFC 3339.
+    pub at: String,
+    /// From which environment.
+    pub origin: String,
+    /// To which.
+    pub receiver: String,
+    /// What runs there then.
+    pub tag: String,
+    /// How it stands, in its owner's word.
+    pub state: String,
+    /// Everything else: images with digests, request, files.
+    pub body: Value,
+}
+
+/// A step of a promotion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotionEvent {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who.
+    pub actor: String,
+    /// How it stands since.
+    pub state: String,
+    /// In a sentence.
+    pub said: String,
+}
+
+impl PromotionEvent {
+    /// The digest of the event and of all before it, which the digest before it stands for.
+    pub fn link(&self, previous: &str) -> String {
+        let mut context = Context::new(&SHA256);
+        for text in [previous, &self.at, &self.actor, &self.state, &self.said] {
+            // Each with its length, so that nothing can be moved from one into the next.
+            context.update(&(text.len() as u64).to_be_bytes());
+            context.update(text.as_bytes());
+        }
+        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Its tables.
+pub(crate) const TABLES: Tables =
+    Tables { of: "promotions", steps: &[include_str!("../migrations/promotions/0001_first.sql")] };
+
+impl Promotions {
+    /// The ones of that database.
+    pub fn over(pool: &Pool) -> Self {
+        Promotions { pool: pool.clone() }
+    }
+
+    /// Notes the digest that a tag has, where it was never seen before; gives what is known of it since.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn publish(&self, row: &PublishedRow) -> Result<PublishedRow, Error> {
+        const WHAT: &str = "note a published tag";
+        let row = sqlx::query(
+            "INSERT INTO published (image, tag, digest, at, revision) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (image, tag) DO UPDATE SET revision = COALESCE(published.revision, \
+             CASE WHEN published.digest = excluded.digest THEN excluded.revision END) RETURNING *",
+        )
+        .bind(&row.image)
+        .bind(&row.tag)
+        .bind(&row.digest)
+        .bind(&row.at)
+        .bind(&row.revision)
+        .fetch_one(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed(WHAT))?;
+        published(&row)
+    }
+
+    /// Tags by the beginning of their images' names, newest first, at most so many.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn published(&self, image: &str, most: u32) -> Result<Vec<PublishedRow>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM published WHERE substr(image, 1, length($1)) = $1 ORDER BY at DESC, image, tag LIMIT $2",
+        )
+        .bind(image)
+        .bind(i64::from(most))
+        .fetch_all(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed("read published tags"))?;
+        rows.iter().map(published).collect()
+    }
+
+    /// What is known of one tag.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn tag(&self, image: &str, tag: &str) -> Result<Option<PublishedRow>, Error> {
+        let row = sqlx::query("SELECT * FROM published WHERE image = $1 AND tag = $2")
+            .bind(image)
+            .bind(tag)
+            .fetch_optional(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed("read a published tag"))?;
+        row.as_ref().map(published).transpose()
+    }
+
+    /// Adds what was seen, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn witness(&self, rows: &[EvidenceRow]) -> Result<(), Error> {
+        const WHAT: &str = "write evidence";
+        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        for row in rows {
+            sqlx::query(
+                "INSERT INTO evidence (number, digest, environment, at, what, passed, detail) \
+                 SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6 FROM evidence",
+            )
+            .bind(&row.digest)
+            .bind(&row.environment)
+            .bind(&row.at)
+            .bind(&row.what)
+            .bind(i64::from(row.passed))
+            .bind(&row.detail)
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.pool.failed(WHAT))?;
+        }
+        transaction.commit().await.map_err(self.pool.failed(WHAT))
+    }
+
+    /// What was seen of a digest, oldest first, at most the newest so many.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn evidence(&self, digest: &str, most: u32) -> Result<Vec<EvidenceRow>, Error> {
+        const WHAT: &str = "read evidence";
+        let rows = sqlx::query("SELECT * FROM evidence WHERE digest = $1 ORDER BY number DESC LIMIT $2")
+            .bind(digest)
+            .bind(i64::from(most))
+            .fetch_all(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed(WHAT))?;
+        let one = |row: &SqliteRow| {
+            let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+            Ok(EvidenceRow {
+                digest: text("digest")?,
+                environment: text("environment")?,
+                at: text("at")?,
+                what: text("what")?,
+                passed: row.try_get::<i64, _>("passed").map_err(Error::sql(WHAT))? != 0,
+                detail: text("detail")?,
+            })
+        };
+        rows.iter().rev().map(one).collect()
+    }
+
+    /// Holds a version back.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn hold(&self, row: &HoldRow) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO hold (number, tag, at, held_by, reason) \
+             SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4 FROM hold",
+        )
+        .bind(&row.tag)
+        .bind(&row.at)
+        .bind(&row.by)
+        .bind(&row.reason)
+        .execute(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed("hold a version"))?;
+        Ok(())
+    }
+
+    /// Releases a version; says whether it was held.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn release(&self, tag: &str, at: &str, by: &str) -> Result<bool, Error> {
+        let done =
+            sqlx::query("UPDATE hold SET released_at = $2, released_by = $3 WHERE tag = $1 AND released_at IS NULL")
+                .bind(tag)
+                .bind(at)
+                .bind(by)
+                .execute(&self.pool.connections)
+                .await
+                .map_err(self.pool.failed("release a version"))?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// What is held and what was, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn holds(&self, most: u32) -> Result<Vec<HoldRow>, Error> {
+        const WHAT: &str = "read what is held";
+        let rows = sqlx::query("SELECT * FROM hold ORDER BY number DESC LIMIT $1")
+            .bind(i64::from(most))
+            .fetch_all(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed(WHAT))?;
+        let one = |row: &SqliteRow| {
+            let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+            let perhaps = |column: &str| row.try_get::<Option<String>, _>(column).map_err(Error::sql(WHAT));
+            Ok(HoldRow {
+                tag: text("tag")?,
+                at: text("at")?,
+                by: text("held_by")?,
+                reason: text("reason")?,
+                released_at: perhaps("released_at")?,
+                released_by: perhaps("released_by")?,
+            })
+        };
+        rows.iter().map(one).collect()
+    }
+
+    /// Begins a promotion, or brings what is known of one up to date, and adds what happened to its chain, unless that is
+    /// what stands there last; says whether it was added.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn note(&self, row: &PromotionRow, event: &PromotionEvent) -> Result<bool, Error> {
+        const WHAT: &str = "write a promotion";
+        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        sqlx::query(
+            "INSERT INTO promotion (id, at, origin, receiver, tag, state, body) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body",
+        )
+        .bind(&row.id)
+        .bind(&row.at)
+        .bind(&row.origin)
+        .bind(&row.receiver)
+        .bind(&row.tag)
+        .bind(&row.state)
+        .bind(row.body.to_string())
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.pool.failed(WHAT))?;
+        let last = sqlx::query("SELECT * FROM promotion_event WHERE id = $1 ORDER BY seq DESC LIMIT 1")
+            .bind(&row.id)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(self.pool.failed(WHAT))?;
+        let (seq, previous) = match &last {
+            Some(last) => {
+                let text = |column: &str| last.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+                if text("state")? == event.state && text("said")? == event.said {
+                    transaction.commit().await.map_err(self.pool.failed(WHAT))?;
+                    return Ok(false);
+                }
+                (last.try_get::<i64, _>("seq").map_err(Error::sql(WHAT))? + 1, text("digest")?)
+            }
+            None => (1, String::new()),
+        };
+        sqlx::query(
+            "INSERT INTO promotion_event (id, seq, at, actor, state, said, previous, digest) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(&row.id)
+        .bind(seq)
+        .bind(&event.at)
+        .bind(&event.actor)
+        .bind(&event.state)
+        .bind(&event.said)
+        .bind(&previous)
+        .bind(event.link(&previous))
+        .execute(&mut *transaction)
+        .await
+        .map_err(self.pool.failed(WHAT))?;
+        transaction.commit().await.map_err(self.pool.failed(WHAT))?;
+        Ok(true)
+    }
+
+    /// Promotions to an environment, or to all, newest first, at most so many.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn promotions(&self, receiver: Option<&str>, most: u32) -> Result<Vec<PromotionRow>, Error> {
+        const WHAT: &str = "read promotions";
+        let rows = sqlx::query(
+            "SELECT * FROM promotion WHERE receiver = COALESCE($1, receiver) ORDER BY at DESC, id DESC LIMIT $2",
+        )
+        .bind(receiver)
+        .bind(i64::from(most))
+        .fetch_all(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed(WHAT))?;
+        let one = |row: &SqliteRow| {
+            let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+            Ok(PromotionRow {
+                id: text("id")?,
+                at: text("at")?,
+                origin: text("origin")?,
+                receiver: text("receiver")?,
+                tag: text("tag")?,
+                state: text("state")?,
+                body: json(&text("body")?, "promotion")?,
+            })
+        };
+        rows.iter().map(one).collect()
+    }
+
+    /// Writes another event over one: what somebody does who has the file. For tests of who looks at the chain.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    #[doc(hidden)]
+    pub async fn overwrite(&self, id: &str, seq: i64, event: &PromotionEvent) -> Result<(), Error> {
+        sqlx::query("UPDATE promotion_event SET actor = $3, said = $4 WHERE id = $1 AND seq = $2")
+            .bind(id)
+            .bind(seq)
+            .bind(&event.actor)
+            .bind(&event.said)
+            .execute(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed("write over a promotion's event"))?;
+        Ok(())
+    }
+
+    /// What became of a promotion, step by step, each with the digest before it and its own.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn events(&self, id: &str) -> Result<Vec<(PromotionEvent, String, String)>, Error> {
+        const WHAT: &str = "read a promotion";
+        let rows = sqlx::query("SELECT * FROM promotion_event WHERE id = $1 ORDER BY seq")
+            .bind(id)
+            .fetch_all(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed(WHAT))?;
+        let one = |row: &SqliteRow| {
+            let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+            let event =
+                PromotionEvent { at: text("at")?, actor: text("actor")?, state: text("state")?, said: text("said")? };
+            Ok((event, text("previous")?, text("digest")?))
+        };
+        rows.iter().map(one).collect()
+    }
+}
+
+fn published(row: &SqliteRow) -> Result<PublishedRow, Error> {
+    const WHAT: &str = "read published tags";
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+    Ok(PublishedRow {
+        image: text("image")?,
+        tag: text("tag")?,
+        digest: text("digest")?,
+        at: text("at")?,
+        revision: row.try_get("revision").map_err(Error::sql(WHAT))?,
+    })
+}

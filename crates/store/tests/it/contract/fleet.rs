@@ -1,0 +1,153 @@
+use landfall_store::{
+    CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Enrollment, Fleet, FleetWrite, MemberRow, NewEdge,
+    Pool, PresenceRow,
+};
+
+fn token(id: &str, max_uses: Option<i64>) -> EdgeTokenRow {
+    EdgeTokenRow {
+        id: id.to_owned(),
+        prefix: format!("prefix-{id}"),
+        digest: "00ff".to_owned(),
+        label: "workshop".to_owned(),
+        labels: "[]".to_owned(),
+        max_uses,
+        used_count: 0,
+        expires_at: Some(1000),
+        created_at: 1,
+        created_by: "anna".to_owned(),
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
+
+fn new_edge(token: &str, device: &str, event: i64) -> NewEdge {
+    NewEdge {
+        edge: EdgeRow {
+            id: format!("id-{device}-{event}"),
+            device_number: device.to_owned(),
+            lifecycle: "ACTIVE".to_owned(),
+            upgrade_status: "IDLE".to_owned(),
+            labels: "[]".to_owned(),
+            ..EdgeRow::default()
+        },
+        credential: CredentialRow {
+            prefix: format!("{device}-{event}"),
+            edge: 0,
+            digest: "0a".to_owned(),
+            created_at: 10,
+            expires_at: None,
+            revoked_at: None,
+        },
+        event: EdgeEventRow {
+            number: event,
+            at: 10,
+            edge: 0,
+            campaign: String::new(),
+            kind: "enrolled".to_owned(),
+            text: "enrolled".to_owned(),
+        },
+        token: token.to_owned(),
+    }
+}
+
+pub(crate) async fn a_token_enrolls_as_often_as_it_says_and_a_taken_device_number_uses_none(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    fleet.write(&[FleetWrite::Token(token("a", Some(2)))]).await.expect("minted");
+    let first = fleet.enroll(&new_edge("a", "edge-1", 1), 10).await.expect("asked");
+    let Enrollment::Done(edge) = first else { panic!("not enrolled: {first:?}") };
+    assert_eq!(edge.number, 1);
+    assert_eq!(fleet.enroll(&new_edge("a", "edge-1", 2), 10).await.expect("asked"), Enrollment::Taken);
+    assert_eq!(fleet.tokens().await.expect("read")[0].used_count, 1, "what failed is not counted");
+    assert!(matches!(fleet.enroll(&new_edge("a", "edge-2", 3), 10).await, Ok(Enrollment::Done(_))));
+    assert_eq!(fleet.enroll(&new_edge("a", "edge-3", 4), 10).await.expect("asked"), Enrollment::BadToken);
+    assert_eq!(fleet.enroll(&new_edge("none", "edge-3", 5), 10).await.expect("asked"), Enrollment::BadToken);
+    fleet.write(&[FleetWrite::Token(token("b", None))]).await.expect("minted");
+    assert_eq!(fleet.enroll(&new_edge("b", "edge-3", 6), 1000).await.expect("asked"), Enrollment::BadToken, "too late");
+    fleet.write(&[FleetWrite::Token(EdgeTokenRow { revoked_at: Some(9), ..token("b", None) })]).await.expect("revoked");
+    assert_eq!(fleet.enroll(&new_edge("b", "edge-3", 7), 10).await.expect("asked"), Enrollment::BadToken);
+    assert_eq!(fleet.load().await.expect("read").edges.len(), 2);
+}
+
+pub(crate) async fn of_a_hundred_parallel_enrollments_as_many_succeed_as_the_token_allows(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    fleet.write(&[FleetWrite::Token(token("a", Some(10)))]).await.expect("minted");
+    let mut asked = Vec::new();
+    for number in 1..=100 {
+        let (fleet, new) = (fleet.clone(), new_edge("a", &format!("edge-{number}"), number));
+        asked.push(tokio::spawn(async move { fleet.enroll(&new, 10).await }));
+    }
+    let mut done = 0;
+    for answer in asked {
+        match answer.await.expect("asked").expect("answered") {
+            Enrollment::Done(_) => done += 1,
+            other => assert_eq!(other, Enrollment::BadToken),
+        }
+    }
+    assert_eq!(done, 10);
+    let contents = fleet.load().await.expect("read");
+    assert_eq!((contents.edges.len(), contents.credentials.len(), contents.tokens[0].used_count), (10, 10, 10));
+}
+
+pub(crate) async fn an_edge_that_may_enroll_once_more_keeps_its_number_and_loses_its_credentials(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    fleet.write(&[FleetWrite::Token(token("a", None))]).await.expect("minted");
+    let Ok(Enrollment::Done(edge)) = fleet.enroll(&new_edge("a", "edge-1", 1), 10).await else { panic!("enrolled") };
+    let allowed = EdgeRow { reenroll_until: Some(100), ..*edge };
+    fleet.write(&[FleetWrite::Edge(allowed)]).await.expect("allowed");
+    let Ok(Enrollment::Done(again)) = fleet.enroll(&new_edge("a", "edge-1", 2), 50).await else { panic!("enrolled") };
+    assert_eq!((again.number, again.id.as_str()), (1, "id-edge-1-1"));
+    let contents = fleet.load().await.expect("read");
+    assert_eq!(contents.credentials.iter().map(|row| row.revoked_at).collect::<Vec<_>>(), [Some(50), None]);
+    assert_eq!(fleet.enroll(&new_edge("a", "edge-1", 3), 50).await.expect("asked"), Enrollment::Taken, "once");
+}
+
+pub(crate) async fn a_batch_of_the_fleet_is_written_whole_and_read_back(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    let campaign = CampaignRow {
+        id: "c1".to_owned(),
+        number: 1,
+        name: "spring".to_owned(),
+        selector: String::new(),
+        spec: "{}".to_owned(),
+        standing: "{}".to_owned(),
+        created_at: 1,
+        created_by: "anna".to_owned(),
+        undoes: String::new(),
+    };
+    let member = MemberRow {
+        campaign: "c1".to_owned(),
+        edge: 7,
+        place: 0,
+        wave: 0,
+        state: "QUEUED".to_owned(),
+        attempt: 0,
+        unanswered: 0,
+        since: 0,
+        epoch: 0,
+        not_before: 0,
+        previous_version: None,
+        failure: None,
+        reason: None,
+    };
+    let presence = PresenceRow { number: 7, seen_at: 5, installed: "[]".to_owned(), ..PresenceRow::default() };
+    let event = new_edge("a", "x", 3).event;
+    let batch = [
+        FleetWrite::Campaign(campaign.clone()),
+        FleetWrite::Member(member.clone()),
+        FleetWrite::Presence(presence.clone()),
+        FleetWrite::Event(EdgeEventRow { edge: 7, ..event.clone() }),
+    ];
+    fleet.write(&batch).await.expect("written");
+    let later = MemberRow { state: "OFFERED".to_owned(), attempt: 1, ..member };
+    // The second event has the first one's number: nothing of its batch is written.
+    let broken = [FleetWrite::Member(later.clone()), FleetWrite::Event(event)];
+    assert!(fleet.write(&broken).await.is_err());
+    assert_eq!(fleet.load().await.expect("read").members[0].state, "QUEUED");
+    fleet.write(&[FleetWrite::Member(later.clone())]).await.expect("written");
+    let contents = fleet.load().await.expect("read");
+    assert_eq!((contents.campaigns, contents.members), (vec![campaign], vec![later]));
+    assert_eq!((contents.presence, contents.last_event), (vec![presence], 3));
+    assert_eq!(fleet.events(7, 10).await.expect("read").len(), 1);
+    fleet.write(&[FleetWrite::ForgetEvents(3)]).await.expect("forgotten");
+    assert!(fleet.events(7, 10).await.expect("read").is_empty());
+}
