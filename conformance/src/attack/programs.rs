@@ -143,7 +143,7 @@ const HOSTILE: &str = "[filter \"evil\"]\n\tclean = @BIN@/evil && cat\n\tsmudge 
 /// A clone whose own configuration names programs.
 fn configurations() -> Vec<Pair> {
     let clean =
-        |act: &[&str]| shop(act).commit("first").file("web/values.yaml", format!("greeting: {PROOF}\nmore: 1\n"));
+        |act: &[&str]| shop(act).commit("first").file("web/values.yaml", format!("greeting: {PROOF}\n# and more\n"));
     let clone = |act: &[&str], configuration: &str| {
         shop(act)
             .file(".gitattributes", "* filter=evil diff=evil merge=evil\n")
@@ -151,7 +151,7 @@ fn configurations() -> Vec<Pair> {
             .file("second", "x")
             .commit("second")
             .file(".git/config", format!("[core]\n\trepositoryformatversion = 0\n\tbare = false\n{configuration}"))
-            .file("web/values.yaml", format!("greeting: {PROOF}\nmore: 1\n"))
+            .file("web/values.yaml", format!("greeting: {PROOF}\n# and more\n"))
             .file("web/untracked.txt", "new")
     };
     let plan = ["plan"];

@@ -104,6 +104,9 @@ pub struct State {
     stale: bool,
     comparing: Option<Asked>,
     compared: Option<Compared>,
+    /// What could not be compared in a row, and what not be asked of the source.
+    not_compared: Failing,
+    not_resolved: Failing,
     working: Working,
     requested: Option<Operation>,
     /// Why it does not sync by itself although it differs.
@@ -123,6 +126,41 @@ pub struct State {
 
 /// Seconds until a removal that failed is tried again.
 const REMOVED_AGAIN: u64 = 10;
+
+/// Seconds until what could not be made is tried again: 3, 6, 12, …, and the longest of them.
+const TRIED_AGAIN: u64 = 3;
+const TRIED_LONGEST: u64 = 300;
+
+/// What fails and is tried again, ever later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Failing {
+    /// How often in a row.
+    times: u32,
+    /// When it is tried again; nothing while it is, or well.
+    at: Option<Timestamp>,
+}
+
+impl Failing {
+    fn noted<T, E>(&mut self, result: &Result<T, E>, now: Timestamp) {
+        if result.is_ok() {
+            *self = Failing::default();
+            return;
+        }
+        let seconds = TRIED_AGAIN.checked_shl(self.times.min(32)).unwrap_or(TRIED_LONGEST).min(TRIED_LONGEST);
+        *self = Failing { times: self.times.saturating_add(1), at: Some(later(now, seconds)) };
+    }
+
+    /// Whether it is time; when it will be, where it is not yet.
+    fn is_due(&mut self, now: Timestamp) -> Result<bool, Timestamp> {
+        match self.at {
+            Some(at) if now < at => Err(at),
+            at => {
+                self.at = None;
+                Ok(at.is_some())
+            }
+        }
+    }
+}
 
 /// The longest, in seconds, that a sync holds back that was overtaken before: 0, 1, 2, 4, …
 const HELD_LONGEST: u64 = 60;
@@ -264,7 +302,7 @@ impl State {
             Observation::Requested(operation) => self.requested = Some(operation),
             Observation::Withdrawn => self.requested = None,
             Observation::Terminated => self.terminated(),
-            Observation::Resolved { number, result } => self.resolved(number, result),
+            Observation::Resolved { number, result } => self.resolved(number, result, now),
             Observation::Refreshed(freshness) => {
                 self.stale = true;
                 if freshness > Freshness::Recent {
@@ -274,6 +312,7 @@ impl State {
             Observation::LiveChanged => self.stale = true,
             Observation::Compared { number, result } => {
                 if let Some(asked) = self.comparing.take_if(|asked| asked.number == number) {
+                    self.not_compared.noted(&result, now);
                     self.compared = Some(Compared { asked, result });
                 }
             }
@@ -320,10 +359,11 @@ impl State {
         self.end("Operation terminated");
     }
 
-    fn resolved(&mut self, number: u64, result: Result<Vec<String>, String>) {
+    fn resolved(&mut self, number: u64, result: Result<Vec<String>, String>, now: Timestamp) {
         if self.asking.take_if(|asking| *asking == number).is_none() {
             return;
         }
+        self.not_resolved.noted(&result, now);
         match result {
             Ok(revisions) => {
                 self.unresolved = None;

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Action, Activity, Asked, Automation, Begun, Comparison, Difference, Ending, Removal, State, Wanted, Working, later,
+    Action, Activity, Asked, Automation, Begun, Comparison, Difference, Ending, Freshness, Removal, State, Wanted,
+    Working, later,
 };
 use crate::{Asker, Operation};
 
@@ -37,14 +38,24 @@ impl State {
             self.remove(wanted.removal, now, &mut actions);
             return actions;
         }
+        match self.not_resolved.is_due(now) {
+            Ok(true) => self.ask = self.ask.max(Some(Freshness::Latest)),
+            Ok(false) => {}
+            Err(at) => actions.push(Action::WakeAt(at)),
+        }
         if let Some(freshness) = self.ask.take_if(|_| self.asking.is_none()) {
             let number = self.next_number();
             self.asking = Some(number);
+            self.not_resolved.at = None;
             actions.push(Action::Resolve { number, freshness });
         }
         self.gives_way(&wanted, now);
         actions.extend(self.stops());
         self.begin(&wanted, now, &mut actions);
+        match self.not_compared.is_due(now) {
+            Ok(is_due) => self.stale |= is_due,
+            Err(at) => actions.push(Action::WakeAt(at)),
+        }
         actions.extend(self.compare(&wanted));
         actions
     }
@@ -200,7 +211,7 @@ impl State {
             return None;
         }
         let revisions = self.tip.clone()?;
-        self.stale = false;
+        (self.stale, self.not_compared.at) = (false, None);
         let number = self.next_number();
         self.comparing = Some(Asked { number, revisions: revisions.clone(), by: wanted.compared_by.clone() });
         Some(Action::Compare { number, revisions })

@@ -740,6 +740,29 @@ fn a_sync_that_fails_at_a_revision_is_tried_again_and_then_left_until_the_next_c
 }
 
 #[test]
+fn a_comparison_that_could_not_be_made_is_made_again_ever_later_until_it_succeeds() {
+    let mut world = all(heals());
+    world.happen(Event::Push { empty: false });
+    let mut failed = Vec::new();
+    while failed.len() < 5 {
+        if let Some(at) = world.open.iter().position(|open| matches!(open, Open::Compare { .. })) {
+            world.answer(at, false);
+            failed.push(world.now);
+        } else if !world.open.is_empty() {
+            world.answer(0, true);
+        } else {
+            world.now = world.wakes.iter().min().copied().expect("it wants to be woken");
+            world.tell(vec![Observation::Tick]);
+        }
+    }
+    let gaps: Vec<i64> = failed.windows(2).map(|two| two[1].duration_since(two[0]).as_secs()).collect();
+    assert_eq!(gaps, [3, 6, 12, 24]);
+    assert_eq!(world.state.comparison_error(), Some("it does not render"));
+    world.settle();
+    assert_eq!((world.state.comparison_error(), world.delivered.clone()), (None, Some(world.tip())));
+}
+
+#[test]
 fn what_would_prune_everything_is_not_synced_by_itself() {
     let mut world = all(heals());
     world.happen(Event::Push { empty: true });

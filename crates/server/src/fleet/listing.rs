@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use landfall_diag::{Diagnostic, code};
-use landfall_fleet::{Selected, Selector};
+use landfall_fleet::{Selected, Selector, UpgradeStatus};
 use serde_json::{Value, json};
 
 use super::Control;
@@ -113,13 +113,15 @@ impl Query {
 /// An edge as it is told.
 pub(crate) fn line(edge: &EdgeNow, now: i64) -> Value {
     let (row, presence) = (&edge.row, &edge.presence);
+    // Why the one before failed says nothing of one that went well; the existing agent's gateway keeps it all the same.
+    let message = row.upgrade_reason.as_ref().filter(|_| row.upgrade_status != UpgradeStatus::Succeeded.as_str());
     json!({
         "number": row.number, "id": row.id, "deviceNumber": row.device_number, "displayName": row.display_name,
         "platform": row.platform, "arch": row.arch, "labels": edge.labels, "lifecycle": row.lifecycle,
         "connectivity": Connectivity::of(presence.seen_at, now).word(), "lastSeenAt": time(presence.seen_at),
         "version": edge.version(), "installed": presence.installed, "runtimeState": word_of(presence.state),
         "activeTask": presence.active_task, "uptimeSeconds": presence.uptime_seconds, "lastError": presence.last_error,
-        "upgradeStatus": row.upgrade_status, "upgradeMessage": row.upgrade_reason,
+        "upgradeStatus": row.upgrade_status, "upgradeMessage": message,
         "agent": if is_existing_agent(edge) { "existing" } else { "landfall" },
         "enrolledAt": time(row.enrolled_at), "enrolledBy": row.enrolled_by, "cloneSuspected": edge.cloned_at.is_some(),
     })
