@@ -130,10 +130,10 @@ impl Day {
             let registry = format!("image:\n  registry: {}/sens\n", day.town.host());
             std::fs::write(&values, text.replacen("image:\n", &registry, 1))?;
             // The repository, and the project that permits it.
+            let own = day.town.url("sens/infra.git");
             for file in ["application.yaml", "project.yaml"] {
                 let file = day.infra().join(format!("argocd/sens-{environment}/{file}"));
                 let text = std::fs::read_to_string(&file)?;
-                let own = day.town.url("sens/infra.git");
                 std::fs::write(&file, text.replace("https://git.example.com/sens/sens-platform-infra.git", &own))?;
             }
         }

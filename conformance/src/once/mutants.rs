@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 /// The guards by their names in `LANDFALL_MUTANT`. That of what a failed upgrade has created and takes back (`once-undone`) is not
-/// among them: fewer than one sequence in 600 comes to it.
+/// among them, because fewer than one sequence in 600 comes to it: a test of the binary opens it.
 const GUARDS: [&str; 9] = [
     "once-values",
     "once-write",

@@ -40,7 +40,6 @@ pub fn unit(program: &Path, root: &Path) -> String {
     format!(
         "[Unit]
 Description=Landfall edge agent
-Documentation=https://github.com/landfall/landfall/blob/main/docs/edge-agent.md
 After=network-online.target
 Wants=network-online.target
 StartLimitIntervalSec=0

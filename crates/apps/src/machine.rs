@@ -146,20 +146,23 @@ impl Failing {
             *self = Failing::default();
             return;
         }
-        let seconds = TRIED_AGAIN.checked_shl(self.times.min(32)).unwrap_or(TRIED_LONGEST).min(TRIED_LONGEST);
-        *self = Failing { times: self.times.saturating_add(1), at: Some(later(now, seconds)) };
+        let at = later(now, doubled(TRIED_AGAIN, self.times, TRIED_LONGEST));
+        *self = Failing { times: self.times.saturating_add(1), at: Some(at) };
     }
 
-    /// Whether it is time; when it will be, where it is not yet.
-    fn is_due(&mut self, now: Timestamp) -> Result<bool, Timestamp> {
-        match self.at {
-            Some(at) if now < at => Err(at),
-            at => {
-                self.at = None;
-                Ok(at.is_some())
-            }
+    /// Whether it is time to try again; where it is not yet, it asks to be woken.
+    fn is_due(&mut self, now: Timestamp, actions: &mut Vec<Action>) -> bool {
+        if let Some(at) = self.at.filter(|at| now < *at) {
+            actions.push(Action::WakeAt(at));
+            return false;
         }
+        self.at.take().is_some()
     }
+}
+
+/// Seconds that are doubled so often, up to the longest.
+fn doubled(seconds: u64, times: u32, longest: u64) -> u64 {
+    1u64.checked_shl(times).and_then(|by| seconds.checked_mul(by)).unwrap_or(longest).min(longest)
 }
 
 /// The longest, in seconds, that a sync holds back that was overtaken before: 0, 1, 2, 4, …
@@ -168,7 +171,7 @@ const HELD_LONGEST: u64 = 60;
 /// Seconds that a sync holds back that was overtaken so often in a row.
 fn held(overtaken: u32) -> u64 {
     let Some(times) = overtaken.checked_sub(2) else { return 0 };
-    1u64.checked_shl(times).unwrap_or(u64::MAX).min(HELD_LONGEST)
+    doubled(1, times, HELD_LONGEST)
 }
 
 /// What a comparison is about.

@@ -7,7 +7,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use landfall_diag::{Diagnose, code};
-use landfall_host::{Delivering, LONGEST, StateDir, hold_file, make_private_directory};
+use landfall_host::{Delivering, LONGEST, StateDir, hold_file};
+use landfall_source::make_private_directory;
 use landfall_store::{Location, Store};
 use sha2::{Digest, Sha256};
 

@@ -30,13 +30,13 @@ use landfall_diag::{Code, Diagnostic, code};
 use serde::{Deserialize, Serialize};
 
 pub use self::access::Access;
-pub use self::contents::make_private_directory;
 pub(crate) use self::contents::private_file;
 use self::contents::remove_entry;
 pub use self::origin::Chosen;
 use self::origin::{Maker, Marker, Origin};
 pub use self::serving::{Said, Serving};
 use crate::lock_file;
+use landfall_source::make_private_directory;
 
 /// The state directory of one system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +146,18 @@ impl StateDir {
             self.unwritten(code::STATE_UNMADE, format!("`{}` cannot be made", cache.display()), &error)
         })?;
         Ok(cache)
+    }
+
+    /// Makes the directory for what is fetched to be written to.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn create_writer_cache(&self) -> Result<PathBuf, Diagnostic> {
+        let writer = self.create_cache()?.join("writer");
+        make_private_directory(&writer).map_err(|error| {
+            self.unwritten(code::STATE_UNMADE, format!("`{}` cannot be made", writer.display()), &error)
+        })?;
+        Ok(writer)
     }
 
     /// What is told of something that cannot be written here: that the disk is full, where it is.
@@ -416,6 +428,28 @@ mod tests {
         state.create().expect("made");
         fs::write(state.file("endpoint.json"), b"{\"pid\":1}").expect("written");
         let _held = state.try_lock().expect("lockable").expect("free");
+        assert!(!state.file("endpoint.json").exists());
+    }
+
+    #[test]
+    fn an_address_that_is_written_where_the_lock_is_gone_is_taken_back() {
+        let dir = scratch();
+        let state = StateDir::at(dir.path().join("state"));
+        state.create().expect("made");
+        let endpoint = Endpoint {
+            pid: 1,
+            server: "https://127.0.0.1:1".to_owned(),
+            http: None,
+            https: None,
+            version: String::new(),
+            started: String::new(),
+        };
+        let held = state.try_lock().expect("lockable").expect("free");
+        held.publish(&state, &endpoint).expect("written");
+        assert!(state.file("endpoint.json").exists());
+        fs::remove_dir_all(state.path()).expect("removed");
+        state.create().expect("made");
+        held.publish(&state, &endpoint).expect("written");
         assert!(!state.file("endpoint.json").exists());
     }
 

@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 
 use landfall_delivery::{TargetPlace, slug};
 use landfall_diag::{Diagnostic, code};
+use landfall_source::make_private_directory;
 
 use crate::Host;
 use crate::failure::Failure;
-use crate::state::{StateDir, make_private_directory};
+use crate::state::StateDir;
 
 /// The name of a state directory at a root.
 pub(crate) const STATE: &str = ".landfall";

@@ -189,6 +189,7 @@ impl GlobalArgs {
 mod advice;
 
 #[cfg(test)]
+#[path = "cli/tests/recipes.rs"]
 mod recipes;
 
 #[cfg(test)]

@@ -63,6 +63,9 @@ pub(crate) struct Permission {
     pub(crate) action: &'static str,
     /// What a token's scopes have to hold.
     pub(crate) scope: Scope,
+    /// Whether it takes a role, so that a token may not do it by its scopes alone: how an Application syncs by itself, whether
+    /// it is there at all, and what changes edges.
+    is_for_roles: bool,
 }
 
 impl Permission {
@@ -75,9 +78,9 @@ impl Permission {
     /// Of syncing, going back, pinning, ending what is under way.
     pub(crate) const SYNC: Permission = Permission::of("applications", "sync", Scope::Sync);
     /// Of saying how one syncs by itself.
-    pub(crate) const UPDATE: Permission = Permission::of("applications", "update", Scope::Sync);
+    pub(crate) const UPDATE: Permission = Permission::for_roles("applications", "update");
     /// Of deleting one.
-    pub(crate) const DELETE: Permission = Permission::of("applications", "delete", Scope::Sync);
+    pub(crate) const DELETE: Permission = Permission::for_roles("applications", "delete");
     /// Of reading who changed what.
     pub(crate) const AUDIT: Permission = Permission::of("audit", "get", Scope::Read);
     /// Of reading the server's metrics.
@@ -86,9 +89,9 @@ impl Permission {
     /// Of looking at edges, releases and campaigns.
     pub(crate) const EDGES: Permission = Permission::of("edges", "get", Scope::Read);
     /// Of bringing releases to edges, and of changing edges.
-    pub(crate) const ROLL_OUT: Permission = Permission::of("edges", "update", Scope::Sync);
+    pub(crate) const ROLL_OUT: Permission = Permission::for_roles("edges", "update");
     /// Of minting and revoking what enrolls edges.
-    pub(crate) const ENROLL: Permission = Permission::of("edges", "create", Scope::Sync);
+    pub(crate) const ENROLL: Permission = Permission::for_roles("edges", "create");
     /// Of writing down what was published and seen.
     pub(crate) const WITNESS: Permission = Permission::of("promotions", "witness", Scope::Sync);
     /// Of holding a version back.
@@ -97,13 +100,11 @@ impl Permission {
     pub(crate) const PROMOTE: Permission = Permission::of("promotions", "create", Scope::Sync);
 
     const fn of(resource: &'static str, action: &'static str, scope: Scope) -> Self {
-        Permission { resource, action, scope }
+        Permission { resource, action, scope, is_for_roles: false }
     }
 
-    /// Whether a token may do it by its scopes alone: to look and to sync. Whether one syncs by itself, whether it is there at
-    /// all, and what changes edges, is for roles.
-    fn is_of_scopes(self) -> bool {
-        !matches!(self.action, "update" | "delete") && (self.resource != "edges" || self.action == "get")
+    const fn for_roles(resource: &'static str, action: &'static str) -> Self {
+        Permission { resource, action, scope: Scope::Sync, is_for_roles: true }
     }
 }
 
@@ -179,7 +180,7 @@ impl Actor {
     pub(crate) fn may(&self, permission: Permission, (project, namespace, name): (&str, &str, &str)) -> bool {
         match &self.authority {
             Authority::OfCluster => true,
-            Authority::Scoped(bounds) => permission.is_of_scopes() && bounds.hold(permission, project),
+            Authority::Scoped(bounds) => !permission.is_for_roles && bounds.hold(permission, project),
             Authority::OfRoles { subject, roles, within } => {
                 let object = match namespace {
                     Project::HOME => format!("{project}/{name}"),
@@ -229,12 +230,12 @@ impl Actor {
 
     /// Whether there may be something with which it may do that; of what is nobody's, whether it may.
     pub(crate) fn may_somewhere(&self, need: Need) -> bool {
-        let Permission { resource, action, scope } = need.permission;
+        let Permission { resource, action, scope, is_for_roles } = need.permission;
         let bounds_hold =
             |bounds: &Bounds| bounds.scopes.contains(&scope) && (need.breadth == Breadth::Seen || bounds.hold_all());
         match &self.authority {
             Authority::OfCluster => true,
-            Authority::Scoped(bounds) => need.permission.is_of_scopes() && bounds_hold(bounds),
+            Authority::Scoped(bounds) => !is_for_roles && bounds_hold(bounds),
             Authority::OfRoles { subject, roles, within } => {
                 let standing = roles.now();
                 bounds_hold(within)
@@ -272,7 +273,7 @@ fn fits(pattern: &str, project: &str) -> bool {
 
 /// Why somebody may not do what a route is for.
 pub(crate) fn no_right(actor: &Actor, need: Need) -> Diagnostic {
-    let Permission { resource, action, scope } = need.permission;
+    let Permission { resource, action, scope, is_for_roles } = need.permission;
     let by_roles = |bounds: &Bounds| bounds.scopes.contains(&scope);
     let bounds = match &actor.authority {
         Authority::OfRoles { within, .. } if by_roles(within) => {
@@ -281,7 +282,7 @@ pub(crate) fn no_right(actor: &Actor, need: Need) -> Diagnostic {
                 "a line of policy.csv in the ConfigMap argocd-rbac-cm would: p, ROLE, RESOURCE, ACTION, OBJECT, allow",
             );
         }
-        Authority::Scoped(_) if !need.permission.is_of_scopes() => {
+        Authority::Scoped(_) if is_for_roles => {
             let text = format!("{} has no role, and `{resource}, {action}` is for roles", actor.told());
             return Diagnostic::refused(code::NO_ROLE_FOR_IT, text)
                 .help("issue one with a role that may: landfall token create NAME --role ROLE");

@@ -4,8 +4,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Makes a directory that its owner alone may enter, with those above it; one that is there stays as it is.
-pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
+/// Makes a directory that its owner alone may enter, with those above it that are not there.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -17,7 +20,7 @@ pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
 /// ever reads half of it.
 pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     if let Some(directory) = path.parent() {
-        private_directory(directory)?;
+        make_private_directory(directory)?;
     }
     let partial = path.with_extension(format!("{}.partial", std::process::id()));
     let mut options = fs::OpenOptions::new();

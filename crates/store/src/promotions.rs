@@ -262,25 +262,25 @@ impl Promotions {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn holds(&self, most: u32) -> Result<Vec<HoldRow>, Error> {
-        const WHAT: &str = "read what is held";
         let rows = sqlx::query("SELECT * FROM hold ORDER BY number DESC LIMIT $1")
             .bind(i64::from(most))
             .fetch_all(&self.pool.connections)
             .await
-            .map_err(self.pool.failed(WHAT))?;
-        let one = |row: &SqliteRow| {
-            let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
-            let perhaps = |column: &str| row.try_get::<Option<String>, _>(column).map_err(Error::sql(WHAT));
-            Ok(HoldRow {
-                tag: text("tag")?,
-                at: text("at")?,
-                by: text("held_by")?,
-                reason: text("reason")?,
-                released_at: perhaps("released_at")?,
-                released_by: perhaps("released_by")?,
-            })
-        };
-        rows.iter().map(one).collect()
+            .map_err(self.pool.failed(READ_HOLDS))?;
+        rows.iter().map(hold_of).collect()
+    }
+
+    /// The newest hold of a version, also one that was released.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn hold_of(&self, tag: &str) -> Result<Option<HoldRow>, Error> {
+        let row = sqlx::query("SELECT * FROM hold WHERE tag = $1 ORDER BY number DESC LIMIT 1")
+            .bind(tag)
+            .fetch_optional(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed(READ_HOLDS))?;
+        row.as_ref().map(hold_of).transpose()
     }
 
     /// Begins a promotion, or brings what is known of one up to date, and adds what happened to its chain, unless that is
@@ -417,5 +417,20 @@ fn published(row: &SqliteRow) -> Result<PublishedRow, Error> {
         digest: text("digest")?,
         at: text("at")?,
         revision: row.try_get("revision").map_err(Error::sql(WHAT))?,
+    })
+}
+
+const READ_HOLDS: &str = "read what is held";
+
+fn hold_of(row: &SqliteRow) -> Result<HoldRow, Error> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(READ_HOLDS));
+    let perhaps = |column: &str| row.try_get::<Option<String>, _>(column).map_err(Error::sql(READ_HOLDS));
+    Ok(HoldRow {
+        tag: text("tag")?,
+        at: text("at")?,
+        by: text("held_by")?,
+        reason: text("reason")?,
+        released_at: perhaps("released_at")?,
+        released_by: perhaps("released_by")?,
     })
 }

@@ -21,6 +21,7 @@ use crate::watchdog::now;
 
 /// How often a download may stumble without getting on before it is given up.
 const STUMBLES: u32 = 10;
+
 impl Worker<'_> {
     /// Carries an offer on as far as it goes now.
     pub(super) fn follow(&mut self, offer: Offer) -> Result<Next, Failed> {
@@ -63,14 +64,9 @@ impl Worker<'_> {
                     unit.save(&RealDisk, &next)?;
                     next
                 }
-                Err(Declined::Older { .. }) => {
-                    let reason = update::offered(&journal, &target, now()).err().map(|why| why.to_string());
-                    let next = update::refused(
-                        &journal,
-                        &target.version,
-                        target.attempt.as_deref(),
-                        &reason.unwrap_or_default(),
-                    );
+                Err(why @ Declined::Older { .. }) => {
+                    let attempt = target.attempt.as_deref();
+                    let next = update::refused(&journal, &target.version, attempt, &why.to_string());
                     unit.save(&RealDisk, &next)?;
                     return Ok(Next::Wait(self.spread()));
                 }

@@ -38,10 +38,8 @@ impl State {
             self.remove(wanted.removal, now, &mut actions);
             return actions;
         }
-        match self.not_resolved.is_due(now) {
-            Ok(true) => self.ask = self.ask.max(Some(Freshness::Latest)),
-            Ok(false) => {}
-            Err(at) => actions.push(Action::WakeAt(at)),
+        if self.not_resolved.is_due(now, &mut actions) {
+            self.ask = self.ask.max(Some(Freshness::Latest));
         }
         if let Some(freshness) = self.ask.take_if(|_| self.asking.is_none()) {
             let number = self.next_number();
@@ -52,10 +50,7 @@ impl State {
         self.gives_way(&wanted, now);
         actions.extend(self.stops());
         self.begin(&wanted, now, &mut actions);
-        match self.not_compared.is_due(now) {
-            Ok(is_due) => self.stale |= is_due,
-            Err(at) => actions.push(Action::WakeAt(at)),
-        }
+        self.stale |= self.not_compared.is_due(now, &mut actions);
         actions.extend(self.compare(&wanted));
         actions
     }

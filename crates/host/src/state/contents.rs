@@ -81,15 +81,6 @@ pub(super) fn remove_entry(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a directory that its owner alone may enter, with those above it that are not there.
-pub fn make_private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
 /// Opens a file that its owner alone may read, made anew; a link is not followed.
 pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();

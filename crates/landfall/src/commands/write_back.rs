@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Failure, Place, make_private_directory, patience};
+use landfall_host::{Failure, Place, patience};
 use landfall_source::{
     Account, Accounts, AllowedPaths, Builds, Change, ForgeApi, ForgeClient, ForgeRepository, ForgeRequest, GitRemote,
     GitWriter, Landing, Login, Person, Proposal, Reach, RemoteRef, Signing, SourceTree, Trust, Write,
@@ -117,12 +117,7 @@ impl WriteBackArgs {
                     .help("name it with --branch"),
             )
         })?;
-        let cache = place.state.create_cache().map_err(Failure::from)?;
-        let bare = cache.join("writer");
-        make_private_directory(&bare).map_err(|error| {
-            let text = format!("`{}` cannot be made", bare.display());
-            Failure::from(Diagnostic::error(code::FILES, text).note(error.to_string()))
-        })?;
+        let bare = place.state.create_writer_cache().map_err(Failure::from)?;
         let writer = GitWriter::new(&context.host.network, bare, patience(&context.host.env));
         let write = Write {
             branch: branch.clone(),

@@ -119,6 +119,30 @@ fn a_backup_of_another_value_is_refused_whole() {
     assert!(!drilled.contains("sealing key"), "no sealing key was restored: {drilled}");
 }
 
+/// EZ-33: what a failed upgrade has created goes with `--cleanup-on-fail`, but not what was generated once: something may use it
+/// by then. Where the guard stands open it is lost, so it is this guard that keeps it.
+#[test]
+fn a_failed_upgrade_takes_back_what_it_created_but_for_what_was_generated_once() {
+    for (guard, keeps) in [("", true), ("once-undone", false)] {
+        let sandbox = Sandbox::empty();
+        small_chart(&sandbox, "web", "web");
+        let upgrade = |more: &[&str]| {
+            let mut command = sandbox.command(&[&["helm", "upgrade", "web", "./web", "-n", "shop"], more].concat());
+            ran(command.env("LANDFALL_MUTANT", guard).output().expect("started"))
+        };
+        up(&sandbox);
+        sandbox.write("web/templates/once.yaml", ONCE);
+        let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, namespace: shop}\n";
+        sandbox.write("web/templates/other.yaml", other);
+        sandbox.edit("web/templates/all.yaml", "spec:\n  replicas:", "spec:\n  minReadySeconds: 600\n  replicas:");
+        let failed = upgrade(&["--cleanup-on-fail", "--wait", "--timeout", "2s", "--set", "image=example/app:2.0.0"]);
+        assert!(failed.code == 1 && failed.all().contains("UPGRADE FAILED"), "{}", failed.all());
+        let state = super::inspection::end_state(&sandbox.root().join(".landfall"), "shop");
+        let there = |object: &str| state.iter().any(|line| line.starts_with(object));
+        assert_eq!((there("Secret once "), there("ConfigMap other ")), (keeps, false), "{guard}: {state:#?}");
+    }
+}
+
 #[test]
 fn sealing_without_a_cluster_says_what_would_do() {
     let sandbox = Sandbox::empty();

@@ -315,10 +315,16 @@ fn kind(fixture: &Fixture, scene: &Scene, into: &str) -> Mutated {
     let moves = |object: &Value| {
         matches!(object["kind"].as_str(), Some("Deployment" | "StatefulSet" | "DaemonSet")) && object["kind"] != into
     };
-    if !before.iter().any(moves) {
+    // What is said of one names its kind.
+    let named: BTreeMap<String, String> = before
+        .iter()
+        .filter(|object| moves(object))
+        .filter_map(|object| Some((object["kind"].as_str()?.to_owned(), into.to_owned())))
+        .collect();
+    if named.is_empty() {
         return None;
     }
-    still(fixture, scene, |objects| {
+    let (scene, _) = still(fixture, scene, |objects| {
         for object in objects.iter_mut().filter(|object| moves(object)) {
             let (metadata, spec) = (object["metadata"].clone(), object["spec"].clone());
             let mut template = spec["template"].clone();
@@ -343,7 +349,8 @@ fn kind(fixture: &Fixture, scene: &Scene, into: &str) -> Mutated {
                 object["status"] = status.clone();
             }
         }
-    })
+    })?;
+    Some((scene, named))
 }
 
 fn other_namespace(fixture: &Fixture, scene: &Scene) -> Mutated {

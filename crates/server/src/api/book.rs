@@ -129,14 +129,10 @@ impl Book {
         let tag = Tag::parse(&wish.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
         short(&[&wish.reason])?;
         if wish.release {
-            let released = self.0.release(&tag, now, actor).await.map_err(|error| told(&error))?;
-            let found = self.holds(Some(MOST_LINES)).await?.into_iter().find(|line| line.tag == tag);
             // What was let go before stays so.
-            return match found {
-                Some(line) => Ok(line),
-                None if released => Ok(HoldLine::default()),
-                None => Err(one(Diagnostic::error(code::NO_HOLD, format!("{tag} was never held back")))),
-            };
+            self.0.release(&tag, now, actor).await.map_err(|error| told(&error))?;
+            let found = self.0.hold_of(&tag).await.map_err(|error| told(&error))?.map(HoldLine::from);
+            return found.ok_or_else(|| one(Diagnostic::error(code::NO_HOLD, format!("{tag} was never held back"))));
         }
         if wish.reason.trim().is_empty() {
             return Err(bad("why is it held back? a reason is wanted"));

@@ -335,6 +335,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_edge_whose_presence_was_not_written_was_there_when_it_enrolled() {
+        let row = EdgeRow { number: 1, id: "e".to_owned(), enrolled_at: 1_000, ..EdgeRow::default() };
+        let book = Book::of(FleetContents { edges: vec![row], ..FleetContents::default() });
+        assert_eq!(book.find("e").expect("known").now.lock().presence.seen_at, 1_000);
+    }
+
+    #[test]
     fn lp_085_an_edge_is_online_for_a_minute_and_stale_for_five() {
         for (ago, expected) in [
             (0, Connectivity::Online),

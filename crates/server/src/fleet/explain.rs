@@ -82,6 +82,11 @@ impl Control {
             let campaign = &slot.row.name;
             let reason = member.reason.clone().unwrap_or_default();
             match waits {
+                Waits::Campaign(CampaignState::Paused, Some(PauseReason::Approval)) => tell(
+                    "wave-not-approved",
+                    format!("{what} waits: the next wave of {campaign} wants an approval."),
+                    format!("landfall edge campaign approve {campaign}"),
+                ),
                 Waits::Campaign(CampaignState::Paused, Some(pause)) => tell(
                     "campaign-paused",
                     format!("{what} waits: the campaign {campaign} is paused ({}).", told(pause)),
@@ -96,7 +101,11 @@ impl Control {
                 Waits::Wave(wave) => tell(
                     "wave-not-open",
                     format!("{what} waits: the edge is in wave {} of {campaign}, which is not open.", wave + 1),
-                    format!("wait for it, or landfall edge campaign approve {campaign}"),
+                    if spec.waves.get(wave).is_some_and(|it| it.approval) {
+                        format!("wait until the wave before it is through; then landfall edge campaign approve {campaign}")
+                    } else {
+                        "wait for it: it opens by itself as soon as the wave before it is through".to_owned()
+                    },
                 ),
                 Waits::Window(at) => tell(
                     "window-closed",

@@ -21,7 +21,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn open(directory: &Path, options: &FleetOptions) -> Result<Self, Diagnostic> {
-        landfall_host::make_private_directory(directory).map_err(|error| {
+        landfall_source::make_private_directory(directory).map_err(|error| {
             let text = "the directory `fleet` of the state directory cannot be made";
             Diagnostic::error(code::STATE_UNMADE, text).note(error.to_string())
         })?;

@@ -126,3 +126,28 @@ pub(crate) fn line(edge: &EdgeNow, now: i64) -> Value {
         "enrolledAt": time(row.enrolled_at), "enrolledBy": row.enrolled_by, "cloneSuspected": edge.cloned_at.is_some(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use landfall_store::{EdgeRow, FleetContents};
+
+    use super::super::book::Book;
+    use super::*;
+
+    #[test]
+    fn why_an_upgrade_failed_is_told_until_one_went_well() {
+        for (status, told) in
+            [("UPGRADE_PENDING", json!("no space")), ("FAILED", json!("no space")), ("SUCCEEDED", Value::Null)]
+        {
+            let row = EdgeRow {
+                id: "e".to_owned(),
+                upgrade_status: status.to_owned(),
+                upgrade_reason: Some("no space".to_owned()),
+                ..EdgeRow::default()
+            };
+            let book = Book::of(FleetContents { edges: vec![row], ..FleetContents::default() });
+            let edge = book.find("e").expect("known").now.lock().clone();
+            assert_eq!(line(&edge, 0)["upgradeMessage"], told, "{status}");
+        }
+    }
+}

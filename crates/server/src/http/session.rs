@@ -55,7 +55,7 @@ impl Front {
         match self.gate.accounts().sign_in(&given.name, &given.password).await {
             Ok(signed) => {
                 self.heard(&signed.who).await;
-                entered(&signed, &self.root, secure)
+                self.entered(&signed, secure)
             }
             Err(why) => self.not_signed_in(&given.name, why).await,
         }
@@ -96,7 +96,7 @@ impl Front {
                 let mut answer = typed(StatusCode::OK, "text/html; charset=utf-8", page);
                 let policy = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
                 answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-                set_cookie(&mut answer, (&signed.secret, &self.root), signed.stays, issuer.secure());
+                self.set_cookie(&mut answer, &signed.secret, signed.stays, issuer.secure());
                 answer
             }
             Err(diagnostic) => {
@@ -156,6 +156,20 @@ impl Front {
         }
     }
 
+    /// The answer to who has signed in.
+    fn entered(&self, signed: &SignedIn, secure: Secure) -> Answer {
+        let mut answer = typed(StatusCode::OK, JSON, text(&line_of_session(&signed.who)));
+        self.set_cookie(&mut answer, &signed.secret, signed.stays, secure);
+        answer
+    }
+
+    /// The session's cookie: no script reads it, no other site sends it. Behind a proxy that shares the host it is for the
+    /// server's own path alone.
+    fn set_cookie(&self, answer: &mut Answer, secret: &str, stays: i64, secure: Secure) {
+        let path = if self.root.is_empty() { "/" } else { &self.root };
+        keep(answer, (COOKIE, path, "Strict"), secret, stays, secure);
+    }
+
     async fn sign_out(&self, actor: &Actor, headers: &HeaderMap) -> Answer {
         if let Some(who) = actor.session() {
             if let Err(diagnostic) = self.gate.accounts().sign_out(who).await {
@@ -164,7 +178,7 @@ impl Front {
             self.desk.noted((&who.name, "session.end", &who.name), "done").await;
         }
         let mut answer = typed(StatusCode::OK, JSON, text(&line_of(actor)));
-        set_cookie(&mut answer, ("", &self.root), 0, is_secure(headers));
+        self.set_cookie(&mut answer, "", 0, is_secure(headers));
         answer
     }
 
@@ -184,7 +198,7 @@ impl Front {
                 self.desk.noted((target, "account.password", target), "done").await;
                 // It signed out everywhere; here it goes on.
                 match self.gate.accounts().sign_in(target, &given.new).await {
-                    Ok(signed) => entered(&signed, &self.root, secure),
+                    Ok(signed) => self.entered(&signed, secure),
                     Err(why) => self.not_signed_in(target, why).await,
                 }
             }
@@ -221,13 +235,6 @@ fn line_of_session(who: &Who) -> SessionLine {
     }
 }
 
-/// The answer to who has signed in.
-fn entered(signed: &SignedIn, root: &str, secure: Secure) -> Answer {
-    let mut answer = typed(StatusCode::OK, JSON, text(&line_of_session(&signed.who)));
-    set_cookie(&mut answer, (&signed.secret, root), signed.stays, secure);
-    answer
-}
-
 fn no_issuer() -> Answer {
     let text = "this server knows no issuer of identities";
     let help = "landfall serve --issuer URL --issuer-client ID --url OWN-ADDRESS";
@@ -241,13 +248,6 @@ pub(super) fn is_secure(headers: &HeaderMap) -> Secure {
         Some(proto) if proto.eq_ignore_ascii_case("https") => Secure::Yes,
         _ => Secure::No,
     }
-}
-
-/// The session's cookie: no script reads it, no other site sends it.
-/// Behind a proxy that shares the host it is for the server's own path alone.
-pub(super) fn set_cookie(answer: &mut Answer, (secret, root): (&str, &str), stays: i64, secure: Secure) {
-    let path = if root.is_empty() { "/" } else { root };
-    keep(answer, (COOKIE, path, "Strict"), secret, stays, secure);
 }
 
 /// A cookie: its name, the paths that it is for, and whether other sites' links send it along.

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::private_file::private_directory;
+use crate::private_file::make_private_directory;
 
 /// What the name of a lock ends with; the directory beside it has the same name without that.
 const LOCK: &str = ".lock";
@@ -28,7 +28,7 @@ impl Fetched {
     /// A place of its own below a directory, which is made; what dead processes have left there goes.
     pub(super) fn place(below: &Path) -> io::Result<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        private_directory(below)?;
+        make_private_directory(below)?;
         sweep(below)?;
         loop {
             let name = format!("{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));

@@ -95,7 +95,7 @@ impl Verb for EdgeKeysInitArgs {
             Signed::by(&Targets::new(1, until(TARGETS_DAYS)?), &[&targets]).map_err(|it| bug(it.to_string()))?;
         let directory = context.host.directory.join(&self.into);
         // Kept before anything is published: a root whose key is nowhere would lock the fleet out.
-        landfall_host::make_private_directory(&directory)
+        landfall_source::make_private_directory(&directory)
             .and_then(|()| put(&directory, "root.pem", &root.to_pem()))
             .and_then(|()| put(&directory, "targets.pem", &targets.to_pem()))
             .and_then(|()| put(&directory, "targets.pub.pem", &targets.public().to_pem()))

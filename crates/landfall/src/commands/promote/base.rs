@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use landfall_delivery::{Overrides, Target, TargetKind, Unit};
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Failure, Place, make_private_directory, patience};
+use landfall_host::{Failure, Place, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
 use landfall_source::{Fetched, GitRemote, Mirror, SourceTree, aside};
 
@@ -31,11 +31,7 @@ impl Base {
     pub(super) async fn read(context: &Context, args: &PromoteArgs) -> Result<Self, Failure> {
         let here = context.host.place(None, &args.target(&args.to).query()).await?;
         let remote = args.back.remote(context, &here.target.source)?;
-        let cache = here.state.create_cache().map_err(Failure::from)?.join("writer");
-        make_private_directory(&cache).map_err(|error| {
-            let text = format!("`{}` cannot be made", cache.display());
-            Failure::from(Diagnostic::error(code::FILES, text).note(error.to_string()))
-        })?;
+        let cache = here.state.create_writer_cache().map_err(Failure::from)?;
         let failed = |error: landfall_source::SourceError| Failure::from(error.diagnose());
         let mut mirror = Mirror::new(&context.host.network, cache, patience(&context.host.env));
         let references = mirror.references(&remote, &[]).await.map_err(failed)?;

@@ -20,15 +20,15 @@ g, sebastian, role:owner
 ";
 
 /// An answer with its head.
-struct Told {
-    status: u16,
+pub(super) struct Told {
+    pub(super) status: u16,
     cookie: Option<String>,
-    head: String,
+    pub(super) head: String,
     body: Value,
 }
 
 impl Server {
-    fn tell(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Told {
+    pub(super) fn tell(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Told {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         let more: String = headers.iter().map(|(name, text)| format!("{name}: {text}\r\n")).collect();
         let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -95,7 +95,7 @@ fn declared(name: &str, annotations: &str, spec: &str) -> String {
     )
 }
 
-fn first_password(forge: &Forge, words: &[&str]) -> String {
+pub(super) fn first_password(forge: &Forge, words: &[&str]) -> String {
     let ran = forge.sandbox.run(&[&["account", "create"], words, &["-o", "name"]].concat()).exits(0);
     ran.stdout.trim().to_owned()
 }

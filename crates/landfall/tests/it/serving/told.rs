@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use super::accounts::first_password;
 use super::{AUTOMATED, Forge, SHOP, application};
 
 /// What was said to a server, in the order in which it was.
@@ -235,6 +236,11 @@ fn se_049_a_rotated_secret_opens_the_webhook_beside_the_old_one_and_se_099_only_
         "without an overlap the former is refused at once"
     );
     assert_eq!(server.ask("GET", "/landfall/healthz", &[], "").0, 200);
+    // Who shares the host with others has a cookie for its own path alone.
+    let password = first_password(&forge, &["ada"]);
+    let wish = json!({"name": "ada", "password": password});
+    let signed = server.tell("POST", "/landfall/api/v1/session", &[("X-Landfall-Request", "1")], &wish);
+    assert!(signed.status == 200 && signed.head.contains("Path=/landfall;"), "{}", signed.head);
     assert_eq!(server.ask("GET", "/healthz", &[], "").0, 200);
     let (ended, took, _) = server.terminate();
     assert_eq!(ended, Some(0));

@@ -56,6 +56,9 @@ pub(crate) async fn se_94_a_version_is_held_until_it_is_released(pool: &Pool) {
     assert!(store.release(&hold.tag, "2026-01-02T00:00:00Z", "eve").await.expect("released"));
     assert!(!store.release(&hold.tag, "2026-01-03T00:00:00Z", "eve").await.expect("asked"), "once");
     assert_eq!(store.holds(10).await.expect("read")[0].released_by.as_deref(), Some("eve"));
+    let of_it = store.hold_of(&hold.tag).await.expect("read").expect("there");
+    assert_eq!(of_it.released_by.as_deref(), Some("eve"));
+    assert_eq!(store.hold_of("9.9.9").await.expect("read"), None);
 }
 
 pub(crate) async fn a_promotion_has_a_chain_of_what_became_of_it(pool: &Pool) {

@@ -125,7 +125,10 @@ fn every_shape_of_release_has_a_recipe_that_ends_as_it_should() {
             "{services:?}"
         );
         let roles = scripts(&format!("{forge}/release-roles.yaml"));
-        assert!(roles.iter().any(|it| it.starts_with("upgrade --install ") && it.contains("image.tag=1")), "{roles:?}");
+        assert!(
+            roles.iter().any(|it| it.starts_with("upgrade --install ezscale-website") && it.contains("image.tag=1")),
+            "{roles:?}"
+        );
         let channels = scripts(&format!("{forge}/release-channels.yaml"));
         assert!(
             channels.iter().any(|it| it.starts_with("version next --channel alpha --run 1 --attempt 1")),
