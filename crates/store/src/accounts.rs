@@ -1,9 +1,8 @@
 use async_recursion::async_recursion as boxed;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use crate::journal::json;
 use crate::migrations::Tables;
+use crate::statement::{Row, query};
 use crate::{Error, Pool};
 
 /// Who signs in with a password, and who is signed in.
@@ -72,7 +71,7 @@ impl Accounts {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn create(&self, account: &AccountRow) -> Result<bool, Error> {
-        let done = sqlx::query(
+        let done = query(
             "INSERT INTO account (name, password, must_change, roles, created_at, created_by, failed) \
              VALUES ($1, $2, $3, $4, $5, $6, 0) ON CONFLICT (name) DO NOTHING",
         )
@@ -94,7 +93,7 @@ impl Accounts {
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn find(&self, name: &str) -> Result<Option<AccountRow>, Error> {
-        let row = sqlx::query("SELECT * FROM account WHERE name = $1")
+        let row = query("SELECT * FROM account WHERE name = $1")
             .bind(name)
             .fetch_optional(&self.pool.connections)
             .await
@@ -108,7 +107,7 @@ impl Accounts {
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn all(&self) -> Result<Vec<AccountRow>, Error> {
-        let rows = sqlx::query("SELECT * FROM account ORDER BY name")
+        let rows = query("SELECT * FROM account ORDER BY name")
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed("read accounts"))?;
@@ -123,7 +122,7 @@ impl Accounts {
     #[boxed]
     pub async fn set_password(&self, name: &str, password: &str, must_change: bool) -> Result<bool, Error> {
         const WHAT: &str = "change a password";
-        let done = sqlx::query(
+        let done = query(
             "UPDATE account SET password = $2, must_change = $3, failed = 0, closed_until = NULL WHERE name = $1",
         )
         .bind(name)
@@ -143,7 +142,7 @@ impl Accounts {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn disable(&self, name: &str, at: Option<&str>) -> Result<bool, Error> {
-        let done = sqlx::query("UPDATE account SET disabled_at = $2 WHERE name = $1")
+        let done = query("UPDATE account SET disabled_at = $2 WHERE name = $1")
             .bind(name)
             .bind(at)
             .execute(&self.pool.connections)
@@ -162,7 +161,7 @@ impl Accounts {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn count_try(&self, name: &str, failed: i64, closed_until: Option<&str>) -> Result<bool, Error> {
-        let done = sqlx::query("UPDATE account SET failed = $2 + 1, closed_until = $3 WHERE name = $1 AND failed = $2")
+        let done = query("UPDATE account SET failed = $2 + 1, closed_until = $3 WHERE name = $1 AND failed = $2")
             .bind(name)
             .bind(failed)
             .bind(closed_until)
@@ -178,7 +177,7 @@ impl Accounts {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn signed_in(&self, name: &str, at: &str) -> Result<(), Error> {
-        sqlx::query("UPDATE account SET failed = 0, closed_until = NULL, signed_in_at = $2 WHERE name = $1")
+        query("UPDATE account SET failed = 0, closed_until = NULL, signed_in_at = $2 WHERE name = $1")
             .bind(name)
             .bind(at)
             .execute(&self.pool.connections)
@@ -194,12 +193,12 @@ impl Accounts {
     #[boxed]
     pub async fn begin(&self, session: &SessionRow) -> Result<(), Error> {
         const WHAT: &str = "begin a session";
-        sqlx::query("DELETE FROM account_session WHERE ends_at < $1")
+        query("DELETE FROM account_session WHERE ends_at < $1")
             .bind(&session.began_at)
             .execute(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?;
-        sqlx::query(
+        query(
             "INSERT INTO account_session (digest, account, issuer, roles, began_at, ends_at, used_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
@@ -222,7 +221,7 @@ impl Accounts {
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn session(&self, digest: &str) -> Result<Option<SessionRow>, Error> {
-        let row = sqlx::query("SELECT * FROM account_session WHERE digest = $1")
+        let row = query("SELECT * FROM account_session WHERE digest = $1")
             .bind(digest)
             .fetch_optional(&self.pool.connections)
             .await
@@ -236,7 +235,7 @@ impl Accounts {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn used(&self, digest: &str, at: &str) -> Result<(), Error> {
-        sqlx::query("UPDATE account_session SET used_at = $2 WHERE digest = $1")
+        query("UPDATE account_session SET used_at = $2 WHERE digest = $1")
             .bind(digest)
             .bind(at)
             .execute(&self.pool.connections)
@@ -251,7 +250,7 @@ impl Accounts {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn end(&self, digest: &str) -> Result<(), Error> {
-        sqlx::query("DELETE FROM account_session WHERE digest = $1")
+        query("DELETE FROM account_session WHERE digest = $1")
             .bind(digest)
             .execute(&self.pool.connections)
             .await
@@ -261,7 +260,7 @@ impl Accounts {
 
     /// Ends all sessions of an account of our own.
     async fn end_all(&self, name: &str) -> Result<(), Error> {
-        sqlx::query("DELETE FROM account_session WHERE account = $1 AND issuer = ''")
+        query("DELETE FROM account_session WHERE account = $1 AND issuer = ''")
             .bind(name)
             .execute(&self.pool.connections)
             .await
@@ -274,16 +273,16 @@ fn texts(list: &[String]) -> String {
     serde_json::Value::from(list.to_vec()).to_string()
 }
 
-fn list(row: &SqliteRow, column: &str, what: &'static str) -> Result<Vec<String>, Error> {
-    let list = json(&row.try_get::<String, _>(column).map_err(Error::sql(what))?, "an account")?;
+fn list(row: &Row, column: &str, what: &'static str) -> Result<Vec<String>, Error> {
+    let list = json(&row.try_get::<String>(column).map_err(Error::sql(what))?, "an account")?;
     Ok(list.as_array().into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect())
 }
 
-fn account(row: &SqliteRow) -> Result<AccountRow, Error> {
+fn account(row: &Row) -> Result<AccountRow, Error> {
     const WHAT: &str = "read an account";
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
-    let perhaps = |column: &str| row.try_get::<Option<String>, _>(column).map_err(Error::sql(WHAT));
-    let number = |column: &str| row.try_get::<i64, _>(column).map_err(Error::sql(WHAT));
+    let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
+    let perhaps = |column: &str| row.try_get::<Option<String>>(column).map_err(Error::sql(WHAT));
+    let number = |column: &str| row.try_get::<i64>(column).map_err(Error::sql(WHAT));
     Ok(AccountRow {
         name: text("name")?,
         password: text("password")?,
@@ -298,9 +297,9 @@ fn account(row: &SqliteRow) -> Result<AccountRow, Error> {
     })
 }
 
-fn session(row: &SqliteRow) -> Result<SessionRow, Error> {
+fn session(row: &Row) -> Result<SessionRow, Error> {
     const WHAT: &str = "read a session";
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+    let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
     Ok(SessionRow {
         digest: text("digest")?,
         account: text("account")?,

@@ -1,9 +1,9 @@
 use async_recursion::async_recursion as boxed;
 use serde_json::Value;
-use sqlx::Row;
 
 use crate::journal::json;
 use crate::migrations::Tables;
+use crate::statement::query;
 use crate::{Error, Pool};
 
 /// Who changed what: written before it is done, with how it ended afterwards; nothing is ever taken out.
@@ -54,7 +54,8 @@ impl Audit {
     #[boxed]
     pub async fn begin(&self, entry: &AuditEntry) -> Result<i64, Error> {
         const WHAT: &str = "write the audit log";
-        let row = sqlx::query(
+        let mut transaction = self.pool.connections.begin_alone("audit").await.map_err(self.pool.failed(WHAT))?;
+        let row = query(
             "INSERT INTO audit_entry (number, at, actor, action, target, detail) \
              SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5 FROM audit_entry RETURNING number",
         )
@@ -63,9 +64,10 @@ impl Audit {
         .bind(&entry.action)
         .bind(&entry.target)
         .bind(entry.detail.to_string())
-        .fetch_one(&self.pool.connections)
+        .fetch_one(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
+        transaction.commit().await.map_err(self.pool.failed(WHAT))?;
         row.try_get("number").map_err(Error::sql(WHAT))
     }
 
@@ -75,7 +77,7 @@ impl Audit {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn end(&self, number: i64, outcome: &str) -> Result<(), Error> {
-        sqlx::query("UPDATE audit_entry SET outcome = $2 WHERE number = $1 AND outcome IS NULL")
+        query("UPDATE audit_entry SET outcome = $2 WHERE number = $1 AND outcome IS NULL")
             .bind(number)
             .bind(outcome)
             .execute(&self.pool.connections)
@@ -91,7 +93,7 @@ impl Audit {
     #[boxed]
     pub async fn newest(&self, most: u32, before: Option<i64>) -> Result<Vec<AuditRow>, Error> {
         const WHAT: &str = "read the audit log";
-        let rows = sqlx::query("SELECT * FROM audit_entry WHERE number < $2 ORDER BY number DESC LIMIT $1")
+        let rows = query("SELECT * FROM audit_entry WHERE number < $2 ORDER BY number DESC LIMIT $1")
             .bind(i64::from(most))
             .bind(before.unwrap_or(i64::MAX))
             .fetch_all(&self.pool.connections)
@@ -99,7 +101,7 @@ impl Audit {
             .map_err(self.pool.failed(WHAT))?;
         rows.iter()
             .map(|row| {
-                let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+                let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
                 Ok(AuditRow {
                     number: row.try_get("number").map_err(Error::sql(WHAT))?,
                     entry: AuditEntry {

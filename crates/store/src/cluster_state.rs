@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use async_recursion::async_recursion as boxed;
-use sqlx::{QueryBuilder, Row, Sqlite};
 
 use crate::migrations::Tables;
+use crate::statement::{composed, query};
 use crate::{Error, Pool};
 
 /// Rows of one statement: SQLite takes 32,766 variables, and beyond some hundred rows nothing is gained.
@@ -80,45 +80,49 @@ impl ClusterState {
         const WHAT: &str = "write the cluster's state";
         let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
         for rows in batch.put.chunks(CHUNK) {
-            let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO cluster_object (name, revision, body) ");
-            sql.push_values(rows, |mut tuple, row| {
-                tuple.push_bind(&row.key).push_bind(row.revision as i64).push_bind(&row.body);
-            });
-            sql.push(" ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, body = excluded.body");
-            sql.build().execute(&mut *transaction).await.map_err(self.pool.failed(WHAT))?;
+            let mut statement = composed(format!(
+                "INSERT INTO cluster_object (name, revision, body) VALUES {} \
+                 ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, body = excluded.body",
+                tuples(rows.len(), 3)
+            ));
+            for row in rows {
+                statement = statement.bind(&row.key).bind(row.revision as i64).bind(&row.body);
+            }
+            statement.execute(&mut transaction).await.map_err(self.pool.failed(WHAT))?;
         }
         for keys in batch.delete.chunks(CHUNK) {
-            let mut sql = QueryBuilder::<Sqlite>::new("DELETE FROM cluster_object WHERE name IN (");
-            let mut list = sql.separated(", ");
+            let mut statement = composed(format!("DELETE FROM cluster_object WHERE name IN {}", tuples(1, keys.len())));
             for key in keys {
-                list.push_bind(key);
+                statement = statement.bind(key);
             }
-            sql.push(")");
-            sql.build().execute(&mut *transaction).await.map_err(self.pool.failed(WHAT))?;
+            statement.execute(&mut transaction).await.map_err(self.pool.failed(WHAT))?;
         }
         for rows in batch.events.chunks(CHUNK) {
-            let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO cluster_event (revision, body) ");
-            sql.push_values(rows, |mut tuple, row| {
-                tuple.push_bind(row.revision as i64).push_bind(&row.body);
-            });
-            sql.push(" ON CONFLICT (revision) DO UPDATE SET body = excluded.body");
-            sql.build().execute(&mut *transaction).await.map_err(self.pool.failed(WHAT))?;
+            let mut statement = composed(format!(
+                "INSERT INTO cluster_event (revision, body) VALUES {} \
+                 ON CONFLICT (revision) DO UPDATE SET body = excluded.body",
+                tuples(rows.len(), 2)
+            ));
+            for row in rows {
+                statement = statement.bind(row.revision as i64).bind(&row.body);
+            }
+            statement.execute(&mut transaction).await.map_err(self.pool.failed(WHAT))?;
         }
         if let Some(revision) = batch.forget_events_to {
-            sqlx::query("DELETE FROM cluster_event WHERE revision <= $1")
+            query("DELETE FROM cluster_event WHERE revision <= $1")
                 .bind(revision as i64)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await
                 .map_err(self.pool.failed(WHAT))?;
         }
         for (name, value) in &batch.meta {
-            sqlx::query(
+            query(
                 "INSERT INTO cluster_meta (name, value) VALUES ($1, $2) \
                  ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             )
             .bind(name)
             .bind(value)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(self.pool.failed(WHAT))?;
         }
@@ -133,28 +137,28 @@ impl ClusterState {
     pub async fn read(&self) -> Result<ClusterContents, Error> {
         const WHAT: &str = "read the cluster's state";
         let mut state = ClusterContents::default();
-        for row in sqlx::query("SELECT name, revision, body FROM cluster_object ORDER BY name")
+        for row in query("SELECT name, revision, body FROM cluster_object ORDER BY name")
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?
         {
             state.objects.push(ClusterObjectRow {
                 key: row.try_get("name").map_err(Error::sql(WHAT))?,
-                revision: row.try_get::<i64, _>("revision").map_err(Error::sql(WHAT))? as u64,
+                revision: row.try_get::<i64>("revision").map_err(Error::sql(WHAT))? as u64,
                 body: row.try_get("body").map_err(Error::sql(WHAT))?,
             });
         }
-        for row in sqlx::query("SELECT revision, body FROM cluster_event ORDER BY revision")
+        for row in query("SELECT revision, body FROM cluster_event ORDER BY revision")
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?
         {
             state.events.push(ClusterEventRow {
-                revision: row.try_get::<i64, _>("revision").map_err(Error::sql(WHAT))? as u64,
+                revision: row.try_get::<i64>("revision").map_err(Error::sql(WHAT))? as u64,
                 body: row.try_get("body").map_err(Error::sql(WHAT))?,
             });
         }
-        for row in sqlx::query("SELECT name, value FROM cluster_meta")
+        for row in query("SELECT name, value FROM cluster_meta")
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?
@@ -173,8 +177,9 @@ impl ClusterState {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn clear(&self) -> Result<(), Error> {
-        sqlx::raw_sql("DELETE FROM cluster_object; DELETE FROM cluster_event; DELETE FROM cluster_meta")
-            .execute(&self.pool.connections)
+        self.pool
+            .connections
+            .run("DELETE FROM cluster_object; DELETE FROM cluster_event; DELETE FROM cluster_meta")
             .await
             .map_err(self.pool.failed("clear the cluster's state"))?;
         Ok(())
@@ -185,4 +190,13 @@ impl ClusterState {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// So many tuples of so many places: `($1, $2), ($3, $4)`.
+fn tuples(rows: usize, columns: usize) -> String {
+    let tuple = |row: usize| {
+        let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(tuple).collect::<Vec<_>>().join(", ")
 }

@@ -15,6 +15,37 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
+    /// A server's database cannot be connected to.
+    #[error("the database {database} cannot be used")]
+    Connect {
+        /// Which, without the password.
+        database: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A server's database is not there any more, or not yet again.
+    #[error("cannot {what}: the database {database} does not answer")]
+    Away {
+        /// The operation in words.
+        what: &'static str,
+        /// Which, without the password.
+        database: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Somebody else has taken the shard of Applications that was to be written for.
+    #[error("another replica keeps shard {shard} (epoch {epoch} is past): nothing was written")]
+    Fenced {
+        /// The shard.
+        shard: i64,
+        /// The epoch in which this process kept it.
+        epoch: i64,
+    },
+    /// What is to be sealed has no key, or what was given is none.
+    #[error("there is no key to seal the journal with")]
+    NoKey,
     /// The file was written by a later version of this program.
     #[error("the store was written by a newer version (schema {found}, this program knows {known})")]
     TooNew {
@@ -71,6 +102,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the database is away, or somebody else has taken over what was to be written: nothing is lost, and whoever keeps
+    /// it then goes on from the journal.
+    pub fn is_for_another_time(&self) -> bool {
+        matches!(self, Error::Away { .. } | Error::Fenced { .. })
+    }
+
     pub(crate) fn sql(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
         move |source| Error::Sql { what, source }
     }
@@ -131,7 +168,12 @@ impl Diagnose for Error {
             cause = error.source();
         }
         match self {
-            Error::TooNew { .. } => diagnostic.help("use the newer landfall, or another state directory (--state DIR)"),
+            Error::TooNew { .. } => diagnostic
+                .note("nothing was changed")
+                .help("use the newer landfall, or another state directory (--state DIR) or database (--database URL)"),
+            Error::Connect { .. } => diagnostic.note("nothing was changed").help(
+                "check that it runs, its name, the user and the password: psql with the same address says the same",
+            ),
             Error::Damaged { .. } => diagnostic.help(
                 "remove `store.db` in the state directory: what is delivered stays, and the next delivery starts anew",
             ),

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use async_recursion::async_recursion as boxed;
 use serde_json::Value;
-use sqlx::Row;
 
 use crate::journal::json;
 use crate::migrations::Tables;
+use crate::statement::query;
 use crate::{Error, Pool};
 
 /// Small durable values by space and name.
@@ -29,7 +29,7 @@ impl Facts {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn set(&self, space: &str, name: &str, value: &Value) -> Result<(), Error> {
-        sqlx::query(
+        query(
             "INSERT INTO fact (space, name, value) VALUES ($1, $2, $3) \
              ON CONFLICT (space, name) DO UPDATE SET value = excluded.value",
         )
@@ -49,13 +49,13 @@ impl Facts {
     #[boxed]
     pub async fn get(&self, space: &str, name: &str) -> Result<Option<Value>, Error> {
         const WHAT: &str = "read a fact";
-        let row = sqlx::query("SELECT value FROM fact WHERE space = $1 AND name = $2")
+        let row = query("SELECT value FROM fact WHERE space = $1 AND name = $2")
             .bind(space)
             .bind(name)
             .fetch_optional(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?;
-        row.map(|row| json(&row.try_get::<String, _>("value").map_err(Error::sql(WHAT))?, name)).transpose()
+        row.map(|row| json(&row.try_get::<String>("value").map_err(Error::sql(WHAT))?, name)).transpose()
     }
 
     /// All facts of a space.
@@ -65,7 +65,7 @@ impl Facts {
     #[boxed]
     pub async fn of(&self, space: &str) -> Result<BTreeMap<String, Value>, Error> {
         const WHAT: &str = "read facts";
-        let rows = sqlx::query("SELECT name, value FROM fact WHERE space = $1")
+        let rows = query("SELECT name, value FROM fact WHERE space = $1")
             .bind(space)
             .fetch_all(&self.pool.connections)
             .await
@@ -73,7 +73,7 @@ impl Facts {
         rows.iter()
             .map(|row| {
                 let name: String = row.try_get("name").map_err(Error::sql(WHAT))?;
-                let value = json(&row.try_get::<String, _>("value").map_err(Error::sql(WHAT))?, &name)?;
+                let value = json(&row.try_get::<String>("value").map_err(Error::sql(WHAT))?, &name)?;
                 Ok((name, value))
             })
             .collect()
@@ -85,7 +85,7 @@ impl Facts {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn remove(&self, space: &str, name: &str) -> Result<(), Error> {
-        sqlx::query("DELETE FROM fact WHERE space = $1 AND name = $2")
+        query("DELETE FROM fact WHERE space = $1 AND name = $2")
             .bind(space)
             .bind(name)
             .execute(&self.pool.connections)

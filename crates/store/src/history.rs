@@ -1,9 +1,9 @@
 use async_recursion::async_recursion as boxed;
 use serde_json::Value;
-use sqlx::Row;
 
 use crate::journal::json;
 use crate::migrations::Tables;
+use crate::statement::query;
 use crate::{Error, Pool};
 
 /// A delivery to be remembered.
@@ -55,7 +55,8 @@ impl History {
     #[boxed]
     pub async fn append(&self, entry: &HistoryEntry) -> Result<i64, Error> {
         const WHAT: &str = "append to the history";
-        let row = sqlx::query(
+        let mut transaction = self.pool.connections.begin_alone("history").await.map_err(self.pool.failed(WHAT))?;
+        let row = query(
             "INSERT INTO history (target, number, at, revision, outcome, summary, body) \
              SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6 FROM history WHERE target = $1 \
              RETURNING number",
@@ -66,9 +67,10 @@ impl History {
         .bind(&entry.outcome)
         .bind(&entry.summary)
         .bind(entry.body.to_string())
-        .fetch_one(&self.pool.connections)
+        .fetch_one(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
+        transaction.commit().await.map_err(self.pool.failed(WHAT))?;
         row.try_get("number").map_err(Error::sql(WHAT))
     }
 
@@ -79,7 +81,7 @@ impl History {
     #[boxed]
     pub async fn of(&self, target: &str, limit: u32) -> Result<Vec<HistoryRow>, Error> {
         const WHAT: &str = "read the history";
-        let rows = sqlx::query("SELECT * FROM history WHERE target = $1 ORDER BY number DESC LIMIT $2")
+        let rows = query("SELECT * FROM history WHERE target = $1 ORDER BY number DESC LIMIT $2")
             .bind(target)
             .bind(i64::from(limit))
             .fetch_all(&self.pool.connections)
@@ -87,7 +89,7 @@ impl History {
             .map_err(self.pool.failed(WHAT))?;
         rows.iter()
             .map(|row| {
-                let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+                let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
                 Ok(HistoryRow {
                     number: row.try_get("number").map_err(Error::sql(WHAT))?,
                     entry: HistoryEntry {

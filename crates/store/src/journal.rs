@@ -1,10 +1,10 @@
 use async_recursion::async_recursion as boxed;
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use crate::migrations::Tables;
 use crate::seal::{Belongs, Seal};
+use crate::shards::{Fence, admit};
+use crate::statement::{Row, Transaction, query};
 use crate::{Error, Pool};
 
 /// How an operation stands.
@@ -113,6 +113,8 @@ pub struct StepRow {
 #[derive(Debug, Clone)]
 pub struct Journal {
     pool: Pool,
+    /// What has to hold when it is written.
+    fence: Option<Fence>,
 }
 
 /// Its tables.
@@ -121,6 +123,7 @@ pub(crate) const TABLES: Tables = Tables {
     steps: &[
         include_str!("../migrations/journal/0001_first.sql"),
         include_str!("../migrations/journal/0002_prune.sql"),
+        include_str!("../migrations/journal/0003_running.sql"),
     ],
 };
 
@@ -131,7 +134,23 @@ const FINISH: &str = "finish an operation";
 impl Journal {
     /// The one of that database.
     pub fn over(pool: &Pool) -> Self {
-        Journal { pool: pool.clone() }
+        Journal { pool: pool.clone(), fence: None }
+    }
+
+    /// The same, written only as long as that shard is held: every write fails with [`Error::Fenced`] once somebody else has
+    /// taken it, and whoever takes it waits for what is being written.
+    #[must_use]
+    pub fn fenced(&self, fence: Fence) -> Self {
+        Journal { pool: self.pool.clone(), fence: Some(fence) }
+    }
+
+    /// Begins what is written together.
+    async fn begin(&self, what: &'static str) -> Result<Transaction, Error> {
+        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(what))?;
+        if let Some(fence) = &self.fence {
+            admit(&self.pool, &mut transaction, fence).await?;
+        }
+        Ok(transaction)
     }
 
     /// Writes an operation down before its first effect.
@@ -141,8 +160,9 @@ impl Journal {
     /// to seal it with.
     #[boxed]
     pub async fn begin_operation(&self, operation: &NewOperation) -> Result<(), Error> {
-        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(BEGIN))?;
-        self.open(&mut connection, operation).await
+        let mut transaction = self.begin(BEGIN).await?;
+        self.open(&mut transaction, operation).await?;
+        transaction.commit().await.map_err(self.pool.failed(BEGIN))
     }
 
     /// Closes an operation as failed and writes down the one that undoes it: both, or neither.
@@ -151,21 +171,21 @@ impl Journal {
     /// As [`Journal::finish_operation`] and [`Journal::begin_operation`].
     #[boxed]
     pub async fn begin_undoing(&self, failed: &str, operation: &NewOperation) -> Result<(), Error> {
-        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(BEGIN))?;
+        let mut transaction = self.begin(BEGIN).await?;
         self.close(&mut transaction, failed, OperationState::Failed, &operation.started_at).await?;
         self.open(&mut transaction, operation).await?;
         transaction.commit().await.map_err(self.pool.failed(BEGIN))
     }
 
-    async fn open(&self, connection: &mut SqliteConnection, operation: &NewOperation) -> Result<(), Error> {
+    async fn open(&self, transaction: &mut Transaction, operation: &NewOperation) -> Result<(), Error> {
         let plan = self.pool.seal.close(&operation.plan, of_operation(&operation.id, "plan"))?;
         let detail = self.pool.seal.close(&operation.detail, of_operation(&operation.id, "detail"))?;
-        // One statement, so that of two beginners exactly one succeeds.
-        let done = sqlx::query(
+        // One statement and one index, so that of two beginners exactly one succeeds, also where they are two processes.
+        let done = query(
             "INSERT INTO operation (id, target, kind, plan, detail, state, started_at) \
              SELECT $1, $2, $3, $4, $5, 'running', $6 \
              WHERE NOT EXISTS (SELECT 1 FROM operation WHERE target = $2 AND state = 'running') \
-             AND NOT EXISTS (SELECT 1 FROM operation WHERE id = $1)",
+             AND NOT EXISTS (SELECT 1 FROM operation WHERE id = $1) ON CONFLICT DO NOTHING",
         )
         .bind(&operation.id)
         .bind(&operation.target)
@@ -173,7 +193,7 @@ impl Journal {
         .bind(plan)
         .bind(detail)
         .bind(&operation.started_at)
-        .execute(connection)
+        .execute(transaction)
         .await
         .map_err(self.pool.failed(BEGIN))?;
         if done.rows_affected() == 1 {
@@ -189,33 +209,32 @@ impl Journal {
     /// [`Error::Missing`] when there is no such operation.
     #[boxed]
     pub async fn finish_operation(&self, id: &str, state: OperationState, at: &str) -> Result<(), Error> {
-        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(FINISH))?;
+        let mut transaction = self.begin(FINISH).await?;
         self.close(&mut transaction, id, state, at).await?;
         transaction.commit().await.map_err(self.pool.failed(FINISH))
     }
 
     async fn close(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
         id: &str,
         state: OperationState,
         at: &str,
     ) -> Result<(), Error> {
-        let done = sqlx::query(
-            "UPDATE operation SET state = $2, finished_at = $3, plan = 'null', detail = 'null' WHERE id = $1",
-        )
-        .bind(id)
-        .bind(state.word())
-        .bind(at)
-        .execute(&mut *connection)
-        .await
-        .map_err(self.pool.failed(FINISH))?;
+        let done =
+            query("UPDATE operation SET state = $2, finished_at = $3, plan = 'null', detail = 'null' WHERE id = $1")
+                .bind(id)
+                .bind(state.word())
+                .bind(at)
+                .execute(&mut *transaction)
+                .await
+                .map_err(self.pool.failed(FINISH))?;
         if done.rows_affected() != 1 {
             return Err(Error::Missing { what: format!("operation {id}") });
         }
-        sqlx::query("DELETE FROM step WHERE operation = $1")
+        query("DELETE FROM step WHERE operation = $1")
             .bind(id)
-            .execute(connection)
+            .execute(transaction)
             .await
             .map_err(self.pool.failed(FINISH))?;
         Ok(())
@@ -227,7 +246,7 @@ impl Journal {
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn running_operation(&self, target: &str) -> Result<Option<OperationRow>, Error> {
-        let row = sqlx::query("SELECT * FROM operation WHERE target = $1 AND state = 'running'")
+        let row = query("SELECT * FROM operation WHERE target = $1 AND state = 'running'")
             .bind(target)
             .fetch_optional(&self.pool.connections)
             .await
@@ -241,7 +260,7 @@ impl Journal {
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn running_operations(&self) -> Result<Vec<OperationRow>, Error> {
-        let rows = sqlx::query("SELECT * FROM operation WHERE state = 'running' ORDER BY id")
+        let rows = query("SELECT * FROM operation WHERE state = 'running' ORDER BY id")
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed("look for running operations"))?;
@@ -254,7 +273,7 @@ impl Journal {
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn operation(&self, id: &str) -> Result<Option<OperationRow>, Error> {
-        let row = sqlx::query("SELECT * FROM operation WHERE id = $1")
+        let row = query("SELECT * FROM operation WHERE id = $1")
             .bind(id)
             .fetch_optional(&self.pool.connections)
             .await
@@ -269,11 +288,11 @@ impl Journal {
     #[boxed]
     pub async fn write_intents(&self, operation: &str, intents: &[StepIntent], at: &str) -> Result<(), Error> {
         const WHAT: &str = "write an intent";
-        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = self.begin(WHAT).await?;
         for intent in intents {
             let body =
                 self.pool.seal.close(&intent.body, Belongs { operation, step: &intent.name, column: "intent" })?;
-            sqlx::query(
+            query(
                 "INSERT INTO step (operation, name, intent, intent_at) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (operation, name) DO NOTHING",
             )
@@ -281,7 +300,7 @@ impl Journal {
             .bind(&intent.name)
             .bind(body)
             .bind(at)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(self.pool.failed(WHAT))?;
         }
@@ -295,16 +314,16 @@ impl Journal {
     #[boxed]
     pub async fn write_outcomes(&self, operation: &str, outcomes: &[StepOutcome], at: &str) -> Result<(), Error> {
         const WHAT: &str = "write an outcome";
-        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = self.begin(WHAT).await?;
         for outcome in outcomes {
             let body =
                 self.pool.seal.close(&outcome.body, Belongs { operation, step: &outcome.name, column: "outcome" })?;
-            let done = sqlx::query("UPDATE step SET outcome = $3, outcome_at = $4 WHERE operation = $1 AND name = $2")
+            let done = query("UPDATE step SET outcome = $3, outcome_at = $4 WHERE operation = $1 AND name = $2")
                 .bind(operation)
                 .bind(&outcome.name)
                 .bind(body)
                 .bind(at)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await
                 .map_err(self.pool.failed(WHAT))?;
             if done.rows_affected() != 1 {
@@ -321,7 +340,7 @@ impl Journal {
     #[boxed]
     pub async fn steps(&self, operation: &str) -> Result<Vec<StepRow>, Error> {
         const WHAT: &str = "read the steps";
-        let rows = sqlx::query("SELECT name, intent, outcome FROM step WHERE operation = $1 ORDER BY name")
+        let rows = query("SELECT name, intent, outcome FROM step WHERE operation = $1 ORDER BY name")
             .bind(operation)
             .fetch_all(&self.pool.connections)
             .await
@@ -344,9 +363,9 @@ fn of_operation<'a>(operation: &'a str, column: &'static str) -> Belongs<'a> {
     Belongs { operation, step: "", column }
 }
 
-fn operation(row: &SqliteRow, seal: &Seal) -> Result<OperationRow, Error> {
+fn operation(row: &Row, seal: &Seal) -> Result<OperationRow, Error> {
     const WHAT: &str = "read an operation";
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+    let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
     let id = text("id")?;
     Ok(OperationRow {
         target: text("target")?,

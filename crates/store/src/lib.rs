@@ -12,6 +12,7 @@
 //!       ├─ news.rs           what is to be told to people: each change once, to each of them once
 //!       ├─ fleet.rs          edges, what enrolls them, releases, campaigns, what happened
 //!       ├─ promotions.rs    the digest that each tag had first, what was seen of digests, what is held, what was promoted
+//!       ├─ shards.rs         who writes the journal of which shard of Applications
 //!       └─ cluster_state.rs  the embedded cluster's objects, event ring and counters
 //! ```
 //!
@@ -20,17 +21,19 @@
 //! line in `migrations.rs` and its promises in `tests/it/contract`.
 //!
 //! The rows are this room's own types; bodies are JSON or bytes whose meaning their owner knows. Clock and
-//! identifiers come in from the caller. One connection serves a pool: writes are serialised, so nothing is ever
+//! identifiers come in from the caller. Of a file one connection serves a pool: writes are serialised, so nothing is ever
 //! busy, and a written row is on disk when the call returns (`synchronous=FULL`, write-ahead log).
 //!
-//! The back end is SQLite; the statements are what PostgreSQL takes, too, but for the type of bytes in a migration, and what
-//! each small store promises is tested against a constructor, so that a second back end runs the same tests.
+//! The back ends are SQLite, for one process, and PostgreSQL, for several that share it. The statements are the same texts
+//! (`statement.rs`), and so are the promises of each small store, which are tested against a constructor of either.
+//! Processes that share a database write the journal by a [`Fence`]: it is looked at in the transaction that writes.
 //!
 //! Invariant: losing a store loses history, journals and fingerprints, never the ability to deliver.
 
 mod accounts;
 mod audit;
 mod cluster_state;
+mod database;
 mod error;
 mod facts;
 mod fleet;
@@ -42,12 +45,15 @@ mod orders;
 mod pool;
 mod promotions;
 mod seal;
+mod shards;
+mod statement;
 mod store;
 mod tokens;
 
 pub use accounts::{AccountRow, Accounts, SessionRow};
 pub use audit::{Audit, AuditEntry, AuditRow};
 pub use cluster_state::{ClusterBatch, ClusterContents, ClusterEventRow, ClusterObjectRow, ClusterState};
+pub use database::{BadDatabaseAddress, DatabaseAddress};
 pub use error::Error;
 pub use facts::Facts;
 pub use fleet::{
@@ -60,5 +66,6 @@ pub use news::{News, NewsItem, NewsRow, Post};
 pub use orders::{OrderRow, Orders, PolicyRow};
 pub use pool::{Durability, Location, Pool};
 pub use promotions::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
+pub use shards::{Announcements, Fence, Shards};
 pub use store::Store;
 pub use tokens::{TokenRow, Tokens};

@@ -1,7 +1,7 @@
-use sqlx::{Connection, Row, SqliteConnection};
-
+use crate::statement::{Transaction, query};
 use crate::{
-    Error, Pool, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, promotions, tokens,
+    Error, Pool, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, promotions, shards,
+    tokens,
 };
 
 /// The tables of one small store, step by step; a step once released is never edited.
@@ -23,6 +23,7 @@ const ALL: &[Tables] = &[
     orders::TABLES,
     fleet::TABLES,
     promotions::TABLES,
+    shards::TABLES,
 ];
 
 /// The tables that were there while all were counted together.
@@ -36,15 +37,15 @@ const TOGETHER: i64 = 2;
 /// Brings a database to the newest tables, all missing steps in one transaction.
 pub(crate) async fn run(pool: &Pool) -> Result<(), Error> {
     const WHAT: &str = "prepare the tables";
-    let mut connection = pool.connections.acquire().await.map_err(pool.failed(WHAT))?;
-    let mut transaction = connection.begin().await.map_err(pool.failed(WHAT))?;
-    sqlx::raw_sql(
-        "CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY); \
-         CREATE TABLE IF NOT EXISTS schema_part (part TEXT PRIMARY KEY, number BIGINT NOT NULL)",
-    )
-    .execute(&mut *transaction)
-    .await
-    .map_err(pool.failed(WHAT))?;
+    // Of processes that begin at the same time one makes the tables, and the others find them.
+    let mut transaction = pool.connections.begin_alone("landfall migrations").await.map_err(pool.failed(WHAT))?;
+    transaction
+        .run(
+            "CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY); \
+             CREATE TABLE IF NOT EXISTS schema_part (part TEXT PRIMARY KEY, number BIGINT NOT NULL)",
+        )
+        .await
+        .map_err(pool.failed(WHAT))?;
     let together = number(&mut transaction, "SELECT MAX(number) AS number FROM schema_step", "")
         .await
         .map_err(pool.failed(WHAT))?
@@ -69,22 +70,22 @@ pub(crate) async fn run(pool: &Pool) -> Result<(), Error> {
             return Err(Error::TooNew { found, known });
         }
         for step in &tables.steps[found as usize..] {
-            sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(pool.failed(WHAT))?;
+            transaction.run(step).await.map_err(pool.failed(WHAT))?;
         }
-        sqlx::query(
+        query(
             "INSERT INTO schema_part (part, number) VALUES ($1, $2) \
              ON CONFLICT (part) DO UPDATE SET number = excluded.number",
         )
         .bind(tables.of)
         .bind(known)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(pool.failed(WHAT))?;
     }
     for step in together + 1..=TOGETHER {
-        sqlx::query("INSERT INTO schema_step (number) VALUES ($1)")
+        query("INSERT INTO schema_step (number) VALUES ($1)")
             .bind(step)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(pool.failed(WHAT))?;
     }
@@ -92,14 +93,10 @@ pub(crate) async fn run(pool: &Pool) -> Result<(), Error> {
 }
 
 /// The number that a query finds, if any; it may take one argument.
-async fn number(
-    connection: &mut SqliteConnection,
-    query: &'static str,
-    argument: &str,
-) -> Result<Option<i64>, sqlx::Error> {
-    let query = sqlx::query(query);
+async fn number(transaction: &mut Transaction, text: &'static str, argument: &str) -> Result<Option<i64>, sqlx::Error> {
+    let query = query(text);
     let query = if argument.is_empty() { query } else { query.bind(argument) };
-    match query.fetch_optional(connection).await? {
+    match query.fetch_optional(transaction).await? {
         Some(row) => row.try_get("number"),
         None => Ok(None),
     }

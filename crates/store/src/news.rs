@@ -1,10 +1,9 @@
 use async_recursion::async_recursion as boxed;
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row};
 
 use crate::journal::json;
 use crate::migrations::Tables;
+use crate::statement::{Row, query};
 use crate::{Error, Pool};
 
 /// What is to be told to people: an outbox, in which each change stands once, and each post of it ends once.
@@ -64,9 +63,8 @@ impl News {
     #[boxed]
     pub async fn add(&self, item: &NewsItem, sinks: &[String]) -> Result<bool, Error> {
         const WHAT: &str = "write news";
-        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
-        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
-        let row = sqlx::query(
+        let mut transaction = self.pool.connections.begin_alone("news").await.map_err(self.pool.failed(WHAT))?;
+        let row = query(
             "INSERT INTO news (number, change, at, kind, target, body) \
              SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5 FROM news WHERE true \
              ON CONFLICT (change) DO NOTHING RETURNING number",
@@ -76,16 +74,16 @@ impl News {
         .bind(&item.kind)
         .bind(&item.target)
         .bind(item.body.to_string())
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
         let Some(row) = row else { return Ok(false) };
         let number: i64 = row.try_get("number").map_err(Error::sql(WHAT))?;
         for sink in sinks {
-            sqlx::query("INSERT INTO news_post (number, sink, tries, due) VALUES ($1, $2, 0, 0)")
+            query("INSERT INTO news_post (number, sink, tries, due) VALUES ($1, $2, 0, 0)")
                 .bind(number)
                 .bind(sink)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await
                 .map_err(self.pool.failed(WHAT))?;
         }
@@ -100,7 +98,7 @@ impl News {
     #[boxed]
     pub async fn due(&self, now: i64, most: u32) -> Result<Vec<Post>, Error> {
         const WHAT: &str = "read news";
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT news.*, news_post.sink, news_post.tries FROM news_post JOIN news ON news.number = news_post.number \
              WHERE news_post.ended IS NULL AND news_post.due <= $1 ORDER BY news.number, news_post.sink LIMIT $2",
         )
@@ -125,7 +123,7 @@ impl News {
     #[boxed]
     pub async fn next_due(&self) -> Result<Option<i64>, Error> {
         const WHAT: &str = "read news";
-        let row = sqlx::query("SELECT MIN(due) AS due FROM news_post WHERE ended IS NULL")
+        let row = query("SELECT MIN(due) AS due FROM news_post WHERE ended IS NULL")
             .fetch_one(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?;
@@ -138,7 +136,7 @@ impl News {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn end(&self, number: i64, sink: &str, at: &str, fault: Option<&str>) -> Result<(), Error> {
-        sqlx::query(
+        query(
             "UPDATE news_post SET ended = $3, fault = $4, tries = tries + 1 \
              WHERE number = $1 AND sink = $2 AND ended IS NULL",
         )
@@ -158,7 +156,7 @@ impl News {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn again(&self, number: i64, sink: &str, due: i64, fault: &str) -> Result<(), Error> {
-        sqlx::query(
+        query(
             "UPDATE news_post SET due = $3, fault = $4, tries = tries + 1 \
              WHERE number = $1 AND sink = $2 AND ended IS NULL",
         )
@@ -178,7 +176,7 @@ impl News {
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn newest(&self, target: Option<&str>, most: u32) -> Result<Vec<NewsRow>, Error> {
-        let rows = sqlx::query("SELECT * FROM news WHERE target = COALESCE($1, target) ORDER BY number DESC LIMIT $2")
+        let rows = query("SELECT * FROM news WHERE target = COALESCE($1, target) ORDER BY number DESC LIMIT $2")
             .bind(target)
             .bind(i64::from(most))
             .fetch_all(&self.pool.connections)
@@ -188,9 +186,9 @@ impl News {
     }
 }
 
-fn row(found: &SqliteRow) -> Result<NewsRow, Error> {
+fn row(found: &Row) -> Result<NewsRow, Error> {
     const WHAT: &str = "read news";
-    let text = |column: &str| found.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+    let text = |column: &str| found.try_get::<String>(column).map_err(Error::sql(WHAT));
     Ok(NewsRow {
         number: found.try_get("number").map_err(Error::sql(WHAT))?,
         item: NewsItem {

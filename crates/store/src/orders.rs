@@ -1,7 +1,7 @@
 use async_recursion::async_recursion as boxed;
-use sqlx::Row;
 
 use crate::migrations::Tables;
+use crate::statement::query;
 use crate::{Error, Pool};
 
 /// What was asked of Applications through the API: what stands in an Application and is not among it was written there by
@@ -59,7 +59,7 @@ impl Orders {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn place(&self, order: &OrderRow) -> Result<(), Error> {
-        sqlx::query("INSERT INTO app_order (id, application, uid, digest, actor, at) VALUES ($1, $2, $3, $4, $5, $6)")
+        query("INSERT INTO app_order (id, application, uid, digest, actor, at) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&order.id)
             .bind(&order.application)
             .bind(&order.uid)
@@ -79,13 +79,13 @@ impl Orders {
     #[boxed]
     pub async fn open(&self) -> Result<Vec<OrderRow>, Error> {
         const WHAT: &str = "read what was asked of Applications";
-        let rows = sqlx::query("SELECT * FROM app_order WHERE done_at IS NULL ORDER BY at, id")
+        let rows = query("SELECT * FROM app_order WHERE done_at IS NULL ORDER BY at, id")
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?;
         rows.iter()
             .map(|row| {
-                let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+                let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
                 Ok(OrderRow {
                     id: text("id")?,
                     application: text("application")?,
@@ -105,7 +105,7 @@ impl Orders {
     #[boxed]
     pub async fn done(&self, ids: &[String], at: &str) -> Result<(), Error> {
         for id in ids {
-            sqlx::query("UPDATE app_order SET done_at = $2 WHERE id = $1 AND done_at IS NULL")
+            query("UPDATE app_order SET done_at = $2 WHERE id = $1 AND done_at IS NULL")
                 .bind(id)
                 .bind(at)
                 .execute(&self.pool.connections)
@@ -121,7 +121,7 @@ impl Orders {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn set_policy(&self, policy: &PolicyRow) -> Result<(), Error> {
-        sqlx::query(
+        query(
             "INSERT INTO app_policy (application, uid, digest, actor, at) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (application) DO UPDATE SET \
              uid = excluded.uid, digest = excluded.digest, actor = excluded.actor, at = excluded.at",
@@ -144,13 +144,13 @@ impl Orders {
     #[boxed]
     pub async fn policies(&self) -> Result<Vec<PolicyRow>, Error> {
         const WHAT: &str = "read how Applications may sync";
-        let rows = sqlx::query("SELECT * FROM app_policy ORDER BY application")
+        let rows = query("SELECT * FROM app_policy ORDER BY application")
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?;
         rows.iter()
             .map(|row| {
-                let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+                let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
                 Ok(PolicyRow {
                     application: text("application")?,
                     uid: text("uid")?,

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use landfall_diag::is_mutant;
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::database::is_away;
 use crate::seal::Seal;
-use crate::{Error, migrations};
+use crate::statement::Connections;
+use crate::{DatabaseAddress, Error, migrations};
 
 /// Where a database lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +31,46 @@ pub enum Durability {
     Process,
 }
 
-/// The open database that the small stores share; cheap to clone, all clones share one connection.
+/// The open database that the small stores share; cheap to clone, all clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    pub(crate) connections: SqlitePool,
-    /// Absent in memory.
-    file: Option<PathBuf>,
+    pub(crate) connections: Connections,
+    kept: Kept,
     /// What keeps the bodies of operations from other readers of the file.
     pub(crate) seal: Seal,
 }
 
+/// What keeps the rows, for who is told of a failure.
+#[derive(Debug, Clone)]
+enum Kept {
+    InMemory,
+    InFile(PathBuf),
+    /// By a server, as it is shown to people.
+    ByServer(String),
+}
+
 impl Pool {
+    /// Opens a database of PostgreSQL that several processes share, creating or migrating the tables of every small store.
+    ///
+    /// Nothing that has to be sealed is written or read before [`Pool::seal_with`] has said with what.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] when it is not there or does not let us in, [`Error::TooNew`] when a later version wrote it.
+    pub async fn open_database(address: &DatabaseAddress) -> Result<Pool, Error> {
+        let connections = Connections::Postgres(address.connect().await?);
+        let pool = Pool { connections, kept: Kept::ByServer(address.shown()), seal: Seal::to_be_given() };
+        migrations::run(&pool).await?;
+        Ok(pool)
+    }
+
+    /// Says by which key the bodies of operations are sealed that a server keeps; one that was said before stays.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when it is no key.
+    pub fn seal_with(&self, key: &[u8]) -> Result<(), Error> {
+        self.seal.give(key)
+    }
+
     /// Opens a database whose writes survive the machine, creating or migrating the tables of every small store.
     ///
     /// # Errors
@@ -82,7 +112,7 @@ impl Pool {
             Durability::Process => options,
         };
         // One connection: a memory database lives in its connection, and serialised writes are never busy.
-        let connections = SqlitePoolOptions::new()
+        let opened = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)
@@ -91,23 +121,26 @@ impl Pool {
             .connect_with(options)
             .await
             .map_err(|source| Error::of_file(&path, source, |source| Error::Open { path: path.clone(), source }))?;
-        let file = matches!(location, Location::File(_)).then_some(path);
-        let seal = file.as_deref().map(Seal::beside).unwrap_or_default();
-        let pool = Pool { connections, file, seal };
+        let (kept, seal) = match location {
+            Location::File(path) => (Kept::InFile(path.clone()), Seal::beside(&path)),
+            Location::Memory => (Kept::InMemory, Seal::default()),
+        };
+        let pool = Pool { connections: Connections::Sqlite(opened), kept, seal };
         migrations::run(&pool).await?;
         Ok(pool)
     }
 
     /// What a failed statement means.
     pub(crate) fn failed(&self, what: &'static str) -> impl FnOnce(sqlx::Error) -> Error + use<> {
-        let file = self.file.clone();
-        move |source| match file {
-            Some(file) => Error::of_file(&file, source, Error::sql(what)),
-            None => Error::sql(what)(source),
+        let kept = self.kept.clone();
+        move |source| match kept {
+            Kept::InFile(file) => Error::of_file(&file, source, Error::sql(what)),
+            Kept::ByServer(database) if is_away(&source) => Error::Away { what, database, source },
+            Kept::InMemory | Kept::ByServer(_) => Error::sql(what)(source),
         }
     }
 
-    /// Closes the connection, writing back the log; other clones can no longer be used.
+    /// Closes the connections, writing back the log; other clones can no longer be used.
     #[boxed]
     pub async fn close(&self) {
         self.connections.close().await;

@@ -1,11 +1,10 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row};
 
 use crate::journal::json;
 use crate::migrations::Tables;
+use crate::statement::{Row, query};
 use crate::{Error, Pool};
 
 /// What is known of published images, what was seen of them, what is held back, and what was promoted.
@@ -124,7 +123,7 @@ impl Promotions {
     /// [`Error::Sql`].
     pub async fn publish(&self, row: &PublishedRow) -> Result<PublishedRow, Error> {
         const WHAT: &str = "note a published tag";
-        let row = sqlx::query(
+        let row = query(
             "INSERT INTO published (image, tag, digest, at, revision) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (image, tag) DO UPDATE SET revision = COALESCE(published.revision, \
              CASE WHEN published.digest = excluded.digest THEN excluded.revision END) RETURNING *",
@@ -145,7 +144,7 @@ impl Promotions {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn published(&self, image: &str, most: u32) -> Result<Vec<PublishedRow>, Error> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT * FROM published WHERE substr(image, 1, length($1)) = $1 ORDER BY at DESC, image, tag LIMIT $2",
         )
         .bind(image)
@@ -161,7 +160,7 @@ impl Promotions {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn tag(&self, image: &str, tag: &str) -> Result<Option<PublishedRow>, Error> {
-        let row = sqlx::query("SELECT * FROM published WHERE image = $1 AND tag = $2")
+        let row = query("SELECT * FROM published WHERE image = $1 AND tag = $2")
             .bind(image)
             .bind(tag)
             .fetch_optional(&self.pool.connections)
@@ -176,10 +175,10 @@ impl Promotions {
     /// [`Error::Sql`].
     pub async fn witness(&self, rows: &[EvidenceRow]) -> Result<(), Error> {
         const WHAT: &str = "write evidence";
-        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
-        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        let alone = self.pool.connections.begin_alone("evidence").await;
+        let mut transaction = alone.map_err(self.pool.failed(WHAT))?;
         for row in rows {
-            sqlx::query(
+            query(
                 "INSERT INTO evidence (number, digest, environment, at, what, passed, detail) \
                  SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6 FROM evidence",
             )
@@ -189,7 +188,7 @@ impl Promotions {
             .bind(&row.what)
             .bind(i64::from(row.passed))
             .bind(&row.detail)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .map_err(self.pool.failed(WHAT))?;
         }
@@ -202,20 +201,20 @@ impl Promotions {
     /// [`Error::Sql`].
     pub async fn evidence(&self, digest: &str, most: u32) -> Result<Vec<EvidenceRow>, Error> {
         const WHAT: &str = "read evidence";
-        let rows = sqlx::query("SELECT * FROM evidence WHERE digest = $1 ORDER BY number DESC LIMIT $2")
+        let rows = query("SELECT * FROM evidence WHERE digest = $1 ORDER BY number DESC LIMIT $2")
             .bind(digest)
             .bind(i64::from(most))
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?;
-        let one = |row: &SqliteRow| {
-            let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+        let one = |row: &Row| {
+            let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
             Ok(EvidenceRow {
                 digest: text("digest")?,
                 environment: text("environment")?,
                 at: text("at")?,
                 what: text("what")?,
-                passed: row.try_get::<i64, _>("passed").map_err(Error::sql(WHAT))? != 0,
+                passed: row.try_get::<i64>("passed").map_err(Error::sql(WHAT))? != 0,
                 detail: text("detail")?,
             })
         };
@@ -227,7 +226,9 @@ impl Promotions {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn hold(&self, row: &HoldRow) -> Result<(), Error> {
-        sqlx::query(
+        const WHAT: &str = "hold a version";
+        let mut transaction = self.pool.connections.begin_alone("hold").await.map_err(self.pool.failed(WHAT))?;
+        query(
             "INSERT INTO hold (number, tag, at, held_by, reason) \
              SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4 FROM hold",
         )
@@ -235,10 +236,10 @@ impl Promotions {
         .bind(&row.at)
         .bind(&row.by)
         .bind(&row.reason)
-        .execute(&self.pool.connections)
+        .execute(&mut transaction)
         .await
-        .map_err(self.pool.failed("hold a version"))?;
-        Ok(())
+        .map_err(self.pool.failed(WHAT))?;
+        transaction.commit().await.map_err(self.pool.failed(WHAT))
     }
 
     /// Releases a version; says whether it was held.
@@ -246,14 +247,13 @@ impl Promotions {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn release(&self, tag: &str, at: &str, by: &str) -> Result<bool, Error> {
-        let done =
-            sqlx::query("UPDATE hold SET released_at = $2, released_by = $3 WHERE tag = $1 AND released_at IS NULL")
-                .bind(tag)
-                .bind(at)
-                .bind(by)
-                .execute(&self.pool.connections)
-                .await
-                .map_err(self.pool.failed("release a version"))?;
+        let done = query("UPDATE hold SET released_at = $2, released_by = $3 WHERE tag = $1 AND released_at IS NULL")
+            .bind(tag)
+            .bind(at)
+            .bind(by)
+            .execute(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed("release a version"))?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -262,7 +262,7 @@ impl Promotions {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn holds(&self, most: u32) -> Result<Vec<HoldRow>, Error> {
-        let rows = sqlx::query("SELECT * FROM hold ORDER BY number DESC LIMIT $1")
+        let rows = query("SELECT * FROM hold ORDER BY number DESC LIMIT $1")
             .bind(i64::from(most))
             .fetch_all(&self.pool.connections)
             .await
@@ -275,7 +275,7 @@ impl Promotions {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn hold_of(&self, tag: &str) -> Result<Option<HoldRow>, Error> {
-        let row = sqlx::query("SELECT * FROM hold WHERE tag = $1 ORDER BY number DESC LIMIT 1")
+        let row = query("SELECT * FROM hold WHERE tag = $1 ORDER BY number DESC LIMIT 1")
             .bind(tag)
             .fetch_optional(&self.pool.connections)
             .await
@@ -290,9 +290,9 @@ impl Promotions {
     /// [`Error::Sql`].
     pub async fn note(&self, row: &PromotionRow, event: &PromotionEvent) -> Result<bool, Error> {
         const WHAT: &str = "write a promotion";
-        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
-        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
-        sqlx::query(
+        let alone = self.pool.connections.begin_alone("promotion").await;
+        let mut transaction = alone.map_err(self.pool.failed(WHAT))?;
+        query(
             "INSERT INTO promotion (id, at, origin, receiver, tag, state, body) VALUES ($1, $2, $3, $4, $5, $6, $7) \
              ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body",
         )
@@ -303,26 +303,26 @@ impl Promotions {
         .bind(&row.tag)
         .bind(&row.state)
         .bind(row.body.to_string())
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
-        let last = sqlx::query("SELECT * FROM promotion_event WHERE id = $1 ORDER BY seq DESC LIMIT 1")
+        let last = query("SELECT * FROM promotion_event WHERE id = $1 ORDER BY seq DESC LIMIT 1")
             .bind(&row.id)
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut transaction)
             .await
             .map_err(self.pool.failed(WHAT))?;
         let (seq, previous) = match &last {
             Some(last) => {
-                let text = |column: &str| last.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+                let text = |column: &str| last.try_get::<String>(column).map_err(Error::sql(WHAT));
                 if text("state")? == event.state && text("said")? == event.said {
                     transaction.commit().await.map_err(self.pool.failed(WHAT))?;
                     return Ok(false);
                 }
-                (last.try_get::<i64, _>("seq").map_err(Error::sql(WHAT))? + 1, text("digest")?)
+                (last.try_get::<i64>("seq").map_err(Error::sql(WHAT))? + 1, text("digest")?)
             }
             None => (1, String::new()),
         };
-        sqlx::query(
+        query(
             "INSERT INTO promotion_event (id, seq, at, actor, state, said, previous, digest) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
@@ -334,7 +334,7 @@ impl Promotions {
         .bind(&event.said)
         .bind(&previous)
         .bind(event.link(&previous))
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
         transaction.commit().await.map_err(self.pool.failed(WHAT))?;
@@ -347,16 +347,15 @@ impl Promotions {
     /// [`Error::Sql`], [`Error::Damaged`].
     pub async fn promotions(&self, receiver: Option<&str>, most: u32) -> Result<Vec<PromotionRow>, Error> {
         const WHAT: &str = "read promotions";
-        let rows = sqlx::query(
-            "SELECT * FROM promotion WHERE receiver = COALESCE($1, receiver) ORDER BY at DESC, id DESC LIMIT $2",
-        )
-        .bind(receiver)
-        .bind(i64::from(most))
-        .fetch_all(&self.pool.connections)
-        .await
-        .map_err(self.pool.failed(WHAT))?;
-        let one = |row: &SqliteRow| {
-            let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+        let rows =
+            query("SELECT * FROM promotion WHERE receiver = COALESCE($1, receiver) ORDER BY at DESC, id DESC LIMIT $2")
+                .bind(receiver)
+                .bind(i64::from(most))
+                .fetch_all(&self.pool.connections)
+                .await
+                .map_err(self.pool.failed(WHAT))?;
+        let one = |row: &Row| {
+            let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
             Ok(PromotionRow {
                 id: text("id")?,
                 at: text("at")?,
@@ -376,7 +375,7 @@ impl Promotions {
     /// [`Error::Sql`].
     #[doc(hidden)]
     pub async fn overwrite(&self, id: &str, seq: i64, event: &PromotionEvent) -> Result<(), Error> {
-        sqlx::query("UPDATE promotion_event SET actor = $3, said = $4 WHERE id = $1 AND seq = $2")
+        query("UPDATE promotion_event SET actor = $3, said = $4 WHERE id = $1 AND seq = $2")
             .bind(id)
             .bind(seq)
             .bind(&event.actor)
@@ -393,13 +392,13 @@ impl Promotions {
     /// [`Error::Sql`].
     pub async fn events(&self, id: &str) -> Result<Vec<(PromotionEvent, String, String)>, Error> {
         const WHAT: &str = "read a promotion";
-        let rows = sqlx::query("SELECT * FROM promotion_event WHERE id = $1 ORDER BY seq")
+        let rows = query("SELECT * FROM promotion_event WHERE id = $1 ORDER BY seq")
             .bind(id)
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed(WHAT))?;
-        let one = |row: &SqliteRow| {
-            let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+        let one = |row: &Row| {
+            let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
             let event =
                 PromotionEvent { at: text("at")?, actor: text("actor")?, state: text("state")?, said: text("said")? };
             Ok((event, text("previous")?, text("digest")?))
@@ -408,9 +407,9 @@ impl Promotions {
     }
 }
 
-fn published(row: &SqliteRow) -> Result<PublishedRow, Error> {
+fn published(row: &Row) -> Result<PublishedRow, Error> {
     const WHAT: &str = "read published tags";
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
+    let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
     Ok(PublishedRow {
         image: text("image")?,
         tag: text("tag")?,
@@ -422,9 +421,9 @@ fn published(row: &SqliteRow) -> Result<PublishedRow, Error> {
 
 const READ_HOLDS: &str = "read what is held";
 
-fn hold_of(row: &SqliteRow) -> Result<HoldRow, Error> {
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(READ_HOLDS));
-    let perhaps = |column: &str| row.try_get::<Option<String>, _>(column).map_err(Error::sql(READ_HOLDS));
+fn hold_of(row: &Row) -> Result<HoldRow, Error> {
+    let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(READ_HOLDS));
+    let perhaps = |column: &str| row.try_get::<Option<String>>(column).map_err(Error::sql(READ_HOLDS));
     Ok(HoldRow {
         tag: text("tag")?,
         at: text("at")?,

@@ -26,14 +26,25 @@ const SEALED: &str = "sealed:1:";
 /// Seals the texts of one store; a store in memory has none to seal.
 #[derive(Clone, Default)]
 pub(crate) struct Seal {
-    /// The key's file; absent in memory.
-    file: Option<PathBuf>,
+    from: KeyFrom,
     key: Arc<OnceLock<RandomizedNonceKey>>,
+}
+
+/// Where the key comes from.
+#[derive(Clone, Debug, Default)]
+enum KeyFrom {
+    /// There is none, and nothing is sealed.
+    #[default]
+    Nowhere,
+    /// A file.
+    File(PathBuf),
+    /// Whoever opened the store.
+    Caller,
 }
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Seal").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("Seal").field("from", &self.from).finish_non_exhaustive()
     }
 }
 
@@ -54,7 +65,19 @@ impl Belongs<'_> {
 impl Seal {
     /// The seal of the store in that file.
     pub(crate) fn beside(store: &Path) -> Self {
-        Seal { file: Some(store.with_extension("key")), key: Arc::default() }
+        Seal { from: KeyFrom::File(store.with_extension("key")), key: Arc::default() }
+    }
+
+    /// The seal of a store whose key is still to be said.
+    pub(crate) fn to_be_given() -> Self {
+        Seal { from: KeyFrom::Caller, key: Arc::default() }
+    }
+
+    /// Says the key.
+    pub(crate) fn give(&self, key: &[u8]) -> Result<(), Error> {
+        let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| Error::NoKey)?;
+        self.key.get_or_init(|| key);
+        Ok(())
     }
 
     /// The text in which a value is stored.
@@ -63,10 +86,11 @@ impl Seal {
     /// [`Error::Key`] when there is no key and none can be made.
     pub(crate) fn close(&self, value: &Value, belongs: Belongs<'_>) -> Result<String, Error> {
         let text = value.to_string();
-        let Some(file) = self.file.as_deref().filter(|_| !value.is_null() && !is_mutant("sealed-journal")) else {
+        let is_open = matches!(self.from, KeyFrom::Nowhere) || value.is_null() || is_mutant("sealed-journal");
+        if is_open {
             return Ok(text);
-        };
-        let key = self.key(file, WhenAbsent::Make)?;
+        }
+        let key = self.key(WhenAbsent::Make)?;
         let mut bytes = text.into_bytes();
         let nonce = key
             .seal_in_place_append_tag(Aad::from(belongs.bytes()), &mut bytes)
@@ -83,8 +107,10 @@ impl Seal {
     pub(crate) fn open(&self, text: &str, belongs: Belongs<'_>) -> Result<Value, Error> {
         let Some(sealed) = text.strip_prefix(SEALED) else { return crate::journal::json(text, belongs.operation) };
         let damaged = || Error::Damaged { what: belongs.operation.to_owned() };
-        let file = self.file.as_deref().ok_or_else(damaged)?;
-        let key = self.key(file, WhenAbsent::Refuse)?;
+        if matches!(self.from, KeyFrom::Nowhere) {
+            return Err(damaged());
+        }
+        let key = self.key(WhenAbsent::Refuse)?;
         let mut bytes = STANDARD.decode(sealed).map_err(|_| damaged())?;
         let (nonce, rest) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(damaged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
@@ -92,11 +118,12 @@ impl Seal {
         serde_json::from_slice(plain).map_err(|_| damaged())
     }
 
-    fn key(&self, file: &Path, when_absent: WhenAbsent) -> Result<&RandomizedNonceKey, Error> {
+    fn key(&self, when_absent: WhenAbsent) -> Result<&RandomizedNonceKey, Error> {
         if let Some(key) = self.key.get() {
             return Ok(key);
         }
-        let failed = |source| Error::Key { path: file.to_owned(), source };
+        let KeyFrom::File(file) = &self.from else { return Err(Error::NoKey) };
+        let failed = |source| Error::Key { path: file.clone(), source };
         let bytes = match (read(file), when_absent) {
             (Err(error), WhenAbsent::Make) if error.kind() == ErrorKind::NotFound => {
                 make(file).map_err(failed)?;

@@ -1,6 +1,9 @@
 use async_recursion::async_recursion as boxed;
 
-use crate::{Accounts, Audit, Error, Facts, Fleet, History, Journal, Location, News, Orders, Pool, Promotions, Tokens};
+use crate::{
+    Accounts, Audit, DatabaseAddress, Error, Facts, Fence, Fleet, History, Journal, Location, News, Orders, Pool,
+    Promotions, Shards, Tokens,
+};
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct Store {
     pub fleet: Fleet,
     /// What is known of images, and what was promoted.
     pub promotions: Promotions,
+    /// Who keeps which of the Applications.
+    pub shards: Shards,
     pool: Pool,
 }
 
@@ -35,8 +40,19 @@ impl Store {
     /// As [`Pool::open`].
     #[boxed]
     pub async fn open(location: Location) -> Result<Store, Error> {
-        let pool = Pool::open(location).await?;
-        Ok(Store {
+        Ok(Store::over(Pool::open(location).await?))
+    }
+
+    /// Opens a database of PostgreSQL and its small stores; [`Store::seal_with`] says by what its journal is sealed.
+    ///
+    /// # Errors
+    /// As [`Pool::open_database`].
+    pub async fn open_database(address: &DatabaseAddress) -> Result<Store, Error> {
+        Ok(Store::over(Pool::open_database(address).await?))
+    }
+
+    fn over(pool: Pool) -> Store {
+        Store {
             journal: Journal::over(&pool),
             history: History::over(&pool),
             facts: Facts::over(&pool),
@@ -47,8 +63,23 @@ impl Store {
             news: News::over(&pool),
             fleet: Fleet::over(&pool),
             promotions: Promotions::over(&pool),
+            shards: Shards::over(&pool),
             pool,
-        })
+        }
+    }
+
+    /// As [`Pool::seal_with`].
+    ///
+    /// # Errors
+    /// [`Error::NoKey`] when it is no key.
+    pub fn seal_with(&self, key: &[u8]) -> Result<(), Error> {
+        self.pool.seal_with(key)
+    }
+
+    /// The same, whose journal is written only as long as a shard is held.
+    #[must_use]
+    pub fn fenced(&self, fence: Fence) -> Store {
+        Store { journal: self.journal.fenced(fence), ..self.clone() }
     }
 
     /// Closes the database; other clones can no longer be used.

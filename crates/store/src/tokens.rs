@@ -1,9 +1,8 @@
 use async_recursion::async_recursion as boxed;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use crate::journal::json;
 use crate::migrations::Tables;
+use crate::statement::{Row, query};
 use crate::{Error, Pool};
 
 /// Tokens of the API, of each the digest of its secret half alone.
@@ -58,7 +57,7 @@ impl Tokens {
     #[boxed]
     pub async fn issue(&self, token: &TokenRow) -> Result<(), Error> {
         let texts = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
-        sqlx::query(
+        query(
             "INSERT INTO api_token (id, name, digest, scopes, projects, issued_at, issued_by, expires_at, role) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
@@ -84,7 +83,7 @@ impl Tokens {
     #[boxed]
     pub async fn find(&self, id: &str) -> Result<Option<TokenRow>, Error> {
         const WHAT: &str = "read a token";
-        let row = sqlx::query("SELECT * FROM api_token WHERE id = $1")
+        let row = query("SELECT * FROM api_token WHERE id = $1")
             .bind(id)
             .fetch_optional(&self.pool.connections)
             .await
@@ -98,7 +97,7 @@ impl Tokens {
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn all(&self) -> Result<Vec<TokenRow>, Error> {
-        let rows = sqlx::query("SELECT * FROM api_token ORDER BY issued_at, id")
+        let rows = query("SELECT * FROM api_token ORDER BY issued_at, id")
             .fetch_all(&self.pool.connections)
             .await
             .map_err(self.pool.failed("read tokens"))?;
@@ -111,7 +110,7 @@ impl Tokens {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn revoke(&self, id: &str, at: &str) -> Result<bool, Error> {
-        let done = sqlx::query("UPDATE api_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+        let done = query("UPDATE api_token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id)
             .bind(at)
             .execute(&self.pool.connections)
@@ -126,7 +125,7 @@ impl Tokens {
     /// [`Error::Sql`].
     #[boxed]
     pub async fn used(&self, id: &str, at: &str) -> Result<(), Error> {
-        sqlx::query("UPDATE api_token SET used_at = $2 WHERE id = $1")
+        query("UPDATE api_token SET used_at = $2 WHERE id = $1")
             .bind(id)
             .bind(at)
             .execute(&self.pool.connections)
@@ -136,10 +135,10 @@ impl Tokens {
     }
 }
 
-fn token(row: &SqliteRow) -> Result<TokenRow, Error> {
+fn token(row: &Row) -> Result<TokenRow, Error> {
     const WHAT: &str = "read a token";
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(Error::sql(WHAT));
-    let perhaps = |column: &str| row.try_get::<Option<String>, _>(column).map_err(Error::sql(WHAT));
+    let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
+    let perhaps = |column: &str| row.try_get::<Option<String>>(column).map_err(Error::sql(WHAT));
     let texts = |column: &str| -> Result<Vec<String>, Error> {
         let list = json(&text(column)?, "a token")?;
         Ok(list.as_array().into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect())

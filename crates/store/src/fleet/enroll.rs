@@ -1,9 +1,8 @@
 //! An edge comes into being and its token is used up, both or neither.
 
-use sqlx::{Connection, Row, SqliteConnection};
-
 use super::{CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Fleet, write};
 use crate::Error;
+use crate::statement::{Transaction, query};
 
 /// What enrolls.
 #[derive(Debug, Clone)]
@@ -38,33 +37,32 @@ impl Fleet {
     /// # Errors
     /// [`Error::Sql`]: nothing was written.
     pub async fn enroll(&self, new: &NewEdge, now: i64) -> Result<Enrollment, Error> {
-        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
-        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = self.pool.connections.begin_alone("edge").await.map_err(self.pool.failed(WHAT))?;
         let enrolled = enroll(&mut transaction, new, now).await.map_err(self.pool.failed(WHAT))?;
-        match enrolled {
-            Enrollment::Done(_) => transaction.commit().await.map_err(self.pool.failed(WHAT))?,
-            _ => transaction.rollback().await.map_err(self.pool.failed(WHAT))?,
+        // Otherwise it is dropped, and with it the use of the token.
+        if let Enrollment::Done(_) = enrolled {
+            transaction.commit().await.map_err(self.pool.failed(WHAT))?;
         }
         Ok(enrolled)
     }
 }
 
-async fn enroll(on: &mut SqliteConnection, new: &NewEdge, now: i64) -> Result<Enrollment, sqlx::Error> {
-    let used = sqlx::query(
+async fn enroll(on: &mut Transaction, new: &NewEdge, now: i64) -> Result<Enrollment, sqlx::Error> {
+    let used = query(
         "UPDATE edge_token SET used_count = used_count + 1, last_used_at = $2 \
          WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
          AND (max_uses IS NULL OR used_count < max_uses)",
     )
     .bind(&new.token)
     .bind(now)
-    .execute(&mut *on)
+    .execute(on)
     .await?;
     if used.rows_affected() == 0 {
         return Ok(Enrollment::BadToken);
     }
-    let known = sqlx::query("SELECT number, id, reenroll_until FROM edge WHERE device_number = $1")
+    let known = query("SELECT number, id, reenroll_until FROM edge WHERE device_number = $1")
         .bind(&new.edge.device_number)
-        .fetch_optional(&mut *on)
+        .fetch_optional(on)
         .await?;
     let mut edge = new.edge.clone();
     match known {
@@ -75,15 +73,14 @@ async fn enroll(on: &mut SqliteConnection, new: &NewEdge, now: i64) -> Result<En
             }
             edge.number = row.try_get("number")?;
             edge.id = row.try_get("id")?;
-            sqlx::query("UPDATE edge_credential SET revoked_at = $2 WHERE edge = $1 AND revoked_at IS NULL")
+            query("UPDATE edge_credential SET revoked_at = $2 WHERE edge = $1 AND revoked_at IS NULL")
                 .bind(edge.number)
                 .bind(now)
-                .execute(&mut *on)
+                .execute(on)
                 .await?;
         }
         None => {
-            let row =
-                sqlx::query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
+            let row = query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(on).await?;
             edge.number = row.try_get("number")?;
         }
     }
@@ -110,8 +107,7 @@ impl Fleet {
     /// [`Error::Sql`]: nothing was written.
     pub async fn take_over(&self, known: &[KnownEdge], tokens: &[EdgeTokenRow]) -> Result<Vec<KnownEdge>, Error> {
         const WHAT: &str = "take over edges";
-        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
-        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = self.pool.connections.begin_alone("edge").await.map_err(self.pool.failed(WHAT))?;
         let taken = take_over(&mut transaction, known, tokens).await.map_err(self.pool.failed(WHAT))?;
         transaction.commit().await.map_err(self.pool.failed(WHAT))?;
         Ok(taken)
@@ -119,21 +115,21 @@ impl Fleet {
 }
 
 async fn take_over(
-    on: &mut SqliteConnection,
+    on: &mut Transaction,
     known: &[KnownEdge],
     tokens: &[EdgeTokenRow],
 ) -> Result<Vec<KnownEdge>, sqlx::Error> {
     let mut taken = Vec::new();
     for one in known {
-        let there = sqlx::query("SELECT number FROM edge WHERE id = $1 OR device_number = $2")
+        let there = query("SELECT number FROM edge WHERE id = $1 OR device_number = $2")
             .bind(&one.edge.id)
             .bind(&one.edge.device_number)
-            .fetch_optional(&mut *on)
+            .fetch_optional(on)
             .await?;
         if there.is_some() {
             continue;
         }
-        let row = sqlx::query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
+        let row = query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(on).await?;
         let number: i64 = row.try_get("number")?;
         let edge = EdgeRow { number, ..one.edge.clone() };
         write::edge(on, &edge).await?;
@@ -146,10 +142,10 @@ async fn take_over(
         taken.push(KnownEdge { edge, credentials });
     }
     for token in tokens {
-        let there = sqlx::query("SELECT id FROM edge_token WHERE id = $1 OR prefix = $2")
+        let there = query("SELECT id FROM edge_token WHERE id = $1 OR prefix = $2")
             .bind(&token.id)
             .bind(&token.prefix)
-            .fetch_optional(&mut *on)
+            .fetch_optional(on)
             .await?;
         if there.is_none() {
             write::token(on, token).await?;

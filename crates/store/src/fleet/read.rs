@@ -1,13 +1,11 @@
 //! Reading the fleet: all of it when a server begins, and events when they are asked for.
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
 use super::{
     ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Fleet, FleetContents, MemberRow,
     MetadataRow, PresenceRow, ReleaseRow,
 };
 use crate::Error;
+use crate::statement::{Row, query};
 
 const WHAT: &str = "read the fleet";
 
@@ -48,7 +46,7 @@ impl Fleet {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn events(&self, edge: i64, most: i64) -> Result<Vec<EdgeEventRow>, Error> {
-        let rows = sqlx::query("SELECT * FROM edge_event WHERE edge = $1 ORDER BY number DESC LIMIT $2")
+        let rows = query("SELECT * FROM edge_event WHERE edge = $1 ORDER BY number DESC LIMIT $2")
             .bind(edge)
             .bind(most)
             .fetch_all(&self.pool.connections)
@@ -57,21 +55,21 @@ impl Fleet {
         rows.iter().map(|row| event(&Columns(row))).collect()
     }
 
-    async fn rows(&self, query: &'static str) -> Result<Vec<SqliteRow>, Error> {
-        sqlx::query(query).fetch_all(&self.pool.connections).await.map_err(self.pool.failed(WHAT))
+    async fn rows(&self, text: &'static str) -> Result<Vec<Row>, Error> {
+        query(text).fetch_all(&self.pool.connections).await.map_err(self.pool.failed(WHAT))
     }
 
     async fn all<T>(
         &self,
-        query: &'static str,
+        text: &'static str,
         read: impl Fn(&Columns<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        self.rows(query).await?.iter().map(|row| read(&Columns(row))).collect()
+        self.rows(text).await?.iter().map(|row| read(&Columns(row))).collect()
     }
 }
 
 /// A row by its columns.
-struct Columns<'r>(&'r SqliteRow);
+struct Columns<'r>(&'r Row);
 
 impl Columns<'_> {
     fn text(&self, column: &str) -> Result<String, Error> {

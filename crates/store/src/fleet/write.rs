@@ -1,12 +1,11 @@
 //! Writing the fleet: a batch in one transaction.
 
-use sqlx::{Connection, SqliteConnection};
-
 use super::{
     ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Fleet, MemberRow, MetadataRow,
     PresenceRow, ReleaseRow,
 };
 use crate::Error;
+use crate::statement::{Transaction, query};
 
 /// One thing that is to be written: what there was before under the same key gives way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +49,7 @@ impl Fleet {
         if batch.is_empty() {
             return Ok(());
         }
-        let mut connection = self.pool.connections.acquire().await.map_err(self.pool.failed(WHAT))?;
-        let mut transaction = connection.begin().await.map_err(self.pool.failed(WHAT))?;
+        let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
         for write in batch {
             one(&mut transaction, write).await.map_err(self.pool.failed(WHAT))?;
         }
@@ -59,16 +57,16 @@ impl Fleet {
     }
 }
 
-async fn one(on: &mut SqliteConnection, write: &FleetWrite) -> Result<(), sqlx::Error> {
+async fn one(on: &mut Transaction, write: &FleetWrite) -> Result<(), sqlx::Error> {
     match write {
         FleetWrite::Edge(row) => edge(on, row).await,
         FleetWrite::Forget(number) => {
-            for query in [
+            for text in [
                 "DELETE FROM edge WHERE number = $1",
                 "DELETE FROM edge_presence WHERE number = $1",
                 "DELETE FROM edge_credential WHERE edge = $1",
             ] {
-                sqlx::query(query).bind(number).execute(&mut *on).await?;
+                query(text).bind(*number).execute(on).await?;
             }
             Ok(())
         }
@@ -79,20 +77,20 @@ async fn one(on: &mut SqliteConnection, write: &FleetWrite) -> Result<(), sqlx::
         FleetWrite::Artifact(row) => artifact(on, row).await,
         FleetWrite::Metadata(row) => metadata(on, row).await,
         FleetWrite::ForgetTimestamps(before) => {
-            let query = "DELETE FROM edge_metadata WHERE role = 'timestamp' AND version < $1";
-            sqlx::query(query).bind(before).execute(&mut *on).await.map(drop)
+            let text = "DELETE FROM edge_metadata WHERE role = 'timestamp' AND version < $1";
+            query(text).bind(*before).execute(on).await.map(drop)
         }
         FleetWrite::Campaign(row) => campaign(on, row).await,
         FleetWrite::Member(row) => member(on, row).await,
         FleetWrite::Event(row) => event(on, row).await,
         FleetWrite::ForgetEvents(until) => {
-            sqlx::query("DELETE FROM edge_event WHERE number <= $1").bind(until).execute(&mut *on).await.map(drop)
+            query("DELETE FROM edge_event WHERE number <= $1").bind(*until).execute(on).await.map(drop)
         }
     }
 }
 
-pub(super) async fn edge(on: &mut SqliteConnection, row: &EdgeRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) async fn edge(on: &mut Transaction, row: &EdgeRow) -> Result<(), sqlx::Error> {
+    query(
         "INSERT INTO edge (number, id, device_number, display_name, platform, arch, labels, lifecycle, enrolled_by, \
          enrolled_at, reenroll_until, upgrade_status, upgrade_reason, rotate) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
@@ -121,8 +119,8 @@ pub(super) async fn edge(on: &mut SqliteConnection, row: &EdgeRow) -> Result<(),
     .map(drop)
 }
 
-async fn presence(on: &mut SqliteConnection, row: &PresenceRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
+async fn presence(on: &mut Transaction, row: &PresenceRow) -> Result<(), sqlx::Error> {
+    query(
         "INSERT INTO edge_presence (number, seen_at, installed, runtime_state, active_task, uptime_seconds, last_error, \
          boot_id, sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (number) DO UPDATE SET seen_at = excluded.seen_at, installed = excluded.installed, \
@@ -144,8 +142,8 @@ async fn presence(on: &mut SqliteConnection, row: &PresenceRow) -> Result<(), sq
     .map(drop)
 }
 
-pub(super) async fn credential(on: &mut SqliteConnection, row: &CredentialRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) async fn credential(on: &mut Transaction, row: &CredentialRow) -> Result<(), sqlx::Error> {
+    query(
         "INSERT INTO edge_credential (prefix, edge, digest, created_at, expires_at, revoked_at) \
          VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (prefix) DO UPDATE SET digest = excluded.digest, expires_at = excluded.expires_at, \
@@ -162,8 +160,8 @@ pub(super) async fn credential(on: &mut SqliteConnection, row: &CredentialRow) -
     .map(drop)
 }
 
-pub(super) async fn token(on: &mut SqliteConnection, row: &EdgeTokenRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
+pub(super) async fn token(on: &mut Transaction, row: &EdgeTokenRow) -> Result<(), sqlx::Error> {
+    query(
         "INSERT INTO edge_token (id, prefix, digest, label, labels, max_uses, used_count, expires_at, created_at, \
          created_by, last_used_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, revoked_at = excluded.revoked_at",
@@ -185,8 +183,8 @@ pub(super) async fn token(on: &mut SqliteConnection, row: &EdgeTokenRow) -> Resu
     .map(drop)
 }
 
-async fn release(on: &mut SqliteConnection, row: &ReleaseRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
+async fn release(on: &mut Transaction, row: &ReleaseRow) -> Result<(), sqlx::Error> {
+    query(
         "INSERT INTO edge_release (product, version, counter, notes, added_at, added_by, yanked_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (product, version) DO UPDATE SET yanked_at = excluded.yanked_at",
@@ -203,8 +201,8 @@ async fn release(on: &mut SqliteConnection, row: &ReleaseRow) -> Result<(), sqlx
     .map(drop)
 }
 
-async fn artifact(on: &mut SqliteConnection, row: &ArtifactRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
+async fn artifact(on: &mut Transaction, row: &ArtifactRow) -> Result<(), sqlx::Error> {
+    query(
         "INSERT INTO edge_artifact (product, version, platform, arch, install_type, file_name, sha256, size, \
          legacy_signature, legacy_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
@@ -223,8 +221,8 @@ async fn artifact(on: &mut SqliteConnection, row: &ArtifactRow) -> Result<(), sq
     .map(drop)
 }
 
-async fn metadata(on: &mut SqliteConnection, row: &MetadataRow) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO edge_metadata (role, version, document, published_at) VALUES ($1, $2, $3, $4)")
+async fn metadata(on: &mut Transaction, row: &MetadataRow) -> Result<(), sqlx::Error> {
+    query("INSERT INTO edge_metadata (role, version, document, published_at) VALUES ($1, $2, $3, $4)")
         .bind(&row.role)
         .bind(row.version)
         .bind(&row.document)
@@ -234,8 +232,8 @@ async fn metadata(on: &mut SqliteConnection, row: &MetadataRow) -> Result<(), sq
         .map(drop)
 }
 
-async fn campaign(on: &mut SqliteConnection, row: &CampaignRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
+async fn campaign(on: &mut Transaction, row: &CampaignRow) -> Result<(), sqlx::Error> {
+    query(
         "INSERT INTO edge_campaign (id, number, name, selector, spec, standing, created_at, created_by, undoes) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (id) DO UPDATE SET standing = excluded.standing",
@@ -254,8 +252,8 @@ async fn campaign(on: &mut SqliteConnection, row: &CampaignRow) -> Result<(), sq
     .map(drop)
 }
 
-async fn member(on: &mut SqliteConnection, row: &MemberRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
+async fn member(on: &mut Transaction, row: &MemberRow) -> Result<(), sqlx::Error> {
+    query(
         "INSERT INTO edge_member (campaign, edge, place, wave, state, attempt, unanswered, since, epoch, not_before, \
          previous_version, failure, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT (campaign, edge) DO UPDATE SET state = excluded.state, attempt = excluded.attempt, \
@@ -281,8 +279,8 @@ async fn member(on: &mut SqliteConnection, row: &MemberRow) -> Result<(), sqlx::
     .map(drop)
 }
 
-pub(super) async fn event(on: &mut SqliteConnection, row: &EdgeEventRow) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO edge_event (number, at, edge, campaign, kind, text) VALUES ($1, $2, $3, $4, $5, $6)")
+pub(super) async fn event(on: &mut Transaction, row: &EdgeEventRow) -> Result<(), sqlx::Error> {
+    query("INSERT INTO edge_event (number, at, edge, campaign, kind, text) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(row.number)
         .bind(row.at)
         .bind(row.edge)

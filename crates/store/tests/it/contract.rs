@@ -1,6 +1,7 @@
 //! What each small store promises, whatever keeps it.
 //!
-//! A promise is a function of a [`Pool`]; a back end is a constructor. A second one is a line more at the end.
+//! A promise is a function of a [`Pool`]; a back end is a constructor, and a line at the end. PostgreSQL is asked where
+//! `LANDFALL_TEST_DATABASE` names a server on which databases may be made (`conformance database` starts one).
 
 mod accounts;
 mod audit;
@@ -12,25 +13,47 @@ pub(crate) mod journal;
 mod news;
 mod orders;
 mod promotions;
+mod shards;
 mod tokens;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use landfall_store::{Location, Pool};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 
 /// An empty database, and what goes with it.
-struct Place {
-    pool: Pool,
+pub(crate) struct Place {
+    pub(crate) pool: Pool,
+    /// Of a server's.
+    pub(crate) address: Option<String>,
     _directory: Option<TempDir>,
 }
 
 async fn in_memory() -> Place {
-    Place { pool: Pool::open(Location::Memory).await.expect("opens"), _directory: None }
+    Place { pool: Pool::open(Location::Memory).await.expect("opens"), address: None, _directory: None }
 }
 
 async fn in_a_file() -> Place {
     let directory = tempfile::tempdir().expect("a directory");
     let location = Location::File(directory.path().join("store.db"));
-    Place { pool: Pool::open(location).await.expect("opens"), _directory: Some(directory) }
+    Place { pool: Pool::open(location).await.expect("opens"), address: None, _directory: Some(directory) }
+}
+
+/// A database of its own on a server of PostgreSQL.
+pub(crate) async fn on_a_server() -> Place {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let server = std::env::var("LANDFALL_TEST_DATABASE").expect("LANDFALL_TEST_DATABASE names a server of PostgreSQL");
+    let name = format!("contract_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let mut admin = sqlx::PgConnection::connect(&server).await.expect("the server answers");
+    // In another order of letters than that of bytes, as many databases are made.
+    let made = format!("CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(made)).execute(&mut admin).await.expect("made");
+    let (front, _) = server.rsplit_once('/').expect("it names a database");
+    let address = format!("{front}/{name}");
+    let pool = Pool::open_database(&address.parse().expect("an address")).await.expect("opens");
+    pool.seal_with(&[7; 32]).expect("a key");
+    Place { pool, address: Some(address), _directory: None }
 }
 
 macro_rules! holds {
@@ -40,12 +63,19 @@ macro_rules! holds {
             super::$store::$promise(&$open().await.pool).await;
         }
     )+ };
+    ($open:path, $ignored:literal: $($store:ident::$promise:ident),+ $(,)?) => { $(
+        #[tokio::test]
+        #[ignore = $ignored]
+        async fn $promise() {
+            super::$store::$promise(&$open().await.pool).await;
+        }
+    )+ };
 }
 
 macro_rules! everything_holds {
-    ($open:path) => {
+    ($open:path $(, $ignored:literal)?) => {
         holds!(
-            $open: journal::one_target_runs_one_operation_at_a_time,
+            $open $(, $ignored)?: journal::one_target_runs_one_operation_at_a_time,
             journal::what_undoes_begins_as_what_failed_ends,
             journal::an_outcome_without_an_intent_is_refused,
             journal::a_step_without_an_outcome_is_told_from_one_that_has_it,
@@ -68,6 +98,9 @@ macro_rules! everything_holds {
             promotions::se_94_a_version_is_held_until_it_is_released,
             promotions::a_promotion_has_a_chain_of_what_became_of_it,
             cluster_state::a_cluster_batch_is_written_whole_and_read_back,
+            shards::whoever_takes_a_shard_shuts_everybody_else_out_of_its_journal,
+            shards::an_epoch_is_behind_every_one_that_was_seen_anywhere,
+            shards::another_number_of_shards_shuts_all_of_the_former_out,
         );
     };
 }
@@ -78,4 +111,8 @@ mod memory {
 
 mod file {
     everything_holds!(super::in_a_file);
+}
+
+mod postgres {
+    everything_holds!(super::on_a_server, "needs a server of PostgreSQL: conformance database");
 }

@@ -156,6 +156,146 @@ async fn an_old_database_gets_the_tables_that_a_new_one_has_and_the_version_befo
     }
 }
 
+/// What takes a database of today back to what the version before made: it knew no shards, and its journal had two steps.
+const BEFORE: &str = "DROP INDEX operation_running; DROP TABLE shard; \
+    UPDATE schema_part SET number = 2 WHERE part = 'journal'; DELETE FROM schema_part WHERE part = 'shards';";
+
+/// One operation that runs, as the version before wrote it.
+const RUNS: &str = "INSERT INTO operation (id, target, kind, plan, detail, state, started_at) \
+    VALUES ('1', 'x', 'install', '{\"p\":1}', '{}', 'running', 't')";
+
+async fn is_as_new(store: &Store) {
+    let row = store.journal.running_operation("x").await.expect("reads").expect("is there");
+    assert_eq!(row.plan, json!({"p": 1}));
+    assert!(matches!(store.journal.begin_operation(&operation("2", "x")).await, Err(Error::Exists { .. })));
+    let fence = store.shards.take((0, 1), "a", 0).await.expect("there are shards");
+    store.fenced(fence).journal.begin_operation(&operation("3", "y")).await.expect("begins");
+}
+
+#[tokio::test]
+async fn a_store_of_the_version_before_knows_shards_and_keeps_what_runs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store.db");
+    Store::open(Location::File(path.clone())).await.expect("opens").close().await;
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
+    for text in [BEFORE, RUNS] {
+        sqlx::raw_sql(text).execute(&pool).await.expect("writes");
+    }
+    pool.close().await;
+    is_as_new(&Store::open(Location::File(path)).await.expect("opens")).await;
+}
+
+mod postgres {
+    use landfall_store::{Error, Journal, Pool, Store};
+
+    use super::super::contract::journal::operation;
+    use super::super::contract::on_a_server;
+
+    async fn carried_out(address: &str, text: &'static str) {
+        let pool = sqlx::PgPool::connect(address).await.expect("connects");
+        sqlx::raw_sql(text).execute(&pool).await.expect("writes");
+        pool.close().await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs a server of PostgreSQL: conformance database"]
+    async fn a_database_of_the_version_before_knows_shards_and_keeps_what_runs() {
+        let place = on_a_server().await;
+        place.pool.close().await;
+        let address = place.address.expect("an address");
+        carried_out(&address, super::BEFORE).await;
+        carried_out(&address, super::RUNS).await;
+        let store = Store::open_database(&address.parse().expect("an address")).await.expect("opens");
+        store.seal_with(&[7; 32]).expect("a key");
+        super::is_as_new(&store).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs a server of PostgreSQL: conformance database"]
+    async fn a_database_of_a_later_version_is_refused_and_one_that_lets_nobody_in_says_so() {
+        let place = on_a_server().await;
+        let address = place.address.expect("an address");
+        carried_out(&address, "UPDATE schema_part SET number = 9 WHERE part = 'facts'").await;
+        let refused = Pool::open_database(&address.parse().expect("an address")).await;
+        assert!(matches!(refused, Err(Error::TooNew { found: 9, known: 1 })));
+        let (front, _) = address.rsplit_once('/').expect("a database");
+        let absent = format!("{front}/there_is_none");
+        let refused = Pool::open_database(&absent.parse().expect("an address")).await.expect_err("it is not there");
+        let told = landfall_diag::render_plain(&landfall_diag::Diagnose::diagnose(&refused));
+        assert!(told.contains("there_is_none") && told.contains("nothing was changed"), "{told}");
+    }
+
+    #[tokio::test]
+    #[ignore = "needs a server of PostgreSQL: conformance database"]
+    async fn what_an_operation_needs_is_sealed_and_without_a_key_nothing_is_written() {
+        let place = on_a_server().await;
+        let address = place.address.expect("an address");
+        let secret = super::secretive("1", "x");
+        Journal::over(&place.pool).begin_operation(&secret).await.expect("begins");
+        let rows = sqlx::PgPool::connect(&address).await.expect("connects");
+        let row = sqlx::query("SELECT plan || detail AS text FROM operation").fetch_one(&rows).await.expect("reads");
+        let text: String = sqlx::Row::get(&row, "text");
+        assert!(!text.contains("canary"), "{text}");
+        let other = Store::open_database(&address.parse().expect("an address")).await.expect("opens");
+        assert!(matches!(other.journal.begin_operation(&operation("2", "y")).await, Err(Error::NoKey)));
+        assert!(matches!(other.journal.running_operation("x").await, Err(Error::NoKey)));
+        other.seal_with(&[7; 32]).expect("the key of the others");
+        assert_eq!(other.journal.running_operation("x").await.expect("reads").expect("is there").plan, secret.plan);
+    }
+
+    /// Two processes that count on by what is there do not get the same number.
+    #[tokio::test]
+    #[ignore = "needs a server of PostgreSQL: conformance database"]
+    async fn of_many_that_write_at_once_each_has_a_number_of_its_own_and_one_begins() {
+        let place = on_a_server().await;
+        let address = place.address.clone().expect("an address");
+        let other = Store::open_database(&address.parse().expect("an address")).await.expect("opens");
+        other.seal_with(&[7; 32]).expect("a key");
+        let mine = landfall_store::Audit::over(&place.pool);
+        let entry = landfall_store::AuditEntry {
+            at: "t".into(),
+            actor: "a".into(),
+            action: "b".into(),
+            target: "c".into(),
+            detail: serde_json::json!({}),
+        };
+        let begun = (0..40).map(|n| {
+            let (entry, audit) = (entry.clone(), if n % 2 == 0 { mine.clone() } else { other.audit.clone() });
+            async move { audit.begin(&entry).await.expect("written") }
+        });
+        let mut numbers = futures::future::join_all(begun).await;
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=40).collect::<Vec<i64>>());
+        let journal = Journal::over(&place.pool);
+        let begun = (0..20).map(|n| {
+            let journal = if n % 2 == 0 { journal.clone() } else { other.journal.clone() };
+            async move { journal.begin_operation(&operation(&n.to_string(), "x")).await.is_ok() }
+        });
+        let begun = futures::future::join_all(begun).await;
+        assert_eq!(begun.iter().filter(|begun| **begun).count(), 1);
+    }
+
+    /// Whoever is cut off in the middle of what it writes keeps nobody from taking over: the server ends its session.
+    #[tokio::test]
+    #[ignore = "needs a server of PostgreSQL: conformance database"]
+    async fn a_writer_that_stands_still_in_a_transaction_is_put_out_of_it() {
+        let place = on_a_server().await;
+        let address = place.address.clone().expect("an address");
+        let shards = landfall_store::Shards::over(&place.pool);
+        shards.take((0, 1), "a", 0).await.expect("taken");
+        let rows = sqlx::PgPool::connect(&address).await.expect("connects");
+        let mut stands_still = rows.begin().await.expect("begins");
+        sqlx::raw_sql("SET idle_in_transaction_session_timeout = 5000; SELECT 1 FROM shard FOR SHARE")
+            .execute(&mut *stands_still)
+            .await
+            .expect("holds the row");
+        let began = std::time::Instant::now();
+        let taken = shards.take((0, 1), "b", 0).await.expect("taken over all the same");
+        assert_eq!(taken.holder, "b");
+        assert!(began.elapsed() < std::time::Duration::from_secs(8), "{:?}", began.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn a_database_of_a_later_version_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
