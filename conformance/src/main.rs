@@ -21,6 +21,7 @@ mod canary;
 mod commands;
 mod compare;
 mod controllers;
+mod database;
 mod day_of_sens;
 mod days;
 mod dice;
@@ -55,6 +56,7 @@ mod record;
 mod releases;
 mod sample;
 mod schema;
+mod standby;
 mod suite;
 mod testbed;
 mod traces;
@@ -158,6 +160,10 @@ suites! {
     Gitops(gitops::Arguments),
     /// Pushes to a real Gitea (`cargo run -p oracles -- gitea`), whose webhook leads to `landfall serve`: LuckyPlans and SENS side by side.
     Gitea(gitea::Arguments),
+    /// Runs a command beside a server of PostgreSQL, whose address LANDFALL_TEST_DATABASE says.
+    Database(database::Arguments),
+    /// Kills, stops and cuts off replicas of the server that share a database, during syncs.
+    Standby(standby::Arguments),
     /// Tries random sequences of everything that writes, with kills, at keys that are generated once.
     Once(once::Arguments),
     /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.

@@ -11,6 +11,7 @@
 //!   logs.rs        logs of a container, to the end or followed
 //!   forward.rs     connections to ports of pods
 //!   exec.rs        a command in a container, and how it ended
+//!   leave.rs       the leave to write, where processes take turns; without it nothing is sent that changes something
 //!   service.rs     what a service answers, through the API server
 //! ```
 //!
@@ -22,6 +23,7 @@ mod error;
 mod evidence;
 mod exec;
 mod forward;
+mod leave;
 mod logs;
 mod objects;
 mod observe;
@@ -34,6 +36,7 @@ pub use error::Error;
 pub use evidence::{EventLine, Evidence};
 pub use exec::Executed;
 pub use forward::PodPort;
+pub use leave::Leave;
 pub use logs::LogOptions;
 pub use objects::{DeleteOptions, Deleted, DryRun, FieldValidation, ListOptions, Patch, Propagation, WriteOptions};
 pub use observe::{Change, Interest};

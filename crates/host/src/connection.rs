@@ -351,6 +351,11 @@ impl Connection {
         self.hosted.is_some()
     }
 
+    /// Keeps journal and history elsewhere from now on: in a database that several processes share.
+    pub fn keep_in(&mut self, store: Store) {
+        self.store = store;
+    }
+
     /// The journal and history.
     pub fn store(&self) -> &Store {
         &self.store

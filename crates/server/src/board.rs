@@ -1,6 +1,6 @@
 //! What probes and metrics may read: counts and words, kept by the controller.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -29,6 +29,8 @@ pub(crate) struct Told {
     pub(crate) compared: (u64, f64),
     /// The controller for which this server stands back.
     pub(crate) elsewhere: Option<String>,
+    /// The shards that are kept here, where replicas share the Applications.
+    pub(crate) shards: BTreeSet<u32>,
     /// Events of watches.
     pub(crate) events: u64,
     /// Kinds that are watched, and objects that are known.

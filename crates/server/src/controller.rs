@@ -1,8 +1,9 @@
 //! One task that owns all that is known: it takes in what has happened, steps the machines and sends errands.
 
 mod acting;
+mod sharing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -71,6 +72,12 @@ pub(crate) struct Controller {
     listed: bool,
     /// The Applications as they were seen last while another controller keeps them; nothing is done about them.
     observed: Option<BTreeMap<ObjectKey, Object>>,
+    /// The shards whose Applications are kept here, as they stood after that was so.
+    taken: BTreeSet<u32>,
+    /// Those that are held, and it is being looked how they stand.
+    taking: BTreeSet<u32>,
+    /// The Applications that other replicas keep, as they were seen last.
+    others: BTreeMap<ObjectKey, Object>,
 }
 
 impl Controller {
@@ -82,6 +89,7 @@ impl Controller {
     ) -> Self {
         let ((sets, moved), tasks) = (unbounded_channel(), TaskTracker::new());
         tasks.spawn(crate::sets::keep(Arc::clone(&work), moved, told.clone()));
+        let taken = work.shards.held().into_iter().filter(|_| !work.shards.is_shared()).collect();
         let (news, stands) = unbounded_channel();
         tasks.spawn(news::keep(Arc::clone(&work), stands));
         Controller {
@@ -101,6 +109,9 @@ impl Controller {
             alone: BTreeMap::new(),
             listed: false,
             observed: None,
+            taken,
+            taking: BTreeSet::new(),
+            others: BTreeMap::new(),
         }
     }
 
@@ -133,7 +144,10 @@ impl Controller {
                 biased;
                 () = stop.cancelled() => break,
                 change = applications.next() => match change {
-                    Some(Ok(change)) => self.changed(change),
+                    Some(Ok(change)) => {
+                        self.learn(&change).await;
+                        self.changed(change);
+                    }
                     Some(Err(error)) => {
                         tracing::error!("Applications cannot be watched: {error}");
                         break;
@@ -148,7 +162,10 @@ impl Controller {
                         self.note(happened);
                     }
                 }
-                _ = turns.tick() => self.look_in_turn(),
+                _ = turns.tick() => {
+                    self.shards_changed();
+                    self.look_in_turn();
+                }
                 () = woken => self.wake(clock.now()),
             }
             self.step(clock.now());
@@ -168,7 +185,8 @@ impl Controller {
         match change {
             Change::Listed(_, objects) => {
                 let there: Vec<ObjectKey> = objects.iter().map(Object::key).collect();
-                let known = self.entries.keys().chain(self.observed.iter().flat_map(BTreeMap::keys));
+                let known = self.entries.keys().chain(self.others.keys());
+                let known = known.chain(self.observed.iter().flat_map(BTreeMap::keys));
                 let gone: Vec<ObjectKey> = known.filter(|key| !there.contains(key)).cloned().collect();
                 gone.iter().for_each(|key| self.gone(key));
                 objects.into_iter().for_each(|object| self.application(object));
@@ -211,7 +229,8 @@ impl Controller {
     }
 
     fn gone(&mut self, key: &ObjectKey) {
-        if self.observed.as_mut().and_then(|observed| observed.remove(key)).is_some() {
+        let was_others = self.others.remove(key).is_some();
+        if self.observed.as_mut().and_then(|observed| observed.remove(key)).is_some() || was_others {
             let now = self.work.session.clock.now();
             self.board.gone(key.namespace.as_deref().unwrap_or_default(), &key.name, now);
         }
@@ -319,6 +338,13 @@ impl Controller {
             observed.insert(key, object);
             return;
         }
+        if !self.is_ours(&key) {
+            self.let_go(&key);
+            self.board.stands(Line::of(&object), self.work.session.clock.now());
+            self.others.insert(key, object);
+            return;
+        }
+        self.others.remove(&key);
         if object.annotation(SKIP) == Some("true") {
             // It is left alone, and there all the same.
             self.board.stands(Line::of(&object), self.work.session.clock.now());
@@ -416,6 +442,7 @@ impl Controller {
     fn note(&mut self, happened: Happened) {
         match happened {
             Happened::Moved(addresses, revision) => {
+                self.announce(&addresses, revision.as_deref());
                 self.work.repositories.moved(addresses.iter().map(String::as_str));
                 self.moved(&addresses, revision.as_deref());
             }
@@ -467,7 +494,13 @@ impl Controller {
             Happened::Found(key, number, result, took) => self.found(&key, number, result, took),
             Happened::Written(key, written) => self.written(&key, written),
             Happened::Elsewhere(other) => self.elsewhere(other),
+            Happened::Shards => self.shards_changed(),
+            Happened::Taken(shards, objects) => self.took(&shards, objects),
             Happened::SaidAnew => self.weigh_anew(),
+            Happened::Announced(addresses, revision) => {
+                self.work.repositories.moved(addresses.iter().map(String::as_str));
+                self.moved(&addresses, revision.as_deref());
+            }
             Happened::TagMoved(key, moved) => {
                 if let Some(entry) = self.entries.get_mut(&*key) {
                     entry.moved = Some(moved);
@@ -542,6 +575,10 @@ impl Controller {
                     let children = if believed { found.compared.children.as_slice() } else { &[] };
                     let parent = format!("{}/{}", application.namespace, application.name);
                     says_anew = self.work.orders.says(&parent, children);
+                    if says_anew && self.work.shards.is_shared() {
+                        let work = Arc::clone(&self.work);
+                        self.tasks.spawn(async move { work.orders.share(&work.session.store.facts, &parent).await });
+                    }
                 }
                 for one in &found.compared.resources {
                     self.live.watch(&one.key.gvk, &entry.destination, &self.told);
@@ -731,6 +768,7 @@ mod tests {
             roles,
             orders,
             alarms,
+            shards: Arc::new(crate::shards::Shards::alone()),
             stands_back: AtomicBool::default(),
         };
         Controller::new(Arc::new(work), told, happened, Arc::new(Board::new(0)))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
 use landfall_apps::{Application, Operation, Pin, Project, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
-use landfall_cluster::{Patch, WriteOptions};
+use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
     BoundApplication, Compared, Door, Progress, References, Selection, Session, SyncEnd, Unit, UnitSource, UpOptions,
 };
@@ -28,6 +28,7 @@ use crate::entry::Running;
 use crate::happened::{Found, Happened};
 use crate::news::Sinks;
 use crate::repositories::Repositories;
+use crate::shards::Shards;
 use crate::traces::{Steps, Trace};
 
 /// What errands work with.
@@ -51,6 +52,8 @@ pub(crate) struct Work {
     pub(crate) orders: Arc<Orders>,
     /// What has to be heard.
     pub(crate) alarms: Arc<Alarms>,
+    /// Which Applications are kept from here.
+    pub(crate) shards: Arc<Shards>,
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.
@@ -81,7 +84,24 @@ impl Work {
     }
 
     /// What an Application is compared and delivered with: the cluster that it delivers to, too, as whom its project says.
+    ///
+    /// Where several processes share Applications it writes by leave alone: whoever keeps another one's only looks.
     pub(crate) fn session_of(&self, application: &Application) -> Result<Session, String> {
+        let mut session = self.session_anywhere(application)?;
+        if self.shards.is_shared() {
+            let held = self.shards.of(&application.namespace, &application.name);
+            let leave = held.as_ref().map_or_else(Leave::ended, |held| held.leave.clone());
+            session.cluster = session.cluster.by_leave(&leave);
+            session.home = session.home.by_leave(&leave);
+            if let Some(fence) = held.and_then(|held| held.fence) {
+                session.store = session.store.fenced(fence);
+            }
+        }
+        Ok(session)
+    }
+
+    /// The same, whoever keeps it.
+    fn session_anywhere(&self, application: &Application) -> Result<Session, String> {
         let destination = self.connections.destination(application)?;
         let mut session = self.session.clone();
         let standing = self.roles.now();
@@ -106,6 +126,14 @@ impl Work {
             (session.offers, session.routes) = (None, Default::default());
         }
         Ok(session)
+    }
+
+    /// The cluster as it is written to by what is done once, where several processes share it.
+    pub(crate) fn once(&self) -> Cluster {
+        match self.shards.is_shared() {
+            true => self.session.cluster.by_leave(&self.shards.leave_of_first()),
+            false => self.session.cluster.clone(),
+        }
     }
 
     /// An Application with its sources at these revisions.
@@ -165,6 +193,11 @@ impl Work {
         Some(match session.finish_open(application).await {
             None => End::NothingOpen,
             Some(SyncEnd::Succeeded | SyncEnd::Unchanged) => End::Succeeded(revisions),
+            Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics))
+                if self.is_left(application, &diagnostics) =>
+            {
+                return None;
+            }
             Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)) => {
                 End::Failed { revisions, message: words(&diagnostics) }
             }
@@ -204,13 +237,19 @@ impl Work {
                 }
                 Some(End::Succeeded(revisions))
             }
+            Ok(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics))
+                if self.is_left(application, &diagnostics) =>
+            {
+                None
+            }
             Ok(SyncEnd::Failed(diagnostics)) => Some(End::Failed { revisions, message: words(&diagnostics) }),
             Ok(SyncEnd::NotBegun(diagnostics)) => Some(self.in_vain(application, begun, revisions, &diagnostics).await),
             Ok(SyncEnd::Overtaken) => Some(End::Overtaken),
             Ok(SyncEnd::Stopped) => {
                 let why = stopped?;
                 // Nothing goes on with it: the journal first, then what people see.
-                if let Err(diagnostics) = self.session.abandon(application).await {
+                let session = self.session_of(application).ok()?;
+                if let Err(diagnostics) = session.abandon(application).await {
                     tracing::error!("{}: {}", application.name, words(&diagnostics));
                 }
                 self.record(application, begun, &revisions, &why, Tried::Stopped).await;
@@ -221,6 +260,17 @@ impl Work {
                 Some(End::Failed { revisions, message })
             }
         }
+    }
+
+    /// Whether a sync ended because the shared journal could not be written: it is left as it is, for whoever takes the shard
+    /// next, for this process has lost it then.
+    fn is_left(&self, application: &Application, diagnostics: &[Diagnostic]) -> bool {
+        let is_left = self.shards.is_shared() && diagnostics.iter().any(|diagnostic| diagnostic.code == code::STORE);
+        if is_left {
+            tracing::warn!("{} is left for now: {}", application.name, words(diagnostics));
+            self.shards.doubt(&application.namespace, &application.name);
+        }
+        is_left
     }
 
     async fn in_vain(
@@ -355,7 +405,14 @@ impl Work {
     /// Merges into an Application; answers what it is then, or nothing when it is gone.
     pub(crate) async fn write(&self, key: &ObjectKey, patch: Value) -> Result<Option<Object>, String> {
         let options = WriteOptions { field_manager: Some(STATUS_MANAGER.to_owned()), ..WriteOptions::default() };
-        match self.session.cluster.patch(key, &Patch::Merge(patch), &options).await {
+        let cluster = match self.shards.is_shared() {
+            true => {
+                let held = self.shards.of(key.namespace.as_deref().unwrap_or_default(), &key.name);
+                self.session.cluster.by_leave(&held.map_or_else(Leave::ended, |held| held.leave))
+            }
+            false => self.session.cluster.clone(),
+        };
+        match cluster.patch(key, &Patch::Merge(patch), &options).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(words(&[error.diagnose()])),

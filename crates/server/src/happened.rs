@@ -30,6 +30,12 @@ pub(crate) enum Happened {
     Written(Arc<ObjectKey>, Result<Option<Object>, String>),
     /// What is known of an Application's declared checks.
     Checked(Arc<ObjectKey>, Option<Checked>),
+    /// The same as [`Happened::Moved`], and another replica has heard it.
+    Announced(Vec<String>, Option<String>),
+    /// Shards are held now that were not, or the other way round.
+    Shards,
+    /// The Applications as they stood after those shards were taken.
+    Taken(Vec<u32>, Vec<Object>),
     /// Another controller lives now, by its pod, or none does any more.
     Elsewhere(Option<String>),
     /// What counts of protected Applications may be something else now.

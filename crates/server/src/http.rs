@@ -65,12 +65,16 @@ pub(crate) struct Front {
     told: Sender<Happened>,
     gate: Arc<Gate>,
     desk: Arc<Desk>,
-    fleet: Arc<Control>,
+    /// The edge's server; nothing where several servers share a database.
+    fleet: Option<Arc<Control>>,
     alarms: Arc<Alarms>,
     issuer: Option<Issuer>,
     stop: CancellationToken,
     rendering: Semaphore,
 }
+
+/// What edges are told by servers that share a database: what is known of edges is in the memory of one.
+const NO_EDGES: &str = "servers that share a database serve no edges; `landfall serve --only fleet` does";
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 type Answer = Response<Body>;
@@ -105,7 +109,7 @@ impl Front {
         (secrets, root): (HookSecrets, String),
         told: Sender<Happened>,
         (gate, issuer): (Gate, Option<Issuer>),
-        (desk, fleet): (Desk, Arc<Control>),
+        (desk, fleet): (Desk, Option<Arc<Control>>),
         stop: CancellationToken,
     ) -> Self {
         let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
@@ -116,7 +120,10 @@ impl Front {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let path = below(&self.root, request.uri().path()).to_owned();
         if crate::fleet::is_ours(&path) {
-            return self.fleet.answer(&self.gate, &path, request).await;
+            return match &self.fleet {
+                Some(fleet) => fleet.answer(&self.gate, &path, request).await,
+                None => words(StatusCode::SERVICE_UNAVAILABLE, NO_EDGES),
+            };
         }
         let on_path = || ROUTES.iter().filter_map(|route| Some((route, named(route.path, &path)?)));
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
@@ -174,7 +181,7 @@ impl Front {
             Inside::Metrics => typed(
                 StatusCode::OK,
                 "text/plain; version=0.0.4",
-                metrics::text(&self.board.read()) + &self.fleet.metrics(),
+                metrics::text(&self.board.read()) + &self.fleet.as_deref().map(Control::metrics).unwrap_or_default(),
             ),
             Inside::Status => {
                 let lines: Vec<_> = self.board.lines().into_iter().filter(|line| actor.sees(line)).collect();

@@ -28,6 +28,7 @@
 //! actor.rs, accounts.rs                        whoever asks and what that one may; accounts, roles, orders
 //! access.rs                                    who may do what as a table, and the proof of what somebody must not
 //! alarms.rs                                    what has to be heard
+//! shards.rs                                    which Applications are kept from here, where several replicas share them
 //! feed.rs, page.rs, openapi.rs                 changes for who listens, a plain page, the API's description
 //! ```
 //!
@@ -70,6 +71,7 @@ mod row;
 mod sealing;
 mod serve;
 mod sets;
+mod shards;
 mod sops_identities;
 mod traces;
 mod witness;
@@ -81,6 +83,6 @@ pub use gate::Token;
 pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
 pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
-pub use options::{BadListen, BadSealing, Listen, Options, Sealing, StandInRepository};
+pub use options::{BadListen, BadSealing, Listen, Options, Replicas, Sealing, StandInRepository};
 pub use sealing::open_sealed;
 pub use serve::{Ready, desk, serve};

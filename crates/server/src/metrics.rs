@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::board::Told;
 
 /// A metric: its name, its type, what it says.
-const METRICS: [(&str, &str, &str); 9] = [
+const METRICS: [(&str, &str, &str); 10] = [
     ("argocd_app_info", "gauge", "An Application: where it comes from and goes to, and how it stands."),
     ("argocd_app_sync_total", "counter", "Syncs that ended, by Application and phase."),
     ("argocd_app_reconcile", "summary", "Comparisons of Applications with what is live, in seconds."),
@@ -14,6 +14,7 @@ const METRICS: [(&str, &str, &str); 9] = [
     ("argocd_cluster_api_resource_objects", "gauge", "Objects of Applications that are known."),
     ("argocd_git_request_total", "counter", "How often repositories elsewhere were asked, by what for."),
     ("landfall_stands_back", "gauge", "Whether another controller keeps the Applications, so that this one looks on."),
+    ("landfall_shard_held", "gauge", "Shards of Applications that this replica keeps, by their numbers."),
     ("landfall_webhook_total", "counter", "Requests of forges, by what became of them."),
 ];
 
@@ -56,6 +57,11 @@ fn lines(told: &Told, name: &str, out: &mut String) -> std::fmt::Result {
             writeln!(out, "{name}_count {count}\n{name}_sum {seconds:.6}")?;
         }
         "landfall_stands_back" => writeln!(out, "{name} {}", u8::from(told.elsewhere.is_some()))?,
+        "landfall_shard_held" => {
+            for shard in &told.shards {
+                writeln!(out, "{name}{{shard=\"{shard}\"}} 1")?;
+            }
+        }
         "argocd_cluster_events_total" => writeln!(out, "{name} {}", told.events)?,
         "argocd_cluster_api_resources" => writeln!(out, "{name} {}", told.live.0)?,
         "argocd_cluster_api_resource_objects" => writeln!(out, "{name} {}", told.live.1)?,

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use landfall_host::Place;
 use landfall_object::Object;
 use landfall_source::HookSecret;
+use landfall_store::DatabaseAddress;
 
 use crate::accounts::IssuerOptions;
 use crate::checks::DeclaredAt;
@@ -40,6 +41,21 @@ pub struct Options {
     pub issuer: Option<IssuerOptions>,
     /// The edge's server.
     pub fleet: FleetOptions,
+    /// With whom it takes turns; with nobody when absent.
+    pub replicas: Option<Replicas>,
+}
+
+/// How several servers share the Applications of a cluster.
+#[derive(Debug, Clone)]
+pub struct Replicas {
+    /// What all of them keep journal, history and accounts in.
+    pub database: DatabaseAddress,
+    /// In how many parts the Applications are shared; each is kept by one of them.
+    pub shards: u32,
+    /// In which namespace they say who lives and who keeps what.
+    pub namespace: String,
+    /// What this one is called; what tells it from itself started again is added to it.
+    pub name: String,
 }
 
 /// What becomes of the SealedSecrets of a cluster that is not the embedded one: that one opens them itself.

@@ -67,6 +67,11 @@ impl Projects {
         })
     }
 
+    /// Whether any project of this name is protected, in whichever namespace.
+    pub(crate) fn is_any_protected(&self, name: &str) -> bool {
+        self.0.values().any(|project| project.name == name && project.is_protected)
+    }
+
     /// An Application as the machine needs it; and why it does not sync by itself although it says so: what a protected one
     /// says counts when an owner or the base branch has said it.
     pub(crate) fn wanted(&self, orders: &Orders, application: &Application) -> (Wanted, Option<Doubt>) {

@@ -100,10 +100,15 @@ struct Listed {
 }
 
 impl Keeper {
-    pub(crate) fn new(session: &Session, mode: Sealing, desk: Arc<Desk>, audience: Arc<dyn Audience>) -> Self {
-        let Session { cluster, clock, stop, .. } = session;
+    pub(crate) fn new(
+        (session, cluster): (&Session, Cluster),
+        mode: Sealing,
+        desk: Arc<Desk>,
+        audience: Arc<dyn Audience>,
+    ) -> Self {
+        let Session { clock, stop, .. } = session;
         Keeper {
-            cluster: cluster.clone(),
+            cluster,
             clock: Arc::clone(clock),
             stop: stop.clone(),
             mode,

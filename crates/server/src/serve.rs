@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use landfall_delivery::Session;
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::WallClock;
 use landfall_host::{Audience, Connection, Failure, Host, Hosting, Place, SHORT, Serving};
 use landfall_source::{SourceTree, aside};
+use landfall_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
+use crate::accounts::password::random_bytes;
 use crate::accounts::{Accounts, Issuer, Orders, Roles};
 use crate::alarms::Alarms;
 use crate::api::Desk;
@@ -29,9 +32,10 @@ use crate::happened::Happened;
 use crate::hook_secrets::HookSecrets;
 use crate::http::{self, Front};
 use crate::news::Sinks;
-use crate::options::{Listen, Options, Sealing, StandInRepository};
+use crate::options::{Listen, Options, Replicas, Sealing, StandInRepository};
 use crate::repositories::Repositories;
 use crate::sealing::{self, Keeper};
+use crate::shards::{self, Shards};
 use crate::{ground, rights};
 
 /// What is told once the server answers.
@@ -49,6 +53,8 @@ pub struct Ready {
 const QUEUE: usize = 1024;
 /// How long what is under way may take to end: less than the five seconds in which the whole process ends.
 const ENDING: Duration = Duration::from_secs(4);
+/// How often a replica looks whether it is its turn to open SealedSecrets.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Keeps the Applications of a cluster in sync until the host is told to stop.
 ///
@@ -70,6 +76,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         root,
         issuer,
         fleet,
+        replicas,
     } = options;
     let roles = Arc::new(Roles::new(policy)?);
     let issuer = issuer.map(|options| Issuer::new(options, &host.network, Arc::new(WallClock))).transpose()?;
@@ -87,6 +94,13 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         Some(listen) => Some(bind(listen, "--sealing-listen").await?),
         None => None,
     };
+    // Before anything is changed: whoever has no database begins nothing.
+    let database = match &replicas {
+        Some(replicas) => {
+            Some(Store::open_database(&replicas.database).await.map_err(|error| Failure::from(error.diagnose()))?)
+        }
+        None => None,
+    };
     // One process delivers to a system at a time: this one, for as long as it lives.
     let _delivering = host.deliver_alone(&place.state, "serve", SHORT).await?;
     let mut connection = host.connect(&place, Hosting::Served, &[]).await?;
@@ -94,11 +108,23 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         if place.cluster.remote().is_some() {
             rights::check(&connection.cluster, &connection.name, &objects).await?;
         }
+        let mut sharing = None;
+        if let (Some(replicas), Some(store)) = (replicas, database) {
+            let key = shards::journal_key(&connection.cluster, &replicas.namespace).await?;
+            store.seal_with(&key).map_err(|error| Failure::from(error.diagnose()))?;
+            connection.keep_in(store);
+            sharing = Some(replicas);
+        }
         ground::prepare(&connection.cluster, &objects).await?;
         let cache = place.state.create_cache()?.join("git");
         let (told, happened) = channel(QUEUE);
         let work = work(host, &place, &connection, (repositories, cache), (&told, roles)).await?;
-        let work = Arc::new(Work { declared, sinks, ..work });
+        let settings = sharing.map(named).transpose()?;
+        let shards = match &settings {
+            Some((settings, shards)) => Arc::new(Shards::shared(*shards, settings.replica.clone())),
+            None => Arc::new(Shards::alone()),
+        };
+        let work = Arc::new(Work { declared, sinks, shards, ..work });
         work.alarms.tell(work.sinks.clone());
         ground::accept(&work, &objects, &person(host)).await?;
         let now = work.session.clock.now();
@@ -112,10 +138,15 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let desk = Desk::new(Arc::clone(&work), Some(Arc::clone(&board)));
         let stores = (work.session.store.fleet.clone(), work.session.store.audit.clone());
         let clock = Arc::clone(&work.session.clock);
-        let fleet = Control::open(stores, clock, place.state.file("fleet"), fleet, stop.clone()).await?;
+        let fleet = match &settings {
+            None => Some(Control::open(stores, clock, place.state.file("fleet"), fleet, stop.clone()).await?),
+            Some(_) => None,
+        };
         let sealing_at = asking.as_ref().map(|(_, address)| *address);
         let asking = asking.map(|(listener, _)| listener);
         let opening = open_sealed(&work, sealing, asking, Arc::clone(&host.audience));
+        let idle = CancellationToken::new();
+        let leases = settings.map(|(settings, _)| take_turns(&work, settings, told.clone(), idle.clone()));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
         let front = Arc::new(Front::new(board, (secrets, root), told, (gate, issuer), (desk, fleet), stop.clone()));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
@@ -124,6 +155,10 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         controller.run(ENDING).await;
         drop(serving);
         stop.cancel();
+        idle.cancel();
+        if let Some(leases) = leases {
+            let _given_back = leases.await;
+        }
         let _ended = answering.await;
         if let Some(opening) = opening {
             let _ended = opening.await;
@@ -160,12 +195,53 @@ fn open_sealed(
         return None;
     }
     let known = Arc::new(sealing::Desk::default());
-    let keeper = Keeper::new(&work.session, mode, Arc::clone(&known), audience);
     if let Some(listener) = asking {
         let Session { clock, stop, .. } = &work.session;
-        tokio::spawn(sealing::serve(listener, known, Arc::clone(clock), stop.clone()));
+        tokio::spawn(sealing::serve(listener, Arc::clone(&known), Arc::clone(clock), stop.clone()));
     }
-    Some(tokio::spawn(keeper.run()))
+    let work = Arc::clone(work);
+    Some(tokio::spawn(async move {
+        let stop = work.session.stop.clone();
+        // Of several replicas one opens them: whoever keeps the first shard, as long as it does.
+        while !stop.is_cancelled() {
+            if !work.shards.is_first() {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(TURN) => continue,
+                }
+            }
+            let leave = work.shards.leave_of_first();
+            let keeper = Keeper::new((&work.session, work.once()), mode, Arc::clone(&known), Arc::clone(&audience));
+            tokio::select! {
+                () = keeper.run() => return,
+                () = leave.over() => {}
+            }
+        }
+    }))
+}
+
+/// Begins to take turns with other replicas.
+fn take_turns(
+    work: &Arc<Work>,
+    settings: shards::Settings,
+    told: Sender<Happened>,
+    idle: CancellationToken,
+) -> JoinHandle<()> {
+    let Session { cluster, clock, stop, store, .. } = &work.session;
+    tokio::spawn(shards::hear(Arc::clone(work), told.clone()));
+    let (cluster, rows) = (cluster.clone(), store.shards.clone());
+    let keeper = shards::Keeper::new((cluster, rows), settings, Arc::clone(&work.shards), told, Arc::clone(clock));
+    tokio::spawn(keeper.run(stop.clone(), idle))
+}
+
+/// What this process is called among its replicas, as no other one is, nor itself when it is started again.
+fn named(replicas: Replicas) -> Result<(shards::Settings, u32), Diagnostic> {
+    let random: [u8; 4] = random_bytes()?;
+    let suffix: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let name: String = replicas.name.chars().map(plain).take(40).collect();
+    let replica = format!("{}-{suffix}", name.trim_matches('-')).trim_start_matches('-').to_owned();
+    Ok((shards::Settings { namespace: replicas.namespace, replica }, replicas.shards))
 }
 
 /// Where everything about the Applications of a cluster is asked without a server: by a command of this process.
@@ -211,7 +287,7 @@ async fn work(
     let repositories = Repositories::new(local, host.remote_charts(place), below, Arc::clone(&connections), listening);
     let (documents, sops, network) = (host.schema_documents(), host.sops_keys(), host.network.clone());
     let (declared, sinks, orders) = (Vec::new(), Sinks::default(), Arc::new(orders));
-    let stands_back = AtomicBool::default();
+    let (stands_back, shards) = (AtomicBool::default(), Arc::new(Shards::alone()));
     Ok(Work {
         session,
         repositories,
@@ -224,6 +300,7 @@ async fn work(
         roles,
         orders,
         alarms,
+        shards,
         stands_back,
     })
 }

@@ -156,9 +156,10 @@ struct Keeper {
 }
 
 impl Keeper {
-    /// Whether another controller keeps them.
+    /// Whether another controller keeps them, or another replica.
     fn stands_back(&self) -> bool {
-        self.work.stands_back.load(std::sync::atomic::Ordering::Relaxed)
+        // Of several replicas one expands sets: whoever keeps the first shard.
+        self.work.stands_back.load(std::sync::atomic::Ordering::Relaxed) || !self.work.shards.is_first()
     }
 
     fn set_changed(&mut self, change: Change, now: Timestamp) {

@@ -23,6 +23,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
+{{- define "landfall.replicas" -}}
+{{- $several := or (gt (int .Values.replicas) 1) (gt (int .Values.shards) 1) -}}
+{{- if and $several (not .Values.database.secret) -}}
+{{- fail "replicas and shards beyond 1 need a database that they share: set database.secret to the Secret with its address" -}}
+{{- end -}}
+{{- .Values.replicas -}}
+{{- end -}}
+
 {{- define "landfall.root" -}}
 {{- trimSuffix "/" .Values.rootPath -}}
 {{- end -}}

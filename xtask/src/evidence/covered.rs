@@ -70,6 +70,8 @@ pub(super) const COVERED: &[Covered] = &[
     covered("once-paths", &["server"], &["once"], &[BINARY, "conformance/once"]),
     covered("once-paths-control", &["server"], &["once"], &[BINARY, "conformance/once"]),
     Covered { says: SAYS_NO_CLUSTER, ..covered("edits", &["secrets"], &["edits"], &[]) },
+    covered("standby", &["landfall"], &["standby", "database"], &[]),
+    covered("standby-control", &["landfall"], &["standby", "database"], &[]),
     covered("mutations", &["rehearse"], &["mutations"], &["crates/rehearse/tests"]),
     // Whatever reads what a stranger wrote, or could tell a secret: nearly everything.
     covered("attack", &["landfall"], &["attack"], &[]),

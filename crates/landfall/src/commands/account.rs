@@ -15,7 +15,7 @@ use landfall_server::accounts::password as passwords;
 use landfall_store::{AccountRow, Store};
 use serde_json::{Value, json};
 
-use super::store::{state, store};
+use super::store::{has_store, state, store};
 use crate::context::Context;
 use crate::report::Report;
 use crate::ui::Ui;
@@ -141,10 +141,10 @@ async fn changed<T>(
     change: impl AsyncFnOnce(&Store, AccountRow) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let state = state(context)?;
-    if !state.file("store.db").exists() {
+    if !has_store(context, &state) {
         return Err(none(name, &[]));
     }
-    let store = store(&state).await?;
+    let store = store(context, &state).await?;
     let changed = async { change(&store, found(&store, name).await?).await }.await;
     store.close().await;
     changed

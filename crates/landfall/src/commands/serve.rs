@@ -6,11 +6,14 @@ use landfall_diag::{Diagnostic, code};
 use landfall_fleet::legacy;
 use landfall_host::{Act, Failure, PlaceQuery};
 use landfall_object::Object;
-use landfall_project::{ContextName, EnvironmentName};
+use landfall_project::{ContextName, EnvironmentName, Namespace};
 use landfall_server::accounts::IssuerOptions;
-use landfall_server::{DeclaredAt, FleetOptions, Listen, OnlyFleet, Options, Sealing, Sinks, StandInRepository};
+use landfall_server::{
+    DeclaredAt, FleetOptions, Listen, OnlyFleet, Options, Replicas, Sealing, Sinks, StandInRepository,
+};
 use landfall_source::HookSecret;
 
+use crate::commands::store::{DATABASE, read_database};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -21,6 +24,9 @@ const SECRETS: &str = "LANDFALL_WEBHOOK_SECRET";
 
 /// What proves who this server is to its issuer: an argument could be read by everybody on the machine.
 const ISSUER_SECRET: &str = "LANDFALL_ISSUER_SECRET";
+
+/// Where a pod finds the name of its namespace.
+const POD_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// Arguments of `serve`.
 #[derive(Debug, Clone, Args)]
@@ -76,6 +82,15 @@ pub(crate) struct ServeArgs {
     /// In how many seconds an edge checks in again
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     edge_poll: u32,
+    /// A PostgreSQL that several servers share, as postgres://USER@HOST/DATABASE: one of them works, the others stand by
+    #[arg(long, env = "LANDFALL_DATABASE", hide_env_values = true, value_name = "URL")]
+    database: Option<String>,
+    /// In how many parts they share the Applications, each kept by one of them; the same for all
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    shards: u32,
+    /// Where they say who lives and who keeps what, by Leases (default: the pod's own namespace, else `landfall`)
+    #[arg(long, env = "LANDFALL_LEASE_NAMESPACE", value_name = "NAME")]
+    lease_namespace: Option<Namespace>,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
@@ -102,6 +117,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     let root = root(&args.root_path)?;
     let repositories = args.repos.iter().map(|pair| repository(context, pair)).collect::<Result<Vec<_>, _>>()?;
     let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;
+    let replicas = replicas(context, &args)?;
     let mut places = Vec::new();
     for target in &args.targets {
         places.push(host.place(Some(target), &query).await?);
@@ -173,6 +189,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         root,
         issuer,
         fleet: fleet(context, &args),
+        replicas,
     };
     landfall_server::serve(host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
@@ -219,6 +236,29 @@ async fn only_fleet(context: &Context, args: ServeArgs) -> Outcome {
     })
     .await?;
     Ok(Exit::Done)
+}
+
+/// With whom this server takes turns.
+fn replicas(context: &Context, args: &ServeArgs) -> Result<Option<Replicas>, Failure> {
+    let Some(url) = args.database.as_deref().filter(|url| !url.is_empty()) else {
+        if args.shards > 1 {
+            return Err(Failure::usage(
+                Diagnostic::error(code::BAD_DATABASE, "--shards needs a database that the servers share")
+                    .note("nothing was changed")
+                    .help("--database postgres://USER@HOST/DATABASE, or LANDFALL_DATABASE"),
+            ));
+        }
+        return Ok(None);
+    };
+    let database = read_database(url)?;
+    if database.has_password() && context.host.env.get(DATABASE) != Some(url) {
+        context.ui.status("the database's password stands in the command line, where everybody on this machine can read it: LANDFALL_DATABASE keeps it from them");
+    }
+    let own = || std::fs::read_to_string(POD_NAMESPACE).ok().map(|name| name.trim().to_owned());
+    let namespace = args.lease_namespace.clone().map(String::from).or_else(own);
+    let name = context.host.env.get("HOSTNAME").unwrap_or("landfall").to_owned();
+    let namespace = namespace.filter(|name| !name.is_empty()).unwrap_or_else(|| "landfall".to_owned());
+    Ok(Some(Replicas { database, shards: args.shards, namespace, name }))
 }
 
 /// What a file says of who may do what.

@@ -13,12 +13,14 @@ use landfall_apps::PIN_ANNOTATION;
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_engine::Clock;
 use landfall_object::Object;
-use landfall_store::{OrderRow, PolicyRow};
+use landfall_store::{Facts, OrderRow, PolicyRow};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::{digest, password};
 
+/// The facts by which replicas know what others' parents say.
+const BRANCHES: &str = "base-branch";
 /// By what an operation names its order (`operation.info`).
 const ORDER: &str = "landfall.dev/order";
 /// An order that nobody has carried out by then is none any more.
@@ -211,6 +213,52 @@ impl Orders {
                 is_new
             }
         }
+    }
+
+    /// Lets other replicas know what a parent's base branch says of its children.
+    pub(crate) async fn share(&self, facts: &Facts, parent: &str) {
+        let children = self.known.lock().branches.get(parent).cloned();
+        let shared = match children {
+            Some(children) => facts.set(BRANCHES, parent, &json!(children)).await,
+            None => facts.remove(BRANCHES, parent).await,
+        };
+        if let Err(error) = shared {
+            tracing::warn!("what {parent} says of its children is not known to other replicas: {error}");
+        }
+    }
+
+    /// Takes what other replicas have let be accepted; of parents that are kept here it is known better. Whether it is anything
+    /// new.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn refresh(
+        &self,
+        facts: &Facts,
+        keeps: impl Fn(&str) -> bool,
+    ) -> Result<bool, landfall_store::Error> {
+        let (open_before, accepted_before) = {
+            let known = self.known.lock();
+            (known.open.clone(), known.accepted.clone())
+        };
+        let (open, accepted, branches) =
+            (self.rows.open().await?, self.rows.policies().await?, facts.of(BRANCHES).await?);
+        let mut known = self.known.lock();
+        let before = (known.accepted.clone(), known.branches.clone());
+        // What was taken in here while it was read is not among it.
+        known.open.retain(|id, _| !open_before.contains_key(id));
+        known.open.extend(open.into_iter().map(|row| (row.id.clone(), row)));
+        known.accepted.retain(|application, row| accepted_before.get(application) != Some(&*row));
+        for row in accepted {
+            known.accepted.entry(row.application.clone()).or_insert(row);
+        }
+        known.branches.retain(|parent, _| keeps(parent));
+        for (parent, children) in branches {
+            if let (false, Ok(children)) = (keeps(&parent), serde_json::from_value(children)) {
+                known.branches.insert(parent, children);
+            }
+        }
+        Ok(before != (known.accepted.clone(), known.branches.clone()))
     }
 
     /// Whether an Application is declared as an owner has accepted it, or as the base branch says.

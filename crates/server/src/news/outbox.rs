@@ -24,6 +24,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 const AT_ONCE: u32 = 16;
 /// The longest that is waited before it is looked what is due: a clock that was set is noticed then.
 const LOOK: Duration = Duration::from_secs(60);
+/// The same where replicas take turns at posting.
+const TURN: Duration = Duration::from_secs(5);
 /// The first pause after a post that did not succeed, and the longest, in seconds.
 const PAUSE: i64 = 5;
 const LONGEST_PAUSE: i64 = 3600;
@@ -50,11 +52,12 @@ pub(crate) async fn keep(work: Arc<Work>, mut seen: UnboundedReceiver<Seen>) {
     loop {
         let now = clock.now();
         let until = standings.values().filter_map(|standing| standing.held_until(now)).min();
-        let due = work.session.store.news.next_due().await.ok().flatten();
+        let due = if work.shards.is_first() { work.session.store.news.next_due().await.ok().flatten() } else { None };
         let due = due.and_then(|due| Timestamp::from_millisecond(due).ok());
         let next = until.into_iter().chain(due).min();
         let wait = next.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
-        let wait = next.map_or(LOOK, |_| wait.unwrap_or_default()).min(LOOK);
+        let look = if work.shards.is_shared() { TURN } else { LOOK };
+        let wait = next.map_or(look, |_| wait.unwrap_or_default()).min(look);
         let changed: Vec<String> = tokio::select! {
             biased;
             () = stop.cancelled() => return,
@@ -126,7 +129,8 @@ async fn add(work: &Work, item: &NewsItem) -> Result<bool, landfall_store::Error
 
 /// Makes every post that is due.
 async fn post_all(work: &Work) {
-    loop {
+    // Of several replicas one posts.
+    while work.shards.is_first() {
         let now = work.session.clock.now().as_millisecond();
         let due = match work.session.store.news.due(now, AT_ONCE).await {
             Ok(due) => due,

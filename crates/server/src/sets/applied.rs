@@ -41,7 +41,7 @@ async fn generated_on(work: &Work, set: &ApplicationSet, generated: &[Object]) -
     let current = applications(work, set).await?;
     let projects = projects(work, set).await;
     let Changes { created, changed, deleted, held, invalid } = changes(set, generated, &current, projects.as_ref());
-    let cluster = &work.session.cluster;
+    let cluster = work.once();
     let mut failures: Vec<(Reason, String)> = Vec::new();
     for application in created {
         if let Err(error) = cluster.create(&application, &options()).await {
@@ -119,7 +119,7 @@ pub(super) async fn tell_unread(work: &Work, object: &Object, why: &str) {
 
 async fn write_status(work: &Work, key: &ObjectKey, status: Value) -> Result<(), String> {
     let patch = Patch::Merge(json!({"status": status}));
-    let cluster = &work.session.cluster;
+    let cluster = work.once();
     match cluster.patch_status(key, &patch, &options()).await {
         Ok(_) => Ok(()),
         // Without a status of its own the kind's status is part of the object; or the object is gone.
@@ -134,7 +134,7 @@ async fn write_status(work: &Work, key: &ObjectKey, status: Value) -> Result<(),
 
 /// Lets a set go that is being deleted: Applications that it may not delete become their own.
 pub(super) async fn let_go(work: &Work, set: &ApplicationSet) -> Result<(), String> {
-    let cluster = &work.session.cluster;
+    let cluster = work.once();
     let said = |error: Error| error.to_string();
     if !set.applications_sync().deletes() {
         for live in applications(work, set).await? {

@@ -55,14 +55,14 @@ async fn enroll(on: &mut Transaction, new: &NewEdge, now: i64) -> Result<Enrollm
     )
     .bind(&new.token)
     .bind(now)
-    .execute(on)
+    .execute(&mut *on)
     .await?;
     if used.rows_affected() == 0 {
         return Ok(Enrollment::BadToken);
     }
     let known = query("SELECT number, id, reenroll_until FROM edge WHERE device_number = $1")
         .bind(&new.edge.device_number)
-        .fetch_optional(on)
+        .fetch_optional(&mut *on)
         .await?;
     let mut edge = new.edge.clone();
     match known {
@@ -76,11 +76,11 @@ async fn enroll(on: &mut Transaction, new: &NewEdge, now: i64) -> Result<Enrollm
             query("UPDATE edge_credential SET revoked_at = $2 WHERE edge = $1 AND revoked_at IS NULL")
                 .bind(edge.number)
                 .bind(now)
-                .execute(on)
+                .execute(&mut *on)
                 .await?;
         }
         None => {
-            let row = query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(on).await?;
+            let row = query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
             edge.number = row.try_get("number")?;
         }
     }
@@ -124,12 +124,12 @@ async fn take_over(
         let there = query("SELECT number FROM edge WHERE id = $1 OR device_number = $2")
             .bind(&one.edge.id)
             .bind(&one.edge.device_number)
-            .fetch_optional(on)
+            .fetch_optional(&mut *on)
             .await?;
         if there.is_some() {
             continue;
         }
-        let row = query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(on).await?;
+        let row = query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
         let number: i64 = row.try_get("number")?;
         let edge = EdgeRow { number, ..one.edge.clone() };
         write::edge(on, &edge).await?;
@@ -145,7 +145,7 @@ async fn take_over(
         let there = query("SELECT id FROM edge_token WHERE id = $1 OR prefix = $2")
             .bind(&token.id)
             .bind(&token.prefix)
-            .fetch_optional(on)
+            .fetch_optional(&mut *on)
             .await?;
         if there.is_none() {
             write::token(on, token).await?;

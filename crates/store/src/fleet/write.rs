@@ -66,7 +66,7 @@ async fn one(on: &mut Transaction, write: &FleetWrite) -> Result<(), sqlx::Error
                 "DELETE FROM edge_presence WHERE number = $1",
                 "DELETE FROM edge_credential WHERE edge = $1",
             ] {
-                query(text).bind(*number).execute(on).await?;
+                query(text).bind(*number).execute(&mut *on).await?;
             }
             Ok(())
         }

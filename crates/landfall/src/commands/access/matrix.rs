@@ -7,11 +7,11 @@ use landfall_diag::Diagnose as _;
 use landfall_host::{Failure, Place};
 use landfall_server::access::Ground;
 use landfall_server::accounts::{ADMIN, READONLY, Subject};
-use landfall_store::{Location, Store};
 use serde_json::{Value, json};
 
 use super::{connected, ground};
 use crate::arguments::{ClusterArgs, OutputArgs};
+use crate::commands::store::{has_store, store};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::report::Report;
@@ -40,7 +40,7 @@ impl Verb for AccessMatrixArgs {
         let (place, mut connection) = connected(context, &self.cluster).await?;
         let read = async {
             let ground = ground(context, &connection, self.policy.as_deref()).await?;
-            let rows = rows(&ground, &place).await?;
+            let rows = rows(context, &ground, &place).await?;
             Ok::<_, Failure>(rows)
         };
         let rows = read.await;
@@ -60,15 +60,14 @@ struct Row {
     may: Vec<String>,
 }
 
-async fn rows(ground: &Ground, place: &Place) -> Result<Vec<Row>, Failure> {
+async fn rows(context: &Context, ground: &Ground, place: &Place) -> Result<Vec<Row>, Failure> {
     let named = |name: &str| Subject { name: name.to_owned(), roles: Vec::new(), groups: Vec::new() };
     let mut subjects: Vec<(&str, Subject)> = Vec::new();
     subjects.extend([ADMIN, READONLY].map(|role| ("policy", named(role))));
     subjects.extend(ground.standing.subjects().into_iter().map(|name| ("policy", named(name))));
     let mut scoped = Vec::new();
-    if place.state.file("store.db").exists() {
-        let store = Store::open(Location::File(place.state.file("store.db"))).await;
-        let store = store.map_err(|error| Failure::from(error.diagnose()))?;
+    if has_store(context, &place.state) {
+        let store = store(context, &place.state).await?;
         let (accounts, tokens) = (store.accounts.all().await, store.tokens.all().await);
         store.close().await;
         for row in accounts.map_err(|error| Failure::from(error.diagnose()))? {

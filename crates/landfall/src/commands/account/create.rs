@@ -77,7 +77,7 @@ impl Verb for AccountCreateArgs {
             failed: 0,
             closed_until: None,
         };
-        let store = store(&state(context)?).await?;
+        let store = store(context, &state(context)?).await?;
         let created = async {
             let entry = audited(context, &store, "account.create", name, json!({"roles": row.roles})).await?;
             let is_new = store.accounts.create(&row).await.map_err(|error| Failure::from(error.diagnose()))?;

@@ -8,7 +8,7 @@ use landfall_host::Failure;
 use landfall_store::AccountRow;
 use serde_json::{Value, json};
 
-use super::super::store::{now, state, store};
+use super::super::store::{has_store, now, state, store};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -31,8 +31,8 @@ impl Verb for AccountListArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let state = state(context)?;
-        let rows = if state.file("store.db").exists() {
-            let store = store(&state).await?;
+        let rows = if has_store(context, &state) {
+            let store = store(context, &state).await?;
             let rows = store.accounts.all().await;
             store.close().await;
             rows.map_err(|error| Failure::from(error.diagnose()))?

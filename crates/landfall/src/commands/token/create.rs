@@ -98,7 +98,7 @@ impl Verb for TokenCreateArgs {
             revoked_at: None,
             used_at: None,
         };
-        let store = store(&state(context)?).await?;
+        let store = store(context, &state(context)?).await?;
         let issued = async {
             let detail = json!({
                 "scopes": row.scopes, "projects": row.projects, "role": row.role, "expires_at": row.expires_at,

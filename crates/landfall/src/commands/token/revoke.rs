@@ -8,7 +8,7 @@ use landfall_host::Failure;
 use landfall_store::{Store, TokenRow};
 use serde_json::{Value, json};
 
-use super::super::store::{audited, now, state, store};
+use super::super::store::{audited, has_store, now, state, store};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -34,10 +34,10 @@ impl Verb for TokenRevokeArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let state = state(context)?;
-        if !state.file("store.db").exists() {
+        if !has_store(context, &state) {
             return Err(none(&self.name, &[]));
         }
-        let store = store(&state).await?;
+        let store = store(context, &state).await?;
         let revoked = revoke(context, &store, &self.name).await;
         store.close().await;
         context.report(&Revoked(&revoked?), Exit::Done, started);

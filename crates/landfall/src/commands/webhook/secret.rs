@@ -46,7 +46,7 @@ impl Verb for WebhookSecretArgs {
         let started = Instant::now();
         let Deed::Rotate = self.deed;
         let state = state(context)?;
-        let store = store(&state).await?;
+        let store = store(context, &state).await?;
         let rotated = async {
             let detail = json!({"overlap": self.overlap.to_string()});
             let entry = audited(context, &store, "webhook.secret.rotate", "webhook", detail).await?;
