@@ -51,12 +51,17 @@ fn main() -> ExitCode {
             if trace.status() == std::backtrace::BacktraceStatus::Captured { trace.to_string() } else { String::new() };
         let _nobody_listens = writeln!(err, "{panic}\n{trace}");
     }));
-    let env = Env::of(std::env::vars_os());
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    if let Some(helm) = cli::of_helm(&arguments) {
+    let helm = cli::of_helm(&arguments);
+    let is_kubeseal = arguments.first().is_some_and(|program| landfall_kubeseal::is_asked(&program.to_string_lossy()));
+    if helm.is_none() && !is_kubeseal && commands::version::is_alone(&arguments) && commands::version::said() {
+        return ExitCode::SUCCESS;
+    }
+    let env = Env::of(std::env::vars_os());
+    if let Some(helm) = helm {
         return run_helm(&env, &helm);
     }
-    if arguments.first().is_some_and(|program| landfall_kubeseal::is_asked(&program.to_string_lossy())) {
+    if is_kubeseal {
         return run_kubeseal(&env, &arguments);
     }
     let cli = match Cli::read(&arguments) {

@@ -4,6 +4,9 @@ mod check;
 mod next;
 mod root;
 
+use std::ffi::OsString;
+use std::io::Write as _;
+
 use clap::Args;
 
 use crate::context::Context;
@@ -61,8 +64,26 @@ impl Verb for VersionArgs {
     }
 }
 
+/// Whether nothing but the version is asked for, and nothing is said of how.
+pub(crate) fn is_alone(arguments: &[OsString]) -> bool {
+    matches!(arguments, [_, verb] if verb == "version")
+}
+
+/// Says it to whoever asks for nothing else: no environment is read for that, and nothing is built that a verb could need. Gives
+/// whether it could be said; who could not tells it as every verb.
+pub(crate) fn said() -> bool {
+    let mut out = landfall_terminal::out();
+    out.write_all(own().join("\n").as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).is_ok()
+}
+
+/// What we are.
+fn own() -> [String; 2] {
+    let (version, system, processor) = (landfall_host::VERSION, std::env::consts::OS, std::env::consts::ARCH);
+    let embedded = "kubernetes API of the embedded cluster: v1.36.3".to_owned();
+    [format!("landfall {version} ({system} {processor})"), embedded]
+}
+
 fn print(context: &Context, args: &VersionArgs) -> Exit {
-    let version = landfall_host::VERSION;
     if args.env {
         let mut table = Table::new(["VARIABLE", "MEANING", "NOW"]);
         for (name, meaning) in KNOWN {
@@ -77,10 +98,9 @@ fn print(context: &Context, args: &VersionArgs) -> Exit {
         }
         context.ui.table(&table);
     } else if args.short {
-        context.ui.name(version);
+        context.ui.name(landfall_host::VERSION);
     } else {
-        context.ui.name(&format!("landfall {version} ({} {})", std::env::consts::OS, std::env::consts::ARCH));
-        context.ui.name("kubernetes API of the embedded cluster: v1.36.3");
+        own().iter().for_each(|line| context.ui.name(line));
     }
     Exit::Done
 }

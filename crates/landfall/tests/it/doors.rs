@@ -214,6 +214,14 @@ fn a_second_signal_ends_a_delivery_at_once() {
     sandbox.run(UP).exits(0);
 }
 
+#[test]
+fn the_version_is_the_same_however_it_is_asked_for() {
+    let sandbox = Sandbox::empty();
+    let alone = sandbox.run(&["version"]).exits(0).stdout;
+    assert!(alone.starts_with("landfall ") && alone.lines().count() == 2, "{alone}");
+    assert_eq!(sandbox.run(&["--color", "never", "version"]).exits(0).stdout, alone);
+}
+
 /// What prints data, in a directory with a chart and nothing delivered.
 const PRINTS: &[&[&str]] = &[
     &["--help"],
