@@ -30,6 +30,12 @@ const WRITERS: &[(&str, By)] = &[
     ),
     ("release/src/releases.rs", By::Deeds(&["installed", "rolled back", "uninstalled"])),
     ("server/src/sealing/writing.rs", By::Deeds(&["opened by the server"])),
+    (
+        "server/src/shards/key.rs",
+        By::Test(
+            "it only creates its own Secret, which every replica of `standby` reads that goes on from another's journal",
+        ),
+    ),
 ];
 
 /// Deeds that were never done at a guarded key.

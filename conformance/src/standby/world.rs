@@ -29,7 +29,7 @@ const APPS: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
 
 /// An API server.
 enum Api {
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
     Original(#[allow(dead_code, reason = "it ends with its value")] Running, PathBuf),
 }
 
@@ -65,7 +65,7 @@ impl World {
         } else {
             let embedded = Embedded::start(Shape::ApiOnly, 0)?;
             let endpoint = embedded.endpoint().clone();
-            (Api::Embedded(embedded), endpoint)
+            (Api::Embedded(Box::new(embedded)), endpoint)
         };
         let client = endpoint.client()?;
         let replicas = Vec::new();

@@ -442,7 +442,7 @@ impl Controller {
     fn note(&mut self, happened: Happened) {
         match happened {
             Happened::Moved(addresses, revision) => {
-                self.announce(&addresses, revision.as_deref());
+                self.pass_on(&addresses, revision.as_deref());
                 self.work.repositories.moved(addresses.iter().map(String::as_str));
                 self.moved(&addresses, revision.as_deref());
             }

@@ -38,7 +38,8 @@ const TOGETHER: i64 = 2;
 pub(crate) async fn run(pool: &Pool) -> Result<(), Error> {
     const WHAT: &str = "prepare the tables";
     // Of processes that begin at the same time one makes the tables, and the others find them.
-    let mut transaction = pool.connections.begin_alone("landfall migrations").await.map_err(pool.failed(WHAT))?;
+    let mut transaction =
+        pool.connections.begin_alone("tables of the small stores").await.map_err(pool.failed(WHAT))?;
     transaction
         .run(
             "CREATE TABLE IF NOT EXISTS schema_step (number BIGINT PRIMARY KEY); \

@@ -42,6 +42,6 @@ super::group! {
     STILL_RUNS = 774, Failed, "A controller of Argo CD was to be laid to rest, and still runs.";
     BAD_HOOK_SECRETS = 775, Failed, "The file with the secrets of webhooks cannot be read.";
     BAD_ROOT_PATH = 776, Usage, "The path below which the server answers is none.";
-    BAD_DATABASE = 780, Usage, "The address of a database is none of PostgreSQL, or something that replicas need is missing beside it.";
-    NO_JOURNAL_KEY = 781, Failed, "The Secret with the key that replicas seal their journal with holds none.";
+    BAD_DATABASE = 777, Usage, "The address of a database is none of PostgreSQL, or something that replicas need is missing beside it.";
+    NO_JOURNAL_KEY = 778, Failed, "The Secret with the key that replicas seal their journal with holds none.";
 }

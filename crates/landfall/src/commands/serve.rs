@@ -28,6 +28,9 @@ const ISSUER_SECRET: &str = "LANDFALL_ISSUER_SECRET";
 /// Where a pod finds the name of its namespace.
 const POD_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
+/// The most parts in which servers share Applications.
+const SHARDS: i64 = 64;
+
 /// Arguments of `serve`.
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -86,7 +89,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "LANDFALL_DATABASE", hide_env_values = true, value_name = "URL")]
     database: Option<String>,
     /// In how many parts they share the Applications, each kept by one of them; the same for all
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=SHARDS))]
     shards: u32,
     /// Where they say who lives and who keeps what, by Leases (default: the pod's own namespace, else `landfall`)
     #[arg(long, env = "LANDFALL_LEASE_NAMESPACE", value_name = "NAME")]

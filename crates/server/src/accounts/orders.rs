@@ -63,6 +63,14 @@ pub(crate) struct Doubt {
     pub(crate) is_new: bool,
 }
 
+/// The projects that are kept as protected, and what is accepted of Applications.
+fn apart(rows: Vec<PolicyRow>) -> (BTreeSet<String>, Vec<PolicyRow>) {
+    let (projects, accepted): (Vec<PolicyRow>, Vec<PolicyRow>) =
+        rows.into_iter().partition(|row| row.application.starts_with(PROJECT));
+    let kept = projects.into_iter().filter(|row| row.digest == KEPT[1]);
+    (kept.map(|row| row.application[PROJECT.len()..].to_owned()).collect(), accepted)
+}
+
 impl Orders {
     /// What an earlier process left, and nothing else.
     ///
@@ -71,12 +79,8 @@ impl Orders {
     pub(crate) async fn load(rows: landfall_store::Orders, clock: Arc<dyn Clock>) -> Result<Self, Diagnostic> {
         let read = |error: landfall_store::Error| error.diagnose();
         let open = rows.open().await.map_err(read)?.into_iter().map(|row| (row.id.clone(), row)).collect();
-        let accepted = rows.policies().await.map_err(read)?;
-        let (projects, accepted): (Vec<PolicyRow>, Vec<PolicyRow>) =
-            accepted.into_iter().partition(|row| row.application.starts_with(PROJECT));
+        let (protected, accepted) = apart(rows.policies().await.map_err(read)?);
         let accepted = accepted.into_iter().map(|row| (row.application.clone(), row)).collect();
-        let kept = projects.into_iter().filter(|row| row.digest == KEPT[1]);
-        let protected = kept.map(|row| row.application[PROJECT.len()..].to_owned()).collect();
         Ok(Orders { rows, clock, known: Mutex::new(Known { open, accepted, protected, ..Known::default() }) })
     }
 
@@ -172,6 +176,12 @@ impl Orders {
         self.known.lock().protected.contains(&format!("{namespace}/{project}"))
     }
 
+    /// The same of any project of this name, in whichever namespace.
+    pub(crate) fn was_any_protected(&self, project: &str) -> bool {
+        let known = self.known.lock();
+        known.protected.iter().any(|place| place.split_once('/').is_some_and(|(_, name)| name == project))
+    }
+
     /// Keeps that a project is protected, or that it was opened: what is deleted is not forgotten. Whether that is something new.
     pub(crate) fn protects(self: &Arc<Self>, project: &Object, is_protected: bool) -> bool {
         let place = place(project);
@@ -243,8 +253,11 @@ impl Orders {
         };
         let (open, accepted, branches) =
             (self.rows.open().await?, self.rows.policies().await?, facts.of(BRANCHES).await?);
+        let (protected, accepted) = apart(accepted);
         let mut known = self.known.lock();
-        let before = (known.accepted.clone(), known.branches.clone());
+        let before = (known.accepted.clone(), known.branches.clone(), known.protected.clone());
+        // That one was opened is told by its annotation, which every replica sees; what was read may be older.
+        known.protected.extend(protected);
         // What was taken in here while it was read is not among it.
         known.open.retain(|id, _| !open_before.contains_key(id));
         known.open.extend(open.into_iter().map(|row| (row.id.clone(), row)));
@@ -258,7 +271,7 @@ impl Orders {
                 known.branches.insert(parent, children);
             }
         }
-        Ok(before != (known.accepted.clone(), known.branches.clone()))
+        Ok(before != (known.accepted.clone(), known.branches.clone(), known.protected.clone()))
     }
 
     /// Whether an Application is declared as an owner has accepted it, or as the base branch says.
@@ -410,6 +423,7 @@ mod tests {
             "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "prod", "namespace": "argocd"},
         }))
         .expect("a map");
+        let replica = super::tests::orders(&store).await;
         let kept = |orders: &Orders| orders.was_protected("argocd", "prod");
         assert!(!kept(&orders));
         assert!(orders.protects(&project, true) && !orders.protects(&project, true));
@@ -417,6 +431,11 @@ mod tests {
         while store.orders.policies().await.expect("read").is_empty() {
             tokio::task::yield_now().await;
         }
+        // A replica that never saw the project learns it, and takes it for no Application that somebody has accepted.
+        assert!(!kept(&replica));
+        assert!(replica.refresh(&store.facts, |_| false).await.expect("read"));
+        assert!(kept(&replica) && replica.was_any_protected("prod") && replica.known.lock().accepted.is_empty());
+        assert!(!replica.refresh(&store.facts, |_| false).await.expect("read"), "nothing is new");
         let again = Arc::new(super::tests::orders(&store).await);
         assert!(kept(&again), "it is forgotten by a restart");
         assert!(again.protects(&project, false) && !kept(&again));

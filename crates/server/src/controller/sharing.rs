@@ -109,7 +109,7 @@ impl Controller {
             return;
         }
         let project = object.str_at("/spec/project").unwrap_or_default();
-        if self.projects.is_any_protected(project) {
+        if self.projects.is_any_protected(project) || self.work.orders.was_any_protected(project) {
             let refresh = self.work.orders.refresh(&self.work.session.store.facts, |parent| self.keeps(parent));
             let _as_it_was_known = tokio::time::timeout(PATIENCE, refresh).await;
         }
@@ -122,7 +122,7 @@ impl Controller {
     }
 
     /// Tells the other replicas that references have moved: whoever keeps the Applications has not heard it.
-    pub(super) fn announce(&self, addresses: &[String], revision: Option<&str>) {
+    pub(super) fn pass_on(&self, addresses: &[String], revision: Option<&str>) {
         if !self.work.shards.is_shared() {
             return;
         }

@@ -61,3 +61,100 @@ fn unusable(namespace: &str) -> Diagnostic {
         .note("nothing was changed")
         .help(format!("kubectl delete secret {NAME} -n {namespace}: a new one is made, and open syncs begin anew"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Method, Request, Response};
+    use http_body_util::BodyExt as _;
+    use kube::client::Body;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn secret(key: &[u8]) -> Value {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": NAME, "namespace": "landfall"},
+            "data": {ENTRY: STANDARD.encode(key)}})
+    }
+
+    /// What an API server has, and what was changed there.
+    struct Api {
+        secret: Option<Value>,
+        /// Who makes the Secret just before we do.
+        quicker: Option<Value>,
+        changes: Vec<String>,
+    }
+
+    impl Api {
+        fn answer(&mut self, method: &Method, path: &str, body: &[u8]) -> (u16, Value) {
+            let status = |code: u16, reason: &str| {
+                (
+                    code,
+                    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason}),
+                )
+            };
+            match (method.as_str(), path) {
+                ("GET", "/api/v1") => {
+                    let verbs = json!(["get", "create"]);
+                    let resources = json!([
+                        {"name": "secrets", "kind": "Secret", "namespaced": true, "verbs": verbs},
+                        {"name": "namespaces", "kind": "Namespace", "namespaced": false, "verbs": verbs},
+                    ]);
+                    (200, json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": resources}))
+                }
+                ("GET", path) if path.ends_with(NAME) => {
+                    self.secret.clone().map_or_else(|| status(404, "NotFound"), |secret| (200, secret))
+                }
+                (method, path) => {
+                    self.changes.push(format!("{method} {path}"));
+                    if !path.ends_with("/secrets") {
+                        return status(403, "Forbidden");
+                    }
+                    if let Some(quicker) = self.quicker.take() {
+                        self.secret = Some(quicker);
+                        return status(409, "AlreadyExists");
+                    }
+                    let made: Value = serde_json::from_slice(body).expect("an object");
+                    self.secret = Some(made.clone());
+                    (201, made)
+                }
+            }
+        }
+    }
+
+    /// The key of a cluster, and what was changed there for it.
+    async fn key_of(secret: Option<Value>, quicker: Option<Value>) -> (Result<Vec<u8>, Diagnostic>, Vec<String>) {
+        let api = Arc::new(Mutex::new(Api { secret, quicker, changes: Vec::new() }));
+        let asked = Arc::clone(&api);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let api = Arc::clone(&asked);
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                let path = head.uri.path().to_owned();
+                let (code, answer) = api.lock().expect("not poisoned").answer(&head.method, &path, &body);
+                let response = Response::builder().status(code).header("content-type", "application/json");
+                Ok::<_, kube::Error>(response.body(Body::from(answer.to_string().into_bytes())).expect("an answer"))
+            }
+        });
+        let key = journal_key(&Cluster::new(kube::Client::new(service, "default")), "landfall").await;
+        let changes = api.lock().expect("not poisoned").changes.clone();
+        (key, changes)
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_there_stays_and_of_two_that_are_made_at_once_the_first_counts() {
+        let (ours, others) = ([1; BYTES].to_vec(), [2; BYTES].to_vec());
+        let (key, changes) = key_of(Some(secret(&ours)), None).await;
+        assert_eq!((key.expect("read"), changes), (ours, Vec::<String>::new()));
+        let made = ["POST /api/v1/namespaces", "POST /api/v1/namespaces/landfall/secrets"];
+        let (key, changes) = key_of(None, None).await;
+        assert_eq!((key.expect("made").len(), changes), (BYTES, made.map(str::to_owned).to_vec()));
+        let (key, changes) = key_of(None, Some(secret(&others))).await;
+        assert_eq!((key.expect("read"), changes), (others, made.map(str::to_owned).to_vec()));
+        // What is no key is not written over either.
+        let (key, changes) = key_of(Some(secret(b"short")), None).await;
+        assert_eq!((key.expect_err("refused").code, changes), (code::NO_JOURNAL_KEY, Vec::new()));
+    }
+}
