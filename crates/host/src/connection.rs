@@ -462,7 +462,16 @@ async fn open_store(state: Option<&StateDir>) -> Result<Store, Failure> {
         Some(state) => Location::File(state.file("store.db")),
         None => Location::Memory,
     };
-    Store::open(location).await.map_err(|error| Failure::from(error.diagnose()))
+    Store::open(location).await.map_err(|error| match state {
+        // SQLite's words for that are those for a broken disk.
+        Some(state) if is_removed(state, &error) => Failure::from(removed(state)),
+        _ => Failure::from(error.diagnose()),
+    })
+}
+
+/// Whether a store could not be opened because its directory was removed, or is being removed, under this process.
+fn is_removed(state: &StateDir, error: &landfall_store::Error) -> bool {
+    !state.path().exists() || (error.is_of_the_disk() && !state.file("store.db").exists())
 }
 
 /// Opens the cluster of a state directory in this process.
@@ -490,6 +499,17 @@ pub fn nodes(texts: &[String]) -> Result<Vec<NodeSpec>, Failure> {
 mod tests {
     use super::*;
     use crate::place::PlaceQuery;
+
+    #[tokio::test]
+    async fn a_store_whose_directory_was_removed_is_told_from_one_that_cannot_be_opened() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let state = StateDir::at(directory.path().join("state"));
+        let told = |failure: Failure| failure.diagnostics[0].code;
+        assert_eq!(told(open_store(Some(&state)).await.expect_err("there is none")), code::SERVER_GONE);
+        state.create().expect("made");
+        std::fs::create_dir(state.file("store.db")).expect("made");
+        assert_ne!(told(open_store(Some(&state)).await.expect_err("it is no file")), code::SERVER_GONE);
+    }
 
     fn is_shared<T: Send + Sync>(_: &T) {}
 

@@ -108,6 +108,16 @@ impl Error {
         matches!(self, Error::Away { .. } | Error::Fenced { .. })
     }
 
+    /// Whether the file could be opened, and not be read, written or looked at: as it is with a disk that fails, or with a file that
+    /// was removed meanwhile.
+    pub fn is_of_the_disk(&self) -> bool {
+        const IO: u32 = 10;
+        match self {
+            Error::Open { source, .. } | Error::Sql { source, .. } => kind_of(source) == Some(IO),
+            _ => false,
+        }
+    }
+
     pub(crate) fn sql(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
         move |source| Error::Sql { what, source }
     }
@@ -128,13 +138,18 @@ fn is_out_of_room(error: &sqlx::Error, file: &Path, directory: &Path) -> bool {
     const FULL: u32 = 13;
     const IO: u32 = 10;
     const CANNOT_OPEN: u32 = 14;
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    // The lower byte is the kind of failure, what is above tells more of it.
-    match code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
+    match kind_of(error) {
         Some(FULL) => true,
         Some(IO | CANNOT_OPEN) => has_no_room(file, directory),
         _ => false,
     }
+}
+
+/// The kind of a failure of SQLite's.
+fn kind_of(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // The lower byte is the kind, what is above tells more of it.
+    code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff)
 }
 
 /// Whether a file as long as this one cannot be made longer beside it.
