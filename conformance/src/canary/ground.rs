@@ -357,7 +357,7 @@ impl Ground {
                     }
                 }
             }
-            if is_state && !meta.is_symlink() && meta.permissions().mode() & 0o077 != 0 {
+            if is_state && !meta.is_symlink() && is_open(&meta) && !path.ancestors().skip(1).any(is_closed_fetch) {
                 wrong.push(format!("others may read {shown}: {:o}", meta.permissions().mode() & 0o777));
             }
         }
@@ -508,3 +508,18 @@ kind: Secret
 metadata: {name: early, annotations: {helm.sh/hook: "pre-install,pre-upgrade,pre-rollback,pre-delete"}}
 data: {PASSWORD: {{ .Values.password | b64enc }}}
 "#;
+
+/// Whether others may read something by its own mode.
+fn is_open(meta: &fs::Metadata) -> bool {
+    meta.permissions().mode() & 0o077 != 0
+}
+
+/// Whether this is a fetch's own directory (`PID-N`) that nobody else may enter: what git makes in it while it is killed has the modes
+/// that git gives.
+fn is_closed_fetch(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_fetch = name.split_once('-').is_some_and(|(pid, number)| {
+        [pid, number].iter().all(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    is_fetch && path.symlink_metadata().is_ok_and(|meta| meta.is_dir() && !is_open(&meta))
+}
