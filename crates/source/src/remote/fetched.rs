@@ -33,7 +33,11 @@ impl Fetched {
         loop {
             let name = format!("{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
             let lock = below.join(format!("{name}{LOCK}"));
-            let held = match File::options().write(true).create_new(true).open(&lock) {
+            let mut options = File::options();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let held = match options.open(&lock) {
                 Ok(held) => held,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
