@@ -164,6 +164,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     cases.push(CaseEvidence::judged("no object is written by two".to_owned(), "audit log", findings.faults.is_empty()));
     cases.push(CaseEvidence::judged("each sync is carried out once".to_owned(), "hooks, history", twice.is_empty()));
+    let no_edges = world.nobody_serves_edges();
+    if let Err(error) = &no_edges {
+        println!("FAULT: {error:#}");
+    }
+    cases.push(CaseEvidence::judged("no replica serves edges".to_owned(), "/edges, /edge/v1", no_edges.is_ok()));
     let failed = cases.iter().filter(|case| case.verdict == "failed").count();
     println!(
         "standby: {} syncs in {rounds} rounds on {}, {} writes by {} hands of shards, slowest takeover {:.1} s; {} planned, {} passed, \

@@ -6,7 +6,7 @@
 mod audit;
 mod certificates;
 pub(crate) mod command;
-mod kubeconfig;
+pub(crate) mod kubeconfig;
 mod process;
 
 use std::fs;

@@ -514,12 +514,38 @@ fn is_open(meta: &fs::Metadata) -> bool {
     meta.permissions().mode() & 0o077 != 0
 }
 
-/// Whether this is a fetch's own directory (`PID-N`) that nobody else may enter: what git makes in it while it is killed has the modes
-/// that git gives.
+/// Whether this is a fetch's own directory (`PID-N`, its lock beside it) that nobody else may enter: what git makes in it while it is
+/// killed has the modes that git gives.
 fn is_closed_fetch(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_fetch = name.split_once('-').is_some_and(|(pid, number)| {
+    let is_named = name.split_once('-').is_some_and(|(pid, number)| {
         [pid, number].iter().all(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
     });
-    is_fetch && path.symlink_metadata().is_ok_and(|meta| meta.is_dir() && !is_open(&meta))
+    is_named
+        && path.with_file_name(format!("{name}.lock")).is_file()
+        && path.symlink_metadata().is_ok_and(|meta| meta.is_dir() && !is_open(&meta))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_else_may_enter_and_is_a_fetch_is_closed() {
+        let place = tempfile::tempdir().expect("a directory");
+        let made = |name: &str, mode: u32, is_locked: bool| {
+            let path = place.path().join(name);
+            fs::create_dir(&path).expect("made");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
+            if is_locked {
+                fs::write(place.path().join(format!("{name}.lock")), "").expect("written");
+            }
+            path
+        };
+        assert!(is_closed_fetch(&made("4711-0", 0o700, true)));
+        assert!(!is_closed_fetch(&made("4711-1", 0o755, true)), "others may enter it");
+        assert!(!is_closed_fetch(&made("4711-2", 0o700, false)), "no fetch holds it");
+        assert!(!is_closed_fetch(&made("cache-3", 0o700, true)), "no fetch is named so");
+        assert!(!is_closed_fetch(&place.path().join("4711-0.lock")), "a lock is looked at by its own mode");
+    }
 }

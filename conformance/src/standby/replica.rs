@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 
 use super::wire::Wire;
 
@@ -39,7 +39,7 @@ impl Replica {
         let child = Command::new(landfall)
             .arg("--state")
             .arg(self.home.join("state"))
-            .args(["serve", "--yes", "--context", "suite", "--listen", "127.0.0.1:0", "--sealing", "off"])
+            .args(["serve", "--yes", "--context", "testbed", "--listen", "127.0.0.1:0", "--sealing", "off"])
             .arg("--kubeconfig")
             .arg(self.kubeconfig())
             .args(["--shards", &shards.to_string(), "--repo", repository])
@@ -63,6 +63,13 @@ impl Replica {
             std::thread::sleep(Duration::from_millis(20));
         }
         bail!("{} is not ready after 60 s: {}", self.name, self.log())
+    }
+
+    /// Where it says that it is ready.
+    pub(super) fn address(&self) -> anyhow::Result<String> {
+        let said = fs::read_to_string(self.home.join("said"))?;
+        let address = said.lines().find_map(|line| line.strip_prefix("ready "));
+        Ok(address.with_context(|| format!("{} is not ready: {said}", self.name))?.trim().to_owned())
     }
 
     /// Sends it a signal.

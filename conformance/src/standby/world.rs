@@ -4,8 +4,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
@@ -18,7 +16,9 @@ use crate::database::server::Server;
 use crate::embedded::{Embedded, Shape};
 use crate::http::Endpoint;
 use crate::peers;
+use crate::testbed::kubeconfig::with_token;
 use crate::testbed::{self, Component, Layout, Running};
+use crate::workshop::Author;
 
 /// The address of the repository, as the Applications name it.
 const REPOSITORY: &str = "https://git.example/fleet.git";
@@ -116,16 +116,8 @@ impl World {
         let cluster = Wire::lay(self.runtime.handle(), port)?;
         let database = Wire::lay(self.runtime.handle(), self.database.port())?;
         let replica = Replica::new(name, self.folder.path().join(format!("replica-{number}")), cluster, database)?;
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "suite",
-            "contexts": [{"name": "suite", "context": {"cluster": "suite", "user": "suite"}}],
-            "clusters": [{"name": "suite", "cluster": {
-                "server": format!("https://127.0.0.1:{}", replica.cluster.port),
-                "certificate-authority-data": STANDARD.encode(&self.endpoint.ca),
-            }}],
-            "users": [{"name": "suite", "user": {"token": token}}],
-        });
-        fs::write(replica.kubeconfig(), kubeconfig.to_string())?;
+        let url = format!("https://127.0.0.1:{}", replica.cluster.port);
+        fs::write(replica.kubeconfig(), with_token(&url, self.endpoint.ca.as_bytes(), &replica.name, token))?;
         Ok(replica)
     }
 
@@ -143,10 +135,23 @@ impl World {
     }
 
     fn git(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        let mut command = Command::new("git");
-        command.args(["-c", "user.name=suite", "-c", "user.email=suite@example.com"]).args(arguments);
-        let done = command.current_dir(self.repository()?).output()?;
-        ensure!(done.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        let words: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        Author { name: "suite", home: self.folder.path() }.git(&self.repository()?, &words, b"").map(drop)
+    }
+
+    /// Asks every replica for its fleet's page and as an edge: that they share a database and so have no edges, they say themselves.
+    pub(super) fn nobody_serves_edges(&self) -> anyhow::Result<()> {
+        for replica in &self.replicas {
+            for path in ["/edges", "/edge/v1/clock"] {
+                let asked = self.client.get(format!("{}{path}", replica.address()?));
+                let (status, text) = self.runtime.block_on(async {
+                    let answer = asked.send().await?;
+                    anyhow::Ok((answer.status().as_u16(), answer.text().await?))
+                })?;
+                let says_why = text.contains("serve --only fleet");
+                ensure!(status == 503 && says_why, "{} answers {path} with {status}: {text}", replica.name);
+            }
+        }
         Ok(())
     }
 
@@ -280,17 +285,13 @@ impl World {
             }
             Fault::Terminated => replica.signal("-TERM"),
             Fault::Stopped => replica.signal("-STOP"),
-            Fault::CutFromCluster => {
-                replica.cluster.cut();
-                Ok(())
-            }
-            Fault::CutFromDatabase => {
-                replica.database.cut();
-                Ok(())
-            }
-            Fault::CutOff => {
-                replica.cluster.cut();
-                replica.database.cut();
+            Fault::CutFromCluster | Fault::CutFromDatabase | Fault::CutOff => {
+                if fault != Fault::CutFromDatabase {
+                    replica.cluster.cut();
+                }
+                if fault != Fault::CutFromCluster {
+                    replica.database.cut();
+                }
                 Ok(())
             }
             Fault::DatabaseDies => {

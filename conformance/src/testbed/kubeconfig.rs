@@ -13,6 +13,11 @@ pub(crate) fn with_certificate(url: &str, ca: &[u8], user: &str, certificate: &[
     kubeconfig(url, ca, user, &credentials)
 }
 
+/// A kubeconfig whose user has a token; its context is called `testbed`.
+pub(crate) fn with_token(url: &str, ca: &[u8], user: &str, token: &str) -> String {
+    kubeconfig(url, ca, user, &json!({"token": token}))
+}
+
 fn kubeconfig(url: &str, ca: &[u8], user: &str, credentials: &Value) -> String {
     let config = json!({
         "apiVersion": "v1",

@@ -192,11 +192,9 @@ pub fn merge(env: &Env, text: &str) -> Result<PathBuf, Failure> {
         std::fs::create_dir_all(parent).map_err(|error| wrong(error.to_string()))?;
     }
     // A token stands in it: one that is made here is its owner's alone, as kubectl makes it.
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).write(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&file).and_then(|mut open| open.write_all(text.as_bytes()));
+    let options = &mut landfall_source::private_options();
+    let opened = options.create(true).truncate(true).open(&file);
+    let written = opened.and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|error| wrong(error.to_string()))?;
     Ok(file)
 }

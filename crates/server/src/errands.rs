@@ -130,8 +130,13 @@ impl Work {
 
     /// The cluster as it is written to by what is done once, where several processes share it.
     pub(crate) fn once(&self) -> Cluster {
+        self.written_by(|shards| shards.leave_of_first())
+    }
+
+    /// The cluster as it is written to: by leave where several processes share it.
+    fn written_by(&self, leave: impl FnOnce(&Shards) -> Leave) -> Cluster {
         match self.shards.is_shared() {
-            true => self.session.cluster.by_leave(&self.shards.leave_of_first()),
+            true => self.session.cluster.by_leave(&leave(&self.shards)),
             false => self.session.cluster.clone(),
         }
     }
@@ -405,13 +410,7 @@ impl Work {
     /// Merges into an Application; answers what it is then, or nothing when it is gone.
     pub(crate) async fn write(&self, key: &ObjectKey, patch: Value) -> Result<Option<Object>, String> {
         let options = WriteOptions { field_manager: Some(STATUS_MANAGER.to_owned()), ..WriteOptions::default() };
-        let cluster = match self.shards.is_shared() {
-            true => {
-                let held = self.shards.of(key.namespace.as_deref().unwrap_or_default(), &key.name);
-                self.session.cluster.by_leave(&held.map_or_else(Leave::ended, |held| held.leave))
-            }
-            false => self.session.cluster.clone(),
-        };
+        let cluster = self.written_by(|shards| shards.leave_of(key));
         match cluster.patch(key, &Patch::Merge(patch), &options).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_not_found() => Ok(None),

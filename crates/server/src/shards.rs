@@ -93,6 +93,18 @@ impl Shards {
         self.of(key.namespace.as_deref().unwrap_or_default(), &key.name).is_some()
     }
 
+    /// Whether it keeps the one that is named `NAMESPACE/NAME`.
+    pub(crate) fn keeps_named(&self, application: &str) -> bool {
+        let (namespace, name) = application.split_once('/').unwrap_or_default();
+        self.of(namespace, name).is_some()
+    }
+
+    /// The leave of whoever keeps an Application; one that has ended where that is another process.
+    pub(crate) fn leave_of(&self, key: &ObjectKey) -> Leave {
+        let held = self.of(key.namespace.as_deref().unwrap_or_default(), &key.name);
+        held.map_or_else(Leave::ended, |held| held.leave)
+    }
+
     /// Whether what is done once is done here.
     pub(crate) fn is_first(&self) -> bool {
         self.held.lock().get(&FIRST).is_some_and(|held| held.leave.holds())
@@ -139,6 +151,7 @@ mod tests {
         shards.put(mine, Held { fence: None, leave: leave.clone() });
         assert!(shards.of("argocd", "shop").is_some());
         assert_eq!(shards.held(), [mine]);
+        assert!(shards.keeps_named("argocd/shop") && !shards.keeps_named("shop"));
         leave.end();
         assert!(shards.of("argocd", "shop").is_none(), "a leave that has ended keeps nothing");
         assert!(shards.held().is_empty());

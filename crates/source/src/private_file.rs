@@ -23,10 +23,15 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
         make_private_directory(directory)?;
     }
     let partial = path.with_extension(format!("{}.partial", std::process::id()));
+    private_options().create(true).truncate(true).open(&partial)?.write_all(text.as_bytes())?;
+    fs::rename(&partial, path)
+}
+
+/// How a file is opened for writing that, if it is made, its owner alone may read.
+pub fn private_options() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&partial)?.write_all(text.as_bytes())?;
-    fs::rename(&partial, path)
+    options
 }

@@ -23,7 +23,6 @@ use crate::aside::{Interrupt, aside, aside_until};
 use crate::error::SourceError;
 use crate::is_mutant;
 use crate::network::Network;
-use crate::private_file::make_private_directory;
 pub use fetched::Fetched;
 use gauge::{Ending, Gauge, MAX_FETCHED, Progress, Watch};
 pub use mirror::Mirror;
@@ -205,7 +204,6 @@ fn fetch(
         }
         SourceError::Fetch { url: remote.shown(), why }
     };
-    make_private_directory(into).map_err(|source| SourceError::Read { path: into.to_owned(), source })?;
     let url = gix::Url::try_from(remote.url.as_str()).map_err(|error| failed(&error))?;
     let is_commit = remote
         .revision

@@ -87,14 +87,11 @@ fn print(context: &Context, args: &VersionArgs) -> Exit {
     if args.env {
         let mut table = Table::new(["VARIABLE", "MEANING", "NOW"]);
         for (name, meaning) in KNOWN {
-            table.row([
-                (*name).to_owned(),
-                (*meaning).to_owned(),
-                match context.host.env.get(name) {
-                    Some(_) if holds_secret(name) => "(set)".to_owned(),
-                    now => now.unwrap_or("-").to_owned(),
-                },
-            ]);
+            let now = match context.host.env.get(name) {
+                Some(_) if holds_secret(name) => "(set)",
+                now => now.unwrap_or("-"),
+            };
+            table.row([*name, *meaning, now].map(str::to_owned));
         }
         context.ui.table(&table);
     } else if args.short {
@@ -105,9 +102,9 @@ fn print(context: &Context, args: &VersionArgs) -> Exit {
     Exit::Done
 }
 
-/// Whether a variable's value is nobody's to see.
+/// Whether a variable's value is nobody's to see; a database's address has its password in it.
 fn holds_secret(name: &str) -> bool {
-    name.contains("TOKEN") || name.contains("SECRET")
+    ["TOKEN", "SECRET", "DATABASE"].iter().any(|part| name.contains(part))
 }
 
 /// Variables that Landfall reads, with one line each; `landfall version --env` lists them.
@@ -116,14 +113,11 @@ const KNOWN: &[(&str, &str)] = &[
     ("CLICOLOR_FORCE", "colour even when not on a terminal"),
     ("COLUMNS", "the terminal's width"),
     ("DOCKER_CONFIG", "where Docker's credentials lie"),
-    (
-        "GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN",
-        "the tokens of github.com, gitlab.com and codeberg.org for `doctor repo`, and of the hosts that GITHUB_SERVER_URL, CI_SERVER_HOST and GITEA_SERVER_URL name",
-    ),
-    (
-        "EDGE_AGENT_UPGRADE_INSTALL_ROOT, EDGE_AGENT_UPGRADE_ACTIVE_VERSION_PATH",
-        "where the existing edge agent keeps releases and its marker, as --releases and --active-version of `agent legacy-launcher`",
-    ),
+    ("EDGE_AGENT_UPGRADE_ACTIVE_VERSION_PATH", "the existing edge agent's marker, as --active-version of its launcher"),
+    ("EDGE_AGENT_UPGRADE_INSTALL_ROOT", "where the existing edge agent keeps releases, as --releases of its launcher"),
+    ("GITEA_TOKEN", "the token of codeberg.org for `doctor repo`, and of the host that GITEA_SERVER_URL names"),
+    ("GITHUB_TOKEN", "the token of github.com for `doctor repo`, and of the host that GITHUB_SERVER_URL names"),
+    ("GITLAB_TOKEN", "the token of gitlab.com for `doctor repo`, and of the host that CI_SERVER_HOST names"),
     ("HOME", "where the personal configuration lives"),
     ("HELM_DRIVER", "where Helm's verbs keep records: secret or configmap"),
     ("HELM_KUBE…", "the cluster of Helm's verbs, as Helm has them: HELM_KUBECONTEXT, HELM_KUBETOKEN and so on"),
@@ -131,6 +125,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("HELM_NAMESPACE", "the namespace of Helm's verbs"),
     ("KUBECONFIG", "where kubeconfigs are looked for, as kubectl does"),
     ("LANDFALL_AGENT_ROOT", "where an edge's agent lives, as --root of `agent`"),
+    ("LANDFALL_DATABASE", "the PostgreSQL that servers share, as --database of `serve`"),
     ("LANDFALL_ENV", "the environment of landfall.yaml, as --env"),
     ("LANDFALL_FORGE_HOST", "the host that LANDFALL_FORGE_TOKEN is for, where it is not a public forge"),
     ("LANDFALL_FORGE_TOKEN", "the forge's token for `doctor repo`"),
@@ -138,6 +133,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("LANDFALL_HTTP_PATIENCE", "how many seconds a repository or registry may be silent; 8 when not said"),
     ("LANDFALL_HTTP_PORT", "the port that leads to port 80 of a cluster of this machine, as --http-port"),
     ("LANDFALL_HTTPS_PORT", "the port that leads to its port 443, as --https-port"),
+    ("LANDFALL_LEASE_NAMESPACE", "where servers that share a database keep their leases"),
     ("LANDFALL_LOG", "what is logged to standard error, as `landfall_engine=debug`"),
     ("LANDFALL_NO_PROGRESS", "no live progress"),
     ("LANDFALL_SERVER", "the address of a server, as --server of `app`"),

@@ -110,15 +110,10 @@ impl Controller {
         }
         let project = object.str_at("/spec/project").unwrap_or_default();
         if self.projects.is_any_protected(project) || self.work.orders.was_any_protected(project) {
-            let refresh = self.work.orders.refresh(&self.work.session.store.facts, |parent| self.keeps(parent));
+            let keeps = |parent: &str| self.work.shards.keeps_named(parent);
+            let refresh = self.work.orders.refresh(&self.work.session.store.facts, keeps);
             let _as_it_was_known = tokio::time::timeout(PATIENCE, refresh).await;
         }
-    }
-
-    /// Whether an Application, by namespace and name, is kept here.
-    fn keeps(&self, application: &str) -> bool {
-        let (namespace, name) = application.split_once('/').unwrap_or_default();
-        self.work.shards.of(namespace, name).is_some()
     }
 
     /// Tells the other replicas that references have moved: whoever keeps the Applications has not heard it.

@@ -89,11 +89,8 @@ fn secret(
     }
     let text = make()?;
     let fresh = directory.join(format!("{name}.new"));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&fresh).map_err(failed)?;
+    let options = &mut landfall_source::private_options();
+    let mut file = options.create(true).truncate(true).open(&fresh).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     std::fs::rename(&fresh, &path).map_err(failed)?;
     Ok(text.trim().to_owned())

@@ -53,10 +53,7 @@ async fn moved(work: &Work, told: &Sender<Happened>) {
 async fn accepted(work: &Work, told: &Sender<Happened>) {
     loop {
         tokio::time::sleep(LOOK).await;
-        let keeps = |application: &str| {
-            let (namespace, name) = application.split_once('/').unwrap_or_default();
-            work.shards.of(namespace, name).is_some()
-        };
+        let keeps = |application: &str| work.shards.keeps_named(application);
         let refreshed = work.orders.refresh(&work.session.store.facts, keeps).await;
         if refreshed.unwrap_or_default() && told.send(Happened::SaidAnew).await.is_err() {
             return;

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::private_file::make_private_directory;
+use crate::private_file::{make_private_directory, private_options};
 
 /// What the name of a lock ends with; the directory beside it has the same name without that.
 const LOCK: &str = ".lock";
@@ -25,7 +25,8 @@ impl Fetched {
         &self.directory
     }
 
-    /// A place of its own below a directory, which is made; what dead processes have left there goes.
+    /// A place of its own below a directory, which both are made before git makes them for everybody; what dead processes have
+    /// left there goes.
     pub(super) fn place(below: &Path) -> io::Result<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         make_private_directory(below)?;
@@ -33,11 +34,7 @@ impl Fetched {
         loop {
             let name = format!("{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
             let lock = below.join(format!("{name}{LOCK}"));
-            let mut options = File::options();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let held = match options.open(&lock) {
+            let held = match private_options().create_new(true).open(&lock) {
                 Ok(held) => held,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error),
@@ -45,7 +42,9 @@ impl Fetched {
             // Who sweeps at this very moment may have taken it for a dead one's.
             let is_ours = !matches!(held.try_lock(), Err(TryLockError::WouldBlock)) && lock.exists();
             if is_ours {
-                return Ok(Fetched { directory: below.join(name), lock, _held: held });
+                let fetched = Fetched { directory: below.join(name), lock, _held: held };
+                make_private_directory(&fetched.directory)?;
+                return Ok(fetched);
             }
         }
     }
@@ -101,10 +100,14 @@ mod tests {
         fs::create_dir(below.path().join("1-0")).expect("made");
         fs::write(below.path().join("1-0.lock"), "").expect("written");
         let one = Fetched::place(below.path()).expect("a place");
-        fs::create_dir(one.path()).expect("made");
         let two = Fetched::place(below.path()).expect("a place");
-        fs::create_dir(two.path()).expect("made");
         assert_ne!(one.path(), two.path());
+        #[cfg(unix)]
+        for (path, mode) in [(one.path(), 0o700), (&one.lock, 0o600)] {
+            let permissions = fs::metadata(path).expect("made").permissions();
+            let found = std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777;
+            assert_eq!(found, mode, "{}", path.display());
+        }
         assert_eq!(names().len(), 4, "two places with their locks: {:?}", names());
         drop(one);
         assert_eq!(names().len(), 2, "{:?}", names());

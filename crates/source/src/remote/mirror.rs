@@ -14,7 +14,6 @@ use crate::account::GitRemote;
 use crate::aside::aside;
 use crate::error::SourceError;
 use crate::network::Network;
-use crate::private_file::make_private_directory;
 
 /// Fetches into one directory; each leaves a pack. Then another directory takes its place, and the first goes when
 /// nobody reads from it any more.
@@ -172,13 +171,11 @@ impl Mirror {
                 let place = Arc::new(fetched_aside(&self.below).await?);
                 let directory = place.path().to_owned();
                 let made = move || {
-                    // Before git makes it for everybody.
-                    let begun = make_private_directory(&directory).map_err(|error| error.to_string());
-                    begun
-                        .and_then(|()| gix::init_bare(&directory).map(drop).map_err(|error| error.to_string()))
-                        .map_err(|why| (directory, why))
+                    gix::init_bare(&directory)
+                        .map(drop)
+                        .map_err(|error| SourceError::Git { path: directory, why: error.to_string() })
                 };
-                aside(made).await?.map_err(|(path, why)| SourceError::Git { path, why })?;
+                aside(made).await??;
                 Generation { place, fetches: 0, holds: least }
             }
         };

@@ -109,11 +109,7 @@ impl Report for Taken<'_> {
 
 /// Writes a file that its owner alone may read, one that others could read until now too.
 fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(file)?;
+    let mut written = landfall_source::private_options().create(true).truncate(false).open(file)?;
     // A pipe or a device is nobody's to restrict.
     if written.metadata()?.is_file() {
         #[cfg(unix)]

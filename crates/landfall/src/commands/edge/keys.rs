@@ -118,11 +118,7 @@ impl Verb for EdgeKeysInitArgs {
 
 /// Writes a file that was not there, for its owner alone.
 fn put(directory: &Path, name: &str, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(directory.join(name))?;
+    let mut file = landfall_source::private_options().create_new(true).open(directory.join(name))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
