@@ -38,7 +38,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-pub use answer::Body;
+pub use crate::lines::Body;
 pub(crate) use identity::PeerCertificate;
 pub(crate) use impersonation::LastModes;
 pub use service::Service;

@@ -14,7 +14,7 @@ pub enum Error {
     },
     /// What is in memory cannot be written to disk.
     #[error(transparent)]
-    Unwritten(#[from] crate::plane::Unwritable),
+    Unwritten(#[from] crate::unwritable::Unwritable),
     /// What was read back is not what was written.
     #[error("the embedded cluster's state is damaged at {key}")]
     Damaged {
@@ -51,7 +51,9 @@ impl Error {
             Self::Store { source: landfall_store::Error::Full { directory, .. }, .. } => {
                 Some(landfall_diag::disk_full(directory))
             }
-            Self::Unwritten(crate::plane::Unwritable::Full { directory }) => Some(landfall_diag::disk_full(directory)),
+            Self::Unwritten(crate::unwritable::Unwritable::Full { directory }) => {
+                Some(landfall_diag::disk_full(directory))
+            }
             _ => None,
         }
     }

@@ -2,12 +2,10 @@
 
 mod protobuf;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
-use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha512};
 
@@ -15,18 +13,6 @@ use crate::api::openapi_parts::{Answer, Call, with_etag};
 use crate::plane::Plane;
 use crate::resource::Registry;
 use crate::status::Status;
-
-/// Documents made so far, for one revision of the registry.
-#[derive(Default)]
-pub(crate) struct Cache(Mutex<Made>);
-
-#[derive(Default)]
-struct Made {
-    revision: u64,
-    documents: BTreeMap<String, (Bytes, String)>,
-    v2: Option<Bytes>,
-    v2_protobuf: Option<Bytes>,
-}
 
 /// `/openapi/v3`: which documents there are.
 pub(crate) fn index(plane: &Arc<Plane>, call: &Call) -> Answer {
@@ -67,19 +53,13 @@ pub(crate) fn document(plane: &Arc<Plane>, call: &Call, path: &str) -> Answer {
 
 fn made(plane: &Plane, registry: &Registry, group: &str, version: &str) -> Option<(Bytes, String)> {
     let path = document_path(group, version);
-    {
-        let mut cache = plane.documents.0.lock();
-        if cache.revision != registry.revision() {
-            *cache = Made { revision: registry.revision(), ..Made::default() };
-        }
-        if let Some(known) = cache.documents.get(&path) {
-            return Some(known.clone());
-        }
+    if let Some(known) = plane.documents.lock().at(registry.revision()).v3.get(&path) {
+        return Some(known.clone());
     }
     let document = plane.schemas().openapi_v3(group, version)?;
     let bytes = Bytes::from(serde_json::to_vec(&document).ok()?);
     let hash: String = Sha512::digest(&bytes).iter().map(|byte| format!("{byte:02X}")).collect();
-    plane.documents.0.lock().documents.insert(path, (bytes.clone(), hash.clone()));
+    plane.documents.lock().at(registry.revision()).v3.insert(path, (bytes.clone(), hash.clone()));
     Some((bytes, hash))
 }
 
@@ -97,9 +77,9 @@ pub(crate) fn v2(plane: &Arc<Plane>, call: &Call) -> Result<Answer, Status> {
     }
     let registry = plane.world.lock().registry().clone();
     let known = {
-        let cache = plane.documents.0.lock();
-        let known = if protobuf { cache.v2_protobuf.clone() } else { cache.v2.clone() };
-        known.filter(|_| cache.revision == registry.revision())
+        let mut documents = plane.documents.lock();
+        let made = documents.at(registry.revision());
+        if protobuf { made.v2_protobuf.clone() } else { made.v2.clone() }
     };
     let bytes = match known {
         Some(bytes) => bytes,
@@ -107,11 +87,9 @@ pub(crate) fn v2(plane: &Arc<Plane>, call: &Call) -> Result<Answer, Status> {
             let document = swagger(plane, &registry);
             let bytes =
                 Bytes::from(if protobuf { protobuf::document(&document) } else { document.to_string().into_bytes() });
-            let mut cache = plane.documents.0.lock();
-            if cache.revision != registry.revision() {
-                *cache = Made { revision: registry.revision(), ..Made::default() };
-            }
-            let place = if protobuf { &mut cache.v2_protobuf } else { &mut cache.v2 };
+            let mut documents = plane.documents.lock();
+            let made = documents.at(registry.revision());
+            let place = if protobuf { &mut made.v2_protobuf } else { &mut made.v2 };
             *place = Some(bytes.clone());
             bytes
         }

@@ -1,6 +1,5 @@
 //! What handlers, storage and whoever steps controllers share.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,8 @@ use tokio::sync::watch;
 
 use crate::audit::AuditLog;
 use crate::credentials::Credentials;
+use crate::documents::Documents;
+use crate::unwritable::Unwritable;
 use crate::world::World;
 
 /// Everything of one cluster that outlives a request.
@@ -19,7 +20,7 @@ pub struct Plane {
     pub world: Mutex<World>,
     /// Keys, certificates and the admin's token.
     pub credentials: Arc<Credentials>,
-    pub(crate) documents: crate::openapi::Cache,
+    pub(crate) documents: Mutex<Documents>,
     /// Who asked for what.
     pub audit: AuditLog,
     pub(crate) last_modes: crate::api::LastModes,
@@ -47,30 +48,6 @@ pub(crate) struct Durable {
     pub(crate) failing: Option<Unwritable>,
 }
 
-/// Why nothing can be written to disk.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unwritable {
-    /// The disk is full.
-    #[error("{}", landfall_diag::disk_full_words(directory))]
-    Full {
-        /// The directory of the store's file.
-        directory: Arc<Path>,
-    },
-    /// Something else, in words.
-    #[error("{0}")]
-    Otherwise(Arc<str>),
-}
-
-impl Unwritable {
-    /// A failure of the store.
-    pub(crate) fn of(error: &landfall_store::Error) -> Self {
-        match error {
-            landfall_store::Error::Full { directory, .. } => Self::Full { directory: Arc::from(directory.as_path()) },
-            other => Self::Otherwise(Arc::from(other.to_string())),
-        }
-    }
-}
-
 impl Plane {
     pub(crate) fn over(
         world: Mutex<World>,
@@ -81,7 +58,7 @@ impl Plane {
         Self {
             world,
             credentials,
-            documents: crate::openapi::Cache::default(),
+            documents: Mutex::default(),
             audit: AuditLog::default(),
             last_modes: crate::api::LastModes::default(),
             activity: Activity::default(),

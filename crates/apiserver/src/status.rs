@@ -5,7 +5,7 @@
 pub use landfall_object::FieldError;
 use serde_json::{Map, Value, json};
 
-use crate::plane::Unwritable;
+use crate::unwritable::Unwritable;
 
 /// A refusal: everything a `metav1.Status` of status `Failure` carries.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -14,7 +14,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::plane::{Durable, Plane, Unwritable};
+use crate::plane::{Durable, Plane};
+use crate::unwritable::Unwritable;
 use crate::world::{Change, Event, ObjectRef, Past, Stored, World};
 
 /// Events on disk: how far a watch may lie behind a restart.

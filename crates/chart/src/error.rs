@@ -19,8 +19,8 @@ use crate::chart::File;
 use crate::decode::DecodeError;
 use crate::ignore::IgnoreProblem;
 use crate::metadata::InvalidMetadata;
+use crate::origin::Setting;
 use crate::set_flag::SetFlag;
-use crate::values::Setting;
 
 /// Why a chart cannot be loaded, rendered or packed.
 ///

@@ -6,8 +6,9 @@ use landfall_gotemplate::{ExecError, Frame, Map};
 use crate::chart::Chart;
 use crate::dialect::Dialect;
 use crate::error::{ChartError, Evidence};
+use crate::origin::{Origins, Setting};
 use crate::provenance::Provenance;
-use crate::values::{Origins, Setting, ValueLayers, read_values_traced};
+use crate::values::{ValueLayers, read_values_traced};
 
 /// Adds what is known to a template's failure.
 pub(crate) fn add(error: ChartError, chart: &Chart, layers: &ValueLayers, values: &Map) -> ChartError {

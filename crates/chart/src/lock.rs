@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::decode::{DecodeError, Fields};
+use crate::go_json::go_json;
 use crate::metadata::Dependency;
-use crate::objects::go_json;
 
 /// The content of `Chart.lock` or `requirements.lock`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

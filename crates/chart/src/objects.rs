@@ -1,7 +1,6 @@
 //! What templates find besides values: `.Chart`, `.Capabilities`, `.Files`.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
@@ -14,9 +13,10 @@ use crate::capabilities::{Capabilities, HELM_4, HelmVersion, KUBE_CLIENT};
 use crate::chart::{Chart, File};
 use crate::dependency::{path_value, table_at};
 use crate::dialect::Dialect;
+use crate::go_json::go_json;
 use crate::metadata::Metadata;
+use crate::origin::built_in;
 use crate::pattern::Glob;
-use crate::values::built_in;
 
 /// `chartutil.Values`: a map with Helm's methods.
 static VALUES: MapName =
@@ -63,21 +63,6 @@ fn values_method(map: &Map, name: &str, dialect: Dialect) -> Option<Func> {
 
 fn yaml(value: &Value) -> String {
     landfall_yaml::emit(&crate::values::json::from_value(value)).unwrap_or_default()
-}
-
-/// JSON as Go's encoder writes it: what could end a script element is escaped.
-pub(crate) fn go_json(value: &impl serde::Serialize) -> String {
-    let json = serde_json::to_string(value).unwrap_or_default();
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                let _infallible = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// A Go struct of plain fields.

@@ -12,8 +12,8 @@ use landfall_gotemplate::{Data, Map, Origin, Piece, Trace};
 
 use crate::chart::Chart;
 use crate::manifest::Manifest;
+use crate::origin::{Origins, Source, built_in_name};
 use crate::rendered_file::{Files, RenderedFile};
-use crate::values::{Origins, Source, built_in_name};
 
 pub use fields::Field;
 

@@ -17,11 +17,12 @@ use crate::dialect::Dialect;
 use crate::error::{ChartError, Mismatch, in_dependencies, in_helm4s_words};
 use crate::functions::Lookup;
 use crate::manifest::{Hook, Manifest, sort_manifests};
+use crate::origin::{Origins, Source};
 use crate::provenance::Provenance;
 use crate::rendered_file::Files;
 use crate::schema::{self, SchemaDocuments};
 use crate::values::coalesce::{Nulls, coalesce_values};
-use crate::values::{Origins, Source, ValueLayers, read_values_traced};
+use crate::values::{ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
 
 pub(crate) use execute::{Strictness, execute, execute_with};

@@ -3,7 +3,6 @@
 pub(crate) mod coalesce;
 mod history;
 pub(crate) mod json;
-mod origin;
 mod read;
 mod recorded;
 mod set;
@@ -15,11 +14,10 @@ use landfall_gotemplate::{Map, Origin, Value};
 
 use crate::dialect::Dialect;
 use crate::error::ChartError;
+use crate::origin::{Origins, Setting};
 use crate::set_flag::SetFlag;
 
 pub use history::ValuesHistory;
-pub use origin::{Origins, Setting, Source};
-pub(crate) use origin::{built_in, built_in_name};
 pub(crate) use read::{count_of, read_all_documents, read_text, read_values, read_values_traced};
 pub use recorded::{recorded_values, values_from_json, values_over};
 

@@ -25,7 +25,7 @@ use regex::Regex;
 
 pub use check::{Declared, check};
 pub(crate) use evaluate::{Bindings, Budget};
-pub(crate) use value::Val;
+pub(crate) use value::{Typing, Val};
 
 /// Words that cannot be names: the grammar's own, and those that it keeps for later (cel-go `parser.go`).
 pub const RESERVED: [&str; 21] = [

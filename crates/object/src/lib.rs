@@ -37,6 +37,7 @@ pub mod references;
 mod schedule;
 pub mod schema;
 mod simulated;
+mod time;
 
 pub use absent::or_default;
 pub use field_error::{FieldError, Reason, go_quote};

@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::Gvk;
 use crate::schema::{DecodeError, Decoded, Field, Node, Schemas, Shape, Table, Type};
+use crate::time::{self, Moment};
 
 /// What a Kubernetes protobuf body begins with.
 pub const MAGIC: [u8; 4] = *b"k8s\0";
@@ -227,8 +228,8 @@ fn single(table: &Table, shape: &Shape, wire: Wire<'_>, depth: usize) -> Option<
         (Shape::Bytes, Wire::Bytes(bytes)) => base64::engine::general_purpose::STANDARD.encode(bytes).into(),
         (Shape::Quantity, Wire::Bytes(inner)) => first_bytes(inner)?.map_or_else(|| "0".into(), text_value),
         (Shape::IntOrString, Wire::Bytes(inner)) => int_or_string(inner)?,
-        (Shape::Time, Wire::Bytes(inner)) => moment(inner, crate::schema::seconds_text)?,
-        (Shape::MicroTime, Wire::Bytes(inner)) => moment(inner, crate::schema::micros_text)?,
+        (Shape::Time, Wire::Bytes(inner)) => moment(inner, time::seconds_text)?,
+        (Shape::MicroTime, Wire::Bytes(inner)) => moment(inner, time::micros_text)?,
         (Shape::Raw | Shape::Any | Shape::FieldsV1, Wire::Bytes(inner)) => match first_bytes(inner)? {
             Some(json) if !json.is_empty() => serde_json::from_slice(json).ok()?,
             _ => Value::Null,
@@ -313,7 +314,7 @@ fn int_or_string(inner: &[u8]) -> Option<Value> {
 }
 
 /// A time message; an empty one is Go's zero time, which prints as null.
-fn moment(inner: &[u8], write: fn(i64, u32) -> String) -> Option<Value> {
+fn moment(inner: &[u8], write: fn(Moment) -> String) -> Option<Value> {
     if inner.is_empty() {
         return Some(Value::Null);
     }
@@ -329,7 +330,7 @@ fn moment(inner: &[u8], write: fn(i64, u32) -> String) -> Option<Value> {
     if !(-62_135_596_800..=253_402_300_799).contains(&seconds) {
         return None;
     }
-    Some(write(seconds, nanos % 1_000_000_000).into())
+    Some(write(Moment { seconds, nanos: nanos % 1_000_000_000 }).into())
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ mod list_kind;
 mod node;
 mod structural;
 mod table;
-mod time;
 
 pub use custom::DefinitionError;
 pub use decode::{DecodeError, Decoded};
@@ -25,23 +24,7 @@ pub use discovery::{GroupVersion, Resource, Subresource};
 pub use list_kind::ListKind;
 pub(crate) use node::Origin;
 pub use node::{Node, PatchStrategy, Structure};
-pub(crate) use structural::Structural;
 pub(crate) use table::{Field, Shape, Table, Type};
-
-/// Seconds since 1970 as `metav1.Time` prints them.
-pub(crate) fn seconds_text(seconds: i64, nanos: u32) -> String {
-    time::seconds_text(time::Moment { seconds, nanos })
-}
-
-/// Seconds and nanoseconds since 1970 of an RFC 3339 text.
-pub(crate) fn parse_time(text: &str) -> Option<(i64, u32)> {
-    time::parse(text).map(|moment| (moment.seconds, moment.nanos))
-}
-
-/// Seconds and nanoseconds since 1970 as `metav1.MicroTime` prints them.
-pub(crate) fn micros_text(seconds: i64, nanos: u32) -> String {
-    time::micros_text(time::Moment { seconds, nanos })
-}
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,10 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::accept::Encoding;
+use crate::lines::Body;
 use crate::status::Status;
-
-/// The body of every answer.
-pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// From this size on answers are compressed for those who take it (the real server's limit).
 const COMPRESS_FROM: usize = 128 * 1024;

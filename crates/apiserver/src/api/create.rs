@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::target::Target;
-use super::{Call, get, view};
+use super::{Call, view};
 use crate::plane::Plane;
 use crate::status::Status;
 use crate::world::{Create, Tracking, User, needs_name};
@@ -21,7 +21,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let validation = FieldValidation::of(&call.query, "CreateOptions")?;
     let (mut object, findings) =
         body::object(&plane.schemas(), target.resource, &call.headers, &call.body, validation)?;
-    call.remarks.warn_all(get::deprecation(target).into_iter().chain(findings));
+    call.remarks.warn_all(view::deprecation(target).into_iter().chain(findings));
     let actor = call.actor();
     if &*target.resource.id == "certificatesigningrequests.certificates.k8s.io" {
         sign_for(&mut object, &actor.user);

@@ -6,16 +6,17 @@ use bytes::Bytes;
 use http::{Method, Response};
 
 use super::accept::Encoding;
-use super::answer::{Answer, Body, full};
+use super::answer::{Answer, full};
 use super::arrival::Arrival;
 use super::impersonation::{asks_for_another, impersonate};
 use super::path::{self, Path, ResourcePath};
 use super::target::Target;
 use super::{
     Call, collection, create, delete, eviction, get, groups, health, list, logs, patch, pod_parts, proxy, reviews,
-    scale, streams, token, update, watch,
+    scale, streams, token, update, view, watch,
 };
 use crate::audit::AuditEntry;
+use crate::lines::Body;
 use crate::plane::{Plane, Running};
 use crate::rbac::{self, Attributes};
 use crate::resource::Resource;
@@ -213,7 +214,7 @@ async fn objects(
     }
     let answer = answer.unwrap_or_else(|status| {
         // Who is refused is told as well that the kind is on its way out.
-        call.remarks.warn_all(get::deprecation(&target));
+        call.remarks.warn_all(view::deprecation(&target));
         Answer::refusal(&status, call.accept.encoding)
     });
     Ok(answer.warn(&call.remarks.take_warnings()).into_response(&call.headers))

@@ -23,17 +23,5 @@ pub(crate) fn get(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resul
         (found, world.registry().clone(), world.now())
     };
     let answer = view::object(&registry, target.resource, &found, call, 200, now)?;
-    Ok(answer.warn(&deprecation(target)))
-}
-
-/// The warning of a deprecated custom version.
-pub(crate) fn deprecation(target: &Target<'_>) -> Vec<String> {
-    let resource = target.resource;
-    let built_in = match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "ComponentStatus") => Some("v1 ComponentStatus is deprecated in v1.19+"),
-        ("", "Endpoints") => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
-        _ => None,
-    };
-    let custom = resource.custom.as_ref().and_then(|custom| custom.deprecation.clone());
-    built_in.map(str::to_owned).or(custom).into_iter().collect()
+    Ok(answer.warn(&view::deprecation(target)))
 }

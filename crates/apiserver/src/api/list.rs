@@ -169,7 +169,7 @@ pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         }
     }
     let answer = answer(&registry, target.resource, &chosen, metadata, call, now)?;
-    Ok(answer.warn(&super::get::deprecation(target)))
+    Ok(answer.warn(&view::deprecation(target)))
 }
 
 fn check_options(asked: &str, matching: &str, token: &str, initial_events: bool) -> Result<(), Status> {

@@ -11,10 +11,11 @@ use http_body_util::{BodyExt as _, StreamBody};
 use serde_json::Value;
 
 use super::Call;
-use super::answer::{Answer, Body};
+use super::answer::Answer;
 use super::query::Query;
 use super::target::Target;
 use crate::containers::{Life, LogLine};
+use crate::lines::Body;
 use crate::plane::Plane;
 use crate::status::{FieldError, Status};
 

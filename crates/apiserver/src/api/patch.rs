@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::target::Target;
-use super::{Call, duplicates, get, view};
+use super::{Call, duplicates, view};
 use crate::managers::{self, Apply};
 use crate::plane::Plane;
 use crate::status::{FieldError, Status};
@@ -63,7 +63,7 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
     if !errors.is_empty() {
         return Err(Status::invalid("meta.k8s.io", "PatchOptions", "", errors));
     }
-    call.remarks.warn_all(get::deprecation(target));
+    call.remarks.warn_all(view::deprecation(target));
     let mut world = plane.world.lock();
     let (stored, code) = if kind == PatchKind::Apply {
         apply(&mut world, call, target, part, effect, validation)?

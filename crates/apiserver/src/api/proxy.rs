@@ -9,9 +9,10 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 
 use super::Call;
-use super::answer::{Answer, Body};
+use super::answer::Answer;
 use super::target::Target;
 use crate::containers::{Backend, Containers, HttpAnswer, ServiceRequest};
+use crate::lines::Body;
 use crate::plane::Plane;
 use crate::status::Status;
 use crate::world::World;

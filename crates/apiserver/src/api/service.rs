@@ -10,12 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 
 use super::accept::Accept;
-use super::answer::{Answer, Body};
+use super::answer::Answer;
 use super::arrival::Arrival;
 use super::body::Unread;
 use super::door::Door;
 use super::{Call, PeerCertificate, accept, dispatch, identity, query};
-use crate::lines::Line;
+use crate::lines::{Body, Line};
 use crate::plane::{Plane, Running};
 use crate::remarks::Remarks;
 use crate::status::Status;

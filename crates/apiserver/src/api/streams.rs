@@ -25,9 +25,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::Call;
-use super::answer::{Body, full};
+use super::answer::full;
 use super::logs::container;
 use super::target::Target;
+use crate::lines::Body;
 use crate::places::Place;
 use crate::plane::Plane;
 use crate::status::Status;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::target::Target;
-use super::{Call, get, view};
+use super::{Call, view};
 use crate::plane::Plane;
 use crate::status::Status;
 use crate::world::{Create, Part, Tracking, Update, VersionRule};
@@ -15,7 +15,7 @@ pub(crate) fn update(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part:
     call.check_manager("UpdateOptions")?;
     let validation = FieldValidation::of(&call.query, "UpdateOptions")?;
     let (object, findings) = body::object(&plane.schemas(), target.resource, &call.headers, &call.body, validation)?;
-    call.remarks.warn_all(get::deprecation(target).into_iter().chain(findings));
+    call.remarks.warn_all(view::deprecation(target).into_iter().chain(findings));
     let path = target.path;
     let given = object["metadata"]["name"].as_str().unwrap_or_default();
     if given.is_empty() {

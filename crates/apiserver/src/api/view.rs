@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Call;
 use super::accept::{Encoding, Form};
 use super::answer::Answer;
+use super::target::Target;
 use crate::convert;
 use crate::resource::{Registry, Resource};
 use crate::status::Status;
@@ -97,4 +98,16 @@ pub(crate) fn same_shape(registry: &Registry, resource: &Resource) -> bool {
     registry.stored(&resource.id).is_none_or(|stores| {
         stores.version == resource.version && stores.group == resource.group || resource.custom.is_some()
     })
+}
+
+/// The warning of a deprecated custom version.
+pub(crate) fn deprecation(target: &Target<'_>) -> Vec<String> {
+    let resource = target.resource;
+    let built_in = match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "ComponentStatus") => Some("v1 ComponentStatus is deprecated in v1.19+"),
+        ("", "Endpoints") => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
+        _ => None,
+    };
+    let custom = resource.custom.as_ref().and_then(|custom| custom.deprecation.clone());
+    built_in.map(str::to_owned).or(custom).into_iter().collect()
 }

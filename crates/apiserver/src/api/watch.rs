@@ -15,10 +15,11 @@ use tokio::time::Instant;
 
 use super::Call;
 use super::accept::{Accept, Form};
-use super::answer::{Body, to_bytes};
+use super::answer::to_bytes;
 use super::list::{Selection, parse_version};
 use super::target::Target;
 use super::view::{self, Include};
+use crate::lines::Body;
 use crate::places::Place;
 use crate::plane::Plane;
 use crate::resource::{Registry, Resource};

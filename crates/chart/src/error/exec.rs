@@ -6,7 +6,7 @@ use landfall_gotemplate::{Cause, ExecError, FuncError};
 use super::Evidence;
 use super::secretive::with_setting;
 use super::value_path::shown;
-use crate::values::Setting;
+use crate::origin::Setting;
 
 /// A template that failed.
 pub(super) fn exec(error: &ExecError, evidence: &Evidence) -> Diagnostic {

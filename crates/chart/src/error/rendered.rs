@@ -4,7 +4,7 @@ use landfall_diag::{Diagnostic, LONGEST_LINE, Place, code};
 
 use super::secretive::with_setting;
 use super::{Broken, Problem};
-use crate::values::{Setting, Source};
+use crate::origin::{Setting, Source};
 
 /// What stands around in the rendered text.
 pub(super) struct Around<'e> {

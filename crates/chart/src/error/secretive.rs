@@ -3,7 +3,7 @@
 use landfall_diag::{Diagnostic, Place};
 
 use super::Evidence;
-use crate::values::{Setting, Source};
+use crate::origin::{Setting, Source};
 
 /// The place of a value, or the flag that gave it.
 pub(super) fn with_setting(diagnostic: Diagnostic, setting: Option<&Setting>, text: &str) -> Diagnostic {

@@ -17,8 +17,8 @@ use crate::error::{Broken, ChartError, Problem};
 use crate::functions::{Surroundings, functions};
 use crate::manifest::{Manifest, documents};
 use crate::objects::{self, capabilities_object, chart_object};
+use crate::origin::built_in;
 use crate::rendered_file::{Files, RenderedFile, TemplateSource};
-use crate::values::built_in;
 use crate::warning::Warnings;
 
 impl Files {

@@ -2,9 +2,10 @@
 
 use landfall_gotemplate::{Map, Value};
 
+use super::ValueLayers;
 use super::read::{read_layer, read_values_traced};
-use super::{Origins, Setting, ValueLayers};
 use crate::chart::Chart;
+use crate::origin::{Origins, Setting};
 
 /// What the charts' values files and the user's layers say, lowest first: a subchart's defaults, then those of the charts
 /// above it, then files and flags in the order in which they win.

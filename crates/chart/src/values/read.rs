@@ -8,11 +8,11 @@ use landfall_sprig::yaml_scalar;
 use landfall_yaml::{Build, Gather, Node, Repeated, Scalar};
 
 use super::ValuesFile;
-use super::origin::{LayerKind, Origins};
 use crate::chart::{Chart, File};
 use crate::dialect::Dialect;
 use crate::error::{ChartError, DocumentStep, Problem, Reading};
 use crate::limits::MAX_VALUES_SIZE;
+use crate::origin::{LayerKind, Origins};
 
 /// A chart's own values.
 const VALUES: Reading = Reading::Chart("values.yaml");

@@ -82,17 +82,16 @@ pub enum Standing {
     },
 }
 
-/// How the simulated operators of a cluster stand: `definitions` are the names of its custom resource definitions,
-/// `record` and `play` the ConfigMaps of those names, where they are there.
+/// How the simulated operators of a cluster stand: `definitions` are the names of its custom resource definitions, `record` the
+/// ConfigMap of that name, where it is there, and `declared_off` those that the project switches off.
 pub fn simulated_operators(
     definitions: &BTreeSet<String>,
     record: Option<&Value>,
-    play: Option<&Value>,
+    declared_off: &BTreeSet<String>,
 ) -> Vec<SimulatedOperator> {
     let record = record.map(OperatorRecord::of_config_map).unwrap_or_default();
-    let declared = play.and_then(declared_off).unwrap_or_default();
     let standing = |name: &str| match record.get(name) {
-        _ if declared.contains(name) => Standing::Off { since: String::new(), by: "landfall.yaml".to_owned() },
+        _ if declared_off.contains(name) => Standing::Off { since: String::new(), by: "landfall.yaml".to_owned() },
         Some(Entry::Off { since, by }) => Standing::Off { since: since.clone(), by: by.clone() },
         Some(Entry::StoodBack { since, because }) => {
             Standing::StoodBack { since: since.clone(), because: because.clone() }
@@ -129,11 +128,6 @@ fn is_custom(kind: &Kind) -> bool {
     kind.group.contains('.') && !kind.group.ends_with(".k8s.io")
 }
 
-fn declared_off(play: &Value) -> Option<BTreeSet<String>> {
-    let play: Value = serde_json::from_str(play.pointer("/data/play")?.as_str()?).ok()?;
-    Some(crate::behaviour::Play::parse(&play).ok()?.operators_off)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -148,8 +142,8 @@ mod tests {
             "ingress.nginx": r#"{"state":"off","since":"2026-01-01T00:00:00Z","by":"y"}"#,
             "traefik": "not JSON",
         }});
-        let play = json!({"data": {"play": r#"{"operatorsOff":["sealed-secrets"]}"#}});
-        let found = simulated_operators(&definitions, Some(&record), Some(&play));
+        let off = BTreeSet::from(["sealed-secrets".to_owned()]);
+        let found = simulated_operators(&definitions, Some(&record), &off);
         let states: Vec<(String, Value)> = found
             .iter()
             .map(|it| (it.name.clone(), serde_json::to_value(it).expect("is JSON")["state"].clone()))

@@ -7,6 +7,7 @@ use super::network::{self, Url};
 use super::value::{Val, nanoseconds};
 use super::{Program, text};
 use crate::quantity::Quantity;
+use crate::time::{self, Moment};
 
 /// Everything [`call`] knows.
 const KNOWN: &[&str] = &[
@@ -228,7 +229,7 @@ pub(super) fn as_text(value: &Val<'_>) -> Option<String> {
         Val::Duration(nanos) => text::seconds(*nanos),
         Val::Time(nanos) => {
             let seconds = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
-            crate::schema::seconds_text(seconds, 0)
+            time::seconds_text(Moment { seconds, nanos: 0 })
         }
         Val::Address(address) => address.to_string(),
         Val::Network(address, length) => format!("{address}/{length}"),
@@ -294,11 +295,11 @@ fn conversion<'v>(name: &str, given: &[Val<'v>]) -> Option<Computed<'v>> {
             text::duration(given).map(Val::Duration).ok_or_else(|| format!("time: invalid duration {given:?}"))
         }
         ("duration", [value @ Val::Duration(_)]) => Ok(value.clone()),
-        ("timestamp", [Val::Text(given)]) => crate::schema::parse_time(given)
-            .map(|(seconds, nanos)| Val::Time(nanoseconds(seconds, nanos)))
-            .ok_or_else(|| {
+        ("timestamp", [Val::Text(given)]) => {
+            time::parse_time(given).map(|(seconds, nanos)| Val::Time(nanoseconds(seconds, nanos))).ok_or_else(|| {
                 format!("parsing time {given:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {given:?} as \"2006\"")
-            }),
+            })
+        }
         ("timestamp", [Val::Int(seconds)]) => Ok(Val::Time(nanoseconds(*seconds, 0))),
         ("timestamp", [value @ Val::Time(_)]) => Ok(value.clone()),
         _ => return None,
@@ -548,7 +549,8 @@ fn moments<'v>(name: &str, given: &[Val<'v>]) -> Option<Computed<'v>> {
         ("getMilliseconds", [Val::Duration(nanos)]) => number(nanos / 1_000_000 % 1000),
         (_, [Val::Time(nanos)]) => {
             let (days, of_day) = (nanos.div_euclid(DAY), nanos.rem_euclid(DAY));
-            let text = crate::schema::seconds_text(i64::try_from(days).ok()?.checked_mul(86_400)?, 0);
+            let seconds = i64::try_from(days).ok()?.checked_mul(86_400)?;
+            let text = time::seconds_text(Moment { seconds, nanos: 0 });
             let part =
                 |from: usize, to: usize| text.get(from..to).and_then(|part| part.parse::<i128>().ok()).unwrap_or(0);
             let (year, month, day) = (part(0, 4), part(5, 7), part(8, 10));
@@ -559,7 +561,7 @@ fn moments<'v>(name: &str, given: &[Val<'v>]) -> Option<Computed<'v>> {
                 "getDayOfMonth" => day - 1,
                 "getDayOfWeek" => (days + 4).rem_euclid(7),
                 "getDayOfYear" => {
-                    let first = crate::schema::parse_time(&format!("{year:04}-01-01T00:00:00Z"))?.0;
+                    let first = time::parse_time(&format!("{year:04}-01-01T00:00:00Z"))?.0;
                     days - i128::from(first / 86_400)
                 }
                 "getHours" => of_day / 3_600_000_000_000,

@@ -2,12 +2,27 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::quantity::Quantity;
-use crate::schema::{Structural, parse_time};
+use crate::time::parse_time;
+
+/// What a schema says of a part of an object; whoever has schemas implements it.
+pub(crate) trait Typing: Debug + Send + Sync {
+    /// `object`, `array`, `string`, `integer`, `number`, `boolean`, or empty.
+    fn kind(&self) -> &str;
+    /// As `date-time`, or empty.
+    fn format(&self) -> &str;
+    /// Whether the order of a list's items means nothing.
+    fn is_unordered(&self) -> bool;
+    /// The items of a list.
+    fn items(&self) -> Option<&dyn Typing>;
+    /// A field of an object, or the values of a map.
+    fn below(&self, name: &str) -> Option<&dyn Typing>;
+}
 
 /// A value of the language.
 #[derive(Debug, Clone)]
@@ -24,7 +39,7 @@ pub(crate) enum Val<'v> {
     /// Nanoseconds.
     Duration(i128),
     /// A part of the object, with its schema: a list or a map.
-    Part(&'v Value, Option<&'v Structural>),
+    Part(&'v Value, Option<&'v dyn Typing>),
     List(Arc<Vec<Val<'v>>>),
     Map(Arc<Vec<(Val<'v>, Val<'v>)>>),
     Optional(Option<Arc<Val<'v>>>),
@@ -38,8 +53,8 @@ pub(crate) enum Val<'v> {
 
 impl<'v> Val<'v> {
     /// A part of an object, as its schema types it.
-    pub(crate) fn of(value: &'v Value, schema: Option<&'v Structural>) -> Self {
-        let (kind, format) = schema.map_or(("", ""), |schema| (schema.kind.as_str(), schema.format.as_str()));
+    pub(crate) fn of(value: &'v Value, schema: Option<&'v dyn Typing>) -> Self {
+        let (kind, format) = schema.map_or(("", ""), |schema| (schema.kind(), schema.format()));
         match value {
             Value::Null => Self::Null,
             Value::Bool(flag) => Self::Bool(*flag),
@@ -106,7 +121,7 @@ impl<'v> Val<'v> {
         match self {
             Self::List(items) => Some(items.to_vec()),
             Self::Part(Value::Array(items), schema) => {
-                let below = schema.and_then(|schema| schema.items.as_deref());
+                let below = schema.and_then(|schema| schema.items());
                 Some(items.iter().map(|item| Self::of(item, below)).collect())
             }
             _ => None,
@@ -177,7 +192,7 @@ impl<'v> Val<'v> {
             },
             _ => {
                 if let (Some(a), Some(b)) = (self.items(), other.items()) {
-                    let unordered = matches!(self, Self::Part(_, Some(schema)) if matches!(schema.list_type.as_str(), "set" | "map"));
+                    let unordered = matches!(self, Self::Part(_, Some(schema)) if schema.is_unordered());
                     return a.len() == b.len()
                         && if unordered {
                             a.iter().all(|item| b.iter().any(|other| item.equals(other)))

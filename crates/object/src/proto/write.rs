@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use super::MAGIC;
 use crate::Gvk;
-use crate::schema::{Field, Schemas, Shape, Table, Type, parse_time};
+use crate::schema::{Field, Schemas, Shape, Table, Type};
+use crate::time::parse_time;
 
 impl Schemas {
     /// Writes an object of a built-in kind as a protobuf body with its envelope; `None` for a kind without field numbers and for a value

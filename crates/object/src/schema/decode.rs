@@ -8,8 +8,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::{Map, Number, Value};
 
 use super::table::{Field, Shape, Table, Type};
-use super::{Node, Origin, Schemas, time};
-use crate::{Gvk, Quantity};
+use super::{Node, Origin, Schemas};
+use crate::{Gvk, Quantity, time};
 
 /// A decoded body.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use landfall_diag::{Diagnostic, code};
 use crate::error::secretive::with_setting;
 use crate::error::value_path::shown;
 use crate::error::{Mismatch, SchemaViolation};
+use crate::origin::Setting;
 use crate::set_flag::SetFlag;
-use crate::values::Setting;
 
 /// A line of the `--set` family that cannot be read.
 pub(super) fn set(flag: SetFlag, text: &str, problem: &str) -> Diagnostic {

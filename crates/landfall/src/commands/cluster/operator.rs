@@ -181,9 +181,9 @@ pub(crate) async fn standing(cluster: &Cluster) -> Result<Vec<SimulatedOperator>
     let definitions = Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
     let definitions = cluster.list(&definitions, &ListOptions::default()).await.map_err(|error| failed(&error))?;
     let definitions: BTreeSet<String> = definitions.iter().map(|it| it.name().to_owned()).collect();
-    let (record, play) = (get(cluster, OPERATOR_RECORD).await?, get(cluster, PLAY).await?);
-    let value = |object: &Option<Object>| object.as_ref().map(|object| object.value().clone());
-    Ok(simulated_operators(&definitions, value(&record).as_ref(), value(&play).as_ref()))
+    let record = get(cluster, OPERATOR_RECORD).await?;
+    let record = record.as_ref().map(|object| object.value().clone());
+    Ok(simulated_operators(&definitions, record.as_ref(), &declared_off(cluster).await?))
 }
 
 /// The operators as a table.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Additional, Structural};
 use crate::FieldError;
-use crate::cel::{Bindings, Budget, Program, Val};
+use crate::cel::{Bindings, Budget, Program, Typing, Val};
 use crate::field_error::Reason;
 
 /// Steps that all rules of one object may take together.
@@ -66,6 +66,28 @@ impl Rule {
             }
         }
         if self.message.is_empty() { format!("failed rule: {}", self.text) } else { self.message.clone() }
+    }
+}
+
+impl Typing for Structural {
+    fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    fn format(&self) -> &str {
+        &self.format
+    }
+
+    fn is_unordered(&self) -> bool {
+        matches!(self.list_type.as_str(), "set" | "map")
+    }
+
+    fn items(&self) -> Option<&dyn Typing> {
+        self.items.as_deref().map(|items| items as &dyn Typing)
+    }
+
+    fn below(&self, name: &str) -> Option<&dyn Typing> {
+        Structural::below(self, name).map(|below| below as &dyn Typing)
     }
 }
 

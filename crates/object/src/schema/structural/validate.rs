@@ -2,7 +2,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{Additional, Structural};
 use crate::FieldError;
-use crate::schema::time;
+use crate::time;
 
 impl Structural {
     /// Everything the schema objects to, in the words of kube-openapi's validator.

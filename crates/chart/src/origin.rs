@@ -6,7 +6,7 @@ use std::sync::Arc;
 use landfall_diag::Place;
 use landfall_gotemplate::{Data, List, Map, Origin, Value};
 
-use super::SetFlag;
+use crate::set_flag::SetFlag;
 
 /// A table from the small numbers that values carry to the places where they were set.
 #[derive(Debug, Clone, Default)]
