@@ -15,7 +15,7 @@ use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::{Fate, Kinds};
 use landfall_object::Object;
-use landfall_project::{Check, Environment};
+use landfall_project::{Check, Environment, Span};
 use landfall_release::{
     ArgoHooks, Content, DeployOptions, HookRecord, InstallOptions, OwnershipCheck, Prepared, Record, Status,
     UpgradeOptions, Wait,
@@ -207,16 +207,20 @@ impl Session {
             summaries.insert(*index, summary);
         }
         let delivered: Vec<UnitSummary> = summaries.into_values().collect();
-        let all_well = delivered.iter().all(|unit| matches!(unit.outcome, Outcome::Delivered | Outcome::Unchanged));
+        let all_well = delivered.iter().all(UnitSummary::is_well);
         let mut checks = Vec::new();
         if let Some(environment) = environment
-            && (all_well || !stopped)
+            && !stopped
             && options.services.is_empty()
             && options.wait
         {
             let mut asked = environment.checks.clone();
             let is_here = |release: &str| candidates.iter().any(|(name, _)| name == release);
             asked.retain(|check| check.release.as_deref().is_none_or(is_here));
+            if !all_well {
+                // What does not run by now is not waited for: it was not delivered.
+                asked.iter_mut().for_each(|check| check.timeout = Some(Span::none()));
+            }
             let images = ready.iter().flat_map(|(_, one)| images_in(one.shown())).collect();
             checks = self.check(&asked, Tags::Of(images)).await?;
         }

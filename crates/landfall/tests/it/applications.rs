@@ -1,5 +1,7 @@
 //! Argo Applications through `up`: what they come from, what they may do, and what counts as a difference.
 
+use serde_json::json;
+
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
 
 const REPOSITORY: &str = "https://git.example.com/shop.git";
@@ -43,6 +45,29 @@ fn several_sources_make_one_application_and_values_come_from_the_source_that_is_
     assert!(live(&sandbox, "ConfigMap", "web").is_some_and(|line| line.contains("green")));
     assert!(live(&sandbox, "ConfigMap", "extra").is_some());
     up(&sandbox, &[]).exits(0).says("no changes");
+}
+
+#[test]
+fn what_was_not_delivered_is_waited_for_by_no_check() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "charts/web", "web");
+    let source = format!(
+        "  source: {{repoURL: \"{REPOSITORY}\", path: charts/web}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}"
+    );
+    application(&sandbox, "web", "team", &source);
+    application(&sandbox, "free", "default", &source);
+    sandbox.write(
+        "apps/project.yaml",
+        "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: team, namespace: argocd}\nspec: {sourceRepos: [], destinations: [{server: '*', namespace: '*'}]}\n",
+    );
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    cluster: embedded\n    applications: apps/*.yaml\n    checks:\n      - {name: site, http: \"http://shop.test/\"}\n",
+    );
+    sandbox.commit("first");
+    let up = sandbox.run(&["up", "--repo", STAND_IN, "-o", "json"]).exits(5).says("is not permitted in project 'team'");
+    let site = up.json()["checks"][0].clone();
+    assert_eq!((&site["name"], &site["tries"]), (&json!("site"), &json!(1)), "{site}");
 }
 
 #[test]

@@ -16,6 +16,11 @@ words! {
 }
 
 impl Span {
+    /// No time at all.
+    pub fn none() -> Self {
+        Span("0".to_owned())
+    }
+
     /// The span.
     pub fn duration(&self) -> Duration {
         read(self).unwrap_or_default()
