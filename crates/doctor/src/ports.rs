@@ -150,11 +150,15 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn who_holds_a_port_is_known_where_the_kernel_says_it() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let number = listener.local_addr().expect("an address").port();
-        let holder = holder(number, Path::new("/")).expect("it is in the table");
-        assert!(holder.contains(&format!("pid {}", std::process::id())), "{holder}");
-        drop(listener);
-        assert_eq!(super::holder(number, Path::new("/")), None);
+        // Somebody else on the machine may take a port as soon as it is free, but not one after the other.
+        let is_free_when_dropped = |_| {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+            let number = listener.local_addr().expect("an address").port();
+            let holder = holder(number, Path::new("/")).expect("it is in the table");
+            assert!(holder.contains(&format!("pid {}", std::process::id())), "{holder}");
+            drop(listener);
+            super::holder(number, Path::new("/")).is_none()
+        };
+        assert!((0..20).any(is_free_when_dropped));
     }
 }
