@@ -20,11 +20,10 @@ mod warm;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The allocator that `landfall` has, so that what is measured in this process is what it does; a debug
-/// build has the system's, which heap profilers see.
+// The allocator that `landfall` has, so that what is measured in this process is what it does; a debug build has the system's, which
+// heap profilers see.
 #[cfg(not(debug_assertions))]
-#[global_allocator]
-static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use landfall_heap as _;
 
 use measure::{Run, Sample};
 use report::{Change, Delivery, Report, Row, Warmth};

@@ -1,6 +1,8 @@
 //! How the binary is linked.
 
 use std::env;
+use std::path::Path;
+use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -12,5 +14,18 @@ fn main() {
         // sixth of its time. At a fixed one, as Go's binaries have, they are right in the file and read when needed;
         // the stack, the heap and the libraries stay where chance puts them.
         println!("cargo:rustc-link-arg-bins=-no-pie");
+        // Each library that a process loads costs a small chart a fiftieth: what unwinds the stack comes along instead, where the
+        // compiler has it.
+        if env::var("HOST") == env::var("TARGET") && has_unwinder() {
+            println!("cargo:rustc-link-lib=static=gcc_eh");
+        }
     }
+}
+
+/// Whether the linker finds what unwinds the stack as something to be linked into a program.
+fn has_unwinder() -> bool {
+    let linker = env::var("RUSTC_LINKER").unwrap_or_else(|_| "cc".to_owned());
+    let asked = Command::new(linker).arg("-print-file-name=libgcc_eh.a").output();
+    // What it does not find it answers with the bare name.
+    asked.is_ok_and(|found| Path::new(String::from_utf8_lossy(&found.stdout).trim()).is_absolute())
 }

@@ -46,7 +46,7 @@ pub use connection::{
 };
 pub use deliverer::Deliverer;
 pub use delivering::{Delivering, LONGEST, SHORT};
-pub use env::{Env, patience};
+pub use env::{Env, patience, program, words};
 pub use failure::{Failure, ending_of, failed};
 pub use kubeconfig::{
     Merged as MergedKubeconfig, Reading, Unreadable, client_of, files as kubeconfig_files, has_context,
@@ -87,6 +87,21 @@ pub struct Host {
 }
 
 impl Host {
+    /// A process that has only begun: nothing is under way, nobody is asked yet.
+    pub fn new(env: &Env, directory: PathBuf, state: Option<PathBuf>, audience: Arc<dyn Audience>) -> Self {
+        Host {
+            env: env.clone(),
+            directory,
+            state,
+            stop: CancellationToken::new(),
+            work: Work::default(),
+            probe: None,
+            network: Network::default(),
+            waiting: Waiting::default(),
+            audience,
+        }
+    }
+
     fn tell(&self, notice: &Notice) {
         self.audience.tell(notice);
     }

@@ -23,14 +23,14 @@ mod ui;
 mod verb;
 
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Env, Failure, Host, Waiting, Work};
-use landfall_source::Network;
-use tokio_util::sync::CancellationToken;
+use landfall_heap as _;
+use landfall_host::{Env, Failure, Host};
 
 use crate::cli::{Cli, GlobalArgs, OfHelm};
 use crate::commands::Command;
@@ -38,10 +38,6 @@ use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::ui::{Output, Ui, Verbosity};
 use crate::verb::{Verb, Waits};
-
-/// Rendering is made of small values that live shortly; the system's allocator takes a quarter of its time.
-#[global_allocator]
-static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
@@ -51,16 +47,16 @@ fn main() -> ExitCode {
             if trace.status() == std::backtrace::BacktraceStatus::Captured { trace.to_string() } else { String::new() };
         let _nobody_listens = writeln!(err, "{panic}\n{trace}");
     }));
-    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    let helm = cli::of_helm(&arguments);
+    let arguments = landfall_host::words(std::env::args_os());
+    let variables = || Env::of_process(std::env::vars_os());
+    if let Some(helm) = cli::of_helm(&arguments) {
+        return run_helm(&variables(), &helm);
+    }
     let is_kubeseal = arguments.first().is_some_and(|program| landfall_kubeseal::is_asked(&program.to_string_lossy()));
-    if helm.is_none() && !is_kubeseal && commands::version::is_alone(&arguments) && commands::version::said() {
+    if !is_kubeseal && commands::version::is_alone(&arguments) && commands::version::said() {
         return ExitCode::SUCCESS;
     }
-    let env = Env::of(std::env::vars_os());
-    if let Some(helm) = helm {
-        return run_helm(&env, &helm);
-    }
+    let env = variables();
     if is_kubeseal {
         return run_kubeseal(&env, &arguments);
     }
@@ -147,17 +143,9 @@ fn working_directory(global: &GlobalArgs) -> Result<PathBuf, Failure> {
 
 /// Where the process works.
 fn host(env: &Env, directory: PathBuf, state: Option<String>, ui: &Ui) -> Result<Host, Failure> {
-    Ok(Host {
-        env: env.clone(),
-        directory,
-        state: state.map(PathBuf::from),
-        stop: CancellationToken::new(),
-        work: Work::default(),
-        probe: probe::Points::asked(env)?,
-        network: Network::default(),
-        waiting: Waiting::default(),
-        audience: Arc::new(ui.clone()),
-    })
+    let mut host = Host::new(env, directory, state.map(PathBuf::from), Arc::new(ui.clone()));
+    host.probe = probe::Points::asked(env)?;
+    Ok(host)
 }
 
 /// Tells people why a command failed, and programs, where `-o` says that one reads.
@@ -187,7 +175,11 @@ fn run_helm(env: &Env, helm: &OfHelm<'_>) -> ExitCode {
     };
     let state = front.and_then(|it| it.state.clone()).or_else(|| landfall_helm::state(env, helm.arguments));
     match cwd.and_then(|cwd| host(env, cwd, state, &ui)) {
-        Ok(host) => ExitCode::from(speak_helm(&host, &ui, helm.voice, helm.arguments)),
+        Ok(host) => {
+            // The process ends: to take it all apart costs as much as reading the environment.
+            let (host, ui) = (ManuallyDrop::new(host), ManuallyDrop::new(ui));
+            ExitCode::from(speak_helm(&host, &ui, helm.voice, helm.arguments))
+        }
         Err(failure) => refused(&ui, &failure),
     }
 }
@@ -198,7 +190,7 @@ pub(crate) fn speak_helm(host: &Host, ui: &Ui, voice: landfall_helm::Voice, argu
         voice,
         host,
         printer: ui,
-        program: std::env::args().next().unwrap_or_default(),
+        program: landfall_host::program(std::env::args()),
         runtime: &|| runtime(Some(2)),
     };
     landfall_helm::run(&world, arguments)

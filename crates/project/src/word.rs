@@ -79,6 +79,7 @@ macro_rules! words {
                 ///
                 /// # Errors
                 /// What is wanted instead, and the nearest text that would do.
+                #[inline]
                 pub fn parse(text: &str) -> Result<Self, super::Unfit> {
                     $judge(text).map(|()| $type(text.to_owned()))
                 }

@@ -6,7 +6,7 @@
 mod clients;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,7 +27,7 @@ const MOST_CHARTS: usize = 16;
 
 /// The network as this process uses it.
 #[derive(Clone)]
-pub struct Network(Arc<Shared>);
+pub struct Network(Arc<OnceLock<Shared>>);
 
 struct Shared {
     clients: Mutex<Clients>,
@@ -47,15 +47,21 @@ pub(crate) struct Turn {
 
 impl Default for Network {
     fn default() -> Self {
+        Network(Arc::new(OnceLock::new()))
+    }
+}
+
+impl Default for Shared {
+    fn default() -> Self {
         let places = |most| Arc::new(Semaphore::new(most));
-        Network(Arc::new(Shared {
+        Shared {
             clients: Mutex::default(),
             exchanges: places(MOST_EXCHANGES),
             servers: Mutex::default(),
             repositories: places(MOST_REPOSITORIES),
             held: places(MOST_HELD),
             charts: places(MOST_CHARTS),
-        }))
+        }
     }
 }
 
@@ -66,30 +72,35 @@ impl std::fmt::Debug for Network {
 }
 
 impl Network {
+    /// What clones share, made when somebody is first asked: most commands ask nobody.
+    fn shared(&self) -> &Shared {
+        self.0.get_or_init(Shared::default)
+    }
+
     /// Waits until an exchange with a server may begin.
     pub(crate) async fn exchange(&self, server: &str) -> Turn {
         // The server's own turn first: whoever waits for that keeps nobody else waiting.
-        turn([self.server(server), Arc::clone(&self.0.exchanges)]).await
+        turn([self.server(server), Arc::clone(&self.shared().exchanges)]).await
     }
 
     /// Waits until a repository may be fetched.
     pub(crate) async fn repository(&self) -> Turn {
-        turn([Arc::clone(&self.0.repositories)]).await
+        turn([Arc::clone(&self.shared().repositories)]).await
     }
 
     /// The right to a thread that a server can hold, until it lets go of it; none where all are held.
     pub(crate) fn thread(&self) -> Option<Turn> {
-        let permit = Arc::clone(&self.0.held).try_acquire_owned().ok()?;
+        let permit = Arc::clone(&self.shared().held).try_acquire_owned().ok()?;
         Some(Turn { _permits: vec![permit] })
     }
 
     /// Waits until a chart may be fetched.
     pub(crate) async fn chart(&self) -> Turn {
-        turn([Arc::clone(&self.0.charts)]).await
+        turn([Arc::clone(&self.shared().charts)]).await
     }
 
     fn server(&self, server: &str) -> Arc<Semaphore> {
-        let mut servers = self.0.servers.lock();
+        let mut servers = self.shared().servers.lock();
         if let Some(known) = servers.get(server).and_then(Weak::upgrade) {
             return known;
         }
@@ -106,7 +117,7 @@ impl Network {
         address: &reqwest::Url,
         shown: &str,
     ) -> Result<reqwest::Client, crate::SourceError> {
-        self.0.clients.lock().of(access, address, shown)
+        self.shared().clients.lock().of(access, address, shown)
     }
 }
 
@@ -150,6 +161,6 @@ mod tests {
         // The runtime wants a task to stand back now and then.
         tokio::task::yield_now().await;
         assert!(network.exchange("h:80").now_or_never().is_some());
-        assert_eq!(network.0.servers.lock().len(), 1, "who is not asked is not remembered");
+        assert_eq!(network.shared().servers.lock().len(), 1, "who is not asked is not remembered");
     }
 }

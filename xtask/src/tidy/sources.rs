@@ -29,9 +29,13 @@ const TERMINAL: &str = "terminal";
 const SPEAKING: &[&str] =
     &["print!(", "println!(", "eprint!(", "eprintln!(", "io::stdout", "io::stderr", "Stdio::inherit"];
 /// The files that may start a program: the one place for others', the one that starts Landfall itself, and the edge agent's, which uses
-/// none of the rooms below the first.
-const STARTS_PROGRAMS: &[&str] =
-    &["crates/source/src/program.rs", "crates/host/src/connection/server.rs", "crates/agent/src/program.rs"];
+/// none of the rooms below the first; and what asks, while the binary is built, how it can be linked.
+const STARTS_PROGRAMS: &[&str] = &[
+    "crates/source/src/program.rs",
+    "crates/host/src/connection/server.rs",
+    "crates/agent/src/program.rs",
+    "crates/landfall/build.rs",
+];
 
 /// What a room without I/O may not contain.
 const IMPURE: &[&str] = &[

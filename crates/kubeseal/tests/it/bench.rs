@@ -6,11 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_host::{Audience, Env, Host, Notice, Waiting, Work};
+use landfall_host::{Audience, Env, Host, Notice};
 use landfall_kubeseal::{Input, World, speak};
 use landfall_secrets::{KeySize, PrivateKey, SealingKey};
-use landfall_source::Network;
-use tokio_util::sync::CancellationToken;
 
 /// A Secret as people write them.
 pub(crate) const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\n  namespace: ns1\n  creationTimestamp: null\n  \
@@ -69,17 +67,8 @@ impl Bench {
     fn host(&self, variables: &[(&str, &str)]) -> Host {
         let home = ("HOME".into(), self.directory.path().as_os_str().to_owned());
         let others = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        Host {
-            env: Env::of(std::iter::once(home).chain(others)),
-            directory: self.directory.path().to_owned(),
-            state: Some(self.path("state")),
-            stop: CancellationToken::new(),
-            work: Work::default(),
-            probe: None,
-            network: Network::default(),
-            waiting: Waiting::default(),
-            audience: Arc::new(Nobody),
-        }
+        let env = Env::of(std::iter::once(home).chain(others));
+        Host::new(&env, self.directory.path().to_owned(), Some(self.path("state")), Arc::new(Nobody))
     }
 
     /// Our call, its output as it is.

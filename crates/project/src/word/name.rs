@@ -30,16 +30,20 @@ words! {
         {"pattern": "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"}, simulated;
 }
 
+// Helm's verbs look at a release's name at each start: what is inlined is compiled where it is optimised.
+#[inline]
 fn is_low(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }
 
+#[inline]
 fn is_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     matches!((bytes.first(), bytes.last()), (Some(first), Some(last)) if is_low(*first) && is_low(*last))
         && bytes.iter().all(|byte| is_low(*byte) || *byte == b'-')
 }
 
+#[inline]
 fn is_subdomain(text: &str) -> bool {
     text.split('.').all(is_label)
 }
@@ -75,6 +79,7 @@ fn label(text: &str, what: &str) -> Result<(), Unfit> {
     Err(Unfit::new(wanted).near(slug(text, 63, in_label)))
 }
 
+#[inline]
 fn subdomain(text: &str, what: &str, most: usize) -> Result<(), Unfit> {
     if is_subdomain(text) && text.len() <= most {
         return Ok(());
@@ -86,6 +91,7 @@ fn subdomain(text: &str, what: &str, most: usize) -> Result<(), Unfit> {
     Err(Unfit::new(wanted).near(slug(text, most, in_subdomain).filter(|near| is_subdomain(near))))
 }
 
+#[inline]
 fn release(text: &str) -> Result<(), Unfit> {
     subdomain(text, "a release's name", 53)
 }
