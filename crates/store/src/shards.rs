@@ -86,6 +86,15 @@ impl Shards {
         Ok(Fence { shard, epoch, holder: holder.to_owned() })
     }
 
+    /// Asks the database for nothing: it is there where that is answered.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Away`].
+    pub async fn answers(&self) -> Result<(), Error> {
+        let asked = query("SELECT 1").execute(&self.pool.connections).await;
+        asked.map(drop).map_err(self.pool.failed("ask whether it is there"))
+    }
+
     /// Whether a fence still holds, and, with that, whether the database answers.
     ///
     /// # Errors

@@ -66,7 +66,7 @@ fn what_was_not_delivered_is_waited_for_by_no_check() {
     );
     sandbox.commit("first");
     let up = sandbox.run(&["up", "--repo", STAND_IN, "-o", "json"]).exits(5).says("is not permitted in project 'team'");
-    let site = up.json()["checks"][0].clone();
+    let site = up.json()["data"]["checks"][0].clone();
     assert_eq!((&site["name"], &site["tries"]), (&json!("site"), &json!(1)), "{site}");
 }
 

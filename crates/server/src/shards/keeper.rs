@@ -29,6 +29,8 @@ const FOR_OTHERS: Duration = Duration::from_secs(3);
 const TOO_MANY: Duration = Duration::from_secs(4);
 /// How long is waited for what is under way when the process ends, before the shards are given back.
 const ENDING: Duration = Duration::from_secs(1);
+/// What is said of a database that is waited for in vain.
+const SILENT: &str = "the database does not answer";
 /// After how long the lease of a replica that is gone is cleared away.
 const CLEARED: Duration = Duration::from_secs(60);
 
@@ -59,8 +61,11 @@ pub(crate) struct Keeper {
     too_many: Option<Instant>,
     /// What is told once, until it is another thing.
     trouble: Option<String>,
-    /// Nothing is taken before: the database did not answer.
+    /// Nothing is taken before.
     pause: Instant,
+    /// Whether the database did not answer when it was asked last: nothing is taken until it does, and others do not count on
+    /// this process.
+    is_deaf: bool,
     /// Whether the leases that are there are known.
     listed: bool,
 }
@@ -106,6 +111,7 @@ impl Keeper {
             too_many: None,
             trouble: None,
             pause: Instant::now(),
+            is_deaf: false,
             listed: false,
         }
     }
@@ -182,6 +188,9 @@ impl Keeper {
         }
         self.live().await;
         self.renew().await;
+        if self.is_deaf && Instant::now() >= self.pause {
+            let _still_deaf = self.hear().await;
+        }
         let now = Instant::now();
         let living = self.living(now);
         let share = share_of(&self.settings.replica, &living, self.shards.count());
@@ -204,17 +213,38 @@ impl Keeper {
     /// Says that this process lives.
     async fn live(&mut self) {
         let now = Instant::now();
-        if self.alive.as_ref().is_some_and(|(_, at)| now.duration_since(*at) < RENEWED * 2) {
+        if self.is_deaf || self.alive.as_ref().is_some_and(|(_, at)| now.duration_since(*at) < RENEWED * 2) {
             return;
         }
         let purpose = Purpose::Replica(self.settings.replica.clone());
-        let before = self.alive.as_ref().map(|(lease, _)| lease);
+        // One that was written without our hearing of it is there all the same.
+        let seen = || self.seen.get(&purpose.key(&self.settings.namespace).name).map(|seen| &seen.lease);
+        let before = self.alive.as_ref().map(|(lease, _)| lease).or_else(seen);
         let wanted = self.wanted(before, &purpose, None);
         match self.write(before, &wanted).await {
             Ok(lease) => self.alive = Some((lease, now)),
             // It is written anew when somebody has cleared it away.
             Err(_) => self.alive = None,
         }
+    }
+
+    /// Asks the database whether it is there. Who does not reach it takes no shard, not even to try: it would hold what others
+    /// could keep; and says that it does not live, so that they take it all.
+    async fn hear(&mut self) -> Result<(), String> {
+        let why = match timeout(ANSWER, self.store.answers()).await {
+            Ok(Ok(())) => {
+                self.is_deaf = false;
+                return Ok(());
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => SILENT.to_owned(),
+        };
+        self.is_deaf = true;
+        self.pause = Instant::now() + RENEWED;
+        if let Some((lease, _)) = self.alive.take() {
+            let _past_by_itself = timeout(ANSWER, self.cluster.delete(&lease.key(), &DeleteOptions::default())).await;
+        }
+        Err(format!("{why}: nothing is delivered from here until it does"))
     }
 
     fn wanted(&self, before: Option<&Object>, purpose: &Purpose, epoch: Option<i64>) -> Object {
@@ -282,7 +312,7 @@ impl Keeper {
         let holds = async {
             match timeout(ANSWER, self.store.holds(fence)).await {
                 Ok(holds) => holds.map_err(|error| error.to_string()),
-                Err(_) => Err("the database does not answer".to_owned()),
+                Err(_) => Err(SILENT.to_owned()),
             }
         };
         let (written, holds) = tokio::join!(self.write(Some(&mine.lease), &wanted), holds);
@@ -384,6 +414,7 @@ impl Keeper {
 
     /// Takes a free shard: the lease first, then the journal, from which everybody else is shut out then.
     async fn take_one(&mut self, number: u32) -> Result<(), String> {
+        self.hear().await?;
         let purpose = Purpose::Shard(number);
         let key = purpose.key(&self.settings.namespace);
         let before = self.seen.get(&key.name).cloned();
@@ -398,15 +429,17 @@ impl Keeper {
         self.see(lease.clone(), began);
         let known = before.as_ref().map(Seen::epoch).unwrap_or_default();
         let taken = self.store.take((i64::from(number), i64::from(self.shards.count())), &self.settings.replica, known);
-        let fence = match taken.await {
-            Ok(fence) => Ok(fence),
-            Err(error) if error.is_for_another_time() => Err(error),
-            // A database that was lost and is there again has no tables.
-            Err(error) => match self.store.prepare().await {
-                Ok(()) => Err(error),
-                Err(error) => Err(error),
-            },
+        let taken = async {
+            match taken.await {
+                Err(error) if !error.is_for_another_time() => {
+                    // A database that was lost and is there again has no tables.
+                    let prepared = self.store.prepare().await;
+                    Err(prepared.err().unwrap_or(error).to_string())
+                }
+                taken => taken.map_err(|error| error.to_string()),
+            }
         };
+        let fence = timeout(ANSWER, taken).await.unwrap_or_else(|_| Err(SILENT.to_owned()));
         let held = match fence {
             Ok(fence) => Held { fence: Some(fence), leave: Leave::until(began + LEAVE) },
             Err(error) => {
