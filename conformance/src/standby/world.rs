@@ -298,8 +298,18 @@ impl World {
                 self.database.end();
                 Ok(())
             }
-            Fault::DatabaseLost => {
-                self.database.asked("fleet", "DROP SCHEMA public CASCADE; CREATE SCHEMA public").map(drop)
+            Fault::DatabaseLost => self.lose_database(),
+        }
+    }
+
+    /// Has the database lose all that is in it. Of two that wait for each other PostgreSQL refuses one, and it may be this one.
+    fn lose_database(&self) -> anyhow::Result<()> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.database.asked("fleet", "DROP SCHEMA public CASCADE; CREATE SCHEMA public") {
+                Err(error) if tries < 20 && error.to_string().contains("deadlock detected") => {}
+                lost => return lost.map(drop),
             }
         }
     }
