@@ -29,12 +29,13 @@ pub(crate) struct Author<'a> {
 
 impl Author<'_> {
     /// What git gives in a directory, byte by byte, when it reads something.
-    pub(crate) fn git(&self, directory: &Path, words: &[String], input: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn git(&self, directory: &Path, words: &[impl AsRef<str>], input: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
         let mut child = Command::new("/usr/bin/git")
             .args(["-c", &format!("user.name={}", self.name)])
             .args(["-c", &format!("user.email={}@example.com", self.name)])
             .args(["-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always"])
-            .args(words)
+            .args(&words)
             .current_dir(directory)
             .env_clear()
             .env("HOME", self.home)

@@ -246,8 +246,7 @@ impl Ground {
     }
 
     fn git(&self, words: &[&str]) -> anyhow::Result<()> {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        Author { name: "me", home: &self.path("tmp") }.git(&self.path("system"), &words, b"").map(drop)
+        Author { name: "me", home: &self.path("tmp") }.git(&self.path("system"), words, b"").map(drop)
     }
 
     fn commit(&self, message: &str) -> anyhow::Result<()> {

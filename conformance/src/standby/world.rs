@@ -135,8 +135,7 @@ impl World {
     }
 
     fn git(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        let words: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-        Author { name: "suite", home: self.folder.path() }.git(&self.repository()?, &words, b"").map(drop)
+        Author { name: "suite", home: self.folder.path() }.git(&self.repository()?, arguments, b"").map(drop)
     }
 
     /// Asks every replica for its fleet's page and as an edge: that they share a database and so have no edges, they say themselves.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -166,7 +165,7 @@ fn add(world: &World<'_>, flags: &Flags) -> Result<u8, Stop> {
 /// Keeps other processes from changing the file of repositories, Helm among them.
 fn hold(file: &Path) -> Result<fs::File, Stop> {
     let path = file.with_extension("lock");
-    let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path)?;
+    let lock = landfall_source::private_options().create(true).truncate(false).open(&path)?;
     let since = Instant::now();
     while lock.try_lock().is_err() {
         if since.elapsed() > PATIENCE {

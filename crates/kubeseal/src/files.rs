@@ -1,8 +1,8 @@
 //! Files that are read, and files that are replaced whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::Stop;
@@ -43,7 +43,7 @@ impl Replacement {
         let mut last = None;
         for number in 0..TRIES {
             let beside = directory.join(format!(".{name}.{}.{number}", std::process::id()));
-            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside) {
+            match landfall_source::private_options().create_new(true).open(&beside) {
                 Ok(file) => return Ok(Self { path: path.to_owned(), beside, file: Some(file) }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = Some((beside, error)),
                 Err(error) => {

@@ -7,9 +7,11 @@ pub(crate) struct Moment {
     pub(crate) nanos: u32,
 }
 
-/// Seconds and nanoseconds since 1970 of an RFC 3339 text.
-pub(crate) fn parse_time(text: &str) -> Option<(i64, u32)> {
-    parse(text).map(|moment| (moment.seconds, moment.nanos))
+impl Moment {
+    /// One number for it.
+    pub(crate) fn nanoseconds(self) -> i128 {
+        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos)
+    }
 }
 
 /// Reads `2006-01-02T15:04:05[.999999999](Z|±07:00)`.

@@ -27,6 +27,16 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(&partial, path)
 }
 
+/// Writes a file that was not there, which its owner alone may read, and sees to it that it is on the disk.
+///
+/// # Errors
+/// It is there already, or cannot be written.
+pub fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = private_options().create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 /// How a file is opened for writing that, if it is made, its owner alone may read.
 pub fn private_options() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();

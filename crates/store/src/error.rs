@@ -111,7 +111,6 @@ impl Error {
     /// Whether the file could be opened, and not be read, written or looked at: as it is with a disk that fails, or with a file that
     /// was removed meanwhile.
     pub fn is_of_the_disk(&self) -> bool {
-        const IO: u32 = 10;
         match self {
             Error::Open { source, .. } | Error::Sql { source, .. } => kind_of(source) == Some(IO),
             _ => false,
@@ -132,11 +131,13 @@ impl Error {
     }
 }
 
+/// The kind of SQLite's failures of input and output.
+const IO: u32 = 10;
+
 /// Whether SQLite could not write for want of room. It has a code for `ENOSPC` only; a quota, a limit of file sizes and
 /// memory that cannot be mapped come as failures of input and output, and are tried out.
 fn is_out_of_room(error: &sqlx::Error, file: &Path, directory: &Path) -> bool {
     const FULL: u32 = 13;
-    const IO: u32 = 10;
     const CANNOT_OPEN: u32 = 14;
     match kind_of(error) {
         Some(FULL) => true,

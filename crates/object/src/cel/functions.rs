@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::network::{self, Url};
-use super::value::{Val, nanoseconds};
+use super::value::Val;
 use super::{Program, text};
 use crate::quantity::Quantity;
 use crate::time::{self, Moment};
@@ -296,11 +296,11 @@ fn conversion<'v>(name: &str, given: &[Val<'v>]) -> Option<Computed<'v>> {
         }
         ("duration", [value @ Val::Duration(_)]) => Ok(value.clone()),
         ("timestamp", [Val::Text(given)]) => {
-            time::parse_time(given).map(|(seconds, nanos)| Val::Time(nanoseconds(seconds, nanos))).ok_or_else(|| {
+            time::parse(given).map(|moment| Val::Time(moment.nanoseconds())).ok_or_else(|| {
                 format!("parsing time {given:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {given:?} as \"2006\"")
             })
         }
-        ("timestamp", [Val::Int(seconds)]) => Ok(Val::Time(nanoseconds(*seconds, 0))),
+        ("timestamp", [Val::Int(seconds)]) => Ok(Val::Time(Moment { seconds: *seconds, nanos: 0 }.nanoseconds())),
         ("timestamp", [value @ Val::Time(_)]) => Ok(value.clone()),
         _ => return None,
     })
@@ -561,7 +561,7 @@ fn moments<'v>(name: &str, given: &[Val<'v>]) -> Option<Computed<'v>> {
                 "getDayOfMonth" => day - 1,
                 "getDayOfWeek" => (days + 4).rem_euclid(7),
                 "getDayOfYear" => {
-                    let first = time::parse_time(&format!("{year:04}-01-01T00:00:00Z"))?.0;
+                    let first = time::parse(&format!("{year:04}-01-01T00:00:00Z"))?.seconds;
                     days - i128::from(first / 86_400)
                 }
                 "getHours" => of_day / 3_600_000_000_000,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::quantity::Quantity;
-use crate::time::parse_time;
+use crate::time;
 
 /// What a schema says of a part of an object; whoever has schemas implements it.
 pub(crate) trait Typing: Debug + Send + Sync {
@@ -69,8 +69,8 @@ impl<'v> Val<'v> {
 
     fn text_of(text: &'v str, format: &str) -> Self {
         let typed = match format {
-            "date-time" => parse_time(text).map(|(seconds, nanos)| Self::Time(nanoseconds(seconds, nanos))),
-            "date" => parse_time(&format!("{text}T00:00:00Z")).map(|(seconds, _)| Self::Time(nanoseconds(seconds, 0))),
+            "date-time" => time::parse(text).map(|moment| Self::Time(moment.nanoseconds())),
+            "date" => time::parse(&format!("{text}T00:00:00Z")).map(|moment| Self::Time(moment.nanoseconds())),
             "duration" => super::text::duration(text).map(Self::Duration),
             "byte" => {
                 use base64::Engine as _;
@@ -243,9 +243,4 @@ impl<'v> Val<'v> {
             other => other.size() == Some(0),
         }
     }
-}
-
-/// One number for a moment.
-pub(super) fn nanoseconds(seconds: i64, nanos: u32) -> i128 {
-    i128::from(seconds) * 1_000_000_000 + i128::from(nanos)
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::MAGIC;
 use crate::Gvk;
 use crate::schema::{Field, Schemas, Shape, Table, Type};
-use crate::time::parse_time;
+use crate::time::{self, Moment};
 
 impl Schemas {
     /// Writes an object of a built-in kind as a protobuf body with its envelope; `None` for a kind without field numbers and for a value
@@ -118,7 +118,7 @@ fn message(table: &Table, shape: &Shape, value: &Value, out: &mut Vec<u8>) -> Op
             }
         },
         Shape::Time | Shape::MicroTime => {
-            let (seconds, nanos) = parse_time(value.as_str()?)?;
+            let Moment { seconds, nanos } = time::parse(value.as_str()?)?;
             integer(out, 1, seconds as u64);
             integer(out, 2, u64::from(nanos));
         }

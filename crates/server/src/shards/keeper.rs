@@ -188,9 +188,6 @@ impl Keeper {
         }
         self.live().await;
         self.renew().await;
-        if self.is_deaf && Instant::now() >= self.pause {
-            let _still_deaf = self.hear().await;
-        }
         let now = Instant::now();
         let living = self.living(now);
         let share = share_of(&self.settings.replica, &living, self.shards.count());
@@ -240,7 +237,6 @@ impl Keeper {
             Err(_) => SILENT.to_owned(),
         };
         self.is_deaf = true;
-        self.pause = Instant::now() + RENEWED;
         if let Some((lease, _)) = self.alive.take() {
             let _past_by_itself = timeout(ANSWER, self.cluster.delete(&lease.key(), &DeleteOptions::default())).await;
         }
@@ -391,12 +387,21 @@ impl Keeper {
             )));
         }
         let free: Vec<u32> = (FIRST..self.shards.count()).filter(|number| self.is_free(*number, share, now)).collect();
-        for number in free {
-            if let Err(why) = self.take_one(number).await {
-                self.pause = Instant::now() + RENEWED;
-                return self.say(Some(why));
-            }
+        if free.is_empty() && !self.is_deaf {
+            return;
         }
+        if let Err(why) = self.take_all(free).await {
+            self.pause = Instant::now() + RENEWED;
+            self.say(Some(why));
+        }
+    }
+
+    async fn take_all(&mut self, free: Vec<u32>) -> Result<(), String> {
+        self.hear().await?;
+        for number in free {
+            self.take_one(number).await?;
+        }
+        Ok(())
     }
 
     fn is_free(&self, number: u32, share: u32, now: Instant) -> bool {
@@ -414,7 +419,6 @@ impl Keeper {
 
     /// Takes a free shard: the lease first, then the journal, from which everybody else is shut out then.
     async fn take_one(&mut self, number: u32) -> Result<(), String> {
-        self.hear().await?;
         let purpose = Purpose::Shard(number);
         let key = purpose.key(&self.settings.namespace);
         let before = self.seen.get(&key.name).cloned();

@@ -1,7 +1,5 @@
 //! `landfall edge keys …`: the keys that say what edges may install. They stay where they are made; the server has another of its own.
 
-use std::io::Write as _;
-use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
@@ -95,11 +93,12 @@ impl Verb for EdgeKeysInitArgs {
             Signed::by(&Targets::new(1, until(TARGETS_DAYS)?), &[&targets]).map_err(|it| bug(it.to_string()))?;
         let directory = context.host.directory.join(&self.into);
         // Kept before anything is published: a root whose key is nowhere would lock the fleet out.
+        let put = |name: &str, text: &str| landfall_source::write_new_private(&directory.join(name), text.as_bytes());
         landfall_source::make_private_directory(&directory)
-            .and_then(|()| put(&directory, "root.pem", &root.to_pem()))
-            .and_then(|()| put(&directory, "targets.pem", &targets.to_pem()))
-            .and_then(|()| put(&directory, "targets.pub.pem", &targets.public().to_pem()))
-            .and_then(|()| put(&directory, "root.json", &of_root.to_text()))
+            .and_then(|()| put("root.pem", &root.to_pem()))
+            .and_then(|()| put("targets.pem", &targets.to_pem()))
+            .and_then(|()| put("targets.pub.pem", &targets.public().to_pem()))
+            .and_then(|()| put("root.json", &of_root.to_text()))
             .map_err(|error| {
                 let text = format!("the keys cannot be written into `{}`", self.into);
                 Failure::from(
@@ -114,13 +113,6 @@ impl Verb for EdgeKeysInitArgs {
         context.report(&Told::<Keys>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
-}
-
-/// Writes a file that was not there, for its owner alone.
-fn put(directory: &Path, name: &str, text: &str) -> std::io::Result<()> {
-    let mut file = landfall_source::private_options().create_new(true).open(directory.join(name))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 impl Verb for EdgeKeysShowArgs {

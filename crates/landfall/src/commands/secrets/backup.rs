@@ -1,8 +1,5 @@
 //! `landfall secrets backup`.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Instant;
 
 use clap::Args;
@@ -63,11 +60,7 @@ impl BackupArgs {
         let file = backup.close(audience).map_err(|error| {
             Failure::from(Diagnostic::error(code::BACKUP_CLOSED, format!("the backup cannot be encrypted: {error}")))
         })?;
-        let path = context.host.directory.join(&self.file);
-        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(|mut open| {
-            open.write_all(file.as_bytes())?;
-            open.sync_all()
-        });
+        let written = landfall_source::write_new_private(&context.host.directory.join(&self.file), file.as_bytes());
         written.map_err(|error| {
             let diagnostic = Diagnostic::error(code::FILES, format!("{} cannot be written", self.file));
             let is_there = error.kind() == std::io::ErrorKind::AlreadyExists;

@@ -1,9 +1,6 @@
 //! New values of keys: shown, agreed to, saved where they must be, written where they are held, and told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Instant;
 
 use clap::Args;
@@ -421,12 +418,7 @@ impl Work<'_> {
             let text = backup.close(&audience).map_err(|error| {
                 Failure::from(Diagnostic::error(code::BACKUP_CLOSED, format!("{shown} cannot be encrypted: {error}")))
             })?;
-            let path = self.context.host.directory.join(shown);
-            let written =
-                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(|mut open| {
-                    open.write_all(text.as_bytes())?;
-                    open.sync_all()
-                });
+            let written = landfall_source::write_new_private(&self.context.host.directory.join(shown), text.as_bytes());
             written.map_err(|error| {
                 Failure::from(
                     Diagnostic::error(code::FILES, format!("{shown} cannot be written"))

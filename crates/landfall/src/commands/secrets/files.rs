@@ -1,8 +1,8 @@
 //! Files of the working tree that are replaced whole or not at all, and committed on request.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use landfall_diag::{Diagnostic, code};
@@ -54,7 +54,7 @@ fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        let mut file = landfall_source::private_options().create_new(true).open(&beside)?;
         file.write_all(content)?;
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         file.sync_all()?;

@@ -1,9 +1,8 @@
 //! New values in clear: shown once, to a person at a terminal or in a file of its owner's alone.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use landfall_diag::{Diagnostic, code};
@@ -52,12 +51,8 @@ impl Plain {
                     .help("plain values go into a new file, which its owner alone may read"),
             )
         };
-        let mut open = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| failed(error.to_string()))?;
+        let opened = landfall_source::private_options().create_new(true).open(&path);
+        let mut open = opened.map_err(|error| failed(error.to_string()))?;
         let text = lines(values.iter().map(|(key, value)| (key.as_str(), value)));
         let written = open.write_all(text.reveal()).and_then(|()| open.sync_all());
         if let Err(error) = written {
