@@ -42,9 +42,6 @@ pub(crate) struct Arguments {
     /// The seed; from the commit's hash when not said, and printed.
     #[arg(long)]
     seed: Option<u64>,
-    /// Leave out the one fault that is known not to be survived each time: a database that loses all that is in it.
-    #[arg(long, conflicts_with = "evidence")]
-    without_database_lost: bool,
     /// Show that a write past the holder of a shard is seen.
     #[arg(long)]
     selftest: bool,
@@ -132,15 +129,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     world.create_applications()?;
     world.all_synced(0, SYNCED)?;
     // Every kind of fault comes before one comes again.
-    let left_out = |fault: &Fault| arguments.without_database_lost && *fault == Fault::DatabaseLost;
-    let faults: Vec<Fault> = Fault::ALL.into_iter().filter(|fault| !left_out(fault)).collect();
-    if arguments.without_database_lost {
-        println!("standby: not played: a database that loses all that is in it");
-    }
-    let first = dice.below(faults.len());
+    let first = dice.below(Fault::ALL.len());
     let (mut cases, mut slowest) = (Vec::new(), Duration::ZERO);
     for round in 1..=rounds {
-        let fault = faults[(first + round) % faults.len()];
+        let fault = Fault::ALL[(first + round) % Fault::ALL.len()];
         let outcome = one_round(&mut world, round, (!arguments.selftest).then_some(fault), &mut dice);
         match &outcome {
             Ok(took) => {

@@ -8,6 +8,7 @@
 //!   Refreshed                somebody's wish           Sync      an operation begins
 //!   Compared, Does, Ended    what was begun            Stop      and gives way
 //!   Tick                     time                      Remove    what it delivered goes
+//!                                                      GiveUp    what waited is not tried again
 //!                                                      WakeAt    tell me then
 //! ```
 //!
@@ -19,7 +20,8 @@
 //! itself that was not compared at the very revisions that it delivers · what has failed at a revision is tried again
 //! as often as its retries say and no more · drift is put right ever more slowly · a hook that runs is not ended for a
 //! new commit · what is overtaken again and again begins ever later · an answer to what nobody asks any more says
-//! nothing · after a kill the same follows from the Application's status.
+//! nothing · after a kill the same follows from the Application's status · an operation that its status tells of as under way,
+//! and of which no journal knows, is carried out anew.
 
 mod deciding;
 mod seen;
@@ -69,6 +71,15 @@ pub enum Action {
     Remove {
         /// Which.
         number: u64,
+    },
+    /// Write down that an operation which waited to be tried again is not: nobody answers.
+    GiveUp {
+        /// The operation.
+        operation: Operation,
+        /// How often it was tried before.
+        attempt: u32,
+        /// Why, in words for its record.
+        why: String,
     },
     /// Send a [`Observation::Tick`] then.
     WakeAt(Timestamp),
@@ -452,7 +463,12 @@ impl State {
                 self.requested.take_if(|requested| *requested == retrying.operation);
                 Working::Waiting(retrying)
             }
-            (End::NothingOpen, None, _) => Working::Idle,
+            // What was known of it is lost, and so is how far it came.
+            (End::NothingOpen, None, Some((operation, attempt))) => {
+                self.requested.take_if(|requested| *requested == operation);
+                Working::Waiting(Retrying { operation, number: attempt, at: now })
+            }
+            (End::NothingOpen, None, None) => Working::Idle,
             (end, _, Some((operation, attempt))) => {
                 past.heal_attempts = operation.heal_attempts;
                 // The wish that it was begun for still stands in the Application as it was first seen.

@@ -5,6 +5,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::Cluster;
+use crate::under_way::UnderWay;
 
 /// The leave to write to clusters, where several processes take turns: it is extended while it is renewed, and ends when it was
 /// not, or is given back. Clones are the same leave.
@@ -64,6 +65,11 @@ impl Leave {
         }
     }
 
+    /// Whether it is the same one.
+    pub(crate) fn is(&self, other: &Leave) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Waits until it has ended.
     pub async fn over(&self) {
         let mut until = self.0.subscribe();
@@ -100,6 +106,7 @@ impl Cluster {
                 if !leave.holds() {
                     return Err(past());
                 }
+                let _until_then = UnderWay::by(&leave);
                 tokio::select! {
                     biased;
                     () = leave.over() => Err(past()),

@@ -12,6 +12,7 @@
 //!   forward.rs     connections to ports of pods
 //!   exec.rs        a command in a container, and how it ended
 //!   leave.rs       the leave to write, where processes take turns; without it nothing is sent that changes something
+//!   under_way.rs   connections that end rather than send what was on its way when its leave ended
 //!   service.rs     what a service answers, through the API server
 //! ```
 //!
@@ -30,6 +31,7 @@ mod observe;
 mod readiness;
 mod service;
 mod stuck;
+mod under_way;
 
 pub use discovery::{Resource, Scope, ServerVersion};
 pub use error::Error;
@@ -42,6 +44,7 @@ pub use objects::{DeleteOptions, Deleted, DryRun, FieldValidation, ListOptions, 
 pub use observe::{Change, Interest};
 pub use readiness::{JobWait, Readiness, readiness};
 pub use stuck::{Outlook, Stuck, stuck_pod};
+pub use under_way::client;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use landfall_apps::machine::Past;
 use landfall_apps::{Application, Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
 use landfall_chart::RenderedUnit;
 use landfall_cluster::Propagation;
@@ -185,7 +186,9 @@ impl Session {
     /// Delivers an Application as it was prepared.
     pub(crate) async fn sync(&self, unit: &Unit, prepared: &PreparedSync) -> UnitSummary {
         self.tell_notes(unit, prepared).await;
-        let asked = matches!(&unit.door, Door::Application(bound) if bound.operation.is_asked_for());
+        // Of one that was under way and whose journal is lost nobody knows how far it came: its hooks, too, run again.
+        let is_open = |bound: &BoundApplication| Past::of(&bound.application.object).interrupted.is_some();
+        let asked = matches!(&unit.door, Door::Application(bound) if bound.operation.is_asked_for() || is_open(bound));
         let mut summary = UnitSummary {
             unchanged: unchanged(&prepared.plan),
             ..UnitSummary::new(&unit.namespace, &unit.name, Outcome::Unchanged)

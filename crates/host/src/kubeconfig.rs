@@ -33,7 +33,7 @@ pub(crate) async fn connect(env: &Env, context: &str, path: Option<&Path>) -> Re
                 .note(error.to_string()),
         )
     })?;
-    kube::Client::try_from(config).map_err(|error| {
+    landfall_cluster::client(config).map_err(|error| {
         Failure::from(
             Diagnostic::error(code::BAD_CONTEXT, format!("the context `{context}` cannot be used"))
                 .note(error.to_string()),
@@ -60,7 +60,7 @@ pub async fn client_of(config: &serde_json::Value, context: &str, patience: Dura
     let mut config = config.map_err(|error| error.to_string())?;
     config.connect_timeout = Some(patience);
     config.read_timeout = Some(patience);
-    kube::Client::try_from(config).map_err(|error| error.to_string())
+    landfall_cluster::client(config).map_err(|error| error.to_string())
 }
 
 /// The kubeconfig's current context.

@@ -360,7 +360,7 @@ async fn client(cluster: &ClusterConnection) -> Result<kube::Client, String> {
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     let mut config = config.map_err(|_| unreadable("server or config"))?;
     config.connect_timeout = Some(CONNECTING);
-    kube::Client::try_from(config).map_err(|_| unreadable("certificates or key"))
+    landfall_cluster::client(config).map_err(|_| unreadable("certificates or key"))
 }
 
 #[cfg(test)]

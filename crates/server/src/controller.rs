@@ -24,7 +24,7 @@ use crate::api::{Line, Name};
 use crate::board::Board;
 use crate::checks::Known;
 use crate::entry::{Alone, Entry, Writing};
-use crate::errands::{Work, comparison};
+use crate::errands::{Work, comparison, is_terminating};
 use crate::ground::application_kind;
 use crate::happened::{Found, Happened, Seen};
 use crate::live::{Follows, Lives};
@@ -365,14 +365,13 @@ impl Controller {
         let connections = &self.work.connections;
         let entry =
             self.entries.entry(key.clone()).or_insert_with(|| Entry::new(object.clone(), connections, former, alone));
-        let terminating = |object: &Object| object.str_at("/status/operationState/phase") == Some("Terminating");
         if is_new {
             observations.push(Observation::Restored(Box::new(Past::of(&object))));
             // What it delivered before is watched at once: until it is compared nobody knows what it delivers now.
             let known = object.list_at("/status/resources").iter().filter_map(landfall_apps::resource_key);
             let known: Vec<Gvk> = known.map(|key| key.gvk).collect();
             known.iter().for_each(|gvk| self.live.watch(gvk, &entry.destination, &self.told));
-        } else if terminating(&object) && !terminating(&entry.object) {
+        } else if is_terminating(&object) && !is_terminating(&entry.object) {
             observations.push(Observation::Terminated);
             if entry.running.is_none() {
                 // It waited for its next try: nobody else writes down that it is over.

@@ -191,23 +191,32 @@ impl Work {
     /// Brings to an end what an earlier process left open; nothing when this process is to end meanwhile.
     pub(crate) async fn recover(&self, application: &Application) -> Option<End> {
         let revisions = Past::delivering(&application.object);
+        let interrupted = Past::of(&application.object).interrupted;
         let session = match self.session_of(application) {
             Ok(session) => session,
             Err(message) => return Some(End::Failed { revisions, message }),
         };
-        Some(match session.finish_open(application).await {
-            None => End::NothingOpen,
-            Some(SyncEnd::Succeeded | SyncEnd::Unchanged) => End::Succeeded(revisions),
-            Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics))
+        let asked = interrupted.as_ref().map(|(operation, attempt)| (operation, *attempt));
+        Some(match (session.finish_open(application).await, asked) {
+            (None, Some(asked)) if is_terminating(&application.object) => {
+                self.record(application, asked, &revisions, "Operation terminated", Tried::Stopped).await;
+                End::Stopped
+            }
+            (None, _) => End::NothingOpen,
+            (Some(SyncEnd::Succeeded | SyncEnd::Unchanged), _) => End::Succeeded(revisions),
+            (Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)), _)
                 if self.is_left(application, &diagnostics) =>
             {
                 return None;
             }
-            Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)) => {
+            (Some(SyncEnd::NotBegun(diagnostics)), Some(asked)) => {
+                self.in_vain(application, asked, revisions, &diagnostics).await
+            }
+            (Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)), _) => {
                 End::Failed { revisions, message: words(&diagnostics) }
             }
-            Some(SyncEnd::Overtaken) => End::Overtaken,
-            Some(SyncEnd::Stopped) => return None,
+            (Some(SyncEnd::Overtaken), _) => End::Overtaken,
+            (Some(SyncEnd::Stopped), _) => return None,
         })
     }
 
@@ -232,13 +241,15 @@ impl Work {
             }
             Err(message) => (operation.revisions.clone(), Err(message)),
         };
+        let asked = (operation, begun.attempt);
         let stopped = running.why.lock().clone();
         match end {
             Ok(SyncEnd::Succeeded) => Some(End::Succeeded(revisions)),
             Ok(SyncEnd::Unchanged) => {
-                if !operation.is_automated() {
+                // What failed before is told of as waiting for this try.
+                if !operation.is_automated() || begun.attempt > 0 {
                     let done = Tried::Succeeded;
-                    self.record(application, begun, &revisions, "successfully synced (no more tasks)", done).await;
+                    self.record(application, asked, &revisions, "successfully synced (no more tasks)", done).await;
                 }
                 Some(End::Succeeded(revisions))
             }
@@ -248,7 +259,7 @@ impl Work {
                 None
             }
             Ok(SyncEnd::Failed(diagnostics)) => Some(End::Failed { revisions, message: words(&diagnostics) }),
-            Ok(SyncEnd::NotBegun(diagnostics)) => Some(self.in_vain(application, begun, revisions, &diagnostics).await),
+            Ok(SyncEnd::NotBegun(diagnostics)) => Some(self.in_vain(application, asked, revisions, &diagnostics).await),
             Ok(SyncEnd::Overtaken) => Some(End::Overtaken),
             Ok(SyncEnd::Stopped) => {
                 let why = stopped?;
@@ -257,11 +268,11 @@ impl Work {
                 if let Err(diagnostics) = session.abandon(application).await {
                     tracing::error!("{}: {}", application.name, words(&diagnostics));
                 }
-                self.record(application, begun, &revisions, &why, Tried::Stopped).await;
+                self.record(application, asked, &revisions, &why, Tried::Stopped).await;
                 Some(End::Stopped)
             }
             Err(message) => {
-                self.record(application, begun, &revisions, &message, Tried::Failed).await;
+                self.record(application, asked, &revisions, &message, Tried::Failed).await;
                 Some(End::Failed { revisions, message })
             }
         }
@@ -281,12 +292,12 @@ impl Work {
     async fn in_vain(
         &self,
         application: &Application,
-        begun: &Begun,
+        asked: (&Operation, u32),
         revisions: Vec<String>,
         diagnostics: &[Diagnostic],
     ) -> End {
         let message = words(diagnostics);
-        self.record(application, begun, &revisions, &message, Tried::Failed).await;
+        self.record(application, asked, &revisions, &message, Tried::Failed).await;
         End::Failed { revisions, message }
     }
 
@@ -361,15 +372,24 @@ impl Work {
     async fn record(
         &self,
         application: &Application,
-        begun: &Begun,
+        asked: (&Operation, u32),
         revisions: &[String],
         message: &str,
         tried: Tried,
     ) {
         let now = self.session.clock.now();
-        let state =
-            tried_in_vain(&application.object, (&begun.operation, begun.attempt), revisions, message, tried, now);
+        let state = tried_in_vain(&application.object, asked, revisions, message, tried, now);
         if let Err(why) = self.write(&application.key(), state).await {
+            tracing::warn!("the status of {} cannot be written: {why}", application.name);
+        }
+    }
+
+    /// Writes down that an operation which waited to be tried again is not; a wish that stands there by now is left.
+    pub(crate) async fn give_up(&self, application: &Application, asked: (&Operation, u32), why: &str) {
+        let (now, revisions) = (self.session.clock.now(), &asked.0.revisions);
+        let mut patch = tried_in_vain(&application.object, asked, revisions, why, Tried::Stopped, now);
+        patch.as_object_mut().map(|patch| patch.remove("operation"));
+        if let Err(why) = self.write(&application.key(), patch).await {
             tracing::warn!("the status of {} cannot be written: {why}", application.name);
         }
     }
@@ -417,6 +437,11 @@ impl Work {
             Err(error) => Err(words(&[error.diagnose()])),
         }
     }
+}
+
+/// Whether somebody has asked to end the operation that an Application's status tells of.
+pub(crate) fn is_terminating(application: &Object) -> bool {
+    application.str_at("/status/operationState/phase") == Some("Terminating")
 }
 
 /// Argo CD's word for what a source is.

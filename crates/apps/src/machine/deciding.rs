@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Action, Activity, Asked, Automation, Begun, Comparison, Difference, Ending, Freshness, Removal, State, Wanted,
+    Action, Activity, Asked, Automation, Begun, Comparison, Difference, End, Ending, Freshness, Removal, State, Wanted,
     Working, later,
 };
 use crate::{Asker, Operation};
@@ -112,8 +112,10 @@ impl State {
             let gives_way = waiting.operation.is_automated() && !waiting.operation.revisions.is_empty() && newer;
             let asker = if waiting.operation.is_automated() { Asker::Policy } else { Asker::Somebody };
             let at = waiting.at;
-            if gives_way || self.requested.is_some() {
+            if self.requested.is_some() {
                 self.working = Working::Idle;
+            } else if gives_way {
+                actions.extend(self.gives_up(now));
             } else if now < at {
                 actions.push(Action::WakeAt(at));
             } else if !self.passes(wanted, asker, now, actions) {
@@ -143,6 +145,16 @@ impl State {
         {
             actions.extend(self.sync(operation, 0));
         }
+    }
+
+    /// Ends an automated sync that waits, for a new commit has come.
+    fn gives_up(&mut self, now: Timestamp) -> Option<Action> {
+        let Working::Waiting(waiting) = std::mem::replace(&mut self.working, Working::Idle) else { return None };
+        let why = format!("superseded by {}", self.tip.iter().flatten().cloned().collect::<Vec<_>>().join(", "));
+        let (operation, attempt) = (waiting.operation, waiting.number);
+        let failed = End::Failed { revisions: operation.revisions.clone(), message: why.clone() };
+        self.attempted(&failed, now);
+        Some(Action::GiveUp { operation, attempt, why })
     }
 
     fn sync(&mut self, mut operation: Operation, attempt: u32) -> Option<Action> {

@@ -142,6 +142,26 @@ fn a_sync_that_waits_for_its_next_try_is_ended_also_before_the_next_process_has_
 }
 
 #[test]
+fn what_was_under_way_is_carried_out_anew_where_its_journal_is_lost() {
+    let mut world = all(heals());
+    world.happen(Event::Push { empty: false });
+    let before = until_sync(&mut world);
+    world.happen(Event::KillAndLose);
+    let after = until_sync(&mut world);
+    assert_eq!((after, world.delivered.clone()), (before, Some(vec!["commit 0".to_owned()])));
+    world.settle();
+    assert_eq!(world.delivered, Some(vec!["commit 1".to_owned()]));
+    // Neither is it waited for, where a new commit has come meanwhile.
+    world.happen(Event::Push { empty: false });
+    until_sync(&mut world);
+    world.happen(Event::Push { empty: false });
+    world.happen(Event::KillAndLose);
+    world.settle();
+    assert_eq!(world.delivered, Some(vec!["commit 3".to_owned()]));
+    world.check_settled();
+}
+
+#[test]
 fn drift_that_a_recovered_sync_has_put_right_is_counted() {
     let mut world = all(heals());
     world.happen(Event::Drift);

@@ -92,7 +92,7 @@ impl Access {
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await
             .map_err(|error| unusable(&error.to_string()))?;
-        kube::Client::try_from(config).map_err(|error| unusable(&error.to_string()))
+        landfall_cluster::client(config).map_err(|error| unusable(&error.to_string()))
     }
 }
 

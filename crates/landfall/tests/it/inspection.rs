@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use landfall_cluster::{Cluster, ListOptions};
-use landfall_object::{Gvk, Object};
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::{Location, Store};
 use serde_json::Value;
 
@@ -52,6 +52,20 @@ pub(crate) fn objects(state: &Path, api_version: &str, kind: &str, namespace: &s
         embedded.stop();
         found
     })
+}
+
+/// Merges into an object while nobody else has the cluster open.
+pub(crate) fn patch(state: &Path, key: &ObjectKey, patch: serde_json::Value) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let embedded = open(state).await;
+        let options = landfall_cluster::WriteOptions::default();
+        let patched =
+            Cluster::new(embedded.client()).patch(key, &landfall_cluster::Patch::Merge(patch), &options).await;
+        embedded.stop();
+        patched.expect("patched");
+    });
 }
 
 async fn open(state: &Path) -> landfall_drydock::Cluster {

@@ -22,6 +22,7 @@ mod connected;
 mod git_server;
 mod migrated;
 mod told;
+mod unfinished;
 
 pub(super) const SHOP: &str = "https://git.example.com/shop.git";
 const LUCKYPLANS: &str = "https://git.example.com/luckyplans/luckyplans.git";

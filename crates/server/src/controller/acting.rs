@@ -122,6 +122,13 @@ impl Controller {
                     answer(happened).await;
                 });
             }
+            Action::GiveUp { operation, attempt, why } => {
+                let alone = Arc::clone(&entry.alone);
+                self.tasks.spawn(async move {
+                    let _alone = alone.lock().await;
+                    work.give_up(&application, (&operation, attempt), &why).await;
+                });
+            }
             Action::Stop { .. } | Action::WakeAt(_) => {}
         }
     }
@@ -135,7 +142,7 @@ impl Controller {
             Action::Recover { number } => Observation::Ended { number, end: End::NothingOpen },
             Action::Sync(begun) => Observation::Ended { number: begun.number, end: failed() },
             Action::Remove { number } => Observation::Ended { number, end: End::Overtaken },
-            Action::Stop { .. } | Action::WakeAt(_) => return,
+            Action::GiveUp { .. } | Action::Stop { .. } | Action::WakeAt(_) => return,
         };
         let (told, key) = (self.told.clone(), Arc::new(key.clone()));
         self.tasks.spawn(async move {

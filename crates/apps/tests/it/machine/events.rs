@@ -24,6 +24,7 @@ pub(super) enum Event {
     Does(Activity),
     Pass { seconds: u64 },
     Kill,
+    KillAndLose,
     Delete { cascades: bool },
     Vanish,
 }
@@ -56,6 +57,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         6 => activity.prop_map(Event::Does),
         8 => (1u64..400).prop_map(|seconds| Event::Pass { seconds }),
         2 => Just(Event::Kill),
+        1 => Just(Event::KillAndLose),
     ]
 }
 

@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) heals: u32,
     pub(super) waiting: Option<Retrying>,
     journal: Option<Begun>,
+    // Whether only the status knows of it, for the journal was lost.
+    lost: bool,
     pub(super) carried: Option<Operation>,
     // What the machine was told.
     told_tip: Option<Vec<String>>,
@@ -106,6 +108,7 @@ impl World {
             heals: 0,
             waiting: None,
             journal: None,
+            lost: false,
             carried: None,
             told_tip: None,
             told: None,
@@ -167,7 +170,7 @@ impl World {
                 self.activity = Activity::Acts;
                 self.terminated = false;
                 self.waiting = None;
-                self.journal = Some(begun.clone());
+                (self.journal, self.lost) = (Some(begun.clone()), false);
                 self.open.push(Open::Sync(begun));
             }
             Action::Stop { number, .. } => {
@@ -182,6 +185,14 @@ impl World {
                 assert_eq!(self.works(), None, "two at once");
                 assert_eq!(self.wanted.removal, Removal::Cascades);
                 self.open.push(Open::Remove { number });
+            }
+            Action::GiveUp { operation, why, .. } => {
+                let waiting = self.waiting.take().expect("it waits");
+                assert!(operation.is_automated() && waiting.operation == operation);
+                assert_ne!(self.told_tip.as_ref(), Some(&operation.revisions), "given up for nothing");
+                let (revisions, source) = (operation.revisions, self.wanted.source.clone());
+                self.attempt = Some(Attempt { revisions, source, failure: Some(why) });
+                (self.ended, self.journal) = (Some(self.now), None);
             }
             Action::WakeAt(at) => {
                 assert!(at > self.now, "it is that late already");
@@ -212,6 +223,14 @@ impl World {
                 }
                 _ => self.begun += 1,
             }
+            return;
+        }
+        if let Some(waiting) = self.waiting.take_if(|waiting| waiting.operation == *operation) {
+            assert_eq!(
+                (waiting.number, self.told_tip.as_ref()),
+                (0, Some(&operation.revisions)),
+                "not carried out anew"
+            );
             return;
         }
         assert!(self.now >= self.held, "overtaken {} times, and begun again at once", self.overtaken);
@@ -273,7 +292,7 @@ impl World {
     }
 
     fn close(&mut self, operation: &Operation, number: u32, end: &End) {
-        self.journal = None;
+        (self.journal, self.lost) = (None, false);
         self.forget();
         self.heals = operation.heal_attempts;
         let again = match end {
@@ -362,8 +381,14 @@ impl World {
                 self.tell(vec![Observation::Compared { number, result }]);
             }
             Open::Recover { number } => {
-                let end = match self.journal.take() {
-                    None => End::NothingOpen,
+                let lost = self.journal.clone().filter(|_| self.lost);
+                let end = match self.journal.take_if(|_| !self.lost) {
+                    None => {
+                        let again =
+                            |Begun { operation, attempt, .. }| Retrying { operation, number: attempt, at: self.now };
+                        self.waiting = lost.map(again).or(self.waiting.take());
+                        End::NothingOpen
+                    }
                     Some(begun) => {
                         let end = self.delivers(&begun.operation, well);
                         self.close(&begun.operation, begun.attempt, &end);
@@ -436,7 +461,11 @@ impl World {
             }
             Event::Terminate => {
                 self.terminated = true;
-                if self.waiting.take().is_some_and(|waiting| self.carried.as_ref() == Some(&waiting.operation)) {
+                let waiting = self.waiting.take();
+                if waiting.is_some() && self.lost {
+                    (self.journal, self.lost) = (None, false);
+                }
+                if waiting.is_some_and(|waiting| self.carried.as_ref() == Some(&waiting.operation)) {
                     self.carried = None;
                 }
                 self.tell(vec![Observation::Terminated]);
@@ -470,6 +499,10 @@ impl World {
                 self.tell(vec![Observation::Tick]);
             }
             Event::Kill => self.kill(),
+            Event::KillAndLose => {
+                self.lost = self.journal.is_some();
+                self.kill();
+            }
             Event::Delete { cascades } => {
                 self.wanted.removal = if cascades { Removal::Cascades } else { Removal::Leaves };
                 self.waiting = None;
@@ -514,7 +547,8 @@ impl World {
         self.told_tip = None;
         self.unlooked = true;
         (self.overtaken, self.held) = (0, Timestamp::UNIX_EPOCH);
-        if self.waiting.take_if(|waiting| waiting.number == 0).is_some() {
+        let waiting = self.waiting.take_if(|waiting| self.lost || waiting.number == 0);
+        if waiting.is_some() && !self.lost {
             // Nothing was written of it: the wish that stands there is begun anew.
             self.begun -= 1;
         }

@@ -1,0 +1,103 @@
+//! Connections that end rather than send what must not be written any more.
+//!
+//! Between the moment at which somebody looks whether it may still write and the one at which the bytes leave the process, that may
+//! stand still for long: stopped, swapped out, moved with its machine. When it goes on, nobody says which of its tasks goes on first.
+//! So each connection looks before it moves a byte whether the leave of anything on its way has ended meanwhile.
+
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use crate::Leave;
+
+/// The leaves of what this process is writing to clusters.
+static UNDER_WAY: Mutex<Vec<Leave>> = Mutex::new(Vec::new());
+
+/// A write on its way.
+pub(crate) struct UnderWay(Leave);
+
+impl UnderWay {
+    pub(crate) fn by(leave: &Leave) -> Self {
+        UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).push(leave.clone());
+        UnderWay(leave.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut all = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = all.iter().position(|leave| leave.is(&self.0)) {
+            all.swap_remove(at);
+        }
+    }
+}
+
+fn is_past() -> bool {
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|leave| !leave.holds())
+}
+
+/// A client whose connections end before they send anything while something is on its way whose leave has ended
+/// ([`crate::Cluster::by_leave`]).
+///
+/// # Errors
+/// As [`kube::Client::try_from`].
+pub fn client(config: kube::Config) -> Result<kube::Client, kube::Error> {
+    Ok(kube::client::ClientBuilder::try_from((config, Watching))?.build())
+}
+
+type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Has connections carried as tasks of their own.
+#[derive(Clone, Copy)]
+struct Watching;
+
+impl hyper::rt::Executor<Connection> for Watching {
+    fn execute(&self, connection: Connection) {
+        tokio::spawn(Watched(Some(connection)));
+    }
+}
+
+struct Watched(Option<Connection>);
+
+impl Future for Watched {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if is_past() {
+            self.0 = None;
+        }
+        match &mut self.0 {
+            Some(connection) => connection.as_mut().poll(context),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_ends_before_it_moves_a_byte_when_the_leave_of_what_is_on_its_way_has_ended() {
+        let carried = Arc::new(AtomicUsize::new(0));
+        let connection = || -> Connection {
+            let carried = Arc::clone(&carried);
+            Box::pin(async move {
+                carried.fetch_add(1, Ordering::SeqCst);
+            })
+        };
+        let leave = Leave::without_end();
+        let on_its_way = UnderWay::by(&leave);
+        Watched(Some(connection())).await;
+        assert_eq!(carried.load(Ordering::SeqCst), 1);
+        leave.end();
+        Watched(Some(connection())).await;
+        assert_eq!(carried.load(Ordering::SeqCst), 1, "nothing is carried any more");
+        drop(on_its_way);
+        Watched(Some(connection())).await;
+        assert_eq!(carried.load(Ordering::SeqCst), 2, "what comes after it is");
+    }
+}

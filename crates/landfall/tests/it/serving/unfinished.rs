@@ -1,0 +1,78 @@
+//! Operations of which the status says that they are under way, and nobody works on.
+
+use std::path::PathBuf;
+
+use landfall_object::Object;
+use serde_json::json;
+
+use super::{AUTOMATED, Forge, SHOP, application, is_synced};
+
+const PHASE: &str = "/status/operationState/phase";
+const MESSAGE: &str = "/status/operationState/message";
+
+/// A server that was killed when all was written but that its sync has ended, and has lost its store since; the revision.
+fn killed_and_robbed() -> (Forge, String) {
+    let forge = Forge::shop(AUTOMATED);
+    let revision = forge.push();
+    let points = forge.sandbox.root().join("../points");
+    let server = forge.serve(&["apps"], SHOP, &[("LANDFALL_TEST_PROBE", &format!("record:{}", points.display()))]);
+    server.until(&server.cluster(), &application("shop"), |it| is_synced(it, &revision));
+    drop(server);
+    let points = std::fs::read_to_string(points).expect("recorded");
+    let before = |line: &str| line.contains("before record ended");
+    // Counted from 1.
+    let point = points.lines().position(before).expect("reached") + 1;
+    let forge = Forge::shop(AUTOMATED);
+    let revision = forge.push();
+    let mut server = forge.serve(&["apps"], SHOP, &[("LANDFALL_TEST_PROBE", &format!("kill:{point}"))]);
+    let ended = server.child.wait().expect("it dies");
+    assert_eq!(ended.code(), None, "it ended by itself");
+    drop(server);
+    let state = forge.sandbox.root().join(".landfall");
+    let of_store = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("store.db"));
+    let lost: Vec<PathBuf> =
+        std::fs::read_dir(state).expect("listed").map(|entry| entry.expect("read").path()).filter(of_store).collect();
+    assert!(!lost.is_empty());
+    lost.iter().for_each(|path| std::fs::remove_file(path).expect("removed"));
+    (forge, revision)
+}
+
+fn has_ended(application: &Object) -> bool {
+    !matches!(application.str_at(PHASE), Some("Running" | "Terminating"))
+}
+
+#[test]
+fn a_sync_whose_journal_is_lost_is_carried_out_anew_although_nothing_differs_any_more() {
+    let (forge, revision) = killed_and_robbed();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let ended = server.until(&server.cluster(), &application("shop"), |it| is_synced(it, &revision) && has_ended(it));
+    assert_eq!(ended.str_at(PHASE), Some("Succeeded"), "{:#}", ended.value());
+    assert_eq!(ended.list_at("/status/history").len(), 1);
+}
+
+#[test]
+fn one_that_was_to_be_terminated_is_not() {
+    let (forge, revision) = killed_and_robbed();
+    let asked = json!({"status": {"operationState": {"phase": "Terminating"}}});
+    super::super::inspection::patch(&forge.sandbox.root().join(".landfall"), &application("shop"), asked);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let ended = server.until(&server.cluster(), &application("shop"), |it| is_synced(it, &revision) && has_ended(it));
+    assert_eq!((ended.str_at(PHASE), ended.str_at(MESSAGE)), (Some("Failed"), Some("Operation terminated")));
+    assert!(ended.list_at("/status/history").is_empty(), "{:#}", ended.value());
+}
+
+#[test]
+fn what_waits_for_its_next_try_says_that_a_new_commit_has_made_it_needless() {
+    let forge = Forge::shop(AUTOMATED);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| it.str_at("/status/sync/status") == Some("Synced"));
+    forge.change("chart/templates/all.yaml", "matchLabels: {app:", "matchLabels: {other:");
+    let waits = |it: &Object| it.i64_at("/status/operationState/retryCount") == Some(1);
+    server.until(&cluster, &application("shop"), waits);
+    // What is wanted is what is there: no other operation follows.
+    let back = forge.change("chart/templates/all.yaml", "matchLabels: {other:", "matchLabels: {app:");
+    let ended = server.until(&cluster, &application("shop"), |it| is_synced(it, &back) && has_ended(it));
+    let message = ended.str_at(MESSAGE).unwrap_or_default();
+    assert_eq!((ended.str_at(PHASE), message), (Some("Failed"), format!("superseded by {back}").as_str()));
+}
