@@ -13,12 +13,42 @@ pub struct Ignore {
 
 #[derive(Debug, Clone)]
 struct Rule {
-    pattern: String,
+    pattern: Pattern,
     negated: bool,
     /// Written with a trailing `/`.
     directories_only: bool,
     /// Matched against the base name only, because the pattern holds no `/`.
     base_name: bool,
+}
+
+/// What a rule asks for. Nearly all of them are plain names or the end of one, and each is held against each path of a chart.
+#[derive(Debug, Clone)]
+enum Pattern {
+    /// This very text.
+    Is(String),
+    /// `*` and this text behind it.
+    EndsWith(String),
+    /// Anything else.
+    Matches(String),
+}
+
+impl Pattern {
+    fn of(text: &str) -> Self {
+        let is_plain = |text: &str| !text.contains(['*', '?', '[', '\\']);
+        match text.strip_prefix('*') {
+            Some(end) if is_plain(end) => Pattern::EndsWith(end.to_owned()),
+            None if is_plain(text) => Pattern::Is(text.to_owned()),
+            _ => Pattern::Matches(text.to_owned()),
+        }
+    }
+
+    fn matches(&self, subject: &str) -> bool {
+        match self {
+            Pattern::Is(text) => subject == text,
+            Pattern::EndsWith(end) => subject.strip_suffix(end.as_str()).is_some_and(|begin| !begin.contains('/')),
+            Pattern::Matches(pattern) => path_match(pattern, subject).unwrap_or(false),
+        }
+    }
 }
 
 /// Why a `.helmignore` cannot be read; the text is Helm's own.
@@ -78,7 +108,7 @@ impl Ignore {
             Some(anchored) => (false, anchored),
             None => (!rule.contains('/'), rule),
         };
-        self.rules.push(Rule { pattern: pattern.to_owned(), negated, directories_only, base_name });
+        self.rules.push(Rule { pattern: Pattern::of(pattern), negated, directories_only, base_name });
         Ok(())
     }
 
@@ -89,29 +119,18 @@ impl Ignore {
         if path.is_empty() || path == "." || path == "./" {
             return false;
         }
-        for rule in &self.rules {
-            if rule.negated {
-                if rule.directories_only && kind == PathKind::File || !rule.matches(path) {
-                    return true;
-                }
-            } else if !(rule.directories_only && kind == PathKind::File) && rule.matches(path) {
-                return true;
-            }
-        }
-        false
+        let base_name = path.rsplit('/').next().unwrap_or(path);
+        self.rules.iter().any(|rule| {
+            let counts = !(rule.directories_only && kind == PathKind::File);
+            let matches = || rule.pattern.matches(if rule.base_name { base_name } else { path });
+            (counts && matches()) != rule.negated
+        })
     }
 
     /// Whether a file, or a directory it lies in, is left out.
     pub fn ignores_file(&self, path: &str) -> bool {
         path.match_indices('/').any(|(at, _)| self.ignores(&path[..at], PathKind::Directory))
             || self.ignores(path, PathKind::File)
-    }
-}
-
-impl Rule {
-    fn matches(&self, path: &str) -> bool {
-        let subject = if self.base_name { path.rsplit('/').next().unwrap_or(path) } else { path };
-        path_match(&self.pattern, subject).unwrap_or(false)
     }
 }
 
@@ -143,6 +162,17 @@ mod tests {
         assert!(!ignores("name/", "name"));
         assert!(ignores("# nothing\n\n", "templates/.hidden"));
         assert!(!ignores("# nothing\n", "templates/sub/.hidden"));
+    }
+
+    #[test]
+    fn a_rule_of_any_shape_says_what_its_pattern_says() {
+        let patterns =
+            ["", "*", "*.bak", "x.bak", "a/*", "*/b", "a/b", "?.bak", "*[b]", "a*", "\\*", "*\\a", "[a]", "é*", "*é"];
+        let subjects = ["", "x.bak", "a/x.bak", "a/b", "b", "a", "*", "aé", "é", ".bak", "a/é", "x.bak.bak", "/", "a/"];
+        for (pattern, subject) in patterns.iter().flat_map(|pattern| subjects.map(|subject| (*pattern, subject))) {
+            let expected = path_match(pattern, subject).unwrap_or(false);
+            assert_eq!(Pattern::of(pattern).matches(subject), expected, "{pattern} on {subject}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What templates find besides values: `.Chart`, `.Capabilities`, `.Files`.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use base64::Engine as _;
 use landfall_gotemplate::{
@@ -75,15 +75,26 @@ struct Record {
     promoted: Vec<(&'static str, Value)>,
     methods: &'static [(&'static str, Method)],
     /// What the type's `String` method gives; it has a pointer receiver and so counts only where Go can take the address.
-    json: String,
+    json: Json,
     /// Its fields by their tags for `yaml.v3`, where it has such tags.
     yaml: Vec<(&'static str, Value)>,
 }
 
 type Method = fn(&Record) -> Value;
 
+/// A value as JSON, made when it is first asked for: hardly a chart asks.
+#[derive(Debug, Clone)]
+struct Json(Arc<LazyLock<String, Box<dyn FnOnce() -> String + Send>>>);
+
+impl Json {
+    fn of(made: impl FnOnce() -> String + Send + 'static) -> Self {
+        Json(Arc::new(LazyLock::new(Box::new(made))))
+    }
+}
+
 impl Record {
     fn new(type_name: &'static str, fields: Vec<(&'static str, Value)>, json: String) -> Self {
+        let json = Json::of(|| json);
         Record { type_name, kind: HostKind::Struct, fields, promoted: Vec::new(), methods: &[], json, yaml: Vec::new() }
     }
 
@@ -124,7 +135,7 @@ impl Host for Record {
     }
 
     fn json(&self) -> Option<String> {
-        Some(self.json.clone())
+        Some(self.json.0.to_string())
     }
 
     fn yaml_fields(&self) -> Option<Vec<(Cow<'static, str>, Value)>> {
@@ -173,7 +184,7 @@ pub(crate) fn chart_object(chart: &Chart, is_root: bool, dialect: Dialect) -> Va
         fields: vec![("Metadata", metadata), ("IsRoot", Value::from(is_root))],
         promoted: fields,
         methods: &[],
-        json: whole,
+        json: Json::of(|| whole),
         yaml: Vec::new(),
     })
 }
@@ -278,6 +289,13 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
         Dialect::V4 => ["common.KubeVersion", "common.VersionSet", "*common.Capabilities"],
     };
     let version = &capabilities.kube_version;
+    let kube_json = format!(
+        "{{\"Version\":{},\"Major\":{},\"Minor\":{}}}",
+        go_json(&version.version),
+        go_json(&version.major),
+        go_json(&version.minor)
+    );
+    let of_kube = kube_json.clone();
     let kube = Record {
         type_name: names[0],
         kind: HostKind::Struct,
@@ -296,16 +314,10 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
         },
         promoted: Vec::new(),
         methods: &[("GitVersion", kube_version_given), ("String", kube_version_text)],
-        json: String::new(),
+        json: Json::of(move || of_kube),
         yaml: Vec::new(),
     };
-    let kube_json = format!(
-        "{{\"Version\":{},\"Major\":{},\"Minor\":{}}}",
-        go_json(&version.version),
-        go_json(&version.major),
-        go_json(&version.minor)
-    );
-    let kube = Value::host(Addressable(Record { json: kube_json.clone(), ..kube }));
+    let kube = Value::host(Addressable(kube));
     let mut helm = capabilities.helm_version.clone();
     if dialect == Dialect::V4 && helm.version == HelmVersion::default().version {
         helm.version = HELM_4.to_owned();
@@ -330,12 +342,12 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
     }
     let helm_json = format!("{{{}}}", parts.join(","));
     let helm = Value::host(Record::new("version.BuildInfo", fields, helm_json.clone()));
-    let versions =
-        Value::host(VersionSet { type_name: names[1], versions: Arc::from(capabilities.api_versions.as_slice()) });
-    let json = format!(
-        "{{\"KubeVersion\":{kube_json},\"APIVersions\":{},\"HelmVersion\":{helm_json}}}",
-        go_json(&capabilities.api_versions)
-    );
+    let served: Arc<[String]> = Arc::from(capabilities.api_versions.as_slice());
+    let versions = Value::host(VersionSet { type_name: names[1], versions: Arc::clone(&served) });
+    let json = Json::of(move || {
+        let served = go_json(&&*served);
+        format!("{{\"KubeVersion\":{kube_json},\"APIVersions\":{served},\"HelmVersion\":{helm_json}}}")
+    });
     let versions = built_in(".Capabilities.APIVersions", versions);
     let fields = vec![("KubeVersion", kube), ("APIVersions", versions), ("HelmVersion", helm)];
     Value::host(Record {

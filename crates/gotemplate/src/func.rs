@@ -1,7 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::call::CallCtx;
 use crate::error::{ExecError, ParseError};
@@ -206,30 +207,24 @@ impl fmt::Debug for Func {
 
 /// The functions of a set by number, Go's builtins included.
 #[derive(Debug)]
-pub(crate) struct Functions {
-    numbers: FxHashMap<Box<str>, u32>,
-    list: Vec<(Box<str>, Func)>,
-}
+pub(crate) struct Functions(IndexMap<Box<str>, Func, FxBuildHasher>);
 
 impl Functions {
     pub(crate) fn new(builtins: FuncMap, funcs: FuncMap) -> Self {
-        let mut all = builtins;
-        all.extend(funcs);
-        let mut functions = Functions { numbers: FxHashMap::default(), list: Vec::new() };
-        for (name, func) in all.funcs {
-            functions.numbers.insert(name.clone(), functions.list.len() as u32);
-            functions.list.push((name, func));
+        let mut all = funcs.funcs;
+        for (name, func) in builtins.funcs {
+            all.entry(name).or_insert(func);
         }
-        functions
+        Functions(all)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
-        self.numbers.get(name).copied()
+        self.0.get_index_of(name).map(|number| number as u32)
     }
 
     /// A function and its name.
     pub(crate) fn get(&self, number: u32) -> (&str, &Func) {
-        let (name, func) = &self.list[number as usize];
+        let (name, func) = self.0.get_index(number as usize).expect("a number that was given out here");
         (name, func)
     }
 }
@@ -237,13 +232,18 @@ impl Functions {
 /// Functions by name. A name that is there twice keeps the later function; names of Go's builtins may be overridden.
 #[derive(Debug, Clone, Default)]
 pub struct FuncMap {
-    funcs: FxHashMap<Box<str>, Func>,
+    funcs: IndexMap<Box<str>, Func, FxBuildHasher>,
 }
 
 impl FuncMap {
     /// No functions (Go's builtins are always there).
     pub fn new() -> Self {
         FuncMap::default()
+    }
+
+    /// None yet, and room for so many.
+    pub fn with_room(functions: usize) -> Self {
+        FuncMap { funcs: IndexMap::with_capacity_and_hasher(functions, FxBuildHasher) }
     }
 
     /// Adds a function.
@@ -262,7 +262,7 @@ impl FuncMap {
 
     /// Takes a function out (a builtin of that name shows again).
     pub fn remove(&mut self, name: &str) -> Option<Func> {
-        self.funcs.remove(name)
+        self.funcs.swap_remove(name)
     }
 
     /// Adds all functions of another map.

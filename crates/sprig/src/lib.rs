@@ -55,7 +55,8 @@ pub use yaml::{Build as YamlBuild, Written as YamlWritten, of_scalar as yaml_sca
 
 /// Helm 3's functions.
 pub fn funcs() -> FuncMap {
-    let mut funcs = FuncMap::new();
+    // Go's own and Helm's come on top.
+    let mut funcs = FuncMap::with_room(256);
     strings::register(&mut funcs);
     encoding::register(&mut funcs);
     list::register(&mut funcs);

@@ -288,7 +288,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// What ssh is told: this key and no other, these hosts and no others, nothing of the user's.
+    /// What ssh is told: this key and no other, these hosts and no others, nothing of the user's. It ends with [`LONGEST`], however
+    /// slowly the server goes on, where there is a program that sees to it.
     pub(super) fn command(&self, patience: Duration) -> String {
         let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
         let (check, hosts) = match self.check {
@@ -296,8 +297,12 @@ impl Keys {
             CertificateCheck::Skip => ("no", "/dev/null".to_owned()),
         };
         let seconds = patience.as_secs().max(1);
+        let within = crate::find_program("timeout")
+            .filter(|_| cfg!(unix))
+            .map(|it| format!("{} {} ", quoted(&it), LONGEST.as_secs()));
+        let within = within.unwrap_or_default();
         format!(
-            "ssh -F none -i {} -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes -o StrictHostKeyChecking={check} -o UserKnownHostsFile={hosts} -o GlobalKnownHostsFile=/dev/null -o ConnectTimeout={seconds} -o ServerAliveInterval={seconds} -o ServerAliveCountMax=2",
+            "{within}ssh -F none -i {} -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes -o StrictHostKeyChecking={check} -o UserKnownHostsFile={hosts} -o GlobalKnownHostsFile=/dev/null -o ConnectTimeout={seconds} -o ServerAliveInterval={seconds} -o ServerAliveCountMax=2",
             quoted(&self.key)
         )
     }

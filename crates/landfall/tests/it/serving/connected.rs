@@ -234,6 +234,9 @@ fn ssh_gets_the_key_of_the_secret_the_pinned_hosts_and_nothing_of_the_users() {
     let ssh = programs.join("ssh");
     std::fs::write(&ssh, SSH).expect("written");
     std::fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let timeout = programs.join("timeout");
+    std::fs::write(&timeout, "#!/bin/sh\necho $1 >> \"$0.told\"\nshift\nexec \"$@\"\n").expect("written");
+    std::fs::set_permissions(&timeout, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
     let served = serve(&home, &["apps"], &[("PATH", &path), ("GIT_SSH_COMMAND", "false"), ("SSH_AUTH_SOCK", "/none")]);
     let cluster = served.cluster();
@@ -252,6 +255,8 @@ fn ssh_gets_the_key_of_the_secret_the_pinned_hosts_and_nothing_of_the_users() {
         assert!(told.lines().all(|line| line.contains(word)), "{word}: {told}");
     }
     assert!(!told.contains("the key of a test"));
+    let limits = std::fs::read_to_string(programs.join("timeout.told")).expect("it was asked to see to it");
+    assert!(limits.lines().all(|limit| limit == "600"), "{limits}");
     let mut left = std::process::Command::new("grep");
     left.args(["-rl", "the key of a test"]).arg(served.state.join("cache"));
     assert!(left.output().expect("grep runs").stdout.is_empty(), "the key is gone when it is not used");
