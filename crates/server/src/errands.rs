@@ -197,11 +197,19 @@ impl Work {
             Err(message) => return Some(End::Failed { revisions, message }),
         };
         let asked = interrupted.as_ref().map(|(operation, attempt)| (operation, *attempt));
-        Some(match (session.finish_open(application).await, asked) {
-            (None, Some(asked)) if is_terminating(&application.object) => {
-                self.record(application, asked, &revisions, "Operation terminated", Tried::Stopped).await;
-                End::Stopped
+        if let Some(asked) = asked.filter(|_| is_terminating(&application.object)) {
+            // Nothing goes on with it: the journal first, then what people see.
+            let abandoned = session.abandon(application).await;
+            if abandoned.as_ref().is_err_and(|diagnostics| self.is_left(application, diagnostics)) {
+                return None;
             }
+            if let Err(diagnostics) = abandoned {
+                return Some(End::Failed { revisions, message: words(&diagnostics) });
+            }
+            self.record(application, asked, &revisions, "Operation terminated", Tried::Stopped).await;
+            return Some(End::Stopped);
+        }
+        Some(match (session.finish_open(application).await, asked) {
             (None, _) => End::NothingOpen,
             (Some(SyncEnd::Succeeded | SyncEnd::Unchanged), _) => End::Succeeded(revisions),
             (Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)), _)

@@ -10,8 +10,8 @@ use super::{AUTOMATED, Forge, SHOP, application, is_synced};
 const PHASE: &str = "/status/operationState/phase";
 const MESSAGE: &str = "/status/operationState/message";
 
-/// A server that was killed when all was written but that its sync has ended, and has lost its store since; the revision.
-fn killed_and_robbed() -> (Forge, String) {
+/// A server that was killed when all was written but that its sync has ended; the revision.
+fn killed() -> (Forge, String) {
     let forge = Forge::shop(AUTOMATED);
     let revision = forge.push();
     let points = forge.sandbox.root().join("../points");
@@ -27,14 +27,17 @@ fn killed_and_robbed() -> (Forge, String) {
     let mut server = forge.serve(&["apps"], SHOP, &[("LANDFALL_TEST_PROBE", &format!("kill:{point}"))]);
     let ended = server.child.wait().expect("it dies");
     assert_eq!(ended.code(), None, "it ended by itself");
-    drop(server);
+    (forge, revision)
+}
+
+/// Takes away what the server has kept of its work.
+fn rob(forge: &Forge) {
     let state = forge.sandbox.root().join(".landfall");
     let of_store = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("store.db"));
     let lost: Vec<PathBuf> =
         std::fs::read_dir(state).expect("listed").map(|entry| entry.expect("read").path()).filter(of_store).collect();
     assert!(!lost.is_empty());
     lost.iter().for_each(|path| std::fs::remove_file(path).expect("removed"));
-    (forge, revision)
 }
 
 fn has_ended(application: &Object) -> bool {
@@ -43,7 +46,8 @@ fn has_ended(application: &Object) -> bool {
 
 #[test]
 fn a_sync_whose_journal_is_lost_is_carried_out_anew_although_nothing_differs_any_more() {
-    let (forge, revision) = killed_and_robbed();
+    let (forge, revision) = killed();
+    rob(&forge);
     let server = forge.serve(&["apps"], SHOP, &[]);
     let ended = server.until(&server.cluster(), &application("shop"), |it| is_synced(it, &revision) && has_ended(it));
     assert_eq!(ended.str_at(PHASE), Some("Succeeded"), "{:#}", ended.value());
@@ -51,14 +55,24 @@ fn a_sync_whose_journal_is_lost_is_carried_out_anew_although_nothing_differs_any
 }
 
 #[test]
-fn one_that_was_to_be_terminated_is_not() {
-    let (forge, revision) = killed_and_robbed();
-    let asked = json!({"status": {"operationState": {"phase": "Terminating"}}});
-    super::super::inspection::patch(&forge.sandbox.root().join(".landfall"), &application("shop"), asked);
-    let server = forge.serve(&["apps"], SHOP, &[]);
-    let ended = server.until(&server.cluster(), &application("shop"), |it| is_synced(it, &revision) && has_ended(it));
-    assert_eq!((ended.str_at(PHASE), ended.str_at(MESSAGE)), (Some("Failed"), Some("Operation terminated")));
-    assert!(ended.list_at("/status/history").is_empty(), "{:#}", ended.value());
+fn one_that_was_to_be_terminated_is_not_gone_on_with_whether_its_journal_is_there_or_lost() {
+    for is_lost in [false, true] {
+        let (forge, revision) = killed();
+        if is_lost {
+            rob(&forge);
+        }
+        let asked = json!({"status": {"operationState": {"phase": "Terminating"}}});
+        let state = forge.sandbox.root().join(".landfall");
+        super::super::inspection::patch(&state, &application("shop"), asked);
+        let server = forge.serve(&["apps"], SHOP, &[]);
+        let is_over = |it: &Object| is_synced(it, &revision) && has_ended(it);
+        let ended = server.until(&server.cluster(), &application("shop"), is_over);
+        assert_eq!((ended.str_at(PHASE), ended.str_at(MESSAGE)), (Some("Failed"), Some("Operation terminated")));
+        assert!(ended.list_at("/status/history").is_empty(), "{:#}", ended.value());
+        drop(server);
+        let left = super::super::inspection::end_state(&state, "shop");
+        assert!(!left.iter().any(|line| line.starts_with("still open")), "{left:?}");
+    }
 }
 
 #[test]
