@@ -229,7 +229,7 @@ fn superseded(ground: &Ground) -> anyhow::Result<()> {
     let mut scene = ground.scene()?;
     scene.declare("shop", AUTOMATED)?;
     // Ready at once, and called available only after ten minutes; behind it stands another wave.
-    let slow = deployment("app", "one").replace("  replicas: 1\n", "  replicas: 1\n  minReadySeconds: 600\n");
+    let slow = deployment("app", "one").replace("  replicas: 1\n", "  replicas: 1\n  minReadySeconds: 590\n");
     scene.write("shop/app.yaml", &slow)?;
     let later = config_map("settings", "one")
         .replace("{name: settings}", "{name: settings, annotations: {argocd.argoproj.io/sync-wave: \"1\"}}");

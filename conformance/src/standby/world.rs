@@ -370,7 +370,8 @@ impl World {
         };
         let requests: Vec<Request> = match &self.api {
             Api::Embedded(_) => {
-                let done = self.heard.iter().filter(|entry| entry["code"].as_u64().is_some_and(|code| code < 300));
+                let is_done = |entry: &&Value| entry["code"].as_u64().is_some_and(|code| code < 300);
+                let done = self.heard.iter().filter(is_done).filter(|entry| entry["dryRun"] != json!(true));
                 let request = |entry: &Value| Request {
                     user: text(entry, "/user"),
                     verb: text(entry, "/verb"),

@@ -20,6 +20,9 @@ pub struct AuditEntry {
     pub verb: String,
     /// The path asked for.
     pub path: String,
+    /// Whether it was only tried (`dryRun`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// The code answered.
     pub code: u16,
     /// What admission noted, as `pod-security.kubernetes.io/audit-violations`.

@@ -56,6 +56,7 @@ pub(crate) async fn dispatch(
             agent: agent.to_owned(),
             verb: verb.to_owned(),
             path: call.path.clone(),
+            dry_run: call.query.has("dryRun"),
             code,
             annotations: call.remarks.take_annotations(),
         });
