@@ -228,7 +228,7 @@ fn broken(ground: &Ground) -> anyhow::Result<()> {
 fn superseded(ground: &Ground) -> anyhow::Result<()> {
     let mut scene = ground.scene()?;
     scene.declare("shop", AUTOMATED)?;
-    // Ready at once, and called available only after ten minutes; behind it stands another wave.
+    // Ready at once, and called available only after nearly ten minutes; behind it stands another wave.
     let slow = deployment("app", "one").replace("  replicas: 1\n", "  replicas: 1\n  minReadySeconds: 590\n");
     scene.write("shop/app.yaml", &slow)?;
     let later = config_map("settings", "one")

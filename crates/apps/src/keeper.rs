@@ -298,6 +298,8 @@ pub enum Tried {
     Failed,
     /// It was ended for good.
     Stopped,
+    /// It waited to be tried again, and is not: a wish that stands in the Application by now is another one's.
+    GivenUp,
 }
 
 /// What is to be merged into an Application whose sync no engine has carried out to its end: its `operationState`, and
@@ -313,7 +315,7 @@ pub fn tried_in_vain(
     let (phase, retries, message) = match tried {
         Tried::Succeeded => ("Succeeded", attempt, message.to_owned()),
         Tried::Failed => failed(operation, attempt, message.to_owned(), now),
-        Tried::Stopped => ("Failed", attempt, message.to_owned()),
+        Tried::Stopped | Tried::GivenUp => ("Failed", attempt, message.to_owned()),
     };
     let course = Course {
         application: application.clone(),
@@ -326,7 +328,7 @@ pub fn tried_in_vain(
     let now = seconds(now);
     let state = operation_state(&course, &now, phase, &message, Some(now.clone()), Vec::new());
     let mut patch = json!({"status": {"operationState": state}});
-    if phase != "Running" {
+    if phase != "Running" && tried != Tried::GivenUp {
         patch["operation"] = Value::Null;
     }
     patch

@@ -458,18 +458,19 @@ impl State {
     fn recovered(&mut self, end: &End, now: Timestamp) {
         let past = self.past.get_or_insert_default();
         let (retrying, interrupted) = (past.retrying.take(), past.interrupted.take());
-        self.working = match (end, retrying, interrupted) {
-            (End::NothingOpen, Some(retrying), _) => {
-                self.requested.take_if(|requested| *requested == retrying.operation);
-                Working::Waiting(retrying)
+        self.working = match (end, interrupted) {
+            (End::NothingOpen, interrupted) => {
+                // What was known of one under way is lost, and so is how far it came.
+                let anew = |(operation, number)| Retrying { operation, number, at: now };
+                match retrying.or_else(|| interrupted.map(anew)) {
+                    Some(again) => {
+                        self.requested.take_if(|requested| *requested == again.operation);
+                        Working::Waiting(again)
+                    }
+                    None => Working::Idle,
+                }
             }
-            // What was known of it is lost, and so is how far it came.
-            (End::NothingOpen, None, Some((operation, attempt))) => {
-                self.requested.take_if(|requested| *requested == operation);
-                Working::Waiting(Retrying { operation, number: attempt, at: now })
-            }
-            (End::NothingOpen, None, None) => Working::Idle,
-            (end, _, Some((operation, attempt))) => {
+            (end, Some((operation, attempt))) => {
                 past.heal_attempts = operation.heal_attempts;
                 // The wish that it was begun for still stands in the Application as it was first seen.
                 self.requested.take_if(|requested| *requested == operation);

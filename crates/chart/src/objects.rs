@@ -90,6 +90,10 @@ impl Json {
     fn of(made: impl FnOnce() -> String + Send + 'static) -> Self {
         Json(Arc::new(LazyLock::new(Box::new(made))))
     }
+
+    fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Record {
@@ -135,7 +139,7 @@ impl Host for Record {
     }
 
     fn json(&self) -> Option<String> {
-        Some(self.json.0.to_string())
+        Some(self.json.text().to_owned())
     }
 
     fn yaml_fields(&self) -> Option<Vec<(Cow<'static, str>, Value)>> {
@@ -289,13 +293,13 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
         Dialect::V4 => ["common.KubeVersion", "common.VersionSet", "*common.Capabilities"],
     };
     let version = &capabilities.kube_version;
-    let kube_json = format!(
-        "{{\"Version\":{},\"Major\":{},\"Minor\":{}}}",
-        go_json(&version.version),
-        go_json(&version.major),
-        go_json(&version.minor)
-    );
-    let of_kube = kube_json.clone();
+    let kube_json = Json::of({
+        let version = version.clone();
+        move || {
+            let [version, major, minor] = [&version.version, &version.major, &version.minor].map(go_json);
+            format!("{{\"Version\":{version},\"Major\":{major},\"Minor\":{minor}}}")
+        }
+    });
     let kube = Record {
         type_name: names[0],
         kind: HostKind::Struct,
@@ -314,7 +318,7 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
         },
         promoted: Vec::new(),
         methods: &[("GitVersion", kube_version_given), ("String", kube_version_text)],
-        json: Json::of(move || of_kube),
+        json: kube_json.clone(),
         yaml: Vec::new(),
     };
     let kube = Value::host(Addressable(kube));
@@ -345,7 +349,7 @@ pub(crate) fn capabilities_object(capabilities: &Capabilities, dialect: Dialect)
     let served: Arc<[String]> = Arc::from(capabilities.api_versions.as_slice());
     let versions = Value::host(VersionSet { type_name: names[1], versions: Arc::clone(&served) });
     let json = Json::of(move || {
-        let served = go_json(&&*served);
+        let (kube_json, served) = (kube_json.text(), go_json(&&*served));
         format!("{{\"KubeVersion\":{kube_json},\"APIVersions\":{served},\"HelmVersion\":{helm_json}}}")
     });
     let versions = built_in(".Capabilities.APIVersions", versions);

@@ -96,8 +96,23 @@ mod tests {
         leave.end();
         Watched(Some(connection())).await;
         assert_eq!(carried.load(Ordering::SeqCst), 1, "nothing is carried any more");
+        assert_eq!(asked(&on_its_way).await, 0, "nor what a client of this room is to send");
         drop(on_its_way);
         Watched(Some(connection())).await;
         assert_eq!(carried.load(Ordering::SeqCst), 2, "what comes after it is");
+    }
+
+    /// How many bytes a server is told by a client while something is on its way whose leave has ended.
+    async fn asked(_: &UnderWay) -> usize {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("its address"));
+        let client = client(kube::Config::new(address.parse().expect("an address"))).expect("a client");
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1024]).await.unwrap_or_default()
+        });
+        let request = http::Request::get("/version").body(kube::client::Body::empty()).expect("a request");
+        assert!(client.send(request).await.is_err(), "it is not sent");
+        server.await.expect("it ends")
     }
 }

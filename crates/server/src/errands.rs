@@ -198,16 +198,7 @@ impl Work {
         };
         let asked = interrupted.as_ref().map(|(operation, attempt)| (operation, *attempt));
         if let Some(asked) = asked.filter(|_| is_terminating(&application.object)) {
-            // Nothing goes on with it: the journal first, then what people see.
-            let abandoned = session.abandon(application).await;
-            if abandoned.as_ref().is_err_and(|diagnostics| self.is_left(application, diagnostics)) {
-                return None;
-            }
-            if let Err(diagnostics) = abandoned {
-                return Some(End::Failed { revisions, message: words(&diagnostics) });
-            }
-            self.record(application, asked, &revisions, "Operation terminated", Tried::Stopped).await;
-            return Some(End::Stopped);
+            return self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
         }
         Some(match (session.finish_open(application).await, asked) {
             (None, _) => End::NothingOpen,
@@ -270,20 +261,32 @@ impl Work {
             Ok(SyncEnd::NotBegun(diagnostics)) => Some(self.in_vain(application, asked, revisions, &diagnostics).await),
             Ok(SyncEnd::Overtaken) => Some(End::Overtaken),
             Ok(SyncEnd::Stopped) => {
-                let why = stopped?;
-                // Nothing goes on with it: the journal first, then what people see.
-                let session = self.session_of(application).ok()?;
-                if let Err(diagnostics) = session.abandon(application).await {
-                    tracing::error!("{}: {}", application.name, words(&diagnostics));
-                }
-                self.record(application, asked, &revisions, &why, Tried::Stopped).await;
-                Some(End::Stopped)
+                let (why, session) = (stopped?, self.session_of(application).ok()?);
+                self.end_for_good((application, &session), asked, &revisions, &why).await
             }
             Err(message) => {
                 self.record(application, asked, &revisions, &message, Tried::Failed).await;
                 Some(End::Failed { revisions, message })
             }
         }
+    }
+
+    /// Sees to it that nothing goes on with a sync: the journal first, then what people see.
+    async fn end_for_good(
+        &self,
+        (application, session): (&Application, &Session),
+        asked: (&Operation, u32),
+        revisions: &[String],
+        why: &str,
+    ) -> Option<End> {
+        if let Err(diagnostics) = session.abandon(application).await {
+            if self.is_left(application, &diagnostics) {
+                return None;
+            }
+            tracing::error!("{}: {}", application.name, words(&diagnostics));
+        }
+        self.record(application, asked, revisions, why, Tried::Stopped).await;
+        Some(End::Stopped)
     }
 
     /// Whether a sync ended because the shared journal could not be written: it is left as it is, for whoever takes the shard
@@ -377,7 +380,7 @@ impl Work {
     }
 
     /// Writes down how a sync ended that the engine has not written down, because it was not begun or is ended for good.
-    async fn record(
+    pub(crate) async fn record(
         &self,
         application: &Application,
         asked: (&Operation, u32),
@@ -388,16 +391,6 @@ impl Work {
         let now = self.session.clock.now();
         let state = tried_in_vain(&application.object, asked, revisions, message, tried, now);
         if let Err(why) = self.write(&application.key(), state).await {
-            tracing::warn!("the status of {} cannot be written: {why}", application.name);
-        }
-    }
-
-    /// Writes down that an operation which waited to be tried again is not; a wish that stands there by now is left.
-    pub(crate) async fn give_up(&self, application: &Application, asked: (&Operation, u32), why: &str) {
-        let (now, revisions) = (self.session.clock.now(), &asked.0.revisions);
-        let mut patch = tried_in_vain(&application.object, asked, revisions, why, Tried::Stopped, now);
-        patch.as_object_mut().map(|patch| patch.remove("operation"));
-        if let Err(why) = self.write(&application.key(), patch).await {
             tracing::warn!("the status of {} cannot be written: {why}", application.name);
         }
     }

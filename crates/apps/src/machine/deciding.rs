@@ -80,13 +80,17 @@ impl State {
         if !begun.operation.is_automated() {
             return;
         }
-        let newer = self.tip.as_ref().filter(|tip| **tip != begun.operation.revisions);
-        if let Some(newer) = newer {
-            let why = format!("superseded by {}", newer.join(", "));
+        if let Some(why) = self.superseded(&begun.operation) {
             self.end(&why);
         } else if self.requested.is_some() && wanted.windows.pass(Asker::Somebody, now).is_ok() {
             self.end("superseded by another operation");
         }
+    }
+
+    /// Which other revisions there are to be delivered than an operation's, in words for its record.
+    fn superseded(&self, operation: &Operation) -> Option<String> {
+        let newer = self.tip.as_ref().filter(|tip| **tip != operation.revisions)?;
+        Some(format!("superseded by {}", newer.join(", ")))
     }
 
     fn stops(&mut self) -> Option<Action> {
@@ -108,14 +112,18 @@ impl State {
     fn begin(&mut self, wanted: &Wanted, now: Timestamp, actions: &mut Vec<Action>) {
         self.closed = None;
         if let Working::Waiting(waiting) = &self.working {
-            let newer = self.tip.as_ref().is_some_and(|tip| *tip != waiting.operation.revisions);
-            let gives_way = waiting.operation.is_automated() && !waiting.operation.revisions.is_empty() && newer;
-            let asker = if waiting.operation.is_automated() { Asker::Policy } else { Asker::Somebody };
+            let is_automated = waiting.operation.is_automated();
+            let gives_way = is_automated && !waiting.operation.revisions.is_empty();
+            let asker = if is_automated { Asker::Policy } else { Asker::Somebody };
             let at = waiting.at;
             if self.requested.is_some() {
                 self.working = Working::Idle;
-            } else if gives_way {
-                actions.extend(self.gives_up(now));
+            } else if let Some(why) = self.superseded(&waiting.operation).filter(|_| gives_way) {
+                let (operation, attempt) = (waiting.operation.clone(), waiting.number);
+                let failed = End::Failed { revisions: operation.revisions.clone(), message: why.clone() };
+                self.attempted(&failed, now);
+                self.working = Working::Idle;
+                actions.push(Action::GiveUp { operation, attempt, why });
             } else if now < at {
                 actions.push(Action::WakeAt(at));
             } else if !self.passes(wanted, asker, now, actions) {
@@ -145,16 +153,6 @@ impl State {
         {
             actions.extend(self.sync(operation, 0));
         }
-    }
-
-    /// Ends an automated sync that waits, for a new commit has come.
-    fn gives_up(&mut self, now: Timestamp) -> Option<Action> {
-        let Working::Waiting(waiting) = std::mem::replace(&mut self.working, Working::Idle) else { return None };
-        let why = format!("superseded by {}", self.tip.iter().flatten().cloned().collect::<Vec<_>>().join(", "));
-        let (operation, attempt) = (waiting.operation, waiting.number);
-        let failed = End::Failed { revisions: operation.revisions.clone(), message: why.clone() };
-        self.attempted(&failed, now);
-        Some(Action::GiveUp { operation, attempt, why })
     }
 
     fn sync(&mut self, mut operation: Operation, attempt: u32) -> Option<Action> {

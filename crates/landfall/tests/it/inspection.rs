@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use landfall_cluster::{Cluster, ListOptions};
+use landfall_cluster::{Cluster, ListOptions, Patch, WriteOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::{Location, Store};
 use serde_json::Value;
@@ -22,50 +22,44 @@ const KINDS: &[(&str, &str)] = &[
     ("batch/v1", "Job"),
 ];
 
+/// Where what is asynchronous is waited for.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
 /// The end state of a namespace: objects, how often each Job was made, release records, what the store keeps open.
 pub(crate) fn end_state(state: &Path, namespace: &str) -> Vec<String> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    runtime.block_on(read(state, namespace))
+    runtime().block_on(read(state, namespace))
 }
 
 /// The names of all namespaces.
 pub(crate) fn namespaces(state: &Path) -> Vec<String> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let embedded = open(state).await;
-        let found =
-            Cluster::new(embedded.client()).list(&Gvk::new("", "v1", "Namespace"), &ListOptions::default()).await;
-        embedded.stop();
-        found.expect("is listed").iter().map(|namespace| namespace.name().to_owned()).collect()
-    })
+    let listed = with(state, async |cluster| {
+        cluster.list(&Gvk::new("", "v1", "Namespace"), &ListOptions::default()).await.expect("is listed")
+    });
+    listed.iter().map(|namespace| namespace.name().to_owned()).collect()
 }
 
 /// The objects of a kind in a namespace.
 pub(crate) fn objects(state: &Path, api_version: &str, kind: &str, namespace: &str) -> Vec<Object> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let embedded = open(state).await;
-        let found = list(&Cluster::new(embedded.client()), api_version, kind, namespace).await;
-        embedded.stop();
-        found
-    })
+    with(state, async |cluster| list(&cluster, api_version, kind, namespace).await)
 }
 
-/// Merges into an object while nobody else has the cluster open.
-pub(crate) fn patch(state: &Path, key: &ObjectKey, patch: serde_json::Value) {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let embedded = open(state).await;
-        let options = landfall_cluster::WriteOptions::default();
-        let patched =
-            Cluster::new(embedded.client()).patch(key, &landfall_cluster::Patch::Merge(patch), &options).await;
-        embedded.stop();
-        patched.expect("patched");
+/// Merges into an object.
+pub(crate) fn patch(state: &Path, key: &ObjectKey, patch: Value) {
+    with(state, async |cluster| {
+        cluster.patch(key, &Patch::Merge(patch), &WriteOptions::default()).await.expect("patched");
     });
+}
+
+/// Does something with the cluster, which nobody else has open.
+fn with<T>(state: &Path, work: impl AsyncFnOnce(Cluster) -> T) -> T {
+    runtime().block_on(async {
+        let embedded = open(state).await;
+        let done = work(Cluster::new(embedded.client())).await;
+        embedded.stop();
+        done
+    })
 }
 
 async fn open(state: &Path) -> landfall_drydock::Cluster {

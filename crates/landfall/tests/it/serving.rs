@@ -14,6 +14,7 @@ use landfall_cluster::{Cluster, Patch, WriteOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 
+use super::inspection::runtime;
 use super::sandbox::{Sandbox, small_chart};
 
 mod accounts;
@@ -92,10 +93,6 @@ fn serve(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Serve
         panic!("{first:?} is not ready: {}", std::fs::read_to_string(&log).expect("read"));
     };
     Server { child, address, said, runtime: runtime(), state: sandbox.root().join(".landfall") }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
 /// A server that runs.
@@ -303,8 +300,8 @@ fn what_is_no_longer_named_is_pruned_and_a_deleted_application_takes_along_what_
     assert!(server.get(&cluster, &web()).is_none());
 }
 
-#[test]
-fn a_commit_that_cannot_be_delivered_leaves_all_as_it_is_and_the_next_one_mends_it() {
+/// A shop that was delivered, with a commit that is not: its sync waits for its next try.
+fn refused() -> (Forge, Server, Object) {
     let forge = Forge::shop(AUTOMATED);
     let server = forge.serve(&["apps"], SHOP, &[]);
     let cluster = server.cluster();
@@ -315,6 +312,13 @@ fn a_commit_that_cannot_be_delivered_leaves_all_as_it_is_and_the_next_one_mends_
         it.i64_at("/status/operationState/retryCount") == Some(1)
             && it.str_at("/status/operationState/phase") == Some("Running")
     });
+    (forge, server, refused)
+}
+
+#[test]
+fn a_commit_that_cannot_be_delivered_leaves_all_as_it_is_and_the_next_one_mends_it() {
+    let (forge, server, refused) = refused();
+    let cluster = server.cluster();
     let message = refused.str_at("/status/operationState/message").expect("told");
     assert!(message.contains("Retrying attempt #1 at "), "{message}");
     // It cannot even be rendered: what is compared with is not known.
@@ -334,22 +338,32 @@ fn a_commit_that_cannot_be_delivered_leaves_all_as_it_is_and_the_next_one_mends_
     server.until(&cluster, &web(), |it| it.str_at(image) == Some("example/app:2.0.0"));
 }
 
-#[test]
-fn a_server_that_is_killed_in_the_middle_is_gone_on_with_by_the_next_one() {
+/// The points at which a server writes that delivers the shop, in their order.
+fn points() -> Vec<String> {
     let forge = Forge::shop(AUTOMATED);
     let revision = forge.push();
     let points = forge.sandbox.root().join("../points");
     let server = forge.serve(&["apps"], SHOP, &[("LANDFALL_TEST_PROBE", &format!("record:{}", points.display()))]);
     server.until(&server.cluster(), &application("shop"), |it| is_synced(it, &revision));
-    let reached = std::fs::read_to_string(&points).expect("recorded").lines().count();
+    std::fs::read_to_string(&points).expect("recorded").lines().map(str::to_owned).collect()
+}
+
+/// A shop whose server has killed itself at one of them, counted from 1, and what it was to deliver.
+fn killed_at(point: usize) -> (Forge, String) {
+    let forge = Forge::shop(AUTOMATED);
+    let revision = forge.push();
+    let mut server = forge.serve(&["apps"], SHOP, &[("LANDFALL_TEST_PROBE", &format!("kill:{point}"))]);
+    let ended = server.child.wait().expect("it dies");
+    assert_eq!(ended.code(), None, "it ended by itself before point {point}");
     drop(server);
+    (forge, revision)
+}
+
+#[test]
+fn a_server_that_is_killed_in_the_middle_is_gone_on_with_by_the_next_one() {
+    let reached = points().len();
     for point in [reached * 2 / 5, reached * 3 / 5, reached * 4 / 5] {
-        let forge = Forge::shop(AUTOMATED);
-        let revision = forge.push();
-        let mut server = forge.serve(&["apps"], SHOP, &[("LANDFALL_TEST_PROBE", &format!("kill:{point}"))]);
-        let ended = server.child.wait().expect("it dies");
-        assert_eq!(ended.code(), None, "it ended by itself before point {point} of {reached}");
-        drop(server);
+        let (forge, revision) = killed_at(point);
         let server = forge.serve(&["apps"], SHOP, &[]);
         let cluster = server.cluster();
         let synced = server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use landfall_apps::Application;
 use landfall_apps::machine::{Action, End, Observation};
+use landfall_apps::{Application, Tried};
 use landfall_object::ObjectKey;
 use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
@@ -126,7 +126,8 @@ impl Controller {
                 let alone = Arc::clone(&entry.alone);
                 self.tasks.spawn(async move {
                     let _alone = alone.lock().await;
-                    work.give_up(&application, (&operation, attempt), &why).await;
+                    let asked = (&operation, attempt);
+                    work.record(&application, asked, &operation.revisions, &why, Tried::GivenUp).await;
                 });
             }
             Action::Stop { .. } | Action::WakeAt(_) => {}

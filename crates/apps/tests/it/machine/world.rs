@@ -192,7 +192,7 @@ impl World {
                 assert_ne!(self.told_tip.as_ref(), Some(&operation.revisions), "given up for nothing");
                 let (revisions, source) = (operation.revisions, self.wanted.source.clone());
                 self.attempt = Some(Attempt { revisions, source, failure: Some(why) });
-                (self.ended, self.journal) = (Some(self.now), None);
+                (self.ended, self.journal, self.lost) = (Some(self.now), None, false);
             }
             Action::WakeAt(at) => {
                 assert!(at > self.now, "it is that late already");
