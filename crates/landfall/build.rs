@@ -14,6 +14,8 @@ fn main() {
         // sixth of its time. At a fixed one, as Go's binaries have, they are right in the file and read when needed;
         // the stack, the heap and the libraries stay where chance puts them.
         println!("cargo:rustc-link-arg-bins=-no-pie");
+        // What leads into the libraries is found at the start and cannot be written after: `.cargo/config.toml` takes this from rustc.
+        println!("cargo:rustc-link-arg-bins=-Wl,-z,now");
         // Each library that a process loads costs a small chart a fiftieth: what unwinds the stack comes along instead, where the
         // compiler has it.
         if env::var("HOST") == env::var("TARGET") && has_unwinder() {
