@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_store::{ClusterBatch, ClusterEventRow, ClusterObjectRow, ClusterState, Durability, Location, Pool};
+use landfall_store::{ClusterBatch, ClusterEventRow, ClusterObjectRow, ClusterState, Location, Pool, Purpose};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -35,7 +35,7 @@ struct EventRow {
 
 /// Opens the file, creating it when there is none.
 pub(crate) async fn open(path: &Path) -> Result<ClusterState, Error> {
-    let pool = Pool::open_with(Location::File(path.to_owned()), Durability::Process).await;
+    let pool = Pool::open_for(Location::File(path.to_owned()), Purpose::Cluster).await;
     pool.map(|pool| ClusterState::over(&pool)).map_err(|source| Error::Store { doing: "opened", source })
 }
 

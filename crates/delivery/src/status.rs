@@ -89,6 +89,11 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
+/// The namespace that an Application delivers to.
+fn namespace_of(keys: &[ObjectKey]) -> String {
+    keys.iter().find_map(|key| key.namespace.clone()).unwrap_or_default()
+}
+
 impl Session {
     /// What runs of the given releases (namespace and name), or of all when none are given.
     ///
@@ -97,12 +102,10 @@ impl Session {
     #[boxed]
     pub async fn status(&self, wanted: &[(String, String)]) -> Result<SystemStatus, Vec<Diagnostic>> {
         let version = self.cluster.version().await.map_err(|error| vec![error.diagnose()])?;
-        let records =
-            self.releases("default").list_everywhere(ListFilter::All).await.map_err(|error| vec![error.diagnose()])?;
         let mut units = Vec::new();
-        for record in records {
+        for record in self.installed().await? {
             let known = wanted.iter().any(|(namespace, name)| *namespace == record.namespace && *name == record.name);
-            if (wanted.is_empty() || known) && record.info.status != landfall_release::Status::Uninstalled {
+            if wanted.is_empty() || known {
                 units.push(self.unit_status(&record).await?);
             }
         }
@@ -117,6 +120,25 @@ impl Session {
         let healthy =
             units.iter().all(|unit| matches!(unit.status.as_str(), "deployed" | "synced") && unit.problems.is_empty());
         Ok(SystemStatus { version: version.git_version, units, healthy })
+    }
+
+    /// The namespaces and names of what is delivered: the releases, and then the Applications.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    #[boxed]
+    pub async fn delivered(&self) -> Result<Vec<(String, String)>, Vec<Diagnostic>> {
+        let records = self.installed().await?.into_iter().map(|record| (record.namespace, record.name));
+        let applications = self.delivered_applications().await?;
+        let applications = applications.into_iter().map(|(name, keys)| (namespace_of(&keys), name));
+        Ok(records.chain(applications).collect())
+    }
+
+    async fn installed(&self) -> Result<Vec<Record>, Vec<Diagnostic>> {
+        let records = self.releases("default").list_everywhere(ListFilter::All).await;
+        let mut records = records.map_err(|error| vec![error.diagnose()])?;
+        records.retain(|record| record.info.status != landfall_release::Status::Uninstalled);
+        Ok(records)
     }
 
     async fn unit_status(&self, record: &Record) -> Result<UnitStatus, Vec<Diagnostic>> {
@@ -149,10 +171,9 @@ impl Session {
     }
 
     async fn application_status(&self, name: String, keys: &[ObjectKey]) -> Result<UnitStatus, Vec<Diagnostic>> {
-        let namespace = keys.iter().find_map(|key| key.namespace.clone()).unwrap_or_default();
         let mut unit = UnitStatus {
             name,
-            namespace,
+            namespace: namespace_of(keys),
             revision: 0,
             status: "synced".to_owned(),
             updated: String::new(),

@@ -458,11 +458,11 @@ pub async fn in_memory() -> Result<landfall_drydock::Cluster, Failure> {
 }
 
 async fn open_store(state: Option<&StateDir>) -> Result<Store, Failure> {
-    let location = match state {
-        Some(state) => Location::File(state.file("store.db")),
-        None => Location::Memory,
+    let opened = match state {
+        Some(state) => Store::open(Location::File(state.file("store.db"))).await,
+        None => Store::of_a_delivery().await,
     };
-    Store::open(location).await.map_err(|error| match state {
+    opened.map_err(|error| match state {
         // SQLite's words for that are those for a broken disk.
         Some(state) if is_removed(state, &error) => Failure::from(removed(state)),
         _ => Failure::from(error.diagnose()),

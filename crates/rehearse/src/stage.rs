@@ -27,7 +27,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
 use landfall_release::KeptRuns;
 use landfall_rules::{Inventory, Start, classes};
-use landfall_store::{Location, Store};
+use landfall_store::Store;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
@@ -202,7 +202,7 @@ impl Stage {
             references: References::MayCome,
             ..attempt.options.clone()
         };
-        let store = Store::open(Location::Memory)
+        let store = Store::of_a_delivery()
             .await
             .map_err(|error| broken(code::REHEARSAL_JOURNAL, "the rehearsal's journal cannot be opened", &error))?;
         let wants_checks = attempt.environment.is_some_and(|environment| !environment.checks.is_empty());

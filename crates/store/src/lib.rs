@@ -64,7 +64,7 @@ pub use history::{History, HistoryEntry, HistoryRow};
 pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};
 pub use news::{News, NewsItem, NewsRow, Post};
 pub use orders::{OrderRow, Orders, PolicyRow};
-pub use pool::{Durability, Location, Pool};
+pub use pool::{Location, Pool, Purpose};
 pub use promotions::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
 pub use shards::{Announcements, Fence, Shards};
 pub use store::Store;

@@ -1,13 +1,17 @@
-use crate::statement::{Transaction, query};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::statement::{Row, query};
 use crate::{
-    Error, Pool, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, promotions, shards,
-    tokens,
+    Error, Pool, Purpose, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, promotions,
+    shards, tokens,
 };
 
 /// The tables of one small store, step by step; a step once released is never edited.
 pub(crate) struct Tables {
     /// The small store, as its row of `schema_part` names it.
     pub(crate) of: &'static str,
+    /// Statements, each ended by a semicolon.
     pub(crate) steps: &'static [&'static str],
 }
 
@@ -34,8 +38,18 @@ const COUNTED_TOGETHER: [&str; 4] =
 /// They open what we make as long as it says no more.
 const TOGETHER: i64 = 2;
 
-/// Brings a database to the newest tables, all missing steps in one transaction.
-pub(crate) async fn run(pool: &Pool) -> Result<(), Error> {
+impl Purpose {
+    fn needs(self, tables: &Tables) -> bool {
+        match self {
+            Purpose::Everything => true,
+            Purpose::Delivery => [journal::TABLES.of, history::TABLES.of, facts::TABLES.of].contains(&tables.of),
+            Purpose::Cluster => tables.of == cluster_state::TABLES.of,
+        }
+    }
+}
+
+/// Brings a database to the newest tables that its purpose needs, all missing steps in one transaction.
+pub(crate) async fn run(pool: &Pool, purpose: Purpose) -> Result<(), Error> {
     const WHAT: &str = "prepare the tables";
     // Of processes that begin at the same time one makes the tables, and the others find them.
     let mut transaction =
@@ -47,58 +61,58 @@ pub(crate) async fn run(pool: &Pool) -> Result<(), Error> {
         )
         .await
         .map_err(pool.failed(WHAT))?;
-    let together = number(&mut transaction, "SELECT MAX(number) AS number FROM schema_step", "")
-        .await
-        .map_err(pool.failed(WHAT))?
-        .unwrap_or(0);
+    let together = query("SELECT MAX(number) AS number FROM schema_step").fetch_optional(&mut transaction).await;
+    let together = together.and_then(|row| row.map_or(Ok(None), |row| row.try_get::<Option<i64>>("number")));
+    let together = together.map_err(pool.failed(WHAT))?.unwrap_or(0);
     if together > TOGETHER {
         return Err(Error::TooNew { found: together, known: TOGETHER });
     }
-    for tables in ALL {
+    let parts = query("SELECT part, number FROM schema_part").fetch_all(&mut transaction).await;
+    let parts = parts.and_then(|rows| rows.iter().map(part).collect::<Result<BTreeMap<String, i64>, sqlx::Error>>());
+    let missing = missing(purpose, together, &parts.map_err(pool.failed(WHAT))?)?;
+    if !missing.is_empty() {
+        // One after the other each would cost a command that writes nothing more than all that it does.
+        transaction.run(&missing).await.map_err(pool.failed(WHAT))?;
+    }
+    transaction.commit().await.map_err(pool.failed(WHAT))
+}
+
+/// The statements that bring tables to their newest step, whose parts are known to be at these.
+fn missing(purpose: Purpose, together: i64, parts: &BTreeMap<String, i64>) -> Result<String, Error> {
+    // What counted them together made them all.
+    let is_first = parts.is_empty() && together > 0;
+    let purpose = if is_first { Purpose::Everything } else { purpose };
+    let mut statements = String::new();
+    for tables in ALL.iter().filter(|tables| purpose.needs(tables)) {
         let known = tables.steps.len() as i64;
-        let told = number(&mut transaction, "SELECT number FROM schema_part WHERE part = $1", tables.of)
-            .await
-            .map_err(pool.failed(WHAT))?;
+        let told = parts.get(tables.of).copied();
         if told == Some(known) {
             continue;
         }
         let found = told.unwrap_or(match tables.of {
-            of if of == journal::TABLES.of => together,
-            of if COUNTED_TOGETHER.contains(&of) => together.min(1),
+            of if is_first && of == journal::TABLES.of => together,
+            of if is_first && COUNTED_TOGETHER.contains(&of) => together.min(1),
             _ => 0,
         });
         if found > known {
             return Err(Error::TooNew { found, known });
         }
         for step in &tables.steps[found as usize..] {
-            transaction.run(step).await.map_err(pool.failed(WHAT))?;
+            statements.push_str(step);
         }
-        query(
-            "INSERT INTO schema_part (part, number) VALUES ($1, $2) \
-             ON CONFLICT (part) DO UPDATE SET number = excluded.number",
-        )
-        .bind(tables.of)
-        .bind(known)
-        .execute(&mut transaction)
-        .await
-        .map_err(pool.failed(WHAT))?;
+        let _never_fails = writeln!(
+            statements,
+            "INSERT INTO schema_part (part, number) VALUES ('{}', {known}) \
+             ON CONFLICT (part) DO UPDATE SET number = excluded.number;",
+            tables.of
+        );
     }
     for step in together + 1..=TOGETHER {
-        query("INSERT INTO schema_step (number) VALUES ($1)")
-            .bind(step)
-            .execute(&mut transaction)
-            .await
-            .map_err(pool.failed(WHAT))?;
+        let _never_fails = writeln!(statements, "INSERT INTO schema_step (number) VALUES ({step});");
     }
-    transaction.commit().await.map_err(pool.failed(WHAT))
+    Ok(statements)
 }
 
-/// The number that a query finds, if any; it may take one argument.
-async fn number(transaction: &mut Transaction, text: &'static str, argument: &str) -> Result<Option<i64>, sqlx::Error> {
-    let query = query(text);
-    let query = if argument.is_empty() { query } else { query.bind(argument) };
-    match query.fetch_optional(transaction).await? {
-        Some(row) => row.try_get("number"),
-        None => Ok(None),
-    }
+fn part(row: &Row) -> Result<(String, i64), sqlx::Error> {
+    Ok((row.try_get("part")?, row.try_get("number")?))
 }

@@ -21,14 +21,17 @@ pub enum Location {
     Memory,
 }
 
-/// What a returned write has survived.
+/// What a database is for: which of the small stores have their tables in it, and what a returned write has survived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// The death of the machine: every commit is synchronised to disk.
+pub enum Purpose {
+    /// All of them. A commit has survived the death of the machine: it is synchronised to disk.
     #[default]
-    Machine,
-    /// The death of the process; a power cut may lose the last commits, never the file.
-    Process,
+    Everything,
+    /// One delivery that is forgotten with it: journal, history and facts. Most of what making all tables takes is saved.
+    Delivery,
+    /// The objects of an embedded cluster. A commit has survived the death of the process; a power cut may lose the last
+    /// ones, never the file.
+    Cluster,
 }
 
 /// The open database that the small stores share; cheap to clone, all clones share its connections.
@@ -59,7 +62,7 @@ impl Pool {
     pub async fn open_database(address: &DatabaseAddress) -> Result<Pool, Error> {
         let connections = Connections::Postgres(address.connect().await?);
         let pool = Pool { connections, kept: Kept::ByServer(address.shown()), seal: Seal::to_be_given() };
-        migrations::run(&pool).await?;
+        migrations::run(&pool, Purpose::Everything).await?;
         Ok(pool)
     }
 
@@ -77,15 +80,15 @@ impl Pool {
     /// [`Error::Open`] when the file cannot be used, [`Error::TooNew`] when a later version wrote it.
     #[boxed]
     pub async fn open(location: Location) -> Result<Pool, Error> {
-        Pool::open_with(location, Durability::Machine).await
+        Pool::open_for(location, Purpose::Everything).await
     }
 
-    /// Opens one with a chosen durability.
+    /// Opens one for a purpose.
     ///
     /// # Errors
     /// As [`Pool::open`].
     #[boxed]
-    pub async fn open_with(location: Location, durability: Durability) -> Result<Pool, Error> {
+    pub async fn open_for(location: Location, purpose: Purpose) -> Result<Pool, Error> {
         let path = match &location {
             Location::File(path) => path.clone(),
             Location::Memory => PathBuf::from(":memory:"),
@@ -98,18 +101,18 @@ impl Pool {
                 .filename(path)
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(match durability {
-                    Durability::Machine => SqliteSynchronous::Full,
-                    Durability::Process => SqliteSynchronous::Normal,
+                .synchronous(match purpose {
+                    Purpose::Everything | Purpose::Delivery => SqliteSynchronous::Full,
+                    Purpose::Cluster => SqliteSynchronous::Normal,
                 })
                 .busy_timeout(Duration::from_secs(5)),
             Location::Memory => SqliteConnectOptions::new().in_memory(true).synchronous(SqliteSynchronous::Off),
         }
         .foreign_keys(true);
-        let options = match durability {
+        let options = match purpose {
             // What an operation needed goes with it, from the file too; a cluster's state need not pay for that.
-            Durability::Machine => options.pragma("secure_delete", "ON"),
-            Durability::Process => options,
+            Purpose::Everything | Purpose::Delivery => options.pragma("secure_delete", "ON"),
+            Purpose::Cluster => options,
         };
         // One connection: a memory database lives in its connection, and serialised writes are never busy.
         let opened = SqlitePoolOptions::new()
@@ -126,7 +129,7 @@ impl Pool {
             Location::Memory => (Kept::InMemory, Seal::default()),
         };
         let pool = Pool { connections: Connections::Sqlite(opened), kept, seal };
-        migrations::run(&pool).await?;
+        migrations::run(&pool, purpose).await?;
         Ok(pool)
     }
 

@@ -142,7 +142,7 @@ impl Shards {
     /// # Errors
     /// [`Error::TooNew`], [`Error::Sql`], [`Error::Away`].
     pub async fn prepare(&self) -> Result<(), Error> {
-        crate::migrations::run(&self.pool).await
+        crate::migrations::run(&self.pool, crate::Purpose::Everything).await
     }
 }
 

@@ -285,10 +285,12 @@ impl Transaction {
         }
     }
 
-    /// Carries out the statements of a migration.
-    pub(crate) async fn run(&mut self, text: &'static str) -> Result<(), sqlx::Error> {
+    /// Carries out the statements of migrations, which are words of our own alone.
+    pub(crate) async fn run(&mut self, text: &str) -> Result<(), sqlx::Error> {
         match self {
-            Transaction::Sqlite(open) => sqlx::raw_sql(text).execute(&mut **open).await.map(drop),
+            Transaction::Sqlite(open) => {
+                sqlx::raw_sql(AssertSqlSafe(text.to_owned())).execute(&mut **open).await.map(drop)
+            }
             Transaction::Postgres(open) => {
                 let text = AssertSqlSafe(as_postgres_says(text));
                 within(sqlx::raw_sql(text).execute(&mut **open)).await.map(drop)

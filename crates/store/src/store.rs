@@ -2,7 +2,7 @@ use async_recursion::async_recursion as boxed;
 
 use crate::{
     Accounts, Audit, DatabaseAddress, Error, Facts, Fence, Fleet, History, Journal, Location, News, Orders, Pool,
-    Promotions, Shards, Tokens,
+    Promotions, Purpose, Shards, Tokens,
 };
 
 /// The small stores that deliveries need, over one pool. Cloning is cheap.
@@ -41,6 +41,15 @@ impl Store {
     #[boxed]
     pub async fn open(location: Location) -> Result<Store, Error> {
         Ok(Store::over(Pool::open(location).await?))
+    }
+
+    /// What one delivery notes, in memory and gone with the value: only journal, history and facts can be asked.
+    ///
+    /// # Errors
+    /// As [`Pool::open`].
+    #[boxed]
+    pub async fn of_a_delivery() -> Result<Store, Error> {
+        Ok(Store::over(Pool::open_for(Location::Memory, Purpose::Delivery).await?))
     }
 
     /// Opens a database of PostgreSQL and its small stores; [`Store::seal_with`] says by what its journal is sealed.

@@ -107,9 +107,9 @@ impl Named {
         place: &Place,
         namespace: Option<&str>,
     ) -> Result<Vec<(String, String)>, Vec<Diagnostic>> {
-        let status = session.status(&[]).await?;
+        let delivered = session.delivered().await?;
         let there: Vec<(&str, &str)> =
-            status.units.iter().map(|unit| (unit.namespace.as_str(), unit.name.as_str())).collect();
+            delivered.iter().map(|(namespace, name)| (namespace.as_str(), name.as_str())).collect();
         if !self.names.is_empty() {
             return self.names.iter().map(|name| one(&host.directory, &there, name, namespace)).collect();
         }

@@ -1,6 +1,6 @@
 //! What lies on disk: sealed, forgotten, migrated.
 
-use landfall_store::{Error, Location, NewOperation, OperationState, StepIntent, StepOutcome, Store};
+use landfall_store::{Error, Location, NewOperation, OperationState, Pool, Purpose, StepIntent, StepOutcome, Store};
 use serde_json::json;
 
 use super::contract::journal::operation;
@@ -153,6 +153,29 @@ async fn an_old_database_gets_the_tables_that_a_new_one_has_and_the_version_befo
         let row = sqlx::query("SELECT MAX(number) AS number FROM schema_step").fetch_one(&pool).await.expect("reads");
         assert_eq!(sqlx::Row::get::<i64, _>(&row, "number"), 2);
         pool.close().await;
+    }
+}
+
+#[tokio::test]
+async fn tables_that_a_purpose_did_not_need_are_made_for_one_that_does() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [of_the_first_version, fresh, new] = ["first.db", "fresh.db", "new.db"].map(|name| directory.path().join(name));
+    let address = format!("sqlite://{}?mode=rwc", of_the_first_version.display());
+    let pool = sqlx::SqlitePool::connect(&address).await.expect("opens");
+    sqlx::raw_sql("CREATE TABLE schema_step (number BIGINT PRIMARY KEY)").execute(&pool).await.expect("writes");
+    sqlx::raw_sql(include_str!("tables_of_the_first_version.sql")).execute(&pool).await.expect("writes");
+    sqlx::raw_sql("INSERT INTO schema_step VALUES (1), (2)").execute(&pool).await.expect("writes");
+    pool.close().await;
+    Store::open(Location::File(new.clone())).await.expect("opens").close().await;
+    let all = tables(&new).await;
+    for (path, so_far) in [(&of_the_first_version, all.len()), (&fresh, 5)] {
+        for purpose in [Purpose::Cluster, Purpose::Cluster, Purpose::Everything] {
+            let pool = Pool::open_for(Location::File(path.clone()), purpose).await.expect("opens");
+            pool.close().await;
+            let made = tables(path).await.len();
+            assert_eq!(made, if purpose == Purpose::Cluster { so_far } else { all.len() }, "{}", path.display());
+        }
+        assert_eq!(tables(path).await, all);
     }
 }
 
