@@ -52,6 +52,8 @@ impl Asked {
 pub(super) enum Verdict {
     /// This is answered, with these headers.
     Answer(u16, &'static [(&'static str, &'static str)]),
+    /// What the API server says where it cannot do it: its sentence, with the code 500.
+    Failing(&'static str),
     /// It is handed on and done, and the answer is lost with the connection.
     Lost,
     /// A watch that begins with the event that says that its version is too old.
@@ -180,6 +182,11 @@ async fn answer(told: Arc<Told>, request: Request<Incoming>) -> Result<Response<
     };
     match verdict {
         Some(Verdict::Answer(code, headers)) => Ok(refusal(code, headers)),
+        Some(Verdict::Failing(why)) => {
+            let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError",
+                "message": format!("Internal error occurred: {why}"), "details": {"causes": [{"message": why}]}, "code": 500});
+            Ok(plain(StatusCode::INTERNAL_SERVER_ERROR, status.to_string().into()))
+        }
         Some(Verdict::Expired) => {
             let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired",
                 "message": "too old resource version", "code": 410});

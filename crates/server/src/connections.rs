@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::http::HeaderValue;
@@ -27,6 +28,8 @@ const NAMESPACE: &str = "argocd";
 const CONNECTING: Duration = Duration::from_secs(5);
 /// Comparisons at once, with one cluster.
 const COMPARING: usize = 4;
+/// So many of them may be of what is as it was at the commit before: what has changed need not wait for those.
+const COMPARING_AGAIN: usize = 2;
 /// Syncs at once, to one cluster.
 const SYNCING: usize = 16;
 
@@ -43,6 +46,8 @@ pub(crate) struct Destination {
     pub(crate) stop: CancellationToken,
     /// Places for comparisons.
     pub(crate) comparing: Arc<Semaphore>,
+    /// Places before those, for what is as it was at the commit before.
+    pub(crate) comparing_again: Arc<Semaphore>,
     /// Places for syncs.
     pub(crate) syncing: Arc<Semaphore>,
     declared: Option<ClusterConnection>,
@@ -57,6 +62,7 @@ impl Destination {
             cluster,
             stop,
             comparing: Arc::new(Semaphore::new(COMPARING)),
+            comparing_again: Arc::new(Semaphore::new(COMPARING_AGAIN)),
             syncing: Arc::new(Semaphore::new(SYNCING)),
             declared,
             acting: Mutex::default(),
@@ -103,13 +109,26 @@ pub(crate) struct Connections {
     accounts: RwLock<Accounts>,
     sops: RwLock<SopsIdentities>,
     elsewhere: RwLock<Vec<Arc<Destination>>>,
+    /// Whether Secrets could be read at all: where they could not, a cluster that is not known may be there.
+    reads_secrets: AtomicBool,
     stop: CancellationToken,
+}
+
+/// The address of the cluster that an Application delivers to, or its name: what was filled in of both is one cluster.
+fn place(application: &Application) -> &str {
+    let wanted = &application.destination;
+    match wanted.server.trim_end_matches('/') {
+        "" => &wanted.name,
+        server => server,
+    }
 }
 
 /// What the Secrets and ConfigMaps say, by their names.
 #[derive(Default)]
 struct Declared {
     secrets: BTreeMap<String, Connection>,
+    /// Whether Secrets could be read at all.
+    has_secrets: bool,
     trust: BTreeMap<String, Trust>,
     sops: BTreeMap<String, SopsSecret>,
 }
@@ -122,6 +141,7 @@ impl Connections {
             accounts: RwLock::default(),
             sops: RwLock::default(),
             elsewhere: RwLock::default(),
+            reads_secrets: AtomicBool::new(false),
             stop: stop.clone(),
         }
     }
@@ -146,21 +166,8 @@ impl Connections {
     /// # Errors
     /// No Secret leads there for its project.
     pub(crate) fn destination(&self, application: &Application) -> Result<Arc<Destination>, String> {
-        let wanted = &application.destination;
-        let server = wanted.server.trim_end_matches('/');
-        // What was filled in of both is one cluster.
-        let place = if server.is_empty() { wanted.name.as_str() } else { server };
-        if HERE.contains(&place) {
-            return Ok(self.home());
-        }
-        let elsewhere = self.elsewhere.read();
-        let named = |it: &&Arc<Destination>| {
-            it.declared.as_ref().is_some_and(|known| match server {
-                "" => known.name == wanted.name,
-                server => known.server == server,
-            })
-        };
-        let Some(found) = elsewhere.iter().find(named) else {
+        let place = place(application);
+        let Some(found) = self.cluster_of(application) else {
             return Err(format!(
                 "destination {place} is no cluster that a Secret leads to (label argocd.argoproj.io/secret-type: cluster, in the namespace {NAMESPACE})"
             ));
@@ -169,7 +176,24 @@ impl Connections {
         if scope.is_some_and(|project| project != application.project) {
             return Err(format!("destination {place} is for another project than {}", application.project));
         }
-        Ok(Arc::clone(found))
+        Ok(found)
+    }
+
+    /// Where an Application delivers to, when that is a cluster that no Secret leads to; only where Secrets could be read.
+    pub(crate) fn lost(&self, application: &Application) -> Option<String> {
+        let is_lost = self.reads_secrets.load(Ordering::Relaxed) && self.cluster_of(application).is_none();
+        is_lost.then(|| place(application).to_owned())
+    }
+
+    fn cluster_of(&self, application: &Application) -> Option<Arc<Destination>> {
+        let wanted = place(application);
+        if HERE.contains(&wanted) {
+            return Some(self.home());
+        }
+        let has_address = application.destination.server.contains(wanted);
+        let elsewhere = self.elsewhere.read();
+        let is_it = |known: &ClusterConnection| wanted == if has_address { &known.server } else { &known.name };
+        elsewhere.iter().find(|one| one.declared.as_ref().is_some_and(is_it)).map(Arc::clone)
     }
 
     /// The same Application, with both the address and the name of where it delivers to: projects speak of either.
@@ -192,7 +216,10 @@ impl Connections {
             for gvk in [Gvk::new("", "v1", "Secret"), Gvk::new("", "v1", "ConfigMap")] {
                 let options = ListOptions { namespace: Some(NAMESPACE.to_owned()), ..ListOptions::default() };
                 match cluster.list(&gvk, &options).await {
-                    Ok(objects) => objects.iter().for_each(|object| declared.take(object)),
+                    Ok(objects) => {
+                        declared.has_secrets |= gvk.kind == "Secret";
+                        objects.iter().for_each(|object| declared.take(object));
+                    }
                     Err(error) => tracing::warn!("{} of {NAMESPACE} cannot be read: {error}", gvk.kind),
                 }
             }
@@ -219,6 +246,7 @@ impl Connections {
                 match change {
                     Some(Ok(Change::Listed(interest, objects))) => {
                         declared.forget(&interest);
+                        declared.has_secrets |= interest.gvk.kind == "Secret";
                         objects.iter().for_each(|object| declared.take(object));
                     }
                     Some(Ok(Change::Applied(object))) => declared.take(&object),
@@ -279,6 +307,7 @@ impl Connections {
             moved.push(Arc::clone(&gone.server));
         }
         *self.elsewhere.write() = after;
+        self.reads_secrets.store(declared.has_secrets, Ordering::Relaxed);
         let identities = SopsIdentities::new(declared.sops.values());
         let is_opened_otherwise = *self.sops.read() != identities;
         *self.sops.write() = identities;
@@ -418,6 +447,13 @@ mod tests {
         assert_eq!(place(json!({"name": "own"}), "team").as_deref(), Ok("https://own.example.com"));
         assert!(place(json!({"name": "own"}), "default").expect_err("another project").contains("another project"));
         assert!(place(json!({"name": "nowhere"}), "default").expect_err("unknown").contains("no cluster"));
+        let lost = |destination| connections.lost(&application(destination, "default"));
+        assert_eq!(lost(json!({"name": "nowhere"})), None, "Secrets were not read yet");
+        declared.has_secrets = true;
+        assert_eq!(connections.know(&declared).await, None);
+        assert_eq!(lost(json!({"name": "nowhere"})).as_deref(), Some("nowhere"));
+        assert_eq!(lost(json!({"server": "https://own.example.com"})), None, "it is there, for another project");
+        assert_eq!(lost(json!({"name": "in-cluster"})), None);
         let both = connections.completed(application(json!({"name": "edge"}), "default")).destination;
         assert_eq!((both.server.as_str(), both.name.as_str()), ("https://edge.example.com", "edge"));
         let before = connections.destination(&application(json!({"name": "edge"}), "default")).expect("there");

@@ -431,6 +431,10 @@ impl Controller {
                     }
                 });
             }
+        } else if let Some((application, _)) = entry.abandoned(connections) {
+            // It cannot be synced any more, and goes all the same.
+            let (wanted, _) = self.projects.wanted(&self.work.orders, &application);
+            observations.push(Observation::Wanted(wanted));
         }
         for (action, doubt) in doubts {
             self.doubted(&key, action, &doubt);

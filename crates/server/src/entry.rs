@@ -114,6 +114,14 @@ impl Entry {
         before.0 != self.application.is_ok() || !Arc::ptr_eq(&before.1, &self.destination)
     }
 
+    /// What is being deleted although no Secret leads to its cluster any more, and where that was.
+    pub(crate) fn abandoned(&self, connections: &Connections) -> Option<(Application, String)> {
+        self.object.deletion_timestamp()?;
+        let application = Application::parse(&self.object).ok()?;
+        let place = connections.lost(&application)?;
+        Some((application, place))
+    }
+
     /// What of its status is to be changed; nothing when all is told already, or a sync tells for itself.
     pub(crate) fn status(&self, lives: &Lives, now: Timestamp) -> Option<Value> {
         let live = lives.of(&self.destination.server);

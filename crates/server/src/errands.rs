@@ -156,10 +156,15 @@ impl Work {
     }
 
     /// Fetches what an Application is made from at these revisions: whoever waits for a server keeps nobody else from
-    /// comparing.
-    pub(crate) async fn fetch(&self, application: &Application, revisions: &[String]) -> Result<(), String> {
-        let fetched = self.repositories.stand_ins(application, revisions).await;
-        fetched.map(drop).map_err(|diagnostic| words(&[diagnostic]))
+    /// comparing. Whether it is what it was made from `before`.
+    pub(crate) async fn fetch(
+        &self,
+        application: &Application,
+        revisions: &[String],
+        before: &[String],
+    ) -> Result<bool, String> {
+        let fetched = self.repositories.fetched(application, revisions, before).await;
+        fetched.map_err(|diagnostic| words(&[diagnostic]))
     }
 
     /// Compares an Application with what is live.
@@ -418,6 +423,21 @@ impl Work {
             SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics) => return Err(words(&diagnostics)),
             SyncEnd::Overtaken | SyncEnd::Stopped => return Err("what it delivered has changed meanwhile".to_owned()),
         }
+        self.let_go(application).await
+    }
+
+    /// Lets an Application go whose cluster no Secret leads to any more: what it delivered stays there, as Argo CD leaves it.
+    pub(crate) async fn abandon(&self, application: &Application, place: &str) -> Result<(), String> {
+        self.let_go(application).await?;
+        let name = format!("{}/{}", application.namespace, application.name);
+        let text = format!(
+            "{name} is deleted, and what it delivered to {place} stays there: no Secret leads to that cluster any more"
+        );
+        self.alarms.raise((&name, "application.delete", &name), "done, announced", &text).await;
+        Ok(())
+    }
+
+    async fn let_go(&self, application: &Application) -> Result<(), String> {
         let others: Vec<&str> = application.object.finalizers().filter(|it| !it.starts_with(CASCADE)).collect();
         let patch = json!({"metadata": {"finalizers": others}});
         self.write(&application.key(), patch).await.map(drop)

@@ -275,6 +275,36 @@ impl Repositories {
         Ok(stand_ins)
     }
 
+    /// The same, and whether what an Application is made from is as it was at other revisions of its sources: nobody need hurry
+    /// then. Values files elsewhere are not looked at.
+    pub(crate) async fn fetched(
+        &self,
+        application: &Application,
+        revisions: &[String],
+        before: &[String],
+    ) -> Result<bool, Diagnostic> {
+        let stand_ins = self.stand_ins(application, revisions).await?;
+        if application.sources.len() != before.len() {
+            return Ok(false);
+        }
+        let mut commits = Vec::new();
+        for (source, (was, is)) in application.sources.iter().zip(before.iter().zip(revisions)) {
+            match is_chart(source) {
+                true if was != is => return Ok(false),
+                true => {}
+                false => commits.push((source.path.clone(), was.clone())),
+            }
+        }
+        let is_same = move || {
+            let mut each = stand_ins.iter().zip(&commits);
+            each.all(|(it, (path, was))| {
+                let path = if it.root.is_empty() { path.clone() } else { format!("{}/{path}", it.root) };
+                it.tree.is_as_at(was, &path) == Some(true)
+            })
+        };
+        aside(is_same).await.map_err(broken)
+    }
+
     /// A repository elsewhere as a project may see it; who asks for it first has it looked at from then on.
     fn remote(&self, address: &str, project: &str) -> Result<Arc<Remote>, Diagnostic> {
         if address.starts_with("file:") {

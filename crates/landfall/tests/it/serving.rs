@@ -132,6 +132,21 @@ impl Server {
         self.runtime.block_on(cluster.patch(key, &Patch::Merge(patch), &options)).expect("patched");
     }
 
+    pub(super) fn delete(&self, cluster: &Cluster, key: &ObjectKey) {
+        let options = landfall_cluster::DeleteOptions::default();
+        self.runtime.block_on(cluster.delete(key, &options)).expect("deleted");
+    }
+
+    /// Waits until an object is gone; the test fails with it when it stays.
+    #[track_caller]
+    pub(super) fn until_gone(&self, cluster: &Cluster, key: &ObjectKey) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while let Some(found) = self.get(cluster, key) {
+            assert!(Instant::now() < deadline, "it stays: {:#}", found.into_value());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits until an object is as it is wanted; the test fails with it when that does not come.
     #[track_caller]
     pub(super) fn until(&self, cluster: &Cluster, key: &ObjectKey, so: impl Fn(&Object) -> bool) -> Object {
@@ -290,13 +305,8 @@ fn what_is_no_longer_named_is_pruned_and_a_deleted_application_takes_along_what_
     let synced = server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
     assert_eq!(synced.list_at("/status/resources").len(), 2);
     assert!(server.get(&cluster, &service).is_none());
-    let options = landfall_cluster::DeleteOptions::default();
-    server.runtime.block_on(cluster.delete(&application("shop"), &options)).expect("deleted");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while server.get(&cluster, &application("shop")).is_some() {
-        assert!(Instant::now() < deadline, "it never goes");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    server.delete(&cluster, &application("shop"));
+    server.until_gone(&cluster, &application("shop"));
     assert!(server.get(&cluster, &web()).is_none());
 }
 

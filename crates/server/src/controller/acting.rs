@@ -60,12 +60,16 @@ impl Controller {
                 });
             }
             Action::Compare { number, revisions } => {
-                let places = Arc::clone(&entry.destination.comparing);
+                let (places, patient) = (&entry.destination.comparing, &entry.destination.comparing_again);
+                let (places, patient) = (Arc::clone(places), Arc::clone(patient));
+                let before = entry.found.as_ref().map(|found| found.revisions.clone()).unwrap_or_default();
                 self.tasks.spawn(async move {
                     let began = std::time::Instant::now();
                     let stop = work.session.stop.clone();
                     let compare = async move {
-                        work.fetch(&application, &revisions).await?;
+                        // A push of one Application among a hundred of a repository: the ninety-nine come after it.
+                        let is_same = work.fetch(&application, &revisions, &before).await? && revisions != before;
+                        let _patient = if is_same { Some(patient.acquire().await) } else { None };
                         let _place = places.acquire().await;
                         work.compare(&application, revisions).await
                     };
@@ -109,18 +113,8 @@ impl Controller {
                 });
             }
             Action::Remove { number } => {
-                let alone = Arc::clone(&entry.alone);
-                self.tasks.spawn(async move {
-                    let _alone = alone.lock().await;
-                    let happened = match contained(async move { work.remove(&application).await }).await {
-                        Ok(Ok(())) => {
-                            let end = End::Succeeded(Vec::new());
-                            Happened::Observed(key, Observation::Ended { number, end })
-                        }
-                        Ok(Err(why)) | Err(why) => Happened::Stays(key, number, why),
-                    };
-                    answer(happened).await;
-                });
+                let remove = async move { work.remove(&application).await };
+                self.removed(Arc::unwrap_or_clone(key), number, remove);
             }
             Action::GiveUp { operation, attempt, why } => {
                 let alone = Arc::clone(&entry.alone);
@@ -134,6 +128,27 @@ impl Controller {
         }
     }
 
+    /// Sees to it that an Application goes, alone among its errands, and tells whether it has.
+    fn removed(
+        &mut self,
+        key: ObjectKey,
+        number: u64,
+        errand: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) {
+        let Some(alone) = self.entries.get(&key).map(|entry| Arc::clone(&entry.alone)) else { return };
+        let told = self.told.clone();
+        self.tasks.spawn(async move {
+            let _alone = alone.lock().await;
+            let key = Arc::new(key);
+            let happened = match contained(errand).await.and_then(|removed| removed) {
+                Ok(()) => Happened::Observed(key, Observation::Ended { number, end: End::Succeeded(Vec::new()) }),
+                Err(why) => Happened::Stays(key, number, why),
+            };
+            // Nobody is told when the process ends.
+            let _ending = told.send(happened).await;
+        });
+    }
+
     /// What is wanted of an Application that cannot be read any more ends at once.
     fn refused(&mut self, key: &ObjectKey, action: Action, why: &str) {
         let failed = || End::Failed { revisions: Vec::new(), message: why.to_owned() };
@@ -142,7 +157,15 @@ impl Controller {
             Action::Compare { number, .. } => Observation::Compared { number, result: Err(why.to_owned()) },
             Action::Recover { number } => Observation::Ended { number, end: End::NothingOpen },
             Action::Sync(begun) => Observation::Ended { number: begun.number, end: failed() },
-            Action::Remove { number } => Observation::Ended { number, end: End::Overtaken },
+            Action::Remove { number } => {
+                let abandoned = self.entries.get(key).and_then(|entry| entry.abandoned(&self.work.connections));
+                if let Some((application, place)) = abandoned {
+                    let work = Arc::clone(&self.work);
+                    let abandon = async move { work.abandon(&application, &place).await };
+                    return self.removed(key.clone(), number, abandon);
+                }
+                Observation::Ended { number, end: End::Overtaken }
+            }
             Action::GiveUp { .. } | Action::Stop { .. } | Action::WakeAt(_) => return,
         };
         let (told, key) = (self.told.clone(), Arc::new(key.clone()));

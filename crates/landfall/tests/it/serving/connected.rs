@@ -331,6 +331,19 @@ fn one_server_drives_two_clusters_and_a_dead_one_is_nobody_elses_matter() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     let cut = served.until(&cluster, &application("edge"), |it| condition(it, "ComparisonError").is_some());
     assert_eq!(cut.list_at("/status/history").len(), 1);
+    // What it delivered is to go with it as long as a Secret leads there; after that it is let go alone, and that is told.
+    let finalizers = json!(["resources-finalizer.argocd.argoproj.io"]);
+    served.patch(&cluster, &application("edge"), json!({"metadata": {"finalizers": finalizers}}));
+    served.delete(&cluster, &application("edge"));
+    served.until(&cluster, &application("edge"), |it| condition(it, "DeletionError").is_some());
+    served.delete(&cluster, &ObjectKey::new(Gvk::new("", "v1", "Secret"), Some("argocd"), "edge"));
+    served.until_gone(&cluster, &application("edge"));
+    let told = "argocd/edge is deleted, and what it delivered to edge stays there: no Secret leads";
+    let (token, deadline) = (served.own_token(), Instant::now() + Duration::from_secs(10));
+    while !served.ask("GET", "/api/v1/audit", &[(token.0, &token.1)], "").1.contains(told) {
+        assert!(Instant::now() < deadline, "it is not in the audit log");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     edge.run(&["cluster", "start"]).exits(0);
     assert!(served.get(&connected(&served, &edge), &deployment).is_some(), "nothing was pruned");
     drop(dead);

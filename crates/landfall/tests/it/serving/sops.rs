@@ -57,10 +57,7 @@ fn what_is_encrypted_for_one_project_is_not_opened_for_another() {
     let opened = served.get(&cluster, &secret("team")).expect("delivered");
     assert_eq!(opened.str_at("/data/TOKEN"), Some(STANDARD.encode("canary-token").as_str()));
     // Taken away, it is not opened any more; what was delivered stays.
-    served
-        .runtime
-        .block_on(cluster.delete(&identities.key(), &landfall_cluster::DeleteOptions::default()))
-        .expect("deleted");
+    served.delete(&cluster, &identities.key());
     let more = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\ndata: {a: b}\n";
     forge.sandbox.write("plain/more.yaml", more);
     forge.sandbox.commit("more");
