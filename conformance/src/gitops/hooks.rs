@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
     row("deleted_midway", "an Application that is deleted while it syncs takes along what it delivered", removed),
 ];
 
-/// What an API server says where an admission webhook that must agree takes no connection (kube-apiserver 1.31).
+/// What an API server says where an admission webhook that must agree takes no connection.
 const UNANSWERED: &str = "failed calling webhook \"nobody.example.com\": failed to call webhook: Post \"https://127.0.0.1:9/validate?timeout=1s\": dial tcp 127.0.0.1:9: connect: connection refused";
 
 /// One attempt, told at once.

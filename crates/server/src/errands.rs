@@ -156,7 +156,7 @@ impl Work {
     }
 
     /// Fetches what an Application is made from at these revisions: whoever waits for a server keeps nobody else from
-    /// comparing. Whether it is what it was made from `before`.
+    /// comparing. As [`Repositories::fetched`].
     pub(crate) async fn fetch(
         &self,
         application: &Application,
@@ -203,7 +203,8 @@ impl Work {
         };
         let asked = interrupted.as_ref().map(|(operation, attempt)| (operation, *attempt));
         if let Some(asked) = asked.filter(|_| is_terminating(&application.object)) {
-            return self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
+            let ended = self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
+            return ended.unwrap_or_else(|message| Some(End::Failed { revisions, message }));
         }
         Some(match (session.finish_open(application).await, asked) {
             (None, _) => End::NothingOpen,
@@ -267,7 +268,14 @@ impl Work {
             Ok(SyncEnd::Overtaken) => Some(End::Overtaken),
             Ok(SyncEnd::Stopped) => {
                 let (why, session) = (stopped?, self.session_of(application).ok()?);
-                self.end_for_good((application, &session), asked, &revisions, &why).await
+                match self.end_for_good((application, &session), asked, &revisions, &why).await {
+                    Ok(end) => end,
+                    Err(message) => {
+                        tracing::error!("{}: {message}", application.name);
+                        self.record(application, asked, &revisions, &why, Tried::Stopped).await;
+                        Some(End::Stopped)
+                    }
+                }
             }
             Err(message) => {
                 self.record(application, asked, &revisions, &message, Tried::Failed).await;
@@ -276,22 +284,26 @@ impl Work {
         }
     }
 
-    /// Sees to it that nothing goes on with a sync: the journal first, then what people see.
+    /// Sees to it that nothing goes on with a sync: the journal first, then what people see. Nothing when it is left to
+    /// whoever takes the shard next.
+    ///
+    /// # Errors
+    /// The journal cannot be written; people have been told nothing then.
     async fn end_for_good(
         &self,
         (application, session): (&Application, &Session),
         asked: (&Operation, u32),
         revisions: &[String],
         why: &str,
-    ) -> Option<End> {
+    ) -> Result<Option<End>, String> {
         if let Err(diagnostics) = session.abandon(application).await {
-            if self.is_left(application, &diagnostics) {
-                return None;
-            }
-            tracing::error!("{}: {}", application.name, words(&diagnostics));
+            return match self.is_left(application, &diagnostics) {
+                true => Ok(None),
+                false => Err(words(&diagnostics)),
+            };
         }
         self.record(application, asked, revisions, why, Tried::Stopped).await;
-        Some(End::Stopped)
+        Ok(Some(End::Stopped))
     }
 
     /// Whether a sync ended because the shared journal could not be written: it is left as it is, for whoever takes the shard

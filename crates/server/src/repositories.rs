@@ -275,8 +275,8 @@ impl Repositories {
         Ok(stand_ins)
     }
 
-    /// The same, and whether what an Application is made from is as it was at other revisions of its sources: nobody need hurry
-    /// then. Values files elsewhere are not looked at.
+    /// Fetches the same; whether the revisions are others than `before`, and what an Application is made from is not: nobody need
+    /// hurry then. Values files elsewhere are not looked at.
     pub(crate) async fn fetched(
         &self,
         application: &Application,
@@ -284,7 +284,7 @@ impl Repositories {
         before: &[String],
     ) -> Result<bool, Diagnostic> {
         let stand_ins = self.stand_ins(application, revisions).await?;
-        if application.sources.len() != before.len() {
+        if revisions == before || application.sources.len() != before.len() {
             return Ok(false);
         }
         let mut commits = Vec::new();

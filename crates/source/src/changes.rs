@@ -59,9 +59,7 @@ impl SourceTree {
         let subject = commit.message().ok()?.summary().to_string();
         Some(CommitChanges { sha, subject, files })
     }
-}
 
-impl SourceTree {
     /// Whether a file or a directory is as it was at another commit of the repository, named by its whole id.
     ///
     /// `None` where that is not known: there is no repository behind the files, or no such commit or path in it.

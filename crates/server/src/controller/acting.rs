@@ -68,7 +68,7 @@ impl Controller {
                     let stop = work.session.stop.clone();
                     let compare = async move {
                         // A push of one Application among a hundred of a repository: the ninety-nine come after it.
-                        let is_same = work.fetch(&application, &revisions, &before).await? && revisions != before;
+                        let is_same = work.fetch(&application, &revisions, &before).await?;
                         let _patient = if is_same { Some(patient.acquire().await) } else { None };
                         let _place = places.acquire().await;
                         work.compare(&application, revisions).await
@@ -113,8 +113,7 @@ impl Controller {
                 });
             }
             Action::Remove { number } => {
-                let remove = async move { work.remove(&application).await };
-                self.removed(Arc::unwrap_or_clone(key), number, remove);
+                self.remove(key, number, async move { work.remove(&application).await });
             }
             Action::GiveUp { operation, attempt, why } => {
                 let alone = Arc::clone(&entry.alone);
@@ -129,9 +128,9 @@ impl Controller {
     }
 
     /// Sees to it that an Application goes, alone among its errands, and tells whether it has.
-    fn removed(
+    fn remove(
         &mut self,
-        key: ObjectKey,
+        key: Arc<ObjectKey>,
         number: u64,
         errand: impl Future<Output = Result<(), String>> + Send + 'static,
     ) {
@@ -139,7 +138,6 @@ impl Controller {
         let told = self.told.clone();
         self.tasks.spawn(async move {
             let _alone = alone.lock().await;
-            let key = Arc::new(key);
             let happened = match contained(errand).await.and_then(|removed| removed) {
                 Ok(()) => Happened::Observed(key, Observation::Ended { number, end: End::Succeeded(Vec::new()) }),
                 Err(why) => Happened::Stays(key, number, why),
@@ -162,7 +160,7 @@ impl Controller {
                 if let Some((application, place)) = abandoned {
                     let work = Arc::clone(&self.work);
                     let abandon = async move { work.abandon(&application, &place).await };
-                    return self.removed(key.clone(), number, abandon);
+                    return self.remove(Arc::new(key.clone()), number, abandon);
                 }
                 Observation::Ended { number, end: End::Overtaken }
             }
