@@ -80,6 +80,8 @@ pub(crate) async fn ask_with(
     let mut stream = connect(api, address, identity, b"http/1.1").await;
     stream.write_all(format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.expect("sent");
     stream.write_all(body).await.expect("sent");
+    // What the connection's own buffer took while the socket was full is not on its way yet.
+    stream.flush().await.expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("answered");
     answer

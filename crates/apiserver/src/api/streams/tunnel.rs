@@ -114,8 +114,29 @@ pub(super) async fn on_connection<C: AsyncRead + AsyncWrite + Unpin>(session: Se
             return;
         }
         let Some(out) = tunnel.receive(&buffer[..count]) else { return };
-        if !out.is_empty() && connection.write_all(&out).await.is_err() {
+        if !out.is_empty() && hand_over(&mut connection, &out).await.is_err() {
             return;
         }
+    }
+}
+
+/// Sends on a connection that holds back what it took while its socket was full, as TLS does, until it is told that this is all.
+async fn hand_over<C: AsyncWrite + Unpin>(connection: &mut C, bytes: &[u8]) -> std::io::Result<()> {
+    connection.write_all(bytes).await?;
+    connection.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_does_not_wait_for_the_next_question() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let mut held_back = tokio::io::BufWriter::new(ours);
+        hand_over(&mut held_back, b"an answer").await.expect("sent");
+        let mut seen = [0; 9];
+        theirs.read_exact(&mut seen).await.expect("an answer");
+        assert_eq!(&seen, b"an answer");
     }
 }
