@@ -50,7 +50,7 @@ pub(crate) async fn load(
         state.objects.into_iter().partition(|row| row.key.starts_with("customresourcedefinitions."));
     for row in definitions.into_iter().chain(others) {
         let object: Value =
-            serde_json::from_slice(&row.body).map_err(|source| Error::Damaged { key: row.key.clone(), source })?;
+            landfall_object::read_json(&row.body).map_err(|source| Error::Damaged { key: row.key.clone(), source })?;
         let resource = row.key.split('/').next().unwrap_or_default();
         let reference = ObjectRef {
             resource: Arc::from(resource),

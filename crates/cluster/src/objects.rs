@@ -148,7 +148,7 @@ impl Cluster {
             .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
             .body(Vec::new())
             .map_err(|error| Error::Malformed { action: action.clone(), reason: error.to_string() })?;
-        self.answered(&action, self.client.request(request)).await
+        self.value(&action, request).await
     }
 
     /// Reads several objects at once; what is not there (or of a kind that is not served) is left out.
@@ -391,7 +391,16 @@ impl Cluster {
             request = request.header("content-type", content_type);
         }
         let request = request.body(bytes.unwrap_or_default()).map_err(|error| malformed(error.to_string()))?;
-        self.answered(action, self.client.request(request)).await
+        self.value(action, request).await
+    }
+
+    /// What is answered to a request, as a value.
+    async fn value(&self, action: &str, request: http::Request<Vec<u8>>) -> Result<Value, Error> {
+        let answer = async {
+            let text = self.client.request_text(request).await?;
+            landfall_object::read_json(text.as_bytes()).map_err(kube::Error::SerdeError)
+        };
+        self.answered(action, answer).await
     }
 
     /// The path of an object.

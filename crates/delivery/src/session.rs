@@ -5,7 +5,7 @@ use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
 use landfall_object::{Gvk, Object, ObjectKey};
-use landfall_release::{KeptRuns, Record, Releases, Status};
+use landfall_release::{KeptRuns, Record, Releases, Status, Unpacked};
 use landfall_store::Store;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,8 @@ pub struct Session {
     pub elsewhere: Elsewhere,
     /// Whether releases' records tell of hooks while they run.
     pub hook_runs: KeptRuns,
+    /// What was unpacked of releases' records.
+    pub unpacked: Unpacked,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
 }
@@ -119,6 +121,7 @@ impl Session {
             stop: CancellationToken::new(),
             elsewhere: Elsewhere::default(),
             hook_runs: KeptRuns::default(),
+            unpacked: Unpacked::default(),
             probe: Arc::new(NoProbe),
         }
     }
@@ -144,7 +147,8 @@ impl Session {
     }
 
     pub(crate) fn releases(&self, namespace: &str) -> Releases {
-        Releases::new(self.cluster.clone(), namespace, Arc::clone(&self.clock)).keeping(self.hook_runs)
+        let releases = Releases::new(self.cluster.clone(), namespace, Arc::clone(&self.clock));
+        releases.keeping(self.hook_runs).unpacked_in(self.unpacked.clone())
     }
 
     /// Carries an operation out; what happens is told on under a unit's name.

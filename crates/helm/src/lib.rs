@@ -311,6 +311,7 @@ pub fn state(env: &Env, arguments: &[OsString]) -> Option<String> {
 /// Runs the verb of a command line; gives the exit code, which is Helm's in Helm's voice.
 pub fn run(world: &World<'_>, arguments: &[OsString]) -> u8 {
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    moment::named_by_environment(world.env("TZ").is_some());
     // What is still to be written may find no room, and is then no success.
     let outcome =
         dispatch(world, &words).and_then(|code| landfall_terminal::out().flush().map(|()| code).map_err(Stop::from));

@@ -174,9 +174,9 @@ impl Host {
         while silent < 3 && refused < REFUSALS {
             match state.try_lock().map_err(Failure::from)? {
                 Some(lock) if hosting != Hosting::Background => {
-                    let cluster = server::open(Some(state), &[]).await?;
-                    let store = open_store(Some(state)).await?;
-                    let mut connection = self.in_process(cluster, Some(lock), Some(state), store);
+                    // Each waits for a file of its own.
+                    let (cluster, store) = tokio::join!(server::open(Some(state), &[]), open_store(Some(state)));
+                    let mut connection = self.in_process(cluster?, Some(lock), Some(state), store?);
                     match hosting {
                         Hosting::InProcess => connection.serve_ingress().await?,
                         Hosting::Served => connection.serve(state).await?,

@@ -18,6 +18,15 @@ pub fn to_json(value: &Value) -> Vec<u8> {
     out
 }
 
+/// The value that JSON text is, read here for the same reason.
+///
+/// # Errors
+/// Where the text is no JSON, or something follows it.
+#[inline(never)]
+pub fn read_json(text: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(text)
+}
+
 /// Appends a string as JSON writes it, quotes around it.
 pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
     // Writing a string into memory cannot fail.
@@ -36,6 +45,8 @@ mod tests {
         write_json(&value, &mut out);
         assert_eq!(out[1..], *to_json(&value));
         assert_eq!(out[1..], *serde_json::to_vec(&value).expect("JSON"));
+        assert_eq!(read_json(&out[1..]).expect("JSON"), value);
+        assert!(read_json(b"{} {}").is_err());
         out.clear();
         write_json_string("a\"b", &mut out);
         assert_eq!(out, br#""a\"b""#);

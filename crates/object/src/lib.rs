@@ -43,7 +43,7 @@ pub use absent::or_default;
 pub use field_error::{FieldError, Reason, go_quote};
 pub use gvk::{Gvk, Gvr};
 pub use health::{Health, HealthStatus};
-pub use json::{to_json, write_json, write_json_string};
+pub use json::{read_json, to_json, write_json, write_json_string};
 pub use key::ObjectKey;
 pub use list::flattened;
 pub use object::{NotAnObject, Object, OwnerReference, Revealed, at, revealed};

@@ -8,7 +8,7 @@ use landfall_chart::Dialect;
 use landfall_object::Object;
 use serde_json::{Value, json};
 
-use crate::{Driver, Error, Record};
+use crate::{Driver, Error, KeptRuns, Record};
 
 /// The type of the Secrets that hold records.
 pub(crate) const SECRET_TYPE: &str = "helm.sh/release.v1";
@@ -29,14 +29,14 @@ pub(crate) fn object_name(release: &str, version: i64) -> String {
 /// # Errors
 /// [`Error::Damaged`] when the record cannot be written as JSON.
 pub fn encode(record: &Record) -> Result<String, Error> {
-    encode_as(record, Dialect::V3)
+    encode_as(record, Dialect::V3, PLAIN)
 }
 
-/// As [`encode`], in the manner of one Helm or the other.
-pub(crate) fn encode_as(record: &Record, dialect: Dialect) -> Result<String, Error> {
+/// As [`encode`], in the manner of one Helm or the other, packed so tight at first.
+fn encode_as(record: &Record, dialect: Dialect, level: i32) -> Result<String, Error> {
     let damaged = |reason: String| Error::Damaged { what: object_name(&record.name, record.version), reason };
     let bytes = landfall_object::to_json(&record.to_value(dialect)?);
-    let text = pack(&bytes, PLAIN).map_err(|error| damaged(error.to_string()))?;
+    let text = pack(&bytes, level).map_err(|error| damaged(error.to_string()))?;
     if text.len() <= MAX_TEXT {
         return Ok(text);
     }
@@ -46,6 +46,8 @@ pub(crate) fn encode_as(record: &Record, dialect: Dialect) -> Result<String, Err
 
 /// As tight as zlib's best within a few per cent, in a fifth of its time.
 const PLAIN: i32 = 7;
+/// A tenth larger or two, in a quarter of that time.
+const LOOSE: i32 = 1;
 /// The tightest, some ten times slower.
 const TIGHT: i32 = 12;
 
@@ -75,14 +77,25 @@ pub fn decode(what: &str, text: &str) -> Result<Record, Error> {
     serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))
 }
 
-/// The object that holds a record; `stamp` is the label with the time in seconds: `createdAt` or `modifiedAt`.
-pub(crate) fn object(record: &Record, driver: Driver, dialect: Dialect, stamp: (&str, i64)) -> Result<Object, Error> {
+/// The object that holds a record, packed for who reads it; `stamp` is the label with the time in seconds: `createdAt` or
+/// `modifiedAt`.
+pub(crate) fn object(
+    record: &Record,
+    driver: Driver,
+    dialect: Dialect,
+    runs: KeptRuns,
+    stamp: (&str, i64),
+) -> Result<Object, Error> {
     let mut labels: BTreeMap<String, String> = record.labels.clone();
     labels.extend(record.system_labels());
     labels.insert(stamp.0.into(), stamp.1.to_string());
     let name = object_name(&record.name, record.version);
     let metadata = json!({"name": name, "namespace": record.namespace, "labels": labels});
-    let text = encode_as(record, dialect)?;
+    let level = match runs {
+        KeptRuns::AtEachStep => PLAIN,
+        KeptRuns::AtTheEnd => LOOSE,
+    };
+    let text = encode_as(record, dialect, level)?;
     let value = match driver {
         Driver::Secret => json!({
             "apiVersion": "v1",
@@ -99,6 +112,14 @@ pub(crate) fn object(record: &Record, driver: Driver, dialect: Dialect, stamp: (
     Object::from_value(value).map_err(|error| Error::Damaged { what: name, reason: error.to_string() })
 }
 
+/// The labels of a record that are its user's.
+pub(crate) fn labels(holder: &Object) -> BTreeMap<String, String> {
+    let all = holder.labels().into_iter().flatten();
+    all.filter(|(name, _)| !SYSTEM_LABELS.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect()
+}
+
 /// The record in a Secret or ConfigMap.
 pub(crate) fn record(holder: &Object) -> Result<Record, Error> {
     let what = holder.name().to_owned();
@@ -111,13 +132,7 @@ pub(crate) fn record(holder: &Object) -> Result<Record, Error> {
     } else {
         decode(&what, data)?
     };
-    record.labels = holder
-        .labels()
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| !SYSTEM_LABELS.contains(&name.as_str()))
-        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
-        .collect();
+    record.labels = labels(holder);
     // Helm writes charts without these fields when they are empty; equality must not depend on it.
     if let Value::Null = record.chart {
         record.chart = json!({});

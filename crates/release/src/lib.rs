@@ -50,6 +50,6 @@ pub use options::{
 };
 pub use past::Past;
 pub use record::{HookRecord, Info, LastRun, Record, Status};
-pub use releases::{Driver, KeptRuns, ListFilter, Releases};
+pub use releases::{Driver, KeptRuns, ListFilter, Releases, Unpacked};
 pub use verbs::first_record;
 pub use wish::Wish;

@@ -1,12 +1,13 @@
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_recursion::async_recursion as boxed;
 use landfall_chart::Dialect;
 use landfall_cluster::{Cluster, DeleteOptions, ListOptions, WriteOptions};
 use landfall_engine::{Clock, Kinds};
-use landfall_object::{Gvk, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::codec::{object, object_name, record};
+use crate::codec::{labels, object, object_name, record};
 use crate::{Error, Record, Status};
 
 /// Helm's words in front of what a cluster refuses a query with.
@@ -66,6 +67,55 @@ pub struct Releases {
     dialect: Dialect,
     pub(crate) expected: Arc<Kinds>,
     pub(crate) runs: KeptRuns,
+    unpacked: Unpacked,
+}
+
+/// How much of packed records is remembered unpacked, in bytes: an object that holds one has at most as many.
+const REMEMBERED: usize = 1 << 20;
+
+/// Records that were unpacked, by the name of what holds them, beside what they were unpacked from. An operation looks at a release's
+/// history several times, and a record costs more to unpack than to ask for.
+#[derive(Clone, Default)]
+pub struct Unpacked(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    records: HashMap<String, (String, Record)>,
+    /// Of what they were unpacked from.
+    bytes: usize,
+}
+
+impl Unpacked {
+    /// The record in an object; none where it cannot be read.
+    fn record(&self, holder: &Object) -> Option<Record> {
+        let packed = holder.str_at("/data/release")?;
+        if let Some((same, known)) = self.kept().records.get(holder.name())
+            && same == packed
+        {
+            return Some(Record { labels: labels(holder), ..known.clone() });
+        }
+        let unpacked = record(holder).ok()?;
+        self.keep(holder.name(), packed, &unpacked);
+        Some(unpacked)
+    }
+
+    fn keep(&self, name: &str, packed: &str, record: &Record) {
+        let mut kept = self.kept();
+        if let Some((before, _)) = kept.records.remove(name) {
+            kept.bytes -= before.len();
+        }
+        if kept.bytes + packed.len() > REMEMBERED {
+            *kept = Kept::default();
+        }
+        if packed.len() <= REMEMBERED {
+            kept.bytes += packed.len();
+            kept.records.insert(name.to_owned(), (packed.to_owned(), record.clone()));
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Whether a record is written anew with each step of a hook, as Helm does.
@@ -74,7 +124,8 @@ pub enum KeptRuns {
     /// It is.
     #[default]
     AtEachStep,
-    /// Only with the operation's end: nobody reads it meanwhile, and a big chart takes a while to be packed.
+    /// Only with the operation's end, and packed loosely: nobody reads it meanwhile, nor long after, and a big chart takes a while to
+    /// be packed.
     AtTheEnd,
 }
 
@@ -89,7 +140,15 @@ impl Releases {
             dialect: Dialect::V3,
             expected: Arc::default(),
             runs: KeptRuns::default(),
+            unpacked: Unpacked::default(),
         }
+    }
+
+    /// The same, with what others have unpacked.
+    #[must_use]
+    pub fn unpacked_in(mut self, unpacked: Unpacked) -> Self {
+        self.unpacked = unpacked;
+        self
     }
 
     /// The same, kept otherwise.
@@ -191,7 +250,7 @@ impl Releases {
             source @ landfall_cluster::Error::Api { .. } => Error::Storage { what, source },
             other => Error::Cluster(other),
         })?;
-        Ok(found.iter().filter_map(|holder| record(holder).ok()).collect())
+        Ok(found.iter().filter_map(|holder| self.unpacked.record(holder)).collect())
     }
 
     /// All revisions of a release, oldest first; empty when there is none.
@@ -247,7 +306,7 @@ impl Releases {
 
     /// Stores a new revision.
     pub(crate) async fn create(&self, record: &Record) -> Result<(), Error> {
-        let object = object(record, self.driver, self.dialect, ("createdAt", self.clock.now().as_second()))?;
+        let object = object(record, self.driver, self.dialect, self.runs, ("createdAt", self.clock.now().as_second()))?;
         match self.cluster.create(&object, &Self::options()).await {
             Ok(_) => Ok(()),
             Err(source) => Err(Error::Storage { what: "create: failed to create", source }),
@@ -264,7 +323,8 @@ impl Releases {
 
     /// Stores a revision that is there already.
     pub(crate) async fn update(&self, record: &Record) -> Result<(), Error> {
-        let object = object(record, self.driver, self.dialect, ("modifiedAt", self.clock.now().as_second()))?;
+        let object =
+            object(record, self.driver, self.dialect, self.runs, ("modifiedAt", self.clock.now().as_second()))?;
         match self.cluster.replace(&object, &Self::options()).await {
             Ok(_) => Ok(()),
             Err(source) => Err(Error::Storage { what: "update: failed to update", source }),
@@ -302,5 +362,51 @@ impl Releases {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(packed: &str, label: &str) -> Object {
+        let object = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "sh.helm.release.v1.a.v1", "labels": {"team": label}},
+            "data": {"release": packed},
+        });
+        Object::from_value(object).expect("an object")
+    }
+
+    fn packed(version: i64) -> String {
+        use base64::Engine as _;
+        let text = format!(r#"{{"name": "a", "version": {version}}}"#);
+        base64::engine::general_purpose::STANDARD.encode(text)
+    }
+
+    #[test]
+    fn what_was_unpacked_is_taken_while_it_is_packed_the_same() {
+        let unpacked = Unpacked::default();
+        let first = unpacked.record(&holder(&packed(1), "x")).expect("a record");
+        assert_eq!((first.version, &*first.labels["team"]), (1, "x"));
+        assert_eq!(unpacked.record(&holder(&packed(1), "x")), Some(first));
+        let labelled = unpacked.record(&holder(&packed(1), "y")).expect("a record");
+        assert_eq!((labelled.version, &*labelled.labels["team"]), (1, "y"));
+        assert_eq!(unpacked.record(&holder(&packed(2), "x")).map(|record| record.version), Some(2));
+        assert_eq!(unpacked.record(&holder("no", "x")), None);
+        assert_eq!(unpacked.kept().bytes, packed(2).len());
+    }
+
+    #[test]
+    fn what_is_remembered_has_an_end() {
+        let unpacked = Unpacked::default();
+        let record = unpacked.record(&holder(&packed(1), "x")).expect("a record");
+        for name in 0..30 {
+            unpacked.keep(&name.to_string(), &"x".repeat(REMEMBERED / 8), &record);
+            assert!(unpacked.kept().bytes <= REMEMBERED);
+        }
+        unpacked.keep("one", &"x".repeat(REMEMBERED + 1), &record);
+        assert_eq!(unpacked.kept().bytes, 0);
     }
 }

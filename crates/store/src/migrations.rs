@@ -51,6 +51,9 @@ impl Purpose {
 /// Brings a database to the newest tables that its purpose needs, all missing steps in one transaction.
 pub(crate) async fn run(pool: &Pool, purpose: Purpose) -> Result<(), Error> {
     const WHAT: &str = "prepare the tables";
+    if is_ready(pool, purpose).await {
+        return Ok(());
+    }
     // Of processes that begin at the same time one makes the tables, and the others find them.
     let mut transaction =
         pool.connections.begin_alone("tables of the small stores").await.map_err(pool.failed(WHAT))?;
@@ -75,6 +78,20 @@ pub(crate) async fn run(pool: &Pool, purpose: Purpose) -> Result<(), Error> {
         transaction.run(&missing).await.map_err(pool.failed(WHAT))?;
     }
     transaction.commit().await.map_err(pool.failed(WHAT))
+}
+
+/// Whether a file has all that is needed, which one statement tells: it is asked at the start of every command. Where it cannot be
+/// told, it is not.
+async fn is_ready(pool: &Pool, purpose: Purpose) -> bool {
+    const TOLD: &str = "SELECT part, number, (SELECT MAX(number) FROM schema_step) AS together FROM schema_part";
+    if !pool.is_file() {
+        return false;
+    }
+    let Ok(rows) = query(TOLD).fetch_all(&pool.connections).await else { return false };
+    let together = rows.first().and_then(|row| row.try_get::<Option<i64>>("together").ok().flatten());
+    let parts = rows.iter().map(part).collect::<Result<BTreeMap<String, i64>, sqlx::Error>>();
+    let (Some(TOGETHER), Ok(parts)) = (together, parts) else { return false };
+    missing(purpose, TOGETHER, &parts).is_ok_and(|missing| missing.is_empty())
 }
 
 /// The statements that bring tables to their newest step, whose parts are known to be at these.
@@ -115,4 +132,27 @@ fn missing(purpose: Purpose, together: i64, parts: &BTreeMap<String, i64>) -> Re
 
 fn part(row: &Row) -> Result<(String, i64), sqlx::Error> {
     Ok((row.try_get("part")?, row.try_get("number")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Location;
+
+    #[tokio::test]
+    async fn a_file_is_ready_for_what_was_made_in_it_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = || Location::File(directory.path().join("store.db"));
+        let pool = Pool::open_for(file(), Purpose::Delivery).await.expect("opened");
+        assert!(is_ready(&pool, Purpose::Delivery).await);
+        assert!(!is_ready(&pool, Purpose::Cluster).await);
+        assert!(!is_ready(&pool, Purpose::Everything).await);
+        pool.close().await;
+        let pool = Pool::open_for(file(), Purpose::Everything).await.expect("opened");
+        assert!(is_ready(&pool, Purpose::Everything).await);
+        let later = "UPDATE schema_part SET number = number + 1 WHERE part = 'journal'";
+        query(later).execute(&pool.connections).await.expect("written");
+        assert!(!is_ready(&pool, Purpose::Delivery).await);
+        pool.close().await;
+    }
 }

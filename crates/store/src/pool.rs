@@ -133,6 +133,11 @@ impl Pool {
         Ok(pool)
     }
 
+    /// Whether it is kept in a file.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.kept, Kept::InFile(_))
+    }
+
     /// What a failed statement means.
     pub(crate) fn failed(&self, what: &'static str) -> impl FnOnce(sqlx::Error) -> Error + use<> {
         let kept = self.kept.clone();

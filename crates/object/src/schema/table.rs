@@ -18,7 +18,6 @@
 //! Flags of F: `r` required, `p` pointer, `e` omitempty, `z` omitzero, `a` atomic map, `s` set, `m` list map.
 //! A number such as `2.1` is a protobuf field inside an inlined message.
 
-use std::io::Read as _;
 use std::sync::{LazyLock, OnceLock};
 
 use rustc_hash::FxHashMap;
@@ -192,12 +191,8 @@ pub(crate) enum Shape {
 }
 
 static BUILTIN: LazyLock<Table> = LazyLock::new(|| {
-    // Constant data, unpacked once: the bytes are part of the program.
-    let packed: &[u8] = include_bytes!("../../data/kubernetes-1.36.tsv.gz");
-    let mut text = String::with_capacity(128 * 1024);
-    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("the committed table unpacks");
-    // Kept for as long as the program runs, as the table is: types read their fields from it.
-    Table::parse(text.leak()).expect("the committed table is well formed")
+    // Constant data that is part of the program; not packed, because every command would unpack it.
+    Table::parse(include_str!("../../data/kubernetes-1.36.tsv")).expect("the committed table is well formed")
 });
 
 impl Table {
@@ -210,9 +205,15 @@ impl Table {
         let mut table = Self::default();
         // Where the next line begins, and where the lines of the last type's fields do.
         let (mut at, mut fields) = (0, 0);
-        for line in text.split_inclusive('\n') {
-            at += line.len();
-            let mut columns = line.trim_end_matches('\n').split('\t');
+        for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+            let line = &text[at..end];
+            at = end + 1;
+            // Nearly every line, and read with its type.
+            if line.starts_with("F\t") {
+                table.types.last_mut()?.lines = &text[fields..at];
+                continue;
+            }
+            let mut columns = line.split('\t');
             let record = columns.next()?;
             let mut next = || columns.next().unwrap_or_default();
             match record {
@@ -223,7 +224,6 @@ impl Table {
                     table.types.push(Type { name, atomic: flags.contains('a'), ..Type::default() });
                     fields = at;
                 }
-                "F" => table.types.last_mut()?.lines = &text[fields..at],
                 "K" => {
                     let gvk = Gvk::new(next(), next(), next());
                     table.kinds.insert(gvk, next().parse().ok()?);
@@ -236,6 +236,9 @@ impl Table {
                 "R" => resource(table.groups.last_mut()?, &mut next)?,
                 _ => return None,
             }
+        }
+        if at != text.len() {
+            return None;
         }
         let meta = table.types.iter().position(|ty| &*ty.name == "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")?;
         table.object_meta = u32::try_from(meta).ok()?;
