@@ -1,5 +1,7 @@
 //! Requests, and what is compared of their answers.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
@@ -52,11 +54,18 @@ pub(super) async fn send_all(side: &Side, requests: &[Request]) -> anyhow::Resul
     answers.into_iter().collect()
 }
 
-/// Sends requests one after the other.
+/// How long a real server's admission may take to hear of a changed namespace, which it reads from a cache.
+const HEARD: Duration = Duration::from_secs(2);
+
+/// Sends requests one after the other, each to a server that has heard of the namespaces that those before have changed.
 pub(super) async fn send_in_turn(side: &Side, requests: &[Request]) -> anyhow::Result<Vec<Answer>> {
     let mut answers = Vec::with_capacity(requests.len());
     for request in requests {
         answers.push(send(side, request).await?);
+        let namespace = request.path.strip_prefix("/api/v1/namespaces/");
+        if namespace.is_some_and(|rest| !rest.contains(['/', '?'])) {
+            tokio::time::sleep(HEARD).await;
+        }
     }
     Ok(answers)
 }
