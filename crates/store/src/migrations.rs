@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::statement::{Row, query};
+use crate::statement::{On, Row, query};
 use crate::{
     Error, Pool, Purpose, accounts, audit, cluster_state, facts, fleet, history, journal, news, orders, promotions,
     shards, tokens,
@@ -64,15 +64,11 @@ pub(crate) async fn run(pool: &Pool, purpose: Purpose) -> Result<(), Error> {
         )
         .await
         .map_err(pool.failed(WHAT))?;
-    let together = query("SELECT MAX(number) AS number FROM schema_step").fetch_optional(&mut transaction).await;
-    let together = together.and_then(|row| row.map_or(Ok(None), |row| row.try_get::<Option<i64>>("number")));
-    let together = together.map_err(pool.failed(WHAT))?.unwrap_or(0);
+    let (together, parts) = told(&mut transaction).await.map_err(pool.failed(WHAT))?;
     if together > TOGETHER {
         return Err(Error::TooNew { found: together, known: TOGETHER });
     }
-    let parts = query("SELECT part, number FROM schema_part").fetch_all(&mut transaction).await;
-    let parts = parts.and_then(|rows| rows.iter().map(part).collect::<Result<BTreeMap<String, i64>, sqlx::Error>>());
-    let missing = missing(purpose, together, &parts.map_err(pool.failed(WHAT))?)?;
+    let missing = missing(purpose, together, &parts)?;
     if !missing.is_empty() {
         // One after the other each would cost a command that writes nothing more than all that it does.
         transaction.run(&missing).await.map_err(pool.failed(WHAT))?;
@@ -83,15 +79,21 @@ pub(crate) async fn run(pool: &Pool, purpose: Purpose) -> Result<(), Error> {
 /// Whether a file has all that is needed, which one statement tells: it is asked at the start of every command. Where it cannot be
 /// told, it is not.
 async fn is_ready(pool: &Pool, purpose: Purpose) -> bool {
-    const TOLD: &str = "SELECT part, number, (SELECT MAX(number) FROM schema_step) AS together FROM schema_part";
     if !pool.is_file() {
         return false;
     }
-    let Ok(rows) = query(TOLD).fetch_all(&pool.connections).await else { return false };
-    let together = rows.first().and_then(|row| row.try_get::<Option<i64>>("together").ok().flatten());
-    let parts = rows.iter().map(part).collect::<Result<BTreeMap<String, i64>, sqlx::Error>>();
-    let (Some(TOGETHER), Ok(parts)) = (together, parts) else { return false };
+    let Ok((TOGETHER, parts)) = told(&pool.connections).await else { return false };
     missing(purpose, TOGETHER, &parts).is_ok_and(|missing| missing.is_empty())
+}
+
+/// How far the tables are that were counted together, and each part.
+async fn told(on: impl Into<On<'_>>) -> Result<(i64, BTreeMap<String, i64>), sqlx::Error> {
+    const TOLD: &str =
+        "SELECT part, number FROM schema_part UNION ALL SELECT '', COALESCE(MAX(number), 0) FROM schema_step";
+    let rows = query(TOLD).fetch_all(on).await?;
+    let mut parts = rows.iter().map(part).collect::<Result<BTreeMap<String, i64>, sqlx::Error>>()?;
+    let together = parts.remove("").unwrap_or(0);
+    Ok((together, parts))
 }
 
 /// The statements that bring tables to their newest step, whose parts are known to be at these.
