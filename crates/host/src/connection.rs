@@ -15,7 +15,7 @@ mod server;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::Cluster;
@@ -97,6 +97,12 @@ const LOOK: Duration = Duration::from_millis(250);
 const REFUSALS: u32 = 250;
 const REFUSED: Duration = Duration::from_millis(20);
 
+/// How long is waited for whoever holds the lock and does not say where it listens: where a server is wanted, and where not.
+const SERVERS_PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(6);
+/// How long an address is waited for before it is looked whether the lock is free.
+const HELD: Duration = Duration::from_millis(20);
+
 /// A cluster that this process hosts.
 struct Hosted {
     cluster: landfall_drydock::Cluster,
@@ -170,8 +176,15 @@ impl Host {
             return Ok(self.in_process(hosted, None, None, open_store(None).await?));
         }
         state.create().map_err(Failure::from)?;
-        let (mut silent, mut refused, mut started) = (0, 0, Started::Before);
-        while silent < 3 && refused < REFUSALS {
+        // A server begins to listen in its own time. What else holds the lock is often a command of some milliseconds that never says
+        // where it is: it is looked often whether that one has ended.
+        let (patience, look) = match hosting {
+            Hosting::Background => (SERVERS_PATIENCE, Duration::from_secs(10)),
+            Hosting::InProcess | Hosting::Served | Hosting::Attach => (PATIENCE, HELD),
+        };
+        let deadline = Instant::now() + patience;
+        let (mut refused, mut started) = (0, Started::Before);
+        while Instant::now() < deadline && refused < REFUSALS {
             match state.try_lock().map_err(Failure::from)? {
                 Some(lock) if hosting != Hosting::Background => {
                     // Each waits for a file of its own.
@@ -192,15 +205,14 @@ impl Host {
                 None => {}
             }
             // Whoever holds the lock is about to say where it listens, or about to end.
-            let patience = Duration::from_secs(if hosting == Hosting::Background { 10 } else { 2 });
-            match state.wait_for_endpoint(patience).await {
+            match state.wait_for_endpoint(look).await {
                 Some(endpoint) if endpoint.listens() => return self.served(state, endpoint, started).await,
                 // A process that is killed loses its socket a moment before its lock.
                 Some(_) => {
                     refused += 1;
                     tokio::time::sleep(REFUSED).await;
                 }
-                None => silent += 1,
+                None => {}
             }
         }
         Err(Failure::from(
@@ -509,6 +521,32 @@ mod tests {
         state.create().expect("made");
         std::fs::create_dir(state.file("store.db")).expect("made");
         assert_ne!(told(open_store(Some(&state)).await.expect_err("it is no file")), code::SERVER_GONE);
+    }
+
+    struct Nobody;
+
+    impl crate::Audience for Nobody {
+        fn tell(&self, _: &crate::Notice) {}
+    }
+
+    /// Waiting for an address that nobody is about to write took each of them two seconds, and the fourth gave up after six.
+    #[tokio::test]
+    async fn commands_that_need_no_server_take_turns() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let state = StateDir::at(directory.path().join("state"));
+        state.create().expect("made");
+        open(&state).await.expect("a cluster lies there").stop();
+        let host = Host::new(&crate::Env::of([]), directory.path().to_owned(), None, Arc::new(Nobody));
+        let looking = async || {
+            let mut connection = host.embedded(&state, Hosting::Attach).await?;
+            tokio::time::sleep(LOOK).await;
+            connection.close().await;
+            Ok::<_, Failure>(())
+        };
+        let looked = tokio::join!(looking(), looking(), looking(), looking(), looking());
+        for looked in [looked.0, looked.1, looked.2, looked.3, looked.4] {
+            looked.expect("each had its turn");
+        }
     }
 
     fn is_shared<T: Send + Sync>(_: &T) {}
