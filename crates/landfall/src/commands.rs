@@ -150,3 +150,10 @@ verbs! {
         Version(version::VersionArgs),
     }
 }
+
+impl Command {
+    /// Whether it serves until it is told to end, so that nobody but its runtime's workers does anything.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Command::Serve(_) | Command::Cluster(cluster::ClusterCommand::Serve(_)))
+    }
+}

@@ -191,7 +191,7 @@ pub(crate) fn speak_helm(host: &Host, ui: &Ui, voice: landfall_helm::Voice, argu
         host,
         printer: ui,
         program: landfall_host::program(std::env::args()),
-        runtime: &|| runtime(Some(2)),
+        runtime: &|| runtime(Some(workers_of_a_command().min(2))),
     };
     landfall_helm::run(&world, arguments)
 }
@@ -227,20 +227,26 @@ fn run_kubeseal(env: &Env, arguments: &[std::ffi::OsString]) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Starts the process's one runtime, with a thread for each processor where no number is given.
-fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
+/// Starts the process's one runtime, with a thread for each processor where no number of workers is given.
+fn runtime(workers: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
     // The process's one provider of cryptography; a second installation is refused and changes nothing.
     let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads);
+    if let Some(workers) = workers {
+        builder.worker_threads(workers);
     }
     builder.enable_all().build()
 }
 
+/// How many work for a command beside the thread that waits for its end, which works as they do: with it there is one for each processor.
+fn workers_of_a_command() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().saturating_sub(1).max(1))
+}
+
 /// Runs a verb on a runtime, until it ends or is interrupted.
 fn in_time(context: &Context, command: Command) -> Result<Outcome, Exit> {
-    let runtime = runtime(None).map_err(|error| {
+    let workers = (!command.serves()).then(workers_of_a_command);
+    let runtime = runtime(workers).map_err(|error| {
         context.ui.diagnostic(
             &Diagnostic::error(code::NO_THREADS, "the process cannot start its threads").note(error.to_string()),
         );
