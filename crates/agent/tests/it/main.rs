@@ -39,7 +39,8 @@ impl Machine {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+        // Who refuses before it reads has closed its end.
+        let _unread = child.stdin.take().expect("piped").write_all(input.as_bytes());
         child.wait_with_output().expect("it ends")
     }
 
