@@ -29,6 +29,8 @@ const FOR_OTHERS: Duration = Duration::from_secs(3);
 const TOO_MANY: Duration = Duration::from_secs(4);
 /// How long is waited for what is under way when the process ends, before the shards are given back.
 const ENDING: Duration = Duration::from_secs(1);
+/// How long an answer that is on its way then is waited for: what it says of a lease is what that is given back by.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
 /// What is said of a database that is waited for in vain.
 const SILENT: &str = "the database does not answer";
 /// After how long the lease of a replica that is gone is cleared away.
@@ -81,9 +83,9 @@ struct Mine {
 /// What has come of trying to renew one.
 enum Renewal {
     /// It is held on.
-    Renewed(Box<Object>),
+    Renewed,
     /// It is ours, and not renewed: somebody has written something else into it.
-    Changed(Box<Object>),
+    Changed,
     /// Nobody knows; it is tried again.
     Unknown(String),
     /// Somebody else has it.
@@ -134,8 +136,12 @@ impl Keeper {
                     None => break,
                 },
             }
+            let told = async {
+                stop.cancelled().await;
+                tokio::time::sleep(ON_ITS_WAY).await;
+            };
             tokio::select! {
-                () = stop.cancelled() => break,
+                () = told => break,
                 () = self.turn() => {}
             }
         }
@@ -268,20 +274,23 @@ impl Keeper {
         let now = Instant::now();
         let keeper = &*self;
         let due = keeper.mine.iter().filter(|(_, mine)| now.duration_since(mine.tried) >= RENEWED);
-        let renewals: Vec<(u32, Renewal)> =
+        let renewals: Vec<(u32, (Option<Object>, Renewal))> =
             join_all(due.map(|(number, mine)| async move { (*number, keeper.renewal(*number, mine).await) })).await;
         let (mut trouble, mut lost, mut is_well) = (None, Vec::new(), false);
-        for (number, renewal) in renewals {
+        for (number, (lease, renewal)) in renewals {
             let Some(mine) = self.mine.get_mut(&number) else { continue };
+            // What was written is what is given back, whatever the database says.
+            if let Some(lease) = lease {
+                mine.lease = lease;
+            }
             mine.tried = now;
             match renewal {
-                Renewal::Renewed(lease) => {
-                    mine.lease = *lease;
+                Renewal::Renewed => {
                     // What was answered late was held from when it was asked for.
                     mine.held.leave.extend(now + LEAVE);
                     is_well = true;
                 }
-                Renewal::Changed(lease) => (mine.lease, mine.tried) = (*lease, now - RENEWED),
+                Renewal::Changed => mine.tried = now - RENEWED,
                 Renewal::Unknown(why) => trouble = Some(why),
                 Renewal::Lost(why) => lost.push((number, why)),
             }
@@ -300,10 +309,10 @@ impl Keeper {
         }
     }
 
-    /// Renews one: by its lease and by the epoch of its journal.
-    async fn renewal(&self, number: u32, mine: &Mine) -> Renewal {
+    /// Renews one: by its lease and by the epoch of its journal. With it comes the lease where it is known how it stands by now.
+    async fn renewal(&self, number: u32, mine: &Mine) -> (Option<Object>, Renewal) {
         let purpose = Purpose::Shard(number);
-        let Some(fence) = &mine.held.fence else { return Renewal::Lost("it has no fence".to_owned()) };
+        let Some(fence) = &mine.held.fence else { return (None, Renewal::Lost("it has no fence".to_owned())) };
         let wanted = self.wanted(Some(&mine.lease), &purpose, Some(fence.epoch));
         let holds = async {
             match timeout(ANSWER, self.store.holds(fence)).await {
@@ -313,26 +322,49 @@ impl Keeper {
         };
         let (written, holds) = tokio::join!(self.write(Some(&mine.lease), &wanted), holds);
         match (written, holds) {
-            (_, Ok(false)) => Renewal::Lost("its journal is written by another replica, or begun anew".to_owned()),
-            (Ok(lease), Ok(true)) => Renewal::Renewed(Box::new(lease)),
+            (written, Ok(false)) => {
+                (written.ok(), Renewal::Lost("its journal is written by another replica, or begun anew".to_owned()))
+            }
+            (Ok(lease), Ok(true)) => (Some(lease), Renewal::Renewed),
             (Err(error), _) if error.is_conflict() || error.is_not_found() => self.adopted(&purpose).await,
-            (Err(error), _) => Renewal::Unknown(format!("shard {number} cannot be renewed: {error}")),
-            (Ok(_), Err(why)) => Renewal::Unknown(format!("shard {number} cannot be renewed: {why}")),
+            (Err(error), _) => (None, Renewal::Unknown(format!("shard {number} cannot be renewed: {error}"))),
+            (Ok(lease), Err(why)) => {
+                (Some(lease), Renewal::Unknown(format!("shard {number} cannot be renewed: {why}")))
+            }
         }
     }
 
     /// Somebody has written into a lease of ours: whether it is ours all the same.
-    async fn adopted(&self, purpose: &Purpose) -> Renewal {
+    async fn adopted(&self, purpose: &Purpose) -> (Option<Object>, Renewal) {
         match timeout(ANSWER, self.cluster.get(&purpose.key(&self.settings.namespace))).await {
-            Ok(Ok(Some(lease))) if lease::holder(&lease) == Some(self.settings.replica.as_str()) => {
-                Renewal::Changed(Box::new(lease))
-            }
+            Ok(Ok(Some(lease))) if self.is_ours(&lease) => (Some(lease), Renewal::Changed),
             Ok(Ok(found)) => {
                 let by = found.as_ref().and_then(lease::holder).unwrap_or("nobody");
-                Renewal::Lost(format!("{by} holds its lease"))
+                (None, Renewal::Lost(format!("{by} holds its lease")))
             }
-            Ok(Err(error)) => Renewal::Unknown(error.to_string()),
-            Err(_) => Renewal::Unknown("the cluster does not answer".to_owned()),
+            Ok(Err(error)) => (None, Renewal::Unknown(error.to_string())),
+            Err(_) => (None, Renewal::Unknown("the cluster does not answer".to_owned())),
+        }
+    }
+
+    fn is_ours(&self, lease: &Object) -> bool {
+        lease::holder(lease) == Some(self.settings.replica.as_str())
+    }
+
+    /// Gives a lease back as it stands by now, where it is still ours: what was written into it when the process was told to end, or
+    /// by somebody else, may not have been heard of yet.
+    async fn give_back(&self, lease: &Object) -> Result<Option<Object>, Error> {
+        match self.write(Some(lease), &lease::given_back(lease)).await {
+            Err(error) if error.is_conflict() => {}
+            Err(error) if error.is_not_found() => return Ok(None),
+            given => return given.map(Some),
+        }
+        let found = timeout(ANSWER, self.cluster.get(&lease.key())).await;
+        let silent = |_| Err(Error::Silent { action: format!("read {}", lease.key()), within: ANSWER });
+        let found = found.unwrap_or_else(silent)?;
+        match found.filter(|lease| self.is_ours(lease)) {
+            Some(lease) => self.write(Some(&lease), &lease::given_back(&lease)).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -342,8 +374,7 @@ impl Keeper {
         mine.held.leave.end();
         self.shards.remove(number);
         self.tell();
-        let back = lease::given_back(&mine.lease);
-        if let Ok(lease) = self.write(Some(&mine.lease), &back).await {
+        if let Ok(Some(lease)) = self.give_back(&mine.lease).await {
             self.see(lease, Instant::now());
         }
     }
@@ -448,7 +479,7 @@ impl Keeper {
             Ok(fence) => Held { fence: Some(fence), leave: Leave::until(began + LEAVE) },
             Err(error) => {
                 // Whoever reaches the database may have it.
-                if let Ok(lease) = self.write(Some(&lease), &lease::given_back(&lease)).await {
+                if let Ok(Some(lease)) = self.give_back(&lease).await {
                     self.see(lease, Instant::now());
                 }
                 return Err(format!("{error}: nothing is delivered from here until it does"));
@@ -490,15 +521,12 @@ impl Keeper {
             self.see(mine.lease, Instant::now());
         }
         // Those, too, that were just being taken.
-        let is_ours = |lease: &&Object| {
-            let is_shard = matches!(Purpose::of(lease), Some(Purpose::Shard(_)));
-            is_shard && lease::holder(lease) == Some(self.settings.replica.as_str())
-        };
-        let ours: Vec<&Object> = self.seen.values().map(|seen| &seen.lease).filter(is_ours).collect();
+        let is_shard = |lease: &&Object| matches!(Purpose::of(lease), Some(Purpose::Shard(_)));
+        let shards = self.seen.values().map(|seen| &seen.lease).filter(is_shard);
+        let ours: Vec<&Object> = shards.filter(|lease| self.is_ours(lease)).collect();
         let keeper = &self;
         let given = ours.into_iter().map(|lease| async move {
-            let back = lease::given_back(lease);
-            if let Err(error) = keeper.write(Some(lease), &back).await {
+            if let Err(error) = keeper.give_back(lease).await {
                 tracing::warn!("a shard could not be given back, and is free in {} s: {error}", LENGTH.as_secs());
             }
         });
@@ -508,5 +536,192 @@ impl Keeper {
             }
         };
         let _in_time = timeout(ANSWER, async { tokio::join!(join_all(given), gone) }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use http_body_util::BodyExt as _;
+    use kube::client::Body;
+    use landfall_engine::WallClock;
+    use landfall_store::{Location, Store};
+    use parking_lot::Mutex;
+    use serde_json::{Value, json};
+    use tokio::sync::mpsc::channel;
+
+    use super::*;
+
+    /// The leases of an API server, by their names.
+    #[derive(Default)]
+    struct Leases {
+        there: BTreeMap<String, Value>,
+        version: u64,
+        /// How long it takes until what was written is answered.
+        late: Duration,
+    }
+
+    impl Leases {
+        fn answer(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
+            let refused = |code: u16, reason: &str| {
+                (
+                    code,
+                    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason}),
+                )
+            };
+            let name = path.rsplit('/').next().unwrap_or_default();
+            match (method, name) {
+                ("GET", "v1") => {
+                    let leases = json!({"name": "leases", "kind": "Lease", "namespaced": true, "verbs": ["get", "list", "watch"]});
+                    (
+                        200,
+                        json!({"kind": "APIResourceList", "groupVersion": "coordination.k8s.io/v1", "resources": [leases]}),
+                    )
+                }
+                ("GET", "leases") => {
+                    let items: Vec<&Value> = self.there.values().collect();
+                    let metadata = json!({"resourceVersion": self.version.to_string()});
+                    (
+                        200,
+                        json!({"kind": "LeaseList", "apiVersion": "coordination.k8s.io/v1", "metadata": metadata, "items": items}),
+                    )
+                }
+                ("GET", name) => self.there.get(name).map_or_else(|| refused(404, "NotFound"), |it| (200, it.clone())),
+                ("DELETE", name) => self.there.remove(name).map_or_else(|| refused(404, "NotFound"), |it| (200, it)),
+                _ => {
+                    let wanted: Value = serde_json::from_slice(body).expect("an object");
+                    let name = wanted["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+                    let before = self.there.get(&name).map(|it| it["metadata"]["resourceVersion"].clone());
+                    match before {
+                        Some(_) if method == "POST" => refused(409, "AlreadyExists"),
+                        Some(before) if before != wanted["metadata"]["resourceVersion"] => refused(409, "Conflict"),
+                        _ => (200, self.put(name, wanted)),
+                    }
+                }
+            }
+        }
+
+        fn put(&mut self, name: String, mut lease: Value) -> Value {
+            self.version += 1;
+            lease["metadata"]["resourceVersion"] = json!(self.version.to_string());
+            self.there.insert(name, lease.clone());
+            lease
+        }
+
+        fn shard(&self) -> Value {
+            self.there.get("landfall-shard-0").cloned().unwrap_or_default()
+        }
+
+        /// Who holds the one shard, as others read it.
+        fn holder(&self) -> Option<String> {
+            self.shard()["spec"]["holderIdentity"].as_str().map(str::to_owned)
+        }
+    }
+
+    fn served(leases: &Arc<Mutex<Leases>>) -> Cluster {
+        let asked = Arc::clone(leases);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let leases = Arc::clone(&asked);
+            async move {
+                let (head, body) = request.into_parts();
+                if head.uri.query().is_some_and(|query| query.contains("watch=")) {
+                    // Nothing happens.
+                    std::future::pending::<Infallible>().await;
+                }
+                let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                let (code, answer) = leases.lock().answer(head.method.as_str(), head.uri.path(), &body);
+                let late = leases.lock().late;
+                if head.method != "GET" {
+                    tokio::time::sleep(late).await;
+                }
+                let response = Response::builder().status(code).header("content-type", "application/json");
+                Ok::<_, kube::Error>(response.body(Body::from(answer.to_string().into_bytes())).expect("an answer"))
+            }
+        });
+        Cluster::new(kube::Client::new(service, "default"))
+    }
+
+    /// A replica of that name, which has seen what is there.
+    async fn replica(name: &str, leases: &Arc<Mutex<Leases>>, store: &Store) -> Keeper {
+        let (told, _unheard) = channel(8);
+        let settings = Settings { namespace: "landfall".to_owned(), replica: name.to_owned() };
+        let shards = Arc::new(Shards::shared(1, name.to_owned()));
+        let mut keeper =
+            Keeper::new((served(leases), store.shards.clone()), settings, shards, told, Arc::new(WallClock));
+        keeper.listed = true;
+        keeper.turn().await;
+        keeper
+    }
+
+    async fn database() -> Store {
+        Store::open(Location::Memory).await.expect("a database")
+    }
+
+    fn idle() -> CancellationToken {
+        let idle = CancellationToken::new();
+        idle.cancel();
+        idle
+    }
+
+    /// The lease was written, what was answered about it thrown away, and so it could not be given back: others waited for its end.
+    #[tokio::test]
+    async fn a_shard_that_the_database_said_nothing_of_is_given_back_by_the_lease_that_was_written_last() {
+        for is_told_to_end in [true, false] {
+            let (leases, store) = (Arc::default(), database().await);
+            let mut keeper = replica("a", &leases, &store).await;
+            assert_eq!(leases.lock().holder().as_deref(), Some("a"));
+            keeper.mine.get_mut(&0).expect("it is held").tried -= RENEWED;
+            store.close().await;
+            let before = leases.lock().shard();
+            keeper.turn().await;
+            assert_ne!(leases.lock().shard(), before, "it was renewed");
+            if is_told_to_end {
+                keeper.hand_over(&idle()).await;
+            } else {
+                keeper.let_go(0).await;
+            }
+            assert_eq!(leases.lock().holder(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shard_into_whose_lease_somebody_has_written_is_given_back_and_anothers_is_left_alone() {
+        let (leases, store) = (Arc::<Mutex<Leases>>::default(), database().await);
+        let keeper = replica("a", &leases, &store).await;
+        let mut lease = leases.lock().shard();
+        lease["metadata"]["annotations"]["note"] = json!("read by a person");
+        leases.lock().put("landfall-shard-0".to_owned(), lease);
+        keeper.hand_over(&idle()).await;
+        assert_eq!(leases.lock().holder(), None);
+        assert_eq!(leases.lock().shard()["metadata"]["annotations"]["note"], "read by a person");
+
+        let keeper = replica("b", &leases, &store).await;
+        let mut lease = leases.lock().shard();
+        lease["spec"]["holderIdentity"] = json!("c");
+        leases.lock().put("landfall-shard-0".to_owned(), lease);
+        keeper.hand_over(&idle()).await;
+        assert_eq!(leases.lock().holder().as_deref(), Some("c"));
+    }
+
+    /// Told to end while the first answer about it is on its way.
+    #[tokio::test]
+    async fn a_shard_that_was_just_being_taken_is_given_back() {
+        let (leases, store) = (Arc::<Mutex<Leases>>::default(), database().await);
+        let (told, _unheard) = channel(8);
+        let settings = Settings { namespace: "landfall".to_owned(), replica: "a".to_owned() };
+        let shards = Arc::new(Shards::shared(1, "a".to_owned()));
+        let keeper = Keeper::new((served(&leases), store.shards.clone()), settings, shards, told, Arc::new(WallClock));
+        let stop = CancellationToken::new();
+        leases.lock().late = Duration::from_millis(50);
+        let running = tokio::spawn(keeper.run(stop.clone(), idle()));
+        while leases.lock().holder().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stop.cancel();
+        running.await.expect("it ends");
+        assert_eq!(leases.lock().holder(), None);
+        assert!(!leases.lock().shard().is_null());
     }
 }
