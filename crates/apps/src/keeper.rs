@@ -195,19 +195,20 @@ impl Keeper {
     async fn history(&self, now: &str) -> Result<Value, EngineError> {
         let live = match self.home.get(&self.key()).await {
             Ok(Some(live)) => live,
-            _ => return Ok(json!([])),
+            Ok(None) | Err(landfall_cluster::Error::NoMatch { .. }) => return Ok(json!([])),
+            // What is there is not known, and would be written over.
+            Err(error) => return Err(error.into()),
         };
         let mut history = live.list_at("/status/history").to_vec();
-        let started = &self.started;
-        // A process that died after this write must not write it twice.
-        let again = self.resumed && history.last().is_some_and(|last| last["deployStartedAt"] == json!(started));
-        if !again {
-            let id = history.last().and_then(|last| last["id"].as_i64()).map_or(0, |id| id + 1);
-            let by = self.course.operation.written()["initiatedBy"].take();
-            let mut entry = json!({"id": id, "deployStartedAt": started, "deployedAt": now});
-            entry["initiatedBy"] = if by.is_object() { by } else { json!({}) };
-            written_revisions(&mut entry, &self.course.revisions);
-            written_sources(&mut entry, &self.course.application);
+        let id = history.last().and_then(|last| last["id"].as_i64()).map_or(0, |id| id + 1);
+        let by = self.course.operation.written()["initiatedBy"].take();
+        let mut entry = json!({"id": id, "deployStartedAt": self.started, "deployedAt": now});
+        entry["initiatedBy"] = if by.is_object() { by } else { json!({}) };
+        written_revisions(&mut entry, &self.course.revisions);
+        written_sources(&mut entry, &self.course.application);
+        // A process that died after this write must not write it twice. Of two syncs that began in one second revisions tell which it is.
+        let is_it = |last: &Value| ["deployStartedAt", "revision", "revisions"].iter().all(|it| last[it] == entry[it]);
+        if !(self.resumed && history.last().is_some_and(is_it)) {
             history.push(entry);
         }
         let limit =

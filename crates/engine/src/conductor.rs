@@ -82,10 +82,11 @@ impl Conductor {
         undoes: Option<String>,
     ) -> Result<D::Ended, D::Error> {
         let (plan, course) = D::parts(operation);
-        let keeper = Arc::new(door.keeper(course, plan, Begun::Now(self.clock.now())));
+        let started_at = self.clock.now();
+        let keeper = Arc::new(door.keeper(course, plan, Begun::Now(started_at)));
         let detail = serde_json::to_value(course)
             .map_err(|error| Error::Store(landfall_store::Error::Damaged { what: error.to_string() }))?;
-        let options = RunOptions { operation: (self.new_id)(), detail, undoes };
+        let options = RunOptions { operation: (self.new_id)(), detail, started_at, undoes };
         let executor = self.executor(Arc::clone(&keeper) as Arc<dyn Ledger>, door.on_failure(course));
         let report = executor.run(plan, options).await?;
         self.conclude(door, course, &keeper, report).await

@@ -45,6 +45,8 @@ pub(crate) struct RunOptions {
     pub(crate) operation: String,
     /// What the front door needs to resume: stored, not looked at.
     pub(crate) detail: Value,
+    /// When it began, by which its record and the journal know it.
+    pub(crate) started_at: Timestamp,
     /// The failed operation that it undoes, which ends in the journal as this one begins.
     pub(crate) undoes: Option<String>,
 }
@@ -62,7 +64,7 @@ impl Executor {
             kind: plan.kind.clone(),
             plan: plan.revealed().map_err(|error| not_resumable(&options.operation, &error.to_string()))?,
             detail: options.detail,
-            started_at: self.clock.now().to_string(),
+            started_at: options.started_at.to_string(),
         };
         self.probe.reach(format_args!("before operation"))?;
         let begun = match &options.undoes {

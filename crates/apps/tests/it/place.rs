@@ -17,6 +17,8 @@ pub(crate) struct Place {
     pub(crate) namespace: String,
     pub(crate) applications: Applications,
     pub(crate) conductor: Conductor,
+    /// The commit that is delivered.
+    pub(crate) revision: String,
     told: mpsc::Receiver<Event>,
 }
 
@@ -39,7 +41,8 @@ impl Place {
             new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
         };
         let applications = Applications { home: cluster.clone(), cluster, store, clock, expected: Default::default() };
-        Place { namespace, applications, conductor, told }
+        let revision = "0123456789abcdef0123456789abcdef01234567".to_owned();
+        Place { namespace, applications, conductor, revision, told }
     }
 
     /// An Application of this namespace with these sync options.
@@ -68,7 +71,7 @@ impl Place {
             .collect();
         let request = SyncRequest {
             targets,
-            revisions: vec!["0123456789abcdef0123456789abcdef01234567".into()],
+            revisions: vec![self.revision.clone()],
             prune: None,
             wait: HealthWait::Every,
             timeout: 60,

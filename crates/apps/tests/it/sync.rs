@@ -1,7 +1,11 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
 use futures::StreamExt;
 use landfall_apps::SyncStatus;
-use landfall_cluster::{Change, JobWait};
-use landfall_engine::Event;
+use landfall_cluster::{Change, Cluster, JobWait};
+use landfall_engine::{Clock, Event, Killed, NoProbe, Probe, Recovery};
 use landfall_object::Object;
 use serde_json::{Value, json};
 
@@ -188,9 +192,8 @@ async fn a_custom_kind_is_served_before_its_objects_are_written_whatever_their_w
     assert_eq!(deleted.report.failure, None);
 }
 
-#[tokio::test]
-async fn the_applications_status_says_what_happened_where_the_cluster_knows_applications() {
-    let mut place = Place::new().await;
+/// Lets a cluster know Applications.
+async fn knows_applications(cluster: &Cluster) {
     let crd = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "applications.argoproj.io"},
@@ -199,7 +202,6 @@ async fn the_applications_status_says_what_happened_where_the_cluster_knows_appl
             "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}],
         },
     });
-    let cluster = place.applications.cluster.clone();
     let crd = Object::from_value(crd).expect("a map");
     match cluster.create(&crd, &Default::default()).await {
         Ok(_) => {}
@@ -217,6 +219,13 @@ async fn the_applications_status_says_what_happened_where_the_cluster_knows_appl
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn the_applications_status_says_what_happened_where_the_cluster_knows_applications() {
+    let mut place = Place::new().await;
+    let cluster = place.applications.cluster.clone();
+    knows_applications(&cluster).await;
     let application = place.application(&[]);
     cluster.create(&application.object, &Default::default()).await.expect("creates");
     let (synced, _) = place.sync(&application, &[config("a", json!({})), config("b", json!({}))]).await;
@@ -230,4 +239,62 @@ async fn the_applications_status_says_what_happened_where_the_cluster_knows_appl
     assert_eq!(live.list_at("/status/resources").len(), 1);
     assert_eq!(live.list_at("/status/history").len(), 2);
     assert_eq!(place.get("v1", "ConfigMap", "b").await, None);
+}
+
+/// Ends the process at a point.
+struct KilledAt(&'static str);
+
+impl Probe for KilledAt {
+    fn reach(&self, point: std::fmt::Arguments<'_>) -> Result<(), Killed> {
+        if point.to_string() == self.0 { Err(Killed(self.0.to_owned())) } else { Ok(()) }
+    }
+}
+
+/// A clock that goes on by so many milliseconds each time it is looked at, and sleeps as the cluster's.
+struct Ticking(i64, AtomicI64, Arc<dyn Clock>);
+
+impl Clock for Ticking {
+    fn now(&self) -> jiff::Timestamp {
+        let passed = self.1.fetch_add(self.0, Ordering::Relaxed);
+        jiff::Timestamp::from_millisecond(1_790_000_000_000 + passed).expect("a time")
+    }
+
+    fn sleep(&self, duration: Duration) -> futures::future::BoxFuture<'static, ()> {
+        self.2.sleep(duration)
+    }
+
+    fn hold(&self) -> Box<dyn Send> {
+        self.2.hold()
+    }
+}
+
+/// What began in one second was taken for one sync where the second one was gone on with after a kill, and what began at the end of
+/// a second for two.
+#[tokio::test]
+async fn a_sync_that_was_killed_stands_in_the_history_once() {
+    for (each, point) in
+        [(0, "before record ended"), (0, "before end"), (700, "before end"), (700, "after record begun")]
+    {
+        let mut place = Place::new().await;
+        let cluster = place.applications.cluster.clone();
+        knows_applications(&cluster).await;
+        let application = place.application(&[]);
+        cluster.create(&application.object, &Default::default()).await.expect("creates");
+        let clock: Arc<dyn Clock> =
+            Arc::new(Ticking(each, AtomicI64::default(), Arc::clone(&place.applications.clock)));
+        (place.conductor.clock, place.applications.clock) = (Arc::clone(&clock), clock);
+        let (synced, _) = place.sync(&application, &[config("a", json!({"of": "1"}))]).await;
+        assert_eq!(synced.report.failure, None);
+        place.revision = place.revision.replace('0', "f");
+        let prepared = place.prepare(&application, &[config("a", json!({"of": "2"}))]).await;
+        place.conductor.probe = Arc::new(KilledAt(point));
+        place.conductor.run(&place.applications, &prepared).await.expect_err("it was killed");
+        place.conductor.probe = Arc::new(NoProbe);
+        let recovered = place.conductor.recover(&place.applications, &application, Duration::ZERO).await;
+        assert!(matches!(recovered.expect("goes on"), Recovery::Resumed(_)));
+        let live = cluster.get(&application.key()).await.expect("reads").expect("is there");
+        let told: Vec<&str> =
+            live.list_at("/status/history").iter().filter_map(|entry| entry["revision"].as_str()).collect();
+        assert_eq!(told, ["0123456789abcdef0123456789abcdef01234567", &place.revision], "{each} ms, {point}");
+    }
 }
