@@ -47,6 +47,7 @@ impl Replica {
             .env("LANDFALL_DATABASE", database)
             .env("HOSTNAME", &self.name)
             .env("CI", "true")
+            .env("LANDFALL_LOG", "landfall_server=info")
             .stdin(Stdio::null())
             .stdout(fs::File::create(&said)?)
             .stderr(fs::OpenOptions::new().create(true).append(true).open(&log)?)

@@ -46,6 +46,8 @@ pub(super) struct World {
     folder: tempfile::TempDir,
     /// What the embedded cluster's log has said so far: it forgets what is old.
     heard: Vec<Value>,
+    /// The commit of each round, from 0.
+    commits: Vec<String>,
 }
 
 impl World {
@@ -69,8 +71,18 @@ impl World {
         };
         let client = endpoint.client()?;
         let replicas = Vec::new();
-        let mut world =
-            World { landfall, replicas, api, endpoint, database, runtime, client, folder, heard: Vec::new() };
+        let mut world = World {
+            landfall,
+            replicas,
+            api,
+            endpoint,
+            database,
+            runtime,
+            client,
+            folder,
+            heard: Vec::new(),
+            commits: Vec::new(),
+        };
         world.git(&["init", "--quiet", "--initial-branch=main", "."])?;
         for namespace in [HOME, "argocd"] {
             let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
@@ -134,8 +146,9 @@ impl World {
         Ok(path)
     }
 
-    fn git(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        Author { name: "suite", home: self.folder.path() }.git(&self.repository()?, arguments, b"").map(drop)
+    fn git(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let said = Author { name: "suite", home: self.folder.path() }.git(&self.repository()?, arguments, b"")?;
+        Ok(String::from_utf8(said)?.trim().to_owned())
     }
 
     /// Asks every replica for its fleet's page and as an edge: that they share a database and so have no edges, they say themselves.
@@ -188,7 +201,9 @@ impl World {
             fs::write(directory.join("all.yaml"), format!("{objects}{hook}"))?;
         }
         self.git(&["add", "--all"])?;
-        self.git(&["commit", "--quiet", "--message", &format!("Round {round}")])
+        self.git(&["commit", "--quiet", "--message", &format!("Round {round}")])?;
+        self.commits.push(self.git(&["rev-parse", "HEAD"])?);
+        Ok(())
     }
 
     pub(super) fn create_applications(&self) -> anyhow::Result<()> {
@@ -433,8 +448,12 @@ impl World {
             let history = application["status"]["history"].as_array().cloned().unwrap_or_default();
             let last = history.last().and_then(|it| it["id"].as_u64());
             if last != Some(rounds as u64) {
-                faults
-                    .push(format!("app-{number} has delivered {last:?} + 1 times in its history, not {}", rounds + 1));
+                let round = |it: &Value| self.commits.iter().position(|commit| it["revision"] == json!(commit));
+                let told: Vec<Option<usize>> = history.iter().map(round).collect();
+                faults.push(format!(
+                    "app-{number} has delivered {last:?} + 1 times in its history, not {}: of the rounds {told:?}",
+                    rounds + 1
+                ));
             }
         }
         Ok(faults)
