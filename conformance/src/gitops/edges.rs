@@ -41,6 +41,12 @@ impl Recorded {
         let at = self.points.iter().position(|point| point.starts_with("after POST") && point.contains("/jobs"));
         Ok(at.context("no hook is made")? + 1)
     }
+
+    /// The number of the point before the making of the last hook: all that the sync delivers is there.
+    pub(super) fn before_the_last_hook(&self) -> anyhow::Result<usize> {
+        let at = self.points.iter().rposition(|point| point.starts_with("before POST") && point.contains("/jobs"));
+        Ok(at.context("no hook is made")? + 1)
+    }
 }
 
 /// How long a server may go on that is to be killed on its way.
@@ -86,11 +92,17 @@ impl Course {
         Ok((scene, revision))
     }
 
-    /// Kills it at the point of a number, from 1, and starts the next one; an error says what was not as it should be.
-    pub(super) fn kill_at(&self, number: usize, recorded: &Recorded, landfall: &Path) -> anyhow::Result<()> {
+    /// Kills it at the point of a number, from 1; no server runs behind that. Answers the commit that it was to deliver, too.
+    pub(super) fn killed_at(&self, number: usize, landfall: &Path) -> anyhow::Result<(Scene, String)> {
         let (mut scene, revision) = self.begun(landfall)?;
         scene.start_with(&[("LANDFALL_TEST_PROBE", &format!("kill:{number}"))])?;
         ensure!(scene.dies_within(ON_ITS_WAY)?, "it was not killed:\n{}", scene.log());
+        Ok((scene, revision))
+    }
+
+    /// The same, and starts the next one; an error says what was not as it should be.
+    pub(super) fn kill_at(&self, number: usize, recorded: &Recorded, landfall: &Path) -> anyhow::Result<()> {
+        let (mut scene, revision) = self.killed_at(number, landfall)?;
         scene.start()?;
         let synced = scene.until_synced("shop", &revision)?;
         let deliveries = if self.after == After::Nothing { 1 } else { 2 };

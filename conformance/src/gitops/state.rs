@@ -5,9 +5,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use hyper::Method;
+use landfall_object::{Gvk, ObjectKey};
 use serde_json::json;
 
 use super::api::{push_two, settings, synced, times_made, write_shop};
+use super::between::Verdict;
+use super::edges::COURSES;
 use super::scene::config_map;
 use super::{Ground, Row, row};
 use crate::dice::Dice;
@@ -15,6 +19,11 @@ use crate::doors::Disk;
 
 pub(super) const ROWS: &[Row] = &[
     row("kill9_sqlite_torn_write", "a log whose end was cut anywhere is opened, and the sync is gone on with", torn),
+    row(
+        "kill9_and_no_answer",
+        "the next process cannot reach the cluster at first: the sync is gone on with when it can, the hook after it included",
+        no_answer,
+    ),
     row("state_lost", "a server without its state delivers, and deletes nothing", lost),
     row(
         "kill9_again_and_again",
@@ -52,6 +61,28 @@ fn torn(ground: &Ground) -> anyhow::Result<()> {
         scene.until_synced("shop", &first)?;
         scene.crowd_is_well()?;
     }
+    Ok(())
+}
+
+fn no_answer(ground: &Ground) -> anyhow::Result<()> {
+    let course = &COURSES[0];
+    let point = course.recorded(&ground.landfall)?.before_the_last_hook()?;
+    let (mut scene, revision) = course.killed_at(point, &ground.landfall)?;
+    let report = ObjectKey::new(Gvk::new("batch", "v1", "Job"), Some("shop"), "report");
+    ensure!(scene.get(&settings())?.is_some() && scene.get(&report)?.is_none(), "it was killed somewhere else");
+    scene.between.misbehave(|asked| {
+        let is_told =
+            asked.method == Method::PATCH && asked.path.contains("/applications/shop?fieldManager=argocd-controller");
+        is_told.then_some(Verdict::Lost)
+    });
+    scene.start()?;
+    std::thread::sleep(Duration::from_secs(5));
+    ensure!(scene.get(&report)?.is_none(), "it was gone on with past the record of it");
+    scene.between.behave();
+    let synced = scene.until_synced("shop", &revision)?;
+    scene.until_object(&report, "is made", |_| true)?;
+    let history = synced.list_at("/status/history").len();
+    ensure!(history == 1, "its history has {history} deliveries, not 1");
     Ok(())
 }
 

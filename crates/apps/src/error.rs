@@ -71,6 +71,13 @@ pub enum Error {
     Store(#[from] landfall_store::Error),
 }
 
+impl Error {
+    /// As [`landfall_engine::Error::is_for_another_time`].
+    pub fn is_for_another_time(&self) -> bool {
+        matches!(self, Error::Engine(error) if error.is_for_another_time())
+    }
+}
+
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         let told = |code: Code| Diagnostic::error(code, self.to_string());

@@ -55,6 +55,17 @@ pub enum Error {
     Ledger(Box<Diagnostic>),
 }
 
+impl Error {
+    /// Whether cluster or database did not answer, so that what is open can be gone on with when they do.
+    pub fn is_for_another_time(&self) -> bool {
+        match self {
+            Error::Store(error) => error.is_for_another_time(),
+            Error::Cluster(error) => error.is_unreachable(),
+            _ => false,
+        }
+    }
+}
+
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         match self {

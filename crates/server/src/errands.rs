@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
@@ -19,6 +20,7 @@ use landfall_secrets::sops::SopsKeys;
 use landfall_source::Network;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{Instant, sleep};
 
 use crate::accounts::{Orders, Roles};
 use crate::alarms::Alarms;
@@ -58,6 +60,10 @@ pub(crate) struct Work {
 
 /// Argo CD's field manager: it wrote the status before, perhaps.
 const STATUS_MANAGER: &str = "argocd-controller";
+/// How often, and for how long, it is tried again to go on with a sync while its cluster does not answer: as long as an API server
+/// takes to be started again.
+const AGAIN: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Work {
     /// What an Application's revisions lead to.
@@ -206,7 +212,8 @@ impl Work {
             let ended = self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
             return ended.unwrap_or_else(|message| Some(End::Failed { revisions, message }));
         }
-        Some(match (session.finish_open(application).await, asked) {
+        let finished = self.finish_open((application, &session)).await?;
+        Some(match (finished, asked) {
             (None, _) => End::NothingOpen,
             (Some(SyncEnd::Succeeded | SyncEnd::Unchanged), _) => End::Succeeded(revisions),
             (Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)), _)
@@ -223,6 +230,31 @@ impl Work {
             (Some(SyncEnd::Overtaken), _) => End::Overtaken,
             (Some(SyncEnd::Stopped), _) => return None,
         })
+    }
+
+    /// Goes on with what is open. Where its cluster does not answer, again and again for a while: were it given up at once, what it had
+    /// still to do, the hooks after a sync among it, would never be done where nothing differs any more. Nothing when it is left to
+    /// another process.
+    async fn finish_open(&self, (application, session): (&Application, &Session)) -> Option<Option<SyncEnd>> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let why = match session.finish_open(application).await {
+                Ok(finished) => return Some(finished),
+                Err(why) => why,
+            };
+            if self.is_left(application, &why) || !self.shards.keeps(&application.key()) {
+                return None;
+            }
+            if Instant::now() >= deadline {
+                // It is open as before, and gone on with before the next sync.
+                return Some(Some(SyncEnd::NotBegun(why)));
+            }
+            tracing::warn!("{} cannot be gone on with yet: {}", application.name, words(&why));
+            tokio::select! {
+                () = session.stop.cancelled() => return None,
+                () = sleep(AGAIN) => {}
+            }
+        }
     }
 
     /// Carries out a sync; nothing when this process is to end meanwhile, and the next one goes on with it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use landfall_apps::SyncStatus;
-use landfall_cluster::{Change, Cluster, JobWait};
+use landfall_cluster::{Change, Cluster, JobWait, Leave};
 use landfall_engine::{Clock, Event, Killed, NoProbe, Probe, Recovery};
 use landfall_object::Object;
 use serde_json::{Value, json};
@@ -290,6 +290,13 @@ async fn a_sync_that_was_killed_stands_in_the_history_once() {
         place.conductor.probe = Arc::new(KilledAt(point));
         place.conductor.run(&place.applications, &prepared).await.expect_err("it was killed");
         place.conductor.probe = Arc::new(NoProbe);
+        // Where the cluster does not answer it stays open.
+        let away = cluster.by_leave(&Leave::ended());
+        let reached = std::mem::replace(&mut place.applications.home, away.clone());
+        place.conductor.cluster = away;
+        let refused = place.conductor.recover(&place.applications, &application, Duration::ZERO).await;
+        assert!(refused.expect_err("nobody answers").is_for_another_time());
+        (place.applications.home, place.conductor.cluster) = (reached.clone(), reached);
         let recovered = place.conductor.recover(&place.applications, &application, Duration::ZERO).await;
         assert!(matches!(recovered.expect("goes on"), Recovery::Resumed(_)));
         let live = cluster.get(&application.key()).await.expect("reads").expect("is there");

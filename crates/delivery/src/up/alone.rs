@@ -109,21 +109,25 @@ impl Session {
     }
 
     /// Brings to an end what an earlier process left open on an Application; says how that ended, if there was something.
+    ///
+    /// # Errors
+    /// Cluster or database did not answer: it is open as before.
     #[boxed]
-    pub async fn finish_open(&self, application: &Application) -> Option<SyncEnd> {
+    pub async fn finish_open(&self, application: &Application) -> Result<Option<SyncEnd>, Vec<Diagnostic>> {
         match self.bring_to_end(&application.name, &self.applications(), application).await {
-            Ok(Recovery::Clean) => None,
-            Ok(Recovery::Resumed(synced)) => Some(match &synced.report.failure {
+            Ok(Recovery::Clean) => Ok(None),
+            Ok(Recovery::Resumed(synced)) => Ok(Some(match &synced.report.failure {
                 None => SyncEnd::Succeeded,
                 Some(failure) => SyncEnd::Failed(vec![failure.diagnose()]),
-            }),
+            })),
             Ok(Recovery::Repaired(never)) => match *never {},
-            Err(_) if self.stop.is_cancelled() => Some(SyncEnd::Stopped),
+            Err(_) if self.stop.is_cancelled() => Ok(Some(SyncEnd::Stopped)),
+            Err(error) if error.is_for_another_time() => Err(vec![error.diagnose()]),
             Err(error) => {
                 // What cannot be gone on with would be in the way of everything else.
                 let mut diagnostics = vec![error.diagnose()];
                 diagnostics.extend(self.abandon(application).await.err().into_iter().flatten());
-                Some(SyncEnd::NotBegun(diagnostics))
+                Ok(Some(SyncEnd::NotBegun(diagnostics)))
             }
         }
     }
