@@ -4,7 +4,7 @@
 //! somebody says that they have moved; of its commits those are fetched that are wanted, into one directory.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use landfall_source::{
     repository_key,
 };
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
@@ -35,12 +36,15 @@ const POLL: Duration = Duration::from_secs(15);
 const LONGEST_POLL: Duration = Duration::from_secs(120);
 /// A repository that nobody has wanted for so long is forgotten: every Application is looked at more often than that.
 const UNWANTED: Duration = Duration::from_secs(15 * 60);
+/// How many threads read from a repository at a time. Each of them opens it, and what closing it costs grows with their number; were
+/// they shared among repositories, one on a disk that does not answer would keep all others waiting.
+const READERS: usize = 2;
 /// How old it may be what a range of a chart's versions led to.
 const RANGE: Duration = Duration::from_secs(120);
 
 /// The repositories of all Applications.
 pub(crate) struct Repositories {
-    local: Vec<StandInRepository>,
+    local: Vec<Local>,
     remotes: Mutex<HashMap<(String, String), Arc<Remote>>>,
     ranges: Mutex<HashMap<Range, (Instant, String)>>,
     below: PathBuf,
@@ -60,6 +64,28 @@ struct Counts {
     listings: AtomicU64,
 }
 
+/// A repository on this machine that stands in for an address.
+struct Local {
+    repository: StandInRepository,
+    readers: Readers,
+}
+
+/// Who may read from a repository now.
+#[derive(Clone)]
+struct Readers(Arc<Semaphore>);
+
+impl Readers {
+    fn new() -> Self {
+        Readers(Arc::new(Semaphore::new(READERS)))
+    }
+
+    /// Reads from the repository when it is its turn.
+    async fn read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Diagnostic> {
+        let _place = self.0.acquire().await;
+        aside(work).await.map_err(|error| Diagnostic::error(code::BUG, error.to_string()))
+    }
+}
+
 /// A project, the address of a chart repository, a chart and a range of its versions.
 type Range = (String, String, String, String);
 
@@ -69,6 +95,7 @@ struct Remote {
     /// One of the projects whose account it is.
     project: String,
     mirror: tokio::sync::Mutex<Mirror>,
+    readers: Readers,
     known: Mutex<Known>,
     connections: Arc<Connections>,
     counts: Arc<Counts>,
@@ -108,6 +135,7 @@ impl Repositories {
         connections: Arc<Connections>,
         (told, stop): (Sender<Happened>, CancellationToken),
     ) -> Self {
+        let local = local.into_iter().map(|repository| Local { repository, readers: Readers::new() }).collect();
         Repositories {
             local,
             remotes: Mutex::default(),
@@ -133,9 +161,9 @@ impl Repositories {
         RemoteCharts { accounts: self.connections.accounts(project), ..self.charts.clone() }
     }
 
-    fn local(&self, address: &str) -> Option<&StandInRepository> {
+    fn local(&self, address: &str) -> Option<&Local> {
         let key = repository_key(address);
-        self.local.iter().find(|local| repository_key(&local.address) == key)
+        self.local.iter().find(|local| repository_key(&local.repository.address) == key)
     }
 
     /// What an Application's sources are at; `asked` takes the place of what the sources name. [`Freshness::Latest`] is
@@ -158,7 +186,7 @@ impl Repositories {
                 let range = if wanted == DEFAULT { "" } else { wanted };
                 self.version(application, source, range, freshness).await?
             } else if let Some(local) = self.local(&source.repo_url) {
-                commit_of(&local.directory, wanted).await?
+                local.commit_of(wanted).await?
             } else {
                 let remote = self.remote(&source.repo_url, &application.project)?;
                 let age = match freshness {
@@ -194,8 +222,8 @@ impl Repositories {
             }
             let is_tag = match self.local(&source.repo_url) {
                 Some(local) => {
-                    let (directory, name) = (local.directory.clone(), tag.clone());
-                    aside(move || landfall_source::is_tag(&directory, &name)).await.unwrap_or(false)
+                    let (directory, name) = (local.repository.directory.clone(), tag.clone());
+                    local.readers.read(move || landfall_source::is_tag(&directory, &name)).await.unwrap_or(false)
                 }
                 None => {
                     let remote = self.remote(&source.repo_url, &application.project).ok()?;
@@ -262,15 +290,16 @@ impl Repositories {
             let (address, revision, commit) = (source.repo_url.clone(), source.target_revision.clone(), commit.clone());
             let stand_in = match self.local(&source.repo_url) {
                 Some(local) => {
-                    let directory = local.directory.clone();
-                    aside(move || StandIn::at_commit(&address, &revision, &directory, &commit)).await
+                    let directory = local.repository.directory.clone();
+                    local.readers.read(move || StandIn::at_commit(&address, &revision, &directory, &commit)).await
                 }
                 None => {
-                    let fetched = self.remote(&address, &application.project)?.fetched(&commit).await?;
-                    aside(move || StandIn::fetched(&address, &revision, &fetched, &commit)).await
+                    let remote = self.remote(&address, &application.project)?;
+                    let fetched = remote.fetched(&commit).await?;
+                    remote.readers.read(move || StandIn::fetched(&address, &revision, &fetched, &commit)).await
                 }
             };
-            stand_ins.push(stand_in.map_err(broken)??);
+            stand_ins.push(stand_in??);
         }
         Ok(stand_ins)
     }
@@ -287,22 +316,31 @@ impl Repositories {
         if revisions == before || application.sources.len() != before.len() {
             return Ok(false);
         }
-        let mut commits = Vec::new();
+        let mut stand_ins = stand_ins.into_iter();
         for (source, (was, is)) in application.sources.iter().zip(before.iter().zip(revisions)) {
-            match is_chart(source) {
-                true if was != is => return Ok(false),
-                true => {}
-                false => commits.push((source.path.clone(), was.clone())),
+            if is_chart(source) {
+                if was != is {
+                    return Ok(false);
+                }
+                continue;
+            }
+            let Some(it) = stand_ins.next() else { return Ok(false) };
+            let path = if it.root.is_empty() { source.path.clone() } else { format!("{}/{}", it.root, source.path) };
+            let was = was.clone();
+            let is_same = move || it.tree.is_as_at(&was, &path) == Some(true);
+            if !self.readers(source, application)?.read(is_same).await? {
+                return Ok(false);
             }
         }
-        let is_same = move || {
-            let mut each = stand_ins.iter().zip(&commits);
-            each.all(|(it, (path, was))| {
-                let path = if it.root.is_empty() { path.clone() } else { format!("{}/{path}", it.root) };
-                it.tree.is_as_at(was, &path) == Some(true)
-            })
-        };
-        aside(is_same).await.map_err(broken)
+        Ok(true)
+    }
+
+    /// Who may read from a source's repository now.
+    fn readers(&self, source: &Source, application: &Application) -> Result<Readers, Diagnostic> {
+        Ok(match self.local(&source.repo_url) {
+            Some(local) => local.readers.clone(),
+            None => self.remote(&source.repo_url, &application.project)?.readers.clone(),
+        })
     }
 
     /// A repository elsewhere as a project may see it; who asks for it first has it looked at from then on.
@@ -329,6 +367,7 @@ impl Repositories {
             address: address.to_owned(),
             project: project.to_owned(),
             mirror: tokio::sync::Mutex::new(Mirror::new(&self.network, self.below.join(name), self.patience)),
+            readers: Readers::new(),
             known: Mutex::new(Known {
                 answer: None,
                 moved: now,
@@ -369,8 +408,19 @@ impl Repositories {
     /// Tells when references of repositories on this machine move, until it is told to stop.
     pub(crate) fn look_out(&self) {
         for local in &self.local {
-            tokio::spawn(look_out(local.clone(), self.told.clone(), self.stop.clone()));
+            tokio::spawn(look_out(local.repository.clone(), self.told.clone(), self.stop.clone()));
         }
+    }
+}
+
+impl Local {
+    async fn commit_of(&self, revision: &str) -> Result<String, Diagnostic> {
+        let (directory, revision) = (self.repository.directory.clone(), revision.to_owned());
+        let read = move || {
+            let tree = SourceTree::open_commit(&directory, &revision).map_err(|error| error.diagnose())?;
+            Ok(tree.revision().sha().unwrap_or_default().to_owned())
+        };
+        self.readers.read(read).await?
     }
 }
 
@@ -491,19 +541,6 @@ fn is_chart(source: &Source) -> bool {
 /// Whether a source comes from an address.
 pub(crate) fn is_of(source: &Source, address: &str) -> bool {
     !is_chart(source) && repository_key(&source.repo_url) == repository_key(address)
-}
-
-async fn commit_of(directory: &Path, revision: &str) -> Result<String, Diagnostic> {
-    let (directory, revision) = (directory.to_owned(), revision.to_owned());
-    let read = move || {
-        let tree = SourceTree::open_commit(&directory, &revision).map_err(|error| error.diagnose())?;
-        Ok(tree.revision().sha().unwrap_or_default().to_owned())
-    };
-    aside(read).await.map_err(broken)?
-}
-
-fn broken(error: landfall_source::Broken) -> Diagnostic {
-    Diagnostic::error(code::BUG, error.to_string())
 }
 
 async fn look_out(local: StandInRepository, told: Sender<Happened>, stop: CancellationToken) {

@@ -6,7 +6,7 @@ use gix::bstr::ByteSlice as _;
 
 use landfall_chart::{Budget, MAX_TREE_DEPTH, MAX_TREE_STEPS, Spent, Tree, TreeError};
 
-use crate::repository_handle::RepositoryHandle;
+use crate::repository_handle::{RepositoryHandle, Way};
 use crate::{SourceError, is_mutant};
 
 /// Largest object read from a repository, in bytes: what deltas are made to and from, as well.
@@ -59,7 +59,7 @@ pub(crate) fn named(directory: &Path) -> Result<gix::Repository, SourceError> {
 }
 
 /// The repository that a commit is read from, with room for what is read again and again.
-fn cached(directory: &Path) -> Result<gix::Repository, SourceError> {
+pub(crate) fn cached(directory: &Path) -> Result<gix::Repository, SourceError> {
     let mut repository = named(directory)?;
     repository.object_cache_size_if_unset(CACHE);
     Ok(repository)
@@ -76,7 +76,9 @@ pub(crate) fn own(directory: &Path) -> Result<gix::Repository, SourceError> {
 
 /// Whether a commit of a repository of ours is another one, or among those that lead to it.
 pub(crate) fn leads_to(directory: &Path, commit: &str, tip: &str) -> bool {
-    let Ok(repository) = own(directory) else { return false };
+    let Ok(repository) = RepositoryHandle::new(directory, Way::Own).and_then(|handle| handle.here()) else {
+        return false;
+    };
     let (Ok(commit), Ok(tip)) = (gix::ObjectId::from_hex(commit.as_bytes()), gix::ObjectId::from_hex(tip.as_bytes()))
     else {
         return false;
@@ -187,20 +189,17 @@ struct Found {
 
 impl CommitTree {
     pub(crate) fn open(directory: &Path, revision: &str) -> Result<Self, SourceError> {
-        CommitTree::open_by(directory, revision, cached)
+        CommitTree::open_by(directory, revision, Way::Named)
     }
 
     /// One of a repository of ours: what lies around its directory is not looked for.
     pub(crate) fn open_own(directory: &Path, revision: &str) -> Result<Self, SourceError> {
-        CommitTree::open_by(directory, revision, own)
+        CommitTree::open_by(directory, revision, Way::Own)
     }
 
-    fn open_by(
-        directory: &Path,
-        revision: &str,
-        opened: fn(&Path) -> Result<gix::Repository, SourceError>,
-    ) -> Result<Self, SourceError> {
-        let repository = opened(directory)?;
+    fn open_by(directory: &Path, revision: &str, way: Way) -> Result<Self, SourceError> {
+        let handle = RepositoryHandle::new(directory, way)?;
+        let repository = handle.here()?;
         let place = repository.path().to_owned();
         let failed = |why: String| SourceError::Git { path: place.clone(), why };
         let found = repository
@@ -222,9 +221,7 @@ impl CommitTree {
             .map_err(|error| failed(error.to_string()))?;
         let commit_id = commit.id;
         let tree = commit.tree_id().map_err(|error| failed(error.to_string()))?.detach();
-        drop(commit);
-        let repository = RepositoryHandle::new(repository, directory, opened);
-        Ok(CommitTree { repository, commit: commit_id, tree })
+        Ok(CommitTree { repository: handle, commit: commit_id, tree })
     }
 
     pub(crate) fn sha(&self) -> String {

@@ -4,7 +4,8 @@ use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
-use crate::{SourceError, git};
+use crate::SourceError;
+use crate::repository_handle::{RepositoryHandle, Way};
 
 /// References that are looked at one by one; what is packed counts as one.
 const MOST: usize = 100_000;
@@ -19,7 +20,7 @@ impl RefsMark {
     /// # Errors
     /// There is no repository.
     pub fn of(directory: &Path) -> Result<Self, SourceError> {
-        let repository = git::named(directory)?;
+        let repository = RepositoryHandle::new(directory, Way::Named)?.here()?;
         let mut mark = DefaultHasher::new();
         // A working tree has a HEAD of its own; everything else lies in common.
         note(&repository.git_dir().join("HEAD"), &mut mark);
@@ -35,7 +36,9 @@ impl RefsMark {
 
 /// Whether a name is a tag's of the repository that a directory belongs to, and no branch's; `false` where that cannot be read.
 pub fn is_tag(directory: &Path, name: &str) -> bool {
-    let Ok(repository) = git::named(directory) else { return false };
+    let Ok(repository) = RepositoryHandle::new(directory, Way::Named).and_then(|handle| handle.here()) else {
+        return false;
+    };
     let short = name.strip_prefix("refs/tags/").unwrap_or(name);
     let has = |name: String| matches!(repository.try_find_reference(name.as_str()), Ok(Some(_)));
     has(format!("refs/tags/{short}")) && (short != name || !has(format!("refs/heads/{short}")))

@@ -7,7 +7,7 @@ use landfall_chart::{Budget, Spent, Tree, TreeError};
 
 use crate::is_mutant;
 use crate::path::{below, clean};
-use crate::repository_handle::RepositoryHandle;
+use crate::repository_handle::{RepositoryHandle, Way};
 use crate::revision::ContentDigest;
 use crate::{Revision, SourceError};
 
@@ -47,7 +47,7 @@ impl Worktree {
             .filter(|root| directory.starts_with(root));
         // A bare repository has no working tree: the directory is then taken as it lies.
         let repository = if root.is_some() { repository } else { None };
-        let handle = |repository| RepositoryHandle::new(repository, &directory, crate::git::around);
+        let handle = |repository| RepositoryHandle::of(repository, &directory, Way::Around);
         let repository = repository.map(handle);
         let root = root.unwrap_or(directory);
         Ok(Worktree { root, repository })
