@@ -46,6 +46,7 @@ mod pool;
 mod promotions;
 mod seal;
 mod shards;
+mod sqlite_transaction;
 mod statement;
 mod store;
 mod tokens;

@@ -8,6 +8,8 @@ use sqlx::postgres::{PgPool, PgRow};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _, SqlStr, Sqlite};
 
+use crate::sqlite_transaction::SqliteTransaction;
+
 /// How long a database that is reached over a network may take for one statement; what is in a file answers or fails.
 const STATEMENT: Duration = Duration::from_secs(8);
 
@@ -22,7 +24,7 @@ pub(crate) enum Connections {
 
 /// Statements that become durable together, or not at all: dropped, it is taken back.
 pub(crate) enum Transaction {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(SqliteTransaction),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
@@ -137,7 +139,9 @@ macro_rules! carried_out {
         let on: On<'_> = $on.into();
         match on {
             On::Any(Connections::Sqlite(pool)) => bound!(Sqlite, $self).$verb(pool).await.map($row),
-            On::Transaction(Transaction::Sqlite(open)) => bound!(Sqlite, $self).$verb(&mut **open).await.map($row),
+            On::Transaction(Transaction::Sqlite(open)) => {
+                bound!(Sqlite, $self).$verb(open.connection()?).await.map($row)
+            }
             On::Any(Connections::Postgres(pool)) => within(bound!(Postgres, $self).$verb(pool)).await.map($row),
             On::Transaction(Transaction::Postgres(open)) => {
                 within(bound!(Postgres, $self).$verb(&mut **open)).await.map($row)
@@ -238,7 +242,7 @@ impl Connections {
     /// Begins a transaction.
     pub(crate) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         match self {
-            Connections::Sqlite(pool) => pool.begin().await.map(Transaction::Sqlite),
+            Connections::Sqlite(pool) => SqliteTransaction::begin(pool).await.map(Transaction::Sqlite),
             Connections::Postgres(pool) => within(pool.begin()).await.map(Transaction::Postgres),
         }
     }
@@ -289,7 +293,7 @@ impl Transaction {
     pub(crate) async fn run(&mut self, text: &str) -> Result<(), sqlx::Error> {
         match self {
             Transaction::Sqlite(open) => {
-                sqlx::raw_sql(AssertSqlSafe(text.to_owned())).execute(&mut **open).await.map(drop)
+                sqlx::raw_sql(AssertSqlSafe(text.to_owned())).execute(open.connection()?).await.map(drop)
             }
             Transaction::Postgres(open) => {
                 let text = AssertSqlSafe(as_postgres_says(text));
@@ -303,4 +307,63 @@ impl Transaction {
 /// whatever language the database was made for.
 fn as_postgres_says(text: &str) -> String {
     text.replace(" BLOB", " BYTEA").replace(" TEXT", " TEXT COLLATE \"C\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Location, Pool};
+
+    /// Without room SQLite takes a whole transaction back by itself, or leaves it open, as it fails.
+    #[tokio::test]
+    async fn what_is_committed_after_transactions_that_failed_is_durable() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("store.db");
+        let pool = Pool::open(Location::File(file.clone())).await.expect("opened");
+        let on = &pool.connections;
+        on.run(
+            "CREATE TABLE parent (id INTEGER PRIMARY KEY); \
+             CREATE TABLE child (id INTEGER PRIMARY KEY, of_id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED, body BLOB); \
+             PRAGMA max_page_count = 1",
+        )
+        .await
+        .expect("made");
+        let mut full = on.begin().await.expect("begun");
+        let large = query("INSERT INTO child (id, body) VALUES (1, zeroblob(10000000))").execute(&mut full).await;
+        assert!(large.is_err(), "there is room");
+        drop(full);
+        on.run("PRAGMA max_page_count = 1000000").await.expect("room");
+
+        let mut orphan = on.begin().await.expect("begun");
+        query("INSERT INTO child (id, of_id) VALUES (2, 99)").execute(&mut orphan).await.expect("not looked at yet");
+        assert!(orphan.commit().await.is_err(), "99 is nowhere");
+
+        let mut whole = on.begin().await.expect("begun");
+        query("INSERT INTO parent (id) VALUES (7)").execute(&mut whole).await.expect("inserted");
+        whole.commit().await.expect("committed");
+        pool.close().await;
+
+        let pool = Pool::open(Location::File(file)).await.expect("opened again");
+        let count = |text: &'static str| query(text).fetch_one(&pool.connections);
+        let parents = count("SELECT COUNT(*) AS n FROM parent").await.expect("counted");
+        assert_eq!(parents.try_get::<i64>("n").expect("a number"), 1, "what was committed is gone");
+        let children = count("SELECT COUNT(*) AS n FROM child").await.expect("counted");
+        assert_eq!(children.try_get::<i64>("n").expect("a number"), 0, "what failed is there");
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_is_taken_back_in_memory_too() {
+        let pool = Pool::open(Location::Memory).await.expect("opened");
+        let on = &pool.connections;
+        on.run("CREATE TABLE row (id INTEGER PRIMARY KEY)").await.expect("made");
+        let mut dropped = on.begin().await.expect("begun");
+        query("INSERT INTO row (id) VALUES (1)").execute(&mut dropped).await.expect("inserted");
+        drop(dropped);
+        let mut kept = on.begin().await.expect("begun");
+        query("INSERT INTO row (id) VALUES (2)").execute(&mut kept).await.expect("inserted");
+        kept.commit().await.expect("committed");
+        let rows = query("SELECT id FROM row").fetch_all(on).await.expect("read");
+        let ids: Vec<i64> = rows.iter().map(|row| row.try_get("id").expect("a number")).collect();
+        assert_eq!(ids, [2]);
+    }
 }
