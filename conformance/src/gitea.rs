@@ -21,7 +21,7 @@ use base64::Engine as _;
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 
-use crate::evidence::CaseEvidence;
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::gitops::scene::{Scene, key_of};
 use crate::peers;
 use crate::suite::{Asked, Material, Suite, Whole, root};
@@ -32,11 +32,17 @@ use server::{ACCOUNT, Gitea};
 pub(crate) struct Arguments {
     #[command(flatten)]
     asked: Asked,
+    /// On a real control plane.
+    #[arg(long)]
+    control: bool,
 }
 
 impl Suite for Arguments {
-    const WHOLE: Option<Whole> =
-        Some(Whole::of("gitea", Material::Oracles, &[&["oracles", "gitea"], &["gitea", "--evidence"]]));
+    const WHOLE: Option<Whole> = Some(Whole::of(
+        "gitea",
+        Material::Oracles,
+        &[&["oracles", "gitea"], &["gitea", "--evidence"], &["gitea", "--control", "--evidence"]],
+    ));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         run(self)
@@ -61,7 +67,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     };
     let began = Instant::now();
-    let mut forge = Forge::open(&binary, &landfall)?;
+    let mut forge = Forge::open(&binary, &landfall, arguments.control)?;
     let mut cases = Vec::new();
     for (name, holds, play) in STEPS {
         let outcome = play(&mut forge);
@@ -73,8 +79,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let failed = cases.iter().filter(|case| case.verdict == "failed").count();
     let (passed, seconds) = (cases.len() - failed, began.elapsed().as_secs());
-    println!("gitea: {} steps, {passed} passed, {failed} failed, {seconds} s", cases.len());
-    arguments.asked.leave("gitea", &peers::versions("gitea")?, cases)?;
+    let (suite, cluster) =
+        (if arguments.control { "gitea-control" } else { "gitea" }, Cluster::controlled(arguments.control));
+    println!("{suite}: {} steps, {passed} passed, {failed} failed, {seconds} s", cases.len());
+    if arguments.asked.leaves() {
+        Evidence::of(suite, cluster, peers::versions("gitea")?, cases).write(root())?;
+    }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -104,10 +114,10 @@ struct Forge {
 }
 
 impl Forge {
-    fn open(binary: &Path, landfall: &Path) -> anyhow::Result<Self> {
+    fn open(binary: &Path, landfall: &Path, is_real: bool) -> anyhow::Result<Self> {
         let gitea = Gitea::start(binary, &published()?)?;
         let works = tempfile::Builder::new().prefix("landfall-gitea-work-").tempdir()?;
-        let scene = Scene::open(landfall)?;
+        let scene = if is_real { Scene::on_real(landfall)? } else { Scene::open(landfall)? };
         let mut forge = Forge { gitea, scene, works, chart: String::new() };
         for (work, example, (organisation, name), is_private) in [
             ("luckyplans", "luckyplans", ("luckyplans", "luckyplans"), false),

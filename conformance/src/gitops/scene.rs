@@ -1,4 +1,4 @@
-//! A repository, an embedded cluster, and `landfall serve` that keeps the one in step with the other.
+//! A repository, a cluster, and `landfall serve` that keeps the one in step with the other.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use landfall_cluster::{Cluster, DeleteOptions, ListOptions, Patch, WriteOptions};
 use landfall_drydock::{ControlPlane, Fault, Options, Play};
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -15,6 +16,8 @@ use tokio::runtime::Runtime;
 
 use super::between::Between;
 use crate::embedded::Embedded;
+use crate::http::Endpoint;
+use crate::testbed::{Layout, Running};
 
 /// The repository of what is delivered, as Applications name it.
 pub(crate) const REPOSITORY: &str = "https://git.example.com/shop.git";
@@ -30,11 +33,39 @@ pub(crate) struct Scene {
     pub(super) between: Between,
     pub(crate) cluster: Cluster,
     pub(crate) runtime: Runtime,
-    _embedded: Embedded,
+    _stage: Stage,
     landfall: PathBuf,
     /// Where the server answers.
     pub(crate) address: String,
     crowd: usize,
+}
+
+/// The cluster; it ends with its value.
+enum Stage {
+    Embedded(Box<Embedded>),
+    Real(Running),
+}
+
+impl Stage {
+    fn endpoint(&self) -> anyhow::Result<Endpoint> {
+        match self {
+            Stage::Embedded(embedded) => Ok(embedded.endpoint().clone()),
+            Stage::Real(running) => running.testbed().endpoint(),
+        }
+    }
+
+    fn connection(&self, runtime: &Runtime) -> anyhow::Result<Cluster> {
+        match self {
+            Stage::Embedded(embedded) => embedded.connection(),
+            Stage::Real(running) => {
+                let kubeconfig = Kubeconfig::read_from(running.testbed().kubeconfig())?;
+                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default());
+                let config = runtime.block_on(config)?;
+                let _within = runtime.enter();
+                Ok(Cluster::new(kube::Client::try_from(config)?))
+            }
+        }
+    }
 }
 
 impl Drop for Scene {
@@ -44,7 +75,7 @@ impl Drop for Scene {
 }
 
 impl Scene {
-    /// An empty repository beside an empty cluster; no server runs yet.
+    /// An empty repository beside an empty embedded cluster; no server runs yet.
     pub(crate) fn open(landfall: &Path) -> anyhow::Result<Self> {
         Self::with_faults(landfall, &[])
     }
@@ -55,17 +86,27 @@ impl Scene {
         let play = Play { faults, ..Play::default() };
         let control_plane = ControlPlane { play, ..ControlPlane::default() };
         let embedded = Embedded::open(Options { control_plane, ..Options::default() }, 0)?;
+        Self::on(landfall, Stage::Embedded(Box::new(embedded)))
+    }
+
+    /// The same on a real control plane, on which kwok plays the kubelet.
+    pub(crate) fn on_real(landfall: &Path) -> anyhow::Result<Self> {
+        crate::http::install_crypto();
+        Self::on(landfall, Stage::Real(Running::start(Layout::on_free_ports()?)?))
+    }
+
+    fn on(landfall: &Path, stage: Stage) -> anyhow::Result<Self> {
         let runtime = crate::testbed::runtime()?;
-        let between = runtime.block_on(Between::open(embedded.endpoint()))?;
+        let between = runtime.block_on(Between::open(&stage.endpoint()?))?;
         let place = tempfile::Builder::new().prefix("landfall-gitops-").tempdir()?;
-        let cluster = embedded.connection()?;
+        let cluster = stage.connection(&runtime)?;
         let scene = Scene {
             place,
             server: None,
             between,
             cluster,
             runtime,
-            _embedded: embedded,
+            _stage: stage,
             landfall: landfall.to_owned(),
             address: String::new(),
             crowd: 0,
