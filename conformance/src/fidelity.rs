@@ -36,12 +36,15 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::evidence::{Cluster, commit};
+use crate::http::Endpoint;
 use crate::suite::{Material, Suite, Whole, corpus};
 use crate::testbed::{Layout, Running};
+use crate::traces::side::Side;
 use crate::{helm, parity, peers, root, testbed};
 use cases::{Case, List};
 use compare::Comparison;
 use delivery::{Delivery, Place};
+use recorder::Recorder;
 
 /// Compares deliveries onto the embedded cluster with those onto a real control plane.
 #[derive(Args)]
@@ -215,6 +218,15 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let well = evidence.failed == 0 && evidence.planned > 0 && idle.is_empty();
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Gives a testbed what a k3s has, and plays on it what its operators and its provisioner would do until the runtime ends.
+pub(crate) async fn play_the_rest(endpoint: &Endpoint) -> anyhow::Result<()> {
+    let side = Side::new(endpoint.clone())?;
+    stand_in::furnish(&side, &[]).await?;
+    let recorder = Recorder::start(endpoint).await?;
+    tokio::spawn(async move { stand_in::play(&side, &recorder).await });
+    Ok(())
 }
 
 /// Delivers one case everywhere and compares.

@@ -5,6 +5,8 @@
 //!               └─ its own webhook, signed ─► landfall serve ─► Synced, sooner than any poll
 //! ```
 //!
+//! With `--control` on a real control plane, on which kwok plays the kubelet and the suite what a k3s has besides.
+//!
 //! Where no Gitea was built the suite says so, shows nothing and is not green: `cargo run -p oracles -- gitea` builds one (it needs Go and a C compiler).
 
 mod server;

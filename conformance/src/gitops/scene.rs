@@ -33,7 +33,7 @@ pub(crate) struct Scene {
     pub(super) between: Between,
     pub(crate) cluster: Cluster,
     pub(crate) runtime: Runtime,
-    _stage: Stage,
+    stage: Stage,
     landfall: PathBuf,
     /// Where the server answers.
     pub(crate) address: String,
@@ -59,8 +59,8 @@ impl Stage {
             Stage::Embedded(embedded) => embedded.connection(),
             Stage::Real(running) => {
                 let kubeconfig = Kubeconfig::read_from(running.testbed().kubeconfig())?;
-                let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default());
-                let config = runtime.block_on(config)?;
+                let context = KubeConfigOptions::default();
+                let config = runtime.block_on(kube::Config::from_custom_kubeconfig(kubeconfig, &context))?;
                 let _within = runtime.enter();
                 Ok(Cluster::new(kube::Client::try_from(config)?))
             }
@@ -89,10 +89,12 @@ impl Scene {
         Self::on(landfall, Stage::Embedded(Box::new(embedded)))
     }
 
-    /// The same on a real control plane, on which kwok plays the kubelet.
+    /// The same on a real control plane, on which kwok plays the kubelet, and this process provisioner and operators.
     pub(crate) fn on_real(landfall: &Path) -> anyhow::Result<Self> {
         crate::http::install_crypto();
-        Self::on(landfall, Stage::Real(Running::start(Layout::on_free_ports()?)?))
+        let scene = Self::on(landfall, Stage::Real(Running::start(Layout::on_free_ports()?)?))?;
+        scene.runtime.block_on(crate::fidelity::play_the_rest(&scene.stage.endpoint()?))?;
+        Ok(scene)
     }
 
     fn on(landfall: &Path, stage: Stage) -> anyhow::Result<Self> {
@@ -106,7 +108,7 @@ impl Scene {
             between,
             cluster,
             runtime,
-            _stage: stage,
+            stage,
             landfall: landfall.to_owned(),
             address: String::new(),
             crowd: 0,
