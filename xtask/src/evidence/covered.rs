@@ -65,6 +65,7 @@ pub(super) const COVERED: &[Covered] = &[
     covered("days", &["landfall"], &["days"], &["conformance/days", "examples"]),
     covered("gitops", &["landfall"], &["gitops"], &[]),
     covered("gitea", &["landfall"], &["gitea"], &["conformance/oracles/gitea"]),
+    covered("gitea-control", &["landfall"], &["gitea"], &["conformance/oracles/gitea"]),
     covered("day-of-sens", &["landfall"], &["day_of_sens"], &[]),
     covered("once", &["server"], &["once"], &[]),
     covered("once-paths", &["server"], &["once"], &[BINARY, "conformance/once"]),
