@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn se_14_to_se_16_each_channel_takes_its_own_versions_alone() {
+    fn se_14_se_15_se_16_each_channel_takes_its_own_versions_alone() {
         for (text, alpha, rc, stable) in [
             ("0.5.0-alpha.123.1", true, false, false),
             ("0.5.0-alpha.123", true, false, false),

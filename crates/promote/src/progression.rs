@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn se_21_to_se_28_the_table_of_versions_whole() {
+    fn se_21_se_22_se_23_se_24_se_25_se_26_se_27_se_28_the_table_of_versions_whole() {
         use Progression::{
             Downgrade, First, Major, MajorWithRest, Minor, MinorWithPatch, Patch, SkippedMajor, SkippedMinor, Unchanged,
         };
