@@ -170,17 +170,55 @@ fn lp_077_a_token_enrolls_as_often_as_it_says_and_nothing_else_does() {
     assert_eq!((taken.status, taken.json()["error"].clone()), (409, json!("Conflict")));
     fleet.enroll(&token, "edge-a-000002");
     assert_eq!(fleet.register(&token, "edge-a-000003").status, 401, "it is used up");
-    // LP-79: it is told once.
     let listed = sandbox.run(&["edge", "token", "list", "-o", "json"]).exits(0);
-    assert!(
-        !listed.stdout.contains(&token) && listed.json()["data"]["tokens"][0]["state"] == "used up",
-        "{}",
-        listed.stdout
-    );
-    // LP-81: edges that it has enrolled go on.
+    assert_eq!(listed.json()["data"]["tokens"][0]["state"], "used up");
     let id = listed.json()["data"]["tokens"][0]["id"].as_str().expect("an id").to_owned();
     sandbox.run(&["edge", "token", "revoke", &id]).exits(0);
     assert_eq!(fleet.beat(&edge, json!({})).status, 201);
+}
+
+#[test]
+fn lp_079_a_token_is_told_once_and_lies_nowhere() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    let token = token(&sandbox, &["--max-uses", "2"]);
+    fleet.enroll(&token, "edge-a-000001");
+    for words in [&["edge", "token", "list"][..], &["edge", "token", "list", "-o", "json"], &["audit"]] {
+        let told = sandbox.run(words);
+        assert!(!told.stdout.contains(&token) && !told.stderr.contains(&token), "{words:?}: {}", told.stdout);
+    }
+    // What only somebody who was told the token has: its last word.
+    let secret = token.rsplit('_').next().expect("a last word");
+    let home = sandbox.root().parent().expect("the sandbox's own folder");
+    let (mut open, mut databases) = (vec![home.to_owned()], 0);
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).expect("listed") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                databases += usize::from(bytes.starts_with(b"SQLite format 3\0"));
+                let holds = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+                assert!(!holds, "{} holds the token", path.display());
+            }
+        }
+    }
+    assert!(databases > 0, "no database was read");
+}
+
+#[test]
+fn lp_081_a_revoked_token_enrolls_nobody_and_the_edges_that_it_enrolled_go_on() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    let revoked = token(&sandbox, &["--max-uses", "5"]);
+    let edge = fleet.enroll(&revoked, "edge-a-000001");
+    let listed = sandbox.run(&["edge", "token", "list", "-o", "json"]).exits(0).json();
+    let id = listed["data"]["tokens"][0]["id"].as_str().expect("its id");
+    let other = token(&sandbox, &["--max-uses", "5"]);
+    sandbox.run(&["edge", "token", "revoke", id]).exits(0);
+    assert_eq!(fleet.register(&revoked, "edge-a-000002").status, 401, "it has four uses left, and is revoked");
+    assert_eq!(fleet.beat(&edge, json!({})).status, 201);
+    fleet.enroll(&other, "edge-a-000002");
 }
 
 #[test]

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn se_21_to_se_28_the_table_of_versions_is_the_same_as_at_the_command_line() {
+    async fn se_21_se_22_se_23_se_24_se_25_se_26_se_27_se_28_the_servers_table_is_the_command_lines() {
         let (book, _store) = book().await;
         for (from, to, step) in [
             (Some("1.5.2"), "1.5.2", Ok("unchanged")),
