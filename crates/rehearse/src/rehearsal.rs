@@ -200,7 +200,7 @@ struct Tried {
     base: Option<Vec<DesiredUnit>>,
     /// How that was delivered itself.
     base_trial: Option<Trial>,
-    /// How it is delivered once more onto itself, where neither it nor the change comes up.
+    /// How it is delivered once more onto itself, where the change does not come up, and its base does not or brings kinds.
     base_again: Option<Trial>,
     /// What each trial left.
     made: Vec<Inventory>,
@@ -235,7 +235,8 @@ impl Tried {
     }
 
     /// Delivers the base once more onto what it runs: a base that does not install fails an upgrade of anything in another
-    /// way than an installation, and what it fails itself without any change is nothing that the change brings.
+    /// way than an installation, one that brings kinds prints more the second time, and what it fails itself without any change
+    /// is nothing that the change brings.
     async fn control(
         &self,
         request: &Request<'_>,
@@ -244,7 +245,8 @@ impl Tried {
         start: Start,
     ) -> Result<Option<Trial>, Vec<Diagnostic>> {
         let From::Base { environment, .. } = &request.from else { return Ok(None) };
-        if self.would_deliver() || self.base_trial.as_ref().is_none_or(Trial::came_up) {
+        let comes_up = self.base_trial.as_ref().is_none_or(Trial::came_up);
+        if self.would_deliver() || (comes_up && !self.brings_kinds(ground)) {
             return Ok(None);
         }
         let attempt = Attempt {
@@ -256,6 +258,12 @@ impl Tried {
             stop: &request.stop,
         };
         stage.fork(None).attempt(&attempt).await.map(Some)
+    }
+
+    /// Whether the base itself brings kinds: what a template prints only where they are served comes with its second delivery.
+    fn brings_kinds(&self, ground: &Ground<'_>) -> bool {
+        let kinds = |there: &Inventory| there.of_kind("apiextensions.k8s.io", "CustomResourceDefinition").count();
+        kinds(&self.before) != kinds(&ground.empty.inventory())
     }
 
     async fn attempt(
@@ -388,10 +396,10 @@ impl Tried {
             conclude(one_cause(found), subject, &NoBlame)
         };
         let mut sins = OldSins::of(&found(&subject), self.base_trial.as_ref());
-        // What a delivery of the very same again would be told for is not the change's either: what is drawn anew, and what is
-        // rendered for an installation alone.
+        // What a delivery of the very same again would be told for is not the change's either: what is drawn anew, what is
+        // rendered for an installation alone, and what waits for kinds that the base itself brings.
         let is_another = |unit: &DesiredUnit| !unit.lookups.is_empty() || unit.is_drawn();
-        if units.iter().any(is_another)
+        if (units.iter().any(is_another) || self.brings_kinds(ground))
             && let Ok(again) = render_units(candidates, &self.before, &ground.cluster, &ground.offline)
         {
             let subject = Subject { units: &again, base: Some(units), before: &self.before, trials: &[], ..subject };

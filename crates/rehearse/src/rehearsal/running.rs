@@ -7,10 +7,9 @@ use landfall_rules::{DesiredUnit, Known, Start};
 
 use super::ground::{Ground, play};
 use super::verdict::first_words;
-use super::{From, Request};
+use super::{From, Request, render_units};
 use crate::snapshot::Snapshot;
 use crate::stage::{Attempt, Stage};
-use crate::study;
 use crate::trial::Trial;
 
 /// What runs before the change.
@@ -68,7 +67,8 @@ impl Running {
             ));
         }
         stage.rest().await?;
-        let units = study::study(candidates, &ground.offline).ok();
+        // As the change is rendered, for the cluster that is meant: whatever asks for its kinds is answered alike.
+        let units = render_units(candidates, &ground.empty.inventory(), &ground.cluster, &ground.offline).ok();
         Ok(Running { stage, start: Start::Revision(revision.to_owned()), units, trial: Some(stood), notes })
     }
 

@@ -219,6 +219,41 @@ fn what_a_base_that_does_not_install_fails_without_any_change_does_not_decide() 
     assert!(!rehearsal.passes(), "{:#?}", told(&rehearsal));
 }
 
+/// An object whose version depends on what the cluster serves, and one that is there only where a kind of the chart's own is.
+const ASKING: &str = r#"apiVersion: {{ if .Capabilities.APIVersions.Has "policy/v1beta1" }}policy/v1beta1{{ else }}extensions/v1beta1{{ end }}
+kind: PodSecurityPolicy
+metadata: {name: restricted}
+spec: {}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gauges.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Gauge, plural: gauges, singular: gauge}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+{{- if .Capabilities.APIVersions.Has "example.com/v1" }}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: gauged}
+spec: {selector: {app: web}, ports: [{port: 99999}]}
+{{- end }}
+"#;
+
+#[test]
+fn a_base_is_rendered_for_the_cluster_that_its_change_is_rendered_for() {
+    let base = || with(files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[]), "templates/asking.yaml", ASKING);
+    let head = with(base(), "values.yaml", "tag: 1.1.0\nstrategy: RollingUpdate\n");
+    let rehearsal = upgrade(base(), head);
+    let errors = |findings: &[landfall_diag::Finding]| {
+        findings.iter().filter(|it| it.severity == Severity::Error).map(|it| it.rule).collect::<Vec<_>>()
+    };
+    assert!(errors(&rehearsal.known).contains(&"LF138"), "{:#?}", rehearsal.known);
+    assert!(errors(&rehearsal.examination.findings).is_empty(), "{:#?}", told(&rehearsal));
+}
+
 #[test]
 fn a_base_that_is_refused_hides_no_changed_selector() {
     let base = with(files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[]), "templates/refused.yaml", REFUSED);
