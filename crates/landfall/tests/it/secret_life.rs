@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_delivery::life::SecretWriter;
 use landfall_diag::{Diagnostic, code};
-use landfall_object::Object;
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_secrets::age::Identity;
 use landfall_secrets::{Declared, Masked};
 
 use super::doctor::served;
-use super::inspection::{create, objects};
+use super::inspection::{create, objects, patch};
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
 use super::terminal::Terminal;
 
@@ -483,6 +483,10 @@ fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
     let all = sandbox.run(&["secrets", "rotate", "--all", "--dry-run"]).exits(0);
     assert!(!all.all().contains("generated anew"), "{}", all.all());
     sandbox.run(&["secrets", "pending"]).exits(0).says("drop `BEFORE`");
+    // Nor is it kept for ever where nobody remembers that it is to go.
+    let ledger = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some("kube-system"), "landfall-secrets");
+    patch(&state, &ledger, serde_json::json!({"data": null}));
+    assert!(!sandbox.run(&["secrets", "pending"]).exits(0).all().contains("drop `BEFORE`"));
     sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--yes"]).exits(0);
     assert!(!sandbox.read("web/values.yaml").contains("BEFORE"));
     // `set` keeps the value before as `rotate` does.
