@@ -111,7 +111,7 @@ impl Tag {
         let first = text.bytes().next().is_some_and(is_word);
         match first && text.bytes().all(|byte| is_word(byte) || byte == b'.' || byte == b'-') {
             true => Ok(Tag(text.to_owned())),
-            false => Err(TagRefusal::Charset(text.to_owned())),
+            false => Err(TagRefusal::Charset(text.escape_debug().to_string())),
         }
     }
 
@@ -259,6 +259,9 @@ mod tests {
         for text in ["", ".a", "-a", "a/b", "a:b", "v1\n  evil: 1", "{{ .Values }}", "$(x)", "ä", "a\u{0}"] {
             assert!(matches!(Tag::parse(text), Err(TagRefusal::Charset(_))), "{text:?}");
         }
+        // On a pipeline's log a line of its own could be a command to the runner.
+        let said = Tag::parse("v1\n::add-path::/tmp").expect_err("no tag").to_string();
+        assert!(!said.contains('\n') && said.contains("`v1\\n::add-path::/tmp`"), "{said}");
     }
 
     #[test]
