@@ -259,6 +259,8 @@ pub enum TagOrder {
 pub enum ImagePolicy {
     /// `sha-<commit>`.
     CommitSha,
+    /// Both: `sha-<commit>` from pipelines, semantic versions by hand.
+    CommitShaOrSemver,
     /// Semantic versions.
     Semver,
 }
