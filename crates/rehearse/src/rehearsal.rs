@@ -200,6 +200,8 @@ struct Tried {
     base: Option<Vec<DesiredUnit>>,
     /// How that was delivered itself.
     base_trial: Option<Trial>,
+    /// How it is delivered once more onto itself, where neither it nor the change comes up.
+    base_again: Option<Trial>,
     /// What each trial left.
     made: Vec<Inventory>,
     notes: Vec<String>,
@@ -213,6 +215,7 @@ impl Tried {
             before: ground.empty.inventory(),
             base: None,
             base_trial: None,
+            base_again: None,
             made: Vec::new(),
             notes: request.told_besides.clone(),
         };
@@ -222,12 +225,37 @@ impl Tried {
             // What was only taken as there is missed by the change as well.
             tried.before = stage.inventory();
             tried.before.retain(|object| !is_prerequisite(object));
-            tried.attempt(request, ground, &stage, start).await?;
+            tried.attempt(request, ground, &stage, start.clone()).await?;
+            tried.base_again = tried.control(request, ground, &stage, start).await?;
         }
         if tried.trials.is_empty() || request.first_install == FirstInstall::Tried {
             tried.attempt(request, ground, &ground.empty, Start::Empty).await?;
         }
         Ok(tried)
+    }
+
+    /// Delivers the base once more onto what it runs: a base that does not install fails an upgrade of anything in another
+    /// way than an installation, and what it fails itself without any change is nothing that the change brings.
+    async fn control(
+        &self,
+        request: &Request<'_>,
+        ground: &Ground<'_>,
+        stage: &Stage,
+        start: Start,
+    ) -> Result<Option<Trial>, Vec<Diagnostic>> {
+        let From::Base { environment, .. } = &request.from else { return Ok(None) };
+        if self.would_deliver() || self.base_trial.as_ref().is_none_or(Trial::came_up) {
+            return Ok(None);
+        }
+        let attempt = Attempt {
+            start,
+            candidates: &ground.played.base,
+            objects: &ground.played.base_objects,
+            environment: *environment,
+            options: &request.options,
+            stop: &request.stop,
+        };
+        stage.fork(None).attempt(&attempt).await.map(Some)
     }
 
     async fn attempt(
@@ -368,6 +396,11 @@ impl Tried {
         {
             let subject = Subject { units: &again, base: Some(units), before: &self.before, trials: &[], ..subject };
             sins.add(&found(&subject));
+        }
+        if let Some(again) = &self.base_again {
+            let subject = Subject { base: Some(units), before: &self.before, trials: &[again.as_outcome()], ..subject };
+            sins.add(&found(&subject));
+            sins.hear(again);
         }
         sins
     }

@@ -19,10 +19,17 @@ pub(super) struct OldSins {
 
 impl OldSins {
     pub(super) fn of(examination: &Examination, trial: Option<&Trial>) -> Self {
-        let reasons = trial.map(why).unwrap_or_default().iter().map(|it| lasting(&it.message)).collect();
-        let mut sins = OldSins { findings: Vec::new(), reasons };
+        let mut sins = OldSins::default();
+        if let Some(trial) = trial {
+            sins.hear(trial);
+        }
         sins.add(examination);
         sins
+    }
+
+    /// Adds why the base would not deliver.
+    pub(super) fn hear(&mut self, trial: &Trial) {
+        self.reasons.extend(why(trial).iter().map(|it| lasting(&it.message)));
     }
 
     /// Adds what was found of the base in another way.
@@ -74,20 +81,34 @@ fn place(spot: &Spot) -> String {
     }
 }
 
-/// A text without what each revision changes: versions (`1.2.3`, `v2.0-rc.1`) and the digests that name what is made.
+/// A text without what each revision changes: versions (`1.2.3`, `v2.0-rc.1`), the digests that name what is made, and
+/// what is drawn at the end of a pod's name.
 fn lasting(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '+' | '_');
     let mut rest = text;
+    let (mut is_announced, mut is_of_pod) = (false, false);
     while !rest.is_empty() {
         let end = rest.find(|letter| !is_of_word(letter)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
-        out.push_str(if is_version(word) || is_digest(word) { "*" } else { word });
         let next = after.find(is_of_word).unwrap_or(after.len());
-        out.push_str(&after[..next]);
-        rest = &after[next..];
+        let (between, onwards) = after.split_at(next);
+        // The name of a pod goes on as long as nothing but hyphens stands between its words.
+        is_of_pod = is_announced || is_of_pod;
+        let ends_pod = is_of_pod && between != "-";
+        let changes = is_version(word) || is_digest(word) || (ends_pod && !is_announced && is_drawn(word));
+        out.push_str(if changes { "*" } else { word });
+        out.push_str(between);
+        is_announced = matches!(word, "pod" | "Pod") && matches!(between, " " | "/");
+        is_of_pod &= !ends_pod;
+        rest = onwards;
     }
     out
+}
+
+/// Whether a word is what the API draws for `generateName`: five letters that make no words.
+fn is_drawn(word: &str) -> bool {
+    word.len() == 5 && word.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz2456789".contains(&byte))
 }
 
 fn is_version(word: &str) -> bool {
@@ -109,6 +130,12 @@ mod tests {
     #[test]
     fn what_each_revision_changes_is_no_other_cause() {
         assert_eq!(lasting("Job/seed-1.2.3 failed (5f8c9d7b6a)"), lasting("Job/seed-1.3.0 failed (7bb9d6c8f4)"));
+        let waits = |pod: &str| lasting(&format!("default/web cannot become ready: pod {pod}, container a: no key b"));
+        assert_eq!(waits("web-6d9f8b7c5d-x2kqz"), waits("web-5c8f9d7b6d-48lwg"));
+        assert_eq!(waits("web-seed-bc7mc"), waits("web-seed-48lwg"));
+        assert_ne!(waits("web-seed-bc7mc"), waits("web-feed-bc7mc"));
+        assert_ne!(waits("web-0"), waits("web-1"), "a StatefulSet's pods are two");
+        assert_ne!(lasting("Service `db-http2`"), lasting("Service `db-grpc2`"), "no pod's name");
         assert_eq!(lasting("image `db:v2.1`"), lasting("image `db:v2.2`"));
         assert_ne!(lasting("Service `web` has no port `8080`"), lasting("Service `web` has no port `8081`"));
         assert_ne!(lasting("key `A` of Secret `s`"), lasting("key `B` of Secret `s`"));

@@ -157,6 +157,68 @@ fn what_the_base_had_is_counted_apart_and_does_not_decide() {
     );
 }
 
+/// A hook of the installation that never starts, since no runtime takes its image, and a pod that waits for the key that it would have made.
+const HALTED: &str = r#"apiVersion: v1
+kind: Secret
+metadata: {name: shop-credentials}
+stringData: {user: shop}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: maker, annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: "-1"}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: maker, annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: "-1"}}
+rules: [{apiGroups: [""], resources: [secrets], verbs: ["*"]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: maker, annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: "-1"}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: maker}
+subjects: [{kind: ServiceAccount, name: maker}]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: maker, annotations: {helm.sh/hook: pre-install}}
+spec:
+  activeDeadlineSeconds: 30
+  template:
+    spec:
+      serviceAccountName: maker
+      restartPolicy: Never
+      containers:
+        - name: maker
+          image: "registry.example.com/MAKER:1.0.0"
+          command: [sh, -c, "kubectl patch secret/shop-credentials -p made"]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: waiting}
+spec:
+  selector: {matchLabels: {app: waiting}}
+  template:
+    metadata: {labels: {app: waiting}}
+    spec:
+      containers:
+        - name: waiting
+          image: "registry.example.com/waiting:{{ .Values.tag }}"
+          env: [{name: A, valueFrom: {secretKeyRef: {name: shop-credentials, key: made}}}]
+"#;
+
+#[test]
+fn what_a_base_that_does_not_install_fails_without_any_change_does_not_decide() {
+    let base = || with(files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[]), "templates/halted.yaml", HALTED);
+    let head = with(base(), "values.yaml", "tag: 1.1.0\nstrategy: RollingUpdate\n");
+    let rehearsal = upgrade(base(), head.clone());
+    assert!(!rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    assert!(rehearsal.trials.iter().all(|trial| trial.as_its_base), "{:#?}", rehearsal.trials);
+    assert!(rehearsal.passes(), "{:#?}", told(&rehearsal));
+    let worse = HALTED.replace("key: made", "key: undone");
+    let rehearsal = upgrade(base(), with(head, "templates/halted.yaml", &worse));
+    assert!(!rehearsal.passes(), "{:#?}", told(&rehearsal));
+}
+
 #[test]
 fn a_base_that_is_refused_hides_no_changed_selector() {
     let base = with(files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[]), "templates/refused.yaml", REFUSED);

@@ -160,3 +160,15 @@ fn images_that_are_loose_in_one_way_are_one_finding() {
         rehearsal.examination.findings.iter().filter(|it| it.rule == "LF117").map(|it| it.message.as_str()).collect();
     assert!(new.len() == 1 && new[0].contains("/d:latest"), "{new:?}");
 }
+
+#[test]
+fn of_a_secret_that_a_program_makes_only_the_keys_are_known() {
+    let rights = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: maker}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: maker}\nrules: [{apiGroups: [\"\"], resources: [secrets], verbs: [create]}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: maker}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: maker}\nsubjects: [{kind: ServiceAccount, name: maker}]\n---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: maker}\nspec: {template: {spec: {serviceAccountName: maker, restartPolicy: Never, containers: [{name: maker, image: \"registry.example.com/maker:1.0.0\", args: [--secret-name=settings]}]}}}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: it}\nspec: {selector: {app: it}, ports: [{name: web, port: 80, targetPort: 8000}, {name: metrics, port: 9100, targetPort: 9100}]}\n---\n";
+    let of = |tag: &str| {
+        let container = format!(
+            "image: \"registry.example.com/it:{tag}\", ports: [{{containerPort: 8000}}], envFrom: [{{secretRef: {{name: settings}}}}]"
+        );
+        format!("{rights}{}", deployment("it", "app: it", "", &container))
+    };
+    is_quiet(&changed(&of("1.0.0"), &of("1.1.0")), "LF186");
+}

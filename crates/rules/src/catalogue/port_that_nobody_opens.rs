@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
 use landfall_diag::{Finding, Severity};
-use landfall_object::Object;
 use landfall_object::references::references;
 use serde_json::Value;
 
@@ -10,7 +9,7 @@ use crate::decoded::texts;
 use crate::operated::is_operated;
 use crate::pods::{Container, ContainerRole, PodTemplate, pod_template, selects};
 use crate::rule::Rule;
-use crate::subject::{Desired, Role, Subject};
+use crate::subject::{Desired, Found, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF186",
@@ -189,9 +188,12 @@ fn speaks_of(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_
         let wanted =
             references(&desired.object).into_iter().filter(|it| matches!(it.kind.as_str(), "ConfigMap" | "Secret"));
         wanted.into_iter().any(|it| {
-            let found = subject.find("", &it.kind, it.namespace.as_deref(), &it.name);
-            let object: Option<&Object> = found.map(|found| found.object());
-            object.is_none_or(|object| texts(object).iter().any(|(_, text, _)| names(text)))
+            match subject.find("", &it.kind, it.namespace.as_deref(), &it.name) {
+                // Of a Secret that is not delivered only the keys are known, on a cluster as in a play.
+                Some(Found::Before(object)) if object.kind() == "Secret" => true,
+                Some(found) => texts(found.object()).iter().any(|(_, text, _)| names(text)),
+                None => true,
+            }
         })
     };
     in_annotations || template.containers().iter().any(told) || settings()

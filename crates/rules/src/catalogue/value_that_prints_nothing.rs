@@ -146,8 +146,8 @@ fn declares(values: &Values, path: &[&str]) -> bool {
     let mut here = values.clone();
     for (at, key) in path.iter().enumerate() {
         if !here.contains(key) {
-            // Globals come down from above.
-            return *key == "global" && at + 1 < path.len() && declares(values, &path[at..]);
+            // Globals come down from above: from the top of these values, where this is not the top itself.
+            return *key == "global" && at > 0 && at + 1 < path.len() && declares(values, &path[at..]);
         }
         if at + 1 == path.len() {
             return true;
@@ -339,6 +339,18 @@ mod tests {
         ] {
             assert_eq!(bare_path(action, &Dot::Root), None, "{action}");
         }
+    }
+
+    #[test]
+    fn a_global_is_looked_for_above_and_not_for_ever() {
+        let map = |json: serde_json::Value| landfall_chart::values_from_json(json.as_object().expect("values"));
+        let values = map(serde_json::json!({"a": {"b": 1}}));
+        let declares = |path: &[&str]| declares(&values, path);
+        assert!(declares(&["a", "b"]) && !declares(&["a", "c"]));
+        assert!(!declares(&["global", "region"]), "no values have globals");
+        assert!(!declares(&["a", "global", "region"]), "nor do those above");
+        let values = map(serde_json::json!({"global": {"region": "eu"}, "a": {"b": 1}}));
+        assert!(super::declares(&values, &["a", "global", "region"]), "they come down from above");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) fn generate(context: &Context, kind: &str) -> Result<PrivateKey, Stri
     };
     match kind {
         "" | "rsa" if random.is_sequence() => {
-            let key = repeated_rsa(random, RsaKeySize::_4096, 4_096).map_err(failed)?;
+            let key = repeated_rsa(random, 4_096).map_err(failed)?;
             read(key, &PKCS_RSA_SHA256)
         }
         "ecdsa" if random.is_sequence() => {
@@ -52,14 +52,16 @@ pub(super) fn generate(context: &Context, kind: &str) -> Result<PrivateKey, Stri
     }
 }
 
-/// An RSA key that is the same at the same place of a sequence.
-fn repeated_rsa(random: &dyn Random, size: RsaKeySize, bits: usize) -> Result<PrivateKeyDer<'static>, rcgen::Error> {
+/// An RSA key that is the same at the same place of a sequence. Where keys are kept, nobody uses what is printed: they have
+/// 2,048 bits whatever was asked for, which costs a tenth.
+fn repeated_rsa(random: &dyn Random, bits: usize) -> Result<PrivateKeyDer<'static>, rcgen::Error> {
     let Some(keys) = random.keys() else {
         return Ok(PrivateKeyDer::Pkcs1(repeatable::rsa(random, bits).into()));
     };
     let mut draw = [0; 32];
     random.fill(&mut draw);
-    let make = || KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size).map(|pair| pair.serialized_der().to_vec());
+    let short = RsaKeySize::_2048;
+    let make = || KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, short).map(|pair| pair.serialized_der().to_vec());
     Ok(PrivateKeyDer::Pkcs8(keys.of((draw, bits), make)?.into()))
 }
 
@@ -69,8 +71,7 @@ impl PrivateKey {
         let failed = |problem: String| FuncError::new(format!("error generating rsa key: {problem}"));
         let random = &*context.random;
         let pair = if random.is_sequence() {
-            repeated_rsa(random, RsaKeySize::_2048, 2_048)
-                .and_then(|key| KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256))
+            repeated_rsa(random, 2_048).and_then(|key| KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256))
         } else {
             KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)
         };

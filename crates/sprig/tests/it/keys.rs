@@ -20,6 +20,9 @@ fn kept_keys_are_the_same_at_the_same_place_of_a_sequence_and_others_elsewhere()
     let keys = Keys::default();
     let first = render(Seeded::keeping(1, keys.clone()));
     assert_eq!(first.matches("BEGIN RSA PRIVATE KEY").count(), 2);
+    // Both are of 2,048 bits, one of 4,096 would have twice as many lines.
+    let lengths: Vec<usize> = first.split("END RSA PRIVATE KEY").take(2).map(str::len).collect();
+    assert!(lengths.iter().all(|length| (1_500..2_000).contains(length)), "{lengths:?}");
     assert_eq!(render(Seeded::keeping(1, keys.clone())), first);
     assert_ne!(render(Seeded::keeping(2, keys)), first);
     assert_ne!(render(Seeded::keeping(1, Keys::default())), first, "they are the system's own");
