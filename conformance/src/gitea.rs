@@ -10,6 +10,7 @@
 //! Where no Gitea was built the suite says so, shows nothing and is not green: `cargo run -p oracles -- gitea` builds one (it needs Go and a C compiler).
 
 mod server;
+mod writers;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -103,6 +104,11 @@ const STEPS: &[Step] = &[
     ("manual production", "somebody's sync delivers production, and no push does", manual),
     ("revert", "git's own way back is delivered as any commit", revert),
     ("another's webhook", "a webhook that is signed with another secret is refused, and leads to nothing", forged),
+    (
+        "fifty writers",
+        "fifty writers through two replicas land in one line within 5 s, and none is lost or doubled",
+        writers::fifty,
+    ),
     ("lost webhook", "without its webhook a push is delivered by the next poll", lost),
 ];
 

@@ -274,7 +274,7 @@ impl Day {
         self.with_product(&["up", "--env", "test", "--yes"]).ends(0)?;
         let smoke = self.run(&["smoke", "--env", "test", "-o", "json"]).ends(0)?.data()?;
         let checks = smoke["checks"].as_array().map_or(0, Vec::len);
-        wanted(checks == 8, &smoke.to_string())?;
+        wanted(checks == 12, &smoke.to_string())?;
         Ok(format!("{checks} checks"))
     }
 

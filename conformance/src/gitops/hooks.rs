@@ -34,6 +34,11 @@ pub(super) const ROWS: &[Row] = &[
         webhook,
     ),
     row("operation_terminated", "a sync that is ended from outside ends, and does not begin again by itself", ended),
+    row(
+        "terminated_while_gone_on_with",
+        "a sync that is ended while the next process goes on with it ends, and does not begin again by itself",
+        ended_by_the_next,
+    ),
     row("deleted_midway", "an Application that is deleted while it syncs takes along what it delivered", removed),
 ];
 
@@ -233,6 +238,29 @@ fn ended(ground: &Ground) -> anyhow::Result<()> {
     scene.until("shop", "runs", |it| it.str_at("/status/operationState/phase") == Some("Running"))?;
     scene.patch(&super::scene::key_of("shop"), json!({"status": {"operationState": {"phase": "Terminating"}}}))?;
     scene.until("shop", "ends", is_over)?;
+    std::thread::sleep(Duration::from_secs(3));
+    let stays = scene.until("shop", "is there", |_| true)?;
+    ensure!(is_over(&stays), "it has begun again: {:?}", stays.status());
+    ensure!(scene.get(&settings())?.is_none(), "it was delivered all the same");
+    scene.crowd_is_well()
+}
+
+fn ended_by_the_next(ground: &Ground) -> anyhow::Result<()> {
+    let mut scene = ground.with_faults(&["job/prepare=hang"])?;
+    write_shop(&scene)?;
+    scene.start()?;
+    scene.until_object(&job("prepare"), "is made", |_| true)?;
+    scene.until("shop", "runs", |it| it.str_at("/status/operationState/phase") == Some("Running"))?;
+    scene.kill();
+    scene.start()?;
+    // Who has taken the wish for a look off the Application has seen that, and goes on with what is open there.
+    scene.refresh("shop")?;
+    let refresh = "/metadata/annotations/argocd.argoproj.io~1refresh";
+    scene.until("shop", "is seen", |it| it.str_at(refresh).is_none())?;
+    scene.patch(&super::scene::key_of("shop"), json!({"status": {"operationState": {"phase": "Terminating"}}}))?;
+    let over = scene.until("shop", "ends", is_over)?;
+    let (phase, message) = (over.str_at("/status/operationState/phase"), over.str_at("/status/operationState/message"));
+    ensure!((phase, message) == (Some("Failed"), Some("Operation terminated")), "{phase:?}: {message:?}");
     std::thread::sleep(Duration::from_secs(3));
     let stays = scene.until("shop", "is there", |_| true)?;
     ensure!(is_over(&stays), "it has begun again: {:?}", stays.status());

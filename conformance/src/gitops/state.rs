@@ -24,6 +24,11 @@ pub(super) const ROWS: &[Row] = &[
         "the next process cannot reach the cluster at first: the sync is gone on with when it can, the hook after it included",
         no_answer,
     ),
+    row(
+        "kill9_and_answers_429_and_500",
+        "the next process is told that the cluster cannot now: the sync is gone on with when it can",
+        no_room_for_it,
+    ),
     row("state_lost", "a server without its state delivers, and deletes nothing", lost),
     row(
         "kill9_again_and_again",
@@ -65,15 +70,25 @@ fn torn(ground: &Ground) -> anyhow::Result<()> {
 }
 
 fn no_answer(ground: &Ground) -> anyhow::Result<()> {
+    gone_on_with_later(ground, || Verdict::Lost)
+}
+
+fn no_room_for_it(ground: &Ground) -> anyhow::Result<()> {
+    gone_on_with_later(ground, || Verdict::Answer(429, &[("retry-after", "1")]))?;
+    gone_on_with_later(ground, || Verdict::Failing("etcdserver: request timed out"))
+}
+
+/// Killed before its last hook, and its Application cannot be written to at first when the next process comes.
+fn gone_on_with_later(ground: &Ground, verdict: fn() -> Verdict) -> anyhow::Result<()> {
     let course = &COURSES[0];
     let point = course.recorded(&ground.landfall)?.before_the_last_hook()?;
     let (mut scene, revision) = course.killed_at(point, &ground.landfall)?;
     let report = ObjectKey::new(Gvk::new("batch", "v1", "Job"), Some("shop"), "report");
     ensure!(scene.get(&settings())?.is_some() && scene.get(&report)?.is_none(), "it was killed somewhere else");
-    scene.between.misbehave(|asked| {
+    scene.between.misbehave(move |asked| {
         let is_told =
             asked.method == Method::PATCH && asked.path.contains("/applications/shop?fieldManager=argocd-controller");
-        is_told.then_some(Verdict::Lost)
+        is_told.then(verdict)
     });
     scene.start()?;
     std::thread::sleep(Duration::from_secs(5));

@@ -132,8 +132,13 @@ pub struct State {
     overtaken: u32,
     /// No sync begins by itself before that.
     held_until: Option<Timestamp>,
+    /// What somebody has ended that was open, and of which it is to be written down.
+    given_up: Option<(Operation, u32, String)>,
     last_number: u64,
 }
+
+/// Why something ends that somebody has ended.
+const TERMINATED: &str = "Operation terminated";
 
 /// Seconds until a removal that failed is tried again.
 const REMOVED_AGAIN: u64 = 10;
@@ -207,7 +212,7 @@ enum Working {
     #[default]
     Unknown,
     /// That is done.
-    Recovering { number: u64 },
+    Recovering { number: u64, ending: Ending },
     /// Nothing is.
     Idle,
     /// A sync is.
@@ -255,7 +260,7 @@ impl State {
     /// Whether it waits for the end of an operation of this number.
     pub fn works_on(&self, number: u64) -> bool {
         match &self.working {
-            Working::Recovering { number: own } | Working::Removing { number: own } => *own == number,
+            Working::Recovering { number: own, .. } | Working::Removing { number: own } => *own == number,
             Working::Syncing { begun, .. } => begun.number == number,
             Working::Unknown | Working::Idle | Working::Waiting(_) | Working::Over => false,
         }
@@ -357,6 +362,11 @@ impl State {
 
     /// Ends what is under way, or what waits for its next try: also before this process has looked what that is.
     fn terminated(&mut self) {
+        if let Working::Recovering { ending: ending @ Ending::Open, .. } = &mut self.working {
+            // Who goes on with it stops, and writes down that it is over.
+            *ending = Ending::Wanted(TERMINATED.to_owned());
+            return;
+        }
         let waiting = match std::mem::take(&mut self.working) {
             Working::Waiting(waiting) => {
                 self.working = Working::Idle;
@@ -370,7 +380,7 @@ impl State {
         if let Some(waiting) = waiting {
             self.requested.take_if(|requested| *requested == waiting.operation);
         }
-        self.end("Operation terminated");
+        self.end(TERMINATED);
     }
 
     fn resolved(&mut self, number: u64, result: Result<Vec<String>, String>, now: Timestamp) {
@@ -393,7 +403,7 @@ impl State {
 
     fn ended(&mut self, ended: u64, end: End, now: Timestamp) {
         match std::mem::take(&mut self.working) {
-            Working::Recovering { number } if number == ended => self.recovered(&end, now),
+            Working::Recovering { number, ending } if number == ended => self.recovered(&end, &ending, now),
             Working::Removing { number } if number == ended => match end {
                 End::Succeeded(_) | End::NothingOpen => self.working = Working::Over,
                 _ => {
@@ -455,9 +465,12 @@ impl State {
         self.held_until = overtaken.then(|| later(now, held(self.overtaken)));
     }
 
-    fn recovered(&mut self, end: &End, now: Timestamp) {
+    fn recovered(&mut self, end: &End, ending: &Ending, now: Timestamp) {
         let past = self.past.get_or_insert_default();
         let (retrying, interrupted) = (past.retrying.take(), past.interrupted.take());
+        if let Ending::Wanted(why) | Ending::Told(why) = ending {
+            return self.terminated_while_recovering(end, why, retrying, interrupted, now);
+        }
         self.working = match (end, interrupted) {
             (End::NothingOpen, interrupted) => {
                 // What was known of one under way is lost, and so is how far it came.
@@ -484,6 +497,38 @@ impl State {
             _ => Working::Idle,
         };
         self.attempted(end, now);
+    }
+
+    /// Somebody has ended what was being gone on with: it does not begin again by itself, however far that had come.
+    fn terminated_while_recovering(
+        &mut self,
+        end: &End,
+        why: &str,
+        retrying: Option<Retrying>,
+        interrupted: Option<(Operation, u32)>,
+        now: Timestamp,
+    ) {
+        let was_under_way = interrupted.is_some();
+        let ended = interrupted.or_else(|| retrying.map(|again| (again.operation, again.number)));
+        self.working = Working::Idle;
+        let Some((operation, attempt)) = ended else { return self.attempted(end, now) };
+        self.past.get_or_insert_default().heal_attempts = operation.heal_attempts;
+        self.requested.take_if(|requested| *requested == operation);
+        match end {
+            End::Stopped if was_under_way => {
+                self.hold(&operation, end, now);
+                let failed = End::Failed { revisions: operation.revisions, message: why.to_owned() };
+                self.attempted(&failed, now);
+            }
+            End::Stopped => {}
+            // It had been looked at before that was said: nobody has written down that it is over.
+            End::NothingOpen | End::Overtaken => {
+                let failed = End::Failed { revisions: operation.revisions.clone(), message: why.to_owned() };
+                self.attempted(&failed, now);
+                self.given_up = Some((operation, attempt, why.to_owned()));
+            }
+            End::Succeeded(_) | End::Failed { .. } => self.attempted(end, now),
+        }
     }
 
     fn waiting(&self, mut operation: Operation, number: u32, now: Timestamp) -> Working {

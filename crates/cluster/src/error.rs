@@ -106,6 +106,11 @@ impl Error {
         matches!(self, Error::Unreachable { .. } | Error::Silent { .. })
     }
 
+    /// Whether the server answered that it cannot now, whatever it is asked: it has too much to do, or a fault of its own.
+    pub fn is_overloaded(&self) -> bool {
+        self.code().is_some_and(|code| code == 429 || (500..600).contains(&code))
+    }
+
     /// What is told of the embedded cluster's disk that is full, where that is why it refused.
     pub fn full_disk(&self) -> Option<Diagnostic> {
         let full = self.causes().find(|cause| cause.reason == DISK_FULL_CAUSE)?;

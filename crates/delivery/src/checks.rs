@@ -4,6 +4,7 @@
 //! Smoke (checks, the tag that is wanted, from where they are asked)
 //!   ├─ asking.rs       an address: status, body, redirect, version, and the line that the request leaves in a log
 //!   ├─ certificate.rs  from outside: each host's certificate is waited for, and what is wrong with it named
+//!   ├─ printed.rs     a copy of a Secret's value, as whoever keeps it prints it: the same, or another
 //!   ├─ tag.rs          which tag an image has, and which version an answer tells
 //!   └─ ../inside.rs    within the cluster: commands, logs, rollouts
 //! verdict.rs           what a check found
@@ -11,6 +12,7 @@
 
 mod asking;
 mod certificate;
+mod printed;
 mod tag;
 pub(crate) mod verdict;
 
@@ -259,7 +261,10 @@ impl One<'_> {
         };
         let contains = check.contains.as_deref();
         match (&check.exec, &check.logs, &check.rollout) {
-            (Some(exec), ..) => inside::exec(cluster, exec, contains).await,
+            (Some(exec), ..) => match &check.prints {
+                Some(prints) => printed::exec(cluster, exec, prints).await,
+                None => inside::exec(cluster, exec, contains).await,
+            },
             (_, Some(workload), _) => inside::logs(cluster, workload, contains.unwrap_or_default()).await,
             (_, _, Some(workload)) => inside::rollout(cluster, workload).await,
             (None, None, None) => (Verdict::Failed { reason: "it asks nothing".to_owned() }, false),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use landfall_cluster::{Cluster, Error, JobWait, ListOptions, LogOptions, Readiness, readiness};
+use landfall_cluster::{Cluster, Error, Executed, JobWait, ListOptions, LogOptions, Readiness, readiness};
 use landfall_object::{Gvk, Object, SIMULATED};
 use landfall_project::ExecCheck;
 
@@ -39,9 +39,19 @@ impl<'n> Named<'n> {
     }
 }
 
-/// Runs the command in the first ready pod of the workload.
-pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<&str>) -> (Verdict, bool) {
-    let failed = |reason: String| (Verdict::Failed { reason }, false);
+/// What became of a command.
+pub(crate) struct Ended {
+    /// The namespace of the pod that it ran in.
+    pub(crate) namespace: String,
+    /// What it ended with and has written.
+    pub(crate) of: Executed,
+    /// Whether its pod is simulated.
+    pub(crate) simulated: bool,
+}
+
+/// Runs the command in the first ready pod of the workload; else the verdict on one that did not run to its end.
+pub(crate) async fn run(cluster: &Cluster, check: &ExecCheck) -> Result<Ended, (Verdict, bool)> {
+    let failed = |reason: String| Err((Verdict::Failed { reason }, false));
     let pods = match pods(cluster, &Named::parse(&check.workload)).await {
         Ok(pods) => pods,
         Err(reason) => return failed(reason),
@@ -58,14 +68,23 @@ pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<
         // A cluster within this process has no connection that a command could be run over.
         Ok(Err(error)) if simulated && is_without_stream(&error) => {
             let reason = format!("commands in {} need a served cluster", check.workload);
-            return (Verdict::NotSimulated { reason }, true);
+            return Err((Verdict::NotSimulated { reason }, true));
         }
         Ok(Err(error)) => return failed(words(&error)),
         Err(_) => return failed(format!("`{}` did not end within {} s", check.argv.join(" "), PATIENCE.as_secs())),
     };
     if ended.undeclared {
-        return (Verdict::NotSimulated { reason: ended.stderr.trim().trim_start_matches("~ ").to_owned() }, true);
+        return Err((Verdict::NotSimulated { reason: ended.stderr.trim().trim_start_matches("~ ").to_owned() }, true));
     }
+    Ok(Ended { namespace: namespace.to_owned(), of: ended, simulated })
+}
+
+/// Runs the command, which must end with 0, and print a text where one is said.
+pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<&str>) -> (Verdict, bool) {
+    let Ended { of: ended, simulated, .. } = match run(cluster, check).await {
+        Ok(ended) => ended,
+        Err(verdict) => return verdict,
+    };
     let verdict = if ended.exit != 0 {
         let said = format!("{}{}", ended.stderr, ended.stdout);
         Verdict::Failed { reason: format!("it ended with {}{}", ended.exit, excerpt(&said)) }
@@ -229,7 +248,7 @@ fn is_without_stream(error: &Error) -> bool {
 }
 
 /// An error with its causes, in one line.
-fn words(error: &Error) -> String {
+pub(crate) fn words(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
@@ -239,7 +258,7 @@ fn words(error: &Error) -> String {
     text
 }
 
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     if line.is_empty() { String::new() } else { format!("; it says: {}", line.chars().take(120).collect::<String>()) }
 }

@@ -56,11 +56,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether cluster or database did not answer, so that what is open can be gone on with when they do.
+    /// Whether cluster or database did not answer, or answered that they cannot now, so that what is open can be gone on with when
+    /// they can.
     pub fn is_for_another_time(&self) -> bool {
         match self {
             Error::Store(error) => error.is_for_another_time(),
-            Error::Cluster(error) => error.is_unreachable(),
+            Error::Cluster(error) => error.is_unreachable() || error.is_overloaded(),
             _ => false,
         }
     }

@@ -42,6 +42,7 @@ mod it {
     mod pauses;
     mod previews;
     mod promotions;
+    mod recipes;
     mod refusals;
     mod rehearsal;
     mod releases;

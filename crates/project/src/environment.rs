@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Components, Connections, ContainerName, ContextName, Facts, Glob, HeaderName, HostPattern, HttpMethod,
-    ImageRepository, LoggedCheck, Maturity, Namespace, ObjectName, OnSmokeFailure, Operators, ReleaseName, Secrets,
-    Simulated, SimulatedName, Span, TreePath, Url, VersionCheck, WorkloadRef,
+    ImageRepository, LoggedCheck, Maturity, Namespace, ObjectName, OnSmokeFailure, Operators, PrintsCheck, ReleaseName,
+    Secrets, Simulated, SimulatedName, Span, TreePath, Url, VersionCheck, WorkloadRef,
 };
 
 /// One place where the system runs.
@@ -259,6 +259,8 @@ pub enum TagOrder {
 pub enum ImagePolicy {
     /// `sha-<commit>`.
     CommitSha,
+    /// Both: `sha-<commit>` from pipelines, semantic versions by hand.
+    CommitShaOrSemver,
     /// Semantic versions.
     Semver,
 }
@@ -323,6 +325,9 @@ pub struct Check {
     /// A command run in a container, which must end with 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<ExecCheck>,
+    /// The value of a Secret that the command of `exec` must print, and nothing else: who keeps a copy of it has the same one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prints: Option<PrintsCheck>,
     /// The workload whose log must hold the text of `contains`: `NAME`, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<WorkloadRef>,

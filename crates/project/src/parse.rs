@@ -202,6 +202,7 @@ mod tests {
         for right in [
             "{name: a, http: 'http://localhost/'}",
             "{name: a, exec: {workload: statefulset/db, argv: [pg_isready]}}",
+            "{name: a, exec: {workload: idp, argv: [print]}, prints: {secret: keys, key: OIDC_CLIENT_SECRET}}",
             "{name: a, logs: api, contains: started}",
             "{name: a, rollout: shop/deployment/api}",
         ] {
@@ -210,6 +211,8 @@ mod tests {
         for (wrong, why) in [
             ("{name: a}", "asks nothing"),
             ("{name: a, logs: api}", "says no text"),
+            ("{name: a, rollout: api, prints: {secret: keys, key: A}}", "runs none"),
+            ("{name: a, exec: {workload: b, argv: [c]}, contains: d, prints: {secret: keys, key: A}}", "in two ways"),
             ("{name: a, http: some, rollout: other}", "asks several things"),
         ] {
             assert!(with(wrong).is_err_and(|text| text.contains(why)), "{wrong}");

@@ -82,6 +82,8 @@ impl Look<'_> {
                 1 if !has("http") && ["status", "redirect", "version", "logged"].into_iter().any(has) => {
                     "says what an answer must be, and asks no address"
                 }
+                1 if has("prints") && !has("exec") => "says what a command must print, and runs none",
+                1 if has("prints") && has("contains") => "says in two ways what a command must print",
                 1 => continue,
                 _ => "asks several things",
             };

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ImageRepository, WorkloadRef};
+use crate::{ImageRepository, ObjectName, SecretKeyName, WorkloadRef};
 
 /// What follows from a check that fails after a sync of the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -37,4 +37,14 @@ pub struct LoggedCheck {
     /// The text that a line must contain which is newer than the request.
     #[schemars(length(min = 1))]
     pub contains: String,
+}
+
+/// A value of a Secret that a command must print.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrintsCheck {
+    /// The Secret, in the namespace of the workload.
+    pub secret: ObjectName,
+    /// Its key.
+    pub key: SecretKeyName,
 }

@@ -80,7 +80,9 @@ pub enum TagRefusal {
     #[error("`{0}` is the full hash of a commit, and no version")]
     FullCommit(String),
     /// `sha-1a2b3c4`, where versions are wanted.
-    #[error("`{0}` names a commit; such tags run only where `images: {{policy: commit-sha}}` is declared")]
+    #[error(
+        "`{0}` names a commit; such tags run only where `images: {{policy: commit-sha}}` or `commit-sha-or-semver` is declared"
+    )]
     CommitTag(String),
     /// Something else, where tags of commits are wanted.
     #[error("`{0}` is no tag of a commit, as sha-1a2b3c4 is")]
@@ -109,7 +111,7 @@ impl Tag {
         let first = text.bytes().next().is_some_and(is_word);
         match first && text.bytes().all(|byte| is_word(byte) || byte == b'.' || byte == b'-') {
             true => Ok(Tag(text.to_owned())),
-            false => Err(TagRefusal::Charset(text.to_owned())),
+            false => Err(TagRefusal::Charset(text.escape_debug().to_string())),
         }
     }
 
@@ -125,7 +127,8 @@ impl Tag {
                 true => Ok(tag),
                 false => Err(TagRefusal::NotACommit(text.to_owned())),
             },
-            ImagePolicy::Semver => {
+            ImagePolicy::CommitShaOrSemver if tag.is_commit_tag() => Ok(tag),
+            ImagePolicy::Semver | ImagePolicy::CommitShaOrSemver => {
                 if tag.is_commit_tag() {
                     return Err(TagRefusal::CommitTag(text.to_owned()));
                 }
@@ -165,7 +168,12 @@ impl Tag {
 
     /// Whether it is `sha-` with a commit's hash or the beginning of one.
     pub fn is_commit_tag(&self) -> bool {
-        self.0.strip_prefix("sha-").is_some_and(|hash| {
+        self.commit().is_some()
+    }
+
+    /// The commit's hash, or the beginning of one, that a tag `sha-…` names.
+    pub fn commit(&self) -> Option<&str> {
+        self.0.strip_prefix("sha-").filter(|hash| {
             (7..=40).contains(&hash.len())
                 && hash.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
         })
@@ -226,12 +234,34 @@ mod tests {
     }
 
     #[test]
+    fn lp_129_commits_of_pipelines_and_versions_by_hand_run_where_both_are_declared_and_no_other_shape() {
+        let policy = |channel| TagPolicy { policy: ImagePolicy::CommitShaOrSemver, channel, places: Vec::new() };
+        for (text, wanted) in
+            [("sha-91cbcb6", "sha-91cbcb6"), ("1.2.3", "1.2.3"), ("v1.2.3", "1.2.3"), ("1.3.0-rc.1", "1.3.0-rc.1")]
+        {
+            assert_eq!(Tag::under(text, &policy(None)).expect("it runs").as_str(), wanted);
+        }
+        let hash = "0123456789abcdef0123456789abcdef01234567";
+        let others =
+            ["latest", "web-latest", "main", "prod", "git-91cbcb6", hash, "sha-91cbc", "sha-91CBCB6", "1.2", "1.2.3+x"];
+        for text in others {
+            assert!(Tag::under(text, &policy(None)).is_err(), "{text}");
+        }
+        let stable = policy(Some(Channel::Stable));
+        assert!(matches!(Tag::under("1.3.0-rc.1", &stable), Err(TagRefusal::OfChannel(_))));
+        assert_eq!(Tag::under("sha-91cbcb6", &stable).expect("a channel is for versions").as_str(), "sha-91cbcb6");
+    }
+
+    #[test]
     fn se_90_a_tag_is_a_word_of_at_most_128_characters() {
         assert!(Tag::parse(&"a".repeat(128)).is_ok());
         assert_eq!(Tag::parse(&"a".repeat(129)), Err(TagRefusal::TooLong(129)));
         for text in ["", ".a", "-a", "a/b", "a:b", "v1\n  evil: 1", "{{ .Values }}", "$(x)", "ä", "a\u{0}"] {
             assert!(matches!(Tag::parse(text), Err(TagRefusal::Charset(_))), "{text:?}");
         }
+        // On a pipeline's log a line of its own could be a command to the runner.
+        let said = Tag::parse("v1\n::add-path::/tmp").expect_err("no tag").to_string();
+        assert!(!said.contains('\n') && said.contains("`v1\\n::add-path::/tmp`"), "{said}");
     }
 
     #[test]

@@ -50,10 +50,10 @@ const MOST_STANZAS: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AgeError {
     /// No `age1…`.
-    #[error("this is no age recipient: one begins with `age1`")]
+    #[error("this is no age recipient (`age1…`): it is of another kind, or a letter of it is wrong")]
     Recipient,
     /// No `AGE-SECRET-KEY-1…`.
-    #[error("this is no age identity: one begins with `AGE-SECRET-KEY-1`")]
+    #[error("this is no age identity (`AGE-SECRET-KEY-1…`): it is of another kind, or a letter of it is wrong")]
     Identity,
     /// Nobody to encrypt to.
     #[error("there is no recipient")]

@@ -43,6 +43,18 @@ impl Fingerprint {
         Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&tag, &self.tag).is_ok())
     }
 
+    /// What two values are told apart by in one report: four bytes of each in hexadecimal, under one salt that nobody keeps, so
+    /// that whoever reads the report can try no value.
+    ///
+    /// # Errors
+    /// [`CryptoError::Failed`]
+    pub fn apart(one: &Masked, other: &Masked, draw: Draw<'_>) -> Result<[String; 2], CryptoError> {
+        let mut salt = [0; BYTES];
+        draw(&mut salt)?;
+        let shown = |value| Ok(stretched(value, &salt)?[..4].iter().map(|byte| format!("{byte:02x}")).collect());
+        Ok([shown(one)?, shown(other)?])
+    }
+
     /// Reads one as it is written; nothing for another text.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
@@ -75,6 +87,18 @@ fn stretched(value: &Masked, salt: &[u8; BYTES]) -> Result<[u8; BYTES], CryptoEr
 mod tests {
     use super::*;
     use crate::random::system_random;
+
+    #[test]
+    fn two_values_are_told_apart_by_what_differs_from_report_to_report() {
+        let (value, other) = (Masked::from(&b"canary"[..]), Masked::from(&b"canarz"[..]));
+        let apart = |one, other| Fingerprint::apart(one, other, &mut system_random).expect("made");
+        let [one, two] = apart(&value, &other);
+        assert!(
+            one != two && [&one, &two].iter().all(|it| it.len() == 8 && it.bytes().all(|it| it.is_ascii_hexdigit()))
+        );
+        let [again, same] = apart(&value, &value);
+        assert!(again == same && again != one);
+    }
 
     #[test]
     fn a_fingerprint_knows_its_value_again_and_no_other_and_differs_each_time() {

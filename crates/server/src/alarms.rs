@@ -49,9 +49,37 @@ impl Alarms {
     }
 
     /// Lets something be heard: who did what to what, and how that ended.
-    pub(crate) async fn raise(&self, (actor, action, target): (&str, &str, &str), outcome: &str, text: &str) {
-        tracing::warn!("{text}");
+    pub(crate) async fn raise(&self, who: (&str, &str, &str), outcome: &str, text: &str) {
         let now = self.clock.now();
+        tracing::warn!("{text}");
+        self.write(who, outcome, text, now).await;
+        if let Some(sinks) = self.sinks.get()
+            && let Err(error) = news::announce(&self.news, sinks, (who.2, text), None, now).await
+        {
+            tracing::error!("news of {} cannot be written: {error}", who.2);
+        }
+        self.show(now, text);
+    }
+
+    /// The same of what every replica sees that shares the database: one of them lets it be heard, and each shows it on its page.
+    pub(crate) async fn raise_for_all(&self, who: (&str, &str, &str), outcome: &str, text: &str, once: &str) {
+        let now = self.clock.now();
+        let nobody = Sinks::default();
+        let sinks = self.sinks.get().unwrap_or(&nobody);
+        let is_ours = news::announce(&self.news, sinks, (who.2, text), Some(once), now).await;
+        if let Err(error) = &is_ours {
+            tracing::error!("news of {} cannot be written: {error}", who.2);
+        }
+        // Heard twice is better than not at all.
+        if is_ours.unwrap_or(true) {
+            tracing::warn!("{text}");
+            self.write(who, outcome, text, now).await;
+        }
+        self.show(now, text);
+    }
+
+    /// Writes it into the audit log.
+    async fn write(&self, (actor, action, target): (&str, &str, &str), outcome: &str, text: &str, now: Timestamp) {
         let entry = AuditEntry {
             at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
             actor: actor.to_owned(),
@@ -67,16 +95,14 @@ impl Alarms {
             }
             Err(error) => tracing::error!("the audit log cannot be written: {error}"),
         }
-        if let Some(sinks) = self.sinks.get()
-            && let Err(error) = news::announce(&self.news, sinks, (target, text), now).await
-        {
-            tracing::error!("news of {target} cannot be written: {error}");
-        }
+    }
+
+    fn show(&self, at: Timestamp, text: &str) {
         let mut told = self.told.lock();
         if told.len() == MOST {
             told.pop_front();
         }
-        told.push_back(Alarm { at: now, text: text.to_owned() });
+        told.push_back(Alarm { at, text: text.to_owned() });
     }
 
     /// The same of what is met again and again: heard once.
@@ -129,5 +155,20 @@ mod tests {
         let news = store.news.newest(Some("admin"), 9).await.expect("read");
         assert_eq!(news.iter().map(|row| row.item.kind.as_str()).collect::<Vec<_>>(), ["alarm"]);
         assert_eq!(store.news.newest(None, 9).await.expect("read").len(), 2);
+    }
+    /// Each replica that had seen it told it.
+    #[tokio::test]
+    async fn what_every_replica_sees_is_heard_once_and_stands_on_each_page() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let replica = || Alarms::new((store.audit.clone(), store.news.clone()), Arc::new(WallClock));
+        let [one, other] = [replica(), replica()];
+        one.tell(Sinks::default());
+        let who = ("unknown", "project.delete", "argocd/prod");
+        for (alarms, uid) in [(&one, "a"), (&other, "a"), (&other, "b")] {
+            alarms.raise_for_all(who, "announced", "it was deleted", uid).await;
+        }
+        assert_eq!(store.audit.newest(9, None).await.expect("read").len(), 2);
+        assert_eq!(store.news.newest(None, 9).await.expect("read").len(), 2);
+        assert_eq!((one.recent().len(), other.recent().len()), (1, 2));
     }
 }

@@ -267,13 +267,13 @@ impl Controller {
 
     /// Takes note of whether a project is protected, by what its annotation says.
     fn protected(&self, object: &Object) {
-        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
+        let name = object.name();
         match object.annotation(Project::PROTECTED) {
             Some("true") => drop(self.work.orders.protects(object, true)),
             // Whoever may write projects owns them; that it is said in so many words is wanted all the same.
             Some("false") if self.work.orders.protects(object, false) => {
                 let text = format!("AppProject {name} is not protected any more: its annotation says so");
-                self.announce("project.open", format!("{namespace}/{name}"), text);
+                self.announce("project.open", object, text);
             }
             _ => {}
         }
@@ -287,15 +287,19 @@ impl Controller {
                 "AppProject {name} is protected and was deleted: its Applications stay protected, and nothing is delivered for \
                  them until it is back"
             );
-            self.announce("project.delete", format!("{namespace}/{name}"), text);
+            self.announce("project.delete", object, text);
         }
     }
 
-    /// Lets everybody hear of something that a project's protection has to do with.
-    fn announce(&self, action: &'static str, target: String, text: String) {
+    /// Lets everybody hear of something that a project's protection has to do with: once, however many replicas see it.
+    fn announce(&self, action: &'static str, project: &Object, text: String) {
+        let target = format!("{}/{}", project.namespace().unwrap_or_default(), project.name());
+        // It is deleted once, and may be opened again and again.
+        let version = project.resource_version().filter(|_| action == "project.open").unwrap_or_default();
+        let once = format!("{action} {} {version}", project.uid().unwrap_or_default());
         let work = Arc::clone(&self.work);
         self.tasks.spawn(async move {
-            work.alarms.raise(("unknown", action, &target), "announced", &text).await;
+            work.alarms.raise_for_all(("unknown", action, &target), "announced", &text, &once).await;
         });
     }
 

@@ -200,20 +200,28 @@ impl Work {
     }
 
     /// Brings to an end what an earlier process left open; nothing when this process is to end meanwhile.
-    pub(crate) async fn recover(&self, application: &Application) -> Option<End> {
+    pub(crate) async fn recover(&self, application: &Application, running: &Running) -> Option<End> {
         let revisions = Past::delivering(&application.object);
-        let interrupted = Past::of(&application.object).interrupted;
-        let session = match self.session_of(application) {
+        let Past { interrupted, retrying, .. } = Past::of(&application.object);
+        let mut session = match self.session_of(application) {
             Ok(session) => session,
             Err(message) => return Some(End::Failed { revisions, message }),
         };
         let asked = interrupted.as_ref().map(|(operation, attempt)| (operation, *attempt));
         if let Some(asked) = asked.filter(|_| is_terminating(&application.object)) {
-            let ended = self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
-            return ended.unwrap_or_else(|message| Some(End::Failed { revisions, message }));
+            return self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
         }
-        let finished = self.finish_open((application, &session)).await?;
-        Some(match (finished, asked) {
+        session.stop = running.stop.clone();
+        let finished = self.finish_open((application, &session)).await;
+        let stopped = running.why.lock().clone();
+        if let Some(why) = stopped.filter(|_| !finished.as_ref().is_some_and(has_come_to_its_end)) {
+            let waiting = retrying.as_ref().map(|again| (&again.operation, again.number));
+            let Some(asked) = asked.or(waiting) else { return Some(End::NothingOpen) };
+            // Whatever ends it does not end its being written down.
+            session.stop = self.session.stop.clone();
+            return self.end_for_good((application, &session), asked, &revisions, &why).await;
+        }
+        Some(match (finished?, asked) {
             (None, _) => End::NothingOpen,
             (Some(SyncEnd::Succeeded | SyncEnd::Unchanged), _) => End::Succeeded(revisions),
             (Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)), _)
@@ -300,14 +308,7 @@ impl Work {
             Ok(SyncEnd::Overtaken) => Some(End::Overtaken),
             Ok(SyncEnd::Stopped) => {
                 let (why, session) = (stopped?, self.session_of(application).ok()?);
-                match self.end_for_good((application, &session), asked, &revisions, &why).await {
-                    Ok(end) => end,
-                    Err(message) => {
-                        tracing::error!("{}: {message}", application.name);
-                        self.record(application, asked, &revisions, &why, Tried::Stopped).await;
-                        Some(End::Stopped)
-                    }
-                }
+                self.end_for_good((application, &session), asked, &revisions, &why).await
             }
             Err(message) => {
                 self.record(application, asked, &revisions, &message, Tried::Failed).await;
@@ -316,26 +317,35 @@ impl Work {
         }
     }
 
-    /// Sees to it that nothing goes on with a sync: the journal first, then what people see. Nothing when it is left to
-    /// whoever takes the shard next.
-    ///
-    /// # Errors
-    /// The journal cannot be written; people have been told nothing then.
+    /// Sees to it that nothing goes on with a sync: the journal first, then what people see. As long as the journal cannot be written
+    /// they are told so, and not that it is over: the next process would go on with it. Nothing when it is left to that, or to whoever
+    /// takes the shard next.
     async fn end_for_good(
         &self,
         (application, session): (&Application, &Session),
         asked: (&Operation, u32),
         revisions: &[String],
         why: &str,
-    ) -> Result<Option<End>, String> {
-        if let Err(diagnostics) = session.abandon(application).await {
-            return match self.is_left(application, &diagnostics) {
-                true => Ok(None),
-                false => Err(words(&diagnostics)),
-            };
+    ) -> Option<End> {
+        let mut told = None;
+        while let Err(diagnostics) = session.abandon(application).await {
+            if self.is_left(application, &diagnostics) {
+                return None;
+            }
+            let message = format!("it cannot be ended yet: {}", words(&diagnostics));
+            if told.as_ref() != Some(&message) {
+                tracing::error!("{}: {message}", application.name);
+                let patch = json!({"status": {"operationState": {"message": message}}});
+                let _told_by_the_log = self.write(&application.key(), patch).await;
+                told = Some(message);
+            }
+            tokio::select! {
+                () = self.session.stop.cancelled() => return None,
+                () = sleep(AGAIN) => {}
+            }
         }
         self.record(application, asked, revisions, why, Tried::Stopped).await;
-        Ok(Some(End::Stopped))
+        Some(End::Stopped)
     }
 
     /// Whether a sync ended because the shared journal could not be written: it is left as it is, for whoever takes the shard
@@ -507,6 +517,11 @@ impl Work {
 /// Whether somebody has asked to end the operation that an Application's status tells of.
 pub(crate) fn is_terminating(application: &Object) -> bool {
     application.str_at("/status/operationState/phase") == Some("Terminating")
+}
+
+/// Whether what was gone on with is over: who ends it now comes too late.
+fn has_come_to_its_end(finished: &Option<SyncEnd>) -> bool {
+    matches!(finished, Some(SyncEnd::Succeeded | SyncEnd::Unchanged | SyncEnd::Failed(_)))
 }
 
 /// Argo CD's word for what a source is.

@@ -39,6 +39,8 @@ pub struct RotatedSecret {
     pub secret: String,
     /// Until then.
     pub former_until: Timestamp,
+    /// Whether one was made here before; that a server's environment holds another one is not known here.
+    pub has_former: bool,
 }
 
 /// Makes a new secret; those before it are good for a while longer.
@@ -60,6 +62,7 @@ pub fn rotate_hook_secret(state: &StateDir, now: Timestamp, overlap: Duration) -
         .checked_add(overlap)
         .map_err(|_| Diagnostic::error(code::BAD_ARGUMENTS, "no calendar goes as far as that overlap would"))?;
     kept.secrets.retain(|one| one.until.is_none_or(|until| until > now));
+    let has_former = !kept.secrets.is_empty();
     // Nothing of before is good any more, whatever the server's clock says: it may be a simulated one, which is behind.
     let good_until = if overlap.is_zero() { Timestamp::UNIX_EPOCH } else { former_until };
     let earlier = |until: Option<Timestamp>| until.map_or(good_until, |until| until.min(good_until));
@@ -70,7 +73,7 @@ pub fn rotate_hook_secret(state: &StateDir, now: Timestamp, overlap: Duration) -
     kept.secrets.push(KeptSecret { value: secret.clone(), since: now, until: None });
     let text = serde_json::to_vec_pretty(&kept).map_err(|error| unreadable(&path, error.to_string()))?;
     state.write_private(FILE, &text)?;
-    Ok(RotatedSecret { secret, former_until })
+    Ok(RotatedSecret { secret, former_until, has_former })
 }
 
 fn unreadable(path: &std::path::Path, why: String) -> Diagnostic {
@@ -136,6 +139,7 @@ mod tests {
         let first = rotate_hook_secret(&state, at(100), Duration::from_secs(50)).expect("rotated");
         let second = rotate_hook_secret(&state, at(200), Duration::from_secs(50)).expect("rotated");
         assert_eq!((first.secret.len(), second.former_until), (64, at(250)));
+        assert!(!first.has_former && second.has_former);
         let opens = |secret: &str, second: i64| {
             let environment = HookSecret::new("of the environment").into_iter().collect();
             let known = HookSecrets::new(environment, &state, Arc::new(At(at(second)))).known();

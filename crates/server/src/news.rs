@@ -71,7 +71,8 @@ impl Kind {
     }
 }
 
-/// Puts into the outbox what has to be heard; it is posted with what is due next, within a minute.
+/// Puts into the outbox what has to be heard, under a name of its own or one by which it is told once; it is posted with what is
+/// due next, within a minute. Whether it was not there yet.
 ///
 /// # Errors
 /// The store cannot be written.
@@ -79,22 +80,24 @@ pub(crate) async fn announce(
     news: &News,
     sinks: &Sinks,
     (target, text): (&str, &str),
+    once: Option<&str>,
     now: Timestamp,
-) -> Result<(), landfall_store::Error> {
+) -> Result<bool, landfall_store::Error> {
     let told = Told {
         title: text.to_owned(),
         text: "it stands in the audit log".to_owned(),
         help: "GET /api/v1/audit".to_owned(),
         commit: None,
     };
+    let mark = once.map_or_else(|| now.as_nanosecond().to_string(), str::to_owned);
     let item = NewsItem {
-        change: format!("{} {target} {}", Kind::Alarm.word(), now.as_nanosecond()),
+        change: format!("{} {target} {mark}", Kind::Alarm.word()),
         at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
         kind: Kind::Alarm.word().to_owned(),
         target: target.to_owned(),
         body: serde_json::json!(told),
     };
-    news.add(&item, &sinks.names(false)).await.map(drop)
+    news.add(&item, &sinks.names(false)).await
 }
 
 /// What is told of a change, as it is kept in the outbox.

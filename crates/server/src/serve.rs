@@ -258,6 +258,8 @@ pub async fn desk(
     let is_nowhere = place.cluster.is_kept_in_state() && !place.state.has_cluster();
     // For what is not there no directory is made.
     let cache = if is_nowhere { place.state.file("cache") } else { place.state.create_cache()? };
+    // A store that is kept nowhere was opened for a delivery alone, which asks nothing of Applications.
+    session(host, connection).store.shards.prepare().await.map_err(|error| Failure::from(error.diagnose()))?;
     // Nobody listens: what is asked is asked once. The server that may run here has a directory of its own.
     let (told, _unheard) = channel(QUEUE);
     let roles = Arc::new(Roles::new(None)?);

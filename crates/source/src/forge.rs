@@ -176,6 +176,11 @@ impl Ask {
 trait Dialect: Sync {
     /// The API's address on a host of people's own.
     fn api_on(&self, origin: &str) -> String;
+    /// The header that says which version of its API is meant, where it has several at one address.
+    fn version(&self) -> Option<(HeaderName, &'static str)> {
+        None
+    }
+
     /// The header that a token goes in.
     fn login(&self, token: &str) -> (HeaderName, String);
     /// One page of open requests from a branch, or of all where the forge cannot look for one; pages count from 1.
@@ -386,6 +391,9 @@ impl ForgeClient {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static("landfall"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some((name, version)) = self.dialect().version() {
+            headers.insert(name, HeaderValue::from_static(version));
+        }
         if !self.token.is_empty() {
             let (name, text) = self.dialect().login(&self.token);
             let mut value = HeaderValue::from_str(&text).map_err(|_| SourceError::Exchange {

@@ -173,6 +173,14 @@ impl SourceTree {
         Some(walk.any(|found| found.is_ok_and(|found| found.id == commit)))
     }
 
+    /// The whole hash of a commit of which that or the beginning is named; nothing where the repository does not have it.
+    pub fn full_hash(&self, commit: &str) -> Option<String> {
+        let (repository, _) = self.history()?;
+        let found = repository.rev_parse_single(commit).ok()?;
+        let hash = found.to_string();
+        hash.starts_with(&commit.to_lowercase()).then_some(hash)
+    }
+
     /// Says which repository the files come from.
     #[must_use]
     pub fn named(mut self, origin: impl Into<String>) -> Self {

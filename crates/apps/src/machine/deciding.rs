@@ -31,8 +31,11 @@ impl State {
         let (Some(wanted), Some(_)) = (self.wanted.clone(), &self.past) else { return actions };
         if self.working == Working::Unknown {
             let number = self.next_number();
-            self.working = Working::Recovering { number };
+            self.working = Working::Recovering { number, ending: Ending::Open };
             actions.push(Action::Recover { number });
+        }
+        if let Some((operation, attempt, why)) = self.given_up.take() {
+            actions.push(Action::GiveUp { operation, attempt, why });
         }
         if wanted.removal != Removal::Stays {
             self.remove(wanted.removal, now, &mut actions);
@@ -94,11 +97,15 @@ impl State {
     }
 
     fn stops(&mut self) -> Option<Action> {
-        let Working::Syncing { begun, ending, .. } = &mut self.working else { return None };
+        let (number, ending) = match &mut self.working {
+            Working::Syncing { begun, ending, .. } => (begun.number, ending),
+            Working::Recovering { number, ending } => (*number, ending),
+            _ => return None,
+        };
         let Ending::Wanted(why) = ending else { return None };
         let why = std::mem::take(why);
         *ending = Ending::Told(why.clone());
-        Some(Action::Stop { number: begun.number, why })
+        Some(Action::Stop { number, why })
     }
 
     /// Whether the project's sync windows let a sync begin; if not, notes why and when it is worth asking again.

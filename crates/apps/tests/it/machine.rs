@@ -141,6 +141,40 @@ fn a_sync_that_waits_for_its_next_try_is_ended_also_before_the_next_process_has_
     world.check_settled();
 }
 
+/// What was said while another process went on with it was not heard, and then written over.
+#[test]
+fn what_is_being_gone_on_with_is_ended_when_somebody_says_so_and_does_not_begin_again() {
+    for kill in [Event::Kill, Event::KillAndLose] {
+        let mut world = all(heals());
+        world.happen(Event::Push { empty: false });
+        until_sync(&mut world);
+        world.happen(kill);
+        let open = |open: &Open| matches!(open, Open::Recover { .. });
+        assert!(world.works().is_some_and(open), "{:?}", world.open);
+        world.happen(Event::Terminate);
+        assert!(!world.open.iter().any(open), "{:?}", world.open);
+        world.settle();
+        world.check_settled();
+        assert_ne!(world.delivered, Some(world.tip()), "it was begun again");
+        assert!(world.state.sync_error().is_some_and(|why| why.contains("Operation terminated")));
+    }
+}
+
+/// It had been found that its journal is lost when somebody ended it: it is written down that it is over, and not begun anew.
+#[test]
+fn what_is_ended_when_it_is_too_late_to_stop_it_is_given_up_where_it_would_begin_anew() {
+    let mut world = all(heals());
+    world.happen(Event::Push { empty: false });
+    until_sync(&mut world);
+    world.happen(Event::KillAndLose);
+    world.ends_recovery = true;
+    world.tell(vec![Observation::Terminated]);
+    world.answer(0, true);
+    assert_eq!(world.waiting, None, "it was given up");
+    world.settle();
+    assert_ne!(world.delivered, Some(world.tip()), "it was begun again");
+}
+
 #[test]
 fn what_was_under_way_is_carried_out_anew_where_its_journal_is_lost() {
     let mut world = all(heals());

@@ -122,6 +122,12 @@ pub struct Examination {
 }
 
 impl Examination {
+    /// Takes over what others have found of the same Secret; the worst stays first.
+    pub fn told(&mut self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.extend(faults);
+        self.faults.sort_by_key(|fault| std::cmp::Reverse(fault.severity));
+    }
+
     /// Whether pods could not run as declared.
     pub fn failed(&self) -> bool {
         self.faults.iter().any(|fault| fault.severity >= Severity::Error)
@@ -459,7 +465,7 @@ mod tests {
 
     /// LP-42: changing the password makes what was made from it stale.
     #[test]
-    fn what_does_not_follow_from_its_parts_is_stale() {
+    fn lp_42_what_does_not_follow_from_its_parts_is_stale() {
         let declared = declared(
             r#"{"PASSWORD": {"generate": {"random": 24, "alphabet": "url"}}, "URL": {"template": "db://app:{{ .PASSWORD }}@db/app"}}"#,
         );

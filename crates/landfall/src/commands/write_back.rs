@@ -343,6 +343,12 @@ pub(crate) fn write_here(source: &SourceTree, files: &[(String, String)]) -> Res
                 .help("push to its branch with --push"),
         )
     })?;
+    // Put in its place, the file would end the link, and what it led to would stay as it was.
+    let is_link = |path: &str| root.join(path).symlink_metadata().is_ok_and(|it| it.file_type().is_symlink());
+    if let Some((path, _)) = files.iter().find(|(path, _)| is_link(path)) {
+        let text = format!("`{path}` would be changed, which is a link");
+        return Err(Failure::from(Diagnostic::refused(code::WRITE_OUTSIDE, text).note("nothing was written")));
+    }
     for (path, text) in files {
         let file = root.join(path);
         let failed = |error: std::io::Error| {

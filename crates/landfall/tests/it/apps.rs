@@ -10,6 +10,17 @@ use serde_json::{Value, json};
 use super::sandbox::{Ran, Sandbox};
 use super::serving::{AUTOMATED, Forge, SHOP, Server, application, is_synced, web};
 
+#[test]
+fn where_nothing_is_no_application_is_listed_and_nothing_is_left_behind() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["app", "list"]).exits(0).says("no Application is here");
+    let listed = sandbox.run(&["app", "list", "-o", "json"]).exits(0).json();
+    assert_eq!(listed["data"]["total"], 0);
+    let told = sandbox.run(&["app", "get", "shop"]).all();
+    assert!(!told.contains("LF0480"), "{told}");
+    assert!(!sandbox.root().join(".landfall").exists());
+}
+
 const MANUAL: &str = "{syncOptions: [CreateNamespace=true]}";
 
 /// Runs a verb until what it prints is as it is wanted; the test fails with what it printed last.

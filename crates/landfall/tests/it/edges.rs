@@ -350,7 +350,7 @@ fn lp_071_a_campaign_survives_kills_loses_nothing_and_repeats_nothing() {
 }
 
 #[test]
-fn devices_that_the_products_own_gateway_knew_go_on() {
+fn lp_44_devices_that_the_products_own_gateway_knew_go_on_while_two_peppers_verify() {
     let sandbox = Sandbox::empty();
     let fleet = serve_with(&sandbox, &[("WORKER_CREDENTIAL_PEPPER", "test-pepper")]);
     let secret = "0123456789abcdef".repeat(3);
@@ -383,6 +383,10 @@ fn devices_that_the_products_own_gateway_knew_go_on() {
     assert_eq!(fleet.register(&format!("etr_live_11112222_{secret}"), "edge-new-2").status, 401);
     // Again changes nothing; the pepper may change, and what was kept under the one before is taken.
     assert_eq!(sandbox.run(&["edge", "import", "fleet.json", "-o", "json"]).exits(0).json()["data"]["known"], 1);
+    drop(fleet);
+    // LP-44: another pepper alone verifies nothing that was kept under the one before; beside it, it does.
+    let fleet = serve_with(&sandbox, &[("WORKER_CREDENTIAL_PEPPER", "a-new-pepper")]);
+    assert_eq!(fleet.beat(&edge, json!({})).status, 401);
     drop(fleet);
     let fleet = serve_with(
         &sandbox,

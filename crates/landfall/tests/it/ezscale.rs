@@ -314,6 +314,30 @@ fn ez_031_the_secret_is_rendered_only_when_it_is_asked_for_and_has_values() {
     assert!(there(&["--set", "secret.create=true,secret.values.APP_KEY=x"]));
 }
 
+/// T14: the whole Secret by `envFrom`, as it was first drawn, against the example, which mounts the two key files.
+#[test]
+fn ez_36_keys_that_are_no_variables_are_told_where_the_whole_secret_becomes_variables() {
+    let sandbox = Sandbox::example(NAME);
+    let doctor = |environment: &str| sandbox.run(&["doctor", "security", "--env", environment]);
+    let rehearse = || sandbox.run(&["rehearse", "--env", "us-prod", "--set", "image.tag=v1.2.3"]);
+    let wanted = ["`oauth-private.key`", "`oauth-public.key`"]
+        .map(|key| format!("key {key} of Secret `ezscale-website-secrets` is no name"));
+    for ran in [doctor("local"), rehearse()] {
+        assert!(!ran.all().contains("LF120"), "{}", ran.all());
+    }
+    sandbox.edit(
+        &format!("{CHART}/templates/_helpers.tpl"),
+        "{{- define \"ezscale.envFrom\" -}}\n",
+        "{{- define \"ezscale.envFrom\" -}}\n- secretRef: {name: ezscale-website-secrets}\n",
+    );
+    sandbox.commit("As it was first drawn");
+    // Locally the chart renders the Secret; in production it is only declared.
+    for ran in [doctor("local"), rehearse()] {
+        assert!(ran.all().contains("LF120"), "{}", ran.all());
+        wanted.iter().for_each(|text| assert!(ran.all().contains(text.as_str()), "{text} in {}", ran.all()));
+    }
+}
+
 #[test]
 fn ez_038_the_database_object_is_as_documented() {
     let objects = production();

@@ -45,6 +45,11 @@ pub(crate) fn objects(state: &Path, api_version: &str, kind: &str, namespace: &s
     with(state, async |cluster| list(&cluster, api_version, kind, namespace).await)
 }
 
+/// Makes an object, as somebody does by hand.
+pub(crate) fn create(state: &Path, object: Object) {
+    with(state, async |cluster| cluster.create(&object, &WriteOptions::default()).await.map(drop).expect("created"));
+}
+
 /// Merges into an object.
 pub(crate) fn patch(state: &Path, key: &ObjectKey, patch: Value) {
     with(state, async |cluster| {

@@ -131,6 +131,22 @@ fn a_name_that_a_template_left_as_it_was_is_looked_up_in_vain() {
     rehearse("../secrets").exits(1).says("its name cannot stand in a URL");
 }
 
+/// LP-115: an Application is rendered without a cluster elsewhere; what it would keep by looking it up is an error with its line.
+#[test]
+fn lp_115_a_lookup_that_nobody_would_answer_is_an_error_and_not_an_empty_answer() {
+    let sandbox = shop();
+    sandbox.write("shop/templates/accounts.yaml", "{{- $old := lookup \"v1\" \"Secret\" .Release.Namespace \"accounts\" }}\napiVersion: v1\nkind: Secret\nmetadata: {name: accounts}\ndata:\n  PASSWORD: {{ dig \"data\" \"PASSWORD\" (\"first\" | b64enc) $old }}\n");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments: {local: {applications: apps/*.yaml}}\n",
+    );
+    sandbox.write("apps/shop.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop, namespace: argocd}\nspec:\n  project: default\n  source: {repoURL: \"https://git.example.com/shop.git\", targetRevision: main, path: shop}\n  destination: {server: \"https://kubernetes.default.svc\", namespace: shop}\n");
+    sandbox.git(&["remote", "add", "origin", "https://git.example.com/shop.git"]);
+    sandbox.commit("Deliver it by an Application");
+    let told = sandbox.run(&["rehearse", "--from", "empty"]).exits(1).says("error[LF102]").says("Secret `accounts`");
+    assert!(told.all().contains("shop/templates/accounts.yaml:"), "{}", told.all());
+}
+
 #[test]
 fn sarif_names_rule_file_and_line() {
     let sandbox = shop();

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use landfall_delivery::life::SecretWriter;
 use landfall_diag::{Diagnostic, code};
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_secrets::age::Identity;
 use landfall_secrets::{Declared, Masked};
 
 use super::doctor::served;
+use super::inspection::{create, objects, patch};
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
 use super::terminal::Terminal;
 
@@ -84,9 +88,9 @@ impl LuckyPlans {
     }
 }
 
-/// LP-36, LP-38, LP-39, LP-41, LP-42: what `seal-secrets.sh` did, and what it could not.
+/// LP-36, LP-38, LP-41, LP-42, LP-46, LP-57: what `seal-secrets.sh` did, and what it could not.
 #[test]
-fn the_nine_keys_are_born_sealed_saved_and_changed_one_by_one() {
+fn lp_36_lp_38_lp_41_lp_42_lp_46_lp_57_the_nine_keys_are_born_sealed_saved_and_changed_one_by_one() {
     let prod = LuckyPlans::new();
     let sandbox = &prod.sandbox;
     let recipient = identity(sandbox);
@@ -162,6 +166,8 @@ fn the_nine_keys_are_born_sealed_saved_and_changed_one_by_one() {
     // LP-46: what is entered elsewhere by hand is told of until it is.
     prod.secrets(&format!("rotate OIDC_CLIENT_SECRET --yes --escrow ../oidc.age --recipient {recipient}")).exits(0);
     prod.secrets("pending").exits(0).says("OIDC_CLIENT_SECRET").says("the identity provider's console");
+    prod.secrets("pending --done OIDC_CLIENT_SECRET").exits(0);
+    assert!(!prod.secrets("pending").exits(0).all().contains("OIDC_CLIENT_SECRET"));
     prod.secrets("audit").exits(0).says("Deployment/keycloak").says(": saved ");
 
     // Item 4: the cluster is lost, and its store: nothing of it is born again.
@@ -188,9 +194,9 @@ fn the_nine_keys_are_born_sealed_saved_and_changed_one_by_one() {
     elsewhere.secrets("check").exits(0).says("9/9 keys");
 }
 
-/// EZ-32, EZ-33: a site whose Secret is made beside the release, once.
+/// EZ-32, EZ-33, EZ-35: a site whose Secret is made beside the release, once.
 #[test]
-fn what_is_bootstrapped_once_is_never_bootstrapped_again() {
+fn ez_32_ez_35_what_is_bootstrapped_once_is_never_bootstrapped_again() {
     let (_served, kubeconfig) = served("k3s-us-prod");
     let sandbox = Sandbox::example("ezscale-website");
     sandbox.write("../kubeconfig", &kubeconfig);
@@ -211,6 +217,16 @@ fn what_is_bootstrapped_once_is_never_bootstrapped_again() {
     run("init --yes").exits(0).says("nothing was changed");
     run("set APP_KEY --yes").exits(5).says("two-factor secrets");
     run("check").exits(0).says("8/8 keys");
+    // EZ-35: those of database, files, payments and cache beside the three that never change.
+    let rows = run("check -o json").exits(0).json()["data"]["keys"].clone();
+    let there = |row: &serde_json::Value| row["state"] == "live";
+    let found: Vec<&str> =
+        rows.as_array().into_iter().flatten().filter(|row| there(row)).filter_map(|row| row["key"].as_str()).collect();
+    for key in
+        ["DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "STRIPE_SECRET", "REDIS_PASSWORD", "APP_KEY"]
+    {
+        assert!(found.contains(&key), "{key} in {rows}");
+    }
     // The plain values are where they were asked for, and nowhere else.
     run(&format!("rotate DB_PASSWORD --yes --plain ../plain.env --escrow ../before.age --recipient {recipient}"))
         .exits(0);
@@ -237,7 +253,7 @@ fn what_is_bootstrapped_once_is_never_bootstrapped_again() {
 
 /// LP-43, T9: a changed key restarts who reads it, and nobody else.
 #[test]
-fn who_reads_a_changed_key_is_restarted_and_nobody_else() {
+fn lp_43_who_reads_a_changed_key_is_restarted_and_nobody_else() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "web", "web");
     sandbox.write(
@@ -274,13 +290,26 @@ spec:
     assert_eq!(sandbox.read("landfall.yaml").matches("PEPPER: {generate: once, fingerprint: ").count(), 1);
     sandbox.commit("Born");
     sandbox.run(&["up", "--yes"]).exits(0);
+    let state = sandbox.root().join(".landfall");
+    let templates = || -> BTreeMap<String, serde_json::Value> {
+        let all = objects(&state, "apps/v1", "Deployment", "shop");
+        all.iter().map(|it| (it.name().to_owned(), it.at("/spec/template").cloned().unwrap_or_default())).collect()
+    };
+    let before = templates();
     let set = given(&["set", "TOKEN", "--stdin", "--yes"], "canary-two\n")
         .exits(0)
         .says("restarted Deployment.apps shop/api");
     assert!(!set.all().contains("canary") && !set.all().contains("shop/web"), "{}", set.all());
+    let after = templates();
+    assert_ne!(before["api"], after["api"], "its pods are made anew");
+    assert_eq!(before["web"], after["web"], "the others' are not");
     let other = sandbox.run(&["secrets", "rotate", "OTHER", "--yes"]).exits(0);
+    assert_eq!(templates(), after, "nobody reads it");
     assert!(!other.all().contains("restarted"), "{}", other.all());
     given(&["set", "TOKEN", "--stdin", "--yes"], "\n").exits(2).says("is empty");
+    let large = given(&["set", "OTHER", "--stdin", "--yes"], &"canary".repeat(400_000)).exits(1);
+    let large = large.says("a cluster takes Secrets of 1024");
+    assert!(!large.all().contains("canary"), "{}", large.all());
     let seen = sandbox.run(&["secrets", "set", "TOKEN=canary-three", "--yes"]).exits(0).says("seen by others");
     assert!(!seen.all().contains("canary"), "{}", seen.all());
     let document = sandbox.run(&["secrets", "check", "-o", "json"]).exits(0).json();
@@ -291,9 +320,122 @@ spec:
     sandbox.run(&["secrets", "init", "--yes"]).exits(1).says("of the type `example.com/keys`");
 }
 
+/// LP-116: what somebody has made with `kubectl create secret` is taken over as it is, on the cluster and into a file.
+#[test]
+fn lp_116_a_secret_that_was_made_by_hand_is_adopted_and_not_overwritten() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let project = |secrets: &str| {
+        format!(
+            "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{{name: web, chart: web, namespace: shop}}]\n    secrets:\n      target: keys\n{secrets}      keys:\n        JWT_SECRET: {{generate: {{random: 48}}}}\n        POSTGRES_PASSWORD: {{generate: {{random: 24, alphabet: url}}, lifecycle: init-only}}\n        PEPPER: {{generate: once}}\n"
+        )
+    };
+    sandbox.write("landfall.yaml", &project(""));
+    sandbox.commit("Begin");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    let state = sandbox.root().join(".landfall");
+    let by_hand = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "shop"},
+        "data": {"JWT_SECRET": "Y2FuYXJ5LWp3dA==", "POSTGRES_PASSWORD": "Y2FuYXJ5LXBhc3N3b3Jk"}});
+    create(&state, Object::from_value(by_hand).expect("an object"));
+    let live = || {
+        let all = objects(&state, "v1", "Secret", "shop");
+        all.into_iter().find(|it| it.name() == "keys").expect("there")
+    };
+    let first = live();
+    let is_kept = |now: &Object| {
+        assert_eq!(now.uid(), first.uid(), "it is the same object");
+        for (pointer, value) in
+            [("/data/JWT_SECRET", "Y2FuYXJ5LWp3dA=="), ("/data/POSTGRES_PASSWORD", "Y2FuYXJ5LXBhc3N3b3Jk")]
+        {
+            assert_eq!(now.str_at(pointer), Some(value), "{pointer}");
+        }
+    };
+    sandbox.run(&["secrets", "check"]).exits(1).says("2/3 keys").says("`PEPPER` is missing");
+    let done = sandbox.run(&["secrets", "init", "--yes"]).exits(0).says("3/3 keys on");
+    assert!(!done.all().contains("canary"), "{}", done.all());
+    is_kept(&live());
+    let pepper = live().str_at("/data/PEPPER").map(str::to_owned).expect("it was missing");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0).says("nothing was changed");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    is_kept(&live());
+
+    // Into git: the file gets the values that live, and delivering it changes none of them.
+    sandbox.write("web/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n");
+    sandbox.edit("web/values.yaml", "replicas: 1", "sealed: {}\nreplicas: 1");
+    let born = sandbox.read("landfall.yaml");
+    let fingerprint =
+        born.split("fingerprint: ").nth(1).and_then(|it| it.split('}').next()).expect("written").to_owned();
+    let held = project("      file: web/values.yaml\n      path: sealed\n");
+    sandbox.write(
+        "landfall.yaml",
+        &held.replace("generate: once", &format!("generate: once, fingerprint: {fingerprint}")),
+    );
+    sandbox.commit("Into git");
+    sandbox.write("web/.values.yaml.4194305", "killed");
+    sandbox.write("web/.values.yaml.orig", "somebody's");
+    let told = sandbox
+        .run(&["secrets", "init", "--yes"])
+        .exits(0)
+        .says("taken over from the cluster")
+        .says("3/3 keys sealed in");
+    assert!(!told.all().contains("canary") && !sandbox.read("web/values.yaml").contains("canary"), "{}", told.all());
+    let beside = |name: &str| sandbox.root().join("web").join(name).exists();
+    assert!(
+        !beside(".values.yaml.4194305") && beside(".values.yaml.orig"),
+        "what a killed command left goes, and no more"
+    );
+    sandbox.commit("Sealed");
+    sandbox.run(&["secrets", "check"]).exits(0).says("3/3 keys");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    is_kept(&live());
+    assert_eq!(live().str_at("/data/PEPPER"), Some(pepper.as_str()));
+}
+
+/// LP-40: whoever keeps a copy of a value is asked for it, after a delivery, by `smoke` and by `secrets check`.
+#[test]
+fn lp_40_an_identity_provider_that_has_another_client_secret_is_a_failed_check_with_two_fingerprints() {
+    let sandbox = Sandbox::empty().interactive();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets: {target: keys, keys: {OIDC_CLIENT_SECRET: {copied-to: the console}}}\n    simulate:\n      web:\n        exec: [{argv: [client-secret], stdout: \"canary-entered\\n\"}]\n    checks:\n      - {name: oidc client, exec: {workload: deployment/web, argv: [client-secret]}, prints: {secret: keys, key: OIDC_CLIENT_SECRET}, timeout: 1ms}\n",
+    );
+    sandbox.commit("Begin");
+    let given = |value: &str| {
+        sandbox.write("../given", value);
+        let mut command = sandbox.command(&["secrets", "set", "OIDC_CLIENT_SECRET", "--stdin", "--yes"]);
+        command.stdin(std::fs::File::open(sandbox.root().join("../given")).expect("there"));
+        ran(command.output().expect("the binary runs")).exits(0)
+    };
+    given("canary-entered");
+    sandbox.run(&["up"]).exits(0).says("check oidc client").says("passed");
+    sandbox.run(&["secrets", "check"]).exits(0).says("1/1 keys");
+    given("canary-another");
+    let fingerprints = |ran: &Ran| -> Vec<String> {
+        assert!(!ran.all().contains("canary"), "{}", ran.all());
+        let text = ran.all();
+        let words = text.split(|it: char| !it.is_ascii_alphanumeric());
+        let is_print = |it: &&str| it.len() == 8 && it.bytes().all(|byte| byte.is_ascii_hexdigit());
+        words.filter(is_print).map(str::to_owned).collect()
+    };
+    for (words, code) in [(&["smoke"][..], 4), (&["secrets", "check"], 1), (&["secrets", "audit"], 1), (&["up"], 4)] {
+        let told = sandbox.run(words).exits(code).says("it has another value of `OIDC_CLIENT_SECRET`: fingerprint ");
+        let told = told.says("in Secret shop/keys; it has one from before the last change");
+        assert!(matches!(fingerprints(&told).as_slice(), [one, two, ..] if one != two), "{}", told.all());
+    }
+    let document = sandbox.run(&["secrets", "check", "-o", "json"]).exits(1).json();
+    assert_eq!(document["data"]["faults"][0]["key"], "OIDC_CLIENT_SECRET", "{document}");
+    // Another command that nobody declares an answer of: that it was not looked at is said.
+    sandbox.edit("landfall.yaml", "argv: [client-secret]}, prints", "argv: [other]}, prints");
+    sandbox.run(&["secrets", "check"]).exits(0).says("check `oidc client` could not be made");
+    sandbox.edit("landfall.yaml", "argv: [other]}, prints", "argv: [client-secret]}, prints");
+    given("canary-entered");
+    sandbox.run(&["smoke"]).exits(0);
+}
+
 /// LP-44: two peppers verify while one takes the other's place; what has no second one costs a yes.
 #[test]
-fn the_value_before_is_accepted_until_somebody_drops_it() {
+fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "web", "web");
     sandbox.write("web/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n");
@@ -321,16 +463,44 @@ fn the_value_before_is_accepted_until_somebody_drops_it() {
     let first = plain(&sandbox, "../first.env");
     let live = sandbox.run(&["secrets", "check", "-o", "json"]).exits(0).json();
     assert_eq!(live["data"]["there"], 3);
-    assert_ne!(first["PEPPER"], plain(&sandbox, "../second.env")["PEPPER"]);
+    let second = plain(&sandbox, "../second.env");
+    assert_ne!(first["PEPPER"], second["PEPPER"]);
+    let state = sandbox.root().join(".landfall");
+    let lives = |key: &str| {
+        let secret = objects(&state, "v1", "Secret", "shop").into_iter().find(|it| it.name() == "keys");
+        let value = secret.and_then(|it| it.at("/data")?.get(key)?.as_str().map(str::to_owned));
+        value.map(|text| String::from_utf8(STANDARD.decode(text).expect("base64")).expect("text"))
+    };
+    assert_eq!((lives("PEPPER").as_ref(), lives("BEFORE").as_ref()), (second.get("PEPPER"), first.get("PEPPER")));
+    // Typed again, by whatever verb: what was made with the first one would be lost without anybody having said so.
+    let held = sandbox.read("web/values.yaml");
+    for verb in ["rotate", "set"] {
+        let refused =
+            sandbox.run(&["secrets", verb, "PEPPER", "--yes"]).exits(5).says("`BEFORE` still holds the value");
+        refused.says("worker credentials").says("pending --done PEPPER");
+        assert_eq!(sandbox.read("web/values.yaml"), held);
+    }
+    let all = sandbox.run(&["secrets", "rotate", "--all", "--dry-run"]).exits(0);
+    assert!(!all.all().contains("generated anew"), "{}", all.all());
     sandbox.run(&["secrets", "pending"]).exits(0).says("drop `BEFORE`");
+    // Nor is it kept for ever where nobody remembers that it is to go.
+    let ledger = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some("kube-system"), "landfall-secrets");
+    patch(&state, &ledger, serde_json::json!({"data": null}));
+    assert!(!sandbox.run(&["secrets", "pending"]).exits(0).all().contains("drop `BEFORE`"));
     sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--yes"]).exits(0);
     assert!(!sandbox.read("web/values.yaml").contains("BEFORE"));
+    // `set` keeps the value before as `rotate` does.
+    sandbox.run(&["secrets", "set", "PEPPER", "--yes", "--plain", "../third.env"]).exits(0).says("the value before");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    let third = plain(&sandbox, "../third.env");
+    assert_eq!((lives("PEPPER").as_ref(), lives("BEFORE").as_ref()), (third.get("PEPPER"), second.get("PEPPER")));
+    sandbox.run(&["secrets", "rotate", "PEPPER", "--yes", "--accept", "PEPPER"]).exits(0);
     assert!(sandbox.read("web/values.yaml").contains("sealed: # größer\n"));
 }
 
 /// LP-38: to a person, once; never into a pipe, and never in CI.
 #[test]
-fn plain_values_are_shown_at_a_terminal_and_nowhere_else() {
+fn lp_38_plain_values_are_shown_at_a_terminal_and_nowhere_else() {
     let sandbox = Sandbox::empty().interactive();
     small_chart(&sandbox, "web", "web");
     sandbox.write(
@@ -352,7 +522,7 @@ fn plain_values_are_shown_at_a_terminal_and_nowhere_else() {
 
 /// SE-55, SE-56: an environment's Secrets, each of its own type, on the cluster and in no file.
 #[test]
-fn each_secret_of_an_environment_has_a_life_of_its_own() {
+fn se_55_se_56_each_secret_of_an_environment_has_a_life_of_its_own() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "web", "web");
     sandbox.write(
@@ -363,7 +533,19 @@ fn each_secret_of_an_environment_has_a_life_of_its_own() {
     sandbox.write("../pull.json", "{\"auths\":{\"ghcr.io\":{\"auth\":\"Y2FuYXJ5OmNhbmFyeQ==\"}}}");
     sandbox.run(&["secrets", "init", "--yes"]).exits(0).says("1/1 keys on embedded, for shop/database-auth");
     let pull = ["secrets", "init", "--yes", "--secret", "ghcr-pull", "--from-file", ".dockerconfigjson=../pull.json"];
+    let changed = || {
+        let mut git = std::process::Command::new("git");
+        let output = git.args(["status", "--porcelain"]).current_dir(sandbox.root()).output().expect("git runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    sandbox.commit("What was generated once is known again");
     sandbox.run(&pull).exits(0).says("for pulls/ghcr-pull");
+    // SE-56: it lives on the cluster, and git has nothing of it, nor would take anything.
+    assert_eq!(changed(), "");
+    let is_live = |object: &Object| {
+        object.name() == "ghcr-pull" && object.str_at("/type") == Some("kubernetes.io/dockerconfigjson")
+    };
+    assert!(objects(&sandbox.root().join(".landfall"), "v1", "Secret", "pulls").iter().any(is_live));
     sandbox.run(&["secrets", "init", "--yes", "--secret", "third"]).exits(0);
     let project = sandbox.read("landfall.yaml");
     assert_eq!(project.matches("fingerprint: scrypt14.").count(), 2, "{project}");

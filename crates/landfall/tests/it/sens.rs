@@ -194,9 +194,29 @@ fn se_001_se_098_one_cluster_carries_both_environments_and_every_check_passes() 
     let up = sandbox.run(&["up", "-o", "json"]).exits(0).json();
     assert_eq!(up["data"]["units"].as_array().map(Vec::len), Some(3), "{up:#}");
     let checks = up["data"]["checks"].as_array().expect("checks");
-    assert_eq!(checks.len(), 16);
+    assert_eq!(checks.len(), 24);
     for check in checks {
         assert_eq!(check["verdict"], "passed", "{check:#}");
+    }
+}
+
+#[test]
+fn se_071_se_078_se_079_the_database_and_the_bus_are_asked_and_what_nobody_declared_is_not_passed() {
+    let sandbox = sandbox();
+    let ready = "          - {argv: [pg_isready, -U, sens_platform, -d, sens_platform], stdout: \"/var/run/postgresql:5432 - accepting connections\\n\"}\n";
+    sandbox.edit("landfall.yaml", &format!("        exec:\n{ready}"), "        logs: [started]\n");
+    sandbox.edit("landfall.yaml", "stdout: '{\"status\":\"ok\"}'", "stdout: '{\"status\":\"unavailable\"}'");
+    let text = sandbox.read("landfall.yaml").replace("contains: ok}", "contains: ok, timeout: 1ms}");
+    sandbox.write("landfall.yaml", &text);
+    let up = sandbox.run(&["up", "-o", "json"]).exits(4).json();
+    let checks = up["data"]["checks"].as_array().expect("checks");
+    let verdict = |name: &str| checks.iter().find(|check| check["name"] == name).expect("made")["verdict"].clone();
+    for environment in ["test", "production"] {
+        assert_eq!(verdict(&format!("{environment} database")), "not-simulated", "{checks:#?}");
+        assert_eq!(verdict(&format!("{environment} bus")), "failed", "{checks:#?}");
+        for well in ["api rolled out", "docs rolled out", "api ready"] {
+            assert_eq!(verdict(&format!("{environment} {well}")), "passed", "{checks:#?}");
+        }
     }
 }
 

@@ -67,6 +67,23 @@ fn every_tag_beside_a_repository_of_ours_is_set_in_a_named_file_without_a_landfa
 }
 
 #[test]
+fn a_values_file_that_is_a_link_is_refused_here_as_it_is_on_the_branch() {
+    let (shop, bare) = shop();
+    std::fs::rename(shop.root().join("prod.yaml"), shop.root().join("real.yaml")).expect("moved");
+    std::os::unix::fs::symlink("real.yaml", shop.root().join("prod.yaml")).expect("linked");
+    shop.commit("a link");
+    shop.git(&["push", "-q", "origin", "HEAD:main"]);
+    let before = shop.read("real.yaml");
+    for more in [&[][..], &["--push", "--unchecked"]] {
+        let words = [&["images", "set", "1.1.0", "--env", "prod"], more].concat();
+        shop.run(&words).exits(5).says("LF0522").says("which is a link").says("nothing was written");
+    }
+    let kind = shop.root().join("prod.yaml").symlink_metadata().expect("there").file_type();
+    assert!(kind.is_symlink() && shop.read("real.yaml") == before);
+    assert_eq!(git(&bare, &["show", "main:real.yaml"]), before);
+}
+
+#[test]
 fn a_late_older_build_is_skipped_also_where_tags_are_commits() {
     let (shop, bare) = shop();
     shop.edit("landfall.yaml", "{policy: semver, channel: stable}", "{policy: commit-sha}");
@@ -84,6 +101,51 @@ fn a_late_older_build_is_skipped_also_where_tags_are_commits() {
     set(&commits[1]).says("is on main of");
     set(&commits[0]).says("is older than");
     assert!(git(&bare, &["show", "main:prod.yaml"]).contains(&format!("web:sha-{}'", commits[1])));
+}
+
+#[test]
+fn lp_129_commits_and_versions_run_where_both_are_declared_and_neither_is_older_than_the_other() {
+    let (shop, _bare) = shop();
+    shop.edit("landfall.yaml", "{policy: semver, channel: stable}", "{policy: commit-sha-or-semver, channel: stable}");
+    let set = |tag: &str| shop.run(&["images", "set", tag, "--env", "prod"]);
+    set("sha-1234567").exits(0).says("1.0.0 -> sha-1234567");
+    set("v1.2.0").exits(0).says("sha-1234567 -> 1.2.0");
+    set("1.1.0").exits(0).says("1.1.0 is older than 1.2.0, which stays");
+    let before = shop.read("prod.yaml");
+    for tag in
+        ["latest", "main", "git-abc1234", "0123456789abcdef0123456789abcdef01234567", "1.2", "1.3.0-rc.1", "sha-123"]
+    {
+        set(tag).exits(5).says("LF0962").says("nothing was written");
+    }
+    assert_eq!(shop.read("prod.yaml"), before);
+}
+
+#[test]
+fn lp_104_a_commit_of_ours_skips_ci_if_asked_and_is_never_what_the_next_one_is_built_from() {
+    let (shop, bare) = shop();
+    shop.edit("landfall.yaml", "{policy: semver, channel: stable}", "{policy: commit-sha}");
+    shop.commit("tags are commits");
+    shop.git(&["push", "-q", "origin", "HEAD:main"]);
+    let built = git(&shop.root().to_owned(), &["rev-parse", "HEAD"]).trim().to_owned();
+    let set = |commit: &str, more: &[&str]| {
+        let tag = format!("sha-{}", &commit[..7]);
+        let words = ["images", "set", tag.as_str(), "--env", "prod", "--push", "--unchecked", "--skip-ci"];
+        shop.run(&[&words[..], more].concat())
+    };
+    set(&built, &["--commit", &built]).exits(0);
+    let ours = git(&bare, &["rev-parse", "main"]).trim().to_owned();
+    let told = git(&bare, &["log", "-1", "--format=%s%n%b", "main"]);
+    assert!(told.lines().next().is_some_and(|subject| subject.ends_with("[skip ci]")), "{told}");
+    let image = format!("Landfall-Image: ghcr.io/acme/web:sha-{}", &built[..7]);
+    for line in ["Landfall-Change: ", "Landfall-Cause: image", &image, &format!("Product-Commit: {built}")] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    // A pipeline that was started by it all the same: whether it says of which commit it builds, or its tag alone does.
+    shop.git(&["pull", "-q", "--ff-only", "origin", "main"]);
+    for more in [&["--commit", ours.as_str()][..], &["--commit", &ours[..8]], &[]] {
+        set(&ours, more).says("LF0528");
+        assert_eq!(git(&bare, &["rev-parse", "main"]).trim(), ours, "{more:?}");
+    }
 }
 
 #[test]
@@ -111,7 +173,7 @@ fn se_35_without_a_token_what_is_published_is_not_deployed_and_that_is_said() {
 }
 
 #[test]
-fn ten_pipelines_at_once_end_with_the_newest_and_one_line_of_history() {
+fn lp_105_ten_pipelines_at_once_end_with_the_newest_and_one_line_of_history() {
     let (shop, bare) = shop();
     let mut running = Vec::new();
     for number in 1..=10 {

@@ -38,7 +38,7 @@ fn se_21_se_22_se_23_se_24_se_25_se_26_se_27_se_28_the_table_of_versions_is_sixt
 }
 
 #[test]
-fn se_10_se_14_se_17_se_18_a_tag_that_may_not_run_is_refused_with_its_own_reason() {
+fn se_09_se_10_se_14_se_17_se_18_a_tag_that_may_not_run_is_refused_with_its_own_reason() {
     let here = Sandbox::empty();
     let long = format!("0.5.0-alpha.1.{}", "1".repeat(128));
     for (tag, channel, says) in [
@@ -67,7 +67,7 @@ fn se_10_se_14_se_17_se_18_a_tag_that_may_not_run_is_refused_with_its_own_reason
 }
 
 #[test]
-fn se_12_the_next_build_is_called_by_the_version_of_its_repository() {
+fn se_12_se_13_the_next_build_is_called_by_the_version_of_its_repository() {
     let here = Sandbox::empty();
     here.run(&["version", "next", "--channel", "alpha", "--run", "1"]).exits(2).says("--file");
     here.write("package.json", "{\"name\": \"sens\", \"version\": \"0.5.0\"}\n");

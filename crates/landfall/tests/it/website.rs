@@ -173,6 +173,34 @@ fn ez_011_without_the_pull_secret_in_the_namespace_nothing_is_delivered() {
 }
 
 #[test]
+fn ez_30_without_the_secret_or_one_of_its_keys_nothing_is_begun() {
+    const NAME: &str = "ezscale-website-secrets";
+    let website = Website::place();
+    let kube = &website.kube;
+    let kept = kube.runtime.block_on(kube.api(SECRETS).get(NAME)).expect("there").data["data"].clone();
+    let with = |data: &Value| {
+        kube.create(SECRETS, json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": NAME}, "data": data}));
+    };
+    let refused = |wanted: &[&str]| {
+        let told = website.up("v1.2.3", &[]).exits(5).says(NAME);
+        wanted.iter().for_each(|text| assert!(told.all().contains(text), "{text} in {}", told.all()));
+        assert!(kube.names(JOBS).is_empty() && kube.names(DEPLOYMENTS).is_empty(), "before the hooks: {}", told.all());
+    };
+    kube.delete(SECRETS, NAME);
+    refused(&[]);
+    for key in ["STRIPE_SECRET", "oauth-private.key"] {
+        let mut less = kept.clone();
+        less.as_object_mut().expect("a map").remove(key).expect("it has it");
+        with(&less);
+        refused(&[&format!("{NAME}[{key}]")]);
+        kube.delete(SECRETS, NAME);
+    }
+    with(&kept);
+    website.up("v1.2.3", &[]).exits(0);
+    assert!(!kube.names(DEPLOYMENTS).is_empty());
+}
+
+#[test]
 fn ez_017_a_queue_worker_with_less_than_its_minute_is_told_by_the_rehearsal() {
     let sandbox = Sandbox::example("ezscale-website");
     let rehearse =

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::references::provides;
+use landfall_project::Secrets;
 use serde_json::Value;
 
 use crate::rule::Rule;
@@ -53,10 +54,16 @@ fn keys(subject: &Subject<'_>, kind: &str, namespace: Option<&str>, name: &str) 
         return maps.filter_map(Value::as_object).flat_map(|map| map.keys().cloned()).collect();
     }
     let provided = subject.objects().flat_map(|desired| provides(&desired.object));
-    provided
+    let provided = provided
         .filter(|it| it.kind == kind && it.namespace.as_deref() == namespace && it.name == name)
-        .flat_map(|it| it.keys.unwrap_or_default())
-        .collect()
+        .flat_map(|it| it.keys.unwrap_or_default());
+    // What is made beside the release is nowhere in it: its keys are known by what is declared.
+    let declared = subject.environment.into_iter().flat_map(|(_, it)| &it.secrets).flat_map(Secrets::all);
+    let declared = declared
+        .filter(|(_, it)| kind == "Secret" && it.target == name)
+        .filter(|(_, it)| it.namespace.as_deref().is_none_or(|of| namespace == Some(of)))
+        .flat_map(|(_, it)| it.keys.keys().map(ToString::to_string));
+    provided.chain(declared).collect()
 }
 
 fn is_variable(name: &str) -> bool {

@@ -81,11 +81,14 @@ impl Controller {
                 });
             }
             Action::Recover { number } => {
+                let stop = self.work.session.stop.child_token();
+                let running = Running { number, stop, why: Arc::new(Mutex::new(None)) };
+                entry.running = Some(running.clone());
                 let (places, alone) = (Arc::clone(&entry.destination.syncing), Arc::clone(&entry.alone));
                 self.tasks.spawn(async move {
                     let _alone = alone.lock().await;
                     let _place = places.acquire().await;
-                    let end = match contained(async move { work.recover(&application).await }).await {
+                    let end = match contained(async move { work.recover(&application, &running).await }).await {
                         Ok(Some(end)) => end,
                         Ok(None) => return,
                         Err(message) => End::Failed { revisions: Vec::new(), message },

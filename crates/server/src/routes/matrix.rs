@@ -243,7 +243,7 @@ fn letter(answer: Result<(), crate::gate::Refused>) -> char {
 }
 
 #[tokio::test]
-async fn of_an_application_everybody_may_what_their_roles_say_and_no_more() {
+async fn se_44_of_an_application_everybody_may_what_their_roles_say_and_no_more() {
     let World { gate, sent } = world().await;
     for (verb, path, expected) in APPLICATIONS {
         let route = ROUTES.iter().find(|route| (route.method, route.path) == (*verb, *path)).expect("a route");

@@ -463,16 +463,18 @@ impl Keeper {
         };
         self.see(lease.clone(), began);
         let known = before.as_ref().map(Seen::epoch).unwrap_or_default();
-        let taken = self.store.take((i64::from(number), i64::from(self.shards.count())), &self.settings.replica, known);
+        let take =
+            || self.store.take((i64::from(number), i64::from(self.shards.count())), &self.settings.replica, known);
         let taken = async {
-            match taken.await {
-                Err(error) if !error.is_for_another_time() => {
-                    // A database that was lost and is there again has no tables.
-                    let prepared = self.store.prepare().await;
-                    Err(prepared.err().unwrap_or(error).to_string())
-                }
-                taken => taken.map_err(|error| error.to_string()),
-            }
+            let taken = match take().await {
+                // A database that was lost and is there again has no tables; whoever makes them has no reason to wait then.
+                Err(error) if !error.is_for_another_time() => match self.store.prepare().await {
+                    Ok(()) => take().await,
+                    Err(why) => Err(why),
+                },
+                taken => taken,
+            };
+            taken.map_err(|error| error.to_string())
         };
         let fence = timeout(ANSWER, taken).await.unwrap_or_else(|_| Err(SILENT.to_owned()));
         let held = match fence {
@@ -684,6 +686,18 @@ mod tests {
             }
             assert_eq!(leases.lock().holder(), None);
         }
+    }
+
+    /// It made the tables, and waited two seconds all the same: who was told to end meanwhile was followed so much later.
+    #[tokio::test]
+    async fn a_database_that_has_lost_its_tables_gets_them_and_the_shard_is_taken_in_the_same_turn() {
+        // It has none of shards.
+        let (leases, store) = (Arc::<Mutex<Leases>>::default(), Store::of_a_delivery().await.expect("a database"));
+        let keeper = replica("a", &leases, &store).await;
+        assert_eq!(leases.lock().holder().as_deref(), Some("a"));
+        let fence = keeper.mine.get(&0).and_then(|mine| mine.held.fence.clone()).expect("it is held");
+        assert!(store.shards.holds(&fence).await.expect("it answers"));
+        assert_eq!(keeper.trouble, None);
     }
 
     #[tokio::test]

@@ -19,6 +19,11 @@ impl Dialect for GitHub {
         }
     }
 
+    // The one after it says of no pull request any more as which commit it was merged.
+    fn version(&self) -> Option<(HeaderName, &'static str)> {
+        Some((HeaderName::from_static("x-github-api-version"), "2022-11-28"))
+    }
+
     fn login(&self, token: &str) -> (HeaderName, String) {
         authorization("Bearer", token)
     }

@@ -1,6 +1,8 @@
 //! What forges are asked and how their answers are read: each answer retold from the forge's own published description, which
 //! its test names, with the fields that matter here and some that do not.
 
+mod described;
+
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -27,7 +29,7 @@ fn forge(api: ForgeApi, path: &str, answers: Vec<(u16, Value)>) -> (ForgeClient,
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
-            let (mut line, mut length, mut token) = (String::new(), 0, String::new());
+            let (mut line, mut length, mut token, mut version) = (String::new(), 0, String::new(), String::new());
             let _read = reader.read_line(&mut line);
             loop {
                 let mut header = String::new();
@@ -37,6 +39,7 @@ fn forge(api: ForgeApi, path: &str, answers: Vec<(u16, Value)>) -> (ForgeClient,
                 let (name, value) = header.trim().split_once(": ").unwrap_or_default();
                 match name.to_lowercase().as_str() {
                     "content-length" => length = value.parse().expect("a length"),
+                    "x-github-api-version" => version = format!("; version {value}"),
                     "authorization" | "private-token" => token = format!("{}: {value}", name.to_lowercase()),
                     _ => {}
                 }
@@ -46,7 +49,7 @@ fn forge(api: ForgeApi, path: &str, answers: Vec<(u16, Value)>) -> (ForgeClient,
             let mut words = line.split(' ');
             let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
             let body = serde_json::from_slice(&body).unwrap_or_default();
-            noted.lock().expect("noted").push((method.to_owned(), target.to_owned(), token, body));
+            noted.lock().expect("noted").push((method.to_owned(), target.to_owned(), token + &version, body));
             let (status, answer) = answers.pop_front().unwrap_or((500, Value::Null));
             let text = answer.to_string();
             let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
@@ -106,6 +109,7 @@ async fn github_is_asked_as_its_reference_says_and_answers_are_read() {
         ),
         (200, github_pull("closed", json!("2026-01-26T19:01:12Z"))),
     ];
+    let given = answers.clone();
     let (client, seen) = forge(ForgeApi::GitHub, "", answers);
     let (request, done) = client.propose(&proposal()).await.expect("proposed");
     assert_eq!((request.number, request.state, done), (1347, RequestState::Open, Proposed::Made));
@@ -134,7 +138,12 @@ async fn github_is_asked_as_its_reference_says_and_answers_are_read() {
         ]
     );
     let seen = seen.lock().expect("noted");
-    assert!(seen.iter().all(|(_, _, token, _)| *token == format!("authorization: Bearer {TOKEN}")));
+    assert!(seen.iter().all(|(_, _, token, _)| *token == format!("authorization: Bearer {TOKEN}; version 2022-11-28")));
+    // Both sides are as GitHub's own description has them.
+    for ((method, target, _, body), (status, answer)) in seen.iter().zip(&given) {
+        assert_eq!(described::request(method, target, body), [""; 0]);
+        assert_eq!(described::answer(method, target, *status, answer), [""; 0], "{method} {target}");
+    }
     assert_eq!(
         seen[1].3,
         json!({"head": "landfall/promote-production-0.5.0", "base": "main", "title": "production: 0.5.0", "body": "what changes"})

@@ -154,7 +154,7 @@ async fn a_commit_lands_on_the_tip_with_every_other_byte_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fifty_writers_of_two_replicas_land_in_one_line_and_none_is_lost_or_doubled() {
+async fn lp_68_fifty_writers_of_two_replicas_land_in_one_line_and_none_is_lost_or_doubled() {
     let forge = Forge::new();
     let replicas = [forge.writer(), forge.writer()];
     let mut all = Vec::new();

@@ -61,6 +61,8 @@ pub(super) struct World {
     told_tip: Option<Vec<String>>,
     told: Option<(Vec<String>, Comparison)>,
     terminated: bool,
+    /// Whether somebody has ended what is being gone on with.
+    pub(super) ends_recovery: bool,
     unlooked: bool,
     pub(super) asked: u32,
     pub(super) begun: u32,
@@ -113,6 +115,7 @@ impl World {
             told_tip: None,
             told: None,
             terminated: false,
+            ends_recovery: false,
             unlooked: true,
             asked: 0,
             begun: 0,
@@ -146,6 +149,7 @@ impl World {
         match action {
             Action::Recover { number } => {
                 assert_eq!(self.works(), None, "two at once");
+                self.ends_recovery = false;
                 self.open.push(Open::Recover { number });
             }
             Action::Resolve { number, .. } => {
@@ -173,6 +177,9 @@ impl World {
                 (self.journal, self.lost) = (Some(begun.clone()), false);
                 self.open.push(Open::Sync(begun));
             }
+            Action::Stop { number, .. } if self.works() == Some(&Open::Recover { number }) => {
+                assert!(self.ends_recovery, "what was open was ended for nothing");
+            }
             Action::Stop { number, .. } => {
                 let Some(Open::Sync(begun)) = self.works() else { panic!("nothing is there to stop") };
                 assert_eq!(begun.number, number);
@@ -188,8 +195,8 @@ impl World {
             }
             Action::GiveUp { operation, why, .. } => {
                 let waiting = self.waiting.take().expect("it waits");
-                assert!(operation.is_automated() && waiting.operation == operation);
-                assert_ne!(self.told_tip.as_ref(), Some(&operation.revisions), "given up for nothing");
+                let is_newer = operation.is_automated() && self.told_tip.as_ref() != Some(&operation.revisions);
+                assert!(waiting.operation == operation && (is_newer || self.ends_recovery), "given up for nothing");
                 let (revisions, source) = (operation.revisions, self.wanted.source.clone());
                 self.attempt = Some(Attempt { revisions, source, failure: Some(why) });
                 (self.ended, self.journal, self.lost) = (Some(self.now), None, false);
@@ -461,6 +468,7 @@ impl World {
             }
             Event::Terminate => {
                 self.terminated = true;
+                self.ends_recovery = matches!(self.works(), Some(Open::Recover { .. }));
                 let waiting = self.waiting.take();
                 if waiting.is_some() && self.lost {
                     (self.journal, self.lost) = (None, false);
@@ -529,13 +537,26 @@ impl World {
         self.tell(vec![Observation::Ended { number: begun.number, end: End::Overtaken }]);
     }
 
-    /// A sync that was told to stop does so at once.
+    /// A sync that was told to stop does so at once, gone on with or not.
     pub(super) fn stopped(&mut self) {
         let told = format!("{:?}", self.state).contains("Told(");
-        let Some(at) = self.open.iter().position(|open| matches!(open, Open::Sync(_))).filter(|_| told) else { return };
-        let Open::Sync(begun) = self.open.remove(at) else { return };
-        self.close(&begun.operation, begun.attempt, &End::Stopped);
-        self.tell(vec![Observation::Ended { number: begun.number, end: End::Stopped }]);
+        let stops = |open: &Open| matches!(open, Open::Sync(_) | Open::Recover { .. });
+        let Some(at) = self.open.iter().position(stops).filter(|_| told) else { return };
+        let number = match self.open.remove(at) {
+            Open::Sync(begun) => {
+                self.close(&begun.operation, begun.attempt, &End::Stopped);
+                begun.number
+            }
+            Open::Recover { number } => {
+                match self.journal.clone() {
+                    Some(begun) => self.close(&begun.operation, begun.attempt, &End::Stopped),
+                    None => self.forget(),
+                }
+                number
+            }
+            other => panic!("{other:?} does not stop"),
+        };
+        self.tell(vec![Observation::Ended { number, end: End::Stopped }]);
     }
 
     /// The process dies; another begins with what the Application's status and the journal say.

@@ -216,11 +216,19 @@ async fn applied(
         undone: "nothing was committed",
         instead: Some("look first with --dry-run"),
     })?;
-    let deed = deed(tags);
+    let cause = cause(&tags, source);
+    let deed = Deed { cause, ..deed(tags) };
     let written = args.back.write(context, place, source, deed).await?;
     let lines = written.landed(made.lines);
     let outcomes = Outcomes { lines, notes, written: Some(&written), dry_run: false };
     Ok(report(context, &outcomes, started))
+}
+
+/// The commit that the images were built from, whole where this clone has it: a tag of a commit says it as well as `--commit` does.
+fn cause(tags: &Tags, source: &SourceTree) -> Option<String> {
+    let built = || tags.wanted.iter().find_map(|(_, tag)| tag.commit().map(str::to_owned));
+    let commit = tags.said.commit.clone().or_else(built)?;
+    Some(source.full_hash(&commit).unwrap_or(commit))
 }
 
 /// Tags as what is written to a repository.

@@ -421,6 +421,8 @@ impl Tags {
             ("Landfall-Cause".to_owned(), "image".to_owned()),
             ("Landfall-Actor".to_owned(), self.said.actor.clone()),
         ];
+        let images: BTreeSet<String> = self.wanted.iter().flat_map(|(line, tag)| line.images(tag)).collect();
+        trailers.extend(images.into_iter().map(|image| ("Landfall-Image".to_owned(), image)));
         trailers.extend(self.said.commit.iter().map(|commit| ("Product-Commit".to_owned(), commit.clone())));
         let what =
             if named.is_empty() { "images".to_owned() } else { named.into_iter().collect::<Vec<_>>().join(", ") };

@@ -25,6 +25,9 @@ use crate::consent::{Question, given};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 
+/// The bytes of all values of a Secret that an API server takes at most (`MaxSecretSize` of Kubernetes).
+const LARGEST: usize = 1024 * 1024;
+
 /// How values are written.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WriteArgs {
@@ -189,6 +192,7 @@ impl Work<'_> {
     /// What must not be, before anything is written; what cannot be written.
     pub(super) async fn carry_out(self) -> Outcome {
         let Work { context, scene, connection, args, .. } = &self;
+        self.check_size()?;
         if args.dry_run {
             return self.told_only();
         }
@@ -267,6 +271,27 @@ impl Work<'_> {
         Ok(Exit::Done)
     }
 
+    /// Refuses what no cluster takes: the file would hold it, and the Secret would never come.
+    fn check_size(&self) -> Result<(), Failure> {
+        let mut values = self.scene.known(self.survey);
+        values.extend(self.changes.iter().map(|change| (change.key.clone(), change.value.clone())));
+        let size: usize = values.values().map(|value| value.reveal().len()).sum();
+        let Some((largest, _)) = values.iter().max_by_key(|(_, value)| value.reveal().len()) else { return Ok(()) };
+        if size <= LARGEST || self.changes.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "{} would be of {} KiB, and a cluster takes Secrets of 1024",
+            self.scene.shown(),
+            size.div_ceil(1024)
+        );
+        Err(Failure::from(
+            Diagnostic::error(code::UNMADE, text)
+                .note(format!("most of it is `{largest}`"))
+                .note("nothing was changed"),
+        ))
+    }
+
     /// Whether the Secret is to say of itself what of it never changes, and does not yet.
     fn marks(&self) -> bool {
         let live = self.survey.secret.as_ref().filter(|_| self.is_on_cluster());
@@ -298,12 +323,14 @@ impl Work<'_> {
                     .map_err(|error| Failure::from(Diagnostic::error(code::UNSEALED, error.to_string())))?;
                 holder = holder.with(&change.key, &sealed).map_err(|error| {
                     let text = format!("{} cannot be changed in place for `{}`", held.shown, change.key);
-                    Failure::from(
-                        Diagnostic::error(code::HELD, text)
-                            .note(error.to_string())
-                            .note("nothing was changed")
-                            .help("write the key there by hand, with `x` as its value, and type the same again"),
-                    )
+                    let told = Diagnostic::error(code::HELD, text).note(error.to_string()).note("nothing was changed");
+                    // What stands there in a form that cannot be changed in place is no matter of one key more.
+                    Failure::from(match self.scene.entries().contains_key(&change.key) {
+                        true => told,
+                        false => {
+                            told.help("write the key there by hand, with `x` as its value, and type the same again")
+                        }
+                    })
                 })?;
             }
             rewrites.push(Rewrite {

@@ -4,15 +4,18 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use landfall_delivery::life::{Examination, Examined, Row, Stale, Survey};
-use landfall_diag::{Diagnostic, Ending, code};
-use landfall_host::{Failure, Hosting};
+use landfall_delivery::life::{Examination, Examined, Fault, Row, Stale, Survey};
+use landfall_delivery::{CheckResult, Prober, Progress, Smoke, Standpoint, Tags, Verdict};
+use landfall_diag::{Diagnostic, Ending, Severity, code};
+use landfall_host::{Connection, Failure, Hosting};
+use landfall_project::Check;
 use serde_json::{Value, json};
 
 use super::scene::{DeclaredArgs, Scene};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::looked::environment_of;
 use crate::report::Report;
 use crate::ui::{Output, Table, Ui};
 use crate::verb::Verb;
@@ -74,12 +77,12 @@ impl Verb for AuditArgs {
 async fn look(context: &Context, declared: &DeclaredArgs, hosting: Option<Hosting>, depth: Depth) -> Outcome {
     let started = Instant::now();
     let scene = declared.scene(context).await?;
-    let (survey, stale) = match hosting {
-        None => (None, Vec::new()),
+    let Asked { survey, stale, copies } = match hosting {
+        None => Asked::default(),
         Some(hosting) => asked(context, &scene, hosting, depth).await?,
     };
     let (entries, label) = (scene.entries(), scene.label());
-    let examination = Examined {
+    let mut examination = Examined {
         declared: &scene.declared,
         entries: scene.held.as_ref().map(|_| &entries),
         label: &label,
@@ -90,19 +93,28 @@ async fn look(context: &Context, declared: &DeclaredArgs, hosting: Option<Hostin
         now: Timestamp::now(),
     }
     .examine();
+    examination.told(copies.iter().filter_map(|(key, copy)| fault(key, copy)));
     let exit = if examination.failed() { Exit::Failed } else { Exit::Done };
     let report = Checked { scene: &scene, survey: survey.as_ref(), examination: &examination, depth };
     context.report(&report, exit, started);
     Ok(exit)
 }
 
+/// What a cluster was asked for.
+#[derive(Default)]
+struct Asked {
+    survey: Option<Survey>,
+    stale: Vec<Stale>,
+    /// What those who keep a copy of a key's value were found to have.
+    copies: Vec<(String, CheckResult)>,
+}
+
 /// What the cluster knows; nothing, and a word about it, where a file can be looked at without one.
-async fn asked(
-    context: &Context,
-    scene: &Scene,
-    hosting: Hosting,
-    depth: Depth,
-) -> Result<(Option<Survey>, Vec<Stale>), Failure> {
+async fn asked(context: &Context, scene: &Scene, hosting: Hosting, depth: Depth) -> Result<Asked, Failure> {
+    // LP-40: who keeps a copy is asked by a command in a container, which needs a cluster that is served.
+    let copied = copied(scene);
+    let is_there = !scene.place.cluster.is_kept_in_state() || scene.place.state.has_cluster();
+    let hosting = if copied.is_empty() || !is_there { hosting } else { Hosting::InProcess };
     let mut connection = match context.host.connect(&scene.place, hosting, &[]).await {
         Ok(connection) => connection,
         Err(failure) if depth == Depth::State && failure.ending == Ending::Unreachable && scene.held.is_some() => {
@@ -110,7 +122,7 @@ async fn asked(
                 "the cluster is not reached: {} alone is looked at",
                 scene.held.as_ref().map_or("the file", |held| held.shown.as_str())
             ));
-            return Ok((None, Vec::new()));
+            return Ok(Asked::default());
         }
         Err(failure) => return Err(failure),
     };
@@ -121,8 +133,53 @@ async fn asked(
         }
         Err(_) => Ok(Vec::new()),
     };
+    let copies = match survey.is_ok() && is_there && !copied.is_empty() {
+        true => compared(context, &connection, &copied).await,
+        false => Ok(Vec::new()),
+    };
     connection.close().await;
-    Ok((Some(survey?), stale?))
+    Ok(Asked { survey: Some(survey?), stale: stale?, copies: copies? })
+}
+
+/// The checks of the environment that ask who keeps a copy of a value of this Secret.
+fn copied(scene: &Scene) -> Vec<Check> {
+    let declared = environment_of(&scene.place).map(|(_, environment)| environment.checks.as_slice());
+    let is_of_this = |check: &&Check| check.prints.as_ref().is_some_and(|it| it.secret == *scene.declared.target);
+    declared.unwrap_or_default().iter().filter(is_of_this).cloned().collect()
+}
+
+/// Asks those who keep a copy, each with the key that it is a copy of.
+async fn compared(
+    context: &Context,
+    connection: &Connection,
+    checks: &[Check],
+) -> Result<Vec<(String, CheckResult)>, Failure> {
+    // Nobody listens: it is told with all else.
+    let (progress, unheard) = tokio::sync::mpsc::channel::<Progress>(1);
+    drop(unheard);
+    let prober = Prober { cluster: Some(&connection.cluster), progress: &progress, stop: &context.host.stop };
+    let tags = Tags::Of(Vec::new());
+    let asked = Smoke { checks, tags, from: Standpoint::Routes(Default::default()) };
+    let results = prober.smoke(&asked).await.map_err(Failure::from)?;
+    let key = |check: &Check| check.prints.as_ref().map(|it| it.key.to_string()).unwrap_or_default();
+    Ok(checks.iter().map(key).zip(results).collect())
+}
+
+/// What is wrong with a copy of a value.
+fn fault(key: &str, copy: &CheckResult) -> Option<Fault> {
+    let (severity, why) = match &copy.verdict {
+        Verdict::Passed => return None,
+        Verdict::Failed { reason } => (Severity::Error, reason),
+        // What was not looked at is not fine.
+        Verdict::NotSimulated { reason } => (Severity::Warning, reason),
+    };
+    let text = match severity {
+        Severity::Error => format!("check `{}`: {why}", copy.name),
+        _ => format!("check `{}` could not be made: {why}", copy.name),
+    };
+    let advice =
+        format!("enter the value of `{key}` there, or what is there here: `landfall secrets set {key} --stdin`");
+    Some(Fault { severity, key: Some(key.to_owned()), text, advice })
 }
 
 /// What was found.

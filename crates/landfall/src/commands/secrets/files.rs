@@ -52,6 +52,7 @@ impl Rewrite {
 fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    clear(path, &name);
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     let written = (|| {
         let mut file = landfall_source::private_options().create_new(true).open(&beside)?;
@@ -64,6 +65,22 @@ fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
         let _gone = fs::remove_file(&beside);
     }
     written
+}
+
+/// Takes away what commands left beside a file that were killed while they wrote it: who holds the file is the only one who
+/// writes, and `git add --all` would take it.
+fn clear(path: &Path, name: &str) {
+    let is_left = |found: &str| {
+        let number = found.strip_prefix('.').and_then(|rest| rest.strip_prefix(name)?.strip_prefix('.'));
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let entries = path.parent().and_then(|directory| fs::read_dir(directory).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_left) {
+            // What cannot be taken away is in nobody's way.
+            let _stays = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Commits these files, and nothing else that is staged or changed, in the user's own git.

@@ -118,14 +118,19 @@ impl PendingArgs {
         let survey = scene.survey(connection).await?;
         let recorded = survey.ledger.of(&scene.namespace, &scene.declared.target);
         let pending = recorded.map(|recorded| recorded.pending.as_slice()).unwrap_or_default();
-        let former: Vec<&str> = pending
-            .iter()
-            .filter(|it| keys.contains(&it.key))
-            .filter_map(|it| match &it.task {
-                Task::Drop(former) => Some(former.as_str()),
-                _ => None,
-            })
-            .collect();
+        let remembered = pending.iter().filter(|it| keys.contains(&it.key)).filter_map(|it| match &it.task {
+            Task::Drop(former) => Some(former.as_str()),
+            _ => None,
+        });
+        // Who changed the key may have been killed, or refused, before that was remembered: what is declared counts as well.
+        let entries = scene.entries();
+        let is_there = |key: &&str| match scene.held {
+            Some(_) => entries.contains_key(*key),
+            None => survey.live.contains_key(*key),
+        };
+        let declared = keys.iter().filter_map(|key| scene.declared.keys.get(key)?.previous.as_deref()).filter(is_there);
+        let former: BTreeSet<&str> = remembered.chain(declared).collect();
+        let former: Vec<&str> = former.into_iter().collect();
         if former.is_empty() {
             return Ok(());
         }
@@ -141,7 +146,6 @@ impl PendingArgs {
                 SecretWriter { cluster: &connection.cluster, namespace: &scene.namespace, declared: &scene.declared };
             return writer.drop_keys(survey.secret.as_ref(), &former).await.map_err(Failure::from);
         };
-        let entries = scene.entries();
         let mut holder = held.holder.clone();
         for key in former.into_iter().filter(|key| entries.contains_key(*key)) {
             holder = holder.without(key).map_err(|error| {

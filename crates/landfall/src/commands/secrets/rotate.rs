@@ -13,7 +13,7 @@ use landfall_secrets::{Key, Making, Masked, Permanence, make, system_random};
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
 use super::given::{GivenArgs, ask};
 use super::scene::{DeclaredArgs, Scene};
-use super::set::{not_accepted, once};
+use super::set::{former, not_accepted, once};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -122,7 +122,7 @@ impl RotateArgs {
         }
         let survey = scene.survey(connection).await?;
         let known = scene.known(&survey);
-        let keys = if self.keys.is_empty() { self.chosen(scene, &survey) } else { self.keys.clone() };
+        let keys = if self.keys.is_empty() { self.chosen(scene, &survey, &known) } else { self.keys.clone() };
         let mut given = self.given.read(context, keys.first().map(String::as_str).filter(|_| keys.len() == 1))?;
         given.keys().try_for_each(|key| scene.check_key(key))?;
         let is_asked =
@@ -141,12 +141,12 @@ impl RotateArgs {
             };
             // LP-44: the value before goes on to be accepted, by the name that is declared for it.
             if let Some(previous) = &key.previous {
-                let Some(before) = known.get(name).cloned() else {
+                if !known.contains_key(name) {
                     let text = format!("the value of `{name}` is not known here, so that `{previous}` cannot keep it");
                     let unknown = Diagnostic::error(code::UNMADE, text).note("nothing was changed");
                     return Err(Failure::from(unknown.help("work where the Secret or the sealing keys can be read")));
-                };
-                changes.push(Change { key: previous.clone(), deed: Deed::Before, value: before });
+                }
+                changes.extend(former(scene, &known, (name, &value), &self.accept)?);
             }
             changes.push(Change { key: name.clone(), deed, value });
         }
@@ -180,13 +180,17 @@ impl RotateArgs {
     }
 
     /// The keys that are due, or all that may change.
-    fn chosen(&self, scene: &Scene, survey: &Survey) -> Vec<String> {
+    fn chosen(&self, scene: &Scene, survey: &Survey, known: &BTreeMap<String, Masked>) -> Vec<String> {
         let now = Timestamp::now();
         let is_due = |name: &str, key: &Key| {
             let changed = survey.changed(&scene.namespace, &scene.declared.target, name);
             key.every.zip(changed).is_some_and(|(every, changed)| now.duration_since(changed).unsigned_abs() >= every)
         };
-        let free = scene.declared.keys.iter().filter(|(_, key)| is_free(key));
+        // While the value before the last change is still accepted another one would take its place.
+        let entries = scene.entries();
+        let holds = |key: &String| known.contains_key(key) && (scene.held.is_none() || entries.contains_key(key));
+        let is_full = |key: &Key| key.previous.as_ref().is_some_and(holds);
+        let free = scene.declared.keys.iter().filter(|(_, key)| is_free(key) && !is_full(key));
         free.filter(|(name, key)| self.all || is_due(name, key)).map(|(name, _)| name.clone()).collect()
     }
 

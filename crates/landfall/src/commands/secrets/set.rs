@@ -144,6 +144,9 @@ impl Setting<'_> {
                     (deed, made.map_err(|error| unmade(scene, name, &error))?)
                 }
             };
+            if !keys.iter().any(|other| key.previous.as_ref() == Some(other)) {
+                changes.extend(former(scene, &known, (name, &value), self.accept)?);
+            }
             changes.push(Change { key: name.clone(), deed, value });
         }
         let follow = followers(scene, &known, &changes, &BTreeSet::new())?;
@@ -226,6 +229,37 @@ impl Setting<'_> {
         }
         Err(not_accepted(self.scene, name, why))
     }
+}
+
+/// LP-44: the value before, which goes on to be accepted by the name that is declared for it; nothing where none is declared,
+/// nothing was there, or the same comes again.
+///
+/// # Errors
+/// The name still holds the value before that one, which somebody may go on using, and nobody has accepted that it goes.
+pub(super) fn former(
+    scene: &Scene,
+    known: &BTreeMap<String, Masked>,
+    (name, value): (&str, &Masked),
+    accept: &[String],
+) -> Result<Option<Change>, Failure> {
+    let key = &scene.declared.keys[name];
+    let Some((previous, before)) = key.previous.as_ref().zip(known.get(name)) else { return Ok(None) };
+    if is_same(before, value) {
+        return Ok(None);
+    }
+    // What the file no longer has is given up, though the cluster may have it until that is delivered.
+    let is_held = scene.held.is_none() || scene.entries().contains_key(previous);
+    let older = known.get(previous).filter(|older| is_held && !older.reveal().is_empty() && !is_same(older, before));
+    if older.is_some() && !accept.iter().any(|accepted| accepted == name) {
+        let mut why =
+            vec![format!("`{previous}` still holds the value before the last change, and there is room for one")];
+        if !key.invalidates.is_empty() {
+            why.push(format!("without it is invalid what was made with it: {}", key.invalidates.join(", ")));
+        }
+        why.push(format!("once nothing uses it any more: landfall secrets pending --done {name}"));
+        return Err(not_accepted(scene, name, &why));
+    }
+    Ok(Some(Change { key: previous.clone(), deed: Deed::Before, value: before.clone() }))
 }
 
 /// LP-44, T10: a change that nobody has said is meant.

@@ -77,7 +77,11 @@ impl Report for Shown<'_> {
         ui.status(
             "the forge signs with it from now on (content type application/json, pushes alone); it is not shown again",
         );
-        ui.status(&format!("those before it are good until {}", self.0.former_until));
+        let former = match self.0.has_former {
+            true => "those before it are",
+            false => "it is the first one made here; one from the server's environment is",
+        };
+        ui.status(&format!("{former} good until {}", self.0.former_until));
     }
 
     fn names(&self, ui: &Ui) {

