@@ -137,9 +137,6 @@ pub struct EnrollArgs {
     /// A program, and its arguments, that ends with code 0 when the payload is well
     #[arg(long, value_name = "PROGRAM", num_args = 1.., requires = "payload")]
     health_command: Vec<String>,
-    /// An argument more for it, which may begin with a hyphen
-    #[arg(long = "health-argument", value_name = "TEXT", allow_hyphen_values = true, requires = "health_command")]
-    health_arguments: Vec<String>,
     /// How long the payload must have been up to be well
     #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "payload")]
     settle_seconds: u64,
@@ -165,7 +162,7 @@ impl EnrollArgs {
             install_type: self.install_type,
             program,
             arguments: self.arguments,
-            health_command: [self.health_command, self.health_arguments].concat(),
+            health_command: self.health_command,
             health_url: self.health_url,
             settle_seconds: self.settle_seconds,
         });
@@ -274,33 +271,4 @@ fn say(lines: &[String]) -> Result<(), Failure> {
         writeln!(out, "{line}").map_err(failed)?;
     }
     out.flush().map_err(failed)
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        enroll: EnrollArgs,
-    }
-
-    fn health_command(words: &[&str]) -> Result<Vec<String>, clap::Error> {
-        let words = ["agent", "--payload", "kiosk", "--program", "bin/kiosk"].iter().chain(words);
-        let enrollment = Line::try_parse_from(words)?.enroll.enrollment();
-        Ok(enrollment.payload.expect("a payload").health_command)
-    }
-
-    #[test]
-    fn arguments_of_the_health_command_may_begin_with_a_hyphen() {
-        let said =
-            health_command(&["--health-command", "bin/kiosk", "check", "--health-argument", "--fast", "--again"]);
-        assert_eq!(said.expect("read"), ["bin/kiosk", "check", "--fast"]);
-        let said = health_command(&["--health-command", "pg_isready", "--health-argument=-h", "--health-argument=db"]);
-        assert_eq!(said.expect("read"), ["pg_isready", "-h", "db"]);
-        assert!(health_command(&["--health-argument", "-q"]).is_err(), "of which program?");
-    }
 }
