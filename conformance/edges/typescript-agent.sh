@@ -60,8 +60,11 @@ mkdir -p up
 printf '#!/bin/sh\necho "$@" >> "%s/restarts"\nkill -TERM $PPID\n' "$work" > bin/systemctl
 chmod +x bin/systemctl
 export PATH="$work/bin:$PATH"
-answers() { for line in "My Edge 01" "http://$(cat upstream)" "$token"; do node -e 'setTimeout(()=>{},700)'; printf '%s\n' "$line"; done; sleep 600; }
-answers | node "$agent/apps/edge-agent/dist/main.js" > agent.log 2>&1 & started+=($!)
+# Its prompts are answered one by one; they stay open as long as this script, and no longer.
+mkfifo answers
+node "$agent/apps/edge-agent/dist/main.js" < answers > agent.log 2>&1 & started+=($!)
+exec 3> answers
+for line in "My Edge 01" "http://$(cat upstream)" "$token"; do node -e 'setTimeout(()=>{},700)'; printf '%s\n' "$line" >&3; done
 until [ -s home/.luckyplans/edge-agent/config.json ]; do kill -0 "${started[-1]}" || fail "the agent has ended"; node -e 'setTimeout(()=>{},100)'; done
 device=$(node -p 'require(process.argv[1]).deviceNumber' "$HOME/.luckyplans/edge-agent/config.json")
 until_is get "$device" -- connectivity ONLINE

@@ -134,7 +134,7 @@ pub struct EnrollArgs {
     /// An address of this machine that answers with 2xx when the payload is well
     #[arg(long, value_name = "URL", requires = "payload")]
     health_url: Option<String>,
-    /// A program, and its arguments, that ends with code 0 when the payload is well
+    /// A program that ends with code 0 when the payload is well; with flags of its own in quotes: 'bin/health --port 80'
     #[arg(long, value_name = "PROGRAM", num_args = 1.., requires = "payload")]
     health_command: Vec<String>,
     /// How long the payload must have been up to be well
@@ -155,18 +155,26 @@ impl HomeArgs {
 }
 
 impl EnrollArgs {
-    fn enrollment(self) -> Enrollment {
+    fn enrollment(self) -> Result<Enrollment, Failure> {
         let program = self.program.unwrap_or_default();
+        let health_command = match self.health_command.as_slice() {
+            // One word for the shell and more for us: the command as a person writes it down.
+            [whole] => crate::words::words(whole).map_err(|why| Failure {
+                message: format!("--health-command {whole:?} is no command: {why}"),
+                code: 2,
+            })?,
+            _ => self.health_command,
+        };
         let payload = self.payload.map(|product| Payload {
             product,
             install_type: self.install_type,
             program,
             arguments: self.arguments,
-            health_command: self.health_command,
+            health_command,
             health_url: self.health_url,
             settle_seconds: self.settle_seconds,
         });
-        Enrollment {
+        Ok(Enrollment {
             server: self.server,
             protocol: self.protocol,
             name: self.name,
@@ -181,7 +189,7 @@ impl EnrollArgs {
             payload,
             confirm_seconds: self.confirm_seconds,
             again: self.again,
-        }
+        })
     }
 }
 
@@ -216,7 +224,7 @@ impl Verb {
                         code: 2,
                     });
                 }
-                let settings = enroll::enroll(&home, &args.enrollment()).map_err(|error| {
+                let settings = enroll::enroll(&home, &args.enrollment()?).map_err(|error| {
                     let code = if matches!(error, enroll::NotEnrolled::Missing { .. } | enroll::NotEnrolled::Bad(_)) {
                         2
                     } else {
@@ -224,11 +232,13 @@ impl Verb {
                     };
                     Failure { message: error.to_string(), code }
                 })?;
+                let place = home.root().display();
+                let elsewhere = home.root() != std::path::Path::new(default_root());
+                let root = if elsewhere { format!(" --root {place}") } else { String::new() };
                 say(&[
                     format!("enrolled as {} ({})", settings.device_number, settings.edge_id),
                     format!(
-                        "what it is lies in {}; type `landfall-agent install`, or `landfall-agent run`",
-                        home.root().display()
+                        "what it is lies in {place}; type `landfall-agent install{root}`, or `landfall-agent run{root}`"
                     ),
                 ])
             }

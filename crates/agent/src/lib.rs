@@ -39,6 +39,7 @@ pub mod update;
 pub mod watchdog;
 #[cfg(windows)]
 mod windows;
+mod words;
 pub mod worker;
 
 /// This build's version: what the agent says that it is, whatever directory it lies in.

@@ -155,6 +155,36 @@ fn lp_080_a_token_is_read_from_standard_input_and_kept_nowhere() {
 }
 
 #[test]
+fn a_health_command_is_taken_with_its_flags() {
+    let server = Server::start();
+    let typed = [
+        (&["--health-command", "bin/health"][..], &["bin/health"][..]),
+        (&["--health-command", "bin/health", "now"], &["bin/health", "now"]),
+        (&["--health-command", "bin/health --port 80 -q"], &["bin/health", "--port", "80", "-q"]),
+        (&["--health-command", "'bin/my health' --say \"it's up\" ''"], &["bin/my health", "--say", "it's up", ""]),
+    ];
+    for (args, kept) in typed {
+        let machine = Machine::new();
+        let output = machine.enroll(&server, TOKEN, args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let settings = std::fs::read_to_string(machine.root().join("agent.json")).expect("kept");
+        let settings: serde_json::Value = serde_json::from_str(&settings).expect("JSON");
+        assert_eq!(settings["payload"]["healthCommand"], serde_json::json!(kept), "{args:?}");
+        // What to type next is what works for this place.
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let next = format!("landfall-agent run --root {}", machine.root().display());
+        assert!(said.contains(&next), "{said}");
+    }
+    for bad in ["bin/health 'open", "  "] {
+        let machine = Machine::new();
+        let output = machine.enroll(&server, TOKEN, &["--health-command", bad]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), machine.root().join("agent.json").exists()), (Some(2), false), "{said}");
+        assert!(said.contains("--health-command"), "{said}");
+    }
+}
+
+#[test]
 fn lp_082_a_token_that_is_not_taken_is_told_with_both_commands() {
     let server = Server::start();
     let machine = Machine::new();

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::sandbox::Sandbox;
 
+mod rows;
+
 /// A server of the fleet alone.
 struct Fleet {
     child: Child,

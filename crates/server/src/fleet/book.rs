@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use landfall_diag::{Diagnostic, code, nearest};
 use landfall_fleet::protocol::{Installed, Label, RuntimeState};
 use landfall_fleet::{Credential, CredentialKind, Pepper, Platform, hex};
 use landfall_store::{CredentialRow, EdgeRow, FleetContents, FleetWrite, PresenceRow};
@@ -276,6 +277,28 @@ impl Book {
         let edges = self.edges.read();
         let number = edges.by_id.get(name).or_else(|| edges.by_device.get(name))?;
         edges.by_number.get(*number as usize)?.clone()
+    }
+
+    /// That there is no such edge, and which may be meant: one that people call so, or one whose number is nearly that.
+    pub(crate) fn unknown(&self, name: &str) -> Diagnostic {
+        let told = Diagnostic::error(code::NO_SUCH_EDGE, format!("there is no edge {name}"));
+        let mut called = Vec::new();
+        for edge in self.all() {
+            let known = edge.now.lock();
+            if known.row.display_name.eq_ignore_ascii_case(name) {
+                called.push(known.row.device_number.clone());
+            }
+        }
+        match called.as_slice() {
+            [] => {
+                let edges = self.edges.read();
+                let near = nearest(name, edges.by_device.keys().map(|it| &**it));
+                told.did_you_mean(near).help("landfall edge list")
+            }
+            // A name is nobody's own: what is done to an edge is done by its number.
+            [number] => told.help(format!("{name} is what people call {number}")),
+            numbers => told.listing("called so are", numbers.iter().take(10)).help("give one of their numbers"),
+        }
     }
 
     /// All of them, by their numbers.

@@ -275,11 +275,7 @@ impl Control {
         let edges = if new.edges.is_empty() {
             self.book.all()
         } else {
-            let found = new.edges.iter().map(|name| {
-                self.book.find(name).ok_or_else(|| {
-                    Diagnostic::error(code::NO_SUCH_EDGE, format!("there is no edge {name}")).help("landfall edge list")
-                })
-            });
+            let found = new.edges.iter().map(|name| self.book.find(name).ok_or_else(|| self.book.unknown(name)));
             found.collect::<Result<Vec<_>, _>>()?
         };
         let (mut members, mut left_out) = (Vec::new(), Vec::new());

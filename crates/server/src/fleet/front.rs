@@ -40,36 +40,41 @@ impl Control {
         match route.door {
             Door::Existing(which) => self.existing(which, request).await,
             Door::Device(device) => self.device(device, (path, &pieces, is_head), request).await,
-            Door::Operator(need, asked) => match gate.admit(request.method(), request.headers(), need).await {
-                Ok(actor) if asked == Asked::Stream => self.stream(gate, actor),
-                Ok(actor) if asked == Asked::Upload => {
-                    let (action, target) = ("edge.artifact.upload", pieces.name.clone());
-                    let taken = self.take_artifact(&pieces.name, request.into_body());
-                    match self.audited(&actor.name, action, &target, serde_json::Value::Null, taken).await {
-                        Ok(size) => {
-                            json(StatusCode::CREATED, &serde_json::json!({"sha256": target, "sizeBytes": size}))
+            Door::Operator(need, asked) => {
+                let Some(pieces) = pieces.decoded() else {
+                    return refused(404, "not_found", "there is nothing there: a piece of the path is not readable");
+                };
+                match gate.admit(request.method(), request.headers(), need).await {
+                    Ok(actor) if asked == Asked::Stream => self.stream(gate, actor),
+                    Ok(actor) if asked == Asked::Upload => {
+                        let (action, target) = ("edge.artifact.upload", pieces.name.clone());
+                        let taken = self.take_artifact(&pieces.name, request.into_body());
+                        match self.audited(&actor.name, action, &target, serde_json::Value::Null, taken).await {
+                            Ok(size) => {
+                                json(StatusCode::CREATED, &serde_json::json!({"sha256": target, "sizeBytes": size}))
+                            }
+                            Err(diagnostic) => not_done(&diagnostic),
                         }
-                        Err(diagnostic) => not_done(&diagnostic),
+                    }
+                    Ok(actor) => {
+                        let (head, body) = request.into_parts();
+                        let Some(body) = read(body, LARGEST_WISH).await else {
+                            return refused(413, "too_large", "the body is too large, or comes too slowly");
+                        };
+                        let query = head.uri.query().unwrap_or_default();
+                        self.operator(&actor.name, asked, &pieces, (query, &body)).await
+                    }
+                    Err(refused) => {
+                        let mut answer = json(refused.status, &problem(std::slice::from_ref(&*refused.diagnostic)));
+                        if refused.status == StatusCode::UNAUTHORIZED {
+                            // A browser asks its user only where there is a page.
+                            let asks = if asked == Asked::Page { "Basic realm=\"landfall\"" } else { "Bearer" };
+                            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(asks));
+                        }
+                        answer
                     }
                 }
-                Ok(actor) => {
-                    let (head, body) = request.into_parts();
-                    let Some(body) = read(body, LARGEST_WISH).await else {
-                        return refused(413, "too_large", "the body is too large, or comes too slowly");
-                    };
-                    let query = head.uri.query().unwrap_or_default();
-                    self.operator(&actor.name, asked, &pieces, (query, &body)).await
-                }
-                Err(refused) => {
-                    let mut answer = json(refused.status, &problem(std::slice::from_ref(&*refused.diagnostic)));
-                    if refused.status == StatusCode::UNAUTHORIZED {
-                        // A browser asks its user only where there is a page.
-                        let asks = if asked == Asked::Page { "Basic realm=\"landfall\"" } else { "Bearer" };
-                        answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(asks));
-                    }
-                    answer
-                }
-            },
+            }
         }
     }
 

@@ -235,9 +235,7 @@ impl Control {
     }
 
     fn edge(&self, name: &str) -> Result<Arc<Edge>, Diagnostic> {
-        self.book.find(name).ok_or_else(|| {
-            Diagnostic::error(code::NO_SUCH_EDGE, format!("there is no edge {name}")).help("landfall edge list")
-        })
+        self.book.find(name).ok_or_else(|| self.book.unknown(name))
     }
 
     fn campaign(&self, name: &str) -> Result<Arc<Slot>, Diagnostic> {

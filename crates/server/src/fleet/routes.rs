@@ -149,6 +149,26 @@ pub(crate) struct Pieces {
     pub(crate) action: String,
 }
 
+impl Pieces {
+    /// What was meant by pieces as they are written in an address (`%20` is a space); `None` for what means nothing.
+    pub(crate) fn decoded(&self) -> Option<Pieces> {
+        Some(Pieces { name: decoded(&self.name)?, action: decoded(&self.action)? })
+    }
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.bytes());
+    while let Some(byte) = rest.next() {
+        let byte = match byte {
+            b'%' => u8::try_from(digit(rest.next()?)? * 16 + digit(rest.next()?)?).ok()?,
+            plain => plain,
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// Whether a path is the fleet's to answer.
 pub(crate) fn is_ours(path: &str) -> bool {
     path == "/edges" || ["/internal/edges/", "/edge/v1/", "/api/v1/edge/"].iter().any(|front| path.starts_with(front))
@@ -204,6 +224,17 @@ mod tests {
             let changes = need.permission.scope == Scope::Sync;
             assert_eq!(changes, route.method == "POST", "{} {}", route.method, route.path);
             assert_eq!(need.breadth, Breadth::All, "an edge is no project's: {}", route.path);
+        }
+    }
+
+    #[test]
+    fn a_piece_means_what_was_written_into_the_address() {
+        let of = |text: &str| Pieces { name: text.to_owned(), action: String::new() }.decoded().map(|it| it.name);
+        assert_eq!(of("spring%20cleaning").as_deref(), Some("spring cleaning"));
+        assert_eq!(of("1.0.0%2B5%2fz").as_deref(), Some("1.0.0+5/z"));
+        assert_eq!(of("M%C3%BCnchen+1").as_deref(), Some("München+1"));
+        for broken in ["%", "%2", "%zz", "%+1", "%FF"] {
+            assert_eq!(of(broken), None, "{broken}");
         }
     }
 

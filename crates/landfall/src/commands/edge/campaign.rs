@@ -54,10 +54,10 @@ pub(crate) struct EdgeCampaignCreateArgs {
     #[arg(long, value_name = "NAME", default_value = DEFAULT_PRODUCT)]
     pub(crate) product: String,
     /// What the campaign is called (default: product and version)
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) name: String,
     /// Which edges: labels, platform, arch, version or name, as `site=berlin,version<1.2.0` (default: all)
-    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "")]
+    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
     pub(crate) selector: String,
     /// These edges alone
     #[arg(long = "edge", value_name = "EDGE", value_delimiter = ',')]

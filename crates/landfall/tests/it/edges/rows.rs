@@ -1,0 +1,290 @@
+//! What an operator does with releases, campaigns and an edge that does not come along: the rows of the requirements, one test each.
+
+use landfall_fleet::{PublicKey, sha256_hex, verify_legacy};
+use landfall_store::{FleetWrite, Location, PresenceRow, Store};
+
+use super::*;
+
+/// The address of an artifact within what `build` makes.
+const AGENT: &str = "edge-agent-v1.1.0";
+
+impl Fleet {
+    /// Asks what an operator asks, as whoever runs the server.
+    fn operator(&self, sandbox: &Sandbox, path: &str, body: &Value) -> Answer {
+        let serving =
+            std::fs::read_to_string(sandbox.root().join(".landfall/serve.json")).expect("it says where it is");
+        let serving: Value = serde_json::from_str(&serving).expect("JSON");
+        self.post(path, serving["token"].as_str().expect("a token"), body)
+    }
+
+    fn restarted(mut self, sandbox: &Sandbox, meanwhile: impl FnOnce()) -> Fleet {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+        meanwhile();
+        serve(sandbox)
+    }
+}
+
+#[test]
+fn lp_069_a_build_has_a_manifest_checksums_and_a_signature_for_each_platform() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    drop(fleet);
+    sandbox.write("linux.tar.gz", "bytes for linux");
+    sandbox.write("windows.zip", "bytes for windows");
+    let words = ["edge", "release", "build", "--release", "1.1.0", "--artifact", "linux/x64=linux.tar.gz"];
+    let more = ["--artifact", "windows/amd64=windows.zip", "--key-file", "keys/targets.pem", "--out", "dist"];
+    let base = ["--base-url", "https://releases.example.com/v1.1.0/"];
+    sandbox.run(&[&words[..], &more, &base].concat()).exits(0);
+    let read = |name: &str| std::fs::read_to_string(sandbox.root().join(name)).unwrap_or_else(|_| panic!("no {name}"));
+    let manifest: Value = serde_json::from_str(&read("dist/manifest.json")).expect("JSON");
+    assert_eq!((&manifest["version"], &manifest["signatureAlgorithm"]), (&json!("1.1.0"), &json!("ed25519")));
+    let key = PublicKey::of_pem(&read("keys/targets.pub.pem")).expect("a key");
+    let mut sums = String::new();
+    for (at, (platform, arch, file, bytes)) in [
+        ("linux", "x64", format!("{AGENT}-linux-x64-service.tar.gz"), "bytes for linux"),
+        ("win32", "x64", format!("{AGENT}-win32-x64-service.zip"), "bytes for windows"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let artifact = &manifest["artifacts"][at];
+        let sha256 = sha256_hex(bytes.as_bytes());
+        assert_eq!(read(&format!("dist/{file}")), bytes);
+        let signature = read(&format!("dist/{file}.sig"));
+        assert!(verify_legacy(&key, &sha256, signature.trim()), "{file} is signed by another");
+        let expected = json!({
+            "version": "1.1.0", "platform": platform, "arch": arch, "installType": "service", "checksum": sha256,
+            "url": format!("https://releases.example.com/v1.1.0/{file}"), "signature": signature.trim(),
+            "signatureAlgorithm": "ed25519", "signingKeyId": artifact["signingKeyId"], "sizeBytes": bytes.len(),
+        });
+        assert_eq!(*artifact, expected);
+        sums.push_str(&format!("{sha256}  {file}\n"));
+    }
+    assert_eq!(manifest["artifacts"].as_array().map(Vec::len), Some(2));
+    assert_eq!(read("dist/SHA256SUMS"), sums);
+}
+
+#[test]
+fn lp_070_a_release_that_is_not_as_it_must_be_is_refused_with_400() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    sandbox.write("agent.tar.gz", "bytes of 1.1.0");
+    let words = ["edge", "release", "build", "--release", "1.1.0", "--artifact", "linux/x64=agent.tar.gz"];
+    sandbox.run(&[&words[..], &["--key-file", "keys/targets.pem", "--out", "dist"]].concat()).exits(0);
+    let text = std::fs::read_to_string(sandbox.root().join("dist/manifest.json")).expect("built");
+    let good: Value = serde_json::from_str(&text).expect("JSON");
+    let releases = "/api/v1/edge/releases";
+    let with = |pointer: &str, value: Value| {
+        let mut release = good.clone();
+        *release.pointer_mut(pointer).expect("it is there") = value;
+        release
+    };
+    // Its first letter changes the first byte of the signature, whatever that was.
+    let signature = good["artifacts"][0]["signature"].as_str().expect("signed").to_owned();
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    let mut twice = good.clone();
+    twice["artifacts"] = json!([good["artifacts"][0], good["artifacts"][0]]);
+    sandbox.write(
+        "flipped/manifest.json",
+        &with("/artifacts/0/signature", json!(format!("{other}{}", &signature[1..]))).to_string(),
+    );
+    sandbox.write(&format!("flipped/{AGENT}-linux-x64-service.tar.gz"), "bytes of 1.1.0");
+    // The bytes are there from here on: what is refused now is refused for what it says.
+    sandbox
+        .run(&["edge", "release", "add", "flipped", "--key-file", "keys/targets.pem"])
+        .exits(2)
+        .says("signature of none");
+    for (release, why) in [
+        (with("/artifacts/0/signature", json!(format!("{other}{}", &signature[1..]))), "signature of none"),
+        (with("/artifacts/0/checksum", json!("abc")), "no checksum"),
+        (with("/artifacts/0/url", json!("http://releases.example.com/agent.tar.gz")), "not https"),
+        (twice, "two artifacts"),
+        (with("/version", json!("1.1")), "1.1"),
+        (with("/version", json!("latest")), "latest"),
+        (with("/artifacts", json!([])), "at least one artifact"),
+        (with("/artifacts/0/signatureAlgorithm", json!("rsa")), "ed25519"),
+        (with("/artifacts/0/sizeBytes", json!(1)), "size"),
+        (good.clone(), "without signed targets"),
+    ] {
+        let answer = fleet.operator(&sandbox, releases, &release);
+        assert_eq!(answer.status, 400, "{why}: {}", answer.json());
+        assert!(answer.json().to_string().contains(why), "{why}: {}", answer.json());
+    }
+    assert_eq!(sandbox.run(&["edge", "release", "list", "-o", "name"]).exits(0).stdout, "");
+    sandbox.run(&["edge", "release", "add", "dist", "--key-file", "keys/targets.pem"]).exits(0);
+    let again = fleet.operator(&sandbox, releases, &good);
+    assert_eq!(again.status, 400, "what is registered never changes: {}", again.json());
+}
+
+#[test]
+fn lp_072_a_campaign_begins_with_its_waves_made_and_its_first_one_waiting() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    registered_release(&sandbox, "1.1.0");
+    let token = token(&sandbox, &[]);
+    let edges: Vec<Edge> = (0..20).map(|number| fleet.enroll(&token, &format!("edge-{number:03}-000000"))).collect();
+    let words = ["edge", "campaign", "create", "1.1.0", "--name", "spring", "--waves", "1,15%,100%"];
+    sandbox.run(&[&words[..], &["--dry-run"]].concat()).exits(0);
+    sandbox.run(&["edge", "campaign", "get", "spring"]).exits(2).says("there is no campaign spring");
+    sandbox.run(&["edge", "campaign", "get", "spring 2027"]).exits(2).says("there is no campaign spring 2027");
+    sandbox.run(&words).exits(0);
+    let told = campaign(&sandbox, "spring");
+    assert_eq!((&told["state"], &told["wave"]), (&json!("RUNNING"), &json!(0)), "{told}");
+    let counts: Vec<_> = told["waves"].as_array().expect("waves").iter().map(|wave| &wave["counts"]).collect();
+    let assigned: Vec<_> = counts.iter().map(|it| it["assigned"].as_u64()).collect();
+    assert_eq!(assigned, [Some(1), Some(2), Some(17)], "{told}");
+    for wave in counts {
+        assert_eq!((&wave["queued"], &wave["underWay"]), (&wave["assigned"], &json!(0)), "{told}");
+    }
+    // All check in, and one is told: the first wave is one edge.
+    let targets = edges.iter().map(|edge| fleet.beat(edge, json!({})).json()["targetVersion"].clone());
+    assert_eq!(targets.filter(|target| *target == "1.1.0").count(), 1);
+}
+
+#[test]
+fn lp_074_an_intent_is_told_where_the_version_differs_and_fits_and_nowhere_else() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    registered_release(&sandbox, "1.1.0");
+    let token = token(&sandbox, &[]);
+    let edges: Vec<Edge> = ["1.0.0", "1.1.0", "1.2.0", "1.0.0"]
+        .iter()
+        .enumerate()
+        .map(|(number, version)| {
+            let edge = fleet.enroll(&token, &format!("edge-{number:03}-000000"));
+            Edge { version: (*version).to_owned(), ..edge }
+        })
+        .collect();
+    let other = json!({"platform": "win32"});
+    let beats = |at: usize| fleet.beat(&edges[at], if at == 3 { other.clone() } else { json!({}) }).json();
+    for at in 0..4 {
+        assert_eq!(beats(at)["targetVersion"], Value::Null, "there is no campaign");
+    }
+    sandbox.run(&["edge", "campaign", "create", "1.1.0", "--waves", "100%"]).exits(0);
+    let told = beats(0);
+    assert_eq!(told["targetVersion"], "1.1.0", "{told}");
+    let keys: Vec<_> = told["release"].as_object().expect("a release").keys().map(String::as_str).collect();
+    let mut fields = [
+        "version",
+        "platform",
+        "arch",
+        "installType",
+        "url",
+        "checksum",
+        "signature",
+        "signatureAlgorithm",
+        "signingKeyId",
+        "sizeBytes",
+    ];
+    fields.sort_unstable();
+    let mut keys = keys;
+    keys.sort_unstable();
+    assert_eq!(keys, fields);
+    assert_eq!(told["release"]["checksum"], sha256_hex(b"bytes of 1.1.0"));
+    for (at, why) in [(1, "it runs it already"), (2, "it runs a newer one"), (3, "nothing there is for its machine")] {
+        let told = beats(at);
+        assert_eq!((&told["targetVersion"], &told["release"]), (&Value::Null, &Value::Null), "{why}: {told}");
+    }
+}
+
+#[test]
+fn lp_091_five_faults_are_told_apart_and_each_has_something_to_type() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    registered_release(&sandbox, "1.1.0");
+    let token = token(&sandbox, &[]);
+    let names = ["stale", "stuck", "changed", "dead", "reverted", "good"];
+    let edges: Vec<Edge> = names.iter().map(|name| fleet.enroll(&token, &format!("edge-{name}"))).collect();
+    let [stale, stuck, changed, dead, reverted, good] = &edges[..] else { panic!("six edges") };
+    for edge in &edges {
+        fleet.beat(edge, json!({}));
+    }
+    let words = ["edge", "campaign", "create", "1.1.0", "--waves", "100%", "--max-failures", "9"];
+    sandbox.run(&words).exits(0);
+    let busy = json!({"activeTask": true, "runtimeState": "BUSY", "activeTaskId": "t1"});
+    assert_eq!(fleet.beat(stuck, busy.clone()).json()["targetVersion"], Value::Null);
+    let report = |edge: &Edge, statuses: &[&str], reason: &str| {
+        assert_eq!(fleet.beat(edge, json!({})).json()["targetVersion"], "1.1.0");
+        for status in statuses {
+            let mut more = json!({"upgradeStatus": status, "runtimeState": "UPGRADING"});
+            if status.ends_with('D') {
+                more["reason"] = json!(reason);
+            }
+            assert_eq!(fleet.beat(edge, more).status, 201);
+        }
+    };
+    report(changed, &["DOWNLOADING", "FAILED"], "Upgrade artifact checksum mismatch");
+    report(dead, &["DOWNLOADING", "VERIFYING", "RESTARTING"], "");
+    let reason = "upgrade boot confirmation failed for 1.1.0";
+    report(reverted, &["DOWNLOADING", "VERIFYING", "RESTARTING", "ROLLED_BACK"], reason);
+    report(good, &["DOWNLOADING", "VERIFYING", "RESTARTING"], "");
+    let good = Edge {
+        version: "1.1.0".to_owned(),
+        id: good.id.clone(),
+        device: good.device.clone(),
+        credential: good.credential.clone(),
+    };
+    fleet.beat(&good, json!({"upgradeStatus": "SUCCEEDED"}));
+    // Two minutes in which nothing was heard of two of them: what the server's own file says of them is that much older.
+    let fleet = fleet.restarted(&sandbox, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let store = Store::open(Location::File(sandbox.root().join(".landfall/store.db"))).await.expect("opened");
+            let contents = store.fleet.load().await.expect("read");
+            // A server that was killed may not have written yet when it heard them.
+            let quiet = contents.edges.iter().filter(|row| [&stale.id, &dead.id].contains(&&row.id));
+            let writes: Vec<FleetWrite> = quiet
+                .map(|row| {
+                    let installed = r#"[{"product":"edge-agent","version":"1.0.0","installType":"service"}]"#;
+                    FleetWrite::Presence(PresenceRow {
+                        number: row.number,
+                        seen_at: row.enrolled_at - 120,
+                        installed: installed.to_owned(),
+                        runtime_state: "IDLE".to_owned(),
+                        ..PresenceRow::default()
+                    })
+                })
+                .collect();
+            assert_eq!(writes.len(), 2);
+            store.fleet.write(&writes).await.expect("written");
+            store.close().await;
+        });
+    });
+    fleet.beat(stuck, busy);
+    for (edge, cause, next) in [
+        (stale, "stale", "systemctl status"),
+        (stuck, "target-waits-for-edge", "activeTask"),
+        (changed, "verification-failed", "landfall edge keys show"),
+        (dead, "restart-failed", "journal"),
+        (reverted, "rolled-back", "landfall edge campaign retry"),
+        (&good, "well", ""),
+    ] {
+        let told = sandbox.run(&["edge", "explain", &edge.device, "-o", "json"]).exits(0).json();
+        let findings = told["data"]["findings"].as_array().expect("findings");
+        assert_eq!(findings[0]["cause"], cause, "{}: {told}", edge.device);
+        assert!(findings[0]["next"].as_str().is_some_and(|it| it.contains(next)), "{}: {told}", edge.device);
+        // What is not so is not told: the stale one waits for the same campaign, and nothing else.
+        let others = findings.iter().skip(1).filter(|it| it["cause"] != "target-waits-for-edge");
+        assert_eq!(others.count(), 0, "{}: {told}", edge.device);
+    }
+}
+
+#[test]
+fn an_edge_that_is_asked_for_by_what_people_call_it_is_named_by_its_number() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    let token = token(&sandbox, &[]);
+    let body = json!({"deviceNumber": "edge-gate-7-k3x", "displayName": "Gate 7", "platform": "linux", "arch": "x64", "edgeVersion": "1.0.0"});
+    assert_eq!(fleet.post("/internal/edges/register", &token, &body).status, 201);
+    for words in [&["edge", "explain", "Gate 7"][..], &["edge", "remove", "gate 7", "--yes"]] {
+        sandbox.run(words).exits(2).says("edge-gate-7-k3x");
+    }
+    sandbox.run(&["edge", "explain", "edge-gate-7-k3y"]).exits(2).says("did you mean").says("edge-gate-7-k3x");
+    sandbox.run(&["edge", "explain", "nothing-of-the-kind"]).exits(2).says("landfall edge list");
+}
