@@ -122,6 +122,11 @@ impl Error {
         self.causes().any(|cause| cause.reason == "FieldValueTooLong")
     }
 
+    /// The first field that an object was refused for (`spec.template.spec.containers[0].image`).
+    pub fn refused_field(&self) -> Option<&str> {
+        self.causes().map(|cause| cause.field.as_str()).find(|field| !field.is_empty())
+    }
+
     fn causes(&self) -> impl Iterator<Item = &StatusCause> {
         let details = match self {
             Error::Api { status, .. } => status.details.as_ref(),

@@ -303,6 +303,18 @@ pub fn operator(group: &str) -> Option<&'static str> {
     }
 }
 
+/// What a cluster that has all these operators serves beside its own kinds: `group/version` and `group/version/Kind`.
+pub fn known_versions() -> Vec<String> {
+    let served = |known: &Known| {
+        let version = format!("{}/{}", known.group, known.version);
+        [format!("{version}/{}", known.kind), version]
+    };
+    let mut all: Vec<String> = KNOWN.iter().flat_map(served).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
 /// Group and kind of all that is known.
 pub fn known_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
     KNOWN.iter().map(|known| (known.group, known.kind))

@@ -22,6 +22,7 @@ mod preview;
 mod recognised;
 mod rehearsal;
 mod report;
+mod settings;
 mod settled;
 mod snapshot;
 mod stage;

@@ -2,6 +2,7 @@
 
 mod ground;
 mod old_sins;
+mod otherwise;
 mod played;
 mod running;
 mod verdict;
@@ -21,6 +22,7 @@ use landfall_rules::{
 };
 use landfall_source::SourceTree;
 use old_sins::OldSins;
+use otherwise::Otherwise;
 use running::Running;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -188,7 +190,8 @@ async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
     let running = Running::stand(request, &mut ground).await?;
     let tried = Tried::of(request, &ground, running).await?;
     tried.faults_are_met(&ground)?;
-    tried.judged(request, &ground)
+    let otherwise = Otherwise::tried(request, &ground).await;
+    tried.judged(request, &ground, otherwise)
 }
 
 /// What came of the trials.
@@ -309,9 +312,15 @@ impl Tried {
     }
 
     /// What the rules say of it, and the whole report.
-    fn judged(self, request: &Request<'_>, ground: &Ground<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
+    fn judged(
+        mut self,
+        request: &Request<'_>,
+        ground: &Ground<'_>,
+        otherwise: Otherwise,
+    ) -> Result<Rehearsal, Vec<Diagnostic>> {
         let Ground { offline, cluster, .. } = ground;
-        let units = render_units(request.head, &self.before, cluster, offline)?;
+        let mut units = render_units(request.head, &self.before, cluster, offline)?;
+        otherwise.put_into(&mut units, self.base.as_mut());
         let outcomes: Vec<landfall_rules::Outcome<'_>> = self.trials.iter().map(Trial::as_outcome).collect();
         let running = self.running(&ground.played.head_objects);
         let subject = Subject {

@@ -172,6 +172,11 @@ impl Stage {
         Stage { drydock, play, offers: Arc::clone(&self.offers), notes: self.notes.clone() }
     }
 
+    /// The cluster, to be asked.
+    pub(crate) fn cluster(&self) -> Cluster {
+        Cluster::new(self.drydock.client())
+    }
+
     /// The cluster's objects.
     pub(crate) fn inventory(&self) -> Inventory {
         self.drydock.objects().into_iter().collect()

@@ -196,7 +196,7 @@ fn stumbles(unit: &Unit, lookups: &Lookups) -> Vec<Stumble> {
 }
 
 /// Whether the engine stopped at a value that is not there; what a chart refuses by itself says so in its own words.
-fn is_nil_pointer(words: &str) -> bool {
+pub(crate) fn is_nil_pointer(words: &str) -> bool {
     words.contains("index of untyped nil") || words.contains("nil pointer evaluating")
 }
 

@@ -85,6 +85,7 @@ mod secret_in_git;
 mod selector_hitting_nothing;
 mod selector_taking_others;
 mod server_of_another_major;
+mod setting_that_breaks;
 mod shared_names;
 mod test_that_is_no_hook;
 mod too_little_time_to_start;
@@ -211,6 +212,7 @@ pub static RULES: &[&Rule] = &[
     &host_without_certificate::RULE,          // a host without a certificate
     &node_path_mounted::RULE,                 // a path of the node that is mounted
     &run_that_cannot_begin::RULE,             // a run that cannot begin
+    &setting_that_breaks::RULE,               // a setting that breaks the chart
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

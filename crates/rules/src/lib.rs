@@ -43,6 +43,7 @@ pub use reference::reference;
 pub use report::{VALUES_SHOWN, counted, findings_json, findings_sarif, findings_text, place_text};
 pub use rule::Rule;
 pub use subject::{
-    ClusterFacts, Desired, DesiredUnit, Door, Found, Known, Role, SecretId, Stumble, Subject, container_at,
+    ClusterFacts, Desired, DesiredUnit, Door, Found, Known, OtherSetting, Role, SecretId, SettingFault, Stumble,
+    Subject, container_at,
 };
 pub use waiver::IdleWaiver;

@@ -76,6 +76,8 @@ pub struct DesiredUnit {
     pub lookups: Vec<(String, String)>,
     /// What its templates look up and could not do without the data of.
     pub stumbles: Vec<Stumble>,
+    /// What its chart does with settings other than those of this delivery, as far as they were tried.
+    pub other_settings: Vec<OtherSetting>,
     /// Where the objects of a name stand in `objects`.
     by_name: HashMap<String, Vec<usize>>,
 }
@@ -91,6 +93,28 @@ pub struct Stumble {
     pub words: String,
     /// The template's line that reads it.
     pub place: Option<Place>,
+}
+
+/// A setting with which a chart does not do what it should.
+#[derive(Debug, Clone)]
+pub struct OtherSetting {
+    /// As `--set-json` takes it (`ingress.enabled=true`), or the chart's own values file (`-f ci/tls-values.yaml`).
+    pub setting: String,
+    /// What is wrong then and is not wrong now.
+    pub faults: Vec<SettingFault>,
+}
+
+/// What is wrong with a chart under another setting.
+#[derive(Debug, Clone)]
+pub struct SettingFault {
+    /// What is wrong, in one line.
+    pub words: String,
+    /// The object that is refused or is not what was meant; none where nothing is rendered.
+    pub spot: Option<Spot>,
+    /// The template's line.
+    pub place: Option<Place>,
+    /// Whether it may only be that the setting wants others beside it.
+    pub wants_more: bool,
 }
 
 /// A Secret's namespace and name.
@@ -301,6 +325,7 @@ impl DesiredUnit {
             own_keys: BTreeMap::new(),
             lookups: Vec::new(),
             stumbles: Vec::new(),
+            other_settings: Vec::new(),
             by_name,
         }
     }

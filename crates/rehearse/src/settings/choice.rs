@@ -1,0 +1,187 @@
+//! Which other settings of a chart are tried.
+
+use landfall_chart::{Chart, SetFlag, values_as_json, values_from_json, values_over};
+use landfall_delivery::{Door, Unit, UnitSource};
+use serde_json::{Map, Value};
+
+use super::samples::{Empty, MOUNTS, mount, sample};
+
+/// More than so many settings of one chart are not tried, those that are off or on first; fewer where a rendering has many objects,
+/// so that all of them together have no more than this.
+const MOST: usize = 100;
+const MOST_OBJECTS: usize = 3000;
+
+/// Values of Kubernetes' own of which a chart lets one be chosen.
+const ALTERNATIVES: [&[&str]; 2] =
+    [&["StatefulSet", "Deployment", "DaemonSet"], &["ClusterIP", "NodePort", "LoadBalancer"]];
+
+/// How a unit is rendered otherwise.
+pub(super) struct Other {
+    /// As it would be typed.
+    pub(super) setting: String,
+    pub(super) layer: Layer,
+}
+
+/// What is laid over a unit's values.
+pub(super) enum Layer {
+    /// A switch turned, `--set-json`.
+    Switch(String),
+    /// Something customary where nothing stood, `--set-json`.
+    Sample(String),
+    /// `-f`
+    File(String, String),
+    /// Nothing: on a cluster that serves the kinds of operators.
+    Operators,
+}
+
+impl Other {
+    fn switch(setting: String) -> Self {
+        Other { layer: Layer::Switch(setting.clone()), setting }
+    }
+
+    /// A unit under it.
+    pub(super) fn of(&self, unit: &Unit) -> Unit {
+        let mut other = unit.clone();
+        for source in &mut other.sources {
+            if let UnitSource::Chart(source) = source {
+                match &self.layer {
+                    Layer::Switch(text) | Layer::Sample(text) => source.values.set(SetFlag::Json, text.clone()),
+                    Layer::File(name, text) => source.values.file(name.clone(), text.clone()),
+                    Layer::Operators => &mut source.values,
+                };
+            }
+        }
+        other
+    }
+}
+
+/// The settings to try: switches, files of `ci/`, what is customarily empty. None where the unit is no release of a chart.
+pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
+    let ([UnitSource::Chart(source)], Door::Release) = (unit.sources.as_slice(), &unit.door) else { return None };
+    let chart = &source.chart;
+    let given = source.values.merge().ok()?;
+    let mut values = values_as_json(&values_over(&given, &chart.values).0);
+    let mut text = String::new();
+    own(chart, &mut values, &mut text);
+    let borrowed: Vec<&str> = chart
+        .metadata
+        .dependencies
+        .iter()
+        .map(|it| if it.alias.is_empty() { &*it.name } else { &*it.alias })
+        .filter(|name| is_borrowed(chart, name))
+        .collect();
+    let (mut switches, mut kinds, mut filled) = (Vec::new(), Vec::new(), Vec::new());
+    let mut path = Vec::new();
+    walk(&values, &mut path, &mut |path, value, beside| {
+        let Some(key) = path.last() else { return };
+        // What belongs to somebody else's chart, and what no template names.
+        if (borrowed.contains(&path[0].as_str()) && path.len() > 1 && *key != "enabled") || !text.contains(key.as_str())
+        {
+            return;
+        }
+        if let Value::Bool(on) = value {
+            switches.push((path.to_vec(), setting(&values, path, vec![(key.clone(), Value::Bool(!on))])));
+            return;
+        }
+        if let Some(all) = value.as_str().and_then(|own| ALTERNATIVES.iter().find(|all| all.contains(&own))) {
+            let others = all.iter().filter(|it| *value != **it);
+            kinds.extend(
+                others.map(|it| (path.to_vec(), setting(&values, path, vec![(key.clone(), Value::from(*it))]))),
+            );
+            return;
+        }
+        let empty = match value {
+            Value::Null => Empty::Null,
+            Value::Object(map) if map.is_empty() => Empty::Map,
+            Value::Array(list) if list.is_empty() => Empty::List,
+            Value::String(text) if text.is_empty() => Empty::Text,
+            _ => return,
+        };
+        let Some(value) = sample(key, empty) else { return };
+        let mounts = MOUNTS.iter().find(|(volumes, mounts)| volumes == key && beside.contains_key(*mounts));
+        let with = mounts.map(|(_, mounts)| ((*mounts).to_owned(), mount()));
+        let given = std::iter::once((key.clone(), value)).chain(with).collect();
+        let Other { setting, .. } = setting(&values, path, given);
+        filled.push(Other { layer: Layer::Sample(setting.clone()), setting });
+    });
+    let files = chart.raw.iter().filter(|file| {
+        file.name.strip_prefix("ci/").is_some_and(|name| name.ends_with("-values.yaml") && !name.contains('/'))
+    });
+    let files = files.map(|file| {
+        let name = chart.path_of(&file.name);
+        Other { setting: format!("-f {}", file.name), layer: Layer::File(name, file.text().into_owned()) }
+    });
+    // What is a Deployment and no StatefulSet any more may be so with each switch of the same part.
+    let mut pairs = Vec::new();
+    for (kind_path, kind) in &kinds {
+        let of_part =
+            switches.iter().filter(|(path, _)| path[0] == kind_path[0] && path.len() > 1 && kind_path.len() > 1);
+        pairs.extend(of_part.map(|(_, switch)| Other::switch(format!("{},{}", kind.setting, switch.setting))));
+    }
+    let operators = Other { setting: "kinds of operators that are served".to_owned(), layer: Layer::Operators };
+    let alone = |all: Vec<(Vec<String>, Other)>| all.into_iter().map(|(_, other)| other);
+    let all: Vec<Other> = std::iter::once(operators)
+        .chain(files)
+        .chain(alone(switches))
+        .chain(alone(kinds))
+        .chain(filled)
+        .chain(pairs)
+        .collect();
+    Some(all)
+}
+
+type Visit<'a, 'v> = dyn FnMut(&[String], &'v Value, &'v Map<String, Value>) + 'a;
+
+/// How many settings are tried of a chart that renders so many objects.
+pub(super) fn most(objects: usize) -> usize {
+    (MOST_OBJECTS / objects.max(1)).min(MOST)
+}
+
+/// Whether a part of a chart comes from a repository: what its settings do is for others to see.
+fn is_borrowed(chart: &Chart, part: &str) -> bool {
+    chart.is_borrowed(&format!("{}/charts/{part}/templates/x", chart.name()))
+}
+
+/// Puts the defaults of a chart's own parts below its values, and adds up what its templates say.
+fn own(chart: &Chart, values: &mut Value, text: &mut String) {
+    text.extend(chart.templates.iter().map(|file| file.text().into_owned()));
+    let Value::Object(values) = values else { return };
+    for part in chart.dependencies.iter().filter(|part| !is_borrowed(chart, part.name())) {
+        let below = values.entry(part.name().to_owned()).or_insert_with(|| Value::Object(Map::new()));
+        let given = below.as_object().map(values_from_json).unwrap_or_default();
+        *below = values_as_json(&values_over(&given, &part.values).0);
+        own(part, below, text);
+    }
+}
+
+/// Visits every value, with its path and the map that it stands in.
+fn walk<'v>(value: &'v Value, path: &mut Vec<String>, visit: &mut Visit<'_, 'v>) {
+    let Value::Object(map) = value else { return };
+    for (key, value) in map {
+        // Keys that `--set` would have to escape are no settings of a chart's.
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+            continue;
+        }
+        path.push(key.clone());
+        visit(path, value, map);
+        walk(value, path, visit);
+        path.pop();
+    }
+}
+
+/// Values beside each other, with whatever they stand in switched on.
+fn setting(values: &Value, path: &[String], given: Vec<(String, Value)>) -> Other {
+    let (mut here, mut lines) = (values, Vec::new());
+    let above = &path[..path.len() - 1];
+    for (depth, key) in above.iter().enumerate() {
+        here = &here[key.as_str()];
+        let switches = ["enabled", "create"].into_iter().filter(|it| here[it] == false);
+        let own = |it: &&str| depth + 1 < above.len() || !given.iter().any(|(key, _)| key == it);
+        lines.extend(switches.filter(own).map(|it| format!("{}.{it}=true", above[..=depth].join("."))));
+    }
+    lines.extend(given.iter().map(|(key, value)| {
+        let place: Vec<&str> = above.iter().chain([key]).map(String::as_str).collect();
+        format!("{}={value}", place.join("."))
+    }));
+    Other::switch(lines.join(","))
+}

@@ -1,0 +1,80 @@
+//! What charts conventionally leave empty, and what stands there where somebody uses it.
+//!
+//! The names are those of `helm create` and of charts at large; what they take is a field of Kubernetes' own, so that one value
+//! is right wherever the name is used as everybody uses it.
+
+use serde_json::{Value, json};
+
+/// A value for a key whose own is empty; none where the name says nothing of what it takes.
+pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
+    let name = key.to_ascii_lowercase();
+    let of = |shape: Empty, value: Value| (own == shape || own == Empty::Null).then_some(value);
+    let ends = |ending: &str| name.ends_with(ending);
+    match name.as_str() {
+        _ if ends("annotations") || ends("labels") || ends("nodeselector") => {
+            of(Empty::Map, json!({"example.com/probe": "probe"}))
+        }
+        _ if ends("securitycontext") => of(Empty::Map, json!({"runAsNonRoot": true})),
+        "resources" => {
+            of(Empty::Map, json!({"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "32Mi"}}))
+        }
+        "affinity" => of(Empty::Map, affinity()),
+        _ if ends("tolerations") => of(Empty::List, json!([{"key": "example.com/probe", "operator": "Exists"}])),
+        _ if ends("pullsecrets") => of(Empty::List, json!([{"name": "probe"}])),
+        "env" | "extraenv" | "extraenvs" | "extraenvvars" | "envvars" | "environment" => match own {
+            Empty::Map => Some(json!({"PROBE": "probe"})),
+            _ => of(Empty::List, json!([{"name": "PROBE", "value": "probe"}])),
+        },
+        "envfrom" | "extraenvfrom" => of(Empty::List, json!([{"configMapRef": {"name": "probe"}}])),
+        "volumes" | "extravolumes" | "additionalvolumes" => of(Empty::List, json!([{"name": "probe", "emptyDir": {}}])),
+        "initcontainers" | "extrainitcontainers" | "extracontainers" | "sidecars" | "sidecarcontainers" => {
+            of(Empty::List, json!([{"name": "probe", "image": "example.com/probe:1"}]))
+        }
+        "topologyspreadconstraints" => of(
+            Empty::List,
+            json!([{
+                "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"app": "probe"}},
+            }]),
+        ),
+        "hostaliases" => of(Empty::List, json!([{"ip": "192.0.2.1", "hostnames": ["probe.example.com"]}])),
+        "args" | "extraargs" => of(Empty::List, json!(["--probe"])),
+        "command" => of(Empty::List, json!(["/probe"])),
+        "priorityclassname" | "schedulername" | "runtimeclassname" | "existingsecret" | "existingclaim"
+        | "existingconfigmap" | "storageclass" | "storageclassname" | "nameoverride" | "fullnameoverride"
+        | "ingressclassname" => (own == Empty::Text).then(|| json!("probe")),
+        "loadbalancerip" => (own == Empty::Text).then(|| json!("192.0.2.1")),
+        "loadbalancersourceranges" => of(Empty::List, json!(["192.0.2.0/24"])),
+        _ => None,
+    }
+}
+
+/// What stands in a values file where nothing is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// `{}`
+    Map,
+    /// `[]`
+    List,
+    /// `""`
+    Text,
+    /// `null`, or nothing at all.
+    Null,
+}
+
+/// The mounts that go with a list of volumes of that name, by the volumes' key.
+pub(super) const MOUNTS: [(&str, &str); 3] = [
+    ("volumes", "volumeMounts"),
+    ("extraVolumes", "extraVolumeMounts"),
+    ("additionalVolumes", "additionalVolumeMounts"),
+];
+
+/// A mount of the volume of [`sample`].
+pub(super) fn mount() -> Value {
+    json!([{"name": "probe", "mountPath": "/probe"}])
+}
+
+fn affinity() -> Value {
+    let term = json!({"matchExpressions": [{"key": "example.com/probe", "operator": "Exists"}]});
+    json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": term}]}})
+}
