@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::commit::{self, Draft};
+use super::commit::{self, Draft, Signing};
 use super::write::{Builds, Edited, Edits, Landing, Write, WriteError};
 use super::{CHANGE_TRAILER, Waiting};
 use crate::SourceTree;
@@ -217,20 +217,61 @@ fn instead(answers: Vec<Result<Landing, WriteError>>, landing: &Landing) -> Vec<
     answers.collect()
 }
 
-/// Makes a commit for each write, one upon the other.
+/// Makes a commit for each write, one upon the other. Those that no program signs are made without a word to anybody in
+/// between: on a busy machine each change of threads waits for its turn, and many writes wait for many.
 async fn make(place: &Arc<Fetched>, head: &str, batch: &[Waiting], attempt: u32) -> Result<Made, WriteError> {
     let mut made = Made { tip: head.to_owned(), answers: Vec::new() };
-    for waiting in batch {
-        match one(place, &made.tip, &waiting.write).await {
-            Ok(Step::Nothing(why)) => made.answers.push(Ok(Landing::Nothing { head: made.tip.clone(), why })),
-            Ok(Step::Commit(commit, files)) => {
-                let parent = std::mem::replace(&mut made.tip, commit.clone());
-                made.answers.push(Ok(Landing::Pushed { commit, parent, files, attempts: attempt }));
+    let mut left = batch;
+    while let Some((first, others)) = left.split_first() {
+        let plain = left.iter().take_while(|waiting| waiting.write.signing == Signing::No).count();
+        let writes: Vec<Write> = left[..plain].iter().map(|waiting| waiting.write.clone()).collect();
+        let (shared, tip) = (Arc::clone(place), made.tip.clone());
+        let together = match plain {
+            0 | 1 => None,
+            // One whose change panics takes none of the others along: they are made one by one then.
+            _ => aside(move || all(&shared, tip, &writes)).await.ok(),
+        };
+        match together {
+            Some(steps) => {
+                steps.into_iter().for_each(|step| made.takes(step, attempt));
+                left = &left[plain..];
             }
-            Err(error) => made.answers.push(Err(error)),
+            None => {
+                let step = one(place, &made.tip, &first.write).await;
+                made.takes(step, attempt);
+                left = others;
+            }
         }
     }
     Ok(made)
+}
+
+impl Made {
+    fn takes(&mut self, step: Result<Step, WriteError>, attempt: u32) {
+        self.answers.push(match step {
+            Ok(Step::Nothing(why)) => Ok(Landing::Nothing { head: self.tip.clone(), why }),
+            Ok(Step::Commit(commit, files)) => {
+                let parent = std::mem::replace(&mut self.tip, commit.clone());
+                Ok(Landing::Pushed { commit, parent, files, attempts: attempt })
+            }
+            Err(error) => Err(error),
+        });
+    }
+}
+
+/// Makes the commits of writes that are not signed.
+fn all(place: &Arc<Fetched>, mut tip: String, writes: &[Write]) -> Vec<Result<Step, WriteError>> {
+    let made = writes.iter().map(|write| {
+        let step = match draft(place, &tip, write)? {
+            Drafted::Nothing(why) => Step::Nothing(why),
+            Drafted::Commit(commit, files) => Step::Commit(commit::write(place.path(), &commit)?, files),
+        };
+        if let Step::Commit(commit, _) = &step {
+            tip.clone_from(commit);
+        }
+        Ok(step)
+    });
+    made.collect()
 }
 
 enum Step {
