@@ -197,7 +197,8 @@ async fn whoever_comes_while_the_branch_is_read_goes_with_the_same_push() {
 async fn one_whose_change_panics_takes_none_of_the_others_along() {
     let forge = Forge::new();
     let (writer, remote) = (forge.writer(), forge.remote());
-    let changes = [counted("w0".to_owned()), Arc::new(|_: &SourceTree| panic!("a bug of its own")), counted("w2".to_owned())];
+    let changes =
+        [counted("w0".to_owned()), Arc::new(|_: &SourceTree| panic!("a bug of its own")), counted("w2".to_owned())];
     let all = futures::future::join_all(changes.map(|change| writer.write(&remote, wish(change)))).await;
     assert!(matches!(all[0], Ok(Landing::Pushed { .. })) && matches!(all[2], Ok(Landing::Pushed { .. })), "{all:?}");
     assert!(all[1].is_err(), "{all:?}");
