@@ -189,7 +189,27 @@ missing_key() {
     is "$(pods "$PROD" luckyplans app.kubernetes.io/name=api-gateway)" "$gateway" 'running pods'
 }
 step 12 'a key that pods need and git no longer has: the rehearsal refuses it by name, running pods stay' missing_key
-open 12b 'the server refuses that sync' 'a key that lives on the cluster counts as there, though the SealedSecret of the commit no longer brings it: the server delivers the commit'
+
+refused_sync() {
+    local gateway
+    gateway=$(pods "$PROD" luckyplans app.kubernetes.io/name=api-gateway)
+    pulled
+    git checkout -q -B no-pepper
+    sed -i '/^ *WORKER_CREDENTIAL_PEPPER:/d' "$VALUES"
+    git commit -qam 'Drop the pepper'
+    git push -q origin no-pepper:main
+    eventually 40 refuses_the_sync
+    is "$(pods "$PROD" luckyplans app.kubernetes.io/name=api-gateway)" "$gateway" 'running pods'
+    kubectl --kubeconfig "$PROD/kubeconfig" -n luckyplans get sealedsecret luckyplans-secrets -o jsonpath='{.spec.encryptedData.WORKER_CREDENTIAL_PEPPER}' | grep -q .
+    # A revert is delivered as any commit.
+    git revert --no-edit HEAD >/dev/null && git push -q origin no-pepper:main
+    git checkout -q main && pulled
+    eventually 40 synced
+}
+refuses_the_sync() {
+    prod app get luckyplans-prod -o json | grep -F 'needs luckyplans-secrets[WORKER_CREDENTIAL_PEPPER]'
+}
+step 12b 'pushed all the same, the server refuses that sync by name; a revert is delivered' refused_sync
 
 broken_health() {
     local before
@@ -218,7 +238,26 @@ reverted() {
 }
 step 13 'a check of a new tag fails: Degraded, with its log, and the delivery before comes back' broken_health
 
-open 14 'rollback --env prod as a commit' 'a rollback of an Application is `app rollback` or `git revert`; no verb makes the revert commit by itself'
+back() {
+    local before head
+    pulled
+    before=$(grep -m 1 -o 'tag: sha-[0-9a-f]*' "$VALUES" | cut -d ' ' -f 2)
+    git commit -q --allow-empty -m 'One more build' && git push -q
+    exits 0 prod images set "sha-$(git rev-parse --short=7 HEAD)" --env prod --push --unchecked --remote "$ORIGIN" --yes
+    pulled
+    eventually 40 synced
+    head=$(git rev-parse HEAD)
+    # What is older is skipped, unless it is said that it is meant.
+    exits 0 prod images set "$before" --env prod --push --unchecked --remote "$ORIGIN" --yes
+    is "$(git -C "$ORIGIN" rev-parse main)" "$head" 'the branch'
+    exits 0 prod images set "$before" --env prod --push --unchecked --allow-older --remote "$ORIGIN" --yes
+    pulled
+    is "$(git rev-parse HEAD~1)" "$head" 'the commit before'
+    is "$(grep -c "tag: $before" "$VALUES")" 4 'services with the tag before'
+    eventually 40 synced
+    kubectl --kubeconfig "$PROD/kubeconfig" -n luckyplans get deploy web -o jsonpath='{.spec.template.spec.containers[0].image}' | grep -F ":$before"
+}
+step 14 'production goes back by a new commit, with the images of before' back
 
 down() {
     serve_ends

@@ -19,6 +19,7 @@ use crate::evidence::CaseEvidence;
 use crate::limited;
 use crate::peers;
 use crate::suite::{Asked, Material, Suite, Whole, root};
+use crate::testbed::{Layout, Running};
 
 /// Plays the days.
 #[derive(clap::Args)]
@@ -32,6 +33,8 @@ struct Day {
     name: &'static str,
     example: &'static str,
     steps: &'static [&'static str],
+    /// Whether some of it is played on a real control plane, whose kubeconfig the script finds in CONTROL_PLANE.
+    real: bool,
 }
 
 const DAYS: [Day; 2] = [
@@ -39,16 +42,18 @@ const DAYS: [Day; 2] = [
         name: "luckyplans",
         example: "luckyplans",
         steps: &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "12b", "13", "14", "20"],
+        real: false,
     },
     Day {
         name: "ezscale",
         example: "ezscale-website",
-        steps: &["1", "1b", "2", "3", "4", "5", "6", "7", "8", "9", "9b", "10", "10b", "11", "12", "13", "14", "14b"],
+        steps: &["1", "1b", "2", "3", "4", "5", "6", "7", "8", "9b", "9", "10", "10b", "11", "12", "13", "14", "14b"],
+        real: true,
     },
 ];
 
 /// What shows that failures are seen.
-const PLANTED: Day = Day { name: "selftest", example: "luckyplans", steps: &["1", "2", "3", "4", "5"] };
+const PLANTED: Day = Day { name: "selftest", example: "luckyplans", steps: &["1", "2", "3", "4", "5"], real: false };
 
 /// How long a day may take on a machine that does other things as well.
 const LONGEST: Duration = Duration::from_secs(900);
@@ -125,12 +130,16 @@ fn play(day: &Day, landfall: &Path) -> anyhow::Result<BTreeMap<String, Told>> {
     fs::create_dir(&programs)?;
     std::os::unix::fs::symlink(landfall, programs.join("landfall"))?;
     std::os::unix::fs::symlink(peers::binary("kubectl")?, programs.join("kubectl"))?;
+    let control_plane = if day.real { Some(Running::start(Layout::on_free_ports()?)?) } else { None };
     let script = root().join("conformance/days").join(format!("{}.sh", day.name));
     let mut command = Command::new("bash");
     command.arg(&script).current_dir(&system).env_clear().stdin(Stdio::null());
     command.env("HOME", place.path()).env("DAY", place.path());
     command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display()));
     command.env("PORT", free_port()?.to_string());
+    if let Some(control_plane) = &control_plane {
+        command.env("CONTROL_PLANE", control_plane.testbed().kubeconfig());
+    }
     let (said, errors) = (place.path().join("said.tsv"), place.path().join("errors"));
     command.stdout(fs::File::create(&said)?).stderr(fs::File::create(&errors)?);
     let mut child = command.spawn().context("bash does not start")?;

@@ -290,6 +290,34 @@ mod tests {
     }
 
     #[test]
+    fn c7_a_window_lasts_as_long_on_the_days_when_clocks_are_changed_and_opens_once() {
+        let window = |schedule: &str, duration: &str| json!([{"kind": "allow", "schedule": schedule, "duration": duration, "timeZone": "Europe/Vienna", "applications": ["*"]}]);
+        // From one to four by the clock in spring; an hour is missing in between, and three are allowed all the same.
+        for (time, so) in [
+            ("2026-03-28T23:59:59Z", false),
+            ("2026-03-29T00:00:00Z", true),
+            ("2026-03-29T02:59:59Z", true),
+            ("2026-03-29T03:00:00Z", false),
+        ] {
+            passes(window("0 1 * * *", "3h"), Asker::Policy, time, so);
+        }
+        // In autumn the hour from two to three comes twice.
+        for (time, so) in [
+            ("2026-10-24T22:59:59Z", false),
+            ("2026-10-24T23:00:00Z", true),
+            ("2026-10-25T01:59:59Z", true),
+            ("2026-10-25T02:00:00Z", false),
+        ] {
+            passes(window("0 1 * * *", "3h"), Asker::Policy, time, so);
+        }
+        // What opens within that hour opens once.
+        let open = ["2026-10-25T00:35:00Z", "2026-10-25T01:35:00Z"]
+            .into_iter()
+            .filter(|time| windows(window("30 2 * * *", "15m")).pass(Asker::Policy, at(time)).is_ok());
+        assert_eq!(open.count(), 1);
+    }
+
+    #[test]
     fn a_window_that_cannot_be_read_lets_nothing_through() {
         for (field, value) in
             [("schedule", "@daily"), ("schedule", "61 * * * *"), ("duration", "1 day"), ("kind", "perhaps")]

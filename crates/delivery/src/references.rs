@@ -163,6 +163,23 @@ impl Unresolved {
     }
 }
 
+/// Whether a Secret's key is missing that the objects themselves seal, and seal as a whole: one that is merged into what is
+/// there may have the key from elsewhere.
+pub(crate) fn is_sealed_without(objects: &[Object], missing: &Missing) -> bool {
+    if missing.kind != "Secret" || missing.key.is_none() {
+        return false;
+    }
+    let merges = |object: &Object| {
+        let template = object.at("/spec/template/metadata/annotations/sealedsecrets.bitnami.com~1patch");
+        let own = object.annotation("sealedsecrets.bitnami.com/patch");
+        template.and_then(serde_json::Value::as_str).or(own) == Some("true")
+    };
+    let makes = |object: &Object| {
+        provides(object).iter().any(|it| it.name == missing.name && it.namespace == missing.namespace)
+    };
+    objects.iter().any(|it| it.group() == "bitnami.com" && it.kind() == "SealedSecret" && !merges(it) && makes(it))
+}
+
 #[derive(Debug, Clone)]
 enum Found {
     /// There, with its keys when it has keys that are known.

@@ -38,6 +38,7 @@ mod scale;
 mod schema;
 mod secrets;
 mod serve;
+mod server_token;
 mod smoke;
 mod state;
 mod status;

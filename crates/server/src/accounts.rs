@@ -4,7 +4,9 @@
 //! password.rs             slow digests; what is no password
 //! policy.rs, pattern.rs   `policy.csv`: rules, roles, denials
 //! roles.rs                what stands of it: the ConfigMap or a file, AppProjects; kept up to date
+//! keys.rs                 what an issuer is believed: signatures, audiences, times
 //! issuer.rs               sign-in by somebody else's word: OpenID Connect
+//! jobs.rs                 CI jobs, by their forge's word
 //! orders.rs               what was asked of protected Applications through the API: nothing else counts there
 //! ```
 //!
@@ -12,6 +14,8 @@
 //! nothing that was closed.
 
 mod issuer;
+mod jobs;
+mod keys;
 mod orders;
 pub mod password;
 mod pattern;
@@ -32,6 +36,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use issuer::Issuer;
 pub use issuer::IssuerOptions;
+pub(crate) use jobs::{Job, Jobs};
 pub(crate) use orders::{Doubt, Orders};
 pub use pattern::MatchMode;
 pub use policy::{ADMIN, BadPolicy, Policy, Question, READONLY, Verdict};

@@ -21,6 +21,7 @@ mod changing;
 mod client;
 mod desk;
 mod differing;
+mod job;
 mod listing;
 mod looking;
 mod promoted;
@@ -35,11 +36,12 @@ pub use book::Book;
 pub use client::{Client, ServerAccess};
 pub use desk::Desk;
 pub(crate) use desk::{problem, status_of};
+pub use job::{JobForge, enter};
 pub use promoted::{
     EvidenceLine, HoldLine, HoldWish, LedgerLine, NextQuery, PromotionLine, PromotionNote, PromotionStep, VersionLine,
     VersionQuery,
 };
-pub use session::{Credentials, NewPassword, SessionLine};
+pub use session::{Credentials, JobCredentials, JobToken, NewPassword, SessionLine};
 pub use shapes::{
     Accepted, AuditLine, AutomatedWish, Cause, CauseStep, Changed, CheckLine, ChecksLine, ConditionLine, DeleteWish,
     Detail, Diff, EventEntry, FieldDiff, HistoryEntry, Line, ListQuery, Listing, LogEntry, LogQuery, Name, ObjectDiff,

@@ -397,8 +397,9 @@ impl Work {
         (session.stop, session.progress) = (running.stop.clone(), progress);
         let (clock, began) = (Arc::clone(&session.clock), session.clock.now());
         let listening = tokio::spawn(listen(heard, (application.key(), begun.number), (told.clone(), clock)));
-        // As Argo CD: of the last wave health is not waited for, and what refers to nothing yet is delivered.
-        let options = UpOptions { wait: false, references: References::MayCome, ..UpOptions::default() };
+        // As Argo CD: of the last wave health is not waited for, and what refers to nothing yet is delivered; but not what
+        // has lost its key with the commit.
+        let options = UpOptions { wait: false, references: References::MayComeButSealed, ..UpOptions::default() };
         let end = session.sync_alone(&unit, &options).await;
         let ended = session.clock.now();
         drop(session);

@@ -17,7 +17,7 @@ use landfall_engine::Clock;
 use landfall_store::{TokenRow, Tokens};
 use sha2::{Digest as _, Sha256};
 
-use crate::accounts::{Accounts, Roles, Standing, Subject, Who};
+use crate::accounts::{Accounts, Job, Roles, Standing, Subject, Who};
 use crate::actor::{Actor, Authority, Bounds, Means, Need, Permission, Scope, no_right};
 
 /// What a token looks like in front.
@@ -27,6 +27,8 @@ const ID_BYTES: usize = 6;
 const SECRET_BYTES: usize = 32;
 /// The use of a token is written down again after so many seconds.
 const USED_AGAIN: i64 = 60;
+/// How long after its end a CI job's token is listed.
+const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
 /// The longest token that is looked at.
 const LONGEST_TOKEN: usize = 256;
 
@@ -177,6 +179,42 @@ impl Gate {
             Means::Token(id) => matches!(self.tokens.find(id).await, Ok(Some(row)) if self.is_good(&row)),
             Means::Session(who) => matches!(self.accounts.of_session(&who.session).await, Ok(Some(_))),
         }
+    }
+
+    /// A token for a CI job, which nobody knows yet.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub(crate) fn token_for(&self, job: &Job) -> Result<(Token, TokenRow), Diagnostic> {
+        let token = Token::random()?;
+        let now = self.clock.now().round(jiff::Unit::Second).unwrap_or_else(|_| self.clock.now());
+        let identity = &job.identity;
+        let row = TokenRow {
+            id: token.id.clone(),
+            name: identity.name.clone(),
+            digest: token.digest(),
+            scopes: identity.scopes.clone(),
+            projects: identity.projects.clone(),
+            role: identity.role.clone(),
+            issued_at: now.to_string(),
+            issued_by: job.issuer.clone(),
+            expires_at: Some(now.checked_add(identity.lasts()).unwrap_or(now).to_string()),
+            revoked_at: None,
+            used_at: None,
+        };
+        Ok((token, row))
+    }
+
+    /// Makes a CI job's token known; those of its issuer that ended a day ago are forgotten.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(crate) async fn issue(&self, row: &TokenRow) -> Result<(), Diagnostic> {
+        let failed = |error: landfall_store::Error| landfall_diag::Diagnose::diagnose(&error);
+        self.tokens.issue(row).await.map_err(failed)?;
+        let now = self.clock.now().round(jiff::Unit::Second).unwrap_or_else(|_| self.clock.now());
+        let before = now.checked_sub(FORGOTTEN).unwrap_or(now).to_string();
+        self.tokens.forget(&row.issued_by, &before).await.map_err(failed)
     }
 
     async fn with_token(&self, method: &Method, headers: &HeaderMap) -> Result<Actor, Refused> {

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::Issuer;
+use crate::accounts::{Issuer, Jobs};
 use crate::actor::Actor;
 use crate::alarms::Alarms;
 use crate::api::{Asked, Desk, Kind, Name, named, problem, status_of};
@@ -69,6 +69,7 @@ pub(crate) struct Front {
     fleet: Option<Arc<Control>>,
     alarms: Arc<Alarms>,
     issuer: Option<Issuer>,
+    jobs: Option<Jobs>,
     stop: CancellationToken,
     rendering: Semaphore,
 }
@@ -108,13 +109,13 @@ impl Front {
         board: Arc<Board>,
         (secrets, root): (HookSecrets, String),
         told: Sender<Happened>,
-        (gate, issuer): (Gate, Option<Issuer>),
+        (gate, issuer, jobs): (Gate, Option<Issuer>, Option<Jobs>),
         (desk, fleet): (Desk, Option<Arc<Control>>),
         stop: CancellationToken,
     ) -> Self {
         let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
         let alarms = desk.alarms();
-        Front { board, secrets, root, told, gate, desk, fleet, alarms, issuer, stop, rendering }
+        Front { board, secrets, root, told, gate, desk, fleet, alarms, issuer, jobs, stop, rendering }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{
     Accepted, AuditLine, Changed, Credentials, DeleteWish, Detail, Diff, EventEntry, EvidenceLine, HistoryEntry,
-    HoldLine, HoldWish, Kind, LedgerLine, Listing, LogEntry, NewPassword, PauseWish, PinWish, PolicyWish, Problem,
-    PromotionLine, PromotionNote, RefreshWish, RollbackWish, SessionLine, SyncWish, VersionLine, Why,
+    HoldLine, HoldWish, JobCredentials, JobToken, Kind, LedgerLine, Listing, LogEntry, NewPassword, PauseWish, PinWish,
+    PolicyWish, Problem, PromotionLine, PromotionNote, RefreshWish, RollbackWish, SessionLine, SyncWish, VersionLine,
+    Why,
 };
 use crate::routes::{Door, Entry, Inside, Open, Own, ROUTES, Route};
 
@@ -80,6 +81,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             let body = schema::<Credentials>(generator);
             described["requestBody"] = json!({"content": {"application/json": {"schema": body}}});
             json!({"application/json": {"schema": schema::<SessionLine>(generator)}})
+        }
+        Door::Entry(Entry::Job) => {
+            let body = schema::<JobCredentials>(generator);
+            described["requestBody"] = json!({"content": {"application/json": {"schema": body}}});
+            json!({"application/json": {"schema": schema::<JobToken>(generator)}})
         }
         Door::Own(own) => {
             if own == Own::Password {

@@ -39,6 +39,8 @@ pub struct Options {
     pub root: String,
     /// Who else says who somebody is.
     pub issuer: Option<IssuerOptions>,
+    /// Which CI jobs are let in, as their file declares it.
+    pub ci_identities: Option<String>,
     /// The edge's server.
     pub fleet: FleetOptions,
     /// With whom it takes turns; with nobody when absent.

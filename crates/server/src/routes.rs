@@ -29,6 +29,7 @@ pub(crate) enum Entry {
     SignIn,
     IssuerBegin,
     IssuerBack,
+    Job,
 }
 
 /// What is answered to whoever is known, about that one alone.
@@ -46,7 +47,7 @@ pub(crate) enum Door {
     Open(Open),
     /// A forge that signs.
     Signed,
-    /// Who has a password.
+    /// Who has a password, or somebody that vouches.
     Entry(Entry),
     /// Whoever is known, whatever that one may.
     Own(Own),
@@ -73,7 +74,7 @@ const AUDIT: Need = Need { permission: Permission::AUDIT, breadth: Breadth::All 
 /// Where the document that describes the API lies.
 pub(crate) const DOCUMENT: &str = "/api/v1/openapi.json";
 
-const FIXED: [Route; 15] = [
+const FIXED: [Route; 16] = [
     get("/healthz", Door::Open(Open::Alive), "Whether the process lives."),
     get("/readyz", Door::Open(Open::Ready), "Whether the cluster's Applications are known."),
     get("/version", Door::Open(Open::Version), "Name and version."),
@@ -89,6 +90,11 @@ const FIXED: [Route; 15] = [
         "Leads a browser to the issuer of identities to sign in there.",
     ),
     get("/api/v1/session/issuer/back", Door::Entry(Entry::IssuerBack), "Where the issuer leads the browser back to."),
+    post(
+        "/api/v1/session/job",
+        Door::Entry(Entry::Job),
+        "Lets in a CI job by the token that its forge has signed; the answer has a token that ends soon.",
+    ),
     get("/api/v1/session", Door::Own(Own::WhoAmI), "Who asks, and whether the password has to be changed."),
     post("/api/v1/session/end", Door::Own(Own::SignOut), "Signs out."),
     post("/api/v1/session/password", Door::Own(Own::Password), "Changes one's own password; it signs out everywhere."),
@@ -168,7 +174,9 @@ mod tests {
             let changes = match route.door {
                 // What comes back from the issuer changes who somebody is: it is bound to what the browser has kept.
                 Door::Open(_) | Door::Own(Own::WhoAmI) | Door::Entry(Entry::IssuerBegin | Entry::IssuerBack) => false,
-                Door::Signed | Door::Entry(Entry::SignIn) | Door::Own(Own::SignOut | Own::Password) => true,
+                Door::Signed | Door::Entry(Entry::SignIn | Entry::Job) | Door::Own(Own::SignOut | Own::Password) => {
+                    true
+                }
                 Door::Token(need, _) => need.permission.scope == Scope::Sync,
             };
             assert_eq!(changes, route.method == "POST", "{} {}", route.method, route.path);

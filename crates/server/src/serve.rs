@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_recursion::async_recursion as boxed;
 use landfall_delivery::Session;
 use landfall_diag::{Diagnose as _, Diagnostic, code};
-use landfall_engine::WallClock;
+use landfall_engine::{Clock, WallClock};
 use landfall_host::{Audience, Connection, Failure, Host, Hosting, Place, SHORT, Serving};
 use landfall_source::{SourceTree, aside};
 use landfall_store::Store;
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::password::random_bytes;
-use crate::accounts::{Accounts, Issuer, Orders, Roles};
+use crate::accounts::{Accounts, Issuer, Jobs, Orders, Roles};
 use crate::alarms::Alarms;
 use crate::api::Desk;
 use crate::board::Board;
@@ -75,11 +75,14 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         policy,
         root,
         issuer,
+        ci_identities,
         fleet,
         replicas,
     } = options;
     let roles = Arc::new(Roles::new(policy)?);
     let issuer = issuer.map(|options| Issuer::new(options, &host.network, Arc::new(WallClock))).transpose()?;
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let jobs = ci_identities.map(|text| Jobs::parse(&text, &host.network, &clock)).transpose()?;
     for local in &repositories {
         check_repository(local).await?;
     }
@@ -148,7 +151,8 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let idle = CancellationToken::new();
         let leases = settings.map(|(settings, _)| take_turns(&work, settings, told.clone(), idle.clone()));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
-        let front = Arc::new(Front::new(board, (secrets, root), told, (gate, issuer), (desk, fleet), stop.clone()));
+        let front =
+            Arc::new(Front::new(board, (secrets, root), told, (gate, issuer, jobs), (desk, fleet), stop.clone()));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
         let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
         ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });

@@ -13,7 +13,8 @@
 //!   followed.
 //! - What became of a push is told from where the branch stands afterwards, not from what a server says in words: a
 //!   reply that was lost leads to no second commit.
-//! - Whoever waits for the same branch goes with the first of them: a commit each, one push for all.
+//! - Whoever waits for the same branch goes with the first of them, whoever comes while that one reads the branch among
+//!   them: a commit each, one push for all.
 
 mod commit;
 mod desk;
@@ -73,6 +74,13 @@ struct Waiting {
     answer: oneshot::Sender<Result<Landing, WriteError>>,
 }
 
+impl Room {
+    /// Takes out whoever waits, and still wants it.
+    fn waiting(&self) -> Vec<Waiting> {
+        self.queue.lock().drain(..).filter(|waiting| !waiting.answer.is_closed()).collect()
+    }
+}
+
 impl GitWriter {
     /// One whose bare repositories lie below a directory of ours; `patience`: how long a server may be silent.
     pub fn new(network: &Network, below: PathBuf, patience: Option<Duration>) -> Self {
@@ -104,9 +112,7 @@ impl GitWriter {
                 Err(oneshot::error::TryRecvError::Closed) => continue,
                 Err(oneshot::error::TryRecvError::Empty) => {}
             }
-            let together: Vec<Waiting> =
-                room.queue.lock().drain(..).filter(|waiting| !waiting.answer.is_closed()).collect();
-            desk.serve(remote, together).await;
+            desk.serve(remote, || room.waiting()).await;
             if let Ok(answered) = answer.try_recv() {
                 return answered;
             }

@@ -119,6 +119,21 @@ impl Tokens {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Forgets the tokens of an issuer that ended before a time (RFC 3339, in whole seconds and UTC, as they are kept).
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    #[boxed]
+    pub async fn forget(&self, issued_by: &str, before: &str) -> Result<(), Error> {
+        query("DELETE FROM api_token WHERE issued_by = $1 AND expires_at IS NOT NULL AND expires_at < $2")
+            .bind(issued_by)
+            .bind(before)
+            .execute(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed("forget tokens"))?;
+        Ok(())
+    }
+
     /// Writes down when a token was used last.
     ///
     /// # Errors

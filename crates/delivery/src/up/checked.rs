@@ -8,6 +8,7 @@ use landfall_object::references::Need;
 use landfall_object::{Object, ObjectKey};
 
 use super::{Ready, References, Refusals, UpOptions, turn_down};
+use crate::references::is_sealed_without;
 use crate::session::{LeftOut, Progress, Session};
 use crate::summary::UnitSummary;
 use crate::{Brought, Unserved, unresolved, unserved};
@@ -127,7 +128,12 @@ impl Session {
             };
             let diagnostic =
                 one.diagnostic_at(|key, path| rendered.map(|rendered| rendered.places(key, path)).unwrap_or_default());
-            if one.need == Need::Start && references == References::MustResolve {
+            let never_comes = match references {
+                References::MustResolve => true,
+                References::MayCome => false,
+                References::MayComeButSealed => is_sealed_without(&objects, &one.missing),
+            };
+            if one.need == Need::Start && never_comes {
                 refused.entry(*index).or_default().push(diagnostic);
             } else {
                 let severity = diagnostic.severity.min(Severity::Warning);

@@ -43,6 +43,9 @@ pub enum References {
     MustResolve,
     /// They are told: an operator makes its own certificates, once it runs.
     MayCome,
+    /// They are told, but for a key of a Secret that the delivery itself seals: the Secret is what was sealed, so that its
+    /// pods would never start again.
+    MayComeButSealed,
 }
 
 /// What is tried at the cluster before the first thing is touched.

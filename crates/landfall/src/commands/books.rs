@@ -8,7 +8,7 @@ use landfall_store::{Location, Store};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::commands::app::CounterArgs;
+use crate::commands::server_token;
 use crate::commands::write_back::actor;
 use crate::context::Context;
 
@@ -68,13 +68,7 @@ impl BooksArgs {
         let host = &context.host;
         let reached = match &self.server {
             Some(address) => {
-                let counter = CounterArgs {
-                    server: self.server.clone(),
-                    token_file: self.token_file.clone(),
-                    ..CounterArgs::default()
-                };
-                let authority = self.ca_file.as_ref().map(|file| host.directory.join(file));
-                Some(ServerAccess { address: address.clone(), token: counter.token(context)?, authority })
+                Some(server_token::access(context, address, self.token_file.as_deref(), self.ca_file.as_deref()).await?)
             }
             None => place.state.serving().map(|serving| ServerAccess {
                 address: format!("http://{}", serving.address),

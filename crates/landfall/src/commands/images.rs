@@ -1,6 +1,7 @@
 //! `landfall images …`
 
 mod commits;
+mod files;
 pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod running;

@@ -73,6 +73,9 @@ pub(crate) struct ServeArgs {
     /// Who this server is there; what proves it stands in the variable LANDFALL_ISSUER_SECRET
     #[arg(long, env = "LANDFALL_ISSUER_CLIENT", value_name = "ID")]
     issuer_client: Option<String>,
+    /// Which CI jobs are let in by their forge's word, and with whose rights: a file of kind CiIdentities
+    #[arg(long, value_name = "FILE", conflicts_with = "only")]
+    ci_identities: Option<String>,
     /// This server's own address, as browsers reach it
     #[arg(long, env = "LANDFALL_URL", value_name = "URL")]
     url: Option<String>,
@@ -120,6 +123,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     let root = root(&args.root_path)?;
     let repositories = args.repos.iter().map(|pair| repository(context, pair)).collect::<Result<Vec<_>, _>>()?;
     let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;
+    let ci_identities = args.ci_identities.as_deref().map(|file| identities(context, file)).transpose()?;
     let replicas = replicas(context, &args)?;
     let mut places = Vec::new();
     for target in &args.targets {
@@ -191,6 +195,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         policy,
         root,
         issuer,
+        ci_identities,
         fleet: fleet(context, &args),
         replicas,
     };
@@ -269,6 +274,17 @@ fn policy(context: &Context, file: &str) -> Result<String, Failure> {
     std::fs::read_to_string(context.host.directory.join(file)).map_err(|error| {
         Failure::usage(
             Diagnostic::error(code::BAD_POLICY, format!("--policy {file} cannot be read"))
+                .note(error.to_string())
+                .note("nothing was changed"),
+        )
+    })
+}
+
+/// What a file says of CI jobs.
+fn identities(context: &Context, file: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(context.host.directory.join(file)).map_err(|error| {
+        Failure::usage(
+            Diagnostic::error(code::BAD_CI_IDENTITIES, format!("--ci-identities {file} cannot be read"))
                 .note(error.to_string())
                 .note("nothing was changed"),
         )

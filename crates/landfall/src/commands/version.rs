@@ -109,6 +109,7 @@ fn holds_secret(name: &str) -> bool {
 
 /// Variables that Landfall reads, with one line each; `landfall version --env` lists them.
 const KNOWN: &[(&str, &str)] = &[
+    ("ACTIONS_ID_TOKEN_REQUEST_…", "where a runner gives its job the same, as it sets them"),
     ("CI", "no questions, no live progress, and no background server is left behind"),
     ("CLICOLOR_FORCE", "colour even when not on a terminal"),
     ("COLUMNS", "the terminal's width"),
@@ -125,6 +126,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("HELM_NAMESPACE", "the namespace of Helm's verbs"),
     ("KUBECONFIG", "where kubeconfigs are looked for, as kubectl does"),
     ("LANDFALL_AGENT_ROOT", "where an edge's agent lives, as --root of `agent`"),
+    ("LANDFALL_AUDIENCE", "whom a CI job's token is to be meant for; the address of --server when not said"),
+    ("LANDFALL_CI_IDENTITY", "as what a CI job comes to --server, where it can be several"),
     ("LANDFALL_DATABASE", "the PostgreSQL that servers share, as --database of `serve`"),
     ("LANDFALL_ENV", "the environment of landfall.yaml, as --env"),
     ("LANDFALL_FORGE_HOST", "the host that LANDFALL_FORGE_TOKEN is for, where it is not a public forge"),
@@ -133,6 +136,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("LANDFALL_HTTP_PATIENCE", "how many seconds a repository or registry may be silent; 8 when not said"),
     ("LANDFALL_HTTP_PORT", "the port that leads to port 80 of a cluster of this machine, as --http-port"),
     ("LANDFALL_HTTPS_PORT", "the port that leads to its port 443, as --https-port"),
+    ("LANDFALL_ID_TOKEN", "a CI job's own token, by which --server lets it in where LANDFALL_TOKEN is not set"),
     ("LANDFALL_LEASE_NAMESPACE", "where servers that share a database keep their leases"),
     ("LANDFALL_LOG", "what is logged to standard error, as `landfall_engine=debug`"),
     ("LANDFALL_NO_PROGRESS", "no live progress"),

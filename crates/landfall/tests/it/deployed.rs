@@ -44,3 +44,26 @@ fn t12_one_replica_on_sqlite_is_recreated_and_never_rolled() {
     assert_eq!(pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
 }
+
+#[test]
+fn se_045_the_jobs_that_are_let_in_are_declared_in_its_values() {
+    let sandbox = chart();
+    let claims = "{repository: acme/shop, ref: refs/heads/main}";
+    let values = format!(
+        "ciIdentities:\n  - issuer: https://token.actions.githubusercontent.com\n    audience: https://landfall.example.com\n    identities:\n      - {{name: shop, role: \"role:deploy\", claims: {claims}}}\n"
+    );
+    let rendered = |values: &str| {
+        sandbox.write("values.yaml", values);
+        sandbox.run(&["template", "landfall", "./chart", "-f", "values.yaml"]).exits(0).stdout
+    };
+    let text = rendered(&values);
+    assert!(text.contains("- --ci-identities\n            - /etc/landfall/ci-identities.yaml\n"), "{text}");
+    assert!(text.contains("checksum/ci-identities: "), "{text}");
+    assert!(!rendered("{}").contains("ci-identities"), "nobody is let in where nothing is declared");
+    // The server reads what the chart writes: it gets as far as to what is wrong with it.
+    let text = rendered(&values.replace(", ref: refs/heads/main", ""));
+    let config = text.split("---\n").find(|it| it.contains("kind: ConfigMap")).expect("rendered");
+    let config = landfall_yaml::to_json(config).expect("YAML");
+    sandbox.write("ci.yaml", config["data"]["ci-identities.yaml"].as_str().expect("a file"));
+    sandbox.run(&["serve", "--ci-identities", "ci.yaml"]).exits(2).says("LF0753").says("every branch and pull request");
+}

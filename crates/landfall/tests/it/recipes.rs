@@ -203,3 +203,23 @@ fn ez_52_a_tag_v_builds_three_roles_and_upgrades_the_release_to_it() {
         assert_eq!(recipe["jobs"]["upgrade"]["needs"], "publish", "{forge}");
     }
 }
+
+#[test]
+fn se_045_what_waits_for_the_server_is_known_by_its_identity_and_by_nothing_stored() {
+    for file in ["release-services", "release-channels"] {
+        let recipe = recipe(&format!("github/{file}.yaml"));
+        let job = &recipe["jobs"]["deployed"];
+        assert_eq!(job["permissions"], serde_json::json!({"contents": "read", "id-token": "write"}), "{file}");
+        let told = job.to_string();
+        assert!(!told.contains("secrets.") && !told.contains("LANDFALL_TOKEN"), "{file}: {told}");
+        let condition = job["if"].as_str().expect("a condition");
+        assert!(
+            condition.contains("needs.write-back.result == 'success' && vars.LANDFALL_SERVER != ''"),
+            "{condition}"
+        );
+        // Without its runner's word nobody is asked: no token is looked for elsewhere.
+        let runner = Runner::new();
+        let known = [("vars.LANDFALL_SERVER", "https://landfall.example.com")];
+        runner.run(step(&recipe, "deployed", "Wait until it runs"), &known).exits(2).says("wants a token");
+    }
+}

@@ -371,10 +371,18 @@ fn the_recipes_pin_what_they_run_and_trust_nothing_of_the_pull_request() {
         assert!(text.contains("persist-credentials: false") || text.contains("git remote set-url origin"), "{host}");
         for line in text.lines().filter(|line| line.contains("> ") && !line.trim_start().starts_with('#')) {
             let to = line.rsplit("> ").next().unwrap_or_default();
-            let outside =
-                ["\"$RUNNER_TEMP", "/dev/null", "\"$work/", "\"$GITHUB_PATH"].iter().any(|at| to.starts_with(at));
+            let places = ["\"$RUNNER_TEMP", "/dev/null", "\"$work/", "\"$GITHUB_PATH", "\"$GITHUB_STEP_SUMMARY"];
+            let outside = places.iter().any(|at| to.starts_with(at));
             assert!(outside, "{host} writes into the checkout: {line}");
         }
+        // What a stranger wrote begins no line of a log, where a runner would read commands.
+        assert!(
+            !text.contains("cat \"$RUNNER_TEMP/preview.md\"\n") && !text.contains("cat \"$work/preview.md\""),
+            "{host}"
+        );
+        // A fork's pull request has no token that comments: it is rehearsed all the same.
+        let forks = ["head.repo.full_name == github.repository", "if [ -z \"${LANDFALL_NOTE_TOKEN:-}\" ]"];
+        assert!(forks.iter().any(|it| text.contains(it)), "{host}");
         let mark = text.find(landfall_rehearse::COMMENT_MARK).expect("it looks for its comment");
         let line = text[..mark].rsplit('\n').next().unwrap_or_default();
         assert!(line.contains("env.ME"), "{host} looks for whoever wrote the mark: {line}");

@@ -21,6 +21,7 @@ mod accounts;
 mod checked;
 mod connected;
 mod git_server;
+mod jobs;
 mod migrated;
 mod told;
 mod unfinished;
@@ -458,6 +459,36 @@ fn probes_are_answered_and_a_webhook_needs_its_secret() {
     let (code, took, _) = server.terminate();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn b2_b3_a_webhook_that_comes_again_or_names_another_host_changes_nothing_and_leads_nowhere() {
+    let forge = Forge::shop(AUTOMATED);
+    let server = forge.serve(&["apps"], SHOP, &[("LANDFALL_WEBHOOK_SECRET", "known")]);
+    let cluster = server.cluster();
+    let first = forge.push();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &first));
+    let headers = [("X-Gitlab-Event", "Push Hook"), ("X-Gitlab-Token", "known"), ("X-Gitlab-Event-UUID", "1")];
+    let says = |address: &str| {
+        let push = json!({"ref": "refs/heads/main", "repository": {"clone_url": address, "git_http_url": address}});
+        server.ask("POST", "/api/webhook", &headers, &push.to_string()).0
+    };
+    // Somebody who listens: an address of a payload is looked for among those that are declared, and never asked.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    listener.set_nonblocking(true).expect("set");
+    let here = listener.local_addr().expect("an address");
+    for address in [format!("http://{here}/shop.git"), format!("{SHOP}@{here}"), format!("git://{here}/acme/shop")] {
+        assert!((200..300).contains(&says(&address)), "{address}");
+    }
+    for _ in 0..50 {
+        assert_eq!(says(SHOP), 200);
+    }
+    // All of that has been acted on when what comes after it is.
+    let next = forge.change("chart/values.yaml", "color: blue", "color: red");
+    assert_eq!(says(SHOP), 200);
+    let delivered = server.until(&cluster, &application("shop"), |it| is_synced(it, &next));
+    assert_eq!(delivered.list_at("/status/history").len(), 2, "{:#}", delivered.into_value());
+    assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(std::io::ErrorKind::WouldBlock));
 }
 
 #[test]

@@ -67,6 +67,37 @@ fn every_tag_beside_a_repository_of_ours_is_set_in_a_named_file_without_a_landfa
 }
 
 #[test]
+fn a_named_file_is_its_environments_where_several_are_declared_and_takes_the_tags_of_all_that_read_it() {
+    let (shop, _bare) = shop();
+    shop.write("prod.yaml", "web: {image: {repository: ghcr.io/acme/web, tag: 1.0.0}}\n");
+    shop.write("both.yaml", "web: {image: {repository: ghcr.io/acme/web, tag: 1.0.0}}\n");
+    shop.write("nobodys.yaml", "web: {image: {repository: ghcr.io/acme/web, tag: 1.0.0}}\n");
+    let declared = shop.read("landfall.yaml");
+    let both = |text: &str| {
+        text.replace("[prod.yaml]", "[both.yaml, prod.yaml]").replace("[test.yaml]", "[both.yaml, test.yaml]")
+    };
+    shop.write("landfall.yaml", &both(&declared));
+    shop.git(&["remote", "set-url", "origin", "https://git.example.com/acme/shop.git"]);
+    let set = |tag: &str, file: &str| shop.run(&["images", "set", tag, "--file", file]);
+    // Production alone reads it, and takes versions of its channel.
+    set("1.1.0", "prod.yaml").exits(0);
+    assert!(shop.read("prod.yaml").contains("tag: 1.1.0"));
+    set("sha-1234567", "prod.yaml").exits(5).says("LF0962");
+    // Nobody does: it is no environment's.
+    set("sha-1234567", "nobodys.yaml").exits(0);
+    assert!(shop.read("nobodys.yaml").contains("tag: sha-1234567"));
+    // Two do, and which one is written for is not said.
+    set("1.1.0", "both.yaml").exits(2).says("LF0813").says("prod, test");
+    shop.run(&["images", "set", "1.1.0", "--file", "both.yaml", "--env", "test"]).exits(0);
+    // Where a command means `local` unless it is told otherwise, what production reads is held against production's rule all the same.
+    shop.write("landfall.yaml", &both(&declared).replace("  test:\n", "  local:\n"));
+    set("sha-1234567", "both.yaml").exits(5).says("LF0962");
+    set("sha-1234567", "prod.yaml").exits(5).says("LF0962");
+    set("1.2.0", "both.yaml").exits(0);
+    assert!(shop.read("both.yaml").contains("tag: 1.2.0"));
+}
+
+#[test]
 fn a_values_file_that_is_a_link_is_refused_here_as_it_is_on_the_branch() {
     let (shop, bare) = shop();
     std::fs::rename(shop.root().join("prod.yaml"), shop.root().join("real.yaml")).expect("moved");

@@ -1,6 +1,5 @@
 //! Sign-in by an issuer of identities: OpenID Connect's authorization code with PKCE. What the issuer says is believed when its
-//! own keys have signed it, for us, for this sign-in, and in time; keys are fetched anew when a token names one that is not
-//! known, and not more often than every ten seconds.
+//! own keys have signed it, for us, for this sign-in, and in time (`keys.rs`).
 
 use std::sync::Arc;
 
@@ -8,43 +7,21 @@ use ::http::{HeaderMap, HeaderValue, Method, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_engine::Clock;
-use landfall_source::{Access, HttpClient, Network, Redirects};
+use landfall_source::Network;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Mutex;
 
+use super::keys::{IssuerKeys, LARGEST, Places, checked, refused};
 use super::{Secure, Who, password};
 
-/// Largest answer of an issuer, in bytes, and the longest wait for one.
-const LARGEST: u64 = 1024 * 1024;
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
-/// Keys are not fetched more often than that.
-const REFETCHED: SignedDuration = SignedDuration::from_secs(10);
 /// How long somebody may take at the issuer.
 const TAKES: SignedDuration = SignedDuration::from_mins(10);
-/// By how much two clocks may differ.
-const LEEWAY: i64 = 60;
 /// Most groups of somebody that are taken, and the longest name.
 const MOST_GROUPS: usize = 1000;
 const LONGEST: usize = 256;
-
-/// By what a token may be signed: keys that only the issuer has.
-const SIGNED_BY: [Algorithm; 9] = [
-    Algorithm::RS256,
-    Algorithm::RS384,
-    Algorithm::RS512,
-    Algorithm::PS256,
-    Algorithm::PS384,
-    Algorithm::PS512,
-    Algorithm::ES256,
-    Algorithm::ES384,
-    Algorithm::EdDSA,
-];
 
 /// How an issuer is asked.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,27 +48,10 @@ impl std::fmt::Debug for IssuerOptions {
 /// An issuer of identities.
 pub(crate) struct Issuer {
     options: IssuerOptions,
-    http: HttpClient,
     clock: Arc<dyn Clock>,
     /// What a sign-in that was begun is sealed with: it does not outlive this process.
     key: aws_lc_rs::hmac::Key,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    places: Option<Places>,
-    keys: Option<JwkSet>,
-    fetched: Option<Timestamp>,
-}
-
-/// Where an issuer answers what (`.well-known/openid-configuration`).
-#[derive(Debug, Clone, Deserialize)]
-struct Places {
-    issuer: String,
-    authorization_endpoint: String,
-    token_endpoint: String,
-    jwks_uri: String,
+    keys: IssuerKeys,
 }
 
 /// A sign-in that was begun: the browser brings it back.
@@ -120,22 +80,14 @@ impl Issuer {
     /// # Errors
     /// [`code::BAD_ARGUMENTS`]: an address that everybody on the way could read, unless it is this machine's.
     pub(crate) fn new(options: IssuerOptions, network: &Network, clock: Arc<dyn Clock>) -> Result<Self, Diagnostic> {
-        for address in [&options.issuer, &options.own_address] {
-            checked(address)?;
-        }
-        let access = Access {
-            redirects: Redirects::Stop,
-            timeout: Some(PATIENCE),
-            patience: Some(PATIENCE),
-            ..Access::default()
-        };
+        checked(&options.own_address)?;
+        let keys = IssuerKeys::new(&options.issuer, network, Arc::clone(&clock))?;
         let secret = password::random_bytes::<32>()?;
         Ok(Issuer {
             options: IssuerOptions { own_address: options.own_address.trim_end_matches('/').to_owned(), ..options },
-            http: network.client(access),
             clock,
             key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &secret),
-            known: Mutex::default(),
+            keys,
         })
     }
 
@@ -154,7 +106,7 @@ impl Issuer {
     /// # Errors
     /// The issuer does not answer.
     pub(crate) async fn begin(&self) -> Result<Beginning, Diagnostic> {
-        let places = self.places().await?;
+        let authorization = self.place(|places| places.authorization_endpoint).await?;
         let random = || password::random_bytes::<32>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
         let until = self.clock.now().checked_add(TAKES).map_or(0, Timestamp::as_second);
         let begun = Begun { state: random()?, nonce: random()?, verifier: random()?, until };
@@ -169,8 +121,8 @@ impl Issuer {
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256")
             .finish();
-        let and = if places.authorization_endpoint.contains('?') { '&' } else { '?' };
-        let location = format!("{}{and}{query}", places.authorization_endpoint);
+        let and = if authorization.contains('?') { '&' } else { '?' };
+        let location = format!("{authorization}{and}{query}");
         Ok(Beginning { location, kept: self.sealed(&begun) })
     }
 
@@ -223,9 +175,9 @@ impl Issuer {
     }
 
     async fn exchanged(&self, code: &str, verifier: &str) -> Result<String, Diagnostic> {
-        let places = self.places().await?;
+        let place = self.place(|places| places.token_endpoint).await?;
         let (headers, body) = self.exchange(code, verifier)?;
-        let reply = self.http.send(Method::POST, &places.token_endpoint, headers, body, LARGEST).await;
+        let reply = self.keys.http().send(Method::POST, &place, headers, body, LARGEST).await;
         let reply = reply.map_err(|error| no("the issuer does not answer").note(error.diagnose().message))?;
         if reply.status != 200 {
             // What it says may hold the code.
@@ -235,30 +187,14 @@ impl Issuer {
         Ok(tokens.id_token)
     }
 
+    /// One of the places where the issuer lets people in.
+    async fn place(&self, which: impl FnOnce(Places) -> Option<String>) -> Result<String, Diagnostic> {
+        which(self.keys.places().await?).ok_or_else(|| no("the issuer lets nobody sign in: it names no place for that"))
+    }
+
     /// The claims of a token that the issuer has signed for us, for this sign-in, and that is good now.
     async fn verified(&self, token: &str, nonce: &str) -> Result<Value, Diagnostic> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| no("the issuer's token cannot be read"))?;
-        if !SIGNED_BY.contains(&header.alg) {
-            return Err(no("the issuer's token is not signed with a key of its own"));
-        }
-        let key = self.key_of(header.kid.as_deref()).await?;
-        let mut validation = Validation::new(header.alg);
-        // Time is ours to tell.
-        (validation.validate_exp, validation.validate_nbf) = (false, false);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        validation.set_issuer(&[&self.options.issuer]);
-        validation.set_audience(&[&self.options.client]);
-        let claims = jsonwebtoken::decode::<Value>(token, &key, &validation)
-            .map_err(|error| no("the issuer's token is not to be believed").note(error.to_string()))?
-            .claims;
-        let now = self.clock.now().as_second();
-        let at = |claim: &str| claims[claim].as_i64();
-        if at("exp").is_none_or(|end| end + LEEWAY <= now) {
-            return Err(no("the issuer's token is past its time"));
-        }
-        if ["nbf", "iat"].iter().any(|claim| at(claim).is_some_and(|begin| begin > now + LEEWAY)) {
-            return Err(no("the issuer's token is of a time to come"));
-        }
+        let claims = self.keys.believed(token, &self.options.client).await.map_err(again)?;
         if claims["nonce"].as_str() != Some(nonce) {
             return Err(no("the issuer's token is for another sign-in"));
         }
@@ -268,51 +204,6 @@ impl Issuer {
             return Err(no("the issuer's token is for somebody else, too"));
         }
         Ok(claims)
-    }
-
-    /// The key that a token names; keys that are not known are fetched.
-    async fn key_of(&self, kid: Option<&str>) -> Result<DecodingKey, Diagnostic> {
-        let places = self.places().await?;
-        let mut known = self.known.lock().await;
-        if let Some(key) = known.keys.as_ref().and_then(|keys| found(keys, kid)) {
-            return Ok(key);
-        }
-        let now = self.clock.now();
-        if known.fetched.is_some_and(|at| now.duration_since(at) < REFETCHED) {
-            return Err(no("the issuer's token names a key that the issuer does not have"));
-        }
-        known.fetched = Some(now);
-        let keys: JwkSet = self.read(&places.jwks_uri).await?;
-        let key = found(&keys, kid);
-        known.keys = Some(keys);
-        key.ok_or_else(|| no("the issuer's token names a key that the issuer does not have"))
-    }
-
-    async fn places(&self) -> Result<Places, Diagnostic> {
-        let mut known = self.known.lock().await;
-        if let Some(places) = &known.places {
-            return Ok(places.clone());
-        }
-        let address = format!("{}/.well-known/openid-configuration", self.options.issuer.trim_end_matches('/'));
-        let places: Places = self.read(&address).await?;
-        if places.issuer != self.options.issuer {
-            return Err(no("the issuer calls itself otherwise").note(format!("it says {}", places.issuer)));
-        }
-        for address in [&places.authorization_endpoint, &places.token_endpoint, &places.jwks_uri] {
-            checked(address)?;
-        }
-        known.places = Some(places.clone());
-        Ok(places)
-    }
-
-    async fn read<T: serde::de::DeserializeOwned>(&self, address: &str) -> Result<T, Diagnostic> {
-        let reply = self.http.send(Method::GET, address, HeaderMap::new(), Vec::new(), LARGEST).await;
-        let reply = reply.map_err(|error| no("the issuer does not answer").note(error.diagnose().message))?;
-        if reply.status != 200 {
-            return Err(no("the issuer does not answer").note(format!("{address} answered {}", reply.status)));
-        }
-        serde_json::from_slice(&reply.body)
-            .map_err(|error| no("the issuer's answer cannot be read").note(error.to_string()))
     }
 
     /// Whoever the claims are of: by a verified e-mail, else by the issuer's own name for that one.
@@ -365,31 +256,13 @@ impl Issuer {
     }
 }
 
-/// The key of a set that a token names; without a name the only one.
-fn found(keys: &JwkSet, kid: Option<&str>) -> Option<DecodingKey> {
-    let jwk = match kid {
-        Some(kid) => keys.find(kid)?,
-        None if keys.keys.len() == 1 => keys.keys.first()?,
-        None => return None,
-    };
-    DecodingKey::from_jwk(jwk).ok()
-}
-
-/// Whether an address is spoken to: over TLS, or on this machine.
-fn checked(address: &str) -> Result<(), Diagnostic> {
-    let host = landfall_source::host_of(address);
-    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name).trim_matches(['[', ']']);
-    let is_here = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if address.starts_with("https://") || (is_here && address.starts_with("http://")) {
-        return Ok(());
-    }
-    let text = format!("{address} is not spoken to for sign-ins: everybody on the way could read them");
-    Err(Diagnostic::error(code::BAD_ARGUMENTS, text).help("give its https:// address"))
-}
-
 fn no(why: &str) -> Diagnostic {
-    Diagnostic::refused(code::ISSUER_FAILED, why).help("sign in again: GET /api/v1/session/issuer")
+    again(refused(why))
+}
+
+fn again(diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic.help("sign in again: GET /api/v1/session/issuer")
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -48,10 +48,7 @@ impl Client {
     /// [`code::PLAIN_SERVER`]: the token would go to another machine in the clear.
     pub fn new(network: &Network, access: ServerAccess) -> Result<Self, Diagnostic> {
         let address = access.address.trim_end_matches('/').to_owned();
-        let host = landfall_source::host_of(&address);
-        let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name).trim_matches(['[', ']']);
-        let is_here = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback());
-        if !address.starts_with("https://") && !is_here {
+        if !address.starts_with("https://") && !is_here(&address) {
             let text = format!("a token is not sent to {address}: everybody on the way could read it");
             return Err(Diagnostic::refused(code::PLAIN_SERVER, text).help("give its https:// address"));
         }
@@ -98,11 +95,14 @@ impl Client {
 
     async fn send(&self, method: Method, target: &str, body: Vec<u8>) -> Result<Value, Vec<Diagnostic>> {
         let mut headers = HeaderMap::new();
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", self.access.token)).map_err(|_| {
-            vec![Diagnostic::error(code::UNREADABLE_TOKEN, "the token has characters that no token has")]
-        })?;
-        bearer.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, bearer);
+        // Whoever comes to be let in has none yet.
+        if !self.access.token.is_empty() {
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", self.access.token)).map_err(|_| {
+                vec![Diagnostic::error(code::UNREADABLE_TOKEN, "the token has characters that no token has")]
+            })?;
+            bearer.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, bearer);
+        }
         if !body.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
@@ -125,6 +125,13 @@ impl Client {
         let problem: Problem = serde_json::from_value(value).map_err(|_| strange())?;
         Err(vec![diagnostic(problem)])
     }
+}
+
+/// Whether an address is this machine's.
+pub(super) fn is_here(address: &str) -> bool {
+    let host = landfall_source::host_of(address);
+    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name).trim_matches(['[', ']']);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
 /// What a server says was wrong, as it would have been said here; codes that a newer server has are failures.

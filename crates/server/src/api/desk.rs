@@ -185,12 +185,29 @@ impl Desk {
         }
     }
 
+    /// Writes down what somebody is about to do: nothing of it is done when that cannot be written.
+    pub(crate) async fn noting(
+        &self,
+        (actor, action, target): (&str, &str, &str),
+        detail: Value,
+    ) -> Result<i64, Diagnostic> {
+        let session = &self.work.session;
+        let now = session.clock.now();
+        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let [actor, action, target] = [actor, action, target].map(str::to_owned);
+        let entry = AuditEntry { at, actor, action, target, detail };
+        session.store.audit.begin(&entry).await.map_err(|error| {
+            Diagnostic::error(code::UNAUDITED, "the audit log cannot be written; nothing was changed")
+                .note(error.to_string())
+        })
+    }
+
     /// What has to be heard.
     pub(crate) fn alarms(&self) -> Arc<Alarms> {
         Arc::clone(&self.work.alarms)
     }
 
-    async fn outcome(&self, number: i64, outcome: &str) {
+    pub(crate) async fn outcome(&self, number: i64, outcome: &str) {
         if let Err(error) = self.work.session.store.audit.end(number, outcome).await {
             tracing::warn!("how entry {number} of the audit log has ended cannot be written: {error}");
         }

@@ -13,6 +13,30 @@ pub struct Credentials {
     pub password: String,
 }
 
+/// What a CI job comes with.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobCredentials {
+    /// The token that its forge's issuer has signed.
+    pub token: String,
+    /// As which of the declared identities, where it can be several.
+    #[serde(default)]
+    pub identity: Option<String>,
+}
+
+/// A token for a CI job that was let in.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct JobToken {
+    /// The token; it is shown this once.
+    pub token: String,
+    /// What the job is called in the audit log.
+    pub name: String,
+    /// Whose rights it has.
+    pub role: String,
+    /// Until when, RFC 3339.
+    pub expires_at: String,
+}
+
 /// Another password.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

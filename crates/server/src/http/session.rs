@@ -3,12 +3,14 @@
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use landfall_diag::{Diagnostic, code};
+use landfall_store::TokenRow;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::{Answer, Front, JSON, not_done, private, read, text_of, typed, words};
-use crate::accounts::{ADMIN, NotSignedIn, Secure, SignedIn, Who};
+use crate::accounts::{ADMIN, Job, NotSignedIn, Question, Secure, SignedIn, Subject, Who};
 use crate::actor::Actor;
-use crate::api::{Credentials, NewPassword, SessionLine, problem};
+use crate::api::{Credentials, JobCredentials, JobToken, NewPassword, SessionLine, problem};
 use crate::gate::{COOKIE, cookie, own_page};
 use crate::routes::{Entry, Own};
 
@@ -26,6 +28,7 @@ impl Front {
             Entry::SignIn => self.sign_in(request).await,
             Entry::IssuerBegin => self.to_issuer().await,
             Entry::IssuerBack => self.returned(&request).await,
+            Entry::Job => self.job(request).await,
         })
     }
 
@@ -59,6 +62,53 @@ impl Front {
             }
             Err(why) => self.not_signed_in(&given.name, why).await,
         }
+    }
+
+    /// Lets in a CI job for a while. It brings no cookie and gets none.
+    async fn job(&self, request: Request<Incoming>) -> Answer {
+        let Some(jobs) = &self.jobs else {
+            let text = "this server lets in no CI jobs";
+            let told = Diagnostic::error(code::BAD_REQUEST, text).help("landfall serve --ci-identities FILE");
+            return typed(StatusCode::NOT_FOUND, JSON, problem(&[told]).to_string());
+        };
+        let given: JobCredentials = match body(request).await {
+            Ok(given) => given,
+            Err(answer) => return answer,
+        };
+        let job = match jobs.job(&given.token, given.identity.as_deref()).await {
+            Ok(job) => job,
+            Err(diagnostic) => {
+                tracing::warn!("{}: {}", diagnostic.message, diagnostic.notes.join("; "));
+                return typed(StatusCode::UNAUTHORIZED, JSON, problem(&[diagnostic]).to_string());
+            }
+        };
+        match self.let_in(&job).await {
+            Ok(token) => typed(StatusCode::OK, JSON, serde_json::to_string(&token).unwrap_or_default()),
+            Err(diagnostic) => not_done(&[diagnostic]),
+        }
+    }
+
+    /// A token for a job; who it is and which run it is of stands in the audit log first.
+    async fn let_in(&self, job: &Job) -> Result<JobToken, Diagnostic> {
+        let (token, row) = self.gate.token_for(job)?;
+        let target = format!("{} ({})", row.name, row.id);
+        let detail = json!({"issuer": job.issuer, "role": row.role, "expires_at": row.expires_at, "claims": job.told});
+        let number = self.desk.noting((&row.name, "session.job", &target), detail).await?;
+        let issued = self.gate.issue(&row).await;
+        self.desk.outcome(number, if issued.is_ok() { "done" } else { "failed" }).await;
+        issued?;
+        let subject = Subject { name: row.role.clone(), roles: Vec::new(), groups: Vec::new() };
+        if self.is_admin(&subject) {
+            let text = format!("the CI job {} has been let in as an administrator", row.name);
+            self.alarms.raise((&row.name, "session.begin", &target), "done, announced", &text).await;
+        }
+        let TokenRow { name, role, expires_at, .. } = row;
+        Ok(JobToken { token: token.revealed(), name, role, expires_at: expires_at.unwrap_or_default() })
+    }
+
+    /// Whether somebody may change accounts.
+    fn is_admin(&self, subject: &Subject) -> bool {
+        self.gate.roles().may(subject, &Question { resource: "accounts", action: "update", object: "*" })
     }
 
     /// Leads a browser to the issuer.
@@ -125,11 +175,8 @@ impl Front {
 
     /// Who signs in stands in the audit log; an administrator is announced.
     pub(super) async fn heard(&self, who: &Who) {
-        let standing = self.gate.roles();
-        let question = crate::accounts::Question { resource: "accounts", action: "update", object: "*" };
-        let subject =
-            crate::accounts::Subject { name: who.name.clone(), roles: who.roles.clone(), groups: who.groups.clone() };
-        let is_admin = who.roles.iter().any(|role| role == ADMIN) || standing.may(&subject, &question);
+        let subject = Subject { name: who.name.clone(), roles: who.roles.clone(), groups: who.groups.clone() };
+        let is_admin = who.roles.iter().any(|role| role == ADMIN) || self.is_admin(&subject);
         if is_admin {
             let text = format!("{} has signed in as an administrator", who.name);
             self.alarms.raise((&who.name, "session.begin", &who.name), "done, announced", &text).await;

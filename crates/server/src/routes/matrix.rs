@@ -47,6 +47,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/session", "oooooooooo"),
     ("GET", "/api/v1/session/issuer", "oooooooooo"),
     ("GET", "/api/v1/session/issuer/back", "oooooooooo"),
+    ("POST", "/api/v1/session/job", "oooooooooo"),
     ("GET", "/api/v1/session", "4yyyyyyyyy"),
     ("POST", "/api/v1/session/end", "4yyyyyyyyy"),
     ("POST", "/api/v1/session/password", "4yyyyyyyyy"),

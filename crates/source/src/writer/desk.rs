@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::commit::{self, Draft};
+use super::commit::{self, Draft, Signing};
 use super::write::{Builds, Edited, Edits, Landing, Write, WriteError};
 use super::{CHANGE_TRAILER, Waiting};
 use crate::SourceTree;
@@ -18,6 +18,11 @@ use crate::repository::hex;
 
 /// How often a branch is read anew for the same commits.
 const MOST_ATTEMPTS: u32 = 25;
+/// In how many of the first attempts whoever comes meanwhile is taken along: nobody comes so late that few are left.
+const MOST_JOINED: u32 = 10;
+/// How often a commit goes at once onto where somebody else has left the branch: two that alternate lose no time, and of
+/// many each waits for a while of its own after that.
+const AT_ONCE: u32 = 2;
 /// How often a server may refuse a push though the branch has not moved: another one may have held its lock.
 const MOST_REFUSALS: u32 = 3;
 /// How often it may stay unknown what became of a push.
@@ -32,6 +37,13 @@ const FINAL: [&str; 3] = ["hook declined", "protected branch", "denying"];
 #[derive(Debug)]
 pub(super) struct Desk {
     mirror: Mirror,
+}
+
+/// Whoever waits for the branch, those whom a batch takes along among them.
+struct Batch<T> {
+    /// Takes out of the queue whoever has come since.
+    come: T,
+    taken: Vec<Waiting>,
 }
 
 /// Where a branch is, and what a push expects there: nothing at all of one that is to be made.
@@ -52,27 +64,31 @@ impl Desk {
         Desk { mirror }
     }
 
-    /// Writes what those want who wait, and answers each.
-    pub(super) async fn serve(&mut self, remote: &GitRemote, together: Vec<Waiting>) {
-        let mut left = Vec::new();
-        for waiting in together {
-            match self.echo(remote, &waiting.write).await {
-                Some(landing) => answer(waiting, Ok(landing)),
-                None => left.push(waiting),
-            }
-        }
-        let Some(first) = left.first() else { return };
+    /// Writes what those want who wait, and answers each. `come` takes out of the queue whoever has come.
+    pub(super) async fn serve(&mut self, remote: &GitRemote, come: impl FnMut() -> Vec<Waiting>) {
+        let mut batch = Batch { come, taken: Vec::new() };
+        self.join(remote, &mut batch).await;
+        let Some(first) = batch.taken.first() else { return };
         let (branch, starts_at) = (first.write.branch.clone(), first.write.starts_at.clone());
-        let writes: Vec<Write> = left.iter().map(|waiting| waiting.write.clone()).collect();
-        let answers = match self.land(remote, (&branch, starts_at.as_deref()), &writes).await {
+        let answers = match self.land(remote, (&branch, starts_at.as_deref()), &mut batch).await {
             Ok(answers) => answers,
             Err(WriteError::Source(error)) if matches!(*error, SourceError::NoLogin { .. }) => {
-                writes.iter().map(|_| Ok(Landing::NoToken)).collect()
+                batch.taken.iter().map(|_| Ok(Landing::NoToken)).collect()
             }
-            Err(error) => writes.iter().map(|_| Err(error.clone())).collect(),
+            Err(error) => batch.taken.iter().map(|_| Err(error.clone())).collect(),
         };
-        for (waiting, answered) in left.into_iter().zip(answers) {
+        for (waiting, answered) in batch.taken.into_iter().zip(answers) {
             answer(waiting, answered);
+        }
+    }
+
+    /// Takes along whoever has come.
+    async fn join<T: FnMut() -> Vec<Waiting>>(&mut self, remote: &GitRemote, batch: &mut Batch<T>) {
+        for waiting in (batch.come)() {
+            match self.echo(remote, &waiting.write).await {
+                Some(landing) => answer(waiting, Ok(landing)),
+                None => batch.taken.push(waiting),
+            }
         }
     }
 
@@ -86,24 +102,33 @@ impl Desk {
         is_ours(&message).then_some(Landing::Echo { commit: cause })
     }
 
-    async fn land(
+    async fn land<T: FnMut() -> Vec<Waiting>>(
         &mut self,
         remote: &GitRemote,
         (branch, starts_at): (&str, Option<&str>),
-        writes: &[Write],
+        batch: &mut Batch<T>,
     ) -> Result<Vec<Result<Landing, WriteError>>, WriteError> {
+        // Where the branch was seen when a push came too late: it is not asked for again.
+        let mut seen: Option<Head> = None;
         let (mut refusals, mut silences, mut said) = (0, 0, String::new());
         // What was sent last, where the server's answer to it is not known.
         let mut unknown: Option<Made> = None;
         for attempt in 1..=MOST_ATTEMPTS {
-            let Head { commit: head, expected } = self.head(remote, branch, starts_at).await?;
+            let Head { commit: head, expected } = match seen.take() {
+                Some(seen) => seen,
+                None => self.head(remote, branch, starts_at).await?,
+            };
             if let Some(sent) = unknown.take()
                 && self.has_landed(remote, &sent, &head).await?
             {
                 return Ok(sent.answers);
             }
             let place = self.mirror.commit(remote, &head).await?;
-            let made = make(&place, &head, writes, attempt).await?;
+            // The branch was read over the network meanwhile: who has come goes with this push and needs none of their own.
+            if attempt <= MOST_JOINED {
+                self.join(remote, batch).await;
+            }
+            let made = make(&place, &head, &batch.taken, attempt).await?;
             if made.tip == head {
                 return Ok(made.answers);
             }
@@ -113,14 +138,19 @@ impl Desk {
                 Sent::Denied(said) => return Ok(instead(made.answers, &Landing::Protected { said })),
                 Sent::Refused(words) => {
                     said = words;
-                    let now = self.head(remote, branch, starts_at).await?.commit;
-                    if now == made.tip {
+                    let now = self.head(remote, branch, starts_at).await?;
+                    if now.commit == made.tip {
                         return Ok(made.answers);
                     }
-                    refusals = if now == head { refusals + 1 } else { 0 };
+                    let is_there = now.commit == head;
+                    refusals = if is_there { refusals + 1 } else { 0 };
                     let is_final = FINAL.iter().any(|word| said.contains(word));
-                    if now == head && (is_final || refusals >= MOST_REFUSALS) {
+                    if is_there && (is_final || refusals >= MOST_REFUSALS) {
                         return Ok(instead(made.answers, &Landing::Protected { said }));
+                    }
+                    if !is_there && attempt <= AT_ONCE {
+                        seen = Some(now);
+                        continue;
                     }
                 }
                 Sent::Unknown(words) => {
@@ -187,20 +217,61 @@ fn instead(answers: Vec<Result<Landing, WriteError>>, landing: &Landing) -> Vec<
     answers.collect()
 }
 
-/// Makes a commit for each write, one upon the other.
-async fn make(place: &Arc<Fetched>, head: &str, writes: &[Write], attempt: u32) -> Result<Made, WriteError> {
+/// Makes a commit for each write, one upon the other. Those that no program signs are made without a word to anybody in
+/// between: on a busy machine each change of threads waits for its turn, and many writes wait for many.
+async fn make(place: &Arc<Fetched>, head: &str, batch: &[Waiting], attempt: u32) -> Result<Made, WriteError> {
     let mut made = Made { tip: head.to_owned(), answers: Vec::new() };
-    for write in writes {
-        match one(place, &made.tip, write).await {
-            Ok(Step::Nothing(why)) => made.answers.push(Ok(Landing::Nothing { head: made.tip.clone(), why })),
-            Ok(Step::Commit(commit, files)) => {
-                let parent = std::mem::replace(&mut made.tip, commit.clone());
-                made.answers.push(Ok(Landing::Pushed { commit, parent, files, attempts: attempt }));
+    let mut left = batch;
+    while let Some((first, others)) = left.split_first() {
+        let plain = left.iter().take_while(|waiting| waiting.write.signing == Signing::No).count();
+        let writes: Vec<Write> = left[..plain].iter().map(|waiting| waiting.write.clone()).collect();
+        let (shared, tip) = (Arc::clone(place), made.tip.clone());
+        let together = match plain {
+            0 | 1 => None,
+            // One whose change panics takes none of the others along: they are made one by one then.
+            _ => aside(move || all(&shared, tip, &writes)).await.ok(),
+        };
+        match together {
+            Some(steps) => {
+                steps.into_iter().for_each(|step| made.takes(step, attempt));
+                left = &left[plain..];
             }
-            Err(error) => made.answers.push(Err(error)),
+            None => {
+                let step = one(place, &made.tip, &first.write).await;
+                made.takes(step, attempt);
+                left = others;
+            }
         }
     }
     Ok(made)
+}
+
+impl Made {
+    fn takes(&mut self, step: Result<Step, WriteError>, attempt: u32) {
+        self.answers.push(match step {
+            Ok(Step::Nothing(why)) => Ok(Landing::Nothing { head: self.tip.clone(), why }),
+            Ok(Step::Commit(commit, files)) => {
+                let parent = std::mem::replace(&mut self.tip, commit.clone());
+                Ok(Landing::Pushed { commit, parent, files, attempts: attempt })
+            }
+            Err(error) => Err(error),
+        });
+    }
+}
+
+/// Makes the commits of writes that are not signed.
+fn all(place: &Arc<Fetched>, mut tip: String, writes: &[Write]) -> Vec<Result<Step, WriteError>> {
+    let made = writes.iter().map(|write| {
+        let step = match draft(place, &tip, write)? {
+            Drafted::Nothing(why) => Step::Nothing(why),
+            Drafted::Commit(commit, files) => Step::Commit(commit::write(place.path(), &commit)?, files),
+        };
+        if let Step::Commit(commit, _) = &step {
+            tip.clone_from(commit);
+        }
+        Ok(step)
+    });
+    made.collect()
 }
 
 enum Step {

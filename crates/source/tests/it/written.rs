@@ -178,6 +178,34 @@ async fn lp_68_fifty_writers_of_two_replicas_land_in_one_line_and_none_is_lost_o
     assert!(pushes < 40, "who waits for the same branch goes together: {pushes} pushes");
 }
 
+#[tokio::test]
+async fn whoever_comes_while_the_branch_is_read_goes_with_the_same_push() {
+    let forge = Forge::new();
+    let (writer, remote) = (forge.writer(), forge.remote());
+    // On one thread: all of them have come before the first one hears where the branch is.
+    let all = (0..20).map(|number| writer.write(&remote, wish(counted(format!("w{number}")))));
+    for landed in futures::future::join_all(all).await {
+        assert!(matches!(landed, Ok(Landing::Pushed { attempts: 1, .. })), "{landed:?}");
+    }
+    assert_eq!(forge.linear(), 21);
+    assert!(forge.file("shop/values.yaml").contains("count: 20   # so far\n"));
+    let pushes = std::fs::read_to_string(forge.bare().join("logs/refs/heads/main")).expect("a log").lines().count();
+    assert_eq!(pushes, 1);
+}
+
+#[tokio::test]
+async fn one_whose_change_panics_takes_none_of_the_others_along() {
+    let forge = Forge::new();
+    let (writer, remote) = (forge.writer(), forge.remote());
+    let changes =
+        [counted("w0".to_owned()), Arc::new(|_: &SourceTree| panic!("a bug of its own")), counted("w2".to_owned())];
+    let all = futures::future::join_all(changes.map(|change| writer.write(&remote, wish(change)))).await;
+    assert!(matches!(all[0], Ok(Landing::Pushed { .. })) && matches!(all[2], Ok(Landing::Pushed { .. })), "{all:?}");
+    assert!(all[1].is_err(), "{all:?}");
+    assert_eq!(forge.linear(), 3);
+    assert!(forge.file("shop/values.yaml").contains("count: 2   # so far\n"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_writers_that_know_nothing_of_each_other_land_in_one_line() {
     let forge = Forge::new();

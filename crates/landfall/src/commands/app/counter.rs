@@ -1,6 +1,5 @@
 //! Who is asked about Applications: a server by its address, the one that runs here, or the cluster itself.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -12,14 +11,10 @@ use landfall_server::{Actor, StandInRepository};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::commands::serve;
+use crate::commands::{serve, server_token};
 use crate::consent::{self, Question};
 use crate::context::Context;
 
-/// The variable with the token for a server: an argument could be read by everybody on the machine.
-const TOKEN: &str = "LANDFALL_TOKEN";
-/// Largest file that is read as a token, in bytes.
-const LARGEST_TOKEN: u64 = 4096;
 /// How often it is looked how an Application stands that is waited for: at first, and at most.
 const LOOK: Duration = Duration::from_millis(100);
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
@@ -105,11 +100,8 @@ impl CounterArgs {
     pub(crate) async fn open(&self, context: &Context) -> Result<Counter, Failure> {
         let host = &context.host;
         if let Some(address) = &self.server {
-            let access = ServerAccess {
-                address: address.clone(),
-                token: self.token(context)?,
-                authority: self.ca_file.as_ref().map(|file| host.directory.join(file)),
-            };
+            let access =
+                server_token::access(context, address, self.token_file.as_deref(), self.ca_file.as_deref()).await?;
             return Ok(Counter::Server(Box::new(Client::new(&host.network, access)?)));
         }
         let place = self.place(context).await?;
@@ -130,33 +122,6 @@ impl CounterArgs {
         let is_own = place.cluster.is_kept_in_state();
         Ok(Counter::Cluster { desk, is_own, actor: Box::new(Actor::of_cluster(person)), connection })
     }
-
-    /// The token for `--server`.
-    pub(crate) fn token(&self, context: &Context) -> Result<String, Failure> {
-        let unreadable = |text: String| {
-            Failure::usage(Diagnostic::error(code::UNREADABLE_TOKEN, text).help(format!("or set {TOKEN}")))
-        };
-        let Some(file) = &self.token_file else {
-            let given = context.host.env.get(TOKEN).map(str::trim).filter(|token| !token.is_empty());
-            return given
-                .map(str::to_owned)
-                .ok_or_else(|| unreadable("--server wants a token, and none is given".to_owned()));
-        };
-        let text = read_token(&context.host.directory.join(file))
-            .map_err(|error| unreadable(format!("the file `{file}` with the token cannot be read: {error}")))?;
-        let token = text.trim();
-        if token.is_empty() || token.contains(char::is_whitespace) {
-            return Err(unreadable(format!("the file `{file}` holds no token")));
-        }
-        Ok(token.to_owned())
-    }
-}
-
-fn read_token(path: &Path) -> std::io::Result<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(LARGEST_TOKEN).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 impl Counter {

@@ -135,7 +135,7 @@ impl Verb for EdgeCampaignCreateArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let counter = self.server.open(context)?;
+        let counter = self.server.open(context).await?;
         if self.dry_run {
             let answer = counter.post("/api/v1/edge/campaigns/preview", &self.wish()).await?;
             context.report(&Told::<Preview>::new(answer), Exit::Done, started);
@@ -163,7 +163,7 @@ impl Verb for EdgeCampaignListArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let answer = self.server.open(context)?.get("/api/v1/edge/campaigns").await?;
+        let answer = self.server.open(context).await?.get("/api/v1/edge/campaigns").await?;
         context.report(&Told::<Campaigns>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
@@ -189,7 +189,7 @@ impl Verb for EdgeCampaignGetArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let target = format!("/api/v1/edge/campaigns/{}", piece(&self.campaign));
-        let answer = self.server.open(context)?.get(&target).await?;
+        let answer = self.server.open(context).await?.get(&target).await?;
         context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
@@ -217,7 +217,7 @@ macro_rules! changes {
             async fn run(self, context: &Context) -> Outcome {
                 let started = Instant::now();
                 let target = format!("/api/v1/edge/campaigns/{}/{}", piece(&self.campaign), $action);
-                let answer = self.server.open(context)?.post(&target, &json!({})).await?;
+                let answer = self.server.open(context).await?.post(&target, &json!({})).await?;
                 context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
                 Ok(Exit::Done)
             }

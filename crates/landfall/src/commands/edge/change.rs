@@ -40,7 +40,7 @@ macro_rules! changes {
                 let ask = format!("{} {}", $doing, self.edge);
                 self.server.agreed(context, self.yes, (&ask, &ask.to_lowercase()))?;
                 let target = format!("/api/v1/edge/edges/{}/{}", piece(&self.edge), $action);
-                let answer = self.server.open(context)?.post(&target, &json!({})).await?;
+                let answer = self.server.open(context).await?.post(&target, &json!({})).await?;
                 context.report(&Told::<Edge>::new(answer), Exit::Done, started);
                 Ok(Exit::Done)
             }
@@ -88,7 +88,7 @@ impl Verb for EdgeLabelArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let target = format!("/api/v1/edge/edges/{}/label", piece(&self.edge));
-        let answer = self.server.open(context)?.post(&target, &json!({"labels": self.labels})).await?;
+        let answer = self.server.open(context).await?.post(&target, &json!({"labels": self.labels})).await?;
         context.report(&Told::<Edge>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }

@@ -1,20 +1,14 @@
 //! Which server is asked about edges.
 
-use std::path::Path;
-
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Permit};
 use landfall_server::api::{Client, ServerAccess};
 use serde_json::Value;
 
+use crate::commands::server_token;
 use crate::consent::{self, Question};
 use crate::context::Context;
-
-/// The variable with the token for a server: an argument could be read by everybody on the machine.
-const TOKEN: &str = "LANDFALL_TOKEN";
-/// Largest file that is read as a token, in bytes.
-const LARGEST_TOKEN: u64 = 4096;
 
 /// Which server is asked.
 #[derive(Debug, Clone, Default, Args)]
@@ -35,14 +29,12 @@ pub(crate) struct Counter(Client);
 
 impl ServerArgs {
     /// Comes to the server.
-    pub(crate) fn open(&self, context: &Context) -> Result<Counter, Failure> {
+    pub(crate) async fn open(&self, context: &Context) -> Result<Counter, Failure> {
         let host = &context.host;
         let access = match &self.server {
-            Some(address) => ServerAccess {
-                address: address.clone(),
-                token: self.token(context)?,
-                authority: self.ca_file.as_ref().map(|file| host.directory.join(file)),
-            },
+            Some(address) => {
+                server_token::access(context, address, self.token_file.as_deref(), self.ca_file.as_deref()).await?
+            }
             None => {
                 let serving = host.state_here()?.serving().ok_or_else(|| {
                     Failure::from(
@@ -67,25 +59,6 @@ impl ServerArgs {
             undone: "nothing was changed",
             instead: None,
         })
-    }
-
-    fn token(&self, context: &Context) -> Result<String, Failure> {
-        let unreadable = |text: String| {
-            Failure::usage(Diagnostic::error(code::UNREADABLE_TOKEN, text).help(format!("or set {TOKEN}")))
-        };
-        let Some(file) = &self.token_file else {
-            let given = context.host.env.get(TOKEN).map(str::trim).filter(|token| !token.is_empty());
-            return given
-                .map(str::to_owned)
-                .ok_or_else(|| unreadable("--server wants a token, and none is given".to_owned()));
-        };
-        let text = read(&context.host.directory.join(file))
-            .map_err(|error| unreadable(format!("the file `{file}` with the token cannot be read: {error}")))?;
-        let token = text.trim();
-        if token.is_empty() || token.contains(char::is_whitespace) {
-            return Err(unreadable(format!("the file `{file}` holds no token")));
-        }
-        Ok(token.to_owned())
     }
 }
 
@@ -115,11 +88,4 @@ pub(crate) fn piece(text: &str) -> String {
             other => format!("%{other:02X}"),
         })
         .collect()
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(LARGEST_TOKEN).read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -44,7 +44,7 @@ impl Verb for EdgeGetArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let target = format!("/api/v1/edge/edges/{}", piece(&self.edge));
-        let answer = self.server.open(context)?.get(&target).await?;
+        let answer = self.server.open(context).await?.get(&target).await?;
         context.report(&Told::<Edge>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
@@ -58,7 +58,7 @@ impl Verb for EdgeExplainArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let target = format!("/api/v1/edge/edges/{}/explain", piece(&self.edge));
-        let answer = self.server.open(context)?.get(&target).await?;
+        let answer = self.server.open(context).await?.get(&target).await?;
         context.report(&Told::<Explained>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }

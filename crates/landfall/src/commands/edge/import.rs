@@ -44,7 +44,7 @@ impl Verb for EdgeImportArgs {
         if !tables["workers"].is_array() {
             return Err(bad("there is no list `workers` in it".to_owned()));
         }
-        let answer = self.server.open(context)?.post("/api/v1/edge/import", &tables).await?;
+        let answer = self.server.open(context).await?.post("/api/v1/edge/import", &tables).await?;
         context.report(&Told::<Imported>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }

@@ -59,7 +59,7 @@ impl Verb for EdgeKeysInitArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let counter = self.server.open(context)?;
+        let counter = self.server.open(context).await?;
         let told = counter.get("/api/v1/edge/metadata").await?;
         if told["versions"]["root"].as_u64().unwrap_or(0) > 0 {
             return Err(Failure::usage(
@@ -122,7 +122,7 @@ impl Verb for EdgeKeysShowArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let answer = self.server.open(context)?.get("/api/v1/edge/metadata").await?;
+        let answer = self.server.open(context).await?.get("/api/v1/edge/metadata").await?;
         context.report(&Told::<Keys>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }

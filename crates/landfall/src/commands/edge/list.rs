@@ -68,7 +68,7 @@ impl Verb for EdgeListArgs {
                 target.push_str(&format!("&{name}={}", piece(value)));
             }
         }
-        let answer = self.server.open(context)?.get(&target).await?;
+        let answer = self.server.open(context).await?.get(&target).await?;
         context.report(&Told::<Edges>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }

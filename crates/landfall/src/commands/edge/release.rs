@@ -131,7 +131,7 @@ impl Verb for EdgeReleaseAddArgs {
         let mut manifest: Value = serde_json::from_str(&text)
             .map_err(|error| bad(format!("`{}` is no manifest of a release", self.manifest), error.to_string()))?;
         let signers = keys(&context.host.directory, &self.keys)?;
-        let counter = self.server.open(context)?;
+        let counter = self.server.open(context).await?;
         let product = self.product.clone().or_else(|| manifest["product"].as_str().map(str::to_owned));
         let product = product.unwrap_or_else(|| DEFAULT_PRODUCT.to_owned());
         let version = Version::parse(manifest["version"].as_str().unwrap_or_default())
@@ -207,7 +207,7 @@ impl Verb for EdgeReleaseListArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let answer = self.server.open(context)?.get("/api/v1/edge/releases").await?;
+        let answer = self.server.open(context).await?.get("/api/v1/edge/releases").await?;
         context.report(&Told::<Releases>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
@@ -223,7 +223,7 @@ impl Verb for EdgeReleaseYankArgs {
         let signers = keys(&context.host.directory, &self.keys)?;
         let what = format!("{} {}", self.product, self.version);
         self.server.agreed(context, self.yes, (&format!("Withdraw {what}"), &format!("withdrawing {what}")))?;
-        let counter = self.server.open(context)?;
+        let counter = self.server.open(context).await?;
         let signed = match signers.is_empty() {
             true => None,
             false => {
@@ -251,7 +251,7 @@ impl Verb for EdgeReleaseConsentArgs {
             Timestamp::now().checked_add(self.expires.duration()).and_then(|at| at.round(jiff::Unit::Second)).map_err(
                 |_| Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, "no calendar goes as far as that")),
             )?;
-        let counter = self.server.open(context)?;
+        let counter = self.server.open(context).await?;
         let published = Published::fetch(&counter).await?;
         let signed = published.next(&signers, |known| with_consent(known, &self.product, &self.version, until))?;
         let answer = counter.post("/api/v1/edge/metadata", &json!({"targets": signed})).await?;

@@ -91,7 +91,7 @@ impl Verb for EdgeTokenCreateArgs {
             "label": self.name, "maxUses": self.max_uses, "expiresAt": expires_at.map(|at| at.to_string()),
             "labels": self.labels,
         });
-        let answer = self.server.open(context)?.post("/api/v1/edge/tokens", &wish).await?;
+        let answer = self.server.open(context).await?.post("/api/v1/edge/tokens", &wish).await?;
         context.report(&Minted(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
@@ -104,7 +104,7 @@ impl Verb for EdgeTokenListArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let answer = self.server.open(context)?.get("/api/v1/edge/tokens").await?;
+        let answer = self.server.open(context).await?.get("/api/v1/edge/tokens").await?;
         context.report(&Told::<Tokens>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
@@ -118,7 +118,7 @@ impl Verb for EdgeTokenRevokeArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let target = format!("/api/v1/edge/tokens/{}/revoke", piece(&self.token));
-        let answer = self.server.open(context)?.post(&target, &json!({})).await?;
+        let answer = self.server.open(context).await?.post(&target, &json!({})).await?;
         context.report(&Told::<Token>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }

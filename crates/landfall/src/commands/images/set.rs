@@ -8,9 +8,10 @@ use clap::Args;
 use landfall_delivery::{Overrides, TargetKind};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
-use landfall_promote::Tag;
+use landfall_promote::{Tag, TagPolicy};
 use landfall_source::{ImageDetails, SourceTree};
 
+use super::files::place_of;
 use super::policy::declared_policy;
 use super::registry::{looked_at, noted};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units};
@@ -32,7 +33,7 @@ pub(crate) struct ImagesSetArgs {
     /// The service whose image it is (default: all that are built from this repository)
     #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     pub(crate) service: Vec<String>,
-    /// The values file that says it (default: that of the environment)
+    /// The values file that says it (default: that of the environment); the tags of environments that read it are allowed in it
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Vec<String>,
     /// The commit that the images must have been built from
@@ -81,14 +82,14 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
         let text = format!("--commit {commit} is no commit's hash, nor the beginning of one");
         return Err(Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, text)));
     }
-    let (place, source, lines) = lines_of(context, args).await?;
-    let tag = match declared_policy(&place) {
-        Some(policy) => Tag::under(&args.tag, &policy).map_err(|refusal| refused(&refusal.to_string()))?,
-        None => {
-            plain.check_moving(&[]).map_err(|refusal| refused(&refusal.to_string()))?;
-            plain
-        }
-    };
+    let Meant { place, policies, source, lines } = meant(context, args).await?;
+    let mut tag = plain;
+    if policies.is_empty() {
+        tag.check_moving(&[]).map_err(|refusal| refused(&refusal.to_string()))?;
+    }
+    for policy in &policies {
+        tag = Tag::under(&args.tag, policy).map_err(|refusal| refused(&refusal.to_string()))?;
+    }
     let mut seen: Vec<(String, ImageDetails)> = Vec::new();
     let mut notes = Vec::new();
     if (args.push || args.commit.is_some()) && !args.unchecked {
@@ -151,14 +152,19 @@ pub(crate) fn digests(seen: &[(String, ImageDetails)]) -> BTreeMap<String, Strin
     seen.iter().map(|(image, details)| (bare(image), details.digest.clone())).collect()
 }
 
-/// The lines that are meant, and the tree that they are in where that is not the place's own.
-async fn lines_of(
-    context: &Context,
-    args: &ImagesSetArgs,
-) -> Result<(Place, Option<SourceTree>, Vec<TagLine>), Failure> {
-    let mut query = args.place.query();
+/// What is meant.
+struct Meant {
+    place: Place,
+    /// What the environments let run that it is for.
+    policies: Vec<TagPolicy>,
+    /// The tree that the lines are in, where that is not the place's own.
+    source: Option<SourceTree>,
+    lines: Vec<TagLine>,
+}
+
+async fn meant(context: &Context, args: &ImagesSetArgs) -> Result<Meant, Failure> {
     if args.file.is_empty() {
-        let place = context.host.place(None, &query).await?;
+        let place = context.host.place(None, &args.place.query()).await?;
         let selection = args.place.selection(&context.host, &place)?;
         let namespace = context.host.default_namespace(&place);
         let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
@@ -168,11 +174,9 @@ async fn lines_of(
         }
         let ours = Ours::of(&place.target, &place.target.source, &args.service);
         let lines = of_units(&place.target, &units, &ours)?;
-        return Ok((place, None, lines));
+        let policies = declared_policy(&place).into_iter().collect();
+        return Ok(Meant { place, policies, source: None, lines });
     }
-    // A file needs no environment, unless one is named.
-    query.revision = None;
-    let place = context.host.declared_place(None, &query).await?;
     let directory = context.host.directory.clone();
     let source = SourceTree::open_directory(&directory)
         .map_err(|error| Failure::from(landfall_diag::Diagnose::diagnose(&error)))?;
@@ -184,9 +188,10 @@ async fn lines_of(
         let inside = path.strip_prefix(&root).map_err(|_| refused("lies outside the repository of this directory"))?;
         files.push(inside.display().to_string());
     }
+    let (place, policies) = place_of(context, &args.place, &files).await?;
     let ours = Ours::of(&place.target, &source, &args.service);
     let lines = of_files(&source, &files, &ours)?;
-    Ok((place, Some(source), lines))
+    Ok(Meant { place, policies, source: Some(source), lines })
 }
 
 /// Sets tags, here or in the repository, and says so.

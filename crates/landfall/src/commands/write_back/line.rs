@@ -44,7 +44,8 @@ impl ValueLine {
 }
 
 /// A file as a tree knows it, by its name as it is shown to people.
-fn tree_path(target: &Target, shown: &str) -> Option<String> {
+/// A file of a target by its path in the repository; none where it is no file of that.
+pub(crate) fn tree_path(target: &Target, shown: &str) -> Option<String> {
     let path = match target.shown.as_str() {
         "" => shown,
         prefix => shown.strip_prefix(prefix)?.trim_start_matches('/'),

@@ -279,3 +279,51 @@ fn lp_39_what_is_sealed_and_pushed_by_one_command_is_delivered_within_a_second_o
     // One of three, on a machine on which much else runs at once.
     assert!(delays.iter().any(|delay| *delay <= 1.0), "begun after {delays:?} s");
 }
+
+#[test]
+fn a_commit_that_takes_away_a_sealed_key_which_its_pods_need_is_not_delivered_and_what_runs_stays() {
+    let forge = Forge::shop("{automated: {}, syncOptions: [CreateNamespace=true]}");
+    let sealed = |annotations: &str, keys: &[&str]| {
+        let data: serde_json::Map<String, Value> = keys.iter().map(|key| ((*key).to_owned(), json!("AgBz"))).collect();
+        format!(
+            "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {{name: keys, annotations: {{{annotations}}}}}\nspec: {{encryptedData: {}}}\n",
+            json!(data)
+        )
+    };
+    let commit = |text: &str| {
+        forge.sandbox.write("chart/templates/sealed.yaml", text);
+        forge.sandbox.commit("keys");
+        forge.push()
+    };
+    let reader =
+        |key: &str| format!("          env: [{{name: K, valueFrom: {{secretKeyRef: {{name: keys, key: {key}}}}}}}]\n");
+    let all = forge.sandbox.read("chart/templates/all.yaml");
+    forge.sandbox.write("chart/templates/all.yaml", &format!("{all}{}", reader("B")));
+    let whole = commit(&sealed("", &["A", "B"]));
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &whole));
+    let web = ObjectKey::new(Gvk::new("apps", "v1", "Deployment"), Some("shop"), "shop");
+    let before = server.get(&cluster, &web).expect("there").uid().map(str::to_owned);
+
+    // Its pods still read B, and the Secret is what is sealed: they would never start again.
+    let without = commit(&sealed("", &["A"]));
+    let failed = |it: &Object| {
+        let operation = |field: &str| it.str_at(&format!("/status/operationState/{field}"));
+        operation("syncResult/revision") == Some(&without)
+            && operation("message").is_some_and(|why| why.contains("Deployment/shop needs keys[B]"))
+    };
+    server.until(&cluster, &application("shop"), failed);
+    let secret = ObjectKey::new(Gvk::new("bitnami.com", "v1alpha1", "SealedSecret"), Some("shop"), "keys");
+    let live = server.get(&cluster, &secret).expect("there");
+    assert!(
+        live.str_at("/spec/encryptedData/B").is_some(),
+        "nothing of the commit was delivered: {:#}",
+        live.into_value()
+    );
+    assert_eq!(server.get(&cluster, &web).expect("there").uid().map(str::to_owned), before);
+
+    // What is merged into a Secret that somebody else keeps may have its key from there.
+    let merged = commit(&sealed("sealedsecrets.bitnami.com/patch: 'true'", &["A"]));
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &merged));
+}

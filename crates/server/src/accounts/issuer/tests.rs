@@ -5,7 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{EncodingKey, Header};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use landfall_diag::code;
 use landfall_engine::WallClock;
 use parking_lot::Mutex as Lock;
 use serde_json::json;
@@ -14,20 +15,22 @@ use super::*;
 
 /// What the issuer answers at which path, and how often it was asked.
 #[derive(Default)]
-struct Answers {
-    bodies: BTreeMap<String, Value>,
+pub(in crate::accounts) struct Answers {
+    pub(in crate::accounts) bodies: BTreeMap<String, Value>,
     asked: BTreeMap<String, usize>,
+    /// Whether it hangs up on whoever asks.
+    pub(in crate::accounts) is_silent: bool,
     /// The body of the last exchange.
     exchange: String,
 }
 
-struct There {
-    address: String,
-    answers: Arc<Lock<Answers>>,
+pub(in crate::accounts) struct There {
+    pub(in crate::accounts) address: String,
+    pub(in crate::accounts) answers: Arc<Lock<Answers>>,
 }
 
 /// A server that answers until the test is over.
-fn there() -> There {
+pub(in crate::accounts) fn there() -> There {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let answers: Arc<Lock<Answers>> = Arc::default();
@@ -52,6 +55,9 @@ fn there() -> There {
                         told.exchange = body.to_owned();
                     }
                     let answer = told.bodies.get(&path).cloned();
+                    if told.is_silent {
+                        break;
+                    }
                     let (status, body) = match answer {
                         Some(body) => ("200 OK", body.to_string()),
                         None => ("404 Not Found", String::new()),
@@ -75,12 +81,12 @@ fn there() -> There {
     There { address, answers }
 }
 
-struct Signer {
-    key: EncodingKey,
-    jwk: Jwk,
+pub(in crate::accounts) struct Signer {
+    pub(in crate::accounts) key: EncodingKey,
+    pub(in crate::accounts) jwk: Jwk,
 }
 
-fn signer(kid: &str) -> Signer {
+pub(in crate::accounts) fn signer(kid: &str) -> Signer {
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
     let key = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).expect("a key");
     let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).expect("a public key");
@@ -89,12 +95,12 @@ fn signer(kid: &str) -> Signer {
 }
 
 impl There {
-    fn has_keys(&self, signers: &[&Signer]) {
+    pub(in crate::accounts) fn has_keys(&self, signers: &[&Signer]) {
         let keys: Vec<&Jwk> = signers.iter().map(|signer| &signer.jwk).collect();
         self.answers.lock().bodies.insert("/keys".to_owned(), json!({"keys": keys}));
     }
 
-    fn asked(&self, path: &str) -> usize {
+    pub(in crate::accounts) fn asked(&self, path: &str) -> usize {
         self.answers.lock().asked.get(path).copied().unwrap_or_default()
     }
 
@@ -118,7 +124,7 @@ impl There {
     }
 }
 
-fn token(signer: &Signer, kid: &str, claims: &Value) -> String {
+pub(in crate::accounts) fn token(signer: &Signer, kid: &str, claims: &Value) -> String {
     let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::ES256) };
     jsonwebtoken::encode(&header, claims, &signer.key).expect("signed")
 }
@@ -244,7 +250,7 @@ async fn a_new_key_is_fetched_when_it_is_met_and_one_that_is_gone_counts_no_more
     }
     assert_eq!(there.asked("/keys"), 1, "not within ten seconds");
     there.has_keys(&[&second]);
-    issuer.known.lock().await.fetched = Some(Timestamp::UNIX_EPOCH);
+    *issuer.keys.last_look().await = Some(Timestamp::UNIX_EPOCH);
     assert!(issuer.verified(&token(&second, "second", &claims), "n").await.is_ok());
     assert_eq!(there.asked("/keys"), 2);
     assert!(issuer.verified(&token(&first, "first", &claims), "n").await.is_err(), "it was taken out");

@@ -1,0 +1,91 @@
+//! Whose file it is: the environments that read a values file say which tags may stand in it.
+
+use landfall_delivery::{Overrides, UnitSource};
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Place, PlaceQuery, Protection};
+use landfall_project::EnvironmentName;
+use landfall_promote::TagPolicy;
+
+use super::policy::declared_policy;
+use crate::arguments::TargetArgs;
+use crate::commands::write_back::tree_path;
+use crate::context::Context;
+
+/// The place in which files are changed, and what the environments that read them let run.
+///
+/// # Errors
+/// Several environments read them, and none is the one that commands act on; an environment that is not there.
+pub(super) async fn place_of(
+    context: &Context,
+    args: &TargetArgs,
+    files: &[String],
+) -> Result<(Place, Vec<TagPolicy>), Failure> {
+    // What lies here is changed, whatever revision is looked at.
+    let query = &PlaceQuery { revision: None, ..args.query() };
+    let names = if query.environment.is_some() { Vec::new() } else { environments(context)? };
+    if names.is_empty() {
+        let place = context.host.declared_place(None, query).await?;
+        let policies = declared_policy(&place).into_iter().collect();
+        return Ok((place, policies));
+    }
+    let (mut readers, mut others, mut policies) = (Vec::new(), Vec::new(), Vec::new());
+    for name in names {
+        let of_it = PlaceQuery { environment: Some(name), ..query.clone() };
+        let place = context.host.place(None, &of_it).await?;
+        match reads(context, args, &place, files).await {
+            Some(false) => others.push(place),
+            is_reader => {
+                policies.extend(declared_policy(&place));
+                // What cannot be told says what may stand there all the same, and is not where it is written for.
+                if is_reader == Some(true) { readers.push(place) } else { others.push(place) }
+            }
+        }
+    }
+    if readers.len() == 1 {
+        return Ok((readers.swap_remove(0), policies));
+    }
+    let shown: Vec<String> = readers.iter().filter_map(|place| place.environment.clone()).collect();
+    match context.host.declared_place(None, query).await {
+        Ok(place) => Ok((place, policies)),
+        Err(_) if readers.is_empty() => {
+            // Nobody's file: written for no environment, and asked about as for the one that asks most.
+            let protected =
+                |place: &Place| place.cluster.remote().is_some_and(|it| it.protection == Protection::Protected);
+            let at = others.iter().position(protected);
+            let mut place = others.swap_remove(at.unwrap_or_default());
+            place.environment = None;
+            Ok((place, policies))
+        }
+        Err(_) => {
+            let diagnostic = Diagnostic::error(code::WHICH_ENVIRONMENT, "several environments read that file");
+            Err(Failure::usage(diagnostic.listing("they are", shown).help("say which: --env NAME")))
+        }
+    }
+}
+
+/// The environments of the landfall.yaml, where there is one.
+fn environments(context: &Context) -> Result<Vec<EnvironmentName>, Failure> {
+    let root = context.host.project_root().unwrap_or_else(|| context.host.directory.clone());
+    let Ok(bytes) = std::fs::read(root.join(landfall_project::FILE_NAME)) else { return Ok(Vec::new()) };
+    let file = landfall_project::parse_bytes(landfall_project::FILE_NAME, &bytes).map_err(Failure::from)?;
+    Ok(file.system.environments.keys().filter_map(|name| EnvironmentName::parse(name).ok()).collect())
+}
+
+/// Whether something that an environment delivers reads one of these files; nothing where that cannot be told.
+async fn reads(context: &Context, args: &TargetArgs, place: &Place, files: &[String]) -> Option<bool> {
+    let namespace = context.host.default_namespace(place);
+    let selection = args.selection(&context.host, place).ok()?;
+    let units = place.target.units(&selection, &Overrides::default(), &namespace).await.ok()?;
+    for (_, unit) in &units {
+        let unit = unit.as_ref().ok()?;
+        let charts = unit.sources.iter().filter_map(|source| match source {
+            UnitSource::Chart(source) => Some(source),
+            UnitSource::Manifests(_) => None,
+        });
+        let mut names = charts.flat_map(|source| source.values.file_names());
+        if names.any(|name| tree_path(&place.target, name).is_some_and(|path| files.contains(&path))) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
