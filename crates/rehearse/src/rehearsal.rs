@@ -392,8 +392,9 @@ impl Tried {
             today: request.today,
         };
         let found = |subject: &Subject<'_>| {
+            // What a failure comes from is told instead of it, and may be gone where the failure is not: all of it is the base's.
             let found = request.rules.iter().flat_map(|rule| (rule.check)(subject)).collect();
-            conclude(one_cause(found), subject, &NoBlame)
+            conclude(found, subject, &NoBlame)
         };
         let mut sins = OldSins::of(&found(&subject), self.base_trial.as_ref());
         // What a delivery of the very same again would be told for is not the change's either: what is drawn anew, what is
