@@ -249,7 +249,7 @@ impl Tried {
     ) -> Result<Option<Trial>, Vec<Diagnostic>> {
         let From::Base { environment, .. } = &request.from else { return Ok(None) };
         let comes_up = self.base_trial.as_ref().is_none_or(Trial::came_up);
-        if self.would_deliver() || (comes_up && !self.brings_kinds(ground)) {
+        if self.would_deliver() || (comes_up && !self.brings_kinds(&ground.empty.inventory())) {
             return Ok(None);
         }
         let attempt = Attempt {
@@ -264,9 +264,9 @@ impl Tried {
     }
 
     /// Whether the base itself brings kinds: what a template prints only where they are served comes with its second delivery.
-    fn brings_kinds(&self, ground: &Ground<'_>) -> bool {
+    fn brings_kinds(&self, empty: &Inventory) -> bool {
         let kinds = |there: &Inventory| there.of_kind("apiextensions.k8s.io", "CustomResourceDefinition").count();
-        kinds(&self.before) != kinds(&ground.empty.inventory())
+        kinds(&self.before) != kinds(empty)
     }
 
     async fn attempt(
@@ -401,14 +401,15 @@ impl Tried {
             today: request.today,
         };
         let found = |subject: &Subject<'_>| {
+            // What a failure comes from is told instead of it, and may be gone where the failure is not: all of it is the base's.
             let found = request.rules.iter().flat_map(|rule| (rule.check)(subject)).collect();
-            conclude(one_cause(found), subject, &NoBlame)
+            conclude(found, subject, &NoBlame)
         };
         let mut sins = OldSins::of(&found(&subject), self.base_trial.as_ref());
         // What a delivery of the very same again would be told for is not the change's either: what is drawn anew, what is
         // rendered for an installation alone, and what waits for kinds that the base itself brings.
         let is_another = |unit: &DesiredUnit| !unit.lookups.is_empty() || unit.is_drawn();
-        if (units.iter().any(is_another) || self.brings_kinds(ground))
+        if (units.iter().any(is_another) || self.brings_kinds(&before))
             && let Ok(again) = render_units(candidates, &self.before, &ground.cluster, &ground.offline)
         {
             let subject = Subject { units: &again, base: Some(units), before: &self.before, trials: &[], ..subject };

@@ -87,6 +87,7 @@ mod selector_taking_others;
 mod server_of_another_major;
 mod setting_that_breaks;
 mod shared_names;
+mod slip_in_json;
 mod test_that_is_no_hook;
 mod too_little_time_to_start;
 mod too_many_connections;
@@ -212,6 +213,7 @@ pub static RULES: &[&Rule] = &[
     &host_without_certificate::RULE,          // a host without a certificate
     &node_path_mounted::RULE,                 // a path of the node that is mounted
     &run_that_cannot_begin::RULE,             // a run that cannot begin
+    &slip_in_json::RULE,                      // a slip in JSON
     &setting_that_breaks::RULE,               // a setting that breaks the chart
 ];
 

@@ -26,6 +26,7 @@ mod reference;
 mod report;
 pub mod routes;
 mod rule;
+mod siblings;
 mod subject;
 mod synced;
 mod waiver;

@@ -349,9 +349,11 @@ impl DesiredUnit {
 
     /// Whether an object is called otherwise in each revision of the release.
     pub fn counts_revisions(&self, desired: &Desired) -> bool {
+        if desired.role == Role::Definition {
+            return false;
+        }
         let origin = self.rendered.origin(&desired.key(), "metadata.name").and_then(|origin| origin.template);
-        let line = origin.and_then(|place| place.source).unwrap_or_default();
-        line.contains(".Release.Revision") && desired.role != Role::Definition
+        origin.and_then(|place| place.source).is_some_and(|line| line.contains(".Release.Revision"))
     }
 
     /// One of its objects.

@@ -1,7 +1,9 @@
 //! Which commit wrote a line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use gix::ObjectId;
 use landfall_chart::Budget;
 
 use crate::SourceTree;
@@ -28,80 +30,133 @@ impl SourceTree {
     ///
     /// `None` when there is no git, the line is not committed, or history is longer than anyone wants to wait for.
     pub fn line_commit(&self, path: &str, line: u32) -> Option<LineCommit> {
-        let path = crate::path::clean(path).ok()?;
-        let bytes = self.read(&path).ok()??;
-        let text = String::from_utf8_lossy(&bytes).lines().nth(line.checked_sub(1)? as usize)?.to_owned();
-        if text.trim().is_empty() {
-            return None;
-        }
-        let (repository, start) = self.history()?;
-        Search { repository: &repository, path: &path, line: &text, seen: HashMap::new(), budget: Budget::default() }
-            .origin(start)
+        self.lineage().line_commit(path, line)
+    }
+
+    /// The same for many lines: what is read of the history is kept.
+    pub fn lineage(&self) -> Lineage<'_> {
+        Lineage { tree: self, commits: HashMap::new(), entries: HashMap::new(), files: HashMap::new() }
     }
 }
 
-struct Search<'a> {
-    repository: &'a gix::Repository,
-    path: &'a str,
-    line: &'a str,
-    /// Versions of the file that were looked at, and whether they have the line.
-    seen: HashMap<gix::ObjectId, bool>,
+/// The history behind a tree, of which each commit, directory and version of a file is read once.
+pub struct Lineage<'t> {
+    tree: &'t SourceTree,
+    /// Each commit's parents and its directory.
+    commits: HashMap<ObjectId, Option<(Vec<ObjectId>, ObjectId)>>,
+    /// What lies in a directory by a name.
+    entries: HashMap<(ObjectId, String), Option<ObjectId>>,
+    files: HashMap<String, Versions>,
+}
+
+/// What is known of one file.
+#[derive(Default)]
+struct Versions {
+    /// The lines of each version, as their hashes.
+    lines: HashMap<ObjectId, HashSet<u64>>,
     /// What reading them may still take.
     budget: Budget,
 }
 
-impl Search<'_> {
-    fn origin(&mut self, start: gix::ObjectId) -> Option<LineCommit> {
+impl Lineage<'_> {
+    /// The commit that brought a line (from 1) into a file, as [`SourceTree::line_commit`] has it.
+    pub fn line_commit(&mut self, path: &str, line: u32) -> Option<LineCommit> {
+        let path = crate::path::clean(path).ok()?;
+        let bytes = self.tree.read(&path).ok()??;
+        let text = String::from_utf8_lossy(&bytes).lines().nth(line.checked_sub(1)? as usize)?.to_owned();
+        if text.trim().is_empty() {
+            return None;
+        }
+        let (repository, start) = self.tree.history()?;
+        let mut versions = self.files.remove(&path).unwrap_or_default();
+        let search = Search { repository: &repository, path: &path, line: hash(&text), versions: &mut versions };
+        let found = self.origin(search, start);
+        self.files.insert(path, versions);
+        found
+    }
+
+    fn origin(&mut self, mut search: Search<'_>, start: ObjectId) -> Option<LineCommit> {
         let mut at = start;
-        if !self.has_line(at) {
+        if !self.has_line(&mut search, at) {
             return None;
         }
         for _ in 0..MOST_COMMITS {
-            if self.budget.unpacked_left() == 0 {
+            if search.versions.budget.unpacked_left() == 0 {
                 return None;
             }
-            let parents: Vec<gix::ObjectId> =
-                self.repository.find_commit(at).ok()?.parent_ids().map(gix::Id::detach).collect();
-            match parents.into_iter().find(|parent| self.has_line(*parent)) {
+            let (parents, _) = self.commit(search.repository, at)?;
+            match parents.into_iter().find(|parent| self.has_line(&mut search, *parent)) {
                 Some(parent) => at = parent,
-                None if self.budget.unpacked_left() == 0 => return None,
-                None => return self.told(at),
+                None if search.versions.budget.unpacked_left() == 0 => return None,
+                None => return told(search.repository, at),
             }
         }
         None
     }
 
-    fn has_line(&mut self, commit: gix::ObjectId) -> bool {
-        self.blob(commit).is_some_and(|blob| {
-            if let Some(known) = self.seen.get(&blob) {
-                return *known;
-            }
-            let size = self.repository.find_header(blob).map_or(0, |header| header.size());
-            if self.budget.unpacked(size).is_err() {
-                // There is nothing left to go on with.
-                self.budget = Budget::spent();
-                return false;
-            }
-            let has = self
-                .repository
-                .find_object(blob)
-                .is_ok_and(|object| String::from_utf8_lossy(&object.data).lines().any(|line| line == self.line));
-            self.seen.insert(blob, has);
-            has
-        })
+    fn has_line(&mut self, search: &mut Search<'_>, commit: ObjectId) -> bool {
+        self.blob(search, commit).is_some_and(|blob| search.has_line(blob))
     }
 
-    fn blob(&self, commit: gix::ObjectId) -> Option<gix::ObjectId> {
-        let tree = self.repository.find_commit(commit).ok()?.tree().ok()?;
-        Some(tree.lookup_entry_by_path(self.path).ok()??.object_id())
+    fn blob(&mut self, search: &Search<'_>, commit: ObjectId) -> Option<ObjectId> {
+        let (_, mut at) = self.commit(search.repository, commit)?;
+        for name in search.path.split('/') {
+            // Most directories are the same in the next commit.
+            let key = (at, name.to_owned());
+            let look = || Some(search.repository.find_tree(at).ok()?.find_entry(name)?.object_id());
+            at = (*self.entries.entry(key).or_insert_with(look))?;
+        }
+        Some(at)
     }
 
-    fn told(&self, commit: gix::ObjectId) -> Option<LineCommit> {
-        let found = self.repository.find_commit(commit).ok()?;
-        let subject = found.message().ok()?.summary().to_string();
-        let author = found.author().ok()?.name.to_string();
-        Some(LineCommit { sha: commit.to_string(), author, subject, seconds: found.time().ok()?.seconds })
+    fn commit(&mut self, repository: &gix::Repository, id: ObjectId) -> Option<(Vec<ObjectId>, ObjectId)> {
+        let read = || {
+            let commit = repository.find_commit(id).ok()?;
+            Some((commit.parent_ids().map(gix::Id::detach).collect(), commit.tree_id().ok()?.detach()))
+        };
+        self.commits.entry(id).or_insert_with(read).clone()
     }
+}
+
+/// One line that is looked for.
+struct Search<'s> {
+    repository: &'s gix::Repository,
+    path: &'s str,
+    line: u64,
+    versions: &'s mut Versions,
+}
+
+impl Search<'_> {
+    fn has_line(&mut self, blob: ObjectId) -> bool {
+        if let Some(known) = self.versions.lines.get(&blob) {
+            return known.contains(&self.line);
+        }
+        let size = self.repository.find_header(blob).map_or(0, |header| header.size());
+        if self.versions.budget.unpacked(size).is_err() {
+            // There is nothing left to go on with.
+            self.versions.budget = Budget::spent();
+            return false;
+        }
+        let object = self.repository.find_object(blob);
+        let lines = object.map(|it| String::from_utf8_lossy(&it.data).lines().map(hash).collect::<HashSet<u64>>());
+        let lines = lines.unwrap_or_default();
+        let has = lines.contains(&self.line);
+        self.versions.lines.insert(blob, lines);
+        has
+    }
+}
+
+fn told(repository: &gix::Repository, commit: ObjectId) -> Option<LineCommit> {
+    let found = repository.find_commit(commit).ok()?;
+    let subject = found.message().ok()?.summary().to_string();
+    let author = found.author().ok()?.name.to_string();
+    Some(LineCommit { sha: commit.to_string(), author, subject, seconds: found.time().ok()?.seconds })
+}
+
+fn hash(line: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    line.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -138,5 +193,28 @@ mod tests {
         std::fs::write(root.join("values.yaml"), "x: 0\na: 7\n").expect("written");
         assert_eq!(subject(2), None, "not committed");
         assert_eq!(SourceTree::open_commit(root, "HEAD~1").expect("opens").line_commit("values.yaml", 9), None);
+    }
+    #[test]
+    fn each_version_of_a_file_is_read_once_for_all_of_its_lines() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path();
+        git(root, &["init", "-q"]);
+        std::fs::create_dir(root.join("chart")).expect("made");
+        for text in ["a: 1\nb: 1\n", "a: 1\nb: 2\n", "x: 0\na: 1\nb: 2\n"] {
+            let long = format!("{text}c: {}\n", "c".repeat(4096));
+            std::fs::write(root.join("chart/values.yaml"), long).expect("written");
+            git(root, &["add", "."]);
+            git(root, &["commit", "-q", "-m", text.lines().next().expect("a line")]);
+        }
+        let tree = SourceTree::open_directory(root).expect("opens");
+        let mut lineage = tree.lineage();
+        let mut left = Vec::new();
+        for line in [2, 1, 3] {
+            let told = lineage.line_commit("chart/values.yaml", line);
+            assert_eq!(told, tree.line_commit("chart/values.yaml", line));
+            assert!(told.is_some());
+            left.push(lineage.files["chart/values.yaml"].budget.unpacked_left());
+        }
+        assert!(left[0] < Budget::default().unpacked_left() && left.iter().all(|it| *it == left[0]), "{left:?}");
     }
 }

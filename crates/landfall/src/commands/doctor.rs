@@ -174,7 +174,7 @@ async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     for area in &areas {
         sick.look(*area, &wanted, &subject, snapshot.as_ref().map(|_| &sight), &mut seen, &mut found).await?;
     }
-    let checkup = Checkup::of(seen, found, &subject, &TargetBlame(&place.target));
+    let checkup = Checkup::of(seen, found, &subject, &TargetBlame::of(&place.target));
     if let Some(connection) = &mut connection {
         connection.close().await;
     }

@@ -161,7 +161,7 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         rules: RULES,
         told: asked.findings,
         told_besides: asked.notes,
-        blame: &TargetBlame(&head.place.target),
+        blame: &TargetBlame::of(&head.place.target),
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         options: UpOptions { revision, ..UpOptions::default() },
         stop: context.host.stop.clone(),

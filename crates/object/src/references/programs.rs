@@ -23,6 +23,8 @@ pub struct Program {
     pub config_maps: Rights,
     words: String,
     labels: Vec<(String, String)>,
+    /// Whether it has containers that run before the others.
+    has_first: bool,
 }
 
 /// Where a program may create or change objects of a kind.
@@ -123,7 +125,8 @@ impl Program {
         for volume in list(spec, "volumes") {
             words.extend(volume["configMap"]["name"].as_str().and_then(&text_of));
         }
-        Some(Program { owner: owner.key(), secrets, config_maps, words, labels: labels_of(owner, metadata) })
+        let has_first = list(spec, "initContainers").next().is_some();
+        Some(Program { owner: owner.key(), secrets, config_maps, words, labels: labels_of(owner, metadata), has_first })
     }
 
     /// Whether it makes, or fills, a Secret or ConfigMap that a workload or pod needs.
@@ -134,6 +137,10 @@ impl Program {
             _ => return None,
         };
         if !rights.reach(namespace) || self.owner.name == needed_by.name() && kind == "ConfigMap" {
+            return None;
+        }
+        // It runs when its containers start, and they do not start without it.
+        if !self.has_first && self.owner == needed_by.key() {
             return None;
         }
         if rights.names.contains(name) || (rights.names.is_empty() && names(&self.words, name)) {
@@ -280,6 +287,19 @@ mod tests {
     fn consumer(app: &str) -> Object {
         object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "n"},
             "spec": {"template": {"metadata": {"labels": {"app": app}}, "spec": {}}}}))
+    }
+
+    #[test]
+    fn no_workload_makes_the_secret_without_which_it_does_not_start() {
+        let mut objects = delivered(json!(["--trust", "web-ca"]), json!(["create"]));
+        let makes = |objects: &[Object]| {
+            let found = programs(objects.iter());
+            [objects[2].clone(), consumer("web")].map(|it| found[0].makes("Secret", Some("n"), "web-ca", &it))
+        };
+        assert_eq!(makes(&objects), [None, Some(Certainty::Named)]);
+        let first = json!([{"name": "certificates", "args": ["--make", "web-ca"]}]);
+        objects[2].map_mut()["spec"]["template"]["spec"]["initContainers"] = first;
+        assert_eq!(makes(&objects), [Some(Certainty::Named); 2], "its first containers run before the others");
     }
 
     #[test]

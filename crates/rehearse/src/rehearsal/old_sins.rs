@@ -88,6 +88,7 @@ fn lasting(text: &str) -> String {
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '+' | '_');
     let mut rest = text;
     let (mut is_announced, mut is_of_pod) = (false, false);
+    let mut long_name = 0;
     while !rest.is_empty() {
         let end = rest.find(|letter| !is_of_word(letter)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
@@ -97,7 +98,14 @@ fn lasting(text: &str) -> String {
         is_of_pod = is_announced || is_of_pod;
         let ends_pod = is_of_pod && between != "-";
         let changes = is_version(word) || is_digest(word) || (ends_pod && !is_announced && is_drawn(word));
-        out.push_str(if changes { "*" } else { word });
+        long_name = if is_announced || !is_of_pod { word.len() } else { long_name + 1 + word.len() };
+        match word.split_at_checked(word.len().saturating_sub(DRAWN)) {
+            // What is drawn follows a name that was cut without a hyphen.
+            Some((kept, end)) if ends_pod && !changes && long_name == LONGEST_NAME && is_drawn(end) => {
+                out.extend([kept, "*"]);
+            }
+            _ => out.push_str(if changes { "*" } else { word }),
+        }
         out.push_str(between);
         is_announced = matches!(word, "pod" | "Pod") && matches!(between, " " | "/");
         is_of_pod &= !ends_pod;
@@ -106,9 +114,13 @@ fn lasting(text: &str) -> String {
     out
 }
 
+/// How many letters the API draws for `generateName`, and how long a name it makes of a longer one (apiserver: `names.SimpleNameGenerator`).
+const DRAWN: usize = 5;
+const LONGEST_NAME: usize = 63;
+
 /// Whether a word is what the API draws for `generateName`: five letters that make no words.
 fn is_drawn(word: &str) -> bool {
-    word.len() == 5 && word.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz2456789".contains(&byte))
+    word.len() == DRAWN && word.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz2456789".contains(&byte))
 }
 
 fn is_version(word: &str) -> bool {
@@ -135,6 +147,10 @@ mod tests {
         assert_eq!(waits("web-seed-bc7mc"), waits("web-seed-48lwg"));
         assert_ne!(waits("web-seed-bc7mc"), waits("web-feed-bc7mc"));
         assert_ne!(waits("web-0"), waits("web-1"), "a StatefulSet's pods are two");
+        let long = |ends: &str| waits(&format!("{}-{ends}", "indexer-of-all-documents".repeat(2)));
+        assert_eq!(long("configurer5zvq"), long("configurewx42k"), "the API cuts a long name and draws behind it");
+        assert_ne!(long("configurer5zvq"), long("configurawx42k"));
+        assert_ne!(long("seedr5zvq"), long("seedwx42k"), "a short one has a hyphen before what is drawn");
         assert_ne!(lasting("Service `db-http2`"), lasting("Service `db-grpc2`"), "no pod's name");
         assert_eq!(lasting("image `db:v2.1`"), lasting("image `db:v2.2`"));
         assert_ne!(lasting("Service `web` has no port `8080`"), lasting("Service `web` has no port `8081`"));

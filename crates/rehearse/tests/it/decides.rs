@@ -4,7 +4,7 @@ use landfall_diag::Severity;
 use landfall_rehearse::Rehearsal;
 
 use crate::fixture::Files;
-use crate::steps::{WEB, files, install, upgrade};
+use crate::steps::{WEB, files, install, upgrade, upgrade_and_install};
 
 /// Whether a finding of a rule about an object weighs so.
 fn is_told(rehearsal: &Rehearsal, rule: &str, severity: Severity, name: &str) -> bool {
@@ -217,6 +217,37 @@ fn what_a_base_that_does_not_install_fails_without_any_change_does_not_decide() 
     let worse = HALTED.replace("key: made", "key: undone");
     let rehearsal = upgrade(base(), with(head, "templates/halted.yaml", &worse));
     assert!(!rehearsal.passes(), "{:#?}", told(&rehearsal));
+}
+
+/// A hook that needs a claim which its own release makes after it.
+const EARLY: &str = r#"apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: settings}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: configure, annotations: {helm.sh/hook: "pre-install,pre-upgrade"}}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      volumes: [{name: settings, persistentVolumeClaim: {claimName: settings}}]
+      containers:
+        - name: configure
+          image: "registry.example.com/configure:{{ .Values.tag }}"
+          volumeMounts: [{name: settings, mountPath: /settings}]
+"#;
+
+#[test]
+fn what_fails_at_a_first_installation_and_not_at_an_upgrade_is_the_bases_where_the_base_has_it() {
+    let base = || with(files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[]), "templates/early.yaml", EARLY);
+    let head = with(base(), "values.yaml", "tag: 1.1.0\nstrategy: RollingUpdate\n");
+    let rehearsal = upgrade_and_install(base(), head);
+    assert!(rehearsal.trials.iter().any(|trial| !trial.would_deliver), "{:#?}", rehearsal.trials);
+    assert!(rehearsal.known.iter().any(|it| it.rule == "LF100"), "{:#?}", rehearsal.known);
+    assert!(rehearsal.passes(), "{:#?}", told(&rehearsal));
 }
 
 /// An object whose version depends on what the cluster serves, and one that is there only where a kind of the chart's own is.

@@ -324,6 +324,11 @@ impl Scene {
 
     /// The scene delivered onto simulated clusters.
     pub(crate) fn rehearsal(&self, rules: &[&Rule]) -> Result<Rehearsal, String> {
+        self.rehearsal_with(rules, FirstInstall::Left)
+    }
+
+    /// The same, and whether a first installation is tried beside an upgrade.
+    pub(crate) fn rehearsal_with(&self, rules: &[&Rule], first_install: FirstInstall) -> Result<Rehearsal, String> {
         let words =
             |found: Vec<landfall_diag::Diagnostic>| found.iter().map(landfall_diag::render_plain).collect::<String>();
         let target_head = target(&self.files)?;
@@ -355,7 +360,7 @@ impl Scene {
                 },
                 None => From::Empty,
             },
-            first_install: FirstInstall::Left,
+            first_install,
             environment,
             project,
             files: Some(&target_head.source),

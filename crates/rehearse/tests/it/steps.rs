@@ -1,6 +1,6 @@
 //! What a rehearsal shows of a delivery, and that it shows the same each time.
 
-use landfall_rehearse::Rehearsal;
+use landfall_rehearse::{FirstInstall, Rehearsal};
 use landfall_rules::RULES;
 
 use crate::fixture::{Files, Scene};
@@ -60,6 +60,12 @@ fn scene(files: Files) -> Scene {
 pub(crate) fn upgrade(base: Files, head: Files) -> Rehearsal {
     let scene = Scene { base: Some(base), ..scene(head) };
     scene.rehearsal(RULES).expect("it is rehearsed")
+}
+
+/// What a pipeline rehearses: the upgrade, and a first installation beside it.
+pub(crate) fn upgrade_and_install(base: Files, head: Files) -> Rehearsal {
+    let scene = Scene { base: Some(base), ..scene(head) };
+    scene.rehearsal_with(RULES, FirstInstall::Tried).expect("it is rehearsed")
 }
 
 #[test]

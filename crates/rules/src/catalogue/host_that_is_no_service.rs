@@ -3,6 +3,7 @@ use landfall_diag::{Finding, Severity};
 use crate::calls::{Host, hosts};
 use crate::pods::pod_template;
 use crate::rule::Rule;
+use crate::siblings::is_of_sibling;
 use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
@@ -70,7 +71,7 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
         let close = landfall_diag::nearest(name, services.iter().copied())?;
         is_slip(name, close).then_some(close)
     })?;
-    Some(finding.help(format!("did you mean `{near}`?")))
+    (!is_of_sibling(subject, name)).then(|| finding.help(format!("did you mean `{near}`?")))
 }
 
 /// Whether something else answers to the name: a workload with a name of its own, an operator, the machine itself.

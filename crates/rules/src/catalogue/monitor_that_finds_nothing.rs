@@ -18,6 +18,12 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for (kind, field, others) in
+        [("ServiceMonitor", "endpoints", "podMetricsEndpoints"), ("PodMonitor", "podMetricsEndpoints", "endpoints")]
+    {
+        let monitors = subject.of_kind("monitoring.coreos.com", kind);
+        findings.extend(monitors.filter_map(|monitor| without_endpoints(monitor, field, others)));
+    }
     for monitor in subject.of_kind("monitoring.coreos.com", "ServiceMonitor") {
         let Some(selector) = selector(monitor) else { continue };
         let beside: Vec<&Object> =
@@ -48,6 +54,23 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(missing(monitor, "pod", "podMetricsEndpoints", chosen.is_empty(), &ports));
     }
     findings
+}
+
+/// A monitor whose kind's own list of endpoints was not written; an empty one was meant.
+fn without_endpoints(monitor: &Desired, field: &str, others: &str) -> Option<Finding> {
+    let (object, spec) = (&monitor.object, monitor.object.at("/spec")?);
+    if !spec[field].is_null() {
+        return None;
+    }
+    let finding = RULE
+        .finding(format!("{} `{}` has no `spec.{field}`", object.kind(), object.name()))
+        .because("nothing says where to measure, so nothing is measured");
+    Some(match spec[others].is_null() {
+        true => finding.help(format!("name the port in `spec.{field}`")).at(monitor.spot_at("spec")),
+        false => finding
+            .help(format!("`{others}` is another kind's field: a {} has `{field}`", object.kind()))
+            .at(monitor.spot_at(&format!("spec.{others}"))),
+    })
 }
 
 /// What a monitor misses: everything, or a port of what it has chosen.

@@ -1,3 +1,4 @@
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::{Chart, HookEvent};
@@ -78,13 +79,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let Some(again) = &unit.again else { continue };
         let (first, second) = (keyed(&unit.rendered), keyed(again));
         let mut differences = Vec::new();
-        let synced = matches!(unit.door, Door::Application(_)) || is_synced(subject, unit);
+        // Asked only where it matters: it reads the repository.
+        let synced = LazyCell::new(|| is_synced(subject, unit));
         // Two of one name are compared each with its own.
         let mut seen: BTreeMap<ObjectKey, usize> = BTreeMap::new();
         for desired in unit.objects.iter().filter(|it| it.role != Role::Definition) {
             let key = desired.key();
             let at = *seen.entry(key.clone()).and_modify(|at| *at += 1).or_insert(0);
-            if is_made_once(desired, synced) || !first.contains_key(&key) {
+            if is_made_once(desired, || *synced) || !first.contains_key(&key) {
                 continue;
             }
             let mut paths = BTreeMap::new();
@@ -102,11 +104,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 /// Whether no later delivery makes it anew. Tests run and are gone, whatever they are called; what is a hook of an
 /// installation alone stays as it is, but under Argo CD, which runs it with each sync.
-fn is_made_once(desired: &Desired, synced: bool) -> bool {
+fn is_made_once(desired: &Desired, synced: impl Fn() -> bool) -> bool {
     use HookEvent::{PostRollback, PostUpgrade, PreRollback, PreUpgrade, Test};
     let Role::Hook { events, .. } = &desired.role else { return false };
     let again = |event: &HookEvent| matches!(event, PreUpgrade | PostUpgrade | PreRollback | PostRollback);
-    events.iter().all(|event| *event == Test || (!synced && !again(event)))
+    events.iter().all(|event| *event == Test || (!again(event) && !synced()))
 }
 
 fn difference<'a>(unit: &DesiredUnit, desired: &'a Desired, path: String, text: &str) -> Difference<'a> {

@@ -47,7 +47,7 @@ fn empty_choice(subject: &Subject<'_>, chooser: &Desired, field: &str) -> Option
         return None;
     }
     // Labels that no pod here bears under any value are those of somebody who is not seen.
-    let near = near(&beside, selector)?;
+    let near = near(&beside, selector).or_else(|| short_key(&beside, selector))?;
     Some(
         RULE.finding(format!("{} `{}` selects no pod", object.kind(), object.name()))
             .because(near)
@@ -159,6 +159,24 @@ fn near(beside: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
             label(meant, key).unwrap_or_default()
         ),
         _ => format!("the pods of {} `{}` bear other values", owner.kind(), owner.name()),
+    })
+}
+
+/// The pods that bear all that a selector asks for, but for one label, which they bear under a longer or a shorter key: `component` for
+/// `app.kubernetes.io/component`.
+fn short_key(beside: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
+    let wanted = selector["matchLabels"].as_object().filter(|it| it.len() > 1)?;
+    if !selector["matchExpressions"].is_null() {
+        return None;
+    }
+    let last = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
+    beside.iter().find_map(|template| {
+        let mut missed = wanted.iter().filter(|(key, value)| label(template, key) != value.as_str());
+        let ((key, value), None) = (missed.next()?, missed.next()) else { return None };
+        let mut borne = template.labels()?.iter();
+        let (meant, _) = borne.find(|(other, it)| *it == value && *other != key && last(other) == last(key))?;
+        let owner = template.owner;
+        Some(format!("it asks for `{key}`, and the pods of {} `{}` bear `{meant}`", owner.kind(), owner.name()))
     })
 }
 

@@ -44,7 +44,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Whether somebody else's marks stand in a text, to be replaced before it is read.
-fn is_filled_in_later(text: &str) -> bool {
+pub(super) fn is_filled_in_later(text: &str) -> bool {
     ["{{", "{%", "<%", "${", "$(", "@@", "%(", "__", "<<"].iter().any(|mark| text.contains(mark))
 }
 
