@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::sandbox::Sandbox;
 
+mod back;
 mod rows;
 
 /// A server of the fleet alone.
