@@ -184,7 +184,9 @@ impl Step {
         let (from, since) = (self.campaign.members[index].state, self.campaign.members[index].since);
         let other = attempt.is_some_and(|attempt| attempt != self.campaign.members[index].attempt);
         let late = from == MemberState::Succeeded && self.now - since > CONFIRM_WINDOW;
-        let to = from.after(status).filter(|_| !other && !late);
+        // Who went back to what this campaign brought went back from something else.
+        let elsewhere = status == UpgradeStatus::RolledBack && same(version, &self.campaign.spec.version);
+        let to = from.after(status).filter(|_| !other && !late && !elsewhere);
         let Some(to) = to else {
             if from != MemberState::Succeeded || status != UpgradeStatus::Succeeded {
                 self.actions.push(Action::Ignored { edge, from, to: status });

@@ -336,3 +336,17 @@ fn what_has_ended_and_still_waits_for_edges_that_come_back_can_be_given_up() {
     run.tell(Observation::Abort);
     assert_eq!(run.state().0, CampaignState::Completed);
 }
+
+#[test]
+fn an_edge_that_went_back_to_what_a_campaign_brought_has_not_gone_back_from_it() {
+    let mut run = Run::of("100%", 1, |_| {});
+    assert!(run.offered(1));
+    run.upgrade(1, UpgradeStatus::Succeeded);
+    run.now += 60;
+    // The existing agent names no attempt: this is of another campaign's 1.3.0, which did not start.
+    let actions = run.tell(said(1, UpgradeStatus::RolledBack, "1.2.0", None));
+    assert_eq!((run.member(1), run.state().0), (MemberState::Succeeded, CampaignState::Completed), "{actions:?}");
+    // And this one is of its own.
+    run.tell(said(1, UpgradeStatus::RolledBack, "1.1.0", None));
+    assert_eq!(run.member(1), MemberState::RolledBack);
+}

@@ -123,7 +123,8 @@ shapes! {
          "MADE": "createdAt", "BY": "createdBy"];
     /// An enrollment token.
     Token = "EdgeToken", None, "id", "",
-        ["LABEL": "label", "ID": "id", "STATE": "state", "USES": "usedCount", "MAX": "maxUses"], enrolled;
+        ["LABEL": "label", "ID": "id", "STATE": "state", "USES": "usedCount", "MAX": "maxUses", "EXPIRES": "expiresAt"],
+        enrolled;
     /// Releases.
     Releases = "EdgeReleases", Some("releases"), "version", "there are no releases · landfall edge release build",
         ["PRODUCT": "product", "VERSION": "version", "COUNTER": "counter", "ARTIFACTS": "artifacts", "ADDED": "addedAt",
