@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The product's own TypeScript agent, unmodified, against `landfall serve --only fleet`: it onboards with an enrollment token, checks
-# in, is listed, fetches and verifies a release over HTTPS, and reports SUCCEEDED once something starts it in the new version.
+# in, is listed, fetches and verifies a release over HTTPS, and reports SUCCEEDED once something starts it in the new version. Then
+# `landfall agent legacy-launcher` takes its place: a release as the product packs it is brought to SUCCEEDED without a hand, and one
+# that crashes is ROLLED_BACK, which pauses its campaign.
 #
 #   conformance/edges/typescript-agent.sh LANDFALL AGENT_DIRECTORY
 #
 # LANDFALL is the binary; AGENT_DIRECTORY a checkout of the product that was built, with `apps/edge-agent/dist/main.js` and
 # `node_modules/@luckyplans/shared` (npm i typescript@5.9 @types/node@22; tsc of packages/shared and of apps/edge-agent). Needs node and
-# openssl. Nothing of the product is kept here. Ends with 0 when all of it was seen.
+# openssl. `conformance edges` runs it where LANDFALL_TYPESCRIPT_AGENT names that directory. Nothing of the product is kept here. Ends with 0 when all of it was seen.
 set -euo pipefail
 landfall=$(realpath "$1")
 agent=$(realpath "$2")
@@ -17,7 +19,7 @@ trap finish EXIT
 cd "$work"
 mkdir home bin system
 say() { printf '%s\n' "$*"; }
-fail() { say "FAILED: $*"; sed 's/^/  agent: /' agent.log 2>/dev/null | tail -20; sed 's/^/  serve: /' serve.log 2>/dev/null | tail -20; exit 1; }
+fail() { say "FAIL  $*"; sed 's/^/  agent: /' agent.log 2>/dev/null | tail -20; sed 's/^/  serve: /' serve.log 2>/dev/null | tail -20; sed 's/^/  launcher: /' launcher.log 2>/dev/null | tail -20; exit 1; }
 edge() { (cd system && "$landfall" edge "$@"); }
 field() { node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>{let v=JSON.parse(t).data;for(const k of process.argv[1].split("."))v=v?.[k];console.log(v??"")})' "$1"; }
 until_is() { # VERB… -- FIELD VALUE
@@ -70,19 +72,48 @@ device=$(node -p 'require(process.argv[1]).deviceNumber' "$HOME/.luckyplans/edge
 until_is get "$device" -- connectivity ONLINE
 until_is get "$device" -- version 1.0.0
 until_is list -- matching 1
-say "it has onboarded as $device, checks in, and is listed"
+say "ok    it has onboarded by its own prompts, checks in, and is listed"
 
-printf 'the bytes of 1.1.0' > agent.tar.gz
-edge release build --release 1.1.0 --artifact linux/x64=../agent.tar.gz --key-file ../keys/targets.pem --out ../dist > /dev/null
-edge release add ../dist --key-file ../keys/targets.pem > /dev/null
-edge campaign create 1.1.0 --name up --waves 100% > /dev/null
+release() { # VERSION [MAIN]: packed as the product packs it, without modules
+  local name="luckyplans-edge-agent-v$1-linux-x64-service"
+  mkdir -p "packed/$name"
+  cp -r "$agent/apps/edge-agent/dist" "$agent/apps/edge-agent/package.json" "packed/$name"
+  if [ $# -gt 1 ]; then printf '%s\n' "$2" > "packed/$name/dist/main.js"; fi
+  tar -czf "$name.tar.gz" -C packed "$name"
+  edge release build --release "$1" --artifact "linux/x64=../$name.tar.gz" --key-file ../keys/targets.pem --out "../dist-$1" > /dev/null
+  edge release add "../dist-$1" --key-file ../keys/targets.pem > /dev/null
+  edge campaign create "$1" --name "to-$1" > /dev/null
+}
+release 1.1.0
 until [ -s restarts ]; do kill -0 "${started[0]}" || fail "the proxy has ended"; node -e 'setTimeout(()=>{},100)'; [ "$(edge get "$device" -o json | field upgradeStatus)" = FAILED ] && fail "$(edge get "$device" -o json | field upgradeMessage)"; done
 [ "$(cat up/active-version)" = 1.1.0 ] || fail "the marker names $(cat up/active-version)"
-cmp agent.tar.gz up/releases/1.1.0/* || fail "other bytes were installed"
-say "it has fetched, verified and installed 1.1.0, and asked to be restarted"
+cmp luckyplans-edge-agent-v1.1.0-linux-x64-service.tar.gz up/releases/1.1.0/* || fail "other bytes were installed"
+say "ok    it has fetched, verified and installed 1.1.0, and asked to be restarted"
 # The product has nothing that would start the new version: what a launcher does.
 node -e 'const f=process.argv[1],c=JSON.parse(require("fs").readFileSync(f));c.currentVersion="1.1.0";require("fs").writeFileSync(f,JSON.stringify(c))' "$HOME/.luckyplans/edge-agent/config.json"
 node "$agent/apps/edge-agent/dist/main.js" >> agent.log 2>&1 & started+=($!)
 until_is get "$device" -- upgradeStatus SUCCEEDED
-until_is campaign get up -- state COMPLETED
-say "it has reported SUCCEEDED, and the campaign is complete"
+until_is campaign get to-1.1.0 -- state COMPLETED
+say "ok    it has reported SUCCEEDED, and the campaign is complete"
+
+# From here on the launcher runs it, and nobody helps.
+kill "${started[-1]}"
+mkdir package
+cp -r "$agent/apps/edge-agent/dist" "$agent/apps/edge-agent/package.json" package
+ln -s "$agent/node_modules" package/node_modules
+PATH="${PATH#"$work/bin:"}" "$landfall" agent legacy-launcher --package package --node "$(command -v node)" --releases up/releases \
+  --active-version up/active-version --config "$HOME/.luckyplans/edge-agent/config.json" --launcher-state launcher --confirm-seconds 15 \
+  > launcher.log 2>&1 & started+=($!)
+release 1.2.0
+until_is get "$device" -- version 1.2.0
+until_is campaign get to-1.2.0 -- state COMPLETED
+until_is get "$device" -- upgradeStatus SUCCEEDED
+say "ok    the launcher has brought it to 1.2.0, and the campaign is complete"
+release 1.3.0 'process.exit(1)'
+until_is campaign get to-1.3.0 -- counts.rolledBack 1
+until_is campaign get to-1.3.0 -- pauseReason FAILURES
+until_is get "$device" -- version 1.2.0
+until_is get "$device" -- connectivity ONLINE
+say "ok    one that crashes is ROLLED_BACK, its campaign rests, and 1.2.0 runs again"
+[ "$(edge campaign get to-1.2.0 -o json | field counts.succeeded)" = 1 ] || fail "the campaign before counts another one's failure"
+say "ok    the campaign before counts nobody as gone back from it"

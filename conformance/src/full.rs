@@ -44,6 +44,13 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
             skipped += 1;
             continue;
         }
+        if suite.material == Material::Node
+            && let Some(missing) = crate::edges::missing()
+        {
+            table.push(format!("{:<14} skipped: {missing} is not on the search path", suite.name));
+            skipped += 1;
+            continue;
+        }
         for run in suite.runs {
             let mut words: Vec<String> = run.iter().map(|word| (*word).to_owned()).collect();
             words.extend((suite.more)(&given)?);

@@ -28,6 +28,7 @@ mod dice;
 mod differential;
 mod distribution;
 mod doors;
+mod edges;
 mod edits;
 mod embedded;
 mod evidence;
@@ -154,6 +155,8 @@ suites! {
     Doors(doors::Arguments),
     /// Plays the days in the life of LuckyPlans and EZSCALE from commands of the README, each step asserted.
     Days(days::Arguments),
+    /// Runs our edge agent against a reproduction of the product's gateway, and the product's own agent (LANDFALL_TYPESCRIPT_AGENT names a checkout in which it was built) against that and against `landfall serve`.
+    Edges(edges::Arguments),
     /// Kills the binary at every point at which it writes, and gives the command again: it ends as if it had not been killed.
     Kills(kills::Arguments),
     /// Has `landfall serve` go through the failure table of GitOps: refusals and silence of the API, kills at every write, lost state, repositories that go away, neighbours.

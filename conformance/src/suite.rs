@@ -45,6 +45,8 @@ pub(crate) enum Material {
     Oracles,
     /// Public charts, in the folders of LANDFALL_CORPUS.
     Corpus,
+    /// Node.js and openssl on the search path.
+    Node,
 }
 
 /// What a whole run is given.

@@ -94,24 +94,7 @@ fn quoted(path: &Path) -> String {
 /// When a step fails.
 #[cfg(not(windows))]
 pub fn install(home: &Home, program: &Path) -> Result<Vec<String>, NotInstalled> {
-    home.settings()?;
-    home.prepare()?;
-    let systemd = Path::new("/run/systemd/system");
-    if !systemd.exists() {
-        return Err(NotInstalled::NoManager(systemd.display().to_string()));
-    }
-    let kept = keep_program(home, program)?;
-    let unit_path = PathBuf::from(format!("/etc/systemd/system/{SERVICE}.service"));
-    // Others read units.
-    std::fs::write(&unit_path, unit(&kept, home.root())).at("write", &unit_path)?;
-    manager("systemctl", &["daemon-reload"])?;
-    manager("systemctl", &["enable", SERVICE])?;
-    manager("systemctl", &["restart", SERVICE])?;
-    Ok(vec![
-        format!("the program is {}", kept.display()),
-        format!("wrote {}", unit_path.display()),
-        format!("{SERVICE} runs, and starts with the machine; `journalctl -u {SERVICE}` shows what it says"),
-    ])
+    Systemd::of_this_machine().install(home, program)
 }
 
 /// Takes the service away. The home, its credential and the data stay.
@@ -120,17 +103,66 @@ pub fn install(home: &Home, program: &Path) -> Result<Vec<String>, NotInstalled>
 /// When a step fails.
 #[cfg(not(windows))]
 pub fn uninstall(home: &Home) -> Result<Vec<String>, NotInstalled> {
-    let unit_path = PathBuf::from(format!("/etc/systemd/system/{SERVICE}.service"));
-    if !unit_path.exists() {
-        return Ok(vec![format!("there is no {}: nothing to take away", unit_path.display())]);
+    Systemd::of_this_machine().uninstall(home)
+}
+
+/// The machine's service manager, and how it is asked.
+#[cfg(not(windows))]
+struct Systemd<'a> {
+    /// There where it runs.
+    running: PathBuf,
+    /// Where units of the machine's own lie.
+    units: PathBuf,
+    ask: &'a dyn Fn(&[&str]) -> Result<String, NotInstalled>,
+}
+
+#[cfg(not(windows))]
+impl Systemd<'_> {
+    fn of_this_machine() -> Self {
+        Self {
+            running: PathBuf::from("/run/systemd/system"),
+            units: PathBuf::from("/etc/systemd/system"),
+            ask: &|arguments| manager("systemctl", arguments),
+        }
     }
-    manager("systemctl", &["disable", "--now", SERVICE])?;
-    RealDisk.remove_file(&unit_path).at("remove", &unit_path)?;
-    manager("systemctl", &["daemon-reload"])?;
-    Ok(vec![
-        format!("took {} away", unit_path.display()),
-        format!("{} stays: the credential, and what was installed", home.root().display()),
-    ])
+
+    fn unit(&self) -> PathBuf {
+        self.units.join(format!("{SERVICE}.service"))
+    }
+
+    fn install(&self, home: &Home, program: &Path) -> Result<Vec<String>, NotInstalled> {
+        home.settings()?;
+        if !self.running.exists() {
+            return Err(NotInstalled::NoManager(self.running.display().to_string()));
+        }
+        home.prepare()?;
+        let kept = keep_program(home, program)?;
+        let unit_path = self.unit();
+        // Others read units.
+        std::fs::write(&unit_path, unit(&kept, home.root())).at("write", &unit_path)?;
+        (self.ask)(&["daemon-reload"])?;
+        (self.ask)(&["enable", SERVICE])?;
+        (self.ask)(&["restart", SERVICE])?;
+        Ok(vec![
+            format!("the program is {}", kept.display()),
+            format!("wrote {}", unit_path.display()),
+            format!("{SERVICE} runs, and starts with the machine; `journalctl -u {SERVICE}` shows what it says"),
+        ])
+    }
+
+    fn uninstall(&self, home: &Home) -> Result<Vec<String>, NotInstalled> {
+        let unit_path = self.unit();
+        if !unit_path.exists() {
+            return Ok(vec![format!("there is no {}: nothing to take away", unit_path.display())]);
+        }
+        (self.ask)(&["disable", "--now", SERVICE])?;
+        RealDisk.remove_file(&unit_path).at("remove", &unit_path)?;
+        (self.ask)(&["daemon-reload"])?;
+        Ok(vec![
+            format!("took {} away", unit_path.display()),
+            format!("{} stays: the credential, and what was installed", home.root().display()),
+        ])
+    }
 }
 
 #[cfg(windows)]
@@ -187,6 +219,54 @@ mod tests {
         }
         assert_eq!(text.matches("ReadWritePaths=").count(), 1);
         assert!(!text.contains("wk_live") && !text.contains("Environment="));
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn lp_089_a_service_is_installed_anew_and_taken_away_and_what_was_enrolled_stays() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| directory.path().join(name);
+        let home = Home::new(at("edge"));
+        let program = at("landfall-agent");
+        std::fs::write(&program, "the first").expect("written");
+        for made in ["units", "edge"] {
+            std::fs::create_dir(at(made)).expect("made");
+        }
+        std::fs::set_permissions(at("edge"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("private");
+        let asked = std::cell::RefCell::new(Vec::new());
+        let ask = |arguments: &[&str]| {
+            asked.borrow_mut().push(arguments.join(" "));
+            Ok(String::new())
+        };
+        let systemd = Systemd { running: at("running"), units: at("units"), ask: &ask };
+        // Nobody has enrolled here: there is nothing to run.
+        assert!(matches!(systemd.install(&home, &program), Err(NotInstalled::Home(_))));
+        let settings = r#"{"server":"https://edges.example.com","edgeId":"e1","deviceNumber":"edge-1","name":"One",
+            "platform":{"platform":"linux","arch":"x64","installType":"service"},"protocol":"landfall","pollSeconds":15}"#;
+        std::fs::write(at("edge/agent.json"), settings).expect("written");
+        std::fs::write(at("edge/credential.json"), "kept").expect("written");
+        // There is no service manager: said, and nothing is made.
+        let refused = systemd.install(&home, &program).expect_err("refused").to_string();
+        assert!(refused.contains("there is no systemd here"), "{refused}");
+        assert!(!at("edge/bin").exists() && !systemd.unit().exists() && asked.borrow().is_empty());
+        std::fs::create_dir(at("running")).expect("made");
+        for bytes in ["the first", "a newer one"] {
+            std::fs::write(&program, bytes).expect("written");
+            systemd.install(&home, &program).expect("installed");
+            assert_eq!(std::fs::read_to_string(at("edge/bin/landfall-agent")).expect("kept"), bytes);
+            assert_eq!(asked.take(), ["daemon-reload", "enable landfall-agent", "restart landfall-agent"]);
+        }
+        let text = std::fs::read_to_string(systemd.unit()).expect("a unit");
+        assert!(text.contains(&format!("ExecStart={} run", at("edge/bin/landfall-agent").display())), "{text}");
+        systemd.uninstall(&home).expect("taken away");
+        assert_eq!(asked.take(), ["disable --now landfall-agent", "daemon-reload"]);
+        assert!(!systemd.unit().exists());
+        for kept in ["edge/agent.json", "edge/credential.json"] {
+            assert!(at(kept).exists(), "{kept} has gone with the service");
+        }
+        // Again there is nothing to take away, and nobody is asked.
+        systemd.uninstall(&home).expect("said");
+        assert!(asked.borrow().is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+pub(crate) use landfall_fleet::legacy::without_secrets;
 use landfall_terminal::err;
 
 /// The longest value that is written out, in characters.
@@ -28,31 +29,6 @@ fn line(name: &str, values: &[(&str, &str)]) -> String {
         }
     }
     line
-}
-
-/// A text in which tokens, credentials and the queries of addresses are taken out: what a server or library says may repeat them.
-pub(crate) fn without_secrets(text: &str) -> String {
-    text.split(' ')
-        .map(|word| {
-            let lower = word.to_ascii_lowercase();
-            if lower.contains("etr_live_") || lower.contains("wk_live_") {
-                return "[secret]".to_owned();
-            }
-            match (word.find("://"), word.find(['?', '#'])) {
-                (Some(scheme), query) => {
-                    let word = &word[..query.unwrap_or(word.len())];
-                    let (before, rest) = word.split_at((scheme + 3).min(word.len()));
-                    let host = rest.split('/').next().unwrap_or(rest);
-                    match host.rfind('@') {
-                        Some(at) => format!("{before}{}", &rest[at + 1..]),
-                        None => word.to_owned(),
-                    }
-                }
-                _ => word.to_owned(),
-            }
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[cfg(test)]

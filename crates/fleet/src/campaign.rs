@@ -293,6 +293,28 @@ impl Campaign {
         !matches!(self.standing.state, CampaignState::Completed | CampaignState::Aborted)
     }
 
+    /// Until when it rests, enough of its open wave having succeeded, before it opens the next.
+    #[must_use]
+    pub fn soaks_until(&self) -> Option<i64> {
+        let since = self.standing.wave_met_at.filter(|_| self.standing.state == CampaignState::Running)?;
+        let soak = self.spec.waves.get(self.standing.wave)?.soak_seconds;
+        let until = since.saturating_add(i64::try_from(soak).unwrap_or(i64::MAX));
+        (soak > 0 && self.awaits_wave()).then_some(until)
+    }
+
+    /// Whether an edge waits in a wave that is not open.
+    fn awaits_wave(&self) -> bool {
+        let later = self.counts.iter().skip(self.standing.wave + 1);
+        later.into_iter().any(|counts| counts.queued > 0 || counts.under_way > 0)
+    }
+
+    /// Whether it still brings edges to its release that come back after it has ended.
+    #[must_use]
+    pub fn catches_up(&self) -> bool {
+        let skipped = self.spec.catch_up && self.counts.iter().any(|counts| counts.skipped > 0);
+        self.standing.state == CampaignState::Completed && (skipped || self.under_way() > 0)
+    }
+
     /// The attempt that an edge is in, if it is still wanted: what it is told again until it ends. While the campaign rests this is
     /// what has begun already.
     #[must_use]

@@ -221,10 +221,56 @@ impl Connectivity {
     }
 }
 
-/// An error as it is kept: one line, no more than 500 characters.
+/// An error as it is kept: one line without a secret, no more than 500 characters.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(500).collect()
+    without_secrets(&plain(text, usize::MAX)).chars().take(500).collect()
+}
+
+/// What an edge says of itself, as people may be shown it: one line without anything that a terminal would obey or that would turn
+/// the line around, no more than so many characters.
+#[must_use]
+pub fn plain(text: &str, most: usize) -> String {
+    let obeyed = |it: char| {
+        it.is_control()
+            || matches!(it, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    let text = text.replace(obeyed, " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(most).collect()
+}
+
+/// A text in which tokens, credentials and the queries of addresses are taken out: what an edge, a server or a library says may
+/// repeat them.
+#[must_use]
+pub fn without_secrets(text: &str) -> String {
+    const NAMED: [&str; 4] = ["token=", "password=", "apikey=", "secret="];
+    let mut follows_bearer = false;
+    let one = |word: &str| {
+        let lower = word.to_ascii_lowercase();
+        if std::mem::replace(&mut follows_bearer, lower == "bearer")
+            || lower.contains("etr_live_")
+            || lower.contains("wk_live_")
+        {
+            return "[secret]".to_owned();
+        }
+        match (word.find("://"), word.find(['?', '#'])) {
+            (Some(scheme), query) => {
+                let word = &word[..query.unwrap_or(word.len())];
+                let (before, rest) = word.split_at((scheme + 3).min(word.len()));
+                let host = rest.split('/').next().unwrap_or(rest);
+                match host.rfind('@') {
+                    Some(at) => format!("{before}{}", &rest[at + 1..]),
+                    None => word.to_owned(),
+                }
+            }
+            (None, _) => match NAMED.iter().find_map(|name| lower.find(name).map(|at| at + name.len())) {
+                // ASCII alone was made small, so that places are the same.
+                Some(end) if end < word.len() => format!("{}[secret]", &word[..end]),
+                _ => word.to_owned(),
+            },
+        }
+    };
+    text.split(' ').map(one).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -238,6 +284,17 @@ mod tests {
         let text = serde_json::to_string(&none).expect("JSON");
         assert_eq!(text, r#"{"targetVersion":null,"release":null,"upgradeStatus":"IDLE","upgradeMessage":null}"#);
         assert_eq!(text.len(), 82);
+    }
+
+    #[test]
+    fn what_an_edge_says_is_one_line_that_no_terminal_obeys_and_that_tells_no_secret() {
+        let said = "it\tfailed\u{1b}]0;mine\u{7}\n\u{1b}[2J\u{202e}at  https://a:b@h.example/x?sig=1#2 with apiKey=abc, Bearer abc and wk_live_1";
+        let expected = "it failed ]0;mine [2J at https://h.example/x with apiKey=[secret] Bearer [secret] and [secret]";
+        assert_eq!(one_line(said), expected);
+        assert_eq!(one_line(&"x".repeat(600)).len(), 500);
+        assert_eq!(plain("Gate\u{1b}[31m 7 é\u{9b}", 8), "Gate [31");
+        // A word at the end has nothing to hide, and letters of two bytes are no places to cut.
+        assert_eq!(one_line("no token= ştoken=é"), "no token= ştoken=[secret]");
     }
 
     #[test]

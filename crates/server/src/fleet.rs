@@ -187,3 +187,6 @@ fn random<const N: usize>() -> Result<[u8; N], Diagnostic> {
         .map_err(|_| Diagnostic::error(code::BUG, "the system gives no random numbers"))?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

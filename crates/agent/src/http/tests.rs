@@ -64,3 +64,21 @@ fn a_payload_is_well_when_its_address_says_so_in_time() {
     let address = format!("http://{}", silent.local_addr().expect("bound"));
     assert!(!http.is_well(&address, Duration::from_millis(50)));
 }
+
+#[test]
+fn an_answer_is_read_as_far_as_was_asked_for_and_no_further() {
+    let much = |length: String| {
+        let body = "x".repeat(300_000);
+        format!("HTTP/1.1 200 x\r\n{length}connection: close\r\n\r\n{body}")
+    };
+    // One that says how much it is, and one that says nothing and could go on for ever.
+    for length in ["content-length: 300000\r\n", ""] {
+        let (fleet, _heard) = server(move |_| much(length.to_owned()));
+        let http = Http::new(None, true).expect("no certificates are needed");
+        let address = format!("{fleet}/edge/v1/metadata/targets");
+        let refused = http.get(&address, None, 1000).expect_err("more than was asked for").to_string();
+        assert!(refused.contains("at most 1000 bytes are read"), "{refused}");
+        assert!(http.post::<_, ()>(&address, None, &(), 1000).is_err());
+        assert_eq!(http.get(&address, None, 300_000).expect("all of it").map(|bytes| bytes.len()), Some(300_000));
+    }
+}

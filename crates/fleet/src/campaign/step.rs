@@ -51,7 +51,7 @@ impl Step {
                 self.become_state(CampaignState::Paused, Some(PauseReason::Manual));
             }
             Observation::Resume if state == CampaignState::Paused => self.resume(),
-            Observation::Abort if self.campaign.is_open() => self.abort(),
+            Observation::Abort if self.campaign.is_open() || self.campaign.catches_up() => self.abort(),
             Observation::Approve { wave } => self.approve(*wave),
             Observation::Retry if !matches!(state, CampaignState::Draft | CampaignState::Aborted) => self.retry(),
             Observation::Seen { edge, version, ready } => self.seen(*edge, version, *ready),
@@ -95,7 +95,7 @@ impl Step {
             }
         }
         self.become_state(CampaignState::Aborted, None);
-        self.campaign.standing.finished_at = Some(self.now);
+        self.campaign.standing.finished_at.get_or_insert(self.now);
     }
 
     fn approve(&mut self, wave: usize) {
@@ -184,7 +184,9 @@ impl Step {
         let (from, since) = (self.campaign.members[index].state, self.campaign.members[index].since);
         let other = attempt.is_some_and(|attempt| attempt != self.campaign.members[index].attempt);
         let late = from == MemberState::Succeeded && self.now - since > CONFIRM_WINDOW;
-        let to = from.after(status).filter(|_| !other && !late);
+        // Who went back to what this campaign brought went back from something else.
+        let elsewhere = status == UpgradeStatus::RolledBack && same(version, &self.campaign.spec.version);
+        let to = from.after(status).filter(|_| !other && !late && !elsewhere);
         let Some(to) = to else {
             if from != MemberState::Succeeded || status != UpgradeStatus::Succeeded {
                 self.actions.push(Action::Ignored { edge, from, to: status });
@@ -356,7 +358,8 @@ impl Step {
                 self.now
             }
         };
-        let last = index + 1 == self.campaign.spec.waves.len();
+        // Where nobody waits any more, there is nothing to soak for and nothing to approve.
+        let last = !self.campaign.awaits_wave();
         if last {
             let settled = self.campaign.counts.iter().all(|counts| counts.queued == 0 && counts.under_way == 0);
             if settled {
@@ -368,7 +371,8 @@ impl Step {
         if self.now < since.saturating_add(soak) {
             return false;
         }
-        if self.campaign.spec.waves[index + 1].approval && self.campaign.standing.approved <= index {
+        let somebody = self.campaign.counts[index + 1].assigned > 0;
+        if somebody && self.campaign.spec.waves[index + 1].approval && self.campaign.standing.approved <= index {
             self.become_state(CampaignState::Paused, Some(PauseReason::Approval));
             return false;
         }

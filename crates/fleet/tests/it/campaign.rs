@@ -279,3 +279,74 @@ fn what_is_written_down_is_the_same_campaign() {
     let shuffled = order("c1", vec![("a".to_owned(), 1), ("b".to_owned(), 2), ("c".to_owned(), 3)]);
     assert_eq!(shuffled, order("c1", vec![("c".to_owned(), 3), ("a".to_owned(), 1), ("b".to_owned(), 2)]));
 }
+
+#[test]
+fn a_campaign_that_nobody_is_left_of_has_ended_and_one_that_soaks_says_until_when() {
+    // Of one edge the first wave is all of it: there is nothing to soak for, and nothing to approve.
+    let mut run = Run::of("1,10%,100%", 1, |spec| {
+        spec.waves.iter_mut().for_each(|wave| wave.soak_seconds = 900);
+        spec.waves[1].approval = true;
+        spec.waves[2].approval = true;
+    });
+    assert!(run.offered(1));
+    run.upgrade(1, UpgradeStatus::Succeeded);
+    assert_eq!(run.state(), (CampaignState::Completed, None));
+    assert_eq!((run.campaign.standing().finished_at, run.campaign.soaks_until()), (Some(START), None));
+    // Of two the second waits in the third wave: the soak is for it, and the wave between is nobody's.
+    let mut run = Run::of("1,10%,100%", 2, |spec| {
+        spec.waves.iter_mut().for_each(|wave| wave.soak_seconds = 900);
+        spec.waves[1].approval = true;
+    });
+    assert_eq!(run.campaign.soaks_until(), None, "its first wave has not ended");
+    let first = run.campaign.members()[0].edge;
+    assert!(run.offered(first));
+    run.now += 60;
+    run.upgrade(first, UpgradeStatus::Succeeded);
+    assert_eq!((run.state().0, run.campaign.soaks_until()), (CampaignState::Running, Some(START + 960)));
+    run.tell(Observation::Pause);
+    assert_eq!(run.campaign.soaks_until(), None, "somebody has stopped it, which is another reason");
+    run.tell(Observation::Resume);
+    run.now = START + 959;
+    run.tell(Observation::Tick);
+    assert_eq!((run.campaign.standing().wave, run.campaign.soaks_until()), (0, Some(START + 960)));
+    run.now = START + 960;
+    run.tell(Observation::Tick);
+    assert_eq!((run.campaign.standing().wave, run.state()), (2, (CampaignState::Running, None)));
+    assert_eq!(run.campaign.soaks_until(), None);
+}
+
+#[test]
+fn what_has_ended_and_still_waits_for_edges_that_come_back_can_be_given_up() {
+    let mut run = Run::of("100%", 2, |_| {});
+    assert!(run.offered(1));
+    run.upgrade(1, UpgradeStatus::Succeeded);
+    run.now += 25 * 3600;
+    run.tell(Observation::Tick);
+    assert_eq!((run.state().0, run.member(2)), (CampaignState::Completed, MemberState::SkippedOffline));
+    let ended = run.campaign.standing().finished_at;
+    run.now += 60;
+    run.tell(Observation::Abort);
+    assert_eq!((run.state().0, run.member(2)), (CampaignState::Aborted, MemberState::Cancelled));
+    assert_eq!(run.campaign.standing().finished_at, ended);
+    assert!(!run.offered(2), "it comes back, and what was given up is not brought to it");
+    // Where nobody is awaited any more, there is nothing to give up.
+    let mut run = Run::of("100%", 1, |_| {});
+    assert!(run.offered(1));
+    run.upgrade(1, UpgradeStatus::Succeeded);
+    run.tell(Observation::Abort);
+    assert_eq!(run.state().0, CampaignState::Completed);
+}
+
+#[test]
+fn an_edge_that_went_back_to_what_a_campaign_brought_has_not_gone_back_from_it() {
+    let mut run = Run::of("100%", 1, |_| {});
+    assert!(run.offered(1));
+    run.upgrade(1, UpgradeStatus::Succeeded);
+    run.now += 60;
+    // The existing agent names no attempt: this is of another campaign's 1.3.0, which did not start.
+    let actions = run.tell(said(1, UpgradeStatus::RolledBack, "1.2.0", None));
+    assert_eq!((run.member(1), run.state().0), (MemberState::Succeeded, CampaignState::Completed), "{actions:?}");
+    // And this one is of its own.
+    run.tell(said(1, UpgradeStatus::RolledBack, "1.1.0", None));
+    assert_eq!(run.member(1), MemberState::RolledBack);
+}

@@ -216,3 +216,23 @@ fn a_kind_of_metadata_is_not_taken_for_another() {
     assert!(world.trust.timestamp(b"not json", NOW).is_err());
     assert!(Trust::begin(&signed(&root(1, &[&key(9)], &[&shared], &shared), &[&shared])).is_err());
 }
+
+#[test]
+fn a_server_that_counted_ahead_is_left_behind_by_a_root_with_another_timestamp_key() {
+    let mut world = world();
+    // Whoever took the server signs with its one key, as far ahead as numbers go, and names targets that nobody has.
+    let ahead = Timestamp::new(u64::MAX, at(NOW + 3 * DAY), b"nothing", u64::MAX);
+    world.trust.timestamp(&signed(&ahead, &[&world.timestamp]), NOW).expect("its key is the server's");
+    let good = |key: &SigningKey| signed(&Timestamp::new(4, at(NOW + 3 * DAY), &world.published, 5), &[key]);
+    let refused = world.trust.timestamp(&good(&world.timestamp), NOW);
+    assert!(matches!(refused, Err(Distrust::Older { role: Role::Timestamp, .. })));
+    // It stops upgrades and brings none: what it names cannot be had.
+    assert!(world.trust.targets(&world.published, NOW).is_err());
+    let other = key(13);
+    let next = signed(&root(2, &[&world.root], &[&world.targets], &other), &[&world.root]);
+    world.trust.next_root(&next).expect("it follows");
+    world.trust.timestamp(&good(&other), NOW).expect("what the lost key signed is forgotten");
+    world.trust.targets(&world.published, NOW).expect("named");
+    assert!(world.trust.target(wanted("2.0.0", &linux(), 1), NOW).is_ok());
+    assert!(world.trust.timestamp(&signed(&ahead, &[&world.timestamp]), NOW).is_err(), "the lost key counts no more");
+}

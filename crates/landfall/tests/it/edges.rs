@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::sandbox::Sandbox;
 
+mod back;
 mod rows;
+mod threats;
 
 /// A server of the fleet alone.
 struct Fleet {
@@ -217,7 +219,7 @@ fn lp_081_a_revoked_token_enrolls_nobody_and_the_edges_that_it_enrolled_go_on() 
     let listed = sandbox.run(&["edge", "token", "list", "-o", "json"]).exits(0).json();
     let id = listed["data"]["tokens"][0]["id"].as_str().expect("its id");
     let other = token(&sandbox, &["--max-uses", "5"]);
-    sandbox.run(&["edge", "token", "revoke", id]).exits(0);
+    sandbox.run(&["edge", "token", "revoke", id]).exits(0).says("edge-a-000001");
     assert_eq!(fleet.register(&revoked, "edge-a-000002").status, 401, "it has four uses left, and is revoked");
     assert_eq!(fleet.beat(&edge, json!({})).status, 201);
     fleet.enroll(&other, "edge-a-000002");
@@ -271,7 +273,7 @@ fn lp_073_the_existing_agent_is_answered_as_its_own_gateway_does() {
 }
 
 #[test]
-fn lp_071_a_campaign_survives_kills_loses_nothing_and_repeats_nothing() {
+fn lp_087_a_campaign_survives_kills_loses_nothing_and_repeats_nothing() {
     let sandbox = Sandbox::empty();
     let mut fleet = serve(&sandbox);
     sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);

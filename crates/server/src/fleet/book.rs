@@ -37,8 +37,8 @@ pub(crate) struct EdgeNow {
     pub(crate) presence: Presence,
     /// Whether what was heard is not written yet.
     pub(crate) is_heard: bool,
-    /// The start of its agent before this one: should it speak again, there are two of them.
-    pub(crate) boot_before: String,
+    /// The starts of its agent before this one, and how far each has counted: should one go on, there are two machines.
+    pub(crate) boots_before: Vec<(String, u64)>,
     /// Since when two machines are suspected behind it.
     pub(crate) cloned_at: Option<i64>,
     /// The credential that is to follow, until it is used: told again and again.
@@ -102,7 +102,7 @@ impl EdgeNow {
             labels,
             presence,
             is_heard: false,
-            boot_before: String::new(),
+            boots_before: Vec::new(),
             cloned_at: None,
             next_credential: None,
         }

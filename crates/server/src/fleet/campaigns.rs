@@ -158,6 +158,7 @@ impl Slot {
                 "id": row.id, "name": row.name, "product": campaign.spec().product, "version": campaign.spec().version,
                 "selector": row.selector, "createdAt": time(row.created_at), "createdBy": row.created_by,
                 "undoes": row.undoes, "state": standing.state, "pauseReason": standing.pause_reason,
+                "soaksUntil": campaign.soaks_until().map(time), "why": why(campaign),
                 "wave": standing.wave, "startedAt": standing.started_at.map(time),
                 "finishedAt": standing.finished_at.map(time), "edges": campaign.members().len(),
                 "counts": total(campaign.counts()), "waves": waves, "spec": campaign.spec(),
@@ -457,6 +458,14 @@ fn member_of(row: &MemberRow) -> Option<Member> {
         reason: row.reason.clone(),
         ..Member::new(row.edge, usize::try_from(row.wave).ok()?)
     })
+}
+
+/// Why a campaign offers nothing just now, in a word or two.
+fn why(campaign: &Campaign) -> Option<String> {
+    match campaign.soaks_until() {
+        Some(until) => Some(format!("soaks until {}", time(until))),
+        None => campaign.standing().pause_reason.map(|reason| word(&reason)),
+    }
 }
 
 fn campaign_row(row: &CampaignRow, standing: &Standing) -> CampaignRow {

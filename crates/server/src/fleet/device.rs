@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ::http::{HeaderMap, StatusCode};
+use landfall_fleet::legacy::{one_line, plain};
 use landfall_fleet::protocol::{CheckIn, Desired, Direction, Enroll, Enrolled, Installed, Label, Rotated};
 use landfall_fleet::{Credential, CredentialKind, Platform};
 use landfall_store::{CredentialRow, EdgeRow, EdgeTokenRow, Enrollment, FleetWrite, NewEdge};
@@ -54,7 +55,8 @@ impl Control {
         let now = self.now();
         let token = self.enrollment_token(&wish.token).await?;
         let bad = |text: &str| NotEnrolled::Bad(text.to_owned());
-        if wish.display_name.is_empty() || wish.display_name.chars().count() > 200 {
+        let display_name = plain(&wish.display_name, 201);
+        if display_name.is_empty() || display_name.chars().count() > 200 {
             return Err(bad("displayName is required: 200 characters at most"));
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -83,7 +85,7 @@ impl Control {
                 number: 0,
                 id: format!("e{}", landfall_fleet::hex(&id)),
                 device_number: wish.device_number,
-                display_name: wish.display_name,
+                display_name,
                 platform: wish.platform.platform,
                 arch: wish.platform.arch,
                 labels: serde_json::to_string(&labels).unwrap_or_default(),
@@ -177,8 +179,8 @@ impl Control {
         let wish = Wish {
             token: request.token,
             device_number: device_number.clone(),
-            display_name: request.display_name.trim().to_owned(),
-            platform: Platform::new(&request.platform, &request.arch, ""),
+            display_name: request.display_name,
+            platform: Platform::new(&plain(&request.platform, 32), &plain(&request.arch, 32), ""),
             labels: request.labels,
             presence: Presence {
                 installed: normalised(request.installed),
@@ -318,7 +320,7 @@ impl Control {
 }
 
 fn heard(request: CheckIn) -> Heard {
-    let platform = Platform::new(&request.platform, &request.arch, "");
+    let platform = Platform::new(&plain(&request.platform, 32), &plain(&request.arch, 32), "");
     let report = request.progress.map(|progress| Report {
         // An attempt that cannot be read is none of ours, and must not be taken for the one under way.
         attempt: Some(attempt_of(&progress.attempt).unwrap_or_default()),
@@ -331,9 +333,9 @@ fn heard(request: CheckIn) -> Heard {
         platform: Some((platform.platform, platform.arch)),
         state: Some(request.state),
         is_busy: request.active_task.is_some(),
-        active_task: request.active_task.as_deref().map(landfall_fleet::legacy::one_line),
+        active_task: request.active_task.as_deref().map(one_line),
         uptime_seconds: Some(request.uptime_seconds),
-        last_error: request.last_error.as_deref().map(landfall_fleet::legacy::one_line),
+        last_error: request.last_error.as_deref().map(one_line),
         boot: Some((request.boot_id, request.sequence)),
         report,
         is_existing: false,
@@ -342,7 +344,7 @@ fn heard(request: CheckIn) -> Heard {
 
 /// Programs in the spelling that is stored, no more than an edge can have.
 fn normalised(installed: Vec<Installed>) -> Vec<Installed> {
-    let short = |text: String| text.chars().take(128).collect::<String>();
+    let short = |text: String| plain(&text, 128);
     let one = |it: Installed| Installed {
         product: short(it.product),
         version: short(it.version),

@@ -12,6 +12,9 @@ use super::book::Edge;
 use super::campaigns::Slot;
 use super::ledger::{Unwritten, Written};
 
+/// How many earlier starts of an edge's agent are known, with how far each has counted.
+const BOOTS: usize = 4;
+
 /// What an edge says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heard {
@@ -99,12 +102,19 @@ impl Control {
         let mut known = edge.now.lock();
         let mut writes = Vec::new();
         if let Some((boot, sequence)) = &heard.boot {
-            if *boot == known.presence.boot_id && *sequence <= known.presence.sequence {
+            let earlier = known.boots_before.iter().position(|(id, _)| id == boot);
+            let last = match earlier {
+                Some(at) => Some(known.boots_before[at].1),
+                None => (*boot == known.presence.boot_id).then_some(known.presence.sequence),
+            };
+            if last.is_some_and(|last| *sequence <= last) {
                 // Said before: by the network, or by somebody who listened.
                 return (Noted { is_replay: true, written: None }, known.is_active());
             }
-            if *boot != known.presence.boot_id {
-                if *boot == known.boot_before && known.cloned_at.is_none() {
+            if let Some(at) = earlier {
+                // A start that was over speaks on.
+                known.boots_before.remove(at);
+                if known.cloned_at.is_none() {
                     known.cloned_at = Some(now);
                     let text = "two machines check in with its credential by turns: it was copied".to_owned();
                     let event = self.ledger.event(now, (edge.number, ""), "clone-suspected", text);
@@ -112,7 +122,12 @@ impl Control {
                     self.numbers.count("landfall_edge_clones_suspected_total", "");
                     tracing::warn!("two machines check in as the edge {}", known.row.device_number);
                 }
-                known.boot_before = std::mem::replace(&mut known.presence.boot_id, boot.clone());
+            }
+            if *boot != known.presence.boot_id {
+                let before = std::mem::replace(&mut known.presence.boot_id, boot.clone());
+                let spoken = known.presence.sequence;
+                known.boots_before.insert(0, (before, spoken));
+                known.boots_before.truncate(BOOTS);
             }
             known.presence.sequence = *sequence;
         }

@@ -1,7 +1,9 @@
 //! The seven routes of the agent that is out there.
 
 use ::http::{HeaderMap, StatusCode, header};
-use landfall_fleet::legacy::{Asker, Connectivity, Intent, NextTask, Refusal, Register, Registered, Release, one_line};
+use landfall_fleet::legacy::{
+    Asker, Connectivity, Intent, NextTask, Refusal, Register, Registered, Release, one_line, plain,
+};
 use landfall_fleet::protocol::{DEFAULT_PRODUCT, Installed};
 use landfall_fleet::{Platform, UpgradeStatus};
 use serde::de::DeserializeOwned;
@@ -56,9 +58,9 @@ impl Control {
         const BAD: &str = "Invalid registration token";
         let token = request.token.clone().or_else(|| bearer(headers)).ok_or_else(|| Refusal::new(401, BAD))?;
         let text = |value: &Option<String>| value.as_deref().map(str::trim).unwrap_or_default().to_owned();
-        let (platform, arch) = (text(&request.platform), text(&request.arch));
-        let platform = Platform::new(&platform, &arch, "");
-        let version = text(&request.edge_version);
+        let short = |value: &Option<String>, most: usize| plain(value.as_deref().unwrap_or_default(), most);
+        let platform = Platform::new(&short(&request.platform, 32), &short(&request.arch, 32), "");
+        let version = short(&request.edge_version, 128);
         let installed = Installed { product: DEFAULT_PRODUCT.to_owned(), version, install_type: "service".to_owned() };
         let wish = Wish {
             token,
@@ -146,15 +148,12 @@ impl Control {
 }
 
 fn heard(request: &Connectivity, reported: Option<UpgradeStatus>) -> Heard {
-    let platform = Platform::new(
-        request.platform.as_deref().unwrap_or_default(),
-        request.arch.as_deref().unwrap_or_default(),
-        request.install_type.as_deref().unwrap_or_default(),
-    );
-    let installed = request.current_version.as_deref().map(str::trim).filter(|version| !version.is_empty());
+    let short = |value: &Option<String>| plain(value.as_deref().unwrap_or_default(), 32);
+    let platform = Platform::new(&short(&request.platform), &short(&request.arch), &short(&request.install_type));
+    let installed = request.current_version.as_deref().map(|it| plain(it, 128)).filter(|version| !version.is_empty());
     let installed = installed.map(|version| Installed {
         product: DEFAULT_PRODUCT.to_owned(),
-        version: version.chars().take(128).collect(),
+        version,
         install_type: platform.install_type.clone(),
     });
     let state = request.runtime_state.as_deref().and_then(state_of);

@@ -334,7 +334,21 @@ impl Control {
         let Some((product, reversal)) = slot.look(|it| (it.spec().product.clone(), it.reversal())) else {
             return Err(Diagnostic::error(code::BUG, "the campaign cannot be looked at"));
         };
-        let mut wishes = Vec::new();
+        let is_open = |it: &Slot| it.look(landfall_fleet::campaign::Campaign::is_open).unwrap_or(false);
+        if let Some(back) = self.campaigns.all().iter().find(|it| it.row.undoes == slot.row.id && is_open(it)) {
+            let text = format!("the campaign {} is rolled back already, by {}", slot.row.name, back.row.name);
+            return Err(Diagnostic::refused(code::EDGE_CONFLICT, text)
+                .help(format!("landfall edge campaign get {}", back.row.name)));
+        }
+        let goes_on = is_open(slot) || slot.look(|it| it.catches_up()).unwrap_or(false);
+        if reversal.is_empty() && !goes_on {
+            let text = format!(
+                "the campaign {} has ended, and no edge of it is known to have run another version of {product} before",
+                slot.row.name
+            );
+            return Err(Diagnostic::refused(code::EDGE_CONFLICT, text).note("nothing was changed"));
+        }
+        let (mut wishes, mut stay) = (Vec::new(), Vec::new());
         for (version, edges) in reversal {
             let edges = edges.into_iter().filter_map(|edge| self.book.by_number(edge));
             let new = NewCampaign {
@@ -356,9 +370,10 @@ impl Control {
                     format!("landfall edge release consent {} --product {product} --key-file TARGETS.pem", new.version),
                 ));
             }
+            stay.extend(planned.left_out);
             wishes.push(new);
         }
-        if slot.look(landfall_fleet::campaign::Campaign::is_open).unwrap_or(false) {
+        if goes_on {
             self.changed(slot, &[Observation::Abort]).await?;
         }
         let mut made = Vec::new();
@@ -367,6 +382,7 @@ impl Control {
         }
         let mut told = slot.told();
         told["reversals"] = made.into();
+        told["leftOut"] = stay.iter().map(|(edge, why)| json!({"edge": edge, "why": why})).collect();
         Ok(told)
     }
 

@@ -123,7 +123,8 @@ shapes! {
          "MADE": "createdAt", "BY": "createdBy"];
     /// An enrollment token.
     Token = "EdgeToken", None, "id", "",
-        ["LABEL": "label", "ID": "id", "STATE": "state", "USES": "usedCount", "MAX": "maxUses"], enrolled;
+        ["LABEL": "label", "ID": "id", "STATE": "state", "USES": "usedCount", "MAX": "maxUses", "EXPIRES": "expiresAt"],
+        enrolled;
     /// Releases.
     Releases = "EdgeReleases", Some("releases"), "version", "there are no releases · landfall edge release build",
         ["PRODUCT": "product", "VERSION": "version", "COUNTER": "counter", "ARTIFACTS": "artifacts", "ADDED": "addedAt",
@@ -137,11 +138,11 @@ shapes! {
     /// Campaigns.
     Campaigns = "EdgeCampaigns", Some("campaigns"), "name", "there are no campaigns · landfall edge campaign create",
         ["CAMPAIGN": "name", "ID": "id", "PRODUCT": "product", "VERSION": "version", "STATE": "state",
-         "WHY": "pauseReason", "WAVE": "wave", "EDGES": "edges", "DONE": "counts.succeeded", "ACTIVE": "counts.underWay",
+         "WHY": "why", "WAVE": "wave", "EDGES": "edges", "DONE": "counts.succeeded", "ACTIVE": "counts.underWay",
          "FAILED": "counts.failed", "BACK": "counts.rolledBack"];
     /// A campaign.
     Campaign = "EdgeCampaign", None, "name", "",
-        ["CAMPAIGN": "name", "ID": "id", "VERSION": "version", "STATE": "state", "WHY": "pauseReason", "WAVE": "wave",
+        ["CAMPAIGN": "name", "ID": "id", "VERSION": "version", "STATE": "state", "WHY": "why", "WAVE": "wave",
          "EDGES": "edges", "DONE": "counts.succeeded", "ACTIVE": "counts.underWay", "FAILED": "counts.failed",
          "BACK": "counts.rolledBack", "LATE": "counts.timedOut"], members;
     /// What was taken over.
@@ -181,6 +182,21 @@ fn enrolled(answer: &Value, ui: &Ui) {
 
 fn members(answer: &Value, ui: &Ui) {
     left_out(answer, ui);
+    if let Some(reversals) = answer["reversals"].as_array() {
+        for back in reversals {
+            let of = |at: &str| cell(back, at);
+            ui.status(&format!(
+                "back to {}: {} of {} edges · landfall edge campaign get {}",
+                of("version"),
+                of("name"),
+                of("edges"),
+                of("id")
+            ));
+        }
+        if reversals.is_empty() {
+            ui.status("it is given up; no edge of it has come from another version, so that none goes back");
+        }
+    }
     let members = answer["members"].as_array().into_iter().flatten();
     let told = members.filter(|it| !matches!(it["state"].as_str(), Some("QUEUED" | "SUCCEEDED" | "CANCELLED")));
     for member in told.take(20) {

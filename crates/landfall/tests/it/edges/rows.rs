@@ -128,12 +128,15 @@ fn lp_072_a_campaign_begins_with_its_waves_made_and_its_first_one_waiting() {
     let token = token(&sandbox, &[]);
     let edges: Vec<Edge> = (0..20).map(|number| fleet.enroll(&token, &format!("edge-{number:03}-000000"))).collect();
     let words = ["edge", "campaign", "create", "1.1.0", "--name", "spring", "--waves", "1,15%,100%"];
-    sandbox.run(&[&words[..], &["--dry-run"]].concat()).exits(0);
+    let preview = sandbox.run(&[&words[..], &["--dry-run", "-o", "json"]].concat()).exits(0).json()["data"].clone();
     sandbox.run(&["edge", "campaign", "get", "spring"]).exits(2).says("there is no campaign spring");
     sandbox.run(&["edge", "campaign", "get", "spring 2027"]).exits(2).says("there is no campaign spring 2027");
     sandbox.run(&words).exits(0);
     let told = campaign(&sandbox, "spring");
     assert_eq!((&told["state"], &told["wave"]), (&json!("RUNNING"), &json!(0)), "{told}");
+    // What was shown before is what was begun.
+    let shown = preview["edges"].as_array().expect("edges").len();
+    assert_eq!((&preview["count"], &preview["spec"], shown), (&told["edges"], &told["spec"], edges.len()));
     let counts: Vec<_> = told["waves"].as_array().expect("waves").iter().map(|wave| &wave["counts"]).collect();
     let assigned: Vec<_> = counts.iter().map(|it| it["assigned"].as_u64()).collect();
     assert_eq!(assigned, [Some(1), Some(2), Some(17)], "{told}");
