@@ -35,6 +35,8 @@ super::group! {
     BUSY_SIGNING_IN = 749, Failed, "Too many sign in at once.";
     ISSUER_FAILED = 750, Refused, "The issuer of identities does not answer, or what it says is not to be believed.";
     TOO_MUCH_ACCESS = 751, Refused, "An identity may do what it must not.";
+    NO_SUCH_CREDENTIALS = 752, Usage, "The server has no login for that address.";
+    CREDENTIALS_TAKEN = 753, Refused, "A Secret that is not Landfall's own is the login for that address.";
     BAD_SINK = 770, Usage, "A variable does not say whom news are told to.";
     MANAGED_RELEASE = 771, Refused, "A release is delivered by an Application, and would be changed past it.";
     NO_ARGO = 772, Usage, "No controller of Argo CD is there, or none that was laid to rest.";
