@@ -6,8 +6,8 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
-use crate::commands::Command;
 use crate::commands::version::VersionArgs;
+use crate::commands::{Command, repo};
 use crate::ui::{ColorChoice, Verbosity};
 use crate::verb::Level as _;
 
@@ -121,14 +121,26 @@ pub(crate) struct OfHelm<'a> {
 /// What of a command line is for Helm's verbs; nothing where the verb is one of ours, or none.
 pub(crate) fn of_helm(arguments: &[OsString]) -> Option<OfHelm<'_>> {
     if let Some((voice, verb)) = landfall_helm::asked(arguments) {
+        if is_own(voice, &arguments[verb..]) {
+            return None;
+        }
         return Some(OfHelm { voice, front: None, arguments: &arguments[verb..] });
     }
     let at = past_front(arguments);
     let (program, rest) = (arguments.first()?, arguments.get(at..)?);
     let verb: Vec<OsString> = std::iter::once(program).chain(rest.iter().take(1)).cloned().collect();
     let (voice, skipped) = landfall_helm::asked(&verb)?;
+    if is_own(voice, rest) {
+        return None;
+    }
     let flags = GlobalArgs::augment_args(clap::Command::new("landfall")).try_get_matches_from(&arguments[..at]).ok()?;
     Some(OfHelm { voice, front: GlobalArgs::from_arg_matches(&flags).ok(), arguments: &rest[skipped - 1..] })
+}
+
+/// Whether a verb of Helm's means ours with what stands behind it.
+fn is_own(voice: landfall_helm::Voice, words: &[OsString]) -> bool {
+    let is_repo = voice == landfall_helm::Voice::Landfall && words.first().is_some_and(|verb| verb == "repo");
+    is_repo && repo::is_about_credentials(&words[1..])
 }
 
 /// Where the verb stands: behind the flags that every command takes.

@@ -32,6 +32,7 @@ mod plan;
 mod preview;
 mod promote;
 mod rehearse;
+pub(crate) mod repo;
 mod rollback;
 mod rules;
 mod scale;
@@ -121,6 +122,9 @@ verbs! {
         /// Edges: devices that enroll, releases for them, campaigns that bring those there
         #[command(subcommand)]
         Edge(edge::EdgeCommand),
+        /// Give the server logins for repositories, list them, take them away; chart repositories are Helm's
+        #[command(subcommand)]
+        Repo(repo::RepoCommand),
         /// Show who may do what, and prove what somebody must not
         #[command(subcommand)]
         Access(access::AccessCommand),

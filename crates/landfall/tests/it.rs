@@ -2,6 +2,7 @@
 
 mod it {
     pub(crate) mod inspection;
+    mod installs;
     pub(crate) mod rendered;
     pub(crate) mod sandbox;
     pub(crate) mod workshop;

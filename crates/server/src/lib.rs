@@ -17,6 +17,8 @@
 //! happened.rs             what is told to the controller; row.rs, an object without its body
 //! checks.rs               the declared checks: once after each delivery, and what follows when one fails
 //! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
+//! logins.rs               repositories' logins as Secrets, written for connections.rs by whoever has one
+//! reached.rs              whether one that was installed into a cluster answers
 //! others.rs, migration.rs whether another controller lives, for which this one stands back; Argo CD laid to rest
 //! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! listening.rs            connections taken in, so many at once, for http.rs and sealing.rs
@@ -56,6 +58,7 @@ mod hook_secrets;
 mod http;
 mod listening;
 mod live;
+pub mod logins;
 mod metrics;
 mod migration;
 mod news;
@@ -64,6 +67,7 @@ mod options;
 mod others;
 mod page;
 mod projects;
+mod reached;
 mod repositories;
 mod rights;
 mod routes;
@@ -84,5 +88,6 @@ pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
 pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Replicas, Sealing, StandInRepository};
+pub use reached::is_reached;
 pub use sealing::open_sealed;
 pub use serve::{Ready, desk, serve};

@@ -37,6 +37,8 @@ super::group! {
     TOO_MUCH_ACCESS = 751, Refused, "An identity may do what it must not.";
     NO_CI_IDENTITY = 752, Refused, "Nothing is declared for a CI job that its forge vouches for, or more than one thing.";
     BAD_CI_IDENTITIES = 753, Usage, "What is declared of CI jobs cannot be read, or would let in whom nobody means.";
+    NO_SUCH_CREDENTIALS = 754, Usage, "The server has no login for that address.";
+    CREDENTIALS_TAKEN = 755, Refused, "A Secret that is not Landfall's own is the login for that address.";
     BAD_SINK = 770, Usage, "A variable does not say whom news are told to.";
     MANAGED_RELEASE = 771, Refused, "A release is delivered by an Application, and would be changed past it.";
     NO_ARGO = 772, Usage, "No controller of Argo CD is there, or none that was laid to rest.";

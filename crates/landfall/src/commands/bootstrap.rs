@@ -9,7 +9,6 @@
 
 mod chart;
 mod committed;
-mod credentials;
 mod journal;
 mod steps;
 
@@ -18,15 +17,19 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Act, Failure, Place, PlaceQuery};
+use landfall_host::{Act, Failure, Hosting, Place, PlaceQuery};
 use landfall_project::EnvironmentName;
+use landfall_server::logins::{Given, Login};
+use landfall_source::Reach;
 use serde_json::{Value, json};
 
+pub(crate) use self::chart::LaidOut;
 use self::journal::{Journal, State};
 use self::steps::{Deed, STEPS, Step, Steps};
 use crate::arguments::OutputArgs;
 use crate::cli::Cli;
 use crate::commands::Command;
+use crate::commands::repo::credentials;
 use crate::commands::secrets::SecretsCommand;
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -251,7 +254,7 @@ impl BootstrapArgs {
                 }
                 Deed::Credentials(repositories) => {
                     if let Some(token) = token {
-                        credentials::written(context, place, repositories, &self.token_user, token).await?;
+                        self.logins(context, place, repositories, token).await?;
                     }
                 }
                 Deed::Commit(files) => {
@@ -275,11 +278,37 @@ impl BootstrapArgs {
     }
 }
 
+impl BootstrapArgs {
+    /// Gives the server the forge's token for each repository.
+    async fn logins(
+        &self,
+        context: &Context,
+        place: &Place,
+        repositories: &[String],
+        token: &str,
+    ) -> Result<(), Failure> {
+        let hosting = if context.host.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
+        let mut connection = context.host.connect(place, hosting, &[]).await?;
+        let mut outcome = Ok(());
+        for repository in repositories {
+            let given = Given::Password { username: self.token_user.clone(), password: token.to_owned() };
+            let login = Login { address: repository.clone(), reach: Reach::Repository, project: None, given };
+            outcome = login.write(&connection.cluster).await.map(drop).map_err(Failure::from);
+            if outcome.is_err() {
+                break;
+            }
+            context.ui.status(&format!("  the server may read {}", landfall_diag::without_passwords(repository)));
+        }
+        connection.close().await;
+        outcome
+    }
+}
+
 /// What is said of a step that ended badly.
 const GOES_ON: &str = "the same command goes on from here:";
 
 /// Does what a command line of ours asks for, as if it had been typed.
-async fn typed(context: &Context, words: &[String]) -> Outcome {
+pub(crate) async fn typed(context: &Context, words: &[String]) -> Outcome {
     context.ui.status(&format!("  > landfall {}", words.join(" ")));
     read(words)?.run(context).await
 }

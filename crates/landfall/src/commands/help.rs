@@ -8,7 +8,7 @@ use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
 
-use crate::cli::Cli;
+use crate::cli::{self, Cli};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::verb::{Verb, Waits};
@@ -38,8 +38,8 @@ impl Verb for HelpArgs {
         }
         let words = self.command.iter().map(String::as_str).chain(["--help"]);
         let arguments: Vec<OsString> = std::iter::once("landfall").chain(words).map(OsString::from).collect();
-        if let Some((voice, verb)) = landfall_helm::asked(&arguments) {
-            let code = crate::speak_helm(&context.host, &context.ui, voice, &arguments[verb..]);
+        if let Some(helm) = cli::of_helm(&arguments) {
+            let code = crate::speak_helm(&context.host, &context.ui, helm.voice, helm.arguments);
             return Ok(if code == 0 { Exit::Done } else { Exit::Usage });
         }
         Ok(match Cli::read(&arguments) {

@@ -117,10 +117,16 @@ impl Offer {
         if let Some(argument) = value_of {
             return Offer::of_value(argument);
         }
+        // What Helm's verb of the same name takes may be meant as well.
+        let helms = match path.first() {
+            Some(&"repo") => before.iter().position(|word| word == "repo").map(|at| &before[at..]),
+            _ => None,
+        };
+        let helms = helms.map_or_else(Vec::new, |before| Offer::of_helm(before, current).words);
         if current.starts_with('-') && !flags_end {
-            return Offer::words(flags_of(verb));
+            return Offer::words(beside(flags_of(verb), helms));
         }
-        let mut words = if positional == 0 { verbs_of(verb) } else { Vec::new() };
+        let mut words = beside(if positional == 0 { verbs_of(verb) } else { Vec::new() }, helms);
         if path.is_empty() {
             return Offer::words(all_verbs(tree));
         }
@@ -223,6 +229,16 @@ fn all_verbs(tree: &clap::Command) -> Vec<(String, String)> {
     verbs
 }
 
+/// Words, and further ones that are not among them.
+fn beside(mut words: Vec<(String, String)>, further: Vec<(String, String)>) -> Vec<(String, String)> {
+    for one in further {
+        if !words.iter().any(|(word, _)| *word == one.0) {
+            words.push(one);
+        }
+    }
+    words
+}
+
 fn verbs_of(verb: &clap::Command) -> Vec<(String, String)> {
     let shown = verb.get_subcommands().filter(|inner| !inner.is_hide_set());
     shown.map(|inner| (inner.get_name().to_owned(), first_line(inner.get_about()))).collect()
@@ -292,6 +308,9 @@ mod tests {
         assert!(fits("doctor dn").contains(&"dns".to_owned()));
         assert!(fits("env ").contains(&"diff".to_owned()));
         assert_eq!(fits("get val"), ["values"]);
+        assert_eq!(fits("repo "), ["add", "list", "remove", "index", "update"]);
+        assert_eq!(fits("repo add --pass"), ["--password", "--password-stdin", "--pass-credentials"]);
+        assert_eq!(fits("repo add --tok"), ["--token-stdin", "--token-file"]);
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! `landfall serve`: keeps Applications in sync with git.
+//! `landfall serve`: keeps Applications in sync with git; `serve install` puts it into a cluster.
+
+mod install;
 
 use clap::Args;
 use landfall_delivery::TargetKind;
@@ -17,7 +19,8 @@ use crate::commands::store::{DATABASE, read_database};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::verb::Verb;
+use crate::ui::Output;
+use crate::verb::{Verb, verbs};
 
 /// Where secrets of webhooks are read from: one a line, so that an old one and a new one can both be known.
 const SECRETS: &str = "LANDFALL_WEBHOOK_SECRET";
@@ -31,12 +34,26 @@ const POD_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/names
 /// The most parts in which servers share Applications.
 const SHARDS: i64 = 64;
 
+verbs! {
+    /// `landfall serve …`
+    pub(crate) enum ServeCommand {
+        /// Install the server into a cluster, wait until it answers, and say where and who signs in first
+        #[command(
+            before_help = "Examples:\n  landfall serve install --context k3d-prod --image registry.example.com/landfall:0.1.0\n  landfall serve install --context k3d-prod --host landfall.example.com --dry-run"
+        )]
+        Install(Box<install::ServeInstallArgs>),
+    }
+}
+
 /// Arguments of `serve`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Args)]
 #[command(
-    before_help = "Examples:\n  landfall serve argocd/apps --repo https://host/shop.git=/srv/git/shop.git\n  landfall serve --context k3d-prod --listen 0.0.0.0:8480"
+    before_help = "Examples:\n  landfall serve argocd/apps --repo https://host/shop.git=/srv/git/shop.git\n  landfall serve --context k3d-prod --listen 0.0.0.0:8480\n  landfall serve install --context k3d-prod          as a pod of the cluster",
+    args_conflicts_with_subcommands = true
 )]
 pub(crate) struct ServeArgs {
+    #[command(subcommand)]
+    deed: Option<ServeCommand>,
     /// Applications, folders of them, or systems with a landfall.yaml, put on the cluster first
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
@@ -103,8 +120,15 @@ pub(crate) struct ServeArgs {
 }
 
 impl Verb for ServeArgs {
-    async fn run(self, context: &Context) -> Outcome {
-        run(context, self).await
+    fn output(&self) -> Output {
+        self.deed.as_ref().map_or(Output::Table, Verb::output)
+    }
+
+    async fn run(mut self, context: &Context) -> Outcome {
+        match self.deed.take() {
+            Some(deed) => deed.run(context).await,
+            None => run(context, self).await,
+        }
     }
 }
 

@@ -122,7 +122,7 @@ fn what_is_not_delivered_yet_is_refused_by_its_name_and_holds_nobody() {
 }
 
 #[test]
-fn a_project_bounds_sources_destinations_and_kinds_in_argos_words() {
+fn se_092_a_project_bounds_sources_destinations_and_kinds_in_argos_words() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "charts/web", "web");
     let project = |bounds: &str| {

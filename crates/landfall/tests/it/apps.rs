@@ -299,7 +299,7 @@ fn every_route_wants_a_token_that_is_for_it_and_every_change_names_who_made_it()
 }
 
 #[test]
-fn lp_110_an_application_is_asked_about_from_elsewhere_until_its_token_is_revoked() {
+fn lp_110_x_03_an_application_is_asked_about_from_elsewhere_until_its_token_is_revoked() {
     let forge = Forge::shop(AUTOMATED);
     let revision = forge.push();
     let server = forge.serve(&["apps"], SHOP, &[]);
@@ -314,6 +314,10 @@ fn lp_110_an_application_is_asked_about_from_elsewhere_until_its_token_is_revoke
     let got = list(&["get", "shop", "-o", "json"]).exits(0).json();
     let told = ["sync", "health"].map(|field| got["data"][field].as_str().unwrap_or_default().to_owned());
     assert_eq!((told, &got["data"]["revisions"]), (["Synced", "Healthy"].map(str::to_owned), &json!([revision])));
+    // Argo CD's line for it stands in the documentation beside ours.
+    let page = include_str!("../../../../docs/from-argo-cd.md");
+    let row = page.lines().find(|line| line.contains("`argocd app get shop --grpc-web --server HOST`")).expect("a row");
+    assert!(row.contains("`landfall app get shop --server https://HOST`"), "{row}");
     // The same of the cluster itself, without the server in between.
     let itself = ["--context", "landfall", "--kubeconfig", ".landfall/kubeconfig"];
     let direct = |words: &[&str]| forge.sandbox.run(&[&["app"], words, &itself].concat());

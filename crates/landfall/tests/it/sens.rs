@@ -189,7 +189,7 @@ fn se_067_production_waits_for_a_person_and_test_does_not() {
 }
 
 #[test]
-fn se_001_se_098_one_cluster_carries_both_environments_and_every_check_passes() {
+fn se_001_se_072_se_073_se_098_one_cluster_carries_both_environments_and_every_check_passes() {
     let sandbox = sandbox();
     let up = sandbox.run(&["up", "-o", "json"]).exits(0).json();
     assert_eq!(up["data"]["units"].as_array().map(Vec::len), Some(3), "{up:#}");
@@ -198,6 +198,26 @@ fn se_001_se_098_one_cluster_carries_both_environments_and_every_check_passes() 
     for check in checks {
         assert_eq!(check["verdict"], "passed", "{check:#}");
     }
+    // Five addresses of the API and three of the documentation, in each environment.
+    let declared = landfall_yaml::to_json_all(&sandbox.read("landfall.yaml")).expect("YAML").remove(0);
+    let declared = declared["environments"]["local"]["checks"].as_array().expect("checks").clone();
+    let passed = |host: &str| {
+        let of = declared.iter().filter_map(|check| Some((check["name"].as_str()?, check["http"].as_str()?)));
+        let of = of.filter(|(name, _)| checks.iter().any(|it| it["name"] == *name && it["verdict"] == "passed"));
+        of.filter_map(|(_, url)| url.strip_prefix(&format!("https://{host}")))
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
+    for domain in ["dev.sens.example.com", "sens.example.com"] {
+        let paths = |all: &[&str]| all.iter().map(|path| (*path).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(passed(&format!("api.{domain}")), paths(&["/healthz", "/readyz", "/version", "/test", "/metrics"]));
+        assert_eq!(passed(&format!("docs.{domain}")), paths(&["/healthz", "/readyz", "/"]));
+    }
+    // One that answers otherwise does not pass.
+    let wrong = sandbox.read("landfall.yaml").replace("{path: /metrics, body", "{path: /metrics, status: 503, body");
+    sandbox.write("landfall.yaml", &wrong);
+    let smoke = sandbox.run(&["smoke", "--only", "test api metrics", "-o", "json"]);
+    assert_eq!(smoke.code, 4, "{}", smoke.all());
 }
 
 #[test]

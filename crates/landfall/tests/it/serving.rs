@@ -221,7 +221,7 @@ pub(super) fn is_synced(application: &Object, revision: &str) -> bool {
 pub(super) const AUTOMATED: &str = "{automated: {prune: true, selfHeal: true}, syncOptions: [CreateNamespace=true]}";
 
 #[test]
-fn luckyplans_goes_from_a_push_to_synced_and_healthy_and_a_revert_takes_it_back() {
+fn lp_106_luckyplans_goes_from_a_push_to_synced_and_healthy_and_a_revert_takes_it_back() {
     let forge = Forge::of(Sandbox::luckyplans());
     let first = forge.push();
     let apps = "infrastructure/argocd/apps/luckyplans-prod.yaml";

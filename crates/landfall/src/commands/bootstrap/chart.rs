@@ -23,14 +23,14 @@ const FILES: [(&str, &str); 8] = [
 ];
 
 /// The chart in a directory of its own, which goes with this value.
-pub(super) struct LaidOut(PathBuf);
+pub(crate) struct LaidOut(PathBuf);
 
 impl LaidOut {
     /// Lays it out among what is temporary: what lies in the system's own tree is the system's.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         let place = std::env::temp_dir().join(format!("landfall-{}", std::process::id()));
         let laid = LaidOut(place);
         laid.write().map_err(|error| {
@@ -49,7 +49,7 @@ impl LaidOut {
     }
 
     /// Where it lies.
-    pub(super) fn directory(&self) -> String {
+    pub(crate) fn directory(&self) -> String {
         self.0.join("landfall").display().to_string()
     }
 }

@@ -2,11 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use landfall_cluster::WriteOptions;
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 
+use super::told::{http, listen, until};
 use super::{Forge, SHOP, Server, application, is_synced, web};
 
 /// SENS's three users, on a small system.
@@ -101,7 +103,7 @@ pub(super) fn first_password(forge: &Forge, words: &[&str]) -> String {
 }
 
 #[test]
-fn somebody_signs_in_changes_the_first_password_and_may_what_the_policy_says_after_a_restart_too() {
+fn lp_109_se_053_se_054_se_064_se_093_who_signs_in_changes_the_first_password_and_may_what_the_policy_says() {
     let forge = forge("test", "{syncOptions: [CreateNamespace=true]}", "");
     forge.sandbox.write(
         "apps/prod.yaml",
@@ -114,7 +116,11 @@ fn somebody_signs_in_changes_the_first_password_and_may_what_the_policy_says_aft
     );
     forge.sandbox.write("apps/prod-project.yaml", &declared("prod", "", ""));
     let [deploy, sebastian, admin] = ["deploy", "sebastian", "admin"].map(|name| first_password(&forge, &[name]));
-    let server = forge.serve(&["apps", "--policy", "policy.csv"], SHOP, &[]);
+    let firsts = [deploy.clone(), sebastian.clone(), admin.clone()];
+    let (slack, told) = listen(http, 0);
+    let hook = format!("http://127.0.0.1:{slack}/");
+    let heard = [("LANDFALL_NEWS_SLACK", hook.as_str())];
+    let server = forge.serve(&["apps", "--policy", "policy.csv"], SHOP, &heard);
     let cluster = server.cluster();
     server.until(&cluster, &application("prod"), |it| it.str_at("/status/sync/status").is_some());
 
@@ -139,8 +145,17 @@ fn somebody_signs_in_changes_the_first_password_and_may_what_the_policy_says_aft
     }
     assert!(!first.head.contains("Secure"), "{}", first.head);
     let cookie = first.cookie.expect("a cookie");
-    let refused = server.as_browser(&cookie, "GET", "/api/v1/applications", &Value::Null);
-    assert_eq!((refused.status, &refused.body["code"]), (403, &json!("LF0741")));
+    for (method, path) in [
+        ("GET", "/api/v1/applications"),
+        ("GET", "/api/v1/applications/argocd/shop"),
+        ("GET", "/api/v1/applications/argocd/shop/logs"),
+        ("GET", "/api/v1/audit"),
+        ("POST", "/api/v1/applications/argocd/shop/sync"),
+    ] {
+        let body = if method == "POST" { json!({}) } else { Value::Null };
+        let refused = server.as_browser(&cookie, method, path, &body);
+        assert_eq!((refused.status, &refused.body["code"]), (403, &json!("LF0741")), "{method} {path}");
+    }
     let change = |cookie: &str, old: &str, new: &str| {
         server.as_browser(cookie, "POST", "/api/v1/session/password", &json!({"old": old, "new": new}))
     };
@@ -150,6 +165,7 @@ fn somebody_signs_in_changes_the_first_password_and_may_what_the_policy_says_aft
     assert_eq!((changed.status, &changed.body["must_change"]), (200, &json!(false)), "{}", changed.body);
     let old = server.as_browser(&cookie, "GET", "/api/v1/session", &Value::Null);
     assert_eq!(old.status, 401, "the session of the first password is over");
+    assert_eq!(server.sign_in("deploy", &deploy).status, 401, "the first password is good once");
     let deploy = changed.cookie.expect("a cookie");
 
     // Three users, two projects: what each may.
@@ -167,13 +183,25 @@ fn somebody_signs_in_changes_the_first_password_and_may_what_the_policy_says_aft
     let synced = server.until(&cluster, &application("shop"), |it| it.str_at("/status/sync/status") == Some("Synced"));
     assert_eq!(synced.str_at("/status/history/0/initiatedBy/username"), Some("deploy"));
     assert_eq!(of(&owner, "POST", "prod", "/sync").status, 202);
+    assert!(matches!(of(&owner, "POST", "shop", "/sync").status, 202 | 409));
     assert_eq!(server.as_browser(&deploy, "GET", "/api/v1/audit", &Value::Null).body["code"], "LF0745");
     let lone = server.tell("POST", "/api/v1/applications/argocd/shop/sync", &[("Cookie", &deploy)], &json!({}));
     assert_eq!(lone.body["code"], "LF0748", "a page of another site sends no such header");
 
     // An administrator is heard, on the page too.
     let signed = server.sign_in("admin", &admin);
-    assert_eq!(signed.status, 200);
+    assert_eq!((signed.status, &signed.body["must_change"]), (200, &json!(true)));
+    let refused = of(signed.cookie.as_deref().expect("a cookie"), "POST", "prod", "/sync");
+    assert_eq!(refused.body["code"], "LF0741");
+    let changed = change(signed.cookie.as_deref().expect("a cookie"), &admin, "four words of theirs");
+    let broken = changed.cookie.expect("a cookie");
+    for name in ["shop", "prod"] {
+        assert!(matches!(of(&broken, "POST", name, "/sync").status, 202 | 409), "{name}");
+    }
+    assert_eq!(server.sign_in("admin", &admin).status, 401, "the first password is good once");
+    until(&told, "admin has signed in as an administrator");
+    // It is for people alone.
+    forge.sandbox.run(&["token", "create", "ci", "--role", "role:admin"]).exits(2).says("people");
     let (name, token) = server.own_token();
     let (_, page) = server.ask("GET", "/", &[(name, &token)], "");
     assert!(page.contains("admin has signed in as an administrator"), "{page}");
@@ -194,10 +222,24 @@ fn somebody_signs_in_changes_the_first_password_and_may_what_the_policy_says_aft
 
     // Restarted, everybody is still signed in; disabled, nobody is.
     let port = server.address.clone();
+    // From then on the cluster's own policy counts.
+    server.puts(json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-rbac-cm", "namespace": "argocd"},
+        "data": {"policy.csv": POLICY},
+    }));
     let (code, ..) = server.terminate();
     assert_eq!(code, Some(0));
-    let server = forge.serve(&["apps", "--policy", "policy.csv"], SHOP, &[]);
+    let server = forge.serve(&["apps"], SHOP, &[]);
     assert_ne!(server.address, port, "another process");
+    let sync = |name: &str| {
+        server.as_browser(&deploy, "POST", &format!("/api/v1/applications/argocd/{name}/sync"), &json!({})).status
+    };
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while !matches!(sync("shop"), 202 | 409) {
+        assert!(Instant::now() < deadline, "argocd-rbac-cm lets nobody in: {}", sync("shop"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(sync("prod"), 403);
     let who = server.as_browser(&deploy, "GET", "/api/v1/session", &Value::Null);
     assert_eq!((who.status, &who.body["name"]), (200, &json!("deploy")));
     forge.sandbox.run(&["account", "disable", "deploy"]).exits(0);
@@ -215,8 +257,9 @@ fn somebody_signs_in_changes_the_first_password_and_may_what_the_policy_says_aft
     assert!(has(&log, "admin", "session.begin", "done, announced"), "{log:#?}");
     assert!(has(&log, "local", "account.disable", "done"), "{log:#?}");
     let told = format!("{log:?}");
-    for secret in [sebastian.as_str(), "four words", deploy.split('=').nth(1).expect("a secret")] {
-        assert!(!told.contains(secret), "{secret}");
+    let said = std::fs::read_to_string(forge.sandbox.root().join("../serve.log")).expect("read");
+    for secret in firsts.iter().map(String::as_str).chain(["four words", deploy.split('=').nth(1).expect("a secret")]) {
+        assert!(!told.contains(secret) && !said.contains(secret), "{secret}");
         let store = std::fs::read(forge.sandbox.root().join(".landfall/store.db")).expect("read");
         assert!(!store.windows(secret.len()).any(|part| part == secret.as_bytes()), "{secret} is in the store");
     }
@@ -379,7 +422,7 @@ fn a_project_is_delivered_as_its_service_account_which_its_hooks_and_lookups_are
 }
 
 #[test]
-fn who_may_do_what_is_one_table_and_who_must_not_touch_production_is_proved_or_found() {
+fn se_058_se_062_se_063_who_may_do_what_is_one_table_and_who_must_not_touch_production_is_proved_or_found() {
     let forge = forge("prod", "{syncOptions: [CreateNamespace=true]}", "");
     forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
     forge.sandbox.write("apps/test-project.yaml", &declared("test", "", ""));
@@ -426,8 +469,28 @@ fn who_may_do_what_is_one_table_and_who_must_not_touch_production_is_proved_or_f
     server.puts(binding("test", "edit"));
     let proved = sandbox.run(&prove).exits(0).says("cluster: ").says("tried: 1 asked, 0 allowed");
     assert!(proved.stdout.contains("cannot change prod"), "{}", proved.stdout);
+    // The same of the account by its own name: every verb of every kind, and all are denied.
+    let named = ["access", "prove", "--as", "deploy-test", "--service-account", "test/deploy-test", "-o", "json"];
+    let proof = sandbox.run(&named).exits(0).json()["data"].clone();
+    let cells = proof["cells"].as_array().expect("cells");
+    assert!(cells.len() > 50 && cells.iter().all(|cell| cell["allowed"] == false), "{proof:#}");
+    assert_eq!((&proof["allowed"], &proof["asked"]), (&json!(0), &json!(cells.len())));
+    for verb in ["create", "update", "patch", "delete"] {
+        for kind in ["deployments.apps", "secrets", "configmaps", "services"] {
+            let wanted = format!("{verb} {kind}");
+            let found = cells.iter().any(|cell| cell["what"] == wanted.as_str() && cell["on"] == "namespace shop");
+            assert!(found, "{wanted} is not asked: {proof:#}");
+        }
+    }
     let config = sandbox.run(&["access", "kubeconfig", "--service-account", "test/deploy-test"]).exits(0);
     sandbox.write("restricted", &config.stdout);
+    let subject = {
+        use base64::Engine as _;
+        let token = config.stdout.split("token").nth(1).and_then(|rest| rest.split('.').nth(1)).expect("a token");
+        let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token).expect("its claims");
+        serde_json::from_slice::<Value>(&claims).expect("JSON")["sub"].clone()
+    };
+    assert_eq!(subject, "system:serviceaccount:test:deploy-test");
     let reaches = |namespace: &str| {
         let config = kube::config::Kubeconfig::read_from(sandbox.root().join("restricted")).expect("a kubeconfig");
         server.runtime.block_on(async {

@@ -69,13 +69,26 @@ fn lp_113_what_fails_its_checks_is_degraded_says_why_and_is_gone_back_from() {
 }
 
 #[test]
-fn a_hold_stays_with_what_failed_and_a_manual_environment_checks_what_somebody_asked_for() {
+fn se_074_a_hold_stays_with_what_failed_and_a_manual_environment_checks_what_somebody_asked_for() {
     let forge = checked("{syncOptions: [CreateNamespace=true]}", "    onSmokeFailure: hold\n    sync: manual\n");
     let revision = forge.change("chart/values.yaml", "app:1.0.0", "app:2.0.0");
     let server = forge.serve(&["."], SHOP, &[]);
     let cluster = server.cluster();
     let key = application("shop");
     server.until(&cluster, &key, |it| it.str_at("/status/sync/status") == Some("OutOfSync"));
+    // What is merged is seen, and neither delivered nor checked.
+    let revision = {
+        let merged = forge.change("chart/values.yaml", "replicas: 1", "replicas: 2");
+        server.until(&cluster, &key, |it| {
+            it.str_at("/status/sync/revision") == Some(&*merged)
+                && it.str_at("/status/sync/status") == Some("OutOfSync")
+        });
+        assert_ne!(merged, revision);
+        merged
+    };
+    let unchecked = until_checks(&server, |_| true);
+    assert!(unchecked["checks"]["results"].as_array().is_none_or(Vec::is_empty), "{unchecked:#}");
+    assert!(server.get(&cluster, &web()).is_none(), "nothing was delivered");
     let wish = json!({"operation": {"initiatedBy": {"username": "anna"}, "sync": {"revision": "main"}}});
     server.patch(&cluster, &key, wish);
     let held = until_checks(&server, |checks| checks["followed"] == "held");

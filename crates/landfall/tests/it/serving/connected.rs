@@ -411,3 +411,109 @@ fn charts_of_repositories_and_registries_are_fetched_as_the_secrets_say_and_rang
     served.until(&cluster, &application("indexed"), |it| at(it, "0.3.0"));
     assert!(!served.log().contains("dTpw"), "{}", served.log());
 }
+
+/// `repo add` of what is given on standard input.
+fn add(home: &Sandbox, words: &[&str], given: &str) -> super::super::sandbox::Ran {
+    use std::io::Write as _;
+    let mut command = home.command(&[&["repo", "add"], words].concat());
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("the binary runs");
+    let mut input = child.stdin.take().expect("piped");
+    // Who refuses an argument reads nothing.
+    let _not_read = input.write_all(given.as_bytes());
+    drop(input);
+    super::super::sandbox::ran(child.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn lp_037_a_forge_token_is_tried_and_given_to_the_server_which_takes_luckyplans_application_unchanged() {
+    let home = Sandbox::luckyplans();
+    let manifest = "infrastructure/argocd/apps/luckyplans-prod.yaml";
+    let unchanged = home.read(manifest);
+    let shop = Sandbox::empty();
+    super::small_chart(&shop, "chart", "web");
+    shop.commit("first");
+    let root = forge(&home);
+    std::fs::create_dir(root.join("private")).expect("made");
+    let (luckyplans, revision) =
+        (push(&home, &root.join("luckyplans.git")), push(&shop, &root.join("private/shop.git")));
+    let server = GitServer::open(&root);
+    let address = server.url("private/shop.git");
+    let source = format!("{{repoURL: \"{address}\", targetRevision: main, path: chart}}");
+    home.write("apps/shop.yaml", &one("shop", &source, HERE));
+    let stand_in = format!("{LUCKYPLANS}={}", root.join("luckyplans.git").display());
+    let served = serve(&home, &[manifest, "apps", "--repo", &stand_in], &[]);
+    let cluster = served.cluster();
+    served.create(&cluster, config_map("argocd-tls-certs-cm", "127.0.0.1", &server.authority));
+    served.until(&cluster, &application("shop"), |it| errs(it, "asks for a login, and no account has one"));
+
+    // One that the forge does not take is said to be that, and nothing is written; neither is one that everybody could read.
+    let user = ["--username", LOGIN.0, "--token-stdin"];
+    let words = [&[address.as_str()], &user[..]].concat();
+    let wrong = add(&home, &words, "t0ken-of-another\n");
+    let wrong = wrong.exits(6).says("does not take the login of user deploy").says("nothing was changed");
+    assert!(!wrong.all().contains("t0ken-of-another"), "{}", wrong.all());
+    add(&home, &[&address, "--token", LOGIN.1], "").exits(2);
+    add(&home, &[&address.replace("//", &format!("//deploy:{}@", LOGIN.1)), "--token-stdin"], LOGIN.1).exits(2);
+    add(&home, &words, "").exits(2).says("holds no token");
+    add(&home, &[&server.url("private/none.git"), user[0], user[1], user[2]], LOGIN.1).exits(6);
+    let list = ["repo", "list", "--credentials", "-o", "json"];
+    assert_eq!(home.run(&list).exits(0).json()["data"], json!([]));
+    add(&home, &[&words[..], &["--dry-run"]].concat(), LOGIN.1).exits(0).says("nothing was changed");
+    assert_eq!(home.run(&list).exits(0).json()["data"], json!([]));
+
+    // The right one is in the form that Argo CD reads, and counts at once.
+    let added = add(&home, &[&words[..], &["-o", "json"]].concat(), &format!("{}\n", LOGIN.1)).exits(0);
+    let data = added.json()["data"].clone();
+    assert_eq!((&data["outcome"], &data["head"], &data["tried"]), (&json!("created"), &json!(revision), &json!(true)));
+    let name = data["secret"].as_str().expect("a name");
+    let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some("argocd"), name);
+    let secret = served.get(&cluster, &key).expect("written");
+    assert_eq!(secret.label("argocd.argoproj.io/secret-type"), Some("repository"));
+    let fields = [("type", "git"), ("url", &address), ("username", LOGIN.0), ("password", LOGIN.1)];
+    let fields: Map<String, Value> =
+        fields.iter().map(|(field, text)| ((*field).to_owned(), encoded(text).into())).collect();
+    assert_eq!(secret.at("/data"), Some(&Value::Object(fields)));
+    served.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    served.until(&cluster, &application("luckyplans-prod"), |it| is_synced(it, &luckyplans));
+    assert_eq!(home.read(manifest), unchanged);
+
+    // Typed again it changes nothing; of a project alone it is another one; what is told never holds it.
+    home.write("token", &format!("{}\n", LOGIN.1));
+    let again = ["repo", "add", &address, "--username", LOGIN.0, "--token-file", "token"];
+    home.run(&again).exits(0).says("unchanged");
+    home.run(&[&again[..], &["--project", "other"]].concat()).exits(0).says("for the project other");
+    let prefix = server.url("private");
+    let team = ["repo", "add", &prefix, "--prefix", "--try", &address, "--username", LOGIN.0, "--token-file", "token"];
+    home.run(&team).exits(0).says("repo-creds");
+    let listed = home.run(&list).exits(0);
+    let mut kinds: Vec<String> = listed.json()["data"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|it| format!("{} {}", it["kind"], it["project"]))
+        .collect();
+    kinds.sort();
+    assert_eq!(kinds, ["\"repo-creds\" null", "\"repository\" \"other\"", "\"repository\" null"]);
+    for secret in [LOGIN.1, &encoded(LOGIN.1)] {
+        assert!(!format!("{}{}{}", listed.all(), added.all(), served.log()).contains(secret));
+    }
+
+    // One that a hand wrote stays its owner's; what is taken away is asked for again.
+    let hands = secret_of_a_hand(&server.url("private/mine.git"));
+    served.create(&cluster, hands);
+    let mine = server.url("private/mine.git");
+    home.run(&["repo", "add", &mine, "--no-try", "--token-file", "token"])
+        .exits(5)
+        .says("Secret mine")
+        .says("not Landfall's own");
+    home.run(&["repo", "remove", &prefix, "--prefix", "--yes"]).exits(0).says("is gone");
+    home.run(&["repo", "remove", &address, "--dry-run"]).exits(0).says("would go");
+    home.run(&["repo", "remove", &address, "--yes"]).exits(0).says(name);
+    assert!(served.get(&cluster, &key).is_none());
+    home.run(&["repo", "remove", &address, "--yes"]).exits(2).says("has no login of its own");
+}
+
+fn secret_of_a_hand(address: &str) -> Value {
+    secret("mine", "repository", &[("url", address), ("username", "x"), ("password", "y")])
+}

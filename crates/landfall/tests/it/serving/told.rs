@@ -13,10 +13,10 @@ use super::accounts::first_password;
 use super::{AUTOMATED, Forge, SHOP, application};
 
 /// What was said to a server, in the order in which it was.
-type Said = Arc<Mutex<Vec<String>>>;
+pub(super) type Said = Arc<Mutex<Vec<String>>>;
 
 /// A server on loopback: each conversation is a text.
-fn listen(talk: fn(TcpStream, &dyn Fn() -> bool) -> Option<String>, refusals: usize) -> (u16, Said) {
+pub(super) fn listen(talk: fn(TcpStream, &dyn Fn() -> bool) -> Option<String>, refusals: usize) -> (u16, Said) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let said = Said::default();
@@ -39,7 +39,7 @@ fn listen(talk: fn(TcpStream, &dyn Fn() -> bool) -> Option<String>, refusals: us
 }
 
 /// One request over HTTP: its first line, `Authorization` or `X-Landfall-News`, and its body, where it is taken.
-fn http(mut stream: TcpStream, refuses: &dyn Fn() -> bool) -> Option<String> {
+pub(super) fn http(mut stream: TcpStream, refuses: &dyn Fn() -> bool) -> Option<String> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let (mut first, mut length, mut token) = (String::new(), 0, String::new());
     reader.read_line(&mut first).ok()?;
@@ -95,7 +95,7 @@ fn smtp(mut stream: TcpStream, _: &dyn Fn() -> bool) -> Option<String> {
 }
 
 #[track_caller]
-fn until(said: &Said, what: &str) -> Vec<String> {
+pub(super) fn until(said: &Said, what: &str) -> Vec<String> {
     let deadline = Instant::now() + Duration::from_secs(90);
     loop {
         let now = said.lock().expect("not poisoned").clone();
@@ -225,14 +225,17 @@ fn lp_067_what_an_application_delivers_is_not_changed_directly_but_for_a_reason_
 }
 
 #[test]
-fn se_049_a_rotated_secret_opens_the_webhook_beside_the_old_one_and_se_099_only_pushes_do_anything() {
+fn se_049_se_099_a_rotated_secret_opens_the_webhook_beside_the_old_one_and_only_pushes_do_anything() {
     let forge = Forge::shop(AUTOMATED);
     let server = forge.serve(&["apps", "--root-path", "/landfall"], SHOP, &[("LANDFALL_WEBHOOK_SECRET", "of old")]);
     let hook = |secret: &str, event: &str| {
-        let headers = [("X-Gitlab-Token", secret), ("X-Gitea-Event", event)];
+        let headers = [("X-Gitlab-Token", secret), ("X-Gitea-Event", event), ("Content-Type", "application/json")];
         server.ask("POST", "/landfall/api/webhook", &headers, "{}").0
     };
     assert_eq!((hook("of old", "ping"), hook("of old", "issues"), hook("other", "ping")), (200, 202, 401));
+    let (name, token) = server.own_token();
+    let (_, metrics) = server.ask("GET", "/landfall/metrics", &[(name, &token)], "");
+    assert!(metrics.contains("landfall_webhook_total{outcome=\"ignored\"} 1\n"), "{metrics}");
     let rotated = forge.sandbox.run(&["webhook", "secret", "rotate", "-o", "json"]).exits(0).json();
     let secret = rotated["data"]["secret"].as_str().expect("shown once").to_owned();
     assert_eq!(secret.len(), 64);
