@@ -433,6 +433,42 @@ fn lp_40_an_identity_provider_that_has_another_client_secret_is_a_failed_check_w
     sandbox.run(&["smoke"]).exits(0);
 }
 
+/// LP-40: the identity provider usually lives in a namespace of its own, and the Secret where the program is.
+#[test]
+fn lp_40_a_copy_is_compared_with_a_secret_of_another_namespace() {
+    let sandbox = Sandbox::empty().interactive();
+    small_chart(&sandbox, "web", "web");
+    small_chart(&sandbox, "idp", "idp");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}, {name: idp, chart: idp, namespace: identity}]\n    secrets: {target: keys, namespace: shop, keys: {OIDC_CLIENT_SECRET: {copied-to: the console}}}\n    simulate:\n      idp:\n        exec: [{argv: [client-secret], stdout: \"canary-entered\\n\"}]\n    checks:\n      - {name: oidc client, exec: {workload: identity/deployment/idp, argv: [client-secret]}, prints: {secret: keys, key: OIDC_CLIENT_SECRET}, timeout: 1ms}\n",
+    );
+    sandbox.commit("Begin");
+    let given = |value: &str| {
+        sandbox.write("../given", value);
+        let mut command = sandbox.command(&["secrets", "set", "OIDC_CLIENT_SECRET", "--stdin", "--yes"]);
+        command.stdin(std::fs::File::open(sandbox.root().join("../given")).expect("there"));
+        ran(command.output().expect("the binary runs")).exits(0)
+    };
+    given("canary-entered");
+    let nowhere = sandbox.run(&["up"]).exits(4).says("there is no Secret identity/keys");
+    nowhere.says("`namespace` under `prints` says so");
+    sandbox.edit("landfall.yaml", "prints: {secret: keys,", "prints: {secret: keys, namespace: shop,");
+    sandbox.run(&["smoke"]).exits(0).says("passed");
+    sandbox.run(&["secrets", "check"]).exits(0).says("1/1 keys");
+    given("canary-another");
+    sandbox.run(&["smoke"]).exits(4).says("in Secret shop/keys; it has one from before the last change");
+    sandbox.run(&["secrets", "check"]).exits(1).says("it has another value of `OIDC_CLIENT_SECRET`: fingerprint ");
+    // One of the same name elsewhere is not this one.
+    sandbox.edit(
+        "landfall.yaml",
+        "prints: {secret: keys, namespace: shop,",
+        "prints: {secret: keys, namespace: other,",
+    );
+    sandbox.run(&["smoke"]).exits(4).says("there is no Secret other/keys");
+    sandbox.run(&["secrets", "check"]).exits(0).says("1/1 keys");
+}
+
 /// LP-44: two peppers verify while one takes the other's place; what has no second one costs a yes.
 #[test]
 fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
