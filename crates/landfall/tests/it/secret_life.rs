@@ -389,6 +389,20 @@ fn lp_116_a_secret_that_was_made_by_hand_is_adopted_and_not_overwritten() {
     sandbox.run(&["up", "--yes"]).exits(0);
     is_kept(&live());
     assert_eq!(live().str_at("/data/PEPPER"), Some(pepper.as_str()));
+    // What is delivered is opened, too: the controller leaves alone what nobody says it may take. It looks when it comes to it.
+    let synced = || {
+        let sealed = objects(&state, "bitnami.com/v1alpha1", "SealedSecret", "shop");
+        sealed.first().and_then(|sealed| sealed.condition("Synced")).map(|it| it["status"].clone())
+    };
+    for _ in 0..200 {
+        if synced() == Some("True".into()) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(synced(), Some("True".into()));
+    sandbox.run(&["status"]).exits(0).lacks("not managed by SealedSecret");
+    is_kept(&live());
 }
 
 /// LP-40: whoever keeps a copy of a value is asked for it, after a delivery, by `smoke` and by `secrets check`.
@@ -532,6 +546,26 @@ fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
     assert_eq!((lives("PEPPER").as_ref(), lives("BEFORE").as_ref()), (third.get("PEPPER"), second.get("PEPPER")));
     sandbox.run(&["secrets", "rotate", "PEPPER", "--yes", "--accept", "PEPPER"]).exits(0);
     assert!(sandbox.read("web/values.yaml").contains("sealed: # größer\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_has_no_end_is_read_for_no_value_and_no_key() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets: {target: keys, keys: {A: {}}}\n",
+    );
+    for given in ["/dev/zero", "A=/dev/zero"] {
+        sandbox.run(&["secrets", "set", "A", "--from-file", given, "--yes"]).exits(2).says("more than 16 MiB");
+    }
+    let mut endless = sandbox.command(&["secrets", "set", "A", "--stdin", "--yes"]);
+    endless.stdin(std::fs::File::open("/dev/zero").expect("opened"));
+    ran(endless.output().expect("the binary runs")).exits(2).says("more than 16 MiB");
+    for file in ["--passphrase-file", "--identity"] {
+        sandbox.run(&["secrets", "drill", "none.age", file, "/dev/zero"]).exits(1).says("more than 64 MiB");
+    }
 }
 
 /// LP-38: to a person, once; never into a pipe, and never in CI.
