@@ -9,7 +9,9 @@ mod it {
     mod addons;
     mod addresses;
     mod applications;
+    mod approvals;
     mod apps;
+    mod beginnings;
     mod bootstraps;
     mod builds;
     mod charts;
