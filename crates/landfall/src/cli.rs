@@ -64,7 +64,7 @@ impl Cli {
         is_all.then(|| Self {
             global: GlobalArgs::default(),
             command: Command::Version(VersionArgs::default()),
-            verb: String::new(),
+            verb: "version".to_owned(),
         })
     }
 
