@@ -3,13 +3,15 @@
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, Error, ListOptions, WriteOptions};
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_object::{Gvk, Object, ObjectKey, once_guard};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, once_guard};
 use landfall_secrets::{Backup, Saved, same_value, saved_for, unseal};
 use landfall_source::surroundings;
 use serde::Serialize;
 
 /// Who writes what is restored.
 const MANAGER: &str = "landfall";
+/// How often a placeholder is replaced that its controller writes meanwhile.
+const TRIES: u32 = 8;
 
 /// What is to be saved of a cluster.
 ///
@@ -34,7 +36,7 @@ async fn secrets(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
 /// What became of the Secrets of a backup.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Restored {
-    /// They were not there.
+    /// They were not there, or a placeholder stood in for them.
     pub created: Vec<ObjectKey>,
     /// They were there with the same values.
     pub unchanged: Vec<ObjectKey>,
@@ -52,6 +54,7 @@ pub async fn restore(cluster: &Cluster, backup: &Backup) -> Result<Restored, Vec
         match cluster.get(&secret.key()).await.map_err(told)? {
             None => missing.push(secret),
             Some(live) if is_same(&live, &secret) => restored.unchanged.push(live.key()),
+            Some(live) if is_placeholder(&live) => missing.push(secret),
             Some(live) => refused.push(otherwise(&live, &secret)),
         }
     }
@@ -66,12 +69,44 @@ pub async fn restore(cluster: &Cluster, backup: &Backup) -> Result<Restored, Vec
                 _ => {}
             }
         }
-        // Created, never replaced: what came in between wins, and is told.
-        let options = WriteOptions { field_manager: Some(MANAGER.to_owned()), ..WriteOptions::default() };
-        cluster.create(&secret, &options).await.map_err(told)?;
+        put(cluster, &secret).await.map_err(told)?;
         restored.created.push(secret.key());
     }
     Ok(restored)
+}
+
+/// Creates a Secret. What came in between wins and is told; but for a placeholder, which stands back.
+async fn put(cluster: &Cluster, secret: &Object) -> Result<(), Error> {
+    let options = WriteOptions { field_manager: Some(MANAGER.to_owned()), ..WriteOptions::default() };
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let live = cluster.get(&secret.key()).await?;
+        let written = match &live {
+            // The sealing keys that were put back first may have opened it by now.
+            Some(live) if is_same(live, secret) => return Ok(()),
+            Some(live) if is_placeholder(live) => {
+                let mut replacing = secret.clone();
+                replacing.set_resource_version(live.resource_version().unwrap_or_default());
+                cluster.replace(&replacing, &options).await
+            }
+            Some(_) | None => cluster.create(secret, &options).await,
+        };
+        match written {
+            Ok(_) => return Ok(()),
+            // Its controller wrote in between: what that is decides.
+            Err(error) if tries < TRIES && (error.is_conflict() || error.is_not_found()) => {}
+            Err(error) if tries < TRIES && error.is_already_exists() && live.is_none() => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether a simulated controller made it, and nobody else wrote to it: its values are none.
+fn is_placeholder(live: &Object) -> bool {
+    let managers: std::collections::BTreeSet<&str> =
+        live.list_at("/metadata/managedFields").iter().filter_map(|entry| entry["manager"].as_str()).collect();
+    live.annotation(SIMULATED).is_some() && managers.len() <= 1 && once_guard(Some(live), None).is_ok()
 }
 
 /// Whether a live Secret holds all that was saved of it.

@@ -12,6 +12,7 @@
 mod addon;
 mod addresses;
 mod application;
+mod beginning;
 mod builds;
 mod checks;
 mod content;
@@ -42,6 +43,7 @@ mod unserved;
 mod up;
 
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
+pub use beginning::{Beginning, FoundChart, FoundEnvironment, FoundRelease};
 pub use builds::named_builds;
 pub use checks::{
     CheckResult, NOT_SIMULATED_HEADER, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags, UNDECLARED_HEADER,
@@ -67,13 +69,13 @@ pub use session::{Elsewhere, INTERRUPTED, LeftOut, Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use storage::STAYS;
 pub use summary::{Address, Change, Deed, FailureReport, Outcome, PodLine, Summary, UnitSummary};
-pub use target::{Target, TargetKind, TargetPlace, TargetQuery, slug};
+pub use target::{Target, TargetKind, TargetPlace, TargetQuery, Typed, slug};
 pub use unit::{
     BoundApplication, ChartSource, Door, NamedFile, Overrides, PlainManifest, RenderSettings, Selection, StandIn, Unit,
     UnitSource,
 };
 pub use unserved::{Brought, Reason, Unserved, unserved};
 pub use up::{
-    Candidate, Claims, Compared, Difference, Differences, References, Refusals, SyncEnd, Tries, UnitPlan, UpOptions,
-    services,
+    Approved, Candidate, Claims, Compared, Difference, Differences, References, Refusals, SyncEnd, Tries, UnitPlan,
+    UpOptions, services,
 };

@@ -27,6 +27,32 @@ pub struct TargetQuery {
     pub network: Network,
     /// Which files take part where a directory holds plain manifests.
     pub directory: DirectorySource,
+    /// The command that asks for it, for advice.
+    pub command: Typed,
+}
+
+/// A command as it was typed, as far as advice repeats it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// The verb: `plan`, `secrets check`.
+    pub verb: String,
+    /// The directory that `-C` named.
+    pub elsewhere: Option<String>,
+}
+
+impl Typed {
+    /// The same command in a directory that is seen from where it works; every verb takes it so.
+    fn in_directory(&self, directory: &str) -> String {
+        let directory = match &self.elsewhere {
+            Some(elsewhere) if !directory.starts_with('/') => {
+                format!("{}/{directory}", elsewhere.trim_end_matches('/'))
+            }
+            _ => directory.to_owned(),
+        };
+        let is_plain = directory.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./+@%:,=".contains(&byte));
+        let directory = if is_plain { directory } else { format!("'{}'", directory.replace('\'', "'\\''")) };
+        format!("landfall -C {directory} {}", self.verb).trim_end().to_owned()
+    }
 }
 
 /// What is delivered, read and recognised.
@@ -176,7 +202,7 @@ impl Target {
             }
             TargetPlace::Archive(file) => {
                 let source = SourceTree::open_archive(file).map_err(|error| one(error.diagnose()))?;
-                Target::recognise(source, String::new(), &file.display().to_string(), &query.directory)
+                Target::recognise(source, String::new(), &file.display().to_string(), &query.directory, None)
             }
             TargetPlace::Remote(remote) => {
                 let below = query.cache.join("git").join(slug(&remote.shown()));
@@ -184,7 +210,7 @@ impl Target {
                 let fetched = fetched.map_err(|error| one(error.diagnose()))?;
                 let revision = remote.revision.as_deref().or(query.reference.as_deref()).unwrap_or("HEAD");
                 let source = SourceTree::open_fetched(fetched, revision).map_err(|error| one(error.diagnose()))?;
-                Target::recognise(source, String::new(), &remote.shown(), &query.directory)
+                Target::recognise(source, String::new(), &remote.shown(), &query.directory, None)
             }
         }
     }
@@ -233,7 +259,10 @@ impl Target {
             (None, Some(root)) => way(&query.working_directory, root),
             _ => String::new(),
         };
-        let target = Target::recognise(source, inside, &directory.display().to_string(), &query.directory)?;
+        let way = way(&query.working_directory, directory);
+        let command = |below: &str| query.command.in_directory(&join(&way, below));
+        let name = directory.display().to_string();
+        let target = Target::recognise(source, inside, &name, &query.directory, Some(&command))?;
         Ok(Target { shown, ..target })
     }
 
@@ -260,6 +289,7 @@ impl Target {
         directory: String,
         name: &str,
         rules: &DirectorySource,
+        command: Option<&dyn Fn(&str) -> String>,
     ) -> Result<Self, Vec<Diagnostic>> {
         let project = join(&directory, landfall_project::FILE_NAME);
         if let Some(text) = source.read(&project).map_err(|error| one(error.diagnose()))? {
@@ -300,7 +330,14 @@ impl Target {
         let charts = charts_below(&source, &directory);
         diagnostic = match charts.first() {
             Some(first) => {
-                diagnostic.note(format!("charts below it: {}", charts.join(", "))).help(format!("landfall up {first}"))
+                let told = diagnostic.note(format!("charts below it: {}", charts.join(", ")));
+                match command {
+                    Some(command) if charts.len() > 1 => told
+                        .help(command(first))
+                        .help("or all of them: `landfall init` writes a landfall.yaml that names them"),
+                    Some(command) => told.help(command(first)),
+                    None => told,
+                }
             }
             None if holds_manifests(&source, &join(&globset::escape(&directory), "**/*")).unwrap_or_default() => {
                 diagnostic.help("manifests lie in the directories below it: `--recurse` takes them, too")
@@ -438,7 +475,7 @@ fn applications_in(source: &SourceTree, directory: &str) -> Result<Vec<String>, 
 }
 
 /// Whether a manifest holds Applications, or what generates them.
-fn holds_applications(text: &str) -> bool {
+pub(crate) fn holds_applications(text: &str) -> bool {
     holds(text, "Application") || holds(text, "ApplicationSet")
 }
 
@@ -511,7 +548,22 @@ mod tests {
             patience: None,
             network: Network::default(),
             directory: DirectorySource::default(),
+            command: Typed { verb: "plan".to_owned(), elsewhere: None },
         }
+    }
+
+    #[test]
+    fn a_command_is_repeated_as_it_was_typed() {
+        let typed = |verb: &str, elsewhere: Option<&str>| Typed {
+            verb: verb.to_owned(),
+            elsewhere: elsewhere.map(str::to_owned),
+        };
+        assert_eq!(typed("up", None).in_directory("web"), "landfall -C web up");
+        assert_eq!(
+            typed("secrets check", Some("shop/")).in_directory("my web"),
+            "landfall -C 'shop/my web' secrets check"
+        );
+        assert_eq!(typed("plan", Some("shop")).in_directory("/srv/web"), "landfall -C /srv/web plan");
     }
 
     #[test]
@@ -530,7 +582,7 @@ mod tests {
         let query = query(dir.path(), None);
         let place = TargetPlace::of(&query).expect("the working directory");
         let findings = Target::load(&place, &query).await.expect_err("nothing here");
-        assert_eq!(findings[0].helps, ["landfall up deploy/web"]);
+        assert_eq!(findings[0].helps, ["landfall -C deploy/web plan"]);
     }
 
     #[test]

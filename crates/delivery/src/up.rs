@@ -1,4 +1,5 @@
 mod alone;
+mod approved;
 mod carried;
 mod checked;
 mod claims;
@@ -23,6 +24,7 @@ use landfall_release::{
 use tokio::sync::OnceCell;
 
 pub use self::alone::{Compared, SyncEnd};
+pub use self::approved::Approved;
 use self::checked::definitions;
 pub use self::claims::Claims;
 pub use self::differences::{Difference, Differences};
@@ -275,6 +277,9 @@ impl Session {
             let (prepared, unchanged) = self.prepare(one, options).await?;
             plans.push(UnitPlan::of(one.unit, prepared.record.version, unchanged, prepared.plan));
         }
+        if let Some(approved) = &options.approved {
+            approved.permit(&plans)?;
+        }
         Ok(plans)
     }
 
@@ -431,7 +436,7 @@ impl Session {
         let unit = one.unit;
         let course = match course {
             Some(course) => course,
-            None => match self.course(one, options).await {
+            None => match self.course(one, options).await.and_then(|course| course.permitted(one, options)) {
                 Ok(course) => course,
                 Err(diagnostics) => return self.failed_at_once(unit, diagnostics),
             },

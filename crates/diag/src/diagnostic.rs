@@ -28,13 +28,29 @@ impl Severity {
     }
 }
 
-/// A text in which no address shows its password.
+/// A text in which no address shows its password, and no error of the system its number.
 fn safe(text: impl Into<String>) -> String {
-    let text = text.into();
+    let text = without_numbers(text.into());
     match without_passwords(&text) {
         std::borrow::Cow::Borrowed(_) => text,
         std::borrow::Cow::Owned(safe) => safe,
     }
+}
+
+/// A text without the numbers that Rust writes behind what the operating system says: ` (os error 17)`.
+fn without_numbers(mut text: String) -> String {
+    const MARK: &str = " (os error ";
+    let mut from = 0;
+    while let Some(at) = text[from..].find(MARK).map(|at| from + at) {
+        let number = &text[at + MARK.len()..];
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+        if digits > 0 && number[digits..].starts_with(')') {
+            text.replace_range(at..at + MARK.len() + digits + 1, "");
+        } else {
+            from = at + MARK.len();
+        }
+    }
+    text
 }
 
 /// A place in a text: lines and columns count from 1, columns in characters; 0 means "not known".
@@ -205,5 +221,22 @@ pub trait Diagnose {
 impl Diagnose for Diagnostic {
     fn diagnose(&self) -> Diagnostic {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operating_system_says_is_told_without_its_number() {
+        for (said, told) in [
+            ("File exists (os error 17)", "File exists"),
+            ("a (os error 2) b (os error 13)", "a b"),
+            ("(os error 2)", "(os error 2)"),
+            ("x (os error y) (os error 5", "x (os error y) (os error 5"),
+        ] {
+            assert_eq!(safe(said), told);
+        }
     }
 }

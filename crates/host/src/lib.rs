@@ -35,6 +35,7 @@ mod work;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use landfall_delivery::Typed;
 use landfall_engine::Probe;
 use landfall_source::Network;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +85,8 @@ pub struct Host {
     pub waiting: Waiting,
     /// Who is told what happens on the way.
     pub audience: Arc<dyn Audience>,
+    /// What was typed, for advice.
+    pub command: Typed,
 }
 
 impl Host {
@@ -99,6 +102,7 @@ impl Host {
             network: Network::default(),
             waiting: Waiting::default(),
             audience,
+            command: Typed::default(),
         }
     }
 

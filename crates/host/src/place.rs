@@ -127,6 +127,7 @@ impl Host {
             patience: patience(&self.env),
             network: self.network.clone(),
             directory: DirectorySource::default(),
+            command: self.command.clone(),
         }
     }
 

@@ -24,6 +24,9 @@ pub(crate) struct Cli {
     pub(crate) global: GlobalArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// The verb as it was typed, with those of its levels.
+    #[arg(skip)]
+    pub(crate) verb: String,
 }
 
 impl Cli {
@@ -58,12 +61,23 @@ impl Cli {
     fn bare(arguments: &[OsString]) -> Option<Self> {
         let [_, verb] = arguments else { return None };
         let is_all = verb == "version" && std::env::var_os("LANDFALL_STATE").is_none();
-        is_all.then(|| Self { global: GlobalArgs::default(), command: Command::Version(VersionArgs::default()) })
+        is_all.then(|| Self {
+            global: GlobalArgs::default(),
+            command: Command::Version(VersionArgs::default()),
+            verb: "version".to_owned(),
+        })
     }
 
     /// What was typed, by a tree.
     fn of(tree: clap::Command, arguments: &[OsString]) -> Result<Self, clap::Error> {
-        Self::from_arg_matches(&tree.try_get_matches_from(arguments)?)
+        let matches = tree.try_get_matches_from(arguments)?;
+        let mut verb = Vec::new();
+        let mut level = &matches;
+        while let Some((name, below)) = level.subcommand() {
+            verb.push(name);
+            level = below;
+        }
+        Ok(Self { verb: verb.join(" "), ..Self::from_arg_matches(&matches)? })
     }
 
     /// The tree with the one verb that is meant; nothing where none is named as verbs are.

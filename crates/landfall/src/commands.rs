@@ -5,6 +5,7 @@ mod account;
 mod addon;
 mod agent;
 mod app;
+mod apply;
 mod books;
 mod bootstrap;
 mod build;
@@ -23,6 +24,7 @@ mod help;
 mod history;
 mod hold;
 mod images;
+mod init;
 mod logs;
 mod migrate;
 mod offer;
@@ -55,6 +57,8 @@ use crate::verb::verbs;
 verbs! {
     /// The commands.
     pub(crate) enum Command {
+        /// Write a first landfall.yaml for what lies in a directory
+        Init(init::InitArgs),
         /// Deliver a system, a chart or Applications, and check that it runs
         Up(Box<up::UpArgs>),
         /// Take down what `up` delivered
@@ -65,6 +69,8 @@ verbs! {
         Logs(logs::LogsArgs),
         /// Show what `up` would do, in which order and why
         Plan(Box<plan::PlanArgs>),
+        /// Carry out a plan that `plan --out` saved, and nothing else
+        Apply(Box<apply::ApplyArgs>),
         /// Show how the cluster differs from what git asks for
         Diff(Box<diff::DiffArgs>),
         /// Try a change on a fork of the cluster: what would break, change, restart or be lost

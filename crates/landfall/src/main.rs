@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use landfall_diag::{Diagnostic, code};
 use landfall_heap as _;
-use landfall_host::{Env, Failure, Host};
+use landfall_host::{Env, Failure, Host, Typed};
 
 use crate::cli::{Cli, GlobalArgs, OfHelm};
 use crate::commands::Command;
@@ -74,6 +74,8 @@ fn main() -> ExitCode {
         Ok(host) => host,
         Err(failure) => return refused(&ui, &failure),
     };
+    let command = Typed { verb: cli.verb, elsewhere: cli.global.directory.clone() };
+    let host = Host { command, ..host };
     let context = Context { host, ui, elsewhere: cli.global.directory.clone() };
     let outcome = if cli.command.waits() == Waits::ForOthers {
         match in_time(&context, cli.command) {

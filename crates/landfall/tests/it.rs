@@ -10,7 +10,9 @@ mod it {
     mod addons;
     mod addresses;
     mod applications;
+    mod approvals;
     mod apps;
+    mod beginnings;
     mod bootstraps;
     mod builds;
     mod charts;

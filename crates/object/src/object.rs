@@ -310,6 +310,11 @@ impl Object {
         self.metadata_mut().insert("namespace".into(), Value::String(namespace.into()));
     }
 
+    /// Sets `metadata.resourceVersion`, at which alone it may be written.
+    pub fn set_resource_version(&mut self, version: impl Into<String>) {
+        self.metadata_mut().insert("resourceVersion".into(), Value::String(version.into()));
+    }
+
     /// Sets one label.
     pub fn set_label(&mut self, name: impl Into<String>, value: impl Into<String>) {
         child_map(self.metadata_mut(), "labels").insert(name.into(), Value::String(value.into()));

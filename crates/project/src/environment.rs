@@ -14,7 +14,7 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Environment {
     /// The cluster: `embedded`, or a context of the kubeconfig.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "ClusterTarget::is_unset")]
     pub cluster: ClusterTarget,
     /// Helm releases delivered here, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -102,6 +102,10 @@ pub struct RemoteCluster {
 }
 
 impl ClusterTarget {
+    fn is_unset(&self) -> bool {
+        *self == ClusterTarget::Unset
+    }
+
     /// The remote cluster, or `None` for the embedded one.
     pub fn remote(&self) -> Option<&RemoteCluster> {
         match self {

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ImageRepository, ObjectName, SecretKeyName, WorkloadRef};
+use crate::{ImageRepository, Namespace, ObjectName, SecretKeyName, WorkloadRef};
 
 /// What follows from a check that fails after a sync of the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -43,8 +43,11 @@ pub struct LoggedCheck {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PrintsCheck {
-    /// The Secret, in the namespace of the workload.
+    /// The Secret.
     pub secret: ObjectName,
+    /// The Secret's namespace; that of the workload when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
     /// Its key.
     pub key: SecretKeyName,
 }

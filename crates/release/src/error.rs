@@ -223,8 +223,9 @@ impl Diagnose for Error {
             )),
             Error::AlreadyDeleted { .. } => told(code::ALREADY_DELETED),
             Error::SystemLabel => told(code::SYSTEM_LABEL),
-            Error::Foreign { .. } => Diagnostic::refused(code::FOREIGN_OBJECT, self.to_string())
-                .help("take the object into the release with --take-ownership, or name it otherwise"),
+            Error::Foreign { .. } => Diagnostic::refused(code::FOREIGN_OBJECT, self.to_string()).help(
+                "name it otherwise, or take it into the release: `landfall upgrade RELEASE CHART --take-ownership`",
+            ),
             Error::Manifest { .. } | Error::Nameless { .. } => told(code::UNBUILDABLE),
             Error::Unset { path, fields } => {
                 Diagnostic::error(code::UNBUILDABLE, format!("{path}: {}", unset(fields))).note(format!("helm: {self}"))

@@ -14,15 +14,19 @@ use crate::life::{SealingController, remembered};
 
 /// Runs the command, whose output must be the value, and nothing else but the end of its line or quotes around it.
 pub(super) async fn exec(cluster: &Cluster, check: &ExecCheck, wanted: &PrintsCheck) -> (Verdict, bool) {
-    let Ended { namespace, of: ended, simulated } = match inside::run(cluster, check).await {
+    let Ended { namespace: beside, of: ended, simulated } = match inside::run(cluster, check).await {
         Ok(ended) => ended,
         Err(verdict) => return verdict,
     };
+    let namespace = wanted.namespace.as_ref().map_or(beside, ToString::to_string);
     let shown = format!("Secret {namespace}/{}", wanted.secret);
     let failed = |reason: String| (Verdict::Failed { reason }, simulated);
     let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(&namespace), wanted.secret.as_str());
     let secret = match cluster.get(&key).await {
         Ok(Some(secret)) => secret,
+        Ok(None) if wanted.namespace.is_none() => {
+            return failed(format!("there is no {shown}; where it is elsewhere, `namespace` under `prints` says so"));
+        }
         Ok(None) => return failed(format!("there is no {shown}")),
         Err(error) => return failed(words(&error)),
     };

@@ -388,7 +388,7 @@ impl Examined<'_> {
             if !left.is_empty() {
                 fault(
                     Severity::Warning,
-                    format!("the SealedSecret does not say on the cluster that {} never change", left.join(", ")),
+                    format!("the SealedSecret does not say on the cluster that {} must never change", left.join(", ")),
                     &format!("annotate its template: `{ONCE_ANNOTATION}: {}`", once.join(",")),
                 );
             }

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_cluster::{Cluster, Patch, WriteOptions};
 use landfall_diag::{Diagnose as _, Diagnostic, is_mutant};
-use landfall_object::{Gvk, ONCE_ANNOTATION, Object, ObjectKey, mark_born, once_guard, once_keys};
-use landfall_secrets::{Declared, Masked};
+use landfall_object::{Gvk, ONCE_ANNOTATION, Object, ObjectKey, SIMULATED, mark_born, once_guard, once_keys};
+use landfall_secrets::{Declared, MANAGED, Masked, PATCH};
 use serde_json::{Map, Value, json};
 
 use super::survey::Stale;
@@ -83,6 +83,25 @@ impl SecretWriter<'_> {
         }
         // Created, never replaced: what came in between wins, and is told.
         self.cluster.create(&wanted, &Self::options()).await.map_err(|error| error.diagnose())
+    }
+
+    /// Marks a Secret that somebody has made by hand as one that the sealing controller may take, which leaves others alone:
+    /// as a whole where `sealed` has all of its keys, key by key otherwise. Says whether it was to be marked.
+    ///
+    /// # Errors
+    /// What the cluster refuses with.
+    #[boxed]
+    pub async fn hand_over(&self, live: &Object, sealed: &BTreeSet<&str>) -> Result<bool, Diagnostic> {
+        let is_marked = [MANAGED, PATCH].into_iter().any(|mark| live.annotation(mark) == Some("true"));
+        if is_marked || !live.list_at("/metadata/ownerReferences").is_empty() || live.annotation(SIMULATED).is_some() {
+            return Ok(false);
+        }
+        let data = live.at("/data").and_then(Value::as_object);
+        let has_all = data.into_iter().flatten().all(|(key, _)| sealed.contains(key.as_str()));
+        let mark = if has_all { MANAGED } else { PATCH };
+        let patch = json!({"metadata": {"uid": live.uid(), "annotations": {mark: "true"}}});
+        let patched = self.cluster.patch(&live.key(), &Patch::Merge(patch), &Self::options()).await;
+        patched.map(|_| true).map_err(|error| error.diagnose())
     }
 
     /// Takes keys out of the Secret.

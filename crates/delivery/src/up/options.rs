@@ -1,10 +1,11 @@
 //! How a delivery is made.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_release::HookRuns;
 
-use super::Claims;
+use super::{Approved, Claims};
 
 /// How a delivery is made.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct UpOptions {
     pub tries: Tries,
     /// What becomes of the delivery where something of it is refused before it begins.
     pub refusals: Refusals,
+    /// What somebody approved: anything else is refused.
+    pub approved: Option<Arc<Approved>>,
     /// The time one unit's delivery may take.
     pub timeout: Duration,
     /// The time a restarted service may take.
@@ -82,6 +85,7 @@ impl Default for UpOptions {
             claims: Claims::default(),
             tries: Tries::default(),
             refusals: Refusals::default(),
+            approved: None,
             timeout: Duration::from_secs(15 * 60),
             restart_timeout: Duration::from_secs(120),
         }

@@ -43,6 +43,14 @@ impl Course {
         }
     }
 
+    /// The same, where it is what was approved.
+    pub(super) fn permitted(self, one: &Ready<'_>, options: &UpOptions) -> Result<Self, Vec<Diagnostic>> {
+        if let (Some(approved), Some(plan)) = (&options.approved, self.as_planned(one)) {
+            approved.permit_one(&plan)?;
+        }
+        Ok(self)
+    }
+
     /// The plan, where there is something to do.
     fn plan(&self) -> Option<&Plan> {
         match self {
@@ -109,8 +117,13 @@ impl Session {
         plans: Option<&mut Vec<UnitPlan>>,
     ) -> Result<(BTreeMap<usize, Course>, Tried), Vec<Diagnostic>> {
         let mut courses = self.prepare_all(ready, summaries, options).await?;
-        if let Some(plans) = plans {
-            plans.extend(ready.iter().filter_map(|(index, one)| courses.get(index)?.as_planned(one)));
+        if plans.is_some() || options.approved.is_some() {
+            let planned = ready.iter().filter_map(|(index, one)| courses.get(index)?.as_planned(one));
+            let planned: Vec<UnitPlan> = planned.collect();
+            if let Some(approved) = &options.approved {
+                approved.permit(&planned)?;
+            }
+            plans.into_iter().for_each(|plans| plans.extend(planned.iter().cloned()));
         }
         options.claims.permit(courses.values().filter_map(Course::plan))?;
         let tried = match options.tries {

@@ -90,4 +90,8 @@ super::group! {
     UNDECLARED_BUILD_ARGUMENT = 887, Usage, "A build argument is not one that the Dockerfile declares.";
     BAD_HELM_ARGUMENT = 888, Failed, "A flag or argument of a verb of Helm's is not what the verb takes; the message is Helm's.";
     CLAIM_GOES = 889, Usage, "A claim for a volume would be deleted with what it holds, and nobody has said yes.";
+    UNSAVED_PLAN = 896, Failed, "A plan cannot be saved where it was to be.";
+    THERE_ALREADY = 897, Usage, "A landfall.yaml is there already, and is not written over.";
+    UNWRITTEN_PROJECT_FILE = 898, Failed, "A landfall.yaml cannot be written.";
+    NOT_A_PLAN = 899, Usage, "A file is not a plan that `landfall plan --out` saved, or cannot be read.";
 }

@@ -9,6 +9,7 @@ super::group! {
     NOT_RESUMABLE = 443, Failed, "A delivery that was broken off cannot be gone on with.";
     INTERRUPTED = 444, Interrupted, "A delivery was interrupted; what was begun is in the journal.";
     KILLED = 445, Failed, "The process was told to die at a step, as tests do.";
+    PLAN_OUTDATED = 446, Refused, "What would be done now is not what the plan that was saved says.";
     REFUSED = 450, Failed, "The cluster refused a step of the delivery.";
     HOOK_FAILED = 451, Unhealthy, "A hook has failed.";
     NEVER_READY = 452, Unhealthy, "An object can never become ready.";

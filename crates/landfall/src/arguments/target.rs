@@ -6,11 +6,13 @@ use landfall_delivery::{DirectorySource, Selection, StandIn};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Host, Place, PlaceQuery};
 use landfall_project::{ContextName, EnvironmentName, Namespace, ReleaseName};
+use serde::{Deserialize, Serialize};
 
 use super::ValuesArgs;
 
 /// What is delivered and where to.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct TargetArgs {
     /// The environment of landfall.yaml (default: `local`, else the only one)
     #[arg(long, env = "LANDFALL_ENV", value_name = "NAME")]

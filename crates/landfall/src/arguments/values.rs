@@ -5,9 +5,11 @@ use landfall_chart::SetFlag;
 use landfall_delivery::Overrides;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Host, Place};
+use serde::{Deserialize, Serialize};
 
 /// Values on top of the chart's and the project's.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct ValuesArgs {
     /// A values file; later ones win
     #[arg(short = 'f', long = "values", value_name = "FILE")]

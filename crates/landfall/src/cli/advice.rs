@@ -183,7 +183,7 @@ fn every_command_that_is_advised_can_be_typed() {
 #[test]
 fn a_command_that_cannot_be_typed_is_found() {
     // Not written out, because other files are searched the same way.
-    let text = "`L init` or `L cluster start|strat` \"L up x, or L logs\\n  L plan --evn prod  words\" `L helm lint x` L is\n\
+    let text = "`L inti` or `L cluster start|strat` \"L up x, or L logs\\n  L plan --evn prod  words\" `L helm lint x` L is\n\
                 \n    L list -A\n    L list --nope\n`L explain` `L history --max N` `L status --max N` \"L stop ends it\""
         .replace('L', "landfall");
     let tree = Cli::whole();
@@ -191,7 +191,7 @@ fn a_command_that_cannot_be_typed_is_found() {
     assert_eq!(found.len(), 12, "{found:#?}");
     let is_wrong = |told: &&Told| alternatives(&told.words).iter().any(|line| wrong(&tree, line).is_some());
     let wrong: Vec<&str> = found.iter().filter(is_wrong).map(|told| told.words.as_str()).collect();
-    let wanted = ["init", "cluster start|strat", "plan --evn prod", "list --nope", "status --max N", "stop ends it"];
+    let wanted = ["inti", "cluster start|strat", "plan --evn prod", "list --nope", "status --max N", "stop ends it"];
     assert_eq!(wrong, wanted);
 }
 

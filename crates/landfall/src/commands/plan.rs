@@ -1,5 +1,7 @@
 //! `landfall plan`: what `up` would do, in which order and why.
 
+pub(super) mod saved;
+
 use std::time::Instant;
 
 use clap::Args;
@@ -8,24 +10,28 @@ use landfall_host::{Connection, Failure, Hosting, Place};
 use landfall_source::Revision;
 use serde_json::{Value, json};
 
+use self::saved::SavedPlan;
 use crate::arguments::{OutputArgs, RenderedArgs, TargetArgs, ValuesArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
-use crate::report::{Changes, Report, heading};
+use crate::report::{Again, Changes, Report, heading};
 use crate::ui::{Output, Style, Ui};
 use crate::verb::Verb;
 
 /// Arguments of `plan`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall plan\n  landfall plan --env prod --ref v1.4.0\n  landfall plan ./chart --set replicas=3 -o json"
+    before_help = "Examples:\n  landfall plan\n  landfall plan --env prod --ref v1.4.0\n  landfall plan ./chart --set replicas=3 -o json\n  landfall plan --env prod --out ../release.plan    then: landfall apply ../release.plan"
 )]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) rendered: RenderedArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+    /// Save the plan in a new file, for `landfall apply`; values of Secrets are not in it, those of `--set` are
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<String>,
     /// Exit 3 when something would change
     #[arg(long)]
     pub(crate) exit_code: bool,
@@ -43,11 +49,24 @@ impl Verb for PlanArgs {
 
 async fn run(context: &Context, args: PlanArgs) -> Outcome {
     let RenderedArgs { target, place, values } = &args.rendered;
+    if let Some(file) = &args.out {
+        SavedPlan::check(context, file, values)?;
+    }
     let (place, connection, plans) = planned(context, target.as_deref(), place, values).await?;
     let revision = Some(place.target.source.revision());
     let changes = plans.iter().any(|plan| !plan.unchanged);
     let exit = if args.exit_code && changes { Exit::Differs } else { Exit::Done };
+    if let Some(file) = &args.out {
+        SavedPlan::of(&args.rendered, &place, &connection, &plans).await?.save(context, file)?;
+    }
     context.answer(&Plans { place: &place, cluster: &connection.name, revision, plans: &plans }, exit);
+    if let Some(file) = &args.out {
+        let again = Again::of(context, None, None);
+        context.ui.status(&format!(
+            "saved in {file} · `{}` carries out this and nothing else",
+            again.verb("apply", &[&saved::word(file)])
+        ));
+    }
     Ok(exit)
 }
 
@@ -112,7 +131,10 @@ impl Plans<'_> {
             return;
         }
         for section in not_acted_on(self.place) {
-            ui.folded(&ui.out_style(Style::Muted, &format!("  `{section}` is read and checked, but not acted on yet")));
+            ui.folded(&ui.out_style(
+                Style::Muted,
+                &format!("  `{section}` is other commands' work: `landfall {section} check`"),
+            ));
         }
     }
 

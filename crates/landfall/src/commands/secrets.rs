@@ -1,6 +1,7 @@
 //! `landfall secrets …`
 
 mod backup;
+mod cert;
 mod changed;
 mod changes;
 mod check;
@@ -38,6 +39,8 @@ verbs! {
         Bootstrap(Box<init::BootstrapArgs>),
         /// Seal a Secret, or one value of it: kubeseal's flags and output, on any cluster or none
         Seal(seal::SealArgs),
+        /// Print the certificate that is sealed with
+        Cert(cert::CertArgs),
         /// Save all sealing keys and all keys that are generated once, encrypted
         Backup(backup::BackupArgs),
         /// Put back what a backup holds; nothing that is there is replaced

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use self::builds::Builds;
 use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs, is_delivered, is_in_system, is_written_as_path};
 use crate::commands::plan::Plans;
+use crate::commands::plan::saved::SavedPlan;
 use crate::commands::{addon, claims, own_cluster};
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -83,7 +84,7 @@ impl Verb for UpArgs {
     }
 
     async fn run(self, context: &Context) -> Ended {
-        run(context, self).await
+        run(context, self, None).await
     }
 }
 
@@ -115,9 +116,13 @@ struct Wanted {
     services: Vec<String>,
 }
 
-async fn run(context: &Context, mut args: UpArgs) -> Ended {
+/// Delivers; what a plan says that somebody approved, or nothing, where there is one.
+pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&SavedPlan>) -> Ended {
     let started = Instant::now();
-    let wanted = split(context, &args);
+    let wanted = match approved {
+        Some(approved) => Wanted { target: approved.target().map(str::to_owned), services: Vec::new() },
+        None => split(context, &args),
+    };
     if args.no_build && !wanted.services.is_empty() {
         return Err(Failure::usage(
             Diagnostic::error(code::NAMED_AND_NOT_BUILT, "--no-build and service names exclude each other")
@@ -141,6 +146,7 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
         .check_committed(if insisted { Uncommitted::Accepted } else { Uncommitted::Refused })
         .map_err(Failure::from)?;
     let options = UpOptions {
+        approved: approved.map(SavedPlan::approved),
         revision: revision.to_string(),
         services: wanted.services.clone(),
         wait: !args.no_wait,
@@ -150,11 +156,15 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
         ..times(args.timeout.as_ref())
     };
     let builds = Builds::decide(&place, &wanted.services, &args, &candidates).await?;
+    if let Some(approved) = approved {
+        approved.check_tree(context, &place, matches!(builds, Builds::Real { .. }))?;
+    }
     let hosting = if args.once || context.host.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
     let faults = args.faults.clone();
     // Before the cluster is opened: two at once must not both start a server, nor both deliver.
     let _delivering = context.host.deliver_alone(&place.state, "up", options.timeout).await?;
     if let Some((name, k3d)) = own_cluster::missing(context, &place)?
+        && approved.is_none()
         && k3d.is_installed().await
     {
         if args.dry_run {
@@ -166,6 +176,12 @@ async fn run(context: &Context, mut args: UpArgs) -> Ended {
         own_cluster::make(context, &place, &name, &k3d).await?;
     }
     let mut connection = context.host.connect(&place, hosting, &faults).await?;
+    if let Some(approved) = approved
+        && let Err(failure) = approved.check_cluster(&place, &connection).await
+    {
+        connection.close_unused().await?;
+        return Err(failure);
+    }
     if !args.dry_run {
         context.host.note_state(wanted.target.as_deref(), &place.state);
     }

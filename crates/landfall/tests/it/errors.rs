@@ -54,6 +54,16 @@ fn what_is_no_chart_is_said_so() {
     sandbox.run(&["up", "notes.txt"]).exits(2);
     sandbox.run(&["up", "nowhere"]).exits(2).says("there is no `nowhere`");
     sandbox.run(&["up", "."]).exits(2).says("nothing to deliver");
+    small_chart(&sandbox, "deploy/web", "web");
+    for verb in ["up", "plan", "status", "rehearse"] {
+        let told = sandbox.run(&[verb]);
+        if told.code == 2 {
+            told.says(&format!("landfall -C deploy/web {verb}"));
+        }
+    }
+    sandbox.run(&["plan"]).exits(2).says("landfall -C deploy/web plan");
+    sandbox.run(&["plan", "deploy"]).exits(2).says("landfall -C deploy/web plan");
+    sandbox.run(&["-C", "deploy", "plan"]).exits(2).says("landfall -C deploy/web plan");
 }
 
 #[cfg(unix)]

@@ -37,6 +37,13 @@ impl Ran {
         self
     }
 
+    /// Fails the test when one of the streams has the text.
+    #[track_caller]
+    pub(crate) fn lacks(self, text: &str) -> Self {
+        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "{text:?} in {}", self.all());
+        self
+    }
+
     /// Fails the test unless some stream says this.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {

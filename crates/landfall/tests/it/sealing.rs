@@ -3,8 +3,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use landfall_secrets::age::Identity;
 
+use super::inspection::objects;
 use super::sandbox::{Ran, Sandbox, ran, small_chart};
 
 const SECRET: &str =
@@ -117,6 +120,40 @@ fn a_backup_of_another_value_is_refused_whole() {
     other.run(&["secrets", "backup", "now.age", "--recipient", &recipient]).exits(0);
     let drilled = other.run(&["secrets", "drill", "keys.age", "--identity", "key.txt"]).exits(1).all();
     assert!(!drilled.contains("sealing key"), "no sealing key was restored: {drilled}");
+}
+
+/// Item 4 of secrets: whoever delivers before restoring has placeholders, which are nobody's values.
+#[test]
+fn a_backup_takes_the_place_of_placeholders_and_of_nothing_else() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write("web/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n  template: {metadata: {annotations: {landfall.dev/once: PEPPER}}}\n");
+    sandbox.edit("web/values.yaml", "replicas: 1", "sealed: {}\nreplicas: 1");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets: {target: keys, file: web/values.yaml, path: sealed, keys: {PEPPER: {generate: once}, TOKEN: {generate: {random: 24}}}}\n",
+    );
+    sandbox.run(&["secrets", "init", "--yes", "--plain", "../plain.env"]).exits(0);
+    sandbox.run(&["up", "--yes"]).exits(0);
+    let recipient = identity(&sandbox);
+    sandbox.run(&["secrets", "backup", "../keys.age", "--recipient", &recipient]).exits(0);
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
+    sandbox.run(&["up", "--yes"]).exits(0);
+    sandbox.run(&["secrets", "check"]).exits(1).says("no key of this cluster opens it");
+    let restore = ["secrets", "restore", "../keys.age", "--identity", "key.txt", "--yes"];
+    sandbox.run(&restore).exits(0).says("shop/keys");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    sandbox.run(&["secrets", "check"]).exits(0).says("2/2 keys");
+    let live =
+        objects(&sandbox.root().join(".landfall"), "v1", "Secret", "shop").into_iter().find(|it| it.name() == "keys");
+    let live = live.expect("it is there");
+    let plain = sandbox.read("../plain.env");
+    for key in ["PEPPER", "TOKEN"] {
+        let value = live.at("/data").and_then(|data| data[key].as_str()).unwrap_or_default();
+        let value = STANDARD.decode(value).expect("base64");
+        let value = String::from_utf8_lossy(&value).into_owned();
+        assert!(plain.contains(&format!("{key}={value}\n")), "{key} is not what was sealed");
+    }
 }
 
 /// EZ-33: what a failed upgrade has created goes with `--cleanup-on-fail`, but not what was generated once: something may use it

@@ -389,6 +389,20 @@ fn lp_116_a_secret_that_was_made_by_hand_is_adopted_and_not_overwritten() {
     sandbox.run(&["up", "--yes"]).exits(0);
     is_kept(&live());
     assert_eq!(live().str_at("/data/PEPPER"), Some(pepper.as_str()));
+    // What is delivered is opened, too: the controller leaves alone what nobody says it may take. It looks when it comes to it.
+    let synced = || {
+        let sealed = objects(&state, "bitnami.com/v1alpha1", "SealedSecret", "shop");
+        sealed.first().and_then(|sealed| sealed.condition("Synced")).map(|it| it["status"].clone())
+    };
+    for _ in 0..200 {
+        if synced() == Some("True".into()) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(synced(), Some("True".into()));
+    sandbox.run(&["status"]).exits(0).lacks("not managed by SealedSecret");
+    is_kept(&live());
 }
 
 /// LP-40: whoever keeps a copy of a value is asked for it, after a delivery, by `smoke` and by `secrets check`.
@@ -431,6 +445,42 @@ fn lp_40_an_identity_provider_that_has_another_client_secret_is_a_failed_check_w
     sandbox.edit("landfall.yaml", "argv: [other]}, prints", "argv: [client-secret]}, prints");
     given("canary-entered");
     sandbox.run(&["smoke"]).exits(0);
+}
+
+/// LP-40: the identity provider usually lives in a namespace of its own, and the Secret where the program is.
+#[test]
+fn lp_40_a_copy_is_compared_with_a_secret_of_another_namespace() {
+    let sandbox = Sandbox::empty().interactive();
+    small_chart(&sandbox, "web", "web");
+    small_chart(&sandbox, "idp", "idp");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}, {name: idp, chart: idp, namespace: identity}]\n    secrets: {target: keys, namespace: shop, keys: {OIDC_CLIENT_SECRET: {copied-to: the console}}}\n    simulate:\n      idp:\n        exec: [{argv: [client-secret], stdout: \"canary-entered\\n\"}]\n    checks:\n      - {name: oidc client, exec: {workload: identity/deployment/idp, argv: [client-secret]}, prints: {secret: keys, key: OIDC_CLIENT_SECRET}, timeout: 1ms}\n",
+    );
+    sandbox.commit("Begin");
+    let given = |value: &str| {
+        sandbox.write("../given", value);
+        let mut command = sandbox.command(&["secrets", "set", "OIDC_CLIENT_SECRET", "--stdin", "--yes"]);
+        command.stdin(std::fs::File::open(sandbox.root().join("../given")).expect("there"));
+        ran(command.output().expect("the binary runs")).exits(0)
+    };
+    given("canary-entered");
+    let nowhere = sandbox.run(&["up"]).exits(4).says("there is no Secret identity/keys");
+    nowhere.says("`namespace` under `prints` says so");
+    sandbox.edit("landfall.yaml", "prints: {secret: keys,", "prints: {secret: keys, namespace: shop,");
+    sandbox.run(&["smoke"]).exits(0).says("passed");
+    sandbox.run(&["secrets", "check"]).exits(0).says("1/1 keys");
+    given("canary-another");
+    sandbox.run(&["smoke"]).exits(4).says("in Secret shop/keys; it has one from before the last change");
+    sandbox.run(&["secrets", "check"]).exits(1).says("it has another value of `OIDC_CLIENT_SECRET`: fingerprint ");
+    // One of the same name elsewhere is not this one.
+    sandbox.edit(
+        "landfall.yaml",
+        "prints: {secret: keys, namespace: shop,",
+        "prints: {secret: keys, namespace: other,",
+    );
+    sandbox.run(&["smoke"]).exits(4).says("there is no Secret other/keys");
+    sandbox.run(&["secrets", "check"]).exits(0).says("1/1 keys");
 }
 
 /// LP-44: two peppers verify while one takes the other's place; what has no second one costs a yes.
@@ -496,6 +546,26 @@ fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
     assert_eq!((lives("PEPPER").as_ref(), lives("BEFORE").as_ref()), (third.get("PEPPER"), second.get("PEPPER")));
     sandbox.run(&["secrets", "rotate", "PEPPER", "--yes", "--accept", "PEPPER"]).exits(0);
     assert!(sandbox.read("web/values.yaml").contains("sealed: # größer\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_has_no_end_is_read_for_no_value_and_no_key() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets: {target: keys, keys: {A: {}}}\n",
+    );
+    for given in ["/dev/zero", "A=/dev/zero"] {
+        sandbox.run(&["secrets", "set", "A", "--from-file", given, "--yes"]).exits(2).says("more than 16 MiB");
+    }
+    let mut endless = sandbox.command(&["secrets", "set", "A", "--stdin", "--yes"]);
+    endless.stdin(std::fs::File::open("/dev/zero").expect("opened"));
+    ran(endless.output().expect("the binary runs")).exits(2).says("more than 16 MiB");
+    for file in ["--passphrase-file", "--identity"] {
+        sandbox.run(&["secrets", "drill", "none.age", file, "/dev/zero"]).exits(1).says("more than 64 MiB");
+    }
 }
 
 /// LP-38: to a person, once; never into a pipe, and never in CI.

@@ -48,7 +48,7 @@ fn run(context: &Context, target: Option<&str>) -> Outcome {
     let TargetKind::System(file) = &target.kind else {
         return Err(Failure::usage(
             Diagnostic::error(code::NO_ENVIRONMENTS, "there is no landfall.yaml here, so there are no environments")
-                .help("give one with `landfall.yaml`; a bare chart needs none"),
+                .help("`landfall init` writes one; a bare chart needs none"),
         ));
     };
     let rows = file.system.environments.iter().map(|(name, environment)| (name.as_str(), Row::of(environment)));

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
 use landfall_delivery::{escrow, life};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
-use landfall_host::{Act, Connection, Failure};
+use landfall_host::{Act, Connection, Failure, Permit};
 use landfall_secrets::{
     Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, make, seal_value, system_random,
 };
@@ -216,7 +216,8 @@ impl Work<'_> {
         }
         self.check_saved(certificate.as_ref().map(|certificate| certificate.key.fingerprint()))?;
         let permit = scene.place.permit(Act::Mend);
-        if !args.yes {
+        // Who is not asked reads it once, when it is done.
+        if !args.yes && matches!(permit, Permit::Asks(_)) && context.ui.can_prompt() {
             report.plan(&context.ui);
         }
         let names: Vec<&str> = self.changes.iter().map(|change| change.key.as_str()).collect();
@@ -516,7 +517,21 @@ impl Work<'_> {
         for rewrite in rewrites {
             rewrite.write()?;
         }
+        self.hand_over().await?;
         Ok(restarted)
+    }
+
+    /// LP-116: what somebody made by hand and is sealed from now on may be taken by the controller; it would leave it alone, and
+    /// what is delivered next would never open.
+    async fn hand_over(&self) -> Result<(), Failure> {
+        let adopts = !self.is_on_cluster() && self.changes.iter().any(|change| change.deed == Deed::Adopted);
+        let Some(live) = self.survey.secret.as_ref().filter(|_| adopts) else { return Ok(()) };
+        let changed = self.changes.iter().map(|change| change.key.as_str());
+        let sealed: BTreeSet<&str> = changed.chain(self.kept.iter().map(String::as_str)).collect();
+        if self.writer().hand_over(live, &sealed).await.map_err(Failure::from)? {
+            self.context.ui.status(&format!("{} is marked as one that the sealing controller may take", live.key()));
+        }
+        Ok(())
     }
 
     /// Writes into the audit log what is about to be done.

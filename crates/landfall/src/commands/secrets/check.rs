@@ -144,7 +144,11 @@ async fn asked(context: &Context, scene: &Scene, hosting: Hosting, depth: Depth)
 /// The checks of the environment that ask who keeps a copy of a value of this Secret.
 fn copied(scene: &Scene) -> Vec<Check> {
     let declared = environment_of(&scene.place).map(|(_, environment)| environment.checks.as_slice());
-    let is_of_this = |check: &&Check| check.prints.as_ref().is_some_and(|it| it.secret == *scene.declared.target);
+    let is_of_this = |check: &&Check| {
+        check.prints.as_ref().is_some_and(|it| {
+            it.secret == *scene.declared.target && it.namespace.as_ref().is_none_or(|named| **named == *scene.namespace)
+        })
+    };
     declared.unwrap_or_default().iter().filter(is_of_this).cloned().collect()
 }
 

@@ -1,7 +1,7 @@
 //! Values that a person gives: from a file, from standard input, or typed where nobody can read them.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::Read;
 
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
@@ -10,6 +10,20 @@ use landfall_secrets::{Masked, pairs};
 use landfall_source::Order;
 
 use crate::context::Context;
+
+/// The most that is read of one file: some times what a cluster takes.
+const LARGEST: u64 = 16 << 20;
+
+/// Reads to the end, which may come late but not never; a program's output (`<(pass show …)`) has no size.
+pub(super) fn at_most(from: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let text = format!("it holds more than {} MiB", most >> 20);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(bytes)
+}
 
 /// Where values come from that nobody generates.
 #[derive(Debug, Clone, Default, Args)]
@@ -42,7 +56,8 @@ impl GivenArgs {
         };
         for file in &self.files {
             let load = |path: &str| {
-                std::fs::read(context.host.directory.join(path))
+                std::fs::File::open(context.host.directory.join(path))
+                    .and_then(|file| at_most(file, LARGEST))
                     .map_err(|error| wrong("--from-file", format!("{path}: {error}")))
             };
             match file.split_once('=') {
@@ -54,9 +69,8 @@ impl GivenArgs {
             }
         }
         if self.stdin {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).map_err(|error| wrong("--stdin", error.to_string()))?;
-            let text = Masked::new(bytes);
+            let bytes = at_most(std::io::stdin().lock(), LARGEST);
+            let text = Masked::new(bytes.map_err(|error| wrong("--stdin", error.to_string()))?);
             match alone {
                 Some(key) => take("--stdin", [(key.to_owned(), line(text))].into())?,
                 None => take("--stdin", pairs(text.reveal()).map_err(|error| wrong("--stdin", error.to_string()))?)?,

@@ -6,6 +6,7 @@ use landfall_host::Failure;
 use landfall_secrets::age::{AgeError, Audience, Identity, Recipient};
 use landfall_secrets::{Backup, BackupError, Masked};
 
+use super::given::at_most;
 use crate::context::Context;
 
 /// Who is to be able to open it.
@@ -93,8 +94,14 @@ impl IdentityArgs {
     }
 }
 
+/// The largest backup that is read.
+const LARGEST: u64 = 64 << 20;
+
 fn read(context: &Context, file: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(context.host.directory.join(file)).map_err(|error| {
+    let read = std::fs::File::open(context.host.directory.join(file)).and_then(|file| at_most(file, LARGEST));
+    let text =
+        read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")));
+    text.map_err(|error| {
         Failure::from(Diagnostic::error(code::FILES, format!("{file} cannot be read")).note(error.to_string()))
     })
 }
