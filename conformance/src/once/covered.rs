@@ -24,11 +24,11 @@ const WRITERS: &[(&str, By)] = &[
     ("engine/src/act.rs", By::Deeds(&["planned", "overtaken", "synced", "removed"])),
     ("engine/src/conductor.rs", By::Deeds(&["installed", "rolled back", "gone on with"])),
     ("engine/src/hooks.rs", By::Deeds(&["planned", "synced"])),
+    ("release/src/releases.rs", By::Deeds(&["installed", "rolled back", "uninstalled"])),
     (
-        "landfall/src/commands/bootstrap/credentials.rs",
+        "server/src/logins.rs",
         By::Test("its Secrets have names of its own, and hold the forge's token, which no cluster generates"),
     ),
-    ("release/src/releases.rs", By::Deeds(&["installed", "rolled back", "uninstalled"])),
     ("server/src/sealing/writing.rs", By::Deeds(&["opened by the server"])),
     (
         "server/src/shards/key.rs",

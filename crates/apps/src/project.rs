@@ -171,6 +171,11 @@ impl Project {
         namespace.is_empty() || namespace == home || self.bounds.source_namespaces.iter().any(|it| names(it, namespace))
     }
 
+    /// Whether what an Application of the project delivers may lie in a namespace of its destination, and its checks look into it.
+    pub fn permits_namespace(&self, application: &Application, namespace: &str) -> bool {
+        namespace == application.destination.namespace || self.permits_destination(&application.destination, namespace)
+    }
+
     /// Whether the object is an AppProject.
     pub fn is(object: &Object) -> bool {
         object.group() == "argoproj.io" && object.kind() == "AppProject"

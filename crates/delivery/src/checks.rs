@@ -30,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::tag::Tags;
 pub use self::verdict::Verdict;
-use crate::{Progress, inside};
+use crate::Progress;
+use crate::inside::{self, Inside};
 
 /// How host names of checks are reached when they are not the public ones: the embedded cluster's ingress.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -149,10 +150,32 @@ impl Smoke<'_> {
     }
 }
 
+/// Which namespaces checks may look into: those of whoever types them are bounded by the cluster, those of a repository by its
+/// project.
+#[derive(Clone, Copy, Default)]
+pub enum Bounds<'a> {
+    /// All that the cluster lets one see.
+    #[default]
+    OfTheCluster,
+    /// Those that are permitted.
+    Permitted(&'a (dyn Fn(&str) -> bool + Sync)),
+}
+
+impl Bounds<'_> {
+    pub(crate) fn permit(&self, namespace: &str) -> bool {
+        match self {
+            Bounds::OfTheCluster => true,
+            Bounds::Permitted(permitted) => permitted(namespace),
+        }
+    }
+}
+
 /// Who makes checks, and whom it tells.
 pub struct Prober<'a> {
     /// What is looked into; of what needs it without one it is said that it cannot be made.
     pub cluster: Option<&'a Cluster>,
+    /// Which namespaces of it may be looked into.
+    pub bounds: Bounds<'a>,
     /// Where progress is told.
     pub progress: &'a Sender<Progress>,
     /// Ends it.
@@ -195,7 +218,8 @@ impl Prober<'_> {
             self.tell(Progress::Doing(format!("check {}", check.name))).await;
             let host = check.http.as_deref().and_then(|url| reqwest::Url::parse(url).ok());
             let unasked = host.as_ref().map(certificate::name).and_then(|name| untrusted.get(&name));
-            let one = One { client: &client, routes: &routes, cluster: self.cluster, tags: &asked.tags, check };
+            let inside = self.cluster.map(|cluster| Inside { cluster, bounds: &self.bounds });
+            let one = One { client: &client, routes: &routes, inside, tags: &asked.tags, check };
             let result = match unasked {
                 Some(reason) => one.result(Verdict::Failed { reason: reason.clone() }),
                 None => tokio::select! {
@@ -219,7 +243,7 @@ impl Prober<'_> {
 pub(crate) struct One<'a> {
     pub(crate) client: &'a reqwest::Client,
     pub(crate) routes: &'a Routes,
-    pub(crate) cluster: Option<&'a Cluster>,
+    pub(crate) inside: Option<Inside<'a>>,
     pub(crate) tags: &'a Tags,
     pub(crate) check: &'a Check,
 }
@@ -256,17 +280,17 @@ impl One<'_> {
         if let Some(address) = &check.http {
             return self.ask(address).await;
         }
-        let Some(cluster) = self.cluster else {
+        let Some(inside) = &self.inside else {
             return (Verdict::Failed { reason: "there is no cluster to look into".to_owned() }, false);
         };
         let contains = check.contains.as_deref();
         match (&check.exec, &check.logs, &check.rollout) {
             (Some(exec), ..) => match &check.prints {
-                Some(prints) => printed::exec(cluster, exec, prints).await,
-                None => inside::exec(cluster, exec, contains).await,
+                Some(prints) => printed::exec(inside, exec, prints).await,
+                None => inside::exec(inside, exec, contains).await,
             },
-            (_, Some(workload), _) => inside::logs(cluster, workload, contains.unwrap_or_default()).await,
-            (_, _, Some(workload)) => inside::rollout(cluster, workload).await,
+            (_, Some(workload), _) => inside::logs(inside, workload, contains.unwrap_or_default()).await,
+            (_, _, Some(workload)) => inside::rollout(inside, workload).await,
             (None, None, None) => (Verdict::Failed { reason: "it asks nothing".to_owned() }, false),
         }
     }

@@ -8,12 +8,32 @@ use landfall_cluster::{Cluster, Error, Executed, JobWait, ListOptions, LogOption
 use landfall_object::{Gvk, Object, SIMULATED};
 use landfall_project::ExecCheck;
 
+use crate::checks::Bounds;
 use crate::checks::verdict::Verdict;
 
 /// Lines of a log that are searched, from its end.
 const LINES: u32 = 2_000;
 /// The longest one command may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What checks look into: a cluster, and those of its namespaces that they may see.
+#[derive(Clone, Copy)]
+pub(crate) struct Inside<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) bounds: &'a Bounds<'a>,
+}
+
+impl Inside<'_> {
+    /// Whether objects of a namespace may be looked at.
+    pub(crate) fn may_see(&self, namespace: Option<&str>) -> bool {
+        namespace.is_some_and(|namespace| self.bounds.permit(namespace))
+    }
+}
+
+/// What is said of a namespace that is none of the checks'.
+pub(crate) fn out_of_bounds(namespace: &str) -> String {
+    format!("namespace {namespace} is not one that the Application's project may deliver to")
+}
 
 /// A workload as a check names it.
 struct Named<'n> {
@@ -50,9 +70,9 @@ pub(crate) struct Ended {
 }
 
 /// Runs the command in the first ready pod of the workload; else the verdict on one that did not run to its end.
-pub(crate) async fn run(cluster: &Cluster, check: &ExecCheck) -> Result<Ended, (Verdict, bool)> {
+pub(crate) async fn run(inside: &Inside<'_>, check: &ExecCheck) -> Result<Ended, (Verdict, bool)> {
     let failed = |reason: String| Err((Verdict::Failed { reason }, false));
-    let pods = match pods(cluster, &Named::parse(&check.workload)).await {
+    let pods = match pods(inside, &Named::parse(&check.workload)).await {
         Ok(pods) => pods,
         Err(reason) => return failed(reason),
     };
@@ -62,7 +82,7 @@ pub(crate) async fn run(cluster: &Cluster, check: &ExecCheck) -> Result<Ended, (
     };
     let simulated = pod.annotation(SIMULATED).is_some();
     let namespace = pod.namespace().unwrap_or_default();
-    let run = cluster.exec(namespace, pod.name(), check.container.as_deref(), &check.argv);
+    let run = inside.cluster.exec(namespace, pod.name(), check.container.as_deref(), &check.argv);
     let ended = match tokio::time::timeout(PATIENCE, run).await {
         Ok(Ok(ended)) => ended,
         // A cluster within this process has no connection that a command could be run over.
@@ -80,8 +100,8 @@ pub(crate) async fn run(cluster: &Cluster, check: &ExecCheck) -> Result<Ended, (
 }
 
 /// Runs the command, which must end with 0, and print a text where one is said.
-pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<&str>) -> (Verdict, bool) {
-    let Ended { of: ended, simulated, .. } = match run(cluster, check).await {
+pub(crate) async fn exec(inside: &Inside<'_>, check: &ExecCheck, contains: Option<&str>) -> (Verdict, bool) {
+    let Ended { of: ended, simulated, .. } = match run(inside, check).await {
         Ok(ended) => ended,
         Err(verdict) => return verdict,
     };
@@ -98,8 +118,8 @@ pub(crate) async fn exec(cluster: &Cluster, check: &ExecCheck, contains: Option<
 }
 
 /// Looks for a line in the logs of the workload's pods.
-pub(crate) async fn logs(cluster: &Cluster, workload: &str, contains: &str) -> (Verdict, bool) {
-    let pods = match pods(cluster, &Named::parse(workload)).await {
+pub(crate) async fn logs(inside: &Inside<'_>, workload: &str, contains: &str) -> (Verdict, bool) {
+    let pods = match pods(inside, &Named::parse(workload)).await {
         Ok(pods) => pods,
         Err(reason) => return (Verdict::Failed { reason }, false),
     };
@@ -111,7 +131,7 @@ pub(crate) async fn logs(cluster: &Cluster, workload: &str, contains: &str) -> (
             let name = container["name"].as_str();
             let options =
                 LogOptions { container: name.map(str::to_owned), tail_lines: Some(LINES), ..LogOptions::default() };
-            let text = match cluster.logs(pod.namespace().unwrap_or_default(), pod.name(), &options).await {
+            let text = match inside.cluster.logs(pod.namespace().unwrap_or_default(), pod.name(), &options).await {
                 Ok(text) => text,
                 Err(error) => {
                     last = words(&error);
@@ -169,9 +189,9 @@ impl Written {
 }
 
 /// Reads what the pods of a workload have written into their logs so far.
-pub(crate) async fn written(cluster: &Cluster, workload: &str) -> Result<Written, String> {
+pub(crate) async fn written(inside: &Inside<'_>, workload: &str) -> Result<Written, String> {
     let mut written = Written::default();
-    for pod in pods(cluster, &Named::parse(workload)).await? {
+    for pod in pods(inside, &Named::parse(workload)).await? {
         written.simulated |= pod.annotation(SIMULATED).is_some();
         for container in pod.list_at("/spec/containers") {
             let name = container["name"].as_str().unwrap_or_default();
@@ -182,7 +202,7 @@ pub(crate) async fn written(cluster: &Cluster, workload: &str) -> Result<Written
                 ..LogOptions::default()
             };
             // One that has not started yet has written nothing.
-            let text = cluster.logs(pod.namespace().unwrap_or_default(), pod.name(), &options).await;
+            let text = inside.cluster.logs(pod.namespace().unwrap_or_default(), pod.name(), &options).await;
             written.take(pod.name(), name, &text.unwrap_or_default());
         }
     }
@@ -196,17 +216,18 @@ fn declared(log: &str) -> String {
 }
 
 /// Whether the workload is rolled out and available, with at least one pod: one without any serves nobody.
-pub(crate) async fn rollout(cluster: &Cluster, workload: &str) -> (Verdict, bool) {
+pub(crate) async fn rollout(inside: &Inside<'_>, workload: &str) -> (Verdict, bool) {
     let named = Named::parse(workload);
     let options = ListOptions { namespace: named.namespace.map(str::to_owned), ..ListOptions::default() };
     for kind in ["Deployment", "StatefulSet", "DaemonSet"] {
-        let found = match cluster.list(&Gvk::new("apps", "v1", kind), &options).await {
+        let found = match inside.cluster.list(&Gvk::new("apps", "v1", kind), &options).await {
             Ok(found) => found,
             Err(error) => return (Verdict::Failed { reason: words(&error) }, false),
         };
-        let Some(object) = found.iter().find(|object| named.is(kind, object.name())) else { continue };
+        let is_it = |object: &&Object| named.is(kind, object.name()) && inside.may_see(object.namespace());
+        let Some(object) = found.iter().find(is_it) else { continue };
         let its = Named { namespace: object.namespace(), kind: Some(kind.to_lowercase()), name: object.name() };
-        let pods = self::pods(cluster, &its).await;
+        let pods = self::pods(inside, &its).await;
         let simulated = pods.iter().flatten().any(|pod| pod.annotation(SIMULATED).is_some());
         let verdict = match (readiness(object, JobWait::Ignore), pods) {
             (Readiness::NotYet(reason) | Readiness::Failed(reason), _) => Verdict::Failed { reason },
@@ -215,18 +236,19 @@ pub(crate) async fn rollout(cluster: &Cluster, workload: &str) -> (Verdict, bool
         };
         return (verdict, simulated);
     }
-    (Verdict::Failed { reason: format!("there is no workload {workload}") }, false)
+    let out = named.namespace.filter(|it| !inside.may_see(Some(it))).map(out_of_bounds);
+    (Verdict::Failed { reason: out.unwrap_or_else(|| format!("there is no workload {workload}")) }, false)
 }
 
 /// The pods of a workload, those that are to go left out.
-async fn pods(cluster: &Cluster, named: &Named<'_>) -> Result<Vec<Object>, String> {
+async fn pods(inside: &Inside<'_>, named: &Named<'_>) -> Result<Vec<Object>, String> {
     let options = ListOptions { namespace: named.namespace.map(str::to_owned), ..ListOptions::default() };
     let options = &options;
-    let list = |gvk: Gvk| async move { cluster.list(&gvk, options).await.map_err(|error| words(&error)) };
+    let list = |gvk: Gvk| async move { inside.cluster.list(&gvk, options).await.map_err(|error| words(&error)) };
     let mut pods = list(Gvk::new("", "v1", "Pod")).await?;
     let sets = list(Gvk::new("apps", "v1", "ReplicaSet")).await?;
     pods.retain(|pod| {
-        if pod.deletion_timestamp().is_some() {
+        if pod.deletion_timestamp().is_some() || !inside.may_see(pod.namespace()) {
             return false;
         }
         if named.is("Pod", pod.name()) {
@@ -238,6 +260,9 @@ async fn pods(cluster: &Cluster, named: &Named<'_>) -> Result<Vec<Object>, Strin
         named.is(&above.kind, &above.name)
     });
     if pods.is_empty() {
+        if let Some(namespace) = named.namespace.filter(|it| !inside.may_see(Some(it))) {
+            return Err(out_of_bounds(namespace));
+        }
         return Err(format!("{} has no pods", named.name));
     }
     Ok(pods)

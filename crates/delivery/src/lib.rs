@@ -46,8 +46,8 @@ pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
 pub use beginning::{Beginning, FoundChart, FoundEnvironment, FoundRelease};
 pub use builds::named_builds;
 pub use checks::{
-    CheckResult, NOT_SIMULATED_HEADER, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags, UNDECLARED_HEADER,
-    Verdict, tally, unmade,
+    Bounds, CheckResult, NOT_SIMULATED_HEADER, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags,
+    UNDECLARED_HEADER, Verdict, tally, unmade,
 };
 pub use declared::{DeclaredChecks, declared_checks};
 pub use down::{DownOptions, Removal};

@@ -36,7 +36,7 @@ use crate::rendering::{Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
-use crate::{CheckResult, Prober, Smoke, Standpoint, Tags, addresses};
+use crate::{Bounds, CheckResult, Prober, Smoke, Standpoint, Tags, addresses};
 
 /// A unit, read and rendered, or why it could not be.
 pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);
@@ -241,7 +241,12 @@ impl Session {
     /// When none can be made: the system's certificates cannot be read.
     #[boxed]
     pub async fn check(&self, checks: &[Check], tags: Tags) -> Result<Vec<CheckResult>, Vec<Diagnostic>> {
-        let prober = Prober { cluster: Some(&self.cluster), progress: &self.progress, stop: &self.stop };
+        let prober = Prober {
+            cluster: Some(&self.cluster),
+            bounds: Bounds::default(),
+            progress: &self.progress,
+            stop: &self.stop,
+        };
         prober.smoke(&Smoke { checks, tags, from: Standpoint::Routes(self.routes.clone()) }).await
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use landfall_apps::{Application, PIN_ANNOTATION};
 use landfall_delivery::{
-    CheckResult, DeclaredChecks, Prober, Smoke, Standpoint, Tags, Verdict, declared_checks, unmade,
+    Bounds, CheckResult, DeclaredChecks, Prober, Smoke, Standpoint, Tags, Verdict, declared_checks, unmade,
 };
 use landfall_object::{HealthStatus, Object};
 use landfall_project::OnSmokeFailure;
@@ -199,8 +199,18 @@ impl Work {
                         };
                         let (progress, unheard) = channel(1);
                         drop(unheard);
-                        let prober =
-                            Prober { cluster: Some(&session.cluster), progress: &progress, stop: &session.stop };
+                        let standing = self.roles.now();
+                        // What a repository declares looks into no namespace that it could not deliver to.
+                        let may_see = |namespace: &str| {
+                            let project = standing.project_of(application);
+                            project.is_none_or(|project| project.permits_namespace(application, namespace))
+                        };
+                        let prober = Prober {
+                            cluster: Some(&session.cluster),
+                            bounds: Bounds::Permitted(&may_see),
+                            progress: &progress,
+                            stop: &session.stop,
+                        };
                         let made = prober.smoke(&Smoke { checks: &declared.checks, tags, from }).await;
                         match made {
                             Ok(results) => checked.results = results,

@@ -28,8 +28,8 @@ impl One<'_> {
             Err(error) => return failed(format!("`{address}` is not an address: {error}")),
         };
         // What stands in the log before the request says nothing of it.
-        let before = match (&self.check.logged, self.cluster) {
-            (Some(logged), Some(cluster)) => match inside::written(cluster, &logged.workload).await {
+        let before = match (&self.check.logged, &self.inside) {
+            (Some(logged), Some(inside)) => match inside::written(inside, &logged.workload).await {
                 Ok(before) => Some(before),
                 Err(reason) => return failed(reason),
             },
@@ -126,10 +126,10 @@ impl One<'_> {
 
     /// Waits for the line that the request must have left.
     async fn logged(&self, logged: &LoggedCheck, before: &Written, simulated: bool) -> (Verdict, bool) {
-        let Some(cluster) = self.cluster else { return (Verdict::Passed, simulated) };
+        let Some(inside) = &self.inside else { return (Verdict::Passed, simulated) };
         let deadline = Instant::now() + LOG_TIMEOUT;
         loop {
-            let now = match inside::written(cluster, &logged.workload).await {
+            let now = match inside::written(inside, &logged.workload).await {
                 Ok(now) => now,
                 Err(reason) => return (Verdict::Failed { reason }, simulated),
             };

@@ -3,24 +3,28 @@
 //! Neither the value nor what was printed leaves this file. What differs is told by two fingerprints that nobody can try a
 //! value against, and by what is remembered of the key: which of the two is from before.
 
-use landfall_cluster::{Cluster, Executed};
+use landfall_cluster::Executed;
 use landfall_object::{Gvk, ObjectKey, SIMULATED};
 use landfall_project::{ExecCheck, PrintsCheck};
 use landfall_secrets::{Fingerprint, Masked, PlainSecret, Recognised, Recorded, is_same, system_random};
 
 use super::verdict::Verdict;
-use crate::inside::{self, Ended, excerpt, words};
+use crate::inside::{self, Ended, Inside, excerpt, out_of_bounds, words};
 use crate::life::{SealingController, remembered};
 
 /// Runs the command, whose output must be the value, and nothing else but the end of its line or quotes around it.
-pub(super) async fn exec(cluster: &Cluster, check: &ExecCheck, wanted: &PrintsCheck) -> (Verdict, bool) {
-    let Ended { namespace: beside, of: ended, simulated } = match inside::run(cluster, check).await {
+pub(super) async fn exec(inside: &Inside<'_>, check: &ExecCheck, wanted: &PrintsCheck) -> (Verdict, bool) {
+    let Ended { namespace: beside, of: ended, simulated } = match inside::run(inside, check).await {
         Ok(ended) => ended,
         Err(verdict) => return verdict,
     };
     let namespace = wanted.namespace.as_ref().map_or(beside, ToString::to_string);
     let shown = format!("Secret {namespace}/{}", wanted.secret);
     let failed = |reason: String| (Verdict::Failed { reason }, simulated);
+    if !inside.may_see(Some(&namespace)) {
+        return failed(out_of_bounds(&namespace));
+    }
+    let cluster = inside.cluster;
     let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(&namespace), wanted.secret.as_str());
     let secret = match cluster.get(&key).await {
         Ok(Some(secret)) => secret,

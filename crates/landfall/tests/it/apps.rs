@@ -260,7 +260,8 @@ fn every_route_wants_a_token_that_is_for_it_and_every_change_names_who_made_it()
     // What devices ask is held to credentials of their own (`edges.rs`).
     open.retain(|path| !path.starts_with("/internal/edges/") && !path.starts_with("/edge/v1/"));
     open.sort();
-    let session = ["", "", "/end", "/issuer", "/issuer/back", "/password"].map(|path| format!("/api/v1/session{path}"));
+    let session =
+        ["", "", "/end", "/issuer", "/issuer/back", "/job", "/password"].map(|path| format!("/api/v1/session{path}"));
     let others = ["/api/webhook", "/healthz", "/readyz", "/version"].map(str::to_owned);
     assert_eq!(open, [&session[..], &others].concat());
 

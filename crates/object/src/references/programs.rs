@@ -325,7 +325,9 @@ mod tests {
         let rule = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch"], "resourceNames": ["a"]});
         rights.add(&rule, "secrets", Some("n"));
         let program = Program::of(&consumer("web"), [rights, Rights::default()], |_| None).expect("a workload");
-        assert_eq!(program.makes("Secret", Some("n"), "a", &consumer("x")), Some(Certainty::Named));
+        let other = object(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "namespace": "n"}}));
+        assert_eq!(program.makes("Secret", Some("n"), "a", &other), Some(Certainty::Named));
+        assert_eq!(program.makes("Secret", Some("n"), "a", &consumer("x")), None, "it does not start without it");
         assert_eq!(program.makes("Secret", Some("n"), "b", &consumer("web")), None);
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use landfall_delivery::{CheckResult, Prober, Smoke, Standpoint, SystemStatus, Tags, Unit, Verdict};
+use landfall_delivery::{Bounds, CheckResult, Prober, Smoke, Standpoint, SystemStatus, Tags, Unit, Verdict};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting, Place};
 use landfall_object::HealthStatus;
@@ -41,7 +41,12 @@ pub(crate) async fn look(
     let seen = live::with_progress(context, &mut connection, started, |session| async move {
         let status = session.status(&wanted).await?;
         let from = Standpoint::Routes(session.routes.clone());
-        let prober = Prober { cluster: Some(&session.cluster), progress: &session.progress, stop: &session.stop };
+        let prober = Prober {
+            cluster: Some(&session.cluster),
+            bounds: Bounds::default(),
+            progress: &session.progress,
+            stop: &session.stop,
+        };
         let results = prober.smoke(&Smoke { checks: &checks, tags, from }).await?;
         Ok::<_, Vec<Diagnostic>>((status, results))
     })

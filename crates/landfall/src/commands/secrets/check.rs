@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use jiff::Timestamp;
 use landfall_delivery::life::{Examination, Examined, Fault, Row, Stale, Survey};
-use landfall_delivery::{CheckResult, Prober, Progress, Smoke, Standpoint, Tags, Verdict};
+use landfall_delivery::{Bounds, CheckResult, Prober, Progress, Smoke, Standpoint, Tags, Verdict};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Connection, Failure, Hosting};
 use landfall_project::Check;
@@ -161,7 +161,12 @@ async fn compared(
     // Nobody listens: it is told with all else.
     let (progress, unheard) = tokio::sync::mpsc::channel::<Progress>(1);
     drop(unheard);
-    let prober = Prober { cluster: Some(&connection.cluster), progress: &progress, stop: &context.host.stop };
+    let prober = Prober {
+        cluster: Some(&connection.cluster),
+        bounds: Bounds::default(),
+        progress: &progress,
+        stop: &context.host.stop,
+    };
     let tags = Tags::Of(Vec::new());
     let asked = Smoke { checks, tags, from: Standpoint::Routes(Default::default()) };
     let results = prober.smoke(&asked).await.map_err(Failure::from)?;

@@ -1,5 +1,7 @@
 //! Declared checks after a sync of the server's.
 
+use landfall_cluster::WriteOptions;
+use landfall_object::Object;
 use serde_json::{Value, json};
 
 use super::{AUTOMATED, Forge, SHOP, Server, application, web};
@@ -101,4 +103,46 @@ fn se_074_a_hold_stays_with_what_failed_and_a_manual_environment_checks_what_som
     assert_eq!(message.unwrap_or_default()["message"], "check version one: no line of its log contains \"app:1.\"");
     let why = forge.sandbox.run(&["app", "explain", "shop"]).exits(0);
     assert!(why.stdout.contains("SmokeError") && why.stdout.contains("--hook checks"), "{}", why.all());
+}
+
+/// What a repository declares to be checked reaches no further than what it may deliver.
+#[test]
+fn a_check_looks_into_no_namespace_that_its_project_may_not_deliver_to() {
+    let forge = checked(AUTOMATED, "");
+    let declared = forge.sandbox.read("landfall.yaml").replace(
+        "checks: [",
+        "checks: [{name: theirs, logs: kube-public/deployment/victim, contains: canary, timeout: 1s}, {name: by name, logs: victim, contains: canary, timeout: 1s}, {name: rolled, rollout: kube-public/deployment/victim, timeout: 1s}, ",
+    );
+    let declared = declared.replace("simulate: {", "simulate: {victim: {logs: [canary]}, ");
+    forge.sandbox.write("landfall.yaml", &declared);
+    let app = forge.sandbox.read("apps/shop.yaml").replace("project: default", "project: team");
+    assert!(app.contains("project: team"), "{app}");
+    forge.sandbox.write("apps/shop.yaml", &app);
+    forge.sandbox.write(
+        "apps/project.yaml",
+        "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: team, namespace: argocd}\nspec:\n  sourceRepos: [\"*\"]\n  destinations: [{server: \"*\", namespace: shop}]\n  clusterResourceWhitelist: [{group: \"*\", kind: \"*\"}]\n",
+    );
+    forge.sandbox.commit("a team, and checks of others");
+    forge.push();
+    let server = forge.serve(&["."], SHOP, &[]);
+    let cluster = server.cluster();
+    let victim = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "victim", "namespace": "kube-public"},
+        "spec": {"selector": {"matchLabels": {"app": "victim"}}, "template": {
+            "metadata": {"labels": {"app": "victim"}}, "spec": {"containers": [{"name": "c", "image": "example/victim:1"}]},
+        }},
+    });
+    let victim = Object::from_value(victim).expect("a map");
+    server.runtime.block_on(cluster.create(&victim, &WriteOptions::default())).expect("created");
+    let detail = until_checks(&server, |checks| checks["delivery"] == 0);
+    let results = detail["checks"]["results"].as_array().expect("results");
+    let of = |name: &str| results.iter().find(|it| it["name"] == name).unwrap_or_else(|| panic!("{detail:#}"));
+    let bounds = "namespace kube-public is not one that the Application's project may deliver to";
+    assert_eq!((&of("theirs")["verdict"], &of("theirs")["reason"]), (&json!("failed"), &json!(bounds)));
+    assert_eq!((&of("rolled")["verdict"], &of("rolled")["reason"]), (&json!("failed"), &json!(bounds)));
+    assert_eq!((&of("by name")["verdict"], &of("by name")["reason"]), (&json!("failed"), &json!("victim has no pods")));
+    assert_eq!(of("version one")["verdict"], "passed", "{detail:#}");
+    // Whoever types it here is bounded by the cluster alone.
+    let smoke = forge.sandbox.run(&["smoke", "--only", "theirs"]);
+    assert!(!smoke.all().contains("is not one that the Application's project"), "{}", smoke.all());
 }
