@@ -1,6 +1,6 @@
 //! Which other settings of a chart are tried.
 
-use landfall_chart::{Chart, SetFlag, values_as_json, values_from_json, values_over};
+use landfall_chart::{Chart, SetFlag, values_from_json, values_over, values_to_json};
 use landfall_delivery::{Door, Unit, UnitSource};
 use serde_json::{Map, Value};
 
@@ -60,7 +60,7 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     let ([UnitSource::Chart(source)], Door::Release) = (unit.sources.as_slice(), &unit.door) else { return None };
     let chart = &source.chart;
     let given = source.values.merge().ok()?;
-    let mut values = values_as_json(&values_over(&given, &chart.values).0);
+    let mut values = values_to_json(&values_over(&given, &chart.values).0);
     let mut text = String::new();
     own(chart, &mut values, &mut text);
     let borrowed: Vec<&str> = chart
@@ -74,9 +74,9 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     let mut path = Vec::new();
     walk(&values, &mut path, &mut |path, value, beside| {
         let Some(key) = path.last() else { return };
-        // What belongs to somebody else's chart, and what no template names.
-        if (borrowed.contains(&path[0].as_str()) && path.len() > 1 && *key != "enabled") || !text.contains(key.as_str())
-        {
+        // Somebody else's chart is switched on or off as a whole; what no template names is no setting.
+        let is_anothers = borrowed.contains(&path[0].as_str()) && (path.len() != 2 || key != "enabled");
+        if is_anothers || !text.contains(key.as_str()) {
             return;
         }
         if let Value::Bool(on) = value {
@@ -149,7 +149,7 @@ fn own(chart: &Chart, values: &mut Value, text: &mut String) {
     for part in chart.dependencies.iter().filter(|part| !is_borrowed(chart, part.name())) {
         let below = values.entry(part.name().to_owned()).or_insert_with(|| Value::Object(Map::new()));
         let given = below.as_object().map(values_from_json).unwrap_or_default();
-        *below = values_as_json(&values_over(&given, &part.values).0);
+        *below = values_to_json(&values_over(&given, &part.values).0);
         own(part, below, text);
     }
 }
