@@ -79,5 +79,5 @@ pub use schema::SchemaDocuments;
 pub use set_flag::SetFlag;
 pub use tree::{Bytes, MAX_CHART_SIZE, MAX_FILE_SIZE, Tree, TreeError, walk_order};
 pub use unit::{Part, RenderedObject, RenderedUnit, path_steps};
-pub use values::{ValueLayers, ValuesHistory, recorded_values, values_as_json, values_from_json, values_over};
+pub use values::{ValueLayers, ValuesHistory, recorded_values, values_from_json, values_over};
 pub use warning::{Warning, Warnings};

@@ -19,7 +19,7 @@ use crate::set_flag::SetFlag;
 
 pub use history::ValuesHistory;
 pub(crate) use read::{count_of, read_all_documents, read_text, read_values, read_values_traced};
-pub use recorded::{recorded_values, values_as_json, values_from_json, values_over};
+pub use recorded::{recorded_values, values_from_json, values_over};
 
 /// What the user gave, in the order given; [`ValueLayers::merge`] applies Helm's precedence.
 #[derive(Debug, Clone, Default)]

@@ -8,19 +8,20 @@
 mod choice;
 mod samples;
 
-use std::collections::BTreeSet;
+use std::cell::LazyCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use landfall_chart::{Operation, Tracing};
+use landfall_chart::Tracing;
 use landfall_cluster::{Cluster, DryRun, Patch, WriteOptions};
-use landfall_delivery::{RenderedUnit, Turn, Unit};
-use landfall_diag::{Diagnostic, Finding, Label, code};
+use landfall_delivery::{RenderedUnit, Unit};
+use landfall_diag::{Diagnostic, Finding, Label, Spot, code};
 use landfall_object::operators::known_versions;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_rules::{ClusterFacts, Desired, DesiredUnit, Door, Inventory, OtherSetting, SettingFault, Subject, rule};
 use serde_json::Value;
 
 use self::choice::{Layer, Other, most, others};
-use crate::study::{Conditions, MOMENTS, Scopes, is_nil_pointer, once};
+use crate::study::{Conditions, installed, is_nil_pointer};
 
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
 const BY_OBJECTS: &[&str] = &["LF138", "LF188"];
@@ -43,35 +44,29 @@ pub(crate) async fn other_settings(
 ) -> Vec<OtherSetting> {
     let Some(others) = others(unit) else { return Vec::new() };
     let usual = trials.conditions;
-    let Ok(bare) = rendered(unit, usual, Tracing::Off) else { return Vec::new() };
+    let Ok(bare) = installed(unit, usual, Tracing::Off) else { return Vec::new() };
     let mut all_served = usual.clone();
     all_served.capabilities = all_served.capabilities.with_api_versions(known_versions());
     // What stands behind `.Capabilities.APIVersions.Has` is rendered with all other settings.
-    let served = rendered(unit, &all_served, Tracing::Off).ok();
+    let served = installed(unit, &all_served, Tracing::Off).ok();
     let (served, conditions) = served.as_ref().map_or((&bare, usual), |served| (served, &all_served));
     let namespace = Object::new(&ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, &*unit.namespace));
     // The names that every cluster begins with are taken.
     let _there = trials.cluster.create(&namespace, &WriteOptions::default()).await;
-    // What the delivery has itself is told of it.
-    let own = [(usual, BTreeSet::new()), (conditions, BTreeSet::new())].map(|(conditions, mut own)| {
-        if let Ok(traced) = rendered(unit, conditions, Tracing::On) {
-            let desired = as_desired(unit, traced);
-            own.extend(found(&desired, &[BY_OBJECTS, BY_LINES].concat(), trials).iter().map(cause));
-        }
-        own
-    });
+    let [bare, served] = [(&bare, usual), (served, conditions)]
+        .map(|(rendered, conditions)| Plain::of(unit, rendered, conditions, trials));
     let mut all = Vec::new();
-    let tried = others.into_iter().take(most(bare.all_objects().count()));
+    let tried = others.into_iter().take(most(bare.rendered.all_objects().count()));
     for other in tried.filter(|it| wanted.is_none_or(|wanted| wanted.contains(&it.setting))) {
         let plain = match other.layer {
-            Layer::Operators => Plain { rendered: &bare, own: &own[0] },
-            _ => Plain { rendered: served, own: &own[1] },
+            Layer::Operators => &bare,
+            _ => &served,
         };
         let conditions = if matches!(other.layer, Layer::Operators) { &all_served } else { conditions };
         let turned = other.of(unit);
-        let faults = match rendered(&turned, conditions, Tracing::Off) {
+        let faults = match installed(&turned, conditions, Tracing::Off) {
             Err(told) => told.first().and_then(|told| refused_by_template(&other, told)).into_iter().collect(),
-            Ok(rendered) => faults(&turned, rendered, &plain, conditions, trials).await,
+            Ok(rendered) => faults(&turned, rendered, plain, conditions, trials).await,
         };
         if !faults.is_empty() {
             all.push(OtherSetting { setting: other.setting, faults });
@@ -80,18 +75,38 @@ pub(crate) async fn other_settings(
     all
 }
 
-/// The rendering that another one is held against, and what the rules say of it.
+/// The rendering that another one is held against.
 struct Plain<'a> {
     rendered: &'a RenderedUnit,
-    own: &'a BTreeSet<(String, String)>,
+    objects: HashMap<ObjectKey, &'a Object>,
+    texts: HashSet<&'a str>,
+    /// What the rules say of it; asked for where they say something of another one.
+    own: LazyCell<Own, Box<dyn FnOnce() -> Own + 'a>>,
+}
+
+/// What findings say, and of what.
+type Own = BTreeSet<(String, String)>;
+
+impl<'a> Plain<'a> {
+    fn of(unit: &'a Unit, rendered: &'a RenderedUnit, conditions: &'a Conditions, trials: &'a Trials<'a>) -> Self {
+        let own = move || {
+            let traced = installed(unit, conditions, Tracing::On);
+            let found = traced.map(|traced| found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES].concat(), trials));
+            found.unwrap_or_default().iter().map(cause).collect()
+        };
+        Plain {
+            rendered,
+            objects: rendered.all_objects().map(|object| (object.key(), object)).collect(),
+            texts: texts(rendered).collect(),
+            own: LazyCell::new(Box::new(own)),
+        }
+    }
 }
 
 /// What a finding says, and of what.
 fn cause(finding: &Finding) -> (String, String) {
-    (
-        finding.message.clone(),
-        finding.spots.iter().find(|it| it.object.is_some()).map(|it| it.name()).unwrap_or_default(),
-    )
+    let spot = finding.spots.iter().find(|it| it.object.is_some());
+    (finding.message.clone(), spot.map(Spot::name).unwrap_or_default())
 }
 
 /// What is wrong with those objects of a rendering that another one has not.
@@ -102,13 +117,12 @@ async fn faults(
     conditions: &Conditions,
     trials: &Trials<'_>,
 ) -> Vec<SettingFault> {
-    let known: BTreeSet<&str> = texts(plain.rendered).collect();
-    let same: Vec<&Object> = plain.rendered.all_objects().collect();
-    rendering.objects.retain(|it| !same.contains(&&it.object));
-    rendering.hooks.retain(|it| !same.contains(&&it.object));
+    let is_other = |object: &Object| plain.objects.get(&object.key()) != Some(&object);
+    rendering.objects.retain(|it| is_other(&it.object));
+    rendering.hooks.retain(|it| is_other(&it.object));
     for chart in &mut rendering.charts {
-        chart.manifests.retain(|it| !known.contains(&*it.text));
-        chart.hooks.retain(|it| !known.contains(&*it.manifest.text));
+        chart.manifests.retain(|it| !plain.texts.contains(&*it.text));
+        chart.hooks.retain(|it| !plain.texts.contains(&*it.manifest.text));
     }
     if rendering.all_objects().next().is_none() {
         return Vec::new();
@@ -117,15 +131,15 @@ async fn faults(
     let desired = as_desired(turned, rendering);
     let mut faults = Vec::new();
     for desired in &desired.objects {
-        faults.extend(refused_by_api(trials.cluster, plain.rendered, desired).await);
+        faults.extend(refused_by_api(trials.cluster, plain, desired).await);
     }
-    let is_other = |it: &&Finding| !plain.own.contains(&cause(it));
-    faults.extend(found(&desired, BY_OBJECTS, trials).iter().filter(is_other).map(by_rule));
+    let is_told = |it: &&Finding| !plain.own.contains(&cause(it));
+    faults.extend(found(&desired, BY_OBJECTS, trials).iter().filter(is_told).map(by_rule));
     if faults.is_empty() && !prints_nothing {
         return faults;
     }
     // Only now it is asked which line prints what.
-    let Ok(traced) = rendered(turned, conditions, Tracing::On) else { return faults };
+    let Ok(traced) = installed(turned, conditions, Tracing::On) else { return faults };
     for fault in &mut faults {
         let Some(spot) = &fault.spot else { continue };
         let object = desired.objects.iter().find(|it| it.spot().object == spot.object);
@@ -134,7 +148,7 @@ async fn faults(
     }
     if prints_nothing {
         let is_new = |it: &&Finding| {
-            is_other(it) && it.spots.iter().any(|spot| desired.objects.iter().any(|it| it.spot().object == spot.object))
+            is_told(it) && it.spots.iter().any(|spot| desired.objects.iter().any(|it| it.spot().object == spot.object))
         };
         faults.extend(found(&as_desired(turned, traced), BY_LINES, trials).iter().filter(is_new).map(by_rule));
     }
@@ -155,13 +169,6 @@ fn has_nothing(value: &Value) -> bool {
         Value::Object(map) => map.values().any(has_nothing),
         Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-fn rendered(unit: &Unit, conditions: &Conditions, tracing: Tracing) -> Result<RenderedUnit, Vec<Diagnostic>> {
-    let turn = Turn { revision: 1, operation: Operation::Install };
-    let mut rendered = once(unit, turn, conditions, MOMENTS[0], tracing)?;
-    Scopes::of(&rendered).place(&mut rendered, &unit.namespace);
-    Ok(rendered)
 }
 
 fn as_desired(unit: &Unit, rendered: RenderedUnit) -> DesiredUnit {
@@ -212,13 +219,12 @@ fn refused_by_template(other: &Other, told: &Diagnostic) -> Option<SettingFault>
 }
 
 /// What the API says to an object that it would take as the delivery has it.
-async fn refused_by_api(cluster: &Cluster, plain: &RenderedUnit, desired: &Desired) -> Option<SettingFault> {
+async fn refused_by_api(cluster: &Cluster, plain: &Plain<'_>, desired: &Desired) -> Option<SettingFault> {
     let error = refusal(cluster, &desired.object).await?;
     // What cannot be read at all is told by the rules, with its field.
     let field = error.refused_field().filter(|field| *field != "patch")?;
     let words = error.to_string();
-    let now = plain.all_objects().find(|it| it.is_at(&desired.key()));
-    if let Some(now) = now
+    if let Some(now) = plain.objects.get(&desired.key())
         && refusal(cluster, now).await.is_some_and(|error| error.to_string() == words)
     {
         return None;

@@ -218,10 +218,8 @@ fn own_keys(unit: &Unit, rendered: &RenderedUnit, conditions: &Conditions) -> BT
             source.values = ValueLayers::default();
         }
     }
-    let turn = Turn { revision: 1, operation: Operation::Install };
     // A chart that wants values says nothing of its own.
-    let Ok(mut plain) = once(&plain, turn, conditions, MOMENTS[0], Tracing::Off) else { return BTreeMap::new() };
-    Scopes::of(&plain).place(&mut plain, &unit.namespace);
+    let Ok(plain) = installed(&plain, conditions, Tracing::Off) else { return BTreeMap::new() };
     let secrets = plain.all_objects().filter(|object| object.group().is_empty() && object.kind() == "Secret");
     secrets
         .map(|secret| ((secret.namespace().map(str::to_owned), secret.name().to_owned()), keys(secret)))
@@ -251,6 +249,18 @@ pub(crate) fn once(
     tracing: Tracing,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
     asking(unit, turn, conditions, moment, tracing).map(|(rendered, _)| rendered)
+}
+
+/// The same as an installation, its objects placed into namespaces.
+pub(crate) fn installed(
+    unit: &Unit,
+    conditions: &Conditions,
+    tracing: Tracing,
+) -> Result<RenderedUnit, Vec<Diagnostic>> {
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    let mut rendered = once(unit, turn, conditions, MOMENTS[0], tracing)?;
+    Scopes::of(&rendered).place(&mut rendered, &unit.namespace);
+    Ok(rendered)
 }
 
 /// What `lookup` was asked for: kinds and names.
@@ -362,14 +372,7 @@ impl Scopes {
 
 /// The objects that are delivered, placed into namespaces, as far as they render without a cluster.
 pub(crate) fn first_look(candidates: &[Candidate], offline: &Conditions) -> Vec<Object> {
-    let turn = Turn { revision: 1, operation: Operation::Install };
-    let mut objects = Vec::new();
-    for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
-        let Ok(mut rendered) = once(unit, turn, offline, MOMENTS[0], Tracing::Off) else {
-            continue;
-        };
-        Scopes::of(&rendered).place(&mut rendered, &unit.namespace);
-        objects.extend(rendered.all_objects().cloned());
-    }
-    objects
+    let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
+    let rendered = units.filter_map(|unit| installed(unit, offline, Tracing::Off).ok());
+    rendered.flat_map(|rendered| rendered.all_objects().cloned().collect::<Vec<_>>()).collect()
 }

@@ -6,7 +6,7 @@ use landfall_gotemplate::{Map, Origin};
 use serde_json::Value;
 
 use super::coalesce::{Nulls, coalesce_values, deep_copy_map, tables};
-use super::json::{from_value, to_value};
+use super::json::to_value;
 use crate::chart::Chart;
 use crate::error::ChartError;
 use crate::metadata::Metadata;
@@ -15,11 +15,6 @@ use crate::warning::{Warning, Warnings};
 /// Values as Go reads them out of a record: every number a `float64`.
 pub fn values_from_json(values: &serde_json::Map<String, Value>) -> Map {
     values.iter().map(|(key, value)| (key.as_str(), to_value(value, Origin::NONE))).collect()
-}
-
-/// Values as a record holds them.
-pub fn values_as_json(values: &Map) -> Value {
-    from_value(&landfall_gotemplate::Value::from(values.clone()))
 }
 
 /// Values given now, with those recorded earlier under them (helm: `CoalesceTables`).

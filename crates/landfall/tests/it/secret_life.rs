@@ -405,6 +405,14 @@ fn lp_116_a_secret_that_was_made_by_hand_is_adopted_and_not_overwritten() {
     is_kept(&live());
 }
 
+/// Sets the client secret, as a person who has read it in a console.
+fn client_secret(sandbox: &Sandbox, value: &str) -> Ran {
+    sandbox.write("../given", value);
+    let mut command = sandbox.command(&["secrets", "set", "OIDC_CLIENT_SECRET", "--stdin", "--yes"]);
+    command.stdin(std::fs::File::open(sandbox.root().join("../given")).expect("there"));
+    ran(command.output().expect("the binary runs")).exits(0)
+}
+
 /// LP-40: whoever keeps a copy of a value is asked for it, after a delivery, by `smoke` and by `secrets check`.
 #[test]
 fn lp_40_an_identity_provider_that_has_another_client_secret_is_a_failed_check_with_two_fingerprints() {
@@ -415,12 +423,7 @@ fn lp_40_an_identity_provider_that_has_another_client_secret_is_a_failed_check_w
         "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets: {target: keys, keys: {OIDC_CLIENT_SECRET: {copied-to: the console}}}\n    simulate:\n      web:\n        exec: [{argv: [client-secret], stdout: \"canary-entered\\n\"}]\n    checks:\n      - {name: oidc client, exec: {workload: deployment/web, argv: [client-secret]}, prints: {secret: keys, key: OIDC_CLIENT_SECRET}, timeout: 1ms}\n",
     );
     sandbox.commit("Begin");
-    let given = |value: &str| {
-        sandbox.write("../given", value);
-        let mut command = sandbox.command(&["secrets", "set", "OIDC_CLIENT_SECRET", "--stdin", "--yes"]);
-        command.stdin(std::fs::File::open(sandbox.root().join("../given")).expect("there"));
-        ran(command.output().expect("the binary runs")).exits(0)
-    };
+    let given = |value: &str| client_secret(&sandbox, value);
     given("canary-entered");
     sandbox.run(&["up"]).exits(0).says("check oidc client").says("passed");
     sandbox.run(&["secrets", "check"]).exits(0).says("1/1 keys");
@@ -458,12 +461,7 @@ fn lp_40_a_copy_is_compared_with_a_secret_of_another_namespace() {
         "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}, {name: idp, chart: idp, namespace: identity}]\n    secrets: {target: keys, namespace: shop, keys: {OIDC_CLIENT_SECRET: {copied-to: the console}}}\n    simulate:\n      idp:\n        exec: [{argv: [client-secret], stdout: \"canary-entered\\n\"}]\n    checks:\n      - {name: oidc client, exec: {workload: identity/deployment/idp, argv: [client-secret]}, prints: {secret: keys, key: OIDC_CLIENT_SECRET}, timeout: 1ms}\n",
     );
     sandbox.commit("Begin");
-    let given = |value: &str| {
-        sandbox.write("../given", value);
-        let mut command = sandbox.command(&["secrets", "set", "OIDC_CLIENT_SECRET", "--stdin", "--yes"]);
-        command.stdin(std::fs::File::open(sandbox.root().join("../given")).expect("there"));
-        ran(command.output().expect("the binary runs")).exits(0)
-    };
+    let given = |value: &str| client_secret(&sandbox, value);
     given("canary-entered");
     let nowhere = sandbox.run(&["up"]).exits(4).says("there is no Secret identity/keys");
     nowhere.says("`namespace` under `prints` says so");
