@@ -13,6 +13,7 @@
 //! renders, and on a rehearsal that does not end. A chart that refuses its own default values is counted apart: there is
 //! nothing to rehearse.
 
+pub(crate) mod checkers;
 pub(crate) mod commits;
 mod judged;
 mod looked;
@@ -277,7 +278,7 @@ fn write(root: &Path, suite: &str, evidence: &impl Serialize) -> Result<(), Box<
     Ok(fs::write(root.join(format!("docs/evidence/{suite}.json")), text)?)
 }
 
-fn is_library(chart: &Path) -> bool {
+pub(super) fn is_library(chart: &Path) -> bool {
     let text = fs::read_to_string(chart.join("Chart.yaml")).unwrap_or_default();
     landfall_yaml::to_json(&text).is_ok_and(|chart| chart["type"] == "library")
 }

@@ -145,6 +145,8 @@ suites! {
     Alarms(alarms::Arguments),
     /// Rehearses public repositories change after change, as their CI would (LANDFALL_HISTORY), and holds each new finding against what a person says to it.
     Commits(alarms::commits::Arguments),
+    /// Rehearses, beside `helm lint`, kube-score, kubeconform and a dry run on a real API server, the fixtures of our rules and the commits of public repositories (LANDFALL_HISTORY): who tells what.
+    Checkers(alarms::checkers::Arguments),
     /// Reads the Applications and ApplicationSets of public repositories (folders of LANDFALL_APPLICATIONS), expands the sets, and counts and names the fields that are not acted on.
     Applications(applications::Arguments),
     /// Delivers examples and public charts onto the embedded cluster and onto a real control plane, and compares what is left and in which order it came.

@@ -126,8 +126,8 @@ const FLUX_KUSTOMIZE: Beside = Beside {
 
 /// The oracles that make up a control plane.
 const CONTROL_PLANE: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
-/// What one suite on demand alone runs: published controllers, their client, and Helm's own code in process.
-const ON_DEMAND: [&str; 7] = [
+/// What one suite on demand alone runs: published controllers, their client, Helm's own code in process, checkers of manifests.
+const ON_DEMAND: [&str; 9] = [
     "helm-warm",
     "sealed-secrets-controller",
     "kubeseal",
@@ -135,6 +135,8 @@ const ON_DEMAND: [&str; 7] = [
     "flux-source-controller",
     "flux-kustomize-controller",
     "gitea",
+    "kube-score",
+    "kubeconform",
 ];
 
 /// Every oracle, in the order in which they are wanted.
@@ -231,7 +233,14 @@ pub const ALL: &[Oracle] = &[
         variables: &[],
         beside: None,
     },
+    // Checkers of manifests that Landfall's rehearsal is held beside.
+    checker("kube-score", "github.com/zegl/kube-score/cmd/kube-score"),
+    checker("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
 ];
+
+const fn checker(name: &'static str, package: &'static str) -> Oracle {
+    Oracle { name, module: name, package, with: With::Go, variables: &[], beside: None }
+}
 
 const fn controller(name: &'static str, module: &'static str, package: &'static str, beside: Option<Beside>) -> Oracle {
     Oracle { name, module, package, with: With::Go, variables: &[], beside }

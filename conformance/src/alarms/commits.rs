@@ -43,11 +43,11 @@ pub(crate) struct Arguments {
 /// `conformance/commits.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct List {
+pub(super) struct List {
     #[serde(default)]
-    repository: Vec<Repository>,
+    pub(super) repository: Vec<Repository>,
     #[serde(default)]
-    fault: Vec<Fault>,
+    pub(super) fault: Vec<Fault>,
     #[serde(default)]
     judged: Vec<Judgement>,
 }
@@ -55,8 +55,8 @@ struct List {
 /// A repository, and how many of its commits are rehearsed, the newest first.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Repository {
-    name: String,
+pub(super) struct Repository {
+    pub(super) name: String,
     set: Set,
     ordinary: usize,
     fixes: usize,
@@ -65,7 +65,7 @@ struct Repository {
 /// Whether rules were made after looking at a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Set {
+pub(super) enum Set {
     /// They were.
     Tuned,
     /// They were not.
@@ -75,18 +75,18 @@ enum Set {
 /// A fault that a commit mends, as a person read it: seen at its parent, gone with it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fault {
+pub(super) struct Fault {
     /// `repository@commit`.
-    change: String,
+    pub(super) change: String,
     /// The chart's directory.
-    path: String,
+    pub(super) path: String,
     /// What has to be set for it to show, as `--set` takes it.
     #[serde(default)]
-    values: Vec<String>,
+    pub(super) values: Vec<String>,
     /// What a finding's message or the refusal of the rendering holds that tells it.
     says: String,
     /// What is wrong, in a few words.
-    what: String,
+    pub(super) what: String,
     /// Why nothing can tell it, where that is so.
     #[serde(default)]
     undecidable: String,
@@ -95,7 +95,7 @@ struct Fault {
 /// What a person says to new findings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Judgement {
+pub(super) struct Judgement {
     rule: String,
     /// `repository@commit`, with `*` for any run of characters.
     change: String,
@@ -110,14 +110,16 @@ fn any() -> String {
 }
 
 /// One commit of one chart.
-struct Change {
-    repository: PathBuf,
+pub(super) struct Change {
+    pub(super) repository: PathBuf,
     /// The chart's directory.
-    path: String,
-    sha: String,
+    pub(super) path: String,
+    pub(super) sha: String,
     /// `repository@1a2b3c4`.
-    id: String,
-    mends: bool,
+    pub(super) id: String,
+    /// What the commit says of itself.
+    pub(super) subject: String,
+    pub(super) mends: bool,
 }
 
 /// What came of one.
@@ -321,7 +323,7 @@ impl Evidence {
 }
 
 /// The newest commits of a repository that change the templates or values of one chart, ordinary ones and fixes.
-fn mined(wanted: &Repository, place: &Path) -> Result<Vec<Change>, Box<dyn Error>> {
+pub(super) fn mined(wanted: &Repository, place: &Path) -> Result<Vec<Change>, Box<dyn Error>> {
     let files = git(place, &["ls-tree", "-r", "--name-only", "HEAD"])?;
     let charts: Vec<&str> = files.lines().filter_map(|file| file.strip_suffix("/Chart.yaml")).collect();
     let inside = |path: &str| charts.iter().any(|other| path != *other && path.starts_with(&format!("{other}/")));
@@ -347,6 +349,7 @@ fn mined(wanted: &Repository, place: &Path) -> Result<Vec<Change>, Box<dyn Error
                 path: (**path).to_owned(),
                 sha: sha.to_owned(),
                 id: format!("{}@{}", wanted.name, sha.get(..7).unwrap_or(sha)),
+                subject: subject.to_owned(),
                 mends,
             });
         }

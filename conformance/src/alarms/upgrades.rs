@@ -368,7 +368,7 @@ fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict
 }
 
 /// Takes a chart out of a repository, as it was there.
-fn take_out((repository, path): (&Path, &str), side: &str, to: &Path) -> Result<(), Box<dyn Error>> {
+pub(super) fn take_out((repository, path): (&Path, &str), side: &str, to: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(to)?;
     let mut archive = Command::new("git")
         .arg("--git-dir")

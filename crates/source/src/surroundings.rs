@@ -1,10 +1,17 @@
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use landfall_sprig::{Clock, Context, Random};
 
 /// What a chart may know of the machine that it is rendered on: its clock and its randomness, UTC and no name lookups.
 pub fn surroundings() -> Context {
+    LazyLock::force(&BEGAN);
     Context::new(Machine, Machine)
 }
+
+/// Since when this process runs, as far as charts are concerned.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The machine's clock and randomness.
 struct Machine;
@@ -12,6 +19,10 @@ struct Machine;
 impl Clock for Machine {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn running(&self) -> Option<Duration> {
+        Some(BEGAN.elapsed())
     }
 }
 
@@ -28,6 +39,14 @@ impl Random for Machine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_machine_has_been_running_and_its_clock_says_how_long() {
+        let clock = surroundings().clock;
+        let before = clock.running().expect("a clock that goes");
+        assert!(clock.running().expect("a clock that goes") >= before);
+        assert_eq!(Clock::running(&Timestamp::UNIX_EPOCH), None, "time that stands still has not");
+    }
 
     #[test]
     fn what_is_drawn_is_another_each_time() {

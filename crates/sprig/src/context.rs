@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,6 +15,12 @@ use sha2::{Digest as _, Sha256};
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// How long the program has been running, as Go's monotonic clock says it behind the time of `now`; nothing for time that
+    /// stands still, so that what is rendered twice reads the same.
+    fn running(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Gives random bytes.

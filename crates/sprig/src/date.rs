@@ -115,7 +115,8 @@ pub(crate) fn register(funcs: &mut FuncMap) {
 
 fn now(ctx: &mut CallCtx<'_>) -> Result<Moment, FuncError> {
     let context = Context::of(ctx)?;
-    Ok(Moment::new(context.clock.now(), Zone::Place(context.zone)))
+    let running = context.clock.running().and_then(|running| i64::try_from(running.as_nanos()).ok());
+    Ok(Moment { running, ..Moment::new(context.clock.now(), Zone::Place(context.zone)) })
 }
 
 fn moment(value: &Value) -> Moment {

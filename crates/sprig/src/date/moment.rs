@@ -35,6 +35,8 @@ const ZERO: i64 = -62_135_596_800;
 pub(crate) struct Moment {
     pub(crate) at: Timestamp,
     pub(crate) zone: Zone,
+    /// The monotonic clock's reading, in nanoseconds since the program began; only a time that `now` told has one.
+    pub(crate) running: Option<i64>,
 }
 
 /// Where a moment is seen from.
@@ -59,13 +61,13 @@ impl Zone {
 
 impl Moment {
     pub(crate) fn new(at: Timestamp, zone: Zone) -> Self {
-        Self { at, zone }
+        Self { at, zone, running: None }
     }
 
     /// Seconds since 1970; beyond the years that can be counted, the nearest that can.
     pub(crate) fn unix(seconds: i64, zone: Zone) -> Self {
         let limit = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
-        Self { at: Timestamp::from_second(seconds).unwrap_or(limit), zone }
+        Self::new(Timestamp::from_second(seconds).unwrap_or(limit), zone)
     }
 
     pub(crate) fn zero() -> Self {
@@ -76,15 +78,23 @@ impl Moment {
         self.at.to_zoned(self.zone.rules())
     }
 
-    /// Moved by nanoseconds.
+    /// Moved by nanoseconds; the monotonic reading goes along.
     pub(crate) fn moved(&self, nanos: i64) -> Self {
         let limit = if nanos < 0 { Timestamp::MIN } else { Timestamp::MAX };
         let at = self.at.checked_add(jiff::SignedDuration::from_nanos(nanos)).unwrap_or(limit);
-        Self { at, zone: self.zone.clone() }
+        Self { at, zone: self.zone.clone(), running: self.running.map(|running| running.saturating_add(nanos)) }
     }
 
-    /// Nanoseconds from `earlier` to this moment.
+    /// The same without the monotonic reading.
+    fn settled(self) -> Self {
+        Self { running: None, ..self }
+    }
+
+    /// Nanoseconds from `earlier` to this moment, by the monotonic clock where it told both.
     pub(crate) fn since(&self, earlier: &Self) -> i64 {
+        if let (Some(now), Some(then)) = (self.running, earlier.running) {
+            return now.saturating_sub(then);
+        }
         let nanos = self.at.as_nanosecond() - earlier.at.as_nanosecond();
         i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
     }
@@ -188,7 +198,7 @@ impl Moment {
         let ahead = jiff::Span::new().try_days(i64::from(seen.day()) - 1 + days.clamp(-7_000_000, 7_000_000));
         let date = ahead.ok().and_then(|ahead| first.checked_add(ahead).ok()).unwrap_or(first);
         let at = date.to_datetime(seen.time()).to_zoned(self.zone.rules());
-        Self { at: at.map_or(self.at, |at| at.timestamp()), zone: self.zone.clone() }
+        Self::new(at.map_or(self.at, |at| at.timestamp()), self.zone.clone())
     }
 }
 
@@ -235,7 +245,13 @@ impl Host for Moment {
     }
 
     fn text(&self) -> Option<Str> {
-        Some(Str::from(self.format("2006-01-02 15:04:05.999999999 -0700 MST")))
+        let mut text = self.format("2006-01-02 15:04:05.999999999 -0700 MST");
+        if let Some(running) = self.running {
+            let sign = if running < 0 { '-' } else { '+' };
+            let (seconds, nanos) = (running.unsigned_abs() / 1_000_000_000, running.unsigned_abs() % 1_000_000_000);
+            text.push_str(&format!(" m={sign}{seconds}.{nanos:09}"));
+        }
+        Some(Str::from(&*text))
     }
 
     fn json(&self) -> Option<String> {
@@ -293,11 +309,11 @@ impl Host for Moment {
                 Value::str(self.written(layout.map_or(&[][..], |layout| layout.as_bytes())))
             }
             "Add" => Value::host(self.moved(nanos())),
-            "Truncate" | "Round" if nanos() <= 0 => Value::host(self.clone()),
-            "Truncate" => Value::host(self.moved(-(since_zero().rem_euclid(nanos().into()) as i64))),
+            "Truncate" | "Round" if nanos() <= 0 => Value::host(self.clone().settled()),
+            "Truncate" => Value::host(self.moved(-(since_zero().rem_euclid(nanos().into()) as i64)).settled()),
             "Round" => {
                 let rest = since_zero().rem_euclid(nanos().into()) as i64;
-                Value::host(self.moved(if rest < nanos() - rest { -rest } else { nanos() - rest }))
+                Value::host(self.moved(if rest < nanos() - rest { -rest } else { nanos() - rest }).settled())
             }
             "Sub" => Value::host(Duration(self.since(&other()))),
             "After" => Value::from(order().is_gt()),
@@ -307,5 +323,21 @@ impl Host for Moment {
             "AddDate" => Value::host(self.add_date(whole(0), whole(1), whole(2))),
             _ => return Err(FuncError::new(format!("{name} is not a method"))),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_now_told_says_how_long_the_program_has_been_running() {
+        let now = Moment { running: Some(211_181_927), ..Moment::unix(0, Zone::UTC) };
+        let said = |moment: &Moment| moment.text().expect("text").to_string_lossy().into_owned();
+        assert_eq!(said(&now), "1970-01-01 00:00:00 +0000 UTC m=+0.211181927");
+        assert_eq!(said(&now.moved(-2_000_000_000)), "1969-12-31 23:59:58 +0000 UTC m=-1.788818073");
+        assert_eq!(said(&now.add_date(0, 0, 1)), "1970-01-02 00:00:00 +0000 UTC");
+        assert_eq!(said(&now.clone().settled()), "1970-01-01 00:00:00 +0000 UTC");
+        assert_eq!(now.moved(5).since(&now), 5);
     }
 }

@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package oracles names the command that this module builds.
+package oracles
+
+import _ "github.com/yannh/kubeconform/cmd/kubeconform"
