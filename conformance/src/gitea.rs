@@ -9,6 +9,7 @@
 //!
 //! Where no Gitea was built the suite says so, shows nothing and is not green: `cargo run -p oracles -- gitea` builds one (it needs Go and a C compiler).
 
+mod issuer;
 mod server;
 mod writers;
 
@@ -110,6 +111,11 @@ const STEPS: &[Step] = &[
         writers::fifty,
     ),
     ("lost webhook", "without its webhook a push is delivered by the next poll", lost),
+    (
+        "sign-in",
+        "who Gitea says somebody is signs in, with the rights of the groups that it names, once a code, across a restart and new keys",
+        issuer::signs_in,
+    ),
 ];
 
 /// The forge, the server, and a work tree of each repository.

@@ -17,6 +17,7 @@ pub(super) const ACCOUNT: (&str, &str) = ("anna", "a-password-of-the-suite");
 /// A server that runs; it ends with its value.
 pub(super) struct Gitea {
     place: tempfile::TempDir,
+    binary: PathBuf,
     child: Child,
     /// `https://127.0.0.1:PORT`
     pub(super) url: String,
@@ -52,21 +53,35 @@ impl Gitea {
         let (name, password) = ACCOUNT;
         let account = ["admin", "user", "create", "--admin", "--must-change-password=false", "--username", name];
         run(gitea(binary, at).args(account).args(["--password", password, "--email", "anna@example.com"]))?;
-        let log = fs::File::create(at.join("web.log"))?;
-        let child = gitea(binary, at).arg("web").stdout(log.try_clone()?).stderr(log).spawn()?;
+        let child = web(binary, at)?;
         crate::http::install_crypto();
         let trusted = reqwest::Certificate::from_pem(authority.as_bytes())?;
         let client = reqwest::Client::builder().tls_certs_only([trusted]).no_proxy().timeout(Duration::from_secs(20));
         let client = client.build()?;
         let runtime = crate::testbed::runtime()?;
-        let server = Gitea { place, child, url, authority, client, runtime };
+        let server = Gitea { binary: binary.to_owned(), place, child, url, authority, client, runtime };
+        server.ready()?;
+        Ok(server)
+    }
+
+    /// Waits until it answers.
+    fn ready(&self) -> anyhow::Result<()> {
         let began = Instant::now();
-        while server.ask("GET", "/version", &Value::Null).is_err() {
-            let log = || fs::read_to_string(server.place.path().join("web.log")).unwrap_or_default();
+        while self.ask("GET", "/version", &Value::Null).is_err() {
+            let log = || fs::read_to_string(self.place.path().join("web.log")).unwrap_or_default();
             ensure!(began.elapsed() < Duration::from_secs(60), "Gitea is never ready:\n{}", log());
             std::thread::sleep(Duration::from_millis(100));
         }
-        Ok(server)
+        Ok(())
+    }
+
+    /// Begins anew with other keys for the identities that it signs.
+    pub(super) fn change_keys(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        fs::remove_file(self.place.path().join("data/jwt/private.pem"))?;
+        self.child = web(&self.binary, self.place.path())?;
+        self.ready()
     }
 
     /// Asks its API as its owner.
@@ -103,6 +118,11 @@ impl Gitea {
     pub(super) fn authority_file(&self) -> PathBuf {
         self.place.path().join("authority.pem")
     }
+}
+
+fn web(binary: &Path, at: &Path) -> anyhow::Result<Child> {
+    let log = fs::File::create(at.join("web.log"))?;
+    Ok(gitea(binary, at).arg("web").stdout(log.try_clone()?).stderr(log).spawn()?)
 }
 
 fn gitea(binary: &Path, at: &Path) -> Command {
