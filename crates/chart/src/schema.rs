@@ -8,6 +8,7 @@ mod draft;
 mod evaluate;
 mod format;
 mod meta;
+mod metaschema;
 mod words;
 
 use landfall_gotemplate::{Map, Value};

@@ -86,8 +86,15 @@ impl Tools {
             schemas: schemas::write()?,
             testbed,
         };
-        let made = tools.kubectl(&["create", "namespace", RELEASE], "")?;
-        if made.status.success() { Ok(tools) } else { Err(text(&made.stderr).into()) }
+        // Nobody runs there who would make a namespace's own account.
+        let account = ["create", "serviceaccount", "default", "-n", RELEASE];
+        for words in [["create", "namespace", RELEASE].as_slice(), account.as_slice()] {
+            let made = tools.kubectl(words, "")?;
+            if !made.status.success() {
+                return Err(text(&made.stderr).into());
+            }
+        }
+        Ok(tools)
     }
 
     /// What they are, for the evidence.

@@ -20,4 +20,15 @@ impl Draft {
             .find(|(part, _)| name.contains(part))
             .map_or(Draft::D2020, |(_, draft)| draft)
     }
+
+    /// Where its own schema lies.
+    pub(super) fn address(self) -> &'static str {
+        match self {
+            Draft::D4 => "http://json-schema.org/draft-04/schema#",
+            Draft::D6 => "http://json-schema.org/draft-06/schema#",
+            Draft::D7 => "http://json-schema.org/draft-07/schema#",
+            Draft::D2019 => "https://json-schema.org/draft/2019-09/schema#",
+            Draft::D2020 => "https://json-schema.org/draft/2020-12/schema#",
+        }
+    }
 }
