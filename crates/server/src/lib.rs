@@ -85,6 +85,7 @@ pub use checks::DeclaredAt;
 pub use fleet::{FleetOptions, NewArtifact, NewCampaign, NewRelease, NewToken, OnlyFleet, random_seed, serve_fleet};
 pub use gate::Token;
 pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
+pub use landfall_apps::Semantics;
 pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Replicas, Sealing, StandInRepository};

@@ -2,6 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use landfall_apps::Semantics;
 use landfall_host::Place;
 use landfall_object::Object;
 use landfall_source::HookSecret;
@@ -43,6 +44,8 @@ pub struct Options {
     pub ci_identities: Option<String>,
     /// The edge's server.
     pub fleet: FleetOptions,
+    /// Whose meaning counts where ours knowingly differs from Argo CD's.
+    pub semantics: Semantics,
     /// With whom it takes turns; with nobody when absent.
     pub replicas: Option<Replicas>,
 }

@@ -77,6 +77,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         issuer,
         ci_identities,
         fleet,
+        semantics,
         replicas,
     } = options;
     let roles = Arc::new(Roles::new(policy)?);
@@ -121,7 +122,8 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         ground::prepare(&connection.cluster, &objects).await?;
         let cache = place.state.create_cache()?.join("git");
         let (told, happened) = channel(QUEUE);
-        let work = work(host, &place, &connection, (repositories, cache), (&told, roles)).await?;
+        let mut work = work(host, &place, &connection, (repositories, cache), (&told, roles)).await?;
+        work.session.semantics = semantics;
         let settings = sharing.map(named).transpose()?;
         let shards = match &settings {
             Some((settings, shards)) => Arc::new(Shards::shared(*shards, settings.replica.clone())),
