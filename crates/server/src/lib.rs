@@ -88,7 +88,7 @@ pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
 pub use landfall_apps::Semantics;
 pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
-pub use options::{BadListen, BadSealing, Listen, Options, Replicas, Sealing, StandInRepository};
+pub use options::{BadListen, BadSealing, Listen, Options, Replicas, Sealing, StandInRepository, UnsignedWebhooks};
 pub use reached::is_reached;
 pub use sealing::open_sealed;
 pub use serve::{Ready, desk, serve};

@@ -28,8 +28,10 @@ pub struct Options {
     pub declared: Vec<DeclaredAt>,
     /// Whom news are told to.
     pub sinks: Sinks,
-    /// What forges sign with; no webhook is taken without one.
+    /// What forges sign with; without one only unsigned webhooks are taken, if any.
     pub secrets: Vec<HookSecret>,
+    /// Whether webhooks without a signature are let in.
+    pub unsigned: UnsignedWebhooks,
     /// What becomes of the cluster's SealedSecrets.
     pub sealing: Sealing,
     /// Where kubeseal is answered; nowhere when absent.
@@ -73,6 +75,16 @@ pub enum Sealing {
     Observed,
     /// They are left alone.
     Off,
+}
+
+/// Whether webhooks are let in that nobody has signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnsignedWebhooks {
+    /// None.
+    #[default]
+    Refused,
+    /// They are: what they say is looked at now and then.
+    Taken,
 }
 
 /// A text that is no way to treat SealedSecrets.

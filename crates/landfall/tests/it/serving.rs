@@ -23,6 +23,8 @@ mod connected;
 mod git_server;
 mod jobs;
 mod migrated;
+mod order;
+mod pushes;
 mod told;
 mod unfinished;
 
@@ -311,111 +313,6 @@ fn what_is_no_longer_named_is_pruned_and_a_deleted_application_takes_along_what_
     assert!(server.get(&cluster, &web()).is_none());
 }
 
-fn core(kind: &str, namespace: Option<&str>, name: &str) -> ObjectKey {
-    ObjectKey::new(Gvk::new("", "v1", kind), namespace, name)
-}
-
-/// A shop with objects that are data, or marked to stay, or neither; and what each of them is.
-fn shop_with_data() -> (Forge, [ObjectKey; 4]) {
-    let forge = Forge::shop(AUTOMATED);
-    forge.sandbox.write(
-        "chart/templates/kept.yaml",
-        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: beside}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, annotations: {helm.sh/resource-policy: keep}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: gone}\n",
-    );
-    forge.sandbox.commit("with data");
-    let finalizer = "name: shop, finalizers: [resources-finalizer.argocd.argoproj.io]";
-    forge.change("apps/shop.yaml", "name: shop", finalizer);
-    let objects = [
-        core("PersistentVolumeClaim", Some("shop"), "data"),
-        core("Namespace", None, "beside"),
-        core("ConfigMap", Some("shop"), "kept"),
-        core("ConfigMap", Some("shop"), "gone"),
-    ];
-    (forge, objects)
-}
-
-#[test]
-fn lp_120_what_is_no_longer_named_is_pruned_but_for_data_and_what_is_to_be_kept() {
-    let (forge, [claim, namespace, marked, gone]) = shop_with_data();
-    let server = forge.serve(&["apps"], SHOP, &[]);
-    let cluster = server.cluster();
-    let first = forge.push();
-    server.until(&cluster, &application("shop"), |it| is_synced(it, &first));
-    // CreateNamespace=true has made it; a hand's change is put right.
-    assert!(server.get(&cluster, &core("Namespace", None, "shop")).is_some());
-    server.patch(&cluster, &web(), json!({"spec": {"replicas": 5}}));
-    server.until(&cluster, &web(), |it| it.i64_at("/spec/replicas") == Some(1));
-    let text = forge.sandbox.read("chart/templates/kept.yaml");
-    std::fs::remove_file(forge.sandbox.root().join("chart/templates/kept.yaml")).expect("there");
-    forge.sandbox.commit("without data");
-    let without = forge.push();
-    let kept = [&claim, &namespace, &marked];
-    let is_kept = |it: &Object, key: &ObjectKey| {
-        it.list_at("/status/resources")
-            .iter()
-            .any(|one| one["name"] == key.name && one["requiresPruning"] == true && one["status"] == "Synced")
-    };
-    let synced = server
-        .until(&cluster, &application("shop"), |it| is_synced(it, &without) && kept.iter().all(|key| is_kept(it, key)));
-    assert!(server.get(&cluster, &gone).is_none());
-    let before: Vec<Object> = kept.iter().map(|key| server.get(&cluster, key).expect("kept")).collect();
-    // Nothing is put right about what is kept, and another commit is in sync beside it.
-    let changed = json!({"metadata": {"labels": {"by": "hand"}}});
-    server.patch(&cluster, &marked, changed);
-    let next = forge.change("chart/values.yaml", "color: blue", "color: red");
-    let after = server
-        .until(&cluster, &application("shop"), |it| is_synced(it, &next) && kept.iter().all(|key| is_kept(it, key)));
-    let deliveries = |it: &Object| it.list_at("/status/history").len();
-    assert_eq!(deliveries(&after), deliveries(&synced) + 1, "{:#}", after.value());
-    assert_eq!(after.at("/status/operationState/operation/sync/autoHealAttemptsCount"), None);
-    assert!(after.list_at("/status/conditions").is_empty(), "{:#}", after.value());
-    forge.sandbox.run(&["app", "get", "shop"]).exits(0).says("(kept)").says("it holds data");
-    forge.sandbox.run(&["app", "diff", "shop", "--exit-code"]).exits(0).says("stays: it holds data");
-    // Its template comes back: it is the same object.
-    forge.sandbox.write("chart/templates/kept.yaml", &text);
-    forge.sandbox.commit("with data again");
-    let again = forge.push();
-    server
-        .until(&cluster, &application("shop"), |it| is_synced(it, &again) && kept.iter().all(|key| !is_kept(it, key)));
-    for (key, before) in kept.iter().zip(&before) {
-        assert_eq!(server.get(&cluster, key).and_then(|it| it.uid().map(str::to_owned)).as_deref(), before.uid());
-    }
-    std::fs::remove_file(forge.sandbox.root().join("chart/templates/kept.yaml")).expect("there");
-    forge.sandbox.commit("without data");
-    let without = forge.push();
-    server.until(&cluster, &application("shop"), |it| is_synced(it, &without) && is_kept(it, &claim));
-    // Whoever deletes the Application has been asked; what is marked outlives that, too.
-    server.delete(&cluster, &application("shop"));
-    server.until_gone(&cluster, &application("shop"));
-    assert!(server.get(&cluster, &claim).is_none_or(|it| it.deletion_timestamp().is_some()));
-    assert!(server.get(&cluster, &marked).is_some());
-}
-
-#[test]
-fn lp_120_under_argo_strict_data_is_pruned_and_what_may_not_be_pruned_differs() {
-    let (forge, [claim, _, marked, _]) = shop_with_data();
-    forge.change(
-        "chart/templates/kept.yaml",
-        "helm.sh/resource-policy: keep",
-        "argocd.argoproj.io/sync-options: Prune=false",
-    );
-    let server = forge.serve(&["apps", "--argo-strict"], SHOP, &[]);
-    let cluster = server.cluster();
-    let first = forge.push();
-    server.until(&cluster, &application("shop"), |it| is_synced(it, &first));
-    std::fs::remove_file(forge.sandbox.root().join("chart/templates/kept.yaml")).expect("there");
-    forge.sandbox.commit("without data");
-    let without = forge.push();
-    server.until(&cluster, &application("shop"), |it| {
-        it.str_at("/status/sync/status") == Some("OutOfSync")
-            && it.str_at("/status/sync/revision") == Some(&without)
-            && it.str_at("/status/operationState/phase") == Some("Succeeded")
-            && it.str_at("/status/operationState/syncResult/revision") == Some(&without)
-    });
-    server.until_gone(&cluster, &claim);
-    assert!(server.get(&cluster, &marked).is_some());
-}
-
 /// A shop that was delivered, with a commit that is not: its sync waits for its next try.
 fn refused() -> (Forge, Server, Object) {
     let forge = Forge::shop(AUTOMATED);
@@ -594,12 +491,4 @@ fn b2_b3_a_webhook_that_comes_again_or_names_another_host_changes_nothing_and_le
     let delivered = server.until(&cluster, &application("shop"), |it| is_synced(it, &next));
     assert_eq!(delivered.list_at("/status/history").len(), 2, "{:#}", delivered.into_value());
     assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(std::io::ErrorKind::WouldBlock));
-}
-
-#[test]
-fn without_a_secret_no_webhook_is_taken() {
-    let forge = Forge::shop("{}");
-    let server = forge.serve(&["apps"], SHOP, &[]);
-    let (status, why) = server.ask("POST", "/api/webhook", &[("X-Gitlab-Token", "")], "{}");
-    assert!(status == 403 && why.contains("knows no secret"), "{status} {why}");
 }
