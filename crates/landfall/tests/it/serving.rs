@@ -24,6 +24,7 @@ mod git_server;
 mod jobs;
 mod migrated;
 mod order;
+mod paths;
 mod pushes;
 mod told;
 mod unfinished;
