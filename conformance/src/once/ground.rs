@@ -234,6 +234,7 @@ impl<'g> Sequence<'g> {
     pub(super) fn applications(&self) -> Applications {
         let Ground { cluster, store, .. } = self.ground;
         Applications {
+            semantics: Default::default(),
             cluster: cluster.clone(),
             home: cluster.clone(),
             store: store.clone(),

@@ -11,6 +11,7 @@ use landfall_store::Store;
 
 use crate::guard::APPROVAL;
 use crate::keeper::{Course, FACTS, Keeper, seconds};
+use crate::kept::Semantics;
 use crate::removal::Removal;
 use crate::status::resource_key;
 use crate::sync::{PreparedSync, Sync, SyncRequest, Synced};
@@ -29,6 +30,8 @@ pub struct Applications {
     pub clock: Arc<dyn Clock>,
     /// Kinds that are not served yet and come before the sync.
     pub expected: Kinds,
+    /// Whose meaning counts.
+    pub semantics: Semantics,
 }
 
 impl Applications {
@@ -96,7 +99,7 @@ impl Applications {
         let tracked = self.tracked(application).await?;
         let application = &self.approved(application).await?;
         let home = self.cluster.default_namespace();
-        let sync = Sync::new(application, request, tracked, home, self.expected.clone());
+        let sync = Sync::new(application, request, tracked, home, self.expected.clone()).meant(self.semantics);
         landfall_engine::prepare(&self.cluster, sync).await
     }
 

@@ -10,11 +10,15 @@ use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies,
 use crate::expression::Expression;
 use crate::glob::fits;
 use crate::guard::{Held, held};
+use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
 use crate::{Application, Error, Operation, SyncOptions};
 
 /// The field manager of Argo CD's server-side apply: whichever of the two goes on owns what the other wrote.
 const MANAGER: &str = "argocd-controller";
+
+/// Argo CD's waves are waited for until somebody ends the sync: seconds of a hundred years.
+const WITHOUT_END: u64 = 100 * 365 * 24 * 60 * 60;
 
 /// A rendered object, with its namespace.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +50,8 @@ pub struct Compiled {
     pub notes: Vec<String>,
     /// The keys of all objects that belong to the application after the sync, hooks left out.
     pub resources: Vec<ObjectKey>,
+    /// What belongs to the application, is no longer wanted, and stays nevertheless.
+    pub kept: Stays,
 }
 
 /// What a compilation needs beside application and targets.
@@ -54,6 +60,7 @@ pub(crate) struct Choices {
     pub(crate) prune: bool,
     pub(crate) wait: HealthWait,
     pub(crate) timeout: u64,
+    pub(crate) semantics: Semantics,
 }
 
 struct Resource {
@@ -77,7 +84,8 @@ pub fn compile(
     wait: HealthWait,
     timeout: u64,
 ) -> Result<Compiled, Error> {
-    compile_part(application, targets, tracked, Choices { prune, wait, timeout }, &Operation::default())
+    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own };
+    compile_part(application, targets, tracked, choices, &Operation::default())
 }
 
 /// The same of the objects that an operation names, without hooks where it has none.
@@ -153,10 +161,11 @@ pub(crate) fn compile_part(
         })
         .collect();
     let last = resources.iter().map(|entry| entry.wave).max().unwrap_or(0);
-    let held = held_children(application, &gone, tracked, &options).filter(|_| choices.prune);
+    let held = held_children(application, &gone, tracked, (&options, choices.semantics)).filter(|_| choices.prune);
     notes.extend(held.as_ref().map(Held::to_string));
-    let pruning = Pruning { options: &options, last, prune: choices.prune, held };
-    let mut sync = prune_items(&gone, &pruning, &mut notes);
+    let Choices { prune, semantics, .. } = choices;
+    let pruning = Pruning { options: &options, last, prune, held, semantics };
+    let (mut sync, kept) = prune_items(&gone, &pruning, &mut notes);
     sync.extend(resource_items(&resources, &options, application, tracked));
     let pre = hook_items(&hooks, HookType::PreSync, &choices);
     let during = hook_items(&hooks, HookType::Sync, &choices);
@@ -177,7 +186,7 @@ pub(crate) fn compile_part(
         }
     }
     let desired = Desired { target: application.target(), kind: "sync".into(), phases, timeout: choices.timeout };
-    Ok(Compiled { desired, notes, resources: keys })
+    Ok(Compiled { desired, notes, resources: keys, kept })
 }
 
 /// Of several definitions of one object the last one counts.
@@ -293,6 +302,7 @@ struct Pruning<'a> {
     prune: bool,
     /// Applications that stay until somebody approves.
     held: Option<Held>,
+    semantics: Semantics,
 }
 
 /// Whether an object delivers others: with it goes what it has delivered.
@@ -305,21 +315,21 @@ fn held_children(
     application: &Application,
     gone: &[&Object],
     tracked: &[Object],
-    options: &SyncOptions,
+    (options, semantics): (&SyncOptions, Semantics),
 ) -> Option<Held> {
-    let stays = |live: &Object| options.no_prune || ResourceOptions::of(live).options.no_prune;
-    let going = gone.iter().filter(|live| delivers(live) && !stays(live)).map(|live| live.name().to_owned()).collect();
+    let goes = |live: &Object| delivers(live) && stays(live, options, semantics).is_none();
+    let going = gone.iter().filter(|live| goes(live)).map(|live| live.name().to_owned()).collect();
     let of = tracked.iter().filter(|live| delivers(live) && owner(live) == Some(&application.name)).count();
     held(&application.object, going, of)
 }
 
-/// Objects no longer wanted: their waves mirrored, so that what came last goes first.
-fn prune_items(gone: &[&Object], pruning: &Pruning<'_>, notes: &mut Vec<String>) -> Vec<Item> {
+/// Objects no longer wanted: their waves mirrored, so that what came last goes first; and those of them that stay.
+fn prune_items(gone: &[&Object], pruning: &Pruning<'_>, notes: &mut Vec<String>) -> (Vec<Item>, Stays) {
     let (options, held, last, prune) = (pruning.options, &pruning.held, pruning.last, pruning.prune);
     let mut waves: Vec<i32> = gone.iter().map(|live| wave(live)).collect();
     waves.sort_unstable();
     waves.dedup();
-    let mut items = Vec::new();
+    let (mut items, mut kept) = (Vec::new(), Stays::new());
     let mut gone = gone.to_vec();
     gone.sort_by_key(|live| std::cmp::Reverse(sync_key(live)));
     for live in gone {
@@ -327,21 +337,32 @@ fn prune_items(gone: &[&Object], pruning: &Pruning<'_>, notes: &mut Vec<String>)
         let key = live.key();
         let mirrored = waves.iter().position(|known| *known == wave(live)).map_or(0, |at| waves[waves.len() - 1 - at]);
         let wave = if options.prune_last || own.options.prune_last { last.max(0).saturating_add(1) } else { mirrored };
-        let (task, why) = if own.options.no_prune || options.no_prune {
-            (Task::Keep { key }, "ignored (no prune)".to_owned())
-        } else if !prune {
-            (Task::Keep { key }, "ignored (requires pruning)".to_owned())
-        } else if held.is_some() && delivers(live) {
-            (Task::Keep { key }, "kept until its deletion is approved".to_owned())
-        } else if !once_keys(live).is_empty() {
-            notes.push(format!("{key} holds keys generated once and is not pruned"));
-            (Task::Keep { key }, format!("kept: {} generated once", once_keys(live).join(", ")))
-        } else {
-            (Task::Delete { key, propagation: options.propagation }, "no longer in the source".to_owned())
+        let stay = stays(live, options, pruning.semantics).or_else(|| match once_keys(live) {
+            _ if !prune => Some(Stay::Asked),
+            _ if held.is_some() && delivers(live) => Some(Stay::Approval),
+            keys if !keys.is_empty() => {
+                notes.push(format!("{key} holds keys generated once and is not pruned"));
+                Some(Stay::Good(format!("{} generated once", keys.join(", "))))
+            }
+            _ => None,
+        });
+        let why = match &stay {
+            None => "no longer in the source".to_owned(),
+            Some(Stay::Good(why)) => format!("kept: {why}"),
+            Some(Stay::Unpruned) => "ignored (no prune)".to_owned(),
+            Some(Stay::Asked) => "ignored (requires pruning)".to_owned(),
+            Some(Stay::Approval) => "kept until its deletion is approved".to_owned(),
+        };
+        let task = match stay {
+            None => Task::Delete { key, propagation: options.propagation },
+            Some(stay) => {
+                kept.insert(key.clone(), stay);
+                Task::Keep { key }
+            }
         };
         items.push(Item { wave, task, why });
     }
-    items
+    (items, kept)
 }
 
 fn resource_items(
@@ -456,7 +477,11 @@ fn with_waits(items: Vec<Item>, resources: &[Resource], choices: &Choices, follo
         let late: Vec<Item> = items.drain(hooks..).collect();
         all.extend(items);
         if waits && !keys.is_empty() {
-            let task = Task::Wait { keys, wait: WaitFor::Health, timeout: choices.timeout };
+            let (wait, timeout) = match choices.semantics {
+                Semantics::Own => (WaitFor::Health, choices.timeout),
+                Semantics::Argo => (WaitFor::HealthAsTold, WITHOUT_END),
+            };
+            let task = Task::Wait { keys, wait, timeout };
             all.push(Item { wave, task, why: format!("until wave {wave} is healthy") });
         }
         all.extend(late);

@@ -28,6 +28,9 @@ pub struct Course {
     #[serde(alias = "revision", deserialize_with = "one_or_several")]
     pub(crate) revisions: Vec<String>,
     pub(crate) resources: Vec<ObjectKey>,
+    /// Objects that are no longer wanted and stay for good.
+    #[serde(default)]
+    pub(crate) kept: Vec<ObjectKey>,
     pub(crate) deletes: bool,
     /// Who asked for it.
     #[serde(default)]
@@ -111,6 +114,7 @@ impl Keeper {
     /// All objects that the store is to remember: those of before the sync, too, until it has ended well.
     async fn remember(&self, only: bool) -> Result<(), EngineError> {
         let mut keys = self.course.resources.clone();
+        keys.extend(self.course.kept.iter().cloned());
         if !only {
             let known = self.store.facts.get(FACTS, &self.target()).await?;
             let known: Vec<ObjectKey> = known.and_then(|known| serde_json::from_value(known).ok()).unwrap_or_default();
@@ -137,6 +141,7 @@ impl Keeper {
             .steps()
             .filter(|step| matches!(step.task, Task::Keep { .. }))
             .map(|step| step.key.clone())
+            .filter(|key| !self.course.kept.contains(key))
             .collect();
         if succeeded && kept.is_empty() && !partial {
             self.remember(true).await?;
@@ -172,11 +177,17 @@ impl Keeper {
         now: &str,
     ) -> Result<(), EngineError> {
         let Course { application, resources, revisions, .. } = &self.course;
-        let live = Live::new(self.cluster.get_all(resources).await?);
+        let all: Vec<ObjectKey> = resources.iter().chain(&self.course.kept).cloned().collect();
+        let live = Live::new(self.cluster.get_all(&all).await?);
         let sync = if succeeded { SyncStatus::Synced } else { SyncStatus::OutOfSync };
         let mut entries: Vec<Value> = resources.iter().map(|key| resource_entry(key, sync, live.get(key))).collect();
         for key in kept {
             let mut entry = resource_entry(key, SyncStatus::OutOfSync, None);
+            entry["requiresPruning"] = true.into();
+            entries.push(entry);
+        }
+        for key in &self.course.kept {
+            let mut entry = resource_entry(key, SyncStatus::Synced, live.get(key));
             entry["requiresPruning"] = true.into();
             entries.push(entry);
         }
@@ -322,6 +333,7 @@ pub fn tried_in_vain(
         application: application.clone(),
         revisions: revisions.to_vec(),
         resources: Vec::new(),
+        kept: Vec::new(),
         deletes: false,
         operation: operation.clone(),
         attempt: retries,

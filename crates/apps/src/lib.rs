@@ -15,6 +15,7 @@
 //! keeper.rs, status.rs  the Application's status meanwhile and afterwards
 //! sets.rs               ApplicationSets: what their generators are answered with gives Applications
 //! windows.rs, guard.rs  when a sync may begin; how many Applications may go without being asked
+//! kept.rs               what stays although the source no longer names it
 //! ```
 //!
 //! Reads what Argo CD's users write (`argoproj.io/v1alpha1`), with Argo CD's meaning. Rendering a source is delivery's:
@@ -32,6 +33,7 @@ mod fault;
 mod glob;
 mod guard;
 mod keeper;
+mod kept;
 pub mod machine;
 mod operation;
 mod pause;
@@ -54,6 +56,7 @@ pub use error::Error;
 pub use fault::{Fault, FieldStep};
 pub use guard::{APPROVAL, Held, held};
 pub use keeper::{Tried, tried_in_vain};
+pub use kept::{Semantics, Stay, Stays};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use pause::{PAUSE_ANNOTATION, Pause};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};

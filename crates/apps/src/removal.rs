@@ -9,6 +9,7 @@ use landfall_engine::{
 use landfall_object::{Gvk, Object};
 
 use crate::keeper::Course;
+use crate::kept::{Stays, outlives};
 use crate::sync::{PreparedSync, status_of};
 use crate::{Application, Error, Operation};
 
@@ -26,6 +27,7 @@ impl Removal {
             application: application.object.clone(),
             revisions: Vec::new(),
             resources: Vec::new(),
+            kept: Vec::new(),
             deletes: true,
             operation: Operation::default(),
             attempt: 0,
@@ -64,6 +66,8 @@ impl Wish for Removal {
                 let once = landfall_engine::once_keys(live);
                 let (task, why) = if own.no_delete {
                     (Task::Keep { key }, "Delete=false".to_owned())
+                } else if outlives(live) {
+                    (Task::Keep { key }, "helm.sh/resource-policy: keep".to_owned())
                 } else if !once.is_empty() {
                     (Task::Keep { key }, format!("kept: {} generated once", once.join(", ")))
                 } else {
@@ -78,7 +82,7 @@ impl Wish for Removal {
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
         Ok(PreparedSync {
-            status: status_of(&plan),
+            status: status_of(&plan, &Stays::new()),
             resources: Vec::new(),
             plan,
             live,

@@ -3,6 +3,8 @@ use landfall_object::health::assess;
 use landfall_object::{HealthStatus, Object, ObjectKey};
 use serde_json::{Value, json};
 
+use crate::kept::{Stay, Stays};
+
 /// Whether the cluster is as the source says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum SyncStatus {
@@ -33,10 +35,12 @@ pub struct ResourceStatus {
     pub health: Option<(HealthStatus, String)>,
     /// Whether it would have to be pruned.
     pub requires_pruning: bool,
+    /// Why it stays although it is no longer wanted, whatever a sync does.
+    pub stays: Option<Stay>,
 }
 
 /// Each object of a plan against the live state; hooks take no part.
-pub fn compared(plan: &Plan, live: &landfall_engine::Live) -> Vec<ResourceStatus> {
+pub fn compared(plan: &Plan, live: &landfall_engine::Live, kept: &Stays) -> Vec<ResourceStatus> {
     plan.steps()
         // A namespace that is made for the others is none of them.
         .filter(|step| !matches!(step.task, Task::Ensure { .. }))
@@ -44,11 +48,15 @@ pub fn compared(plan: &Plan, live: &landfall_engine::Live) -> Vec<ResourceStatus
             let (sync, requires_pruning) = match step.action {
                 Action::Unchanged => (SyncStatus::Synced, false),
                 Action::Create | Action::Change | Action::Replace => (SyncStatus::OutOfSync, false),
+                Action::Keep if matches!(kept.get(&step.key), Some(Stay::Good(_))) => (SyncStatus::Synced, true),
                 Action::Delete | Action::Keep => (SyncStatus::OutOfSync, true),
                 Action::Absent | Action::Hook | Action::Wait => return None,
             };
             let health = live.get(&step.key).and_then(assess).map(|health| (health.status, health.message));
-            Some(ResourceStatus { key: step.key.clone(), sync, health, requires_pruning })
+            let stays = kept.get(&step.key).filter(|_| step.action == Action::Keep);
+            // Pruning may be asked for any time.
+            let stays = stays.filter(|stay| **stay != Stay::Asked).cloned();
+            Some(ResourceStatus { key: step.key.clone(), sync, health, requires_pruning, stays })
         })
         .collect()
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use landfall_engine::{Desired, Kinds, Live, Look, MadeNamespace, Places, Plan, Report, Sight, Wish};
+use landfall_engine::{Action, Desired, Kinds, Live, Look, MadeNamespace, Places, Plan, Report, Sight, Wish};
 use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::compile::{Choices, Compiled, HealthWait, Target, compile_part};
 use crate::keeper::Course;
+use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::status::{ResourceStatus, SyncStatus, compared};
 use crate::tracking::owner;
 use crate::{Application, Error, Operation};
@@ -80,8 +81,10 @@ pub(crate) struct Sync {
     tracked: Vec<Object>,
     home: String,
     expected: Kinds,
+    semantics: Semantics,
     notes: Vec<String>,
     resources: Vec<ObjectKey>,
+    kept: Stays,
 }
 
 impl Sync {
@@ -95,8 +98,15 @@ impl Sync {
     ) -> Self {
         let own = &application.destination.namespace;
         let home = if own.is_empty() { home.to_owned() } else { own.to_string() };
-        let (notes, resources) = (Vec::new(), Vec::new());
-        Sync { application: application.clone(), request, tracked, home, expected, notes, resources }
+        let (notes, resources, kept) = (Vec::new(), Vec::new(), Stays::new());
+        let (application, semantics) = (application.clone(), Semantics::Own);
+        Sync { application, request, tracked, home, expected, semantics, notes, resources, kept }
+    }
+
+    /// With that meaning where ours differs.
+    pub(crate) fn meant(mut self, semantics: Semantics) -> Self {
+        self.semantics = semantics;
+        self
     }
 
     /// Kinds that come before the sync or with it.
@@ -114,7 +124,9 @@ impl Sync {
     /// Whether an automated sync would take everything away that there is.
     fn wipes_out(&self) -> bool {
         let automated = self.application.policy.automated.unwrap_or_default();
-        let owned = self.tracked.iter().filter(|live| owner(live) == Some(&self.application.name)).count();
+        let options = self.application.options();
+        let owned = self.tracked.iter().filter(|live| owner(live) == Some(&self.application.name));
+        let owned = owned.filter(|live| stays(live, &options, self.semantics).is_none()).count();
         self.prune()
             && self.request.targets.is_empty()
             && owned > 0
@@ -124,7 +136,7 @@ impl Sync {
 
     fn compiled(&self, application: &Application) -> Result<Compiled, Error> {
         let SyncRequest { targets, wait, timeout, .. } = &self.request;
-        let choices = Choices { prune: self.prune(), wait: *wait, timeout: *timeout };
+        let choices = Choices { prune: self.prune(), wait: *wait, timeout: *timeout, semantics: self.semantics };
         compile_part(application, targets.clone(), &self.tracked, choices, &self.request.operation)
     }
 }
@@ -160,21 +172,26 @@ impl Wish for Sync {
         if self.wipes_out() {
             return Err(Error::WipesOut);
         }
-        let Compiled { desired, notes, resources } = self.compiled(&self.application)?;
-        (self.notes, self.resources) = (notes, resources);
+        let Compiled { desired, notes, resources, kept } = self.compiled(&self.application)?;
+        (self.notes, self.resources, self.kept) = (notes, resources, kept);
         Ok(desired)
     }
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
-        let mut status = status_of(&plan);
-        let mut resources = compared(&plan, &live);
+        let kept = &self.kept;
+        let mut status = status_of(&plan, kept);
+        let mut resources = compared(&plan, &live, kept);
         if status == SyncStatus::OutOfSync && !self.application.ignore_differences.is_empty() {
             // Compared as if ignored fields were delivered as they are; a sync that has other reasons writes them, too.
             let lenient = self.compiled(&self.application.clone().respecting_ignored())?;
             let lenient = landfall_engine::plan(&lenient.desired, &live)?;
-            (status, resources) = (status_of(&lenient), compared(&lenient, &live));
+            (status, resources) = (status_of(&lenient, kept), compared(&lenient, &live, kept));
         }
+        let good = |key: &ObjectKey| matches!(kept.get(key), Some(Stay::Good(_)));
+        let stays = plan.steps().filter(|step| step.action == Action::Keep).map(|step| step.key.clone());
+        let stays = stays.filter(good).collect();
         let course = Course {
+            kept: stays,
             application: self.application.object,
             revisions: self.request.revisions,
             resources: self.resources,
@@ -186,6 +203,8 @@ impl Wish for Sync {
     }
 }
 
-pub(crate) fn status_of(plan: &Plan) -> SyncStatus {
-    if plan.changes_nothing() { SyncStatus::Synced } else { SyncStatus::OutOfSync }
+pub(crate) fn status_of(plan: &Plan, kept: &Stays) -> SyncStatus {
+    let differs =
+        plan.steps().any(|step| step.action == Action::Keep && kept.get(&step.key).is_some_and(Stay::differs));
+    if plan.changes_nothing() && !differs { SyncStatus::Synced } else { SyncStatus::OutOfSync }
 }

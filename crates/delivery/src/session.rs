@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use landfall_apps::Semantics;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
@@ -39,6 +40,8 @@ pub struct Session {
     pub stop: CancellationToken,
     /// Whether somebody else delivers while this session looks.
     pub elsewhere: Elsewhere,
+    /// Whose meaning counts where that of an Application knowingly differs from Argo CD's.
+    pub semantics: Semantics,
     /// Whether releases' records tell of hooks while they run.
     pub hook_runs: KeptRuns,
     /// What was unpacked of releases' records.
@@ -120,6 +123,7 @@ impl Session {
             progress,
             stop: CancellationToken::new(),
             elsewhere: Elsewhere::default(),
+            semantics: Semantics::default(),
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),
             probe: Arc::new(NoProbe),

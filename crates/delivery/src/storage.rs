@@ -1,6 +1,6 @@
 //! Claims for volumes that are there: they grow only where their class lets them, and never shrink.
 
-use landfall_apps::Target;
+use landfall_apps::{Semantics, Target};
 use landfall_object::{Gvk, Object, ObjectKey, Quantity};
 
 use crate::session::Session;
@@ -15,6 +15,9 @@ impl Session {
     /// delivered and what is compared is the same, so that nobody waits for a size that can never be.
     pub(crate) async fn keep_claims(&self, namespace: &str, targets: &mut [Target]) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.semantics == Semantics::Argo {
+            return notes;
+        }
         let claims = targets.iter_mut().map(|target| &mut target.object);
         for object in claims.filter(|object| object.group().is_empty() && object.kind() == "PersistentVolumeClaim") {
             let gvk = Gvk::new("", "v1", "PersistentVolumeClaim");

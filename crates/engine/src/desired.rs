@@ -165,8 +165,10 @@ impl Method {
 pub enum WaitFor {
     /// Rollouts complete, claims bound, load balancers served.
     Rollout(JobWait),
-    /// Healthy by the rules of Argo CD.
+    /// Healthy by the rules of Argo CD; a claim that waits for its first consumer is.
     Health,
+    /// The same, and a claim is once it is bound.
+    HealthAsTold,
     /// Gone.
     Deletion,
 }

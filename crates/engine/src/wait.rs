@@ -103,6 +103,7 @@ impl Executor {
         let judge = match wait {
             WaitFor::Rollout(jobs) => Judge::Rollout(jobs),
             WaitFor::Health => Judge::Health,
+            WaitFor::HealthAsTold => Judge::HealthAsTold,
             WaitFor::Deletion => Judge::Deletion,
         };
         let watched: Vec<Watched> = keys

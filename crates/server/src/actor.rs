@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use landfall_apps::Project;
+use landfall_apps::{Application, Project};
 use landfall_diag::{Diagnostic, code};
+use landfall_object::Object;
 
 use crate::accounts::{Question, Roles, Subject, Who};
 use crate::api::Line;
+use crate::paths::Paths;
 
 /// What a route asks of who asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,11 +138,17 @@ pub(crate) struct Bounds {
     pub(crate) scopes: BTreeSet<Scope>,
     /// Globs; `*` is every project.
     pub(crate) projects: Vec<String>,
+    /// What Applications read of repositories where it may change them.
+    pub(crate) paths: Paths,
 }
 
 impl Bounds {
     pub(crate) fn everything() -> Self {
-        Bounds { scopes: Scope::ALL.into_iter().collect(), projects: vec![ALL_PROJECTS.to_owned()] }
+        Bounds {
+            scopes: Scope::ALL.into_iter().collect(),
+            projects: vec![ALL_PROJECTS.to_owned()],
+            paths: Paths::default(),
+        }
     }
 
     fn hold(&self, permission: Permission, project: &str) -> bool {
@@ -191,6 +199,21 @@ impl Actor {
                     && roles.now().may(subject, &Question { resource, action, object: &object })
             }
         }
+    }
+
+    /// The paths of repositories that bound what it may change.
+    pub(crate) fn paths(&self) -> Option<&Paths> {
+        let bounds = match &self.authority {
+            Authority::OfCluster => return None,
+            Authority::Scoped(bounds) | Authority::OfRoles { within: bounds, .. } => bounds,
+        };
+        Some(&bounds.paths).filter(|paths| paths.bound())
+    }
+
+    /// Whether its paths let it do that with an Application: it changes nothing that reads another file.
+    pub(crate) fn reaches(&self, permission: Permission, application: &Object) -> bool {
+        let Some(paths) = self.paths().filter(|_| permission.scope == Scope::Sync) else { return true };
+        Application::parse(application).is_ok_and(|application| paths.hold(&application))
     }
 
     /// Whether it sees an Application.

@@ -792,6 +792,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn se_046_a_push_has_the_applications_of_its_repository_and_branch_looked_at_at_once() {
+        let mut controller = controller().await;
+        let key = application("first").key();
+        controller.application(application("first"));
+        controller.step(Timestamp::UNIX_EPOCH);
+        let looked = |controller: &mut Controller, address: &str, branch: &str| {
+            controller.pending.clear();
+            controller.note(Happened::Moved(vec![address.to_owned()], Some(branch.to_owned())));
+            let latest = Observation::Refreshed(Freshness::Latest);
+            controller.pending.get(&key).is_some_and(|told| told.contains(&latest))
+        };
+        assert!(looked(&mut controller, "https://git.invalid/shop.git", "main"));
+        assert!(looked(&mut controller, "ssh://git@git.invalid/shop", "main"), "another spelling of it");
+        assert!(!looked(&mut controller, "https://git.invalid/other.git", "main"));
+    }
+
+    #[tokio::test]
     async fn one_that_takes_the_place_of_another_unseen_begins_behind_it_and_when_that_has_ended() {
         let mut controller = controller().await;
         let key = application("first").key();

@@ -539,13 +539,19 @@ pub(crate) fn comparison(compared: &Compared) -> Comparison {
         return Comparison::Synced;
     }
     let differing = || compared.resources.iter().filter(|one| one.sync == SyncStatus::OutOfSync);
-    let by = match compared.resources.iter().all(|one| one.requires_pruning) {
-        true if !compared.resources.is_empty() => Difference::AllPruned,
+    let mut moved = differing().filter(|one| one.stays.is_none()).peekable();
+    if moved.peek().is_none() && differing().next().is_some() {
+        // Whatever differs stays so: no sync would do anything about it.
+        return Comparison::Synced;
+    }
+    let mut counted = compared.resources.iter().filter(|one| one.stays.is_none()).peekable();
+    let by = match counted.peek().is_some() && counted.all(|one| one.requires_pruning) {
+        true => Difference::AllPruned,
         // A namespace that is to be made is no resource.
-        _ if differing().next().is_some() && differing().all(|one| one.requires_pruning) => Difference::OnlyPruning,
+        _ if moved.peek().is_some() && moved.clone().all(|one| one.requires_pruning) => Difference::OnlyPruning,
         _ => Difference::Changes,
     };
-    Comparison::OutOfSync { by, resources: differing().map(|one| ResourceName::from(&one.key)).collect() }
+    Comparison::OutOfSync { by, resources: moved.map(|one| ResourceName::from(&one.key)).collect() }
 }
 
 /// Tells the machine what a sync does, as often as that changes.

@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::accounts::{Accounts, Job, Roles, Standing, Subject, Who};
 use crate::actor::{Actor, Authority, Bounds, Means, Need, Permission, Scope, no_right};
+use crate::paths::Paths;
 
 /// What a token looks like in front.
 const PREFIX: &str = "lf_";
@@ -195,6 +196,7 @@ impl Gate {
             digest: token.digest(),
             scopes: identity.scopes.clone(),
             projects: identity.projects.clone(),
+            paths: identity.paths.clone(),
             role: identity.role.clone(),
             issued_at: now.to_string(),
             issued_by: job.issuer.clone(),
@@ -236,7 +238,7 @@ impl Gate {
         let row = found.filter(|row| same(&row.digest, &digest) && self.is_good(row)).ok_or_else(unknown)?;
         self.note_use(&row).await;
         let scopes = row.scopes.iter().filter_map(|word| Scope::parse(word)).collect();
-        let bounds = Bounds { scopes, projects: row.projects };
+        let bounds = Bounds { scopes, projects: row.projects, paths: Paths::kept(&row.paths) };
         let authority = match row.role.as_str() {
             "" => Authority::Scoped(bounds),
             role => {
@@ -359,6 +361,7 @@ mod tests {
             digest: token.digest(),
             scopes: texts(scopes),
             projects: texts(projects),
+            paths: Vec::new(),
             role: String::new(),
             issued_at: "2026-01-01T00:00:00Z".to_owned(),
             issued_by: "anna".to_owned(),

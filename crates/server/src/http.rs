@@ -2,10 +2,11 @@
 //! Applications is answered by the desk.
 
 mod session;
+mod unsigned;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
@@ -33,8 +34,11 @@ use crate::gate::{Gate, Refused};
 use crate::happened::Happened;
 use crate::hook_secrets::HookSecrets;
 use crate::listening;
+use crate::options::UnsignedWebhooks;
 use crate::routes::{Door, Inside, Open, ROUTES};
 use crate::{metrics, openapi, page};
+
+use self::unsigned::{Turn, Unsigned};
 
 /// This version.
 const VERSION: &str = landfall_host::VERSION;
@@ -60,6 +64,8 @@ const BEAT: Duration = Duration::from_secs(15);
 pub(crate) struct Front {
     board: Arc<Board>,
     secrets: HookSecrets,
+    /// What webhooks say that nobody has signed; none of them is let in when absent.
+    unsigned: Option<Arc<Unsigned>>,
     /// Below which path a proxy sends requests, as `/landfall`; nothing where that is the root.
     root: String,
     told: Sender<Happened>,
@@ -107,7 +113,7 @@ async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToke
 impl Front {
     pub(crate) fn new(
         board: Arc<Board>,
-        (secrets, root): (HookSecrets, String),
+        (secrets, unsigned, root): (HookSecrets, UnsignedWebhooks, String),
         told: Sender<Happened>,
         (gate, issuer, jobs): (Gate, Option<Issuer>, Option<Jobs>),
         (desk, fleet): (Desk, Option<Arc<Control>>),
@@ -115,7 +121,8 @@ impl Front {
     ) -> Self {
         let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
         let alarms = desk.alarms();
-        Front { board, secrets, root, told, gate, desk, fleet, alarms, issuer, jobs, stop, rendering }
+        let unsigned = (unsigned == UnsignedWebhooks::Taken).then(Arc::default);
+        Front { board, secrets, unsigned, root, told, gate, desk, fleet, alarms, issuer, jobs, stop, rendering }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
@@ -270,15 +277,22 @@ impl Front {
 
     async fn pushed(&self, request: Request<Incoming>) -> (&'static str, Answer) {
         let secrets = self.secrets.known();
-        if secrets.is_empty() {
+        if secrets.is_empty() && self.unsigned.is_none() {
             let why = "no webhook is taken: this server knows no secret (landfall webhook secret rotate, or LANDFALL_WEBHOOK_SECRET)";
-            return ("refused", words(StatusCode::FORBIDDEN, why));
+            return ("refused", words(StatusCode::UNAUTHORIZED, why));
         }
         let (head, body) = request.into_parts();
         let Some(body) = read(body, LARGEST).await else {
             return ("unread", words(StatusCode::PAYLOAD_TOO_LARGE, "the payload is too large, or comes too slowly"));
         };
-        match Hook::read(&secrets, |name| text_of(&head.headers, name), &body) {
+        let header = |name: &str| text_of(&head.headers, name);
+        // Who signs and does it wrongly is somebody else, whoever else is let in.
+        if let Some(unsigned) = &self.unsigned
+            && (secrets.is_empty() || !Hook::claims(header))
+        {
+            return self.take_unsigned(unsigned, Hook::told(header, &body)).await;
+        }
+        match Hook::read(&secrets, header, &body) {
             Err(error) => ("refused", words(StatusCode::UNAUTHORIZED, &error.to_string())),
             Ok(Hook::Ping) => ("ping", words(StatusCode::OK, "pong")),
             Ok(Hook::Other) => ("ignored", words(StatusCode::ACCEPTED, "nothing follows from that")),
@@ -290,6 +304,29 @@ impl Front {
                 }
             }
         }
+    }
+
+    /// Lets a webhook in that nobody has signed: as often as that is allowed, and what is told on is where to look alone.
+    async fn take_unsigned(&self, unsigned: &Arc<Unsigned>, hook: Hook) -> (&'static str, Answer) {
+        let addresses = match hook {
+            Hook::Ping => return ("ping", words(StatusCode::OK, "pong")),
+            Hook::Other => return ("ignored", words(StatusCode::ACCEPTED, "nothing follows from that")),
+            Hook::Pushed(pushed) => pushed.addresses,
+        };
+        match unsigned.note(addresses, Instant::now()) {
+            Turn::Now(addresses) => drop(self.told.send(Happened::Moved(addresses, None)).await),
+            Turn::Awaited => {}
+            Turn::After(wait) => {
+                let (told, stop, unsigned) = (self.told.clone(), self.stop.clone(), Arc::clone(unsigned));
+                tokio::spawn(async move {
+                    let waited = stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+                    if waited.is_some() {
+                        let _ending = told.send(Happened::Moved(unsigned.collected(Instant::now()), None)).await;
+                    }
+                });
+            }
+        }
+        ("unsigned", words(StatusCode::OK, "the Applications of that repository are looked at, sooner or later"))
     }
 }
 

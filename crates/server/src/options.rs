@@ -2,6 +2,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use landfall_apps::Semantics;
 use landfall_host::Place;
 use landfall_object::Object;
 use landfall_source::HookSecret;
@@ -27,8 +28,10 @@ pub struct Options {
     pub declared: Vec<DeclaredAt>,
     /// Whom news are told to.
     pub sinks: Sinks,
-    /// What forges sign with; no webhook is taken without one.
+    /// What forges sign with; without one only unsigned webhooks are taken, if any.
     pub secrets: Vec<HookSecret>,
+    /// Whether webhooks without a signature are let in.
+    pub unsigned: UnsignedWebhooks,
     /// What becomes of the cluster's SealedSecrets.
     pub sealing: Sealing,
     /// Where kubeseal is answered; nowhere when absent.
@@ -43,6 +46,8 @@ pub struct Options {
     pub ci_identities: Option<String>,
     /// The edge's server.
     pub fleet: FleetOptions,
+    /// Whose meaning counts where ours knowingly differs from Argo CD's.
+    pub semantics: Semantics,
     /// With whom it takes turns; with nobody when absent.
     pub replicas: Option<Replicas>,
 }
@@ -70,6 +75,16 @@ pub enum Sealing {
     Observed,
     /// They are left alone.
     Off,
+}
+
+/// Whether webhooks are let in that nobody has signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnsignedWebhooks {
+    /// None.
+    #[default]
+    Refused,
+    /// They are: what they say is looked at now and then.
+    Taken,
 }
 
 /// A text that is no way to treat SealedSecrets.

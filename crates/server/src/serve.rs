@@ -70,6 +70,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         declared,
         sinks,
         secrets,
+        unsigned,
         sealing,
         sealing_listen,
         policy,
@@ -77,6 +78,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         issuer,
         ci_identities,
         fleet,
+        semantics,
         replicas,
     } = options;
     let roles = Arc::new(Roles::new(policy)?);
@@ -121,7 +123,8 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         ground::prepare(&connection.cluster, &objects).await?;
         let cache = place.state.create_cache()?.join("git");
         let (told, happened) = channel(QUEUE);
-        let work = work(host, &place, &connection, (repositories, cache), (&told, roles)).await?;
+        let mut work = work(host, &place, &connection, (repositories, cache), (&told, roles)).await?;
+        work.session.semantics = semantics;
         let settings = sharing.map(named).transpose()?;
         let shards = match &settings {
             Some((settings, shards)) => Arc::new(Shards::shared(*shards, settings.replica.clone())),
@@ -151,8 +154,14 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let idle = CancellationToken::new();
         let leases = settings.map(|(settings, _)| take_turns(&work, settings, told.clone(), idle.clone()));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
-        let front =
-            Arc::new(Front::new(board, (secrets, root), told, (gate, issuer, jobs), (desk, fleet), stop.clone()));
+        let front = Arc::new(Front::new(
+            board,
+            (secrets, unsigned, root),
+            told,
+            (gate, issuer, jobs),
+            (desk, fleet),
+            stop.clone(),
+        ));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
         let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
         ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });

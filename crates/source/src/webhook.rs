@@ -62,6 +62,8 @@ pub struct Pushed {
 const EVENTS: [&str; 5] = ["x-gitea-event", "x-forgejo-event", "x-github-event", "x-gitlab-event", "x-event-key"];
 /// Headers that hold an HMAC of the body, SHA-256, hexadecimal.
 const SIGNATURES: [&str; 4] = ["x-hub-signature-256", "x-gitea-signature", "x-forgejo-signature", "x-hub-signature"];
+/// The header in which GitLab sends its secret along.
+const TOKEN: &str = "x-gitlab-token";
 /// Where a payload has its repository's addresses.
 const ADDRESSES: [&str; 12] = [
     "/repository/clone_url",
@@ -90,7 +92,7 @@ impl Hook {
         body: &[u8],
     ) -> Result<Self, NotSigned> {
         let signatures: Vec<&str> = SIGNATURES.iter().filter_map(|name| header(name)).collect();
-        let token = header("x-gitlab-token");
+        let token = header(TOKEN);
         let known = |secret: &HookSecret| {
             signatures.iter().any(|signature| secret.signed(body, signature))
                 || token.is_some_and(|token| secret.is(token))
@@ -98,14 +100,24 @@ impl Hook {
         if !secrets.iter().any(known) {
             return Err(NotSigned);
         }
+        Ok(Hook::told(header, body))
+    }
+
+    /// Whether a request claims to be signed, rightly or not.
+    pub fn claims<'h>(header: impl Fn(&str) -> Option<&'h str>) -> bool {
+        SIGNATURES.iter().chain(&[TOKEN]).any(|name| header(name).is_some_and(|text| !text.is_empty()))
+    }
+
+    /// What a request tells, whoever has sent it.
+    pub fn told<'h>(header: impl Fn(&str) -> Option<&'h str>, body: &[u8]) -> Self {
         let event = EVENTS.iter().find_map(|name| header(name)).unwrap_or_default().to_lowercase();
-        Ok(match event.as_str() {
+        match event.as_str() {
             "ping" | "diagnostics:ping" => Hook::Ping,
             "push" | "create" | "push hook" | "tag push hook" | "repo:push" | "repo:refs_changed" => {
                 pushed(body).map_or(Hook::Other, Hook::Pushed)
             }
             _ => Hook::Other,
-        })
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct TokenRow {
     pub scopes: Vec<String>,
     /// The projects whose Applications it is for, as globs.
     pub projects: Vec<String>,
+    /// The paths of repositories that it is for, as patterns; every one when empty.
+    pub paths: Vec<String>,
     /// Whose rights it has by the policy; its scopes' alone when empty.
     pub role: String,
     /// When it was issued, RFC 3339.
@@ -41,7 +43,11 @@ pub struct TokenRow {
 /// Its tables.
 pub(crate) const TABLES: Tables = Tables {
     of: "tokens",
-    steps: &[include_str!("../migrations/tokens/0001_first.sql"), include_str!("../migrations/tokens/0002_role.sql")],
+    steps: &[
+        include_str!("../migrations/tokens/0001_first.sql"),
+        include_str!("../migrations/tokens/0002_role.sql"),
+        include_str!("../migrations/tokens/0003_paths.sql"),
+    ],
 };
 
 impl Tokens {
@@ -58,8 +64,8 @@ impl Tokens {
     pub async fn issue(&self, token: &TokenRow) -> Result<(), Error> {
         let texts = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
         query(
-            "INSERT INTO api_token (id, name, digest, scopes, projects, issued_at, issued_by, expires_at, role) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO api_token (id, name, digest, scopes, projects, issued_at, issued_by, expires_at, role, paths) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(&token.id)
         .bind(&token.name)
@@ -70,6 +76,7 @@ impl Tokens {
         .bind(&token.issued_by)
         .bind(&token.expires_at)
         .bind(&token.role)
+        .bind(texts(&token.paths))
         .execute(&self.pool.connections)
         .await
         .map_err(self.pool.failed("issue a token"))?;
@@ -164,6 +171,7 @@ fn token(row: &Row) -> Result<TokenRow, Error> {
         digest: text("digest")?,
         scopes: texts("scopes")?,
         projects: texts("projects")?,
+        paths: texts("paths")?,
         role: text("role")?,
         issued_at: text("issued_at")?,
         issued_by: text("issued_by")?,

@@ -40,7 +40,14 @@ impl Place {
             stop: CancellationToken::new(),
             new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
         };
-        let applications = Applications { home: cluster.clone(), cluster, store, clock, expected: Default::default() };
+        let applications = Applications {
+            home: cluster.clone(),
+            cluster,
+            store,
+            clock,
+            expected: Default::default(),
+            semantics: Default::default(),
+        };
         let revision = "0123456789abcdef0123456789abcdef01234567".to_owned();
         Place { namespace, applications, conductor, revision, told }
     }

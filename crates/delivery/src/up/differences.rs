@@ -1,7 +1,7 @@
 //! In what an Application differs from what is live, field by field, and what wants each field so.
 
 use async_recursion::async_recursion as boxed;
-use landfall_apps::SyncStatus;
+use landfall_apps::{Stay, SyncStatus};
 use landfall_diag::Diagnostic;
 use landfall_engine::{Action, Task};
 use landfall_object::Object;
@@ -69,7 +69,13 @@ impl Session {
         let objects = aside(work)
             .await
             .map_err(|broken| vec![Diagnostic::error(landfall_diag::code::BUG, broken.to_string())])?;
-        Ok(Differences { status: prepared.status(), objects, notes: prepared.notes })
+        let status = prepared.status();
+        let kept = prepared.resources().iter().filter_map(|one| match &one.stays {
+            Some(Stay::Good(why)) => Some(format!("{} is no longer in the source and stays: {why}", one.key)),
+            _ => None,
+        });
+        let notes = prepared.notes.iter().cloned().chain(kept).collect();
+        Ok(Differences { status, objects, notes })
     }
 }
 

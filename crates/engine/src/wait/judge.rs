@@ -15,6 +15,7 @@ use crate::event::Pending;
 pub(crate) enum Judge {
     Rollout(JobWait),
     Health,
+    HealthAsTold,
     Completion,
     Deletion,
 }
@@ -71,7 +72,7 @@ impl Scene {
             (_, Some(Vanished::Looking(_))) => Finding::Missing("is gone, its end is looked for".into()),
             (_, Some(Vanished::Failed { reason, message })) => never(reason, message),
             // A hook's object that is gone will not come to an end.
-            (Judge::Completion | Judge::Health, _) if uid.is_some() => {
+            (Judge::Completion | Judge::Health | Judge::HealthAsTold, _) if uid.is_some() => {
                 never("Deleted", "it was deleted while it was waited for")
             }
             _ => Finding::Missing("does not exist".into()),
@@ -84,7 +85,11 @@ impl Scene {
                 self.failing.remove(key);
                 Finding::Ready
             }
-            Readiness::NotYet(_) if object.kind() == "PersistentVolumeClaim" && self.awaits_first_consumer(&object) => {
+            Readiness::NotYet(_)
+                if judge != Judge::HealthAsTold
+                    && object.kind() == "PersistentVolumeClaim"
+                    && self.awaits_first_consumer(&object) =>
+            {
                 Finding::Ready
             }
             Readiness::NotYet(missing) => {
@@ -128,7 +133,7 @@ pub(super) fn signed(duration: Duration) -> SignedDuration {
 pub(super) fn judged(object: &Object, judge: Judge) -> Readiness {
     match judge {
         Judge::Rollout(jobs) => readiness(object, jobs),
-        Judge::Health => health(object),
+        Judge::Health | Judge::HealthAsTold => health(object),
         Judge::Completion => match (object.group(), object.kind()) {
             ("batch", "Job") => readiness(object, JobWait::Complete),
             ("", "Pod") => match object.str_at("/status/phase") {

@@ -11,7 +11,8 @@ use landfall_object::Object;
 use landfall_project::{ContextName, EnvironmentName, Namespace};
 use landfall_server::accounts::IssuerOptions;
 use landfall_server::{
-    DeclaredAt, FleetOptions, Listen, OnlyFleet, Options, Replicas, Sealing, Sinks, StandInRepository,
+    DeclaredAt, FleetOptions, Listen, OnlyFleet, Options, Replicas, Sealing, Semantics, Sinks, StandInRepository,
+    UnsignedWebhooks,
 };
 use landfall_source::HookSecret;
 
@@ -114,6 +115,12 @@ pub(crate) struct ServeArgs {
     /// Where they say who lives and who keeps what, by Leases (default: the pod's own namespace, else `landfall`)
     #[arg(long, env = "LANDFALL_LEASE_NAMESPACE", value_name = "NAME")]
     lease_namespace: Option<Namespace>,
+    /// Let webhooks in that no forge has signed: of what they say it is only looked where, and that now and then
+    #[arg(long, conflicts_with = "only")]
+    unsigned_webhooks: bool,
+    /// Where Landfall knowingly differs from Argo CD, do as Argo CD does: docs/argo-compatibility.md lists where
+    #[arg(long, conflicts_with = "only")]
+    argo_strict: bool,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
@@ -214,6 +221,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         declared: checked,
         sinks,
         secrets,
+        unsigned: if args.unsigned_webhooks { UnsignedWebhooks::Taken } else { UnsignedWebhooks::Refused },
         sealing,
         sealing_listen,
         policy,
@@ -221,6 +229,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         issuer,
         ci_identities,
         fleet: fleet(context, &args),
+        semantics: if args.argo_strict { Semantics::Argo } else { Semantics::Own },
         replicas,
     };
     landfall_server::serve(host, options, |ready| {

@@ -79,6 +79,9 @@ pub(crate) struct JobIdentity {
     /// The projects that it sees, as globs; all when absent.
     #[serde(default = "all")]
     pub(crate) projects: Vec<String>,
+    /// The paths of repositories that it is for, as patterns; every one when absent.
+    #[serde(default)]
+    pub(crate) paths: Vec<String>,
     /// How long it lasts.
     #[serde(default)]
     lasts: Option<Span>,

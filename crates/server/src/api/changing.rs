@@ -3,7 +3,7 @@
 
 use landfall_apps::machine::CASCADE;
 use landfall_apps::machine::Freshness;
-use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, Project, ResourceName};
+use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, Project, ResourceName, Semantics};
 use landfall_cluster::{DeleteOptions, Patch, WriteOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_object::Object;
@@ -134,6 +134,11 @@ impl Desk {
     pub(super) async fn roll_back(&self, actor: &Actor, name: &Name, wish: &RollbackWish) -> Answer<Accepted> {
         let application = self.application(actor, name).await?;
         let entry = entry(&application.object, name, wish.id)?;
+        if self.work.session.semantics == Semantics::Argo && application.is_automated() {
+            let why = "it syncs by itself, and this server was started with --argo-strict";
+            let diagnostic = cannot(name, entry.id, why);
+            return Err(one(diagnostic.help(format!("landfall app policy {name} --manual"))));
+        }
         same_source(&application.object, name, &entry)?;
         self.can_be_delivered(&application, name, &entry).await?;
         let sync = json!({"prune": wish.prune});

@@ -134,6 +134,10 @@ impl Desk {
             Asked::Witness(lines) => lines.iter().map(|line| line.environment.as_str()).collect(),
             _ => Vec::new(),
         };
+        if matches!(asked, Asked::Promote(_) | Asked::Hold(_)) && actor.paths().is_some() {
+            let text = format!("the token `{}` is bound to paths, and this is about whole environments", actor.name);
+            return Err(one(Diagnostic::refused(code::TOO_SMALL_SCOPE, text).help("issue one without --path")));
+        }
         for environment in environments {
             // An environment stands where a project of Applications does: in a token's bounds and in the policy's objects.
             let asks = actor.asks();
@@ -251,7 +255,12 @@ impl Desk {
         let place = (project, name.namespace.as_str(), name.name.as_str());
         let asks = actor.asks();
         if actor.may(asks, place) {
-            return Ok(object);
+            if actor.reaches(asks, &object) {
+                return Ok(object);
+            }
+            let text = format!("the token `{}` is bound to paths, and {name} reads others", actor.name);
+            return Err(one(Diagnostic::refused(code::TOO_SMALL_SCOPE, text)
+                .help("issue one that is for them: landfall token create NAME --path PATTERN")));
         }
         if !actor.may(Permission::LOOK, place) {
             return Err(none());
@@ -332,7 +341,7 @@ pub(crate) fn status_of(diagnostic: &Diagnostic) -> ::http::StatusCode {
         code::NO_SUCH_APPLICATION | code::NO_REVISION => StatusCode::NOT_FOUND,
         code::OPERATION_UNDER_WAY | code::NO_OPERATION | code::BEING_DELETED => StatusCode::CONFLICT,
         code::BAD_REQUEST => StatusCode::BAD_REQUEST,
-        code::NO_ROLE_FOR_IT => StatusCode::FORBIDDEN,
+        code::NO_ROLE_FOR_IT | code::TOO_SMALL_SCOPE => StatusCode::FORBIDDEN,
         code::UNAUDITED => StatusCode::SERVICE_UNAVAILABLE,
         other => match other.ending() {
             Ending::Refused => StatusCode::CONFLICT,

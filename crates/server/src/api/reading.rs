@@ -155,6 +155,13 @@ fn condition(condition: &Value) -> ConditionLine {
 }
 
 fn resource(entry: &Value) -> ResourceLine {
+    // What is no longer wanted and in sync nevertheless is kept for good; Argo CD's status has no field that says why.
+    let is_pruned = entry["requiresPruning"].as_bool().unwrap_or_default();
+    let kept = (is_pruned && entry["status"] == "Synced").then(|| match text(entry, "/kind").as_str() {
+        "PersistentVolumeClaim" => "no longer in the source, and it holds data".to_owned(),
+        "Namespace" => "no longer in the source, and everything in it would go along".to_owned(),
+        _ => "no longer in the source, and marked to stay".to_owned(),
+    });
     ResourceLine {
         object: ObjectLine {
             group: text(entry, "/group"),
@@ -165,7 +172,8 @@ fn resource(entry: &Value) -> ResourceLine {
         sync: text(entry, "/status"),
         health: perhaps(entry, "/health/status"),
         message: perhaps(entry, "/health/message"),
-        requires_pruning: entry["requiresPruning"].as_bool().unwrap_or_default(),
+        requires_pruning: is_pruned && kept.is_none(),
+        kept,
     }
 }
 

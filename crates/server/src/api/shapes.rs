@@ -222,9 +222,12 @@ pub struct ResourceLine {
     /// Why it fares so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Whether the source no longer names it.
+    /// Whether the source no longer names it, so that pruning would delete it.
     #[serde(default)]
     pub requires_pruning: bool,
+    /// Why it stays although the source no longer names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 /// An operation.

@@ -126,6 +126,7 @@ async fn world() -> World {
             digest: token.digest(),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             projects: vec![project.to_owned()],
+            paths: Vec::new(),
             role: role.to_owned(),
             issued_at: String::new(),
             issued_by: String::new(),

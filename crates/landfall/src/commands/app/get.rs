@@ -158,13 +158,18 @@ impl Report for Shown<'_> {
         }
         let mut table = Table::new(["  OBJECT", "NAMESPACE", "SYNC", "HEALTH", "MESSAGE"]);
         for resource in &self.0.resources {
-            let prune = if resource.requires_pruning { " (to be pruned)" } else { "" };
+            let prune = match &resource.kept {
+                Some(_) => " (kept)",
+                None if resource.requires_pruning => " (to be pruned)",
+                None => "",
+            };
+            let message = resource.message.iter().chain(&resource.kept).map(String::as_str).collect::<Vec<_>>();
             table.row([
                 format!("  {}", resource.object),
                 resource.object.namespace.clone().unwrap_or_else(|| "-".to_owned()),
                 format!("{}{prune}", sync_word(ui, &resource.sync)),
                 resource.health.as_deref().map_or("-".to_owned(), |word| health_word(ui, word)),
-                resource.message.clone().unwrap_or_default(),
+                message.join("; "),
             ]);
         }
         ui.table(&table);

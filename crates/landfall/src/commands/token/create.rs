@@ -6,7 +6,7 @@ use clap::Args;
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_project::Span;
-use landfall_server::{ALL_PROJECTS, Scope, Token};
+use landfall_server::{ALL_PROJECTS, Paths, Scope, Token};
 use landfall_store::TokenRow;
 use serde_json::{Value, json};
 
@@ -33,6 +33,10 @@ pub(crate) struct TokenCreateArgs {
     /// The projects whose Applications it sees, `*` for any text (default: all)
     #[arg(long, value_name = "PROJECT")]
     pub(crate) project: Vec<String>,
+    /// What Applications that it changes may read of their repositories: `envs/test` and what is below it, `*`, `**`; not what one
+    /// with `!` fits (default: anything)
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = false)]
+    pub(crate) path: Vec<String>,
     /// How long it is good, as `90d` (default: until it is revoked)
     #[arg(long, value_name = "DURATION")]
     pub(crate) expires: Option<Span>,
@@ -75,6 +79,10 @@ impl Verb for TokenCreateArgs {
             let diagnostic = Diagnostic::error(code::BAD_ARGUMENTS, text);
             return Err(Failure::usage(diagnostic.help("letters, digits and -_.@, at most 64 of them")));
         }
+        if let Err(bad) = Paths::parse(&self.path) {
+            let text = format!("`{}` does not bound a token: {bad}", self.path.join(" "));
+            return Err(Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, text)));
+        }
         let token = Token::random()?;
         let at = now();
         let expires = match &self.expires {
@@ -95,6 +103,7 @@ impl Verb for TokenCreateArgs {
             digest: token.digest(),
             scopes,
             projects,
+            paths: self.path.clone(),
             role: self.role.clone().unwrap_or_default(),
             issued_at: at.to_string(),
             issued_by: person(context),
@@ -105,7 +114,7 @@ impl Verb for TokenCreateArgs {
         let store = store(context, &state(context)?).await?;
         let issued = async {
             let detail = json!({
-                "scopes": row.scopes, "projects": row.projects, "role": row.role, "expires_at": row.expires_at,
+                "scopes": row.scopes, "projects": row.projects, "paths": row.paths, "role": row.role, "expires_at": row.expires_at,
             });
             let entry = audited(context, &store, "token.issue", &format!("{} ({})", row.name, row.id), detail).await?;
             store.tokens.issue(&row).await.map_err(|error| Failure::from(error.diagnose()))?;
@@ -141,9 +150,14 @@ impl Report for Issued<'_> {
     fn text(&self, ui: &Ui) {
         // The token alone on standard output, so that it can be written into a file.
         ui.name(&self.token.revealed());
-        let TokenRow { name, id, scopes, projects, role, .. } = self.row;
+        let TokenRow { name, id, scopes, projects, paths, role, .. } = self.row;
         let of_role = if role.is_empty() { String::new() } else { format!(" as {role}") };
-        ui.status(&format!("token {name} ({id}){of_role}: {} of projects {}", scopes.join(", "), projects.join(", ")));
+        let of_paths = if paths.is_empty() { String::new() } else { format!(", paths {}", paths.join(", ")) };
+        ui.status(&format!(
+            "token {name} ({id}){of_role}: {} of projects {}{of_paths}",
+            scopes.join(", "),
+            projects.join(", ")
+        ));
         ui.status("it is shown this once; landfall token revoke takes it back");
     }
 }

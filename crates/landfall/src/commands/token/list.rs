@@ -47,7 +47,7 @@ impl Verb for TokenListArgs {
 /// What is told of a token: never its digest.
 pub(super) fn data(row: &TokenRow) -> Value {
     json!({
-        "id": row.id, "name": row.name, "scopes": row.scopes, "projects": row.projects, "role": row.role,
+        "id": row.id, "name": row.name, "scopes": row.scopes, "projects": row.projects, "paths": row.paths, "role": row.role,
         "issued_at": row.issued_at, "issued_by": row.issued_by, "expires_at": row.expires_at,
         "revoked_at": row.revoked_at, "used_at": row.used_at, "state": standing(row),
     })
@@ -81,7 +81,8 @@ impl Report for Tokens<'_> {
         if self.0.is_empty() {
             ui.status("there are no tokens · landfall token create NAME --scope read");
         }
-        let mut table = Table::new(["NAME", "ID", "STATE", "ROLE", "SCOPES", "PROJECTS", "ISSUED", "USED", "EXPIRES"]);
+        let mut table =
+            Table::new(["NAME", "ID", "STATE", "ROLE", "SCOPES", "PROJECTS", "PATHS", "ISSUED", "USED", "EXPIRES"]);
         for row in self.0 {
             table.row([
                 row.name.clone(),
@@ -90,6 +91,7 @@ impl Report for Tokens<'_> {
                 if row.role.is_empty() { "-".to_owned() } else { row.role.clone() },
                 row.scopes.join(", "),
                 row.projects.join(", "),
+                if row.paths.is_empty() { "-".to_owned() } else { row.paths.join(", ") },
                 format!("{} by {}", ago(&row.issued_at), row.issued_by),
                 row.used_at.as_deref().map_or("-".to_owned(), ago),
                 row.expires_at.clone().unwrap_or_else(|| "-".to_owned()),

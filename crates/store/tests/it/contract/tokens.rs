@@ -7,6 +7,7 @@ pub(crate) fn token(id: &str) -> TokenRow {
         digest: "00ff".to_owned(),
         scopes: vec!["read".to_owned(), "sync".to_owned()],
         projects: vec!["shop-*".to_owned()],
+        paths: vec!["envs/test".to_owned()],
         role: "role:deployer".to_owned(),
         issued_at: format!("2026-01-01T00:00:0{id}Z"),
         issued_by: "anna".to_owned(),
