@@ -278,7 +278,7 @@ fn lp_059_a_hands_scaling_is_put_right_an_event_names_who_wrote_it_and_one_kind_
     assert!(message.contains("Deployment/shop spec.replicas, written by kubectl-edit"), "{message}");
     assert_eq!(told["object"]["kind"], "Application", "{told:#}");
     let at = |field: &str| healed.str_at(&format!("/status/operationState/{field}")).unwrap_or_default().to_owned();
-    println!("put right by the sync from {} to {}", at("startedAt"), at("finishedAt"));
+    writeln!(std::io::stderr(), "put right from {} to {}", at("startedAt"), at("finishedAt")).expect("written");
     let (name, token) = server.own_token();
     let (_, metrics) = server.ask("GET", "/metrics", &[(name, &token)], "");
     assert!(metrics.contains("argocd_cluster_api_resources 3\n"), "{metrics}");

@@ -1,5 +1,6 @@
 //! Days of an operator: scaled and rolled back by commits, told apart, traced, explained.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use landfall_object::{Gvk, Object, ObjectKey};
@@ -159,8 +160,9 @@ fn lp_062_a_sync_is_a_trace_whose_id_stands_in_the_log_and_metrics_go_the_same_w
     let line = line().expect("there");
     assert!(line.contains("sync of argocd/shop") && line.contains(&first) && line.contains("succeeded"), "{line}");
     let metrics = sent(&until(&said, "argocd_app_sync_total\",\"sum\":{\"aggregationTemporality\""), "/v1/metrics");
-    let all = metrics.iter().flat_map(|it| it["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array()).flatten();
-    let synced = all.filter(|it| it["name"] == "argocd_app_sync_total").next_back().expect("told");
+    let mut all =
+        metrics.iter().flat_map(|it| it["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array()).flatten();
+    let synced = all.rfind(|it| it["name"] == "argocd_app_sync_total").expect("told");
     let point = &synced["sum"]["dataPoints"][0];
     assert!(point["asInt"].as_str().and_then(|it| it.parse::<u64>().ok()) >= Some(1), "{synced:#}");
     assert!(point["attributes"].to_string().contains("\"shop\""), "{synced:#}");
@@ -200,7 +202,7 @@ fn lp_103_a_push_is_synced_by_its_webhook_and_no_poll_is_waited_for() {
         server.until(&cluster, &web(), |it| it.i64_at("/spec/replicas") == Some(number));
         times.push(began.elapsed());
     }
-    println!("pushed and delivered in {times:?}");
+    writeln!(std::io::stderr(), "pushed and delivered in {times:?}").expect("written");
     // A repository elsewhere is polled every 15 s: three that were waited for would have taken longer.
     let poll = Duration::from_secs(15);
     assert!(times.iter().any(|took| *took < poll / 3), "{times:?}");
@@ -305,7 +307,8 @@ fn lp_123_one_process_serves_luckyplans_without_helpers_and_says_how_much_of_it_
     let (_, metrics) = server.ask("GET", "/metrics", &[(name, &token)], "");
     let told = metrics.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
     let told: u64 = told.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{metrics}"));
-    println!("{} MB are in memory, unoptimised, the embedded cluster among them", told / 1_000_000);
+    let megabytes = told / 1_000_000;
+    writeln!(std::io::stderr(), "{megabytes} MB are in memory, unoptimised, the cluster among them").expect("written");
     // The limit of 64 MB is the release build's (docs/benchmarks.md); this one is not optimised.
     assert!((1_000_000..400_000_000).contains(&told), "{told}");
 }
