@@ -88,7 +88,7 @@ fn named(place: &Place, lines: Vec<TagLine>, text: &str) -> Result<Back, Failure
     let refused = |why: String| Failure::from(Diagnostic::refused(code::BAD_TAG, why).note("nothing was written"));
     let tag = match declared_policy(place) {
         Some(policy) => Tag::under(text, &policy),
-        None => Tag::parse(text),
+        None => Tag::parse(text).and_then(|tag| tag.check_moving(&[]).map(|()| tag)),
     };
     let tag = tag.map_err(|refusal| refused(refusal.to_string()))?;
     let wanted = lines.into_iter().map(|line| (line, tag.clone())).collect();

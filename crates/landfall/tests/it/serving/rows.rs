@@ -92,6 +92,7 @@ fn lp_064_a_rollback_is_a_commit_with_the_tags_before_and_the_workloads_run_the_
     });
     // A second one would go forward again; where to has to be said.
     back(&[]).exits(1).says("was gone back to already").says("--to TAG");
+    back(&["--to", "latest"]).exits(5).says("LF0962").says("nothing was written");
     written(&forge, &["rollback", "--to", "0.9.0"]);
     server.until(&cluster, &web(), |it| image(it) == Some("example/app:0.9.0"));
     // What somebody has written since is not known here: nothing is written.
