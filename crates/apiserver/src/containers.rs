@@ -56,6 +56,19 @@ pub struct ServiceRequest<'a> {
     pub body: &'a [u8],
 }
 
+/// An HTTP request to a port of a pod.
+#[derive(Clone, Copy, Debug)]
+pub struct PortRequest<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The path and the query.
+    pub path: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+    /// When it was made.
+    pub now: jiff::Timestamp,
+}
+
 /// A port of a pod, where an answer comes from.
 pub struct Backend {
     /// The pod.
@@ -73,7 +86,7 @@ pub trait Containers: Send + Sync {
     fn exec(&self, pod: &Value, container: &str, argv: &[String]) -> Option<ExecOutcome>;
 
     /// What a port answers to an HTTP request; `None` when nothing is declared for it.
-    fn http(&self, pod: &Value, port: u16, method: &str, path: &str, body: &[u8]) -> Option<HttpAnswer>;
+    fn http(&self, pod: &Value, port: u16, request: &PortRequest<'_>) -> Option<HttpAnswer>;
 
     /// The pods behind a service that are ready, each with the number that the service's port has on it.
     fn ready(&self, world: &World, service: &Stored, port: &Value) -> Vec<Backend>;
@@ -84,7 +97,7 @@ pub trait Containers: Send + Sync {
     }
 
     /// The whole answer to an HTTP request that was passed on to a port, also where nothing is declared for it.
-    fn pass(&self, backend: &Backend, method: &str, path: &str, body: &[u8]) -> Response<Full<Bytes>>;
+    fn pass(&self, backend: &Backend, request: &PortRequest<'_>) -> Response<Full<Bytes>>;
 }
 
 /// Which of a container's lives is meant.
@@ -127,7 +140,7 @@ impl Containers for Undeclared {
         None
     }
 
-    fn http(&self, _pod: &Value, _port: u16, _method: &str, _path: &str, _body: &[u8]) -> Option<HttpAnswer> {
+    fn http(&self, _pod: &Value, _port: u16, _request: &PortRequest<'_>) -> Option<HttpAnswer> {
         None
     }
 
@@ -135,7 +148,7 @@ impl Containers for Undeclared {
         Vec::new()
     }
 
-    fn pass(&self, _backend: &Backend, _method: &str, _path: &str, _body: &[u8]) -> Response<Full<Bytes>> {
+    fn pass(&self, _backend: &Backend, _request: &PortRequest<'_>) -> Response<Full<Bytes>> {
         let mut answer = Response::new(Full::default());
         *answer.status_mut() = http::StatusCode::NOT_IMPLEMENTED;
         answer

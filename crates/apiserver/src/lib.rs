@@ -54,7 +54,9 @@ pub use api::{Body, Service};
 pub use audit::{AuditEntry, AuditLog};
 pub use bootstrap::prepare;
 pub use clock::{Clock, VirtualClock, rfc3339, rfc3339_micro};
-pub use containers::{Backend, Containers, ExecOutcome, HttpAnswer, Life, LogLine, ServiceRequest, Undeclared};
+pub use containers::{
+    Backend, Containers, ExecOutcome, HttpAnswer, Life, LogLine, PortRequest, ServiceRequest, Undeclared,
+};
 pub use credentials::{Authority, Credentials, Grant, set_validity};
 pub use error::Error;
 pub use lines::ServeLimits;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::given::{Given, GivenValue};
 use crate::session::{INTERRUPTED, Progress, Session};
-use crate::summary::{Deed, Outcome, Summary, UnitSummary};
+use crate::summary::{Change, Deed, Outcome, Summary, UnitSummary};
 
 /// One delivery in a listing.
 #[derive(Debug, Clone, Serialize)]
@@ -62,14 +62,21 @@ struct Body {
     reverted: Vec<Reverted>,
 }
 
+impl Reverted {
+    /// Those that a delivery has set back.
+    pub(crate) fn by(unit: &UnitSummary) -> Vec<Self> {
+        let of = |change: &Change| {
+            let object = change.object.clone();
+            let fields = change.fields.clone().into_iter();
+            fields.filter_map(move |field| Some(Reverted { object: object.clone(), field: field.path, by: field.by? }))
+        };
+        unit.changes.iter().flat_map(of).collect()
+    }
+}
+
 impl Body {
     fn of(unit: &UnitSummary) -> Self {
-        let reverted = unit.changes.iter().flat_map(|change| {
-            change.fields.iter().filter_map(|field| {
-                Some(Reverted { object: change.object.clone(), field: field.path.clone(), by: field.by.clone()? })
-            })
-        });
-        Self { revision: unit.revision, reverted: reverted.collect() }
+        Self { revision: unit.revision, reverted: Reverted::by(unit) }
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use serde_json::Value;
 
 use crate::controllers::fields::{controller_of, name, namespace, text};
+use crate::diary::Diary;
 use crate::fault::{Effect, Fault, FaultError};
 use crate::operators::standing::simulated_operator_names;
 use crate::simulation::{Script, Simulation, SimulationError, workload};
@@ -74,18 +75,24 @@ pub struct Prerequisite {
 pub struct Behaviour {
     play: RwLock<Arc<Play>>,
     generation: AtomicU64,
+    diary: Mutex<Diary>,
 }
 
 impl Behaviour {
     /// The same play at the same generation, to be exchanged on its own from now on.
     pub(crate) fn fork(&self) -> Self {
         let generation = AtomicU64::new(self.generation.load(Ordering::Acquire));
-        Self { play: RwLock::new(self.play()), generation }
+        Self { play: RwLock::new(self.play()), generation, diary: Mutex::new(self.diary().clone()) }
     }
 
     /// A behaviour that starts with this play.
     pub fn new(play: Play) -> Self {
-        Self { play: RwLock::new(Arc::new(play)), generation: AtomicU64::new(0) }
+        Self { play: RwLock::new(Arc::new(play)), ..Self::default() }
+    }
+
+    /// What requests have left in the logs of containers.
+    pub(crate) fn diary(&self) -> MutexGuard<'_, Diary> {
+        self.diary.lock()
     }
 
     /// The play that is on.

@@ -13,6 +13,7 @@
 mod behaviour;
 mod cluster;
 mod controllers;
+mod diary;
 mod fault;
 mod ingress;
 mod kubelet;

@@ -78,6 +78,9 @@ pub struct DeclaredHttp {
     /// A body as text; filled in as `json` is.
     #[serde(default)]
     pub body: Option<String>,
+    /// Lines that the request leaves in the container's log, filled in as those at the start.
+    #[serde(default)]
+    pub logs: Vec<String>,
 }
 
 /// The answer to a command.

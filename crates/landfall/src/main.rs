@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Ok(cwd) => cwd,
         Err(failure) => return refused(&ui, &failure),
     };
-    log_to_stderr(&env);
+    log_to_stderr(&env, &cli.command);
     let host = match host(&env, cwd, cli.global.state.clone(), &ui) {
         Ok(host) => host,
         Err(failure) => return refused(&ui, &failure),
@@ -262,8 +262,12 @@ fn in_time(context: &Context, command: Command) -> Result<Outcome, Exit> {
     Ok(outcome)
 }
 
-fn log_to_stderr(env: &Env) {
-    let Some(filter) = env.get("LANDFALL_LOG") else { return };
+/// What a server says where nobody says otherwise: each sync, and what is wrong.
+const SERVED: &str = "warn,landfall_server::sync=info";
+
+fn log_to_stderr(env: &Env, command: &Command) {
+    let usual = matches!(command, Command::Serve(_)).then_some(SERVED);
+    let Some(filter) = env.get("LANDFALL_LOG").or(usual) else { return };
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_ansi(false)

@@ -66,6 +66,9 @@ pub struct HttpAnswer {
     /// The answer's body as JSON; its texts are templates as in `logs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
+    /// Lines that the request leaves in the container's log, as long as the cluster's process lives; templates as in `logs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<String>,
 }
 
 /// One declared answer to a command run in the container.

@@ -11,7 +11,8 @@ use landfall_apps::{Application, Operation, Pin, Project, ResourceName, SyncStat
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
-    BoundApplication, Compared, Door, Progress, References, Selection, Session, SyncEnd, Unit, UnitSource, UpOptions,
+    BoundApplication, Compared, Door, Progress, References, Reverted, Selection, Session, SyncEnd, Unit, UnitSource,
+    UpOptions,
 };
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Action, Clock, Event};
@@ -30,6 +31,7 @@ use crate::entry::Running;
 use crate::happened::{Found, Happened};
 use crate::news::Sinks;
 use crate::repositories::Repositories;
+use crate::said;
 use crate::shards::Shards;
 use crate::traces::{Steps, Trace};
 
@@ -60,6 +62,10 @@ pub(crate) struct Work {
 
 /// Argo CD's field manager: it wrote the status before, perhaps.
 const STATUS_MANAGER: &str = "argocd-controller";
+/// What is logged of syncs, without anybody's asking for it.
+const SYNCS: &str = "landfall_server::sync";
+/// Fields that one event tells of at most.
+const MOST_TOLD: usize = 5;
 /// How often, and for how long, it is tried again to go on with a sync while its cluster does not answer: as long as an API server
 /// takes to be started again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -400,23 +406,42 @@ impl Work {
         // As Argo CD: of the last wave health is not waited for, and what refers to nothing yet is delivered; but not what
         // has lost its key with the commit.
         let options = UpOptions { wait: false, references: References::MayComeButSealed, ..UpOptions::default() };
-        let end = session.sync_alone(&unit, &options).await;
+        let (end, reverted) = session.sync_alone(&unit, &options).await;
         let ended = session.clock.now();
         drop(session);
         let steps = listening.await.unwrap_or_default();
         self.trace((application, begun, revisions), (began, ended), (&end, steps));
+        if !reverted.is_empty() {
+            self.tell_reverted(&application.key(), &reverted).await;
+        }
         end
     }
 
-    /// Hands a trace of a sync to whoever collects them; what was already as it should be is none.
+    /// Tells at an Application whose changes by hand were set back.
+    async fn tell_reverted(&self, key: &ObjectKey, reverted: &[Reverted]) {
+        let Ok(Some(application)) = self.session.cluster.get(key).await else { return };
+        let one =
+            |it: &Reverted| format!("{}/{} {}, written by {}", it.object.gvk.kind, it.object.name, it.field, it.by);
+        let mut told: Vec<String> = reverted.iter().take(MOST_TOLD).map(one).collect();
+        if reverted.len() > MOST_TOLD {
+            told.push(format!("and {} more", reverted.len() - MOST_TOLD));
+        }
+        let message = format!("set back: {}", told.join("; "));
+        tracing::info!(target: SYNCS, "{}: {message}", key.name);
+        let cluster = self.written_by(|shards| shards.leave_of(key));
+        let now = self.session.clock.now();
+        said::event(&cluster, &application, ("landfall", STATUS_MANAGER), ("Normal", "DriftReverted", &message), now)
+            .await;
+    }
+
+    /// Logs a sync under its trace, and hands that to whoever collects them; what was already as it should be is none.
     fn trace(
         &self,
         (application, begun, revisions): (&Application, &Begun, &[String]),
         (began, ended): (Timestamp, Timestamp),
         (end, steps): (&SyncEnd, Steps),
     ) {
-        let collector = &self.sinks.traces;
-        if !collector.is_there() || matches!(end, SyncEnd::Unchanged) {
+        if matches!(end, SyncEnd::Unchanged) {
             return;
         }
         let (outcome, failure) = match end {
@@ -436,7 +461,10 @@ impl Work {
         ];
         let name = format!("{}/{}", application.namespace, application.name);
         let steps = steps.ended(ended);
-        collector.take(&self.network, &Trace { application: name, attributes, began, ended, failure, steps });
+        let trace = Trace { application: name, attributes, began, ended, failure, steps };
+        let (id, why) = (trace.id(), trace.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default());
+        tracing::info!(target: SYNCS, trace_id = %id, "sync of {} to {} {outcome}{why}", trace.application, revisions.join(", "));
+        self.sinks.traces.take(&self.network, &trace);
     }
 
     /// Writes down how a sync ended that the engine has not written down, because it was not begun or is ended for good.

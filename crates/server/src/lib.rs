@@ -73,6 +73,7 @@ mod repositories;
 mod rights;
 mod routes;
 mod row;
+mod said;
 mod sealing;
 mod serve;
 mod sets;

@@ -153,6 +153,9 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let opening = open_sealed(&work, sealing, asking, Arc::clone(&host.audience));
         let idle = CancellationToken::new();
         let leases = settings.map(|(settings, _)| take_turns(&work, settings, told.clone(), idle.clone()));
+        let (collector, network, clock) =
+            (work.sinks.traces.clone(), work.network.clone(), Arc::clone(&work.session.clock));
+        let measuring = tokio::spawn(collector.take_metrics(network, Arc::clone(&board), clock));
         let controller = Controller::new(work, told.clone(), happened, Arc::clone(&board));
         let front = Arc::new(Front::new(
             board,
@@ -167,6 +170,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });
         controller.run(ENDING).await;
         drop(serving);
+        measuring.abort();
         stop.cancel();
         idle.cancel();
         if let Some(leases) = leases {

@@ -6,35 +6,44 @@
 //!   └─ create apps/v1 …     each step of the engine, with what it has led to
 //! ```
 //!
+//! Metrics go the same way, as they are scraped, every minute (`OTEL_METRIC_EXPORT_INTERVAL`).
+//!
 //! Where to is said by OpenTelemetry's own variables. A collector that does not answer costs nobody anything: what it did not take is
 //! lost, and said once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use landfall_engine::Event;
+use landfall_engine::{Clock, Event};
 use landfall_source::{Access, Network, Redirects};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::board::Board;
+use crate::metrics::{self, Measure, Metric};
 use crate::news;
 
 /// Where a collector takes everything; traces below it.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// Where one takes traces.
+/// Where one takes traces, and where metrics.
 const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const METRICS: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+/// How often metrics are sent, in milliseconds, and how often where nobody says it.
+const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+const MINUTE: Duration = Duration::from_secs(60);
 /// How long a collector has to take a trace.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most steps that a trace tells of.
 const MOST: usize = 2_000;
 
-/// Where traces go.
+/// Where traces and metrics go.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Collector {
     address: Option<Arc<str>>,
+    metrics: Option<(Arc<str>, Duration)>,
     has_failed: Arc<AtomicBool>,
 }
 
@@ -42,41 +51,55 @@ impl Collector {
     /// The one that variables name, if any.
     ///
     /// # Errors
-    /// Which variable holds no address of HTTP.
-    pub(crate) fn read<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Result<Self, &'static str> {
-        let given = |name: &str| variable(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-        let below = |address: String| format!("{}/v1/traces", address.trim_end_matches('/'));
-        let (name, address) = match (given(TRACES), given(ENDPOINT)) {
-            (Some(address), _) => (TRACES, address),
-            (None, Some(address)) => (ENDPOINT, below(address)),
-            (None, None) => return Ok(Collector::default()),
+    /// Which variable cannot be read, and why.
+    pub(crate) fn read<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Result<Self, (&'static str, &'static str)> {
+        let given = |name: &str| variable(name).map(str::trim).filter(|text| !text.is_empty());
+        let of = |own: &'static str, path: &str| -> Result<Option<Arc<str>>, (&'static str, &'static str)> {
+            let (name, address) = match (given(own), given(ENDPOINT)) {
+                (Some(address), _) => (own, address.to_owned()),
+                (None, Some(address)) => (ENDPOINT, format!("{}/v1/{path}", address.trim_end_matches('/'))),
+                (None, None) => return Ok(None),
+            };
+            let is_http = address.starts_with("http://") || address.starts_with("https://");
+            if is_http { Ok(Some(address.into())) } else { Err((name, "it must be an http:// or https:// address")) }
         };
-        if !address.starts_with("http://") && !address.starts_with("https://") {
-            return Err(name);
-        }
-        Ok(Collector { address: Some(address.into()), has_failed: Arc::default() })
-    }
-
-    /// Whether anybody wants traces.
-    pub(crate) fn is_there(&self) -> bool {
-        self.address.is_some()
+        let every = match given(INTERVAL).map(str::parse) {
+            None => MINUTE,
+            Some(Ok(milliseconds @ 1..)) => Duration::from_millis(milliseconds),
+            Some(_) => return Err((INTERVAL, "it must be a number of milliseconds")),
+        };
+        let metrics = of(METRICS, "metrics")?.map(|address| (address, every));
+        Ok(Collector { address: of(TRACES, "traces")?, metrics, has_failed: Arc::default() })
     }
 
     /// Hands a trace over, beside everything else.
     pub(crate) fn take(&self, network: &Network, trace: &Trace) {
         let Some(address) = self.address.clone() else { return };
-        let (network, has_failed, body) = (network.clone(), Arc::clone(&self.has_failed), trace.written());
-        tokio::spawn(async move {
-            let access = Access { redirects: Redirects::Stop, timeout: Some(PATIENCE), ..Access::default() };
-            let headers = [("content-type", "application/json")];
-            match news::ask(&network, access, &address, &headers, &body).await {
-                Ok(()) => has_failed.store(false, Ordering::Relaxed),
-                Err(why) if !has_failed.swap(true, Ordering::Relaxed) => {
-                    tracing::warn!("a trace was not taken: {why}; of further ones nothing is said until one is");
-                }
-                Err(_) => {}
+        let (own, network, body) = (self.clone(), network.clone(), trace.written());
+        tokio::spawn(async move { own.send(&network, &address, &body).await });
+    }
+
+    /// Hands metrics over as often as is wanted, until the server ends.
+    pub(crate) async fn take_metrics(self, network: Network, board: Arc<Board>, clock: Arc<dyn Clock>) {
+        let Some((address, every)) = self.metrics.clone() else { return };
+        let began = clock.now();
+        loop {
+            tokio::time::sleep(every).await;
+            let body = measured(&metrics::all(&board.read()), began, clock.now());
+            self.send(&network, &address, &body).await;
+        }
+    }
+
+    async fn send(&self, network: &Network, address: &str, body: &Value) {
+        let access = Access { redirects: Redirects::Stop, timeout: Some(PATIENCE), ..Access::default() };
+        let headers = [("content-type", "application/json")];
+        match news::ask(network, access, address, &headers, body).await {
+            Ok(()) => self.has_failed.store(false, Ordering::Relaxed),
+            Err(why) if !self.has_failed.swap(true, Ordering::Relaxed) => {
+                tracing::warn!("the collector has not taken it: {why}; nothing more is said of that until it does");
             }
-        });
+            Err(_) => {}
+        }
     }
 }
 
@@ -138,10 +161,19 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
+    /// What it is known by, in logs, too.
+    pub(crate) fn id(&self) -> String {
+        hex(&self.seed(), 16)
+    }
+
+    fn seed(&self) -> String {
+        format!("{} {}", self.application, self.began.as_nanosecond())
+    }
+
     /// As a collector reads it.
     fn written(&self) -> Value {
-        let seed = format!("{} {}", self.application, self.began.as_nanosecond());
-        let (trace, root) = (hex(&seed, 16), hex(&format!("{seed} root"), 8));
+        let seed = self.seed();
+        let (trace, root) = (self.id(), hex(&format!("{seed} root"), 8));
         let status = match &self.failure {
             Some(why) => json!({"code": 2, "message": why}),
             None => json!({"code": 1}),
@@ -165,13 +197,47 @@ impl Trace {
         for (number, step) in self.steps.iter().enumerate() {
             spans.push(child(number + 1, &step.name, (step.began, step.ended), &step.result));
         }
-        let version = env!("CARGO_PKG_VERSION");
-        let resource =
-            json!({"attributes": [attribute("service.name", "landfall"), attribute("service.version", version)]});
-        json!({"resourceSpans": [{
-            "resource": resource, "scopeSpans": [{"scope": {"name": "landfall", "version": version}, "spans": spans}],
-        }]})
+        json!({"resourceSpans": [{"resource": resource(), "scopeSpans": [{"scope": scope(), "spans": spans}]}]})
     }
+}
+
+/// Metrics as a collector reads them.
+fn measured(all: &[Metric], began: Timestamp, now: Timestamp) -> Value {
+    let one = |metric: &Metric, suffix: &str| {
+        let points = metric.points.iter().filter(|point| point.suffix == suffix).map(|point| {
+            let labels = point.labels.iter().map(|(key, text)| attribute(key, text)).collect::<Vec<_>>();
+            let mut written =
+                json!({"attributes": labels, "startTimeUnixNano": nanoseconds(began), "timeUnixNano": nanoseconds(now)});
+            match point.value {
+                Measure::Whole(count) => written["asInt"] = count.to_string().into(),
+                Measure::Seconds(seconds) => written["asDouble"] = seconds.into(),
+            }
+            written
+        });
+        let points = points.collect::<Vec<_>>();
+        let mut written = json!({"name": format!("{}{suffix}", metric.name), "description": metric.help});
+        match metric.kind {
+            "gauge" => written["gauge"] = json!({"dataPoints": points}),
+            // All since the start of the process.
+            _ => written["sum"] = json!({"dataPoints": points, "aggregationTemporality": 2, "isMonotonic": true}),
+        }
+        written
+    };
+    let mut written = Vec::new();
+    for metric in all {
+        let suffixes: BTreeSet<&str> = metric.points.iter().map(|point| point.suffix).collect();
+        written.extend(suffixes.into_iter().map(|suffix| one(metric, suffix)));
+    }
+    json!({"resourceMetrics": [{"resource": resource(), "scopeMetrics": [{"scope": scope(), "metrics": written}]}]})
+}
+
+fn resource() -> Value {
+    let version = env!("CARGO_PKG_VERSION");
+    json!({"attributes": [attribute("service.name", "landfall"), attribute("service.version", version)]})
+}
+
+fn scope() -> Value {
+    json!({"name": "landfall", "version": env!("CARGO_PKG_VERSION")})
 }
 
 fn attribute(key: &str, value: &str) -> Value {
@@ -238,12 +304,14 @@ mod tests {
     fn the_collector_is_named_as_opentelemetry_names_it() {
         let of = |pairs: &'static [(&'static str, &'static str)]| {
             let found = Collector::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, text)| *text));
-            found.map(|collector| collector.address.as_deref().map(str::to_owned))
+            found.map(|collector| collector.address.as_deref().map(str::to_owned)).map_err(|(variable, _)| variable)
         };
         assert_eq!(of(&[]), Ok(None));
         assert_eq!(of(&[(ENDPOINT, "http://collector:4318/")]), Ok(Some("http://collector:4318/v1/traces".to_owned())));
         let both = of(&[(ENDPOINT, "http://a"), (TRACES, "https://b/traces")]);
         assert_eq!(both, Ok(Some("https://b/traces".to_owned())));
         assert_eq!(of(&[(ENDPOINT, "collector:4317")]), Err(ENDPOINT));
+        assert_eq!(of(&[(ENDPOINT, "http://a"), (METRICS, "b")]), Err(METRICS));
+        assert_eq!(of(&[(ENDPOINT, "http://a"), (INTERVAL, "soon")]), Err(INTERVAL));
     }
 }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use super::Call;
 use super::answer::Answer;
 use super::target::Target;
-use crate::containers::{Backend, Containers, HttpAnswer, ServiceRequest};
+use crate::containers::{Backend, Containers, HttpAnswer, PortRequest, ServiceRequest};
 use crate::lines::Body;
 use crate::plane::Plane;
 use crate::status::Status;
@@ -40,14 +40,16 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
             return passed_on(answer);
         }
     }
-    let backend = {
+    let (backend, now) = {
         let world = plane.world.lock();
-        match &*target.resource.id {
+        let backend = match &*target.resource.id {
             "services" => of_service(&world, &*plane.containers, namespace, id)?,
             _ => of_pod(&world, namespace, id)?,
-        }
+        };
+        (backend, world.now())
     };
-    let answer = plane.containers.pass(&backend, call.method.as_str(), &asked, &call.body);
+    let request = PortRequest { method: call.method.as_str(), path: &asked, body: &call.body, now };
+    let answer = plane.containers.pass(&backend, &request);
     Ok(answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
 }
 

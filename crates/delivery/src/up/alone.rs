@@ -12,6 +12,7 @@ use landfall_object::{Object, ObjectKey};
 
 use super::checked::definitions;
 use super::{Ready, UpOptions};
+use crate::history::Reverted;
 use crate::images::images_in;
 use crate::session::Session;
 use crate::summary::{Outcome, UnitSummary};
@@ -80,13 +81,19 @@ impl Session {
         Ok((prepared, images_in(one.shown()), children.collect()))
     }
 
-    /// Syncs an Application: rendered, checked and tried as a whole before the first thing is touched.
+    /// Syncs an Application: rendered, checked and tried as a whole before the first thing is touched. Says besides which
+    /// fields it has set back that somebody else had written.
     #[boxed]
-    pub async fn sync_alone(&self, unit: &Unit, options: &UpOptions) -> SyncEnd {
+    pub async fn sync_alone(&self, unit: &Unit, options: &UpOptions) -> (SyncEnd, Vec<Reverted>) {
         match self.try_sync(unit, options).await {
-            Ok(summary) => end_of(summary),
-            Err(_) if self.stop.is_cancelled() => SyncEnd::Stopped,
-            Err(diagnostics) => not_begun(diagnostics),
+            Ok(summary) => {
+                let reverted = Reverted::by(&summary);
+                let end = end_of(summary);
+                let is_done = matches!(end, SyncEnd::Succeeded);
+                (end, if is_done { reverted } else { Vec::new() })
+            }
+            Err(_) if self.stop.is_cancelled() => (SyncEnd::Stopped, Vec::new()),
+            Err(diagnostics) => (not_begun(diagnostics), Vec::new()),
         }
     }
 

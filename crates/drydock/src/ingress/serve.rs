@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use landfall_apiserver::{Backend, Containers, Plane, ServeLimits};
+use landfall_apiserver::{Backend, Containers, Plane, PortRequest, ServeLimits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -247,14 +247,14 @@ fn respond(
     let (plain_path, query) = path.split_once('?').unwrap_or((path, ""));
     let method = parts.method.as_str();
     let asked = Asked { host: &host, method, path: plain_path, query, headers: &parts.headers };
-    let (route, found) = {
+    let (route, found, now) = {
         let world = shared.plane.world.lock();
         let Some(route) = rules::find(&world, entry, &asked) else {
             return plain(StatusCode::NOT_FOUND, "none", "404 page not found\n");
         };
         let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
         let found = backend::find(&world, &route, turn);
-        (route, found)
+        (route, found, world.now())
     };
     let scheme = if entry == Entry::Web { "http" } else { "https" };
     let passing = Passing { scheme, host: authority, path, tls_port: Some(shared.tls_port) };
@@ -284,7 +284,7 @@ fn respond(
     }
     let mut response = match found {
         Err(why) => unavailable(&route, &why),
-        Ok(backend) => answer_of(&*shared.plane.containers, &backend, method, &path, body),
+        Ok(backend) => answer_of(&*shared.plane.containers, &backend, &PortRequest { method, path: &path, body, now }),
     };
     for (key, value) in &more {
         insert(response.headers_mut(), key, value);
@@ -321,17 +321,12 @@ fn unavailable(route: &rules::Route, why: &Unavailable) -> Answer {
 }
 
 /// What the container behind a port answers, and otherwise how to declare it.
-pub(crate) fn answer_of(
-    containers: &dyn Containers,
-    backend: &Backend,
-    method: &str,
-    path: &str,
-    body: &[u8],
-) -> Answer {
+pub(crate) fn answer_of(containers: &dyn Containers, backend: &Backend, request: &PortRequest<'_>) -> Answer {
+    let PortRequest { method, path, .. } = request;
     let pod = &backend.pod;
     let container = crate::kubelet::container_of_port(pod, backend.port).map_or("", |c| text(c, "/name"));
     let who = format!("{}/{}/{container}", namespace(pod), name(pod));
-    let Some(declared) = containers.http(pod, backend.port, method, path, body) else {
+    let Some(declared) = containers.http(pod, backend.port, request) else {
         let why = format!(
             "simulated: container {container} of pod {}/{} answers nothing to {method} {path}.\n\
              No process runs on the embedded cluster; declare the answer in landfall.yaml:\n\n\

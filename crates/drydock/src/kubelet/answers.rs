@@ -4,7 +4,9 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
 use jiff::Timestamp;
-use landfall_apiserver::{Backend, Containers, ExecOutcome, HttpAnswer, Life, LogLine, ServiceRequest, Stored, World};
+use landfall_apiserver::{
+    Backend, Containers, ExecOutcome, HttpAnswer, Life, LogLine, PortRequest, ServiceRequest, Stored, World,
+};
 use landfall_object::ports::container_port;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -12,6 +14,7 @@ use serde_json::Value;
 use super::status::container_status;
 use crate::behaviour::Behaviour;
 use crate::controllers::fields::{instant, list, text};
+use crate::diary::later;
 use crate::ingress::{answer_of, ready_pods};
 use crate::operators::sealed_secrets;
 use crate::simulation::fill;
@@ -49,6 +52,8 @@ impl Containers for Behaviour {
         for declared in script.map_or(&[][..], |s| &s.logs) {
             lines.push(line(started, fill(declared, pod, container)));
         }
+        let ended = state.get("terminated").and_then(|ended| instant(ended, "/finishedAt"));
+        lines.extend(self.diary().read(pod, container, (started, ended)));
         if let Some(ended) = state.get("terminated") {
             let at = instant(ended, "/finishedAt").unwrap_or(started).min(now);
             let code = ended["exitCode"].as_i64().unwrap_or(0);
@@ -78,11 +83,18 @@ impl Containers for Behaviour {
         })
     }
 
-    fn http(&self, pod: &Value, port: u16, method: &str, path: &str, _body: &[u8]) -> Option<HttpAnswer> {
+    fn http(&self, pod: &Value, port: u16, request: &PortRequest<'_>) -> Option<HttpAnswer> {
         let play = self.play();
         let container = container_of_port(pod, port)?;
         let name = text(container, "/name");
-        let answer = play.script(pod, name)?.answer(method, path, Some(port))?;
+        let answer = play.script(pod, name)?.answer(request.method, request.path, Some(port))?;
+        if !answer.logs.is_empty() {
+            let status = pod.get("status").and_then(|status| container_status(status, name));
+            let started = status.and_then(|status| instant(status, "/state/running/startedAt"));
+            let at = started.map_or(request.now, |started| later(request.now, started));
+            let lines = answer.logs.iter().map(|line| LogLine { at, text: fill(line, pod, name) });
+            self.diary().write(pod, name, lines);
+        }
         let mut headers: Vec<(String, String)> = answer
             .headers
             .iter()
@@ -103,8 +115,8 @@ impl Containers for Behaviour {
         ready_pods(world, service, port)
     }
 
-    fn pass(&self, backend: &Backend, method: &str, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
-        answer_of(self, backend, method, path, body)
+    fn pass(&self, backend: &Backend, request: &PortRequest<'_>) -> Response<Full<Bytes>> {
+        answer_of(self, backend, request)
     }
 }
 

@@ -1,5 +1,7 @@
 //! `landfall rollback`.
 
+mod written;
+
 use std::time::Instant;
 
 use clap::Args;
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
 use crate::commands::claims;
 use crate::commands::plan::Plans;
+use crate::commands::write_back::WriteBackArgs;
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
@@ -24,7 +27,7 @@ use crate::verb::Verb;
 /// Arguments of `rollback`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall rollback                 every release of the system, one delivery back\n  landfall rollback luckyplans 3    one release, to its third revision\n  landfall rollback examples/luckyplans luckyplans 3"
+    before_help = "Examples:\n  landfall rollback                 every release of the system, one delivery back\n  landfall rollback luckyplans 3    one release, to its third revision\n  landfall rollback examples/luckyplans luckyplans 3\n  landfall rollback --env prod      of Applications: a commit with the tags that stood there before"
 )]
 pub(crate) struct RollbackArgs {
     /// A directory, chart or archive; then a release (default: all of the system) and its revision (default: the one
@@ -47,6 +50,12 @@ pub(crate) struct RollbackArgs {
     /// How long it may take, as `90s` or `15m`
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Span>,
+    /// The tag that is to be committed again, where an environment is delivered from git (default: those before the last
+    /// commit of tags)
+    #[arg(long, value_name = "TAG")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) back: WriteBackArgs,
 }
 
 impl Verb for RollbackArgs {
@@ -63,6 +72,9 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let started = Instant::now();
     let (named, revision) = asked(context, &args.words)?;
     let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
+    if named.names.is_empty() && revision.is_none() && written::is_for(&place, &args) {
+        return written::run(context, &args, named.target.as_deref(), started).await;
+    }
     if !args.dry_run {
         let cluster = place.cluster.shown();
         consent::given(context, &place.permit(Act::RollBack), || Question {

@@ -105,7 +105,7 @@ environments:
 }
 
 #[test]
-fn lp_114_the_same_checks_pass_and_fail_from_outside_and_say_why() {
+fn lp_114_se_075_the_same_checks_pass_and_fail_from_outside_and_say_why() {
     let (sandbox, authority) = (Sandbox::empty().interactive(), Authority::new());
     sandbox.write("../trusted.pem", &authority.pem);
     small_chart(&sandbox, "shop", "shop");

@@ -261,3 +261,45 @@ fn se_004_se_005_se_082_each_environment_is_delivered_by_its_application_with_ch
         assert!(checks.iter().all(|check| check["verdict"] == "passed"), "{version}: {checks:#?}");
     }
 }
+
+/// Delivers an environment from its Application, and gives one check's verdict and reason.
+fn checked(sandbox: &Sandbox, environment: &str, code: i32, check: &str) -> (Value, String) {
+    let (product, infra) = (format!("{PRODUCT}=product"), format!("{INFRA}=infra"));
+    let run = ["up", "infra", "--env", environment, "--repo", &product, "--repo", &infra, "-o", "json"];
+    let up = sandbox.run(&run).exits(code).json();
+    let checks = up["data"]["checks"].as_array().expect("checks");
+    let made = checks.iter().find(|it| it["name"] == check).unwrap_or_else(|| panic!("{checks:#?}"));
+    (made["verdict"].clone(), made["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn se_075_the_version_that_answers_is_the_tag_that_is_to_run_in_test_and_in_production() {
+    let sandbox = sandbox();
+    for (environment, tag) in [("test", "0.5.0-alpha.123.1"), ("production", "0.4.0")] {
+        assert_eq!(checked(&sandbox, environment, 0, "api version").0, "passed");
+        let told = sandbox.read("infra/landfall.yaml");
+        sandbox.write("infra/landfall.yaml", &told.replace("{{ .env.APP_VERSION }}", "0.3.9"));
+        let (verdict, why) = checked(&sandbox, environment, 4, "api version");
+        let wanted = format!("it tells the version \"0.3.9\", wanted \"{tag}\"");
+        assert!(verdict == "failed" && why.contains(&wanted), "{verdict} {why}");
+        sandbox.write("infra/landfall.yaml", &told);
+    }
+}
+
+#[test]
+fn se_076_a_request_to_the_test_endpoint_is_found_in_the_log() {
+    let sandbox = sandbox();
+    assert_eq!(checked(&sandbox, "test", 0, "api test").0, "passed");
+    // Another line than the one that is wanted, and none at all.
+    let declared = sandbox.read("infra/landfall.yaml");
+    let line = "\"message\":\"test endpoint called\"";
+    assert!(declared.contains(line), "{declared}");
+    sandbox.write("infra/landfall.yaml", &declared.replace(line, "\"message\":\"something else\""));
+    let (verdict, why) = checked(&sandbox, "test", 4, "api test");
+    assert!(verdict == "failed" && why.contains("newer than the request contains \"test endpoint called\""), "{why}");
+    let silent = declared.replace(", logs: ['{\"level\":\"info\",\"message\":\"test endpoint called\"}']", "");
+    assert_ne!(silent, declared);
+    sandbox.write("infra/landfall.yaml", &silent);
+    let (verdict, why) = checked(&sandbox, "test", 4, "api test");
+    assert!(verdict == "not-simulated" && why.contains("declares no line"), "{verdict} {why}");
+}

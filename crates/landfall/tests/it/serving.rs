@@ -26,6 +26,7 @@ mod migrated;
 mod order;
 mod paths;
 mod pushes;
+mod rows;
 mod told;
 mod unfinished;
 
@@ -250,7 +251,7 @@ fn lp_106_luckyplans_goes_from_a_push_to_synced_and_healthy_and_a_revert_takes_i
 }
 
 #[test]
-fn a_hands_scaling_is_put_right_and_one_kind_has_one_watch() {
+fn lp_059_a_hands_scaling_is_put_right_an_event_names_who_wrote_it_and_one_kind_has_one_watch() {
     let forge = Forge::shop(AUTOMATED);
     let server = forge.serve(&["apps"], SHOP, &[]);
     let cluster = server.cluster();
@@ -265,6 +266,22 @@ fn a_hands_scaling_is_put_right_and_one_kind_has_one_watch() {
     });
     // A part of the objects: it was no delivery.
     assert_eq!(healed.list_at("/status/history").len(), 1);
+    // Who it was is told at the Application, for kubectl, too.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let told = loop {
+        let events = forge.sandbox.run(&["app", "events", "shop", "-o", "json"]).exits(0).json();
+        let found = events["data"].as_array().into_iter().flatten().find(|it| it["reason"] == "DriftReverted").cloned();
+        if let Some(found) = found {
+            break found;
+        }
+        assert!(Instant::now() < deadline, "it is never told: {events:#}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let message = told["message"].as_str().expect("a message");
+    assert!(message.contains("Deployment/shop spec.replicas, written by kubectl-edit"), "{message}");
+    assert_eq!(told["object"]["kind"], "Application", "{told:#}");
+    let at = |field: &str| healed.str_at(&format!("/status/operationState/{field}")).unwrap_or_default().to_owned();
+    writeln!(std::io::stderr(), "put right from {} to {}", at("startedAt"), at("finishedAt")).expect("written");
     let (name, token) = server.own_token();
     let (_, metrics) = server.ask("GET", "/metrics", &[(name, &token)], "");
     assert!(metrics.contains("argocd_cluster_api_resources 3\n"), "{metrics}");

@@ -239,6 +239,11 @@ impl Desk {
 
     /// An Application as the cluster has it, if whoever asks may do with it what is asked: what is not seen is not there, and
     /// what is seen and must not be done is refused.
+    /// The cluster that Applications live in.
+    pub(super) fn home(&self) -> &Cluster {
+        &self.work.session.home
+    }
+
     pub(super) async fn object(&self, actor: &Actor, name: &Name) -> Answer<Object> {
         let key = ObjectKey::new(application_kind(), Some(&name.namespace), &*name.name);
         let found = match self.work.session.cluster.get(&key).await {

@@ -78,11 +78,27 @@ impl Desk {
                 found.push(EventEntry { at, kind: weight, reason, object, message, count });
             }
         }
+        found.extend(self.own_events(&object, name).await?);
         found.extend(deliveries(&object, name));
         found.sort_by(|a, b| a.at.cmp(&b.at));
         let surplus = found.len().saturating_sub(MOST_EVENTS);
         found.drain(..surplus);
         Ok(found)
+    }
+
+    /// What was told of an Application itself.
+    async fn own_events(&self, application: &Object, name: &Name) -> Answer<Vec<EventEntry>> {
+        let options = ListOptions { namespace: Some(name.namespace.clone()), ..ListOptions::default() };
+        let events = self.home().list(&Gvk::new("", "v1", "Event"), &options).await.map_err(|error| told(&error))?;
+        let is_its = |event: &&Object| {
+            let is = |pointer: &str, text: &str| event.str_at(pointer) == Some(text);
+            is("/involvedObject/kind", application.kind()) && is("/involvedObject/name", application.name())
+        };
+        let entry = |event: &Object| {
+            let EventLine { at, kind, reason, message, count } = EventLine::of(event);
+            EventEntry { at, kind, reason, object: itself(name), message, count }
+        };
+        Ok(events.iter().filter(is_its).map(entry).collect())
     }
 
     pub(super) async fn logs(&self, actor: &Actor, name: &Name, query: &LogQuery) -> Answer<Vec<LogEntry>> {
@@ -191,14 +207,19 @@ fn is_meant(wanted: &str, pod: &Object, of: &ObjectLine) -> bool {
     }
 }
 
-/// What was delivered, as events beside those of its objects.
-fn deliveries(application: &Object, name: &Name) -> Vec<EventEntry> {
-    let object = || ObjectLine {
+/// An Application as one of its own objects.
+fn itself(name: &Name) -> ObjectLine {
+    ObjectLine {
         group: "argoproj.io".to_owned(),
         kind: "Application".to_owned(),
         namespace: Some(name.namespace.clone()),
         name: name.name.clone(),
-    };
+    }
+}
+
+/// What was delivered, as events beside those of its objects.
+fn deliveries(application: &Object, name: &Name) -> Vec<EventEntry> {
+    let object = || itself(name);
     let delivered = history(application).into_iter().map(|entry| EventEntry {
         at: entry.deployed_at,
         kind: "Normal".to_owned(),

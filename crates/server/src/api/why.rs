@@ -114,7 +114,9 @@ fn operation(detail: &Detail, name: &Name) -> Option<Cause> {
     let revisions = operation.revisions.join(", ");
     let (says, advice) = match operation.phase.as_str() {
         "Failed" | "Error" => {
-            (format!("the sync to {revisions} has failed"), vec![again("diff", name), again("sync", name)])
+            let logs = hook_of(&operation.message, detail).map(|hook| format!("{} --hook {hook}", again("logs", name)));
+            let advice = logs.into_iter().chain([again("diff", name), again("sync", name)]).collect();
+            (format!("the sync to {revisions} has failed"), advice)
         }
         "Running" if operation.retries > 0 => (
             format!("the sync to {revisions} is tried again, {} times so far", operation.retries),
@@ -128,6 +130,17 @@ fn operation(detail: &Detail, name: &Name) -> Option<Cause> {
     };
     let steps = vec![step("application", name, says), step("operation", &operation.phase, operation.message.clone())];
     Some(Cause { steps, advice })
+}
+
+/// The hook that an operation's message is about, `Job.batch shop/smoke: …`, by which its log is asked for: what runs and is none of
+/// the Application's objects.
+fn hook_of<'m>(message: &'m str, detail: &Detail) -> Option<&'m str> {
+    let (kind, rest) = message.split_once(' ')?;
+    let kind = kind.split('.').next().filter(|kind| matches!(*kind, "Job" | "Pod"))?;
+    let (object, _) = rest.split_once(": ")?;
+    let name = object.rsplit('/').next()?;
+    let is_own = detail.resources.iter().any(|it| it.object.kind == kind && it.object.name == name);
+    (!is_own).then_some(name)
 }
 
 /// That objects differ, and why that stays so.
@@ -232,6 +245,20 @@ mod tests {
         assert_eq!(cause.advice[0], "landfall app refresh argocd/shop --hard");
         assert_eq!(operation(&detail, &name()).expect("it failed").steps[0].says, "the sync to abc has failed");
         assert_eq!(differences(&detail, &name()), None);
+    }
+
+    #[test]
+    fn a_failed_operation_leads_to_the_log_of_the_hook_that_it_names() {
+        let of = |message: &str| hook_of(message, &Detail::default()).map(str::to_owned);
+        assert_eq!(of("Job.batch shop/smoke: it failed"), Some("smoke".to_owned()));
+        assert_eq!(of("Deployment.apps shop/web: it failed"), None);
+        assert_eq!(of("it does not render"), None);
+        let object = ObjectLine { kind: "Job".to_owned(), name: "own".to_owned(), ..ObjectLine::default() };
+        let resource = ResourceLine { object, ..ResourceLine::default() };
+        assert_eq!(
+            hook_of("Job.batch shop/own: it failed", &Detail { resources: vec![resource], ..Detail::default() }),
+            None
+        );
     }
 
     #[test]

@@ -93,8 +93,7 @@ impl Sinks {
         let slack = given(SLACK).map(|address| webhook(address).map(|()| address.to_owned())).transpose()?;
         let mail = given(MAIL).map(mail).transpose()?;
         let forge = given(TOKEN).map(|token| forge(token, given(HOST), given(KIND))).transpose()?;
-        let traces = Collector::read(&variable)
-            .map_err(|variable| BadSink { variable, why: "it must be an http:// or https:// address".to_owned() })?;
+        let traces = Collector::read(&variable).map_err(|(variable, why)| BadSink { variable, why: why.to_owned() })?;
         Ok(Sinks { slack, mail, forge, traces })
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Dealt, MANAGER, data_of, secret_kind};
 use crate::options::Sealing;
+use crate::said;
 
 /// Whose events they are, as the original's.
 const COMPONENT: &str = "sealed-secrets";
@@ -103,23 +104,7 @@ async fn tell(cluster: &Cluster, sealed: &Object, message: &str, now: Timestamp)
     }
 }
 
-/// An event; one that cannot be written is no reason to do anything else.
-async fn say(cluster: &Cluster, sealed: &Object, (kind, reason, message): (&str, &str, &str), now: Timestamp) {
-    let at = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let namespace = sealed.namespace().unwrap_or_default();
-    let event = json!({
-        "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": format!("{}.{:x}", sealed.name(), now.as_nanosecond()), "namespace": namespace},
-        "involvedObject": {
-            "apiVersion": sealed.api_version(), "kind": sealed.kind(), "namespace": namespace, "name": sealed.name(),
-            "uid": sealed.uid(), "resourceVersion": sealed.resource_version(),
-        },
-        "type": kind, "reason": reason, "message": message, "count": 1,
-        "firstTimestamp": at, "lastTimestamp": at, "source": {"component": COMPONENT},
-    });
-    if let Ok(event) = Object::from_value(event)
-        && let Err(error) = cluster.create(&event, &options()).await
-    {
-        tracing::debug!("an event of {} is not told: {error}", sealed.key());
-    }
+/// An event of a SealedSecret.
+async fn say(cluster: &Cluster, sealed: &Object, told: (&str, &str, &str), now: Timestamp) {
+    said::event(cluster, sealed, (COMPONENT, MANAGER), told, now).await;
 }

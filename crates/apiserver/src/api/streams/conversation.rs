@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::containers::Containers;
+use crate::containers::{Containers, PortRequest};
 
 /// The largest request that is read.
 const LIMIT: usize = 1024 * 1024;
@@ -25,7 +25,13 @@ impl Conversation {
     }
 
     /// Takes what the client sent; answers each request that is complete.
-    pub(crate) fn receive(&mut self, containers: &dyn Containers, pod: &Value, bytes: &[u8]) -> Option<Reply> {
+    pub(crate) fn receive(
+        &mut self,
+        containers: &dyn Containers,
+        pod: &Value,
+        bytes: &[u8],
+        now: jiff::Timestamp,
+    ) -> Option<Reply> {
         self.received.extend_from_slice(bytes);
         if self.received.len() > LIMIT {
             return Some(Reply { bytes: plain(413, "request too large for a simulated container\n"), ends: true });
@@ -37,7 +43,8 @@ impl Conversation {
                 Taken::Incomplete => return Some(Reply { bytes: out, ends: false }),
                 Taken::NotHttp => return Some(Reply { bytes: out, ends: true }),
                 Taken::Request { method, path, body, ends } => {
-                    out.extend(self.answer(containers, pod, &method, &path, &body));
+                    let request = PortRequest { method: &method, path: &path, body: &body, now };
+                    out.extend(self.answer(containers, pod, &request));
                     if ends {
                         return Some(Reply { bytes: out, ends: true });
                     }
@@ -46,8 +53,9 @@ impl Conversation {
         }
     }
 
-    fn answer(&self, containers: &dyn Containers, pod: &Value, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
-        let Some(answer) = containers.http(pod, self.port, method, path, body) else {
+    fn answer(&self, containers: &dyn Containers, pod: &Value, request: &PortRequest<'_>) -> Vec<u8> {
+        let PortRequest { method, path, .. } = request;
+        let Some(answer) = containers.http(pod, self.port, request) else {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
             let text =
                 format!("~ pod {name} is simulated and declares no answer to {method} {path} on port {}\n", self.port);
@@ -58,7 +66,7 @@ impl Conversation {
             out.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", answer.body.len()).as_bytes());
-        if method != "HEAD" {
+        if *method != "HEAD" {
             out.extend_from_slice(&answer.body);
         }
         out
@@ -126,8 +134,9 @@ mod tests {
     fn an_undeclared_port_says_that_it_is_simulated() {
         let mut conversation = Conversation::new(80);
         let pod = json!({"metadata": {"name": "web"}});
-        assert!(conversation.receive(&Undeclared, &pod, b"GET /x HTTP/1.1\r\nHost: a\r\n").is_none());
-        let reply = conversation.receive(&Undeclared, &pod, b"\r\n").expect("complete");
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        assert!(conversation.receive(&Undeclared, &pod, b"GET /x HTTP/1.1\r\nHost: a\r\n", now).is_none());
+        let reply = conversation.receive(&Undeclared, &pod, b"\r\n", now).expect("complete");
         let text = String::from_utf8_lossy(&reply.bytes);
         assert!(text.starts_with("HTTP/1.1 501"));
         assert!(text.contains("pod web is simulated"));

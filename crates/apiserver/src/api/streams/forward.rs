@@ -31,7 +31,9 @@ pub(super) async fn run(session: Session, mut socket: Socket, query: &Query) {
         let Some(conversation) = conversations.get_mut(usize::from(*channel) / 2).filter(|_| channel % 2 == 0) else {
             continue;
         };
-        let Some(reply) = conversation.receive(&*session.plane.containers, session.pod.value(), data) else { continue };
+        let now = session.plane.world.lock().now();
+        let containers = &*session.plane.containers;
+        let Some(reply) = conversation.receive(containers, session.pod.value(), data, now) else { continue };
         let mut message = vec![*channel];
         message.extend_from_slice(&reply.bytes);
         if socket.send(Message::Binary(Bytes::from(message))).await.is_err() || reply.ends {

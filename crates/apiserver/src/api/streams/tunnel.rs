@@ -61,8 +61,9 @@ impl Tunnel {
                 }
                 Frame::Data { stream, bytes, last } => {
                     let Some(conversation) = self.conversations.get_mut(&stream) else { continue };
+                    let now = self.session.plane.world.lock().now();
                     let containers = &*self.session.plane.containers;
-                    let reply = conversation.receive(containers, self.session.pod.value(), &bytes);
+                    let reply = conversation.receive(containers, self.session.pod.value(), &bytes, now);
                     let ends = last || reply.as_ref().is_some_and(|reply| reply.ends);
                     let bytes = reply.map(|reply| reply.bytes).unwrap_or_default();
                     for chunk in bytes.chunks(16 * 1024) {

@@ -1,11 +1,12 @@
 //! `landfall access matrix`.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use clap::Args;
 use landfall_diag::Diagnose as _;
-use landfall_host::{Failure, Place};
-use landfall_server::access::Ground;
+use landfall_host::{Connection, Failure, Place};
+use landfall_server::access::{Cell, Ground, ServiceAccount};
 use landfall_server::accounts::{ADMIN, READONLY, Subject};
 use serde_json::{Value, json};
 
@@ -18,12 +19,18 @@ use crate::report::Report;
 use crate::ui::{Output, Table, Ui};
 use crate::verb::Verb;
 
+/// The namespace of Applications.
+const HOME: &str = "argocd";
+
 /// Arguments of `access matrix`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AccessMatrixArgs {
     /// A policy.csv instead of the cluster's argocd-rbac-cm
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<String>,
+    /// A service account, NAMESPACE/NAME, that the cluster is asked about besides: what it may change where a project delivers to
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub(crate) service_account: Vec<ServiceAccount>,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
@@ -40,7 +47,10 @@ impl Verb for AccessMatrixArgs {
         let (place, mut connection) = connected(context, &self.cluster).await?;
         let read = async {
             let ground = ground(context, &connection, self.policy.as_deref()).await?;
-            let rows = rows(context, &ground, &place).await?;
+            let mut rows = rows(context, &ground, &place).await?;
+            for account in &self.service_account {
+                rows.extend(of_account(account, &ground, &connection).await?);
+            }
             Ok::<_, Failure>(rows)
         };
         let rows = read.await;
@@ -52,7 +62,7 @@ impl Verb for AccessMatrixArgs {
 
 /// What somebody may do with the Applications of a project.
 struct Row {
-    /// `policy`, `account`, `token`.
+    /// `policy`, `account`, `token`, `service-account`.
     from: &'static str,
     subject: String,
     project: String,
@@ -111,6 +121,27 @@ async fn rows(context: &Context, ground: &Ground, place: &Place) -> Result<Vec<R
             }
             rows.push(row("token", &token.name, project, may));
         }
+    }
+    Ok(rows)
+}
+
+/// What a service account may change in the namespaces of each project, as the cluster says: verbs and kinds, without what it tells of
+/// the namespace of Applications and of the whole cluster, which is no project's.
+async fn of_account(account: &ServiceAccount, ground: &Ground, connection: &Connection) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::new();
+    for project in &ground.projects {
+        let namespaces: Vec<String> = ground.namespaces(project).into_iter().map(str::to_owned).collect();
+        let cells = account.asked(&connection.cluster, &namespaces, HOME).await?;
+        let is_there = |cell: &&Cell| namespaces.iter().any(|it| cell.on == format!("namespace {it}"));
+        let allowed = cells.iter().filter(is_there).filter(|cell| cell.allowed && cell.asked == "cluster");
+        let may: BTreeSet<String> = allowed.map(|cell| cell.what.clone()).collect();
+        rows.push(Row {
+            from: "service-account",
+            subject: account.to_string(),
+            project: project.clone(),
+            protected: ground.standing.is_protected(project),
+            may: may.into_iter().collect(),
+        });
     }
     Ok(rows)
 }

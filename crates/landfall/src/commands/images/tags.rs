@@ -444,7 +444,7 @@ fn put(text: &mut String, keys: &[&str], value: &str) {
 }
 
 /// The record that lies beside a values file.
-fn record_beside(file: &str) -> String {
+pub(crate) fn record_beside(file: &str) -> String {
     match file.rsplit_once('/') {
         Some((directory, _)) => format!("{directory}/release.yaml"),
         None => "release.yaml".to_owned(),

@@ -9,7 +9,8 @@ use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 
 use super::told::{http, listen, until};
-use super::{Forge, SHOP, Server, application, is_synced, web};
+use super::{Forge, SHOP, Server, application, is_synced, serve, web};
+use crate::it::sandbox::Sandbox;
 
 /// SENS's three users, on a small system.
 const POLICY: &str = "p, role:nonprod, applications, get, */*, allow
@@ -506,4 +507,116 @@ fn se_058_se_062_se_063_who_may_do_what_is_one_table_and_who_must_not_touch_prod
     assert_eq!(reaches("shop"), Err(Some(403)));
     server.puts(binding("shop", "edit"));
     sandbox.run(&prove).exits(5).says("tried: 1 asked, 1 allowed").says("can change prod");
+}
+
+/// SENS's Applications and projects as the example has them, with a policy and what its people and pipelines have.
+fn sens() -> (Sandbox, Server) {
+    let sandbox = Sandbox::example("sens-platform");
+    let (product, infra) = (Sandbox::example("sens-platform/product"), Sandbox::example("sens-platform/infra"));
+    let stands_in = |url: &str, from: &Sandbox| format!("{url}={}", from.root().join(".git").display());
+    let repositories = [
+        stands_in("https://git.example.com/sens/sens-platform.git", &product),
+        stands_in("https://git.example.com/sens/sens-platform-infra.git", &infra),
+    ];
+    let rbac = landfall_yaml::to_json(&sandbox.read("infra/argocd/access/argocd-rbac-cm.yaml")).expect("YAML");
+    sandbox.write("policy.csv", rbac["data"]["policy.csv"].as_str().expect("a policy"));
+    let words = [
+        "infra/argocd/sens-test",
+        "infra/argocd/sens-production",
+        "--policy",
+        "policy.csv",
+        "--repo",
+        &repositories[0],
+        "--repo",
+        &repositories[1],
+    ];
+    let server = serve(&sandbox, &words, &[]);
+    (sandbox, server)
+}
+
+#[test]
+fn se_100_who_may_do_what_in_each_environment_is_one_matrix_that_equals_the_rules_of_sens() {
+    let (sandbox, server) = sens();
+    let cluster = server.cluster();
+    for name in ["sens-platform-test", "sens-platform-production"] {
+        server.until(&cluster, &application(name), |it| it.str_at("/spec/project").is_some());
+    }
+    for name in ["deploy", "sebastian"] {
+        sandbox.run(&["account", "create", name]).exits(0);
+    }
+    sandbox.run(&["account", "create", "admin"]).exits(0);
+    let token = ["token", "create", "ci", "--role", "role:deploy", "--scope", "sync", "--project", "sens-test"];
+    sandbox.run(&token).exits(0);
+    for name in ["sens-test", "sens-production"] {
+        if server.get(&cluster, &ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, name)).is_none() {
+            server.puts(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
+        }
+    }
+    let metadata = json!({"name": "deploy-test", "namespace": "sens-test"});
+    server.puts(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
+    server.puts(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata,
+        "rules": [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list", "watch", "patch"]}],
+    }));
+    server.puts(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "deploy-test"},
+        "subjects": [{"kind": "ServiceAccount", "name": "deploy-test", "namespace": "sens-test"}],
+    }));
+    let words = ["access", "matrix", "--policy", "policy.csv", "--service-account", "sens-test/deploy-test"];
+    let matrix = sandbox.run(&[&words[..], &["-o", "json"]].concat()).exits(0).json();
+    let rows = matrix["data"].as_array().expect("rows");
+    let may = |from: &str, subject: &str, project: &str| {
+        let is = |it: &&Value| it["from"] == from && it["subject"] == subject && it["project"] == project;
+        let row = rows.iter().find(is).unwrap_or_else(|| panic!("{from} {subject} {project}: {matrix:#}"));
+        let words = row["may"].as_array().expect("words").iter().filter_map(Value::as_str);
+        words.map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    // Everything in test and nothing but looking in production; production by its owner; to break glass.
+    for (from, subject, test, production) in [
+        ("account", "deploy", "get sync logs", "get logs"),
+        ("account", "sebastian", "get sync logs", "get sync logs"),
+        ("token", "ci", "sync", ""),
+        ("service-account", "sens-test/deploy-test", "patch deployments.apps", ""),
+    ] {
+        let seen = (may(from, subject, "sens-test"), may(from, subject, "sens-production"));
+        assert_eq!(seen, (test.to_owned(), production.to_owned()), "{subject}: {matrix:#}");
+    }
+    for project in ["sens-test", "sens-production"] {
+        let admin = may("account", "admin", project);
+        assert!(["get", "create", "delete", "sync", "override"].iter().all(|it| admin.contains(it)), "{admin}");
+    }
+    sandbox.run(&words).exits(0).says("sens-test/deploy-test").says("patch deployments.apps");
+}
+
+#[test]
+fn se_077_the_logs_of_both_environments_are_shown_to_whom_the_policy_shows_them() {
+    let forge = forge("test", "{automated: {}, syncOptions: [CreateNamespace=true]}", "");
+    let app = forge.sandbox.read("apps/shop.yaml");
+    let app = app.replace("name: shop", "name: prod").replace("project: test", "project: prod");
+    forge.sandbox.write("apps/prod.yaml", &app.replace("namespace: shop}", "namespace: prod}"));
+    forge.sandbox.write("apps/prod-project.yaml", &declared("prod", "", ""));
+    let server = forge.serve(&["apps", "--policy", "policy.csv"], SHOP, &[]);
+    let cluster = server.cluster();
+    for name in ["shop", "prod"] {
+        server.until(&cluster, &application(name), |it| it.str_at("/status/health/status") == Some("Healthy"));
+    }
+    let token = |role: &str| {
+        let name = role.replace(':', "-");
+        let words = ["token", "create", &name, "--role", role, "--scope", "read", "-o", "name"];
+        forge.sandbox.run(&words).exits(0).stdout.trim().to_owned()
+    };
+    let url = format!("http://{}", server.address);
+    let logs = |token: &str, name: &str| {
+        let mut command = forge.sandbox.command(&["app", "logs", name, "--server", &url]);
+        super::super::sandbox::ran(command.env("LANDFALL_TOKEN", token).output().expect("the binary runs"))
+    };
+    let (nonprod, owner) = (token("role:nonprod"), token("role:owner"));
+    for name in ["shop", "prod"] {
+        logs(&owner, name).exits(0).says("container app is simulated");
+        forge.sandbox.run(&["app", "logs", name]).exits(0).says("container app is simulated");
+    }
+    logs(&nonprod, "shop").exits(0).says("container app is simulated");
+    let refused = logs(&nonprod, "prod").says("LF0745");
+    assert!(refused.code != 0 && !refused.all().contains("container app is simulated"), "{}", refused.all());
 }

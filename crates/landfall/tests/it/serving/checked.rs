@@ -45,7 +45,7 @@ fn until_checks(server: &Server, so: impl Fn(&Value) -> bool) -> Value {
 }
 
 #[test]
-fn lp_113_what_fails_its_checks_is_degraded_says_why_and_is_gone_back_from() {
+fn lp_112_lp_113_what_fails_its_checks_is_degraded_says_why_and_is_gone_back_from() {
     let forge = checked(AUTOMATED, "    onSmokeFailure: revert\n");
     let first = forge.push();
     let server = forge.serve(&["."], SHOP, &[]);
