@@ -27,6 +27,7 @@ use crate::values::{ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
 
 pub(crate) use execute::{Strictness, execute, execute_with};
+pub(crate) use not_at_hand::NotAtHand;
 pub use output::{HookChoice, OutputFile, TemplateOptions};
 
 /// The name of the file whose text is shown after an installation.

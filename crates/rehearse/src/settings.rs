@@ -62,28 +62,17 @@ pub(crate) async fn other_settings(
         None => others.into_iter().partition(|it| matches!(it.layer, Layer::Sample(_))),
     };
     let mut all = Vec::new();
-    let (faulty, fine) = trying.apart(samples, None, most).await;
+    let (faulty, fine) = trying.apart(samples, None, most / 2).await;
     all.extend(faulty);
-    let mut left = most;
+    let mut ons = Vec::new();
     for other in singles.into_iter().take(most) {
         let on = other.turns_on().then(|| other.clone());
-        let told = trying.one(other).await;
-        // What is only added may stand behind the switch.
-        if let (Err(Fine), Some(on)) = (&told, on)
-            && left > 0
-            && !fine.is_empty()
-        {
-            left -= 1;
-            if let Ok(told) = trying.one(Other::together(std::iter::once(&on).chain(&fine))).await
-                && !told.faults.is_empty()
-            {
-                let some = left.min(FEW);
-                left -= some;
-                all.extend(trying.apart(fine.clone(), Some(&on), some).await.0);
-            }
+        match trying.one(other).await {
+            Err(Fine) => ons.extend(on),
+            Ok(told) => all.push(told),
         }
-        all.extend(told.ok());
     }
+    all.extend(trying.behind(&ons, &fine, most / 4).await);
     all.retain(|it| !it.faults.is_empty());
     all
 }
@@ -110,6 +99,9 @@ struct Trying<'a, 'p> {
     served: (&'a Plain<'p>, &'a Conditions),
     trials: &'a Trials<'a>,
 }
+
+/// So many switches are turned on at once.
+const AT_ONCE: usize = 8;
 
 /// So many renderings are spent on finding out what goes wrong behind one switch.
 const FEW: usize = 16;
@@ -138,6 +130,30 @@ impl Trying<'_, '_> {
             }
         }
         (faulty, fine)
+    }
+
+    /// What is wrong with what is only added behind switches: several of them at once, and apart where something is wrong.
+    async fn behind(&self, ons: &[Other], samples: &[Other], most: usize) -> Vec<OtherSetting> {
+        let mut all = Vec::new();
+        let mut left = if samples.is_empty() { 0 } else { most };
+        let mut groups: Vec<&[Other]> = ons.chunks(AT_ONCE).rev().collect();
+        while let Some(group) = groups.pop().filter(|_| left > 0) {
+            left -= 1;
+            let Ok(told) = self.one(Other::together(group.iter().chain(samples))).await else { continue };
+            match group {
+                [on] if !told.faults.is_empty() => {
+                    let some = left.min(FEW);
+                    left -= some;
+                    all.extend(self.apart(samples.to_vec(), Some(on), some).await.0);
+                }
+                [_] | [] => {}
+                group => {
+                    let (one, other) = group.split_at(group.len() / 2);
+                    groups.extend([other, one]);
+                }
+            }
+        }
+        all
     }
 
     /// What is wrong with a setting; no faults where the chart refuses it by itself.

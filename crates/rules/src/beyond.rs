@@ -26,6 +26,10 @@ pub fn is_beyond(subject: &Subject<'_>, finding: &Finding) -> bool {
     if is_theirs {
         return true;
     }
+    // What is a slip away from something that is there was meant.
+    if finding.help.starts_with("did you mean") {
+        return false;
+    }
     // What stands in front of each name is its kind.
     let mut kinds: Vec<&str> =
         pieces.iter().step_by(2).filter_map(|text| text.split_whitespace().next_back()).collect();

@@ -4,11 +4,13 @@
 //! only they could answer (a named template, a default of their values) leaves out the one file that asks for it.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use landfall_gotemplate::{Map, Value};
 
 use super::Chart;
 use crate::metadata::Dependency;
+use crate::render::NotAtHand;
 use crate::values::coalesce::deep_copy_map;
 
 /// What a chart is looked at without.
@@ -18,6 +20,8 @@ pub struct Without {
     pub dependencies: Vec<Dependency>,
     /// Templates that could not do without them.
     pub templates: Vec<LeftOut>,
+    /// What the chart's texts say of them, once somebody has asked.
+    pub(crate) read: Arc<OnceLock<Arc<NotAtHand>>>,
 }
 
 /// A template that is left out.
@@ -41,6 +45,7 @@ impl Chart {
 
     /// Sets aside dependencies by their names, at hand or not.
     pub fn do_without(&mut self, names: &BTreeSet<String>) {
+        self.without.read = Arc::default();
         let (gone, stay): (Vec<Dependency>, Vec<Dependency>) =
             std::mem::take(&mut self.metadata.dependencies).into_iter().partition(|it| names.contains(&it.name));
         self.metadata.dependencies = stay;
@@ -73,6 +78,7 @@ impl Chart {
 
     /// Leaves templates out, by their paths as their owner would type them.
     pub fn leave_out(&mut self, templates: &[LeftOut]) {
+        self.without.read = Arc::default();
         let found = |path: String| templates.iter().find(|it| it.path == path);
         let left: Vec<LeftOut> =
             self.templates.iter().filter_map(|file| found(self.path_of(&file.name))).cloned().collect();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use landfall_gotemplate::{Cause, ExecError, FuncError};
 
@@ -13,7 +14,8 @@ use crate::rendered_file::{RenderedFile, TemplateSource};
 const COMMON: &str = include_str!("stand_ins.tpl");
 
 /// The charts that are done without.
-pub(super) struct NotAtHand {
+#[derive(Debug, Default)]
+pub(crate) struct NotAtHand {
     /// Their names and aliases.
     names: BTreeSet<String>,
     /// What the names of the templates that are there begin with.
@@ -23,7 +25,16 @@ pub(super) struct NotAtHand {
 }
 
 impl NotAtHand {
-    pub(super) fn of(chart: &Chart) -> Self {
+    /// Those of a chart; its texts are read once for all of its renderings.
+    pub(super) fn of(chart: &Chart) -> Arc<Self> {
+        let is_whole = chart.with_parts().iter().all(|part| part.without.dependencies.is_empty());
+        match is_whole {
+            true => Arc::default(),
+            false => Arc::clone(chart.without.read.get_or_init(|| Arc::new(NotAtHand::read(chart)))),
+        }
+    }
+
+    fn read(chart: &Chart) -> Self {
         let parts = chart.with_parts();
         let names: BTreeSet<String> = parts.iter().flat_map(|part| part.without.names()).map(str::to_owned).collect();
         let mut own = BTreeSet::new();
