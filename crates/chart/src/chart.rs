@@ -1,14 +1,16 @@
 //! A chart in memory.
 
 mod load;
+mod without;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use landfall_gotemplate::Map;
 
+pub use self::without::{LeftOut, Without};
 use crate::lock::Lock;
-use crate::metadata::Metadata;
+use crate::metadata::{Dependency, Metadata};
 use crate::tree::Bytes;
 use crate::warning::Warning;
 
@@ -89,6 +91,8 @@ pub struct Chart {
     /// The name before an alias took its place, when charts below were not taken over into the alias: Helm goes on
     /// calling them by the path they were loaded under.
     pub(crate) loaded_name: Option<String>,
+    /// What it is looked at without; nothing where it is delivered.
+    pub without: Without,
 }
 
 /// A file of custom resource definitions.
@@ -162,6 +166,11 @@ impl Chart {
             .collect()
     }
 
+    /// The dependencies that `Chart.yaml` names, at hand or not.
+    pub fn declared(&self) -> impl Iterator<Item = &Dependency> {
+        self.metadata.dependencies.iter().chain(&self.without.dependencies)
+    }
+
     /// Whether a template, by its path (`web/charts/db/templates/x.yaml`), belongs to a dependency that comes from a repository: to
     /// somebody else's chart, not to a part of this one.
     pub fn is_borrowed(&self, path: &str) -> bool {
@@ -169,7 +178,7 @@ impl Chart {
         let Some((name, _)) = inside.strip_prefix("charts/").and_then(|rest| rest.split_once('/')) else {
             return false;
         };
-        let mut declared = self.metadata.dependencies.iter().filter(|it| it.name == name || it.alias == name);
+        let mut declared = self.declared().filter(|it| it.name == name || it.alias == name);
         let is_remote = |repository: &str| !repository.is_empty() && !repository.starts_with("file://");
         declared.any(|dependency| is_remote(&dependency.repository))
             || self.dependencies.iter().any(|part| part.name() == name && part.is_borrowed(inside.split_at(7).1))

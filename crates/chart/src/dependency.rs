@@ -52,6 +52,9 @@ fn enable(
     dialect: Dialect,
     warnings: &mut Warnings,
 ) -> Result<Option<Vec<Dependency>>, Mismatch> {
+    if !chart.without.dependencies.is_empty() {
+        switch_what_is_not_at_hand(chart, values, path, dialect);
+    }
     if chart.metadata.dependencies.is_empty() {
         return Ok(None);
     }
@@ -113,6 +116,15 @@ fn enable(
     chart.metadata.dependencies = kept;
     chart.dependencies = dependencies;
     Ok(Some(declared))
+}
+
+/// Says of the dependencies that are not at hand which would take part.
+fn switch_what_is_not_at_hand(chart: &mut Chart, values: &Map, path: &str, dialect: Dialect) {
+    // What there is to warn of is told with the values themselves.
+    let unheard = &mut Warnings::default();
+    let Ok(coalesced) = coalesce_values(chart, values, Nulls::of(dialect), unheard) else { return };
+    switch_by_tags(&mut chart.without.dependencies, &coalesced, unheard);
+    switch_by_conditions(&mut chart.without.dependencies, &coalesced, path, unheard);
 }
 
 fn switch_by_tags(declared: &mut [Dependency], values: &Map, warnings: &mut Warnings) {

@@ -1,6 +1,7 @@
 //! From a chart and values to manifests (helm: `pkg/engine`, `pkg/action`).
 
 mod execute;
+mod not_at_hand;
 mod one;
 mod output;
 mod renderable;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use landfall_gotemplate::{Func, FuncError, Limits, Map, Type};
 
 use crate::capabilities::Capabilities;
-use crate::chart::{Chart, Crd};
+use crate::chart::{Chart, Crd, LeftOut};
 use crate::dependency;
 use crate::dialect::Dialect;
 use crate::error::{ChartError, Mismatch, in_dependencies, in_helm4s_words};
@@ -26,6 +27,7 @@ use crate::values::{ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
 
 pub(crate) use execute::{Strictness, execute, execute_with};
+pub(crate) use not_at_hand::NotAtHand;
 pub use output::{HookChoice, OutputFile, TemplateOptions};
 
 /// The name of the file whose text is shown after an installation.
@@ -202,6 +204,8 @@ pub struct Rendered {
     pub values: Map,
     /// What the user gave, merged; this is what a release records.
     pub user_values: Map,
+    /// Templates that could not do without charts that are not at hand, where they are done without.
+    pub left_out: Vec<LeftOut>,
     /// Where bytes come from, when asked for.
     pub provenance: Option<Provenance>,
     pub(crate) dialect: Dialect,
@@ -312,6 +316,7 @@ fn render_merged(
     check_kube_version(&prepared.chart, capabilities)?;
     let mut files = execute(&prepared, release, capabilities, options, warnings)
         .map_err(|error| crate::evidence::add(error, &prepared.chart, layers.layers, &prepared.values))?;
+    let left_out = std::mem::take(&mut files.left_out);
     let notes = take_notes(&mut files, prepared.chart.name(), options.notes);
     let documents = files.documents(options.dialect)?;
     let sorted = match sort_manifests(documents, options.dialect, warnings) {
@@ -346,6 +351,7 @@ fn render_merged(
         hooks: sorted.hooks,
         notes,
         crds: prepared.chart.crds(),
+        left_out,
         processed: prepared.chart,
         warnings: std::mem::take(&mut warnings.0),
         values: prepared.values,

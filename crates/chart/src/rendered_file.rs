@@ -6,6 +6,7 @@ use std::ops::Range;
 use landfall_diag::Place;
 use landfall_gotemplate::{Recording, Trace};
 
+use crate::chart::LeftOut;
 use crate::error::ChartError;
 use crate::manifest::Manifest;
 use crate::tree::Bytes;
@@ -18,6 +19,8 @@ pub(crate) struct Files {
     pub(crate) sources: BTreeMap<String, TemplateSource>,
     /// What their traces mean.
     pub(crate) recording: Recording,
+    /// Those that could not do without charts that are not at hand.
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 impl Files {
@@ -58,6 +61,8 @@ pub(crate) struct RenderedFile {
     pub(crate) removed: Vec<Range<usize>>,
     /// The output cut into documents, where nobody wants it whole; the text is gone then.
     pub(crate) documents: Option<Result<Vec<Manifest>, ChartError>>,
+    /// Why it was left out, where it was.
+    pub(crate) left_out: Option<String>,
 }
 
 impl RenderedFile {

@@ -380,7 +380,11 @@ impl Reading<'_> {
             }
             None => load_chart(files, &directory, &directory)?,
         };
-        dependencies::fill(&mut chart, files, &directory, &self.selection.charts).await?;
+        let filled = dependencies::fill(&mut chart, files, &directory, &self.selection.charts).await;
+        match self.selection.lends_vendored {
+            true => chart.do_without_missing(),
+            false => filled?,
+        }
         let helm = source.helm.clone().unwrap_or_default();
         let mut values = self.values(&helm, &checkout, &directory)?;
         add_overrides(&mut values, overrides, &self.selection.sops)?;

@@ -50,7 +50,7 @@ pub struct Selection {
     /// Who opens values files and manifests that SOPS has encrypted.
     pub sops: SopsKeys,
     /// Whether a commit's charts take the archives of dependencies that git does not keep from the working tree's `charts/`: to look at
-    /// a change, not to deliver it.
+    /// a change, not to deliver it. What is nowhere at hand is done without then.
     pub lends_vendored: bool,
 }
 
@@ -354,6 +354,9 @@ impl Target {
             && let Some(vendored) = self.source.in_working_tree(&join(directory, "charts"))
         {
             lent = lend_vendored(&mut chart, &vendored);
+        }
+        if selection.lends_vendored {
+            chart.do_without_missing();
         }
         Ok((chart, lent))
     }

@@ -12,6 +12,7 @@ mod it {
     mod applications;
     mod approvals;
     mod apps;
+    mod at_hand;
     mod beginnings;
     mod bootstraps;
     mod builds;

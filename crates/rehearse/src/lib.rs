@@ -12,6 +12,7 @@
 //! simulated is said, never passed.
 
 mod api;
+mod at_hand;
 mod blame;
 mod environments;
 mod graph;
@@ -31,6 +32,7 @@ mod trial;
 mod unmet;
 
 pub use api::{Asked, ask_api};
+pub use at_hand::{NotChecked, level};
 pub use blame::TargetBlame;
 pub use environments::{Difference, FieldDifference, Side, differences};
 pub use graph::{Edge, Graph, Leads, Node};

@@ -12,6 +12,7 @@ use landfall_rules::{ContainerRole, Desired, DesiredUnit, Examination, Role, pla
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::at_hand::NotChecked;
 use crate::impact::holds;
 use crate::rehearsal::{Rehearsal, TrialReport, passes};
 use crate::study::Conditions;
@@ -40,6 +41,9 @@ pub struct Preview {
     /// What nobody brings and was taken as there, as `Secret db`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub taken_as_there: Vec<String>,
+    /// What was not looked at, because a chart is not at hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<NotChecked>,
     /// Releases and Applications that could not be rendered, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Diagnostic>,
@@ -165,8 +169,8 @@ impl Preview {
                 });
             }
         }
-        let (examination, known, trials, taken_as_there) = match rehearsal {
-            Some(it) => (it.examination, it.known, it.trials, it.taken_as_there),
+        let (examination, known, trials, taken_as_there, not_checked) = match rehearsal {
+            Some(it) => (it.examination, it.known, it.trials, it.taken_as_there, it.not_checked),
             None => Default::default(),
         };
         Preview {
@@ -179,6 +183,7 @@ impl Preview {
             known,
             trials,
             taken_as_there,
+            not_checked,
             unread,
             notes: Vec::new(),
         }

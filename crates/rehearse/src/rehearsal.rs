@@ -19,6 +19,7 @@ use landfall_object::Object;
 use landfall_project::{Environment, ProjectFile};
 use landfall_rules::{
     Blame, ClusterFacts, DesiredUnit, Examination, Inventory, NoBlame, Role, Rule, Start, Subject, classes, conclude,
+    is_beyond,
 };
 use landfall_source::SourceTree;
 use old_sins::OldSins;
@@ -28,6 +29,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use verdict::{one_cause, report, unsimulated};
 
+use crate::at_hand::NotChecked;
 use crate::impact::Impact;
 use crate::snapshot::Snapshot;
 use crate::stage::{Attempt, Stage};
@@ -61,6 +63,8 @@ pub struct Request<'a> {
     pub told: Vec<Finding>,
     /// What those others could not be asked about, and what they said yes to.
     pub told_besides: Vec<String>,
+    /// What is not looked at, because a chart is not at hand.
+    pub not_checked: Vec<NotChecked>,
     /// Who knows which commit wrote a line.
     pub blame: &'a dyn Blame,
     /// The day it is, for waivers.
@@ -127,6 +131,9 @@ pub struct Rehearsal {
     /// What nobody brings and was taken as there, as `Secret db`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub taken_as_there: Vec<String>,
+    /// What was not looked at, because a chart is not at hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_checked: Vec<NotChecked>,
     /// What could not be simulated.
     pub not_simulated: Vec<String>,
 }
@@ -336,6 +343,7 @@ impl Tried {
         };
         let mut found: Vec<Finding> = request.told.clone();
         found.extend(request.rules.iter().flat_map(|rule| (rule.check)(&subject)));
+        found.retain(|finding| !is_beyond(&subject, finding));
         let mut examination = conclude(one_cause(found), &subject, request.blame);
         let sins = self.old_sins(request, ground);
         let mut known = Examination { findings: sins.take_from(&mut examination), idle_waivers: Vec::new() };
@@ -360,6 +368,7 @@ impl Tried {
             examination,
             known: known.findings,
             taken_as_there: taken.into_iter().cloned().collect(),
+            not_checked: request.not_checked.clone(),
             not_simulated: notes,
         })
     }

@@ -55,24 +55,148 @@ pub(crate) async fn other_settings(
     let _there = trials.cluster.create(&namespace, &WriteOptions::default()).await;
     let [bare, served] = [(&bare, usual), (served, conditions)]
         .map(|(rendered, conditions)| Plain::of(unit, rendered, conditions, trials));
+    let trying = Trying { unit, bare: (&bare, &all_served), served: (&served, conditions), trials };
+    let most = most(bare.rendered.all_objects().count());
+    let (samples, singles): (Vec<Other>, Vec<Other>) = match wanted {
+        Some(wanted) => (Vec::new(), chosen(others, wanted)),
+        None => others.into_iter().partition(|it| matches!(it.layer, Layer::Sample(_))),
+    };
     let mut all = Vec::new();
-    let tried = others.into_iter().take(most(bare.rendered.all_objects().count()));
-    for other in tried.filter(|it| wanted.is_none_or(|wanted| wanted.contains(&it.setting))) {
-        let plain = match other.layer {
-            Layer::Operators => &bare,
-            _ => &served,
-        };
-        let conditions = if matches!(other.layer, Layer::Operators) { &all_served } else { conditions };
-        let turned = other.of(unit);
-        let faults = match installed(&turned, conditions, Tracing::Off) {
-            Err(told) => told.first().and_then(|told| refused_by_template(&other, told)).into_iter().collect(),
-            Ok(rendered) => faults(&turned, rendered, plain, conditions, trials).await,
-        };
-        if !faults.is_empty() {
-            all.push(OtherSetting { setting: other.setting, faults });
+    let (faulty, fine) = trying.apart(samples, None, most / 2).await;
+    all.extend(faulty);
+    let mut ons = Vec::new();
+    for other in singles.into_iter().take(most) {
+        let on = other.turns_on().then(|| other.clone());
+        match trying.one(other).await {
+            Err(Fine) => ons.extend(on),
+            Ok(told) => all.push(told),
         }
     }
+    all.extend(trying.behind(&ons, &fine, most / 4).await);
+    all.retain(|it| !it.faults.is_empty());
     all
+}
+
+/// The settings of which something was told before.
+fn chosen(others: Vec<Other>, wanted: &BTreeSet<String>) -> Vec<Other> {
+    let (mut known, mut left) = (Vec::new(), wanted.clone());
+    for other in others {
+        if left.remove(&other.setting) {
+            known.push(other);
+        }
+    }
+    known.extend(left.into_iter().map(Other::switch));
+    known
+}
+
+/// Nothing is wrong with a setting.
+struct Fine;
+
+/// A unit whose other settings are tried.
+struct Trying<'a, 'p> {
+    unit: &'a Unit,
+    bare: (&'a Plain<'p>, &'a Conditions),
+    served: (&'a Plain<'p>, &'a Conditions),
+    trials: &'a Trials<'a>,
+}
+
+/// So many switches are turned on at once.
+const AT_ONCE: usize = 8;
+
+/// So many renderings are spent on finding out what goes wrong behind one switch.
+const FEW: usize = 16;
+
+/// So many values that a chart asks for are given it, one after the other.
+const GIVEN: usize = 6;
+
+impl Trying<'_, '_> {
+    /// What is only added seldom gets in each other's way: it is tried all together, and apart where something is wrong. Gives what
+    /// is wrong, and what is fine.
+    async fn apart(&self, samples: Vec<Other>, with: Option<&Other>, most: usize) -> (Vec<OtherSetting>, Vec<Other>) {
+        let (mut faulty, mut fine) = (Vec::new(), Vec::new());
+        let mut batches = vec![samples];
+        for _ in 0..most {
+            let Some(mut batch) = batches.pop() else { break };
+            if batch.is_empty() {
+                continue;
+            }
+            match self.one(Other::together(with.into_iter().chain(&batch))).await {
+                Err(Fine) => fine.append(&mut batch),
+                Ok(told) if batch.len() == 1 => faulty.push(told),
+                Ok(_) => {
+                    let second = batch.split_off(batch.len() / 2);
+                    batches.extend([second, batch]);
+                }
+            }
+        }
+        (faulty, fine)
+    }
+
+    /// What is wrong with what is only added behind switches: several of them at once, and apart where something is wrong.
+    async fn behind(&self, ons: &[Other], samples: &[Other], most: usize) -> Vec<OtherSetting> {
+        let mut all = Vec::new();
+        let mut left = if samples.is_empty() { 0 } else { most };
+        let mut groups: Vec<&[Other]> = ons.chunks(AT_ONCE).rev().collect();
+        while let Some(group) = groups.pop().filter(|_| left > 0) {
+            left -= 1;
+            let Ok(told) = self.one(Other::together(group.iter().chain(samples))).await else { continue };
+            match group {
+                [on] if !told.faults.is_empty() => {
+                    let some = left.min(FEW);
+                    left -= some;
+                    all.extend(self.apart(samples.to_vec(), Some(on), some).await.0);
+                }
+                [_] | [] => {}
+                group => {
+                    let (one, other) = group.split_at(group.len() / 2);
+                    groups.extend([other, one]);
+                }
+            }
+        }
+        all
+    }
+
+    /// What is wrong with a setting; no faults where the chart refuses it by itself.
+    async fn one(&self, mut other: Other) -> Result<OtherSetting, Fine> {
+        let (plain, conditions) = match other.layer {
+            Layer::Operators => self.bare,
+            _ => self.served,
+        };
+        let mut given = false;
+        for _ in 0..GIVEN {
+            let turned = other.of(self.unit);
+            let told = match installed(&turned, conditions, Tracing::Off) {
+                Ok(rendered) => {
+                    let mut faults = faults(&turned, rendered, plain, conditions, self.trials).await;
+                    // What was made up for want of another value may be of the wrong kind.
+                    let made_up = |fault: &SettingFault| given && fault.words.contains("probe");
+                    faults.iter_mut().for_each(|fault| fault.wants_more |= made_up(fault));
+                    return if faults.is_empty() {
+                        Err(Fine)
+                    } else {
+                        Ok(OtherSetting { setting: other.setting, faults })
+                    };
+                }
+                Err(told) => told,
+            };
+            let Some(told) = told.first() else { break };
+            if asked_for(told).is_some_and(|path| other.give(&path)) {
+                given = true;
+                continue;
+            }
+            let faults = refused_by_template(&other, told).into_iter().collect();
+            return Ok(OtherSetting { setting: other.setting, faults });
+        }
+        Ok(OtherSetting { setting: other.setting, faults: Vec::new() })
+    }
+}
+
+/// The value that a chart refuses to do without.
+fn asked_for(told: &Diagnostic) -> Option<String> {
+    let is_required =
+        told.labels.iter().filter_map(|label| label.place.source.as_deref()).any(|it| it.contains("required"));
+    let help = told.helps.iter().find_map(|help| help.strip_prefix("set `")?.strip_suffix('`'))?;
+    (told.code == code::TEMPLATE_REFUSES && is_required).then(|| help.to_owned())
 }
 
 /// The rendering that another one is held against.
@@ -206,16 +330,23 @@ fn refused_by_template(other: &Other, told: &Diagnostic) -> Option<SettingFault>
         return None;
     }
     let says = |words: &str| std::iter::once(&told.message).chain(&told.notes).any(|it| it.contains(words));
+    // What is off by `false` and takes a text is no switch.
+    if matches!(other.layer, Layer::Switch(_)) && says("got bool") {
+        return None;
+    }
     // A name is customary, and not what it takes.
     if matches!(other.layer, Layer::Sample(_))
+        && told.code != code::RENDERED_NOT_YAML
         && ["can't evaluate field", "wrong type", "can't iterate", "expected"].into_iter().any(says)
     {
         return None;
     }
     let wants_more = std::iter::once(&told.message).chain(&told.notes).any(|it| is_nil_pointer(it))
-        || ["out of range", "invalid value; expected", "cannot be read"].into_iter().any(says);
+        || ["out of range", "invalid value; expected", "got interface {}", "cannot be read"].into_iter().any(says);
     let place = told.labels.first().map(|Label { place, .. }| place.clone());
-    Some(SettingFault { words: told.message.clone(), spot: None, place, wants_more })
+    // The line's number changes with whatever stands in front of it.
+    let words: Vec<&str> = told.message.split(": ").filter(|part| !part.starts_with("line ")).collect();
+    Some(SettingFault { words: words.join(": "), spot: None, place, wants_more })
 }
 
 /// What the API says to an object that it would take as the delivery has it.

@@ -12,6 +12,8 @@ mod fixtures;
 mod live;
 #[path = "it/mutation.rs"]
 mod mutation;
+#[path = "it/others.rs"]
+mod others;
 #[path = "it/place.rs"]
 mod place;
 #[path = "it/quiet.rs"]

@@ -7,6 +7,7 @@
 //! Invariants: nothing is asked for here, all of it is handed in; a rule reads typed objects and references, never the names
 //! of files or the words of comments; one rule is one file of `catalogue`, named by what is wrong.
 
+mod beyond;
 pub mod calls;
 mod catalogue;
 pub mod classes;
@@ -32,6 +33,7 @@ mod synced;
 mod waiver;
 mod workflows;
 
+pub use beyond::is_beyond;
 pub use catalogue::{RULES, is_credential, is_placeholder, rule, unkept_servers};
 pub use demand::{Demand, demand};
 pub use documents::{FactsBlock, facts_blocks, facts_table, with_facts};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use landfall_diag::Place;
 use landfall_gotemplate::Map;
 
-use super::{Chart, File};
+use super::{Chart, File, Without};
 use crate::archive::{ArchiveError, read_archive_within, read_entries};
 use crate::budget::{Budget, MAX_TREE_DEPTH, Spent};
 use crate::dialect::Dialect;
@@ -216,6 +216,7 @@ fn load_files(all: Vec<File>, location: &str, depth: usize, budget: &mut Budget)
         location: location.to_owned(),
         warnings,
         loaded_name: None,
+        without: Without::default(),
     })
 }
 

@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError};
 
 use landfall_gotemplate::{Map, MissingKey, Recording, Set, Str, Value};
 
+use super::not_at_hand::{NotAtHand, STAND_INS};
 use super::one::{one, traced, whole};
 use super::renderable::{Renderable, TEMPLATE};
 use super::side_by_side::{self, Together};
-use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing};
+use super::{Operation, Prepared, ReleaseInfo, RenderOptions, Tracing, is_notes};
 use crate::capabilities::Capabilities;
-use crate::chart::Chart;
+use crate::chart::{Chart, LeftOut};
 use crate::dependency::table_at;
 use crate::dialect::Dialect;
 use crate::error::{Broken, ChartError, Problem};
@@ -86,7 +87,10 @@ pub(crate) fn execute_with(
     funcs.extend(functions(&surroundings));
     let mut set = Set::new("gotpl", funcs, MissingKey::Zero);
     set.limit_together();
-    let texts: Vec<(&str, &TemplateSource)> = order.iter().map(|path| (*path, &templates[*path].source)).collect();
+    let not_at_hand = NotAtHand::of(&prepared.chart);
+    let stand_ins = not_at_hand.stand_ins.iter().map(|source| (STAND_INS, source));
+    let texts: Vec<(&str, &TemplateSource)> =
+        stand_ins.chain(order.iter().map(|path| (*path, &templates[*path].source))).collect();
     let is_partial = |path: &str| path.rsplit('/').next().unwrap_or(path).starts_with('_');
     let run: Vec<(&str, &Renderable)> =
         order.iter().filter(|path| !is_partial(path)).map(|path| (*path, &templates[*path])).collect();
@@ -97,16 +101,19 @@ pub(crate) fn execute_with(
         side_by_side::parse(&mut set, &texts)?;
         Vec::new()
     };
-    let together =
-        if strictness == Strictness::Full { side_by_side::execute(&set, &run, options) } else { Together::NotTried };
+    let together = if strictness == Strictness::Full {
+        side_by_side::execute(&set, &run, options, &not_at_hand)
+    } else {
+        Together::NotTried
+    };
     let mut recording = Recording::new();
     let rendered = match together {
         Together::Done(rendered) => rendered,
-        Together::NotTried => in_order(&set, &run, &mut recording, options, strictness),
+        Together::NotTried => in_order(&set, &run, &mut recording, options, (strictness, &not_at_hand)),
         Together::Noticed => {
             set.begin_again();
             side_by_side::parse(&mut set, &later)?;
-            in_order(&set, &run, &mut recording, options, strictness)
+            in_order(&set, &run, &mut recording, options, (strictness, &not_at_hand))
         }
     };
     warnings.0.append(&mut surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner).0);
@@ -120,10 +127,23 @@ pub(crate) fn execute_with(
     };
     let files = run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect();
     let mut files = Files { files, recording, ..Files::default() };
+    files.left_out = left_out(&files, &templates);
     if options.tracing == Tracing::On {
         files.sources = templates.into_iter().map(|(path, template)| (path, template.source)).collect();
     }
     Ok(files)
+}
+
+/// The files that could not do without charts that are not at hand; notes are nothing to look at.
+fn left_out(files: &Files, templates: &BTreeMap<String, Renderable>) -> Vec<LeftOut> {
+    let files = files.files.iter().filter(|(path, _)| !is_notes(path));
+    files
+        .filter_map(|(path, file)| {
+            let source = &templates.get(path)?.source;
+            let text = String::from_utf8_lossy(&source.text).into_owned();
+            Some(LeftOut { path: source.path.clone(), why: file.left_out.clone()?, text })
+        })
+        .collect()
 }
 
 /// Parses the templates that others may include, and defers those that only print: each of them is parsed, executed
@@ -154,18 +174,18 @@ fn in_order(
     run: &[(&str, &Renderable)],
     recording: &mut Recording,
     options: &RenderOptions,
-    strictness: Strictness,
+    (strictness, not_at_hand): (Strictness, &NotAtHand),
 ) -> Result<Vec<RenderedFile>, ChartError> {
     let mut context = options.sprig.clone();
     run.iter()
         .map(|(path, template)| {
             template.scope.insert(TEMPLATE, template.about(path, options.dialect));
             let dot = objects::values(&template.scope, options.dialect);
-            match options.tracing {
+            not_at_hand.forgives(match options.tracing {
                 Tracing::Off if strictness == Strictness::Full => one(set, path, &dot, &mut context, options),
                 Tracing::Off => whole(set, path, &dot, &mut context, options).map(RenderedFile::kept),
                 Tracing::On => traced(set, path, &dot, &mut context, (recording, options)).map(RenderedFile::kept),
-            }
+            })
         })
         .collect()
 }

@@ -87,7 +87,7 @@ fn failed(error: landfall_gotemplate::ExecError) -> ChartError {
 
 fn rendered_file(text: Vec<u8>, trace: Option<Trace>) -> RenderedFile {
     let (text, removed) = without_no_value(text);
-    RenderedFile { text, trace, removed, documents: None }
+    RenderedFile { text, trace, removed, documents: None, left_out: None }
 }
 
 fn without_no_value(text: Vec<u8>) -> (Vec<u8>, Vec<Range<usize>>) {

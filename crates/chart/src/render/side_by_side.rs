@@ -11,6 +11,7 @@ use std::thread;
 
 use landfall_gotemplate::{Map, Set, Str, Watch};
 
+use super::not_at_hand::NotAtHand;
 use super::one::one;
 use super::renderable::{Renderable, TEMPLATE};
 use super::{RenderOptions, Tracing};
@@ -72,7 +73,12 @@ pub(super) enum Together {
 }
 
 /// Executes all templates, where that can be done side by side.
-pub(super) fn execute(set: &Set, run: &[(&str, &Renderable)], options: &RenderOptions) -> Together {
+pub(super) fn execute(
+    set: &Set,
+    run: &[(&str, &Renderable)],
+    options: &RenderOptions,
+    not_at_hand: &NotAtHand,
+) -> Together {
     let size: usize = run.iter().map(|(_, template)| template.source.text.len()).sum();
     let threads = threads(run.len(), size);
     let ordered = options.tracing == Tracing::On || options.lookup.is_some() || options.sprig.random.is_sequence();
@@ -102,6 +108,7 @@ pub(super) fn execute(set: &Set, run: &[(&str, &Renderable)], options: &RenderOp
         watch.over_map(&scope);
         let dot = objects::values(&scope, options.dialect);
         let result = one(set, path, &dot, &mut options.sprig.clone(), options);
+        let result = not_at_hand.forgives(result);
         if result.is_err() {
             failed_at.fetch_min(at, Ordering::Relaxed);
         }

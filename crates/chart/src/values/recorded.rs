@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::coalesce::{Nulls, coalesce_values, deep_copy_map, tables};
 use super::json::to_value;
-use crate::chart::Chart;
+use crate::chart::{Chart, Without};
 use crate::error::ChartError;
 use crate::metadata::Metadata;
 use crate::warning::{Warning, Warnings};
@@ -46,6 +46,7 @@ pub fn recorded_values(chart: &Value, config: &Map) -> Result<(Map, Vec<Warning>
         location: String::new(),
         warnings: Vec::new(),
         loaded_name: None,
+        without: Without::default(),
     };
     let mut warnings = Warnings::default();
     let values = coalesce_values(&chart, config, Nulls::Remove, &mut warnings)

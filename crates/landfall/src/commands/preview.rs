@@ -8,7 +8,7 @@ use landfall_delivery::{Candidate, Selection, TargetKind, UpOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_rehearse::{
-    Conditions, FirstInstall, From, Preview, Request, Shown, preview_markdown, preview_text, rehearse, study_all,
+    Conditions, FirstInstall, From, Preview, Request, Shown, level, preview_markdown, preview_text, rehearse, study_all,
 };
 use landfall_rules::{Examination, NoBlame, RULES, findings_sarif};
 use serde_json::json;
@@ -160,8 +160,9 @@ pub(crate) fn preview(
         borrowed.extend(units.flat_map(|unit| &unit.lent).map(|archive| lent(archive)));
         Ok(candidates)
     };
-    let head_candidates = read(new)?;
-    let base_candidates = old.map(&mut read).transpose()?.unwrap_or_default();
+    let mut head_candidates = read(new)?;
+    let mut base_candidates = old.map(&mut read).transpose()?.unwrap_or_default();
+    let not_checked = level(&mut head_candidates, &mut base_candidates);
     let (head, mut unread) = study_all(&head_candidates, &conditions, threads);
     // What the base could not render is no fault of the change.
     let (base, unread_before) = study_all(&base_candidates, &conditions, threads);
@@ -189,6 +190,7 @@ pub(crate) fn preview(
         rules: RULES,
         told: Vec::new(),
         told_besides: Vec::new(),
+        not_checked,
         blame: &NoBlame,
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         options: UpOptions { revision, ..UpOptions::default() },

@@ -7,7 +7,7 @@ use landfall_delivery::{Candidate, Selection, Unit, UpOptions};
 use landfall_diag::{Diagnostic, Ending, code};
 use landfall_host::{self as host, Failure, Hosting, Place};
 use landfall_rehearse::{
-    Asked, Conditions, FirstInstall, From, Rehearsal, Request, Shown, Snapshot, TargetBlame, ask_api,
+    Asked, Conditions, FirstInstall, From, Rehearsal, Request, Shown, Snapshot, TargetBlame, ask_api, level,
     rehearsal_markdown, rehearsal_text, rehearse, study,
 };
 use landfall_rules::{RULES, findings_sarif};
@@ -104,13 +104,17 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         ..args.place.clone()
     };
     let place = context.host.place(wanted.target.as_deref(), &head_args.query()).await.map_err(nothing_to_rehearse)?;
-    let head = Read { candidates: read(context, &place, &head_args, &args, &wanted).await?, place };
+    let mut head = Read { candidates: read(context, &place, &head_args, &args, &wanted).await?, place };
     // Where nothing can be read there is nothing to rehearse.
     let unread = head.candidates.iter().map(|(_, unit)| unit.as_ref().err());
     if let Some(diagnostics) = unread.collect::<Option<Vec<_>>>().filter(|all| !all.is_empty()) {
         return Err(refused(diagnostics.into_iter().flatten().cloned().collect()));
     }
-    let before = before(context, &args, &wanted, &head).await?;
+    let mut before = before(context, &args, &wanted, &head).await?;
+    let not_checked = match &mut before {
+        Before::Base { read, .. } => level(&mut head.candidates, &mut read.candidates),
+        Before::Empty | Before::Cluster(_) => level(&mut head.candidates, &mut []),
+    };
     let (from, first_install) = match &before {
         Before::Empty => (From::Empty, FirstInstall::Tried),
         Before::Base { revision, read } => (
@@ -161,6 +165,7 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         rules: RULES,
         told: asked.findings,
         told_besides: asked.notes,
+        not_checked,
         blame: &TargetBlame::of(&head.place.target),
         today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
         options: UpOptions { revision, ..UpOptions::default() },

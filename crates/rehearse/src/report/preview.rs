@@ -5,6 +5,7 @@ use std::fmt::Write;
 use landfall_rules::findings_text;
 use serde_json::Value;
 
+use crate::at_hand::NotChecked;
 use crate::preview::{ObjectDiff, Preview};
 use crate::report::findings_markdown;
 use crate::report::markdown::{code, escaped, fenced, inline};
@@ -83,6 +84,9 @@ pub fn preview_text(preview: &Preview, known: Shown) -> String {
             let _ = writeln!(text, "    {}", why.message);
         }
     }
+    for NotChecked { what, why, .. } in &preview.not_checked {
+        let _ = writeln!(text, "  ~ not checked: {what}: {why}");
+    }
     for taken in &preview.taken_as_there {
         let _ = writeln!(text, "  ~ {taken}: taken as there");
     }
@@ -106,7 +110,11 @@ fn one(text: &mut String, preview: &Preview, shown: &[Preview], known: Shown) {
         (true, true) => "nothing changes".to_owned(),
         (true, false) => "not rendered".to_owned(),
     };
-    let mark = if preview.passes() { "✅" } else { "❌" };
+    let mark = match (preview.passes(), preview.not_checked.is_empty()) {
+        (true, true) => "✅",
+        (true, false) => "⚠️",
+        (false, _) => "❌",
+    };
     let _ = writeln!(text, "## {mark} {name}{counts}, {} unchanged\n", preview.unchanged);
     for diagnostic in &preview.unread {
         let _ = writeln!(text, "- ❌ {}", inline(&diagnostic.message));
@@ -132,6 +140,9 @@ fn one(text: &mut String, preview: &Preview, shown: &[Preview], known: Shown) {
         for why in &trial.why {
             let _ = writeln!(text, "  - {}", inline(&why.message));
         }
+    }
+    for NotChecked { what, why, .. } in &preview.not_checked {
+        let _ = writeln!(text, "- ⚠️ not checked: {}: {}", inline(what), inline(why));
     }
     if !preview.taken_as_there.is_empty() {
         let taken: Vec<String> = preview.taken_as_there.iter().map(|it| inline(it)).collect();
@@ -259,6 +270,7 @@ mod tests {
             known: Vec::new(),
             trials: Vec::new(),
             taken_as_there: Vec::new(),
+            not_checked: Vec::new(),
             unread: Vec::new(),
             notes: vec![hostile.to_owned()],
         };

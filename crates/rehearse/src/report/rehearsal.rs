@@ -1,5 +1,6 @@
 //! A rehearsal in the order in which one asks: would it deliver, what changes, what is risky, how long, what is open.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use landfall_delivery::{CheckResult, Verdict, unmade};
@@ -8,6 +9,7 @@ use landfall_engine::Action;
 use landfall_object::diff::Brief;
 use landfall_rules::{Examination, Start, counted as findings_counted, findings_text};
 
+use crate::at_hand::NotChecked;
 use crate::impact::{Impact, Touched};
 use crate::rehearsal::{Rehearsal, TrialReport};
 use crate::report::findings_markdown;
@@ -81,6 +83,12 @@ pub fn rehearsal_text(rehearsal: &Rehearsal, shown_findings: Shown) -> String {
             let _ = writeln!(text, "  {:>5} s  {} {}{wave}  {what}{missing}", wait.seconds, wait.unit, wait.phase);
         }
     }
+    if !rehearsal.not_checked.is_empty() {
+        text.push_str("\nwhat was not checked:\n");
+        for NotChecked { what, why, .. } in &rehearsal.not_checked {
+            let _ = writeln!(text, "  ~ {what}: {why}");
+        }
+    }
     if !rehearsal.not_simulated.is_empty() {
         let _ = writeln!(text, "\nwhat could not be simulated:");
         for note in &rehearsal.not_simulated {
@@ -124,6 +132,7 @@ fn verdict(trial: &TrialReport, rehearsal: &Rehearsal) -> String {
     }
     let unmade = unmade(&trial.checks).count();
     let mut but = Vec::new();
+    but.extend(not_at_hand(rehearsal));
     if unmade > 0 {
         but.push(format!("{unmade} of {} checks could not be made", trial.checks.len()));
     }
@@ -139,10 +148,27 @@ fn verdict(trial: &TrialReport, rehearsal: &Rehearsal) -> String {
     }
     match (but.is_empty(), unmade) {
         (true, _) => format!("would deliver cleanly: {revision}, {how} ({seconds} s)"),
+        (false, 0) if !rehearsal.not_checked.is_empty() => {
+            format!("would deliver, as far as it was checked: {revision}, {how} ({seconds} s); {}", but.join("; "))
+        }
         (false, 0) => format!("would deliver: {revision}, {how} ({seconds} s); {}", but.join("; ")),
         (false, _) => {
             format!("would deliver, as far as it was simulated: {revision}, {how} ({seconds} s); {}", but.join("; "))
         }
+    }
+}
+
+/// What is not at hand, in a few words.
+fn not_at_hand(rehearsal: &Rehearsal) -> Option<String> {
+    let names: BTreeSet<&str> = rehearsal.not_checked.iter().filter_map(|it| it.dependency.as_deref()).collect();
+    match names.into_iter().collect::<Vec<_>>().as_slice() {
+        [] if rehearsal.not_checked.is_empty() => None,
+        [] => Some(format!("{} templates were left out", rehearsal.not_checked.len())),
+        [one] => Some(format!("dependency {one} is not at hand")),
+        [one, two, three, _, rest @ ..] => {
+            Some(format!("dependencies {one}, {two}, {three} and {} more are not at hand", rest.len() + 1))
+        }
+        names => Some(format!("dependencies {} are not at hand", names.join(", "))),
     }
 }
 
@@ -234,7 +260,9 @@ pub(crate) fn old_sins_markdown(known: &[Finding], shown: Shown) -> String {
 pub fn rehearsal_markdown(rehearsal: &Rehearsal, shown_findings: Shown) -> String {
     let mut text = String::new();
     for (at, trial) in rehearsal.trials.iter().enumerate() {
-        let is_open = unmade(&trial.checks).next().is_some() || !rehearsal.taken_as_there.is_empty();
+        let is_open = unmade(&trial.checks).next().is_some()
+            || !rehearsal.taken_as_there.is_empty()
+            || !rehearsal.not_checked.is_empty();
         let mark = match (trial.would_deliver, is_open) {
             (false, _) if !trial.as_its_base => "❌",
             _ if rehearsal.examination.errors() > 0 => "❌",
@@ -276,6 +304,9 @@ pub fn rehearsal_markdown(rehearsal: &Rehearsal, shown_findings: Shown) -> Strin
     }
     text.push_str(&findings_markdown(&told_apart(rehearsal)));
     text.push_str(&old_sins_markdown(&rehearsal.known, shown_findings));
+    for NotChecked { what, why, .. } in &rehearsal.not_checked {
+        let _ = writeln!(text, "- ⚠️ not checked: {}: {}", inline(what), inline(why));
+    }
     if !rehearsal.not_simulated.is_empty() {
         text.push_str("\n<details><summary>What could not be simulated</summary>\n\n");
         for note in &rehearsal.not_simulated {

@@ -16,6 +16,7 @@ const ALTERNATIVES: [&[&str]; 2] =
     [&["StatefulSet", "Deployment", "DaemonSet"], &["ClusterIP", "NodePort", "LoadBalancer"]];
 
 /// How a unit is rendered otherwise.
+#[derive(Clone)]
 pub(super) struct Other {
     /// As it would be typed.
     pub(super) setting: String,
@@ -23,6 +24,7 @@ pub(super) struct Other {
 }
 
 /// What is laid over a unit's values.
+#[derive(Clone)]
 pub(super) enum Layer {
     /// A switch turned, `--set-json`.
     Switch(String),
@@ -35,8 +37,31 @@ pub(super) enum Layer {
 }
 
 impl Other {
-    fn switch(setting: String) -> Self {
+    pub(super) fn switch(setting: String) -> Self {
         Other { layer: Layer::Switch(setting.clone()), setting }
+    }
+
+    /// Whether it is a switch that is turned on.
+    pub(super) fn turns_on(&self) -> bool {
+        matches!(&self.layer, Layer::Switch(text) if text.ends_with("=true"))
+    }
+
+    /// Several at once, each with what is only added.
+    pub(super) fn together<'o>(all: impl Iterator<Item = &'o Other>) -> Self {
+        let setting = all.map(|it| it.setting.as_str()).collect::<Vec<_>>().join(",");
+        Other { layer: Layer::Sample(setting.clone()), setting }
+    }
+
+    /// Gives it a value that the chart asks for; `false` where it has one already, or takes none.
+    pub(super) fn give(&mut self, path: &str) -> bool {
+        let (Layer::Switch(text) | Layer::Sample(text)) = &mut self.layer else { return false };
+        let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+        if !is_plain || text.split(',').any(|line| line.split_once('=').is_some_and(|(key, _)| key == path)) {
+            return false;
+        }
+        *text = format!("{text},{path}=\"probe\"");
+        self.setting.clone_from(text);
+        true
     }
 
     /// A unit under it.
@@ -64,9 +89,7 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     let mut text = String::new();
     own(chart, &mut values, &mut text);
     let borrowed: Vec<&str> = chart
-        .metadata
-        .dependencies
-        .iter()
+        .declared()
         .map(|it| if it.alias.is_empty() { &*it.name } else { &*it.alias })
         .filter(|name| is_borrowed(chart, name))
         .collect();

@@ -18,6 +18,12 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
         "resources" => {
             of(Empty::Map, json!({"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "32Mi"}}))
         }
+        _ if ends("utilizationpercentage") => (own != Empty::Map && own != Empty::List).then(|| json!(80)),
+        "extraobjects" | "additionalobjects" | "extramanifests" | "additionalmanifests" | "extradeploy" => {
+            of(Empty::List, json!([definition("probe-one"), definition("probe-two")]))
+        }
+        // Lists of names; where objects stand in them, a template that reads their fields says so and is not told.
+        "secrets" | "configmaps" => (own == Empty::List).then(|| json!(["probe"])),
         "affinity" => of(Empty::Map, affinity()),
         _ if ends("tolerations") => of(Empty::List, json!([{"key": "example.com/probe", "operator": "Exists"}])),
         _ if ends("pullsecrets") => of(Empty::List, json!([{"name": "probe"}])),
@@ -72,6 +78,10 @@ pub(super) const MOUNTS: [(&str, &str); 3] = [
 /// A mount of the volume of [`sample`].
 pub(super) fn mount() -> Value {
     json!([{"name": "probe", "mountPath": "/probe"}])
+}
+
+fn definition(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"probe": "probe"}})
 }
 
 fn affinity() -> Value {

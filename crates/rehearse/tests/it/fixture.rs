@@ -369,6 +369,7 @@ impl Scene {
             rules,
             told: Vec::new(),
             told_besides: Vec::new(),
+            not_checked: Vec::new(),
             blame: &NoBlame,
             today: jiff::civil::date(2026, 11, 20),
             options: UpOptions::default(),

@@ -172,3 +172,9 @@ fn of_a_secret_that_a_program_makes_only_the_keys_are_known() {
     };
     is_quiet(&changed(&of("1.0.0"), &of("1.1.0")), "LF186");
 }
+
+#[test]
+fn a_name_that_a_web_servers_own_configuration_makes_is_no_service() {
+    let text = "apiVersion: v1\nkind: Service\nmetadata: {name: it-relay}\nspec: {selector: {app: it}, ports: [{port: 80}]}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata:\n  web.conf: |\n    upstream relay { server it-relay:80; }\n    server { location / { proxy_pass http://relay; } }\n";
+    is_quiet(&install(&[("templates/it.yaml", text)]), "LF187");
+}

@@ -84,9 +84,26 @@ fn is_elsewhere(subject: &Subject<'_>, name: &str, namespace: &str) -> bool {
         })
     };
     is_host
+        || is_upstream(subject, name)
         || crate::operated::is_operated_in(subject, namespace)
         || subject.objects().any(|it| it.object.kind() == "Endpoints" && it.object.name() == name)
         || aliased()
+}
+
+/// Whether a server's own configuration makes the name: nginx' `upstream relay { … }`.
+fn is_upstream(subject: &Subject<'_>, name: &str) -> bool {
+    let configured = subject.of_kind("", "ConfigMap").chain(subject.of_kind("", "Secret"));
+    let texts = configured.flat_map(|it| {
+        let fields = ["/data", "/stringData"].into_iter();
+        fields
+            .filter_map(|field| it.object.at(field)?.as_object())
+            .flat_map(|map| map.values().filter_map(|it| it.as_str()))
+    });
+    let makes = |text: &str| {
+        let mut lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("upstream "));
+        lines.any(|rest| rest.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('{')))
+    };
+    texts.into_iter().any(makes)
 }
 
 /// Whether two names differ by a slip, not by a number: `db-0` and `db-1` are two.

@@ -125,7 +125,7 @@ impl Readers {
             let chart = above[above.len() - 1];
             let Some(below) = chart.dependencies.iter().find(|it| it.name() == first) else {
                 // One that is switched off, or not at hand, reads what nobody sees.
-                if chart.metadata.dependencies.iter().any(|it| it.name == *first || it.alias == *first) {
+                if chart.declared().any(|it| it.name == *first || it.alias == *first) {
                     return true;
                 }
                 break;
@@ -157,7 +157,7 @@ impl Readers {
 /// Whether a path, from a chart's values on, switches one of its dependencies.
 fn is_condition(chart: &Chart, path: &[String]) -> bool {
     let written = path.join(".");
-    let mut conditions = chart.metadata.dependencies.iter().flat_map(|it| it.condition.split(','));
+    let mut conditions = chart.declared().flat_map(|it| it.condition.split(','));
     conditions.any(|condition| condition.trim() == written)
 }
 
@@ -186,6 +186,9 @@ impl Uses {
             for action in actions(&text) {
                 self.take(action);
             }
+        }
+        for left in &chart.without.templates {
+            actions(&left.text).for_each(|action| self.take(action));
         }
         // A value may be a template itself.
         if let Some(file) = chart.raw_file("values.yaml") {

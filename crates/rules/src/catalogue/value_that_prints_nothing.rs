@@ -125,7 +125,9 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                 let declared = declares(&rendered.values, &whole)
                     || declares(&rendered.user_values, &whole)
                     || around.iter().any(|(chart, depth)| {
-                        declares(&chart.values, &whole[*depth..]) || is_mentioned(chart, &whole[*depth..])
+                        declares(&chart.values, &whole[*depth..])
+                            || is_mentioned(chart, &whole[*depth..])
+                            || is_not_at_hand(chart, &whole[*depth..])
                     });
                 if declared {
                     continue;
@@ -158,6 +160,15 @@ fn declares(values: &Values, path: &[&str]) -> bool {
         }
     }
     true
+}
+
+/// Whether a chart that is not at hand may declare the value: below its name, or lifted from it.
+fn is_not_at_hand(chart: &Chart, path: &[&str]) -> bool {
+    let mut without = chart.without.dependencies.iter();
+    without.any(|it| {
+        !it.import_values.is_empty()
+            || path.first().is_some_and(|key| [&it.name, &it.alias].contains(&&(*key).to_owned()))
+    })
 }
 
 /// Whether the chart's own files speak of the value without setting it: commented out, or in the schema.

@@ -44,7 +44,10 @@ fn one(text: &mut String, finding: &Finding) {
     // Writing into a text cannot fail.
     let _ = writeln!(text, "{}[{}]: {}", finding.severity.word(), finding.rule, finding.message);
     if let Some(spot) = finding.spot() {
-        let _ = writeln!(text, "  where     {}", where_words(spot));
+        // A file stands in its own line.
+        if spot.object.is_some() || spot.file.is_none() {
+            let _ = writeln!(text, "  where     {}", where_words(spot));
+        }
         if let Some(field) = &spot.field {
             let _ = writeln!(text, "  field     {field}");
         }

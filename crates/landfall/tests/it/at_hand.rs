@@ -1,0 +1,116 @@
+//! Charts whose dependencies are not at hand: what they hide is told, and the rest is rehearsed.
+
+use super::sandbox::{Sandbox, small_chart};
+
+const NEEDS: &str = r#"apiVersion: v2
+name: shop
+version: 0.1.0
+dependencies:
+  - {name: common, version: 2.x.x, repository: "https://charts.example.com"}
+  - {name: redis, version: 1.0.0, repository: "https://charts.example.com", condition: redis.enabled}
+  - {name: queue, version: 1.0.0, repository: "https://charts.example.com", condition: queue.enabled}
+"#;
+
+/// A chart that needs three others, none of which is there; one of them is switched off.
+fn shop() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    sandbox.write("shop/Chart.yaml", NEEDS);
+    sandbox.edit("shop/values.yaml", "replicas: 1", "replicas: 1\nredis: {enabled: true}\nqueue: {enabled: false}");
+    sandbox.write(
+        "shop/templates/labelled.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: labelled, labels: {{ include \"common.decorated\" . }}}\nstringData: {token: {{ .Values.token }}}\n",
+    );
+    sandbox.write(
+        "shop/templates/job.yaml",
+        r#"apiVersion: batch/v1
+kind: Job
+metadata: {name: warm}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: warm
+          image: example/warm:1.0.0
+          env:
+            - {name: HOST, value: "http://{{ .Release.Name }}-redis-master:6379"}
+            - {name: PORT, value: "{{ .Values.redis.port }}"}
+            - {name: PASSWORD, valueFrom: {secretKeyRef: {name: {{ .Release.Name }}-redis, key: redis-password}}}
+            - {name: TOKEN, valueFrom: {secretKeyRef: {name: labelled, key: token}}}
+"#,
+    );
+    sandbox.write(
+        "shop/templates/timeout.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: timeout}\ndata: {seconds: \"{{ index .Values \"redis\" \"master\" \"timeout\" }}\"}\n",
+    );
+    sandbox.commit("Begin");
+    sandbox
+}
+
+#[test]
+fn what_a_missing_dependency_hides_is_told_and_the_rest_is_rehearsed() {
+    let sandbox = shop();
+    let ran = sandbox.run(&["rehearse", "./shop"]).exits(0).lacks("cleanly");
+    for told in [
+        "would deliver, as far as it was checked",
+        "dependencies common, redis are not at hand",
+        "dependency common 2.x.x of https://charts.example.com: it is not at hand",
+        "dependency redis 1.0.0",
+        "landfall dependency build shop",
+        "shop/templates/labelled.yaml",
+        "`common.decorated`",
+        "shop/templates/timeout.yaml",
+        "what it does: 4 created",
+        "no findings",
+    ] {
+        assert!(ran.stdout.contains(told), "{told:?} is not said\n{}", ran.all());
+    }
+    assert!(!ran.stdout.contains("queue"), "what is switched off hides nothing\n{}", ran.all());
+    let data = sandbox.run(&["rehearse", "./shop", "-o", "json"]).exits(0).json();
+    assert_eq!(data["data"]["not_checked"].as_array().map(Vec::len), Some(4), "{data:#}");
+    // A fault of the rest is one.
+    sandbox.edit("shop/templates/job.yaml", "{name: labelled, key: token}", "{name: shop-settings, key: token}");
+    sandbox.edit("shop/templates/all.yaml", "configMapRef: {name: {{ .Release.Name }}}", "configMapRef: {name: shpo}");
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(1).says("error[LF103]").says("did you mean `shop`?");
+    // A template that nobody has is no other chart's.
+    sandbox.edit(
+        "shop/templates/all.yaml",
+        "configMapRef: {name: shpo}",
+        "configMapRef: {name: {{ include \"shop.nam\" . }}}",
+    );
+    sandbox.write("shop/templates/_names.tpl", "{{ define \"shop.name\" }}shop{{ end }}");
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(2).says("shop.nam");
+}
+
+#[test]
+fn what_delivers_goes_on_refusing_a_chart_whose_dependencies_are_not_there() {
+    let sandbox = shop();
+    for verb in ["up", "plan", "template"] {
+        let ran = sandbox.run(&[verb, "./shop"]);
+        assert!(ran.code != 0, "{verb}: {}", ran.all());
+        ran.says("redis");
+    }
+}
+
+#[test]
+fn what_only_one_revision_can_render_is_no_change() {
+    let sandbox = shop();
+    sandbox.edit("shop/templates/labelled.yaml", "{{ include \"common.decorated\" . }}", "{}");
+    sandbox.write("shop/charts/redis/Chart.yaml", "apiVersion: v2\nname: redis\nversion: 1.0.0\n");
+    sandbox.write(
+        "shop/charts/redis/templates/claim.yaml",
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n",
+    );
+    sandbox.commit("With the chart");
+    sandbox.write(
+        "shop/templates/labelled.yaml",
+        &sandbox.read("shop/templates/labelled.yaml").replace("{}", "{{ include \"common.decorated\" . }}"),
+    );
+    sandbox.git(&["rm", "-rq", "shop/charts"]);
+    sandbox.commit("Without it");
+    let ran = sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop"]).exits(0);
+    ran.lacks("lost").lacks("PersistentVolumeClaim").lacks("Secret/labelled").says("shop/templates/labelled.yaml");
+    let ran = sandbox.run(&["preview", "HEAD~1..HEAD", "./shop"]).exits(0);
+    ran.says("nothing changes").lacks("✅").says("dependency redis").says("shop/templates/labelled.yaml");
+}

@@ -1,0 +1,137 @@
+//! Charts whose dependencies are not all at hand: both revisions are looked at without them, and without what asks for them.
+//!
+//! What only one of two revisions can render is no change: what the one lacks, the other is looked at without, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_chart::{Chart, Dependency, LeftOut, Operation, Tracing};
+use landfall_delivery::{Candidate, ChartSource, Turn, Unit, UnitSource};
+use serde::Serialize;
+
+use crate::study::{Conditions, MOMENTS, once};
+
+/// Something that was not looked at, because a chart is not at hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotChecked {
+    /// `dependency redis 1.0.0 of https://charts.example`, or a template's path.
+    pub what: String,
+    /// Why not.
+    pub why: String,
+    /// The dependency's name, where it is one.
+    #[serde(skip)]
+    pub dependency: Option<String>,
+}
+
+/// Leaves out of a change and of its base what asks for charts that are not at hand, and what only one of them has at hand; says
+/// what is not looked at of the change.
+pub fn level(head: &mut [Candidate], base: &mut [Candidate]) -> Vec<NotChecked> {
+    let mut told = Vec::new();
+    for (name, unit) in head {
+        let Ok(unit) = unit else { continue };
+        let before = base.iter_mut().find(|(other, _)| other == name);
+        let before = before.and_then(|(_, unit)| unit.as_mut().ok());
+        if lacks(unit) || before.as_ref().is_some_and(|it| lacks(it)) {
+            told.extend(without(unit, before));
+        }
+    }
+    told.dedup();
+    told
+}
+
+fn charts(unit: &Unit) -> impl Iterator<Item = &ChartSource> {
+    unit.sources.iter().filter_map(|source| match source {
+        UnitSource::Chart(source) => Some(&**source),
+        UnitSource::Manifests(_) => None,
+    })
+}
+
+fn charts_mut(unit: &mut Unit) -> impl Iterator<Item = &mut ChartSource> {
+    unit.sources.iter_mut().filter_map(|source| match source {
+        UnitSource::Chart(source) => Some(&mut **source),
+        UnitSource::Manifests(_) => None,
+    })
+}
+
+fn lacks(unit: &Unit) -> bool {
+    charts(unit).flat_map(|source| source.chart.with_parts()).any(|part| !part.without.dependencies.is_empty())
+}
+
+fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
+    if let Some(before) = before.as_deref_mut() {
+        for (one, other) in charts_mut(unit).zip(charts_mut(before)) {
+            let names = |chart: &Chart| -> BTreeSet<String> {
+                chart.without.dependencies.iter().map(|it| it.name.clone()).collect()
+            };
+            let (of_one, of_other) = (names(&one.chart), names(&other.chart));
+            other.chart.do_without(&of_one);
+            one.chart.do_without(&of_other);
+        }
+    }
+    let Looked { dependencies, left_out } = look(unit);
+    let before_left = before.as_deref().map(|before| look(before).left_out).unwrap_or_default();
+    // By paths within the chart: it may lie elsewhere in the base.
+    let mut all: BTreeMap<String, LeftOut> = BTreeMap::new();
+    for (inside, left) in before_left.into_iter().chain(left_out) {
+        all.insert(inside, left);
+    }
+    let leave_out = |unit: &mut Unit| {
+        for source in charts_mut(unit) {
+            let at = |inside: &str| source.chart.path_of(inside);
+            let here: Vec<LeftOut> =
+                all.iter().map(|(inside, left)| LeftOut { path: at(inside), ..left.clone() }).collect();
+            source.chart.leave_out(&here);
+        }
+    };
+    leave_out(unit);
+    before.into_iter().for_each(leave_out);
+    let location = charts(unit).next().map(|source| source.chart.location.clone()).unwrap_or_default();
+    let files = all.into_values().map(|left| NotChecked {
+        what: left.path,
+        why: format!("{}, and that is not at hand", left.why),
+        dependency: None,
+    });
+    dependencies.iter().map(|it| of_dependency(it, &location)).chain(files).collect()
+}
+
+/// What is seen of a unit that is rendered without what is not at hand.
+struct Looked {
+    /// What is not at hand and would take part.
+    dependencies: Vec<Dependency>,
+    /// The templates that ask for it, by their paths within their charts.
+    left_out: Vec<(String, LeftOut)>,
+}
+
+fn look(unit: &Unit) -> Looked {
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    let rendered = once(unit, turn, &Conditions::offline(), MOMENTS[0], Tracing::Off);
+    let taking_part = |chart: &Chart| -> Vec<Dependency> {
+        let parts = chart.with_parts().into_iter();
+        parts.flat_map(|part| &part.without.dependencies).filter(|it| it.enabled).cloned().collect()
+    };
+    // One that does not render says so itself.
+    let Ok(rendered) = rendered else {
+        let dependencies = charts(unit).flat_map(|source| taking_part(&source.chart)).collect();
+        return Looked { dependencies, left_out: Vec::new() };
+    };
+    let mut dependencies = Vec::new();
+    let mut left_out = Vec::new();
+    for chart in &rendered.charts {
+        dependencies.extend(taking_part(&chart.processed));
+        let location = &chart.processed.location;
+        left_out.extend(chart.left_out.iter().map(|left| {
+            let inside = left.path.strip_prefix(location.as_str()).unwrap_or(&left.path);
+            (inside.trim_start_matches('/').to_owned(), left.clone())
+        }));
+    }
+    Looked { dependencies, left_out }
+}
+
+fn of_dependency(dependency: &Dependency, location: &str) -> NotChecked {
+    let Dependency { name, version, repository, .. } = dependency;
+    let from = if repository.is_empty() { String::new() } else { format!(" of {repository}") };
+    NotChecked {
+        what: format!("dependency {name} {version}{from}"),
+        why: format!("it is not at hand; type `landfall dependency build {location}`"),
+        dependency: Some(name.clone()),
+    }
+}
