@@ -52,6 +52,8 @@ pub struct ServiceRequest<'a> {
     pub method: &'a str,
     /// The path and the query.
     pub path: &'a str,
+    /// The client's name: its `User-Agent` up to the first slash.
+    pub agent: &'a str,
     /// The body.
     pub body: &'a [u8],
 }
@@ -93,6 +95,12 @@ pub trait Containers: Send + Sync {
 
     /// What a service answers behind which the cluster itself stands, as a simulated operator does; `None` where pods answer.
     fn stands_behind(&self, _world: &Mutex<World>, _request: &ServiceRequest<'_>) -> Option<HttpAnswer> {
+        None
+    }
+
+    /// A service that is not there and that this client is shown all the same, since the cluster itself stands behind it. Whoever
+    /// would make one of that name must not be shown it: Helm and `kubectl apply` look before they write.
+    fn stands_for(&self, _world: &World, _namespace: &str, _name: &str, _agent: &str) -> Option<Value> {
         None
     }
 

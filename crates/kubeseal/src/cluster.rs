@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use http::{Method, Request};
+use http::{Method, Request, header};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use landfall_helm::pflag::Flags;
 use landfall_host::{Connection, Hosting};
@@ -13,6 +13,9 @@ use crate::{Stop, World};
 
 /// The context that flags make up when no kubeconfig has one.
 const MADE_UP: &str = "flags";
+
+/// As whom we ask: the embedded cluster shows the service that its own controller stands behind to kubeseal alone.
+const USER_AGENT: &str = "kubeseal/landfall";
 
 /// What kubeseal says where there is no kubeconfig.
 const UNCONFIGURED: &str =
@@ -118,9 +121,11 @@ impl Configured {
             return Ok((connection.cluster.client().clone(), Some(connection)));
         };
         let options = KubeConfigOptions { context: self.context, ..KubeConfigOptions::default() };
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
             .await
             .map_err(|error| Stop::failed(error.to_string()))?;
+        // As kubeseal: a service behind which nothing runs is told at once and not asked for five minutes.
+        config.default_retry = false;
         let client = kube::Client::try_from(config).map_err(|error| Stop::failed(error.to_string()))?;
         Ok((client, None))
     }
@@ -231,12 +236,11 @@ impl Controller {
         let said = |flag: &str, otherwise: &str| flags.text(flag).unwrap_or(otherwise).to_owned();
         let namespace = said("controller-namespace", "kube-system");
         let name = said("controller-name", "sealed-secrets-controller");
-        let asked = Request::get(format!("/api/v1/namespaces/{namespace}/services/{name}"));
+        let asked = Request::get(format!("/api/v1/namespaces/{namespace}/services/{name}"))
+            .header(header::USER_AGENT, USER_AGENT);
         let asked = asked.body(Vec::new()).map_err(|error| Stop::failed(error.to_string()))?;
         let port = match client.request::<Value>(asked).await {
             Ok(service) => service.pointer("/spec/ports/0/name").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            // The embedded cluster's own controller answers under this name also where no chart has made a service.
-            Err(kube::Error::Api(status)) if status.code == 404 && embedded.is_some() => String::new(),
             Err(error) => {
                 let words = format!(
                     "cannot get sealed secret service: {}.\nPlease, use the flag --controller-name and --controller-namespace to set up the name and namespace of the sealed secrets controller",
@@ -254,6 +258,7 @@ impl Controller {
         let path = format!("/api/v1/namespaces/{namespace}/services/http:{name}:{port}/proxy{endpoint}");
         let accepts = if method == Method::GET { "application/x-pem-file, */*" } else { "application/json, */*" };
         let mut request = Request::builder().method(method).uri(path).header("accept", accepts);
+        request = request.header(header::USER_AGENT, USER_AGENT);
         if !body.is_empty() {
             request = request.header("content-type", "application/json");
         }

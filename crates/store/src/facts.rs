@@ -42,6 +42,23 @@ impl Facts {
         Ok(())
     }
 
+    /// Sets a fact that is not there yet; whether it was not: of several who try at once one does.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    #[boxed]
+    pub async fn claim(&self, space: &str, name: &str, value: &Value) -> Result<bool, Error> {
+        let done =
+            query("INSERT INTO fact (space, name, value) VALUES ($1, $2, $3) ON CONFLICT (space, name) DO NOTHING")
+                .bind(space)
+                .bind(name)
+                .bind(value.to_string())
+                .execute(&self.pool.connections)
+                .await
+                .map_err(self.pool.failed("claim a fact"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// A fact.
     ///
     /// # Errors

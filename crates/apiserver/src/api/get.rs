@@ -18,7 +18,16 @@ pub(crate) fn get(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resul
         }
         let found = match world.find(&target.resource.id, &path.namespace, &path.name) {
             Some(found) => found,
-            None => return Err(Status::not_found(&path.group, &path.resource, &path.name)),
+            None => {
+                let none = || Status::not_found(&path.group, &path.resource, &path.name);
+                if &*target.resource.id != "services" {
+                    return Err(none());
+                }
+                let in_place = plane.containers.stands_for(&world, &path.namespace, &path.name, call.agent());
+                let value =
+                    view::shown(world.registry(), target.resource, &in_place.ok_or_else(none)?, call, world.now())?;
+                return Ok(Answer::value(200, &value, call.accept.encoding));
+            }
         };
         (found, world.registry().clone(), world.now())
     };

@@ -35,7 +35,8 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     if &*target.resource.id == "services"
         && let Some((name, _)) = name_and_port(id)
     {
-        let request = ServiceRequest { namespace, name, method: call.method.as_str(), path: &asked, body: &call.body };
+        let (method, agent) = (call.method.as_str(), call.agent());
+        let request = ServiceRequest { namespace, name, method, path: &asked, agent, body: &call.body };
         if let Some(answer) = plane.containers.stands_behind(&plane.world, &request) {
             return passed_on(answer);
         }

@@ -111,6 +111,11 @@ impl Containers for Behaviour {
         if is_off { None } else { sealed_secrets::answer(world, request) }
     }
 
+    fn stands_for(&self, world: &World, namespace: &str, name: &str, agent: &str) -> Option<Value> {
+        let is_off = self.play().operators_off.contains(sealed_secrets::TWIN.name);
+        if is_off { None } else { sealed_secrets::service_for(world, namespace, name, agent) }
+    }
+
     fn ready(&self, world: &World, service: &Stored, port: &Value) -> Vec<Backend> {
         ready_pods(world, service, port)
     }

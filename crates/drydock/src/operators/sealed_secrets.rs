@@ -17,7 +17,7 @@ use landfall_secrets::{Keyring, SKIP_OWNER};
 use serde_json::{Value, json};
 
 pub(crate) use landfall_secrets::control::{KEY_NAMESPACE as KEYS, is_shared};
-pub(crate) use serve::answer;
+pub(crate) use serve::{answer, service_for};
 
 use crate::controllers::desk::{Agent, Desk, EventType, Found, Outcome};
 use crate::controllers::fields::{annotate, annotation, controller_reference, deleting, map, name, namespace, text};

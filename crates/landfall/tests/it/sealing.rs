@@ -98,6 +98,59 @@ fn what_is_sealed_opens_and_losing_the_cluster_loses_nothing() {
     kubeseal(&other, &["--cert", "cert.pem", "-f", "secret.yaml"]).exits(0);
 }
 
+/// What a script does that was written for a cluster with the controller, `kubeseal` being any: nothing is delivered yet.
+fn seal_as_scripts_do(sandbox: &Sandbox, kubeseal: &dyn Fn(&[&str]) -> Ran) {
+    sandbox.run(&["cluster", "start"]).exits(0);
+    sandbox.write("secret.yaml", SECRET);
+    let kubeconfig = sandbox.root().join(".landfall/kubeconfig");
+    let kubeconfig = kubeconfig.to_str().expect("text");
+    let asked = |more: &[&str]| kubeseal(&[&["--kubeconfig", kubeconfig], more].concat());
+    let certificate = asked(&["--fetch-cert"]).exits(0).stdout;
+    assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----\n"), "{certificate}");
+    let elsewhere = ["--controller-name", "sealed-secrets", "--controller-namespace", "vault"];
+    assert_eq!(asked(&[&elsewhere[..], &["--fetch-cert"]].concat()).exits(0).stdout, certificate);
+    let refused = asked(&["--as", "somebody", "--fetch-cert"]);
+    assert!(refused.code == 1 && refused.all().contains("is forbidden"), "{}", refused.all());
+    let sealed = asked(&["-f", "secret.yaml", "-o", "yaml"]).exits(0).stdout;
+    assert!(!sealed.contains("canary"), "{sealed}");
+    small_chart(sandbox, "web", "web");
+    sandbox.write("web/templates/sealed.yaml", &sealed);
+    up(sandbox);
+    asked(&["--validate", "-f", "web/templates/sealed.yaml"]).exits(0);
+    asked(&[&elsewhere[..], &["--re-encrypt", "-f", "web/templates/sealed.yaml"]].concat()).exits(0);
+    // A chart that brings a service of that name makes its own, which is asked from then on.
+    sandbox.write(
+        "web/templates/service.yaml",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: sealed-secrets-controller, namespace: kube-system}\nspec: {type: ExternalName, externalName: theirs.example, ports: [{name: theirs, port: 8080}]}\n",
+    );
+    up(sandbox);
+    let theirs = asked(&["--fetch-cert"]);
+    assert!(theirs.code == 1 && theirs.all().contains("cannot fetch certificate"), "{}", theirs.all());
+    sandbox.run(&["cluster", "stop"]).exits(0);
+    let state = sandbox.root().join(".landfall");
+    let live = objects(&state, "v1", "Secret", "shop").into_iter().find(|secret| secret.name() == "keys");
+    let value = live.expect("opened").at("/data/TOKEN").and_then(|value| value.as_str().map(str::to_owned));
+    assert_eq!(STANDARD.decode(value.unwrap_or_default()).expect("base64"), b"canary-value");
+}
+
+#[test]
+fn kubeseal_needs_no_certificate_before_anything_is_delivered() {
+    let sandbox = Sandbox::empty().interactive();
+    seal_as_scripts_do(&sandbox, &|words| kubeseal(&sandbox, words));
+}
+
+#[test]
+#[ignore = "asks the stock kubeseal"]
+fn oracle_stock_kubeseal_needs_no_certificate_either() {
+    let program = oracles::built("kubeseal").unwrap_or_else(|why| panic!("{why}"));
+    let sandbox = Sandbox::empty().interactive();
+    seal_as_scripts_do(&sandbox, &|words| {
+        let mut command = Command::new(&program);
+        command.args(words).current_dir(sandbox.root()).env_clear().env("HOME", sandbox.root()).stdin(Stdio::null());
+        ran(command.output().expect("started"))
+    });
+}
+
 /// EZ-33: where one value is there otherwise, nothing of a backup is written.
 #[test]
 fn a_backup_of_another_value_is_refused_whole() {

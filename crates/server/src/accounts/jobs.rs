@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use landfall_diag::{Diagnostic, code};
 use landfall_engine::Clock;
 use landfall_project::Span;
 use landfall_source::Network;
+use landfall_store::Facts;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::keys::{IssuerKeys, checked, refused};
 use crate::actor::{ALL_PROJECTS, Scope};
@@ -21,6 +24,10 @@ use crate::actor::{ALL_PROJECTS, Scope};
 /// How long an identity lasts where nobody says, and the longest.
 const LASTS: Duration = Duration::from_mins(15);
 const LONGEST: Duration = Duration::from_hours(1);
+/// How often a token of a forge may be exchanged where that is declared: a job has so many commands.
+const MOST_EXCHANGES: u8 = 50;
+/// Where the store has the tokens that were exchanged, each until its end.
+const EXCHANGED: &str = "exchanged-ci-tokens";
 /// The longest that a claim's text is read as, in bytes.
 const LONGEST_CLAIM: usize = 1024;
 
@@ -85,6 +92,9 @@ pub(crate) struct JobIdentity {
     /// How long it lasts.
     #[serde(default)]
     lasts: Option<Span>,
+    /// How often one token of the forge is good for one of ours: once where nobody says.
+    #[serde(default = "once")]
+    exchanges: u8,
     /// What its token's claims have to say.
     claims: BTreeMap<String, Wanted>,
 }
@@ -105,15 +115,63 @@ fn all() -> Vec<String> {
     vec![ALL_PROJECTS.to_owned()]
 }
 
+fn once() -> u8 {
+    1
+}
+
 /// A CI job that is let in.
 #[derive(Debug)]
 pub(crate) struct Job {
+    /// Which token it brought, where that says so.
+    brought: Option<Brought>,
     /// As what.
     pub(crate) identity: JobIdentity,
     /// Who vouches for it.
     pub(crate) issuer: String,
     /// What the audit log has of its claims.
     pub(crate) told: Value,
+}
+
+/// A token of a forge by its own number.
+#[derive(Debug)]
+struct Brought {
+    /// A digest of issuer and number.
+    name: String,
+    /// Until when it would be believed, in seconds of the epoch.
+    until: i64,
+}
+
+impl Brought {
+    fn of(issuer: &str, claims: &Value) -> Option<Self> {
+        let number = claims["jti"].as_str().filter(|number| !number.is_empty())?;
+        let digest = Sha256::digest(format!("{issuer}\n{number}"));
+        let until = claims["exp"].as_i64()?.saturating_add(super::keys::LEEWAY);
+        Some(Brought { name: format!("{digest:x}"), until })
+    }
+}
+
+impl Job {
+    /// Uses up one exchange of the token that it brought; what was used stays known until the token's end, also to the next process
+    /// and to other replicas.
+    ///
+    /// # Errors
+    /// [`code::ISSUER_FAILED`]: it has been exchanged as often as is declared. The store cannot be read or written.
+    pub(crate) async fn exchange(&self, facts: &Facts, now: Timestamp) -> Result<(), Diagnostic> {
+        let Some(Brought { name, until }) = &self.brought else { return Ok(()) };
+        let failed = |error: landfall_store::Error| landfall_diag::Diagnose::diagnose(&error);
+        for (used, until) in facts.of(EXCHANGED).await.map_err(failed)? {
+            if until.as_i64().is_none_or(|until| until <= now.as_second()) {
+                facts.remove(EXCHANGED, &used).await.map_err(failed)?;
+            }
+        }
+        for time in 1..=self.identity.exchanges {
+            if facts.claim(EXCHANGED, &format!("{name}/{time}"), &Value::from(*until)).await.map_err(failed)? {
+                return Ok(());
+            }
+        }
+        let why = "the CI job's token has been exchanged before";
+        Err(refused(why).note("each command wants a token of its own, or `exchanges:` in the file of --ci-identities"))
+    }
 }
 
 /// Which CI jobs are let in.
@@ -177,7 +235,9 @@ impl Jobs {
             .collect();
         match fitting.as_slice() {
             [identity] => {
-                Ok(Job { identity: (*identity).clone(), issuer: declared.issuer.clone(), told: Value::Object(told) })
+                let brought = Brought::of(&declared.issuer, &claims);
+                let (identity, issuer) = ((*identity).clone(), declared.issuer.clone());
+                Ok(Job { brought, identity, issuer, told: Value::Object(told) })
             }
             [] => {
                 let subject = text(&claims["sub"]).unwrap_or_default();
@@ -219,6 +279,9 @@ impl JobIdentity {
         }
         if self.lasts() > LONGEST || self.lasts().is_zero() {
             return Err("lasts is at most 1h, and more than nothing".to_owned());
+        }
+        if !(1..=MOST_EXCHANGES).contains(&self.exchanges) {
+            return Err(format!("exchanges is a number from 1 to {MOST_EXCHANGES}"));
         }
         if let Some(claim) = self.claims.keys().find(|claim| OF_TOKENS.contains(&claim.as_str())) {
             return Err(format!("the claim {claim} is looked at in any case, and says nothing about a job"));

@@ -24,7 +24,7 @@ const REFETCHED: SignedDuration = SignedDuration::from_secs(10);
 /// How long keys are taken for the issuer's own without asking again.
 const TAKEN: SignedDuration = SignedDuration::from_mins(5);
 /// By how much two clocks may differ, in seconds.
-const LEEWAY: i64 = 60;
+pub(super) const LEEWAY: i64 = 60;
 
 /// By what a token may be signed: keys that only the issuer has.
 const SIGNED_BY: [Algorithm; 9] = [

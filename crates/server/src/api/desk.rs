@@ -189,6 +189,12 @@ impl Desk {
         }
     }
 
+    /// Where small things are remembered, and what time it is.
+    pub(crate) fn remembered(&self) -> (&landfall_store::Facts, jiff::Timestamp) {
+        let session = &self.work.session;
+        (&session.store.facts, session.clock.now())
+    }
+
     /// Writes down what somebody is about to do: nothing of it is done when that cannot be written.
     pub(crate) async fn noting(
         &self,

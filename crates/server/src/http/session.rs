@@ -82,6 +82,14 @@ impl Front {
                 return typed(StatusCode::UNAUTHORIZED, JSON, problem(&[diagnostic]).to_string());
             }
         };
+        let (facts, now) = self.desk.remembered();
+        if let Err(diagnostic) = job.exchange(facts, now).await {
+            if diagnostic.code != code::ISSUER_FAILED {
+                return not_done(&[diagnostic]);
+            }
+            tracing::warn!("{} ({})", diagnostic.message, job.told);
+            return typed(StatusCode::UNAUTHORIZED, JSON, problem(&[diagnostic]).to_string());
+        }
         match self.let_in(&job).await {
             Ok(token) => typed(StatusCode::OK, JSON, serde_json::to_string(&token).unwrap_or_default()),
             Err(diagnostic) => not_done(&[diagnostic]),

@@ -218,10 +218,14 @@ fn an_immutable_secret_says_that_it_must_be_made_anew() {
 }
 
 fn ask(stage: &mut Stage, name: &str, path: &str, body: &str) -> Option<HttpAnswer> {
+    ask_as(stage, "curl", name, path, body)
+}
+
+fn ask_as(stage: &mut Stage, agent: &str, name: &str, path: &str, body: &str) -> Option<HttpAnswer> {
     let world = std::mem::replace(&mut stage.world, Stage::plain().world);
     let world = Mutex::new(world);
     let method = if body.is_empty() { "GET" } else { "POST" };
-    let request = ServiceRequest { namespace: "kube-system", name, method, path, body: body.as_bytes() };
+    let request = ServiceRequest { namespace: "kube-system", name, method, path, agent, body: body.as_bytes() };
     let answer = sealed_secrets::answer(&world, &request);
     stage.world = world.into_inner();
     answer
@@ -271,4 +275,41 @@ fn it_answers_nothing_where_sealed_secrets_are_not_served_or_the_real_one_acts()
     let record = json!({"name": "landfall-operators", "namespace": "kube-system"});
     stage.create("configmaps", json!({"metadata": record, "data": {"sealed-secrets": entry}}));
     assert!(ask(&mut stage, "sealed-secrets-controller", "/healthz", "").is_none());
+}
+
+#[test]
+fn kubeseal_alone_is_shown_a_service_that_is_not_there_and_a_real_one_wins() {
+    let mut stage = Stage::plain();
+    let (name, kubeseal) = ("sealed-secrets-controller", "kubeseal");
+    let shown = |stage: &Stage, agent: &str, namespace: &str, name: &str| {
+        sealed_secrets::service_for(&stage.world, namespace, name, agent)
+    };
+    // Before anything is delivered, under the name that it was told.
+    for (namespace, name) in [("kube-system", name), ("kube-system", "sealed-secrets"), ("vault", "sealer")] {
+        let service = shown(&stage, kubeseal, namespace, name).expect("shown");
+        assert_eq!((text(&service, "/spec/ports/0/name"), text(&service, "/metadata/name")), ("http", name));
+        assert!(shown(&stage, "kubeseal-0.38.4", namespace, name).is_some());
+        for other in ["helm", "kubectl", "Helm", "curl", "", "my-kubeseal"] {
+            assert!(shown(&stage, other, namespace, name).is_none(), "{other}");
+        }
+    }
+    let given = ask_as(&mut stage, kubeseal, "sealed-secrets", "/v1/cert.pem", "").expect("answered");
+    assert_eq!(given.status, 200);
+    assert!(ask_as(&mut stage, "kubectl", "sealed-secrets", "/v1/cert.pem", "").is_none());
+    let service = |name: &str, is: &str| {
+        json!({"metadata": {"name": name, "namespace": "kube-system"},
+            "spec": {"selector": {"app.kubernetes.io/name": is}, "ports": [{"name": "web", "port": 80}]}})
+    };
+    stage.create("services", service("sealed-secrets", "sealed-secrets"));
+    stage.create("services", service(name, "web"));
+    for name in ["sealed-secrets", name] {
+        assert!(shown(&stage, kubeseal, "kube-system", name).is_none(), "{name}");
+    }
+    assert!(ask_as(&mut stage, kubeseal, "sealed-secrets", "/v1/cert.pem", "").is_some_and(|same| same == given));
+    assert!(ask_as(&mut stage, kubeseal, name, "/v1/cert.pem", "").is_none());
+    let entry = r#"{"state":"stood-back","since":"2026-01-01T00:00:00Z","because":"x"}"#;
+    let record = json!({"name": "landfall-operators", "namespace": "kube-system"});
+    stage.create("configmaps", json!({"metadata": record, "data": {"sealed-secrets": entry}}));
+    assert!(shown(&stage, kubeseal, "vault", "sealer").is_none());
+    assert!(ask_as(&mut stage, kubeseal, "sealed-secrets", "/v1/cert.pem", "").is_none());
 }

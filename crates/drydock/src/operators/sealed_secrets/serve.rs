@@ -1,13 +1,17 @@
 //! What the controller answers over HTTP, through the API server's proxy of its service (`pkg/controller/server.go`).
 //!
-//! It answers for the service of the chart's own name also where no chart was installed, so that sealing needs nothing but the
-//! definition of SealedSecrets; and for any service whose selector says that it is the controller's.
+//! It answers for the service of the chart's own name also where no chart was installed, and for any service whose selector says that
+//! it is the controller's. `kubeseal` reads the service before it asks it, for the name of its port: as long as there is none it is
+//! shown one, under whatever name it asks for, and before SealedSecrets are defined, since what is sealed comes before what is
+//! delivered. Nobody else is shown it, so that the real chart can make its own.
 
 use jiff::Timestamp;
 use landfall_apiserver::{Actor, HttpAnswer, ServiceRequest, Stored, World};
+use landfall_object::SIMULATED;
 use landfall_secrets::control::{self, Answer, SERVICE as SERVED_AS, is_key_due};
 use landfall_secrets::{KeySize, Keyring, SealingKey};
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 
 use std::sync::Arc;
 
@@ -37,22 +41,42 @@ pub(crate) fn answer(world: &Mutex<World>, request: &ServiceRequest<'_>) -> Opti
     Some(HttpAnswer { status, headers: vec![("content-type".to_owned(), kind.to_owned())], body })
 }
 
+/// The service that is shown to a client that is about to ask it; `None` for others, and when the twin does not act.
+pub(crate) fn service_for(world: &World, namespace: &str, name: &str, agent: &str) -> Option<Value> {
+    if !is_asker(agent) || !acts(world) || world.find(SERVICE.id, namespace, name).is_some() {
+        return None;
+    }
+    Some(json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace, "annotations": {SIMULATED: "no such service is stored; the cluster answers for it"}},
+        "spec": {"type": "ClusterIP", "ports": [{"name": "http", "port": 8080, "protocol": "TCP", "targetPort": "http"}]},
+    }))
+}
+
+/// Whether it is kubeseal, stock or ours, by whatever name it was installed (`kubeseal-0.38`).
+fn is_asker(agent: &str) -> bool {
+    agent.starts_with("kubeseal")
+}
+
+/// Whether no real controller acts.
+fn acts(world: &World) -> bool {
+    let record = world.find(CONFIG_MAP.id, OPERATOR_RECORD.0, OPERATOR_RECORD.1);
+    record.is_none_or(|record| OperatorRecord::of_config_map(&record).get(TWIN.name).is_none())
+}
+
 /// Whether the service is the controller's, SealedSecrets are served, and no real controller acts.
 fn is_ours(world: &World, request: &ServiceRequest<'_>) -> bool {
-    if world.find(DEFINITIONS, "", SEALED_SECRET.id).is_none() {
+    let is_asker = is_asker(request.agent);
+    if !acts(world) || !is_asker && world.find(DEFINITIONS, "", SEALED_SECRET.id).is_none() {
         return false;
     }
-    let record = world.find(CONFIG_MAP.id, OPERATOR_RECORD.0, OPERATOR_RECORD.1);
-    if record.is_some_and(|record| OperatorRecord::of_config_map(&record).get(TWIN.name).is_some()) {
-        return false;
+    match world.find(SERVICE.id, request.namespace, request.name) {
+        None => is_asker || (request.namespace, request.name) == SERVED_AS,
+        Some(service) => {
+            map(&service, "/spec/selector").and_then(|all| all.get(SELECTED.0)).is_some_and(|name| name == SELECTED.1)
+        }
     }
-    if (request.namespace, request.name) == SERVED_AS {
-        return true;
-    }
-    let service = world.find(SERVICE.id, request.namespace, request.name);
-    service.is_some_and(|service| {
-        map(&service, "/spec/selector").and_then(|all| all.get(SELECTED.0)).is_some_and(|name| name == SELECTED.1)
-    })
 }
 
 fn keys(world: &World) -> Vec<Arc<Stored>> {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use landfall_store::{Location, Store};
 use parking_lot::Mutex;
@@ -281,6 +280,40 @@ async fn se_045_what_a_job_becomes_ends_and_its_token_makes_no_other_one_after_i
     assert_eq!(store.tokens.all().await.expect("read"), [row]);
 }
 
+#[tokio::test]
+async fn se_045_a_jobs_token_is_exchanged_as_often_as_is_declared_also_across_a_restart_and_by_many_at_once() {
+    let place = place();
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = || Location::File(directory.path().join("store.db"));
+    let store = Store::open(file()).await.expect("opened");
+    let now = || place.clock.now();
+    let jobs = &place.jobs;
+    let job = |token: String| async move { jobs.job(&token, None).await.expect("let in") };
+    let first = place.with(&[]);
+    let at_once = [job(first.clone()).await, job(first.clone()).await, job(first.clone()).await];
+    let tried = futures::future::join_all(at_once.iter().map(|job| job.exchange(&store.facts, now()))).await;
+    assert_eq!(tried.iter().filter(|it| it.is_ok()).count(), 1, "{tried:?}");
+    assert!(tried.iter().flat_map(|it| it.as_ref().err()).all(|it| it.code == code::ISSUER_FAILED));
+    drop(store);
+    let store = Store::open(file()).await.expect("opened again");
+    assert!(job(first.clone()).await.exchange(&store.facts, now()).await.is_err(), "a restart forgets it");
+    // Another number is another token; one without a number is good until its end.
+    assert!(job(place.with(&[("jti", json!("2"))])).await.exchange(&store.facts, now()).await.is_ok());
+    for _ in 0..2 {
+        assert!(job(place.with(&[("jti", Value::Null)])).await.exchange(&store.facts, now()).await.is_ok());
+    }
+    // As often as its identity says.
+    let mut several = job(place.with(&[("jti", json!("3"))])).await;
+    several.identity.exchanges = 2;
+    for fine in [true, true, false] {
+        assert_eq!(several.exchange(&store.facts, now()).await.is_ok(), fine);
+    }
+    // What would be refused by its time is not kept.
+    place.clock.passes(6 * 60 + 1);
+    assert!(job(place.with(&[("jti", json!("4"))])).await.exchange(&store.facts, now()).await.is_ok());
+    assert_eq!(store.facts.of(EXCHANGED).await.expect("read").len(), 1);
+}
+
 #[test]
 fn se_045_what_would_let_in_whom_nobody_means_is_not_declared() {
     let _provider = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -299,6 +332,8 @@ fn se_045_what_would_let_in_whom_nobody_means_is_not_declared() {
         ("role: role:docs", "role: docs", "is no role"),
         ("lasts: 5m", "lasts: 2h", "at most 1h"),
         ("lasts: 5m", "lasts: 0s", "more than nothing"),
+        ("lasts: 5m", "exchanges: 0", "a number from 1"),
+        ("lasts: 5m", "exchanges: 51", "a number from 1"),
         ("name: docs", "name: shop-release", "declared twice"),
         ("name: docs", "name: 'a b'", "a name has"),
         ("projects: [test]", "scopes: [admin]", "there is no scope"),
