@@ -3,10 +3,12 @@
 //! ```text
 //! device ──► front.rs ─┬─ legacy.rs     the seven routes of the agent that is out there ─┐
 //!                      ├─ device.rs     our own agent's: enroll, check in ───────────────┼─► hearing.rs   what an edge says
+//!                      │  enrolling.rs  those that enroll at the same time, in one transaction      │
 //!                      └─ artifacts.rs  bytes, with ranges, without redirects            │      │
 //! operator ─► front.rs ─► operator.rs   edges, tokens, releases, campaigns               │      ▼
 //!                                                                                 campaigns.rs   `fleet::campaign::step`
-//! book.rs       edges and credentials, in memory                                          │
+//! book.rs       edges and credentials, in memory; starts.rs: those of an agent before     │
+//! following.rs  which campaigns hear what an edge says                                    │
 //! import.rs     what the product's own gateway knew
 //! releases.rs   what may be installed, and what is signed                                 ▼
 //! ledger.rs     what is written, in batches; a reply waits for its own                ledger.rs ─► store
@@ -20,7 +22,9 @@ mod artifacts;
 mod book;
 mod campaigns;
 mod device;
+mod enrolling;
 mod explain;
+mod following;
 mod front;
 mod hearing;
 mod import;
@@ -34,6 +38,8 @@ mod operator;
 mod page;
 mod releases;
 pub(crate) mod routes;
+mod rows;
+mod starts;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +57,7 @@ pub(crate) use routes::{described, is_ours};
 
 use self::book::Book;
 use self::campaigns::Campaigns;
+use self::enrolling::Enrolling;
 use self::keys::Keys;
 use self::ledger::Ledger;
 use self::numbers::Numbers;
@@ -84,6 +91,7 @@ pub(crate) struct Control {
     releases: Releases,
     campaigns: Campaigns,
     ledger: Ledger,
+    enrolling: Enrolling,
     numbers: Numbers,
     streams: tokio::sync::Semaphore,
 }
@@ -103,6 +111,7 @@ impl Control {
         let keys = Keys::open(&directory, &options)?;
         let contents = store.load().await.map_err(|error| error.diagnose())?;
         let ledger = Ledger::new(store.clone(), contents.last_event);
+        let enrolling = Enrolling::new(store.clone());
         let address = options.address.map(|address| address.trim_end_matches('/').to_owned());
         if let Some(address) = address.as_deref().filter(|address| !address.starts_with("https://")) {
             let text = format!("{address} is no address from which existing agents fetch artifacts");
@@ -111,7 +120,7 @@ impl Control {
                 .help("give the address at which a proxy serves this server over TLS: --edge-url https://…"));
         }
         let now = clock.now().as_second();
-        let campaigns = Campaigns::of(&contents)?;
+        let campaigns = Campaigns::of(&contents, now)?;
         let releases = Releases::of(&contents, now);
         let book = Book::of(contents);
         let control = Arc::new(Control {
@@ -126,6 +135,7 @@ impl Control {
             releases,
             campaigns,
             ledger,
+            enrolling,
             numbers: Numbers::default(),
             streams: tokio::sync::Semaphore::new(STREAMS),
         });
