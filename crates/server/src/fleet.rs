@@ -1,6 +1,7 @@
 //! The edge's server: devices enroll, check in, and are brought to releases in campaigns.
 //!
 //! ```text
+//!            doorway.rs   whoever brings wrong tokens and credentials again and again waits
 //! device ──► front.rs ─┬─ legacy.rs     the seven routes of the agent that is out there ─┐
 //!                      ├─ device.rs     our own agent's: enroll, check in ───────────────┼─► hearing.rs   what an edge says
 //!                      │  enrolling.rs  those that enroll at the same time, in one transaction      │
@@ -22,6 +23,7 @@ mod artifacts;
 mod book;
 mod campaigns;
 mod device;
+pub(crate) mod doorway;
 mod enrolling;
 mod explain;
 mod following;
@@ -50,6 +52,7 @@ use landfall_store::{Audit, Fleet};
 use tokio_util::sync::CancellationToken;
 
 pub use campaigns::NewCampaign;
+pub use doorway::Network;
 pub use only::{OnlyFleet, serve_fleet};
 pub use operator::NewToken;
 pub use releases::{NewArtifact, NewRelease};
@@ -57,6 +60,7 @@ pub(crate) use routes::{described, is_ours};
 
 use self::book::Book;
 use self::campaigns::Campaigns;
+use self::doorway::Doorway;
 use self::enrolling::Enrolling;
 use self::keys::Keys;
 use self::ledger::Ledger;
@@ -76,6 +80,8 @@ pub struct FleetOptions {
     pub signer: Option<String>,
     /// In how many seconds our own agent checks in again.
     pub poll_seconds: u32,
+    /// Proxies that stand before this server and say for whom they ask.
+    pub proxies: Vec<Network>,
 }
 
 /// The edge's server.
@@ -92,6 +98,7 @@ pub(crate) struct Control {
     campaigns: Campaigns,
     ledger: Ledger,
     enrolling: Enrolling,
+    doorway: Doorway,
     numbers: Numbers,
     streams: tokio::sync::Semaphore,
 }
@@ -119,6 +126,12 @@ impl Control {
                 .note("the agent refuses anything but https://")
                 .help("give the address at which a proxy serves this server over TLS: --edge-url https://…"));
         }
+        let doorway = Doorway::new(options.proxies, address.is_some());
+        if doorway.is_blind() {
+            tracing::warn!(
+                "wrong tokens and credentials of edges are not limited by address: name the proxy before this server with --edge-proxy"
+            );
+        }
         let now = clock.now().as_second();
         let campaigns = Campaigns::of(&contents, now)?;
         let releases = Releases::of(&contents, now);
@@ -136,6 +149,7 @@ impl Control {
             campaigns,
             ledger,
             enrolling,
+            doorway,
             numbers: Numbers::default(),
             streams: tokio::sync::Semaphore::new(STREAMS),
         });

@@ -312,6 +312,11 @@ impl Book {
         self.edges.read().by_number.iter().flatten().cloned().collect()
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.edges.read().by_id.len()
+    }
+
     /// What was heard of an edge has to be written.
     pub(crate) fn note_heard(&self, edge: &Arc<Edge>) {
         let mut now = edge.now.lock();

@@ -131,7 +131,13 @@ fn lp_072_a_campaign_begins_with_its_waves_made_and_its_first_one_waiting() {
     let preview = sandbox.run(&[&words[..], &["--dry-run", "-o", "json"]].concat()).exits(0).json()["data"].clone();
     sandbox.run(&["edge", "campaign", "get", "spring"]).exits(2).says("there is no campaign spring");
     sandbox.run(&["edge", "campaign", "get", "spring 2027"]).exits(2).says("there is no campaign spring 2027");
-    sandbox.run(&words).exits(0);
+    // Half of a fleet is brought nowhere without a yes, from a draft neither.
+    sandbox.run(&words).exits(2).says("bringing 20 of 20 edges to edge-agent 1.1.0 needs a yes");
+    sandbox.run(&["edge", "campaign", "create", "1.1.0", "--name", "later", "--draft"]).exits(0);
+    sandbox.run(&["edge", "campaign", "start", "later"]).exits(2).says("needs a yes");
+    sandbox.run(&["edge", "campaign", "abort", "later"]).exits(0);
+    sandbox.run(&["edge", "campaign", "get", "spring"]).exits(2).says("there is no campaign spring");
+    sandbox.run(&[&words[..], &["--yes"]].concat()).exits(0);
     let told = campaign(&sandbox, "spring");
     assert_eq!((&told["state"], &told["wave"]), (&json!("RUNNING"), &json!(0)), "{told}");
     // What was shown before is what was begun.
