@@ -34,6 +34,8 @@ mod payload;
 mod program;
 pub mod settings;
 pub mod status;
+#[cfg(any(windows, test))]
+mod task;
 pub mod trusted;
 pub mod update;
 pub mod watchdog;

@@ -1,13 +1,15 @@
 //! The agent as a service of Windows. Written for it and compiled nowhere yet but there: no Windows machine or compiler for it was at hand
-//! where this was made, which docs/edge.md says.
+//! where this was made, which docs/edge-agent.md says. What could be is elsewhere: [`crate::task`].
 //!
 //! `sc.exe` makes a service that the service control manager starts; it expects a program that speaks its protocol, so the service runs
 //! `landfall-agent run` under the shell that Windows brings for this: a scheduled task at boot, as the system, started again when it ends.
 
 use std::path::Path;
 
+use crate::disk::{Mode, RealDisk, replace};
 use crate::install::{NotInstalled, SERVICE, keep_program, manager};
 use crate::settings::Home;
+use crate::task::{self, encoded};
 
 /// Makes a task that runs at each start of the machine as the system, without a limit of time.
 ///
@@ -17,7 +19,6 @@ pub fn install(home: &Home, program: &Path) -> Result<Vec<String>, NotInstalled>
     home.settings()?;
     home.prepare()?;
     let kept = keep_program(home, program)?;
-    let run = format!("\"{}\" run --root \"{}\"", kept.display(), home.root().display());
     // Administrators and the system alone: whoever writes there decides what the system runs.
     manager(
         "icacls.exe",
@@ -29,10 +30,9 @@ pub fn install(home: &Home, program: &Path) -> Result<Vec<String>, NotInstalled>
             "*S-1-5-32-544:(OI)(CI)F",
         ],
     )?;
-    manager(
-        "schtasks.exe",
-        &["/Create", "/F", "/TN", SERVICE, "/SC", "ONSTART", "/RU", "SYSTEM", "/RL", "HIGHEST", "/TR", &run],
-    )?;
+    let definition = home.root().join("task.xml");
+    replace(&RealDisk, &definition, &encoded(&task::definition(&kept, home.root())), Mode::Private)?;
+    manager("schtasks.exe", &["/Create", "/F", "/TN", SERVICE, "/XML", &definition.display().to_string()])?;
     manager("schtasks.exe", &["/Run", "/TN", SERVICE])?;
     Ok(vec![
         format!("the program is {}", kept.display()),

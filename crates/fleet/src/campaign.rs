@@ -275,6 +275,17 @@ impl Campaign {
         })
     }
 
+    /// Whether anything that an edge says or is may still change what is known of it here, by itself: who has failed, was left out or
+    /// stopped has to be asked to try again first.
+    #[must_use]
+    pub fn hears(&self, edge: EdgeNumber, now: i64) -> bool {
+        self.member(edge).is_some_and(|member| match member.state {
+            MemberState::Queued | MemberState::SkippedOffline | MemberState::TimedOut => true,
+            MemberState::Succeeded => now - member.since <= step::CONFIRM_WINDOW,
+            state => state.is_under_way(),
+        })
+    }
+
     /// How many are where, wave by wave.
     #[must_use]
     pub fn counts(&self) -> &[Counts] {

@@ -1,12 +1,15 @@
 //! The edge's server: devices enroll, check in, and are brought to releases in campaigns.
 //!
 //! ```text
+//!            doorway.rs   whoever brings wrong tokens and credentials again and again waits
 //! device ──► front.rs ─┬─ legacy.rs     the seven routes of the agent that is out there ─┐
 //!                      ├─ device.rs     our own agent's: enroll, check in ───────────────┼─► hearing.rs   what an edge says
+//!                      │  enrolling.rs  those that enroll at the same time, in one transaction      │
 //!                      └─ artifacts.rs  bytes, with ranges, without redirects            │      │
 //! operator ─► front.rs ─► operator.rs   edges, tokens, releases, campaigns               │      ▼
 //!                                                                                 campaigns.rs   `fleet::campaign::step`
-//! book.rs       edges and credentials, in memory                                          │
+//! book.rs       edges and credentials, in memory; starts.rs: those of an agent before     │
+//! following.rs  which campaigns hear what an edge says                                    │
 //! import.rs     what the product's own gateway knew
 //! releases.rs   what may be installed, and what is signed                                 ▼
 //! ledger.rs     what is written, in batches; a reply waits for its own                ledger.rs ─► store
@@ -20,7 +23,10 @@ mod artifacts;
 mod book;
 mod campaigns;
 mod device;
+pub(crate) mod doorway;
+mod enrolling;
 mod explain;
+mod following;
 mod front;
 mod hearing;
 mod import;
@@ -34,6 +40,8 @@ mod operator;
 mod page;
 mod releases;
 pub(crate) mod routes;
+mod rows;
+mod starts;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +52,7 @@ use landfall_store::{Audit, Fleet};
 use tokio_util::sync::CancellationToken;
 
 pub use campaigns::NewCampaign;
+pub use doorway::Network;
 pub use only::{OnlyFleet, serve_fleet};
 pub use operator::NewToken;
 pub use releases::{NewArtifact, NewRelease};
@@ -51,6 +60,8 @@ pub(crate) use routes::{described, is_ours};
 
 use self::book::Book;
 use self::campaigns::Campaigns;
+use self::doorway::Doorway;
+use self::enrolling::Enrolling;
 use self::keys::Keys;
 use self::ledger::Ledger;
 use self::numbers::Numbers;
@@ -69,6 +80,8 @@ pub struct FleetOptions {
     pub signer: Option<String>,
     /// In how many seconds our own agent checks in again.
     pub poll_seconds: u32,
+    /// Proxies that stand before this server and say for whom they ask.
+    pub proxies: Vec<Network>,
 }
 
 /// The edge's server.
@@ -84,6 +97,8 @@ pub(crate) struct Control {
     releases: Releases,
     campaigns: Campaigns,
     ledger: Ledger,
+    enrolling: Enrolling,
+    doorway: Doorway,
     numbers: Numbers,
     streams: tokio::sync::Semaphore,
 }
@@ -103,6 +118,7 @@ impl Control {
         let keys = Keys::open(&directory, &options)?;
         let contents = store.load().await.map_err(|error| error.diagnose())?;
         let ledger = Ledger::new(store.clone(), contents.last_event);
+        let enrolling = Enrolling::new(store.clone());
         let address = options.address.map(|address| address.trim_end_matches('/').to_owned());
         if let Some(address) = address.as_deref().filter(|address| !address.starts_with("https://")) {
             let text = format!("{address} is no address from which existing agents fetch artifacts");
@@ -110,8 +126,14 @@ impl Control {
                 .note("the agent refuses anything but https://")
                 .help("give the address at which a proxy serves this server over TLS: --edge-url https://…"));
         }
+        let doorway = Doorway::new(options.proxies, address.is_some());
+        if doorway.is_blind() {
+            tracing::warn!(
+                "wrong tokens and credentials of edges are not limited by address: name the proxy before this server with --edge-proxy"
+            );
+        }
         let now = clock.now().as_second();
-        let campaigns = Campaigns::of(&contents)?;
+        let campaigns = Campaigns::of(&contents, now)?;
         let releases = Releases::of(&contents, now);
         let book = Book::of(contents);
         let control = Arc::new(Control {
@@ -126,6 +148,8 @@ impl Control {
             releases,
             campaigns,
             ledger,
+            enrolling,
+            doorway,
             numbers: Numbers::default(),
             streams: tokio::sync::Semaphore::new(STREAMS),
         });

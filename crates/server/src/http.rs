@@ -30,6 +30,7 @@ use crate::api::{Asked, Desk, Kind, Name, named, problem, status_of};
 use crate::board::Board;
 use crate::feed::Since;
 use crate::fleet::Control;
+use crate::fleet::doorway::Peer;
 use crate::gate::{Gate, Refused};
 use crate::happened::Happened;
 use crate::hook_secrets::HookSecrets;
@@ -94,8 +95,12 @@ pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, stop: Cancel
 
 async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToken) {
     let _as_it_is = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
+    let peer = stream.peer_addr().ok().map(|peer| Peer(peer.ip()));
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let front = Arc::clone(&front);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
     let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());

@@ -84,7 +84,9 @@ mod witness;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;
-pub use fleet::{FleetOptions, NewArtifact, NewCampaign, NewRelease, NewToken, OnlyFleet, random_seed, serve_fleet};
+pub use fleet::{
+    FleetOptions, Network, NewArtifact, NewCampaign, NewRelease, NewToken, OnlyFleet, random_seed, serve_fleet,
+};
 pub use gate::Token;
 pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
 pub use landfall_apps::Semantics;

@@ -23,7 +23,10 @@ pub struct Fleet {
 }
 
 /// Its tables.
-pub(crate) const TABLES: Tables = Tables { of: "fleet", steps: &[include_str!("../migrations/fleet/0001_first.sql")] };
+pub(crate) const TABLES: Tables = Tables {
+    of: "fleet",
+    steps: &[include_str!("../migrations/fleet/0001_first.sql"), include_str!("../migrations/fleet/0002_starts.sql")],
+};
 
 impl Fleet {
     /// The one of that database.

@@ -11,7 +11,7 @@ const BACKOFF: [i64; 3] = [5 * 60, 30 * 60, 2 * 3600];
 /// How often an edge may not take up what it was offered.
 const MAX_UNANSWERED: u32 = 3;
 /// How long after its success an edge may still say that it went back, in seconds.
-const CONFIRM_WINDOW: i64 = 600;
+pub(super) const CONFIRM_WINDOW: i64 = 600;
 
 /// What follows from what happened, in the order in which it did. `now` is in seconds since 1970.
 #[must_use]

@@ -106,6 +106,9 @@ pub(crate) struct ServeArgs {
     /// In how many seconds an edge checks in again
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     edge_poll: u32,
+    /// A proxy before this server, as ADDRESS or ADDRESS/LENGTH: edges are told apart by the X-Forwarded-For that it sends
+    #[arg(long = "edge-proxy", env = "LANDFALL_EDGE_PROXY", value_name = "NETWORK", value_delimiter = ',')]
+    edge_proxies: Vec<landfall_server::Network>,
     /// A PostgreSQL that several servers share, as postgres://USER@HOST/DATABASE: one of them works, the others stand by
     #[arg(long, env = "LANDFALL_DATABASE", hide_env_values = true, value_name = "URL")]
     database: Option<String>,
@@ -252,6 +255,7 @@ fn fleet(context: &Context, args: &ServeArgs) -> FleetOptions {
         pepper_before: given(legacy::PEPPER_BEFORE),
         signer: given(legacy::SIGNER),
         poll_seconds: args.edge_poll,
+        proxies: args.edge_proxies.clone(),
     }
 }
 

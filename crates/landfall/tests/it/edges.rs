@@ -283,7 +283,19 @@ fn lp_087_a_campaign_survives_kills_loses_nothing_and_repeats_nothing() {
         (0..200).map(|number| fleet.enroll(&token, &format!("edge-{number:03}-000000"))).collect();
     sandbox.run(&["edge", "campaign", "create", "9.9.9"]).exits(2).says("not registered");
     sandbox
-        .run(&["edge", "campaign", "create", "1.1.0", "--name", "spring", "--waves", "100%", "--max-failures", "1"])
+        .run(&[
+            "edge",
+            "campaign",
+            "create",
+            "1.1.0",
+            "--name",
+            "spring",
+            "--waves",
+            "100%",
+            "--max-failures",
+            "1",
+            "--yes",
+        ])
         .exits(0);
     let (busy, crashing) = ([20, 21, 22, 23, 24], [30, 31]);
     let (mut offers, mut kills, mut paused) = (vec![0; 200], 0, 0);

@@ -9,6 +9,8 @@ use landfall_fleet::{Credential, CredentialKind, Pepper, Platform, hex};
 use landfall_store::{CredentialRow, EdgeRow, FleetContents, FleetWrite, PresenceRow};
 use parking_lot::{Mutex, RwLock};
 
+use super::starts::Starts;
+
 /// Edges and their credentials.
 pub(crate) struct Book {
     edges: RwLock<Edges>,
@@ -37,8 +39,8 @@ pub(crate) struct EdgeNow {
     pub(crate) presence: Presence,
     /// Whether what was heard is not written yet.
     pub(crate) is_heard: bool,
-    /// The starts of its agent before this one, and how far each has counted: should one go on, there are two machines.
-    pub(crate) boots_before: Vec<(String, u64)>,
+    /// The starts of its agent before this one: should one go on, there are two machines.
+    pub(crate) starts: Starts,
     /// Since when two machines are suspected behind it.
     pub(crate) cloned_at: Option<i64>,
     /// The credential that is to follow, until it is used: told again and again.
@@ -102,7 +104,7 @@ impl EdgeNow {
             labels,
             presence,
             is_heard: false,
-            boots_before: Vec::new(),
+            starts: Starts::default(),
             cloned_at: None,
             next_credential: None,
         }
@@ -130,7 +132,8 @@ impl EdgeNow {
         first.or_else(|| self.presence.installed.first()).map_or("", |it| it.version.as_str())
     }
 
-    fn presence_row(&self) -> PresenceRow {
+    /// How it was when it was heard last, as it is written.
+    pub(crate) fn presence_row(&self) -> PresenceRow {
         let presence = &self.presence;
         PresenceRow {
             number: self.row.number,
@@ -142,6 +145,7 @@ impl EdgeNow {
             last_error: presence.last_error.clone(),
             boot_id: presence.boot_id.clone(),
             sequence: i64::try_from(presence.sequence).unwrap_or(i64::MAX),
+            starts: self.starts.written(),
         }
     }
 }
@@ -176,7 +180,9 @@ impl Book {
             contents.presence.into_iter().map(|row| (row.number, row)).collect();
         let mut edges = Edges::default();
         for row in contents.edges {
-            let heard = presence.remove(&row.number).map(|row| Presence {
+            let heard = presence.remove(&row.number);
+            let starts = heard.as_ref().map(|row| Starts::read(&row.starts)).unwrap_or_default();
+            let heard = heard.map(|row| Presence {
                 seen_at: row.seen_at,
                 installed: serde_json::from_str(&row.installed).unwrap_or_default(),
                 state: state_of(&row.runtime_state).unwrap_or_default(),
@@ -189,7 +195,7 @@ impl Book {
             // What was not written yet when the server was killed: it was there when it enrolled.
             let enrolled = || Presence { seen_at: row.enrolled_at, ..Presence::default() };
             let heard = heard.unwrap_or_else(enrolled);
-            edges.put(EdgeNow::of(row, heard));
+            edges.put(EdgeNow { starts, ..EdgeNow::of(row, heard) });
         }
         let credentials = contents.credentials.into_iter().map(|row| (row.prefix.as_str().into(), row)).collect();
         Book { edges: RwLock::new(edges), credentials: RwLock::new(credentials), heard: Mutex::new(Vec::new()) }
@@ -304,6 +310,11 @@ impl Book {
     /// All of them, by their numbers.
     pub(crate) fn all(&self) -> Vec<Arc<Edge>> {
         self.edges.read().by_number.iter().flatten().cloned().collect()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.edges.read().by_id.len()
     }
 
     /// What was heard of an edge has to be written.

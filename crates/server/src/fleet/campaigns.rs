@@ -1,16 +1,15 @@
 //! Campaigns: what happened is handed to `landfall_fleet::campaign::step`, and what follows is written and told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use landfall_diag::{Diagnostic, code};
 use landfall_fleet::campaign::{
-    Action, Campaign, CampaignState, Counts, EdgeNumber, Member, MemberState, Observation, PauseReason, Spec, Standing,
-    order, step,
+    Action, Campaign, CampaignState, Counts, EdgeNumber, Member, MemberState, Observation, PauseReason, Spec, order,
+    step,
 };
-use landfall_fleet::protocol::FailureClass;
 use landfall_fleet::{Selected, Selector, Version, Window, Windows, legacy_newer};
-use landfall_store::{CampaignRow, FleetContents, FleetWrite, MemberRow};
+use landfall_store::{CampaignRow, FleetContents, FleetWrite};
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,15 +17,25 @@ use tokio::sync::broadcast;
 
 use super::Control;
 use super::book::EdgeNow;
+use super::following::Following;
+use super::hearing::Report;
 use super::ledger::Written;
+use super::rows::{campaign_row, member_of, member_row};
 
 /// How many changes who listens may be behind before all is told anew.
 const FEED: usize = 1024;
 
 /// Campaigns, in the order in which they were made.
 pub(crate) struct Campaigns {
-    slots: RwLock<Vec<Arc<Slot>>>,
+    slots: RwLock<Slots>,
+    pub(crate) following: Following,
     feed: broadcast::Sender<Arc<str>>,
+}
+
+#[derive(Default)]
+struct Slots {
+    all: Vec<Arc<Slot>>,
+    by_id: HashMap<String, Arc<Slot>>,
 }
 
 /// A campaign with what is written of it.
@@ -95,7 +104,7 @@ pub(crate) struct Planned {
 }
 
 impl Campaigns {
-    pub(crate) fn of(contents: &FleetContents) -> Result<Self, Diagnostic> {
+    pub(crate) fn of(contents: &FleetContents, now: i64) -> Result<Self, Diagnostic> {
         let damaged = |what: &str, error: String| {
             Diagnostic::error(code::FLEET_UNWRITTEN, format!("the campaign {what} cannot be read from the store"))
                 .note(error)
@@ -105,26 +114,48 @@ impl Campaigns {
             let member = member_of(row).ok_or_else(|| damaged(&row.campaign, format!("{row:?}")))?;
             members.entry(&row.campaign).or_default().push(member);
         }
-        let mut slots = Vec::new();
+        let campaigns =
+            Campaigns { slots: RwLock::default(), following: Following::default(), feed: broadcast::Sender::new(FEED) };
         for row in &contents.campaigns {
             let spec = serde_json::from_str(&row.spec).map_err(|error| damaged(&row.id, error.to_string()))?;
             let standing = serde_json::from_str(&row.standing).map_err(|error| damaged(&row.id, error.to_string()))?;
             let of_it = members.remove(row.id.as_str()).unwrap_or_default();
             let campaign = Mutex::new(Some(Campaign::restore(spec, standing, of_it)));
-            slots.push(Arc::new(Slot { row: row.clone(), campaign }));
+            campaigns.put(&Arc::new(Slot { row: row.clone(), campaign }), now);
         }
-        Ok(Campaigns { slots: RwLock::new(slots), feed: broadcast::Sender::new(FEED) })
+        Ok(campaigns)
+    }
+
+    fn put(&self, slot: &Arc<Slot>, now: i64) {
+        let mut slots = self.slots.write();
+        slots.all.push(Arc::clone(slot));
+        slots.by_id.insert(slot.row.id.clone(), Arc::clone(slot));
+        drop(slots);
+        self.following.begin(slot, now);
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
-        self.slots.read().clone()
+        self.slots.read().all.clone()
+    }
+
+    /// The campaigns that hear an edge, and the one that it reports on, in the order in which they were made.
+    pub(crate) fn heard_by(&self, edge: EdgeNumber, report: Option<&Report>) -> Vec<Arc<Slot>> {
+        let mut slots = self.following.of(edge);
+        let named = report.and_then(|report| report.attempt.as_ref());
+        let named = named.and_then(|(id, _)| self.slots.read().by_id.get(id).cloned());
+        if let Some(named) = named
+            && let Err(at) = slots.binary_search_by_key(&named.row.number, |it| it.row.number)
+        {
+            slots.insert(at, named);
+        }
+        slots
     }
 
     /// A campaign by its identifier or name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Slot>> {
         let slots = self.slots.read();
-        let found = slots.iter().find(|slot| slot.row.id == name);
-        found.or_else(|| slots.iter().rev().find(|slot| slot.row.name == name)).cloned()
+        let found = slots.by_id.get(name);
+        found.or_else(|| slots.all.iter().rev().find(|slot| slot.row.name == name)).cloned()
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<str>> {
@@ -170,7 +201,12 @@ impl Slot {
 
 impl Control {
     /// Tells a campaign what happened, under its lock; what is to be written is put down in the same order.
-    pub(crate) fn step(&self, slot: &Slot, observations: &[Observation], now: i64) -> (Vec<Action>, Option<Written>) {
+    pub(crate) fn step(
+        &self,
+        slot: &Arc<Slot>,
+        observations: &[Observation],
+        now: i64,
+    ) -> (Vec<Action>, Option<Written>) {
         let mut held = slot.campaign.lock();
         let Some(campaign) = held.take() else { return (Vec::new(), None) };
         let (campaign, actions) = step(campaign, observations, now);
@@ -178,6 +214,9 @@ impl Control {
         for action in &actions {
             match action {
                 Action::Changed { edge, from, to } => {
+                    if campaign.hears(*edge, now) {
+                        self.campaigns.following.add(slot, *edge);
+                    }
                     writes.extend(member_row(&slot.row.id, &campaign, *edge).map(FleetWrite::Member));
                     let reason = campaign.member(*edge).and_then(|it| it.reason.clone()).map(|it| format!(": {it}"));
                     let text = format!(
@@ -255,7 +294,7 @@ impl Control {
     }
 
     /// Tells a campaign what somebody wishes, and waits until it is written.
-    pub(crate) async fn changed(&self, slot: &Slot, observations: &[Observation]) -> Result<(), Diagnostic> {
+    pub(crate) async fn changed(&self, slot: &Arc<Slot>, observations: &[Observation]) -> Result<(), Diagnostic> {
         let (_, written) = self.step(slot, observations, self.now());
         match written {
             Some(written) => written.end().await.map_err(|_| super::answers::unwritten()),
@@ -358,7 +397,7 @@ impl Control {
         let id = format!("c{}", landfall_fleet::hex(&bytes));
         let edges = order(&id, planned.members);
         let campaign = Campaign::new(planned.spec, edges);
-        let number = self.campaigns.slots.read().iter().map(|slot| slot.row.number).max().unwrap_or(0) + 1;
+        let number = self.campaigns.slots.read().all.iter().map(|slot| slot.row.number).max().unwrap_or(0) + 1;
         let name = match new.name.trim() {
             "" => format!("{}-{}", campaign.spec().product, campaign.spec().version),
             name => name.chars().take(64).collect(),
@@ -380,7 +419,7 @@ impl Control {
         );
         self.ledger.write(writes).await.map_err(|_| super::answers::unwritten())?;
         let slot = Arc::new(Slot { row, campaign: Mutex::new(Some(campaign)) });
-        self.campaigns.slots.write().push(Arc::clone(&slot));
+        self.campaigns.put(&slot, now);
         if !new.draft {
             self.changed(&slot, &[Observation::Start]).await?;
         }
@@ -420,56 +459,12 @@ fn spec_of(new: &NewCampaign, product: &str, version: &str) -> Result<Spec, Stri
     Ok(spec)
 }
 
-fn member_row(campaign_id: &str, campaign: &Campaign, edge: EdgeNumber) -> Option<MemberRow> {
-    let (member, place) = (campaign.member(edge)?, campaign.place(edge)?);
-    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    Some(MemberRow {
-        campaign: campaign_id.to_owned(),
-        edge,
-        place: number(place),
-        wave: number(member.wave),
-        state: member.state.as_str().to_owned(),
-        attempt: i64::from(member.attempt),
-        unanswered: i64::from(member.unanswered),
-        since: member.since,
-        epoch: i64::from(member.epoch),
-        not_before: member.not_before,
-        previous_version: member.previous_version.clone(),
-        failure: member.failure.map(|class| word(&class)),
-        reason: member.reason.clone(),
-    })
-}
-
-fn member_of(row: &MemberRow) -> Option<Member> {
-    let short = |number: i64| u32::try_from(number).ok();
-    let failure = match &row.failure {
-        Some(text) => Some(serde_json::from_value::<FailureClass>(json!(text)).ok()?),
-        None => None,
-    };
-    Some(Member {
-        state: MemberState::parse(&row.state)?,
-        attempt: short(row.attempt)?,
-        unanswered: short(row.unanswered)?,
-        since: row.since,
-        epoch: short(row.epoch)?,
-        not_before: row.not_before,
-        previous_version: row.previous_version.clone(),
-        failure,
-        reason: row.reason.clone(),
-        ..Member::new(row.edge, usize::try_from(row.wave).ok()?)
-    })
-}
-
 /// Why a campaign offers nothing just now, in a word or two.
 fn why(campaign: &Campaign) -> Option<String> {
     match campaign.soaks_until() {
         Some(until) => Some(format!("soaks until {}", time(until))),
         None => campaign.standing().pause_reason.map(|reason| word(&reason)),
     }
-}
-
-fn campaign_row(row: &CampaignRow, standing: &Standing) -> CampaignRow {
-    CampaignRow { standing: serde_json::to_string(standing).unwrap_or_default(), ..row.clone() }
 }
 
 fn wave_told((wave, counts): (&landfall_fleet::campaign::Wave, &Counts)) -> Value {

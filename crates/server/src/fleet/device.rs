@@ -108,20 +108,18 @@ impl Control {
             event: self.ledger.event(now, (0, ""), "enrolled", text),
             token: token.id,
         };
-        match self.store.enroll(&new, now).await {
-            Ok(Enrollment::Done(row)) => {
+        let credential_row = new.credential.clone();
+        match self.enrolling.enroll(new, now).await {
+            Some(Enrollment::Done(row)) => {
                 let id = row.id.clone();
-                let kept = CredentialRow { edge: row.number, ..new.credential };
+                let kept = CredentialRow { edge: row.number, ..credential_row };
                 let presence = Presence { seen_at: now, ..wish.presence };
                 self.book.enroll(*row, presence, kept, now);
                 Ok((id, credential.reveal()))
             }
-            Ok(Enrollment::BadToken) => Err(NotEnrolled::BadToken),
-            Ok(Enrollment::Taken) => Err(NotEnrolled::Taken),
-            Err(error) => {
-                tracing::error!("an edge cannot be enrolled: {error}");
-                Err(NotEnrolled::Unwritten)
-            }
+            Some(Enrollment::BadToken) => Err(NotEnrolled::BadToken),
+            Some(Enrollment::Taken) => Err(NotEnrolled::Taken),
+            None => Err(NotEnrolled::Unwritten),
         }
     }
 

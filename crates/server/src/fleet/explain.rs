@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use landfall_fleet::campaign::{CampaignState, MemberState, PauseReason, Waits};
 use landfall_fleet::legacy::SERVICE;
-use landfall_fleet::protocol::FailureClass;
+use landfall_fleet::protocol::{FailureClass, RuntimeState};
 use serde_json::{Value, json};
 
 use super::Control;
@@ -132,7 +132,10 @@ impl Control {
                         "target-waits-for-edge",
                         format!("{what} is offered as soon as it checks in and is idle; it is {}, last heard {seen}.",
                             super::book::word_of(known.presence.state).to_lowercase()),
-                        "a task that never ends keeps it busy: look at its activeTask".to_owned(),
+                        match known.presence.state {
+                            RuntimeState::Idle => "wait: it is told with its next check-in, in some seconds where it is online".to_owned(),
+                            _ => "a task that never ends keeps it busy: look at its activeTask".to_owned(),
+                        },
                     ),
                 },
                 Waits::UnderWay(MemberState::Restarting) if connectivity != Connectivity::Online => tell(

@@ -12,6 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Control;
 use super::answers::{Answer, json, legacy, not_done, refused, typed};
+use super::doorway::Peer;
 use super::legacy::{Legacy, unknown};
 use super::routes::{Asked, Device, Door, Pieces, find};
 use crate::api::problem;
@@ -38,8 +39,26 @@ impl Control {
             Err(false) => return refused(404, "not_found", "there is nothing there"),
         };
         match route.door {
-            Door::Existing(which) => self.existing(which, request).await,
-            Door::Device(device) => self.device(device, (path, &pieces, is_head), request).await,
+            Door::Existing(which) => {
+                let enrolls = which == Legacy::Register;
+                self.limited(
+                    enrolls,
+                    request,
+                    |status, text| limited(legacy(status, text)),
+                    |request| self.existing(which, request),
+                )
+                .await
+            }
+            Door::Device(device) => {
+                let enrolls = device == Device::Enroll;
+                self.limited(
+                    enrolls,
+                    request,
+                    |status, text| refused(status, "busy", text),
+                    |request| self.device(device, (path, &pieces, is_head), request),
+                )
+                .await
+            }
             Door::Operator(need, asked) => {
                 let Some(pieces) = pieces.decoded() else {
                     return refused(404, "not_found", "there is nothing there: a piece of the path is not readable");
@@ -76,6 +95,32 @@ impl Control {
                 }
             }
         }
+    }
+
+    /// Answers a device, unless it brings one wrong token or credential after the other. Who enrolls is not looked at then; who is
+    /// known is answered as ever.
+    async fn limited<F: Future<Output = Answer>>(
+        &self,
+        enrolls: bool,
+        request: Request<Incoming>,
+        refuse: impl Fn(u16, &'static str) -> Answer,
+        answer: impl FnOnce(Request<Incoming>) -> F,
+    ) -> Answer {
+        const LIMITED: &str = "too many wrong tokens and credentials came from your address; come again later";
+        let who = self.doorway.who(request.extensions().get::<Peer>().copied(), request.headers());
+        let is_shut = self.doorway.is_shut(who, self.now());
+        let answer = if is_shut && enrolls { refuse(429, LIMITED) } else { answer(request).await };
+        let is_wrong =
+            answer.status() == StatusCode::UNAUTHORIZED || (enrolls && answer.status() == StatusCode::CONFLICT);
+        if !is_wrong && answer.status() != StatusCode::TOO_MANY_REQUESTS {
+            return answer;
+        }
+        if is_shut {
+            self.numbers.count("landfall_edge_limited_total", "");
+            return refuse(429, LIMITED);
+        }
+        self.doorway.wrong(who, self.now());
+        answer
     }
 
     async fn existing(&self, which: Legacy, request: Request<Incoming>) -> Answer {
@@ -154,6 +199,12 @@ impl Control {
         answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
         answer
     }
+}
+
+/// A refusal after which one waits.
+fn limited(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+    answer
 }
 
 fn metadata(document: Option<String>) -> Answer {

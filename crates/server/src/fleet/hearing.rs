@@ -12,9 +12,6 @@ use super::book::Edge;
 use super::campaigns::Slot;
 use super::ledger::{Unwritten, Written};
 
-/// How many earlier starts of an edge's agent are known, with how far each has counted.
-const BOOTS: usize = 4;
-
 /// What an edge says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heard {
@@ -78,7 +75,7 @@ impl Control {
         if !is_replay {
             // What runs there when nothing new was said is what was said before.
             let ready = is_active && !heard.is_busy && heard.state.is_none_or(|state| state == RuntimeState::Idle);
-            let slots = self.campaigns.all();
+            let slots = self.campaigns.heard_by(edge.number, heard.report.as_ref());
             let has = |slot: &&Arc<Slot>| slot.look(|it| it.attempt_of(edge.number).is_some()).unwrap_or(false);
             let holder = slots.iter().find(has).map(|slot| slot.row.number);
             for slot in slots {
@@ -87,6 +84,9 @@ impl Control {
                 written = later.or(written);
                 if free && is_active {
                     desired = wanted;
+                }
+                if !slot.look(|campaign| campaign.hears(edge.number, now)).unwrap_or(true) {
+                    self.campaigns.following.end(&slot, edge.number, now);
                 }
             }
         }
@@ -100,20 +100,18 @@ impl Control {
 
     fn note(&self, edge: &Arc<Edge>, heard: &Heard, now: i64) -> (Noted, bool) {
         let mut known = edge.now.lock();
-        let mut writes = Vec::new();
+        let (mut writes, mut begins) = (Vec::new(), false);
         if let Some((boot, sequence)) = &heard.boot {
-            let earlier = known.boots_before.iter().position(|(id, _)| id == boot);
-            let last = match earlier {
-                Some(at) => Some(known.boots_before[at].1),
-                None => (*boot == known.presence.boot_id).then_some(known.presence.sequence),
-            };
+            let is_present = *boot == known.presence.boot_id;
+            let earlier = if is_present { None } else { known.starts.last(boot) };
+            let last = earlier.or_else(|| is_present.then_some(known.presence.sequence));
             if last.is_some_and(|last| *sequence <= last) {
                 // Said before: by the network, or by somebody who listened.
                 return (Noted { is_replay: true, written: None }, known.is_active());
             }
-            if let Some(at) = earlier {
+            if earlier.is_some() {
                 // A start that was over speaks on.
-                known.boots_before.remove(at);
+                known.starts.take(boot);
                 if known.cloned_at.is_none() {
                     known.cloned_at = Some(now);
                     let text = "two machines check in with its credential by turns: it was copied".to_owned();
@@ -123,11 +121,14 @@ impl Control {
                     tracing::warn!("two machines check in as the edge {}", known.row.device_number);
                 }
             }
-            if *boot != known.presence.boot_id {
+            if !is_present {
                 let before = std::mem::replace(&mut known.presence.boot_id, boot.clone());
                 let spoken = known.presence.sequence;
-                known.boots_before.insert(0, (before, spoken));
-                known.boots_before.truncate(BOOTS);
+                // What has not spoken cannot be said once more.
+                if spoken > 0 {
+                    known.starts.put(&before, spoken);
+                }
+                begins = true;
             }
             known.presence.sequence = *sequence;
         }
@@ -176,6 +177,10 @@ impl Control {
         if changed {
             writes.push(FleetWrite::Edge(known.row.clone()));
         }
+        if begins {
+            // That a start is over is known after a server's own, too, and before anything is answered to the one that follows.
+            writes.push(FleetWrite::Presence(known.presence_row()));
+        }
         let written = (!writes.is_empty()).then(|| self.ledger.put(writes));
         (Noted { is_replay: false, written }, known.is_active())
     }
@@ -183,7 +188,7 @@ impl Control {
     /// Tells a campaign of an edge, and says what the edge is to run by it.
     fn follow(
         &self,
-        slot: &Slot,
+        slot: &Arc<Slot>,
         edge: &Arc<Edge>,
         heard: &Heard,
         (ready, now): (bool, i64),

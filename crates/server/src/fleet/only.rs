@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::answers::{Answer, refused, typed};
+use super::doorway::Peer;
 use super::{Control, FleetOptions, routes};
 use crate::accounts::{Accounts, Roles};
 use crate::actor::{Breadth, Need, Permission};
@@ -123,8 +124,12 @@ async fn accept(listener: TcpListener, front: Arc<Front>, stop: CancellationToke
 
 async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToken) {
     let _as_it_is = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
+    let peer = stream.peer_addr().ok().map(|peer| Peer(peer.ip()));
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let front = Arc::clone(&front);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();

@@ -170,6 +170,7 @@ impl Control {
                 let slot = self.campaign(&pieces.name)?;
                 let mut told = slot.told();
                 told["members"] = self.members(&slot, query).into();
+                told["fleet"] = self.book.count().into();
                 Ok(told)
             }
             Asked::Preview => {
@@ -178,7 +179,8 @@ impl Control {
                 let left_out: Vec<Value> =
                     planned.left_out.iter().map(|(edge, why)| json!({"edge": edge, "why": why})).collect();
                 let edges: Vec<String> = planned.members.iter().take(MEMBERS).map(|(id, _)| id.clone()).collect();
-                Ok(json!({"edges": edges, "count": planned.members.len(), "leftOut": left_out, "spec": planned.spec}))
+                Ok(json!({"edges": edges, "count": planned.members.len(), "leftOut": left_out, "spec": planned.spec,
+                    "fleet": self.book.count()}))
             }
             Asked::NewCampaign => {
                 let new: NewCampaign = read(body)?;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderValue, header};
 use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
+use landfall_fleet::campaign::{Campaign, CampaignState, MemberState, Observation, Spec};
 use landfall_fleet::protocol::Installed;
 use landfall_fleet::{Credential, CredentialKind, Platform};
-use landfall_store::{EdgeTokenRow, FleetWrite, Location, Store};
+use landfall_store::{CampaignRow, EdgeTokenRow, FleetWrite, Location, MemberRow, Store};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -36,20 +37,28 @@ struct World {
     clock: Arc<ByHand>,
     store: Store,
     stop: CancellationToken,
-    _directory: tempfile::TempDir,
+    directory: Arc<tempfile::TempDir>,
 }
 
 impl World {
     async fn open() -> Self {
-        let store = Store::open(Location::Memory).await.expect("opened");
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = Arc::new(tempfile::tempdir().expect("a directory"));
+        Self::over(Store::open(Location::Memory).await.expect("opened"), directory).await
+    }
+
+    /// What begins after a server that was killed: its store, and nothing of its memory.
+    async fn after_a_kill(self) -> Self {
+        Self::over(self.store.clone(), Arc::clone(&self.directory)).await
+    }
+
+    async fn over(store: Store, directory: Arc<tempfile::TempDir>) -> Self {
         let clock = Arc::new(ByHand(Mutex::new(jiff::Timestamp::from_second(START).expect("a time"))));
         let stop = CancellationToken::new();
         let stores = (store.fleet.clone(), store.audit.clone());
         let options = FleetOptions { poll_seconds: 15, ..FleetOptions::default() };
         let control = Control::open(stores, clock.clone(), directory.path().join("fleet"), options, stop.clone());
         let control = control.await.expect("opened");
-        World { control, clock, store, stop, _directory: directory }
+        World { control, clock, store, stop, directory }
     }
 
     fn set(&self, seconds: i64) {
@@ -173,7 +182,9 @@ async fn lp_073_check_ins_of_ten_thousand_edges_write_nothing_but_one_row_each_f
                 device_number: format!("edge-{number:05}"),
                 ..row.clone()
             };
-            world.control.book.take_over(row, super::book::Presence { seen_at: START, ..Default::default() }, &[]);
+            // An agent that has spoken before: a start of it is written when it begins.
+            let presence = super::book::Presence { seen_at: START, boot_id: "boot-1".to_owned(), ..Default::default() };
+            world.control.book.take_over(row, presence, &[]);
             world.control.book.by_number(number_of_row).expect("known")
         })
         .collect();
@@ -217,4 +228,143 @@ async fn what_cannot_be_written_is_not_answered_as_if_it_were() {
     assert_eq!(world.check_in(&credential, 2).await.0, 200);
     // Nobody is enrolled either.
     assert!(matches!(world.enroll(&token, 2).await, Err(NotEnrolled::Unwritten)));
+}
+
+/// Whether a check-in is known to have been said before.
+async fn is_said_again(world: &World, id: &str, boot: &str, sequence: u64) -> bool {
+    let edge = world.control.book.find(id).expect("known");
+    let heard = super::hearing::Heard { boot: Some((boot.to_owned(), sequence)), ..Default::default() };
+    world.control.hear(&edge, heard).await.expect("heard").is_replay
+}
+
+#[tokio::test]
+async fn what_earlier_starts_of_an_agent_said_is_known_after_a_kill_of_the_server() {
+    let world = World::open().await;
+    let token = world.token(None).await;
+    let Ok((id, _)) = world.enroll(&token, 1).await else { panic!("not enrolled") };
+    for start in 0..super::starts::STARTS + 2 {
+        for sequence in 1..=3 {
+            assert!(!is_said_again(&world, &id, &format!("start-{start}"), sequence).await);
+        }
+    }
+    let world = world.after_a_kill().await;
+    for start in 1..=super::starts::STARTS {
+        assert!(is_said_again(&world, &id, &format!("start-{start}"), 3).await, "start-{start}");
+    }
+    let suspected = |world: &World| world.control.book.find(&id).expect("known").now.lock().cloned_at;
+    assert_eq!(suspected(&world), None);
+    // A start that was over before the kill and speaks on after it is another machine.
+    assert!(!is_said_again(&world, &id, "start-1", 4).await);
+    assert_eq!(suspected(&world), Some(START));
+    world.close().await;
+}
+
+/// Campaigns as they lie in a store: each with what its one member, or who is not of it, is at.
+async fn put_campaigns(world: &World, campaigns: &[(i64, CampaignState, &str)]) {
+    let mut writes = Vec::new();
+    for (index, (edge, state, member)) in campaigns.iter().enumerate() {
+        let number = i64::try_from(index).expect("few") + 1;
+        let version = format!("2.0.{number}");
+        let spec = Spec::new("edge-agent", &version, "100%").expect("a specification");
+        let mut standing = Campaign::new(spec.clone(), vec![*edge]).standing().clone();
+        standing.state = *state;
+        let row = CampaignRow {
+            id: format!("c{number}"),
+            number,
+            name: format!("campaign-{number}"),
+            selector: String::new(),
+            spec: serde_json::to_string(&spec).expect("JSON"),
+            standing: serde_json::to_string(&standing).expect("JSON"),
+            created_at: START,
+            created_by: "test".to_owned(),
+            undoes: String::new(),
+        };
+        let member = MemberRow {
+            campaign: row.id.clone(),
+            edge: *edge,
+            place: 0,
+            wave: 0,
+            state: (*member).to_owned(),
+            attempt: 1,
+            unanswered: 0,
+            since: START - DAY,
+            epoch: 0,
+            not_before: 0,
+            previous_version: Some("1.0.0".to_owned()),
+            failure: None,
+            reason: None,
+        };
+        writes.extend([FleetWrite::Campaign(row), FleetWrite::Member(member)]);
+    }
+    world.store.fleet.write(&writes).await.expect("written");
+}
+
+#[tokio::test]
+async fn a_heartbeat_looks_at_the_campaigns_that_it_may_change_and_at_no_other() {
+    let world = World::open().await;
+    let token = world.token(None).await;
+    let Ok((id, credential)) = world.enroll(&token, 1).await else { panic!("not enrolled") };
+    let Ok((other, _)) = world.enroll(&token, 2).await else { panic!("not enrolled") };
+    let number = |world: &World, id: &str| world.control.book.find(id).expect("known").number;
+    let (mine, others) = (number(&world, &id), number(&world, &other));
+    let mut campaigns = Vec::new();
+    for _ in 0..100 {
+        campaigns.push((mine, CampaignState::Completed, "SUCCEEDED"));
+        campaigns.push((others, CampaignState::Running, "QUEUED"));
+        campaigns.push((mine, CampaignState::Aborted, "CANCELLED"));
+    }
+    campaigns.push((mine, CampaignState::Completed, "FAILED"));
+    campaigns.push((mine, CampaignState::Running, "RESTARTING"));
+    put_campaigns(&world, &campaigns).await;
+    let world = world.after_a_kill().await;
+    let heard_by = |world: &World| {
+        let slots = world.control.campaigns.following.of(mine);
+        slots.iter().map(|slot| slot.row.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(heard_by(&world), ["c302"]);
+    // It runs what that campaign brought; for ten minutes it may say that it went back.
+    let mut body = json!({"bootId": "boot-1", "sequence": 1, "platform": "linux", "arch": "x64",
+        "installed": [{"product": "edge-agent", "version": "2.0.302"}], "state": "IDLE"});
+    let said = async |world: &World, body: &Value| {
+        let mut headers = HeaderMap::new();
+        let bearer = HeaderValue::from_str(&format!("Bearer {credential}")).expect("a header");
+        headers.insert(header::AUTHORIZATION, bearer);
+        read(world.control.answer_check_in(&headers, body.to_string().as_bytes()).await).await.0
+    };
+    let at = |world: &World, id: &str| {
+        let slot = world.control.campaigns.find(id).expect("there");
+        slot.look(|it| it.member(mine).expect("a member").state).expect("looked at")
+    };
+    assert_eq!((said(&world, &body).await, at(&world, "c302")), (200, MemberState::Succeeded));
+    world.set(START + 600);
+    body["sequence"] = 2.into();
+    assert_eq!((said(&world, &body).await, heard_by(&world).len()), (200, 1));
+    world.set(START + 601);
+    body["sequence"] = 3.into();
+    assert_eq!((said(&world, &body).await, heard_by(&world).len()), (200, 0));
+    // Who is asked to try again is heard again.
+    let failed = world.control.campaigns.find("c301").expect("there");
+    world.control.changed(&failed, &[Observation::Retry]).await.expect("asked");
+    assert_eq!((heard_by(&world), at(&world, "c301")), (vec!["c301".to_owned()], MemberState::Queued));
+    // A report on a campaign that hears it no more is counted as what it is.
+    body["sequence"] = 4.into();
+    body["progress"] = json!({"attempt": "c1.1", "status": "DOWNLOADING"});
+    assert_eq!(said(&world, &body).await, 200);
+    assert!(world.control.metrics().contains("landfall_edge_ignored_reports_total 1"));
+    assert_eq!((at(&world, "c1"), heard_by(&world).len()), (MemberState::Succeeded, 1));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_thousand_edges_that_enroll_at_once_are_each_enrolled_once() {
+    const EDGES: usize = 1000;
+    let world = World::open().await;
+    let token = world.token(None).await;
+    let told = futures::future::join_all((0..EDGES).map(|number| world.enroll(&token, number % (EDGES / 2)))).await;
+    let done = told.iter().filter(|it| it.is_ok()).count();
+    let taken = told.iter().filter(|it| matches!(it, Err(NotEnrolled::Taken))).count();
+    assert_eq!((done, taken), (EDGES / 2, EDGES / 2));
+    let contents = world.store.fleet.load().await.expect("read");
+    assert_eq!((contents.edges.len(), contents.tokens[0].used_count), (EDGES / 2, 500));
+    world.close().await;
 }

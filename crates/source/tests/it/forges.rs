@@ -14,6 +14,8 @@ use landfall_source::{
 };
 use serde_json::{Value, json};
 
+use self::described::Published;
+
 const TOKEN: &str = "canary-of-a-token";
 const COMMIT: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 
@@ -141,8 +143,8 @@ async fn github_is_asked_as_its_reference_says_and_answers_are_read() {
     assert!(seen.iter().all(|(_, _, token, _)| *token == format!("authorization: Bearer {TOKEN}; version 2022-11-28")));
     // Both sides are as GitHub's own description has them.
     for ((method, target, _, body), (status, answer)) in seen.iter().zip(&given) {
-        assert_eq!(described::request(method, target, body), [""; 0]);
-        assert_eq!(described::answer(method, target, *status, answer), [""; 0], "{method} {target}");
+        assert_eq!(described::request(Published::GitHub, method, target, body), [""; 0]);
+        assert_eq!(described::answer(Published::GitHub, method, target, *status, answer), [""; 0], "{method} {target}");
     }
     assert_eq!(
         seen[1].3,
@@ -158,7 +160,7 @@ async fn gitlab_is_asked_as_its_reference_says_and_answers_are_read() {
     let merge = |state: &str| {
         json!({
             "id": 1, "iid": 3, "project_id": 3, "title": "production: 0.5.0", "state": state, "sha": COMMIT,
-            "source_branch": "landfall/promote-production-0.5.0", "target_branch": "main", "labels": [],
+            "source_branch": "landfall/promote-production-0.5.0", "target_branch": "main",
             "author": {"id": 1, "username": "admin"}, "web_url": "https://gitlab.com/acme/shop/-/merge_requests/3",
             "merge_commit_sha": null, "squash_commit_sha": null, "detailed_merge_status": "mergeable",
         })
@@ -167,16 +169,17 @@ async fn gitlab_is_asked_as_its_reference_says_and_answers_are_read() {
         (200, json!([merge("opened")])),
         (200, merge("opened")),
         // docs.gitlab.com/api/commits ("Set commit pipeline status").
-        (201, json!({"id": 93, "status": "failed", "name": "landfall/promotion", "sha": COMMIT})),
+        (200, json!({"id": 93, "status": "failed", "name": "landfall/promotion", "sha": COMMIT})),
         // docs.gitlab.com/api/protected_branches ("Get a single protected branch").
         (
             200,
             json!({"id": 1, "name": "main", "push_access_levels": [{"access_level": 0}], "code_owner_approval_required": false}),
         ),
         // docs.gitlab.com/api/merge_request_approvals ("Get approvals of a merge request").
-        (200, json!({"id": 5, "iid": 3, "approvals_required": 1, "approved_by": [{"user": {"username": "root"}}]})),
+        (200, json!({"approved": true, "approved_by": [{"user": {"username": "root"}}]})),
         (404, json!({"message": "404 Not Found"})),
     ];
+    let given = answers.clone();
     let (client, seen) = forge(ForgeApi::GitLab, "/api/v4", answers);
     let (request, done) = client.propose(&proposal()).await.expect("proposed");
     assert_eq!((request.number, done, request.author.as_str()), (3, Proposed::Revised, "admin"));
@@ -205,6 +208,14 @@ async fn gitlab_is_asked_as_its_reference_says_and_answers_are_read() {
     );
     let seen = seen.lock().expect("noted");
     assert!(seen.iter().all(|(_, _, token, _)| *token == format!("private-token: {TOKEN}")));
+    // Both sides are as GitLab's own description has them; what it answers where nothing is there is described nowhere.
+    for ((method, target, _, body), (status, answer)) in seen.iter().zip(&given) {
+        assert_eq!(described::request(Published::GitLab, method, target, body), [""; 0]);
+        if *status < 400 {
+            let wrong = described::answer(Published::GitLab, method, target, *status, answer);
+            assert_eq!(wrong, [""; 0], "{method} {target}");
+        }
+    }
     assert_eq!(
         (seen[1].3["description"].as_str(), seen[2].3["state"].as_str()),
         (Some("what changes"), Some("failed"))

@@ -31,23 +31,61 @@ pub enum Enrollment {
 const WHAT: &str = "enroll an edge";
 
 impl Fleet {
-    /// Enrolls an edge in one transaction: the token's use is counted if it has one left, and the edge is written if its device
-    /// number is nobody's, or is to be enrolled once more. Then it keeps its number, and its credentials are revoked.
+    /// Enrolls an edge: [`Fleet::enroll_all`] of it alone.
     ///
     /// # Errors
     /// [`Error::Sql`]: nothing was written.
     pub async fn enroll(&self, new: &NewEdge, now: i64) -> Result<Enrollment, Error> {
+        let mut enrolled = self.enroll_all(std::slice::from_ref(new), now).await?;
+        // One answer for each that is asked for.
+        Ok(enrolled.pop().unwrap_or(Enrollment::BadToken))
+    }
+
+    /// Enrolls edges in one transaction, one after the other: each's use of its token is counted if that has one left, and it is
+    /// written if its device number is nobody's, or is to be enrolled once more. Then it keeps its number, and its credentials are
+    /// revoked. Who is refused keeps nobody else from being enrolled.
+    ///
+    /// # Errors
+    /// [`Error::Sql`]: nothing of any of them was written.
+    pub async fn enroll_all(&self, new: &[NewEdge], now: i64) -> Result<Vec<Enrollment>, Error> {
         let mut transaction = self.pool.connections.begin_alone("edge").await.map_err(self.pool.failed(WHAT))?;
-        let enrolled = enroll(&mut transaction, new, now).await.map_err(self.pool.failed(WHAT))?;
-        // Otherwise it is dropped, and with it the use of the token.
-        if let Enrollment::Done(_) = enrolled {
+        let mut enrolled = Vec::with_capacity(new.len());
+        for new in new {
+            enrolled.push(enroll(&mut transaction, new, now).await.map_err(self.pool.failed(WHAT))?);
+        }
+        // Otherwise it is dropped: nothing was written.
+        if enrolled.iter().any(|it| matches!(it, Enrollment::Done(_))) {
             transaction.commit().await.map_err(self.pool.failed(WHAT))?;
         }
         Ok(enrolled)
     }
 }
 
+/// Of whom a refused edge hears nothing: a device number is looked at only for who has a good token, and nothing of what is refused is
+/// written, so that the transaction goes on.
 async fn enroll(on: &mut Transaction, new: &NewEdge, now: i64) -> Result<Enrollment, sqlx::Error> {
+    let good = query(
+        "SELECT id FROM edge_token WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
+         AND (max_uses IS NULL OR used_count < max_uses)",
+    )
+    .bind(&new.token)
+    .bind(now)
+    .fetch_optional(&mut *on)
+    .await?;
+    if good.is_none() {
+        return Ok(Enrollment::BadToken);
+    }
+    let known = query("SELECT number, id, reenroll_until FROM edge WHERE device_number = $1")
+        .bind(&new.edge.device_number)
+        .fetch_optional(&mut *on)
+        .await?;
+    if let Some(row) = &known {
+        let until: Option<i64> = row.try_get("reenroll_until")?;
+        if until.is_none_or(|until| until <= now) {
+            return Ok(Enrollment::Taken);
+        }
+    }
+    // It may have been revoked since it was looked at.
     let used = query(
         "UPDATE edge_token SET used_count = used_count + 1, last_used_at = $2 \
          WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
@@ -60,17 +98,9 @@ async fn enroll(on: &mut Transaction, new: &NewEdge, now: i64) -> Result<Enrollm
     if used.rows_affected() == 0 {
         return Ok(Enrollment::BadToken);
     }
-    let known = query("SELECT number, id, reenroll_until FROM edge WHERE device_number = $1")
-        .bind(&new.edge.device_number)
-        .fetch_optional(&mut *on)
-        .await?;
     let mut edge = new.edge.clone();
     match known {
         Some(row) => {
-            let until: Option<i64> = row.try_get("reenroll_until")?;
-            if until.is_none_or(|until| until <= now) {
-                return Ok(Enrollment::Taken);
-            }
             edge.number = row.try_get("number")?;
             edge.id = row.try_get("id")?;
             query("UPDATE edge_credential SET revoked_at = $2 WHERE edge = $1 AND revoked_at IS NULL")

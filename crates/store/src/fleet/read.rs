@@ -119,6 +119,7 @@ fn presence(row: &Columns<'_>) -> Result<PresenceRow, Error> {
         last_error: row.perhaps("last_error")?,
         boot_id: row.text("boot_id")?,
         sequence: row.number("sequence")?,
+        starts: row.text("starts")?,
     })
 }
 

@@ -54,6 +54,8 @@ pub struct PresenceRow {
     pub boot_id: String,
     /// Which check-in of that start.
     pub sequence: i64,
+    /// The starts before it, JSON.
+    pub starts: String,
 }
 
 /// An edge's credential.

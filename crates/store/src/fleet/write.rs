@@ -122,11 +122,11 @@ pub(super) async fn edge(on: &mut Transaction, row: &EdgeRow) -> Result<(), sqlx
 async fn presence(on: &mut Transaction, row: &PresenceRow) -> Result<(), sqlx::Error> {
     query(
         "INSERT INTO edge_presence (number, seen_at, installed, runtime_state, active_task, uptime_seconds, last_error, \
-         boot_id, sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         boot_id, sequence, starts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (number) DO UPDATE SET seen_at = excluded.seen_at, installed = excluded.installed, \
          runtime_state = excluded.runtime_state, active_task = excluded.active_task, \
          uptime_seconds = excluded.uptime_seconds, last_error = excluded.last_error, boot_id = excluded.boot_id, \
-         sequence = excluded.sequence",
+         sequence = excluded.sequence, starts = excluded.starts",
     )
     .bind(row.number)
     .bind(row.seen_at)
@@ -137,6 +137,7 @@ async fn presence(on: &mut Transaction, row: &PresenceRow) -> Result<(), sqlx::E
     .bind(&row.last_error)
     .bind(&row.boot_id)
     .bind(row.sequence)
+    .bind(&row.starts)
     .execute(on)
     .await
     .map(drop)

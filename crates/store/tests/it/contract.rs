@@ -90,6 +90,8 @@ macro_rules! everything_holds {
             audit::an_entry_is_numbered_ends_once_and_stays,
             fleet::a_token_enrolls_as_often_as_it_says_and_a_taken_device_number_uses_none,
             fleet::of_a_hundred_parallel_enrollments_as_many_succeed_as_the_token_allows,
+            fleet::enrollments_of_one_batch_are_each_decided_by_what_those_before_them_left,
+            fleet::a_batch_of_enrollments_that_cannot_be_written_leaves_nothing_behind,
             fleet::an_edge_that_may_enroll_once_more_keeps_its_number_and_loses_its_credentials,
             fleet::a_batch_of_the_fleet_is_written_whole_and_read_back,
             news::a_change_is_taken_once_and_each_post_of_it_ends_once,

@@ -183,6 +183,20 @@ async fn tables_that_a_purpose_did_not_need_are_made_for_one_that_does() {
 const BEFORE: &str = "DROP INDEX operation_running; DROP TABLE shard; \
     UPDATE schema_part SET number = 2 WHERE part = 'journal'; DELETE FROM schema_part WHERE part = 'shards';";
 
+/// And its fleet knew no starts of an agent but the last.
+const BEFORE_STARTS: &str = "ALTER TABLE edge_presence DROP COLUMN starts; UPDATE schema_part SET number = 1 WHERE part = 'fleet'; \
+    INSERT INTO edge_presence (number, seen_at, installed, runtime_state, uptime_seconds, boot_id, sequence) \
+    VALUES (7, 5, '[]', 'IDLE', 9, 'a-start', 3)";
+
+async fn knows_starts(store: &Store) {
+    let contents = store.fleet.load().await.expect("reads");
+    let row = &contents.presence[0];
+    assert_eq!((row.number, row.boot_id.as_str(), row.sequence, row.starts.as_str()), (7, "a-start", 3, "[]"));
+    let row = landfall_store::PresenceRow { starts: r#"[["0a",4]]"#.to_owned(), ..row.clone() };
+    store.fleet.write(&[landfall_store::FleetWrite::Presence(row.clone())]).await.expect("writes");
+    assert_eq!(store.fleet.load().await.expect("reads").presence, [row]);
+}
+
 /// One operation that runs, as the version before wrote it.
 const RUNS: &str = "INSERT INTO operation (id, target, kind, plan, detail, state, started_at) \
     VALUES ('1', 'x', 'install', '{\"p\":1}', '{}', 'running', 't')";
@@ -208,6 +222,21 @@ async fn a_store_of_the_version_before_knows_shards_and_keeps_what_runs() {
     is_as_new(&Store::open(Location::File(path)).await.expect("opens")).await;
 }
 
+#[tokio::test]
+async fn a_fleet_of_the_version_before_keeps_its_edges_and_knows_starts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store.db");
+    Store::open(Location::File(path.clone())).await.expect("opens").close().await;
+    let new = tables(&path).await;
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.expect("opens");
+    sqlx::raw_sql(BEFORE_STARTS).execute(&pool).await.expect("writes");
+    pool.close().await;
+    let store = Store::open(Location::File(path.clone())).await.expect("opens");
+    knows_starts(&store).await;
+    store.close().await;
+    assert_eq!(tables(&path).await, new);
+}
+
 mod postgres {
     use landfall_store::{Error, Journal, Pool, Store};
 
@@ -231,6 +260,18 @@ mod postgres {
         let store = Store::open_database(&address.parse().expect("an address")).await.expect("opens");
         store.seal_with(&[7; 32]).expect("a key");
         super::is_as_new(&store).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs a server of PostgreSQL: conformance database"]
+    async fn a_fleet_of_the_version_before_in_a_database_keeps_its_edges_and_knows_starts() {
+        let place = on_a_server().await;
+        place.pool.close().await;
+        let address = place.address.expect("an address");
+        carried_out(&address, super::BEFORE_STARTS).await;
+        let store = Store::open_database(&address.parse().expect("an address")).await.expect("opens");
+        store.seal_with(&[7; 32]).expect("a key");
+        super::knows_starts(&store).await;
     }
 
     #[tokio::test]

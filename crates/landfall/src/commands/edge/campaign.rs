@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_fleet::protocol::DEFAULT_PRODUCT;
+use landfall_host::Failure;
 use landfall_project::Span;
 use serde_json::{Value, json};
 
@@ -107,6 +108,9 @@ pub(crate) struct EdgeCampaignCreateArgs {
     /// Show what it would be
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Do not ask where it concerns half of the fleet, or a hundred edges
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     #[command(flatten)]
@@ -128,6 +132,32 @@ impl EdgeCampaignCreateArgs {
     }
 }
 
+/// From how many edges on a campaign needs a yes in any fleet, and from how many on where they are half of it.
+const MANY: u64 = 100;
+const HALF: u64 = 10;
+
+fn is_wide(edges: u64, fleet: u64) -> bool {
+    edges >= MANY || (edges >= HALF && edges.saturating_mul(2) >= fleet)
+}
+
+/// Gets a yes for a campaign over much of the fleet.
+fn agreed(
+    context: &Context,
+    server: &ServerArgs,
+    yes: bool,
+    (edges, fleet): (Option<u64>, Option<u64>),
+    to: &str,
+) -> Result<(), Failure> {
+    // A server that does not say how large its fleet is may have no other edges.
+    let edges = edges.unwrap_or(MANY);
+    let fleet = fleet.unwrap_or(edges);
+    if !is_wide(edges, fleet) {
+        return Ok(());
+    }
+    let ask = format!("Bring {edges} of {fleet} edges to {to}");
+    server.agreed(context, yes, (&ask, &format!("bringing {edges} of {fleet} edges to {to}")))
+}
+
 impl Verb for EdgeCampaignCreateArgs {
     fn output(&self) -> Output {
         self.output.output
@@ -136,13 +166,17 @@ impl Verb for EdgeCampaignCreateArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let counter = self.server.open(context).await?;
-        if self.dry_run {
-            let answer = counter.post("/api/v1/edge/campaigns/preview", &self.wish()).await?;
-            context.report(&Told::<Preview>::new(answer), Exit::Done, started);
-        } else {
-            let answer = counter.post("/api/v1/edge/campaigns", &self.wish()).await?;
-            context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
+        if self.dry_run || !self.draft {
+            let preview = counter.post("/api/v1/edge/campaigns/preview", &self.wish()).await?;
+            if self.dry_run {
+                context.report(&Told::<Preview>::new(preview), Exit::Done, started);
+                return Ok(Exit::Done);
+            }
+            let to = format!("{} {}", self.product, self.version);
+            agreed(context, &self.server, self.yes, (preview["count"].as_u64(), preview["fleet"].as_u64()), &to)?;
         }
+        let answer = counter.post("/api/v1/edge/campaigns", &self.wish()).await?;
+        context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
 }
@@ -195,6 +229,47 @@ impl Verb for EdgeCampaignGetArgs {
     }
 }
 
+/// Arguments of `edge campaign start`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EdgeCampaignStartArgs {
+    /// The campaign, by its name or identifier
+    #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: String,
+    /// Do not ask where it concerns half of the fleet, or a hundred edges
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Verb for EdgeCampaignStartArgs {
+    fn output(&self) -> Output {
+        self.output.output
+    }
+
+    async fn run(self, context: &Context) -> Outcome {
+        let started = Instant::now();
+        let counter = self.server.open(context).await?;
+        let target = format!("/api/v1/edge/campaigns/{}", piece(&self.campaign));
+        let draft = counter.get(&target).await?;
+        if draft["state"] == "DRAFT" {
+            let assigned = |wave: &Value| wave["counts"]["assigned"].as_u64();
+            let edges = draft["waves"].as_array().and_then(|waves| waves.iter().map(assigned).sum::<Option<u64>>());
+            let to = format!(
+                "{} {}",
+                draft["product"].as_str().unwrap_or_default(),
+                draft["version"].as_str().unwrap_or_default()
+            );
+            agreed(context, &self.server, self.yes, (edges, draft["fleet"].as_u64()), &to)?;
+        }
+        let answer = counter.post(&format!("{target}/start"), &json!({})).await?;
+        context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
+        Ok(Exit::Done)
+    }
+}
+
 macro_rules! changes {
     ($($(#[$about:meta])* $verb:ident, $action:literal;)*) => { $(
         $(#[$about])*
@@ -226,8 +301,6 @@ macro_rules! changes {
 }
 
 changes! {
-    /// Arguments of `edge campaign start`.
-    EdgeCampaignStartArgs, "start";
     /// Arguments of `edge campaign pause`.
     EdgeCampaignPauseArgs, "pause";
     /// Arguments of `edge campaign resume`.
@@ -240,4 +313,18 @@ changes! {
     EdgeCampaignRetryArgs, "retry";
     /// Arguments of `edge campaign rollback`.
     EdgeCampaignRollbackArgs, "rollback";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_fleet_or_a_hundred_edges_need_a_yes_and_a_handful_does_not() {
+        for (edges, fleet, wide) in
+            [(9, 9, false), (10, 10, true), (10, 20, true), (10, 21, false), (99, 1000, false), (100, 100_000, true)]
+        {
+            assert_eq!(is_wide(edges, fleet), wide, "{edges} of {fleet}");
+        }
+    }
 }

@@ -82,6 +82,10 @@ pub(crate) fn cell(row: &Value, at: &str) -> String {
             items.iter().map(label).collect::<Vec<_>>().join(",")
         }
         Value::Array(items) => items.len().to_string(),
+        // People count waves from one, as `--waves` has them.
+        Value::Number(number) if at == "wave" => {
+            number.as_u64().map_or_else(|| number.to_string(), |wave| (wave + 1).to_string())
+        }
         other => other.to_string(),
     }
 }

@@ -131,8 +131,17 @@ fn lp_072_a_campaign_begins_with_its_waves_made_and_its_first_one_waiting() {
     let preview = sandbox.run(&[&words[..], &["--dry-run", "-o", "json"]].concat()).exits(0).json()["data"].clone();
     sandbox.run(&["edge", "campaign", "get", "spring"]).exits(2).says("there is no campaign spring");
     sandbox.run(&["edge", "campaign", "get", "spring 2027"]).exits(2).says("there is no campaign spring 2027");
-    sandbox.run(&words).exits(0);
+    // Half of a fleet is brought nowhere without a yes, from a draft neither.
+    sandbox.run(&words).exits(2).says("bringing 20 of 20 edges to edge-agent 1.1.0 needs a yes");
+    sandbox.run(&["edge", "campaign", "create", "1.1.0", "--name", "later", "--draft"]).exits(0);
+    sandbox.run(&["edge", "campaign", "start", "later"]).exits(2).says("needs a yes");
+    sandbox.run(&["edge", "campaign", "abort", "later"]).exits(0);
+    sandbox.run(&["edge", "campaign", "get", "spring"]).exits(2).says("there is no campaign spring");
+    sandbox.run(&[&words[..], &["--yes"]].concat()).exits(0);
     let told = campaign(&sandbox, "spring");
+    let table = sandbox.run(&["edge", "campaign", "get", "spring"]).exits(0).stdout;
+    let columns: Vec<&str> = table.lines().nth(1).expect("a row").split_whitespace().collect();
+    assert_eq!((columns[3], columns[5], &told["wave"]), ("RUNNING", "1", &json!(0)), "people count from one: {table}");
     assert_eq!((&told["state"], &told["wave"]), (&json!("RUNNING"), &json!(0)), "{told}");
     // What was shown before is what was begun.
     let shown = preview["edges"].as_array().expect("edges").len();
@@ -210,6 +219,10 @@ fn lp_091_five_faults_are_told_apart_and_each_has_something_to_type() {
     }
     let words = ["edge", "campaign", "create", "1.1.0", "--waves", "100%", "--max-failures", "9"];
     sandbox.run(&words).exits(0);
+    let waits = &sandbox.run(&["edge", "explain", &good.device, "-o", "json"]).exits(0).json()["data"]["findings"][0];
+    let next = waits["next"].as_str().expect("what to do");
+    assert_eq!(waits["cause"], "target-waits-for-edge");
+    assert!(next.starts_with("wait") && !next.contains("activeTask"), "nothing keeps it busy: {next}");
     let busy = json!({"activeTask": true, "runtimeState": "BUSY", "activeTaskId": "t1"});
     assert_eq!(fleet.beat(stuck, busy.clone()).json()["targetVersion"], Value::Null);
     let report = |edge: &Edge, statuses: &[&str], reason: &str| {

@@ -241,3 +241,43 @@ fn what_an_edge_says_commands_no_terminal_and_tells_no_secret() {
         }
     }
 }
+
+#[test]
+fn whoever_guesses_waits_by_address_and_whoever_is_known_does_not() {
+    let sandbox = Sandbox::empty();
+    let fleet = super::serve_with(&sandbox, &[("LANDFALL_EDGE_PROXY", "127.0.0.0/8")]);
+    let token = token(&sandbox, &[]);
+    let edge = fleet.enroll(&token, "edge-known");
+    let from = |address: &str, path: &str, bearer: &str, body: &Value| {
+        let bearer = format!("Bearer {bearer}");
+        fleet.ask("POST", path, &[("authorization", &bearer), ("x-forwarded-for", address)], &body.to_string())
+    };
+    let wish =
+        |device: &str| json!({"deviceNumber": device, "displayName": device, "platform": "linux", "arch": "x64"});
+    let register = "/internal/edges/register";
+    let wrong = || from("203.0.113.7", register, "lfenroll_00000000_nothing", &wish("edge-wrong"));
+    // One more may come with each second that this takes.
+    let mut guesses = 0;
+    let limited = loop {
+        guesses += 1;
+        assert!(guesses < 2000, "nobody is held back");
+        if wrong().status == 429 {
+            let answer = from("203.0.113.7", register, &token, &wish(&format!("edge-{guesses}")));
+            if answer.status == 429 {
+                break answer;
+            }
+        }
+    };
+    assert!(guesses > 60, "{guesses}");
+    assert!(limited.head.contains("retry-after: 30"), "{}", limited.head);
+    assert_eq!(limited.json()["error"], "Too Many Requests");
+    // Another address has its own count, and its guess is answered as ever.
+    assert_eq!(from("203.0.113.8", register, "lfenroll_00000000_nothing", &wish("edge-wrong")).status, 401);
+    assert_eq!(from("203.0.113.8", register, &token, &wish("edge-other")).status, 201);
+    // Who is known is answered, whatever its neighbours do.
+    let beat = json!({
+        "workerId": edge.id, "deviceNumber": edge.device, "currentVersion": edge.version, "platform": "linux", "arch": "x64",
+        "installType": "service", "activeTask": false, "runtimeState": "IDLE", "uptimeSeconds": 1,
+    });
+    assert_eq!(from("203.0.113.7", "/internal/edges/connectivity", &edge.credential, &beat).status, 201);
+}

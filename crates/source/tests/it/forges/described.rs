@@ -3,9 +3,16 @@
 
 use serde_json::Value;
 
-/// What is wrong with a request to GitHub.
-pub(super) fn request(method: &str, target: &str, body: &Value) -> Vec<String> {
-    let Some(operation) = operation(method, target) else {
+/// A forge by what it publishes.
+#[derive(Clone, Copy)]
+pub(super) enum Published {
+    GitHub,
+    GitLab,
+}
+
+/// What is wrong with a request to a forge.
+pub(super) fn request(forge: Published, method: &str, target: &str, body: &Value) -> Vec<String> {
+    let Some(operation) = operation(forge, method, target) else {
         return vec![format!("{method} {target} is none of its own")];
     };
     let mut wrong = Vec::new();
@@ -33,18 +40,22 @@ pub(super) fn request(method: &str, target: &str, body: &Value) -> Vec<String> {
     wrong
 }
 
-/// What is wrong with an answer to a request: a field that GitHub does not send, or of another kind.
-pub(super) fn answer(method: &str, target: &str, status: u16, body: &Value) -> Vec<String> {
+/// What is wrong with an answer to a request: a field that the forge does not send, or of another kind.
+pub(super) fn answer(forge: Published, method: &str, target: &str, status: u16, body: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
-    match operation(method, target).and_then(|it| it["answers"].get(status.to_string()).cloned()) {
+    match operation(forge, method, target).and_then(|it| it["answers"].get(status.to_string()).cloned()) {
         Some(shape) => fits(body, &shape, "answer", &mut wrong),
         None => wrong.push(format!("{method} {target} is not answered with {status}")),
     }
     wrong
 }
 
-fn operation(method: &str, target: &str) -> Option<Value> {
-    let described: Vec<Value> = serde_json::from_str(include_str!("github.json")).expect("JSON");
+fn operation(forge: Published, method: &str, target: &str) -> Option<Value> {
+    let described = match forge {
+        Published::GitHub => include_str!("github.json"),
+        Published::GitLab => include_str!("gitlab.json"),
+    };
+    let described: Vec<Value> = serde_json::from_str(described).expect("JSON");
     let path: Vec<&str> = target.split('?').next().unwrap_or_default().split('/').collect();
     described.into_iter().find(|one| {
         let own: Vec<&str> = one["path"].as_str().expect("a path").split('/').collect();
@@ -74,7 +85,9 @@ fn fits(value: &Value, shape: &Value, place: &str, wrong: &mut Vec<String>) {
         wrong.push(format!("{place} cannot be {value}"));
     }
     for (at, one) in value.as_array().into_iter().flatten().enumerate() {
-        if let Some(inner) = shape.get("items") {
+        // Where it is not said of what a list is, it is one of what there may be one of.
+        let inner = shape.get("items").or_else(|| shape.get("fields").map(|_| shape));
+        if let Some(inner) = inner {
             fits(one, inner, &format!("{place}[{at}]"), wrong);
         }
     }
@@ -89,6 +102,7 @@ fn fits(value: &Value, shape: &Value, place: &str, wrong: &mut Vec<String>) {
 
 #[test]
 fn what_is_no_request_or_answer_of_githubs_is_found() {
+    let request = |method: &str, target: &str, body: &Value| request(Published::GitHub, method, target, body);
     let pulls = "/repos/acme/shop/pulls";
     let body = serde_json::json!({"head": "a", "base": "main"});
     assert_eq!(request("POST", pulls, &body), [""; 0]);
@@ -105,10 +119,39 @@ fn what_is_no_request_or_answer_of_githubs_is_found() {
         assert!(found.iter().any(|it| it.contains(word)), "{method} {target}: {found:?}");
     }
     let told = answer(
+        Published::GitHub,
         "GET",
         "/repos/acme/shop/pulls/1",
         200,
         &serde_json::json!({"number": "1", "iid": 3, "head": {"name": "x"}}),
     );
     assert_eq!(told.len(), 3, "{told:?}");
+}
+
+#[test]
+fn what_is_no_request_or_answer_of_gitlabs_is_found() {
+    let requests = "/api/v4/projects/acme%2Fshop/merge_requests";
+    let body = serde_json::json!({"source_branch": "a", "target_branch": "main", "title": "t"});
+    let request = |method: &str, target: &str, body: &Value| request(Published::GitLab, method, target, body);
+    assert_eq!(request("POST", requests, &body), [""; 0]);
+    for (method, target, body, word) in [
+        ("PATCH", "/api/v4/projects/acme%2Fshop/merge_requests/3", Value::Null, "none of its own"),
+        ("GET", "/api/v4/projects/acme/shop/merge_requests", Value::Null, "none of its own"),
+        ("GET", "/api/v4/projects/acme%2Fshop/merge_requests?head=a", Value::Null, "no parameter head"),
+        ("POST", requests, serde_json::json!({"head": "a"}), "no head"),
+        ("POST", requests, serde_json::json!({"source_branch": "a", "title": "t"}), "target_branch is required"),
+        ("POST", "/api/v4/projects/1/statuses/abc", serde_json::json!({"state": "failure"}), "cannot be"),
+    ] {
+        let found = request(method, target, &body);
+        assert!(found.iter().any(|it| it.contains(word)), "{method} {target}: {found:?}");
+    }
+    let told = answer(
+        Published::GitLab,
+        "GET",
+        requests,
+        200,
+        &serde_json::json!([{"iid": 1, "author": {"username": "a"}}, {"iid": "1", "number": 3, "author": {"login": "a"}}]),
+    );
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(answer(Published::GitLab, "GET", requests, 201, &Value::Null).len(), 1);
 }

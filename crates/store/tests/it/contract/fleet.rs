@@ -88,6 +88,47 @@ pub(crate) async fn of_a_hundred_parallel_enrollments_as_many_succeed_as_the_tok
     assert_eq!((contents.edges.len(), contents.credentials.len(), contents.tokens[0].used_count), (10, 10, 10));
 }
 
+pub(crate) async fn enrollments_of_one_batch_are_each_decided_by_what_those_before_them_left(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    let tokens = [FleetWrite::Token(token("a", Some(2))), FleetWrite::Token(token("b", None))];
+    fleet.write(&tokens).await.expect("minted");
+    let asked = [
+        new_edge("a", "edge-1", 1),
+        new_edge("a", "edge-1", 2),
+        new_edge("none", "edge-2", 3),
+        new_edge("a", "edge-2", 4),
+        new_edge("a", "edge-3", 5),
+        new_edge("a", "edge-1", 6),
+        new_edge("b", "edge-3", 7),
+    ];
+    let told = fleet.enroll_all(&asked, 10).await.expect("asked");
+    let told: Vec<_> = told
+        .iter()
+        .map(|it| match it {
+            Enrollment::Done(edge) => edge.device_number.as_str(),
+            Enrollment::Taken => "taken",
+            Enrollment::BadToken => "bad",
+        })
+        .collect();
+    // Whose token is used up does not hear whether a number is taken.
+    assert_eq!(told, ["edge-1", "taken", "bad", "edge-2", "bad", "bad", "edge-3"]);
+    let contents = fleet.load().await.expect("read");
+    assert_eq!(contents.edges.iter().map(|edge| edge.number).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(contents.tokens.iter().map(|token| token.used_count).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!((contents.credentials.len(), contents.last_event), (3, 7));
+}
+
+pub(crate) async fn a_batch_of_enrollments_that_cannot_be_written_leaves_nothing_behind(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    fleet.write(&[FleetWrite::Token(token("a", Some(2)))]).await.expect("minted");
+    // The second event has the first one's number.
+    let asked = [new_edge("a", "edge-1", 1), new_edge("a", "edge-2", 1)];
+    assert!(fleet.enroll_all(&asked, 10).await.is_err());
+    let contents = fleet.load().await.expect("read");
+    assert_eq!((contents.edges.len(), contents.credentials.len(), contents.tokens[0].used_count), (0, 0, 0));
+    assert!(matches!(fleet.enroll(&asked[0], 10).await, Ok(Enrollment::Done(_))));
+}
+
 pub(crate) async fn an_edge_that_may_enroll_once_more_keeps_its_number_and_loses_its_credentials(pool: &Pool) {
     let fleet = Fleet::over(pool);
     fleet.write(&[FleetWrite::Token(token("a", None))]).await.expect("minted");
@@ -129,7 +170,13 @@ pub(crate) async fn a_batch_of_the_fleet_is_written_whole_and_read_back(pool: &P
         failure: None,
         reason: None,
     };
-    let presence = PresenceRow { number: 7, seen_at: 5, installed: "[]".to_owned(), ..PresenceRow::default() };
+    let presence = PresenceRow {
+        number: 7,
+        seen_at: 5,
+        installed: "[]".to_owned(),
+        starts: r#"[["0a", 4]]"#.to_owned(),
+        ..PresenceRow::default()
+    };
     let event = new_edge("a", "x", 3).event;
     let batch = [
         FleetWrite::Campaign(campaign.clone()),
