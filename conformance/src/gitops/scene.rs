@@ -236,6 +236,8 @@ impl Scene {
         command.arg(format!("{REPOSITORY}={}", self.bare().display()));
         command.current_dir(self.place.path()).env_clear().env("HOME", self.place.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANDFALL_STATE", self.state());
+        // What stands for the outside listens on this machine.
+        command.env("LANDFALL_CHECK_NETWORKS", "127.0.0.0/8,::1");
         command.envs(variables.iter().copied()).stdin(Stdio::null());
         self.server = Some(command.stdout(fs::File::create(&out)?).stderr(log).spawn()?);
         let began = Instant::now();

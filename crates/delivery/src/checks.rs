@@ -5,6 +5,7 @@
 //!   ├─ asking.rs       an address: status, body, redirect, version, and the line that the request leaves in a log
 //!   ├─ certificate.rs  from outside: each host's certificate is waited for, and what is wrong with it named
 //!   ├─ printed.rs     a copy of a Secret's value, as whoever keeps it prints it: the same, or another
+//!   ├─ reach.rs       where an address may lead that a repository names
 //!   ├─ tag.rs          which tag an image has, and which version an answer tells
 //!   └─ ../inside.rs    within the cluster: commands, logs, rollouts
 //! verdict.rs           what a check found
@@ -13,6 +14,7 @@
 mod asking;
 mod certificate;
 mod printed;
+mod reach;
 mod tag;
 pub(crate) mod verdict;
 
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+pub use self::reach::Reach;
 pub use self::tag::Tags;
 pub use self::verdict::Verdict;
 use crate::Progress;
@@ -57,6 +60,7 @@ impl Routes {
     pub(crate) fn client<'u>(
         &self,
         urls: impl IntoIterator<Item = &'u reqwest::Url>,
+        reach: &Reach,
     ) -> Result<reqwest::Client, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -65,6 +69,9 @@ impl Routes {
         if !self.is_empty() {
             // The certificates of the embedded cluster's ingress are simulated.
             builder = builder.tls_danger_accept_invalid_certs(true);
+        }
+        if let Some(names) = reach.names() {
+            builder = builder.dns_resolver(names);
         }
         for url in urls {
             if let (Some(address), Some(host)) = (self.of(url), url.host_str()) {
@@ -176,6 +183,8 @@ pub struct Prober<'a> {
     pub cluster: Option<&'a Cluster>,
     /// Which namespaces of it may be looked into.
     pub bounds: Bounds<'a>,
+    /// Where addresses may lead.
+    pub reach: Reach,
     /// Where progress is told.
     pub progress: &'a Sender<Progress>,
     /// Ends it.
@@ -192,7 +201,7 @@ impl Prober<'_> {
         let routes = asked.routes();
         let addresses = asked.checks.iter().filter_map(|check| check.http.as_deref());
         let urls: Vec<reqwest::Url> = addresses.filter_map(|url| reqwest::Url::parse(url).ok()).collect();
-        let client = routes.client(&urls).map_err(|error| {
+        let client = routes.client(&urls, &self.reach).map_err(|error| {
             vec![Diagnostic::error(code::CHECKS_UNMADE, "the checks cannot be made").note(error.to_string())]
         })?;
         let stopped = || vec![landfall_engine::Error::Interrupted.diagnose()];
@@ -200,7 +209,7 @@ impl Prober<'_> {
         // By host and port: why nobody who asks there gets an answer.
         let mut untrusted: BTreeMap<String, String> = BTreeMap::new();
         if let Standpoint::Outside(patience) = asked.from {
-            for origin in certificate::origins(&urls) {
+            for origin in certificate::origins(&urls).into_iter().filter(|url| self.reach.refuses(url).is_none()) {
                 let name = certificate::name(&origin);
                 self.tell(Progress::Doing(format!("the certificate of {name}"))).await;
                 let result = tokio::select! {
@@ -219,7 +228,7 @@ impl Prober<'_> {
             let host = check.http.as_deref().and_then(|url| reqwest::Url::parse(url).ok());
             let unasked = host.as_ref().map(certificate::name).and_then(|name| untrusted.get(&name));
             let inside = self.cluster.map(|cluster| Inside { cluster, bounds: &self.bounds });
-            let one = One { client: &client, routes: &routes, inside, tags: &asked.tags, check };
+            let one = One { client: &client, routes: &routes, reach: &self.reach, inside, tags: &asked.tags, check };
             let result = match unasked {
                 Some(reason) => one.result(Verdict::Failed { reason: reason.clone() }),
                 None => tokio::select! {
@@ -243,6 +252,7 @@ impl Prober<'_> {
 pub(crate) struct One<'a> {
     pub(crate) client: &'a reqwest::Client,
     pub(crate) routes: &'a Routes,
+    pub(crate) reach: &'a Reach,
     pub(crate) inside: Option<Inside<'a>>,
     pub(crate) tags: &'a Tags,
     pub(crate) check: &'a Check,

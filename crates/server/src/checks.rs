@@ -208,6 +208,7 @@ impl Work {
                         let prober = Prober {
                             cluster: Some(&session.cluster),
                             bounds: Bounds::Permitted(&may_see),
+                            reach: self.reach.clone(),
                             progress: &progress,
                             stop: &session.stop,
                         };

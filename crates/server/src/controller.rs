@@ -772,6 +772,7 @@ mod tests {
             network,
             declared: Vec::new(),
             sinks: Sinks::default(),
+            reach: landfall_delivery::Reach::default(),
             roles,
             orders,
             alarms,

@@ -11,8 +11,8 @@ use landfall_apps::{Application, Operation, Pin, Project, ResourceName, SyncStat
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
-    BoundApplication, Compared, Door, Progress, References, Reverted, Selection, Session, SyncEnd, Unit, UnitSource,
-    UpOptions,
+    BoundApplication, Compared, Door, Progress, Reach, References, Reverted, Selection, Session, SyncEnd, Unit,
+    UnitSource, UpOptions,
 };
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Action, Clock, Event};
@@ -50,6 +50,8 @@ pub(crate) struct Work {
     pub(crate) stands_back: AtomicBool,
     /// Whom news are told to.
     pub(crate) sinks: Sinks,
+    /// Where addresses of checks may lead.
+    pub(crate) reach: Reach,
     /// What stands about roles and projects.
     pub(crate) roles: Arc<Roles>,
     /// What counts of protected Applications.

@@ -10,7 +10,7 @@ use landfall_store::DatabaseAddress;
 
 use crate::accounts::IssuerOptions;
 use crate::checks::DeclaredAt;
-use crate::fleet::FleetOptions;
+use crate::fleet::{FleetOptions, Network};
 use crate::news::Sinks;
 
 /// What a server is asked for.
@@ -44,6 +44,8 @@ pub struct Options {
     pub issuer: Option<IssuerOptions>,
     /// Which CI jobs are let in, as their file declares it.
     pub ci_identities: Option<String>,
+    /// Networks that are not public and that checks of repositories may ask.
+    pub check_networks: Vec<Network>,
     /// The edge's server.
     pub fleet: FleetOptions,
     /// Whose meaning counts where ours knowingly differs from Argo CD's.

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use landfall_delivery::Session;
+use landfall_delivery::{Reach, Session};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Clock, WallClock};
 use landfall_host::{Audience, Connection, Failure, Host, Hosting, Place, SHORT, Serving};
@@ -77,6 +77,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         root,
         issuer,
         ci_identities,
+        check_networks,
         fleet,
         semantics,
         replicas,
@@ -130,7 +131,8 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
             Some((settings, shards)) => Arc::new(Shards::shared(*shards, settings.replica.clone())),
             None => Arc::new(Shards::alone()),
         };
-        let work = Arc::new(Work { declared, sinks, shards, ..work });
+        let reach = Reach::public(move |address| check_networks.iter().any(|network| network.holds(address)));
+        let work = Arc::new(Work { declared, sinks, reach, shards, ..work });
         work.alarms.tell(work.sinks.clone());
         ground::accept(&work, &objects, &person(host)).await?;
         let now = work.session.clock.now();
@@ -316,6 +318,7 @@ async fn work(
         network,
         declared,
         sinks,
+        reach: Reach::default(),
         roles,
         orders,
         alarms,

@@ -20,6 +20,9 @@ struct Answered {
     body: String,
 }
 
+/// The largest answer that is read.
+const LARGEST: usize = 4 << 20;
+
 impl One<'_> {
     pub(super) async fn ask(&self, address: &str) -> (Verdict, bool) {
         let failed = |reason: String| (Verdict::Failed { reason }, false);
@@ -27,6 +30,10 @@ impl One<'_> {
             Ok(url) => url,
             Err(error) => return failed(format!("`{address}` is not an address: {error}")),
         };
+        let is_routed = self.routes.of(&url).is_some_and(|address| url.host_str() == Some(&*address.ip().to_string()));
+        if let Some(reason) = self.reach.refuses(&url).filter(|_| !is_routed) {
+            return failed(reason);
+        }
         // What stands in the log before the request says nothing of it.
         let before = match (&self.check.logged, &self.inside) {
             (Some(logged), Some(inside)) => match inside::written(inside, &logged.workload).await {
@@ -86,7 +93,7 @@ impl One<'_> {
         if let Some(body) = &check.body {
             request = request.body(body.clone());
         }
-        let answer = match request.send().await {
+        let mut answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => return Err(certificate::fault(url, &error).await),
         };
@@ -95,7 +102,14 @@ impl One<'_> {
         let (status, location, between) = (answer.status().as_u16(), text("location"), text(NOT_SIMULATED_HEADER));
         let simulated = answer.headers().contains_key(SIMULATED_HEADER);
         let undeclared = answer.headers().contains_key(UNDECLARED_HEADER);
-        let body = answer.text().await.map_err(|error| certificate::words(&error))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| certificate::words(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST {
+                return Err(format!("the answer is larger than {} MiB", LARGEST >> 20));
+            }
+        }
+        let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Answered { status, location, simulated, between, undeclared, body })
     }
 

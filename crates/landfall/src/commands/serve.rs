@@ -109,6 +109,9 @@ pub(crate) struct ServeArgs {
     /// A proxy before this server, as ADDRESS or ADDRESS/LENGTH: edges are told apart by the X-Forwarded-For that it sends
     #[arg(long = "edge-proxy", env = "LANDFALL_EDGE_PROXY", value_name = "NETWORK", value_delimiter = ',')]
     edge_proxies: Vec<landfall_server::Network>,
+    /// A network that is not public and that checks of repositories may ask, as 10.0.0.0/8; else they ask public addresses alone
+    #[arg(long = "check-networks", env = "LANDFALL_CHECK_NETWORKS", value_name = "NETWORK", value_delimiter = ',')]
+    check_networks: Vec<landfall_server::Network>,
     /// A PostgreSQL that several servers share, as postgres://USER@HOST/DATABASE: one of them works, the others stand by
     #[arg(long, env = "LANDFALL_DATABASE", hide_env_values = true, value_name = "URL")]
     database: Option<String>,
@@ -231,6 +234,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         root,
         issuer,
         ci_identities,
+        check_networks: args.check_networks.clone(),
         fleet: fleet(context, &args),
         semantics: if args.argo_strict { Semantics::Argo } else { Semantics::Own },
         replicas,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{
-    Bounds, CheckResult, Prober, Progress, Smoke, Standpoint, Tags, TargetKind, Verdict, tally, used_images,
+    Bounds, CheckResult, Prober, Progress, Reach, Smoke, Standpoint, Tags, TargetKind, Verdict, tally, used_images,
 };
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting, Place};
@@ -141,7 +141,13 @@ async fn without_cluster(context: &Context, asked: &Smoke<'_>) -> Result<Vec<Che
     // Nobody listens: without a cluster there is no live line.
     let (progress, unheard) = tokio::sync::mpsc::channel::<Progress>(1);
     drop(unheard);
-    let prober = Prober { cluster: None, bounds: Bounds::default(), progress: &progress, stop: &context.host.stop };
+    let prober = Prober {
+        cluster: None,
+        bounds: Bounds::default(),
+        reach: Reach::default(),
+        progress: &progress,
+        stop: &context.host.stop,
+    };
     prober.smoke(asked).await.map_err(Failure::from)
 }
 
@@ -164,6 +170,7 @@ async fn within(
         let prober = Prober {
             cluster: Some(&session.cluster),
             bounds: Bounds::default(),
+            reach: Reach::default(),
             progress: &session.progress,
             stop: &session.stop,
         };

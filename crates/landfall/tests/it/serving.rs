@@ -89,6 +89,8 @@ fn serve(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Serve
     let words = [&["serve", "--listen", "127.0.0.1:0"], words].concat();
     let log = sandbox.root().join("../serve.log");
     let mut command = sandbox.command(&words);
+    // What stands for the outside in tests listens on this machine.
+    command.env("LANDFALL_CHECK_NETWORKS", "127.0.0.0/8,::1");
     command.envs(variables.iter().copied()).stdout(Stdio::piped());
     let mut child = command.stderr(std::fs::File::create(&log).expect("made")).spawn().expect("the binary runs");
     let mut said = BufReader::new(child.stdout.take().expect("piped"));

@@ -83,7 +83,7 @@ impl FromStr for Network {
 }
 
 impl Network {
-    fn holds(self, address: IpAddr) -> bool {
+    pub(crate) fn holds(self, address: IpAddr) -> bool {
         let differ = self.address ^ wide(address);
         self.bits == 0 || differ >> (128 - self.bits) == 0
     }

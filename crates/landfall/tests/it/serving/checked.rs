@@ -146,3 +146,26 @@ fn a_check_looks_into_no_namespace_that_its_project_may_not_deliver_to() {
     let smoke = forge.sandbox.run(&["smoke", "--only", "theirs"]);
     assert!(!smoke.all().contains("is not one that the Application's project"), "{}", smoke.all());
 }
+
+/// What a repository declares to be checked asks nothing of the server's own machine, nor of what is reachable from there alone.
+#[test]
+fn a_check_of_a_repository_asks_no_address_that_is_not_public() {
+    let forge = checked(AUTOMATED, "");
+    let declared = forge.sandbox.read("landfall.yaml").replace(
+        "checks: [",
+        "checks: [{name: metadata, http: \"http://169.254.169.254/latest\", timeout: 1s}, {name: written otherwise, http: \"http://0x7f000002/\", timeout: 1s}, ",
+    );
+    forge.sandbox.write("landfall.yaml", &declared);
+    forge.sandbox.commit("checks of what is inside");
+    forge.push();
+    let server = forge.serve(&["."], SHOP, &[("LANDFALL_CHECK_NETWORKS", "192.0.2.0/24")]);
+    let detail = until_checks(&server, |checks| checks["delivery"] == 0);
+    let results = detail["checks"]["results"].as_array().expect("results");
+    let of = |name: &str| results.iter().find(|it| it["name"] == name).unwrap_or_else(|| panic!("{detail:#}"));
+    for (name, address) in [("metadata", "169.254.169.254"), ("written otherwise", "127.0.0.2")] {
+        let reason = of(name)["reason"].as_str().unwrap_or_default();
+        assert!(reason.starts_with(&format!("{address} is no public address")), "{reason}");
+        assert!(reason.ends_with(&format!("`landfall serve --check-networks {address}`")), "{reason}");
+    }
+    assert_eq!(of("version one")["verdict"], "passed", "{detail:#}");
+}
