@@ -84,3 +84,68 @@ fn look(schema: &Json, at: &str, problems: &mut Vec<String>, depth: usize) {
 fn escaped(part: &str) -> String {
     part.replace('~', "~0").replace('/', "~1")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// As Helm 3.22.0 says it of the same schemas.
+    #[test]
+    fn what_is_no_schema_by_its_draft_is_told_as_helm_tells_it() {
+        let told = |draft: &str, below: Json| {
+            check(&json!({"$schema": draft, "properties": {"a": below}}))
+                .err()
+                .map(|said| said.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>())
+        };
+        let (d4, d7) = ("http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema#");
+        let (d2019, d2020) =
+            ("https://json-schema.org/draft/2019-09/schema", "https://json-schema.org/draft/2020-12/schema");
+        let examples = json!({"type": "object", "examples": {"team": "example"}});
+        assert_eq!(
+            told(d2019, examples.clone()).as_deref(),
+            Some(
+                "- at '': 'allOf' failed\n  - at '/properties/a': 'allOf' failed\n    - at '/properties/a/examples': got object, want array\n"
+            )
+        );
+        assert_eq!(
+            told(d7, examples.clone()).as_deref(),
+            Some("- at '/properties/a/examples': got object, want array\n")
+        );
+        assert_eq!(told(d4, examples), None);
+        assert_eq!(
+            told(d7, json!({"properties": {"b": {"minLength": -1}}})).as_deref(),
+            Some(
+                "- at '/properties/a/properties/b/minLength': 'allOf' failed\n  - at '/properties/a/properties/b/minLength': minimum: got -1, want 0\n"
+            )
+        );
+        assert_eq!(
+            told(d4, json!({"required": []})).as_deref(),
+            Some("- at '/properties/a/required': minItems: got 0, want 1\n")
+        );
+        assert_eq!(told(d7, json!({"required": []})), None);
+        assert_eq!(
+            told(d4, json!({"exclusiveMinimum": 5, "minimum": 1})).as_deref(),
+            Some("- at '/properties/a/exclusiveMinimum': got number, want boolean\n")
+        );
+        assert_eq!(
+            told(d2020, json!({"items": [{}]})).map(|said| said.contains("got array, want boolean or object")),
+            Some(true)
+        );
+        assert_eq!(told(d2019, json!({"items": [{}]})), None);
+        assert_eq!(
+            told(d2020, json!({"pattern": "("})).as_deref(),
+            Some("- at '/properties/a/pattern': '(' is not valid regex\n")
+        );
+        for draft in [d4, d7, d2019, d2020] {
+            assert_eq!(
+                told(
+                    draft,
+                    json!({"type": ["string", "null"], "enum": ["a", null], "default": 1, "x-own": {"anything": [1]}})
+                ),
+                None
+            );
+        }
+    }
+}

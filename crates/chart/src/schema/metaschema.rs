@@ -137,7 +137,7 @@ fn descriptions(draft: Draft) -> Map<String, Json> {
     let boolean = json!({"type": "boolean"});
     let mut keywords: Map<String, Json> =
         each(["title", "description"], &json!({"type": "string"})).into_iter().collect();
-    if draft >= Draft::D6 {
+    if draft >= Draft::D7 {
         keywords.extend(each(["examples"], &json!({"type": "array"})));
     }
     if draft >= Draft::D7 {
@@ -154,7 +154,7 @@ fn names(draft: Draft) -> Map<String, Json> {
     let string = json!({"type": "string"});
     let mut keywords: Map<String, Json> = each(["$schema"], &string).into_iter().collect();
     if draft == Draft::D4 {
-        keywords.extend(each(["id"], &string));
+        keywords.extend(each(["id", "$ref"], &string));
     } else {
         keywords.extend(each(["$id", "$ref"], &string));
     }
@@ -188,18 +188,23 @@ fn contents(draft: Draft) -> Map<String, Json> {
 }
 
 /// What stood in earlier drafts, and where a name depends on others.
-fn earlier() -> Map<String, Json> {
+fn earlier(draft: Draft) -> Map<String, Json> {
     let either = json!({"anyOf": [schema(), strings()]});
-    each(["definitions"], &by_name())
+    let mut keywords: Map<String, Json> = each(["definitions"], &by_name())
         .into_iter()
         .chain(each(["dependencies"], &json!({"type": "object", "additionalProperties": either})))
-        .collect()
+        .collect();
+    if draft == Draft::D2020 {
+        keywords.extend(each(["$recursiveRef"], &json!({"type": "string"})));
+        keywords.extend(each(["$recursiveAnchor"], &json!({"type": "boolean"})));
+    }
+    keywords
 }
 
 /// One schema with all keywords.
 fn whole(draft: Draft) -> Json {
     let mut keywords = names(draft);
-    for part in [assertions(draft), applicators(draft), descriptions(draft), earlier()] {
+    for part in [assertions(draft), applicators(draft), descriptions(draft), earlier(draft)] {
         keywords.extend(part);
     }
     keywords.extend(each(["format"], &json!({"type": "string"})));
@@ -237,5 +242,5 @@ fn vocabularies(draft: Draft) -> Json {
         all.push(json!({"$ref": format!("#/definitions/{name}")}));
         defined[name] = json!({"type": types, "properties": keywords});
     }
-    json!({"$schema": draft.address(), "definitions": defined, "type": types, "allOf": all, "properties": earlier()})
+    json!({"$schema": draft.address(), "definitions": defined, "type": types, "allOf": all, "properties": earlier(draft)})
 }
