@@ -195,8 +195,7 @@ fn earlier(draft: Draft) -> Map<String, Json> {
         .chain(each(["dependencies"], &json!({"type": "object", "additionalProperties": either})))
         .collect();
     if draft == Draft::D2020 {
-        keywords.extend(each(["$recursiveRef"], &json!({"type": "string"})));
-        keywords.extend(each(["$recursiveAnchor"], &json!({"type": "boolean"})));
+        keywords.extend(each(["$recursiveRef", "$recursiveAnchor"], &json!({"type": "string"})));
     }
     keywords
 }

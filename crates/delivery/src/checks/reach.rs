@@ -80,7 +80,7 @@ impl fmt::Display for NotPermitted {
         let leads = if *host == address.to_string() { String::new() } else { format!("{host} leads to ") };
         write!(
             f,
-            "{leads}{address} is no public address: for a repository the server asks there only with `landfall serve --check-networks {address}`"
+            "{leads}{address} is no public address: a server asks there for a repository only when it is started with --check-networks {address}"
         )
     }
 }
