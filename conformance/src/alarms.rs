@@ -44,16 +44,23 @@ use rehearsal::{Alarm, Ending, Trial, ground};
 pub(crate) struct Arguments {
     /// Only charts whose id holds this text; no evidence is written.
     only: Option<String>,
-    /// The `landfall` to run; the one beside this program when not said.
-    #[arg(long)]
-    landfall: Option<PathBuf>,
+    #[command(flatten)]
+    survey: Survey,
     /// Only so many of the charts, drawn by the commit's hash; no evidence is written.
     #[arg(long)]
     sample: Option<usize>,
     /// Each chart from its last tag to its head, of the repositories below LANDFALL_HISTORY; our own from their last change on
     #[arg(long)]
     upgrades: bool,
-    /// Tell every finding with its line.
+}
+
+/// What every survey of charts is asked.
+#[derive(Debug, clap::Args)]
+struct Survey {
+    /// The `landfall` to run; the one beside this program when not said.
+    #[arg(long)]
+    landfall: Option<PathBuf>,
+    /// Tell all that is found, by case.
     #[arg(long)]
     list: bool,
 }
@@ -133,7 +140,7 @@ impl Arguments {
 /// Runs the suite and gives its last line; an error when an alarm is false or was not looked at.
 fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let (commit, corpus) = (commit(root), corpus());
-    let landfall = peers::landfall(arguments.landfall.as_deref())?;
+    let landfall = peers::landfall(arguments.survey.landfall.as_deref())?;
     let helm = Helm::find(Dialect::V3)?;
     let mut charts = match corpus.as_slice() {
         // Without a corpus there are our own, in every environment that they have values for.
@@ -169,7 +176,7 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     };
     for (case, ending) in charts.iter().zip(endings) {
         match ending {
-            Ending::Rehearsed(_, alarms) => evidence.add(alarms, &judged, &sentences, arguments.list),
+            Ending::Rehearsed(_, alarms) => evidence.add(alarms, &judged, &sentences, arguments.survey.list),
             Ending::Refused(ours) => evidence.refuse(case, ours, &helm, &judged)?,
             Ending::Broken(why) => {
                 say(&format!("BROKEN   {}: {why}", case.id));

@@ -20,12 +20,12 @@ mod tool;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::write;
+use super::{Survey, write};
 use crate::evidence::commit;
 use crate::parity::say;
 use crate::suite::{Material, Suite, Whole, root, said};
@@ -38,12 +38,8 @@ use tool::{Said, Tool, Tools};
 pub(crate) struct Arguments {
     /// Only cases whose name holds this text; no evidence is written.
     only: Option<String>,
-    /// The `landfall` to run; the one beside this program when not said.
-    #[arg(long)]
-    landfall: Option<PathBuf>,
-    /// Tell what each says of each case.
-    #[arg(long)]
-    list: bool,
+    #[command(flatten)]
+    survey: Survey,
 }
 
 /// What is written to `docs/evidence/checkers.json`.
@@ -96,7 +92,7 @@ impl Suite for Arguments {
 }
 
 fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
-    let landfall = peers::landfall(arguments.landfall.as_deref())?;
+    let landfall = peers::landfall(arguments.survey.landfall.as_deref())?;
     let tools = Tools::start(landfall)?;
     let (mut cases, repositories) = case::all(root)?;
     if let Some(only) = &arguments.only {
@@ -116,7 +112,7 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
             evidence.skipped += 1;
             continue;
         };
-        if arguments.list {
+        if arguments.survey.list {
             for (tool, sides) in &looked.sides {
                 sides[0].without(&sides[1]).iter().for_each(|line| say(&format!("{} {tool}: {line}", case.name)));
             }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rehearsal::{Alarm, Ending, Trial, ground};
 use super::upgrades::{Sides, commit_sides, git, histories, shelf};
-use super::write;
+use super::{Survey, write};
 use crate::differential::glob::fits;
 use crate::evidence::commit;
 use crate::parity::say;
@@ -32,12 +32,8 @@ use crate::{listed, peers, workers};
 pub(crate) struct Arguments {
     /// Only repositories whose name holds this text; no evidence is written.
     only: Option<String>,
-    /// The `landfall` to run; the one beside this program when not said.
-    #[arg(long)]
-    landfall: Option<PathBuf>,
-    /// Tell every new finding.
-    #[arg(long)]
-    list: bool,
+    #[command(flatten)]
+    survey: Survey,
 }
 
 /// `conformance/commits.toml`.
@@ -202,7 +198,7 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         return Err("commits: skipped: no histories (LANDFALL_HISTORY is not set)".into());
     }
     let list: List = listed::load(&root.join("conformance/commits.toml"))?;
-    let landfall = peers::landfall(arguments.landfall.as_deref())?;
+    let landfall = peers::landfall(arguments.survey.landfall.as_deref())?;
     let shelf = shelf()?;
     let mut evidence = Evidence { suite: "commits", commit: commit(root), ..Evidence::default() };
     let mut changes = Vec::new();
@@ -231,14 +227,14 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         let of = evidence.told_faults.entry(mended.set).or_default();
         of[0] += usize::from(mended.verdict == "told");
         of[1] += usize::from(mended.verdict != "not rehearsed");
-        if arguments.list || mended.verdict != "told" {
+        if arguments.survey.list || mended.verdict != "told" {
             say(&format!("{}  {}: {}", mended.verdict, mended.change, mended.what));
         }
         evidence.faults.push(mended);
     }
     let mut times = Vec::new();
     for (change, verdict) in changes.iter().zip(verdicts) {
-        evidence.add(change, verdict, (&list.judged, &mut times), arguments.list);
+        evidence.add(change, verdict, (&list.judged, &mut times), arguments.survey.list);
     }
     times.sort_unstable();
     let share = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied();

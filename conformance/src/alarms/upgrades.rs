@@ -104,7 +104,7 @@ pub(super) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn 
     if is_own && arguments.sample.is_none() && !corpus().is_empty() {
         return Err("upgrades: skipped: no histories (LANDFALL_HISTORY is not set)".into());
     }
-    let landfall = peers::landfall(arguments.landfall.as_deref())?;
+    let landfall = peers::landfall(arguments.survey.landfall.as_deref())?;
     let commit = commit(root);
     let shelf = shelf()?;
     let judged: Judged = listed::load(&root.join("conformance/alarms.toml"))?;

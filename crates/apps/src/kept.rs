@@ -54,15 +54,23 @@ pub(crate) fn stays(live: &Object, options: &SyncOptions, semantics: Semantics) 
     if semantics == Semantics::Argo {
         return unpruned.then_some(Stay::Unpruned);
     }
-    let why = match (live.group(), live.kind()) {
-        _ if unpruned => "Prune=false",
-        _ if own.no_delete => "Delete=false",
-        _ if outlives(live) => "helm.sh/resource-policy: keep",
-        ("", "PersistentVolumeClaim") => "it holds data",
-        ("", "Namespace") => "everything in it would go along",
-        _ => return None,
+    let mark = match () {
+        () if unpruned => Some("Prune=false"),
+        () if own.no_delete => Some("Delete=false"),
+        () if outlives(live) => Some("helm.sh/resource-policy: keep"),
+        () => None,
     };
+    let why = mark.or_else(|| stays_by_kind(live.group(), live.kind()))?;
     Some(Stay::Good(why.to_owned()))
+}
+
+/// Why objects of a kind are not pruned, marked or not.
+pub fn stays_by_kind(group: &str, kind: &str) -> Option<&'static str> {
+    match (group, kind) {
+        ("", "PersistentVolumeClaim") => Some("it holds data"),
+        ("", "Namespace") => Some("everything in it would go along"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub use error::Error;
 pub use fault::{Fault, FieldStep};
 pub use guard::{APPROVAL, Held, held};
 pub use keeper::{Tried, tried_in_vain};
-pub use kept::{Semantics, Stay, Stays};
+pub use kept::{Semantics, Stay, Stays, stays_by_kind};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use pause::{PAUSE_ANNOTATION, Pause};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};

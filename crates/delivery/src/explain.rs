@@ -13,7 +13,7 @@ use landfall_chart::{
 use landfall_diag::{Diagnostic, Place};
 
 use crate::rendering::{Turn, render_with};
-use crate::unit::{Unit, UnitSource};
+use crate::unit::Unit;
 use recorded::Recorded;
 use secrets::Secrets;
 
@@ -59,12 +59,9 @@ impl Explainer {
 
     /// What is known of a unit's traced rendering.
     fn with(unit: &Unit, rendered: RenderedUnit) -> Self {
-        let charts = unit.sources.iter().filter_map(|source| match source {
-            UnitSource::Chart(source) => Some(source),
-            UnitSource::Manifests(_) => None,
-        });
         // Dependencies as they take part: renamed by their aliases.
-        let histories = charts
+        let histories = unit
+            .charts()
             .zip(&rendered.charts)
             .map(|(source, rendered)| ValuesHistory::of(&rendered.processed, &source.values))
             .collect();

@@ -199,30 +199,35 @@ pub struct PlainManifest {
 }
 
 impl Unit {
-    /// The first of its charts: a release's only one.
-    pub fn chart(&self) -> Option<&Chart> {
-        self.sources.iter().find_map(|source| match source {
-            UnitSource::Chart(source) => Some(&source.chart),
+    /// Its charts, each with what it is rendered with.
+    pub fn charts(&self) -> impl Iterator<Item = &ChartSource> {
+        self.sources.iter().filter_map(|source| match source {
+            UnitSource::Chart(source) => Some(&**source),
             UnitSource::Manifests(_) => None,
         })
     }
 
+    /// The same, to be changed.
+    pub fn charts_mut(&mut self) -> impl Iterator<Item = &mut ChartSource> {
+        self.sources.iter_mut().filter_map(|source| match source {
+            UnitSource::Chart(source) => Some(&mut **source),
+            UnitSource::Manifests(_) => None,
+        })
+    }
+
+    /// The first of its charts: a release's only one.
+    pub fn chart(&self) -> Option<&Chart> {
+        self.charts().next().map(|source| &source.chart)
+    }
+
     /// The names of the values files that its charts are rendered with.
     pub fn value_files(&self) -> impl Iterator<Item = &str> {
-        let charts = self.sources.iter().filter_map(|source| match source {
-            UnitSource::Chart(source) => Some(source),
-            UnitSource::Manifests(_) => None,
-        });
-        charts.flat_map(|source| source.values.file_names())
+        self.charts().flat_map(|source| source.values.file_names())
     }
 
     /// The same with its values held against the charts' schemas, or not.
     fn held_to(mut self, schema: SchemaCheck) -> Self {
-        for source in &mut self.sources {
-            if let UnitSource::Chart(source) = source {
-                source.settings.schema = schema;
-            }
-        }
+        self.charts_mut().for_each(|source| source.settings.schema = schema);
         self
     }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::{Chart, Dependency, LeftOut, Operation, Tracing};
-use landfall_delivery::{Candidate, ChartSource, Turn, Unit, UnitSource};
+use landfall_delivery::{Candidate, Turn, Unit};
 use serde::Serialize;
 
 use crate::study::{Conditions, MOMENTS, once};
@@ -38,27 +38,13 @@ pub fn level(head: &mut [Candidate], base: &mut [Candidate]) -> Vec<NotChecked> 
     told
 }
 
-fn charts(unit: &Unit) -> impl Iterator<Item = &ChartSource> {
-    unit.sources.iter().filter_map(|source| match source {
-        UnitSource::Chart(source) => Some(&**source),
-        UnitSource::Manifests(_) => None,
-    })
-}
-
-fn charts_mut(unit: &mut Unit) -> impl Iterator<Item = &mut ChartSource> {
-    unit.sources.iter_mut().filter_map(|source| match source {
-        UnitSource::Chart(source) => Some(&mut **source),
-        UnitSource::Manifests(_) => None,
-    })
-}
-
 fn lacks(unit: &Unit) -> bool {
-    charts(unit).flat_map(|source| source.chart.with_parts()).any(|part| !part.without.dependencies.is_empty())
+    unit.charts().flat_map(|source| source.chart.with_parts()).any(|part| !part.without.dependencies.is_empty())
 }
 
 fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
     if let Some(before) = before.as_deref_mut() {
-        for (one, other) in charts_mut(unit).zip(charts_mut(before)) {
+        for (one, other) in unit.charts_mut().zip(before.charts_mut()) {
             let names = |chart: &Chart| -> BTreeSet<String> {
                 chart.without.dependencies.iter().map(|it| it.name.clone()).collect()
             };
@@ -75,7 +61,7 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
         all.insert(inside, left);
     }
     let leave_out = |unit: &mut Unit| {
-        for source in charts_mut(unit) {
+        for source in unit.charts_mut() {
             let at = |inside: &str| source.chart.path_of(inside);
             let here: Vec<LeftOut> =
                 all.iter().map(|(inside, left)| LeftOut { path: at(inside), ..left.clone() }).collect();
@@ -84,7 +70,7 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
     };
     leave_out(unit);
     before.into_iter().for_each(leave_out);
-    let location = charts(unit).next().map(|source| source.chart.location.clone()).unwrap_or_default();
+    let location = unit.charts().next().map(|source| source.chart.location.clone()).unwrap_or_default();
     let files = all.into_values().map(|left| NotChecked {
         what: left.path,
         why: format!("{}, and that is not at hand", left.why),
@@ -110,7 +96,7 @@ fn look(unit: &Unit) -> Looked {
     };
     // One that does not render says so itself.
     let Ok(rendered) = rendered else {
-        let dependencies = charts(unit).flat_map(|source| taking_part(&source.chart)).collect();
+        let dependencies = unit.charts().flat_map(|source| taking_part(&source.chart)).collect();
         return Looked { dependencies, left_out: Vec::new() };
     };
     let mut dependencies = Vec::new();

@@ -52,7 +52,6 @@ use landfall_store::{Audit, Fleet};
 use tokio_util::sync::CancellationToken;
 
 pub use campaigns::NewCampaign;
-pub use doorway::Network;
 pub use only::{OnlyFleet, serve_fleet};
 pub use operator::NewToken;
 pub use releases::{NewArtifact, NewRelease};
@@ -66,6 +65,7 @@ use self::keys::Keys;
 use self::ledger::Ledger;
 use self::numbers::Numbers;
 use self::releases::Releases;
+use crate::networks::Network;
 
 /// What an edge's server is given.
 #[derive(Debug, Clone, Default)]

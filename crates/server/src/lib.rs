@@ -61,6 +61,7 @@ mod live;
 pub mod logins;
 mod metrics;
 mod migration;
+mod networks;
 mod news;
 mod openapi;
 mod options;
@@ -84,13 +85,12 @@ mod witness;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;
-pub use fleet::{
-    FleetOptions, Network, NewArtifact, NewCampaign, NewRelease, NewToken, OnlyFleet, random_seed, serve_fleet,
-};
+pub use fleet::{FleetOptions, NewArtifact, NewCampaign, NewRelease, NewToken, OnlyFleet, random_seed, serve_fleet};
 pub use gate::Token;
 pub use hook_secrets::{RotatedSecret, rotate_hook_secret};
 pub use landfall_apps::Semantics;
 pub use migration::{ArgoController, argo_controllers, lay_to_rest, wake};
+pub use networks::Network;
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Replicas, Sealing, StandInRepository, UnsignedWebhooks};
 pub use paths::{BadPath, Paths};

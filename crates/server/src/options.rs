@@ -10,7 +10,8 @@ use landfall_store::DatabaseAddress;
 
 use crate::accounts::IssuerOptions;
 use crate::checks::DeclaredAt;
-use crate::fleet::{FleetOptions, Network};
+use crate::fleet::FleetOptions;
+use crate::networks::Network;
 use crate::news::Sinks;
 
 /// What a server is asked for.

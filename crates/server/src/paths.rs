@@ -120,20 +120,7 @@ fn read_by(source: &Source) -> Option<Vec<String>> {
 
 /// A path as it is spelt plainly, relative to a directory; nothing where it leads out of the repository.
 fn below(directory: &str, path: &str) -> Option<String> {
-    if path.contains(['\\', '\0']) || path.starts_with('/') {
-        return None;
-    }
-    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+    if path.contains(['\\', '\0']) { None } else { landfall_source::within(directory, path) }
 }
 
 /// Whether a path is what a pattern says, or lies below it.

@@ -79,6 +79,7 @@ pub use http::{HttpClient, Reply, resolve_url};
 pub use landfall_diag::is_mutant;
 pub use network::Network;
 pub use openpgp::{KeyOwner, Keyring, OpenPgpError, SignedText, Signer};
+pub use path::within;
 pub use private_file::{make_private_directory, private_options, write_new_private};
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};

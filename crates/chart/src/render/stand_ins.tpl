@@ -60,7 +60,7 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 
 {{- define "common.images.image" -}}
 {{- $global := default (dict) .global -}}
-{{- $registry := default .imageRoot.registry (default $global.imageRegistry (get (default (dict) $global.imageRegistryOverride) "x")) -}}
+{{- $registry := default .imageRoot.registry $global.imageRegistry -}}
 {{- $tag := .imageRoot.tag -}}
 {{- if and (not $tag) .chart -}}{{- $tag = .chart.AppVersion -}}{{- end -}}
 {{- $end := ternary (printf "@%v" .imageRoot.digest) (printf ":%v" $tag) (not (empty .imageRoot.digest)) -}}

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::documents::Documents;
 use super::draft::Draft;
 use super::format;
-use super::words::{all_quoted, count, number, quoted, shown};
+use super::words::{all_quoted, count, escaped, number, quoted, shown};
 
 /// Something that does not fit.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Problem {
 }
 
 fn pointer(path: &[String]) -> String {
-    path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+    path.iter().map(|part| format!("/{}", escaped(part))).collect()
 }
 
 /// Problems as Helm prints them, without a newline at the end.

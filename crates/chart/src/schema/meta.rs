@@ -6,7 +6,7 @@ use super::documents::Documents;
 use super::draft::Draft;
 use super::evaluate::{self, Evaluator};
 use super::metaschema;
-use super::words::quoted;
+use super::words::{escaped, quoted};
 
 /// How deep a schema may nest.
 const MAX_DEPTH: usize = 500;
@@ -79,10 +79,6 @@ fn look(schema: &Json, at: &str, problems: &mut Vec<String>, depth: usize) {
             _ => {}
         }
     }
-}
-
-fn escaped(part: &str) -> String {
-    part.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

@@ -139,8 +139,6 @@ fn descriptions(draft: Draft) -> Map<String, Json> {
         each(["title", "description"], &json!({"type": "string"})).into_iter().collect();
     if draft >= Draft::D7 {
         keywords.extend(each(["examples"], &json!({"type": "array"})));
-    }
-    if draft >= Draft::D7 {
         keywords.extend(each(["readOnly", "writeOnly"], &boolean));
     }
     if draft >= Draft::D2019 {

@@ -203,20 +203,7 @@ fn check_files(path: &str, said: &Map<String, Value>) -> Result<(), String> {
 
 /// A path as seen from a directory; nothing where it leaves the files or is none.
 fn inside(directory: &str, path: &str) -> Option<String> {
-    if path.starts_with('/') || path.contains("://") {
-        return None;
-    }
-    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+    if path.contains("://") { None } else { landfall_source::within(directory, path) }
 }
 
 /// Lays what an Application says on top of a directory's kustomization.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use landfall_chart::SchemaCheck;
-use landfall_delivery::{DirectorySource, Selection, StandIn};
+use landfall_delivery::{DirectorySource, Overrides, Selection, StandIn, Unit};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Host, Place, PlaceQuery};
 use landfall_project::{ContextName, EnvironmentName, Namespace, ReleaseName};
@@ -107,6 +107,16 @@ impl TargetArgs {
             selection.repositories.push(StandIn::open(url, &host.directory.join(directory)).map_err(Failure::from)?);
         }
         Ok(selection)
+    }
+
+    /// What is delivered at a place, with nothing set over it.
+    ///
+    /// # Errors
+    /// Those of [`Self::selection`]; one of it cannot be read.
+    pub(crate) async fn units(&self, host: &Host, place: &Place) -> Result<Vec<Unit>, Failure> {
+        let (selection, namespace) = (self.selection(host, place)?, host.default_namespace(place));
+        let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
+        candidates.into_iter().map(|(_, unit)| unit.map_err(Failure::from)).collect()
     }
 }
 

@@ -6,15 +6,15 @@ use std::time::Instant;
 use clap::Args;
 use landfall_delivery::{Explainer, ObjectName, Target, Unit};
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Act, Failure};
+use landfall_host::Failure;
 use landfall_source::{Edited, Edits, SourceTree};
 use landfall_yaml::{Scalar, Step, edit};
 
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::write_back::{
-    Called, Deed, EditLine, Outcomes, Standing, ValueLine, WriteBackArgs, actor, change, report, text_of, value_line,
+    Called, Deed, EditLine, Outcomes, Standing, ValueLine, WriteBackArgs, actor, agreed, change, report, text_of,
+    value_line,
 };
-use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::ui::Output;
@@ -79,14 +79,9 @@ struct Found {
 async fn run(context: &Context, args: &ScaleArgs) -> Outcome {
     let started = Instant::now();
     let place = context.host.place(None, &args.place.query()).await?;
-    let selection = args.place.selection(&context.host, &place)?;
-    let namespace = context.host.default_namespace(&place);
-    let candidates = place.target.units(&selection, &landfall_delivery::Overrides::default(), &namespace).await?;
-    let mut units = Vec::new();
-    for (_, unit) in &candidates {
-        let unit = unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?;
-        units.push((unit, Explainer::of(unit).map_err(Failure::from)?));
-    }
+    let units = args.place.units(&context.host, &place).await?;
+    let explained = |unit| Ok((unit, Explainer::of(unit).map_err(Failure::from)?));
+    let units = units.iter().map(explained).collect::<Result<Vec<_>, Failure>>()?;
     let mut found = Vec::new();
     for wish in &args.wishes {
         found.push(Found { wish: wish.clone(), line: line_of(&place.target, &units, wish)? });
@@ -96,13 +91,7 @@ async fn run(context: &Context, args: &ScaleArgs) -> Outcome {
         let outcomes = Outcomes { lines, notes: Vec::new(), written: None, dry_run: args.dry_run };
         return Ok(report(context, &outcomes, started));
     }
-    consent::given(context, &place.permit(Act::Deliver), || Question {
-        yes: args.yes,
-        ask: "Commit it for this environment".to_owned(),
-        deed: "a commit for this environment".to_owned(),
-        undone: "nothing was committed",
-        instead: Some("look first with --dry-run"),
-    })?;
+    agreed(context, &place, args.yes)?;
     let mut files: Vec<String> = found.iter().map(|it| it.line.file.clone()).collect();
     files.sort();
     files.dedup();

@@ -125,14 +125,8 @@ async fn tags(context: &Context, args: &SmokeArgs, named: &Named, checks: &[Chec
         None => {}
     }
     let place = context.host.place(named.target.as_deref(), &args.place.query()).await?;
-    let selection = args.place.selection(&context.host, &place)?;
-    let namespace = context.host.default_namespace(&place);
-    let candidates = place.target.units(&selection, &Default::default(), &namespace).await?;
-    let mut units = Vec::new();
-    for (_, unit) in &candidates {
-        units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
-    }
-    let images = used_images(units, &Default::default()).map_err(Failure::from)?;
+    let units = args.place.units(&context.host, &place).await?;
+    let images = used_images(&units, &Default::default()).map_err(Failure::from)?;
     Ok(Tags::Of(images.into_iter().map(|used| used.image).collect()))
 }
 

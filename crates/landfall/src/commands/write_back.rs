@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Failure, Place, patience};
+use landfall_host::{Act, Failure, Place, patience};
 use landfall_source::{
     Account, Accounts, AllowedPaths, Builds, Change, ForgeApi, ForgeClient, ForgeRepository, ForgeRequest, GitRemote,
     GitWriter, Landing, Login, Person, Proposal, Reach, RemoteRef, Signing, SourceTree, Trust, Write,
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::line::{Standing, ValueLine, said, tree_path, value_line};
 use crate::commands::doctor::forge_token;
+use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::report::Report;
@@ -75,6 +76,25 @@ pub(crate) struct Written {
     remote: String,
     /// The pull request that it waits in, where the branch took no commit.
     pub(crate) request: Option<ForgeRequest>,
+}
+
+/// A commit as people are told it.
+pub(crate) fn short(commit: &str) -> String {
+    commit.chars().take(10).collect()
+}
+
+/// Gets a yes for a commit that an environment is delivered from.
+///
+/// # Errors
+/// Nobody has said it.
+pub(crate) fn agreed(context: &Context, place: &Place, yes: bool) -> Result<(), Failure> {
+    consent::given(context, &place.permit(Act::Deliver), || Question {
+        yes,
+        ask: "Commit it for this environment".to_owned(),
+        deed: "a commit for this environment".to_owned(),
+        undone: "nothing was committed",
+        instead: Some("look first with --dry-run"),
+    })
 }
 
 impl WriteBackArgs {
@@ -269,8 +289,7 @@ impl Written {
     pub(crate) fn text(&self, ui: &Ui) {
         match &self.landing {
             Landing::Pushed { commit, .. } => {
-                let short: String = commit.chars().take(10).collect();
-                ui.line(&format!("{short} is on {} of {}", self.branch, self.remote));
+                ui.line(&format!("{} is on {} of {}", short(commit), self.branch, self.remote));
                 if let Some(request) = &self.request {
                     ui.folded(&format!("pull request {}: {}", request.number, request.url));
                 }

@@ -164,11 +164,8 @@ fn declares(values: &Values, path: &[&str]) -> bool {
 
 /// Whether a chart that is not at hand may declare the value: below its name, or lifted from it.
 fn is_not_at_hand(chart: &Chart, path: &[&str]) -> bool {
-    let mut without = chart.without.dependencies.iter();
-    without.any(|it| {
-        !it.import_values.is_empty()
-            || path.first().is_some_and(|key| [&it.name, &it.alias].contains(&&(*key).to_owned()))
-    })
+    let lifts = || chart.without.dependencies.iter().any(|it| !it.import_values.is_empty());
+    path.first().is_some_and(|key| chart.without.names().any(|name| name == *key)) || lifts()
 }
 
 /// Whether the chart's own files speak of the value without setting it: commented out, or in the schema.

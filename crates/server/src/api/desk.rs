@@ -243,13 +243,13 @@ impl Desk {
         listed(lines.into_iter().filter(|line| actor.sees(line)), query).map_err(one)
     }
 
-    /// An Application as the cluster has it, if whoever asks may do with it what is asked: what is not seen is not there, and
-    /// what is seen and must not be done is refused.
     /// The cluster that Applications live in.
     pub(super) fn home(&self) -> &Cluster {
         &self.work.session.home
     }
 
+    /// An Application as the cluster has it, if whoever asks may do with it what is asked: what is not seen is not there, and
+    /// what is seen and must not be done is refused.
     pub(super) async fn object(&self, actor: &Actor, name: &Name) -> Answer<Object> {
         let key = ObjectKey::new(application_kind(), Some(&name.namespace), &*name.name);
         let found = match self.work.session.cluster.get(&key).await {

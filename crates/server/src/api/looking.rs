@@ -63,9 +63,7 @@ impl Desk {
         let mut found = Vec::new();
         for namespace in namespaces(&objects) {
             let family = self.family(&cluster, namespace, &objects).await?;
-            let options = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
-            let events = cluster.list(&Gvk::new("", "v1", "Event"), &options).await;
-            for event in events.map_err(|error| told(&error))? {
+            for event in events_in(&cluster, namespace).await? {
                 let text = |pointer: &str| event.str_at(pointer).unwrap_or_default().to_owned();
                 let (kind, name) = (text("/involvedObject/kind"), text("/involvedObject/name"));
                 if !family.members.contains_key(&(kind.clone(), name.clone())) {
@@ -88,8 +86,7 @@ impl Desk {
 
     /// What was told of an Application itself.
     async fn own_events(&self, application: &Object, name: &Name) -> Answer<Vec<EventEntry>> {
-        let options = ListOptions { namespace: Some(name.namespace.clone()), ..ListOptions::default() };
-        let events = self.home().list(&Gvk::new("", "v1", "Event"), &options).await.map_err(|error| told(&error))?;
+        let events = events_in(self.home(), &name.namespace).await?;
         let is_its = |event: &&Object| {
             let is = |pointer: &str, text: &str| event.str_at(pointer) == Some(text);
             is("/involvedObject/kind", application.kind()) && is("/involvedObject/name", application.name())
@@ -205,6 +202,12 @@ fn is_meant(wanted: &str, pod: &Object, of: &ObjectLine) -> bool {
         }
         None => of.name == wanted || pod.name() == wanted,
     }
+}
+
+/// The events of a namespace.
+async fn events_in(cluster: &Cluster, namespace: &str) -> Answer<Vec<Object>> {
+    let options = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
+    cluster.list(&Gvk::new("", "v1", "Event"), &options).await.map_err(|error| told(&error))
 }
 
 /// An Application as one of its own objects.

@@ -1,6 +1,6 @@
 //! What an Application's object says, in the API's shapes.
 
-use landfall_apps::{Pause, Pin, Source};
+use landfall_apps::{Pause, Pin, Source, stays_by_kind};
 use landfall_object::Object;
 use landfall_source::repository_key;
 use serde_json::Value;
@@ -157,10 +157,9 @@ fn condition(condition: &Value) -> ConditionLine {
 fn resource(entry: &Value) -> ResourceLine {
     // What is no longer wanted and in sync nevertheless is kept for good; Argo CD's status has no field that says why.
     let is_pruned = entry["requiresPruning"].as_bool().unwrap_or_default();
-    let kept = (is_pruned && entry["status"] == "Synced").then(|| match text(entry, "/kind").as_str() {
-        "PersistentVolumeClaim" => "no longer in the source, and it holds data".to_owned(),
-        "Namespace" => "no longer in the source, and everything in it would go along".to_owned(),
-        _ => "no longer in the source, and marked to stay".to_owned(),
+    let kept = (is_pruned && entry["status"] == "Synced").then(|| {
+        let by_kind = stays_by_kind(&text(entry, "/group"), &text(entry, "/kind"));
+        format!("no longer in the source, and {}", by_kind.unwrap_or("marked to stay"))
     });
     ResourceLine {
         object: ObjectLine {

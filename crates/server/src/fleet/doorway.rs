@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use ::http::HeaderMap;
 use parking_lot::Mutex;
+
+use crate::networks::{Network, wide};
 
 /// How many wrong ones an address may bring at once; each second one more.
 const BURST: i64 = 60;
@@ -17,13 +18,6 @@ const ADDRESSES: usize = 8192;
 /// From where a connection comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) IpAddr);
-
-/// Addresses that begin alike, as `10.0.0.0/8`; one alone without a length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: u128,
-    bits: u32,
-}
 
 /// What wrong ones are counted by.
 pub(crate) struct Doorway {
@@ -60,32 +54,6 @@ impl Bucket {
 
     fn take(&mut self, now: i64) {
         *self = Bucket { left: (self.left(now) - 1).max(0), at: now };
-    }
-}
-
-impl FromStr for Network {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("{text:?} is no address and no network, as 10.0.0.0/8");
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length.parse::<u32>().map_err(|_| bad())?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim().parse().map_err(|_| bad())?;
-        let own = if address.is_ipv4() { 32 } else { 128 };
-        let length = length.unwrap_or(own);
-        if length > own {
-            return Err(bad());
-        }
-        Ok(Network { address: wide(address), bits: 128 - own + length })
-    }
-}
-
-impl Network {
-    pub(crate) fn holds(self, address: IpAddr) -> bool {
-        let differ = self.address ^ wide(address);
-        self.bits == 0 || differ >> (128 - self.bits) == 0
     }
 }
 
@@ -152,13 +120,6 @@ impl Doorway {
             None if has_room => tried.by.entry(counted(who)).or_default().take(now),
             None => tried.others.take(now),
         }
-    }
-}
-
-fn wide(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
     }
 }
 
@@ -252,18 +213,5 @@ mod tests {
         assert!(!open.is_blind());
         let blind = Doorway::new(Vec::new(), true);
         assert_eq!((blind.is_blind(), blind.who(Some(Peer(at("10.2.0.1"))), &headers(&[]))), (true, None));
-    }
-
-    #[test]
-    fn a_network_is_an_address_with_a_length_that_it_can_have() {
-        for bad in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "proxy"] {
-            assert!(bad.parse::<Network>().is_err(), "{bad}");
-        }
-        let all: Network = "::/0".parse().expect("a network");
-        assert!(all.holds(at("203.0.113.7")) && all.holds(at("2001:db8::1")));
-        let four: Network = "0.0.0.0/0".parse().expect("a network");
-        assert!(four.holds(at("203.0.113.7")) && !four.holds(at("2001:db8::1")));
-        let one: Network = "203.0.113.7".parse().expect("an address");
-        assert!(one.holds(at("203.0.113.7")) && !one.holds(at("203.0.113.6")));
     }
 }

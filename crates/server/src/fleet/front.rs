@@ -108,16 +108,22 @@ impl Control {
     ) -> Answer {
         const LIMITED: &str = "too many wrong tokens and credentials came from your address; come again later";
         let who = self.doorway.who(request.extensions().get::<Peer>().copied(), request.headers());
-        let is_shut = self.doorway.is_shut(who, self.now());
-        let answer = if is_shut && enrolls { refuse(429, LIMITED) } else { answer(request).await };
+        let is_shut = || self.doorway.is_shut(who, self.now());
+        let refused = || {
+            self.numbers.count("landfall_edge_limited_total", "");
+            refuse(429, LIMITED)
+        };
+        if enrolls && is_shut() {
+            return refused();
+        }
+        let answer = answer(request).await;
         let is_wrong =
             answer.status() == StatusCode::UNAUTHORIZED || (enrolls && answer.status() == StatusCode::CONFLICT);
-        if !is_wrong && answer.status() != StatusCode::TOO_MANY_REQUESTS {
+        if !is_wrong {
             return answer;
         }
-        if is_shut {
-            self.numbers.count("landfall_edge_limited_total", "");
-            return refuse(429, LIMITED);
+        if is_shut() {
+            return refused();
         }
         self.doorway.wrong(who, self.now());
         answer

@@ -1,8 +1,9 @@
 //! The starts of an edge's agent before the present one, and how far each has counted: what is said once more is known by them, and
 //! one that goes on is another machine.
 
-use landfall_fleet::{sha256_hex, unhex};
+use landfall_fleet::unhex;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// How many are known.
 pub(crate) const STARTS: usize = 16;
@@ -59,8 +60,7 @@ impl Starts {
 }
 
 fn digest(name: &str) -> [u8; 8] {
-    let bytes = unhex(&sha256_hex(name.as_bytes())).unwrap_or_default();
-    bytes.first_chunk().copied().unwrap_or_default()
+    Sha256::digest(name).first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

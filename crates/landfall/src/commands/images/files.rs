@@ -1,6 +1,6 @@
 //! Whose file it is: the environments that read a values file say which tags may stand in it.
 
-use landfall_delivery::{Overrides, UnitSource};
+use landfall_delivery::Overrides;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place, PlaceQuery, Protection};
 use landfall_project::EnvironmentName;
@@ -78,12 +78,7 @@ async fn reads(context: &Context, args: &TargetArgs, place: &Place, files: &[Str
     let units = place.target.units(&selection, &Overrides::default(), &namespace).await.ok()?;
     for (_, unit) in &units {
         let unit = unit.as_ref().ok()?;
-        let charts = unit.sources.iter().filter_map(|source| match source {
-            UnitSource::Chart(source) => Some(source),
-            UnitSource::Manifests(_) => None,
-        });
-        let mut names = charts.flat_map(|source| source.values.file_names());
-        if names.any(|name| tree_path(&place.target, name).is_some_and(|path| files.contains(&path))) {
+        if unit.value_files().any(|name| tree_path(&place.target, name).is_some_and(|path| files.contains(&path))) {
             return Some(true);
         }
     }

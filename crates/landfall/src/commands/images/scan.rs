@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::Overrides;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Follow, TagOrder};
@@ -127,13 +126,7 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
                 .help("declare `images: {follow: [{image: …, semver: …}]}` in landfall.yaml, or name one with --image"),
         )
     })?;
-    let selection = args.place.selection(&context.host, &place)?;
-    let namespace = context.host.default_namespace(&place);
-    let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
-    let mut units = Vec::new();
-    for (_, unit) in &candidates {
-        units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
-    }
+    let units = args.place.units(&context.host, &place).await?;
     let names: Vec<String> = follows.iter().map(|follow| last(&follow.image).to_owned()).collect();
     let lines = of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &names))?;
     let (mut found, mut wanted) = (Vec::new(), Vec::new());

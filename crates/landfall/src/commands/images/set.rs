@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Overrides, TargetKind};
+use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Act, Failure, Place};
+use landfall_host::{Failure, Place};
 use landfall_promote::{Tag, TagPolicy};
 use landfall_source::{ImageDetails, SourceTree};
 
@@ -17,8 +17,7 @@ use super::registry::{looked_at, noted};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
-use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, change, report, write_here};
-use crate::consent::{self, Question};
+use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, agreed, change, report, write_here};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::ui::Output;
@@ -165,13 +164,7 @@ struct Meant {
 async fn meant(context: &Context, args: &ImagesSetArgs) -> Result<Meant, Failure> {
     if args.file.is_empty() {
         let place = context.host.place(None, &args.place.query()).await?;
-        let selection = args.place.selection(&context.host, &place)?;
-        let namespace = context.host.default_namespace(&place);
-        let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
-        let mut units = Vec::new();
-        for (_, unit) in &candidates {
-            units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
-        }
+        let units = args.place.units(&context.host, &place).await?;
         let ours = Ours::of(&place.target, &place.target.source, &args.service);
         let lines = of_units(&place.target, &units, &ours)?;
         let policies = declared_policy(&place).into_iter().collect();
@@ -214,13 +207,7 @@ async fn applied(
         let outcomes = Outcomes { lines: made.lines, notes, written: None, dry_run: args.dry_run };
         return Ok(report(context, &outcomes, started));
     }
-    consent::given(context, &place.permit(Act::Deliver), || Question {
-        yes: args.yes,
-        ask: "Commit it for this environment".to_owned(),
-        deed: "a commit for this environment".to_owned(),
-        undone: "nothing was committed",
-        instead: Some("look first with --dry-run"),
-    })?;
+    agreed(context, place, args.yes)?;
     let cause = cause(&tags, source);
     let deed = Deed { cause, ..deed(tags) };
     let written = args.back.write(context, place, source, deed).await?;

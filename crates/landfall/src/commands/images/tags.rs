@@ -81,7 +81,7 @@ fn owner_of(address: &str) -> Option<String> {
 ///
 /// # Errors
 /// None does, or the tag of one of them is set where no line of this repository says it.
-pub(crate) fn of_units(target: &Target, units: &[&Unit], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
+pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
     let mut all = Vec::new();
     for unit in units {
         let explainer = Explainer::of(unit).map_err(Failure::from)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use landfall_delivery::{Overrides, Target, TargetKind, Unit};
+use landfall_delivery::{Target, TargetKind, Unit};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
@@ -108,14 +108,10 @@ fn full(branch: &str) -> String {
 
 /// The units of a place, rendered.
 pub(super) async fn units(context: &Context, args: &PromoteArgs, place: &Place) -> Result<Vec<Unit>, Failure> {
-    let selection = args.target(&args.to).selection(&context.host, place)?;
-    let namespace = context.host.default_namespace(place);
-    let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
-    candidates.into_iter().map(|(_, unit)| unit.map_err(Failure::from)).collect()
+    args.target(&args.to).units(&context.host, place).await
 }
 
 /// The lines by which a place sets the tags of images of ours.
 pub(super) fn lines(place: &Place, units: &[Unit], services: &[String]) -> Result<Vec<TagLine>, Failure> {
-    let units: Vec<&Unit> = units.iter().collect();
-    of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, services))
+    of_units(&place.target, units, &Ours::of(&place.target, &place.target.source, services))
 }

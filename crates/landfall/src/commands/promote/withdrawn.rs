@@ -38,7 +38,7 @@ pub(crate) async fn after_checks(
     let selection = args.selection(&context.host, &place)?;
     let namespace = context.host.default_namespace(&place);
     let candidates = place.target.units(&selection, &Default::default(), &namespace).await?;
-    let units: Vec<_> = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
+    let units: Vec<_> = candidates.into_iter().filter_map(|(_, unit)| unit.ok()).collect();
     let lines = of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &[]))?;
     let books = BooksArgs::default().open(context, &place, Use::Writes).await?;
     let done = noted(context, &books, &environment, lines.iter().flat_map(|line| &line.running), results).await;

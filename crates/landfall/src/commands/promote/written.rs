@@ -18,7 +18,7 @@ use crate::commands::books::Books;
 use crate::commands::images::registry::registry;
 use crate::commands::images::tags::Made;
 use crate::commands::preview::{PreviewArgs, preview};
-use crate::commands::write_back::{Called, Deed, WriteBackArgs, change};
+use crate::commands::write_back::{Called, Deed, WriteBackArgs, change, short};
 use crate::context::Context;
 
 /// What looks at promotions, beside a commit.
@@ -259,8 +259,4 @@ fn no_forge(args: &PromoteArgs, base: &Base) -> Failure {
 fn at_forge(error: &landfall_source::SourceError, branch: &str) -> Failure {
     let told = error.diagnose();
     Failure::from(told.note(format!("the branch `{branch}` is written; the same command goes on from there")))
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(10).collect()
 }

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use landfall_delivery::Overrides;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Act, Failure, Place};
+use landfall_host::{Failure, Place};
 use landfall_promote::{Tag, tag_at, without_role};
 use landfall_source::{Edited, LineCommit, SourceTree};
 
@@ -13,8 +12,7 @@ use super::RollbackArgs;
 use crate::commands::images::policy::declared_policy;
 use crate::commands::images::set::{applications_of, injected, moment};
 use crate::commands::images::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units, record_beside};
-use crate::commands::write_back::{Called, Deed, Outcomes, Standing, actor, change, report, text_of};
-use crate::consent::{self, Question};
+use crate::commands::write_back::{Called, Deed, Outcomes, Standing, actor, agreed, change, report, short, text_of};
 use crate::context::Context;
 use crate::exit::Outcome;
 
@@ -38,13 +36,7 @@ struct Back {
 
 pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&str>, started: Instant) -> Outcome {
     let place = &context.host.place(target, &args.place.query()).await?;
-    let selection = args.place.selection(&context.host, place)?;
-    let namespace = context.host.default_namespace(place);
-    let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await?;
-    let mut units = Vec::new();
-    for (_, unit) in &candidates {
-        units.push(unit.as_ref().map_err(|diagnostics| Failure::from(diagnostics.clone()))?);
-    }
+    let units = args.place.units(&context.host, place).await?;
     let source = &place.target.source;
     let lines = of_units(&place.target, &units, &Ours::of(&place.target, source, &[]))?;
     let Back { wanted, reverted, product, notes } = match &args.to {
@@ -70,13 +62,7 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
         let outcomes = Outcomes { lines: made.lines, notes, written: None, dry_run: args.dry_run };
         return Ok(report(context, &outcomes, started));
     }
-    consent::given(context, &place.permit(Act::Deliver), || Question {
-        yes: args.yes,
-        ask: "Commit it for this environment".to_owned(),
-        deed: "a commit for this environment".to_owned(),
-        undone: "nothing was committed",
-        instead: Some("look first with --dry-run"),
-    })?;
+    agreed(context, place, args.yes)?;
     let written = args.back.write(context, place, source, deed(tags, reverted)).await?;
     let lines = written.landed(made.lines);
     let outcomes = Outcomes { lines, notes, written: Some(&written), dry_run: false };
@@ -121,7 +107,7 @@ fn before(source: &SourceTree, lines: Vec<TagLine>) -> Result<Back, Failure> {
     let Some(last) = last.cloned() else {
         return Err(nothing("no values file of this environment sets a tag of its own".to_owned()));
     };
-    let short: String = last.sha.chars().take(10).collect();
+    let short = short(&last.sha);
     if last.subject.starts_with(SUBJECT) || last.subject.starts_with("Revert \"") {
         let text = format!("what stands there was gone back to already, by {short} ({})", last.subject);
         return Err(nothing(text));
@@ -173,7 +159,7 @@ fn beside(source: &SourceTree, commit: &LineCommit, wanted: &[Wanted]) -> Option
     let others: Vec<&str> = changes.files.iter().map(|it| it.path.as_str()).filter(|it| !ours.contains(*it)).collect();
     let (first, more) = others.split_first()?;
     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-    let short: String = commit.sha.chars().take(10).collect();
+    let short = short(&commit.sha);
     Some(format!("{short} has changed {first}{more} as well, which stays: `git revert {short}` takes back all of it"))
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct TokenCreateArgs {
     pub(crate) project: Vec<String>,
     /// What Applications that it changes may read of their repositories: `envs/test` and what is below it, `*`, `**`; not what one
     /// with `!` fits (default: anything)
-    #[arg(long, value_name = "PATTERN", allow_hyphen_values = false)]
+    #[arg(long, value_name = "PATTERN")]
     pub(crate) path: Vec<String>,
     /// How long it is good, as `90d` (default: until it is revoked)
     #[arg(long, value_name = "DURATION")]

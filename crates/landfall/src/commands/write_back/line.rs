@@ -76,12 +76,7 @@ pub(crate) fn value_line(target: &Target, unit: &Unit, story: &ValueStory) -> Re
         .filter(|layer| layer.kind == "default")
         .filter_map(|layer| Some(layer.place.as_ref()?.file.as_str()))
         .collect();
-    let own = unit.sources.iter().filter_map(|source| match source {
-        landfall_delivery::UnitSource::Chart(source) => Some(source),
-        landfall_delivery::UnitSource::Manifests(_) => None,
-    });
-    let own: Vec<&str> =
-        own.flat_map(|source| source.values.file_names()).filter(|name| !defaults.contains(name)).collect();
+    let own: Vec<&str> = unit.value_files().filter(|name| !defaults.contains(name)).collect();
     match (top.kind, &top.place) {
         ("flag", _) => Err(format!("{} sets it, and no values file", top.at)),
         ("default", _) if !own.is_empty() => {
