@@ -1,6 +1,10 @@
 //! What an API server's audit log says of who wrote what: whoever writes for an Application has taken its shard last.
+//!
+//! A request is logged when it has been answered, and whoever watches what it wrote may have written again before: a lease that
+//! was given back and taken by another stood in the log as taken and then given back. So requests are put in the order in which
+//! they took effect, by the versions of their objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A request that the server has carried out, as it logged it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +13,8 @@ pub(super) struct Request {
     pub(super) verb: String,
     /// Without its query.
     pub(super) path: String,
+    /// The version at which the object was answered; versions of all objects come from one count.
+    pub(super) version: Option<u64>,
 }
 
 /// What was found.
@@ -22,11 +28,27 @@ pub(super) struct Findings {
     pub(super) faults: Vec<String>,
 }
 
-/// Judges requests in their order. `shard_of` says whose shard a path is about.
+/// Requests as they took effect. What has changed nothing was answered with a version of before, and what has none took effect at a
+/// moment that nobody knows: both stay after what was logged before them.
+fn in_order(requests: &[Request]) -> Vec<&Request> {
+    let (mut known, mut latest) = (BTreeSet::new(), 0);
+    let mut placed: Vec<(u64, &Request)> = requests
+        .iter()
+        .map(|request| {
+            let made = request.version.filter(|version| known.insert(*version));
+            latest = latest.max(made.unwrap_or_default());
+            (made.unwrap_or(latest), request)
+        })
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, request)| request).collect()
+}
+
+/// Judges requests as they are in the log. `shard_of` says whose shard a path is about.
 pub(super) fn judged(requests: &[Request], shard_of: impl Fn(&str) -> Option<u32>) -> Findings {
     let mut findings = Findings::default();
     let mut holders: BTreeMap<u32, &str> = BTreeMap::new();
-    for request in requests {
+    for request in in_order(requests) {
         let lease = request.path.rsplit_once("/leases").map(|(_, name)| name);
         if let Some(lease) = lease {
             // Taken, renewed or given back: whoever does that holds it, or held it last.
@@ -55,7 +77,31 @@ mod tests {
     use super::*;
 
     fn request(user: &str, verb: &str, path: &str) -> Request {
-        Request { user: user.to_owned(), verb: verb.to_owned(), path: path.to_owned() }
+        Request { user: user.to_owned(), verb: verb.to_owned(), path: path.to_owned(), version: None }
+    }
+
+    fn at(version: u64, request: Request) -> Request {
+        Request { version: Some(version), ..request }
+    }
+
+    #[test]
+    fn a_lease_that_was_given_back_is_logged_late_and_judged_in_time() {
+        let lease = "/apis/coordination.k8s.io/v1/namespaces/landfall/leases/landfall-shard-1";
+        let object = "/api/v1/namespaces/app-1/configmaps/web";
+        let shard_of = |path: &str| path.contains("/app-1/").then_some(1);
+        let given_back = at(11, request("a", "update", lease));
+        let taken = at(12, request("b", "update", lease));
+        let written = at(13, request("b", "patch", object));
+        let again = at(13, request("b", "patch", object));
+        let logged = [at(10, request("a", "update", lease)), taken, given_back, written, again];
+        let findings = judged(&logged, shard_of);
+        assert_eq!((findings.writes, findings.handed_over, findings.faults), (2, 1, Vec::new()));
+        // What changes nothing, too, is asked by whoever has not noticed.
+        let late: Vec<Request> = logged.into_iter().chain([at(13, request("a", "patch", object))]).collect();
+        assert_eq!(judged(&late, shard_of).faults, [format!("patch {object} by a, while b keeps shard 1")]);
+        // And what took effect before the lease was taken is no fault, wherever it stands.
+        let early: Vec<Request> = late[..4].iter().cloned().chain([at(9, request("a", "patch", object))]).collect();
+        assert_eq!(judged(&early, shard_of).faults, Vec::<String>::new());
     }
 
     #[test]

@@ -391,6 +391,7 @@ impl World {
                     user: text(entry, "/user"),
                     verb: text(entry, "/verb"),
                     path: text(entry, "/path"),
+                    version: entry["resourceVersion"].as_u64(),
                 };
                 done.map(request).collect()
             }
@@ -405,6 +406,7 @@ impl World {
                     user: text(&entry, "/user/username"),
                     verb: text(&entry, "/verb"),
                     path: text(&entry, "/requestURI"),
+                    version: text(&entry, "/responseObject/metadata/resourceVersion").parse().ok(),
                 };
                 done.map(request).collect()
             }

@@ -20,12 +20,13 @@ pub(crate) struct Request {
 }
 
 impl Audit {
-    /// A log in a directory.
+    /// A log in a directory; of a write it has the object that was answered.
     pub(crate) fn within(home: &Path) -> anyhow::Result<Self> {
         let (policy, log) = (home.join("audit.yaml"), home.join("audit.log"));
         fs::write(
             &policy,
-            "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n",
+            "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nomitManagedFields: true\nrules:\n\
+             - {level: RequestResponse, verbs: [create, update, patch, delete]}\n- {level: Metadata}\n",
         )?;
         Ok(Audit { policy, log })
     }

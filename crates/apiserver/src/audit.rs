@@ -25,6 +25,10 @@ pub struct AuditEntry {
     pub dry_run: bool,
     /// The code answered.
     pub code: u16,
+    /// The version of the object as it was answered: the order in which writes took effect, which is not the order in which they
+    /// were answered, and so not that of the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_version: Option<u64>,
     /// What admission noted, as `pod-security.kubernetes.io/audit-violations`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,

@@ -16,6 +16,7 @@ pub(crate) struct Remarks {
     /// In the order of their reasons; each text stands once.
     warnings: Mutex<Vec<String>>,
     annotations: Mutex<BTreeMap<String, String>>,
+    version: Mutex<Option<u64>>,
 }
 
 impl Remarks {
@@ -58,6 +59,16 @@ impl Remarks {
             cut.push(text);
         }
         cut
+    }
+
+    /// Notes for the audit log at which version the object stands that is answered.
+    pub(crate) fn stands_at(&self, version: u64) {
+        *self.version.lock() = Some(version);
+    }
+
+    /// Takes that version.
+    pub(crate) fn take_version(&self) -> Option<u64> {
+        self.version.lock().take()
     }
 
     /// Takes the annotations.

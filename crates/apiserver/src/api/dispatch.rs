@@ -58,6 +58,7 @@ pub(crate) async fn dispatch(
             path: call.path.clone(),
             dry_run: call.query.has("dryRun"),
             code,
+            resource_version: call.remarks.take_version(),
             annotations: call.remarks.take_annotations(),
         });
     }

@@ -45,6 +45,7 @@ pub(crate) fn object(
     code: u16,
     now: jiff::Timestamp,
 ) -> Result<Answer, Status> {
+    call.remarks.stands_at(stored.version());
     if call.accept.form == Form::Whole && call.accept.encoding == Encoding::Json && same_shape(registry, resource) {
         let mut out = Vec::new();
         stored.write_json(&resource.api_version(), &mut out);

@@ -53,8 +53,10 @@ async fn a_service_accounts_token_stands_for_it() {
 #[tokio::test]
 async fn requests_that_change_something_are_audited() {
     let api = Api::open().await;
-    api.post(MAPS, crate::api::map("a")).await.expect(201);
+    let made = api.post(MAPS, crate::api::map("a")).await.expect(201);
     let entries = api.0.audit();
     let last = entries.last().expect("one entry");
     assert_eq!((last.verb.as_str(), last.path.as_str(), last.code), ("create", MAPS, 201));
+    let version = last.resource_version.expect("it is known in which order writes took effect");
+    assert_eq!(made["metadata"]["resourceVersion"], version.to_string());
 }
