@@ -90,6 +90,20 @@ pub fn render_with(
     capabilities: &Capabilities,
     options: &RenderOptions,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
+    render_unlike(unit, turn, capabilities, options, &|_| false)
+}
+
+/// The same without a chart's manifests and hooks whose texts are known: those are not even read.
+///
+/// # Errors
+/// As [`render_unit`].
+pub fn render_unlike(
+    unit: &Unit,
+    turn: Turn,
+    capabilities: &Capabilities,
+    options: &RenderOptions,
+    is_known: &dyn Fn(&str) -> bool,
+) -> Result<RenderedUnit, Vec<Diagnostic>> {
     let mut whole = RenderedUnit::default();
     for source in &unit.sources {
         match source {
@@ -112,6 +126,8 @@ pub fn render_with(
                     RenderOptions { schema: settings.schema, documents: settings.documents.clone(), ..options.clone() };
                 let mut rendered = render(&source.chart, &source.values, &release, &capabilities, &options)
                     .map_err(|error| vec![error.diagnose()])?;
+                rendered.manifests.retain(|it| !is_known(&it.text));
+                rendered.hooks.retain(|it| !is_known(&it.manifest.text));
                 if !unit.followed.is_empty() {
                     let stays = |object: &Object| !unit.is_followed(object);
                     rendered.manifests.retain(|it| Object::from_value(it.object()).is_ok_and(|it| stays(&it)));

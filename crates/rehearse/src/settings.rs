@@ -8,7 +8,7 @@
 mod choice;
 mod samples;
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use landfall_chart::Tracing;
@@ -21,7 +21,7 @@ use landfall_rules::{ClusterFacts, Desired, DesiredUnit, Door, Inventory, OtherS
 use serde_json::Value;
 
 use self::choice::{Layer, Other, most, others};
-use crate::study::{Conditions, installed, is_nil_pointer};
+use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_pointer};
 
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
 const BY_OBJECTS: &[&str] = &["LF138", "LF188"];
@@ -55,7 +55,8 @@ pub(crate) async fn other_settings(
     let _there = trials.cluster.create(&namespace, &WriteOptions::default()).await;
     let [bare, served] = [(&bare, usual), (served, conditions)]
         .map(|(rendered, conditions)| Plain::of(unit, rendered, conditions, trials));
-    let trying = Trying { unit, bare: (&bare, &all_served), served: (&served, conditions), trials };
+    let right = RefCell::default();
+    let trying = Trying { unit, bare: (&bare, &all_served), served: (&served, conditions), right, trials };
     let most = most(bare.rendered.all_objects().count());
     let (samples, singles): (Vec<Other>, Vec<Other>) = match wanted {
         Some(wanted) => (Vec::new(), chosen(others, wanted)),
@@ -65,11 +66,17 @@ pub(crate) async fn other_settings(
     let (faulty, fine) = trying.apart(samples, None, most / 2).await;
     all.extend(faulty);
     let mut ons = Vec::new();
-    for other in singles.into_iter().take(most) {
-        let on = other.turns_on().then(|| other.clone());
-        match trying.one(other).await {
-            Err(Fine) => ons.extend(on),
-            Ok(told) => all.push(told),
+    for group in grouped(singles.into_iter().take(most), bare.rendered.all_objects().count() / OBJECTS_EACH) {
+        let mut groups = vec![group];
+        while let Some(mut group) = groups.pop() {
+            match trying.group(group.iter()).await {
+                Err(Fine) => ons.extend(group.into_iter().filter(Other::turns_on)),
+                Ok(told) if group.len() == 1 => all.push(told),
+                Ok(_) => {
+                    let second = group.split_off(group.len() / 2);
+                    groups.extend([second, group]);
+                }
+            }
         }
     }
     all.extend(trying.behind(&ons, &fine, most / 4).await);
@@ -89,14 +96,45 @@ fn chosen(others: Vec<Other>, wanted: &BTreeSet<String>) -> Vec<Other> {
     known
 }
 
+/// Settings in groups: where a rendering has many objects, switches of different parts are turned on together, one for each so many
+/// objects; where something is wrong they are tried apart.
+const OBJECTS_EACH: usize = 15;
+const MOST_TOGETHER: usize = 4;
+
+fn grouped(others: impl Iterator<Item = Other>, most: usize) -> Vec<Vec<Other>> {
+    let most = most.clamp(1, MOST_TOGETHER);
+    let mut groups: Vec<Vec<Other>> = Vec::new();
+    for other in others {
+        let has_room = |group: &&mut Vec<Other>| {
+            group.len() < most && group.iter().all(|it| it.turns_on() && it.part() != other.part())
+        };
+        match groups.iter_mut().find(has_room).filter(|_| other.turns_on()) {
+            Some(group) => group.push(other),
+            None => groups.push(vec![other]),
+        }
+    }
+    groups
+}
+
 /// Nothing is wrong with a setting.
 struct Fine;
+
+/// What is wanted of settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Whether anything is wrong: they are tried apart then.
+    Whether,
+    /// All that is wrong, and which lines print it.
+    All,
+}
 
 /// A unit whose other settings are tried.
 struct Trying<'a, 'p> {
     unit: &'a Unit,
     bare: (&'a Plain<'p>, &'a Conditions),
     served: (&'a Plain<'p>, &'a Conditions),
+    /// What was printed under some setting and found to be right: a part that many settings switch on is looked at once.
+    right: RefCell<HashSet<String>>,
     trials: &'a Trials<'a>,
 }
 
@@ -120,7 +158,8 @@ impl Trying<'_, '_> {
             if batch.is_empty() {
                 continue;
             }
-            match self.one(Other::together(with.into_iter().chain(&batch))).await {
+            let look = if batch.len() == 1 { Look::All } else { Look::Whether };
+            match self.one(Other::together(with.into_iter().chain(&batch)), look).await {
                 Err(Fine) => fine.append(&mut batch),
                 Ok(told) if batch.len() == 1 => faulty.push(told),
                 Ok(_) => {
@@ -139,7 +178,8 @@ impl Trying<'_, '_> {
         let mut groups: Vec<&[Other]> = ons.chunks(AT_ONCE).rev().collect();
         while let Some(group) = groups.pop().filter(|_| left > 0) {
             left -= 1;
-            let Ok(told) = self.one(Other::together(group.iter().chain(samples))).await else { continue };
+            let together = Other::together(group.iter().chain(samples));
+            let Ok(told) = self.one(together, Look::Whether).await else { continue };
             match group {
                 [on] if !told.faults.is_empty() => {
                     let some = left.min(FEW);
@@ -156,8 +196,19 @@ impl Trying<'_, '_> {
         all
     }
 
+    /// Whether anything is wrong with settings together; what is, with one as it is.
+    async fn group(&self, mut group: impl ExactSizeIterator<Item = &Other>) -> Result<OtherSetting, Fine> {
+        if group.len() > 1 {
+            return self.one(Other::together(group), Look::Whether).await;
+        }
+        match group.next() {
+            Some(other) => self.one(other.clone(), Look::All).await,
+            None => Err(Fine),
+        }
+    }
+
     /// What is wrong with a setting; no faults where the chart refuses it by itself.
-    async fn one(&self, mut other: Other) -> Result<OtherSetting, Fine> {
+    async fn one(&self, mut other: Other, look: Look) -> Result<OtherSetting, Fine> {
         let (plain, conditions) = match other.layer {
             Layer::Operators => self.bare,
             _ => self.served,
@@ -165,13 +216,16 @@ impl Trying<'_, '_> {
         let mut given = false;
         for _ in 0..GIVEN {
             let turned = other.of(self.unit);
-            let told = match installed(&turned, conditions, Tracing::Off) {
+            let is_known = |text: &str| plain.texts.contains(text) || self.right.borrow().contains(text);
+            let told = match installed_unlike(&turned, conditions, &is_known, &plain.scopes) {
                 Ok(rendered) => {
-                    let mut faults = faults(&turned, rendered, plain, conditions, self.trials).await;
+                    let printed: Vec<String> = texts(&rendered).map(str::to_owned).collect();
+                    let mut faults = faults((&turned, rendered), plain, conditions, self.trials, look).await;
                     // What was made up for want of another value may be of the wrong kind.
                     let made_up = |fault: &SettingFault| given && fault.words.contains("probe");
                     faults.iter_mut().for_each(|fault| fault.wants_more |= made_up(fault));
                     return if faults.is_empty() {
+                        self.right.borrow_mut().extend(printed);
                         Err(Fine)
                     } else {
                         Ok(OtherSetting { setting: other.setting, faults })
@@ -204,6 +258,7 @@ struct Plain<'a> {
     rendered: &'a RenderedUnit,
     objects: HashMap<ObjectKey, &'a Object>,
     texts: HashSet<&'a str>,
+    scopes: Scopes,
     /// What the rules say of it; asked for where they say something of another one.
     own: LazyCell<Own, Box<dyn FnOnce() -> Own + 'a>>,
 }
@@ -222,6 +277,7 @@ impl<'a> Plain<'a> {
             rendered,
             objects: rendered.all_objects().map(|object| (object.key(), object)).collect(),
             texts: texts(rendered).collect(),
+            scopes: Scopes::of(rendered),
             own: LazyCell::new(Box::new(own)),
         }
     }
@@ -233,21 +289,17 @@ fn cause(finding: &Finding) -> (String, String) {
     (finding.message.clone(), spot.map(Spot::name).unwrap_or_default())
 }
 
-/// What is wrong with those objects of a rendering that another one has not.
+/// What is wrong with a rendering of what is not known, in those objects that the other one has not.
 async fn faults(
-    turned: &Unit,
-    mut rendering: RenderedUnit,
+    (turned, mut rendering): (&Unit, RenderedUnit),
     plain: &Plain<'_>,
     conditions: &Conditions,
     trials: &Trials<'_>,
+    look: Look,
 ) -> Vec<SettingFault> {
     let is_other = |object: &Object| plain.objects.get(&object.key()) != Some(&object);
     rendering.objects.retain(|it| is_other(&it.object));
     rendering.hooks.retain(|it| is_other(&it.object));
-    for chart in &mut rendering.charts {
-        chart.manifests.retain(|it| !plain.texts.contains(&*it.text));
-        chart.hooks.retain(|it| !plain.texts.contains(&*it.manifest.text));
-    }
     if rendering.all_objects().next().is_none() {
         return Vec::new();
     }
@@ -256,10 +308,14 @@ async fn faults(
     let mut faults = Vec::new();
     for desired in &desired.objects {
         faults.extend(refused_by_api(trials.cluster, plain, desired).await);
+        if look == Look::Whether && !faults.is_empty() {
+            return faults;
+        }
     }
     let is_told = |it: &&Finding| !plain.own.contains(&cause(it));
     faults.extend(found(&desired, BY_OBJECTS, trials).iter().filter(is_told).map(by_rule));
-    if faults.is_empty() && !prints_nothing {
+    let is_enough = look == Look::Whether && !faults.is_empty();
+    if is_enough || faults.is_empty() && !prints_nothing {
         return faults;
     }
     // Only now it is asked which line prints what.
@@ -371,4 +427,22 @@ async fn refusal(cluster: &Cluster, object: &Object) -> Option<landfall_cluster:
         WriteOptions { field_manager: Some("landfall".to_owned()), dry_run: DryRun::Server, ..WriteOptions::default() };
     let asked = cluster.patch(&object.key(), &Patch::ForceApply(object.value().clone()), &options).await;
     asked.err().filter(|error| matches!(error.code(), Some(400 | 422)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_of_different_parts_are_turned_together_as_far_as_the_objects_are_many() {
+        let others = ["a.x=true", "a.y=true", "b=false", "b.x=true", "c.x=true", "d.x=true", "e.x=true"];
+        let together = |most: usize| -> Vec<String> {
+            let others = others.iter().map(|it| Other::switch((*it).to_owned()));
+            let named = |group: Vec<Other>| group.into_iter().map(|it| it.setting).collect::<Vec<_>>().join(" ");
+            grouped(others, most).into_iter().map(named).collect()
+        };
+        assert_eq!(together(9), ["a.x=true b.x=true c.x=true d.x=true", "a.y=true e.x=true", "b=false"]);
+        assert_eq!(together(2), ["a.x=true b.x=true", "a.y=true c.x=true", "b=false", "d.x=true e.x=true"]);
+        assert_eq!(together(0), others);
+    }
 }

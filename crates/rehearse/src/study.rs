@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing, ValueLayers};
-use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit, UnitSource, listed, render_with};
+use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit, UnitSource, listed, render_unlike, render_with};
 use landfall_diag::Diagnostic;
 use landfall_object::lifecycle::{self, Removed, Successor};
 use landfall_object::references::provides;
@@ -263,17 +263,44 @@ pub(crate) fn installed(
     Ok(rendered)
 }
 
+/// The same of what a chart prints and is not known; `scopes` are those of what is.
+pub(crate) fn installed_unlike(
+    unit: &Unit,
+    conditions: &Conditions,
+    is_known: &dyn Fn(&str) -> bool,
+    scopes: &Scopes,
+) -> Result<RenderedUnit, Vec<Diagnostic>> {
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    let (options, _) = seeing(unit, conditions, MOMENTS[0], Tracing::Off);
+    let mut rendered = render_unlike(unit, turn, &conditions.capabilities, &options, is_known)?;
+    scopes.with(&rendered).place(&mut rendered, &unit.namespace);
+    Ok(rendered)
+}
+
 /// What `lookup` was asked for: kinds and names.
 type Lookups = Vec<(String, String)>;
 
-/// The same, and what `lookup` was asked for.
+/// As [`once`], and what `lookup` was asked for.
 fn asking(
     unit: &Unit,
     turn: Turn,
     conditions: &Conditions,
-    (seed, second): (u64, i64),
+    moment: (u64, i64),
     tracing: Tracing,
 ) -> Result<(RenderedUnit, Lookups), Vec<Diagnostic>> {
+    let (options, known) = seeing(unit, conditions, moment, tracing);
+    let rendered = render_with(unit, turn, &conditions.capabilities, &options)?;
+    let asked = known.asked.lock().map(|asked| asked.clone()).unwrap_or_default();
+    Ok((rendered, asked))
+}
+
+/// What templates of a unit see at a given moment with given chance.
+fn seeing(
+    unit: &Unit,
+    conditions: &Conditions,
+    (seed, second): (u64, i64),
+    tracing: Tracing,
+) -> (RenderOptions, Arc<Known>) {
     let now = jiff::Timestamp::from_second(second).unwrap_or_default();
     let objects = match unit.door {
         Door::Release => Some(conditions.live.clone()),
@@ -284,9 +311,7 @@ fn asking(
     let random = Seeded::keeping(seed, conditions.keys.clone());
     let options =
         RenderOptions { lookup: Some(known.clone()), tracing, ..RenderOptions::new(Context::new(now, random)) };
-    let rendered = render_with(unit, turn, &conditions.capabilities, &options)?;
-    let asked = known.asked.lock().map(|asked| asked.clone()).unwrap_or_default();
-    Ok((rendered, asked))
+    (options, known)
 }
 
 /// `lookup` in an inventory, or where there is none; remembers what it was asked for.
@@ -322,6 +347,7 @@ impl Lookup for Known {
 /// Which kinds live in namespaces: the built-in ones, those that the rendering itself defines, and those of operators
 /// that are known; any other is taken to.
 pub(crate) struct Scopes {
+    /// By group and kind.
     defined: BTreeMap<(String, String), bool>,
 }
 
@@ -340,6 +366,13 @@ impl Scopes {
             })
             .collect();
         Scopes { defined }
+    }
+
+    /// These, and those of another rendering.
+    fn with(&self, rendered: &RenderedUnit) -> Self {
+        let mut all = Scopes::of(rendered);
+        all.defined.extend(self.defined.clone());
+        all
     }
 
     fn is_namespaced(&self, gvk: &Gvk) -> bool {

@@ -1,6 +1,9 @@
 //! Which other settings of a chart are tried.
 
-use landfall_chart::{Chart, SetFlag, values_from_json, values_over, values_to_json};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use landfall_chart::{Chart, File, SetFlag, values_from_json, values_over, values_to_json};
 use landfall_delivery::{Door, Unit, UnitSource};
 use serde_json::{Map, Value};
 
@@ -46,6 +49,11 @@ impl Other {
         matches!(&self.layer, Layer::Switch(text) if text.ends_with("=true"))
     }
 
+    /// The part of the chart that it is a setting of: the first key of the values.
+    pub(super) fn part(&self) -> &str {
+        self.setting.split(['.', '=']).next().unwrap_or_default()
+    }
+
     /// Several at once, each with what is only added.
     pub(super) fn together<'o>(all: impl Iterator<Item = &'o Other>) -> Self {
         let setting = all.map(|it| it.setting.as_str()).collect::<Vec<_>>().join(",");
@@ -86,8 +94,9 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     let chart = &source.chart;
     let given = source.values.merge().ok()?;
     let mut values = values_to_json(&values_over(&given, &chart.values).0);
-    let mut text = String::new();
-    own(chart, &mut values, &mut text);
+    let mut texts = Vec::new();
+    own(chart, &mut values, &mut texts);
+    let named: HashSet<&str> = texts.iter().flat_map(|text| names(text)).collect();
     let borrowed: Vec<&str> = chart
         .declared()
         .map(|it| if it.alias.is_empty() { &*it.name } else { &*it.alias })
@@ -99,7 +108,7 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
         let Some(key) = path.last() else { return };
         // Somebody else's chart is switched on or off as a whole; what no template names is no setting.
         let is_anothers = borrowed.contains(&path[0].as_str()) && (path.len() != 2 || key != "enabled");
-        if is_anothers || !text.contains(key.as_str()) {
+        if is_anothers || !named.contains(key.as_str()) {
             return;
         }
         if let Value::Bool(on) = value {
@@ -165,15 +174,21 @@ fn is_borrowed(chart: &Chart, part: &str) -> bool {
     chart.is_borrowed(&format!("{}/charts/{part}/templates/x", chart.name()))
 }
 
-/// Puts the defaults of a chart's own parts below its values, and adds up what its templates say.
-fn own(chart: &Chart, values: &mut Value, text: &mut String) {
-    text.extend(chart.templates.iter().map(|file| file.text().into_owned()));
+/// The names that a template may read values by: its words, with `-` and `_` in them.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
+    text.split(move |char| !is_part(char)).map(|word| word.trim_matches('-')).filter(|word| !word.is_empty())
+}
+
+/// Puts the defaults of a chart's own parts below its values, and gathers what its templates say.
+fn own<'c>(chart: &'c Chart, values: &mut Value, texts: &mut Vec<Cow<'c, str>>) {
+    texts.extend(chart.templates.iter().map(File::text));
     let Value::Object(values) = values else { return };
     for part in chart.dependencies.iter().filter(|part| !is_borrowed(chart, part.name())) {
         let below = values.entry(part.name().to_owned()).or_insert_with(|| Value::Object(Map::new()));
         let given = below.as_object().map(values_from_json).unwrap_or_default();
         *below = values_to_json(&values_over(&given, &part.values).0);
-        own(part, below, text);
+        own(part, below, texts);
     }
 }
 

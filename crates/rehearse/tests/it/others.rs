@@ -54,3 +54,35 @@ fn a_text_that_is_off_by_false_is_no_switch() {
         pod("      {{- if .Values.snippet }}\n      command: [{{ trim .Values.snippet }}]\n      {{- end }}\n");
     assert_eq!(told("snippet: false\n", &template), []);
 }
+
+#[test]
+fn of_switches_that_are_turned_together_the_one_that_breaks_is_named() {
+    // So many objects that switches of four parts are turned on together; what each part prints is seen under both of its switches.
+    let template = "\
+{{- range $i := until 60 }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: map-{{ $i }}}
+{{- end }}
+{{- range $name := list \"a\" \"b\" \"c\" \"d\" }}
+{{- $part := index $.Values $name }}
+{{- if $part.enabled }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: part-{{ $name }}}
+{{- if and $part.loud (eq $name \"c\") }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: Part_{{ $name }}}
+{{- end }}
+{{- end }}
+{{- end }}
+";
+    let off = "{enabled: false, loud: false}";
+    let all = told(&format!("a: {off}\nb: {off}\nc: {off}\nd: {off}\n"), template);
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert!(all[0].1.contains("c.enabled=true,c.loud=true") && !all[0].1.contains("d."), "{all:?}");
+}
