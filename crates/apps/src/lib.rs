@@ -40,6 +40,7 @@ mod pause;
 mod pin;
 mod project;
 mod removal;
+mod results;
 mod sealed_scope;
 pub mod sets;
 mod spec;
@@ -61,6 +62,7 @@ pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Re
 pub use pause::{PAUSE_ANNOTATION, Pause};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
 pub use project::{Project, ProjectRole};
+pub use results::terminated;
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,
     SyncOptions, SyncPolicy,

@@ -12,9 +12,11 @@ use crate::clock::Clock;
 use crate::door::{Begun, Door, OnFailure};
 use crate::event::Event;
 use crate::executor::{Executor, RunOptions, not_resumable};
+use crate::journal::Journal;
 use crate::ledger::{Ending, Ledger, NoLedger};
 use crate::plan::Plan;
 use crate::report::{Report, StepResult};
+use crate::standing::so_far;
 use crate::trial::{Fate, Trial};
 use crate::{Error, NoProbe, Probe, WallClock, once};
 
@@ -143,10 +145,13 @@ impl Conductor {
         stop: CancellationToken,
     ) -> Result<Option<D::Ended>, D::Error> {
         let (plan, course) = D::parts(operation);
-        let keeper = door.keeper(course, plan, Begun::Now(self.clock.now()));
-        keeper.ended(Ending::GivenUp).await?;
+        let open = self.store.journal.running_operation(&plan.target).await.map_err(Error::Store)?;
+        let began = open.as_ref().and_then(|open| open.started_at.parse().ok());
+        let keeper = door.keeper(course, plan, began.map_or_else(|| Begun::Now(self.clock.now()), Begun::Before));
+        let id = open.as_ref().map(|open| open.id.as_str()).unwrap_or_default();
+        let journal = Journal::read(&self.store, &*self.probe, &*self.clock, id).await?;
+        keeper.ended(Ending::GivenUp, &so_far(plan, &journal)).await?;
         if door.on_failure(course).undone {
-            let open = self.store.journal.running_operation(&plan.target).await.map_err(Error::Store)?;
             let undoing = Conductor { stop, ..self.clone() };
             return undoing.undo(door, course, open.map(|open| open.id)).await;
         }
