@@ -55,7 +55,7 @@ pub use compile::{Compiled, HealthWait, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
-pub use guard::{APPROVAL, Held, held};
+pub use guard::{APPROVAL, Because, Held, held};
 pub use keeper::{Tried, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
