@@ -60,7 +60,7 @@ impl Executor {
                 self.ledger.reached(&so_far(plan, journal)).await?;
                 let judge = match hook.criterion {
                     Criterion::Completion => Judge::Completion,
-                    Criterion::Health => Judge::Health,
+                    Criterion::Health => Judge::HookHealth,
                 };
                 let watched = [Watched { key: key.clone(), uid }];
                 self.wait(step, &watched, judge, Duration::from_secs(hook.timeout), &[]).await

@@ -176,3 +176,13 @@ async fn what_is_refused_what_never_gets_well_and_what_goes_or_stays_are_told_ap
     let why = refused.next().and_then(|entry| entry["message"].as_str()).unwrap_or_default();
     assert!(why.contains("Not_A_Name"), "{why}");
 }
+
+#[tokio::test]
+async fn a_hook_that_is_suspended_has_not_done_its_work() {
+    let (mut place, application) = place().await;
+    let mut paused = job("migrate", &[(HOOK, "PreSync")]);
+    paused["spec"]["suspend"] = true.into();
+    let (synced, _) = place.sync(&application, &[paused, config("settings", json!({}))]).await;
+    assert!(synced.report.failure.is_some(), "nobody has let it go on");
+    assert_eq!(told(&place, &application).await, ["PreSync Job/migrate Synced Failed (hook)"]);
+}
