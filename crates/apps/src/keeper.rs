@@ -300,6 +300,7 @@ fn failed(operation: &Operation, attempt: u32, message: String, now: jiff::Times
     let wait = i64::try_from(operation.retry.wait(next)).unwrap_or(i64::MAX);
     let at = now.checked_add(jiff::SignedDuration::from_secs(wait)).map(seconds).unwrap_or_default();
     // Running, and finished nevertheless: it waits to be tried again.
+    let message = message.trim_end_matches('.');
     ("Running", next, format!("{message}. Retrying attempt #{next} at {at}."))
 }
 

@@ -12,6 +12,7 @@
 //!     run       an operation of a Door, from its first step
 //!     recover   what a killed process left: goes on with it, or the door repairs its record
 //!     give_up   ends what was interrupted for good
+//!     end_hooks what hooks of an operation that is ended have left running goes
 //!
 //! one run                                                                                 (executor.rs)
 //!     1 refused when a live object is no longer what the plan saw

@@ -186,3 +186,17 @@ async fn a_hook_that_is_suspended_has_not_done_its_work() {
     assert!(synced.report.failure.is_some(), "nobody has let it go on");
     assert_eq!(told(&place, &application).await, ["PreSync Job/migrate Synced Failed (hook)"]);
 }
+
+#[tokio::test]
+async fn a_hook_of_a_sync_that_is_ended_for_good_goes_and_one_that_has_ended_stays() {
+    let (mut place, application) = place().await;
+    let mut paused = job("migrate", &[(HOOK, "PreSync"), (WAVE, "1")]);
+    paused["spec"]["suspend"] = true.into();
+    let objects = [job("seed", &[(HOOK, "PreSync")]), paused, config("settings", json!({}))];
+    killed(&mut place, &application, &objects, "after outcome 0002.made").await;
+    assert!(place.get("batch/v1", "Job", "migrate").await.is_some());
+    place.conductor.end_hooks(&application.target()).await.expect("ends");
+    place.conductor.end_hooks(&application.target()).await.expect("a second time, too");
+    assert_eq!(place.get("batch/v1", "Job", "migrate").await, None);
+    assert!(place.get("batch/v1", "Job", "seed").await.is_some(), "it has done its work");
+}

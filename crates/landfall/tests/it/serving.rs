@@ -28,6 +28,7 @@ mod paths;
 mod pushes;
 mod rows;
 mod told;
+mod under_way;
 mod unfinished;
 
 pub(super) const SHOP: &str = "https://git.example.com/shop.git";
