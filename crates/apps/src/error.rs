@@ -2,6 +2,7 @@ use landfall_diag::{Code, Diagnose, Diagnostic, code};
 use landfall_object::ObjectKey;
 
 use crate::Fault;
+use crate::fault::elided;
 
 /// Why an Application could not be read, planned or synced.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +21,16 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The ApplicationSet's specification cannot be read.
+    #[error("ApplicationSet {name}: {reason}")]
+    SetSpec {
+        /// The ApplicationSet.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Names and addresses of the Application are none.
-    #[error("application {name}: {}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("application {}: {}", elided(name), faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Unfit {
         /// The Application.
         name: String,
@@ -83,7 +92,7 @@ impl Diagnose for Error {
         let told = |code: Code| Diagnostic::error(code, self.to_string());
         match self {
             Error::NotAnApplication { .. } => told(code::NO_APPLICATION_OBJECT),
-            Error::Spec { .. } | Error::Unfit { .. } => told(code::BAD_APPLICATION),
+            Error::Spec { .. } | Error::SetSpec { .. } | Error::Unfit { .. } => told(code::BAD_APPLICATION),
             Error::UnknownKind { key } => {
                 Diagnostic::error(code::UNKNOWN_KIND, format!("the cluster does not know the kind of {key}"))
                     .note(format!("argocd: {self}"))

@@ -1,5 +1,7 @@
 //! Names and addresses in an Application that are none.
 
+use std::borrow::Cow;
+
 use landfall_object::Object;
 use landfall_project::{ContextName, Namespace, ObjectName, ReleaseName, RepositoryUrl, TreePath, Unfit, Url};
 use serde_json::Value;
@@ -26,7 +28,10 @@ pub enum FieldStep {
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` cannot be `{}`: {}", self.field(), self.text, self.unfit)
+        let text = elided(&self.text);
+        write!(f, "`{}` cannot be `{text}`: ", self.field())?;
+        // What is nearest to a text that goes on and on is no help.
+        if text.len() < self.text.len() { f.write_str(&self.unfit.wanted) } else { self.unfit.fmt(f) }
     }
 }
 
@@ -42,6 +47,17 @@ impl Fault {
             }
         }
         out
+    }
+}
+
+/// Letters of a text that are shown; of a longer one its beginning, and how long it is.
+const SHOWN: usize = 80;
+
+/// A text as it is shown.
+pub(crate) fn elided(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN) {
+        None => text.into(),
+        Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.chars().count()).into(),
     }
 }
 

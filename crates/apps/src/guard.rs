@@ -19,10 +19,21 @@ pub struct Held {
     pub names: Vec<String>,
     /// How many there are in all.
     pub of: usize,
+    /// Why they are not.
+    pub because: Because,
     /// What stands for just these: the annotation's value that approves.
     pub token: String,
     /// What is to be typed.
     pub command: String,
+}
+
+/// Why Applications are not deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// They are more than a fifth.
+    Many,
+    /// Beside them something was generated that has no name of its own: it may be one of them.
+    Nameless,
 }
 
 impl std::fmt::Display for Held {
@@ -32,10 +43,18 @@ impl std::fmt::Display for Held {
         let and = if more > 0 { format!(" and {more} more") } else { String::new() };
         write!(
             f,
-            "{} of {} Applications would be deleted ({}{and}), more than a fifth: none of them is, until somebody approves: {}",
+            "{} of {} Applications would be deleted ({}{and}), {}: none of them is, until {}somebody approves: {}",
             self.names.len(),
             self.of,
             shown.join(", "),
+            match self.because {
+                Because::Many => "more than a fifth",
+                Because::Nameless => "and what is generated in their place cannot be called so",
+            },
+            match self.because {
+                Because::Many => "",
+                Because::Nameless => "that is mended or ",
+            },
             self.command
         )
     }
@@ -43,10 +62,15 @@ impl std::fmt::Display for Held {
 
 /// Whether Applications may go: nothing when they may. `keeper` is the object whose annotation approves, `of` how many it
 /// has.
-pub fn held(keeper: &Object, mut names: Vec<String>, of: usize) -> Option<Held> {
+pub fn held(keeper: &Object, names: Vec<String>, of: usize) -> Option<Held> {
+    if names.len() * PART <= of { None } else { held_because(Because::Many, keeper, names, of) }
+}
+
+/// The same whatever part of all they are.
+pub(crate) fn held_because(because: Because, keeper: &Object, mut names: Vec<String>, of: usize) -> Option<Held> {
     names.sort();
     names.dedup();
-    if names.len() * PART <= of {
+    if names.is_empty() {
         return None;
     }
     let token = token(&names);
@@ -58,7 +82,7 @@ pub fn held(keeper: &Object, mut names: Vec<String>, of: usize) -> Option<Held> 
     let namespace = namespace.as_deref().unwrap_or("argocd");
     let kind = gvk.kind.to_lowercase();
     let command = format!("kubectl annotate {kind} {name} -n {namespace} --overwrite {APPROVAL}={token}");
-    Some(Held { names, of, token, command })
+    Some(Held { names, of, because, token, command })
 }
 
 /// A short name of just these names (FNV-1a): whatever else is to go later is to be approved again.

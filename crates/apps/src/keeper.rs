@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use landfall_cluster::{Cluster, Patch, WriteOptions};
-use landfall_engine::{Clock, Ending, Error as EngineError, Failure, HookRun, Ledger, Live, Plan, Task};
+use landfall_engine::{Clock, Ending, Error as EngineError, Failure, HookRun, Ledger, Live, Plan, StepState, Task};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::Operation;
+use crate::results::{results, terminated, waiting};
 use crate::status::{SyncStatus, health_of, resource_entry, sync_status, written_revisions, written_sources};
 
 /// Where the store keeps which objects belong to an application whose object the cluster does not hold.
@@ -126,7 +127,7 @@ impl Keeper {
         Ok(())
     }
 
-    async fn end(&self, ending: Ending<'_>) -> Result<(), EngineError> {
+    async fn end(&self, ending: Ending<'_>, so_far: &[StepState<'_>]) -> Result<(), EngineError> {
         let succeeded = ending == Ending::Succeeded;
         if self.course.deletes {
             if succeeded {
@@ -148,15 +149,16 @@ impl Keeper {
         }
         let now = self.now();
         let told = |failure: &Failure| format!("{}: {}", failure.key, failure.message);
-        let ((phase, retries, message), failure) = match ending {
+        let results = results(so_far);
+        let ((phase, retries, message), results) = match ending {
             Ending::Succeeded => {
-                (("Succeeded", self.course.attempt, "successfully synced (no more tasks)".to_owned()), None)
+                (("Succeeded", self.course.attempt, "successfully synced (no more tasks)".to_owned()), results)
             }
-            Ending::Failed(failure) => (self.failed(told(failure)), Some(failure)),
-            Ending::GivenUp => (("Failed", self.course.attempt, "Operation terminated".to_owned()), None),
+            Ending::Failed(failure) => (self.failed(told(failure)), results),
+            Ending::GivenUp => {
+                (("Failed", self.course.attempt, "Operation terminated".to_owned()), terminated(&results))
+            }
         };
-        let takes_part = self.course.resources.iter().filter(|key| self.course.operation.takes(key));
-        let results = takes_part.map(|key| result_entry(key, failure)).collect();
         let mut state = self.operation_state(phase, &message, Some(now.clone()), results);
         state["retryCount"] = retries.into();
         let mut status = json!({"operationState": state});
@@ -298,6 +300,7 @@ fn failed(operation: &Operation, attempt: u32, message: String, now: jiff::Times
     let wait = i64::try_from(operation.retry.wait(next)).unwrap_or(i64::MAX);
     let at = now.checked_add(jiff::SignedDuration::from_secs(wait)).map(seconds).unwrap_or_default();
     // Running, and finished nevertheless: it waits to be tried again.
+    let message = message.trim_end_matches('.');
     ("Running", next, format!("{message}. Retrying attempt #{next} at {at}."))
 }
 
@@ -315,7 +318,7 @@ pub enum Tried {
 }
 
 /// What is to be merged into an Application whose sync no engine has carried out to its end: its `operationState`, and
-/// its `operation` taken off where that is over.
+/// its `operation` taken off where that is over. Of one that is ended, what its status has told so far stays.
 pub fn tried_in_vain(
     application: &Object,
     (operation, attempt): (&Operation, u32),
@@ -339,7 +342,11 @@ pub fn tried_in_vain(
         attempt: retries,
     };
     let now = seconds(now);
-    let state = operation_state(&course, &now, phase, &message, Some(now.clone()), Vec::new());
+    let (started, results) = match tried {
+        Tried::Stopped | Tried::GivenUp => told_so_far(application).unwrap_or_else(|| (now.clone(), Vec::new())),
+        Tried::Succeeded | Tried::Failed => (now.clone(), Vec::new()),
+    };
+    let state = operation_state(&course, &started, phase, &message, Some(now), results);
     let mut patch = json!({"status": {"operationState": state}});
     if phase != "Running" && tried != Tried::GivenUp {
         patch["operation"] = Value::Null;
@@ -347,28 +354,27 @@ pub fn tried_in_vain(
     patch
 }
 
-fn result_entry(key: &ObjectKey, failure: Option<&Failure>) -> Value {
-    let failed = failure.filter(|failure| failure.key == *key);
-    json!({
-        "group": key.gvk.group,
-        "version": key.gvk.version,
-        "kind": key.gvk.kind,
-        "namespace": key.namespace.as_deref().unwrap_or_default(),
-        "name": key.name,
-        "status": if failed.is_some() { "SyncFailed" } else { "Synced" },
-        "message": failed.map(|failure| failure.message.clone()).unwrap_or_default(),
-        "syncPhase": "Sync",
-    })
+/// When the sync began that an Application tells of, and what has become of its objects; nothing where it tells of one that is over.
+fn told_so_far(application: &Object) -> Option<(String, Vec<Value>)> {
+    let text = |field: &str| application.str_at(&format!("/status/operationState/{field}"));
+    // One that waits to be tried again is Running and finished; one that is to end, and is finished, was over before.
+    let is_open = match text("phase") {
+        Some("Running") => true,
+        Some("Terminating") => text("finishedAt").is_none(),
+        _ => false,
+    };
+    let results = terminated(application.list_at("/status/operationState/syncResult/resources"));
+    text("startedAt").filter(|_| is_open).map(|started| (started.to_owned(), results))
 }
 
 impl Ledger for Keeper {
-    fn begun(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        Box::pin(async {
+    fn begun<'a>(&'a self, so_far: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async move {
             if self.course.deletes {
                 return Ok(());
             }
             self.remember(false).await?;
-            let state = self.operation_state("Running", "syncing", None, Vec::new());
+            let state = self.operation_state("Running", "syncing", None, results(so_far));
             self.write(json!({"operationState": state}), None).await
         })
     }
@@ -377,8 +383,22 @@ impl Ledger for Keeper {
         Box::pin(async { Ok(()) })
     }
 
-    fn ended<'a>(&'a self, ending: Ending<'a>) -> BoxFuture<'a, Result<(), EngineError>> {
-        Box::pin(self.end(ending))
+    /// Neither the phase nor the whole: an end that somebody asks for meanwhile is not written over.
+    fn reached<'a>(&'a self, so_far: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(async move {
+            if self.course.deletes {
+                return Ok(());
+            }
+            let mut state = json!({"syncResult": {"resources": results(so_far)}});
+            if let Some(message) = waiting(so_far) {
+                state["message"] = message.into();
+            }
+            self.write(json!({"operationState": state}), None).await
+        })
+    }
+
+    fn ended<'a>(&'a self, ending: Ending<'a>, so_far: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(self.end(ending, so_far))
     }
 }
 
@@ -431,5 +451,44 @@ mod tests {
         let result = json!({"revision": "c", "source": {"repoURL": "x"}, "resources": []});
         assert_eq!((&state["syncResult"], &state["retryCount"]), (&result, &json!(0)));
         assert_eq!(Operation::parse(&state["operation"]).initiator, operation.initiator);
+    }
+
+    /// An Application whose status tells of a sync with a hook that runs.
+    fn with_a_hook(phase: &str, finished: Option<&str>) -> Object {
+        let entry = |name: &str, more: Value| {
+            let mut entry = json!({"kind": "Job", "name": name, "hookPhase": "Running", "message": "created"});
+            merge(&mut entry, &more);
+            entry
+        };
+        let resources = [entry("seed", json!({"hookType": "PreSync"})), entry("plain", json!({}))];
+        Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop"},
+            "status": {"operationState": {
+                "phase": phase, "startedAt": "then", "finishedAt": finished, "syncResult": {"resources": resources},
+            }},
+        }))
+        .expect("a map")
+    }
+
+    #[test]
+    fn what_ran_when_a_sync_was_ended_was_ended_with_it_and_the_rest_stays_told() {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let ended = |application: &Object, tried| {
+            let asked = (&Operation::default(), 0);
+            let state = tried_in_vain(application, asked, &[], "ended", tried, now)["status"]["operationState"].take();
+            let told = |entry: &Value| format!("{} {}", entry["name"], entry["hookPhase"]).replace('"', "");
+            let resources = state["syncResult"]["resources"].as_array().expect("a list");
+            (state["startedAt"].clone(), resources.iter().map(told).collect::<Vec<_>>().join(", "))
+        };
+        let both = (json!("then"), "seed Failed, plain Running".to_owned());
+        assert_eq!(ended(&with_a_hook("Terminating", None), Tried::Stopped), both);
+        // It waited to be tried again.
+        assert_eq!(ended(&with_a_hook("Running", Some("later")), Tried::GivenUp), both);
+        // Those of the sync before are not told as this one's.
+        let neither = (json!("1970-01-01T00:00:00Z"), String::new());
+        for phase in ["Succeeded", "Failed", "Terminating"] {
+            assert_eq!(ended(&with_a_hook(phase, Some("later")), Tried::Stopped), neither, "{phase}");
+        }
+        assert_eq!(ended(&with_a_hook("Running", Some("later")), Tried::Failed), neither);
     }
 }

@@ -40,6 +40,7 @@ mod pause;
 mod pin;
 mod project;
 mod removal;
+mod results;
 mod sealed_scope;
 pub mod sets;
 mod spec;
@@ -54,13 +55,14 @@ pub use compile::{Compiled, HealthWait, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
-pub use guard::{APPROVAL, Held, held};
+pub use guard::{APPROVAL, Because, Held, held};
 pub use keeper::{Tried, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use pause::{PAUSE_ANNOTATION, Pause};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
 pub use project::{Project, ProjectRole};
+pub use results::terminated;
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,
     SyncOptions, SyncPolicy,

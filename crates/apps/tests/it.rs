@@ -6,5 +6,7 @@ mod children;
 mod machine;
 #[path = "it/place.rs"]
 mod place;
+#[path = "it/results.rs"]
+mod results;
 #[path = "it/sync.rs"]
 mod sync;

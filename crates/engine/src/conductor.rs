@@ -3,18 +3,23 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, DeleteOptions};
-use landfall_object::ObjectKey;
+use landfall_object::health::assess;
+use landfall_object::{HealthStatus, ObjectKey};
 use landfall_store::{OperationRow, OperationState, Store};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::desired::Task;
 use crate::door::{Begun, Door, OnFailure};
+use crate::entry::Outcome;
 use crate::event::Event;
 use crate::executor::{Executor, RunOptions, not_resumable};
+use crate::journal::Journal;
 use crate::ledger::{Ending, Ledger, NoLedger};
 use crate::plan::Plan;
 use crate::report::{Report, StepResult};
+use crate::standing::{Standing, so_far};
 use crate::trial::{Fate, Trial};
 use crate::{Error, NoProbe, Probe, WallClock, once};
 
@@ -143,15 +148,48 @@ impl Conductor {
         stop: CancellationToken,
     ) -> Result<Option<D::Ended>, D::Error> {
         let (plan, course) = D::parts(operation);
-        let keeper = door.keeper(course, plan, Begun::Now(self.clock.now()));
-        keeper.ended(Ending::GivenUp).await?;
+        let open = self.store.journal.running_operation(&plan.target).await.map_err(Error::Store)?;
+        let began = open.as_ref().and_then(|open| open.started_at.parse().ok());
+        let keeper = door.keeper(course, plan, began.map_or_else(|| Begun::Now(self.clock.now()), Begun::Before));
+        let id = open.as_ref().map(|open| open.id.as_str()).unwrap_or_default();
+        let journal = Journal::read(&self.store, &*self.probe, &*self.clock, id).await?;
+        keeper.ended(Ending::GivenUp, &so_far(plan, &journal)).await?;
         if door.on_failure(course).undone {
-            let open = self.store.journal.running_operation(&plan.target).await.map_err(Error::Store)?;
             let undoing = Conductor { stop, ..self.clone() };
             return undoing.undo(door, course, open.map(|open| open.id)).await;
         }
         self.abandon(&plan.target).await?;
         Ok(None)
+    }
+
+    /// Deletes the objects of hooks that an open operation has made and waits for: who ends it for good ends them, for nobody
+    /// waits for them any more. What has come to its end stays, and what cannot be deleted.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    #[boxed]
+    pub async fn end_hooks(&self, target: &str) -> Result<(), Error> {
+        let Some(open) = self.store.journal.running_operation(target).await? else { return Ok(()) };
+        let plan: Plan =
+            serde_json::from_value(open.plan).map_err(|error| not_resumable(&open.id, &error.to_string()))?;
+        let journal = Journal::read(&self.store, &*self.probe, &*self.clock, &open.id).await?;
+        let running = so_far(&plan, &journal).into_iter().filter(|state| state.standing == Standing::Running);
+        for state in running.filter(|state| matches!(state.step.task, Task::Hook(_))) {
+            let made = journal.outcome(&format!("{}.made", state.step.id)).and_then(Outcome::uid);
+            let live = self.cluster.get(state.key).await.ok().flatten();
+            let Some(live) = live.filter(|live| live.uid().is_some() && live.uid() == made) else { continue };
+            let has_ended = assess(&live).is_none_or(|health| health.status == HealthStatus::Healthy);
+            // As Helm: a CRD is never deleted for a hook, its objects would go with it.
+            if has_ended
+                || live.kind() == "CustomResourceDefinition"
+                || once::deletion(&self.cluster, &live, "once-hook-gone").await.is_err()
+            {
+                continue;
+            }
+            let options = DeleteOptions { uid: live.uid().map(str::to_owned), ..DeleteOptions::default() };
+            let _ = self.cluster.delete(state.key, &options).await;
+        }
+        Ok(())
     }
 
     /// Ends what is open on a target as failed, without going on with it: its steps come again.

@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::ledger::Ending;
 use crate::plan::{Phase, Plan, Step};
 use crate::report::{FailureKind, Report, StepReport, StepResult};
+use crate::standing::so_far;
 use crate::stop::{Stop, recorded};
 use crate::{Error, Ledger, OnFailure, Probe};
 
@@ -142,7 +143,7 @@ impl Executor {
         let steps = plan.steps().count();
         self.tell(Event::Planned { operation: operation.to_owned(), steps, done: journal.done() }).await;
         self.probe.reach(format_args!("before record begun"))?;
-        if let Err(error) = self.ledger.begun().await {
+        if let Err(error) = self.ledger.begun(&so_far(plan, &journal)).await {
             // Nothing has been touched: there is nothing to resume.
             if !resumed {
                 self.finish(operation, OperationState::Failed).await?;
@@ -170,7 +171,7 @@ impl Executor {
             }
         }
         self.probe.reach(format_args!("before record ended"))?;
-        self.ledger.ended(Ending::of(report.failure.as_ref())).await?;
+        self.ledger.ended(Ending::of(report.failure.as_ref()), &so_far(plan, &journal)).await?;
         self.probe.reach(format_args!("after record ended"))?;
         if report.succeeded() {
             self.finish(operation, OperationState::Done).await?;
@@ -226,7 +227,7 @@ impl Executor {
                 }
                 match &step.task {
                     Task::Hook(hook) => {
-                        self.run_hook(step, hook, journal).await?;
+                        self.run_hook(plan, step, hook, journal).await?;
                         reports.push(report(step, StepResult::HookSucceeded));
                         succeeded.push(step);
                         rest = &rest[1..];

@@ -12,8 +12,9 @@ use crate::event::Event;
 use crate::executor::Executor;
 use crate::journal::Journal;
 use crate::ledger::{HookPhase, HookRun};
-use crate::plan::Step;
+use crate::plan::{Plan, Step};
 use crate::report::{Failure, FailureKind, HookEnd, StepResult};
+use crate::standing::so_far;
 use crate::stop::{Stop, recorded};
 use crate::wait::{Judge, Watched};
 
@@ -22,7 +23,13 @@ impl Executor {
     ///
     /// Whether a live object is this run's own is decided by its uid: the intent keeps the uid of what was there
     /// before, so any other object of that name was created by this operation.
-    pub(crate) async fn run_hook(&self, step: &Step, hook: &Hook, journal: &mut Journal<'_>) -> Result<(), Stop> {
+    pub(crate) async fn run_hook(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        hook: &Hook,
+        journal: &mut Journal<'_>,
+    ) -> Result<(), Stop> {
         if let Some(outcome) = journal.outcome(&step.id).cloned() {
             return match recorded(outcome)? {
                 Ok(_) => Ok(()),
@@ -50,9 +57,10 @@ impl Executor {
         self.ledger.hook(&run).await?;
         let ended = match self.make_hook(step, hook, &object, before.as_deref(), journal).await {
             Ok(uid) => {
+                self.ledger.reached(&so_far(plan, journal)).await?;
                 let judge = match hook.criterion {
                     Criterion::Completion => Judge::Completion,
-                    Criterion::Health => Judge::Health,
+                    Criterion::Health => Judge::HookHealth,
                 };
                 let watched = [Watched { key: key.clone(), uid }];
                 self.wait(step, &watched, judge, Duration::from_secs(hook.timeout), &[]).await

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use landfall_object::ObjectKey;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Failure};
+use crate::{Error, Failure, StepState};
 
 /// How far a hook is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,11 +54,19 @@ impl<'a> Ending<'a> {
 ///
 /// Each call may come again after a process died, so each writes the same when called twice.
 pub trait Ledger: Send + Sync {
-    /// Before the first effect, and again on each resume.
+    /// Before the first effect, and again on each resume, with what was done until then.
     ///
     /// # Errors
     /// An error ends the operation before anything is touched.
-    fn begun(&self) -> BoxFuture<'_, Result<(), Error>>;
+    fn begun<'a>(&'a self, so_far: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Before something is waited for: how far the operation has come, which will stay so for a while.
+    ///
+    /// # Errors
+    /// An error breaks the operation off; it stays open in the journal, to be resumed.
+    fn reached<'a>(&'a self, _: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// When a hook starts and when it ends.
     ///
@@ -66,11 +74,11 @@ pub trait Ledger: Send + Sync {
     /// An error ends the operation as failed.
     fn hook<'a>(&'a self, run: &'a HookRun) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// After the last effect.
+    /// After the last effect, with all that was done.
     ///
     /// # Errors
     /// An error leaves the operation open in the journal, to be resumed.
-    fn ended<'a>(&'a self, ending: Ending<'a>) -> BoxFuture<'a, Result<(), Error>>;
+    fn ended<'a>(&'a self, ending: Ending<'a>, so_far: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), Error>>;
 }
 
 /// Nobody keeps a record.
@@ -78,7 +86,7 @@ pub trait Ledger: Send + Sync {
 pub struct NoLedger;
 
 impl Ledger for NoLedger {
-    fn begun(&self) -> BoxFuture<'_, Result<(), Error>> {
+    fn begun<'a>(&'a self, _: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async { Ok(()) })
     }
 
@@ -86,7 +94,7 @@ impl Ledger for NoLedger {
         Box::pin(async { Ok(()) })
     }
 
-    fn ended<'a>(&'a self, _: Ending<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn ended<'a>(&'a self, _: Ending<'a>, _: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async { Ok(()) })
     }
 }

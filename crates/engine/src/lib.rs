@@ -12,10 +12,11 @@
 //!     run       an operation of a Door, from its first step
 //!     recover   what a killed process left: goes on with it, or the door repairs its record
 //!     give_up   ends what was interrupted for good
+//!     end_hooks what hooks of an operation that is ended have left running goes
 //!
 //! one run                                                                                 (executor.rs)
 //!     1 refused when a live object is no longer what the plan saw
-//!     2 the operation is written down, the door's Ledger is told          (journal.rs, ledger.rs)
+//!     2 the operation is written down, the door's Ledger is told          (journal.rs, ledger.rs, standing.rs)
 //!     3 per wave: intents ─► effects ─► outcomes                          (act.rs, hooks.rs)
 //!       waits watch; what can never become ready ends them at once        (wait.rs)
 //!     4 on failure: evidence first, phases for failure, the Ledger; then the door's operation that undoes it
@@ -53,6 +54,7 @@ mod plan;
 mod planning;
 mod probe;
 mod report;
+mod standing;
 mod stop;
 mod trial;
 mod wait;
@@ -78,5 +80,6 @@ pub use plan::{Action, Phase, Plan, Seen, Step, Wave};
 pub use planning::{Live, plan};
 pub use probe::{Killed, NoProbe, Probe};
 pub use report::{Failure, FailureKind, HookEnd, Report, StepReport, StepResult};
+pub use standing::{Standing, StepState};
 pub use trial::{Fate, MadeNamespace, Objection, Refusal, Trial, Tried, Untried};
 pub use wish::{Look, Selection, Sight, Wish, prepare};

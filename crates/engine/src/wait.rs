@@ -36,6 +36,7 @@ use crate::executor::Executor;
 use crate::journal::Journal;
 use crate::plan::{Plan, Step};
 use crate::report::StepResult;
+use crate::standing::so_far;
 use crate::stop::{Stop, recorded};
 
 pub(crate) use self::judge::Judge;
@@ -100,6 +101,7 @@ impl Executor {
         }
         journal.intend(vec![(step.id.clone(), Intent::Wait { keys: keys.len() })]).await?;
         self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
+        self.ledger.reached(&so_far(plan, journal)).await?;
         let judge = match wait {
             WaitFor::Rollout(jobs) => Judge::Rollout(jobs),
             WaitFor::Health => Judge::Health,

@@ -102,13 +102,25 @@ const KNOWN: &[Known] = &[
             ("Synced", "string", ".status.conditions[0].status"),
         ],
     },
-    argo("Application", "applications", &["app", "apps"], &[("destination", "object"), ("project", "string")]),
-    argo("AppProject", "appprojects", &["appproj", "appprojs"], &[]),
+    argo(
+        "Application",
+        "applications",
+        &["app", "apps"],
+        &[("destination", "object"), ("project", "string")],
+        &[("Sync Status", "string", ".status.sync.status"), ("Health Status", "string", ".status.health.status")],
+    ),
+    argo("AppProject", "appprojects", &["appproj", "appprojs"], &[], &[]),
     argo(
         "ApplicationSet",
         "applicationsets",
         &["appset", "appsets"],
         &[("generators", "array"), ("template", "object")],
+        // Argo CD's own definition has none: whether a set errs would stand in its YAML alone.
+        &[
+            ("Applications", "integer", ".status.resourcesCount"),
+            ("Error", "string", ".status.conditions[?(@.type==\"ErrorOccurred\")].status"),
+            ("Reason", "string", ".status.conditions[?(@.type==\"ErrorOccurred\")].reason"),
+        ],
     ),
     monitoring("ServiceMonitor", "servicemonitors", &["smon"], &[("endpoints", "array"), ("selector", "object")]),
     monitoring("PodMonitor", "podmonitors", &["pmon"], &[("selector", "object")]),
@@ -239,6 +251,7 @@ const fn argo(
     plural: &'static str,
     short: &'static [&'static str],
     required: &'static [(&'static str, &'static str)],
+    columns: Columns,
 ) -> Known {
     Known {
         group: "argoproj.io",
@@ -252,10 +265,7 @@ const fn argo(
         scaled: false,
         fields: &[],
         required,
-        columns: &[
-            ("Sync Status", "string", ".status.sync.status"),
-            ("Health Status", "string", ".status.health.status"),
-        ],
+        columns,
     }
 }
 
@@ -366,6 +376,13 @@ impl Known {
             .iter()
             .map(|(name, kind, path)| json!({"name": name, "type": kind, "jsonPath": path}))
             .collect();
+        if self.kind == "Application" {
+            // As Argo CD: with `-o wide`.
+            columns.extend(
+                [("Revision", ".status.sync.revision"), ("Project", ".spec.project")]
+                    .map(|(name, path)| json!({"name": name, "type": "string", "jsonPath": path, "priority": 10})),
+            );
+        }
         if !columns.is_empty() {
             columns.push(json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}));
         }

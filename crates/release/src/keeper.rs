@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 use futures::future::BoxFuture;
 use landfall_cluster::WriteOptions;
 use landfall_diag::Diagnose;
-use landfall_engine::{Ending, Error as EngineError, Failure, HookPhase, HookRun, Ledger, Plan};
+use landfall_engine::{Ending, Error as EngineError, Failure, HookPhase, HookRun, Ledger, Plan, StepState};
 
 use crate::compile::namespace_object;
 use crate::course::{Course, Verb};
@@ -201,7 +201,7 @@ fn told(error: Error) -> EngineError {
 }
 
 impl Ledger for Keeper {
-    fn begun(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+    fn begun<'a>(&'a self, _: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), EngineError>> {
         Box::pin(async { self.begin().await.map_err(told) })
     }
 
@@ -232,7 +232,7 @@ impl Ledger for Keeper {
         })
     }
 
-    fn ended<'a>(&'a self, ending: Ending<'a>) -> BoxFuture<'a, Result<(), EngineError>> {
+    fn ended<'a>(&'a self, ending: Ending<'a>, _: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), EngineError>> {
         let words = match ending {
             Ending::Succeeded => None,
             Ending::Failed(failure) => Some(self.helm_words(failure)),

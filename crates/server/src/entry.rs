@@ -77,6 +77,13 @@ pub(crate) enum Writing {
     Once,
 }
 
+/// Whether an Application tells of a sync that has begun with its objects and has not ended.
+fn waits(application: &Object) -> bool {
+    let state = |field: &str| application.at(&format!("/status/operationState/{field}"));
+    let is_open = state("phase").is_some_and(|phase| phase == "Running") && state("finishedAt").is_none();
+    is_open && !application.list_at("/status/operationState/syncResult/resources").is_empty()
+}
+
 impl Entry {
     /// An Application as it is first seen, its errands numbered behind those of whoever had its name before.
     pub(crate) fn new(object: Object, connections: &Connections, former: u64, alone: Arc<Alone>) -> Self {
@@ -122,10 +129,11 @@ impl Entry {
         Some((application, place))
     }
 
-    /// What of its status is to be changed; nothing when all is told already, or a sync tells for itself.
+    /// What of its status is to be changed; nothing when all is told already, or a sync tells for itself: how an Application
+    /// stands is told again once that waits for something, which may be long.
     pub(crate) fn status(&self, lives: &Lives, now: Timestamp) -> Option<Value> {
         let live = lives.of(&self.destination.server);
-        if self.state.is_syncing() {
+        if self.state.is_syncing() && !(self.found.is_some() && waits(&self.object)) {
             return None;
         }
         let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();

@@ -479,7 +479,13 @@ impl Work {
         tried: Tried,
     ) {
         let now = self.session.clock.now();
-        let state = tried_in_vain(&application.object, asked, revisions, message, tried, now);
+        // What has been done until it is ended stands in its status.
+        let live = match tried {
+            Tried::Stopped | Tried::GivenUp => self.session.cluster.get(&application.key()).await.ok().flatten(),
+            Tried::Succeeded | Tried::Failed => None,
+        };
+        let told = live.as_ref().unwrap_or(&application.object);
+        let state = tried_in_vain(told, asked, revisions, message, tried, now);
         if let Err(why) = self.write(&application.key(), state).await {
             tracing::warn!("the status of {} cannot be written: {why}", application.name);
         }

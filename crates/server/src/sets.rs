@@ -22,6 +22,8 @@ mod believed;
 mod forges;
 mod plugins;
 
+pub(crate) use self::applied::error_in;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::changes::is_own;
 use super::{ApplicationSet, Failure, Reason};
 
+/// How many of the things that could not be done a condition tells.
+const TOLD: usize = 3;
+
 /// How a set stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -45,7 +48,7 @@ pub fn conditions(set: &ApplicationSet, outcome: &Outcome, now: &str) -> Value {
         Outcome::NotGenerated(Failure { reason, message }) => vec![
             told(ERROR, true, reason.word(), message),
             told("ParametersGenerated", false, ERROR, message),
-            told("ResourcesUpToDate", false, ERROR, message),
+            told("ResourcesUpToDate", false, ERROR, &format!("its Applications stay as they are: {message}")),
         ],
         Outcome::NotApplied(Failure { reason, message }) => {
             vec![told(ERROR, true, reason.word(), message), generated, told("ResourcesUpToDate", false, ERROR, message)]
@@ -75,11 +78,14 @@ pub fn resources(set: &ApplicationSet, current: &[Object]) -> Vec<Value> {
 }
 
 impl Outcome {
-    /// That of what could not be done; nothing when all could.
+    /// That of what could not be done; nothing when all could. Of many only some are told, by the first one's reason.
     pub fn of(failures: Vec<(Reason, String)>) -> Self {
-        let more = failures.len().saturating_sub(1);
-        let Some((reason, first)) = failures.into_iter().next() else { return Outcome::UpToDate };
-        let message = if more > 0 { format!("{first} (and {more} more)") } else { first };
+        let more = failures.len().saturating_sub(TOLD);
+        let Some((reason, _)) = failures.first() else { return Outcome::UpToDate };
+        let reason = *reason;
+        let told: Vec<String> = failures.into_iter().take(TOLD).map(|(_, message)| message).collect();
+        let message = told.join("; ");
+        let message = if more > 0 { format!("{message} (and {more} more)") } else { message };
         Outcome::NotApplied(Failure { reason, message })
     }
 }

@@ -140,7 +140,7 @@ impl<'a> Run<'a> {
         for (kind, spec) in generator.as_object().into_iter().flatten() {
             let mut spec = spec.clone();
             let values = spec.as_object_mut().and_then(|spec| spec.remove("values"));
-            let mut filled = self.templates.value(&spec, known).map_err(failed)?;
+            let mut filled = self.templates.value(&spec, known, kind).map_err(failed)?;
             if let Some(Value::Object(values)) = values {
                 let mut texts = Map::new();
                 for (key, value) in values {
@@ -198,7 +198,8 @@ impl<'a> Run<'a> {
             }
         }
         // As Argo CD: without any parameter there is nothing to render, and no finalizer.
-        let mut rendered = if params.is_empty() { base } else { self.templates.value(&base, params)? };
+        let mut rendered =
+            if params.is_empty() { base } else { self.templates.value(&base, params, "spec.template")? };
         let finalizers = rendered["metadata"]["finalizers"].as_array().map_or(0, Vec::len);
         if !params.is_empty() && !set.policy.preserve_resources_on_deletion && finalizers == 0 {
             rendered["metadata"]["finalizers"] = serde_json::json!([crate::machine::CASCADE]);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use landfall_diag::without_passwords;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -34,6 +35,15 @@ struct Item {
     exclude: bool,
 }
 
+impl Git {
+    /// What is done when it fails: Argo CD's words, and of which repository.
+    fn asking(&self) -> String {
+        let (repository, revision) = (without_passwords(&self.repo_url), &self.revision);
+        let at = if revision.is_empty() { String::new() } else { format!(" at {revision}") };
+        format!("error generating params from git {repository}{at}")
+    }
+}
+
 pub(crate) fn params(run: &mut Run<'_>, spec: &Value) -> Result<Vec<Params>, Stop> {
     let git = Git::deserialize(spec).map_err(|error| format!("git generator: {error}"))?;
     if git.directories.is_empty() && git.files.is_empty() {
@@ -42,12 +52,12 @@ pub(crate) fn params(run: &mut Run<'_>, spec: &Value) -> Result<Vec<Params>, Sto
     let question = Question::Files { repository: git.repo_url.clone(), revision: git.revision.clone() };
     let files = match run.answers.files_of(&question) {
         None => return Err(run.asks(question)),
-        Some(Err(why)) => return Err(unanswered(why).while_("error generating params from git")),
+        Some(Err(why)) => return Err(unanswered(why).while_(&git.asking())),
         Some(Ok(files)) => files.clone(),
     };
     let mut found =
         if git.directories.is_empty() { of_files(run, &git, &files) } else { Ok(of_directories(run, &git, &files)) }
-            .map_err(|why| format!("error generating params from git: {why}"))?;
+            .map_err(|why| format!("{}: {why}", git.asking()))?;
     for params in &mut found {
         run.add_values(spec, params)?;
     }

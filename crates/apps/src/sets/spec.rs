@@ -103,17 +103,17 @@ impl ApplicationSet {
     /// Reads an ApplicationSet; its generators are read when they are expanded.
     ///
     /// # Errors
-    /// [`Error::NotAnApplication`], [`Error::Spec`].
+    /// [`Error::NotAnApplication`], [`Error::SetSpec`].
     pub fn parse(object: &Object) -> Result<Self, Error> {
         if object.api_version() != "argoproj.io/v1alpha1" || !Self::is(object) {
             return Err(Error::NotAnApplication { key: Box::new(object.key()) });
         }
-        let failed = |reason: String| Error::Spec { name: object.name().to_owned(), reason };
+        let failed = |reason: String| Error::SetSpec { name: object.name().to_owned(), reason };
         if object.name().is_empty() {
-            return Err(failed("the ApplicationSet has no name".into()));
+            return Err(failed("it has no name".into()));
         }
-        let spec = object.spec().ok_or_else(|| failed("the ApplicationSet has no spec".into()))?;
-        let spec = Spec::deserialize(spec).map_err(|error| failed(format!("ApplicationSet spec: {error}")))?;
+        let spec = object.spec().ok_or_else(|| failed("it has no spec".into()))?;
+        let spec = Spec::deserialize(spec).map_err(|error| failed(format!("spec: {error}")))?;
         if spec.generators.is_empty() {
             return Err(failed("spec.generators names none".into()));
         }

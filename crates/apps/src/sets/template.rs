@@ -72,17 +72,21 @@ impl Templates {
         }
     }
 
-    /// Every text of a value, keys included; nulls in maps go, as they do in Argo CD.
-    pub(crate) fn value(&mut self, value: &Value, params: &Params) -> Result<Value, String> {
+    /// Every text of a value, keys included; nulls in maps go, as they do in Argo CD. An error says at which field, from `at`.
+    pub(crate) fn value(&mut self, value: &Value, params: &Params, at: &str) -> Result<Value, String> {
+        let placed = |why: String| format!("{at}: {why}");
         Ok(match value {
-            Value::String(text) => Value::String(self.text(text, params)?),
+            Value::String(text) => Value::String(self.text(text, params).map_err(placed)?),
             Value::Array(items) => {
-                items.iter().map(|item| self.value(item, params)).collect::<Result<Vec<_>, _>>()?.into()
+                let each = items.iter().enumerate();
+                let each = each.map(|(index, item)| self.value(item, params, &format!("{at}[{index}]")));
+                each.collect::<Result<Vec<_>, _>>()?.into()
             }
             Value::Object(map) => {
                 let mut out = Map::new();
                 for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
-                    out.insert(self.text(key, params)?, self.value(value, params)?);
+                    let name = self.text(key, params).map_err(placed)?;
+                    out.insert(name, self.value(value, params, &format!("{at}.{key}"))?);
                 }
                 Value::Object(out)
             }

@@ -11,18 +11,18 @@ use serde_json::{Value, json};
 
 use crate::place::Place;
 
-fn annotated(mut value: Value, annotations: &[(&str, &str)]) -> Value {
+pub(crate) fn annotated(mut value: Value, annotations: &[(&str, &str)]) -> Value {
     for (name, text) in annotations {
         value["metadata"]["annotations"][*name] = (*text).into();
     }
     value
 }
 
-fn config(name: &str, data: Value) -> Value {
+pub(crate) fn config(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 
-fn deployment(image: &str) -> Value {
+pub(crate) fn deployment(image: &str) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
         "spec": {
@@ -36,7 +36,7 @@ fn deployment(image: &str) -> Value {
     })
 }
 
-fn job(name: &str, annotations: &[(&str, &str)]) -> Value {
+pub(crate) fn job(name: &str, annotations: &[(&str, &str)]) -> Value {
     let job = json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
         "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "run", "image": "shop/job:1"}]}}},
@@ -44,7 +44,7 @@ fn job(name: &str, annotations: &[(&str, &str)]) -> Value {
     annotated(job, annotations)
 }
 
-fn on_no_node(mut job: Value) -> Value {
+pub(crate) fn on_no_node(mut job: Value) -> Value {
     job["spec"]["template"]["spec"]["nodeSelector"] = json!({"no": "such-node"});
     job
 }
@@ -59,9 +59,9 @@ fn started(events: &[Event]) -> Vec<String> {
         .collect()
 }
 
-const HOOK: &str = "argocd.argoproj.io/hook";
-const WAVE: &str = "argocd.argoproj.io/sync-wave";
-const OPTIONS: &str = "argocd.argoproj.io/sync-options";
+pub(crate) const HOOK: &str = "argocd.argoproj.io/hook";
+pub(crate) const WAVE: &str = "argocd.argoproj.io/sync-wave";
+pub(crate) const OPTIONS: &str = "argocd.argoproj.io/sync-options";
 
 #[tokio::test]
 async fn phases_and_waves_come_in_their_order_and_each_is_healthy_before_the_next() {
@@ -193,7 +193,7 @@ async fn a_custom_kind_is_served_before_its_objects_are_written_whatever_their_w
 }
 
 /// Lets a cluster know Applications.
-async fn knows_applications(cluster: &Cluster) {
+pub(crate) async fn knows_applications(cluster: &Cluster) {
     let crd = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "applications.argoproj.io"},
@@ -242,7 +242,7 @@ async fn the_applications_status_says_what_happened_where_the_cluster_knows_appl
 }
 
 /// Ends the process at a point.
-struct KilledAt(&'static str);
+pub(crate) struct KilledAt(pub(crate) &'static str);
 
 impl Probe for KilledAt {
     fn reach(&self, point: std::fmt::Arguments<'_>) -> Result<(), Killed> {

@@ -145,7 +145,10 @@ impl Session {
     /// The journal cannot be written.
     #[boxed]
     pub async fn abandon(&self, application: &Application) -> Result<(), Vec<Diagnostic>> {
-        self.trying().abandon(&application.target()).await.map_err(|error| vec![error.diagnose()])
+        let (conductor, target) = (self.trying(), application.target());
+        // What cannot be read of it is ended all the same.
+        let _hooks = conductor.end_hooks(&target).await;
+        conductor.abandon(&target).await.map_err(|error| vec![error.diagnose()])
     }
 
     /// Removes all that an Application delivered.

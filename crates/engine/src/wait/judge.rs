@@ -15,6 +15,8 @@ use crate::event::Pending;
 pub(crate) enum Judge {
     Rollout(JobWait),
     Health,
+    /// Of a hook: one that is suspended has not done its work.
+    HookHealth,
     HealthAsTold,
     Completion,
     Deletion,
@@ -72,7 +74,7 @@ impl Scene {
             (_, Some(Vanished::Looking(_))) => Finding::Missing("is gone, its end is looked for".into()),
             (_, Some(Vanished::Failed { reason, message })) => never(reason, message),
             // A hook's object that is gone will not come to an end.
-            (Judge::Completion | Judge::Health | Judge::HealthAsTold, _) if uid.is_some() => {
+            (Judge::Completion | Judge::Health | Judge::HookHealth | Judge::HealthAsTold, _) if uid.is_some() => {
                 never("Deleted", "it was deleted while it was waited for")
             }
             _ => Finding::Missing("does not exist".into()),
@@ -133,7 +135,7 @@ pub(super) fn signed(duration: Duration) -> SignedDuration {
 pub(super) fn judged(object: &Object, judge: Judge) -> Readiness {
     match judge {
         Judge::Rollout(jobs) => readiness(object, jobs),
-        Judge::Health | Judge::HealthAsTold => health(object),
+        Judge::Health | Judge::HookHealth | Judge::HealthAsTold => health(object, judge),
         Judge::Completion => match (object.group(), object.kind()) {
             ("batch", "Job") => readiness(object, JobWait::Complete),
             ("", "Pod") => match object.str_at("/status/phase") {
@@ -152,11 +154,14 @@ pub(super) fn judged(object: &Object, judge: Judge) -> Readiness {
 }
 
 /// Healthy by the rules that an Application's user knows; what has no health is healthy once it is there.
-fn health(object: &Object) -> Readiness {
+fn health(object: &Object, judge: Judge) -> Readiness {
     let Some(health) = landfall_object::health::assess(object) else { return Readiness::Ready };
     let told = |usual: &str| if health.message.is_empty() { usual.to_owned() } else { health.message.clone() };
     match health.status {
-        HealthStatus::Healthy | HealthStatus::Suspended => Readiness::Ready,
+        HealthStatus::Healthy => Readiness::Ready,
+        // Its source wants an object to stand still; nobody wants a hook that does nothing.
+        HealthStatus::Suspended if judge == Judge::Health => Readiness::Ready,
+        HealthStatus::Suspended => Readiness::NotYet(told("is suspended")),
         HealthStatus::Progressing | HealthStatus::Missing => Readiness::NotYet(told("progressing")),
         HealthStatus::Degraded => Readiness::Failed(told("degraded")),
         HealthStatus::Unknown => Readiness::NotYet(told("its health is not known")),
@@ -204,6 +209,18 @@ mod tests {
         }
         for verdict in judged("2026-01-01T00:11:00Z") {
             assert!(matches!(verdict, Verdict::Failed { .. }), "this delivery is late itself");
+        }
+    }
+
+    #[test]
+    fn what_is_suspended_is_ready_as_an_object_and_not_as_a_hook() {
+        let job = object(json!({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "seed", "namespace": "shop", "uid": "u"},
+            "spec": {"suspend": true},
+            "status": {"conditions": [{"type": "Suspended", "status": "True", "message": "Job suspended"}]},
+        }));
+        for (judge, is_ready) in [(Judge::Health, true), (Judge::HookHealth, false), (Judge::HealthAsTold, false)] {
+            assert_eq!(judged(&job, judge).is_ready(), is_ready, "{judge:?}");
         }
     }
 

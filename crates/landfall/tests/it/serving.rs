@@ -28,6 +28,7 @@ mod paths;
 mod pushes;
 mod rows;
 mod told;
+mod under_way;
 mod unfinished;
 
 pub(super) const SHOP: &str = "https://git.example.com/shop.git";
@@ -240,9 +241,12 @@ fn lp_106_luckyplans_goes_from_a_push_to_synced_and_healthy_and_a_revert_takes_i
     assert_eq!(synced.list_at("/status/history").len(), 1);
     // What kubectl prints: names and columns come from the server.
     let table = server.runtime.block_on(cluster.table(&key)).expect("a table");
-    let columns: Vec<&str> =
-        table["columnDefinitions"].as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
-    assert_eq!(columns, ["Name", "Sync Status", "Health Status", "Age"], "{table:#}");
+    let columns = |is_wide: bool| -> Vec<&str> {
+        let all = table["columnDefinitions"].as_array().into_iter().flatten();
+        all.filter(|it| (it["priority"] != 0) == is_wide).filter_map(|it| it["name"].as_str()).collect()
+    };
+    assert_eq!(columns(false), ["Name", "Sync Status", "Health Status", "Age"], "{table:#}");
+    assert_eq!(columns(true), ["Revision", "Project"], "{table:#}");
     assert_eq!(table["rows"][0]["cells"][1], "Synced", "{table:#}");
     let second = forge.change("infrastructure/helm/luckyplans/values.prod.yaml", "replicas: 2", "replicas: 3");
     server.until(&cluster, &key, |it| is_synced(it, &second));

@@ -6,7 +6,7 @@ use async_recursion::async_recursion as boxed;
 use landfall_apps::Application;
 use landfall_cluster::{Cluster, Error as ClusterError, ListOptions};
 use landfall_delivery::{Session, Verdict};
-use landfall_diag::{Diagnose, Diagnostic, Ending, code};
+use landfall_diag::{Diagnose, Diagnostic, Ending, code, without_passwords};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::AuditEntry;
 use serde::Serialize;
@@ -16,12 +16,14 @@ use super::asked::{Asked, Kind};
 use super::book::Book;
 use super::listing::listed;
 use super::reading;
-use super::shapes::{AuditLine, CheckLine, ChecksLine, Detail, Line, ListQuery, Listing, Name};
+use super::shapes::{AuditLine, CheckLine, ChecksLine, ConditionLine, Detail, Line, ListQuery, Listing, Name};
+use super::why::SET_WARNING;
 use crate::actor::{Actor, Permission};
 use crate::alarms::Alarms;
 use crate::board::Board;
 use crate::errands::Work;
 use crate::ground::application_kind;
+use crate::sets::{error_in, set_kind};
 
 /// Entries of the audit log where nobody says how many, and at most.
 const ENTRIES: usize = 100;
@@ -80,7 +82,7 @@ impl Desk {
         match asked {
             Asked::List(query) => json_of(self.list(actor, &query).await?),
             Asked::Get(name) => {
-                let detail = Detail::of(&self.object(actor, &name).await?);
+                let detail = self.detail(&self.object(actor, &name).await?).await;
                 json_of(Detail { checks: self.checks(&name).await, ..detail })
             }
             Asked::Diff(name, revisions) => json_of(self.diff(actor, &name, &revisions).await?),
@@ -250,6 +252,20 @@ impl Desk {
 
     /// An Application as the cluster has it, if whoever asks may do with it what is asked: what is not seen is not there, and
     /// what is seen and must not be done is refused.
+    /// What an Application says, and what is wrong with the set that generates it.
+    pub(super) async fn detail(&self, application: &Object) -> Detail {
+        let mut detail = Detail::of(application);
+        let Some(set) = detail.generated_by.clone() else { return detail };
+        let key = ObjectKey::new(set_kind(), application.namespace(), &*set);
+        // Of what cannot be read now nothing is said.
+        let Ok(Some(found)) = self.work.session.cluster.get(&key).await else { return detail };
+        if let Some(error) = error_in(found.list_at("/status/conditions")) {
+            let message = without_passwords(&format!("{set}: {error}")).into_owned();
+            detail.conditions.push(ConditionLine { kind: SET_WARNING.to_owned(), message, since: None });
+        }
+        detail
+    }
+
     pub(super) async fn object(&self, actor: &Actor, name: &Name) -> Answer<Object> {
         let key = ObjectKey::new(application_kind(), Some(&name.namespace), &*name.name);
         let found = match self.work.session.cluster.get(&key).await {

@@ -140,6 +140,7 @@ impl Detail {
             pause,
             compared_at: perhaps(value, "/status/reconciledAt"),
             being_deleted: application.deletion_timestamp().is_some(),
+            generated_by: application.controller().filter(|it| it.kind == "ApplicationSet").map(|it| it.name),
             checks: None,
             line,
         }

@@ -113,6 +113,9 @@ pub struct Detail {
     pub compared_at: Option<String>,
     /// Whether it is being deleted.
     pub being_deleted: bool,
+    /// The ApplicationSet that generates it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated_by: Option<String>,
     /// What the declared checks found that were made last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<ChecksLine>,

@@ -10,13 +10,15 @@ use crate::actor::{Actor, Permission};
 
 /// Objects that are looked into; of more it is only said that they are there.
 const LOOKED_INTO: usize = 10;
+/// The condition of an Application whose set errs.
+pub(super) const SET_WARNING: &str = "ApplicationSetWarning";
 /// Lines of a log that are told.
 const LOG_LINES: usize = 5;
 
 impl Desk {
     pub(super) async fn explain(&self, actor: &Actor, name: &Name) -> Answer<Why> {
         let object = self.object(actor, name).await?;
-        let detail = Detail::of(&object);
+        let detail = self.detail(&object).await;
         let mut causes = conditions(&detail, name);
         causes.extend(operation(&detail, name));
         let ill: Vec<&ResourceLine> = detail.resources.iter().filter(|it| is_ill(it)).collect();
@@ -100,6 +102,10 @@ fn conditions(detail: &Detail, name: &Name) -> Vec<Cause> {
             "ComparisonError" => vec![format!("{} --hard", again("refresh", name)), again("diff", name)],
             "SyncError" => vec![again("diff", name), again("sync", name)],
             "SmokeError" => vec![format!("{} --hook checks", again("logs", name)), again("rollback", name)],
+            SET_WARNING => {
+                let set = detail.generated_by.as_deref().unwrap_or_default();
+                vec![format!("kubectl -n {} get applicationset {set} -o yaml", name.namespace)]
+            }
             "InvalidSpecError" => vec![format!("kubectl -n {} edit application {}", name.namespace, name.name)],
             _ => vec![again("get", name)],
         };
@@ -245,6 +251,17 @@ mod tests {
         assert_eq!(cause.advice[0], "landfall app refresh argocd/shop --hard");
         assert_eq!(operation(&detail, &name()).expect("it failed").steps[0].says, "the sync to abc has failed");
         assert_eq!(differences(&detail, &name()), None);
+    }
+
+    #[test]
+    fn a_set_that_errs_is_told_with_the_command_that_shows_it() {
+        let condition =
+            ConditionLine { kind: SET_WARNING.to_owned(), message: "teams: no answer".to_owned(), since: None };
+        let detail =
+            Detail { conditions: vec![condition], generated_by: Some("teams".to_owned()), ..Detail::default() };
+        let cause = &conditions(&detail, &name())[0];
+        assert_eq!(cause.steps[0].says, "ApplicationSetWarning: teams: no answer");
+        assert_eq!(cause.advice, ["kubectl -n argocd get applicationset teams -o yaml"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use landfall_apps::sets::{
     ApplicationSet, Changes, Expansion, Failure, Outcome, Reason, changes, conditions, resources,
 };
 use landfall_cluster::{DeleteOptions, Error, ListOptions, Patch, WriteOptions};
+use landfall_diag::without_passwords;
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 
@@ -64,8 +65,9 @@ async fn generated_on(work: &Work, set: &ApplicationSet, generated: &[Object]) -
             Err(error) => failures.push((Reason::Delete, error.to_string())),
         }
     }
-    failures.extend(held.map(|held| (Reason::Delete, held.to_string())));
+    // What is wrong comes before what is not done because of it.
     failures.extend(invalid.into_values().map(|why| (Reason::Validation, why)));
+    failures.extend(held.map(|held| (Reason::Delete, held.to_string())));
     Ok(Outcome::of(failures))
 }
 
@@ -98,7 +100,28 @@ async fn tell(work: &Work, set: &ApplicationSet, outcome: &Outcome) -> Result<()
         .into_iter()
         .flatten()
         .all(|(field, value)| set.object.at(&format!("/status/{field}")) == Some(value));
-    if same { Ok(()) } else { write_status(work, &set.key(), status).await }
+    if same {
+        return Ok(());
+    }
+    log(&set.object, &status["conditions"]);
+    write_status(work, &set.key(), status).await
+}
+
+/// The error that conditions tell of.
+pub(crate) fn error_in(conditions: &[Value]) -> Option<&str> {
+    let error = conditions.iter().find(|it| it["type"] == "ErrorOccurred" && it["status"] == "True")?;
+    error["message"].as_str()
+}
+
+/// Logs what is wrong with a set from now on, and that it is well again.
+fn log(before: &Object, conditions: &Value) {
+    let name = format!("ApplicationSet {}/{}", before.namespace().unwrap_or_default(), before.name());
+    let now = error_in(conditions.as_array().map(Vec::as_slice).unwrap_or_default());
+    match (error_in(before.list_at("/status/conditions")), now) {
+        (before, Some(now)) if before != Some(now) => tracing::warn!("{name}: {}", without_passwords(now)),
+        (Some(_), None) => tracing::info!("{name} generates its Applications again"),
+        _ => {}
+    }
 }
 
 /// Says of a set that cannot be read why.
@@ -112,6 +135,7 @@ pub(super) async fn tell_unread(work: &Work, object: &Object, why: &str) {
     let now = work.session.clock.now();
     let mut dated = condition.clone();
     dated["lastTransitionTime"] = now.round(jiff::Unit::Second).unwrap_or(now).to_string().into();
+    log(object, &json!([&dated]));
     if let Err(error) = write_status(work, &object.key(), json!({"conditions": [dated]})).await {
         tracing::warn!("{}: {error}", object.key());
     }

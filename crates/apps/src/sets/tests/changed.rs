@@ -138,12 +138,77 @@ fn names_that_are_missing_or_twice_are_said_and_the_others_delivered() {
 }
 
 #[test]
+fn what_is_generated_without_a_name_of_its_own_holds_what_it_may_stand_for() {
+    let there = owned_by_set(&["a", "b", "c", "d", "e", "f", "g"]);
+    let of = |last: &str| changes_of(&named(&["a", "b", "c", "d", "e", "f", last]), &there);
+    // A seventh may go, and another one comes.
+    assert_eq!(deleted(&of("h")), ["g"]);
+    // A slip of the pen took its name: it is the one that is still there by the old one.
+    for last in ["Not_OK", "a", ""] {
+        let told = of(last);
+        assert!(told.deleted.is_empty(), "{last}: {told:?}");
+        let held = told.held.expect("held");
+        assert_eq!((held.names.as_slice(), held.because), (&["g".to_owned()][..], crate::Because::Nameless), "{last}");
+        let words = held.to_string();
+        assert!(words.contains("cannot be called so: none of them is, until that is mended or somebody"), "{words}");
+        let mut approved = named(&["a", "b", "c", "d", "e", "f", last]);
+        approved.object.set_annotation(crate::APPROVAL, &*held.token);
+        assert_eq!(deleted(&changes_of(&approved, &there)), ["g"], "{last}");
+    }
+    assert_eq!(changes_of(&named(&["a", "b", "c", "d", "e", "f", "g", "Not_OK"]), &there).held, None);
+}
+
+#[test]
+fn what_a_template_makes_of_a_parameter_that_is_not_there_is_told_as_that() {
+    let set = of(json!({"list": {"elements": [{"name": "a"}, {"nom": "b"}]}}), true, "shop-{{.name}}", "x");
+    let told = changes_of(&set, &[]).invalid;
+    let why = &told["shop-<no value>"];
+    assert!(why.contains("`metadata.name` is `shop-<no value>`: the template names what"), "{why}");
+    assert!(why.contains("missingkey=error") && !why.contains("did you mean"), "{why}");
+}
+
+#[test]
+fn a_name_without_end_is_told_by_its_beginning() {
+    let told = changes_of(&named(&[&"x".repeat(300)]), &[]).invalid;
+    let why = told.values().next().expect("told");
+    assert!(why.contains("… (300 characters)") && why.contains("at most 253 characters"), "{why}");
+    assert!(why.len() < 500, "{why}");
+}
+
+#[test]
+fn a_text_that_cannot_be_rendered_is_told_with_its_field() {
+    let set = of(json!({"list": {"elements": [{"name": "a"}]}}), true, "{{.name}}", "{{.name | nofunc}}");
+    let why = fails(&set, &Answers::default(), "function \"nofunc\" not defined").message;
+    assert!(why.starts_with("spec.template.spec.source.path: failed to parse template"), "{why}");
+}
+
+#[test]
+fn what_cannot_be_done_is_told_the_first_three_of_it_by_the_firsts_reason() {
+    let failures = |count: usize| -> Vec<(Reason, String)> {
+        [Reason::Validation, Reason::Delete, Reason::Create, Reason::Update, Reason::Update]
+            .into_iter()
+            .take(count)
+            .enumerate()
+            .map(|(number, reason)| (reason, format!("f{number}")))
+            .collect()
+    };
+    let told = |message: &str| Outcome::NotApplied(Failure { reason: Reason::Validation, message: message.to_owned() });
+    assert_eq!(Outcome::of(failures(0)), Outcome::UpToDate);
+    assert_eq!(Outcome::of(failures(2)), told("f0; f1"));
+    assert_eq!(Outcome::of(failures(5)), told("f0; f1; f2 (and 2 more)"));
+}
+
+#[test]
 fn an_application_of_a_project_that_is_not_there_is_neither_made_nor_deleted() {
     let mut set = named(&["a"]);
     set.template["spec"]["project"] = json!("team");
     let found = generated(&set, &Answers::default());
     let none = changes(&set, &found, &owned_by_set(&["a"]), Some(&Default::default()));
-    assert!(none.invalid["a"].contains("project team which does not exist"), "{:?}", none.invalid);
+    assert!(
+        none.invalid["a"].contains("application a references project team which does not exist"),
+        "{:?}",
+        none.invalid
+    );
     assert_eq!((none.created.len(), none.changed.len(), none.deleted.len()), (0, 0, 0));
     let there = changes(&set, &found, &owned_by_set(&["a"]), Some(&["team".to_owned()].into()));
     assert_eq!(there.changed.len(), 1);
@@ -274,6 +339,10 @@ fn conditions_are_argos_and_keep_their_time() {
         ]
     );
     assert_eq!(failed[0]["lastTransitionTime"], "2026-01-02T00:00:00Z");
+    assert_eq!(
+        (&failed[0]["message"], &failed[2]["message"]),
+        (&json!("no"), &json!("its Applications stay as they are: no"))
+    );
     let again = conditions(&one, &Outcome::UpToDate, "2026-01-03T00:00:00Z");
     assert_eq!(again, one.object.at("/status/conditions").cloned().expect("there"));
 }
@@ -348,7 +417,7 @@ fn what_is_no_set_is_said() {
     };
     assert!(read(json!({"template": {}})).contains("spec.generators names none"));
     assert!(read(json!({"generators": [{}]})).contains("spec.template is missing"));
-    assert!(read(json!({"generators": {}, "template": {}})).contains("ApplicationSet spec"));
+    assert!(read(json!({"generators": {}, "template": {}})).contains("ApplicationSet x: spec: "));
     assert!(
         read(json!({"generators": [{}], "template": {}, "syncPolicy": {"applicationsSync": "never"}}))
             .contains("never")

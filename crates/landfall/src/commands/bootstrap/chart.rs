@@ -11,9 +11,10 @@ use landfall_host::Failure;
 pub(super) const STANDS_FOR: &str = "CHART";
 
 /// Its files.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("Chart.yaml", include_str!("../../../../../deploy/chart/Chart.yaml")),
     ("values.yaml", include_str!("../../../../../deploy/chart/values.yaml")),
+    ("values.schema.json", include_str!("../../../../../deploy/chart/values.schema.json")),
     ("dashboard.json", include_str!("../../../../../deploy/chart/dashboard.json")),
     ("templates/_helpers.tpl", include_str!("../../../../../deploy/chart/templates/_helpers.tpl")),
     ("templates/NOTES.txt", include_str!("../../../../../deploy/chart/templates/NOTES.txt")),

@@ -111,6 +111,10 @@ fn a_set_follows_its_repository_and_what_shrinks_by_more_than_a_fifth_waits_for_
     assert!(server.get(&cluster, &delivered("a")).is_some());
 }
 
+fn text(cell: &serde_json::Value) -> String {
+    cell.as_str().map_or_else(|| cell.to_string(), str::to_owned)
+}
+
 #[test]
 fn a_set_whose_repository_is_gone_says_so_and_keeps_all() {
     let forge = teams(&["a", "b"]);
@@ -125,8 +129,16 @@ fn a_set_whose_repository_is_gone_says_so_and_keeps_all() {
     assert!(deleted.expect("git runs").success());
     let failed = server.until(&cluster, &set("teams"), |it| said(it, "ErrorOccurred").is_some());
     let why = said(&failed, "ErrorOccurred").expect("said");
-    assert!(why.contains("error generating params from git"), "{why}");
+    assert!(why.contains("error generating params from git https://"), "{why}");
     assert_eq!(said(&failed, "ParametersGenerated"), None);
+    // Whoever looks at the list, or at one of its Applications, is told.
+    let table = server.runtime.block_on(cluster.table(&set("teams"))).expect("a table");
+    let cells = ["teams", "2", "True", "ApplicationGenerationFromParamsError"];
+    let told: Vec<String> = table["rows"][0]["cells"].as_array().into_iter().flatten().map(text).collect();
+    assert_eq!(told[..4], cells, "{table:#}");
+    let shown = forge.sandbox.run(&["app", "get", "a"]).exits(0);
+    shown.says("ApplicationSetWarning: teams: error generating params from git https://");
+    forge.sandbox.run(&["app", "explain", "a"]).says("kubectl -n argocd get applicationset teams -o yaml");
     for name in ["a", "b"] {
         assert!(server.get(&cluster, &application(name)).is_some_and(|it| it.deletion_timestamp().is_none()));
         assert!(server.get(&cluster, &delivered(name)).is_some());
