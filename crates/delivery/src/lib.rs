@@ -46,7 +46,7 @@ pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
 pub use beginning::{Beginning, FoundChart, FoundEnvironment, FoundRelease};
 pub use builds::named_builds;
 pub use checks::{
-    Bounds, CheckResult, NOT_SIMULATED_HEADER, Prober, Reach, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags,
+    Bounds, CheckResult, NOT_SIMULATED_HEADER, NetworkReach, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags,
     UNDECLARED_HEADER, Verdict, tally, unmade,
 };
 pub use declared::{DeclaredChecks, declared_checks};

@@ -36,7 +36,7 @@ use crate::rendering::{Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
-use crate::{Bounds, CheckResult, Prober, Reach, Smoke, Standpoint, Tags, addresses};
+use crate::{Bounds, CheckResult, NetworkReach, Prober, Smoke, Standpoint, Tags, addresses};
 
 /// A unit, read and rendered, or why it could not be.
 pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);
@@ -244,7 +244,7 @@ impl Session {
         let prober = Prober {
             cluster: Some(&self.cluster),
             bounds: Bounds::default(),
-            reach: Reach::default(),
+            reach: NetworkReach::default(),
             progress: &self.progress,
             stop: &self.stop,
         };
