@@ -18,6 +18,7 @@ mod checks;
 mod content;
 mod declared;
 mod down;
+mod drawn;
 mod escrow;
 mod explain;
 mod history;
@@ -51,6 +52,7 @@ pub use checks::{
 };
 pub use declared::{DeclaredChecks, declared_checks};
 pub use down::{DownOptions, Removal};
+pub use drawn::DRAWN;
 pub use escrow::{Drill, Kept, Opened, Restored, drill, escrow, restore};
 pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,

@@ -20,6 +20,7 @@ use super::sandbox::{Sandbox, small_chart};
 mod accounts;
 mod checked;
 mod connected;
+mod drawn;
 mod git_server;
 mod jobs;
 mod migrated;
