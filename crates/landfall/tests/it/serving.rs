@@ -29,6 +29,7 @@ mod paths;
 mod pushes;
 mod rows;
 mod told;
+mod traced;
 mod unfinished;
 
 pub(super) const SHOP: &str = "https://git.example.com/shop.git";
