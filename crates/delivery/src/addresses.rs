@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use landfall_object::Object;
 
-use crate::checks::{CheckResult, NOT_SIMULATED_HEADER, Reach, Routes, SIMULATED_HEADER, Verdict};
+use crate::checks::{CheckResult, NOT_SIMULATED_HEADER, NetworkReach, Routes, SIMULATED_HEADER, Verdict};
 use crate::summary::Address;
 
 /// How long an address may take to answer.
@@ -33,7 +33,9 @@ pub(crate) async fn answering(objects: &[&Object], checks: &[CheckResult], route
             asked.push((name, url, shown));
         }
     }
-    let Ok(client) = routes.client(asked.iter().map(|(_, url, _)| url), &Reach::Anywhere) else { return Vec::new() };
+    let Ok(client) = routes.client(asked.iter().map(|(_, url, _)| url), &NetworkReach::Anywhere) else {
+        return Vec::new();
+    };
     let answers = futures::future::join_all(asked.iter().map(|(_, url, _)| attempt(&client, url, routes))).await;
     let mut found = Vec::new();
     for ((name, _, url), answer) in asked.into_iter().zip(answers) {

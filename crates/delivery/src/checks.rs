@@ -14,7 +14,6 @@
 mod asking;
 mod certificate;
 mod printed;
-mod reach;
 mod tag;
 pub(crate) mod verdict;
 
@@ -30,7 +29,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-pub use self::reach::Reach;
+pub use landfall_source::NetworkReach;
+
 pub use self::tag::Tags;
 pub use self::verdict::Verdict;
 use crate::Progress;
@@ -60,7 +60,7 @@ impl Routes {
     pub(crate) fn client<'u>(
         &self,
         urls: impl IntoIterator<Item = &'u reqwest::Url>,
-        reach: &Reach,
+        reach: &NetworkReach,
     ) -> Result<reqwest::Client, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -184,7 +184,7 @@ pub struct Prober<'a> {
     /// Which namespaces of it may be looked into.
     pub bounds: Bounds<'a>,
     /// Where addresses may lead.
-    pub reach: Reach,
+    pub reach: NetworkReach,
     /// Where progress is told.
     pub progress: &'a Sender<Progress>,
     /// Ends it.
@@ -252,7 +252,7 @@ impl Prober<'_> {
 pub(crate) struct One<'a> {
     pub(crate) client: &'a reqwest::Client,
     pub(crate) routes: &'a Routes,
-    pub(crate) reach: &'a Reach,
+    pub(crate) reach: &'a NetworkReach,
     pub(crate) inside: Option<Inside<'a>>,
     pub(crate) tags: &'a Tags,
     pub(crate) check: &'a Check,

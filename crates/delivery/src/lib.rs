@@ -18,6 +18,7 @@ mod checks;
 mod content;
 mod declared;
 mod down;
+mod drawn;
 mod escrow;
 mod explain;
 mod history;
@@ -46,11 +47,12 @@ pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
 pub use beginning::{Beginning, FoundChart, FoundEnvironment, FoundRelease};
 pub use builds::named_builds;
 pub use checks::{
-    Bounds, CheckResult, NOT_SIMULATED_HEADER, Prober, Reach, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags,
+    Bounds, CheckResult, NOT_SIMULATED_HEADER, NetworkReach, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags,
     UNDECLARED_HEADER, Verdict, tally, unmade,
 };
 pub use declared::{DeclaredChecks, declared_checks};
 pub use down::{DownOptions, Removal};
+pub use drawn::DRAWN;
 pub use escrow::{Drill, Kept, Opened, Restored, drill, escrow, restore};
 pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,

@@ -8,6 +8,7 @@ use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::Object;
 
+use crate::drawn::Draws;
 use crate::lookup::LiveLookup;
 use crate::session::Offers;
 use crate::unit::{Door, RenderSettings, Unit, UnitSource};
@@ -39,7 +40,7 @@ pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cl
 }
 
 /// Renders a unit against a cluster, and what it offers: its capabilities and its live objects for `lookup`. With `tracing` off its fields have
-/// no origins.
+/// no origins; `draws` notes whether its templates drew anything.
 ///
 /// # Errors
 /// What the chart refuses with, at the place in the user's file where that is known.
@@ -49,14 +50,15 @@ pub async fn render_unit(
     turn: Turn,
     capabilities: &Capabilities,
     (cluster, offers): (&Cluster, Option<&Arc<dyn Offers>>),
-    tracing: Tracing,
+    (tracing, draws): (Tracing, &Draws),
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
     // Argo CD renders without a cluster: `lookup` finds nothing.
     let lookup: Option<Arc<dyn Lookup>> = match unit.door {
         Door::Release => Some(Arc::new(LiveLookup::of(cluster).offering(offers.cloned()))),
         Door::Application(_) => None,
     };
-    let options = RenderOptions { lookup, tracing, ..RenderOptions::new(landfall_source::surroundings()) };
+    let surroundings = landfall_source::noticed_surroundings(draws);
+    let options = RenderOptions { lookup, tracing, ..RenderOptions::new(surroundings) };
     let (blocking, capabilities) = (unit.clone(), capabilities.clone());
     let mut whole =
         tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options)).await.map_err(

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use landfall_apps::machine::Past;
 use landfall_apps::{Application, Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
-use landfall_chart::RenderedUnit;
 use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Kinds, Recovery};
@@ -14,7 +13,7 @@ use landfall_release::{HookRuns, manifest_objects};
 use crate::session::{Progress, Session, outcome};
 use crate::summary::{Outcome, UnitSummary, changes, found_so, unchanged};
 use crate::unit::{BoundApplication, Door, Unit};
-use crate::up::UpOptions;
+use crate::up::{Ready, UpOptions};
 
 impl Session {
     pub(crate) fn applications(&self) -> Applications {
@@ -50,11 +49,10 @@ impl Session {
     pub(crate) async fn prepare_sync(
         &self,
         bound: &BoundApplication,
-        rendered: &RenderedUnit,
-        expected: &Kinds,
+        one: &Ready<'_>,
         options: &UpOptions,
     ) -> Result<PreparedSync, Vec<Diagnostic>> {
-        let application = &bound.application;
+        let (application, rendered, expected) = (&bound.application, one.shown(), one.expected());
         let mut targets = Vec::new();
         for crd in &rendered.definitions {
             let objects = manifest_objects(&crd.text()).map_err(|error| vec![error.diagnose()])?;
@@ -64,7 +62,11 @@ impl Session {
             targets.push(Target { object: one.object.clone(), path: one.path.clone() });
         }
         self.check_bounds(bound, &targets).await?;
-        let kept = self.keep_claims(&application.destination.namespace, &mut targets).await;
+        let home = &application.destination.namespace;
+        let mut kept = self.keep_claims(home, &mut targets).await;
+        if let Some(again) = self.again(one).await? {
+            kept.extend(self.keep_drawn(home, &mut targets, again).await);
+        }
         let operation = bound.operation.clone();
         let revisions = match bound.revisions.is_empty() {
             true => vec![options.revision.clone()],

@@ -31,12 +31,13 @@ pub use self::differences::{Difference, Differences};
 pub use self::options::{References, Refusals, Tries, UpOptions};
 use self::tried::{Course, Tried};
 use crate::content::{content, is_workload, narrowed};
+use crate::drawn::Draws;
 use crate::images::images_in;
 use crate::rendering::{Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
-use crate::{Bounds, CheckResult, Prober, Reach, Smoke, Standpoint, Tags, addresses};
+use crate::{Bounds, CheckResult, NetworkReach, Prober, Smoke, Standpoint, Tags, addresses};
 
 /// A unit, read and rendered, or why it could not be.
 pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);
@@ -46,6 +47,10 @@ pub(crate) struct Ready<'u> {
     pub(crate) unit: &'u Unit,
     /// For its next turn; rendered when first needed, where the deployed revision is what it was made from.
     next: OnceCell<RenderedUnit>,
+    /// Whether its templates draw.
+    draws: Draws,
+    /// What they draw another time, where they do.
+    again: OnceCell<RenderedUnit>,
     turn: Turn,
     capabilities: Arc<Capabilities>,
     /// The rendering as the deployed revision's turn, without origins: equal to it when nothing changed.
@@ -56,7 +61,7 @@ pub(crate) struct Ready<'u> {
 }
 
 impl Ready<'_> {
-    fn expected(&self) -> &Kinds {
+    pub(crate) fn expected(&self) -> &Kinds {
         &self.expected
     }
 
@@ -244,7 +249,7 @@ impl Session {
         let prober = Prober {
             cluster: Some(&self.cluster),
             bounds: Bounds::default(),
-            reach: Reach::default(),
+            reach: NetworkReach::default(),
             progress: &self.progress,
             stop: &self.stop,
         };
@@ -274,7 +279,7 @@ impl Session {
         let mut plans = Vec::new();
         for (_, one) in &ready {
             if let Door::Application(bound) = &one.unit.door {
-                let prepared = self.prepare_sync(bound, one.shown(), one.expected(), options).await?;
+                let prepared = self.prepare_sync(bound, one, options).await?;
                 self.tell_notes(one.unit, &prepared).await;
                 let unchanged = prepared.plan.changes_nothing();
                 plans.push(UnitPlan::of(one.unit, 0, unchanged, prepared.plan));
@@ -306,9 +311,21 @@ impl Session {
         one.next
             .get_or_try_init(|| {
                 let here = (&self.cluster, self.offers.as_ref());
-                render_unit(one.unit, one.turn, &one.capabilities, here, Tracing::On)
+                render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::On, &one.draws))
             })
             .await
+    }
+
+    /// The same rendered once more, where its templates draw.
+    pub(crate) async fn again<'r>(&self, one: &'r Ready<'_>) -> Result<Option<&'r RenderedUnit>, Vec<Diagnostic>> {
+        if !one.draws.load(std::sync::atomic::Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let rendered = one.again.get_or_try_init(|| {
+            let here = (&self.cluster, self.offers.as_ref());
+            render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::Off, &one.draws))
+        });
+        rendered.await.map(Some)
     }
 
     /// Renders a unit for its last turn, to see whether anything has changed, and for its next one where that is so.
@@ -324,6 +341,8 @@ impl Session {
         let mut ready = Ready {
             unit,
             next: OnceCell::new(),
+            draws: Draws::default(),
+            again: OnceCell::new(),
             turn,
             capabilities,
             same_turn: None,
@@ -345,9 +364,14 @@ impl Session {
                 let operation = if last.version == 1 { Operation::Install } else { Operation::Upgrade };
                 let turn = Turn { revision: last.version, operation };
                 // Nobody asks where a field comes from as long as nothing has changed.
-                let same =
-                    render_unit(unit, turn, &ready.capabilities, (&self.cluster, self.offers.as_ref()), Tracing::Off)
-                        .await;
+                let same = render_unit(
+                    unit,
+                    turn,
+                    &ready.capabilities,
+                    (&self.cluster, self.offers.as_ref()),
+                    (Tracing::Off, &ready.draws),
+                )
+                .await;
                 ready.same_turn = same.ok();
             }
             ready.last = last.cloned();

@@ -58,6 +58,7 @@ impl Host {
             accounts: Default::default(),
             patience: patience(&self.env),
             network: self.network.clone(),
+            named_by_charts: Default::default(),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use landfall_chart::SchemaDocuments;
-use landfall_source::{schema_document, schema_document_if_reached};
+use landfall_source::{NetworkReach, schema_document, schema_document_if_reached};
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 
 use crate::{Host, Notice};
@@ -62,7 +62,12 @@ impl Host {
 
     /// The documents that charts' schemas refer to by address, each fetched when it is first wanted.
     pub fn schema_documents(&self) -> SchemaDocuments {
-        let (waiting, network) = (self.waiting.clone(), self.network.clone());
+        self.schema_documents_within(NetworkReach::Anywhere)
+    }
+
+    /// The same of charts that others write, whose addresses may lead there alone.
+    pub fn schema_documents_within(&self, reach: NetworkReach) -> SchemaDocuments {
+        let (waiting, network) = (self.waiting.clone(), self.network.within(reach));
         SchemaDocuments::fetched_by(move |url| waiting.wait(schema_document(&network, url)))
     }
 

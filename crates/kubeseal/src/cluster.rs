@@ -9,7 +9,7 @@ use landfall_host::{Connection, Hosting};
 use landfall_secrets::Override;
 use serde_json::{Value, json};
 
-use crate::{Stop, World};
+use crate::{Stop, StopKind, World};
 
 /// The context that flags make up when no kubeconfig has one.
 const MADE_UP: &str = "flags";
@@ -106,14 +106,14 @@ impl Configured {
     pub(crate) fn namespace(&self) -> Result<&str, Stop> {
         match &self.namespace {
             Override::Asked(name) | Override::Fallback(name) => Ok(name),
-            Override::None => Err(Stop::failed(UNCONFIGURED)),
+            Override::None => Err(unconfigured(StopKind::NoNamespace)),
         }
     }
 
     async fn client(self, world: &World<'_>) -> Result<(kube::Client, Option<Connection>), Stop> {
         let Some(kubeconfig) = self.kubeconfig else {
             let state = world.host.state_here().ok().filter(landfall_host::StateDir::has_cluster);
-            let Some(state) = state else { return Err(Stop::failed(UNCONFIGURED)) };
+            let Some(state) = state else { return Err(unconfigured(StopKind::NoCluster)) };
             let connection = world.host.embedded(&state, Hosting::Attach).await.map_err(|failure| {
                 let words = failure.into_first().map_or_else(String::new, |told| told.message);
                 Stop::unreachable(words)
@@ -129,6 +129,10 @@ impl Configured {
         let client = kube::Client::try_from(config).map_err(|error| Stop::failed(error.to_string()))?;
         Ok((client, None))
     }
+}
+
+fn unconfigured(kind: StopKind) -> Stop {
+    Stop { words: UNCONFIGURED.to_owned(), kind }
 }
 
 /// Whether an embedded cluster was started here.

@@ -75,6 +75,10 @@ pub enum StopKind {
     Usage,
     /// The cluster does not answer.
     Unreachable,
+    /// There is no cluster that could be asked, and nothing that is asked instead.
+    NoCluster,
+    /// Nothing says for which namespace a value is.
+    NoNamespace,
     /// Anything else.
     Failed,
 }

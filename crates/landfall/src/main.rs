@@ -40,6 +40,7 @@ use crate::ui::{Output, Ui, Verbosity};
 use crate::verb::{Verb, Waits};
 
 fn main() -> ExitCode {
+    leave_no_core();
     std::panic::set_hook(Box::new(|panic| {
         let mut err = landfall_terminal::err();
         let trace = std::backtrace::Backtrace::capture();
@@ -94,6 +95,18 @@ fn main() -> ExitCode {
         }
     };
     written(&context.ui, exit).into()
+}
+
+/// Has the system write no core of this process: what it holds in clear, values of Secrets, tokens, keys, would lie in it.
+///
+/// One byte and not none: the kernel leaves out files for either, and hands a core to a program that collects them for anything
+/// but one (Linux: `fs/coredump.c`). The limit that others may raise theirs to stays, for the programs that are started.
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Core);
+    let limit = Rlimit { current: Some(maximum.map_or(1, |most| most.min(1))), maximum };
+    // Who may not lower a limit has a lower one.
+    let _lower = setrlimit(Resource::Core, limit);
 }
 
 /// How a command ends whose data could not be written: with that as its failure, where it had no other.

@@ -145,11 +145,10 @@ pub fn is_same(one: &Masked, other: &Masked) -> bool {
 mod tests {
     use super::*;
     use crate::fingerprint::Fingerprint;
-    use crate::random::system_random;
     use crate::{Declared, Making};
 
     fn key(permanence: Permanence, born: Option<&str>) -> Key {
-        let fingerprint = born.map(|born| Fingerprint::of(&value(born), &mut system_random).expect("made"));
+        let fingerprint = born.map(|born| Fingerprint::of(&value(born)).expect("made"));
         let secrets = serde_json::from_str(r#"{"target": "a", "keys": {"K": {"generate": {"random": 8}}}}"#);
         let declared = Declared::of(&secrets.expect("of the schema")).expect("fine");
         assert!(matches!(declared.keys["K"].making, Making::Random { .. }));
@@ -189,6 +188,53 @@ mod tests {
             assert_eq!(decided(&once, sealed.clone(), live, &[]), wanted, "{sealed:?} {live:?}");
         }
         assert_eq!(decided(&key(Permanence::Once, None), Sealed::Absent, None, &["data"]), Ok(Fate::Born));
+    }
+
+    /// A17, whole: every way in which cluster, file and git can have or lack a key, for each sort of key. One is born only where
+    /// nothing of it is known to any of them, and what is kept or taken over is what was born.
+    #[test]
+    fn ensure_never_regenerates() {
+        let claimed: [&[&str]; 2] = [&[], &["data"]];
+        let files = ["absent", "placeholder", "closed", "unseen", "a", "b"];
+        let (mut born, mut looked) = (0, 0);
+        for permanence in [Permanence::Once, Permanence::InitOnly(None), Permanence::Rotates] {
+            for git in [None, Some("a")] {
+                let key = key(permanence.clone(), git);
+                let is_once = permanence == Permanence::Once;
+                let keeps = git.filter(|_| is_once);
+                for (live, file, claims) in [None, Some("a"), Some("b")]
+                    .into_iter()
+                    .flat_map(|live| files.into_iter().flat_map(move |file| claimed.map(|claims| (live, file, claims))))
+                {
+                    let sealed = match file {
+                        "absent" => Sealed::Absent,
+                        "placeholder" => Sealed::Placeholder,
+                        "closed" => Sealed::Closed,
+                        "unseen" => Sealed::Unseen,
+                        text => Sealed::Open(value(text)),
+                    };
+                    let case = format!("{permanence:?}, git {git:?}, cluster {live:?}, file {file}, claims {claims:?}");
+                    let is_nowhere = live.is_none() && ["absent", "placeholder"].contains(&file);
+                    let is_initialised = matches!(permanence, Permanence::InitOnly(_)) && !claims.is_empty();
+                    let decided = decided(&key, sealed, live, claims);
+                    let may_be_born = is_nowhere && keeps.is_none() && !is_initialised;
+                    assert_eq!(decided == Ok(Fate::Born), may_be_born, "{case}: {decided:?}");
+                    if decided == Ok(Fate::Adopted) {
+                        assert!(live.is_some() && keeps.is_none_or(|born| live == Some(born)), "{case}");
+                    }
+                    if decided == Ok(Fate::Kept) && is_once && file.len() == 1 {
+                        assert!(
+                            keeps.is_none_or(|born| file == born) && live.is_none_or(|live| live == file),
+                            "{case}"
+                        );
+                    }
+                    born += usize::from(may_be_born);
+                    looked += 1;
+                }
+            }
+        }
+        // Of keys that never change, 2 files by 2 claims with nothing in git; of those that act at a first start, 2 by 2; of others, 2 by 2 by 2.
+        assert_eq!((born, looked), (4 + 4 + 8, 3 * 2 * 3 * 6 * 2));
     }
 
     #[test]

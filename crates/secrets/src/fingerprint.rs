@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::hybrid::CryptoError;
-use crate::making::Draw;
 use crate::masked::Masked;
+use crate::random;
 
 /// The form of a fingerprint: `scrypt14.SALT.TAG`: no letter that YAML would want quotes for.
 const FORM: &str = "scrypt14";
@@ -28,9 +28,8 @@ impl Fingerprint {
     ///
     /// # Errors
     /// [`CryptoError::Failed`]
-    pub fn of(value: &Masked, draw: Draw<'_>) -> Result<Self, CryptoError> {
-        let mut salt = [0; BYTES];
-        draw(&mut salt)?;
+    pub fn of(value: &Masked) -> Result<Self, CryptoError> {
+        let salt = *random::bytes()?;
         Ok(Self { salt, tag: stretched(value, &salt)? })
     }
 
@@ -48,9 +47,8 @@ impl Fingerprint {
     ///
     /// # Errors
     /// [`CryptoError::Failed`]
-    pub fn apart(one: &Masked, other: &Masked, draw: Draw<'_>) -> Result<[String; 2], CryptoError> {
-        let mut salt = [0; BYTES];
-        draw(&mut salt)?;
+    pub fn apart(one: &Masked, other: &Masked) -> Result<[String; 2], CryptoError> {
+        let salt = *random::bytes()?;
         let shown = |value| Ok(stretched(value, &salt)?[..4].iter().map(|byte| format!("{byte:02x}")).collect());
         Ok([shown(one)?, shown(other)?])
     }
@@ -86,12 +84,11 @@ fn stretched(value: &Masked, salt: &[u8; BYTES]) -> Result<[u8; BYTES], CryptoEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::system_random;
 
     #[test]
     fn two_values_are_told_apart_by_what_differs_from_report_to_report() {
         let (value, other) = (Masked::from(&b"canary"[..]), Masked::from(&b"canarz"[..]));
-        let apart = |one, other| Fingerprint::apart(one, other, &mut system_random).expect("made");
+        let apart = |one, other| Fingerprint::apart(one, other).expect("made");
         let [one, two] = apart(&value, &other);
         assert!(
             one != two && [&one, &two].iter().all(|it| it.len() == 8 && it.bytes().all(|it| it.is_ascii_hexdigit()))
@@ -103,8 +100,8 @@ mod tests {
     #[test]
     fn a_fingerprint_knows_its_value_again_and_no_other_and_differs_each_time() {
         let (value, other) = (Masked::from(&b"canary"[..]), Masked::from(&b"canarz"[..]));
-        let first = Fingerprint::of(&value, &mut system_random).expect("made");
-        let again = Fingerprint::of(&value, &mut system_random).expect("made");
+        let first = Fingerprint::of(&value).expect("made");
+        let again = Fingerprint::of(&value).expect("made");
         assert_ne!(first, again);
         let read = Fingerprint::parse(&first.to_string()).expect("its own form");
         assert_eq!((read.is_of(&value), read.is_of(&other)), (Ok(true), Ok(false)));

@@ -23,6 +23,9 @@ pub enum HolderError {
     /// What is there is no map.
     #[error("what stands at `{0}` is no map of keys")]
     NoMap(String),
+    /// SOPS has encrypted it: with one byte of somebody else's it opens no more.
+    #[error("it is encrypted with SOPS, which opens no file into which something else has written")]
+    Encrypted,
     /// It is a SealedSecret of another name.
     #[error("it is the SealedSecret `{found}`, and not `{wanted}`")]
     Another {
@@ -60,6 +63,9 @@ impl Holder {
     /// # Errors
     /// [`HolderError`]
     pub fn of(text: String, path: Option<&str>, target: &str) -> Result<Self, HolderError> {
+        if crate::sops::is_sealed(&text) {
+            return Err(HolderError::Encrypted);
+        }
         let document = landfall_yaml::parse_first(&text)?;
         let said = |way: &[&str]| {
             let way: Vec<Step<'_>> = way.iter().map(|step| Step::Key(step)).collect();
@@ -202,6 +208,13 @@ mod tests {
         assert_eq!(Holder::of("a: 1\n".to_owned(), None, "keys").map(drop), Err(HolderError::NoPath));
         assert!(matches!(Holder::of("sealed: {data: [1]}\n".to_owned(), PATH, "keys"), Err(HolderError::NoMap(_))));
         assert!(matches!(Holder::of("sealed: {data: x}\n".to_owned(), PATH, "keys"), Err(HolderError::NoMap(_))));
+    }
+
+    #[test]
+    fn a_file_that_sops_has_encrypted_holds_none() {
+        let text = "sealed:\n  data:\n    A: AgB\ntoken: ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]\nsops:\n  lastmodified: \"2026-11-22T16:17:46Z\"\n  mac: ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]\n";
+        assert_eq!(Holder::of(text.to_owned(), PATH, "keys").map(drop), Err(HolderError::Encrypted));
+        assert!(Holder::of(text.replace("lastmodified", "since"), PATH, "keys").is_ok(), "it only looks like one");
     }
 
     #[test]

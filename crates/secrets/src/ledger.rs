@@ -205,7 +205,7 @@ mod tests {
     fn known(values: &[(&str, &str)]) -> Recorded {
         let mut recorded = Recorded::default();
         for (key, value) in values {
-            let print = Fingerprint::of(&Masked::from(value.as_bytes()), &mut crate::random::system_random);
+            let print = Fingerprint::of(&Masked::from(value.as_bytes()));
             recorded.know(key, &print.expect("made"));
         }
         recorded

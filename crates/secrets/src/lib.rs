@@ -19,8 +19,8 @@
 //! - A value in clear is [`Masked`] from where it is decoded or decrypted on: wiped when it goes, never in a `Debug`.
 //! - RSA goes through aws-lc alone, in constant time; each value is sealed with a session key of its own.
 //! - A scope comes from a SealedSecret's own metadata; a template that claims a wider one is refused.
-//! - No I/O and no clock: times come in. What is sealed with is the system's randomness, and nobody can hand in another
-//!   ([`random`]); what a new value is drawn from comes in ([`Draw`]), and is [`system_random`] everywhere but in tests.
+//! - No I/O and no clock: times come in. What is sealed with, and what a new value is drawn from, is the system's
+//!   randomness, and nobody can hand in another ([`random`]).
 //! - A value that lives is never replaced by a new one, but by who names it: [`fate`] decides, and asks nobody.
 //! - No input makes anything here panic, or take more memory than its own size and a constant.
 
@@ -59,11 +59,10 @@ pub use hybrid::{CryptoError, open, seal as seal_value};
 pub use key::{Certificate, CertificateError, KeyError, KeySize, PrivateKey, PublicKey};
 pub use keyring::{ACTIVE, KEY_LABEL, KEY_PREFIX, Keyring, SealingKey, is_key_secret};
 pub use ledger::{Ledger, Pending, Prints, Recognised, Recorded, Task};
-pub use making::{Draw, MakeError, make};
+pub use making::{MakeError, make};
 pub use masked::Masked;
 pub use plain::{PlainError, PlainSecret};
 pub use print::{go_json, go_yaml};
-pub use random::system_random;
 pub use scope::{Scope, UnknownScope};
 pub use seal::{Override, SealError, Sealing, seal};
 pub use unseal::{UnsealError, Unsealed, merged, normalised, reseal, unseal};

@@ -12,9 +12,10 @@ use crate::declared::{Key, Making};
 use crate::hybrid::CryptoError;
 use crate::key::{KeyError, PrivateKey};
 use crate::masked::Masked;
+use crate::random::system_random;
 
-/// Fills bytes with what cannot be foreseen: [`crate::system_random`], or a test's sequence.
-pub type Draw<'d> = &'d mut dyn FnMut(&mut [u8]) -> Result<(), CryptoError>;
+/// Fills bytes: with what cannot be foreseen, or with the sequence of a test in this file.
+type Draw<'d> = &'d mut dyn FnMut(&mut [u8]) -> Result<(), CryptoError>;
 
 /// Why a value was not made. No value is in any of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,11 +37,16 @@ pub enum MakeError {
     Given,
 }
 
-/// Makes the value of a key. RSA keys are the system's, whatever is drawn from; parts are looked up in `known`.
+/// Makes the value of a key; parts are looked up in `known`.
 ///
 /// # Errors
 /// [`MakeError`]
-pub fn make(name: &str, key: &Key, known: &BTreeMap<String, Masked>, draw: Draw<'_>) -> Result<Masked, MakeError> {
+pub fn make(name: &str, key: &Key, known: &BTreeMap<String, Masked>) -> Result<Masked, MakeError> {
+    make_of(name, key, known, &mut system_random)
+}
+
+/// The same of what is drawn from, but for RSA keys, which are the system's in any case.
+fn make_of(name: &str, key: &Key, known: &BTreeMap<String, Masked>, draw: Draw<'_>) -> Result<Masked, MakeError> {
     let part = |name: &str| known.get(name).ok_or_else(|| MakeError::Part(name.to_owned()));
     match &key.making {
         Making::Random { bytes, alphabet, prefix } => {
@@ -105,7 +111,7 @@ mod tests {
             Ok(())
         };
         for (name, key) in declared.in_order() {
-            let value = make(name, key, &known, &mut draw).expect("made");
+            let value = make_of(name, key, &known, &mut draw).expect("made");
             known.insert(name.to_owned(), value);
         }
         known.iter().map(|(name, value)| (name.clone(), String::from_utf8_lossy(value.reveal()).into_owned())).collect()

@@ -1,5 +1,5 @@
-//! The one source of randomness: the system's, through aws-lc. Sealing takes it as no parameter, so that nobody can
-//! seal with a seed; who makes values is handed it.
+//! The one source of randomness: the system's, through aws-lc. Nothing takes it as a parameter, so that nobody can seal
+//! with a seed or make a value of one.
 
 use zeroize::Zeroizing;
 
@@ -19,6 +19,6 @@ pub(crate) fn bytes<const LEN: usize>() -> Result<Zeroizing<[u8; LEN]>, CryptoEr
 ///
 /// # Errors
 /// [`CryptoError::Failed`]
-pub fn system_random(bytes: &mut [u8]) -> Result<(), CryptoError> {
+pub(crate) fn system_random(bytes: &mut [u8]) -> Result<(), CryptoError> {
     aws_lc_rs::rand::fill(bytes).map_err(|_| CryptoError::Failed)
 }

@@ -1,6 +1,6 @@
 //! What this room promises to who seals and who opens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -282,4 +282,82 @@ proptest! {
         sealed[at] ^= 1 << bit;
         prop_assert!(open(&KEY, &sealed, b"n/a").is_err());
     }
+}
+
+/// A2: whoever seals or makes a value is asked for no randomness, by the types of all that others can call, and there is one
+/// place in this room that has any.
+#[test]
+#[expect(clippy::type_complexity, reason = "the types are what is tested")]
+fn seal_rng_not_injectable() {
+    use landfall_secrets::age::{AgeError, Audience, Identity, encrypt};
+    use landfall_secrets::{Certificate, CertificateError, Fingerprint, Key, MakeError, Masked, PublicKey, make};
+
+    // As they are written here or not at all: one more parameter, or one that is generic, is no such function.
+    let _: fn(&PublicKey, &[u8], &[u8]) -> Result<Vec<u8>, CryptoError> = seal_value;
+    let _: fn(PlainSecret, &PublicKey, &Sealing) -> Result<Value, SealError> = seal;
+    let _: fn(KeySize) -> Result<PrivateKey, KeyError> = PrivateKey::generate;
+    let _: fn(&PrivateKey, Timestamp, SignedDuration, &str) -> Result<Certificate, CertificateError> =
+        PrivateKey::certificate;
+    let _: fn(&Audience, &[u8]) -> Result<String, AgeError> = encrypt;
+    let _: fn() -> Result<Identity, AgeError> = Identity::generate;
+    let _: fn(&str, &Key, &BTreeMap<String, Masked>) -> Result<Masked, MakeError> = make;
+    let _: fn(&Masked) -> Result<Fingerprint, CryptoError> = Fingerprint::of;
+
+    let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(room.join("Cargo.toml")).expect("there");
+    let mut faults = others_randomness("Cargo.toml", &manifest);
+    let mut directories = vec![room.join("src")];
+    let mut seen = 0;
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("text");
+            let name = path.strip_prefix(room).expect("in it").display().to_string();
+            faults.extend(others_randomness(&name, text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default()));
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} files");
+    assert_eq!(faults, Vec::<String>::new());
+
+    // What it would find.
+    for (file, text) in [
+        ("Cargo.toml", "[dependencies]\nrand_chacha.workspace = true\n"),
+        ("Cargo.toml", "[dependencies]\ngetrandom = \"0.3\"\n"),
+        ("src/hybrid.rs", "use aws_lc_rs::rand::SystemRandom;\n"),
+        ("src/hybrid.rs", "let session = aws_lc_rs::rand::fill(&mut session);\n"),
+        ("src/making.rs", "pub fn make(draw: &mut dyn FnMut(&mut [u8])) {}\n"),
+        ("src/making.rs", "pub fn make<R: CryptoRng>(random: &mut R) {}\n"),
+        ("src/key.rs", "    pub(crate) fn of_seed(seed: [u8; 32]) -> Self {\n"),
+        ("src/random.rs", "pub fn bytes(seed: u64) {}\n"),
+    ] {
+        assert_eq!(others_randomness(file, text).len(), 1, "{file}: {text}");
+    }
+}
+
+/// Where a file of this room has randomness of its own, or takes somebody else's.
+fn others_randomness(file: &str, text: &str) -> Vec<String> {
+    if file == "Cargo.toml" {
+        let crates = text.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+        let is_source = |name: &&str| {
+            name.starts_with("rand") || ["getrandom", "fastrand", "oorandom", "nanorand", "uuid", "ulid"].contains(name)
+        };
+        return crates.filter(is_source).map(|name| format!("{file}: {name}")).collect();
+    }
+    let is_fault = |line: &&str| {
+        let code = line.trim_start();
+        if code.starts_with("//") {
+            return false;
+        }
+        let has_own = ["rand::", "SystemRandom", "OsRng", "RandomState"].iter().any(|it| code.contains(it));
+        // A function of this file alone may take a sequence, as its tests need one: others see no type of it.
+        let is_open = code.starts_with("pub ") || code.starts_with("pub(");
+        let takes = ["FnMut(&mut [u8])", "Rng", "SecureRandom", "seed", "Draw"].iter().any(|it| code.contains(it));
+        has_own && file != "src/random.rs" || is_open && takes
+    };
+    text.lines().filter(is_fault).map(|line| format!("{file}: {line}")).collect()
 }

@@ -772,7 +772,7 @@ mod tests {
             network,
             declared: Vec::new(),
             sinks: Sinks::default(),
-            reach: landfall_delivery::Reach::default(),
+            reach: landfall_delivery::NetworkReach::default(),
             roles,
             orders,
             alarms,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_apps::machine::State;
 use landfall_apps::{APPROVAL, Application, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
-use landfall_delivery::STAYS;
+use landfall_delivery::{DRAWN, STAYS};
 use landfall_object::{HealthStatus, Object};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -197,6 +197,8 @@ impl Entry {
         let shared: Vec<&str> =
             notes.clone().map(String::as_str).filter(|note| note.contains(" is part of applications ")).collect();
         let shared = Some(shared.join("; ")).filter(|shared| !shared.is_empty());
+        let drawn: Vec<&str> = notes.clone().map(String::as_str).filter(|note| note.contains(DRAWN)).collect();
+        let drawn = Some(drawn.join("; ")).filter(|drawn| !drawn.is_empty());
         let claims: Vec<&str> = notes.map(String::as_str).filter(|note| note.contains(STAYS)).collect();
         let claims = Some(claims.join("; ")).filter(|claims| !claims.is_empty());
         let told = [
@@ -210,6 +212,7 @@ impl Entry {
             ("SharedResourceWarning", shared.as_deref()),
             ("SideDoorWarning", self.side_door.as_deref()),
             ("ClaimSizeWarning", claims.as_deref()),
+            ("DrawnValueWarning", drawn.as_deref()),
         ];
         let before = self.object.list_at("/status/conditions");
         let conditions = told.into_iter().filter_map(|(kind, message)| {

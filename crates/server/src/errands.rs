@@ -11,7 +11,7 @@ use landfall_apps::{Application, Operation, Pin, Project, ResourceName, SyncStat
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
-    BoundApplication, Compared, Door, Progress, Reach, References, Reverted, Selection, Session, SyncEnd, Unit,
+    BoundApplication, Compared, Door, NetworkReach, Progress, References, Reverted, Selection, Session, SyncEnd, Unit,
     UnitSource, UpOptions,
 };
 use landfall_diag::{Diagnose as _, Diagnostic, code};
@@ -51,7 +51,7 @@ pub(crate) struct Work {
     /// Whom news are told to.
     pub(crate) sinks: Sinks,
     /// Where addresses of checks may lead.
-    pub(crate) reach: Reach,
+    pub(crate) reach: NetworkReach,
     /// What stands about roles and projects.
     pub(crate) roles: Arc<Roles>,
     /// What counts of protected Applications.

@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use landfall_delivery::{Reach, Session};
+use landfall_delivery::{NetworkReach, Session};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Clock, WallClock};
 use landfall_host::{Audience, Connection, Failure, Host, Hosting, Place, SHORT, Serving};
-use landfall_source::{SourceTree, aside};
+use landfall_source::{RemoteCharts, SourceTree, aside};
 use landfall_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel};
@@ -124,15 +124,15 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         ground::prepare(&connection.cluster, &objects).await?;
         let cache = place.state.create_cache()?.join("git");
         let (told, happened) = channel(QUEUE);
-        let mut work = work(host, &place, &connection, (repositories, cache), (&told, roles)).await?;
+        let reach = NetworkReach::public(move |address| check_networks.iter().any(|network| network.holds(address)));
+        let mut work = work(host, &place, &connection, (repositories, cache, reach), (&told, roles)).await?;
         work.session.semantics = semantics;
         let settings = sharing.map(named).transpose()?;
         let shards = match &settings {
             Some((settings, shards)) => Arc::new(Shards::shared(*shards, settings.replica.clone())),
             None => Arc::new(Shards::alone()),
         };
-        let reach = Reach::public(move |address| check_networks.iter().any(|network| network.holds(address)));
-        let work = Arc::new(Work { declared, sinks, reach, shards, ..work });
+        let work = Arc::new(Work { declared, sinks, shards, ..work });
         work.alarms.tell(work.sinks.clone());
         ground::accept(&work, &objects, &person(host)).await?;
         let now = work.session.clock.now();
@@ -282,7 +282,9 @@ pub async fn desk(
     // Nobody listens: what is asked is asked once. The server that may run here has a directory of its own.
     let (told, _unheard) = channel(QUEUE);
     let roles = Arc::new(Roles::new(None)?);
-    let work = work(host, place, connection, (repositories, cache.join("asked")), (&told, roles)).await?;
+    let work =
+        work(host, place, connection, (repositories, cache.join("asked"), NetworkReach::Anywhere), (&told, roles))
+            .await?;
     Ok(Desk::new(Arc::new(work), None))
 }
 
@@ -291,7 +293,7 @@ async fn work(
     host: &Host,
     place: &Place,
     connection: &Connection,
-    (local, below): (Vec<StandInRepository>, PathBuf),
+    (local, below, reach): (Vec<StandInRepository>, PathBuf, NetworkReach),
     (told, roles): (&Sender<Happened>, Arc<Roles>),
 ) -> Result<Work, Failure> {
     let session = session(host, connection);
@@ -305,8 +307,10 @@ async fn work(
     // Known before the first Application is looked at.
     tokio::spawn(Arc::clone(&connections).keep(told.clone()).await);
     let listening = (told.clone(), stop);
-    let repositories = Repositories::new(local, host.remote_charts(place), below, Arc::clone(&connections), listening);
-    let (documents, sops, network) = (host.schema_documents(), host.sops_keys(), host.network.clone());
+    let charts = RemoteCharts { named_by_charts: reach.clone(), ..host.remote_charts(place) };
+    let repositories = Repositories::new(local, charts, below, Arc::clone(&connections), listening);
+    let documents = host.schema_documents_within(reach.clone());
+    let (sops, network) = (host.sops_keys(), host.network.clone());
     let (declared, sinks, orders) = (Vec::new(), Sinks::default(), Arc::new(orders));
     let (stands_back, shards) = (AtomicBool::default(), Arc::new(Shards::alone()));
     Ok(Work {
@@ -318,7 +322,7 @@ async fn work(
         network,
         declared,
         sinks,
-        reach: Reach::default(),
+        reach,
         roles,
         orders,
         alarms,

@@ -16,13 +16,14 @@ use landfall_sprig::Version;
 use sha2::{Digest as _, Sha256};
 
 use crate::access::Access;
-use crate::account::{Accounts, Login, Transport};
+use crate::account::{Account, Accounts, Login, Transport};
 use crate::address::same_url;
 use crate::archive::read_archive;
 use crate::aside::aside;
 use crate::error::SourceError;
 use crate::http::HttpClient;
 use crate::network::Network;
+use crate::reach::NetworkReach;
 use crate::registry::{Credentials, Reference, Registry, Scheme};
 use crate::repository::{RepositoryEntry, RepositoryFile, fetch_archive, find_in_repository, hex};
 
@@ -43,6 +44,8 @@ pub struct RemoteCharts {
     pub patience: Option<Duration>,
     /// What they are fetched with.
     pub network: Network,
+    /// Where a repository may be that nobody but a chart names.
+    pub named_by_charts: NetworkReach,
 }
 
 /// An archive of a chart and where it came from.
@@ -86,6 +89,37 @@ impl RemoteCharts {
             self.keep(&path, &bytes);
         }
         Ok(FetchedChart { bytes, place })
+    }
+
+    /// Fetches what a chart depends on. Its repository is named by whoever wrote the chart: one that somebody has declared here
+    /// is asked wherever it is, any other one where [`RemoteCharts::named_by_charts`] permits.
+    ///
+    /// # Errors
+    /// As [`RemoteCharts::fetch`]; [`SourceError::Inside`].
+    #[boxed]
+    pub async fn fetch_dependency(
+        &self,
+        repository: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<FetchedChart, SourceError> {
+        if self.is_declared(repository)? {
+            return self.fetch(repository, name, version).await;
+        }
+        let within = RemoteCharts { network: self.network.within(self.named_by_charts.clone()), ..self.clone() };
+        within.fetch(repository, name, version).await
+    }
+
+    /// Whether an account is for a repository, or Helm's file has it.
+    fn is_declared(&self, repository: &str) -> Result<bool, SourceError> {
+        if self.accounts.of(repository) != Account::default() {
+            return Ok(true);
+        }
+        if !in_repository(repository) {
+            return Ok(false);
+        }
+        let file = self.repositories.as_deref().map(RepositoryFile::load).transpose()?.flatten();
+        Ok(file.is_some_and(|file| file.repositories.iter().any(|entry| same_url(&entry.url, repository))))
     }
 
     /// The version that a range leads to now; one that is named in full, or a digest, is itself and asks nobody.

@@ -113,6 +113,14 @@ pub enum SourceError {
         /// Why, in Go's words.
         why: String,
     },
+    /// An address that a repository names leads where nothing may be asked for one.
+    #[error("{} is not asked: {why}", safe(.url))]
+    Inside {
+        /// What was asked for.
+        url: String,
+        /// Where it leads.
+        why: String,
+    },
     /// A server's certificate is not trusted; displays in Go's words.
     #[error("Get {:?}: tls: failed to verify certificate: {why}", safe(.url))]
     Certificate {
@@ -232,6 +240,12 @@ impl Diagnose for SourceError {
                     .note(why.clone())
                     .help("check the address, the network, and HTTP_PROXY, HTTPS_PROXY and NO_PROXY")
             }
+            SourceError::Inside { url, why } => {
+                let host = crate::address::host_of(url);
+                let declared = "or where the repository is declared, by a Secret of the kind `repository` with its `url`";
+                Diagnostic::error(code::BAD_EXCHANGE, format!("{host} is not asked for what a chart names"))
+                    .note(format!("{why}, {declared}"))
+            }
             SourceError::Certificate { url, why } => {
                 let host = crate::address::host_of(url);
                 Diagnostic::error(code::UNTRUSTED, format!("the certificate of {host} is not trusted")).note(why.clone()).help(
@@ -290,6 +304,7 @@ mod tests {
             SourceError::NoLogin { url: url() },
             SourceError::NoGit { url: url() },
             SourceError::Unreachable { url: url(), why: why() },
+            SourceError::Inside { url: url(), why: "inside".into() },
             SourceError::Certificate { url: url(), why: "expired".into() },
             SourceError::Status { url: url(), status: "404 Not Found".into() },
             SourceError::Refused { doing: "", method: "GET".into(), url: url(), status: 401, said: why() },

@@ -12,6 +12,7 @@ use crate::access::{Access, PATIENCE};
 use crate::address::host_of;
 use crate::error::SourceError;
 use crate::network::Network;
+use crate::reach::NotPermitted;
 use exchange::{Answer, LONGEST, Pace, Request, exchange};
 
 /// What a server said.
@@ -108,6 +109,9 @@ fn told(url: &str, parsed: &Url, error: &reqwest::Error) -> SourceError {
     let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(inner) = cause {
+        if let Some(refused) = inner.downcast_ref::<NotPermitted>() {
+            return SourceError::Inside { url: url.to_owned(), why: refused.to_string() };
+        }
         causes.push(inner.to_string());
         cause = inner.source();
     }

@@ -44,6 +44,7 @@ mod path;
 mod private_file;
 mod program;
 mod provenance;
+mod reach;
 mod refs;
 mod registry;
 mod remote;
@@ -83,6 +84,7 @@ pub use path::within;
 pub use private_file::{make_private_directory, private_options, write_new_private};
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};
+pub use reach::NetworkReach;
 pub use refs::{RefsMark, is_tag};
 pub use registry::{
     Attestation, BadKey, CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageDetails,
@@ -96,7 +98,7 @@ pub use repository::{
 pub use revision::Revision;
 pub use schemas::{schema_document, schema_document_if_reached};
 pub use source_tree::SourceTree;
-pub use surroundings::surroundings;
+pub use surroundings::{noticed_surroundings, surroundings};
 pub use tracked::{Tracked, tracked};
 pub use vendored::lend_vendored;
 pub use webhook::{Hook, HookSecret, NotSigned, Pushed};

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::access::Access;
+use crate::reach::NetworkReach;
 use clients::Clients;
 
 /// Exchanges with servers at once; more wait for one to end.
@@ -26,8 +27,12 @@ const MOST_HELD: usize = 64;
 const MOST_CHARTS: usize = 16;
 
 /// The network as this process uses it.
-#[derive(Clone)]
-pub struct Network(Arc<OnceLock<Shared>>);
+#[derive(Clone, Default)]
+pub struct Network {
+    shared: Arc<OnceLock<Shared>>,
+    /// Where it leads for whoever has this one.
+    reach: NetworkReach,
+}
 
 struct Shared {
     clients: Mutex<Clients>,
@@ -43,12 +48,6 @@ struct Shared {
 #[derive(Debug)]
 pub(crate) struct Turn {
     _permits: Vec<OwnedSemaphorePermit>,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Network(Arc::new(OnceLock::new()))
-    }
 }
 
 impl Default for Shared {
@@ -74,7 +73,14 @@ impl std::fmt::Debug for Network {
 impl Network {
     /// What clones share, made when somebody is first asked: most commands ask nobody.
     fn shared(&self) -> &Shared {
-        self.0.get_or_init(Shared::default)
+        self.shared.get_or_init(Shared::default)
+    }
+
+    /// The same for addresses that somebody else names: connections and turns are shared, and what is not permitted is not
+    /// asked, whether it is written as numbers, a name leads there, or a redirect.
+    #[must_use]
+    pub fn within(&self, reach: NetworkReach) -> Self {
+        Network { shared: Arc::clone(&self.shared), reach }
     }
 
     /// Waits until an exchange with a server may begin.
@@ -117,7 +123,7 @@ impl Network {
         address: &reqwest::Url,
         shown: &str,
     ) -> Result<reqwest::Client, crate::SourceError> {
-        self.shared().clients.lock().of(access, address, shown)
+        self.shared().clients.lock().of(access, &self.reach, address, shown)
     }
 }
 

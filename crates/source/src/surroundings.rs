@@ -1,13 +1,42 @@
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use landfall_sprig::{Clock, Context, Random};
+use landfall_sprig::{Clock, Context, Keys, Random};
 
 /// What a chart may know of the machine that it is rendered on: its clock and its randomness, UTC and no name lookups.
 pub fn surroundings() -> Context {
     LazyLock::force(&BEGAN);
     Context::new(Machine, Machine)
+}
+
+/// The same, with a note of whether anything was drawn.
+pub fn noticed_surroundings(drawn: &Arc<AtomicBool>) -> Context {
+    let context = surroundings();
+    let random = Noticed { random: Arc::clone(&context.random), drawn: Arc::clone(drawn) };
+    Context { random: Arc::new(random), ..context }
+}
+
+/// Randomness that says when it is asked.
+struct Noticed {
+    random: Arc<dyn Random>,
+    drawn: Arc<AtomicBool>,
+}
+
+impl Random for Noticed {
+    fn fill(&self, buffer: &mut [u8]) {
+        self.drawn.store(true, Ordering::Relaxed);
+        self.random.fill(buffer);
+    }
+
+    fn is_sequence(&self) -> bool {
+        self.random.is_sequence()
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        self.random.keys()
+    }
 }
 
 /// Since when this process runs, as far as charts are concerned.

@@ -29,7 +29,8 @@ pub(super) async fn fill(
             let directory = beside(directory, path);
             Some(load_chart(files, &directory, &directory)?)
         } else if repository.contains("://") {
-            let fetched = remote.fetch(repository, name, version).await.map_err(|error| vec![error.diagnose()])?;
+            let fetched =
+                remote.fetch_dependency(repository, name, version).await.map_err(|error| vec![error.diagnose()])?;
             let archive = format!("{}/charts/{name}-{version}.tgz", chart.location);
             Some(Chart::load_archive(&archive, &fetched.bytes).map_err(|error| vec![error.diagnose()])?)
         } else {

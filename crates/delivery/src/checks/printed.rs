@@ -6,7 +6,7 @@
 use landfall_cluster::Executed;
 use landfall_object::{Gvk, ObjectKey, SIMULATED};
 use landfall_project::{ExecCheck, PrintsCheck};
-use landfall_secrets::{Fingerprint, Masked, PlainSecret, Recognised, Recorded, is_same, system_random};
+use landfall_secrets::{Fingerprint, Masked, PlainSecret, Recognised, Recorded, is_same};
 
 use super::verdict::Verdict;
 use crate::inside::{self, Ended, Inside, excerpt, out_of_bounds, words};
@@ -66,7 +66,7 @@ fn judged(ended: Executed, value: &Masked, key: &str, shown: &str, recorded: Opt
         return Verdict::Passed;
     }
     let theirs = Masked::from(bare);
-    let prints = match Fingerprint::apart(&theirs, &Masked::from(ours), &mut system_random) {
+    let prints = match Fingerprint::apart(&theirs, &Masked::from(ours)) {
         Ok([theirs, ours]) => format!("fingerprint {theirs} there, {ours} in {shown}"),
         Err(error) => error.to_string(),
     };
@@ -117,7 +117,7 @@ mod tests {
     fn which_side_is_from_before_is_told_where_it_is_remembered() {
         let mut recorded = Recorded::default();
         for (key, value) in [("TOKEN", "canary-before"), ("TOKEN", "canary-now"), ("OTHER", "canary-other")] {
-            let print = Fingerprint::of(&Masked::from(value.as_bytes()), &mut system_random).expect("made");
+            let print = Fingerprint::of(&Masked::from(value.as_bytes())).expect("made");
             recorded.know(key, &print);
         }
         let told = |printed: &str| said(printed, "", 0, Some(&recorded));

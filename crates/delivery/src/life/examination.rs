@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use landfall_diag::Severity;
 use landfall_object::{ONCE_ANNOTATION, Object};
-use landfall_secrets::{
-    Declared, Key, Making, Masked, Permanence, Recognised, Sealed, is_same, make, sealed_form, system_random,
-};
+use landfall_secrets::{Declared, Key, Making, Masked, Permanence, Recognised, Sealed, is_same, make, sealed_form};
 
 use super::site::Site;
 use super::survey::{Stale, Survey};
@@ -206,7 +204,7 @@ impl Examined<'_> {
         {
             return State::Another;
         }
-        let follows = || make(name, key, known, &mut system_random);
+        let follows = || make(name, key, known);
         match key.making.follows() {
             true if follows().is_ok_and(|made| !is_same(&made, value)) => State::Stale,
             _ => state,
@@ -498,7 +496,7 @@ mod tests {
     #[test]
     fn what_is_shared_short_or_another_than_was_born_is_told_and_never_shown() {
         let mut declared = declared(r#"{"A_TOKEN": {}, "B": {"generate": "once"}, "C": {}, "D": {}}"#);
-        let print = landfall_secrets::Fingerprint::of(&Masked::from(&b"born"[..]), &mut system_random).expect("made");
+        let print = landfall_secrets::Fingerprint::of(&Masked::from(&b"born"[..])).expect("made");
         declared.keys.get_mut("B").expect("declared").fingerprint = Some(print);
         let survey = live(&[("A_TOKEN", "abc"), ("B", "another"), ("C", "canary-same"), ("D", "canary-same")]);
         let told = told(&declared, &[], Some(&survey)).join("\n");
@@ -521,7 +519,7 @@ mod tests {
         for (key, value) in
             [("USER_TOKEN", "canary-former"), ("USER_TOKEN", "canary-present"), ("OTHER_TOKEN", "canary-other")]
         {
-            let print = landfall_secrets::Fingerprint::of(&Masked::from(value.as_bytes()), &mut system_random);
+            let print = landfall_secrets::Fingerprint::of(&Masked::from(value.as_bytes()));
             recorded.know(key, &print.expect("made"));
         }
         let told = told(&declared, &[], Some(&survey)).join("\n");

@@ -73,7 +73,7 @@ impl Session {
         self.offer(&ready).await?;
         expect_own_kinds(&mut ready);
         let one = &ready[0].1;
-        let prepared = self.prepare_sync(bound, one.shown(), one.expected(), &UpOptions::default()).await?;
+        let prepared = self.prepare_sync(bound, one, &UpOptions::default()).await?;
         let objects = one.shown().objects.iter().map(|one| &one.object);
         let children = objects
             .filter(|it| it.group() == "argoproj.io" && matches!(it.kind(), "Application" | "ApplicationSet"))

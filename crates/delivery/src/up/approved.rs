@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Diagnostic, code};
 use landfall_object::ObjectKey;
-use landfall_secrets::{CryptoError, Fingerprint, Masked, system_random};
+use landfall_secrets::{CryptoError, Fingerprint, Masked};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -161,7 +161,7 @@ impl Approved {
     /// There is no randomness for a fingerprint.
     pub fn of(plans: &[UnitPlan]) -> Result<Self, CryptoError> {
         let unit = |plan: &UnitPlan| {
-            let print = hidden(plan).map(|whole| Fingerprint::of(&whole, &mut system_random)).transpose()?;
+            let print = hidden(plan).map(|whole| Fingerprint::of(&whole)).transpose()?;
             Ok(ApprovedUnit { hidden: print.map(|print| print.to_string()), ..ApprovedUnit::of(plan) })
         };
         plans.iter().map(unit).collect::<Result<_, _>>().map(Approved)
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn what_masks_hide_is_told_apart() {
         let value = |text: &str| Masked::from(text.as_bytes());
-        let print = Fingerprint::of(&value("one"), &mut system_random).expect("random").to_string();
+        let print = Fingerprint::of(&value("one")).expect("random").to_string();
         let shown = ApprovedUnit { hidden: Some(print), ..unit("a", None, 1) };
         assert!(outdated(&shown, &shown.clone(), Some(&value("one"))).is_none());
         for other in [Some(value("two")), None] {

@@ -159,7 +159,7 @@ impl Session {
     /// Prepares what is to be done for a unit.
     pub(super) async fn course(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Course, Vec<Diagnostic>> {
         if let Door::Application(bound) = &one.unit.door {
-            let prepared = self.prepare_sync(bound, one.shown(), one.expected(), options).await?;
+            let prepared = self.prepare_sync(bound, one, options).await?;
             return Ok(Course::Application(Box::new(prepared)));
         }
         let (prepared, unchanged) = self.prepare(one, options).await?;

@@ -18,7 +18,18 @@ mod scene;
 mod seal;
 mod set;
 
+use landfall_diag::{Diagnostic, code};
+
 use crate::verb::verbs;
+
+/// Nothing to seal with: no certificate was named, and nobody who could be asked for one.
+fn no_cluster() -> Diagnostic {
+    Diagnostic::error(
+        code::UNSEALED,
+        "there is no certificate to seal with: no cluster was started here, and no other one is named",
+    )
+    .help("name a cluster's kubeconfig with `--kubeconfig FILE`, or start one here: `landfall cluster start`")
+}
 
 verbs! {
     /// `landfall secrets …`

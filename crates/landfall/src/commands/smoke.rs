@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{
-    Bounds, CheckResult, Prober, Progress, Reach, Smoke, Standpoint, Tags, TargetKind, Verdict, tally, used_images,
+    Bounds, CheckResult, NetworkReach, Prober, Progress, Smoke, Standpoint, Tags, TargetKind, Verdict, tally,
+    used_images,
 };
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting, Place};
@@ -138,7 +139,7 @@ async fn without_cluster(context: &Context, asked: &Smoke<'_>) -> Result<Vec<Che
     let prober = Prober {
         cluster: None,
         bounds: Bounds::default(),
-        reach: Reach::default(),
+        reach: NetworkReach::default(),
         progress: &progress,
         stop: &context.host.stop,
     };
@@ -164,7 +165,7 @@ async fn within(
         let prober = Prober {
             cluster: Some(&session.cluster),
             bounds: Bounds::default(),
-            reach: Reach::default(),
+            reach: NetworkReach::default(),
             progress: &session.progress,
             stop: &session.stop,
         };

@@ -37,6 +37,13 @@ fn kubeseal(sandbox: &Sandbox, words: &[&str]) -> Ran {
     ran(command.output().expect("started"))
 }
 
+/// A certificate of a key that nobody has.
+pub(super) fn certificate() -> String {
+    let key = landfall_secrets::PrivateKey::generate(landfall_secrets::KeySize::Rsa2048).expect("a key");
+    let life = jiff::SignedDuration::from_hours(24);
+    key.certificate(jiff::Timestamp::now(), life, "").expect("signed").pem().to_owned()
+}
+
 fn identity(sandbox: &Sandbox) -> String {
     let identity = Identity::generate().expect("random");
     let text = identity.reveal().expect("a key");
@@ -237,7 +244,17 @@ fn a_failed_upgrade_takes_back_what_it_created_but_for_what_was_generated_once()
 fn sealing_without_a_cluster_says_what_would_do() {
     let sandbox = Sandbox::empty();
     sandbox.write("secret.yaml", SECRET);
-    sandbox.run(&["secrets", "seal", "-f", "secret.yaml"]).exits(1).says("invalid configuration");
+    let without = "there is no certificate to seal with: no cluster was started here, and no other one is named";
+    for words in [&["secrets", "seal", "-f", "secret.yaml"][..], &["secrets", "seal", "--fetch-cert"]] {
+        let told = sandbox.run(words).exits(1).says(without).says("invalid configuration");
+        told.says("--kubeconfig FILE").says("with `--cert FILE` no cluster is needed");
+    }
+    sandbox.run(&["secrets", "cert"]).exits(1).says(without).says("`landfall cluster start`");
+    assert!(!sandbox.root().join(".landfall").exists(), "nothing was begun for it");
+    sandbox.write("cert.pem", &certificate());
+    let raw = ["secrets", "seal", "--raw", "--cert", "cert.pem", "--from-file", "secret.yaml", "--name", "a"];
+    sandbox.run(&raw).exits(1).says("nothing says for which namespace this is sealed").says("-n NAMESPACE");
+    sandbox.run(&[&raw[..], &["-n", "b"]].concat()).exits(0);
     sandbox.run(&["secrets", "seal", "--nope"]).exits(2).says("unknown flag: --nope");
     sandbox.run(&["secrets", "seal", "--help"]).exits(0).says("--re-encrypt");
     let told = kubeseal(&sandbox, &["-f", "none"]);

@@ -46,7 +46,7 @@ fn differing<'t>(before: &'t str, after: &'t str) -> Vec<&'t str> {
 }
 
 /// A served cluster with a sealing controller, as one is installed before anything is delivered.
-fn sealing(context: &str) -> (Sandbox, String) {
+pub(crate) fn sealing(context: &str) -> (Sandbox, String) {
     let (served, kubeconfig) = served(context);
     small_chart(&served, "web", "web");
     served.write("web/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: a}\nspec:\n  encryptedData: {TOKEN: AgB}\n");
@@ -621,6 +621,40 @@ fn se_55_se_56_each_secret_of_an_environment_has_a_life_of_its_own() {
     sandbox.run(&["secrets", "check", "--secret", "ghcr-pull"]).exits(0).says("1/1 keys of pulls/ghcr-pull");
     sandbox.run(&["secrets", "check", "--secret", "gcr-pull"]).exits(2).says("did you mean `ghcr-pull`?");
     sandbox.run(&["secrets", "set", "postgres-password", "--yes"]).exits(5).says("generated once");
+}
+
+/// SOPS opens no file into which somebody else has written: a value that was sealed into it would be its end.
+#[test]
+fn nothing_is_sealed_into_a_file_that_sops_has_encrypted() {
+    let prod = LuckyPlans::new();
+    let sops = include_str!("cases/sops/values.yaml");
+    prod.sandbox.write(VALUES, sops);
+    for words in
+        ["set SESSION_SECRET --yes -n luckyplans", "set SESSION_SECRET --dry-run -n luckyplans", "init --yes", "check"]
+    {
+        let told = prod.secrets(words).exits(1).says("cannot hold sealed values").says("it is encrypted with SOPS");
+        told.says("name a values file for them that SOPS leaves alone");
+        assert_eq!(prod.values(), sops, "{words}");
+    }
+}
+
+/// Whatever keeps the file from being written, nothing is left that says it was: here somebody else holds it.
+#[test]
+fn where_the_file_cannot_be_written_nothing_else_is() {
+    let prod = LuckyPlans::new();
+    let recipient = identity(&prod.sandbox);
+    prod.secrets(&format!("init --write --backup ../keys.age --recipient {recipient}")).exits(0);
+    let (before, pending) = (prod.values(), prod.secrets("pending --done OIDC_CLIENT_SECRET").exits(0).stdout);
+    let path = prod.sandbox.root().join(VALUES).canonicalize().expect("there");
+    let held = landfall_host::hold_file(&path).expect("opened").expect("nobody holds it");
+    let refused = prod.secrets("set OIDC_CLIENT_SECRET --yes --plain ../plain.env").exits(1);
+    refused.says("values.prod.yaml was not written").says("another command writes it at this moment");
+    assert_eq!(prod.values(), before);
+    assert!(!prod.sandbox.root().join("../plain.env").exists(), "nobody has that value");
+    assert_eq!(prod.secrets("pending").stdout, pending, "nothing is to be done for it");
+    drop(held);
+    prod.secrets("set OIDC_CLIENT_SECRET --yes").exits(0);
+    prod.secrets("pending").says("OIDC_CLIENT_SECRET");
 }
 
 #[test]

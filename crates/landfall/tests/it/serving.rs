@@ -20,6 +20,7 @@ use super::sandbox::{Sandbox, small_chart};
 mod accounts;
 mod checked;
 mod connected;
+mod drawn;
 mod git_server;
 mod jobs;
 mod migrated;
@@ -28,6 +29,7 @@ mod paths;
 mod pushes;
 mod rows;
 mod told;
+mod traced;
 mod under_way;
 mod unfinished;
 

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Url};
 use sha2::{Digest as _, Sha256};
 
@@ -8,11 +9,14 @@ use crate::access::{Access, CertificateCheck, PATIENCE, Redirects};
 use crate::address::is_loopback;
 use crate::error::SourceError;
 use crate::is_mutant;
+use crate::reach::NetworkReach;
 
 /// Ways of access whose connections are kept; the one that was made first gives way.
 const MOST_CLIENTS: usize = 32;
 /// Connections to one server that are kept while nobody uses them.
 const MOST_IDLE: usize = 4;
+/// Redirects that are followed one after another.
+const MOST_REDIRECTS: usize = 10;
 /// How long they are kept.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -33,15 +37,24 @@ struct Trust {
 }
 
 impl Clients {
-    pub(super) fn of(&mut self, access: &Access, address: &Url, shown: &str) -> Result<Client, SourceError> {
+    pub(super) fn of(
+        &mut self,
+        access: &Access,
+        reach: &NetworkReach,
+        address: &Url,
+        shown: &str,
+    ) -> Result<Client, SourceError> {
+        if let Some(refused) = reach.refusal(address) {
+            return Err(SourceError::Inside { url: shown.to_owned(), why: refused.to_string() });
+        }
         let trust = Trust::read(access)?;
         // As in Go, what runs on this machine is never asked through a proxy.
         let route = if address.host_str().is_some_and(is_loopback) { Route::Direct } else { Route::AsUsual };
-        let key = key(access, &trust, route);
+        let key = key(access, reach, &trust, route);
         if let Some((_, client)) = self.0.iter().find(|(known, _)| *known == key) {
             return Ok(client.clone());
         }
-        let client = build(access, trust, route, shown)?;
+        let client = build(access, reach, trust, route, shown)?;
         if self.0.len() >= MOST_CLIENTS {
             self.0.remove(0);
         }
@@ -50,13 +63,18 @@ impl Clients {
     }
 }
 
+/// A server that leads on and on.
+#[derive(Debug, thiserror::Error)]
+#[error("too many redirects")]
+struct TooMany;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Route {
     AsUsual,
     Direct,
 }
 
-fn key(access: &Access, trust: &Trust, route: Route) -> Key {
+fn key(access: &Access, reach: &NetworkReach, trust: &Trust, route: Route) -> Key {
     let mut digest = Sha256::new();
     let patience = access.patience.unwrap_or(PATIENCE).as_nanos();
     let choices = [
@@ -67,6 +85,7 @@ fn key(access: &Access, trust: &Trust, route: Route) -> Key {
         trust.identity.is_some(),
     ];
     digest.update(patience.to_be_bytes());
+    digest.update(reach.mark().to_be_bytes());
     digest.update(choices.map(u8::from));
     for file in [&trust.authorities, &trust.identity].into_iter().flatten() {
         digest.update((file.len() as u64).to_be_bytes());
@@ -111,14 +130,31 @@ fn no_pair(access: &Access, why: &str) -> SourceError {
     config(format!("can't load key pair from cert {cert} and key {key}: {why}"))
 }
 
-fn build(access: &Access, trust: Trust, route: Route, shown: &str) -> Result<Client, SourceError> {
+fn build(
+    access: &Access,
+    reach: &NetworkReach,
+    trust: Trust,
+    route: Route,
+    shown: &str,
+) -> Result<Client, SourceError> {
     let mut builder = Client::builder()
         .user_agent("Helm/3.22.0")
         .connect_timeout(access.patience.unwrap_or(PATIENCE))
         .pool_max_idle_per_host(MOST_IDLE)
         .pool_idle_timeout(IDLE);
     if access.redirects == Redirects::Stop && !is_mutant("redirects") {
-        builder = builder.redirect(reqwest::redirect::Policy::none());
+        builder = builder.redirect(Policy::none());
+    } else if let NetworkReach::Only(_) = reach {
+        let reach = reach.clone();
+        builder = builder.redirect(Policy::custom(move |next| match reach.refusal(next.url()) {
+            Some(refused) => next.error(refused),
+            None if next.previous().len() > MOST_REDIRECTS => next.error(TooMany),
+            None => next.follow(),
+        }));
+    }
+    let proxies = if route == Route::Direct { Vec::new() } else { proxies(|name| std::env::var(name).ok()) };
+    if let Some(names) = reach.names_past(proxies) {
+        builder = builder.dns_resolver(names);
     }
     if route == Route::Direct {
         builder = builder.no_proxy();
@@ -143,6 +179,16 @@ fn build(access: &Access, trust: Trust, route: Route, shown: &str) -> Result<Cli
     })
 }
 
+/// The hosts of the proxies that the environment names, as the client finds them there.
+fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let named = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+    let host = |text: String| {
+        let text = if text.contains("://") { text } else { format!("http://{text}") };
+        Url::parse(&text).ok()?.host_str().map(str::to_owned)
+    };
+    named.into_iter().filter_map(variable).filter_map(host).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,7 +203,7 @@ mod tests {
         let (far, near) = (url("https://h.example/"), url("http://127.0.0.1:1/"));
         let mut clients = Clients::default();
         let mut made = |access: &Access, address: &Url| {
-            clients.of(access, address, "shown").expect("made");
+            clients.of(access, &NetworkReach::Anywhere, address, "shown").expect("made");
             clients.0.len()
         };
         let plain = Access { username: "u".into(), password: "p".into(), ..Access::default() };
@@ -173,11 +219,38 @@ mod tests {
     }
 
     #[test]
+    fn who_may_ask_less_shares_no_connection_with_who_may_ask_more() {
+        let url = |text: &str| Url::parse(text).expect("an address");
+        let mut clients = Clients::default();
+        let (all, none) = (NetworkReach::public(|_| true), NetworkReach::public(|_| false));
+        let mut made = |reach: &NetworkReach, address: &str| {
+            clients.of(&Access::default(), reach, &url(address), "shown").map(|_| clients.0.len())
+        };
+        let (name, number) = ("https://h.example/", "http://169.254.169.254/");
+        assert_eq!(made(&NetworkReach::Anywhere, name).ok(), Some(1));
+        assert_eq!((made(&none, name).ok(), made(&none.clone(), name).ok()), (Some(2), Some(2)));
+        assert_eq!(made(&all, number).ok(), Some(3));
+        let refused = made(&none, number).expect_err("inside");
+        assert!(matches!(&refused, SourceError::Inside { why, .. } if why.contains("--check-networks")), "{refused}");
+    }
+
+    #[test]
+    fn proxies_are_known_by_their_hosts() {
+        let variable = |name: &str| match name {
+            "HTTPS_PROXY" => Some("http://u:p@proxy.example.com:3128".to_owned()),
+            "all_proxy" => Some("squid:8080".to_owned()),
+            "http_proxy" => Some(String::new()),
+            _ => None,
+        };
+        assert_eq!(proxies(variable), ["proxy.example.com", "squid"]);
+    }
+
+    #[test]
     fn ways_of_access_are_not_kept_without_end() {
         let (mut clients, far) = (Clients::default(), Url::parse("https://h.example/").expect("an address"));
         for seconds in 0..MOST_CLIENTS as u64 + 3 {
             let access = Access { patience: Some(Duration::from_secs(seconds)), ..Access::default() };
-            clients.of(&access, &far, "shown").expect("made");
+            clients.of(&access, &NetworkReach::Anywhere, &far, "shown").expect("made");
         }
         assert_eq!(clients.0.len(), MOST_CLIENTS);
     }

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use landfall_delivery::{Bounds, CheckResult, Prober, Reach, Smoke, Standpoint, SystemStatus, Tags, Unit, Verdict};
+use landfall_delivery::{
+    Bounds, CheckResult, NetworkReach, Prober, Smoke, Standpoint, SystemStatus, Tags, Unit, Verdict,
+};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting, Place};
 use landfall_object::HealthStatus;
@@ -44,7 +46,7 @@ pub(crate) async fn look(
         let prober = Prober {
             cluster: Some(&session.cluster),
             bounds: Bounds::default(),
-            reach: Reach::default(),
+            reach: NetworkReach::default(),
             progress: &session.progress,
             stop: &session.stop,
         };

@@ -38,6 +38,9 @@ impl Verb for CertArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let place = context.host.cluster_place(None, &self.cluster.query()).await?;
+        if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
+            return Err(super::no_cluster().into());
+        }
         let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
         let controller = SealingController { namespace: self.controller_namespace, name: self.controller_name };
         let certificate = controller.certificate(&connection.cluster).await;

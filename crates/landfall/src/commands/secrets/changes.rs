@@ -9,9 +9,7 @@ use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
 use landfall_delivery::{escrow, life};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Act, Connection, Failure, Permit};
-use landfall_secrets::{
-    Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, make, seal_value, system_random,
-};
+use landfall_secrets::{Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, make, seal_value};
 use landfall_store::AuditEntry;
 use landfall_yaml::{Scalar, edit};
 use serde_json::json;
@@ -159,7 +157,7 @@ pub(super) fn followers(
         if !key.making.follows() || !is_hit || changed.contains(name) {
             continue;
         }
-        let value = make(name, key, &values, &mut system_random).map_err(|error| unmade(scene, name, &error))?;
+        let value = make(name, key, &values).map_err(|error| unmade(scene, name, &error))?;
         values.insert(name.to_owned(), value.clone());
         changed.insert(name);
         found.push(Change { key: name.to_owned(), deed: Deed::Follows, value });
@@ -359,7 +357,7 @@ impl Work<'_> {
             let is_new = self.changes.iter().any(|change| change.key == key && change.deed != Deed::Adopted);
             let has_one = self.scene.declared.keys.get(key).is_some_and(|key| key.fingerprint.is_some());
             if let Some(value) = value(key).filter(|_| is_new || !has_one) {
-                let made = Fingerprint::of(value, &mut system_random);
+                let made = Fingerprint::of(value);
                 born.insert(key.to_owned(), made.map_err(|error| unmade(self.scene, key, &MakeError::Crypto(error)))?);
             }
         }
@@ -565,7 +563,7 @@ impl Work<'_> {
         let prints: Vec<(&str, Fingerprint)> = self
             .changes
             .iter()
-            .filter_map(|change| Some((change.key.as_str(), Fingerprint::of(&change.value, &mut system_random).ok()?)))
+            .filter_map(|change| Some((change.key.as_str(), Fingerprint::of(&change.value).ok()?)))
             .collect();
         if self.changes.is_empty() {
             return Ok(());

@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use jiff::Timestamp;
 use landfall_delivery::life::{Examination, Examined, Fault, Row, Stale, Survey};
-use landfall_delivery::{Bounds, CheckResult, Prober, Progress, Reach, Smoke, Standpoint, Tags, Verdict};
+use landfall_delivery::{Bounds, CheckResult, NetworkReach, Prober, Progress, Smoke, Standpoint, Tags, Verdict};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Connection, Failure, Hosting};
 use landfall_project::Check;
@@ -164,7 +164,7 @@ async fn compared(
     let prober = Prober {
         cluster: Some(&connection.cluster),
         bounds: Bounds::default(),
-        reach: Reach::default(),
+        reach: NetworkReach::default(),
         progress: &progress,
         stop: &context.host.stop,
     };

@@ -7,7 +7,7 @@ use clap::Args;
 use landfall_delivery::life::Survey;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure};
-use landfall_secrets::{Denial, Fate, Making, Permanence, fate, is_same, make, system_random};
+use landfall_secrets::{Denial, Fate, Making, Permanence, fate, is_same, make};
 
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
 use super::given::{GivenArgs, ask};
@@ -169,7 +169,7 @@ impl Birth<'_> {
                     let (deed, value) = match given.remove(name) {
                         Some(value) => (Deed::Given, value),
                         None => {
-                            let made = make(name, key, &known, &mut system_random);
+                            let made = make(name, key, &known);
                             (Deed::Born, made.map_err(|error| unmade(scene, name, &error))?)
                         }
                     };
@@ -180,9 +180,7 @@ impl Birth<'_> {
         // What no longer follows from its parts is mended, too.
         for (name, key) in scene.declared.in_order().filter(|(_, key)| key.making.follows()) {
             let is_there = kept.iter().any(|kept| kept == name);
-            let stale = |it: &landfall_secrets::Masked| {
-                make(name, key, &known, &mut system_random).is_ok_and(|made| !is_same(&made, it))
-            };
+            let stale = |it: &landfall_secrets::Masked| make(name, key, &known).is_ok_and(|made| !is_same(&made, it));
             if is_there && key.permanence != Permanence::Once && known.get(name).is_some_and(stale) {
                 missing.insert(name.to_owned());
             }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use landfall_delivery::life::Survey;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure};
-use landfall_secrets::{Key, Making, Masked, Permanence, make, system_random};
+use landfall_secrets::{Key, Making, Masked, Permanence, make};
 
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
 use super::given::{GivenArgs, ask};
@@ -135,7 +135,7 @@ impl RotateArgs {
             let (deed, value) = match given.remove(name) {
                 Some(value) => (Deed::Given, value),
                 None => {
-                    let made = make(name, key, &known, &mut system_random);
+                    let made = make(name, key, &known);
                     (Deed::Rotated, made.map_err(|error| unmade(scene, name, &error))?)
                 }
             };

@@ -9,7 +9,7 @@ use landfall_delivery::{Overrides, Selection, StandIn};
 use landfall_diag::{Diagnostic, Place as Spot, code, nearest};
 use landfall_host::{Connection, Failure, Hosting, Place, PlaceQuery, Protection};
 use landfall_project::{ContextName, EnvironmentName, Namespace, ObjectName, ProjectFile, Secrets};
-use landfall_secrets::{Declared, Holder, Masked, Sealed};
+use landfall_secrets::{Declared, Holder, HolderError, Masked, Sealed};
 use landfall_yaml::Step;
 
 use crate::context::Context;
@@ -204,17 +204,21 @@ fn key_place(file: &ProjectFile, way: &Way, key: &str, field: Option<&str>) -> S
 fn held_in(place: &Place, secrets: &Secrets) -> Result<Option<HeldIn>, Failure> {
     let Some(file) = &secrets.file else { return Ok(None) };
     let path = on_disk(place, file)?;
-    let failed = |problem: String| {
-        let mut diagnostic = Diagnostic::error(code::HELD, format!("{file} cannot hold sealed values")).note(problem);
-        if secrets.path.is_none() {
-            diagnostic = diagnostic.help("say where in it they are, as `path: sealedSecrets.encryptedData`");
-        }
-        Failure::from(diagnostic)
+    let refused = |problem: String, help: Option<&str>| {
+        let diagnostic = Diagnostic::error(code::HELD, format!("{file} cannot hold sealed values")).note(problem);
+        Failure::from(help.into_iter().fold(diagnostic, Diagnostic::help))
     };
+    let nowhere = secrets.path.is_none().then_some("say where in it they are, as `path: sealedSecrets.encryptedData`");
+    let failed = |problem: String| refused(problem, nowhere);
     let bytes = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| failed("it is not text in UTF-8".to_owned()))?;
-    let holder =
-        Holder::of(text, secrets.path.as_deref(), &secrets.target).map_err(|error| failed(error.to_string()))?;
+    let holder = Holder::of(text, secrets.path.as_deref(), &secrets.target).map_err(|error| match error {
+        HolderError::Encrypted => refused(
+            error.to_string(),
+            Some("name a values file for them that SOPS leaves alone: they are sealed already"),
+        ),
+        _ => failed(error.to_string()),
+    })?;
     Ok(Some(HeldIn { path, shown: file.to_string(), holder }))
 }
 

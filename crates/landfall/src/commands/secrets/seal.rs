@@ -45,6 +45,14 @@ impl Verb for SealArgs {
                 .help("`landfall secrets seal --help` prints the flags"),
             StopKind::Unreachable => Diagnostic::error(code::UNREACHABLE, stop.words)
                 .help("with `--cert FILE` no cluster is needed; `--fetch-cert` prints such a file"),
+            StopKind::NoCluster => super::no_cluster()
+                .note(stop.words)
+                .help("with `--cert FILE` no cluster is needed; `--fetch-cert` prints such a file"),
+            StopKind::NoNamespace => {
+                Diagnostic::error(code::UNSEALED, "nothing says for which namespace this is sealed")
+                    .note(stop.words)
+                    .help("name it: `-n NAMESPACE`")
+            }
             StopKind::Failed => Diagnostic::error(code::UNSEALED, stop.words),
         };
         Err(Failure::from(diagnostic))

@@ -7,7 +7,7 @@ use clap::Args;
 use landfall_delivery::life::Survey;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure};
-use landfall_secrets::{Making, Masked, Permanence, is_same, make, system_random};
+use landfall_secrets::{Making, Masked, Permanence, is_same, make};
 
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
 use super::given::{GivenArgs, ask, check_filled};
@@ -140,7 +140,7 @@ impl Setting<'_> {
                 Some(value) => (Deed::Given, value),
                 None => {
                     let deed = if known.contains_key(name) { Deed::Rotated } else { Deed::Born };
-                    let made = make(name, key, &known, &mut system_random);
+                    let made = make(name, key, &known);
                     (deed, made.map_err(|error| unmade(scene, name, &error))?)
                 }
             };

@@ -412,6 +412,78 @@ fn charts_of_repositories_and_registries_are_fetched_as_the_secrets_say_and_rang
     assert!(!served.log().contains("dTpw"), "{}", served.log());
 }
 
+/// What a chart names is named by whoever wrote it: the server asks there as anybody could, and not what it alone reaches. A
+/// repository that somebody has declared is asked wherever it is.
+#[test]
+fn a_chart_names_no_address_that_is_not_public_but_one_that_is_declared() {
+    let forge = Forge::shop("{}");
+    let shelf = super::super::charts::repository(&forge.sandbox);
+    let port = shelf.host().rsplit(':').next().expect("a port").to_owned();
+    let elsewhere = format!(
+        "apiVersion: v1\nentries:\n  web:\n  - {{apiVersion: v2, name: web, version: 0.1.0, urls: [\"http://127.0.0.3:{port}/web-0.1.0.tgz\"]}}\n"
+    );
+    shelf.put("leads/index.yaml", elsewhere.as_bytes());
+    let chart = |name: &str, repository: &str| {
+        let text = format!(
+            "apiVersion: v2\nname: {name}\nversion: 0.1.0\ndependencies:\n- {{name: web, version: 0.1.0, repository: \"{repository}\"}}\n"
+        );
+        match repository {
+            "" => small_chart(&forge.sandbox, &format!("charts/{name}"), name),
+            _ => forge.sandbox.write(&format!("charts/{name}/Chart.yaml"), &text),
+        }
+        let text = format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  project: default\n  source: {{repoURL: \"{SHOP}\", targetRevision: main, path: charts/{name}}}\n  destination: {{name: in-cluster, namespace: {name}}}\n  syncPolicy: {{automated: {{}}, syncOptions: [CreateNamespace=true]}}\n"
+        );
+        forge.sandbox.write(&format!("apps/{name}.yaml"), &text);
+    };
+    let inside = [
+        ("metadata", "http://169.254.169.254/latest".to_owned(), "169.254.169.254"),
+        ("otherwise", format!("http://0x7f000002:{port}"), "127.0.0.2"),
+        ("registry", format!("oci://127.0.0.2:{port}/charts"), "127.0.0.2"),
+        ("redirected", format!("{}/redirect/127.0.0.2:{port}", shelf.url()), "127.0.0.2"),
+        ("led", format!("{}/leads", shelf.url()), "127.0.0.3"),
+    ];
+    for (name, repository, _) in &inside {
+        chart(name, repository);
+    }
+    chart("schema", "");
+    let schema = format!(r#"{{"properties": {{"replicas": {{"$ref": "http://127.0.0.2:{port}/numbers.json"}}}}}}"#);
+    forge.sandbox.write("charts/schema/values.schema.json", &schema);
+    chart("permitted", &shelf.url());
+    forge.sandbox.commit("charts of strangers");
+    let revision = forge.push();
+    let served = forge.serve(&["apps"], SHOP, &[("LANDFALL_CHECK_NETWORKS", "127.0.0.1")]);
+    let cluster = served.cluster();
+    let refused = |it: &Object, address: &str| {
+        condition(it, "ComparisonError").is_some_and(|it| it.contains(&format!("{address} is no public address")))
+    };
+    for (name, _, address) in &inside {
+        served.until(&cluster, &application(name), |it| refused(it, address));
+    }
+    served.until(&cluster, &application("schema"), |it| refused(it, "127.0.0.2"));
+    served.until(&cluster, &application("permitted"), |it| is_synced(it, &revision));
+    drop(served);
+
+    // Nothing is permitted now, and what was fetched lies in no cache of this server's.
+    std::fs::remove_dir_all(forge.sandbox.root().join(".landfall/cache")).expect("a cache");
+    let before = shelf.seen().len();
+    chart("permitted", &shelf.url().replace("127.0.0.1", "localhost"));
+    forge.sandbox.commit("by its name");
+    let revision = forge.push();
+    let served = forge.serve(&["apps"], SHOP, &[("LANDFALL_CHECK_NETWORKS", "192.0.2.0/24")]);
+    let cluster = served.cluster();
+    let told = served.until(&cluster, &application("permitted"), |it| {
+        condition(it, "ComparisonError").is_some_and(|it| it.contains("is no public address"))
+    });
+    let told = condition(&told, "ComparisonError").expect("told").to_owned();
+    assert!(told.contains("localhost leads to") && told.contains("declared"), "{told}");
+    assert_eq!(shelf.seen().len(), before, "{:?}", shelf.seen());
+    let url = shelf.url().replace("127.0.0.1", "localhost");
+    served.create(&cluster, secret("permitted", "repository", &[("type", "helm"), ("url", &url)]));
+    served.refresh(&cluster, "permitted");
+    served.until(&cluster, &application("permitted"), |it| is_synced(it, &revision));
+}
+
 /// `repo add` of what is given on standard input.
 fn add(home: &Sandbox, words: &[&str], given: &str) -> super::super::sandbox::Ran {
     use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! Where addresses of checks may lead: a repository that a server keeps in sync has it ask what anybody could ask, and
+//! Where addresses may lead that a repository names: one that a server keeps in sync has it ask what anybody could ask, and
 //! neither the machine that it runs on nor what is reachable from there alone.
 
 use std::fmt;
@@ -9,9 +9,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 type Permit = dyn Fn(IpAddr) -> bool + Send + Sync;
 
-/// Where addresses of checks may lead.
+/// Where addresses may lead that somebody else names.
 #[derive(Clone, Default)]
-pub enum Reach {
+pub enum NetworkReach {
     /// Wherever who types them could ask from the same machine.
     #[default]
     Anywhere,
@@ -19,48 +19,78 @@ pub enum Reach {
     Only(Arc<Permit>),
 }
 
-impl Reach {
+impl fmt::Debug for NetworkReach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NetworkReach::Anywhere => "Anywhere",
+            NetworkReach::Only(_) => "Only",
+        })
+    }
+}
+
+impl NetworkReach {
     /// Public addresses, and those that are permitted besides.
     pub fn public(besides: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
-        Reach::Only(Arc::new(move |address| is_public(address) || besides(address)))
+        NetworkReach::Only(Arc::new(move |address| is_public(address) || besides(address)))
     }
 
     fn permits(&self, address: IpAddr) -> bool {
         match self {
-            Reach::Anywhere => true,
-            Reach::Only(permit) => permit(address),
+            NetworkReach::Anywhere => true,
+            NetworkReach::Only(permit) => permit(address),
         }
     }
 
     /// Why an address that is written as numbers is not asked.
-    pub(super) fn refuses(&self, url: &reqwest::Url) -> Option<String> {
-        let host = url.host_str()?;
-        let address: IpAddr = host.trim_matches(['[', ']']).parse().ok()?;
-        (!self.permits(address)).then(|| NotPermitted { host: host.to_owned(), address }.to_string())
+    pub fn refuses(&self, url: &reqwest::Url) -> Option<String> {
+        self.refusal(url).map(|refused| refused.to_string())
     }
 
-    /// What looks names up for the client; the system does where nothing is refused.
-    pub(super) fn names(&self) -> Option<Arc<dyn Resolve>> {
+    pub(crate) fn refusal(&self, url: &reqwest::Url) -> Option<NotPermitted> {
+        let host = url.host_str()?;
+        let address: IpAddr = host.trim_matches(['[', ']']).parse().ok()?;
+        (!self.permits(address)).then(|| NotPermitted { host: host.to_owned(), address })
+    }
+
+    /// Which one it is, among those of this process.
+    pub(crate) fn mark(&self) -> u64 {
         match self {
-            Reach::Anywhere => None,
-            Reach::Only(permit) => Some(Arc::new(Names(Arc::clone(permit)))),
+            NetworkReach::Anywhere => 0,
+            NetworkReach::Only(permit) => Arc::as_ptr(permit).cast::<()>() as usize as u64,
+        }
+    }
+
+    /// What looks names up for a client that goes through no proxy; the system does where nothing is refused.
+    pub fn names(&self) -> Option<Arc<dyn Resolve>> {
+        self.names_past(Vec::new())
+    }
+
+    /// The same for a client that asks through proxies: these are asked wherever they are, and what they let through is theirs
+    /// to say.
+    pub(crate) fn names_past(&self, proxies: Vec<String>) -> Option<Arc<dyn Resolve>> {
+        match self {
+            NetworkReach::Anywhere => None,
+            NetworkReach::Only(permit) => Some(Arc::new(Names { permit: Arc::clone(permit), proxies })),
         }
     }
 }
 
 /// Looks names up and leaves out where nothing may be asked: what is looked up is what is asked, whatever the name says next.
-struct Names(Arc<Permit>);
+struct Names {
+    permit: Arc<Permit>,
+    /// Hosts that are asked wherever they are.
+    proxies: Vec<String>,
+}
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let permit = Arc::clone(&self.0);
+        let permit = Arc::clone(&self.permit);
+        let is_proxy = self.proxies.iter().any(|host| host.eq_ignore_ascii_case(name.as_str()));
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let (permitted, refused): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| permit(it.ip()));
+            let (permitted, refused): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| is_proxy || permit(it.ip()));
             match (permitted.is_empty(), refused.first()) {
-                (true, Some(first)) => {
-                    Err(Box::new(NotPermitted { host: name.as_str().to_owned(), address: first.ip() }).into())
-                }
+                (true, Some(first)) => Err(NotPermitted { host: name.as_str().to_owned(), address: first.ip() }.into()),
                 _ => Ok(Box::new(permitted.into_iter()) as Addrs),
             }
         })
@@ -69,7 +99,7 @@ impl Resolve for Names {
 
 /// An address that nothing is asked of.
 #[derive(Debug)]
-struct NotPermitted {
+pub(crate) struct NotPermitted {
     host: String,
     address: IpAddr,
 }
@@ -133,6 +163,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
+    fn words(error: &dyn std::error::Error) -> String {
+        let deeper = error.source().map(words).unwrap_or_default();
+        format!("{error}: {deeper}")
+    }
+
     #[test]
     fn a_public_address_is_one_that_everybody_reaches() {
         let is = |text: &str| is_public(text.parse().expect("an address"));
@@ -182,7 +217,7 @@ mod tests {
     #[test]
     fn numbers_are_refused_as_names_are_and_what_is_permitted_besides_is_not() {
         let url = |text: &str| reqwest::Url::parse(text).expect("an address");
-        let reach = Reach::public(|address| address == IpAddr::from([10, 0, 0, 7]));
+        let reach = NetworkReach::public(|address| address == IpAddr::from([10, 0, 0, 7]));
         for refused in [
             "http://127.0.0.1/",
             "http://2130706433/",
@@ -196,17 +231,28 @@ mod tests {
         for asked in ["http://10.0.0.7/", "http://1.1.1.1/", "https://shop.example.com/"] {
             assert_eq!(reach.refuses(&url(asked)), None, "{asked}");
         }
-        assert_eq!(Reach::Anywhere.refuses(&url("http://127.0.0.1/")), None);
+        assert_eq!(NetworkReach::Anywhere.refuses(&url("http://127.0.0.1/")), None);
+    }
+
+    #[tokio::test]
+    async fn a_proxy_is_asked_wherever_it_is() {
+        let names = NetworkReach::public(|_| false).names_past(vec!["LocalHost".to_owned()]).expect("names");
+        assert!(names.resolve("localhost".parse().expect("a name")).await.expect("permitted").count() > 0);
     }
 
     #[tokio::test]
     async fn a_name_that_leads_inside_is_not_asked() {
         let client =
-            reqwest::Client::builder().no_proxy().dns_resolver(Reach::public(|_| false).names().expect("names"));
+            reqwest::Client::builder().no_proxy().dns_resolver(NetworkReach::public(|_| false).names().expect("names"));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let place = format!("http://localhost:{}/", listener.local_addr().expect("bound").port());
         let error = client.build().expect("a client").get(place).send().await.expect_err("refused");
-        let told = super::super::certificate::words(&error);
+        let mut cause: Option<&dyn std::error::Error> = Some(&error);
+        while cause.is_some_and(|it| !it.is::<NotPermitted>()) {
+            cause = cause.and_then(std::error::Error::source);
+        }
+        assert!(cause.is_some(), "nobody could tell it from a name that is not there: {error:?}");
+        let told = words(&error);
         assert!(told.contains("localhost leads to") && told.contains("is no public address"), "{told}");
     }
 }
