@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use landfall_chart::Tracing;
 use landfall_cluster::{Cluster, DryRun, Patch, WriteOptions};
 use landfall_delivery::{RenderedUnit, Unit};
-use landfall_diag::{Diagnostic, Finding, Label, Spot, code};
+use landfall_diag::{Diagnostic, Finding, Label, Severity, Spot, code};
 use landfall_object::operators::known_versions;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_rules::{ClusterFacts, Desired, DesiredUnit, Door, Inventory, OtherSetting, SettingFault, Subject, rule};
@@ -26,6 +26,10 @@ use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_point
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
 const BY_OBJECTS: &[&str] = &["LF138", "LF188"];
 const BY_LINES: &[&str] = &["LF180"];
+/// The rules that say of objects beside each other that one misses another: of monitors, which are seldom on by themselves, and
+/// of a release that is called otherwise.
+const MONITORS: &[&str] = &["LF168"];
+const BY_NAMES: &[&str] = &["LF103", "LF105", "LF168", "LF183"];
 
 /// On what it is tried.
 pub(crate) struct Trials<'a> {
@@ -80,6 +84,10 @@ pub(crate) async fn other_settings(
         }
     }
     all.extend(trying.behind(&ons, &fine, most / 4).await);
+    // In a release that is called as its chart is, what is named by the chart alone happens to be right.
+    if wanted.is_none() && unit.chart().is_some_and(|chart| unit.name.contains(chart.name())) {
+        all.extend(trying.named(&ons, most / 8));
+    }
     all.retain(|it| !it.faults.is_empty());
     all
 }
@@ -92,7 +100,7 @@ fn chosen(others: Vec<Other>, wanted: &BTreeSet<String>) -> Vec<Other> {
             known.push(other);
         }
     }
-    known.extend(left.into_iter().map(Other::switch));
+    known.extend(left.into_iter().map(Other::typed));
     known
 }
 
@@ -207,8 +215,64 @@ impl Trying<'_, '_> {
         }
     }
 
+    /// What finds the rest of its release no more when that is called otherwise: as it is, and with all switches on, of which the
+    /// one is named that shows it; `most` times with switches.
+    fn named(&self, ons: &[Other], most: usize) -> Vec<OtherSetting> {
+        let settings = |on: &Other| match &on.layer {
+            Layer::Switch(text) => text.clone(),
+            _ => String::new(),
+        };
+        let mut all = vec![self.called_otherwise(Other::named("")).0];
+        let mut left = most;
+        for group in ons.chunks(AT_ONCE) {
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            let together: Vec<String> = group.iter().map(settings).collect();
+            let (told, is_rendered) = self.called_otherwise(Other::named(&together.join(",")));
+            // What does not go together is tried apart, too.
+            if !is_rendered || !told.faults.is_empty() {
+                let some = &group[..group.len().min(left)];
+                left -= some.len();
+                all.extend(some.iter().map(|on| self.called_otherwise(Other::named(&settings(on))).0));
+            }
+        }
+        all
+    }
+
+    /// What a release that is called otherwise misses, and does not under its own name; and whether it could be rendered.
+    fn called_otherwise(&self, other: Other) -> (OtherSetting, bool) {
+        let (_, conditions) = self.served;
+        let own = match &other.layer {
+            Layer::Named(text) if !text.is_empty() => Other::switch(text.clone()).of(self.unit),
+            _ => self.unit.clone(),
+        };
+        let missing = |unit: &Unit| {
+            let rendered = installed(unit, conditions, Tracing::Off).ok()?;
+            Some(found(&as_desired(unit, rendered), BY_NAMES, self.trials))
+        };
+        let at = |finding: &Finding| {
+            let spot = finding.spots.iter().find(|spot| spot.object.is_some());
+            let kind = spot.and_then(|spot| spot.object.as_ref()).map(|key| key.gvk.kind.clone());
+            (finding.rule, kind, spot.and_then(|spot| spot.field.clone()))
+        };
+        let mut faults = Vec::new();
+        let (own, renamed) = (missing(&own), missing(&other.of(self.unit)));
+        let is_rendered = own.is_some() && renamed.is_some();
+        if let (Some(own), Some(renamed)) = (own, renamed) {
+            let known: HashSet<_> = own.iter().map(at).collect();
+            let new = renamed.iter().filter(|it| it.severity >= Severity::Warning && !known.contains(&at(it)));
+            faults.extend(new.map(by_rule));
+        }
+        (OtherSetting { setting: other.setting, faults }, is_rendered)
+    }
+
     /// What is wrong with a setting; no faults where the chart refuses it by itself.
     async fn one(&self, mut other: Other, look: Look) -> Result<OtherSetting, Fine> {
+        if let Layer::Named(_) = other.layer {
+            return Ok(self.called_otherwise(other).0);
+        }
         let (plain, conditions) = match other.layer {
             Layer::Operators => self.bare,
             _ => self.served,
@@ -270,7 +334,8 @@ impl<'a> Plain<'a> {
     fn of(unit: &'a Unit, rendered: &'a RenderedUnit, conditions: &'a Conditions, trials: &'a Trials<'a>) -> Self {
         let own = move || {
             let traced = installed(unit, conditions, Tracing::On);
-            let found = traced.map(|traced| found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES].concat(), trials));
+            let found = traced
+                .map(|traced| found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES, MONITORS].concat(), trials));
             found.unwrap_or_default().iter().map(cause).collect()
         };
         Plain {
@@ -304,6 +369,7 @@ async fn faults(
         return Vec::new();
     }
     let prints_nothing = rendering.all_objects().any(|object| has_nothing(object.value()));
+    let measures = rendering.all_objects().any(|object| object.group() == "monitoring.coreos.com");
     let desired = as_desired(turned, rendering);
     let mut faults = Vec::new();
     for desired in &desired.objects {
@@ -314,8 +380,17 @@ async fn faults(
     }
     let is_told = |it: &&Finding| !plain.own.contains(&cause(it));
     faults.extend(found(&desired, BY_OBJECTS, trials).iter().filter(is_told).map(by_rule));
-    let is_enough = look == Look::Whether && !faults.is_empty();
-    if is_enough || faults.is_empty() && !prints_nothing {
+    if look == Look::Whether && !faults.is_empty() {
+        return faults;
+    }
+    // What a monitor is to find may be as it was.
+    if measures && let Ok(whole) = installed(turned, conditions, Tracing::Off) {
+        let is_new = |it: &&Finding| {
+            is_told(it) && it.spots.iter().any(|spot| desired.objects.iter().any(|it| it.spot().object == spot.object))
+        };
+        faults.extend(found(&as_desired(turned, whole), MONITORS, trials).iter().filter(is_new).map(by_rule));
+    }
+    if faults.is_empty() && !prints_nothing {
         return faults;
     }
     // Only now it is asked which line prints what.

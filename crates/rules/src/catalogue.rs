@@ -11,6 +11,7 @@ mod application_of_another_repository;
 mod autoscaler_without_request;
 mod autoscaler_without_target;
 mod baked_into_image;
+mod branch_never_taken;
 mod built_from_write_back;
 mod call_cut_by_policy;
 mod call_to_a_desk;
@@ -215,6 +216,7 @@ pub static RULES: &[&Rule] = &[
     &run_that_cannot_begin::RULE,             // a run that cannot begin
     &slip_in_json::RULE,                      // a slip in JSON
     &setting_that_breaks::RULE,               // a setting that breaks the chart
+    &branch_never_taken::RULE,                // a branch that is never taken
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

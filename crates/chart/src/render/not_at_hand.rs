@@ -103,6 +103,10 @@ impl NotAtHand {
 
     /// Whether a template that nobody defines may be one of theirs: its name begins as theirs do, or as no own one does.
     fn may_define(&self, name: &str) -> bool {
+        // A file is called by its path: one of their charts is theirs, one of another is not there or cannot be parsed.
+        if let Some((chart, _)) = name.split_once("/templates/") {
+            return self.names.contains(chart.rsplit('/').next().unwrap_or(chart));
+        }
         let first = first_part(name);
         let own = || self.own.iter().map(String::as_str);
         self.names.contains(first) || (own().all(|it| it != first) && landfall_diag::nearest(first, own()).is_none())

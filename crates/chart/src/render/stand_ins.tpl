@@ -34,7 +34,7 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 {{- $labels := include "common.labels.matchLabels" . | fromYaml -}}
 {{- $labels = merge $labels (dict "helm.sh/chart" (include "common.names.chart" $root) "app.kubernetes.io/managed-by" $root.Release.Service) -}}
 {{- if and (hasKey . "customLabels") .customLabels -}}
-{{- $labels = merge (tpl (toYaml .customLabels) $root | fromYaml) $labels -}}
+{{- $labels = merge (include "common.tplvalues.render" (dict "value" .customLabels "context" $root) | fromYaml) $labels -}}
 {{- end -}}
 {{ toYaml $labels }}
 {{- end -}}

@@ -84,6 +84,33 @@ fn what_a_missing_dependency_hides_is_told_and_the_rest_is_rehearsed() {
 }
 
 #[test]
+fn what_cannot_be_read_is_no_missing_dependency() {
+    let sandbox = shop();
+    let job = sandbox.read("shop/templates/job.yaml");
+    sandbox.write(
+        "shop/templates/job.yaml",
+        &format!("{{{{ if true }}}}{{{{ $port := 1 }}}}{{{{ end }}}}{job}# {{{{ $port }}}}\n"),
+    );
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(2).says("undefined variable").says("job.yaml");
+    // Nor is a file of its own that another one prints, and that is not there.
+    sandbox.write(
+        "shop/templates/job.yaml",
+        &format!("{job}# {{{{ include (print $.Template.BasePath \"/setings.yaml\") . }}}}\n"),
+    );
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(2).says("setings.yaml");
+}
+
+#[test]
+fn labels_that_are_handed_on_as_text_are_labels() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/templates/merged.yaml",
+        "{{- $labels := include \"common.tplvalues.merge\" (dict \"values\" (list (dict \"tier\" \"back\") (dict)) \"context\" .) }}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: merged\n  labels: {{- include \"common.labels.standard\" (dict \"customLabels\" $labels \"context\" .) | nindent 4 }}\n",
+    );
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0).lacks("error").says("as far as it was checked");
+}
+
+#[test]
 fn what_delivers_goes_on_refusing_a_chart_whose_dependencies_are_not_there() {
     let sandbox = shop();
     for verb in ["up", "plan", "template"] {

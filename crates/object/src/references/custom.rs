@@ -1,4 +1,4 @@
-//! References of the operators' kinds: cert-manager, Traefik, sealed-secrets, mariadb-operator.
+//! References of the operators' kinds: cert-manager, Traefik, sealed-secrets, mariadb-operator, the Prometheus operator.
 
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use crate::Object;
 const CERT_MANAGER: &str = "cert-manager.io";
 const TRAEFIK: &str = "traefik.io";
 const MARIADB: &str = "k8s.mariadb.com";
+const MONITORING: &str = "monitoring.coreos.com";
 
 pub(super) fn references(found: &mut Collector, object: &Object) {
     match (object.group(), object.kind()) {
@@ -34,7 +35,30 @@ pub(super) fn references(found: &mut Collector, object: &Object) {
                 }
             }
         }
+        (MONITORING, "ServiceMonitor") => monitor(found, object, "endpoints"),
+        (MONITORING, "PodMonitor") => monitor(found, object, "podMetricsEndpoints"),
         _ => {}
+    }
+}
+
+/// The keys with which a monitor is let in where it measures.
+fn monitor(found: &mut Collector, object: &Object, field: &str) {
+    const KEYS: [(&str, &str); 7] = [
+        ("/bearerTokenSecret", "bearerTokenSecret"),
+        ("/authorization/credentials", "authorization.credentials"),
+        ("/basicAuth/username", "basicAuth.username"),
+        ("/basicAuth/password", "basicAuth.password"),
+        ("/tlsConfig/ca/secret", "tlsConfig.ca.secret"),
+        ("/tlsConfig/cert/secret", "tlsConfig.cert.secret"),
+        ("/tlsConfig/keySecret", "tlsConfig.keySecret"),
+    ];
+    for (at, endpoint) in object.list_at(&format!("/spec/{field}")).iter().enumerate() {
+        for (pointer, path) in KEYS {
+            let Some(source) = endpoint.pointer(pointer) else { continue };
+            let key = source.get("key").and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned);
+            let need = if source.get("optional") == Some(&Value::Bool(true)) { Need::Optional } else { Need::Later };
+            found.core("Secret", source.get("name"), key, format!("spec.{field}[{at}].{path}"), need);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which other settings of a chart are tried.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use landfall_chart::{Chart, File, SetFlag, values_from_json, values_over, values_to_json};
 use landfall_delivery::{Door, Unit, UnitSource};
@@ -37,11 +37,30 @@ pub(super) enum Layer {
     File(String, String),
     /// Nothing: on a cluster that serves the kinds of operators.
     Operators,
+    /// Switches turned, `--set-json`, or nothing, in a release called otherwise.
+    Named(String),
 }
+
+/// What a release is called otherwise, as it would be typed.
+pub(super) const NAMED: &str = "--release probe";
 
 impl Other {
     pub(super) fn switch(setting: String) -> Self {
         Other { layer: Layer::Switch(setting.clone()), setting }
+    }
+
+    /// A release called otherwise, with switches turned.
+    pub(super) fn named(switches: &str) -> Self {
+        let setting = if switches.is_empty() { NAMED.to_owned() } else { format!("{NAMED} --set-json {switches}") };
+        Other { layer: Layer::Named(switches.to_owned()), setting }
+    }
+
+    /// What would be typed so.
+    pub(super) fn typed(setting: String) -> Self {
+        match setting.strip_prefix(NAMED) {
+            Some(rest) => Other::named(rest.strip_prefix(" --set-json ").unwrap_or_default()),
+            None => Other::switch(setting),
+        }
     }
 
     /// Whether it is a switch that is turned on.
@@ -75,12 +94,16 @@ impl Other {
     /// A unit under it.
     pub(super) fn of(&self, unit: &Unit) -> Unit {
         let mut other = unit.clone();
+        if let Layer::Named(_) = self.layer {
+            "probe".clone_into(&mut other.name);
+        }
         for source in &mut other.sources {
             if let UnitSource::Chart(source) = source {
                 match &self.layer {
                     Layer::Switch(text) | Layer::Sample(text) => source.values.set(SetFlag::Json, text.clone()),
                     Layer::File(name, text) => source.values.file(name.clone(), text.clone()),
-                    Layer::Operators => &mut source.values,
+                    Layer::Named(text) if !text.is_empty() => source.values.set(SetFlag::Json, text.clone()),
+                    Layer::Operators | Layer::Named(_) => &mut source.values,
                 };
             }
         }
@@ -136,6 +159,12 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
         let Other { setting, .. } = setting(&values, path, given);
         filled.push(Other { layer: Layer::Sample(setting.clone()), setting });
     });
+    for path in undeclared(chart, &values) {
+        let Some(value) = path.last().and_then(|key| sample(key, Empty::Null)) else { continue };
+        let given = path.last().map(|key| (key.clone(), value)).into_iter().collect();
+        let Other { setting, .. } = setting(&values, &path, given);
+        filled.push(Other { layer: Layer::Sample(setting.clone()), setting });
+    }
     let files = chart.raw.iter().filter(|file| {
         file.name.strip_prefix("ci/").is_some_and(|name| name.ends_with("-values.yaml") && !name.contains('/'))
     });
@@ -160,6 +189,29 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
         .chain(pairs)
         .collect();
     Some(all)
+}
+
+/// The paths of values that a chart's own templates read below tables that are declared, and that nobody declares.
+fn undeclared(chart: &Chart, values: &Value) -> BTreeSet<Vec<String>> {
+    let mut found = BTreeSet::new();
+    for file in chart.templates.iter() {
+        let text = file.text();
+        for (at, read) in text.match_indices(".Values.") {
+            let is_step = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '.';
+            let rest = &text[at + read.len()..];
+            let path: Vec<&str> = rest[..rest.find(|it| !is_step(it)).unwrap_or(rest.len())].split('.').collect();
+            let Some((key, parents)) =
+                path.split_last().filter(|(key, parents)| !key.is_empty() && !parents.is_empty())
+            else {
+                continue;
+            };
+            let table = parents.iter().try_fold(values, |here, step| here.get(step)).and_then(Value::as_object);
+            if table.is_some_and(|table| !table.contains_key(*key)) && !is_borrowed(chart, path[0]) {
+                found.insert(path.into_iter().map(str::to_owned).collect());
+            }
+        }
+    }
+    found
 }
 
 type Visit<'a, 'v> = dyn FnMut(&[String], &'v Value, &'v Map<String, Value>) + 'a;

@@ -25,6 +25,15 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
         // Lists of names; where objects stand in them, a template that reads their fields says so and is not told.
         "secrets" | "configmaps" => (own == Empty::List).then(|| json!(["probe"])),
         "affinity" => of(Empty::Map, affinity()),
+        "relabelings" | "metricrelabelings" | "relabelconfigs" | "metricrelabelconfigs" => of(
+            Empty::List,
+            json!([{"action": "labeldrop", "regex": "probe"}, {"action": "labeldrop", "regex": "other"}]),
+        ),
+        "tlsconfig" => of(Empty::Map, json!({"insecureSkipVerify": true})),
+        "httpheaders" => of(Empty::List, json!([{"name": "X-Probe", "value": "probe"}])),
+        "lifecycle" => of(Empty::Map, json!({"preStop": {"exec": {"command": ["/probe"]}}})),
+        "dnsconfig" => of(Empty::Map, json!({"options": [{"name": "ndots", "value": "2"}]})),
+        "hostnames" => of(Empty::List, json!(["probe.example.com", "other.example.com"])),
         _ if ends("tolerations") => of(Empty::List, json!([{"key": "example.com/probe", "operator": "Exists"}])),
         _ if ends("pullsecrets") => of(Empty::List, json!([{"name": "probe"}])),
         "env" | "extraenv" | "extraenvs" | "extraenvvars" | "envvars" | "environment" => match own {

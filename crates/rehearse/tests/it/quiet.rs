@@ -178,3 +178,36 @@ fn a_name_that_a_web_servers_own_configuration_makes_is_no_service() {
     let text = "apiVersion: v1\nkind: Service\nmetadata: {name: it-relay}\nspec: {selector: {app: it}, ports: [{port: 80}]}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata:\n  web.conf: |\n    upstream relay { server it-relay:80; }\n    server { location / { proxy_pass http://relay; } }\n";
     is_quiet(&install(&[("templates/it.yaml", text)]), "LF187");
 }
+
+#[test]
+fn a_certificate_that_nobody_is_told_of_any_more_loses_nothing() {
+    let secret = |extra: &str| {
+        format!(
+            "{{{{- $pair := genSelfSignedCert \"it\" nil nil 365 }}}}\napiVersion: v1\nkind: Secret\nmetadata: {{name: pair}}\nstringData:\n  tls.crt: {{{{ $pair.Cert | toJson }}}}\n  tls.key: {{{{ $pair.Key | toJson }}}}\n{extra}"
+        )
+    };
+    let without = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\n";
+    is_quiet(&changed(&secret(""), without), "LF113");
+    let told = told(&changed(&secret("  password: {{ randAlphaNum 16 }}\n"), without), "LF113");
+    assert_eq!(told, ["Secret `pair` would be deleted"]);
+}
+
+#[test]
+fn what_falls_back_or_is_part_of_what_is_printed_is_asked_for_on_purpose() {
+    let values = "web: {resources: {}, group: 1}\ndb: {port: 1}\n";
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\ndata:\n  {{- if .Values.resources }}\n  a: b\n  {{- else if .Values.web.resources }}\n  a: c\n  {{- end }}\n  {{- with .Values.group }}\n  group: {{ . | quote }}\n  {{- end }}\n  web: {{ toJson .Values.web | quote }}\n  port: {{ default 1 .Values.port | quote }}\n  {{- if .Values.port }}\n  d: e\n  {{- end }}\n";
+    let it = || files(values, &[("templates/it.yaml", text)]);
+    is_quiet(&upgrade(it(), it()), "LF286");
+}
+
+#[test]
+fn a_file_that_bears_its_directorys_name_lies_in_it_on_purpose() {
+    let of = |place: &str| {
+        let pod = "volumes: [{name: it, configMap: {name: it}}]";
+        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\ndata: {config: a}\n---\n";
+        let container =
+            format!("image: registry.example.com/a:1.0.0, volumeMounts: [{{name: it, mountPath: {place}}}]");
+        format!("{map}{}", deployment("it", "app: it", pod, &container))
+    };
+    is_quiet(&install(&[("templates/it.yaml", &of("/etc/config"))]), "LF181");
+}

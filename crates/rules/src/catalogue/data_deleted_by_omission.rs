@@ -1,5 +1,8 @@
 use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
+use landfall_object::references::references;
 
+use crate::decoded::texts;
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -39,13 +42,29 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if skipped || subject.desired(object.group(), object.kind(), object.namespace(), object.name()).is_some() {
             continue;
         }
-        findings.push(
-            RULE.finding(format!("{} `{}` would be deleted", object.kind(), object.name()))
-                .because(format!("the base revision rendered it and this one does not; with it goes {lost}"))
-                .at(old.spot()),
-        );
+        let finding = RULE
+            .finding(format!("{} `{}` would be deleted", object.kind(), object.name()))
+            .because(format!("the base revision rendered it and this one does not; with it goes {lost}"))
+            .at(old.spot());
+        // Nothing is read with a certificate: where nobody is told of it any more, another one does.
+        let spare = is_certificate(object) && !is_referred_to(subject, object);
+        findings.push(if spare { finding.weighing(Severity::Info) } else { finding });
     }
     findings
+}
+
+/// Whether a Secret holds a certificate with its key, and nothing else.
+fn is_certificate(object: &Object) -> bool {
+    let texts = texts(object);
+    object.kind() == "Secret"
+        && texts.iter().all(|(_, text, _)| text.trim_start().starts_with("-----BEGIN "))
+        && texts.iter().any(|(_, text, _)| text.contains("-----BEGIN CERTIFICATE-----"))
+}
+
+/// Whether anything that is delivered refers to it.
+fn is_referred_to(subject: &Subject<'_>, object: &Object) -> bool {
+    let mut all = subject.objects().flat_map(|desired| references(&desired.object));
+    all.any(|it| it.kind == object.kind() && it.name == object.name() && it.namespace.as_deref() == object.namespace())
 }
 
 fn is_kept(old: &Desired) -> bool {

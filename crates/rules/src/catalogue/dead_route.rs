@@ -48,6 +48,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for service in subject.of_kind("", "Service") {
         let beside = pods.get(&service.object.namespace()).map(Vec::as_slice).unwrap_or_default();
         findings.extend(endpoints(subject, service, beside));
+        findings.extend(jobs(service, beside));
     }
     findings
 }
@@ -177,6 +178,36 @@ fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>
         );
     }
     findings
+}
+
+/// Pods of jobs that a Service takes for its servers: they have its labels and answer on none of its ports.
+fn jobs(service: &Desired, beside: &[PodTemplate<'_>]) -> Vec<Finding> {
+    let object = &service.object;
+    let selector = object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()));
+    let Some(selector) = selector.filter(|_| object.str_at("/spec/clusterIP") != Some("None")) else {
+        return Vec::new();
+    };
+    let is_job = |template: &PodTemplate<'_>| matches!(template.owner.kind(), "Job" | "CronJob");
+    let (jobs, servers): (Vec<_>, Vec<_>) =
+        beside.iter().filter(|template| selects(selector, template.labels())).partition(|template| is_job(template));
+    let opens = |template: &PodTemplate<'_>| {
+        let containers = template.containers().into_iter();
+        containers.filter(|it| it.role != ContainerRole::Init).any(|it| it.ports().next().is_some())
+    };
+    if servers.is_empty() {
+        return Vec::new();
+    }
+    jobs.into_iter()
+        .filter(|job| !opens(job))
+        .map(|job| {
+            let (kind, name) = (job.owner.kind(), job.owner.name());
+            RULE.finding(format!("Service `{}` takes the pods of {kind} `{name}` for its servers", object.name()))
+                .weighing(Severity::Warning)
+                .because("as long as one of them runs it is sent requests, and opens no port to answer on")
+                .help("select by a label that only the servers' pods have")
+                .at(service.spot_at("spec.selector"))
+        })
+        .collect()
 }
 
 /// Whether a route leads to a port of a Service, or an address that is written down in the delivery.

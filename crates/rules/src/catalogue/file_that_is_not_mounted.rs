@@ -39,6 +39,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         for container in template.containers() {
             findings.extend(without_key(desired, &container, &known));
+            findings.extend(one_level_deeper(desired, &container, &known));
             findings.extend(told_of(desired, &template, &container, &known));
         }
     }
@@ -67,6 +68,29 @@ fn without_key(desired: &Desired, container: &Container<'_>, known: &[Files<'_>]
     findings
 }
 
+/// Mounts at a file's own place that are directories, in which the file lies under its name once more.
+fn one_level_deeper(desired: &Desired, container: &Container<'_>, known: &[Files<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, mount) in mounts(container) {
+        let Some(place) = mount["mountPath"].as_str().map(|it| it.trim_end_matches('/')) else { continue };
+        let file = place.rsplit('/').next().unwrap_or(place);
+        let of_part =
+            ["subPath", "subPathExpr"].iter().any(|part| mount[*part].as_str().is_some_and(|it| !it.is_empty()));
+        let Some(of) = known.iter().find(|it| mount["name"] == it.volume && it.files.contains(file)) else { continue };
+        // A directory may bear the name of what lies in it, but seldom with an ending.
+        if of_part || !file.contains('.') {
+            continue;
+        }
+        findings.push(
+            RULE.finding(format!("container `{}` mounts the whole of {} at `{place}`", container.name, of.source))
+                .because(format!("a directory stands there, and the file is `{place}/{file}`"))
+                .help(format!("mount it with `subPath: {file}`, or in the directory above"))
+                .at(desired.spot_at(&format!("{}.volumeMounts[{at}].mountPath", container.path))),
+        );
+    }
+    findings
+}
+
 /// Files below a mount that a container is told of and that are not there.
 fn told_of(
     desired: &Desired,
@@ -75,7 +99,7 @@ fn told_of(
     known: &[Files<'_>],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (path, field) in paths(container) {
+    for Told { path, field, is_file } in paths(container) {
         let covering = mounts(container)
             .filter_map(|(_, mount)| Some((mount["mountPath"].as_str()?.trim_end_matches('/'), mount)))
             .filter(|(place, _)| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
@@ -90,10 +114,12 @@ fn told_of(
         };
         let below = format!("{file}/");
         let is_there = of.files.contains(file) || of.files.iter().any(|known| known.starts_with(&below));
-        // What a program writes beside its settings it has to write elsewhere; a name without an ending may be a prefix.
-        if is_there
-            || (!file.contains('.') && landfall_diag::nearest(file, of.files.iter().map(String::as_str)).is_none())
-        {
+        // What a program writes beside its settings it has to write elsewhere; a name without an ending may be a prefix, unless
+        // who asks for it says that it is a file.
+        let is_meant = || {
+            is_file || file.contains('.') || landfall_diag::nearest(file, of.files.iter().map(String::as_str)).is_some()
+        };
+        if is_there || !is_meant() {
             continue;
         }
         let finding = RULE
@@ -169,33 +195,50 @@ fn mounts<'a>(container: &Container<'a>) -> impl Iterator<Item = (usize, &'a Val
     container.value["volumeMounts"].as_array().into_iter().flatten().enumerate()
 }
 
+/// A path that a container is told of.
+struct Told<'a> {
+    path: &'a str,
+    field: String,
+    /// Whether it is given as a file's: to a variable `…_FILE`, or an option `--…-file`.
+    is_file: bool,
+}
+
 /// The paths of single files that stand in a container's variables, command and arguments, each with its field.
-fn paths<'a>(container: &Container<'a>) -> Vec<(&'a str, String)> {
-    let mut found: Vec<(&'a str, String)> = Vec::new();
-    let mut add = |text: &'a str, field: String| {
+fn paths<'a>(container: &Container<'a>) -> Vec<Told<'a>> {
+    let mut found: Vec<Told<'a>> = Vec::new();
+    let asks_for_file = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.ends_with("-file") || name.ends_with("_file")
+    };
+    let mut add = |text: &'a str, field: String, asked: bool| {
         // A script may ask first whether a file is there.
         if text.contains(char::is_whitespace) {
             return;
         }
         let edge = |letter: char| matches!(letter, '=' | ',' | '"' | '\'' | ';');
+        let is_file = asked || text.split_once('=').is_some_and(|(option, _)| asks_for_file(option));
         for word in text.split(edge).map(|word| word.strip_prefix("file://").unwrap_or(word)) {
             let is_path = word.starts_with('/')
                 && !word.ends_with('/')
                 && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
             if is_path {
-                found.push((word, field.clone()));
+                found.push(Told { path: word, field: field.clone(), is_file });
             }
         }
     };
     for (at, _, variable) in container.env() {
         if let Some(text) = variable["value"].as_str() {
-            add(text, format!("{}.env[{at}].value", container.path));
+            let asked = variable["name"].as_str().is_some_and(asks_for_file);
+            add(text, format!("{}.env[{at}].value", container.path), asked);
         }
     }
     for list in ["command", "args"] {
         let words = container.value[list].as_array().into_iter().flatten().enumerate();
+        let mut before = "";
         for (at, text) in words.filter_map(|(at, word)| Some((at, word.as_str()?))) {
-            add(text, format!("{}.{list}[{at}]", container.path));
+            let asked = before.starts_with('-') && asks_for_file(before);
+            add(text, format!("{}.{list}[{at}]", container.path), asked);
+            before = text;
         }
     }
     found

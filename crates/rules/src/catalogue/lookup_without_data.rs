@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use landfall_diag::{Finding, Severity, Spot};
 
 use crate::rule::Rule;
@@ -16,6 +18,14 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
+        let raw: BTreeSet<&(String, String)> = unit.lookups.iter().filter(|(_, name)| name.contains("{{")).collect();
+        findings.extend(raw.into_iter().map(|(kind, name)| {
+            RULE.finding(format!("the templates look up a {kind} called `{name}`, as it stands"))
+                .weighing(Severity::Warning)
+                .because("nothing is called so, and nothing is ever found: what was to be kept is made anew with each upgrade")
+                .help("within an action no other begins: put the name together with `printf`")
+                .at(Spot { unit: Some(unit.name.clone()), ..Spot::default() })
+        }));
         for stumble in &unit.stumbles {
             let what = format!("{} `{}`", stumble.kind, stumble.name);
             let rendered = unit.objects.iter().find(|it| {

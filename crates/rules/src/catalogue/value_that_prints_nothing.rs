@@ -144,7 +144,7 @@ fn silent(rendered: &Rendered, places: &mut Places) {
 }
 
 /// Whether a map has a path, be it as null; a path through something that is no map is nobody's here.
-fn declares(values: &Values, path: &[&str]) -> bool {
+pub(super) fn declares(values: &Values, path: &[&str]) -> bool {
     let mut here = values.clone();
     for (at, key) in path.iter().enumerate() {
         if !here.contains(key) {
@@ -163,7 +163,7 @@ fn declares(values: &Values, path: &[&str]) -> bool {
 }
 
 /// Whether a chart that is not at hand may declare the value: below its name, or lifted from it.
-fn is_not_at_hand(chart: &Chart, path: &[&str]) -> bool {
+pub(super) fn is_not_at_hand(chart: &Chart, path: &[&str]) -> bool {
     let lifts = || chart.without.dependencies.iter().any(|it| !it.import_values.is_empty());
     path.first().is_some_and(|key| chart.without.names().any(|name| name == *key)) || lifts()
 }
@@ -244,7 +244,7 @@ fn bare_paths(text: &str) -> Vec<(u32, String)> {
 
 /// Where the dot of a template stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Dot {
+pub(super) enum Dot {
     /// At the root, whose `.Values` they are.
     Root,
     /// At this path of the values.
@@ -254,7 +254,7 @@ enum Dot {
 }
 
 /// Opens and closes blocks as an action does.
-fn moved(action: &str, dots: &mut Vec<Dot>) {
+pub(super) fn moved(action: &str, dots: &mut Vec<Dot>) {
     let action = action.trim_matches(['-', ' ', '\n', '\t']);
     let (word, rest) = action.split_once(char::is_whitespace).unwrap_or((action, ""));
     let here = dots.last().cloned().unwrap_or(Dot::Root);
@@ -281,7 +281,7 @@ fn moved(action: &str, dots: &mut Vec<Dot>) {
 }
 
 /// The path of the values that an operand names, seen from where the dot stands.
-fn operand(word: &str, dot: &Dot) -> Option<String> {
+pub(super) fn operand(word: &str, dot: &Dot) -> Option<String> {
     let is_name = |name: &str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
     let path = match (word.strip_prefix("$.Values."), word.strip_prefix(".Values."), dot) {
         (Some(path), _, _) | (None, Some(path), Dot::Root) => path.to_owned(),

@@ -1,0 +1,281 @@
+use std::collections::BTreeSet;
+
+use landfall_chart::{Rendered, Values, values_to_json};
+use landfall_diag::{Finding, Place, Severity, Spot};
+use serde_json::Value;
+
+use super::value_that_prints_nothing::{Dot, declares, is_not_at_hand, moved, operand};
+use crate::rule::Rule;
+use crate::subject::Subject;
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF286",
+    title: "conditions ask for values that are declared",
+    severity: Severity::Warning,
+    why: "A condition on a path of `.Values` that no values file has is never met. Where the same key is declared one level \
+          beside it, whoever sets that one is not heard: the branch that was to print it is not taken, and nothing says so.",
+    advice: "Ask for the value where it is declared.",
+    check,
+};
+
+/// A condition of a template.
+struct Condition {
+    /// Its line, from 1.
+    line: u32,
+    /// The paths of the values, one of which has to be there.
+    paths: Vec<String>,
+    /// The actions of its branch, and the conditions around it.
+    about: String,
+}
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for rendered in &unit.rendered.charts {
+            let mut told = BTreeSet::new();
+            for (place, asked, meant) in never_met(rendered) {
+                if told.insert((place.file.clone(), asked.clone())) {
+                    let finding = RULE
+                        .finding(format!("no values file declares `{asked}`, which a condition asks for"))
+                        .keyed(asked)
+                        .because(format!("`{meant}` is declared, and whoever sets it is not heard there"))
+                        .help(format!("did you mean `{meant}`?"));
+                    findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// The conditions of a chart's own templates that nothing meets, with what they ask for and what is meant.
+fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
+    let chart = &rendered.processed;
+    let mut found = Vec::new();
+    if chart.metadata.kind == "library" {
+        return found;
+    }
+    let spoken_of = chart.raw_file("values.yaml").map(|file| commented(&file.text())).unwrap_or_default();
+    let texts: Vec<_> = chart.templates.iter().map(|file| (file, file.text())).collect();
+    for (file, text) in texts.iter().filter(|(file, _)| !file.name.ends_with("NOTES.txt")) {
+        for condition in conditions(text) {
+            let missing = |path: &String| is_missing(rendered, &spoken_of, &path.split('.').collect::<Vec<_>>());
+            if condition.paths.is_empty() || !condition.paths.iter().all(missing) {
+                continue;
+            }
+            let all: Vec<&str> = texts.iter().map(|(_, text)| &**text).collect();
+            for path in &condition.paths {
+                let steps: Vec<&str> = path.split('.').collect();
+                // What falls back on another value, or is handed in from elsewhere, may be left out on purpose.
+                if all.iter().any(|text| falls_back(text, path)) {
+                    continue;
+                }
+                let beside = beside(&rendered.values, &spoken_of, &steps);
+                let meant = beside.into_iter().find(|other| {
+                    let other_steps: Vec<&str> = other.split('.').collect();
+                    let of_a_part = steps.len() > 1 && chart.dependencies.iter().any(|part| part.name() == steps[0]);
+                    mentions(&condition.about, other)
+                        || (of_a_part && other_steps[0] == steps[0])
+                        || (!is_decoration(&steps) && !all.iter().any(|text| reads(text, &other_steps)))
+                });
+                if let Some(meant) = meant {
+                    let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);
+                    let place = Place { source, ..Place::line(chart.path_of(&file.name), condition.line) };
+                    found.push((place, path.clone(), meant));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether nobody declares a path, or speaks of it.
+fn is_missing(rendered: &Rendered, spoken_of: &[Spoken], path: &[&str]) -> bool {
+    let chart = &rendered.processed;
+    path[0] != "global"
+        && !declares(&rendered.values, path)
+        && !declares(&rendered.user_values, path)
+        && !declares(&chart.values, path)
+        && !is_not_at_hand(chart, path)
+        && !is_spoken_of(spoken_of, path)
+        && !chart.schema.as_ref().is_some_and(|schema| in_schema(schema, path))
+}
+
+/// A key that a values file speaks of without setting it.
+struct Spoken {
+    name: String,
+    /// The key that it stands under; several where that cannot be told, none where it may be anywhere.
+    under: Vec<String>,
+}
+
+/// The keys of a values file that are commented out.
+fn commented(text: &str) -> Vec<Spoken> {
+    let mut above: Vec<(usize, String)> = Vec::new();
+    let mut found = Vec::new();
+    // What was left empty last: examples of what goes into it stand behind it as they stand before the next key.
+    let mut empty: Option<(usize, String)> = None;
+    for line in text.lines() {
+        let bare = line.trim_start();
+        let (hash, written) = (line.len() - bare.len(), bare.trim_start_matches(['#', '-', ' ']));
+        let Some((name, value)) = written.split_once(':') else { continue };
+        if !bare.starts_with('#') {
+            above.retain(|(at, _)| *at < hash);
+            above.push((hash, name.to_owned()));
+            empty = matches!(value.trim(), "" | "{}" | "[]").then(|| (hash, name.to_owned()));
+            continue;
+        }
+        // `# key` is commented out where it stood, `#   key` below the one above it.
+        let indent = (hash + bare.len() - written.len()).saturating_sub(2).max(hash);
+        let parent = above.iter().rev().find(|(at, _)| *at < indent).map(|(_, name)| name.clone());
+        let beside = empty.iter().filter(|(at, _)| *at == indent).map(|(_, name)| name.clone());
+        found.push(Spoken { name: name.to_owned(), under: parent.into_iter().chain(beside).collect() });
+        above.retain(|(at, _)| *at < indent);
+        above.push((indent, name.to_owned()));
+    }
+    found
+}
+
+/// Whether a path is among what is spoken of; what a comment without a parent means may stand anywhere.
+fn is_spoken_of(spoken_of: &[Spoken], path: &[&str]) -> bool {
+    let Some((key, parents)) = path.split_last() else { return false };
+    let may_be =
+        |it: &Spoken| it.under.is_empty() || parents.last().is_some_and(|last| it.under.iter().any(|it| it == last));
+    spoken_of.iter().any(|it| it.name == *key && may_be(it))
+}
+
+/// Whether a schema of the values knows a path, or leaves open what stands somewhere on it.
+fn in_schema(schema: &[u8], path: &[&str]) -> bool {
+    let Ok(schema) = serde_json::from_slice::<Value>(schema) else { return true };
+    let mut here = &schema;
+    for key in path {
+        let Some(properties) = here["properties"].as_object() else { return here.get("$ref").is_some() };
+        match properties.get(*key) {
+            Some(below) => here = below,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Paths with the same last key that lack one of the path's steps, or have one more: declared ones, and those that are spoken of
+/// below a table that is declared.
+fn beside(values: &Values, spoken_of: &[Spoken], path: &[&str]) -> Vec<String> {
+    let values = values_to_json(values);
+    let at = |steps: &[&str]| steps.iter().try_fold(&values, |here, step| here.get(step));
+    let is_there = |steps: &[&str]| {
+        let (key, parents) = steps.split_last().unwrap_or((&"", &[]));
+        let named = |it: &Spoken| it.name == *key && parents.last().is_some_and(|last| it.under == [*last]);
+        at(steps).is_some() || (at(parents).is_some_and(Value::is_object) && spoken_of.iter().any(named))
+    };
+    let mut found = Vec::new();
+    for left_out in 0..path.len() - 1 {
+        let steps: Vec<&str> =
+            path.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, step)| *step).collect();
+        if is_there(&steps) {
+            found.push(steps.join("."));
+        }
+    }
+    for put_in in 0..path.len() {
+        let (above, below) = path.split_at(put_in);
+        for name in at(above).and_then(Value::as_object).into_iter().flat_map(|map| map.keys()) {
+            let steps: Vec<&str> = above.iter().copied().chain([name.as_str()]).chain(below.iter().copied()).collect();
+            if is_there(&steps) {
+                found.push(steps.join("."));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a text reads a path of the values itself.
+fn mentions(text: &str, path: &str) -> bool {
+    text.match_indices(&format!(".Values.{path}")).any(|(at, found)| {
+        let next = text[at + found.len()..].chars().next();
+        !next.is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, '_' | '.'))
+    })
+}
+
+/// Whether a key is one that anything may have, be it declared or not.
+fn is_decoration(path: &[&str]) -> bool {
+    let key = path.last().map(|key| key.to_ascii_lowercase()).unwrap_or_default();
+    ["annotations", "labels", "nodeselector", "tolerations", "affinity"].iter().any(|ending| key.ends_with(ending))
+}
+
+/// Whether a text reads a path, or a table that it stands in as a whole.
+fn reads(text: &str, path: &[&str]) -> bool {
+    (1..=path.len()).any(|length| mentions(text, &path[..length].join(".")))
+}
+
+/// Whether any action of a text takes something else in place of the value.
+fn falls_back(text: &str, path: &str) -> bool {
+    actions(text).any(|(_, action)| {
+        mentions(action, path)
+            && action.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| {
+                matches!(word, "default" | "coalesce" | "ternary" | "dig" | "hasKey" | "get" | "dict" | "list")
+            })
+    })
+}
+
+/// The actions of a template, each with the place where it begins.
+fn actions(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find("{{")?;
+        let end = start + text[start..].find("}}")?;
+        at = end + 2;
+        Some((start, &text[start + 2..end]))
+    })
+}
+
+/// The conditions of a template that ask for values and nothing else.
+fn conditions(text: &str) -> Vec<Condition> {
+    struct Open<'t> {
+        word: &'t str,
+        condition: Option<usize>,
+    }
+    let mut found: Vec<Condition> = Vec::new();
+    let mut dots: Vec<Dot> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
+    for (start, action) in actions(text) {
+        let bare = action.trim_matches(['-', ' ', '\n', '\t']);
+        let word = bare.split(char::is_whitespace).next().unwrap_or_default();
+        for at in open.iter().filter_map(|it| it.condition) {
+            found[at].about.push_str(&format!("\n{bare}"));
+        }
+        match word {
+            "if" | "with" => {
+                let paths = asked(bare, dots.last().unwrap_or(&Dot::Root));
+                let around: String = open.iter().map(|it| it.word).collect::<Vec<_>>().join("\n");
+                let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
+                let condition = (!paths.is_empty()).then(|| {
+                    found.push(Condition { line, paths, about: around });
+                    found.len() - 1
+                });
+                open.push(Open { word: bare, condition });
+            }
+            "range" | "define" | "block" => open.push(Open { word: bare, condition: None }),
+            // What is done otherwise is known to be possible.
+            "else" => {
+                if let Some(at) = open.last_mut().and_then(|it| it.condition.take()) {
+                    found[at].paths.clear();
+                }
+            }
+            "end" => drop(open.pop()),
+            _ => {}
+        }
+        moved(action, &mut dots);
+    }
+    found
+}
+
+/// The paths that a condition needs one of; none where it asks for anything else, or for what is not there.
+fn asked(action: &str, dot: &Dot) -> Vec<String> {
+    let words: Vec<&str> = action.split_ascii_whitespace().skip(1).collect();
+    let words = match words.as_slice() {
+        ["or", rest @ ..] => rest,
+        [_] => words.as_slice(),
+        _ => return Vec::new(),
+    };
+    let paths: Option<Vec<String>> = words.iter().map(|word| operand(word, dot)).collect();
+    paths.unwrap_or_default()
+}
