@@ -70,16 +70,18 @@ pub(crate) async fn other_settings(
     let (faulty, fine) = trying.apart(samples, None, most / 2).await;
     all.extend(faulty);
     let mut ons = Vec::new();
-    for group in grouped(singles.into_iter().take(most), bare.rendered.all_objects().count() / OBJECTS_EACH) {
-        let mut groups = vec![group];
-        while let Some(mut group) = groups.pop() {
-            match trying.group(group.iter()).await {
-                Err(Fine) => ons.extend(group.into_iter().filter(Other::turns_on)),
-                Ok(told) if group.len() == 1 => all.push(told),
-                Ok(_) => {
-                    let second = group.split_off(group.len() / 2);
-                    groups.extend([second, group]);
-                }
+    let singles = singles.into_iter().take(most * MOST_TOGETHER);
+    let mut groups = grouped(singles, bare.rendered.all_objects().count() / OBJECTS_EACH);
+    groups.reverse();
+    let mut left = most;
+    while let Some(mut group) = groups.pop().filter(|_| left > 0) {
+        left -= 1;
+        match trying.group(group.iter()).await {
+            Err(Fine) => ons.extend(group.into_iter().filter(Other::turns_on)),
+            Ok(told) if group.len() == 1 => all.push(told),
+            Ok(_) => {
+                let second = group.split_off(group.len() / 2);
+                groups.extend([second, group]);
             }
         }
     }

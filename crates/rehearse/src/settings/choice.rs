@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use super::samples::{Empty, MOUNTS, mount, sample};
 
-/// More than so many settings of one chart are not tried, those that are off or on first; fewer where a rendering has many objects,
-/// so that all of them together have no more than this.
+/// One chart is rendered with no more than so many other settings, those first that are off or on; fewer times where a rendering has
+/// many objects, so that all of them together have about this many.
 const MOST: usize = 100;
-const MOST_OBJECTS: usize = 3000;
+const MOST_OBJECTS: usize = 2000;
 
 /// Values of Kubernetes' own of which a chart lets one be chosen.
 const ALTERNATIVES: [&[&str]; 2] =
@@ -216,7 +216,7 @@ fn undeclared(chart: &Chart, values: &Value) -> BTreeSet<Vec<String>> {
 
 type Visit<'a, 'v> = dyn FnMut(&[String], &'v Value, &'v Map<String, Value>) + 'a;
 
-/// How many settings are tried of a chart that renders so many objects.
+/// How often a chart that renders so many objects is rendered with switches turned.
 pub(super) fn most(objects: usize) -> usize {
     (MOST_OBJECTS / objects.max(1)).min(MOST)
 }

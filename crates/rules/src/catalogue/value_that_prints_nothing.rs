@@ -1,4 +1,6 @@
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 use landfall_chart::{Chart, Rendered, TemplateLines, Values};
 use landfall_diag::{Finding, Severity, Spot};
@@ -99,11 +101,11 @@ fn written(steps: &[&str]) -> String {
 /// The places of a chart, and of the charts below it, that print what is not declared.
 fn silent(rendered: &Rendered, places: &mut Places) {
     let root = &rendered.processed;
-    // A chart, its scope, the charts above it with the lengths of theirs, and whether it is somebody else's.
-    let mut work = vec![(root, Vec::<&str>::new(), Vec::<(&Chart, usize)>::new(), false)];
+    // A chart, its scope, the charts above it, and whether it is somebody else's.
+    let mut work = vec![(root, Vec::<&str>::new(), Vec::<Around<'_>>::new(), false)];
     while let Some((chart, scope, above, borrowed)) = work.pop() {
         let mut around = above.clone();
-        around.push((chart, scope.len()));
+        around.push(Around { chart, depth: scope.len(), spoken_of: Rc::default() });
         for below in &chart.dependencies {
             let mut inner = scope.clone();
             inner.push(below.name());
@@ -124,10 +126,9 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                 let whole: Vec<&str> = scope.iter().copied().chain(path.split('.')).collect();
                 let declared = declares(&rendered.values, &whole)
                     || declares(&rendered.user_values, &whole)
-                    || around.iter().any(|(chart, depth)| {
-                        declares(&chart.values, &whole[*depth..])
-                            || is_mentioned(chart, &whole[*depth..])
-                            || is_not_at_hand(chart, &whole[*depth..])
+                    || around.iter().any(|it| {
+                        let path = &whole[it.depth..];
+                        declares(&it.chart.values, path) || it.mentions(path) || is_not_at_hand(it.chart, path)
                     });
                 if declared {
                     continue;
@@ -168,20 +169,36 @@ pub(super) fn is_not_at_hand(chart: &Chart, path: &[&str]) -> bool {
     path.first().is_some_and(|key| chart.without.names().any(|name| name == *key)) || lifts()
 }
 
-/// Whether the chart's own files speak of the value without setting it: commented out, or in the schema.
-fn is_mentioned(chart: &Chart, path: &[&str]) -> bool {
-    let Some(key) = path.last() else { return false };
-    let commented = chart.raw_file("values.yaml").is_some_and(|file| {
-        file.text().lines().any(|line| {
-            let said = line.trim_start().strip_prefix('#').map(|rest| rest.trim_start_matches(['#', ' ', '-']));
-            said.and_then(|said| said.strip_prefix(key)).is_some_and(|rest| rest.trim_start().starts_with(':'))
-        })
-    });
-    let in_schema = || {
-        let schema = chart.schema.as_ref().map(|schema| String::from_utf8_lossy(schema).into_owned());
-        schema.is_some_and(|schema| schema.contains(&format!("\"{key}\"")))
-    };
-    commented || in_schema()
+/// A chart that another one is in, or itself.
+#[derive(Clone)]
+struct Around<'c> {
+    chart: &'c Chart,
+    /// How many steps its scope has.
+    depth: usize,
+    /// What its values file speaks of; read once, where somebody asks.
+    spoken_of: Rc<OnceCell<HashSet<String>>>,
+}
+
+impl Around<'_> {
+    /// Whether the chart's own files speak of the value without setting it: commented out, or in the schema.
+    fn mentions(&self, path: &[&str]) -> bool {
+        let Some(key) = path.last() else { return false };
+        let spoken_of = self.spoken_of.get_or_init(|| spoken_of(self.chart));
+        let in_schema = || {
+            let schema = self.chart.schema.as_ref().map(|schema| String::from_utf8_lossy(schema));
+            schema.is_some_and(|schema| schema.contains(&format!("\"{key}\"")))
+        };
+        spoken_of.contains(*key) || in_schema()
+    }
+}
+
+/// The keys that are commented out in a chart's values file.
+fn spoken_of(chart: &Chart) -> HashSet<String> {
+    let Some(file) = chart.raw_file("values.yaml") else { return HashSet::new() };
+    let text = file.text();
+    let said = text.lines().filter_map(|line| line.trim_start().strip_prefix('#'));
+    let keys = said.filter_map(|said| Some(said.trim_start_matches(['#', ' ', '-']).split_once(':')?.0.trim_end()));
+    keys.map(str::to_owned).collect()
 }
 
 /// The declared key beside a missing one that is spelt nearly so.
