@@ -61,7 +61,8 @@ pub(crate) async fn other_settings(
         .map(|(rendered, conditions)| Plain::of(unit, rendered, conditions, trials));
     let right = RefCell::default();
     let trying = Trying { unit, bare: (&bare, &all_served), served: (&served, conditions), right, trials };
-    let most = most(bare.rendered.all_objects().count());
+    let objects = bare.rendered.all_objects().count();
+    let most = most(objects);
     let (samples, singles): (Vec<Other>, Vec<Other>) = match wanted {
         Some(wanted) => (Vec::new(), chosen(others, wanted)),
         None => others.into_iter().partition(|it| matches!(it.layer, Layer::Sample(_))),
@@ -71,7 +72,7 @@ pub(crate) async fn other_settings(
     all.extend(faulty);
     let mut ons = Vec::new();
     let singles = singles.into_iter().take(most * MOST_TOGETHER);
-    let mut groups = grouped(singles, bare.rendered.all_objects().count() / OBJECTS_EACH);
+    let mut groups = grouped(singles, objects / OBJECTS_EACH);
     groups.reverse();
     let mut left = most;
     while let Some(mut group) = groups.pop().filter(|_| left > 0) {
@@ -106,11 +107,11 @@ fn chosen(others: Vec<Other>, wanted: &BTreeSet<String>) -> Vec<Other> {
     known
 }
 
-/// Settings in groups: where a rendering has many objects, switches of different parts are turned on together, one for each so many
-/// objects; where something is wrong they are tried apart.
+/// For each so many objects of a rendering one more switch is turned together with others, and never more than so many.
 const OBJECTS_EACH: usize = 15;
 const MOST_TOGETHER: usize = 4;
 
+/// Settings in groups: switches of different parts that are turned on together, `most` at once, and every other setting by itself.
 fn grouped(others: impl Iterator<Item = Other>, most: usize) -> Vec<Vec<Other>> {
     let most = most.clamp(1, MOST_TOGETHER);
     let mut groups: Vec<Vec<Other>> = Vec::new();
