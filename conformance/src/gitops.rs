@@ -116,12 +116,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let rows = cases.len();
     for course in edges::COURSES.iter().filter(|course| arguments.asked.wants(course.name)) {
         let recorded = course.recorded(&landfall)?;
-        let points: Vec<(usize, &String)> = recorded.points.iter().enumerate().collect();
+        let points: Vec<&edges::Point> = recorded.points.iter().collect();
         println!("{}: {} points", course.name, points.len());
         let points = sample::draw(course.name, points, arguments.sample);
-        cases.extend(workers::several(several, &points, |_, (index, point)| {
-            let id = format!("{}/{} {point}", course.name, index + 1);
-            let outcome = course.kill_at(index + 1, &recorded, &landfall);
+        cases.extend(workers::several(several, &points, |_, point| {
+            let id = format!("{}/{point}", course.name);
+            let outcome = course.kill_at(point, &recorded, &landfall);
             if let Err(error) = &outcome {
                 println!("FAILS {id}: {error:#}");
             }
@@ -163,8 +163,8 @@ fn selftest(landfall: &Path) -> anyhow::Result<ExitCode> {
     let place = tempfile::Builder::new().prefix("landfall-gitops-").tempdir()?;
     let course = &edges::COURSES[0];
     let recorded = course.recorded(landfall)?;
-    let number = recorded.in_the_hook()?;
-    course.kill_at(number, &recorded, landfall)?;
+    let point = recorded.in_the_hook()?;
+    course.kill_at(point, &recorded, landfall)?;
     let mut seen = Vec::new();
     for (index, (what, at, fault)) in FAULTS.iter().enumerate() {
         let wrapper = place.path().join(format!("landfall-{index}"));
@@ -172,7 +172,7 @@ fn selftest(landfall: &Path) -> anyhow::Result<ExitCode> {
         crate::kills::write_program(&wrapper, &text)?;
         let outcome = match rows().find(|row| row.name == *at) {
             Some(row) => (row.play)(&Ground { landfall: wrapper, beside: 1 }),
-            None => course.kill_at(number, &recorded, &wrapper),
+            None => course.kill_at(point, &recorded, &wrapper),
         };
         seen.push((
             *what,

@@ -81,8 +81,8 @@ fn no_room_for_it(ground: &Ground) -> anyhow::Result<()> {
 /// Killed before its last hook, and its Application cannot be written to at first when the next process comes.
 fn gone_on_with_later(ground: &Ground, verdict: fn() -> Verdict) -> anyhow::Result<()> {
     let course = &COURSES[0];
-    let point = course.recorded(&ground.landfall)?.before_the_last_hook()?;
-    let (mut scene, revision) = course.killed_at(point, &ground.landfall)?;
+    let recorded = course.recorded(&ground.landfall)?;
+    let (mut scene, revision) = course.killed_at(recorded.before_the_last_hook()?, &ground.landfall)?;
     let report = ObjectKey::new(Gvk::new("batch", "v1", "Job"), Some("shop"), "report");
     ensure!(scene.get(&settings())?.is_some() && scene.get(&report)?.is_none(), "it was killed somewhere else");
     scene.between.misbehave(move |asked| {

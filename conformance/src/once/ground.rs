@@ -240,6 +240,7 @@ impl<'g> Sequence<'g> {
             store: store.clone(),
             clock: self.clock(),
             expected: landfall_engine::Kinds::default(),
+            pens: Default::default(),
         }
     }
 

@@ -12,6 +12,7 @@ use landfall_store::Store;
 use crate::guard::APPROVAL;
 use crate::keeper::{Course, FACTS, Keeper, seconds};
 use crate::kept::Semantics;
+use crate::pens::Pens;
 use crate::removal::Removal;
 use crate::status::resource_key;
 use crate::sync::{PreparedSync, Sync, SyncRequest, Synced};
@@ -32,6 +33,8 @@ pub struct Applications {
     pub expected: Kinds,
     /// Whose meaning counts.
     pub semantics: Semantics,
+    /// Whose turn it is to write into them.
+    pub pens: Pens,
 }
 
 impl Applications {
@@ -163,6 +166,7 @@ impl Door for Applications {
             clock: Arc::clone(&self.clock),
             course: course.clone(),
             plan: plan.clone(),
+            pens: self.pens.clone(),
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::Operation;
+use crate::pens::Pens;
 use crate::results::{results, terminated, waiting};
 use crate::status::{SyncStatus, health_of, resource_entry, sync_status, written_revisions, written_sources};
 
@@ -59,6 +60,17 @@ pub(crate) fn seconds(time: jiff::Timestamp) -> String {
     jiff::Timestamp::from_second(time.as_second()).map_or_else(|_| String::new(), |time| time.to_string())
 }
 
+/// Where a sync is when it is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// It is under way.
+    Meanwhile,
+    /// It has ended, and is tried again later.
+    ToBeTriedAgain,
+    /// It has ended, and what was asked for with it.
+    Over,
+}
+
 /// Keeps an Application's status while the engine carries its plan out.
 pub struct Keeper {
     /// Where it delivers to.
@@ -72,6 +84,7 @@ pub struct Keeper {
     /// When the sync began, also when another process began it.
     pub(crate) started: String,
     pub(crate) resumed: bool,
+    pub(crate) pens: Pens,
 }
 
 impl Keeper {
@@ -90,10 +103,16 @@ impl Keeper {
     }
 
     /// Merges into the Application's status, where the cluster holds the Application.
-    async fn write(&self, status: Value, further: Option<(&str, Value)>) -> Result<(), EngineError> {
+    async fn write(&self, status: Value, moment: Moment) -> Result<(), EngineError> {
+        let is_over = moment == Moment::Over;
         let mut body = json!({"status": status});
-        if let Some((field, value)) = further {
-            body[field] = value;
+        if is_over {
+            body["operation"] = Value::Null;
+        }
+        let pen = self.pens.of(&self.key());
+        let turn = pen.turn().await;
+        if moment != Moment::Meanwhile {
+            pen.ends(&turn);
         }
         let options = WriteOptions { field_manager: Some("argocd-controller".into()), ..WriteOptions::default() };
         match self.home.patch(&self.key(), &Patch::Merge(body), &options).await {
@@ -166,8 +185,7 @@ impl Keeper {
         if !partial {
             self.outcome(&mut status, succeeded, &kept, &now).await?;
         }
-        let further = (phase != "Running").then_some(("operation", Value::Null));
-        self.write(status, further).await
+        self.write(status, if phase == "Running" { Moment::ToBeTriedAgain } else { Moment::Over }).await
     }
 
     /// How the Application and its objects stand after a sync of all of them.
@@ -375,7 +393,7 @@ impl Ledger for Keeper {
             }
             self.remember(false).await?;
             let state = self.operation_state("Running", "syncing", None, results(so_far));
-            self.write(json!({"operationState": state}), None).await
+            self.write(json!({"operationState": state}), Moment::Meanwhile).await
         })
     }
 
@@ -393,7 +411,7 @@ impl Ledger for Keeper {
             if let Some(message) = waiting(so_far) {
                 state["message"] = message.into();
             }
-            self.write(json!({"operationState": state}), None).await
+            self.write(json!({"operationState": state}), Moment::Meanwhile).await
         })
     }
 

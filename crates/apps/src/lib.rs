@@ -13,6 +13,7 @@
 //! applications.rs       the door: what is known of an Application; the engine's conductor carries its sync out
 //! connections.rs        who repositories are asked as and how other clusters are reached: Argo CD's labelled Secrets
 //! keeper.rs, status.rs  the Application's status meanwhile and afterwards
+//! pens.rs               whose turn it is to write into an Application
 //! sets.rs               ApplicationSets: what their generators are answered with gives Applications
 //! windows.rs, guard.rs  when a sync may begin; how many Applications may go without being asked
 //! kept.rs               what stays although the source no longer names it
@@ -37,6 +38,7 @@ mod kept;
 pub mod machine;
 mod operation;
 mod pause;
+mod pens;
 mod pin;
 mod project;
 mod removal;
@@ -60,6 +62,7 @@ pub use keeper::{Tried, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use pause::{PAUSE_ANNOTATION, Pause};
+pub use pens::{Pen, Pens};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
 pub use project::{Project, ProjectRole};
 pub use results::terminated;

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_apps::{Semantics, Target};
 use landfall_chart::RenderedUnit;
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey, kept_value};
 use serde_json::Value;
 
 use crate::session::Session;
@@ -52,7 +52,7 @@ impl Session {
             let keys: Vec<String> = keys_of(&target.object)
                 .into_iter()
                 .filter(|key| {
-                    let (one, other) = (stored(&target.object, key), stored(other, key));
+                    let (one, other) = (kept_value(&target.object, key), kept_value(other, key));
                     one != other && !one.as_deref().is_some_and(is_pem)
                 })
                 .collect();
@@ -76,7 +76,7 @@ impl Session {
             let Ok(Some(live)) = self.cluster.get(&key).await else { continue };
             let mut kept = Vec::new();
             for key in keys {
-                let Some(value) = stored(&live, &key) else { continue };
+                let Some(value) = kept_value(&live, &key) else { continue };
                 put(object, &key, value);
                 kept.push(key);
             }
@@ -99,12 +99,6 @@ fn keys_of(secret: &Object) -> Vec<String> {
     keys.sort();
     keys.dedup();
     keys
-}
-
-/// A key's value as the server keeps it: in base64, `stringData` over `data`.
-fn stored(secret: &Object, key: &str) -> Option<String> {
-    let of = |field: &str| secret.at(field)?.get(key)?.as_str();
-    of("/stringData").map(|text| STANDARD.encode(text)).or_else(|| of("/data").map(str::to_owned))
 }
 
 /// Puts a value in its place.
@@ -155,9 +149,12 @@ mod tests {
         let mut made = secret(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"},
             "stringData": {"A": "x", "B": "y"}, "data": {"A": "b2xk", "C": "Yw=="}}));
         assert_eq!(keys_of(&made), ["A", "B", "C"]);
-        assert_eq!(stored(&made, "A").as_deref(), Some("eA=="));
+        assert_eq!(kept_value(&made, "A").as_deref(), Some("eA=="));
         put(&mut made, "A", "bGl2ZQ==".to_owned());
-        assert_eq!((stored(&made, "A").as_deref(), stored(&made, "B").as_deref()), (Some("bGl2ZQ=="), Some("eQ==")));
+        assert_eq!(
+            (kept_value(&made, "A").as_deref(), kept_value(&made, "B").as_deref()),
+            (Some("bGl2ZQ=="), Some("eQ=="))
+        );
         assert_eq!(made.at("/stringData"), Some(&json!({"B": "y"})));
     }
 

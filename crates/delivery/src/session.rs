@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_apps::Semantics;
+use landfall_apps::{Pens, Semantics};
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
@@ -46,6 +46,8 @@ pub struct Session {
     pub hook_runs: KeptRuns,
     /// What was unpacked of releases' records.
     pub unpacked: Unpacked,
+    /// Whose turn it is to write into Applications.
+    pub pens: Pens,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
 }
@@ -126,6 +128,7 @@ impl Session {
             semantics: Semantics::default(),
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),
+            pens: Pens::default(),
             probe: Arc::new(NoProbe),
         }
     }

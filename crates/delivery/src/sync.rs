@@ -23,8 +23,8 @@ impl Session {
     /// Applications where kinds that are not served yet come with the delivery.
     fn applications_expecting(&self, expected: Kinds) -> Applications {
         let (cluster, home, store) = (self.cluster.clone(), self.home.clone(), self.store.clone());
-        let semantics = self.semantics;
-        Applications { cluster, home, store, clock: Arc::clone(&self.clock), expected, semantics }
+        let (semantics, pens) = (self.semantics, self.pens.clone());
+        Applications { cluster, home, store, clock: Arc::clone(&self.clock), expected, semantics, pens }
     }
 
     /// Brings to an end what an earlier process left open on an Application.

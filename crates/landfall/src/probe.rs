@@ -3,6 +3,7 @@
 //! ```text
 //! LANDFALL_TEST_PROBE=record:FILE   each point's name is appended to FILE
 //! LANDFALL_TEST_PROBE=kill:N        the process kills itself at the Nth point, as a power cut would
+//! LANDFALL_TEST_PROBE=kill:N:NAME   the same at the Nth point of a name
 //! LANDFALL_TEST_PROBE=panic:N       it panics there, as a bug of ours would
 //! ```
 //!
@@ -31,6 +32,8 @@ pub(crate) struct Points {
 enum Act {
     Record(Mutex<File>),
     Kill(usize),
+    /// At the points of a name.
+    KillNamed(usize, String),
     Panic(usize),
 }
 
@@ -45,7 +48,7 @@ impl Points {
             Failure::usage(
                 Diagnostic::error(
                     code::BAD_PROBE,
-                    format!("{VARIABLE}={text} is none of record:FILE, kill:N and panic:N"),
+                    format!("{VARIABLE}={text} is none of record:FILE, kill:N, kill:N:NAME and panic:N"),
                 )
                 .note(why),
             )
@@ -53,6 +56,10 @@ impl Points {
         let act = match text.split_once(':') {
             Some(("record", file)) => {
                 Act::Record(Mutex::new(File::create(file).map_err(|error| wrong(error.to_string()))?))
+            }
+            Some(("kill", at)) if let Some((number, name)) = at.split_once(':') => {
+                let number = number.parse().map_err(|_| wrong(format!("{number} is no number")))?;
+                Act::KillNamed(number, name.to_owned())
             }
             Some((act @ ("kill" | "panic"), number)) => {
                 let number = number.parse().map_err(|_| wrong(format!("{number} is no number")))?;
@@ -64,6 +71,11 @@ impl Points {
     }
 
     fn pass(&self, point: std::fmt::Arguments<'_>) {
+        if let Act::KillNamed(_, name) = &self.act
+            && point.to_string() != *name
+        {
+            return;
+        }
         let number = self.reached.fetch_add(1, Ordering::SeqCst) + 1;
         match &self.act {
             Act::Record(file) => {
@@ -71,9 +83,9 @@ impl Points {
                 // A line that is missing shows in the test that reads the file.
                 let _written = writeln!(file, "{point}");
             }
-            Act::Kill(at) if *at == number => die(),
+            Act::Kill(at) | Act::KillNamed(at, _) if *at == number => die(),
             Act::Panic(at) if *at == number => panic!("{VARIABLE} asks for it"),
-            Act::Kill(_) | Act::Panic(_) => {}
+            Act::Kill(_) | Act::KillNamed(..) | Act::Panic(_) => {}
         }
     }
 }

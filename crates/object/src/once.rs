@@ -53,8 +53,8 @@ impl Diagnose for OnceViolation {
     }
 }
 
-/// A key's value, in base64, as the server would keep it: `stringData` overrides `data` where both are written.
-fn encoded(secret: &Object, key: &str) -> Option<String> {
+/// A key's value of a Secret, in base64, as the server would keep it: `stringData` overrides `data` where both are written.
+pub fn kept_value(secret: &Object, key: &str) -> Option<String> {
     let text = secret.at("/stringData").and_then(|data| data.get(key)).and_then(Value::as_str);
     let written = || secret.at("/data")?.get(key).and_then(Value::as_str).map(str::to_owned);
     text.map(|text| STANDARD.encode(text)).or_else(written)
@@ -81,7 +81,7 @@ fn born<'a>(live: &'a Object, key: &str) -> Option<&'a str> {
 
 /// What a key of a Secret was at its birth, or is where it says nothing of that.
 fn known(secret: &Object, key: &str) -> Option<String> {
-    born(secret, key).map(str::to_owned).or_else(|| Some(print(&encoded(secret, key)?)))
+    born(secret, key).map(str::to_owned).or_else(|| Some(print(&kept_value(secret, key)?)))
 }
 
 /// Writes into a Secret what its keys that are generated once are known again by, as far as it has their values; what it says of
@@ -100,7 +100,7 @@ pub fn mark_born(secret: &mut Object) {
 
 /// Whether a key of a live Secret would get another value, but for the one that it was born with, or another birth.
 fn is_changed(live: &Object, next: &Object, key: &str) -> bool {
-    let (before, after) = (encoded(live, key), encoded(next, key));
+    let (before, after) = (kept_value(live, key), kept_value(next, key));
     let Some(known) = born(live, key) else { return before != after };
     let is_other = before != after && after.is_none_or(|after| print(&after) != known);
     is_other || born(next, key).is_some_and(|born| born != known)

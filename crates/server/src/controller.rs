@@ -690,14 +690,22 @@ impl Controller {
     /// Writes an Application's status where it is not told yet.
     fn tell(&mut self, key: &ObjectKey, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(key) else { return };
+        let pen = self.work.session.pens.of(key);
+        let ended = entry.running.as_ref().map_or_else(|| pen.ended(), |running| running.pen.1);
         if entry.writing == Writing::No
+            && pen.ended() == ended
             && let Some(status) = entry.status(&self.live, now)
         {
             entry.writing = Writing::Once;
             let mut told = status["status"].clone();
             told.as_object_mut().map(|told| told.remove("reconciledAt"));
             entry.wrote = Some((told, None));
-            self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), status));
+            let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
+            self.tasks.spawn(async move {
+                let written = work.tell(&key, status, (&pen, ended)).await;
+                // Nobody is told when the process ends.
+                let _ending = told.send(Happened::Written(key, written)).await;
+            });
         }
         self.board.stands(Line::of(&entry.object), now);
         let mut standing = Standing::of(&entry.object);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_apps::machine::State;
-use landfall_apps::{APPROVAL, Application, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
-use landfall_delivery::{DRAWN, STAYS};
-use landfall_object::{HealthStatus, Object};
+use landfall_apps::{APPROVAL, Application, Pen, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
+use landfall_delivery::{DRAWN, STAYS, Session};
+use landfall_object::{HealthStatus, Object, ObjectKey};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -65,6 +65,17 @@ pub(crate) struct Running {
     pub(crate) stop: CancellationToken,
     /// Why it is ended for good; without a reason it is this process that ends, and the next one goes on with it.
     pub(crate) why: Arc<Mutex<Option<String>>>,
+    /// What writes into the Application, and how many syncs had ended when this one was begun.
+    pub(crate) pen: (Arc<Pen>, u64),
+}
+
+impl Running {
+    /// One that begins, in a session.
+    pub(crate) fn begins(number: u64, application: &ObjectKey, session: &Session) -> Self {
+        let pen = session.pens.of(application);
+        let ended = pen.ended();
+        Running { number, stop: session.stop.child_token(), why: Arc::default(), pen: (pen, ended) }
+    }
 }
 
 /// Whether a status is being written.

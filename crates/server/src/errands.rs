@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, Pin, Project, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_apps::{Application, Operation, Pen, Pin, Project, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
@@ -541,6 +541,23 @@ impl Work {
 
     /// Merges into an Application; answers what it is then, or nothing when it is gone.
     pub(crate) async fn write(&self, key: &ObjectKey, patch: Value) -> Result<Option<Object>, String> {
+        let pen = self.session.pens.of(key);
+        let _turn = pen.turn().await;
+        self.merge(key, patch).await
+    }
+
+    /// The same with what was found when so many syncs had ended; once one more has, it is left, and nothing answered.
+    pub(crate) async fn tell(
+        &self,
+        key: &ObjectKey,
+        patch: Value,
+        (pen, ended): (&Pen, u64),
+    ) -> Result<Option<Object>, String> {
+        let _turn = pen.turn().await;
+        if pen.ended() == ended { self.merge(key, patch).await } else { Ok(None) }
+    }
+
+    async fn merge(&self, key: &ObjectKey, patch: Value) -> Result<Option<Object>, String> {
         let options = WriteOptions { field_manager: Some(STATUS_MANAGER.to_owned()), ..WriteOptions::default() };
         let cluster = self.written_by(|shards| shards.leave_of(key));
         match cluster.patch(key, &Patch::Merge(patch), &options).await {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use landfall_apps::machine::{Action, End, Observation};
 use landfall_apps::{Application, Tried};
 use landfall_object::ObjectKey;
-use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Controller;
@@ -81,8 +80,7 @@ impl Controller {
                 });
             }
             Action::Recover { number } => {
-                let stop = self.work.session.stop.child_token();
-                let running = Running { number, stop, why: Arc::new(Mutex::new(None)) };
+                let running = Running::begins(number, &key, &work.session);
                 entry.running = Some(running.clone());
                 let (places, alone) = (Arc::clone(&entry.destination.syncing), Arc::clone(&entry.alone));
                 self.tasks.spawn(async move {
@@ -97,8 +95,7 @@ impl Controller {
                 });
             }
             Action::Sync(begun) => {
-                let stop = self.work.session.stop.child_token();
-                let running = Running { number: begun.number, stop, why: Arc::new(Mutex::new(None)) };
+                let running = Running::begins(begun.number, &key, &work.session);
                 entry.running = Some(running.clone());
                 let (places, heard) = (Arc::clone(&entry.destination.syncing), self.told.clone());
                 let alone = Arc::clone(&entry.alone);
