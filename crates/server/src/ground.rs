@@ -60,18 +60,19 @@ pub(crate) async fn accept(work: &Work, objects: &[Object], person: &str) -> Res
     Ok(())
 }
 
-/// Defines Argo CD's kinds where the cluster does not know them.
+/// Defines Argo CD's kinds where the cluster does not know them, and defines them anew where an earlier version has.
 async fn define(cluster: &Cluster) -> Result<(), Failure> {
     let failed = |error: landfall_cluster::Error| Failure::from(error.diagnose());
     let kind = application_kind();
+    let (_, mut definitions) = Operators.definitions(&kind).unwrap_or_default();
+    // They are real here: this server acts on them.
+    definitions.iter_mut().for_each(|definition| drop(definition.remove_annotation(SIMULATED)));
     if cluster.resource(&kind).await.is_ok() {
+        renew(cluster, &definitions).await;
         return Ok(());
     }
-    let (_, definitions) = Operators.definitions(&kind).unwrap_or_default();
-    for mut definition in definitions {
-        // They are real here: this server acts on them.
-        definition.remove_annotation(SIMULATED);
-        cluster.apply(&definition, MANAGER).await.map_err(failed)?;
+    for definition in &definitions {
+        cluster.apply(definition, MANAGER).await.map_err(failed)?;
     }
     for _ in 0..LOOKS {
         cluster.forget_discovery();
@@ -81,4 +82,25 @@ async fn define(cluster: &Cluster) -> Result<(), Failure> {
         tokio::time::sleep(LOOK).await;
     }
     cluster.resource(&kind).await.map(drop).map_err(failed)
+}
+
+/// Brings definitions up to date that this server has put there, in an earlier version perhaps; those of others, Argo CD's own
+/// among them, and what somebody has changed in ours, stay as they are.
+async fn renew(cluster: &Cluster, definitions: &[Object]) {
+    for definition in definitions {
+        let renewed = match cluster.get(&definition.key()).await {
+            Ok(Some(live)) if is_ours(&live) => cluster.apply(definition, MANAGER).await.map(drop),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        // It serves as it is: nothing waits for that.
+        if let Err(error) = renewed {
+            tracing::info!("{} stays as it is: {error}", definition.key());
+        }
+    }
+}
+
+fn is_ours(live: &Object) -> bool {
+    let mut writers = live.list_at("/metadata/managedFields").iter();
+    writers.any(|writer| writer["manager"] == MANAGER && writer["operation"] == "Apply")
 }

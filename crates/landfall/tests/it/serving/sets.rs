@@ -249,3 +249,38 @@ fn a_plan_and_a_delivery_of_a_folder_take_in_what_its_sets_generate() {
     sandbox.write("apps/more.yaml", &of_clusters);
     sandbox.run(&[&["plan", "apps"][..], &stand_in].concat()).says("ApplicationSet more");
 }
+
+#[test]
+fn what_an_earlier_version_has_defined_is_defined_anew_and_what_others_have_stays() {
+    let forge = Forge::shop(AUTOMATED);
+    let definition =
+        |kind: &str| ObjectKey::new(Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition"), None, kind);
+    let (sets, projects) = (definition("applicationsets.argoproj.io"), definition("appprojects.argoproj.io"));
+    let columns = |object: &Object| object.list_at("/spec/versions/0/additionalPrinterColumns").len();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let now = server.get(&cluster, &sets).expect("defined");
+    assert!(columns(&now) > 0, "{now:?}");
+    let apply = |key: &ObjectKey, manager: &str, change: &dyn Fn(&mut Value)| {
+        let mut wanted = server.get(&cluster, key).expect("defined").into_value();
+        wanted["metadata"] = json!({"name": key.name});
+        wanted.as_object_mut().expect("a map").remove("status");
+        change(&mut wanted);
+        let options = WriteOptions { field_manager: Some(manager.to_owned()), ..WriteOptions::default() };
+        server.runtime.block_on(cluster.patch(key, &Patch::ForceApply(wanted), &options)).expect("applied");
+    };
+    // As a version without columns has left it.
+    let bare = |wanted: &mut Value| {
+        wanted["spec"]["versions"][0].as_object_mut().expect("a map").remove("additionalPrinterColumns");
+    };
+    apply(&sets, "landfall-server", &bare);
+    assert_eq!(columns(&server.get(&cluster, &sets).expect("there")), 0);
+    // Somebody else's word about a kind.
+    apply(&projects, "kubectl", &|wanted| wanted["spec"]["names"]["shortNames"] = json!(["venture"]));
+    server.terminate();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    assert_eq!(columns(&server.get(&cluster, &sets).expect("there")), columns(&now));
+    let kept = server.get(&cluster, &projects).expect("there");
+    assert_eq!(kept.at("/spec/names/shortNames"), Some(&json!(["venture"])));
+}
