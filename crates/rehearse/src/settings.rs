@@ -172,7 +172,10 @@ impl Trying<'_, '_> {
             let look = if batch.len() == 1 { Look::All } else { Look::Whether };
             match self.one(Other::together(with.into_iter().chain(&batch)), look).await {
                 Err(Fine) => fine.append(&mut batch),
-                Ok(told) if batch.len() == 1 => faulty.push(told),
+                Ok(told) if batch.len() == 1 => match self.as_it_is_read(with, &batch[0]).await {
+                    Some(other) => fine.push(other),
+                    None => faulty.push(told),
+                },
                 Ok(_) => {
                     let second = batch.split_off(batch.len() / 2);
                     batches.extend([second, batch]);
@@ -180,6 +183,41 @@ impl Trying<'_, '_> {
             }
         }
         (faulty, fine)
+    }
+
+    /// A setting whose name says not how it is written, in another way in which the chart takes it: nothing is wrong with it then
+    /// but what is with the switches that it stands behind.
+    async fn as_it_is_read(&self, with: Option<&Other>, other: &Other) -> Option<Other> {
+        let (_, conditions) = self.served;
+        let mut behind = None;
+        for otherwise in &other.otherwise {
+            let together = Other::together(with.into_iter().chain([otherwise]));
+            // What is printed as the engine prints a table was to be a text.
+            let is_printed_raw = |unit: RenderedUnit| texts(&unit).any(|text| text.contains("map["));
+            if installed(&together.of(self.unit), conditions, Tracing::Off).map_or(true, is_printed_raw) {
+                continue;
+            }
+            let faults = self.words(together).await;
+            if !faults.is_empty() && behind.is_none() {
+                let switches: Vec<&Other> = with.into_iter().chain(other.behind.as_deref()).collect();
+                let is_any = !switches.is_empty();
+                behind = Some(if is_any {
+                    self.words(Other::together(switches.into_iter())).await
+                } else {
+                    BTreeSet::new()
+                });
+            }
+            if faults.is_empty() || behind.as_ref().is_some_and(|behind| faults.is_subset(behind)) {
+                return Some(otherwise.clone());
+            }
+        }
+        None
+    }
+
+    /// All that is said of a setting.
+    async fn words(&self, other: Other) -> BTreeSet<String> {
+        let told = self.one(other, Look::All).await;
+        told.map(|it| it.faults.into_iter().map(|it| it.words).collect()).unwrap_or_default()
     }
 
     /// What is wrong with what is only added behind switches: several of them at once, and apart where something is wrong.
@@ -213,7 +251,11 @@ impl Trying<'_, '_> {
             return self.one(Other::together(group), Look::Whether).await;
         }
         match group.next() {
-            Some(other) => self.one(other.clone(), Look::All).await,
+            Some(other) => {
+                let told = self.one(other.clone(), Look::All).await?;
+                let fits = self.as_it_is_read(None, other).await;
+                if fits.is_some() { Err(Fine) } else { Ok(told) }
+            }
             None => Err(Fine),
         }
     }
@@ -287,7 +329,8 @@ impl Trying<'_, '_> {
             let told = match installed_unlike(&turned, conditions, &is_known, &plain.scopes) {
                 Ok(rendered) => {
                     let printed: Vec<String> = texts(&rendered).map(str::to_owned).collect();
-                    let mut faults = faults((&turned, rendered), plain, conditions, self.trials, look).await;
+                    let named = if other.renames() { Named::Otherwise } else { Named::Alike };
+                    let mut faults = faults((&turned, rendered, named), plain, conditions, self.trials, look).await;
                     // What was made up for want of another value may be of the wrong kind.
                     let made_up = |fault: &SettingFault| given && fault.words.contains("probe");
                     faults.iter_mut().for_each(|fault| fault.wants_more |= made_up(fault));
@@ -339,7 +382,7 @@ impl<'a> Plain<'a> {
             let traced = installed(unit, conditions, Tracing::On);
             let found = traced
                 .map(|traced| found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES, MONITORS].concat(), trials));
-            found.unwrap_or_default().iter().map(cause).collect()
+            found.unwrap_or_default().iter().flat_map(|it| [cause(it), lasting(it)]).collect()
         };
         Plain {
             rendered,
@@ -357,9 +400,28 @@ fn cause(finding: &Finding) -> (String, String) {
     (finding.message.clone(), spot.map(Spot::name).unwrap_or_default())
 }
 
+/// Whether a setting names the objects of a release otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Alike,
+    Otherwise,
+}
+
+/// What a finding says, and of what kind, whatever the object is called.
+fn lasting(finding: &Finding) -> (String, String) {
+    let key = finding.spots.iter().find_map(|it| it.object.as_ref());
+    let (name, kind) = key.map(|key| (&*key.name, &*key.gvk.kind)).unwrap_or_default();
+    (unnamed(&finding.message, name), kind.to_owned())
+}
+
+/// What is said of an object, without its name: in the rules' quotes, and in the API's.
+fn unnamed(text: &str, name: &str) -> String {
+    text.replace(&format!("`{name}`"), "*").replace(&format!("\"{name}\""), "*")
+}
+
 /// What is wrong with a rendering of what is not known, in those objects that the other one has not.
 async fn faults(
-    (turned, mut rendering): (&Unit, RenderedUnit),
+    (turned, mut rendering, named): (&Unit, RenderedUnit, Named),
     plain: &Plain<'_>,
     conditions: &Conditions,
     trials: &Trials<'_>,
@@ -376,12 +438,15 @@ async fn faults(
     let desired = as_desired(turned, rendering);
     let mut faults = Vec::new();
     for desired in &desired.objects {
-        faults.extend(refused_by_api(trials.cluster, plain, desired).await);
+        faults.extend(refused_by_api(trials.cluster, (plain, named), desired).await);
         if look == Look::Whether && !faults.is_empty() {
             return faults;
         }
     }
-    let is_told = |it: &&Finding| !plain.own.contains(&cause(it));
+    let is_told = |it: &&Finding| match named {
+        Named::Alike => !plain.own.contains(&cause(it)),
+        Named::Otherwise => !plain.own.contains(&cause(it)) && !plain.own.contains(&lasting(it)),
+    };
     faults.extend(found(&desired, BY_OBJECTS, trials).iter().filter(is_told).map(by_rule));
     if look == Look::Whether && !faults.is_empty() {
         return faults;
@@ -484,7 +549,11 @@ fn refused_by_template(other: &Other, told: &Diagnostic) -> Option<SettingFault>
 }
 
 /// What the API says to an object that it would take as the delivery has it.
-async fn refused_by_api(cluster: &Cluster, plain: &Plain<'_>, desired: &Desired) -> Option<SettingFault> {
+async fn refused_by_api(
+    cluster: &Cluster,
+    (plain, named): (&Plain<'_>, Named),
+    desired: &Desired,
+) -> Option<SettingFault> {
     let error = refusal(cluster, &desired.object).await?;
     // What cannot be read at all is told by the rules, with its field.
     let field = error.refused_field().filter(|field| *field != "patch")?;
@@ -494,7 +563,18 @@ async fn refused_by_api(cluster: &Cluster, plain: &Plain<'_>, desired: &Desired)
     {
         return None;
     }
-    let wants_more = ["Required value", "Invalid value: \"\"", "must be specified", "Invalid value: null"];
+    if named == Named::Otherwise {
+        let own = unnamed(&words, desired.object.name());
+        for now in plain.objects.values().filter(|it| it.gvk() == desired.object.gvk()) {
+            let error = refusal(cluster, now).await;
+            if error.is_some_and(|error| unnamed(&error.to_string(), now.name()) == own) {
+                return None;
+            }
+        }
+    }
+    // "May only be used when …": a setting that is for another kind of the same thing.
+    let wants_more =
+        ["Required value", "Invalid value: \"\"", "must be specified", "Invalid value: null", "may only be "];
     let wants_more = wants_more.iter().any(|it| words.contains(it));
     Some(SettingFault { spot: Some(desired.spot_at(field)), place: None, wants_more, words })
 }

@@ -121,7 +121,8 @@ fn customary(name: &str) -> Option<String> {
     let chart = first_part(name);
     match name.rsplit('.').next()? {
         "fullname" | "name" | "chart" | "serviceAccountName" => Some(chart.to_owned()),
-        "labels" | "selectorLabels" | "matchLabels" => Some(format!("app.kubernetes.io/name: {chart}")),
+        // `labels`, `selectorLabels`, `componentLabels`, `typelabels`: whose they are is said in front.
+        last if last.to_ascii_lowercase().ends_with("labels") => Some(format!("app.kubernetes.io/name: {chart}")),
         _ => None,
     }
 }

@@ -111,6 +111,16 @@ fn labels_that_are_handed_on_as_text_are_labels() {
 }
 
 #[test]
+fn labels_that_are_called_for_what_they_are_on_are_labels() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/templates/typed.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: typed\n  labels: {{- include \"common.typelabels\" (dict \"type\" \"sec\") | nindent 4 }}\ndata: {token: {{ .Values.tokken | b64enc }}}\n",
+    );
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(2).says("typed.yaml:6");
+}
+
+#[test]
 fn what_delivers_goes_on_refusing_a_chart_whose_dependencies_are_not_there() {
     let sandbox = shop();
     for verb in ["up", "plan", "template"] {

@@ -7,7 +7,7 @@ use landfall_chart::{Chart, File, SetFlag, values_from_json, values_over, values
 use landfall_delivery::{Door, Unit, UnitSource};
 use serde_json::{Map, Value};
 
-use super::samples::{Empty, MOUNTS, mount, sample};
+use super::samples::{Empty, MOUNTS, mount, otherwise, sample};
 
 /// One chart is rendered with no more than so many other settings, those first that are off or on; fewer times where a rendering has
 /// many objects, so that all of them together have about this many.
@@ -24,6 +24,10 @@ pub(super) struct Other {
     /// As it would be typed.
     pub(super) setting: String,
     pub(super) layer: Layer,
+    /// The same, in other ways of writing it that the name may mean as well.
+    pub(super) otherwise: Vec<Other>,
+    /// What it stands in, switched on by itself.
+    pub(super) behind: Option<Box<Other>>,
 }
 
 /// What is laid over a unit's values.
@@ -45,14 +49,23 @@ pub(super) enum Layer {
 pub(super) const NAMED: &str = "--release probe";
 
 impl Other {
+    fn new(setting: String, layer: Layer) -> Self {
+        Other { setting, layer, otherwise: Vec::new(), behind: None }
+    }
+
+    /// Something customary where nothing stood.
+    fn sample(setting: String) -> Self {
+        Other::new(setting.clone(), Layer::Sample(setting))
+    }
+
     pub(super) fn switch(setting: String) -> Self {
-        Other { layer: Layer::Switch(setting.clone()), setting }
+        Other::new(setting.clone(), Layer::Switch(setting))
     }
 
     /// A release called otherwise, with switches turned.
     pub(super) fn named(switches: &str) -> Self {
         let setting = if switches.is_empty() { NAMED.to_owned() } else { format!("{NAMED} --set-json {switches}") };
-        Other { layer: Layer::Named(switches.to_owned()), setting }
+        Other::new(setting, Layer::Named(switches.to_owned()))
     }
 
     /// What would be typed so.
@@ -68,6 +81,12 @@ impl Other {
         matches!(&self.layer, Layer::Switch(text) if text.ends_with("=true"))
     }
 
+    /// Whether it names the objects of a release otherwise.
+    pub(super) fn renames(&self) -> bool {
+        let lines = self.setting.split(',').filter_map(|line| line.split_once('='));
+        lines.map(|(key, _)| key.to_ascii_lowercase()).any(|key| key.ends_with("nameoverride"))
+    }
+
     /// The part of the chart that it is a setting of: the first key of the values.
     pub(super) fn part(&self) -> &str {
         self.setting.split(['.', '=']).next().unwrap_or_default()
@@ -76,7 +95,7 @@ impl Other {
     /// Several at once, each with what is only added.
     pub(super) fn together<'o>(all: impl Iterator<Item = &'o Other>) -> Self {
         let setting = all.map(|it| it.setting.as_str()).collect::<Vec<_>>().join(",");
-        Other { layer: Layer::Sample(setting.clone()), setting }
+        Other::sample(setting)
     }
 
     /// Gives it a value that the chart asks for; `false` where it has one already, or takes none.
@@ -156,21 +175,19 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
         let mounts = MOUNTS.iter().find(|(volumes, mounts)| volumes == key && beside.contains_key(*mounts));
         let with = mounts.map(|(_, mounts)| ((*mounts).to_owned(), mount()));
         let given = std::iter::once((key.clone(), value)).chain(with).collect();
-        let Other { setting, .. } = setting(&values, path, given);
-        filled.push(Other { layer: Layer::Sample(setting.clone()), setting });
+        filled.push(customary(&values, path, given, empty));
     });
     for path in undeclared(chart, &values) {
         let Some(value) = path.last().and_then(|key| sample(key, Empty::Null)) else { continue };
         let given = path.last().map(|key| (key.clone(), value)).into_iter().collect();
-        let Other { setting, .. } = setting(&values, &path, given);
-        filled.push(Other { layer: Layer::Sample(setting.clone()), setting });
+        filled.push(customary(&values, &path, given, Empty::Null));
     }
     let files = chart.raw.iter().filter(|file| {
         file.name.strip_prefix("ci/").is_some_and(|name| name.ends_with("-values.yaml") && !name.contains('/'))
     });
     let files = files.map(|file| {
         let name = chart.path_of(&file.name);
-        Other { setting: format!("-f {}", file.name), layer: Layer::File(name, file.text().into_owned()) }
+        Other::new(format!("-f {}", file.name), Layer::File(name, file.text().into_owned()))
     });
     // What is a Deployment and no StatefulSet any more may be so with each switch of the same part.
     let mut pairs = Vec::new();
@@ -179,7 +196,7 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
             switches.iter().filter(|(path, _)| path[0] == kind_path[0] && path.len() > 1 && kind_path.len() > 1);
         pairs.extend(of_part.map(|(_, switch)| Other::switch(format!("{},{}", kind.setting, switch.setting))));
     }
-    let operators = Other { setting: "kinds of operators that are served".to_owned(), layer: Layer::Operators };
+    let operators = Other::new("kinds of operators that are served".to_owned(), Layer::Operators);
     let alone = |all: Vec<(Vec<String>, Other)>| all.into_iter().map(|(_, other)| other);
     let all: Vec<Other> = std::iter::once(operators)
         .chain(files)
@@ -257,6 +274,22 @@ fn walk<'v>(value: &'v Value, path: &mut Vec<String>, visit: &mut Visit<'_, 'v>)
         walk(value, path, visit);
         path.pop();
     }
+}
+
+/// What is customary where nothing stood, and the other ways in which it may be written.
+fn customary(values: &Value, path: &[String], given: Vec<(String, Value)>, empty: Empty) -> Other {
+    let otherwise = path.last().map(|key| otherwise(key, empty)).unwrap_or_default();
+    let filled = |given: Vec<(String, Value)>| Other::sample(setting(values, path, given).setting);
+    let otherwise = otherwise.into_iter().map(|value| {
+        let mut given = given.clone();
+        if let Some((_, first)) = given.first_mut() {
+            *first = value;
+        }
+        filled(given)
+    });
+    let switches = setting(values, path, Vec::new());
+    let behind = (!switches.setting.is_empty()).then(|| Box::new(switches));
+    Other { otherwise: otherwise.collect(), behind, ..filled(given.clone()) }
 }
 
 /// Values beside each other, with whatever they stand in switched on.

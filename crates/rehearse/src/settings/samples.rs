@@ -64,6 +64,21 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
     }
 }
 
+/// The other ways in which charts have the same written: variables as a list, as a table of texts, or as a table of what a
+/// variable has beside its name (`PROBE: {value: probe}`). A values file that says nothing, or `{}`, leaves it open.
+pub(super) fn otherwise(key: &str, own: Empty) -> Vec<Value> {
+    let name = key.to_ascii_lowercase();
+    if !matches!(&*name, "env" | "extraenv" | "extraenvs" | "extraenvvars" | "envvars" | "environment") {
+        return Vec::new();
+    }
+    let (texts, tables) = (json!({"PROBE": "probe"}), json!({"PROBE": {"value": "probe"}}));
+    match own {
+        Empty::Map => vec![tables],
+        Empty::Null => vec![texts, tables],
+        Empty::List | Empty::Text => Vec::new(),
+    }
+}
+
 /// What stands in a values file where nothing is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Empty {

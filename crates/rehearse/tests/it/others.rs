@@ -86,3 +86,46 @@ metadata: {name: Part_{{ $name }}}
     assert_eq!(all.len(), 1, "{all:?}");
     assert!(all[0].1.contains("c.enabled=true,c.loud=true") && !all[0].1.contains("d."), "{all:?}");
 }
+
+#[test]
+fn variables_are_written_as_the_chart_reads_them() {
+    let by_name = pod(
+        "      env:\n        {{- range $name, $it := .Values.extraEnv }}\n        - name: {{ $name }}\n          {{- toYaml $it | nindent 10 }}\n        {{- end }}\n",
+    );
+    for values in ["extraEnv: {}\n", "extraEnv:\n"] {
+        assert_eq!(told(values, &by_name), [], "{values}");
+    }
+    let undeclared = by_name.replace("extraEnv", "job.env");
+    assert_eq!(told("job: {name: it}\n", &undeclared), []);
+    // What else is wrong behind the same switch is told of that.
+    let behind = by_name.replace(".Values.extraEnv }}", ".Values.job.env }}");
+    let behind = format!(
+        "{{{{- if .Values.job.enabled }}}}\n{behind}      resources: {{{{ toYaml .Values.job.limits }}}}\n{{{{- end }}}}\n"
+    );
+    let all = told("job: {enabled: false, env: {}}\n", &behind);
+    assert!(!all.is_empty() && all.iter().all(|it| !it.1.contains("job.env=")), "{all:?}");
+    // What is indented too little is so however it is written.
+    let broken = by_name.replace("nindent 10", "nindent 6");
+    let all = told("extraEnv: {}\n", &broken);
+    assert!(all.len() == 1 && all[0].1.contains("extraEnv="), "{all:?}");
+    // And a table where a text is printed is no way of writing it.
+    let raw = pod(
+        "      env:\n        {{- range $name, $it := .Values.extraEnv }}\n        - name: {{ $name }}\n          value: {{ $it }}: {{ $it }}\n        {{- end }}\n",
+    );
+    assert_eq!(told("extraEnv: {}\n", &raw).len(), 1);
+}
+
+#[test]
+fn what_a_release_has_under_its_own_name_is_not_told_again_under_another() {
+    let misspelt = "apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.nameOverride | default \"it\" }}}\nspec: {selector: {app: it}, sesionAffinity: ClientIP, ports: [{port: 0}], type: {{ .Values.service.type | default \"ClusterIP\" }}}\n";
+    assert_eq!(told("nameOverride: \"\"\nservice: {type: \"\"}\n", misspelt), []);
+    let long = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Values.nameOverride | default \"it\" }}}\n{{- if .Values.nameOverride }}\nimutable: true\n{{- end }}\n";
+    assert_eq!(told("nameOverride: \"\"\n", long).len(), 1);
+}
+
+#[test]
+fn what_is_for_another_kind_of_the_same_is_an_info() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: it}\nspec:\n  ports: [{port: 80}]\n  {{- with .Values.loadBalancerSourceRanges }}\n  loadBalancerSourceRanges: {{- toYaml . | nindent 4 }}\n  {{- end }}\n";
+    let all = told("loadBalancerSourceRanges: []\n", service);
+    assert!(all.iter().all(|it| it.0 == Severity::Info), "{all:?}");
+}

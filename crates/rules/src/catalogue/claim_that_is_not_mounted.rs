@@ -7,21 +7,19 @@ use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF176",
-    title: "a claim is mounted by a container of its pod",
+    title: "claims and Secrets are mounted by a container of their pod",
     severity: Severity::Warning,
     why: "A pod waits for the claims that it names, and a volume that no container mounts keeps nothing: the program writes \
-          to its own file system, and what it wrote is gone with the next restart.",
-    advice: "Mount the volume in the container whose data it is to keep (`volumeMounts`), or leave the claim out.",
+          to its own file system, and what it wrote is gone with the next restart. A Secret that no container \
+          mounts is waited for all the same, and no program sees it.",
+    advice: "Mount the volume in the container whose data it is to keep (`volumeMounts`), or leave the volume out.",
     check,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
-        for (name, field) in claims(desired, &template) {
-            if is_used(&template, name) {
-                continue;
-            }
+        for (name, field) in claims(desired, &template).into_iter().filter(|(name, _)| !is_used(&template, name)) {
             findings.push(
                 RULE.finding(format!(
                     "no container of {} `{}` mounts the claim `{name}`",
@@ -32,8 +30,27 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 .at(desired.spot_at(&field)),
             );
         }
+        for (name, field) in secrets(&template).into_iter().filter(|(name, _)| !is_used(&template, name)) {
+            findings.push(
+                RULE.finding(format!(
+                    "no container of {} `{}` mounts the volume `{name}` of a Secret",
+                    desired.object.kind(),
+                    desired.object.name()
+                ))
+                .because("the pod waits for the Secret, and no program sees what is in it")
+                .at(desired.spot_at(&field)),
+            );
+        }
     }
     findings
+}
+
+/// The volumes of a pod that are Secrets, with the field that declares each.
+fn secrets<'a>(template: &PodTemplate<'a>) -> Vec<(&'a str, String)> {
+    let volumes = template.volumes().iter().enumerate().filter(|(_, volume)| volume["secret"].is_object());
+    volumes
+        .filter_map(|(at, volume)| Some((volume["name"].as_str()?, format!("{}.volumes[{at}]", template.path))))
+        .collect()
 }
 
 /// The volumes of a pod that are claims, with the field that declares each.

@@ -10,8 +10,10 @@ pub(super) static RULE: Rule = Rule {
     title: "rights name what is delivered",
     severity: Severity::Warning,
     why: "A role that allows a Secret or ConfigMap by name allows no other. Where the name is another one than the object's, \
-          whoever has the role is refused, at run time and often only once it matters.",
-    advice: "Write the object's name into `resourceNames`, from the same template that names the object.",
+          whoever has the role is refused, at run time and often only once it matters. A binding gives a Role of its own \
+          namespace, and a ClusterRole only where it says that it is one; else it gives nothing.",
+    advice: "Write the object's name into `resourceNames`, from the same template that names the object; put a binding into \
+             the namespace of its Role.",
     check,
 };
 
@@ -30,14 +32,46 @@ const NAMED: &[(&str, &str, &str)] = &[
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for role in subject.of_kind("rbac.authorization.k8s.io", "Role") {
+    for role in subject.of_kind(RBAC, "Role") {
         for (at, rule) in role.object.list_at("/rules").iter().enumerate() {
             for (index, name) in words(rule, "resourceNames").enumerate() {
                 findings.extend(missing(subject, role, rule, name, &format!("rules[{at}].resourceNames[{index}]")));
             }
         }
     }
+    for kind in ["RoleBinding", "ClusterRoleBinding"] {
+        findings.extend(subject.of_kind(RBAC, kind).filter_map(|binding| bound_to_nothing(subject, binding)));
+    }
     findings
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// A binding whose role is delivered, and not where the binding looks for it. What nobody here delivers may be a cluster's own.
+fn bound_to_nothing(subject: &Subject<'_>, binding: &Desired) -> Option<Finding> {
+    let role = &binding.object.value()["roleRef"];
+    let (kind, name) = (role["kind"].as_str()?, role["name"].as_str()?);
+    let (own, other) = match kind {
+        "Role" => (binding.object.namespace(), "ClusterRole"),
+        "ClusterRole" => (None, "Role"),
+        _ => return None,
+    };
+    if subject.find(RBAC, kind, own, name).is_some() {
+        return None;
+    }
+    let called = |kind| subject.of_kind(RBAC, kind).map(|it| &it.object).filter(|it| it.name() == name);
+    let elsewhere = called(kind).find_map(Object::namespace).map(|it| format!("delivered in `{it}` alone"));
+    let is_other = || called(other).next().map(|_| format!("a {other}"));
+    let is = elsewhere.or_else(is_other)?;
+    Some(
+        RULE.finding(format!(
+            "{} `{}` gives {kind} `{name}`, which is {is}",
+            binding.object.kind(),
+            binding.object.name()
+        ))
+        .because("whom it names has none of those rights")
+        .at(binding.spot_at("roleRef")),
+    )
 }
 
 fn missing(subject: &Subject<'_>, role: &Desired, rule: &Value, name: &str, field: &str) -> Option<Finding> {

@@ -143,10 +143,12 @@ impl Readers {
         if uses.everything || uses.words.is_empty() {
             return true;
         }
-        above.iter().any(|chart| {
+        let speaks = above.iter().any(|chart| {
             let uses = self.uses(chart);
             uses.words.contains(key) || tables.iter().any(|table| uses.whole.contains(table))
-        })
+        });
+        // What is read by that name may be that of another part.
+        speaks && (above.len() > 1 || self.uses(own).may_read(rest))
     }
 
     fn uses(&mut self, chart: &Chart) -> &Uses {
@@ -170,6 +172,12 @@ struct Uses {
     whole: BTreeSet<String>,
     /// Whether `.Values` itself is handed on.
     everything: bool,
+    /// The paths that are read from `.Values` on.
+    paths: BTreeSet<Vec<String>>,
+    /// Words that stand anywhere else: in `with`, in variables, in texts.
+    loose: BTreeSet<String>,
+    /// Whether keys of `.Values` itself are taken by another name than their own.
+    indexed: bool,
 }
 
 impl Uses {
@@ -177,6 +185,13 @@ impl Uses {
         let mut uses = Uses::default();
         uses.add(chart);
         uses
+    }
+
+    /// Whether a path is read from `.Values` on, or may be by one of its words.
+    fn may_read(&self, path: &[String]) -> bool {
+        self.indexed
+            || path.iter().any(|word| self.loose.contains(word))
+            || self.paths.iter().any(|read| read.iter().zip(path).all(|(one, other)| one == other))
     }
 
     fn add(&mut self, chart: &Chart) {
@@ -211,6 +226,8 @@ impl Uses {
         let bytes = action.as_bytes();
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let mut at = 0;
+        // The path of the word before, where it goes on and begins with `.Values`.
+        let mut path: Option<Vec<String>> = None;
         while at < bytes.len() {
             if !is_word(bytes[at]) {
                 at += 1;
@@ -227,6 +244,17 @@ impl Uses {
                 let indexed = action[..start].trim_end_matches(['.', '$', ' ', '(']).ends_with("index")
                     || action[..start].trim_end_matches(['.', '$', ' ', '(']).ends_with("hasKey");
                 self.everything |= !indexed;
+            }
+            if word == "Values" && path.is_none() {
+                self.indexed |= !goes_on;
+                path = Some(Vec::new());
+            } else if let Some(path) = &mut path {
+                path.push(word.to_owned());
+            } else {
+                self.loose.insert(word.to_owned());
+            }
+            if !goes_on {
+                self.paths.extend(path.take());
             }
             if !goes_on && !asks {
                 self.whole.insert(word.to_owned());
@@ -266,5 +294,21 @@ mod tests {
         }
         uses.take(" include \"x\" (dict \"values\" .Values) ");
         assert!(uses.everything);
+    }
+
+    #[test]
+    fn what_is_read_of_one_part_is_not_read_of_another() {
+        let path = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let mut uses = Uses::default();
+        for action in actions("{{ with .Values.web.probe }}{{ toYaml . }}{{ end }}{{ $.Values.worker.count }}") {
+            uses.take(action);
+        }
+        assert!(uses.may_read(&path("web.probe.period")) && uses.may_read(&path("worker.count")));
+        assert!(!uses.may_read(&path("worker.probe.period")));
+        for read in ["{{ $it.probe }}", "{{ .Values.worker }}", "{{ index .Values $name }}", "{{ get . \"probe\" }}"] {
+            let mut uses = Uses::default();
+            actions(&format!("{{{{ .Values.web.probe }}}}{read}")).for_each(|action| uses.take(action));
+            assert!(uses.may_read(&path("worker.probe.period")), "{read}");
+        }
     }
 }
