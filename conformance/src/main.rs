@@ -49,6 +49,7 @@ mod listed;
 mod mutations;
 mod objects;
 mod once;
+mod operators;
 mod ours;
 mod parity;
 mod peers;
@@ -189,6 +190,8 @@ suites! {
     Record(record::Arguments),
     /// Generates the schema tables of `landfall-object` from a Go module cache.
     SchemaTables(schema::Arguments),
+    /// Generates the table of operators' kinds from clones of their repositories.
+    OperatorTables(operators::Arguments),
 }
 
 fn main() -> ExitCode {

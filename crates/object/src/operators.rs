@@ -1,6 +1,9 @@
 //! The custom resource definitions of the operators that are simulated, in our own, minimal words: names, scopes,
 //! subresources, the fields that must be there; everything else is kept as it is written.
 
+mod published;
+
+pub use published::{Publisher, published, publisher};
 use serde_json::{Value, json};
 
 /// One kind that charts use and an operator would define.

@@ -1,4 +1,5 @@
 mod meant;
+mod published;
 mod sources;
 mod twice;
 
@@ -7,7 +8,7 @@ use std::collections::BTreeSet;
 use landfall_diag::{Finding, Severity};
 use landfall_object::lifecycle::{self, Removed, Successor};
 use landfall_object::schema::{DecodeError, Schemas};
-use landfall_object::{Gvk, Object};
+use landfall_object::{Gvk, Object, SIMULATED};
 
 use self::meant::meant;
 use self::sources::lost_sources;
@@ -31,7 +32,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let used: BTreeSet<(&str, &str)> = subject.objects().map(|it| (it.object.group(), it.object.kind())).collect();
     let is_used = |definition: &&Object| {
         let text = |pointer: &str| definition.str_at(pointer).unwrap_or_default();
-        used.contains(&(text("/spec/group"), text("/spec/names/kind")))
+        // One that was taken for granted says nothing.
+        definition.annotation(SIMULATED).is_none() && used.contains(&(text("/spec/group"), text("/spec/names/kind")))
     };
     let delivered = subject.of_kind("apiextensions.k8s.io", "CustomResourceDefinition").map(|it| &it.object);
     let there = subject.before.of_kind("apiextensions.k8s.io", "CustomResourceDefinition");
@@ -80,6 +82,9 @@ fn removed(gvk: &Gvk, gone: &Removed) -> Finding {
 /// What the schema of a kind objects to: the object's own, or its successor's.
 fn shape(schemas: &mut Schemas, desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
     let mut known = schemas.kind(gvk).is_some();
+    if !known && let Some(findings) = published::judged(schemas, desired, gvk) {
+        return findings;
+    }
     if !known && let Some(definition) = landfall_object::operators::definition(&gvk.group, &gvk.kind) {
         let joined = Object::from_value(definition).is_ok_and(|definition| schemas.join(&definition).is_ok());
         known = joined && schemas.kind(gvk).is_some();

@@ -1,0 +1,51 @@
+//! An operator's kind whose definition nobody delivers and no cluster that was read has: what its operator publishes of it.
+
+use landfall_diag::{Finding, Severity};
+use landfall_object::operators::{Publisher, published, publisher};
+use landfall_object::schema::Schemas;
+use landfall_object::{Gvk, Object, Reason};
+
+use super::meant::meant;
+use super::{Desired, RULE};
+
+/// What the published definition of a kind objects to in an object; `None` where nothing is published of it.
+///
+/// Which release runs is not known: what one of those that were read takes is taken. What is not among the fields of any is
+/// dropped by all; a value that none of them lists may be one of a newer release.
+pub(super) fn judged(schemas: &mut Schemas, desired: &Desired, gvk: &Gvk) -> Option<Vec<Finding>> {
+    let (definition, publisher) = (published(&gvk.group, &gvk.kind)?, publisher(&gvk.group, &gvk.kind)?);
+    schemas.join(&Object::from_value(definition).ok()?).ok()?;
+    let root = schemas.kind(gvk)?;
+    let (kind, value) = (&gvk.kind, desired.object.value());
+    let Publisher { product, first, last } = publisher;
+    let because = |what: &str| format!("{what}, as {product} defines the kind from {first} to {last}");
+    let mut findings = Vec::new();
+    for error in schemas.validate_custom(gvk, value) {
+        let severity = match error.reason {
+            Reason::Required | Reason::TypeInvalid | Reason::Invalid => Severity::Error,
+            Reason::NotSupported => Severity::Warning,
+            _ => continue,
+        };
+        let finding = RULE
+            .finding(format!("{kind} `{}` does not fit its kind: {error}", desired.object.name()))
+            .because(because("the API refuses it"))
+            .at(desired.spot_at(&error.field))
+            .weighing(severity);
+        findings.push(finding);
+    }
+    let mut rest = value.clone();
+    for field in schemas.prune(gvk, &mut rest) {
+        if ["apiVersion", "kind", "metadata", "status"].contains(&field.split(['.', '[']).next().unwrap_or_default()) {
+            continue;
+        }
+        let finding = RULE
+            .finding(format!("{kind} has no field `{field}`"))
+            .because(because("the API drops it without a word, and what was meant does not happen"))
+            .at(desired.spot_at(&field));
+        findings.push(match meant(root, value, &field) {
+            Some(meant) => finding.help(meant),
+            None => finding.weighing(Severity::Warning).help("correct its name or its place"),
+        });
+    }
+    Some(findings)
+}
