@@ -395,7 +395,10 @@ impl Scopes {
         for rendered in rendered.objects.iter_mut().chain(&mut rendered.hooks) {
             let object = &mut rendered.object;
             if !self.is_namespaced(&object.gvk()) {
-                object.metadata_mut().remove("namespace");
+                // What says nothing of one is shared with other renderings.
+                if object.metadata().is_none_or(|it| it.contains_key("namespace")) {
+                    object.metadata_mut().remove("namespace");
+                }
             } else if object.namespace().is_none() {
                 object.set_namespace(namespace);
             }
