@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_apps::Semantics;
+use landfall_chart::Readings;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
@@ -46,6 +47,8 @@ pub struct Session {
     pub hook_runs: KeptRuns,
     /// What was unpacked of releases' records.
     pub unpacked: Unpacked,
+    /// What renderings of its units have printed, where it is not the only session that renders them.
+    pub readings: Option<Readings>,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
 }
@@ -126,6 +129,7 @@ impl Session {
             semantics: Semantics::default(),
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),
+            readings: None,
             probe: Arc::new(NoProbe),
         }
     }

@@ -446,7 +446,11 @@ fn render_units(
     cluster: &ClusterFacts,
     offline: &Conditions,
 ) -> Result<Vec<DesiredUnit>, Vec<Diagnostic>> {
-    let conditions = Conditions { keys: offline.keys.clone(), ..Conditions::of(&cluster.version, before.clone()) };
+    let conditions = Conditions {
+        keys: offline.keys.clone(),
+        readings: offline.readings.clone(),
+        ..Conditions::of(&cluster.version, before.clone())
+    };
     let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
     units
         .map(|unit| {

@@ -40,7 +40,7 @@ impl<'r> Ground<'r> {
             given => labels.on(given.to_vec(), Origin::Given),
         };
         let many = (request.nodes.is_empty() && nodes.len() > 1).then_some(nodes.len());
-        let mut empty = Stage::empty(nodes, quiet).await?;
+        let mut empty = Stage::empty(nodes, quiet, offline.readings.clone()).await?;
         empty.notes.extend(many.map(|many| format!("{many} nodes were assumed, as many as its pods insist on")));
         empty.notes.extend(labels.told());
         empty.make_room(delivered.iter().copied()).await?;

@@ -82,8 +82,9 @@ impl Running {
         cluster.nodes = Known::Live;
         cluster.version.clone_from(&snapshot.version);
         cluster.fingerprints = snapshot.fingerprints.clone();
+        let (play, readings) = (play(request.declared(), &[])?, ground.offline.readings.clone());
         Ok(Running {
-            stage: Stage::of(snapshot, request.head, play(request.declared(), &[])?).await?,
+            stage: Stage::of(snapshot, request.head, play, readings).await?,
             start: Start::Cluster(snapshot.name.clone()),
             units: None,
             trial: None,
