@@ -6,8 +6,8 @@ use landfall_object::Object;
 use landfall_project::Environment;
 use landfall_rules::{ClusterFacts, Known, demand};
 
-use super::Request;
 use super::played::Played;
+use super::{From, Request};
 use crate::nodes::{self, Labels, Origin};
 use crate::stage::Stage;
 use crate::study::Conditions;
@@ -56,6 +56,11 @@ impl<'r> Ground<'r> {
         let mut cluster = ClusterFacts::assumed();
         if !request.nodes.is_empty() {
             cluster.nodes = Known::Live;
+        }
+        if let From::Cluster(snapshot) = request.from {
+            (cluster.known, cluster.nodes) = (Known::Live, Known::Live);
+            cluster.version.clone_from(&snapshot.version);
+            cluster.fingerprints = snapshot.fingerprints.clone();
         }
         Ok(Ground { offline, played, empty, faulty, cluster })
     }
