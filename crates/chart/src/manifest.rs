@@ -1,8 +1,10 @@
 //! Rendered files become manifests and hooks (helm: `pkg/releaseutil`).
 
 mod head;
+mod readings;
 mod split;
 
+use landfall_object::{Object, flattened};
 use serde_json::Value as Json;
 
 use crate::dialect::Dialect;
@@ -12,6 +14,8 @@ use crate::order::KindOrder;
 use crate::warning::Warnings;
 
 pub use head::Head;
+use readings::Objects;
+pub use readings::Readings;
 pub(crate) use split::split_at;
 
 /// An object, as text and as data, with the template it comes from.
@@ -27,6 +31,8 @@ pub struct Manifest {
     pub head: Head,
     /// Where the document begins in the template's output, in bytes.
     pub(crate) start: usize,
+    /// Its objects, once they were read; of what other renderings print as well.
+    objects: Objects,
 }
 
 impl Manifest {
@@ -37,6 +43,19 @@ impl Manifest {
         let document = landfall_yaml::documents(&text).next();
         let object = document.map_or(Ok(Json::Null), |part| part.and_then(|part| part.to_json()));
         object.expect("the document was read when it was rendered")
+    }
+
+    /// Its objects, lists taken apart: read once of what several renderings print.
+    pub(crate) fn objects(&self) -> Vec<Object> {
+        self.objects.or_read(|| {
+            flattened(self.object()).into_iter().filter_map(|value| Object::from_value(value).ok()).collect()
+        })
+    }
+
+    /// Another text in place of its own, to be read as that.
+    pub(crate) fn say_instead(&mut self, text: String) {
+        self.text = text;
+        self.objects = Objects::default();
     }
 }
 
@@ -186,6 +205,7 @@ pub(crate) fn documents(path: &str, content: &str, dialect: Dialect) -> Result<V
             text: piece.text.to_owned(),
             head,
             start: piece.start,
+            objects: Objects::default(),
         });
     }
     Ok(documents)

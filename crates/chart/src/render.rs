@@ -17,7 +17,7 @@ use crate::dependency;
 use crate::dialect::Dialect;
 use crate::error::{ChartError, Mismatch, in_dependencies, in_helm4s_words};
 use crate::functions::Lookup;
-use crate::manifest::{Hook, Manifest, sort_manifests};
+use crate::manifest::{Hook, Manifest, Readings, documents, sort_manifests};
 use crate::origin::{Origins, Source};
 use crate::provenance::Provenance;
 use crate::rendered_file::Files;
@@ -159,6 +159,8 @@ pub struct RenderOptions {
     pub notes: NotesFrom,
     /// Whether provenance is kept.
     pub tracing: Tracing,
+    /// What earlier renderings have printed, where this one is not the only one.
+    pub readings: Option<Readings>,
     /// What answers `lookup`; without it every answer is empty.
     pub lookup: Option<Arc<dyn Lookup>>,
     /// What templates may use.
@@ -176,9 +178,18 @@ impl RenderOptions {
             documents: SchemaDocuments::default(),
             notes: NotesFrom::default(),
             tracing: Tracing::default(),
+            readings: None,
             lookup: None,
             limits: Limits::default(),
             sprig,
+        }
+    }
+
+    /// The documents of a rendered file.
+    fn documents(&self, path: &str, text: &str) -> Result<Vec<Manifest>, ChartError> {
+        match &self.readings {
+            Some(readings) => readings.documents(path, text, self.dialect),
+            None => documents(path, text, self.dialect),
         }
     }
 }
@@ -318,7 +329,7 @@ fn render_merged(
         .map_err(|error| crate::evidence::add(error, &prepared.chart, layers.layers, &prepared.values))?;
     let left_out = std::mem::take(&mut files.left_out);
     let notes = take_notes(&mut files, prepared.chart.name(), options.notes);
-    let documents = files.documents(options.dialect)?;
+    let documents = files.documents(options)?;
     let sorted = match sort_manifests(documents, options.dialect, warnings) {
         Ok(sorted) => sorted,
         Err(error) if options.tracing == Tracing::On => {

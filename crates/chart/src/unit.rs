@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use landfall_diag::Place;
 use landfall_object::{Object, ObjectKey, flattened, mask};
 
-use crate::{Crd, Field, FieldOrigin, Hook, Rendered, TemplateLines};
+use crate::{Crd, Field, FieldOrigin, Hook, Manifest, Rendered, TemplateLines};
 
 /// What a unit renders to.
 #[derive(Debug, Default)]
@@ -41,12 +41,9 @@ pub enum Part {
     LeftOut,
 }
 
-fn take(document: serde_json::Value, path: &str, origin: (usize, usize), objects: &mut Vec<RenderedObject>) {
-    for value in flattened(document) {
-        if let Ok(object) = Object::from_value(value) {
-            objects.push(RenderedObject { object, path: path.to_owned(), origin: Some(origin) });
-        }
-    }
+fn take(manifest: &Manifest, origin: (usize, usize), objects: &mut Vec<RenderedObject>) {
+    let all = manifest.objects().into_iter();
+    objects.extend(all.map(|object| RenderedObject { object, path: manifest.path.clone(), origin: Some(origin) }));
 }
 
 impl RenderedUnit {
@@ -66,14 +63,14 @@ impl RenderedUnit {
     pub fn add_chart(&mut self, rendered: Rendered, crds: Part, tests: Part) {
         let chart = self.charts.len();
         for (index, manifest) in rendered.manifests.iter().enumerate() {
-            take(manifest.object(), &manifest.path, (chart, index), &mut self.objects);
+            take(manifest, (chart, index), &mut self.objects);
         }
         for (index, hook) in rendered.hooks.iter().enumerate() {
             let is_test = hook.manifest.head.annotations.get("helm.sh/hook");
             if tests == Part::LeftOut && is_test.is_some_and(|events| events.contains("test")) {
                 continue;
             }
-            take(hook.manifest.object(), &hook.manifest.path, (chart, index), &mut self.hooks);
+            take(&hook.manifest, (chart, index), &mut self.hooks);
         }
         if crds == Part::Taken {
             self.definitions.extend(rendered.crds.iter().cloned());
@@ -125,7 +122,7 @@ impl RenderedUnit {
         self.hooks.retain(|it| stays(&hooks, it));
         for (chart, index) in manifests {
             // What is left of it is an empty document, which no client takes for an object.
-            self.charts[chart].manifests[index].text.clear();
+            self.charts[chart].manifests[index].say_instead(String::new());
         }
         for (chart, index) in hooks.into_iter().rev() {
             self.charts[chart].hooks.remove(index);
@@ -157,7 +154,7 @@ impl RenderedUnit {
                 let Some(line) = line.filter(|_| manifest.head.kind == key.gvk.kind) else { continue };
                 // Of the same length where that is possible: what follows stays at its place.
                 let instead = format!("{:<1$}", format!("apiVersion: {api_version}"), line.len());
-                manifest.text = manifest.text.replacen(&line, &instead, 1);
+                manifest.say_instead(manifest.text.replacen(&line, &instead, 1));
             }
             rendered.object.map_mut().insert("apiVersion".to_owned(), api_version.into());
             taken = true;

@@ -26,6 +26,8 @@ impl Scope {
         match self {
             Scope::Namespaced if object.namespace().is_none() => object.set_namespace(namespace),
             Scope::Namespaced => {}
+            // What says nothing of one is shared with whoever has it still.
+            Scope::Cluster if object.metadata().is_some_and(|it| !it.contains_key("namespace")) => {}
             Scope::Cluster => drop(object.metadata_mut().remove("namespace")),
         }
         object

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use landfall_chart::{
-    Capabilities, KubeVersion, Lookup, Operation, Part, ReleaseInfo, RenderOptions, RenderedUnit, Tracing, render,
+    Capabilities, KubeVersion, Lookup, Operation, Part, Readings, ReleaseInfo, RenderOptions, RenderedUnit, Tracing,
+    render,
 };
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -40,7 +41,7 @@ pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cl
 }
 
 /// Renders a unit against a cluster, and what it offers: its capabilities and its live objects for `lookup`. With `tracing` off its fields have
-/// no origins; `draws` notes whether its templates drew anything.
+/// no origins; `draws` notes whether its templates drew anything, and what `readings` hold is not read again.
 ///
 /// # Errors
 /// What the chart refuses with, at the place in the user's file where that is known.
@@ -50,7 +51,7 @@ pub async fn render_unit(
     turn: Turn,
     capabilities: &Capabilities,
     (cluster, offers): (&Cluster, Option<&Arc<dyn Offers>>),
-    (tracing, draws): (Tracing, &Draws),
+    (tracing, draws, readings): (Tracing, &Draws, &Option<Readings>),
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
     // Argo CD renders without a cluster: `lookup` finds nothing.
     let lookup: Option<Arc<dyn Lookup>> = match unit.door {
@@ -58,7 +59,8 @@ pub async fn render_unit(
         Door::Application(_) => None,
     };
     let surroundings = landfall_source::noticed_surroundings(draws);
-    let options = RenderOptions { lookup, tracing, ..RenderOptions::new(surroundings) };
+    let readings = readings.clone();
+    let options = RenderOptions { lookup, tracing, readings, ..RenderOptions::new(surroundings) };
     let (blocking, capabilities) = (unit.clone(), capabilities.clone());
     let mut whole =
         tokio::task::spawn_blocking(move || render_with(&blocking, turn, &capabilities, &options)).await.map_err(

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_apps::{Pens, Semantics};
+use landfall_chart::Readings;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
@@ -48,6 +49,8 @@ pub struct Session {
     pub unpacked: Unpacked,
     /// Whose turn it is to write into Applications.
     pub pens: Pens,
+    /// What renderings of its units have printed, where it is not the only session that renders them.
+    pub readings: Option<Readings>,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
 }
@@ -129,6 +132,7 @@ impl Session {
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),
             pens: Pens::default(),
+            readings: None,
             probe: Arc::new(NoProbe),
         }
     }

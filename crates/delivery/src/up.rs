@@ -311,7 +311,7 @@ impl Session {
         one.next
             .get_or_try_init(|| {
                 let here = (&self.cluster, self.offers.as_ref());
-                render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::On, &one.draws))
+                render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::On, &one.draws, &self.readings))
             })
             .await
     }
@@ -323,7 +323,7 @@ impl Session {
         }
         let rendered = one.again.get_or_try_init(|| {
             let here = (&self.cluster, self.offers.as_ref());
-            render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::Off, &one.draws))
+            render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::Off, &one.draws, &self.readings))
         });
         rendered.await.map(Some)
     }
@@ -369,7 +369,7 @@ impl Session {
                     turn,
                     &ready.capabilities,
                     (&self.cluster, self.offers.as_ref()),
-                    (Tracing::Off, &ready.draws),
+                    (Tracing::Off, &ready.draws, &self.readings),
                 )
                 .await;
                 ready.same_turn = same.ok();

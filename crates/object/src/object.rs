@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use landfall_diag::is_mutant;
 use serde::{Deserialize, Serialize, Serializer};
@@ -13,8 +14,11 @@ use crate::{Gvk, ObjectKey, mask};
 ///
 /// It serialises as it may be shown, with the values of Secrets masked ([`mask`]); what a cluster, a record or
 /// a sealed journal needs whole is asked for by name: [`Object::revealed`].
+///
+/// Clones share the value until one of them is changed, and what is shared is equal at a glance: a definition of a megabyte
+/// is handed from rendering to delivery to snapshot many times, and hardly ever changed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Object(Value);
+pub struct Object(Arc<Value>);
 
 /// An object that serialises whole, with the values of Secrets in it: for the wire to a cluster, for storage that is
 /// sealed or the cluster's own, and for what a user asked for in so many words. Never for what is shown.
@@ -77,18 +81,18 @@ impl Object {
         map.insert("apiVersion".into(), key.gvk.api_version().into());
         map.insert("kind".into(), key.gvk.kind.clone().into());
         map.insert("metadata".into(), Value::Object(metadata));
-        Self(Value::Object(map))
+        Self::from_map(map)
     }
 
     /// The map as an object.
     pub fn from_map(map: Map<String, Value>) -> Self {
-        Self(Value::Object(map))
+        Self(Arc::new(Value::Object(map)))
     }
 
     /// Takes the value as an object; refuses what is not a map.
     pub fn from_value(value: Value) -> Result<Self, NotAnObject> {
         match value {
-            Value::Object(_) => Ok(Self(value)),
+            Value::Object(_) => Ok(Self(Arc::new(value))),
             other => Err(NotAnObject { found: json_type(&other) }),
         }
     }
@@ -100,7 +104,7 @@ impl Object {
 
     /// The whole value.
     pub fn into_value(self) -> Value {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 
     /// The object as something that serialises with the values of Secrets in it; [`Revealed`] says who may ask.
@@ -115,7 +119,7 @@ impl Object {
 
     /// The top-level fields, to be changed.
     pub fn map_mut(&mut self) -> &mut Map<String, Value> {
-        self.0.as_object_mut().expect("invariant of Object: the value is a map")
+        Arc::make_mut(&mut self.0).as_object_mut().expect("invariant of Object: the value is a map")
     }
 
     /// The value at a JSON pointer (`/spec/replicas`).
@@ -125,7 +129,9 @@ impl Object {
 
     /// The value at a JSON pointer, to be changed.
     pub fn at_mut(&mut self, pointer: &str) -> Option<&mut Value> {
-        self.0.pointer_mut(pointer)
+        // What is not there is no reason to make a copy.
+        self.0.pointer(pointer)?;
+        Arc::make_mut(&mut self.0).pointer_mut(pointer)
     }
 
     /// The string at a JSON pointer.
@@ -327,6 +333,7 @@ impl Object {
 
     /// Removes one annotation, and the map when it was the last.
     pub fn remove_annotation(&mut self, name: &str) -> Option<String> {
+        self.annotations()?.get(name)?;
         let metadata = self.map_mut().get_mut("metadata")?.as_object_mut()?;
         let annotations = metadata.get_mut("annotations")?.as_object_mut()?;
         let removed = annotations.remove(name);

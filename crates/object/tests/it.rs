@@ -6,3 +6,5 @@ mod field_sets;
 mod properties;
 #[path = "it/server.rs"]
 mod server;
+#[path = "it/sharing.rs"]
+mod sharing;

@@ -183,22 +183,27 @@ pub(crate) fn passes(trials: &[TrialReport], examination: &Examination) -> bool 
 /// # Errors
 /// When nothing could be tried: a chart that does not render, a play that cannot be read.
 pub fn rehearse(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+    let runtime = runtime()?;
+    let ground = runtime.block_on(Ground::prepare(request))?;
+    let (tried, otherwise) = otherwise::beside(request, &ground, || {
+        runtime.block_on(async {
+            let running = Running::stand(request, &ground).await?;
+            let tried = Tried::of(request, &ground, running).await?;
+            tried.faults_are_met(&ground)?;
+            Ok(tried)
+        })
+    });
+    tried?.judged(request, &ground, otherwise?)
+}
+
+/// A runtime of the thread that calls, on which virtual time overtakes nobody.
+fn runtime() -> Result<tokio::runtime::Runtime, Vec<Diagnostic>> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         vec![
             Diagnostic::error(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be opened")
                 .note(error.to_string()),
         ]
-    })?;
-    runtime.block_on(run(request))
-}
-
-async fn run(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
-    let mut ground = Ground::prepare(request).await?;
-    let running = Running::stand(request, &mut ground).await?;
-    let tried = Tried::of(request, &ground, running).await?;
-    tried.faults_are_met(&ground)?;
-    let otherwise = Otherwise::tried(request, &ground).await;
-    tried.judged(request, &ground, otherwise)
+    })
 }
 
 /// What came of the trials.
@@ -446,7 +451,11 @@ fn render_units(
     cluster: &ClusterFacts,
     offline: &Conditions,
 ) -> Result<Vec<DesiredUnit>, Vec<Diagnostic>> {
-    let conditions = Conditions { keys: offline.keys.clone(), ..Conditions::of(&cluster.version, before.clone()) };
+    let conditions = Conditions {
+        keys: offline.keys.clone(),
+        readings: offline.readings.clone(),
+        ..Conditions::of(&cluster.version, before.clone())
+    };
     let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
     units
         .map(|unit| {

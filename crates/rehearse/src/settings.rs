@@ -19,6 +19,7 @@ use landfall_object::operators::known_versions;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_rules::{ClusterFacts, Desired, DesiredUnit, Door, Inventory, OtherSetting, SettingFault, Subject, rule};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use self::choice::{Layer, Other, most, others};
 use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_pointer};
@@ -37,6 +38,8 @@ pub(crate) struct Trials<'a> {
     pub(crate) facts: &'a ClusterFacts,
     pub(crate) conditions: &'a Conditions,
     pub(crate) today: jiff::civil::Date,
+    /// Ends it early: nothing more is found then.
+    pub(crate) stop: &'a CancellationToken,
 }
 
 /// What is wrong with a unit's chart under other settings and is not under its own; of `wanted` settings alone, where they are
@@ -315,6 +318,9 @@ impl Trying<'_, '_> {
 
     /// What is wrong with a setting; no faults where the chart refuses it by itself.
     async fn one(&self, mut other: Other, look: Look) -> Result<OtherSetting, Fine> {
+        if self.trials.stop.is_cancelled() {
+            return Err(Fine);
+        }
         if let Layer::Named(_) = other.layer {
             return Ok(self.called_otherwise(other).0);
         }

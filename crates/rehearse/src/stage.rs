@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use landfall_chart::Readings;
 use landfall_cluster::{Cluster, DeleteOptions};
 use landfall_delivery::{
     Candidate, LeftOut, Offers, Progress, References, Refusals, Routes, Session, Summary, UnitPlan, UpOptions,
@@ -42,6 +43,8 @@ pub(crate) struct Stage {
     play: Play,
     /// Whose definitions are at hand.
     offers: Arc<dyn Offers>,
+    /// What was printed already of what is delivered to it.
+    readings: Readings,
     /// Operators that were brought in, and the kinds that were not taken over from a snapshot.
     pub(crate) notes: Vec<String>,
 }
@@ -66,11 +69,11 @@ fn broken(code: Code, what: &str, why: &dyn std::fmt::Display) -> Vec<Diagnostic
 
 impl Stage {
     /// A new cluster with these nodes.
-    pub(crate) async fn empty(nodes: Vec<NodeSpec>, play: Play) -> Result<Self, Vec<Diagnostic>> {
-        Stage::open(nodes, play, Time::virtual_clock()).await
+    pub(crate) async fn empty(nodes: Vec<NodeSpec>, play: Play, readings: Readings) -> Result<Self, Vec<Diagnostic>> {
+        Stage::open(nodes, play, Time::virtual_clock(), readings).await
     }
 
-    async fn open(nodes: Vec<NodeSpec>, play: Play, clock: Time) -> Result<Self, Vec<Diagnostic>> {
+    async fn open(nodes: Vec<NodeSpec>, play: Play, clock: Time, readings: Readings) -> Result<Self, Vec<Diagnostic>> {
         let known = play.clone();
         let options = Options {
             clock,
@@ -84,7 +87,7 @@ impl Stage {
             .await
             .map_err(|error| broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be opened", &error))?;
         drydock.settle();
-        Ok(Stage { drydock, play: known, offers: Arc::new(TakenForGranted), notes: Vec::new() })
+        Ok(Stage { drydock, play: known, offers: Arc::new(TakenForGranted), readings, notes: Vec::new() })
     }
 
     /// Takes away what every simulated cluster brings along where the delivery brings its own.
@@ -144,10 +147,15 @@ impl Stage {
     }
 
     /// A cluster as a snapshot has it.
-    pub(crate) async fn of(snapshot: &Snapshot, candidates: &[Candidate], play: Play) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) async fn of(
+        snapshot: &Snapshot,
+        candidates: &[Candidate],
+        play: Play,
+        readings: Readings,
+    ) -> Result<Self, Vec<Diagnostic>> {
         // Time goes on from when it was taken: what was young then is young now.
         let clock = snapshot.taken.parse().map_or_else(|_| Time::virtual_clock(), Time::virtual_at);
-        let mut stage = Stage { offers: Arc::new(Operators), ..Stage::open(Vec::new(), play, clock).await? };
+        let mut stage = Stage { offers: Arc::new(Operators), ..Stage::open(Vec::new(), play, clock, readings).await? };
         let unknown = stage.drydock.import(recognised(snapshot, candidates));
         let mut kinds: Vec<String> = unknown.iter().map(|object| object.gvk().to_string()).collect();
         kinds.sort();
@@ -169,7 +177,8 @@ impl Stage {
             }
             None => self.play.clone(),
         };
-        Stage { drydock, play, offers: Arc::clone(&self.offers), notes: self.notes.clone() }
+        let (offers, readings) = (Arc::clone(&self.offers), self.readings.clone());
+        Stage { drydock, play, offers, readings, notes: self.notes.clone() }
     }
 
     /// The cluster, to be asked.
@@ -229,6 +238,7 @@ impl Stage {
             offers: Some(Arc::clone(&self.offers)),
             stop: attempt.stop.clone(),
             hook_runs: KeptRuns::AtTheEnd,
+            readings: Some(self.readings.clone()),
             ..Session::new(Cluster::new(self.drydock.client()), store.clone(), progress)
         };
         let began = self.drydock.now();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, RenderOptions, Tracing, ValueLayers};
+use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, Readings, RenderOptions, Tracing, ValueLayers};
 use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit, UnitSource, listed, render_unlike, render_with};
 use landfall_diag::Diagnostic;
 use landfall_object::lifecycle::{self, Removed, Successor};
@@ -25,12 +25,19 @@ pub struct Conditions {
     pub live: Arc<Inventory>,
     /// Keys that were drawn: a base and a change that are compared share them.
     pub keys: Keys,
+    /// What was printed before: most of what is rendered again is printed as it was.
+    pub readings: Readings,
 }
 
 impl Conditions {
     /// A cluster of which nothing is known.
     pub fn offline() -> Self {
-        Conditions { capabilities: Capabilities::default(), live: Arc::default(), keys: Keys::default() }
+        Conditions {
+            capabilities: Capabilities::default(),
+            live: Arc::default(),
+            keys: Keys::default(),
+            readings: Readings::default(),
+        }
     }
 
     /// A cluster as it is: of a version, with the built-in kinds and those that its definitions bring.
@@ -58,7 +65,7 @@ impl Conditions {
         if let Ok(version) = KubeVersion::parse(version) {
             capabilities.kube_version = version;
         }
-        Conditions { capabilities, live: Arc::new(live), keys: Keys::default() }
+        Conditions { capabilities, live: Arc::new(live), keys: Keys::default(), readings: Readings::default() }
     }
 }
 
@@ -309,8 +316,13 @@ fn seeing(
     };
     let known = Arc::new(Known { objects, asked: Mutex::default() });
     let random = Seeded::keeping(seed, conditions.keys.clone());
-    let options =
-        RenderOptions { lookup: Some(known.clone()), tracing, ..RenderOptions::new(Context::new(now, random)) };
+    let readings = Some(conditions.readings.clone());
+    let options = RenderOptions {
+        lookup: Some(known.clone()),
+        tracing,
+        readings,
+        ..RenderOptions::new(Context::new(now, random))
+    };
     (options, known)
 }
 
@@ -395,7 +407,10 @@ impl Scopes {
         for rendered in rendered.objects.iter_mut().chain(&mut rendered.hooks) {
             let object = &mut rendered.object;
             if !self.is_namespaced(&object.gvk()) {
-                object.metadata_mut().remove("namespace");
+                // What says nothing of one is shared with other renderings.
+                if object.metadata().is_none_or(|it| it.contains_key("namespace")) {
+                    object.metadata_mut().remove("namespace");
+                }
             } else if object.namespace().is_none() {
                 object.set_namespace(namespace);
             }

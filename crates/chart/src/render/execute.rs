@@ -16,7 +16,7 @@ use crate::dependency::table_at;
 use crate::dialect::Dialect;
 use crate::error::{Broken, ChartError, Problem};
 use crate::functions::{Surroundings, functions};
-use crate::manifest::{Manifest, documents};
+use crate::manifest::Manifest;
 use crate::objects::{self, capabilities_object, chart_object};
 use crate::origin::built_in;
 use crate::rendered_file::{Files, RenderedFile, TemplateSource};
@@ -24,7 +24,10 @@ use crate::warning::Warnings;
 
 impl Files {
     /// The documents of each file, by path.
-    pub(crate) fn documents(&mut self, dialect: Dialect) -> Result<Vec<Result<Vec<Manifest>, ChartError>>, ChartError> {
+    pub(crate) fn documents(
+        &mut self,
+        options: &RenderOptions,
+    ) -> Result<Vec<Result<Vec<Manifest>, ChartError>>, ChartError> {
         let whole = self.files.iter().filter(|(_, file)| file.documents.is_none());
         let texts = whole.map(|(path, file)| match std::str::from_utf8(&file.text) {
             Ok(text) => Ok((path.as_str(), text)),
@@ -36,7 +39,7 @@ impl Files {
         });
         let texts = texts.collect::<Result<Vec<_>, _>>()?;
         let size = texts.iter().map(|(_, text)| text.len()).sum();
-        let mut cut = side_by_side::map(&texts, size, |(path, text)| documents(path, text, dialect)).into_iter();
+        let mut cut = side_by_side::map(&texts, size, |(path, text)| options.documents(path, text)).into_iter();
         Ok(self.files.values_mut().filter_map(|file| file.documents.take().or_else(|| cut.next())).collect())
     }
 }

@@ -5,10 +5,8 @@ use std::ops::Range;
 use landfall_gotemplate::{Recording, Set, Trace, Value};
 
 use super::{RenderOptions, is_notes};
-use crate::dialect::Dialect;
 use crate::error::ChartError;
 use crate::limits::MAX_RENDERED;
-use crate::manifest::documents;
 use crate::rendered_file::RenderedFile;
 
 /// What Go prints for nothing at all; Helm takes it out of every rendered file.
@@ -19,11 +17,11 @@ const DOCUMENT: u64 = 512;
 
 impl RenderedFile {
     /// Cuts the output into documents, unless it is to be shown as it is.
-    fn cut(mut self, path: &str, dialect: Dialect) -> Self {
+    fn cut(mut self, path: &str, options: &RenderOptions) -> Self {
         if !is_notes(path)
             && let Ok(text) = std::str::from_utf8(&self.text)
         {
-            self.documents = Some(documents(path, text, dialect));
+            self.documents = Some(options.documents(path, text));
             self.text = Vec::new();
         }
         self
@@ -38,7 +36,7 @@ pub(super) fn one(
     context: &mut landfall_sprig::Context,
     options: &RenderOptions,
 ) -> Result<RenderedFile, ChartError> {
-    let file = whole(set, path, dot, context, options)?.cut(path, options.dialect);
+    let file = whole(set, path, dot, context, options)?.cut(path, options);
     let documents = file.documents.as_ref().map_or(0, |documents| documents.as_ref().map_or(0, Vec::len));
     if !set.charge(documents as u64 * DOCUMENT, options.limits) {
         return Err(ChartError::RenderedSize { size: MAX_RENDERED });

@@ -6,8 +6,8 @@ use landfall_object::Object;
 use landfall_project::Environment;
 use landfall_rules::{ClusterFacts, Known, demand};
 
-use super::Request;
 use super::played::Played;
+use super::{From, Request};
 use crate::nodes::{self, Labels, Origin};
 use crate::stage::Stage;
 use crate::study::Conditions;
@@ -40,7 +40,7 @@ impl<'r> Ground<'r> {
             given => labels.on(given.to_vec(), Origin::Given),
         };
         let many = (request.nodes.is_empty() && nodes.len() > 1).then_some(nodes.len());
-        let mut empty = Stage::empty(nodes, quiet).await?;
+        let mut empty = Stage::empty(nodes, quiet, offline.readings.clone()).await?;
         empty.notes.extend(many.map(|many| format!("{many} nodes were assumed, as many as its pods insist on")));
         empty.notes.extend(labels.told());
         empty.make_room(delivered.iter().copied()).await?;
@@ -56,6 +56,11 @@ impl<'r> Ground<'r> {
         let mut cluster = ClusterFacts::assumed();
         if !request.nodes.is_empty() {
             cluster.nodes = Known::Live;
+        }
+        if let From::Cluster(snapshot) = request.from {
+            (cluster.known, cluster.nodes) = (Known::Live, Known::Live);
+            cluster.version.clone_from(&snapshot.version);
+            cluster.fingerprints = snapshot.fingerprints.clone();
         }
         Ok(Ground { offline, played, empty, faulty, cluster })
     }

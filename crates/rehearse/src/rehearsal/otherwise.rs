@@ -1,16 +1,23 @@
 //! The charts of a change under settings other than those that it delivers, and of its base where the change's do not work.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 
+use jiff::civil::Date;
 use landfall_delivery::Candidate;
+use landfall_diag::Diagnostic;
 use landfall_rules::{DesiredUnit, OtherSetting};
+use tokio_util::sync::CancellationToken;
 
 use super::ground::Ground;
-use super::{From, Request};
+use super::{From, Request, runtime};
 use crate::settings::{Trials, other_settings};
 
 /// The rule that tells of it.
 const RULE: &str = "LF285";
+
+/// As much as the first thread of a process has: templates call each other.
+const STACK: usize = 8 * 1024 * 1024;
 
 /// What does not work otherwise, by releases.
 #[derive(Default)]
@@ -19,21 +26,46 @@ pub(super) struct Otherwise {
     base: BTreeMap<String, Vec<OtherSetting>>,
 }
 
-impl Otherwise {
-    /// Tries it, where somebody asks.
-    pub(super) async fn tried(request: &Request<'_>, ground: &Ground<'_>) -> Self {
-        let mut otherwise = Otherwise::default();
-        if !request.rules.iter().any(|rule| rule.id == RULE) {
-            return otherwise;
+/// Does `work` while other settings are tried on a thread of their own, where somebody asks for them: the two share what stands
+/// still and go their own ways on forks of it, so that each comes to what it would come to alone. What fails wants them no more.
+pub(super) fn beside<T>(
+    request: &Request<'_>,
+    ground: &Ground<'_>,
+    work: impl FnOnce() -> Result<T, Vec<Diagnostic>>,
+) -> (Result<T, Vec<Diagnostic>>, Result<Otherwise, Vec<Diagnostic>>) {
+    if !request.rules.iter().any(|rule| rule.id == RULE) {
+        return (work(), Ok(Otherwise::default()));
+    }
+    let (today, has_base) = (request.today, matches!(request.from, From::Base { .. }));
+    let stop = CancellationToken::new();
+    let tried = || runtime().map(|runtime| runtime.block_on(Otherwise::tried(ground, today, has_base, &stop)));
+    thread::scope(|scope| {
+        // Where the system gives no further thread, this one does both.
+        let aside = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, tried);
+        let worked = work();
+        if worked.is_err() {
+            stop.cancel();
         }
+        let otherwise = match aside {
+            Ok(aside) => aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => tried(),
+        };
+        (worked, otherwise)
+    })
+}
+
+impl Otherwise {
+    /// Tries it.
+    async fn tried(ground: &Ground<'_>, today: Date, has_base: bool, stop: &CancellationToken) -> Self {
+        let mut otherwise = Otherwise::default();
         let stage = ground.empty.fork(None);
         let cluster = stage.cluster();
-        let trials =
-            Trials { cluster: &cluster, facts: &ground.cluster, conditions: &ground.offline, today: request.today };
+        let (facts, conditions) = (&ground.cluster, &ground.offline);
+        let trials = Trials { cluster: &cluster, facts, conditions, today, stop };
         for (name, unit) in ground.played.head.iter().filter_map(read) {
             otherwise.head.insert(name.clone(), other_settings(unit, &trials, None).await);
         }
-        if let From::Base { .. } = request.from {
+        if has_base {
             for (name, unit) in ground.played.base.iter().filter_map(read) {
                 let Some(head) = otherwise.head.get(name).filter(|head| !head.is_empty()) else { continue };
                 let wanted: BTreeSet<String> = head.iter().map(|it| it.setting.clone()).collect();

@@ -3,7 +3,7 @@
 use landfall_delivery::{Candidate, HookRuns, UpOptions};
 use landfall_diag::Diagnostic;
 use landfall_project::Environment;
-use landfall_rules::{DesiredUnit, Known, Start};
+use landfall_rules::{DesiredUnit, Start};
 
 use super::ground::{Ground, play};
 use super::verdict::first_words;
@@ -25,8 +25,8 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Makes it run; what a snapshot knows of its cluster is known of the ground from then on.
-    pub(super) async fn stand(request: &Request<'_>, ground: &mut Ground<'_>) -> Result<Option<Self>, Vec<Diagnostic>> {
+    /// Makes it run.
+    pub(super) async fn stand(request: &Request<'_>, ground: &Ground<'_>) -> Result<Option<Self>, Vec<Diagnostic>> {
         match &request.from {
             From::Empty => Ok(None),
             From::Base { revision, candidates, environment, .. } => {
@@ -72,18 +72,10 @@ impl Running {
         Ok(Running { stage, start: Start::Revision(revision.to_owned()), units, trial: Some(stood), notes })
     }
 
-    async fn read(
-        request: &Request<'_>,
-        ground: &mut Ground<'_>,
-        snapshot: &Snapshot,
-    ) -> Result<Self, Vec<Diagnostic>> {
-        let cluster = &mut ground.cluster;
-        cluster.known = Known::Live;
-        cluster.nodes = Known::Live;
-        cluster.version.clone_from(&snapshot.version);
-        cluster.fingerprints = snapshot.fingerprints.clone();
+    async fn read(request: &Request<'_>, ground: &Ground<'_>, snapshot: &Snapshot) -> Result<Self, Vec<Diagnostic>> {
+        let (play, readings) = (play(request.declared(), &[])?, ground.offline.readings.clone());
         Ok(Running {
-            stage: Stage::of(snapshot, request.head, play(request.declared(), &[])?).await?,
+            stage: Stage::of(snapshot, request.head, play, readings).await?,
             start: Start::Cluster(snapshot.name.clone()),
             units: None,
             trial: None,
