@@ -50,10 +50,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 findings.push(removed(&gvk, &gone).at(desired.spot_at("apiVersion")));
                 // What is wrong with it besides is wrong in the version that it has to be of, too.
                 if let Successor::ApiVersion(next) = &gone.successor {
-                    findings.extend(shape(&mut schemas, desired, &Gvk::from_api_version(next, &gvk.kind)));
+                    findings.extend(shape(&schemas, desired, &Gvk::from_api_version(next, &gvk.kind)));
                 }
             }
-            None => findings.extend(shape(&mut schemas, desired, &gvk)),
+            None => findings.extend(shape(&schemas, desired, &gvk)),
         }
         findings.extend(lost_sources(desired));
     }
@@ -80,21 +80,9 @@ fn removed(gvk: &Gvk, gone: &Removed) -> Finding {
 }
 
 /// What the schema of a kind objects to: the object's own, or its successor's.
-fn shape(schemas: &mut Schemas, desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
-    let mut known = schemas.kind(gvk).is_some();
-    if !known && let Some(findings) = published::judged(schemas, desired, gvk) {
-        return findings;
-    }
-    if !known && let Some(definition) = landfall_object::operators::definition(&gvk.group, &gvk.kind) {
-        let joined = Object::from_value(definition).is_ok_and(|definition| schemas.join(&definition).is_ok());
-        known = joined && schemas.kind(gvk).is_some();
-        // Our own table of an operator's kind may be older or newer than the operator: only wrong types are certain.
-        if known {
-            return refused(schemas, desired, gvk).into_iter().collect();
-        }
-    }
-    if !known {
-        return Vec::new();
+fn shape(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
+    if schemas.kind(gvk).is_none() {
+        return published::judged(desired, gvk).unwrap_or_else(|| assumed(desired, gvk));
     }
     if let Some(finding) = refused(schemas, desired, gvk) {
         return vec![finding];
@@ -117,6 +105,18 @@ fn shape(schemas: &mut Schemas, desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// What our own words of a simulated operator's kind object to: they may be older or newer than the operator, and only wrong
+/// types are certain.
+fn assumed(desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
+    let mut schemas = Schemas::builtin();
+    let definition = landfall_object::operators::definition(&gvk.group, &gvk.kind);
+    let definition = definition.and_then(|definition| Object::from_value(definition).ok());
+    match definition.is_some_and(|definition| schemas.join(&definition).is_ok()) {
+        true => refused(&schemas, desired, gvk).into_iter().collect(),
+        false => Vec::new(),
+    }
 }
 
 fn refused(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Option<Finding> {

@@ -1,9 +1,9 @@
 //! An operator's kind whose definition nobody delivers and no cluster that was read has: what its operator publishes of it.
 
 use landfall_diag::{Finding, Severity};
-use landfall_object::operators::{Publisher, published, publisher};
-use landfall_object::schema::Schemas;
-use landfall_object::{Gvk, Object, Reason};
+use landfall_object::operators::{Publisher, published_schemas, publisher};
+use landfall_object::{Gvk, Reason};
+use serde_json::Value;
 
 use super::meant::meant;
 use super::{Desired, RULE};
@@ -12,11 +12,14 @@ use super::{Desired, RULE};
 ///
 /// Which release runs is not known: what one of those that were read takes is taken. What is not among the fields of any is
 /// dropped by all; a value that none of them lists may be one of a newer release.
-pub(super) fn judged(schemas: &mut Schemas, desired: &Desired, gvk: &Gvk) -> Option<Vec<Finding>> {
-    let (definition, publisher) = (published(&gvk.group, &gvk.kind)?, publisher(&gvk.group, &gvk.kind)?);
-    schemas.join(&Object::from_value(definition).ok()?).ok()?;
+pub(super) fn judged(desired: &Desired, gvk: &Gvk) -> Option<Vec<Finding>> {
+    let publisher = publisher(&gvk.group, &gvk.kind)?;
+    let schemas = published_schemas(&gvk.group, &gvk.kind)?;
     let root = schemas.kind(gvk)?;
-    let (kind, value) = (&gvk.kind, desired.object.value());
+    // What is null is taken away before it is looked at what is missing.
+    let (kind, mut value) = (&gvk.kind, desired.object.value().clone());
+    take_nulls(&mut value);
+    let value = &value;
     let Publisher { product, first, last } = publisher;
     let because = |what: &str| format!("{what}, as {product} defines the kind from {first} to {last}");
     let mut findings = Vec::new();
@@ -48,4 +51,15 @@ pub(super) fn judged(schemas: &mut Schemas, desired: &Desired, gvk: &Gvk) -> Opt
         });
     }
     Some(findings)
+}
+
+fn take_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(take_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(take_nulls),
+        _ => {}
+    }
 }
