@@ -338,7 +338,8 @@ impl Trying<'_, '_> {
                     let named = if other.renames() { Named::Otherwise } else { Named::Alike };
                     let mut faults = faults((&turned, rendered, named), plain, conditions, self.trials, look).await;
                     // What was made up for want of another value may be of the wrong kind.
-                    let made_up = |fault: &SettingFault| given && fault.words.contains("probe");
+                    let is_probe = |words: &str| words.contains("probe") || words.contains("in body must be of type");
+                    let made_up = |fault: &SettingFault| given && is_probe(&fault.words);
                     faults.iter_mut().for_each(|fault| fault.wants_more |= made_up(fault));
                     return if faults.is_empty() {
                         self.right.borrow_mut().extend(printed);
@@ -524,8 +525,9 @@ fn found(unit: &DesiredUnit, rules: &[&str], trials: &Trials<'_>) -> Vec<Finding
 
 fn by_rule(finding: &Finding) -> SettingFault {
     let spot = finding.spots.iter().find(|spot| spot.object.is_some()).cloned();
-    // An empty text where a number belongs is a setting that was not given.
-    let wants_more = finding.rule == "LF138" && finding.message.contains("quantities must match");
+    // An empty text where a number belongs is a setting that was not given, and so is what is missing.
+    let says = |words: &&str| finding.message.contains(words);
+    let wants_more = finding.rule == "LF138" && ["quantities must match", ": Required value"].iter().any(says);
     SettingFault { words: finding.message.clone(), spot, place: None, wants_more }
 }
 
@@ -563,6 +565,10 @@ async fn refused_by_api(
     let error = refusal(cluster, &desired.object).await?;
     // What cannot be read at all is told by the rules, with its field.
     let field = error.refused_field().filter(|field| *field != "patch")?;
+    // Which families of addresses the cluster has where it is set is not known.
+    if ["spec.clusterIP", "spec.ipFamil"].iter().any(|families| field.starts_with(families)) {
+        return None;
+    }
     let words = error.to_string();
     if let Some(now) = plain.objects.get(&desired.key())
         && refusal(cluster, now).await.is_some_and(|error| error.to_string() == words)

@@ -129,3 +129,27 @@ fn what_is_for_another_kind_of_the_same_is_an_info() {
     let all = told("loadBalancerSourceRanges: []\n", service);
     assert!(all.iter().all(|it| it.0 == Severity::Info), "{all:?}");
 }
+
+#[test]
+fn what_an_operators_kind_lacks_behind_a_switch_is_an_info_and_what_it_does_not_know_is_told() {
+    let monitor = |field: &str| {
+        format!(
+            "{{{{- if .Values.monitor.enabled }}}}\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {{name: it}}\nspec:\n  selector: {{matchLabels: {{app: it}}}}\n  endpoints: [{{port: http, {field}: 30s}}]\n{{{{- end }}}}\n"
+        )
+    };
+    let all = told("monitor: {enabled: false}\n", &monitor("intervall"));
+    let is_it = |it: &&(Severity, String)| it.1.contains("ServiceMonitor has no field `spec.endpoints[0].intervall`");
+    assert_eq!(all.iter().find(is_it).map(|it| it.0), Some(Severity::Warning), "{all:?}");
+    let all = told("monitor: {enabled: false}\n", &monitor("interval"));
+    assert!(all.iter().all(|it| !it.1.contains("ServiceMonitor has no field")), "{all:?}");
+    let rules = "{{- if .Values.rule.enabled }}\napiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: it}\nspec:\n  {{- with .Values.rule.groups }}\n  groups: {{- toYaml . | nindent 4 }}\n  {{- end }}\n{{- end }}\n";
+    let all = told("rule: {enabled: false, groups: []}\n", rules);
+    assert!(all.iter().any(|it| it.1.contains("spec: Required value")), "{all:?}");
+    assert!(all.iter().all(|it| it.0 == Severity::Info), "{all:?}");
+}
+
+#[test]
+fn which_families_of_addresses_a_cluster_has_is_nothing_of_the_charts() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: it}\nspec:\n  ports: [{port: 80}]\n  {{- if .Values.dual }}\n  ipFamilies: [IPv6, IPv4]\n  ipFamilyPolicy: PreferDualStack\n  {{- end }}\n";
+    assert_eq!(told("dual: false\n", service), []);
+}
