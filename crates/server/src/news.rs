@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! an Application as it stands ── standing.rs ─► items, by what has changed
+//! an ApplicationSet that errs, or errs no more ── generating.rs ─► the same
 //!        └─► outbox (store): each change once, a post for each sink
 //!                 └─ outbox.rs ─► slack.rs · mail.rs (smtp.rs) · status.rs   again later where it did not succeed
 //! sinks.rs    whom to tell, as the environment says
@@ -11,6 +12,7 @@
 //! killed tells afterwards what it had not told, and nothing twice. Only where it dies between a sink's answer and the note
 //! of it is that one post made again, under the same identity (`X-Landfall-News`, `Message-ID`).
 
+mod generating;
 mod mail;
 mod outbox;
 mod sinks;
@@ -23,7 +25,7 @@ use jiff::Timestamp;
 use landfall_store::{News, NewsItem};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::outbox::{Seen, ask, keep};
+pub(crate) use self::outbox::{Seen, ask, keep, note_set};
 pub use self::sinks::{BadSink, Sinks};
 pub(crate) use self::standing::Standing;
 pub use self::standing::{BREAK_GLASS_ANNOTATION, BrokenGlass};

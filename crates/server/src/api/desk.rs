@@ -16,7 +16,9 @@ use super::asked::{Asked, Kind};
 use super::book::Book;
 use super::listing::listed;
 use super::reading;
-use super::shapes::{AuditLine, CheckLine, ChecksLine, ConditionLine, Detail, Line, ListQuery, Listing, Name};
+use super::shapes::{
+    AuditLine, CheckLine, ChecksLine, ConditionLine, Detail, ErringSet, Line, ListQuery, Listing, Name,
+};
 use super::why::SET_WARNING;
 use crate::actor::{Actor, Permission};
 use crate::alarms::Alarms;
@@ -242,7 +244,26 @@ impl Desk {
                 Err(error) => return Err(told(&error)),
             },
         };
-        listed(lines.into_iter().filter(|line| actor.sees(line)), query).map_err(one)
+        let mut listing = listed(lines.into_iter().filter(|line| actor.sees(line)), query).map_err(one)?;
+        listing.erring_sets = self.erring_sets(actor, query).await;
+        Ok(listing)
+    }
+
+    /// The sets that err, of those whose Applications would be seen.
+    async fn erring_sets(&self, actor: &Actor, query: &ListQuery) -> Vec<ErringSet> {
+        // Of what cannot be read now nothing is said.
+        let found = self.work.session.cluster.list(&set_kind(), &ListOptions::default()).await.unwrap_or_default();
+        let erring = |set: &Object| {
+            let message = without_passwords(error_in(set.list_at("/status/conditions"))?).into_owned();
+            let (namespace, name) = (set.namespace().unwrap_or_default().to_owned(), set.name().to_owned());
+            let project = set.str_at("/spec/template/spec/project").unwrap_or("default");
+            let is_asked_for = (query.projects.is_empty() || query.projects.iter().any(|it| it == project))
+                && query.namespace.as_ref().is_none_or(|it| *it == namespace)
+                && query.search.as_ref().is_none_or(|it| name.contains(&**it));
+            let is_seen = actor.may(Permission::LOOK, (project, &namespace, &name));
+            (is_asked_for && is_seen).then_some(ErringSet { namespace, name, message })
+        };
+        found.iter().filter_map(erring).collect()
     }
 
     /// The cluster that Applications live in.

@@ -63,7 +63,7 @@ pub(super) fn listed(lines: impl Iterator<Item = Line>, query: &ListQuery) -> Re
     let total = found.len();
     let limit = query.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
     let items = found.into_iter().skip(query.offset).take(limit).collect();
-    Ok(Listing { items, total, offset: query.offset, by_sync, by_health })
+    Ok(Listing { items, total, offset: query.offset, by_sync, by_health, erring_sets: Vec::new() })
 }
 
 fn sort_of(query: &ListQuery) -> Result<(Sort, bool), Diagnostic> {

@@ -37,6 +37,20 @@ pub struct Listing {
     pub by_sync: BTreeMap<String, usize>,
     /// How many of all pages fare how.
     pub by_health: BTreeMap<String, usize>,
+    /// The sets of Applications that err, whatever they have generated before and on whatever page that is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erring_sets: Vec<ErringSet>,
+}
+
+/// An ApplicationSet that cannot generate its Applications, or put in place what it generates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErringSet {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it, and what to type where something waits for an approval.
+    pub message: String,
 }
 
 /// An Application in one line.

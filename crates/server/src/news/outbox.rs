@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
+use landfall_object::ObjectKey;
 use landfall_source::{Access, Network};
 use landfall_store::{AuditEntry, NewsItem, NewsRow, Post};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::sinks::Sinks;
-use super::{BrokenGlass, Kind, Standing, Told, mail, slack, status};
+use super::{BrokenGlass, Kind, Standing, Told, generating, mail, slack, status};
 use crate::errands::Work;
 
 /// The header by which a receiver knows that it was told something before.
@@ -104,6 +105,21 @@ async fn note(work: &Work, standing: &Standing, now: Timestamp) -> Result<(), la
         }
     }
     Ok(())
+}
+
+/// Writes that a set errs for a reason since some time, or does no more, unless that was written before.
+pub(crate) async fn note_set(work: &Work, set: &ObjectKey, error: Option<(&str, &str)>) {
+    let news = &work.session.store.news;
+    let noted = async {
+        let last = news.newest(Some(&generating::target(set)), REMEMBERED).await?;
+        match generating::item(set, error, &last, work.session.clock.now()) {
+            Some(item) => add(work, &item).await,
+            None => Ok(false),
+        }
+    };
+    if let Err(error) = noted.await {
+        tracing::error!("news of {set} cannot be written: {error}");
+    }
 }
 
 /// Writes into this server's audit log, too, who has gone past the guards from elsewhere.

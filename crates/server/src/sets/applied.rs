@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::errands::Work;
 use crate::ground::application_kind;
+use crate::news::note_set;
 
 /// The field manager of Argo CD's own controller of sets: what it wrote goes on to be ours.
 const MANAGER: &str = "argocd-applicationset-controller";
@@ -92,9 +93,9 @@ async fn tell(work: &Work, set: &ApplicationSet, outcome: &Outcome) -> Result<()
     let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
     let entries = resources(set, &applications(work, set).await?);
     let count = entries.len();
-    let status = json!({
-        "conditions": conditions(set, outcome, &now), "resources": entries, "resourcesCount": count,
-    });
+    let conditions = conditions(set, outcome, &now);
+    tell_people(work, &set.key(), conditions.as_array().map(Vec::as_slice).unwrap_or_default()).await;
+    let status = json!({"conditions": conditions, "resources": entries, "resourcesCount": count});
     let same = status
         .as_object()
         .into_iter()
@@ -109,8 +110,20 @@ async fn tell(work: &Work, set: &ApplicationSet, outcome: &Outcome) -> Result<()
 
 /// The error that conditions tell of.
 pub(crate) fn error_in(conditions: &[Value]) -> Option<&str> {
-    let error = conditions.iter().find(|it| it["type"] == "ErrorOccurred" && it["status"] == "True")?;
-    error["message"].as_str()
+    erring(conditions)?["message"].as_str()
+}
+
+fn erring(conditions: &[Value]) -> Option<&Value> {
+    conditions.iter().find(|it| it["type"] == "ErrorOccurred" && it["status"] == "True")
+}
+
+/// Lets it be heard that a set errs, or does no more.
+async fn tell_people(work: &Work, key: &ObjectKey, conditions: &[Value]) {
+    let error = erring(conditions).map(|it| {
+        let text = |field: &str| it[field].as_str().unwrap_or_default();
+        (text("lastTransitionTime"), without_passwords(text("message")))
+    });
+    note_set(work, key, error.as_ref().map(|(since, why)| (*since, &**why))).await;
 }
 
 /// Logs what is wrong with a set from now on, and that it is well again.
@@ -128,13 +141,15 @@ fn log(before: &Object, conditions: &Value) {
 pub(super) async fn tell_unread(work: &Work, object: &Object, why: &str) {
     let condition =
         json!({"type": "ErrorOccurred", "status": "True", "reason": Reason::Validation.word(), "message": why});
-    let same = |it: &Value| ["type", "status", "reason", "message"].iter().all(|field| it[*field] == condition[*field]);
-    if object.list_at("/status/conditions").iter().any(same) {
-        return;
+    let same =
+        |it: &&Value| ["type", "status", "reason", "message"].iter().all(|field| it[*field] == condition[*field]);
+    if let Some(known) = object.list_at("/status/conditions").iter().find(same) {
+        return tell_people(work, &object.key(), std::slice::from_ref(known)).await;
     }
     let now = work.session.clock.now();
     let mut dated = condition.clone();
     dated["lastTransitionTime"] = now.round(jiff::Unit::Second).unwrap_or(now).to_string().into();
+    tell_people(work, &object.key(), std::slice::from_ref(&dated)).await;
     log(object, &json!([&dated]));
     if let Err(error) = write_status(work, &object.key(), json!({"conditions": [dated]})).await {
         tracing::warn!("{}: {error}", object.key());

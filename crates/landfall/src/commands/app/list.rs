@@ -88,6 +88,9 @@ impl Report for Applications<'_> {
     }
 
     fn text(&self, ui: &Ui) {
+        for set in &self.0.erring_sets {
+            ui.status(&format!("ApplicationSet {}/{} errs: {}", set.namespace, set.name, set.message));
+        }
         if self.0.total == 0 {
             ui.line("no Application is here · landfall serve TARGET");
             return;

@@ -109,7 +109,7 @@ pub(super) fn until(said: &Said, what: &str) -> Vec<String> {
 
 /// How many news say that, for a receiver that knows each by its identity: where a server dies between an answer and its note
 /// of it, that one post is made again under the same.
-fn count(said: &Said, what: &str) -> usize {
+pub(super) fn count(said: &Said, what: &str) -> usize {
     let said = said.lock().expect("not poisoned");
     let identities = said.iter().filter(|text| text.contains(what)).map(|text| text.split('|').nth(1));
     identities.collect::<BTreeSet<_>>().len()
