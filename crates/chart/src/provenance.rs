@@ -139,7 +139,12 @@ impl Provenance {
 
     /// All fields of an object that hold a value: scalars and empty collections, in the order of the text.
     pub fn fields(&self, manifest: &Manifest) -> Vec<Field> {
-        fields::all(self, manifest)
+        fields::all(self, manifest, None)
+    }
+
+    /// Those of them that certain lines of templates write.
+    pub(crate) fn fields_at(&self, manifest: &Manifest, lines: &TemplateLines) -> Vec<Field> {
+        fields::all(self, manifest, Some(lines))
     }
 
     /// The path of the field that a line (from 1) of a YAML document writes.

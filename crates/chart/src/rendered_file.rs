@@ -85,6 +85,33 @@ pub(crate) struct TemplateSource {
 impl TemplateSource {
     /// A line of the file, from 1.
     pub(crate) fn line(&self, line: u32) -> Place {
-        Place::line(&self.path, line).source_from(&String::from_utf8_lossy(&self.text))
+        // Of a long file that is asked for each of its lines only the line is read as text.
+        let text: &[u8] = &self.text;
+        let mut ends = memchr::memchr_iter(b'\n', text);
+        let start = match (line as usize).saturating_sub(1).checked_sub(1) {
+            None => Some(0),
+            Some(before) => ends.nth(before).map(|end| end + 1),
+        };
+        let written =
+            start.map(|start| &text[start..ends.next().map_or(text.len(), |end| end + 1)]).unwrap_or_default();
+        let place = Place::line(&self.path, line);
+        Place { source: Place::line("", line.min(1)).source_from(&String::from_utf8_lossy(written)).source, ..place }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_the_whole_text_has_there() {
+        for text in ["", "one", "one\n", "one\r\ntwo\r\n\r\nfour", "\n\n", "a\nß ö\nc\n"] {
+            let source =
+                TemplateSource { path: "web/templates/a.yaml".to_owned(), text: text.as_bytes().to_vec().into() };
+            for line in 0..7 {
+                let whole = Place::line(&source.path, line).source_from(text);
+                assert_eq!(source.line(line), whole, "line {line} of {text:?}");
+            }
+        }
     }
 }

@@ -165,10 +165,6 @@ impl RenderedUnit {
     /// The fields that certain lines of templates write, with the objects that they are in; nothing without provenance.
     pub fn fields_at(&self, lines: &TemplateLines) -> Vec<(ObjectKey, Field)> {
         let mut found = Vec::new();
-        let is_at = |origin: &FieldOrigin| {
-            let place = origin.template.as_ref();
-            place.is_some_and(|place| lines.get(&place.file).is_some_and(|lines| lines.contains(&place.line)))
-        };
         let printed: Vec<Vec<&str>> = self
             .charts
             .iter()
@@ -184,8 +180,8 @@ impl RenderedUnit {
             if !printed[chart].contains(&manifest.path.as_str()) || manifest.object()["kind"] != object.object.kind() {
                 continue;
             }
-            let written = provenance.fields(manifest).into_iter().filter(|field| is_at(&field.origin));
-            found.extend(written.map(|field| (object.object.key(), field)));
+            let written = provenance.fields_at(manifest, lines);
+            found.extend(written.into_iter().map(|field| (object.object.key(), field)));
         }
         found
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use landfall_gotemplate::PieceKind;
 use landfall_yaml::{CollectionStyle, Kind, Node, ScalarStyle};
 
-use super::{FieldOrigin, Gathered, Output, Provenance, Reason};
+use super::{FieldOrigin, Gathered, Output, Provenance, Reason, TemplateLines};
 use crate::manifest::Manifest;
 
 /// A field of an object with its value and where that comes from.
@@ -33,11 +33,26 @@ struct Reader<'p> {
     provenance: &'p Provenance,
     manifest: &'p Manifest,
     output: Output<'p>,
+    /// Only fields that these lines write, where not all are wanted.
+    wanted: Option<&'p TemplateLines>,
 }
 
 impl<'p> Reader<'p> {
     fn new(provenance: &'p Provenance, manifest: &'p Manifest) -> Option<Self> {
-        Some(Reader { provenance, manifest, output: Output::of(provenance, &manifest.path)? })
+        Some(Reader { provenance, manifest, output: Output::of(provenance, &manifest.path)?, wanted: None })
+    }
+
+    /// Whether a field is one that is wanted; where the rest of it comes from is dear to tell.
+    fn is_wanted(&self, node: Node<'_>, around: &Around<'_>) -> bool {
+        let Some(lines) = self.wanted else { return true };
+        let mut gathered = Gathered::default();
+        gathered.value(&self.output, self.bytes(own(node, around)));
+        let files = &self.provenance.files;
+        let spot = gathered.telling.and_then(|(piece, byte)| files.recording.place(piece, byte));
+        spot.is_some_and(|spot| {
+            let source = files.template(&spot.file);
+            source.is_some_and(|source| lines.get(&source.path).is_some_and(|lines| lines.contains(&spot.line)))
+        })
     }
 
     /// A range of the manifest's text as one of the template's output.
@@ -56,12 +71,7 @@ impl<'p> Reader<'p> {
     }
 
     fn gather(&self, node: Node<'_>, around: &Around<'_>, gathered: &mut Gathered<'p>) {
-        let value = node.span().range();
-        let key = around.keys.last().filter(|_| around.before.last().is_none_or(|item| item.end <= value.start));
-        let own = match key {
-            Some(key) if value.is_empty() => key.span().range(),
-            _ => value.clone(),
-        };
+        let own = own(node, around);
         gathered.value(&self.output, self.bytes(own.clone()));
         self.beside(node, own, gathered);
         for (index, key) in around.keys.iter().enumerate() {
@@ -144,6 +154,9 @@ impl<'p> Reader<'p> {
     fn all(&self, node: Node<'_>, root: Node<'_>, path: &[String], around: &Around<'_>, into: &mut Vec<Field>) {
         let target = node.target();
         if path.len() > 100 || target.count() == 0 {
+            if !self.is_wanted(node, around) {
+                return;
+            }
             let text = match target.kind() {
                 Kind::Mapping(_) => "{}".to_owned(),
                 Kind::Sequence(_) => "[]".to_owned(),
@@ -189,9 +202,19 @@ impl<'d> Around<'d> {
     }
 }
 
-pub(super) fn all(provenance: &Provenance, manifest: &Manifest) -> Vec<Field> {
+/// What a field writes: its value, or its key where there is none.
+fn own(node: Node<'_>, around: &Around<'_>) -> Range<usize> {
+    let value = node.span().range();
+    let key = around.keys.last().filter(|_| around.before.last().is_none_or(|item| item.end <= value.start));
+    match key {
+        Some(key) if value.is_empty() => key.span().range(),
+        _ => value,
+    }
+}
+
+pub(super) fn all(provenance: &Provenance, manifest: &Manifest, wanted: Option<&TemplateLines>) -> Vec<Field> {
     let mut fields = Vec::new();
-    if let Some(reader) = Reader::new(provenance, manifest)
+    if let Some(reader) = Reader::new(provenance, manifest).map(|reader| Reader { wanted, ..reader })
         && let Ok(Some(document)) = landfall_yaml::parse_first(&manifest.text)
     {
         reader.all(document.root(), document.root(), &[], &Around::default(), &mut fields);

@@ -284,8 +284,8 @@ impl Unit {
     /// Line from 1 and bytes in front of the place on its line.
     pub(crate) fn line_and_column(&self, position: usize) -> (u32, u32) {
         let before = &self.text[..position.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count();
+        let line = 1 + memchr::memchr_iter(b'\n', before).count();
+        let column = before.len() - memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
         (line as u32, column as u32)
     }
 
