@@ -57,7 +57,8 @@ fn validate_below(
     failure: &mut Failure,
 ) {
     if let Some(schema) = &chart.schema {
-        match check(schema, values, documents) {
+        let schema = documents.read_once(schema, read).map_err(Unfit::Schema);
+        match schema.and_then(|schema| check(&schema, values, documents)) {
             Ok(()) => {}
             Err(Unfit::Values(problems)) => {
                 failure.text.push_str(&format!("{}:\n{}\n", chart.name(), evaluate::block(&problems)));
@@ -85,7 +86,8 @@ fn validate_below(
 /// does (helm: `ValidateAgainstSingleSchema`).
 pub(crate) fn validate_single(schema: &[u8], values: &Map, documents: &SchemaDocuments) -> Result<(), String> {
     let json = json::from_value(&Value::from(values.clone()));
-    check(schema, &json, documents).map_err(|unfit| match unfit {
+    let schema = read(schema)?;
+    check(&schema, &json, documents).map_err(|unfit| match unfit {
         Unfit::Values(problems) => format!("{}\n", evaluate::block(&problems)),
         Unfit::Schema(words) => words,
     })
@@ -99,14 +101,17 @@ enum Unfit {
     Schema(String),
 }
 
-fn check(schema: &[u8], values: &serde_json::Value, documents: &SchemaDocuments) -> Result<(), Unfit> {
-    let schema: serde_json::Value = serde_json::from_slice(schema).map_err(|error| {
-        Unfit::Schema(if error.is_eof() { "unexpected EOF".to_owned() } else { json_words(&error, schema) })
-    })?;
-    meta::check(&schema).map_err(Unfit::Schema)?;
-    let schema = documents::at_its_own_address(&schema).unwrap_or(schema);
-    let documents = documents.of(&schema).map_err(Unfit::Schema)?;
-    let problems = Evaluator::new(&schema, &documents).run(values).map_err(Unfit::Schema)?;
+/// A schema that is one; else what Helm says of it.
+fn read(text: &[u8]) -> Result<serde_json::Value, String> {
+    let schema: serde_json::Value = serde_json::from_slice(text)
+        .map_err(|error| if error.is_eof() { "unexpected EOF".to_owned() } else { json_words(&error, text) })?;
+    meta::check(&schema)?;
+    Ok(documents::at_its_own_address(&schema).unwrap_or(schema))
+}
+
+fn check(schema: &serde_json::Value, values: &serde_json::Value, documents: &SchemaDocuments) -> Result<(), Unfit> {
+    let documents = documents.of(schema).map_err(Unfit::Schema)?;
+    let problems = Evaluator::new(schema, &documents).run(values).map_err(Unfit::Schema)?;
     if problems.is_empty() { Ok(()) } else { Err(Unfit::Values(problems)) }
 }
 

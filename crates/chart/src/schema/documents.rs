@@ -1,9 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 
 use super::draft::Draft;
+use crate::tree::Bytes;
 
 /// How a document is fetched: its bytes, nothing where what it says is not to be asked for, or why there are none, in Helm's
 /// words.
@@ -15,12 +16,17 @@ type Kept = BTreeMap<String, Result<Option<Arc<Json>>, String>>;
 /// How many documents one schema may lead to.
 const MOST: usize = 64;
 
+/// How many schemas are remembered that were found to be such.
+const REMEMBERED: usize = 32;
+
 /// The documents that schemas refer to by address (`$ref: https://…`), each fetched once; none without somebody who
 /// fetches (helm: `newHTTPURLLoader`).
 #[derive(Clone, Default)]
 pub struct SchemaDocuments {
     fetch: Option<Arc<Fetch>>,
     kept: Arc<Mutex<Kept>>,
+    /// Schemas of charts that were read and held against their drafts' own: a chart that is rendered again has the same.
+    read: Arc<Mutex<VecDeque<(Bytes, Arc<Json>)>>>,
 }
 
 /// Documents by address; nothing where one is not there and is not checked.
@@ -35,6 +41,32 @@ impl SchemaDocuments {
     /// Documents that are fetched this way; what such a one asks for that is nothing is not checked.
     pub fn fetched_if_reached(fetch: impl Fn(&str) -> Result<Option<Vec<u8>>, String> + Send + Sync + 'static) -> Self {
         SchemaDocuments { fetch: Some(Arc::new(fetch)), ..SchemaDocuments::default() }
+    }
+
+    /// A chart's schema, as `read` reads it; read once.
+    ///
+    /// # Errors
+    /// What `read` says.
+    pub(super) fn read_once<E>(
+        &self,
+        text: &Bytes,
+        read: impl FnOnce(&[u8]) -> Result<Json, E>,
+    ) -> Result<Arc<Json>, E> {
+        let known = self.read.lock().ok().and_then(|known| {
+            let found = known.iter().find(|(other, _)| Arc::ptr_eq(other, text) || other == text);
+            found.map(|(_, schema)| Arc::clone(schema))
+        });
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let schema = Arc::new(read(text)?);
+        if let Ok(mut known) = self.read.lock() {
+            if known.len() >= REMEMBERED {
+                known.pop_front();
+            }
+            known.push_back((Arc::clone(text), Arc::clone(&schema)));
+        }
+        Ok(schema)
     }
 
     /// What a schema refers to, and what that refers to, by address, nothing where it could not be reached and is not
@@ -197,6 +229,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_schema_is_read_once_whoever_brings_it_and_not_for_ever() {
+        let documents = SchemaDocuments::default();
+        let text = |at: usize| Bytes::from(at.to_string().into_bytes());
+        let first = documents.read_once(&text(0), |_| Ok::<_, ()>(json!("read"))).expect("read");
+        let again = documents.clone().read_once(&text(0), |_| Err(())).expect("it is known");
+        assert!(Arc::ptr_eq(&first, &again));
+        assert_eq!(documents.read_once(&text(1), |_| Err(())), Err(()), "another one is read");
+        for at in 1..=REMEMBERED {
+            assert!(documents.read_once(&text(at), |_| Ok::<_, ()>(json!(at))).is_ok());
+        }
+        assert_eq!(documents.read_once(&text(0), |_| Err("read anew")), Err("read anew"));
+    }
 
     #[test]
     fn references_are_resolved_against_the_documents_address() {
