@@ -124,13 +124,14 @@ pub(crate) fn functions(surroundings: &Arc<Surroundings>) -> FuncMap {
 fn without_no_value(value: Value) -> Value {
     const MARK: &[u8] = b"<no value>";
     let Some(text) = value.as_str() else { return value };
-    if !text.windows(MARK.len()).any(|window| window == MARK) {
+    let mark = memchr::memmem::Finder::new(MARK);
+    if mark.find(text).is_none() {
         return value;
     }
     let origin: Origin = value.origin();
     let mut out = Vec::with_capacity(text.len());
     let mut rest: &[u8] = text;
-    while let Some(at) = rest.windows(MARK.len()).position(|window| window == MARK) {
+    while let Some(at) = mark.find(rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at + MARK.len()..];
     }

@@ -13,6 +13,9 @@ type Fetch = dyn Fn(&str) -> Result<Option<Vec<u8>>, String> + Send + Sync;
 /// What was fetched, by address: the document, nothing, or why there is none.
 type Kept = BTreeMap<String, Result<Option<Arc<Json>>, String>>;
 
+/// Schemas by their text, the oldest first.
+type Read = VecDeque<(Bytes, Arc<Json>)>;
+
 /// How many documents one schema may lead to.
 const MOST: usize = 64;
 
@@ -26,7 +29,7 @@ pub struct SchemaDocuments {
     fetch: Option<Arc<Fetch>>,
     kept: Arc<Mutex<Kept>>,
     /// Schemas of charts that were read and held against their drafts' own: a chart that is rendered again has the same.
-    read: Arc<Mutex<VecDeque<(Bytes, Arc<Json>)>>>,
+    read: Arc<Mutex<Read>>,
 }
 
 /// Documents by address; nothing where one is not there and is not checked.
