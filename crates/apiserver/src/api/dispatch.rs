@@ -184,7 +184,7 @@ async fn objects(
     }
     let target = Target { resource: &resource, path };
     match (verb, path.subresource.as_str()) {
-        ("watch", "") => return watch::open(plane, call, &target),
+        ("watch", "") => return watch::open(plane, call, &target, arrival.upgrade.take()),
         ("get", "log") if &*resource.id == "pods" => return logs::open(plane, call, &target),
         (_, "exec" | "attach" | "portforward") if &*resource.id == "pods" => {
             return streams::open(plane, call, &target, arrival.upgrade.take());
