@@ -3,6 +3,7 @@
 use landfall_object::Object;
 use serde_json::Value;
 
+use crate::resource::Resource;
 use crate::world::World;
 
 /// Sets what the object leaves open.
@@ -13,6 +14,14 @@ pub(crate) fn apply(world: &World, object: &mut Value) {
     }
     if object["kind"] == "Pod" && object["apiVersion"] == "v1" {
         settle_pod_ips(object);
+    }
+}
+
+/// Sets what the version that stores has defaults for and nobody wrote: a status of which creation has left nothing, fields of another version. The
+/// real server does so whenever it reads an object.
+pub(crate) fn apply_stored(world: &World, stores: &Resource, object: &mut Value) {
+    if stores.custom.is_some() {
+        apply(world, object);
     }
 }
 

@@ -52,14 +52,14 @@ pub(crate) fn document(plane: &Arc<Plane>, call: &Call, path: &str) -> Answer {
 }
 
 fn made(plane: &Plane, registry: &Registry, group: &str, version: &str) -> Option<(Bytes, String)> {
-    let path = document_path(group, version);
-    if let Some(known) = plane.documents.lock().at(registry.revision()).v3.get(&path) {
-        return Some(known.clone());
+    let known = plane.documents.lock().at(registry).v3(group, version);
+    if known.is_some() {
+        return known;
     }
     let document = plane.schemas().openapi_v3(group, version)?;
     let bytes = Bytes::from(serde_json::to_vec(&document).ok()?);
     let hash: String = Sha512::digest(&bytes).iter().map(|byte| format!("{byte:02X}")).collect();
-    plane.documents.lock().at(registry.revision()).v3.insert(path, (bytes.clone(), hash.clone()));
+    plane.documents.lock().at(registry).keep_v3(registry, group, version, &bytes, &hash);
     Some((bytes, hash))
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn v2(plane: &Arc<Plane>, call: &Call) -> Result<Answer, Status> {
     let registry = plane.world.lock().registry().clone();
     let known = {
         let mut documents = plane.documents.lock();
-        let made = documents.at(registry.revision());
+        let made = documents.at(&registry);
         if protobuf { made.v2_protobuf.clone() } else { made.v2.clone() }
     };
     let bytes = match known {
@@ -88,7 +88,7 @@ pub(crate) fn v2(plane: &Arc<Plane>, call: &Call) -> Result<Answer, Status> {
             let bytes =
                 Bytes::from(if protobuf { protobuf::document(&document) } else { document.to_string().into_bytes() });
             let mut documents = plane.documents.lock();
-            let made = documents.at(registry.revision());
+            let made = documents.at(&registry);
             let place = if protobuf { &mut made.v2_protobuf } else { &mut made.v2 };
             *place = Some(bytes.clone());
             bytes

@@ -91,6 +91,11 @@ pub(crate) fn wants_aggregated(headers: &HeaderMap) -> bool {
     })
 }
 
+/// True for the two paths of aggregated discovery where it is asked for.
+pub(crate) fn asks_for_aggregated(path: &str, headers: &HeaderMap) -> bool {
+    matches!(path.trim_end_matches('/'), "/api" | "/apis") && wants_aggregated(headers)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -153,7 +153,9 @@ pub(crate) fn typed(
             )),
             error => Status::bad_request(error.to_string()),
         })?;
-        if found.kind != gvk.kind || found.group != gvk.group {
+        // Every group has the same options; typed clients write them in the group of what they delete.
+        let same_group = found.group == gvk.group || gvk.kind == "DeleteOptions";
+        if found.kind != gvk.kind || !same_group {
             return Err(wrong_kind(&found, gvk));
         }
         let mut value = decoded.value;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Response};
+use tokio::runtime::RuntimeFlavor;
 
 use super::accept::Encoding;
 use super::answer::{Answer, full};
@@ -35,7 +36,7 @@ pub(crate) async fn dispatch(
         Err(status) => Err(status),
         Ok(()) => match &what {
             Path::Resource(path) => objects(plane, &mut call, &mut arrival, (path, verb), running).await,
-            other => paths(plane, &call, other).map(|answer| answer.into_response(&call.headers)),
+            other => aside(&what, || paths(plane, &call, other)).map(|answer| answer.into_response(&call.headers)),
         },
     };
     let mut response =
@@ -63,6 +64,15 @@ pub(crate) async fn dispatch(
         });
     }
     response
+}
+
+/// Makes an answer. Documents of everything that is served take long where there are many definitions: no other connection waits for them.
+fn aside(what: &Path, answer: impl FnOnce() -> Result<Answer, Status>) -> Result<Answer, Status> {
+    let takes_long = matches!(what, Path::Other(path) if path.starts_with("/openapi"));
+    match tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) if takes_long => tokio::task::block_in_place(answer),
+        _ => answer(),
+    }
 }
 
 /// Whether the request may be made at all: whom it is made as, and whether they may. Nothing of its body is read before.
@@ -184,7 +194,7 @@ async fn objects(
     }
     let target = Target { resource: &resource, path };
     match (verb, path.subresource.as_str()) {
-        ("watch", "") => return watch::open(plane, call, &target),
+        ("watch", "") => return watch::open(plane, call, &target, arrival.upgrade.take()),
         ("get", "log") if &*resource.id == "pods" => return logs::open(plane, call, &target),
         (_, "exec" | "attach" | "portforward") if &*resource.id == "pods" => {
             return streams::open(plane, call, &target, arrival.upgrade.take());

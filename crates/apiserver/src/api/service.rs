@@ -72,6 +72,8 @@ impl Service {
             Ok(accept) => (accept, None),
             // Some paths have answers of their own kind (OpenAPI as protobuf); they judge for themselves.
             Err(_) if !parts.uri.path().starts_with("/api") => (Accept::JSON, None),
+            // So has discovery, for clients that want all of it at once or nothing.
+            Err(_) if accept::asks_for_aggregated(parts.uri.path(), &parts.headers) => (Accept::JSON, None),
             Err(status) => (Accept::JSON, Some(status)),
         };
         let mut arrival = Arrival { unread: Some(Unread::new(content)), upgrade, unacceptable };

@@ -35,7 +35,7 @@ use crate::status::Status;
 use crate::world::Stored;
 
 /// A WebSocket on a connection that hyper has given up.
-type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
+pub(super) type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 /// What a stream is about.
 struct Session {
@@ -98,6 +98,23 @@ fn switching(protocol: &'static str) -> Response<Body> {
     response
 }
 
+/// The answer to who asks for a WebSocket.
+pub(super) fn shake_hands(call: &Call) -> Result<Response<Body>, Status> {
+    let Some(key) = call.headers.get(header::SEC_WEBSOCKET_KEY) else {
+        return Err(Status::bad_request("unable to upgrade: missing Sec-WebSocket-Key"));
+    };
+    let mut response = switching("websocket");
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    Ok(response)
+}
+
+/// The server's end of a WebSocket.
+pub(super) async fn socket(connection: hyper::upgrade::Upgraded) -> Socket {
+    WebSocketStream::from_raw_socket(TokioIo::new(connection), Role::Server, None).await
+}
+
 /// Protocols in the order preferred.
 const CHANNELS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 const TUNNEL: &str = "SPDY/3.1+portforward.k8s.io";
@@ -119,19 +136,13 @@ fn websocket(call: &Call, session: Session, part: String, upgrade: OnUpgrade) ->
             known.join(", ")
         )));
     };
-    let Some(key) = call.headers.get(header::SEC_WEBSOCKET_KEY) else {
-        return Err(Status::bad_request("unable to upgrade: missing Sec-WebSocket-Key"));
-    };
-    let mut response = switching("websocket");
-    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
-        response.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
+    let mut response = shake_hands(call)?;
     response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     let query = call.query.clone();
     let protocol = *protocol;
     tokio::spawn(async move {
         let Ok(connection) = upgrade.await else { return };
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(connection), Role::Server, None).await;
+        let socket = socket(connection).await;
         match (part.as_str(), protocol) {
             ("portforward", TUNNEL) => tunnel::on_socket(session, socket).await,
             ("portforward", _) => forward::run(session, socket, &query).await,

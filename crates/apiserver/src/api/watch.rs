@@ -1,5 +1,7 @@
 //! Watches: a cursor into the history, a selection, and a stream of lines.
 
+mod socket;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use futures::stream;
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
+use hyper::upgrade::OnUpgrade;
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
@@ -57,7 +60,29 @@ struct Watch {
     _place: Option<Place>,
 }
 
-pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Response<Body>, Status> {
+pub(crate) fn open(
+    plane: &Arc<Plane>,
+    call: &Call,
+    target: &Target<'_>,
+    upgrade: Option<OnUpgrade>,
+) -> Result<Response<Body>, Status> {
+    let watch = begin(plane, call, target)?;
+    if let Some(upgrade) = upgrade.filter(|_| socket::is_asked_for(call)) {
+        return socket::open(call, watch, upgrade);
+    }
+    let frames = stream::unfold(watch, |mut watch| async move {
+        let first = watch.next().await?;
+        Some((Ok::<_, std::io::Error>(Frame::data(watch.join(first))), watch))
+    });
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    Ok(response)
+}
+
+/// A watch as it was asked for, with what it begins with.
+fn begin(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Watch, Status> {
     if !target.resource.allows("watch") {
         return Err(Status::method_not_allowed());
     }
@@ -133,14 +158,7 @@ pub(crate) fn open(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
         }
         drop(world);
     }
-    let frames = stream::unfold(watch, |mut watch| async move {
-        watch.next().await.map(|line| (Ok::<_, std::io::Error>(Frame::data(line)), watch))
-    });
-    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
-    Ok(response)
+    Ok(watch)
 }
 
 fn check_options(matching: &str, query: &super::query::Query) -> Result<(), Status> {
@@ -176,11 +194,12 @@ fn check_options(matching: &str, query: &super::query::Query) -> Result<(), Stat
 }
 
 impl Watch {
+    /// The next event; more may wait behind it. Nothing is lost where this is given up.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(first) = self.queue.pop_front() {
                 self.watcher.works();
-                return Some(self.join(first));
+                return Some(first);
             }
             if self.over {
                 return None;

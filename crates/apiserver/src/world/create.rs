@@ -131,6 +131,7 @@ impl World {
                 status
             });
         }
+        defaulting::apply_stored(self, &stores, &mut object);
         let reference = ObjectRef { resource: resource.id.clone(), namespace: namespace.to_owned(), name };
         let definition = (&*reference.resource == DEFINITIONS && effect == Effect::Commit).then(|| reference.clone());
         let stored = self.commit(reference, Change::Added, object, effect);

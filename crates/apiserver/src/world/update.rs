@@ -154,6 +154,7 @@ impl World {
             remarks,
         };
         admission::validate(self, &review)?;
+        defaulting::apply_stored(self, &stores, &mut object);
         let reference =
             ObjectRef { resource: resource.id.clone(), namespace: namespace.to_owned(), name: name.to_owned() };
         if strategy::is_finished(&stores, &object) {

@@ -48,6 +48,32 @@ async fn a_definition_is_served_at_once_and_goes_with_its_objects() {
 }
 
 #[tokio::test]
+async fn what_the_stored_version_has_a_default_for_is_there_though_creation_leaves_nothing_of_it() {
+    let api = Api::open().await;
+    let mut definition = definition();
+    let mut later = definition["spec"]["versions"][0].clone();
+    later["name"] = json!("v2");
+    later["storage"] = json!(false);
+    later["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["size"] = json!({"type": "integer"});
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["default"] =
+        json!({"observedGeneration": -1});
+    definition["spec"]["versions"].as_array_mut().expect("versions").push(later);
+    api.post(DEFINITIONS, definition).await.expect(201);
+    let mut written = widget(json!({"color": "red"}));
+    written["status"] = json!({"observedGeneration": 7});
+    let created = api.post(WIDGETS, written).await.expect(201);
+    assert_eq!(created["status"], json!({"observedGeneration": -1}));
+    let mut other = widget(json!({"color": "red"}));
+    other["apiVersion"] = json!("ex.io/v2");
+    other["metadata"]["name"] = json!("b");
+    let widgets = WIDGETS.replace("/v1/", "/v2/");
+    let created = api.post(&widgets, other).await.expect(201);
+    assert_eq!(created["spec"], json!({"color": "red", "size": 2}), "v1 stores, and has a default for it");
+    let patched = api.patch("merge-patch+json", &format!("{widgets}/b"), json!({"spec": {"size": null}})).await;
+    assert_eq!(patched.expect(200)["spec"]["size"], 2);
+}
+
+#[tokio::test]
 async fn a_schema_is_enforced() {
     let api = Api::open().await;
     api.post(DEFINITIONS, definition()).await.expect(201);

@@ -62,6 +62,13 @@ async fn discovery_is_served_in_both_forms() {
     let accept = [("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json")];
     let aggregated = api.send(Method::GET, "/apis", &accept, Bytes::new()).await.expect(200);
     assert_eq!(aggregated["kind"], "APIGroupDiscoveryList");
+    // Who takes nothing else gets it, too, where there is any.
+    let alone = [("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")];
+    for path in ["/api", "/apis"] {
+        let aggregated = api.send(Method::GET, path, &alone, Bytes::new()).await.expect(200);
+        assert_eq!(aggregated["kind"], "APIGroupDiscoveryList");
+    }
+    assert_eq!(api.send(Method::GET, "/apis/apps/v1", &alone, Bytes::new()).await.code, 406);
     let index = api.get("/openapi/v3").await.expect(200);
     let apps = index["paths"]["apis/apps/v1"]["serverRelativeURL"].as_str().expect("listed").to_owned();
     let document = api.get(&apps).await.expect(200);

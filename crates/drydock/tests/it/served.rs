@@ -138,6 +138,40 @@ async fn the_served_api_knows_who_asks() {
 }
 
 #[tokio::test]
+async fn a_watch_is_served_over_a_websocket_to_who_asks_for_one() {
+    let api = Api::open().await;
+    let served = api.0.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("served");
+    api.post(MAPS, map("first")).await.expect(201);
+    let mut stream = connect(&api, served.address, None, b"http/1.1").await;
+    let head = format!(
+        "GET {MAPS}?watch=true HTTP/1.1\r\nHost: x\r\nOrigin: https://x\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        served.token
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.flush().await.expect("sent");
+    let answer = read_until(&mut stream, "\"name\":\"first\"").await;
+    assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+    assert!(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+    api.post(MAPS, map("second")).await.expect(201);
+    let event = read_until(&mut stream, "\"name\":\"second\"").await;
+    assert!(event.contains("{\"type\":\"ADDED\""), "{event}");
+}
+
+/// What comes until a text is among it.
+async fn read_until(stream: &mut Connection, text: &str) -> String {
+    let mut received = Vec::new();
+    loop {
+        let read = stream.read_buf(&mut received).await.expect("goes on");
+        let so_far = String::from_utf8_lossy(&received).into_owned();
+        if so_far.contains(text) {
+            return so_far;
+        }
+        assert!(read > 0, "it ended with {so_far}");
+    }
+}
+
+#[tokio::test]
 async fn where_all_is_allowed_nobody_is_anonymous() {
     let mut options = options();
     options.settings.authorization = Authorization::AlwaysAllow;

@@ -107,6 +107,19 @@ async fn services_get_addresses_and_keep_them() {
     assert_eq!(patched["spec"]["ports"][0]["nodePort"], port);
 }
 
+/// A typed client of Go writes the options of a deletion in the group and version of what it deletes.
+#[tokio::test]
+async fn options_of_a_deletion_as_protobuf_are_of_any_group() {
+    let api = Api::open().await;
+    api.post(DEPLOYMENTS, deployment("web")).await.expect(201);
+    // `apps/v1 DeleteOptions` with `propagationPolicy: Foreground`.
+    let body = b"k8s\0\x0a\x18\x0a\x07apps/v1\x12\x0dDeleteOptions\x12\x0c\x22\x0aForeground\x1a\0\x22\0";
+    let headers = [("content-type", "application/vnd.kubernetes.protobuf")];
+    let path = format!("{DEPLOYMENTS}/web");
+    let going = api.send(Method::DELETE, &path, &headers, body.as_slice().to_vec().into()).await.expect(200);
+    assert_eq!(going["metadata"]["finalizers"], json!(["foregroundDeletion"]));
+}
+
 #[tokio::test]
 async fn a_secret_written_as_protobuf_is_read_as_json() {
     let api = Api::open().await;
