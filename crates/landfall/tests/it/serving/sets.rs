@@ -119,7 +119,7 @@ fn text(cell: &serde_json::Value) -> String {
 #[test]
 fn a_set_whose_repository_is_gone_says_so_and_keeps_all() {
     let forge = teams(&["a", "b"]);
-    let (slack, told) = listen(http, 0);
+    let (slack, heard) = listen(http, 0);
     let hook = format!("http://127.0.0.1:{slack}/");
     let server = forge.serve(&["apps"], SHOP, &[("LANDFALL_NEWS_SLACK", hook.as_str())]);
     let cluster = server.cluster();
@@ -146,17 +146,17 @@ fn a_set_whose_repository_is_gone_says_so_and_keeps_all() {
     forge.sandbox.run(&["app", "list"]).exits(0).says(errs);
     let listed = forge.sandbox.run(&["app", "list", "-o", "json"]).exits(0).json();
     assert_eq!(listed["data"]["erring_sets"][0]["name"], "teams", "{listed:#}");
-    until(&told, "ApplicationSet argocd/teams is not carried out");
+    until(&heard, "ApplicationSet argocd/teams is not carried out");
     for name in ["a", "b"] {
         assert!(server.get(&cluster, &application(name)).is_some_and(|it| it.deletion_timestamp().is_none()));
         assert!(server.get(&cluster, &delivered(name)).is_some());
     }
     forge.push();
     server.until(&cluster, &set("teams"), |it| said(it, "ErrorOccurred").is_none());
-    until(&told, "ApplicationSet argocd/teams generates its Applications again");
+    until(&heard, "ApplicationSet argocd/teams generates its Applications again");
     let listed = forge.sandbox.run(&["app", "list"]).exits(0);
     assert!(!listed.all().contains("errs"), "{}", listed.all());
-    assert_eq!(count(&told, "ApplicationSet argocd/teams"), 2, "{:#?}", told.lock());
+    assert_eq!(count(&heard, "ApplicationSet argocd/teams"), 2, "{:#?}", heard.lock());
 }
 
 #[test]
