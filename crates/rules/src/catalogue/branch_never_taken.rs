@@ -168,7 +168,9 @@ fn misspelt(rendered: &Rendered) -> Vec<(Place, String, String)> {
                 let steps: Vec<&str> = path.split('.').collect();
                 let fits = |near: &String| is_missing(rendered, &spoken_of, &steps) && !is_plural(&path, near);
                 let Some(near) = slip_of(&values, &steps).filter(fits) else { continue };
-                if texts.iter().any(|(_, text)| is_given_to(text, &path, FALLING_BACK)) {
+                // One of two names may be that of an older version.
+                let others = [FALLING_BACK, &["or"]].concat();
+                if texts.iter().any(|(_, text)| is_given_to(text, &path, &others)) {
                     continue;
                 }
                 let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
