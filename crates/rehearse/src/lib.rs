@@ -16,6 +16,7 @@ mod at_hand;
 mod blame;
 mod environments;
 mod graph;
+mod idle;
 mod impact;
 mod keeping;
 mod nodes;

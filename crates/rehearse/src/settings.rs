@@ -7,6 +7,7 @@
 
 mod choice;
 mod samples;
+mod shared;
 
 use std::cell::{LazyCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -21,7 +22,8 @@ use landfall_rules::{ClusterFacts, Desired, DesiredUnit, Door, Inventory, OtherS
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use self::choice::{Layer, Other, most, others};
+use self::choice::{Layer, NAMED, Other, most, others};
+use self::shared::shared;
 use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_pointer};
 
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
@@ -30,7 +32,7 @@ const BY_LINES: &[&str] = &["LF180"];
 /// The rules that say of objects beside each other that one misses another: of monitors, which are seldom on by themselves, and
 /// of a release that is called otherwise.
 const MONITORS: &[&str] = &["LF168"];
-const BY_NAMES: &[&str] = &["LF103", "LF105", "LF168", "LF183"];
+const BY_NAMES: &[&str] = &["LF103", "LF105", "LF168", "LF183", "LF187"];
 
 /// On what it is tried.
 pub(crate) struct Trials<'a> {
@@ -296,21 +298,26 @@ impl Trying<'_, '_> {
             Layer::Named(text) if !text.is_empty() => Other::switch(text.clone()).of(self.unit),
             _ => self.unit.clone(),
         };
-        let missing = |unit: &Unit| {
-            let rendered = installed(unit, conditions, Tracing::Off).ok()?;
-            Some(found(&as_desired(unit, rendered), BY_NAMES, self.trials))
-        };
+        let missing = |unit: &Unit, rendered: RenderedUnit| found(&as_desired(unit, rendered), BY_NAMES, self.trials);
         let at = |finding: &Finding| {
             let spot = finding.spots.iter().find(|spot| spot.object.is_some());
             let kind = spot.and_then(|spot| spot.object.as_ref()).map(|key| key.gvk.kind.clone());
             (finding.rule, kind, spot.and_then(|spot| spot.field.clone()))
         };
         let mut faults = Vec::new();
-        let (own, renamed) = (missing(&own), missing(&other.of(self.unit)));
-        let is_rendered = own.is_some() && renamed.is_some();
-        if let (Some(own), Some(renamed)) = (own, renamed) {
+        let another = other.of(self.unit);
+        let rendered = [&own, &another].map(|unit| installed(unit, conditions, Tracing::Off).ok());
+        let is_rendered = rendered.iter().all(Option::is_some);
+        if let [Some(as_own), Some(as_another)] = rendered {
+            if other.setting == NAMED {
+                faults.extend(shared(&as_own, &as_another));
+            }
+            let (own, renamed) = (missing(&own, as_own), missing(&another, as_another));
             let known: HashSet<_> = own.iter().map(at).collect();
-            let new = renamed.iter().filter(|it| it.severity >= Severity::Warning && !known.contains(&at(it)));
+            // A host that follows the release's name was not written down by its chart's.
+            let follows = |it: &&Finding| it.rule == "LF187" && it.message.contains(&another.name);
+            let is_new = |it: &&Finding| it.severity >= Severity::Warning && !known.contains(&at(it)) && !follows(it);
+            let new = renamed.iter().filter(is_new);
             faults.extend(new.map(by_rule));
         }
         (OtherSetting { setting: other.setting, faults }, is_rendered)

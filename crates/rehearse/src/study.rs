@@ -14,6 +14,7 @@ use landfall_rules::decoded::as_stored;
 use landfall_rules::{DesiredUnit, Inventory, SecretId, Stumble};
 use landfall_sprig::{Context, Keys, Seeded};
 
+use crate::idle::idle_values;
 use crate::settled::settle;
 
 /// What templates see while a unit is rendered for the rules.
@@ -97,6 +98,7 @@ pub(crate) fn render(unit: &Unit, conditions: &Conditions) -> Result<DesiredUnit
         let _refused = read_back_from(&mut desired, unit, conditions);
         let _refused = found_by_lookup(&mut desired, unit, conditions);
         desired.stumbles = stumbles(unit, &desired.lookups);
+        desired.idle_values = idle_values(unit, conditions);
     }
     Ok(desired)
 }

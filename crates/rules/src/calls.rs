@@ -1,5 +1,6 @@
 //! Who calls whom: addresses of Services that stand in variables and in the files of ConfigMaps and Secrets.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use landfall_object::Object;
@@ -90,9 +91,20 @@ pub fn hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
     }
     let of = |(text, field): &(String, String)| {
         let field = field.clone();
-        addresses(text).into_iter().map(move |it| Host { name: it.host, port: it.port, field: field.clone() })
+        let text = below_pods(text);
+        addresses(&text).into_iter().map(move |it| Host { name: it.host, port: it.port, field: field.clone() })
     };
     written.iter().flat_map(of).collect()
+}
+
+/// A text without the names of pods in front of their Service's, where a variable names them: `$(HOSTNAME).db`.
+fn below_pods(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    while let Some(start) = text.find("://$(") {
+        let Some(end) = text[start..].find(").").map(|at| start + at) else { break };
+        text.to_mut().replace_range(start + 3..end + 2, "");
+    }
+    text
 }
 
 /// The calls of a workload: what its variables say, and the ConfigMaps and Secrets that it takes.

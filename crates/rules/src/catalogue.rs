@@ -89,6 +89,7 @@ mod server_of_another_major;
 mod setting_that_breaks;
 mod shared_names;
 mod slip_in_json;
+mod slip_in_script;
 mod test_that_is_no_hook;
 mod too_little_time_to_start;
 mod too_many_connections;
@@ -107,6 +108,7 @@ mod version_in_selector;
 mod waits_for_what_comes_later;
 mod web_socket_cut_off;
 mod widened_rights;
+mod wildcard_taken_as_written;
 
 pub use development_default::{is_credential, is_placeholder};
 pub use unkept_data::unkept_servers;
@@ -217,6 +219,8 @@ pub static RULES: &[&Rule] = &[
     &slip_in_json::RULE,                      // a slip in JSON
     &setting_that_breaks::RULE,               // a setting that breaks the chart
     &branch_never_taken::RULE,                // a branch that is never taken
+    &wildcard_taken_as_written::RULE,         // a wildcard that is taken as it is written
+    &slip_in_script::RULE,                    // a slip in a script
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -76,6 +76,8 @@ pub struct DesiredUnit {
     pub lookups: Vec<(String, String)>,
     /// What its templates look up and could not do without the data of.
     pub stumbles: Vec<Stumble>,
+    /// The values that the user gives and that change nothing, as paths (`[0]` for the first of a list).
+    pub idle_values: Vec<Vec<String>>,
     /// What its chart does with settings other than those of this delivery, as far as they were tried.
     pub other_settings: Vec<OtherSetting>,
     /// Where the objects of a name stand in `objects`.
@@ -325,6 +327,7 @@ impl DesiredUnit {
             own_keys: BTreeMap::new(),
             lookups: Vec::new(),
             stumbles: Vec::new(),
+            idle_values: Vec::new(),
             other_settings: Vec::new(),
             by_name,
         }

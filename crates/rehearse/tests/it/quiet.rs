@@ -211,3 +211,26 @@ fn a_file_that_bears_its_directorys_name_lies_in_it_on_purpose() {
     };
     is_quiet(&install(&[("templates/it.yaml", &of("/etc/config"))]), "LF181");
 }
+
+#[test]
+fn another_name_of_a_value_and_one_switch_behind_another_are_meant() {
+    let values = "db: {passwordKeys: {name: a}, ports: 1}\nfirst: {enabled: true}\nsecond: {enabled: true}\n";
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\ndata:\n  key: {{ or .Values.db.passwordKey \"b\" | quote }}\n  {{- if .Values.first.enabled }}\n  {{- if .Values.second.enabled }}\n  c: d\n  {{- end }}\n  {{- end }}\n";
+    let it = || files(values, &[("templates/it.yaml", text)]);
+    is_quiet(&upgrade(it(), it()), "LF286");
+}
+
+#[test]
+fn a_database_of_the_charts_name_is_no_service_of_its() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: shop-db}\nspec: {selector: {app: it}, ports: [{port: 80}]}\n---\n";
+    let container = "image: registry.example.com/a:1.0.0, env: [{name: URL, value: \"postgresql://db:5432/it\"}]";
+    let text = format!("{service}{}", deployment("it", "app: it", "", container));
+    is_quiet(&install(&[("templates/it.yaml", &text)]), "LF187");
+}
+
+#[test]
+fn an_account_for_somebody_elsewhere_is_no_pods() {
+    let rights = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reader}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: reader}\nrules: [{apiGroups: [\"\"], resources: [pods], verbs: [get]}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: reader}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}\nsubjects: [{kind: ServiceAccount, name: reader}]\n---\n";
+    let text = format!("{rights}{}", deployment("it", "app: it", "", "image: registry.example.com/a:1.0.0"));
+    is_quiet(&install(&[("templates/it.yaml", &text)]), "LF184");
+}

@@ -1,10 +1,11 @@
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use landfall_chart::{Rendered, Values, values_to_json};
+use landfall_chart::{Chart, Rendered, Values, values_to_json};
 use landfall_diag::{Finding, Place, Severity, Spot};
 use serde_json::Value;
 
-use super::value_that_prints_nothing::{Dot, declares, is_not_at_hand, moved, operand};
+use super::value_that_prints_nothing::{Dot, bare_path, declares, is_not_at_hand, moved, operand};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -26,6 +27,10 @@ struct Condition {
     paths: Vec<String>,
     /// The actions of its branch, and the conditions around it.
     about: String,
+    /// The actions of its branch.
+    inner: String,
+    /// Whether it is an `if`: within `with` the value is read as the dot.
+    is_if: bool,
 }
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
@@ -33,10 +38,21 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for unit in subject.units {
         for rendered in &unit.rendered.charts {
             let mut told = BTreeSet::new();
-            for (place, asked, meant) in never_met(rendered) {
+            let misspelt = misspelt(rendered).into_iter().map(|it| (it, "a template"));
+            for (place, asked, only) in of_another(rendered) {
+                let finding = RULE
+                    .finding(format!("a condition asks for `{asked}`, and what stands behind it reads `{only}` alone"))
+                    .keyed(format!("{asked} {only}"))
+                    .because(format!("whoever sets `{only}` is heard only where `{asked}` is set, too"))
+                    .help(format!("ask for `{only}`"));
+                findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
+            }
+            for ((place, asked, meant), asking) in
+                never_met(rendered).into_iter().map(|it| (it, "a condition")).chain(misspelt)
+            {
                 if told.insert((place.file.clone(), asked.clone())) {
                     let finding = RULE
-                        .finding(format!("no values file declares `{asked}`, which a condition asks for"))
+                        .finding(format!("no values file declares `{asked}`, which {asking} asks for"))
                         .keyed(asked)
                         .because(format!("`{meant}` is declared, and whoever sets it is not heard there"))
                         .help(format!("did you mean `{meant}`?"));
@@ -56,10 +72,15 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
         return found;
     }
     let spoken_of = chart.raw_file("values.yaml").map(|file| commented(&file.text())).unwrap_or_default();
-    let texts: Vec<_> = chart.templates.iter().map(|file| (file, file.text())).collect();
-    for (file, text) in texts.iter().filter(|(file, _)| !file.name.ends_with("NOTES.txt")) {
+    let texts = texts(chart);
+    for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("NOTES.txt")) {
         for condition in conditions(text) {
-            let missing = |path: &String| is_missing(rendered, &spoken_of, &path.split('.').collect::<Vec<_>>());
+            let missing = |path: &String| {
+                let steps: Vec<&str> = path.split('.').collect();
+                is_undeclared(rendered, &spoken_of, &steps)
+                    // A chart that is not at hand may declare it; but not where another path of its stands behind the condition.
+                    && (!is_not_at_hand(chart, &steps) || alone_behind(rendered, &condition.inner, &steps).is_some())
+            };
             if condition.paths.is_empty() || !condition.paths.iter().all(missing) {
                 continue;
             }
@@ -78,9 +99,10 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
                         || (of_a_part && other_steps[0] == steps[0])
                         || (!is_decoration(&steps) && !all.iter().any(|text| reads(text, &other_steps)))
                 });
+                let meant = meant.or_else(|| alone_behind(rendered, &condition.inner, &steps));
                 if let Some(meant) = meant {
                     let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);
-                    let place = Place { source, ..Place::line(chart.path_of(&file.name), condition.line) };
+                    let place = Place { source, ..Place::line(file.clone(), condition.line) };
                     found.push((place, path.clone(), meant));
                 }
             }
@@ -89,14 +111,113 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
     found
 }
 
-/// Whether nobody declares a path, or speaks of it.
+/// The templates of a chart by their paths, with those that are left out for want of another chart.
+fn texts(chart: &Chart) -> Vec<(String, Cow<'_, str>)> {
+    let own = chart.templates.iter().map(|file| (chart.path_of(&file.name), file.text()));
+    let left = chart.without.templates.iter().map(|it| (it.path.clone(), Cow::Borrowed(&*it.text)));
+    own.chain(left).collect()
+}
+
+/// What switches a part of a chart on.
+const SWITCHES: &[&str] = &["enabled", "enable", "create", "install", "deploy"];
+
+/// Conditions on a declared value whose branch reads another one of such a name alone: one was copied from the other. Gives what
+/// they ask for, and what is read.
+fn of_another(rendered: &Rendered) -> Vec<(Place, String, String)> {
+    let chart = &rendered.processed;
+    let mut found = Vec::new();
+    if chart.metadata.kind == "library" {
+        return found;
+    }
+    for (file, text) in texts(chart).iter().filter(|(file, _)| !file.ends_with("NOTES.txt")) {
+        for condition in conditions(text).into_iter().filter(|it| it.is_if) {
+            let [asked] = condition.paths.as_slice() else { continue };
+            let steps: Vec<&str> = asked.split('.').collect();
+            let Some(only) = alone_behind(rendered, &condition.inner, &steps) else { continue };
+            // One switch may well stand behind another.
+            let is_switch = steps.last().is_some_and(|key| SWITCHES.contains(key));
+            let is_part = only == *asked || only.starts_with(&format!("{asked}."));
+            if is_part || is_switch || !declares(&rendered.values, &steps) {
+                continue;
+            }
+            let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);
+            found.push((Place { source, ..Place::line(file.clone(), condition.line) }, asked.clone(), only));
+        }
+    }
+    found
+}
+
+/// What a chart's own templates ask for under a name that differs from a declared one beside it by a slip of the hand, with what
+/// they ask for and what is meant. What is printed as it is, is told by what it prints.
+fn misspelt(rendered: &Rendered) -> Vec<(Place, String, String)> {
+    let chart = &rendered.processed;
+    let mut found = Vec::new();
+    if chart.metadata.kind == "library" {
+        return found;
+    }
+    let spoken_of = chart.raw_file("values.yaml").map(|file| commented(&file.text())).unwrap_or_default();
+    let values = values_to_json(&rendered.values);
+    let texts = texts(chart);
+    for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("NOTES.txt")) {
+        for (start, action) in actions(text) {
+            let is_comment = action.trim_start_matches(['-', ' ', '\n']).starts_with("/*");
+            if is_comment || bare_path(action, &Dot::Root).is_some() {
+                continue;
+            }
+            for path in asked_for(action) {
+                let steps: Vec<&str> = path.split('.').collect();
+                let fits = |near: &String| is_missing(rendered, &spoken_of, &steps) && !is_plural(&path, near);
+                let Some(near) = slip_of(&values, &steps).filter(fits) else { continue };
+                // One of two names may be that of an older version.
+                let others = [FALLING_BACK, &["or"]].concat();
+                if texts.iter().any(|(_, text)| is_given_to(text, &path, &others)) {
+                    continue;
+                }
+                let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
+                let source = text.lines().nth(line as usize - 1).map(str::to_owned);
+                found.push((Place { source, ..Place::line(file.clone(), line) }, path.clone(), near));
+            }
+        }
+    }
+    found
+}
+
+/// The paths of values that an action names, whoever handed them on: `.Values.a.b`, `.context.Values.a.b`.
+fn asked_for(action: &str) -> Vec<String> {
+    let is_step = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '.';
+    let paths = action.match_indices(".Values.").map(|(at, read)| &action[at + read.len()..]);
+    let paths = paths.map(|rest| &rest[..rest.find(|it| !is_step(it)).unwrap_or(rest.len())]);
+    paths.filter(|path| !path.is_empty() && !path.ends_with('.')).map(str::to_owned).collect()
+}
+
+/// The declared path beside one that differs from it by a slip of the hand.
+fn slip_of(values: &Value, path: &[&str]) -> Option<String> {
+    let (key, parents) = path.split_last()?;
+    let beside = parents.iter().try_fold(values, |here, step| here.get(*step))?.as_object()?;
+    if beside.contains_key(*key) {
+        return None;
+    }
+    // A short name is a slip away from too many others.
+    let near = landfall_diag::slip(key, beside.keys().map(String::as_str)).filter(|near| near.len() > 4)?;
+    Some(parents.iter().copied().chain([near]).collect::<Vec<_>>().join("."))
+}
+
+/// Whether several are asked for where one is declared: a chart may take either.
+fn is_plural(asked: &str, declared: &str) -> bool {
+    asked.strip_prefix(declared).is_some_and(|rest| matches!(rest, "s" | "es"))
+}
+
+/// Whether nobody declares a path, or speaks of it, nor may a chart that is not at hand.
 fn is_missing(rendered: &Rendered, spoken_of: &[Spoken], path: &[&str]) -> bool {
+    is_undeclared(rendered, spoken_of, path) && !is_not_at_hand(&rendered.processed, path)
+}
+
+fn is_undeclared(rendered: &Rendered, spoken_of: &[Spoken], path: &[&str]) -> bool {
     let chart = &rendered.processed;
     path[0] != "global"
         && !declares(&rendered.values, path)
         && !declares(&rendered.user_values, path)
         && !declares(&chart.values, path)
-        && !is_not_at_hand(chart, path)
         && !is_spoken_of(spoken_of, path)
         && !chart.schema.as_ref().is_some_and(|schema| in_schema(schema, path))
 }
@@ -157,6 +278,15 @@ fn in_schema(schema: &[u8], path: &[&str]) -> bool {
     true
 }
 
+/// The only path of the values that a branch reads, where it is declared and its key ends as that of the condition's does.
+fn alone_behind(rendered: &Rendered, inner: &str, asked: &[&str]) -> Option<String> {
+    let read: BTreeSet<String> = inner.lines().flat_map(asked_for).collect();
+    let (only, asked) = (read.first().filter(|_| read.len() == 1)?, asked.last()?.to_ascii_lowercase());
+    let steps: Vec<&str> = only.split('.').collect();
+    let ends_alike = steps.last().is_some_and(|key| key.to_ascii_lowercase().ends_with(&asked));
+    (asked.len() > 4 && ends_alike && declares(&rendered.values, &steps)).then(|| only.clone())
+}
+
 /// Paths with the same last key that lack one of the path's steps, or have one more: declared ones, and those that are spoken of
 /// below a table that is declared.
 fn beside(values: &Values, spoken_of: &[Spoken], path: &[&str]) -> Vec<String> {
@@ -206,13 +336,19 @@ fn reads(text: &str, path: &[&str]) -> bool {
     (1..=path.len()).any(|length| mentions(text, &path[..length].join(".")))
 }
 
-/// Whether any action of a text takes something else in place of the value.
+/// Functions that take something else where a value is not there, or ask whether it is.
+const FALLING_BACK: &[&str] = &["default", "coalesce", "ternary", "dig", "hasKey", "get"];
+
+/// Whether any action of a text takes something else in place of the value, or hands it on.
 fn falls_back(text: &str, path: &str) -> bool {
+    is_given_to(text, path, &[FALLING_BACK, &["dict", "list"]].concat())
+}
+
+/// Whether any action of a text that names a path names one of these functions, too.
+fn is_given_to(text: &str, path: &str, functions: &[&str]) -> bool {
     actions(text).any(|(_, action)| {
         mentions(action, path)
-            && action.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| {
-                matches!(word, "default" | "coalesce" | "ternary" | "dig" | "hasKey" | "get" | "dict" | "list")
-            })
+            && action.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| functions.contains(&word))
     })
 }
 
@@ -241,6 +377,7 @@ fn conditions(text: &str) -> Vec<Condition> {
         let word = bare.split(char::is_whitespace).next().unwrap_or_default();
         for at in open.iter().filter_map(|it| it.condition) {
             found[at].about.push_str(&format!("\n{bare}"));
+            found[at].inner.push_str(&format!("\n{bare}"));
         }
         match word {
             "if" | "with" => {
@@ -248,7 +385,7 @@ fn conditions(text: &str) -> Vec<Condition> {
                 let around: String = open.iter().map(|it| it.word).collect::<Vec<_>>().join("\n");
                 let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
                 let condition = (!paths.is_empty()).then(|| {
-                    found.push(Condition { line, paths, about: around });
+                    found.push(Condition { line, paths, about: around, inner: String::new(), is_if: word == "if" });
                     found.len() - 1
                 });
                 open.push(Open { word: bare, condition });

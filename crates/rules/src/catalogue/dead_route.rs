@@ -49,6 +49,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let beside = pods.get(&service.object.namespace()).map(Vec::as_slice).unwrap_or_default();
         findings.extend(endpoints(subject, service, beside));
         findings.extend(jobs(service, beside));
+        findings.extend(other_part(service, beside));
     }
     findings
 }
@@ -208,6 +209,26 @@ fn jobs(service: &Desired, beside: &[PodTemplate<'_>]) -> Vec<Finding> {
                 .at(service.spot_at("spec.selector"))
         })
         .collect()
+}
+
+/// The label that says which part of an application an object is.
+const COMPONENT: &str = "app.kubernetes.io/component";
+
+/// A Service of one part that leads to the pods of another one, while its own stand beside it.
+fn other_part(service: &Desired, beside: &[PodTemplate<'_>]) -> Option<Finding> {
+    let object = &service.object;
+    let selector = object.at("/spec/selector")?;
+    let (own, selected) = (object.label(COMPONENT)?, selector[COMPONENT].as_str()?);
+    let mut meant = selector.clone();
+    meant[COMPONENT] = own.into();
+    let mut pods = beside.iter().filter(|template| !matches!(template.owner.kind(), "Job" | "CronJob"));
+    (own != selected && pods.any(|template| selects(&meant, template.labels()))).then(|| {
+        RULE.finding(format!("Service `{}` is of `{own}` and leads to the pods of `{selected}`", object.name()))
+            .weighing(Severity::Warning)
+            .because(format!("there are pods of `{own}`, and none of them is asked"))
+            .help("select the component that the Service's own label names")
+            .at(service.spot_at(&format!("spec.selector[{COMPONENT}]")))
+    })
 }
 
 /// Whether a route leads to a port of a Service, or an address that is written down in the delivery.

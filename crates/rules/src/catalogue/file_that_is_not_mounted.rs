@@ -104,7 +104,10 @@ fn told_of(
             .filter_map(|(_, mount)| Some((mount["mountPath"].as_str()?.trim_end_matches('/'), mount)))
             .filter(|(place, _)| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
             .max_by_key(|(place, _)| place.len());
-        let Some((place, mount)) = covering else { continue };
+        let Some((place, mount)) = covering else {
+            findings.extend(beside(desired, container, known, path, &field));
+            continue;
+        };
         let of_part =
             ["subPath", "subPathExpr"].iter().any(|part| mount[*part].as_str().is_some_and(|it| !it.is_empty()));
         let file = path[place.len()..].trim_matches('/');
@@ -132,6 +135,33 @@ fn told_of(
         findings.push(named(finding, file, &of.files));
     }
     findings
+}
+
+/// A file that no mount covers, while a whole volume with a key of its name is mounted in a directory beside it.
+fn beside(
+    desired: &Desired,
+    container: &Container<'_>,
+    known: &[Files<'_>],
+    path: &str,
+    field: &str,
+) -> Option<Finding> {
+    let (folder, file) = path.rsplit_once('/').filter(|(folder, _)| !folder.is_empty())?;
+    let (place, of) = mounts(container).find_map(|(_, mount)| {
+        let place = mount["mountPath"].as_str()?.trim_end_matches('/');
+        let whole = ["subPath", "subPathExpr"].iter().all(|part| mount[*part].as_str().is_none_or(str::is_empty));
+        let is_beside = place.rsplit_once('/').is_some_and(|(above, name)| above == folder && file.starts_with(name));
+        let of = known.iter().find(|it| mount["name"] == it.volume && it.files.contains(file))?;
+        (whole && is_beside).then_some((place, of))
+    })?;
+    Some(
+        RULE.finding(format!(
+            "container `{}` is told of `{path}`, and {} has it in `{place}/`",
+            container.name, of.source
+        ))
+        .because(format!("the file is `{place}/{file}`"))
+        .help(format!("mount it with `subPath: {file}`, or say where it is"))
+        .at(desired.spot_at(field)),
+    )
 }
 
 fn consequence(template: &PodTemplate<'_>) -> &'static str {

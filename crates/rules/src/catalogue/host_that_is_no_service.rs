@@ -1,7 +1,7 @@
 use landfall_diag::{Finding, Severity};
 
 use crate::calls::{Host, hosts};
-use crate::pods::pod_template;
+use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::siblings::is_of_sibling;
 use crate::subject::{Desired, Subject};
@@ -24,8 +24,42 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for host in hosts(&desired.object, template.as_ref()) {
             findings.extend(unanswered(subject, desired, &host));
         }
+        if let Some(template) = template.filter(|_| desired.object.kind() == "StatefulSet") {
+            findings.extend(pods_of_another_name(subject, desired, &template));
+        }
     }
     findings
+}
+
+/// Variables that list as many pods as a StatefulSet has, by another name than its own and than anybody's.
+fn pods_of_another_name(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
+    let object = &desired.object;
+    let replicas = object.at("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    let mut findings = Vec::new();
+    for container in template.containers() {
+        for (at, name, variable) in container.env() {
+            let Some(of) = variable["value"].as_str().and_then(|text| listed(text, replicas)) else { continue };
+            let is_there = subject.find("apps", "StatefulSet", object.namespace(), of).is_some();
+            if of == object.name() || is_there {
+                continue;
+            }
+            findings.push(
+                RULE.finding(format!("`{name}` lists the pods of StatefulSet `{of}`, which is not there"))
+                    .keyed(of.to_owned())
+                    .because(format!("the pods are called `{}-0` and so on: none of the names resolves", object.name()))
+                    .at(desired.spot_at(&format!("{}.env[{at}].value", container.path))),
+            );
+        }
+    }
+    findings
+}
+
+/// The name in front of the numbers of a list of so many pods, two at least: `db-0,db-1`.
+fn listed(text: &str, replicas: u64) -> Option<&str> {
+    let names: Vec<&str> = text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+    let of = names.first()?.strip_suffix("-0")?;
+    let fits = names.iter().zip(0..).all(|(name, at)| *name == format!("{of}-{at}"));
+    (fits && replicas > 1 && names.len() as u64 == replicas).then_some(of)
 }
 
 fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<Finding> {
@@ -71,7 +105,13 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
         let close = landfall_diag::nearest(name, services.iter().copied())?;
         is_slip(name, close).then_some(close)
     })?;
-    (!is_of_sibling(subject, name)).then(|| finding.help(format!("did you mean `{near}`?")))
+    // Who asks for another port means another server: a database of the chart's name, say.
+    let opens = |port: u64| {
+        let service = subject.find("", "Service", Some(own), near);
+        service.is_none_or(|it| it.object().list_at("/spec/ports").iter().any(|it| it["port"].as_u64() == Some(port)))
+    };
+    let is_meant = host.port.is_none_or(opens) && !is_of_sibling(subject, name);
+    is_meant.then(|| finding.help(format!("did you mean `{near}`?")))
 }
 
 /// Whether something else answers to the name: a workload with a name of its own, an operator, the machine itself.

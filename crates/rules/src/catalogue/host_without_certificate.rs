@@ -1,6 +1,9 @@
+mod of_services;
+
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
+use self::of_services::of_services;
 use crate::routes::covers;
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -10,17 +13,18 @@ pub(super) static RULE: Rule = Rule {
     title: "certificates cover the hosts that are routed",
     severity: Severity::Warning,
     why: "An Ingress that names hosts for TLS and leaves one of its rules' hosts out serves that one with the controller's \
-          own certificate, or plainly: every browser warns. Most often a host was renamed in one of the two places.",
-    advice: "Name each rule's host in `spec.tls[].hosts`, from the same value.",
+          own certificate, or plainly: every browser warns. Most often a host was renamed in one of the two places. A \
+          certificate that a release signs for its own Services is refused where it names another one.",
+    advice: "Name each rule's host in `spec.tls[].hosts`, from the same value, and sign for the name that the Service has.",
     check,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = of_services(subject, &RULE);
     // Where a route has to be encrypted, LF125 says so.
     if subject.is_protected() {
-        return Vec::new();
+        return findings;
     }
-    let mut findings = Vec::new();
     for desired in subject.of_kind("networking.k8s.io", "Ingress") {
         let object = &desired.object;
         let entries = object.list_at("/spec/tls");

@@ -1,6 +1,6 @@
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::pods::{PodTemplate, selects};
 use crate::rule::Rule;
@@ -46,7 +46,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .map(|(_, template)| template)
             .collect();
         let chosen: Vec<&PodTemplate<'_>> = beside.iter().filter(|it| it.is_selected_by(selector)).collect();
-        if beside.is_empty() || (chosen.is_empty() && operated(subject, monitor)) {
+        let is_near = || beside.iter().any(|it| lacks_a_label(selector, it.labels()));
+        if beside.is_empty() || (chosen.is_empty() && operated(subject, monitor) && !is_near()) {
             continue;
         }
         let containers = chosen.iter().flat_map(|template| template.containers());
@@ -105,6 +106,13 @@ fn missing(monitor: &Desired, of: &str, field: &str, none: bool, ports: &[&str])
 /// The monitor's selector; none where it takes everything, or chooses otherwise than by labels.
 fn selector(monitor: &Desired) -> Option<&Value> {
     monitor.object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))
+}
+
+/// Whether labels are those of a selector but for some that they do not have at all.
+fn lacks_a_label(selector: &Value, labels: Option<&Map<String, Value>>) -> bool {
+    let (Some(wanted), Some(labels)) = (selector["matchLabels"].as_object(), labels) else { return false };
+    let alike = wanted.iter().filter(|(name, value)| labels.get(*name) == Some(*value)).count();
+    alike > 1 && wanted.iter().all(|(name, value)| labels.get(name).is_none_or(|it| it == value))
 }
 
 /// Whether it measures what every cluster has by itself, of one that has not been read: the API's own Service, and what

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use landfall_diag::{Finding, Severity};
-use landfall_object::references::references;
+use landfall_object::references::{Reference, references};
 use serde_json::Value;
 
 use super::unseen_settings::find;
@@ -168,6 +168,14 @@ fn listed(ports: &BTreeSet<u64>) -> String {
     ports.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether a Secret is mounted that holds a certificate, as its name says, and no settings.
+fn is_certificate(reference: &Reference) -> bool {
+    let mut words = reference.name.split(|letter: char| !letter.is_ascii_alphanumeric());
+    reference.kind == "Secret"
+        && reference.path.contains("volumes[")
+        && words.any(|word| matches!(word, "cert" | "certs" | "certificate" | "certificates" | "tls" | "ca"))
+}
+
 /// Whether what a pod is told names the port: then a container may well listen there without declaring it.
 fn speaks_of(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, port: u64) -> bool {
     let word = port.to_string();
@@ -188,6 +196,9 @@ fn speaks_of(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_
         let wanted =
             references(&desired.object).into_iter().filter(|it| matches!(it.kind.as_str(), "ConfigMap" | "Secret"));
         wanted.into_iter().any(|it| {
+            if is_certificate(&it) {
+                return false;
+            }
             match subject.find("", &it.kind, it.namespace.as_deref(), &it.name) {
                 // Of a Secret that is not delivered only the keys are known, on a cluster as in a play.
                 Some(Found::Before(object)) if object.kind() == "Secret" => true,

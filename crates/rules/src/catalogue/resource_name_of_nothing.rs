@@ -2,8 +2,9 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
 
+use crate::pods::PodTemplate;
 use crate::rule::Rule;
-use crate::subject::{Desired, Subject};
+use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF184",
@@ -11,9 +12,10 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "A role that allows a Secret or ConfigMap by name allows no other. Where the name is another one than the object's, \
           whoever has the role is refused, at run time and often only once it matters. A binding gives a Role of its own \
-          namespace, and a ClusterRole only where it says that it is one; else it gives nothing.",
+          namespace, and a ClusterRole only where it says that it is one; else it gives nothing. Nor does it where no pod \
+          runs under the account that it names.",
     advice: "Write the object's name into `resourceNames`, from the same template that names the object; put a binding into \
-             the namespace of its Role.",
+             the namespace of its Role; name the account in the pod's `serviceAccountName`.",
     check,
 };
 
@@ -41,6 +43,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     for kind in ["RoleBinding", "ClusterRoleBinding"] {
         findings.extend(subject.of_kind(RBAC, kind).filter_map(|binding| bound_to_nothing(subject, binding)));
+        findings.extend(subject.of_kind(RBAC, kind).filter_map(|binding| used_by_nobody(subject, binding)));
     }
     findings
 }
@@ -72,6 +75,55 @@ fn bound_to_nothing(subject: &Subject<'_>, binding: &Desired) -> Option<Finding>
         .because("whom it names has none of those rights")
         .at(binding.spot_at("roleRef")),
     )
+}
+
+/// A binding whose only account is delivered with it and used by nobody, while the workload of its name runs without an account of
+/// its own.
+fn used_by_nobody(subject: &Subject<'_>, binding: &Desired) -> Option<Finding> {
+    let [account] = binding.object.list_at("/subjects") else { return None };
+    let (kind, name) = (account["kind"].as_str()?, account["name"].as_str()?);
+    let namespace = account["namespace"].as_str().or(binding.object.namespace());
+    let delivered = subject.desired("", "ServiceAccount", namespace, name)?;
+    if kind != "ServiceAccount" || delivered.unit != binding.unit || is_named_elsewhere(subject, name) {
+        return None;
+    }
+    let beside = || subject.pods().filter(|(it, _)| it.unit == binding.unit && it.object.namespace() == namespace);
+    let bare = |(it, template): &(&Desired, PodTemplate<'_>)| {
+        it.role == Role::Manifest
+            && it.object.name() == name
+            && template.spec["serviceAccountName"].as_str().is_none_or(str::is_empty)
+            && template.spec["serviceAccount"].as_str().is_none_or(str::is_empty)
+            && template.spec["automountServiceAccountToken"] != false
+    };
+    let (pod, _) = beside().find(bare)?;
+    let (kind, pod) = (pod.object.kind(), pod.object.name());
+    Some(
+        RULE.finding(format!(
+            "{} `{}` is for ServiceAccount `{name}`, which no pod runs under",
+            binding.object.kind(),
+            binding.object.name()
+        ))
+        .because(format!("the pods of {kind} `{pod}` run under `default`, and have none of those rights"))
+        .at(binding.spot_at("subjects[0].name")),
+    )
+}
+
+/// Whether anything but bindings speaks of an account: pods, kinds of operators, options, tokens.
+fn is_named_elsewhere(subject: &Subject<'_>, name: &str) -> bool {
+    fn names(value: &Value, key: &str, name: &str) -> bool {
+        match value {
+            Value::Object(map) => map.iter().any(|(key, value)| names(value, key, name)),
+            Value::Array(list) => list.iter().any(|value| names(value, key, name)),
+            Value::String(text) => {
+                let says =
+                    |text: &str| text.to_ascii_lowercase().replace(['-', '_', '.'], "").contains("serviceaccount");
+                (says(key) && text == name) || (says(text) && text.contains(name))
+            }
+            _ => false,
+        }
+    }
+    let others = subject.objects().filter(|it| it.object.group() != RBAC && it.object.kind() != "ServiceAccount");
+    others.into_iter().any(|it| names(it.object.value(), "", name))
 }
 
 fn missing(subject: &Subject<'_>, role: &Desired, rule: &Value, name: &str, field: &str) -> Option<Finding> {

@@ -162,21 +162,38 @@ fn near(beside: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
     })
 }
 
-/// The pods that bear all that a selector asks for, but for one label, which they bear under a longer or a shorter key: `component` for
-/// `app.kubernetes.io/component`.
+/// Labels of charts for Helm 2, and what they are called since.
+///
+/// ORIGIN: <https://v2.helm.sh/docs/chart_best_practices/#labels-and-annotations>, <https://helm.sh/docs/chart_best_practices/labels/>
+const OLD_KEYS: &[(&str, &str)] =
+    &[("app", "app.kubernetes.io/name"), ("release", "app.kubernetes.io/instance"), ("chart", "helm.sh/chart")];
+
+/// The pods that bear all that a selector asks for, but some of it under another key: a longer or a shorter one (`component` for
+/// `app.kubernetes.io/component`), or the one that it is called by since.
 fn short_key(beside: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
     let wanted = selector["matchLabels"].as_object().filter(|it| it.len() > 1)?;
     if !selector["matchExpressions"].is_null() {
         return None;
     }
     let last = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
+    let is_meant = |asked: &str, borne: &str| {
+        asked != borne
+            && (last(asked) == last(borne)
+                || OLD_KEYS.iter().any(|(old, new)| (asked, borne) == (*old, *new) || (asked, borne) == (*new, *old)))
+    };
     beside.iter().find_map(|template| {
-        let mut missed = wanted.iter().filter(|(key, value)| label(template, key) != value.as_str());
-        let ((key, value), None) = (missed.next()?, missed.next()) else { return None };
-        let mut borne = template.labels()?.iter();
-        let (meant, _) = borne.find(|(other, it)| *it == value && *other != key && last(other) == last(key))?;
+        let (borne, missed): (Vec<_>, Vec<_>) =
+            wanted.iter().partition(|(key, value)| label(template, key) == value.as_str());
+        let labels = template.labels()?;
+        let mut meant = missed.iter().map(|(key, value)| {
+            let under = labels.iter().find(|(other, it)| it == value && is_meant(key, other));
+            under.map(|(other, _)| (key.as_str(), other.as_str()))
+        });
+        let (key, other) = meant.next()??;
+        let all = meant.all(|it| it.is_some());
         let owner = template.owner;
-        Some(format!("it asks for `{key}`, and the pods of {} `{}` bear `{meant}`", owner.kind(), owner.name()))
+        (all && !borne.is_empty())
+            .then(|| format!("it asks for `{key}`, and the pods of {} `{}` bear `{other}`", owner.kind(), owner.name()))
     })
 }
 

@@ -9,7 +9,8 @@ pub(super) static RULE: Rule = Rule {
     title: "no value is printed as the template engine prints it to itself",
     severity: Severity::Error,
     why: "A table, a list or nothing at all that is printed where a text is wanted comes out in Go's own words: `map[a:b]`, \
-          `<nil>`, `%!s(int=1)`. No program reads them; the field is full, so nothing else says that it is wrong.",
+          `<nil>`, `%!s(int=1)`. No program reads them; the field is full, so nothing else says that it is wrong. Nor does \
+          anything where a quote that closes nothing has become a part of the value.",
     advice: "Print tables and lists with `toJson` or `toYaml`, leave a field out where its value is nothing (`with`), and give \
              `printf` the verb of the value's type (`%v`, `%d`).",
     check,
@@ -18,16 +19,30 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in subject.objects().filter(|it| it.role != Role::Definition && !is_definition(it.object.kind())) {
-        let mut raw = Vec::new();
+        let (mut raw, mut quoted) = (Vec::new(), Vec::new());
         let skipped = ["/metadata/managedFields", "/status"];
         visit(desired.object.value(), String::new(), &mut |path, text| {
             if skipped.iter().any(|it| path.starts_with(&it[1..].replace('/', "."))) {
                 return;
             }
+            // Of a password nobody knows what it ends with.
+            if has_lone_quote(text) && desired.object.kind() != "Secret" {
+                quoted.push((path.to_owned(), text.to_owned()));
+            }
             if let Some(words) = raw_words(text) {
                 raw.push((path.to_owned(), words.to_owned(), text.lines().count() > 1));
             }
         });
+        for (path, text) in quoted {
+            let (kind, name) = (desired.object.kind(), desired.object.name());
+            findings.push(
+                RULE.finding(format!("`{path}` of {kind} `{name}` is `{text}`: its quote was never opened"))
+                    .weighing(Severity::Warning)
+                    .because("a quote stands behind the action in the template, and none in front of it")
+                    .help("put the value in quotes, or print it with `quote`")
+                    .at(desired.spot_at(&path)),
+            );
+        }
         for (path, words, within) in raw {
             // A text of many lines may speak of such words.
             let severity = if within { Severity::Warning } else { RULE.severity };
@@ -44,6 +59,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a word ends with a quote and has no other.
+fn has_lone_quote(text: &str) -> bool {
+    text.strip_suffix('"').is_some_and(|rest| {
+        !rest.is_empty() && rest.chars().all(|letter| letter.is_ascii_alphanumeric() || "./:_-@".contains(letter))
+    })
 }
 
 fn is_definition(kind: &str) -> bool {

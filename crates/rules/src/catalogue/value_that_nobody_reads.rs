@@ -1,7 +1,14 @@
+mod left;
+mod replaced;
+
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use landfall_chart::{Chart, Rendered, Source, Values};
-use landfall_diag::{Finding, Severity, Spot};
+use landfall_diag::{Finding, Place, Severity, Spot};
+
+use self::left::left;
+use self::replaced::replaced;
 
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -40,9 +47,28 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     findings.push(if at < set { finding } else { finding.weighing(Severity::Info) });
                 }
             }
+            findings.extend(replaced(rendered).into_iter().map(|it| it.told(&RULE, &unit.name)));
+        }
+        if let [rendered] = unit.rendered.charts.as_slice() {
+            let unread: BTreeSet<String> = findings.iter().map(|it| it.key.clone()).collect();
+            let idle = unit.idle_values.iter().filter(|path| !unread.contains(&path.join(".")));
+            findings.extend(idle.map(|path| idle_value(&unit.name, rendered, path)));
+            findings.extend(left(unit, rendered, &RULE));
         }
     }
     findings
+}
+
+/// A value that is read somewhere and changes nothing.
+fn idle_value(unit: &str, rendered: &Rendered, path: &[String]) -> Finding {
+    let written = path.join(".").replace(".[", "[");
+    let finding = RULE
+        .finding(format!("`{written}` is set and changes nothing"))
+        .weighing(Severity::Info)
+        .because("what reads it takes it for nothing, or stands behind another setting")
+        .keyed(written);
+    finding
+        .at(Spot { unit: Some(unit.to_owned()), ..written_at(rendered, path).map_or_else(Spot::default, Spot::file) })
 }
 
 fn found(unit: &str, rendered: &Rendered, path: &[String]) -> Finding {
@@ -55,15 +81,17 @@ fn found(unit: &str, rendered: &Rendered, path: &[String]) -> Finding {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding,
     };
-    let place = origin_of(&rendered.user_values, path)
-        .or_else(|| origin_of(&rendered.values, path))
-        .and_then(|origin| rendered.provenance.as_ref()?.source(origin))
-        .and_then(|source| match source {
-            Source::Default(place) | Source::File(place) => Some(place),
-            Source::Flag { .. } => None,
-        });
-    let spot = place.map_or_else(Spot::default, Spot::file);
+    let spot = written_at(rendered, path).map_or_else(Spot::default, Spot::file);
     finding.at(Spot { unit: Some(unit.to_owned()), ..spot })
+}
+
+/// The line of a values file that sets a path.
+fn written_at(rendered: &Rendered, path: &[String]) -> Option<Place> {
+    let origin = origin_of(&rendered.user_values, path).or_else(|| origin_of(&rendered.values, path))?;
+    match rendered.provenance.as_ref()?.source(origin)? {
+        Source::Default(place) | Source::File(place) => Some(place),
+        Source::Flag { .. } => None,
+    }
 }
 
 fn origin_of(values: &Values, path: &[String]) -> Option<landfall_chart::Origin> {
@@ -223,6 +251,10 @@ impl Uses {
             return;
         }
         let asks = inner.strip_prefix("else ").map_or(inner, str::trim_start).starts_with("if ");
+        // `print .Values | sha256sum` says that something has changed, and not what.
+        let hashed =
+            action.split('|').skip(1).any(|stage| HASHES.contains(&stage.trim().trim_end_matches('-').trim_end()));
+        let action = &unnamed(action);
         let bytes = action.as_bytes();
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let mut at = 0;
@@ -239,14 +271,14 @@ impl Uses {
             }
             let word = action[start..at].trim_matches('-');
             let goes_on = bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(|next| is_word(*next));
-            if word == "Values" && !goes_on && !asks {
+            if word == "Values" && !goes_on && !asks && !hashed {
                 // `index .Values "a"` names what it takes.
                 let indexed = action[..start].trim_end_matches(['.', '$', ' ', '(']).ends_with("index")
                     || action[..start].trim_end_matches(['.', '$', ' ', '(']).ends_with("hasKey");
                 self.everything |= !indexed;
             }
             if word == "Values" && path.is_none() {
-                self.indexed |= !goes_on;
+                self.indexed |= !goes_on && !hashed;
                 path = Some(Vec::new());
             } else if let Some(path) = &mut path {
                 path.push(word.to_owned());
@@ -263,6 +295,23 @@ impl Uses {
         }
     }
 }
+
+/// An action without the names of the templates that it calls: their words are no values'.
+fn unnamed(action: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(action);
+    for call in ["include \"", "template \"", "define \"", "block \""] {
+        let mut from = 0;
+        while let Some(start) = text[from..].find(call).map(|at| from + at + call.len()) {
+            let Some(length) = text[start..].find('"') else { break };
+            text.to_mut().replace_range(start..start + length, "");
+            from = start;
+        }
+    }
+    text
+}
+
+/// Functions that leave nothing of what they are given but that it is another one.
+const HASHES: &[&str] = &["sha1sum", "sha256sum", "sha512sum", "md5sum", "adler32sum"];
 
 /// The insides of a text's actions.
 fn actions(text: &str) -> impl Iterator<Item = &str> {
@@ -292,6 +341,9 @@ mod tests {
         for word in ["b", "c"] {
             assert!(!uses.whole.contains(word), "{word}");
         }
+        let mut summed = Uses::default();
+        summed.take("- print .Values | sha256sum -");
+        assert!(!summed.everything && !summed.indexed, "a checksum says nothing of what it is made of");
         uses.take(" include \"x\" (dict \"values\" .Values) ");
         assert!(uses.everything);
     }
@@ -305,6 +357,9 @@ mod tests {
         }
         assert!(uses.may_read(&path("web.probe.period")) && uses.may_read(&path("worker.count")));
         assert!(!uses.may_read(&path("worker.probe.period")));
+        let mut named = Uses::default();
+        actions("{{ include \"app.worker.name\" . }}{{ .Values.web.probe }}").for_each(|action| named.take(action));
+        assert!(!named.may_read(&path("worker.probe.period")), "a template's name is no value's");
         for read in ["{{ $it.probe }}", "{{ .Values.worker }}", "{{ index .Values $name }}", "{{ get . \"probe\" }}"] {
             let mut uses = Uses::default();
             actions(&format!("{{{{ .Values.web.probe }}}}{read}")).for_each(|action| uses.take(action));

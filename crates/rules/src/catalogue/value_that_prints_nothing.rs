@@ -317,7 +317,7 @@ fn opens_branch(line: &str) -> bool {
 }
 
 /// The path of an action that prints it and does nothing else of weight.
-fn bare_path(action: &str, dot: &Dot) -> Option<String> {
+pub(super) fn bare_path(action: &str, dot: &Dot) -> Option<String> {
     let action = action.strip_prefix('-').unwrap_or(action);
     let action = action.strip_suffix('-').unwrap_or(action).trim();
     if action.starts_with("/*") || action.contains(['(', '\n']) {

@@ -1,0 +1,288 @@
+use std::collections::HashSet;
+
+use landfall_diag::{Finding, Severity};
+
+use crate::pods::Container;
+use crate::rule::Rule;
+use crate::subject::Subject;
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF288",
+    title: "shell scripts set what they read, and end their commands where they mean to",
+    severity: Severity::Warning,
+    why: "A script in a manifest is text to Kubernetes. An empty line that a template leaves between a command and its \
+          options makes two commands of one, the second of which does not exist; and a variable that nobody sets ends a \
+          script that asked for that (`set -u`). Both are found out when the container runs.",
+    advice: "Trim the line that the template leaves (`{{-`), end continued lines with `\\`, and read the variable that is set.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        for container in template.containers() {
+            findings.extend(broken_option(&container).map(|(field, option)| {
+                RULE.finding(format!("container `{}` is given `{option}`, which is no option", container.name))
+                    .because("a space stands between the dashes and the name: a line was broken there")
+                    .at(desired.spot_at(&format!("{}.{field}", container.path)))
+            }));
+            let Some((field, flags, script)) = script(&container) else { continue };
+            let at = || desired.spot_at(&format!("{}.{field}", container.path));
+            if let Some(option) = cut_off(script) {
+                findings.push(
+                    RULE.finding(format!(
+                        "the script of container `{}` has a line that begins with `{option}`",
+                        container.name
+                    ))
+                    .because("the line before it ends its command, so the shell looks for a program of that name")
+                    .at(at()),
+                );
+            }
+            let ends_without = flags.contains('u') || script.lines().any(refuses_unset);
+            if let Some(name) = ends_without.then(|| unset(script, &container)).flatten() {
+                findings.push(
+                    RULE.finding(format!(
+                        "the script of container `{}` reads `${name}`, which nobody sets",
+                        container.name
+                    ))
+                    .because("it says `set -u`, so it ends there")
+                    .at(at()),
+                );
+            }
+        }
+    }
+    findings
+}
+
+/// An argument that begins with two dashes and a space: `-- datacenter`.
+fn broken_option<'c>(container: &Container<'c>) -> Option<(String, &'c str)> {
+    ["command", "args"].into_iter().find_map(|list| {
+        let words = container.value[list].as_array()?.iter().enumerate();
+        let mut words = words.filter_map(|(at, word)| Some((format!("{list}[{at}]"), word.as_str()?)));
+        words.find(|(_, word)| {
+            let name = word.strip_prefix("-- ").unwrap_or_default();
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        })
+    })
+}
+
+/// The script that a container gives to a shell: its field, the shell's flags, and the text.
+fn script<'c>(container: &Container<'c>) -> Option<(String, String, &'c str)> {
+    let words = |list: &'static str| {
+        let words = container.value[list].as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
+        words.filter_map(move |(at, word)| Some((format!("{list}[{at}]"), word.as_str()?)))
+    };
+    let mut words = words("command").chain(words("args")).skip_while(|(_, word)| !is_shell(word)).skip(1);
+    let mut flags = String::new();
+    loop {
+        let (field, word) = words.next()?;
+        match word.strip_prefix('-') {
+            Some(letters) => flags.push_str(letters),
+            None if flags.contains('c') => return Some((field, flags, word)),
+            None => return None,
+        }
+    }
+}
+
+/// Images whose program takes a shell's place call it `shell`.
+fn is_shell(word: &str) -> bool {
+    matches!(word.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash" | "shell"))
+}
+
+/// `set -eu`, `set -o nounset`.
+fn refuses_unset(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    words.next() == Some("set")
+        && words
+            .any(|word| word == "nounset" || (word.starts_with('-') && !word.starts_with("--") && word.contains('u')))
+}
+
+/// An option at the beginning of a line whose command ended with the line before.
+fn cut_off(script: &str) -> Option<&str> {
+    // What is handed to another program is not the shell's.
+    if script.contains("<<") {
+        return None;
+    }
+    let mut before: Option<&str> = None;
+    let mut at = 0;
+    for line in script.split_inclusive('\n') {
+        let bare = line.trim();
+        let is_option =
+            bare.strip_prefix("--").is_some_and(|rest| rest.starts_with(|it: char| it.is_ascii_lowercase()));
+        let ended = before.is_some_and(|before| !before.ends_with('\\') && !before.is_empty());
+        if is_option && ended && !is_within(&script[..at]) {
+            return bare.split(['=', ' ']).next();
+        }
+        at += line.len();
+        // An empty line ends what the one before it went on with.
+        if !bare.starts_with('#') {
+            before = Some(if bare.is_empty() { before.map_or("", |it| it.trim_end_matches('\\')) } else { bare });
+        }
+    }
+    None
+}
+
+/// Whether a text ends within quotes or brackets.
+fn is_within(text: &str) -> bool {
+    let (mut quote, mut brackets) = (None, 0_i32);
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (None | Some('"'), '\\') => drop(letters.next()),
+            (Some(open), letter) if open == letter => quote = None,
+            (None, '\'' | '"' | '`') => quote = Some(letter),
+            (None, '(' | '[') => brackets += 1,
+            (None, ')' | ']') => brackets -= 1,
+            _ => {}
+        }
+    }
+    quote.is_some() || brackets > 0
+}
+
+/// A variable that a script reads, and that neither it nor its container sets. Names in capitals may be the image's.
+fn unset<'s>(script: &'s str, container: &Container<'_>) -> Option<&'s str> {
+    let takes_in = |word: &str| script.split(|it: char| it.is_whitespace() || it == ';').any(|it| it == word);
+    let from_elsewhere = container.value["envFrom"].as_array().is_some_and(|list| !list.is_empty());
+    if script.contains("<<") || from_elsewhere || ["source", ".", "eval", "awk", "perl"].into_iter().any(takes_in) {
+        return None;
+    }
+    let set = set_names(script);
+    let given: HashSet<&str> = container.env().map(|(_, name, _)| name).collect();
+    let is_own = |name: &&str| {
+        name.contains(|it: char| it.is_ascii_lowercase()) && !name.contains(|it: char| it.is_ascii_uppercase())
+    };
+    reads(script).into_iter().filter(is_own).find(|name| !set.contains(name) && !given.contains(name))
+}
+
+/// The names that a script sets in any way.
+fn set_names(script: &str) -> HashSet<&str> {
+    let mut set = HashSet::new();
+    let words: Vec<&str> =
+        script.split(|it: char| it.is_whitespace() || matches!(it, ';' | '(' | ')' | '&' | '|')).collect();
+    for (at, word) in words.iter().enumerate() {
+        let name = &word[..word.find(|it: char| !is_letter(it)).unwrap_or(word.len())];
+        let rest = &word[name.len()..];
+        if rest.starts_with('=') || rest.starts_with("+=") {
+            set.insert(name);
+        }
+        if matches!(
+            *word,
+            "for"
+                | "select"
+                | "read"
+                | "local"
+                | "export"
+                | "declare"
+                | "readonly"
+                | "typeset"
+                | "getopts"
+                | "mapfile"
+                | "readarray"
+                | "let"
+                | "printf"
+                | "unset"
+        ) {
+            // All names that follow it may be set: what is not a name is no matter.
+            set.extend(words[at + 1..].iter().take(8).map(|it| it.split('=').next().unwrap_or(it).trim_matches('"')));
+        }
+    }
+    set
+}
+
+fn is_letter(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+/// The variables that a script reads without saying what is meant where they are not set.
+fn reads(script: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let bytes = script.as_bytes();
+    let (mut at, mut single, mut double) = (0, false, false);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' if !single => at += 1,
+            b'\'' if !double => single = !single,
+            b'"' if !single => double = !double,
+            b'#' if !single && !double && (at == 0 || bytes[at - 1].is_ascii_whitespace()) => {
+                at += script[at..].find('\n').unwrap_or(script.len() - at - 1);
+            }
+            b'$' if !single => {
+                let braced = bytes.get(at + 1) == Some(&b'{');
+                let from = at + 1 + usize::from(braced);
+                let length = script[from..].find(|it: char| !is_letter(it)).unwrap_or(script.len() - from);
+                let name = &script[from..from + length];
+                let plain = !braced || bytes.get(from + length) == Some(&b'}');
+                if plain && name.starts_with(|it: char| it.is_ascii_alphabetic() || it == '_') {
+                    found.push(name);
+                }
+                at = from + length.max(1) - 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::pods::ContainerRole;
+
+    #[test]
+    fn an_option_that_stands_for_itself_is_told_from_one_that_is_continued() {
+        for (script, option) in [
+            ("run start --a=1\n--b=2", Some("--b")),
+            ("run start \\\n  --a\n\n  --port=1 --c\n", Some("--port")),
+            ("run start \\\n  --a \\\n  --b\n", None),
+            ("run start \\\n\n  --a\n", Some("--a")),
+            ("x=(\n  --a\n)\n", None),
+            ("run 'select\n--a\n'\n", None),
+            ("cat <<EOF\n--a\nEOF\n", None),
+            ("run \\\n # why\n  --a\n", None),
+            ("run\n-- a\n", None),
+            ("--a\n", None),
+        ] {
+            assert_eq!(cut_off(script), option, "{script}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_read_and_set_in_many_ways() {
+        let none = json!({});
+        let of = |value| Container { name: "", path: String::new(), role: ContainerRole::Main, value };
+        for (script, name) in [
+            ("for i in *; do [ -f \"$file\" ] || continue; done", Some("file")),
+            ("for i in *; do echo \"$i ${i}\"; done", None),
+            ("x=1; echo $x ${y:-} ${z+x} '$w' \\$v # $u\n echo $1 $? $$ $#", None),
+            ("while read -r a b; do echo $a $b; done", None),
+            ("local key=\"$1\" other; echo $key $other", None),
+            ("echo $JAVA_HOME $HOME", None),
+            (". /etc/env; echo $inside", None),
+            ("echo ${name}", Some("name")),
+        ] {
+            assert_eq!(unset(script, &of(&none)), name, "{script}");
+        }
+        let given = json!({"env": [{"name": "name", "value": "x"}]});
+        assert_eq!(unset("echo ${name}", &of(&given)), None);
+    }
+
+    #[test]
+    fn a_script_is_what_a_shell_is_given() {
+        let value = json!({"command": ["/bin/bash", "-e", "-uc"], "args": ["run"]});
+        let container = Container { name: "", path: String::new(), role: ContainerRole::Main, value: &value };
+        assert_eq!(script(&container), Some(("args[0]".to_owned(), "euc".to_owned(), "run")));
+        for value in [json!({"command": ["run", "-c", "x"]}), json!({"command": ["sh", "/x.sh"]}), json!({})] {
+            let container = Container { name: "", path: String::new(), role: ContainerRole::Main, value: &value };
+            assert!(script(&container).is_none(), "{value}");
+        }
+        let value = json!({"command": ["run", "--", "-- datacenter", "a"]});
+        let container = Container { name: "", path: String::new(), role: ContainerRole::Main, value: &value };
+        assert_eq!(broken_option(&container), Some(("command[2]".to_owned(), "-- datacenter")));
+        assert!(refuses_unset("set -euo pipefail") && refuses_unset(" set -o nounset"));
+        assert!(!refuses_unset("set -e") && !refuses_unset("echo set -u"));
+    }
+}
