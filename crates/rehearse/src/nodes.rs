@@ -53,4 +53,16 @@ mod tests {
             ("landfall-2", "25", "8Gi")
         );
     }
+
+    #[test]
+    fn what_an_autoscaler_makes_at_the_least_has_room() {
+        let value = |value| Object::from_value(value).expect("a map");
+        let web = value(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {"template": {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}}}}));
+        let scaler = value(json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "web"},
+            "spec": {"minReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "web"}}}));
+        let demand = demand([&web, &scaler].into_iter());
+        assert_eq!((demand.pods, demand.cpu), (3, 3_000));
+    }
 }

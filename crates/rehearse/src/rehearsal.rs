@@ -429,6 +429,17 @@ impl Tried {
             let subject = Subject { units: &again, base: Some(units), before: &self.before, trials: &[], ..subject };
             sins.add(&found(&subject));
         }
+        // What is refused before it begins may be refused whatever the change is: by a template that no upgrade passes.
+        if self.trials.iter().any(|trial| !trial.came_up() && trial.plans.is_empty()) {
+            let conditions = Conditions {
+                keys: ground.offline.keys.clone(),
+                readings: ground.offline.readings.clone(),
+                ..Conditions::of(&ground.cluster.version, self.before.clone())
+            };
+            for unit in candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok()) {
+                sins.refuse(&study::refuses_upgrades(unit, &conditions));
+            }
+        }
         if let Some(again) = &self.base_again {
             let subject = Subject { base: Some(units), before: &self.before, trials: &[again.as_outcome()], ..subject };
             sins.add(&found(&subject));

@@ -286,6 +286,12 @@ pub(crate) fn installed_unlike(
     Ok(rendered)
 }
 
+/// Why a unit's templates refuse an upgrade, whatever it brings.
+pub(crate) fn refuses_upgrades(unit: &Unit, conditions: &Conditions) -> Vec<Diagnostic> {
+    let turn = Turn { revision: 2, operation: Operation::Upgrade };
+    asking(unit, turn, conditions, MOMENTS[0], Tracing::Off).err().unwrap_or_default()
+}
+
 /// What `lookup` was asked for: kinds and names.
 type Lookups = Vec<(String, String)>;
 

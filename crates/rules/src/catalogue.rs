@@ -51,6 +51,8 @@ mod insufficient_nodes;
 mod invalid_manifest;
 mod jobs_cut_off;
 mod key_that_is_no_variable;
+mod key_twice_in_values;
+mod known_name_misspelt;
 mod label_of_a_controller;
 mod lookup_without_cluster;
 mod lookup_without_data;
@@ -68,16 +70,21 @@ mod node_path_mounted;
 mod nondeterministic_render;
 mod not_let_in;
 mod nothing_may_be_evicted;
+mod number_written_otherwise;
 mod open_to_anybody;
 mod outdated_document;
 mod overdue_rotation;
 mod overlapping_singleton;
 mod password_on_command_line;
+mod path_taken_by_the_letter;
 mod plain_address_over_tls;
+mod policy_for_other_ports;
 mod port_that_nobody_opens;
 mod regenerated_key;
 mod replicas_beside_autoscaler;
 mod resource_name_of_nothing;
+mod right_to_nothing;
+mod rollout_that_stands_still;
 mod run_that_cannot_begin;
 mod schedule_that_never_fires;
 mod sealed_for_another;
@@ -86,10 +93,12 @@ mod secret_in_git;
 mod selector_hitting_nothing;
 mod selector_taking_others;
 mod server_of_another_major;
+mod service_gone_from_its_pods;
 mod setting_that_breaks;
 mod shared_names;
 mod slip_in_json;
 mod slip_in_script;
+mod switch_that_is_always_on;
 mod test_that_is_no_hook;
 mod too_little_time_to_start;
 mod too_many_connections;
@@ -108,7 +117,6 @@ mod version_in_selector;
 mod waits_for_what_comes_later;
 mod web_socket_cut_off;
 mod widened_rights;
-mod wildcard_taken_as_written;
 
 pub use development_default::{is_credential, is_placeholder};
 pub use unkept_data::unkept_servers;
@@ -219,7 +227,15 @@ pub static RULES: &[&Rule] = &[
     &slip_in_json::RULE,                      // a slip in JSON
     &setting_that_breaks::RULE,               // a setting that breaks the chart
     &branch_never_taken::RULE,                // a branch that is never taken
-    &wildcard_taken_as_written::RULE,         // a wildcard that is taken as it is written
+    &right_to_nothing::RULE,                  // a right to nothing
+    &known_name_misspelt::RULE,               // a known name misspelt
+    &switch_that_is_always_on::RULE,          // a switch that is always on
+    &number_written_otherwise::RULE,          // a number written otherwise
+    &policy_for_other_ports::RULE,            // a policy for other ports
+    &path_taken_by_the_letter::RULE,          // a path taken by the letter
+    &service_gone_from_its_pods::RULE,        // a Service gone from its pods
+    &key_twice_in_values::RULE,               // a key twice in values
+    &rollout_that_stands_still::RULE,         // a rollout that stands still
     &slip_in_script::RULE,                    // a slip in a script
 ];
 

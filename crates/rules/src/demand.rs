@@ -24,13 +24,15 @@ pub struct Demand {
 /// What the objects ask for when all of their pods run at once.
 pub fn demand<'a>(objects: impl Iterator<Item = &'a Object>) -> Demand {
     let mut demand = Demand { nodes: 1, ..Demand::default() };
-    for object in objects {
+    let objects: Vec<&Object> = objects.collect();
+    for object in &objects {
         let Some(template) = pod_template(object) else { continue };
         let replicas = match object.kind() {
             "Deployment" | "StatefulSet" | "ReplicaSet" => object.i64_at("/spec/replicas").unwrap_or(1),
             "Job" => object.i64_at("/spec/parallelism").unwrap_or(1),
             _ => 1,
-        };
+        }
+        .max(least_scaled(&objects, object));
         demand.cpu = demand.cpu.saturating_add(asked(&template, "cpu").saturating_mul(replicas));
         demand.memory = demand.memory.saturating_add(asked(&template, "memory").saturating_mul(replicas));
         demand.pods = demand.pods.saturating_add(replicas);
@@ -40,6 +42,17 @@ pub fn demand<'a>(objects: impl Iterator<Item = &'a Object>) -> Demand {
         }
     }
     demand
+}
+
+/// How many pods an autoscaler makes of a workload at the least.
+fn least_scaled(objects: &[&Object], workload: &Object) -> i64 {
+    let scales = |it: &&&Object| {
+        it.kind() == "HorizontalPodAutoscaler"
+            && it.namespace() == workload.namespace()
+            && it.str_at("/spec/scaleTargetRef/kind") == Some(workload.kind())
+            && it.str_at("/spec/scaleTargetRef/name") == Some(workload.name())
+    };
+    objects.iter().filter(scales).filter_map(|it| it.i64_at("/spec/minReplicas")).max().unwrap_or(0)
 }
 
 impl Demand {

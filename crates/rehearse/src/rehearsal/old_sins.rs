@@ -32,6 +32,14 @@ impl OldSins {
         self.reasons.extend(why(trial).iter().map(|it| lasting(&it.message)));
     }
 
+    /// Adds why the base's templates would refuse an upgrade of themselves: what nobody can deliver.
+    pub(super) fn refuse(&mut self, told: &[Diagnostic]) {
+        for reason in told.iter().map(|it| lasting(&it.message)) {
+            self.findings.push(("LF100", Severity::Error, reason.clone(), BTreeSet::new()));
+            self.reasons.insert(reason);
+        }
+    }
+
     /// Adds what was found of the base in another way.
     pub(super) fn add(&mut self, examination: &Examination) {
         let told = |it: &Finding| (it.rule, it.severity, lasting(&it.key), it.spots.iter().map(place).collect());

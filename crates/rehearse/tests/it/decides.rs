@@ -358,3 +358,17 @@ fn of_many_releases_those_that_the_change_touches_are_played() {
     let changes = &rehearsal.trials[0].impact.changes;
     assert_eq!(changes.iter().map(|it| it.object.name.as_str()).collect::<Vec<_>>(), ["needy3"]);
 }
+
+#[test]
+fn what_refuses_each_upgrade_is_not_the_changes() {
+    let text = "{{- if .Release.IsUpgrade }}{{ fail \"this chart is installed anew\" }}{{ end }}\n";
+    let of = |tag: &str| {
+        files(
+            &format!("tag: {tag}\nstrategy: RollingUpdate\n"),
+            &[("templates/refuses.yaml", text), ("templates/web.yaml", WEB)],
+        )
+    };
+    let rehearsal = upgrade_and_install(of("1.0.0"), of("1.1.0"));
+    assert!(!rehearsal.trials[0].would_deliver, "the chart refuses it");
+    assert!(rehearsal.passes(), "{:#?} {:#?}", rehearsal.trials, told(&rehearsal));
+}

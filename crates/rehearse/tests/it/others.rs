@@ -153,3 +153,10 @@ fn which_families_of_addresses_a_cluster_has_is_nothing_of_the_charts() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: it}\nspec:\n  ports: [{port: 80}]\n  {{- if .Values.dual }}\n  ipFamilies: [IPv6, IPv4]\n  ipFamilyPolicy: PreferDualStack\n  {{- end }}\n";
     assert_eq!(told("dual: false\n", service), []);
 }
+
+#[test]
+fn a_sample_that_a_kind_of_an_operator_takes_otherwise_is_not_told() {
+    let monitor = "apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: it}\nspec:\n  selector: {}\n  endpoints: [{port: metrics}]\n  {{- with .Values.targetLabels }}\n  targetLabels: {{- toYaml . | nindent 4 }}\n  {{- end }}\n";
+    let all = told("targetLabels: {}\n", monitor);
+    assert!(all.iter().all(|(_, words)| !words.contains("must be of type")), "{all:?}");
+}

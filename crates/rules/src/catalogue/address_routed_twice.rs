@@ -43,7 +43,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let objects: BTreeSet<String> = routed.iter().map(|(_, route)| called(route.object)).collect();
         // At least one of them is of this change, and they do not all lead to the same place.
         let is_ours = routed.iter().any(|(found, _)| matches!(found, Found::Desired(_)));
-        if routed.len() < 2 || !is_ours || routed.windows(2).all(|pair| leads_alike(&pair[0].1, &pair[1].1)) {
+        let alike = routed.windows(2).all(|pair| leads_alike(&pair[0].1, &pair[1].1));
+        // To one place from one object: it is written twice, and does no harm.
+        let is_repeated = routed
+            .windows(2)
+            .all(|pair| std::ptr::eq(pair[0].1.object, pair[1].1.object) && pair[0].1.services == pair[1].1.services);
+        if routed.len() < 2 || !is_ours || (alike && !is_repeated) {
             continue;
         }
         let address =
@@ -57,7 +62,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let mut finding = RULE
             .finding(format!("`{address}` is routed {who}"))
             .keyed(format!("{address} {who}"))
-            .because("only one of them answers, and nothing says which");
+            .weighing(if alike { Severity::Info } else { RULE.severity })
+            .because(match alike {
+                true => "both lead to the same place: one of them was meant otherwise, or is left over",
+                false => "only one of them answers, and nothing says which",
+            });
         let mut routed = routed;
         routed.sort_by_key(|(found, _)| matches!(found, Found::Before(_)));
         for (found, route) in routed {

@@ -20,11 +20,11 @@ pub(super) static RULE: Rule = Rule {
 };
 
 /// A condition of a template.
-struct Condition {
+pub(super) struct Condition {
     /// Its line, from 1.
     line: u32,
     /// The paths of the values, one of which has to be there.
-    paths: Vec<String>,
+    pub(super) paths: Vec<String>,
     /// The actions of its branch, and the conditions around it.
     about: String,
     /// The actions of its branch.
@@ -92,12 +92,22 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
                     continue;
                 }
                 let beside = beside(&rendered.values, &spoken_of, &steps);
-                let meant = beside.into_iter().find(|other| {
+                let slip = slip(&rendered.values, &steps).filter(|other| {
+                    // `host` is as good a name as `hosts` where each is asked for by somebody.
                     let other_steps: Vec<&str> = other.split('.').collect();
-                    let of_a_part = steps.len() > 1 && chart.dependencies.iter().any(|part| part.name() == steps[0]);
                     mentions(&condition.about, other)
-                        || (of_a_part && other_steps[0] == steps[0])
-                        || (!is_decoration(&steps) && !all.iter().any(|text| reads(text, &other_steps)))
+                        || is_one_switch(path, other)
+                        || !all.iter().any(|text| reads(text, &other_steps))
+                });
+                let meant = slip.or_else(|| {
+                    beside.into_iter().find(|other| {
+                        let other_steps: Vec<&str> = other.split('.').collect();
+                        let of_a_part =
+                            steps.len() > 1 && chart.dependencies.iter().any(|part| part.name() == steps[0]);
+                        mentions(&condition.about, other)
+                            || (of_a_part && other_steps[0] == steps[0])
+                            || (!is_decoration(&steps) && !all.iter().any(|text| reads(text, &other_steps)))
+                    })
                 });
                 let meant = meant.or_else(|| alone_behind(rendered, &condition.inner, &steps));
                 if let Some(meant) = meant {
@@ -317,6 +327,21 @@ fn beside(values: &Values, spoken_of: &[Spoken], path: &[&str]) -> Vec<String> {
     found
 }
 
+/// The declared path whose last key is a slip away.
+fn slip(values: &Values, path: &[&str]) -> Option<String> {
+    let (key, parents) = path.split_last()?;
+    let values = values_to_json(values);
+    let table = parents.iter().try_fold(&values, |here, step| here.get(step))?.as_object()?;
+    let near = landfall_diag::slip(key, table.keys().map(String::as_str))?;
+    Some(parents.iter().copied().chain([near]).collect::<Vec<_>>().join("."))
+}
+
+/// Whether two paths are one switch in two spellings: `enable` and `enabled`.
+fn is_one_switch(path: &str, other: &str) -> bool {
+    let stem = |path: &str| path.trim_end_matches('d').to_owned();
+    ["enable", "disable", "create"].iter().any(|word| stem(path).ends_with(word)) && stem(path) == stem(other)
+}
+
 /// Whether a text reads a path of the values itself.
 fn mentions(text: &str, path: &str) -> bool {
     text.match_indices(&format!(".Values.{path}")).any(|(at, found)| {
@@ -353,7 +378,7 @@ fn is_given_to(text: &str, path: &str, functions: &[&str]) -> bool {
 }
 
 /// The actions of a template, each with the place where it begins.
-fn actions(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn actions(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + text[at..].find("{{")?;
@@ -364,7 +389,7 @@ fn actions(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The conditions of a template that ask for values and nothing else.
-fn conditions(text: &str) -> Vec<Condition> {
+pub(super) fn conditions(text: &str) -> Vec<Condition> {
     struct Open<'t> {
         word: &'t str,
         condition: Option<usize>,

@@ -19,26 +19,19 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
-        for (name, field) in claims(desired, &template).into_iter().filter(|(name, _)| !is_used(&template, name)) {
+        let (kind, owner) = (desired.object.kind(), desired.object.name());
+        let claims = claims(desired, &template).into_iter().map(|(name, field)| {
+            (name, field, format!("the claim `{name}`"), "what the program writes is gone with the next restart")
+        });
+        let secrets = secrets(&template).into_iter().map(|(name, field)| {
+            let what = format!("the volume `{name}` of a Secret");
+            (name, field, what, "the pod waits for the Secret, and no program sees what is in it")
+        });
+        for (_, field, what, because) in claims.chain(secrets).filter(|(name, ..)| !is_used(&template, name)) {
             findings.push(
-                RULE.finding(format!(
-                    "no container of {} `{}` mounts the claim `{name}`",
-                    desired.object.kind(),
-                    desired.object.name()
-                ))
-                .because("what the program writes is gone with the next restart")
-                .at(desired.spot_at(&field)),
-            );
-        }
-        for (name, field) in secrets(&template).into_iter().filter(|(name, _)| !is_used(&template, name)) {
-            findings.push(
-                RULE.finding(format!(
-                    "no container of {} `{}` mounts the volume `{name}` of a Secret",
-                    desired.object.kind(),
-                    desired.object.name()
-                ))
-                .because("the pod waits for the Secret, and no program sees what is in it")
-                .at(desired.spot_at(&field)),
+                RULE.finding(format!("no container of {kind} `{owner}` mounts {what}"))
+                    .because(because)
+                    .at(desired.spot_at(&field)),
             );
         }
     }

@@ -29,9 +29,20 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let applying: Vec<Found<'_>> = policies.iter().copied().filter(|it| applies(*it, desired, &template)).collect();
         let Some(first) = applying.first() else { continue };
         let named: Vec<Host> = hosts(&desired.object, Some(&template)).into_iter().filter(is_name).collect();
-        let Some(host) = named.first() else { continue };
         let (kind, name) = (desired.object.kind(), desired.object.name());
         let policy = first.object().name();
+        let Some(host) = named.first() else {
+            // Nothing says whom it calls; but what opens a way to somebody, and not by his address, opens it to a name.
+            let leads = applying.iter().any(|it| rules(*it).any(|rule| !is_by_address(rule)));
+            if leads && !applying.iter().any(|it| rules(*it).any(lets_names_through)) {
+                findings.push(
+                    RULE.finding(format!("NetworkPolicy `{policy}` keeps {kind} `{name}` from asking for names"))
+                        .because("it lets the pods call others, and no rule lets them ask a name server for those")
+                        .at(first.spot_at("spec.egress")),
+                );
+            }
+            continue;
+        };
         if !applying.iter().any(|it| rules(*it).any(lets_names_through)) {
             findings.push(
                 RULE.finding(format!("NetworkPolicy `{policy}` keeps {kind} `{name}` from asking for names"))
@@ -78,6 +89,12 @@ fn applies(policy: Found<'_>, desired: &Desired, template: &PodTemplate<'_>) -> 
 
 fn rules<'a>(policy: Found<'a>) -> impl Iterator<Item = &'a Value> {
     policy.object().list_at("/spec/egress").iter()
+}
+
+/// Whether a rule leads to addresses alone.
+fn is_by_address(rule: &Value) -> bool {
+    let peers = rule["to"].as_array().map(Vec::as_slice).unwrap_or_default();
+    !peers.is_empty() && peers.iter().all(|peer| peer.get("ipBlock").is_some_and(|it| !it.is_null()))
 }
 
 /// Whether a rule lets a name server be asked, wherever it is; which pods answer there is not known here.

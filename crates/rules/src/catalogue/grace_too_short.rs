@@ -23,6 +23,19 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
         let grace = template.spec["terminationGracePeriodSeconds"].as_i64().unwrap_or(GRACE);
+        let is_lasting = matches!(desired.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet");
+        if grace == 0 && is_lasting {
+            findings.push(
+                RULE.finding(format!(
+                    "the pods of {} `{}` are given no time to stop",
+                    desired.object.kind(),
+                    desired.object.name()
+                ))
+                .because("they are killed at once and taken for gone, while what they hold may still be written to")
+                .help("leave terminationGracePeriodSeconds out, or set what the program needs")
+                .at(desired.spot_at(&format!("{}.terminationGracePeriodSeconds", template.path))),
+            );
+        }
         for container in template.containers() {
             let Some((seconds, field)) = sleeps(&container).filter(|(seconds, _)| *seconds >= grace) else { continue };
             findings.push(

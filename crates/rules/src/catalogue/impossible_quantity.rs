@@ -21,6 +21,8 @@ const LEAST_MEMORY: i64 = 4 << 20;
 const MOST_MEMORY: i64 = 64 << 40;
 /// More cores than any machine has.
 const MOST_CORES: i64 = 512;
+/// More cores than any one container of a chart is given on purpose.
+const MANY_CORES: i64 = 100;
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -66,6 +68,10 @@ fn told(desired: &Desired, resource: &str, amount: &Value, field: &str) -> Optio
         }
         "cpu" if quantity.millis() > MOST_CORES * 1000 => {
             (Severity::Error, format!("{} cores", quantity.units()), format!("`{text}m`"))
+        }
+        // Thousandths whose letter was lost.
+        "cpu" if quantity.millis() >= MANY_CORES * 1000 => {
+            (Severity::Warning, format!("{} cores", quantity.units()), format!("`{text}m`"))
         }
         _ => return None,
     };

@@ -1,15 +1,19 @@
+mod clash;
 mod meant;
+mod misfit;
 mod published;
 mod sources;
 mod twice;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::lifecycle::{self, Removed, Successor};
 use landfall_object::schema::{DecodeError, Schemas};
 use landfall_object::{Gvk, Object, SIMULATED};
 
+use self::clash::clash;
 use self::meant::meant;
 use self::sources::lost_sources;
 use self::twice::twice;
@@ -56,6 +60,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             None => findings.extend(shape(&schemas, desired, &gvk)),
         }
         findings.extend(lost_sources(desired));
+        findings.extend(clash(desired));
     }
     for unit in subject.units {
         findings.extend(twice(unit));
@@ -92,32 +97,45 @@ fn shape(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
     let mut findings = Vec::new();
     for text in unknown {
         let Some(field) = text.strip_prefix("unknown field ").map(|field| field.trim_matches('"')) else { continue };
-        let finding = RULE
-            .finding(format!("{} has no field `{field}`", gvk.kind))
-            .because("the API drops it without a word, and what was meant does not happen")
-            .at(desired.spot_at(field));
         let meant = schemas.kind(gvk).and_then(|root| meant(root, desired.object.value(), field));
-        findings.push(match meant {
-            Some(meant) if is_own => finding.help(meant),
-            // A version that is gone had other fields.
-            Some(meant) => finding.weighing(Severity::Warning).help(meant),
-            None => finding.weighing(Severity::Warning).help("correct its name or its place"),
-        });
+        let finding = dropped(desired, gvk, field, "", meant);
+        // A version that is gone had other fields.
+        findings.push(if is_own { finding } else { finding.weighing(Severity::Warning) });
     }
     findings
+}
+
+/// A field that a kind does not have: an error where it shows what was meant.
+fn dropped(desired: &Desired, gvk: &Gvk, field: &str, by_whom: &str, meant: Option<String>) -> Finding {
+    let finding = RULE
+        .finding(format!("{} has no field `{field}`", gvk.kind))
+        .because(format!("the API drops it without a word, and what was meant does not happen{by_whom}"))
+        .at(desired.spot_at(field));
+    match meant {
+        Some(meant) => finding.help(meant),
+        None => finding.weighing(Severity::Warning).help("correct its name or its place"),
+    }
 }
 
 /// What our own words of a simulated operator's kind object to: they may be older or newer than the operator, and only wrong
 /// types are certain.
 fn assumed(desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
-    let mut schemas = Schemas::builtin();
-    let definition = landfall_object::operators::definition(&gvk.group, &gvk.kind);
-    let definition = definition.and_then(|definition| Object::from_value(definition).ok());
-    match definition.is_some_and(|definition| schemas.join(&definition).is_ok()) {
-        true => refused(&schemas, desired, gvk).into_iter().collect(),
-        false => Vec::new(),
-    }
+    let kind = (gvk.group.clone(), gvk.kind.clone());
+    let mut read = ASSUMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let schemas = read.entry(kind).or_insert_with(|| {
+        let definition = landfall_object::operators::definition(&gvk.group, &gvk.kind)?;
+        let definition = Object::from_value(definition).ok()?;
+        let mut schemas = Schemas::builtin();
+        schemas.join(&definition).ok().map(|_| Arc::new(schemas))
+    });
+    let schemas = schemas.clone();
+    drop(read);
+    schemas.and_then(|schemas| refused(&schemas, desired, gvk)).into_iter().collect()
 }
+
+/// The kinds of simulated operators, each read once: what is made of a definition is big.
+static ASSUMED: LazyLock<Mutex<AssumedKinds>> = LazyLock::new(Mutex::default);
+type AssumedKinds = BTreeMap<(String, String), Option<Arc<Schemas>>>;
 
 fn refused(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Option<Finding> {
     let text = match schemas.decode(gvk, desired.object.value()) {
@@ -128,7 +146,10 @@ fn refused(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Option<Finding> {
     Some(
         RULE.finding(format!("{kind} `{name}` does not fit its kind: {text}"))
             .because("the API refuses it, and the delivery stops there")
-            .at(desired.spot()),
+            .at(match misfit::field(desired.object.value(), &text) {
+                Some(field) => desired.spot_at(&field),
+                None => desired.spot(),
+            }),
     )
 }
 

@@ -23,6 +23,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
         for container in template.containers() {
+            for (index, name, _) in container.env() {
+                if name.contains(char::is_whitespace) {
+                    findings.push(
+                        RULE.finding(format!("`{name}` is no name of a variable: it holds a space"))
+                            .because("the program asks for the name without it, and finds nothing")
+                            .help(format!("write `{}`", name.split_whitespace().collect::<String>()))
+                            .at(desired.spot_at(&format!("{}.env[{index}].name", container.path))),
+                    );
+                }
+            }
             for (index, source) in container.value["envFrom"].as_array().into_iter().flatten().enumerate() {
                 let prefix = source["prefix"].as_str().unwrap_or_default();
                 for (field, kind) in [("secretRef", "Secret"), ("configMapRef", "ConfigMap")] {

@@ -9,7 +9,7 @@ use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF190",
-    title: "no object is a hook and a manifest at once",
+    title: "no object is made twice, as a hook or as a manifest",
     severity: Severity::Error,
     why: "Helm makes hooks by themselves and keeps no account of them. An object of the same kind and name that belongs to \
           the release, too, is there already when the one or the other is to be made: the installation stops, or the hook \
@@ -37,6 +37,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                         )
                         .at(hook.spot())
                         .at(manifest.spot()),
+                );
+            } else if let [one, other, ..] =
+                same.iter().copied().filter(|it| it.role == Role::Manifest).collect::<Vec<_>>().as_slice()
+            {
+                findings.push(
+                    RULE.finding(format!("{kind} `{name}` is written twice in one release"))
+                        .because("the second is there already when it is to be made, and the delivery does not begin")
+                        .help("leave one of the two out, or give it a name of its own")
+                        .at(one.spot().field("metadata.name"))
+                        .at(other.spot().field("metadata.name")),
                 );
             } else if let Some((one, other)) = at_one_moment(&hooks) {
                 findings.push(

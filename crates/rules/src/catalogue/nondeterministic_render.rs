@@ -180,7 +180,14 @@ fn causes(unit: &DesiredUnit, differences: &[Difference<'_>]) -> Vec<Finding> {
             Drawn::Mark => "each upgrade is a change, also when nothing has changed",
         };
         let severity = if synced || drawn == Drawn::Secret { Severity::Error } else { Severity::Warning };
-        let finding = RULE.finding(message).keyed(format!("{drawn:?} {cause}")).weighing(severity).because(because);
+        // What is written above the line moves it, and changes nothing of it.
+        let line = group[0]
+            .call
+            .as_ref()
+            .filter(|_| !cause.is_empty())
+            .and_then(|call| Some(format!("{} {}", call.place.file, call.place.source.as_deref()?.trim())));
+        let key = format!("{drawn:?} {}", line.unwrap_or(cause));
+        let finding = RULE.finding(message).keyed(key).weighing(severity).because(because);
         group.into_iter().fold(finding, |finding, it| finding.at(it.desired.spot_at(&it.path)))
     };
     grouped.into_iter().map(finding).collect()

@@ -37,6 +37,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .because("during each rollout two schedulers run, and every job that falls due is started twice")
                     .at(spot.container(container.name)),
             );
+        } else if let Some((field, port)) = port_of_the_node(&template).filter(|_| waits(desired)) {
+            findings.push(
+                RULE.finding(format!("Deployment `{name}` rolls over port {port} of its node, which one pod can have"))
+                    .weighing(Severity::Warning)
+                    .because(
+                        "the new pod waits for a node where the port is free, and the old one stays until it is ready",
+                    )
+                    .help("set `strategy: {type: Recreate}`, or `maxSurge: 0` with `maxUnavailable: 1`")
+                    .at(desired.spot_at(&field)),
+            );
         }
     }
     findings
@@ -81,4 +91,28 @@ fn is_scheduler(container: &Container<'_>) -> bool {
         .collect();
     let has = |word: &str| words.contains(&word);
     has("schedule:work") || has("clockwork") || (has("beat") && words.iter().any(|word| word.contains("celery")))
+}
+
+/// A port of the node that a container takes for itself.
+fn port_of_the_node(template: &PodTemplate<'_>) -> Option<(String, u64)> {
+    if template.spec["hostNetwork"] == true {
+        return None;
+    }
+    template.containers().into_iter().find_map(|container| {
+        let ports = container.value["ports"].as_array()?.iter().enumerate();
+        let taken = |(at, port): (usize, &serde_json::Value)| {
+            Some((format!("{}.ports[{at}].hostPort", container.path), port["hostPort"].as_u64().filter(|it| *it > 0)?))
+        };
+        ports.filter_map(taken).next()
+    })
+}
+
+/// Whether a rollout keeps each old pod until a new one is ready: of so few, a quarter is none.
+fn waits(desired: &Desired) -> bool {
+    let unavailable = desired.object.at("/spec/strategy/rollingUpdate/maxUnavailable");
+    let replicas = desired.object.i64_at("/spec/replicas").unwrap_or(1);
+    match unavailable {
+        None => replicas < 4,
+        Some(value) => value.as_u64() == Some(0) || matches!(value.as_str(), Some("0" | "0%")),
+    }
 }

@@ -4,7 +4,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Reference, references};
 use serde_json::Value;
 
-use super::unseen_settings::find;
+use super::unseen_settings::{changes, find};
 use crate::decoded::texts;
 use crate::operated::is_operated;
 use crate::pods::{Container, ContainerRole, PodTemplate, pod_template, selects};
@@ -25,6 +25,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
         for container in template.containers() {
+            findings.extend(moved_alone(subject, desired, &container));
             for (field, port) in probed(&container) {
                 let declared = declared(std::slice::from_ref(&template));
                 if declared.contains(&port) || !opens_some(&container) || speaks_of(subject, desired, &template, port) {
@@ -53,6 +54,40 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(behind(subject, service));
     }
     findings
+}
+
+/// A port that a container declares otherwise than in the base, while all that its program is and is told stays as it was.
+fn moved_alone(subject: &Subject<'_>, desired: &Desired, container: &Container<'_>) -> Option<Finding> {
+    let base = subject.base?;
+    let object = &desired.object;
+    let old = pod_template(find(base, object.group(), object.kind(), object.namespace(), object.name())?)?;
+    let before = old.containers().into_iter().find(|it| it.name == container.name)?;
+    let same = ["image", "command", "args", "env", "envFrom", "volumeMounts"];
+    let told = references(object).into_iter().filter(|it| matches!(it.kind.as_str(), "ConfigMap" | "Secret"));
+    let is_told_otherwise = |it: landfall_object::references::Reference| {
+        changes(subject, base, &it.kind, it.namespace.as_deref(), &it.name, None)
+    };
+    if same.iter().any(|field| container.value[*field] != before.value[*field])
+        || told.into_iter().any(is_told_otherwise)
+    {
+        return None;
+    }
+    let (was, is) = (own(&before), own(container));
+    let gone: Vec<u64> = was.difference(&is).copied().collect();
+    let new: Vec<u64> = is.difference(&was).copied().collect();
+    let ([gone], [new]) = (gone.as_slice(), new.as_slice()) else { return None };
+    let ports = container.value["ports"].as_array()?;
+    let at = ports.iter().position(|port| port["containerPort"].as_u64() == Some(*new))?;
+    Some(
+        RULE.finding(format!(
+            "container `{}` declares port {new} in place of {gone}, and nothing else of it changes",
+            container.name
+        ))
+        .weighing(Severity::Info)
+        .because("a declared port opens nothing: the program listens where it did, unless it was wrong before")
+        .help("tell the program its new port, or leave the old one declared")
+        .at(desired.spot_at(&format!("{}.ports[{at}].containerPort", container.path))),
+    )
 }
 
 fn word(field: &str) -> &'static str {

@@ -65,7 +65,7 @@ fn bound_to_nothing(subject: &Subject<'_>, binding: &Desired) -> Option<Finding>
     let called = |kind| subject.of_kind(RBAC, kind).map(|it| &it.object).filter(|it| it.name() == name);
     let elsewhere = called(kind).find_map(Object::namespace).map(|it| format!("delivered in `{it}` alone"));
     let is_other = || called(other).next().map(|_| format!("a {other}"));
-    let is = elsewhere.or_else(is_other)?;
+    let Some(is) = elsewhere.or_else(is_other) else { return misnamed(subject, binding, kind, name) };
     Some(
         RULE.finding(format!(
             "{} `{}` gives {kind} `{name}`, which is {is}",
@@ -124,6 +124,58 @@ fn is_named_elsewhere(subject: &Subject<'_>, name: &str) -> bool {
     }
     let others = subject.objects().filter(|it| it.object.group() != RBAC && it.object.kind() != "ServiceAccount");
     others.into_iter().any(|it| names(it.object.value(), "", name))
+}
+
+/// The roles that every cluster has.
+const BUILT_IN: &[&str] = &["cluster-admin", "admin", "edit", "view"];
+
+/// A binding to a role that nobody delivers, beside one of its kind that is delivered and bound by nobody; or to a slip of one that
+/// every cluster has.
+fn misnamed(subject: &Subject<'_>, binding: &Desired, kind: &str, name: &str) -> Option<Finding> {
+    if name.starts_with("system:") || BUILT_IN.contains(&name) {
+        return None;
+    }
+    let finding = RULE
+        .finding(format!(
+            "{} `{}` gives {kind} `{name}`, which nobody delivers",
+            binding.object.kind(),
+            binding.object.name()
+        ))
+        .at(binding.spot_at("roleRef"));
+    if let Some(meant) = landfall_diag::slip(name, BUILT_IN.iter().copied()).filter(|_| kind == "ClusterRole") {
+        return Some(
+            finding.because("every cluster has one that is written nearly so").help(format!("did you mean `{meant}`?")),
+        );
+    }
+    let namespace = binding.object.namespace();
+    let bindings: Vec<&Desired> = ["RoleBinding", "ClusterRoleBinding"]
+        .into_iter()
+        .flat_map(|it| subject.of_kind(RBAC, it))
+        .filter(|it| it.object.str_at("/roleRef/kind") == Some(kind))
+        .collect();
+    let is_bound = |role: &Object| {
+        bindings.iter().any(|it| {
+            let reaches = kind == "ClusterRole" || it.object.namespace() == role.namespace();
+            reaches && it.object.str_at("/roleRef/name") == Some(role.name())
+        })
+    };
+    let gathers = |role: &Object| {
+        role.labels()
+            .into_iter()
+            .flatten()
+            .any(|(label, _)| label.starts_with("rbac.authorization.k8s.io/aggregate-to-"))
+    };
+    let mut free = subject
+        .of_kind(RBAC, kind)
+        .filter(|it| it.unit == binding.unit)
+        .map(|it| &it.object)
+        .filter(|it| (kind == "ClusterRole" || it.namespace() == namespace) && !is_bound(it) && !gathers(it));
+    let (meant, None) = (free.next()?, free.next()) else { return None };
+    Some(
+        finding
+            .because(format!("whom it names has none of those rights, and nobody has those of `{}`", meant.name()))
+            .help(format!("did you mean `{}`?", meant.name())),
+    )
 }
 
 fn missing(subject: &Subject<'_>, role: &Desired, rule: &Value, name: &str, field: &str) -> Option<Finding> {

@@ -3,6 +3,7 @@ use jiff::tz::TimeZone;
 use landfall_diag::{Finding, Severity};
 use landfall_object::Schedule;
 
+use super::unseen_settings::find;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -21,14 +22,14 @@ const LOOKS: i64 = 10;
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let Ok(now) = subject.today.to_zoned(TimeZone::UTC).map(|day| day.timestamp()) else { return Vec::new() };
-    subject.of_kind("batch", "CronJob").flat_map(|job| told(job, now)).collect()
+    subject.of_kind("batch", "CronJob").flat_map(|job| told(subject, job, now)).collect()
 }
 
-fn told(job: &Desired, now: Timestamp) -> Vec<Finding> {
+fn told(subject: &Subject<'_>, job: &Desired, now: Timestamp) -> Vec<Finding> {
     let object = &job.object;
     let name = object.name();
     if object.bool_at("/spec/suspend") == Some(true) {
-        return Vec::new();
+        return suspended(subject, job).into_iter().collect();
     }
     let Some(written) = object.str_at("/spec/schedule") else { return Vec::new() };
     // One that cannot be read is the API's to refuse.
@@ -51,6 +52,16 @@ fn told(job: &Desired, now: Timestamp) -> Vec<Finding> {
                 .at(job.spot_at("spec.startingDeadlineSeconds")),
         );
     }
+    if let Some(hour) = each_minute_of(written) {
+        findings.push(
+            RULE.finding(format!(
+                "CronJob `{name}` is due sixty times in the hour {hour}, and then for the day no more"
+            ))
+            .because("the first field is the minute: with `*` there it is due in each of them")
+            .help(format!("for once a day write a minute: `0 {}`", written.split_once(' ').map_or("", |it| it.1)))
+            .at(job.spot_at("spec.schedule")),
+        );
+    }
     let longest = object.i64_at("/spec/jobTemplate/spec/activeDeadlineSeconds");
     let between = schedule.next(first, &TimeZone::UTC).map(|second| second.as_second() - first.as_second());
     let overlaps = object.str_at("/spec/concurrencyPolicy").unwrap_or("Allow") == "Allow";
@@ -66,4 +77,25 @@ fn told(job: &Desired, now: Timestamp) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// The hours that a schedule names while it leaves the minute open.
+fn each_minute_of(written: &str) -> Option<&str> {
+    let mut fields = written.split_ascii_whitespace();
+    let (minute, hour) = (fields.next()?, fields.next()?);
+    let is_hour = !hour.is_empty() && hour.bytes().all(|it| it.is_ascii_digit() || it == b',');
+    (minute == "*" && is_hour).then_some(hour)
+}
+
+/// A CronJob that is switched off: by this change, or from its birth on.
+fn suspended(subject: &Subject<'_>, job: &Desired) -> Option<Finding> {
+    let object = &job.object;
+    let old = find(subject.base?, "batch", "CronJob", object.namespace(), object.name());
+    let ran = old.is_some_and(|old| old.bool_at("/spec/suspend") != Some(true));
+    let finding = RULE.finding(format!("CronJob `{}` is suspended", object.name()));
+    let finding = match ran {
+        true => finding.because("it ran until now, and is never due from this change on"),
+        false => finding.weighing(Severity::Info).because("it is never due until somebody lets it go"),
+    };
+    Some(finding.help("set `suspend: false`, or leave the CronJob out").at(job.spot_at("spec.suspend")))
 }

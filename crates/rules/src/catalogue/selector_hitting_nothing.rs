@@ -47,7 +47,9 @@ fn empty_choice(subject: &Subject<'_>, chooser: &Desired, field: &str) -> Option
         return None;
     }
     // Labels that no pod here bears under any value are those of somebody who is not seen.
-    let near = near(&beside, selector).or_else(|| short_key(&beside, selector))?;
+    let near = near(&beside, selector)
+        .or_else(|| short_key(&beside, selector))
+        .or_else(|| one_too_many(&own_pods(subject, chooser), selector))?;
     Some(
         RULE.finding(format!("{} `{}` selects no pod", object.kind(), object.name()))
             .because(near)
@@ -105,7 +107,11 @@ fn affinities(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'
                     continue;
                 }
                 // An operator's own pods are not seen, and other releases' are somebody else's.
-                if is_operated(subject, &desired.unit) || near(&[*template], selector).is_none() {
+                let is_meant = || {
+                    near(&[*template], selector).is_some()
+                        || (kind == "podAntiAffinity" && are_its_own(template, selector, desired))
+                };
+                if is_operated(subject, &desired.unit) || !is_meant() {
                     continue;
                 }
                 let word = if kind == "podAffinity" { "near" } else { "away from" };
@@ -122,6 +128,24 @@ fn affinities(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'
         }
     }
     findings
+}
+
+/// Whether the labels of an affinity are a workload's usual ones: who keeps its pods apart means its own, and these do not bear them.
+fn are_its_own(template: &PodTemplate<'_>, selector: &Value, desired: &Desired) -> bool {
+    const USUAL: &[&str] = &[
+        "app",
+        "name",
+        "component",
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/component",
+    ];
+    let wanted = selector["matchLabels"].as_object();
+    let is_usual = wanted.is_some_and(|it| !it.is_empty() && it.keys().all(|key| USUAL.contains(&key.as_str())));
+    is_usual
+        && selector["matchExpressions"].is_null()
+        && !template.is_selected_by(selector)
+        && is_lasting(&desired.object)
 }
 
 /// The pods that there will be in a namespace.
@@ -159,6 +183,43 @@ fn near(beside: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
             label(meant, key).unwrap_or_default()
         ),
         _ => format!("the pods of {} `{}` bear other values", owner.kind(), owner.name()),
+    })
+}
+
+/// The pods of a unit that stay.
+fn own_pods<'a>(subject: &Subject<'a>, chooser: &Desired) -> Vec<PodTemplate<'a>> {
+    let own = subject.pods().filter(|(desired, _)| {
+        desired.unit == chooser.unit
+            && desired.object.namespace() == chooser.object.namespace()
+            && is_lasting(&desired.object)
+    });
+    own.map(|(_, template)| template).collect()
+}
+
+/// The pods of the unit that bear all that a selector asks for but one label, which none of them has under any value, while it asks
+/// for all that their workload selects them by. Labels of somebody's own domain are given by a controller.
+fn one_too_many(own: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
+    let wanted = selector["matchLabels"].as_object().filter(|it| it.len() > 1)?;
+    if !selector["matchExpressions"].is_null() {
+        return None;
+    }
+    own.iter().find_map(|template| {
+        let mut missed = wanted.iter().filter(|(key, value)| label(template, key) != value.as_str());
+        let ((key, value), None) = (missed.next()?, missed.next()) else { return None };
+        let is_plain = !key.contains('/') || key.starts_with("app.kubernetes.io/");
+        let chosen_by = template.owner.at("/spec/selector/matchLabels").and_then(Value::as_object);
+        let is_whole =
+            chosen_by.is_some_and(|it| !it.is_empty() && it.iter().all(|(key, value)| wanted.get(key) == Some(value)));
+        let is_borne = own.iter().any(|it| it.labels().is_some_and(|labels| labels.contains_key(key)));
+        let owner = template.owner;
+        (is_plain && is_whole && !is_borne).then(|| {
+            format!(
+                "it asks for `{key}: {}`, which the pods of {} `{}` do not bear",
+                value.as_str().unwrap_or_default(),
+                owner.kind(),
+                owner.name()
+            )
+        })
     })
 }
 

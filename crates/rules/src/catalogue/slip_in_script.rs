@@ -7,7 +7,7 @@ use crate::rule::Rule;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF288",
+    id: "LF296",
     title: "shell scripts set what they read, and end their commands where they mean to",
     severity: Severity::Warning,
     why: "A script in a manifest is text to Kubernetes. An empty line that a template leaves between a command and its \

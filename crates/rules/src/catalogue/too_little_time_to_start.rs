@@ -23,6 +23,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for container in template.containers().iter().filter(|it| it.role != ContainerRole::Init) {
             let Some((probe, budget)) = budget(container) else { continue };
             findings.extend(given_up(desired, container, probe, budget));
+            findings.extend(no_time_at_all(desired, container, probe, budget));
             let Some(slowest) = slowest_start(subject, desired, &template, container.name) else { continue };
             if slowest < budget {
                 continue;
@@ -56,6 +57,33 @@ fn given_up(desired: &Desired, container: &Container<'_>, probe: &str, budget: i
         .at(desired.spot_at(&format!("{}.{probe}", container.path)))
     })
 }
+
+/// A liveness probe that gives up before any program is up, or before the same container's readiness is looked at first.
+fn no_time_at_all(desired: &Desired, container: &Container<'_>, probe: &str, budget: i64) -> Option<Finding> {
+    if probe != "livenessProbe" {
+        return None;
+    }
+    let ready = container.value["readinessProbe"]["initialDelaySeconds"].as_i64().unwrap_or(0);
+    let because = if budget < AT_LEAST {
+        "one slow answer, or a start of a few seconds, and it is killed"
+    } else if budget < ready {
+        "it is killed before its readiness is looked at for the first time"
+    } else {
+        return None;
+    };
+    Some(
+        RULE.finding(format!(
+            "container `{}` has {budget} s to start before its liveness probe gives up",
+            container.name
+        ))
+        .keyed(format!("{} {} at all", desired.object.name(), container.name))
+        .because(because)
+        .at(desired.spot_at(&format!("{}.{probe}", container.path))),
+    )
+}
+
+/// In fewer seconds no program that answers requests is up on every node.
+const AT_LEAST: i64 = 5;
 
 /// After how many seconds a Deployment that does not progress is said to have failed, unless it says otherwise.
 const DEADLINE: i64 = 600;

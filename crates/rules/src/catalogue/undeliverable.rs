@@ -1,6 +1,8 @@
 use landfall_diag::{Finding, Severity, Spot, Witness, code};
+use landfall_object::ObjectKey;
 
 use crate::outcome::{Outcome, Start};
+use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -15,10 +17,19 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    subject.trials.iter().filter(|outcome| !outcome.delivers).flat_map(failures).collect()
+    subject.trials.iter().filter(|outcome| !outcome.delivers).flat_map(|outcome| failures(subject, outcome)).collect()
 }
 
-fn failures(outcome: &Outcome<'_>) -> Vec<Finding> {
+/// The field that names a container's image, of what the evidence is of.
+fn image_of(subject: &Subject<'_>, object: &ObjectKey, container: &str) -> Option<String> {
+    let desired = subject.objects().find(|it| it.object.is_at(object))?;
+    let template = pod_template(&desired.object)?;
+    let containers = template.containers();
+    let it = containers.iter().find(|it| it.name == container)?;
+    Some(format!("{}.image", it.path))
+}
+
+fn failures(subject: &Subject<'_>, outcome: &Outcome<'_>) -> Vec<Finding> {
     let on = match outcome.start {
         Start::Empty => "a first install on an empty cluster".to_owned(),
         start => format!("an upgrade from {start}"),
@@ -55,7 +66,15 @@ fn failures(outcome: &Outcome<'_>) -> Vec<Finding> {
     let refused: Vec<Finding> = refused.collect();
     let failed = outcome.failures.iter().flat_map(|unit| {
         let container = unit.container.unwrap_or_default();
-        let spot = unit.object.map(|key| Spot::object(Some(unit.unit), key.clone()).container(container));
+        let is_of_image = unit.told.iter().any(|it| it.message.contains("InvalidImageName"));
+        let image = unit.object.filter(|_| is_of_image).and_then(|key| Some((key, image_of(subject, key, container)?)));
+        let spot = unit.object.map(|key| {
+            let spot = Spot::object(Some(unit.unit), key.clone()).container(container);
+            match &image {
+                Some((_, field)) => spot.field(field.clone()),
+                None => spot,
+            }
+        });
         let on = on.clone();
         // What a pod says of itself tells more than what its workload says of it.
         let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
@@ -64,6 +83,11 @@ fn failures(outcome: &Outcome<'_>) -> Vec<Finding> {
                 .finding(diagnostic.message.clone())
                 .because(format!("{on} would fail{said}"))
                 .said_by(Witness::Rehearsal);
+            // Each pod says it anew, of one image.
+            let finding = match &image {
+                Some((key, field)) => finding.keyed(format!("{}/{} {field}", key.gvk.kind, key.name)),
+                None => finding,
+            };
             match &spot {
                 Some(spot) => finding.at(spot.clone()),
                 None => finding,

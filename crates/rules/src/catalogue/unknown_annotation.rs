@@ -1,7 +1,8 @@
-use landfall_diag::{Finding, Severity};
+use landfall_chart::Chart;
+use landfall_diag::{Finding, Place, Severity, Spot};
 
 use crate::rule::Rule;
-use crate::subject::{Desired, Subject};
+use crate::subject::{Desired, DesiredUnit, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF111",
@@ -143,6 +144,177 @@ const LISTS: &[(&str, &[(&str, Values)])] = &[
     ),
 ];
 
+/// What ingress-nginx reads (docs/user-guide/nginx-configuration/annotations.md, with names of earlier versions); other names below its
+/// prefix may be a fork's or a newer version's, and only those a slip away from one are told.
+const NGINX: (&str, &[&str]) = (
+    "nginx.ingress.kubernetes.io/",
+    &[
+        "add-base-url",
+        "affinity",
+        "affinity-canary-behavior",
+        "affinity-mode",
+        "allowlist-source-range",
+        "app-root",
+        "auth-always-set-cookie",
+        "auth-cache-duration",
+        "auth-cache-key",
+        "auth-keepalive",
+        "auth-keepalive-requests",
+        "auth-keepalive-share-vars",
+        "auth-keepalive-timeout",
+        "auth-method",
+        "auth-proxy-set-headers",
+        "auth-realm",
+        "auth-request-redirect",
+        "auth-response-headers",
+        "auth-secret",
+        "auth-secret-type",
+        "auth-signin",
+        "auth-signin-redirect-param",
+        "auth-snippet",
+        "auth-tls-error-page",
+        "auth-tls-match-cn",
+        "auth-tls-pass-certificate-to-upstream",
+        "auth-tls-secret",
+        "auth-tls-verify-client",
+        "auth-tls-verify-depth",
+        "auth-type",
+        "auth-url",
+        "backend-protocol",
+        "base-url-scheme",
+        "canary",
+        "canary-by-cookie",
+        "canary-by-header",
+        "canary-by-header-pattern",
+        "canary-by-header-value",
+        "canary-weight",
+        "canary-weight-total",
+        "client-body-buffer-size",
+        "configuration-snippet",
+        "connection-proxy-header",
+        "cors-allow-credentials",
+        "cors-allow-headers",
+        "cors-allow-methods",
+        "cors-allow-origin",
+        "cors-expose-headers",
+        "cors-max-age",
+        "custom-headers",
+        "custom-http-errors",
+        "default-backend",
+        "denylist-source-range",
+        "enable-access-log",
+        "enable-cors",
+        "enable-global-auth",
+        "enable-influxdb",
+        "enable-modsecurity",
+        "enable-opentelemetry",
+        "enable-opentracing",
+        "enable-owasp-core-rules",
+        "enable-rewrite-log",
+        "force-ssl-redirect",
+        "from-to-www-redirect",
+        "global-rate-limit",
+        "global-rate-limit-ignored-cidrs",
+        "global-rate-limit-key",
+        "global-rate-limit-window",
+        "http2-push-preload",
+        "influxdb-host",
+        "influxdb-port",
+        "limit-allowlist",
+        "limit-burst-multiplier",
+        "limit-connections",
+        "limit-rate",
+        "limit-rate-after",
+        "limit-rpm",
+        "limit-rps",
+        "limit-whitelist",
+        "load-balance",
+        "mirror-host",
+        "mirror-request-body",
+        "mirror-target",
+        "modsecurity-snippet",
+        "modsecurity-transaction-id",
+        "opentelemetry-operation-name",
+        "opentelemetry-trust-incoming-span",
+        "opentracing-trust-incoming-span",
+        "permanent-redirect",
+        "permanent-redirect-code",
+        "preserve-trailing-slash",
+        "proxy-body-size",
+        "proxy-buffer-size",
+        "proxy-buffering",
+        "proxy-buffers-number",
+        "proxy-busy-buffers-size",
+        "proxy-connect-timeout",
+        "proxy-cookie-domain",
+        "proxy-cookie-path",
+        "proxy-http-version",
+        "proxy-max-temp-file-size",
+        "proxy-next-upstream",
+        "proxy-next-upstream-timeout",
+        "proxy-next-upstream-tries",
+        "proxy-read-timeout",
+        "proxy-redirect-from",
+        "proxy-redirect-to",
+        "proxy-request-buffering",
+        "proxy-send-timeout",
+        "proxy-ssl-ciphers",
+        "proxy-ssl-name",
+        "proxy-ssl-protocols",
+        "proxy-ssl-secret",
+        "proxy-ssl-server-name",
+        "proxy-ssl-verify",
+        "proxy-ssl-verify-depth",
+        "relative-redirects",
+        "rewrite-target",
+        "satisfy",
+        "secure-backends",
+        "server-alias",
+        "server-snippet",
+        "service-upstream",
+        "session-cookie-change-on-failure",
+        "session-cookie-conditional-samesite-none",
+        "session-cookie-domain",
+        "session-cookie-expires",
+        "session-cookie-hash",
+        "session-cookie-max-age",
+        "session-cookie-name",
+        "session-cookie-path",
+        "session-cookie-samesite",
+        "session-cookie-secure",
+        "ssl-ciphers",
+        "ssl-passthrough",
+        "ssl-prefer-server-ciphers",
+        "ssl-redirect",
+        "stream-snippet",
+        "temporal-redirect",
+        "temporal-redirect-code",
+        "upstream-hash-by",
+        "upstream-hash-by-subset",
+        "upstream-hash-by-subset-size",
+        "upstream-vhost",
+        "use-regex",
+        "whitelist-source-range",
+        "x-forwarded-prefix",
+    ],
+);
+
+/// Words beside which helm says nothing and makes the object as no hook at all.
+const HOOKS: &[&str] = &[
+    "pre-install",
+    "post-install",
+    "pre-delete",
+    "post-delete",
+    "pre-upgrade",
+    "post-upgrade",
+    "pre-rollback",
+    "post-rollback",
+    "test",
+    "test-success",
+    "test-failure",
+    "crd-install",
+];
+
 const SYNC_OPTIONS: &[&str] = &[
     "Prune=true",
     "Prune=false",
@@ -173,12 +345,48 @@ const COMPARE_OPTIONS: &[&str] =
     &["IgnoreExtraneous", "ServerSideDiff=true", "ServerSideDiff=false", "IncludeMutationWebhook=true"];
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    subject.objects().flat_map(annotations).collect()
+    let mut findings: Vec<Finding> = subject.objects().flat_map(annotations).collect();
+    findings.extend(subject.units.iter().flat_map(no_hooks));
+    findings
+}
+
+/// What bears the annotation of a hook and names no moment that there is: helm leaves the object out, and says so to nobody.
+fn no_hooks(unit: &DesiredUnit) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rendered in &unit.rendered.charts {
+        for warning in &rendered.warnings {
+            let Some((_, events)) = warning.text.split_once("skipping unknown hook: ") else { continue };
+            let events = events.trim().trim_matches('"');
+            let Some(wrong) = wrong(Of(HOOKS), events) else { continue };
+            let line = line_of(&rendered.processed, wrong);
+            let spot = Spot { unit: Some(unit.name.clone()), ..line.map_or_else(Spot::default, Spot::file) };
+            let help = match landfall_diag::nearest(wrong, HOOKS.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it may be {}", HOOKS.join(", ")),
+            };
+            findings.push(
+                RULE.finding(format!("`{wrong}` is no value of the annotation `helm.sh/hook`"))
+                    .weighing(Severity::Error)
+                    .because("the object is left out of the delivery altogether")
+                    .help(help)
+                    .at(spot),
+            );
+        }
+    }
+    findings
 }
 
 fn annotations(desired: &Desired) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (annotation, value) in desired.object.annotations().into_iter().flatten() {
+        if let Some(meant) = annotation.strip_prefix(NGINX.0).and_then(slip_of_nginx) {
+            findings.push(
+                RULE.finding(format!("there is no annotation `{annotation}`"))
+                    .because("the controller does not read it")
+                    .help(format!("did you mean `{}{meant}`?", NGINX.0))
+                    .at(desired.spot_at(&format!("metadata.annotations[{annotation}]"))),
+            );
+        }
         let Some((prefix, known)) = LISTS.iter().find(|(prefix, _)| annotation.starts_with(prefix)) else { continue };
         let name = &annotation[prefix.len()..];
         let spot = || desired.spot_at(&format!("metadata.annotations[{annotation}]"));
@@ -219,6 +427,22 @@ fn annotations(desired: &Desired) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The line of a chart's templates, or of one below it, that names a moment of hooks.
+fn line_of(chart: &Chart, moment: &str) -> Option<Place> {
+    let own = chart.templates.iter().find_map(|file| {
+        let text = file.text();
+        let at = text.lines().position(|line| line.contains("helm.sh/hook") && line.contains(moment))?;
+        let source = text.lines().nth(at).map(str::to_owned);
+        Some(Place { source, ..Place::line(chart.path_of(&file.name), u32::try_from(at).ok()? + 1) })
+    });
+    own.or_else(|| chart.dependencies.iter().find_map(|below| line_of(below, moment)))
+}
+
+fn slip_of_nginx(name: &str) -> Option<&'static str> {
+    let is_known = NGINX.1.contains(&name);
+    landfall_diag::slip(name, NGINX.1.iter().copied()).filter(|_| !is_known)
 }
 
 /// The part of a value that is not allowed.

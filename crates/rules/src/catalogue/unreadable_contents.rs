@@ -1,3 +1,5 @@
+mod written;
+
 use landfall_diag::{Finding, Severity};
 
 use crate::decoded::texts;
@@ -17,8 +19,15 @@ pub(super) static RULE: Rule = Rule {
 /// A kind of file that is known by its ending, and what reads it; what is wrong is told without the file's words.
 type Reader = fn(&str) -> Result<(), String>;
 
-const READERS: &[(&str, &str, Reader)] =
-    &[(".json", "JSON", json), (".yaml", "YAML", yaml), (".yml", "YAML", yaml), (".toml", "TOML", toml)];
+const READERS: &[(&str, &str, Reader)] = &[
+    (".json", "JSON", json),
+    (".yaml", "YAML", yaml),
+    (".yml", "YAML", yaml),
+    (".toml", "TOML", toml),
+    (".ini", "file of sections", written::sections),
+    (".conf", "configuration of nginx", written::nginx),
+    (".xml", "XML", written::xml),
+];
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::unseen_settings::{changes, find, is_reloaded};
 use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
-use crate::subject::{Role, Subject};
+use crate::subject::{DesiredUnit, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF189",
@@ -27,6 +27,20 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         }
         let Some(old) = find(base, object.group(), object.kind(), object.namespace(), object.name()) else { continue };
+        let before = pod_template(old);
+        if let Some(gone) = before.as_ref().and_then(|before| checksum_gone(subject, base, before, &template)) {
+            let path = template.path.strip_suffix(".spec").unwrap_or(template.path);
+            findings.push(
+                RULE.finding(format!(
+                    "{} `{}` loses the checksum `{gone}`, which restarted its pods",
+                    object.kind(),
+                    object.name()
+                ))
+                .because("what it was made of is read as before, and its next change reaches no program")
+                .help("keep the annotation as long as the pods read those settings")
+                .at(desired.spot_at(&format!("{path}.metadata.annotations"))),
+            );
+        }
         let same = pod_template(old)
             .is_some_and(|before| before.spec == template.spec && before.annotations() == template.annotations());
         if !same {
@@ -66,6 +80,32 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A checksum that the base's pods bore and these do not, while they read what they read before.
+fn checksum_gone(
+    subject: &Subject<'_>,
+    base: &[DesiredUnit],
+    before: &PodTemplate<'_>,
+    now: &PodTemplate<'_>,
+) -> Option<String> {
+    let sums = |template: &PodTemplate<'_>| -> Vec<String> {
+        let all = template.annotations().into_iter().flatten();
+        all.filter(|(key, _)| key.starts_with("checksum/")).map(|(key, _)| key.clone()).collect()
+    };
+    let (old, new) = (sums(before), sums(now));
+    // Under another name, or together with another one, it does the same.
+    let gone = old.iter().find(|key| !new.contains(key)).filter(|_| new.len() < old.len())?;
+    let read = |owner: &landfall_object::Object| -> Vec<(String, String)> {
+        let all = references(owner).into_iter().filter(|it| matches!(it.kind.as_str(), "ConfigMap" | "Secret"));
+        all.map(|it| (it.kind, it.name)).collect()
+    };
+    let (was, is) = (read(before.owner), read(now.owner));
+    let namespace = now.owner.namespace();
+    let delivered = |(kind, name): &(String, String)| {
+        subject.desired("", kind, namespace, name).is_some() && find(base, "", kind, namespace, name).is_some()
+    };
+    (is.iter().any(delivered) && was.iter().all(|it| is.contains(it))).then(|| gone.clone())
 }
 
 /// How a volume is mounted.

@@ -65,10 +65,15 @@ fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {
                 _ => RULE.severity,
             };
             let finding = RULE
-                .finding(format!(
-                    "no values file declares `{}`, which is printed into {} `{}`",
-                    silent.path, key.gvk.kind, key.name
-                ))
+                .finding(match silent.path.strip_prefix('.') {
+                    None => format!(
+                        "no values file declares `{}`, which is printed into {} `{}`",
+                        silent.path, key.gvk.kind, key.name
+                    ),
+                    Some(_) => {
+                        format!("there is no `{}`, which is printed into {} `{}`", silent.path, key.gvk.kind, key.name)
+                    }
+                })
                 .weighing(severity)
                 .keyed(silent.path.clone())
                 .because(format!("`{name}` {effect}"))
@@ -118,7 +123,14 @@ fn silent(rendered: &Rendered, places: &mut Places) {
         }
         for file in chart.templates.iter() {
             let text = file.text();
-            if !text.contains(".Values.") || file.name.ends_with("NOTES.txt") {
+            if file.name.ends_with("NOTES.txt") {
+                continue;
+            }
+            for (line, path, near) in unknown_of_release(&text) {
+                let silent = Silent { path, near: Some(near.to_owned()), borrowed };
+                places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
+            }
+            if !text.contains(".Values.") {
                 continue;
             }
             for (line, path) in bare_paths(&text) {
@@ -199,6 +211,36 @@ fn spoken_of(chart: &Chart) -> HashSet<String> {
     let said = text.lines().filter_map(|line| line.trim_start().strip_prefix('#'));
     let keys = said.filter_map(|said| Some(said.trim_start_matches(['#', ' ', '-']).split_once(':')?.0.trim_end()));
     keys.map(str::to_owned).collect()
+}
+
+/// What `.Release` has.
+const RELEASE: &[&str] = &["Name", "Namespace", "Revision", "Service", "IsInstall", "IsUpgrade"];
+
+/// Actions that ask `.Release` for what it does not have, with their lines, from 1, and what is meant: it prints nothing, and no error
+/// is told.
+fn unknown_of_release(text: &str) -> Vec<(u32, String, &'static str)> {
+    let mut found = Vec::new();
+    for (at, prefix) in text.match_indices(".Release.") {
+        let rest = &text[at + prefix.len()..];
+        let name = &rest[..rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_').unwrap_or(rest.len())];
+        let in_action = text[..at].rfind("{{") > text[..at].rfind("}}");
+        let is_of_root = !text[..at].ends_with(|it: char| it.is_ascii_alphanumeric() || it == '_' || it == ')');
+        if !in_action || !is_of_root || RELEASE.contains(&name) {
+            continue;
+        }
+        let Some(near) = landfall_diag::nearest(name, RELEASE.iter().copied()) else { continue };
+        let line = u32::try_from(text[..at].matches('\n').count()).unwrap_or(0) + 1;
+        let near = match near {
+            "Name" => ".Release.Name",
+            "Namespace" => ".Release.Namespace",
+            "Revision" => ".Release.Revision",
+            "Service" => ".Release.Service",
+            "IsInstall" => ".Release.IsInstall",
+            _ => ".Release.IsUpgrade",
+        };
+        found.push((line, format!(".Release.{name}"), near));
+    }
+    found
 }
 
 /// The declared key beside a missing one that is spelt nearly so.

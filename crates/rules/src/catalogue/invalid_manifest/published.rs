@@ -6,7 +6,7 @@ use landfall_object::{Gvk, Reason};
 use serde_json::Value;
 
 use super::meant::meant;
-use super::{Desired, RULE};
+use super::{Desired, RULE, dropped};
 
 /// What the published definition of a kind objects to in an object; `None` where nothing is published of it.
 ///
@@ -38,17 +38,11 @@ pub(super) fn judged(desired: &Desired, gvk: &Gvk) -> Option<Vec<Finding>> {
     }
     let mut rest = value.clone();
     for field in schemas.prune(gvk, &mut rest) {
-        if ["apiVersion", "kind", "metadata", "status"].contains(&field.split(['.', '[']).next().unwrap_or_default()) {
+        // The controller writes it, and a copied object has it.
+        if field.split(['.', '[']).next() == Some("status") {
             continue;
         }
-        let finding = RULE
-            .finding(format!("{kind} has no field `{field}`"))
-            .because(because("the API drops it without a word, and what was meant does not happen"))
-            .at(desired.spot_at(&field));
-        findings.push(match meant(root, value, &field) {
-            Some(meant) => finding.help(meant),
-            None => finding.weighing(Severity::Warning).help("correct its name or its place"),
-        });
+        findings.push(dropped(desired, gvk, &field, &because(""), meant(root, value, &field)));
     }
     Some(findings)
 }

@@ -14,7 +14,10 @@ pub(super) fn lost_sources(desired: &Desired) -> Vec<Finding> {
         for (at, variable) in container.value["env"].as_array().into_iter().flatten().enumerate() {
             let name = variable["name"].as_str().unwrap_or_default();
             // Who wants an empty text writes it.
-            if variable.get("value").is_none() && variable.get("valueFrom").is_none() && !name.is_empty() {
+            if variable.get("value").is_none_or(|it| it.is_null())
+                && variable.get("valueFrom").is_none()
+                && !name.is_empty()
+            {
                 findings.push(
                     RULE.finding(format!("the variable `{name}` has neither a value nor a place that it comes from"))
                         .weighing(Severity::Warning)

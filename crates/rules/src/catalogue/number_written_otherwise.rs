@@ -1,0 +1,131 @@
+use landfall_diag::{Finding, Place, Severity};
+use serde_json::Value;
+
+use crate::rule::Rule;
+use crate::subject::{Desired, DesiredUnit, Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF290",
+    title: "numbers are printed as they were written",
+    severity: Severity::Error,
+    why: "YAML reads `1.10` as a number, and prints it as `1.1`; `1e3` becomes 1000, a large whole number `2.0240101e+07`. As a \
+          version, a tag or a key that is another one: another image is run, or none.",
+    advice: "Put the value in quotes in its values file.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for desired in unit.objects.iter().filter(|it| it.role != Role::Definition) {
+            let mut texts = Vec::new();
+            gather(desired.object.value(), String::new(), &mut texts);
+            for (field, text) in texts {
+                findings.extend(told(unit, desired, &field, &text));
+            }
+        }
+    }
+    findings
+}
+
+/// The texts of an object in which a number may stand for a version: images, labels, annotations and variables.
+fn gather(value: &Value, path: String, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, below) in map {
+                let step = match (path.is_empty(), key.contains(['.', '/'])) {
+                    (true, _) => key.clone(),
+                    (false, true) => format!("{path}[{key}]"),
+                    (false, false) => format!("{path}.{key}"),
+                };
+                gather(below, step, found);
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                gather(item, format!("{path}[{at}]"), found);
+            }
+        }
+        Value::String(text)
+            if text.len() < LONGEST && text.bytes().any(|it| it.is_ascii_digit()) && is_meant(&path) =>
+        {
+            found.push((path, text.clone()));
+        }
+        _ => {}
+    }
+}
+
+/// Longer texts are files.
+const LONGEST: usize = 300;
+
+fn is_meant(path: &str) -> bool {
+    path.ends_with(".image") || path.ends_with(".value") || path.ends_with(".version") || path.ends_with("/version]")
+}
+
+fn told(unit: &DesiredUnit, desired: &Desired, field: &str, text: &str) -> Option<Finding> {
+    let origin = unit.rendered.origin(&desired.key(), field)?;
+    let (written, printed) =
+        origin.sources.iter().filter_map(|source| source.place()).find_map(|place| otherwise(place, text))?;
+    let (kind, name) = (desired.object.kind(), desired.object.name());
+    Some(
+        RULE.finding(format!("`{written}` is printed as `{printed}` into {kind} `{name}`"))
+            .weighing(if field.ends_with(".image") { Severity::Error } else { Severity::Warning })
+            .keyed(format!("{written} {field}"))
+            .because("without quotes it is a number, and a number has no zeros at its end and no form of its own")
+            .help(format!("write `\"{written}\"` in the values"))
+            .at(desired.spot_at(field)),
+    )
+}
+
+/// The number of a values line that a text holds in another form only: as it is written, and as it is printed.
+fn otherwise(place: &Place, text: &str) -> Option<(String, String)> {
+    let line = place.source.as_deref()?;
+    let (_, value) = line.split_once(':')?;
+    let value = value.split(" #").next()?.trim();
+    let is_number =
+        !value.is_empty() && value.bytes().all(|it| it.is_ascii_digit() || matches!(it, b'.' | b'e' | b'E' | b'+'));
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    if !is_number || digits < 2 || value.matches('.').count() > 1 || has(text, value) {
+        return None;
+    }
+    let number: f64 = value.parse().ok()?;
+    let forms = [format!("{number}"), scientific(number)];
+    forms.into_iter().find(|form| form != value && has(text, form)).map(|form| (value.to_owned(), form))
+}
+
+/// As Go prints large numbers: `2.0240101e+07`.
+fn scientific(number: f64) -> String {
+    let text = format!("{number:e}");
+    match text.split_once('e') {
+        Some((digits, power)) => format!("{digits}e+{power:0>2}"),
+        None => text,
+    }
+}
+
+/// Whether a number stands in a text, and is no part of a longer one.
+fn has(text: &str, number: &str) -> bool {
+    text.match_indices(number).any(|(at, _)| {
+        let is_part = |byte: Option<&u8>| byte.is_some_and(|it| it.is_ascii_digit() || *it == b'.');
+        !is_part(text.as_bytes()[..at].last()) && !is_part(text.as_bytes().get(at + number.len()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str, text: &str) -> Option<(String, String)> {
+        otherwise(&Place { source: Some(line.to_owned()), ..Place::line("values.yaml".to_owned(), 1) }, text)
+    }
+
+    #[test]
+    fn a_number_is_told_where_it_comes_out_otherwise() {
+        let pair = |one: &str, other: &str| Some((one.to_owned(), other.to_owned()));
+        assert_eq!(of("  tag: 1.10", "web:1.1"), pair("1.10", "1.1"));
+        assert_eq!(of("tag: 20240101 # of today", "web:2.0240101e+07"), pair("20240101", "2.0240101e+07"));
+        assert_eq!(of("tag: 1.11", "web:1.11"), None);
+        assert_eq!(of("tag: \"1.10\"", "web:1.10"), None);
+        assert_eq!(of("tag: 1.10.2", "web:1.10.2"), None);
+        assert_eq!(of("port: 80", "http://web:80"), None);
+    }
+}

@@ -1,0 +1,204 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_diag::{Finding, Severity};
+use landfall_object::schema::Schemas;
+use serde_json::Value;
+
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF287",
+    title: "rights are to groups, resources and verbs that there are",
+    severity: Severity::Warning,
+    why: "The API takes any word in a role. A right to `pod`, to `deployments` of the core group or to `lists` is a right to \
+          nothing: the role is there, its binding is there, and the program is refused when it asks.",
+    advice: "Write resources in the plural, with the group that they are of (`\"\"` for the core, no version), and verbs as the \
+             API has them.",
+    check,
+};
+
+/// The verbs that the API asks authorizers for.
+const VERBS: &[&str] = &[
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "use",
+    "bind",
+    "escalate",
+    "impersonate",
+    "approve",
+    "sign",
+    "attest",
+];
+
+/// Groups that earlier versions served and charts still allow beside the ones of today.
+const GONE: &[&str] = &["extensions"];
+
+/// The resources of each built-in group.
+type Served = BTreeMap<String, BTreeSet<String>>;
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let roles: Vec<&Desired> = ["Role", "ClusterRole"]
+        .into_iter()
+        .flat_map(|kind| subject.of_kind("rbac.authorization.k8s.io", kind))
+        .collect();
+    if roles.is_empty() {
+        return Vec::new();
+    }
+    let mut served = Served::new();
+    for group in Schemas::builtin().group_versions() {
+        let all = served.entry(group.group.clone()).or_default();
+        all.extend(group.resources.iter().map(|it| it.name.clone()));
+    }
+    roles.into_iter().flat_map(|role| told(role, &served)).collect()
+}
+
+fn told(role: &Desired, served: &Served) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let object = &role.object;
+    let (kind, name) = (object.kind(), object.name());
+    let rules = object.list_at("/rules");
+    for (at, rule) in rules.iter().enumerate() {
+        for (index, group) in words(rule, "apiGroups").enumerate().filter(|(_, group)| is_no_group(group)) {
+            let meant = match group.split_once('/').map_or(group, |(group, _)| group) {
+                "core" | "v1" => "",
+                other => other,
+            };
+            findings.push(
+                RULE.finding(format!("{kind} `{name}` gives rights in the group `{group}`, which there is not"))
+                    .because("nothing is of that group, so the right is to nothing")
+                    .help(format!("did you mean `\"{meant}\"`?"))
+                    .at(role.spot_at(&format!("rules[{at}].apiGroups[{index}]"))),
+            );
+        }
+        for (index, verb) in words(rule, "verbs").enumerate().filter(|(_, verb)| !VERBS.contains(verb) && *verb != "*")
+        {
+            // Other words are verbs that a server of its own may ask for.
+            let Some(meant) = near_verb(verb) else { continue };
+            findings.push(
+                RULE.finding(format!("{kind} `{name}` allows to `{verb}`, which nobody asks for"))
+                    .because("no request has that verb, so whoever has the role is refused")
+                    .help(format!("did you mean `{meant}`?"))
+                    .at(role.spot_at(&format!("rules[{at}].verbs[{index}]"))),
+            );
+        }
+        findings.extend(resources(role, rules, at, served));
+    }
+    findings
+}
+
+/// Resources that none of the groups of their rule has, where a slip or another group shows what was meant.
+fn resources(role: &Desired, rules: &[Value], at: usize, served: &Served) -> Vec<Finding> {
+    let rule = &rules[at];
+    let groups: Vec<&str> = words(rule, "apiGroups").collect();
+    let known: Vec<&BTreeSet<String>> = groups.iter().filter_map(|group| served.get(*group)).collect();
+    // What a group of somebody's own has is not known here; what is gone has had much.
+    if known.is_empty() || known.len() != groups.len() || groups.iter().any(|group| GONE.contains(group)) {
+        return Vec::new();
+    }
+    let (kind, name) = (role.object.kind(), role.object.name());
+    let mut findings = Vec::new();
+    for (index, written) in words(rule, "resources").enumerate() {
+        let resource = written.split('/').next().unwrap_or_default();
+        if resource == "*" || resource.is_empty() || known.iter().any(|all| all.contains(resource)) {
+            continue;
+        }
+        let spot = role.spot_at(&format!("rules[{at}].resources[{index}]"));
+        let elsewhere: Vec<&str> =
+            served.iter().filter(|(_, all)| all.contains(resource)).map(|(group, _)| group.as_str()).collect();
+        let finding = if let Some(group) = elsewhere.first() {
+            // Charts that worked with many versions name each resource in a rule of each group.
+            let is_given = |rule: &Value| {
+                words(rule, "resources").any(|it| it.split('/').next() == Some(resource) || it == "*")
+                    && words(rule, "apiGroups").any(|it| elsewhere.contains(&it) || it == "*" || GONE.contains(&it))
+            };
+            if rules.iter().any(is_given) {
+                continue;
+            }
+            let own = groups.iter().map(|group| called(group)).collect::<Vec<_>>().join(", ");
+            RULE.finding(format!("{kind} `{name}` gives rights to `{resource}` of {own}, which has none"))
+                .because(format!("`{resource}` are of {}, and whoever has the role is refused there", called(group)))
+                .help(format!("did you mean the group `\"{group}\"`?"))
+        } else {
+            let all = known.iter().flat_map(|all| all.iter().map(String::as_str));
+            let Some(meant) = near_resource(resource, all) else { continue };
+            RULE.finding(format!("{kind} `{name}` gives rights to `{resource}`, which there is not"))
+                .because("the API knows the resource by another name, so the right is to nothing")
+                .help(format!("did you mean `{meant}`?"))
+        };
+        findings.push(finding.at(spot));
+    }
+    findings
+}
+
+/// Whether a word is a group's version or a nickname, and no group.
+fn is_no_group(group: &str) -> bool {
+    group.contains('/') || matches!(group, "core" | "v1")
+}
+
+fn called(group: &str) -> String {
+    if group.is_empty() { "the core group".to_owned() } else { format!("the group `{group}`") }
+}
+
+/// The verb that was meant: one letter too many, too few or in the wrong place, or its other form (`lists`, `getting`).
+fn near_verb(verb: &str) -> Option<&'static str> {
+    let lower = verb.to_lowercase();
+    let inflected = VERBS.iter().copied().find(|known| {
+        ["s", "es", "ed", "ing"].iter().any(|end| lower.strip_suffix(end).is_some_and(|stem| stem == *known))
+    });
+    let same = VERBS.iter().copied().find(|known| *known == lower);
+    same.or(inflected).or_else(|| landfall_diag::slip(&lower, VERBS.iter().copied().filter(|known| known.len() > 3)))
+}
+
+/// The resource that was meant: its plural, its lower case, or a slip of it.
+fn near_resource<'a>(resource: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let lower = resource.to_lowercase();
+    let plural = known.clone().find(|it| {
+        *it == lower
+            || [format!("{lower}s"), format!("{lower}es")].iter().any(|many| many == it)
+            || lower.strip_suffix('y').is_some_and(|stem| *it == format!("{stem}ies"))
+    });
+    plural.or_else(|| landfall_diag::slip(&lower, known.filter(|it| it.len() > 4)))
+}
+
+fn words<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v str> {
+    value[field].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verb_is_meant_where_it_is_a_slip_away() {
+        for (written, meant) in
+            [("lists", "list"), ("listes", "list"), ("wacth", "watch"), ("Get", "get"), ("updates", "update")]
+        {
+            assert_eq!(near_verb(written), Some(meant), "{written}");
+        }
+        for other in ["proxy", "reset", "set", "post", "issue"] {
+            assert_eq!(near_verb(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_resource_is_meant_by_its_plural() {
+        let known = ["pods", "services", "ingresses", "networkpolicies", "endpoints"];
+        for (written, meant) in [
+            ("pod", "pods"),
+            ("Services", "services"),
+            ("ingress", "ingresses"),
+            ("networkpolicy", "networkpolicies"),
+            ("enpoints", "endpoints"),
+        ] {
+            assert_eq!(near_resource(written, known.into_iter()), Some(meant), "{written}");
+        }
+        assert_eq!(near_resource("widgets", known.into_iter()), None);
+    }
+}

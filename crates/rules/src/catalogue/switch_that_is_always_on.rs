@@ -1,0 +1,147 @@
+use std::collections::BTreeSet;
+
+use landfall_chart::{Rendered, Source, Values};
+use landfall_diag::{Finding, Place, Severity, Spot};
+
+use super::branch_never_taken::{actions, conditions};
+use super::value_that_prints_nothing::{Dot, operand};
+use crate::rule::Rule;
+use crate::subject::Subject;
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF289",
+    title: "what is switched off is off",
+    severity: Severity::Warning,
+    why: "A condition takes every text for true that is not empty, `\"false\"` as well; and `default true` takes a switch that is \
+          off for one that was not given. Either way what was switched off is delivered, and nothing says so.",
+    advice: "Write `false` without quotes; in a template ask for the value itself, with its default in values.yaml.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for rendered in &unit.rendered.charts {
+            findings.extend(texts(&unit.name, rendered));
+            findings.extend(defaults(&unit.name, rendered));
+        }
+    }
+    findings
+}
+
+/// Values that are the text of a switch that is off, which a condition asks for.
+fn texts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
+    let chart = &rendered.processed;
+    let mut told = BTreeSet::new();
+    let mut findings = Vec::new();
+    for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
+        let text = file.text();
+        for path in conditions(&text).iter().flat_map(|it| it.paths.clone()) {
+            let Some((said, origin)) = text_at(&rendered.values, &path) else { continue };
+            if !matches!(said.to_ascii_lowercase().as_str(), "false" | "no" | "off") || !told.insert(path.clone()) {
+                continue;
+            }
+            let source = rendered.provenance.as_ref().and_then(|it| it.source(origin));
+            let place = source.and_then(|source| match source {
+                Source::Default(place) | Source::File(place) => Some(place),
+                Source::Flag { .. } => None,
+            });
+            let spot = place.map_or_else(Spot::default, Spot::file);
+            findings.push(
+                RULE.finding(format!("`{path}` is the text `{said}`, which a condition takes for true"))
+                    .keyed(path.clone())
+                    .because("every text that is not empty is true to a template, so what it switches is on")
+                    .help(format!("write `{said}` without quotes"))
+                    .at(Spot { unit: Some(unit.to_owned()), ..spot }),
+            );
+        }
+    }
+    findings
+}
+
+/// The text that stands at a path of values, and where it comes from.
+fn text_at(values: &Values, path: &str) -> Option<(String, landfall_chart::Origin)> {
+    let mut here = values.clone();
+    let (tables, last) = match path.rsplit_once('.') {
+        Some((tables, last)) => (tables.split('.').collect(), last),
+        None => (Vec::new(), path),
+    };
+    for key in tables {
+        here = here.get(key)?.as_map()?.clone();
+    }
+    let value = here.get(last)?;
+    Some((value.as_str()?.to_string_lossy().into_owned(), value.origin()))
+}
+
+/// Conditions with `default true` of a value that is declared as true or false.
+fn defaults(unit: &str, rendered: &Rendered) -> Vec<Finding> {
+    let chart = &rendered.processed;
+    let mut findings = Vec::new();
+    for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
+        let text = file.text();
+        for (start, action) in actions(&text) {
+            let Some(path) = defaulted(action) else { continue };
+            if !is_switch(&rendered.values, &path) {
+                continue;
+            }
+            let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
+            let source = text.lines().nth(line as usize - 1).map(str::to_owned);
+            let place = Place { source, ..Place::line(chart.path_of(&file.name), line) };
+            findings.push(
+                RULE.finding(format!("`{path}` cannot be switched off: `default true` takes `false` for nothing"))
+                    .keyed(format!("{path} {}", file.name))
+                    .because("`default` gives its own value for false, too")
+                    .help(format!("ask for `.Values.{path}` itself: values.yaml declares it"))
+                    .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) }),
+            );
+        }
+    }
+    findings
+}
+
+/// The path of `if default true .Values.a` and of `if .Values.a | default true`.
+fn defaulted(action: &str) -> Option<String> {
+    let words: Vec<&str> = action
+        .split(|letter: char| letter.is_whitespace() || "()|".contains(letter))
+        .filter(|it| !it.is_empty() && *it != "-")
+        .collect();
+    let asked = match words.as_slice() {
+        ["if" | "with", "default", "true", path] | ["if" | "with", path, "default", "true"] => path,
+        ["else", "if", "default", "true", path] | ["else", "if", path, "default", "true"] => path,
+        _ => return None,
+    };
+    operand(asked, &Dot::Root)
+}
+
+fn is_switch(values: &Values, path: &str) -> bool {
+    let mut here = values.clone();
+    let steps: Vec<&str> = path.split('.').collect();
+    for (at, key) in steps.iter().enumerate() {
+        let Some(value) = here.get(key) else { return false };
+        if at + 1 == steps.len() {
+            return value.as_bool().is_some();
+        }
+        let Some(below) = value.as_map().cloned() else { return false };
+        here = below;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_of_true_is_seen_however_it_is_written() {
+        for action in [
+            " if default true .Values.a.b ",
+            "- if (.Values.a.b | default true) -",
+            " else if default true $.Values.a.b ",
+        ] {
+            assert_eq!(defaulted(action).as_deref(), Some("a.b"), "{action}");
+        }
+        for action in [" if .Values.a.b ", " if and (default true .Values.a) .Values.b ", " default true .Values.a "] {
+            assert_eq!(defaulted(action), None, "{action}");
+        }
+    }
+}
