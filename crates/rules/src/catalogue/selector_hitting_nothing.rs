@@ -197,7 +197,7 @@ fn own_pods<'a>(subject: &Subject<'a>, chooser: &Desired) -> Vec<PodTemplate<'a>
 }
 
 /// The pods of the unit that bear all that a selector asks for but one label, which none of them has under any value, while it asks
-/// for all that their workload selects them by. Labels of somebody's own domain are given by a controller.
+/// for all that their workload selects them by, or by the application's name. Labels of somebody's own domain are given by a controller.
 fn one_too_many(own: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
     let wanted = selector["matchLabels"].as_object().filter(|it| it.len() > 1)?;
     if !selector["matchExpressions"].is_null() {
@@ -210,9 +210,11 @@ fn one_too_many(own: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
         let chosen_by = template.owner.at("/spec/selector/matchLabels").and_then(Value::as_object);
         let is_whole =
             chosen_by.is_some_and(|it| !it.is_empty() && it.iter().all(|(key, value)| wanted.get(key) == Some(value)));
+        // Or for the application by its name, whatever part of it is meant.
+        let is_named = wanted.keys().any(|it| it != key && matches!(it.as_str(), "app" | "app.kubernetes.io/name"));
         let is_borne = own.iter().any(|it| it.labels().is_some_and(|labels| labels.contains_key(key)));
         let owner = template.owner;
-        (is_plain && is_whole && !is_borne).then(|| {
+        (is_plain && (is_whole || is_named) && !is_borne).then(|| {
             format!(
                 "it asks for `{key}: {}`, which the pods of {} `{}` do not bear",
                 value.as_str().unwrap_or_default(),
