@@ -37,12 +37,25 @@ pub struct Manifest {
 
 impl Manifest {
     /// The document as data, read anew each time as clients read it in a release's manifest: with a newline behind it;
-    /// null for one that holds only comments.
+    /// null for one that holds only comments, and for one that no client reads ([`Manifest::refused`]).
     pub fn object(&self) -> Json {
+        self.read().unwrap_or_default()
+    }
+
+    fn read(&self) -> Result<Json, landfall_yaml::Error> {
         let text = format!("{}\n", self.text);
         let document = landfall_yaml::documents(&text).next();
-        let object = document.map_or(Ok(Json::Null), |part| part.and_then(|part| part.to_json()));
-        object.expect("the document was read when it was rendered")
+        document.map_or(Ok(Json::Null), |part| part.and_then(|part| part.to_json()))
+    }
+
+    /// Why no client reads it, though it can be rendered: where a line `---` was the whole of the document before it, Helm cuts behind that
+    /// one, and the next one stays glued to what follows it (`---apiVersion: v1`). Helm prints that, and refuses to install it (helm:
+    /// `invalid Yaml document separator`).
+    pub fn refused(&self) -> Option<ChartError> {
+        // Anything else was read when it was rendered.
+        let error = self.text.starts_with("---").then(|| self.read().err()).flatten()?;
+        let broken = (Broken::Yaml, Problem::from(&error));
+        Some(ChartError::manifest(&self.path, broken, error.mark(), &self.text, 0, &self.text))
     }
 
     /// Its objects, lists taken apart: read once of what several renderings print.

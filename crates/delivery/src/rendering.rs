@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use landfall_chart::{
-    Capabilities, KubeVersion, Lookup, Operation, Part, Readings, ReleaseInfo, RenderOptions, RenderedUnit, Tracing,
-    render,
+    Capabilities, KubeVersion, Lookup, Manifest, Operation, Part, Readings, ReleaseInfo, RenderOptions, RenderedUnit,
+    Tracing, render,
 };
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -130,6 +130,10 @@ pub fn render_unlike(
                     RenderOptions { schema: settings.schema, documents: settings.documents.clone(), ..options.clone() };
                 let mut rendered = render(&source.chart, &source.values, &release, &capabilities, &options)
                     .map_err(|error| vec![error.diagnose()])?;
+                let mut manifests = rendered.manifests.iter().chain(rendered.hooks.iter().map(|hook| &hook.manifest));
+                if let Some(error) = manifests.find_map(Manifest::refused) {
+                    return Err(vec![error.diagnose()]);
+                }
                 rendered.manifests.retain(|it| !is_known(&it.text));
                 rendered.hooks.retain(|it| !is_known(&it.manifest.text));
                 if !unit.followed.is_empty() {

@@ -52,6 +52,11 @@ impl NotAtHand {
                         told.insert(name.to_owned(), body);
                     }
                 }
+                // Which template is called where its name is handed in is not known before it is: nearly always it is theirs for a name.
+                if ["include $", "include ("].iter().any(|call| text.contains(call)) {
+                    let all = names.iter().flat_map(|chart| [format!("{chart}.fullname"), format!("{chart}.name")]);
+                    told.extend(all.filter_map(|name| Some((name.clone(), customary(&name)?))));
+                }
             }
             told.retain(|name, _| !stand_ins.contains(&format!("\"{name}\"")));
             for (name, body) in told {

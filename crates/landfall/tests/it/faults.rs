@@ -188,3 +188,20 @@ fn lp_056_status_says_which_variable_a_crashed_container_wants_and_where_it_can_
         assert!(status.stdout.contains(text), "{text} in {}", status.all());
     }
 }
+
+/// Helm 3.22.0 prints this chart, and does not install it: `invalid Yaml document separator: apiVersion: v1`.
+#[test]
+fn a_document_that_is_glued_to_its_separator_is_printed_and_not_delivered() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "web/templates/glued.yaml",
+        "---\n\n{{- if .Values.off }}\n{{- end }}\n---apiVersion: v1\nkind: ConfigMap\nmetadata: {name: glued}\n",
+    );
+    sandbox.run(&["template", "web"]).exits(0).says("---apiVersion: v1");
+    for verb in [&["rehearse", "web", "--from", "empty"][..], &["up", "web", "--once"], &["plan", "web"]] {
+        let ran = sandbox.run(verb);
+        assert!(ran.code != 0 && ran.code != 101, "{verb:?}: {}", ran.all());
+        ran.says("web/templates/glued.yaml").says("apiVersion: v1");
+    }
+}
