@@ -38,7 +38,18 @@ pub trait Random: Send + Sync {
     fn keys(&self) -> Option<&Keys> {
         None
     }
+
+    /// What the next key is kept under.
+    fn key_draw(&self) -> [u8; 32] {
+        let mut draw = [0; 32];
+        self.fill(&mut draw);
+        draw
+    }
 }
+
+/// So many different keys a sequence gives where they are kept; the one after the last is the first again. What is rendered two hundred times
+/// with one setting or another would have another key at each place of the sequence, and making one takes longer than all of the rest.
+const KEPT_KEYS: u64 = 8;
 
 /// RSA keys by the draw that asked for them: made once, however often something is rendered with the same seed. Cloning
 /// shares them.
@@ -145,12 +156,14 @@ pub struct Seeded {
     seed: u64,
     drawn: AtomicU64,
     keys: Option<Keys>,
+    /// How many keys were drawn.
+    keyed: AtomicU64,
 }
 
 impl Seeded {
     /// The numbers that follow from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { seed, drawn: AtomicU64::new(0), keys: None }
+        Self { seed, drawn: AtomicU64::new(0), keys: None, keyed: AtomicU64::new(0) }
     }
 
     /// The same, but RSA keys are the system's own the first time, and those again afterwards, all of 2,048 bits: to follow
@@ -172,5 +185,11 @@ impl Random for Seeded {
 
     fn keys(&self) -> Option<&Keys> {
         self.keys.as_ref()
+    }
+
+    fn key_draw(&self) -> [u8; 32] {
+        let number = self.keyed.fetch_add(1, Ordering::Relaxed) % KEPT_KEYS;
+        let named = Sha256::new().chain_update(b"key").chain_update(self.seed.to_le_bytes());
+        named.chain_update(number.to_le_bytes()).finalize().into()
     }
 }

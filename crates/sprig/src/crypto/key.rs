@@ -58,8 +58,7 @@ fn repeated_rsa(random: &dyn Random, bits: usize) -> Result<PrivateKeyDer<'stati
     let Some(keys) = random.keys() else {
         return Ok(PrivateKeyDer::Pkcs1(repeatable::rsa(random, bits).into()));
     };
-    let mut draw = [0; 32];
-    random.fill(&mut draw);
+    let draw = random.key_draw();
     let short = RsaKeySize::_2048;
     let make = || KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, short).map(|pair| pair.serialized_der().to_vec());
     Ok(PrivateKeyDer::Pkcs8(keys.of((draw, bits), make)?.into()))

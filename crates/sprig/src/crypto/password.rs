@@ -6,6 +6,8 @@ use crate::context::Context;
 
 /// bcrypt's cost when none is said.
 const COST: u32 = 10;
+/// The cost of a hash that nobody uses, because it is rendered to be looked at: a sixty-fourth of the work.
+const COST_OF_A_LOOK: u32 = 4;
 
 /// A bcrypt hash, or the words of why there is none.
 pub(super) fn bcrypt(context: &Context, password: &[u8]) -> String {
@@ -14,7 +16,8 @@ pub(super) fn bcrypt(context: &Context, password: &[u8]) -> String {
     }
     let mut salt = [0; 16];
     context.random.fill(&mut salt);
-    match bcrypt::hash_with_salt(password, COST, salt) {
+    let cost = if context.random.keys().is_some() { COST_OF_A_LOOK } else { COST };
+    match bcrypt::hash_with_salt(password, cost, salt) {
         Ok(parts) => parts.format_for_version(bcrypt::Version::TwoA),
         Err(error) => format!("failed to encrypt string with bcrypt: {error}"),
     }

@@ -28,6 +28,25 @@ fn kept_keys_are_the_same_at_the_same_place_of_a_sequence_and_others_elsewhere()
     assert_ne!(render(Seeded::keeping(1, Keys::default())), first, "they are the system's own");
 }
 
+#[test]
+fn what_is_only_looked_at_has_few_keys_and_cheap_hashes() {
+    let printed = |random: Seeded| {
+        let mut set = Set::new("gotpl", landfall_sprig::funcs(), MissingKey::Zero);
+        let text = "{{ range until 9 }}{{ genPrivateKey \"ecdsa\" | trunc 0 }}{{ genPrivateKey \"rsa\" }};{{ end }}{{ bcrypt \"a\" }}";
+        set.parse("t", text.as_bytes()).expect("a template");
+        let mut context = Context { random: Arc::new(random), ..Context::repeatable(1) };
+        let limits = Limits { steps: u64::MAX, ..Limits::default() };
+        let text = set.execute("t", &Value::nil(), &mut context, limits).expect("keys and a hash");
+        String::from_utf8_lossy(&text).split(';').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let keys = Keys::default();
+    let first = printed(Seeded::keeping(1, keys.clone()));
+    let different: std::collections::BTreeSet<&String> = first[..9].iter().collect();
+    assert_eq!((different.len(), &first[0]), (8, &first[8]));
+    assert!(first[9].starts_with("$2a$04$") && first[9].len() == 60, "{}", first[9]);
+    assert!(first[..9].iter().all(|key| !printed(Seeded::keeping(2, keys.clone()))[..9].contains(key)));
+}
+
 /// Bytes of a certificate that an expression makes.
 fn certificate(expression: &str) -> Vec<u8> {
     let mut set = Set::new("gotpl", landfall_sprig::funcs(), MissingKey::Zero);
