@@ -543,7 +543,8 @@ fn by_rule(finding: &Finding) -> SettingFault {
     let spot = finding.spots.iter().find(|spot| spot.object.is_some()).cloned();
     // An empty text where a number belongs is a setting that was not given, and so is what is missing.
     let says = |words: &&str| finding.message.contains(words);
-    let wants_more = finding.rule == "LF138" && ["quantities must match", ": Required value"].iter().any(says);
+    let wanting = ["quantities must match", ": Required value", "has neither a value nor a place"];
+    let wants_more = finding.rule == "LF138" && wanting.iter().any(says);
     SettingFault { words: finding.message.clone(), spot, place: None, wants_more }
 }
 
@@ -560,7 +561,9 @@ fn refused_by_template(other: &Other, told: &Diagnostic) -> Option<SettingFault>
     // A name is customary, and not what it takes.
     if matches!(other.layer, Layer::Sample(_))
         && told.code != code::RENDERED_NOT_YAML
-        && ["can't evaluate field", "wrong type", "can't iterate", "expected"].into_iter().any(says)
+        && ["can't evaluate field", "wrong type", "can't iterate", "expected", "incompatible types for comparison"]
+            .into_iter()
+            .any(says)
     {
         return None;
     }
@@ -601,8 +604,16 @@ async fn refused_by_api(
         }
     }
     // "May only be used when …": a setting that is for another kind of the same thing.
-    let wants_more =
-        ["Required value", "Invalid value: \"\"", "must be specified", "Invalid value: null", "may only be "];
+    // `privileged` wants the chart's own `allowPrivilegeEscalation: false` to go.
+    let wants_more = [
+        "Required value",
+        "Invalid value: \"\"",
+        "must be specified",
+        "Invalid value: null",
+        "may only be ",
+        "cannot set `allowPrivilegeEscalation`",
+        "must be true if ",
+    ];
     let wants_more = wants_more.iter().any(|it| words.contains(it));
     Some(SettingFault { spot: Some(desired.spot_at(field)), place: None, wants_more, words })
 }

@@ -234,3 +234,63 @@ fn an_account_for_somebody_elsewhere_is_no_pods() {
     let text = format!("{rights}{}", deployment("it", "app: it", "", "image: registry.example.com/a:1.0.0"));
     is_quiet(&install(&[("templates/it.yaml", &text)]), "LF184");
 }
+
+/// `install` with these values.
+fn installed(values: &str, template: &str) -> Rehearsal {
+    install(&[("values.yaml", values), ("templates/it.yaml", template)])
+}
+
+#[test]
+fn what_a_chart_refuses_without_is_no_condition_of_another_value() {
+    let values = "tls: {keyFile: {existingSecret: \"\"}, certFile: {existingSecret: \"\"}}\n";
+    let template = "{{- if .Values.tls.keyFile.existingSecret }}\n{{- if not .Values.tls.certFile.existingSecret }}{{ fail \"both\" }}{{ end }}\n{{- end }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\ndata: {key: {{ .Values.tls.keyFile.existingSecret | quote }}}\n";
+    is_quiet(&installed(values, template), "LF286");
+}
+
+#[test]
+fn a_number_that_a_program_reads_as_one_is_no_version() {
+    let variable = |name: &str, key: &str| {
+        deployment(
+            "web",
+            "app: web",
+            "",
+            &format!(
+                "image: \"registry.example.com/a:1.0.0\", env: [{{name: {name}, value: \"{{{{ .Values.{key} }}}}\"}}]"
+            ),
+        )
+    };
+    is_quiet(&installed("traceSampling: 1.0\n", &variable("SAMPLING", "traceSampling")), "LF290");
+    let version = installed("phpVersion: 8.10\n", &variable("PHP", "phpVersion"));
+    assert_eq!(told(&version, "LF290").len(), 1, "{:#?}", version.examination.findings);
+}
+
+#[test]
+fn a_chart_that_puts_its_own_values_in_place_declares_what_it_likes() {
+    let values = "_internal: {replicas: 2}\n";
+    let template = format!(
+        "{{{{- $_ := set $ \"Values\" (mustMergeOverwrite $.Values._internal $.Values) }}}}\n{}",
+        deployment("web", "app: web", "", "image: \"registry.example.com/a:1.0.0\"")
+            .replace("replicas: 2", "replicas: {{ .Values.replicas }}")
+    );
+    is_quiet(&installed(values, &template), "LF180");
+}
+
+#[test]
+fn settings_that_want_another_one_beside_them_are_an_info() {
+    let values =
+        "securityContext: {privileged: false, allowPrivilegeEscalation: false}\nldap: {enabled: false, server: \"\"}\n";
+    let template = deployment(
+        "web",
+        "app: web",
+        "",
+        "image: \"registry.example.com/a:1.0.0\", securityContext: {{ toJson .Values.securityContext }}, env: [{{ if .Values.ldap.enabled }}{name: LDAP_SERVER, value: {{ .Values.ldap.server }}}{{ end }}]",
+    );
+    let rehearsal = installed(values, &template);
+    is_quiet(&rehearsal, "LF285");
+    let all: Vec<&str> =
+        rehearsal.examination.findings.iter().filter(|it| it.rule == "LF285").map(|it| &*it.message).collect();
+    assert!(
+        all.iter().any(|it| it.contains("privileged")) && all.iter().any(|it| it.contains("LDAP_SERVER")),
+        "{all:#?}"
+    );
+}

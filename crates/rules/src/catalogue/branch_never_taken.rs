@@ -147,7 +147,9 @@ fn of_another(rendered: &Rendered) -> Vec<(Place, String, String)> {
             // One switch may well stand behind another.
             let is_switch = steps.last().is_some_and(|key| SWITCHES.contains(key));
             let is_part = only == *asked || only.starts_with(&format!("{asked}."));
-            if is_part || is_switch || !declares(&rendered.values, &steps) {
+            // Where one is wanted beside the other, the chart says so by refusing.
+            let is_check = ["fail ", "required "].iter().any(|call| condition.inner.contains(call));
+            if is_part || is_check || is_switch || !declares(&rendered.values, &steps) {
                 continue;
             }
             let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);

@@ -64,8 +64,13 @@ fn is_meant(path: &str) -> bool {
 
 fn told(unit: &DesiredUnit, desired: &Desired, field: &str, text: &str) -> Option<Finding> {
     let origin = unit.rendered.origin(&desired.key(), field)?;
-    let (written, printed) =
-        origin.sources.iter().filter_map(|source| source.place()).find_map(|place| otherwise(place, text))?;
+    let mut places = origin.sources.iter().filter_map(|source| source.place());
+    let (written, printed) = places.find_map(|place| {
+        let found = otherwise(place, text)?;
+        // To a program that reads a variable as a number, `1.0` and `1` are one.
+        let is_number = field.ends_with(".value") && !found.1.contains('e') && !names_a_version(place);
+        (!is_number).then_some(found)
+    })?;
     let (kind, name) = (desired.object.kind(), desired.object.name());
     Some(
         RULE.finding(format!("`{written}` is printed as `{printed}` into {kind} `{name}`"))
@@ -75,6 +80,12 @@ fn told(unit: &DesiredUnit, desired: &Desired, field: &str, text: &str) -> Optio
             .help(format!("write `\"{written}\"` in the values"))
             .at(desired.spot_at(field)),
     )
+}
+
+/// Whether the key of a values line says that it is no number.
+fn names_a_version(place: &Place) -> bool {
+    let key = place.source.as_deref().and_then(|line| line.split_once(':')).map(|(key, _)| key.to_ascii_lowercase());
+    key.is_some_and(|key| ["version", "tag", "release"].iter().any(|word| key.contains(word)))
 }
 
 /// The number of a values line that a text holds in another form only: as it is written, and as it is printed.

@@ -117,8 +117,9 @@ fn silent(rendered: &Rendered, places: &mut Places) {
             let path = format!("{}/charts/{}/templates/x", chart.name(), below.name());
             work.push((below, inner, around.clone(), borrowed || chart.is_borrowed(&path)));
         }
-        // What a library prints are the values of whoever calls it.
-        if chart.metadata.kind == "library" {
+        // What a library prints are the values of whoever calls it, and what a chart puts in their place (`set $ "Values"`) is not known
+        // before it is rendered.
+        if chart.metadata.kind == "library" || puts_values_in_place(chart) {
             continue;
         }
         for file in chart.templates.iter() {
@@ -154,6 +155,12 @@ fn silent(rendered: &Rendered, places: &mut Places) {
             }
         }
     }
+}
+
+/// Whether a chart's templates put other values in place of those that are given: Istio's do.
+fn puts_values_in_place(chart: &Chart) -> bool {
+    let sets = |text: &str| ["set $ \"Values\"", "set . \"Values\""].iter().any(|call| text.contains(call));
+    chart.templates.iter().any(|file| sets(&file.text()))
 }
 
 /// Whether a map has a path, be it as null; a path through something that is no map is nobody's here.
