@@ -334,11 +334,19 @@ impl<'p> Gathered<'p> {
     }
 }
 
+/// So many places of values are looked at: templates can write into values, and few writes make many places.
+const MOST_PLACES: usize = 200_000;
+
 /// Where the values of an origin stand.
 fn paths(values: &Map) -> HashMap<Origin, Vec<String>> {
     let mut paths: HashMap<Origin, Vec<String>> = HashMap::new();
     let mut work = vec![(landfall_gotemplate::Value::from(values.clone()), String::new(), 0)];
-    while let Some((value, path, depth)) = work.pop() {
+    // The tables around the value that is looked at, by depth: one that is within itself has no end.
+    let mut around: Vec<Option<Map>> = Vec::new();
+    let mut left = MOST_PLACES;
+    while let Some((value, path, depth)) = work.pop().filter(|_| left > 0) {
+        left -= 1;
+        around.truncate(depth);
         let origin = value.origin();
         if origin != Origin::NONE && origin.0 < Origin::DERIVED.0 && !path.is_empty() {
             paths.entry(origin).or_default().push(path.clone());
@@ -347,7 +355,9 @@ fn paths(values: &Map) -> HashMap<Origin, Vec<String>> {
             continue;
         }
         match value.data() {
+            Data::Map(map) if around.iter().flatten().any(|it| it.same(map)) => {}
             Data::Map(map) => {
+                around.push(Some(map.clone()));
                 for (key, below) in map.entries() {
                     let key = path_step(&key.to_string_lossy());
                     let path = if path.is_empty() { key } else { format!("{path}.{key}") };
@@ -355,6 +365,7 @@ fn paths(values: &Map) -> HashMap<Origin, Vec<String>> {
                 }
             }
             Data::List(list) => {
+                around.push(None);
                 for (at, below) in list.values().iter().enumerate() {
                     work.push((below.clone(), format!("{path}[{at}]"), depth + 1));
                 }
@@ -372,4 +383,36 @@ fn paths(values: &Map) -> HashMap<Origin, Vec<String>> {
 /// A key as a step of a path, its dots escaped as `--set` wants them.
 fn path_step(key: &str) -> String {
     key.replace('.', "\\.")
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_gotemplate::Value;
+
+    use super::*;
+
+    #[test]
+    fn values_that_are_within_themselves_and_values_that_are_everywhere_have_an_end() {
+        let values = Map::new();
+        values.insert("a", Value::from("x").with_origin(Origin(1)));
+        values.insert("again", values.clone());
+        values.insert("once more", values.clone());
+        let json = crate::values_to_json(&values);
+        assert_eq!((&json["a"], &json["again"]), (&serde_json::json!("x"), &serde_json::Value::Null));
+        let mut many: Map = [("a", Value::from("y").with_origin(Origin(2)))].into_iter().collect();
+        for _ in 0..40 {
+            many = [("a", many.clone()), ("b", many)].into_iter().collect();
+        }
+        values.insert("0", many.clone());
+        assert_eq!(paths(&values)[&Origin(1)], ["a"]);
+        assert!(crate::values_to_json(&many)["a"].is_object());
+        let mut deep = Map::new();
+        for _ in 0..20_000 {
+            deep = [("a", deep)].into_iter().collect();
+        }
+        assert!(crate::values_to_json(&deep)["a"]["a"].is_object());
+        // What holds itself is never let go of by itself.
+        values.remove("again");
+        values.remove("once more");
+    }
 }

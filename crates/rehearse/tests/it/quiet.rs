@@ -289,8 +289,5 @@ fn settings_that_want_another_one_beside_them_are_an_info() {
     is_quiet(&rehearsal, "LF285");
     let all: Vec<&str> =
         rehearsal.examination.findings.iter().filter(|it| it.rule == "LF285").map(|it| &*it.message).collect();
-    assert!(
-        all.iter().any(|it| it.contains("privileged")) && all.iter().any(|it| it.contains("LDAP_SERVER")),
-        "{all:#?}"
-    );
+    assert!(all.iter().any(|it| it.contains("LDAP_SERVER")), "{all:#?}");
 }
