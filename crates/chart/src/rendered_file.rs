@@ -87,15 +87,16 @@ impl TemplateSource {
     pub(crate) fn line(&self, line: u32) -> Place {
         // Of a long file that is asked for each of its lines only the line is read as text.
         let text: &[u8] = &self.text;
-        let mut ends = memchr::memchr_iter(b'\n', text);
-        let start = match (line as usize).saturating_sub(1).checked_sub(1) {
-            None => Some(0),
-            Some(before) => ends.nth(before).map(|end| end + 1),
+        let start = match line {
+            0 => None,
+            1 => Some(0),
+            line => memchr::memchr_iter(b'\n', text).nth(line as usize - 2).map(|end| end + 1),
         };
-        let written =
-            start.map(|start| &text[start..ends.next().map_or(text.len(), |end| end + 1)]).unwrap_or_default();
-        let place = Place::line(&self.path, line);
-        Place { source: Place::line("", line.min(1)).source_from(&String::from_utf8_lossy(written)).source, ..place }
+        let source = start.and_then(|start| {
+            let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |end| start + end + 1);
+            String::from_utf8_lossy(&text[start..end]).lines().next().map(str::to_owned)
+        });
+        Place { source, ..Place::line(&self.path, line) }
     }
 }
 

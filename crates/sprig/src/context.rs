@@ -167,7 +167,8 @@ impl Seeded {
     }
 
     /// The same, but RSA keys are the system's own the first time, and those again afterwards, all of 2,048 bits: to follow
-    /// from the seed alone costs twenty times as much, and 4,096 bits ten times. For what is rendered to be looked at.
+    /// from the seed alone costs twenty times as much, and 4,096 bits ten times; there are eight of them, and hashes of passwords are of
+    /// the least cost. For what is rendered to be looked at.
     pub fn keeping(seed: u64, keys: Keys) -> Self {
         Self { keys: Some(keys), ..Self::new(seed) }
     }

@@ -378,7 +378,8 @@ pub(crate) fn element_kind(lists: &[&[Value]]) -> Result<Element, StrategicError
     Ok(if first.is_object() { Element::Map } else { Element::Scalar })
 }
 
-fn discard_nulls(value: &mut Value) {
+/// Takes out all fields that are null, at any depth; a null in a list stays.
+pub fn discard_nulls(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.retain(|_, value| !value.is_null());

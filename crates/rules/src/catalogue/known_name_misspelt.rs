@@ -321,8 +321,8 @@ fn scheduled(desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
             }
         }
     }
-    for (pointer, inner) in [("podAffinity", ""), ("podAntiAffinity", "")] {
-        for (list, term) in [(required, ""), (preferred, "podAffinityTerm")] {
+    for pointer in ["podAffinity", "podAntiAffinity"] {
+        for (list, term) in [(required, None), (preferred, Some("podAffinityTerm"))] {
             for (at, entry) in spec
                 .pointer(&format!("/affinity/{pointer}/{list}"))
                 .and_then(Value::as_array)
@@ -330,8 +330,8 @@ fn scheduled(desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
                 .flatten()
                 .enumerate()
             {
-                let key = if term.is_empty() { &entry["topologyKey"] } else { &entry[term]["topologyKey"] };
-                let step = if term.is_empty() { inner.to_owned() } else { format!(".{term}") };
+                let key = &term.map_or(entry, |term| &entry[term])["topologyKey"];
+                let step = term.map(|term| format!(".{term}")).unwrap_or_default();
                 if let Some((key, meant)) = key.as_str().and_then(|key| Some((key, node_label(key)?))) {
                     let field = format!("{path}.affinity.{pointer}.{list}[{at}]{step}.topologyKey");
                     findings.push(told(desired, "the label of nodes", key, meant, "no two nodes differ in it", &field));

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
-use landfall_chart::{Rendered, Source, Values};
+use landfall_chart::{Rendered, Value, Values};
 use landfall_diag::{Finding, Place, Severity, Spot};
 
 use super::branch_never_taken::{actions, conditions};
-use super::value_that_prints_nothing::{Dot, operand};
+use super::value_that_prints_nothing::{Dot, operand, table_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -42,10 +42,7 @@ fn texts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
                 continue;
             }
             let source = rendered.provenance.as_ref().and_then(|it| it.source(origin));
-            let place = source.and_then(|source| match source {
-                Source::Default(place) | Source::File(place) => Some(place),
-                Source::Flag { .. } => None,
-            });
+            let place = source.and_then(|source| source.place().cloned());
             let spot = place.map_or_else(Spot::default, Spot::file);
             findings.push(
                 RULE.finding(format!("`{path}` is the text `{said}`, which a condition takes for true"))
@@ -61,15 +58,7 @@ fn texts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
 
 /// The text that stands at a path of values, and where it comes from.
 fn text_at(values: &Values, path: &str) -> Option<(String, landfall_chart::Origin)> {
-    let mut here = values.clone();
-    let (tables, last) = match path.rsplit_once('.') {
-        Some((tables, last)) => (tables.split('.').collect(), last),
-        None => (Vec::new(), path),
-    };
-    for key in tables {
-        here = here.get(key)?.as_map()?.clone();
-    }
-    let value = here.get(last)?;
+    let value = value_at(values, path)?;
     Some((value.as_str()?.to_string_lossy().into_owned(), value.origin()))
 }
 
@@ -114,17 +103,13 @@ fn defaulted(action: &str) -> Option<String> {
 }
 
 fn is_switch(values: &Values, path: &str) -> bool {
-    let mut here = values.clone();
+    value_at(values, path).is_some_and(|value| value.as_bool().is_some())
+}
+
+fn value_at(values: &Values, path: &str) -> Option<Value> {
     let steps: Vec<&str> = path.split('.').collect();
-    for (at, key) in steps.iter().enumerate() {
-        let Some(value) = here.get(key) else { return false };
-        if at + 1 == steps.len() {
-            return value.as_bool().is_some();
-        }
-        let Some(below) = value.as_map().cloned() else { return false };
-        here = below;
-    }
-    false
+    let (last, tables) = steps.split_last()?;
+    table_at(values, tables)?.get(last)
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ mod replaced;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use landfall_chart::{Chart, Rendered, Source, Values};
+use landfall_chart::{Chart, Rendered, Values};
 use landfall_diag::{Finding, Place, Severity, Spot};
 
 use self::left::left;
 use self::replaced::replaced;
 
+use super::value_that_prints_nothing::table_at;
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -88,29 +89,19 @@ fn found(unit: &str, rendered: &Rendered, path: &[String]) -> Finding {
 /// The line of a values file that sets a path.
 fn written_at(rendered: &Rendered, path: &[String]) -> Option<Place> {
     let origin = origin_of(&rendered.user_values, path).or_else(|| origin_of(&rendered.values, path))?;
-    match rendered.provenance.as_ref()?.source(origin)? {
-        Source::Default(place) | Source::File(place) => Some(place),
-        Source::Flag { .. } => None,
-    }
+    rendered.provenance.as_ref()?.source(origin)?.place().cloned()
 }
 
 fn origin_of(values: &Values, path: &[String]) -> Option<landfall_chart::Origin> {
     let (last, tables) = path.split_last()?;
-    let mut here = values.clone();
-    for key in tables {
-        here = here.get(key)?.as_map()?.clone();
-    }
-    Some(here.get(last)?.origin())
+    Some(table_at(values, tables)?.get(last)?.origin())
 }
 
 /// The declared key beside an unread one that is spelt nearly so.
 fn nearest(rendered: &Rendered, path: &[String]) -> Option<String> {
     let (key, parents) = path.split_last()?;
-    let mut here = rendered.values.clone();
-    for parent in parents {
-        here = here.get(parent)?.as_map()?.clone();
-    }
-    let keys: Vec<String> = here.keys().iter().map(|key| key.to_string_lossy().into_owned()).collect();
+    let keys: Vec<String> =
+        table_at(&rendered.values, parents)?.keys().iter().map(|key| key.to_string_lossy().into_owned()).collect();
     let others = keys.iter().map(String::as_str).filter(|other| other != key);
     let near = landfall_diag::nearest(key, others)?;
     Some(parents.iter().map(String::as_str).chain([near]).collect::<Vec<_>>().join("."))

@@ -250,14 +250,16 @@ fn unknown_of_release(text: &str) -> Vec<(u32, String, &'static str)> {
     found
 }
 
+/// The table that stands at a path of values.
+pub(super) fn table_at(values: &Values, path: &[impl AsRef<[u8]>]) -> Option<Values> {
+    path.iter().try_fold(values.clone(), |here, key| here.get(key)?.as_map().cloned())
+}
+
 /// The declared key beside a missing one that is spelt nearly so.
 fn nearest_sibling(values: &Values, path: &[&str]) -> Option<String> {
     let (key, parents) = path.split_last()?;
-    let mut here = values.clone();
-    for parent in parents {
-        here = here.get(parent)?.as_map()?.clone();
-    }
-    let keys: Vec<String> = here.keys().iter().map(|key| key.to_string_lossy().into_owned()).collect();
+    let keys: Vec<String> =
+        table_at(values, parents)?.keys().iter().map(|key| key.to_string_lossy().into_owned()).collect();
     landfall_diag::nearest(key, keys.iter().map(String::as_str)).map(str::to_owned)
 }
 

@@ -1,9 +1,9 @@
 //! An operator's kind whose definition nobody delivers and no cluster that was read has: what its operator publishes of it.
 
 use landfall_diag::{Finding, Severity};
+use landfall_object::merge::strategic::discard_nulls;
 use landfall_object::operators::{Publisher, published_schemas, publisher};
 use landfall_object::{Gvk, Reason};
-use serde_json::Value;
 
 use super::meant::meant;
 use super::{Desired, RULE, dropped};
@@ -18,7 +18,7 @@ pub(super) fn judged(desired: &Desired, gvk: &Gvk) -> Option<Vec<Finding>> {
     let root = schemas.kind(gvk)?;
     // What is null is taken away before it is looked at what is missing.
     let (kind, mut value) = (&gvk.kind, desired.object.value().clone());
-    take_nulls(&mut value);
+    discard_nulls(&mut value);
     let value = &value;
     let Publisher { product, first, last } = publisher;
     let because = |what: &str| format!("{what}, as {product} defines the kind from {first} to {last}");
@@ -45,15 +45,4 @@ pub(super) fn judged(desired: &Desired, gvk: &Gvk) -> Option<Vec<Finding>> {
         findings.push(dropped(desired, gvk, &field, &because(""), meant(root, value, &field)));
     }
     Some(findings)
-}
-
-fn take_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, value| !value.is_null());
-            fields.values_mut().for_each(take_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(take_nulls),
-        _ => {}
-    }
 }
