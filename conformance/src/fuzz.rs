@@ -15,12 +15,14 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::evidence;
-use crate::suite::{Material, Suite, Whole, root, said};
+use crate::suite::{Material, Suite, Whole, Workers, root, said};
+use crate::workers;
 
 /// What counts edges; the linker's part of it is libFuzzer's runtime. Build scripts are left alone, because a target is named.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=16";
@@ -54,6 +56,8 @@ pub(crate) struct Arguments {
     /// Where inputs that cover something new are kept from run to run, and what was found
     #[arg(long, default_value = "target/fuzz")]
     keep: PathBuf,
+    #[command(flatten)]
+    workers: Workers,
 }
 
 /// All runs of one engine so far.
@@ -156,12 +160,13 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     record.compiler = words(Command::new("rustc").arg("--version"))?;
     record.engine = engine.to_owned();
     record.limits = format!("{LONGEST_SECONDS} s, {MOST_MEMORY} MiB, {STACK} KiB of stack an input");
-    let (mut ran, mut findings) = (0, 0);
-    for target in hostile::TARGETS {
-        if arguments.only.as_ref().is_some_and(|only| only != target.name) {
-            continue;
-        }
-        let line = fuzz(root, &keep, &program, target, arguments)?;
+    let targets: Vec<&hostile::Target> = hostile::TARGETS
+        .iter()
+        .filter(|target| arguments.only.as_ref().is_none_or(|only| only == target.name))
+        .collect();
+    let shared = Mutex::new(record);
+    let runs = workers::several(arguments.workers.count(), &targets, |_, target| {
+        let line = fuzz(root, &keep, &program, target, arguments).map_err(|cause| cause.to_string())?;
         println!(
             "{:<16} {:>5} s {:>9} runs, {} inputs, {} edges, {} findings",
             line.target,
@@ -172,13 +177,17 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
             line.findings.len()
         );
         line.findings.iter().for_each(|finding| println!("  {finding}"));
-        ran += 1;
-        findings += line.findings.len();
+        let findings = line.findings.len();
+        let mut record = shared.lock().unwrap_or_else(PoisonError::into_inner);
         record.add(line);
         if is_clean {
-            record.save(&path)?;
+            record.save(&path).map_err(|cause| cause.to_string())?;
         }
-    }
+        Ok::<usize, String>(findings)
+    });
+    let record = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let ran = runs.len();
+    let findings: usize = runs.into_iter().sum::<Result<usize, String>>()?;
     let summary = format!(
         "fuzz: {ran} targets, {findings} findings; with earlier runs of this commit {} h, {} runs, {} inputs kept",
         record.hours,
