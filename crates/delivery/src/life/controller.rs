@@ -22,19 +22,28 @@ impl Default for SealingController {
 }
 
 impl SealingController {
-    /// The certificate that is sealed with.
+    /// The certificate that is sealed with: the controller's own answer, else that of its newest key, where one may read it. A
+    /// controller outside of the cluster has no Service, and some clusters let their API reach no pod.
     ///
     /// # Errors
-    /// The controller does not answer, or with something else.
+    /// The controller does not answer, or with something else, and none of its keys can be read.
     #[boxed]
     pub async fn certificate(&self, cluster: &Cluster) -> Result<Certificate, Diagnostic> {
-        let text = cluster.ask_service(&self.namespace, &self.name, "/v1/cert.pem").await.map_err(|error| {
-            let said = error.diagnose();
-            Diagnostic::error(code::UNSEALED, "the sealing controller gives no certificate")
-                .note(said.message)
-                .help("`landfall addon install sealed-secrets`, or say where it is: --controller-namespace, --controller-name")
-        })?;
-        Certificate::parse(text.as_bytes()).map_err(|error| Diagnostic::error(code::UNSEALED, error.to_string()))
+        match cluster.ask_service(&self.namespace, &self.name, "/v1/cert.pem").await {
+            Ok(text) => Certificate::parse(text.as_bytes())
+                .map_err(|error| Diagnostic::error(code::UNSEALED, error.to_string())),
+            Err(error) => {
+                let (keyring, refused) = self.keyring(cluster).await.unwrap_or_default();
+                if let Some(certificate) = keyring.newest() {
+                    return Ok(certificate.clone());
+                }
+                let keys = refused.unwrap_or_else(|| format!("there is no key in {} either", self.namespace));
+                Err(Diagnostic::error(code::UNSEALED, "the sealing controller gives no certificate")
+                    .note(error.diagnose().message)
+                    .note(keys)
+                    .help("`landfall serve` makes a key and opens what is sealed with it; so does `landfall addon install sealed-secrets`; or say where the controller is: --controller-namespace, --controller-name"))
+            }
+        }
     }
 
     /// Lets a cluster that offers one simulate it: what is to be sealed for a cluster may be sealed before anything is delivered.

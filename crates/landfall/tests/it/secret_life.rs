@@ -194,6 +194,25 @@ fn lp_36_lp_38_lp_41_lp_42_lp_46_lp_57_the_nine_keys_are_born_sealed_saved_and_c
     elsewhere.secrets("check").exits(0).says("9/9 keys");
 }
 
+/// A controller that no Service leads to, as `serve` beside a cluster is one: its newest key has the certificate.
+#[test]
+fn what_no_service_answers_for_is_sealed_by_the_newest_key() {
+    let (served, kubeconfig) = sealing("shop");
+    served.write("../kubeconfig", &kubeconfig);
+    let hollow = "apiVersion: v1\nkind: Service\nmetadata: {name: hollow, namespace: NS}\nspec:\n  ports: [{name: http, port: 8080}]\n";
+    served.write("web/templates/hollow.yaml", &hollow.replace("NS", "kube-system"));
+    served.write("web/templates/elsewhere.yaml", &hollow.replace("NS", "a"));
+    served.run(&["up", "./web", "-n", "a", "--yes"]).exits(0);
+    let cert = |more: &[&str]| {
+        served.run(&[&["secrets", "cert", "--kubeconfig", "../kubeconfig", "-o", "json"], more].concat())
+    };
+    let answered = cert(&[]).exits(0).json();
+    let read = cert(&["--controller-name", "hollow"]).exits(0).json();
+    assert_eq!(read["data"]["pem"], answered["data"]["pem"]);
+    let none = cert(&["--controller-name", "hollow", "--controller-namespace", "a"]);
+    none.says("gives no certificate").says("there is no key in a either").says("`landfall serve` makes a key");
+}
+
 /// EZ-32, EZ-33, EZ-35: a site whose Secret is made beside the release, once.
 #[test]
 fn ez_32_ez_35_what_is_bootstrapped_once_is_never_bootstrapped_again() {
