@@ -54,6 +54,13 @@ fn look(schema: &Json, at: &str, problems: &mut Vec<String>, depth: usize) {
             }
             ("properties" | "patternProperties" | "definitions" | "$defs" | "dependentSchemas", Json::Object(all)) => {
                 for (name, below) in all {
+                    if keyword == "patternProperties" && regex::Regex::new(name).is_err() {
+                        let name = quoted(name);
+                        problems.push(format!(
+                            "- at {}: invalid propertyName {name}\n  - at '': {name} is not valid regex",
+                            quoted(&at)
+                        ));
+                    }
                     look(below, &format!("{at}/{}", escaped(name)), problems, depth + 1);
                 }
             }
@@ -134,6 +141,25 @@ mod tests {
             told(d2020, json!({"pattern": "("})).as_deref(),
             Some("- at '/properties/a/pattern': '(' is not valid regex\n")
         );
+        assert_eq!(
+            told(d7, json!({"patternProperties": {"(": {}}})).as_deref(),
+            Some(
+                "- at '/properties/a/patternProperties': invalid propertyName '('\n  - at '': '(' is not valid regex\n"
+            )
+        );
+        // What generators of schemas write for draft 7 names places in a way that later drafts have another keyword for.
+        let named = json!({"$id": "#/properties/a"});
+        let unfit = "- at '': 'allOf' failed\n  - at '/properties/a': 'allOf' failed\n    - at '/properties/a/$id': '#/properties/a' does not match pattern '^[^#]*#?$'\n";
+        for (draft, said) in [(d4, None), (d7, None), (d2019, Some(unfit)), (d2020, Some(unfit))] {
+            assert_eq!(told(draft, named.clone()).as_deref(), said, "{draft}");
+        }
+        assert_eq!(told(d2020, json!({"$id": "a#", "$anchor": "_a", "$dynamicAnchor": "a"})), None);
+        assert!(
+            told(d2019, json!({"$anchor": "_a"})).is_some_and(|said| said.contains("'^[A-Za-z][-A-Za-z0-9.:_]*$'"))
+        );
+        for below in [json!({"$anchor": "1"}), json!({"$dynamicAnchor": "1"}), json!({"$recursiveAnchor": "1"})] {
+            assert!(told(d2020, below).is_some_and(|said| said.contains("'^[A-Za-z_][-A-Za-z0-9._]*$'")));
+        }
         for draft in [d4, d7, d2019, d2020] {
             assert_eq!(
                 told(

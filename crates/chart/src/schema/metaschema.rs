@@ -147,6 +147,16 @@ fn descriptions(draft: Draft) -> Map<String, Json> {
     keywords
 }
 
+/// A text that is written in one way.
+fn written(pattern: &str) -> Json {
+    json!({"type": "string", "pattern": pattern})
+}
+
+/// The name of a place within a document.
+fn anchor(draft: Draft) -> Json {
+    written(if draft == Draft::D2019 { "^[A-Za-z][-A-Za-z0-9.:_]*$" } else { "^[A-Za-z_][-A-Za-z0-9._]*$" })
+}
+
 /// Names, references and remarks.
 fn names(draft: Draft) -> Map<String, Json> {
     let string = json!({"type": "string"});
@@ -154,14 +164,17 @@ fn names(draft: Draft) -> Map<String, Json> {
     if draft == Draft::D4 {
         keywords.extend(each(["id", "$ref"], &string));
     } else {
-        keywords.extend(each(["$id", "$ref"], &string));
+        keywords.extend(each(["$ref"], &string));
+        // A name of its own within a document is an `$anchor` since.
+        let id = if draft >= Draft::D2019 { written("^[^#]*#?$") } else { string.clone() };
+        keywords.extend(each(["$id"], &id));
     }
     if draft >= Draft::D7 {
         keywords.extend(each(["$comment"], &string));
     }
     if draft >= Draft::D2019 {
         keywords.extend(each(["$defs"], &by_name()));
-        keywords.extend(each(["$anchor"], &string));
+        keywords.extend(each(["$anchor"], &anchor(draft)));
         keywords.extend(each(["$vocabulary"], &json!({"type": "object", "additionalProperties": {"type": "boolean"}})));
     }
     match draft {
@@ -169,7 +182,10 @@ fn names(draft: Draft) -> Map<String, Json> {
             keywords.extend(each(["$recursiveRef"], &string));
             keywords.extend(each(["$recursiveAnchor"], &json!({"type": "boolean"})));
         }
-        Draft::D2020 => keywords.extend(each(["$dynamicRef", "$dynamicAnchor"], &string)),
+        Draft::D2020 => {
+            keywords.extend(each(["$dynamicRef"], &string));
+            keywords.extend(each(["$dynamicAnchor"], &anchor(draft)));
+        }
         _ => {}
     }
     keywords
@@ -193,7 +209,8 @@ fn earlier(draft: Draft) -> Map<String, Json> {
         .chain(each(["dependencies"], &json!({"type": "object", "additionalProperties": either})))
         .collect();
     if draft == Draft::D2020 {
-        keywords.extend(each(["$recursiveRef", "$recursiveAnchor"], &json!({"type": "string"})));
+        keywords.extend(each(["$recursiveRef"], &json!({"type": "string"})));
+        keywords.extend(each(["$recursiveAnchor"], &anchor(draft)));
     }
     keywords
 }
