@@ -6,6 +6,8 @@
 //!
 //! A day has the steps that stand here by number: one that its script does not tell was not reached, and failed. What is open is
 //! what no command can do yet, or what only a real cluster shows; it is counted apart and told by name.
+//!
+//! `--control` plays what a cluster decides about on a real API server, each day on one of its own, with evidence of its own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::evidence::CaseEvidence;
+use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::limited;
 use crate::peers;
 use crate::suite::{Asked, Material, Suite, Whole, root};
@@ -26,6 +28,9 @@ use crate::testbed::{Layout, Running};
 pub(crate) struct Arguments {
     #[command(flatten)]
     asked: Asked,
+    /// Play what a cluster decides about, on a real API server.
+    #[arg(long)]
+    control: bool,
 }
 
 /// A day: its script, the example that it is about, and its steps.
@@ -48,6 +53,28 @@ const DAYS: [Day; 2] = [
         name: "ezscale",
         example: "ezscale-website",
         steps: &["1", "1b", "2", "3", "4", "5", "6", "7", "8", "9b", "9", "10", "10b", "11", "12", "13", "14", "14b"],
+        real: true,
+    },
+];
+
+/// What of the days a cluster decides about.
+const CONTROL: [Day; 3] = [
+    Day {
+        name: "luckyplans-control",
+        example: "luckyplans",
+        steps: &["8a", "6", "8", "9", "10", "11", "12", "12b", "13", "14", "20"],
+        real: true,
+    },
+    Day {
+        name: "ezscale-control",
+        example: "ezscale-website",
+        steps: &["4", "5", "6", "7", "8", "9", "10", "10b", "11", "12", "13"],
+        real: true,
+    },
+    Day {
+        name: "sens-control",
+        example: "sens-platform",
+        steps: &["1", "5", "3", "9", "8", "10", "15", "12"],
         real: true,
     },
 ];
@@ -76,8 +103,11 @@ struct Told {
 }
 
 impl Suite for Arguments {
-    const WHOLE: Option<Whole> =
-        Some(Whole::of("days", Material::Oracles, &[&["days", "--selftest"], &["days", "--evidence"]]));
+    const WHOLE: Option<Whole> = Some(Whole::of(
+        "days",
+        Material::Oracles,
+        &[&["days", "--selftest"], &["days", "--evidence"], &["days", "--control", "--evidence"]],
+    ));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         let landfall = self.asked.landfall()?;
@@ -85,7 +115,8 @@ impl Suite for Arguments {
             return selftest(&landfall);
         }
         let (mut cases, mut passed, mut failed, mut open) = (Vec::new(), 0, 0, Vec::new());
-        for day in DAYS.iter().filter(|day| self.asked.wants(day.name)) {
+        let days: &[Day] = if self.control { &CONTROL } else { &DAYS };
+        for day in days.iter().filter(|day| self.asked.wants(day.name)) {
             let told = play(day, &landfall)?;
             for step in day.steps {
                 let name = format!("{} {step}", day.name);
@@ -115,9 +146,12 @@ impl Suite for Arguments {
             }
         }
         let planned = passed + failed + open.len();
-        println!("days: {planned} planned, {passed} passed, {failed} failed, {} open", open.len());
+        let suite = if self.control { "days-control" } else { "days" };
+        println!("{suite}: {planned} planned, {passed} passed, {failed} failed, {} open", open.len());
         let oracle = format!("what each step asserts; {} steps are open and not among the cases", open.len());
-        self.asked.leave("days", &oracle, cases)?;
+        if self.asked.leaves() {
+            Evidence::of(suite, Cluster::controlled(self.control), oracle, cases).write(root())?;
+        }
         Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

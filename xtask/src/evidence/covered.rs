@@ -63,6 +63,7 @@ pub(super) const COVERED: &[Covered] = &[
     covered("doors", &["helm"], &["doors"], &[BINARY]),
     covered("kills", &["helm"], &["kills"], &[BINARY]),
     covered("days", &["landfall"], &["days"], &["conformance/days", "examples"]),
+    covered("days-control", &["landfall"], &["days"], &["conformance/days", "examples"]),
     Covered {
         says: SAYS_NO_CLUSTER,
         ..covered("edges", &["agent", "server"], &["edges"], &["conformance/edge", "conformance/edges"])
