@@ -90,6 +90,8 @@ impl Action {
 pub(super) struct Scenario {
     pub(super) kind: Kind,
     pub(super) seed: u64,
+    /// How often it was played before.
+    pub(super) before: usize,
     pub(super) object: Value,
     pub(super) actions: Vec<Action>,
     /// How many nodes daemon sets find.
@@ -102,7 +104,7 @@ pub(super) const NAME: &str = "w";
 impl Scenario {
     pub(super) fn draw(kind: Kind, seed: u64) -> Self {
         let mut dice = Dice::new(seed ^ (kind as u64 + 1).wrapping_mul(0x1_0001));
-        let mut scenario = Self { kind, seed, object: Value::Null, actions: vec![Action::Create], nodes: 0 };
+        let mut scenario = Self { kind, seed, before: 0, object: Value::Null, actions: vec![Action::Create], nodes: 0 };
         match kind {
             Kind::Deployment => scenario.deployment(&mut dice),
             Kind::StatefulSet => scenario.stateful_set(&mut dice),
@@ -119,7 +121,10 @@ impl Scenario {
     }
 
     pub(super) fn namespace(&self) -> String {
-        format!("{}-{}", self.kind.name(), self.seed)
+        match self.before {
+            0 => format!("{}-{}", self.kind.name(), self.seed),
+            before => format!("{}-{}-{before}", self.kind.name(), self.seed),
+        }
     }
 
     /// The path of a kind's collection in the scenario's namespace.
