@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,9 +22,11 @@ use landfall_apps::sets::{
 use landfall_apps::{Application, Project};
 use landfall_object::Object;
 use landfall_source::{SourceTree, repository_key};
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::suite::{Material, Suite, Whole, said};
+use crate::evidence::commit;
+use crate::suite::{Material, Suite, Whole, root, said};
 
 /// Which repositories.
 #[derive(clap::Args)]
@@ -33,13 +36,16 @@ pub(crate) struct Arguments {
     /// Tell of each object that could not be read or expanded.
     #[arg(long)]
     all: bool,
+    /// Write docs/evidence/applications.json.
+    #[arg(long)]
+    evidence: bool,
 }
 
 /// Of a hundred fields so many may be not acted on.
 const NOT_ACTED_ON: f64 = 1.0;
 
 impl Suite for Arguments {
-    const WHOLE: Option<Whole> = Some(Whole::of("applications", Material::Oracles, &[&["applications"]]));
+    const WHOLE: Option<Whole> = Some(Whole::of("applications", Material::Oracles, &[&["applications", "--evidence"]]));
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         let mut folders = self.folders.clone();
@@ -51,12 +57,26 @@ impl Suite for Arguments {
             println!("applications: skipped: no repositories (LANDFALL_APPLICATIONS names no folder of them)");
             return Ok(ExitCode::SUCCESS);
         }
-        said(run(&folders, self.all))
+        said(run(&folders, self))
     }
 }
 
+/// What is written to `docs/evidence/applications.json`.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    suite: &'static str,
+    commit: String,
+    /// Objects, and those that were read.
+    planned: usize,
+    passed: usize,
+    failed: usize,
+    not_acted_on_percent: f64,
+    #[serde(flatten)]
+    count: &'a Count,
+}
+
 /// What was found.
-#[derive(Default)]
+#[derive(Default, Serialize)]
 struct Count {
     repositories: usize,
     applications: usize,
@@ -79,7 +99,7 @@ struct Repository {
     tree: SourceTree,
 }
 
-fn run(folders: &[PathBuf], all: bool) -> Result<String, Box<dyn Error>> {
+fn run(folders: &[PathBuf], arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let repositories = repositories(folders)?;
     let mut count = Count::default();
     for repository in &repositories {
@@ -90,7 +110,7 @@ fn run(folders: &[PathBuf], all: bool) -> Result<String, Box<dyn Error>> {
             count.take(&object, &place, &repositories);
         }
     }
-    count.tell(all);
+    count.tell(arguments.all);
     let share = 100.0 * count.not_acted_on as f64 / count.fields.max(1) as f64;
     let line = format!(
         "applications: {} repositories: {} Applications, {} ApplicationSets, {} AppProjects, {} read; {} sets expanded to {} \
@@ -106,6 +126,19 @@ fn run(folders: &[PathBuf], all: bool) -> Result<String, Box<dyn Error>> {
         count.not_acted_on,
         count.fields
     );
+    if arguments.evidence {
+        let planned = count.applications + count.sets + count.projects;
+        let evidence = Evidence {
+            suite: "applications",
+            commit: commit(root()),
+            planned,
+            passed: count.read,
+            failed: planned - count.read,
+            not_acted_on_percent: (share * 100.0).round() / 100.0,
+            count: &count,
+        };
+        fs::write(root().join("docs/evidence/applications.json"), serde_json::to_string_pretty(&evidence)? + "\n")?;
+    }
     if share > NOT_ACTED_ON { Err(line.into()) } else { Ok(line) }
 }
 
@@ -113,7 +146,7 @@ fn run(folders: &[PathBuf], all: bool) -> Result<String, Box<dyn Error>> {
 fn repositories(folders: &[PathBuf]) -> Result<Vec<Repository>, Box<dyn Error>> {
     let mut found = Vec::new();
     for folder in folders {
-        let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        let mut entries: Vec<PathBuf> = fs::read_dir(folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
             .collect();

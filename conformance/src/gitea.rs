@@ -362,7 +362,16 @@ fn revert(forge: &mut Forge) -> anyhow::Result<String> {
 }
 
 fn forged(forge: &mut Forge) -> anyhow::Result<String> {
-    let (taken, refused) = (forge.webhooks("push")?, forge.webhooks("refused")?);
+    // What was pushed before may still be on its way, where another path was faster.
+    let (mut taken, mut since) = (forge.webhooks("push")?, Instant::now());
+    while since.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = forge.webhooks("push")?;
+        if now != taken {
+            (taken, since) = (now, Instant::now());
+        }
+    }
+    let refused = forge.webhooks("refused")?;
     forge.gitea.repository("strangers", "shop", false)?;
     let address = format!("http://{}/api/webhook", forge.scene.address);
     forge.gitea.webhook("strangers/shop", &address, "a-guess")?;
