@@ -31,6 +31,10 @@ uids() {
     k get pods -l "app.kubernetes.io/name=$1" -o jsonpath='{range .items[?(@.status.phase=="Running")]}{.metadata.uid}{"\n"}{end}'
 }
 
+gone() {
+    ! curl -s -o /dev/null "http://$SERVER/healthz"
+}
+
 pulled() {
     git pull -q --ff-only "$ORIGIN" main
 }
@@ -217,8 +221,5 @@ down() {
 }
 without_workloads() {
     [ -z "$(k get deploy -o name)" ] && ! kubectl -n argocd get application luckyplans-prod
-}
-gone() {
-    ! curl -s -o /dev/null "http://$SERVER/healthz"
 }
 step 20 'a deleted Application takes its workloads along, and a server that ends gives its port back' down

@@ -272,7 +272,7 @@ impl Day {
 
     fn delivered(&self) -> Found {
         self.with_product(&["up", "--env", "test", "--yes"]).ends(0)?;
-        let smoke = self.run(&["smoke", "--env", "test", "-o", "json"]).ends(0)?.data()?;
+        let smoke = self.with_product(&["smoke", "--env", "test", "-o", "json"]).ends(0)?.data()?;
         let checks = smoke["checks"].as_array().map_or(0, Vec::len);
         wanted(checks == 12, &smoke.to_string())?;
         Ok(format!("{checks} checks"))
@@ -317,7 +317,7 @@ impl Day {
 
     fn synced(&self) -> Found {
         self.with_product(&["up", "--env", "production", "--yes"]).ends(0)?;
-        let smoke = self.run(&["smoke", "--env", "production", "-o", "json"]).ends(0)?.data()?;
+        let smoke = self.with_product(&["smoke", "--env", "production", "-o", "json"]).ends(0)?.data()?;
         let status = self.run(&["status", "--env", "production", "-o", "json"]).data()?.to_string();
         let image = format!("{}/sens/platform-api:0.5.0\"", self.town.host());
         wanted(status.contains(&image), &status)?;

@@ -44,6 +44,11 @@ impl BindingPath {
         self.0.iter().map(step).collect()
     }
 
+    /// Whether the scalar holds the whole image, and not the tag alone.
+    pub fn is_whole_image(&self) -> bool {
+        matches!(self.0.last(), Some(Part::Key(key)) if key == "image")
+    }
+
     /// Whether a key of it is a name, whatever their letters' case and signs between words: `api-gateway` means `apiGateway`.
     pub fn is_of(&self, service: &str) -> bool {
         let bare = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();

@@ -66,6 +66,37 @@ fn every_tag_beside_a_repository_of_ours_is_set_in_a_named_file_without_a_landfa
     shop.run(&["images", "set", "sha-0000001", "--file", "../elsewhere.yaml"]).exits(2).says("outside the repository");
 }
 
+/// A database's image is nobody's of this repository, however it is written.
+#[test]
+fn a_named_file_without_a_landfall_yaml_keeps_what_others_own() {
+    let (shop, _bare) = shop();
+    std::fs::remove_file(shop.root().join("landfall.yaml")).expect("removed");
+    let set = |tag: &str, file: &str| shop.run(&["images", "set", tag, "--file", file]);
+    shop.git(&["remote", "set-url", "origin", "https://git.example.com/acme/shop.git"]);
+    // Names alone: ours are those with a tag of their own, unless others are the owner's.
+    let values = "web:\n  image:\n    repository: web\n    tag: latest\nredis:\n  image: redis:7-alpine\ncache: {image: \"memcached:1.6\"}\n";
+    shop.write("values.yaml", values);
+    set("sha-7654321", "values.yaml").exits(0);
+    assert_eq!(shop.read("values.yaml"), values.replace("tag: latest", "tag: sha-7654321"));
+    let values = "web: {image: \"ghcr.io/acme/web:1.0.0\"}\nredis: {image: {repository: redis, tag: 7.2.0}}\nother: {image: {repository: quay.io/acme-tools/x, tag: 1.0.0}}\n";
+    shop.write("values.yaml", values);
+    set("1.1.0", "values.yaml").exits(0);
+    assert_eq!(shop.read("values.yaml"), values.replace("web:1.0.0", "web:1.1.0"));
+    shop.run(&["images", "set", "7.4.0", "--file", "values.yaml", "--service", "redis"]).exits(0);
+    assert!(shop.read("values.yaml").contains("redis, tag: 7.4.0"));
+    // Without an origin nobody says whose they are.
+    shop.git(&["remote", "remove", "origin"]);
+    let before = shop.read("values.yaml");
+    set("1.2.0", "values.yaml").says("which images of values.yaml are ours").says("acme, acme-tools").says("--service");
+    assert_eq!(shop.read("values.yaml"), before);
+    shop.write("one.yaml", "web: {image: {repository: ghcr.io/acme/web, tag: 1.0.0}}\ndb: {image: \"postgres:17\"}\n");
+    set("1.2.0", "one.yaml").exits(0);
+    assert_eq!(
+        shop.read("one.yaml"),
+        "web: {image: {repository: ghcr.io/acme/web, tag: 1.2.0}}\ndb: {image: \"postgres:17\"}\n"
+    );
+}
+
 #[test]
 fn a_named_file_is_its_environments_where_several_are_declared_and_takes_the_tags_of_all_that_read_it() {
     let (shop, _bare) = shop();

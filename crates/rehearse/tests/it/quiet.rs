@@ -174,6 +174,30 @@ fn of_a_secret_that_a_program_makes_only_the_keys_are_known() {
 }
 
 #[test]
+fn what_a_program_waits_for_itself_does_not_come_from_it() {
+    let rights = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: maker}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: maker}\nrules: [{apiGroups: [\"\"], resources: [secrets], verbs: [create, get]}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: maker}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: maker}\nsubjects: [{kind: ServiceAccount, name: maker}]\n---\n";
+    let maker = |mounted: &str| {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: maker}}\nspec:\n  template:\n    metadata: {{labels: {{app: shop}}}}\n    spec:\n      restartPolicy: Never\n      serviceAccountName: maker\n      containers: [{{name: maker, image: \"registry.example.com/maker:1.0.0\"}}]\n      volumes: [{mounted}]\n---\n"
+        )
+    };
+    let user = deployment(
+        "user",
+        "app: shop",
+        "volumes: [{name: it, secret: {secretName: outside}}]",
+        "image: \"registry.example.com/a:1.0.0\"",
+    );
+    let why = |mounted: &str| {
+        let rehearsal = install(&[("templates/it.yaml", &format!("{rights}{}{user}", maker(mounted)))]);
+        let findings = rehearsal.examination.findings.iter().filter(|it| it.rule == "LF103");
+        findings.map(|it| format!("{} {}", it.message, it.cause)).collect::<Vec<_>>().join("\n")
+    };
+    assert!(why("").contains("it has to come from Job `maker`"), "{}", why(""));
+    let waiting = why("{name: it, secret: {secretName: outside}}");
+    assert!(waiting.contains("Secret `outside`") && !waiting.contains("has to come from"), "{waiting}");
+}
+
+#[test]
 fn a_name_that_a_web_servers_own_configuration_makes_is_no_service() {
     let text = "apiVersion: v1\nkind: Service\nmetadata: {name: it-relay}\nspec: {selector: {app: it}, ports: [{port: 80}]}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata:\n  web.conf: |\n    upstream relay { server it-relay:80; }\n    server { location / { proxy_pass http://relay; } }\n";
     is_quiet(&install(&[("templates/it.yaml", text)]), "LF187");

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Finding, Severity};
-use landfall_object::Object;
 use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
+use landfall_object::{Object, ObjectKey};
 use serde_json::Value;
 
 use crate::rule::Rule;
@@ -56,7 +56,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 .iter()
                 .filter_map(|program| {
                     let certainty = program.makes(&reference.kind, namespace, &reference.name, &desired.object)?;
-                    Some((certainty, program))
+                    let is_asked = || waits(&around, &program.owner, &reference);
+                    (certainty == Certainty::Named || !is_asked()).then_some((certainty, program))
                 })
                 .max_by_key(|(certainty, _)| *certainty);
             let finding = finding(&reference, &what, &known, desired.object.kind());
@@ -75,6 +76,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings.extend(namespaces(subject));
     findings.extend(going(subject));
     findings
+}
+
+/// Whether a workload itself does not start without what is referred to: it is not what makes it.
+fn waits(around: &[&Object], owner: &ObjectKey, needed: &Reference) -> bool {
+    let own = around.iter().filter(|object| object.key() == *owner).flat_map(|object| references(object));
+    let mut same =
+        own.filter(|it| it.kind == needed.kind && it.name == needed.name && it.namespace == needed.namespace);
+    same.any(|it| it.need == Need::Start)
 }
 
 /// What nobody brings may be there from elsewhere, on a cluster that was not read: a warning, unless a name that is

@@ -157,20 +157,31 @@ pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Resu
 }
 
 /// The lines of named files that set tags: those beside a repository of ours, and those of a mapping `image` that says no
-/// repository.
+/// repository. Whose a repository is, the owner of the origin says. A name alone has no owner: a tag beside one is ours where none
+/// beside an owner's is, and a whole image in one word (`redis:7`) is not. Without an origin all have to be one owner's.
 ///
 /// # Errors
-/// A file that is no YAML, or has no such line.
+/// A file that is no YAML, or has no such line; repositories of several owners where there is no origin.
 pub(crate) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
     let mut lines = Vec::new();
     for file in files {
         let text = text_of(source, file).map_err(Failure::from)?;
         let found = bindings(&text).map_err(|error| Failure::from(error.note(format!("in {file}"))))?;
-        let owned = |binding: &Binding| {
-            let Some(repository) = &binding.repository else { return true };
-            // A name alone has no owner, so that it is not somebody else's.
-            !repository.contains('/')
-                || ours.owner.as_ref().is_none_or(|owner| repository.split('/').any(|part| part == owner))
+        let owner = match (&ours.owner, ours.services) {
+            (None, []) => only_owner(file, &found)?,
+            (owner, _) => owner.clone(),
+        };
+        let is_owners = |binding: &Binding| {
+            let parts = binding.repository.as_deref().and_then(|repository| repository.rsplit_once('/'));
+            parts.is_some_and(|(before, _)| {
+                owner.as_deref().is_some_and(|owner| before.split('/').any(|it| it == owner))
+            })
+        };
+        let any_owners = found.iter().any(is_owners);
+        let owned = |binding: &Binding| match &binding.repository {
+            None => true,
+            Some(repository) if repository.contains('/') => is_owners(binding),
+            Some(_) => !any_owners && !binding.path.is_whole_image(),
         };
         for binding in found {
             let repository = binding.repository.clone().unwrap_or_default();
@@ -198,6 +209,25 @@ pub(crate) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -
         ));
     }
     Ok(lines)
+}
+
+/// Who owns all images of a file that have an owner; nobody where none has.
+fn only_owner(file: &str, found: &[Binding]) -> Result<Option<String>, Failure> {
+    let owners: BTreeSet<&str> = found
+        .iter()
+        .filter_map(|binding| binding.repository.as_deref()?.rsplit_once('/'))
+        .map(|(before, _)| before.rsplit('/').next().unwrap_or(before))
+        .collect();
+    let mut named = owners.iter();
+    match (named.next(), named.next()) {
+        (one, None) => Ok(one.map(|owner| (*owner).to_owned())),
+        _ => Err(Failure::from(
+            Diagnostic::error(code::NO_IMAGE_LINE, format!("which images of {file} are ours is said by nothing"))
+                .listing("their owners", owners.iter().copied())
+                .note("the repository has no `origin` whose owner would say it")
+                .help("name the services with --service, or give the repository an `origin`"),
+        )),
+    }
 }
 
 /// What is said of the images besides their tags.
