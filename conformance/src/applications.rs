@@ -41,6 +41,8 @@ pub(crate) struct Arguments {
     evidence: bool,
 }
 
+/// Why a manifest is not read that is another tool's template.
+const FILLED: &str = "is filled in by another tool first";
 /// Of a hundred fields so many may be not acted on.
 const NOT_ACTED_ON: f64 = 1.0;
 
@@ -70,6 +72,8 @@ struct Evidence<'a> {
     planned: usize,
     passed: usize,
     failed: usize,
+    /// Those that another tool fills in first.
+    skipped: usize,
     not_acted_on_percent: f64,
     #[serde(flatten)]
     count: &'a Count,
@@ -128,12 +132,14 @@ fn run(folders: &[PathBuf], arguments: &Arguments) -> Result<String, Box<dyn Err
     );
     if arguments.evidence {
         let planned = count.applications + count.sets + count.projects;
+        let skipped = count.refused.get(FILLED).map_or(0, Vec::len).min(planned - count.read);
         let evidence = Evidence {
             suite: "applications",
             commit: commit(root()),
             planned,
             passed: count.read,
-            failed: planned - count.read,
+            failed: planned - count.read - skipped,
+            skipped,
             not_acted_on_percent: (share * 100.0).round() / 100.0,
             count: &count,
         };
@@ -347,7 +353,7 @@ fn names(value: &Value, out: &mut serde_json::Map<String, Value>) {
 /// Why an object cannot be read: some stand in manifests that a tool fills in before anybody reads them.
 fn why(error: &str) -> &'static str {
     let marks = ["${", "{{", "@@", "$(", "cannot be `<", "%%"];
-    if marks.iter().any(|mark| error.contains(mark)) { "is filled in by another tool first" } else { "cannot be read" }
+    if marks.iter().any(|mark| error.contains(mark)) { FILLED } else { "cannot be read" }
 }
 
 /// How many texts, numbers and truths stand at a field, in all items of lists on the way.
