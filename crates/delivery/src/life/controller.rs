@@ -33,11 +33,13 @@ impl SealingController {
             Ok(text) => Certificate::parse(text.as_bytes())
                 .map_err(|error| Diagnostic::error(code::UNSEALED, error.to_string())),
             Err(error) => {
-                let (keyring, refused) = self.keyring(cluster).await.unwrap_or_default();
-                if let Some(certificate) = keyring.newest() {
-                    return Ok(certificate.clone());
-                }
-                let keys = refused.unwrap_or_else(|| format!("there is no key in {} either", self.namespace));
+                let keys = match self.keyring(cluster).await {
+                    Ok((keyring, refused)) => match keyring.newest() {
+                        Some(certificate) => return Ok(certificate.clone()),
+                        None => refused.unwrap_or_else(|| format!("there is no key in {} either", self.namespace)),
+                    },
+                    Err(unread) => unread.message,
+                };
                 Err(Diagnostic::error(code::UNSEALED, "the sealing controller gives no certificate")
                     .note(error.diagnose().message)
                     .note(keys)
