@@ -307,11 +307,14 @@ fn settings_that_want_another_one_beside_them_are_an_info() {
         "web",
         "app: web",
         "",
-        "image: \"registry.example.com/a:1.0.0\", securityContext: {{ toJson .Values.securityContext }}, env: [{{ if .Values.ldap.enabled }}{name: LDAP_SERVER, value: {{ .Values.ldap.server }}}{{ end }}]",
+        "image: \"registry.example.com/a:1.0.0\", securityContext: {privileged: {{ .Values.securityContext.privileged }}, allowPrivilegeEscalation: {{ .Values.securityContext.allowPrivilegeEscalation }}}, env: [{{ if .Values.ldap.enabled }}{name: LDAP_SERVER, value: {{ .Values.ldap.server }}}{{ end }}]",
     );
     let rehearsal = installed(values, &template);
     is_quiet(&rehearsal, "LF285");
     let all: Vec<&str> =
         rehearsal.examination.findings.iter().filter(|it| it.rule == "LF285").map(|it| &*it.message).collect();
-    assert!(all.iter().any(|it| it.contains("LDAP_SERVER")), "{all:#?}");
+    assert!(
+        all.iter().any(|it| it.contains("privileged")) && all.iter().any(|it| it.contains("LDAP_SERVER")),
+        "{all:#?}"
+    );
 }
