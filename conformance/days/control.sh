@@ -12,6 +12,17 @@ context() {
     kubectl config rename-context "$(kubectl config current-context)" "$1" >&2
 }
 
+# What is asked over a cluster's network stays with the embedded days: there containers answer.
+without_checks() {
+    python3 - "$1" <<'PY'
+import re, sys
+text = open(sys.argv[1]).read()
+found = re.subn(r'    checks:\n(?:      .*\n?)+', '', text)
+assert found[1] and 'checks:' not in found[0], found
+open(sys.argv[1], 'w').write(found[0])
+PY
+}
+
 # definition GROUP VERSION KIND PLURAL SCOPE
 definition() {
     cat <<Y

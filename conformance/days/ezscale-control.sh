@@ -1,38 +1,17 @@
 # The parts of the EZSCALE website's day that a cluster decides about, on a real API server. Nothing answers in its containers, and
 # what other operators and the cloud would do is played by place.py.
 . "$(dirname "$0")/control.sh"
+. "$(dirname "$0")/ezscale-steps.sh"
 
-CHART=helm/ezscale-website
-ARGS=(-n ezscale -f "$CHART/values-us-prod.yaml")
 ends_with 'ends "$DAY/place.pid"' '>/dev/null 2>&1'
 context k3s-us-prod
-# What is asked over the network of a cluster is asked of the embedded one (ezscale.sh).
-python3 - <<'PY'
-import re
-text = open('landfall.yaml').read()
-head, tail = text.split('  us-prod:\n', 1)
-tail, more = tail.split('\npromotion:', 1)
-tail = re.sub(r'    checks:\n(?:      .*\n?)+', '', tail + '\n')
-assert 'checks:' not in tail
-open('landfall.yaml', 'w').write(head + '  us-prod:\n' + tail + '\npromotion:' + more)
-PY
+PROD=$DAY
+prod() {
+    landfall "$@"
+}
+
+without_checks landfall.yaml
 git init -q . && git add -A && git commit -qm first
-
-k() {
-    kubectl -n ezscale "$@"
-}
-
-upgrade() {
-    landfall upgrade --install ezscale-website "$CHART" "${ARGS[@]}" "$@"
-}
-
-version_of() {
-    k get "$1" "$2" -o jsonpath='{.metadata.resourceVersion}'
-}
-
-image() {
-    k get deploy "ezscale-website-$1" -o jsonpath='{.spec.template.spec.containers[-1:].image}'
-}
 
 bootstrap() {
     {
@@ -157,28 +136,8 @@ past_us() {
 }
 step 10b 'written past Landfall by kubectl it is told; lost, it comes back from the backup, and nothing is written over' past_us
 
-one_scheduler() {
-    : >"$DAY/schedulers"
-    (while [ ! -e "$DAY/upgraded" ]; do k get pods -l app.kubernetes.io/component=scheduler --field-selector status.phase=Running -o name | wc -l >>"$DAY/schedulers"; done) &
-    exits 0 upgrade --set image.tag=v1.2.6 --wait --timeout 120s
-    touch "$DAY/upgraded"
-    wait
-    is "$(awk '$1 > 1' "$DAY/schedulers" | wc -l)" 0 'looks that saw two schedulers'
-    (($(wc -l <"$DAY/schedulers") > 2)) || wrong 'nobody looked'
-}
 step 11 'during an upgrade there is never a second scheduler' one_scheduler
 
-database() {
-    k get databases.k8s.mariadb.com -o jsonpath='{range .items[*]}{.metadata.uid} {.metadata.generation} {.spec}{"\n"}{end}'
-}
-back() {
-    local secret database
-    secret=$(version_of secret ezscale-website-secrets) database=$(database)
-    exits 0 landfall helm rollback ezscale-website 1 -n ezscale --wait --timeout 120s
-    k get deploy ezscale-website-horizon -o jsonpath='{.spec.template.spec.containers[0].image}' | grep -F horizon-v1.2.3
-    is "$(version_of secret ezscale-website-secrets)" "$secret" 'the Secret'
-    is "$(database)" "$database" 'the Database'
-}
 step 12 'a rollback brings the old images and touches neither Secret nor Database' back
 
 uninstall() {

@@ -1,5 +1,6 @@
 # A day in the life of the EZSCALE website, from commands of the README, on the embedded cluster.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/ezscale-steps.sh"
 
 PROD=$DAY/prod
 ends_with 'landfall --state "$PROD" cluster stop; landfall down --yes' '>/dev/null 2>&1'
@@ -12,28 +13,9 @@ prod() {
     landfall --state "$PROD" "$@"
 }
 
-k() {
-    kubectl --kubeconfig "$PROD/kubeconfig" -n ezscale "$@"
-}
-
-CHART=helm/ezscale-website
-ARGS=(-n ezscale -f "$CHART/values-us-prod.yaml")
-
-# Helm's door, as the release workflow types it; and ours, which can make a simulated Job fail.
-upgrade() {
-    prod upgrade --install ezscale-website "$CHART" "${ARGS[@]}" --kubeconfig "$PROD/kubeconfig" "$@"
-}
-
+# Our own door, which can make a simulated Job fail.
 delivered() {
     prod up --env us-prod --allow-unsimulated "$@"
-}
-
-version_of() {
-    k get "$1" "$2" -o jsonpath='{.metadata.resourceVersion}'
-}
-
-image() {
-    k get deploy "ezscale-website-$1" -o jsonpath='{.spec.template.spec.containers[-1:].image}'
 }
 
 doctor() {
@@ -203,29 +185,7 @@ past_us() {
 }
 step 10b 'written past Landfall by kubectl it is told, and a backup of another value writes over nothing' past_us
 
-one_scheduler() {
-    : >"$DAY/schedulers"
-    (while [ ! -e "$DAY/upgraded" ]; do k get pods -l app.kubernetes.io/component=scheduler --field-selector status.phase=Running -o name | wc -l >>"$DAY/schedulers"; done) &
-    exits 0 upgrade --set image.tag=v1.2.6 --wait
-    touch "$DAY/upgraded"
-    wait
-    is "$(awk '$1 > 1' "$DAY/schedulers" | wc -l)" 0 'looks that saw two schedulers'
-    (($(wc -l <"$DAY/schedulers") > 2)) || wrong 'nobody looked'
-}
 step 11 'during an upgrade there is never a second scheduler' one_scheduler
-
-database() {
-    k get database -o jsonpath='{range .items[*]}{.metadata.uid} {.metadata.generation} {.spec}{"\n"}{end}'
-}
-back() {
-    local secret database
-    secret=$(version_of secret ezscale-website-secrets) database=$(database)
-    exits 0 prod helm rollback ezscale-website 1 -n ezscale --kubeconfig "$PROD/kubeconfig" --wait
-    k get deploy ezscale-website-horizon -o jsonpath='{.spec.template.spec.containers[0].image}' | grep -F horizon-v1.2.3
-    is "$(version_of secret ezscale-website-secrets)" "$secret" 'the Secret'
-    # Its label tells the release's version, and goes back with it; what it is does not.
-    is "$(database)" "$database" 'the Database'
-}
 step 12 'a rollback brings the old images and touches neither Secret nor Database' back
 
 uninstall() {

@@ -30,7 +30,7 @@ use landfall_chart::Dialect;
 use serde::Serialize;
 
 use crate::dice::Dice;
-use crate::evidence::commit;
+use crate::evidence::{commit, write};
 use crate::helm::{Helm, Outcome, cache};
 use crate::parity::{Case, cases, say};
 use crate::suite::{Material, Suite, Whole, corpus, root, said};
@@ -276,13 +276,6 @@ impl Evidence {
         self.refusals.push(Refusal { chart: case.id.clone(), ours, helm: words.map(short), why });
         Ok(())
     }
-}
-
-/// Writes a suite's evidence.
-fn write(root: &Path, suite: &str, evidence: &impl Serialize) -> Result<(), Box<dyn Error>> {
-    let mut text = serde_json::to_string_pretty(evidence)?;
-    text.push('\n');
-    Ok(fs::write(root.join(format!("docs/evidence/{suite}.json")), text)?)
 }
 
 pub(super) fn is_library(chart: &Path) -> bool {

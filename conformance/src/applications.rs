@@ -12,7 +12,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +24,7 @@ use landfall_source::{SourceTree, repository_key};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::evidence::commit;
+use crate::evidence::{commit, write};
 use crate::suite::{Material, Suite, Whole, root, said};
 
 /// Which repositories.
@@ -143,7 +142,7 @@ fn run(folders: &[PathBuf], arguments: &Arguments) -> Result<String, Box<dyn Err
             not_acted_on_percent: (share * 100.0).round() / 100.0,
             count: &count,
         };
-        fs::write(root().join("docs/evidence/applications.json"), serde_json::to_string_pretty(&evidence)? + "\n")?;
+        write(root(), evidence.suite, &evidence)?;
     }
     if share > NOT_ACTED_ON { Err(line.into()) } else { Ok(line) }
 }
@@ -152,7 +151,7 @@ fn run(folders: &[PathBuf], arguments: &Arguments) -> Result<String, Box<dyn Err
 fn repositories(folders: &[PathBuf]) -> Result<Vec<Repository>, Box<dyn Error>> {
     let mut found = Vec::new();
     for folder in folders {
-        let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
             .collect();

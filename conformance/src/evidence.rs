@@ -91,12 +91,17 @@ impl Evidence {
 
     /// Writes `docs/evidence/SUITE.json` below the repository's root.
     pub(crate) fn write(&self, root: &Path) -> io::Result<()> {
-        let directory = root.join("docs/evidence");
-        fs::create_dir_all(&directory)?;
-        let mut text = serde_json::to_string_pretty(self)?;
-        text.push('\n');
-        fs::write(directory.join(format!("{}.json", self.suite)), text)
+        write(root, self.suite, self)
     }
+}
+
+/// Writes `docs/evidence/SUITE.json` below the repository's root, whatever the suite tells there.
+pub(crate) fn write(root: &Path, suite: &str, evidence: &impl Serialize) -> io::Result<()> {
+    let directory = root.join("docs/evidence");
+    fs::create_dir_all(&directory)?;
+    let mut text = serde_json::to_string_pretty(evidence)?;
+    text.push('\n');
+    fs::write(directory.join(format!("{suite}.json")), text)
 }
 
 /// The commit that was checked out when this program first asked, with `+` when files differed from it, or when something

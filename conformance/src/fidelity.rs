@@ -27,7 +27,6 @@ mod scene;
 mod stand_in;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -35,7 +34,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
-use crate::evidence::{Cluster, commit};
+use crate::evidence::{Cluster, commit, write};
 use crate::http::Endpoint;
 use crate::suite::{Material, Suite, Whole, corpus};
 use crate::testbed::{Layout, Running};
@@ -212,9 +211,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         evidence.planned, evidence.passed, evidence.failed, evidence.skipped
     );
     if arguments.evidence && arguments.only.is_none() {
-        let mut text = serde_json::to_string_pretty(&evidence)?;
-        text.push('\n');
-        fs::write(root().join("docs/evidence/fidelity.json"), text)?;
+        write(root(), evidence.suite, &evidence)?;
     }
     let well = evidence.failed == 0 && evidence.planned > 0 && idle.is_empty();
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

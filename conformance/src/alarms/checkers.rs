@@ -25,8 +25,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{Survey, write};
-use crate::evidence::commit;
+use super::Survey;
+use crate::evidence::{commit, write};
 use crate::parity::say;
 use crate::suite::{Material, Suite, Whole, root, said};
 use crate::{peers, workers};

@@ -17,11 +17,11 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::Survey;
 use super::rehearsal::{Alarm, Ending, Trial, ground};
 use super::upgrades::{Sides, commit_sides, git, histories, shelf};
-use super::{Survey, write};
 use crate::differential::glob::fits;
-use crate::evidence::commit;
+use crate::evidence::{commit, write};
 use crate::parity::say;
 use crate::parity::vendor::Shelf;
 use crate::suite::{Material, Suite, Whole, root, said};

@@ -119,9 +119,6 @@ impl Report {
     }
 
     pub(super) fn write(&self, root: &Path) -> anyhow::Result<()> {
-        let mut text = serde_json::to_string_pretty(self)?;
-        text.push('\n');
-        std::fs::write(root.join(format!("docs/evidence/{}.json", self.suite)), text)?;
-        Ok(())
+        Ok(crate::evidence::write(root, self.suite, self)?)
     }
 }

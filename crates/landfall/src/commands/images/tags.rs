@@ -77,6 +77,11 @@ fn owner_of(address: &str) -> Option<String> {
         .then_some(owner)
 }
 
+/// Whether an owner is named in front of an image's own name.
+fn belongs_to(repository: &str, owner: Option<&str>) -> bool {
+    repository.rsplit_once('/').is_some_and(|(before, _)| before.split('/').any(|part| Some(part) == owner))
+}
+
 /// The lines by which units set the tags of images of ours.
 ///
 /// # Errors
@@ -110,10 +115,7 @@ pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Resu
         let (repository, _) = parts(&image.image);
         ours.built.contains(&last(repository)) || ours.built.contains(&object_of(image))
     };
-    let owned = |image: &running::Running| {
-        let (repository, _) = parts(&image.image);
-        ours.owner.as_ref().is_some_and(|owner| repository.split('/').rev().skip(1).any(|part| part == owner))
-    };
+    let owned = |image: &running::Running| belongs_to(parts(&image.image).0, ours.owner.as_deref());
     let any_built = all.iter().any(|(image, ..)| built(image));
     let any_owned = all.iter().any(|(image, ..)| owned(image));
     let mut lines: BTreeMap<(String, String), TagLine> = BTreeMap::new();
@@ -172,10 +174,7 @@ pub(crate) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -
             (owner, _) => owner.clone(),
         };
         let is_owners = |binding: &Binding| {
-            let parts = binding.repository.as_deref().and_then(|repository| repository.rsplit_once('/'));
-            parts.is_some_and(|(before, _)| {
-                owner.as_deref().is_some_and(|owner| before.split('/').any(|it| it == owner))
-            })
+            binding.repository.as_deref().is_some_and(|repository| belongs_to(repository, owner.as_deref()))
         };
         let any_owners = found.iter().any(is_owners);
         let owned = |binding: &Binding| match &binding.repository {
