@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use landfall_diag::Place;
-use landfall_gotemplate::{Data, List, Map, Origin, Value};
+use landfall_gotemplate::{Data, Map, Origin, Value};
 
 use crate::set_flag::SetFlag;
 
@@ -217,7 +217,7 @@ impl Origins {
             }
             Data::List(list) if !list.is_nil() => {
                 let items = list.values().iter().map(|item| self.own_origin(item, flag, first)).collect();
-                Value::from(List::of(list.element(), items)).with_origin(origin)
+                Value::from(list.like(items)).with_origin(origin)
             }
             _ => value.clone().with_origin(origin),
         }

@@ -2,6 +2,7 @@
 
 mod entries;
 mod equal;
+mod growth;
 mod host;
 mod list;
 mod map;

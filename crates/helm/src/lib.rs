@@ -25,6 +25,7 @@ mod get;
 mod glass;
 mod gojson;
 mod gotemplate;
+mod gourl;
 mod grammar;
 mod history;
 mod install;

@@ -12,6 +12,7 @@ use landfall_source::{MAX_PACKED, is_mutant, read_bounded};
 
 use super::dependency::Filling;
 use super::flags::Flags;
+use super::gourl::Reference;
 use super::repositories::{self, Remote, Settings};
 use super::{Stop, Voice, World, provenance};
 
@@ -52,15 +53,16 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
     let settings = Settings::of(world, flags);
     let repository = flags.text("repo").filter(|url| !url.is_empty());
     if repository.is_none() && !name.contains("://") {
-        match name.split_once('/') {
+        let Some(reference) = Reference::parse(name) else {
+            return Err(missing(format!("invalid chart URL format: {name}")));
+        };
+        let path = String::from_utf8_lossy(&reference.path);
+        match path.split_once('/') {
             Some((known, _)) if settings.repositories()?.get(known).is_none() => {
                 return Err(missing(format!("repo {known} not found")));
             }
             Some(_) => {}
-            None => {
-                let words = format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}");
-                return Err(missing(words));
-            }
+            None => return Err(missing(not_absolute(&reference))),
         }
     }
     let remote = Remote::resolve(world, flags, &settings, name)?;
@@ -75,6 +77,11 @@ pub(super) fn locate(world: &World<'_>, flags: &Flags, name: &str) -> Result<Pat
         provenance::verify(world, flags, &path.to_string_lossy())?;
     }
     Ok(path)
+}
+
+/// What Helm says of a reference that names neither an address nor a repository's chart.
+pub(super) fn not_absolute(reference: &Reference) -> String {
+    format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {}", reference.written)
 }
 
 /// Loads a chart; with `--dependency-update`, charts that are declared and not there are fetched first.

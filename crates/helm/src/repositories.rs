@@ -13,7 +13,7 @@ use landfall_source::{
 };
 
 use super::flags::Flags;
-use super::{Stop, World, environment, place};
+use super::{Stop, World, environment, gourl, place};
 
 /// Files that Helm and we share.
 pub(super) struct Settings {
@@ -206,9 +206,12 @@ impl Remote {
             let client = Box::new(world.host.network.client(access));
             return Ok(Remote::Archive { url: reference.to_owned(), owner, digest: String::new(), client });
         }
-        let Some((name, chart)) = reference.split_once('/') else {
-            let words = format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {reference}");
-            return Err(Stop::words(code::BAD_ADDRESS, words));
+        let Some(read) = gourl::Reference::parse(reference) else {
+            return Err(Stop::words(code::BAD_ADDRESS, format!("invalid chart URL format: {reference}")));
+        };
+        let path = String::from_utf8_lossy(&read.path);
+        let Some((name, chart)) = path.split_once('/') else {
+            return Err(Stop::words(code::BAD_ADDRESS, place::not_absolute(&read)));
         };
         let repositories = settings.repositories()?;
         let Some(entry) = repositories.get(name) else {

@@ -36,7 +36,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         "pluck",
         Func::variadic(&[Type::String], Type::MAP, |_, a| {
             let maps = a.rest(1).iter().filter_map(Value::as_map);
-            Ok(Value::from(maps.filter_map(|map| map.get(a.bytes(0))).collect::<Vec<_>>()))
+            Ok(Value::from(List::grown(Type::Any, maps.filter_map(|map| map.get(a.bytes(0))).collect())))
         }),
     );
     funcs.insert(
@@ -44,13 +44,14 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         Func::variadic(&[], Type::MAP, |ctx, a| {
             let entries = a.rest(0).iter().filter_map(Value::as_map).flat_map(Map::entries);
             let keys = entries.map(|(key, entry)| Value::from(key).with_origin(ctx.key_origin(&entry)));
-            Ok(Value::from(List::strings(keys)))
+            Ok(Value::from(List::grown(Type::String, keys.collect())))
         }),
     );
     funcs.insert(
         "values",
         Func::new(&[Type::MAP], |_, a| {
-            Ok(Value::from(a.map(0).entries().into_iter().map(|(_, value)| value).collect::<Vec<_>>()))
+            let values = a.map(0).entries().into_iter().map(|(_, value)| value).collect();
+            Ok(Value::from(List::grown(Type::Any, values)))
         }),
     );
     funcs.insert(
@@ -134,7 +135,7 @@ fn deep_copy(ctx: &mut CallCtx<'_>, value: &Value, depth: usize) -> Result<Value
             ctx.make(list.len() + 3, 0)?;
             ctx.work(1)?;
             let copies = list.values().iter().map(|element| deep_copy(ctx, element, depth + 1));
-            Value::from(List::of(list.element(), copies.collect::<Result<_, _>>()?))
+            Value::from(list.like(copies.collect::<Result<_, _>>()?))
         }
         Data::Map(map) if map.is_nil() => value.clone(),
         Data::Map(map) => {

@@ -32,20 +32,19 @@ pub(crate) fn register(funcs: &mut FuncMap) {
                     kept.push(value);
                 }
             }
-            Ok(Value::from(kept))
+            Ok(grown(kept))
         }),
         ("compact", |_, a| {
             let list = elements(a.any(0), "Cannot compact on type")?;
-            Ok(Value::from(list.into_iter().filter(|value| !is_empty(value)).collect::<Vec<_>>()))
+            Ok(grown(list.into_iter().filter(|value| !is_empty(value)).collect()))
         }),
     ];
     for (name, call) in one {
         with_must(funcs, name, Func::new(&[Type::Any], *call));
     }
     let pushed = Func::new(&[Type::Any, Type::Any], |_, a| {
-        let mut list = elements(a.any(0), "Cannot push on type")?;
-        list.push(a.any(1).clone());
-        Ok(Value::from(list))
+        let list = elements(a.any(0), "Cannot push on type")?;
+        Ok(Value::from(List::appended(Type::Any, list, a.any(1).clone())))
     });
     with_must(funcs, "append", pushed.clone());
     with_must(funcs, "push", pushed);
@@ -55,7 +54,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         Func::new(&[Type::Any, Type::Any], |_, a| {
             let mut list = elements(a.any(0), "Cannot prepend on type")?;
             list.insert(0, a.any(1).clone());
-            Ok(Value::from(list))
+            Ok(Value::from(List::prepended(Type::Any, list)))
         }),
     );
     with_must(
@@ -64,7 +63,7 @@ pub(crate) fn register(funcs: &mut FuncMap) {
         Func::variadic(&[Type::Any], Type::Any, |ctx, a| {
             let list = elements(a.any(0), "Cannot find without on type")?;
             ctx.work((list.len() * a.rest(1).len()) as u64 / COMPARED)?;
-            Ok(Value::from(list.into_iter().filter(|value| !contains(a.rest(1), value)).collect::<Vec<_>>()))
+            Ok(grown(list.into_iter().filter(|value| !contains(a.rest(1), value)).collect()))
         }),
     );
     with_must(
@@ -90,14 +89,14 @@ pub(crate) fn register(funcs: &mut FuncMap) {
             };
             // Each is moved as often as the number of all has digits.
             ctx.work((elements.len() * elements.len().checked_ilog2().unwrap_or(0) as usize) as u64 / COMPARED)?;
+            let room = elements.len();
             let mut sorted: Vec<(Str, Origin)> = Vec::with_capacity(elements.len());
             for element in elements.iter().filter(|element| !element.is_nil()) {
                 sorted.push((shown(ctx, element)?, element.origin()));
             }
             sorted.sort();
-            Ok(Value::from(List::strings(
-                sorted.into_iter().map(|(text, origin)| Value::from(text).with_origin(origin)),
-            )))
+            let sorted = sorted.into_iter().map(|(text, origin)| Value::from(text).with_origin(origin)).collect();
+            Ok(Value::from(List::roomy(Type::String, sorted, room)))
         }),
     );
 }
@@ -108,6 +107,11 @@ fn with_must(funcs: &mut FuncMap, name: &str, func: Func) {
     must.push_str(&name[1..]);
     funcs.insert(&must, func.clone());
     funcs.insert(name, func);
+}
+
+/// A list that was appended to one by one.
+fn grown(values: Vec<Value>) -> Value {
+    Value::from(List::grown(Type::Any, values))
 }
 
 /// A list without the element at that place; without elements Go's nil list.
@@ -130,11 +134,16 @@ fn slice(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     }
     let start = if a.len() > 1 { to_int64(a.any(1)) } else { 0 };
     let end = if a.len() > 2 { to_int64(a.any(2)) } else { list.len() as i64 };
-    if start < 0 || end < start || end > list.len() as i64 {
-        return Err(FuncError::new("reflect.Value.Slice: slice index out of bounds"));
-    }
-    let element = a.any(0).as_list().map_or(Type::Any, List::element);
-    Ok(Value::from(List::of(element, list[start as usize..end as usize].to_vec())))
+    let exact;
+    let list = match a.any(0).as_list() {
+        Some(list) => list,
+        None => {
+            exact = List::new(list);
+            &exact
+        }
+    };
+    let slice = usize::try_from(start).ok().zip(usize::try_from(end).ok()).and_then(|(from, to)| list.slice(from, to));
+    slice.map(Value::from).ok_or_else(|| FuncError::new("reflect.Value.Slice: slice index out of bounds"))
 }
 
 fn chunk(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
@@ -167,5 +176,5 @@ fn concat(_: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
             }
         }
     }
-    Ok(if joined.is_empty() { Value::from(List::nil(Type::Any)) } else { Value::from(joined) })
+    Ok(if joined.is_empty() { Value::from(List::nil(Type::Any)) } else { grown(joined) })
 }

@@ -151,7 +151,7 @@ fn range(start: i64, stop: i64, step: i64) -> Result<Vec<i64>, FuncError> {
 
 fn numbers(ctx: &mut CallCtx<'_>, list: &[i64]) -> Result<Value, FuncError> {
     ctx.work(list.len() as u64 / 8)?;
-    Ok(Value::from(List::of(Type::Int, list.iter().map(|number| Value::from(Data::Int(*number))).collect())))
+    Ok(Value::from(List::grown(Type::Int, list.iter().map(|number| Value::from(Data::Int(*number))).collect())))
 }
 
 /// Numbers as the shell's `seq` prints them, in one string.

@@ -156,6 +156,6 @@ impl Reading<'_> {
             items.push(ctx.decided_origin(item, front));
         }
         let chosen = ctx.decisions_in(self.text, self.origin, room);
-        Value::from(List::of(list.element(), items)).with_origin(ctx.members_origin(chosen))
+        Value::from(list.like(items)).with_origin(ctx.members_origin(chosen))
     }
 }

@@ -172,9 +172,16 @@ fn countable(found: usize) -> Result<(), FuncError> {
     if found > MAX_FOUND { Err(FuncError::new(format!("more than {MAX_FOUND} parts"))) } else { Ok(()) }
 }
 
+/// What Go makes room for when it begins to look for all (`regexp.startSize`).
+const FIRST_ROOM: usize = 10;
+
 /// Go's nil slice when nothing was found.
 fn strings(found: Vec<Value>) -> Value {
-    Value::from(if found.is_empty() { List::nil(Type::String) } else { List::of(Type::String, found) })
+    Value::from(if found.is_empty() {
+        List::nil(Type::String)
+    } else {
+        List::grown_from(FIRST_ROOM, Type::String, found)
+    })
 }
 
 /// Go's `Regexp.Split`.
@@ -187,8 +194,9 @@ fn split(regex: &Regex, pattern: &[u8], text: &[u8], limit: i64) -> Result<Value
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut parts: Vec<Value> = Vec::new();
-    let (mut begin, mut end) = (0, 0);
+    let (mut begin, mut end, mut room) = (0, 0, 0);
     for found in regex.find_iter(text).take(limit) {
+        room += 1;
         if parts.len() + 1 == limit {
             break;
         }
@@ -202,7 +210,7 @@ fn split(regex: &Regex, pattern: &[u8], text: &[u8], limit: i64) -> Result<Value
     if end != text.len() {
         parts.push(Value::str(&text[begin..]));
     }
-    Ok(Value::from(List::of(Type::String, parts)))
+    Ok(Value::from(List::grown_from(room, Type::String, parts)))
 }
 
 /// Go's `Regexp.Expand`: `$1`, `${1}`, `$name`; `$1x` is the group called `1x`.

@@ -76,7 +76,11 @@ pub(crate) fn register(funcs: &mut FuncMap) {
     funcs.insert("toString", Func::new(&[Type::Any], |_, a| Ok(Value::from(strval(a.any(0))?))));
     funcs.insert(
         "toStrings",
-        Func::new(&[Type::Any], |ctx, a| Ok(Value::from(List::strings(strslice(ctx, a.any(0))?)))),
+        Func::new(&[Type::Any], |ctx, a| {
+            let room = a.any(0).elements().map_or(0, |elements| elements.len());
+            let strings = strslice(ctx, a.any(0))?.into_iter().map(Value::from).collect();
+            Ok(Value::from(List::roomy(Type::String, strings, room)))
+        }),
     );
     funcs.insert("join", Func::new(&[Type::String, Type::Any], |ctx, a| join(a.bytes(0), &strslice(ctx, a.any(1))?)));
     funcs.insert(

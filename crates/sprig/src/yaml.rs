@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use landfall_gotemplate::{Data, Func, FuncError, FuncMap, Host, Map, Type, Value};
+use landfall_gotemplate::{Data, Func, FuncError, FuncMap, Host, List, Map, Type, Value};
 use landfall_yaml::{Emit, Emitter, Error, Node, Repeated, Scalar};
 
 use crate::json;
@@ -129,7 +129,7 @@ impl landfall_yaml::Build for Build {
     }
 
     fn sequence(&mut self, items: Vec<Value>, _: Node<'_>) -> Value {
-        Value::from(items)
+        Value::from(List::grown(Type::Any, items))
     }
 
     fn insert(&mut self, map: &mut Map, key: Cow<'_, str>, value: Value, _: Node<'_>) {

@@ -3,7 +3,7 @@
 //! The functions write into maps in place and share nested maps exactly where Helm does: whether a change made through
 //! a parent's table shows in a subchart decides bytes.
 
-use landfall_gotemplate::{Data, List, Map, Str, Value, format};
+use landfall_gotemplate::{Data, Map, Str, Value, format};
 
 use crate::chart::Chart;
 use crate::dialect::Dialect;
@@ -228,8 +228,7 @@ pub(crate) fn deep_copy(value: &Value) -> Value {
     match value.data() {
         Data::Map(map) => Value::from(deep_copy_map(map)).with_origin(value.origin()),
         Data::List(list) if !list.is_nil() => {
-            Value::from(List::of(list.element(), list.values().iter().map(deep_copy).collect()))
-                .with_origin(value.origin())
+            Value::from(list.like(list.values().iter().map(deep_copy).collect())).with_origin(value.origin())
         }
         _ => value.clone(),
     }

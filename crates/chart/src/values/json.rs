@@ -1,6 +1,6 @@
 //! JSON and template values, both ways.
 
-use landfall_gotemplate::{Data, List, Map, Origin, Value};
+use landfall_gotemplate::{Data, List, Map, Origin, Type, Value};
 
 /// JSON as Go decodes it into `interface {}`: every number a `float64`.
 pub(crate) fn to_value(json: &serde_json::Value, origin: Origin) -> Value {
@@ -10,7 +10,7 @@ pub(crate) fn to_value(json: &serde_json::Value, origin: Origin) -> Value {
         serde_json::Value::Number(number) => Value::from(number.as_f64().unwrap_or(f64::NAN)),
         serde_json::Value::String(text) => Value::from(text.as_str()),
         serde_json::Value::Array(items) => {
-            Value::from(List::new(items.iter().map(|item| to_value(item, origin)).collect()))
+            Value::from(List::grown(Type::Any, items.iter().map(|item| to_value(item, origin)).collect()))
         }
         serde_json::Value::Object(entries) => {
             Value::from(entries.iter().map(|(key, value)| (key.as_str(), to_value(value, origin))).collect::<Map>())
@@ -91,7 +91,9 @@ pub(crate) fn to_live_value(json: &serde_json::Value) -> Value {
             Some(whole) => Value::from(Data::Int64(whole)),
             None => Value::from(number.as_f64().unwrap_or(f64::NAN)),
         },
-        serde_json::Value::Array(items) => Value::from(List::new(items.iter().map(to_live_value).collect())),
+        serde_json::Value::Array(items) => {
+            Value::from(List::grown(Type::Any, items.iter().map(to_live_value).collect()))
+        }
         serde_json::Value::Object(entries) => {
             Value::from(entries.iter().map(|(key, value)| (key.as_str(), to_live_value(value))).collect::<Map>())
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use landfall_gotemplate::{Data, List, Map, Origin, Str, Value};
+use landfall_gotemplate::{Data, List, Map, Origin, Str, Type, Value};
 use landfall_sprig::yaml_scalar;
 use landfall_yaml::{Build, Gather, Node, Repeated, Scalar};
 
@@ -206,7 +206,7 @@ impl Gather for Placeless {
     }
 
     fn sequence(&mut self, items: Vec<Value>) -> Value {
-        Value::from(List::new(items))
+        Value::from(List::grown(Type::Any, items))
     }
 
     fn insert(&mut self, map: &mut Self::Map, key: &str, value: Value) {
@@ -263,7 +263,7 @@ impl Build for Values<'_> {
 
     fn sequence(&mut self, items: Vec<Value>, at: Node<'_>) -> Value {
         let origin = self.origin(at);
-        Value::from(List::new(items)).with_origin(origin)
+        Value::from(List::grown(Type::Any, items)).with_origin(origin)
     }
 
     fn insert(&mut self, map: &mut Self::Map, key: Cow<'_, str>, value: Value, at: Node<'_>) {

@@ -85,15 +85,15 @@ pub(super) fn slice(item: &Value, indexes: &[Value]) -> Result<Value, FuncError>
         return Err(FuncError::new(format!("too many slice indexes: {}", indexes.len())));
     }
     let below = plain(item);
-    let length = match below.data() {
+    let (length, room) = match below.data() {
         Data::Str(_) if indexes.len() == 3 => return Err(FuncError::new("cannot 3-index slice a string")),
-        Data::Str(text) | Data::Bytes(text) => text.len(),
-        Data::List(list) => list.len(),
+        Data::Str(text) | Data::Bytes(text) => (text.len(), text.len()),
+        Data::List(list) => (list.len(), list.capacity()),
         _ => return Err(FuncError::new(format!("can't slice item of type {}", item.type_name()))),
     };
-    let mut at = [0, length, length];
+    let mut at = [0, length, room];
     for (index, place) in indexes.iter().zip(&mut at) {
-        *place = position(index, length)?;
+        *place = position(index, room)?;
     }
     let [from, to, capacity] = at;
     if from > to {
@@ -106,7 +106,10 @@ pub(super) fn slice(item: &Value, indexes: &[Value]) -> Result<Value, FuncError>
     Ok(match below.data() {
         Data::Str(text) => Value::str(&text[from..to]),
         Data::Bytes(bytes) => Value::bytes(&bytes[from..to]),
-        Data::List(list) => Value::from(List::of(list.element(), list.values()[from..to].to_vec())),
+        Data::List(list) => match list.slice(from, to) {
+            Some(slice) => Value::from(slice),
+            None => return Err(FuncError::new("reflect.Value.Slice: slice index out of bounds")),
+        },
         _ => Value::from(List::nil(Type::Any)),
     }
     .with_origin(origin))

@@ -98,7 +98,7 @@ impl CallCtx<'_> {
                     }
                     return Ok(value);
                 }
-                if host.fields().iter().any(|(known, _)| **known == *text) {
+                if host.fields().iter().chain(&host.unexported()).any(|(known, _)| **known == *text) {
                     let words = format!("{text} is an unexported field of struct type {}", receiver.static_type_name());
                     return self.fail(words);
                 }

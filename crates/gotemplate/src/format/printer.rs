@@ -360,14 +360,19 @@ impl Printer {
     }
 
     fn pointer(&mut self, address: usize, type_name: &str, verb: char, value: &Value) {
-        let address = go_address(address);
+        let address = if address == 0 { 0 } else { go_address(address) };
         let number = Integer::unsigned(address);
         match verb {
             'v' if self.flags.sharp_v => {
                 self.out.extend_from_slice(format!("({type_name})(").as_bytes());
-                self.hex_0x(address);
+                if address == 0 {
+                    self.out.extend_from_slice(b"nil")
+                } else {
+                    self.hex_0x(address)
+                }
                 self.out.push(b')');
             }
+            'v' if address == 0 => self.pad(b"<nil>"),
             'v' | 'p' => {
                 let sharp = self.flags.sharp;
                 self.flags.sharp = !sharp;
@@ -509,8 +514,8 @@ impl Printer {
         let type_name = host.type_name();
         let mut type_name: &str = &type_name;
         if host.kind() == HostKind::Pointer {
-            if depth > 0 {
-                let address = std::ptr::from_ref(host).cast::<()>().addr();
+            if depth > 0 || host.is_nil() {
+                let address = if host.is_nil() { 0 } else { std::ptr::from_ref(host).cast::<()>().addr() };
                 return self.pointer(address, type_name, verb, value);
             }
             self.out.push(b'&');
@@ -520,7 +525,9 @@ impl Printer {
             self.out.extend_from_slice(type_name.as_bytes());
         }
         self.out.push(b'{');
-        for (at, (name, field)) in host.fields().iter().enumerate() {
+        // Such a type says itself how it is written in Go's syntax.
+        let hidden = if sharp_v { Vec::new() } else { host.unexported() };
+        for (at, (name, field)) in host.fields().iter().chain(&hidden).enumerate() {
             if at > 0 {
                 self.out.extend_from_slice(if sharp_v { b", " } else { b" " });
             }

@@ -43,6 +43,16 @@ pub trait Host: Any + Send + Sync + fmt::Debug {
         Vec::new()
     }
 
+    /// The fields that nobody outside can reach, for verbs that do not ask the object for its text.
+    fn unexported(&self) -> Vec<(Cow<'static, str>, Value)> {
+        Vec::new()
+    }
+
+    /// Whether a [`HostKind::Pointer`] leads nowhere.
+    fn is_nil(&self) -> bool {
+        false
+    }
+
     /// The parameters of a method, if there is one of that name.
     fn method(&self, name: &str) -> Option<Signature> {
         let _ = name;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
-use landfall_gotemplate::{CallCtx, Data, FuncError, Host, HostKind, Signature, Str, Type, Value};
+use landfall_gotemplate::{CallCtx, Data, FuncError, Host, HostKind, List, Signature, Str, Type, Value};
 
 use super::layout::{Part, parts};
 use crate::context::Context;
@@ -29,6 +29,8 @@ pub(super) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesda
 
 /// Go's zero time: the first second of the year 1, in UTC.
 const ZERO: i64 = -62_135_596_800;
+/// From where Go counts the seconds of a time that has a monotonic reading: the first second of 1885.
+const WALL: i64 = -2_682_288_000;
 
 /// A moment seen in a zone.
 #[derive(Debug, Clone)]
@@ -42,17 +44,20 @@ pub(crate) struct Moment {
 /// Where a moment is seen from.
 #[derive(Debug, Clone)]
 pub(crate) enum Zone {
-    /// A place with its rules.
+    /// Go's `time.UTC`.
+    Utc,
+    /// A place with its rules: the machine's, whichever that is.
     Place(TimeZone),
     /// An offset with a name, which may be empty.
     Fixed(Offset, String),
 }
 
 impl Zone {
-    pub(crate) const UTC: Zone = Zone::Place(TimeZone::UTC);
+    pub(crate) const UTC: Zone = Zone::Utc;
 
     fn rules(&self) -> TimeZone {
         match self {
+            Self::Utc => TimeZone::UTC,
             Self::Place(zone) => zone.clone(),
             Self::Fixed(offset, _) => TimeZone::fixed(*offset),
         }
@@ -101,6 +106,7 @@ impl Moment {
 
     fn zone_name(&self) -> String {
         match &self.zone {
+            Zone::Utc => "UTC".to_owned(),
             Zone::Place(zone) => zone.to_offset_info(self.at).abbreviation().to_owned(),
             Zone::Fixed(_, name) => name.clone(),
         }
@@ -239,6 +245,44 @@ impl Host for Named {
     }
 }
 
+/// Where a moment is seen from, as a field of its own: a pointer that leads nowhere where that is UTC.
+#[derive(Debug)]
+struct Location(Zone);
+
+impl Host for Location {
+    fn type_name(&self) -> Cow<'static, str> {
+        Cow::Borrowed("*time.Location")
+    }
+
+    fn kind(&self) -> HostKind {
+        HostKind::Pointer
+    }
+
+    fn is_nil(&self) -> bool {
+        matches!(self.0, Zone::Utc)
+    }
+
+    /// As Go keeps a place without rules (`name`, `zone`, `tx`, `extend` and what it remembers of the last look-up); the tables of
+    /// one that has some are not told.
+    fn unexported(&self) -> Vec<(Cow<'static, str>, Value)> {
+        let name = match &self.0 {
+            Zone::Utc => "UTC",
+            Zone::Place(zone) => zone.iana_name().unwrap_or("Local"),
+            Zone::Fixed(_, name) => name,
+        };
+        let none = || Value::from(List::nil(Type::Any));
+        vec![
+            (Cow::Borrowed("name"), Value::from(name)),
+            (Cow::Borrowed("zone"), none()),
+            (Cow::Borrowed("tx"), none()),
+            (Cow::Borrowed("extend"), Value::from("")),
+            (Cow::Borrowed("cacheStart"), Value::int64(0)),
+            (Cow::Borrowed("cacheEnd"), Value::int64(0)),
+            (Cow::Borrowed("cacheZone"), Value::nil()),
+        ]
+    }
+}
+
 impl Host for Moment {
     fn type_name(&self) -> Cow<'static, str> {
         Cow::Borrowed("time.Time")
@@ -256,6 +300,22 @@ impl Host for Moment {
 
     fn json(&self) -> Option<String> {
         Some(format!("\"{}\"", self.format("2006-01-02T15:04:05.999999999Z07:00")))
+    }
+
+    /// `wall` holds the nanoseconds, and for a time that `now` told the seconds since 1885 and that there is a monotonic reading,
+    /// which is in `ext` then; otherwise `ext` holds the seconds since the year 1 (Go: `time.Time`).
+    fn unexported(&self) -> Vec<(Cow<'static, str>, Value)> {
+        let second = self.at.as_nanosecond().div_euclid(1_000_000_000) as i64;
+        let nanos = self.at.as_nanosecond().rem_euclid(1_000_000_000) as u64;
+        let (wall, ext) = match self.running {
+            Some(running) => (1 << 63 | ((second - WALL) as u64) << 30 | nanos, running),
+            None => (nanos, second - ZERO),
+        };
+        vec![
+            (Cow::Borrowed("wall"), Value::from(Data::Uint64(wall))),
+            (Cow::Borrowed("ext"), Value::int64(ext)),
+            (Cow::Borrowed("loc"), Value::host(Location(self.zone.clone()))),
+        ]
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
@@ -329,6 +389,22 @@ impl Host for Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_is_printed_as_no_text_shows_its_fields() {
+        let shown = |moment: Moment, verb: &str| {
+            let printed = landfall_gotemplate::format::sprintf(verb.as_bytes(), &[Value::host(moment)]);
+            String::from_utf8_lossy(&printed).into_owned()
+        };
+        assert_eq!(shown(Moment::zero(), "%d"), "{0 0 0}");
+        assert_eq!(shown(Moment::zero(), "%t"), "{%!t(uint64=0) %!t(int64=0) %!t(*time.Location=<nil>)}");
+        let here = Moment { zone: Zone::Place(TimeZone::UTC), ..Moment::zero() };
+        assert_eq!(shown(here, "%U"), "{U+0000 U+0000 %!U(*time.Location=&{UTC [] []  0 0 <nil>})}");
+        let later = Moment::unix(1_451_606_400, Zone::UTC).moved(1);
+        assert_eq!(shown(later.clone(), "%+d"), "{+1 +63587203200 +0}");
+        let told = Moment { running: Some(7), ..later };
+        assert_eq!(shown(told, "%d"), format!("{{{} 7 0}}", 1_u64 << 63 | (1_451_606_400 + 2_682_288_000) << 30 | 1));
+    }
 
     #[test]
     fn a_time_that_now_told_says_how_long_the_program_has_been_running() {

@@ -1,6 +1,6 @@
 //! JSON text to values, with Go's words for what is wrong with it.
 
-use landfall_gotemplate::{Map, Value};
+use landfall_gotemplate::{List, Map, Type, Value};
 
 /// Deepest text that is read, as in `encoding/json`.
 const MAX_DEPTH: usize = 10_000;
@@ -138,7 +138,7 @@ impl Reader<'_> {
         let mut values = Vec::new();
         if self.peek() == Some(b']') {
             self.leave();
-            return Ok(Value::from(values));
+            return Ok(Value::from(List::grown(Type::Any, values)));
         }
         loop {
             values.push(self.value("looking for beginning of value")?);
@@ -147,7 +147,7 @@ impl Reader<'_> {
                 Some(b',') => self.at += 1,
                 Some(b']') => {
                     self.leave();
-                    return Ok(Value::from(values));
+                    return Ok(Value::from(List::grown(Type::Any, values)));
                 }
                 _ => return Err(self.invalid("after array element")),
             }
