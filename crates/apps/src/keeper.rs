@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::Operation;
 use crate::pens::Pens;
-use crate::results::{results, terminated, waiting};
+use crate::results::{Refused, refused, results, terminated, waiting};
 use crate::status::{SyncStatus, health_of, resource_entry, sync_status, written_revisions, written_sources};
 
 /// Where the store keeps which objects belong to an application whose object the cluster does not hold.
@@ -323,12 +323,13 @@ fn failed(operation: &Operation, attempt: u32, message: String, now: jiff::Times
 }
 
 /// How a sync ended that no engine has carried out to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
     /// There was nothing to do.
     Succeeded,
-    /// It could not be begun; it is tried again as often as its operation says.
-    Failed,
+    /// It could not be begun, for what the cluster would refuse of it or for another reason; it is tried again as often as its
+    /// operation says.
+    Failed(Vec<Refused>),
     /// It was ended for good.
     Stopped,
     /// It waited to be tried again, and is not: a wish that stands in the Application by now is another one's.
@@ -345,9 +346,9 @@ pub fn tried_in_vain(
     tried: Tried,
     now: jiff::Timestamp,
 ) -> Value {
-    let (phase, retries, message) = match tried {
+    let (phase, retries, message) = match &tried {
         Tried::Succeeded => ("Succeeded", attempt, message.to_owned()),
-        Tried::Failed => failed(operation, attempt, message.to_owned(), now),
+        Tried::Failed(_) => failed(operation, attempt, message.to_owned(), now),
         Tried::Stopped | Tried::GivenUp => ("Failed", attempt, message.to_owned()),
     };
     let course = Course {
@@ -360,9 +361,10 @@ pub fn tried_in_vain(
         attempt: retries,
     };
     let now = seconds(now);
-    let (started, results) = match tried {
+    let (started, results) = match &tried {
         Tried::Stopped | Tried::GivenUp => told_so_far(application).unwrap_or_else(|| (now.clone(), Vec::new())),
-        Tried::Succeeded | Tried::Failed => (now.clone(), Vec::new()),
+        Tried::Succeeded => (now.clone(), Vec::new()),
+        Tried::Failed(objects) => (now.clone(), refused(objects)),
     };
     let state = operation_state(&course, &started, phase, &message, Some(now), results);
     let mut patch = json!({"status": {"operationState": state}});
@@ -507,6 +509,6 @@ mod tests {
         for phase in ["Succeeded", "Failed", "Terminating"] {
             assert_eq!(ended(&with_a_hook(phase, Some("later")), Tried::Stopped), neither, "{phase}");
         }
-        assert_eq!(ended(&with_a_hook("Running", Some("later")), Tried::Failed), neither);
+        assert_eq!(ended(&with_a_hook("Running", Some("later")), Tried::Failed(Vec::new())), neither);
     }
 }

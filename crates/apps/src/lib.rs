@@ -65,7 +65,7 @@ pub use pause::{PAUSE_ANNOTATION, Pause};
 pub use pens::{Pen, Pens};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
 pub use project::{Project, ProjectRole};
-pub use results::terminated;
+pub use results::{Refused, terminated};
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,
     SyncOptions, SyncPolicy,

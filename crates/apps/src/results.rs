@@ -1,7 +1,7 @@
 //! `status.operationState.syncResult.resources`: what has become of each object and hook of a sync so far, in the order in
 //! which they came, as Argo CD writes it (gitops-engine, pkg/sync/sync_context.go, `setResourceResult`).
 
-use landfall_engine::{Failure, FailureKind, Standing, StepResult, StepState, Task};
+use landfall_engine::{Failure, FailureKind, Plan, Standing, StepResult, StepState, Task, Trial};
 use landfall_object::{Object, ObjectKey};
 use serde_json::{Value, json};
 
@@ -54,6 +54,56 @@ pub fn terminated(results: &[Value]) -> Vec<Value> {
         }
     }
     results
+}
+
+/// An object that the cluster would refuse, so that the sync was not begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which.
+    pub object: ObjectKey,
+    /// In which phase it was to come.
+    pub phase: String,
+    /// Whether it is a hook.
+    pub is_hook: bool,
+    /// What is objected.
+    pub words: String,
+}
+
+impl Refused {
+    /// All of one plan of a trial, in the plan's order.
+    pub fn of(plan: &Plan, trial: &Trial, number: usize) -> Vec<Self> {
+        let steps = plan.phases.iter().flat_map(|phase| {
+            phase.waves.iter().flat_map(|wave| &wave.steps).map(move |step| (phase.name.as_str(), step))
+        });
+        let mut refused: Vec<Self> = Vec::new();
+        for (phase, step) in steps.filter(|(_, step)| !matches!(step.task, Task::Wait { .. })) {
+            let objections = trial.refusals.iter().filter(|it| it.tried.plan == number && it.tried.key == step.key);
+            let words: Vec<String> = objections.map(|it| it.objection.to_string()).collect();
+            if words.is_empty() || refused.iter().any(|it| it.object == step.key) {
+                continue;
+            }
+            let (is_hook, phase) = (matches!(step.task, Task::Hook(_)), phase.to_owned());
+            refused.push(Self { object: step.key.clone(), phase, is_hook, words: words.join("; ") });
+        }
+        refused
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            key: &self.object,
+            phase: &self.phase,
+            is_hook: self.is_hook,
+            status: "SyncFailed",
+            standing: "Failed",
+            message: self.words.clone(),
+            images: Vec::new(),
+        }
+    }
+}
+
+/// What is told of objects that kept a sync from being begun: Argo CD tells of a task that its dry run refuses so, and of no other.
+pub(crate) fn refused(refused: &[Refused]) -> Vec<Value> {
+    refused.iter().map(|it| it.entry().written()).collect()
 }
 
 /// What is waited for, in Argo CD's words; nothing while nothing is.

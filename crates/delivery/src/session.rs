@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_apps::{Pens, Semantics};
+use landfall_apps::{Pens, Refused, Semantics};
 use landfall_chart::Readings;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -100,6 +100,8 @@ pub enum Progress {
     Note(Diagnostic),
     /// An object that is refused and was left out of the delivery.
     LeftOut(Box<LeftOut>),
+    /// Objects of an Application that the cluster would refuse, which is why its sync is not begun.
+    Refused(Vec<Refused>),
 }
 
 /// An object that is refused before the first thing is touched.

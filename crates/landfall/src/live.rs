@@ -50,7 +50,8 @@ fn show_progress(ui: &Ui, live: &mut Live, progress: Progress) {
             live.line(&format!("~ {operator}: simulated, because the chart brings a {kind}"));
         }
         Progress::Built { service, how } => live.line(&format!("~ build {service}: {how}")),
-        Progress::Checked(_) => {}
+        // What is refused is told when all of it is known.
+        Progress::Checked(_) | Progress::Refused(_) => {}
         Progress::Note(diagnostic) => {
             live.finish();
             ui.diagnostic(&diagnostic);

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, Pen, Pin, Project, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_apps::{
+    Application, Operation, Pen, Pin, Project, Refused, ResourceName, SyncStatus, Tried, tried_in_vain,
+};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
@@ -238,7 +240,7 @@ impl Work {
                 return None;
             }
             (Some(SyncEnd::NotBegun(diagnostics)), Some(asked)) => {
-                self.in_vain(application, asked, revisions, &diagnostics).await
+                self.in_vain(application, asked, revisions, (&diagnostics, Vec::new())).await
             }
             (Some(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics)), _) => {
                 End::Failed { revisions, message: words(&diagnostics) }
@@ -297,8 +299,8 @@ impl Work {
         let asked = (operation, begun.attempt);
         let stopped = running.why.lock().clone();
         match end {
-            Ok(SyncEnd::Succeeded) => Some(End::Succeeded(revisions)),
-            Ok(SyncEnd::Unchanged) => {
+            Ok((SyncEnd::Succeeded, _)) => Some(End::Succeeded(revisions)),
+            Ok((SyncEnd::Unchanged, _)) => {
                 // What failed before is told of as waiting for this try.
                 if !operation.is_automated() || begun.attempt > 0 {
                     let done = Tried::Succeeded;
@@ -306,20 +308,22 @@ impl Work {
                 }
                 Some(End::Succeeded(revisions))
             }
-            Ok(SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics))
+            Ok((SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics), _))
                 if self.is_left(application, &diagnostics) =>
             {
                 None
             }
-            Ok(SyncEnd::Failed(diagnostics)) => Some(End::Failed { revisions, message: words(&diagnostics) }),
-            Ok(SyncEnd::NotBegun(diagnostics)) => Some(self.in_vain(application, asked, revisions, &diagnostics).await),
-            Ok(SyncEnd::Overtaken) => Some(End::Overtaken),
-            Ok(SyncEnd::Stopped) => {
+            Ok((SyncEnd::Failed(diagnostics), _)) => Some(End::Failed { revisions, message: words(&diagnostics) }),
+            Ok((SyncEnd::NotBegun(diagnostics), refused)) => {
+                Some(self.in_vain(application, asked, revisions, (&diagnostics, refused)).await)
+            }
+            Ok((SyncEnd::Overtaken, _)) => Some(End::Overtaken),
+            Ok((SyncEnd::Stopped, _)) => {
                 let (why, session) = (stopped?, self.session_of(application).ok()?);
                 self.end_for_good((application, &session), asked, &revisions, &why).await
             }
             Err(message) => {
-                self.record(application, asked, &revisions, &message, Tried::Failed).await;
+                self.record(application, asked, &revisions, &message, Tried::Failed(Vec::new())).await;
                 Some(End::Failed { revisions, message })
             }
         }
@@ -372,10 +376,10 @@ impl Work {
         application: &Application,
         asked: (&Operation, u32),
         revisions: Vec<String>,
-        diagnostics: &[Diagnostic],
+        (diagnostics, refused): (&[Diagnostic], Vec<Refused>),
     ) -> End {
         let message = words(diagnostics);
-        self.record(application, asked, &revisions, &message, Tried::Failed).await;
+        self.record(application, asked, &revisions, &message, Tried::Failed(refused)).await;
         End::Failed { revisions, message }
     }
 
@@ -386,10 +390,11 @@ impl Work {
         revisions: &[String],
         running: &Running,
         told: &Sender<Happened>,
-    ) -> SyncEnd {
+    ) -> (SyncEnd, Vec<Refused>) {
+        let not_begun = |diagnostics| (SyncEnd::NotBegun(diagnostics), Vec::new());
         let mut unit = match self.unit(application, revisions).await {
             Ok(unit) => unit,
-            Err(diagnostics) => return SyncEnd::NotBegun(diagnostics),
+            Err(diagnostics) => return not_begun(diagnostics),
         };
         if let Door::Application(bound) = &mut unit.door {
             bound.revisions = revisions.to_vec();
@@ -399,7 +404,7 @@ impl Work {
         }
         let mut session = match self.session_of(application) {
             Ok(session) => session,
-            Err(why) => return SyncEnd::NotBegun(vec![Diagnostic::error(code::NO_DESTINATION, why)]),
+            Err(why) => return not_begun(vec![Diagnostic::error(code::NO_DESTINATION, why)]),
         };
         let (progress, heard) = channel(256);
         (session.stop, session.progress) = (running.stop.clone(), progress);
@@ -411,12 +416,12 @@ impl Work {
         let (end, reverted) = session.sync_alone(&unit, &options).await;
         let ended = session.clock.now();
         drop(session);
-        let steps = listening.await.unwrap_or_default();
+        let (steps, refused) = listening.await.unwrap_or_default();
         self.trace((application, begun, revisions), (began, ended), (&end, steps));
         if !reverted.is_empty() {
             self.tell_reverted(&application.key(), &reverted).await;
         }
-        end
+        (end, refused)
     }
 
     /// Tells at an Application whose changes by hand were set back.
@@ -482,7 +487,7 @@ impl Work {
         // What has been done until it is ended stands in its status.
         let live = match tried {
             Tried::Stopped | Tried::GivenUp => self.session.cluster.get(&application.key()).await.ok().flatten(),
-            Tried::Succeeded | Tried::Failed => None,
+            Tried::Succeeded | Tried::Failed(_) => None,
         };
         let told = live.as_ref().unwrap_or(&application.object);
         let state = tried_in_vain(told, asked, revisions, message, tried, now);
@@ -612,12 +617,19 @@ async fn listen(
     mut heard: Receiver<Progress>,
     (key, number): (ObjectKey, u64),
     (told, clock): (Sender<Happened>, Arc<dyn Clock>),
-) -> Steps {
-    let mut steps = Steps::default();
+) -> (Steps, Vec<Refused>) {
+    let (mut steps, mut refused) = (Steps::default(), Vec::new());
     let (mut hooks, mut waits, mut last) = (BTreeSet::new(), false, Activity::Acts);
     let key = Arc::new(key);
     while let Some(progress) = heard.recv().await {
-        let Progress::Engine { event, .. } = progress else { continue };
+        let event = match progress {
+            Progress::Engine { event, .. } => event,
+            Progress::Refused(objects) => {
+                refused = objects;
+                continue;
+            }
+            _ => continue,
+        };
         steps.note(&event, clock.now());
         match *event {
             Event::StepStarted { id, action: Action::Hook, .. } => drop(hooks.insert(id)),
@@ -640,7 +652,7 @@ async fn listen(
                 told.send(Happened::Observed(Arc::clone(&key), Observation::Does { number, activity: now })).await;
         }
     }
-    steps
+    (steps, refused)
 }
 
 /// Diagnostics in words, as they stand in a condition.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_apps::{PreparedSync, SyncStatus};
+use landfall_apps::{PreparedSync, Refused, SyncStatus};
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
 use landfall_engine::{Action, Fate, Plan, StepResult, Trial};
 use landfall_object::ObjectKey;
@@ -198,6 +198,10 @@ impl Session {
             if tried.trial.refuses(*plan) && refusals == Refusals::LeftOut {
                 self.leave_refused_out(one, &tried.trial, *plan, courses.get_mut(index)).await?;
             } else if tried.trial.refuses(*plan) {
+                if let Some(Course::Application(prepared)) = courses.get(index) {
+                    let objects = Refused::of(&prepared.plan, &tried.trial, *plan);
+                    self.tell(Progress::Refused(objects)).await;
+                }
                 let rendered = self.next(one).await?;
                 let refusals = trial::refusals(&tried.trial, *plan, |key, path| rendered.places(key, path));
                 refused.insert(*index, refusals);

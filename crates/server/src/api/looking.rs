@@ -10,6 +10,7 @@ use super::desk::{Answer, Desk, one, told};
 use super::reading::history;
 use super::shapes::{Detail, EventEntry, LogEntry, LogQuery, Name, ObjectLine};
 use crate::actor::Actor;
+use crate::checks::Delivery;
 
 /// Events that are told at most, the newest.
 const MOST_EVENTS: usize = 500;
@@ -102,7 +103,7 @@ impl Desk {
         let object = self.object(actor, name).await?;
         let cluster = self.destination_of(&object)?;
         let objects: Vec<ObjectLine> = match query.hook.as_deref() {
-            Some(CHECKS) => return self.said_by_checks(name).await,
+            Some(CHECKS) => return self.said_by_checks(&object, name).await,
             // A hook is none of its objects.
             Some(hook) => hook_called(&object, hook),
             None => Detail::of(&object).resources.into_iter().map(|it| it.object).collect(),
@@ -148,25 +149,34 @@ impl Desk {
         Ok(lines)
     }
 
-    /// What the checks after the last delivery found, as lines.
-    async fn said_by_checks(&self, name: &Name) -> Answer<Vec<LogEntry>> {
+    /// What the checks after the last delivery found, as lines; with what was found before, where they have not ended.
+    async fn said_by_checks(&self, application: &Object, name: &Name) -> Answer<Vec<LogEntry>> {
+        let made = self.work.checked(name).await.map(|it| it.delivery);
+        // A record is kept of each delivery, also where nothing is declared for it.
+        let open = Delivery::last(application).map(|(delivery, _)| delivery).filter(|it| made.as_ref() != Some(it));
+        let open = open.map(|it| format!("the checks after delivery {} ({}) have not ended", it.id, it.at));
         let Some(checks) = self.checks(name).await else {
-            let diagnostic = Diagnostic::error(code::NOTHING_CALLED_SO, format!("no checks of {name} were made here"));
-            return Err(one(diagnostic.help("declare `checks:` in the environment of landfall.yaml")));
+            let (what, help) = match open {
+                Some(what) => {
+                    (format!("{name}: {what}"), format!("they begin when it has started: landfall app get {name}"))
+                }
+                None => (
+                    format!("no checks of {name} were made here"),
+                    "declare `checks:` in the environment of landfall.yaml".to_owned(),
+                ),
+            };
+            return Err(one(Diagnostic::error(code::NOTHING_CALLED_SO, what).help(help)));
         };
         let entry = |container: &str, line: String| LogEntry {
             pod: CHECKS.to_owned(),
             container: container.to_owned(),
             line: format!("{} {line}", checks.at),
         };
-        let mut lines: Vec<LogEntry> = checks
-            .results
-            .iter()
-            .map(|it| {
-                let why = it.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-                entry(&it.name, format!("{} {}{why}", it.verdict, it.address))
-            })
-            .collect();
+        let mut lines: Vec<LogEntry> = open.into_iter().map(|what| entry("-", format!("{what}; before:"))).collect();
+        lines.extend(checks.results.iter().map(|it| {
+            let why = it.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            entry(&it.name, format!("{} {}{why}", it.verdict, it.address))
+        }));
         lines.extend(checks.error.iter().map(|why| entry("-", format!("the checks cannot be made: {why}"))));
         lines.extend(checks.followed.iter().map(|what| entry("-", what.clone())));
         Ok(lines)

@@ -169,3 +169,19 @@ fn a_check_of_a_repository_asks_no_address_that_is_not_public() {
     }
     assert_eq!(of("version one")["verdict"], "passed", "{detail:#}");
 }
+
+#[test]
+fn checks_that_have_not_ended_are_told_as_that_and_not_as_none() {
+    let forge = checked(AUTOMATED, "");
+    forge.change("landfall.yaml", "contains: \"app:1.\", timeout: 3s", "contains: never, timeout: 600s");
+    let server = forge.serve(&["."], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| !it.list_at("/status/history").is_empty());
+    let asked = forge.sandbox.run(&["app", "logs", "shop", "--hook", "checks"]).exits(1);
+    assert!(
+        asked.stderr.contains("the checks after delivery 0 (") && asked.stderr.contains("have not ended"),
+        "{}",
+        asked.all()
+    );
+    assert!(!asked.all().contains("declare `checks:`"), "{}", asked.all());
+}

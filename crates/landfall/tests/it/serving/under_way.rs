@@ -41,3 +41,34 @@ fn while_a_hook_runs_it_stands_as_it_does_and_not_as_before_and_who_ends_the_syn
     let job = ObjectKey::new(Gvk::new("batch", "v1", "Job"), Some("shop"), "prepare");
     assert_eq!(server.get(&cluster, &job), None, "it was ended, and does not run on");
 }
+
+#[test]
+fn what_the_cluster_would_refuse_is_told_object_by_object_though_nothing_was_begun() {
+    let forge = Forge::shop(AUTOMATED);
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: fine}\ndata: {a: b}\n";
+    forge.sandbox.write("chart/templates/fine.yaml", config);
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: Refused}\nspec: {ports: [{port: 80}]}\n";
+    forge.sandbox.write("chart/templates/refused.yaml", service);
+    forge.sandbox.write("chart/templates/prepare.yaml", &PREPARE.replace("name: prepare", "name: Not-A-Name"));
+    forge.sandbox.commit("two names that are none");
+    forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let failed = server.until(&cluster, &application("shop"), |it| {
+        it.list_at("/status/operationState/syncResult/resources").iter().any(|entry| entry["status"] == "SyncFailed")
+    });
+    let entries = failed.list_at("/status/operationState/syncResult/resources");
+    let told: Vec<[&str; 5]> = entries
+        .iter()
+        .map(|entry| ["kind", "name", "syncPhase", "hookPhase", "hookType"].map(|it| entry[it].as_str().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        told,
+        [["Job", "Not-A-Name", "PreSync", "Failed", "PreSync"], ["Service", "Refused", "Sync", "Failed", "-"]],
+        "{entries:#?}"
+    );
+    let message = entries[1]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("metadata.name") && message.contains("Refused"), "{message}");
+    let config = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some("shop"), "fine");
+    assert_eq!(server.get(&cluster, &config), None, "nothing was begun");
+}
