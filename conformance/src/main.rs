@@ -51,6 +51,7 @@ mod objects;
 mod once;
 mod operators;
 mod ours;
+mod pace;
 mod parity;
 mod peers;
 mod random;
@@ -170,6 +171,8 @@ suites! {
     Database(database::Arguments),
     /// Kills, stops and cuts off replicas of the server that share a database, during syncs.
     Standby(standby::Arguments),
+    /// Measures `landfall serve`: cold start, first sync, push to synced, memory, back after `kill -9`.
+    Pace(pace::Arguments),
     /// Tries random sequences of everything that writes, with kills, at keys that are generated once.
     Once(once::Arguments),
     /// Attacks the binary as the authors of repositories, charts, archives and servers might: nothing runs, nothing leaks, nothing fills up.

@@ -1,0 +1,270 @@
+//! A repository, an API server, and the server that is measured.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::seen::{Seen, until, watch};
+use crate::embedded::{Embedded, Shape};
+use crate::http::Endpoint;
+use crate::peers;
+use crate::testbed::kubeconfig::with_token;
+use crate::testbed::{self, Component, Layout, Running};
+use crate::workshop::Author;
+
+/// The address of the repository, as the Applications name it.
+const REPOSITORY: &str = "https://git.example/fleet.git";
+const APPS: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
+/// What an Application delivers.
+pub(super) const OBJECTS: usize = 20;
+
+/// An API server that ends with its value.
+enum Api {
+    Embedded(#[allow(dead_code, reason = "it ends with its value")] Box<Embedded>),
+    Original(#[allow(dead_code, reason = "it ends with its value")] Running),
+}
+
+/// What a process takes, in MB.
+pub(super) struct Memory {
+    pub(super) now: u64,
+    /// The most that it has taken.
+    pub(super) peak: u64,
+}
+
+pub(super) struct Ground {
+    landfall: PathBuf,
+    // Before what it talks to.
+    server: Option<Child>,
+    api: Api,
+    endpoint: Endpoint,
+    runtime: Runtime,
+    client: reqwest::Client,
+    folder: tempfile::TempDir,
+    applications: usize,
+    told: Option<Receiver<Seen>>,
+}
+
+impl Ground {
+    pub(super) fn lay(landfall: Option<&Path>, embedded: bool, applications: usize) -> anyhow::Result<Self> {
+        let landfall = peers::landfall(landfall)?;
+        let folder = tempfile::Builder::new().prefix("landfall-pace-").tempdir()?;
+        let runtime = testbed::runtime()?;
+        let (api, endpoint) = if embedded {
+            let embedded = Embedded::start(Shape::ApiOnly, 0)?;
+            let endpoint = embedded.endpoint().clone();
+            (Api::Embedded(Box::new(embedded)), endpoint)
+        } else {
+            let running = Running::start(Layout::on_free_ports()?.with(&[Component::Etcd, Component::ApiServer]))?;
+            let endpoint = running.testbed().endpoint()?;
+            (Api::Original(running), endpoint)
+        };
+        let client = endpoint.client()?;
+        let ground =
+            Ground { landfall, server: None, api, endpoint, runtime, client, folder, applications, told: None };
+        fs::create_dir_all(ground.repository())?;
+        ground.git(&["init", "--quiet", "--initial-branch=main", "."])?;
+        for number in 0..applications {
+            ground.write(number, 0)?;
+        }
+        ground.git(&["add", "--all"])?;
+        ground.git(&["commit", "--quiet", "--message", "All of it"])?;
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}});
+        ground.asked("POST", "/api/v1/namespaces", Some(&namespace))?;
+        let endpoint = &ground.endpoint;
+        let kubeconfig = with_token(&endpoint.url, endpoint.ca.as_bytes(), "pace", &endpoint.token);
+        fs::write(ground.kubeconfig(), kubeconfig)?;
+        Ok(ground)
+    }
+
+    pub(super) fn place(&self) -> &'static str {
+        match self.api {
+            Api::Embedded(_) => "embedded",
+            Api::Original(_) => "kube-apiserver",
+        }
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.folder.path().join("repository")
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    fn git(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let said = Author { name: "suite", home: self.folder.path() }.git(&self.repository(), arguments, b"")?;
+        Ok(String::from_utf8(said)?.trim().to_owned())
+    }
+
+    /// What an Application delivers: one object that changes with each push, and nineteen that do not.
+    fn write(&self, number: usize, push: usize) -> anyhow::Result<()> {
+        let directory = self.repository().join(name(number));
+        fs::create_dir_all(&directory)?;
+        let mut text =
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: part-0}}\ndata: {{push: \"{push}\"}}\n---\n");
+        for part in 1..OBJECTS {
+            text += &match part % 3 {
+                0 => format!(
+                    "apiVersion: v1\nkind: Service\nmetadata: {{name: part-{part}, labels: {{app: \"{number}\"}}}}\n\
+                     spec: {{selector: {{app: \"{number}\"}}, clusterIP: None, ports: [{{name: http, port: 80}}]}}\n---\n"
+                ),
+                1 => format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: part-{part}}}\n---\n"),
+                _ => format!(
+                    "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: part-{part}}}\ndata: {{settings: \"{}\"}}\n---\n",
+                    "level=info ".repeat(40)
+                ),
+            };
+        }
+        Ok(fs::write(directory.join("all.yaml"), text)?)
+    }
+
+    /// Asks the API server as its administrator; what it refuses is an error.
+    fn asked(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let request = self.client.request(method.parse()?, format!("{}{path}", self.endpoint.url));
+        let mut request = request.bearer_auth(&self.endpoint.token);
+        if let Some(body) = body {
+            let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+            request = request.header("content-type", kind).body(body.to_string());
+        }
+        let (status, text) = self.runtime.block_on(async {
+            let answer = request.send().await?;
+            let status = answer.status();
+            anyhow::Ok((status, answer.text().await?))
+        })?;
+        ensure!(status.is_success(), "{method} {path}: {status}: {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Starts the server; how long it took until it says that it is ready.
+    pub(super) fn start(&mut self) -> anyhow::Result<Duration> {
+        let (said, log) = (self.folder.path().join("said"), self.folder.path().join("log"));
+        let began = Instant::now();
+        let child = Command::new(&self.landfall)
+            .arg("--state")
+            .arg(self.folder.path().join("state"))
+            .args(["serve", "--yes", "--context", "testbed", "--listen", "127.0.0.1:0", "--sealing", "off"])
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig())
+            .args(["--repo", &format!("{REPOSITORY}={}", self.repository().display())])
+            .current_dir(self.folder.path())
+            .env("CI", "true")
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&said)?)
+            .stderr(fs::File::create(&log)?)
+            .spawn()?;
+        let child = self.server.insert(child);
+        while began.elapsed() < Duration::from_secs(60) {
+            if fs::read_to_string(&said)?.contains("ready http://") {
+                return Ok(began.elapsed());
+            }
+            if let Some(status) = child.try_wait()? {
+                bail!("the server ended with {status}: {}", fs::read_to_string(&log)?);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        bail!("the server is not ready after 60 s: {}", fs::read_to_string(&log)?)
+    }
+
+    /// `kill -9`.
+    pub(super) fn kill(&mut self) -> anyhow::Result<()> {
+        let mut server = self.server.take().context("no server runs")?;
+        server.kill()?;
+        server.wait()?;
+        Ok(())
+    }
+
+    /// What the server takes, as the kernel counts it.
+    pub(super) fn memory(&self) -> anyhow::Result<Memory> {
+        let server = self.server.as_ref().context("no server runs")?;
+        let status = fs::read_to_string(format!("/proc/{}/status", server.id()))?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().ok()
+        };
+        let now = field("VmRSS").context("VmRSS")? / 1024;
+        Ok(Memory { now, peak: field("VmHWM").context("VmHWM")? / 1024 })
+    }
+
+    fn told(&self) -> anyhow::Result<&Receiver<Seen>> {
+        self.told.as_ref().context("nothing is watched")
+    }
+
+    /// Creates all Applications; how long it took from the first until all are synced.
+    pub(super) fn create(&mut self, patience: Duration) -> anyhow::Result<Duration> {
+        let head = self.git(&["rev-parse", "HEAD"])?;
+        self.told = Some(watch(self.runtime.handle(), &self.client, &self.endpoint, APPS)?);
+        let began = Instant::now();
+        for number in 0..self.applications {
+            let name = name(number);
+            let application = json!({
+                "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name},
+                "spec": {
+                    "project": "default",
+                    "source": {"repoURL": REPOSITORY, "path": name, "targetRevision": "main"},
+                    "destination": {"server": "https://kubernetes.default.svc", "namespace": name},
+                    "syncPolicy": {"automated": {"prune": true}, "syncOptions": ["CreateNamespace=true"]},
+                },
+            });
+            self.asked("POST", APPS, Some(&application))?;
+        }
+        let everyone = (0..self.applications).map(name).collect();
+        let last = until(self.told()?, everyone, patience, |seen| is_synced(seen, &head))?;
+        Ok(last.duration_since(began))
+    }
+
+    /// Changes what these deliver, and pushes it; how long it took from the moved branch until all of them are synced to it.
+    pub(super) fn push(&self, numbers: &[usize], push: usize, patience: Duration) -> anyhow::Result<Duration> {
+        for number in numbers {
+            self.write(*number, push)?;
+        }
+        self.git(&["add", "--all"])?;
+        let tree = self.git(&["write-tree"])?;
+        let commit = self.git(&["commit-tree", &tree, "-p", "HEAD", "-m", &format!("Push {push}")])?;
+        let began = Instant::now();
+        self.git(&["update-ref", "refs/heads/main", &commit])?;
+        let pushed = numbers.iter().map(|number| name(*number)).collect();
+        let last = until(self.told()?, pushed, patience, |seen| is_synced(seen, &commit))?;
+        Ok(last.duration_since(began))
+    }
+
+    /// Changes one object of each Application, past everybody.
+    pub(super) fn change_by_hand(&self) -> anyhow::Result<()> {
+        for number in 0..self.applications {
+            let path = format!("/api/v1/namespaces/{}/configmaps/part-0", name(number));
+            self.asked("PATCH", &path, Some(&json!({"data": {"push": "by hand"}})))?;
+        }
+        Ok(())
+    }
+
+    /// Starts the server again; how long until it is ready, and until every Application says that somebody has changed it.
+    pub(super) fn start_until_all_are_out_of_sync(
+        &mut self,
+        patience: Duration,
+    ) -> anyhow::Result<(Duration, Duration)> {
+        let began = Instant::now();
+        let ready = self.start()?;
+        let everyone = (0..self.applications).map(name).collect();
+        let last = until(self.told()?, everyone, patience, |seen| seen.at > began && seen.status == "OutOfSync")?;
+        Ok((ready, last.duration_since(began)))
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        let _ended = self.kill();
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("app-{number}")
+}
+
+fn is_synced(seen: &Seen, commit: &str) -> bool {
+    seen.status == "Synced" && seen.revision == commit && seen.synced.as_deref() == Some(commit)
+}
