@@ -3,7 +3,9 @@
 use std::sync::Once;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use tokio::runtime::Runtime;
 
 /// How to reach an API server and whom to be there.
 #[derive(Debug, Clone)]
@@ -37,5 +39,27 @@ impl Endpoint {
             .user_agent("conformance/0")
             .build()
             .context("cannot make an HTTP client")
+    }
+
+    /// Asks the API server as its administrator, from code that is not asynchronous; what it refuses is an error. A PATCH is a merge patch.
+    pub(crate) fn asked(
+        &self,
+        (runtime, client): (&Runtime, &reqwest::Client),
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let mut request = client.request(method.parse()?, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        if let Some(body) = body {
+            let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+            request = request.header("content-type", kind).body(body.to_string());
+        }
+        let (status, text) = runtime.block_on(async {
+            let answer = request.send().await?;
+            let status = answer.status();
+            anyhow::Ok((status, answer.text().await?))
+        })?;
+        ensure!(status.is_success(), "{method} {path}: {status}: {text}");
+        Ok(serde_json::from_str(&text)?)
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -124,21 +124,8 @@ impl Ground {
         Ok(fs::write(directory.join("all.yaml"), text)?)
     }
 
-    /// Asks the API server as its administrator; what it refuses is an error.
     fn asked(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let request = self.client.request(method.parse()?, format!("{}{path}", self.endpoint.url));
-        let mut request = request.bearer_auth(&self.endpoint.token);
-        if let Some(body) = body {
-            let kind = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-            request = request.header("content-type", kind).body(body.to_string());
-        }
-        let (status, text) = self.runtime.block_on(async {
-            let answer = request.send().await?;
-            let status = answer.status();
-            anyhow::Ok((status, answer.text().await?))
-        })?;
-        ensure!(status.is_success(), "{method} {path}: {status}: {text}");
-        Ok(serde_json::from_str(&text)?)
+        self.endpoint.asked((&self.runtime, &self.client), method, path, body)
     }
 
     /// Starts the server; how long it took until it says that it is ready.

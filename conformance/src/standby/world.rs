@@ -167,21 +167,8 @@ impl World {
         Ok(())
     }
 
-    /// Asks the API server as its administrator; what it refuses is an error.
     fn asked(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let request = self.client.request(method.parse()?, format!("{}{path}", self.endpoint.url));
-        let request = request.bearer_auth(&self.endpoint.token);
-        let request = match body {
-            Some(body) => request.json(body),
-            None => request,
-        };
-        let (status, text) = self.runtime.block_on(async {
-            let answer = request.send().await?;
-            let status = answer.status();
-            anyhow::Ok((status, answer.text().await?))
-        })?;
-        ensure!(status.is_success(), "{method} {path}: {status}: {text}");
-        Ok(serde_json::from_str(&text)?)
+        self.endpoint.asked((&self.runtime, &self.client), method, path, body)
     }
 
     /// A commit that changes what every Application delivers; each sync of it runs a hook that leaves a trace.
