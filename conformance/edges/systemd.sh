@@ -19,7 +19,11 @@ work=$(mktemp -d)
 started=() machine='' group=''
 finish() {
   for pid in "${started[@]}" $machine; do kill -9 "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; done
-  if [ -n "$group" ]; then find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || true; fi
+  # What was killed leaves its group a moment later.
+  for _ in $(seq 50); do
+    [ -n "$group" ] && [ -d "$group" ] || break
+    find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || pause
+  done
   rm -rf "$work"
 }
 trap finish EXIT
