@@ -3,11 +3,13 @@
 //!
 //! ```text
 //! conformance/edge/run.mjs               gateway.mjs ◄─ landfall-agent, the product's agent below the launcher
+//! conformance/edges/systemd.sh           landfall serve --only fleet ◄─ landfall-agent, a service of a systemd of its own
 //! conformance/edges/typescript-agent.sh  landfall serve --only fleet ◄─ the product's agent, by hand and below the launcher
 //! ```
 //!
 //! The product's agent is no part of this repository: `LANDFALL_TYPESCRIPT_AGENT` names a checkout in which it was built
-//! (`conformance/edges/typescript-agent.sh` says how). Without it those steps are open, and told so.
+//! (`conformance/edges/typescript-agent.sh` says how). A systemd of its own takes root and control groups. Without either those steps
+//! are open, and told so.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,9 @@ pub(crate) const PROGRAMS: [&str; 2] = ["node", "openssl"];
 const OWN: usize = 12;
 const GATEWAY: usize = 6;
 const SERVE: usize = 6;
+const SYSTEMD: usize = 7;
+/// How a script ends that cannot be tried here; it has said why.
+const UNTRIED: i32 = 77;
 /// How long a script may take on a machine that does other things as well.
 const LONGEST: Duration = Duration::from_secs(900);
 
@@ -56,18 +61,26 @@ impl Suite for Arguments {
         let text = |path: &Path| path.display().to_string();
         let mut own = vec![text(&root().join("conformance/edge/run.mjs")), "--agent".to_owned(), text(&agent)];
         own.extend(product.iter().flat_map(|product| ["--typescript".to_owned(), text(product)]));
-        let mut cases = played("node", &own, OWN + if product.is_some() { GATEWAY } else { 0 })?;
-        let open = match &product {
+        let (mut cases, mut open) = (Vec::new(), 0);
+        let mut play = |program: &str, arguments: &[String], steps: usize| -> anyhow::Result<()> {
+            match played(program, arguments, steps)? {
+                Some(played) => cases.extend(played),
+                None => open += steps,
+            }
+            Ok(())
+        };
+        play("node", &own, OWN + if product.is_some() { GATEWAY } else { 0 })?;
+        let script = |name: &str| text(&root().join("conformance/edges").join(name));
+        play("bash", &[script("systemd.sh"), text(&landfall), text(&agent)], SYSTEMD)?;
+        match &product {
             Some(product) => {
-                let script = text(&root().join("conformance/edges/typescript-agent.sh"));
-                cases.extend(played("bash", &[script, text(&landfall), text(product)], SERVE)?);
-                0
+                play("bash", &[script("typescript-agent.sh"), text(&landfall), text(product)], SERVE)?;
             }
             None => {
                 println!("open    the product's own agent: {TYPESCRIPT} names no checkout in which it was built");
-                GATEWAY + SERVE
+                open += GATEWAY + SERVE;
             }
-        };
+        }
         let failed = cases.iter().filter(|case| case.verdict != "passed").count();
         let (planned, passed) = (cases.len() + open, cases.len() - failed);
         println!("edges: {planned} planned, {passed} passed, {failed} failed, {open} open");
@@ -88,8 +101,8 @@ pub(crate) fn missing() -> Option<&'static str> {
     PROGRAMS.into_iter().find(|program| !is_there(program))
 }
 
-/// Runs a script and gives its steps; as many as there have to be.
-fn played(program: &str, arguments: &[String], steps: usize) -> anyhow::Result<Vec<CaseEvidence>> {
+/// Runs a script and gives its steps; as many as there have to be. None where it cannot be tried here.
+fn played(program: &str, arguments: &[String], steps: usize) -> anyhow::Result<Option<Vec<CaseEvidence>>> {
     let place = tempfile::Builder::new().prefix("landfall-edges-").tempdir()?;
     let (said, errors) = (place.path().join("said"), place.path().join("errors"));
     let mut command = Command::new(program);
@@ -99,11 +112,14 @@ fn played(program: &str, arguments: &[String], steps: usize) -> anyhow::Result<V
     let ended = limited::wait(&mut child, LONGEST)?;
     let said = fs::read_to_string(&said)?;
     print!("{said}");
+    if ended == Some(UNTRIED) {
+        return Ok(None);
+    }
     let cases = told(&said, ended == Some(0), steps);
     if cases.iter().any(|case| case.verdict != "passed") {
         print!("{}", fs::read_to_string(&errors)?);
     }
-    Ok(cases)
+    Ok(Some(cases))
 }
 
 /// The steps that a script told, and one that failed for each that it should have told, and where it did not end well.

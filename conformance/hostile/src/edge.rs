@@ -1,8 +1,10 @@
-//! What an edge reads that strangers may have written: signed metadata, archives, and its own journal on a disk that others wrote to.
+//! What an edge reads that strangers may have written: signed metadata, archives, deltas, and its own journal on a disk that others wrote
+//! to.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io;
+use std::convert::Infallible;
+use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use landfall_agent::archive;
@@ -10,6 +12,7 @@ use landfall_agent::disk::{Disk, Mode};
 use landfall_agent::journal::{Journal, Phase};
 use landfall_agent::update;
 use landfall_fleet::Trust;
+use landfall_fleet::delta::{Ends, apply};
 
 const SLOT: &str = "slot";
 
@@ -38,6 +41,45 @@ pub(crate) fn unpacked(input: &[u8]) {
     let disk = Watched::default();
     let mut bytes = input;
     let _ = archive::unpack(&disk, &mut bytes, Path::new(SLOT), "run", input.len() as u64);
+}
+
+/// A delta, as it comes and as its steps are once they are unpacked: whatever it says, it reads within what it begins from and makes no
+/// more than is to come out.
+pub(crate) fn delta(input: &[u8]) {
+    let Some((&most, steps)) = input.split_first() else { return };
+    let (from, to) = (300, u64::from(most) * 97);
+    let mut packed = flate2::write::DeflateEncoder::new(b"LFDELTA1".to_vec(), flate2::Compression::fast());
+    packed.write_all(steps).expect("memory");
+    for delta in [steps, &packed.finish().expect("memory")] {
+        let mut ends = Within { from, to, made: 0 };
+        if apply(delta, (from, to), &mut ends).is_ok() {
+            assert_eq!(ends.made, to, "it ends before its end");
+        }
+    }
+}
+
+/// What a delta begins from and makes: only how much.
+struct Within {
+    from: u64,
+    to: u64,
+    made: u64,
+}
+
+impl Ends for Within {
+    type Error = Infallible;
+
+    fn read(&mut self, at: u64, buffer: &mut [u8]) -> Result<(), Infallible> {
+        let end = at.checked_add(buffer.len() as u64).expect("a place");
+        assert!(end <= self.from, "bytes {at} to {end} of {}", self.from);
+        buffer.fill(at.to_le_bytes()[0]);
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.made += bytes.len() as u64;
+        assert!(self.made <= self.to, "{} bytes, of {}", self.made, self.to);
+        Ok(())
+    }
 }
 
 /// A journal: whatever it says, what follows from it is written and read again as it was, and a version that is tried comes to an end.

@@ -57,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "source")]
     Target { name: "archive_nested", run: archive::nested, longest: 16384 },
     Target { name: "edge_archive", run: edge::unpacked, longest: 16384 },
+    Target { name: "edge_delta", run: edge::delta, longest: 4096 },
     Target { name: "edge_metadata", run: edge::metadata, longest: 8192 },
     Target { name: "edge_journal", run: edge::journal, longest: 4096 },
     Target { name: "patch", run: patch::patch, longest: 4096 },

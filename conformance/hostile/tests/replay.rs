@@ -73,6 +73,7 @@ replays! {
     entries_of_archives_stay_in_their_tree: "archive_entries",
     archives_in_charts_stay_within_their_budget: "archive_nested",
     archives_for_an_edge_stay_in_their_slot: "edge_archive",
+    deltas_for_an_edge_stay_within_their_budget: "edge_delta",
     signed_metadata_is_believed_or_refused: "edge_metadata",
     journals_of_an_edge_are_read_or_are_none: "edge_journal",
     patches_are_applied_or_refused: "patch",

@@ -1,14 +1,22 @@
 //! An update carried on from wherever its journal says it is: bytes fetched, verified, unpacked; each step written down before the next
 //! begins.
+//!
+//! ```text
+//! fetch.rs   the artifact's bytes, resumed, held against their digest ◄─┐ where anything of it fails
+//! made.rs    the same out of what runs here and a delta  ───────────────┘
+//! ```
+
+mod fetch;
+mod made;
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use landfall_fleet::protocol::FailureClass;
 
 use crate::archive::{self, BadArchive};
-use crate::disk::{At, Disk, DiskError, Mode, remove_tree};
+use crate::disk::{At, Disk, DiskError, remove_tree};
 use crate::journal::{Journal, Packing, Phase, Target, Unit};
 use crate::update::{self, Lasting};
 
@@ -17,13 +25,33 @@ const PIECE: usize = 64 * 1024;
 /// What stays free beside the artifact and what it unpacks to, in bytes.
 const SPARE: u64 = 16 * 1024 * 1024;
 
-/// Where an artifact's bytes come from.
+/// Bytes that are fetched: an artifact, or a delta.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: &'a str,
+    /// How many, as was signed.
+    pub size: u64,
+    /// Where they are. Its host is trusted with nothing.
+    pub url: &'a str,
+}
+
+impl<'a> From<&'a Target> for Wanted<'a> {
+    fn from(target: &'a Target) -> Self {
+        Self { sha256: &target.sha256, size: target.size, url: &target.url }
+    }
+}
+
+/// Where bytes come from.
 pub trait Source {
-    /// Opens the artifact from byte `from` on.
+    /// Opens them from byte `from` on.
     ///
     /// # Errors
-    /// When it cannot be had.
-    fn open(&mut self, target: &Target, from: u64) -> Result<Opened, NotFetched>;
+    /// When they cannot be had.
+    fn open(&mut self, wanted: Wanted<'_>, from: u64) -> Result<Opened, NotFetched>;
+
+    /// Told why the artifact is fetched whole, and not made of a delta.
+    fn whole(&mut self, _why: &Halt) {}
 
     /// Told between pieces, with how many bytes are there.
     ///
@@ -34,7 +62,7 @@ pub trait Source {
     }
 }
 
-/// An artifact that comes in.
+/// Bytes that come in.
 pub struct Opened {
     /// From which byte on: the one asked for, or the first.
     pub from: u64,
@@ -99,6 +127,9 @@ pub enum Halt {
     /// The archive is not one that may be unpacked.
     #[error(transparent)]
     Archive(#[from] BadArchive),
+    /// Nothing can be made of a delta: what that is, the reason says.
+    #[error("{0}")]
+    Delta(String),
     /// Nobody wants it any more.
     #[error("the server no longer wants this version here")]
     Cancelled,
@@ -108,6 +139,12 @@ pub enum Halt {
 }
 
 impl Halt {
+    /// Whether the network stumbled, and may get on where it did.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Truncated { .. } | Self::Fetch(NotFetched { lasting: Lasting::ForNow, .. }))
+    }
+
     /// Whether trying again can help.
     #[must_use]
     pub fn lasting(&self) -> Lasting {
@@ -115,7 +152,9 @@ impl Halt {
             Self::Fetch(not_fetched) => not_fetched.lasting,
             Self::Truncated { .. } | Self::NoRoom { .. } | Self::Disk(_) => Lasting::ForNow,
             Self::Archive(BadArchive::Disk(_)) => Lasting::ForNow,
-            Self::Endless { .. } | Self::OtherBytes { .. } | Self::Archive(_) | Self::Cancelled => Lasting::ForGood,
+            Self::Endless { .. } | Self::OtherBytes { .. } | Self::Archive(_) | Self::Delta(_) | Self::Cancelled => {
+                Lasting::ForGood
+            }
         }
     }
 }
@@ -127,22 +166,36 @@ impl Halt {
         match self {
             Self::Fetch(_) | Self::Truncated { .. } => FailureClass::Network,
             Self::NoRoom { .. } | Self::Disk(_) | Self::Archive(BadArchive::Disk(_)) => FailureClass::Disk,
-            Self::Endless { .. } | Self::OtherBytes { .. } | Self::Archive(_) => FailureClass::Verification,
+            Self::Endless { .. } | Self::OtherBytes { .. } | Self::Archive(_) | Self::Delta(_) => {
+                FailureClass::Verification
+            }
             Self::Cancelled => FailureClass::Refused,
         }
     }
 }
 
-/// Carries an update on by one step and writes down that it was done: Fetching becomes Fetched, Fetched becomes Ready. In any other
-/// phase nothing is to be done.
+/// Carries an update on by one step and writes down that it was done: Fetching becomes Fetched, Fetched becomes Ready. Where a delta
+/// leads nowhere, Fetching goes on without it. In any other phase nothing is to be done.
 ///
 /// # Errors
 /// When the step cannot be done. The journal then says what it said before.
 pub fn advance(disk: &impl Disk, unit: &Unit, journal: &Journal, source: &mut impl Source) -> Result<Journal, Halt> {
     let next = match &journal.phase {
         Phase::Fetching { target } => {
-            fetch(disk, unit, target, source)?;
-            update::fetched(journal, target)
+            let made = target.delta.as_ref().map(|delta| made::make(disk, unit, (journal, target, delta), source));
+            match made {
+                Some(Ok(())) => update::fetched(journal, target),
+                Some(Err(halt)) if halt.passes() || matches!(halt, Halt::Cancelled) => return Err(halt),
+                Some(Err(halt)) => {
+                    source.whole(&halt);
+                    discard(disk, unit)?;
+                    update::whole(journal)
+                }
+                None => {
+                    fetch::whole(disk, unit, (journal, target), source)?;
+                    update::fetched(journal, target)
+                }
+            }
         }
         Phase::Fetched { target } => match unpack(disk, unit, journal, target) {
             Err(Halt::OtherBytes { .. }) => {
@@ -158,7 +211,9 @@ pub fn advance(disk: &impl Disk, unit: &Unit, journal: &Journal, source: &mut im
         _ => return Ok(journal.clone()),
     };
     unit.save(disk, &next)?;
-    if matches!(next.phase, Phase::Ready { .. }) {
+    if let Phase::Ready { target } = &next.phase {
+        // It is whole without: what fails here costs a longer download one day.
+        let _ = made::keep(disk, unit, &next, target);
         discard(disk, unit)?;
     }
     Ok(next)
@@ -169,13 +224,21 @@ pub fn advance(disk: &impl Disk, unit: &Unit, journal: &Journal, source: &mut im
 /// # Errors
 /// When it cannot be taken away.
 pub fn discard(disk: &impl Disk, unit: &Unit) -> Result<(), DiskError> {
-    discard_but(disk, unit, None)
+    discard_but(disk, unit, "part", &[])
 }
 
-fn discard_but(disk: &impl Disk, unit: &Unit, kept: Option<&Path>) -> Result<(), DiskError> {
+/// Takes away what else was kept than what runs.
+///
+/// # Errors
+/// When it cannot be taken away.
+pub fn forget(disk: &impl Disk, unit: &Unit, journal: &Journal) -> Result<(), DiskError> {
+    made::keep_only(disk, unit, journal.running().into_iter())
+}
+
+fn discard_but(disk: &impl Disk, unit: &Unit, ending: &str, kept: &[PathBuf]) -> Result<(), DiskError> {
     for (name, is_directory) in disk.list(unit.directory()).at("list", unit.directory())? {
         let path = unit.directory().join(&name);
-        if !is_directory && name.extension().is_some_and(|ending| ending == "part") && kept != Some(path.as_path()) {
+        if !is_directory && name.extension().is_some_and(|it| it == ending) && !kept.contains(&path) {
             disk.remove_file(&path).at("remove", &path)?;
         }
     }
@@ -200,88 +263,10 @@ pub fn give_up(disk: &impl Disk, unit: &Unit, journal: &Journal, halt: &Halt, no
         remove_tree(disk, &unit.slot(journal.spare()))?;
     }
     if written.is_err() {
+        discard_but(disk, unit, made::KEPT, &[])?;
         unit.save(disk, &next)?;
     }
     Ok(next)
-}
-
-fn fetch(disk: &impl Disk, unit: &Unit, target: &Target, source: &mut impl Source) -> Result<(), Halt> {
-    let part = unit.part(target);
-    discard_but(disk, unit, Some(&part))?;
-    let mut there = disk.length(&part).at("look at", &part)?.unwrap_or(0);
-    if there > target.size {
-        there = 0;
-    }
-    let resumed = there > 0;
-    let missing = target.size - there;
-    let needed = missing.saturating_add(target.size).saturating_add(SPARE);
-    let free = disk.free(unit.directory()).at("look at", unit.directory())?;
-    if free < needed {
-        return Err(Halt::NoRoom { needed, free, path: unit.directory().display().to_string() });
-    }
-    if there == 0 {
-        disk.create(&part, Mode::Private).at("make", &part)?;
-    }
-    if there < target.size {
-        receive(disk, &part, target, there, source)?;
-    }
-    let found = digest(disk, &part)?;
-    if found != target.sha256 {
-        discard(disk, unit)?;
-        if resumed {
-            // Some of it was of another file, or was lost with the power. Once more, from the first byte.
-            disk.create(&part, Mode::Private).at("make", &part)?;
-            receive(disk, &part, target, 0, source)?;
-            let again = digest(disk, &part)?;
-            if again == target.sha256 {
-                return synced(disk, unit, &part);
-            }
-            discard(disk, unit)?;
-        }
-        return Err(Halt::OtherBytes { found, signed: target.sha256.clone() });
-    }
-    synced(disk, unit, &part)
-}
-
-fn synced(disk: &impl Disk, unit: &Unit, part: &Path) -> Result<(), Halt> {
-    disk.sync_file(part).at("sync", part)?;
-    disk.sync_directory(unit.directory()).at("sync", unit.directory())?;
-    Ok(())
-}
-
-fn receive(disk: &impl Disk, part: &Path, target: &Target, from: u64, source: &mut impl Source) -> Result<(), Halt> {
-    let mut opened = source.open(target, from)?;
-    if opened.from != from {
-        // The server does not go on where we are: it begins anew, and so do we.
-        if opened.from != 0 {
-            return Err(NotFetched {
-                reason: format!("the server sent bytes from {} on, where {from} was asked for", opened.from),
-                lasting: Lasting::ForNow,
-            }
-            .into());
-        }
-        disk.truncate(part, 0).at("cut", part)?;
-    }
-    let mut got = opened.from;
-    let mut piece = vec![0; PIECE];
-    loop {
-        let count = match opened.body.read(&mut piece) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
-            Err(cause) => return Err(Halt::Truncated { got, size: target.size, cause: Some(cause) }),
-        };
-        if got + count as u64 > target.size {
-            return Err(Halt::Endless { size: target.size });
-        }
-        disk.append(part, &piece[..count]).at("write", part)?;
-        got += count as u64;
-        source.progress(got).map_err(|Cancelled| Halt::Cancelled)?;
-    }
-    if got < target.size {
-        return Err(Halt::Truncated { got, size: target.size, cause: None });
-    }
-    Ok(())
 }
 
 /// A file's SHA-256, 64 lower-case hexadecimal digits.
@@ -294,9 +279,10 @@ fn digest(disk: &impl Disk, path: &Path) -> Result<String, Halt> {
 /// Fills the spare slot. The bytes are held against their digest once more while they are read, so that what runs is what was signed
 /// even if the disk gave back something else than it was given.
 fn unpack(disk: &impl Disk, unit: &Unit, journal: &Journal, target: &Target) -> Result<(), Halt> {
-    let part = unit.part(target);
-    if disk.length(&part).at("look at", &part)? != Some(target.size) {
-        return Err(Halt::OtherBytes { found: "that of an incomplete file".to_owned(), signed: target.sha256.clone() });
+    let part = unit.part(&target.sha256);
+    let (sha256, size) = target.content();
+    if disk.length(&part).at("look at", &part)? != Some(size) {
+        return Err(Halt::OtherBytes { found: "that of an incomplete file".to_owned(), signed: sha256.to_owned() });
     }
     let slot = unit.slot(journal.spare());
     remove_tree(disk, &slot)?;
@@ -304,15 +290,15 @@ fn unpack(disk: &impl Disk, unit: &Unit, journal: &Journal, target: &Target) -> 
     let mut file = Stored::new(disk, &part);
     let unpacked = match target.packing {
         Packing::Program => archive::place(disk, &mut file, &slot, &target.program),
-        Packing::Archive => archive::unpack(disk, &mut file, &slot, &target.program, target.size),
+        Packing::Archive => archive::unpack(disk, &mut file, &slot, &target.program, size),
     };
     // Whatever stands behind the archive's end belongs to what was signed, too.
     let rest = io::copy(&mut file, &mut io::sink()).at("read", &part);
     if unpacked.is_ok() || !matches!(unpacked, Err(BadArchive::Disk(_))) {
         rest?;
         let found = file.digest();
-        if found != target.sha256 {
-            return Err(Halt::OtherBytes { found, signed: target.sha256.clone() });
+        if found != sha256 {
+            return Err(Halt::OtherBytes { found, signed: sha256.to_owned() });
         }
     }
     unpacked?;

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use ureq::http::StatusCode;
 
-use crate::carry::{Cancelled, NotFetched, Opened, Source};
+use crate::carry::{Cancelled, Halt, NotFetched, Opened, Source, Wanted};
 use crate::http::{Http, NoAnswer, bare};
-use crate::journal::Target;
+use crate::log::event;
 use crate::update::Lasting;
 
 /// How slow a transfer may be before it counts as held back, in bytes each [`WATCHED`].
 const LEAST: u64 = 60 * 1024;
 const WATCHED: Duration = Duration::from_secs(60);
 
-/// A server that an artifact is fetched from.
+/// A server that artifacts and deltas are fetched from.
 pub(crate) struct Download<'a, F: FnMut(u64) -> Result<(), Cancelled>> {
     pub(crate) http: &'a Http,
     /// The server's own address; only it hears the credential.
@@ -26,11 +26,11 @@ pub(crate) struct Download<'a, F: FnMut(u64) -> Result<(), Cancelled>> {
 }
 
 impl<F: FnMut(u64) -> Result<(), Cancelled>> Source for Download<'_, F> {
-    fn open(&mut self, target: &Target, from: u64) -> Result<Opened, NotFetched> {
-        let (address, own) = address(self.server, &target.url);
+    fn open(&mut self, wanted: Wanted<'_>, from: u64) -> Result<Opened, NotFetched> {
+        let (address, own) = address(self.server, wanted.url);
         let answer = self
             .http
-            .transfer(&address, own.then_some(self.credential), from, &target.sha256)
+            .transfer(&address, own.then_some(self.credential), from, wanted.sha256)
             .map_err(|why| not_fetched(&why))?;
         if answer.headers().contains_key("content-encoding") {
             return Err(NotFetched {
@@ -48,6 +48,10 @@ impl<F: FnMut(u64) -> Result<(), Cancelled>> Source for Download<'_, F> {
 
     fn progress(&mut self, bytes: u64) -> Result<(), Cancelled> {
         (self.told)(bytes)
+    }
+
+    fn whole(&mut self, why: &Halt) {
+        event("edge.upgrade.delta_left", &[("reason", &why.to_string())]);
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use landfall_fleet::Delta;
 use landfall_fleet::protocol::FailureClass;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +82,20 @@ pub struct Target {
     /// The server's name for this attempt, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<String>,
+    /// What it is made of, where it is made of what runs here. An agent that knows of none fetches the artifact whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<Delta>,
+}
+
+impl Target {
+    /// What the bytes are that are unpacked, digest and length: the artifact's, or what comes out of a delta.
+    #[must_use]
+    pub fn content(&self) -> (&str, u64) {
+        match &self.delta {
+            Some(delta) => (&delta.to.sha256, delta.to.length),
+            None => (&self.sha256, self.size),
+        }
+    }
 }
 
 /// What a slot holds.
@@ -304,10 +319,16 @@ impl Unit {
         self.directory.join(slot.name())
     }
 
-    /// Where a target's bytes come in.
+    /// Where bytes of this digest come in.
     #[must_use]
-    pub fn part(&self, target: &Target) -> PathBuf {
-        self.directory.join(format!("{}.part", target.sha256))
+    pub fn part(&self, sha256: &str) -> PathBuf {
+        self.directory.join(format!("{sha256}.part"))
+    }
+
+    /// Where the archive of this digest is kept that runs unpacked.
+    #[must_use]
+    pub fn kept(&self, sha256: &str) -> PathBuf {
+        self.directory.join(format!("{sha256}.base"))
     }
 
     /// Reads the journal; where there is none yet, nothing was ever installed.

@@ -110,6 +110,16 @@ pub fn fetched(journal: &Journal, target: &Target) -> Journal {
     next
 }
 
+/// The artifact is fetched whole: a delta led nowhere.
+#[must_use]
+pub fn whole(journal: &Journal) -> Journal {
+    let mut next = journal.clone();
+    if let Phase::Fetching { target } = &mut next.phase {
+        target.delta = None;
+    }
+    next
+}
+
 /// The spare slot holds the new version.
 #[must_use]
 pub fn unpacked(journal: &Journal, target: &Target) -> Journal {

@@ -16,7 +16,7 @@ use crate::backoff;
 use crate::carry::{self, Halt};
 use crate::disk::{At, DiskError, RealDisk};
 use crate::http::{Http, NoAnswer, NoTls};
-use crate::journal::{Journal, Phase, Report, Unit};
+use crate::journal::{Journal, Outcome, Phase, Report, Unit};
 use crate::log::event;
 use crate::settings::{Credentials, Home, NoHome, Protocol, Settings};
 use crate::trusted::{Trusted, clock};
@@ -316,7 +316,13 @@ impl Worker<'_> {
                 ("reason", report.reason.as_deref().unwrap_or_default()),
             ],
         );
-        unit.save(&RealDisk, &update::delivered(&journal))
+        let next = update::delivered(&journal);
+        unit.save(&RealDisk, &next)?;
+        if next.phase == Phase::Idle && report.outcome == Outcome::Succeeded {
+            // What ran before needs no shorter way from it any more.
+            carry::forget(&RealDisk, &unit, &next)?;
+        }
+        Ok(())
     }
 
     /// While a version is tried, its journal is the watchdog's.
@@ -374,8 +380,8 @@ impl Worker<'_> {
         } else {
             return Some(Offer::refused(desired, Wish::Agent, offer::not_ours(desired, self.settings)));
         };
-        let floor = self.unit(wish).load(&RealDisk).ok()?.floor;
-        Some(offer::of_targets(desired, wish, self.settings, &self.trusted, floor, clock()))
+        let journal = self.unit(wish).load(&RealDisk).ok()?;
+        Some(offer::of_targets(desired, wish, self.settings, &self.trusted, &journal, clock()))
     }
 
     fn cancelled(&self, heard: &Heard) -> Result<(), DiskError> {

@@ -4,6 +4,7 @@
 //! legacy.rs       the seven routes of the agent that is out there, byte for byte
 //! protocol.rs     our own agent's: enroll, check in, what is to run there
 //! credential.rs   what tokens and credentials look like, and what is kept of them
+//! delta.rs        what makes the bytes of one release of another's
 //! platform.rs, version.rs   which bytes fit a machine, and which version is newer
 //!
 //! canonical.rs ─► signed.rs ─► metadata.rs   root, targets, timestamp: who may say what, until when
@@ -20,6 +21,7 @@
 pub mod campaign;
 mod canonical;
 mod credential;
+pub mod delta;
 mod hex;
 pub mod legacy;
 mod metadata;
@@ -35,7 +37,10 @@ mod window;
 pub use canonical::{NotCanonical, canonical};
 pub use credential::{BadCredential, Credential, CredentialKind, PREFIX_BYTES, Pepper, SECRET_BYTES};
 pub use hex::{hex, sha256_hex, unhex};
-pub use metadata::{Consent, Metadata, Pointer, Role, RoleKeys, Root, Target, TargetCustom, Targets, Timestamp};
+pub use metadata::{
+    Consent, Content, DELTA_FORMAT, Delta, MOST_CONTENT, MOST_DELTAS, Metadata, Pointer, Role, RoleKeys, Root, Target,
+    TargetCustom, Targets, Timestamp,
+};
 pub use platform::Platform;
 pub use selector::{BadSelector, Selected, Selector};
 pub use signed::{KeyId, PublicKey, Signature, Signed, SigningKey, Unsigned, legacy_signature, verify_legacy};

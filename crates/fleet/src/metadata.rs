@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp as Instant;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::hex::sha256_hex;
 use crate::{KeyId, Platform, PublicKey, Signed};
@@ -132,7 +133,69 @@ pub struct TargetCustom {
     pub platform: Platform,
     /// The file's name.
     pub file_name: String,
+    /// Of what else it can be made, each a [`Delta`] or what a later version has in its place: nobody has to take one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<Value>,
 }
+
+/// Bytes by what they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// How many.
+    pub length: u64,
+}
+
+impl Content {
+    /// What these bytes are.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { sha256: sha256_hex(bytes), length: bytes.len() as u64 }
+    }
+
+    fn is_plausible(&self) -> bool {
+        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        self.sha256.len() == 64 && self.sha256.bytes().all(digit) && (1..=MOST_CONTENT).contains(&self.length)
+    }
+}
+
+/// A way to an artifact for a machine that runs an earlier one. What comes out is signed as the artifact is: the delta itself may be
+/// whatever it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delta {
+    /// [`DELTA_FORMAT`].
+    pub format: String,
+    /// The version that the machine runs, for people.
+    pub version: String,
+    /// SHA-256 of the artifact that it runs.
+    pub base: String,
+    /// What the delta begins from: that artifact, unpacked where it is a `.tar.gz`.
+    pub from: Content,
+    /// What comes out: the artifact, unpacked where it is a `.tar.gz`.
+    pub to: Content,
+    /// The delta's own bytes.
+    #[serde(flatten)]
+    pub own: Content,
+}
+
+impl Delta {
+    /// Reads one that this version knows; none of another format, and none that no honest one could be.
+    #[must_use]
+    pub fn read(value: &Value) -> Option<Self> {
+        let delta: Self = serde_json::from_value(value.clone()).ok()?;
+        let known = delta.format == DELTA_FORMAT;
+        (known && [&delta.from, &delta.to, &delta.own].iter().all(|it| it.is_plausible())).then_some(delta)
+    }
+}
+
+/// How the deltas of this version are written.
+pub const DELTA_FORMAT: &str = "landfall-delta-1";
+/// The most bytes that a delta begins from, or that come out of it.
+pub const MOST_CONTENT: u64 = 128 * 1024 * 1024;
+/// How many deltas of an artifact are looked at.
+pub const MOST_DELTAS: usize = 8;
 
 /// That edges may go back to an older version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,6 +300,11 @@ impl Target {
     #[must_use]
     pub fn sha256(&self) -> &str {
         self.hashes.get("sha256").map_or("", String::as_str)
+    }
+
+    /// The deltas that lead to it, those of them that this version knows.
+    pub fn deltas(&self) -> impl Iterator<Item = Delta> {
+        self.custom.deltas.iter().take(MOST_DELTAS).filter_map(Delta::read)
     }
 
     /// Under which path it stands among the targets.

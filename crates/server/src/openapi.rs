@@ -171,6 +171,7 @@ fn of_fleet(
         "/edges" => "text/html",
         "/api/v1/edge/stream" => "text/event-stream",
         "/edge/v1/artifacts/{name}/{action}" => "application/octet-stream",
+        "/api/v1/edge/artifacts/{name}" if method == "GET" => "application/octet-stream",
         _ => "application/json",
     };
     let well = if path.starts_with("/internal/") || path == "/edge/v1/enroll" { "201" } else { "200" };

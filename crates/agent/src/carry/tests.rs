@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use super::*;
+use crate::disk::Mode;
 use crate::disk::simulated::SimulatedDisk;
 use crate::journal::Slot;
 
@@ -15,7 +16,7 @@ struct Answer {
 }
 
 impl Source for Scripted {
-    fn open(&mut self, _: &Target, from: u64) -> Result<Opened, NotFetched> {
+    fn open(&mut self, _: Wanted<'_>, from: u64) -> Result<Opened, NotFetched> {
         let answer = self.0.pop_front().expect("no further request");
         assert_eq!(from, answer.asked, "asked from another byte on");
         Ok(Opened { from: answer.from, body: Box::new(std::io::Cursor::new(answer.bytes)) })
@@ -38,6 +39,7 @@ fn ready_to_fetch() -> (SimulatedDisk, Unit, Journal, Target) {
         program: "payload".to_owned(),
         downgrade: false,
         attempt: None,
+        delta: None,
     };
     let journal = update::offered(&Journal::default(), &target, 0).expect("nothing runs");
     unit.save(&disk, &journal).expect("memory");
@@ -80,7 +82,7 @@ fn an_endless_download_ends_at_the_signed_size() {
     let halt = advance(&disk, &unit, &journal, &mut server).expect_err("endless");
     assert!(matches!(halt, Halt::Endless { .. }), "{halt}");
     assert_eq!(halt.lasting(), Lasting::ForGood);
-    assert!(disk.length(&unit.part(&target)).expect("memory").unwrap_or(0) <= target.size);
+    assert!(disk.length(&unit.part(&target.sha256)).expect("memory").unwrap_or(0) <= target.size);
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn other_bytes_than_the_signed_ones_are_never_unpacked() {
     assert!(matches!(halt, Halt::OtherBytes { .. }), "{halt}");
     assert_eq!(unit.load(&disk).expect("there"), journal);
     assert!(disk.list(&unit.slot(Slot::A)).expect("memory").is_empty());
-    assert_eq!(disk.length(&unit.part(&target)).expect("memory"), None, "it is not resumed");
+    assert_eq!(disk.length(&unit.part(&target.sha256)).expect("memory"), None, "it is not resumed");
     let given_up = give_up(&disk, &unit, &journal, &halt, 0).expect("written");
     assert!(given_up.reports[0].reason.as_ref().is_some_and(|reason| reason.contains("not those that were signed")));
 }
@@ -101,8 +103,8 @@ fn other_bytes_than_the_signed_ones_are_never_unpacked() {
 #[test]
 fn a_part_that_rotted_is_fetched_once_more_from_the_beginning() {
     let (disk, unit, journal, target) = ready_to_fetch();
-    disk.create(&unit.part(&target), Mode::Private).expect("memory");
-    disk.append(&unit.part(&target), &[0; 10]).expect("memory");
+    disk.create(&unit.part(&target.sha256), Mode::Private).expect("memory");
+    disk.append(&unit.part(&target.sha256), &[0; 10]).expect("memory");
     let mut server = answers(vec![(10, 10, &BYTES[10..]), (0, 0, BYTES)]);
     assert!(matches!(advance(&disk, &unit, &journal, &mut server).expect("whole").phase, Phase::Fetched { .. }));
 }
@@ -119,8 +121,8 @@ fn there_is_no_beginning_without_room_for_the_end() {
 fn bytes_that_the_disk_changed_after_they_were_verified_are_fetched_again() {
     let (disk, unit, journal, target) = ready_to_fetch();
     let fetched = advance(&disk, &unit, &journal, &mut answers(vec![(0, 0, BYTES)])).expect("whole");
-    disk.create(&unit.part(&target), Mode::Private).expect("memory");
-    disk.append(&unit.part(&target), &vec![0; BYTES.len()]).expect("memory");
+    disk.create(&unit.part(&target.sha256), Mode::Private).expect("memory");
+    disk.append(&unit.part(&target.sha256), &vec![0; BYTES.len()]).expect("memory");
     let next = advance(&disk, &unit, &fetched, &mut answers(vec![])).expect("noticed");
     assert!(matches!(next.phase, Phase::Fetching { .. }), "{:?}", next.phase);
 }

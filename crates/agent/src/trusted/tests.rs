@@ -62,6 +62,7 @@ impl Fleet {
                     counter: *counter,
                     platform: Platform::new("linux", "x64", "service"),
                     file_name: "kiosk.tar.gz".to_owned(),
+                    deltas: Vec::new(),
                 },
             );
             targets.targets.insert(target.path(), target);

@@ -12,6 +12,7 @@ fn target(version: &str, counter: u64) -> Target {
         program: "x".to_owned(),
         downgrade: false,
         attempt: Some(format!("attempt-{counter}")),
+        delta: None,
     }
 }
 

@@ -16,11 +16,13 @@ use crate::download::Download;
 use crate::journal::{Journal, Phase, Unit};
 use crate::log::event;
 use crate::trusted::clock;
-use crate::update::{self, Declined, Lasting};
+use crate::update::{self, Declined};
 use crate::watchdog::now;
 
 /// How often a download may stumble without getting on before it is given up.
 const STUMBLES: u32 = 10;
+/// How often one of a delta may, before the artifact is fetched whole.
+const DELTA_STUMBLES: u32 = 3;
 
 impl Worker<'_> {
     /// Carries an offer on as far as it goes now.
@@ -141,8 +143,14 @@ impl Worker<'_> {
         event("edge.upgrade.stumbled", &[("error", &halt.to_string())]);
         self.voice.wrong(&halt.to_string());
         self.stumbles += 1;
-        let passes = matches!(halt, Halt::Truncated { .. } | Halt::Fetch(_)) && halt.lasting() == Lasting::ForNow;
-        if passes && self.stumbles < STUMBLES {
+        let is_delta = journal.phase.target().is_some_and(|target| target.delta.is_some());
+        if is_delta && halt.passes() && self.stumbles >= DELTA_STUMBLES {
+            event("edge.upgrade.delta_left", &[("reason", &halt.to_string())]);
+            unit.save(&RealDisk, &update::whole(journal))?;
+            self.stumbles = 0;
+            return Ok(Duration::from_millis(200));
+        }
+        if halt.passes() && self.stumbles < STUMBLES {
             return Ok(
                 backoff::pause(self.pace, self.stumbles.min(5), None, backoff::random()).min(Duration::from_secs(60))
             );

@@ -2,11 +2,11 @@
 
 use landfall_fleet::legacy::Intent;
 use landfall_fleet::protocol::{AGENT_PRODUCT, Desired};
-use landfall_fleet::{Distrust, Platform, PublicKey, Version, Wanted, verify_legacy};
+use landfall_fleet::{Delta, Distrust, Platform, PublicKey, Target as Signed, Version, Wanted, verify_legacy};
 
 use super::voice::{arch, platform};
 use crate::disk::RealDisk;
-use crate::journal::{Packing, Target};
+use crate::journal::{Journal, Packing, Target};
 use crate::settings::Settings;
 use crate::trusted::Trusted;
 
@@ -77,10 +77,10 @@ pub(super) fn of_targets(
     wish: Wish,
     settings: &Settings,
     trusted: &Trusted<'_, RealDisk>,
-    floor: u64,
+    journal: &Journal,
     clock: i64,
 ) -> Offer {
-    Offer::of(desired, wish, resolved(desired, wish, settings, trusted, floor, clock))
+    Offer::of(desired, wish, resolved(desired, wish, settings, trusted, journal, clock))
 }
 
 fn resolved(
@@ -88,7 +88,7 @@ fn resolved(
     wish: Wish,
     settings: &Settings,
     trusted: &Trusted<'_, RealDisk>,
-    floor: u64,
+    journal: &Journal,
     clock: i64,
 ) -> Result<Target, Refusal> {
     let trust = trusted.trust().ok_or_else(|| Refusal::Never(crate::trusted::Untrusted::NoRoot.to_string()))?;
@@ -97,7 +97,7 @@ fn resolved(
         _ => "service",
     };
     let fits = Platform::new(platform(), arch(), install_type);
-    let wanted = Wanted { product: &desired.product, version: &desired.version, platform: &fits, floor };
+    let wanted = Wanted { product: &desired.product, version: &desired.version, platform: &fits, floor: journal.floor };
     let found = trust.target(wanted, trusted.time(clock)).map_err(|distrust| match distrust {
         Distrust::NoArtifact { .. } | Distrust::Downgrade { .. } => Refusal::Never(distrust.to_string()),
         other => Refusal::Wait(other.to_string()),
@@ -114,8 +114,19 @@ fn resolved(
         url: desired.url.clone(),
         packing,
         program,
-        downgrade: found.custom.counter < floor,
+        downgrade: found.custom.counter < journal.floor,
         attempt: Some(desired.attempt.clone()),
+        delta: delta(found, packing, journal),
+    })
+}
+
+/// A way to the artifact from what runs here that is shorter than the artifact, if one was signed.
+fn delta(found: &Signed, packing: Packing, journal: &Journal) -> Option<Delta> {
+    let running = journal.running()?;
+    let mut deltas = found.deltas().filter(|delta| delta.base == running.sha256 && delta.own.length < found.length);
+    // A program is what was released, byte by byte; an archive may come out unpacked.
+    deltas.find(|delta| {
+        packing == Packing::Archive || (delta.to.sha256 == found.sha256() && delta.to.length == found.length)
     })
 }
 
@@ -171,6 +182,7 @@ pub(super) fn of_gateway(intent: &Intent, settings: &Settings, wish: Wish, curre
                 program,
                 downgrade: false,
                 attempt: None,
+                delta: None,
             })
         });
     let url = release.map(|release| release.url.clone()).unwrap_or_default();

@@ -15,7 +15,7 @@ pub(super) fn under_way(unit: &Unit) -> Option<Progress> {
         Phase::Fetched { target } => (UpgradeStatus::Verifying, target),
         Phase::Ready { target } | Phase::Trying { target, .. } => (UpgradeStatus::Restarting, target),
     };
-    let bytes = RealDisk.length(&unit.part(target)).ok().flatten().unwrap_or(target.size);
+    let bytes = RealDisk.length(&unit.part(&target.sha256)).ok().flatten().unwrap_or(target.size);
     Some(Progress { attempt: target.attempt.clone().unwrap_or_default(), status, reason: None, failure: None, bytes })
 }
 

@@ -284,6 +284,35 @@ fn lp_076_an_upgrade_is_told_in_its_order_over_a_download_that_breaks_off() {
 }
 
 #[test]
+fn a_payload_comes_by_a_delta_and_whole_where_that_is_gone() {
+    let server = Server::start();
+    let machine = upgraded(&server);
+    let long = |script: &str| payload(&format!("{script} # {}", "x".repeat(200_000)));
+    server.publish("kiosk", "2.0.0", 2, "kiosk.tar", long(STAYS));
+    server.desire("kiosk", "2.0.0", "kiosk.tar");
+    server.wait("2.0.0 runs", |heard| heard.version("kiosk") == Some("2.0.0"));
+    // Made of what runs; the transfer breaks off once.
+    server.break_off_once();
+    let script = format!("{STAYS} # another");
+    let [whole, delta] = server.publish_after(("kiosk", "2.0.0"), "3.0.0", 3, "kiosk.tar", long(&script));
+    server.desire("kiosk", "3.0.0", "kiosk.tar");
+    server.wait("3.0.0 runs", |heard| heard.version("kiosk") == Some("3.0.0"));
+    assert!(server.was_asked_for(&delta) && !server.was_asked_for(&whole), "{}", machine.log());
+    assert!(server.ranges() > 0, "it began anew");
+    // The server has lost the delta: nothing fails for it.
+    server.forget();
+    let [whole, delta] = server.publish_after(("kiosk", "3.0.0"), "4.0.0", 4, "kiosk.tar", long(STAYS));
+    server.lose(&delta);
+    server.desire("kiosk", "4.0.0", "kiosk.tar");
+    server.wait("4.0.0 runs", |heard| heard.version("kiosk") == Some("4.0.0"));
+    assert!(server.was_asked_for(&delta) && server.was_asked_for(&whole));
+    assert!(machine.log().contains("edge.upgrade.delta_left"), "{}", machine.log());
+    assert!(!server.progress().iter().any(|progress| ended(progress, UpgradeStatus::Failed)), "{:?}", server.reasons());
+    let versions = std::fs::read_to_string(machine.root().join("data/versions")).expect("its own directory");
+    assert_eq!(versions, "1.0.0\n2.0.0\n3.0.0\n4.0.0\n");
+}
+
+#[test]
 fn lp_088_a_version_that_does_not_confirm_itself_is_taken_back_whatever_way_it_fails() {
     let server = Server::start();
     let machine = upgraded(&server);

@@ -6,10 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use landfall_fleet::delta::DeltaWriter;
 use landfall_fleet::protocol::{CheckIn, Desired, Direction, Enroll, Enrolled, Progress, Refused, Rotated};
 use landfall_fleet::{
-    Consent, Platform, Role, Root, Signed, SigningKey, Target, TargetCustom, Targets, Timestamp, UpgradeStatus,
-    sha256_hex,
+    Consent, Content, DELTA_FORMAT, Delta, Platform, Role, Root, Signed, SigningKey, Target, TargetCustom, Targets,
+    Timestamp, UpgradeStatus, sha256_hex,
 };
 
 /// The token that enrolls.
@@ -73,6 +74,7 @@ struct State {
     credentials: Vec<String>,
     rotated: Option<String>,
     artifacts: BTreeMap<String, Vec<u8>>,
+    fetched: Vec<String>,
     digests: BTreeMap<(String, String), String>,
     targets: BTreeMap<String, Target>,
     consents: Vec<Consent>,
@@ -104,6 +106,22 @@ fn in_days(days: i64) -> jiff::Timestamp {
 
 fn signed<T: serde::Serialize>(document: &T, key: &SigningKey) -> Vec<u8> {
     serde_json::to_vec(&Signed::by(document, &[key]).expect("canonical")).expect("JSON")
+}
+
+fn json<T: serde::Serialize>(value: &T) -> serde_json::Value {
+    serde_json::to_value(value).expect("JSON")
+}
+
+fn target(product: &str, version: &str, counter: u64, file: &str, bytes: &[u8]) -> Target {
+    let custom = TargetCustom {
+        product: product.to_owned(),
+        version: version.to_owned(),
+        counter,
+        platform: Platform::new(std::env::consts::OS, std::env::consts::ARCH, "service"),
+        file_name: file.to_owned(),
+        deltas: Vec::new(),
+    };
+    Target::new(&sha256_hex(bytes), bytes.len() as u64, custom)
 }
 
 impl Server {
@@ -181,18 +199,52 @@ impl Server {
     }
 
     pub(crate) fn publish(&self, product: &str, version: &str, counter: u64, file: &str, bytes: Vec<u8>) {
-        let digest = sha256_hex(&bytes);
-        let target = Target::new(
-            &digest,
-            bytes.len() as u64,
-            TargetCustom {
-                product: product.to_owned(),
-                version: version.to_owned(),
-                counter,
-                platform: Platform::new(std::env::consts::OS, std::env::consts::ARCH, "service"),
-                file_name: file.to_owned(),
-            },
-        );
+        let target = target(product, version, counter, file, &bytes);
+        self.put(product, version, target, bytes);
+    }
+
+    /// As [`Self::publish`], with a delta from what was published before. Gives the digests of both.
+    pub(crate) fn publish_after(
+        &self,
+        (product, before): (&str, &str),
+        version: &str,
+        counter: u64,
+        file: &str,
+        bytes: Vec<u8>,
+    ) -> [String; 2] {
+        let base = self.lock().digests[&(product.to_owned(), before.to_owned())].clone();
+        let old = self.lock().artifacts[&base].clone();
+        let common = old.len().min(bytes.len());
+        let mut writer = DeltaWriter::new();
+        writer.step(0, (&old[..common], &bytes[..common]), &bytes[common..]).expect("memory");
+        let delta = writer.finish().expect("memory");
+        let digests = [sha256_hex(&bytes), sha256_hex(&delta)];
+        let mut target = target(product, version, counter, file, &bytes);
+        target.custom.deltas.push(json(&Delta {
+            format: DELTA_FORMAT.to_owned(),
+            version: before.to_owned(),
+            base,
+            from: Content::of(&old),
+            to: Content::of(&bytes),
+            own: Content::of(&delta),
+        }));
+        self.lock().artifacts.insert(digests[1].clone(), delta);
+        self.put(product, version, target, bytes);
+        digests
+    }
+
+    /// Has lost the bytes of this digest.
+    pub(crate) fn lose(&self, sha256: &str) {
+        self.lock().artifacts.remove(sha256);
+    }
+
+    /// Whether bytes of this digest were asked for.
+    pub(crate) fn was_asked_for(&self, sha256: &str) -> bool {
+        self.lock().fetched.iter().any(|fetched| fetched == sha256)
+    }
+
+    fn put(&self, product: &str, version: &str, target: Target, bytes: Vec<u8>) {
+        let digest = target.sha256().to_owned();
         let mut state = self.lock();
         state.targets.insert(target.path(), target);
         state.digests.insert((product.to_owned(), version.to_owned()), digest.clone());
@@ -360,6 +412,7 @@ fn answered(state: &mut State, path: &str, headers: &BTreeMap<String, String>, b
     }
     if let Some(rest) = path.strip_prefix("/edge/v1/artifacts/") {
         let digest = rest.split('/').next().unwrap_or_default();
+        state.fetched.push(digest.to_owned());
         let Some(bytes) = state.artifacts.get(digest) else { return refused(404, "not_found") };
         let range = headers
             .get("range")

@@ -42,6 +42,7 @@ fn target(version: &str, counter: u64, platform: Platform, bytes: &[u8]) -> Targ
         counter,
         platform,
         file_name: format!("agent-{version}.tar.gz"),
+        deltas: Vec::new(),
     };
     Target::new(&sha256_hex(bytes), bytes.len() as u64, custom)
 }
@@ -235,4 +236,44 @@ fn a_server_that_counted_ahead_is_left_behind_by_a_root_with_another_timestamp_k
     world.trust.targets(&world.published, NOW).expect("named");
     assert!(world.trust.target(wanted("2.0.0", &linux(), 1), NOW).is_ok());
     assert!(world.trust.timestamp(&signed(&ahead, &[&world.timestamp]), NOW).is_err(), "the lost key counts no more");
+}
+
+#[test]
+fn a_delta_is_signed_with_what_comes_out_of_it_and_one_of_a_later_format_is_passed_over() {
+    let root_key = key(1);
+    let (targets_key, timestamp_key) = (key(2), key(3));
+    let mut artifact = target("1.2.0", 3, linux(), b"new");
+    let delta = serde_json::json!({
+        "format": "landfall-delta-1", "version": "1.1.0", "base": sha256_hex(b"old"), "sha256": sha256_hex(b"delta"), "length": 5,
+        "from": {"sha256": sha256_hex(b"old"), "length": 3}, "to": {"sha256": sha256_hex(b"new"), "length": 3},
+        "more": "of a later version",
+    });
+    let mut later = delta.clone();
+    later["format"] = "landfall-delta-2".into();
+    let mut swollen = delta.clone();
+    swollen["to"]["length"] = u64::MAX.into();
+    let mut nameless = delta.clone();
+    nameless["from"]["sha256"] = "../../etc/passwd".into();
+    artifact.custom.deltas = vec![later, swollen, nameless, "of another shape".into(), delta];
+    let believed = |artifact: &Target, change: fn(String) -> String| {
+        let mut trust = Trust::begin(&signed(&root(1, &[&root_key], &[&targets_key], &timestamp_key), &[&root_key]))?;
+        let published = signed(&targets(1, std::slice::from_ref(artifact)), &[&targets_key]);
+        let published = change(String::from_utf8(published).expect("text")).into_bytes();
+        trust.timestamp(&signed(&Timestamp::new(1, at(NOW + DAY), &published, 1), &[&timestamp_key]), NOW)?;
+        trust.targets(&published, NOW)?;
+        trust.target(wanted("1.2.0", &linux(), 0), NOW).cloned()
+    };
+    let found = believed(&artifact, |text| text).expect("signed");
+    let deltas: Vec<_> = found.deltas().collect();
+    assert_eq!(deltas.len(), 1, "{deltas:?}");
+    assert_eq!((deltas[0].version.as_str(), deltas[0].own.length), ("1.1.0", 5));
+    // Another digest of what comes out is another document, which the server cannot sign.
+    let forged = believed(&artifact, |text| {
+        text.replace("\"length\": 5", "\"length\": 6").replace("\"length\":5", "\"length\":6")
+    });
+    assert!(matches!(forged, Err(Distrust::Unsigned { .. })), "{forged:?}");
+    // Metadata from before there were deltas says nothing of them, and is written as it was.
+    let plain = target("1.2.0", 3, linux(), b"new");
+    assert!(!serde_json::to_string(&plain).expect("JSON").contains("deltas"));
+    assert_eq!(believed(&plain, |text| text).expect("signed").deltas().count(), 0);
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::sandbox::Sandbox;
 
 mod back;
+mod deltas;
 mod rows;
 mod threats;
 
@@ -81,6 +82,19 @@ impl Fleet {
         self.ask("POST", path, &[("authorization", &format!("Bearer {credential}"))], &body.to_string())
     }
 
+    /// As whoever the server runs for.
+    fn operator(&self, sandbox: &Sandbox, path: &str, body: &Value) -> Answer {
+        self.operator_sends(sandbox, path, &body.to_string())
+    }
+
+    fn operator_sends(&self, sandbox: &Sandbox, path: &str, body: &str) -> Answer {
+        self.ask("POST", path, &[("authorization", &operators_word(sandbox))], body)
+    }
+
+    fn operator_gets(&self, sandbox: &Sandbox, path: &str) -> Answer {
+        self.ask("GET", path, &[("authorization", &operators_word(sandbox))], "")
+    }
+
     fn register(&self, token: &str, device: &str) -> Answer {
         let body = json!({"deviceNumber": device, "displayName": device, "platform": "linux", "arch": "x64", "edgeVersion": "1.0.0"});
         self.post("/internal/edges/register", token, &body)
@@ -110,6 +124,13 @@ impl Fleet {
             version: "1.0.0".to_owned(),
         }
     }
+}
+
+/// What lets the owner of a sandbox in.
+fn operators_word(sandbox: &Sandbox) -> String {
+    let serving = std::fs::read_to_string(sandbox.root().join(".landfall/serve.json")).expect("it says where it is");
+    let serving: Value = serde_json::from_str(&serving).expect("JSON");
+    format!("Bearer {}", serving["token"].as_str().expect("a token"))
 }
 
 /// An existing agent, as far as it can be seen.

@@ -93,7 +93,20 @@ impl Client {
         self.send(Method::POST, target, body).await
     }
 
+    /// Fetches bytes as they are, at most so many.
+    ///
+    /// # Errors
+    /// As [`Client::answer`].
+    pub async fn bytes(&self, target: &str, largest: u64) -> Result<Vec<u8>, Vec<Diagnostic>> {
+        self.ask(Method::GET, target, Vec::new(), largest).await
+    }
+
     async fn send(&self, method: Method, target: &str, body: Vec<u8>) -> Result<Value, Vec<Diagnostic>> {
+        let body = self.ask(method, target, body, LARGEST).await?;
+        serde_json::from_slice(&body).map_err(|_| vec![self.strange().note("it answered with something else")])
+    }
+
+    async fn ask(&self, method: Method, target: &str, body: Vec<u8>, largest: u64) -> Result<Vec<u8>, Vec<Diagnostic>> {
         let mut headers = HeaderMap::new();
         // Whoever comes to be let in has none yet.
         if !self.access.token.is_empty() {
@@ -107,23 +120,24 @@ impl Client {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let url = format!("{}{}", self.access.address, target);
-        let reply = self.http.send(method, &url, headers, body, LARGEST).await.map_err(|error| {
+        let reply = self.http.send(method, &url, headers, body, largest).await.map_err(|error| {
             let why = error.diagnose();
             let text = format!("the server {} does not answer", self.access.address);
             let mut diagnostic = Diagnostic::error(code::SERVER_SILENT, text).note(why.message);
             diagnostic.notes.extend(why.notes);
             vec![diagnostic]
         })?;
-        let strange = || {
-            let text = format!("{} does not answer as Landfall's server does", self.access.address);
-            vec![Diagnostic::error(code::STRANGE_ANSWER, text).note(format!("it answered {}", reply.status_line))]
-        };
-        let value: Value = serde_json::from_slice(&reply.body).map_err(|_| strange())?;
         if reply.status < 300 {
-            return Ok(value);
+            return Ok(reply.body);
         }
-        let problem: Problem = serde_json::from_value(value).map_err(|_| strange())?;
+        let strange = || vec![self.strange().note(format!("it answered {}", reply.status_line))];
+        let problem: Problem = serde_json::from_slice(&reply.body).map_err(|_| strange())?;
         Err(vec![diagnostic(problem)])
+    }
+
+    fn strange(&self) -> Diagnostic {
+        let text = format!("{} does not answer as Landfall's server does", self.access.address);
+        Diagnostic::error(code::STRANGE_ANSWER, text)
     }
 }
 

@@ -65,14 +65,24 @@ impl Control {
                 "an artifact wants an edge's credential, or a link that is still good",
             );
         };
-        let Some(artifact) = self.releases.by_digest(sha256) else {
+        self.answer_bytes(sha256, headers, head_only, limit).await
+    }
+
+    /// Answers with the bytes of an artifact, or of a delta that leads to one.
+    pub(crate) async fn answer_bytes(
+        self: &Arc<Self>,
+        sha256: &str,
+        headers: &HeaderMap,
+        head_only: bool,
+        limit: u64,
+    ) -> Answer {
+        let Some(size) = self.releases.size_of(sha256) else {
             return refused(404, "not_found", "there is no such artifact");
         };
         let Ok(file) = tokio::fs::File::open(self.artifact_path(sha256)).await else {
-            tracing::error!("the artifact {sha256} of {} {} is not there", artifact.product, artifact.version);
+            tracing::error!("the artifact or delta {sha256} is not there");
             return refused(404, "not_found", "the artifact is not there any more");
         };
-        let size = u64::try_from(artifact.size).unwrap_or(0);
         let tag = format!("\"{sha256}\"");
         let fresh = headers.get(header::IF_RANGE).is_none_or(|it| it.as_bytes() == tag.as_bytes());
         let range = headers.get(header::RANGE).and_then(|it| it.to_str().ok()).filter(|_| fresh);

@@ -8,6 +8,7 @@ use ::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
+use landfall_diag::{Diagnostic, code};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Control;
@@ -65,6 +66,13 @@ impl Control {
                 };
                 match gate.admit(request.method(), request.headers(), need).await {
                     Ok(actor) if asked == Asked::Stream => self.stream(gate, actor),
+                    Ok(_) if asked == Asked::Download => {
+                        if self.releases.size_of(&pieces.name).is_none() {
+                            let text = format!("there is no artifact {}", pieces.name);
+                            return not_done(&Diagnostic::error(code::NO_SUCH_EDGE, text));
+                        }
+                        self.answer_bytes(&pieces.name, request.headers(), is_head, 0).await
+                    }
                     Ok(actor) if asked == Asked::Upload => {
                         let (action, target) = ("edge.artifact.upload", pieces.name.clone());
                         let taken = self.take_artifact(&pieces.name, request.into_body());

@@ -124,7 +124,7 @@ impl Control {
             Asked::AddRelease => {
                 let new: NewRelease = read(body)?;
                 let target = format!("{} {}", new.product.clone().unwrap_or_default(), new.version);
-                let work = async { self.add_release(&new, by).await.map(|release| release_told(&release)) };
+                let work = async { self.add_release(&new, by).await.map(|release| self.release_told(&release)) };
                 self.audited(by, "edge.release.add", &target, json!({"artifacts": new.artifacts}), work).await
             }
             Asked::Yank => {
@@ -199,7 +199,7 @@ impl Control {
                 let work = self.campaign_does(by, &slot, &action);
                 self.audited(by, &format!("edge.campaign.{action}"), &slot.row.name, Value::Null, work).await
             }
-            Asked::Page | Asked::Upload | Asked::Stream => {
+            Asked::Page | Asked::Upload | Asked::Download | Asked::Stream => {
                 Err(Diagnostic::error(code::BUG, "this is answered elsewhere"))
             }
         }
@@ -448,7 +448,7 @@ impl Control {
     }
 
     fn list_releases(&self) -> Vec<Value> {
-        self.releases.known().releases.values().map(release_told).collect()
+        self.releases.known().releases.values().map(|it| self.release_told(it)).collect()
     }
 
     fn members(&self, slot: &Slot, query: &str) -> Vec<Value> {
@@ -489,6 +489,26 @@ impl Control {
     }
 }
 
+impl Control {
+    pub(crate) fn release_told(&self, release: &super::releases::Release) -> Value {
+        let delta = |it: landfall_fleet::Delta| json!({"from": it.version, "sizeBytes": it.own.length});
+        let artifact = |it: &landfall_store::ArtifactRow| {
+            json!({
+                "platform": it.platform, "arch": it.arch, "installType": it.install_type, "fileName": it.file_name,
+                "checksum": it.sha256, "sizeBytes": it.size, "signature": it.legacy_signature,
+                "signingKeyId": it.legacy_key,
+                "deltas": self.releases.deltas(it).into_iter().map(delta).collect::<Vec<_>>(),
+            })
+        };
+        let row = &release.row;
+        json!({
+            "product": row.product, "version": row.version, "counter": row.counter, "notes": row.notes,
+            "addedAt": time(row.added_at), "addedBy": row.added_by, "yankedAt": row.yanked_at.map(time),
+            "artifacts": release.artifacts.iter().map(artifact).collect::<Vec<_>>(),
+        })
+    }
+}
+
 /// An enrollment token as it is told: never what it is.
 fn token_told(row: &EdgeTokenRow, now: i64) -> Value {
     let used_up = row.max_uses.is_some_and(|most| row.used_count >= most);
@@ -504,21 +524,6 @@ fn token_told(row: &EdgeTokenRow, now: i64) -> Value {
         "usedCount": row.used_count, "expiresAt": row.expires_at.map(time), "createdAt": time(row.created_at),
         "createdBy": row.created_by, "lastUsedAt": row.last_used_at.map(time), "revokedAt": row.revoked_at.map(time),
         "state": state,
-    })
-}
-
-fn release_told(release: &super::releases::Release) -> Value {
-    let artifact = |it: &landfall_store::ArtifactRow| {
-        json!({
-            "platform": it.platform, "arch": it.arch, "installType": it.install_type, "fileName": it.file_name,
-            "checksum": it.sha256, "sizeBytes": it.size, "signature": it.legacy_signature, "signingKeyId": it.legacy_key,
-        })
-    };
-    let row = &release.row;
-    json!({
-        "product": row.product, "version": row.version, "counter": row.counter, "notes": row.notes,
-        "addedAt": time(row.added_at), "addedBy": row.added_by, "yankedAt": row.yanked_at.map(time),
-        "artifacts": release.artifacts.iter().map(artifact).collect::<Vec<_>>(),
     })
 }
 

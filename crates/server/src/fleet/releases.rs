@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp as Instant};
 use landfall_diag::{Diagnostic, code};
 use landfall_fleet::protocol::MetadataVersions;
 use landfall_fleet::{
-    Metadata as _, Platform, PublicKey, Role, Root, Signed, Targets, Timestamp, Trust, Version, Wanted, verify_legacy,
+    Delta, Metadata as _, Platform, PublicKey, Role, Root, Signed, Target, Targets, Timestamp, Trust, Version, Wanted,
+    verify_legacy,
 };
 use landfall_store::{ArtifactRow, FleetContents, FleetWrite, MetadataRow, ReleaseRow};
 use parking_lot::RwLock;
@@ -117,10 +118,26 @@ impl Releases {
         release.artifacts.iter().find(|it| platform_of(it) == *platform).cloned()
     }
 
-    /// An artifact by its digest.
-    pub(crate) fn by_digest(&self, sha256: &str) -> Option<ArtifactRow> {
+    /// How many bytes an artifact has, or a delta that the signed targets name, by its digest.
+    pub(crate) fn size_of(&self, sha256: &str) -> Option<u64> {
         let known = self.now.read();
-        known.releases.values().flat_map(|release| &release.artifacts).find(|it| it.sha256 == sha256).cloned()
+        let mut artifacts = known.releases.values().flat_map(|release| &release.artifacts);
+        if let Some(artifact) = artifacts.find(|it| it.sha256 == sha256) {
+            return u64::try_from(artifact.size).ok();
+        }
+        let targets = known.trust.as_ref()?.known_targets()?;
+        let deltas = targets.targets.values().flat_map(|target| &target.custom.deltas);
+        let mut named = deltas.filter(|delta| delta["sha256"] == sha256);
+        named.find_map(Delta::read).map(|delta| delta.own.length)
+    }
+
+    /// The deltas that lead to an artifact, as they are signed.
+    pub(crate) fn deltas(&self, artifact: &ArtifactRow) -> Vec<Delta> {
+        let known = self.now.read();
+        let targets = known.trust.as_ref().and_then(Trust::known_targets);
+        let path = format!("{}/{}/{}", artifact.product, artifact.version, artifact.file_name);
+        let target = targets.and_then(|targets| targets.targets.get(&path));
+        target.filter(|it| it.sha256() == artifact.sha256).map_or_else(Vec::new, |it| it.deltas().collect())
     }
 
     /// Which versions of the metadata there are.
@@ -234,6 +251,7 @@ impl Control {
                             untrusted(text).help(format!("this release has the counter {}", release.row.counter))
                         );
                     }
+                    self.have_deltas(target)?;
                 }
             } else if known.trust.is_some() {
                 return Err(refused("the fleet has keys, and this release comes without signed targets")
@@ -243,6 +261,19 @@ impl Control {
         };
         self.publish(known, writes).await?;
         Ok(release)
+    }
+
+    /// Whether the deltas that lead to an artifact were uploaded, as they are signed.
+    fn have_deltas(&self, target: &Target) -> Result<(), Diagnostic> {
+        for delta in target.deltas() {
+            let there = std::fs::metadata(self.artifact_path(&delta.own.sha256)).map(|meta| meta.len());
+            if there.ok() != Some(delta.own.length) {
+                let what = format!("the delta from {} to {}", delta.version, target.path());
+                return Err(refused(format!("{what} was not uploaded as it is signed"))
+                    .help(format!("POST /api/v1/edge/artifacts/{} takes its bytes", delta.own.sha256)));
+            }
+        }
+        Ok(())
     }
 
     fn checked(

@@ -41,6 +41,7 @@ pub(crate) enum Asked {
     AddRelease,
     Yank,
     Upload,
+    Download,
     Metadata,
     Publish,
     TakeOver,
@@ -77,7 +78,7 @@ const fn get(path: &'static str, door: Door, about: &'static str) -> Route {
 }
 
 /// Every route of the fleet.
-pub(crate) const ROUTES: [Route; 34] = [
+pub(crate) const ROUTES: [Route; 35] = [
     post("/internal/edges/register", Door::Existing(Legacy::Register), "The existing agent enrolls."),
     post("/internal/edges/connectivity", Door::Existing(Legacy::Connectivity), "The existing agent checks in."),
     post("/internal/edges/tasks/next", Door::Existing(Legacy::NextTask), "The existing agent asks for a task."),
@@ -122,6 +123,11 @@ pub(crate) const ROUTES: [Route; 34] = [
         "/api/v1/edge/artifacts/{name}",
         Door::Operator(ROLLS, Asked::Upload),
         "Takes an artifact's bytes by their digest.",
+    ),
+    get(
+        "/api/v1/edge/artifacts/{name}",
+        Door::Operator(LOOKS, Asked::Download),
+        "An artifact's bytes by their digest, with ranges: what deltas are made from.",
     ),
     get("/api/v1/edge/metadata", Door::Operator(LOOKS, Asked::Metadata), "What is signed, and the server's own key."),
     post("/api/v1/edge/metadata", Door::Operator(ROLLS, Asked::Publish), "Publishes a root or targets."),

@@ -74,6 +74,11 @@ impl Counter {
         Ok(self.0.change(target, body).await?)
     }
 
+    /// Fetches bytes as they are, at most so many.
+    pub(crate) async fn bytes(&self, target: &str, largest: u64) -> Result<Vec<u8>, Failure> {
+        Ok(self.0.bytes(target, largest).await?)
+    }
+
     /// Sends bytes as they are.
     pub(crate) async fn upload(&self, target: &str, bytes: Vec<u8>) -> Result<Value, Failure> {
         Ok(self.0.change(target, bytes).await?)

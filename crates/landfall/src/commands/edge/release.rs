@@ -1,6 +1,7 @@
 //! `landfall edge release …`
 
 mod build;
+mod deltas;
 
 use std::path::Path;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use clap::Args;
 use jiff::Timestamp;
 use landfall_diag::{Diagnostic, code};
 use landfall_fleet::protocol::DEFAULT_PRODUCT;
-use landfall_fleet::{Platform, Target, TargetCustom, Version, sha256_hex};
+use landfall_fleet::{MOST_DELTAS, Platform, Target, TargetCustom, Version, sha256_hex};
 use landfall_host::Failure;
 use landfall_project::Span;
 use serde_json::{Value, json};
@@ -57,6 +58,9 @@ pub(crate) struct EdgeReleaseAddArgs {
     /// A key that signs targets; once for each that has to
     #[arg(long = "key-file", value_name = "FILE")]
     pub(crate) keys: Vec<String>,
+    /// From how many releases before this one deltas are made, where they are clearly shorter
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=MOST_DELTAS as i64))]
+    pub(crate) deltas: u8,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     #[command(flatten)]
@@ -138,6 +142,8 @@ impl Verb for EdgeReleaseAddArgs {
             .map_err(|error| bad(format!("`{}` names no version", self.manifest), error.to_string()))?
             .to_string();
         let number = next_counter(&counter, &product).await?;
+        let published = Published::fetch(&counter).await?;
+        let is_signed = published.root.is_some() && !signers.is_empty();
         let mut targets = Vec::new();
         for artifact in manifest["artifacts"].as_array_mut().into_iter().flatten() {
             let of = |at: &str| artifact[at].as_str().unwrap_or_default().to_owned();
@@ -161,14 +167,21 @@ impl Verb for EdgeReleaseAddArgs {
                 counter: number,
                 platform,
                 file_name: name.clone(),
+                deltas: Vec::new(),
             };
-            targets.push(Target::new(&sha256, bytes.len() as u64, custom));
+            let mut target = Target::new(&sha256, bytes.len() as u64, custom);
+            let mut earlier = published.earlier(&target);
+            earlier.truncate(if is_signed { usize::from(self.deltas) } else { 0 });
+            for way in deltas::made(context, &counter, (&target, &bytes), earlier).await {
+                target.custom.deltas.push(json!(way.delta));
+                counter.upload(&format!("/api/v1/edge/artifacts/{}", way.delta.own.sha256), way.bytes).await?;
+            }
+            targets.push(target);
             artifact["checksum"] = sha256.clone().into();
             artifact["sizeBytes"] = bytes.len().into();
             artifact["fileName"] = name.into();
             counter.upload(&format!("/api/v1/edge/artifacts/{sha256}"), bytes).await?;
         }
-        let published = Published::fetch(&counter).await?;
         let signed = match (&published.root, signers.is_empty()) {
             (None, _) => None,
             (Some(_), true) => {

@@ -75,6 +75,18 @@ impl Published {
         Ok(Published { root: Some(root), targets })
     }
 
+    /// The artifacts of a product for a kind of machine before a version, the newest first.
+    pub(crate) fn earlier(&self, target: &Target) -> Vec<&Target> {
+        let of = |it: &&Target| {
+            let (one, other) = (&it.custom, &target.custom);
+            one.product == other.product && one.platform == other.platform && one.counter < other.counter
+        };
+        let all = self.targets.iter().flat_map(|targets| targets.targets.values());
+        let mut earlier: Vec<&Target> = all.filter(of).collect();
+        earlier.sort_by_key(|it| std::cmp::Reverse(it.custom.counter));
+        earlier
+    }
+
     /// Targets that follow, changed and signed.
     pub(crate) fn next(&self, keys: &[SigningKey], change: impl FnOnce(&mut Targets)) -> Result<String, Failure> {
         let root = self.root.as_ref().ok_or_else(|| {

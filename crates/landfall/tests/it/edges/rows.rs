@@ -10,13 +10,6 @@ const AGENT: &str = "edge-agent-v1.1.0";
 
 impl Fleet {
     /// Asks what an operator asks, as whoever runs the server.
-    fn operator(&self, sandbox: &Sandbox, path: &str, body: &Value) -> Answer {
-        let serving =
-            std::fs::read_to_string(sandbox.root().join(".landfall/serve.json")).expect("it says where it is");
-        let serving: Value = serde_json::from_str(&serving).expect("JSON");
-        self.post(path, serving["token"].as_str().expect("a token"), body)
-    }
-
     fn restarted(mut self, sandbox: &Sandbox, meanwhile: impl FnOnce()) -> Fleet {
         self.child.kill().expect("killed");
         self.child.wait().expect("ended");
