@@ -6,11 +6,13 @@
 //! `FIXTURE=LFNNN cargo test -p landfall-rehearse fixtures`.
 
 mod address_routed_twice;
+mod annotation_beside_its_pods;
 mod answered_by_another;
 mod application_of_another_repository;
 mod autoscaler_without_request;
 mod autoscaler_without_target;
 mod baked_into_image;
+mod branch_for_a_gone_version;
 mod branch_never_taken;
 mod built_from_write_back;
 mod call_cut_by_policy;
@@ -19,6 +21,7 @@ mod certificate_with_two_owners;
 mod claim_in_earlier_wave;
 mod claim_that_is_not_mounted;
 mod class_in_template;
+mod condition_with_a_constant;
 mod container_named_by_annotation;
 mod credential_in_config_map;
 mod cut_off_from_names;
@@ -41,6 +44,7 @@ mod grace_too_short;
 mod heap_above_limit;
 mod hidden_and_written;
 mod hook_in_both_phases;
+mod hook_that_stays;
 mod host_network_without_names;
 mod host_that_is_no_service;
 mod host_without_certificate;
@@ -56,6 +60,7 @@ mod known_name_misspelt;
 mod label_of_a_controller;
 mod lookup_without_cluster;
 mod lookup_without_data;
+mod measured_at_another_port;
 mod missing_port;
 mod missing_prerequisite;
 mod missing_probe_port;
@@ -80,9 +85,11 @@ mod path_taken_by_the_letter;
 mod plain_address_over_tls;
 mod policy_for_other_ports;
 mod port_that_nobody_opens;
+mod prefix_unlike_its_siblings;
 mod regenerated_key;
 mod replicas_beside_autoscaler;
 mod resource_name_of_nothing;
+mod right_that_a_script_lacks;
 mod right_to_nothing;
 mod rollout_that_stands_still;
 mod run_that_cannot_begin;
@@ -237,6 +244,13 @@ pub static RULES: &[&Rule] = &[
     &key_twice_in_values::RULE,               // a key twice in values
     &rollout_that_stands_still::RULE,         // a rollout that stands still
     &slip_in_script::RULE,                    // a slip in a script
+    &measured_at_another_port::RULE,          // measured at another port
+    &hook_that_stays::RULE,                   // a hook that stays when it fails
+    &branch_for_a_gone_version::RULE,         // a branch for a version that is gone
+    &condition_with_a_constant::RULE,         // a condition with a constant
+    &prefix_unlike_its_siblings::RULE,        // a variable unlike its siblings
+    &annotation_beside_its_pods::RULE,        // a pods' annotation on their owner
+    &right_that_a_script_lacks::RULE,         // a right that a script lacks
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

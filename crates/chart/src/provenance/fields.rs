@@ -17,6 +17,8 @@ pub struct Field {
     pub text: String,
     /// Where it comes from.
     pub origin: FieldOrigin,
+    /// Which of the lines that were asked for write it: template and line, from 1. A block of text may have several.
+    pub lines: Vec<(String, u32)>,
 }
 
 /// What is around a field.
@@ -42,17 +44,27 @@ impl<'p> Reader<'p> {
         Some(Reader { provenance, manifest, output: Output::of(provenance, &manifest.path)?, wanted: None })
     }
 
-    /// Whether a field is one that is wanted; where the rest of it comes from is dear to tell.
-    fn is_wanted(&self, node: Node<'_>, around: &Around<'_>) -> bool {
-        let Some(lines) = self.wanted else { return true };
-        let mut gathered = Gathered::default();
-        gathered.value(&self.output, self.bytes(own(node, around)));
+    /// The lines that are wanted and write a field; none where it is not wanted. Where the rest of it comes from is dear to tell.
+    fn wanted(&self, node: Node<'_>, around: &Around<'_>) -> Option<Vec<(String, u32)>> {
+        let Some(wanted) = self.wanted else { return Some(Vec::new()) };
         let files = &self.provenance.files;
-        let spot = gathered.telling.and_then(|(piece, byte)| files.recording.place(piece, byte));
-        spot.is_some_and(|spot| {
-            let source = files.template(&spot.file);
-            source.is_some_and(|source| lines.get(&source.path).is_some_and(|lines| lines.contains(&spot.line)))
-        })
+        let range = self.bytes(own(node, around));
+        let mut gathered = Gathered::default();
+        gathered.value(&self.output, range.clone());
+        let told = gathered.telling.and_then(|(piece, byte)| files.recording.place(piece, byte));
+        // What is printed in the middle of a block stands on a line of its own.
+        let is_block = matches!(node.target().kind(), Kind::Scalar(ScalarStyle::Literal | ScalarStyle::Folded));
+        let within = is_block.then(|| self.output.pieces(range)).into_iter().flatten();
+        let within = within.filter_map(|piece| files.recording.place(piece, piece.start));
+        let mut lines: Vec<(String, u32)> = told
+            .into_iter()
+            .chain(within)
+            .filter_map(|spot| Some((files.template(&spot.file)?.path.clone(), spot.line)))
+            .filter(|(file, line)| wanted.get(file).is_some_and(|lines| lines.contains(line)))
+            .collect();
+        lines.sort();
+        lines.dedup();
+        (!lines.is_empty()).then_some(lines)
     }
 
     /// A range of the manifest's text as one of the template's output.
@@ -154,9 +166,7 @@ impl<'p> Reader<'p> {
     fn all(&self, node: Node<'_>, root: Node<'_>, path: &[String], around: &Around<'_>, into: &mut Vec<Field>) {
         let target = node.target();
         if path.len() > 100 || target.count() == 0 {
-            if !self.is_wanted(node, around) {
-                return;
-            }
+            let Some(lines) = self.wanted(node, around) else { return };
             let text = match target.kind() {
                 Kind::Mapping(_) => "{}".to_owned(),
                 Kind::Sequence(_) => "[]".to_owned(),
@@ -168,7 +178,7 @@ impl<'p> Reader<'p> {
                 }
                 _ => target.text().unwrap_or_default().to_owned(),
             };
-            into.push(Field { path: path.to_vec(), text, origin: self.told(node, around, root) });
+            into.push(Field { path: path.to_vec(), text, origin: self.told(node, around, root), lines });
             return;
         }
         for (key, value) in target.entries() {

@@ -41,8 +41,17 @@ fn missing(subject: &Subject<'_>, scaler: &Desired, field: &str, target: &Value,
     let kind = target["kind"].as_str().filter(|kind| !kind.is_empty()).unwrap_or(implied);
     let name = target["name"].as_str().filter(|name| !name.is_empty())?;
     let namespace = scaler.object.namespace();
-    // What somebody's own kind is called, its operator knows.
-    let (group, _) = SCALED.iter().find(|(_, known)| *known == kind)?;
+    // What somebody's own kind is called, its operator knows; one of the built-in groups has no other.
+    let Some((group, _)) = SCALED.iter().find(|(_, known)| *known == kind) else {
+        let known = SCALED.iter().find(|(_, known)| known.eq_ignore_ascii_case(kind))?.1;
+        let (scaler_kind, own) = (scaler.object.kind(), scaler.object.name());
+        let finding = RULE
+            .finding(format!("{scaler_kind} `{own}` scales a `{kind}`, which is no kind"))
+            .weighing(Severity::Error)
+            .because("it scales nothing, whatever the load")
+            .help(format!("the kind is called `{known}`"));
+        return Some(finding.at(scaler.spot_at(&format!("spec.{field}.kind"))));
+    };
     if subject.find(group, kind, namespace, name).is_some() {
         return None;
     }

@@ -153,7 +153,7 @@ fn refused(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Option<Finding> {
     )
 }
 
-fn minor(version: &str) -> Option<u32> {
+pub(super) fn minor(version: &str) -> Option<u32> {
     let digits: String = version.split('.').nth(1)?.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }

@@ -1,5 +1,7 @@
 mod written;
 
+use std::borrow::Cow;
+
 use landfall_diag::{Finding, Severity};
 
 use crate::decoded::texts;
@@ -38,6 +40,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         for (key, text, field) in texts(object) {
             let Some((_, format, read)) = READERS.iter().find(|(ending, _, _)| key.ends_with(ending)) else { continue };
+            let text = with_variables(&text);
             if text.trim().is_empty() || is_filled_in_later(&text) {
                 continue;
             }
@@ -55,6 +58,30 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 /// Whether somebody else's marks stand in a text, to be replaced before it is read.
 pub(super) fn is_filled_in_later(text: &str) -> bool {
     ["{{", "{%", "<%", "${", "$(", "@@", "%(", "__", "<<"].iter().any(|mark| text.contains(mark))
+}
+
+/// A text with a number in the place of each `${variable}` that stands for a value: what it will be does not decide whether the
+/// text around it can be read. What stands where a key would, or spans lines, is left, and with it all that follows.
+fn with_variables(text: &str) -> Cow<'_, str> {
+    let Some(first) = text.find("${") else { return Cow::Borrowed(text) };
+    let (mut out, mut rest) = (text[..first].to_owned(), &text[first..]);
+    while let Some(from) = rest.find("${") {
+        out.push_str(&rest[..from]);
+        rest = &rest[from..];
+        let Some(end) = rest.find(['}', '\n']).filter(|end| rest[*end..].starts_with('}') && is_value(&out)) else {
+            break;
+        };
+        out.push('1');
+        rest = &rest[end + 1..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// Whether what stands before a variable in its line leaves it a value, or a part of one: there is a key already.
+fn is_value(before: &str) -> bool {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    line.contains([':', '=', '-', '"'])
 }
 
 fn json(text: &str) -> Result<(), String> {
@@ -121,5 +148,13 @@ mod tests {
     fn a_text_that_is_filled_in_later_is_not_read_now() {
         assert!(is_filled_in_later("{\"password\": ${PASSWORD}}"));
         assert!(!is_filled_in_later("{\"price\": \"$1\"}"));
+    }
+
+    #[test]
+    fn a_variable_is_read_as_a_value_where_one_may_stand() {
+        assert_eq!(with_variables("a: ${B}/c\n- ${D:-e}\n"), "a: 1/c\n- 1\n");
+        for text in ["${A}: b\n", "a: ${B\n}\n", "${A}\n"] {
+            assert_eq!(with_variables(text), text);
+        }
     }
 }

@@ -54,8 +54,7 @@ fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {
     let fields = unit.rendered.fields_at(&lines);
     let mut findings = Vec::new();
     for (key, field) in fields {
-        let Some(place) = field.origin.template else { continue };
-        for silent in places.get(&(place.file.clone(), place.line)).into_iter().flatten() {
+        for silent in field.lines.iter().filter_map(|line| places.get(line)).flatten() {
             let steps: Vec<&str> = field.path.iter().map(String::as_str).collect();
             let name = written(&steps);
             let is_empty = matches!(field.text.as_str(), "" | "null" | "~" | "[]" | "{}");
