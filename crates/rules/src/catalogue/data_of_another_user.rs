@@ -142,7 +142,6 @@ const WRITTEN: &[&str] = &[
     "cachedir",
     "cachepath",
     "logdir",
-    "logpath",
     "statedir",
     "storagedir",
     "storagepath",
