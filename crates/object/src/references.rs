@@ -1,5 +1,6 @@
 //! What an object needs to exist elsewhere, and what it brings into being: for "does every reference resolve?".
 
+mod backends;
 mod custom;
 mod pod;
 mod programs;
@@ -93,7 +94,10 @@ pub fn references(object: &Object) -> Vec<Reference> {
                 service_target(&mut found, webhook.pointer("/clientConfig/service"), &path, Need::Later);
             }
         }
-        _ => custom::references(&mut found, object),
+        _ => {
+            custom::references(&mut found, object);
+            backends::references(&mut found, object);
+        }
     }
     if runs_on_request(object) {
         // Programs may have made by then what no manifest brings.

@@ -117,10 +117,14 @@ impl Stage {
     pub(crate) async fn assume_classes(&mut self, delivered: &[&Object]) -> Result<(), Vec<Diagnostic>> {
         let cluster = Cluster::new(self.drydock.client());
         for class in classes::missing(delivered, &self.inventory()) {
-            let made = cluster.create(&class, &Default::default()).await;
-            made.map_err(|error| {
-                broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be made ready", &error)
-            })?;
+            match cluster.create(&class, &Default::default()).await {
+                Ok(_) => {}
+                // No cluster has one of that name: whoever asks for it is refused, and told so.
+                Err(error) if error.code() == Some(422) => continue,
+                Err(error) => {
+                    return Err(broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be made ready", &error));
+                }
+            }
             self.notes.push(format!("{} {}: taken as there; no cluster was read", class.kind(), class.name()));
         }
         self.drydock.settle();

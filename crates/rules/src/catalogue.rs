@@ -21,6 +21,7 @@ mod certificate_with_two_owners;
 mod claim_in_earlier_wave;
 mod claim_that_is_not_mounted;
 mod class_in_template;
+mod command_that_is_no_program;
 mod condition_with_a_constant;
 mod container_named_by_annotation;
 mod credential_in_config_map;
@@ -28,6 +29,7 @@ mod cut_off_from_names;
 mod dangling_reference;
 mod data_deleted_by_omission;
 mod data_left_behind;
+mod data_of_another_user;
 mod database_at_rest;
 mod dead_route;
 mod development_default;
@@ -91,6 +93,7 @@ mod replicas_beside_autoscaler;
 mod resource_name_of_nothing;
 mod right_that_a_script_lacks;
 mod right_to_nothing;
+mod rights_left_behind;
 mod rollout_that_stands_still;
 mod run_that_cannot_begin;
 mod schedule_that_never_fires;
@@ -107,6 +110,7 @@ mod slip_in_json;
 mod slip_in_script;
 mod switch_that_is_always_on;
 mod test_that_is_no_hook;
+mod text_not_of_its_grammar;
 mod too_little_time_to_start;
 mod too_many_connections;
 mod unagreed_host;
@@ -230,8 +234,11 @@ pub static RULES: &[&Rule] = &[
     &impossible_quantity::RULE,               // an impossible quantity
     &host_without_certificate::RULE,          // a host without a certificate
     &node_path_mounted::RULE,                 // a path of the node that is mounted
+    &data_of_another_user::RULE,              // data of another user
     &run_that_cannot_begin::RULE,             // a run that cannot begin
     &slip_in_json::RULE,                      // a slip in JSON
+    &text_not_of_its_grammar::RULE,           // a text that is not of its grammar
+    &rights_left_behind::RULE,                // rights that are left behind
     &setting_that_breaks::RULE,               // a setting that breaks the chart
     &branch_never_taken::RULE,                // a branch that is never taken
     &right_to_nothing::RULE,                  // a right to nothing
@@ -244,6 +251,7 @@ pub static RULES: &[&Rule] = &[
     &key_twice_in_values::RULE,               // a key twice in values
     &rollout_that_stands_still::RULE,         // a rollout that stands still
     &slip_in_script::RULE,                    // a slip in a script
+    &command_that_is_no_program::RULE,        // a command that is no program
     &measured_at_another_port::RULE,          // measured at another port
     &hook_that_stays::RULE,                   // a hook that stays when it fails
     &branch_for_a_gone_version::RULE,         // a branch for a version that is gone

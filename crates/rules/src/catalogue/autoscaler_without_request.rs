@@ -7,7 +7,7 @@ use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF199",
-    title: "what is scaled by its use says what it asks for",
+    title: "what is scaled by its use says what it asks for, and by what number",
     severity: Severity::Warning,
     why: "An autoscaler that goes by a share of the requested CPU or memory needs a request in every container of the pod. \
           Where one has none it says `missing request`, and the number of pods stays as it is, whatever the load.",
@@ -18,6 +18,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for scaler in subject.of_kind("autoscaling", "HorizontalPodAutoscaler") {
+        findings.extend(measured_otherwise(scaler));
         let target = scaler.object.at("/spec/scaleTargetRef").unwrap_or(&Value::Null);
         let (kind, name) = (target["kind"].as_str().unwrap_or_default(), target["name"].as_str().unwrap_or_default());
         let Some(found) = subject.desired("apps", kind, scaler.object.namespace(), name) else { continue };
@@ -29,6 +30,37 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for (field, resource, container) in measured(&scaler.object) {
             let Some(lacking) = lacking(&template, resource, container) else { continue };
             findings.push(told(scaler, &field, resource, &lacking, kind, name));
+        }
+    }
+    findings
+}
+
+/// A target whose type is a share and whose number is an amount, or the other way round: the number counts, not the type.
+fn measured_otherwise(scaler: &Desired) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, metric) in scaler.object.list_at("/spec/metrics").iter().enumerate() {
+        for part in ["resource", "containerResource"] {
+            let target = &metric[part]["target"];
+            let says = |field: &str| !target[field].is_null();
+            let (is, field) = match target["type"].as_str() {
+                Some("Utilization") if says("averageValue") && !says("averageUtilization") => {
+                    ("averageValue", "an amount")
+                }
+                Some("AverageValue") if says("averageUtilization") && !says("averageValue") => {
+                    ("averageUtilization", "a share")
+                }
+                _ => continue,
+            };
+            let kind = target["type"].as_str().unwrap_or_default();
+            findings.push(
+                RULE.finding(format!(
+                    "HorizontalPodAutoscaler `{}` is of type {kind} and says {is}",
+                    scaler.object.name()
+                ))
+                .because(format!("the number counts, and it is taken for {field}"))
+                .help("write `averageUtilization` for a share of the request, `averageValue` for an amount")
+                .at(scaler.spot_at(&format!("spec.metrics[{at}].{part}.target.{is}"))),
+            );
         }
     }
     findings

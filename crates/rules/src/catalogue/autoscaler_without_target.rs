@@ -7,7 +7,7 @@ use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF183",
-    title: "what an autoscaler is to scale is there",
+    title: "what an autoscaler is to scale is there, and scaled by nobody else",
     severity: Severity::Warning,
     why: "An autoscaler whose target has another name or kind is accepted, says `FailedGetScale` where nobody looks, and \
           scales nothing when the load comes.",
@@ -32,6 +32,36 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for scaler in subject.of_kind(group, kind) {
             let Some(target) = scaler.object.at(&format!("/spec/{field}")) else { continue };
             findings.extend(missing(subject, scaler, field, target, implied));
+        }
+    }
+    findings.extend(scaled_twice(subject));
+    findings
+}
+
+/// Two autoscalers that set the replicas of one workload.
+fn scaled_twice(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut seen: Vec<(&Desired, (&str, &str))> = Vec::new();
+    let scalers = SCALERS.iter().filter(|(_, kind, ..)| *kind != "VerticalPodAutoscaler");
+    for (group, kind, field, implied) in scalers {
+        for scaler in subject.of_kind(group, kind) {
+            let at = |part: &str| scaler.object.str_at(&format!("/spec/{field}/{part}"));
+            let (Some(name), kind) = (at("name"), at("kind").unwrap_or(implied)) else { continue };
+            let same = seen.iter().find(|(other, target)| {
+                *target == (kind, name) && other.object.namespace() == scaler.object.namespace()
+            });
+            if let Some((other, _)) = same {
+                let called = |it: &Desired| format!("{} `{}`", it.object.kind(), it.object.name());
+                let mut both = [called(other), called(scaler)];
+                both.sort();
+                findings.push(
+                    RULE.finding(format!("{kind} `{name}` is scaled by {} and by {}", both[0], both[1]))
+                        .because("each sets the number of pods that it finds right, and the other one sets it back")
+                        .help("put all metrics into one autoscaler")
+                        .at(scaler.spot_at(&format!("spec.{field}"))),
+                );
+            }
+            seen.push((scaler, (kind, name)));
         }
     }
     findings

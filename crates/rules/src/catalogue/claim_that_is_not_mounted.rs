@@ -1,13 +1,13 @@
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
-use crate::pods::PodTemplate;
+use crate::pods::{ContainerRole, PodTemplate};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF176",
-    title: "claims and Secrets are mounted by a container of their pod",
+    title: "claims and Secrets are mounted by a container of their pod, and what is prepared is found",
     severity: Severity::Warning,
     why: "A pod waits for the claims that it names, and a volume that no container mounts keeps nothing: the program writes \
           to its own file system, and what it wrote is gone with the next restart. A Secret that no container \
@@ -27,6 +27,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let what = format!("the volume `{name}` of a Secret");
             (name, field, what, "the pod waits for the Secret, and no program sees what is in it")
         });
+        findings.extend(prepared_elsewhere(desired, &template));
         for (_, field, what, because) in claims.chain(secrets).filter(|(name, ..)| !is_used(&template, name)) {
             findings.push(
                 RULE.finding(format!("no container of {kind} `{owner}` mounts {what}"))
@@ -36,6 +37,46 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What containers before the others write into a volume, where these have another, empty one in its place.
+fn prepared_elsewhere(desired: &Desired, template: &PodTemplate<'_>) -> Option<Finding> {
+    let is_empty = |name: &str| {
+        template
+            .volumes()
+            .iter()
+            .any(|volume| volume["name"] == name && volume.get("emptyDir").is_some_and(|it| !it.is_null()))
+    };
+    let mounts = |is_init: bool| {
+        let containers =
+            template.containers().into_iter().filter(move |it| (it.role == ContainerRole::Init) == is_init);
+        let all = containers.flat_map(|container| {
+            let list = container.value["volumeMounts"].as_array().cloned().unwrap_or_default();
+            list.into_iter().enumerate().map(move |(at, mount)| {
+                let text = |field: &str| mount[field].as_str().unwrap_or_default().trim_end_matches('/').to_owned();
+                (text("name"), text("mountPath"), format!("{}.volumeMounts[{at}].name", container.path))
+            })
+        });
+        all.collect::<Vec<_>>()
+    };
+    let (before, after) = (mounts(true), mounts(false));
+    let is_new = |name: &str| !before.iter().any(|(other, ..)| other == name);
+    let lost = |name: &str| !after.iter().any(|(other, ..)| other == name);
+    let (written, place, read, field) = before.iter().find_map(|(written, place, _)| {
+        let (read, _, field) =
+            after.iter().find(|(read, at, _)| at == place && read != written && is_empty(read) && is_new(read))?;
+        (is_empty(written) && lost(written)).then_some((written, place, read, field))
+    })?;
+    Some(
+        RULE.finding(format!(
+            "what is written to `{place}` before {} `{}` starts goes into the volume `{written}`, and `{read}` is mounted there then",
+            desired.object.kind(),
+            desired.object.name()
+        ))
+        .because("the program finds an empty directory")
+        .help(format!("mount `{written}` there"))
+        .at(desired.spot_at(field)),
+    )
 }
 
 /// The volumes of a pod that are Secrets, with the field that declares each.

@@ -1,15 +1,17 @@
 use landfall_diag::{Finding, Severity};
 
+use crate::pods::Container;
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF185",
-    title: "annotations name containers and volumes that the pod has",
+    title: "annotations and variables name containers and volumes that the pod has",
     severity: Severity::Warning,
     why: "An annotation that names a container tells a tool which one is meant: whose log is shown, which profile holds \
           it, where a backup freezes the database. With a name that the pod does not have, the tool does nothing, or \
-          something to another container, and says so to nobody.",
+          something to another container, and says so to nobody. A variable that takes a limit from a container that is \
+          not there keeps its own from starting.",
     advice: "Write the container's name as the pod template has it.",
     check,
 };
@@ -43,6 +45,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .filter_map(|volume| volume["name"].as_str())
             .chain(claims.filter_map(|claim| claim["metadata"]["name"].as_str()))
             .collect();
+        findings.extend(limits_of_another(desired, &containers, &known));
         let metadata = template.path.strip_suffix("spec").unwrap_or_default();
         for (key, value) in template.annotations().into_iter().flatten() {
             let text = value.as_str().unwrap_or_default();
@@ -65,6 +68,29 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     None => finding.help(format!("the pod has {}", among.join(", "))),
                 });
             }
+        }
+    }
+    findings
+}
+
+/// Variables that are to hold what another container may use, which the pod does not have.
+fn limits_of_another(desired: &Desired, containers: &[Container<'_>], known: &[&str]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for container in containers {
+        for (at, name, variable) in container.env() {
+            let of = variable.pointer("/valueFrom/resourceFieldRef/containerName").and_then(|of| of.as_str());
+            let Some(of) = of.filter(|of| !of.is_empty() && !known.contains(of)) else { continue };
+            let finding = RULE
+                .finding(format!(
+                    "variable `{name}` asks for a limit of the container `{of}`, which the pod does not have"
+                ))
+                .weighing(Severity::Error)
+                .because(format!("container `{}` cannot be made without it", container.name))
+                .at(desired.spot_at(&format!("{}.env[{at}].valueFrom.resourceFieldRef.containerName", container.path)));
+            findings.push(match landfall_diag::nearest(of, known.iter().copied()) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding.help(format!("the pod has {}", known.join(", "))),
+            });
         }
     }
     findings

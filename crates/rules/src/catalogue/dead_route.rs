@@ -1,3 +1,5 @@
+mod taken;
+
 use std::collections::HashMap;
 
 use landfall_diag::{Finding, Severity};
@@ -126,12 +128,14 @@ fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>
     let name = object.name();
     if selected.is_empty() {
         // Pods that an operator makes of its own resources are not seen here.
-        return if operated(subject, service) || is_clusters_own(subject, object) {
+        let lost = taken::lost(subject, service);
+        return if lost.is_none() && (operated(subject, service) || is_clusters_own(subject, object)) {
             Vec::new()
         } else {
             // Pods may come from elsewhere; where one stands beside it that nobody selects, the selector is wrong.
             let severity = match is_meant(subject, service) {
                 true => Severity::Error,
+                false if lost.is_some() => Severity::Error,
                 // Of another release's pods nothing is known here.
                 false if subject.cluster.known == Known::Assumed && is_of_another(subject, service) => Severity::Info,
                 false => Severity::Warning,
@@ -145,7 +149,7 @@ fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>
             ]
         };
     }
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = taken::otherwise(subject, service, &selected).into_iter().collect();
     // The name of a headless Service leads to the pods themselves, whatever its ports say.
     if object.str_at("/spec/clusterIP") == Some("None") {
         return findings;

@@ -2,9 +2,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_diag::{Finding, Severity};
 
-use crate::decoded::texts;
+use super::unseen_settings::find;
+use crate::decoded::{text_of, texts};
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF178",
@@ -24,7 +25,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let Some(inner) = encoded_text(&text) else { continue };
             // A file's name says that text belongs there; without one the program may want it encoded.
             let holds_text = is_file(key) || is_sentence(&inner);
-            if !holds_text && !is_encoded_by_template(subject, desired, &field, is_secret) {
+            if !holds_text
+                && !was_plain(subject, desired, key)
+                && !is_encoded_by_template(subject, desired, &field, is_secret)
+            {
                 continue;
             }
             let how = if is_secret && field.starts_with("data") { "twice" } else { "although nobody decodes it" };
@@ -40,6 +44,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether the base had something under the key that was no encoded text.
+fn was_plain(subject: &Subject<'_>, desired: &Desired, key: &str) -> bool {
+    let object = &desired.object;
+    let old =
+        subject.base.and_then(|base| find(base, object.group(), object.kind(), object.namespace(), object.name()));
+    old.and_then(|old| text_of(old, key)).is_some_and(|text| !text.is_empty() && encoded_text(&text).is_none())
 }
 
 /// The text behind a value, where the value is base64 of one.

@@ -4,7 +4,8 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
 
-use crate::pods::{Container, PodTemplate};
+use super::unseen_settings::find;
+use crate::pods::{Container, PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -34,6 +35,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (desired, template) in subject.pods() {
         let known: Vec<Files<'_>> =
             template.volumes().iter().filter_map(|volume| files(subject, &desired.object, volume)).collect();
+        let old = subject.base.and_then(|base| {
+            let object = &desired.object;
+            pod_template(find(base, object.group(), object.kind(), object.namespace(), object.name())?)
+        });
+        for container in template.containers() {
+            let before = old.as_ref().and_then(|old| old.containers().into_iter().find(|it| it.name == container.name));
+            findings.extend(before.iter().flat_map(|before| moved_away(desired, &container, before)));
+        }
         if known.is_empty() {
             continue;
         }
@@ -43,6 +52,37 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(told_of(desired, &template, &container, &known));
         }
     }
+    findings
+}
+
+/// Paths that a container was told of in a mount of the base, and is still told of where nothing is mounted any more.
+fn moved_away(desired: &Desired, container: &Container<'_>, before: &Container<'_>) -> Vec<Finding> {
+    let covers = |container: &Container<'_>, path: &str| {
+        let places: Vec<String> = mounts(container)
+            .filter_map(|(_, mount)| Some(mount["mountPath"].as_str()?.trim_end_matches('/').to_owned()))
+            .collect();
+        let is_below =
+            |place: &String| path.strip_prefix(place.as_str()).is_some_and(|it| it.is_empty() || it.starts_with('/'));
+        places.into_iter().filter(is_below).max_by_key(String::len)
+    };
+    let was_told: BTreeSet<&str> = paths(before).into_iter().map(|it| it.path).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for Told { path, field, .. } in paths(container) {
+        let Some(place) = covers(before, path).filter(|_| was_told.contains(path) && covers(container, path).is_none())
+        else {
+            continue;
+        };
+        findings.push(
+            RULE.finding(format!(
+                "container `{}` is told of `{path}`, and nothing is mounted at `{place}` any more",
+                container.name
+            ))
+            .because("the program looks where it was told to, and finds what its image has there, or nothing")
+            .help("mount the volume where it was, or tell the program of the new place")
+            .at(desired.spot_at(&field)),
+        );
+    }
+    findings.truncate(1);
     findings
 }
 

@@ -1,5 +1,6 @@
 use landfall_diag::{Finding, Severity};
 
+use super::unseen_settings::find;
 use crate::calls::{Host, hosts};
 use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
@@ -71,7 +72,20 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
         [name, namespace, "svc"] | [name, namespace, "svc", "cluster", "local"] => (*name, *namespace),
         _ => return None,
     };
-    if subject.find("", "Service", Some(namespace), name).is_some() || is_elsewhere(subject, name, namespace) {
+    if subject.find("", "Service", Some(namespace), name).is_some() {
+        return None;
+    }
+    // What the base delivered under this very name is nobody else's.
+    if subject.base.is_some_and(|base| find(base, "", "Service", Some(namespace), name).is_some()) {
+        return Some(
+            RULE.finding(format!("`{}` is no Service of the release any more", host.name))
+                .keyed(host.name.clone())
+                .because("the change takes the Service away, or gives it another name, and this still calls it")
+                .help("make the address by what names the Service")
+                .at(desired.spot_at(&host.field)),
+        );
+    }
+    if is_elsewhere(subject, name, namespace) {
         return None;
     }
     let services: Vec<&str> = subject

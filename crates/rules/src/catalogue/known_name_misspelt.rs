@@ -244,6 +244,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .and_then(pod_template);
         for container in template.containers() {
             findings.extend(image(desired, &container));
+            findings.extend(ownerless(desired, &container, old.as_ref()));
             findings.extend(programs(desired, &container, old.as_ref()));
             findings.extend(variables(desired, &container));
         }
@@ -372,10 +373,34 @@ fn node_value(label: &str, value: &str) -> Option<String> {
 }
 
 fn image(desired: &Desired, container: &Container<'_>) -> Option<Finding> {
-    let (host, _) = container.image().split_once('/')?;
+    let (host, rest) = container.image().split_once('/')?;
+    if host.contains('.') && rest.split_once('/').is_some_and(|(next, _)| next == host) {
+        let field = format!("{}.image", container.path);
+        let twice = format!("{host}/{host}");
+        return Some(told(
+            desired,
+            "the registry",
+            &twice,
+            host,
+            "the registry has nothing below its own name",
+            &field,
+        ));
+    }
     let meant = slip(host, REGISTRIES).filter(|_| host.contains('.'))?;
     let field = format!("{}.image", container.path);
     Some(told(desired, "the registry", host, meant, "no image comes from there, or somebody else's does", &field))
+}
+
+/// An image that was somebody's at the base, and bears the same name and tag without its owner now.
+fn ownerless(desired: &Desired, container: &Container<'_>, old: Option<&PodTemplate<'_>>) -> Option<Finding> {
+    let before = old?.containers().into_iter().find(|it| it.name == container.name)?;
+    let (now, was) = (container.image(), before.image());
+    let is_bare = !now.is_empty() && !now.contains('/');
+    (is_bare && was.rsplit_once('/').is_some_and(|(_, last)| last == now)).then(|| {
+        let field = format!("{}.image", container.path);
+        let effect = "without an owner it is one of Docker's own images, if there is one";
+        told(desired, "the image", now, was, effect, &field)
+    })
 }
 
 /// Programs that a command or a probe begins with.

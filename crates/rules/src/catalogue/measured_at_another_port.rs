@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::pods::{ContainerRole, PodTemplate};
 use crate::rule::Rule;
-use crate::subject::{Role, Subject};
+use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF300",
@@ -24,13 +24,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
         let Some((port, ports)) = elsewhere(&template) else { continue };
-        let services = subject.of_kind("", "Service").map(|it| &it.object);
-        let Some(service) = services
-            .filter(|it| it.namespace() == desired.object.namespace() && chooses(it, &template))
-            .find(|it| leads_on(it, port))
-        else {
-            continue;
-        };
+        let Some(service) = in_front(subject, desired, &template, port) else { continue };
         let (kind, name) = (desired.object.kind(), desired.object.name());
         let field = format!("{}.annotations[{PORT}]", metadata_of(template.path));
         findings.push(
@@ -54,6 +48,19 @@ fn elsewhere(template: &PodTemplate<'_>) -> Option<(u64, Vec<String>)> {
     let ports: Vec<u64> = lasting.flat_map(|it| it.ports().map(|(port, _)| port).collect::<Vec<_>>()).collect();
     let shown = || ports.iter().map(u64::to_string).collect();
     (!ports.is_empty() && !ports.contains(&port)).then(|| (port, shown()))
+}
+
+/// The Service in front of a pod that has the port and leads to another one.
+pub(super) fn in_front<'s>(
+    subject: &'s Subject<'_>,
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+    port: u64,
+) -> Option<&'s Object> {
+    let services = subject.of_kind("", "Service").map(|it| &it.object);
+    services
+        .filter(|it| it.namespace() == desired.object.namespace() && chooses(it, template))
+        .find(|it| leads_on(it, port))
 }
 
 fn chooses(service: &Object, template: &PodTemplate<'_>) -> bool {

@@ -6,7 +6,7 @@ use crate::subject::{Desired, Known, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF122",
-    title: "what may run only once is not rolled over itself",
+    title: "what may run only once runs once, and is not rolled over itself",
     severity: Severity::Error,
     why: "A rolling update starts the new pod before the old one ends. A scheduler then fires twice, and a volume that \
           one node holds keeps the new pod waiting until somebody deletes the old one.",
@@ -17,12 +17,19 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
-        if desired.object.group() != "apps" || desired.object.kind() != "Deployment" || !overlaps(desired) {
+        if desired.object.group() != "apps" || desired.object.kind() != "Deployment" {
+            continue;
+        }
+        let shared = single_node_claim(subject, desired, &template);
+        if let Some(finding) = shared.and_then(|claim| many_of_one_node(desired, &template, claim)) {
+            findings.push(finding);
+        }
+        if !overlaps(desired) {
             continue;
         }
         let name = desired.object.name();
         let spot = desired.spot_at("spec.strategy");
-        if let Some(claim) = single_node_claim(subject, desired, &template) {
+        if let Some(claim) = shared {
             // On one node both pods have it.
             let severity = if one_node(subject, desired, claim) { Severity::Warning } else { Severity::Error };
             findings.push(
@@ -50,6 +57,25 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Pods of one Deployment that are to share a claim which one node holds.
+fn many_of_one_node(desired: &Desired, template: &PodTemplate<'_>, claim: &str) -> Option<Finding> {
+    let replicas = desired.object.i64_at("/spec/replicas").filter(|replicas| *replicas > 1)?;
+    let spec = template.spec;
+    let is_bound = spec.pointer("/nodeSelector/kubernetes.io~1hostname").is_some()
+        || spec.get("nodeName").is_some_and(|name| !name.is_null())
+        || spec.pointer("/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution").is_some();
+    (!is_bound).then(|| {
+        RULE.finding(format!(
+            "{replicas} pods of Deployment `{}` share the claim `{claim}`, which one node holds",
+            desired.object.name()
+        ))
+        .weighing(Severity::Warning)
+        .because("a pod on another node waits for a volume that is not given to it")
+        .help("keep one replica, use a claim with ReadWriteMany, or a StatefulSet with a claim for each pod")
+        .at(desired.spot_at("spec.replicas"))
+    })
 }
 
 /// Whether the cluster is, or may be, one whose pods all run on one node; a claim for one pod alone is never shared.

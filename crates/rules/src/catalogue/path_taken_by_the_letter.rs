@@ -1,7 +1,7 @@
 use landfall_diag::{Finding, Severity};
 
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF292",
@@ -16,6 +16,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for ingress in subject.of_kind("networking.k8s.io", "Ingress") {
+        findings.extend(group_of_no_path(ingress));
         // Who reads all paths as patterns, whatever their type, is told so by an annotation.
         let mut annotations = ingress.object.annotations().into_iter().flatten().map(|(name, _)| name);
         if annotations.any(|name| ["regex", "rewrite"].iter().any(|it| name.contains(it))) {
@@ -40,6 +41,41 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Where ingress-nginx is told what to ask for in place of the path.
+const REWRITE: &str = "nginx.ingress.kubernetes.io/rewrite-target";
+
+/// A rewrite that asks for a group of the path (`/$2`) where no path has as many.
+fn group_of_no_path(ingress: &Desired) -> Option<Finding> {
+    let target = ingress.object.annotation(REWRITE)?;
+    let asked = target
+        .split('$')
+        .skip(1)
+        .filter_map(|rest| rest.chars().next()?.to_digit(10))
+        .max()
+        .filter(|asked| *asked > 0)?;
+    let rules = ingress.object.list_at("/spec/rules").iter();
+    let paths: Vec<&str> = rules
+        .flat_map(|rule| rule["http"]["paths"].as_array().into_iter().flatten())
+        .map(|path| path["path"].as_str().unwrap_or_default())
+        .collect();
+    let groups = |path: &str| {
+        let opened = path.match_indices('(').filter(|(at, _)| !path[..*at].ends_with('\\'));
+        opened.filter(|(at, _)| !path[at + 1..].starts_with("?:")).count()
+    };
+    if paths.is_empty() || paths.iter().any(|path| groups(path) >= asked as usize) {
+        return None;
+    }
+    Some(
+        RULE.finding(format!(
+            "Ingress `{}` rewrites to `{target}`, and no path of it has a group ${asked}",
+            ingress.object.name()
+        ))
+        .because("what stood in its place is empty, so every request asks for the same page")
+        .help("write the path as a pattern with as many groups: `/api(/|$)(.*)`")
+        .at(ingress.spot_at(&format!("metadata.annotations[{REWRITE}]"))),
+    )
 }
 
 /// Whether a path holds what only a pattern has.

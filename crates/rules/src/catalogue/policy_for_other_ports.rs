@@ -9,7 +9,7 @@ use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF291",
-    title: "policies let traffic in at ports that the pods have",
+    title: "policies let traffic in at ports that the pods have, and are for the direction of their rules",
     severity: Severity::Warning,
     why: "A NetworkPolicy speaks of the pods' own ports, not of their Service's. One that opens a port which no pod has lets \
           nothing in: whoever calls the Service waits until it gives up.",
@@ -27,6 +27,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 fn told(subject: &Subject<'_>, policy: &Desired) -> Vec<Finding> {
     let object = &policy.object;
+    if let Some(finding) = of_no_effect(policy) {
+        return vec![finding];
+    }
     let Some(selector) = object.at("/spec/podSelector") else { return Vec::new() };
     let chosen: Vec<PodTemplate<'_>> = subject
         .pods()
@@ -92,6 +95,22 @@ fn told(subject: &Subject<'_>, policy: &Desired) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Rules of a direction that the policy says it is not for.
+fn of_no_effect(policy: &Desired) -> Option<Finding> {
+    let object = &policy.object;
+    let types: Vec<&str> = object.list_at("/spec/policyTypes").iter().filter_map(Value::as_str).collect();
+    let (field, direction) =
+        [("ingress", "Ingress"), ("egress", "Egress")].into_iter().find(|(field, direction)| {
+            !object.list_at(&format!("/spec/{field}")).is_empty() && !types.contains(direction)
+        })?;
+    (!types.is_empty()).then(|| {
+        RULE.finding(format!("NetworkPolicy `{}` has rules for {field}, and is for {} alone", object.name(), types[0]))
+            .because(format!("`policyTypes` does not name {direction}, so its rules hold nothing back"))
+            .help(format!("name {direction} in spec.policyTypes, or take the rules out"))
+            .at(policy.spot_at(&format!("spec.{field}")))
+    })
 }
 
 /// The Service before the pods that has a port of this number and leads to another one.

@@ -4,6 +4,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Reference, references};
 use serde_json::Value;
 
+use super::measured_at_another_port::in_front;
 use super::unseen_settings::{changes, find};
 use crate::decoded::texts;
 use crate::operated::is_operated;
@@ -24,8 +25,12 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
+        findings.extend(measured_elsewhere(subject, desired, &template));
+        findings.extend(opened_twice(desired, &template));
         for container in template.containers() {
             findings.extend(moved_alone(subject, desired, &container));
+            findings.extend(told_otherwise(subject, desired, &container));
+            findings.extend(asked_of_the_node(desired, &template, &container));
             for (field, port) in probed(&container) {
                 let declared = declared(std::slice::from_ref(&template));
                 if declared.contains(&port) || !opens_some(&container) || speaks_of(subject, desired, &template, port) {
@@ -52,6 +57,111 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     for service in subject.of_kind("", "Service") {
         findings.extend(behind(subject, service));
+    }
+    findings
+}
+
+/// One port that two containers of a pod declare: they share one network.
+fn opened_twice(desired: &Desired, template: &PodTemplate<'_>) -> Option<Finding> {
+    let mut seen: Vec<(&str, u64, String)> = Vec::new();
+    for container in template.containers().into_iter().filter(|it| it.role != ContainerRole::Init) {
+        for (at, port) in container.value["ports"].as_array().into_iter().flatten().enumerate() {
+            let Some(number) = port["containerPort"].as_u64() else { continue };
+            let protocol = port["protocol"].as_str().unwrap_or("TCP").to_owned();
+            let other =
+                seen.iter().find(|(name, known, by)| *name != container.name && *known == number && *by == protocol);
+            if let Some((other, ..)) = other {
+                return Some(
+                    RULE.finding(format!(
+                        "containers `{other}` and `{}` of one pod both open port {number}",
+                        container.name
+                    ))
+                    .because("they share one address: whoever comes second cannot open it, and ends")
+                    .help("give one of them another port")
+                    .at(desired.spot_at(&format!("{}.ports[{at}].containerPort", container.path))),
+                );
+            }
+            seen.push((container.name, number, protocol));
+        }
+    }
+    None
+}
+
+/// A variable that said the declared port at the base, and says another one now, which is declared nowhere.
+fn told_otherwise(subject: &Subject<'_>, desired: &Desired, container: &Container<'_>) -> Option<Finding> {
+    let object = &desired.object;
+    let old = pod_template(find(subject.base?, object.group(), object.kind(), object.namespace(), object.name())?)?;
+    let before = old.containers().into_iter().find(|it| it.name == container.name)?;
+    let number = |variable: &Value| variable["value"].as_str().and_then(|text| text.trim().parse::<u64>().ok());
+    let (was, is) = (own(&before), own(container));
+    container.env().find_map(|(at, name, variable)| {
+        let now = number(variable).filter(|now| !is.contains(now))?;
+        let (_, _, earlier) = before.env().find(|(_, other, _)| *other == name)?;
+        let then = number(earlier).filter(|then| was.contains(then) && is.contains(then) && *then != now)?;
+        name.to_ascii_uppercase().contains("PORT").then(|| {
+            RULE.finding(format!(
+                "container `{}` is told of port {now} by `{name}`, and declares {then}",
+                container.name
+            ))
+            .because("both were the same before the change: what leads to the declared port finds nobody there")
+            .help("declare the port that the program is told to open")
+            .at(desired.spot_at(&format!("{}.env[{at}].value", container.path)))
+        })
+    })
+}
+
+/// The annotation by which Prometheus is customarily told where to ask.
+const SCRAPED: &str = "prometheus.io/port";
+
+/// A port that a pod is to be measured at and that none of its containers opens.
+fn measured_elsewhere(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Option<Finding> {
+    let annotations = template.annotations()?;
+    let port: u64 = annotations.get(SCRAPED)?.as_str()?.trim().parse().ok()?;
+    if annotations.get("prometheus.io/scrape").is_some_and(|it| it == "false") {
+        return None;
+    }
+    let own = declared(std::slice::from_ref(template));
+    // The annotation itself says the port; what else is told decides.
+    if own.is_empty() || own.contains(&port) || is_told(subject, desired, template, port) {
+        return None;
+    }
+    // LF300 tells of the Service's port.
+    if in_front(subject, desired, template, port).is_some() {
+        return None;
+    }
+    let metadata = template.path.strip_suffix("spec").unwrap_or_default();
+    Some(
+        RULE.finding(format!(
+            "{} `{}` is to be measured at port {port}, which no container opens",
+            desired.object.kind(),
+            desired.object.name()
+        ))
+        .weighing(weight(was_declared(subject, desired, port)))
+        .because("nobody answers there, so nothing is measured")
+        .help(format!("its ports are {}", listed(&own)))
+        .at(desired.spot_at(&format!("{metadata}metadata.annotations[{SCRAPED}]"))),
+    )
+}
+
+/// Probes of an address that is the node's own: the kubelet asks, and not the pod.
+fn asked_of_the_node(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'_>) -> Vec<Finding> {
+    if template.spec["hostNetwork"] == true {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        for how in ["httpGet", "tcpSocket"] {
+            let host = container.value.pointer(&format!("/{probe}/{how}/host")).and_then(Value::as_str);
+            let Some(host) = host.filter(|host| matches!(*host, "localhost" | "127.0.0.1" | "::1" | "0.0.0.0")) else {
+                continue;
+            };
+            findings.push(
+                RULE.finding(format!("the {} of container `{}` asks `{host}`", word(probe), container.name))
+                    .because("the kubelet asks, and that is its own node: nobody answers there, or somebody else does")
+                    .help("leave the host out: the pod's own address is asked then")
+                    .at(desired.spot_at(&format!("{}.{probe}.{how}.host", container.path))),
+            );
+        }
     }
     findings
 }
@@ -127,6 +237,7 @@ fn behind(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
             Some(target) => target.as_u64(),
             None => port["port"].as_u64(),
         };
+        findings.extend(spoken_otherwise(service, &templates, at, port));
         let Some(target) = target.filter(|target| !known.contains(target)) else { continue };
         if beside.iter().any(|(desired, template)| speaks_of(subject, desired, template, target)) {
             continue;
@@ -143,6 +254,42 @@ fn behind(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// A port of a Service that speaks another protocol than all the containers' ports of that number or name.
+fn spoken_otherwise(service: &Desired, templates: &[PodTemplate<'_>], at: usize, port: &Value) -> Option<Finding> {
+    let protocol = |port: &Value| port["protocol"].as_str().unwrap_or("TCP").to_owned();
+    let target = port.get("targetPort").filter(|it| !it.is_null()).unwrap_or(&port["port"]);
+    let number = target.as_u64().or_else(|| target.as_str()?.parse().ok());
+    let is_meant = |own: &Value| match number {
+        Some(number) => own["containerPort"].as_u64() == Some(number),
+        None => own["name"] == *target,
+    };
+    let containers = templates.iter().flat_map(PodTemplate::containers);
+    let ports = containers.flat_map(|it| it.value["ports"].as_array().cloned().unwrap_or_default());
+    let meant: Vec<String> = ports.filter(is_meant).map(|own| protocol(&own)).collect();
+    let wanted = protocol(port);
+    let other = meant.first().filter(|_| meant.iter().all(|own| *own != wanted))?;
+    // Other protocols than these two are asked for by who knows what they are.
+    if ![wanted.as_str(), other].iter().all(|it| matches!(*it, "TCP" | "UDP")) {
+        return None;
+    }
+    // One port for both protocols is often declared once in the pod.
+    let number = port["port"].as_u64();
+    let own = service.object.list_at("/spec/ports");
+    if own.iter().any(|it| it["port"].as_u64() == number && protocol(it) == *other) {
+        return None;
+    }
+    Some(
+        RULE.finding(format!(
+            "Service `{}` takes {wanted} at port {}, and its pods have {other} there",
+            service.object.name(),
+            port["port"]
+        ))
+        .because(format!("what comes in over {other} is not passed on, and what is passed on nobody answers"))
+        .help(format!("`protocol: {other}`"))
+        .at(service.spot_at(&format!("spec.ports[{at}].protocol"))),
+    )
 }
 
 /// What is certain is a warning; a program may well open a port that nobody has declared.
@@ -211,22 +358,30 @@ fn is_certificate(reference: &Reference) -> bool {
         && words.any(|word| matches!(word, "cert" | "certs" | "certificate" | "certificates" | "tls" | "ca"))
 }
 
+/// Whether a text has a number in it.
+fn names(text: &str, port: u64) -> bool {
+    let word = port.to_string();
+    text.match_indices(&word).any(|(at, _)| {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        !digit(text.as_bytes()[..at].last()) && !digit(text.as_bytes().get(at + word.len()))
+    })
+}
+
 /// Whether what a pod is told names the port: then a container may well listen there without declaring it.
 fn speaks_of(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, port: u64) -> bool {
-    let word = port.to_string();
-    let names = |text: &str| {
-        text.match_indices(&word).any(|(at, _)| {
-            let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
-            !digit(text.as_bytes()[..at].last()) && !digit(text.as_bytes().get(at + word.len()))
-        })
-    };
+    let mut annotations = template.annotations().into_iter().flatten();
+    annotations.any(|(_, value)| value.as_str().is_some_and(|text| names(text, port)))
+        || is_told(subject, desired, template, port)
+}
+
+/// Whether its containers are told of a port, by words, variables or settings.
+fn is_told(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, port: u64) -> bool {
+    let names = |text: &str| names(text, port);
     let told = |container: &Container<'_>| {
         let lists = ["command", "args"].iter().flat_map(|list| container.value[*list].as_array().into_iter().flatten());
         lists.filter_map(Value::as_str).any(names)
             || container.env().any(|(_, _, it)| it["value"].as_str().is_some_and(names))
     };
-    let in_annotations =
-        template.annotations().into_iter().flatten().any(|(_, value)| value.as_str().is_some_and(names));
     let settings = || {
         let wanted =
             references(&desired.object).into_iter().filter(|it| matches!(it.kind.as_str(), "ConfigMap" | "Secret"));
@@ -242,5 +397,5 @@ fn speaks_of(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_
             }
         })
     };
-    in_annotations || template.containers().iter().any(told) || settings()
+    template.containers().iter().any(told) || settings()
 }

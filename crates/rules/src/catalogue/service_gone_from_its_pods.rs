@@ -1,9 +1,10 @@
 use landfall_diag::{Finding, Severity, Spot};
+use landfall_object::Object;
 use serde_json::Value;
 
 use crate::pods::selects;
 use crate::rule::Rule;
-use crate::subject::{Role, Subject};
+use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF293",
@@ -28,6 +29,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let object = &old.object;
             let (namespace, name) = (object.namespace(), object.name());
             let is_kept = object.annotation("helm.sh/resource-policy") == Some("keep");
+            if let Some(now) = subject.desired("", "Service", namespace, name) {
+                findings.extend(ports_gone(subject, object, now));
+                continue;
+            }
             if is_kept || subject.find("", "Service", namespace, name).is_some() {
                 continue;
             }
@@ -64,6 +69,40 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Ports that a Service had and that its pods still open, and at which it is not to be reached any more.
+fn ports_gone(subject: &Subject<'_>, old: &Object, now: &Desired) -> Option<Finding> {
+    let selector = now.object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))?;
+    // The name of a headless Service leads to the pods themselves, whatever its ports say.
+    if now.object.str_at("/spec/clusterIP") == Some("None") {
+        return None;
+    }
+    let containers: Vec<_> = subject
+        .pods()
+        .filter(|(it, template)| it.object.namespace() == old.namespace() && template.is_selected_by(selector))
+        .flat_map(|(_, template)| template.containers())
+        .collect();
+    let opened: Vec<(u64, &str)> = containers.iter().flat_map(|it| it.ports().collect::<Vec<_>>()).collect();
+    let still = |port: &Value| {
+        let target = port.get("targetPort").filter(|it| !it.is_null()).unwrap_or(&port["port"]);
+        opened.iter().any(|(number, name)| target.as_u64() == Some(*number) || target.as_str() == Some(*name))
+    };
+    let own: Vec<u64> = now.object.list_at("/spec/ports").iter().filter_map(|it| it["port"].as_u64()).collect();
+    let gone: Vec<String> = old
+        .list_at("/spec/ports")
+        .iter()
+        .filter(|port| still(port))
+        .filter_map(|port| port["port"].as_u64())
+        .filter(|port| !own.contains(port))
+        .map(|port| port.to_string())
+        .collect();
+    (!gone.is_empty()).then(|| {
+        RULE.finding(format!("Service `{}` is not at port {} any more", now.object.name(), gone.join(", ")))
+            .because("its pods open what was behind it still; what calls it there, from wherever, is refused")
+            .help("keep the old port beside the new one until everything that calls it has moved")
+            .at(now.spot_at("spec.ports"))
+    })
 }
 
 /// The Services that lead to the pods after the change.

@@ -8,11 +8,11 @@ use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF296",
-    title: "shell scripts set what they read, and end their commands where they mean to",
+    title: "shell scripts set what they read, and end what they begin where they mean to",
     severity: Severity::Warning,
     why: "A script in a manifest is text to Kubernetes. An empty line that a template leaves between a command and its \
           options makes two commands of one, the second of which does not exist; and a variable that nobody sets ends a \
-          script that asked for that (`set -u`). Both are found out when the container runs.",
+          script that asked for that (`set -u`). An `if` without `fi` is no script at all. All are found out when the container runs.",
     advice: "Trim the line that the template leaves (`{{-`), end continued lines with `\\`, and read the variable that is set.",
     check,
 };
@@ -36,6 +36,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     ))
                     .because("the line before it ends its command, so the shell looks for a program of that name")
                     .at(at()),
+                );
+            }
+            if let Some(open) = left_open(script) {
+                findings.push(
+                    RULE.finding(format!("the script of container `{}` has {open}", container.name))
+                        .weighing(Severity::Error)
+                        .because("the shell reads to the script's end, finds none, and runs nothing")
+                        .at(at()),
                 );
             }
             let ends_without = flags.contains('u') || script.lines().any(refuses_unset);
@@ -121,6 +129,72 @@ fn cut_off(script: &str) -> Option<&str> {
         }
     }
     None
+}
+
+/// What a script begins and does not end: `if` without `fi`, a quote.
+fn left_open(script: &str) -> Option<String> {
+    // What stands in a document of its own is not the shell's, nor is what a substitution in quotes holds easily told.
+    if script.contains("<<") || script.contains("$((") || script.contains("[[") {
+        return None;
+    }
+    let (mut quote, mut word, mut open, mut commands) = (None, String::new(), Vec::new(), true);
+    let mut letters = script.chars().chain(['\n']).peekable();
+    let mut plain = true;
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (None | Some('"'), '\\') => {
+                letters.next();
+                plain = false;
+            }
+            (Some(end), letter) if end == letter => quote = None,
+            (Some(_), _) => {}
+            // What a substitution holds may be quoted by itself.
+            (None, '`') => return None,
+            (None, '\'' | '"') => (quote, plain) = (Some(letter), false),
+            (None, '#') if word.is_empty() && plain => {
+                while letters.peek().is_some_and(|next| *next != '\n') {
+                    letters.next();
+                }
+            }
+            (None, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')') => {
+                let is_word = !word.is_empty() || !plain;
+                if commands && plain {
+                    match word.as_str() {
+                        "if" | "case" | "do" => open.push(word.clone()),
+                        "fi" | "esac" | "done" => {
+                            let begun = open.pop()?;
+                            if !matches!(
+                                (begun.as_str(), word.as_str()),
+                                ("if", "fi") | ("case", "esac") | ("do", "done")
+                            ) {
+                                return None;
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                let goes_on = plain
+                    && matches!(word.as_str(), "then" | "else" | "elif" | "do" | "!" | "{" | "if" | "while" | "until");
+                if is_word {
+                    commands = goes_on;
+                }
+                commands |= !matches!(letter, ' ' | '\t');
+                word.clear();
+                plain = true;
+            }
+            (None, letter) => word.push(letter),
+        }
+    }
+    if quote.is_some() {
+        // Quotes within a substitution within quotes are others.
+        return (!script.contains("\"$(")).then(|| "a quote that is not closed".to_owned());
+    }
+    let (begun, end) = (open.pop()?, |word: &str| match word {
+        "if" => "fi",
+        "case" => "esac",
+        _ => "done",
+    });
+    Some(format!("`{begun}` without `{}`", end(&begun)))
 }
 
 /// Whether a text ends within quotes or brackets.
@@ -247,6 +321,28 @@ mod tests {
             ("--a\n", None),
         ] {
             assert_eq!(cut_off(script), option, "{script}");
+        }
+    }
+
+    #[test]
+    fn what_is_begun_is_ended() {
+        for (script, open) in [
+            ("if [ -f /a ]; then rm /a; exec /app", Some("`if` without `fi`")),
+            ("for i in 1 2; do echo $i; sleep 1", Some("`do` without `done`")),
+            ("until nc -z db 5432; do sleep 1\necho up\n", Some("`do` without `done`")),
+            ("case $1 in a) echo b ;;\n", Some("`case` without `esac`")),
+            ("echo \"it is\nexec /app", Some("a quote that is not closed")),
+            ("if a; then b; elif c; then d; else e; fi; while x; do y; done", None),
+            ("echo if; echo it\\'s; # don't\nexec /app", None),
+            ("case $a in (if) echo done;; esac", None),
+            ("if ! a; then { if b; then c; fi; }; fi", None),
+            ("a && if b\nthen c\nfi || d", None),
+            ("x='a\nb'; echo \"$x\"", None),
+            ("until ! [ -e /x ] ; do sleep 1 ; done & exec /app", None),
+            ("cat <<EOF\nif\nEOF\nif a", None),
+            ("echo \"# no comment\" a#b 'c'#d; done=1; fi_=2", None),
+        ] {
+            assert_eq!(left_open(script).as_deref(), open, "{script}");
         }
     }
 

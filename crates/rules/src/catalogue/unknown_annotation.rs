@@ -1,6 +1,7 @@
 use landfall_chart::Chart;
 use landfall_diag::{Finding, Place, Severity, Spot};
 
+use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Subject};
 
@@ -299,6 +300,43 @@ const NGINX: (&str, &[&str]) = (
     ],
 );
 
+/// Annotations of ingress-nginx whose values are numbers, or `true` and `false`. Facts: ingress-nginx 1.12,
+/// `internal/ingress/annotations/*/main.go` (`GetIntAnnotation`, `GetBoolAnnotation`): what is neither is logged and passed over.
+const NGINX_VALUES: &[(Values, &[&str])] = &[
+    (
+        Number,
+        &[
+            "proxy-connect-timeout",
+            "proxy-send-timeout",
+            "proxy-read-timeout",
+            "proxy-buffers-number",
+            "proxy-next-upstream-timeout",
+            "proxy-next-upstream-tries",
+            "limit-connections",
+            "limit-rps",
+            "limit-rpm",
+            "limit-rate",
+            "limit-rate-after",
+            "limit-burst-multiplier",
+            "permanent-redirect-code",
+            "canary-weight",
+            "canary-weight-total",
+        ],
+    ),
+    (
+        BOOL,
+        &[
+            "ssl-redirect",
+            "force-ssl-redirect",
+            "ssl-passthrough",
+            "use-regex",
+            "enable-cors",
+            "canary",
+            "enable-modsecurity",
+        ],
+    ),
+];
+
 /// Words beside which helm says nothing and makes the object as no hook at all.
 const HOOKS: &[&str] = &[
     "pre-install",
@@ -376,8 +414,65 @@ fn no_hooks(unit: &DesiredUnit) -> Vec<Finding> {
     findings
 }
 
-fn annotations(desired: &Desired) -> Vec<Finding> {
+/// Annotations that do nothing as labels; others below the same prefixes are labels.
+const NO_LABELS: &[&str] = &[
+    "helm.sh/hook",
+    "helm.sh/hook-weight",
+    "helm.sh/hook-delete-policy",
+    "helm.sh/resource-policy",
+    "argocd.argoproj.io/hook",
+    "argocd.argoproj.io/hook-delete-policy",
+    "argocd.argoproj.io/sync-wave",
+    "argocd.argoproj.io/sync-options",
+    "argocd.argoproj.io/compare-options",
+];
+
+/// Single annotations whose values are a closed list: ORIGIN linkerd2 25.x `pkg/k8s/labels.go`, Istio 1.27 `pkg/kube/inject`.
+const SINGLE: &[(&str, Values)] =
+    &[("linkerd.io/inject", Of(&["enabled", "disabled", "ingress"])), ("sidecar.istio.io/inject", BOOL)];
+
+/// What is written as a label and read as an annotation alone.
+fn as_labels(desired: &Desired) -> Vec<Finding> {
+    let labels = desired.object.labels().into_iter().flatten();
+    let misplaced = labels.filter(|(label, _)| NO_LABELS.contains(&label.as_str()));
+    let told = |(label, _): (&String, &serde_json::Value)| {
+        RULE.finding(format!("`{label}` is a label of {} `{}`", desired.object.kind(), desired.object.name()))
+            .because("it is read as an annotation, and as a label by nobody")
+            .help("move it to metadata.annotations")
+            .at(desired.spot_at(&format!("metadata.labels[{label}]")))
+    };
+    misplaced.map(told).collect()
+}
+
+/// Annotations of pods and objects with values that nobody knows.
+fn single(desired: &Desired) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let template = pod_template(&desired.object);
+    let of_pods = template.as_ref().and_then(PodTemplate::annotations);
+    let path = template.as_ref().and_then(|it| it.path.strip_suffix("spec")).unwrap_or_default();
+    let all = [(desired.object.annotations(), ""), (of_pods.filter(|_| !path.is_empty()), path)];
+    for (annotations, at) in all {
+        for (annotation, value) in annotations.into_iter().flatten() {
+            let known = SINGLE.iter().find(|(name, _)| name == annotation);
+            let Some((wrong, Of(list))) =
+                known.and_then(|(_, values)| Some((wrong(*values, value.as_str()?)?, *values)))
+            else {
+                continue;
+            };
+            findings.push(
+                RULE.finding(format!("`{wrong}` is no value of the annotation `{annotation}`"))
+                    .because("the tool ignores it")
+                    .help(format!("it may be {}", list.join(", ")))
+                    .at(desired.spot_at(&format!("{at}metadata.annotations[{annotation}]"))),
+            );
+        }
+    }
+    findings
+}
+
+fn annotations(desired: &Desired) -> Vec<Finding> {
+    let mut findings = as_labels(desired);
+    findings.extend(single(desired));
     for (annotation, value) in desired.object.annotations().into_iter().flatten() {
         if let Some(meant) = annotation.strip_prefix(NGINX.0).and_then(slip_of_nginx) {
             findings.push(
@@ -387,6 +482,7 @@ fn annotations(desired: &Desired) -> Vec<Finding> {
                     .at(desired.spot_at(&format!("metadata.annotations[{annotation}]"))),
             );
         }
+        findings.extend(refused_by_nginx(desired, annotation, value.as_str().unwrap_or_default()));
         let Some((prefix, known)) = LISTS.iter().find(|(prefix, _)| annotation.starts_with(prefix)) else { continue };
         let name = &annotation[prefix.len()..];
         let spot = || desired.spot_at(&format!("metadata.annotations[{annotation}]"));
@@ -427,6 +523,23 @@ fn annotations(desired: &Desired) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A value that ingress-nginx cannot read.
+fn refused_by_nginx(desired: &Desired, annotation: &str, text: &str) -> Option<Finding> {
+    let name = annotation.strip_prefix(NGINX.0)?;
+    let (values, _) = NGINX_VALUES.iter().find(|(_, names)| names.contains(&name))?;
+    let wrong = wrong(*values, text.trim()).filter(|wrong| !wrong.is_empty())?;
+    let help = match values {
+        Number => "write a whole number in quotes, without a unit",
+        _ => "write \"true\" or \"false\"",
+    };
+    Some(
+        RULE.finding(format!("`{wrong}` is no value of the annotation `{annotation}`"))
+            .because("the controller passes over what it cannot read, and goes by its own default")
+            .help(help)
+            .at(desired.spot_at(&format!("metadata.annotations[{annotation}]"))),
+    )
 }
 
 /// The line of a chart's templates, or of one below it, that names a moment of hooks.

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use landfall_diag::{Finding, Severity};
 
-use crate::decoded::texts;
+use super::unseen_settings::find;
+use crate::decoded::{text_of, texts};
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF188",
@@ -41,7 +42,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for (key, text, field) in texts(object) {
             let Some((_, format, read)) = READERS.iter().find(|(ending, _, _)| key.ends_with(ending)) else { continue };
             let text = with_variables(&text);
-            if text.trim().is_empty() || is_filled_in_later(&text) {
+            if text.trim().is_empty() || (is_filled_in_later(&text) && !was_read(subject, desired, key, *read)) {
                 continue;
             }
             let Err(why) = read(&text) else { continue };
@@ -53,6 +54,15 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether the base's text could be read as it is, marks and all: then what cannot be read now is the change's.
+fn was_read(subject: &Subject<'_>, desired: &Desired, key: &str, read: Reader) -> bool {
+    let object = &desired.object;
+    let old =
+        subject.base.and_then(|base| find(base, object.group(), object.kind(), object.namespace(), object.name()));
+    old.and_then(|old| text_of(old, key))
+        .is_some_and(|text| !text.trim().is_empty() && read(&with_variables(&text)).is_ok())
 }
 
 /// Whether somebody else's marks stand in a text, to be replaced before it is read.

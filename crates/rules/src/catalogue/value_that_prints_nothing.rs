@@ -1,3 +1,5 @@
+mod emptied;
+
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
@@ -10,12 +12,12 @@ use crate::subject::{DesiredUnit, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF180",
-    title: "every value that a template prints is declared",
+    title: "every value that a template prints is declared, and there where it is printed",
     severity: Severity::Warning,
     why: "A path of `.Values` that no values file has prints nothing, and no error is told: the field is empty, a default \
           of the API takes its place, an image loses its tag, a Secret its password. Nearly always the path is misspelt, or \
           the value was renamed.",
-    advice: "Declare the value in values.yaml, or say what is meant without it: `default`, `required`, `if`.",
+    advice: "Declare the value in values.yaml, turn a condition round that asks for the opposite, or say what is meant without it: `default`, `required`, `if`.",
     check,
 };
 
@@ -27,6 +29,8 @@ struct Silent {
     near: Option<String>,
     /// Whether the template is somebody else's.
     borrowed: bool,
+    /// Whether it is declared, and printed where a condition holds only if it is empty.
+    emptied: bool,
 }
 
 /// Places of templates: the file and the line, from 1.
@@ -57,7 +61,11 @@ fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {
         for silent in field.lines.iter().filter_map(|line| places.get(line)).flatten() {
             let steps: Vec<&str> = field.path.iter().map(String::as_str).collect();
             let name = written(&steps);
-            let is_empty = matches!(field.text.as_str(), "" | "null" | "~" | "[]" | "{}");
+            let is_empty = matches!(field.text.as_str(), "" | "null" | "~" | "[]" | "{}" | "\"\"");
+            // What else is printed there is the field.
+            if silent.emptied && !is_empty {
+                continue;
+            }
             let effect = if is_empty { "is empty" } else { "lacks a part" };
             let severity = match (&silent.near, silent.borrowed) {
                 (None, true) => Severity::Info,
@@ -65,6 +73,10 @@ fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {
             };
             let finding = RULE
                 .finding(match silent.path.strip_prefix('.') {
+                    None if silent.emptied => format!(
+                        "`{}` is printed into {} `{}` where a condition says that it is empty",
+                        silent.path, key.gvk.kind, key.name
+                    ),
                     None => format!(
                         "no values file declares `{}`, which is printed into {} `{}`",
                         silent.path, key.gvk.kind, key.name
@@ -127,11 +139,22 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                 continue;
             }
             for (line, path, near) in unknown_of_release(&text) {
-                let silent = Silent { path, near: Some(near.to_owned()), borrowed };
+                let silent = Silent { path, near: Some(near.to_owned()), borrowed, emptied: false };
                 places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
             }
             if !text.contains(".Values.") {
                 continue;
+            }
+            for (line, path) in emptied::paths(&text) {
+                let whole: Vec<&str> = scope.iter().copied().chain(path.split('.')).collect();
+                // A switch and a number say something where they are nothing.
+                let (key, parents) = whole.split_last().unwrap_or((&"", &[]));
+                let value = table_at(&rendered.values, parents).and_then(|table| table.get(key));
+                if value.is_none_or(|value| value.as_bool().is_some() || value.as_f64().is_some()) {
+                    continue;
+                }
+                let silent = Silent { path, near: None, borrowed, emptied: true };
+                places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
             }
             for (line, path) in bare_paths(&text) {
                 let path = path.as_str();
@@ -149,7 +172,7 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                     Some((parent, _)) => format!("{parent}.{near}"),
                     None => near,
                 });
-                let silent = Silent { path: path.to_owned(), near, borrowed };
+                let silent = Silent { path: path.to_owned(), near, borrowed, emptied: false };
                 places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
             }
         }
