@@ -91,6 +91,8 @@ pub struct Chart {
     /// The name before an alias took its place, when charts below were not taken over into the alias: Helm goes on
     /// calling them by the path they were loaded under.
     pub(crate) loaded_name: Option<String>,
+    /// The dependencies that values have switched off; `metadata` names them no more then, as in Helm.
+    pub(crate) switched_off: Vec<Dependency>,
     /// What it is looked at without; nothing where it is delivered.
     pub without: Without,
 }
@@ -166,9 +168,9 @@ impl Chart {
             .collect()
     }
 
-    /// The dependencies that `Chart.yaml` names, at hand or not.
+    /// The dependencies that `Chart.yaml` names, at hand or not, switched on or off.
     pub fn declared(&self) -> impl Iterator<Item = &Dependency> {
-        self.metadata.dependencies.iter().chain(&self.without.dependencies)
+        self.metadata.dependencies.iter().chain(&self.switched_off).chain(&self.without.dependencies)
     }
 
     /// Whether a template, by its path (`web/charts/db/templates/x.yaml`), belongs to a dependency that comes from a repository: to

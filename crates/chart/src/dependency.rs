@@ -113,6 +113,7 @@ fn enable(
         }
         dependencies.push(subchart);
     }
+    chart.switched_off = declared.iter().filter(|it| disabled(&it.name)).cloned().collect();
     chart.metadata.dependencies = kept;
     chart.dependencies = dependencies;
     Ok(Some(declared))

@@ -216,6 +216,7 @@ fn load_files(all: Vec<File>, location: &str, depth: usize, budget: &mut Budget)
         location: location.to_owned(),
         warnings,
         loaded_name: None,
+        switched_off: Vec::new(),
         without: Without::default(),
     })
 }

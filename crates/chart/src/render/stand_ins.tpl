@@ -72,11 +72,11 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 {{- define "common.images.names-of-pull-secrets" -}}
 {{- $names := list -}}
 {{- range (default (list) (default (dict) .global).imagePullSecrets) -}}
-{{- $names = append $names (ternary .name . (kindIs "map" .)) -}}
+{{- if kindIs "map" . -}}{{- $names = append $names .name -}}{{- else -}}{{- $names = append $names . -}}{{- end -}}
 {{- end -}}
 {{- range .images -}}
 {{- range (default (list) .pullSecrets) -}}
-{{- $names = append $names (ternary .name . (kindIs "map" .)) -}}
+{{- if kindIs "map" . -}}{{- $names = append $names .name -}}{{- else -}}{{- $names = append $names . -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- with (uniq $names) -}}

@@ -46,6 +46,7 @@ pub fn recorded_values(chart: &Value, config: &Map) -> Result<(Map, Vec<Warning>
         location: String::new(),
         warnings: Vec::new(),
         loaded_name: None,
+        switched_off: Vec::new(),
         without: Without::default(),
     };
     let mut warnings = Warnings::default();

@@ -151,3 +151,18 @@ fn what_only_one_revision_can_render_is_no_change() {
     let ran = sandbox.run(&["preview", "HEAD~1..HEAD", "./shop"]).exits(0);
     ran.says("nothing changes").lacks("✅").says("dependency redis").says("shop/templates/labelled.yaml");
 }
+
+#[test]
+fn pull_secrets_that_are_names_are_as_good_as_those_that_are_tables_where_their_library_is_not_at_hand() {
+    let sandbox = shop();
+    sandbox.edit(
+        "shop/templates/job.yaml",
+        "      restartPolicy: Never",
+        "      restartPolicy: Never\n      {{- include \"common.images.renderPullSecrets\" (dict \"images\" (list .Values.web .Values.other) \"context\" $) | nindent 6 }}",
+    );
+    sandbox.write("shop/more.yaml", "web: {pullSecrets: [registry]}\nother: {pullSecrets: [{name: mirror}]}\n");
+    let ran = sandbox.run(&["rehearse", "./shop", "-f", "shop/more.yaml", "--from", "empty"]).exits(0);
+    for told in ["Secret mirror: taken as there", "Secret registry: taken as there"] {
+        assert!(ran.stdout.contains(told), "{told:?} is not said\n{}", ran.all());
+    }
+}

@@ -318,3 +318,48 @@ fn settings_that_want_another_one_beside_them_are_an_info() {
         "{all:#?}"
     );
 }
+
+#[test]
+fn what_switches_a_part_off_is_read_and_what_a_part_declares_is_its_authors_business() {
+    let chart = |name: &str, more: &str| format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n{more}");
+    let needs =
+        |name: &str| format!("dependencies:\n  - {{name: {name}, version: 1.0.0, condition: {name}.enabled}}\n");
+    let map =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Chart.Name }}}\ndata: {size: \"{{ .Values.size }}\"}\n";
+    for (db, part) in [(true, false), (false, false), (true, true)] {
+        let values = format!("size: 3\ndb: {{enabled: {db}, size: 5, ndm: {{enabled: {part}}}}}\n");
+        let rehearsal = install(&[
+            ("Chart.yaml", &chart("shop", &needs("db"))),
+            ("values.yaml", &values),
+            ("templates/map.yaml", map),
+            ("charts/db/Chart.yaml", &chart("db", &needs("ndm"))),
+            ("charts/db/values.yaml", "size: 2\nnobody: reads\nndm: {enabled: true, size: 4, filters: {a: b}}\n"),
+            ("charts/db/templates/map.yaml", map),
+            ("charts/db/charts/ndm/Chart.yaml", &chart("ndm", "")),
+            ("charts/db/charts/ndm/values.yaml", "size: 1\nfilters: {}\n"),
+            ("charts/db/charts/ndm/templates/map.yaml", map),
+        ]);
+        is_quiet(&rehearsal, "LF175");
+        let all = rehearsal.examination.findings.iter().filter(|it| it.rule == "LF175");
+        let switches: Vec<&str> = all.map(|it| &*it.message).filter(|it| it.contains("enabled")).collect();
+        assert_eq!(switches, Vec::<&str>::new(), "{db} {part}");
+    }
+}
+
+#[test]
+fn a_service_that_leads_to_the_port_that_a_program_is_told_finds_it() {
+    let text = |port: &str| {
+        let pod = deployment(
+            "web",
+            "app: web",
+            "",
+            &format!(
+                "image: \"registry.example.com/a:1.0.0\", ports: [{{containerPort: 80}}], env: [{{name: PORT, value: \"{port}\"}}]"
+            ),
+        );
+        format!(
+            "{pod}---\napiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{selector: {{app: web}}, ports: [{{port: 80, targetPort: {port}}}]}}\n"
+        )
+    };
+    is_quiet(&changed(&text("80"), &text("8080")), "LF186");
+}

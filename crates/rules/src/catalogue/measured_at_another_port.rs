@@ -63,7 +63,8 @@ pub(super) fn in_front<'s>(
         .find(|it| leads_on(it, port))
 }
 
-fn chooses(service: &Object, template: &PodTemplate<'_>) -> bool {
+/// Whether a Service chooses these pods.
+pub(super) fn chooses(service: &Object, template: &PodTemplate<'_>) -> bool {
     let selector = service.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()));
     selector.is_some_and(|selector| template.is_selected_by(selector))
 }

@@ -4,7 +4,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Reference, references};
 use serde_json::Value;
 
-use super::measured_at_another_port::in_front;
+use super::measured_at_another_port::{chooses, in_front};
 use super::unseen_settings::{changes, find};
 use crate::decoded::texts;
 use crate::operated::is_operated;
@@ -29,7 +29,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(opened_twice(desired, &template));
         for container in template.containers() {
             findings.extend(moved_alone(subject, desired, &container));
-            findings.extend(told_otherwise(subject, desired, &container));
+            findings.extend(told_otherwise(subject, desired, &template, &container));
             findings.extend(asked_of_the_node(desired, &template, &container));
             for (field, port) in probed(&container) {
                 let declared = declared(std::slice::from_ref(&template));
@@ -43,7 +43,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                         word(field),
                         container.name
                     ))
-                    .weighing(weight(was || is_a_services(subject, desired, &template, port)))
+                    .weighing(weight(was || in_front(subject, desired, &template, port).is_some()))
                     .because(match field {
                         "livenessProbe" => "nobody answers there, so the container is killed again and again",
                         "startupProbe" => "nobody answers there, so the container never counts as started",
@@ -88,14 +88,20 @@ fn opened_twice(desired: &Desired, template: &PodTemplate<'_>) -> Option<Finding
 }
 
 /// A variable that said the declared port at the base, and says another one now, which is declared nowhere.
-fn told_otherwise(subject: &Subject<'_>, desired: &Desired, container: &Container<'_>) -> Option<Finding> {
+fn told_otherwise(
+    subject: &Subject<'_>,
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+    container: &Container<'_>,
+) -> Option<Finding> {
     let object = &desired.object;
     let old = pod_template(find(subject.base?, object.group(), object.kind(), object.namespace(), object.name())?)?;
     let before = old.containers().into_iter().find(|it| it.name == container.name)?;
     let number = |variable: &Value| variable["value"].as_str().and_then(|text| text.trim().parse::<u64>().ok());
     let (was, is) = (own(&before), own(container));
     container.env().find_map(|(at, name, variable)| {
-        let now = number(variable).filter(|now| !is.contains(now))?;
+        // A Service that leads there by number finds it: what is declared is a note that was left.
+        let now = number(variable).filter(|now| !is.contains(now) && !is_led_to(subject, desired, template, *now))?;
         let (_, _, earlier) = before.env().find(|(_, other, _)| *other == name)?;
         let then = number(earlier).filter(|then| was.contains(then) && is.contains(then) && *then != now)?;
         name.to_ascii_uppercase().contains("PORT").then(|| {
@@ -107,6 +113,15 @@ fn told_otherwise(subject: &Subject<'_>, desired: &Desired, container: &Containe
             .help("declare the port that the program is told to open")
             .at(desired.spot_at(&format!("{}.env[{at}].value", container.path)))
         })
+    })
+}
+
+/// Whether a Service in front of a pod leads to a port of it by its number.
+fn is_led_to(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, port: u64) -> bool {
+    subject.of_kind("", "Service").map(|it| &it.object).any(|service| {
+        service.namespace() == desired.object.namespace()
+            && chooses(service, template)
+            && service.list_at("/spec/ports").iter().any(|it| it["targetPort"].as_u64() == Some(port))
     })
 }
 
@@ -303,19 +318,6 @@ fn was_declared(subject: &Subject<'_>, desired: &Desired, port: u64) -> bool {
     let old =
         subject.base.and_then(|base| find(base, object.group(), object.kind(), object.namespace(), object.name()));
     old.and_then(pod_template).is_some_and(|template| declared(std::slice::from_ref(&template)).contains(&port))
-}
-
-/// Whether a port is that of a Service before the pod, which leads to another one of the pod.
-fn is_a_services(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>, port: u64) -> bool {
-    subject.of_kind("", "Service").filter(|it| it.object.namespace() == desired.object.namespace()).any(|service| {
-        let selector =
-            service.object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()));
-        selector.is_some_and(|selector| template.is_selected_by(selector))
-            && service.object.list_at("/spec/ports").iter().any(|it| {
-                let target = &it["targetPort"];
-                it["port"].as_u64() == Some(port) && !target.is_null() && target.as_u64() != Some(port)
-            })
-    })
 }
 
 /// The ports that the probes of a container ask for by number.

@@ -45,7 +45,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 if told.insert(path.clone()) {
                     let finding = found(&unit.name, rendered, &path);
                     // What a chart declares and does not read is its author's business.
-                    findings.push(if at < set { finding } else { finding.weighing(Severity::Info) });
+                    let is_set = at < set && !is_default_of_a_part(rendered, &path);
+                    findings.push(if is_set { finding } else { finding.weighing(Severity::Info) });
                 }
             }
             findings.extend(replaced(rendered).into_iter().map(|it| it.told(&RULE, &unit.name)));
@@ -84,6 +85,13 @@ fn found(unit: &str, rendered: &Rendered, path: &[String]) -> Finding {
     };
     let spot = written_at(rendered, path).map_or_else(Spot::default, Spot::file);
     finding.at(Spot { unit: Some(unit.to_owned()), ..spot })
+}
+
+/// Whether a path is set by nothing but the values file of a chart below.
+fn is_default_of_a_part(rendered: &Rendered, path: &[String]) -> bool {
+    let Some(place) = written_at(rendered, path) else { return false };
+    let inner = format!("charts/{}/", path[0]);
+    path.len() > 1 && place.file.to_string().replace('\\', "/").contains(&inner)
 }
 
 /// The line of a values file that sets a path.
