@@ -228,6 +228,13 @@ pub static RULES: &[&Rule] = &[
     &cut_off_from_names::RULE,                // cut off from names
     &host_network_without_names::RULE,        // the node's network without names
     &autoscaler_without_request::RULE,        // an autoscaler without a request
+    &measured_at_another_port::RULE,          // measured at another port
+    &hook_that_stays::RULE,                   // a hook that stays when it fails
+    &branch_for_a_gone_version::RULE,         // a branch for a version that is gone
+    &condition_with_a_constant::RULE,         // a condition with a constant
+    &prefix_unlike_its_siblings::RULE,        // a variable unlike its siblings
+    &annotation_beside_its_pods::RULE,        // a pods' annotation on their owner
+    &right_that_a_script_lacks::RULE,         // a right that a script lacks
     &nothing_may_be_evicted::RULE,            // nothing may be evicted
     &grace_too_short::RULE,                   // a grace that is too short
     &heap_above_limit::RULE,                  // a heap above the limit
@@ -252,13 +259,6 @@ pub static RULES: &[&Rule] = &[
     &rollout_that_stands_still::RULE,         // a rollout that stands still
     &slip_in_script::RULE,                    // a slip in a script
     &command_that_is_no_program::RULE,        // a command that is no program
-    &measured_at_another_port::RULE,          // measured at another port
-    &hook_that_stays::RULE,                   // a hook that stays when it fails
-    &branch_for_a_gone_version::RULE,         // a branch for a version that is gone
-    &condition_with_a_constant::RULE,         // a condition with a constant
-    &prefix_unlike_its_siblings::RULE,        // a variable unlike its siblings
-    &annotation_beside_its_pods::RULE,        // a pods' annotation on their owner
-    &right_that_a_script_lacks::RULE,         // a right that a script lacks
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

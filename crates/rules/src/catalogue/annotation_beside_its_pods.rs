@@ -4,7 +4,7 @@ use crate::rule::Rule;
 use crate::subject::{Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF305",
+    id: "LF266",
     title: "annotations for pods stand on pods",
     severity: Severity::Warning,
     why: "What injects, measures or evicts pods reads the annotations of the pods. On the Deployment or CronJob that makes them \

@@ -11,7 +11,7 @@ use crate::rule::Rule;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF302",
+    id: "LF263",
     title: "no object waits for an API version that is gone",
     severity: Severity::Warning,
     why: "A template that prints an object only where the cluster serves an old API version prints nothing on every cluster of \

@@ -7,7 +7,7 @@ use crate::rule::Rule;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF303",
+    id: "LF264",
     title: "conditions on values can hold, and can fail",
     severity: Severity::Warning,
     why: "`and .Values.a false` never holds and `or .Values.a true` always does, whatever the value is: a word of a trial that \

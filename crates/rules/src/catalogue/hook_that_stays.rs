@@ -5,7 +5,7 @@ use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF301",
+    id: "LF262",
     title: "a hook that has failed is not in the way of the next one",
     severity: Severity::Warning,
     why: "Helm makes each hook anew, and deletes the last one first only where nothing else is said. With `hook-succeeded` alone \

@@ -7,7 +7,7 @@ use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF300",
+    id: "LF261",
     title: "annotations name the port at which pods are measured",
     severity: Severity::Warning,
     why: "`prometheus.io/port` is the port of the pod itself: what scrapes puts it behind the pod's address. The port of the \

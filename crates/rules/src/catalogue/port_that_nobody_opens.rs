@@ -140,7 +140,7 @@ fn measured_elsewhere(subject: &Subject<'_>, desired: &Desired, template: &PodTe
     if own.is_empty() || own.contains(&port) || is_told(subject, desired, template, port) {
         return None;
     }
-    // LF300 tells of the Service's port.
+    // LF261 tells of the Service's port.
     if in_front(subject, desired, template, port).is_some() {
         return None;
     }

@@ -6,7 +6,7 @@ use crate::rule::Rule;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF304",
+    id: "LF265",
     title: "variables of one family begin alike",
     severity: Severity::Warning,
     why: "Programs know their variables by what they begin with. One that begins a slip of the hand away from all the others of \

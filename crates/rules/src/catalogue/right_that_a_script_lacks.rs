@@ -8,7 +8,7 @@ use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF306",
+    id: "LF267",
     title: "scripts that call kubectl may do what they ask for",
     severity: Severity::Warning,
     why: "A script that calls kubectl asks with the rights of its pod's account. What no role of that account allows is refused \
