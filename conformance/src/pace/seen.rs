@@ -31,9 +31,17 @@ pub(super) fn watch(
     path: &str,
 ) -> anyhow::Result<Receiver<Seen>> {
     let url = format!("{}{path}?watch=1", endpoint.url);
-    // The list's own limit of time would end it in the middle.
-    let request = client.get(url).bearer_auth(&endpoint.token).timeout(Duration::from_secs(7200));
-    let mut answer = runtime.block_on(async { request.send().await })?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut answer = loop {
+        // The client's own limit of time would end it in the middle.
+        let request = client.get(&url).bearer_auth(&endpoint.token).timeout(Duration::from_secs(7200));
+        let answer = runtime.block_on(async { request.send().await })?;
+        // A kind that was defined a moment ago is still being made ready.
+        if answer.status() != reqwest::StatusCode::TOO_MANY_REQUESTS || Instant::now() > deadline {
+            break answer;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
     ensure!(answer.status().is_success(), "the watch was refused: {}", answer.status());
     let (heard, told) = channel();
     runtime.spawn(async move {
