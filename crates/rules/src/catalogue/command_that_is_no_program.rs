@@ -17,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 /// Where a container's commands stand: field and pointer.
-const COMMANDS: &[(&str, &str)] = &[
+pub(super) const COMMANDS: &[(&str, &str)] = &[
     ("command", "/command"),
     ("livenessProbe.exec.command", "/livenessProbe/exec/command"),
     ("readinessProbe.exec.command", "/readinessProbe/exec/command"),

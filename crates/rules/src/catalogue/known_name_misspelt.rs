@@ -1,6 +1,7 @@
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
+use super::command_that_is_no_program::COMMANDS;
 use super::unseen_settings::find;
 use crate::pods::{Container, PodTemplate, pod_template};
 use crate::rule::Rule;
@@ -407,15 +408,7 @@ fn ownerless(desired: &Desired, container: &Container<'_>, old: Option<&PodTempl
 fn programs(desired: &Desired, container: &Container<'_>, old: Option<&PodTemplate<'_>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let before = old.and_then(|old| old.containers().into_iter().find(|it| it.name == container.name));
-    let lists = [
-        ("command", "/command"),
-        ("livenessProbe.exec.command", "/livenessProbe/exec/command"),
-        ("readinessProbe.exec.command", "/readinessProbe/exec/command"),
-        ("startupProbe.exec.command", "/startupProbe/exec/command"),
-        ("lifecycle.preStop.exec.command", "/lifecycle/preStop/exec/command"),
-        ("lifecycle.postStart.exec.command", "/lifecycle/postStart/exec/command"),
-    ];
-    for (field, pointer) in lists {
+    for (field, pointer) in COMMANDS {
         let Some(command) = container.value.pointer(pointer).and_then(Value::as_array) else { continue };
         let was: Vec<&str> = before
             .as_ref()
