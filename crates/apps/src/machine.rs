@@ -3,7 +3,7 @@
 //! ```text
 //! Observation ─► step(state, observations, now) ─► state, Action
 //!   Wanted, Requested        the Application           Recover   what an earlier process left open comes to its end
-//!   Resolved                 its revisions             Resolve   what do its revisions lead to
+//!   Moved, Resolved          its revisions             Resolve   what do its revisions lead to
 //!   LiveChanged              its objects               Compare   is the cluster as the source says
 //!   Refreshed                somebody's wish           Sync      an operation begins
 //!   Compared, Does, Ended    what was begun            Stop      and gives way
@@ -57,6 +57,9 @@ pub enum Action {
         number: u64,
         /// One a source.
         revisions: Vec<String>,
+        /// The revisions of the comparison before, where nothing is known to have changed since but them: what was found then is
+        /// found again if what is read from the source is the same.
+        since: Option<Vec<String>>,
     },
     /// Carry out a sync; ends with [`Observation::Ended`].
     Sync(Begun),
@@ -113,6 +116,8 @@ pub struct State {
     asking: Option<u64>,
     /// Whether something happened since the last comparison began.
     stale: bool,
+    /// Whether its revisions lead elsewhere since then.
+    moved: bool,
     comparing: Option<Asked>,
     compared: Option<Compared>,
     /// What could not be compared in a row, and what not be asked of the source.
@@ -300,7 +305,8 @@ impl State {
     /// Whether nothing is under way or about to be.
     pub fn is_at_rest(&self) -> bool {
         let works = !matches!(self.working, Working::Idle | Working::Over);
-        let looks = self.comparing.is_some() || self.asking.is_some() || (self.stale && self.tip.is_some());
+        let is_due = (self.stale || self.moved) && self.tip.is_some();
+        let looks = self.comparing.is_some() || self.asking.is_some() || is_due;
         let stays = self.wanted.as_ref().is_some_and(|wanted| wanted.removal == Removal::Stays);
         !works && (!looks || self.gone || !stays)
     }
@@ -328,6 +334,7 @@ impl State {
                     self.ask = self.ask.max(Some(freshness));
                 }
             }
+            Observation::Moved => self.ask = self.ask.max(Some(Freshness::Latest)),
             Observation::LiveChanged => self.stale = true,
             Observation::Compared { number, result } => {
                 if let Some(asked) = self.comparing.take_if(|asked| asked.number == number) {
@@ -393,7 +400,7 @@ impl State {
                 self.unresolved = None;
                 if self.tip.as_ref() != Some(&revisions) {
                     self.tip = Some(revisions);
-                    self.stale = true;
+                    self.moved = true;
                 }
             }
             // What was delivered stays: a branch that is gone prunes nothing.

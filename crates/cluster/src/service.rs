@@ -1,15 +1,21 @@
+use std::time::Duration;
+
 use async_recursion::async_recursion as boxed;
 use landfall_object::{Gvk, ObjectKey};
 
 use crate::discovery::is_path_part;
 use crate::{Cluster, Error};
 
+/// A service without a pod that answers is refused by the API server at once, and the client tries again for minutes what a server
+/// refuses so: somebody at a terminal waits no longer than this.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Cluster {
     /// What a service answers to a request for a path, asked through the API server; on the first of its ports, or the one
     /// that the server takes where there is no such service.
     ///
     /// # Errors
-    /// What the server or the service refuses with; a name that cannot stand in a URL.
+    /// What the server or the service refuses with; nothing after ten seconds; a name that cannot stand in a URL.
     #[boxed]
     pub async fn ask_service(&self, namespace: &str, service: &str, path: &str) -> Result<String, Error> {
         let key = ObjectKey::new(Gvk::new("", "v1", "Service"), Some(namespace), service);
@@ -24,6 +30,9 @@ impl Cluster {
             .header("accept", "*/*")
             .body(Vec::new())
             .map_err(|error| Error::Malformed { action: action.clone(), reason: error.to_string() })?;
-        self.answered(&action, self.client.request_text(request)).await
+        match tokio::time::timeout(PATIENCE, self.answered(&action, self.client.request_text(request))).await {
+            Ok(answered) => answered,
+            Err(_) => Err(Error::Silent { action, within: PATIENCE }),
+        }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Told {
     pub(crate) syncs: BTreeMap<(String, String, &'static str), u64>,
     /// Comparisons: how many, and how long all of them took, in seconds.
     pub(crate) compared: (u64, f64),
+    /// Commits that had nothing else for an Application, so that it was not compared.
+    pub(crate) alike: u64,
     /// The controller for which this server stands back.
     pub(crate) elsewhere: Option<String>,
     /// The shards that are kept here, where replicas share the Applications.

@@ -28,8 +28,6 @@ const NAMESPACE: &str = "argocd";
 const CONNECTING: Duration = Duration::from_secs(5);
 /// Comparisons at once, with one cluster.
 const COMPARING: usize = 4;
-/// So many of them may be of what is as it was at the commit before: what has changed need not wait for those.
-const COMPARING_AGAIN: usize = 2;
 /// Syncs at once, to one cluster.
 const SYNCING: usize = 16;
 
@@ -46,8 +44,6 @@ pub(crate) struct Destination {
     pub(crate) stop: CancellationToken,
     /// Places for comparisons.
     pub(crate) comparing: Arc<Semaphore>,
-    /// Places before those, for what is as it was at the commit before.
-    pub(crate) comparing_again: Arc<Semaphore>,
     /// Places for syncs.
     pub(crate) syncing: Arc<Semaphore>,
     declared: Option<ClusterConnection>,
@@ -62,7 +58,6 @@ impl Destination {
             cluster,
             stop,
             comparing: Arc::new(Semaphore::new(COMPARING)),
-            comparing_again: Arc::new(Semaphore::new(COMPARING_AGAIN)),
             syncing: Arc::new(Semaphore::new(SYNCING)),
             declared,
             acting: Mutex::default(),

@@ -499,6 +499,7 @@ impl Controller {
                 self.observe(&key, observation);
             }
             Happened::Found(key, number, result, took) => self.found(&key, number, result, took),
+            Happened::Alike(key, number, revisions) => self.alike(&key, number, revisions),
             Happened::Written(key, written) => self.written(&key, written),
             Happened::Elsewhere(other) => self.elsewhere(other),
             Happened::Shards => self.shards_changed(),
@@ -563,7 +564,21 @@ impl Controller {
             })
             .map(|(key, _)| key.clone())
             .collect();
-        keys.iter().for_each(|key| self.observe(key, Observation::Refreshed(Freshness::Latest)));
+        keys.iter().for_each(|key| self.observe(key, Observation::Moved));
+    }
+
+    /// What was found before is found at other revisions, too: all that was read is the same there.
+    fn alike(&mut self, key: &ObjectKey, number: u64, revisions: Vec<String>) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if !entry.state.compares(number) {
+            return;
+        }
+        self.board.note(|told| told.alike += 1);
+        // Only the end of an operation takes it away, and nobody waits for this answer after that.
+        let Some(found) = &mut entry.found else { return };
+        found.revisions = revisions;
+        let result = Ok(comparison(&found.compared));
+        self.observe(key, Observation::Compared { number, result });
     }
 
     fn found(&mut self, key: &ObjectKey, number: u64, result: Result<Found, String>, took: Duration) {
@@ -809,8 +824,7 @@ mod tests {
         let looked = |controller: &mut Controller, address: &str, branch: &str| {
             controller.pending.clear();
             controller.note(Happened::Moved(vec![address.to_owned()], Some(branch.to_owned())));
-            let latest = Observation::Refreshed(Freshness::Latest);
-            controller.pending.get(&key).is_some_and(|told| told.contains(&latest))
+            controller.pending.get(&key).is_some_and(|told| told.contains(&Observation::Moved))
         };
         assert!(looked(&mut controller, "https://git.invalid/shop.git", "main"));
         assert!(looked(&mut controller, "ssh://git@git.invalid/shop", "main"), "another spelling of it");

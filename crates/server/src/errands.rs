@@ -13,14 +13,14 @@ use landfall_apps::{
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
-    BoundApplication, Compared, Door, NetworkReach, Progress, References, Reverted, Selection, Session, SyncEnd, Unit,
-    UnitSource, UpOptions,
+    BoundApplication, Compared, Door, NetworkReach, Progress, References, Reverted, Selection, Session, StandIn,
+    SyncEnd, Unit, UnitSource, UpOptions,
 };
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Action, Clock, Event};
 use landfall_object::{Object, ObjectKey};
 use landfall_secrets::sops::SopsKeys;
-use landfall_source::Network;
+use landfall_source::{Network, ReadSet};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep};
@@ -160,9 +160,18 @@ impl Work {
     /// An Application with its sources at these revisions.
     pub(crate) async fn unit(&self, application: &Application, revisions: &[String]) -> Result<Unit, Vec<Diagnostic>> {
         let stand_ins = self.repositories.stand_ins(application, revisions).await;
+        self.unit_of(application, revisions, stand_ins.map_err(|diagnostic| vec![diagnostic])?).await
+    }
+
+    async fn unit_of(
+        &self,
+        application: &Application,
+        revisions: &[String],
+        repositories: Vec<StandIn>,
+    ) -> Result<Unit, Vec<Diagnostic>> {
         let application = Repositories::pinned(application.clone(), revisions);
         let selection = Selection {
-            repositories: stand_ins.map_err(|diagnostic| vec![diagnostic])?,
+            repositories,
             charts: self.repositories.charts(&application.project),
             documents: self.documents.clone(),
             sops: self.connections.sops(&application.project, &self.sops),
@@ -171,32 +180,36 @@ impl Work {
         Unit::of_application(application, None, &selection).await
     }
 
-    /// Fetches what an Application is made from at these revisions: whoever waits for a server keeps nobody else from
-    /// comparing. As [`Repositories::fetched`].
-    pub(crate) async fn fetch(
+    /// As [`Repositories::are_alike`].
+    pub(crate) async fn are_alike(
         &self,
         application: &Application,
-        revisions: &[String],
-        before: &[String],
+        at: (&[String], &[String]),
+        reads: Option<&[ReadSet]>,
     ) -> Result<bool, String> {
-        let fetched = self.repositories.fetched(application, revisions, before).await;
-        fetched.map_err(|diagnostic| words(&[diagnostic]))
+        let alike = self.repositories.are_alike(application, at, reads).await;
+        alike.map_err(|diagnostic| words(&[diagnostic]))
     }
 
     /// Compares an Application with what is live.
     pub(crate) async fn compare(&self, application: &Application, revisions: Vec<String>) -> Result<Found, String> {
         let session = self.session_of(application)?;
         let compared = async {
-            let unit = self.unit(application, &revisions).await?;
+            let stand_ins = self.repositories.stand_ins(application, &revisions).await;
+            let stand_ins = stand_ins.map_err(|diagnostic| vec![diagnostic])?;
+            let trees: Vec<_> = stand_ins.iter().map(|stand_in| Arc::clone(&stand_in.tree)).collect();
+            let unit = self.unit_of(application, &revisions, stand_ins).await?;
             let source_types = unit.sources.iter().map(source_type).collect();
-            Ok((session.compare(&unit).await?, source_types))
+            let compared = session.compare(&unit).await?;
+            // Only now: whatever it depends on has been read.
+            let reads = trees.iter().map(|tree| tree.reads()).collect();
+            Ok(Found { revisions, compared: Arc::new(compared), source_types, reads })
         };
         let compared: Result<_, Vec<Diagnostic>> = compared.await;
-        let (compared, source_types) = match compared {
-            Ok(compared) => compared,
-            Err(diagnostics) => return Err(self.not_compared(application, &diagnostics).await),
-        };
-        Ok(Found { revisions, compared, source_types })
+        match compared {
+            Ok(found) => Ok(found),
+            Err(diagnostics) => Err(self.not_compared(application, &diagnostics).await),
+        }
     }
 
     /// Why an Application could not be compared; what it would have done past its owners is heard.

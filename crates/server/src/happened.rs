@@ -7,6 +7,7 @@ use landfall_apps::ResourceName;
 use landfall_apps::machine::Observation;
 use landfall_delivery::Compared;
 use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_source::ReadSet;
 
 use crate::checks::Checked;
 use crate::row::Row;
@@ -26,6 +27,8 @@ pub(crate) enum Happened {
     Observed(Arc<ObjectKey>, Observation),
     /// A comparison has ended.
     Found(Arc<ObjectKey>, u64, Result<Found, String>, Duration),
+    /// Another commit has the same for an Application as the one before: these revisions, and what was found at the others.
+    Alike(Arc<ObjectKey>, u64, Vec<String>),
     /// A status was written; the object as it is then, where it is still there.
     Written(Arc<ObjectKey>, Result<Option<Object>, String>),
     /// What is known of an Application's declared checks.
@@ -53,9 +56,11 @@ pub(crate) struct Found {
     /// What was compared with.
     pub(crate) revisions: Vec<String>,
     /// What it found.
-    pub(crate) compared: Compared,
+    pub(crate) compared: Arc<Compared>,
     /// `Helm` or `Directory`, one a source.
     pub(crate) source_types: Vec<&'static str>,
+    /// What was read of its repositories, one for each source that is no packed chart; not known where one of them says nothing of it.
+    pub(crate) reads: Option<Arc<[ReadSet]>>,
 }
 
 /// What a watch tells.

@@ -6,10 +6,15 @@ use crate::api::Line;
 use crate::board::Told;
 
 /// A metric: its name, its type, what it says.
-const METRICS: [(&str, &str, &str); 11] = [
+const METRICS: [(&str, &str, &str); 12] = [
     ("argocd_app_info", "gauge", "An Application: where it comes from and goes to, and how it stands."),
     ("argocd_app_sync_total", "counter", "Syncs that ended, by Application and phase."),
     ("argocd_app_reconcile", "summary", "Comparisons of Applications with what is live, in seconds."),
+    (
+        "landfall_app_unchanged_total",
+        "counter",
+        "Commits that had nothing else for an Application, which was not compared for them.",
+    ),
     ("argocd_cluster_events_total", "counter", "Events of watches that were taken in."),
     ("argocd_cluster_api_resources", "gauge", "Kinds that are watched."),
     ("argocd_cluster_api_resource_objects", "gauge", "Objects of Applications that are known."),
@@ -104,6 +109,7 @@ fn points(told: &Told, name: &str) -> Vec<Point> {
             let point = |suffix, value| Point { suffix, labels: Vec::new(), value };
             vec![point("_count", Measure::Whole(count)), point("_sum", Measure::Seconds(seconds))]
         }
+        "landfall_app_unchanged_total" => alone(told.alike),
         "landfall_stands_back" => alone(u64::from(told.elsewhere.is_some())),
         "landfall_shard_held" => {
             told.shards.iter().map(|shard| labelled(vec![("shard", shard.to_string())], 1)).collect()

@@ -14,8 +14,8 @@ use landfall_apps::{Application, Source};
 use landfall_delivery::{StandIn, slug};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_source::{
-    Fetched, GitRemote, Mirror, Network, References, RefsMark, RemoteCharts, RemoteRef, SourceError, SourceTree, aside,
-    repository_key,
+    Fetched, GitRemote, Mirror, Network, ReadSet, References, RefsMark, RemoteCharts, RemoteRef, SourceError,
+    SourceTree, aside, repository_key,
 };
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -304,31 +304,26 @@ impl Repositories {
         Ok(stand_ins)
     }
 
-    /// Fetches the same; whether the revisions are others than `before`, and what an Application is made from is not: nobody need
-    /// hurry then. Values files elsewhere are not looked at.
-    pub(crate) async fn fetched(
+    /// Whether an Application's sources are at these revisions what was read of them at others. As a whole it is fetched either
+    /// way: whoever waits for a server keeps nobody else from comparing.
+    pub(crate) async fn are_alike(
         &self,
         application: &Application,
-        revisions: &[String],
-        before: &[String],
+        (revisions, since): (&[String], &[String]),
+        reads: Option<&[ReadSet]>,
     ) -> Result<bool, Diagnostic> {
         let stand_ins = self.stand_ins(application, revisions).await?;
-        if revisions == before || application.sources.len() != before.len() {
+        let Some(reads) = reads.filter(|reads| reads.len() == stand_ins.len()) else { return Ok(false) };
+        let versions = application.sources.iter().zip(revisions.iter().zip(since));
+        let is_other = versions.into_iter().any(|(source, (is, was))| is_chart(source) && is != was);
+        if is_other || revisions.len() != since.len() {
             return Ok(false);
         }
-        let mut stand_ins = stand_ins.into_iter();
-        for (source, (was, is)) in application.sources.iter().zip(before.iter().zip(revisions)) {
-            if is_chart(source) {
-                if was != is {
-                    return Ok(false);
-                }
-                continue;
-            }
-            let Some(it) = stand_ins.next() else { return Ok(false) };
-            let path = if it.root.is_empty() { source.path.clone() } else { format!("{}/{}", it.root, source.path) };
-            let was = was.clone();
-            let is_same = move || it.tree.is_as_at(&was, &path) == Some(true);
-            if !self.readers(source, application)?.read(is_same).await? {
+        let of_files = application.sources.iter().filter(|source| !is_chart(source));
+        for ((source, stand_in), reads) in of_files.zip(stand_ins).zip(reads) {
+            let reads = reads.clone();
+            let is_alike = move || stand_in.tree.reads_alike(&reads);
+            if !self.readers(source, application)?.read(is_alike).await? {
                 return Ok(false);
             }
         }

@@ -3,7 +3,6 @@
 use landfall_chart::Budget;
 
 use crate::SourceTree;
-use crate::path::clean;
 
 /// A file that a commit changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,23 +57,6 @@ impl SourceTree {
         differing(&repository, (before, after), "", (0, &mut Budget::default()), &mut files)?;
         let subject = commit.message().ok()?.summary().to_string();
         Some(CommitChanges { sha, subject, files })
-    }
-
-    /// Whether a file or a directory is as it was at another commit of the repository, named by its whole id.
-    ///
-    /// `None` where that is not known: there is no repository behind the files, or no such commit or path in it.
-    pub fn is_as_at(&self, commit: &str, path: &str) -> Option<bool> {
-        let (repository, now) = self.history()?;
-        let before = gix::ObjectId::from_hex(commit.as_bytes()).ok()?;
-        let path = clean(path).ok()?;
-        let at = |commit: gix::ObjectId| {
-            let tree = repository.find_commit(commit).ok()?.tree().ok()?;
-            if path.is_empty() {
-                return Some(tree.id);
-            }
-            Some(tree.lookup_entry_by_path(&path).ok()??.object_id())
-        };
-        Some(at(now)? == at(before)?)
     }
 }
 
@@ -170,17 +152,5 @@ mod tests {
         assert!(tree.commit_changes(&git(&["rev-parse", "HEAD^"])).is_none(), "the first has nothing before it");
         assert!(tree.commit_changes("0123456789").is_none());
         assert!(tree.commit_changes("HEAD").is_none(), "a name is no id");
-        let first = git(&["rev-parse", "HEAD^"]);
-        write("c/file", "c\n");
-        git(&["add", "-A"]);
-        git(&["commit", "-qm", "third"]);
-        let tree = SourceTree::open_directory(at).expect("a tree");
-        assert_eq!(tree.is_as_at(&sha, "./a"), Some(true));
-        assert_eq!(tree.is_as_at(&sha, ""), Some(false), "another directory is new");
-        assert_eq!(tree.is_as_at(&first, "a/values.yaml"), Some(false));
-        assert_eq!(tree.is_as_at(&sha, "c"), None, "it was not there");
-        assert_eq!(tree.is_as_at(&"0".repeat(40), "a"), None);
-        assert_eq!(tree.is_as_at("HEAD^", "a"), None, "a name is no id");
-        assert_eq!(tree.is_as_at(&sha, "../a"), None);
     }
 }

@@ -6,6 +6,7 @@ use gix::bstr::ByteSlice as _;
 
 use landfall_chart::{Budget, MAX_TREE_DEPTH, MAX_TREE_STEPS, Spent, Tree, TreeError};
 
+use crate::reads::Print;
 use crate::repository_handle::{RepositoryHandle, Way};
 use crate::{SourceError, is_mutant};
 
@@ -241,6 +242,37 @@ impl CommitTree {
             Some(found) if found.mode.is_blob() => self.blob(found.id, path).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// The id of the file at a path; nothing where there is none.
+    pub(crate) fn file_id(&self, path: &str) -> Result<Option<gix::ObjectId>, SourceError> {
+        Ok(self.find(path, 0)?.filter(|found| found.mode.is_blob()).map(|found| found.id))
+    }
+
+    /// The id of the directory at a path; nothing where there is none.
+    pub(crate) fn directory_id(&self, path: &str) -> Result<Option<gix::ObjectId>, SourceError> {
+        Ok(self.find(path, 0)?.filter(|found| found.mode.is_tree()).map(|found| found.id))
+    }
+
+    /// What all files below a directory come to.
+    pub(crate) fn directory_print(&self, path: &str) -> Result<Print, SourceError> {
+        let Some(id) = self.directory_id(path)? else { return Ok(Print::Object(None)) };
+        Ok(match self.has_links(id, 0, &mut Budget::default())? {
+            true => Print::Linked(id, self.tree),
+            false => Print::Object(Some(id)),
+        })
+    }
+
+    fn has_links(&self, directory: gix::ObjectId, depth: usize, budget: &mut Budget) -> Result<bool, SourceError> {
+        let spent = |spent: Spent| SourceError::Spent { path: String::new(), spent };
+        budget.directory(depth).map_err(spent)?;
+        for (_, id, mode) in self.tree_entries(directory)? {
+            budget.steps(1).map_err(spent)?;
+            if mode.is_link() || (mode.is_tree() && self.has_links(id, depth + 1, budget)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) fn is_directory(&self, path: &str) -> bool {

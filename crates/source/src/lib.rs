@@ -45,6 +45,7 @@ mod private_file;
 mod program;
 mod provenance;
 mod reach;
+mod reads;
 mod refs;
 mod registry;
 mod remote;
@@ -85,6 +86,7 @@ pub use private_file::{make_private_directory, private_options, write_new_privat
 pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program};
 pub use provenance::{Verification, provenance_text, verify_archive};
 pub use reach::NetworkReach;
+pub use reads::ReadSet;
 pub use refs::{RefsMark, is_tag};
 pub use registry::{
     Attestation, BadKey, CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageDetails,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use landfall_chart::Tree;
 
 use crate::path::clean;
+use crate::reads::{Notebook, Question, ReadSet};
 use crate::{CommitChanges, Fetched, Revision, SourceError, archive, git, revision::ContentDigest, worktree};
 
 /// A tree of files that desired state is read from.
@@ -23,6 +24,8 @@ pub struct SourceTree {
     commits: Vec<CommitChanges>,
     /// The fetched repository that is read from; its directory goes with the tree.
     _fetched: Option<Arc<Fetched>>,
+    /// What was asked of a commit.
+    notebook: Notebook,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,7 @@ impl SourceTree {
             named: None,
             commits: Vec::new(),
             _fetched: None,
+            notebook: Notebook::default(),
         })
     }
 
@@ -71,6 +75,7 @@ impl SourceTree {
             named: None,
             commits: Vec::new(),
             _fetched: fetched,
+            notebook: Notebook::default(),
         }
     }
 
@@ -115,6 +120,7 @@ impl SourceTree {
             named: None,
             commits: Vec::new(),
             _fetched: None,
+            notebook: Notebook::default(),
         }
     }
 
@@ -201,6 +207,13 @@ impl SourceTree {
 
     /// The repository and the commit that history is read from; a working tree's is its `HEAD`.
     pub(crate) fn history(&self) -> Option<(Rc<gix::Repository>, gix::ObjectId)> {
+        if let Files::Commit(tree) = &self.files {
+            self.notebook.note(Question::History, tree);
+        }
+        self.repository()
+    }
+
+    fn repository(&self) -> Option<(Rc<gix::Repository>, gix::ObjectId)> {
         match &self.files {
             Files::Directory(worktree) => worktree.history(),
             Files::Commit(tree) => tree.history(),
@@ -208,9 +221,19 @@ impl SourceTree {
         }
     }
 
+    /// What was read from here so far; nothing where the files are no commit's.
+    pub fn reads(&self) -> Option<ReadSet> {
+        matches!(self.files, Files::Commit(_)).then(|| self.notebook.reads())
+    }
+
+    /// Whether whoever has read that from another commit would read the same from this one.
+    pub fn reads_alike(&self, reads: &ReadSet) -> bool {
+        matches!(&self.files, Files::Commit(tree) if reads.holds_for(tree))
+    }
+
     /// Whether both are states of one repository on disk, its working tree or a commit of it.
     pub fn is_of_the_same_repository(&self, other: &SourceTree) -> bool {
-        let place = |tree: &SourceTree| tree.history().map(|(repository, _)| repository.common_dir().to_owned());
+        let place = |tree: &SourceTree| tree.repository().map(|(repository, _)| repository.common_dir().to_owned());
         let (one, another) = (place(self), place(other));
         let real = |path: &Path| path.canonicalize().ok();
         one.as_deref().and_then(real).is_some_and(|one| another.as_deref().and_then(real) == Some(one))
@@ -224,7 +247,10 @@ impl SourceTree {
         let path = clean(path)?;
         match &self.files {
             Files::Directory(worktree) => worktree.read(&path),
-            Files::Commit(tree) => tree.read(&path),
+            Files::Commit(tree) => {
+                self.notebook.note(Question::File(path.clone()), tree);
+                tree.read(&path)
+            }
             Files::Memory(tree) => Ok(tree.get(&path).map(|bytes| bytes.to_vec())),
         }
     }
@@ -234,7 +260,10 @@ impl SourceTree {
         let Ok(path) = clean(path) else { return false };
         match &self.files {
             Files::Directory(worktree) => worktree.is_directory(&path),
-            Files::Commit(tree) => tree.is_directory(&path),
+            Files::Commit(tree) => {
+                self.notebook.note(Question::IsDirectory(path.clone()), tree);
+                tree.is_directory(&path)
+            }
             Files::Memory(tree) => path.is_empty() || tree.has_dir(&path),
         }
     }
@@ -250,7 +279,10 @@ impl SourceTree {
         }
         match &self.files {
             Files::Directory(worktree) => worktree.directory(&path),
-            Files::Commit(tree) => tree.directory(&path),
+            Files::Commit(tree) => {
+                self.notebook.note(Question::Directory(path.clone()), tree);
+                tree.directory(&path)
+            }
             Files::Memory(tree) => Ok(tree.subtree(&path)),
         }
     }
@@ -263,7 +295,11 @@ impl SourceTree {
         let path = clean(path)?;
         match &self.files {
             Files::Directory(worktree) => worktree.entries(&path),
-            Files::Commit(tree) => tree.entries(&path),
+            Files::Commit(tree) => {
+                let names = tree.entries(&path);
+                self.notebook.answered(Question::Entries(path), &names);
+                names
+            }
             Files::Memory(tree) => {
                 let mut names: Vec<String> = tree
                     .subtree(&path)
@@ -286,40 +322,64 @@ impl SourceTree {
     /// When the pattern is malformed or a directory cannot be read.
     pub fn glob(&self, pattern: &str) -> Result<Vec<String>, SourceError> {
         let pattern = clean(pattern)?;
-        let glob = globset::GlobBuilder::new(&pattern)
-            .literal_separator(true)
-            .build()
-            .map_err(|_| SourceError::Path(pattern.clone()))?;
-        // Where nothing lies that could match, nothing is compiled.
-        let matcher = LazyCell::new(|| glob.compile_matcher());
-        let fixed = pattern.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect::<Vec<_>>();
-        let deep = pattern.split('/').count() - fixed.len();
-        if deep == 0 {
-            return Ok(if self.read(&pattern)?.is_some() { vec![pattern] } else { Vec::new() });
-        }
-        let depth = if pattern.contains("**") { 32 } else { deep };
-        let mut found = Vec::new();
-        let mut visit = |path: &str| {
-            if matcher.is_match(path) {
-                found.push(path.to_owned());
-            }
-        };
-        let fixed = fixed.join("/");
         match &self.files {
-            Files::Directory(worktree) => worktree.walk(&fixed, depth, &mut visit)?,
-            Files::Commit(tree) => tree.walk(&fixed, depth, &mut visit)?,
+            Files::Directory(worktree) => {
+                globbed(&pattern, |path| worktree.read(path), |fixed, depth, visit| worktree.walk(fixed, depth, visit))
+            }
+            Files::Commit(tree) => {
+                let found = glob_of_commit(tree, &pattern);
+                self.notebook.answered(Question::Glob(pattern), &found);
+                found
+            }
             Files::Memory(tree) => {
-                let levels = |path: &str| path.matches('/').count();
-                let most = if fixed.is_empty() { depth } else { levels(&fixed) + 1 + depth };
-                let inside = |path: &str| {
-                    fixed.is_empty() || path.strip_prefix(&fixed).is_some_and(|rest| rest.starts_with('/'))
-                };
-                tree.iter().map(|(path, _)| path).filter(|path| inside(path) && levels(path) < most).for_each(visit);
+                let read = |path: &str| Ok(tree.get(path).map(|bytes| bytes.to_vec()));
+                globbed(&pattern, read, |fixed, depth, visit| {
+                    let levels = |path: &str| path.matches('/').count();
+                    let most = if fixed.is_empty() { depth } else { levels(fixed) + 1 + depth };
+                    let inside = |path: &str| {
+                        fixed.is_empty() || path.strip_prefix(fixed).is_some_and(|rest| rest.starts_with('/'))
+                    };
+                    let within = tree.iter().map(|(path, _)| path);
+                    within.filter(|path| inside(path) && levels(path) < most).for_each(visit);
+                    Ok(())
+                })
             }
         }
-        found.sort();
-        Ok(found)
     }
+}
+
+/// The files of a commit that match a glob, sorted.
+pub(crate) fn glob_of_commit(tree: &git::CommitTree, pattern: &str) -> Result<Vec<String>, SourceError> {
+    globbed(pattern, |path| tree.read(path), |fixed, depth, visit| tree.walk(fixed, depth, visit))
+}
+
+/// The files that match a glob, sorted: by how one is read, and how those below a directory are visited, so many levels deep.
+fn globbed(
+    pattern: &str,
+    read: impl Fn(&str) -> Result<Option<Vec<u8>>, SourceError>,
+    walk: impl FnOnce(&str, usize, &mut dyn FnMut(&str)) -> Result<(), SourceError>,
+) -> Result<Vec<String>, SourceError> {
+    let glob = globset::GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .map_err(|_| SourceError::Path(pattern.to_owned()))?;
+    // Where nothing lies that could match, nothing is compiled.
+    let matcher = LazyCell::new(|| glob.compile_matcher());
+    let fixed = pattern.split('/').take_while(|part| !part.contains(['*', '?', '[', '{'])).collect::<Vec<_>>();
+    let deep = pattern.split('/').count() - fixed.len();
+    if deep == 0 {
+        return Ok(if read(pattern)?.is_some() { vec![pattern.to_owned()] } else { Vec::new() });
+    }
+    let depth = if pattern.contains("**") { 32 } else { deep };
+    let mut found = Vec::new();
+    let mut visit = |path: &str| {
+        if matcher.is_match(path) {
+            found.push(path.to_owned());
+        }
+    };
+    walk(&fixed.join("/"), depth, &mut visit)?;
+    found.sort();
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -13,10 +13,12 @@ fn server(answer: impl Fn(&str) -> String + Send + 'static) -> (String, Receiver
         for mut stream in listener.incoming().flatten() {
             let lines = BufReader::new(&stream).lines().map_while(Result::ok);
             let request: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
-            let _ = stream.write_all(answer(request.first().map_or("", String::as_str)).as_bytes());
+            let answer = answer(request.first().map_or("", String::as_str));
+            // Told before it is answered: who has the answer finds what was asked.
             if sender.send(request.join("\n")).is_err() {
                 return;
             }
+            let _ = stream.write_all(answer.as_bytes());
         }
     });
     (address, receiver)

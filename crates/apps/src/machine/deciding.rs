@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Action, Activity, Asked, Automation, Begun, Comparison, Difference, End, Ending, Freshness, Removal, State, Wanted,
-    Working, later,
+    Action, Activity, Asked, Automation, Begun, Compared, Comparison, Difference, End, Ending, Freshness, Removal,
+    State, Wanted, Working, later,
 };
 use crate::{Asker, Operation};
 
@@ -219,14 +219,17 @@ impl State {
 
     fn compare(&mut self, wanted: &Wanted) -> Option<Action> {
         let may = matches!(self.working, Working::Idle | Working::Waiting(_)) && self.comparing.is_none();
-        if !may || !self.stale || self.asking.is_some() {
+        if !may || !(self.stale || self.moved) || self.asking.is_some() {
             return None;
         }
         let revisions = self.tip.clone()?;
-        (self.stale, self.not_compared.at) = (false, None);
+        let holds = |compared: &&Compared| compared.result.is_ok() && compared.asked.by == wanted.compared_by;
+        let last = self.compared.as_ref().filter(|_| !self.stale).filter(holds);
+        let since = last.map(|compared| compared.asked.revisions.clone());
+        (self.stale, self.moved, self.not_compared.at) = (false, false, None);
         let number = self.next_number();
         self.comparing = Some(Asked { number, revisions: revisions.clone(), by: wanted.compared_by.clone() });
-        Some(Action::Compare { number, revisions })
+        Some(Action::Compare { number, revisions, since })
     }
 }
 

@@ -124,6 +124,8 @@ pub enum Observation {
         /// One a source, or why it is not known.
         result: Result<Vec<String>, String>,
     },
+    /// Its repository says something else than before, or somebody says so: what its revisions lead to is asked for.
+    Moved,
     /// Somebody asks to look.
     Refreshed(Freshness),
     /// One of its objects has changed.

@@ -74,6 +74,39 @@ fn a_commit_that_comes_while_a_sync_waits_for_health_takes_its_place_and_one_dur
 }
 
 #[test]
+fn a_commit_alone_has_the_files_compared_and_what_else_has_changed_everything() {
+    let until_compared = |world: &mut World| {
+        while !world.open.iter().any(|open| matches!(open, Open::Compare { .. })) {
+            world.answer(0, true);
+        }
+    };
+    for (between, of_files) in [
+        (None, 1),
+        (Some(Event::Drift), 0),
+        (Some(Event::Refresh(Freshness::Recent)), 0),
+        (Some(Event::Policy { automation: None }), 0),
+    ] {
+        let mut world = all(heals());
+        let before = world.of_files;
+        world.happen(Event::Push { empty: false });
+        let told = format!("{between:?}");
+        between.into_iter().for_each(|event| world.happen(event));
+        until_compared(&mut world);
+        assert_eq!(world.of_files - before, of_files, "{told}");
+    }
+    // What could not be compared is known of nothing.
+    let mut world = all(heals());
+    world.happen(Event::Push { empty: false });
+    until_compared(&mut world);
+    let before = world.of_files;
+    let at = world.open.iter().position(|open| matches!(open, Open::Compare { .. })).expect("it is compared");
+    world.answer(at, false);
+    world.happen(Event::Push { empty: false });
+    until_compared(&mut world);
+    assert_eq!(world.of_files, before);
+}
+
+#[test]
 fn a_sync_that_fails_at_a_revision_is_tried_again_and_then_left_until_the_next_commit() {
     let mut world = all(heals());
     world.happen(Event::Push { empty: false });

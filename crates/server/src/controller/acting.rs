@@ -58,25 +58,32 @@ impl Controller {
                     answer(Happened::Observed(key, Observation::Resolved { number, result })).await;
                 });
             }
-            Action::Compare { number, revisions } => {
-                let (places, patient) = (&entry.destination.comparing, &entry.destination.comparing_again);
-                let (places, patient) = (Arc::clone(places), Arc::clone(patient));
-                let before = entry.found.as_ref().map(|found| found.revisions.clone()).unwrap_or_default();
+            Action::Compare { number, revisions, since } => {
+                let places = Arc::clone(&entry.destination.comparing);
+                let known = entry.found.as_ref().filter(|found| since.as_ref() == Some(&found.revisions));
+                let reads = known.and_then(|found| found.reads.clone());
                 self.tasks.spawn(async move {
                     let began = std::time::Instant::now();
                     let stop = work.session.stop.clone();
                     let compare = async move {
-                        // A push of one Application among a hundred of a repository: the ninety-nine come after it.
-                        let is_same = work.fetch(&application, &revisions, &before).await?;
-                        let _patient = if is_same { Some(patient.acquire().await) } else { None };
+                        let at = (&revisions[..], since.as_deref().unwrap_or_default());
+                        // A push of one Application among a hundred of a repository says nothing of the ninety-nine.
+                        if work.are_alike(&application, at, reads.as_deref()).await? {
+                            return Ok(Err(revisions));
+                        }
                         let _place = places.acquire().await;
-                        work.compare(&application, revisions).await
+                        work.compare(&application, revisions).await.map(Ok)
                     };
                     let found = tokio::select! {
                         () = stop.cancelled() => return,
                         found = contained(compare) => found.and_then(|found| found),
                     };
-                    answer(Happened::Found(key, number, found, began.elapsed())).await;
+                    answer(match found {
+                        Ok(Err(alike)) => Happened::Alike(key, number, alike),
+                        Ok(Ok(found)) => Happened::Found(key, number, Ok(found), began.elapsed()),
+                        Err(why) => Happened::Found(key, number, Err(why), began.elapsed()),
+                    })
+                    .await;
                 });
             }
             Action::Recover { number } => {

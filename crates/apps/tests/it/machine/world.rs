@@ -23,6 +23,8 @@ pub(super) enum Open {
         number: u64,
         revisions: Vec<String>,
         forgotten: bool,
+        /// How often the machine was told before that something has changed which is no commit.
+        changes: u32,
     },
     Recover {
         number: u64,
@@ -60,6 +62,11 @@ pub(super) struct World {
     // What the machine was told.
     told_tip: Option<Vec<String>>,
     told: Option<(Vec<String>, Comparison)>,
+    /// What the last comparison held for: its revisions, the specification, and so many changes that are no commits.
+    known: Option<(Vec<String>, Arc<str>, u32)>,
+    changes: u32,
+    /// How often a comparison was asked for that needs but the files.
+    pub(super) of_files: u32,
     terminated: bool,
     /// Whether somebody has ended what is being gone on with.
     pub(super) ends_recovery: bool,
@@ -114,6 +121,9 @@ impl World {
             carried: None,
             told_tip: None,
             told: None,
+            known: None,
+            changes: 0,
+            of_files: 0,
             terminated: false,
             ends_recovery: false,
             unlooked: true,
@@ -157,13 +167,19 @@ impl World {
                 assert!(!self.open.iter().any(twice), "asked twice");
                 self.open.push(Open::Resolve { number, forgotten: false });
             }
-            Action::Compare { number, revisions } => {
+            Action::Compare { number, revisions, since } => {
                 assert_eq!(self.works(), None, "compared while something changes");
                 let twice = |open: &Open| matches!(open, Open::Compare { forgotten: false, .. });
                 assert!(!self.open.iter().any(twice), "compared twice at once");
                 assert_eq!(self.told_tip.as_ref(), Some(&revisions));
                 self.unlooked = false;
-                self.open.push(Open::Compare { number, revisions, forgotten: false });
+                if let Some(since) = since {
+                    let now = (since, Arc::clone(&self.wanted.compared_by), self.changes);
+                    assert_eq!(self.known.as_ref(), Some(&now), "more has changed than the commit");
+                    self.of_files += 1;
+                }
+                let changes = self.changes;
+                self.open.push(Open::Compare { number, revisions, forgotten: false, changes });
             }
             Action::Sync(begun) => {
                 assert_eq!(self.works(), None, "two at once");
@@ -289,7 +305,7 @@ impl World {
 
     /// What was compared before an operation ended says nothing of afterwards.
     fn forget(&mut self) {
-        self.told = None;
+        (self.told, self.known) = (None, None);
         self.unlooked = true;
         for open in &mut self.open {
             if let Open::Compare { forgotten, .. } = open {
@@ -380,9 +396,11 @@ impl World {
                 }
                 self.tell(vec![Observation::Resolved { number, result }]);
             }
-            Open::Compare { number, revisions, forgotten } => {
+            Open::Compare { number, revisions, forgotten, changes } => {
                 let result = if well { Ok(self.found(&revisions)) } else { Err("it does not render".to_owned()) };
                 if !forgotten {
+                    let by = Arc::clone(&self.wanted.compared_by);
+                    self.known = well.then(|| (revisions.clone(), by, changes));
                     self.told = result.clone().ok().map(|found| (revisions, found));
                 }
                 self.tell(vec![Observation::Compared { number, result }]);
@@ -422,16 +440,16 @@ impl World {
             Event::Push { empty } => {
                 self.commit = self.empty.len();
                 self.empty.push(empty);
-                self.looked_for(Freshness::Latest);
+                self.moved();
             }
             Event::Revert => {
                 self.commit = self.commit.saturating_sub(1);
-                self.looked_for(Freshness::Latest);
+                self.moved();
             }
             Event::BranchGone => self.branch = false,
             Event::BranchBack => {
                 self.branch = true;
-                self.looked_for(Freshness::Latest);
+                self.moved();
             }
             Event::Policy { automation } => {
                 self.wanted.automation = automation;
@@ -483,11 +501,13 @@ impl World {
             Event::Drift => {
                 self.drift = true;
                 self.unlooked = true;
+                self.changes += 1;
                 self.tell(vec![Observation::LiveChanged]);
             }
             Event::Orphan => {
                 self.orphan = true;
                 self.unlooked = true;
+                self.changes += 1;
                 self.tell(vec![Observation::LiveChanged]);
             }
             Event::Answer { which, well } => self.answer(which, well),
@@ -524,8 +544,14 @@ impl World {
         }
     }
 
+    fn moved(&mut self) {
+        self.unlooked = true;
+        self.tell(vec![Observation::Moved]);
+    }
+
     fn looked_for(&mut self, freshness: Freshness) {
         self.unlooked = true;
+        self.changes += 1;
         self.tell(vec![Observation::Refreshed(freshness)]);
     }
 
@@ -564,7 +590,7 @@ impl World {
         self.state = State::default();
         self.open.clear();
         self.wakes.clear();
-        self.told = None;
+        (self.told, self.known) = (None, None);
         self.told_tip = None;
         self.unlooked = true;
         (self.overtaken, self.held) = (0, Timestamp::UNIX_EPOCH);
