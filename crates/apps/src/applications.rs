@@ -45,10 +45,13 @@ impl Applications {
     /// What the cluster refuses with.
     #[boxed]
     pub async fn tracked(&self, application: &Application) -> Result<Vec<Object>, Error> {
-        let mut keys: Vec<ObjectKey> = Vec::new();
-        if let Some(live) = self.read(application).await? {
-            keys.extend(live.list_at("/status/resources").iter().filter_map(resource_key));
-        }
+        self.tracked_by(application, self.read(application).await?.as_ref()).await
+    }
+
+    /// The same, with the Application as it is where it lives.
+    async fn tracked_by(&self, application: &Application, live: Option<&Object>) -> Result<Vec<Object>, Error> {
+        let told = live.map(|live| live.list_at("/status/resources")).unwrap_or_default();
+        let mut keys: Vec<ObjectKey> = told.iter().filter_map(resource_key).collect();
         if let Some(known) = self.store.facts.get(FACTS, &application.target()).await? {
             let known: Vec<ObjectKey> = serde_json::from_value(known).unwrap_or_default();
             keys.extend(known);
@@ -60,15 +63,14 @@ impl Applications {
     }
 
     /// The application with the approval that somebody wrote on it where it lives.
-    async fn approved(&self, application: &Application) -> Result<Application, Error> {
+    fn approved(application: &Application, live: Option<&Object>) -> Application {
         let mut application = application.clone();
         if application.object.annotation(APPROVAL).is_none()
-            && let Some(live) = self.read(&application).await?
-            && let Some(approval) = live.annotation(APPROVAL)
+            && let Some(approval) = live.and_then(|live| live.annotation(APPROVAL))
         {
             application.object.set_annotation(APPROVAL, approval);
         }
-        Ok(application)
+        application
     }
 
     async fn read(&self, application: &Application) -> Result<Option<Object>, Error> {
@@ -99,8 +101,9 @@ impl Applications {
     /// [`Error::UnknownKind`], [`Error::Shared`], [`Error::WipesOut`], and what planning refuses.
     #[boxed]
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
-        let tracked = self.tracked(application).await?;
-        let application = &self.approved(application).await?;
+        let live = self.read(application).await?;
+        let tracked = self.tracked_by(application, live.as_ref()).await?;
+        let application = &Applications::approved(application, live.as_ref());
         let home = self.cluster.default_namespace();
         let sync = Sync::new(application, request, tracked, home, self.expected.clone()).meant(self.semantics);
         landfall_engine::prepare(&self.cluster, sync).await

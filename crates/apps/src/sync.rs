@@ -167,6 +167,10 @@ impl Wish for Sync {
         Ok(Look { objects, ..Look::default() })
     }
 
+    fn seen(&self) -> &[Object] {
+        &self.tracked
+    }
+
     fn compile(&mut self, sight: &Sight) -> Result<Desired, Error> {
         self.tracked.extend(sight.objects.iter().cloned());
         if self.wipes_out() {

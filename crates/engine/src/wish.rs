@@ -37,6 +37,11 @@ pub trait Wish: Send {
     /// What the door does not allow.
     fn compile(&mut self, sight: &Sight) -> Result<Desired, Self::Error>;
 
+    /// Live objects that it knew before anything was looked up, read a moment ago: they are not read again.
+    fn seen(&self) -> &[Object] {
+        &[]
+    }
+
     /// Settles what depends on the live objects: whose they are, what is kept.
     ///
     /// # Errors
@@ -89,11 +94,17 @@ pub async fn prepare<W: Wish>(cluster: &Cluster, mut wish: W) -> Result<W::Prepa
     let places = Places::look_up(cluster, wish.home(), wish.kinds()).await?;
     let look = wish.place(places)?;
     let sight = look_at(cluster, &look).await?;
+    let mut known: Vec<Object> = wish.seen().iter().chain(&sight.objects).cloned().collect();
+    let mut looked: BTreeSet<ObjectKey> = known.iter().map(Object::key).collect();
+    looked.extend(look.objects);
     let mut desired = wish.compile(&sight)?;
     // What has no name cannot be asked for; the door or planning refuses it.
     let mut keys = desired.keys();
-    keys.retain(|key| !key.name.is_empty());
-    let live = Live::new(cluster.get_all(&keys).await?);
+    keys.sort();
+    known.retain(|object| keys.binary_search(&object.key()).is_ok());
+    keys.retain(|key| !key.name.is_empty() && !looked.contains(key));
+    known.extend(cluster.get_all(&keys).await?);
+    let live = Live::new(known);
     wish.settle(&mut desired, &live)?;
     let plan = plan(&desired, &live)?;
     wish.prepared(plan, live)

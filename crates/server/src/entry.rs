@@ -170,18 +170,19 @@ impl Entry {
         } else if self.object.at("/status/health").is_none() {
             status["health"] = json!({"status": "Unknown", "lastTransitionTime": now});
         }
-        let fields = status.as_object().into_iter().flatten();
         let none = Value::Array(Vec::new());
-        let differs = fields.into_iter().any(|(field, wanted)| {
-            let pointer = format!("/status/{field}");
-            let there = self.object.at(&pointer).unwrap_or(if field == "conditions" { &none } else { &Value::Null });
-            there != wanted
-        });
+        // What stands there already is not sent again: of a commit that changes nothing here that is nearly all.
+        if let Some(fields) = status.as_object_mut() {
+            fields.retain(|field, wanted| {
+                let there = self.object.status().and_then(|status| status.get(field));
+                there.unwrap_or(if field == "conditions" { &none } else { &Value::Null }) != wanted
+            });
+        }
         let is_futile = self.wrote.as_ref().is_some_and(|(wrote, version)| {
             // The cluster has kept something else of it, and nobody has changed it since.
             *wrote == status && version.as_deref() == self.object.resource_version()
         });
-        if !differs || is_futile {
+        if status.as_object().is_none_or(serde_json::Map::is_empty) || is_futile {
             return None;
         }
         status["reconciledAt"] = now.into();

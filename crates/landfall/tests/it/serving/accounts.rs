@@ -200,7 +200,9 @@ fn lp_109_se_053_se_054_se_064_se_093_who_signs_in_changes_the_first_password_an
         assert!(matches!(of(&broken, "POST", name, "/sync").status, 202 | 409), "{name}");
     }
     assert_eq!(server.sign_in("admin", &admin).status, 401, "the first password is good once");
+    let signed_in = Instant::now();
     until(&told, "admin has signed in as an administrator");
+    assert!(signed_in.elapsed() < Duration::from_secs(30), "it is heard when somebody looks, and not at once");
     // It is for people alone.
     forge.sandbox.run(&["token", "create", "ci", "--role", "role:admin"]).exits(2).says("people");
     let (name, token) = server.own_token();

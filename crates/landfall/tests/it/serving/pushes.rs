@@ -15,9 +15,13 @@ fn signed(secret: &str, body: &str) -> String {
 }
 
 fn count(server: &Server, outcome: &str) -> u64 {
+    metric(server, &format!("landfall_webhook_total{{outcome=\"{outcome}\"}}"))
+}
+
+fn metric(server: &Server, named: &str) -> u64 {
     let (name, token) = server.own_token();
     let (_, metrics) = server.ask("GET", "/metrics", &[(name, &token)], "");
-    let line = format!("landfall_webhook_total{{outcome=\"{outcome}\"}} ");
+    let line = format!("{named} ");
     metrics.lines().find_map(|it| it.strip_prefix(&line)).map_or(0, |count| count.parse().expect("a number"))
 }
 
@@ -57,6 +61,55 @@ fn se_046_what_github_gitlab_and_gitea_send_to_their_address_has_the_repository_
             assert_eq!(server.ask("POST", "/api/webhook", &headers, &format!("{body} ")).0, 401, "{headers:?}");
         }
     }
+}
+
+#[test]
+fn a_push_is_compared_by_who_reads_what_it_changed_and_is_told_of_by_all() {
+    let forge = Forge::shop(AUTOMATED);
+    small_chart(&forge.sandbox, "other", "other");
+    let other = forge.sandbox.read("apps/shop.yaml");
+    let other = other.replace("name: shop", "name: other").replace("path: chart", "path: other");
+    let other = other.replace("namespace: shop", "namespace: other");
+    forge.sandbox.write("apps/other.yaml", &other);
+    forge.sandbox.commit("two of them");
+    let first = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    for name in ["shop", "other"] {
+        server.until(&cluster, &application(name), |it| is_synced(it, &first));
+    }
+    let unchanged = || metric(&server, "landfall_app_unchanged_total");
+    let pushed = |revision: &str| {
+        for name in ["shop", "other"] {
+            server.until(&cluster, &application(name), |it| is_synced(it, revision));
+        }
+    };
+    // Whoever is looked at in its turn at that moment, or has changed, is compared all the same: it need not be the first push.
+    let spared = |by: u64, push: &dyn Fn(usize) -> String| {
+        (0..5).any(|number| {
+            let before = unchanged();
+            pushed(&push(number));
+            unchanged() == before + by
+        })
+    };
+    let is_spared = spared(1, &|number| {
+        let [from, to] = [number + 1, number + 2].map(|count| format!("replicas: {count}"));
+        let revision = forge.change("chart/values.yaml", &from, &to);
+        server.until(&cluster, &web(), |it| it.i64_at("/spec/replicas") == i64::try_from(number + 2).ok());
+        revision
+    });
+    assert!(is_spared, "the other one reads nothing of it: {}", unchanged());
+    let replicas = server.get(&cluster, &web()).and_then(|it| it.i64_at("/spec/replicas"));
+    // What neither of them reads is compared by neither, and both tell of it.
+    let is_spared = spared(2, &|number| {
+        forge.sandbox.write("README.md", &format!("words {number}\n"));
+        forge.sandbox.commit("words");
+        forge.push()
+    });
+    assert!(is_spared, "nobody reads it: {}", unchanged());
+    // What is live is looked at all the same.
+    server.patch(&cluster, &web(), json!({"spec": {"replicas": 9}}));
+    server.until(&cluster, &web(), |it| it.i64_at("/spec/replicas") == replicas);
 }
 
 #[test]
