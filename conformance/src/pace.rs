@@ -91,6 +91,9 @@ fn measured(arguments: &Arguments, applications: usize) -> anyhow::Result<Value>
             "without_applications": bare.now, "synced": steady.now, "after_pushes": after.now, "peak": after.peak,
             "after_restart": restarted.now, "peak_after_restart": restarted.peak,
         },
+        "own_memory_mb": {
+            "without_applications": bare.own, "synced": steady.own, "after_pushes": after.own, "after_restart": restarted.own,
+        },
     }))
 }
 

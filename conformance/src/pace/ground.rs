@@ -33,6 +33,8 @@ enum Api {
 /// What a process takes, in MB.
 pub(super) struct Memory {
     pub(super) now: u64,
+    /// What of that is its own, and no page of the program's file that others have, too.
+    pub(super) own: u64,
     /// The most that it has taken.
     pub(super) peak: u64,
 }
@@ -175,7 +177,8 @@ impl Ground {
             line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().ok()
         };
         let now = field("VmRSS").context("VmRSS")? / 1024;
-        Ok(Memory { now, peak: field("VmHWM").context("VmHWM")? / 1024 })
+        let own = field("RssAnon").context("RssAnon")? / 1024;
+        Ok(Memory { now, own, peak: field("VmHWM").context("VmHWM")? / 1024 })
     }
 
     fn told(&self) -> anyhow::Result<&Receiver<Seen>> {

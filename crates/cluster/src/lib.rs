@@ -30,6 +30,7 @@ mod objects;
 mod observe;
 mod readiness;
 mod service;
+mod several;
 mod stuck;
 mod under_way;
 

@@ -116,6 +116,14 @@ pub struct ListOptions {
     pub field_selector: Option<String>,
 }
 
+/// A part of a list.
+pub(crate) struct Page {
+    pub(crate) objects: Vec<Object>,
+    /// What the next part is asked for with; empty when this is the last.
+    pub(crate) next: String,
+    version: String,
+}
+
 impl Cluster {
     /// Reads an object; `None` when it is not there.
     ///
@@ -151,27 +159,6 @@ impl Cluster {
         self.value(&action, request).await
     }
 
-    /// Reads several objects at once; what is not there (or of a kind that is not served) is left out.
-    ///
-    /// # Errors
-    /// What the server refuses with.
-    #[boxed]
-    pub async fn get_all(&self, keys: &[ObjectKey]) -> Result<Vec<Object>, Error> {
-        use futures::{StreamExt, TryStreamExt};
-        let found: Vec<Option<Object>> = futures::stream::iter(keys.iter().cloned())
-            .map(|key| async move {
-                match self.get(&key).await {
-                    Err(Error::NoMatch { .. }) => Ok(None),
-                    other => other,
-                }
-            })
-            // Each request under way is a connection of its own, and a connection costs more than a round trip.
-            .buffered(6)
-            .try_collect()
-            .await?;
-        Ok(found.into_iter().flatten().collect())
-    }
-
     /// Lists the objects of a kind, reading page by page.
     ///
     /// # Errors
@@ -196,7 +183,7 @@ impl Cluster {
         let mut page = pages.next().flatten();
         loop {
             let path = format!("{base}?{}", list_query(options, &next, page));
-            let mut body = match self.send(&action, http::Method::GET, &path, None, "application/json").await {
+            let page_of_it = match self.page(&action, resource, &path).await {
                 // What was read is of a version that the server no longer has: all of it is read again, in fewer pages.
                 Err(error) if error.is_expired() && !next.is_empty() => {
                     page = pages.next().flatten();
@@ -206,23 +193,37 @@ impl Cluster {
                 }
                 answer => answer?,
             };
-            let items = body.get_mut("items").map(Value::take).unwrap_or_default();
-            if let Value::Array(items) = items {
-                for mut item in items {
-                    // Items of a list carry no kind of their own.
-                    if let Some(map) = item.as_object_mut() {
-                        map.entry("apiVersion").or_insert_with(|| resource.gvk.api_version().into());
-                        map.entry("kind").or_insert_with(|| resource.gvk.kind.clone().into());
-                    }
-                    objects.push(object(&action, item)?);
-                }
-            }
-            next = body["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
+            objects.extend(page_of_it.objects);
+            next = page_of_it.next;
             if next.is_empty() {
-                let version = body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-                return Ok((objects, version));
+                return Ok((objects, page_of_it.version));
             }
         }
+    }
+
+    /// The first objects of a kind in a namespace, so many at most.
+    pub(crate) async fn first_of(&self, resource: &Resource, namespace: &str, most: u32) -> Result<Page, Error> {
+        let action = format!("list {}", resource.gvr.group_resource());
+        let query = list_query(&ListOptions::default(), "", Some(most));
+        self.page(&action, resource, &format!("{}?{query}", resource.collection(Some(namespace)))).await
+    }
+
+    async fn page(&self, action: &str, resource: &Resource, path: &str) -> Result<Page, Error> {
+        let mut body = self.send(action, http::Method::GET, path, None, "application/json").await?;
+        let text = |body: &Value, field: &str| body["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let mut page =
+            Page { objects: Vec::new(), next: text(&body, "continue"), version: text(&body, "resourceVersion") };
+        if let Some(Value::Array(items)) = body.get_mut("items").map(Value::take) {
+            for mut item in items {
+                // Items of a list carry no kind of their own.
+                if let Some(map) = item.as_object_mut() {
+                    map.entry("apiVersion").or_insert_with(|| resource.gvk.api_version().into());
+                    map.entry("kind").or_insert_with(|| resource.gvk.kind.clone().into());
+                }
+                page.objects.push(object(action, item)?);
+            }
+        }
+        Ok(page)
     }
 
     /// Creates an object.

@@ -8,6 +8,7 @@ use crate::desired::{Method, Task};
 use crate::executor::Executor;
 use crate::once;
 use crate::plan::{Plan, Step};
+use crate::planning::Live;
 use crate::report::{Failure, FailureKind, StepResult};
 use crate::stop::Stop;
 use crate::wait::{Judge, Watched};
@@ -28,6 +29,8 @@ impl Effect {
     }
 }
 
+/// From so many objects on, those of a segment are read together.
+const AT_HAND: usize = 4;
 /// How often a write is tried again when somebody else wrote in between.
 const CONFLICTS: u32 = 5;
 /// How often a request is tried again when the cluster is busy or a webhook does not answer yet.
@@ -36,13 +39,29 @@ const RETRIES: u32 = 4;
 const ESTABLISHED: Duration = Duration::from_secs(60);
 
 impl Executor {
-    /// Carries one repeatable step out.
-    pub(crate) async fn act(&self, plan: &Plan, step: &Step) -> Result<Effect, Stop> {
+    /// The live objects of steps, as far as a few requests tell of them: what is to be applied to what is there, and may turn out to be
+    /// as it should be already.
+    pub(crate) async fn at_hand(&self, plan: &Plan, steps: &[Step]) -> Live {
+        let is_applied = |step: &&Step| matches!(&step.task, Task::Apply { method: Method::ServerSide { .. }, .. });
+        let there = steps.iter().filter(is_applied).filter(|step| plan.uid_seen(&step.key).is_some());
+        let keys: Vec<ObjectKey> = there.map(|step| step.key.clone()).collect();
+        if keys.len() < AT_HAND {
+            return Live::default();
+        }
+        // Each step asks by itself where this told nothing.
+        self.cluster.get_all(&keys).await.map_or_else(|_| Live::default(), Live::new)
+    }
+
+    /// Carries one repeatable step out; `live` is its object as it was a moment ago.
+    pub(crate) async fn act(&self, plan: &Plan, step: &Step, live: Option<&Object>) -> Result<Effect, Stop> {
         self.probe.reach(format_args!("before effect {}", step.id))?;
         let effect = match &step.task {
-            Task::Apply { object, previous, method } => {
-                self.apply(plan, step, previous.as_ref(), object, method).await?
-            }
+            Task::Apply { object, previous, method } => match live {
+                Some(live) if is_as_applied((plan, step), (previous.as_ref(), object, method), live) => {
+                    Effect::of(StepResult::Unchanged, live)
+                }
+                _ => self.apply(plan, step, previous.as_ref(), object, method).await?,
+            },
             Task::Ensure { object } => self.ensure(plan, step, object).await?,
             Task::Delete { key, propagation } => self.delete(plan, step, key, *propagation).await?,
             Task::Keep { .. } => Effect::none(StepResult::Kept),
@@ -267,6 +286,16 @@ impl Plan {
     pub(crate) fn uid_seen(&self, key: &ObjectKey) -> Option<&str> {
         self.seen.iter().find(|seen| seen.key == *key).and_then(|seen| seen.uid.as_deref())
     }
+}
+
+/// Whether there is nothing to be written over an object, which stays.
+fn is_as_applied(
+    (plan, step): (&Plan, &Step),
+    (previous, desired, method): (Option<&Object>, &Object, &Method),
+    live: &Object,
+) -> bool {
+    let stays = live.deletion_timestamp().is_none() && !is_made_ahead(plan, step, live);
+    stays && write_over(previous, desired, live, method) == Write::Nothing
 }
 
 /// Whether the plan's own trial made an object that the plan creates, ahead of its turn.

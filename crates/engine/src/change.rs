@@ -47,6 +47,7 @@ pub(crate) fn write_over(previous: Option<&Object>, desired: &Object, live: &Obj
             Some(patch) => Write::Patch(patch),
             None => Write::Nothing,
         },
+        Method::ServerSide { manager, .. } if is_applied(desired, live, manager) => Write::Nothing,
         Method::ServerSide { force, .. } => {
             let body = desired.value().clone();
             Write::Patch(if *force { Patch::ForceApply(body) } else { Patch::Apply(body) })
@@ -80,16 +81,33 @@ pub fn predict(previous: Option<&Object>, desired: &Object, live: Option<&Object
 /// A server-side apply, by the same function that the embedded cluster answers with; forced, because a conflict is the
 /// server's to tell and what would be overwritten is the executor's to guard.
 fn server_side(desired: &Object, live: &Object, manager: &str) -> Object {
+    applied(desired, live, manager)
+        .and_then(|value| Object::from_value(value).ok())
+        .unwrap_or_else(|| three_way::predict(None, desired, live))
+}
+
+fn applied(desired: &Object, live: &Object, manager: &str) -> Option<Value> {
     let schemas = Schemas::builtin();
     let gvk = desired.gvk();
     let api_version = gvk.api_version();
     let writer = Writer { manager, api_version: &api_version, subresource: "", time: "", reset: &[] };
     let schema = schemas.kind(&gvk).unwrap_or_else(Node::deduced);
     let wanted = three_way::canonical(&schemas, &gvk, desired);
-    managed::apply(Some(live.value()), &wanted, schema, &writer, OnConflict::Force)
-        .ok()
-        .and_then(|value| Object::from_value(value).ok())
-        .unwrap_or_else(|| three_way::predict(None, desired, live))
+    managed::apply(Some(live.value()), &wanted, schema, &writer, OnConflict::Force).ok()
+}
+
+/// Whether a server-side apply would change nothing: no field, and nobody's fields. The server has nothing to be asked then.
+fn is_applied(desired: &Object, live: &Object, manager: &str) -> bool {
+    // Writes of one moment and of another are alike, and those who wrote stand in the order in which they did.
+    let timeless = |mut value: Value| {
+        if let Some(entries) = value.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut) {
+            entries.iter_mut().filter_map(Value::as_object_mut).for_each(|entry| drop(entry.remove("time")));
+            entries.sort_by_cached_key(ToString::to_string);
+        }
+        value
+    };
+    live.at("/metadata/managedFields").is_some()
+        && applied(desired, live, manager).is_some_and(|applied| timeless(applied) == timeless(live.value().clone()))
 }
 
 /// The fields in which two objects differ, server-written metadata and status left out, secret values masked.
@@ -205,6 +223,45 @@ mod tests {
         let text = serde_json::to_string(&changes).expect("serialises");
         assert!(changes.len() == 1 && !text.contains("hunter"), "{text}");
         assert_eq!(changes_between(&secret("hunter2"), &secret("hunter2")), []);
+    }
+
+    #[test]
+    fn what_is_applied_already_is_not_written_again_and_what_is_not_ours_is() {
+        let method = Method::ServerSide { manager: "us".to_owned(), force: true };
+        let desired = |data: Value| {
+            object(
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "labels": {"a": "b"}}, "data": data}),
+            )
+        };
+        let by = |manager: &str, wanted: &Object, live: Option<&Object>, time: &str| {
+            let writer = Writer { manager, api_version: "v1", subresource: "", time, reset: &[] };
+            let schemas = Schemas::builtin();
+            let schema = schemas.kind(&wanted.gvk()).expect("known");
+            let live = live.map(Object::value);
+            object(managed::apply(live, wanted.value(), schema, &writer, OnConflict::Force).expect("applied"))
+        };
+        let one = desired(json!({"x": "1"}));
+        let live = by("us", &one, None, "2026-01-01T00:00:00Z");
+        assert_eq!(write_over(None, &one, &live, &method), Write::Nothing);
+        let beside = by("them", &desired(json!({"y": "2"})), Some(&live), "2025-01-01T00:00:00Z");
+        assert_eq!(write_over(None, &one, &beside, &method), Write::Nothing, "what is beside it is theirs");
+        let is_written =
+            |desired: &Object, live: &Object| matches!(write_over(None, desired, live, &method), Write::Patch(_));
+        assert!(is_written(&desired(json!({"x": "2"})), &live), "another value");
+        assert!(is_written(&desired(json!({})), &live), "a field less");
+        assert!(is_written(&desired(json!({"x": "1", "z": "3"})), &live), "a field more");
+        let theirs = by("them", &one, None, "2026-01-01T00:00:00Z");
+        assert!(is_written(&one, &theirs), "the same values, and nobody knows that they are ours");
+        let taken = by("them", &desired(json!({"x": "9"})), Some(&live), "2026-01-02T00:00:00Z");
+        let back = object({
+            let mut value = taken.value().clone();
+            value["data"]["x"] = json!("1");
+            value
+        });
+        assert!(is_written(&one, &back), "somebody has taken the field, and the value is as it was");
+        let mut bare = live.clone();
+        bare.metadata_mut().remove("managedFields");
+        assert!(is_written(&one, &bare), "nobody knows whose the fields are");
     }
 
     #[test]

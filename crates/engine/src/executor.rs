@@ -263,6 +263,7 @@ impl Executor {
         let intents =
             segment.iter().map(|step| (step.id.clone(), Intent::Act { action: step.action, key: step.key.clone() }));
         journal.intend(intents.collect()).await?;
+        let at_hand = self.at_hand(plan, segment).await;
         let mut outcomes = Vec::new();
         let mut failures = Failures::default();
         for step in segment {
@@ -282,7 +283,7 @@ impl Executor {
                 return Err(Error::Interrupted.into());
             }
             self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
-            match self.act(plan, step).await {
+            match self.act(plan, step, at_hand.get(&step.key)).await {
                 Ok(effect) => {
                     let result = effect.result;
                     outcomes.push((step.id.clone(), Outcome::Done { result, uid: effect.uid }));

@@ -37,6 +37,11 @@ use crate::repositories::is_of;
 const LOOKED_AT: u64 = 180;
 /// In turns of so many seconds.
 const TURN: u64 = 3;
+/// Who stands as before at another commit is told of that after so many milliseconds, and so many more for each Application: what
+/// a push has changed goes first, and the API server is not asked for a hundred writes at once. At most so many in all.
+const TOLD_AFTER: u64 = 300;
+const TOLD_EACH: u64 = 50;
+const TOLD_WITHIN: u64 = 20_000;
 /// Observations that are taken in before the machines are stepped.
 const BATCH: usize = 256;
 
@@ -649,11 +654,7 @@ impl Controller {
     fn look_in_turn(&mut self) {
         let turns = LOOKED_AT / TURN;
         self.turn = (self.turn + 1) % turns;
-        let due = |key: &&ObjectKey| {
-            let mut place = DefaultHasher::new();
-            key.hash(&mut place);
-            place.finish() % turns == self.turn
-        };
+        let due = |key: &&ObjectKey| place_of(key) % turns == self.turn;
         let keys: Vec<ObjectKey> = self.entries.keys().filter(due).cloned().collect();
         keys.iter().for_each(|key| self.observe(key, Observation::Refreshed(Freshness::Latest)));
     }
@@ -704,12 +705,14 @@ impl Controller {
 
     /// Writes an Application's status where it is not told yet.
     fn tell(&mut self, key: &ObjectKey, now: Timestamp) {
+        let within = (TOLD_EACH * self.entries.len() as u64).min(TOLD_WITHIN);
         let Some(entry) = self.entries.get_mut(key) else { return };
         let pen = self.work.session.pens.of(key);
         let ended = entry.running.as_ref().map_or_else(|| pen.ended(), |running| running.pen.1);
         if entry.writing == Writing::No
             && pen.ended() == ended
             && let Some(status) = entry.status(&self.live, now)
+            && !holds_back(entry, &status, (key, within), now)
         {
             entry.writing = Writing::Once;
             let mut told = status["status"].clone();
@@ -731,6 +734,33 @@ impl Controller {
             let _ending = self.news.send(news::Seen::Stands(Box::new(standing)));
         }
     }
+}
+
+/// Whether it is not told yet that an Application stands as before at another commit: each has its own moment within so many
+/// milliseconds. It wakes then.
+fn holds_back(entry: &mut Entry, status: &Value, (key, within): (&ObjectKey, u64), now: Timestamp) -> bool {
+    if !entry.is_as_before(status) {
+        entry.tells_at = None;
+        return false;
+    }
+    let at = *entry.tells_at.get_or_insert_with(|| {
+        let after = Duration::from_millis(TOLD_AFTER + place_of(key) % within.max(1));
+        now.checked_add(after).unwrap_or(now)
+    });
+    let is_early = now < at;
+    if is_early {
+        entry.wake = Some(entry.wake.map_or(at, |wake| wake.min(at)));
+    } else {
+        entry.tells_at = None;
+    }
+    is_early
+}
+
+/// A number by which Applications are spread over time.
+fn place_of(key: &ObjectKey) -> u64 {
+    let mut place = DefaultHasher::new();
+    key.hash(&mut place);
+    place.finish()
 }
 
 /// Takes an operation off an Application that cannot be carried out, and says why.

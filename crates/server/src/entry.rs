@@ -37,6 +37,8 @@ pub(crate) struct Entry {
     pub(crate) wake: Option<Timestamp>,
     /// Whether its status is being written.
     pub(crate) writing: Writing,
+    /// When it is told that it is as before at another commit.
+    pub(crate) tells_at: Option<Timestamp>,
     /// What of its status was written last, and the resourceVersion that came of it.
     pub(crate) wrote: Option<(Value, Option<String>)>,
     /// Why how it is to sync by itself does not count.
@@ -109,6 +111,7 @@ impl Entry {
             running: None,
             wake: None,
             writing: Writing::No,
+            tells_at: None,
             wrote: None,
             side_door: None,
             deletion_error: None,
@@ -187,6 +190,15 @@ impl Entry {
         }
         status["reconciledAt"] = now.into();
         Some(json!({"status": status}))
+    }
+
+    /// Whether what is to be changed of its status is no more than the commit at which it stands as before.
+    pub(crate) fn is_as_before(&self, patch: &Value) -> bool {
+        let Some(status) = patch["status"].as_object() else { return false };
+        let others = status.keys().filter(|field| !matches!(field.as_str(), "sync" | "reconciledAt"));
+        let there = self.object.at("/status/sync");
+        let same = |field: &str| there.and_then(|there| there.get(field)) == status["sync"].get(field);
+        others.count() == 0 && status.contains_key("sync") && same("status") && same("comparedTo")
     }
 
     /// How it fares, of its objects alone, as far as that is known.
