@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// On the embedded cluster, in place of a real API server.
     #[arg(long)]
     embedded: bool,
+    /// Print what the API server was asked until all were synced, and how often. It logs that meanwhile, and is slower.
+    #[arg(long, conflicts_with = "embedded")]
+    requests: bool,
 }
 
 /// The longest that is waited for anything.
@@ -56,11 +59,15 @@ impl Suite for Arguments {
 
 /// One run. Times in milliseconds, memory in MB.
 fn measured(arguments: &Arguments, applications: usize) -> anyhow::Result<Value> {
-    let mut ground = Ground::lay(arguments.landfall.as_deref(), arguments.embedded, applications)?;
+    let mut ground =
+        Ground::lay(arguments.landfall.as_deref(), arguments.embedded, (applications, arguments.requests))?;
     let ready = ground.start()?;
     let bare = ground.memory()?;
     let first = ground.create(PATIENCE)?;
     std::thread::sleep(REST);
+    for (request, count) in ground.requests()? {
+        println!("{count:6} {request}");
+    }
     let steady = ground.memory()?;
     let mut one: Vec<Duration> = Vec::new();
     for push in 1..=arguments.pushes {

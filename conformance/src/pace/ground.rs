@@ -1,5 +1,6 @@
 //! A repository, an API server, and the server that is measured.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,7 +16,7 @@ use crate::embedded::{Embedded, Shape};
 use crate::http::Endpoint;
 use crate::peers;
 use crate::testbed::kubeconfig::with_token;
-use crate::testbed::{self, Component, Layout, Running};
+use crate::testbed::{self, Audit, Component, Layout, Running};
 use crate::workshop::Author;
 
 /// The address of the repository, as the Applications name it.
@@ -50,25 +51,34 @@ pub(super) struct Ground {
     folder: tempfile::TempDir,
     applications: usize,
     told: Option<Receiver<Seen>>,
+    audit: Option<Audit>,
 }
 
 impl Ground {
-    pub(super) fn lay(landfall: Option<&Path>, embedded: bool, applications: usize) -> anyhow::Result<Self> {
+    /// With `counted`, an original API server logs what it is asked, which makes it slower.
+    pub(super) fn lay(
+        landfall: Option<&Path>,
+        embedded: bool,
+        (applications, counted): (usize, bool),
+    ) -> anyhow::Result<Self> {
         let landfall = peers::landfall(landfall)?;
         let folder = tempfile::Builder::new().prefix("landfall-pace-").tempdir()?;
         let runtime = testbed::runtime()?;
+        let audit = if counted && !embedded { Some(Audit::within(folder.path())?) } else { None };
         let (api, endpoint) = if embedded {
             let embedded = Embedded::start(Shape::ApiOnly, 0)?;
             let endpoint = embedded.endpoint().clone();
             (Api::Embedded(Box::new(embedded)), endpoint)
         } else {
-            let running = Running::start(Layout::on_free_ports()?.with(&[Component::Etcd, Component::ApiServer]))?;
+            let mut layout = Layout::on_free_ports()?.with(&[Component::Etcd, Component::ApiServer]);
+            layout.api_server_flags = audit.as_ref().map(Audit::flags).unwrap_or_default();
+            let running = Running::start(layout)?;
             let endpoint = running.testbed().endpoint()?;
             (Api::Original(running), endpoint)
         };
         let client = endpoint.client()?;
         let ground =
-            Ground { landfall, server: None, api, endpoint, runtime, client, folder, applications, told: None };
+            Ground { landfall, server: None, api, endpoint, runtime, client, folder, applications, told: None, audit };
         fs::create_dir_all(ground.repository())?;
         ground.git(&["init", "--quiet", "--initial-branch=main", "."])?;
         for number in 0..applications {
@@ -158,6 +168,18 @@ impl Ground {
             std::thread::sleep(Duration::from_millis(2));
         }
         bail!("the server is not ready after 60 s: {}", fs::read_to_string(&log)?)
+    }
+
+    /// What the server has asked so far, how often each: the verb and the path, names and numbers left out.
+    pub(super) fn requests(&self) -> anyhow::Result<BTreeMap<String, usize>> {
+        let mut counted = BTreeMap::new();
+        for request in self.audit.iter().map(Audit::requests).collect::<anyhow::Result<Vec<_>>>()?.iter().flatten() {
+            let (path, query) = request.uri.split_once('?').unwrap_or((&request.uri, ""));
+            let path = path.replace(|c: char| c.is_ascii_digit(), "#");
+            let tried = if query.contains("dryRun") { " tried" } else { "" };
+            *counted.entry(format!("{} {path}{tried}", request.verb)).or_default() += 1;
+        }
+        Ok(counted)
     }
 
     /// `kill -9`.

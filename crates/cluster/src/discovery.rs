@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_recursion::async_recursion as boxed;
 use landfall_object::{Gvk, Gvr, Object, ObjectKey, or_default};
@@ -88,9 +89,24 @@ type GroupVersion = (String, String);
 #[derive(Default)]
 pub(crate) struct Known {
     versions: Mutex<BTreeMap<GroupVersion, Arc<Vec<Resource>>>>,
+    /// How long what the server says of itself holds; nothing is taken for an answer of now.
+    lasts: Duration,
+    version: Mutex<Option<(Instant, ServerVersion)>>,
+    resources: Mutex<Option<(Instant, Vec<Resource>)>>,
+}
+
+/// What was said no longer ago than that.
+fn lately<T: Clone>(said: &Mutex<Option<(Instant, T)>>, lasts: Duration) -> Option<T> {
+    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    said.as_ref().filter(|(at, _)| at.elapsed() < lasts).map(|(_, it)| it.clone())
 }
 
 impl Known {
+    /// Nothing yet; what the server says of itself will hold so long.
+    pub(crate) fn lasting(lasts: Duration) -> Self {
+        Known { lasts, ..Known::default() }
+    }
+
     fn get(&self, gvk: &Gvk) -> Option<Arc<Vec<Resource>>> {
         let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         versions.get(&(gvk.group.clone(), gvk.version.clone())).cloned()
@@ -110,6 +126,14 @@ impl Known {
 
     fn clear(&self) {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Keeps what was said, asked at `at`, where it holds for a while.
+    fn keep<T: Clone>(&self, said: &Mutex<Option<(Instant, T)>>, at: Instant, it: &T) {
+        if !self.lasts.is_zero() {
+            *said.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, it.clone()));
+        }
     }
 }
 
@@ -210,9 +234,15 @@ impl Cluster {
     /// [`Error::Unreachable`] and what the server refuses with.
     #[boxed]
     pub async fn version(&self) -> Result<ServerVersion, Error> {
+        if let Some(version) = lately(&self.known.version, self.known.lasts) {
+            return Ok(version);
+        }
+        let asked = Instant::now();
         let body = self.get_path("ask for the version", "/version").await?;
-        ServerVersion::deserialize(body)
-            .map_err(|error| Error::Malformed { action: "ask for the version".into(), reason: error.to_string() })
+        let version = ServerVersion::deserialize(body)
+            .map_err(|error| Error::Malformed { action: "ask for the version".into(), reason: error.to_string() })?;
+        self.known.keep(&self.known.version, asked, &version);
+        Ok(version)
     }
 
     /// How a kind is served; asks the cluster when the kind is not known yet.
@@ -288,7 +318,12 @@ impl Cluster {
     /// [`Error::Unreachable`]; a group whose server does not answer is left out.
     #[boxed]
     pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
+        if let Some(resources) = lately(&self.known.resources, self.known.lasts) {
+            return Ok(resources);
+        }
+        let asked = Instant::now();
         if let Some(resources) = self.aggregated().await? {
+            self.known.keep(&self.known.resources, asked, &resources);
             return Ok(resources);
         }
         let groups = self.get_path("list the API groups", "/apis").await?;
@@ -453,5 +488,34 @@ mod tests {
         assert!(empty.items.is_empty());
         let plain: ResourceList = serde_json::from_str(r#"{"resources": null}"#).expect("reads");
         assert!(plain.resources.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_asks_often_is_answered_once_a_while_and_anew_after_it_was_forgotten() {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&sent);
+        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            heard.lock().expect("not poisoned").push(request.uri().path().to_owned());
+            let body = match request.uri().path() {
+                "/version" => r#"{"major": "1", "minor": "36", "gitVersion": "v1.36.3"}"#,
+                _ => r#"{"kind": "APIGroupDiscoveryList", "items": []}"#,
+            };
+            async move { Ok::<_, kube::Error>(http::Response::new(kube::client::Body::from(body.as_bytes().to_vec()))) }
+        });
+        let cluster = Cluster::new(kube::Client::new(service, "default"));
+        let often = cluster.clone().remembering(Duration::from_secs(3600));
+        let asked = async |cluster: &Cluster| {
+            sent.lock().expect("not poisoned").clear();
+            for _ in 0..2 {
+                cluster.version().await.expect("told");
+                cluster.api_versions().await.expect("told");
+            }
+            sent.lock().expect("not poisoned").len()
+        };
+        assert_eq!(asked(&cluster).await, 6, "who did not ask for it is told what is so now");
+        assert_eq!(asked(&often).await, 3);
+        assert_eq!(asked(&often.by_leave(&crate::Leave::without_end())).await, 0, "clones know what it knows");
+        often.forget_discovery();
+        assert_eq!(asked(&often).await, 2, "kinds alone: the version does not change with a definition");
     }
 }

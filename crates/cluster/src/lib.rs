@@ -66,6 +66,13 @@ impl Cluster {
         Cluster { client, known: Arc::default() }
     }
 
+    /// The same, for who asks often which kinds are served and of which version the server is: an answer holds so long, and until
+    /// [`Cluster::forget_discovery`].
+    #[must_use]
+    pub fn remembering(self, lasts: Duration) -> Self {
+        Cluster { client: self.client, known: Arc::new(discovery::Known::lasting(lasts)) }
+    }
+
     /// Waits for the answer to a request: a server's own limit is a minute, and one that has not answered by then is
     /// hung, or the network eats its answers.
     pub(crate) async fn answered<T>(

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use landfall_cluster::{DeleteOptions, Deleted, Patch, Propagation, WriteOptions};
@@ -39,28 +41,38 @@ const RETRIES: u32 = 4;
 const ESTABLISHED: Duration = Duration::from_secs(60);
 
 impl Executor {
-    /// The live objects of steps, as far as a few requests tell of them: what is to be applied to what is there, and may turn out to be
-    /// as it should be already.
-    pub(crate) async fn at_hand(&self, plan: &Plan, steps: &[Step]) -> Live {
-        let is_applied = |step: &&Step| matches!(&step.task, Task::Apply { method: Method::ServerSide { .. }, .. });
-        let there = steps.iter().filter(is_applied).filter(|step| plan.uid_seen(&step.key).is_some());
-        let keys: Vec<ObjectKey> = there.map(|step| step.key.clone()).collect();
+    /// What is live of steps' objects, as far as a few requests tell of it, or what was `just` read does: what is to be applied to what
+    /// is there may turn out to be as it should be already, and what is not there yet is made without another look.
+    pub(crate) async fn at_hand<'l>(&self, plan: &Plan, steps: &[Step], just: Option<&'l Live>) -> AtHand<'l> {
+        if let Some(live) = just {
+            let asked = plan.seen.iter().map(|seen| seen.key.clone()).collect();
+            return AtHand { live: Cow::Borrowed(live), asked };
+        }
+        let is_read = |step: &&Step| match &step.task {
+            Task::Apply { method: Method::ServerSide { .. }, .. } => true,
+            Task::Apply { .. } => plan.uid_seen(&step.key).is_none(),
+            _ => false,
+        };
+        let keys: Vec<ObjectKey> = steps.iter().filter(is_read).map(|step| step.key.clone()).collect();
         if keys.len() < AT_HAND {
-            return Live::default();
+            return AtHand::default();
         }
         // Each step asks by itself where this told nothing.
-        self.cluster.get_all(&keys).await.map_or_else(|_| Live::default(), Live::new)
+        match self.cluster.get_all(&keys).await {
+            Ok(objects) => AtHand { live: Cow::Owned(Live::new(objects)), asked: keys.into_iter().collect() },
+            Err(_) => AtHand::default(),
+        }
     }
 
-    /// Carries one repeatable step out; `live` is its object as it was a moment ago.
-    pub(crate) async fn act(&self, plan: &Plan, step: &Step, live: Option<&Object>) -> Result<Effect, Stop> {
+    /// Carries one repeatable step out; `moment` is its object as it was a moment ago.
+    pub(crate) async fn act(&self, plan: &Plan, step: &Step, moment: Moment<'_>) -> Result<Effect, Stop> {
         self.probe.reach(format_args!("before effect {}", step.id))?;
         let effect = match &step.task {
-            Task::Apply { object, previous, method } => match live {
-                Some(live) if is_as_applied((plan, step), (previous.as_ref(), object, method), live) => {
+            Task::Apply { object, previous, method } => match moment {
+                Moment::There(live) if is_as_applied((plan, step), (previous.as_ref(), object, method), live) => {
                     Effect::of(StepResult::Unchanged, live)
                 }
-                _ => self.apply(plan, step, previous.as_ref(), object, method).await?,
+                _ => self.apply((plan, step), (previous.as_ref(), object, method), moment).await?,
             },
             Task::Ensure { object } => self.ensure(plan, step, object).await?,
             Task::Delete { key, propagation } => self.delete(plan, step, key, *propagation).await?,
@@ -91,17 +103,21 @@ impl Executor {
 
     async fn apply(
         &self,
-        plan: &Plan,
-        step: &Step,
-        previous: Option<&Object>,
-        desired: &Object,
-        method: &Method,
+        (plan, step): (&Plan, &Step),
+        (previous, desired, method): (Option<&Object>, &Object, &Method),
+        moment: Moment<'_>,
     ) -> Result<Effect, Stop> {
         let key = &step.key;
         let options = WriteOptions { field_manager: Some(method.manager().to_owned()), ..WriteOptions::default() };
+        let mut is_absent = matches!(moment, Moment::Absent) && is_creation_harmless(desired, method);
         let mut conflicts = 0;
         loop {
-            let live = self.retried(|| self.cluster.get(key)).await.map_err(|error| self.refused(step, key, &error))?;
+            let live = match std::mem::take(&mut is_absent) {
+                true => None,
+                false => {
+                    self.retried(|| self.cluster.get(key)).await.map_err(|error| self.refused(step, key, &error))?
+                }
+            };
             let Some(live) = live else {
                 return match self.retried(|| self.create(desired, method, &options)).await {
                     Ok(object) => Ok(Effect::of(StepResult::Created, &object)),
@@ -286,6 +302,38 @@ impl Plan {
     pub(crate) fn uid_seen(&self, key: &ObjectKey) -> Option<&str> {
         self.seen.iter().find(|seen| seen.key == *key).and_then(|seen| seen.uid.as_deref())
     }
+}
+
+/// What a few requests told of objects, a moment ago.
+#[derive(Default)]
+pub(crate) struct AtHand<'l> {
+    live: Cow<'l, Live>,
+    asked: BTreeSet<ObjectKey>,
+}
+
+/// An object as it was a moment ago.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment<'l> {
+    There(&'l Object),
+    Absent,
+    Unknown,
+}
+
+impl AtHand<'_> {
+    pub(crate) fn of(&self, key: &ObjectKey) -> Moment<'_> {
+        match self.live.get(key) {
+            Some(object) => Moment::There(object),
+            None if self.asked.contains(key) => Moment::Absent,
+            None => Moment::Unknown,
+        }
+    }
+}
+
+/// Whether what is made where a moment ago nothing was does no harm should somebody have made it meanwhile: a creation is refused then,
+/// and an apply changes what it would have changed after another look, but for values that may never change.
+fn is_creation_harmless(desired: &Object, method: &Method) -> bool {
+    let is_secret = desired.group().is_empty() && desired.kind() == "Secret";
+    !(is_secret && matches!(method, Method::ServerSide { .. }))
 }
 
 /// Whether there is nothing to be written over an object, which stays.

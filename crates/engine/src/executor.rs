@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::journal::Journal;
 use crate::ledger::Ending;
 use crate::plan::{Phase, Plan, Step};
+use crate::planning::Live;
 use crate::report::{FailureKind, Report, StepReport, StepResult};
 use crate::standing::so_far;
 use crate::stop::{Stop, recorded};
@@ -52,13 +53,21 @@ pub(crate) struct RunOptions {
     pub(crate) undoes: Option<String>,
 }
 
+/// How a run begins.
+enum Begins {
+    /// With its first step; what was live a moment ago.
+    Anew(Live),
+    /// Where an earlier process left it.
+    Again,
+}
+
 impl Executor {
     /// Carries a plan out, from its first step.
     ///
     /// One that fails and is undone stays open in the journal.
     #[boxed]
     pub(crate) async fn run(&self, plan: &Plan, options: RunOptions) -> Result<Report, Error> {
-        self.refuse_when_changed(plan).await?;
+        let just = self.refuse_when_changed(plan).await?;
         let operation = NewOperation {
             id: options.operation.clone(),
             target: plan.target.clone(),
@@ -78,7 +87,7 @@ impl Executor {
         }
         self.probe.reach(format_args!("after operation"))?;
         self.begins(self.clock.now());
-        self.carry_on(plan, &options.operation, false).await
+        self.carry_on(plan, &options.operation, Begins::Anew(just)).await
     }
 
     /// Goes on with an operation that a process left behind; ends as [`Executor::run`].
@@ -88,19 +97,19 @@ impl Executor {
             return Err(not_resumable(&operation.id, "it has ended"));
         }
         self.begins(operation.started_at.parse().unwrap_or_else(|_| self.clock.now()));
-        self.carry_on(plan, &operation.id, true).await
+        self.carry_on(plan, &operation.id, Begins::Again).await
     }
 
-    /// The plan was approved as shown: what it was made from must still be so.
-    async fn refuse_when_changed(&self, plan: &Plan) -> Result<(), Error> {
+    /// The plan was approved as shown: what it was made from must still be so. Answers what is there.
+    async fn refuse_when_changed(&self, plan: &Plan) -> Result<Live, Error> {
         let keys: Vec<ObjectKey> = plan.seen.iter().map(|seen| seen.key.clone()).collect();
-        let live = crate::Live::new(self.cluster.get_all(&keys).await?);
+        let live = Live::new(self.cluster.get_all(&keys).await?);
         for seen in &plan.seen {
             if live.get(&seen.key).map(live_digest) != seen.digest {
                 return Err(Error::LiveChanged { key: Box::new(seen.key.clone()) });
             }
         }
-        Ok(())
+        Ok(live)
     }
 
     fn begins(&self, at: Timestamp) {
@@ -131,14 +140,18 @@ impl Executor {
         self.hold();
     }
 
-    async fn carry_on(&self, plan: &Plan, operation: &str, resumed: bool) -> Result<Report, Error> {
+    async fn carry_on(&self, plan: &Plan, operation: &str, begins: Begins) -> Result<Report, Error> {
         self.hold();
-        let result = self.carry_on_held(plan, operation, resumed).await;
+        let result = self.carry_on_held(plan, operation, begins).await;
         self.let_go();
         result
     }
 
-    async fn carry_on_held(&self, plan: &Plan, operation: &str, resumed: bool) -> Result<Report, Error> {
+    async fn carry_on_held(&self, plan: &Plan, operation: &str, begins: Begins) -> Result<Report, Error> {
+        let (resumed, mut just) = match begins {
+            Begins::Anew(live) => (false, Some(live)),
+            Begins::Again => (true, None),
+        };
         let mut journal = Journal::read(&self.store, &*self.probe, &*self.clock, operation).await?;
         let steps = plan.steps().count();
         self.tell(Event::Planned { operation: operation.to_owned(), steps, done: journal.done() }).await;
@@ -161,7 +174,7 @@ impl Executor {
                 continue;
             }
             self.tell(Event::PhaseStarted { phase: phase.name.clone() }).await;
-            match self.run_phase(plan, phase, &mut journal, &mut report.steps).await {
+            match self.run_phase((plan, phase), &mut journal, &mut report.steps, &mut just).await {
                 Ok(()) => {}
                 // The first failure is the cause; what fails while cleaning up must not hide it.
                 Err(Stop::Failed(failure)) => {
@@ -192,14 +205,14 @@ impl Executor {
 
     async fn run_phase(
         &self,
-        plan: &Plan,
-        phase: &Phase,
+        (plan, phase): (&Plan, &Phase),
         journal: &mut Journal<'_>,
         reports: &mut Vec<StepReport>,
+        just: &mut Option<Live>,
     ) -> Result<(), Stop> {
         // Hooks that have succeeded in this phase, for their clean-up.
         let mut succeeded: Vec<&Step> = Vec::new();
-        let result = self.run_waves(plan, phase, journal, reports, &mut succeeded).await;
+        let result = self.run_waves((plan, phase), journal, (reports, &mut succeeded), just).await;
         match &result {
             Ok(()) | Err(Stop::Failed(_)) => {
                 for step in succeeded.into_iter().rev() {
@@ -211,13 +224,13 @@ impl Executor {
         result
     }
 
+    /// `just` is what was read right before the run, for the steps until the first wait.
     async fn run_waves<'p>(
         &self,
-        plan: &Plan,
-        phase: &'p Phase,
+        (plan, phase): (&Plan, &'p Phase),
         journal: &mut Journal<'_>,
-        reports: &mut Vec<StepReport>,
-        succeeded: &mut Vec<&'p Step>,
+        (reports, succeeded): (&mut Vec<StepReport>, &mut Vec<&'p Step>),
+        just: &mut Option<Live>,
     ) -> Result<(), Stop> {
         for wave in &phase.waves {
             let mut rest = wave.steps.as_slice();
@@ -227,12 +240,14 @@ impl Executor {
                 }
                 match &step.task {
                     Task::Hook(hook) => {
+                        *just = None;
                         self.run_hook(plan, step, hook, journal).await?;
                         reports.push(report(step, StepResult::HookSucceeded));
                         succeeded.push(step);
                         rest = &rest[1..];
                     }
                     Task::Wait { keys, wait, timeout } => {
+                        *just = None;
                         self.run_wait(step, keys, *wait, Duration::from_secs(*timeout), plan, journal).await?;
                         reports.push(report(step, StepResult::Ready));
                         rest = &rest[1..];
@@ -243,7 +258,7 @@ impl Executor {
                             .position(|step| matches!(step.task, Task::Hook(_) | Task::Wait { .. }))
                             .unwrap_or(rest.len());
                         let (segment, after) = rest.split_at(plain);
-                        self.run_segment(plan, segment, journal, reports).await?;
+                        self.run_segment((plan, segment), journal, reports, just.as_ref()).await?;
                         rest = after;
                     }
                 }
@@ -255,15 +270,15 @@ impl Executor {
     /// Steps that may be repeated without harm share one write of intents and one of outcomes.
     async fn run_segment(
         &self,
-        plan: &Plan,
-        segment: &[Step],
+        (plan, segment): (&Plan, &[Step]),
         journal: &mut Journal<'_>,
         reports: &mut Vec<StepReport>,
+        just: Option<&Live>,
     ) -> Result<(), Stop> {
         let intents =
             segment.iter().map(|step| (step.id.clone(), Intent::Act { action: step.action, key: step.key.clone() }));
         journal.intend(intents.collect()).await?;
-        let at_hand = self.at_hand(plan, segment).await;
+        let at_hand = self.at_hand(plan, segment, just).await;
         let mut outcomes = Vec::new();
         let mut failures = Failures::default();
         for step in segment {
@@ -283,7 +298,7 @@ impl Executor {
                 return Err(Error::Interrupted.into());
             }
             self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
-            match self.act(plan, step, at_hand.get(&step.key)).await {
+            match self.act(plan, step, at_hand.of(&step.key)).await {
                 Ok(effect) => {
                     let result = effect.result;
                     outcomes.push((step.id.clone(), Outcome::Done { result, uid: effect.uid }));

@@ -30,6 +30,9 @@ const CONNECTING: Duration = Duration::from_secs(5);
 const COMPARING: usize = 4;
 /// Syncs at once, to one cluster.
 const SYNCING: usize = 16;
+/// How long it holds which kinds a cluster serves: a push that touches many Applications asks that of each, several times. Whoever
+/// brings a kind and then an Application of it takes longer.
+pub(crate) const KINDS: Duration = Duration::from_millis(250);
 
 /// The addresses and names of the cluster that an Application lives in itself.
 const HERE: [&str; 3] = ["https://kubernetes.default.svc", "in-cluster", ""];
@@ -72,7 +75,8 @@ impl Destination {
         if let Some(known) = self.acting.lock().get(user) {
             return Ok(known.clone());
         }
-        let cluster = Cluster::new(as_user(self.cluster.clone()?.client().clone(), user)?);
+        let client = as_user(self.cluster.clone()?.client().clone(), user)?;
+        let cluster = Cluster::new(client).remembering(KINDS);
         self.acting.lock().insert(user.to_owned(), cluster.clone());
         Ok(cluster)
     }
@@ -292,7 +296,8 @@ impl Connections {
             if let Err(why) = &client {
                 tracing::warn!("cluster {} cannot be reached: {why}", cluster.name);
             }
-            let reached = client.map(Cluster::new).map_err(|why| format!("cluster {}: {why}", cluster.name));
+            let reached = client.map(|client| Cluster::new(client).remembering(KINDS));
+            let reached = reached.map_err(|why| format!("cluster {}: {why}", cluster.name));
             let destination = Destination::new(reached, Some(cluster.clone()), self.stop.child_token());
             moved.push(Arc::clone(&destination.server));
             after.push(Arc::new(destination));

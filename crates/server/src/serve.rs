@@ -23,7 +23,7 @@ use crate::accounts::{Accounts, Issuer, Jobs, Orders, Roles};
 use crate::alarms::Alarms;
 use crate::api::Desk;
 use crate::board::Board;
-use crate::connections::Connections;
+use crate::connections::{Connections, KINDS};
 use crate::controller::Controller;
 use crate::errands::Work;
 use crate::fleet::Control;
@@ -349,7 +349,10 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
 fn session(host: &Host, connection: &Connection) -> Session {
     // Each errand listens for itself.
     let (progress, _unheard) = channel(1);
-    connection.session(host, progress)
+    let mut session = connection.session(host, progress);
+    session.cluster = session.cluster.remembering(KINDS);
+    session.home = session.cluster.clone();
+    session
 }
 
 async fn check_repository(local: &StandInRepository) -> Result<(), Failure> {

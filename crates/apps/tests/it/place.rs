@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures::future::BoxFuture;
 use landfall_apps::{Application, Applications, HealthWait, Operation, PreparedSync, SyncRequest, Synced, Target};
 use landfall_cluster::Cluster;
 use landfall_engine::{Clock, Conductor, Event, NoProbe, WallClock};
@@ -113,7 +114,7 @@ impl Clock for EmbeddedClock {
         self.0.now()
     }
 
-    fn sleep(&self, duration: std::time::Duration) -> futures::future::BoxFuture<'static, ()> {
+    fn sleep(&self, duration: std::time::Duration) -> BoxFuture<'static, ()> {
         let cluster = self.0.clone();
         let until = cluster.now().saturating_add(duration).unwrap_or(jiff::Timestamp::MAX);
         Box::pin(async move { cluster.sleep_until(until).await })
@@ -134,4 +135,26 @@ async fn cluster() -> (Cluster, Arc<dyn Clock>) {
     let options = landfall_drydock::Options { clock: landfall_drydock::Clock::virtual_clock(), ..Default::default() };
     let embedded = landfall_drydock::Cluster::open(options).await.expect("opens");
     (Cluster::new(embedded.client()), Arc::new(EmbeddedClock(embedded)))
+}
+
+/// What a request says of itself: `GET /api/v1/namespaces/shop/configmaps/a`.
+pub(crate) type Heard = Arc<std::sync::Mutex<Vec<String>>>;
+
+/// The same cluster, with what was asked of it; `before` is given each request before it is sent.
+pub(crate) fn heard(
+    cluster: &Cluster,
+    before: impl Fn(&str) -> BoxFuture<'static, ()> + Clone + Send + Sync + 'static,
+) -> (Cluster, Heard) {
+    let (inner, all) = (cluster.client().clone(), Heard::default());
+    let told = Arc::clone(&all);
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (inner, before) = (inner.clone(), before.clone());
+        let said = format!("{} {}", request.method(), request.uri());
+        told.lock().expect("not poisoned").push(said.clone());
+        async move {
+            before(&said).await;
+            inner.send(request).await
+        }
+    });
+    (Cluster::new(kube::Client::new(service, "default")), all)
 }

@@ -9,7 +9,7 @@ use landfall_engine::{Clock, Event, Killed, NoProbe, Probe, Recovery};
 use landfall_object::Object;
 use serde_json::{Value, json};
 
-use crate::place::Place;
+use crate::place::{Place, heard};
 
 pub(crate) fn annotated(mut value: Value, annotations: &[(&str, &str)]) -> Value {
     for (name, text) in annotations {
@@ -304,4 +304,49 @@ async fn a_sync_that_was_killed_stands_in_the_history_once() {
             live.list_at("/status/history").iter().filter_map(|entry| entry["revision"].as_str()).collect();
         assert_eq!(told, ["0123456789abcdef0123456789abcdef01234567", &place.revision], "{each} ms, {point}");
     }
+}
+
+#[tokio::test]
+async fn what_was_not_there_a_moment_ago_is_made_without_another_look() {
+    let mut place = Place::new().await;
+    let (cluster, asked) = heard(&place.conductor.cluster, |_| Box::pin(async {}));
+    place.conductor.cluster = cluster;
+    let application = place.application(&[]);
+    let objects: Vec<Value> = (0..6).map(|number| config(&format!("c{number}"), json!({"x": "1"}))).collect();
+    let (synced, _) = place.sync(&application, &objects).await;
+    assert!(synced.report.succeeded(), "{:?}", synced.report);
+    let asked = asked.lock().expect("not poisoned").clone();
+    let of = |verb: &str| asked.iter().filter(|said| said.starts_with(verb) && said.contains("/configmaps/c")).count();
+    assert_eq!((of("GET"), of("PATCH")), (0, 6), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_secret_that_somebody_makes_meanwhile_is_guarded_all_the_same() {
+    let mut place = Place::new().await;
+    let own = place.conductor.cluster.clone();
+    let metadata =
+        json!({"name": "keys", "namespace": place.namespace, "annotations": {"landfall.dev/once": "PEPPER"}});
+    let theirs = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"PEPPER": "dGhlaXJz"}});
+    let theirs = Object::from_value(theirs).expect("a map");
+    let (made, key) = (own.clone(), theirs.key());
+    let (cluster, _) = heard(&own, move |said| {
+        // What is applied first stands before the Secret's turn.
+        let (made, theirs, is_time) =
+            (made.clone(), theirs.clone(), said.starts_with("PATCH") && said.contains("/serviceaccounts/first"));
+        Box::pin(async move {
+            if is_time {
+                made.create(&theirs, &Default::default()).await.expect("made");
+            }
+        })
+    });
+    place.conductor.cluster = cluster;
+    let application = place.application(&[]);
+    let first = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "first"}});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "data": {"PEPPER": "b3Vycw=="}});
+    let (synced, _) = place.sync(&application, &[first, secret]).await;
+    let failure = synced.report.failure.expect("is refused");
+    assert_eq!(failure.kind, landfall_engine::FailureKind::Guard, "{failure:?}");
+    let live = own.get(&key).await.expect("reads").expect("there");
+    assert_eq!(live.at("/data/PEPPER"), Some(&json!("dGhlaXJz")));
 }
