@@ -14,8 +14,8 @@ use landfall_apps::{Application, Source};
 use landfall_delivery::{StandIn, slug};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_source::{
-    Fetched, GitRemote, Mirror, Network, ReadSet, References, RefsMark, RemoteCharts, RemoteRef, SourceError,
-    SourceTree, aside, repository_key,
+    Fetched, GitRemote, Mirror, Network, ReadSet, References, RefsMark, RefsPlace, RemoteCharts, RemoteRef,
+    SourceError, SourceTree, aside, repository_key,
 };
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -27,7 +27,9 @@ use crate::happened::Happened;
 use crate::options::StandInRepository;
 
 /// How often it is looked whether references of a repository on this machine have moved.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(40);
+/// After so many looks it is looked anew whose references these are: a directory may belong to another repository by then.
+const LOOKS: u32 = 25;
 /// The looking itself takes no more than this part of the time.
 const SHARE: u32 = 20;
 /// How often a repository elsewhere is asked what its references are.
@@ -540,10 +542,17 @@ pub(crate) fn is_of(source: &Source, address: &str) -> bool {
 
 async fn look_out(local: StandInRepository, told: Sender<Happened>, stop: CancellationToken) {
     let mut before: Option<RefsMark> = None;
+    let (mut place, mut looks): (Option<RefsPlace>, u32) = (None, 0);
     loop {
         let began = std::time::Instant::now();
-        let directory = local.directory.clone();
-        let mark = aside(move || RefsMark::of(&directory).ok()).await.ok().flatten();
+        let (directory, known) = (local.directory.clone(), place.take().filter(|_| looks % LOOKS != 0));
+        looks = looks.wrapping_add(1);
+        let looked = aside(move || {
+            let at = |place: RefsPlace| place.mark().map(|mark| (place, mark));
+            known.and_then(at).or_else(|| RefsPlace::of(&directory).ok().and_then(at))
+        });
+        let (here, mark) = looked.await.ok().flatten().unzip();
+        place = here;
         if mark != before {
             // The first look tells, too: whatever moved before it was not seen.
             before = mark;

@@ -87,7 +87,7 @@ pub use program::{Ended, Environment, Order, ProgramError, Refusal, find_program
 pub use provenance::{Verification, provenance_text, verify_archive};
 pub use reach::NetworkReach;
 pub use reads::ReadSet;
-pub use refs::{RefsMark, is_tag};
+pub use refs::{RefsMark, RefsPlace, is_tag};
 pub use registry::{
     Attestation, BadKey, CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartUpload, Credential, Credentials, ImageDetails,
     ImageState, PROVENANCE_MEDIA_TYPE, PulledChart, Reference, Registry, Retagged, Scheme, Signed, VerifyingKey,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::SourceError;
 use crate::repository_handle::{RepositoryHandle, Way};
@@ -14,23 +14,35 @@ const MOST: usize = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RefsMark(u64);
 
-impl RefsMark {
+/// Where a repository keeps its references: known once, and looked at as often as one likes.
+#[derive(Debug, Clone)]
+pub struct RefsPlace {
+    /// A working tree has a HEAD of its own; everything else lies in common.
+    own: PathBuf,
+    common: PathBuf,
+}
+
+impl RefsPlace {
     /// That of the repository that a directory belongs to, bare or checked out.
     ///
     /// # Errors
     /// There is no repository.
     pub fn of(directory: &Path) -> Result<Self, SourceError> {
         let repository = RepositoryHandle::new(directory, Way::Named)?.here()?;
+        Ok(RefsPlace { own: repository.git_dir().to_owned(), common: repository.common_dir().to_owned() })
+    }
+
+    /// How its references are now; nothing once it is gone.
+    pub fn mark(&self) -> Option<RefsMark> {
+        let head = self.own.join("HEAD");
         let mut mark = DefaultHasher::new();
-        // A working tree has a HEAD of its own; everything else lies in common.
-        note(&repository.git_dir().join("HEAD"), &mut mark);
-        let common = repository.common_dir();
+        note_as(&head, &fs::symlink_metadata(&head).ok()?, &mut mark);
         for name in ["HEAD", "packed-refs", "reftable/tables.list"] {
-            note(&common.join(name), &mut mark);
+            note(&self.common.join(name), &mut mark);
         }
         let mut left = MOST;
-        below(&common.join("refs"), &mut left, &mut mark);
-        Ok(RefsMark(mark.finish()))
+        below(&self.common.join("refs"), &mut left, &mut mark);
+        Some(RefsMark(mark.finish()))
     }
 }
 
