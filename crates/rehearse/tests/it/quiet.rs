@@ -363,3 +363,28 @@ fn a_service_that_leads_to_the_port_that_a_program_is_told_finds_it() {
     };
     is_quiet(&changed(&text("80"), &text("8080")), "LF186");
 }
+
+#[test]
+fn a_route_is_for_the_listeners_that_its_gateway_has() {
+    let route = |parent: &str, hosts: &str| {
+        format!(
+            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: web}}\nspec: {{parentRefs: [{{{parent}}}], hostnames: [{hosts}], rules: [{{backendRefs: [{{name: web, port: 80}}]}}]}}\n"
+        )
+    };
+    let rest = deployment(
+        "web",
+        "app: web",
+        "",
+        "image: \"registry.example.com/a:1.0.0\", ports: [{containerPort: 80}]",
+    ) + "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec: {gatewayClassName: public, listeners: [{name: any, port: 80, protocol: HTTP}, {name: own, port: 8080, protocol: HTTP, hostname: \"*.example.com\"}]}\n";
+    for (parent, hosts) in [
+        ("name: elsewhere, sectionName: other", "web.example.org"),
+        ("name: edge, namespace: gateways, sectionName: other", "web.example.org"),
+        ("name: edge, kind: ListenerSet, sectionName: other", "web.example.org"),
+        ("name: edge", "web.example.org"),
+        ("name: edge, sectionName: own", "web.example.com"),
+        ("name: edge, port: 8080", "\"*.shop.example.com\""),
+    ] {
+        is_quiet(&install(&[("templates/it.yaml", &(rest.clone() + &route(parent, hosts)))]), "LF105");
+    }
+}
