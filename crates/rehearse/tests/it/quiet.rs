@@ -388,3 +388,22 @@ fn a_route_is_for_the_listeners_that_its_gateway_has() {
         is_quiet(&install(&[("templates/it.yaml", &(rest.clone() + &route(parent, hosts)))]), "LF105");
     }
 }
+
+#[test]
+fn a_peer_with_labels_of_its_own_comes_from_elsewhere() {
+    let policy = |peer: &str| {
+        deployment("web", "app: web", "", "image: \"registry.example.com/a:1.0.0\"")
+            + &format!(
+                "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: guard}}\nspec: {{podSelector: {{matchLabels: {{app: web}}}}, ingress: [{{from: [{{{peer}}}]}}]}}\n"
+            )
+    };
+    for peer in [
+        "podSelector: {matchLabels: {app: gateway}}",
+        "podSelector: {matchLabels: {web-client: \"true\"}}",
+        "podSelector: {matchLabels: {app: wed}}, namespaceSelector: {}",
+        "podSelector: {matchLabels: {app: web2}}",
+        "podSelector: {matchLabels: {app: wed}}",
+    ] {
+        is_quiet(&install(&[("templates/it.yaml", &policy(peer))]), "LF182");
+    }
+}
