@@ -363,3 +363,99 @@ fn a_service_that_leads_to_the_port_that_a_program_is_told_finds_it() {
     };
     is_quiet(&changed(&text("80"), &text("8080")), "LF186");
 }
+
+#[test]
+fn a_route_is_for_the_listeners_that_its_gateway_has() {
+    let route = |parent: &str, hosts: &str| {
+        format!(
+            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: web}}\nspec: {{parentRefs: [{{{parent}}}], hostnames: [{hosts}], rules: [{{backendRefs: [{{name: web, port: 80}}]}}]}}\n"
+        )
+    };
+    let rest = deployment(
+        "web",
+        "app: web",
+        "",
+        "image: \"registry.example.com/a:1.0.0\", ports: [{containerPort: 80}]",
+    ) + "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec: {gatewayClassName: public, listeners: [{name: any, port: 80, protocol: HTTP}, {name: own, port: 8080, protocol: HTTP, hostname: \"*.example.com\"}]}\n";
+    for (parent, hosts) in [
+        ("name: elsewhere, sectionName: other", "web.example.org"),
+        ("name: edge, namespace: gateways, sectionName: other", "web.example.org"),
+        ("name: edge, kind: ListenerSet, sectionName: other", "web.example.org"),
+        ("name: edge", "web.example.org"),
+        ("name: edge, sectionName: own", "web.example.com"),
+        ("name: edge, port: 8080", "\"*.shop.example.com\""),
+    ] {
+        is_quiet(&install(&[("templates/it.yaml", &(rest.clone() + &route(parent, hosts)))]), "LF105");
+    }
+}
+
+#[test]
+fn a_peer_with_labels_of_its_own_comes_from_elsewhere() {
+    let policy = |peer: &str| {
+        deployment("web", "app: web", "", "image: \"registry.example.com/a:1.0.0\"")
+            + &format!(
+                "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: guard}}\nspec: {{podSelector: {{matchLabels: {{app: web}}}}, ingress: [{{from: [{{{peer}}}]}}]}}\n"
+            )
+    };
+    for peer in [
+        "podSelector: {matchLabels: {app: gateway}}",
+        "podSelector: {matchLabels: {web-client: \"true\"}}",
+        "podSelector: {matchLabels: {app: wed}}, namespaceSelector: {}",
+        "podSelector: {matchLabels: {app: web2}}",
+        "podSelector: {matchLabels: {app: wed}}",
+    ] {
+        is_quiet(&install(&[("templates/it.yaml", &policy(peer))]), "LF182");
+    }
+}
+
+#[test]
+fn two_services_with_ports_of_their_own_are_not_measured_twice() {
+    let service = |name: &str, port: &str, selector: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, labels: {{app: web}}}}\nspec: {{selector: {{{selector}}}, ports: [{{port: 80, name: {port}}}]}}\n"
+        )
+    };
+    let rest = deployment("web", "app: web, part: a", "", "image: \"registry.example.com/a:1.0.0\"")
+        + &deployment("other", "app: web, part: b", "", "image: \"registry.example.com/a:1.0.0\"")
+            .replace("apiVersion", "---\napiVersion")
+        + "---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: web}\nspec: {selector: {matchLabels: {app: web}}, endpoints: [{port: http}]}\n";
+    for (port, selector) in [("peers", "app: web, part: a"), ("http", "app: web, part: b")] {
+        let services = service("web", "http", "app: web, part: a") + &service("web-peers", port, selector);
+        is_quiet(&install(&[("templates/it.yaml", &(rest.clone() + &services))]), "LF168");
+    }
+}
+
+#[test]
+fn a_policy_for_the_pods_that_an_operator_makes_opens_ports_that_nobody_sees() {
+    let text = deployment(
+        "web",
+        "app: web, part: server",
+        "",
+        "image: \"registry.example.com/a:1.0.0\", ports: [{containerPort: 80}]",
+    ) + "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: operates}\nrules: [{apiGroups: [\"*\"], resources: [\"*\"], verbs: [\"*\"]}]\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: guard}\nspec: {podSelector: {matchLabels: {app: web}}, ingress: [{ports: [{port: metrics}]}]}\n";
+    is_quiet(&install(&[("templates/it.yaml", &text)]), "LF291");
+}
+
+#[test]
+fn a_key_with_points_in_it_is_taken_by_its_name() {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: {{ index .Values \"a.b\" | quote }}, c: {{ index .Values \"c.d\" | default \"x\" | quote }}}\n";
+    let values = format!("{CHART}a.b: x\na: {{b: y}}\n");
+    is_quiet(&install(&[("templates/it.yaml", text), ("values.yaml", &values)]), "LF286");
+}
+
+#[test]
+fn an_account_that_a_binding_names_is_somebodys() {
+    let run = |name: &str| {
+        deployment(
+            name,
+            &format!("app: {name}"),
+            "serviceAccountName: app-web",
+            "image: \"registry.example.com/a:1.0.0\"",
+        ) + "---\n"
+    };
+    let account = |name: &str| format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {name}}}\n---\n");
+    let both = run("app-web") + &run("app-jobs") + &account("app-web");
+    let bound = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: app-jobs}\nsubjects: [{kind: ServiceAccount, name: app-jobs}]\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}\n";
+    is_quiet(&install(&[("templates/it.yaml", &both)]), "LF284");
+    is_quiet(&install(&[("templates/it.yaml", &(both + &account("app-jobs") + bound))]), "LF284");
+}

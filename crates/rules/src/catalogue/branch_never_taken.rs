@@ -47,6 +47,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .help(format!("ask for `{only}`"));
                 findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
             }
+            for (place, asked) in indexed_by_a_path(rendered) {
+                let finding = RULE
+                    .finding(format!("`index` is asked for a key called `{asked}`, which no values file declares"))
+                    .keyed(asked.clone())
+                    .because(format!(
+                        "`index` takes each step as a word of its own, so whoever sets `{asked}` is not heard there"
+                    ))
+                    .help(format!("write `{}`", quoted_steps(&asked)));
+                findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
+            }
             for ((place, asked, meant), asking) in
                 never_met(rendered).into_iter().map(|it| (it, "a condition")).chain(misspelt)
             {
@@ -192,6 +202,50 @@ fn misspelt(rendered: &Rendered) -> Vec<(Place, String, String)> {
         }
     }
     found
+}
+
+/// Places where `index .Values` is given a path in one word (`"a.b"`) that is declared step by step, and as a key by nobody.
+fn indexed_by_a_path(rendered: &Rendered) -> Vec<(Place, String)> {
+    let chart = &rendered.processed;
+    let mut found: Vec<(Place, String)> = Vec::new();
+    if chart.metadata.kind == "library" {
+        return found;
+    }
+    let values = values_to_json(&rendered.values);
+    for (file, text) in texts(chart).iter().filter(|(file, _)| !file.ends_with("NOTES.txt")) {
+        for (start, action) in actions(text) {
+            for path in words_of_index(action) {
+                let declared = path.split('.').try_fold(&values, |here, step| here.get(step));
+                let is_key = values.get(path).is_some() || is_not_at_hand(chart, &[path]);
+                if is_key || declared.is_none() || found.iter().any(|(place, it)| it == path && place.file == *file) {
+                    continue;
+                }
+                let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
+                let source = text.lines().nth(line as usize - 1).map(str::to_owned);
+                found.push((Place { source, ..Place::line(file.clone(), line) }, path.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// The first words that an action gives to `index .Values`, where they are paths.
+fn words_of_index(action: &str) -> Vec<&str> {
+    let calls = ["index .Values \"", "index $.Values \""].into_iter().flat_map(|call| {
+        action.match_indices(call).filter_map(|(at, call)| action[at + call.len()..].split('"').next())
+    });
+    let is_path =
+        |word: &&str| word.contains('.') && !word.contains('/') && word.split('.').all(|step| !step.is_empty());
+    match action.trim_start_matches(['-', ' ', '\n']).starts_with("/*") {
+        true => Vec::new(),
+        false => calls.filter(is_path).collect(),
+    }
+}
+
+/// A path as `index` takes it.
+fn quoted_steps(path: &str) -> String {
+    let steps: Vec<String> = path.split('.').map(|step| format!("\"{step}\"")).collect();
+    format!("index .Values {}", steps.join(" "))
 }
 
 /// The paths of values that an action names, whoever handed them on: `.Values.a.b`, `.context.Values.a.b`.

@@ -1,4 +1,5 @@
 mod taken;
+mod unattached;
 
 use std::collections::HashMap;
 
@@ -42,6 +43,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(finding.map(|finding| finding.at(desired.spot_at(&reference.path))));
         }
     }
+    findings.extend(unattached::unattached(subject, &RULE));
     let delivered = subject.pods().map(|(_, template)| template);
     let mut pods: HashMap<Option<&str>, Vec<PodTemplate<'_>>> = HashMap::new();
     for template in delivered.chain(subject.before.iter().filter_map(pod_template)) {

@@ -87,7 +87,9 @@ fn removed(gvk: &Gvk, gone: &Removed) -> Finding {
 /// What the schema of a kind objects to: the object's own, or its successor's.
 fn shape(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
     if schemas.kind(gvk).is_none() {
-        return published::judged(desired, gvk).unwrap_or_else(|| assumed(desired, gvk));
+        let mut findings = published::judged(desired, gvk).unwrap_or_else(|| assumed(desired, gvk));
+        findings.extend(metadata(desired, gvk));
+        return findings;
     }
     if let Some(finding) = refused(schemas, desired, gvk) {
         return vec![finding];
@@ -115,6 +117,40 @@ fn dropped(desired: &Desired, gvk: &Gvk, field: &str, by_whom: &str, meant: Opti
         Some(meant) => finding.help(meant),
         None => finding.weighing(Severity::Warning).help("correct its name or its place"),
     }
+}
+
+/// What every object may say of itself, whatever its kind.
+///
+/// ORIGIN: <https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/#objectmeta-v1-meta>
+const OF_METADATA: &[&str] = &[
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// Fields of an object's metadata that no kind has, of a kind whose other fields may not be known here.
+fn metadata(desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
+    let fields = desired.object.at("/metadata").and_then(serde_json::Value::as_object).into_iter().flatten();
+    let unknown = fields.map(|(name, _)| name.as_str()).filter(|name| !OF_METADATA.contains(name));
+    unknown
+        .map(|name| {
+            let near = landfall_diag::nearest(name, OF_METADATA.iter().copied());
+            let meant = near.map(|near| format!("did you mean `metadata.{near}`?"));
+            dropped(desired, gvk, &format!("metadata.{name}"), "", meant)
+        })
+        .collect()
 }
 
 /// What our own words of a simulated operator's kind object to: they may be older or newer than the operator, and only wrong

@@ -8,7 +8,7 @@ use crate::subject::{Desired, Known, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF168",
-    title: "what is to be measured is found",
+    title: "what is to be measured is found, and once",
     severity: Severity::Warning,
     why: "A ServiceMonitor that selects no Service, or asks for a port by a name that the Service does not give it, is \
           accepted and measures nothing. The alarms that should go off are silent, as on a good day.",
@@ -37,6 +37,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         let ports = chosen.iter().flat_map(|it| it.list_at("/spec/ports")).filter_map(|port| port["name"].as_str());
         findings.extend(missing(monitor, "Service", "endpoints", chosen.is_empty(), &ports.collect::<Vec<_>>()));
+        findings.extend(twice(monitor, &chosen));
     }
     for monitor in subject.of_kind("monitoring.coreos.com", "PodMonitor") {
         let Some(selector) = selector(monitor) else { continue };
@@ -72,6 +73,38 @@ fn without_endpoints(monitor: &Desired, field: &str, others: &str) -> Option<Fin
             .help(format!("`{others}` is another kind's field: a {} has `{field}`", object.kind()))
             .at(monitor.spot_at(&format!("spec.{others}"))),
     })
+}
+
+/// Two Services of the same pods that a monitor measures at a port of one name: each of their pods is measured twice.
+fn twice(monitor: &Desired, chosen: &[&Object]) -> Option<Finding> {
+    let leads_alike = |one: &Object, other: &Object| {
+        let selector = one.at("/spec/selector").and_then(Value::as_object);
+        selector.is_some_and(|it| !it.is_empty()) && other.at("/spec/selector").and_then(Value::as_object) == selector
+    };
+    let has = |service: &Object, port: &str| service.list_at("/spec/ports").iter().any(|it| it["name"] == port);
+    let endpoints = monitor.object.list_at("/spec/endpoints");
+    let mut asked = endpoints.iter().filter_map(|it| it["port"].as_str()).filter(|it| !it.is_empty());
+    let (one, other, port) = asked.find_map(|port| {
+        chosen.iter().enumerate().find_map(|(at, one)| {
+            let mut others = chosen[at + 1..].iter().filter(|it| it.namespace() == one.namespace());
+            let other = others.find(|it| leads_alike(one, it) && has(it, port))?;
+            has(one, port).then_some((*one, *other, port))
+        })
+    })?;
+    let (one, other) = if one.name() <= other.name() { (one, other) } else { (other, one) };
+    Some(
+        RULE.finding(format!(
+            "ServiceMonitor `{}` measures the same pods twice: by Service `{}` and by Service `{}`",
+            monitor.object.name(),
+            one.name(),
+            other.name()
+        ))
+        .because(format!(
+            "both lead to the same pods and have the port `{port}`, so sums over the pods are twice what they are"
+        ))
+        .help("select by a label that one of the Services alone bears")
+        .at(monitor.spot_at("spec.selector")),
+    )
 }
 
 /// What a monitor misses: everything, or a port of what it has chosen.

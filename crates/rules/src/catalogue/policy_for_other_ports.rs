@@ -45,8 +45,14 @@ fn told(subject: &Subject<'_>, policy: &Desired) -> Vec<Finding> {
     let ports: Vec<(u64, String)> = containers
         .flat_map(|it| it.ports().map(|(number, name)| (number, name.to_owned())).collect::<Vec<_>>())
         .collect();
-    // Pods that declare nothing may listen anywhere, and so may those of an operator.
-    if ports.is_empty() || is_operated(subject, &policy.unit) {
+    // Pods that declare nothing may listen anywhere, and so may those of an operator; but what bears all labels of a workload is its own.
+    let is_of_workloads = chosen.iter().all(|it| {
+        let own = it.owner.at("/spec/selector/matchLabels").and_then(Value::as_object);
+        own.is_some_and(|own| {
+            !own.is_empty() && own.iter().all(|(key, value)| selector["matchLabels"].get(key) == Some(value))
+        })
+    });
+    if ports.is_empty() || (!is_of_workloads && is_operated(subject, &policy.unit)) {
         return Vec::new();
     }
     if object.list_at("/spec/ingress").is_empty() {

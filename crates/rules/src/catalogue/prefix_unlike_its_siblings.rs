@@ -2,16 +2,17 @@ use std::collections::BTreeMap;
 
 use landfall_diag::{Finding, Severity};
 
+use crate::pods::Container;
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF265",
-    title: "variables of one family begin alike",
+    title: "variables of one family are written alike",
     severity: Severity::Warning,
     why: "Programs know their variables by what they begin with. One that begins a slip of the hand away from all the others of \
           its container is read by nobody: the program takes its default, and nothing says so.",
-    advice: "Write the variable's first word as the others have it.",
+    advice: "Write the variable as the others beside it are written.",
     check,
 };
 
@@ -30,6 +31,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     families.entry(first).or_default().push((at, name));
                 }
             }
+            findings.extend(in_another_case(desired, &container));
             let known: Vec<&str> =
                 families.iter().filter(|(_, all)| all.len() >= FAMILY).map(|(first, _)| *first).collect();
             for (first, alone) in families.iter().filter(|(_, all)| all.len() == 1) {
@@ -53,6 +55,46 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
+/// So many others have to be in capitals.
+const CAPITALS: usize = 5;
+
+/// Beginnings behind which a program reads keys of its own, in whatever case they are.
+///
+/// ORIGIN: <https://github.com/apache/pulsar/blob/master/docker/pulsar/scripts/apply-config-from-env.py>,
+/// <https://github.com/apache/bookkeeper/blob/master/docker/scripts/common.sh>
+const KEYS_OF_ITS_OWN: &[&str] = &["PULSAR_PREFIX_", "BK_", "BOOKIE_"];
+
+/// A variable that is in capitals but for a word that is not (`FORCE_gameMode`), among others that are in capitals throughout. It
+/// may be meant: it is an info.
+fn in_another_case(desired: &Desired, container: &Container<'_>) -> Vec<Finding> {
+    let (mixed, others): (Vec<_>, Vec<_>) = container
+        .env()
+        .map(|(at, name, _)| (at, name))
+        .partition(|(_, name)| name.contains(|it: char| it.is_ascii_lowercase()));
+    let [(at, name)] = mixed[..] else { return Vec::new() };
+    let is_meant = KEYS_OF_ITS_OWN.iter().any(|it| name.starts_with(it)) || name.contains("__");
+    if others.len() < CAPITALS || is_meant || !is_half_in_capitals(name) {
+        return Vec::new();
+    }
+    let finding = RULE
+        .finding(format!("variable `{name}` is in capitals but for a part, unlike all the others beside it"))
+        .weighing(Severity::Info)
+        .because("a variable in another case is another variable, which the program does not read")
+        .help(format!("did you mean `{}`?", name.to_ascii_uppercase()))
+        .at(desired.spot_at(&format!("{}.env[{at}].name", container.path)));
+    vec![finding]
+}
+
+/// Whether one word of a variable is in capitals and another one in camel case.
+fn is_half_in_capitals(name: &str) -> bool {
+    let is_upper = |word: &str| word.len() > 1 && word.bytes().all(|it| it.is_ascii_uppercase());
+    let is_camel = |word: &str| {
+        word.starts_with(|it: char| it.is_ascii_lowercase()) && word.contains(|it: char| it.is_ascii_uppercase())
+    };
+    let words = || name.split('_');
+    words().any(is_upper) && words().any(is_camel) && words().all(|word| is_upper(word) || is_camel(word))
+}
+
 /// The word of which another one is a slip: two letters in the wrong order, or one lost or doubled in its midst. A word with one
 /// more at its end is a plural, or a number; one with another letter in a place is mostly another word (`BATCH`, `WATCH`).
 fn slip<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
@@ -72,6 +114,14 @@ fn slip<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_half_in_capitals_where_a_word_of_it_is_in_camel_case() {
+        assert!(is_half_in_capitals("FORCE_gameMode"));
+        for name in ["FORCE_GAMEMODE", "npm_config_userAgent", "gameMode", "NEO4J_server_memory", "LOG_level"] {
+            assert!(!is_half_in_capitals(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_plural_is_no_slip_and_neither_is_another_word() {

@@ -1,6 +1,10 @@
+mod of_another;
+
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
+
+use self::of_another::of_another;
 
 use super::unseen_settings::find;
 use crate::pods::{PodTemplate, pod_template};
@@ -33,6 +37,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(without_token(subject, desired, &template));
         }
     }
+    findings.extend(of_another(subject, &RULE));
     findings
 }
 

@@ -27,6 +27,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(empty_choice(subject, chooser, field));
         }
     }
+    for policy in subject.of_kind("networking.k8s.io", "NetworkPolicy") {
+        findings.extend(peers(subject, policy));
+    }
     for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
         findings.extend(spread(desired, &template));
         findings.extend(affinities(subject, desired, &template));
@@ -38,7 +41,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 fn empty_choice(subject: &Subject<'_>, chooser: &Desired, field: &str) -> Option<Finding> {
     let object = &chooser.object;
     let selector = object.at(&format!("/{}", field.replace('.', "/"))).filter(|it| !is_everything(it))?;
-    let beside = pods_of(subject, object.namespace());
+    let mut beside = pods_of(subject, object.namespace());
+    if object.kind() == "PodDisruptionBudget" {
+        // What a hook runs, a test above all, is gone when a node is drained.
+        let hooks: Vec<&Object> =
+            subject.objects().filter(|it| matches!(it.role, Role::Hook { .. })).map(|it| &it.object).collect();
+        beside.retain(|template| !hooks.iter().any(|hook| std::ptr::eq(*hook, template.owner)));
+    }
     let own = subject.pods().any(|(desired, _)| {
         desired.unit == chooser.unit && desired.object.namespace() == object.namespace() && is_lasting(&desired.object)
     });
@@ -49,12 +58,73 @@ fn empty_choice(subject: &Subject<'_>, chooser: &Desired, field: &str) -> Option
     // Labels that no pod here bears under any value are those of somebody who is not seen.
     let near = near(&beside, selector)
         .or_else(|| short_key(&beside, selector))
-        .or_else(|| one_too_many(&own_pods(subject, chooser), selector))?;
+        .or_else(|| one_too_many(&own_pods(subject, chooser), selector))
+        .or_else(|| of_the_objects(&own_pods(subject, chooser), selector))?;
     Some(
         RULE.finding(format!("{} `{}` selects no pod", object.kind(), object.name()))
             .because(near)
             .at(chooser.spot_at(field)),
     )
+}
+
+/// Peers of a policy, in its own namespace, that are nobody, where somebody nearly is: whoever has other labels altogether may come
+/// from elsewhere.
+fn peers(subject: &Subject<'_>, policy: &Desired) -> Vec<Finding> {
+    let object = &policy.object;
+    let beside = pods_of(subject, object.namespace());
+    if beside.is_empty() || is_operated(subject, &policy.unit) {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for (direction, list, word) in [("ingress", "from", "in"), ("egress", "to", "out")] {
+        for (at, rule) in object.list_at(&format!("/spec/{direction}")).iter().enumerate() {
+            for (index, peer) in rule[list].as_array().into_iter().flatten().enumerate() {
+                let Some(selector) = peer.get("podSelector").filter(|it| !it.is_null() && !is_everything(it)) else {
+                    continue;
+                };
+                let is_here = peer["namespaceSelector"].is_null() && peer["ipBlock"].is_null();
+                if !is_here || beside.iter().any(|template| template.is_selected_by(selector)) {
+                    continue;
+                }
+                let Some(near) = misspelt(&beside, selector).or_else(|| short_key(&beside, selector)) else { continue };
+                findings.push(
+                    RULE.finding(format!("NetworkPolicy `{}` lets {word} pods that are not there", object.name()))
+                        .because(near)
+                        .help("write the labels as the pods that are meant bear them")
+                        .at(policy.spot_at(&format!("spec.{direction}[{at}].{list}[{index}].podSelector"))),
+                );
+            }
+        }
+    }
+    findings
+}
+
+/// No shorter value is taken for a slip of another one.
+const SHORTEST: usize = 5;
+
+/// The pods that bear all that a selector asks for, but for one value that is a slip away from theirs.
+fn misspelt(beside: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
+    let wanted = selector["matchLabels"].as_object().filter(|it| !it.is_empty())?;
+    if !selector["matchExpressions"].is_null() {
+        return None;
+    }
+    beside.iter().find_map(|template| {
+        let mut missed = wanted.iter().filter(|(key, value)| label(template, key) != value.as_str());
+        let ((key, value), None) = (missed.next()?, missed.next()) else { return None };
+        let (value, borne) = (value.as_str()?, label(template, key)?);
+        // A short name is a slip away from too many others, and `web-2` is another one than `web`.
+        let letters = |text: &str| text.chars().filter(char::is_ascii_alphabetic).collect::<String>();
+        if value.len().min(borne.len()) < SHORTEST || letters(value) == letters(borne) {
+            return None;
+        }
+        landfall_diag::slip(value, [borne])?;
+        let owner = template.owner;
+        Some(format!(
+            "it asks for `{key}: {value}`, and the pods of {} `{}` bear `{borne}`",
+            owner.kind(),
+            owner.name()
+        ))
+    })
 }
 
 /// Constraints that do not count the pods that they spread.
@@ -218,6 +288,44 @@ fn one_too_many(own: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
             format!(
                 "it asks for `{key}: {}`, which the pods of {} `{}` do not bear",
                 value.as_str().unwrap_or_default(),
+                owner.kind(),
+                owner.name()
+            )
+        })
+    })
+}
+
+/// Labels that say of an object by what it was made, which a chart gives to its objects and not to its pods.
+///
+/// ORIGIN: <https://helm.sh/docs/chart_best_practices/labels/>, <https://v2.helm.sh/docs/chart_best_practices/#labels-and-annotations>
+const OF_OBJECTS: &[&str] = &[
+    "helm.sh/chart",
+    "app.kubernetes.io/version",
+    "app.kubernetes.io/managed-by",
+    "app.kubernetes.io/part-of",
+    "chart",
+    "heritage",
+];
+
+/// The pods of the unit that bear all that a selector asks for but labels that only objects are given: those of the workload were
+/// taken for those of its pods.
+fn of_the_objects(own: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
+    let wanted = selector["matchLabels"].as_object()?;
+    if !selector["matchExpressions"].is_null() {
+        return None;
+    }
+    own.iter().find_map(|template| {
+        let missed: Vec<&String> =
+            wanted.iter().filter(|(key, value)| label(template, key) != value.as_str()).map(|(key, _)| key).collect();
+        let chosen_by = template.owner.at("/spec/selector/matchLabels").and_then(Value::as_object)?;
+        let is_whole = !chosen_by.is_empty() && chosen_by.iter().all(|(key, value)| wanted.get(key) == Some(value));
+        let is_of_objects = |key: &&String| OF_OBJECTS.contains(&key.as_str()) && label(template, key).is_none();
+        let owner = template.owner;
+        (is_whole && !missed.is_empty() && missed.iter().all(is_of_objects)).then(|| {
+            let missed: Vec<String> = missed.iter().map(|it| format!("`{it}`")).collect();
+            format!(
+                "it asks for {}, which the pods of {} `{}` do not bear",
+                missed.join(" and "),
                 owner.kind(),
                 owner.name()
             )
