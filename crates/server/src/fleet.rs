@@ -103,6 +103,10 @@ pub(crate) struct Control {
     streams: tokio::sync::Semaphore,
 }
 
+/// How many edges are read at once when a server begins, and of how many it is written at once when they were heard.
+const READ: i64 = 1000;
+const WRITTEN: usize = 1000;
+
 /// How many artifacts are served at once; whoever comes beyond them is told to come again.
 const STREAMS: usize = 64;
 
@@ -135,7 +139,15 @@ impl Control {
         let now = clock.now().as_second();
         let campaigns = Campaigns::of(&contents, now)?;
         let releases = Releases::of(&contents, now);
-        let book = Book::of(contents);
+        let book = Book::default();
+        let mut after = 0;
+        // By and by: as rows they take more room than they will in the book.
+        loop {
+            let some = store.edges(after, READ).await.map_err(|error| error.diagnose())?;
+            let Some(last) = some.edges.last() else { break };
+            after = last.number;
+            book.read(some);
+        }
         let control = Arc::new(Control {
             store,
             audit,
@@ -189,9 +201,15 @@ impl Control {
 
     /// Writes how edges were when they were heard last.
     pub(crate) async fn flush_presence(&self) {
-        let rows = self.book.take_heard();
-        if !rows.is_empty() && self.ledger.write(rows).await.is_err() {
-            tracing::warn!("when edges were heard last cannot be written; it is tried again");
+        // No more than there are now: who is heard meanwhile is written the next time.
+        let mut left = self.book.unwritten();
+        while left > 0 {
+            let rows = self.book.take_heard(left.min(WRITTEN));
+            left = if rows.is_empty() { 0 } else { left.saturating_sub(rows.len()) };
+            if !rows.is_empty() && self.ledger.write(rows).await.is_err() {
+                tracing::warn!("when edges were heard last cannot be written; it is tried again");
+                return;
+            }
         }
     }
 }
