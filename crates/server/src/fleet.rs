@@ -11,6 +11,7 @@
 //! book.rs       edges and credentials, in memory; starts.rs: those of an agent before     │
 //! following.rs  which campaigns hear what an edge says                                    │
 //! import.rs     what the product's own gateway knew
+//! collecting.rs  bytes that nobody will fetch any more
 //! releases.rs   what may be installed, and what is signed                                 ▼
 //! ledger.rs     what is written, in batches; a reply waits for its own                ledger.rs ─► store
 //! ```
@@ -22,6 +23,7 @@ mod answers;
 mod artifacts;
 mod book;
 mod campaigns;
+mod collecting;
 mod device;
 pub(crate) mod doorway;
 mod enrolling;
@@ -174,7 +176,7 @@ impl Control {
         self.clock.now().as_second()
     }
 
-    /// What time brings: presence is written, campaigns go on, the timestamp is signed anew.
+    /// What time brings: presence is written, campaigns go on, the timestamp is signed anew, what nobody fetches any more goes.
     async fn keep(self: Arc<Self>, stop: CancellationToken) {
         let mut beat = tokio::time::interval(std::time::Duration::from_secs(1));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -192,6 +194,9 @@ impl Control {
                 && let Err(diagnostic) = self.renew_timestamp().await
             {
                 tracing::warn!("the timestamp of the fleet's metadata cannot be signed anew: {}", diagnostic.message);
+            }
+            if seconds.is_multiple_of(3600) {
+                self.collect().await;
             }
             seconds += 1;
         }
