@@ -6,7 +6,8 @@
 //! ```
 //!
 //! With `--rate` requests have a time at which they ought to begin, and what they wait before it counts as theirs; without, each
-//! connection asks as fast as it is answered.
+//! connection asks as fast as it is answered. While nobody answers, a connection is tried again ten times a second; what was due meanwhile
+//! is asked for as fast as it is answered then, and `by_second` tells when the pace is kept again.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -193,7 +194,7 @@ fn run() -> Result<Value, String> {
         .map(|(mut connection, edges)| {
             let (options, failed) = (Arc::clone(&options), Arc::clone(&failed));
             std::thread::spawn(move || {
-                let mut took = Vec::new();
+                let mut took: Vec<(u64, u64)> = Vec::new();
                 let between = options.rate.map(|rate| Duration::from_secs_f64(options.connections as f64 / rate));
                 for number in 0_u32.. {
                     let due = between.map_or_else(Instant::now, |between| began + between * number);
@@ -203,13 +204,16 @@ fn run() -> Result<Value, String> {
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
                     let edge = &edges[number as usize % edges.len()];
                     match connection.ask(&edge.request) {
-                        Ok((201, _)) => took.push(due.elapsed().as_micros() as u64),
+                        Ok((201, _)) => took.push((began.elapsed().as_secs(), due.elapsed().as_micros() as u64)),
                         Ok(_) => {
                             failed.fetch_add(1, Ordering::Relaxed);
                         }
                         Err(_) => {
                             failed.fetch_add(1, Ordering::Relaxed);
-                            let _later = connection.again();
+                            while connection.again().is_err() && began.elapsed() < Duration::from_secs(options.seconds)
+                            {
+                                std::thread::sleep(Duration::from_millis(100));
+                            }
                         }
                     }
                 }
@@ -217,10 +221,20 @@ fn run() -> Result<Value, String> {
             })
         })
         .collect();
-    let mut took: Vec<u64> = Vec::new();
+    let mut by_second = vec![Vec::new(); options.seconds as usize + 1];
     for worker in workers {
-        took.extend(worker.join().map_err(|_| "a connection broke".to_owned())?);
+        for (second, micros) in worker.join().map_err(|_| "a connection broke".to_owned())? {
+            by_second[(second as usize).min(options.seconds as usize)].push(micros);
+        }
     }
+    // How many were answered in each second, and how long the slowest of a hundred of them took.
+    let told = |took: &mut Vec<u64>| {
+        took.sort_unstable();
+        let slow = took.get((took.len() as f64 * 0.99) as usize).copied().unwrap_or(0);
+        json!({"answered": took.len(), "p99": slow as f64 / 1000.0})
+    };
+    let seconds_told: Vec<Value> = by_second.iter_mut().map(told).collect();
+    let mut took = by_second.concat();
     let seconds = began.elapsed().as_secs_f64();
     let after = (cost(&server), cost(own));
     took.sort_unstable();
@@ -230,7 +244,7 @@ fn run() -> Result<Value, String> {
         "edges": options.edges, "connections": options.connections, "rate_wanted": options.rate,
         "enrolled_per_second": options.edges as f64 / enrolled.as_secs_f64(), "seconds": seconds,
         "answered": took.len(), "failed": failed.load(Ordering::Relaxed), "answered_per_second": took.len() as f64 / seconds,
-        "milliseconds": {"p50": at(0.5), "p99": at(0.99), "p999": at(0.999)},
+        "by_second": seconds_told, "milliseconds": {"p50": at(0.5), "p99": at(0.99), "p999": at(0.999)},
         "server": {
             "cpu_seconds": of_server, "resident_mib": after.0.1,
             "cpu_seconds_per_million": of_server * 1e6 / (took.len().max(1) as f64),

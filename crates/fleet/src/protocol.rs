@@ -51,7 +51,7 @@ pub struct Enroll {
 }
 
 /// A label of an edge.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Label {
     /// At most 63 of letters, digits, `.`, `_`, `-`.
     pub name: String,
@@ -60,7 +60,7 @@ pub struct Label {
 }
 
 /// A program that an edge looks after.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Installed {
     /// Of which product.

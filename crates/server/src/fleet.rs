@@ -11,6 +11,7 @@
 //! book.rs       edges and credentials, in memory; starts.rs: those of an agent before     │
 //! following.rs  which campaigns hear what an edge says                                    │
 //! import.rs     what the product's own gateway knew
+//! collecting.rs  bytes that nobody will fetch any more
 //! releases.rs   what may be installed, and what is signed                                 ▼
 //! ledger.rs     what is written, in batches; a reply waits for its own                ledger.rs ─► store
 //! ```
@@ -22,6 +23,7 @@ mod answers;
 mod artifacts;
 mod book;
 mod campaigns;
+mod collecting;
 mod device;
 pub(crate) mod doorway;
 mod enrolling;
@@ -103,6 +105,10 @@ pub(crate) struct Control {
     streams: tokio::sync::Semaphore,
 }
 
+/// How many edges are read at once when a server begins, and of how many it is written at once when they were heard.
+const READ: i64 = 1000;
+const WRITTEN: usize = 1000;
+
 /// How many artifacts are served at once; whoever comes beyond them is told to come again.
 const STREAMS: usize = 64;
 
@@ -135,7 +141,15 @@ impl Control {
         let now = clock.now().as_second();
         let campaigns = Campaigns::of(&contents, now)?;
         let releases = Releases::of(&contents, now);
-        let book = Book::of(contents);
+        let book = Book::default();
+        let mut after = 0;
+        // By and by: as rows they take more room than they will in the book.
+        loop {
+            let some = store.edges(after, READ).await.map_err(|error| error.diagnose())?;
+            let Some(last) = some.edges.last() else { break };
+            after = last.number;
+            book.read(some);
+        }
         let control = Arc::new(Control {
             store,
             audit,
@@ -162,7 +176,7 @@ impl Control {
         self.clock.now().as_second()
     }
 
-    /// What time brings: presence is written, campaigns go on, the timestamp is signed anew.
+    /// What time brings: presence is written, campaigns go on, the timestamp is signed anew, what nobody fetches any more goes.
     async fn keep(self: Arc<Self>, stop: CancellationToken) {
         let mut beat = tokio::time::interval(std::time::Duration::from_secs(1));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -181,6 +195,9 @@ impl Control {
             {
                 tracing::warn!("the timestamp of the fleet's metadata cannot be signed anew: {}", diagnostic.message);
             }
+            if seconds.is_multiple_of(3600) {
+                self.collect().await;
+            }
             seconds += 1;
         }
         self.flush_presence().await;
@@ -189,9 +206,15 @@ impl Control {
 
     /// Writes how edges were when they were heard last.
     pub(crate) async fn flush_presence(&self) {
-        let rows = self.book.take_heard();
-        if !rows.is_empty() && self.ledger.write(rows).await.is_err() {
-            tracing::warn!("when edges were heard last cannot be written; it is tried again");
+        // No more than there are now: who is heard meanwhile is written the next time.
+        let mut left = self.book.unwritten();
+        while left > 0 {
+            let rows = self.book.take_heard(left.min(WRITTEN));
+            left = if rows.is_empty() { 0 } else { left.saturating_sub(rows.len()) };
+            if !rows.is_empty() && self.ledger.write(rows).await.is_err() {
+                tracing::warn!("when edges were heard last cannot be written; it is tried again");
+                return;
+            }
         }
     }
 }

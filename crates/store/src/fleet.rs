@@ -9,7 +9,7 @@ mod write;
 
 pub use self::enroll::{Enrollment, KnownEdge, NewEdge};
 pub use self::rows::{
-    ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, FleetContents, MemberRow,
+    ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, FleetContents, FleetEdges, MemberRow,
     MetadataRow, PresenceRow, ReleaseRow,
 };
 pub use self::write::FleetWrite;

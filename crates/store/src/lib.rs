@@ -59,7 +59,7 @@ pub use error::Error;
 pub use facts::Facts;
 pub use fleet::{
     ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Enrollment, Fleet, FleetContents,
-    FleetWrite, KnownEdge, MemberRow, MetadataRow, NewEdge, PresenceRow, ReleaseRow,
+    FleetEdges, FleetWrite, KnownEdge, MemberRow, MetadataRow, NewEdge, PresenceRow, ReleaseRow,
 };
 pub use history::{History, HistoryEntry, HistoryRow};
 pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};

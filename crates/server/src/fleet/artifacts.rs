@@ -3,7 +3,7 @@
 use std::io::SeekFrom;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use aws_lc_rs::digest::{Context, SHA256};
@@ -80,7 +80,10 @@ impl Control {
             return refused(404, "not_found", "there is no such artifact");
         };
         let Ok(file) = tokio::fs::File::open(self.artifact_path(sha256)).await else {
-            tracing::error!("the artifact or delta {sha256} is not there");
+            // A delta may have been collected, and is not needed.
+            if self.releases.is_artifact(sha256) {
+                tracing::error!("the artifact {sha256} is not there");
+            }
             return refused(404, "not_found", "the artifact is not there any more");
         };
         let tag = format!("\"{sha256}\"");
@@ -179,7 +182,13 @@ impl Control {
         }
         let path = self.artifact_path(sha256);
         if let Ok(meta) = tokio::fs::metadata(&path).await {
-            return Ok(meta.len());
+            // It is wanted, and not to be collected before it is registered.
+            let there = path.clone();
+            let touched = move || std::fs::File::options().write(true).open(there)?.set_modified(SystemTime::now());
+            let is_fresh = tokio::task::spawn_blocking(touched).await.is_ok_and(|done| done.is_ok());
+            if is_fresh {
+                return Ok(meta.len());
+            }
         }
         let failed = |error: std::io::Error| {
             Diagnostic::error(code::FLEET_UNWRITTEN, "the artifact cannot be kept").note(error.to_string())

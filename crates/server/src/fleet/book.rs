@@ -1,63 +1,42 @@
 //! Edges and their credentials, as they are in memory: what every heartbeat asks.
 
-use std::collections::HashMap;
+mod common;
+mod credentials;
+mod edge;
+
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use landfall_diag::{Diagnostic, code, nearest};
 use landfall_fleet::protocol::{Installed, Label, RuntimeState};
-use landfall_fleet::{Credential, CredentialKind, Pepper, Platform, hex};
-use landfall_store::{CredentialRow, EdgeRow, FleetContents, FleetWrite, PresenceRow};
+use landfall_fleet::{Credential, CredentialKind, Pepper, hex};
+use landfall_store::{CredentialRow, EdgeRow, FleetEdges, FleetWrite, PresenceRow};
 use parking_lot::{Mutex, RwLock};
 
-use super::starts::Starts;
+use self::common::Common;
+use self::credentials::Credentials;
+pub(crate) use self::edge::{EdgeNow, LastHeard, Lifecycle, Presence};
 
 /// Edges and their credentials.
+#[derive(Default)]
 pub(crate) struct Book {
     edges: RwLock<Edges>,
-    credentials: RwLock<HashMap<Box<str>, CredentialRow>>,
-    heard: Mutex<Vec<Arc<Edge>>>,
+    credentials: RwLock<Credentials>,
+    heard: Mutex<VecDeque<Arc<Edge>>>,
+    common: Common,
 }
 
 #[derive(Default)]
 struct Edges {
     by_number: Vec<Option<Arc<Edge>>>,
-    by_id: HashMap<Box<str>, u32>,
-    by_device: HashMap<Box<str>, u32>,
+    by_id: HashMap<Arc<str>, u32>,
+    by_device: HashMap<Arc<str>, u32>,
 }
 
 /// An edge.
 pub(crate) struct Edge {
     pub(crate) number: i64,
     pub(crate) now: Mutex<EdgeNow>,
-}
-
-/// How an edge is.
-#[derive(Debug, Clone)]
-pub(crate) struct EdgeNow {
-    pub(crate) row: EdgeRow,
-    pub(crate) labels: Vec<Label>,
-    pub(crate) presence: Presence,
-    /// Whether what was heard is not written yet.
-    pub(crate) is_heard: bool,
-    /// The starts of its agent before this one: should one go on, there are two machines.
-    pub(crate) starts: Starts,
-    /// Since when two machines are suspected behind it.
-    pub(crate) cloned_at: Option<i64>,
-    /// The credential that is to follow, until it is used: told again and again.
-    pub(crate) next_credential: Option<(String, i64)>,
-}
-
-/// How an edge was when it was heard last.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Presence {
-    pub(crate) seen_at: i64,
-    pub(crate) installed: Vec<Installed>,
-    pub(crate) state: RuntimeState,
-    pub(crate) active_task: Option<String>,
-    pub(crate) uptime_seconds: u64,
-    pub(crate) last_error: Option<String>,
-    pub(crate) boot_id: String,
-    pub(crate) sequence: u64,
 }
 
 /// Whether an edge is there.
@@ -96,60 +75,6 @@ impl Connectivity {
     }
 }
 
-impl EdgeNow {
-    fn of(row: EdgeRow, presence: Presence) -> Self {
-        let labels = serde_json::from_str(&row.labels).unwrap_or_default();
-        EdgeNow {
-            row,
-            labels,
-            presence,
-            is_heard: false,
-            starts: Starts::default(),
-            cloned_at: None,
-            next_credential: None,
-        }
-    }
-
-    /// Whether it may be upgraded and be told anything.
-    pub(crate) fn is_active(&self) -> bool {
-        self.row.lifecycle == ACTIVE
-    }
-
-    /// What runs there of a product; empty for nothing.
-    pub(crate) fn version_of(&self, product: &str) -> &str {
-        self.presence.installed.iter().find(|it| it.product == product).map_or("", |it| it.version.as_str())
-    }
-
-    /// What an artifact of a product has to fit.
-    pub(crate) fn platform_of(&self, product: &str) -> Platform {
-        let install = self.presence.installed.iter().find(|it| it.product == product);
-        Platform::new(&self.row.platform, &self.row.arch, install.map_or("", |it| it.install_type.as_str()))
-    }
-
-    /// What runs there, the first of it.
-    pub(crate) fn version(&self) -> &str {
-        let first = self.presence.installed.iter().find(|it| it.product != landfall_fleet::protocol::AGENT_PRODUCT);
-        first.or_else(|| self.presence.installed.first()).map_or("", |it| it.version.as_str())
-    }
-
-    /// How it was when it was heard last, as it is written.
-    pub(crate) fn presence_row(&self) -> PresenceRow {
-        let presence = &self.presence;
-        PresenceRow {
-            number: self.row.number,
-            seen_at: presence.seen_at,
-            installed: serde_json::to_string(&presence.installed).unwrap_or_default(),
-            runtime_state: word_of(presence.state).to_owned(),
-            active_task: presence.active_task.clone(),
-            uptime_seconds: i64::try_from(presence.uptime_seconds).unwrap_or(i64::MAX),
-            last_error: presence.last_error.clone(),
-            boot_id: presence.boot_id.clone(),
-            sequence: i64::try_from(presence.sequence).unwrap_or(i64::MAX),
-            starts: self.starts.written(),
-        }
-    }
-}
-
 /// An edge that may do what edges do.
 pub(crate) const ACTIVE: &str = "ACTIVE";
 /// One that an operator has switched off.
@@ -175,42 +100,36 @@ pub(crate) fn state_of(word: &str) -> Option<RuntimeState> {
 }
 
 impl Book {
-    pub(crate) fn of(contents: FleetContents) -> Self {
+    /// Takes in edges as they were written, with their credentials.
+    pub(crate) fn read(&self, written: FleetEdges) {
         let mut presence: HashMap<i64, PresenceRow> =
-            contents.presence.into_iter().map(|row| (row.number, row)).collect();
-        let mut edges = Edges::default();
-        for row in contents.edges {
-            let heard = presence.remove(&row.number);
-            let starts = heard.as_ref().map(|row| Starts::read(&row.starts)).unwrap_or_default();
-            let heard = heard.map(|row| Presence {
-                seen_at: row.seen_at,
-                installed: serde_json::from_str(&row.installed).unwrap_or_default(),
-                state: state_of(&row.runtime_state).unwrap_or_default(),
-                active_task: row.active_task,
-                uptime_seconds: u64::try_from(row.uptime_seconds).unwrap_or(0),
-                last_error: row.last_error,
-                boot_id: row.boot_id,
-                sequence: u64::try_from(row.sequence).unwrap_or(0),
-            });
+            written.presence.into_iter().map(|row| (row.number, row)).collect();
+        for row in written.edges {
             // What was not written yet when the server was killed: it was there when it enrolled.
             let enrolled = || Presence { seen_at: row.enrolled_at, ..Presence::default() };
-            let heard = heard.unwrap_or_else(enrolled);
-            edges.put(EdgeNow { starts, ..EdgeNow::of(row, heard) });
+            let heard = presence.remove(&row.number).map_or_else(enrolled, Presence::from);
+            self.put(row, heard);
         }
-        let credentials = contents.credentials.into_iter().map(|row| (row.prefix.as_str().into(), row)).collect();
-        Book { edges: RwLock::new(edges), credentials: RwLock::new(credentials), heard: Mutex::new(Vec::new()) }
+        self.put_credentials(&written.credentials);
+    }
+
+    fn put(&self, row: EdgeRow, presence: Presence) -> Arc<Edge> {
+        let now = EdgeNow::of(row, presence, &self.common);
+        self.edges.write().put(now)
     }
 
     /// Takes in an edge that was enrolled; one of its number gives way, with its credentials.
-    pub(crate) fn enroll(&self, row: EdgeRow, presence: Presence, credential: CredentialRow, now: i64) -> Arc<Edge> {
+    pub(crate) fn enroll(&self, row: EdgeRow, presence: Presence, credential: &CredentialRow, now: i64) -> Arc<Edge> {
+        let is_known = self.by_number(row.number).is_some();
         {
             let mut credentials = self.credentials.write();
-            for other in credentials.values_mut().filter(|other| other.edge == row.number) {
-                other.revoked_at.get_or_insert(now);
+            // Looked for among all: not for each that is new.
+            if is_known {
+                credentials.revoke(row.number, now);
             }
-            credentials.insert(credential.prefix.as_str().into(), credential);
+            credentials.put(credential);
         }
-        let edge = self.edges.write().put(EdgeNow::of(row, presence));
+        let edge = self.put(row, presence);
         self.note_heard(&edge);
         edge
     }
@@ -218,18 +137,50 @@ impl Book {
     /// Takes in an edge that another system knew, with its credentials.
     pub(crate) fn take_over(&self, row: EdgeRow, presence: Presence, credentials: &[CredentialRow]) {
         self.put_credentials(credentials);
-        let edge = self.edges.write().put(EdgeNow::of(row, presence));
+        let edge = self.put(row, presence);
         self.note_heard(&edge);
     }
 
     /// Lets go of an edge.
     pub(crate) fn forget(&self, number: i64) {
-        self.credentials.write().retain(|_, row| row.edge != number);
+        self.credentials.write().forget(number);
         let mut edges = self.edges.write();
         let Some(edge) = edges.by_number.get_mut(index(number)).and_then(Option::take) else { return };
         let now = edge.now.lock();
-        edges.by_id.remove(now.row.id.as_str());
-        edges.by_device.remove(now.row.device_number.as_str());
+        edges.by_id.remove(&now.row.id);
+        edges.by_device.remove(&now.row.device_number);
+    }
+
+    /// A word that many edges have: a platform, a processor.
+    pub(crate) fn word(&self, text: &str) -> Arc<str> {
+        self.common.word(text)
+    }
+
+    /// Labels as they are kept.
+    pub(crate) fn labels(&self, labels: &[Label]) -> Arc<[Label]> {
+        self.common.labels(labels)
+    }
+
+    /// Takes note of what runs on an edge: what it does not name stays, and no more is kept than there is room for.
+    pub(crate) fn note_installed(&self, presence: &mut LastHeard, heard: &[Installed]) {
+        const ROOM: usize = 8;
+        let is_known = |one: &Installed| match presence.installed.iter().find(|it| it.product == one.product) {
+            Some(known) => known == one,
+            None => presence.installed.len() >= ROOM,
+        };
+        if heard.iter().all(is_known) {
+            return;
+        }
+        let mut installed = presence.installed.to_vec();
+        for one in heard {
+            let has_room = installed.len() < ROOM;
+            match installed.iter_mut().find(|it| it.product == one.product) {
+                Some(known) => known.clone_from(one),
+                None if has_room => installed.push(one.clone()),
+                None => {}
+            }
+        }
+        presence.installed = self.common.installed(&installed);
     }
 
     /// Whose a credential is, if it is good; with the row to be written when it has to be kept anew.
@@ -240,7 +191,7 @@ impl Book {
         now: i64,
     ) -> Option<(Arc<Edge>, String, Option<CredentialRow>)> {
         let credential = Credential::parse(CredentialKind::Edge, text).ok()?;
-        let row = self.credentials.read().get(credential.prefix.as_str()).cloned();
+        let row = self.credentials.read().get(&credential.prefix);
         let Some(row) = row else {
             // As long as one that is known would take.
             let _none = peppers.first().is_some_and(|pepper| credential.matches(pepper, &hex(&[0; 32])));
@@ -253,7 +204,7 @@ impl Book {
         let edge = self.by_number(row.edge)?;
         let anew = (at > 0).then(|| {
             let row = CredentialRow { digest: credential.digest(&peppers[0]), ..row };
-            self.credentials.write().insert(row.prefix.as_str().into(), row.clone());
+            self.credentials.write().put(&row);
             row
         });
         Some((edge, credential.prefix, anew))
@@ -261,16 +212,14 @@ impl Book {
 
     /// An edge's credentials.
     pub(crate) fn credentials_of(&self, number: i64) -> Vec<CredentialRow> {
-        let mut found: Vec<_> = self.credentials.read().values().filter(|row| row.edge == number).cloned().collect();
-        found.sort_by_key(|row| row.created_at);
-        found
+        self.credentials.read().of(number)
     }
 
     /// Puts credentials as they are now.
     pub(crate) fn put_credentials(&self, rows: &[CredentialRow]) {
         let mut credentials = self.credentials.write();
         for row in rows {
-            credentials.insert(row.prefix.as_str().into(), row.clone());
+            credentials.put(row);
         }
     }
 
@@ -292,7 +241,7 @@ impl Book {
         for edge in self.all() {
             let known = edge.now.lock();
             if known.row.display_name.eq_ignore_ascii_case(name) {
-                called.push(known.row.device_number.clone());
+                called.push(known.row.device_number.to_string());
             }
         }
         match called.as_slice() {
@@ -322,13 +271,17 @@ impl Book {
         let mut now = edge.now.lock();
         if !now.is_heard {
             now.is_heard = true;
-            self.heard.lock().push(Arc::clone(edge));
+            self.heard.lock().push_back(Arc::clone(edge));
         }
     }
 
-    /// What was heard and is not written.
-    pub(crate) fn take_heard(&self) -> Vec<FleetWrite> {
-        let heard = std::mem::take(&mut *self.heard.lock());
+    /// What was heard and is not written, of so many edges at most, of those first that wait longest.
+    pub(crate) fn take_heard(&self, most: usize) -> Vec<FleetWrite> {
+        let heard: Vec<_> = {
+            let mut heard = self.heard.lock();
+            let most = heard.len().min(most);
+            heard.drain(..most).collect()
+        };
         heard
             .iter()
             .map(|edge| {
@@ -352,8 +305,8 @@ impl Edges {
             self.by_number.resize(at + 1, None);
         }
         let short = u32::try_from(at).unwrap_or(u32::MAX);
-        self.by_id.insert(now.row.id.as_str().into(), short);
-        self.by_device.insert(now.row.device_number.as_str().into(), short);
+        self.by_id.insert(Arc::clone(&now.row.id), short);
+        self.by_device.insert(Arc::clone(&now.row.device_number), short);
         let edge = Arc::new(Edge { number: now.row.number, now: Mutex::new(now) });
         self.by_number[at] = Some(Arc::clone(&edge));
         edge
@@ -364,14 +317,123 @@ fn index(number: i64) -> usize {
     usize::try_from(number).unwrap_or(0)
 }
 
+/// How many bytes a table takes that has room for so many: a byte more for each of its places, of which it fills seven in eight.
+#[cfg(test)]
+fn table_bytes<T>(room: usize) -> usize {
+    (room * 8).div_ceil(7).next_power_of_two() * (size_of::<T>() + 1)
+}
+
+#[cfg(test)]
+impl Book {
+    /// How many bytes it takes: of edges, of the ways to them, of credentials. What many have in common is not counted.
+    fn bytes(&self) -> [usize; 3] {
+        let edges = self.edges.read();
+        // Each is behind two counts.
+        let place = size_of::<Edge>() + 2 * size_of::<usize>();
+        let own = edges.by_number.iter().flatten().map(|edge| place + edge.now.lock().own_bytes());
+        let ways = edges.by_number.capacity() * size_of::<Option<Arc<Edge>>>()
+            + table_bytes::<(Arc<str>, u32)>(edges.by_id.capacity())
+            + table_bytes::<(Arc<str>, u32)>(edges.by_device.capacity());
+        [own.sum(), ways, self.credentials.read().bytes()]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use landfall_store::PresenceRow;
+
+    /// Of a hundred thousand, of which each tenth has labels of its own, each twentieth an error and four starts behind it.
+    fn many(of_ours: bool) -> Book {
+        const EDGES: i64 = 100_000;
+        let book = Book::default();
+        for number in 1..=EDGES {
+            let boot_id = if of_ours { format!("{number:032x}") } else { String::new() };
+            let row = EdgeRow {
+                number,
+                id: format!("e{number:024x}"),
+                device_number: format!("edge-site-{number:010}"),
+                display_name: format!("Workshop {number:08}"),
+                platform: "linux".to_owned(),
+                arch: "x64".to_owned(),
+                labels: if number % 10 == 0 {
+                    format!(r#"[{{"name":"ring","value":"{}"}}]"#, number % 7)
+                } else {
+                    "[]".to_owned()
+                },
+                lifecycle: ACTIVE.to_owned(),
+                enrolled_by: "t0123456789abcdef".to_owned(),
+                enrolled_at: 1,
+                upgrade_status: "IDLE".to_owned(),
+                ..EdgeRow::default()
+            };
+            let is_odd = number % 20 == 0;
+            let presence = PresenceRow {
+                number,
+                seen_at: 1,
+                installed: r#"[{"product":"edge-agent","version":"1.0.0","installType":"service"}]"#.to_owned(),
+                runtime_state: "IDLE".to_owned(),
+                boot_id,
+                sequence: 1,
+                last_error: is_odd.then(|| "the network was unreachable".to_owned()),
+                starts: if is_odd && of_ours {
+                    r#"[["0000000000000001",1],["0000000000000002",1],["0000000000000003",1],["0000000000000004",1]]"#
+                } else {
+                    "[]"
+                }
+                .to_owned(),
+                ..PresenceRow::default()
+            };
+            let credential = CredentialRow {
+                prefix: format!("{number:08x}"),
+                edge: number,
+                digest: hex(&[7; 32]),
+                created_at: 1,
+                expires_at: None,
+                revoked_at: None,
+            };
+            book.read(FleetEdges { edges: vec![row], presence: vec![presence], credentials: vec![credential] });
+        }
+        book
+    }
+
+    /// 150 MB are meant for a whole server that knows so many: half of them are the book's at most.
+    #[test]
+    fn a_hundred_thousand_edges_take_less_than_seven_hundred_bytes_each() {
+        for (of_ours, most) in [(false, 600), (true, 660)] {
+            let book = many(of_ours);
+            let bytes = book.bytes();
+            let each = bytes.iter().sum::<usize>() / book.count();
+            assert!(each <= most, "{each} bytes each, of them {bytes:?} of all for edges, ways to them, credentials");
+            assert!(size_of::<Edge>() <= 256, "an edge's place is {} bytes", size_of::<Edge>());
+            assert_eq!(book.common.counts()[1..], [8, 1], "labels and programs that many have are kept once");
+        }
+    }
+
+    #[test]
+    fn who_waits_longest_to_be_written_is_written_first_and_once() {
+        let book = Book::default();
+        let row = |number| EdgeRow { number, id: format!("e{number}"), ..EdgeRow::default() };
+        book.read(FleetEdges { edges: (1..=5).map(row).collect(), ..FleetEdges::default() });
+        let heard = |number| book.note_heard(&book.by_number(number).expect("known"));
+        let written = |most| {
+            let number = |write| match write {
+                FleetWrite::Presence(row) => row.number,
+                other => panic!("{other:?}"),
+            };
+            book.take_heard(most).into_iter().map(number).collect::<Vec<_>>()
+        };
+        [3, 1, 3, 5].into_iter().for_each(heard);
+        assert_eq!(written(2), [3, 1]);
+        [3, 2].into_iter().for_each(heard);
+        assert_eq!((written(2), written(9), book.unwritten()), (vec![5, 3], vec![2], 0));
+    }
 
     #[test]
     fn an_edge_whose_presence_was_not_written_was_there_when_it_enrolled() {
         let row = EdgeRow { number: 1, id: "e".to_owned(), enrolled_at: 1_000, ..EdgeRow::default() };
-        let book = Book::of(FleetContents { edges: vec![row], ..FleetContents::default() });
+        let book = Book::default();
+        book.read(FleetEdges { edges: vec![row], ..FleetEdges::default() });
         assert_eq!(book.find("e").expect("known").now.lock().presence.seen_at, 1_000);
     }
 

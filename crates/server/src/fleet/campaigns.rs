@@ -260,7 +260,7 @@ impl Control {
             return;
         }
         let standing = campaign.standing();
-        let id = edge.and_then(|(edge, _)| self.book.by_number(edge)).map(|edge| edge.now.lock().row.id.clone());
+        let id = edge.and_then(|(edge, _)| self.book.by_number(edge)).map(|edge| edge.now.lock().row.id.to_string());
         let told = json!({
             "number": number, "campaign": slot.row.id, "name": slot.row.name, "state": standing.state,
             "pauseReason": standing.pause_reason, "wave": standing.wave, "counts": total(campaign.counts()),
@@ -326,14 +326,14 @@ impl Control {
                 platform: &now.row.platform,
                 arch: &now.row.arch,
                 version: now.version_of(&product),
-                labels: &now.labels,
+                labels: &now.row.labels,
             };
             if !selector.selects(selected) {
                 continue;
             }
             match self.unfit(&now, &product, &release.row.version, spec.downgrade) {
-                Some(why) => left_out.push((now.row.device_number.clone(), why)),
-                None => members.push((now.row.id.clone(), edge.number)),
+                Some(why) => left_out.push((now.row.device_number.to_string(), why)),
+                None => members.push((now.row.id.to_string(), edge.number)),
             }
         }
         Ok(Planned { spec, members, left_out })

@@ -114,7 +114,7 @@ impl Control {
                 let id = row.id.clone();
                 let kept = CredentialRow { edge: row.number, ..credential_row };
                 let presence = Presence { seen_at: now, ..wish.presence };
-                self.book.enroll(*row, presence, kept, now);
+                self.book.enroll(*row, presence, &kept, now);
                 Ok((id, credential.reveal()))
             }
             Some(Enrollment::BadToken) => Err(NotEnrolled::BadToken),
@@ -143,11 +143,11 @@ impl Control {
         let mut writes: Vec<FleetWrite> = anew.into_iter().map(FleetWrite::Credential).collect();
         let follows = {
             let mut known = edge.now.lock();
-            let is_next = known.next_credential.as_ref().is_some_and(|(next, _)| next == text);
+            let is_next = known.rare().next_credential.as_ref().is_some_and(|next| next.0 == text);
             if is_next {
-                known.next_credential = None;
+                known.rare_mut().next_credential = None;
                 known.row.rotate = false;
-                writes.push(FleetWrite::Edge(known.row.clone()));
+                writes.push(FleetWrite::Edge(known.edge_row()));
             }
             is_next
         };
@@ -283,8 +283,8 @@ impl Control {
         let now = self.now();
         {
             let known = edge.now.lock();
-            if let Some((credential, old_expires_at)) = &known.next_credential {
-                let (credential, old_expires_at) = (credential.clone(), *old_expires_at);
+            if let Some(next) = known.rare().next_credential.as_deref() {
+                let (credential, old_expires_at) = next.clone();
                 return Ok(Some(Rotated { credential, old_expires_at }));
             }
             if !known.row.rotate {
@@ -312,7 +312,7 @@ impl Control {
         self.ledger.write(rows.iter().cloned().map(FleetWrite::Credential).collect()).await?;
         self.book.put_credentials(&rows);
         let credential = credential.reveal();
-        edge.now.lock().next_credential = Some((credential.clone(), old_expires_at));
+        edge.now.lock().rare_mut().next_credential = Some(Box::new((credential.clone(), old_expires_at)));
         Ok(Some(Rotated { credential, old_expires_at }))
     }
 }

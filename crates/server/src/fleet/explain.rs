@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use landfall_fleet::UpgradeStatus;
 use landfall_fleet::campaign::{CampaignState, MemberState, PauseReason, Waits};
 use landfall_fleet::legacy::SERVICE;
 use landfall_fleet::protocol::{FailureClass, RuntimeState};
 use serde_json::{Value, json};
 
 use super::Control;
-use super::book::{ACTIVE, Connectivity, Edge};
+use super::book::{Connectivity, Edge};
 use super::campaigns::{time, word};
 
 /// One thing that was found.
@@ -27,20 +28,20 @@ impl Control {
         let now = self.now();
         let mut found = Vec::new();
         let known = edge.now.lock().clone();
-        let name = known.row.device_number.clone();
+        let name = known.row.device_number.to_string();
         let mut tell = |cause, text: String, next: String| found.push(Finding { cause, text, next });
-        if known.row.lifecycle != ACTIVE {
+        if !known.is_active() {
             tell(
                 "not-active",
                 format!(
                     "The edge is {}: it is told nothing, and no campaign takes it.",
-                    known.row.lifecycle.to_lowercase()
+                    known.row.lifecycle.as_str().to_lowercase()
                 ),
                 format!("landfall edge enable {name}"),
             );
         }
         let (connectivity, seen) = (Connectivity::of(known.presence.seen_at, now), time(known.presence.seen_at));
-        let restarting = known.row.upgrade_status == "RESTARTING";
+        let restarting = known.row.upgrade_status == UpgradeStatus::Restarting;
         if connectivity != Connectivity::Online && !restarting {
             let (cause, more) = match connectivity {
                 Connectivity::Stale => ("stale", "it has missed some of its check-ins"),
@@ -55,7 +56,7 @@ impl Control {
                 format!("on the machine: systemctl status landfall-agent (or {SERVICE}), then its journal"),
             );
         }
-        if known.cloned_at.is_some() {
+        if known.rare().cloned_at.is_some() {
             tell(
                 "clone-suspected",
                 "Two machines check in by turns with this edge's credential: it was copied.".to_owned(),

@@ -94,16 +94,16 @@ impl Control {
             written.end().await?;
         }
         let known = edge.now.lock();
-        let status = UpgradeStatus::parse(&known.row.upgrade_status).unwrap_or(UpgradeStatus::Idle);
-        Ok(Told { desired, status, message: known.row.upgrade_reason.clone(), is_replay })
+        let message = known.rare().upgrade_reason.as_deref().map(str::to_owned);
+        Ok(Told { desired, status: known.row.upgrade_status, message, is_replay })
     }
 
     fn note(&self, edge: &Arc<Edge>, heard: &Heard, now: i64) -> (Noted, bool) {
         let mut known = edge.now.lock();
         let (mut writes, mut begins) = (Vec::new(), false);
         if let Some((boot, sequence)) = &heard.boot {
-            let is_present = *boot == known.presence.boot_id;
-            let earlier = if is_present { None } else { known.starts.last(boot) };
+            let is_present = **boot == *known.presence.boot_id;
+            let earlier = if is_present { None } else { known.rare().starts.last(boot) };
             let last = earlier.or_else(|| is_present.then_some(known.presence.sequence));
             if last.is_some_and(|last| *sequence <= last) {
                 // Said before: by the network, or by somebody who listened.
@@ -111,9 +111,9 @@ impl Control {
             }
             if earlier.is_some() {
                 // A start that was over speaks on.
-                known.starts.take(boot);
-                if known.cloned_at.is_none() {
-                    known.cloned_at = Some(now);
+                known.rare_mut().starts.take(boot);
+                if known.rare().cloned_at.is_none() {
+                    known.rare_mut().cloned_at = Some(now);
                     let text = "two machines check in with its credential by turns: it was copied".to_owned();
                     let event = self.ledger.event(now, (edge.number, ""), "clone-suspected", text);
                     writes.push(FleetWrite::Event(event));
@@ -122,11 +122,11 @@ impl Control {
                 }
             }
             if !is_present {
-                let before = std::mem::replace(&mut known.presence.boot_id, boot.clone());
+                let before = std::mem::replace(&mut known.presence.boot_id, boot.as_str().into());
                 let spoken = known.presence.sequence;
                 // What has not spoken cannot be said once more.
                 if spoken > 0 {
-                    known.starts.put(&before, spoken);
+                    known.rare_mut().starts.put(&before, spoken);
                 }
                 begins = true;
             }
@@ -134,48 +134,48 @@ impl Control {
         }
         let presence = &mut known.presence;
         presence.seen_at = now;
-        for installed in &heard.installed {
-            let has_room = presence.installed.len() < 8;
-            match presence.installed.iter_mut().find(|it| it.product == installed.product) {
-                Some(known) => known.clone_from(installed),
-                None if has_room => presence.installed.push(installed.clone()),
-                None => {}
-            }
-        }
+        self.book.note_installed(presence, &heard.installed);
+        presence.uptime_seconds = heard.uptime_seconds.unwrap_or(presence.uptime_seconds);
         if let Some(state) = heard.state {
             presence.state = state;
-            presence.active_task = heard.active_task.clone().filter(|_| state != RuntimeState::Idle);
+            let task = heard.active_task.as_deref().filter(|_| state != RuntimeState::Idle);
+            if known.rare().active_task.as_deref() != task {
+                known.rare_mut().active_task = task.map(Into::into);
+            }
         }
-        presence.uptime_seconds = heard.uptime_seconds.unwrap_or(presence.uptime_seconds);
-        if heard.last_error.is_some() {
-            presence.last_error.clone_from(&heard.last_error);
+        if let Some(error) = heard.last_error.as_deref()
+            && known.rare().last_error.as_deref() != Some(error)
+        {
+            known.rare_mut().last_error = Some(error.into());
         }
         let mut changed = false;
         if let Some((platform, arch)) = &heard.platform {
-            if !platform.is_empty() && known.row.platform != *platform {
-                known.row.platform.clone_from(platform);
+            if !platform.is_empty() && *known.row.platform != **platform {
+                known.row.platform = self.book.word(platform);
                 changed = true;
             }
-            if !arch.is_empty() && known.row.arch != *arch {
-                known.row.arch.clone_from(arch);
+            if !arch.is_empty() && *known.row.arch != **arch {
+                known.row.arch = self.book.word(arch);
                 changed = true;
             }
         }
         if let Some(report) = &heard.report {
-            let status = report.status.as_str();
+            let status = report.status;
             let reason = report.reason.as_deref().map(landfall_fleet::legacy::one_line);
-            let other = known.row.upgrade_status != status || (reason.is_some() && known.row.upgrade_reason != reason);
-            if other {
-                status.clone_into(&mut known.row.upgrade_status);
+            let is_another = reason.is_some() && known.rare().upgrade_reason.as_deref() != reason.as_deref();
+            if known.row.upgrade_status != status || is_another {
+                known.row.upgrade_status = status;
                 let told = reason.as_deref().map(|it| format!(": {it}")).unwrap_or_default();
                 let event = self.ledger.event(now, (edge.number, ""), "reported", format!("{status}{told}"));
-                known.row.upgrade_reason = reason.or_else(|| known.row.upgrade_reason.take());
+                if is_another {
+                    known.rare_mut().upgrade_reason = reason.map(Into::into);
+                }
                 writes.push(FleetWrite::Event(event));
                 changed = true;
             }
         }
         if changed {
-            writes.push(FleetWrite::Edge(known.row.clone()));
+            writes.push(FleetWrite::Edge(known.edge_row()));
         }
         if begins {
             // That a start is over is known after a server's own, too, and before anything is answered to the one that follows.

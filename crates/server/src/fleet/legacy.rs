@@ -95,7 +95,7 @@ impl Control {
         }
         let is_active = {
             let now = edge.now.lock();
-            if now.row.device_number != device {
+            if *now.row.device_number != *device {
                 return Err(Refusal::new(403, "deviceNumber does not match worker"));
             }
             now.is_active()
@@ -141,7 +141,7 @@ impl Control {
 
     fn is_own(&self, worker: &Option<String>, edge: &super::book::Edge) -> Result<(), Refusal> {
         match worker {
-            Some(worker) if *worker == edge.now.lock().row.id => Ok(()),
+            Some(worker) if **worker == *edge.now.lock().row.id => Ok(()),
             _ => Err(Refusal::new(403, "workerId does not match authenticated worker")),
         }
     }

@@ -46,7 +46,7 @@ impl Control {
             matching += 1;
             *connectivities.entry(Connectivity::of(edge.presence.seen_at, now).word()).or_default() += 1;
             *versions.entry(edge.version().to_owned()).or_default() += 1;
-            *statuses.entry(edge.row.upgrade_status.clone()).or_default() += 1;
+            *statuses.entry(edge.row.upgrade_status.as_str().to_owned()).or_default() += 1;
             if edge.row.number > query.after {
                 if edges.len() < query.limit {
                     edges.push(line(&edge, now));
@@ -90,14 +90,14 @@ impl Query {
     fn matches(&self, edge: &EdgeNow, now: i64) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         let found = |wanted: &String| {
-            [&edge.row.device_number, &edge.row.display_name, &edge.row.id]
+            [&*edge.row.device_number, &*edge.row.display_name, &*edge.row.id]
                 .iter()
                 .any(|it| it.to_lowercase().contains(wanted))
         };
         is(&self.connectivity, Connectivity::of(edge.presence.seen_at, now).word())
             && is(&self.version, edge.version())
-            && is(&self.status, &edge.row.upgrade_status)
-            && is(&self.lifecycle, &edge.row.lifecycle)
+            && is(&self.status, edge.row.upgrade_status.as_str())
+            && is(&self.lifecycle, edge.row.lifecycle.as_str())
             && is(&self.token, &edge.row.enrolled_by)
             && self.search.as_ref().is_none_or(found)
             && self.selector.selects(Selected {
@@ -105,31 +105,31 @@ impl Query {
                 platform: &edge.row.platform,
                 arch: &edge.row.arch,
                 version: edge.version(),
-                labels: &edge.labels,
+                labels: &edge.row.labels,
             })
     }
 }
 
 /// An edge as it is told.
 pub(crate) fn line(edge: &EdgeNow, now: i64) -> Value {
-    let (row, presence) = (&edge.row, &edge.presence);
+    let (row, presence, rare) = (&edge.row, &edge.presence, edge.rare());
     // Why the one before failed says nothing of one that went well; the existing agent's gateway keeps it all the same.
-    let message = row.upgrade_reason.as_ref().filter(|_| row.upgrade_status != UpgradeStatus::Succeeded.as_str());
+    let message = rare.upgrade_reason.as_ref().filter(|_| row.upgrade_status != UpgradeStatus::Succeeded);
     json!({
-        "number": row.number, "id": row.id, "deviceNumber": row.device_number, "displayName": row.display_name,
-        "platform": row.platform, "arch": row.arch, "labels": edge.labels, "lifecycle": row.lifecycle,
+        "number": row.number, "id": *row.id, "deviceNumber": *row.device_number, "displayName": row.display_name,
+        "platform": *row.platform, "arch": *row.arch, "labels": *row.labels, "lifecycle": row.lifecycle.as_str(),
         "connectivity": Connectivity::of(presence.seen_at, now).word(), "lastSeenAt": time(presence.seen_at),
-        "version": edge.version(), "installed": presence.installed, "runtimeState": word_of(presence.state),
-        "activeTask": presence.active_task, "uptimeSeconds": presence.uptime_seconds, "lastError": presence.last_error,
+        "version": edge.version(), "installed": *presence.installed, "runtimeState": word_of(presence.state),
+        "activeTask": rare.active_task, "uptimeSeconds": presence.uptime_seconds, "lastError": rare.last_error,
         "upgradeStatus": row.upgrade_status, "upgradeMessage": message,
         "agent": if is_existing_agent(edge) { "existing" } else { "landfall" },
-        "enrolledAt": time(row.enrolled_at), "enrolledBy": row.enrolled_by, "cloneSuspected": edge.cloned_at.is_some(),
+        "enrolledAt": time(row.enrolled_at), "enrolledBy": *row.enrolled_by, "cloneSuspected": rare.cloned_at.is_some(),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use landfall_store::{EdgeRow, FleetContents};
+    use landfall_store::{EdgeRow, FleetEdges};
 
     use super::super::book::Book;
     use super::*;
@@ -145,7 +145,8 @@ mod tests {
                 upgrade_reason: Some("no space".to_owned()),
                 ..EdgeRow::default()
             };
-            let book = Book::of(FleetContents { edges: vec![row], ..FleetContents::default() });
+            let book = Book::default();
+            book.read(FleetEdges { edges: vec![row], ..FleetEdges::default() });
             let edge = book.find("e").expect("known").now.lock().clone();
             assert_eq!(line(&edge, 0)["upgradeMessage"], told, "{status}");
         }

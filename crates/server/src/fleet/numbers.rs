@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use landfall_fleet::UpgradeStatus;
 use parking_lot::Mutex;
 
 use super::Control;
@@ -42,7 +43,7 @@ impl Control {
             let edge = edge.now.lock();
             let connectivity = Connectivity::of(edge.presence.seen_at, now);
             *by.entry(connectivity).or_default() += 1;
-            if connectivity == Connectivity::Offline && edge.row.upgrade_status == "RESTARTING" {
+            if connectivity == Connectivity::Offline && edge.row.upgrade_status == UpgradeStatus::Restarting {
                 silent += 1;
             }
         }

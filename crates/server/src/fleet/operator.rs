@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::Control;
 use super::answers::{Answer, json as answered, not_done, typed, unwritten};
-use super::book::{ACTIVE, DISABLED, Edge, QUARANTINED};
+use super::book::{ACTIVE, DISABLED, Edge, Lifecycle, QUARANTINED};
 use super::campaigns::{NewCampaign, Slot, time};
 use super::releases::NewRelease;
 use super::routes::{Asked, Pieces};
@@ -104,7 +104,7 @@ impl Control {
             Asked::EdgeDoes => {
                 let edge = self.edge(&pieces.name)?;
                 let wishes: Wishes = read(body)?;
-                let target = edge.now.lock().row.device_number.clone();
+                let target = edge.now.lock().row.device_number.to_string();
                 let work = self.edge_does(&edge, &pieces.action, wishes.labels.clone());
                 let action = format!("edge.{}", pieces.action);
                 self.audited(by, &action, &target, json!({"labels": wishes.labels}), work).await
@@ -250,7 +250,7 @@ impl Control {
     async fn edge_does(&self, edge: &Arc<Edge>, action: &str, labels: Vec<String>) -> Result<Value, Diagnostic> {
         let now = self.now();
         let mut writes = Vec::new();
-        let mut row = edge.now.lock().row.clone();
+        let mut row = edge.now.lock().edge_row();
         match action {
             "enable" => ACTIVE.clone_into(&mut row.lifecycle),
             "disable" => DISABLED.clone_into(&mut row.lifecycle),
@@ -283,11 +283,13 @@ impl Control {
         self.ledger.write(writes).await.map_err(|_| unwritten())?;
         let mut told = {
             let mut known = edge.now.lock();
-            known.labels = serde_json::from_str(&row.labels).unwrap_or_default();
+            let labels: Vec<_> = serde_json::from_str(&row.labels).unwrap_or_default();
             // What it reported meanwhile stays.
-            known.row.labels = row.labels;
-            known.row.lifecycle = row.lifecycle;
-            known.row.reenroll_until = row.reenroll_until;
+            known.row.labels = self.book.labels(&labels);
+            known.row.lifecycle = Lifecycle::of(&row.lifecycle);
+            if known.rare().reenroll_until != row.reenroll_until {
+                known.rare_mut().reenroll_until = row.reenroll_until;
+            }
             known.row.rotate = row.rotate;
             listing::line(&known, now)
         };
@@ -357,7 +359,7 @@ impl Control {
                 name: format!("{}-back-to-{version}", slot.row.name),
                 product: Some(product.clone()),
                 version,
-                edges: edges.map(|edge| edge.now.lock().row.id.clone()).collect(),
+                edges: edges.map(|edge| edge.now.lock().row.id.to_string()).collect(),
                 waves: Some("100%".to_owned()),
                 soak_seconds: Some(0),
                 max_failure_percent: Some(50),
@@ -442,8 +444,8 @@ impl Control {
         row.revoked_at.get_or_insert(now);
         self.ledger.write(vec![FleetWrite::Token(row.clone())]).await.map_err(|_| unwritten())?;
         let mut told = token_told(&row, now);
-        let enrolled = self.book.all().into_iter().filter(|edge| edge.now.lock().row.enrolled_by == row.id);
-        told["edges"] = enrolled.map(|edge| edge.now.lock().row.device_number.clone()).collect();
+        let enrolled = self.book.all().into_iter().filter(|edge| *edge.now.lock().row.enrolled_by == *row.id);
+        told["edges"] = enrolled.map(|edge| edge.now.lock().row.device_number.to_string()).collect();
         Ok(told)
     }
 
@@ -467,7 +469,7 @@ impl Control {
             campaign.members().iter().filter(wanted).take(limit).cloned().collect::<Vec<_>>()
         });
         let told = |member: &landfall_fleet::campaign::Member| {
-            let name = self.book.by_number(member.edge).map(|edge| edge.now.lock().row.device_number.clone());
+            let name = self.book.by_number(member.edge).map(|edge| edge.now.lock().row.device_number.to_string());
             json!({
                 "edge": name, "wave": member.wave, "state": member.state, "attempt": member.attempt,
                 "since": time(member.since), "previousVersion": member.previous_version, "failure": member.failure,

@@ -101,6 +101,16 @@ impl Releases {
         Releases { now: RwLock::new(known) }
     }
 
+    #[cfg(test)]
+    pub(crate) fn publish_for_test(&self, releases: BTreeMap<(String, String), Release>, targets: String) {
+        *self.now.write() = Known { releases, targets: Some(targets), ..Known::default() };
+    }
+
+    /// Whether bytes are an artifact's.
+    pub(crate) fn is_artifact(&self, sha256: &str) -> bool {
+        self.now.read().releases.values().flat_map(|release| &release.artifacts).any(|it| it.sha256 == sha256)
+    }
+
     pub(crate) fn known(&self) -> Known {
         self.now.read().clone()
     }

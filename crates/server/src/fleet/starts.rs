@@ -23,6 +23,8 @@ struct Start {
 struct Written(String, u64);
 
 impl Starts {
+    pub(crate) const NONE: Starts = Starts(Vec::new());
+
     /// As they were written down; what cannot be read is not known.
     pub(crate) fn read(text: &str) -> Self {
         let written: Vec<Written> = serde_json::from_str(text).unwrap_or_default();
@@ -50,6 +52,12 @@ impl Starts {
         self.take(name);
         self.0.truncate(STARTS - 1);
         self.0.insert(0, Start { digest: digest(name), sequence });
+    }
+
+    /// How many bytes they take beside their place.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Start>()
     }
 
     /// One of them goes on.

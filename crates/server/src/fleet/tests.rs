@@ -1,5 +1,6 @@
 //! What a day, an end of a token and ten thousand edges are to the server, by a clock that is set and without a second's wait.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, header};
@@ -7,13 +8,14 @@ use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use landfall_fleet::campaign::{Campaign, CampaignState, MemberState, Observation, Spec};
 use landfall_fleet::protocol::Installed;
-use landfall_fleet::{Credential, CredentialKind, Platform};
-use landfall_store::{CampaignRow, EdgeTokenRow, FleetWrite, Location, MemberRow, Store};
+use landfall_fleet::{Credential, CredentialKind, Platform, Signed, Target, TargetCustom, Targets};
+use landfall_store::{ArtifactRow, CampaignRow, EdgeTokenRow, FleetWrite, Location, MemberRow, ReleaseRow, Store};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::answers::Answer;
 use super::device::{NotEnrolled, Wish};
+use super::releases::Release;
 use super::*;
 
 const START: i64 = 1_780_000_000;
@@ -172,7 +174,7 @@ async fn lp_073_check_ins_of_ten_thousand_edges_write_nothing_but_one_row_each_f
     // One is enrolled as any is; the others are known as they would be read from the store.
     let Ok((id, _)) = world.enroll(&token, 0).await else { panic!("not enrolled") };
     let first = world.control.book.find(&id).expect("known");
-    let row = first.now.lock().row.clone();
+    let row = first.now.lock().edge_row();
     let edges: Vec<_> = (1..=EDGES)
         .map(|number| {
             let number_of_row = row.number + i64::try_from(number).expect("small");
@@ -188,7 +190,7 @@ async fn lp_073_check_ins_of_ten_thousand_edges_write_nothing_but_one_row_each_f
             world.control.book.by_number(number_of_row).expect("known")
         })
         .collect();
-    let _before = world.control.book.take_heard();
+    let _before = world.control.book.take_heard(usize::MAX);
     let before = world.control.ledger.waiting();
     for beat in 1..=4_u64 {
         world.set(START + 15 * i64::try_from(beat).expect("small"));
@@ -207,7 +209,7 @@ async fn lp_073_check_ins_of_ten_thousand_edges_write_nothing_but_one_row_each_f
         }
         assert_eq!(world.control.ledger.waiting(), before, "a check-in that changes nothing was written");
     }
-    let rows = world.control.book.take_heard();
+    let rows = world.control.book.take_heard(usize::MAX);
     assert_eq!(rows.len(), EDGES, "one row for an edge, however often it was heard");
     let last = START + 60;
     assert!(rows.iter().all(|row| matches!(row, FleetWrite::Presence(row) if row.seen_at == last)));
@@ -251,7 +253,7 @@ async fn what_earlier_starts_of_an_agent_said_is_known_after_a_kill_of_the_serve
     for start in 1..=super::starts::STARTS {
         assert!(is_said_again(&world, &id, &format!("start-{start}"), 3).await, "start-{start}");
     }
-    let suspected = |world: &World| world.control.book.find(&id).expect("known").now.lock().cloned_at;
+    let suspected = |world: &World| world.control.book.find(&id).expect("known").now.lock().rare().cloned_at;
     assert_eq!(suspected(&world), None);
     // A start that was over before the kill and speaks on after it is another machine.
     assert!(!is_said_again(&world, &id, "start-1", 4).await);
@@ -365,6 +367,101 @@ async fn a_thousand_edges_that_enroll_at_once_are_each_enrolled_once() {
     let taken = told.iter().filter(|it| matches!(it, Err(NotEnrolled::Taken))).count();
     assert_eq!((done, taken), (EDGES / 2, EDGES / 2));
     let contents = world.store.fleet.load().await.expect("read");
-    assert_eq!((contents.edges.len(), contents.tokens[0].used_count), (EDGES / 2, 500));
+    let known = world.store.fleet.edges(0, 1000).await.expect("read");
+    assert_eq!((known.edges.len(), contents.tokens[0].used_count), (EDGES / 2, 500));
+    world.close().await;
+}
+
+/// A release of one artifact with a delta to it, as it lies in the store; its files came at a time.
+fn release_with_a_delta(world: &World, version: i64, at: i64) -> (Release, (String, Target)) {
+    let of = |what: &str| landfall_fleet::sha256_hex(format!("{what} {version}").as_bytes());
+    let (product, text) = ("edge-agent".to_owned(), format!("1.{version}.0"));
+    for digest in [of("artifact"), of("delta")] {
+        put_file(world, &digest, at);
+    }
+    let artifact = ArtifactRow {
+        product: product.clone(),
+        version: text.clone(),
+        platform: "linux".to_owned(),
+        arch: "x64".to_owned(),
+        install_type: "service".to_owned(),
+        file_name: "agent".to_owned(),
+        sha256: of("artifact"),
+        size: 3,
+        legacy_signature: None,
+        legacy_key: None,
+    };
+    let row = ReleaseRow {
+        product: product.clone(),
+        version: text.clone(),
+        counter: version,
+        notes: String::new(),
+        added_at: START,
+        added_by: "test".to_owned(),
+        yanked_at: None,
+    };
+    let custom = TargetCustom {
+        product: product.clone(),
+        version: text.clone(),
+        counter: version.unsigned_abs(),
+        platform: Platform::new("linux", "x64", "service"),
+        file_name: "agent".to_owned(),
+        deltas: vec![json!({"format": "of a later version", "sha256": of("delta")})],
+    };
+    let target = (format!("{product}/{text}/agent"), Target::new(&of("artifact"), 3, custom));
+    (Release { row, artifacts: vec![artifact] }, target)
+}
+
+fn put_file(world: &World, name: &str, at: i64) {
+    let path = world.control.artifact_path(name);
+    std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+    std::fs::write(&path, "abc").expect("written");
+    let at = std::time::UNIX_EPOCH + Duration::from_secs(at.unsigned_abs());
+    std::fs::File::options().write(true).open(path).expect("opened").set_modified(at).expect("changed");
+}
+
+#[tokio::test]
+async fn deltas_to_old_and_withdrawn_releases_go_from_the_disk_and_artifacts_stay() {
+    let world = World::open().await;
+    let newest = i64::try_from(super::collecting::LED_TO).expect("few") + 4;
+    // A campaign brings the first one, another one has brought the second.
+    let world = {
+        put_campaigns(&world, &[(1, CampaignState::Paused, "QUEUED"), (1, CampaignState::Completed, "SUCCEEDED")])
+            .await;
+        world.after_a_kill().await
+    };
+    let mut targets = Targets::new(1, jiff::Timestamp::from_second(START).expect("a time"));
+    let mut releases = BTreeMap::new();
+    for version in 1..=newest {
+        let (mut release, (path, mut target)) = release_with_a_delta(&world, version, START);
+        if version <= 2 {
+            release.row.version = format!("2.0.{version}");
+            target.custom.version.clone_from(&release.row.version);
+        }
+        release.row.yanked_at = (version == newest).then_some(START);
+        targets.targets.insert(path, target);
+        releases.insert(("edge-agent".to_owned(), release.row.version.clone()), release);
+    }
+    let strange = ["aa".repeat(32), "0123456789abcdef.part".to_owned(), "a note".to_owned()];
+    strange.iter().for_each(|name| put_file(&world, name, START));
+    put_file(&world, &"bb".repeat(32), START + 1);
+    // What has run out is kept as if it had not.
+    let text = Signed::by(&targets, &[]).expect("a document").to_text();
+    world.control.releases.publish_for_test(releases, text);
+    let is_there = |what: &str, version: i64| {
+        world.control.artifact_path(&landfall_fleet::sha256_hex(format!("{what} {version}").as_bytes())).exists()
+    };
+    let fresh = super::collecting::FRESH;
+    world.set(START + fresh);
+    assert_eq!(world.control.collect().await, 0, "what came within a day stays");
+    world.set(START + fresh + 1);
+    // Deltas to 2 and 3 and the one that is withdrawn; 1 has a campaign. And what nobody knows.
+    assert_eq!(world.control.collect().await, 3 * 5);
+    let left: Vec<i64> = (1..=newest).filter(|version| is_there("delta", *version)).collect();
+    assert_eq!(left, [vec![1], (4..newest).collect()].concat());
+    assert!((1..=newest).all(|version| is_there("artifact", version)), "what is registered stays");
+    let there = |name: &str| world.control.artifact_path(name).exists();
+    assert_eq!(strange.map(|name| there(&name)), [false, false, true]);
+    assert!(there(&"bb".repeat(32)), "it may be of a release that is just being registered");
     world.close().await;
 }

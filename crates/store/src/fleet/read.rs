@@ -1,16 +1,16 @@
 //! Reading the fleet: all of it when a server begins, and events when they are asked for.
 
 use super::{
-    ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Fleet, FleetContents, MemberRow,
-    MetadataRow, PresenceRow, ReleaseRow,
+    ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Fleet, FleetContents, FleetEdges,
+    MemberRow, MetadataRow, PresenceRow, ReleaseRow,
 };
 use crate::Error;
-use crate::statement::{Row, query};
+use crate::statement::{Row, Statement, query};
 
 const WHAT: &str = "read the fleet";
 
 impl Fleet {
-    /// All of the fleet but its events, as one moment has it.
+    /// All of the fleet but its edges and its events.
     ///
     /// # Errors
     /// [`Error::Sql`].
@@ -18,9 +18,6 @@ impl Fleet {
         let last = self.rows("SELECT COALESCE(MAX(number), 0) AS number FROM edge_event").await?;
         let last_event = last.first().map(|row| Columns(row).number("number")).transpose()?.unwrap_or(0);
         Ok(FleetContents {
-            edges: self.all("SELECT * FROM edge ORDER BY number", edge).await?,
-            presence: self.all("SELECT * FROM edge_presence ORDER BY number", presence).await?,
-            credentials: self.all("SELECT * FROM edge_credential ORDER BY prefix", credential).await?,
             tokens: self.tokens().await?,
             releases: self.all("SELECT * FROM edge_release ORDER BY product, counter", release).await?,
             artifacts: self
@@ -30,6 +27,25 @@ impl Fleet {
             campaigns: self.all("SELECT * FROM edge_campaign ORDER BY number", campaign).await?,
             members: self.all("SELECT * FROM edge_member ORDER BY campaign, place", member).await?,
             last_event,
+        })
+    }
+
+    /// The next edges after a number, so many at most, with what is known of them.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    pub async fn edges(&self, after: i64, most: i64) -> Result<FleetEdges, Error> {
+        let some = query("SELECT * FROM edge WHERE number > $1 ORDER BY number LIMIT $2").bind(after).bind(most);
+        let edges = self.read(some, edge).await?;
+        let is_full = i64::try_from(edges.len()) == Ok(most);
+        let last = edges.last().filter(|_| is_full).map_or(i64::MAX, |edge| edge.number);
+        let of = |text| query(text).bind(after).bind(last);
+        let heard = of("SELECT * FROM edge_presence WHERE number > $1 AND number <= $2 ORDER BY number");
+        let theirs = of("SELECT * FROM edge_credential WHERE edge > $1 AND edge <= $2 ORDER BY prefix");
+        Ok(FleetEdges {
+            edges,
+            presence: self.read(heard, presence).await?,
+            credentials: self.read(theirs, credential).await?,
         })
     }
 
@@ -46,17 +62,21 @@ impl Fleet {
     /// # Errors
     /// [`Error::Sql`].
     pub async fn events(&self, edge: i64, most: i64) -> Result<Vec<EdgeEventRow>, Error> {
-        let rows = query("SELECT * FROM edge_event WHERE edge = $1 ORDER BY number DESC LIMIT $2")
-            .bind(edge)
-            .bind(most)
-            .fetch_all(&self.pool.connections)
-            .await
-            .map_err(self.pool.failed(WHAT))?;
-        rows.iter().map(|row| event(&Columns(row))).collect()
+        let last = query("SELECT * FROM edge_event WHERE edge = $1 ORDER BY number DESC LIMIT $2");
+        self.read(last.bind(edge).bind(most), event).await
     }
 
     async fn rows(&self, text: &'static str) -> Result<Vec<Row>, Error> {
         query(text).fetch_all(&self.pool.connections).await.map_err(self.pool.failed(WHAT))
+    }
+
+    async fn read<T>(
+        &self,
+        statement: Statement<'_>,
+        read: impl Fn(&Columns<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let rows = statement.fetch_all(&self.pool.connections).await.map_err(self.pool.failed(WHAT))?;
+        rows.iter().map(|row| read(&Columns(row))).collect()
     }
 
     async fn all<T>(
@@ -64,7 +84,7 @@ impl Fleet {
         text: &'static str,
         read: impl Fn(&Columns<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        self.rows(text).await?.iter().map(|row| read(&Columns(row))).collect()
+        self.read(query(text), read).await
     }
 }
 

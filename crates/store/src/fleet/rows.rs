@@ -232,15 +232,20 @@ pub struct EdgeEventRow {
     pub text: String,
 }
 
-/// All of a fleet but its events.
+/// Edges, with what is known of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FleetContents {
+pub struct FleetEdges {
     /// By their numbers.
     pub edges: Vec<EdgeRow>,
     /// By the edges' numbers.
     pub presence: Vec<PresenceRow>,
     /// By their prefixes.
     pub credentials: Vec<CredentialRow>,
+}
+
+/// All of a fleet but its edges and its events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FleetContents {
     /// In the order in which they were minted.
     pub tokens: Vec<EdgeTokenRow>,
     /// By product and counter.

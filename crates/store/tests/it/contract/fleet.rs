@@ -1,6 +1,6 @@
 use landfall_store::{
-    CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Enrollment, Fleet, FleetWrite, MemberRow, NewEdge,
-    Pool, PresenceRow,
+    CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Enrollment, Fleet, FleetEdges, FleetWrite,
+    MemberRow, NewEdge, Pool, PresenceRow,
 };
 
 fn token(id: &str, max_uses: Option<i64>) -> EdgeTokenRow {
@@ -65,7 +65,17 @@ pub(crate) async fn a_token_enrolls_as_often_as_it_says_and_a_taken_device_numbe
     assert_eq!(fleet.enroll(&new_edge("b", "edge-3", 6), 1000).await.expect("asked"), Enrollment::BadToken, "too late");
     fleet.write(&[FleetWrite::Token(EdgeTokenRow { revoked_at: Some(9), ..token("b", None) })]).await.expect("revoked");
     assert_eq!(fleet.enroll(&new_edge("b", "edge-3", 7), 10).await.expect("asked"), Enrollment::BadToken);
-    assert_eq!(fleet.load().await.expect("read").edges.len(), 2);
+    assert_eq!(edges(&fleet).await.edges.len(), 2);
+    // Page by page each is read once.
+    let first = fleet.edges(0, 1).await.expect("read");
+    let then = fleet.edges(first.edges[0].number, 1).await.expect("read");
+    assert!(fleet.edges(then.edges[0].number, 1).await.expect("read").edges.is_empty());
+    let owners = |some: &FleetEdges| some.credentials.iter().map(|row| row.edge).collect::<Vec<_>>();
+    assert_eq!((owners(&first), owners(&then)), (vec![1], vec![2]));
+}
+
+async fn edges(fleet: &Fleet) -> FleetEdges {
+    fleet.edges(0, 1000).await.expect("read")
 }
 
 pub(crate) async fn of_a_hundred_parallel_enrollments_as_many_succeed_as_the_token_allows(pool: &Pool) {
@@ -84,8 +94,8 @@ pub(crate) async fn of_a_hundred_parallel_enrollments_as_many_succeed_as_the_tok
         }
     }
     assert_eq!(done, 10);
-    let contents = fleet.load().await.expect("read");
-    assert_eq!((contents.edges.len(), contents.credentials.len(), contents.tokens[0].used_count), (10, 10, 10));
+    let (contents, known) = (fleet.load().await.expect("read"), edges(&fleet).await);
+    assert_eq!((known.edges.len(), known.credentials.len(), contents.tokens[0].used_count), (10, 10, 10));
 }
 
 pub(crate) async fn enrollments_of_one_batch_are_each_decided_by_what_those_before_them_left(pool: &Pool) {
@@ -112,10 +122,10 @@ pub(crate) async fn enrollments_of_one_batch_are_each_decided_by_what_those_befo
         .collect();
     // Whose token is used up does not hear whether a number is taken.
     assert_eq!(told, ["edge-1", "taken", "bad", "edge-2", "bad", "bad", "edge-3"]);
-    let contents = fleet.load().await.expect("read");
-    assert_eq!(contents.edges.iter().map(|edge| edge.number).collect::<Vec<_>>(), [1, 2, 3]);
+    let (contents, known) = (fleet.load().await.expect("read"), edges(&fleet).await);
+    assert_eq!(known.edges.iter().map(|edge| edge.number).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(contents.tokens.iter().map(|token| token.used_count).collect::<Vec<_>>(), [2, 1]);
-    assert_eq!((contents.credentials.len(), contents.last_event), (3, 7));
+    assert_eq!((known.credentials.len(), contents.last_event), (3, 7));
 }
 
 pub(crate) async fn a_batch_of_enrollments_that_cannot_be_written_leaves_nothing_behind(pool: &Pool) {
@@ -124,8 +134,8 @@ pub(crate) async fn a_batch_of_enrollments_that_cannot_be_written_leaves_nothing
     // The second event has the first one's number.
     let asked = [new_edge("a", "edge-1", 1), new_edge("a", "edge-2", 1)];
     assert!(fleet.enroll_all(&asked, 10).await.is_err());
-    let contents = fleet.load().await.expect("read");
-    assert_eq!((contents.edges.len(), contents.credentials.len(), contents.tokens[0].used_count), (0, 0, 0));
+    let (contents, known) = (fleet.load().await.expect("read"), edges(&fleet).await);
+    assert_eq!((known.edges.len(), known.credentials.len(), contents.tokens[0].used_count), (0, 0, 0));
     assert!(matches!(fleet.enroll(&asked[0], 10).await, Ok(Enrollment::Done(_))));
 }
 
@@ -137,8 +147,8 @@ pub(crate) async fn an_edge_that_may_enroll_once_more_keeps_its_number_and_loses
     fleet.write(&[FleetWrite::Edge(allowed)]).await.expect("allowed");
     let Ok(Enrollment::Done(again)) = fleet.enroll(&new_edge("a", "edge-1", 2), 50).await else { panic!("enrolled") };
     assert_eq!((again.number, again.id.as_str()), (1, "id-edge-1-1"));
-    let contents = fleet.load().await.expect("read");
-    assert_eq!(contents.credentials.iter().map(|row| row.revoked_at).collect::<Vec<_>>(), [Some(50), None]);
+    let known = edges(&fleet).await;
+    assert_eq!(known.credentials.iter().map(|row| row.revoked_at).collect::<Vec<_>>(), [Some(50), None]);
     assert_eq!(fleet.enroll(&new_edge("a", "edge-1", 3), 50).await.expect("asked"), Enrollment::Taken, "once");
 }
 
@@ -193,7 +203,7 @@ pub(crate) async fn a_batch_of_the_fleet_is_written_whole_and_read_back(pool: &P
     fleet.write(&[FleetWrite::Member(later.clone())]).await.expect("written");
     let contents = fleet.load().await.expect("read");
     assert_eq!((contents.campaigns, contents.members), (vec![campaign], vec![later]));
-    assert_eq!((contents.presence, contents.last_event), (vec![presence], 3));
+    assert_eq!((edges(&fleet).await.presence, contents.last_event), (vec![presence], 3));
     assert_eq!(fleet.events(7, 10).await.expect("read").len(), 1);
     fleet.write(&[FleetWrite::ForgetEvents(3)]).await.expect("forgotten");
     assert!(fleet.events(7, 10).await.expect("read").is_empty());
