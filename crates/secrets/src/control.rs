@@ -91,13 +91,13 @@ fn seed(sealed: &Value) -> u64 {
 /// # Errors
 /// The Secret is somebody else's, or holds a key that is generated once and would lose it.
 pub fn wanted(sealed: &Value, there: Option<&Value>, made: Value, agent: &str) -> Result<Option<Value>, Refusal> {
-    let Some(secret) = there else { return Ok(Some(marked(made))) };
+    let Some(secret) = there else { return Ok(Some(marked(made, None))) };
     let Some(adoption) = adoption(secret, sealed, agent) else {
         let name = text(sealed, "/metadata/name");
         let why = format!("Resource {name:?} already exists and is not managed by SealedSecret");
         return Err(Refusal::unwritten(why));
     };
-    let wanted = marked(adopted(secret, made, adoption));
+    let wanted = marked(adopted(secret, made, adoption), Some(secret));
     if let Some(why) = guarded(secret, &wanted) {
         return Err(Refusal::unwritten(why));
     }
@@ -105,10 +105,11 @@ pub fn wanted(sealed: &Value, there: Option<&Value>, made: Value, agent: &str) -
 }
 
 /// With what its keys are known again by that are generated once.
-fn marked(secret: Value) -> Value {
+fn marked(secret: Value, there: Option<&Value>) -> Value {
+    let there = there.and_then(|there| Object::from_value(there.clone()).ok());
     match Object::from_value(secret.clone()) {
         Ok(mut object) => {
-            mark_born(&mut object);
+            mark_born(&mut object, there.as_ref());
             object.into_value()
         }
         Err(_) => secret,

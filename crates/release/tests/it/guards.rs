@@ -145,6 +145,24 @@ async fn neither_its_namespace_nor_its_owner_nor_the_owners_definition_goes() {
     assert_eq!(pepper(&place).await.as_deref(), ONE);
 }
 
+/// What a manifest says that a key was at its birth is the value that an upgrade could put there later.
+#[tokio::test]
+async fn a_birth_that_a_manifest_claims_is_not_believed() {
+    let place = Place::new().await;
+    // Of `evil`.
+    let print = "f829048a5a972c3e6ef6f8fc545c6149";
+    let claims = HELD.replace("once: PEPPER", &format!("once: PEPPER\n    landfall.dev/once-born: PEPPER={print}"));
+    let prepared = place.releases().prepare_install("web", manifest(&[&claims]), &install()).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    let evil = manifest(&[&claims.replace("PEPPER: one", "PEPPER: evil")]);
+    let refused = place.releases().prepare_upgrade("web", evil, &upgrade()).await;
+    assert!(matches!(refused, Err(Error::Engine(landfall_engine::Error::Once(_)))), "{refused:?}");
+    // The same again is no change, stale as what it claims may be.
+    let prepared = place.releases().prepare_upgrade("web", manifest(&[&claims]), &upgrade()).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    assert_eq!(pepper(&place).await.as_deref(), ONE);
+}
+
 /// LP-131: from a Secret to a SealedSecret of its name and back, without a moment in which there is none.
 #[tokio::test]
 async fn a_secret_becomes_a_sealed_one_and_a_plain_one_again_and_keeps_its_uid() {
