@@ -16,7 +16,7 @@ use landfall_object::{Object, SIMULATED, mark_born, once_guard};
 use landfall_sprig::{Context, Seeded};
 use serde_json::{Value, json};
 
-pub use adoption::{Adoption, adopted, adoption, is_shared};
+pub use adoption::{Adoption, adopted, adoption, freed, is_shared};
 pub use answer::{Answer, MOST_BYTES, MOST_VALUES, answer};
 
 use crate::key::Certificate;
@@ -88,16 +88,20 @@ fn seed(sealed: &Value) -> u64 {
 
 /// What is to be written; nothing where the Secret that is there is as it should be. `agent` is the controller's field manager.
 ///
+/// What holds a key that is generated once gets no owner, whoever protected it: the template, or a person on the Secret alone.
+///
 /// # Errors
 /// The Secret is somebody else's, or holds a key that is generated once and would lose it.
 pub fn wanted(sealed: &Value, there: Option<&Value>, made: Value, agent: &str) -> Result<Option<Value>, Refusal> {
-    let Some(secret) = there else { return Ok(Some(marked(made, None))) };
+    let Some(secret) = there else { return Ok(Some(marked(adoption::unowned(made), None))) };
     let Some(adoption) = adoption(secret, sealed, agent) else {
         let name = text(sealed, "/metadata/name");
         let why = format!("Resource {name:?} already exists and is not managed by SealedSecret");
         return Err(Refusal::unwritten(why));
     };
-    let wanted = marked(adopted(secret, made, adoption), Some(secret));
+    let mut wanted = adoption::unowned(adopted(secret, made, adoption));
+    adoption::keep_known(&mut wanted, sealed, agent);
+    let wanted = marked(wanted, Some(secret));
     if let Some(why) = guarded(secret, &wanted) {
         return Err(Refusal::unwritten(why));
     }

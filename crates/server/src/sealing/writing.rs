@@ -45,7 +45,10 @@ pub(super) async fn deal(
     now: Timestamp,
 ) -> Result<Dealt, Error> {
     let key = ObjectKey::new(secret_kind(), sealed.namespace(), sealed.name());
-    let there = cluster.get(&key).await?;
+    let mut there = cluster.get(&key).await?;
+    if let Some(freed) = there.as_ref().and_then(|it| control::freed(it.value())).filter(|_| mode == Sealing::Kept) {
+        there = Some(write(cluster, there.as_ref(), freed).await?);
+    }
     let live = there.as_ref().map(Object::value);
     let wanted = made.and_then(|made| control::wanted(sealed.value(), live, made, MANAGER));
     if mode == Sealing::Observed {

@@ -217,6 +217,50 @@ fn an_immutable_secret_says_that_it_must_be_made_anew() {
     assert_eq!(value(&stage, "keys", "A"), "one");
 }
 
+/// Its template says nothing of what the Secret says itself.
+#[test]
+fn a_secret_that_is_protected_itself_gets_no_owner_and_loses_the_one_that_it_has() {
+    let mut stage = stage();
+    let own = key(&stage);
+    keep(&mut stage, &own);
+    let managed = json!({ONCE_ANNOTATION: "A", "sealedsecrets.bitnami.com/managed": "true"});
+    let values = json!({"A": "one", "B": "two"});
+    stage.create("secrets", json!({"metadata": {"name": "taken", "annotations": managed}, "stringData": values}));
+    let patched = json!({ONCE_ANNOTATION: "C", "sealedsecrets.bitnami.com/managed": "true", "sealedsecrets.bitnami.com/patch": "true"});
+    stage.create(
+        "secrets",
+        json!({"metadata": {"name": "patched", "annotations": patched}, "stringData": {"C": "three"}}),
+    );
+    for name in ["taken", "patched", "owned", "refused"] {
+        stage.create(SEALED, sealed(&own, Scope::Strict, name));
+    }
+    stage.rest();
+    stage.pass(60);
+    for name in ["owned", "refused"] {
+        assert!(!stage.find("secrets", name)["metadata"]["ownerReferences"].is_null());
+        stage.change("secrets", name, |it| it["metadata"]["annotations"] = json!({ONCE_ANNOTATION: "A"}));
+        if name == "refused" {
+            // Before anybody has looked it is of another value, too.
+            stage
+                .change(SEALED, name, |it| it["spec"]["encryptedData"]["A"] = it["spec"]["encryptedData"]["B"].clone());
+        }
+        stage.rest();
+    }
+    for name in ["taken", "patched", "owned", "refused"] {
+        let secret = stage.find("secrets", name);
+        assert_eq!(secret["metadata"].get("ownerReferences"), None, "{name}");
+        assert_eq!(synced(&stage, name).0, if name == "refused" { "False" } else { "True" }, "{name}");
+        stage.pass(60);
+        stage.delete(SEALED, "shop", name);
+        stage.rest();
+        assert_eq!(uid(&stage.find("secrets", name)), uid(&secret), "{name}");
+    }
+    // One that comes again takes it on, and settles.
+    stage.create(SEALED, sealed(&own, Scope::Strict, "taken"));
+    stage.rest();
+    assert!(is(&synced(&stage, "taken"), TRUE), "{:?}", synced(&stage, "taken"));
+}
+
 fn ask(stage: &mut Stage, name: &str, path: &str, body: &str) -> Option<HttpAnswer> {
     ask_as(stage, "curl", name, path, body)
 }

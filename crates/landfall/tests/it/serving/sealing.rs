@@ -156,6 +156,11 @@ fn lp_127_serve_opens_what_is_sealed_takes_over_what_it_may_and_guards_what_is_m
     server.patch(&ground.cluster, &secret("plain"), managed);
     let taken = ground.until(&server, &secret("plain"), |it| holds(it, "canary-three"));
     assert_eq!(taken.uid(), before.uid());
+    // Protected by hand from now on, it has no owner any more with which the cluster would delete it.
+    let protected = json!({"metadata": {"annotations": {"landfall.dev/once": "TOKEN"}}});
+    server.patch(&ground.cluster, &secret("plain"), protected);
+    let freed = ground.until(&server, &secret("plain"), |it| it.list_at("/metadata/ownerReferences").is_empty());
+    assert!(holds(&freed, "canary-three"));
 
     // What is made once stays, also where it may be taken over.
     let once = json!({landfall_secrets::MANAGED: "true", "landfall.dev/once": "TOKEN"});
