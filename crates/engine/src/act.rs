@@ -6,7 +6,7 @@ use landfall_object::{Object, ObjectKey};
 use crate::change::{Write, predict, write_over};
 use crate::desired::{Method, Task};
 use crate::executor::Executor;
-use crate::once;
+use crate::once::{self, Held};
 use crate::plan::{Plan, Step};
 use crate::planning::Live;
 use crate::report::{Failure, FailureKind, StepResult};
@@ -38,10 +38,27 @@ const RETRIES: u32 = 4;
 /// How long a new kind may take to be served; as Helm waits for a chart's `crds/`.
 const ESTABLISHED: Duration = Duration::from_secs(60);
 
+/// What is known of the objects of steps before the first of them, by a few requests.
+#[derive(Default)]
+pub(crate) struct AtHand {
+    /// What is to be applied to what is there, and may turn out to be as it should be already.
+    live: Live,
+    /// What would go with what is to be deleted.
+    held: Held,
+}
+
 impl Executor {
-    /// The live objects of steps, as far as a few requests tell of them: what is to be applied to what is there, and may turn out to be
-    /// as it should be already.
-    pub(crate) async fn at_hand(&self, plan: &Plan, steps: &[Step]) -> Live {
+    /// What a few requests tell of the objects of steps.
+    pub(crate) async fn at_hand(&self, plan: &Plan, steps: &[Step]) -> AtHand {
+        let going: Vec<Object> = steps.iter().filter_map(|step| going(plan, step)).collect();
+        let held = match going.is_empty() {
+            true => Held::default(),
+            false => Held::look(&self.cluster, &going).await,
+        };
+        AtHand { live: self.live_at_hand(plan, steps).await, held }
+    }
+
+    async fn live_at_hand(&self, plan: &Plan, steps: &[Step]) -> Live {
         let is_applied = |step: &&Step| matches!(&step.task, Task::Apply { method: Method::ServerSide { .. }, .. });
         let there = steps.iter().filter(is_applied).filter(|step| plan.uid_seen(&step.key).is_some());
         let keys: Vec<ObjectKey> = there.map(|step| step.key.clone()).collect();
@@ -52,9 +69,10 @@ impl Executor {
         self.cluster.get_all(&keys).await.map_or_else(|_| Live::default(), Live::new)
     }
 
-    /// Carries one repeatable step out; `live` is its object as it was a moment ago.
-    pub(crate) async fn act(&self, plan: &Plan, step: &Step, live: Option<&Object>) -> Result<Effect, Stop> {
+    /// Carries one repeatable step out; at hand is what was known a moment ago.
+    pub(crate) async fn act(&self, plan: &Plan, step: &Step, at_hand: &AtHand) -> Result<Effect, Stop> {
         self.probe.reach(format_args!("before effect {}", step.id))?;
+        let live = at_hand.live.get(&step.key);
         let effect = match &step.task {
             Task::Apply { object, previous, method } => match live {
                 Some(live) if is_as_applied((plan, step), (previous.as_ref(), object, method), live) => {
@@ -63,7 +81,7 @@ impl Executor {
                 _ => self.apply(plan, step, previous.as_ref(), object, method).await?,
             },
             Task::Ensure { object } => self.ensure(plan, step, object).await?,
-            Task::Delete { key, propagation } => self.delete(plan, step, key, *propagation).await?,
+            Task::Delete { key, propagation } => self.delete(plan, step, (key, *propagation), &at_hand.held).await?,
             Task::Keep { .. } => Effect::none(StepResult::Kept),
             Task::Hook(_) | Task::Wait { .. } => Effect::none(StepResult::Ready),
         };
@@ -200,7 +218,13 @@ impl Executor {
         }
     }
 
-    async fn delete(&self, plan: &Plan, step: &Step, key: &ObjectKey, how: Propagation) -> Result<Effect, Stop> {
+    async fn delete(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        (key, how): (&ObjectKey, Propagation),
+        held: &Held,
+    ) -> Result<Effect, Stop> {
         if let Err(landfall_cluster::Error::NoMatch { .. }) = self.cluster.resource_of(key).await {
             return Ok(Effect::none(StepResult::Absent));
         }
@@ -210,7 +234,7 @@ impl Executor {
         if plan.uid_seen(key) != live.uid() {
             return Ok(Effect::none(StepResult::Absent));
         }
-        let may_go = once::deletion(&self.cluster, &live, "once-delete").await;
+        let may_go = once::deletion_among(held, &live, "once-delete");
         may_go.map_err(|violation| guarded(step, &violation))?;
         let options =
             DeleteOptions { propagation: how, uid: live.uid().map(str::to_owned), ..DeleteOptions::default() };
@@ -286,6 +310,12 @@ impl Plan {
     pub(crate) fn uid_seen(&self, key: &ObjectKey) -> Option<&str> {
         self.seen.iter().find(|seen| seen.key == *key).and_then(|seen| seen.uid.as_deref())
     }
+}
+
+/// The name of what a step is to delete.
+fn going(plan: &Plan, step: &Step) -> Option<Object> {
+    let Task::Delete { key, .. } = &step.task else { return None };
+    plan.uid_seen(key).map(|_| Object::new(key))
 }
 
 /// Whether there is nothing to be written over an object, which stays.
