@@ -34,6 +34,12 @@ pub const RENEWED: SignedDuration = SignedDuration::from_hours(720);
 /// How the API server ends what it says of a Secret that may not be changed.
 const IMMUTABLE: &str = "field is immutable when `immutable` is set";
 
+/// The codes of answers that the same write gets again: it is malformed, forbidden, of no place, too large, or invalid.
+const FINAL: [u16; 5] = [400, 403, 404, 413, 422];
+/// How the condition of a Secret begins that could not be written, in our words and in the API server's: whoever changes or deletes
+/// that Secret may have let it be.
+const UNWRITTEN: [&str; 3] = ["failed update: ", "Secret \"", "secrets \""];
+
 /// Why there is no Secret, or not the one that is sealed; in the original's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -57,16 +63,21 @@ impl Refusal {
         Refusal { reason: "ErrUpdateFailed", message: format!("failed update: {why}"), said: why }
     }
 
-    /// The same, where the API server says so; nothing when what it says is no reason to give up.
-    pub fn of_server(sealed: &Value, words: &str) -> Option<Self> {
+    /// The same, where the API server says so, with the code of its answer; nothing when the same write may be taken later.
+    pub fn of_server(sealed: &Value, code: u16, words: &str) -> Option<Self> {
+        FINAL.contains(&code).then(|| Self::given_up(sealed, words))
+    }
+
+    /// The same, in whichever words it was refused until nobody tried again.
+    pub fn given_up(sealed: &Value, words: &str) -> Self {
         if !words.ends_with(IMMUTABLE) {
-            return None;
+            return Refusal { reason: "ErrUpdateFailed", said: words.to_owned(), message: words.to_owned() };
         }
         let (namespace, name) = (text(sealed, "/metadata/namespace"), text(sealed, "/metadata/name"));
         let said = format!(
             "Error updating {namespace}/{name}: the target Secret is immutable. Once a Secret is marked as immutable, it is not possible to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret."
         );
-        Some(Refusal { reason: "ErrUpdateFailed", said, message: words.to_owned() })
+        Refusal { reason: "ErrUpdateFailed", said, message: words.to_owned() }
     }
 }
 
@@ -188,7 +199,7 @@ pub fn is_settled(sealed: &Value, there: Option<&Value>, keys: &[&Value], agent:
         return is_true && adoption(secret, sealed, agent).is_some() && wanted.all(has);
     }
     let newer = keys.iter().any(|key| is_later(text(key, "/metadata/creationTimestamp")));
-    !newer && !text(known, "/message").starts_with("failed update: ")
+    !newer && !UNWRITTEN.iter().any(|words| text(known, "/message").starts_with(words))
 }
 
 /// Whether a new key is to be made: there is none to seal with, or the newest is thirty days old.

@@ -361,6 +361,10 @@ impl Keeper {
                 known.tries += 1;
                 self.desk.failed(name);
                 if known.tries > RETRIES {
+                    let refusal = Refusal::given_up(sealed.value(), &error.to_string());
+                    if let Err(error) = writing::deny(&self.cluster, &sealed, &refusal, now).await {
+                        self.say(format!("the condition of {}/{} cannot be written: {error}", name.0, name.1));
+                    }
                     self.say(format!("{}/{} is given up until it changes: {error}", name.0, name.1));
                     return;
                 }

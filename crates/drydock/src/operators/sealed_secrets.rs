@@ -84,7 +84,7 @@ fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status>
         Ok(None) => {}
         Ok(Some(wanted)) => {
             if let Err(status) = write(desk, there.as_ref(), wanted) {
-                return match Refusal::of_server(&sealed, &status.message) {
+                return match Refusal::of_server(&sealed, status.code, &status.message) {
                     Some(refusal) => refused(desk, &sealed, &refusal),
                     None => Err(status),
                 };

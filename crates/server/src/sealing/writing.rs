@@ -64,7 +64,7 @@ pub(super) async fn deal(
         Ok(None) => Ok((live.map(data_of), false)),
         Ok(Some(wanted)) => match write(cluster, there.as_ref(), wanted).await {
             Ok(secret) => Ok((Some(data_of(secret.value())), true)),
-            Err(error) => match Refusal::of_server(sealed.value(), &error.to_string()) {
+            Err(error) => match refusal_of(sealed, &error) {
                 Some(refusal) => Err(refusal),
                 None => return Err(error),
             },
@@ -79,12 +79,23 @@ pub(super) async fn deal(
             Ok(Dealt { data, refusal: None, would: None })
         }
         Err(refusal) => {
-            if tell(cluster, sealed, &refusal.message, now).await? {
-                say(cluster, sealed, ("Warning", refusal.reason, &refusal.said), now).await;
-            }
+            deny(cluster, sealed, &refusal, now).await?;
             Ok(Dealt { data: None, refusal: Some(refusal), would: None })
         }
     }
+}
+
+/// What the API server has against a write for good.
+fn refusal_of(sealed: &Object, error: &Error) -> Option<Refusal> {
+    Refusal::of_server(sealed.value(), error.code()?, &error.to_string())
+}
+
+/// Tells why there is no Secret, or not the one that is sealed: in the condition and by an event, where it is not told yet.
+pub(super) async fn deny(cluster: &Cluster, sealed: &Object, refusal: &Refusal, now: Timestamp) -> Result<(), Error> {
+    if tell(cluster, sealed, &refusal.message, now).await? {
+        say(cluster, sealed, ("Warning", refusal.reason, &refusal.said), now).await;
+    }
+    Ok(())
 }
 
 async fn write(cluster: &Cluster, there: Option<&Object>, wanted: Value) -> Result<Object, Error> {

@@ -217,6 +217,37 @@ fn an_immutable_secret_says_that_it_must_be_made_anew() {
     assert_eq!(value(&stage, "keys", "A"), "one");
 }
 
+/// What the API server has against the Secret is told of this generation, as the original tells it, and what may be put right is.
+#[test]
+fn what_the_server_refuses_is_told_in_its_words() {
+    let mut stage = stage();
+    let own = key(&stage);
+    keep(&mut stage, &own);
+    stage.create(SEALED, sealed(&own, Scope::Strict, "keys"));
+    stage.rest();
+    assert!(is(&synced(&stage, "keys"), TRUE));
+    stage.pass(60);
+    stage.change(SEALED, "keys", |it| it["spec"]["template"]["type"] = "foo/bar".into());
+    stage.rest();
+    let (status, message) = synced(&stage, "keys");
+    assert!(status == "False" && message.starts_with("Secret \"keys\" is invalid: type: "), "{status} {message}");
+    assert_eq!(stage.find(SEALED, "keys")["status"]["observedGeneration"], 2);
+    assert_eq!(stage.events("keys").last(), Some(&format!("ErrUpdateFailed {message}")));
+    // Whoever deletes the Secret lets it be made anew.
+    stage.pass(60);
+    stage.delete("secrets", "shop", "keys");
+    stage.rest();
+    assert!(is(&synced(&stage, "keys"), TRUE), "{:?}", synced(&stage, "keys"));
+    // One that never comes to be.
+    let mut without = sealed(&own, Scope::Strict, "tls");
+    without["spec"]["template"]["type"] = "kubernetes.io/tls".into();
+    stage.create(SEALED, without);
+    stage.rest();
+    let (status, message) = synced(&stage, "tls");
+    assert!(status == "False" && message.starts_with("Secret \"tls\" is invalid: "), "{status} {message}");
+    assert_eq!(stage.events("tls"), [format!("ErrUpdateFailed {message}")]);
+}
+
 /// Its template says nothing of what the Secret says itself.
 #[test]
 fn a_secret_that_is_protected_itself_gets_no_owner_and_loses_the_one_that_it_has() {
