@@ -292,6 +292,23 @@ fn a_secret_that_is_protected_itself_gets_no_owner_and_loses_the_one_that_it_has
     assert!(is(&synced(&stage, "taken"), TRUE), "{:?}", synced(&stage, "taken"));
 }
 
+/// The garbage collector saw the owners go, though their kind can no longer be asked for.
+#[test]
+fn what_objects_of_a_definition_own_goes_with_it_and_what_is_generated_once_does_not() {
+    let mut stage = stage();
+    let own = key(&stage);
+    keep(&mut stage, &own);
+    stage.create(SEALED, sealed(&own, Scope::Strict, "owned"));
+    let mut once = sealed(&own, Scope::Strict, "once");
+    once["spec"]["template"]["metadata"]["annotations"] = json!({ONCE_ANNOTATION: "A"});
+    stage.create(SEALED, once);
+    stage.rest();
+    stage.delete("customresourcedefinitions.apiextensions.k8s.io", "", SEALED);
+    stage.rest();
+    let left = stage.names("secrets");
+    assert!(left.contains(&"once".to_owned()) && !left.contains(&"owned".to_owned()), "{left:?}");
+}
+
 fn ask(stage: &mut Stage, name: &str, path: &str, body: &str) -> Option<HttpAnswer> {
     ask_as(stage, "curl", name, path, body)
 }
