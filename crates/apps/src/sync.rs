@@ -182,7 +182,11 @@ impl Wish for Sync {
     }
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
-        let kept = &self.kept;
+        // What planning itself lets stay is in sync as well: no sync would take it.
+        let held = plan.steps().filter(|step| step.action == Action::Keep && !self.kept.contains_key(&step.key));
+        let mut kept = self.kept.clone();
+        kept.extend(held.map(|step| (step.key.clone(), Stay::Good(step.why.replace("kept: ", "")))));
+        let kept = &kept;
         let mut status = status_of(&plan, kept);
         let mut resources = compared(&plan, &live, kept);
         if status == SyncStatus::OutOfSync && !self.application.ignore_differences.is_empty() {

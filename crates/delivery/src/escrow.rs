@@ -3,7 +3,7 @@
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, Error, ListOptions, WriteOptions};
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, once_guard};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, mark_born, once_guard};
 use landfall_secrets::{Backup, Saved, same_value, saved_for, unseal};
 use landfall_source::surroundings;
 use serde::Serialize;
@@ -77,6 +77,10 @@ pub async fn restore(cluster: &Cluster, backup: &Backup) -> Result<Restored, Vec
 
 /// Creates a Secret. What came in between wins and is told; but for a placeholder, which stands back.
 async fn put(cluster: &Cluster, secret: &Object) -> Result<(), Error> {
+    // What it is known again by is what it comes back with: nobody else's word is taken for it.
+    let mut secret = secret.clone();
+    mark_born(&mut secret, None);
+    let secret = &secret;
     let options = WriteOptions { field_manager: Some(MANAGER.to_owned()), ..WriteOptions::default() };
     let mut tries = 0;
     loop {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use landfall_cluster::{JobWait, readiness};
 use landfall_diag::Diagnose;
-use landfall_engine::{Action, Desired, DesiredPhase, Item, Live, Method, PhaseRuns, Task, Unrecorded, WaitFor, plan};
+use landfall_engine::{
+    Action, Desired, DesiredPhase, Item, Live, Method, PhaseRuns, Plan, Task, Unrecorded, WaitFor, plan,
+};
+use landfall_object::health::{HealthStatus, assess};
 use landfall_object::{Object, ObjectKey};
 
 use crate::content::{is_service, is_workload};
@@ -112,6 +115,45 @@ impl Session {
         let items = vec![Item { wave: 0, task: wait, why: "nothing changed, but it is not ready".to_owned() }];
         if self.run_items(unit, Deed::Step(Action::Wait), items, live, summary).await {
             summary.outcome = Outcome::Unchanged;
+        }
+    }
+
+    /// Waits until what is sealed has been opened, and fails where it does not open: pods that run with the values from before are
+    /// ready all the same. Where no controller has spoken of one yet nobody may ever, and it is left to the pods that need it.
+    pub(crate) async fn wait_for_sealed(
+        &self,
+        unit: &Unit,
+        delivered: &Plan,
+        options: &UpOptions,
+        summary: &mut UnitSummary,
+    ) {
+        let sealed: Vec<ObjectKey> = delivered
+            .steps()
+            .filter(|step| matches!(step.task, Task::Apply { .. }))
+            .map(|step| step.key.clone())
+            .filter(|key| (key.gvk.group.as_str(), key.gvk.kind.as_str()) == ("bitnami.com", "SealedSecret"))
+            .collect();
+        if sealed.is_empty() {
+            return;
+        }
+        let live = match self.cluster.get_all(&sealed).await {
+            Ok(live) => live,
+            Err(error) => return summary.broken_off(error.diagnose()),
+        };
+        let is_late = |object: &&Object| {
+            let health = assess(object).map(|health| health.status);
+            object.at("/status").is_some() && health.is_some_and(|status| status != HealthStatus::Healthy)
+        };
+        let late: Vec<ObjectKey> = live.iter().filter(is_late).map(Object::key).collect();
+        if late.is_empty() {
+            return;
+        }
+        let wait = Task::Wait { keys: late, wait: WaitFor::Health, timeout: options.timeout.as_secs().max(1) };
+        let items = vec![Item { wave: 0, task: wait, why: "until what is sealed is opened".to_owned() }];
+        let (outcome, told) = (summary.outcome, summary.changes.len());
+        if self.run_items(unit, Deed::Step(Action::Wait), items, &Live::new(live), summary).await {
+            summary.outcome = outcome;
+            summary.changes.truncate(told);
         }
     }
 

@@ -495,6 +495,9 @@ impl Session {
         } else if options.wait {
             self.wait_for_health(unit, &prepared.live, options, &mut summary).await;
         }
+        if summary.is_well() && options.wait {
+            self.wait_for_sealed(unit, &prepared.plan, options, &mut summary).await;
+        }
         if summary.is_well() && !options.services.is_empty() {
             self.restart(one, options, &before, &mut summary).await;
         }

@@ -124,6 +124,7 @@ pub(crate) struct Controllers {
     kubelet: Kubelet,
     autoscalers: autoscaler::Memory,
     missing_nodes: nodes::Missing,
+    absent: garbage::Absent,
     attendance: Attendance,
     /// When old events are looked for next.
     sweep_at: Timestamp,
@@ -160,6 +161,7 @@ impl Controllers {
             kubelet,
             autoscalers: autoscaler::Memory::default(),
             missing_nodes: nodes::Missing::new(),
+            absent: garbage::Absent::default(),
             attendance: Attendance::default(),
             sweep_at: Timestamp::UNIX_EPOCH,
         }
@@ -218,6 +220,7 @@ impl Controllers {
                 self.events.forget(event.object.uid());
                 self.kubelet.forget(event.object.uid());
                 self.autoscalers.forget(event.object.uid());
+                self.absent.note(world, event.object.uid());
             }
             let changed = &event.object_ref;
             if &*changed.resource == "configmaps" && (changed.namespace.as_str(), changed.name.as_str()) == PLAY {
@@ -304,7 +307,7 @@ impl Controllers {
         }
         let desk = &mut Desk::new(world, &mut self.events, now, agent);
         match item.role {
-            Role::Garbage => garbage::reconcile(desk, &item.object),
+            Role::Garbage => garbage::reconcile(desk, &self.absent, &item.object),
             Role::Namespace => namespaces::reconcile(desk, name),
             Role::Node => nodes::reconcile(desk, &mut self.missing_nodes, name),
             Role::Deployment => deployment::reconcile(desk, namespace, name),

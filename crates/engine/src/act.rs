@@ -8,7 +8,7 @@ use landfall_object::{Object, ObjectKey};
 use crate::change::{Write, predict, write_over};
 use crate::desired::{Method, Task};
 use crate::executor::Executor;
-use crate::once;
+use crate::once::{self, Held};
 use crate::plan::{Plan, Step};
 use crate::planning::Live;
 use crate::report::{Failure, FailureKind, StepResult};
@@ -41,12 +41,22 @@ const RETRIES: u32 = 4;
 const ESTABLISHED: Duration = Duration::from_secs(60);
 
 impl Executor {
-    /// What is live of steps' objects, as far as a few requests tell of it, or what was `just` read does: what is to be applied to what
-    /// is there may turn out to be as it should be already, and what is not there yet is made without another look.
+    /// What a few requests tell of the objects of steps, or what was `just` read does.
     pub(crate) async fn at_hand<'l>(&self, plan: &Plan, steps: &[Step], just: Option<&'l Live>) -> AtHand<'l> {
+        let going: Vec<Object> = steps.iter().filter_map(|step| going(plan, step)).collect();
+        let held = match going.is_empty() {
+            true => Held::default(),
+            false => Held::look(&self.cluster, &going).await,
+        };
+        AtHand { held, ..self.live_at_hand(plan, steps, just).await }
+    }
+
+    /// What is to be applied to what is there may turn out to be as it should be already, and what is not there yet is made without
+    /// another look.
+    async fn live_at_hand<'l>(&self, plan: &Plan, steps: &[Step], just: Option<&'l Live>) -> AtHand<'l> {
         if let Some(live) = just {
             let asked = plan.seen.iter().map(|seen| seen.key.clone()).collect();
-            return AtHand { live: Cow::Borrowed(live), asked };
+            return AtHand { live: Cow::Borrowed(live), asked, held: Held::default() };
         }
         let is_read = |step: &&Step| match &step.task {
             Task::Apply { method: Method::ServerSide { .. }, .. } => true,
@@ -59,14 +69,18 @@ impl Executor {
         }
         // Each step asks by itself where this told nothing.
         match self.cluster.get_all(&keys).await {
-            Ok(objects) => AtHand { live: Cow::Owned(Live::new(objects)), asked: keys.into_iter().collect() },
+            Ok(objects) => {
+                let (live, asked) = (Cow::Owned(Live::new(objects)), keys.into_iter().collect());
+                AtHand { live, asked, held: Held::default() }
+            }
             Err(_) => AtHand::default(),
         }
     }
 
-    /// Carries one repeatable step out; `moment` is its object as it was a moment ago.
-    pub(crate) async fn act(&self, plan: &Plan, step: &Step, moment: Moment<'_>) -> Result<Effect, Stop> {
+    /// Carries one repeatable step out; at hand is what was known a moment ago.
+    pub(crate) async fn act(&self, plan: &Plan, step: &Step, at_hand: &AtHand<'_>) -> Result<Effect, Stop> {
         self.probe.reach(format_args!("before effect {}", step.id))?;
+        let moment = at_hand.of(&step.key);
         let effect = match &step.task {
             Task::Apply { object, previous, method } => match moment {
                 Moment::There(live) if is_as_applied((plan, step), (previous.as_ref(), object, method), live) => {
@@ -75,7 +89,7 @@ impl Executor {
                 _ => self.apply((plan, step), (previous.as_ref(), object, method), moment).await?,
             },
             Task::Ensure { object } => self.ensure(plan, step, object).await?,
-            Task::Delete { key, propagation } => self.delete(plan, step, key, *propagation).await?,
+            Task::Delete { key, propagation } => self.delete(plan, step, (key, *propagation), &at_hand.held).await?,
             Task::Keep { .. } => Effect::none(StepResult::Kept),
             Task::Hook(_) | Task::Wait { .. } => Effect::none(StepResult::Ready),
         };
@@ -216,7 +230,13 @@ impl Executor {
         }
     }
 
-    async fn delete(&self, plan: &Plan, step: &Step, key: &ObjectKey, how: Propagation) -> Result<Effect, Stop> {
+    async fn delete(
+        &self,
+        plan: &Plan,
+        step: &Step,
+        (key, how): (&ObjectKey, Propagation),
+        held: &Held,
+    ) -> Result<Effect, Stop> {
         if let Err(landfall_cluster::Error::NoMatch { .. }) = self.cluster.resource_of(key).await {
             return Ok(Effect::none(StepResult::Absent));
         }
@@ -226,7 +246,7 @@ impl Executor {
         if plan.uid_seen(key) != live.uid() {
             return Ok(Effect::none(StepResult::Absent));
         }
-        let may_go = once::deletion(&self.cluster, &live, "once-delete").await;
+        let may_go = once::deletion_among(held, &live, "once-delete");
         may_go.map_err(|violation| guarded(step, &violation))?;
         let options =
             DeleteOptions { propagation: how, uid: live.uid().map(str::to_owned), ..DeleteOptions::default() };
@@ -304,11 +324,14 @@ impl Plan {
     }
 }
 
-/// What a few requests told of objects, a moment ago.
+/// What a few requests told of the objects of steps, before the first of them.
 #[derive(Default)]
 pub(crate) struct AtHand<'l> {
     live: Cow<'l, Live>,
+    /// What was asked for: it is not there where it is not among what is live.
     asked: BTreeSet<ObjectKey>,
+    /// What would go with what is to be deleted.
+    held: Held,
 }
 
 /// An object as it was a moment ago.
@@ -334,6 +357,12 @@ impl AtHand<'_> {
 fn is_creation_harmless(desired: &Object, method: &Method) -> bool {
     let is_secret = desired.group().is_empty() && desired.kind() == "Secret";
     !(is_secret && matches!(method, Method::ServerSide { .. }))
+}
+
+/// The name of what a step is to delete.
+fn going(plan: &Plan, step: &Step) -> Option<Object> {
+    let Task::Delete { key, .. } = &step.task else { return None };
+    plan.uid_seen(key).map(|_| Object::new(key))
 }
 
 /// Whether there is nothing to be written over an object, which stays.

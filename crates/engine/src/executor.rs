@@ -298,7 +298,7 @@ impl Executor {
                 return Err(Error::Interrupted.into());
             }
             self.tell(Event::StepStarted { id: step.id.clone(), action: step.action, key: step.key.clone() }).await;
-            match self.act(plan, step, at_hand.of(&step.key)).await {
+            match self.act(plan, step, &at_hand).await {
                 Ok(effect) => {
                     let result = effect.result;
                     outcomes.push((step.id.clone(), Outcome::Done { result, uid: effect.uid }));

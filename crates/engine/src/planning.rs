@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_object::{ONCE_ANNOTATION, Object, ObjectKey, mark_born};
+use landfall_object::{BORN_ANNOTATION, ONCE_ANNOTATION, Object, ObjectKey, mark_born};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -111,19 +111,36 @@ fn plan_phase(
     Ok(Phase { name: phase.name.clone(), runs: phase.runs, waves: planned })
 }
 
-/// A task whose Secret says what its keys are known again by that are generated once.
-fn marked(task: &Task) -> Option<Task> {
-    let (Task::Apply { object, .. } | Task::Ensure { object }) = task else { return None };
-    object.annotation(ONCE_ANNOTATION)?;
+/// A task whose Secret says what its keys are known again by that are generated once, and claims nothing else of them.
+fn marked(task: &Task, live: &Live) -> Option<Task> {
     let mut task = task.clone();
-    if let Task::Apply { object, .. } | Task::Ensure { object } = &mut task {
-        mark_born(object);
-    }
+    let (object, current) = match &mut task {
+        Task::Apply { object, .. } => {
+            let current = live.get(&object.key());
+            (object, current)
+        }
+        // Both come to be as they stand here, or not at all.
+        Task::Ensure { object } => (object, None),
+        Task::Hook(hook) => (&mut hook.object, None),
+        Task::Delete { .. } | Task::Keep { .. } | Task::Wait { .. } => return None,
+    };
+    mark_born(object, current);
     Some(task)
 }
 
+/// Whether a task writes a Secret that has, or claims to have, keys that are generated once.
+fn is_marked(task: &Task) -> bool {
+    let object = match task {
+        Task::Apply { object, .. } | Task::Ensure { object } => object,
+        Task::Hook(hook) => &hook.object,
+        Task::Delete { .. } | Task::Keep { .. } | Task::Wait { .. } => return false,
+    };
+    [ONCE_ANNOTATION, BORN_ANNOTATION].into_iter().any(|mark| object.annotation(mark).is_some())
+}
+
 fn plan_item(item: &Item, live: &Live, id: String, written: &mut BTreeSet<ObjectKey>) -> Result<Step, Error> {
-    let marked = marked(&item.task).map(|task| Item { task, ..item.clone() });
+    let marked = Some(&item.task).filter(|task| is_marked(task)).and_then(|task| marked(task, live));
+    let marked = marked.map(|task| Item { task, ..item.clone() });
     let item = marked.as_ref().unwrap_or(item);
     let mut changes = Vec::new();
     let (action, key) = match &item.task {

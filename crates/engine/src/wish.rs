@@ -106,6 +106,7 @@ pub async fn prepare<W: Wish>(cluster: &Cluster, mut wish: W) -> Result<W::Prepa
     known.extend(cluster.get_all(&keys).await?);
     let live = Live::new(known);
     wish.settle(&mut desired, &live)?;
+    crate::once::kept(cluster, &mut desired, &live).await;
     let plan = plan(&desired, &live)?;
     wish.prepared(plan, live)
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use landfall_chart::{Operation, ReleaseInfo, Values, recorded_values, values_from_json, values_over};
 use landfall_delivery::Part;
 use landfall_diag::code;
-use landfall_release::{DeployOptions, Record, Status, UpgradeOptions};
+use landfall_engine::Action;
+use landfall_release::{DeployOptions, Prepared, Record, Status, UpgradeOptions};
 
 use super::deploy::{self, Asked, DEPLOY, DryRun, Rendering, prefixed};
 use super::flags::{CHART, Flags, GLOBAL, Kind, Spec, Support, VALUES, flag, short};
@@ -204,6 +205,7 @@ async fn upgrade_with(
     refuse_invalid(session, &mut prepared, journal, &source).await?;
     let delivered = session.run(&prepared, journal).await?;
     if delivered.succeeded() {
+        warn_kept(&prepared)?;
         return Ok(delivered.record);
     }
     if four::is_spoken(session.world, flags) {
@@ -237,4 +239,14 @@ fn reused(flags: &Flags, asked: &Asked, base: &Record) -> Result<(landfall_chart
     }
     let nothing_given = asked.values.entries().is_empty();
     Ok((chart, (nothing_given && !base.config.is_empty()).then_some(recorded)))
+}
+
+/// Names what left the chart and stays all the same, because of what is generated once; Helm itself says nothing of what it keeps.
+fn warn_kept(prepared: &Prepared) -> Result<(), Stop> {
+    let kept = prepared.plan.steps().filter(|step| step.action == Action::Keep);
+    for (step, why) in kept.filter_map(|step| Some((step, step.why.strip_prefix("kept: ")?))) {
+        let (kind, name) = (&step.key.gvk.kind, &step.key.name);
+        writeln!(landfall_terminal::err(), "WARNING: {kind}/{name} is no longer in the chart and is kept: {why}")?;
+    }
+    Ok(())
 }

@@ -192,6 +192,19 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_of_the_generation_before_is_no_answer_to_this_one() {
+        let sealed = |seen: u64| {
+            let synced = json!([{"type": "Synced", "status": "True"}]);
+            health(
+                json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {"name": "s", "generation": 2},
+                "status": {"observedGeneration": seen, "conditions": synced}}),
+            )
+        };
+        assert_eq!(sealed(1), is(HealthStatus::Progressing, "Waiting for Sealed Secret to be decrypted"));
+        assert_eq!(sealed(2), is(HealthStatus::Healthy, ""));
+    }
+
+    #[test]
     fn kinds_without_a_rule_have_no_health_and_unknown_versions_say_so() {
         assert_eq!(health(json!({"apiVersion": "v1", "kind": "ConfigMap"})), None);
         assert_eq!(

@@ -23,7 +23,8 @@ pub fn once_keys(live: &Object) -> Vec<String> {
     if live.kind() != "Secret" || !live.group().is_empty() {
         return Vec::new();
     }
-    let has_value = |key: &&str| live.at("/data").and_then(|data| data.get(key)).is_some_and(|value| !value.is_null());
+    // What is empty is yet to be filled, as what is not there.
+    let has_value = |key: &&str| kept_value(live, key).is_some_and(|value| !value.is_empty());
     live.annotation(ONCE_ANNOTATION)
         .unwrap_or_default()
         .split(',')
@@ -45,11 +46,32 @@ pub struct OnceViolation {
     pub verb: &'static str,
 }
 
+/// It would get another value, or none.
+const CHANGED: &str = "would be changed";
+/// It would no longer be kept from that.
+const UNPROTECTED: &str = "would lose their protection";
+
+impl OnceViolation {
+    /// What to type where a key is no longer needed.
+    fn giving_up(&self) -> String {
+        let of = self.key.namespace.as_deref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+        let name = self.key.name.as_str();
+        format!(
+            "to give it up for good: `kubectl annotate secret {name}{of} {ONCE_ANNOTATION}- {BORN_ANNOTATION}-`, then the same again"
+        )
+    }
+}
+
 impl Diagnose for OnceViolation {
     fn diagnose(&self) -> Diagnostic {
+        let help = match self.verb {
+            CHANGED => "put the value back that the cluster has: such a key is made once and kept".to_owned(),
+            UNPROTECTED => format!("leave the key in its annotation `{ONCE_ANNOTATION}`; {}", self.giving_up()),
+            _ => self.giving_up(),
+        };
         Diagnostic::refused(code::ONCE, self.to_string())
             .note("data made with the old value could never be read again")
-            .help("put the value back that the cluster has: such a key is made once and kept")
+            .help(help)
     }
 }
 
@@ -79,22 +101,31 @@ fn born<'a>(live: &'a Object, key: &str) -> Option<&'a str> {
     entries.find(|(name, print)| *name == key && print.len() == DIGITS).map(|(_, print)| print)
 }
 
-/// What a key of a Secret was at its birth, or is where it says nothing of that.
-fn known(secret: &Object, key: &str) -> Option<String> {
-    born(secret, key).map(str::to_owned).or_else(|| Some(print(&kept_value(secret, key)?)))
+/// What a key of a live Secret was at its birth, or is where it says nothing of that.
+fn known(live: &Object, key: &str) -> Option<String> {
+    born(live, key).map(str::to_owned).or_else(|| Some(print(&kept_value(live, key)?)))
 }
 
-/// Writes into a Secret what its keys that are generated once are known again by, as far as it has their values; what it says of
-/// them already stays.
-pub fn mark_born(secret: &mut Object) {
+/// Writes into a Secret what its keys that are generated once are known again by: what the live one tells of them, where that
+/// protects them already, else the values that they come to be with.
+///
+/// What the Secret claims of that itself is not believed: it would be the value that a later write may put there.
+pub fn mark_born(secret: &mut Object, live: Option<&Object>) {
     if secret.kind() != "Secret" || !secret.group().is_empty() {
         return;
     }
+    let protected = live.map(once_keys).unwrap_or_default();
+    let print_of = |name: &str| match live.filter(|_| protected.iter().any(|key| key == name)) {
+        Some(live) => known(live, name),
+        None => kept_value(secret, name).filter(|value| !value.is_empty()).map(|value| print(&value)),
+    };
     let named = secret.annotation(ONCE_ANNOTATION).unwrap_or_default();
     let names = named.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let prints: Vec<String> = names.filter_map(|name| Some(format!("{name}={}", known(secret, name)?))).collect();
+    let prints: Vec<String> = names.filter_map(|name| Some(format!("{name}={}", print_of(name)?))).collect();
     if !prints.is_empty() {
         secret.set_annotation(BORN_ANNOTATION, prints.join(","));
+    } else if secret.annotation(BORN_ANNOTATION).is_some() {
+        secret.remove_annotation(BORN_ANNOTATION);
     }
 }
 
@@ -124,11 +155,11 @@ pub fn once_guard(live: Option<&Object>, next: Option<&Object>) -> Result<(), On
     };
     let changed: Vec<String> = keys.iter().filter(|key| is_changed(live, next, key)).cloned().collect();
     if !changed.is_empty() {
-        return Err(violation(changed, "would be changed"));
+        return Err(violation(changed, CHANGED));
     }
     let still = once_keys(next);
     let unprotected: Vec<String> = keys.into_iter().filter(|key| !still.contains(key)).collect();
-    if unprotected.is_empty() { Ok(()) } else { Err(violation(unprotected, "would lose their protection")) }
+    if unprotected.is_empty() { Ok(()) } else { Err(violation(unprotected, UNPROTECTED)) }
 }
 
 #[cfg(test)]
@@ -160,11 +191,49 @@ mod tests {
         assert!(once_guard(Some(&live), Some(&secret("PEPPER", json!({"PEPPER": "YQ=="})))).is_ok());
     }
 
+    #[test]
+    fn an_empty_value_is_yet_to_be_filled() {
+        let live = secret("PEPPER", json!({"PEPPER": ""}));
+        assert!(once_keys(&live).is_empty());
+        let mut filled = secret("PEPPER", json!({"PEPPER": "YQ=="}));
+        assert!(once_guard(Some(&live), Some(&filled)).is_ok());
+        mark_born(&mut filled, Some(&live));
+        assert!(once_guard(Some(&filled), Some(&live)).is_err(), "and once filled it stays");
+        let mut empty = live.clone();
+        mark_born(&mut empty, None);
+        assert_eq!(empty.annotation(BORN_ANNOTATION), None, "nothing has been born yet");
+    }
+
+    /// A manifest that claims it, or was copied with it out of another cluster.
+    #[test]
+    fn a_birth_that_a_secret_claims_is_not_believed() {
+        let claims = |annotation: &str, value: &str| {
+            let mut claiming = secret(annotation, json!({"PEPPER": value}));
+            claiming.set_annotation(BORN_ANNOTATION, format!("PEPPER={}", print("ZXZpbA==")));
+            claiming
+        };
+        let evil = secret("PEPPER", json!({"PEPPER": "ZXZpbA=="}));
+        let mut first = claims("PEPPER", "b25l");
+        mark_born(&mut first, None);
+        assert!(once_guard(Some(&first), Some(&evil)).is_err());
+        // Nor from a Secret that did not protect it yet, nor for one that does not itself.
+        let mut later = claims("PEPPER", "b25l");
+        mark_born(&mut later, Some(&claims("", "b25l")));
+        assert_eq!(later.annotation(BORN_ANNOTATION), first.annotation(BORN_ANNOTATION));
+        let mut plain = claims("", "b25l");
+        mark_born(&mut plain, None);
+        assert_eq!(plain.annotation(BORN_ANNOTATION), None);
+        // What lives knows better, and a stale claim is no reason to refuse.
+        let mut again = claims("PEPPER", "b25l");
+        mark_born(&mut again, Some(&first));
+        assert!(once_guard(Some(&first), Some(&again)).is_ok());
+    }
+
     /// What a person has edited past every guard goes back to what was generated, and to nothing else.
     #[test]
     fn a_value_that_was_edited_becomes_the_one_again_that_was_generated_and_no_other() {
         let mut first = secret("PEPPER", json!({"PEPPER": "b25l", "OTHER": "Yg=="}));
-        mark_born(&mut first);
+        mark_born(&mut first, None);
         assert!(first.annotation(BORN_ANNOTATION).is_some_and(|text| text.starts_with("PEPPER=") && text.len() == 39));
         let mut edited = first.clone();
         *edited.at_mut("/data/PEPPER").expect("there") = "dHdv".into();
@@ -172,13 +241,13 @@ mod tests {
         assert!(once_guard(Some(&edited), Some(&wanted("b25l"))).is_ok());
         for other in ["dHdv", "dGhyZWU="] {
             let mut wanted = wanted(other);
-            mark_born(&mut wanted);
+            mark_born(&mut wanted, None);
             assert!(once_guard(Some(&edited), Some(&wanted)).is_err(), "{other} would be taken for what was generated");
         }
         // Whoever writes something else is not kept from it.
         let mut beside = edited.clone();
         *beside.at_mut("/data/OTHER").expect("there") = "eA==".into();
-        mark_born(&mut beside);
+        mark_born(&mut beside, Some(&edited));
         assert!(once_guard(Some(&edited), Some(&beside)).is_ok());
         assert!(once_guard(Some(&edited), None).is_err());
         // What nobody has edited stays as it is.
@@ -187,7 +256,7 @@ mod tests {
         // The text form is the same value.
         let mut text = secret("PEPPER", json!({}));
         text.map_mut().insert("stringData".to_owned(), json!({"PEPPER": "one"}));
-        mark_born(&mut text);
+        mark_born(&mut text, None);
         assert_eq!(text.annotation(BORN_ANNOTATION), first.annotation(BORN_ANNOTATION));
     }
 }

@@ -1,4 +1,4 @@
-use landfall_engine::{Desired, Live, Task, WaitFor, once_keys};
+use landfall_engine::{Desired, Live, Task, WaitFor};
 
 use crate::course::Verb;
 use crate::options::OwnershipCheck;
@@ -31,17 +31,11 @@ pub(crate) fn settle(
             }
             Task::Delete { key, .. } => {
                 let Some(current) = live.get(key) else { continue };
-                let why = if is_kept(current) {
-                    "kept due to the resource policy".to_owned()
-                } else if matches!(verb, Verb::Uninstall | Verb::Rollback) && !once_keys(current).is_empty() {
-                    // A way back that could not be taken would leave an operation undone by half.
-                    format!("kept: {} generated once", once_keys(current).join(", "))
-                } else {
-                    continue;
-                };
-                kept.push(key.clone());
-                item.task = Task::Keep { key: key.clone() };
-                item.why = why;
+                if is_kept(current) {
+                    kept.push(key.clone());
+                    item.task = Task::Keep { key: key.clone() };
+                    item.why = "kept due to the resource policy".to_owned();
+                }
             }
             _ => {}
         }

@@ -16,7 +16,7 @@ use landfall_object::{Object, SIMULATED, mark_born, once_guard};
 use landfall_sprig::{Context, Seeded};
 use serde_json::{Value, json};
 
-pub use adoption::{Adoption, adopted, adoption, is_shared};
+pub use adoption::{Adoption, adopted, adoption, freed, is_shared};
 pub use answer::{Answer, MOST_BYTES, MOST_VALUES, answer};
 
 use crate::key::Certificate;
@@ -33,6 +33,12 @@ pub const TWIN: &str = "sealed-secrets-simulated";
 pub const RENEWED: SignedDuration = SignedDuration::from_hours(720);
 /// How the API server ends what it says of a Secret that may not be changed.
 const IMMUTABLE: &str = "field is immutable when `immutable` is set";
+
+/// The codes of answers that the same write gets again: it is malformed, forbidden, of no place, too large, or invalid.
+const FINAL: [u16; 5] = [400, 403, 404, 413, 422];
+/// How the condition of a Secret begins that could not be written, in our words and in the API server's: whoever changes or deletes
+/// that Secret may have let it be.
+const UNWRITTEN: [&str; 3] = ["failed update: ", "Secret \"", "secrets \""];
 
 /// Why there is no Secret, or not the one that is sealed; in the original's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,16 +63,21 @@ impl Refusal {
         Refusal { reason: "ErrUpdateFailed", message: format!("failed update: {why}"), said: why }
     }
 
-    /// The same, where the API server says so; nothing when what it says is no reason to give up.
-    pub fn of_server(sealed: &Value, words: &str) -> Option<Self> {
+    /// The same, where the API server says so, with the code of its answer; nothing when the same write may be taken later.
+    pub fn of_server(sealed: &Value, code: u16, words: &str) -> Option<Self> {
+        FINAL.contains(&code).then(|| Self::given_up(sealed, words))
+    }
+
+    /// The same, in whichever words it was refused until nobody tried again.
+    pub fn given_up(sealed: &Value, words: &str) -> Self {
         if !words.ends_with(IMMUTABLE) {
-            return None;
+            return Refusal { reason: "ErrUpdateFailed", said: words.to_owned(), message: words.to_owned() };
         }
         let (namespace, name) = (text(sealed, "/metadata/namespace"), text(sealed, "/metadata/name"));
         let said = format!(
             "Error updating {namespace}/{name}: the target Secret is immutable. Once a Secret is marked as immutable, it is not possible to revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret."
         );
-        Some(Refusal { reason: "ErrUpdateFailed", said, message: words.to_owned() })
+        Refusal { reason: "ErrUpdateFailed", said, message: words.to_owned() }
     }
 }
 
@@ -88,16 +99,20 @@ fn seed(sealed: &Value) -> u64 {
 
 /// What is to be written; nothing where the Secret that is there is as it should be. `agent` is the controller's field manager.
 ///
+/// What holds a key that is generated once gets no owner, whoever protected it: the template, or a person on the Secret alone.
+///
 /// # Errors
 /// The Secret is somebody else's, or holds a key that is generated once and would lose it.
 pub fn wanted(sealed: &Value, there: Option<&Value>, made: Value, agent: &str) -> Result<Option<Value>, Refusal> {
-    let Some(secret) = there else { return Ok(Some(marked(made))) };
+    let Some(secret) = there else { return Ok(Some(marked(adoption::unowned(made), None))) };
     let Some(adoption) = adoption(secret, sealed, agent) else {
         let name = text(sealed, "/metadata/name");
         let why = format!("Resource {name:?} already exists and is not managed by SealedSecret");
         return Err(Refusal::unwritten(why));
     };
-    let wanted = marked(adopted(secret, made, adoption));
+    let mut wanted = adoption::unowned(adopted(secret, made, adoption));
+    adoption::keep_known(&mut wanted, sealed, agent);
+    let wanted = marked(wanted, Some(secret));
     if let Some(why) = guarded(secret, &wanted) {
         return Err(Refusal::unwritten(why));
     }
@@ -105,10 +120,11 @@ pub fn wanted(sealed: &Value, there: Option<&Value>, made: Value, agent: &str) -
 }
 
 /// With what its keys are known again by that are generated once.
-fn marked(secret: Value) -> Value {
+fn marked(secret: Value, there: Option<&Value>) -> Value {
+    let there = there.and_then(|there| Object::from_value(there.clone()).ok());
     match Object::from_value(secret.clone()) {
         Ok(mut object) => {
-            mark_born(&mut object);
+            mark_born(&mut object, there.as_ref());
             object.into_value()
         }
         Err(_) => secret,
@@ -183,7 +199,7 @@ pub fn is_settled(sealed: &Value, there: Option<&Value>, keys: &[&Value], agent:
         return is_true && adoption(secret, sealed, agent).is_some() && wanted.all(has);
     }
     let newer = keys.iter().any(|key| is_later(text(key, "/metadata/creationTimestamp")));
-    !newer && !text(known, "/message").starts_with("failed update: ")
+    !newer && !UNWRITTEN.iter().any(|words| text(known, "/message").starts_with(words))
 }
 
 /// Whether a new key is to be made: there is none to seal with, or the newest is thirty days old.

@@ -248,14 +248,17 @@ impl Keeper {
         }
     }
 
-    /// A Secret that is otherwise than it was left is looked at; labels and annotations are others' to add.
+    /// A Secret that is otherwise than it was left is looked at; labels and annotations are others' to add, but for the one that
+    /// protects a key while the Secret has an owner.
     fn secret(&mut self, secret: &Object) {
         if is_key(secret) {
             self.stale = true;
         }
         let now = self.clock.now();
         if let Some(known) = self.known.get_mut(&name_of(secret))
-            && (known.data.is_some_and(|data| data != data_of(secret.value())) || known.is_refused())
+            && (known.data.is_some_and(|data| data != data_of(secret.value()))
+                || known.is_refused()
+                || control::freed(secret.value()).is_some())
         {
             known.due.get_or_insert(now);
         }
@@ -358,6 +361,10 @@ impl Keeper {
                 known.tries += 1;
                 self.desk.failed(name);
                 if known.tries > RETRIES {
+                    let refusal = Refusal::given_up(sealed.value(), &error.to_string());
+                    if let Err(error) = writing::deny(&self.cluster, &sealed, &refusal, now).await {
+                        self.say(format!("the condition of {}/{} cannot be written: {error}", name.0, name.1));
+                    }
                     self.say(format!("{}/{} is given up until it changes: {error}", name.0, name.1));
                     return;
                 }

@@ -60,7 +60,7 @@ impl SecretWriter<'_> {
         wanted.map_mut().insert("data".to_owned(), Value::Object(data));
         if !once.is_empty() {
             wanted.set_annotation(ONCE_ANNOTATION, once.into_iter().collect::<Vec<_>>().join(","));
-            mark_born(&mut wanted);
+            mark_born(&mut wanted, live);
         }
         wanted
     }

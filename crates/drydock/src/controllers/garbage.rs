@@ -1,5 +1,7 @@
 //! The garbage collector: dependents go after their owners, before them, or stay (`pkg/controller/garbagecollector`).
 
+use std::collections::BTreeSet;
+
 use landfall_apiserver::{DeleteOptions, ObjectRef, Part, Propagation, Status, Stored, World};
 use serde_json::Value;
 
@@ -20,6 +22,28 @@ enum Owner {
     Gone,
     /// It waits for its dependents to go first.
     Waiting,
+}
+
+/// Owners that were seen to go while others named them (`absentOwnerCache`): when their kind goes with them, as with its
+/// definition, nobody can be asked for them any more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Absent {
+    uids: BTreeSet<String>,
+}
+
+impl Absent {
+    /// Notes one that has gone; those that nothing names any more are forgotten.
+    pub(super) fn note(&mut self, world: &World, uid: &str) {
+        if world.dependents(uid).is_empty() {
+            return;
+        }
+        self.uids.retain(|known| !world.dependents(known).is_empty());
+        self.uids.insert(uid.to_owned());
+    }
+
+    fn has(&self, uid: &str) -> bool {
+        self.uids.contains(uid)
+    }
 }
 
 /// What it looks after, and what wakes it.
@@ -62,17 +86,17 @@ pub(super) fn everything(world: &World, queue: &mut Queue) {
 }
 
 /// Looks at one object: as an owner that goes, and as a dependent of owners.
-pub(super) fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, absent: &Absent, object: &ObjectRef) -> Result<Outcome, Status> {
     desk.speaks_as("garbage-collector-controller");
     let Some(found) = desk.world().find_ref(object) else { return Ok(Outcome::done()) };
     if deleting(&found) && has_finalizer(&found, ORPHAN) {
         return orphan(desk, object, &found);
     }
     if deleting(&found) && has_finalizer(&found, FOREGROUND) {
-        return delete_dependents_first(desk, object, &found);
+        return delete_dependents_first(desk, absent, object, &found);
     }
     if !deleting(&found) && !found.owner_references().is_empty() {
-        follow_owners(desk, object, &found)?;
+        follow_owners(desk, absent, object, &found)?;
     }
     Ok(Outcome::done())
 }
@@ -90,7 +114,12 @@ fn orphan(desk: &mut Desk<'_>, object: &ObjectRef, owner: &Found) -> Result<Outc
 }
 
 /// Deletes the dependents that block; the owner goes when none is left.
-fn delete_dependents_first(desk: &mut Desk<'_>, object: &ObjectRef, owner: &Found) -> Result<Outcome, Status> {
+fn delete_dependents_first(
+    desk: &mut Desk<'_>,
+    absent: &Absent,
+    object: &ObjectRef,
+    owner: &Found,
+) -> Result<Outcome, Status> {
     let dependents = desk.world().dependents(owner.uid()).to_vec();
     let mut blocked = false;
     for dependent in dependents {
@@ -99,7 +128,7 @@ fn delete_dependents_first(desk: &mut Desk<'_>, object: &ObjectRef, owner: &Foun
             found.owner_references().iter().any(|r| text(r, "/uid") == owner.uid() && truth(r, "/blockOwnerDeletion"));
         blocked |= blocks;
         if !deleting(&found) {
-            follow_owners(desk, &dependent, &found)?;
+            follow_owners(desk, absent, &dependent, &found)?;
         }
     }
     // What went at once no longer blocks.
@@ -121,10 +150,14 @@ fn delete_dependents_first(desk: &mut Desk<'_>, object: &ObjectRef, owner: &Foun
 }
 
 /// Deletes a dependent whose owners are all gone or going; otherwise cuts the ties to those (`attemptToDeleteItem`).
-fn follow_owners(desk: &mut Desk<'_>, object: &ObjectRef, dependent: &Found) -> Result<(), Status> {
+fn follow_owners(desk: &mut Desk<'_>, absent: &Absent, object: &ObjectRef, dependent: &Found) -> Result<(), Status> {
     let mut standing = Vec::new();
     for reference in dependent.owner_references() {
-        let Some(owner) = standing_of(desk, dependent, reference) else { return Ok(()) };
+        let owner = match absent.has(text(reference, "/uid")) {
+            true => Some(Owner::Gone),
+            false => standing_of(desk, dependent, reference),
+        };
+        let Some(owner) = owner else { return Ok(()) };
         standing.push((text(reference, "/uid").to_owned(), owner));
     }
     let is = |wanted: Owner| standing.iter().any(|(_, owner)| *owner == wanted);

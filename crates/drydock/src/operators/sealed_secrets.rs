@@ -55,7 +55,11 @@ fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status>
     let Some(sealed) = desk.get(&SEALED_SECRET, namespace_, name_).filter(|s| !deleting(s)) else {
         return Ok(Outcome::done());
     };
-    let there = desk.get(&SECRET, namespace_, name_);
+    let mut there = desk.get(&SECRET, namespace_, name_);
+    if let Some(freed) = there.as_ref().and_then(|it| control::freed(it.value())) {
+        desk.update(&SECRET, freed)?;
+        there = desk.get(&SECRET, namespace_, name_);
+    }
     let keys = key_secrets(desk.list(&SECRET, KEYS));
     let keys: Vec<&Value> = keys.iter().map(|key| key.value()).collect();
     let (live, own) = (there.as_ref().map(|it| it.value()), TWIN.agent.name());
@@ -80,7 +84,7 @@ fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status>
         Ok(None) => {}
         Ok(Some(wanted)) => {
             if let Err(status) = write(desk, there.as_ref(), wanted) {
-                return match Refusal::of_server(&sealed, &status.message) {
+                return match Refusal::of_server(&sealed, status.code, &status.message) {
                     Some(refusal) => refused(desk, &sealed, &refusal),
                     None => Err(status),
                 };

@@ -240,6 +240,51 @@ fn a_failed_upgrade_takes_back_what_it_created_but_for_what_was_generated_once()
     }
 }
 
+/// What was opened before says nothing of what is sealed now: the delivery waits for the answer, and so does the next one.
+#[test]
+fn what_is_sealed_anew_and_does_not_open_fails_its_delivery_and_the_next() {
+    let sandbox = Sandbox::empty();
+    chart(&sandbox);
+    up(&sandbox);
+    sandbox.run(&["secrets", "seal", "--fetch-cert"]).exits(0);
+    let seal = ["secrets", "seal", "-f", "secret.yaml", "-w", "web/templates/sealed.yaml"];
+    sandbox.run(&seal).exits(0);
+    up(&sandbox);
+    let well = sandbox.read("web/templates/sealed.yaml");
+    let holder = HOLDER.replace("AgB", "AgAexample");
+    sandbox.write("web/templates/sealed.yaml", &holder);
+    let again = ["up", "./web", "-n", "shop", "--yes"];
+    for _ in 0..2 {
+        sandbox.run(&again).exits(4).says("SealedSecret").says("TOKEN");
+    }
+    sandbox.write("web/templates/sealed.yaml", &well);
+    up(&sandbox);
+    sandbox.run(&again).exits(0).says("no changes");
+}
+
+/// Planning sees what goes with what: nothing is refused once the half of it is gone.
+#[test]
+fn a_namespace_with_what_is_generated_once_outlives_its_release_with_nothing_else_of_it() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let held = "apiVersion: v1\nkind: Namespace\nmetadata: {name: held}\n---\n";
+    sandbox.write("web/templates/held.yaml", &format!("{held}{}", ONCE.replace("namespace: shop", "namespace: held")));
+    up(&sandbox);
+    let gone = sandbox.run(&["uninstall", "web", "-n", "shop"]).exits(0);
+    gone.says("kept: Namespace/held").says("kept: Secret/once");
+    let state = sandbox.root().join(".landfall");
+    assert!(objects(&state, "v1", "Secret", "held").iter().any(|it| it.name() == "once"));
+    assert!(objects(&state, "apps/v1", "Deployment", "shop").is_empty());
+    // What its chart no longer has stays as well, and is named.
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write("web/templates/once.yaml", ONCE);
+    up(&sandbox);
+    sandbox.write("web/templates/once.yaml", "");
+    up(&sandbox).says("Secret/once").says("kept: PEPPER generated once");
+    assert!(objects(&sandbox.root().join(".landfall"), "v1", "Secret", "shop").iter().any(|it| it.name() == "once"));
+}
+
 #[test]
 fn sealing_without_a_cluster_says_what_would_do() {
     let sandbox = Sandbox::empty();

@@ -23,8 +23,15 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Degraded when the condition is False, healthy when True, else waiting with that message.
+/// Degraded when the condition is False, healthy when True, else waiting with that message; what it says of a generation before
+/// is no answer to this one.
 fn by_condition(object: &Object, kind: &str, waiting: &str) -> Health {
+    let number = |pointer: &str| object.at(pointer).and_then(Value::as_i64);
+    if number("/status/observedGeneration")
+        .is_some_and(|seen| number("/metadata/generation").is_some_and(|now| seen < now))
+    {
+        return Health::new(HealthStatus::Progressing, waiting);
+    }
     let decided = object
         .list_at("/status/conditions")
         .iter()

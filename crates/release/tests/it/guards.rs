@@ -2,6 +2,7 @@
 //! SealedSecrets.
 
 use landfall_cluster::WriteOptions;
+use landfall_engine::{Action, Plan};
 use landfall_object::{Object, SIMULATED};
 use landfall_release::{
     Content, DeployOptions, Error, InstallOptions, OwnershipCheck, RollbackOptions, UninstallOptions, UpgradeOptions,
@@ -135,13 +136,100 @@ async fn neither_its_namespace_nor_its_owner_nor_the_owners_definition_goes() {
     for kept in [&[config, &own][..], &[config, definition]] {
         let options = UpgradeOptions { deploy: deploy.clone() };
         let prepared = place.releases().prepare_upgrade("web", manifest(kept), &options).await.expect("prepares");
-        let delivered = place.run(&prepared).await.expect("runs");
-        let said = format!("{:?}", delivered.report.failure);
-        assert!(said.contains("holds PEPPER generated once, which would be deleted"), "{said}");
+        assert_eq!(stays(&prepared.plan).len(), 1, "what went before is no longer the release's");
+        assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
         assert_eq!(pepper(&place).await.as_deref(), ONE);
+        let whole = manifest(&[&own, definition, config]);
+        let deploy = DeployOptions { ownership: OwnershipCheck::Take, ..deploy.clone() };
+        let again = place.releases().prepare_upgrade("web", whole, &UpgradeOptions { deploy }).await.expect("prepares");
+        assert_eq!(place.run(&again).await.expect("runs").report.failure, None);
     }
     let prepared = place.releases().prepare_uninstall("web", &UninstallOptions::default()).await.expect("prepares");
-    let _refused = place.run(&prepared).await;
+    let said = stays(&prepared.plan);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|(_, why)| why.contains("/keys would go, which holds PEPPER generated once")), "{said:?}");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    assert_eq!(pepper(&place).await.as_deref(), ONE);
+    assert!(place.get("v1", "ConfigMap", "web").await.is_none(), "the rest is gone");
+}
+
+/// What a plan lets stay, and why.
+fn stays(plan: &Plan) -> Vec<(String, String)> {
+    let kept = plan.steps().filter(|step| step.action == Action::Keep);
+    kept.map(|step| (step.key.to_string(), step.why.clone())).collect()
+}
+
+/// The collector follows owners of every kind, and owners of owners.
+#[tokio::test]
+async fn an_owner_of_a_built_in_kind_and_an_owner_of_an_owner_stay_with_what_is_generated_once() {
+    let place = Place::new().await;
+    let config = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
+    let (first, other, plain) = (config("first"), config("other"), config("plain"));
+    let all = manifest(&[&first, &other, &plain]);
+    let prepared = place.releases().prepare_install("web", all, &install()).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    let of = |owner: &Object| json!([{"apiVersion": owner.api_version(), "kind": owner.kind(), "name": owner.name(), "uid": owner.uid()}]);
+    let owner = place.get("v1", "ConfigMap", "first").await.expect("there");
+    let middle = json!({"name": "middle", "namespace": place.namespace, "ownerReferences": of(&owner)});
+    let middle = create(&place, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": middle})).await;
+    for (name, owner) in [("keys", &middle), ("others", &place.get("v1", "ConfigMap", "other").await.expect("there"))] {
+        create(
+            &place,
+            json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"PEPPER": "one"}, "metadata": {
+                "name": name, "namespace": place.namespace, "annotations": {"landfall.dev/once": "PEPPER"},
+                "ownerReferences": of(owner),
+            }}),
+        )
+        .await;
+    }
+    let prepared = place.releases().prepare_upgrade("web", manifest(&[&plain]), &upgrade()).await.expect("prepares");
+    let said = stays(&prepared.plan);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    // What comes to be owned after it was planned is found again right before the deletion.
+    let prepared = place.releases().prepare_uninstall("web", &UninstallOptions::default()).await.expect("prepares");
+    assert_eq!(stays(&prepared.plan), []);
+    let late = json!({"name": "late", "namespace": place.namespace, "annotations": {"landfall.dev/once": "PEPPER"},
+        "ownerReferences": of(&place.get("v1", "ConfigMap", "plain").await.expect("there"))});
+    create(&place, json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"PEPPER": "one"}, "metadata": late}))
+        .await;
+    let said = format!("{:?}", place.run(&prepared).await.expect("runs").report.failure);
+    assert!(said.contains("/late holds PEPPER generated once, which would be deleted"), "{said}");
+    for name in ["keys", "others", "late"] {
+        assert!(place.get("v1", "Secret", name).await.is_some(), "{name}");
+    }
+}
+
+/// A Secret that its chart no longer has is kept and named, whichever verb finds it so.
+#[tokio::test]
+async fn a_secret_that_left_its_chart_stays_and_is_named() {
+    let place = Place::new().await;
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n";
+    let prepared =
+        place.releases().prepare_install("web", manifest(&[HELD, config]), &install()).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    let prepared = place.releases().prepare_upgrade("web", manifest(&[config]), &upgrade()).await.expect("prepares");
+    let named = (format!("Secret {}/keys", place.namespace), "kept: PEPPER generated once".to_owned());
+    assert_eq!(stays(&prepared.plan), [named]);
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    assert_eq!(pepper(&place).await.as_deref(), ONE);
+}
+
+/// What a manifest says that a key was at its birth is the value that an upgrade could put there later.
+#[tokio::test]
+async fn a_birth_that_a_manifest_claims_is_not_believed() {
+    let place = Place::new().await;
+    // Of `evil`.
+    let print = "f829048a5a972c3e6ef6f8fc545c6149";
+    let claims = HELD.replace("once: PEPPER", &format!("once: PEPPER\n    landfall.dev/once-born: PEPPER={print}"));
+    let prepared = place.releases().prepare_install("web", manifest(&[&claims]), &install()).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
+    let evil = manifest(&[&claims.replace("PEPPER: one", "PEPPER: evil")]);
+    let refused = place.releases().prepare_upgrade("web", evil, &upgrade()).await;
+    assert!(matches!(refused, Err(Error::Engine(landfall_engine::Error::Once(_)))), "{refused:?}");
+    // The same again is no change, stale as what it claims may be.
+    let prepared = place.releases().prepare_upgrade("web", manifest(&[&claims]), &upgrade()).await.expect("prepares");
+    assert_eq!(place.run(&prepared).await.expect("runs").report.failure, None);
     assert_eq!(pepper(&place).await.as_deref(), ONE);
 }
 

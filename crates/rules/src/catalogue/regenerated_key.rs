@@ -82,12 +82,14 @@ fn what_becomes(subject: &Subject<'_>, was: &Was<'_>, key: &str) -> Option<Fate>
     let Some(desired) = same_name(old.kind(), old.group()) else {
         // From chart to sealing controller and back: the other one holds the key now, and is another rule's matter.
         let other = if was.sealed { same_name("Secret", "") } else { same_name("SealedSecret", "bitnami.com") };
-        let deleted = other.is_none() && !was.sealed && subject.goes(old);
-        return deleted.then(|| Fate {
-            text: "is generated once, and this deletes it",
-            severity: Severity::Error,
-            spot: Spot::object(None, old.key()).field(format!("data[{key}]")),
-        });
+        let leaves = other.is_none() && !was.sealed && subject.goes(old);
+        // What protects itself is kept by whoever delivers.
+        let (text, severity) = match once_keys(old).iter().any(|protected| protected == key) {
+            true => ("is generated once, and leaves the chart: it stays on the cluster", Severity::Warning),
+            false => ("is generated once, and this deletes it", Severity::Error),
+        };
+        let spot = Spot::object(None, old.key()).field(format!("data[{key}]"));
+        return leaves.then_some(Fate { text, severity, spot });
     };
     let fate =
         |text, severity, field: &str| Some(Fate { text, severity, spot: desired.spot_at(&format!("{field}[{key}]")) });

@@ -4,7 +4,7 @@ use landfall_object::{BORN_ANNOTATION, ONCE_ANNOTATION};
 use serde_json::{Map, Value};
 
 use super::{annotation, text};
-use crate::{KIND, MANAGED, PATCH};
+use crate::{API_VERSION, KIND, MANAGED, PATCH};
 
 /// How a Secret that is there already may be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,48 @@ fn has_protected(secret: &Value, agent: &str) -> bool {
 fn controller(secret: &Value) -> Option<&Value> {
     let owners = secret.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     owners.into_iter().flatten().find(|owner| owner["controller"] == true)
+}
+
+/// Whether an owner is a SealedSecret, of whatever version.
+fn is_sealed(owner: &Value) -> bool {
+    let group = |version: &str| version.split_once('/').map(|(group, _)| group.to_owned());
+    text(owner, "/kind") == KIND && group(text(owner, "/apiVersion")) == group(API_VERSION)
+}
+
+/// A Secret without SealedSecrets as its owners, where it has a key that is generated once: with its owner, or the definition of
+/// its owner's kind, the cluster's garbage collection would take it.
+pub(super) fn unowned(mut secret: Value) -> Value {
+    if annotation(&secret, ONCE_ANNOTATION).is_none() {
+        return secret;
+    }
+    if let Some(metadata) = secret["metadata"].as_object_mut()
+        && let Some(owners) = metadata.get_mut("ownerReferences").and_then(Value::as_array_mut)
+    {
+        owners.retain(|owner| !is_sealed(owner));
+        if owners.is_empty() {
+            metadata.remove("ownerReferences");
+        }
+    }
+    secret
+}
+
+/// A Secret that is there and somebody protected after a SealedSecret had come to own it, without that owner; nothing where it
+/// has none. It is written before anything is asked of what is sealed: that may not open, or be refused, and the owner may go.
+pub fn freed(there: &Value) -> Option<Value> {
+    let mut freed = unowned(there.clone());
+    if freed == *there {
+        return None;
+    }
+    // The owner was what told whose it is.
+    insert(&mut freed["metadata"]["annotations"], MANAGED, "true".into());
+    Some(freed)
+}
+
+/// What has no owner is known by its annotation the next time, where nothing else tells that it may be written.
+pub(super) fn keep_known(wanted: &mut Value, sealed: &Value, agent: &str) {
+    if annotation(wanted, ONCE_ANNOTATION).is_some() && adoption(wanted, sealed, agent).is_none() {
+        insert(&mut wanted["metadata"]["annotations"], MANAGED, "true".into());
+    }
 }
 
 /// What is there with what is unsealed.
@@ -159,6 +201,36 @@ mod tests {
         assert_eq!(how(json!([entry("landfall", true), entry("own", false)])), None);
         let unprotected = secret(json!({"managedFields": [entry("own", true)]}));
         assert_eq!(adoption(&unprotected, &json!({"metadata": {"uid": "u"}}), "own"), None);
+    }
+
+    #[test]
+    fn what_is_generated_once_has_no_sealed_secret_as_its_owner_whoever_protected_it() {
+        let sealed = json!({"metadata": {"name": "s", "uid": "u"}});
+        let own = json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "name": "s", "uid": "u", "controller": true});
+        let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": "c"});
+        let made = || json!({"type": "Opaque", "data": {"A": "YQ=="}, "metadata": {"ownerReferences": [own]}});
+        let wanted = |there: &Value| {
+            super::super::wanted(&sealed, Some(there), made(), "own").expect("taken over").expect("written")
+        };
+        // Taken over: what made it a SealedSecret's to take is all that tells so the next time.
+        let marked = secret(json!({"annotations": {MANAGED: "true", ONCE_ANNOTATION: "A"}}));
+        let taken = wanted(&marked);
+        assert_eq!(taken["metadata"].get("ownerReferences"), None);
+        assert_eq!(super::super::wanted(&sealed, Some(&taken), made(), "own"), Ok(None), "and it settles");
+        let patched = secret(json!({"annotations": {MANAGED: "true", PATCH: "true", ONCE_ANNOTATION: "A"}}));
+        assert_eq!(wanted(&patched)["metadata"].get("ownerReferences"), None);
+        // Protected by hand afterwards: the owner is taken off, and nobody else's.
+        let owned = secret(json!({"annotations": {ONCE_ANNOTATION: "A"}, "ownerReferences": [own, other]}));
+        let freed = freed(&owned).expect("it has one");
+        assert_eq!(freed["metadata"]["ownerReferences"], json!([other]));
+        assert_eq!(adoption(&freed, &sealed, "own"), Some(Adoption::Whole));
+        assert_eq!(super::freed(&freed), None);
+        assert_eq!(super::freed(&secret(json!({"ownerReferences": [own]}))), None, "nothing protects it");
+        // What is new, in the form of the first versions too, which says in itself that it is protected.
+        let mut new = made();
+        new["metadata"]["annotations"] = json!({ONCE_ANNOTATION: "A"});
+        let new = super::super::wanted(&sealed, None, new, "own").expect("opens").expect("written");
+        assert_eq!(new["metadata"].get("ownerReferences"), None);
     }
 
     #[test]

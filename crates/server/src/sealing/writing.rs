@@ -45,7 +45,10 @@ pub(super) async fn deal(
     now: Timestamp,
 ) -> Result<Dealt, Error> {
     let key = ObjectKey::new(secret_kind(), sealed.namespace(), sealed.name());
-    let there = cluster.get(&key).await?;
+    let mut there = cluster.get(&key).await?;
+    if let Some(freed) = there.as_ref().and_then(|it| control::freed(it.value())).filter(|_| mode == Sealing::Kept) {
+        there = Some(write(cluster, there.as_ref(), freed).await?);
+    }
     let live = there.as_ref().map(Object::value);
     let wanted = made.and_then(|made| control::wanted(sealed.value(), live, made, MANAGER));
     if mode == Sealing::Observed {
@@ -61,7 +64,7 @@ pub(super) async fn deal(
         Ok(None) => Ok((live.map(data_of), false)),
         Ok(Some(wanted)) => match write(cluster, there.as_ref(), wanted).await {
             Ok(secret) => Ok((Some(data_of(secret.value())), true)),
-            Err(error) => match Refusal::of_server(sealed.value(), &error.to_string()) {
+            Err(error) => match refusal_of(sealed, &error) {
                 Some(refusal) => Err(refusal),
                 None => return Err(error),
             },
@@ -76,12 +79,23 @@ pub(super) async fn deal(
             Ok(Dealt { data, refusal: None, would: None })
         }
         Err(refusal) => {
-            if tell(cluster, sealed, &refusal.message, now).await? {
-                say(cluster, sealed, ("Warning", refusal.reason, &refusal.said), now).await;
-            }
+            deny(cluster, sealed, &refusal, now).await?;
             Ok(Dealt { data: None, refusal: Some(refusal), would: None })
         }
     }
+}
+
+/// What the API server has against a write for good.
+fn refusal_of(sealed: &Object, error: &Error) -> Option<Refusal> {
+    Refusal::of_server(sealed.value(), error.code()?, &error.to_string())
+}
+
+/// Tells why there is no Secret, or not the one that is sealed: in the condition and by an event, where it is not told yet.
+pub(super) async fn deny(cluster: &Cluster, sealed: &Object, refusal: &Refusal, now: Timestamp) -> Result<(), Error> {
+    if tell(cluster, sealed, &refusal.message, now).await? {
+        say(cluster, sealed, ("Warning", refusal.reason, &refusal.said), now).await;
+    }
+    Ok(())
 }
 
 async fn write(cluster: &Cluster, there: Option<&Object>, wanted: Value) -> Result<Object, Error> {

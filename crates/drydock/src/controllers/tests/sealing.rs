@@ -217,6 +217,98 @@ fn an_immutable_secret_says_that_it_must_be_made_anew() {
     assert_eq!(value(&stage, "keys", "A"), "one");
 }
 
+/// What the API server has against the Secret is told of this generation, as the original tells it, and what may be put right is.
+#[test]
+fn what_the_server_refuses_is_told_in_its_words() {
+    let mut stage = stage();
+    let own = key(&stage);
+    keep(&mut stage, &own);
+    stage.create(SEALED, sealed(&own, Scope::Strict, "keys"));
+    stage.rest();
+    assert!(is(&synced(&stage, "keys"), TRUE));
+    stage.pass(60);
+    stage.change(SEALED, "keys", |it| it["spec"]["template"]["type"] = "foo/bar".into());
+    stage.rest();
+    let (status, message) = synced(&stage, "keys");
+    assert!(status == "False" && message.starts_with("Secret \"keys\" is invalid: type: "), "{status} {message}");
+    assert_eq!(stage.find(SEALED, "keys")["status"]["observedGeneration"], 2);
+    assert_eq!(stage.events("keys").last(), Some(&format!("ErrUpdateFailed {message}")));
+    // Whoever deletes the Secret lets it be made anew.
+    stage.pass(60);
+    stage.delete("secrets", "shop", "keys");
+    stage.rest();
+    assert!(is(&synced(&stage, "keys"), TRUE), "{:?}", synced(&stage, "keys"));
+    // One that never comes to be.
+    let mut without = sealed(&own, Scope::Strict, "tls");
+    without["spec"]["template"]["type"] = "kubernetes.io/tls".into();
+    stage.create(SEALED, without);
+    stage.rest();
+    let (status, message) = synced(&stage, "tls");
+    assert!(status == "False" && message.starts_with("Secret \"tls\" is invalid: "), "{status} {message}");
+    assert_eq!(stage.events("tls"), [format!("ErrUpdateFailed {message}")]);
+}
+
+/// Its template says nothing of what the Secret says itself.
+#[test]
+fn a_secret_that_is_protected_itself_gets_no_owner_and_loses_the_one_that_it_has() {
+    let mut stage = stage();
+    let own = key(&stage);
+    keep(&mut stage, &own);
+    let managed = json!({ONCE_ANNOTATION: "A", "sealedsecrets.bitnami.com/managed": "true"});
+    let values = json!({"A": "one", "B": "two"});
+    stage.create("secrets", json!({"metadata": {"name": "taken", "annotations": managed}, "stringData": values}));
+    let patched = json!({ONCE_ANNOTATION: "C", "sealedsecrets.bitnami.com/managed": "true", "sealedsecrets.bitnami.com/patch": "true"});
+    stage.create(
+        "secrets",
+        json!({"metadata": {"name": "patched", "annotations": patched}, "stringData": {"C": "three"}}),
+    );
+    for name in ["taken", "patched", "owned", "refused"] {
+        stage.create(SEALED, sealed(&own, Scope::Strict, name));
+    }
+    stage.rest();
+    stage.pass(60);
+    for name in ["owned", "refused"] {
+        assert!(!stage.find("secrets", name)["metadata"]["ownerReferences"].is_null());
+        stage.change("secrets", name, |it| it["metadata"]["annotations"] = json!({ONCE_ANNOTATION: "A"}));
+        if name == "refused" {
+            // Before anybody has looked it is of another value, too.
+            stage
+                .change(SEALED, name, |it| it["spec"]["encryptedData"]["A"] = it["spec"]["encryptedData"]["B"].clone());
+        }
+        stage.rest();
+    }
+    for name in ["taken", "patched", "owned", "refused"] {
+        let secret = stage.find("secrets", name);
+        assert_eq!(secret["metadata"].get("ownerReferences"), None, "{name}");
+        assert_eq!(synced(&stage, name).0, if name == "refused" { "False" } else { "True" }, "{name}");
+        stage.pass(60);
+        stage.delete(SEALED, "shop", name);
+        stage.rest();
+        assert_eq!(uid(&stage.find("secrets", name)), uid(&secret), "{name}");
+    }
+    // One that comes again takes it on, and settles.
+    stage.create(SEALED, sealed(&own, Scope::Strict, "taken"));
+    stage.rest();
+    assert!(is(&synced(&stage, "taken"), TRUE), "{:?}", synced(&stage, "taken"));
+}
+
+/// The garbage collector saw the owners go, though their kind can no longer be asked for.
+#[test]
+fn what_objects_of_a_definition_own_goes_with_it_and_what_is_generated_once_does_not() {
+    let mut stage = stage();
+    let own = key(&stage);
+    keep(&mut stage, &own);
+    stage.create(SEALED, sealed(&own, Scope::Strict, "owned"));
+    let mut once = sealed(&own, Scope::Strict, "once");
+    once["spec"]["template"]["metadata"]["annotations"] = json!({ONCE_ANNOTATION: "A"});
+    stage.create(SEALED, once);
+    stage.rest();
+    stage.delete("customresourcedefinitions.apiextensions.k8s.io", "", SEALED);
+    stage.rest();
+    let left = stage.names("secrets");
+    assert!(left.contains(&"once".to_owned()) && !left.contains(&"owned".to_owned()), "{left:?}");
+}
+
 fn ask(stage: &mut Stage, name: &str, path: &str, body: &str) -> Option<HttpAnswer> {
     ask_as(stage, "curl", name, path, body)
 }

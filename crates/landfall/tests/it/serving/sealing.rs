@@ -156,6 +156,17 @@ fn lp_127_serve_opens_what_is_sealed_takes_over_what_it_may_and_guards_what_is_m
     server.patch(&ground.cluster, &secret("plain"), managed);
     let taken = ground.until(&server, &secret("plain"), |it| holds(it, "canary-three"));
     assert_eq!(taken.uid(), before.uid());
+    // Protected by hand from now on, it has no owner any more with which the cluster would delete it.
+    let protected = json!({"metadata": {"annotations": {"landfall.dev/once": "TOKEN"}}});
+    server.patch(&ground.cluster, &secret("plain"), protected);
+    let freed = ground.until(&server, &secret("plain"), |it| it.list_at("/metadata/ownerReferences").is_empty());
+    assert!(holds(&freed, "canary-three"));
+    // What the API server has against a Secret is told in its words.
+    server.patch(&ground.cluster, &sealed("keys"), json!({"spec": {"template": {"type": "foo/bar"}}}));
+    let refused = ground.until(&server, &sealed("keys"), |it| !message(it).is_empty());
+    assert!(message(&refused).starts_with("Secret \"keys\" is invalid: type: "), "{}", message(&refused));
+    server.patch(&ground.cluster, &sealed("keys"), json!({"spec": {"template": {"type": null}}}));
+    ground.until(&server, &sealed("keys"), |it| message(it).is_empty());
 
     // What is made once stays, also where it may be taken over.
     let once = json!({landfall_secrets::MANAGED: "true", "landfall.dev/once": "TOKEN"});
