@@ -66,7 +66,7 @@ pub use account::{Account, Accounts, GitRemote, Login, Reach, Transport, Trust};
 pub use address::{host_of, same_url};
 pub use archive::{MAX_PACKED, read_archive};
 pub use aside::{Broken, aside};
-pub use blame::{LineCommit, Lineage};
+pub use blame::{FileHistory, FileVersion, LineCommit, Lineage};
 pub use bounded::read_bounded;
 pub use certificate::{Handshake, ServedCertificate, handshake};
 pub use changes::{CommitChanges, FileChange};
