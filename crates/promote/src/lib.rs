@@ -34,7 +34,7 @@ pub use channel::{ChannelRefusal, check_channel, next};
 pub use evidence::{CHECK, Evidence, HEALTH, REPORT, Record};
 pub use filter::{Filter, FilterError, Filtered};
 pub use gates::{Asked, GateRefusal, GateVerdict, TestedImage, Vouched, judge, report_findings};
-pub use imported::{Imported, Marker, markers, of_flux, of_updater};
+pub use imported::{Imported, Marker, Taken, markers, of_flux, of_updater};
 pub use ledger::{Ledger, LedgerEntry, Moved};
 pub use progression::{Progression, progression};
 pub use promotion::{PromotionRefusal, branch_of, declared, not_back, released_as};
