@@ -94,12 +94,23 @@ impl Desk {
 
     /// What is said to a write that one of our own commits led to.
     async fn echo(&mut self, remote: &GitRemote, write: &Write) -> Option<Landing> {
-        let cause = write.cause.clone()?;
+        let cause = self.whole(remote, write.cause.clone()?).await;
         // A commit of another repository is not found here, and none of ours.
         let place = self.mirror.alone(remote, &cause).await.ok().flatten()?;
         let named = cause.clone();
         let message = aside(move || commit::message(place.path(), &named)).await.ok().flatten()?;
         is_ours(&message).then_some(Landing::Echo { commit: cause })
+    }
+
+    /// The whole hash of a commit that a branch or a tag of the repository stands at, where only the beginning is named: a
+    /// clone that lies behind does not know it.
+    async fn whole(&mut self, remote: &GitRemote, cause: String) -> String {
+        if cause.len() >= 40 {
+            return cause;
+        }
+        let Ok(references) = self.mirror.references(remote, &[]).await else { return cause };
+        let beginning = cause.to_lowercase();
+        references.commits().find(|commit| commit.starts_with(&beginning)).map_or(cause, str::to_owned)
     }
 
     async fn land<T: FnMut() -> Vec<Waiting>>(
