@@ -29,7 +29,9 @@ mod selector;
 mod tag;
 mod version;
 
-pub use binding::{Binding, BindingPath, bindings, path_on, retagged, tag_at};
+pub use binding::{
+    Binding, BindingPath, Shared, bindings, path_on, retagged, shared_at, tag_at, tag_in, with_digest, with_tag,
+};
 pub use channel::{ChannelRefusal, check_channel, next};
 pub use evidence::{CHECK, Evidence, HEALTH, REPORT, Record};
 pub use filter::{Filter, FilterError, Filtered};

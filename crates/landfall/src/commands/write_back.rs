@@ -290,11 +290,13 @@ impl Written {
         match &self.landing {
             Landing::Pushed { commit, .. } => {
                 ui.line(&format!("{} is on {} of {}", short(commit), self.branch, self.remote));
-                if let Some(request) = &self.request {
-                    ui.folded(&format!("pull request {}: {}", request.number, request.url));
-                }
+            }
+            // It was written before, and the request may have been made just now.
+            Landing::Nothing { head, .. } if self.request.is_some() => {
+                ui.line(&format!("{} is on {} of {} already", short(head), self.branch, self.remote));
             }
             Landing::Nothing { why, .. } => ui.line(&format!("nothing to do on {}: {why}", self.branch)),
+                "request": self.request,
             Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => {}
         }
     }
@@ -313,6 +315,9 @@ pub(crate) struct Outcomes<'a> {
 
 /// One edit.
 pub(crate) struct EditLine {
+        if let Some(request) = &self.request {
+            ui.folded(&format!("pull request {}: {}", request.number, request.url));
+        }
     pub(crate) file: String,
     pub(crate) line: Option<usize>,
     pub(crate) path: String,
@@ -328,6 +333,7 @@ impl Report for Outcomes<'_> {
             .lines
             .iter()
             .map(|it| json!({"file": it.file, "line": it.line, "path": it.path, "from": it.from, "to": it.to}));
+#[derive(Debug, Clone)]
         json!({
             "edits": edits.collect::<Vec<_>>(), "notes": self.notes, "dry_run": self.dry_run,
             "written": self.written.map(Written::data),
