@@ -10,7 +10,7 @@ use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place, patience};
 use landfall_source::{
     Account, Accounts, AllowedPaths, Builds, Change, ForgeApi, ForgeClient, ForgeRepository, ForgeRequest, GitRemote,
-    GitWriter, Landing, Login, Person, Proposal, Reach, RemoteRef, Signing, SourceTree, Trust, Write,
+    GitWriter, Landing, Login, Person, Proposal, Reach, Reads, RemoteRef, Signing, SourceTree, Trust, Write,
 };
 use serde_json::{Value, json};
 
@@ -130,6 +130,21 @@ impl WriteBackArgs {
         source: &SourceTree,
         deed: Deed,
     ) -> Result<Written, Failure> {
+        self.write_reading(context, place, source, deed, Reads::Tip).await
+    }
+
+    /// The same for a change that reads more of the branch than its tip.
+    ///
+    /// # Errors
+    /// As [`WriteBackArgs::write`].
+    pub(crate) async fn write_reading(
+        &self,
+        context: &Context,
+        place: &Place,
+        source: &SourceTree,
+        deed: Deed,
+        reads: Reads,
+    ) -> Result<Written, Failure> {
         let remote = self.remote(context, source)?;
         let branch = self.branch.clone().or_else(|| source.branch()).ok_or_else(|| {
             Failure::usage(
@@ -144,6 +159,7 @@ impl WriteBackArgs {
             starts_at: deed.starts_at,
             allowed: AllowedPaths::exactly(deed.files),
             change: deed.change,
+            reads,
             cause: deed.cause,
             builds: if self.skip_ci { Builds::Skipped } else { Builds::Asked },
             author: author(context),
@@ -279,6 +295,7 @@ impl Written {
             }),
             Landing::Nothing { head, why } => json!({
                 "result": "nothing", "remote": self.remote, "branch": self.branch, "head": head, "why": why,
+                "request": self.request,
             }),
             // What was refused is told as a failure.
             Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => Value::Null,
@@ -296,8 +313,10 @@ impl Written {
                 ui.line(&format!("{} is on {} of {} already", short(head), self.branch, self.remote));
             }
             Landing::Nothing { why, .. } => ui.line(&format!("nothing to do on {}: {why}", self.branch)),
-                "request": self.request,
             Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => {}
+        }
+        if let Some(request) = &self.request {
+            ui.folded(&format!("pull request {}: {}", request.number, request.url));
         }
     }
 }
@@ -314,10 +333,8 @@ pub(crate) struct Outcomes<'a> {
 }
 
 /// One edit.
+#[derive(Debug, Clone)]
 pub(crate) struct EditLine {
-        if let Some(request) = &self.request {
-            ui.folded(&format!("pull request {}: {}", request.number, request.url));
-        }
     pub(crate) file: String,
     pub(crate) line: Option<usize>,
     pub(crate) path: String,
@@ -333,7 +350,6 @@ impl Report for Outcomes<'_> {
             .lines
             .iter()
             .map(|it| json!({"file": it.file, "line": it.line, "path": it.path, "from": it.from, "to": it.to}));
-#[derive(Debug, Clone)]
         json!({
             "edits": edits.collect::<Vec<_>>(), "notes": self.notes, "dry_run": self.dry_run,
             "written": self.written.map(Written::data),

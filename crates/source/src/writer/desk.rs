@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::commit::{self, Draft, Signing};
-use super::write::{Builds, Edited, Edits, Landing, Write, WriteError};
+use super::write::{Builds, Edited, Edits, Landing, Reads, Write, WriteError};
 use super::{CHANGE_TRAILER, Waiting};
 use crate::SourceTree;
 use crate::account::GitRemote;
@@ -134,7 +134,10 @@ impl Desk {
             {
                 return Ok(sent.answers);
             }
-            let place = self.mirror.commit(remote, &head).await?;
+            let place = match batch.taken.iter().any(|waiting| waiting.write.reads == Reads::History) {
+                true => self.mirror.history(remote, &head).await?,
+                false => self.mirror.commit(remote, &head).await?,
+            };
             // The branch was read over the network meanwhile: who has come goes with this push and needs none of their own.
             if attempt <= MOST_JOINED {
                 self.join(remote, batch).await;
