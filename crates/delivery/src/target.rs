@@ -525,7 +525,12 @@ fn charts_below(source: &SourceTree, directory: &str) -> Vec<String> {
 }
 
 pub(crate) fn join(a: &str, b: &str) -> String {
-    if a.is_empty() { b.to_owned() } else { format!("{a}/{b}") }
+    let plain = if a.is_empty() { b.to_owned() } else { format!("{a}/{b}") };
+    // One file has one name, by which it is read, shown and written; what leads out is refused where it is read.
+    match plain.split('/').any(|part| matches!(part, "." | "..")) {
+        true => landfall_source::within("", &plain).unwrap_or(plain),
+        false => plain,
+    }
 }
 
 /// An address as a directory's name.

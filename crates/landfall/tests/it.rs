@@ -35,6 +35,7 @@ mod it {
     mod grammar;
     mod history;
     mod kills;
+    mod lines;
     mod links;
     mod looks;
     mod luckyplans;

@@ -26,7 +26,16 @@ pub struct Marker {
 }
 
 /// A policy that was read, or why it is none of ours.
-pub type Imported = Result<Follow, String>;
+pub type Imported = Result<Taken, String>;
+
+/// A policy of ours that was one of others.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Taken {
+    /// Ours.
+    pub follow: Follow,
+    /// What the other one said besides, and ours does not.
+    pub lost: Vec<String>,
+}
 
 /// The markers of a text (Flux: `# {"$imagepolicy": "apps:web:tag"}`), each with the scalar of its line.
 pub fn markers(text: &str) -> Vec<Marker> {
@@ -76,19 +85,33 @@ pub fn of_flux(policy: &Value, repository: &Value) -> Imported {
         let descending = there.get("order").and_then(Value::as_str) == Some("desc");
         Some(if descending { TagOrder::Desc } else { TagOrder::Asc })
     };
+    let excluded = repository.pointer("/spec/exclusionList").and_then(Value::as_array).into_iter().flatten();
+    let excluded: Vec<String> = excluded.filter_map(Value::as_str).map(|pattern| format!("(?:{pattern})")).collect();
     let follow = Follow {
         image: image.to_owned(),
         semver: text("/spec/policy/semver/range"),
         numerical: order("numerical"),
         alphabetical: order("alphabetical"),
         include: text("/spec/filterTags/pattern"),
+        exclude: (!excluded.is_empty()).then(|| excluded.join("|")),
         extract: text("/spec/filterTags/extract"),
         ..Follow::default()
     };
-    match (&follow.semver, follow.numerical, follow.alphabetical) {
-        (None, None, None) => Err("it has none of semver, numerical and alphabetical".to_owned()),
-        _ => Ok(follow),
+    if (&follow.semver, follow.numerical, follow.alphabetical) == (&None, None, None) {
+        return Err("it has none of semver, numerical and alphabetical".to_owned());
     }
+    let mut lost = Vec::new();
+    if let Some(reflected) = text("/spec/digestReflectionPolicy").filter(|policy| policy != "Never") {
+        lost.push(format!(
+            "its `digestReflectionPolicy: {reflected}` has no like: a digest is written where one stands beside the tag"
+        ));
+    }
+    for (object, what) in [(policy, "policy"), (repository, "repository")] {
+        if object.pointer("/spec/suspend").and_then(Value::as_bool) == Some(true) {
+            lost.push(format!("its {what} is suspended (`suspend: true`), and what is followed here is not"));
+        }
+    }
+    Ok(Taken { follow, lost })
 }
 
 /// The policies of an Application's annotations, by the image as they write it.
@@ -132,7 +155,13 @@ fn of_image(written: &str, annotations: &BTreeMap<String, String>) -> Imported {
         let globs: Vec<String> = text.split(',').map(|glob| of_glob(glob.trim())).collect();
         format!("^({})$", globs.join("|"))
     });
-    Ok(follow)
+    let aside = constraint.filter(|_| follow.semver.is_none()).map(|constraint| {
+        format!("its constraint `:{constraint}` means versions, and none are compared; `include` narrows the tags")
+    });
+    let platforms = said("platforms").filter(|text| !text.is_empty());
+    let platforms =
+        platforms.map(|text| format!("its `platforms: {text}` has no like: images are not told apart by platform"));
+    Ok(Taken { follow, lost: aside.into_iter().chain(platforms).collect() })
 }
 
 /// A glob as a regular expression.
@@ -166,14 +195,16 @@ mod tests {
         let repository = json!({"kind": "ImageRepository", "spec": {"image": "ghcr.io/acme/web"}});
         let policy = json!({"spec": {"filterTags": {"pattern": "^main-(?P<ts>[0-9]+)$", "extract": "$ts"},
             "policy": {"numerical": {"order": "asc"}}}});
-        let follow = of_flux(&policy, &repository).expect("one of ours");
+        let Taken { follow, lost } = of_flux(&policy, &repository).expect("one of ours");
+        assert!(lost.is_empty() && follow.exclude.is_none(), "{lost:?}");
         assert_eq!((follow.image.as_str(), follow.numerical), ("ghcr.io/acme/web", Some(TagOrder::Asc)));
         assert_eq!(
             (follow.include.as_deref(), follow.extract.as_deref()),
             (Some("^main-(?P<ts>[0-9]+)$"), Some("$ts"))
         );
         let policy = json!({"spec": {"policy": {"semver": {"range": ">=1.0.0 <2.0.0"}}}});
-        assert_eq!(of_flux(&policy, &repository).expect("one of ours").semver.as_deref(), Some(">=1.0.0 <2.0.0"));
+        let taken = of_flux(&policy, &repository).expect("one of ours");
+        assert_eq!(taken.follow.semver.as_deref(), Some(">=1.0.0 <2.0.0"));
         assert!(of_flux(&json!({"spec": {}}), &repository).is_err() && of_flux(&policy, &json!({})).is_err());
     }
 
@@ -188,14 +219,36 @@ mod tests {
         ];
         let annotations = said.iter().map(|(key, text)| (format!("{UPDATER}{key}"), (*text).to_owned())).collect();
         let all = of_updater(&annotations);
-        let web = all[0].1.as_ref().expect("one of ours");
+        let ours = |at: usize| &all[at].1.as_ref().expect("one of ours").follow;
+        let web = ours(0);
         assert_eq!((web.image.as_str(), web.semver.as_deref()), ("ghcr.io/acme/web", Some("1.x")));
-        let jobs = all[1].1.as_ref().expect("one of ours");
+        let jobs = ours(1);
         assert!(jobs.newest && jobs.include.as_deref() == Some("^main-[0-9]+$"));
         let filter = Filter::parse(jobs.include.as_deref(), jobs.exclude.as_deref(), None).expect("read");
         assert!(filter.apply("main-12").is_some() && filter.apply("main-02").is_none());
         assert!(all[2].1.as_ref().expect_err("none").contains("never moves"));
-        let plain = all[3].1.as_ref().expect("one of ours");
+        let plain = ours(3);
         assert_eq!((plain.image.as_str(), plain.semver.as_deref()), ("localhost:5000/x", Some("*")));
+    }
+
+    #[test]
+    fn restrictions_are_taken_over_or_told_and_never_dropped() {
+        let repository = json!({"spec": {"image": "ghcr.io/acme/web", "exclusionList": ["^.*\\.sig$", "-debug"]}});
+        let policy = json!({"spec": {"digestReflectionPolicy": "Always", "suspend": true,
+            "policy": {"semver": {"range": "*"}}}});
+        let Taken { follow, lost } = of_flux(&policy, &repository).expect("one of ours");
+        let filter = Filter::parse(None, follow.exclude.as_deref(), None).expect("read");
+        let passes = |tag: &str| filter.apply(tag).is_some();
+        assert!(passes("1.0.0") && !passes("sha256-a.sig") && !passes("1.0.0-debug"));
+        assert!(lost[0].contains("digestReflectionPolicy: Always") && lost[1].contains("suspend"), "{lost:?}");
+        let said = [
+            ("image-list", "web=ghcr.io/acme/web:~1.2, jobs=ghcr.io/acme/jobs"),
+            ("web.update-strategy", "newest-build"),
+            ("jobs.platforms", "linux/arm64"),
+        ];
+        let annotations = said.iter().map(|(key, text)| (format!("{UPDATER}{key}"), (*text).to_owned())).collect();
+        let all = of_updater(&annotations);
+        assert!(all[0].1.as_ref().expect("one of ours").lost[0].contains("`:~1.2`"));
+        assert!(all[1].1.as_ref().expect("one of ours").lost[0].contains("linux/arm64"));
     }
 }

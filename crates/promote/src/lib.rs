@@ -29,12 +29,14 @@ mod selector;
 mod tag;
 mod version;
 
-pub use binding::{Binding, BindingPath, bindings, path_on, retagged, tag_at};
+pub use binding::{
+    Binding, BindingPath, Shared, bindings, path_on, retagged, shared_at, tag_at, tag_in, with_digest, with_tag,
+};
 pub use channel::{ChannelRefusal, check_channel, next};
 pub use evidence::{CHECK, Evidence, HEALTH, REPORT, Record};
 pub use filter::{Filter, FilterError, Filtered};
 pub use gates::{Asked, GateRefusal, GateVerdict, TestedImage, Vouched, judge, report_findings};
-pub use imported::{Imported, Marker, markers, of_flux, of_updater};
+pub use imported::{Imported, Marker, Taken, markers, of_flux, of_updater};
 pub use ledger::{Ledger, LedgerEntry, Moved};
 pub use progression::{Progression, progression};
 pub use promotion::{PromotionRefusal, branch_of, declared, not_back, released_as};

@@ -21,8 +21,28 @@ pub struct LineCommit {
     pub seconds: i64,
 }
 
+/// A version of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileVersion {
+    /// The commit that brought it.
+    pub commit: LineCommit,
+    /// What it says; what is no text is read as well as it can be.
+    pub text: String,
+}
+
+/// The versions of a file that are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileHistory {
+    /// Newest first.
+    pub versions: Vec<FileVersion>,
+    /// Whether it was followed to its beginning, and not only as far as a shallow clone or our patience goes.
+    pub is_whole: bool,
+}
+
 /// How many commits are looked at before it is left open.
 const MOST_COMMITS: usize = 2_000;
+/// Versions of one file that are read.
+const MOST_VERSIONS: usize = 500;
 
 impl SourceTree {
     /// The commit that brought a line (from 1) into a file: the oldest one, going back from the tree's own commit,
@@ -75,6 +95,41 @@ impl Lineage<'_> {
         found
     }
 
+    /// The versions of a file along each commit's first parent: what the branch itself has said, one after the other.
+    pub fn file_history(&mut self, path: &str) -> FileHistory {
+        let mut history = FileHistory::default();
+        let (Ok(path), Some((repository, start))) = (crate::path::clean(path), self.tree.history()) else {
+            return history;
+        };
+        let mut budget = Budget::default();
+        let (mut at, mut here) = (start, self.blob_at(&repository, &path, start));
+        for _ in 0..MOST_COMMITS {
+            let Some((parents, _)) = self.commit(&repository, at) else { return history };
+            let parent = parents.first().copied();
+            let before = match parent {
+                // A shallow clone names parents that it does not have.
+                Some(parent) if self.commit(&repository, parent).is_none() => {
+                    history.versions.extend(version(&repository, at, here, &mut budget));
+                    return history;
+                }
+                Some(parent) => self.blob_at(&repository, &path, parent),
+                None => None,
+            };
+            if here != before {
+                history.versions.extend(version(&repository, at, here, &mut budget));
+            }
+            let Some(parent) = parent else {
+                history.is_whole = true;
+                return history;
+            };
+            if history.versions.len() >= MOST_VERSIONS || budget.unpacked_left() == 0 {
+                return history;
+            }
+            (at, here) = (parent, before);
+        }
+        history
+    }
+
     fn origin(&mut self, mut search: Search<'_>, start: ObjectId) -> Option<LineCommit> {
         let mut at = start;
         if !self.has_line(&mut search, at) {
@@ -99,11 +154,15 @@ impl Lineage<'_> {
     }
 
     fn blob(&mut self, search: &Search<'_>, commit: ObjectId) -> Option<ObjectId> {
-        let (_, mut at) = self.commit(search.repository, commit)?;
-        for name in search.path.split('/') {
+        self.blob_at(search.repository, search.path, commit)
+    }
+
+    fn blob_at(&mut self, repository: &gix::Repository, path: &str, commit: ObjectId) -> Option<ObjectId> {
+        let (_, mut at) = self.commit(repository, commit)?;
+        for name in path.split('/') {
             // Most directories are the same in the next commit.
             let key = (at, name.to_owned());
-            let look = || Some(search.repository.find_tree(at).ok()?.find_entry(name)?.object_id());
+            let look = || Some(repository.find_tree(at).ok()?.find_entry(name)?.object_id());
             at = (*self.entries.entry(key).or_insert_with(look))?;
         }
         Some(at)
@@ -144,6 +203,18 @@ impl Search<'_> {
         self.versions.lines.insert(blob, lines);
         has
     }
+}
+
+fn version(
+    repository: &gix::Repository,
+    commit: ObjectId,
+    blob: Option<ObjectId>,
+    budget: &mut Budget,
+) -> Option<FileVersion> {
+    let blob = blob?;
+    budget.unpacked(repository.find_header(blob).ok()?.size()).ok()?;
+    let text = String::from_utf8_lossy(&repository.find_object(blob).ok()?.data).into_owned();
+    Some(FileVersion { commit: told(repository, commit)?, text })
 }
 
 fn told(repository: &gix::Repository, commit: ObjectId) -> Option<LineCommit> {
@@ -194,6 +265,30 @@ mod tests {
         assert_eq!(subject(2), None, "not committed");
         assert_eq!(SourceTree::open_commit(root, "HEAD~1").expect("opens").line_commit("values.yaml", 9), None);
     }
+
+    #[test]
+    fn the_versions_of_a_file_are_told_from_the_newest_to_the_oldest_as_far_as_they_are_here() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("whole");
+        std::fs::create_dir_all(root.join("a")).expect("made");
+        git(&root, &["init", "-q"]);
+        for (file, text) in [("a/v.yaml", "1"), ("other", "x"), ("a/v.yaml", "2"), ("a/v.yaml", "1")] {
+            std::fs::write(root.join(file), text).expect("written");
+            git(&root, &["add", "."]);
+            git(&root, &["commit", "-q", "-m", &format!("{file} {text}")]);
+        }
+        let told = |root: &Path| {
+            let history = SourceTree::open_directory(root).expect("opens").lineage().file_history("a/v.yaml");
+            (history.versions.into_iter().map(|it| it.text).collect::<Vec<_>>(), history.is_whole)
+        };
+        assert_eq!(told(&root), (["1", "2", "1"].map(str::to_owned).to_vec(), true));
+        let url = format!("file://{}", root.display());
+        git(dir.path(), &["clone", "-q", "--depth", "2", &url, "shallow"]);
+        assert_eq!(told(&dir.path().join("shallow")), (["1", "2"].map(str::to_owned).to_vec(), false));
+        git(dir.path(), &["init", "-q", "empty"]);
+        assert_eq!(told(&dir.path().join("empty")), (Vec::new(), false));
+    }
+
     #[test]
     fn each_version_of_a_file_is_read_once_for_all_of_its_lines() {
         let dir = tempfile::tempdir().expect("a directory");

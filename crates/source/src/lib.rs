@@ -66,7 +66,7 @@ pub use account::{Account, Accounts, GitRemote, Login, Reach, Transport, Trust};
 pub use address::{host_of, same_url};
 pub use archive::{MAX_PACKED, read_archive};
 pub use aside::{Broken, aside};
-pub use blame::{LineCommit, Lineage};
+pub use blame::{FileHistory, FileVersion, LineCommit, Lineage};
 pub use bounded::read_bounded;
 pub use certificate::{Handshake, ServedCertificate, handshake};
 pub use changes::{CommitChanges, FileChange};
@@ -105,5 +105,6 @@ pub use tracked::{Tracked, tracked};
 pub use vendored::lend_vendored;
 pub use webhook::{Hook, HookSecret, NotSigned, Pushed};
 pub use writer::{
-    AllowedPaths, Builds, CHANGE_TRAILER, Change, Edited, Edits, GitWriter, Landing, Person, Signing, Write, WriteError,
+    AllowedPaths, Builds, CHANGE_TRAILER, Change, Edited, Edits, GitWriter, Landing, Person, Reads, Signing, Write,
+    WriteError,
 };

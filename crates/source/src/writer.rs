@@ -35,7 +35,7 @@ use crate::remote::{Mirror, repository_key};
 use desk::Desk;
 
 pub use commit::{Person, Signing};
-pub use write::{AllowedPaths, Builds, Change, Edited, Edits, Landing, Write, WriteError};
+pub use write::{AllowedPaths, Builds, Change, Edited, Edits, Landing, Reads, Write, WriteError};
 
 /// The line at a commit's end that says that Landfall has made it.
 pub const CHANGE_TRAILER: &str = "Landfall-Change";

@@ -40,12 +40,40 @@ pub fn set(text: &str, path: &[Step<'_>], value: &Scalar<'_>) -> Result<String, 
     edit.replace(&document, node, value)
 }
 
-/// Sets the scalar at a path, or puts it there: missing keys are added behind the last entry of their mapping.
+/// Sets the scalar that an anchor stands at, and with it all that aliases make of it: nothing but its own text changes.
+///
+/// ```
+/// use landfall_yaml::{Scalar, Step, edit};
+///
+/// let text = "version: &v 1.0.0\nweb: {tag: *v}\n";
+/// let text = edit::set_shared(text, &[Step::Key("version")], &Scalar::Str("1.1.0".into()))?;
+/// assert_eq!(text, "version: &v 1.1.0\nweb: {tag: *v}\n");
+/// # Ok::<(), landfall_yaml::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`set`].
+pub fn set_shared(text: &str, path: &[Step<'_>], value: &Scalar<'_>) -> Result<String, Error> {
+    let edit = Edit::new(text, path);
+    let document = edit.document()?;
+    let node = edit.find(&document, path)?.ok_or_else(|| edit.refuse("there is nothing at this path", None))?;
+    let Some(text) = edit.replaced(&document, node, value)? else { return Ok(text.to_owned()) };
+    match proof::differs_in(&document, node, &text, value) {
+        true => Ok(text),
+        false => Err(edit.refuse("the change would touch something else", None)),
+    }
+}
+
+/// Sets the scalar at a path, or puts it there: missing keys are added behind the last entry of their mapping. A text that
+/// holds no document, but comments perhaps, becomes one.
 ///
 /// # Errors
 /// As [`set`]; and what the missing keys would be added to is no mapping.
 pub fn set_or_insert(text: &str, path: &[Step<'_>], value: &Scalar<'_>) -> Result<String, Error> {
     let edit = Edit::new(text, path);
+    if parse(text)?.is_empty() {
+        return edit.begin(value);
+    }
     let document = edit.document()?;
     if let Some(node) = edit.find(&document, path)? {
         return edit.replace(&document, node, value);
@@ -128,13 +156,38 @@ impl<'t> Edit<'t> {
         Ok(Some(node))
     }
 
+    /// The document of a text that holds none.
+    fn begin(&self, value: &Scalar<'_>) -> Result<String, Error> {
+        let key = |step: &Step<'t>| match *step {
+            Step::Key(key) => Ok(key),
+            Step::Index(_) => Err(self.refuse("an item of a sequence is missing", None)),
+        };
+        let keys = self.path.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+        let text = self.layout.append_lines(&self.layout.block_entry(&keys, value, 0));
+        let mut wanted = Value::Null;
+        let documents = parse(&text)?;
+        let is_it = match (proof::set(&mut wanted, self.path, value), documents.as_slice()) {
+            (Some(()), [document]) => Value::of(document)? == wanted,
+            _ => false,
+        };
+        if is_it { Ok(text) } else { Err(self.refuse("the change would touch something else", None)) }
+    }
+
     fn replace(&self, document: &Document<'_>, node: Node<'_>, value: &Scalar<'_>) -> Result<String, Error> {
+        match self.replaced(document, node, value)? {
+            Some(text) => self.prove(document, text, |root| proof::set(root, self.path, value)),
+            None => Ok(self.text.to_owned()),
+        }
+    }
+
+    /// The text with another scalar, not proven yet; nothing where it says that already.
+    fn replaced(&self, document: &Document<'_>, node: Node<'_>, value: &Scalar<'_>) -> Result<Option<String>, Error> {
         let at = Some(node.span().start);
         let Kind::Scalar(style) = node.kind() else {
             return Err(self.refuse("what is at this path is no scalar", at));
         };
         if scalar(node)? == *value {
-            return Ok(self.text.to_owned());
+            return Ok(None);
         }
         let place = if self.layout.is_in_flow(document, node) { Place::Flow } else { Place::Block };
         let new = layout::write(value, Some(style), place);
@@ -147,7 +200,7 @@ impl<'t> Edit<'t> {
         }
         text.push_str(&new);
         text.push_str(&self.text[range.end..]);
-        self.prove(document, text, |root| proof::set(root, self.path, value))
+        Ok(Some(text))
     }
 
     fn insert(

@@ -2,6 +2,7 @@
 
 mod commits;
 mod files;
+mod lowered;
 pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod running;

@@ -10,7 +10,7 @@ use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place, patience};
 use landfall_source::{
     Account, Accounts, AllowedPaths, Builds, Change, ForgeApi, ForgeClient, ForgeRepository, ForgeRequest, GitRemote,
-    GitWriter, Landing, Login, Person, Proposal, Reach, RemoteRef, Signing, SourceTree, Trust, Write,
+    GitWriter, Landing, Login, Person, Proposal, Reach, Reads, RemoteRef, Signing, SourceTree, Trust, Write,
 };
 use serde_json::{Value, json};
 
@@ -130,6 +130,21 @@ impl WriteBackArgs {
         source: &SourceTree,
         deed: Deed,
     ) -> Result<Written, Failure> {
+        self.write_reading(context, place, source, deed, Reads::Tip).await
+    }
+
+    /// The same for a change that reads more of the branch than its tip.
+    ///
+    /// # Errors
+    /// As [`WriteBackArgs::write`].
+    pub(crate) async fn write_reading(
+        &self,
+        context: &Context,
+        place: &Place,
+        source: &SourceTree,
+        deed: Deed,
+        reads: Reads,
+    ) -> Result<Written, Failure> {
         let remote = self.remote(context, source)?;
         let branch = self.branch.clone().or_else(|| source.branch()).ok_or_else(|| {
             Failure::usage(
@@ -144,6 +159,7 @@ impl WriteBackArgs {
             starts_at: deed.starts_at,
             allowed: AllowedPaths::exactly(deed.files),
             change: deed.change,
+            reads,
             cause: deed.cause,
             builds: if self.skip_ci { Builds::Skipped } else { Builds::Asked },
             author: author(context),
@@ -279,6 +295,7 @@ impl Written {
             }),
             Landing::Nothing { head, why } => json!({
                 "result": "nothing", "remote": self.remote, "branch": self.branch, "head": head, "why": why,
+                "request": self.request,
             }),
             // What was refused is told as a failure.
             Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => Value::Null,
@@ -290,12 +307,16 @@ impl Written {
         match &self.landing {
             Landing::Pushed { commit, .. } => {
                 ui.line(&format!("{} is on {} of {}", short(commit), self.branch, self.remote));
-                if let Some(request) = &self.request {
-                    ui.folded(&format!("pull request {}: {}", request.number, request.url));
-                }
+            }
+            // It was written before, and the request may have been made just now.
+            Landing::Nothing { head, .. } if self.request.is_some() => {
+                ui.line(&format!("{} is on {} of {} already", short(head), self.branch, self.remote));
             }
             Landing::Nothing { why, .. } => ui.line(&format!("nothing to do on {}: {why}", self.branch)),
             Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => {}
+        }
+        if let Some(request) = &self.request {
+            ui.folded(&format!("pull request {}: {}", request.number, request.url));
         }
     }
 }
@@ -312,6 +333,7 @@ pub(crate) struct Outcomes<'a> {
 }
 
 /// One edit.
+#[derive(Debug, Clone)]
 pub(crate) struct EditLine {
     pub(crate) file: String,
     pub(crate) line: Option<usize>,

@@ -2,10 +2,11 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::Value;
 
 use super::credentials::{Credential, Credentials};
@@ -16,6 +17,11 @@ use crate::http::{HttpClient, PLAIN_ANSWER, Reply, basic};
 
 /// Most bytes an answer with a token may have.
 const MAX_TOKEN: u64 = 1024 * 1024;
+
+/// How often a registry that is asked too often is waited for, request by request.
+const MOST_WAITS: u32 = 4;
+/// How long at most each time: whoever has to wait longer is told so instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Whether a registry is asked over TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -110,11 +116,11 @@ impl Registry {
             first.insert(AUTHORIZATION, header);
         }
         let mut url = url.to_owned();
-        let reply = match self.client.send(method.clone(), &url, first, body.clone(), limit).await {
+        let reply = match self.sent(method.clone(), &url, first, body.clone(), limit).await {
             Err(SourceError::Unreachable { why, .. }) if self.scheme == Scheme::Either && why == PLAIN_ANSWER => {
                 self.plain.store(true, Ordering::Relaxed);
                 url = url.replacen("https://", "http://", 1);
-                self.client.send(method.clone(), &url, headers.clone(), body.clone(), limit).await?
+                self.sent(method.clone(), &url, headers.clone(), body.clone(), limit).await?
             }
             reply => reply?,
         };
@@ -137,7 +143,26 @@ impl Registry {
         }
         let mut second = headers;
         second.insert(AUTHORIZATION, header);
-        self.client.send(method, &url, second, body, limit).await
+        self.sent(method, &url, second, body, limit).await
+    }
+
+    /// Sends a request; where the registry is asked too often, it is asked again when it says so.
+    async fn sent(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        limit: u64,
+    ) -> Result<Reply, SourceError> {
+        let mut waits = 0;
+        loop {
+            let reply = self.client.send(method.clone(), url, headers.clone(), body.clone(), limit).await?;
+            let wait = wanted_wait(&reply, waits);
+            let Some(wait) = wait.filter(|wait| waits < MOST_WAITS && *wait <= LONGEST_WAIT) else { return Ok(reply) };
+            waits += 1;
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// The header that a refusal asks for; `None` when there is nothing to give.
@@ -230,14 +255,38 @@ impl Registry {
             }
             None => reply.status_line.split_once(' ').map_or("", |(_, words)| words).to_owned(),
         };
+        let later = match wanted_wait(&reply, 0) {
+            Some(wait) => format!(" (it may be asked again in {} s)", wait.as_secs()),
+            None => String::new(),
+        };
+        // The address as it was asked in the end.
+        let fell = self.scheme == Scheme::Either && self.plain.load(Ordering::Relaxed);
+        let url = if fell { url.replacen("https://", "http://", 1) } else { url.to_owned() };
         Err(SourceError::Refused {
             doing: "",
             method: method.to_string(),
-            url: url.to_owned(),
+            url,
             status: reply.status,
-            said: format!("response status code {}: {why}", reply.status),
+            said: format!("response status code {}: {why}{later}", reply.status),
         })
     }
+}
+
+/// How long a registry that was asked too often wants to be left alone; a second and more where it does not say it.
+fn wanted_wait(reply: &Reply, waits: u32) -> Option<Duration> {
+    if reply.status != 429 {
+        return None;
+    }
+    let said = reply.headers.get(RETRY_AFTER).and_then(|text| text.to_str().ok()).map(str::trim);
+    let usual = Duration::from_secs(1 << waits.min(4));
+    let Some(said) = said else { return Some(usual) };
+    if let Ok(seconds) = said.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    // A moment, as HTTP writes it.
+    let until = jiff::fmt::rfc2822::parse(said).ok()?.timestamp();
+    let seconds = until.as_second().saturating_sub(jiff::Timestamp::now().as_second());
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
 }
 
 /// `key="value",key=value` as pairs.
@@ -272,6 +321,22 @@ mod tests {
         let wanted = [("realm", "https://a/t?x=1,2"), ("service", "s"), ("scope", "repository:a:pull")];
         assert_eq!(pairs, wanted.map(|(key, value)| (key.to_owned(), value.to_owned())));
         assert_eq!(decoded(basic("u", "p").to_str().expect("text")).as_deref(), Some("u:p"));
+    }
+
+    #[test]
+    fn who_asks_too_often_waits_as_long_as_is_wanted() {
+        let reply = |status: u16, after: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(after) = after {
+                headers.insert(RETRY_AFTER, HeaderValue::from_str(after).expect("a header"));
+            }
+            Reply { status, status_line: String::new(), headers, body: Vec::new() }
+        };
+        let seconds = |reply: &Reply, waits| wanted_wait(reply, waits).map(|wait| wait.as_secs());
+        assert_eq!(seconds(&reply(429, Some("7")), 0), Some(7));
+        assert_eq!(seconds(&reply(429, Some("Wed, 21 Oct 2015 07:28:00 GMT")), 0), Some(0));
+        assert_eq!((seconds(&reply(429, None), 0), seconds(&reply(429, None), 3)), (Some(1), Some(8)));
+        assert_eq!((seconds(&reply(429, Some("soon")), 0), seconds(&reply(503, Some("7")), 0)), (None, None));
     }
 
     #[tokio::test]

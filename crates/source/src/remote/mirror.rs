@@ -97,6 +97,23 @@ impl Mirror {
         }
     }
 
+    /// A directory that has a commit with all that lies before it.
+    ///
+    /// # Errors
+    /// As [`Mirror::commit`].
+    pub(crate) async fn history(&mut self, remote: &GitRemote, hash: &str) -> Result<Arc<Fetched>, SourceError> {
+        if let Some(current) = self.current.as_ref().filter(|current| current.holds == Holds::Histories)
+            && has(&current.place, hash).await?.is_some()
+        {
+            return Ok(Arc::clone(&current.place));
+        }
+        let whole = self.everything(remote).await?;
+        match has(&whole, hash).await? {
+            Some(_) => Ok(whole),
+            None => Err(no_such(hash)),
+        }
+    }
+
     /// A directory that has a commit with nothing before it, where the server gives it by its hash.
     ///
     /// # Errors

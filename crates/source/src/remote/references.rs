@@ -24,6 +24,11 @@ impl References {
         References(all)
     }
 
+    /// The commits that branches and tags stand at.
+    pub fn commits(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, commit)| commit.as_str())
+    }
+
     /// The commit that a revision leads to: `HEAD` where none is named, a range of versions among the tags, a full or short
     /// name of a branch or tag; a commit's full hash is itself (argo-cd: util/git/client.go, `lsRemote`).
     pub fn commit(&self, revision: &str) -> Option<String> {

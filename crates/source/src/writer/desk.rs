@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::commit::{self, Draft, Signing};
-use super::write::{Builds, Edited, Edits, Landing, Write, WriteError};
+use super::write::{Builds, Edited, Edits, Landing, Reads, Write, WriteError};
 use super::{CHANGE_TRAILER, Waiting};
 use crate::SourceTree;
 use crate::account::GitRemote;
@@ -94,12 +94,23 @@ impl Desk {
 
     /// What is said to a write that one of our own commits led to.
     async fn echo(&mut self, remote: &GitRemote, write: &Write) -> Option<Landing> {
-        let cause = write.cause.clone()?;
+        let cause = self.whole(remote, write.cause.clone()?).await;
         // A commit of another repository is not found here, and none of ours.
         let place = self.mirror.alone(remote, &cause).await.ok().flatten()?;
         let named = cause.clone();
         let message = aside(move || commit::message(place.path(), &named)).await.ok().flatten()?;
         is_ours(&message).then_some(Landing::Echo { commit: cause })
+    }
+
+    /// The whole hash of a commit that a branch or a tag of the repository stands at, where only the beginning is named: a
+    /// clone that lies behind does not know it.
+    async fn whole(&mut self, remote: &GitRemote, cause: String) -> String {
+        if cause.len() >= 40 {
+            return cause;
+        }
+        let Ok(references) = self.mirror.references(remote, &[]).await else { return cause };
+        let beginning = cause.to_lowercase();
+        references.commits().find(|commit| commit.starts_with(&beginning)).map_or(cause, str::to_owned)
     }
 
     async fn land<T: FnMut() -> Vec<Waiting>>(
@@ -123,7 +134,10 @@ impl Desk {
             {
                 return Ok(sent.answers);
             }
-            let place = self.mirror.commit(remote, &head).await?;
+            let place = match batch.taken.iter().any(|waiting| waiting.write.reads == Reads::History) {
+                true => self.mirror.history(remote, &head).await?,
+                false => self.mirror.commit(remote, &head).await?,
+            };
             // The branch was read over the network meanwhile: who has come goes with this push and needs none of their own.
             if attempt <= MOST_JOINED {
                 self.join(remote, batch).await;

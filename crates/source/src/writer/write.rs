@@ -22,6 +22,8 @@ pub struct Write {
     pub allowed: AllowedPaths,
     /// What it changes, asked anew for each tip that the branch comes to.
     pub change: Change,
+    /// What of the branch the change reads.
+    pub reads: Reads,
     /// Which commit led to it, where one did: one of Landfall's own leads to nothing.
     pub cause: Option<String>,
     /// Whether forges are asked to build nothing for it.
@@ -57,6 +59,16 @@ pub struct Edits {
     pub trailers: Vec<(String, String)>,
     /// The files by their paths.
     pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// What of a branch a change reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reads {
+    /// Its tip.
+    #[default]
+    Tip,
+    /// What its files said before, too.
+    History,
 }
 
 /// Whether forges build something for a commit.

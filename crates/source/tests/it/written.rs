@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use landfall_source::{
-    Accounts, AllowedPaths, Builds, Change, Edited, Edits, GitRemote, GitWriter, Landing, Network, Person, Signing,
-    SourceTree, Write, WriteError,
+    Accounts, AllowedPaths, Builds, Change, Edited, Edits, GitRemote, GitWriter, Landing, Network, Person, Reads,
+    Signing, SourceTree, Write, WriteError,
 };
 use landfall_yaml::{Scalar, Step, edit};
 
@@ -98,6 +98,7 @@ pub(crate) fn wish(change: Change) -> Write {
         branch: "main".to_owned(),
         allowed: AllowedPaths::parse(["shop/**"]).expect("globs"),
         change,
+        reads: Reads::Tip,
         cause: None,
         builds: Builds::Asked,
         author: Person::default(),

@@ -59,6 +59,13 @@ impl<'t> Layout<'t> {
         })
     }
 
+    /// The text with lines at its end.
+    pub(super) fn append_lines(&self, lines: &str) -> String {
+        let is_begun = !self.text.trim_start_matches('\u{feff}').is_empty() && !self.text.ends_with('\n');
+        let join = if is_begun { self.line_end } else { "" };
+        format!("{}{join}{lines}{}", self.text, self.line_end)
+    }
+
     /// The text with lines behind the line on which something ends.
     pub(super) fn insert_lines(&self, behind: Mark, lines: &str) -> String {
         let from = behind.offset();

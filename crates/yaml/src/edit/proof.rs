@@ -1,6 +1,7 @@
 //! The same change made to values, to compare with what the changed text says.
 
-use crate::document::{Document, Step, parse};
+use crate::construct::scalar;
+use crate::document::{Document, Node, Step, parse};
 use crate::resolve::Scalar;
 use crate::value::{Map, Value};
 
@@ -77,6 +78,28 @@ pub(super) fn holds(old: &Document<'_>, text: &str, wanted: &Value) -> bool {
     // Every comment that is left was there before, in this order; only the removed lines' own may be gone.
     after.iter().all(|comment| left.any(|known| known == comment))
         && (before.len() == after.len() || text.len() < old.source().len())
+}
+
+/// Whether a text has the old document's nodes and comments, but that one scalar says this.
+pub(super) fn differs_in(old: &Document<'_>, changed: Node<'_>, text: &str, value: &Scalar<'_>) -> bool {
+    let Ok(documents) = parse(text) else { return false };
+    let [new] = &documents[..] else { return false };
+    let is_same = |(was, is): (Node<'_>, Node<'_>)| {
+        let says = match was.id() == changed.id() {
+            true => scalar(is).is_ok_and(|found| found == *value),
+            false => was.kind() == is.kind() && was.text() == is.text(),
+        };
+        says && was.anchor() == is.anchor()
+            && was.tag() == is.tag()
+            && was.alias() == is.alias()
+            && was.count() == is.count()
+            && was.target().id() == is.target().id()
+    };
+    let comments = |document: &Document<'_>| -> Vec<String> {
+        let texts = document.comments().iter().map(|comment| comment.span.text(document.source()).to_owned());
+        texts.collect()
+    };
+    old.size() == new.size() && old.nodes().zip(new.nodes()).all(is_same) && comments(old) == comments(new)
 }
 
 /// Equality under which a number that is none is itself.

@@ -152,3 +152,29 @@ fn items_are_appended_and_entries_removed() {
     assert!(edit::remove("a:\n  b: 1\n", &path("a.b")).is_err());
     assert!(edit::remove("- a: 1\n  b: 2\n", &path("0.a")).is_err());
 }
+
+#[test]
+fn a_scalar_with_an_anchor_is_set_for_all_that_name_it_and_nothing_else_changes() {
+    let old = "version: &v '1.0.0' # all of it\nweb: {tag: *v, again: [*v]}\napi:\n  tag: *v\n";
+    let new = edit::set_shared(old, &path("version"), &text("1.1.0")).expect("set");
+    assert_eq!(new, old.replace("1.0.0", "1.1.0"));
+    assert!(edit::set(old, &path("version"), &text("1.1.0")).is_err(), "others would change as well");
+    assert!(edit::set_shared(old, &path("web.tag"), &text("1.1.0")).is_err(), "an alias is no scalar");
+    assert_eq!(edit::set_shared(old, &path("version"), &text("1.0.0")).expect("so already"), old);
+    let number = edit::set_shared("a: &v one\nb: *v\n", &path("a"), &text("12e4567")).expect("set");
+    assert!(number.starts_with("a: &v '12e4567'") || number.starts_with("a: &v \"12e4567\""), "{number}");
+}
+
+#[test]
+fn a_text_without_a_document_gets_one() {
+    for (old, wanted) in [
+        ("", "image:\n  tag: v2\n"),
+        ("\n", "\nimage:\n  tag: v2\n"),
+        ("# by the pipeline", "# by the pipeline\nimage:\n  tag: v2\n"),
+        ("# by the pipeline\n\n", "# by the pipeline\n\nimage:\n  tag: v2\n"),
+        ("# a\r\n", "# a\r\nimage:\r\n  tag: v2\r\n"),
+    ] {
+        assert_eq!(edit::set_or_insert(old, &path("image.tag"), &text("v2")).as_deref().ok(), Some(wanted), "{old:?}");
+    }
+    assert!(edit::set("# none\n", &path("image.tag"), &text("v2")).is_err());
+}

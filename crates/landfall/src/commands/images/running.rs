@@ -10,8 +10,21 @@ pub(crate) struct Running {
     pub(crate) image: String,
     /// The object, as `Deployment/web`.
     pub(crate) object: String,
+    /// The container's name.
+    pub(crate) container: String,
+    /// Whether it is the first of its object's containers, and no one that only begins.
+    pub(crate) is_first: bool,
     /// The value that says its tag; nothing where a template says it.
     pub(crate) tag: Option<ValueStory>,
+    /// The value that says its digest, where that is another one than the tag's.
+    pub(crate) digest: Option<ValueStory>,
+}
+
+impl Running {
+    /// The digest that says what runs, whatever the tag.
+    pub(crate) fn pinned(&self) -> Option<&str> {
+        self.image.split_once('@').map(|(_, digest)| digest)
+    }
 }
 
 /// All that run.
@@ -21,6 +34,11 @@ pub(crate) fn images(explainer: &Explainer) -> Vec<Running> {
         let Some(name) = ObjectName::parse(&name) else { continue };
         for story in explainer.explain(&name, &[]) {
             let object = format!("{}/{}", story.object.kind, story.object.name);
+            let containers: Vec<(String, String)> = story
+                .fields
+                .iter()
+                .filter_map(|field| Some((field.field.strip_suffix(".name")?.to_owned(), bare(&field.value))))
+                .collect();
             for field in story.fields {
                 let is_image = field.field.ends_with("].image")
                     && ["containers[", "initContainers[", "ephemeralContainers["]
@@ -29,13 +47,34 @@ pub(crate) fn images(explainer: &Explainer) -> Vec<Running> {
                 if !is_image {
                     continue;
                 }
-                let image = field.value.trim_matches(['"', '\'']).to_owned();
-                let tag = field.values.into_iter().find(|value| says_tag(&image, &said(value), &value.path));
-                all.push(Running { image, object: object.clone(), tag });
+                let image = bare(&field.value);
+                let at = field.field.trim_end_matches(".image");
+                let container = containers.iter().find(|(place, _)| place == at).map(|(_, name)| name.clone());
+                let is_first = at.ends_with(".containers[0]");
+                let (mut tag, mut digest) = (None, None);
+                for value in field.values {
+                    if tag.is_none() && says_tag(&image, &said(&value), &value.path) {
+                        tag = Some(value);
+                    } else if digest.is_none() && says_digest(&image, &said(&value)) {
+                        digest = Some(value);
+                    }
+                }
+                let container = container.unwrap_or_default();
+                all.push(Running { image, object: object.clone(), container, is_first, tag, digest });
             }
         }
     }
     all
+}
+
+fn bare(text: &str) -> String {
+    text.trim_matches(['"', '\'']).to_owned()
+}
+
+/// Whether a value is the digest that an image is pinned by, with or without what it was made with in front.
+fn says_digest(image: &str, value: &str) -> bool {
+    let digest = image.split_once('@').map_or("", |(_, digest)| digest);
+    !value.is_empty() && (value == digest || digest.split_once(':').is_some_and(|(_, hex)| hex == value))
 }
 
 /// Repository and tag of an image; the tag is empty where it has none.

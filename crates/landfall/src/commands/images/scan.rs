@@ -1,5 +1,6 @@
 //! `landfall images scan`: which tags the declared policies choose among those that are published.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use clap::Args;
@@ -7,17 +8,18 @@ use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Follow, TagOrder};
 use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag};
-use landfall_server::api::{Asked, HoldLine};
-use landfall_source::Reference;
+use landfall_server::api::{Asked, HoldLine, HoldWish};
+use landfall_source::{Edited, Reads, Reference, SourceTree};
 use serde_json::{Value, json};
 
+use super::lowered::{Lowered, Ordered};
 use super::policy::declared_policy;
 use super::registry::{looked_at, noted, registry};
 use super::set::{deed, digests, injected, moment};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
-use crate::commands::write_back::{WriteBackArgs, Written, actor};
+use crate::commands::write_back::{Deed, WriteBackArgs, Written, actor, change};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -28,7 +30,7 @@ use crate::verb::Verb;
 /// Tags of which it is asked when their images were made.
 const MOST_ASKED: usize = 50;
 
-/// Arguments of `images scan`.
+/// Ask the registries which newer tags the declared policies choose, and set them where asked to.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ImagesScanArgs {
     /// A repository of images to look at (default: those that the environment declares under `images.follow`)
@@ -109,6 +111,8 @@ struct Found {
     published: usize,
     /// Why the chosen one is not set.
     held: Option<String>,
+    /// How the tags follow each other.
+    ordered: Ordered,
 }
 
 async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
@@ -133,8 +137,9 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     let books = Books::here(context, &place).await?;
     let held: Result<Vec<HoldLine>, Failure> = books.ask(Asked::Holds(Some(1000))).await;
     books.close().await;
-    let mut held = held?;
-    held.retain(|hold| hold.released_at.is_none());
+    let holds = held?;
+    let mut wishes = Vec::new();
+    let mut orders: BTreeMap<String, Ordered> = BTreeMap::new();
     for follow in &follows {
         let mine: Vec<&TagLine> = lines.iter().filter(|line| line.repositories.contains(&follow.image)).collect();
         let now: Vec<String> = mine
@@ -144,18 +149,30 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
             .map(|(_, tag)| tag.clone())
             .collect();
         let mut one = look(context, follow, now).await?;
-        let held = one.chosen.tag.as_ref().and_then(|tag| held.iter().find(|it| it.tag == *tag));
-        if let Some(hold) = held {
+        let held = one.chosen.tag.as_ref();
+        let held = held.and_then(|tag| holds.iter().find(|hold| hold.tag == *tag && hold.released_at.is_none()));
+        let other = one.chosen.tag.clone().filter(|tag| one.now.iter().any(|now| now != tag));
+        let source = &place.target.source;
+        if let Some(lowered) = other.as_ref().and_then(|tag| stopped(source, &mine, &one.ordered, (tag, &holds))) {
+            // So that whoever may let it go can.
+            if lowered.hold(&holds).is_none() {
+                let reason = lowered.reason(place.environment.as_deref());
+                wishes.push(HoldWish { tag: lowered.tag.clone(), reason, release: false });
+            }
+            one.held = Some(lowered.said());
+        } else if let Some(hold) = held {
             one.held = Some(format!("it is held back by {}: {}", hold.by, hold.reason));
-        } else if let Some(tag) = one.chosen.tag.clone().filter(|tag| one.now.iter().any(|now| now != tag)) {
+        } else if let Some(tag) = other {
             match settable(&place, follow, &tag, &one.now)? {
                 Ok(tag) if mine.is_empty() => one.held = Some(format!("no line here sets {tag}")),
                 Ok(tag) => wanted.extend(mine.into_iter().map(|line| (line.clone(), tag.clone()))),
                 Err(why) => one.held = Some(why),
             }
         }
+        orders.insert(one.image.clone(), one.ordered.clone());
         found.push(one);
     }
+    hold(context, &place, wishes).await?;
     if !args.push || wanted.is_empty() {
         context.report(&Scan { found: &found, written: None }, Exit::Done, started);
         return Ok(Exit::Done);
@@ -188,9 +205,61 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
         older: Older::Skipped,
         history: history_of(&place),
     };
-    let written = args.back.write(context, &place, &place.target.source, deed(tags)).await?;
+    let on_tip = {
+        let tags = tags.clone();
+        move |tip: &SourceTree| free(&tags, &orders, &holds, tip)
+    };
+    let deed = Deed { change: change(on_tip), ..deed(tags) };
+    let source = &place.target.source;
+    let written = args.back.write_reading(context, &place, source, deed, Reads::History).await?;
     context.report(&Scan { found: &found, written: Some(&written) }, Exit::Done, started);
     Ok(Exit::Done)
+}
+
+/// Writes down what is held; a book that takes no holds from this account stays as it is.
+async fn hold(context: &Context, place: &Place, wishes: Vec<HoldWish>) -> Result<(), Failure> {
+    if wishes.is_empty() {
+        return Ok(());
+    }
+    let books = Books::here(context, place).await?;
+    for wish in wishes {
+        let _held: Result<HoldLine, Failure> = books.ask(Asked::Hold(wish)).await;
+    }
+    books.close().await;
+    Ok(())
+}
+
+/// What keeps a tag from lines: a higher one that they were taken back from, and that nobody has let go since.
+fn stopped(
+    tree: &SourceTree,
+    lines: &[&TagLine],
+    ordered: &Ordered,
+    (tag, holds): (&str, &[HoldLine]),
+) -> Option<Lowered> {
+    let lowered = ordered.against(tree, lines.iter().copied(), tag)?;
+    let is_released = lowered.hold(holds).is_some_and(|hold| hold.released_at.is_some());
+    (!is_released).then_some(lowered)
+}
+
+/// The commit of what nothing keeps back on the branch itself: a clone may lie behind it, and know less of what it said.
+fn free(
+    tags: &Tags,
+    orders: &BTreeMap<String, Ordered>,
+    holds: &[HoldLine],
+    tip: &SourceTree,
+) -> Result<Edited, Diagnostic> {
+    let mut free = tags.clone();
+    let mut notes = Vec::new();
+    free.wanted.retain(|(line, tag)| {
+        let mut orders = line.repositories.iter().filter_map(|repository| orders.get(repository));
+        let lowered = orders.find_map(|ordered| stopped(tip, &[line], ordered, (tag.as_str(), holds)));
+        notes.extend(lowered.as_ref().map(Lowered::said));
+        lowered.is_none()
+    });
+    match free.wanted.is_empty() {
+        true => Ok(Edited::Nothing(notes.join("; "))),
+        false => free.commit(tip),
+    }
 }
 
 fn last(repository: &str) -> &str {
@@ -225,7 +294,9 @@ async fn look(context: &Context, follow: &Follow, now: Vec<String>) -> Result<Fo
         }
     }
     let chosen = selector.choose(&filter, &candidates);
-    Ok(Found { image: follow.image.clone(), now, chosen, published, held: None })
+    let created = candidates.into_iter().filter_map(|it| Some((it.tag, it.created?))).collect();
+    let ordered = Ordered { selector, filter, created };
+    Ok(Found { image: follow.image.clone(), now, chosen, published, held: None, ordered })
 }
 
 /// A declared policy as the rules take it.

@@ -1,7 +1,8 @@
 //! `landfall images set`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use clap::Args;
@@ -14,7 +15,7 @@ use landfall_source::{ImageDetails, SourceTree};
 use super::files::place_of;
 use super::policy::declared_policy;
 use super::registry::{looked_at, noted};
-use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units};
+use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, told_apart};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
 use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, agreed, change, report, write_here};
@@ -23,7 +24,7 @@ use crate::exit::Outcome;
 use crate::ui::Output;
 use crate::verb::Verb;
 
-/// Arguments of `images set`.
+/// Set the tag of our images, in the values lines that say it and nowhere else.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ImagesSetArgs {
     /// The tag
@@ -82,6 +83,9 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
         return Err(Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, text)));
     }
     let Meant { place, policies, source, lines } = meant(context, args).await?;
+    let known = source.as_ref().unwrap_or(&place.target.source);
+    let mut commit =
+        args.commit.as_deref().map(|commit| known.full_hash(commit).unwrap_or_else(|| commit.to_lowercase()));
     let mut tag = plain;
     if policies.is_empty() {
         tag.check_moving(&[]).map_err(|refusal| refused(&refusal.to_string()))?;
@@ -93,7 +97,7 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
     let mut notes = Vec::new();
     if (args.push || args.commit.is_some()) && !args.unchecked {
         for image in lines.iter().flat_map(|line| line.images(&tag)) {
-            seen.push((image.clone(), looked_at(context, &image, args.commit.as_deref()).await?));
+            seen.push((image.clone(), looked_at(context, &image, commit.as_deref()).await?));
         }
         if lines.iter().any(|line| line.running.is_empty()) {
             notes.push("no line says which repository the images are in, so that nobody was asked for them".to_owned());
@@ -105,10 +109,13 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
             is_noted?;
         }
     }
+    if let Some(beginning) = commit.as_deref().filter(|commit| commit.len() < WHOLE_HASH) {
+        commit = Some(whole(beginning, &seen)?);
+    }
     let tags = Tags {
         wanted: lines.into_iter().map(|line| (line, tag.clone())).collect(),
         said: Said {
-            commit: args.commit.clone(),
+            commit,
             digests: digests(&seen),
             at: moment(),
             actor: actor(context),
@@ -120,6 +127,27 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
         history: history_of(&place),
     };
     applied(context, &place, source.as_ref().unwrap_or(&place.target.source), tags, notes, args, started).await
+}
+
+/// How long a commit's whole hash is, in digits.
+const WHOLE_HASH: usize = 40;
+
+/// The whole hash of a commit whose beginning was said, as the images say it that were built from it: what is written down is
+/// compared with whole hashes for ever.
+fn whole(beginning: &str, seen: &[(String, ImageDetails)]) -> Result<String, Failure> {
+    let said = seen.iter().filter_map(|(_, details)| details.revision.as_deref());
+    let said: BTreeSet<String> = said.map(str::to_lowercase).filter(|it| it.len() >= WHOLE_HASH).collect();
+    let mut said = said.into_iter().filter(|it| it.starts_with(beginning));
+    match (said.next(), said.next()) {
+        (Some(one), None) => Ok(one),
+        _ => {
+            let text = format!("--commit {beginning} is the beginning of a hash, and nothing says the whole one");
+            let diagnostic = Diagnostic::error(code::BAD_ARGUMENTS, text)
+                .note("neither this clone has such a commit, nor does a label of the images name it")
+                .note("nothing was written");
+            Err(Failure::usage(diagnostic.help("name the whole hash: git rev-parse HEAD")))
+        }
+    }
 }
 
 fn refused(why: &str) -> Failure {
@@ -178,12 +206,23 @@ async fn meant(context: &Context, args: &ImagesSetArgs) -> Result<Meant, Failure
     for file in &args.file {
         let refused = |why: &str| Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, format!("`{file}` {why}")));
         let path = directory.join(file).canonicalize().map_err(|error| refused(&format!("cannot be read: {error}")))?;
+        if path.is_dir() {
+            return Err(refused("is a directory, and no values file"));
+        }
         let inside = path.strip_prefix(&root).map_err(|_| refused("lies outside the repository of this directory"))?;
         files.push(inside.display().to_string());
     }
     let (place, policies) = place_of(context, &args.place, &files).await?;
     let ours = Ours::of(&place.target, &source, &args.service);
-    let lines = of_files(&source, &files, &ours)?;
+    let apart = match args.service.is_empty() && place.environment.is_some() {
+        // What is rendered says whose an image is, where it can be rendered.
+        true => {
+            let units = args.place.units(&context.host, &place).await.ok();
+            units.and_then(|units| told_apart(&place.target, &units, &ours).ok()).filter(|apart| apart.is_known)
+        }
+        false => None,
+    };
+    let lines = of_files(&source, &files, &ours, apart.as_ref())?;
     Ok(Meant { place, policies, source: Some(source), lines })
 }
 
@@ -209,9 +248,22 @@ async fn applied(
     }
     agreed(context, place, args.yes)?;
     let cause = cause(&tags, source);
-    let deed = Deed { cause, ..deed(tags) };
+    let told = Arc::new(Mutex::new(made.lines));
+    let on_tip = {
+        let (tags, told) = (tags.clone(), Arc::clone(&told));
+        // What lies here may be older than the branch: what is told is what the commit changes.
+        move |tip: &SourceTree| {
+            let made = tags.edits(tip)?;
+            if let Ok(mut told) = told.lock() {
+                told.clone_from(&made.lines);
+            }
+            tags.committed(made)
+        }
+    };
+    let deed = Deed { cause, change: change(on_tip), ..deed(tags) };
     let written = args.back.write(context, place, source, deed).await?;
-    let lines = written.landed(made.lines);
+    let told = told.lock().map(|told| told.clone()).unwrap_or_default();
+    let lines = written.landed(told);
     let outcomes = Outcomes { lines, notes, written: Some(&written), dry_run: false };
     Ok(report(context, &outcomes, started))
 }

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use landfall_delivery::{Explainer, Target, TargetKind, Unit};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_promote::{Binding, Tag, bindings, is_older, retagged, tag_at, with_role, without_role};
+use landfall_promote::{
+    Binding, BindingPath, Shared, Tag, bindings, is_older, retagged, shared_at, tag_at, tag_in, with_digest, with_role,
+    with_tag, without_role,
+};
 use landfall_source::{Edited, Edits, SourceTree};
 use landfall_yaml::{Scalar, Step, edit};
 
@@ -22,6 +25,8 @@ pub(crate) struct TagLine {
     pub(crate) repositories: BTreeSet<String>,
     /// The tags that they run now, by their repositories: roles in front are the image's own.
     pub(crate) running: BTreeSet<(String, String)>,
+    /// What pins images of it besides, whatever the tag: by their repositories the line that says the digest, or why none does.
+    pub(crate) pinned: BTreeMap<String, Result<ValueLine, String>>,
 }
 
 impl TagLine {
@@ -82,11 +87,29 @@ fn belongs_to(repository: &str, owner: Option<&str>) -> bool {
     repository.rsplit_once('/').is_some_and(|(before, _)| before.split('/').any(|part| Some(part) == owner))
 }
 
+/// What units run, told apart.
+pub(crate) struct Apart {
+    /// The lines of images of ours.
+    pub(crate) ours: Vec<TagLine>,
+    /// The lines of others, by their files and paths.
+    pub(crate) others: BTreeSet<(String, String)>,
+    /// Whether a build or an owner says whose they are, and not only whose file their tags stand in.
+    pub(crate) is_known: bool,
+}
+
 /// The lines by which units set the tags of images of ours.
 ///
 /// # Errors
 /// None does, or the tag of one of them is set where no line of this repository says it.
 pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
+    told_apart(target, units, ours).map(|apart| apart.ours)
+}
+
+/// The same with the lines of what is not ours.
+///
+/// # Errors
+/// As [`of_units`].
+pub(crate) fn told_apart(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Result<Apart, Failure> {
     let mut all = Vec::new();
     for unit in units {
         let explainer = Explainer::of(unit).map_err(Failure::from)?;
@@ -97,19 +120,31 @@ pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Resu
             };
             let is_own_file =
                 image.tag.iter().any(|story| story.layers.first().is_some_and(|layer| layer.kind == "file"));
-            all.push((image, line, is_own_file));
+            let digest = match (&image.digest, image.pinned()) {
+                (Some(story), _) => Some(value_line(target, unit, story)),
+                // The value that says the tag says the digest, too.
+                (None, Some(_)) if line.as_ref().is_ok_and(|line: &ValueLine| line.value.contains('@')) => None,
+                (None, Some(_)) => Some(Err("a template says it".to_owned())),
+                (None, None) => None,
+            };
+            all.push((image, line, is_own_file, digest));
         }
     }
     let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
-    // What else runs in a service's object, as the database's client that a migration waits with, is not the service's.
-    let told_by_image: BTreeSet<&str> = all
-        .iter()
-        .filter(|(image, ..)| last(parts(&image.image).0) == last(&image.object))
-        .map(|(image, ..)| image.object.as_str())
-        .collect();
-    let object_of = |image: &running::Running| match told_by_image.contains(image.object.as_str()) {
-        true => String::new(),
-        false => last(&image.object),
+    // An object's own image is that of its name, else that of the container of its name, else its first one's. What else
+    // runs there, as a web server in front or the database's client that a migration waits with, is not the service's.
+    let mut own: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for object in all.iter().map(|(image, ..)| image.object.as_str()).collect::<BTreeSet<&str>>() {
+        let (name, runs) =
+            (last(object), || all.iter().map(|(image, ..)| image).filter(|image| image.object == object));
+        let by_image = runs().find(|image| last(parts(&image.image).0) == name);
+        let by_container = || runs().find(|image| image.container == name);
+        let own_image = by_image.or_else(by_container).or_else(|| runs().find(|image| image.is_first));
+        own.extend(own_image.map(|image| (object, parts(&image.image).0)));
+    }
+    let object_of = |image: &running::Running| match own.contains(&(image.object.as_str(), parts(&image.image).0)) {
+        true => last(&image.object),
+        false => String::new(),
     };
     let built = |image: &running::Running| {
         let (repository, _) = parts(&image.image);
@@ -119,8 +154,8 @@ pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Resu
     let any_built = all.iter().any(|(image, ..)| built(image));
     let any_owned = all.iter().any(|(image, ..)| owned(image));
     let mut lines: BTreeMap<(String, String), TagLine> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for (image, line, is_own_file) in &all {
+    let (mut seen, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for (image, line, is_own_file, digest) in &all {
         let (repository, tag) = parts(&image.image);
         seen.insert(image.image.clone());
         let is_meant = match ours.services {
@@ -130,6 +165,7 @@ pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Resu
             _ => ours.is_named(repository, &object_of(image), line.as_ref().ok()),
         };
         if !is_meant {
+            others.extend(line.as_ref().ok().map(|line| (line.file.clone(), line.path())));
             continue;
         }
         let line = line.as_ref().map_err(|because| {
@@ -142,7 +178,9 @@ pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Resu
             line: line.clone(),
             repositories: BTreeSet::new(),
             running: BTreeSet::new(),
+            pinned: BTreeMap::new(),
         });
+        of_line.pinned.extend(digest.clone().map(|digest| (repository.to_owned(), digest)));
         of_line.repositories.insert(repository.to_owned());
         of_line.running.insert((repository.to_owned(), tag.to_owned()));
     }
@@ -155,22 +193,38 @@ pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Resu
             Diagnostic::error(code::NO_IMAGE_LINE, text).listing("what runs", seen.iter().map(String::as_str));
         return Err(Failure::from(diagnostic.help("name the service with --service, or the file with --file")));
     }
-    Ok(lines.into_values().collect())
+    let ours: Vec<TagLine> = lines.into_values().collect();
+    others.retain(|(file, path)| !ours.iter().any(|line| line.line.file == *file && line.line.path() == *path));
+    Ok(Apart { ours, others, is_known: any_built || any_owned })
 }
 
 /// The lines of named files that set tags: those beside a repository of ours, and those of a mapping `image` that says no
 /// repository. Whose a repository is, the owner of the origin says. A name alone has no owner: a tag beside one is ours where none
-/// beside an owner's is, and a whole image in one word (`redis:7`) is not. Without an origin all have to be one owner's.
+/// beside an owner's is, and a whole image in one word (`redis:7`) is not. Without an origin all have to be one owner's. What is
+/// rendered knows better.
 ///
 /// # Errors
 /// A file that is no YAML, or has no such line; repositories of several owners where there is no origin.
-pub(crate) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
+pub(crate) fn of_files(
+    source: &SourceTree,
+    files: &[String],
+    ours: &Ours<'_>,
+    rendered: Option<&Apart>,
+) -> Result<Vec<TagLine>, Failure> {
     let mut lines = Vec::new();
+    let told = |file: &str, path: &BindingPath| {
+        let ours = rendered?.ours.iter().any(|line| line.line.file == file && line.line.path() == path.to_string());
+        let others = || rendered.is_some_and(|it| it.others.contains(&(file.to_owned(), path.to_string())));
+        if ours { Some(true) } else { others().then_some(false) }
+    };
     for file in files {
         let text = text_of(source, file).map_err(Failure::from)?;
         let found = bindings(&text).map_err(|error| Failure::from(error.note(format!("in {file}"))))?;
         let owner = match (&ours.owner, ours.services) {
-            (None, []) => only_owner(file, &found)?,
+            (None, []) => {
+                let unknown: Vec<Binding> = found.iter().filter(|it| told(file, &it.path).is_none()).cloned().collect();
+                only_owner(file, &unknown)?
+            }
             (owner, _) => owner.clone(),
         };
         let is_owners = |binding: &Binding| {
@@ -190,14 +244,14 @@ pub(crate) fn of_files(source: &SourceTree, files: &[String], ours: &Ours<'_>) -
                 value: binding.tag.clone(),
             };
             let is_meant = match ours.services {
-                [] => owned(&binding),
+                [] => told(file, &binding.path).unwrap_or_else(|| owned(&binding)),
                 _ => ours.is_named(&repository, "", Some(&line)),
             };
             if is_meant {
                 let repositories: BTreeSet<String> =
                     binding.repository.filter(|it| it.contains('/')).into_iter().collect();
                 let running = repositories.iter().map(|it| (it.clone(), binding.tag.clone())).collect();
-                lines.push(TagLine { line, repositories, running });
+                lines.push(TagLine { line, repositories, running, pinned: BTreeMap::new() });
             }
         }
     }
@@ -276,6 +330,8 @@ impl Tags {
     pub(crate) fn files(&self) -> Vec<String> {
         let mut files: BTreeSet<String> = self.wanted.iter().map(|(line, _)| line.line.file.clone()).collect();
         files.extend(self.wanted.iter().map(|(line, _)| record_beside(&line.line.file)));
+        let pinned = self.wanted.iter().flat_map(|(line, _)| line.pinned.values().flatten());
+        files.extend(pinned.map(|line| line.file.clone()));
         files.extend(self.said.applications.iter().cloned());
         files.into_iter().collect()
     }
@@ -311,40 +367,128 @@ impl Tags {
             Some(text) => text.clone(),
             None => text_of(tree, file)?,
         };
-        let (path, now, new) = match &line.line.standing {
+        // What was put there since stands there.
+        let standing = match &line.line.standing {
+            Standing::New(keys) => {
+                let path = BindingPath::of_keys(keys);
+                tag_at(&text, &path).map_or_else(|| line.line.standing.clone(), |_| Standing::There(path, 0))
+            }
+            there => there.clone(),
+        };
+        let now = match &standing {
+            Standing::There(path, _) => tag_at(&text, path).unwrap_or_default(),
+            Standing::New(_) => tag_in(&line.line.value).to_owned(),
+        };
+        let path = line.line.path();
+        if self.is_older(tag.as_str(), &now) {
+            made.notes.push(format!("{file} {path}: {tag} is older than {now}, which stays"));
+            return Ok(true);
+        }
+        let digest = self.digest_of(line);
+        let in_file = |error: Diagnostic| error.note(format!("in {file}"));
+        let (path, at, new) = match &standing {
             Standing::There(path, _) => {
-                let now = tag_at(&text, path).unwrap_or_default();
-                let kept = self.is_older(tag.as_str(), &now);
-                if kept {
-                    made.notes.push(format!("{file} {path}: {tag} is older than {now}, which stays"));
-                    return Ok(true);
+                let shared = self.shared(&text, file, path)?;
+                let new = retagged(&text, path, tag, digest).map_err(in_file)?;
+                match shared {
+                    Some(shared) => (shared.path.to_string(), Some(shared.line), new),
+                    None => (path.to_string(), line.line.line(), new),
                 }
-                let digest = self.digest_of(line);
-                let new = retagged(&text, path, tag, digest).map_err(|error| error.note(format!("in {file}")))?;
-                (path.to_string(), now, new)
             }
             Standing::New(keys) => {
-                if self.is_older(tag.as_str(), &line.line.value) {
-                    made.notes.push(format!("{file}: {tag} is older than {}, which stays", line.line.value));
-                    return Ok(true);
-                }
-                let steps: Vec<Step<'_>> = keys.iter().map(|key| Step::Key(key)).collect();
-                let value = Scalar::Str(with_role(&line.line.value, tag.as_str()).into());
-                let new = edit::set_or_insert(&text, &steps, &value).map_err(|error| {
-                    Diagnostic::error(
-                        code::NO_TAG_THERE,
-                        format!("`{}` in {file} cannot be set: {error}", keys.join(".")),
-                    )
-                })?;
-                (keys.join("."), line.line.value.clone(), new)
+                let value = with_tag(&line.line.value, tag, digest).map_err(in_file)?;
+                (path, None, put(&text, file, keys, &value)?)
             }
         };
         if new != text {
             let to = with_role(&now, tag.as_str());
-            made.lines.push(EditLine { file: file.clone(), line: line.line.line(), path, from: now, to });
+            made.lines.push(EditLine { file: file.clone(), line: at, path, from: now, to });
             made.files.insert(file.clone(), new);
         }
+        for (repository, pinned) in &line.pinned {
+            self.pin(tree, (repository, pinned), made)?;
+        }
         Ok(false)
+    }
+
+    /// Sets the digest that pins an image beside its tag, wherever that is said.
+    fn pin(
+        &self,
+        tree: &SourceTree,
+        (repository, pinned): (&str, &Result<ValueLine, String>),
+        made: &mut Made,
+    ) -> Result<(), Diagnostic> {
+        let digest = self.said.digests.get(repository).map(String::as_str);
+        let line = pinned.as_ref().map_err(|because| {
+            let text = format!(
+                "a digest says which image of {repository} runs, whatever the tag, and no values line: {because}"
+            );
+            Diagnostic::error(code::DIGEST_BESIDE, text).note("nothing was written")
+        })?;
+        let file = &line.file;
+        let value = with_digest(&line.value, digest).map_err(|error| {
+            error
+                .note(format!("it stands at `{}`, and {repository} is pulled by it", line.path()))
+                .note("nothing was written")
+        })?;
+        let text = match made.files.get(file) {
+            Some(text) => text.clone(),
+            None => text_of(tree, file)?,
+        };
+        let new = match &line.standing {
+            Standing::There(path, _) => edit::set(&text, &path.steps(), &Scalar::Str(value.clone().into()))
+                .map_err(|error| unset(&path.to_string(), file, &error))?,
+            Standing::New(keys) => put(&text, file, keys, &value)?,
+        };
+        if new != text {
+            let (path, from) = (line.path(), line.value.clone());
+            made.lines.push(EditLine { file: file.clone(), line: line.line(), path, from, to: value });
+            made.files.insert(file.clone(), new);
+        }
+        Ok(())
+    }
+
+    /// What else is said by what stands at a place; nothing where it stands there alone.
+    ///
+    /// # Errors
+    /// Others mean it as well, and they are not to be set.
+    fn shared(&self, text: &str, file: &str, path: &BindingPath) -> Result<Option<Shared>, Diagnostic> {
+        let Some(shared) = shared_at(text, path) else { return Ok(None) };
+        let found = bindings(text)?;
+        let mine = |(line, _): &&(TagLine, Tag)| line.line.file == file;
+        let is_wanted = |place: &BindingPath| {
+            self.wanted.iter().filter(mine).any(|(line, _)| line.line.path() == place.to_string())
+        };
+        let repositories: BTreeSet<&str> = self
+            .wanted
+            .iter()
+            .filter(mine)
+            .filter(|(line, _)| line.line.path() == path.to_string())
+            .flat_map(|(line, _)| line.repositories.iter().map(String::as_str))
+            .collect();
+        // Another place of the same image is this image's.
+        let is_same = |place: &BindingPath| {
+            let there = found.iter().find(|binding| binding.path == *place).and_then(|it| it.repository.as_deref());
+            there.is_some_and(|there| repositories.contains(there))
+        };
+        let is_place = |place: &BindingPath| found.iter().any(|binding| binding.path == *place);
+        let own = std::iter::once((&shared.path, shared.line)).filter(|(place, _)| is_place(place));
+        let others = own
+            .chain(shared.uses.iter().map(|(place, line)| (place, *line)))
+            .filter(|(place, _)| *place != path && !is_wanted(place) && !is_same(place))
+            .map(|(place, line)| format!("{place} ({file}:{line})"));
+        let others: Vec<String> = others.collect();
+        if others.is_empty() {
+            return Ok(Some(shared));
+        }
+        let text = format!(
+            "`{path}` in {file} says what `{}` on line {} does, and so does what is not to be set",
+            shared.path, shared.line
+        );
+        Err(Diagnostic::error(code::NO_TAG_THERE, text)
+            .listing("it is meant by", others)
+            .note("nothing was written")
+            .help("give that line a tag of its own, or name the others with --service as well"))
     }
 
     /// The digest of the one image that a line sets.
@@ -354,28 +498,28 @@ impl Tags {
         other.is_none().then(|| self.said.digests.get(first).map(String::as_str))?
     }
 
-    /// Sets the version where it is said as well, in the files whose tags were set.
+    /// Sets the version where it is said as well, in every file whose tags were set.
     fn injected(&self, tree: &SourceTree, made: &mut Made) -> Result<(), Diagnostic> {
-        let Some((line, tag)) = self.wanted.first() else { return Ok(()) };
-        let file = &line.line.file;
-        if !made.files.contains_key(file) {
-            return Ok(());
+        let mut versions: BTreeMap<&str, &str> = BTreeMap::new();
+        for (line, tag) in &self.wanted {
+            versions.entry(&line.line.file).or_insert_with(|| without_role(tag.as_str()));
         }
-        for keys in &self.said.inject {
-            let text = match made.files.get(file) {
-                Some(text) => text.clone(),
-                None => text_of(tree, file)?,
-            };
-            let steps: Vec<Step<'_>> = keys.iter().map(|key| Step::Key(key)).collect();
-            let version = without_role(tag.as_str());
-            let path = keys.join(".");
-            let new = edit::set_or_insert(&text, &steps, &Scalar::Str(version.to_owned().into())).map_err(|error| {
-                Diagnostic::error(code::NO_TAG_THERE, format!("`{path}` in {file} cannot be set: {error}"))
-            })?;
-            if new != text {
-                let (from, to) = (String::new(), version.to_owned());
-                made.lines.push(EditLine { file: file.clone(), line: None, path, from, to });
-                made.files.insert(file.clone(), new);
+        for (file, version) in versions {
+            if !made.files.contains_key(file) {
+                continue;
+            }
+            for keys in &self.said.inject {
+                let text = match made.files.get(file) {
+                    Some(text) => text.clone(),
+                    None => text_of(tree, file)?,
+                };
+                let from = tag_at(&text, &BindingPath::of_keys(keys)).unwrap_or_default();
+                let new = put(&text, file, keys, version)?;
+                if new != text {
+                    let (path, to) = (keys.join("."), version.to_owned());
+                    made.lines.push(EditLine { file: file.to_owned(), line: None, path, from, to });
+                    made.files.insert(file.to_owned(), new);
+                }
             }
         }
         Ok(())
@@ -406,17 +550,18 @@ impl Tags {
             return Ok(());
         }
         let mut new = text.clone();
-        put(&mut new, &["image_tag"], tag.as_str());
+        amend(&mut new, &["image_tag"], tag.as_str());
         if let Some(commit) = &self.said.commit {
             let before = json["product_commit"].as_str().unwrap_or_default();
-            commits::moved(tree, &self.said.applications, (before, commit), made)?;
-            put(&mut new, &["product_commit"], commit);
+            let before = commits::named(tree, file, before);
+            commits::moved(tree, &self.said.applications, (&before, commit), made)?;
+            amend(&mut new, &["product_commit"], commit);
         }
         for (repository, digest) in &self.said.digests {
-            put(&mut new, &["digest", repository.rsplit('/').next().unwrap_or(repository)], digest);
+            amend(&mut new, &["digest", repository.rsplit('/').next().unwrap_or(repository)], digest);
         }
         if new != text {
-            put(&mut new, &["published_at"], &self.said.at);
+            amend(&mut new, &["published_at"], &self.said.at);
             let was = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
             let (path, to) = match &self.said.commit {
                 Some(commit) if was("image_tag") == tag.as_str() => ("product_commit", commit.clone()),
@@ -431,7 +576,14 @@ impl Tags {
 
     /// The commit of it.
     pub(crate) fn commit(&self, tree: &SourceTree) -> Result<Edited, Diagnostic> {
-        let made = self.edits(tree)?;
+        self.committed(self.edits(tree)?)
+    }
+
+    /// What was made of a tree, as a commit.
+    ///
+    /// # Errors
+    /// None so far.
+    pub(crate) fn committed(&self, made: Made) -> Result<Edited, Diagnostic> {
         if made.files.is_empty() {
             let why = if made.notes.is_empty() { "it is so already".to_owned() } else { made.notes.join("; ") };
             return Ok(Edited::Nothing(why));
@@ -464,8 +616,19 @@ impl Tags {
     }
 }
 
+/// A text with a value, put there where none is.
+fn put(text: &str, file: &str, keys: &[String], value: &str) -> Result<String, Diagnostic> {
+    let steps: Vec<Step<'_>> = keys.iter().map(|key| Step::Key(key)).collect();
+    let new = edit::set_or_insert(text, &steps, &Scalar::Str(value.to_owned().into()));
+    new.map_err(|error| unset(&keys.join("."), file, &error))
+}
+
+fn unset(path: &str, file: &str, error: &landfall_yaml::Error) -> Diagnostic {
+    Diagnostic::error(code::NO_TAG_THERE, format!("`{path}` in {file} cannot be set: {error}"))
+}
+
 /// Sets a text where there is one already.
-fn put(text: &mut String, keys: &[&str], value: &str) {
+fn amend(text: &mut String, keys: &[&str], value: &str) {
     let steps: Vec<Step<'_>> = keys.iter().map(|key| Step::Key(key)).collect();
     if let Ok(new) = edit::set(text, &steps, &Scalar::Str(value.to_owned().into())) {
         *text = new;

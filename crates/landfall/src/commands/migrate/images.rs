@@ -1,13 +1,13 @@
 //! `landfall migrate images`: image policies of Flux and of Argo CD's image updater, read once as policies of ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_project::Follow;
-use landfall_promote::{Imported, Marker, markers, of_flux, of_updater};
+use landfall_promote::{Imported, Marker, Taken, markers, of_flux, of_updater};
 use landfall_source::{SourceTree, aside};
 use serde_json::{Value, json};
 
@@ -88,6 +88,13 @@ fn found(tree: &SourceTree, inside: &str) -> Result<Migration, Diagnostic> {
             }
         }
     }
+    let known: BTreeSet<&String> = policies.iter().map(|(_, name, _)| name).collect();
+    for (path, marker) in &migration.markers {
+        if !known.contains(&marker.policy) {
+            let text = format!("{path}:{}: the policy {} that sets this line is not here", marker.line, marker.policy);
+            migration.notes.push(text);
+        }
+    }
     for (path, name, policy) in policies {
         let of = &policy["spec"]["imageRepositoryRef"];
         let namespace = of["namespace"].as_str().unwrap_or(name.split(':').next().unwrap_or_default());
@@ -118,8 +125,11 @@ fn of_application(path: &str, object: &Value, migration: &mut Migration) {
 impl Migration {
     fn take(&mut self, from: &str, imported: Imported) {
         match imported {
-            Ok(follow) if self.follow.contains(&follow) => {}
-            Ok(follow) => {
+            Ok(Taken { follow, lost }) => {
+                self.notes.extend(lost.into_iter().map(|what| format!("{from}: {what}")));
+                if self.follow.contains(&follow) {
+                    return;
+                }
                 if self.follow.iter().any(|known| known.image == follow.image) {
                     self.notes.push(format!("{from}: {} has a second policy; keep one of them", follow.image));
                 }
@@ -143,7 +153,7 @@ impl Report for Migration {
     }
 
     fn text(&self, ui: &Ui) {
-        if self.follow.is_empty() && self.notes.is_empty() {
+        if self.follow.is_empty() && self.notes.is_empty() && self.markers.is_empty() {
             ui.line("no image policy of Flux or of Argo CD's image updater is here");
             return;
         }

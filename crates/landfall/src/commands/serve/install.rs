@@ -30,7 +30,7 @@ const PORT: u16 = 8480;
 /// How long what is ready may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Arguments of `serve install`.
+/// Install the server into a cluster, wait until it answers, and say where and who signs in first.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeInstallArgs {
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
-/// Arguments of `version check`.
+/// Judge a version: whether it may follow the one before it, and whether it may run somewhere.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VersionCheckArgs {
     /// A tag that is to run
@@ -39,8 +39,8 @@ pub(crate) struct VersionCheckArgs {
     /// What the tag must be: alpha, rc or stable
     #[arg(long, value_name = "CHANNEL", value_parser = root::channel, requires = "tag")]
     pub(crate) channel: Option<Channel>,
-    /// The environment of landfall.yaml whose policy the tag must fit
-    #[arg(long, env = "LANDFALL_ENV", value_name = "NAME", conflicts_with = "channel")]
+    /// The environment of landfall.yaml whose policy the tag must fit (default: LANDFALL_ENV, where no channel is named)
+    #[arg(long, value_name = "NAME", conflicts_with = "channel")]
     pub(crate) env: Option<EnvironmentName>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -103,7 +103,14 @@ impl VersionCheckArgs {
 
     async fn policy(&self, context: &Context) -> Result<TagPolicy, Failure> {
         let open = TagPolicy { policy: ImagePolicy::Semver, channel: self.channel, places: Vec::new() };
-        let Some(environment) = &self.env else { return Ok(open) };
+        // What stands in the environment says less than what is typed.
+        let usual = || context.host.env.get("LANDFALL_ENV").filter(|name| self.channel.is_none() && !name.is_empty());
+        let usual = || usual().map(|name| EnvironmentName::parse(name).map_err(|why| bad_name(&why.to_string())));
+        let environment = match &self.env {
+            Some(environment) => Some(environment.clone()),
+            None => usual().transpose()?,
+        };
+        let Some(environment) = &environment else { return Ok(open) };
         let query = PlaceQuery { environment: Some(environment.clone()), ..PlaceQuery::default() };
         let place = context.host.declared_place(None, &query).await?;
         declared_policy(&place).ok_or_else(|| {
@@ -111,6 +118,10 @@ impl VersionCheckArgs {
             Failure::usage(Diagnostic::error(code::BAD_IMAGE_POLICY, text).help("name the channel with --channel"))
         })
     }
+}
+
+fn bad_name(why: &str) -> Failure {
+    Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, format!("LANDFALL_ENV names no environment: {why}")))
 }
 
 /// How a version follows another one.

@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::ui::{Output, Ui};
 use crate::verb::Verb;
 
-/// Arguments of `version next`.
+/// Print what the next build is called.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VersionNextArgs {
     /// The product's own version (default: that of package.json, composer.json, Cargo.toml, Chart.yaml or VERSION)

@@ -61,6 +61,7 @@ pub(super) fn nothing_says_it() -> Failure {
 /// The version that a file says.
 fn said(name: &str, text: &str) -> Option<String> {
     let name = name.rsplit('/').next().unwrap_or(name);
+    let text = text.trim_start_matches('\u{feff}');
     match name.rsplit('.').next() {
         Some("json") => {
             let json: Value = serde_json::from_str(text).ok()?;

@@ -25,6 +25,8 @@ struct Content {
     statuses: Vec<Value>,
     protection: Option<Value>,
     asked: Vec<String>,
+    /// How often the list of tags is asked for too soon.
+    busy: usize,
 }
 
 pub(super) struct Town {
@@ -106,6 +108,11 @@ impl Town {
         digest
     }
 
+    /// Lets the list of tags be asked for too soon that often.
+    pub(super) fn is_busy(&self, times: usize) {
+        self.content.lock().expect("whole").busy = times;
+    }
+
     pub(super) fn digest(&self, name: &str, tag: &str) -> Option<String> {
         let content = self.content.lock().expect("whole");
         content.manifests.get(&(name.to_owned(), tag.to_owned())).map(|bytes| sha(bytes))
@@ -173,6 +180,15 @@ impl Town {
                 Some(bytes) => (200, vec![("Docker-Content-Digest", sha(bytes))], bytes.clone()),
                 None => plain(404),
             };
+        }
+        if let Some(name) = rest.strip_suffix("/tags/list") {
+            let mut content = self.content.lock().expect("whole");
+            if content.busy > 0 {
+                content.busy -= 1;
+                return (429, vec![("Retry-After", "0".to_owned())], Vec::new());
+            }
+            let tags = content.manifests.keys().filter(|(of, tag)| of == name && !tag.contains(':'));
+            return document(200, &json!({"name": name, "tags": tags.map(|(_, tag)| tag).collect::<Vec<_>>()}));
         }
         let digest = rest.split_once("/blobs/").map_or("", |(_, digest)| digest);
         match self.content.lock().expect("whole").blobs.get(digest) {
