@@ -6,7 +6,7 @@ use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Follow, TagOrder};
-use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag};
+use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag, bare};
 use landfall_server::api::{Asked, HoldLine};
 use landfall_source::Reference;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use super::set::{deed, digests, injected, moment};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
+use crate::commands::promote::by_hand::{GlassArgs, Site, Wish, permitted};
 use crate::commands::write_back::{WriteBackArgs, Written, actor};
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -144,7 +145,7 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
             .map(|(_, tag)| tag.clone())
             .collect();
         let mut one = look(context, follow, now).await?;
-        let held = one.chosen.tag.as_ref().and_then(|tag| held.iter().find(|it| it.tag == *tag));
+        let held = one.chosen.tag.as_ref().and_then(|tag| held.iter().find(|it| bare(&it.tag) == bare(tag)));
         if let Some(hold) = held {
             one.held = Some(format!("it is held back by {}: {}", hold.by, hold.reason));
         } else if let Some(tag) = one.chosen.tag.clone().filter(|tag| one.now.iter().any(|now| now != tag)) {
@@ -175,6 +176,18 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     let is_noted = noted(&books, &seen).await;
     books.close().await;
     is_noted?;
+    let glass = GlassArgs::default();
+    let at = Site::There(&args.back);
+    let wish = Wish {
+        place: &place,
+        source: &place.target.source,
+        at,
+        wanted: &wanted,
+        repos: &args.place.repos,
+        glass: &glass,
+    };
+    // Without a reason nothing is set past the rules.
+    let _within = permitted(context, &wish).await?;
     let tags = Tags {
         wanted,
         said: Said {
