@@ -8,6 +8,7 @@ use landfall_project::{Gates, ReportLevel};
 use serde::Serialize;
 
 use crate::evidence::{CHECK, Evidence, HEALTH, REPORT, Record};
+use crate::hold::{Held, held};
 
 /// An image that is to be promoted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -52,8 +53,10 @@ pub struct Asked<'a> {
     pub attestations: &'a [(String, String)],
     /// What the receiving environment says is still open.
     pub open: &'a [String],
-    /// Versions that are held back, with who says so and why.
-    pub holds: &'a [(String, String, String)],
+    /// Versions that are held back.
+    pub holds: &'a [Held],
+    /// What else the images are called: as what they are to be released, and every tag that their digests have.
+    pub names: &'a [String],
     /// Now.
     pub now: Timestamp,
 }
@@ -219,7 +222,19 @@ pub fn judge(asked: &Asked<'_>) -> Vec<GateVerdict> {
     } else if asked.gates.data_ready {
         verdicts.push(open("data-ready", "everything is done"));
     }
-    verdicts
+    once(verdicts)
+}
+
+/// A check is made of a place, and what it found there is told once, however many images ran there.
+fn once(verdicts: Vec<GateVerdict>) -> Vec<GateVerdict> {
+    let mut told = BTreeSet::new();
+    let closed: BTreeSet<String> =
+        verdicts.iter().filter(|one| one.refusal.is_some()).map(|one| one.gate.clone()).collect();
+    let is_news = |one: &GateVerdict| {
+        let is_open_check = one.refusal.is_none() && one.gate.starts_with(CHECK);
+        !is_open_check || (!closed.contains(&one.gate) && told.insert(one.gate.clone()))
+    };
+    verdicts.into_iter().filter(is_news).collect()
 }
 
 fn open(gate: impl Into<String>, said: impl Into<String>) -> GateVerdict {
@@ -237,9 +252,9 @@ fn shown(image: &TestedImage) -> String {
 }
 
 fn hold(asked: &Asked<'_>) -> GateVerdict {
-    let tags: BTreeSet<&str> = asked.images.iter().map(|image| image.tag.as_str()).collect();
-    match asked.holds.iter().find(|(tag, ..)| tags.contains(tag.as_str())) {
-        Some((tag, by, reason)) => {
+    let tags = asked.images.iter().map(|image| image.tag.as_str());
+    match held(asked.holds, tags.chain(asked.names.iter().map(String::as_str))) {
+        Some(Held { tag, by, reason }) => {
             refused("hold", GateRefusal::Held { tag: tag.clone(), by: by.clone(), reason: reason.clone() })
         }
         None => open("hold", "nobody holds it back"),

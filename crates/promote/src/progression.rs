@@ -23,6 +23,9 @@ pub enum Progression {
     /// The next major version.
     #[error("the next major version")]
     Major,
+    /// It is one that was published before, put back knowingly.
+    #[error("back to what was published before")]
+    Revert,
     /// It is smaller.
     #[error("it is lower than the version before it")]
     Downgrade,
@@ -43,8 +46,8 @@ pub enum Progression {
 impl Progression {
     /// Whether a new build may be made with it.
     pub fn is_accepted(self) -> bool {
-        use Progression::{First, Major, Minor, Patch, Unchanged};
-        matches!(self, First | Unchanged | Patch | Minor | Major)
+        use Progression::{First, Major, Minor, Patch, Revert, Unchanged};
+        matches!(self, First | Unchanged | Patch | Minor | Major | Revert)
     }
 }
 

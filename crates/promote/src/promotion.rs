@@ -1,8 +1,11 @@
 //! What a promotion makes of what was tested: the version that it is released as, and whether it may go there.
 
+use std::collections::BTreeSet;
+
 use landfall_project::{PromotedVersion, Promotion};
 
 use crate::gates::TestedImage;
+use crate::hold::{Held, bare, held};
 use crate::tag::{Tag, TagPolicy, TagRefusal};
 use crate::version::Version;
 
@@ -40,6 +43,24 @@ pub enum PromotionRefusal {
     /// What it would be called may not run there.
     #[error(transparent)]
     Tag(#[from] TagRefusal),
+    /// Somebody sets by hand what never was there.
+    #[error("{tag} never ran in {to}: what goes there for the first time goes by a promotion")]
+    NeverThere {
+        /// The version.
+        tag: String,
+        /// Where.
+        to: String,
+    },
+    /// It is held back.
+    #[error("{tag} is held back by {by}: {reason}")]
+    Held {
+        /// The version, as it is held.
+        tag: String,
+        /// Who says so.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// Something newer runs there.
     #[error("{tag} comes before {present}, which {to} has: going back is no promotion")]
     GoesBack {
@@ -79,6 +100,52 @@ pub fn declared<'p>(
             to: to.to_owned(),
             owners: found.owners.clone(),
         }),
+    }
+}
+
+/// A tag that somebody sets by hand in an environment which promotions lead to: going back is all that is done so.
+#[derive(Debug, Clone, Copy)]
+pub struct ByHand<'a> {
+    /// The environment.
+    pub to: &'a str,
+    /// Who sets it.
+    pub actor: &'a str,
+    /// The tag.
+    pub tag: &'a str,
+    /// What else its images are called.
+    pub names: &'a [String],
+    /// What the line has said before, on the branch that is delivered.
+    pub had: &'a BTreeSet<String>,
+    /// What is held back.
+    pub holds: &'a [Held],
+}
+
+impl ByHand<'_> {
+    /// Says whether it may be set, by the promotions that are declared; where none leads there, anybody sets anything.
+    ///
+    /// # Errors
+    /// It is for others, it never ran there, or it is held back.
+    pub fn judge(&self, all: &[Promotion]) -> Result<(), PromotionRefusal> {
+        let (to, tag) = (self.to.to_owned(), self.tag.to_owned());
+        let here: Vec<&Promotion> = all.iter().filter(|it| *it.to == *self.to).collect();
+        if here.is_empty() {
+            return Ok(());
+        }
+        let is_owner = |it: &&Promotion| it.owners.is_empty() || it.owners.iter().any(|owner| owner == self.actor);
+        if !here.iter().any(is_owner) {
+            let owners: BTreeSet<String> = here.iter().flat_map(|it| it.owners.clone()).collect();
+            let owners = owners.into_iter().collect();
+            return Err(PromotionRefusal::NotAnOwner { actor: self.actor.to_owned(), to, owners });
+        }
+        if !self.had.iter().any(|had| bare(had) == bare(self.tag)) {
+            return Err(PromotionRefusal::NeverThere { tag, to });
+        }
+        match held(self.holds, std::iter::once(self.tag).chain(self.names.iter().map(String::as_str))) {
+            Some(Held { tag, by, reason }) => {
+                Err(PromotionRefusal::Held { tag: tag.clone(), by: by.clone(), reason: reason.clone() })
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -178,6 +245,29 @@ mod tests {
         let refused = declared(&all, (Some("staging"), "production"), "sebastian").expect_err("none");
         assert!(refused.to_string().ends_with("there is test to production"), "{refused}");
         assert!(declared(&[promotion(&[], None)], (None, "production"), "anybody").is_ok());
+    }
+
+    #[test]
+    fn what_is_set_by_hand_goes_back_and_is_its_owners_and_not_held() {
+        let all = [promotion(&["sebastian"], None)];
+        let had = BTreeSet::from(["0.4.0".to_owned(), "v0.3.0".to_owned()]);
+        let set = |actor: &str, tag: &str, holds: &[Held], names: &[String]| {
+            let asked = ByHand { to: "production", actor, tag, names, had: &had, holds };
+            asked.judge(&all).map_err(|it| it.to_string())
+        };
+        assert_eq!(set("sebastian", "0.4.0", &[], &[]), Ok(()));
+        assert_eq!(set("sebastian", "0.3.0", &[], &[]), Ok(()), "whatever its `v`");
+        let never = "1.0.0 never ran in production: what goes there for the first time goes by a promotion";
+        assert_eq!(set("sebastian", "1.0.0", &[], &[]), Err(never.to_owned()));
+        let others = "mallory may not promote to production: that is for sebastian";
+        assert_eq!(set("mallory", "0.4.0", &[], &[]), Err(others.to_owned()));
+        let holds = [Held { tag: "0.4.0-alpha.1.1".into(), by: "ada".into(), reason: "loses orders".into() }];
+        let names = ["0.4.0-alpha.1.1".to_owned()];
+        assert_eq!(set("sebastian", "0.4.0", &holds, &[]), Ok(()));
+        let held = "0.4.0-alpha.1.1 is held back by ada: loses orders";
+        assert_eq!(set("sebastian", "0.4.0", &holds, &names), Err(held.to_owned()), "by the same digest's other name");
+        let elsewhere = ByHand { to: "test", actor: "x", tag: "9.0.0", names: &[], had: &had, holds: &[] };
+        assert_eq!(elsewhere.judge(&all).map_err(|it| it.to_string()), Ok(()), "no promotion leads there");
     }
 
     #[test]

@@ -59,6 +59,36 @@ impl SourceTree {
     }
 }
 
+impl SourceTree {
+    /// A file as the branch itself has had it: in the tree's own commit and in those before it by their first parents, each version
+    /// once, newest first. What was merged counts from then on, and not what led to it elsewhere.
+    ///
+    /// Nothing where there is no git, or the file is in no commit; no more than anybody wants to wait for.
+    pub fn versions(&self, path: &str) -> Vec<Vec<u8>> {
+        let (Ok(path), Some((repository, start))) = (crate::path::clean(path), self.history()) else {
+            return Vec::new();
+        };
+        let (mut lineage, mut seen, mut found) = (self.lineage(), HashSet::new(), Vec::new());
+        let (mut at, mut budget) = (start, Budget::default());
+        for _ in 0..MOST_COMMITS {
+            if let Some(blob) = lineage.entry(&repository, &path, at)
+                && seen.insert(blob)
+            {
+                let size = repository.find_header(blob).map_or(0, |header| header.size());
+                if budget.unpacked(size).is_err() {
+                    break;
+                }
+                found.extend(repository.find_object(blob).ok().map(|object| object.data.clone()));
+            }
+            match lineage.commit(&repository, at).and_then(|(parents, _)| parents.first().copied()) {
+                Some(parent) => at = parent,
+                None => break,
+            }
+        }
+        found
+    }
+}
+
 /// The history behind a tree, of which each commit, directory and version of a file is read once.
 pub struct Lineage<'t> {
     tree: &'t SourceTree,
@@ -102,7 +132,7 @@ impl Lineage<'_> {
             return history;
         };
         let mut budget = Budget::default();
-        let (mut at, mut here) = (start, self.blob_at(&repository, &path, start));
+        let (mut at, mut here) = (start, self.entry(&repository, &path, start));
         for _ in 0..MOST_COMMITS {
             let Some((parents, _)) = self.commit(&repository, at) else { return history };
             let parent = parents.first().copied();
@@ -112,7 +142,7 @@ impl Lineage<'_> {
                     history.versions.extend(version(&repository, at, here, &mut budget));
                     return history;
                 }
-                Some(parent) => self.blob_at(&repository, &path, parent),
+                Some(parent) => self.entry(&repository, &path, parent),
                 None => None,
             };
             if here != before {
@@ -154,10 +184,11 @@ impl Lineage<'_> {
     }
 
     fn blob(&mut self, search: &Search<'_>, commit: ObjectId) -> Option<ObjectId> {
-        self.blob_at(search.repository, search.path, commit)
+        self.entry(search.repository, search.path, commit)
     }
 
-    fn blob_at(&mut self, repository: &gix::Repository, path: &str, commit: ObjectId) -> Option<ObjectId> {
+    /// What lies at a path in a commit.
+    fn entry(&mut self, repository: &gix::Repository, path: &str, commit: ObjectId) -> Option<ObjectId> {
         let (_, mut at) = self.commit(repository, commit)?;
         for name in path.split('/') {
             // Most directories are the same in the next commit.
@@ -287,6 +318,31 @@ mod tests {
         assert_eq!(told(&dir.path().join("shallow")), (["1", "2"].map(str::to_owned).to_vec(), false));
         git(dir.path(), &["init", "-q", "empty"]);
         assert_eq!(told(&dir.path().join("empty")), (Vec::new(), false));
+    }
+
+    #[test]
+    fn a_file_is_told_as_the_branch_itself_has_had_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path();
+        git(root, &["init", "-q", "-b", "main"]);
+        let commit = |text: &str| {
+            std::fs::write(root.join("values.yaml"), text).expect("written");
+            git(root, &["commit", "-q", "-a", "-m", text]);
+        };
+        std::fs::write(root.join("values.yaml"), "").expect("written");
+        git(root, &["add", "."]);
+        commit("first");
+        git(root, &["checkout", "-q", "-b", "side"]);
+        commit("never on it");
+        commit("merged");
+        git(root, &["checkout", "-q", "main"]);
+        git(root, &["commit", "-q", "--allow-empty", "-m", "other"]);
+        git(root, &["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+        let tree = SourceTree::open_commit(root, "HEAD").expect("opens");
+        let told: Vec<String> =
+            tree.versions("values.yaml").into_iter().map(|it| String::from_utf8(it).expect("text")).collect();
+        assert_eq!(told, ["merged", "first"]);
+        assert!(tree.versions("none.yaml").is_empty());
     }
 
     #[test]

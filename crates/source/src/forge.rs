@@ -203,6 +203,12 @@ trait Dialect: Sync {
     fn protection(&self, repository: &str, branch: &str) -> Ask;
     /// Whether a protected branch wants an owner's yes.
     fn wants_owner(&self, answer: &Value) -> bool;
+    /// The account that a token belongs to.
+    fn account(&self) -> Ask {
+        Ask::get("/user".to_owned())
+    }
+    /// The person of an answer about an account; nothing where it is a machine's.
+    fn read_account(&self, answer: &Value) -> Option<String>;
 }
 
 impl ForgeApi {
@@ -378,6 +384,18 @@ impl ForgeClient {
             Ok(answer) => Ok(Protection::Protected { wants_owner: self.dialect().wants_owner(&answer) }),
             Err(SourceError::Refused { status: 404, .. }) => Ok(Protection::Open),
             Err(SourceError::Refused { status: 401 | 403, .. }) => Ok(Protection::Hidden),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The person that the token belongs to, as the forge calls them; nothing where it is a machine's, or may not ask.
+    ///
+    /// # Errors
+    /// As [`ForgeClient::find`].
+    pub async fn account(&self) -> Result<Option<String>, SourceError> {
+        match self.send(&self.dialect().account(), &[200]).await {
+            Ok(answer) => Ok(self.dialect().read_account(&answer)),
+            Err(SourceError::Refused { status: 401 | 403 | 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -9,6 +9,8 @@
 //!
 //! Invariants
 //! - Nothing is checked out, merged, rebased or forced: a commit's parent is the tip that its change has read.
+//! - A branch that starts at another one has one commit of ours on the tip of that one, whatever lay there under its name: it is
+//!   made anew from the commit that was seen there or not at all, and not where anything on it is somebody else's.
 //! - What a change wants outside the paths that it was given is refused, whatever it says; links and submodules are not
 //!   followed.
 //! - What became of a push is told from where the branch stands afterwards, not from what a server says in words: a

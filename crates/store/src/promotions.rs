@@ -346,7 +346,7 @@ impl Promotions {
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
     pub async fn promotions(&self, receiver: Option<&str>, most: u32) -> Result<Vec<PromotionRow>, Error> {
-        const WHAT: &str = "read promotions";
+        const WHAT: &str = READ_PROMOTIONS;
         let rows =
             query("SELECT * FROM promotion WHERE receiver = COALESCE($1, receiver) ORDER BY at DESC, id DESC LIMIT $2")
                 .bind(receiver)
@@ -354,19 +354,20 @@ impl Promotions {
                 .fetch_all(&self.pool.connections)
                 .await
                 .map_err(self.pool.failed(WHAT))?;
-        let one = |row: &Row| {
-            let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(WHAT));
-            Ok(PromotionRow {
-                id: text("id")?,
-                at: text("at")?,
-                origin: text("origin")?,
-                receiver: text("receiver")?,
-                tag: text("tag")?,
-                state: text("state")?,
-                body: json(&text("body")?, "promotion")?,
-            })
-        };
-        rows.iter().map(one).collect()
+        rows.iter().map(promotion_of).collect()
+    }
+
+    /// A promotion by its id.
+    ///
+    /// # Errors
+    /// [`Error::Sql`], [`Error::Damaged`].
+    pub async fn promotion(&self, id: &str) -> Result<Option<PromotionRow>, Error> {
+        let row = query("SELECT * FROM promotion WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed(READ_PROMOTIONS))?;
+        row.as_ref().map(promotion_of).transpose()
     }
 
     /// Writes another event over one: what somebody does who has the file. For tests of who looks at the chain.
@@ -416,6 +417,21 @@ fn published(row: &Row) -> Result<PublishedRow, Error> {
         digest: text("digest")?,
         at: text("at")?,
         revision: row.try_get("revision").map_err(Error::sql(WHAT))?,
+    })
+}
+
+const READ_PROMOTIONS: &str = "read promotions";
+
+fn promotion_of(row: &Row) -> Result<PromotionRow, Error> {
+    let text = |column: &str| row.try_get::<String>(column).map_err(Error::sql(READ_PROMOTIONS));
+    Ok(PromotionRow {
+        id: text("id")?,
+        at: text("at")?,
+        origin: text("origin")?,
+        receiver: text("receiver")?,
+        tag: text("tag")?,
+        state: text("state")?,
+        body: json(&text("body")?, "promotion")?,
     })
 }
 

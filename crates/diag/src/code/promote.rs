@@ -32,6 +32,9 @@ super::group! {
     REHEARSAL_REFUSES = 986, Refused, "The rehearsal of a promotion found what would fail.";
     BAD_REPORT = 987, Usage, "A file is no report in SARIF.";
     BAD_KEY = 988, Usage, "A file is no public key that signatures are verified with.";
+    NEVER_THERE = 994, Refused, "A tag is set by hand where it never ran, and where what is new goes by a promotion.", "Where `promotion:` of the delivered branch leads to an environment, `images set`, `images scan` and `rollback` go back there to what it has had, and `landfall promote` goes forward.";
+    FOREIGN_COMMITS = 995, Refused, "On a branch of Landfall's own there are commits of others.", "A pull request of Landfall has one commit of its own on the tip of the branch that it goes to. What others have put there would be merged along with it.";
+    OTHER_PROMOTION = 996, Refused, "A promotion is known under the same name, and is another one.";
     NO_HOLD = 990, Failed, "A version that is to be released is not held back.";
     NOTHING_KNOWN = 989, Failed, "Nothing is known of a commit: no image says that it was built from it.";
 }

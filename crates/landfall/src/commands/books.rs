@@ -4,7 +4,7 @@ use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_server::api::{Asked, Book, Client, LedgerLine, ServerAccess};
-use landfall_store::{Location, Store};
+use landfall_store::{Audit, Location, Store};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -104,6 +104,14 @@ impl Books {
         let books = Books::of(store, context);
         books.take_over(place).await?;
         Ok(books)
+    }
+
+    /// The audit log beside it, where it is the state directory's own.
+    pub(crate) fn audit(&self) -> Option<&Audit> {
+        match self {
+            Books::Here(here) => Some(&here.store.audit),
+            Books::Server(_) => None,
+        }
     }
 
     /// Asks it.

@@ -3,17 +3,22 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_server::api::{Asked, HoldLine, HoldWish};
+use landfall_host::Failure;
+use landfall_promote::bare;
+use landfall_server::api::{Asked, HoldLine, HoldWish, LedgerLine, PromotionLine};
 use serde_json::{Value, json};
 
 use crate::arguments::OutputArgs;
-use crate::commands::books::{BooksArgs, Use};
+use crate::commands::books::{Books, BooksArgs, Use};
+use crate::commands::promote::withdrawn;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::report::{Report, ago};
 use crate::ui::{Output, Table, Ui};
 use crate::verb::Verb;
 
+/// Lines of the book that are looked through for a version.
+const LOOKED_AT: usize = 1000;
 /// Holds that are listed.
 const LISTED: usize = 200;
 
@@ -56,7 +61,11 @@ impl Verb for HoldArgs {
             Some((tag, release)) => {
                 let reason = self.reason.clone().unwrap_or_default();
                 let wish = HoldWish { tag: tag.clone(), reason, release };
-                books.ask(Asked::Hold(wish)).await.map(|line: HoldLine| vec![line])
+                let line: Result<HoldLine, _> = books.ask(Asked::Hold(wish)).await;
+                if let (Ok(line), false) = (&line, release) {
+                    told(context, &books, line).await;
+                }
+                line.map(|line| vec![line])
             }
             None => books.ask(Asked::Holds(Some(LISTED))).await,
         };
@@ -64,6 +73,37 @@ impl Verb for HoldArgs {
         context.report(&Holds(lines?), Exit::Done, started);
         Ok(Exit::Done)
     }
+}
+
+/// Says what a new hold means: promotions that it turns red, and that nobody knows the version.
+async fn told(context: &Context, books: &Books, hold: &HoldLine) {
+    let why = format!("{} is held back by {}: {}", hold.tag, hold.by, hold.reason);
+    match withdrawn::after_hold(context, books, &hold.tag, &why).await {
+        Ok(lines) => lines.iter().for_each(|line| context.ui.status(line)),
+        Err(failure) => failure.diagnostics.iter().for_each(|it| {
+            context.ui.status(&format!("whether a promotion of it is open is not known: {}", it.message));
+        }),
+    }
+    if let Ok(false) = is_known(books, &hold.tag).await {
+        context.ui.status(&format!(
+            "no image and no promotion that is known here is called {}; it is held back all the same",
+            hold.tag
+        ));
+    }
+}
+
+/// Whether an image or a promotion is known by one of the names of a version.
+async fn is_known(books: &Books, tag: &str) -> Result<bool, Failure> {
+    let is_same = |name: &str| bare(name) == bare(tag);
+    let published: Vec<LedgerLine> = books.ask(Asked::Ledger(None, Some(LOOKED_AT))).await?;
+    if published.iter().any(|line| is_same(&line.tag)) {
+        return Ok(true);
+    }
+    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(LOOKED_AT))).await?;
+    let images = |line: &PromotionLine| line.detail["images"].as_array().cloned().unwrap_or_default();
+    Ok(promotions
+        .iter()
+        .any(|line| is_same(&line.tag) || images(line).iter().any(|image| image["tag"].as_str().is_some_and(is_same))))
 }
 
 /// What is held back, and was.

@@ -1,14 +1,17 @@
 //! `landfall promote`: what was tested in one environment, brought into the next.
 //!
 //! ```text
-//! base.rs       the branch as its repository has it: policy, what runs in either environment
+//! base.rs       the branch as its repository has it: policy, what runs in either environment · asker.rs who asks
 //! witnessed.rs  what is seen of the images now · vouched.rs who has signed them
 //!     └─► the book ─► the rules' gates ─► refused, each in its own sentence
 //! the receiving environment's lines with the release's tag ─► rehearsed ─► the tag given ─► written: a commit, or a branch
+//! by_hand.rs    tags that are set without any of it: back, and not forward
 //! told.rs       refusals, a pull request's text · withdrawn.rs what a later failure means for it
 //! ```
 
+mod asker;
 mod base;
+pub(crate) mod by_hand;
 mod told;
 mod vouched;
 pub(crate) mod withdrawn;
@@ -23,9 +26,9 @@ use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{EnvironmentName, Maturity, Promotion};
 use landfall_promote::{
-    Asked as Question, Evidence, GateVerdict, TestedImage, declared, judge, not_back, released_as, with_role,
+    Asked as Question, Evidence, GateVerdict, Tag, TestedImage, declared, judge, not_back, released_as, with_role,
 };
-use landfall_server::api::{Asked, EvidenceLine, HoldLine, PromotionNote};
+use landfall_server::api::{Asked, EvidenceLine, PromotionNote};
 use serde_json::{Value, json};
 
 use self::base::Base;
@@ -36,7 +39,7 @@ use crate::commands::images::policy::declared_policy;
 use crate::commands::images::registry::{looked_at, noted};
 use crate::commands::images::set::{applications_of, injected, moment};
 use crate::commands::images::tags::{Older, Said, TagLine, Tags};
-use crate::commands::write_back::{WriteBackArgs, actor};
+use crate::commands::write_back::WriteBackArgs;
 use crate::consent::{self, Question as Consent};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -113,7 +116,7 @@ impl PromoteArgs {
 struct Course {
     id: String,
     promotion: Promotion,
-    tag: landfall_promote::Tag,
+    tag: Tag,
     images: Vec<TestedImage>,
     /// The commit that all of them were built from, where they say one.
     commit: Option<String>,
@@ -134,7 +137,7 @@ async fn run(context: &Context, args: &PromoteArgs, base: &Base, books: &Books, 
         }
         return Err(Failure::from(closed));
     }
-    let tip = base.tree().await?;
+    let tip = base.tip.tree().await?;
     let made = course.tags.edits(&tip).map_err(Failure::from)?;
     if made.files.is_empty() {
         let why = if made.notes.is_empty() { vec!["it is so already".to_owned()] } else { made.notes.clone() };
@@ -194,15 +197,15 @@ async fn judged(
     books: &Books,
     started: Instant,
 ) -> Result<Course, Failure> {
-    let tip = base.tree().await?;
-    let file = base.declared(&tip)?;
-    let who = actor(context);
+    let tip = base.tip.tree().await?;
+    let file = base.tip.declared(&tip)?;
+    let who = asker::who(context, &args.back, &base.tip.remote.address).await?;
     let (person, at_forge) = file.system.person(&who);
     let asked = (args.from.as_deref(), args.to.as_ref());
     let promotion = declared(&file.system.promotion, asked, person).map_err(|it| told::refused(&it))?.clone();
     let named = (person.to_owned(), at_forge.map(str::to_owned));
-    let from = base.place(context, base.tree().await?, file.clone(), &promotion.from)?;
-    let to = base.place(context, base.tree().await?, file, &promotion.to)?;
+    let from = base.tip.place(context, base.tip.tree().await?, file.clone(), &promotion.from)?;
+    let to = base.tip.place(context, base.tip.tree().await?, file, &promotion.to)?;
     let tested_units = base::units(context, args, &from).await?;
     let tested = base::lines(&from, &tested_units, &args.service)?;
     let (images, commit) = published(context, books, &tested).await?;
@@ -223,7 +226,8 @@ async fn judged(
         let text = format!("no line of `{}` runs an image that {} has tested", args.to, promotion.from);
         return Err(Failure::from(Diagnostic::error(code::NO_IMAGE_LINE, text)));
     }
-    let verdicts = gates(context, args, books, (&promotion, &from, &to), (&tested_units, &images), started).await?;
+    let verdicts =
+        gates(context, args, books, (&promotion, &from, &to), (&tested_units, &images, &tag), started).await?;
     let tags = Tags {
         wanted,
         said: Said {
@@ -275,7 +279,7 @@ async fn gates(
     args: &PromoteArgs,
     books: &Books,
     (promotion, from, to): (&Promotion, &Place, &Place),
-    (units, images): (&[landfall_delivery::Unit], &[TestedImage]),
+    (units, images, released): (&[landfall_delivery::Unit], &[TestedImage], &Tag),
     started: Instant,
 ) -> Result<Vec<GateVerdict>, Failure> {
     let unmade = if args.allow_unsimulated { Unmade::LeftOut } else { Unmade::NotPassed };
@@ -287,7 +291,11 @@ async fn gates(
         lines.extend(witnessed::reports(context, &args.sarif, level, &promotion.from, images)?);
     }
     if !lines.is_empty() {
+        let failed: Vec<EvidenceLine> = lines.iter().filter(|line| !line.passed).cloned().collect();
         let _written: usize = books.ask(Asked::Witness(lines)).await?;
+        for said in withdrawn::after_failures(context, books, &promotion.from, &failed).await? {
+            context.ui.status(&said);
+        }
     }
     let mut evidence = Vec::new();
     for image in images {
@@ -297,9 +305,11 @@ async fn gates(
             Some(Evidence { digest, environment, at: at.parse().ok()?, what, passed, detail })
         }));
     }
-    let holds: Vec<HoldLine> = books.ask(Asked::Holds(Some(MOST_EVIDENCE))).await?;
-    let held = holds.into_iter().filter(|hold| hold.released_at.is_none());
-    let holds: Vec<(String, String, String)> = held.map(|hold| (hold.tag, hold.by, hold.reason)).collect();
+    let holds = by_hand::held(books).await?;
+    let mut names = vec![released.to_string()];
+    for image in images {
+        names.extend(by_hand::also_called(books, &image.repository, |line| line.digest == image.digest).await?);
+    }
     let found = vouched::look(context, &to.target.source, (&promotion.gates, &to.target.directory), images).await?;
     let checks: Vec<String> = from
         .declared()
@@ -322,6 +332,7 @@ async fn gates(
         attestations: &found.attestations,
         open: &open,
         holds: &holds,
+        names: &names,
         now: jiff::Timestamp::now(),
     }))
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
 use crate::commands::claims;
 use crate::commands::plan::Plans;
+use crate::commands::promote::by_hand::GlassArgs;
 use crate::commands::write_back::WriteBackArgs;
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -50,6 +51,11 @@ pub(crate) struct RollbackArgs {
     /// How long it may take, as `90s` or `15m`
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Span>,
+    /// Do not ask the registries whether the images of --to are there
+    #[arg(long, requires = "to")]
+    pub(crate) unchecked: bool,
+    #[command(flatten)]
+    pub(crate) glass: GlassArgs,
     /// The tag that is to be committed again, where an environment is delivered from git (default: those before the last
     /// commit of tags)
     #[arg(long, value_name = "TAG")]

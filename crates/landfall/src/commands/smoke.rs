@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{
-    Bounds, CheckResult, NetworkReach, Prober, Progress, Smoke, Standpoint, Tags, TargetKind, Verdict, tally,
-    used_images,
+    Bounds, CheckResult, NetworkReach, Prober, Progress, Smoke, Standpoint, Tags, Verdict, tally, used_images,
 };
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting, Place};
@@ -13,7 +12,7 @@ use landfall_project::{Check, Span};
 use serde_json::{Value, json};
 
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
-use crate::commands::promote::withdrawn::after_checks;
+use crate::commands::promote::withdrawn;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -89,26 +88,14 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
         external => within(context, &place, started, (&checks, tags, external.then_some(outside.from))).await?,
     };
     // What was asked as anybody outside asks, or of another tag, is not what the environment runs.
-    if args.expect_tag.is_none() && environment_promotes(&place) {
-        match after_checks(context, named.target.as_deref(), &args.place, &results).await {
-            Ok(withdrawn) => withdrawn.iter().for_each(|line| context.ui.status(line)),
-            Err(failure) => failure.diagnostics.iter().for_each(|told| {
-                let text = format!("what was seen is not written down: {}", told.message);
-                context.ui.diagnostic(&Diagnostic::warning(code::HISTORY_UNWRITTEN, text));
-            }),
-        }
+    if args.expect_tag.is_none() && withdrawn::promotes(&place) {
+        withdrawn::told_after_checks(context, named.target.as_deref(), &args.place, &results).await;
     }
     let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
     // What was not checked is not passed.
     let exit = if all_passed { Exit::Done } else { Exit::Unhealthy };
     context.report(&Made(&results), exit, started);
     Ok(exit)
-}
-
-/// Whether something is promoted from a place's environment.
-fn environment_promotes(place: &Place) -> bool {
-    let TargetKind::System(file) = &place.target.kind else { return false };
-    file.system.promotion.iter().any(|it| Some(it.from.as_str()) == place.environment.as_deref())
 }
 
 /// The tags that versions are held against: the one that was given, else those of the images that are delivered.

@@ -5,7 +5,9 @@ pub(crate) mod builds;
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Candidate, Claims, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services, unmade};
+use landfall_delivery::{
+    Candidate, CheckResult, Claims, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services, unmade,
+};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Act, Connection, Failure, Hosting, Place, Uncommitted};
 use landfall_project::Span;
@@ -16,6 +18,7 @@ use self::builds::Builds;
 use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs, is_delivered, is_in_system, is_written_as_path};
 use crate::commands::plan::Plans;
 use crate::commands::plan::saved::SavedPlan;
+use crate::commands::promote::withdrawn;
 use crate::commands::{addon, claims, own_cluster};
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -223,7 +226,19 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
     };
     context.report(&report, exit, started);
     connection.close().await;
+    note_checks(context, &place, &args, wanted.target.as_deref(), &summary.checks).await;
     Ok(exit)
+}
+
+/// Writes down what the checks of a delivery have found, where something is promoted from there.
+async fn note_checks(context: &Context, place: &Place, args: &UpArgs, target: Option<&str>, checks: &[CheckResult]) {
+    // What could not be made says nothing of what runs: it was never seen.
+    let made: Vec<CheckResult> =
+        checks.iter().filter(|it| !matches!(it.verdict, Verdict::NotSimulated { .. })).cloned().collect();
+    if made.is_empty() || !withdrawn::promotes(place) {
+        return;
+    }
+    withdrawn::told_after_checks(context, target, &args.place, &made).await;
 }
 
 /// What is delivered over a connection.

@@ -50,7 +50,7 @@ pub(crate) struct WriteBackArgs {
 pub(crate) struct Deed {
     /// What it makes of a tip.
     pub(crate) change: Change,
-    /// The branch that its own starts at, where it is to be made.
+    /// The branch on whose tip its own one stands, with this commit and no other one.
     pub(crate) starts_at: Option<String>,
     /// The only files that it may change.
     pub(crate) files: Vec<String>,
@@ -177,7 +177,10 @@ impl WriteBackArgs {
             _ => None,
         };
         let Some(forge) = forge else {
-            refused(&landing, &shown, &branch)?;
+            // Whose branch it is may have more to say of it.
+            if !matches!(landing, Landing::Foreign { .. }) {
+                refused(&landing, &shown, &branch).map_err(|failure| without_its_port(context, &remote, failure))?;
+            }
             return Ok(Written { landing, branch, remote: shown, request: None });
         };
         let own = format!("landfall/{}", deed.called.branch);
@@ -257,21 +260,49 @@ pub(crate) fn actor(context: &Context) -> String {
     person.unwrap_or("local").to_owned()
 }
 
+/// What is said of a repository that asks for a login.
+pub(crate) fn no_token(remote: &GitRemote) -> Diagnostic {
+    no_token_for(&RemoteRef { url: remote.address.clone(), revision: None }.shown())
+}
+
+fn no_token_for(shown: &str) -> Diagnostic {
+    let text = format!("published, not deployed: {shown} asks for a login, and there is no token for it");
+    Diagnostic::error(code::NOT_DEPLOYED, text)
+        .note("nothing was written; what is published stays published")
+        .help("set LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST, or the forge's own GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN")
+}
+
+/// A failure for want of a token, with what is wrong with the name of the host that has one.
+fn without_its_port(context: &Context, remote: &GitRemote, mut failure: Failure) -> Failure {
+    let said = forge_token::without_its_port(&remote.address, |name| context.host.env.get(name));
+    if let (Some(said), Some(told)) = (said, failure.diagnostics.first_mut())
+        && told.code == code::NOT_DEPLOYED
+    {
+        *told = told.clone().note(said);
+    }
+    failure
+}
+
+/// What is said where others have written to a branch that is Landfall's own.
+pub(crate) fn foreign(branch: &str, commits: &[String]) -> Diagnostic {
+    let text = format!("`{branch}` has commits of others, which would go along");
+    Diagnostic::refused(code::FOREIGN_COMMITS, text)
+        .listing("they are", commits.iter().map(String::as_str))
+        .note("nothing was written")
+        .help(format!("git push --delete origin {branch}, and the same command again"))
+}
+
 fn refused(landing: &Landing, remote: &str, branch: &str) -> Result<(), Failure> {
     let diagnostic = match landing {
         Landing::Pushed { .. } | Landing::Nothing { .. } => return Ok(()),
-        Landing::NoToken => Diagnostic::error(
-            code::NOT_DEPLOYED,
-            format!("published, not deployed: {remote} asks for a login, and there is no token for it"),
-        )
-        .note("nothing was written; what is published stays published")
-        .help("set LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST, or the forge's own GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN"),
+        Landing::NoToken => no_token_for(remote),
         Landing::Protected { said } => Diagnostic::refused(
             code::BRANCH_PROTECTED,
             format!("{remote} takes no commit on `{branch}` from this account"),
         )
         .note(said.clone())
         .help("push to another one with --branch, and open a pull request from it"),
+        Landing::Foreign { commits, .. } => foreign(branch, commits),
         Landing::Echo { commit } => Diagnostic::refused(
             code::OWN_ECHO,
             format!("{commit} was made by Landfall itself, and leads to no further commit"),
@@ -298,7 +329,9 @@ impl Written {
                 "request": self.request,
             }),
             // What was refused is told as a failure.
-            Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => Value::Null,
+            Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } | Landing::Foreign { .. } => {
+                Value::Null
+            }
         }
     }
 
@@ -313,7 +346,7 @@ impl Written {
                 ui.line(&format!("{} is on {} of {} already", short(head), self.branch, self.remote));
             }
             Landing::Nothing { why, .. } => ui.line(&format!("nothing to do on {}: {why}", self.branch)),
-            Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } => {}
+            Landing::Protected { .. } | Landing::NoToken | Landing::Echo { .. } | Landing::Foreign { .. } => {}
         }
         if let Some(request) = &self.request {
             ui.folded(&format!("pull request {}: {}", request.number, request.url));

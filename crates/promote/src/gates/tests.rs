@@ -41,6 +41,7 @@ fn said<'a>(gates: &'a Gates, evidence: &'a [Evidence], change: impl FnOnce(&mut
         attestations: &[],
         open: &[],
         holds: &[],
+        names: &[],
         now: at(30),
     };
     change(&mut asked);
@@ -73,9 +74,42 @@ fn se_38_se_86_what_ran_well_and_passed_its_checks_may_go_and_nothing_else() {
 
 #[test]
 fn se_94_what_is_held_back_does_not_go_whatever_it_has_proved() {
-    let holds = [("0.5.0-alpha.1.1".to_owned(), "ada".to_owned(), "loses data".to_owned())];
-    let refusals = said(&Gates::default(), &well(), |asked| asked.holds = &holds);
+    let holds = |tag: &str| [Held { tag: tag.to_owned(), by: "ada".to_owned(), reason: "loses data".to_owned() }];
+    let own = holds("0.5.0-alpha.1.1");
+    let refusals = said(&Gates::default(), &well(), |asked| asked.holds = &own);
     assert_eq!(refusals, ["0.5.0-alpha.1.1 is held back by ada: loses data"]);
+    // Also by the name that it is released under, and with a `v`.
+    let names = ["0.5.0".to_owned()];
+    for tag in ["v0.5.0-alpha.1.1", "0.5.0", "v0.5.0"] {
+        let held = holds(tag);
+        let refusals = said(&Gates::default(), &well(), |asked| (asked.holds, asked.names) = (&held, &names));
+        assert_eq!(refusals, [format!("{tag} is held back by ada: loses data")]);
+    }
+}
+
+#[test]
+fn a_check_that_passed_is_told_once_for_all_images_and_one_that_failed_for_each() {
+    let images = [image(), TestedImage { repository: "b/c".to_owned(), ..image() }];
+    let (checks, evidence) = (["home".to_owned()], well());
+    let gates = |evidence: &[Evidence]| {
+        let asked = Asked {
+            gates: &Gates::default(),
+            from: "test",
+            images: &images,
+            checks: &checks,
+            evidence,
+            signatures: &[],
+            attestations: &[],
+            open: &[],
+            holds: &[],
+            names: &[],
+            now: at(1),
+        };
+        judge(&asked).into_iter().filter(|one| one.gate == "check home").count()
+    };
+    assert_eq!(gates(&evidence), 1);
+    let failed = [seen(0, HEALTH, true), seen(0, "check home", false)];
+    assert_eq!(gates(&failed), 2);
 }
 
 #[test]
@@ -142,6 +176,7 @@ fn what_is_open_is_told_and_refuses_only_where_that_is_declared() {
         attestations: &[],
         open: &open,
         holds: &[],
+        names: &[],
         now: at(1),
     };
     assert!(judge(&asked).iter().any(|one| one.gate == "data-ready" && one.said.contains("restore open")));

@@ -2,7 +2,7 @@
 
 use landfall_diag::{Diagnostic, code};
 use landfall_project::{Channel, ImagePolicy};
-use landfall_promote::{MAX_TAG, Tag, TagPolicy, Version, next, progression};
+use landfall_promote::{MAX_TAG, Tag, TagPolicy, Version, bare, next, progression};
 use landfall_store::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
 use serde_json::Value;
 
@@ -129,9 +129,19 @@ impl Book {
         let tag = Tag::parse(&wish.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
         short(&[&wish.reason])?;
         if wish.release {
-            // What was let go before stays so.
-            self.0.release(&tag, now, actor).await.map_err(|error| told(&error))?;
-            let found = self.0.hold_of(&tag).await.map_err(|error| told(&error))?.map(HoldLine::from);
+            let all = self.0.holds(most(Some(MOST_LINES))).await.map_err(|error| told(&error))?;
+            // It may be held under several of its names, and is let go under each.
+            let mut same: Vec<String> =
+                all.into_iter().map(|hold| hold.tag).filter(|it| bare(it) == bare(&tag)).collect();
+            // The newest hold is the one that is told.
+            same.dedup();
+            let mut found = None;
+            for name in same {
+                // What was let go before stays so.
+                self.0.release(&name, now, actor).await.map_err(|error| told(&error))?;
+                let hold = self.0.hold_of(&name).await.map_err(|error| told(&error))?.map(HoldLine::from);
+                found = found.or(hold);
+            }
             return found.ok_or_else(|| one(Diagnostic::error(code::NO_HOLD, format!("{tag} was never held back"))));
         }
         if wish.reason.trim().is_empty() {
@@ -154,6 +164,15 @@ impl Book {
         let tag = Tag::parse(&note.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
         if note.id.is_empty() || note.to.is_empty() {
             return Err(bad("a promotion has an id and an environment that it goes to"));
+        }
+        if let Some(known) = self.0.promotion(&note.id).await.map_err(|error| told(&error))? {
+            let is_same = (&*known.origin, &*known.receiver, &*known.tag) == (&*note.from, &*note.to, tag.as_str());
+            if !is_same {
+                let PromotionRow { id, origin, receiver, tag, .. } = known;
+                let text = format!("{id} is the promotion of {tag} from {origin} to {receiver}");
+                let told = Diagnostic::refused(code::OTHER_PROMOTION, text).note("nothing was written down");
+                return Err(one(told.help("another promotion has another id")));
+            }
         }
         let row = PromotionRow {
             id: note.id.clone(),
@@ -265,7 +284,10 @@ fn named(query: &NextQuery) -> Answer<VersionLine> {
     if channel != Channel::Stable && query.run.is_none() {
         return Err(bad("say `run`, the number of the run"));
     }
-    let attempt = query.attempt.unwrap_or(1).max(1);
+    let attempt = query.attempt.unwrap_or(1);
+    if attempt == 0 {
+        return Err(bad("attempts are counted from 1"));
+    }
     let called = next(&root(from)?, channel, query.run.unwrap_or_default(), attempt)
         .map_err(|refusal| one(Diagnostic::error(code::BAD_VERSION, refusal.to_string())))?;
     Ok(VersionLine { step: None, tag: Some(called) })
@@ -347,6 +369,61 @@ mod tests {
         assert_eq!(known[0]["digest"], good, "what was first");
         assert!(ask(&book, Asked::Hold(HoldWish { tag: "1.0.0".into(), ..HoldWish::default() })).await.is_err());
         assert!(ask(&book, Asked::Witness(Vec::new())).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn attempts_count_from_one_as_on_the_command_line() {
+        let (book, _store) = book().await;
+        let next = |attempt| {
+            Asked::VersionNext(NextQuery {
+                from: Some("0.5.0".to_owned()),
+                channel: Some("alpha".to_owned()),
+                run: Some(1),
+                attempt,
+            })
+        };
+        assert_eq!(ask(&book, next(None)).await.expect("the first")["tag"], "0.5.0-alpha.1.1");
+        assert!(ask(&book, next(Some(0))).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_known_promotion_is_gone_on_with_and_never_becomes_another_one() {
+        let (book, _store) = book().await;
+        let note = |to: &str, tag: &str, from: &str| {
+            Asked::Promote(PromotionNote {
+                id: "p".to_owned(),
+                from: from.to_owned(),
+                to: to.to_owned(),
+                tag: tag.to_owned(),
+                state: "tagged".to_owned(),
+                said: "so".to_owned(),
+                detail: Value::Null,
+            })
+        };
+        ask(&book, note("production", "0.5.0", "test")).await.expect("noted");
+        for other in [
+            note("staging", "0.5.0", "test"),
+            note("production", "0.6.0", "test"),
+            note("production", "0.5.0", "staging"),
+        ] {
+            let told = ask(&book, other).await.expect_err("another one");
+            assert_eq!(told[0].code, code::OTHER_PROMOTION, "{told:?}");
+            assert!(told[0].message.contains("0.5.0 from test to production"), "{told:?}");
+        }
+        assert_eq!(ask(&book, note("production", "0.5.0", "test")).await.expect("again")["tag"], "0.5.0");
+    }
+
+    #[tokio::test]
+    async fn a_hold_is_released_under_any_of_its_names() {
+        let (book, _store) = book().await;
+        let wish = |tag: &str, release| {
+            Asked::Hold(HoldWish { tag: tag.to_owned(), reason: "loses orders".to_owned(), release })
+        };
+        ask(&book, wish("0.5.0", false)).await.expect("held");
+        ask(&book, wish("v0.5.0", false)).await.expect("held");
+        assert!(!ask(&book, wish("v0.5.0", true)).await.expect("let go")["released_at"].is_null());
+        let all = ask(&book, Asked::Holds(None)).await.expect("listed");
+        assert!(all.as_array().expect("a list").iter().all(|hold| !hold["released_at"].is_null()), "{all}");
     }
 
     #[tokio::test]

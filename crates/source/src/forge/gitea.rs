@@ -65,4 +65,10 @@ impl Dialect for Gitea {
     fn wants_owner(&self, answer: &Value) -> bool {
         answer["required_approvals"].as_u64().unwrap_or(0) > 0
     }
+
+    fn read_account(&self, answer: &Value) -> Option<String> {
+        // A job's own token belongs to an account without a number of its own.
+        let is_person = answer["id"].as_i64().is_none_or(|id| id > 0);
+        answer["login"].as_str().filter(|_| is_person).map(str::to_owned)
+    }
 }

@@ -73,6 +73,10 @@ impl Dialect for GitHub {
     fn wants_owner(&self, answer: &Value) -> bool {
         answer.pointer("/required_pull_request_reviews/require_code_owner_reviews") == Some(&Value::Bool(true))
     }
+
+    fn read_account(&self, answer: &Value) -> Option<String> {
+        answer["login"].as_str().filter(|_| answer["type"] != "Bot").map(str::to_owned)
+    }
 }
 
 /// The word of a state, at GitHub and Gitea.

@@ -93,4 +93,8 @@ impl Dialect for GitLab {
     fn wants_owner(&self, answer: &Value) -> bool {
         answer["code_owner_approval_required"] == true
     }
+
+    fn read_account(&self, answer: &Value) -> Option<String> {
+        answer["username"].as_str().filter(|_| answer["bot"] != true).map(str::to_owned)
+    }
 }

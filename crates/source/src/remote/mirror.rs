@@ -139,6 +139,19 @@ impl Mirror {
         Ok(aside(move || crate::git::leads_to(whole.path(), &commit, &tip)).await?)
     }
 
+    /// A directory that has a commit with all that led to it; everything is fetched for it.
+    ///
+    /// # Errors
+    /// As [`Mirror::commit`].
+    #[boxed]
+    pub async fn history(&mut self, remote: &GitRemote, hash: &str) -> Result<Arc<Fetched>, SourceError> {
+        let whole = self.everything(remote).await?;
+        match has(&whole, hash).await? {
+            Some(_) => Ok(whole),
+            None => Err(no_such(hash)),
+        }
+    }
+
     /// The full hash of a commit whose beginning was named; everything is fetched for it, once.
     ///
     /// # Errors

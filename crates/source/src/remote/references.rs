@@ -4,7 +4,11 @@ use landfall_sprig::{Constraint, Version};
 
 /// The references of a repository at one moment: branches, tags and where its `HEAD` is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct References(Vec<(String, String)>);
+pub struct References {
+    named: Vec<(String, String)>,
+    /// The branch that `HEAD` is on, by its full name.
+    head: Option<String>,
+}
 
 impl References {
     pub(super) fn of(server: &[Ref]) -> Self {
@@ -21,7 +25,13 @@ impl References {
             .collect();
         // Branches stand before tags of the same name.
         all.sort();
-        References(all)
+        let head = server.iter().find_map(|reference| match reference {
+            Ref::Symbolic { full_ref_name, target, .. } if full_ref_name == "HEAD" => {
+                Some(target.to_str_lossy().into_owned())
+            }
+            _ => None,
+        });
+        References { named: all, head }
     }
 
     /// The commits that branches and tags stand at.
@@ -43,13 +53,18 @@ impl References {
             let short = name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/"));
             name == revision || short == Some(revision)
         };
-        self.0.iter().find(named).map(|(_, commit)| commit.clone())
+        self.named.iter().find(named).map(|(_, commit)| commit.clone())
+    }
+
+    /// The branch that the repository itself calls its own, by its short name; nothing where the server does not say it.
+    pub fn head_branch(&self) -> Option<&str> {
+        self.head.as_deref()?.strip_prefix("refs/heads/")
     }
 
     /// Whether a revision is a tag's name, and no branch's.
     pub fn is_tag(&self, revision: &str) -> bool {
         let short = revision.strip_prefix("refs/tags/").unwrap_or(revision);
-        let has = |name: String| self.0.iter().any(|(known, _)| *known == name);
+        let has = |name: String| self.named.iter().any(|(known, _)| *known == name);
         has(format!("refs/tags/{short}")) && (short != revision || !has(format!("refs/heads/{short}")))
     }
 
@@ -59,7 +74,7 @@ impl References {
             return None;
         }
         let range = Constraint::parse(revision).ok()?;
-        let tags = self.0.iter().filter_map(|(name, commit)| {
+        let tags = self.named.iter().filter_map(|(name, commit)| {
             let version = Version::parse(name.strip_prefix("refs/tags/")?).ok()?;
             range.check(&version).then_some((version, commit))
         });
@@ -68,7 +83,7 @@ impl References {
 
     /// The name nearest to one that is not there.
     pub fn nearest(&self, revision: &str) -> Option<String> {
-        let names = self.0.iter().filter_map(|(name, _)| name.rsplit_once('/').map(|(_, short)| short));
+        let names = self.named.iter().filter_map(|(name, _)| name.rsplit_once('/').map(|(_, short)| short));
         landfall_diag::nearest(revision, names).map(str::to_owned)
     }
 }
@@ -102,7 +117,8 @@ mod tests {
         let mut all: Vec<(String, String)> =
             names.iter().map(|(name, commit)| ((*name).to_owned(), (*commit).to_owned())).collect();
         all.sort();
-        let references = References(all);
+        let references = References { named: all, head: Some("refs/heads/main".to_owned()) };
+        assert_eq!(references.head_branch(), Some("main"));
         let hash = "0123456789abcdef0123456789abcdef01234567";
         for (revision, commit) in [
             ("", Some("1")),

@@ -96,6 +96,62 @@ pub(super) fn message(directory: &Path, commit: &str) -> Option<String> {
     Some(commit.message_raw().ok()?.to_string())
 }
 
+/// A commit's parents and its files, by which two that say the same are one.
+pub(super) fn content(directory: &Path, commit: &str) -> Option<(Vec<ObjectId>, ObjectId)> {
+    let repository = crate::git::own(directory).ok()?;
+    let commit = repository.find_commit(ObjectId::from_hex(commit.as_bytes()).ok()?).ok()?;
+    Some((commit.parent_ids().map(gix::Id::detach).collect(), commit.tree_id().ok()?.detach()))
+}
+
+/// A commit that lies on a branch.
+pub(super) struct Lying {
+    id: String,
+    author: String,
+    pub(super) message: String,
+}
+
+impl Lying {
+    /// For people: the beginning of its hash, who made it, its first line.
+    pub(super) fn shown(&self) -> String {
+        let first = one_line(self.message.lines().next().unwrap_or_default());
+        let first: String = first.chars().take(LONGEST_SHOWN).collect();
+        format!("{} by {}: {first}", &self.id[..10], one_line(&self.author))
+    }
+}
+
+/// Most characters of a commit's first line that are shown.
+const LONGEST_SHOWN: usize = 100;
+/// Commits that are told of a branch.
+const MOST_LYING: usize = 200;
+
+/// The commits that lead to one and not to another one, newest first: the first so many.
+pub(super) fn beside(directory: &Path, tip: &str, base: &str) -> Result<Vec<Lying>, WriteError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        WriteError::from(SourceError::Git { path: directory.to_owned(), why: error.to_string() })
+    };
+    let repository = crate::git::own(directory)?;
+    let id = |text: &str| ObjectId::from_hex(text.as_bytes()).map_err(|error| failed(&error));
+    let (tip, base) = (id(tip)?, id(base)?);
+    let known: Result<std::collections::HashSet<ObjectId>, _> =
+        repository.rev_walk([base]).all().map_err(|error| failed(&error))?.map(|it| it.map(|it| it.id)).collect();
+    let known = known.map_err(|error| failed(&error))?;
+    let mut found = Vec::new();
+    for one in repository.rev_walk([tip]).all().map_err(|error| failed(&error))? {
+        let one = one.map_err(|error| failed(&error))?;
+        if known.contains(&one.id) {
+            continue;
+        }
+        let commit = repository.find_commit(one.id).map_err(|error| failed(&error))?;
+        let author = commit.author().map_err(|error| failed(&error))?.name.to_string();
+        let message = commit.message_raw().map_err(|error| failed(&error))?.to_string();
+        found.push(Lying { id: one.id.to_string(), author, message });
+        if found.len() == MOST_LYING {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// A tree with a file in it, put there or in the place of the one that was.
 fn with_file(
     repository: &Repository,

@@ -30,6 +30,8 @@ const MOST_SILENCES: u32 = 3;
 /// The first pause between two attempts; each one is twice as long, up to the longest.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Why there is nothing to do where everything is said already.
+const SO_ALREADY: &str = "it is so already";
 /// Words of a refusal that no second attempt changes; where a server says others, it is asked again in vain.
 const FINAL: [&str; 3] = ["hook declined", "protected branch", "denying"];
 
@@ -46,10 +48,23 @@ struct Batch<T> {
     taken: Vec<Waiting>,
 }
 
-/// Where a branch is, and what a push expects there: nothing at all of one that is to be made.
+/// Where a branch is.
+#[derive(PartialEq, Eq)]
 struct Head {
-    commit: String,
-    expected: String,
+    /// The commit that ours goes onto: the branch's own, or that of the one that it starts at.
+    on: String,
+    /// The branch's own, which a push expects there; nothing at all of one that is to be made.
+    there: String,
+}
+
+/// What lies on a branch that is to have one commit of ours.
+enum Lies {
+    /// That very one.
+    Same,
+    /// Others, all of them ours.
+    Ours,
+    /// What others have made.
+    Foreign(Vec<String>),
 }
 
 /// What was made of a branch's tip.
@@ -125,38 +140,52 @@ impl Desk {
         // What was sent last, where the server's answer to it is not known.
         let mut unknown: Option<Made> = None;
         for attempt in 1..=MOST_ATTEMPTS {
-            let Head { commit: head, expected } = match seen.take() {
+            let at = match seen.take() {
                 Some(seen) => seen,
                 None => self.head(remote, branch, starts_at).await?,
             };
+            let Head { on: head, there: expected } = &at;
             if let Some(sent) = unknown.take()
-                && self.has_landed(remote, &sent, &head).await?
+                && self.has_landed(remote, &sent, expected).await?
             {
                 return Ok(sent.answers);
             }
             let place = match batch.taken.iter().any(|waiting| waiting.write.reads == Reads::History) {
-                true => self.mirror.history(remote, &head).await?,
-                false => self.mirror.commit(remote, &head).await?,
+                true => self.mirror.history(remote, head).await?,
+                false => self.mirror.commit(remote, head).await?,
             };
             // The branch was read over the network meanwhile: who has come goes with this push and needs none of their own.
             if attempt <= MOST_JOINED {
                 self.join(remote, batch).await;
             }
-            let made = make(&place, &head, &batch.taken, attempt).await?;
-            if made.tip == head {
+            let made = make(&place, head, &batch.taken, attempt).await?;
+            if made.tip == *head {
                 return Ok(made.answers);
             }
-            match self.mirror.push(remote, &place, branch, (&expected, &made.tip)).await? {
+            if starts_at.is_some() && !expected.is_empty() {
+                match self.lies(remote, &place, (head, expected), &made.tip).await? {
+                    Lies::Same => {
+                        let nothing = Landing::Nothing { head: expected.clone(), why: SO_ALREADY.to_owned() };
+                        return Ok(instead(made.answers, &nothing));
+                    }
+                    Lies::Foreign(commits) => {
+                        let foreign = Landing::Foreign { head: expected.clone(), commits };
+                        return Ok(instead(made.answers, &foreign));
+                    }
+                    Lies::Ours => {}
+                }
+            }
+            match self.mirror.push(remote, &place, branch, (expected, &made.tip)).await? {
                 Sent::Taken => return Ok(made.answers),
                 Sent::NoLogin => return Ok(instead(made.answers, &Landing::NoToken)),
                 Sent::Denied(said) => return Ok(instead(made.answers, &Landing::Protected { said })),
                 Sent::Refused(words) => {
                     said = words;
                     let now = self.head(remote, branch, starts_at).await?;
-                    if now.commit == made.tip {
+                    if now.there == made.tip {
                         return Ok(made.answers);
                     }
-                    let is_there = now.commit == head;
+                    let is_there = now == at;
                     refusals = if is_there { refusals + 1 } else { 0 };
                     let is_final = FINAL.iter().any(|word| said.contains(word));
                     if is_there && (is_final || refusals >= MOST_REFUSALS) {
@@ -171,7 +200,7 @@ impl Desk {
                     said = words;
                     silences += 1;
                     if silences >= MOST_SILENCES {
-                        let now = self.head(remote, branch, starts_at).await?.commit;
+                        let now = self.head(remote, branch, starts_at).await?.there;
                         return match self.has_landed(remote, &made, &now).await? {
                             true => Ok(made.answers),
                             false => Err(SourceError::Fetch { url: remote.address.clone(), why: said }.into()),
@@ -183,8 +212,8 @@ impl Desk {
             tokio::time::sleep(pause(attempt, &said, place.path())).await;
         }
         if let Some(sent) = unknown {
-            let head = self.head(remote, branch, starts_at).await?.commit;
-            if self.has_landed(remote, &sent, &head).await? {
+            let there = self.head(remote, branch, starts_at).await?.there;
+            if self.has_landed(remote, &sent, &there).await? {
                 return Ok(sent.answers);
             }
         }
@@ -193,20 +222,41 @@ impl Desk {
 
     /// Whether what was sent is on the branch after all.
     async fn has_landed(&mut self, remote: &GitRemote, sent: &Made, head: &str) -> Result<bool, WriteError> {
-        Ok(head == sent.tip || self.mirror.leads_to(remote, &sent.tip, head).await?)
+        Ok(head == sent.tip || (!head.is_empty() && self.mirror.leads_to(remote, &sent.tip, head).await?))
     }
 
-    /// The commit that the branch is at; of one that is not there yet, where it starts.
+    /// What lies on a branch that starts at another one, beside the commit that was made for it.
+    async fn lies(
+        &mut self,
+        remote: &GitRemote,
+        place: &Arc<Fetched>,
+        (on, there): (&str, &str),
+        made: &str,
+    ) -> Result<Lies, WriteError> {
+        // Where it cannot be had alone, its history has it.
+        let tip = self.mirror.commit(remote, there).await?;
+        let (here, wanted, lying) = (Arc::clone(place), made.to_owned(), there.to_owned());
+        let is_same = aside(move || {
+            let wanted = commit::content(here.path(), &wanted);
+            wanted.is_some() && wanted == commit::content(tip.path(), &lying)
+        });
+        if is_same.await.map_err(SourceError::from)? {
+            return Ok(Lies::Same);
+        }
+        let whole = self.mirror.history(remote, there).await?;
+        let (on, there) = (on.to_owned(), there.to_owned());
+        let beside = aside(move || commit::beside(whole.path(), &there, &on)).await.map_err(SourceError::from)??;
+        let foreign: Vec<String> = beside.into_iter().filter(|it| !is_ours(&it.message)).map(|it| it.shown()).collect();
+        Ok(if foreign.is_empty() { Lies::Ours } else { Lies::Foreign(foreign) })
+    }
+
+    /// The commit that the branch is at, and the one that ours goes onto.
     async fn head(&mut self, remote: &GitRemote, branch: &str, starts_at: Option<&str>) -> Result<Head, WriteError> {
         let references = self.mirror.references(remote, &[]).await?;
         let at = |branch: &str| references.commit(&format!("refs/heads/{branch}"));
-        if let Some(commit) = at(branch) {
-            return Ok(Head { expected: commit.clone(), commit });
-        }
         let from = starts_at.unwrap_or(branch);
         let none = || WriteError::NoBranch { branch: from.to_owned(), nearest: references.nearest(from) };
-        let commit = starts_at.and_then(at).ok_or_else(none)?;
-        Ok(Head { commit, expected: String::new() })
+        Ok(Head { on: at(from).ok_or_else(none)?, there: at(branch).unwrap_or_default() })
     }
 }
 
@@ -330,7 +380,7 @@ fn draft(place: &Arc<Fetched>, tip: &str, write: &Write) -> Result<Drafted, Writ
     }
     edits.files = kept;
     if edits.files.is_empty() {
-        return Ok(Drafted::Nothing("it is so already".to_owned()));
+        return Ok(Drafted::Nothing(SO_ALREADY.to_owned()));
     }
     let message = message(&edits, write, tip);
     let draft = Draft { parent: tip, files: &edits.files, message, author: &write.author, at: write.at };

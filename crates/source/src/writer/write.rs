@@ -16,7 +16,8 @@ use crate::error::SourceError;
 pub struct Write {
     /// The branch's short name.
     pub branch: String,
-    /// The branch that it starts at where there is none of its name; without one that is a failure.
+    /// The branch on whose tip its own one stands: with this commit and no other one. It is made where there is none of its name,
+    /// and made anew where all that is on it is of Landfall; without one the commit goes onto what is there.
     pub starts_at: Option<String>,
     /// The only paths that it may change.
     pub allowed: AllowedPaths,
@@ -158,6 +159,13 @@ pub enum Landing {
     },
     /// The server asks for a login, and there is none.
     NoToken,
+    /// On a branch that is to have this one commit there are commits of others.
+    Foreign {
+        /// The commit that the branch is at.
+        head: String,
+        /// Those of others, newest first: the beginning of the hash, who made it, and its first line.
+        commits: Vec<String>,
+    },
     /// What led to it was made by Landfall itself.
     Echo {
         /// The commit that led to it.

@@ -360,7 +360,7 @@ async fn a_signed_commit_is_one_that_git_verifies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_branch_that_is_to_be_made_starts_at_another_one_and_is_gone_on_with_when_it_is_there() {
+async fn a_branch_that_starts_at_another_one_has_one_commit_on_its_tip_and_nothing_of_others() {
     let forge = Forge::new();
     let of = |value: &'static str, branch: &str, starts_at: Option<&str>| Write {
         branch: branch.to_owned(),
@@ -370,12 +370,30 @@ async fn a_branch_that_is_to_be_made_starts_at_another_one_and_is_gone_on_with_w
     let none = forge.writer().write(&forge.remote(), of("v2", "landfall/next", None)).await.expect_err("there is none");
     assert!(matches!(none, WriteError::NoBranch { .. }), "{none}");
     let first = forge.writer().write(&forge.remote(), of("v2", "landfall/next", Some("main"))).await.expect("made");
-    let Landing::Pushed { parent, .. } = first else { panic!("{first:?}") };
+    let Landing::Pushed { parent, commit, .. } = first else { panic!("{first:?}") };
     assert_eq!(forge.linear(), 1, "main is where it was");
     let again = forge.writer().write(&forge.remote(), of("v2", "landfall/next", Some("main"))).await.expect("looked");
-    assert!(matches!(again, Landing::Nothing { .. }), "{again:?}");
+    assert!(matches!(&again, Landing::Nothing { head, .. } if *head == commit), "{again:?}");
     let further = forge.writer().write(&forge.remote(), of("v3", "landfall/next", Some("main"))).await.expect("made");
-    assert!(matches!(&further, Landing::Pushed { parent: on, .. } if *on != parent), "{further:?}");
+    assert!(matches!(&further, Landing::Pushed { parent: on, .. } if *on == parent), "{further:?}");
+    // The branch has moved on: ours is made anew on its tip.
+    let Landing::Pushed { commit: newer, .. } =
+        forge.writer().write(&forge.remote(), wish(tag("v4"))).await.expect("written")
+    else {
+        panic!("main takes it")
+    };
+    let moved = forge.writer().write(&forge.remote(), of("v3", "landfall/next", Some("main"))).await.expect("made");
+    assert!(matches!(&moved, Landing::Pushed { parent: on, .. } if *on == newer), "{moved:?}");
+    // What others have put there stays there, and nothing is written.
+    let work = forge.work();
+    git(&work, &["fetch", "-q", "../shop.git", "landfall/next"]);
+    git(&work, &["checkout", "-q", "--detach", "FETCH_HEAD"]);
+    write(&work, "other/values.yaml", "a: 2\n");
+    git(&work, &["commit", "-qam", "somebody's own"]);
+    git(&work, &["push", "-q", "../shop.git", "HEAD:landfall/next"]);
+    let foreign = forge.writer().write(&forge.remote(), of("v3", "landfall/next", Some("main"))).await.expect("told");
+    let Landing::Foreign { commits, .. } = &foreign else { panic!("{foreign:?}") };
+    assert!(commits.len() == 1 && commits[0].ends_with("somebody's own"), "{commits:?}");
     let nowhere = forge.writer().write(&forge.remote(), of("v2", "landfall/other", Some("mian"))).await;
     assert!(matches!(nowhere, Err(WriteError::NoBranch { .. })), "{nowhere:?}");
 }

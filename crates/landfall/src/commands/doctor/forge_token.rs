@@ -44,6 +44,17 @@ pub(crate) fn token_for<'e>(
     })
 }
 
+/// What is said where a variable names a host without the port that it is at: that is another host.
+pub(crate) fn without_its_port<'e>(api: &str, variable: impl Fn(&str) -> Option<&'e str>) -> Option<String> {
+    let host = owner_of(api);
+    let (name, _) = host.rsplit_once(':')?;
+    let set = TOKENS.iter().filter(|token| variable(token.variable).is_some_and(|value| !value.is_empty()));
+    let mut named =
+        set.flat_map(|token| token.named_by).filter(|by| variable(by).is_some_and(|it| owner_of(it) == name));
+    let by = named.next()?;
+    Some(format!("{by} names {name}, and this is {host}: a token belongs to a host with its port"))
+}
+
 /// The host of a forge by its own address or its API's.
 fn owner_of(address: &str) -> String {
     let host = host_of(address).to_ascii_lowercase();
@@ -73,6 +84,22 @@ mod tests {
         ] {
             assert_eq!(token(elsewhere), None, "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn a_host_that_is_named_without_its_port_is_another_one_and_that_is_said() {
+        let named = [("LANDFALL_FORGE_TOKEN", "own"), ("LANDFALL_FORGE_HOST", "git.shop.example")];
+        let api = "https://git.shop.example:8443/api/v1";
+        assert_eq!(token_for(api, None, given(&named)), None);
+        let said = without_its_port(api, given(&named)).expect("said");
+        assert!(
+            said.contains("LANDFALL_FORGE_HOST names git.shop.example, and this is git.shop.example:8443"),
+            "{said}"
+        );
+        for other in ["https://git.shop.example/api/v1", "https://git.other.example:8443/api/v1"] {
+            assert_eq!(without_its_port(other, given(&named)), None, "{other}");
+        }
+        assert_eq!(without_its_port(api, given(&named[1..])), None, "without a token nothing is wrong with the name");
     }
 
     #[test]

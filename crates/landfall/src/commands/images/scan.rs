@@ -7,7 +7,7 @@ use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Follow, TagOrder};
-use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag};
+use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag, bare};
 use landfall_server::api::{Asked, HoldLine, HoldWish};
 use landfall_source::{Edited, Reads, Reference, SourceTree};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use super::set::{deed, digests, injected, moment};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
+use crate::commands::promote::by_hand::{GlassArgs, Site, Wish, permitted};
 use crate::commands::write_back::{Deed, WriteBackArgs, Written, actor, change};
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -150,7 +151,7 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
             .collect();
         let mut one = look(context, follow, now).await?;
         let held = one.chosen.tag.as_ref();
-        let held = held.and_then(|tag| holds.iter().find(|hold| hold.tag == *tag && hold.released_at.is_none()));
+        let held = held.and_then(|tag| holds.iter().find(|it| bare(&it.tag) == bare(tag) && it.released_at.is_none()));
         let other = one.chosen.tag.clone().filter(|tag| one.now.iter().any(|now| now != tag));
         let source = &place.target.source;
         if let Some(lowered) = other.as_ref().and_then(|tag| stopped(source, &mine, &one.ordered, (tag, &holds))) {
@@ -192,6 +193,18 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     let is_noted = noted(&books, &seen).await;
     books.close().await;
     is_noted?;
+    let glass = GlassArgs::default();
+    let at = Site::There(&args.back);
+    let wish = Wish {
+        place: &place,
+        source: &place.target.source,
+        at,
+        wanted: &wanted,
+        repos: &args.place.repos,
+        glass: &glass,
+    };
+    // Without a reason nothing is set past the rules.
+    let _within = permitted(context, &wish).await?;
     let tags = Tags {
         wanted,
         said: Said {

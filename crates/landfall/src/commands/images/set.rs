@@ -18,6 +18,7 @@ use super::registry::{looked_at, noted};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, told_apart};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
+use crate::commands::promote::by_hand::{Broken, GlassArgs, Site, Wish, permitted};
 use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, agreed, change, report, write_here};
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -48,6 +49,8 @@ pub(crate) struct ImagesSetArgs {
     /// Commit it to the branch of the repository instead of changing the working tree
     #[arg(long)]
     pub(crate) push: bool,
+    #[command(flatten)]
+    pub(crate) glass: GlassArgs,
     #[command(flatten)]
     pub(crate) back: WriteBackArgs,
     #[command(flatten)]
@@ -126,7 +129,19 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
         older: if args.allow_older { Older::Accepted } else { Older::Skipped },
         history: history_of(&place),
     };
-    applied(context, &place, source.as_ref().unwrap_or(&place.target.source), tags, notes, args, started).await
+    let at = match (args.dry_run, args.push) {
+        (true, _) => Site::Nowhere,
+        (false, true) => Site::There(&args.back),
+        (false, false) => Site::Here,
+    };
+    let source = source.as_ref().unwrap_or(&place.target.source);
+    let wish = Wish { place: &place, source, at, wanted: &tags.wanted, repos: &args.place.repos, glass: &args.glass };
+    let glass = permitted(context, &wish).await?;
+    let done = applied(context, (&place, source), (tags, glass.as_ref()), notes, args, started).await;
+    if let Some(glass) = glass {
+        glass.end(context, &done).await;
+    }
+    done
 }
 
 /// How long a commit's whole hash is, in digits.
@@ -156,7 +171,12 @@ fn refused(why: &str) -> Failure {
 
 /// Now, as records say it.
 pub(crate) fn moment() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    said_at(jiff::Timestamp::now())
+}
+
+/// A moment, as records say it.
+pub(crate) fn said_at(moment: jiff::Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// The paths of values that get the version as well, as the promotion to a place's environment declares them.
@@ -229,9 +249,8 @@ async fn meant(context: &Context, args: &ImagesSetArgs) -> Result<Meant, Failure
 /// Sets tags, here or in the repository, and says so.
 async fn applied(
     context: &Context,
-    place: &Place,
-    source: &SourceTree,
-    tags: Tags,
+    (place, source): (&Place, &SourceTree),
+    (tags, glass): (Tags, Option<&Broken>),
     mut notes: Vec<String>,
     args: &ImagesSetArgs,
     started: Instant,
@@ -261,6 +280,10 @@ async fn applied(
         }
     };
     let deed = Deed { cause, change: change(on_tip), ..deed(tags) };
+    let deed = match glass {
+        Some(glass) => glass.said_in(deed),
+        None => deed,
+    };
     let written = args.back.write(context, place, source, deed).await?;
     let told = told.lock().map(|told| told.clone()).unwrap_or_default();
     let lines = written.landed(told);

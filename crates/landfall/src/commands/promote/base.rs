@@ -4,25 +4,37 @@ use std::sync::Arc;
 
 use landfall_delivery::{Target, TargetKind, Unit};
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Failure, Place, patience};
+use landfall_host::{Failure, Place, StateDir, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
-use landfall_source::{Fetched, GitRemote, Mirror, SourceTree, aside};
+use landfall_source::{Fetched, GitRemote, Mirror, References, SourceTree, aside};
 
 use super::PromoteArgs;
 use crate::arguments::TargetArgs;
 use crate::commands::images::tags::{Ours, TagLine, of_units};
+use crate::commands::write_back::{WriteBackArgs, no_token};
 use crate::context::Context;
 
-/// The tip of the branch that gets a promotion.
+/// Where a promotion goes, and where it was asked for.
 pub(super) struct Base {
+    /// The place that the command was started in, for its state directory.
+    pub(super) here: Place,
+    /// The branch that gets it.
+    pub(super) tip: Tip,
+}
+
+/// The tip of a branch that promotions go to.
+pub(crate) struct Tip {
     /// Where it is.
     pub(super) remote: GitRemote,
     /// The branch.
     pub(super) branch: String,
     /// The commit.
     pub(super) commit: String,
-    /// The place that the command was started in, for its state directory.
-    pub(super) here: Place,
+    /// Every branch as it was then.
+    references: References,
+    /// Where in the repository the system is.
+    directory: String,
+    state: StateDir,
     fetched: Arc<Fetched>,
 }
 
@@ -30,52 +42,103 @@ impl Base {
     /// Fetches it.
     pub(super) async fn read(context: &Context, args: &PromoteArgs) -> Result<Self, Failure> {
         let here = context.host.place(None, &args.target(&args.to).query()).await?;
-        let remote = args.back.remote(context, &here.target.source)?;
+        let directories = [here.target.directory.clone()];
+        let tip = Tip::read(context, (&here, &here.target.source), &args.back, (&args.to, &directories)).await?;
+        match args.back.branch.as_deref() {
+            // Who may ask and what is asked would be read there, by whoever has written it there.
+            Some(named) if named != tip.branch => Err(Failure::usage(
+                Diagnostic::error(
+                    code::NO_PROMOTION,
+                    format!("a promotion to {} goes to `{}`, and not to `{named}`", args.to, tip.branch),
+                )
+                .note("nothing was written, and no tag was given")
+                .help(format!("leave --branch out; `branch:` of the promotion on `{}` names another one", tip.branch)),
+            )),
+            _ => Ok(Base { here, tip }),
+        }
+    }
+}
+
+impl Tip {
+    /// Fetches the branch by which promotions to an environment are judged: the one that the repository's own says, `main`,
+    /// `master` or what its `HEAD` is on, and that one where it says none. What is checked out here says nothing of it, but for where
+    /// its repository is; the system is in the first of the directories that has one there.
+    pub(crate) async fn read(
+        context: &Context,
+        (here, source): (&Place, &SourceTree),
+        back: &WriteBackArgs,
+        (to, directories): (&str, &[String]),
+    ) -> Result<Self, Failure> {
+        let remote = back.remote(context, source)?;
         let cache = here.state.create_writer_cache().map_err(Failure::from)?;
         let failed = |error: landfall_source::SourceError| Failure::from(error.diagnose());
         let mut mirror = Mirror::new(&context.host.network, cache, patience(&context.host.env));
-        let references = mirror.references(&remote, &[]).await.map_err(failed)?;
-        let declared = match &here.target.kind {
-            TargetKind::System(file) => {
-                let fits = |it: &&landfall_project::Promotion| it.to == args.to;
-                file.system.promotion.iter().find(fits).and_then(|it| it.branch.clone())
-            }
-            _ => None,
+        let references = mirror.references(&remote, &[]).await.map_err(|error| match error {
+            landfall_source::SourceError::NoLogin { .. } => Failure::from(no_token(&remote)),
+            error => failed(error),
+        })?;
+        let at = |branch: &str| {
+            references.commit(&full(branch)).ok_or_else(|| {
+                let told = Diagnostic::error(code::NO_BRANCH, format!("the repository has no branch `{branch}`"));
+                Failure::from(told.did_you_mean(references.nearest(branch)))
+            })
         };
-        // What is checked out may be a branch of somebody's who would like to be asked less.
         let usual = ["main", "master"].into_iter().find(|name| references.commit(&full(name)).is_some());
-        let branch = args.back.branch.clone().or(declared).or_else(|| usual.map(str::to_owned));
-        let branch = branch.or_else(|| here.target.source.branch()).ok_or_else(|| {
+        let own = usual.or_else(|| references.head_branch()).map(str::to_owned);
+        let branch = own.or_else(|| source.branch()).ok_or_else(|| {
             Failure::usage(
                 Diagnostic::error(code::NO_REMOTE, "it is not known which branch gets the promotion")
-                    .help("name it with --branch, or as `branch:` of the promotion"),
+                    .note("the repository has neither `main` nor `master`, and does not say which branch is its own"),
             )
         })?;
-        let commit = references.commit(&full(&branch)).ok_or_else(|| {
-            let told = Diagnostic::error(code::NO_BRANCH, format!("the repository has no branch `{branch}`"));
-            Failure::from(told.did_you_mean(references.nearest(&branch)))
-        })?;
+        let commit = at(&branch)?;
         let fetched = mirror.commit(&remote, &commit).await.map_err(failed)?;
-        Ok(Base { remote, branch, commit, here, fetched })
+        let state = here.state.clone();
+        let tree = opened(&fetched, &commit).await?;
+        let is_system = |directory: &&String| matches!(tree.read(&file_in(directory)), Ok(Some(_)));
+        let directory = directories.iter().find(is_system).or(directories.first()).cloned().unwrap_or_default();
+        let mut tip = Tip { remote, branch, commit, references: references.clone(), directory, state, fetched };
+        let file = tip.declared(&tip.tree().await?);
+        let further = file.ok().and_then(|file| {
+            let fits = |it: &&landfall_project::Promotion| *it.to == *to;
+            file.system.promotion.iter().find(fits).and_then(|it| it.branch.clone())
+        });
+        if let Some(branch) = further.filter(|branch| *branch != tip.branch) {
+            tip.commit = at(&branch)?;
+            tip.fetched = mirror.commit(&tip.remote, &tip.commit).await.map_err(failed)?;
+            tip.branch = branch;
+        }
+        Ok(tip)
+    }
+
+    /// The files of the tip, with the history that led to it.
+    pub(super) async fn history(&self, context: &Context) -> Result<SourceTree, Failure> {
+        self.fetched_whole(context, &self.commit).await
+    }
+
+    /// The files of another branch; nothing where there is none of that name.
+    pub(super) async fn other(&self, context: &Context, branch: &str) -> Result<Option<SourceTree>, Failure> {
+        match self.references.commit(&full(branch)) {
+            Some(commit) => self.fetched_whole(context, &commit).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn fetched_whole(&self, context: &Context, commit: &str) -> Result<SourceTree, Failure> {
+        let cache = self.state.create_writer_cache().map_err(Failure::from)?;
+        let mut mirror = Mirror::new(&context.host.network, cache, patience(&context.host.env));
+        let whole = mirror.history(&self.remote, commit).await;
+        opened(&whole.map_err(|error| Failure::from(error.diagnose()))?, commit).await
     }
 
     /// The tip's files.
     pub(super) async fn tree(&self) -> Result<SourceTree, Failure> {
-        self.at(&self.commit).await
-    }
-
-    async fn at(&self, commit: &str) -> Result<SourceTree, Failure> {
-        let (fetched, commit) = (Arc::clone(&self.fetched), commit.to_owned());
-        let opened = aside(move || SourceTree::open_shared(&fetched, &commit)).await;
-        let opened =
-            opened.map_err(|error| Failure::from(Diagnostic::error(code::UNREADABLE_FILE, error.to_string())))?;
-        let tree = opened.map_err(|error| Failure::from(error.diagnose()))?;
-        Ok(tree.named(self.remote.address.clone()))
+        Ok(opened(&self.fetched, &self.commit).await?.named(self.remote.address.clone()))
     }
 
     /// What the branch declares.
     pub(super) fn declared(&self, tree: &SourceTree) -> Result<ProjectFile, Failure> {
-        let path = self.here.target.path(landfall_project::FILE_NAME);
+        let path = file_in(&self.directory);
         let bytes = tree.read(&path).map_err(|error| Failure::from(error.diagnose()))?.ok_or_else(|| {
             let text = format!("`{}` has no {path}, so that no promotion is declared there", self.branch);
             Failure::usage(Diagnostic::error(code::NO_PROMOTION, text))
@@ -93,13 +156,29 @@ impl Base {
     ) -> Result<Place, Failure> {
         let target = Target {
             source: tree,
-            directory: self.here.target.directory.clone(),
+            directory: self.directory.clone(),
             shown: String::new(),
             kind: TargetKind::System(Box::new(file)),
         };
         let query = TargetArgs { env: Some(environment.clone()), ..TargetArgs::default() }.query();
-        context.host.place_of(target, &query, self.here.state.clone())
+        context.host.place_of(target, &query, self.state.clone())
     }
+}
+
+/// The project file of a directory.
+fn file_in(directory: &str) -> String {
+    match directory {
+        "" => landfall_project::FILE_NAME.to_owned(),
+        directory => format!("{directory}/{}", landfall_project::FILE_NAME),
+    }
+}
+
+/// A commit that was fetched, as files.
+async fn opened(fetched: &Arc<Fetched>, commit: &str) -> Result<SourceTree, Failure> {
+    let (fetched, commit) = (Arc::clone(fetched), commit.to_owned());
+    let opened = aside(move || SourceTree::open_shared(&fetched, &commit)).await;
+    let opened = opened.map_err(|error| Failure::from(Diagnostic::error(code::UNREADABLE_FILE, error.to_string())))?;
+    opened.map_err(|error| Failure::from(error.diagnose()))
 }
 
 fn full(branch: &str) -> String {

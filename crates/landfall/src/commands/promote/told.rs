@@ -14,6 +14,13 @@ pub(super) fn refused(refusal: &PromotionRefusal) -> Failure {
                 .help("declare one under `promotion:` in landfall.yaml, on the branch that is delivered"),
         ),
         PromotionRefusal::NotAnOwner { .. } => refused(code::NOT_AN_OWNER),
+        PromotionRefusal::NeverThere { .. } => refused(code::NEVER_THERE),
+        PromotionRefusal::Held { tag, .. } => {
+            let mut failure = refused(code::HELD_BACK);
+            let told = failure.diagnostics.pop().map(|it| it.help(format!("landfall hold --release {tag}")));
+            failure.diagnostics.extend(told);
+            failure
+        }
         PromotionRefusal::Mixed { .. } => refused(code::MIXED_VERSIONS),
         PromotionRefusal::Tag(_) => refused(code::BAD_TAG),
         PromotionRefusal::GoesBack { .. } => refused(code::GOES_BACK),

@@ -1,9 +1,11 @@
-//! What checks that are made by hand mean for promotions: evidence of the images that ran, and, where one has failed, open
-//! promotions of these that turn red.
+//! What turns open promotions red: a check that has failed where their images come from, wherever it was made, and a hold.
+
+use std::collections::BTreeSet;
 
 use landfall_delivery::{CheckResult, TargetKind};
-use landfall_host::Failure;
-use landfall_promote::TestedImage;
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Failure, Place};
+use landfall_promote::{TestedImage, bare};
 use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine, PromotionNote};
 use landfall_source::{CommitStatus, ForgeApi, ForgeClient, ForgeRepository, StatusState};
 use serde_json::Value;
@@ -21,9 +23,31 @@ const MOST: usize = 1000;
 /// How a promotion stands that waits for somebody.
 const OPEN: [&str; 3] = ["tagged", "proposed", "merged"];
 
+/// Whether something is promoted from a place's environment.
+pub(crate) fn promotes(place: &Place) -> bool {
+    let TargetKind::System(file) = &place.target.kind else { return false };
+    file.system.promotion.iter().any(|it| Some(it.from.as_str()) == place.environment.as_deref())
+}
+
+/// Writes down what checks of an environment have found, and says which promotions were withdrawn, or why it cannot be.
+pub(crate) async fn told_after_checks(
+    context: &Context,
+    target: Option<&str>,
+    args: &TargetArgs,
+    results: &[CheckResult],
+) {
+    match after_checks(context, target, args, results).await {
+        Ok(withdrawn) => withdrawn.iter().for_each(|line| context.ui.status(line)),
+        Err(failure) => failure.diagnostics.iter().for_each(|told| {
+            let text = format!("what was seen is not written down: {}", told.message);
+            context.ui.diagnostic(&Diagnostic::warning(code::HISTORY_UNWRITTEN, text));
+        }),
+    }
+}
+
 /// Writes down what checks of an environment have found, where something is promoted from there; says which promotions were
 /// withdrawn.
-pub(crate) async fn after_checks(
+async fn after_checks(
     context: &Context,
     target: Option<&str>,
     args: &TargetArgs,
@@ -66,21 +90,60 @@ async fn noted<'r>(
     if evidence.is_empty() {
         return Ok(Vec::new());
     }
-    let failed = evidence.iter().find(|line| !line.passed).cloned();
+    let failed: Vec<EvidenceLine> = evidence.iter().filter(|line| !line.passed).cloned().collect();
     let _written: usize = books.ask(Asked::Witness(evidence)).await?;
-    let Some(failed) = failed else { return Ok(Vec::new()) };
-    let why = format!("{} has failed in {environment}: {}", failed.what, failed.detail);
+    after_failures(context, books, environment, &failed).await
+}
+
+/// Withdraws open promotions of digests of which something has failed where they come from; says which.
+pub(super) async fn after_failures(
+    context: &Context,
+    books: &Books,
+    environment: &str,
+    failed: &[EvidenceLine],
+) -> Result<Vec<String>, Failure> {
+    let Some(first) = failed.first() else { return Ok(Vec::new()) };
+    let why = format!("{} has failed in {environment}: {}", first.what, first.detail);
+    let digests: BTreeSet<&str> = failed.iter().map(|line| line.digest.as_str()).collect();
+    let is_meant = |line: &PromotionLine| {
+        line.from == environment
+            && images_of(line).any(|image| image["digest"].as_str().is_some_and(|it| digests.contains(it)))
+    };
+    withdraw(context, books, is_meant, &why).await
+}
+
+/// Withdraws open promotions of a version that is held back from now on; says which.
+pub(crate) async fn after_hold(context: &Context, books: &Books, tag: &str, why: &str) -> Result<Vec<String>, Failure> {
+    let is_same = |name: &str| bare(name) == bare(tag);
+    // The same image may have further tags.
+    let known: Vec<LedgerLine> = books.ask(Asked::Ledger(None, Some(MOST))).await?;
+    let digests: BTreeSet<&str> = known.iter().filter(|it| is_same(&it.tag)).map(|it| it.digest.as_str()).collect();
+    let is_meant = |line: &PromotionLine| {
+        is_same(&line.tag)
+            || images_of(line).any(|image| {
+                image["tag"].as_str().is_some_and(is_same)
+                    || image["digest"].as_str().is_some_and(|it| digests.contains(it))
+            })
+    };
+    withdraw(context, books, is_meant, why).await
+}
+
+fn images_of(line: &PromotionLine) -> impl Iterator<Item = &Value> {
+    line.detail["images"].as_array().into_iter().flatten()
+}
+
+/// Withdraws the promotions that wait for somebody and that are meant, here and at their forge; says which.
+async fn withdraw(
+    context: &Context,
+    books: &Books,
+    is_meant: impl Fn(&PromotionLine) -> bool,
+    why: &str,
+) -> Result<Vec<String>, Failure> {
     let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
     let mut withdrawn = Vec::new();
-    for line in promotions.into_iter().filter(|line| line.from == environment && OPEN.contains(&line.state.as_str())) {
-        let of_these = line.detail["images"]
-            .as_array()
-            .is_some_and(|list| list.iter().any(|it| images.iter().any(|image| it["digest"] == image.digest)));
-        if !of_these {
-            continue;
-        }
+    for line in promotions.into_iter().filter(|line| OPEN.contains(&line.state.as_str()) && is_meant(line)) {
         withdrawn.push(format!("the promotion of {} to {} is withdrawn: {why}", line.tag, line.to));
-        if let Some(said) = red(context, &line.detail, &why).await {
+        if let Some(said) = red(context, &line.detail, why).await {
             withdrawn.push(said);
         }
         let note = PromotionNote {

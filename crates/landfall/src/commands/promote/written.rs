@@ -3,7 +3,7 @@
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_project::PromotionBy;
-use landfall_promote::branch_of;
+use landfall_promote::{Tag, branch_of};
 use landfall_rehearse::{Preview, Shown, preview_markdown};
 use landfall_source::{
     CommitStatus, Edited, ForgeApi, ForgeClient, ForgeRepository, Landing, Proposal, Proposed, Protection, Reference,
@@ -15,10 +15,12 @@ use super::base::Base;
 use super::{Course, PromoteArgs, told, warn};
 use crate::arguments::{ReportFormat, ValuesArgs};
 use crate::commands::books::Books;
+use crate::commands::doctor::forge_token;
 use crate::commands::images::registry::registry;
-use crate::commands::images::tags::Made;
+use crate::commands::images::set::said_at;
+use crate::commands::images::tags::{Made, TagLine, Tags, record_beside};
 use crate::commands::preview::{PreviewArgs, preview};
-use crate::commands::write_back::{Called, Deed, WriteBackArgs, change, short};
+use crate::commands::write_back::{Called, Deed, WriteBackArgs, change, foreign, short, text_of};
 use crate::context::Context;
 
 /// What looks at promotions, beside a commit.
@@ -38,7 +40,7 @@ pub(super) async fn rehearse(
     course: &Course,
     made: &Made,
 ) -> Result<Rehearsed, Failure> {
-    let tip = base.tree().await?;
+    let tip = base.tip.tree().await?;
     let mut files = tip.directory("").map_err(|error| Failure::from(error.diagnose()))?;
     for (path, text) in &made.files {
         files.insert(path.clone(), text.clone().into_bytes()).map_err(|error| {
@@ -47,12 +49,12 @@ pub(super) async fn rehearse(
             )
         })?;
     }
-    let head = SourceTree::from_tree(format!("{} promoted", course.tag), files).named(base.remote.address.clone());
-    let file = base.declared(&tip)?;
+    let head = SourceTree::from_tree(format!("{} promoted", course.tag), files).named(base.tip.remote.address.clone());
+    let file = base.tip.declared(&tip)?;
     let environment = &course.promotion.to;
-    let new = base.place(context, head, file.clone(), environment)?;
-    let old = base.place(context, tip, file, environment)?;
-    let short: String = base.commit.chars().take(7).collect();
+    let new = base.tip.place(context, head, file.clone(), environment)?;
+    let old = base.tip.place(context, tip, file, environment)?;
+    let short: String = base.tip.commit.chars().take(7).collect();
     let asked = PreviewArgs {
         target: Vec::new(),
         place: args.target(environment),
@@ -81,7 +83,7 @@ pub(super) async fn write(
     course: &Course,
     rehearsed: &Rehearsed,
 ) -> Result<Outcome, Failure> {
-    let forge = args.back.client(context, &base.remote.address)?;
+    let forge = args.back.client(context, &base.tip.remote.address)?;
     let by = by(context, args, base, course, forge.as_ref()).await?;
     if by == PromotionBy::Commit && !rehearsed.passes {
         let why = "the rehearsal would not deliver it, and a commit is delivered unseen";
@@ -96,22 +98,37 @@ pub(super) async fn write(
     course.note(books, "tagged", &tagged.join("; "), json!({})).await?;
     let own = branch_of(&course.promotion.to, &course.tag);
     let (branch, starts_at) = match by {
-        PromotionBy::PullRequest => (own, Some(base.branch.clone())),
-        PromotionBy::Commit => (base.branch.clone(), None),
+        PromotionBy::PullRequest => (own, Some(base.tip.branch.clone())),
+        PromotionBy::Commit => (base.tip.branch.clone(), None),
     };
     let back = WriteBackArgs { branch: Some(branch.clone()), ..args.back.clone() };
-    let written = back.write(context, &base.here, &base.here.target.source, deed(course, starts_at)).await?;
+    let began = match starts_at {
+        Some(_) => base.tip.other(context, &branch).await?.and_then(|tree| recorded_at(&tree, &course.tags)),
+        None => None,
+    };
+    let wanted = deed(course, starts_at, began);
+    let written = back.write(context, &base.here, &base.here.target.source, wanted).await?;
     let mut notes = tagged;
     let commit = match &written.landing {
         Landing::Pushed { commit, .. } => commit.clone(),
-        // A command that ended in between has written it already.
+        // A command that ended in between has written it already: the same files on the same tip.
         Landing::Nothing { head, .. } => head.clone(),
+        Landing::Foreign { head, commits } => {
+            let told = foreign(&branch, commits);
+            course.note(books, "refused", &format!("{}: {}", told.message, commits.join("; ")), json!({})).await?;
+            let description = format!("it has commits of others: {}", commits.join("; "));
+            let red = CommitStatus { context: CONTEXT.to_owned(), state: StatusState::Failure, description };
+            if let Some(forge) = &forge {
+                forge.say(head, &red).await.map_err(|error| at_forge(&error, &branch))?;
+            }
+            return Err(Failure::from(told));
+        }
         other => format!("{other:?}"),
     };
-    let place = json!({"branch": branch, "base": base.branch, "commit": commit, "remote": landfall_diag::without_passwords(&base.remote.address)});
+    let place = json!({"branch": branch, "base": base.tip.branch, "commit": commit, "remote": landfall_diag::without_passwords(&base.tip.remote.address)});
     if by == PromotionBy::Commit {
-        notes.push(format!("{} is on {}", short(&commit), base.branch));
-        course.note(books, "written", &format!("{} is on {}", short(&commit), base.branch), place.clone()).await?;
+        notes.push(format!("{} is on {}", short(&commit), base.tip.branch));
+        course.note(books, "written", &format!("{} is on {}", short(&commit), base.tip.branch), place.clone()).await?;
         return Ok(Outcome { state: "written", notes, data: place });
     }
     // It was asked for before anything was written.
@@ -128,7 +145,8 @@ pub(super) async fn write(
         passes: rehearsed.passes,
         preview: &rehearsed.markdown,
     };
-    let proposal = Proposal { head: branch.clone(), base: base.branch.clone(), title: said.title(), body: said.body() };
+    let proposal =
+        Proposal { head: branch.clone(), base: base.tip.branch.clone(), title: said.title(), body: said.body() };
     let (request, done) = forge.propose(&proposal).await.map_err(|error| at_forge(&error, &branch))?;
     let status = status(course, rehearsed.passes);
     forge.say(&commit, &status).await.map_err(|error| at_forge(&error, &branch))?;
@@ -183,9 +201,10 @@ async fn give_tags(context: &Context, course: &Course) -> Result<Vec<String>, Fa
     Ok(said)
 }
 
-/// The commit of it.
-fn deed(course: &Course, starts_at: Option<String>) -> Deed {
-    let (tags, promotion, tag) = (course.tags.clone(), course.promotion.clone(), course.tag.clone());
+/// The commit of it; one that is made again says the moment at which it was made first.
+fn deed(course: &Course, starts_at: Option<String>, began: Option<String>) -> Deed {
+    let (mut tags, promotion, tag) = (course.tags.clone(), course.promotion.clone(), course.tag.clone());
+    tags.said.at = began.unwrap_or(tags.said.at);
     let id = course.id.clone();
     let files = tags.files();
     let change = change(move |tip| match tags.commit(tip)? {
@@ -201,6 +220,16 @@ fn deed(course: &Course, starts_at: Option<String>) -> Deed {
     Deed { change, files, starts_at, cause: None, called: Called::default() }
 }
 
+/// The moment that the records of a branch say of these tags, where they say one.
+fn recorded_at(tree: &SourceTree, tags: &Tags) -> Option<String> {
+    let of_line = |(line, tag): &(TagLine, Tag)| {
+        let record = landfall_yaml::to_json(&text_of(tree, &record_beside(&line.line.file)).ok()?).ok()?;
+        let at: jiff::Timestamp = record["published_at"].as_str()?.parse().ok()?;
+        (record["image_tag"] == tag.as_str()).then(|| said_at(at))
+    };
+    tags.wanted.iter().find_map(of_line)
+}
+
 /// How it is written: as declared, but for a branch that takes no commits.
 async fn by(
     context: &Context,
@@ -211,23 +240,23 @@ async fn by(
 ) -> Result<PromotionBy, Failure> {
     let protection = match forge {
         // What cannot be seen is not in the way: the server says so again when it is asked to take the commit.
-        Some(forge) => forge.protection(&base.branch).await.unwrap_or(Protection::Hidden),
+        Some(forge) => forge.protection(&base.tip.branch).await.unwrap_or(Protection::Hidden),
         None => Protection::Hidden,
     };
     match (course.promotion.by, protection) {
         (PromotionBy::Commit, Protection::Protected { .. }) => {
-            warn(context, format!("`{}` is protected: it is proposed as a pull request", base.branch));
+            warn(context, format!("`{}` is protected: it is proposed as a pull request", base.tip.branch));
             Ok(PromotionBy::PullRequest)
         }
         (PromotionBy::Commit, _) => Ok(PromotionBy::Commit),
-        (PromotionBy::PullRequest, _) if forge.is_none() => Err(no_forge(args, base)),
+        (PromotionBy::PullRequest, _) if forge.is_none() => Err(no_forge(context, args, base)),
         (PromotionBy::PullRequest, protection) => {
             if protection == Protection::Open || protection == (Protection::Protected { wants_owner: false }) {
                 warn(
                     context,
                     format!(
                         "`{}` can be merged without a yes of its owners: CODEOWNERS is only documentation",
-                        base.branch
+                        base.tip.branch
                     ),
                 );
             }
@@ -236,17 +265,22 @@ async fn by(
     }
 }
 
-fn no_forge(args: &PromoteArgs, base: &Base) -> Failure {
-    let shown = landfall_diag::without_passwords(&base.remote.address).into_owned();
+fn no_forge(context: &Context, args: &PromoteArgs, base: &Base) -> Failure {
+    let shown = landfall_diag::without_passwords(&base.tip.remote.address).into_owned();
     let named = args.back.forge.as_deref().and_then(ForgeApi::parse);
-    match ForgeRepository::of(&base.remote.address, named, args.back.api.as_deref()) {
-        Some(_) => Failure::from(
-            Diagnostic::error(
-                code::NOT_DEPLOYED,
-                format!("published, not deployed: a pull request is wanted, and there is no token for {shown}"),
-            )
-            .note("nothing was written")
-            .help("set LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST, or the forge's own GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN"),
+    match ForgeRepository::of(&base.tip.remote.address, named, args.back.api.as_deref()) {
+        Some(place) => Failure::from(
+            forge_token::without_its_port(&place.api, |name| context.host.env.get(name))
+                .into_iter()
+                .fold(
+                    Diagnostic::error(
+                        code::NOT_DEPLOYED,
+                        format!("published, not deployed: a pull request is wanted, and there is no token for {shown}"),
+                    ),
+                    Diagnostic::note,
+                )
+                .note("nothing was written")
+                .help("set LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST, or the forge's own GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN"),
         ),
         None => Failure::usage(
             Diagnostic::error(code::NO_FORGE, format!("a pull request is wanted, and whose API {shown} speaks is not known"))

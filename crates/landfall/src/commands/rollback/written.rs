@@ -5,13 +5,16 @@ use std::time::Instant;
 
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_promote::{Tag, tag_at, without_role};
+use landfall_promote::{Tag, bare, tag_at, without_role};
 use landfall_source::{Edited, LineCommit, SourceTree};
 
 use super::RollbackArgs;
+use crate::commands::books::{BooksArgs, Use};
 use crate::commands::images::policy::declared_policy;
-use crate::commands::images::set::{applications_of, injected, moment};
-use crate::commands::images::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units, record_beside};
+use crate::commands::images::registry::{looked_at, noted};
+use crate::commands::images::set::{applications_of, digests, injected, moment};
+use crate::commands::images::tags::{Made, Older, Ours, Said, TagLine, Tags, history_of, of_units, record_beside};
+use crate::commands::promote::by_hand::{Broken, Site, Wish, permitted};
 use crate::commands::write_back::{Called, Deed, Outcomes, Standing, actor, agreed, change, report, short, text_of};
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -40,7 +43,7 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
     let source = &place.target.source;
     let lines = of_units(&place.target, &units, &Ours::of(&place.target, source, &[]))?;
     let Back { wanted, reverted, product, notes } = match &args.to {
-        Some(tag) => named(place, lines, tag)?,
+        Some(tag) => named(context, place, lines, (tag, args)).await?,
         None => before(source, lines)?,
     };
     let tags = Tags {
@@ -57,28 +60,133 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
         older: Older::Accepted,
         history: history_of(place),
     };
-    let made = tags.edits(source).map_err(Failure::from)?;
+    let at = if args.dry_run { Site::Nowhere } else { Site::There(&args.back) };
+    let wish = Wish { place, source, at, wanted: &tags.wanted, repos: &args.place.repos, glass: &args.glass };
+    let glass = permitted(context, &wish).await?;
+    let made = tags.edits(source).map_err(Failure::from);
+    let done = match made {
+        Ok(made) => applied(context, args, (place, made), (tags, reverted, notes), glass.as_ref(), started).await,
+        Err(failure) => Err(failure),
+    };
+    if let Some(glass) = glass {
+        glass.end(context, &done).await;
+    }
+    done
+}
+
+/// Writes what is to stand there again, and says so.
+async fn applied(
+    context: &Context,
+    args: &RollbackArgs,
+    (place, made): (&Place, Made),
+    (tags, reverted, mut notes): (Tags, Option<LineCommit>, Vec<String>),
+    glass: Option<&Broken>,
+    started: Instant,
+) -> Outcome {
+    let source = &place.target.source;
+    notes.extend(reverted.as_ref().and_then(|commit| beside(source, commit, &made)));
     if args.dry_run || made.lines.is_empty() {
         let outcomes = Outcomes { lines: made.lines, notes, written: None, dry_run: args.dry_run };
         return Ok(report(context, &outcomes, started));
     }
     agreed(context, place, args.yes)?;
-    let written = args.back.write(context, place, source, deed(tags, reverted)).await?;
+    let deed = deed(tags, reverted);
+    let deed = match glass {
+        Some(glass) => glass.said_in(deed),
+        None => deed,
+    };
+    let written = args.back.write(context, place, source, deed).await?;
     let lines = written.landed(made.lines);
     let outcomes = Outcomes { lines, notes, written: Some(&written), dry_run: false };
     Ok(report(context, &outcomes, started))
 }
 
-/// Every line with a tag that somebody has named.
-fn named(place: &Place, lines: Vec<TagLine>, text: &str) -> Result<Back, Failure> {
+/// Every line with a tag that somebody has named, whose images are there: a rollback leaves the steps of builds aside, and neither
+/// the channel nor whether there is anything to go back to.
+async fn named(
+    context: &Context,
+    place: &Place,
+    lines: Vec<TagLine>,
+    (text, args): (&str, &RollbackArgs),
+) -> Result<Back, Failure> {
     let refused = |why: String| Failure::from(Diagnostic::refused(code::BAD_TAG, why).note("nothing was written"));
     let tag = match declared_policy(place) {
         Some(policy) => Tag::under(text, &policy),
         None => Tag::parse(text).and_then(|tag| tag.check_moving(&[]).map(|()| tag)),
     };
     let tag = tag.map_err(|refusal| refused(refusal.to_string()))?;
-    let wanted = lines.into_iter().map(|line| (line, tag.clone())).collect();
-    Ok(Back { wanted, reverted: None, product: (None, BTreeMap::new()), notes: Vec::new() })
+    let mut seen = Vec::new();
+    if !args.unchecked {
+        for image in lines.iter().flat_map(|line| line.images(&tag)) {
+            seen.push((image.clone(), looked_at(context, &image, None).await?));
+        }
+        if !seen.is_empty() && !args.dry_run {
+            let books = BooksArgs::default().open(context, place, Use::Writes).await?;
+            let is_noted = noted(&books, &seen).await;
+            books.close().await;
+            is_noted?;
+        }
+    }
+    let wanted: Vec<Wanted> = lines.into_iter().map(|line| (line, tag.clone())).collect();
+    let (before, mut found) = last_of(&place.target.source, &wanted);
+    // What the registry says of what is there now is not what a record of then says.
+    found.extend(digests(&seen));
+    let commits: BTreeSet<&String> = seen.iter().filter_map(|(_, details)| details.revision.as_ref()).collect();
+    let commit = match commits.len() {
+        1 => commits.first().map(|commit| (*commit).clone()),
+        _ => before,
+    };
+    if commit.is_none() || found.is_empty() {
+        let without = wanted.iter().map(|(line, _)| record_beside(&line.line.file));
+        let without: BTreeSet<String> = without.filter(|file| says_commit(&place.target.source, file)).collect();
+        if let Some(file) = without.first() {
+            let text =
+                format!("which commit and digests {tag} has is known from nowhere, and `{file}` would say others");
+            return Err(Failure::from(
+                Diagnostic::refused(code::OTHER_REVISION, text)
+                    .note("nothing was written")
+                    .help("images say their commit in the label org.opencontainers.image.revision"),
+            ));
+        }
+    }
+    Ok(Back { wanted, reverted: None, product: (commit, found), notes: Vec::new() })
+}
+
+/// Whether a record of a release says which commit it is of.
+fn says_commit(source: &SourceTree, file: &str) -> bool {
+    let record = text_of(source, file).ok().and_then(|text| landfall_yaml::to_json(&text).ok());
+    record.is_some_and(|record| record["image_tag"].is_string() && record["product_commit"].is_string())
+}
+
+/// What the records beside the files said of the product when these tags stood in them last.
+fn last_of(source: &SourceTree, wanted: &[Wanted]) -> (Option<String>, BTreeMap<String, String>) {
+    let (mut commit, mut digests) = (None, BTreeMap::new());
+    for (line, tag) in wanted {
+        let records = source.versions(&record_beside(&line.line.file)).into_iter();
+        let records = records.filter_map(|bytes| landfall_yaml::to_json(&String::from_utf8(bytes).ok()?).ok());
+        let of_tag = records
+            .into_iter()
+            .find(|record| record["image_tag"].as_str().is_some_and(|said| bare(said) == bare(tag.as_str())));
+        let Some(record) = of_tag else { continue };
+        of_record(&record, line, &mut commit, &mut digests);
+    }
+    (commit, digests)
+}
+
+/// What a record says of the product.
+fn of_record(
+    record: &serde_json::Value,
+    line: &TagLine,
+    commit: &mut Option<String>,
+    digests: &mut BTreeMap<String, String>,
+) {
+    *commit = commit.take().or_else(|| record["product_commit"].as_str().map(str::to_owned));
+    for repository in &line.repositories {
+        let name = repository.rsplit('/').next().unwrap_or(repository);
+        if let Some(digest) = record["digest"][name].as_str() {
+            digests.insert(repository.clone(), digest.to_owned());
+        }
+    }
 }
 
 /// The lines that the last commit of tags has set, each with what it said before that.
@@ -127,8 +235,7 @@ fn before(source: &SourceTree, lines: Vec<TagLine>) -> Result<Back, Failure> {
         wanted.push((line, tag));
     }
     let product = product_at(&parent, &wanted);
-    let notes = beside(source, &last, &wanted).into_iter().collect();
-    Ok(Back { wanted, reverted: Some(last), product, notes })
+    Ok(Back { wanted, reverted: Some(last), product, notes: Vec::new() })
 }
 
 /// How the first line of such a commit begins.
@@ -140,23 +247,17 @@ fn product_at(tree: &SourceTree, wanted: &[Wanted]) -> (Option<String>, BTreeMap
     for (line, _) in wanted {
         let Ok(text) = text_of(tree, &record_beside(&line.line.file)) else { continue };
         let Ok(record) = landfall_yaml::to_json(&text) else { continue };
-        commit = commit.or_else(|| record["product_commit"].as_str().map(str::to_owned));
-        for repository in &line.repositories {
-            let name = repository.rsplit('/').next().unwrap_or(repository);
-            if let Some(digest) = record["digest"][name].as_str() {
-                digests.insert(repository.clone(), digest.to_owned());
-            }
-        }
+        of_record(&record, line, &mut commit, &mut digests);
     }
     (commit, digests)
 }
 
-/// What the commit has changed besides, which stays.
-fn beside(source: &SourceTree, commit: &LineCommit, wanted: &[Wanted]) -> Option<String> {
-    let ours: BTreeSet<String> =
-        wanted.iter().flat_map(|(line, _)| [line.line.file.clone(), record_beside(&line.line.file)]).collect();
+/// What the commit has changed besides, which stays: files that going back does not touch.
+fn beside(source: &SourceTree, commit: &LineCommit, made: &Made) -> Option<String> {
+    let ours = &made.files;
     let changes = source.commit_changes(&commit.sha)?;
-    let others: Vec<&str> = changes.files.iter().map(|it| it.path.as_str()).filter(|it| !ours.contains(*it)).collect();
+    let others: Vec<&str> =
+        changes.files.iter().map(|it| it.path.as_str()).filter(|it| !ours.contains_key(*it)).collect();
     let (first, more) = others.split_first()?;
     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     let short = short(&commit.sha);

@@ -36,6 +36,9 @@ pub(crate) struct VersionCheckArgs {
     /// The file that says it
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<String>,
+    /// Take a lower version that was published before: a merge that takes the step back
+    #[arg(long)]
+    pub(crate) allow_revert: bool,
     /// What the tag must be: alpha, rc or stable
     #[arg(long, value_name = "CHANNEL", value_parser = root::channel, requires = "tag")]
     pub(crate) channel: Option<Channel>,
@@ -88,8 +91,22 @@ impl VersionCheckArgs {
         if step.is_accepted() {
             return Ok(Step { from, to, step });
         }
+        if step == Progression::Downgrade && self.allow_revert {
+            if root::was_published(context, &new, self.file.as_deref(), self.base.as_deref()).await? {
+                return Ok(Step { from, to, step: Progression::Revert });
+            }
+            let text = format!("{to} may not follow {}: it was never published", from.unwrap_or_default());
+            return Err(Failure::from(
+                Diagnostic::error(code::BAD_STEP, text)
+                    .note("neither a tag of git nor an image that is known says it, nor has the base said it before"),
+            ));
+        }
         let from = from.unwrap_or_default();
         let diagnostic = Diagnostic::error(code::BAD_STEP, format!("{to} may not follow {from}: {step}"));
+        let diagnostic = match step {
+            Progression::Downgrade => diagnostic.help("--allow-revert takes one that was published before"),
+            _ => diagnostic,
+        };
         Err(Failure::from(match before.as_ref().map(Version::numbers) {
             Some((major, minor, patch)) => diagnostic.help(format!(
                 "{major}.{minor}.{}, {major}.{}.0 or {}.0.0 may",

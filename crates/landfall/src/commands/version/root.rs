@@ -3,10 +3,12 @@
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_project::Channel;
-use landfall_promote::Version;
+use landfall_promote::{Version, bare};
+use landfall_server::api::{Asked, LedgerLine};
 use landfall_source::{SourceTree, aside};
 use serde_json::Value;
 
+use crate::commands::books::{BooksArgs, Use};
 use crate::context::Context;
 
 /// Files that say it, the first one that is there.
@@ -51,6 +53,47 @@ pub(super) async fn root_version(
         .map_err(|error| Failure::from(Diagnostic::error(code::UNREADABLE_FILE, error.to_string())))?
         .map_err(Failure::from)
 }
+
+/// Whether a version was published before: a tag of git is called so, an image that is known was built as it or as a pre-release of
+/// it, or the branch that leads to a base has said it.
+pub(super) async fn was_published(
+    context: &Context,
+    version: &Version,
+    file: Option<&str>,
+    base: Option<&str>,
+) -> Result<bool, Failure> {
+    let (directory, file) = (context.host.directory.clone(), file.map(str::to_owned));
+    let (said_as, base) = (version.to_string(), base.map(str::to_owned));
+    let look = move || {
+        let tags = [format!("refs/tags/{said_as}"), format!("refs/tags/v{said_as}")];
+        if tags.iter().any(|tag| SourceTree::open_commit(&directory, tag).is_ok()) {
+            return true;
+        }
+        let Some(tree) = base.and_then(|base| SourceTree::open_commit(&directory, &base).ok()) else { return false };
+        let working = SourceTree::open_directory(&directory).ok();
+        let root = working.and_then(|tree| tree.directory_on_disk().map(std::path::Path::to_owned)).unwrap_or_default();
+        let real = directory.canonicalize().unwrap_or(directory.clone());
+        let inside = real.strip_prefix(&root).map(|path| path.display().to_string()).unwrap_or_default();
+        let named: Vec<String> = file.map_or_else(|| FILES.map(str::to_owned).to_vec(), |file| vec![file]);
+        named.iter().any(|name| {
+            let path = if inside.is_empty() { name.clone() } else { format!("{inside}/{name}") };
+            let texts = tree.versions(&path).into_iter().filter_map(|bytes| String::from_utf8(bytes).ok());
+            texts.filter_map(|text| said(name, &text)).any(|version| version == said_as)
+        })
+    };
+    let in_git = aside(look).await;
+    if in_git.map_err(|error| Failure::from(Diagnostic::error(code::UNREADABLE_FILE, error.to_string())))? {
+        return Ok(true);
+    }
+    let books = BooksArgs::default().open(context, &context.host.nowhere()?, Use::Reads).await?;
+    let known: Result<Vec<LedgerLine>, Failure> = books.ask(Asked::Ledger(None, Some(LOOKED_AT))).await;
+    books.close().await;
+    let is_it = |line: &LedgerLine| Version::parse(bare(&line.tag)).is_ok_and(|it| it.stable() == version.to_string());
+    Ok(known?.iter().any(is_it))
+}
+
+/// Lines of the book that are looked through for a version.
+const LOOKED_AT: usize = 1000;
 
 /// What is said where no file says a version.
 pub(super) fn nothing_says_it() -> Failure {

@@ -24,6 +24,8 @@ struct Content {
     pulls: Vec<Value>,
     statuses: Vec<Value>,
     protection: Option<Value>,
+    /// Whose token it is, where the forge says it.
+    owner: Option<String>,
     asked: Vec<String>,
     /// How often the list of tags is asked for too soon.
     busy: usize,
@@ -135,6 +137,10 @@ impl Town {
             Some(json!({"branch_name": "main", "enable_push": false, "required_approvals": approvals}));
     }
 
+    pub(super) fn belongs_to(&self, login: &str) {
+        self.content.lock().expect("whole").owner = Some(login.to_owned());
+    }
+
     fn serve(&self, stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
         // Who begins with TLS is told in plain words, as servers without it do.
@@ -162,6 +168,12 @@ impl Town {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         if let Some(rest) = path.strip_prefix("/v2/") {
             return self.registry(request, rest);
+        }
+        if path == "/api/v1/user" {
+            return match &self.content.lock().expect("whole").owner {
+                Some(login) => document(200, &json!({"id": 7, "login": login})),
+                None => document(403, &json!({"message": "token does not have at least one of required scope(s)"})),
+            };
         }
         if let Some(rest) = path.strip_prefix("/api/v1/repos/acme/shop") {
             return self.forge(request, rest);

@@ -93,7 +93,7 @@ fn lp_064_a_rollback_is_a_commit_with_the_tags_before_and_the_workloads_run_the_
     // A second one would go forward again; where to has to be said.
     back(&[]).exits(1).says("was gone back to already").says("--to TAG");
     back(&["--to", "latest"]).exits(5).says("LF0962").says("nothing was written");
-    written(&forge, &["rollback", "--to", "0.9.0"]);
+    written(&forge, &["rollback", "--to", "0.9.0", "--unchecked"]);
     server.until(&cluster, &web(), |it| image(it) == Some("example/app:0.9.0"));
     // What somebody has written since is not known here: nothing is written.
     let other = forge.sandbox.read("chart/prod.yaml").replace("0.9.0", "1.2.0");
@@ -101,7 +101,7 @@ fn lp_064_a_rollback_is_a_commit_with_the_tags_before_and_the_workloads_run_the_
     forge.sandbox.commit("run 1.2.0");
     forge.push();
     forge.sandbox.git(&["reset", "-q", "--hard", "HEAD~1"]);
-    back(&["--to", "1.0.0"]).exits(1).says("says 1.2.0 there by now").says("git pull");
+    back(&["--to", "1.0.0", "--unchecked"]).exits(1).says("says 1.2.0 there by now").says("git pull");
 }
 
 #[test]

@@ -1,0 +1,317 @@
+//! Tags that are set by hand where promotions lead: back to what was there, by its owners and past no hold; and for a reason
+//! that everybody hears of past all of that.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use landfall_delivery::TargetKind;
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_host::{Failure, Place};
+use landfall_project::{EnvironmentName, ProjectFile};
+use landfall_promote::{ByHand, Held, PromotionRefusal, Tag, bare, tag_at, with_role};
+use landfall_server::api::{Asked, HoldLine, LedgerLine, PromotionNote};
+use landfall_source::{Edited, SourceTree};
+use landfall_store::{Audit, AuditEntry};
+use serde_json::{Value, json};
+
+use super::base::Tip;
+use super::{MOST_EVIDENCE, asker, told};
+use crate::arguments::TargetArgs;
+use crate::commands::books::{Books, BooksArgs, Use};
+use crate::commands::images::set::moment;
+use crate::commands::images::tags::TagLine;
+use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, tree_path};
+use crate::context::Context;
+
+/// The emergency's flag.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct GlassArgs {
+    /// Set it past the rules of promotions to this environment, for this reason, which is audited and announced
+    #[arg(long, value_name = "REASON")]
+    pub(crate) break_glass: Option<String>,
+}
+
+/// Where a tag is set.
+#[derive(Clone, Copy)]
+pub(crate) enum Site<'a> {
+    /// Nowhere: it is only told.
+    Nowhere,
+    /// In the working tree.
+    Here,
+    /// On a branch of a repository elsewhere.
+    There(&'a WriteBackArgs),
+}
+
+/// What is to be set by hand.
+pub(crate) struct Wish<'a> {
+    pub(crate) place: &'a Place,
+    /// The tree that the lines are in.
+    pub(crate) source: &'a SourceTree,
+    pub(crate) at: Site<'a>,
+    pub(crate) wanted: &'a [(TagLine, Tag)],
+    /// Directories that stand in for repositories of Applications.
+    pub(crate) repos: &'a [String],
+    pub(crate) glass: &'a GlassArgs,
+}
+
+/// What was set past the rules, in the audit log and the book.
+pub(crate) struct Broken {
+    reason: String,
+    audit: Option<(Audit, i64)>,
+    books: Books,
+}
+
+/// The files that say which promotions there are, and what was there before.
+struct Law {
+    file: ProjectFile,
+    /// The tip of the branch; nothing where what lies here is changed.
+    tip: Option<Tip>,
+}
+
+/// Says whether tags may be set by hand. Where they may for a reason alone, that is written down and announced first.
+///
+/// # Errors
+/// A promotion leads to the environment, and the tag was never there, is held back or is for others to set.
+pub(crate) async fn permitted(context: &Context, wish: &Wish<'_>) -> Result<Option<Broken>, Failure> {
+    let Some(law) = law(context, wish).await? else { return Ok(None) };
+    let receivers: BTreeSet<&EnvironmentName> = law.file.system.promotion.iter().map(|it| &it.to).collect();
+    for to in receivers {
+        if !concerns(context, wish, &law, to).await? {
+            continue;
+        }
+        let Err(refusal) = judged(context, wish, &law, to).await? else { continue };
+        let reason = wish.glass.break_glass.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        let Some(reason) = reason else {
+            let mut failure = told::refused(&refusal);
+            if let Some(told) = failure.diagnostics.pop() {
+                let told = told.help(format!("landfall promote --to {to}"));
+                failure
+                    .diagnostics
+                    .push(told.help("in an emergency --break-glass REASON, which is audited and announced"));
+            }
+            return Err(failure);
+        };
+        if let Site::Nowhere = wish.at {
+            continue;
+        }
+        return broken(context, wish, &law, to, &refusal, reason).await.map(Some);
+    }
+    Ok(None)
+}
+
+/// What is declared where the tag goes; nothing where nothing is.
+async fn law(context: &Context, wish: &Wish<'_>) -> Result<Option<Law>, Failure> {
+    let Site::There(back) = wish.at else {
+        return Ok(match &wish.place.target.kind {
+            TargetKind::System(file) => Some(Law { file: (**file).clone(), tip: None }),
+            _ => None,
+        });
+    };
+    let to = wish.place.environment.as_deref().unwrap_or_default();
+    let is_none = |failure: &Failure| {
+        let none = [code::NO_PROMOTION, code::NO_BRANCH, code::NO_REMOTE, code::NOT_DEPLOYED];
+        failure.diagnostics.iter().all(|it| none.contains(&it.code))
+    };
+    let directories = directories(wish);
+    let tip = match Tip::read(context, (wish.place, wish.source), back, (to, &directories)).await {
+        Ok(tip) => tip,
+        // What can be written nowhere is told by whoever writes it.
+        Err(failure) if is_none(&failure) => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    match tip.declared(&tip.tree().await?) {
+        Ok(file) if file.system.promotion.is_empty() => Ok(None),
+        Ok(file) => Ok(Some(Law { file, tip: Some(tip) })),
+        Err(failure) if is_none(&failure) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Where in the repository the system may be: where it is known to be, and else above the files that are changed.
+fn directories(wish: &Wish<'_>) -> Vec<String> {
+    let above = wish.wanted.iter().flat_map(|(line, _)| {
+        let file = line.line.file.as_str();
+        let ends = file.match_indices('/').map(|(at, _)| at).rev();
+        ends.map(|at| file[..at].to_owned()).chain([String::new()]).collect::<Vec<_>>()
+    });
+    std::iter::once(wish.place.target.directory.clone()).chain(above).collect()
+}
+
+/// Whether what is set is an environment's: by its name, or, where what lies here may say anything, by the files that it reads.
+async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &EnvironmentName) -> Result<bool, Failure> {
+    let here = match &wish.place.target.kind {
+        TargetKind::System(file) => Some(file.as_ref()),
+        _ => None,
+    };
+    let named = wish.place.environment.as_deref();
+    if named == Some(to.as_str()) {
+        return Ok(true);
+    }
+    let Some(tip) = &law.tip else { return Ok(false) };
+    if named.is_some() && here.is_some_and(|here| here.text == law.file.text) {
+        return Ok(false);
+    }
+    let place = tip.place(context, tip.tree().await?, law.file.clone(), to)?;
+    let args = TargetArgs { env: Some(to.clone()), repos: wish.repos.to_vec(), ..TargetArgs::default() };
+    // What cannot be rendered may read anything.
+    let Ok(units) = args.units(&context.host, &place).await else { return Ok(true) };
+    let files: BTreeSet<&str> = wish.wanted.iter().map(|(line, _)| line.line.file.as_str()).collect();
+    let is_read = |name: &str| tree_path(&place.target, name).is_some_and(|path| files.contains(path.as_str()));
+    Ok(units.iter().any(|unit| unit.value_files().any(is_read)))
+}
+
+/// What the rules say of each line's tag.
+async fn judged(
+    context: &Context,
+    wish: &Wish<'_>,
+    law: &Law,
+    to: &EnvironmentName,
+) -> Result<Result<(), PromotionRefusal>, Failure> {
+    let before = match &law.tip {
+        Some(tip) => Some(tip.history(context).await?),
+        None => None,
+    };
+    let before = before.as_ref().unwrap_or(wish.source);
+    let who = match (wish.at, &law.tip) {
+        (Site::There(back), Some(tip)) => asker::who(context, back, &tip.remote.address).await?,
+        _ => crate::commands::write_back::actor(context),
+    };
+    let (actor, _) = law.file.system.person(&who);
+    let books = BooksArgs::default().open(context, wish.place, Use::Reads).await?;
+    let known = known(&books, wish).await;
+    books.close().await;
+    let (holds, names) = known?;
+    for (line, tag) in wish.wanted {
+        let had = had(before, line);
+        let asked = ByHand { to, actor, tag: tag.as_str(), names: &names, had: &had, holds: &holds };
+        if let Err(refusal) = asked.judge(&law.file.system.promotion) {
+            return Ok(Err(refusal));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// What a line has said, on the branch itself.
+fn had(before: &SourceTree, line: &TagLine) -> BTreeSet<String> {
+    let Standing::There(path, _) = &line.line.standing else { return BTreeSet::from([line.line.value.clone()]) };
+    let texts = before.versions(&line.line.file).into_iter().filter_map(|bytes| String::from_utf8(bytes).ok());
+    texts.filter_map(|text| tag_at(&text, path)).collect()
+}
+
+/// What is held back, and what else the images are called that are to be set.
+async fn known(books: &Books, wish: &Wish<'_>) -> Result<(Vec<Held>, Vec<String>), Failure> {
+    let holds = held(books).await?;
+    let mut names = Vec::new();
+    for (line, tag) in wish.wanted {
+        for (repository, now) in &line.running {
+            let called = with_role(now, tag.as_str());
+            names.extend(also_called(books, repository, |line| bare(&line.tag) == bare(&called)).await?);
+        }
+    }
+    Ok((holds, names))
+}
+
+/// What is held back now.
+pub(super) async fn held(books: &Books) -> Result<Vec<Held>, Failure> {
+    let holds: Vec<HoldLine> = books.ask(Asked::Holds(Some(MOST_EVIDENCE))).await?;
+    let held = holds.into_iter().filter(|hold| hold.released_at.is_none());
+    Ok(held.map(|HoldLine { tag, by, reason, .. }| Held { tag, by, reason }).collect())
+}
+
+/// Every tag of a repository that has the digest of one which is meant.
+pub(super) async fn also_called(
+    books: &Books,
+    repository: &str,
+    is_meant: impl Fn(&LedgerLine) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let lines: Vec<LedgerLine> = books.ask(Asked::Ledger(Some(repository.to_owned()), Some(MOST_EVIDENCE))).await?;
+    let own = lines.iter().filter(|line| line.image == repository);
+    let digests: BTreeSet<&str> = own.clone().filter(|line| is_meant(line)).map(|line| line.digest.as_str()).collect();
+    Ok(own.filter(|line| digests.contains(line.digest.as_str())).map(|line| line.tag.clone()).collect())
+}
+
+/// Writes down that it is set past the rules, and says so.
+async fn broken(
+    context: &Context,
+    wish: &Wish<'_>,
+    law: &Law,
+    to: &EnvironmentName,
+    refusal: &PromotionRefusal,
+    reason: &str,
+) -> Result<Broken, Failure> {
+    let by = crate::commands::write_back::actor(context);
+    let tag = wish.wanted.first().map(|(_, tag)| tag.to_string()).unwrap_or_default();
+    let books = BooksArgs::default().open(context, wish.place, Use::Writes).await?;
+    let (at, said) = (moment(), format!("{reason} ({refusal})"));
+    let entry = AuditEntry {
+        at: at.clone(),
+        actor: by.clone(),
+        action: "promotion.break-glass".to_owned(),
+        target: format!("{to}/{tag}"),
+        detail: json!({"reason": reason, "refused": refusal.to_string()}),
+    };
+    let audit = match books.audit() {
+        Some(audit) => {
+            let number = audit.begin(&entry).await.map_err(|error| {
+                let text = "the audit log cannot be written; nothing was changed";
+                Failure::from(Diagnostic::error(code::UNAUDITED, text).note(error.diagnose().message))
+            })?;
+            Some((audit.clone(), number))
+        }
+        // A server writes down itself what it is asked for.
+        None => None,
+    };
+    let from = law.file.system.promotion.iter().find(|it| it.to == *to).map(|it| it.from.to_string());
+    let note = PromotionNote {
+        id: format!("{to}-{tag}-by-hand-{}", at.replace([':', '-'], "")),
+        from: from.unwrap_or_default(),
+        to: to.to_string(),
+        tag,
+        state: "glass-broken".to_owned(),
+        said: said.chars().take(1900).collect(),
+        detail: json!({"asked_by": by, "reason": reason, "refused": refusal.to_string()}),
+    };
+    let noted: Result<Value, Failure> = books.ask(Asked::Promote(note)).await;
+    if let Err(failure) = noted {
+        // What nobody would hear of is not done.
+        if let Some((audit, number)) = &audit {
+            let _ended = audit.end(*number, "refused: it could not be announced").await;
+        }
+        books.close().await;
+        return Err(failure);
+    }
+    let text = format!("past the rules of promotions to {to}: {reason}; this is audited and announced ({refusal})");
+    context.ui.diagnostic(&Diagnostic::warning(refused_as(refusal), text));
+    Ok(Broken { reason: reason.to_owned(), audit, books })
+}
+
+/// The code that a refusal would have had.
+fn refused_as(refusal: &PromotionRefusal) -> landfall_diag::Code {
+    told::refused(refusal).diagnostics.first().map_or(code::NEVER_THERE, |it| it.code)
+}
+
+impl Broken {
+    /// The same commit, which says why it was made.
+    pub(crate) fn said_in(&self, deed: Deed) -> Deed {
+        let (reason, wanted) = (self.reason.clone(), deed.change);
+        let said = change(move |tip| {
+            let mut edited = wanted(tip)?;
+            if let Edited::Files(edits) = &mut edited {
+                edits.trailers.push(("Landfall-Break-Glass".to_owned(), reason.clone()));
+            }
+            Ok(edited)
+        });
+        Deed { change: said, ..deed }
+    }
+
+    /// Writes down how it has ended.
+    pub(crate) async fn end<T>(self, context: &Context, ended: &Result<T, Failure>) {
+        let outcome = if ended.is_ok() { "done" } else { "failed" };
+        if let Some((audit, number)) = &self.audit
+            && let Err(error) = audit.end(*number, outcome).await
+        {
+            context.ui.status(&format!("the audit log does not say how it ended: {error}"));
+        }
+        self.books.close().await;
+    }
+}

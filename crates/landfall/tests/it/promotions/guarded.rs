@@ -1,0 +1,207 @@
+//! What goes past a promotion does not reach what it leads to: tags set by hand, branches that others write to, policies of one's
+//! own, holds under other names, evidence that came later.
+
+use serde_json::Value;
+
+use super::super::scales::git;
+use super::{COMMIT, COMMITTED, PROPOSED, Place, place};
+
+const BRANCH: &str = "landfall/promote-production-0.5.0";
+
+impl Place {
+    /// Changes a file, and puts it on a branch of the repository as somebody does who pushes.
+    fn pushed(&self, from: &str, branch: &str, file: &str, change: (&str, &str)) -> String {
+        self.shop.git(&["fetch", "-q", "../git/acme/shop.git", from]);
+        self.shop.git(&["checkout", "-q", "--detach", "FETCH_HEAD"]);
+        self.shop.edit(file, change.0, change.1);
+        self.shop.commit("by somebody");
+        self.shop.git(&["push", "-q", "../git/acme/shop.git", &format!("HEAD:refs/heads/{branch}")]);
+        self.shop.git(&["checkout", "-q", "main"]);
+        git(&self.bare, &["rev-parse", branch]).trim().to_owned()
+    }
+
+    fn ends_red(&self, head: &str) {
+        let statuses = self.town.statuses();
+        let last = statuses.last().expect("something was said");
+        assert_eq!((last["commit"].as_str(), last["state"].as_str()), (Some(head), Some("failure")), "{statuses:?}");
+    }
+}
+
+#[test]
+fn where_a_promotion_leads_a_hand_sets_what_was_there_and_its_owners_alone() {
+    let place = place(PROPOSED);
+    place.town.publish("acme/web", "1.0.0", "never-tested");
+    let set = |who: &str, tag: &str, more: &[&str]| {
+        let words = ["images", "set", tag, "--env", "production", "--allow-older", "--yes"];
+        place.run_as(who, &[&words[..], more].concat())
+    };
+    let never = "1.0.0 never ran in production";
+    set("ada", "1.0.0", &["--push"]).exits(5).says("LF0994").says(never).says("landfall promote --to production");
+    set("ada", "1.0.0", &["--push", "--commit", COMMIT]).exits(5);
+    set("ada", "1.0.0", &[]).exits(5).says("LF0994");
+    set("ada", "1.0.0", &["--push", "--dry-run"]).exits(5).says("LF0994");
+    set("ada", "1.0.0", &["--push", "--file", "production.yaml"]).exits(5).says("LF0994");
+    // Nor by a landfall.yaml that declares less, or is gone: the branch says what leads where.
+    let own = place.shop.read("landfall.yaml");
+    place.shop.write("landfall.yaml", own.split("promotion:").next().expect("the rest"));
+    set("ada", "1.0.0", &["--push"]).exits(5).says("LF0994");
+    std::fs::remove_file(place.shop.root().join("landfall.yaml")).expect("it was there");
+    let words = ["images", "set", "1.0.0", "--file", "production.yaml", "--push", "--yes"];
+    place.run_as("ada", &words).exits(5).says("LF0994");
+    place.shop.write("landfall.yaml", &own);
+    assert_eq!(place.commits("main"), 1);
+    // What it is promoted from is set as ever.
+    place.town.publish("acme/web", "0.5.0-alpha.2.1", COMMIT);
+    place.run_as("eve", &["images", "set", "0.5.0-alpha.2.1", "--env", "test", "--push", "--yes"]).exits(0);
+    // Back to what it had: by its owners, and past no hold, whatever that is called.
+    place.town.publish("acme/web", "0.4.5", "another");
+    place.pushed("main", "main", "production.yaml", ("web:0.4.0", "web:0.4.5"));
+    set("eve", "0.4.0", &["--push"]).exits(5).says("LF0981").says("that is for ada");
+    place.run_as("ada", &["hold", "v0.4.0", "--reason", "loses orders"]).exits(0);
+    set("ada", "0.4.0", &["--push"]).exits(5).says("LF0973").says("loses orders");
+    place.run_as("ada", &["hold", "--release", "0.4.0"]).exits(0);
+    set("ada", "0.4.0", &["--push"]).exits(0);
+    assert!(place.main("production.yaml").contains("web:0.4.0'"));
+    // In an emergency all of it, and everybody hears of it.
+    let broken = set("eve", "1.0.0", &["--push", "--break-glass", "the shop is down"]).exits(0);
+    assert!(broken.all().contains("this is audited and announced"), "{}", broken.all());
+    let told = git(&place.bare, &["log", "-1", "--format=%B", "main"]);
+    assert!(told.contains("Landfall-Break-Glass: the shop is down"), "{told}");
+    let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    let first = &history["data"][0];
+    assert_eq!((first["state"].as_str(), first["tag"].as_str()), (Some("glass-broken"), Some("1.0.0")), "{history:#}");
+    assert_eq!(first["detail"]["asked_by"], "eve");
+}
+
+#[test]
+fn se_29_a_rollback_goes_back_to_what_was_there_and_is_published() {
+    let place = place(PROPOSED);
+    place.town.publish("acme/web", "0.4.5", COMMIT);
+    place.town.publish("acme/web", "0.6.0", "another");
+    place.shop.write(
+        "release.yaml",
+        "image_tag: 0.4.5\nproduct_commit: 0000000000000000000000000000000000000000\ndigest:\n  web: sha256:old\npublished_at: 2026-01-01T00:00:00Z\n",
+    );
+    place.shop.edit("production.yaml", "web:0.4.0", "web:0.4.5");
+    place.shop.commit("0.4.5");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    let back = |who: &str, tag: &str, more: &[&str]| {
+        let words = ["rollback", "--env", "production", "--to", tag, "--yes"];
+        place.run_as(who, &[&words[..], more].concat())
+    };
+    back("ada", "0.6.0", &[]).exits(5).says("LF0994").says("0.6.0 never ran in production");
+    back("ada", "0.3.7", &[]).exits(5).says("LF0966").says("is not in its registry");
+    back("eve", "0.4.0", &[]).exits(5).says("LF0981");
+    assert_eq!(place.commits("main"), 2);
+    back("ada", "0.4.0", &[]).exits(0);
+    let record = place.main("release.yaml");
+    let digest = place.town.digest("acme/web", "0.4.0").expect("published");
+    for line in ["image_tag: 0.4.0", "1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e", &digest] {
+        assert!(record.contains(line), "{line}: {record}");
+    }
+}
+
+#[test]
+fn a_branch_of_a_promotion_has_one_commit_of_ours_on_the_tip_and_nothing_else() {
+    let place = place(PROPOSED).delivered();
+    // It is there before anybody has promoted.
+    let foreign = place.pushed("main", BRANCH, "production.yaml", ("# production", "# production\nhosts: evil"));
+    place.promote(&[]).exits(5).says("LF0995").says("by somebody");
+    place.ends_red(&foreign);
+    assert!(place.town.pulls().is_empty());
+    git(&place.bare, &["branch", "-D", BRANCH]);
+    place.promote(&[]).exits(0);
+    let head = git(&place.bare, &["rev-parse", BRANCH]);
+    // Again it is the same commit, and what was said of it stands.
+    place.promote(&[]).exits(0).says("brought up to date");
+    assert_eq!(git(&place.bare, &["rev-parse", BRANCH]), head);
+    // The branch that it goes to has moved on: it is made anew of what is there now.
+    place.pushed("main", "main", "test.yaml", ("# test", "# of the tests"));
+    place.promote(&[]).exits(0);
+    assert_eq!(
+        git(&place.bare, &["rev-parse", &format!("{BRANCH}^")]),
+        git(&place.bare, &["rev-parse", "main"]),
+        "on the tip"
+    );
+    assert_eq!(place.commits(BRANCH), 3);
+    // Somebody adds to the open request.
+    let foreign = place.pushed(BRANCH, BRANCH, "production.yaml", ("# production", "# production\nhosts: evil"));
+    place.promote(&[]).exits(5).says("LF0995");
+    place.ends_red(&foreign);
+    let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    assert!(history.to_string().contains("has commits of others"), "{history:#}");
+}
+
+#[test]
+fn c2_no_branch_but_the_declared_one_says_who_may_ask() {
+    let place = place(PROPOSED).delivered();
+    place.pushed("main", "loose", "landfall.yaml", ("owners: [ada]", "owners: [eve]"));
+    let words = ["promote", "--to", "production", "--forge", "gitea", "--yes"];
+    let aside = place.run_as("eve", &[&words[..], &["--branch", "loose"]].concat()).exits(2);
+    assert!(aside.all().contains("goes to `main`, and not to `loose`"), "{}", aside.all());
+    // Nor does what is checked out name another one.
+    place.shop.edit("landfall.yaml", "owners: [ada]", "owners: [eve], branch: loose");
+    place.run_as("eve", &words).exits(5).says("LF0981");
+    assert!(place.town.pulls().is_empty() && place.town.digest("acme/web", "0.5.0").is_none());
+    place.run_as("ada", &[&words[..], &["--branch", "main"]].concat()).exits(0);
+}
+
+#[test]
+fn se_94_a_hold_holds_a_version_under_each_of_its_names() {
+    let place = place(COMMITTED).delivered();
+    for (name, other) in [("0.5.0", "v0.5.0"), ("v0.5.0-alpha.1.1", "0.5.0-alpha.1.1"), ("v0.5.0", "0.5.0")] {
+        place.run_as("ada", &["hold", name, "--reason", "loses orders"]).exits(0);
+        place.promote(&[]).exits(5).says("LF0973").says("held back by ada: loses orders");
+        place.run_as("ada", &["hold", "--release", other]).exits(0);
+    }
+    let unknown = place.run_as("ada", &["hold", "9.9.9", "--reason", "no such thing"]).exits(0);
+    assert!(unknown.all().contains("that is known here is called 9.9.9"), "{}", unknown.all());
+    place.promote(&[]).exits(0);
+}
+
+#[test]
+fn what_is_seen_by_any_command_and_a_hold_turn_the_open_pull_request_red() {
+    let open = || {
+        let place = place(PROPOSED).delivered();
+        place.promote(&[]).exits(0);
+        let head = git(&place.bare, &["rev-parse", BRANCH]).trim().to_owned();
+        (place, head)
+    };
+    // By the promotion that is asked for again.
+    let (place, head) = open();
+    place.broken();
+    let refused = place.promote(&[]).exits(5).says("LF0975");
+    assert!(refused.all().contains("is withdrawn"), "{}", refused.all());
+    place.ends_red(&head);
+    // By a delivery.
+    let (place, head) = open();
+    place.shop.edit("landfall.yaml", "Deployment/web, timeout: 3s", "Deployment/gone, timeout: 1s");
+    place.run_as("ada", &["up", "--env", "test", "--dirty", "--yes"]).exits(4);
+    place.ends_red(&head);
+    // By a hold.
+    let (place, head) = open();
+    let held = place.run_as("ada", &["hold", "0.5.0-alpha.1.1", "--reason", "loses orders"]).exits(0);
+    assert!(held.all().contains("the promotion of 0.5.0 to production is withdrawn"), "{}", held.all());
+    place.ends_red(&head);
+    let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    assert_eq!(history["data"][0]["state"], "withdrawn");
+}
+
+#[test]
+fn who_a_token_belongs_to_is_asked_of_the_forge_before_the_environment() {
+    let place = place(PROPOSED).delivered();
+    place.town.belongs_to("eve");
+    place.promote(&[]).exits(5).says("LF0981").says("eve may not promote");
+    place.town.belongs_to("ada");
+    let done = place.run_as("eve", &["promote", "--to", "production", "--forge", "gitea", "--yes", "-o", "json"]);
+    assert_eq!(done.exits(0).json()["data"]["state"], Value::from("proposed"));
+}
+
+#[test]
+fn a_host_that_is_named_without_its_port_is_told() {
+    let place = place(PROPOSED).delivered();
+    let mut command = place.shop.command(&["promote", "--to", "production", "--yes", "--forge", "gitea"]);
+    command.env("USER", "ada").env("LANDFALL_FORGE_TOKEN", "token").env("LANDFALL_FORGE_HOST", "127.0.0.1");
+    let told = super::ran(command.output().expect("runs")).exits(4).says("LF0526");
+    assert!(told.all().contains("LANDFALL_FORGE_HOST names 127.0.0.1, and this is"), "{}", told.all());
+}
