@@ -97,23 +97,6 @@ impl Mirror {
         }
     }
 
-    /// A directory that has a commit with all that lies before it.
-    ///
-    /// # Errors
-    /// As [`Mirror::commit`].
-    pub(crate) async fn history(&mut self, remote: &GitRemote, hash: &str) -> Result<Arc<Fetched>, SourceError> {
-        if let Some(current) = self.current.as_ref().filter(|current| current.holds == Holds::Histories)
-            && has(&current.place, hash).await?.is_some()
-        {
-            return Ok(Arc::clone(&current.place));
-        }
-        let whole = self.everything(remote).await?;
-        match has(&whole, hash).await? {
-            Some(_) => Ok(whole),
-            None => Err(no_such(hash)),
-        }
-    }
-
     /// A directory that has a commit with nothing before it, where the server gives it by its hash.
     ///
     /// # Errors
@@ -139,12 +122,17 @@ impl Mirror {
         Ok(aside(move || crate::git::leads_to(whole.path(), &commit, &tip)).await?)
     }
 
-    /// A directory that has a commit with all that led to it; everything is fetched for it.
+    /// A directory that has a commit with all that led to it.
     ///
     /// # Errors
     /// As [`Mirror::commit`].
     #[boxed]
     pub async fn history(&mut self, remote: &GitRemote, hash: &str) -> Result<Arc<Fetched>, SourceError> {
+        if let Some(current) = self.current.as_ref().filter(|current| current.holds == Holds::Histories)
+            && has(&current.place, hash).await?.is_some()
+        {
+            return Ok(Arc::clone(&current.place));
+        }
         let whole = self.everything(remote).await?;
         match has(&whole, hash).await? {
             Some(_) => Ok(whole),

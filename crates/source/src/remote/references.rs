@@ -36,7 +36,7 @@ impl References {
 
     /// The commits that branches and tags stand at.
     pub fn commits(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(_, commit)| commit.as_str())
+        self.named.iter().map(|(_, commit)| commit.as_str())
     }
 
     /// The commit that a revision leads to: `HEAD` where none is named, a range of versions among the tags, a full or short
