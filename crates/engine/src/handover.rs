@@ -9,7 +9,7 @@ use landfall_cluster::Propagation;
 use landfall_object::{Object, ObjectKey, once_keys};
 use serde_json::json;
 
-use crate::desired::{Desired, Item, Method, Task};
+use crate::desired::{Desired, Item, Method, Task, WaitFor};
 use crate::planning::Live;
 
 /// On a Secret: a SealedSecret of its name may take it over whole (sealed-secrets: `SealedSecretManagedAnnotation`).
@@ -33,7 +33,7 @@ pub(crate) fn handed_over(desired: &Desired, live: &Live) -> Option<Desired> {
             _ => None,
         })
         .filter(|key| key.gvk.group.is_empty() && key.gvk.kind == "Secret")
-        .filter(|key| sealed.contains(&(key.namespace.as_deref(), key.name.as_str())))
+        .filter(|key| sealed.contains(&place_of(key)))
         .filter(|key| live.get(key).is_some_and(|secret| once_keys(secret).is_empty()))
         .cloned()
         .collect();
@@ -48,9 +48,7 @@ pub(crate) fn handed_over(desired: &Desired, live: &Live) -> Option<Desired> {
         let before = std::mem::take(&mut phase.items);
         for item in before {
             let for_it = sealed_secret(&item).and_then(|(object, method)| {
-                let is_its = |key: &&ObjectKey| {
-                    (key.namespace.as_deref(), key.name.as_str()) == (object.namespace(), object.name())
-                };
+                let is_its = |key: &&ObjectKey| place_of(key) == (object.namespace(), object.name());
                 given.iter().find(is_its).and_then(|key| handing(key, item.wave, method))
             });
             phase.items.extend(for_it);
@@ -60,34 +58,65 @@ pub(crate) fn handed_over(desired: &Desired, live: &Live) -> Option<Desired> {
     Some(changed)
 }
 
-/// The wish with SealedSecrets that go without their Secrets, where those are wanted by themselves: the way back.
+/// The wish with SealedSecrets that go without their Secrets, and before these are written, where those are wanted by themselves:
+/// the way back.
 fn handed_back(desired: &Desired) -> Option<Desired> {
     let items = || desired.phases.iter().flat_map(|phase| &phase.items);
-    let plain: BTreeSet<(Option<String>, String)> = items()
+    let plain: BTreeSet<(Option<&str>, &str)> = items()
         .filter_map(|item| match &item.task {
             Task::Apply { object, .. } if object.group().is_empty() && object.kind() == "Secret" => Some(object),
             _ => None,
         })
-        .map(|object| (object.namespace().map(str::to_owned), object.name().to_owned()))
+        .map(|object| (object.namespace(), object.name()))
         .collect();
     let is_back = |task: &Task| match task {
         Task::Delete { key, .. } if key.gvk.group == "bitnami.com" && key.gvk.kind == "SealedSecret" => {
-            plain.contains(&(key.namespace.clone(), key.name.clone()))
+            plain.contains(&place_of(key))
         }
         _ => false,
     };
-    if !items().any(|item| is_back(&item.task)) {
+    let going: Vec<Item> = items().filter(|item| is_back(&item.task)).cloned().collect();
+    if going.is_empty() {
         return None;
     }
     let mut changed = desired.clone();
-    for item in changed.phases.iter_mut().flat_map(|phase| &mut phase.items) {
-        if is_back(&item.task)
-            && let Task::Delete { propagation, .. } = &mut item.task
-        {
-            *propagation = Propagation::Orphan;
+    for phase in &mut changed.phases {
+        let before = std::mem::take(&mut phase.items);
+        for item in before.into_iter().filter(|item| !is_back(&item.task)) {
+            let its = match &item.task {
+                Task::Apply { object, .. } if object.group().is_empty() && object.kind() == "Secret" => {
+                    let place = (object.namespace(), object.name());
+                    going.iter().find(|going| deleted(going).is_some_and(|key| place_of(key) == place))
+                }
+                _ => None,
+            };
+            phase.items.extend(its.into_iter().flat_map(|going| letting_go(going, item.wave, desired.timeout)));
+            phase.items.push(item);
         }
     }
     Some(changed)
+}
+
+fn deleted(item: &Item) -> Option<&ObjectKey> {
+    match &item.task {
+        Task::Delete { key, .. } => Some(key),
+        _ => None,
+    }
+}
+
+fn place_of(key: &ObjectKey) -> (Option<&str>, &str) {
+    (key.namespace.as_deref(), key.name.as_str())
+}
+
+/// The SealedSecret goes and leaves its Secret behind, and is waited for: as long as it is there its controller would put back
+/// what the Secret is given now.
+fn letting_go(going: &Item, wave: i32, timeout: u64) -> Vec<Item> {
+    let Some(key) = deleted(going) else { return Vec::new() };
+    let task = |task: Task| Item { wave, task, why: going.why.clone() };
+    vec![
+        task(Task::Delete { key: key.clone(), propagation: Propagation::Orphan }),
+        task(Task::Wait { keys: vec![key.clone()], wait: WaitFor::Deletion, timeout }),
+    ]
 }
 
 fn sealed_secret(item: &Item) -> Option<(&Object, &Method)> {

@@ -1,5 +1,6 @@
 //! Plans are pure data.
 
+use landfall_cluster::Propagation;
 use landfall_engine::{
     Action, Desired, DesiredPhase, Error, Item, Live, Method, PhaseRuns, Plan, Task, live_digest, plan,
 };
@@ -147,6 +148,32 @@ fn a_secret_that_becomes_a_sealed_secret_of_its_name_is_handed_over_before_that_
     assert_eq!(step.why, "handed over to the SealedSecret keys");
     let paths: Vec<&str> = step.changes.iter().map(|change| change.path.as_str()).collect();
     assert!(paths.iter().all(|path| path.starts_with("metadata.annotations")), "{paths:?}");
+}
+
+/// The way back: the controller would put its own values back, as long as its SealedSecret is there.
+#[test]
+fn a_sealed_secret_that_becomes_a_plain_one_lets_go_of_it_before_that_is_written() {
+    let live = Live::new([secret("keys", json!({})), sealed("keys"), sealed("other")]);
+    let mut wanted = secret("keys", json!({"meta.helm.sh/release-name": "shop"}));
+    wanted.map_mut().insert("data".to_owned(), json!({"A": "Yg=="}));
+    let items = vec![apply(config("a", json!({}))), apply(wanted), delete(&sealed("keys")), delete(&sealed("other"))];
+    let plan = plan(&desired(items), &live).expect("plans");
+    let said: Vec<(Action, &str, &str)> =
+        plan.steps().map(|step| (step.action, step.key.gvk.kind.as_str(), step.key.name.as_str())).collect();
+    let expected = [
+        (Action::Create, "ConfigMap", "a"),
+        (Action::Delete, "SealedSecret", "keys"),
+        (Action::Wait, "SealedSecret", "keys"),
+        (Action::Change, "Secret", "keys"),
+        (Action::Delete, "SealedSecret", "other"),
+    ];
+    assert_eq!(said, expected);
+    let how = |index: usize| match plan.steps().nth(index).map(|step| &step.task) {
+        Some(Task::Delete { propagation, .. }) => Some(*propagation),
+        _ => None,
+    };
+    assert_eq!(how(1), Some(Propagation::Orphan), "its Secret stays");
+    assert_eq!(how(4), Some(Propagation::Background));
 }
 
 #[test]

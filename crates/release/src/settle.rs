@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use landfall_engine::{Desired, Live, Task, WaitFor, once_keys};
+use landfall_object::{Gvk, ObjectKey};
 
 use crate::course::Verb;
 use crate::options::OwnershipCheck;
@@ -14,6 +17,7 @@ pub(crate) fn settle(
     verb: Verb,
 ) -> Result<(), Error> {
     let mut kept = Vec::new();
+    let unsealed = unsealed(desired, live);
     for item in desired.phases.iter_mut().flat_map(|phase| &mut phase.items) {
         match &mut item.task {
             Task::Apply { object, previous, .. } => {
@@ -24,6 +28,7 @@ pub(crate) fn settle(
                 if let Some(current) = live.get(&object.key())
                     && previous.is_none()
                     && !ownership::is_taken(current, ownership, &record.namespace)
+                    && !unsealed.contains(&object.key())
                 {
                     ownership::check(current, verb.continued(), &record.name, &record.namespace)?;
                 }
@@ -56,4 +61,20 @@ pub(crate) fn settle(
         phase.items.retain(|item| !matches!(&item.task, Task::Wait { keys, .. } if keys.is_empty()));
     }
     Ok(())
+}
+
+/// The Secrets that live as what SealedSecrets of this release have made, which go: the release has had them all along, and has them
+/// again by themselves.
+fn unsealed(desired: &Desired, live: &Live) -> BTreeSet<ObjectKey> {
+    let tasks = desired.phases.iter().flat_map(|phase| &phase.items).map(|item| &item.task);
+    let gone = tasks.filter_map(|task| match task {
+        Task::Delete { key, .. } if key.gvk.group == "bitnami.com" && key.gvk.kind == "SealedSecret" => live.get(key),
+        _ => None,
+    });
+    let made = gone.filter(|sealed| !is_kept(sealed)).filter_map(|sealed| {
+        let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), sealed.namespace(), sealed.name());
+        let owners = live.get(&key)?.list_at("/metadata/ownerReferences");
+        owners.iter().any(|owner| owner["uid"].as_str() == sealed.uid()).then_some(key)
+    });
+    made.collect()
 }
