@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::{Stop, plain};
 
+/// What is said of YAML that cannot be read as what it should be.
+const THROUGH_YAML: &str = "error unmarshaling JSON: while decoding JSON: ";
+
 /// The standard base64 of bytes.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
@@ -20,7 +23,12 @@ fn documents(text: &[u8]) -> Vec<Value> {
 
 /// The Secrets of a text.
 pub(crate) fn secrets(text: &[u8]) -> Result<Vec<PlainSecret>, Stop> {
-    documents(text).iter().filter_map(|document| plain(document).transpose()).collect()
+    // What does not begin as JSON goes through YAML, and its decoder speaks first (`sigs.k8s.io/yaml`).
+    let by_way_of = if text.trim_ascii_start().starts_with(b"{") { "" } else { THROUGH_YAML };
+    let read = |document: &Value| {
+        PlainSecret::read(document).map_err(|error| Stop::failed(format!("{by_way_of}{error}"))).transpose()
+    };
+    documents(text).iter().filter_map(read).collect()
 }
 
 /// The one SealedSecret of a text.

@@ -63,6 +63,16 @@ fn an_empty_or_foreign_input_opens_to_nothing() {
 }
 
 #[test]
+fn what_is_no_base64_is_told_in_the_words_of_its_form() {
+    let bench = Bench::new();
+    let said = |input: &str| bench.ours(&SEAL, input.as_bytes()).err;
+    let yaml = said("kind: Secret\nmetadata: {name: a, namespace: ns}\ndata: {A: '!!'}\n");
+    assert_eq!(yaml, "error: error unmarshaling JSON: while decoding JSON: illegal base64 data at input byte 0\n");
+    let json = said(r#"{"kind":"Secret","metadata":{"name":"a","namespace":"ns"},"data":{"A":"!!"}}"#);
+    assert_eq!(json, "error: illegal base64 data at input byte 0\n");
+}
+
+#[test]
 fn what_a_variable_says_is_taken_and_the_version_and_help_are_told() {
     let bench = Bench::new();
     let ran = bench.plain(&[], SECRET.as_bytes(), &[("SEALED_SECRETS_CERT", "cert.pem")]);
