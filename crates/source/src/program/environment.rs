@@ -39,6 +39,9 @@ const KEPT: &[&str] = &[
     "DBUS_SESSION_BUS_ADDRESS",
     "DISPLAY",
     "WAYLAND_DISPLAY",
+    // Who commits, where git's own settings do not say it.
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
     // The way out.
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn tools_get_no_loaders_settings_and_no_token() {
-        let names = ["HOME", "LC_ALL", "DOCKER_HOST", "https_proxy", "SSH_AUTH_SOCK"];
+        let names = ["HOME", "LC_ALL", "DOCKER_HOST", "https_proxy", "SSH_AUTH_SOCK", "GIT_AUTHOR_NAME"];
         assert!(names.iter().all(|name| is_kept(name)));
         let left =
             ["LD_PRELOAD", "BASH_ENV", "GITHUB_TOKEN", "GIT_SSH_COMMAND", "PYTHONPATH", "HOMEX", "LANDFALL_TOKEN"];
