@@ -26,6 +26,7 @@ mod evidence;
 mod functions;
 mod go_json;
 mod ignore;
+mod kept;
 mod limits;
 mod lint;
 mod lock;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use landfall_diag::Place;
-use landfall_object::{Object, ObjectKey, flattened, mask};
+use landfall_object::{Object, ObjectKey, flattened, kept_value, mask};
 
+use crate::kept::{put_value, with_values};
 use crate::{Crd, Field, FieldOrigin, Hook, Manifest, Rendered, TemplateLines};
 
 /// What a unit renders to.
@@ -160,6 +161,21 @@ impl RenderedUnit {
             taken = true;
         }
         taken
+    }
+
+    /// Gives an object's keys the values that it has in `secret`, a Secret of the same name, as if its template had printed them; in its
+    /// text nothing else changes, where that can be.
+    pub fn put_values(&mut self, secret: &Object, keys: &[String]) {
+        let RenderedUnit { charts, objects, .. } = self;
+        let Some(rendered) = objects.iter_mut().find(|it| it.object.key() == secret.key()) else { return };
+        let manifest = rendered.origin.map(|(chart, index)| &mut charts[chart].manifests[index]);
+        for key in keys {
+            let Some(value) = kept_value(secret, key) else { continue };
+            put_value(rendered.object.map_mut(), key, &value);
+        }
+        if let Some(manifest) = manifest {
+            manifest.say_instead(with_values(&manifest.text, secret, keys));
+        }
     }
 
     /// The fields that certain lines of templates write, with the objects that they are in; nothing without provenance.

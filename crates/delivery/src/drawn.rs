@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_apps::{Semantics, Target};
-use landfall_chart::RenderedUnit;
+use landfall_chart::{RenderedObject, RenderedUnit};
 use landfall_object::{Gvk, Object, ObjectKey, kept_value};
 use serde_json::Value;
 
@@ -82,6 +82,29 @@ impl Session {
             }
             if !kept.is_empty() {
                 notes.push(told(&kept.join(", "), "as it lives, stays"));
+            }
+        }
+        notes
+    }
+}
+
+impl Session {
+    /// As [`Session::keep_drawn`], for what a release renders to: in the text of its manifests, which is what it delivers and records.
+    pub(crate) async fn keep_drawn_of_release(
+        &self,
+        namespace: &str,
+        rendered: &mut RenderedUnit,
+        again: &RenderedUnit,
+    ) -> Vec<String> {
+        let target = |one: &RenderedObject| Target { object: one.object.clone(), path: one.path.clone() };
+        let mut targets: Vec<Target> = rendered.objects.iter().map(target).collect();
+        let before: Vec<Object> = targets.iter().map(|target| target.object.clone()).collect();
+        let notes = self.keep_drawn(namespace, &mut targets, again).await;
+        for (before, Target { object, .. }) in before.iter().zip(&targets) {
+            let is_kept = |key: &String| kept_value(before, key) != kept_value(object, key);
+            let keys: Vec<String> = keys_of(object).into_iter().filter(is_kept).collect();
+            if !keys.is_empty() {
+                rendered.put_values(object, &keys);
             }
         }
         notes

@@ -9,11 +9,12 @@ mod tried;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_recursion::async_recursion as boxed;
 use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
 use landfall_cluster::Cluster;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds};
 use landfall_object::Object;
 use landfall_project::{Check, Environment, Span};
@@ -51,6 +52,8 @@ pub(crate) struct Ready<'u> {
     draws: Draws,
     /// What they draw another time, where they do.
     again: OnceCell<RenderedUnit>,
+    /// Whether it was told what of that stays as it lives.
+    told: AtomicBool,
     turn: Turn,
     capabilities: Arc<Capabilities>,
     /// The rendering as the deployed revision's turn, without origins: equal to it when nothing changed.
@@ -309,16 +312,35 @@ impl Session {
     /// The rendering for a unit's next turn.
     async fn next<'r>(&self, one: &'r Ready<'_>) -> Result<&'r RenderedUnit, Vec<Diagnostic>> {
         one.next
-            .get_or_try_init(|| {
+            .get_or_try_init(|| async {
                 let here = (&self.cluster, self.offers.as_ref());
-                render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::On, &one.draws, &self.readings))
+                let tracing = (Tracing::On, &one.draws, &self.readings);
+                let mut rendered = render_unit(one.unit, one.turn, &one.capabilities, here, tracing).await?;
+                if let Door::Release = one.unit.door
+                    && let Some(again) = self.again(one).await?
+                {
+                    let kept = self.keep_drawn_of_release(&one.unit.namespace, &mut rendered, again).await;
+                    self.tell_drawn(one, &kept).await;
+                }
+                Ok(rendered)
             })
             .await
     }
 
+    /// Says which values of a release stay that its templates draw anew, once.
+    async fn tell_drawn(&self, one: &Ready<'_>, kept: &[String]) {
+        if kept.is_empty() || one.told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for note in kept {
+            let note = Diagnostic::warning(code::DRAWN_ANEW, format!("{}: {note}", one.unit.name));
+            self.tell(Progress::Note(note)).await;
+        }
+    }
+
     /// The same rendered once more, where its templates draw.
     pub(crate) async fn again<'r>(&self, one: &'r Ready<'_>) -> Result<Option<&'r RenderedUnit>, Vec<Diagnostic>> {
-        if !one.draws.load(std::sync::atomic::Ordering::Relaxed) {
+        if !one.draws.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let rendered = one.again.get_or_try_init(|| {
@@ -343,12 +365,14 @@ impl Session {
             next: OnceCell::new(),
             draws: Draws::default(),
             again: OnceCell::new(),
+            told: AtomicBool::new(false),
             turn,
             capabilities,
             same_turn: None,
             last: None,
             expected: Kinds::default(),
         };
+        let mut kept = Vec::new();
         if let Door::Release = unit.door {
             let history = self.releases(&unit.namespace).history(&unit.name).await;
             let history = history.map_err(|error| vec![error.diagnose()])?;
@@ -364,15 +388,19 @@ impl Session {
                 let operation = if last.version == 1 { Operation::Install } else { Operation::Upgrade };
                 let turn = Turn { revision: last.version, operation };
                 // Nobody asks where a field comes from as long as nothing has changed.
-                let same = render_unit(
-                    unit,
-                    turn,
-                    &ready.capabilities,
-                    (&self.cluster, self.offers.as_ref()),
-                    (Tracing::Off, &ready.draws, &self.readings),
-                )
-                .await;
-                ready.same_turn = same.ok();
+                let render = || {
+                    let here = (&self.cluster, self.offers.as_ref());
+                    let tracing = (Tracing::Off, &ready.draws, &self.readings);
+                    render_unit(unit, turn, &ready.capabilities, here, tracing)
+                };
+                let mut same = render().await.ok();
+                if let Some(same) = &mut same
+                    && ready.draws.load(Ordering::Relaxed)
+                    && let Ok(again) = render().await
+                {
+                    kept = self.keep_drawn_of_release(&unit.namespace, same, &again).await;
+                }
+                ready.same_turn = same;
             }
             ready.last = last.cloned();
         }
@@ -380,7 +408,9 @@ impl Session {
             (Some(same), Some(last)) => content(same.chart()).is_ok_and(|content| delivered_as(&content, last)),
             _ => false,
         };
-        if !says_the_same {
+        if says_the_same {
+            self.tell_drawn(&ready, &kept).await;
+        } else {
             self.next(&ready).await?;
         }
         Ok(ready)

@@ -23,5 +23,6 @@ super::group! {
     NOT_PERMITTED = 475, Refused, "The project does not permit what the Application delivers.";
     NO_PROJECT = 476, GoesOn, "The project of an Application is not known here.";
     SET_NOT_EXPANDED = 477, Failed, "What an ApplicationSet generates cannot be found out.";
+    DRAWN_ANEW = 478, GoesOn, "A release's templates draw values anew with each rendering; what of them lives in a Secret stays, unless it goes elsewhere, too.";
     STORE = 480, Failed, "The journal of deliveries cannot be opened, read or written.";
 }

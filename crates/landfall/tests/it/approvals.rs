@@ -122,8 +122,12 @@ fn a_plan_holds_no_value_of_a_secret_and_knows_another_one() {
     told.lacks("canary");
     sandbox.edit("web/values.yaml", "canary-two", "canary-one");
     sandbox.run(&["apply", "../one.plan"]).exits(0).lacks("canary");
-    // What a template draws is another one at each rendering.
+    // What a template draws and lives already stays, and is what was planned.
     sandbox.edit("web/templates/secret.yaml", ".Values.token | quote", "randAlphaNum 12 | quote");
+    sandbox.run(&["plan", "--out", "../kept.plan"]).exits(0);
+    sandbox.run(&["apply", "../kept.plan"]).exits(0).lacks("canary");
+    // What does not live yet is another one at each rendering.
+    sandbox.edit("web/templates/secret.yaml", "{name: keys}", "{name: others}");
     sandbox.run(&["plan", "--out", "../drawn.plan"]).exits(0);
     sandbox.run(&["apply", "../drawn.plan"]).exits(5).says("what a template draws anew");
 }
