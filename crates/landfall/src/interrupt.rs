@@ -27,7 +27,12 @@ pub(crate) async fn heed(context: Context) {
         () = signals.next() => {}
         () = tokio::time::sleep(patience) => {
             let text = format!("interrupted; what was under way did not end within {} s", patience.as_secs());
-            let note = "what was begun is in the journal, and the same command goes on from there";
+            // What changes nothing has begun nothing.
+            let note = if context.host.work.is_under_way() {
+                "what was begun is in the journal, and the same command goes on from there"
+            } else {
+                "nothing was begun"
+            };
             context.ui.diagnostic(&Diagnostic::error(code::INTERRUPTED_BEFORE, text).note(note));
         }
     }
