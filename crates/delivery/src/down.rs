@@ -81,6 +81,37 @@ impl Session {
         Ok(applications.is_empty() && records.iter().all(|record| record.info.status == Status::Uninstalled))
     }
 
+    /// What goes with the cluster when these units are removed and it with them, and is in no backup; nothing where something
+    /// else lives on it, so that it stays.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    #[boxed]
+    pub async fn lost_with_cluster(&self, units: &[&Unit]) -> Result<Vec<String>, Vec<Diagnostic>> {
+        let records =
+            self.releases("default").list_everywhere(ListFilter::All).await.map_err(|error| vec![error.diagnose()])?;
+        let is_wanted =
+            |namespace: &str, name: &str| units.iter().any(|unit| unit.namespace == namespace && unit.name == name);
+        let stays = |record: &landfall_release::Record| {
+            record.info.status != Status::Uninstalled && !is_wanted(&record.namespace, &record.name)
+        };
+        let applications = self.delivered_applications().await?;
+        let others = applications.iter().any(|(name, _)| !units.iter().any(|unit| unit.name == *name));
+        if others || records.iter().any(stays) {
+            return Ok(Vec::new());
+        }
+        self.lost_with_all().await
+    }
+
+    /// What goes with the cluster and all that is on it, and is in no backup.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    #[boxed]
+    pub async fn lost_with_all(&self) -> Result<Vec<String>, Vec<Diagnostic>> {
+        crate::life::unsaved(&self.cluster).await.map_err(|diagnostic| vec![diagnostic])
+    }
+
     /// What a rollback would do.
     ///
     /// # Errors

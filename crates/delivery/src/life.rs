@@ -14,6 +14,7 @@ mod examination;
 mod remembered;
 mod site;
 mod survey;
+mod unsaved;
 mod writer;
 
 pub use controller::SealingController;
@@ -21,4 +22,5 @@ pub use examination::{Examination, Examined, Fault, Row, State};
 pub use remembered::{remember, remembered, saved};
 pub use site::{Consumer, Site};
 pub use survey::{Stale, Survey, running};
+pub use unsaved::unsaved;
 pub use writer::SecretWriter;

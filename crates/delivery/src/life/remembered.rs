@@ -2,7 +2,7 @@
 
 use async_recursion::async_recursion as boxed;
 use jiff::{Timestamp, Unit};
-use landfall_cluster::{Cluster, WriteOptions};
+use landfall_cluster::{Cluster, ListOptions, WriteOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_secrets::Ledger;
@@ -34,6 +34,17 @@ pub async fn remembered(cluster: &Cluster, namespace: &str) -> Result<Ledger, Di
         Err(error) if error.code() == Some(403) => Ok(Ledger::default()),
         Err(error) => Err(error.diagnose()),
     }
+}
+
+/// What is remembered beside the sealing keys of every namespace.
+///
+/// # Errors
+/// The cluster does not answer.
+#[boxed]
+pub(super) async fn all_remembered(cluster: &Cluster) -> Result<Vec<Ledger>, Diagnostic> {
+    let kept = Gvk::new("", "v1", "ConfigMap");
+    let found = cluster.list(&kept, &ListOptions::default()).await.map_err(|error| error.diagnose())?;
+    Ok(found.iter().filter(|found| found.name() == NAME).map(read).collect())
 }
 
 /// Remembers that sealing keys are in a backup.

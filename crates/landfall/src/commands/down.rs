@@ -8,7 +8,7 @@ use clap::Args;
 use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Removal, TargetKind, Unit, UnitSummary};
 use landfall_diag::{Diagnostic, Ending, code};
 use landfall_engine::StepResult;
-use landfall_host::{self as host, Act, Connection, Failure, Hosting, LONGEST, Place};
+use landfall_host::{self as host, Act, Connection, Failure, Hosting, LONGEST, Permit, Place};
 use landfall_machine::K3d;
 use landfall_object::ObjectKey;
 use landfall_project::Span;
@@ -43,7 +43,7 @@ pub(crate) struct DownArgs {
     /// Keep volumes and what they hold
     #[arg(long)]
     pub(crate) keep_data: bool,
-    /// Do not ask
+    /// Do not ask, also where sealing keys and values that are generated once go that no backup has
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
     /// Print what would be removed and change nothing
@@ -131,6 +131,44 @@ fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) 
     })
 }
 
+/// What goes with the cluster and is in no backup needs a yes of its own, and is named.
+async fn consent_to_loss(
+    context: &Context,
+    args: &DownArgs,
+    connection: &mut Connection,
+    wanted: Wanted<'_>,
+    started: Instant,
+) -> Result<(), Failure> {
+    let lost = live::with_progress(context, connection, started, |session| async move {
+        match wanted {
+            Wanted::These(units) => session.lost_with_cluster(units).await,
+            Wanted::All => session.lost_with_all().await,
+        }
+    })
+    .await;
+    let lost = live::or_lost(connection, lost)?;
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let lost = lost.join(", ");
+    consent::given(context, &Permit::of_owner("the cluster"), || Question {
+        yes: args.yes,
+        ask: format!("Remove the cluster, and with it what no backup has, {lost}"),
+        deed: format!("removing the cluster, and with it what no backup has, {lost},"),
+        undone: "nothing was removed",
+        instead: Some("save it first, `landfall secrets backup keys.age --recipient age1…`"),
+    })
+}
+
+/// What is taken down with a cluster.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// These, and the cluster where nothing else lives on it.
+    These(&'a [&'a Unit]),
+    /// All that is there.
+    All,
+}
+
 /// What becomes of the cluster once all that was wanted is down.
 enum Afterwards {
     /// It goes on, for it is somebody else's.
@@ -185,7 +223,7 @@ struct Removing<'a> {
 
 impl Removing<'_> {
     async fn run(&self) -> Outcome {
-        let Removing { context, place, wanted, .. } = self;
+        let Removing { context, place, args, wanted, .. } = self;
         // What is removed whole needs no room, and need not be taken down first.
         let goes_whole = matches!(self.afterwards, Afterwards::Forgotten);
         if goes_whole && place.state.full().is_some() {
@@ -205,6 +243,14 @@ impl Removing<'_> {
             }
             (Err(failure), _) => return Err(failure),
         };
+        let mut connection = connection;
+        if matches!(self.afterwards, Afterwards::Forgotten | Afterwards::Deleted { .. }) {
+            let consent = consent_to_loss(context, args, &mut connection, Wanted::These(wanted), self.started).await;
+            if let Err(failure) = consent {
+                connection.close().await;
+                return Err(failure);
+            }
+        }
         let (removal, empty) = match self.take_down(connection).await {
             Err(failure) if goes_whole && full::is_why(&failure) => {
                 return full::forget(context, place, wanted, failure, self.started).await;
@@ -409,8 +455,14 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
     let status =
         live::with_progress(context, &mut connection, started, |session| async move { session.status(&[]).await })
             .await;
+    let consent = if args.keep_data || args.dry_run || status.is_err() {
+        Ok(())
+    } else {
+        consent_to_loss(context, args, &mut connection, Wanted::All, started).await
+    };
     connection.close().await;
     let status = status.map_err(Failure::from)?;
+    consent?;
     if args.dry_run {
         let units = status.units.iter().map(|unit| (unit.namespace.as_str(), unit.name.as_str())).collect();
         let cluster = if args.keep_data { Afterwards::Rests } else { Afterwards::Forgotten };

@@ -83,8 +83,9 @@ impl IdentityArgs {
                 Diagnostic::error(code::BACKUP_AUDIENCE, "a backup is encrypted, and nothing is named that opens it");
             return Err(Failure::usage(nobody.help("name `--identity FILE` or `--passphrase-file FILE`")));
         }
-        let text = read(context, file)?;
-        Backup::open(&identities, text.as_bytes()).map_err(|error| {
+        // Armored or not: both are age's.
+        let bytes = read_bytes(context, file)?;
+        Backup::open(&identities, &bytes).map_err(|error| {
             let diagnostic = Diagnostic::error(code::BACKUP_CLOSED, format!("{file}: {error}"));
             Failure::from(match error {
                 BackupError::Closed(AgeError::Closed) => diagnostic.help("name the identity of one of its recipients"),
@@ -98,12 +99,16 @@ impl IdentityArgs {
 const LARGEST: u64 = 64 << 20;
 
 fn read(context: &Context, file: &str) -> Result<String, Failure> {
+    String::from_utf8(read_bytes(context, file)?).map_err(|_| unread(file, "it is not text in UTF-8"))
+}
+
+fn read_bytes(context: &Context, file: &str) -> Result<Vec<u8>, Failure> {
     let read = std::fs::File::open(context.host.directory.join(file)).and_then(|file| at_most(file, LARGEST));
-    let text =
-        read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8")));
-    text.map_err(|error| {
-        Failure::from(Diagnostic::error(code::FILES, format!("{file} cannot be read")).note(error.to_string()))
-    })
+    read.map_err(|error| unread(file, &error.to_string()))
+}
+
+fn unread(file: &str, problem: &str) -> Failure {
+    Failure::from(Diagnostic::error(code::FILES, format!("{file} cannot be read")).note(problem.to_owned()))
 }
 
 fn passphrase(context: &Context, file: &str) -> Result<Masked, Failure> {
