@@ -19,7 +19,7 @@ mod writer;
 
 pub use controller::SealingController;
 pub use examination::{Examination, Examined, Fault, Row, State};
-pub use remembered::{remember, remembered, saved};
+pub use remembered::{remember, remember_arrivals, remembered, saved};
 pub use site::{Consumer, Site};
 pub use survey::{Stale, Survey, running};
 pub use unsaved::unsaved;

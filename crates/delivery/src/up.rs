@@ -34,11 +34,15 @@ use self::tried::{Course, Tried};
 use crate::content::{content, is_workload, narrowed};
 use crate::drawn::Draws;
 use crate::images::images_in;
+use crate::life::remember_arrivals;
 use crate::rendering::{Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, Summary, UnitSummary, changes, unchanged};
 use crate::unit::{Door, Unit};
 use crate::{Bounds, CheckResult, NetworkReach, Prober, Smoke, Standpoint, Tags, addresses};
+
+/// Where the sealing keys are, and what is remembered beside them, where nobody says otherwise.
+const SEALING_KEYS: &str = "kube-system";
 
 /// A unit, read and rendered, or why it could not be.
 pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);
@@ -240,6 +244,8 @@ impl Session {
         let summary =
             Summary { revision: options.revision.clone(), units: delivered, checks, addresses, simulated: Vec::new() };
         self.remember(&summary).await;
+        // It is for whoever asks later who runs with values from before; who may not write there finds that out without it.
+        let _unremembered = remember_arrivals(&self.cluster, SEALING_KEYS).await;
         Ok(summary)
     }
 

@@ -30,6 +30,8 @@ pub struct Ledger {
 pub struct Recorded {
     /// When a key was last given a new value.
     pub changed: BTreeMap<String, Timestamp>,
+    /// When the value that a key was given last came to the cluster's Secret, once somebody has seen it there.
+    pub arrived: BTreeMap<String, Timestamp>,
     /// What is to be done after a change, until somebody says that it is.
     pub pending: Vec<Pending>,
     /// What values are known again by, key by key.
@@ -128,6 +130,7 @@ impl Recorded {
     /// done with it.
     pub fn change(&mut self, key: &str, tasks: impl IntoIterator<Item = Task>, at: Timestamp) {
         self.changed.insert(key.to_owned(), at);
+        self.arrived.remove(key);
         self.pending.retain(|pending| pending.key != key);
         self.pending.extend(tasks.into_iter().map(|task| Pending { key: key.to_owned(), task, since: at }));
         self.pending.sort();
@@ -164,6 +167,20 @@ impl Recorded {
             }
         }
         Ok(Recognised::Unknown)
+    }
+
+    /// Whether a value is the one that a key was given last; also where nothing is known of what it was given.
+    ///
+    /// # Errors
+    /// [`CryptoError::Failed`]
+    pub fn is_latest(&self, key: &str, value: &Masked) -> Result<bool, CryptoError> {
+        let print = self.prints.get(key).and_then(|prints| Fingerprint::parse(&prints.now));
+        print.map_or(Ok(true), |print| print.is_of(value))
+    }
+
+    /// The keys whose last value nobody has seen on the cluster yet.
+    pub fn awaited(&self) -> impl Iterator<Item = &str> {
+        self.changed.keys().filter(|key| !self.arrived.contains_key(*key)).map(String::as_str)
     }
 
     /// Takes out what is to be done for these keys; how much that was.

@@ -4,9 +4,11 @@ use async_recursion::async_recursion as boxed;
 use jiff::{Timestamp, Unit};
 use landfall_cluster::{Cluster, ListOptions, WriteOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 use landfall_secrets::Ledger;
 use serde_json::{Value, json};
+
+use super::survey::arrivals;
 
 /// What the ConfigMap is called, and the key in it.
 const NAME: &str = "landfall-secrets";
@@ -56,6 +58,40 @@ pub async fn saved(cluster: &Cluster, namespace: &str, keys: &[String], at: Time
     let at = at.round(Unit::Second).unwrap_or(at);
     let change = |ledger: &mut Ledger| {
         ledger.saved.extend(keys.iter().map(|key| (key.clone(), at)));
+    };
+    remember(cluster, namespace, &change).await
+}
+
+/// Remembers of all Secrets which values have come to them that keys were given last.
+///
+/// # Errors
+/// What the cluster refuses with.
+#[boxed]
+pub async fn remember_arrivals(cluster: &Cluster, namespace: &str) -> Result<(), Diagnostic> {
+    let ledger = remembered(cluster, namespace).await?;
+    let mut arrived = Vec::new();
+    for (place, recorded) in ledger.secrets.iter().filter(|(_, recorded)| recorded.awaited().next().is_some()) {
+        let Some((home, name)) = place.split_once('/') else { continue };
+        let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(home), name);
+        let Some(secret) = cluster.get(&key).await.map_err(|error| error.diagnose())? else { continue };
+        if secret.annotation(SIMULATED).is_none() {
+            arrived.push((home, name, arrivals(recorded, &secret), recorded.changed.clone()));
+        }
+    }
+    arrived.retain(|(_, _, arrivals, _)| !arrivals.is_empty());
+    if arrived.is_empty() {
+        return Ok(());
+    }
+    let change = |ledger: &mut Ledger| {
+        for (home, name, arrivals, changed) in &arrived {
+            let recorded = ledger.of_mut(home, name);
+            for (key, at) in arrivals {
+                // Somebody may have given it another value in between.
+                if recorded.changed.get(key) == changed.get(key) {
+                    recorded.arrived.entry(key.clone()).or_insert(*at);
+                }
+            }
+        }
     };
     remember(cluster, namespace, &change).await
 }

@@ -12,6 +12,7 @@ use landfall_secrets::{Keyring, Ledger, Masked, PlainSecret, Recorded, Sealed, T
 use super::controller::SealingController;
 use super::remembered::remembered;
 use super::site::{Consumer, Site};
+use super::writer::RESTARTED;
 
 /// What a cluster knows of a Secret.
 #[derive(Debug, Default)]
@@ -135,26 +136,35 @@ impl Survey {
         for (group, kind) in WORKLOADS {
             workloads.extend(cluster.list(&Gvk::new(group, "v1", kind), &within).await.map_err(|error| told(&error))?);
         }
-        Ok(stale_among(recorded, secret, &workloads, &pods))
+        let mut recorded = recorded.clone();
+        recorded.arrived.extend(arrivals(&recorded, secret));
+        Ok(stale_among(&recorded, secret, &workloads, &pods))
     }
+}
+
+/// When the values came to a Secret that its keys were given last, of those that nobody has seen there before: no later than the
+/// Secret was written.
+pub(super) fn arrivals(recorded: &Recorded, secret: &Object) -> BTreeMap<String, Timestamp> {
+    let Ok(Some(live)) = PlainSecret::read(secret.value()) else { return BTreeMap::new() };
+    let is_there = |key: &&str| live.data.get(*key).is_some_and(|value| recorded.is_latest(key, value) == Ok(true));
+    let seen = recorded.awaited().filter(is_there);
+    seen.filter_map(|key| Some((key.to_owned(), written(secret, key)?))).collect()
 }
 
 /// Those of the workloads whose pods began before a key that they read got the value that the Secret has.
 fn stale_among(recorded: &Recorded, secret: &Object, workloads: &[Object], pods: &[Object]) -> Vec<Stale> {
     let (namespace, target) = (secret.namespace().unwrap_or_default(), secret.name());
     let made: Option<Timestamp> = secret.creation_timestamp().and_then(|text| text.parse().ok());
-    let last = recorded.changed.values().max().copied();
-    // What was changed last is delivered when the Secret was last written; what was changed before, before that. A Secret that
-    // was made after a change never had another value.
+    // A Secret that was made after a change never had another value.
     let since = |key: &str| {
-        let changed = recorded.changed.get(key).copied().filter(|changed| Some(*changed) > made)?;
-        let delivered = written(secret, key)?;
-        (delivered >= changed).then_some(if Some(changed) == last { delivered } else { changed })
+        recorded.changed.get(key).filter(|changed| Some(**changed) > made)?;
+        recorded.arrived.get(key).copied()
     };
     let mut found = Vec::new();
     for workload in workloads {
         let Some(consumer) = Consumer::of(workload, namespace, target) else { continue };
-        let Some(began) = pods.iter().filter(|pod| is_of(pod, workload)).filter_map(began).min() else { continue };
+        let running = pods.iter().filter(|pod| is_of(pod, workload) && pod.deletion_timestamp().is_none());
+        let Some(began) = running.filter_map(began).min() else { continue };
         let keys: Vec<String> = recorded
             .changed
             .keys()
@@ -205,8 +215,11 @@ fn is_of(pod: &Object, workload: &Object) -> bool {
     })
 }
 
+/// When a pod began: as the cluster tells, which is to the second, and not before its workload was restarted for it.
 fn began(pod: &Object) -> Option<Timestamp> {
-    pod.str_at("/status/startTime").or_else(|| pod.creation_timestamp())?.parse().ok()
+    let started: Timestamp = pod.str_at("/status/startTime").or_else(|| pod.creation_timestamp())?.parse().ok()?;
+    let restarted = pod.annotation(RESTARTED).and_then(|text| text.parse().ok());
+    Some(restarted.map_or(started, |restarted| started.max(restarted)))
 }
 
 /// When a key of a Secret was last written: by who manages its field, else when the Secret was made.
@@ -242,16 +255,30 @@ mod tests {
         )
     }
 
+    fn recorded(changed: &[(&str, &str, &str)]) -> Recorded {
+        let at = |time: &str| -> Timestamp { format!("2027-01-01T{time}Z").parse().expect("a time") };
+        let mut recorded = Recorded::default();
+        for (key, changed, arrived) in changed {
+            recorded.change(key, [], at(changed));
+            if !arrived.is_empty() {
+                recorded.arrived.insert((*key).to_owned(), at(arrived));
+            }
+        }
+        recorded
+    }
+
+    fn secret(written: &str) -> Object {
+        object(json!({"apiVersion": "v1", "kind": "Secret", "data": {"A": "YQ==", "B": "YQ==", "C": "YQ=="},
+            "metadata": {"name": "keys", "namespace": "shop", "creationTimestamp": "2027-01-01T08:00:00Z",
+                "managedFields": [{"time": format!("2027-01-01T{written}Z"), "fieldsV1": {"f:data": {"f:A": {}, "f:B": {}, "f:C": {}}}}]}}))
+    }
+
     /// LP-40, LP-43: who runs with the value before is told, who reads another key or began afterwards is not.
     #[test]
     fn who_began_before_the_value_was_delivered_runs_with_the_one_before() {
-        let secret = object(json!({"apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": "keys", "namespace": "shop", "creationTimestamp": "2027-01-01T08:00:00Z",
-                "managedFields": [{"time": "2027-01-01T10:30:00Z", "fieldsV1": {"f:data": {"f:A": {}, "f:B": {}, "f:C": {}}}}]}}));
-        let mut recorded = Recorded::default();
-        for (key, at) in [("A", "10:00:00"), ("B", "09:00:00"), ("C", "07:00:00")] {
-            recorded.change(key, [], format!("2027-01-01T{at}Z").parse().expect("a time"));
-        }
+        let secret = secret("10:30:00");
+        let mut recorded = recorded(&[("A", "10:00:00", ""), ("B", "09:00:00", "09:10:00"), ("C", "07:00:00", "")]);
+        recorded.arrived.extend(arrivals(&recorded, &secret));
         let workloads = [
             workload("early", "A"),
             workload("between", "A"),
@@ -273,5 +300,28 @@ mod tests {
         assert_eq!(told(&pods), ["early A", "between A"]);
         assert_eq!(told(&[pod("other", "08:45:00")]), ["other B"]);
         assert_eq!(told(&[]), Vec::<String>::new());
+    }
+
+    /// Each key by itself: what came with an earlier delivery is not told again for a later one, and of two that came together both
+    /// are.
+    #[test]
+    fn a_value_counts_from_when_it_came_and_not_from_when_the_secret_or_the_file_was_written() {
+        let workloads = [workload("web", "A")];
+        let told = |recorded: &Recorded, secret: &Object, began: &str| {
+            let mut recorded = recorded.clone();
+            recorded.arrived.extend(arrivals(&recorded, secret));
+            !stale_among(&recorded, secret, &workloads, &[pod("web", began)]).is_empty()
+        };
+        let seen = recorded(&[("A", "09:00:00", "09:05:00")]);
+        assert!(!told(&seen, &secret("10:00:00"), "09:10:00"), "the Secret was written again for another key");
+        assert!(told(&seen, &secret("10:00:00"), "09:05:00"), "within the same second nobody knows");
+        let mut restarted = pod("web", "09:05:00");
+        restarted.set_annotation(RESTARTED, "2027-01-01T09:05:00.25Z");
+        assert!(stale_among(&seen, &secret("10:00:00"), &workloads, &[restarted]).is_empty(), "for that value");
+        let both = recorded(&[("A", "09:00:00", ""), ("B", "09:20:00", "")]);
+        assert!(told(&both, &secret("09:30:00"), "09:10:00"), "it was restarted before the value came");
+        let mut other = recorded(&[("A", "09:00:00", "")]);
+        other.know("A", &landfall_secrets::Fingerprint::of(&Masked::from(&b"b"[..])).expect("made"));
+        assert!(!told(&other, &secret("10:00:00"), "08:30:00"), "it has not come yet");
     }
 }

@@ -22,7 +22,7 @@ fn guard(live: Option<&Object>, wanted: &Object, place: &str) -> Result<(), Diag
 }
 
 /// What rolls a workload's pods, as kubectl writes it.
-const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
+pub(super) const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// Who writes a Secret, and restarts who reads it.
 #[derive(Clone)]
@@ -125,7 +125,8 @@ impl SecretWriter<'_> {
     /// What the cluster refuses with.
     #[boxed]
     pub async fn restart(cluster: &Cluster, stale: &[Stale], at: jiff::Timestamp) -> Result<(), Diagnostic> {
-        let stamp = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        // To the part of a second: what came within the second before is known to have come before.
+        let stamp = at.to_string();
         for one in stale {
             let patch = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED: stamp}}}}});
             let patched = cluster.patch(&one.workload, &Patch::Strategic(patch), &Self::options()).await;

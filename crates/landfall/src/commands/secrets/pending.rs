@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
+use landfall_delivery::life::{SecretWriter, Stale, Survey, remember, remember_arrivals};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Connection, Failure};
 use landfall_secrets::{Ledger, Pending, Task};
@@ -85,6 +85,8 @@ impl PendingArgs {
             };
             remember(&connection.cluster, &scene.controller.namespace, &change).await.map_err(Failure::from)?;
         }
+        // Who may not write it down knows it now, and not the next time.
+        let _unremembered = remember_arrivals(&connection.cluster, &scene.controller.namespace).await;
         let survey = scene.survey(connection).await?;
         let mut stale = survey.stale(&connection.cluster, namespace, target).await.map_err(Failure::from)?;
         let mut restarted = Vec::new();
