@@ -122,7 +122,8 @@ one_secret() {
     pulled
     gateway=$(uids api-gateway) web=$(uids web)
     [ -n "$gateway" ] && [ -n "$web" ]
-    exits 0 landfall secrets set SESSION_SECRET --env prod --push --yes --plain "$DAY/session.env"
+    exits 0 landfall secrets set SESSION_SECRET --env prod --push --yes --plain "$DAY/session.env" \
+        --escrow "$DAY/session.age" --passphrase-file "$DAY/passphrase"
     is "$(git diff HEAD~1 -- "$VALUES" | grep -c '^+[^+]')" 1 'changed ciphertexts'
     eventually 120 synced
     eventually 60 restarted "$gateway"

@@ -57,6 +57,7 @@ mod it {
     mod sealing;
     mod secrecy;
     mod secret_days;
+    mod secret_guards;
     mod secret_life;
     mod sens;
     mod served;

@@ -13,6 +13,8 @@ pub struct Traces {
     pub live: Option<Masked>,
     /// How it stands in the file.
     pub sealed: Sealed,
+    /// The value that somebody gives for it.
+    pub given: Option<Masked>,
     /// Claims that hold what its owner was initialised with; the key's own owner's alone.
     pub claims: Vec<String>,
 }
@@ -71,7 +73,9 @@ impl Denial {
             Denial::Lost | Denial::NoKey => "put the cluster's keys back: `landfall secrets restore FILE`",
             Denial::Diverged => "put the value back that the data was made with, in whichever place has the other one",
             Denial::Another => "restore the value that was born: `landfall secrets restore FILE`",
-            Denial::Initialised(_) => "give the value that its owner has, or initialise it anew",
+            Denial::Initialised(_) => {
+                "give the value that its owner has (`--from-file`, `--stdin`), or initialise it anew"
+            }
         }
     }
 }
@@ -126,9 +130,15 @@ pub fn fate(key: &Key, traces: &Traces) -> Result<Result<Fate, Denial>, CryptoEr
         (Sealed::Unseen, Some(live)) if !is_born(live)? => Err(Denial::Another),
         (Sealed::Unseen, _) => Ok(Fate::Kept),
         (Sealed::Closed, None) => Err(Denial::NoKey),
-        (Sealed::Absent | Sealed::Placeholder, None) if is_once && key.fingerprint.is_some() => Err(Denial::Lost),
+        // Who has the value that was born puts it back.
+        (Sealed::Absent | Sealed::Placeholder, None) if is_once && key.fingerprint.is_some() => match &traces.given {
+            Some(given) if is_born(given)? => Ok(Fate::Born),
+            _ => Err(Denial::Lost),
+        },
         (Sealed::Absent | Sealed::Placeholder, None) => match &key.permanence {
-            Permanence::InitOnly(_) if !traces.claims.is_empty() && key.making.is_generated() => {
+            Permanence::InitOnly(_)
+                if !traces.claims.is_empty() && key.making.is_generated() && traces.given.is_none() =>
+            {
                 Err(Denial::Initialised(traces.claims.clone()))
             }
             _ => Ok(Fate::Born),
@@ -161,7 +171,19 @@ mod tests {
 
     fn decided(key: &Key, sealed: Sealed, live: Option<&str>, claims: &[&str]) -> Result<Fate, Denial> {
         let claims = claims.iter().map(|claim| (*claim).to_owned()).collect();
-        fate(key, &Traces { live: live.map(value), sealed, claims }).expect("compared")
+        fate(key, &Traces { live: live.map(value), sealed, claims, given: None }).expect("compared")
+    }
+
+    /// Who has the value puts it back: of what was born once that very one, of what an owner was initialised with whichever it is.
+    #[test]
+    fn what_is_lost_is_given_by_who_has_it() {
+        let given = |key: &Key, text: &str| {
+            let traces = Traces { given: Some(value(text)), claims: vec!["data".to_owned()], ..Traces::default() };
+            fate(key, &traces).expect("compared")
+        };
+        let once = key(Permanence::Once, Some("a"));
+        assert_eq!((given(&once, "a"), given(&once, "b")), (Ok(Fate::Born), Err(Denial::Lost)));
+        assert_eq!(given(&key(Permanence::InitOnly(None), None), "any"), Ok(Fate::Born));
     }
 
     /// A17: whichever of cluster, file and git has lost it, a key that never changes is not made again.

@@ -138,6 +138,10 @@ impl Declared {
                 key.permanence = Permanence::Once;
             }
         }
+        let wrong = changing(&keys);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
         let kind = secrets.kind.clone().unwrap_or_default();
         Ok(Self { target: secrets.target.to_string(), kind, keys, order })
     }
@@ -347,6 +351,30 @@ fn size(bits: RsaBits) -> KeySize {
     }
 }
 
+/// What would change a key by way of another one, although it is declared that it never changes.
+fn changing(keys: &BTreeMap<String, Key>) -> Vec<Contradiction> {
+    let mut wrong = Vec::new();
+    for (name, key) in keys {
+        let mut told = |field: &'static str, problem: String| {
+            wrong.push(Contradiction { key: name.clone(), field, problem });
+        };
+        let is_once = |key: &Key| key.permanence == Permanence::Once;
+        let may_change = |part: &&str| keys.get(*part).is_some_and(|part| !is_once(part));
+        if let Some(part) = key.making.parts().into_iter().find(may_change).filter(|_| is_once(key)) {
+            told("generate", format!("it follows from `{part}`, which may change: say `generate: once` of that"));
+        }
+        let Some((previous, former)) = key.previous.as_ref().and_then(|name| Some((name, keys.get(name)?))) else {
+            continue;
+        };
+        if is_once(former) {
+            told("previous", format!("`{previous}` is generated once, and never changes"));
+        } else if former.making.follows() {
+            told("previous", format!("`{previous}` follows from other keys, and keeps nothing"));
+        }
+    }
+    wrong
+}
+
 /// The keys, each behind its parts; else one that is made from itself.
 fn ordered(keys: &BTreeMap<String, Key>) -> Result<Vec<String>, String> {
     let mut order: Vec<String> = Vec::new();
@@ -431,6 +459,26 @@ mod tests {
             (r#"{"A": {"previous": "A"}}"#, "A previous: `A` is no other key"),
             (r#"{"A": {"generate": "once", "fingerprint": "x"}}"#, "A fingerprint: "),
             (r#"{"A": {"random": 3}}"#, "A random: it belongs to `generate: once`"),
+            (
+                r#"{"A": {"generate": {"rsa": 2048}}, "B": {"public-of": "A", "generate": "once"}}"#,
+                "B generate: it follows from `A`, which may change",
+            ),
+            (
+                r#"{"A": {"generate": {"random": 48}, "previous": "B"}, "B": {"generate": "once"}}"#,
+                "A previous: `B` is generated once",
+            ),
+            (
+                r#"{"A": {"generate": {"random": 48}, "previous": "C"}, "B": {"generate": "once", "rsa": 2048}, "C": {"public-of": "B"}}"#,
+                "A previous: `C` is generated once",
+            ),
+            (
+                r#"{"A": {"generate": {"random": 48}, "previous": "B"}, "B": {"template": "{{ .C }}"}, "C": {}}"#,
+                "A previous: `B` follows from other keys",
+            ),
+            (
+                r#"{"A": {"generate": {"random": 48}}, "B": {"generate": "once", "template": "{{ .A }}"}}"#,
+                "B template: a value is generated, or follows",
+            ),
         ] {
             let said = told(keys);
             assert!(said.contains(wanted), "{keys}: {said}");

@@ -136,6 +136,11 @@ impl Recorded {
         self.pending.sort();
     }
 
+    /// Remembers that a key with the value before another was dropped.
+    pub fn drop(&mut self, key: &str, at: Timestamp) {
+        self.changed.entry(key.to_owned()).or_insert(at);
+    }
+
     /// Remembers what a key's new value is known again by.
     pub fn know(&mut self, key: &str, print: &Fingerprint) {
         let prints = self.prints.entry(key.to_owned()).or_default();

@@ -215,6 +215,12 @@ impl Examined<'_> {
         let held = self.entries.is_some();
         let (severity, text, advice) = match state {
             State::Sealed => return,
+            // LP-44: the file does not have it any more, and the cluster until that is delivered.
+            State::Live if held && self.was_dropped(name) => (
+                Severity::Info,
+                format!("`{name}` was dropped from the file, and the cluster has it still"),
+                "deliver it, `landfall up` or a push".to_owned(),
+            ),
             // LP-116: it works, and goes with the cluster.
             State::Live if held => (
                 Severity::Warning,
@@ -259,6 +265,11 @@ impl Examined<'_> {
             ),
         };
         faults.push(Fault { severity, key: Some(name.to_owned()), text, advice });
+    }
+
+    fn was_dropped(&self, name: &str) -> bool {
+        let survey = self.survey.filter(|_| self.declared.is_former(name));
+        survey.is_some_and(|survey| survey.has_written(self.namespace, &self.declared.target, name))
     }
 
     fn bound(&self) -> String {

@@ -89,6 +89,7 @@ impl Survey {
         Traces {
             live: self.live.get(key).filter(|value| !value.reveal().is_empty()).cloned(),
             sealed: self.sealed(written, label),
+            given: None,
             claims: claims.into_iter().cloned().collect(),
         }
     }
@@ -120,6 +121,11 @@ impl Survey {
     pub fn changed(&self, namespace: &str, target: &str, key: &str) -> Option<Timestamp> {
         let remembered = self.ledger.of(namespace, target).and_then(|recorded| recorded.changed.get(key)).copied();
         remembered.or_else(|| written(self.secret.as_ref()?, key))
+    }
+
+    /// Whether a key was given a value here before: where its file has nothing of it any more, somebody has dropped it.
+    pub fn has_written(&self, namespace: &str, target: &str, key: &str) -> bool {
+        self.ledger.of(namespace, target).is_some_and(|recorded| recorded.changed.contains_key(key))
     }
 
     /// The workloads of a namespace whose pods began before a key that they read was changed.

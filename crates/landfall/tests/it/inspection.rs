@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use landfall_cluster::{Cluster, ListOptions, Patch, WriteOptions};
+use landfall_cluster::{Cluster, DeleteOptions, ListOptions, Patch, WriteOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::{Location, Store};
 use serde_json::Value;
@@ -48,6 +48,11 @@ pub(crate) fn objects(state: &Path, api_version: &str, kind: &str, namespace: &s
 /// Makes an object, as somebody does by hand.
 pub(crate) fn create(state: &Path, object: Object) {
     with(state, async |cluster| cluster.create(&object, &WriteOptions::default()).await.map(drop).expect("created"));
+}
+
+/// Deletes an object, and what follows from that.
+pub(crate) fn delete(state: &Path, key: &ObjectKey) {
+    with(state, async |cluster| cluster.delete(key, &DeleteOptions::default()).await.map(drop).expect("deleted"));
 }
 
 /// Merges into an object.

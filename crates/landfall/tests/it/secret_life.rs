@@ -97,6 +97,11 @@ fn lp_36_lp_38_lp_41_lp_42_lp_46_lp_57_the_nine_keys_are_born_sealed_saved_and_c
     prod.secrets("check").exits(1).says("0/9 keys of luckyplans/luckyplans-secrets are there").says("no sealed value");
     let before = prod.values();
 
+    // What is made once is made by nobody but `init` and `bootstrap` here.
+    let pepper = prod.secrets("set WORKER_CREDENTIAL_PEPPER --yes").exits(5).says("not by `set`");
+    pepper.says("landfall secrets init WORKER_CREDENTIAL_PEPPER");
+    assert!(!sandbox.read("landfall.yaml").contains("scrypt14."));
+
     // LP-36: nothing is sealed before somebody could open it again without the cluster.
     prod.secrets("init --yes").exits(5).says("its sealing key is in no backup");
     assert_eq!(prod.values(), before);
@@ -131,7 +136,10 @@ fn lp_36_lp_38_lp_41_lp_42_lp_46_lp_57_the_nine_keys_are_born_sealed_saved_and_c
     prod.secrets("bootstrap --yes").exits(5).says("is bootstrapped already").says("scrypt14.");
 
     // LP-41: one key, and no other.
-    prod.secrets("set SESSION_SECRET --yes --commit").exits(0).says("committed as");
+    prod.secrets("set SESSION_SECRET --yes --commit").exits(5).says("nobody keeps the values before").says("--escrow");
+    assert_eq!(prod.values(), sealed);
+    let escrow = |file: &str| format!("--escrow ../{file}.age --recipient {recipient}");
+    prod.secrets(&format!("set SESSION_SECRET --yes --commit {}", escrow("session"))).exits(0).says("committed as");
     let set = prod.values();
     let changed = differing(&sealed, &set);
     assert!(matches!(changed.as_slice(), [one] if one.starts_with("SESSION_SECRET: ")), "{changed:?}");
@@ -152,7 +160,9 @@ fn lp_36_lp_38_lp_41_lp_42_lp_46_lp_57_the_nine_keys_are_born_sealed_saved_and_c
     }
     // T10: a password that takes effect only once, and what was made from it.
     prod.secrets("set POSTGRES_PASSWORD --yes").exits(5).says("ALTER USER").says("--accept POSTGRES_PASSWORD");
-    prod.secrets("set POSTGRES_PASSWORD --yes --accept POSTGRES_PASSWORD").exits(0).says("made from POSTGRES_PASSWORD");
+    let accepted = "set POSTGRES_PASSWORD --yes --accept POSTGRES_PASSWORD";
+    prod.secrets(accepted).exits(5).says("DATABASE_URL, POSTGRES_PASSWORD");
+    prod.secrets(&format!("{accepted} {}", escrow("postgres"))).exits(0).says("made from POSTGRES_PASSWORD");
     let changed = differing(&set, &prod.values()).len();
     assert_eq!(changed, 2, "the password, and the address that it stands in");
     prod.secrets("pending").exits(0).says("ALTER USER");
@@ -555,7 +565,13 @@ fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
     patch(&state, &ledger, serde_json::json!({"data": null}));
     assert!(!sandbox.run(&["secrets", "pending"]).exits(0).all().contains("drop `BEFORE`"));
     sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--yes"]).exits(0);
-    assert!(!sandbox.read("web/values.yaml").contains("BEFORE"));
+    let dropped = sandbox.read("web/values.yaml");
+    assert!(!dropped.contains("BEFORE"));
+    // The cluster has it until that is delivered; nobody seals it again.
+    let told = sandbox.run(&["secrets", "check"]).exits(0).says("`BEFORE` was dropped from the file");
+    told.says("deliver it").lacks("landfall secrets init");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0);
+    assert_eq!(sandbox.read("web/values.yaml"), dropped);
     // `set` keeps the value before as `rotate` does.
     sandbox.run(&["secrets", "set", "PEPPER", "--yes", "--plain", "../third.env"]).exits(0).says("the value before");
     sandbox.run(&["up", "--yes"]).exits(0);
@@ -666,13 +682,14 @@ fn where_the_file_cannot_be_written_nothing_else_is() {
     let (before, pending) = (prod.values(), prod.secrets("pending --done OIDC_CLIENT_SECRET").exits(0).stdout);
     let path = prod.sandbox.root().join(VALUES).canonicalize().expect("there");
     let held = landfall_host::hold_file(&path).expect("opened").expect("nobody holds it");
-    let refused = prod.secrets("set OIDC_CLIENT_SECRET --yes --plain ../plain.env").exits(1);
+    let set = format!("set OIDC_CLIENT_SECRET --yes --recipient {recipient} --escrow");
+    let refused = prod.secrets(&format!("{set} ../one.age --plain ../plain.env")).exits(1);
     refused.says("values.prod.yaml was not written").says("another command writes it at this moment");
     assert_eq!(prod.values(), before);
     assert!(!prod.sandbox.root().join("../plain.env").exists(), "nobody has that value");
     assert_eq!(prod.secrets("pending").stdout, pending, "nothing is to be done for it");
     drop(held);
-    prod.secrets("set OIDC_CLIENT_SECRET --yes").exits(0);
+    prod.secrets(&format!("{set} ../two.age")).exits(0);
     prod.secrets("pending").says("OIDC_CLIENT_SECRET");
 }
 
@@ -690,6 +707,15 @@ fn a_declaration_that_contradicts_itself_is_told_at_its_place() {
         .says("`NOPE` is no key")
         .says("landfall.yaml:7");
     with("    secrets: {target: keys, keys: {A: {generate: {rsa: 1024}}}}\n").exits(2).says("landfall.yaml:7");
+    // What never changes follows nothing that may, and keeps nothing of another key.
+    with("    secrets: {target: keys, keys: {A: {generate: {rsa: 2048}}, B: {public-of: A, generate: once}}}\n")
+        .exits(2)
+        .says("it follows from `A`, which may change")
+        .says("landfall.yaml:7");
+    with("    secrets: {target: keys, keys: {A: {generate: {random: 48}, previous: B}, B: {generate: once}}}\n")
+        .exits(2)
+        .says("`B` is generated once, and never changes")
+        .says("landfall.yaml:7");
 }
 
 /// The writer of a secret's life at a key that is generated once (`docs/writers.md`).

@@ -9,7 +9,9 @@ use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
 use landfall_delivery::{escrow, life};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Act, Connection, Failure, Permit};
-use landfall_secrets::{Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, make, seal_value};
+use landfall_secrets::{
+    Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, is_same, make, seal_value,
+};
 use landfall_store::AuditEntry;
 use landfall_yaml::{Scalar, edit};
 use serde_json::json;
@@ -19,6 +21,7 @@ use super::files::{self, Rewrite};
 use super::keys::AudienceArgs;
 use super::plain::Plain;
 use super::scene::{Reach, Scene};
+use super::set::once;
 use crate::consent::{Question, given};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -35,6 +38,9 @@ pub(crate) struct WriteArgs {
     /// First save all sealing keys, and what is generated once, into a new encrypted file
     #[arg(long, value_name = "FILE")]
     backup: Option<String>,
+    /// Keep the values before in a new encrypted file
+    #[arg(long, value_name = "FILE")]
+    escrow: Option<String>,
     #[command(flatten)]
     audience: AudienceArgs,
     /// Commit the files that were written, and nothing else
@@ -133,8 +139,6 @@ pub(super) struct Work<'a> {
     pub(super) given_up: BTreeMap<String, Masked>,
     /// What somebody has said is meant.
     pub(super) accepted: &'a [String],
-    /// An encrypted file for those.
-    pub(super) escrow: Option<&'a str>,
     pub(super) started: Instant,
 }
 
@@ -158,6 +162,10 @@ pub(super) fn followers(
             continue;
         }
         let value = make(name, key, &values).map_err(|error| unmade(scene, name, &error))?;
+        // What never changes and is there as it should be is not written again.
+        if key.permanence == Permanence::Once && known.get(name).is_some_and(|known| is_same(known, &value)) {
+            continue;
+        }
         values.insert(name.to_owned(), value.clone());
         changed.insert(name);
         found.push(Change { key: name.to_owned(), deed: Deed::Follows, value });
@@ -190,6 +198,8 @@ impl Work<'_> {
     /// What must not be, before anything is written; what cannot be written.
     pub(super) async fn carry_out(self) -> Outcome {
         let Work { context, scene, connection, args, .. } = &self;
+        self.check_once()?;
+        self.check_escrow()?;
         self.check_size()?;
         if args.dry_run {
             return self.told_only();
@@ -268,6 +278,60 @@ impl Work<'_> {
         report.files.extend(self.scene.held.iter().filter(|_| to_be_sealed).map(|held| held.shown.as_str()));
         self.context.report(&report, Exit::Done, self.started);
         Ok(Exit::Done)
+    }
+
+    /// Refuses another value of what never changes, whichever way it would come to it.
+    fn check_once(&self) -> Result<(), Failure> {
+        let known = self.scene.known(self.survey);
+        for change in self.changes.iter().filter(|change| self.is_once(&change.key)) {
+            let is_another = known.get(&change.key).is_some_and(|known| !is_same(known, &change.value));
+            if is_another && !self.is_reborn(change) {
+                return Err(once(self.scene, &change.key));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_once(&self, key: &str) -> bool {
+        self.scene.declared.keys.get(key).is_some_and(|key| key.permanence == Permanence::Once)
+    }
+
+    /// Whether somebody has said that what was generated before is lost, of the key or of all that it follows from.
+    fn is_reborn(&self, change: &Change) -> bool {
+        let accepted = |key: &str| self.accepted.iter().any(|accepted| accepted == key);
+        match change.deed {
+            Deed::Born | Deed::Given => accepted(&change.key),
+            Deed::Follows => self.scene.declared.keys.get(&change.key).is_some_and(|key| {
+                let reborn = |part: &&str| {
+                    self.changes.iter().any(|it| it.key == **part && it.deed != Deed::Follows && self.is_reborn(it))
+                };
+                key.making.parts().iter().all(reborn)
+            }),
+            Deed::Adopted | Deed::Rotated | Deed::Before => false,
+        }
+    }
+
+    /// LP-36: in a protected environment a value that is given up can be got back.
+    fn check_escrow(&self) -> Result<(), Failure> {
+        if !self.scene.is_protected() || self.args.escrow.is_some() {
+            return Ok(());
+        }
+        let is_given_up =
+            |change: &&Change| self.given_up.get(&change.key).is_some_and(|before| !is_same(before, &change.value));
+        let names: BTreeSet<&str> = self.changes.iter().filter(is_given_up).map(|it| it.key.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = names.into_iter().collect();
+        Err(Failure::from(
+            Diagnostic::refused(
+                code::UNSAVED,
+                format!("environment `{}` is protected, and nobody keeps the values before", self.scene.environment),
+            )
+            .note(format!("they are given up: {}", names.join(", ")))
+            .note("nothing was changed")
+            .help("name a file for them: --escrow before.age --recipient age1…"),
+        ))
     }
 
     /// Refuses what no cluster takes: the file would hold it, and the Secret would never come.
@@ -353,8 +417,8 @@ impl Work<'_> {
         };
         let mut born = BTreeMap::new();
         for key in self.scene.declared.once() {
-            // What is accepted as lost is born again, under a fingerprint of its own.
-            let is_new = self.changes.iter().any(|change| change.key == key && change.deed != Deed::Adopted);
+            // What is accepted as lost is born again, under a fingerprint of its own; no other that is there is written over.
+            let is_new = self.changes.iter().any(|change| change.key == key && self.is_reborn(change));
             let has_one = self.scene.declared.keys.get(key).is_some_and(|key| key.fingerprint.is_some());
             if let Some(value) = value(key).filter(|_| is_new || !has_one) {
                 let made = Fingerprint::of(value);
@@ -436,7 +500,7 @@ impl Work<'_> {
 
     /// Writes the backup and the escrow that were asked for, before anything else.
     async fn save(&self, certificate: Option<&Certificate>) -> Result<(), Failure> {
-        if self.args.backup.is_none() && self.escrow.is_none() {
+        if self.args.backup.is_none() && self.args.escrow.is_none() {
             return Ok(());
         }
         let audience = self.args.audience.audience(self.context)?;
@@ -467,7 +531,7 @@ impl Work<'_> {
             saved_now(self.connection, self.scene, &saved).await?;
             self.context.ui.status(&format!("keys saved to {shown} (0600)"));
         }
-        if let Some(shown) = self.escrow {
+        if let Some(shown) = &self.args.escrow {
             let values = self.given_up.iter().map(|(key, value)| (key.as_str(), value));
             close(&Backup::of_values(&self.scene.namespace, &self.scene.declared.target, values), shown)?;
             self.context.ui.status(&format!("the values before are kept in {shown} (0600)"));
@@ -496,12 +560,7 @@ impl Work<'_> {
             let changed: BTreeSet<String> = self
                 .changes
                 .iter()
-                .filter(|change| {
-                    self.survey
-                        .live
-                        .get(&change.key)
-                        .is_some_and(|live| !landfall_secrets::is_same(live, &change.value))
-                })
+                .filter(|change| self.survey.live.get(&change.key).is_some_and(|live| !is_same(live, &change.value)))
                 .map(|change| change.key.clone())
                 .collect();
             restarted =

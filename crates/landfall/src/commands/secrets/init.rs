@@ -7,7 +7,7 @@ use clap::Args;
 use landfall_delivery::life::Survey;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure};
-use landfall_secrets::{Denial, Fate, Making, Permanence, fate, is_same, make};
+use landfall_secrets::{Denial, Fate, Making, Masked, Permanence, fate, is_same, make};
 
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
 use super::given::{GivenArgs, ask};
@@ -123,11 +123,11 @@ impl Birth<'_> {
         }
         let survey = scene.survey(connection).await?;
         self.check_type(scene, &survey)?;
-        let fates = self.fates(scene, &survey)?;
+        let mut given = self.given.read(context, None)?;
+        let fates = self.fates(scene, &survey, &given)?;
         if self.again == Again::Refuses {
             refuse_again(scene, &fates)?;
         }
-        let mut given = self.given.read(context, None)?;
         for key in given.keys() {
             scene.check_key(key)?;
             if fates.get(key.as_str()).is_none_or(|fate| *fate != Fate::Born) {
@@ -159,6 +159,10 @@ impl Birth<'_> {
                 None => {}
                 Some(Fate::Kept) => kept.push(name.to_owned()),
                 Some(Fate::Adopted) if scene.held.is_none() => kept.push(name.to_owned()),
+                // LP-44: somebody has dropped it, and the cluster has it until that is delivered.
+                Some(Fate::Adopted)
+                    if scene.declared.is_former(name)
+                        && survey.has_written(&scene.namespace, &scene.declared.target, name) => {}
                 Some(Fate::Adopted) => {
                     let Some(value) = survey.live.get(name).cloned() else { continue };
                     changes.push(Change { key: name.to_owned(), deed: Deed::Adopted, value });
@@ -180,7 +184,7 @@ impl Birth<'_> {
         // What no longer follows from its parts is mended, too.
         for (name, key) in scene.declared.in_order().filter(|(_, key)| key.making.follows()) {
             let is_there = kept.iter().any(|kept| kept == name);
-            let stale = |it: &landfall_secrets::Masked| make(name, key, &known).is_ok_and(|made| !is_same(&made, it));
+            let stale = |it: &Masked| make(name, key, &known).is_ok_and(|made| !is_same(&made, it));
             if is_there && key.permanence != Permanence::Once && known.get(name).is_some_and(stale) {
                 missing.insert(name.to_owned());
             }
@@ -203,7 +207,6 @@ impl Birth<'_> {
             kept,
             given_up,
             accepted: self.accept,
-            escrow: None,
             started,
         };
         work.carry_out().await
@@ -223,7 +226,12 @@ impl Birth<'_> {
         ))
     }
 
-    fn fates<'s>(&self, scene: &'s Scene, survey: &Survey) -> Result<BTreeMap<&'s str, Fate>, Failure> {
+    fn fates<'s>(
+        &self,
+        scene: &'s Scene,
+        survey: &Survey,
+        given: &BTreeMap<String, Masked>,
+    ) -> Result<BTreeMap<&'s str, Fate>, Failure> {
         let (entries, label) = (scene.entries(), scene.label());
         let (mut fates, mut denied) = (BTreeMap::new(), Vec::new());
         for (name, key) in scene.declared.in_order() {
@@ -234,6 +242,7 @@ impl Birth<'_> {
             let traces = landfall_secrets::Traces {
                 // Where no file holds it, it lives on the cluster or nowhere.
                 sealed: if scene.held.is_some() { traces.sealed } else { landfall_secrets::Sealed::Absent },
+                given: given.get(name).cloned(),
                 ..traces
             };
             let decided = fate(key, &traces).map_err(|error| unmade(scene, name, &error.into()))?;
@@ -242,7 +251,7 @@ impl Birth<'_> {
                 Err(denial) if denial.may_be_accepted() && self.accept.iter().any(|accepted| accepted == name) => {
                     fates.insert(name, Fate::Born);
                 }
-                Err(denial) => denied.push(told(scene, name, &key.invalidates, &denial)),
+                Err(denial) => denied.push(told(scene, name, &denial)),
             }
         }
         if denied.is_empty() { Ok(fates) } else { Err(Failure::from(denied)) }
@@ -250,7 +259,8 @@ impl Birth<'_> {
 }
 
 /// Tells why a key is not made.
-fn told(scene: &Scene, name: &str, invalidates: &[String], denial: &Denial) -> Diagnostic {
+pub(super) fn told(scene: &Scene, name: &str, denial: &Denial) -> Diagnostic {
+    let invalidates = &scene.declared.keys[name].invalidates;
     let mut diagnostic = Diagnostic::refused(code::NOT_BORN, format!("`{name}` is not made anew: {denial}"));
     if let Some(spot) = scene.spot(name) {
         diagnostic = diagnostic.primary(spot, "declared here");

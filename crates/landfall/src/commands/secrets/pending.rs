@@ -79,9 +79,12 @@ impl PendingArgs {
         let (namespace, target) = (&scene.namespace, &scene.declared.target);
         if !self.done.is_empty() {
             let keys: BTreeSet<String> = self.done.iter().cloned().collect();
-            self.drop_former(context, scene, connection, &keys).await?;
+            let dropped = self.drop_former(context, scene, connection, &keys).await?;
+            let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
             let change = |ledger: &mut Ledger| {
-                let _how_many = ledger.of_mut(namespace, target).confirm(&keys);
+                let recorded = ledger.of_mut(namespace, target);
+                let _how_many = recorded.confirm(&keys);
+                dropped.iter().for_each(|key| recorded.drop(key, at));
             };
             remember(&connection.cluster, &scene.controller.namespace, &change).await.map_err(Failure::from)?;
         }
@@ -109,14 +112,14 @@ impl PendingArgs {
 }
 
 impl PendingArgs {
-    /// LP-44: takes away the values before that nothing uses any more.
+    /// LP-44: takes away the values before that nothing uses any more; the keys.
     async fn drop_former(
         &self,
         context: &Context,
         scene: &Scene,
         connection: &Connection,
         keys: &BTreeSet<String>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<String>, Failure> {
         let survey = scene.survey(connection).await?;
         let recorded = survey.ledger.of(&scene.namespace, &scene.declared.target);
         let pending = recorded.map(|recorded| recorded.pending.as_slice()).unwrap_or_default();
@@ -131,10 +134,13 @@ impl PendingArgs {
             None => survey.live.contains_key(*key),
         };
         let declared = keys.iter().filter_map(|key| scene.declared.keys.get(key)?.previous.as_deref()).filter(is_there);
-        let former: BTreeSet<&str> = remembered.chain(declared).collect();
+        // What is declared may be another thing today: what never changes is not dropped.
+        let is_once = |key: &str| scene.declared.once().any(|once| once == key);
+        let former: BTreeSet<&str> = remembered.chain(declared).filter(|key| !is_once(key)).collect();
         let former: Vec<&str> = former.into_iter().collect();
+        let dropped: Vec<String> = former.iter().map(|key| (*key).to_owned()).collect();
         if former.is_empty() {
-            return Ok(());
+            return Ok(dropped);
         }
         given(context, &scene.place.permit(Act::Mend), || Question {
             yes: self.yes,
@@ -146,7 +152,8 @@ impl PendingArgs {
         let Some(held) = &scene.held else {
             let writer =
                 SecretWriter { cluster: &connection.cluster, namespace: &scene.namespace, declared: &scene.declared };
-            return writer.drop_keys(survey.secret.as_ref(), &former).await.map_err(Failure::from);
+            writer.drop_keys(survey.secret.as_ref(), &former).await.map_err(Failure::from)?;
+            return Ok(dropped);
         };
         let mut holder = held.holder.clone();
         for key in former.into_iter().filter(|key| entries.contains_key(*key)) {
@@ -157,7 +164,10 @@ impl PendingArgs {
         }
         let (before, after) = (held.holder.text().to_owned(), holder.text().to_owned());
         let rewrite = Rewrite { path: held.path.clone(), shown: held.shown.clone(), before, after };
-        if rewrite.is_change() { rewrite.write() } else { Ok(()) }
+        if rewrite.is_change() {
+            rewrite.write()?;
+        }
+        Ok(dropped)
     }
 }
 

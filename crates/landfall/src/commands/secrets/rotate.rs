@@ -42,9 +42,6 @@ pub(crate) struct RotateArgs {
     /// What becomes invalid with the value of this key before is meant to (repeatable)
     #[arg(long, value_name = "KEY")]
     accept: Vec<String>,
-    /// Keep the values before in a new encrypted file
-    #[arg(long, value_name = "FILE")]
-    escrow: Option<String>,
     #[command(flatten)]
     write: Box<WriteArgs>,
     #[command(flatten)]
@@ -156,7 +153,6 @@ impl RotateArgs {
             .filter(|(key, _)| changes.iter().any(|it| it.key == **key))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        self.check_escrow(scene, &given_up)?;
         let kept = scene
             .declared
             .keys
@@ -173,7 +169,6 @@ impl RotateArgs {
             changes,
             given_up,
             accepted: &self.accept,
-            escrow: self.escrow.as_deref(),
             started,
         };
         work.carry_out().await
@@ -192,22 +187,5 @@ impl RotateArgs {
         let is_full = |key: &Key| key.previous.as_ref().is_some_and(holds);
         let free = scene.declared.keys.iter().filter(|(_, key)| is_free(key) && !is_full(key));
         free.filter(|(name, key)| self.all || is_due(name, key)).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// In a protected environment a value that is given up can be got back.
-    fn check_escrow(&self, scene: &Scene, given_up: &BTreeMap<String, Masked>) -> Result<(), Failure> {
-        if !scene.is_protected() || self.escrow.is_some() || given_up.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<&str> = given_up.keys().map(String::as_str).collect();
-        Err(Failure::from(
-            Diagnostic::refused(
-                code::UNSAVED,
-                format!("environment `{}` is protected, and nobody keeps the values before", scene.environment),
-            )
-            .note(format!("they are given up: {}", names.join(", ")))
-            .note("nothing was changed")
-            .help("name a file for them: --escrow before.age --recipient age1…"),
-        ))
     }
 }

@@ -7,10 +7,11 @@ use clap::Args;
 use landfall_delivery::life::Survey;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure};
-use landfall_secrets::{Making, Masked, Permanence, is_same, make};
+use landfall_secrets::{Making, Masked, Permanence, fate, is_same, make};
 
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
 use super::given::{GivenArgs, ask, check_filled};
+use super::init::told;
 use super::scene::{DeclaredArgs, Scene};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
@@ -21,7 +22,7 @@ use crate::verb::Verb;
 /// Arguments of `secrets set`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Examples:\n  landfall secrets set SESSION_SECRET --env prod --commit          generated anew, as it is declared\n  pass show stripe | landfall secrets set STRIPE_SECRET --stdin --env prod\n  landfall secrets set --from-file given.env --env prod\n  landfall secrets set TOKEN=dev --env local                       others on the machine see such a value"
+    before_help = "Examples:\n  landfall secrets set SESSION_SECRET --env staging --commit          generated anew, as it is declared\n  pass show stripe | landfall secrets set STRIPE_SECRET --stdin --env prod --escrow before.age --recipient age1…\n  landfall secrets set --from-file given.env --env staging\n  landfall secrets set TOKEN=dev --env local                       others on the machine see such a value"
 )]
 pub(crate) struct SetArgs {
     /// Keys; one that is generated needs no value
@@ -173,7 +174,6 @@ impl Setting<'_> {
             kept,
             given_up,
             accepted: self.accept,
-            escrow: None,
             started,
         };
         work.carry_out().await
@@ -205,7 +205,21 @@ impl Setting<'_> {
                     (Some(_), None) => false,
                     (None, _) => !is_there,
                 };
-                if is_the_same || is_what_was_born && known.is_none() { Ok(()) } else { Err(once(self.scene, name)) }
+                if !is_the_same && (!is_what_was_born || known.is_some()) {
+                    return Err(once(self.scene, name));
+                }
+                if known.is_none() && key.fingerprint.is_none() { self.check_birth(name) } else { Ok(()) }
+            }
+            // What its owner was initialised with is known to somebody, or lost; a new one would not be it.
+            Permanence::InitOnly(_) if !is_there && given.is_none() && key.making.is_generated() => {
+                let traces = survey.traces(name, entry, &self.scene.label(), &self.scene.site);
+                let fate = fate(key, &traces).map_err(|error| unmade(self.scene, name, &error.into()))?;
+                match fate {
+                    Err(denial) if !self.accept.iter().any(|accepted| accepted == name) => {
+                        Err(Failure::from(told(self.scene, name, &denial)))
+                    }
+                    _ => Ok(()),
+                }
             }
             Permanence::InitOnly(step) if is_there => {
                 let step = step.clone().unwrap_or_else(|| "nobody has declared how it is changed there".to_owned());
@@ -221,6 +235,23 @@ impl Setting<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// In a protected environment `init` and `bootstrap` alone make what is made once.
+    fn check_birth(&self, name: &str) -> Result<(), Failure> {
+        if !self.scene.is_protected() {
+            return Ok(());
+        }
+        let text = format!("`{name}` is generated once, and not by `set` in a protected environment");
+        let mut diagnostic = Diagnostic::refused(code::NOT_BORN, text);
+        if let Some(spot) = self.scene.spot(name) {
+            diagnostic = diagnostic.primary(spot, "declared here");
+        }
+        Err(Failure::from(
+            diagnostic
+                .note("nothing was changed")
+                .help(format!("landfall secrets init {name} --env {}", self.scene.environment)),
+        ))
     }
 
     fn accepted(&self, name: &str, why: &[String]) -> Result<(), Failure> {
