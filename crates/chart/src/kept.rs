@@ -74,8 +74,7 @@ mod tests {
     fn a_value_is_put_where_it_was_printed_and_nothing_else_changes() {
         let text =
             "kind: Secret\nmetadata: {name: keys}\nstringData:\n  A: \"drawn\" # here\ndata:\n  B: ZHJhd24=\n  C: Yw==";
-        let wanted =
-            "kind: Secret\nmetadata: {name: keys}\nstringData:\n  A: \"live\" # here\ndata:\n  B: bGl2ZQ==\n  C: Yw==";
+        let wanted = "kind: Secret\nmetadata: {name: keys}\nstringData:\n  A: \"live\" # here\ndata:\n  B: 'bGl2ZQ=='\n  C: Yw==";
         assert_eq!(put(text, &[("A", "live"), ("B", "live")]), wanted);
         let list = "kind: List\nitems:\n- kind: Secret\n  metadata: {name: other}\n  stringData: {A: drawn}\n- kind: Secret\n  metadata: {name: keys}\n  stringData: {A: drawn}";
         let (other, keys) = list.rsplit_once("drawn").expect("one");

@@ -1,5 +1,6 @@
 //! Plans are pure data.
 
+use landfall_cluster::Propagation;
 use landfall_engine::{
     Action, Desired, DesiredPhase, Error, Item, Live, Method, PhaseRuns, Plan, Task, live_digest, plan,
 };
