@@ -50,6 +50,15 @@ impl BindingPath {
         BindingPath(keys.iter().map(|key| Part::Key(key.as_ref().to_owned())).collect())
     }
 
+    /// The path of these steps.
+    pub fn of_steps(steps: &[Step<'_>]) -> Self {
+        let part = |step: &Step<'_>| match *step {
+            Step::Key(key) => Part::Key(key.to_owned()),
+            Step::Index(index) => Part::Index(index),
+        };
+        BindingPath(steps.iter().map(part).collect())
+    }
+
     /// As an edit takes it.
     pub fn steps(&self) -> Vec<Step<'_>> {
         let step = |part| match part {
