@@ -16,6 +16,7 @@ mod it {
     mod beginnings;
     mod bootstraps;
     mod builds;
+    mod chart_versions;
     mod charts;
     mod consents;
     mod deployed;

@@ -217,13 +217,18 @@ pub struct Images {
     pub follow: Vec<Follow>,
 }
 
-/// Which of a repository's published tags is chosen, by one of `semver`, `numerical`, `alphabetical` and `newest`.
+/// Which of a repository's published tags is chosen, by one of `semver`, `numerical`, `alphabetical` and `newest`; or which
+/// version of a chart, by `semver`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Follow {
     /// The repository of images, without a tag: `ghcr.io/acme/web`.
-    #[schemars(length(min = 1))]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub image: String,
+    /// Instead of images: a chart by its name, where Applications take it from a repository of charts (`targetRevision`) and
+    /// charts depend on it (`Chart.yaml`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<String>,
     /// The highest version of a range, as `>=1.2 <2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub semver: Option<String>,

@@ -50,6 +50,15 @@ impl BindingPath {
         BindingPath(keys.iter().map(|key| Part::Key(key.as_ref().to_owned())).collect())
     }
 
+    /// The path of these steps.
+    pub fn of_steps(steps: &[Step<'_>]) -> Self {
+        let part = |step: &Step<'_>| match *step {
+            Step::Key(key) => Part::Key(key.to_owned()),
+            Step::Index(index) => Part::Index(index),
+        };
+        BindingPath(steps.iter().map(part).collect())
+    }
+
     /// As an edit takes it.
     pub fn steps(&self) -> Vec<Step<'_>> {
         let step = |part| match part {
@@ -91,8 +100,8 @@ impl Serialize for BindingPath {
     }
 }
 
-/// Each place of a tag: a scalar `tag` beside a repository or in a mapping called `image`, and a scalar `image` that holds
-/// both.
+/// Each place of a tag: a scalar `tag` beside a repository or in a mapping called `image`, a scalar `image` that holds both, and
+/// `newTag` in an entry of a kustomization's `images`.
 ///
 /// # Errors
 /// The text is no YAML, or more than one document.
@@ -142,6 +151,16 @@ fn walk(node: Node<'_>, depth: usize, path: &mut Vec<Part>, found: &mut Vec<Bind
                 let tag = scalar(tag).unwrap_or_default();
                 path.push(Part::Key("tag".to_owned()));
                 found.push(Binding { path: BindingPath(path.clone()), line, repository, tag });
+                path.pop();
+            }
+            // Kustomize's own way: an entry of `images` gives another tag to the image of that name.
+            let is_entry = matches!(path.as_slice(), [.., Part::Key(list), Part::Index(_)] if list == "images");
+            let renamed = || ["newName", "name"].iter().find_map(|key| scalar(field(key)?));
+            if let Some((tag, repository)) = field("newTag").filter(|_| is_entry).zip(renamed()) {
+                let (line, text) = (tag.span().start.line(), scalar(tag).unwrap_or_default());
+                path.push(Part::Key("newTag".to_owned()));
+                let path_of_it = BindingPath(path.clone());
+                found.push(Binding { path: path_of_it, line, repository: Some(repository), tag: text });
                 path.pop();
             }
             for (key, inner) in &fields {

@@ -1,5 +1,6 @@
 //! `landfall images …`
 
+mod charts;
 mod commits;
 mod files;
 mod lowered;

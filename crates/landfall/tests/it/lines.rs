@@ -69,6 +69,10 @@ fn a_named_file_keeps_foreign_images_whose_repository_comes_by_an_alias_or_a_mer
     shop.write("values.yaml", values);
     set(&shop, &["1.1.0", "--file", "values.yaml"]).exits(0);
     assert_eq!(shop.read("values.yaml"), values.replace("web, tag: 1.0.0", "web, tag: 1.1.0"));
+    let kustomization = "resources: [web.yaml]\nimages:\n  - {name: ghcr.io/acme/web, newTag: \"1.0.0\"} # ours\n  - {name: redis, newTag: 7.2.0}\n";
+    shop.write("kustomization.yaml", kustomization);
+    set(&shop, &["1.1.0", "--file", "kustomization.yaml"]).exits(0).says("images[0].newTag: 1.0.0 -> 1.1.0");
+    assert_eq!(shop.read("kustomization.yaml"), kustomization.replace("1.0.0", "1.1.0"));
     set(&shop, &["1.1.0", "--file", "."]).exits(2).says("`.` is a directory");
 }
 

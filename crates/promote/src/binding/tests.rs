@@ -139,3 +139,14 @@ fn a_whole_image_keeps_its_repository_and_its_digest_is_not_forgotten() {
     assert_eq!(with_digest("aabb", Some(&digest)), Ok("b".repeat(64)));
     assert!(with_digest("sha256:x", None).is_err());
 }
+
+#[test]
+fn a_kustomization_gives_images_other_tags() {
+    let text = "images:\n  - name: web\n    newName: ghcr.io/acme/web\n    newTag: \"1.0.0\"\n  - {name: docker.io/library/redis, newTag: 7.2.0}\n  - {name: api, digest: 'sha256:0'}\nother: [{name: x, newTag: 1}]\n";
+    let found = bindings(text).expect("read");
+    let shown: Vec<(String, Option<&str>, usize)> =
+        found.iter().map(|it| (it.path.to_string(), it.repository.as_deref(), it.line)).collect();
+    let wanted = [("images[0].newTag", "ghcr.io/acme/web", 4), ("images[1].newTag", "docker.io/library/redis", 5)];
+    assert_eq!(shown, wanted.map(|(path, repository, line)| (path.to_owned(), Some(repository), line)));
+    assert_eq!(retagged(text, &found[0].path, &tag("1.1.0"), None).expect("set"), text.replace("1.0.0", "1.1.0"));
+}

@@ -20,16 +20,22 @@ pub(super) struct Lowered {
 }
 
 impl Lowered {
-    /// Why it is not chosen, for people.
-    pub(super) fn said(&self) -> String {
+    /// What became of it, for people.
+    pub(super) fn story(&self) -> String {
         let by = match &self.by {
             Some(commit) => format!("{} ({})", short(&commit.sha), commit.subject),
             None => "an edit that is not committed".to_owned(),
         };
-        let Lowered { tag, to, .. } = self;
+        format!("{by} went back from {} to {}", self.tag, self.to)
+    }
+
+    /// Why it is not chosen, for people.
+    pub(super) fn said(&self) -> String {
+        let Lowered { tag, .. } = self;
         format!(
-            "{by} went back from {tag} to {to}: {tag}, and what comes before it, is not chosen again until something newer \
-             is published, or `landfall hold --release {tag}`"
+            "{}: {tag}, and what comes before it, is not chosen again until something newer \
+             is published, or `landfall hold --release {tag}`",
+            self.story()
         )
     }
 

@@ -12,6 +12,7 @@ use landfall_server::api::{Asked, HoldLine, HoldWish};
 use landfall_source::{Edited, Reads, Reference, SourceTree};
 use serde_json::{Value, json};
 
+use super::charts::{self, ChartLine};
 use super::lowered::{Lowered, Ordered};
 use super::policy::declared_policy;
 use super::registry::{looked_at, noted, registry};
@@ -58,7 +59,7 @@ pub(crate) struct ImagesScanArgs {
     /// With --matching: what of them is compared, as `$ts`
     #[arg(long, value_name = "TEMPLATE", requires = "matching")]
     pub(crate) extract: Option<String>,
-    /// Commit the chosen tags to the branch of the repository
+    /// Commit what was chosen to the branch of the repository
     #[arg(long, conflicts_with = "image")]
     pub(crate) push: bool,
     #[command(flatten)]
@@ -91,6 +92,7 @@ impl ImagesScanArgs {
         let is_other = self.numerical || self.alphabetical || self.newest;
         Some(Follow {
             image,
+            chart: None,
             semver: self.semver.clone().or_else(|| (!is_other).then(|| "*".to_owned())),
             numerical: ascending(self.numerical),
             alphabetical: ascending(self.alphabetical),
@@ -120,7 +122,7 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     let started = Instant::now();
     if let Some(follow) = args.typed() {
         let found = vec![look(context, &follow, Vec::new()).await?];
-        context.report(&Scan { found: &found, written: None }, Exit::Done, started);
+        context.report(&Scan { found: &found, ..Scan::default() }, Exit::Done, started);
         return Ok(Exit::Done);
     }
     let place = context.host.place(None, &args.place.query()).await?;
@@ -128,12 +130,21 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     let follows = follows.filter(|follows| !follows.is_empty()).ok_or_else(|| {
         Failure::usage(
             Diagnostic::error(code::BAD_IMAGE_POLICY, "no image policy is declared for this environment")
-                .help("declare `images: {follow: [{image: …, semver: …}]}` in landfall.yaml, or name one with --image"),
+                .help("declare `images: {follow: [{image: …, semver: …}]}` in landfall.yaml, or name one with --image")
+                .help("charts are followed as `{chart: …, semver: …}`"),
         )
     })?;
-    let units = args.place.units(&context.host, &place).await?;
+    let (of_charts, follows): (Vec<Follow>, Vec<Follow>) =
+        follows.into_iter().partition(|follow| follow.chart.is_some());
+    let charts = charts::look(context, &args.place, &place, &of_charts).await?;
     let names: Vec<String> = follows.iter().map(|follow| last(&follow.image).to_owned()).collect();
-    let lines = of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &names))?;
+    let lines = match names.is_empty() {
+        true => Vec::new(),
+        false => {
+            let units = args.place.units(&context.host, &place).await?;
+            of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &names))?
+        }
+    };
     let (mut found, mut wanted) = (Vec::new(), Vec::new());
     let books = Books::here(context, &place).await?;
     let held: Result<Vec<HoldLine>, Failure> = books.ask(Asked::Holds(Some(1000))).await;
@@ -174,8 +185,9 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
         found.push(one);
     }
     hold(context, &place, wishes).await?;
-    if !args.push || wanted.is_empty() {
-        context.report(&Scan { found: &found, written: None }, Exit::Done, started);
+    let mut scan = Scan { found: &found, charts: &charts, written: Vec::new() };
+    if !args.push || (wanted.is_empty() && !charts.iter().any(ChartLine::is_wanted)) {
+        context.report(&scan, Exit::Done, started);
         return Ok(Exit::Done);
     }
     consent::given(context, &place.permit(Act::Deliver), || Question {
@@ -185,11 +197,27 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
         undone: "nothing was committed",
         instead: Some("look first without --push"),
     })?;
+    if !wanted.is_empty() {
+        scan.written.push(write(context, args, &place, wanted, (orders, holds)).await?);
+    }
+    scan.written.extend(charts::write(context, &args.back, &place, &charts).await?);
+    context.report(&scan, Exit::Done, started);
+    Ok(Exit::Done)
+}
+
+/// Commits the chosen tags.
+async fn write(
+    context: &Context,
+    args: &ImagesScanArgs,
+    place: &Place,
+    wanted: Vec<(TagLine, Tag)>,
+    (orders, holds): (BTreeMap<String, Ordered>, Vec<HoldLine>),
+) -> Result<Written, Failure> {
     let mut seen = Vec::new();
     for image in wanted.iter().flat_map(|(line, tag)| line.images(tag)) {
         seen.push((image.clone(), looked_at(context, &image, None).await?));
     }
-    let books = Books::here(context, &place).await?;
+    let books = Books::here(context, place).await?;
     let is_noted = noted(&books, &seen).await;
     books.close().await;
     is_noted?;
@@ -212,11 +240,11 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
             at: moment(),
             actor: actor(context),
             environment: place.environment.clone(),
-            inject: injected(&place),
+            inject: injected(place),
             ..Said::default()
         },
         older: Older::Skipped,
-        history: history_of(&place),
+        history: history_of(place),
     };
     let on_tip = {
         let tags = tags.clone();
@@ -224,9 +252,7 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     };
     let deed = Deed { change: change(on_tip), ..deed(tags) };
     let source = &place.target.source;
-    let written = args.back.write_reading(context, &place, source, deed, Reads::History).await?;
-    context.report(&Scan { found: &found, written: Some(&written) }, Exit::Done, started);
-    Ok(Exit::Done)
+    args.back.write_reading(context, place, source, deed, Reads::History).await
 }
 
 /// Writes down what is held; a book that takes no holds from this account stays as it is.
@@ -352,9 +378,11 @@ fn settable(place: &Place, follow: &Follow, tag: &str, now: &[String]) -> Result
 }
 
 /// What was found.
+#[derive(Default)]
 struct Scan<'a> {
     found: &'a [Found],
-    written: Option<&'a Written>,
+    charts: &'a [ChartLine],
+    written: Vec<Written>,
 }
 
 impl Report for Scan<'_> {
@@ -367,7 +395,14 @@ impl Report for Scan<'_> {
                 "skipped": it.chosen.skipped, "doubled": it.chosen.doubled, "held": it.held,
             })
         });
-        json!({"images": images.collect::<Vec<_>>(), "written": self.written.map(Written::data)})
+        let charts = self.charts.iter().map(ChartLine::data);
+        let mut written: Vec<Value> = self.written.iter().map(Written::data).collect();
+        // The first one stands for itself, as it did before charts were looked for.
+        let first = if written.is_empty() { Value::Null } else { written.remove(0) };
+        json!({
+            "images": images.collect::<Vec<_>>(), "charts": charts.collect::<Vec<_>>(), "written": first,
+            "also_written": written,
+        })
     }
 
     fn text(&self, ui: &Ui) {
@@ -387,10 +422,15 @@ impl Report for Scan<'_> {
                 or_none(notes.join("; ")),
             ]);
         }
-        ui.table(&table);
-        if let Some(written) = self.written {
-            written.text(ui);
+        if !self.found.is_empty() {
+            ui.table(&table);
         }
+        if !self.charts.is_empty() {
+            let mut table = Table::new(["CHART", "NOW", "CHOSEN", "SET AT", "NOTE"]);
+            self.charts.iter().for_each(|line| table.row(line.row()));
+            ui.table(&table);
+        }
+        self.written.iter().for_each(|written| written.text(ui));
     }
 
     fn names(&self, ui: &Ui) {
