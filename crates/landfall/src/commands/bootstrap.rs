@@ -18,7 +18,7 @@ use std::time::Instant;
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Hosting, Place, PlaceQuery};
-use landfall_project::EnvironmentName;
+use landfall_project::{Environment, EnvironmentName};
 use landfall_server::logins::{Given, Login};
 use landfall_source::Reach;
 use serde_json::{Value, json};
@@ -110,6 +110,7 @@ impl Verb for BootstrapArgs {
             let text = "what is set up is an environment of a landfall.yaml, and there is none here";
             return Err(Failure::usage(Diagnostic::error(code::NEEDS_PROJECT_FILE, text)));
         };
+        self.done.iter().try_for_each(|key| self.check_key(&name, declared, key))?;
         let steps = Steps { place: &place, environment: &name, declared, args: &self }.all();
         if self.dry_run {
             let report = Told { environment: &name, cluster: place.cluster.shown(), steps: &steps, outcomes: &[] };
@@ -124,6 +125,24 @@ impl Verb for BootstrapArgs {
             instead: Some("look first with --dry-run"),
         })?;
         self.carried_out(context, &place, &name, &steps, started).await
+    }
+}
+
+impl BootstrapArgs {
+    /// Refuses to call something done that nobody has declared.
+    fn check_key(&self, name: &str, declared: &Environment, key: &str) -> Result<(), Failure> {
+        let all = declared.secrets.iter().flat_map(|secrets| secrets.all());
+        let known: Vec<&String> = all.flat_map(|(_, secrets)| secrets.keys.keys()).collect();
+        if known.iter().any(|known| *known == key) {
+            return Ok(());
+        }
+        let text = format!("`{key}` is no key of a Secret that environment `{name}` declares");
+        Err(Failure::usage(
+            Diagnostic::error(code::NO_SECRETS, text)
+                .did_you_mean(landfall_diag::nearest(key, known.iter().map(|it| it.as_str())))
+                .listing("keys", known.iter().map(|it| it.as_str()))
+                .note("nothing was begun"),
+        ))
     }
 }
 

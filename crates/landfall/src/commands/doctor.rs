@@ -131,9 +131,11 @@ async fn run(context: &Context, args: DoctorArgs) -> Outcome {
                 .help("what can be mended safely: coredns, docs"),
         ));
     }
-    // Without anything to deliver this machine can still be looked at.
-    let of_machine =
-        wanted.areas.iter().all(|area| matches!(area, Area::Tools | Area::Ports | Area::Host | Area::Secrets));
+    // Without anything to deliver this machine can still be looked at, and this repository without those of its charts.
+    let of_machine = wanted
+        .areas
+        .iter()
+        .all(|area| matches!(area, Area::Tools | Area::Ports | Area::Host | Area::Secrets | Area::Repo));
     let place = match context.host.place(target.as_deref(), &args.place.query()).await {
         Err(_) if of_machine => context.host.declared_place(target.as_deref(), &args.place.query()).await,
         read => read,
@@ -159,7 +161,7 @@ async fn run(context: &Context, args: DoctorArgs) -> Outcome {
         Some((snapshot, _)) if facts.known == Known::Live => Conditions::of(&snapshot.version, objects.clone()),
         _ => Conditions::offline(),
     };
-    let needs_units = needs_cluster || areas.iter().any(|area| matches!(area, Area::Repo | Area::Docs));
+    let needs_units = needs_cluster || areas.contains(&Area::Docs);
     let units: Vec<DesiredUnit> = match needs_units {
         true => looked::units(context, &place, &args.place, &args.values, &conditions)?,
         false => Vec::new(),

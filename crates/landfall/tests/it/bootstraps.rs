@@ -112,6 +112,8 @@ fn lp_35_seven_steps_set_production_up_and_say_what_is_left_to_a_person() {
     for workload in ["landfall/Deployment/landfall", "luckyplans/Deployment/web"] {
         assert!(end.workloads.contains(workload), "{workload}: {end:?}");
     }
+    // What nobody has declared is not done.
+    bootstrap(&sandbox, None, &["--done", "OIDC_CLIENT_SECRTE"]).exits(2).says("did you mean `OIDC_CLIENT_SECRET`");
     // Again: nothing is made anew, and what is left is still told.
     bootstrap(&sandbox, None, &[]).exits(4).says("left to you: OIDC_CLIENT_SECRET");
     assert_eq!(End::of(&sandbox), end);
@@ -188,4 +190,18 @@ fn what_has_no_environment_or_no_token_is_refused_before_anything_is_begun() {
         .exits(2)
         .says("standard input holds no token");
     assert!(!sandbox.root().join(".landfall/bootstrap.json").exists());
+}
+
+#[test]
+fn a_step_is_done_when_what_it_wants_is_there_now_and_not_because_nothing_had_to_be_changed() {
+    // Grafana's password is a placeholder that nobody can open.
+    let sandbox = Sandbox::luckyplans();
+    sandbox.edit("landfall.yaml", "{context: k3d-luckyplans-prod, protected: true}", "embedded");
+    sandbox.commit("production is embedded here");
+    let sandbox = connected(sandbox);
+    let first = bootstrap(&sandbox, None, &[]);
+    assert_ne!(first.code, 0, "{}", first.all());
+    let again = bootstrap(&sandbox, None, &[]).exits(4);
+    assert!(again.all().contains("6/7 deliver"), "{}", again.all());
+    assert!(!again.all().contains("left to you"), "it went no further: {}", again.all());
 }

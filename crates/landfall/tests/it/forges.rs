@@ -88,3 +88,25 @@ fn the_forge_that_the_user_named_gets_the_token_and_is_believed() {
         assert!(forge.asked().iter().all(|head| head.contains(TOKEN)), "{kind}: {}", seen.all());
     }
 }
+
+#[test]
+fn se_42_the_branch_that_is_asked_about_is_this_repositorys_and_not_that_of_the_products_chart() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("landfall.yaml", "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  production:\n    cluster: embedded\n    applications: apps/*.yaml\n");
+    sandbox.write(
+        "apps/shop.yaml",
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop, namespace: argocd}\nspec:\n  project: default\n  destination: {server: https://kubernetes.default.svc, namespace: shop}\n  sources:\n    - {repoURL: https://git.example.com/shop/product.git, path: chart, targetRevision: 26df7aa7b1bfd06fd760b3fc415584bf1939bce8, helm: {valueFiles: [$values/values.yaml]}}\n    - {repoURL: https://git.example.com/shop/infra.git, ref: values, targetRevision: release}\n",
+    );
+    sandbox.write("values.yaml", "a: 1\n");
+    sandbox.commit("first");
+    sandbox.git(&["remote", "add", "origin", "https://git.example.com/shop/infra.git"]);
+    let forge = Forge::working();
+    let words = ["doctor", "repo", "--env", "production", "--forge", "gitea", "--api", &forge.url];
+    let mut command = sandbox.command(&words);
+    command.env("LANDFALL_FORGE_TOKEN", TOKEN).env("NO_PROXY", "*");
+    let seen = super::sandbox::ran(command.output().expect("runs"));
+    // No checkout of the product is needed for it.
+    assert!(!seen.all().contains("LF0832"), "{}", seen.all());
+    let asked = forge.asked();
+    assert!(asked.iter().any(|head| head.contains("/branch_protections/release")), "{asked:?}: {}", seen.all());
+}

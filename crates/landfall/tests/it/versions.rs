@@ -87,3 +87,24 @@ fn se_12_se_13_the_next_build_is_called_by_the_version_of_its_repository() {
     here.run(&["version", "check", "--base", "HEAD", "--file", "other.json", "--to", "0.1.0"]).exits(0);
     here.run(&["version", "--short"]).exits(0);
 }
+
+#[test]
+fn t36_a_merge_that_takes_a_step_back_is_taken_where_that_version_was_published() {
+    let here = Sandbox::empty();
+    for version in ["1.5.2", "1.6.0"] {
+        here.write("package.json", &format!("{{\"version\": \"{version}\"}}\n"));
+        here.commit(version);
+    }
+    let check = |version: &str, more: &[&str]| {
+        here.write("package.json", &format!("{{\"version\": \"{version}\"}}\n"));
+        here.run(&[&["version", "check", "--base", "HEAD"], more].concat())
+    };
+    check("1.5.2", &[]).exits(1).says("LF0964").says("--allow-revert");
+    let back = check("1.5.2", &["--allow-revert", "-o", "json"]).exits(0).json();
+    assert_eq!(back["data"]["step"]["step"], "revert", "{back:#}");
+    check("1.5.1", &["--allow-revert"]).exits(1).says("it was never published");
+    here.git(&["tag", "v1.5.1", "HEAD~1"]);
+    check("1.5.1", &["--allow-revert"]).exits(0).says("back to what was published before");
+    // It allows no other step.
+    check("1.8.0", &["--allow-revert"]).exits(1).says("leaves a minor version out");
+}

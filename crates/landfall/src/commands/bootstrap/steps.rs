@@ -240,7 +240,9 @@ impl Steps<'_> {
         }
         self.repos(&mut command);
         let commit = (!files.is_empty()).then_some(Deed::Commit(files));
-        commit.into_iter().chain([Deed::Command(command)]).collect()
+        // What is the same already is not waited for by a delivery, and may be ill all the same.
+        let stands = Deed::Command(self.here("status"));
+        commit.into_iter().chain([Deed::Command(command), stands]).collect()
     }
 
     fn handover(&self) -> Vec<Deed> {

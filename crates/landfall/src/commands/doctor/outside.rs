@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
 use landfall_doctor::{self as doctor, Area, Forge, ForgeAccess, ForgeKind, Handshake, Machine, Observation};
 use landfall_host::Failure;
-use landfall_rules::{Door, Subject};
-use landfall_source::{Access, Credentials, Registry, Scheme};
+use landfall_rules::Subject;
+use landfall_source::{Access, Credentials, Registry, Scheme, repository_key};
 
 use super::{Sick, forge_token, identities};
 
@@ -85,19 +86,7 @@ pub(super) async fn images(sick: &Sick<'_>, subject: &Subject<'_>) -> Vec<Observ
 pub(super) async fn forge(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observation>, Failure> {
     let source = &sick.place.target.source;
     let origin = source.origin();
-    let branch = subject
-        .units
-        .iter()
-        .find_map(|unit| match &unit.door {
-            Door::Application(application) => {
-                let first = application.at("/spec/sources/0").or_else(|| application.at("/spec/source"));
-                let revision = first.and_then(|source| source["targetRevision"].as_str());
-                Some(revision.unwrap_or_default().to_owned())
-            }
-            Door::Release => None,
-        })
-        .filter(|revision| !revision.is_empty() && revision != "HEAD")
-        .unwrap_or_else(|| "main".to_owned());
+    let branch = delivered_branch(sick, origin.as_deref()).unwrap_or_else(|| "main".to_owned());
     let forge = match (&sick.args.forge, &sick.args.api) {
         (Some(word), api) => {
             let Some(kind) = ForgeKind::parse(word) else {
@@ -127,6 +116,29 @@ pub(super) async fn forge(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<
     let access = ForgeAccess { token, writes: sick.args.write, patience: sick.patience };
     let guarded = guarded(sick, subject);
     Ok(doctor::forge(&sick.context.host.network, source, forge.as_ref(), &access, &guarded).await)
+}
+
+/// The branch of this repository that the environment is delivered from: what its Applications take of this very repository, and of
+/// no other one that their chart may lie in; else the one that promotions to it go to.
+fn delivered_branch(sick: &Sick<'_>, origin: Option<&str>) -> Option<String> {
+    let environment = sick.place.environment.as_deref();
+    let own = repository_key(origin?);
+    let applications = sick.place.target.declared_objects(environment).unwrap_or_default();
+    let sources = applications.iter().flat_map(|application| {
+        let several = application.at("/spec/sources").and_then(serde_json::Value::as_array).into_iter().flatten();
+        application.at("/spec/source").into_iter().chain(several)
+    });
+    let is_commit = |text: &str| text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let taken = sources
+        .filter(|source| source["repoURL"].as_str().is_some_and(|address| repository_key(address) == own))
+        .filter_map(|source| source["targetRevision"].as_str())
+        .find(|revision| !revision.is_empty() && *revision != "HEAD" && !is_commit(revision));
+    if let Some(branch) = taken {
+        return Some(branch.strip_prefix("refs/heads/").unwrap_or(branch).to_owned());
+    }
+    let TargetKind::System(file) = &sick.place.target.kind else { return None };
+    let fits = |it: &&landfall_project::Promotion| Some(it.to.as_str()) == environment;
+    file.system.promotion.iter().find(fits).and_then(|it| it.branch.clone())
 }
 
 /// The files that decide what a protected environment runs.

@@ -91,8 +91,8 @@ pub(in crate::commands) async fn commit(directory: &Path, files: &[PathBuf], mes
     let mut words: Vec<std::ffi::OsString> =
         ["commit", "--quiet", "--only", "-m", message, "--"].map(Into::into).to_vec();
     words.extend(files.iter().map(|file| file.clone().into_os_string()));
-    git(directory, words).await?;
-    git(directory, ["rev-parse", "--short", "HEAD"].map(Into::into).to_vec()).await
+    git(directory, words, UNCOMMITTED).await?;
+    git(directory, ["rev-parse", "--short", "HEAD"].map(Into::into).to_vec(), UNCOMMITTED).await
 }
 
 /// Pushes the branch to where it goes; nothing is forced.
@@ -100,16 +100,20 @@ pub(in crate::commands) async fn commit(directory: &Path, files: &[PathBuf], mes
 /// # Errors
 /// git's own words.
 pub(in crate::commands) async fn push(directory: &Path) -> Result<(), Failure> {
-    git(directory, ["push", "--quiet"].map(Into::into).to_vec()).await.map(drop)
+    git(directory, ["push", "--quiet"].map(Into::into).to_vec(), UNPUSHED).await.map(drop)
 }
 
-async fn git(directory: &Path, words: Vec<std::ffi::OsString>) -> Result<String, Failure> {
+/// What is left to do where git does not commit, and where it has committed and does not push.
+const UNCOMMITTED: &str = "commit and push the files yourself; nothing in them is in clear";
+const UNPUSHED: &str = "it is committed: git push, as somebody whom the repository knows, and the same command again";
+
+async fn git(directory: &Path, words: Vec<std::ffi::OsString>, help: &str) -> Result<String, Failure> {
     let order = Order::new("git", words).in_directory(directory);
     let failed = |problem: String| {
         Failure::from(
             Diagnostic::error(code::UNCOMMITTED_SECRETS, "what was sealed is written, but git did not take it")
                 .note(problem)
-                .help("commit and push the files yourself; nothing in them is in clear"),
+                .help(help),
         )
     };
     let ended = order.run().await.map_err(|error| failed(error.to_string()))?;
