@@ -224,7 +224,7 @@ async fn write(
     let glass = GlassArgs::default();
     let at = Site::There(&args.back);
     let wish = Wish {
-        place: &place,
+        place,
         source: &place.target.source,
         at,
         wanted: &wanted,
