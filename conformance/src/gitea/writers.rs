@@ -104,6 +104,7 @@ async fn all(replicas: &[GitWriter; 2], remote: &GitRemote) -> Vec<anyhow::Resul
 fn wish(change: Change) -> anyhow::Result<Write> {
     Ok(Write {
         starts_at: None,
+        reads: landfall_source::Reads::Tip,
         branch: "main".to_owned(),
         allowed: AllowedPaths::parse(["shop/**"]).map_err(|why| anyhow::anyhow!("{why:?}"))?,
         change,
