@@ -223,14 +223,8 @@ async fn write(
     is_noted?;
     let glass = GlassArgs::default();
     let at = Site::There(&args.back);
-    let wish = Wish {
-        place,
-        source: &place.target.source,
-        at,
-        wanted: &wanted,
-        repos: &args.place.repos,
-        glass: &glass,
-    };
+    let wish =
+        Wish { place, source: &place.target.source, at, wanted: &wanted, repos: &args.place.repos, glass: &glass };
     // Without a reason nothing is set past the rules.
     let _within = permitted(context, &wish).await?;
     let tags = Tags {
