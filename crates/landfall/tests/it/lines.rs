@@ -16,7 +16,8 @@ fn ez_53_an_image_that_only_the_chart_names_is_nobodys_for_standing_in_a_service
     ez.commit("first");
     let file = "helm/ezscale-website/values-us-prod.yaml";
     let before = ez.read(file);
-    set(&ez, &["v1.2.3", "--env", "us-prod"]).exits(0).lacks("nginx");
+    // Past the promotion that leads there.
+    set(&ez, &["v1.2.3", "--env", "us-prod", "--break-glass", "tried"]).exits(0).lacks("nginx");
     assert_eq!(ez.read(file), before.replace("tag: v1.0.0", "tag: v1.2.3"));
 }
 
@@ -153,7 +154,7 @@ fn what_is_injected_reaches_every_file_whose_tags_are_set() {
     );
     shop.write("prod.yaml", "image: 'ghcr.io/acme/web:1.0.0'\nversion: 1.0.0\n");
     shop.write("api.yaml", "image: 'ghcr.io/acme/api:1.0.0'\n");
-    let done = set(&shop, &["1.1.0", "--env", "prod"]).exits(0);
+    let done = set(&shop, &["1.1.0", "--env", "prod", "--break-glass", "tried"]).exits(0);
     done.says("version: 1.0.0 -> 1.1.0").says("version: (nothing) -> 1.1.0");
     assert_eq!(shop.read("prod.yaml"), "image: 'ghcr.io/acme/web:1.1.0'\nversion: 1.1.0\n");
     assert_eq!(shop.read("api.yaml"), "image: 'ghcr.io/acme/api:1.1.0'\nversion: 1.1.0\n");
