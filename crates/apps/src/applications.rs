@@ -9,7 +9,7 @@ use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
 
-use crate::guard::APPROVAL;
+use crate::guard::{APPROVAL, CONFIRMED, is_confirmed};
 use crate::keeper::{Course, FACTS, Keeper, seconds};
 use crate::kept::Semantics;
 use crate::pens::Pens;
@@ -62,13 +62,20 @@ impl Applications {
         Ok(objects.into_iter().filter(|object| owner(object) == Some(&application.name)).collect())
     }
 
-    /// The application with the approval that somebody wrote on it where it lives.
+    /// The application with what somebody approved of on it where it lives, and what was delivered last.
     fn approved(application: &Application, live: Option<&Object>) -> Application {
         let mut application = application.clone();
-        if application.object.annotation(APPROVAL).is_none()
-            && let Some(approval) = live.and_then(|live| live.annotation(APPROVAL))
-        {
-            application.object.set_annotation(APPROVAL, approval);
+        for name in [APPROVAL, CONFIRMED] {
+            if application.object.annotation(name).is_none()
+                && let Some(approval) = live.and_then(|live| live.annotation(name))
+            {
+                application.object.set_annotation(name, approval);
+            }
+        }
+        // What was confirmed before the last delivery was confirmed of other objects.
+        let delivered = live.and_then(|live| live.list_at("/status/history").last()?["deployedAt"].as_str());
+        if delivered.is_some() && !is_confirmed(&application.object, delivered) {
+            application.object.set_annotation(CONFIRMED, "");
         }
         application
     }
@@ -119,7 +126,9 @@ impl Applications {
         application: &Application,
         propagation: Propagation,
     ) -> Result<PreparedSync, Error> {
-        let tracked = self.tracked(application).await?;
+        let live = self.read(application).await?;
+        let tracked = self.tracked_by(application, live.as_ref()).await?;
+        let application = &Applications::approved(application, live.as_ref());
         landfall_engine::prepare(&self.cluster, Removal::new(application, tracked, propagation)).await
     }
 

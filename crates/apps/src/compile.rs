@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, part, wave};
 use crate::expression::Expression;
 use crate::glob::fits;
-use crate::guard::{Held, held};
+use crate::guard::{Held, confirm, held, is_confirmed};
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
 use crate::{Application, Error, Operation, SyncOptions};
@@ -164,8 +164,10 @@ pub(crate) fn compile_part(
     let held = held_children(application, &gone, tracked, (&options, choices.semantics)).filter(|_| choices.prune);
     notes.extend(held.as_ref().map(Held::to_string));
     let Choices { prune, semantics, .. } = choices;
-    let pruning = Pruning { options: &options, last, prune, held, semantics };
+    let is_confirmed = is_confirmed(&application.object, None);
+    let pruning = Pruning { options: &options, last, prune, held, is_confirmed, semantics };
     let (mut sync, kept) = prune_items(&gone, &pruning, &mut notes);
+    notes.extend(unconfirmed(application, &kept));
     sync.extend(resource_items(&resources, &options, application, tracked));
     let pre = hook_items(&hooks, HookType::PreSync, &choices);
     let during = hook_items(&hooks, HookType::Sync, &choices);
@@ -189,13 +191,16 @@ pub(crate) fn compile_part(
     Ok(Compiled { desired, notes, resources: keys, kept })
 }
 
+/// What a note says of an object that is defined more than once.
+pub const REPEATED: &str = " appears more than once among application resources";
+
 /// Of several definitions of one object the last one counts.
 fn distinct(targets: Vec<Target>, notes: &mut Vec<String>) -> Vec<Target> {
     let mut last: BTreeMap<ObjectKey, usize> = BTreeMap::new();
     for (index, target) in targets.iter().enumerate() {
         let key = target.object.key();
         if !key.name.is_empty() && last.insert(key.clone(), index).is_some() {
-            notes.push(format!("{key} appears more than once among application resources; the last one counts"));
+            notes.push(format!("{key}{REPEATED}; the last one counts"));
         }
     }
     targets
@@ -302,7 +307,17 @@ struct Pruning<'a> {
     prune: bool,
     /// Applications that stay until somebody approves.
     held: Option<Held>,
+    /// Whether somebody has confirmed that what waits for that goes.
+    is_confirmed: bool,
     semantics: Semantics,
+}
+
+/// What waits for somebody's confirmation, and how that is given.
+fn unconfirmed(application: &Application, kept: &Stays) -> Option<String> {
+    let waits = kept.iter().filter(|(_, stay)| **stay == Stay::Confirmation).map(|(key, _)| key.to_string());
+    let waits: Vec<String> = waits.collect();
+    let command = confirm(&application.name, &application.namespace);
+    (!waits.is_empty()).then(|| format!("waiting for pruning confirmation of {}: {command}", waits.join(", ")))
 }
 
 /// Whether an object delivers others: with it goes what it has delivered.
@@ -338,6 +353,9 @@ fn prune_items(gone: &[&Object], pruning: &Pruning<'_>, notes: &mut Vec<String>)
         let mirrored = waves.iter().position(|known| *known == wave(live)).map_or(0, |at| waves[waves.len() - 1 - at]);
         let wave = if options.prune_last || own.options.prune_last { last.max(0).saturating_add(1) } else { mirrored };
         let stay = stays(live, options, pruning.semantics).or_else(|| match once_keys(live) {
+            _ if !pruning.is_confirmed && (own.options.prune_confirmed || options.prune_confirmed) => {
+                Some(Stay::Confirmation)
+            }
             _ if !prune => Some(Stay::Asked),
             _ if held.is_some() && delivers(live) => Some(Stay::Approval),
             keys if !keys.is_empty() => {
@@ -352,6 +370,7 @@ fn prune_items(gone: &[&Object], pruning: &Pruning<'_>, notes: &mut Vec<String>)
             Some(Stay::Unpruned) => "ignored (no prune)".to_owned(),
             Some(Stay::Asked) => "ignored (requires pruning)".to_owned(),
             Some(Stay::Approval) => "kept until its deletion is approved".to_owned(),
+            Some(Stay::Confirmation) => "kept until its pruning is confirmed".to_owned(),
         };
         let task = match stay {
             None => Task::Delete { key, propagation: options.propagation },

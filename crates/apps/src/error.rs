@@ -56,6 +56,14 @@ pub enum Error {
         /// The other one.
         other: String,
     },
+    /// The Application's project is not there.
+    #[error("Application referencing project {project} which does not exist")]
+    NoProject {
+        /// The Application.
+        name: String,
+        /// Its project.
+        project: String,
+    },
     /// The Application's project does not permit what it would deliver.
     #[error("application {name}: {}", words.join("; "))]
     NotPermitted {
@@ -65,6 +73,14 @@ pub enum Error {
         project: String,
         /// What is not permitted, in Argo CD's words.
         words: Vec<String>,
+    },
+    /// What an Application delivered waits for somebody to confirm that it goes (`Delete=confirm`).
+    #[error("waiting for deletion confirmation of {}: {command}", waits.join(", "))]
+    Unconfirmed {
+        /// The objects.
+        waits: Vec<String>,
+        /// What is to be typed.
+        command: String,
     },
     /// An automated sync would prune everything there is.
     #[error("auto-sync will wipe out all resources")]
@@ -101,6 +117,9 @@ impl Diagnose for Error {
             Error::Shared { .. } => {
                 told(code::SHARED_OBJECT).help("remove the object from one of the two, or drop FailOnSharedResource")
             }
+            Error::NoProject { name, .. } => Diagnostic::refused(code::NO_SUCH_PROJECT, self.to_string())
+                .note(format!("nobody says what application {name} may deliver: nothing of it was changed"))
+                .help("kubectl get appprojects -n argocd"),
             Error::NotPermitted { name, project, words } => words
                 .iter()
                 .fold(
@@ -111,6 +130,8 @@ impl Diagnose for Error {
                     |diagnostic, words| diagnostic.note(format!("argocd: {words}")),
                 )
                 .note("nothing of this application was changed"),
+            Error::Unconfirmed { .. } => Diagnostic::refused(code::UNCONFIRMED, self.to_string())
+                .note("they are marked Delete=confirm, and nothing of the application was deleted"),
             Error::WipesOut => Diagnostic::refused(code::WIPES_OUT, "every object of the application would be pruned")
                 .note(format!("argocd: {self}"))
                 .help("set syncPolicy.automated.allowEmpty when that is meant"),

@@ -12,6 +12,24 @@ const ANY: &str = "any";
 /// One part in so many may go without being asked.
 const PART: usize = 5;
 
+/// The annotation, a time, by which somebody confirms of an Application that what is marked `Prune=confirm` or `Delete=confirm` goes
+/// (Argo CD's docs/user-guide/sync-options.md).
+pub const CONFIRMED: &str = "argocd.argoproj.io/deletion-approved";
+
+/// Whether that was confirmed later than a time, where there is one.
+pub(crate) fn is_confirmed(application: &Object, since: Option<&str>) -> bool {
+    let time = |text: &str| text.trim().parse::<jiff::Timestamp>().ok();
+    let Some(at) = application.annotation(CONFIRMED).and_then(time) else { return false };
+    since.is_none_or(|since| time(since).is_some_and(|since| at >= since))
+}
+
+/// What is to be typed to confirm it.
+pub(crate) fn confirm(application: &str, namespace: &str) -> String {
+    format!(
+        "kubectl annotate application {application} -n {namespace} --overwrite {CONFIRMED}=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+    )
+}
+
 /// Applications that would be deleted and are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {

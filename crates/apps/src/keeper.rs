@@ -266,7 +266,7 @@ fn operation_state(
     let mut result = json!({"resources": results});
     written_revisions(&mut result, revisions);
     written_sources(&mut result, application);
-    let mut state = json!({
+    let state = json!({
         "operation": operation,
         "phase": phase,
         "message": message,
@@ -275,6 +275,11 @@ fn operation_state(
         "retryCount": attempt,
         "syncResult": result,
     });
+    alone(application, state)
+}
+
+/// What is told of an operation, with nothing left of the one before it once that is merged.
+fn alone(application: &Object, mut state: Value) -> Value {
     if let Some(before) = application.at("/status/operationState") {
         take_off(before, &mut state);
     }
@@ -285,6 +290,17 @@ fn operation_state(
         }
     }
     state
+}
+
+/// What is to be merged into an Application whose operation is not carried out at all: it is taken off, and its
+/// `operationState` says why, and nothing of the operation before.
+pub fn refused_operation(application: &Object, why: &str, now: jiff::Timestamp) -> Value {
+    let now = seconds(now);
+    let state = json!({
+        "operation": application.at("/operation"), "phase": "Error", "message": why,
+        "startedAt": now, "finishedAt": now, "retryCount": Value::Null, "syncResult": Value::Null,
+    });
+    json!({"operation": Value::Null, "status": {"operationState": alone(application, state)}})
 }
 
 /// Fields that another operation may have had where this one has none: what is merged over it would leave them there, so that
@@ -471,6 +487,34 @@ mod tests {
         let result = json!({"revision": "c", "source": {"repoURL": "x"}, "resources": []});
         assert_eq!((&state["syncResult"], &state["retryCount"]), (&result, &json!(0)));
         assert_eq!(Operation::parse(&state["operation"]).initiator, operation.initiator);
+    }
+
+    #[test]
+    fn what_an_operation_before_had_is_not_told_of_one_that_is_refused() {
+        let asked = json!({"sync": {"revision": "evil"}});
+        let before = json!({"operationState": {
+            "operation": {
+                "initiatedBy": {"username": "alice"}, "info": [{"name": "landfall.dev/order", "value": "x"}],
+                "sync": {"revision": "good", "prune": true, "resources": [{"kind": "Service", "name": "web"}]},
+            },
+            "phase": "Succeeded", "message": "done", "startedAt": "then", "finishedAt": "then", "retryCount": 2,
+            "syncResult": {"revision": "good", "resources": [{"kind": "Service", "name": "web"}]},
+        }});
+        let application = Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop"},
+            "operation": asked, "status": before,
+        }))
+        .expect("a map");
+        let now = jiff::Timestamp::new(7, 123_456_789).expect("a time");
+        let patch = refused_operation(&application, "nobody asked for it", now);
+        assert_eq!(patch["operation"], Value::Null);
+        let mut status = before;
+        merge(&mut status, &patch["status"]);
+        let at = "1970-01-01T00:00:07Z";
+        let told = json!({
+            "operation": asked, "phase": "Error", "message": "nobody asked for it", "startedAt": at, "finishedAt": at,
+        });
+        assert_eq!(status["operationState"], told);
     }
 
     /// An Application whose status tells of a sync with a hook that runs.

@@ -30,12 +30,14 @@ pub enum Stay {
     Asked,
     /// Its deletion has to be approved.
     Approval,
+    /// Somebody has to confirm that it goes (`Prune=confirm`).
+    Confirmation,
 }
 
 impl Stay {
     /// Whether the application differs by it.
     pub fn differs(&self) -> bool {
-        matches!(self, Stay::Unpruned | Stay::Asked)
+        matches!(self, Stay::Unpruned | Stay::Asked | Stay::Confirmation)
     }
 }
 

@@ -53,12 +53,12 @@ mod windows;
 
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
-pub use compile::{Compiled, HealthWait, Target, compile};
+pub use compile::{Compiled, HealthWait, REPEATED, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
-pub use guard::{APPROVAL, Because, Held, held};
-pub use keeper::{Tried, tried_in_vain};
+pub use guard::{APPROVAL, Because, CONFIRMED, Held, held};
+pub use keeper::{Tried, refused_operation, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use pause::{PAUSE_ANNOTATION, Pause};

@@ -88,8 +88,10 @@ fn names(pattern: &str, namespace: &str) -> bool {
 }
 
 impl Project {
-    /// The namespace of Argo CD itself: projects there are for Applications of other namespaces, too, as they say.
+    /// The namespace of Argo CD itself: projects lie there alone, also those of Applications of other namespaces.
     pub const HOME: &str = "argocd";
+    /// The project of an Application that names none.
+    pub const DEFAULT: &str = "default";
     /// The annotation of a project that is protected.
     pub const PROTECTED: &str = "landfall.dev/protected";
     /// The annotation of a project that says which wide scopes of SealedSecrets it permits: `namespace-wide,cluster-wide`.
@@ -179,6 +181,19 @@ impl Project {
     /// Whether the object is an AppProject.
     pub fn is(object: &Object) -> bool {
         object.group() == "argoproj.io" && object.kind() == "AppProject"
+    }
+
+    /// Whether an Application may go without its project, which is not there: of Argo CD's own namespace and of the project that
+    /// Argo CD itself makes.
+    ///
+    /// # Errors
+    /// [`Error::NoProject`], in Argo CD's words (controller/appcontroller.go).
+    pub fn check_missing(application: &Application) -> Result<(), Error> {
+        let (name, project) = (application.name.clone(), application.project.clone());
+        match project == Self::DEFAULT && application.namespace == Self::HOME {
+            true => Ok(()),
+            false => Err(Error::NoProject { name, project }),
+        }
     }
 
     /// Checks an Application and the objects it would deliver against the project's bounds; an object without a

@@ -8,6 +8,7 @@ use landfall_engine::{
 };
 use landfall_object::{Gvk, Object};
 
+use crate::guard::{confirm, is_confirmed};
 use crate::keeper::Course;
 use crate::kept::{Stays, outlives};
 use crate::sync::{PreparedSync, status_of};
@@ -16,6 +17,8 @@ use crate::{Application, Error, Operation};
 /// An application that goes, on its way to a plan.
 pub(crate) struct Removal {
     target: String,
+    /// Whether all is to be confirmed.
+    confirmed: bool,
     course: Course,
     tracked: Vec<Object>,
     propagation: Propagation,
@@ -32,7 +35,34 @@ impl Removal {
             operation: Operation::default(),
             attempt: 0,
         };
-        Removal { target: application.target(), course, tracked, propagation }
+        let confirmed = application.options().delete_confirmed;
+        Removal { target: application.target(), confirmed, course, tracked, propagation }
+    }
+}
+
+/// Why an object outlives its application.
+fn outlasts(live: &Object) -> Option<String> {
+    let once = landfall_engine::once_keys(live);
+    match () {
+        () if crate::ResourceOptions::of(live).no_delete => Some("Delete=false".to_owned()),
+        () if outlives(live) => Some("helm.sh/resource-policy: keep".to_owned()),
+        () if !once.is_empty() => Some(format!("kept: {} generated once", once.join(", "))),
+        () => None,
+    }
+}
+
+impl Removal {
+    /// Holds all of it back while something of it waits for somebody's confirmation, given since the application was to go.
+    fn check_confirmed(&self) -> Result<(), Error> {
+        let application = &self.course.application;
+        if is_confirmed(application, application.str_at("/metadata/deletionTimestamp")) {
+            return Ok(());
+        }
+        let is_marked = |live: &&Object| self.confirmed || crate::ResourceOptions::of(live).options.delete_confirmed;
+        let waits = self.tracked.iter().filter(|live| outlasts(live).is_none()).filter(is_marked);
+        let waits: Vec<String> = waits.map(|live| live.key().to_string()).collect();
+        let command = confirm(application.name(), application.namespace().unwrap_or(crate::Project::HOME));
+        if waits.is_empty() { Ok(()) } else { Err(Error::Unconfirmed { waits, command }) }
     }
 }
 
@@ -54,6 +84,7 @@ impl Wish for Removal {
     }
 
     fn compile(&mut self, _: &Sight) -> Result<Desired, Error> {
+        self.check_confirmed()?;
         let (tracked, propagation) = (&mut self.tracked, self.propagation);
         tracked.sort_by_key(|live| {
             std::cmp::Reverse((crate::annotations::wave(live), landfall_object::order::sync_key(live)))
@@ -62,16 +93,9 @@ impl Wish for Removal {
             .iter()
             .map(|live| {
                 let key = live.key();
-                let own = crate::ResourceOptions::of(live);
-                let once = landfall_engine::once_keys(live);
-                let (task, why) = if own.no_delete {
-                    (Task::Keep { key }, "Delete=false".to_owned())
-                } else if outlives(live) {
-                    (Task::Keep { key }, "helm.sh/resource-policy: keep".to_owned())
-                } else if !once.is_empty() {
-                    (Task::Keep { key }, format!("kept: {} generated once", once.join(", ")))
-                } else {
-                    (Task::Delete { key, propagation }, "the application is deleted".to_owned())
+                let (task, why) = match outlasts(live) {
+                    Some(why) => (Task::Keep { key }, why),
+                    None => (Task::Delete { key, propagation }, "the application is deleted".to_owned()),
                 };
                 Item { wave: 0, task, why }
             })

@@ -297,6 +297,10 @@ pub struct SyncOptions {
     pub create_namespace: bool,
     /// `Prune=false`
     pub no_prune: bool,
+    /// `Prune=confirm`
+    pub prune_confirmed: bool,
+    /// `Delete=confirm`
+    pub delete_confirmed: bool,
     /// `PruneLast=true`
     pub prune_last: bool,
     /// `Replace=true`
@@ -322,6 +326,8 @@ impl Default for SyncOptions {
         SyncOptions {
             create_namespace: false,
             no_prune: false,
+            prune_confirmed: false,
+            delete_confirmed: false,
             prune_last: false,
             replace: false,
             force: false,
@@ -346,7 +352,9 @@ impl SyncOptions {
             let on = value == "true";
             match name {
                 "CreateNamespace" => read.create_namespace = on,
-                "Prune" => read.no_prune = value == "false",
+                "Prune" => (read.no_prune, read.prune_confirmed) = (value == "false", value == "confirm"),
+                // Whether an object stays is said at the object alone.
+                "Delete" if matches!(value, "true" | "confirm") => read.delete_confirmed = value == "confirm",
                 "PruneLast" => read.prune_last = on,
                 "Replace" => read.replace = on,
                 "Force" => read.force = on,

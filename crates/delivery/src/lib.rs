@@ -67,7 +67,7 @@ pub use lookup::{LiveLookup, listed};
 pub use managed::{annotate_application, managers_of};
 pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{Turn, capabilities, render_offline, render_unit, render_unlike, render_with};
-pub use session::{Elsewhere, INTERRUPTED, LeftOut, Offers, Progress, Session};
+pub use session::{Elsewhere, INTERRUPTED, LeftOut, MissingProject, Offers, Progress, Session};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use storage::STAYS;
 pub use summary::{Address, Change, Deed, FailureReport, Outcome, PodLine, Summary, UnitSummary};

@@ -43,6 +43,8 @@ pub struct Session {
     pub elsewhere: Elsewhere,
     /// Whose meaning counts where that of an Application knowingly differs from Argo CD's.
     pub semantics: Semantics,
+    /// What becomes of an Application whose project is not there.
+    pub missing_project: MissingProject,
     /// Whether releases' records tell of hooks while they run.
     pub hook_runs: KeptRuns,
     /// What was unpacked of releases' records.
@@ -53,6 +55,16 @@ pub struct Session {
     pub readings: Option<Readings>,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
+}
+
+/// What becomes of an Application whose project is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingProject {
+    /// It is delivered without bounds, and that is told: a cluster of one's own often has no projects at all.
+    #[default]
+    Noted,
+    /// Nothing of it is compared or delivered, as with Argo CD.
+    Refused,
 }
 
 /// Whether somebody delivers to the same system at this moment.
@@ -131,6 +143,7 @@ impl Session {
             stop: CancellationToken::new(),
             elsewhere: Elsewhere::default(),
             semantics: Semantics::default(),
+            missing_project: MissingProject::default(),
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),
             pens: Pens::default(),

@@ -7,10 +7,10 @@ use landfall_apps::{Application, Applications, HealthWait, PreparedSync, Project
 use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Kinds, Recovery};
-use landfall_object::{Gvk, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{HookRuns, manifest_objects};
 
-use crate::session::{Progress, Session, outcome};
+use crate::session::{MissingProject, Progress, Session, outcome};
 use crate::summary::{Outcome, UnitSummary, changes, found_so, unchanged};
 use crate::unit::{BoundApplication, Door, Unit};
 use crate::up::{Ready, UpOptions};
@@ -103,11 +103,14 @@ impl Session {
         let application = &bound.application;
         let project = match bound.project.clone() {
             Some(project) => Some(project),
-            None => self.live_project(&application.namespace, &application.project).await?,
+            None => self.live_project(&application.project).await?,
         };
+        if project.is_none() && self.missing_project == MissingProject::Refused {
+            Project::check_missing(application).map_err(|error| vec![error.diagnose()])?;
+        }
         self.check_side_doors(application, project.as_ref(), targets).await?;
         let Some(project) = project else {
-            if application.project != "default" {
+            if application.project != Project::DEFAULT {
                 let text = format!(
                     "{}: project {} is not there; its bounds are not checked",
                     application.name, application.project
@@ -125,17 +128,16 @@ impl Session {
         project.check_sealed(application, objects).map_err(|error| vec![error.diagnose()])
     }
 
-    /// The project of a name: one of that namespace, else Argo CD's; a cluster without Argo CD's kinds has none.
-    async fn live_project(&self, namespace: &str, name: &str) -> Result<Option<Project>, Vec<Diagnostic>> {
-        let mut homes = vec![namespace, Project::HOME];
-        homes.dedup();
-        for home in homes {
-            let key = ObjectKey::new(Gvk::new("argoproj.io", "v1alpha1", "AppProject"), Some(home), name);
-            if let Ok(Some(live)) = self.home.get(&key).await {
-                return Project::parse(&live).map(Some).map_err(|error| vec![error.diagnose()]);
-            }
-        }
-        Ok(None)
+    /// The project of a name, of Argo CD's own namespace: whoever may write elsewhere bounds nobody. A cluster without Argo CD's
+    /// kinds has none; one that does not answer may have one.
+    async fn live_project(&self, name: &str) -> Result<Option<Project>, Vec<Diagnostic>> {
+        let key = ObjectKey::new(Gvk::new("argoproj.io", "v1alpha1", "AppProject"), Some(Project::HOME), name);
+        let live = match self.home.get(&key).await {
+            Ok(live) => live,
+            Err(landfall_cluster::Error::NoMatch { .. }) => None,
+            Err(error) => return Err(vec![error.diagnose()]),
+        };
+        live.map(|live| Project::parse(&live)).transpose().map_err(|error| vec![error.diagnose()])
     }
 
     /// Refuses what would get past the owners of a protected project: an operation or a way to sync by itself that the source
@@ -162,13 +164,16 @@ impl Session {
                         (false, false) => continue,
                     }
                 }
-                "AppProject" if !is_own_protected => "the project itself",
+                // Elsewhere it is nobody's project.
+                "AppProject" if !is_own_protected && lies_in(object, application) == Project::HOME => {
+                    "the project itself"
+                }
                 _ => continue,
             };
             let named = object.str_at("/spec/project").filter(|name| !name.is_empty()).unwrap_or("default");
             let name = if object.kind() == "AppProject" { object.name() } else { named };
-            let home = object.namespace().unwrap_or(&application.destination.namespace);
-            if self.live_project(home, name).await?.is_some_and(|project| project.is_protected) {
+            let home = lies_in(object, application);
+            if self.live_project(name).await?.is_some_and(|project| project.is_protected) {
                 let text = format!(
                     "{} renders {renders} for {} {}/{}, whose project {name} is protected",
                     application.name,
@@ -233,4 +238,9 @@ impl Session {
     pub(crate) async fn delivered_applications(&self) -> Result<Vec<(String, Vec<ObjectKey>)>, Vec<Diagnostic>> {
         self.applications().delivered().await.map_err(|error| vec![error.diagnose()])
     }
+}
+
+/// The namespace in which a rendered object comes to lie.
+fn lies_in<'o>(object: &'o Object, application: &'o Application) -> &'o str {
+    object.namespace().unwrap_or(&application.destination.namespace)
 }

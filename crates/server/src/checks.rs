@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_apps::{Application, PIN_ANNOTATION};
+use landfall_apps::{Application, PIN_ANNOTATION, Project};
 use landfall_delivery::{
     Bounds, CheckResult, DeclaredChecks, Prober, Smoke, Standpoint, Tags, Verdict, declared_checks, unmade,
 };
@@ -201,9 +201,9 @@ impl Work {
                         drop(unheard);
                         let standing = self.roles.now();
                         // What a repository declares looks into no namespace that it could not deliver to.
-                        let may_see = |namespace: &str| {
-                            let project = standing.project_of(application);
-                            project.is_none_or(|project| project.permits_namespace(application, namespace))
+                        let may_see = |namespace: &str| match standing.project_of(application) {
+                            Some(project) => project.permits_namespace(application, namespace),
+                            None => Project::check_missing(application).is_ok(),
                         };
                         let prober = Prober {
                             cluster: Some(&session.cluster),

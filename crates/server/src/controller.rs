@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project, refused_operation};
 use landfall_cluster::{Change, Interest, ListOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ use crate::happened::{Found, Happened, Seen};
 use crate::live::{Follows, Lives};
 use crate::news::{self, Standing};
 use crate::others;
-use crate::projects::Projects;
+use crate::projects::{Projects, Weighed};
 use crate::repositories::is_of;
 
 /// Every Application is looked at once in this many seconds, whatever is told of it.
@@ -273,6 +273,9 @@ impl Controller {
     /// Takes note of whether a project is protected, by what its annotation says.
     fn protected(&self, object: &Object) {
         let name = object.name();
+        if object.namespace() != Some(Project::HOME) {
+            return;
+        }
         match object.annotation(Project::PROTECTED) {
             Some("true") => drop(self.work.orders.protects(object, true)),
             // Whoever may write projects owns them; that it is said in so many words is wanted all the same.
@@ -286,8 +289,8 @@ impl Controller {
 
     /// Lets it be heard that a protected project was deleted: it stays protected.
     fn unguarded(&self, object: &Object) {
-        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name());
-        if self.work.orders.was_protected(namespace, name) {
+        let name = object.name();
+        if object.namespace() == Some(Project::HOME) && self.work.orders.was_protected(name) {
             let text = format!(
                 "AppProject {name} is protected and was deleted: its Applications stay protected, and nothing is delivered for \
                  them until it is back"
@@ -313,15 +316,21 @@ impl Controller {
         let mut told = Vec::new();
         for (key, entry) in &mut self.entries {
             let Ok(application) = entry.application.clone() else { continue };
-            let (wanted, doubt) = self.projects.wanted(&self.work.orders, &application);
+            let Weighed { wanted, doubt, unbounded } = self.projects.weigh(&self.work.orders, &application);
             entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
-            told.push((key.clone(), wanted, doubt));
+            // A project that has come or gone says what may be delivered at all.
+            let is_other = entry.unbounded.is_some() != unbounded.is_some();
+            entry.unbounded = unbounded;
+            told.push((key.clone(), wanted, doubt, is_other));
         }
-        for (key, wanted, doubt) in told {
+        for (key, wanted, doubt, is_other) in told {
             if let Some(doubt) = doubt {
                 self.doubted(&key, "application.policy", &doubt);
             }
             self.observe(&key, Observation::Wanted(wanted));
+            if is_other {
+                self.observe(&key, Observation::Refreshed(Freshness::Latest));
+            }
         }
     }
 
@@ -394,8 +403,9 @@ impl Controller {
         entry.takes(object, connections);
         let carried = entry.object.at("/operation").filter(|operation| !operation.is_null()).cloned();
         if let Ok(application) = &entry.application {
-            let (wanted, doubt) = self.projects.wanted(&self.work.orders, application);
+            let Weighed { wanted, doubt, unbounded } = self.projects.weigh(&self.work.orders, application);
             entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
+            entry.unbounded = unbounded;
             doubts.extend(doubt.map(|doubt| ("application.policy", doubt)));
             observations.push(Observation::Wanted(wanted));
             // What is under way takes its own wish off the Application when it ends.
@@ -442,7 +452,7 @@ impl Controller {
             }
         } else if let Some((application, _)) = entry.abandoned(connections) {
             // It cannot be synced any more, and goes all the same.
-            let (wanted, _) = self.projects.wanted(&self.work.orders, &application);
+            let wanted = self.projects.weigh(&self.work.orders, &application).wanted;
             observations.push(Observation::Wanted(wanted));
         }
         for (action, doubt) in doubts {
@@ -543,7 +553,7 @@ impl Controller {
         for (key, entry) in &mut self.entries {
             let reconnects = entry.reconnects(&self.work.connections);
             if reconnects && let Ok(application) = &entry.application {
-                let (wanted, _) = self.projects.wanted(&self.work.orders, application);
+                let wanted = self.projects.weigh(&self.work.orders, application).wanted;
                 told.push((key.clone(), Observation::Wanted(wanted)));
             }
             if reconnects || entry.state.comparison_error().is_some() {
@@ -765,12 +775,7 @@ fn place_of(key: &ObjectKey) -> u64 {
 
 /// Takes an operation off an Application that cannot be carried out, and says why.
 fn refuse(work: &Arc<Work>, told: &Sender<Happened>, tasks: &TaskTracker, application: &Application, why: &str) {
-    let now = work.session.clock.now().to_string();
-    let state = json!({
-        "operation": application.object.at("/operation"), "phase": "Error", "message": why,
-        "startedAt": now, "finishedAt": now,
-    });
-    let patch = json!({"operation": Value::Null, "status": {"operationState": state}});
+    let patch = refused_operation(&application.object, why, work.session.clock.now());
     tasks.spawn(write(Arc::clone(work), told.clone(), Arc::new(application.key()), patch));
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_apps::machine::State;
-use landfall_apps::{APPROVAL, Application, Pen, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
+use landfall_apps::{
+    APPROVAL, Application, CONFIRMED, Pen, REPEATED, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of,
+};
 use landfall_delivery::{DRAWN, STAYS, Session};
 use landfall_object::{HealthStatus, Object, ObjectKey};
 use parking_lot::Mutex;
@@ -43,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) wrote: Option<(Value, Option<String>)>,
     /// Why how it is to sync by itself does not count.
     pub(crate) side_door: Option<String>,
+    /// Why nobody says what it may deliver.
+    pub(crate) unbounded: Option<String>,
     /// Why what it delivered could not be taken along.
     pub(crate) deletion_error: Option<String>,
     /// Held by who changes what it delivers.
@@ -114,6 +118,7 @@ impl Entry {
             tells_at: None,
             wrote: None,
             side_door: None,
+            unbounded: None,
             deletion_error: None,
             alone,
             checks: Known::default(),
@@ -152,7 +157,8 @@ impl Entry {
         }
         let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
         let mut status = json!({"conditions": self.conditions(&now)});
-        if self.application.is_err() || self.state.comparison_error().is_some() {
+        let is_known = self.application.is_ok() && self.unbounded.is_none();
+        if !is_known || self.state.comparison_error().is_some() {
             status["sync"] = sync_status(&self.object, "Unknown", self.state.tip().unwrap_or_default());
         } else if let Some(found) = &self.found {
             let word = found.compared.status.word();
@@ -217,22 +223,24 @@ impl Entry {
     fn conditions(&self, now: &str) -> Value {
         let checks = self.checks.fault(&self.object).map(|(fault, _)| fault);
         let notes = self.found.iter().flat_map(|found| &found.compared.notes);
-        let held = notes.clone().map(String::as_str).find(|note| note.contains(APPROVAL));
-        let shared: Vec<&str> =
-            notes.clone().map(String::as_str).filter(|note| note.contains(" is part of applications ")).collect();
-        let shared = Some(shared.join("; ")).filter(|shared| !shared.is_empty());
-        let drawn: Vec<&str> = notes.clone().map(String::as_str).filter(|note| note.contains(DRAWN)).collect();
-        let drawn = Some(drawn.join("; ")).filter(|drawn| !drawn.is_empty());
-        let claims: Vec<&str> = notes.map(String::as_str).filter(|note| note.contains(STAYS)).collect();
-        let claims = Some(claims.join("; ")).filter(|claims| !claims.is_empty());
+        let said = |is_it: &dyn Fn(&str) -> bool| {
+            let notes: Vec<&str> = notes.clone().map(String::as_str).filter(|note| is_it(note)).collect();
+            Some(notes.join("; ")).filter(|notes| !notes.is_empty())
+        };
+        let held = said(&|note| note.contains(APPROVAL) || note.contains(CONFIRMED));
+        let repeated = said(&|note| note.contains(REPEATED));
+        let shared = said(&|note| note.contains(" is part of applications "));
+        let drawn = said(&|note| note.contains(DRAWN));
+        let claims = said(&|note| note.contains(STAYS));
         let told = [
             ("DeletionError", self.deletion_error.as_deref()),
-            ("InvalidSpecError", self.application.as_ref().err().map(String::as_str)),
-            ("ComparisonError", self.state.comparison_error()),
+            ("InvalidSpecError", self.application.as_ref().err().or(self.unbounded.as_ref()).map(String::as_str)),
+            ("ComparisonError", self.state.comparison_error().filter(|_| self.unbounded.is_none())),
             ("SyncError", self.state.sync_error()),
             ("SmokeError", checks.as_deref()),
             ("SyncWindowWarning", self.state.closed()),
-            ("DeletionHeldWarning", held),
+            ("DeletionHeldWarning", held.as_deref()),
+            ("RepeatedResourceWarning", repeated.as_deref()),
             ("SharedResourceWarning", shared.as_deref()),
             ("SideDoorWarning", self.side_door.as_deref()),
             ("ClaimSizeWarning", claims.as_deref()),

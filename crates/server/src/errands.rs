@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{
-    Application, Operation, Pen, Pin, Project, Refused, ResourceName, SyncStatus, Tried, tried_in_vain,
-};
+use landfall_apps::{Application, Operation, Pen, Pin, Refused, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
@@ -121,9 +119,7 @@ impl Work {
         let destination = self.connections.destination(application)?;
         let mut session = self.session.clone();
         let standing = self.roles.now();
-        let homes = [application.namespace.as_str(), Project::HOME];
-        let was_protected = || homes.into_iter().any(|home| self.orders.was_protected(home, &application.project));
-        if standing.project_of(application).is_none() && was_protected() {
+        if standing.project_of(application).is_none() && self.orders.was_protected(&application.project) {
             // Nobody says any more what it may deliver, and as whom.
             return Err(format!("project {} is protected and not there: put it back", application.project));
         }

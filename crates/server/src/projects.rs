@@ -1,17 +1,28 @@
 //! AppProjects as far as Applications are held against them: when they may be synced, and which are protected.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use landfall_apps::machine::Wanted;
-use landfall_apps::{Application, Project, Windows};
+use landfall_apps::{Application, Project};
 use landfall_cluster::Change;
 use landfall_object::{Gvk, Object};
 
 use crate::accounts::{Doubt, Orders};
 
-/// Projects by namespace and name.
+/// Projects by their names: those of Argo CD's own namespace. Elsewhere one is nobody's project.
 #[derive(Default)]
-pub(crate) struct Projects(BTreeMap<(String, String), Project>);
+pub(crate) struct Projects(BTreeMap<String, Project>);
+
+/// What is known of an Application where it is held against its project.
+pub(crate) struct Weighed {
+    /// As the machine needs it.
+    pub(crate) wanted: Wanted,
+    /// Why what is written into it does not count: of a protected one an owner or the base branch says it.
+    pub(crate) doubt: Option<Doubt>,
+    /// Why nobody says what it may deliver.
+    pub(crate) unbounded: Option<String>,
+}
 
 impl Projects {
     /// Their kind.
@@ -22,12 +33,13 @@ impl Projects {
     /// Takes note of one; what cannot be read leaves the one before it.
     pub(crate) fn take(&mut self, object: &Object) {
         match Project::parse(object) {
+            Ok(project) if project.namespace != Project::HOME => {}
             Ok(project) => {
                 if !project.not_acted_on.is_empty() {
                     let fields = project.not_acted_on.join(", ");
                     tracing::warn!("AppProject {}: not acted on: {fields}", project.name);
                 }
-                self.0.insert(place(object), project);
+                self.0.insert(project.name.clone(), project);
             }
             Err(error) => tracing::warn!("{error}"),
         }
@@ -41,52 +53,54 @@ impl Projects {
                 objects.iter().for_each(|object| self.take(object));
             }
             Change::Applied(object) => self.take(&object),
-            Change::Deleted(object) => drop(self.0.remove(&place(&object))),
+            Change::Deleted(object) if object.namespace() == Some(Project::HOME) => drop(self.0.remove(object.name())),
+            Change::Deleted(_) => return false,
             Change::Interrupted(_) => return false,
         }
         true
     }
 
-    /// An Application's project in a namespace.
-    fn of(&self, home: &str, application: &Application) -> Option<&Project> {
-        self.0.get(&(home.to_owned(), application.project.clone()))
-    }
-
-    /// The sync windows of an Application's project: one of its own namespace, else Argo CD's.
-    fn windows(&self, application: &Application) -> Windows {
-        let project = self.of(&application.namespace, application).or_else(|| self.of(Project::HOME, application));
-        project.map(|project| project.windows(application)).unwrap_or_default()
-    }
-
-    /// Whether an Application's project is protected: its own namespace's, or Argo CD's of that name. One that was so stays it,
-    /// whether it is there or not, until its annotation says otherwise.
+    /// Whether an Application is changed by owners alone: its project is protected, or it belongs to one that is. A project that was
+    /// so stays it, whether it is there or not, until its annotation says otherwise.
     pub(crate) fn is_protected(&self, orders: &Orders, application: &Application) -> bool {
-        [application.namespace.as_str(), Project::HOME].into_iter().any(|home| {
-            self.of(home, application).is_some_and(|project| project.is_protected)
-                || orders.was_protected(home, &application.project)
-        })
+        self.is_named_protected(orders, &application.project) || orders.owner_of(&application.object).is_some()
     }
 
-    /// Whether any project of this name is protected, in whichever namespace.
-    pub(crate) fn is_any_protected(&self, name: &str) -> bool {
-        self.0.values().any(|project| project.name == name && project.is_protected)
+    /// Whether a project of this name is protected.
+    pub(crate) fn is_named_protected(&self, orders: &Orders, name: &str) -> bool {
+        self.0.get(name).is_some_and(|project| project.is_protected) || orders.was_protected(name)
     }
 
-    /// An Application as the machine needs it; and why it does not sync by itself although it says so: what a protected one
-    /// says counts when an owner or the base branch has said it.
-    pub(crate) fn wanted(&self, orders: &Orders, application: &Application) -> (Wanted, Option<Doubt>) {
-        let mut wanted = Wanted::of(application).within(self.windows(application));
-        if wanted.automation.is_some()
-            && self.is_protected(orders, application)
-            && let Err(doubt) = orders.is_accepted(&application.object)
-        {
-            wanted.automation = None;
-            return (wanted, Some(doubt));
+    /// Holds an Application against its project. What a protected one says counts when an owner or the base branch has said it,
+    /// and so does that it leaves.
+    pub(crate) fn weigh(&self, orders: &Arc<Orders>, application: &Application) -> Weighed {
+        let Application { object, project: name, .. } = application;
+        let project = self.0.get(name);
+        let unbounded = match project {
+            Some(_) => None,
+            None => Project::check_missing(application).err().map(|error| error.to_string()),
+        };
+        let windows = project.map(|project| project.windows(application)).unwrap_or_default();
+        let mut wanted = Wanted::of(application).within(windows);
+        let (is_protected, owner) = (self.is_named_protected(orders, name), orders.owner_of(object));
+        let mut doubt = None;
+        match owner.filter(|owner| owner != name) {
+            Some(owner) => match orders.is_accepted(object) {
+                Ok(()) => orders.belongs(object, Some(name.as_str()).filter(|_| is_protected)),
+                Err(why) => {
+                    let text = format!("it belongs to project {owner}, and names {name}: {}", why.why);
+                    doubt = Some(Doubt { why: text, ..why });
+                }
+            },
+            None if is_protected => {
+                orders.belongs(object, Some(name));
+                doubt = wanted.automation.is_some().then(|| orders.is_accepted(object).err()).flatten();
+            }
+            None => {}
         }
-        (wanted, None)
+        if doubt.is_some() || unbounded.is_some() {
+            wanted.automation = None;
+        }
+        Weighed { wanted, doubt, unbounded }
     }
-}
-
-fn place(object: &Object) -> (String, String) {
-    (object.namespace().unwrap_or_default().to_owned(), object.name().to_owned())
 }

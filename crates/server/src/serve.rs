@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use landfall_delivery::{NetworkReach, Session};
+use landfall_delivery::{MissingProject, NetworkReach, Session};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Clock, WallClock};
 use landfall_host::{Audience, Connection, Failure, Host, Hosting, Place, SHORT, Serving};
@@ -127,6 +127,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let reach = NetworkReach::public(move |address| check_networks.iter().any(|network| network.holds(address)));
         let mut work = work(host, &place, &connection, (repositories, cache, reach), (&told, roles)).await?;
         work.session.semantics = semantics;
+        work.session.missing_project = MissingProject::Refused;
         let settings = sharing.map(named).transpose()?;
         let shards = match &settings {
             Some((settings, shards)) => Arc::new(Shards::shared(*shards, settings.replica.clone())),

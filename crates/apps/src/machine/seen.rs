@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_object::Object;
 
-use crate::guard::APPROVAL;
+use crate::guard::{APPROVAL, CONFIRMED};
 use crate::{Application, Operation, Pause, ResourceName, Retry, Windows};
 
 /// An Application as far as the machine needs it.
@@ -69,6 +69,9 @@ impl Wanted {
             Some(_) if cascades => Removal::Cascades,
             Some(_) => Removal::Leaves,
         };
+        let approved: Vec<&str> =
+            [APPROVAL, CONFIRMED].into_iter().filter_map(|name| object.annotation(name)).collect();
+        let approved = approved.join(" ");
         Wanted {
             automation: automated.map(|automated| Automation {
                 prune: automated.prune.unwrap_or(false),
@@ -77,11 +80,11 @@ impl Wanted {
                 retry,
             }),
             // What is approved now was not to be delivered before.
-            source: match object.annotation(APPROVAL) {
-                Some(approval) => format!("{} {approval}", source_of(object, "/spec")).into(),
-                None => source_of(object, "/spec"),
+            source: match approved.as_str() {
+                "" => source_of(object, "/spec"),
+                approved => format!("{} {approved}", source_of(object, "/spec")).into(),
             },
-            compared_by: format!("{} {}", text("/spec"), object.annotation(APPROVAL).unwrap_or_default()).into(),
+            compared_by: format!("{} {approved}", text("/spec")).into(),
             removal,
             windows: Windows::default(),
         }

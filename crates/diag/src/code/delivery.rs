@@ -10,6 +10,7 @@ super::group! {
     INTERRUPTED = 444, Interrupted, "A delivery was interrupted; what was begun is in the journal.";
     KILLED = 445, Failed, "The process was told to die at a step, as tests do.";
     PLAN_OUTDATED = 446, Refused, "What would be done now is not what the plan that was saved says.";
+    UNCONFIRMED = 447, Refused, "Something is deleted only once somebody has confirmed it.";
     REFUSED = 450, Failed, "The cluster refused a step of the delivery.";
     HOOK_FAILED = 451, Unhealthy, "A hook has failed.";
     NEVER_READY = 452, Unhealthy, "An object can never become ready.";
@@ -24,5 +25,6 @@ super::group! {
     NO_PROJECT = 476, GoesOn, "The project of an Application is not known here.";
     SET_NOT_EXPANDED = 477, Failed, "What an ApplicationSet generates cannot be found out.";
     DRAWN_ANEW = 478, GoesOn, "A release's templates draw values anew with each rendering; what of them lives in a Secret stays, unless it goes elsewhere, too.";
+    NO_SUCH_PROJECT = 479, Refused, "The project of an Application is not there, and nothing says what it may deliver.";
     STORE = 480, Failed, "The journal of deliveries cannot be opened, read or written.";
 }

@@ -18,7 +18,9 @@ use super::inspection::runtime;
 use super::sandbox::{Sandbox, small_chart};
 
 mod accounts;
+mod bounded;
 mod checked;
+mod confirmed;
 mod connected;
 mod drawn;
 mod git_server;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_apps::PIN_ANNOTATION;
+use landfall_apps::{PIN_ANNOTATION, Project};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_engine::Clock;
 use landfall_object::Object;
@@ -47,10 +47,14 @@ struct Known {
     told: BTreeMap<String, String>,
     /// Projects that were protected once and that nobody has opened since, by namespace and name.
     protected: BTreeSet<String>,
+    /// By Application: the protected project (in the place of a digest) that it belongs to until an owner lets it leave.
+    members: BTreeMap<String, PolicyRow>,
 }
 
 /// What stands before a project's place where it is kept beside what is accepted: no namespace is called so.
 const PROJECT: &str = "AppProject ";
+/// The same before an Application's, where it is kept to which protected project it belongs.
+const MEMBER: &str = "Member ";
 /// What is kept of a protected project, and of one that was opened again.
 const KEPT: [&str; 2] = ["open", "protected"];
 
@@ -63,12 +67,31 @@ pub(crate) struct Doubt {
     pub(crate) is_new: bool,
 }
 
-/// The projects that are kept as protected, and what is accepted of Applications.
-fn apart(rows: Vec<PolicyRow>) -> (BTreeSet<String>, Vec<PolicyRow>) {
-    let (projects, accepted): (Vec<PolicyRow>, Vec<PolicyRow>) =
-        rows.into_iter().partition(|row| row.application.starts_with(PROJECT));
-    let kept = projects.into_iter().filter(|row| row.digest == KEPT[1]);
-    (kept.map(|row| row.application[PROJECT.len()..].to_owned()).collect(), accepted)
+/// What is kept, each for itself.
+#[derive(Default)]
+struct Apart {
+    /// The projects that are protected.
+    protected: BTreeSet<String>,
+    /// To which of them Applications belong.
+    members: BTreeMap<String, PolicyRow>,
+    /// What is accepted of Applications.
+    accepted: BTreeMap<String, PolicyRow>,
+}
+
+fn apart(rows: Vec<PolicyRow>) -> Apart {
+    let mut apart = Apart::default();
+    for row in rows {
+        if let Some(project) = row.application.strip_prefix(PROJECT) {
+            if row.digest == KEPT[1] {
+                apart.protected.insert(project.to_owned());
+            }
+        } else if let Some(application) = row.application.strip_prefix(MEMBER) {
+            apart.members.insert(application.to_owned(), row);
+        } else {
+            apart.accepted.insert(row.application.clone(), row);
+        }
+    }
+    apart
 }
 
 impl Orders {
@@ -79,9 +102,8 @@ impl Orders {
     pub(crate) async fn load(rows: landfall_store::Orders, clock: Arc<dyn Clock>) -> Result<Self, Diagnostic> {
         let read = |error: landfall_store::Error| error.diagnose();
         let open = rows.open().await.map_err(read)?.into_iter().map(|row| (row.id.clone(), row)).collect();
-        let (protected, accepted) = apart(rows.policies().await.map_err(read)?);
-        let accepted = accepted.into_iter().map(|row| (row.application.clone(), row)).collect();
-        Ok(Orders { rows, clock, known: Mutex::new(Known { open, accepted, protected, ..Known::default() }) })
+        let Apart { protected, members, accepted } = apart(rows.policies().await.map_err(read)?);
+        Ok(Orders { rows, clock, known: Mutex::new(Known { open, accepted, protected, members, ..Known::default() }) })
     }
 
     /// Keeps an order before its operation is written; gives the operation with its name.
@@ -172,14 +194,47 @@ impl Orders {
     }
 
     /// Whether a project was protected and nobody has opened it since, be it there or not.
-    pub(crate) fn was_protected(&self, namespace: &str, project: &str) -> bool {
-        self.known.lock().protected.contains(&format!("{namespace}/{project}"))
+    pub(crate) fn was_protected(&self, project: &str) -> bool {
+        self.known.lock().is_protected(project)
     }
 
-    /// The same of any project of this name, in whichever namespace.
-    pub(crate) fn was_any_protected(&self, project: &str) -> bool {
+    /// The protected project whose owners an Application belongs to, whatever project it names by now: it was of that one, and
+    /// none of them has let it leave.
+    pub(crate) fn owner_of(&self, object: &Object) -> Option<String> {
         let known = self.known.lock();
-        known.protected.iter().any(|place| place.split_once('/').is_some_and(|(_, name)| name == project))
+        let row = known.members.get(&place(object)).filter(|row| Some(row.uid.as_str()) == object.uid())?;
+        Some(row.digest.clone()).filter(|project| known.is_protected(project))
+    }
+
+    /// Keeps that an Application belongs to a protected project; or that it was let go, where that is none.
+    pub(crate) fn belongs(self: &Arc<Self>, object: &Object, project: Option<&str>) {
+        let (application, project) = (place(object), project.unwrap_or_default());
+        let uid = object.uid().unwrap_or_default();
+        let mut known = self.known.lock();
+        let before = known.members.get(&application).filter(|row| row.uid == uid).map(|row| row.digest.as_str());
+        if before.unwrap_or_default() == project {
+            return;
+        }
+        let row = PolicyRow {
+            application: format!("{MEMBER}{application}"),
+            uid: uid.to_owned(),
+            digest: project.to_owned(),
+            actor: "the project itself".to_owned(),
+            at: self.now().to_string(),
+        };
+        known.members.insert(application, row.clone());
+        drop(known);
+        self.keep(row);
+    }
+
+    /// Keeps something aside.
+    fn keep(self: &Arc<Self>, row: PolicyRow) {
+        let orders = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = orders.rows.set_policy(&row).await {
+                tracing::error!("what stands of {} cannot be kept: {error}", row.application);
+            }
+        });
     }
 
     /// Keeps that a project is protected, or that it was opened: what is deleted is not forgotten. Whether that is something new.
@@ -192,18 +247,12 @@ impl Orders {
         };
         drop(known);
         if is_new {
-            let row = PolicyRow {
+            self.keep(PolicyRow {
                 application: format!("{PROJECT}{place}"),
                 uid: project.uid().unwrap_or_default().to_owned(),
                 digest: KEPT[usize::from(is_protected)].to_owned(),
                 actor: "the project itself".to_owned(),
                 at: self.now().to_string(),
-            };
-            let orders = Arc::clone(self);
-            tokio::spawn(async move {
-                if let Err(error) = orders.rows.set_policy(&row).await {
-                    tracing::error!("that {} is protected cannot be kept: {error}", row.application);
-                }
             });
         }
         is_new
@@ -247,23 +296,27 @@ impl Orders {
         facts: &Facts,
         keeps: impl Fn(&str) -> bool,
     ) -> Result<bool, landfall_store::Error> {
-        let (open_before, accepted_before) = {
+        let (open_before, accepted_before, members_before) = {
             let known = self.known.lock();
-            (known.open.clone(), known.accepted.clone())
+            (known.open.clone(), known.accepted.clone(), known.members.clone())
         };
         let (open, accepted, branches) =
             (self.rows.open().await?, self.rows.policies().await?, facts.of(BRANCHES).await?);
-        let (protected, accepted) = apart(accepted);
+        let Apart { protected, members, accepted } = apart(accepted);
         let mut known = self.known.lock();
-        let before = (known.accepted.clone(), known.branches.clone(), known.protected.clone());
+        let before = known.believed();
         // That one was opened is told by its annotation, which every replica sees; what was read may be older.
         known.protected.extend(protected);
         // What was taken in here while it was read is not among it.
         known.open.retain(|id, _| !open_before.contains_key(id));
         known.open.extend(open.into_iter().map(|row| (row.id.clone(), row)));
         known.accepted.retain(|application, row| accepted_before.get(application) != Some(&*row));
-        for row in accepted {
-            known.accepted.entry(row.application.clone()).or_insert(row);
+        for (application, row) in accepted {
+            known.accepted.entry(application).or_insert(row);
+        }
+        known.members.retain(|application, row| members_before.get(application) != Some(&*row));
+        for (application, row) in members {
+            known.members.entry(application).or_insert(row);
         }
         known.branches.retain(|parent, _| keeps(parent));
         for (parent, children) in branches {
@@ -271,7 +324,7 @@ impl Orders {
                 known.branches.insert(parent, children);
             }
         }
-        Ok(before != (known.accepted.clone(), known.branches.clone(), known.protected.clone()))
+        Ok(before != known.believed())
     }
 
     /// Whether an Application is declared as an owner has accepted it, or as the base branch says.
@@ -303,7 +356,23 @@ impl Orders {
     }
 }
 
+/// What is accepted, what base branches say, what is protected and what belongs to it.
+type Believed = (
+    BTreeMap<String, PolicyRow>,
+    BTreeMap<String, BTreeMap<String, String>>,
+    BTreeSet<String>,
+    BTreeMap<String, PolicyRow>,
+);
+
 impl Known {
+    fn believed(&self) -> Believed {
+        (self.accepted.clone(), self.branches.clone(), self.protected.clone(), self.members.clone())
+    }
+
+    fn is_protected(&self, project: &str) -> bool {
+        self.protected.contains(&format!("{}/{project}", Project::HOME))
+    }
+
     fn accepts(&self, object: &Object, application: &str, declared: &String) -> bool {
         let is_it = |row: &PolicyRow| row.digest == *declared && Some(row.uid.as_str()) == object.uid();
         let by_branch = || self.branches.values().any(|children| children.get(application) == Some(declared));
@@ -424,21 +493,49 @@ mod tests {
         }))
         .expect("a map");
         let replica = super::tests::orders(&store).await;
-        let kept = |orders: &Orders| orders.was_protected("argocd", "prod");
+        let kept = |orders: &Orders| orders.was_protected("prod");
         assert!(!kept(&orders));
         assert!(orders.protects(&project, true) && !orders.protects(&project, true));
-        assert!(kept(&orders) && !orders.was_protected("argocd", "test") && !orders.was_protected("team", "prod"));
+        assert!(kept(&orders) && !orders.was_protected("test"));
         while store.orders.policies().await.expect("read").is_empty() {
             tokio::task::yield_now().await;
         }
         // A replica that never saw the project learns it, and takes it for no Application that somebody has accepted.
         assert!(!kept(&replica));
         assert!(replica.refresh(&store.facts, |_| false).await.expect("read"));
-        assert!(kept(&replica) && replica.was_any_protected("prod") && replica.known.lock().accepted.is_empty());
+        assert!(kept(&replica) && replica.known.lock().accepted.is_empty());
         assert!(!replica.refresh(&store.facts, |_| false).await.expect("read"), "nothing is new");
         let again = Arc::new(super::tests::orders(&store).await);
         assert!(kept(&again), "it is forgotten by a restart");
         assert!(again.protects(&project, false) && !kept(&again));
+    }
+
+    #[tokio::test]
+    async fn what_belongs_to_a_protected_project_belongs_to_it_until_it_is_let_go_after_a_restart_too() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let orders = Arc::new(orders(&store).await);
+        let project = Object::from_value(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "prod", "namespace": "argocd"},
+        }))
+        .expect("a map");
+        orders.protects(&project, true);
+        let object = application("u", spec(), &Value::Null);
+        assert_eq!(orders.owner_of(&object), None);
+        orders.belongs(&object, Some("prod"));
+        let mut moved = spec();
+        moved["project"] = json!("anything");
+        let moved = application("u", moved, &Value::Null);
+        assert_eq!(orders.owner_of(&moved).as_deref(), Some("prod"));
+        assert_eq!(orders.owner_of(&application("v", spec(), &Value::Null)), None, "another one of its name");
+        while store.orders.policies().await.expect("read").len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let again = Arc::new(super::tests::orders(&store).await);
+        assert_eq!(again.owner_of(&moved).as_deref(), Some("prod"), "it is forgotten by a restart");
+        again.belongs(&moved, None);
+        assert_eq!(again.owner_of(&moved), None);
+        orders.protects(&project, false);
+        assert_eq!(orders.owner_of(&moved), None, "the project was opened");
     }
 
     #[tokio::test]

@@ -39,8 +39,8 @@ pub struct Standing {
     scopes: Vec<String>,
     /// What projects say of their roles, by their names: of Argo CD's own namespace alone.
     roles: BTreeMap<String, Policy>,
-    /// Projects by namespace and name.
-    projects: BTreeMap<(String, String), Project>,
+    /// Projects by their names.
+    projects: BTreeMap<String, Project>,
     protected: BTreeSet<String>,
     /// Why the policy that is declared does not count.
     pub fault: Option<String>,
@@ -89,27 +89,29 @@ impl Standing {
             Ok(project) => project,
             Err(error) => return tracing::warn!("{error}"),
         };
+        // Elsewhere it is nobody's project.
+        if project.namespace != Project::HOME {
+            return;
+        }
         if project.is_protected {
             self.protected.insert(name.clone());
         }
-        if project.namespace == Project::HOME {
-            let mut all = Policy::default();
-            for role in &project.roles {
-                let subject = format!("proj:{name}:{}", role.name);
-                let lines = role.policies.join("\n");
-                match Policy::parse(&lines, mode) {
-                    Ok(policy) if policy.is_within(&subject, &name, &lines) => all.extend(policy),
-                    Ok(_) => tracing::warn!(
-                        "AppProject {name}: role {} speaks of others or of other projects; it has no rights",
-                        role.name
-                    ),
-                    Err(bad) => tracing::warn!("AppProject {name}: role {}, {bad}; it has no rights", role.name),
-                }
-                role.groups.iter().for_each(|group| all.bind(group, &subject));
+        let mut all = Policy::default();
+        for role in &project.roles {
+            let subject = format!("proj:{name}:{}", role.name);
+            let lines = role.policies.join("\n");
+            match Policy::parse(&lines, mode) {
+                Ok(policy) if policy.is_within(&subject, &name, &lines) => all.extend(policy),
+                Ok(_) => tracing::warn!(
+                    "AppProject {name}: role {} speaks of others or of other projects; it has no rights",
+                    role.name
+                ),
+                Err(bad) => tracing::warn!("AppProject {name}: role {}, {bad}; it has no rights", role.name),
             }
-            self.roles.insert(name.clone(), all);
+            role.groups.iter().for_each(|group| all.bind(group, &subject));
         }
-        self.projects.insert((project.namespace.clone(), name), project);
+        self.roles.insert(name.clone(), all);
+        self.projects.insert(name, project);
     }
 
     /// Whether a subject may do something with an object (util/rbac, server/rbacpolicy): what the default role may, everybody
@@ -153,10 +155,9 @@ impl Standing {
         self.protected.contains(project)
     }
 
-    /// The project of an Application: one of its own namespace, else Argo CD's.
+    /// The project of an Application.
     pub(crate) fn project_of(&self, application: &Application) -> Option<&Project> {
-        let of = |home: &str| self.projects.get(&(home.to_owned(), application.project.clone()));
-        of(&application.namespace).or_else(|| of(Project::HOME))
+        self.projects.get(&application.project)
     }
 
     /// Whom the policy speaks of, without what is there from the beginning.
@@ -440,10 +441,14 @@ mod tests {
     }
 
     #[test]
-    fn a_project_is_protected_by_its_annotation() {
+    fn a_project_is_protected_by_its_annotation_and_of_argo_cds_own_namespace_alone() {
         let mut prod = project("argocd", "prod", json!({}));
         prod.set_annotation(Project::PROTECTED, "true");
-        let standing = Standing::read(&BTreeMap::new(), &[prod, project("argocd", "test", json!({}))]);
+        let mut elsewhere = project("team-a", "test", json!({}));
+        elsewhere.set_annotation(Project::PROTECTED, "true");
+        let standing = Standing::read(&BTreeMap::new(), &[prod, project("argocd", "test", json!({})), elsewhere]);
         assert!(standing.is_protected("prod") && !standing.is_protected("test"));
+        let theirs = Standing::read(&BTreeMap::new(), &[project("team-a", "test", json!({}))]);
+        assert!(theirs.projects.is_empty(), "whoever may write there bounds nobody");
     }
 }

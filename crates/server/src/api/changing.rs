@@ -3,7 +3,7 @@
 
 use landfall_apps::machine::CASCADE;
 use landfall_apps::machine::Freshness;
-use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, Project, ResourceName, Semantics};
+use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, ResourceName, Semantics};
 use landfall_cluster::{DeleteOptions, Patch, WriteOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_object::Object;
@@ -31,14 +31,15 @@ impl Desk {
         loop {
             let object = self.object(actor, name).await?;
             let (mut patch, given) = follows(&object)?;
+            let stood = self.work.orders.accepts(&object);
             let promised = self.promised(actor, name, &object, &mut patch).await?;
             patch["metadata"]["resourceVersion"] = json!(object.resource_version());
             match self.work.session.cluster.patch(&object.key(), &Patch::Merge(patch), &options).await {
                 Ok(_) => return Ok(given),
                 Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
                 Err(error) => {
-                    if promised == Promised::Declaration {
-                        // It stays as it was accepted before.
+                    if promised == Promised::Declaration && stood {
+                        // It stays as it was accepted before; what was in doubt stays so.
                         self.work.orders.accept(&object, &actor.name).await.map_err(one)?;
                     }
                     return Err(told(&error));
@@ -51,8 +52,7 @@ impl Desk {
     async fn promised(&self, actor: &Actor, name: &Name, object: &Object, patch: &mut Value) -> Answer<Promised> {
         let project = object.str_at("/spec/project").unwrap_or("default");
         let orders = &self.work.orders;
-        let homes = [object.namespace().unwrap_or_default(), Project::HOME];
-        let was_protected = homes.into_iter().any(|home| orders.was_protected(home, project));
+        let was_protected = orders.was_protected(project) || orders.owner_of(object).is_some();
         if !was_protected && !self.work.roles.now().is_protected(project) {
             return Ok(Promised::Nothing);
         }

@@ -300,9 +300,12 @@ impl Desk {
         };
         let object = found.ok_or_else(none)?;
         let project = object.str_at("/spec/project").filter(|name| !name.is_empty()).unwrap_or("default");
-        let place = (project, name.namespace.as_str(), name.name.as_str());
         let asks = actor.asks();
-        if actor.may(asks, place) {
+        // Whoever writes another project into one that belongs to a protected one gives nobody a right to change it.
+        let owner = self.work.orders.owner_of(&object).filter(|owner| owner != project && asks != Permission::LOOK);
+        let is_owners = |owner: &str| actor.may(asks, (owner, name.namespace.as_str(), name.name.as_str()));
+        let place = (project, name.namespace.as_str(), name.name.as_str());
+        if actor.may(asks, place) && owner.as_deref().is_none_or(is_owners) {
             if actor.reaches(asks, &object) {
                 return Ok(object);
             }
@@ -314,6 +317,7 @@ impl Desk {
             return Err(none());
         }
         let (resource, action) = (asks.resource, asks.action);
+        let project = owner.as_deref().unwrap_or(project);
         let text = format!("{} may look at {name}, and no role of theirs allows `{resource}, {action}`", actor.name);
         Err(one(Diagnostic::refused(code::NO_ROLE_FOR_IT, text).help(format!(
             "an owner's line of policy.csv would: p, ROLE, {resource}, {action}, {project}/{}, allow",

@@ -108,10 +108,10 @@ impl Controller {
         if !self.work.shards.is_shared() || !self.is_ours(&object.key()) {
             return;
         }
-        let project = object.str_at("/spec/project").unwrap_or_default();
-        if self.projects.is_any_protected(project) || self.work.orders.was_any_protected(project) {
+        let (project, orders) = (object.str_at("/spec/project").unwrap_or_default(), &self.work.orders);
+        if self.projects.is_named_protected(orders, project) || orders.owner_of(object).is_some() {
             let keeps = |parent: &str| self.work.shards.keeps_named(parent);
-            let refresh = self.work.orders.refresh(&self.work.session.store.facts, keeps);
+            let refresh = orders.refresh(&self.work.session.store.facts, keeps);
             let _as_it_was_known = tokio::time::timeout(PATIENCE, refresh).await;
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use landfall_apps::Project;
 use landfall_apps::machine::CASCADE;
 use landfall_apps::sets::{
     ApplicationSet, Changes, Expansion, Failure, Outcome, Reason, changes, conditions, resources,
@@ -41,7 +42,7 @@ pub(super) async fn apply(work: &Work, set: &ApplicationSet, expansion: Expansio
 
 async fn generated_on(work: &Work, set: &ApplicationSet, generated: &[Object]) -> Result<Outcome, String> {
     let current = applications(work, set).await?;
-    let projects = projects(work, set).await;
+    let projects = projects(work).await;
     let Changes { created, changed, deleted, held, invalid } = changes(set, generated, &current, projects.as_ref());
     let cluster = work.once();
     let mut failures: Vec<(Reason, String)> = Vec::new();
@@ -80,8 +81,8 @@ async fn applications(work: &Work, set: &ApplicationSet) -> Result<Vec<Object>, 
 }
 
 /// The projects that there are; nothing where that cannot be known.
-async fn projects(work: &Work, set: &ApplicationSet) -> Option<BTreeSet<String>> {
-    let options = ListOptions { namespace: Some(set.namespace.clone()), ..ListOptions::default() };
+async fn projects(work: &Work) -> Option<BTreeSet<String>> {
+    let options = ListOptions { namespace: Some(Project::HOME.to_owned()), ..ListOptions::default() };
     let kind = Gvk::new("argoproj.io", "v1alpha1", "AppProject");
     let found = work.session.cluster.list(&kind, &options).await.ok()?;
     Some(found.iter().map(|project| project.name().to_owned()).collect())

@@ -61,20 +61,20 @@ impl Server {
         self.tell(method, path, &[("Cookie", cookie), ("X-Landfall-Request", "1")], body)
     }
 
-    fn audit(&self) -> Vec<Value> {
+    pub(super) fn audit(&self) -> Vec<Value> {
         let (name, token) = self.own_token();
         let (_, log) = self.ask("GET", "/api/v1/audit?limit=500", &[(name, &token)], "");
         serde_json::from_str(&log).expect("a list")
     }
 
-    fn puts(&self, value: Value) {
+    pub(super) fn puts(&self, value: Value) {
         let object = Object::from_value(value).expect("a map");
         let options = WriteOptions::default();
         self.runtime.block_on(self.cluster().create(&object, &options)).expect("created");
     }
 }
 
-fn has(log: &[Value], actor: &str, action: &str, outcome: &str) -> bool {
+pub(super) fn has(log: &[Value], actor: &str, action: &str, outcome: &str) -> bool {
     let is = |it: &Value, field: &str, text: &str| it[field].as_str().is_some_and(|it| it.starts_with(text));
     log.iter().any(|it| is(it, "actor", actor) && is(it, "action", action) && is(it, "outcome", outcome))
 }
@@ -92,7 +92,7 @@ fn forge(project: &str, policy: &str, spec: &str) -> Forge {
 
 const ANYWHERE: &str = "sourceRepos: [\"*\"], destinations: [{server: \"*\", namespace: \"*\"}], clusterResourceWhitelist: [{group: \"*\", kind: \"*\"}]";
 
-fn declared(name: &str, annotations: &str, spec: &str) -> String {
+pub(super) fn declared(name: &str, annotations: &str, spec: &str) -> String {
     format!(
         "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {{name: {name}, namespace: argocd, annotations: {{{annotations}}}}}\nspec: {{{ANYWHERE}{spec}}}\n"
     )
