@@ -16,6 +16,7 @@
 //! pens.rs               whose turn it is to write into an Application
 //! sets.rs               ApplicationSets: what their generators are answered with gives Applications
 //! windows.rs, guard.rs  when a sync may begin; how many Applications may go without being asked
+//! build_environment.rs  the variables that a source's settings may name
 //! kept.rs               what stays although the source no longer names it
 //! ```
 //!
@@ -26,6 +27,7 @@
 
 mod annotations;
 mod applications;
+mod build_environment;
 mod compile;
 mod connections;
 mod error;
@@ -53,6 +55,7 @@ mod windows;
 
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
+pub use build_environment::BuildEnvironment;
 pub use compile::{Compiled, HealthWait, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;

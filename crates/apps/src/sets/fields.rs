@@ -137,6 +137,7 @@ const SOURCE: Shape = Of(&[
             ("forceCommonLabels", All),
             ("commonAnnotations", All),
             ("forceCommonAnnotations", All),
+            ("commonAnnotationsEnvsubst", All),
             ("patches", All),
             ("components", All),
             ("version", All),

@@ -18,6 +18,7 @@ use super::inspection::runtime;
 use super::sandbox::{Sandbox, small_chart};
 
 mod accounts;
+mod argo_settings;
 mod checked;
 mod connected;
 mod drawn;
