@@ -185,7 +185,8 @@ pub(crate) fn compile_part(
             phases.push(DesiredPhase { name: name.into(), runs, items });
         }
     }
-    let desired = Desired { target: application.target(), kind: "sync".into(), phases, timeout: choices.timeout };
+    let (target, home) = (application.target(), application.destination.namespace.clone());
+    let desired = Desired { target, kind: "sync".into(), phases, home, timeout: choices.timeout };
     Ok(Compiled { desired, notes, resources: keys, kept })
 }
 

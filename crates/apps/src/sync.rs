@@ -159,8 +159,12 @@ impl Wish for Sync {
         places.expect(self.coming());
         for target in &mut self.request.targets {
             let key = target.object.key();
-            let placed = places.place(target.object.clone());
-            target.object = placed.map_err(|_| Error::UnknownKind { key: Box::new(key) })?;
+            match places.place(target.object.clone()) {
+                Ok(placed) => target.object = placed,
+                // Others bring its kind while they run: where it lives is known when it is its turn.
+                Err(_) if self.application.may_come_later(&target.object) => {}
+                Err(_) => return Err(Error::UnknownKind { key: Box::new(key) }),
+            }
         }
         let is_new = |key: &ObjectKey| !key.name.is_empty() && !self.tracked.iter().any(|live| live.key() == *key);
         let objects = self.request.targets.iter().map(|target| target.object.key()).filter(is_new).collect();

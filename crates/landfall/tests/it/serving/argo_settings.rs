@@ -1,5 +1,6 @@
 //! What Argo CD's users say beside their source, and find acted on.
 
+use landfall_object::Object;
 use serde_json::json;
 
 use super::*;
@@ -19,6 +20,11 @@ fn in_shop(api: (&str, &str), kind: &str, name: &str) -> ObjectKey {
     ObjectKey::new(Gvk::new(api.0, api.1, kind), Some("shop"), name)
 }
 
+fn condition(application: &Object, kind: &str) -> Option<String> {
+    let conditions = application.list_at("/status/conditions");
+    conditions.iter().find(|it| it["type"] == kind)?["message"].as_str().map(str::to_owned)
+}
+
 #[test]
 fn variables_of_the_build_environment_are_filled_in() {
     let helm = ", helm: {valueFiles: [\"values-$ARGOCD_APP_NAME.yaml\"], parameters: [\
@@ -35,4 +41,63 @@ fn variables_of_the_build_environment_are_filled_in() {
     let expected =
         json!({"app": "shop", "color": "blue", "cost": "$5", "file": "shop", "home": "--", "revision": revision});
     assert_eq!(map.at("/data"), Some(&expected));
+}
+
+#[test]
+fn an_object_whose_kind_is_brought_by_what_runs_is_missing_until_then_and_then_made() {
+    let skip = "argocd.argoproj.io/sync-options: SkipDryRunOnMissingResource=true";
+    let widget = |name: &str| {
+        format!(
+            "apiVersion: example.com/v1\nkind: {name}\nmetadata:\n  name: one\n  annotations:\n    {skip}\n    argocd.argoproj.io/sync-wave: \"1\"\n"
+        )
+    };
+    let forge = shop("", "", &format!("{}---\n{}", widget("Widget"), widget("Rule")));
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let has = |it: &Object, kind: &str, field: &str, word: &str| {
+        let resources = it.list_at("/status/resources");
+        resources.iter().any(|one| one["kind"] == kind && one.pointer(field).is_some_and(|it| it == word))
+    };
+    let waits = server.until(&cluster, &application("shop"), |it| has(it, "Widget", "/health/status", "Missing"));
+    assert!(has(&waits, "Widget", "/status", "OutOfSync"), "{:#}", waits.value());
+    assert_eq!(condition(&waits, "ComparisonError"), None, "{:#}", waits.value());
+    // Wave 0 is there before the kinds are.
+    server.until(&cluster, &in_shop(("", "v1"), "ConfigMap", "shop"), |_| true);
+    for (plural, kind, scope) in [("widgets", "Widget", "Namespaced"), ("rules", "Rule", "Cluster")] {
+        let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
+        let names =
+            json!({"plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List")});
+        let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.example.com")},
+            "spec": {"group": "example.com", "scope": scope, "names": names, "versions": [version]}});
+        let definition = Object::from_value(definition).expect("a map");
+        server.runtime.block_on(cluster.create(&definition, &WriteOptions::default())).expect("created");
+    }
+    let revision = forge.push();
+    let synced = server.until(&cluster, &application("shop"), |it| {
+        is_synced(it, &revision) && it.str_at("/status/operationState/phase") == Some("Succeeded")
+    });
+    assert_eq!(synced.list_at("/status/history").len(), 1, "{:#}", synced.value());
+    server.until(&cluster, &in_shop(("example.com", "v1"), "Widget", "one"), |_| true);
+    let rule = ObjectKey::new(Gvk::new("example.com", "v1", "Rule"), None, "one");
+    server.until(&cluster, &rule, |_| true);
+}
+
+#[test]
+fn a_job_that_is_replaced_by_force_is_in_sync_once_it_is_there() {
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: seed\n  annotations: {argocd.argoproj.io/sync-options: \"Force=true,Replace=true\"}\nspec:\n  template:\n    spec: {restartPolicy: Never, containers: [{name: c, image: \"busybox:1\"}]}\n";
+    let forge = shop("", "", job);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let revision = forge.push();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let key = in_shop(("batch", "v1"), "Job", "seed");
+    let before = server.get(&cluster, &key).expect("there").uid().map(str::to_owned);
+    // A look after that, as every change of what is live brings one.
+    forge.sandbox.run(&["app", "refresh", "shop", "--hard"]).exits(0);
+    let looked = |it: &Object| it.annotation("argocd.argoproj.io/refresh").is_none();
+    let after = server.until(&cluster, &application("shop"), |it| looked(it) && is_synced(it, &revision));
+    assert_eq!(after.list_at("/status/history").len(), 1, "{:#}", after.value());
+    assert_eq!(server.get(&cluster, &key).expect("there").uid().map(str::to_owned), before);
 }
