@@ -1,6 +1,7 @@
 //! What Argo CD's users say beside their source, and find acted on.
 
 use landfall_object::Object;
+use landfall_store::{Location, NewOperation, Store};
 use serde_json::json;
 
 use super::*;
@@ -100,4 +101,47 @@ fn a_job_that_is_replaced_by_force_is_in_sync_once_it_is_there() {
     let after = server.until(&cluster, &application("shop"), |it| looked(it) && is_synced(it, &revision));
     assert_eq!(after.list_at("/status/history").len(), 1, "{:#}", after.value());
     assert_eq!(server.get(&cluster, &key).expect("there").uid().map(str::to_owned), before);
+}
+
+#[test]
+fn an_operation_that_could_not_be_brought_to_an_end_keeps_nobody_from_the_next_one() {
+    let forge = shop("", "", "");
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let revision = forge.push();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let state = forge.sandbox.root().join(".landfall");
+    let open = |id: &str| {
+        let operation = NewOperation {
+            id: id.to_owned(),
+            target: "application argocd/shop".to_owned(),
+            kind: "sync".to_owned(),
+            plan: json!(null),
+            detail: json!(null),
+            started_at: "2026-01-01T00:00:00Z".to_owned(),
+        };
+        server.runtime.block_on(async {
+            let store = Store::open(Location::File(state.join("store.db"))).await.expect("the store opens");
+            store.journal.begin_operation(&operation).await.expect("begun");
+            store.close().await;
+        });
+    };
+    open("01LEFT");
+    let next = forge.change("chart/values.yaml", "color: blue", "color: red");
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &next));
+    // Whoever ends it ends it in the journal, too.
+    open("02LEFT");
+    let running = json!({"status": {"operationState": {"phase": "Running", "message": "no space left"}}});
+    server.patch(&cluster, &application("shop"), running);
+    forge.sandbox.run(&["app", "terminate", "shop"]).exits(0);
+    server.until(&cluster, &application("shop"), |it| it.str_at("/status/operationState/phase") == Some("Failed"));
+    let left = || {
+        server.runtime.block_on(async {
+            let store = Store::open(Location::File(state.join("store.db"))).await.expect("the store opens");
+            let open = store.journal.running_operation("application argocd/shop").await.expect("read");
+            store.close().await;
+            open
+        })
+    };
+    assert_eq!(left(), None);
 }
