@@ -16,6 +16,7 @@
 //! pens.rs               whose turn it is to write into an Application
 //! sets.rs               ApplicationSets: what their generators are answered with gives Applications
 //! windows.rs, guard.rs  when a sync may begin; how many Applications may go without being asked
+//! ignored.rs            differences that do not count
 //! build_environment.rs  the variables that a source's settings may name
 //! kept.rs               what stays although the source no longer names it
 //! ```
@@ -35,6 +36,7 @@ mod expression;
 mod fault;
 mod glob;
 mod guard;
+mod ignored;
 mod keeper;
 mod kept;
 pub mod machine;
@@ -61,6 +63,7 @@ pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, S
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
 pub use guard::{APPROVAL, Because, Held, held};
+pub use ignored::NOT_ACTED_ON;
 pub use keeper::{Tried, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};

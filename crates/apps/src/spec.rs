@@ -174,9 +174,9 @@ pub struct IgnoreDifference {
     pub namespace: String,
     /// The fields.
     pub json_pointers: Vec<String>,
-    /// Fields by jq expressions, not interpreted.
+    /// Fields by jq expressions.
     pub jq_path_expressions: Vec<String>,
-    /// Fields of these managers, not interpreted.
+    /// Fields of these managers.
     pub managed_fields_managers: Vec<String>,
 }
 

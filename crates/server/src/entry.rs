@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_apps::machine::State;
-use landfall_apps::{APPROVAL, Application, Pen, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of};
+use landfall_apps::{
+    APPROVAL, Application, NOT_ACTED_ON, Pen, ResourceName, ResourceStatus, SyncStatus, sync_status, worst_of,
+};
 use landfall_delivery::{DRAWN, STAYS, Session};
 use landfall_object::{HealthStatus, Object, ObjectKey};
 use parking_lot::Mutex;
@@ -223,6 +225,8 @@ impl Entry {
         let shared = Some(shared.join("; ")).filter(|shared| !shared.is_empty());
         let drawn: Vec<&str> = notes.clone().map(String::as_str).filter(|note| note.contains(DRAWN)).collect();
         let drawn = Some(drawn.join("; ")).filter(|drawn| !drawn.is_empty());
+        let vain: Vec<&str> = notes.clone().map(String::as_str).filter(|note| note.ends_with(NOT_ACTED_ON)).collect();
+        let vain = Some(vain.join("; ")).filter(|vain| !vain.is_empty());
         let claims: Vec<&str> = notes.map(String::as_str).filter(|note| note.contains(STAYS)).collect();
         let claims = Some(claims.join("; ")).filter(|claims| !claims.is_empty());
         let told = [
@@ -237,6 +241,7 @@ impl Entry {
             ("SideDoorWarning", self.side_door.as_deref()),
             ("ClaimSizeWarning", claims.as_deref()),
             ("DrawnValueWarning", drawn.as_deref()),
+            ("NotActedOnWarning", vain.as_deref()),
         ];
         let before = self.object.list_at("/status/conditions");
         let conditions = told.into_iter().filter_map(|(kind, message)| {

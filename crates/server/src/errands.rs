@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
+use landfall_apps::machine::{
+    Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, OF_HOOKS, Observation, Past,
+};
 use landfall_apps::{
     Application, Operation, Pen, Pin, Project, Refused, ResourceName, SyncStatus, Tried, tried_in_vain,
 };
@@ -577,7 +579,8 @@ impl Work {
     }
 
     async fn let_go(&self, application: &Application) -> Result<(), String> {
-        let others: Vec<&str> = application.object.finalizers().filter(|it| !it.starts_with(CASCADE)).collect();
+        let is_ours = |it: &&str| [CASCADE].iter().chain(&OF_HOOKS).any(|known| it.starts_with(known));
+        let others: Vec<&str> = application.object.finalizers().filter(|it| !is_ours(it)).collect();
         let patch = json!({"metadata": {"finalizers": others}});
         self.write(&application.key(), patch).await.map(drop)
     }

@@ -170,7 +170,7 @@ const APPLICATION: Shape = Of(&[
             ("namespace", All),
             ("jsonPointers", All),
             ("jqPathExpressions", Expressions),
-            ("managedFieldsManagers", Not),
+            ("managedFieldsManagers", All),
         ]),
     ),
     // For people to read.

@@ -104,6 +104,34 @@ fn a_job_that_is_replaced_by_force_is_in_sync_once_it_is_there() {
 }
 
 #[test]
+fn fields_of_managers_that_are_ignored_stay_and_what_is_not_acted_on_is_named() {
+    let forge = shop("", ", RespectIgnoreDifferences=true", "");
+    let rule = "\n  ignoreDifferences: [{group: apps, kind: Deployment, managedFieldsManagers: [scaler], jqPathExpressions: [\"del(.spec.paused)\"]}]";
+    forge.sandbox.edit("apps/shop.yaml", "\n  syncPolicy:", &format!("{rule}\n  syncPolicy:"));
+    forge.sandbox.commit("ignored");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let synced = server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let told = server.until(&cluster, &application("shop"), |it| condition(it, "NotActedOnWarning").is_some());
+    assert!(
+        condition(&told, "NotActedOnWarning").is_some_and(|it| it.contains("del(.spec.paused)")),
+        "{:#}",
+        told.value()
+    );
+    let options = WriteOptions { field_manager: Some("scaler".to_owned()), ..WriteOptions::default() };
+    let deployment = in_shop(("apps", "v1"), "Deployment", "shop");
+    let scaled = Patch::Merge(json!({"spec": {"replicas": 3}}));
+    server.runtime.block_on(cluster.patch(&deployment, &scaled, &options)).expect("scaled");
+    // Another change brings a sync, which leaves the field as it is.
+    let next = forge.change("chart/values.yaml", "color: blue", "color: red");
+    let after = server.until(&cluster, &application("shop"), |it| is_synced(it, &next));
+    let deliveries = |it: &Object| it.list_at("/status/history").len();
+    assert_eq!(deliveries(&after), deliveries(&synced).max(1) + 1, "{:#}", after.value());
+    assert_eq!(server.get(&cluster, &deployment).and_then(|it| it.i64_at("/spec/replicas")), Some(3));
+}
+
+#[test]
 fn an_operation_that_could_not_be_brought_to_an_end_keeps_nobody_from_the_next_one() {
     let forge = shop("", "", "");
     let server = forge.serve(&["apps"], SHOP, &[]);
@@ -144,4 +172,31 @@ fn an_operation_that_could_not_be_brought_to_an_end_keeps_nobody_from_the_next_o
         })
     };
     assert_eq!(left(), None);
+}
+
+#[test]
+fn a_hooks_objects_go_with_the_application_and_hooks_of_its_deletion_are_named() {
+    let job = |name: &str, hook: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  annotations: {{argocd.argoproj.io/hook: {hook}}}\ndata: {{a: b}}\n"
+        )
+    };
+    let forge = shop("", "", &format!("{}---\n{}", job("seed", "PostSync"), job("export", "PreDelete")));
+    let plain = "metadata: {name: shop, namespace: argocd}";
+    let finalizers = "[resources-finalizer.argocd.argoproj.io, post-delete-finalizer.argocd.argoproj.io/cleanup]";
+    let held = format!("metadata: {{name: shop, namespace: argocd, finalizers: {finalizers}}}");
+    let revision = forge.change("apps/shop.yaml", plain, &held);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let seed = in_shop(("", "v1"), "ConfigMap", "seed");
+    server.until(&cluster, &seed, |_| true);
+    let synced = server.until(&cluster, &application("shop"), |it| {
+        is_synced(it, &revision) && condition(it, "NotActedOnWarning").is_some()
+    });
+    let told = condition(&synced, "NotActedOnWarning").expect("told");
+    assert!(told.contains("the hook PreDelete of") && told.contains("export"), "{told}");
+    server.until(&cluster, &application("shop"), |it| it.str_at("/status/operationState/phase") == Some("Succeeded"));
+    server.delete(&cluster, &application("shop"));
+    server.until_gone(&cluster, &application("shop"));
+    assert!(server.get(&cluster, &seed).is_none_or(|it| it.deletion_timestamp().is_some()));
 }
