@@ -154,7 +154,8 @@ async fn planned_for(
 ) -> Result<landfall_engine::Plan, landfall_engine::Error> {
     let item = Item { wave: 0, task, why: "once".to_owned() };
     let phases = vec![DesiredPhase { name: "one".to_owned(), runs: PhaseRuns::OnSuccess, items: vec![item] }];
-    let desired = Desired { target: sequence.target(), kind: "once".to_owned(), phases, timeout: 5 };
+    let desired =
+        Desired { target: sequence.target(), kind: "once".to_owned(), phases, home: String::new(), timeout: 5 };
     let live = match is_seen {
         true => sequence.ground.cluster.get_all(&desired.keys()).await.unwrap_or_default(),
         false => Vec::new(),

@@ -2,6 +2,7 @@ use landfall_engine::DeletePolicy;
 use landfall_object::Object;
 
 use crate::SyncOptions;
+use crate::ignored::NOT_ACTED_ON;
 
 const HOOK: &str = "argocd.argoproj.io/hook";
 const HOOK_DELETE: &str = "argocd.argoproj.io/hook-delete-policy";
@@ -103,6 +104,19 @@ pub(crate) fn part(object: &Object, turn: Turn) -> Part {
         return if types.is_empty() { Part::None } else { Part::Hook(types) };
     }
     Part::Resource
+}
+
+/// Whether an object is a hook's, at whichever turn.
+pub(crate) fn is_hook(object: &Object) -> bool {
+    [Turn::First, Turn::Later].into_iter().any(|turn| matches!(part(object, turn), Part::Hook(_)))
+}
+
+/// What an object's hook annotations ask for that has no effect, in words: hooks of a deletion are not run.
+pub(crate) fn hooks_in_vain(object: &Object) -> Vec<String> {
+    let annotation = if object.annotation(HOOK).is_some() { HOOK } else { HELM_HOOK };
+    let words = object.annotation(annotation).unwrap_or_default().split(',').map(str::trim);
+    let of_deletion = words.filter(|word| matches!(*word, "PreDelete" | "PostDelete" | "pre-delete" | "post-delete"));
+    of_deletion.map(|word| format!("the hook {word} of {}{NOT_ACTED_ON}", object.key())).collect()
 }
 
 /// An object's wave.

@@ -10,7 +10,7 @@ use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
 
 use crate::guard::{APPROVAL, CONFIRMED, is_confirmed};
-use crate::keeper::{Course, FACTS, Keeper, seconds};
+use crate::keeper::{Course, FACTS, HOOK_FACTS, Keeper, seconds};
 use crate::kept::Semantics;
 use crate::pens::Pens;
 use crate::removal::Removal;
@@ -58,6 +58,14 @@ impl Applications {
         }
         keys.sort();
         keys.dedup();
+        let objects = self.cluster.get_all(&keys).await?;
+        Ok(objects.into_iter().filter(|object| owner(object) == Some(&application.name)).collect())
+    }
+
+    /// The live objects of its hooks, as far as they carry its tracking annotation.
+    async fn hooks_of(&self, application: &Application) -> Result<Vec<Object>, Error> {
+        let known = self.store.facts.get(HOOK_FACTS, &application.target()).await?;
+        let keys: Vec<ObjectKey> = known.and_then(|known| serde_json::from_value(known).ok()).unwrap_or_default();
         let objects = self.cluster.get_all(&keys).await?;
         Ok(objects.into_iter().filter(|object| owner(object) == Some(&application.name)).collect())
     }
@@ -127,7 +135,10 @@ impl Applications {
         propagation: Propagation,
     ) -> Result<PreparedSync, Error> {
         let live = self.read(application).await?;
-        let tracked = self.tracked_by(application, live.as_ref()).await?;
+        let mut tracked = self.tracked_by(application, live.as_ref()).await?;
+        tracked.extend(self.hooks_of(application).await?);
+        tracked.sort_by_cached_key(Object::key);
+        tracked.dedup_by_key(|object| object.key());
         let application = &Applications::approved(application, live.as_ref());
         landfall_engine::prepare(&self.cluster, Removal::new(application, tracked, propagation)).await
     }

@@ -6,10 +6,11 @@ use landfall_object::{Gvk, Object, ObjectKey};
 
 use serde_json::Value;
 
-use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, part, wave};
+use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, hooks_in_vain, is_hook, part, wave};
 use crate::expression::Expression;
 use crate::glob::fits;
 use crate::guard::{Held, confirm, held, is_confirmed};
+use crate::ignored::{NOT_ACTED_ON, ignored_in_vain, respect_ignored};
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
 use crate::{Application, Error, Operation, SyncOptions};
@@ -98,17 +99,9 @@ pub(crate) fn compile_part(
 ) -> Result<Compiled, Error> {
     let options = application.options();
     let mut notes: Vec<String> =
-        options.not_acted_on.iter().map(|option| format!("sync option {option} is not acted on")).collect();
-    for rule in &application.ignore_differences {
-        if !rule.managed_fields_managers.is_empty() {
-            let what = "ignoreDifferences by managedFieldsManagers is not acted on";
-            notes.push(format!("{what} ({} {})", rule.kind, rule.name));
-        }
-        for expression in rule.jq_path_expressions.iter().filter(|it| Expression::parse(it).is_none()) {
-            notes.push(format!("ignoreDifferences by the expression `{expression}` is not acted on"));
-        }
-    }
-    let turn = match tracked.iter().any(|live| owner(live) == Some(&application.name)) {
+        options.not_acted_on.iter().map(|option| format!("sync option {option}{NOT_ACTED_ON}")).collect();
+    notes.extend(ignored_in_vain(application));
+    let turn = match tracked.iter().any(|live| is_resource_of(application, live)) {
         true => Turn::Later,
         false => Turn::First,
     };
@@ -117,6 +110,7 @@ pub(crate) fn compile_part(
     let mut hooks: Vec<(HookType, Resource)> = Vec::new();
     for Target { mut object, path } in targets {
         let wave = wave(&object);
+        notes.extend(hooks_in_vain(&object));
         match part(&object, turn) {
             Part::None => {}
             Part::Resource => {
@@ -126,6 +120,11 @@ pub(crate) fn compile_part(
             }
             Part::Hook(_) if choices.wait == HealthWait::Never || !operation.runs_hooks() => {}
             Part::Hook(types) => {
+                // By which it goes with the Application.
+                if !object.name().is_empty() {
+                    let id = tracking_id(application, &object.key());
+                    object.set_annotation(TRACKING_ANNOTATION, id);
+                }
                 for hook in types {
                     hooks.push((hook, Resource { object: object.clone(), path: path.clone(), wave }));
                 }
@@ -155,7 +154,7 @@ pub(crate) fn compile_part(
     let gone: Vec<&Object> = tracked
         .iter()
         .filter(|live| {
-            owner(live) == Some(&application.name)
+            is_resource_of(application, live)
                 && operation.takes(&live.key())
                 && !keys.iter().any(|key| key.without_version() == live.key().without_version())
         })
@@ -187,7 +186,8 @@ pub(crate) fn compile_part(
             phases.push(DesiredPhase { name: name.into(), runs, items });
         }
     }
-    let desired = Desired { target: application.target(), kind: "sync".into(), phases, timeout: choices.timeout };
+    let (target, home) = (application.target(), application.destination.namespace.clone());
+    let desired = Desired { target, kind: "sync".into(), phases, home, timeout: choices.timeout };
     Ok(Compiled { desired, notes, resources: keys, kept })
 }
 
@@ -209,6 +209,11 @@ fn distinct(targets: Vec<Target>, notes: &mut Vec<String>) -> Vec<Target> {
         .filter(|(index, target)| last.get(&target.object.key()).is_none_or(|last| last == index))
         .map(|(_, target)| target)
         .collect()
+}
+
+/// Whether a live object is one of an application's resources: its hooks' objects bear its name, too, and are none.
+pub(crate) fn is_resource_of(application: &Application, live: &Object) -> bool {
+    owner(live) == Some(&application.name) && !is_hook(live)
 }
 
 fn refuse_shared(
@@ -421,32 +426,6 @@ fn method(object: &Object, options: &SyncOptions) -> Method {
     }
     let off = if own.names_server_side { own.options.no_server_side } else { options.no_server_side };
     if off { Method::ThreeWay { manager } } else { Method::ServerSide { manager, force: true } }
-}
-
-/// Fields whose differences do not count are delivered as they are.
-fn respect_ignored(application: &Application, object: &mut Object, live: &Object) {
-    for rule in &application.ignore_differences {
-        let fits = fits(&rule.kind, object.kind())
-            && fits(&rule.group, object.group())
-            && (rule.name.is_empty() || rule.name == object.name())
-            && (rule.namespace.is_empty() || Some(rule.namespace.as_str()) == object.namespace());
-        if !fits {
-            continue;
-        }
-        for pointer in &rule.json_pointers {
-            let Some(value) = live.at(pointer).cloned() else { continue };
-            if let Some(field) = object.at_mut(pointer) {
-                *field = value;
-            }
-        }
-        for expression in rule.jq_path_expressions.iter().filter_map(|it| Expression::parse(it)) {
-            let mut value = object.value().clone();
-            expression.carry(&mut value, live.value());
-            if let Value::Object(map) = value {
-                *object = Object::from_map(map);
-            }
-        }
-    }
 }
 
 fn hook_items(hooks: &[(HookType, Resource)], phase: HookType, choices: &Choices) -> Vec<Item> {

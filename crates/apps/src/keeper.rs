@@ -1,5 +1,6 @@
 //! An Application's status, kept while the engine carries its sync out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -17,6 +18,9 @@ use crate::status::{SyncStatus, health_of, resource_entry, sync_status, written_
 
 /// Where the store keeps which objects belong to an application whose object the cluster does not hold.
 pub(crate) const FACTS: &str = "application-resources";
+
+/// The same for the objects of hooks, which are no resources and stay until the Application goes.
+pub(crate) const HOOK_FACTS: &str = "application-hooks";
 /// Entries kept in `status.history`, unless the Application says otherwise.
 const HISTORY: usize = 10;
 
@@ -143,6 +147,24 @@ impl Keeper {
             keys.dedup();
         }
         self.store.facts.set(FACTS, &self.target(), &json!(keys)).await?;
+        self.remember_hooks().await
+    }
+
+    /// The objects of hooks that a sync makes, and those of syncs before it. Of a definition no hook's end is the end, for its objects
+    /// would go along; neither is the Application's.
+    async fn remember_hooks(&self) -> Result<(), EngineError> {
+        let hooks = self.plan.steps().filter(|step| matches!(step.task, Task::Hook(_)));
+        let hooks = hooks.map(|step| &step.key).filter(|key| !key.name.is_empty());
+        let hooks: Vec<&ObjectKey> = hooks.filter(|key| key.gvk.kind != "CustomResourceDefinition").collect();
+        if hooks.is_empty() {
+            return Ok(());
+        }
+        let known = self.store.facts.get(HOOK_FACTS, &self.target()).await?;
+        let known: Vec<ObjectKey> = known.and_then(|known| serde_json::from_value(known).ok()).unwrap_or_default();
+        let all: BTreeSet<&ObjectKey> = known.iter().chain(hooks).collect();
+        if all.len() > known.len() {
+            self.store.facts.set(HOOK_FACTS, &self.target(), &json!(all)).await?;
+        }
         Ok(())
     }
 
@@ -151,6 +173,7 @@ impl Keeper {
         if self.course.deletes {
             if succeeded {
                 self.store.facts.remove(FACTS, &self.target()).await?;
+                self.store.facts.remove(HOOK_FACTS, &self.target()).await?;
             }
             return Ok(());
         }

@@ -16,6 +16,8 @@
 //! pens.rs               whose turn it is to write into an Application
 //! sets.rs               ApplicationSets: what their generators are answered with gives Applications
 //! windows.rs, guard.rs  when a sync may begin; how many Applications may go without being asked
+//! ignored.rs            differences that do not count
+//! build_environment.rs  the variables that a source's settings may name
 //! kept.rs               what stays although the source no longer names it
 //! ```
 //!
@@ -26,6 +28,7 @@
 
 mod annotations;
 mod applications;
+mod build_environment;
 mod compile;
 mod connections;
 mod error;
@@ -33,6 +36,7 @@ mod expression;
 mod fault;
 mod glob;
 mod guard;
+mod ignored;
 mod keeper;
 mod kept;
 pub mod machine;
@@ -53,11 +57,13 @@ mod windows;
 
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
+pub use build_environment::BuildEnvironment;
 pub use compile::{Compiled, HealthWait, REPEATED, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
 pub use guard::{APPROVAL, Because, CONFIRMED, Held, held};
+pub use ignored::NOT_ACTED_ON;
 pub use keeper::{Tried, refused_operation, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};

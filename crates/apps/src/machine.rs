@@ -31,8 +31,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use self::seen::{
-    Activity, Attempt, Automation, CASCADE, Comparison, Difference, End, Freshness, Observation, Past, Removal,
-    Retrying, Wanted,
+    Activity, Attempt, Automation, CASCADE, Comparison, Difference, End, Freshness, OF_HOOKS, Observation, Past,
+    Removal, Retrying, Wanted,
 };
 use crate::Operation;
 

@@ -101,7 +101,8 @@ impl Wish for Removal {
             })
             .collect::<Vec<_>>();
         let phases = vec![DesiredPhase { name: "Delete".into(), runs: PhaseRuns::OnSuccess, items }];
-        Ok(Desired { target: self.target.clone(), kind: "delete".into(), phases, timeout: DEFAULT_GOING })
+        let (target, home) = (self.target.clone(), String::new());
+        Ok(Desired { target, kind: "delete".into(), phases, home, timeout: DEFAULT_GOING })
     }
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {

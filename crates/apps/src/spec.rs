@@ -2,7 +2,7 @@ use landfall_object::{Object, ObjectKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Error, ResourceOptions};
 
 /// An Argo CD Application, as far as one delivery needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -174,9 +174,9 @@ pub struct IgnoreDifference {
     pub namespace: String,
     /// The fields.
     pub json_pointers: Vec<String>,
-    /// Fields by jq expressions, not interpreted.
+    /// Fields by jq expressions.
     pub jq_path_expressions: Vec<String>,
-    /// Fields of these managers, not interpreted.
+    /// Fields of these managers.
     pub managed_fields_managers: Vec<String>,
 }
 
@@ -282,6 +282,11 @@ impl Application {
     /// How many fields of its specification say something: what [`Application::not_acted_on`] is a part of.
     pub fn field_count(&self) -> usize {
         crate::sets::field_count(&self.object)
+    }
+
+    /// Whether an object of its may be of a kind that is served only once others run.
+    pub fn may_come_later(&self, object: &Object) -> bool {
+        self.options().skip_missing || ResourceOptions::of(object).options.skip_missing
     }
 
     /// Its sync options.

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use landfall_engine::{Action, Desired, Kinds, Live, Look, MadeNamespace, Places, Plan, Report, Sight, Wish};
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::compile::{Choices, Compiled, HealthWait, Target, compile_part};
+use crate::compile::{Choices, Compiled, HealthWait, Target, compile_part, is_resource_of};
 use crate::keeper::Course;
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::status::{ResourceStatus, SyncStatus, compared};
-use crate::tracking::owner;
 use crate::{Application, Error, Operation};
 
 /// What is to be synced.
@@ -125,7 +124,7 @@ impl Sync {
     fn wipes_out(&self) -> bool {
         let automated = self.application.policy.automated.unwrap_or_default();
         let options = self.application.options();
-        let owned = self.tracked.iter().filter(|live| owner(live) == Some(&self.application.name));
+        let owned = self.tracked.iter().filter(|live| is_resource_of(&self.application, live));
         let owned = owned.filter(|live| stays(live, &options, self.semantics).is_none()).count();
         self.prune()
             && self.request.targets.is_empty()
@@ -159,8 +158,12 @@ impl Wish for Sync {
         places.expect(self.coming());
         for target in &mut self.request.targets {
             let key = target.object.key();
-            let placed = places.place(target.object.clone());
-            target.object = placed.map_err(|_| Error::UnknownKind { key: Box::new(key) })?;
+            match places.place(target.object.clone()) {
+                Ok(placed) => target.object = placed,
+                // Others bring its kind while they run: where it lives is known when it is its turn.
+                Err(_) if self.application.may_come_later(&target.object) => {}
+                Err(_) => return Err(Error::UnknownKind { key: Box::new(key) }),
+            }
         }
         let is_new = |key: &ObjectKey| !key.name.is_empty() && !self.tracked.iter().any(|live| live.key() == *key);
         let objects = self.request.targets.iter().map(|target| target.object.key()).filter(is_new).collect();

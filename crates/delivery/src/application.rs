@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use landfall_apps::sets::ApplicationSet;
-use landfall_apps::{Application, Fault, FieldStep, HelmSource, Operation, Project, Source};
+use landfall_apps::{Application, BuildEnvironment, Fault, FieldStep, HelmSource, Operation, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, mask};
@@ -60,6 +60,14 @@ impl Checkout {
 }
 
 impl Checkout {
+    /// What a source is taken at: its commit, or its chart's version.
+    fn revision<'a>(&'a self, target: &'a Target, source: &'a Source) -> &'a str {
+        match &self.archive {
+            Some(_) => &source.target_revision,
+            None => self.files(target).revision().sha().unwrap_or_default(),
+        }
+    }
+
     fn files<'a>(&'a self, target: &'a Target) -> &'a SourceTree {
         self.stand_in.as_deref().unwrap_or(&target.source)
     }
@@ -368,7 +376,9 @@ impl Reading<'_> {
         let entries = files.entries(&directory).map_err(|error| vec![error.diagnose()])?;
         let holds = |name: &str| entries.iter().any(|entry| entry == name);
         if source.kustomize.is_some() || KUSTOMIZATIONS.iter().any(|name| holds(name)) && source.directory.is_none() {
-            let built = self.kustomized(source, files, (&checkout.root, &directory)).await?;
+            let environment = BuildEnvironment::of(self.application, source, checkout.revision(self.target, source));
+            let settings = source.kustomize.as_ref().map(|settings| environment.fill_kustomize(settings));
+            let built = self.kustomized(settings.as_ref(), files, (&checkout.root, &directory)).await?;
             return Ok(UnitSource::Manifests(built));
         }
         if source.directory.is_some() || !(holds("Chart.yaml") || source.helm.is_some()) {
@@ -386,17 +396,24 @@ impl Reading<'_> {
             false => filled?,
         }
         let helm = source.helm.clone().unwrap_or_default();
-        let mut values = self.values(&helm, &checkout, &directory)?;
+        let environment = BuildEnvironment::of(self.application, source, checkout.revision(self.target, source));
+        let mut values = self.values(&helm, &environment, &checkout, &directory)?;
         add_overrides(&mut values, overrides, &self.selection.sops)?;
         let settings = self.settings(&helm)?;
         Ok(UnitSource::Chart(Box::new(ChartSource { chart, values, settings })))
     }
 
     /// The layers of values, lowest first: files, `values`, `valuesObject` in its place, parameters, file parameters.
-    fn values(&self, helm: &HelmSource, checkout: &Checkout, directory: &str) -> Result<ValueLayers, Vec<Diagnostic>> {
+    fn values(
+        &self,
+        helm: &HelmSource,
+        environment: &BuildEnvironment<'_>,
+        checkout: &Checkout,
+        directory: &str,
+    ) -> Result<ValueLayers, Vec<Diagnostic>> {
         let mut values = ValueLayers::new();
         for file in &helm.value_files {
-            let (tree, at) = self.place_of(file, checkout, directory)?;
+            let (tree, at) = self.place_of(file, environment, checkout, directory)?;
             match tree.files(self.target).read(&at).map_err(|error| vec![error.diagnose()])? {
                 Some(bytes) => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -425,10 +442,11 @@ impl Reading<'_> {
         }
         for parameter in helm.parameters.iter().filter(|parameter| !parameter.name.is_empty()) {
             let flag = if parameter.force_string { SetFlag::String } else { SetFlag::Set };
-            values.set(flag, format!("{}={}", parameter.name, comma_safe(&parameter.value)));
+            let value = environment.fill(&parameter.value);
+            values.set(flag, format!("{}={}", parameter.name, comma_safe(&value)));
         }
         for parameter in &helm.file_parameters {
-            let (tree, at) = self.place_of(&parameter.path, checkout, directory)?;
+            let (tree, at) = self.place_of(&parameter.path, environment, checkout, directory)?;
             let bytes = tree.files(self.target).read(&at).map_err(|error| vec![error.diagnose()])?;
             let content = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
             values.set_file(format!("{}={at}", parameter.name), &mut |path| {
@@ -441,10 +459,25 @@ impl Reading<'_> {
     /// Where a values file is: `$ref/path` in another source, `/path` from the repository's root, else from the chart.
     fn place_of(
         &self,
-        file: &str,
+        written: &str,
+        environment: &BuildEnvironment<'_>,
         checkout: &Checkout,
         directory: &str,
     ) -> Result<(Checkout, String), Vec<Diagnostic>> {
+        let (reference, path) = written.strip_prefix('$').map_or(("", ""), |it| it.split_once('/').unwrap_or((it, "")));
+        // What names another source is looked up first, and only the path in it has variables filled in.
+        if let Some(found) = self.references.get(reference) {
+            return Ok((found.clone(), join(&found.root, &environment.fill(path))));
+        }
+        let first = reference.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let names_no_variable = !first.is_empty() && !environment.has(first);
+        if names_no_variable {
+            return Err(self.wrong(
+                code::NO_SUCH_REF,
+                format!("Application {}: no source has the `ref` {reference} that `{written}` names", self.name()),
+            ));
+        }
+        let file = environment.fill(written);
         if file.contains("://") {
             let text = format!("Application {}: the values file `{file}` is not in a repository", self.name());
             return Err(vec![
@@ -452,19 +485,9 @@ impl Reading<'_> {
                     .help("put it into the repository, or into a source with a `ref`"),
             ]);
         }
-        if let Some(rest) = file.strip_prefix('$') {
-            let (reference, path) = rest.split_once('/').unwrap_or((rest, ""));
-            let Some(found) = self.references.get(reference) else {
-                return Err(self.wrong(
-                    code::NO_SUCH_REF,
-                    format!("Application {}: no source has the `ref` {reference} that `{file}` names", self.name()),
-                ));
-            };
-            return Ok((found.clone(), join(&found.root, path)));
-        }
         let at = match file.strip_prefix('/') {
             Some(rooted) => join(&checkout.root, rooted),
-            None => join(directory, file),
+            None => join(directory, &file),
         };
         Ok((checkout.clone(), at))
     }

@@ -171,6 +171,7 @@ impl Session {
             target: format!("{kind} {}/{}", unit.namespace, unit.name),
             kind: kind.to_owned(),
             phases: vec![DesiredPhase { name: kind.to_owned(), runs: PhaseRuns::OnSuccess, items }],
+            home: String::new(),
             timeout: landfall_engine::DEFAULT_GOING,
         };
         let plan = match plan(&desired, live) {

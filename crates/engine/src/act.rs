@@ -2,11 +2,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use landfall_cluster::{DeleteOptions, Deleted, Patch, Propagation, WriteOptions};
+use landfall_cluster::{DeleteOptions, Deleted, Patch, Propagation, Scope, WriteOptions};
 use landfall_object::{Object, ObjectKey};
 
-use crate::change::{Write, predict, write_over};
+use crate::Error;
+use crate::change::{Write, left_by, write_over};
 use crate::desired::{Method, Task};
+use crate::event::{Event, Pending};
 use crate::executor::Executor;
 use crate::once::{self, Held};
 use crate::plan::{Plan, Step};
@@ -39,6 +41,8 @@ const CONFLICTS: u32 = 5;
 const RETRIES: u32 = 4;
 /// How long a new kind may take to be served; as Helm waits for a chart's `crds/`.
 const ESTABLISHED: Duration = Duration::from_secs(60);
+/// How often it is asked whether a kind is served that others bring.
+const SERVED: Duration = Duration::from_secs(1);
 
 impl Executor {
     /// What a few requests tell of the objects of steps, or what was `just` read does.
@@ -86,7 +90,10 @@ impl Executor {
                 Moment::There(live) if is_as_applied((plan, step), (previous.as_ref(), object, method), live) => {
                     Effect::of(StepResult::Unchanged, live)
                 }
-                _ => self.apply((plan, step), (previous.as_ref(), object, method), moment).await?,
+                _ => {
+                    let object = &*self.placed(plan, step, object).await?;
+                    self.apply((plan, step), (previous.as_ref(), object, method), moment).await?
+                }
             },
             Task::Ensure { object } => self.ensure(plan, step, object).await?,
             Task::Delete { key, propagation } => self.delete(plan, step, (key, *propagation), &at_hand.held).await?,
@@ -115,13 +122,68 @@ impl Executor {
         Ok(())
     }
 
+    /// The object where its kind lives, of a plan that has kinds to come: one that was not served when the plan was made is waited for, as long as an object
+    /// may take, and only then it is known whether it lives in a namespace.
+    async fn placed<'o>(&self, plan: &Plan, step: &Step, object: &'o Object) -> Result<Cow<'o, Object>, Stop> {
+        if plan.home.is_empty() {
+            return Ok(Cow::Borrowed(object));
+        }
+        let (key, began) = (&step.key, self.clock.now());
+        let patience = Duration::from_secs(plan.timeout);
+        let mut told = false;
+        let scope = loop {
+            match self.cluster.resource_of(key).await {
+                Ok(resource) => break resource.scope,
+                Err(landfall_cluster::Error::NoMatch { .. })
+                    if self.clock.now().duration_since(began).unsigned_abs() < patience =>
+                {
+                    if self.stop.is_cancelled() {
+                        return Err(Error::Interrupted.into());
+                    }
+                    // What waits gives way to what comes.
+                    if !std::mem::replace(&mut told, true) {
+                        let missing = format!("{} is not served yet", key.gvk.api_version());
+                        let pending = vec![Pending { key: key.clone(), missing }];
+                        self.tell(Event::Waiting { id: step.id.clone(), pending, total: 1, since: began }).await;
+                    }
+                    tokio::select! {
+                        () = self.sleep(SERVED) => {}
+                        () = self.stop.cancelled() => self.hold(),
+                    }
+                }
+                // The write says what is wrong.
+                Err(_) => return Ok(Cow::Borrowed(object)),
+            }
+        };
+        match (scope, &key.namespace) {
+            (Scope::Namespaced, None) => Ok(Cow::Owned(scope.place(object.clone(), &plan.home))),
+            // Nobody has asked whether objects of the cluster itself may be written.
+            (Scope::Cluster, Some(namespace)) => {
+                let said = format!("{} live in no namespace, and it names {namespace}: leave it out", key.gvk.kind);
+                Err(self.failed(step, key, FailureKind::Refused, said))
+            }
+            _ => Ok(Cow::Borrowed(object)),
+        }
+    }
+
+    /// Keys where their kinds live, now that those are served.
+    pub(crate) async fn placed_keys(&self, plan: &Plan, keys: &[ObjectKey]) -> Vec<ObjectKey> {
+        let mut placed = keys.to_vec();
+        for key in placed.iter_mut().filter(|key| key.namespace.is_none() && !plan.home.is_empty()) {
+            if self.cluster.resource_of(key).await.is_ok_and(|resource| resource.scope == Scope::Namespaced) {
+                key.namespace = Some(plan.home.clone());
+            }
+        }
+        placed
+    }
+
     async fn apply(
         &self,
         (plan, step): (&Plan, &Step),
         (previous, desired, method): (Option<&Object>, &Object, &Method),
         moment: Moment<'_>,
     ) -> Result<Effect, Stop> {
-        let key = &step.key;
+        let key = &desired.key();
         let options = WriteOptions { field_manager: Some(method.manager().to_owned()), ..WriteOptions::default() };
         let mut is_absent = matches!(moment, Moment::Absent) && is_creation_harmless(desired, method);
         let mut conflicts = 0;
@@ -146,7 +208,7 @@ impl Executor {
                 self.wait_until_gone(step, key, live.uid(), Duration::from_secs(plan.timeout)).await?;
                 continue;
             }
-            let next = predict(previous, desired, Some(&live), method);
+            let next = left_by(previous, desired, &live, method);
             once::again(&live, &next).map_err(|violation| guarded(step, &violation))?;
             let write = match write_over(previous, desired, &live, method) {
                 // A resumed run finds the new object of a replacement that was made before.

@@ -58,24 +58,28 @@ pub(crate) fn write_over(previous: Option<&Object>, desired: &Object, live: &Obj
 }
 
 /// What a live object would become, as far as can be told without asking the server.
+///
+/// Of one that is put in the place of another: what is desired over what is there, for whatever the cluster has filled in it
+/// fills in again, and that is no difference.
 pub fn predict(previous: Option<&Object>, desired: &Object, live: Option<&Object>, method: &Method) -> Object {
     let Some(live) = live else { return desired.clone() };
     let mut next = match method {
-        Method::ThreeWay { .. } => three_way::predict(previous, desired, live),
-        Method::ServerSide { manager, .. } => server_side(desired, live, manager),
-        Method::Replace { .. } | Method::Recreate { .. } => {
-            let mut next = desired.clone();
-            for field in ["uid", "creationTimestamp"] {
-                if let Some(value) = live.metadata().and_then(|metadata| metadata.get(field)) {
-                    next.metadata_mut().insert(field.to_owned(), value.clone());
-                }
-            }
-            next
+        Method::ThreeWay { .. } | Method::Replace { .. } | Method::Recreate { .. } => {
+            three_way::predict(previous, desired, live)
         }
+        Method::ServerSide { manager, .. } => server_side(desired, live, manager),
     };
     // What the server fills in is no difference: lists that are replaced as a whole come without it.
     landfall_object::defaults::apply(&mut next, &Schemas::builtin());
     next
+}
+
+/// What a write leaves of a live object: of one that is replaced nothing but what is desired.
+pub(crate) fn left_by(previous: Option<&Object>, desired: &Object, live: &Object, method: &Method) -> Object {
+    match method {
+        Method::Replace { .. } | Method::Recreate { .. } => desired.clone(),
+        Method::ThreeWay { .. } | Method::ServerSide { .. } => predict(previous, desired, Some(live), method),
+    }
 }
 
 /// A server-side apply, by the same function that the embedded cluster answers with; forced, because a conflict is the
@@ -262,6 +266,38 @@ mod tests {
         let mut bare = live.clone();
         bare.metadata_mut().remove("managedFields");
         assert!(is_written(&one, &bare), "nobody knows whose the fields are");
+    }
+
+    #[test]
+    fn what_the_cluster_fills_in_is_no_difference_of_an_object_that_is_replaced() {
+        let job = |image: &str| {
+            let containers = json!([{"name": "c", "image": image}]);
+            let template = json!({"spec": {"restartPolicy": "Never", "containers": containers}});
+            object(
+                json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"template": template}}),
+            )
+        };
+        let mut live = job("a:1").into_value();
+        live["metadata"]["uid"] = json!("u");
+        live["metadata"]["labels"] = json!({"batch.kubernetes.io/controller-uid": "u"});
+        live["spec"]["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}});
+        live["spec"]["template"]["metadata"] = json!({"labels": {"batch.kubernetes.io/controller-uid": "u"}});
+        let live = object(live);
+        let manager = || "us".to_owned();
+        for method in [Method::Replace { manager: manager() }, Method::Recreate { manager: manager() }] {
+            let changes = |desired: &Object| {
+                let next = predict(None, desired, Some(&live), &method);
+                let mut defaulted = live.clone();
+                landfall_object::defaults::apply(&mut defaulted, &Schemas::builtin());
+                changes_between(&defaulted, &next)
+            };
+            assert_eq!(changes(&job("a:1")), [], "{method:?}");
+            let changed = changes(&job("a:2"));
+            assert_eq!(changed.len(), 1, "{method:?}: {changed:?}");
+            assert_eq!(changed[0].path, "spec.template.spec.containers[c].image");
+            // What guards keys that are made once is told what really stays.
+            assert_eq!(left_by(None, &job("a:2"), &live, &method).at("/spec/selector"), None);
+        }
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub struct Desired {
     pub kind: String,
     /// In order.
     pub phases: Vec<DesiredPhase>,
+    /// The namespace of objects that name none and whose kinds are served only when it is their turn; empty where there are none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub home: String,
     /// Seconds that an object in the way may take to go; [`DEFAULT_GOING`] where nobody said.
     #[serde(default = "default_going")]
     pub timeout: u64,

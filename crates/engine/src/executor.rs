@@ -248,6 +248,7 @@ impl Executor {
                     }
                     Task::Wait { keys, wait, timeout } => {
                         *just = None;
+                        let keys = &self.placed_keys(plan, keys).await;
                         self.run_wait(step, keys, *wait, Duration::from_secs(*timeout), plan, journal).await?;
                         reports.push(report(step, StepResult::Ready));
                         rest = &rest[1..];

@@ -16,6 +16,9 @@ pub struct Plan {
     pub kind: String,
     /// In order.
     pub phases: Vec<Phase>,
+    /// The namespace of objects that name none and whose kinds are served only when it is their turn; empty where there are none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub home: String,
     /// Seconds that an object in the way may take to go.
     #[serde(default = "crate::desired::default_going")]
     pub timeout: u64,
@@ -228,6 +231,7 @@ mod tests {
             target: "release shop/shop".into(),
             kind: "upgrade".into(),
             phases: vec![DesiredPhase { name: "resources".into(), runs: PhaseRuns::OnSuccess, items }],
+            home: String::new(),
             timeout: 1,
         };
         let plan = plan(&desired, &Live::new([secret("a", "hunter1")])).expect("it can be planned");

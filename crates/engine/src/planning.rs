@@ -4,7 +4,7 @@ use landfall_object::{BORN_ANNOTATION, ONCE_ANNOTATION, Object, ObjectKey, mark_
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::change::{changes_of_live, predict};
+use crate::change::{changes_of_live, left_by, predict};
 use crate::desired::{Desired, DesiredPhase, Item, Task};
 use crate::digest::{hex, live_digest};
 use crate::handover::handed_over;
@@ -83,6 +83,7 @@ pub fn plan(desired: &Desired, live: &Live) -> Result<Plan, Error> {
         target: desired.target.clone(),
         kind: desired.kind.clone(),
         phases,
+        home: desired.home.clone(),
         timeout: desired.timeout,
         seen,
         digest,
@@ -153,7 +154,7 @@ fn plan_item(item: &Item, live: &Live, id: String, written: &mut BTreeSet<Object
                 None => (Action::Create, key),
                 Some(current) => {
                     let next = predict(previous.as_ref(), object, Some(current), method);
-                    once::guard(Some(current), Some(&next))?;
+                    once::guard(Some(current), Some(&left_by(previous.as_ref(), object, current, method)))?;
                     changes = changes_of_live(current, &next, method.manager());
                     let action = match (changes.is_empty(), method) {
                         (true, _) => Action::Unchanged,

@@ -33,7 +33,7 @@ fn delete(object: &Object) -> Item {
 
 fn desired(items: Vec<Item>) -> Desired {
     let phases = vec![DesiredPhase { name: "resources".into(), runs: PhaseRuns::OnSuccess, items }];
-    Desired { target: "release shop/web".into(), kind: "upgrade".into(), phases, timeout: 120 }
+    Desired { target: "release shop/web".into(), kind: "upgrade".into(), phases, home: String::new(), timeout: 120 }
 }
 
 #[test]

@@ -49,7 +49,8 @@ impl<'a> Compiler<'a> {
 
     /// The wish, under that name in the journal.
     pub(crate) fn finish(self, target: String, kind: &str) -> Desired {
-        Desired { target, kind: kind.to_owned(), phases: self.phases, timeout: self.deploy.timeout.as_secs() }
+        let timeout = self.deploy.timeout.as_secs();
+        Desired { target, kind: kind.to_owned(), phases: self.phases, home: String::new(), timeout }
     }
 
     fn phase(&mut self, name: &str, items: Vec<Item>) {

@@ -392,12 +392,23 @@ impl Controller {
         } else if is_terminating(&object) && !is_terminating(&entry.object) {
             observations.push(Observation::Terminated);
             if entry.running.is_none() {
-                // It waited for its next try: nobody else writes down that it is over.
+                // It waited for its next try, or could not be brought to an end: nobody else writes down that it is over.
                 let patch = json!({
                     "operation": Value::Null,
                     "status": {"operationState": {"phase": "Failed", "message": "Operation terminated"}},
                 });
-                self.tasks.spawn(write(Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()), patch));
+                let (work, told) = (Arc::clone(&self.work), self.told.clone());
+                let (key, alone) = (Arc::new(key.clone()), Arc::clone(&entry.alone));
+                let application = entry.application.clone();
+                self.tasks.spawn(async move {
+                    let _alone = alone.lock().await;
+                    if let Ok(application) = &application
+                        && let Err(why) = work.close(application).await
+                    {
+                        tracing::warn!("{} is open in the journal as before: {why}", application.name);
+                    }
+                    write(work, told, key, patch).await;
+                });
             }
         }
         entry.takes(object, connections);

@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use landfall_apps::machine::{Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, Observation, Past};
+use landfall_apps::machine::{
+    Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, OF_HOOKS, Observation, Past,
+};
 use landfall_apps::{Application, Operation, Pen, Pin, Refused, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
@@ -284,6 +286,23 @@ impl Work {
         }
     }
 
+    /// Goes on with what this very process has begun and could not bring to an end, on a disk that was full: nobody else works on an
+    /// Application that it keeps. Nothing when it is told to stop meanwhile.
+    async fn finish_own(&self, application: &Application, running: &Running) -> Option<()> {
+        let mut session = self.session_of(application).ok()?;
+        session.stop = running.stop.clone();
+        match self.finish_open((application, &session)).await? {
+            Some(SyncEnd::Stopped) => None,
+            _ => Some(()),
+        }
+    }
+
+    /// Ends for good what an operation has left open that nobody works on any more.
+    pub(crate) async fn close(&self, application: &Application) -> Result<(), String> {
+        let session = self.session_of(application)?;
+        session.abandon(application).await.map_err(|diagnostics| words(&diagnostics))
+    }
+
     /// Carries out a sync; nothing when this process is to end meanwhile, and the next one goes on with it.
     pub(crate) async fn sync(
         &self,
@@ -300,7 +319,13 @@ impl Work {
         };
         let (revisions, end) = match revisions {
             Ok(revisions) => {
-                let end = self.sync_at(application, begun, &revisions, running, told).await;
+                let mut end = self.sync_at(application, begun, &revisions, running, told).await;
+                if is_in_the_way(&end.0) && self.shards.keeps(&application.key()) {
+                    end = match self.finish_own(application, running).await {
+                        Some(()) => self.sync_at(application, begun, &revisions, running, told).await,
+                        None => (SyncEnd::Stopped, Vec::new()),
+                    };
+                }
                 (revisions, Ok(end))
             }
             Err(message) => (operation.revisions.clone(), Err(message)),
@@ -523,7 +548,14 @@ impl Work {
             lent: Vec::new(),
             followed: Vec::new(),
         };
-        match self.session_of(application)?.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))? {
+        let session = self.session_of(application)?;
+        let mut end = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
+        if is_in_the_way(&end) && self.shards.keeps(&application.key()) {
+            // What it had still to deliver goes with the rest.
+            self.close(application).await?;
+            end = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
+        }
+        match end {
             SyncEnd::Succeeded | SyncEnd::Unchanged => {}
             SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics) => return Err(words(&diagnostics)),
             SyncEnd::Overtaken | SyncEnd::Stopped => return Err("what it delivered has changed meanwhile".to_owned()),
@@ -543,7 +575,8 @@ impl Work {
     }
 
     async fn let_go(&self, application: &Application) -> Result<(), String> {
-        let others: Vec<&str> = application.object.finalizers().filter(|it| !it.starts_with(CASCADE)).collect();
+        let is_ours = |it: &&str| [CASCADE].iter().chain(&OF_HOOKS).any(|known| it.starts_with(known));
+        let others: Vec<&str> = application.object.finalizers().filter(|it| !is_ours(it)).collect();
         let patch = json!({"metadata": {"finalizers": others}});
         self.write(&application.key(), patch).await.map(drop)
     }
@@ -585,6 +618,16 @@ impl Work {
 /// Whether somebody has asked to end the operation that an Application's status tells of.
 pub(crate) fn is_terminating(application: &Object) -> bool {
     application.str_at("/status/operationState/phase") == Some("Terminating")
+}
+
+/// Whether an operation could not begin because another one is open in the journal.
+fn is_in_the_way(end: &SyncEnd) -> bool {
+    match end {
+        SyncEnd::NotBegun(diagnostics) | SyncEnd::Failed(diagnostics) => {
+            diagnostics.iter().any(|diagnostic| diagnostic.code == code::BUSY)
+        }
+        SyncEnd::Succeeded | SyncEnd::Unchanged | SyncEnd::Overtaken | SyncEnd::Stopped => false,
+    }
 }
 
 /// Whether what was gone on with is over: who ends it now comes too late.

@@ -1,6 +1,6 @@
 //! Which paths of repositories a token is for.
 
-use landfall_apps::{Application, Source};
+use landfall_apps::{Application, BuildEnvironment, Source};
 
 /// Patterns of paths: one covers itself and what lies below it, `*` is any text without `/`, `**` any text; what one with `!`
 /// fits is none of them, whichever else does. None at all bounds nothing.
@@ -79,7 +79,7 @@ impl Paths {
         }
         let mut read = 0;
         for source in &application.sources {
-            let Some(paths) = read_by(source) else { return false };
+            let Some(paths) = read_by(application, source) else { return false };
             // A directory that is no chart with files of its own is read whole.
             let whole = source.helm.as_ref().is_none_or(|helm| helm.value_files.is_empty());
             let denied = whole && paths.first().is_some_and(|directory| self.deny_below(directory));
@@ -92,8 +92,13 @@ impl Paths {
     }
 }
 
+/// Stands for the commit where none is chosen yet.
+const ANY_COMMIT: &str = "0000000000000000000000000000000000000000";
+
 /// The paths that a source reads; nothing where one of them leads out of its repository, or to another server.
-fn read_by(source: &Source) -> Option<Vec<String>> {
+fn read_by(application: &Application, source: &Source) -> Option<Vec<String>> {
+    // Whichever commit it will be, it is one name in a path.
+    let environment = BuildEnvironment::of(application, source, ANY_COMMIT);
     let mut paths = Vec::new();
     let directory = match source.path.as_str() {
         // Another one's `$ref`, or a chart of a chart repository.
@@ -106,13 +111,19 @@ fn read_by(source: &Source) -> Option<Vec<String>> {
         .iter()
         .flat_map(|helm| helm.value_files.iter().chain(helm.file_parameters.iter().map(|parameter| &parameter.path)));
     for file in files {
-        paths.push(match file.strip_prefix('$') {
-            Some(named) => below("", named.split_once('/')?.1)?,
-            None if file.contains("://") => return None,
-            None => match file.strip_prefix('/') {
-                Some(of_root) => below("", of_root)?,
-                None => below(directory.as_deref()?, file)?,
-            },
+        let named = file.strip_prefix('$').map_or(("", ""), |named| named.split_once('/').unwrap_or((named, "")));
+        let (reference, path) = named;
+        if !reference.is_empty() && application.sources.iter().any(|other| other.reference == reference) {
+            paths.push(below("", &environment.fill(path))?);
+            continue;
+        }
+        let file = environment.fill(file);
+        if file.contains("://") {
+            return None;
+        }
+        paths.push(match file.strip_prefix('/') {
+            Some(of_root) => below("", of_root)?,
+            None => below(directory.as_deref()?, &file)?,
         });
     }
     Some(paths)
@@ -184,6 +195,12 @@ mod tests {
             ("envs/test", &["/envs/production/values.yaml"], false),
             ("envs/test", &["https://git.example.com/values.yaml"], false),
             ("envs/test", &["..\\production\\values.yaml"], false),
+            ("envs/test", &["$ARGOCD_APP_NAME.yaml"], true),
+            ("envs/test", &["$UNKNOWN/envs/production/values.yaml"], false),
+            ("envs/test", &["$UNKNOWN../production/values.yaml"], false),
+            ("envs/test", &["$ARGOCD_APP_REVISION/../values.yaml"], true),
+            ("envs/test", &["$ARGOCD_APP_REVISION/../../production/values.yaml"], false),
+            ("envs/test", &["/$ARGOCD_APP_SOURCE_PATH/../production/values.yaml"], false),
         ] {
             assert_eq!(test.hold(&one(path, files)), expected, "{path} {files:?}");
         }

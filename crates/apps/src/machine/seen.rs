@@ -50,6 +50,9 @@ pub enum Removal {
 /// The finalizers by which an Application takes along what it delivered.
 pub const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
 
+/// The finalizers by which Argo CD has an Application wait for its hooks of a deletion, which are not run here.
+pub const OF_HOOKS: [&str; 2] = ["pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io"];
+
 impl Wanted {
     /// That of an Application.
     pub fn of(application: &Application) -> Self {

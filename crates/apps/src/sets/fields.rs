@@ -137,6 +137,7 @@ const SOURCE: Shape = Of(&[
             ("forceCommonLabels", All),
             ("commonAnnotations", All),
             ("forceCommonAnnotations", All),
+            ("commonAnnotationsEnvsubst", All),
             ("patches", All),
             ("components", All),
             ("version", All),
@@ -169,7 +170,7 @@ const APPLICATION: Shape = Of(&[
             ("namespace", All),
             ("jsonPointers", All),
             ("jqPathExpressions", Expressions),
-            ("managedFieldsManagers", Not),
+            ("managedFieldsManagers", All),
         ]),
     ),
     // For people to read.

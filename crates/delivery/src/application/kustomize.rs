@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use landfall_apps::Source;
 use landfall_chart::Tree;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::mask;
@@ -35,7 +34,7 @@ impl Reading<'_> {
     /// The objects that Kustomize makes of a directory.
     pub(super) async fn kustomized(
         &self,
-        source: &Source,
+        settings: Option<&Value>,
         files: &SourceTree,
         (root, directory): (&str, &str),
     ) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
@@ -57,7 +56,7 @@ impl Reading<'_> {
         let mut tree = files.directory(root).map_err(|error| vec![error.diagnose()])?;
         let inside = directory.strip_prefix(root).unwrap_or(directory).trim_matches('/').to_owned();
         let wrong = |why: String| refuse(format!("Application {name}: {why}"));
-        overlay(&mut tree, &inside, source.kustomize.as_ref()).map_err(wrong)?;
+        overlay(&mut tree, &inside, settings).map_err(wrong)?;
         check(&tree, &inside).map_err(wrong)?;
         let broken =
             |error: std::io::Error| refuse(format!("Application {name}: its files cannot be laid out: {error}"));
@@ -230,7 +229,12 @@ fn overlay(tree: &mut Tree, directory: &str, settings: Option<&Value>) -> Result
             "patches" => append(&mut said, "patches", value),
             "components" => append(&mut said, "components", value),
             // They say how others are meant, or name what `kustomize` itself does not look at.
-            "forceCommonLabels" | "forceCommonAnnotations" | "version" | "kubeVersion" | "apiVersions" => {}
+            "forceCommonLabels"
+            | "forceCommonAnnotations"
+            | "commonAnnotationsEnvsubst"
+            | "version"
+            | "kubeVersion"
+            | "apiVersions" => {}
             other => return Err(format!("spec.source.kustomize.{other} is not acted on")),
         }
     }

@@ -11,6 +11,7 @@ use super::{Ready, References, Refusals, UpOptions, turn_down};
 use crate::references::is_sealed_without;
 use crate::session::{LeftOut, Progress, Session};
 use crate::summary::UnitSummary;
+use crate::unit::Door;
 use crate::{Brought, Unserved, unresolved, unserved};
 
 impl Session {
@@ -80,8 +81,18 @@ impl Session {
             let unserved = unserved(one.shown().all_objects(), &brought, &self.cluster).await;
             for finding in unserved.map_err(|error| vec![error.diagnose()])? {
                 let rendered = self.next(one).await?;
-                refused.entry(*index).or_default().push(finding.diagnostic(|key, path| rendered.places(key, path)));
-                found.extend(finding.objects.into_iter().map(|key| (*index, key)));
+                found.extend(finding.objects.iter().map(|key| (*index, key.clone())));
+                // Of what is not served yet and may come later nobody knows what would be refused.
+                let comes = |key: &ObjectKey| {
+                    let Door::Application(bound) = &one.unit.door else { return false };
+                    let object = rendered.all_objects().find(|object| object.key() == *key);
+                    object.is_some_and(|object| bound.application.may_come_later(object))
+                };
+                let objects: Vec<ObjectKey> = finding.objects.iter().filter(|key| !comes(key)).cloned().collect();
+                if !objects.is_empty() {
+                    let finding = Unserved { objects, ..finding };
+                    refused.entry(*index).or_default().push(finding.diagnostic(|key, path| rendered.places(key, path)));
+                }
             }
         }
         Ok(found)

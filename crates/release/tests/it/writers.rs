@@ -40,7 +40,7 @@ async fn driven(what: &str, task: impl FnOnce(&Place, &Object) -> Task) {
     let live = place.cluster.create(&secret(&place, "b25l"), &WriteOptions::default()).await.expect("created");
     let item = Item { wave: 0, task: task(&place, &live), why: what.to_owned() };
     let phases = vec![DesiredPhase { name: "one".into(), runs: PhaseRuns::OnSuccess, items: vec![item] }];
-    let desired = Desired { target: "writers".into(), kind: "test".into(), phases, timeout: 5 };
+    let desired = Desired { target: "writers".into(), kind: "test".into(), phases, home: String::new(), timeout: 5 };
     let planned = plan(&desired, &Live::new([live.clone()])).expect("planned");
     let (conductor, mut told) = place.conductor(Arc::new(AboutToWrite));
     let drain = tokio::spawn(async move { while told.recv().await.is_some() {} });
@@ -109,7 +109,7 @@ async fn what_is_ensured_leaves_a_key_generated_once_as_it_is() {
     place.cluster.patch(&live.key(), &once, &WriteOptions::default()).await.expect("patched");
     let item = Item { wave: 0, task: Task::Ensure { object: secret(&place, "dHdv") }, why: "ensured".to_owned() };
     let phases = vec![DesiredPhase { name: "one".into(), runs: PhaseRuns::OnSuccess, items: vec![item] }];
-    let desired = Desired { target: "writers".into(), kind: "test".into(), phases, timeout: 5 };
+    let desired = Desired { target: "writers".into(), kind: "test".into(), phases, home: String::new(), timeout: 5 };
     // Planned for a cluster where it was not there yet.
     let planned = plan(&desired, &Live::default()).expect("planned");
     let (conductor, mut told) = place.conductor(Arc::new(landfall_engine::NoProbe));

@@ -1,0 +1,202 @@
+//! What Argo CD's users say beside their source, and find acted on.
+
+use landfall_object::Object;
+use landfall_store::{Location, NewOperation, Store};
+use serde_json::json;
+
+use super::*;
+
+/// A shop whose source has these settings for Helm and these sync options, and whose chart these objects besides.
+fn shop(helm: &str, options: &str, objects: &str) -> Forge {
+    let policy = "{automated: {prune: true, selfHeal: true}, syncOptions: [CreateNamespace=true";
+    let forge = Forge::shop(&format!("{policy}{options}]}}"));
+    forge.sandbox.edit("apps/shop.yaml", "path: chart}", &format!("path: chart{helm}}}"));
+    forge.sandbox.write("chart/templates/more.yaml", objects);
+    forge.sandbox.commit("settings");
+    forge.push();
+    forge
+}
+
+fn in_shop(api: (&str, &str), kind: &str, name: &str) -> ObjectKey {
+    ObjectKey::new(Gvk::new(api.0, api.1, kind), Some("shop"), name)
+}
+
+fn condition(application: &Object, kind: &str) -> Option<String> {
+    let conditions = application.list_at("/status/conditions");
+    conditions.iter().find(|it| it["type"] == kind)?["message"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn variables_of_the_build_environment_are_filled_in() {
+    let helm = ", helm: {valueFiles: [\"values-$ARGOCD_APP_NAME.yaml\"], parameters: [\
+        {name: settings.app, value: $ARGOCD_APP_NAME}, {name: settings.revision, value: \"${ARGOCD_APP_REVISION}\", forceString: true}, \
+        {name: settings.home, value: \"-$HOME-\"}, {name: settings.cost, value: \"$$5\"}]}";
+    let forge = shop(helm, "", "");
+    forge.sandbox.write("chart/values-shop.yaml", "settings: {file: shop}\n");
+    forge.sandbox.commit("values by name");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let map = server.get(&cluster, &in_shop(("", "v1"), "ConfigMap", "shop")).expect("there");
+    let expected =
+        json!({"app": "shop", "color": "blue", "cost": "$5", "file": "shop", "home": "--", "revision": revision});
+    assert_eq!(map.at("/data"), Some(&expected));
+}
+
+#[test]
+fn an_object_whose_kind_is_brought_by_what_runs_is_missing_until_then_and_then_made() {
+    let skip = "argocd.argoproj.io/sync-options: SkipDryRunOnMissingResource=true";
+    let widget = |name: &str| {
+        format!(
+            "apiVersion: example.com/v1\nkind: {name}\nmetadata:\n  name: one\n  annotations:\n    {skip}\n    argocd.argoproj.io/sync-wave: \"1\"\n"
+        )
+    };
+    let forge = shop("", "", &format!("{}---\n{}", widget("Widget"), widget("Rule")));
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let has = |it: &Object, kind: &str, field: &str, word: &str| {
+        let resources = it.list_at("/status/resources");
+        resources.iter().any(|one| one["kind"] == kind && one.pointer(field).is_some_and(|it| it == word))
+    };
+    let waits = server.until(&cluster, &application("shop"), |it| has(it, "Widget", "/health/status", "Missing"));
+    assert!(has(&waits, "Widget", "/status", "OutOfSync"), "{:#}", waits.value());
+    assert_eq!(condition(&waits, "ComparisonError"), None, "{:#}", waits.value());
+    // Wave 0 is there before the kinds are.
+    server.until(&cluster, &in_shop(("", "v1"), "ConfigMap", "shop"), |_| true);
+    for (plural, kind, scope) in [("widgets", "Widget", "Namespaced"), ("rules", "Rule", "Cluster")] {
+        let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
+        let names =
+            json!({"plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List")});
+        let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.example.com")},
+            "spec": {"group": "example.com", "scope": scope, "names": names, "versions": [version]}});
+        let definition = Object::from_value(definition).expect("a map");
+        server.runtime.block_on(cluster.create(&definition, &WriteOptions::default())).expect("created");
+    }
+    let revision = forge.push();
+    let synced = server.until(&cluster, &application("shop"), |it| {
+        is_synced(it, &revision) && it.str_at("/status/operationState/phase") == Some("Succeeded")
+    });
+    assert_eq!(synced.list_at("/status/history").len(), 1, "{:#}", synced.value());
+    server.until(&cluster, &in_shop(("example.com", "v1"), "Widget", "one"), |_| true);
+    let rule = ObjectKey::new(Gvk::new("example.com", "v1", "Rule"), None, "one");
+    server.until(&cluster, &rule, |_| true);
+}
+
+#[test]
+fn a_job_that_is_replaced_by_force_is_in_sync_once_it_is_there() {
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: seed\n  annotations: {argocd.argoproj.io/sync-options: \"Force=true,Replace=true\"}\nspec:\n  template:\n    spec: {restartPolicy: Never, containers: [{name: c, image: \"busybox:1\"}]}\n";
+    let forge = shop("", "", job);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let revision = forge.push();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let key = in_shop(("batch", "v1"), "Job", "seed");
+    let before = server.get(&cluster, &key).expect("there").uid().map(str::to_owned);
+    // A look after that, as every change of what is live brings one.
+    forge.sandbox.run(&["app", "refresh", "shop", "--hard"]).exits(0);
+    let looked = |it: &Object| it.annotation("argocd.argoproj.io/refresh").is_none();
+    let after = server.until(&cluster, &application("shop"), |it| looked(it) && is_synced(it, &revision));
+    assert_eq!(after.list_at("/status/history").len(), 1, "{:#}", after.value());
+    assert_eq!(server.get(&cluster, &key).expect("there").uid().map(str::to_owned), before);
+}
+
+#[test]
+fn fields_of_managers_that_are_ignored_stay_and_what_is_not_acted_on_is_named() {
+    let forge = shop("", ", RespectIgnoreDifferences=true", "");
+    let rule = "\n  ignoreDifferences: [{group: apps, kind: Deployment, managedFieldsManagers: [scaler], jqPathExpressions: [\"del(.spec.paused)\"]}]";
+    forge.sandbox.edit("apps/shop.yaml", "\n  syncPolicy:", &format!("{rule}\n  syncPolicy:"));
+    forge.sandbox.commit("ignored");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let synced = server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let told = server.until(&cluster, &application("shop"), |it| condition(it, "NotActedOnWarning").is_some());
+    assert!(
+        condition(&told, "NotActedOnWarning").is_some_and(|it| it.contains("del(.spec.paused)")),
+        "{:#}",
+        told.value()
+    );
+    let options = WriteOptions { field_manager: Some("scaler".to_owned()), ..WriteOptions::default() };
+    let deployment = in_shop(("apps", "v1"), "Deployment", "shop");
+    let scaled = Patch::Merge(json!({"spec": {"replicas": 3}}));
+    server.runtime.block_on(cluster.patch(&deployment, &scaled, &options)).expect("scaled");
+    // Another change brings a sync, which leaves the field as it is.
+    let next = forge.change("chart/values.yaml", "color: blue", "color: red");
+    let after = server.until(&cluster, &application("shop"), |it| is_synced(it, &next));
+    let deliveries = |it: &Object| it.list_at("/status/history").len();
+    assert_eq!(deliveries(&after), deliveries(&synced).max(1) + 1, "{:#}", after.value());
+    assert_eq!(server.get(&cluster, &deployment).and_then(|it| it.i64_at("/spec/replicas")), Some(3));
+}
+
+#[test]
+fn an_operation_that_could_not_be_brought_to_an_end_keeps_nobody_from_the_next_one() {
+    let forge = shop("", "", "");
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let revision = forge.push();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let state = forge.sandbox.root().join(".landfall");
+    let open = |id: &str| {
+        let operation = NewOperation {
+            id: id.to_owned(),
+            target: "application argocd/shop".to_owned(),
+            kind: "sync".to_owned(),
+            plan: json!(null),
+            detail: json!(null),
+            started_at: "2026-01-01T00:00:00Z".to_owned(),
+        };
+        server.runtime.block_on(async {
+            let store = Store::open(Location::File(state.join("store.db"))).await.expect("the store opens");
+            store.journal.begin_operation(&operation).await.expect("begun");
+            store.close().await;
+        });
+    };
+    open("01LEFT");
+    let next = forge.change("chart/values.yaml", "color: blue", "color: red");
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &next));
+    // Whoever ends it ends it in the journal, too.
+    open("02LEFT");
+    let running = json!({"status": {"operationState": {"phase": "Running", "message": "no space left"}}});
+    server.patch(&cluster, &application("shop"), running);
+    forge.sandbox.run(&["app", "terminate", "shop"]).exits(0);
+    server.until(&cluster, &application("shop"), |it| it.str_at("/status/operationState/phase") == Some("Failed"));
+    let left = || {
+        server.runtime.block_on(async {
+            let store = Store::open(Location::File(state.join("store.db"))).await.expect("the store opens");
+            let open = store.journal.running_operation("application argocd/shop").await.expect("read");
+            store.close().await;
+            open
+        })
+    };
+    assert_eq!(left(), None);
+}
+
+#[test]
+fn a_hooks_objects_go_with_the_application_and_hooks_of_its_deletion_are_named() {
+    let job = |name: &str, hook: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  annotations: {{argocd.argoproj.io/hook: {hook}}}\ndata: {{a: b}}\n"
+        )
+    };
+    let forge = shop("", "", &format!("{}---\n{}", job("seed", "PostSync"), job("export", "PreDelete")));
+    let plain = "metadata: {name: shop, namespace: argocd}";
+    let finalizers = "[resources-finalizer.argocd.argoproj.io, post-delete-finalizer.argocd.argoproj.io/cleanup]";
+    let held = format!("metadata: {{name: shop, namespace: argocd, finalizers: {finalizers}}}");
+    let revision = forge.change("apps/shop.yaml", plain, &held);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    let seed = in_shop(("", "v1"), "ConfigMap", "seed");
+    server.until(&cluster, &seed, |_| true);
+    let synced = server.until(&cluster, &application("shop"), |it| {
+        is_synced(it, &revision) && condition(it, "NotActedOnWarning").is_some()
+    });
+    let told = condition(&synced, "NotActedOnWarning").expect("told");
+    assert!(told.contains("the hook PreDelete of") && told.contains("export"), "{told}");
+    server.until(&cluster, &application("shop"), |it| it.str_at("/status/operationState/phase") == Some("Succeeded"));
+    server.delete(&cluster, &application("shop"));
+    server.until_gone(&cluster, &application("shop"));
+    assert!(server.get(&cluster, &seed).is_none_or(|it| it.deletion_timestamp().is_some()));
+}
