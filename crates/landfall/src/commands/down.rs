@@ -85,7 +85,7 @@ async fn run(context: &Context, args: DownArgs) -> Outcome {
     if was_never_started(&place) {
         return nothing_runs(context, &place, &args, started).await;
     }
-    confirm(context, &place, &wanted, &args)?;
+    confirm(context, &place, &wanted, &args).await?;
     if args.dry_run {
         let planned = wanted.iter().map(|unit| (unit.namespace.as_str(), unit.name.as_str())).collect();
         let cluster = Afterwards::of(&place, &args);
@@ -116,7 +116,7 @@ async fn nothing_runs(context: &Context, place: &Place, args: &DownArgs, started
 }
 
 /// What is taken from somebody else's cluster needs a yes, and is named.
-fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) -> Result<(), Failure> {
+async fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) -> Result<(), Failure> {
     if args.dry_run {
         return Ok(());
     }
@@ -129,6 +129,7 @@ fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) 
         undone: "nothing was removed",
         instead: Some("look first with --dry-run"),
     })
+    .await
 }
 
 /// What goes with the cluster and is in no backup needs a yes of its own, and is named.
@@ -158,6 +159,7 @@ async fn consent_to_loss(
         undone: "nothing was removed",
         instead: Some("save it first, `landfall secrets backup keys.age --recipient age1…`"),
     })
+    .await
 }
 
 /// What is taken down with a cluster.

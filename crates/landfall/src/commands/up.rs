@@ -174,7 +174,7 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
             context.ui.status(&format!("the k3d cluster {name} is not there yet; everything would be new"));
             return plan_on_nothing(context, &place, &candidates, &options, &revision, started).await;
         }
-        confirm(context, &place, &args)?;
+        confirm(context, &place, &args).await?;
         args.yes = true;
         own_cluster::make(context, &place, &name, &k3d).await?;
     }
@@ -266,12 +266,12 @@ impl Delivery<'_> {
     }
 
     async fn make(&self, connection: &mut Connection) -> Result<Summary, Failure> {
-        confirm(self.context, self.place, self.args)?;
+        confirm(self.context, self.place, self.args).await?;
         addon::tell_missing(self.context, self.place, connection, self.started).await?;
         self.builds.make(self.context).await?;
         let result = match self.deliver(connection, self.options).await {
             Err(told) if claims::are_all(&told) => {
-                claims::confirm(self.context, self.place, told)?;
+                claims::confirm(self.context, self.place, told).await?;
                 self.deliver(connection, &UpOptions { claims: Claims::Go, ..self.options.clone() }).await
             }
             result => result,
@@ -339,7 +339,7 @@ fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) ->
 }
 
 /// Somebody else's cluster needs a yes.
-fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failure> {
+async fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failure> {
     let name = place.cluster.shown();
     consent::given(context, &place.permit(Act::Deliver), || Question {
         yes: args.yes,
@@ -362,6 +362,7 @@ fn times(timeout: Option<&Span>) -> UpOptions {
 /// What a declared check counts as that could not be made, because nobody simulates what it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unmade {
+    .await
     /// As one that did not pass.
     NotPassed,
     /// It was seen, and is accepted.

@@ -141,7 +141,7 @@ fn is_wide(edges: u64, fleet: u64) -> bool {
 }
 
 /// Gets a yes for a campaign over much of the fleet.
-fn agreed(
+async fn agreed(
     context: &Context,
     server: &ServerArgs,
     yes: bool,
@@ -155,7 +155,7 @@ fn agreed(
         return Ok(());
     }
     let ask = format!("Bring {edges} of {fleet} edges to {to}");
-    server.agreed(context, yes, (&ask, &format!("bringing {edges} of {fleet} edges to {to}")))
+    server.agreed(context, yes, (&ask, &format!("bringing {edges} of {fleet} edges to {to}"))).await
 }
 
 impl Verb for EdgeCampaignCreateArgs {
@@ -173,7 +173,8 @@ impl Verb for EdgeCampaignCreateArgs {
                 return Ok(Exit::Done);
             }
             let to = format!("{} {}", self.product, self.version);
-            agreed(context, &self.server, self.yes, (preview["count"].as_u64(), preview["fleet"].as_u64()), &to)?;
+            agreed(context, &self.server, self.yes, (preview["count"].as_u64(), preview["fleet"].as_u64()), &to)
+                .await?;
         }
         let answer = counter.post("/api/v1/edge/campaigns", &self.wish()).await?;
         context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
@@ -262,7 +263,7 @@ impl Verb for EdgeCampaignStartArgs {
                 draft["product"].as_str().unwrap_or_default(),
                 draft["version"].as_str().unwrap_or_default()
             );
-            agreed(context, &self.server, self.yes, (edges, draft["fleet"].as_u64()), &to)?;
+            agreed(context, &self.server, self.yes, (edges, draft["fleet"].as_u64()), &to).await?;
         }
         let answer = counter.post(&format!("{target}/start"), &json!({})).await?;
         context.report(&Told::<Campaign>::new(answer), Exit::Done, started);

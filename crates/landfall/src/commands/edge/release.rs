@@ -235,7 +235,7 @@ impl Verb for EdgeReleaseYankArgs {
         let started = Instant::now();
         let signers = keys(&context.host.directory, &self.keys)?;
         let what = format!("{} {}", self.product, self.version);
-        self.server.agreed(context, self.yes, (&format!("Withdraw {what}"), &format!("withdrawing {what}")))?;
+        self.server.agreed(context, self.yes, (&format!("Withdraw {what}"), &format!("withdrawing {what}"))).await?;
         let counter = self.server.open(context).await?;
         let signed = match signers.is_empty() {
             true => None,

@@ -184,7 +184,8 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
         deed: "a commit for this environment".to_owned(),
         undone: "nothing was committed",
         instead: Some("look first without --push"),
-    })?;
+    })
+    .await?;
     let mut seen = Vec::new();
     for image in wanted.iter().flat_map(|(line, tag)| line.images(tag)) {
         seen.push((image.clone(), looked_at(context, &image, None).await?));
