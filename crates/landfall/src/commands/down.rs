@@ -205,6 +205,8 @@ enum Cluster {
     None,
     /// It goes on: it is somebody else's, or something else lives on it.
     Stays,
+    /// The embedded one goes on: something else lives on it.
+    Used,
     /// Its process has ended, and its state stays.
     Rests,
     /// The embedded one is gone with its state.
@@ -313,7 +315,8 @@ impl Removing<'_> {
                 host::stop_server(&place.state).await?;
                 Ok(Cluster::Rests)
             }
-            Afterwards::Forgotten | Afterwards::Stays => Ok(Cluster::Stays),
+            Afterwards::Forgotten => Ok(Cluster::Used),
+            Afterwards::Stays => Ok(Cluster::Stays),
         }
     }
 }
@@ -379,7 +382,7 @@ impl Removed {
     fn kept(&self) -> &[ObjectKey] {
         match self.cluster {
             Cluster::Forgotten | Cluster::Deleted(_) => &[],
-            Cluster::None | Cluster::Stays | Cluster::Rests => &self.kept,
+            Cluster::None | Cluster::Stays | Cluster::Used | Cluster::Rests => &self.kept,
         }
     }
 }
@@ -390,7 +393,7 @@ impl Report for Removed {
     fn data(&self) -> Value {
         let cluster = match &self.cluster {
             Cluster::None => "none",
-            Cluster::Stays | Cluster::Rests => "kept",
+            Cluster::Stays | Cluster::Used | Cluster::Rests => "kept",
             Cluster::Forgotten | Cluster::Deleted(_) => "gone",
         };
         json!({"units": self.units, "kept": self.kept(), "cluster": cluster})
@@ -415,8 +418,9 @@ impl Report for Removed {
         self.kept().iter().for_each(|key| ui.line(&format!("= {}/{} stays", key.gvk.kind, key.name)));
         match &self.cluster {
             Cluster::None => ui.status("nothing runs here"),
-            Cluster::Stays if self.units.is_empty() => ui.status("nothing of this was delivered"),
+            Cluster::Stays | Cluster::Used if self.units.is_empty() => ui.status("nothing of this was delivered"),
             Cluster::Stays => {}
+            Cluster::Used => ui.line("= the embedded cluster stays: something else lives on it"),
             Cluster::Rests => ui.line("= the embedded cluster's state stays for the next `landfall up`"),
             Cluster::Forgotten => ui.line("the embedded cluster and its state are gone"),
             Cluster::Deleted(name) => ui.line(&format!("the cluster {name} is gone")),

@@ -25,22 +25,31 @@ verbs! {
         )]
         Create(Box<EdgeCampaignCreateArgs>),
         /// List campaigns
+        #[command(before_help = "Examples:\n  landfall edge campaign list")]
         List(EdgeCampaignListArgs),
         /// Show a campaign with its edges
+        #[command(before_help = "Examples:\n  landfall edge campaign get 7")]
         Get(EdgeCampaignGetArgs),
         /// Begin a draft
+        #[command(before_help = "Examples:\n  landfall edge campaign start 7")]
         Start(EdgeCampaignStartArgs),
         /// Offer nothing more; what an edge has begun goes on
+        #[command(before_help = "Examples:\n  landfall edge campaign pause 7")]
         Pause(EdgeCampaignPauseArgs),
         /// Go on; failures until now are taken as they are
+        #[command(before_help = "Examples:\n  landfall edge campaign resume 7")]
         Resume(EdgeCampaignResumeArgs),
         /// Agree that the next wave opens
+        #[command(before_help = "Examples:\n  landfall edge campaign approve 7")]
         Approve(EdgeCampaignApproveArgs),
         /// Give it up
+        #[command(before_help = "Examples:\n  landfall edge campaign abort 7")]
         Abort(EdgeCampaignAbortArgs),
         /// Let edges that failed try again
+        #[command(before_help = "Examples:\n  landfall edge campaign retry 7")]
         Retry(EdgeCampaignRetryArgs),
         /// Give it up, and bring edges back to what each ran before
+        #[command(before_help = "Examples:\n  landfall edge campaign rollback 7")]
         Rollback(EdgeCampaignRollbackArgs),
     }
 }

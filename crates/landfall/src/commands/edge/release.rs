@@ -33,12 +33,16 @@ verbs! {
         )]
         Build(build::EdgeReleaseBuildArgs),
         /// Register a release: its bytes are taken and verified, and its signed targets published
+        #[command(before_help = "Examples:\n  landfall edge release add dist/manifest.json")]
         Add(EdgeReleaseAddArgs),
         /// List releases
+        #[command(before_help = "Examples:\n  landfall edge release list")]
         List(EdgeReleaseListArgs),
         /// Withdraw a release: it is offered no more, and its campaigns rest
+        #[command(before_help = "Examples:\n  landfall edge release yank 1.4.0")]
         Yank(EdgeReleaseYankArgs),
         /// Sign that edges may go back to an older release
+        #[command(before_help = "Examples:\n  landfall edge release consent 1.3.0 --key-file keys/targets.pem")]
         Consent(EdgeReleaseConsentArgs),
     }
 }
