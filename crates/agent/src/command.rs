@@ -21,12 +21,16 @@ pub enum Verb {
     )]
     Enroll(Box<EnrollArgs>),
     /// Look after this machine until it is ended: check in, upgrade, keep what runs running
+    #[command(before_help = "Examples:\n  landfall-agent run")]
     Run(HomeArgs),
     /// Show what this machine is and runs, as its own files have it
+    #[command(before_help = "Examples:\n  landfall-agent status")]
     Status(StatusArgs),
     /// Make a service of it that starts with the machine
+    #[command(before_help = "Examples:\n  landfall-agent install")]
     Install(InstallArgs),
     /// Take the service away; the credential and what was installed stay
+    #[command(before_help = "Examples:\n  landfall-agent uninstall")]
     Uninstall(HomeArgs),
     /// Make the existing TypeScript agent's upgrades work: runs in its place, unpacks, restarts, takes back
     #[command(

@@ -4,11 +4,7 @@ use landfall_engine::{Criterion, Desired, DesiredPhase, Hook, Item, Method, Phas
 use landfall_object::order::sync_key;
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use serde_json::Value;
-
 use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, hooks_in_vain, is_hook, part, wave};
-use crate::expression::Expression;
-use crate::glob::fits;
 use crate::guard::{Held, confirm, held, is_confirmed};
 use crate::ignored::{NOT_ACTED_ON, ignored_in_vain, respect_ignored};
 use crate::kept::{Semantics, Stay, Stays, stays};

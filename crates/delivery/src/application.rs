@@ -71,6 +71,11 @@ impl Checkout {
     fn files<'a>(&'a self, target: &'a Target) -> &'a SourceTree {
         self.stand_in.as_deref().unwrap_or(&target.source)
     }
+
+    /// A path of it as people are told it: of the target's own tree as seen from where they stand.
+    fn shown(&self, target: &Target, path: &str) -> String {
+        if self.stand_in.is_none() { target.shown(path) } else { path.to_owned() }
+    }
 }
 
 impl Target {
@@ -388,7 +393,7 @@ impl Reading<'_> {
             Some(archive) => {
                 Chart::load_archive(&archive.place, &archive.bytes).map_err(|error| vec![error.diagnose()])?
             }
-            None => load_chart(files, &directory, &directory)?,
+            None => load_chart(files, &directory, &checkout.shown(self.target, &directory))?,
         };
         let filled = dependencies::fill(&mut chart, files, &directory, &self.selection.charts).await;
         match self.selection.lends_vendored {
@@ -417,14 +422,14 @@ impl Reading<'_> {
             match tree.files(self.target).read(&at).map_err(|error| vec![error.diagnose()])? {
                 Some(bytes) => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
-                    opened::add_values(&mut values, &self.selection.sops, at, text)?;
+                    opened::add_values(&mut values, &self.selection.sops, tree.shown(self.target, &at), text)?;
                 }
                 None if helm.ignore_missing_value_files => {}
                 None => {
                     let text = format!("Application {}: the values file `{file}` is not there", self.name());
                     return Err(vec![
                         at_file(Diagnostic::error(code::NO_VALUES_FILE, text), self.file)
-                            .note(format!("looked for {at}")),
+                            .note(format!("looked for {}", tree.shown(self.target, &at))),
                     ]);
                 }
             }

@@ -100,6 +100,18 @@ pub struct CheckResult {
     pub elapsed_ms: u64,
 }
 
+impl CheckResult {
+    /// What it found, in a word; `~` where a simulated container answered.
+    pub fn word(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Passed if self.simulated => "passed ~",
+            Verdict::Passed => "passed",
+            Verdict::Failed { .. } => "failed",
+            Verdict::NotSimulated { .. } => "not simulated",
+        }
+    }
+}
+
 /// The header by which the embedded cluster says that an answer is simulated.
 pub const SIMULATED_HEADER: &str = "x-landfall-simulated";
 
@@ -335,12 +347,7 @@ pub fn unmade(results: &[CheckResult]) -> impl Iterator<Item = &CheckResult> {
 pub fn tally(results: &[CheckResult]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for result in results {
-        let word = match result.verdict {
-            Verdict::Passed => "passed",
-            Verdict::Failed { .. } => "failed",
-            Verdict::NotSimulated { .. } => "not simulated",
-        };
-        *counts.entry(word).or_default() += 1;
+        *counts.entry(result.word()).or_default() += 1;
     }
     counts
 }

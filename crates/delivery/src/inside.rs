@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use landfall_cluster::{Cluster, Error, Executed, JobWait, ListOptions, LogOptions, Readiness, readiness};
 use landfall_object::{Gvk, Object, SIMULATED};
-use landfall_project::ExecCheck;
+use landfall_project::{ExecCheck, ROLLED_OUT};
 
 use crate::checks::Bounds;
 use crate::checks::verdict::Verdict;
@@ -219,7 +219,7 @@ fn declared(log: &str) -> String {
 pub(crate) async fn rollout(inside: &Inside<'_>, workload: &str) -> (Verdict, bool) {
     let named = Named::parse(workload);
     let options = ListOptions { namespace: named.namespace.map(str::to_owned), ..ListOptions::default() };
-    for kind in ["Deployment", "StatefulSet", "DaemonSet"] {
+    for kind in ROLLED_OUT {
         let found = match inside.cluster.list(&Gvk::new("apps", "v1", kind), &options).await {
             Ok(found) => found,
             Err(error) => return (Verdict::Failed { reason: words(&error) }, false),
@@ -237,7 +237,12 @@ pub(crate) async fn rollout(inside: &Inside<'_>, workload: &str) -> (Verdict, bo
         return (verdict, simulated);
     }
     let out = named.namespace.filter(|it| !inside.may_see(Some(it))).map(out_of_bounds);
-    (Verdict::Failed { reason: out.unwrap_or_else(|| format!("there is no workload {workload}")) }, false)
+    (
+        Verdict::Failed {
+            reason: out.unwrap_or_else(|| format!("there is no {} {workload}", ROLLED_OUT.join(" or "))),
+        },
+        false,
+    )
 }
 
 /// The pods of a workload, those that are to go left out.

@@ -251,14 +251,24 @@ fn once_each(mut changes: Vec<Change>) -> Vec<Change> {
     changes
 }
 
+/// The phase of a release's namespace, which is no object of what is delivered: nobody has declared it.
+pub(crate) const NAMESPACE: &str = "namespace";
+
+/// The steps about what is declared.
+fn declared(plan: &Plan) -> impl Iterator<Item = &Step> {
+    let phases = plan.phases.iter().filter(|phase| phase.name != NAMESPACE);
+    phases.flat_map(|phase| &phase.waves).flat_map(|wave| &wave.steps)
+}
+
+/// How many of the declared objects are as they should be.
 pub(crate) fn unchanged(plan: &Plan) -> usize {
-    plan.count(Action::Unchanged)
+    declared(plan).filter(|step| step.action == Action::Unchanged).count()
 }
 
 /// The steps that were to act and found their object as it should be: somebody else was there before.
 pub(crate) fn found_so(plan: &Plan, report: &Report) -> usize {
     let unchanged = |step: &&Step| result_of(report, step) == Some(StepResult::Unchanged);
-    plan.steps().filter(|step| step.action.acts()).filter(unchanged).count()
+    declared(plan).filter(|step| step.action.acts()).filter(unchanged).count()
 }
 
 /// Whether nothing had to be done, because somebody else was there before.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use landfall_apps::DirectorySource;
-use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_diag::{Diagnose, Diagnostic, Place, code};
 use landfall_project::ProjectFile;
 use landfall_source::{Network, RemoteRef, SourceTree, fetch_repository};
 
@@ -105,6 +105,11 @@ impl TargetPlace {
         let Some(text) = &query.target else {
             return Ok(TargetPlace::Directory(upwards(&query.working_directory)));
         };
+        // A variable of a script that is not set: what all of it is meant for stands there without a word.
+        if text.is_empty() {
+            return Err(Diagnostic::error(code::NO_TARGET, "a target cannot be an empty word")
+                .help("leave it out for the system of this directory, or write `.`"));
+        }
         if let Some(remote) = RemoteRef::parse(text) {
             return Ok(TargetPlace::Remote(remote));
         }
@@ -178,6 +183,9 @@ impl Target {
                     return Target::from_directory(directory, query);
                 }
                 let directory = file.parent().unwrap_or(Path::new("."));
+                if file.file_name().is_some_and(|name| name == CALLED_OTHERWISE) {
+                    check_called(directory).map_err(one)?;
+                }
                 let (source, inside) = open(directory, query).map_err(one)?;
                 let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 let path = join(&inside, &name);
@@ -233,7 +241,10 @@ impl Target {
         let mut bytes = Vec::new();
         let kind = match std::fs::File::open(&file).and_then(|file| file.take(most).read_to_end(&mut bytes)) {
             Ok(_) => TargetKind::System(Box::new(landfall_project::parse_bytes(landfall_project::FILE_NAME, &bytes)?)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => TargetKind::Applications(Vec::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                check_called(directory.unwrap_or(Path::new("."))).map_err(one)?;
+                TargetKind::Applications(Vec::new())
+            }
             Err(error) => {
                 return Err(one(Diagnostic::error(code::NO_TARGET, format!("`{}` cannot be read", file.display()))
                     .note(error.to_string())));
@@ -254,6 +265,7 @@ impl Target {
     }
 
     fn from_directory(directory: &Path, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
+        check_called(directory).map_err(one)?;
         let (source, inside) = open(directory, query).map_err(one)?;
         let shown = match (&query.reference, source.directory_on_disk()) {
             (None, Some(root)) => way(&query.working_directory, root),
@@ -419,6 +431,22 @@ fn way(from: &Path, to: &Path) -> String {
         Ok(above) => vec![".."; above.components().count()].join("/"),
         Err(_) => to.display().to_string(),
     }
+}
+
+/// What people call a `landfall.yaml` that is not read.
+const CALLED_OTHERWISE: &str = "landfall.yml";
+
+/// Refuses a directory whose `landfall.yaml` is called otherwise: it would be passed over, and with it what it says.
+fn check_called(directory: &Path) -> Result<(), Diagnostic> {
+    let is_there = |name: &str| directory.join(name).is_file();
+    if is_there(landfall_project::FILE_NAME) || !is_there(CALLED_OTHERWISE) {
+        return Ok(());
+    }
+    let text = format!("`{CALLED_OTHERWISE}` is not read: the file must be called {}", landfall_project::FILE_NAME);
+    let place = Place::line(CALLED_OTHERWISE, 1);
+    Err(Diagnostic::error(code::NO_TARGET, text)
+        .primary(place, "this one")
+        .help(format!("mv {CALLED_OTHERWISE} {}", landfall_project::FILE_NAME)))
 }
 
 fn upwards(directory: &Path) -> PathBuf {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use async_recursion::async_recursion as boxed;
 use landfall_apps::{Application, Operation, Project, Source};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SchemaDocuments, SetFlag, ValueLayers};
-use landfall_diag::{Diagnose, Diagnostic, code};
+use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::Object;
 use landfall_project::{Environment, ProjectFile, ReleaseSpec};
 use landfall_secrets::sops::SopsKeys;
 use landfall_source::{Fetched, RemoteCharts, SourceTree, lend_vendored, repository_key};
+use landfall_yaml::Step;
 
 use crate::application::fill_from_beside;
 use crate::target::{at_revision, join, working_tree};
@@ -285,10 +286,15 @@ impl Target {
                         format!("there is no environment `{name}`"),
                     )]);
                 };
-                for release in &environment.releases {
+                for (index, release) in environment.releases.iter().enumerate() {
+                    let at = |steps: &[Step<'_>]| {
+                        let release =
+                            [Step::Key("environments"), Step::Key(name), Step::Key("releases"), Step::Index(index)];
+                        file.place(&[&release[..], steps].concat())
+                    };
                     units.push((
                         release.name.to_string(),
-                        self.system_release(release, selection, overrides, default_namespace),
+                        self.system_release(release, at, selection, overrides, default_namespace),
                     ));
                 }
                 for files in self.declared_files(file, name, environment)? {
@@ -319,11 +325,7 @@ impl Target {
             if files.is_empty() {
                 return Err(vec![
                     Diagnostic::error(code::NO_MATCHING_FILE, format!("`{pattern}` matches no file")).primary(
-                        file.place(&[
-                            landfall_yaml::Step::Key("environments"),
-                            landfall_yaml::Step::Key(name),
-                            landfall_yaml::Step::Key("applications"),
-                        ]),
+                        file.place(&[Step::Key("environments"), Step::Key(name), Step::Key("applications")]),
                         "declared here",
                     ),
                 ]);
@@ -369,15 +371,23 @@ impl Target {
     fn system_release(
         &self,
         release: &ReleaseSpec,
+        at: impl Fn(&[Step<'_>]) -> Place,
         selection: &Selection,
         overrides: &Overrides,
         default_namespace: &str,
     ) -> Result<Unit, Vec<Diagnostic>> {
         let directory = self.path(&release.chart);
-        let (chart, lent) = self.chart(&directory, selection)?;
+        let named = |told: Vec<Diagnostic>, code: Code, steps: &[Step<'_>]| -> Vec<Diagnostic> {
+            let place = |one: Diagnostic| if one.code == code { one.primary(at(steps), "named here") } else { one };
+            told.into_iter().map(place).collect()
+        };
+        let chart = self.chart(&directory, selection);
+        let (chart, lent) = chart.map_err(|told| named(told, code::NO_CHART_THERE, &[Step::Key("chart")]))?;
         let mut values = ValueLayers::new();
-        for file in &release.values {
-            let (path, text) = self.values_file(&directory, file)?;
+        for (index, file) in release.values.iter().enumerate() {
+            let read = self.values_file(&directory, file);
+            let steps = [Step::Key("values"), Step::Index(index)];
+            let (path, text) = read.map_err(|told| named(told, code::NO_VALUES_FILE, &steps))?;
             opened::add_values(&mut values, &selection.sops, path, text)?;
         }
         for (path, value) in &release.set {

@@ -127,6 +127,11 @@ impl UnitPlan {
             plan,
         }
     }
+
+    /// How many of the declared objects are as they should be.
+    pub fn as_declared(&self) -> usize {
+        crate::summary::unchanged(&self.plan)
+    }
 }
 
 impl Session {

@@ -1,5 +1,7 @@
 //! One address as a pod sees it: reachable, refused, or its name unknown.
 
+use std::net::IpAddr;
+
 use landfall_diag::Severity;
 use landfall_object::Object;
 use landfall_object::network_policy::{Direction, End, Passage, PodEnd, PortAsked, passage};
@@ -81,7 +83,13 @@ pub fn reached(output: &str, from: &str) -> Reached {
 /// Looks at the Service, its ports, the pods behind it, and the NetworkPolicies of both ends.
 pub fn simulated_reach(live: &Inventory, from: &Object, host: &str, port: u16) -> Option<Reached> {
     let namespace = from.namespace().unwrap_or("default");
-    let parts: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+    let host = host.trim_end_matches('.');
+    // Every pod resolves it, as itself; what listens in a simulated one, or on this machine, says nothing of that.
+    if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
+        let why = format!("not simulated: in a pod `{host}` is the pod, and nothing listens in one that is simulated");
+        return Some(Reached::NotTried(why));
+    }
+    let parts: Vec<&str> = host.split('.').collect();
     let (name, of) = match parts.as_slice() {
         [name] => (*name, namespace),
         [name, of] | [name, of, "svc", ..] => (*name, *of),
@@ -188,6 +196,9 @@ mod tests {
         assert!(fine.seen.starts_with("reachable") && fine.seen.contains("simulated"), "{fine:?}");
         assert!(seen("cache.shop.svc", 80).is_some_and(|it| it.seen.starts_with("refused")));
         assert!(seen("cash", 6379).is_some_and(|it| it.seen.starts_with("name unknown")));
+        for own in ["localhost", "127.0.0.1", "::1"] {
+            assert!(seen(own, 80).is_some_and(|it| it.state == State::NotChecked), "{own} is the pod itself");
+        }
         assert_eq!(seen("host.k3d.internal", 9000), None, "what is no Service is asked elsewhere");
         for (said, word) in [
             ("open\n", "reachable"),

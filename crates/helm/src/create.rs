@@ -66,14 +66,14 @@ fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
     for (path, text) in scaffold::FILES {
         let path = directory.join(path);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+            place::make_directories(parent, parent)?;
         }
         if path.exists() {
             writeln!(out, "WARNING: File {:?} already exists. Overwriting.", path.display().to_string())?;
         }
-        fs::write(&path, text.replace("NAME", &base))?;
+        place::write_file(&path, &path.to_string_lossy(), text.replace("NAME", &base).as_bytes())?;
     }
-    fs::create_dir_all(directory.join("charts"))?;
+    place::make_directories(&directory.join("charts"), &directory.join("charts"))?;
     Ok(0)
 }
 
@@ -107,7 +107,9 @@ fn from_starter(world: &World<'_>, directory: &Path, base: &str, starter: &Path)
     };
     let write = |path: &str, bytes: &[u8]| {
         let path = directory.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(directory)).and_then(|()| fs::write(&path, bytes))
+        let parent = path.parent().unwrap_or(directory);
+        place::make_directories(parent, parent)?;
+        place::write_file(&path, &path.to_string_lossy(), bytes)
     };
     let named = |text: &str| text.replace("<CHARTNAME>", base).into_bytes();
     write("Chart.yaml", landfall_yaml::emit(&metadata).unwrap_or_default().as_bytes())?;

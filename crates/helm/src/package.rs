@@ -107,15 +107,16 @@ fn run(world: &World<'_>, words: &[String]) -> Result<u8, Stop> {
         // Written beside and renamed, so that no half archive is ever there.
         let target = destination.join(&packed.file_name);
         let partial = destination.join(format!(".{}.partial", packed.file_name));
-        fs::write(&partial, &packed.bytes)?;
-        fs::rename(&partial, &target)?;
-        if flags.is("sign") {
-            provenance::sign(world, &flags, &target)?;
-        }
         let shown = match flags.text("destination") {
             None | Some("" | ".") => target.display().to_string(),
             Some(directory) => format!("{}/{}", directory.trim_end_matches('/'), packed.file_name),
         };
+        fs::write(&partial, &packed.bytes)
+            .and_then(|()| fs::rename(&partial, &target))
+            .map_err(|error| place::unwritten("failed to save: open", &shown, error))?;
+        if flags.is("sign") {
+            provenance::sign(world, &flags, &target)?;
+        }
         writeln!(landfall_terminal::out(), "Successfully packaged chart and saved it to: {shown}")?;
     }
     Ok(0)

@@ -171,6 +171,30 @@ pub(super) fn go_words(operation: &str, path: &str, error: &std::io::Error) -> S
     format!("{operation} {path}: {what}")
 }
 
+/// Makes the directories of a path, which is shown so; what cannot be made is told in Go's words, with the first that is
+/// none yet (os: `MkdirAll`).
+pub(super) fn make_directories(path: &Path, shown: &Path) -> Result<(), Stop> {
+    let mut pairs: Vec<(&Path, &Path)> = path.ancestors().zip(shown.ancestors()).collect();
+    pairs.reverse();
+    let missing =
+        pairs.iter().find(|(path, _)| !path.is_dir()).map_or(shown, |(_, shown)| *shown).display().to_string();
+    std::fs::create_dir_all(path).map_err(|error| unwritten("mkdir", &missing, error))
+}
+
+/// Writes a file that is shown so, or says in Go's words that it cannot be.
+pub(super) fn write_file(path: &Path, shown: &str, bytes: &[u8]) -> Result<(), Stop> {
+    std::fs::write(path, bytes).map_err(|error| unwritten("open", shown, error))
+}
+
+/// Why something could not be written.
+pub(super) fn unwritten(operation: &str, shown: &str, error: std::io::Error) -> Stop {
+    // Where there is no room, no other name would do.
+    if landfall_diag::is_full(error.kind()) {
+        return Stop::from(error);
+    }
+    Stop::words(code::FILES, go_words(operation, shown, &error))
+}
+
 /// A path without `.` and `..`, as Go's `filepath.Abs` writes it: links on the way are not looked at.
 fn cleaned(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();

@@ -315,13 +315,15 @@ fn write_files(
         };
         let name = format!("{base}/{}", file.path);
         let path = world.host.directory.join(&name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+        if let (Some(parent), Some(shown)) = (path.parent(), Path::new(&name).parent()) {
+            place::make_directories(parent, shown)?;
         }
         if written.insert(name.clone()) {
-            fs::write(&path, &file.text)?;
+            place::write_file(&path, &name, file.text.as_bytes())?;
         } else {
-            fs::OpenOptions::new().append(true).open(&path)?.write_all(file.text.as_bytes())?;
+            let open = fs::OpenOptions::new().append(true).open(&path);
+            open.and_then(|mut open| open.write_all(file.text.as_bytes()))
+                .map_err(|error| place::unwritten("open", &name, error))?;
         }
         writeln!(out, "wrote {name}")?;
     }

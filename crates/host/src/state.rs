@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! .landfall/  .gitignore  made-here.json  cluster.db  store.db  store.key  endpoint.json  token  lock
-//!             delivery.lock  delivery.json  made-cluster  serve.json  kubeconfig  server.log  cache/
+//!             delivery.lock  delivery.json  made-cluster  serve.json  webhook.json  kubeconfig  server.log  cache/
 //!             aside/1  what was found in its place and is not ours
 //! ```
 //!

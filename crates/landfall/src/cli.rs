@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::builder::Resettable;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::version::VersionArgs;
@@ -102,6 +102,9 @@ fn compared(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return error };
     let typed = typed.clone();
     let tree = Cli::whole();
+    if error.kind() == ErrorKind::ArgumentConflict {
+        return misspelt(&tree, arguments).unwrap_or(error);
+    }
     let (mut above, mut words) = (&tree, arguments.iter().skip(past_front(arguments)).filter_map(|it| it.to_str()));
     // Verbs of verbs are compared with those beside them.
     while let Some(inner) = words.next().filter(|word| *word != typed).and_then(|word| above.find_subcommand(word)) {
@@ -120,6 +123,26 @@ fn compared(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![near]));
     }
     error
+}
+
+/// What is said of a verb of a verb that was misspelt where a target could stand as well; nothing where none is near. Clap
+/// takes it for the target, and then finds a word too many behind it.
+fn misspelt(tree: &clap::Command, arguments: &[OsString]) -> Option<clap::Error> {
+    let mut words = arguments.iter().skip(past_front(arguments)).filter_map(|it| it.to_str());
+    let mut above = tree;
+    let typed = loop {
+        let word = words.next()?;
+        match above.find_subcommand(word) {
+            Some(inner) => above = inner,
+            None => break word,
+        }
+    };
+    let known = above.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
+    let near = landfall_diag::nearest(typed, known)?.to_owned();
+    let mut error = clap::Error::new(ErrorKind::InvalidSubcommand).with_cmd(above);
+    error.insert(ContextKind::InvalidSubcommand, ContextValue::String(typed.to_owned()));
+    error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![near]));
+    Some(error)
 }
 
 /// A command line of Helm's.

@@ -88,6 +88,7 @@ verbs! {
         /// List environments, or show how two of them differ
         Env(env::EnvArgs),
         /// List what `rehearse` and `doctor` check
+        #[command(before_help = "Examples:\n  landfall rules\n  landfall rules -o json")]
         Rules(rules::RulesArgs),
         /// Explain a field: template line, values, what they override, which commit; or a value, or a rule
         Explain(Box<explain::ExplainArgs>),
@@ -149,6 +150,7 @@ verbs! {
         #[command(subcommand)]
         Webhook(webhook::WebhookCommand),
         /// Print the JSON Schema of landfall.yaml
+        #[command(before_help = "Examples:\n  landfall schema > landfall.schema.json")]
         Schema(schema::SchemaArgs),
         /// Print what makes a shell complete commands, flags and live names
         Completion(completion::CompletionArgs),

@@ -4,6 +4,7 @@
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Answer, Consent, Failure, Permit};
 
+use crate::answer;
 use crate::context::Context;
 
 /// What a yes is wanted for.
@@ -23,8 +24,13 @@ pub(crate) struct Question {
 /// Gets the yes that a permit asks for.
 ///
 /// # Errors
-/// No yes was given: [`code::NEEDS_YES`] where nobody could be asked, [`code::NO_YES`] where somebody was.
-pub(crate) fn given(context: &Context, permit: &Permit, question: impl FnOnce() -> Question) -> Result<(), Failure> {
+/// No yes was given: [`code::NEEDS_YES`] where nobody could be asked, [`code::NO_YES`] where somebody was,
+/// [`code::INTERRUPTED_BEFORE`] where the question was interrupted.
+pub(crate) async fn given(
+    context: &Context,
+    permit: &Permit,
+    question: impl FnOnce() -> Question,
+) -> Result<(), Failure> {
     let Permit::Asks(consent) = permit else { return Ok(()) };
     let question = question();
     if question.yes {
@@ -33,7 +39,7 @@ pub(crate) fn given(context: &Context, permit: &Permit, question: impl FnOnce() 
     if !context.ui.can_prompt() {
         return Err(Failure::usage(nobody(consent, &question)));
     }
-    match context.ui.ask(&text(consent, &question.ask)) {
+    match answer::line(context, text(consent, &question.ask), question.undone).await? {
         Some(answer) if consent.is_given_by(&answer) => Ok(()),
         _ => Err(Failure::from(Diagnostic::error(code::NO_YES, format!("{}: no yes was given", question.undone)))),
     }

@@ -8,6 +8,7 @@
 //! The only room that reads the process's environment, asks, and chooses exit codes of ours. A verb is one file: its
 //! arguments, what it does, what it prints.
 
+mod answer;
 mod arguments;
 mod cli;
 mod commands;

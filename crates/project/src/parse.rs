@@ -205,6 +205,7 @@ mod tests {
             "{name: a, exec: {workload: idp, argv: [print]}, prints: {secret: keys, key: OIDC_CLIENT_SECRET}}",
             "{name: a, logs: api, contains: started}",
             "{name: a, rollout: shop/deployment/api}",
+            "{name: a, rollout: DaemonSets/agent}",
         ] {
             assert!(with(right).is_ok(), "{right}");
         }
@@ -214,6 +215,9 @@ mod tests {
             ("{name: a, rollout: api, prints: {secret: keys, key: A}}", "runs none"),
             ("{name: a, exec: {workload: b, argv: [c]}, contains: d, prints: {secret: keys, key: A}}", "in two ways"),
             ("{name: a, http: some, rollout: other}", "asks several things"),
+            ("{name: a, rollout: job/migrate}", "does not roll out"),
+            ("{name: a, rollout: shop/CronJob/nightly}", "Deployment, StatefulSet, DaemonSet"),
+            ("{name: a, rollout: job/migrate}", "landfall.yaml:4"),
         ] {
             assert!(with(wrong).is_err_and(|text| text.contains(why)), "{wrong}");
         }

@@ -6,6 +6,7 @@ use landfall_diag::{Code, Diagnostic, Place, code, nearest};
 use landfall_yaml::{Document, Step};
 use serde_json::Value;
 
+use crate::ROLLED_OUT;
 use crate::parse::place_of;
 
 /// Finds what contradicts itself.
@@ -74,6 +75,18 @@ impl Look<'_> {
                 findings.push(self.unknown(code::CHECK_OF_NOTHING, message, at, named, &releases));
             }
             let Some(check) = check.as_object() else { continue };
+            if let Some(text) = check.get("rollout").and_then(Value::as_str)
+                && let Some(kind) = kind_of(text).filter(|kind| !rolls_out(kind))
+            {
+                let steps = [Step::Key("environments"), Step::Key(name), Step::Key("checks"), Step::Index(index)];
+                let at = self.place(&[&steps[..], &[Step::Key("rollout")]].concat());
+                findings.push(
+                    Diagnostic::error(code::CHECK_OF_NOTHING, format!("a {kind} does not roll out: `{text}`"))
+                        .primary(at, "this one")
+                        .help(format!("name a {}", ROLLED_OUT.join(", ")))
+                        .help("what a Job has done is asked by `logs` or `exec`"),
+                );
+            }
             let has = |key: &str| check.get(key).is_some_and(|value| !value.is_null());
             let asked = ["http", "exec", "logs", "rollout"].into_iter().filter(|key| has(key)).count();
             let wrong = match asked {
@@ -128,6 +141,17 @@ impl Look<'_> {
             None => finding,
         }
     }
+}
+
+/// The kind in a workload's name, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
+fn kind_of(workload: &str) -> Option<&str> {
+    workload.rsplit('/').nth(1)
+}
+
+/// Whether a kind, as people write it, is one that rolls out.
+fn rolls_out(kind: &str) -> bool {
+    let kind = kind.to_lowercase();
+    ROLLED_OUT.iter().any(|known| known.to_lowercase() == kind.trim_end_matches('s'))
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -3,6 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ImageRepository, Namespace, ObjectName, SecretKeyName, WorkloadRef};
 
+/// The kinds of workloads that roll out.
+pub const ROLLED_OUT: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
+
 /// What follows from a check that fails after a sync of the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -10,7 +10,7 @@ use landfall_release::Prepared;
 
 use super::{Ready, Refusals, Tries, UnitPlan, UpOptions, turn_down};
 use crate::session::{LeftOut, Progress, Session};
-use crate::summary::{Change, Deed, Outcome, UnitSummary};
+use crate::summary::{Change, Deed, NAMESPACE, Outcome, UnitSummary};
 use crate::trial;
 use crate::unit::Door;
 
@@ -91,7 +91,7 @@ impl Tried {
                     Change {
                         action: Deed::Step(Action::Create),
                         object: made.key.clone(),
-                        phase: "namespace".to_owned(),
+                        phase: NAMESPACE.to_owned(),
                         wave: 0,
                         why: "the release's namespace".to_owned(),
                         fields: Vec::new(),
@@ -99,7 +99,6 @@ impl Tried {
                     },
                 ),
             }
-            summary.unchanged = summary.unchanged.saturating_sub(1);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// Files and directories by their names; a database has more of them beside it.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "fleet",
     MARKER,
     IGNORE,
@@ -20,6 +20,7 @@ const NAMES: [&str; 17] = [
     "made-cluster",
     "bootstrap.json",
     "serve.json",
+    "webhook.json",
     "cluster.db",
     "store.db",
     "store.key",

@@ -158,7 +158,7 @@ pub(crate) fn no_release<'k>(directory: &Path, name: &str, known: impl Iterator<
         diagnostic = diagnostic.note("nothing is delivered here").help("landfall up");
     }
     diagnostic = diagnostic.did_you_mean(landfall_diag::nearest(name, known.iter().copied()));
-    if directory.join(name).is_dir() {
+    if !name.is_empty() && directory.join(name).is_dir() {
         diagnostic = diagnostic.help(format!("the directory is meant? write `./{name}`"));
     }
     diagnostic

@@ -30,10 +30,13 @@ verbs! {
         )]
         Create(create::AccountCreateArgs),
         /// List the accounts: what they are, who signed in when, which take no tries now
+        #[command(before_help = "Examples:\n  landfall account list")]
         List(list::AccountListArgs),
         /// Disable an account; whoever is signed in with it is signed out
+        #[command(before_help = "Examples:\n  landfall account disable sebastian")]
         Disable(disable::AccountDisableArgs),
         /// Open a disabled account again
+        #[command(before_help = "Examples:\n  landfall account enable sebastian")]
         Enable(enable::AccountEnableArgs),
         /// Give an account a new first password; whoever is signed in with it is signed out
         #[command(

@@ -21,6 +21,7 @@ verbs! {
     /// `landfall addon …`
     pub(crate) enum AddonCommand {
         /// List the addons there are, those that the environment declares, and what is installed
+        #[command(before_help = "Examples:\n  landfall addon list\n  landfall addon list cert-manager")]
         List(list::AddonListArgs),
         /// Install addons and wait until they run; what is there already stays as it is
         #[command(
@@ -28,6 +29,7 @@ verbs! {
         )]
         Install(Box<install::AddonInstallArgs>),
         /// Show whether installed addons are healthy
+        #[command(before_help = "Examples:\n  landfall addon status\n  landfall addon status cert-manager --context k3d-shop")]
         Status(status::AddonStatusArgs),
     }
 }

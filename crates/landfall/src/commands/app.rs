@@ -41,8 +41,10 @@ verbs! {
         #[command(before_help = "Examples:\n  landfall app explain shop")]
         Explain(Box<explain::AppExplainArgs>),
         /// List what happened to its objects, and what was delivered
+        #[command(before_help = "Examples:\n  landfall app events shop")]
         Events(Box<events::AppEventsArgs>),
         /// List what was delivered, newest last
+        #[command(before_help = "Examples:\n  landfall app history shop")]
         History(Box<history::AppHistoryArgs>),
         /// Sync Applications now, and wait until that has ended
         #[command(
@@ -75,6 +77,7 @@ verbs! {
         )]
         Delete(Box<delete::AppDeleteArgs>),
         /// Look at Applications now
+        #[command(before_help = "Examples:\n  landfall app refresh shop")]
         Refresh(Box<refresh::AppRefreshArgs>),
         /// Wait until Applications are synced, healthy and at rest
         #[command(
@@ -82,6 +85,7 @@ verbs! {
         )]
         Wait(Box<wait::AppWaitArgs>),
         /// End the operation that is under way
+        #[command(before_help = "Examples:\n  landfall app terminate shop")]
         Terminate(Box<terminate::AppTerminateArgs>),
         /// Print the logs of its containers
         Logs(Box<logs::AppLogsArgs>),

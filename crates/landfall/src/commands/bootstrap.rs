@@ -123,7 +123,8 @@ impl Verb for BootstrapArgs {
             deed: format!("setting {name} up on `{}`", place.cluster.shown()),
             undone: "nothing was begun",
             instead: Some("look first with --dry-run"),
-        })?;
+        })
+        .await?;
         self.carried_out(context, &place, &name, &steps, started).await
     }
 }

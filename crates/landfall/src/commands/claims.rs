@@ -16,7 +16,7 @@ pub(crate) fn are_all(told: &[Diagnostic]) -> bool {
 ///
 /// # Errors
 /// No yes was given; each claim is named.
-pub(crate) fn confirm(context: &Context, place: &Place, told: Vec<Diagnostic>) -> Result<(), Failure> {
+pub(crate) async fn confirm(context: &Context, place: &Place, told: Vec<Diagnostic>) -> Result<(), Failure> {
     if context.ui.can_prompt() {
         told.iter().for_each(|claim| context.ui.status(&claim.message));
     }
@@ -31,7 +31,8 @@ pub(crate) fn confirm(context: &Context, place: &Place, told: Vec<Diagnostic>) -
         deed: format!("deleting {claims} with what is kept there"),
         undone: "nothing was deleted",
         instead: Some("keep it by the annotation `helm.sh/resource-policy: keep`"),
-    });
+    })
+    .await;
     asked.map_err(|mut failure| {
         failure.diagnostics.splice(0..0, told);
         failure

@@ -29,12 +29,16 @@ verbs! {
         )]
         Start(start::ClusterStartArgs),
         /// Stop it; its state stays
+        #[command(before_help = "Examples:\n  landfall cluster stop")]
         Stop(stop::StopArgs),
         /// Stop it and forget its state
+        #[command(before_help = "Examples:\n  landfall cluster reset --yes")]
         Reset(reset::ResetArgs),
         /// Print its kubeconfig
+        #[command(before_help = "Examples:\n  landfall cluster kubeconfig --path\n  landfall cluster kubeconfig --merge")]
         Kubeconfig(kubeconfig::KubeconfigArgs),
         /// Show whether it runs and where, and which operators are simulated
+        #[command(before_help = "Examples:\n  landfall cluster status\n  landfall cluster status -o json")]
         Status(status::ClusterStatusArgs),
         /// Switch a simulated operator off, or on again
         #[command(

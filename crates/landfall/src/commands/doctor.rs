@@ -286,9 +286,9 @@ fn known(place: &Place, snapshot: Option<&(Snapshot, String)>) -> (Inventory, Cl
 
 impl Sick<'_> {
     /// Gets the yes for something that is to be mended.
-    fn agreed(&self, permit: &Permit, ask: String, deed: String) -> Result<(), Failure> {
+    async fn agreed(&self, permit: &Permit, ask: String, deed: String) -> Result<(), Failure> {
         let yes = self.args.yes;
-        consent::given(self.context, permit, || Question { yes, ask, deed, undone: "not mended", instead: None })
+        consent::given(self.context, permit, || Question { yes, ask, deed, undone: "not mended", instead: None }).await
     }
 
     async fn look(
@@ -342,7 +342,7 @@ impl Sick<'_> {
                 seen.extend(declared::look(self).await);
             }
             Area::Host => seen.extend(outside::machine(self, subject).await),
-            Area::Docs => seen.extend(documents::look(self, subject)?),
+            Area::Docs => seen.extend(documents::look(self, subject).await?),
             Area::Reach => {
                 if let Some((host, port)) = &wanted.reach {
                     seen.push(inside::reach(self, sight, host, *port).await);

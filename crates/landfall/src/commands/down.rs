@@ -85,7 +85,7 @@ async fn run(context: &Context, args: DownArgs) -> Outcome {
     if was_never_started(&place) {
         return nothing_runs(context, &place, &args, started).await;
     }
-    confirm(context, &place, &wanted, &args)?;
+    confirm(context, &place, &wanted, &args).await?;
     if args.dry_run {
         let planned = wanted.iter().map(|unit| (unit.namespace.as_str(), unit.name.as_str())).collect();
         let cluster = Afterwards::of(&place, &args);
@@ -116,7 +116,7 @@ async fn nothing_runs(context: &Context, place: &Place, args: &DownArgs, started
 }
 
 /// What is taken from somebody else's cluster needs a yes, and is named.
-fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) -> Result<(), Failure> {
+async fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) -> Result<(), Failure> {
     if args.dry_run {
         return Ok(());
     }
@@ -129,6 +129,7 @@ fn confirm(context: &Context, place: &Place, wanted: &[&Unit], args: &DownArgs) 
         undone: "nothing was removed",
         instead: Some("look first with --dry-run"),
     })
+    .await
 }
 
 /// What goes with the cluster and is in no backup needs a yes of its own, and is named.
@@ -158,6 +159,7 @@ async fn consent_to_loss(
         undone: "nothing was removed",
         instead: Some("save it first, `landfall secrets backup keys.age --recipient age1…`"),
     })
+    .await
 }
 
 /// What is taken down with a cluster.
@@ -203,6 +205,8 @@ enum Cluster {
     None,
     /// It goes on: it is somebody else's, or something else lives on it.
     Stays,
+    /// The embedded one goes on: something else lives on it.
+    Used,
     /// Its process has ended, and its state stays.
     Rests,
     /// The embedded one is gone with its state.
@@ -311,7 +315,8 @@ impl Removing<'_> {
                 host::stop_server(&place.state).await?;
                 Ok(Cluster::Rests)
             }
-            Afterwards::Forgotten | Afterwards::Stays => Ok(Cluster::Stays),
+            Afterwards::Forgotten => Ok(Cluster::Used),
+            Afterwards::Stays => Ok(Cluster::Stays),
         }
     }
 }
@@ -377,7 +382,7 @@ impl Removed {
     fn kept(&self) -> &[ObjectKey] {
         match self.cluster {
             Cluster::Forgotten | Cluster::Deleted(_) => &[],
-            Cluster::None | Cluster::Stays | Cluster::Rests => &self.kept,
+            Cluster::None | Cluster::Stays | Cluster::Used | Cluster::Rests => &self.kept,
         }
     }
 }
@@ -388,7 +393,7 @@ impl Report for Removed {
     fn data(&self) -> Value {
         let cluster = match &self.cluster {
             Cluster::None => "none",
-            Cluster::Stays | Cluster::Rests => "kept",
+            Cluster::Stays | Cluster::Used | Cluster::Rests => "kept",
             Cluster::Forgotten | Cluster::Deleted(_) => "gone",
         };
         json!({"units": self.units, "kept": self.kept(), "cluster": cluster})
@@ -413,8 +418,9 @@ impl Report for Removed {
         self.kept().iter().for_each(|key| ui.line(&format!("= {}/{} stays", key.gvk.kind, key.name)));
         match &self.cluster {
             Cluster::None => ui.status("nothing runs here"),
-            Cluster::Stays if self.units.is_empty() => ui.status("nothing of this was delivered"),
+            Cluster::Stays | Cluster::Used if self.units.is_empty() => ui.status("nothing of this was delivered"),
             Cluster::Stays => {}
+            Cluster::Used => ui.line("= the embedded cluster stays: something else lives on it"),
             Cluster::Rests => ui.line("= the embedded cluster's state stays for the next `landfall up`"),
             Cluster::Forgotten => ui.line("the embedded cluster and its state are gone"),
             Cluster::Deleted(name) => ui.line(&format!("the cluster {name} is gone")),

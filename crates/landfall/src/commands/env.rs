@@ -17,6 +17,7 @@ verbs! {
     /// What `env` can do.
     pub(crate) enum EnvCommand {
         /// List the environments: where they live, what they deliver, how
+        #[command(before_help = "Examples:\n  landfall env list\n  landfall env list -o json")]
         List(list::EnvListArgs),
         /// Show how two environments differ, object by object
         Diff(diff::EnvDiffArgs),

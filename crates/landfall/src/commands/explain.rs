@@ -324,12 +324,15 @@ fn at_line(explainers: &[Explainer], line: usize) -> Result<Question, Failure> {
 }
 
 fn object_at(text: &str, line: usize, file: &str) -> Result<Question, Failure> {
-    match RenderedLine::of(text, line) {
+    match RenderedLine::of(text, line).filter(|found| !found.object.name.is_empty()) {
         Some(found) => Ok(Question::Object(found.object, found.path)),
         None => {
             let diagnostic =
                 Diagnostic::error(code::LINE_OF_NOTHING, format!("line {line} of {file} belongs to no object"));
-            Err(Failure::usage(diagnostic.note(format!("there are {} lines", text.lines().count()))))
+            let diagnostic = diagnostic.note(format!("there are {} lines", text.lines().count()));
+            Err(Failure::usage(
+                diagnostic.help("name a line of a file with rendered objects: `landfall template` prints one"),
+            ))
         }
     }
 }

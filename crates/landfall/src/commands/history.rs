@@ -1,5 +1,6 @@
 //! `landfall history`.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use clap::Args;
@@ -39,8 +40,8 @@ pub(crate) struct HistoryArgs {
     #[command(flatten)]
     pub(crate) books: BooksArgs,
     /// At most so many revisions
-    #[arg(long, default_value_t = 256, value_name = "N")]
-    pub(crate) max: usize,
+    #[arg(long, default_value = "256", value_name = "N")]
+    pub(crate) max: NonZeroUsize,
 }
 
 impl Verb for HistoryArgs {
@@ -65,7 +66,7 @@ async fn run(context: &Context, args: HistoryArgs) -> Outcome {
         let (named, host, place, namespace) = (&named, &context.host, &place, args.place.namespace.as_deref());
         async move {
             let wanted = named.releases(host, &session, place, namespace).await?;
-            session.history(&wanted, args.max).await
+            session.history(&wanted, args.max.get()).await
         }
     })
     .await;
@@ -80,7 +81,8 @@ async fn promoted(context: &Context, args: &HistoryArgs, started: Instant) -> Ou
     let place = context.host.nowhere()?;
     let books = args.books.open(context, &place, Use::Reads).await?;
     let environment = args.place.env.as_ref().map(|name| name.to_string());
-    let lines: Result<Vec<PromotionLine>, Failure> = books.ask(Asked::Promotions(environment, Some(args.max))).await;
+    let lines: Result<Vec<PromotionLine>, Failure> =
+        books.ask(Asked::Promotions(environment, Some(args.max.get()))).await;
     books.close().await;
     context.report(&Promoted(lines?), Exit::Done, started);
     Ok(Exit::Done)

@@ -49,6 +49,7 @@ impl Verb for LogsArgs {
 }
 
 /// One container whose log is wanted.
+#[derive(PartialEq, Eq)]
 struct Wanted {
     namespace: String,
     pod: String,
@@ -76,9 +77,14 @@ async fn print(
     args: &LogsArgs,
     names: &[String],
 ) -> Result<(), Failure> {
-    let mut wanted = Vec::new();
+    let mut wanted: Vec<Wanted> = Vec::new();
     for name in names {
-        wanted.extend(find(cluster, args, name).await?);
+        for one in find(cluster, args, name).await? {
+            // Named twice, as a workload and its pod, it has one log all the same.
+            if !wanted.contains(&one) {
+                wanted.push(one);
+            }
+        }
     }
     let several = wanted.len() > 1;
     let options = |container: &str| LogOptions {
@@ -144,6 +150,7 @@ async fn find(cluster: &Cluster, args: &LogsArgs, workload: &str) -> Result<Vec<
     let is_pod = matches!(kind.as_deref(), None | Some("pod" | "pods" | "po"));
     let mut wanted = Vec::new();
     let mut names: Vec<String> = Vec::new();
+    let mut containers: Vec<String> = Vec::new();
     for pod in &pods {
         let owner = owner_name(pod, &sets);
         let by_owner = !matches!(kind.as_deref(), Some("pod" | "pods" | "po")) && owner.as_deref() == Some(name);
@@ -153,6 +160,7 @@ async fn find(cluster: &Cluster, args: &LogsArgs, workload: &str) -> Result<Vec<
         if (is_pod && pod.name() == name) || by_owner {
             for container in pod.list_at("/spec/containers") {
                 let container = container["name"].as_str().unwrap_or_default();
+                containers.push(container.to_owned());
                 if args.container.as_deref().is_none_or(|wanted| wanted == container) {
                     wanted.push(Wanted {
                         namespace: pod.namespace().unwrap_or_default().to_owned(),
@@ -165,6 +173,16 @@ async fn find(cluster: &Cluster, args: &LogsArgs, workload: &str) -> Result<Vec<
     }
     if !wanted.is_empty() {
         return Ok(wanted);
+    }
+    if let Some(container) = args.container.as_deref().filter(|_| !containers.is_empty()) {
+        containers.sort();
+        containers.dedup();
+        let text = format!("no pod of `{workload}` has a container `{container}`");
+        return Err(Failure::from(
+            Diagnostic::error(code::NOTHING_CALLED_SO, text)
+                .listing("containers", &containers)
+                .did_you_mean(landfall_diag::nearest(container, containers.iter().map(String::as_str))),
+        ));
     }
     names.sort();
     names.dedup();

@@ -10,6 +10,8 @@
 mod live;
 
 use clap::Args;
+use landfall_rules::RULES;
+use landfall_rules::place::DOCTOR_RULES;
 
 use crate::cli::Cli;
 use crate::context::Context;
@@ -59,6 +61,8 @@ enum Live {
     Namespaces,
     /// The environments of landfall.yaml.
     Environments,
+    /// The revisions of the release that was named last.
+    Revisions,
     /// What an environment builds.
     Builds,
     /// What an environment checks.
@@ -115,7 +119,7 @@ impl Offer {
             }
         }
         if let Some(argument) = value_of {
-            return Offer::of_value(argument);
+            return Offer::of_value(&path.join(" "), argument);
         }
         // What Helm's verb of the same name takes may be meant as well.
         let helms = match path.first() {
@@ -137,9 +141,21 @@ impl Offer {
             }),
         );
         let live = match path.join(" ").as_str() {
+            "rollback" if positional > 0 => vec![Live::Releases, Live::Revisions],
             "status" | "history" | "rollback" => vec![Live::Releases],
-            "logs" | "forward" => vec![Live::Workloads],
-            "explain" => vec![Live::Objects],
+            "logs" | "forward" | "scale" => vec![Live::Workloads],
+            "explain" => {
+                // Rules are many, and offered to who has begun to write one.
+                let of_rules = |id: &str| current.starts_with("LF") && id.starts_with(current);
+                let rules = RULES.iter().chain(DOCTOR_RULES).filter(|rule| of_rules(rule.id));
+                words.extend(rules.map(|rule| (rule.id.to_owned(), rule.title.to_owned())));
+                vec![Live::Objects]
+            }
+            "cluster operator" => {
+                let names = landfall_drydock::simulated_operator_names().filter(|_| positional > 0);
+                words.extend(names.map(|name| (name.to_owned(), String::new())));
+                Vec::new()
+            }
             "up" | "build" => vec![Live::Builds],
             "smoke" => vec![Live::Checks],
             "env diff" => vec![Live::Environments],
@@ -169,18 +185,18 @@ impl Offer {
     }
 
     /// What can stand behind a flag.
-    fn of_value(argument: &clap::Arg) -> Self {
+    fn of_value(verb: &str, argument: &clap::Arg) -> Self {
         let values = argument.get_possible_values();
         let words: Vec<_> = values
             .iter()
             .filter(|value| !value.is_hide_set())
             .map(|value| (value.get_name().to_owned(), value.get_help().map(ToString::to_string).unwrap_or_default()))
             .collect();
-        let live = match argument.get_id().as_str() {
-            "env" => vec![Live::Environments],
-            "namespace" => vec![Live::Namespaces],
-            "release" | "skip" => vec![Live::Releases],
-            "only" => vec![Live::Checks],
+        let live = match (verb, argument.get_id().as_str()) {
+            (_, "env") | ("promote", "from" | "to") => vec![Live::Environments],
+            (_, "namespace") => vec![Live::Namespaces],
+            (_, "release" | "skip") => vec![Live::Releases],
+            (_, "only") => vec![Live::Checks],
             _ => Vec::new(),
         };
         let files = if words.is_empty() && live.is_empty() { Files::Fit } else { Files::DoNot };
@@ -189,6 +205,9 @@ impl Offer {
 
     /// What can stand behind one of Helm's verbs.
     fn of_helm(before: &[String], current: &str) -> Self {
+        if before.last().is_some_and(|word| word == "-n" || word == "--namespace") {
+            return Offer { words: Vec::new(), live: vec![Live::Namespaces], files: Files::DoNot };
+        }
         let words: Vec<String> = before.iter().cloned().chain([current.to_owned()]).collect();
         let Some(landfall_helm::Offered { words, names }) = landfall_helm::offered(&words) else {
             return Offer::words(Vec::new());
@@ -307,6 +326,9 @@ mod tests {
         assert_eq!(fits("completion z"), ["zsh"]);
         assert!(fits("doctor dn").contains(&"dns".to_owned()));
         assert!(fits("env ").contains(&"diff".to_owned()));
+        assert!(fits("cluster operator off cert").contains(&"cert-manager".to_owned()));
+        assert!(fits("explain LF10").contains(&"LF103".to_owned()));
+        assert!(!fits("explain ").iter().any(|word| word.starts_with("LF")));
         assert_eq!(fits("get val"), ["values"]);
         assert_eq!(fits("repo "), ["add", "list", "remove", "index", "update"]);
         assert_eq!(fits("repo add --pass"), ["--password", "--password-stdin", "--pass-credentials"]);
@@ -317,7 +339,9 @@ mod tests {
     fn live_names_are_looked_up_where_they_can_stand() {
         for (typed, live) in [
             ("status ", Live::Releases),
-            ("rollback examples/shop ", Live::Releases),
+            ("promote --from ", Live::Environments),
+            ("scale ", Live::Workloads),
+            ("list -n ", Live::Namespaces),
             ("logs ", Live::Workloads),
             ("explain ", Live::Objects),
             ("plan --env ", Live::Environments),
@@ -332,6 +356,7 @@ mod tests {
         ] {
             assert_eq!(offered(typed).live, [live], "{typed}");
         }
+        assert_eq!(offered("rollback web ").live, [Live::Releases, Live::Revisions]);
         assert!(offered("version ").live.is_empty());
         assert_eq!(offered("upgrade web ").files, Files::Fit);
         assert_eq!(offered("status ").files, Files::Fit);

@@ -154,7 +154,7 @@ impl Plans<'_> {
             }
             changes.add(ui, change);
         }
-        changes.unchanged(ui, plan.plan.count(landfall_engine::Action::Unchanged));
+        changes.unchanged(ui, plan.as_declared());
         changes.print(ui);
     }
 }

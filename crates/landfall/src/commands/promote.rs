@@ -174,7 +174,8 @@ async fn run(context: &Context, args: &PromoteArgs, base: &Base, books: &Books, 
         deed: format!("promoting to `{}`", args.to),
         undone: "nothing was promoted",
         instead: Some("look first with --dry-run"),
-    })?;
+    })
+    .await?;
     let outcome = written::write(context, args, base, books, &course, &rehearsed).await?;
     let exit = if rehearsed.passes { Exit::Done } else { Exit::Failed };
     let done = Done {

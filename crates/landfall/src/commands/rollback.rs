@@ -89,7 +89,8 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
             deed: format!("rolling back on `{cluster}`"),
             undone: "not rolled back",
             instead: Some("look first with --dry-run"),
-        })?;
+        })
+        .await?;
     }
     if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
         // Nor is a state directory made for it.
@@ -113,7 +114,7 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let back = Back { context, place: &place, named: &named, args: &args, options: &options, started };
     let claims = if args.yes { Claims::Go } else { Claims::AskedFor };
     let result = match back.take(&mut connection, claims).await {
-        Err(told) if claims::are_all(&told) => match claims::confirm(context, &place, told) {
+        Err(told) if claims::are_all(&told) => match claims::confirm(context, &place, told).await {
             Ok(()) => back.take(&mut connection, Claims::Go).await,
             Err(failure) => {
                 connection.close().await;

@@ -91,7 +91,7 @@ async fn run(context: &Context, args: &ScaleArgs) -> Outcome {
         let outcomes = Outcomes { lines, notes: Vec::new(), written: None, dry_run: args.dry_run };
         return Ok(report(context, &outcomes, started));
     }
-    agreed(context, &place, args.yes)?;
+    agreed(context, &place, args.yes).await?;
     let mut files: Vec<String> = found.iter().map(|it| it.line.file.clone()).collect();
     files.sort();
     files.dedup();

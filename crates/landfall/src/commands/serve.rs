@@ -203,7 +203,8 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         deed: format!("keeping the Applications of `{cluster}` in sync"),
         undone: "not served",
         instead: None,
-    })?;
+    })
+    .await?;
     let secrets = host.env.get(SECRETS).unwrap_or_default().lines().filter_map(HookSecret::new).collect();
     let issuer = args.issuer.clone().zip(args.issuer_client.clone()).zip(args.url.clone());
     let issuer = issuer.map(|((issuer, client), own_address)| IssuerOptions {

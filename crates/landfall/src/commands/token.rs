@@ -15,8 +15,10 @@ verbs! {
         )]
         Create(create::TokenCreateArgs),
         /// List the tokens: what they are for, until when, when they were used last
+        #[command(before_help = "Examples:\n  landfall token list")]
         List(list::TokenListArgs),
         /// Revoke a token; it is good for nothing from then on
+        #[command(before_help = "Examples:\n  landfall token revoke ci")]
         Revoke(revoke::TokenRevokeArgs),
     }
 }

@@ -2,11 +2,12 @@
 
 pub(crate) mod builds;
 
+use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{
-    Candidate, CheckResult, Claims, INTERRUPTED, Outcome, Summary, UpOptions, Verdict, services, unmade,
+    Candidate, CheckResult, Claims, INTERRUPTED, Outcome, Overrides, Summary, UpOptions, Verdict, services, unmade,
 };
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Act, Connection, Failure, Hosting, Place, Uncommitted};
@@ -124,7 +125,7 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
     let started = Instant::now();
     let wanted = match approved {
         Some(approved) => Wanted { target: approved.target().map(str::to_owned), services: Vec::new() },
-        None => split(context, &args),
+        None => split(context, &args).await?,
     };
     if args.no_build && !wanted.services.is_empty() {
         return Err(Failure::usage(
@@ -138,7 +139,7 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
     let selection = args.place.selection(&context.host, &place)?;
     let namespace = context.host.default_namespace(&place);
     let candidates = place.target.units(&selection, &overrides, &namespace).await.map_err(Failure::from)?;
-    check_services(&wanted.services, &place, &candidates)?;
+    check_services(&context.host.directory, &wanted.services, &place, &candidates)?;
     let of_nothing = landfall_rehearse::faults_of_nothing(&candidates, &args.faults);
     if !of_nothing.is_empty() {
         return Err(Failure { ending: Ending::Usage, diagnostics: of_nothing });
@@ -174,7 +175,7 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
             context.ui.status(&format!("the k3d cluster {name} is not there yet; everything would be new"));
             return plan_on_nothing(context, &place, &candidates, &options, &revision, started).await;
         }
-        confirm(context, &place, &args)?;
+        confirm(context, &place, &args).await?;
         args.yes = true;
         own_cluster::make(context, &place, &name, &k3d).await?;
     }
@@ -266,12 +267,12 @@ impl Delivery<'_> {
     }
 
     async fn make(&self, connection: &mut Connection) -> Result<Summary, Failure> {
-        confirm(self.context, self.place, self.args)?;
+        confirm(self.context, self.place, self.args).await?;
         addon::tell_missing(self.context, self.place, connection, self.started).await?;
         self.builds.make(self.context).await?;
         let result = match self.deliver(connection, self.options).await {
             Err(told) if claims::are_all(&told) => {
-                claims::confirm(self.context, self.place, told)?;
+                claims::confirm(self.context, self.place, told).await?;
                 self.deliver(connection, &UpOptions { claims: Claims::Go, ..self.options.clone() }).await
             }
             result => result,
@@ -302,25 +303,35 @@ impl Delivery<'_> {
 }
 
 /// A first argument is the target when it is an address or holds something to deliver; otherwise it is a service.
-fn split(context: &Context, args: &UpArgs) -> Wanted {
+///
+/// In a system its own names come first: a chart that lies there under the name of one of them is a part of it, and
+/// delivered alone would be a second release beside it.
+async fn split(context: &Context, args: &UpArgs) -> Result<Wanted, Failure> {
     let mut rest = args.target.iter();
-    let Some(first) = rest.next() else { return Wanted { target: None, services: Vec::new() } };
+    let Some(first) = rest.next() else { return Ok(Wanted { target: None, services: Vec::new() }) };
     let directory = &context.host.directory;
     let path = directory.join(first);
-    let is_target = is_written_as_path(first)
-        || first.contains('/')
-        || first.starts_with('.')
-        || path.is_file()
-        || is_delivered(&path)
-        || !is_in_system(directory);
-    if is_target {
+    let in_system = is_in_system(directory);
+    let is_path = is_written_as_path(first) || first.contains('/') || first.starts_with('.') || path.is_file();
+    let is_target = is_path || !in_system || (is_delivered(&path) && !is_of_system(context, args, first).await?);
+    Ok(if is_target {
         Wanted { target: Some(first.clone()), services: rest.cloned().collect() }
     } else {
         Wanted { target: None, services: args.target.clone() }
-    }
+    })
 }
 
-fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) -> Result<(), Failure> {
+/// Whether the system of the working directory has a release or service of a name.
+async fn is_of_system(context: &Context, args: &UpArgs, name: &str) -> Result<bool, Failure> {
+    let place = context.host.place(None, &args.place.query()).await?;
+    let selection = args.place.selection(&context.host, &place)?;
+    let namespace = context.host.default_namespace(&place);
+    let candidates = place.target.units(&selection, &Overrides::default(), &namespace).await.map_err(Failure::from)?;
+    let is_release = candidates.iter().any(|(release, _)| release == name);
+    Ok(is_release || services(&candidates, place.declared()).iter().any(|service| service == name))
+}
+
+fn check_services(directory: &Path, wanted: &[String], place: &Place, candidates: &[Candidate]) -> Result<(), Failure> {
     if wanted.is_empty() {
         return Ok(());
     }
@@ -329,17 +340,20 @@ fn check_services(wanted: &[String], place: &Place, candidates: &[Candidate]) ->
         if known.contains(service) {
             continue;
         }
-        let diagnostic = Diagnostic::error(code::NO_SERVICE, format!("there is no service `{service}` here"))
+        let mut diagnostic = Diagnostic::error(code::NO_SERVICE, format!("there is no service `{service}` here"))
             .listing("services", &known)
             .note("nothing was changed")
             .did_you_mean(landfall_diag::nearest(service, known.iter().map(String::as_str)));
+        if is_delivered(&directory.join(service)) {
+            diagnostic = diagnostic.help(format!("the directory is meant? write `./{service}`"));
+        }
         return Err(Failure::usage(diagnostic));
     }
     Ok(())
 }
 
 /// Somebody else's cluster needs a yes.
-fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failure> {
+async fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failure> {
     let name = place.cluster.shown();
     consent::given(context, &place.permit(Act::Deliver), || Question {
         yes: args.yes,
@@ -348,6 +362,7 @@ fn confirm(context: &Context, place: &Place, args: &UpArgs) -> Result<(), Failur
         undone: "not delivered",
         instead: Some("look first with `landfall plan`"),
     })
+    .await
 }
 
 fn times(timeout: Option<&Span>) -> UpOptions {

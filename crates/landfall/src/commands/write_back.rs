@@ -87,7 +87,7 @@ pub(crate) fn short(commit: &str) -> String {
 ///
 /// # Errors
 /// Nobody has said it.
-pub(crate) fn agreed(context: &Context, place: &Place, yes: bool) -> Result<(), Failure> {
+pub(crate) async fn agreed(context: &Context, place: &Place, yes: bool) -> Result<(), Failure> {
     consent::given(context, &place.permit(Act::Deliver), || Question {
         yes,
         ask: "Commit it for this environment".to_owned(),
@@ -95,6 +95,7 @@ pub(crate) fn agreed(context: &Context, place: &Place, yes: bool) -> Result<(), 
         undone: "nothing was committed",
         instead: Some("look first with --dry-run"),
     })
+    .await
 }
 
 impl WriteBackArgs {

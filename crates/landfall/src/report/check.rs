@@ -8,13 +8,12 @@ use crate::ui::{Style, Table, Ui};
 pub(crate) fn print_checks(ui: &Ui, checks: &[CheckResult]) {
     let mut table = Table::headless(0);
     for check in checks {
-        let (word, style, why) = match &check.verdict {
-            Verdict::Passed if check.simulated => ("passed ~", Style::Healthy, String::new()),
-            Verdict::Passed => ("passed", Style::Healthy, String::new()),
-            Verdict::Failed { reason } => ("failed", Style::Degraded, format!(": {reason}")),
-            Verdict::NotSimulated { reason } => ("not simulated", Style::Warning, format!(": {reason}")),
+        let (style, why) = match &check.verdict {
+            Verdict::Passed => (Style::Healthy, String::new()),
+            Verdict::Failed { reason } => (Style::Degraded, format!(": {reason}")),
+            Verdict::NotSimulated { reason } => (Style::Warning, format!(": {reason}")),
         };
-        let verdict = format!("{}{why}", ui.out_style(style, word));
+        let verdict = format!("{}{why}", ui.out_style(style, check.word()));
         if ui.is_quiet() && check.verdict != Verdict::Passed {
             ui.wrong(&format!("check {}: {verdict}", check.name));
         }

@@ -1,5 +1,8 @@
 //! A yes: one way of asking for it, whatever is to be done.
 
+use std::time::{Duration, Instant};
+
+use super::sandbox::{Sandbox, small_chart};
 use super::terminal::Terminal;
 use super::workshop::Workshop;
 
@@ -53,4 +56,30 @@ fn yes_answers_every_question() {
         }
         shop.run(&[verb, &["--yes"], &PLACE].concat()).exits(0);
     }
+}
+
+#[test]
+fn one_interruption_ends_a_question_at_once() {
+    let shop = protected();
+    shop.run(&[&["up", "--dirty", "--yes"][..], &PLACE].concat()).exits(0);
+    shop.sandbox.edit("chart/values.yaml", "replicas: 1", "replicas: 2");
+    let undone = ["not delivered", "not rolled back", "nothing was removed"];
+    for (verb, undone) in VERBS.into_iter().zip(undone) {
+        let mut command = shop.command(&[verb, &PLACE].concat());
+        command.env_remove("CI").env("NO_COLOR", "1");
+        let began = Instant::now();
+        let (code, sent) = Terminal::of(100).typing_after("Type its name: ", "\u{3}").run(&command);
+        assert_eq!(code, 130, "{verb:?}: {sent}");
+        assert!(sent.contains(&format!("interrupted; {undone}")), "{verb:?}: {sent}");
+        assert!(!sent.contains("did not end") && !sent.contains("journal"), "{verb:?}: {sent}");
+        assert!(began.elapsed() < Duration::from_secs(9), "{verb:?}: a second one would have been needed");
+    }
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.run(&["up", "web", "--once"]).exits(0);
+    let mut reset = sandbox.command(&["cluster", "reset"]);
+    reset.env_remove("CI").env("NO_COLOR", "1");
+    let (code, sent) = Terminal::of(100).typing_after("[y/N] ", "\u{3}").run(&reset);
+    assert!(code == 130 && sent.contains("interrupted; nothing was forgotten"), "{code}: {sent}");
+    assert!(sandbox.root().join(".landfall").exists());
 }

@@ -321,6 +321,7 @@ fn lp_012_an_address_is_reached_refused_or_unknown_as_a_pod_sees_it() {
         .says("simulated");
     doctor(&sandbox, &["reach", "shop:81", "--from", "shop"]).exits(1).says("refused");
     doctor(&sandbox, &["reach", "shup:80", "--from", "shop"]).exits(1).says("name unknown");
+    doctor(&sandbox, &["reach", "localhost:80", "--from", "shop"]).says("not simulated").lacks("LF133");
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
     doctor(&sandbox, &["reach", &format!("host.k3d.internal:{port}")]).exits(0).says("reachable, from this machine");

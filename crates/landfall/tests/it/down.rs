@@ -37,3 +37,14 @@ fn down_without_anything_is_done() {
     small_chart(&sandbox, "web", "web");
     sandbox.run(&["down", "web", "--yes"]).exits(0);
 }
+
+#[test]
+fn what_a_server_keeps_is_landfalls_and_goes_too() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.run(&["up", "web", "--once"]).exits(0);
+    sandbox.run(&["webhook", "secret", "rotate"]).exits(0);
+    assert!(sandbox.root().join(".landfall/webhook.json").exists());
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0).lacks("not Landfall's");
+    assert!(!sandbox.root().join(".landfall").exists());
+}

@@ -92,6 +92,7 @@ fn a_wish_that_leads_nowhere_is_refused_with_what_there_is() {
     let run = |words: &[&str]| sandbox.run(&[&["forward", "--state", "state"], words].concat());
     run(&["grafanna"]).exits(1).says("nothing called `grafanna` can be reached here").says("mon-grafana");
     run(&["grafana", "9:nowhere"]).exits(1).says("service/mon-grafana has no port `nowhere`").says("80 (http)");
+    run(&["grafana", "18081:9999"]).exits(1).says("service/mon-grafana has no port `9999`").says("80 (http)");
     run(&["3000:3000"]).exits(2).says("name the service first");
     let held = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = held.local_addr().expect("bound").port();

@@ -30,7 +30,7 @@ fn every_verb_takes_the_target_in_front_of_its_names_and_by_a_flag() {
         (&["history"], &[], "shop/web"),
         (&["history"], &["web"], "shop/web"),
         (&["logs"], &["web"], "simulated"),
-        (&["logs"], &["deployment/web", "web"], "web"),
+        (&["logs"], &["deployment/web", "web"], "simulated"),
         (&["explain"], &["deploy/web", "spec.replicas"], "replicas"),
         (&["diff"], &[], "no differences"),
         (&["plan"], &[], "no changes"),
@@ -66,6 +66,15 @@ fn every_verb_takes_the_target_in_front_of_its_names_and_by_a_flag() {
     sandbox.run(&["rollback", "shop", "web", "one"]).exits(2).says("a revision cannot be `one`");
     sandbox.run(&["forward", "./shop"]).exits(2).says("what of `./shop` is meant is not named");
     sandbox.run(&["logs", "shop", "wbe"]).exits(1).says("did you mean `web`?");
+    sandbox.run(&["history", "shop", "--max", "0"]).exits(2);
+    let twice = sandbox.run(&["logs", "shop", "web", "web"]).exits(0).stdout;
+    assert_eq!(twice, sandbox.run(&["logs", "shop", "web"]).exits(0).stdout);
+    let nope = sandbox
+        .run(&["logs", "shop", "web", "-c", "nope"])
+        .exits(1)
+        .says("has a container `nope`")
+        .says("containers: ");
+    assert!(!nope.stderr.contains("did you mean `web`"), "{}", nope.all());
     sandbox.run(&["down", "shop", "--yes"]).exits(0).says("shop/web");
     assert!(!sandbox.root().join("shop/.landfall").exists());
 }
@@ -84,6 +93,72 @@ fn inside_a_system_a_word_is_a_name_also_where_a_directory_has_it() {
     sandbox.run(&["logs", "web", "--env", "local"]).exits(0);
     sandbox.run(&["status", "wbe"]).exits(1).says("did you mean `web`?");
     sandbox.run(&["down", "--yes"]).exits(0);
+}
+
+#[test]
+fn up_takes_a_name_of_its_system_and_not_the_chart_that_is_called_so() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    small_chart(&sandbox, "other", "other");
+    sandbox.run(&["init"]).exits(0);
+    sandbox.edit("landfall.yaml", "{name: other,", "{name: beside,");
+    sandbox.run(&["up"]).exits(0);
+    sandbox.run(&["up", "web", "--dry-run"]).exits(0).lacks("default/other");
+    sandbox.run(&["up", "web"]).exits(0);
+    let mut there = sandbox.run(&["status", "-o", "name"]).exits(0).stdout;
+    assert_eq!(there.lines().count(), 2, "a stray release: {there}");
+    sandbox.run(&["up", "wbe"]).exits(2).says("did you mean `web`?");
+    // Written as a path it is the directory.
+    sandbox.run(&["up", "./web", "--release", "stray"]).exits(0);
+    there = sandbox.run(&["status", "-o", "name"]).exits(0).stdout;
+    assert!(there.contains("stray"), "{there}");
+    sandbox.run(&["down", "--yes"]).exits(0).says("= the embedded cluster stays: something else lives on it");
+    for words in [&["up", ""][..], &["down", ""], &["plan", ""]] {
+        sandbox.run(words).exits(2).says("a target cannot be an empty word");
+    }
+}
+
+#[test]
+fn a_verb_of_a_verb_that_is_misspelt_before_a_word_is_compared_too() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["images", "st", "v1"]).exits(2).says("'set'").lacks("cannot be used with");
+}
+
+#[test]
+fn every_help_begins_with_examples() {
+    let sandbox = Sandbox::empty();
+    // What nobody types, and what speaks in another's words.
+    let others = ["__complete", "cluster serve", "agent work", "secrets seal"];
+    let all = sandbox.run(&["completion", "--commands"]).exits(0).stdout;
+    for command in all.lines().filter(|command| !others.contains(command)) {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = sandbox.run(&words).exits(0).stdout;
+        assert!(help.starts_with("Examples:\n  "), "{command}: {help}");
+    }
+}
+
+#[test]
+fn files_of_applications_are_named_as_they_are_seen_from_here() {
+    let sandbox = Sandbox::luckyplans();
+    let line = "../infrastructure/helm/luckyplans/values.prod.yaml:";
+    in_directory(&sandbox, "beside", &["images", "..", "--env", "prod"]).exits(0).says(line);
+    in_directory(&sandbox, "beside", &["explain", "..", "deploy/api-gateway", "spec.replicas", "--env", "prod"])
+        .exits(0)
+        .says("../infrastructure/helm/luckyplans/");
+    // A tag is set in the same files, however they are named.
+    in_directory(&sandbox, "beside", &["images", "set", "sha-1a2b3c4", "--env", "prod", "--dry-run"]).exits(0);
+}
+
+#[test]
+fn a_landfall_yaml_that_is_called_otherwise_is_named() {
+    let sandbox = Sandbox::empty();
+    with_shop(&sandbox);
+    std::fs::rename(sandbox.root().join("shop/landfall.yaml"), sandbox.root().join("shop/landfall.yml"))
+        .expect("moved");
+    for words in [&["up", "shop"][..], &["up", "shop/landfall.yml"], &["-C", "shop", "status"], &["-C", "shop", "plan"]]
+    {
+        sandbox.run(words).exits(2).says("must be called landfall.yaml");
+    }
 }
 
 #[test]
@@ -261,6 +336,8 @@ fn live_names_are_completed() {
     assert_eq!(offered(&sandbox, &["smoke", "shop"], ""), ["home"]);
     assert_eq!(offered(&sandbox, &["-C", "shop", "uninstall"], ""), ["web"]);
     assert_eq!(offered(&sandbox, &["-C", "shop", "plan"], "./ch"), [":files"]);
+    assert_eq!(offered(&sandbox, &["-C", "shop", "rollback", "web"], ""), ["web", "1"]);
+    assert_eq!(offered(&sandbox, &["-C", "shop", "list", "-n"], ""), ["shop"]);
     // Where nothing is, nothing is offered, and nothing is said.
     let empty = sandbox.run(&["__complete", "--", "status", "="]).exits(0);
     assert_eq!((empty.stdout.as_str(), empty.stderr.as_str()), (":files\n", ""));

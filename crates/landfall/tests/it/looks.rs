@@ -165,6 +165,7 @@ environments:
     let verdicts: Vec<&str> =
         smoke["data"]["checks"].as_array().into_iter().flatten().filter_map(|it| it["verdict"].as_str()).collect();
     assert_eq!(verdicts, ["passed", "passed", "passed"]);
+    sandbox.run(&["smoke"]).exits(0).says("3 checks: 3 passed ~");
     sandbox.edit("landfall.yaml", "argv: [check]}, contains: all well}", "argv: [broken]}, timeout: 1ms}");
     sandbox.edit("landfall.yaml", "contains: ready to serve}", "contains: never said, timeout: 1ms}");
     sandbox.run(&["smoke"]).exits(4).says("it ended with 3").says("no line of its log contains \"never said\"");

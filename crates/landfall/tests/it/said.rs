@@ -60,6 +60,51 @@ fn a_namespace_that_was_made_for_a_release_is_not_told_as_unchanged() {
 }
 
 #[test]
+fn a_namespace_that_nobody_declares_is_not_counted() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.run(&["plan", "web"]).exits(0).lacks("unchanged");
+    sandbox.run(&["up", "web"]).exits(0).lacks("unchanged");
+    sandbox.run(&["plan", "web"]).exits(0).lacks("= 4 unchanged");
+}
+
+#[test]
+fn what_a_release_names_and_is_not_there_is_shown_at_its_line() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let file = |release: &str| {
+        format!(
+            "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases:\n      - {{name: web, {release}}}\n"
+        )
+    };
+    for release in ["chart: wbe", "chart: web, values: [nope.yaml]"] {
+        sandbox.write("landfall.yaml", &file(release));
+        sandbox.run(&["plan"]).exits(2).says("landfall.yaml:7");
+    }
+    sandbox.write("landfall.yaml", &file("chart: web"));
+    sandbox.run(&["explain", "landfall.yaml:7"]).exits(2).says("line 7 of landfall.yaml belongs to no object");
+    sandbox.run(&["repo", "list", "--credentials"]).exits(0);
+    assert!(!sandbox.root().join(".landfall").exists(), "nothing was to be left");
+}
+
+#[test]
+fn what_cannot_be_written_is_named_as_helm_does() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write("taken", "");
+    for words in
+        [&["template", "web", "--output-dir", "taken/out"][..], &["helm", "template", "web", "--output-dir", "taken"]]
+    {
+        sandbox.run(words).exits(1).says("mkdir taken: not a directory");
+    }
+    std::fs::create_dir_all(sandbox.root().join("out/web/templates/all.yaml")).expect("made");
+    sandbox
+        .run(&["helm", "template", "web", "--output-dir", "out"])
+        .exits(1)
+        .says("out/web/templates/all.yaml: is a directory");
+}
+
+#[test]
 fn checks_are_made_against_the_cluster_also_where_nobody_serves_it_and_not_against_the_network() {
     let sandbox = shop();
     sandbox.edit("landfall.yaml", "http://localhost/", "http://shop.invalid/");

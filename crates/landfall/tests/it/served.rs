@@ -49,6 +49,7 @@ fn simulated_operators_are_listed_and_switched_off_and_on() {
     assert_eq!((state("traefik"), state("cert-manager")), ("off".into(), "not-installed".into()));
     sandbox.run(&["cluster", "operator", "on", "traefik"]).exits(0).says("traefik is simulated again");
     assert_eq!(state("traefik"), "simulating");
+    sandbox.run(&["cluster", "operator", "off", "cert-manager"]).exits(0).says("its kinds are not defined");
     sandbox.run(&["cluster", "operator", "off", "treafik"]).exits(2).says("did you mean `traefik`?");
     sandbox.run(&["cluster", "status"]).exits(0).says("~ simulating");
     sandbox.run(&["cluster", "reset", "--yes"]).exits(0);

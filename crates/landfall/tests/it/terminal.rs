@@ -1,6 +1,6 @@
 //! What strangers wrote, on a terminal: the binary under a pseudo terminal, and its bytes.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
@@ -26,18 +26,25 @@ fn on_a_terminal(command: &Command) -> (i32, String) {
 pub(crate) struct Terminal {
     columns: u16,
     typed: &'static str,
+    /// What the terminal must have been sent before it is typed.
+    after: &'static str,
     live: bool,
 }
 
 impl Terminal {
     /// One of so many columns, at which nobody types and nothing moves.
     pub(crate) fn of(columns: u16) -> Self {
-        Terminal { columns, typed: "", live: false }
+        Terminal { columns, typed: "", after: "", live: false }
     }
 
     /// With somebody who types this.
     pub(crate) fn typing(self, typed: &'static str) -> Self {
         Terminal { typed, ..self }
+    }
+
+    /// With somebody who types this once the terminal was sent that, and sits there until the end.
+    pub(crate) fn typing_after(self, after: &'static str, typed: &'static str) -> Self {
+        Terminal { typed, after, ..self }
     }
 
     /// With its live line.
@@ -47,38 +54,47 @@ impl Terminal {
 
     /// Runs a command there, and gives what the terminal was sent.
     pub(crate) fn run(&self, command: &Command) -> (i32, String) {
-        let Terminal { columns, typed: typed_in, live } = self;
-        on_a_terminal_of(command, *columns, typed_in, *live)
+        let Terminal { columns, typed: typed_in, after, live } = self;
+        let program = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<&str> = program.map(|word| word.to_str().expect("arguments are text")).collect();
+        let typed = shlex::try_join(words).expect("no NUL in an argument");
+        // What says that it is a terminal, should the binary say nothing.
+        let typed = format!("stty rows 24 cols {columns} && test -t 1 && test -t 2 && exec {typed}");
+        let mut terminal = Command::new("script");
+        terminal.args(["--quiet", "--return", "--echo", "never", "--command", &typed, "/dev/null"]);
+        terminal.current_dir(command.get_current_dir().expect("a sandbox")).env_clear();
+        terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        terminal.env("TERM", "xterm-256color");
+        if !*live {
+            terminal.env("LANDFALL_NO_PROGRESS", "1");
+        }
+        if typed_in.is_empty() {
+            terminal.stdin(Stdio::null());
+        } else {
+            terminal.stdin(Stdio::piped());
+        }
+        terminal.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = terminal.spawn().expect("util-linux's script runs");
+        let (mut keyboard, mut screen) = (running.stdin.take(), running.stdout.take().expect("piped"));
+        let mut sent = Vec::new();
+        while !String::from_utf8_lossy(&sent).contains(after) {
+            let mut byte = [0];
+            screen.read_exact(&mut byte).unwrap_or_else(|_| panic!("{:?}", String::from_utf8_lossy(&sent)));
+            sent.push(byte[0]);
+        }
+        if let Some(keyboard) = &mut keyboard {
+            keyboard.write_all(typed_in.as_bytes()).expect("typed");
+        }
+        if after.is_empty() {
+            // Nobody types any more.
+            keyboard = None;
+        }
+        screen.read_to_end(&mut sent).expect("read");
+        drop(keyboard);
+        let Output { status, stderr, .. } = running.wait_with_output().expect("it ends");
+        assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
+        (status.code().unwrap_or(-1), String::from_utf8(sent).expect("nothing but text is sent"))
     }
-}
-
-fn on_a_terminal_of(command: &Command, columns: u16, typed_in: &str, live: bool) -> (i32, String) {
-    let program = std::iter::once(command.get_program()).chain(command.get_args());
-    let words: Vec<&str> = program.map(|word| word.to_str().expect("arguments are text")).collect();
-    let typed = shlex::try_join(words).expect("no NUL in an argument");
-    // What says that it is a terminal, should the binary say nothing.
-    let typed = format!("stty rows 24 cols {columns} && test -t 1 && test -t 2 && {typed}");
-    let mut terminal = Command::new("script");
-    terminal.args(["--quiet", "--return", "--echo", "never", "--command", &typed, "/dev/null"]);
-    terminal.current_dir(command.get_current_dir().expect("a sandbox")).env_clear();
-    terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    terminal.env("TERM", "xterm-256color");
-    if !live {
-        terminal.env("LANDFALL_NO_PROGRESS", "1");
-    }
-    if typed_in.is_empty() {
-        terminal.stdin(Stdio::null());
-    } else {
-        terminal.stdin(Stdio::piped());
-    }
-    terminal.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = terminal.spawn().expect("util-linux's script runs");
-    if let Some(mut keyboard) = running.stdin.take() {
-        keyboard.write_all(typed_in.as_bytes()).expect("typed");
-    }
-    let Output { status, stdout, stderr } = running.wait_with_output().expect("it ends");
-    assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
-    (status.code().unwrap_or(-1), String::from_utf8(stdout).expect("nothing but text is sent"))
 }
 
 /// Fails the test unless all that was sent is harmless, our own colours aside.

@@ -159,6 +159,9 @@ async fn of_service(cluster: &Cluster, service: &Object, wish: &ForwardWish) -> 
             port["name"] == pair.remote.as_str()
                 || port["port"].as_u64().map(|it| it.to_string()) == Some(pair.remote.clone())
         });
+        let named = named.or_else(|| {
+            tcp.iter().find(|port| port["targetPort"].as_u64().map(|it| it.to_string()).as_ref() == Some(&pair.remote))
+        });
         if let Some(port) = named {
             forwards.push(forward(pair.local, port));
             continue;
@@ -166,7 +169,7 @@ async fn of_service(cluster: &Cluster, service: &Object, wish: &ForwardWish) -> 
         // As people know a program by its own port rather than its service's: the container's number or name.
         let pods = Pods::Labelled(selector.clone());
         let all = list(cluster, Some(&namespace), Gvk::new("", "v1", "Pod")).await?;
-        let behind = all.iter().find(|pod| matches(pod, &selector));
+        let behind = all.iter().find(|pod| matches(pod, &selector) && declares(pod.value(), &pair.remote));
         match behind.map(|pod| of_containers(&what, service, pod.value(), pods, &one_port(wish, pair))) {
             Some(Ok(found)) => forwards.extend(found),
             _ => {
@@ -176,6 +179,15 @@ async fn of_service(cluster: &Cluster, service: &Object, wish: &ForwardWish) -> 
         }
     }
     Ok(forwards)
+}
+
+/// Whether one of a pod's containers declares a port of this number or name. Behind a service no other is taken: nobody
+/// said that it leads there.
+fn declares(template: &Value, port: &str) -> bool {
+    let containers = template.pointer("/spec/containers").and_then(Value::as_array).into_iter().flatten();
+    containers.flat_map(|container| container["ports"].as_array().into_iter().flatten()).any(|declared| {
+        declared["name"] == port || declared["containerPort"].as_u64().is_some_and(|it| it.to_string() == port)
+    })
 }
 
 fn one_port(wish: &ForwardWish, pair: &PortPair) -> ForwardWish {

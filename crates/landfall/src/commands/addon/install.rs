@@ -83,7 +83,7 @@ async fn run(context: &Context, args: AddonInstallArgs) -> Outcome {
     let wanted = wanted(&place, &args)?;
     let Some(wanted) = wanted else { return nothing_declared(context, &place, started) };
     let overrides = args.values.overrides(&context.host)?;
-    confirm(context, &place, &args)?;
+    confirm(context, &place, &args).await?;
     let options = UpOptions {
         revision: wanted.iter().map(|one| one.addon.name).collect::<Vec<_>>().join(" "),
         wait: !args.no_wait,
@@ -238,7 +238,7 @@ fn nothing_declared(context: &Context, place: &Place, started: Instant) -> Outco
 }
 
 /// A protected environment asks, as every change of it does.
-fn confirm(context: &Context, place: &Place, args: &AddonInstallArgs) -> Result<(), Failure> {
+async fn confirm(context: &Context, place: &Place, args: &AddonInstallArgs) -> Result<(), Failure> {
     if args.dry_run {
         return Ok(());
     }
@@ -250,6 +250,7 @@ fn confirm(context: &Context, place: &Place, args: &AddonInstallArgs) -> Result<
         undone: "nothing was installed",
         instead: Some("look first with --dry-run"),
     })
+    .await
 }
 
 /// An environment without addons.

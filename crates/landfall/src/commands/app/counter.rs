@@ -94,6 +94,7 @@ impl CounterArgs {
             undone: "nothing was changed",
             instead: None,
         })
+        .await
     }
 
     /// Comes to whoever is asked.

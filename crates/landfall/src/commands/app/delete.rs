@@ -103,7 +103,8 @@ impl AppDeleteArgs {
             deed: format!("deleting {name}"),
             undone: "not deleted",
             instead: Some("look first with --dry-run"),
-        })?;
+        })
+        .await?;
         let _accepted: Accepted =
             counter.ask(Asked::Delete(name.clone(), DeleteWish { objects: self.objects })).await?;
         if self.no_wait {

@@ -53,7 +53,8 @@ async fn run(context: &Context, args: ClusterDeleteArgs) -> Outcome {
         deed: format!("deleting the cluster `{}` with all in it", args.name),
         undone: "nothing was deleted",
         instead: None,
-    })?;
+    })
+    .await?;
     let kubeconfig = args.kubeconfig.as_ref().map(|file| context.host.directory.join(file));
     let k3d = K3d { kubeconfig, ..K3d::default() };
     let (was, text) = if k3d.delete(&args.name).await.map_err(Failure::from)? {

@@ -71,6 +71,8 @@ async fn run(context: &Context, args: OperatorArgs) -> Outcome {
 enum Turned {
     /// The operator is no longer simulated.
     Off,
+    /// It would not be, were it installed.
+    OffAhead,
     /// It is again, until the real one acts.
     On,
     /// It was to be simulated already.
@@ -84,6 +86,7 @@ impl Turned {
     fn words(self) -> &'static str {
         match self {
             Turned::Off => "is no longer simulated",
+            Turned::OffAhead => "is not installed, its kinds are not defined; once they are it is not simulated",
             Turned::On => "is simulated again, until the real one acts",
             Turned::WasOn => "was not off",
             Turned::StaysOff => "stays off: `operators:` in landfall.yaml says so",
@@ -93,7 +96,7 @@ impl Turned {
     /// How the switch stands.
     fn state(self) -> &'static str {
         match self {
-            Turned::Off | Turned::StaysOff => "off",
+            Turned::Off | Turned::OffAhead | Turned::StaysOff => "off",
             Turned::On | Turned::WasOn => "on",
         }
     }
@@ -145,13 +148,15 @@ pub(crate) async fn set(
         }
     }
     let declared = declared_off(cluster).await?;
+    let before = standing(cluster).await?;
+    let is_missing = |name: &String| before.iter().any(|it| it.name == *name && it.standing == Standing::NotInstalled);
     let mut switches = Vec::new();
     for name in names {
         let turned = match state {
             OperatorState::Off => {
                 let since = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
                 record.set(name, OperatorEntry::Off { since, by: by.to_owned() });
-                Turned::Off
+                if is_missing(name) { Turned::OffAhead } else { Turned::Off }
             }
             OperatorState::On if declared.contains(name) => {
                 record.forget(name);

@@ -55,7 +55,8 @@ async fn run(context: &Context, args: ResetArgs) -> Outcome {
         deed: "forgetting the embedded cluster's state".to_owned(),
         undone: "nothing was forgotten",
         instead: None,
-    })?;
+    })
+    .await?;
     let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
     host::stop_server(&state).await?;
     match state.wait_for_lock(Duration::from_secs(5)).await.map_err(Failure::from)? {

@@ -8,7 +8,7 @@ use landfall_rules::{FactsBlock, Subject, facts_blocks, facts_table, rule, with_
 use super::Sick;
 
 /// What the documents say, once they have been mended if that is wanted.
-pub(super) fn look(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observation>, Failure> {
+pub(super) async fn look(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observation>, Failure> {
     let source = &sick.place.target.source;
     let name = subject.environment.map(|(name, _)| name);
     let table = facts_table(subject.units);
@@ -22,7 +22,7 @@ pub(super) fn look(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observa
         }
         let says_so = block.body.trim() == table.trim();
         if !says_so && sick.args.fix.as_deref() == Some("docs") {
-            write(sick, &block, &table)?;
+            write(sick, &block, &table).await?;
             seen.push(Observation::fine(Area::Docs, what, "was written anew"));
         } else if says_so {
             seen.push(Observation::fine(Area::Docs, what, "says what is delivered"));
@@ -41,7 +41,7 @@ pub(super) fn look(sick: &Sick<'_>, subject: &Subject<'_>) -> Result<Vec<Observa
 }
 
 /// Writes the table into the document; only with consent.
-fn write(sick: &Sick<'_>, block: &FactsBlock, table: &str) -> Result<(), Failure> {
+async fn write(sick: &Sick<'_>, block: &FactsBlock, table: &str) -> Result<(), Failure> {
     let file = &block.place.file;
     let Some(root) = sick.place.target.source.directory_on_disk() else {
         let text = format!("{file} was not written: it is read from a commit");
@@ -50,7 +50,7 @@ fn write(sick: &Sick<'_>, block: &FactsBlock, table: &str) -> Result<(), Failure
         ));
     };
     sick.context.ui.status(&format!("to be mended: {file}, the table at line {}", block.place.line));
-    sick.agreed(&Permit::of_owner(file), format!("Write {file}"), format!("writing {file}"))?;
+    sick.agreed(&Permit::of_owner(file), format!("Write {file}"), format!("writing {file}")).await?;
     let path = root.join(file);
     let failed = |error: std::io::Error| {
         Failure::from(

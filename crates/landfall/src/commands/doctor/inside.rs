@@ -205,7 +205,7 @@ async fn restart_coredns(sick: &Sick<'_>, cluster: &Cluster) -> Result<(), Failu
         Permit::Given => Permit::of_owner(sick.place.cluster.shown()),
         asks => asks,
     };
-    sick.agreed(&permit, ask, deed)?;
+    sick.agreed(&permit, ask, deed).await?;
     let failed =
         |why: String| Failure::from(Diagnostic::error(code::COREDNS, "CoreDNS could not be started again").note(why));
     let stamp = jiff::Timestamp::now().to_string();

@@ -25,22 +25,31 @@ verbs! {
         )]
         Create(Box<EdgeCampaignCreateArgs>),
         /// List campaigns
+        #[command(before_help = "Examples:\n  landfall edge campaign list")]
         List(EdgeCampaignListArgs),
         /// Show a campaign with its edges
+        #[command(before_help = "Examples:\n  landfall edge campaign get 7")]
         Get(EdgeCampaignGetArgs),
         /// Begin a draft
+        #[command(before_help = "Examples:\n  landfall edge campaign start 7")]
         Start(EdgeCampaignStartArgs),
         /// Offer nothing more; what an edge has begun goes on
+        #[command(before_help = "Examples:\n  landfall edge campaign pause 7")]
         Pause(EdgeCampaignPauseArgs),
         /// Go on; failures until now are taken as they are
+        #[command(before_help = "Examples:\n  landfall edge campaign resume 7")]
         Resume(EdgeCampaignResumeArgs),
         /// Agree that the next wave opens
+        #[command(before_help = "Examples:\n  landfall edge campaign approve 7")]
         Approve(EdgeCampaignApproveArgs),
         /// Give it up
+        #[command(before_help = "Examples:\n  landfall edge campaign abort 7")]
         Abort(EdgeCampaignAbortArgs),
         /// Let edges that failed try again
+        #[command(before_help = "Examples:\n  landfall edge campaign retry 7")]
         Retry(EdgeCampaignRetryArgs),
         /// Give it up, and bring edges back to what each ran before
+        #[command(before_help = "Examples:\n  landfall edge campaign rollback 7")]
         Rollback(EdgeCampaignRollbackArgs),
     }
 }
@@ -141,7 +150,7 @@ fn is_wide(edges: u64, fleet: u64) -> bool {
 }
 
 /// Gets a yes for a campaign over much of the fleet.
-fn agreed(
+async fn agreed(
     context: &Context,
     server: &ServerArgs,
     yes: bool,
@@ -155,7 +164,7 @@ fn agreed(
         return Ok(());
     }
     let ask = format!("Bring {edges} of {fleet} edges to {to}");
-    server.agreed(context, yes, (&ask, &format!("bringing {edges} of {fleet} edges to {to}")))
+    server.agreed(context, yes, (&ask, &format!("bringing {edges} of {fleet} edges to {to}"))).await
 }
 
 impl Verb for EdgeCampaignCreateArgs {
@@ -173,7 +182,8 @@ impl Verb for EdgeCampaignCreateArgs {
                 return Ok(Exit::Done);
             }
             let to = format!("{} {}", self.product, self.version);
-            agreed(context, &self.server, self.yes, (preview["count"].as_u64(), preview["fleet"].as_u64()), &to)?;
+            agreed(context, &self.server, self.yes, (preview["count"].as_u64(), preview["fleet"].as_u64()), &to)
+                .await?;
         }
         let answer = counter.post("/api/v1/edge/campaigns", &self.wish()).await?;
         context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
@@ -262,7 +272,7 @@ impl Verb for EdgeCampaignStartArgs {
                 draft["product"].as_str().unwrap_or_default(),
                 draft["version"].as_str().unwrap_or_default()
             );
-            agreed(context, &self.server, self.yes, (edges, draft["fleet"].as_u64()), &to)?;
+            agreed(context, &self.server, self.yes, (edges, draft["fleet"].as_u64()), &to).await?;
         }
         let answer = counter.post(&format!("{target}/start"), &json!({})).await?;
         context.report(&Told::<Campaign>::new(answer), Exit::Done, started);

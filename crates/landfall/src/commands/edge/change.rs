@@ -38,7 +38,7 @@ macro_rules! changes {
             async fn run(self, context: &Context) -> Outcome {
                 let started = Instant::now();
                 let ask = format!("{} {}", $doing, self.edge);
-                self.server.agreed(context, self.yes, (&ask, &ask.to_lowercase()))?;
+                self.server.agreed(context, self.yes, (&ask, &ask.to_lowercase())).await?;
                 let target = format!("/api/v1/edge/edges/{}/{}", piece(&self.edge), $action);
                 let answer = self.server.open(context).await?.post(&target, &json!({})).await?;
                 context.report(&Told::<Edge>::new(answer), Exit::Done, started);

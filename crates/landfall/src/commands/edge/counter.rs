@@ -50,7 +50,7 @@ impl ServerArgs {
     }
 
     /// Gets a yes for what cannot be taken back.
-    pub(crate) fn agreed(&self, context: &Context, yes: bool, (ask, doing): (&str, &str)) -> Result<(), Failure> {
+    pub(crate) async fn agreed(&self, context: &Context, yes: bool, (ask, doing): (&str, &str)) -> Result<(), Failure> {
         let permit = Permit::of_owner(self.server.as_deref().unwrap_or("the server that runs here"));
         consent::given(context, &permit, || Question {
             yes,
@@ -59,6 +59,7 @@ impl ServerArgs {
             undone: "nothing was changed",
             instead: None,
         })
+        .await
     }
 }
 

@@ -25,8 +25,10 @@ verbs! {
     /// `landfall edge keys …`
     pub(crate) enum EdgeKeysCommand {
         /// Make the fleet's keys in a directory, and publish the root that names them
+        #[command(before_help = "Examples:\n  landfall edge keys init keys")]
         Init(EdgeKeysInitArgs),
         /// Show which versions of the signed metadata are published
+        #[command(before_help = "Examples:\n  landfall edge keys show")]
         Show(EdgeKeysShowArgs),
     }
 }

@@ -33,12 +33,16 @@ verbs! {
         )]
         Build(build::EdgeReleaseBuildArgs),
         /// Register a release: its bytes are taken and verified, and its signed targets published
+        #[command(before_help = "Examples:\n  landfall edge release add dist/manifest.json")]
         Add(EdgeReleaseAddArgs),
         /// List releases
+        #[command(before_help = "Examples:\n  landfall edge release list")]
         List(EdgeReleaseListArgs),
         /// Withdraw a release: it is offered no more, and its campaigns rest
+        #[command(before_help = "Examples:\n  landfall edge release yank 1.4.0")]
         Yank(EdgeReleaseYankArgs),
         /// Sign that edges may go back to an older release
+        #[command(before_help = "Examples:\n  landfall edge release consent 1.3.0 --key-file keys/targets.pem")]
         Consent(EdgeReleaseConsentArgs),
     }
 }
@@ -235,7 +239,7 @@ impl Verb for EdgeReleaseYankArgs {
         let started = Instant::now();
         let signers = keys(&context.host.directory, &self.keys)?;
         let what = format!("{} {}", self.product, self.version);
-        self.server.agreed(context, self.yes, (&format!("Withdraw {what}"), &format!("withdrawing {what}")))?;
+        self.server.agreed(context, self.yes, (&format!("Withdraw {what}"), &format!("withdrawing {what}"))).await?;
         let counter = self.server.open(context).await?;
         let signed = match signers.is_empty() {
             true => None,

@@ -26,8 +26,10 @@ verbs! {
         )]
         Create(EdgeTokenCreateArgs),
         /// List enrollment tokens: never what they are
+        #[command(before_help = "Examples:\n  landfall edge token list")]
         List(EdgeTokenListArgs),
         /// Revoke an enrollment token; edges that it has enrolled go on
+        #[command(before_help = "Examples:\n  landfall edge token revoke kiosks")]
         Revoke(EdgeTokenRevokeArgs),
     }
 }

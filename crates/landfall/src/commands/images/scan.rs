@@ -196,7 +196,8 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
         deed: "a commit for this environment".to_owned(),
         undone: "nothing was committed",
         instead: Some("look first without --push"),
-    })?;
+    })
+    .await?;
     if !wanted.is_empty() {
         scan.written.push(write(context, args, &place, wanted, (orders, holds)).await?);
     }

@@ -265,7 +265,7 @@ async fn applied(
         let outcomes = Outcomes { lines: made.lines, notes, written: None, dry_run: args.dry_run };
         return Ok(report(context, &outcomes, started));
     }
-    agreed(context, place, args.yes)?;
+    agreed(context, place, args.yes).await?;
     let cause = cause(&tags, source);
     let told = Arc::new(Mutex::new(made.lines));
     let on_tip = {

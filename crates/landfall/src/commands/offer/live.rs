@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_delivery::{SystemStatus, Target, TargetKind, TargetPlace};
+use landfall_delivery::{Session, SystemStatus, Target, TargetKind, TargetPlace};
 use landfall_host::{Host, Hosting, PlaceQuery};
 use landfall_project::ProjectFile;
 use landfall_server::api::ListQuery;
@@ -12,6 +12,9 @@ use super::Live;
 use crate::arguments::{Behind, Named};
 use crate::commands::app::CounterArgs;
 use crate::context::Context;
+
+/// The most revisions that are offered.
+const MOST: usize = 20;
 
 /// How long somebody waits who has pressed a key.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,6 +32,11 @@ pub(super) async fn names(context: &Context, live: Live, before: &[String]) -> V
         }
         Live::Applications => {
             tokio::time::timeout(PATIENCE, typed.applications(context)).await.ok().flatten().unwrap_or_default()
+        }
+        Live::Revisions => {
+            let asked = before.last().map(|release| typed.revisions(release));
+            let found = async { asked?.await };
+            tokio::time::timeout(PATIENCE, found).await.ok().flatten().unwrap_or_default()
         }
         Live::Releases | Live::Workloads | Live::Objects | Live::Namespaces => {
             let status = tokio::time::timeout(PATIENCE, typed.status()).await.ok().flatten();
@@ -125,6 +133,22 @@ impl Typed {
     }
 
     async fn status(&self) -> Option<SystemStatus> {
+        self.asked(async |session: &Session| session.status(&[]).await.ok()).await
+    }
+
+    /// The revisions of a release, wherever one of that name lives.
+    async fn revisions(&self, release: &str) -> Option<Vec<String>> {
+        let lines = self.asked(async |session: &Session| {
+            let delivered = session.delivered().await.ok()?;
+            let wanted: Vec<(String, String)> = delivered.into_iter().filter(|(_, name)| name == release).collect();
+            session.history(&wanted, MOST).await.ok()
+        });
+        let revisions = lines.await?.into_iter().map(|line| line.revision).filter(|revision| *revision > 0);
+        Some(revisions.map(|revision| revision.to_string()).collect())
+    }
+
+    /// What a session with the cluster answers.
+    async fn asked<A>(&self, ask: impl AsyncFnOnce(&Session) -> Option<A>) -> Option<A> {
         let place = self.host.cluster_place(self.target.as_deref(), &self.query).await.ok()?;
         if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
             return None;
@@ -132,9 +156,9 @@ impl Typed {
         let mut connection = self.host.connect(&place, Hosting::Attach, &[]).await.ok()?;
         let (sender, mut receiver) = channel(256);
         let unheard = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
-        let status = connection.session(&self.host, sender).status(&[]).await.ok();
+        let answer = ask(&connection.session(&self.host, sender)).await;
         connection.close().await;
         unheard.abort();
-        status
+        answer
     }
 }

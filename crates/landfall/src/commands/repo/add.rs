@@ -80,7 +80,8 @@ impl Verb for RepoAddArgs {
                 deed: format!("giving the server of `{shown}` a login"),
                 undone: "nothing was changed",
                 instead: Some("try it with --dry-run"),
-            })?;
+            })
+            .await?;
         }
         let mut connection = connected(context, &place).await?;
         let done = async {

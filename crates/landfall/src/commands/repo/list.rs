@@ -37,6 +37,11 @@ impl Verb for RepoListArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let place = self.server.place(context).await?;
+        if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
+            // Nor is a cluster made for what only looks.
+            context.report(&Logins(&[]), Exit::Done, started);
+            return Ok(Exit::Done);
+        }
         let mut connection = connected(context, &place).await?;
         let found = stored(&connection.cluster).await;
         connection.close().await;

@@ -59,7 +59,8 @@ impl Verb for RepoRemoveArgs {
                 deed: format!("taking a login from the server of `{shown}`"),
                 undone: "nothing was changed",
                 instead: Some("look first with --dry-run"),
-            })?;
+            })
+            .await?;
         }
         let mut connection = connected(context, &place).await?;
         let removed = self.removed(&connection.cluster).await;

@@ -89,7 +89,7 @@ async fn applied(
         let outcomes = Outcomes { lines: made.lines, notes, written: None, dry_run: args.dry_run };
         return Ok(report(context, &outcomes, started));
     }
-    agreed(context, place, args.yes)?;
+    agreed(context, place, args.yes).await?;
     let deed = deed(tags, reverted);
     let deed = match glass {
         Some(glass) => glass.said_in(deed),

@@ -235,7 +235,8 @@ impl Work<'_> {
             deed: format!("writing {} of `{}`", plural(names.len()), scene.shown()),
             undone: "not written",
             instead: Some("look first with --dry-run"),
-        })?;
+        })
+        .await?;
         self.save(certificate.as_ref()).await?;
         let shown: BTreeMap<String, Masked> = self
             .changes

@@ -9,6 +9,7 @@ use landfall_host::Failure;
 use landfall_secrets::{Masked, pairs};
 use landfall_source::Order;
 
+use crate::answer;
 use crate::context::Context;
 
 /// The most that is read of one file: some times what a cluster takes.
@@ -119,37 +120,30 @@ pub(super) async fn ask(context: &Context, keys: &[String]) -> Result<BTreeMap<S
     let hidden = echo("-echo").run().await.is_ok_and(|ended| ended.is_success());
     // Who interrupts the question wants to see again what is typed next, and is waited for until that is so.
     let _wants_an_end = context.host.work.begin();
-    let typed = tokio::select! {
-        typed = typed(context, keys, hidden) => Some(typed),
-        () = context.host.stop.cancelled() => None,
-    };
+    let typed = typed(context, keys, hidden).await;
     if hidden {
         let _seen_again = echo("echo").run().await;
     }
-    let Some(given) = typed else {
-        context.ui.status("");
-        return Err(Failure::from(Diagnostic::error(code::INTERRUPTED_BEFORE, "interrupted; nothing was changed")));
-    };
+    let given = typed?;
     let left: Vec<String> = keys.iter().filter(|key| !given.contains_key(*key)).cloned().collect();
     if left.is_empty() { Ok(given) } else { Err(missing(&left)) }
 }
 
-/// What is typed, until nothing is. Reading waits on a thread of its own, so that an interruption is heard.
-async fn typed(context: &Context, keys: &[String], hidden: bool) -> BTreeMap<String, Masked> {
+/// What is typed, until nothing is.
+async fn typed(context: &Context, keys: &[String], hidden: bool) -> Result<BTreeMap<String, Masked>, Failure> {
     let mut given = BTreeMap::new();
     for key in keys {
         let told = if hidden { "" } else { " (it is seen)" };
-        let (ui, question) = (context.ui.clone(), format!("{key}{told}: "));
-        let answer = tokio::task::spawn_blocking(move || ui.ask(&question).map(String::into_bytes)).await;
+        let typed = answer::line(context, format!("{key}{told}: "), "nothing was changed").await?;
         if hidden {
             context.ui.status("");
         }
-        match answer.ok().flatten().filter(|answer| !answer.is_empty()) {
-            Some(answer) => drop(given.insert(key.clone(), Masked::new(answer))),
+        match typed.filter(|typed| !typed.is_empty()) {
+            Some(typed) => drop(given.insert(key.clone(), Masked::new(typed.into_bytes()))),
             None => break,
         }
     }
-    given
+    Ok(given)
 }
 
 #[cfg(test)]

@@ -100,7 +100,8 @@ impl PendingArgs {
                 deed: format!("restarting {}", names(&stale)),
                 undone: "not restarted",
                 instead: None,
-            })?;
+            })
+            .await?;
             SecretWriter::restart(&connection.cluster, &stale, Timestamp::now()).await.map_err(Failure::from)?;
             restarted = std::mem::take(&mut stale);
         }
@@ -148,7 +149,8 @@ impl PendingArgs {
             deed: format!("dropping {} of `{}`", former.join(", "), scene.shown()),
             undone: "not dropped",
             instead: None,
-        })?;
+        })
+        .await?;
         let Some(held) = &scene.held else {
             let writer =
                 SecretWriter { cluster: &connection.cluster, namespace: &scene.namespace, declared: &scene.declared };

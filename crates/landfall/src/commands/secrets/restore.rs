@@ -52,7 +52,8 @@ impl Verb for RestoreArgs {
             deed: format!("restoring secrets to `{name}`"),
             undone: "not restored",
             instead: None,
-        })?;
+        })
+        .await?;
         let hosting = if context.host.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
         let mut connection = context.host.connect(&place, hosting, &[]).await?;
         let restored = restore(&connection.cluster, &backup).await;

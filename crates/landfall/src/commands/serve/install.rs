@@ -84,7 +84,8 @@ impl Verb for ServeInstallArgs {
                 deed: format!("installing the server into `{name}`"),
                 undone: "not installed",
                 instead: Some("look first with --dry-run"),
-            })?;
+            })
+            .await?;
         }
         // Programs read one document: what the delivery says on its way is for people.
         let verbosity = if context.ui.output == Output::Table { Verbosity::Normal } else { Verbosity::Quiet };
