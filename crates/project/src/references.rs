@@ -145,7 +145,12 @@ impl Look<'_> {
 
 /// The kind in a workload's name, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
 fn kind_of(workload: &str) -> Option<&str> {
-    workload.rsplit('/').nth(1)
+    let parts: Vec<&str> = workload.split('/').collect();
+    // What is named with more parts is no workload at all, and told as that.
+    match parts[..] {
+        [kind, _] | [_, kind, _] => Some(kind),
+        _ => None,
+    }
 }
 
 /// Whether a kind, as people write it, is one that rolls out.

@@ -313,6 +313,8 @@ async fn split(context: &Context, args: &UpArgs) -> Result<Wanted, Failure> {
     let path = directory.join(first);
     let in_system = is_in_system(directory);
     let is_path = is_written_as_path(first) || first.contains('/') || first.starts_with('.') || path.is_file();
+    // A system of its own is a part of no other.
+    let is_path = is_path || path.join(landfall_project::FILE_NAME).is_file();
     let is_target = is_path || !in_system || (is_delivered(&path) && !is_of_system(context, args, first).await?);
     Ok(if is_target {
         Wanted { target: Some(first.clone()), services: rest.cloned().collect() }

@@ -128,7 +128,7 @@ fn lp_114_se_075_the_same_checks_pass_and_fail_from_outside_and_say_why() {
     smoke(&["--expect-tag", "9.9.9"])
         .exits(4)
         .says("it tells the version \"1.0.0\", wanted \"9.9.9\"")
-        .says("5 checks: 1 failed, 4 passed");
+        .says("5 checks: 1 failed, 3 passed, 1 passed ~");
     sandbox.edit("shop/values.yaml", "app:1.0.0", "app:1.0.1");
     smoke(&["--only", "version"]).exits(4).says("it tells the version \"1.0.0\", wanted \"1.0.1\"");
     sandbox.edit("landfall.yaml", "contains: ready to serve", "contains: never said");
