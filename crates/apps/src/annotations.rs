@@ -2,7 +2,6 @@ use landfall_engine::DeletePolicy;
 use landfall_object::Object;
 
 use crate::SyncOptions;
-use crate::ignored::NOT_ACTED_ON;
 
 const HOOK: &str = "argocd.argoproj.io/hook";
 const HOOK_DELETE: &str = "argocd.argoproj.io/hook-delete-policy";
@@ -23,6 +22,10 @@ pub enum HookType {
     PostSync,
     /// When something failed.
     SyncFail,
+    /// Before an Application goes, and what it delivered with it.
+    PreDelete,
+    /// After that.
+    PostDelete,
 }
 
 impl HookType {
@@ -33,6 +36,8 @@ impl HookType {
             HookType::Sync => "Sync",
             HookType::PostSync => "PostSync",
             HookType::SyncFail => "SyncFail",
+            HookType::PreDelete => "PreDelete",
+            HookType::PostDelete => "PostDelete",
         }
     }
 }
@@ -111,12 +116,17 @@ pub(crate) fn is_hook(object: &Object) -> bool {
     [Turn::First, Turn::Later].into_iter().any(|turn| matches!(part(object, turn), Part::Hook(_)))
 }
 
-/// What an object's hook annotations ask for that has no effect, in words: hooks of a deletion are not run.
-pub(crate) fn hooks_in_vain(object: &Object) -> Vec<String> {
-    let annotation = if object.annotation(HOOK).is_some() { HOOK } else { HELM_HOOK };
-    let words = object.annotation(annotation).unwrap_or_default().split(',').map(str::trim);
-    let of_deletion = words.filter(|word| matches!(*word, "PreDelete" | "PostDelete" | "pre-delete" | "post-delete"));
-    of_deletion.map(|word| format!("the hook {word} of {}{NOT_ACTED_ON}", object.key())).collect()
+/// Whether an object runs when its Application is deleted, before or after what that delivered: Argo CD's annotation and Helm's
+/// count side by side (argo-cd, controller/hook.go).
+pub(crate) fn runs_at_deletion(object: &Object, moment: HookType) -> bool {
+    let helms = match moment {
+        HookType::PreDelete => "pre-delete",
+        HookType::PostDelete => "post-delete",
+        HookType::PreSync | HookType::Sync | HookType::PostSync | HookType::SyncFail => return false,
+    };
+    [(HOOK, moment.word()), (HELM_HOOK, helms)].into_iter().any(|(annotation, named)| {
+        object.annotation(annotation).unwrap_or_default().split(',').any(|word| word.trim() == named)
+    })
 }
 
 /// An object's wave.
@@ -127,6 +137,27 @@ pub(crate) fn wave(object: &Object) -> i32 {
 
 /// When a hook's object is deleted: Argo CD's policies and Helm's together.
 pub(crate) fn delete_policies(object: &Object) -> Vec<DeletePolicy> {
+    let mut policies = declared_policies(object);
+    if policies.is_empty() {
+        policies.push(DeletePolicy::BeforeHookCreation);
+    }
+    policies
+}
+
+/// The same of a hook of a deletion: what an attempt that failed left is in no other's way, and where nothing is said nothing is
+/// left behind (argo-cd, controller/hook.go).
+pub(crate) fn policies_of_deletion(object: &Object) -> Vec<DeletePolicy> {
+    let mut policies = declared_policies(object);
+    if policies.is_empty() {
+        policies.push(DeletePolicy::HookSucceeded);
+    }
+    if !policies.contains(&DeletePolicy::BeforeHookCreation) {
+        policies.push(DeletePolicy::BeforeHookCreation);
+    }
+    policies
+}
+
+fn declared_policies(object: &Object) -> Vec<DeletePolicy> {
     let mut policies = Vec::new();
     for annotation in [HOOK_DELETE, HELM_DELETE] {
         for word in object.annotation(annotation).unwrap_or_default().split(',') {
@@ -140,9 +171,6 @@ pub(crate) fn delete_policies(object: &Object) -> Vec<DeletePolicy> {
                 policies.push(policy);
             }
         }
-    }
-    if policies.is_empty() {
-        policies.push(DeletePolicy::BeforeHookCreation);
     }
     policies
 }

@@ -12,6 +12,7 @@ use landfall_store::Store;
 use crate::guard::{APPROVAL, CONFIRMED, is_confirmed};
 use crate::keeper::{Course, FACTS, HOOK_FACTS, Keeper, seconds};
 use crate::kept::Semantics;
+use crate::parting::{Parting, PartingRequest};
 use crate::pens::Pens;
 use crate::removal::Removal;
 use crate::status::resource_key;
@@ -141,6 +142,20 @@ impl Applications {
         tracked.dedup_by_key(|object| object.key());
         let application = &Applications::approved(application, live.as_ref());
         landfall_engine::prepare(&self.cluster, Removal::new(application, tracked, propagation)).await
+    }
+
+    /// Prepares the hooks that run before or after all that an application delivered goes.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKind`], and what planning refuses.
+    #[boxed]
+    pub async fn prepare_parting(
+        &self,
+        application: &Application,
+        request: PartingRequest,
+    ) -> Result<PreparedSync, Error> {
+        let home = self.cluster.default_namespace();
+        landfall_engine::prepare(&self.cluster, Parting::new(application, request, home)).await
     }
 
     /// All Applications that the cluster holds; none where it does not know the kind.

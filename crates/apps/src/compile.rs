@@ -4,7 +4,9 @@ use landfall_engine::{Criterion, Desired, DesiredPhase, Hook, Item, Method, Phas
 use landfall_object::order::sync_key;
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::annotations::{HookType, Part, ResourceOptions, Turn, delete_policies, hooks_in_vain, is_hook, part, wave};
+use crate::annotations::{
+    HookType, Part, ResourceOptions, Turn, delete_policies, is_hook, part, policies_of_deletion, runs_at_deletion, wave,
+};
 use crate::guard::{Held, confirm, held, is_confirmed};
 use crate::ignored::{NOT_ACTED_ON, ignored_in_vain, respect_ignored};
 use crate::kept::{Semantics, Stay, Stays, stays};
@@ -106,7 +108,6 @@ pub(crate) fn compile_part(
     let mut hooks: Vec<(HookType, Resource)> = Vec::new();
     for Target { mut object, path } in targets {
         let wave = wave(&object);
-        notes.extend(hooks_in_vain(&object));
         match part(&object, turn) {
             Part::None => {}
             Part::Resource => {
@@ -164,10 +165,10 @@ pub(crate) fn compile_part(
     let (mut sync, kept) = prune_items(&gone, &pruning, &mut notes);
     notes.extend(unconfirmed(application, &kept));
     sync.extend(resource_items(&resources, &options, application, tracked));
-    let pre = hook_items(&hooks, HookType::PreSync, &choices);
-    let during = hook_items(&hooks, HookType::Sync, &choices);
-    let post = hook_items(&hooks, HookType::PostSync, &choices);
-    let fail = hook_items(&hooks, HookType::SyncFail, &choices);
+    let pre = hook_items(&hooks, HookType::PreSync, choices.timeout);
+    let during = hook_items(&hooks, HookType::Sync, choices.timeout);
+    let post = hook_items(&hooks, HookType::PostSync, choices.timeout);
+    let fail = hook_items(&hooks, HookType::SyncFail, choices.timeout);
     sync.extend(during);
     let sync = with_waits(sync, &resources, &choices, !post.is_empty());
     early.extend(pre);
@@ -424,7 +425,26 @@ fn method(object: &Object, options: &SyncOptions) -> Method {
     if off { Method::ThreeWay { manager } } else { Method::ServerSide { manager, force: true } }
 }
 
-fn hook_items(hooks: &[(HookType, Resource)], phase: HookType, choices: &Choices) -> Vec<Item> {
+/// The hooks of an Application's deletion that run at this moment, in the order of their waves.
+pub(crate) fn deletion_items(
+    application: &Application,
+    targets: &[Target],
+    moment: HookType,
+    timeout: u64,
+) -> Vec<Item> {
+    let hook = |Target { object, path }: &Target| {
+        let mut object = object.clone();
+        if !object.name().is_empty() {
+            let id = tracking_id(application, &object.key());
+            object.set_annotation(TRACKING_ANNOTATION, id);
+        }
+        (moment, Resource { wave: wave(&object), object, path: path.clone() })
+    };
+    let hooks: Vec<_> = targets.iter().filter(|target| runs_at_deletion(&target.object, moment)).map(hook).collect();
+    hook_items(&hooks, moment, timeout)
+}
+
+fn hook_items(hooks: &[(HookType, Resource)], phase: HookType, timeout: u64) -> Vec<Item> {
     let mut of_phase: Vec<(usize, &Resource)> = hooks
         .iter()
         .enumerate()
@@ -438,10 +458,15 @@ fn hook_items(hooks: &[(HookType, Resource)], phase: HookType, choices: &Choices
             let hook = Hook {
                 id,
                 object: entry.object.clone(),
-                delete: delete_policies(&entry.object),
+                delete: match phase {
+                    HookType::PreDelete | HookType::PostDelete => policies_of_deletion(&entry.object),
+                    HookType::PreSync | HookType::Sync | HookType::PostSync | HookType::SyncFail => {
+                        delete_policies(&entry.object)
+                    }
+                },
                 log: Vec::new(),
                 criterion: Criterion::Health,
-                timeout: choices.timeout,
+                timeout,
                 manager: MANAGER.into(),
             };
             Item { wave: entry.wave, task: Task::Hook(Box::new(hook)), why: entry.path.clone() }

@@ -11,10 +11,11 @@ use landfall_store::Store;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::Operation;
+use crate::annotations::HookType;
 use crate::pens::Pens;
 use crate::results::{Refused, refused, results, terminated, waiting};
 use crate::status::{SyncStatus, health_of, resource_entry, sync_status, written_revisions, written_sources};
+use crate::{Application, Operation};
 
 /// Where the store keeps which objects belong to an application whose object the cluster does not hold.
 pub(crate) const FACTS: &str = "application-resources";
@@ -44,6 +45,21 @@ pub struct Course {
     /// How often it was tried before.
     #[serde(default)]
     pub(crate) attempt: u32,
+}
+
+impl Course {
+    /// That of what an application's deletion does.
+    pub(crate) fn of_deletion(application: &Application) -> Self {
+        Course {
+            application: application.object.clone(),
+            revisions: Vec::new(),
+            resources: Vec::new(),
+            kept: Vec::new(),
+            deletes: true,
+            operation: Operation::default(),
+            attempt: 0,
+        }
+    }
 }
 
 fn one_or_several<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
@@ -171,7 +187,9 @@ impl Keeper {
     async fn end(&self, ending: Ending<'_>, so_far: &[StepState<'_>]) -> Result<(), EngineError> {
         let succeeded = ending == Ending::Succeeded;
         if self.course.deletes {
-            if succeeded {
+            // Before it goes all is still there.
+            let is_before = self.plan.phases.iter().any(|phase| phase.name == HookType::PreDelete.word());
+            if succeeded && !is_before {
                 self.store.facts.remove(FACTS, &self.target()).await?;
                 self.store.facts.remove(HOOK_FACTS, &self.target()).await?;
             }
@@ -430,7 +448,7 @@ impl Ledger for Keeper {
     fn begun<'a>(&'a self, so_far: &'a [StepState<'a>]) -> BoxFuture<'a, Result<(), EngineError>> {
         Box::pin(async move {
             if self.course.deletes {
-                return Ok(());
+                return self.remember_hooks().await;
             }
             self.remember(false).await?;
             let state = self.operation_state("Running", "syncing", None, results(so_far));

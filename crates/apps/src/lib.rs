@@ -10,6 +10,7 @@
 //! operation.rs          what was asked for
 //! pin.rs                an Application that stays where it is until it is released
 //! sync.rs, removal.rs   what the engine asks on the way: where objects go, which live ones are to be known
+//! parting.rs            the hooks of an Application's deletion, before and after what it delivered goes
 //! applications.rs       the door: what is known of an Application; the engine's conductor carries its sync out
 //! connections.rs        who repositories are asked as and how other clusters are reached: Argo CD's labelled Secrets
 //! keeper.rs, status.rs  the Application's status meanwhile and afterwards
@@ -41,6 +42,7 @@ mod keeper;
 mod kept;
 pub mod machine;
 mod operation;
+mod parting;
 mod pause;
 mod pens;
 mod pin;
@@ -67,6 +69,7 @@ pub use ignored::NOT_ACTED_ON;
 pub use keeper::{Tried, refused_operation, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
 pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
+pub use parting::{DeletionHooks, PartingRequest};
 pub use pause::{PAUSE_ANNOTATION, Pause};
 pub use pens::{Pen, Pens};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};

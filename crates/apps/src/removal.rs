@@ -12,7 +12,7 @@ use crate::guard::{confirm, is_confirmed};
 use crate::keeper::Course;
 use crate::kept::{Stays, outlives};
 use crate::sync::{PreparedSync, status_of};
-use crate::{Application, Error, Operation};
+use crate::{Application, Error};
 
 /// An application that goes, on its way to a plan.
 pub(crate) struct Removal {
@@ -26,15 +26,7 @@ pub(crate) struct Removal {
 
 impl Removal {
     pub(crate) fn new(application: &Application, tracked: Vec<Object>, propagation: Propagation) -> Self {
-        let course = Course {
-            application: application.object.clone(),
-            revisions: Vec::new(),
-            resources: Vec::new(),
-            kept: Vec::new(),
-            deletes: true,
-            operation: Operation::default(),
-            attempt: 0,
-        };
+        let course = Course::of_deletion(application);
         let confirmed = application.options().delete_confirmed;
         Removal { target: application.target(), confirmed, course, tracked, propagation }
     }

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use landfall_diag::{Diagnose, Diagnostic};
+use landfall_apps::{DeletionHooks, HookType};
+use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Action, Fate, Plan};
 use landfall_object::ObjectKey;
 use landfall_release::{ListFilter, Prepared, RollbackOptions, Status, UninstallOptions};
@@ -10,7 +11,7 @@ use serde::Serialize;
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, UnitSummary, changes};
 use crate::trial;
-use crate::unit::{Door, Unit};
+use crate::unit::{BoundApplication, Door, Unit};
 
 /// What a removal leaves behind.
 #[derive(Debug, Clone, Serialize)]
@@ -40,7 +41,7 @@ impl Session {
         let mut removal = Removal { units: Vec::new(), kept: Vec::new() };
         for unit in units.iter().rev() {
             if let Door::Application(bound) = &unit.door {
-                removal.units.push(self.remove_application(unit, bound).await?);
+                removal.units.push(self.take_along(unit, bound).await?);
                 continue;
             }
             let (namespace, name) = (&unit.namespace, &unit.name);
@@ -67,6 +68,35 @@ impl Session {
             removal.units.push(summary);
         }
         Ok(removal)
+    }
+
+    /// Removes all that an Application delivered, between the hooks of its deletion.
+    async fn take_along(&self, unit: &Unit, bound: &BoundApplication) -> Result<UnitSummary, Vec<Diagnostic>> {
+        let capabilities = self.capabilities().await?;
+        let ready = match self.make_ready(unit, &capabilities).await {
+            Ok(ready) => ready,
+            Err(diagnostics) => {
+                let why = diagnostics.first().map(|first| first.message.clone()).unwrap_or_default();
+                let text =
+                    format!("{} does not render, and hooks of its deletion, if it has any, are not run", unit.name);
+                self.tell(Progress::Note(Diagnostic::warning(code::SYNC_NOTE, text).note(why))).await;
+                return self.remove_application(unit, bound).await;
+            }
+        };
+        let shown = ready.shown();
+        let rendered = shown.objects.iter().chain(&shown.hooks).map(|one| &one.object);
+        let hooks = DeletionHooks::among(rendered);
+        let mut summary = UnitSummary::new(&unit.namespace, &unit.name, Outcome::Delivered);
+        if hooks.before {
+            summary = self.part_with(unit, bound, &ready, HookType::PreDelete).await?;
+        }
+        if summary.is_well() {
+            summary = summary.followed_by(self.remove_application(unit, bound).await?);
+        }
+        if hooks.after && summary.is_well() {
+            summary = summary.followed_by(self.part_with(unit, bound, &ready, HookType::PostDelete).await?);
+        }
+        Ok(summary)
     }
 
     /// Whether any release is left on the cluster.

@@ -92,6 +92,19 @@ impl UnitSummary {
         self.diagnostics.push(diagnostic);
     }
 
+    /// This one and what followed it, as one.
+    #[must_use]
+    pub(crate) fn followed_by(mut self, next: UnitSummary) -> Self {
+        self.changes.extend(next.changes);
+        self.diagnostics.extend(next.diagnostics);
+        self.unchanged += next.unchanged;
+        if next.outcome != Outcome::Unchanged {
+            self.outcome = next.outcome;
+        }
+        self.failure = next.failure.or(self.failure);
+        self
+    }
+
     /// Whether it came to its end, or was not needed.
     pub fn is_well(&self) -> bool {
         matches!(self.outcome, Outcome::Delivered | Outcome::Unchanged)

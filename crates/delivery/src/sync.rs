@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use landfall_apps::machine::Past;
-use landfall_apps::{Application, Applications, HealthWait, PreparedSync, Project, SyncRequest, SyncStatus, Target};
+use landfall_apps::{
+    Application, Applications, HealthWait, HookType, PartingRequest, PreparedSync, Project, SyncRequest, SyncStatus,
+    Target,
+};
 use landfall_cluster::Propagation;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Kinds, Recovery};
@@ -52,15 +55,8 @@ impl Session {
         one: &Ready<'_>,
         options: &UpOptions,
     ) -> Result<PreparedSync, Vec<Diagnostic>> {
-        let (application, rendered, expected) = (&bound.application, one.shown(), one.expected());
-        let mut targets = Vec::new();
-        for crd in &rendered.definitions {
-            let objects = manifest_objects(&crd.text()).map_err(|error| vec![error.diagnose()])?;
-            targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: crd.path.clone() }));
-        }
-        for one in rendered.objects.iter().chain(&rendered.hooks) {
-            targets.push(Target { object: one.object.clone(), path: one.path.clone() });
-        }
+        let (application, expected) = (&bound.application, one.expected());
+        let mut targets = targets_of(one)?;
         self.check_bounds(bound, &targets).await?;
         let home = &application.destination.namespace;
         let mut kept = self.keep_claims(home, &mut targets).await;
@@ -221,6 +217,27 @@ impl Session {
         }
     }
 
+    /// Runs the hooks of an Application's deletion of one moment, as its source has them now; of one without any nothing is run.
+    pub(crate) async fn part_with(
+        &self,
+        unit: &Unit,
+        bound: &BoundApplication,
+        one: &Ready<'_>,
+        moment: HookType,
+    ) -> Result<UnitSummary, Vec<Diagnostic>> {
+        let targets = targets_of(one)?;
+        self.check_bounds(bound, &targets).await?;
+        let timeout = UpOptions::default().timeout.as_secs().max(1);
+        let request = PartingRequest { targets, moment, timeout };
+        let prepared = self.applications().prepare_parting(&bound.application, request).await;
+        let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
+        let mut summary = UnitSummary::new(&unit.namespace, &unit.name, Outcome::Unchanged);
+        if prepared.plan.steps().next().is_some() {
+            self.run_sync(&prepared, &mut summary).await;
+        }
+        Ok(summary)
+    }
+
     /// Removes all that an Application delivered.
     pub(crate) async fn remove_application(
         &self,
@@ -238,6 +255,20 @@ impl Session {
     pub(crate) async fn delivered_applications(&self) -> Result<Vec<(String, Vec<ObjectKey>)>, Vec<Diagnostic>> {
         self.applications().delivered().await.map_err(|error| vec![error.diagnose()])
     }
+}
+
+/// All that an Application's source renders: definitions, objects, hooks.
+fn targets_of(one: &Ready<'_>) -> Result<Vec<Target>, Vec<Diagnostic>> {
+    let rendered = one.shown();
+    let mut targets = Vec::new();
+    for crd in &rendered.definitions {
+        let objects = manifest_objects(&crd.text()).map_err(|error| vec![error.diagnose()])?;
+        targets.extend(objects.into_iter().map(|it| Target { object: it.object, path: crd.path.clone() }));
+    }
+    for one in rendered.objects.iter().chain(&rendered.hooks) {
+        targets.push(Target { object: one.object.clone(), path: one.path.clone() });
+    }
+    Ok(targets)
 }
 
 /// The namespace in which a rendered object comes to lie.

@@ -308,7 +308,7 @@ impl Session {
         Ok(plans)
     }
 
-    async fn capabilities(&self) -> Result<Arc<Capabilities>, Vec<Diagnostic>> {
+    pub(crate) async fn capabilities(&self) -> Result<Arc<Capabilities>, Vec<Diagnostic>> {
         capabilities(&self.cluster).await.map(Arc::new).map_err(|error| vec![error.diagnose()])
     }
 
@@ -362,7 +362,7 @@ impl Session {
     }
 
     /// Renders a unit for its last turn, to see whether anything has changed, and for its next one where that is so.
-    async fn make_ready<'u>(
+    pub(crate) async fn make_ready<'u>(
         &self,
         unit: &'u Unit,
         capabilities: &Arc<Capabilities>,

@@ -6,15 +6,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use landfall_apps::machine::{
-    Activity, Begun, CASCADE, Comparison, Difference, End, Freshness, OF_HOOKS, Observation, Past,
-};
+use landfall_apps::machine::{Activity, Begun, Comparison, Difference, End, Freshness, Observation, Past};
 use landfall_apps::{Application, Operation, Pen, Pin, Refused, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
 use landfall_delivery::{
-    BoundApplication, Compared, Door, NetworkReach, Progress, References, Reverted, Selection, Session, StandIn,
-    SyncEnd, Unit, UnitSource, UpOptions,
+    Compared, Door, NetworkReach, Progress, References, Reverted, Selection, Session, StandIn, SyncEnd, Unit,
+    UnitSource, UpOptions,
 };
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::{Action, Clock, Event};
@@ -201,6 +199,7 @@ impl Work {
             let compared = session.compare(&unit).await?;
             // Only now: whatever it depends on has been read.
             let reads = trees.iter().map(|tree| tree.reads()).collect();
+            self.wait_for_hooks(application, compared.deletion_hooks).await;
             Ok(Found { revisions, compared: Arc::new(compared), source_types, reads })
         };
         let compared: Result<_, Vec<Diagnostic>> = compared.await;
@@ -530,57 +529,6 @@ impl Work {
         }
     }
 
-    /// Takes along what an Application delivered, and lets it go.
-    pub(crate) async fn remove(&self, application: &Application) -> Result<(), String> {
-        let bound = BoundApplication {
-            application: application.clone(),
-            project: None,
-            revisions: Vec::new(),
-            operation: Operation::default(),
-            attempt: 0,
-        };
-        let unit = Unit {
-            name: application.name.clone(),
-            namespace: application.destination.namespace.clone(),
-            optional: true,
-            door: Door::Application(Box::new(bound)),
-            sources: Vec::new(),
-            lent: Vec::new(),
-            followed: Vec::new(),
-        };
-        let session = self.session_of(application)?;
-        let mut end = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
-        if is_in_the_way(&end) && self.shards.keeps(&application.key()) {
-            // What it had still to deliver goes with the rest.
-            self.close(application).await?;
-            end = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
-        }
-        match end {
-            SyncEnd::Succeeded | SyncEnd::Unchanged => {}
-            SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics) => return Err(words(&diagnostics)),
-            SyncEnd::Overtaken | SyncEnd::Stopped => return Err("what it delivered has changed meanwhile".to_owned()),
-        }
-        self.let_go(application).await
-    }
-
-    /// Lets an Application go whose cluster no Secret leads to any more: what it delivered stays there, as Argo CD leaves it.
-    pub(crate) async fn abandon(&self, application: &Application, place: &str) -> Result<(), String> {
-        self.let_go(application).await?;
-        let name = format!("{}/{}", application.namespace, application.name);
-        let text = format!(
-            "{name} is deleted, and what it delivered to {place} stays there: no Secret leads to that cluster any more"
-        );
-        self.alarms.raise((&name, "application.delete", &name), "done, announced", &text).await;
-        Ok(())
-    }
-
-    async fn let_go(&self, application: &Application) -> Result<(), String> {
-        let is_ours = |it: &&str| [CASCADE].iter().chain(&OF_HOOKS).any(|known| it.starts_with(known));
-        let others: Vec<&str> = application.object.finalizers().filter(|it| !is_ours(it)).collect();
-        let patch = json!({"metadata": {"finalizers": others}});
-        self.write(&application.key(), patch).await.map(drop)
-    }
-
     /// Takes the wish for a look off an Application.
     pub(crate) async fn seen(&self, key: &ObjectKey, annotation: &str) -> Result<(), String> {
         self.write(key, json!({"metadata": {"annotations": {annotation: null}}})).await.map(drop)
@@ -621,7 +569,7 @@ pub(crate) fn is_terminating(application: &Object) -> bool {
 }
 
 /// Whether an operation could not begin because another one is open in the journal.
-fn is_in_the_way(end: &SyncEnd) -> bool {
+pub(crate) fn is_in_the_way(end: &SyncEnd) -> bool {
     match end {
         SyncEnd::NotBegun(diagnostics) | SyncEnd::Failed(diagnostics) => {
             diagnostics.iter().any(|diagnostic| diagnostic.code == code::BUSY)

@@ -14,6 +14,7 @@
 //!               │  entry.rs       an Application as it is known, and the status that follows from it
 //!               ▼
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
+//!            removing.rs     how an Application goes, between the hooks of its deletion
 //! happened.rs             what is told to the controller; row.rs, an object without its body
 //! checks.rs               the declared checks: once after each delivery, and what follows when one fails
 //! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
@@ -70,6 +71,7 @@ mod page;
 mod paths;
 mod projects;
 mod reached;
+mod removing;
 mod repositories;
 mod rights;
 mod routes;

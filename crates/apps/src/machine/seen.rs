@@ -41,7 +41,7 @@ pub struct Automation {
 pub enum Removal {
     /// It stays.
     Stays,
-    /// It goes and takes along what it delivered.
+    /// It goes, and before that something is done: it takes along what it delivered, or runs hooks.
     Cascades,
     /// It goes; what it delivered stays.
     Leaves,
@@ -50,7 +50,8 @@ pub enum Removal {
 /// The finalizers by which an Application takes along what it delivered.
 pub const CASCADE: &str = "resources-finalizer.argocd.argoproj.io";
 
-/// The finalizers by which Argo CD has an Application wait for its hooks of a deletion, which are not run here.
+/// The finalizers by which an Application waits for the hooks of its deletion: those before, those after. Argo CD has two more that end
+/// in `/cleanup`.
 pub const OF_HOOKS: [&str; 2] = ["pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io"];
 
 impl Wanted {
@@ -65,11 +66,10 @@ impl Wanted {
         };
         let object = &application.object;
         let text = |pointer: &str| object.at(pointer).map(ToString::to_string).unwrap_or_default();
-        let finalizers = object.list_at("/metadata/finalizers");
-        let cascades = finalizers.iter().filter_map(|it| it.as_str()).any(|it| it.starts_with(CASCADE));
+        let waits = |it: &str| [CASCADE].iter().chain(&OF_HOOKS).any(|known| it.starts_with(known));
         let removal = match object.at("/metadata/deletionTimestamp") {
             None => Removal::Stays,
-            Some(_) if cascades => Removal::Cascades,
+            Some(_) if object.finalizers().any(waits) => Removal::Cascades,
             Some(_) => Removal::Leaves,
         };
         let approved: Vec<&str> =

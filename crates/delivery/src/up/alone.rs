@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use async_recursion::async_recursion as boxed;
-use landfall_apps::{Application, PreparedSync, ResourceStatus, SyncStatus};
+use landfall_apps::{Application, DeletionHooks, HookType, PreparedSync, ResourceStatus, SyncStatus};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds, Recovery};
 use landfall_object::{Object, ObjectKey};
@@ -31,6 +31,15 @@ pub struct Compared {
     pub notes: Vec<String>,
     /// The Applications and ApplicationSets among its objects, as its source has them.
     pub children: Vec<Object>,
+    /// For which moments of its deletion its source has hooks.
+    pub deletion_hooks: DeletionHooks,
+}
+
+/// What an Application's source shows beside what is to be done.
+pub(super) struct Shown {
+    pub(super) images: Vec<String>,
+    children: Vec<Object>,
+    deletion_hooks: DeletionHooks,
 }
 
 /// How a sync has ended.
@@ -57,16 +66,13 @@ impl Session {
     /// It does not render, or its project does not permit what it delivers.
     #[boxed]
     pub async fn compare(&self, unit: &Unit) -> Result<Compared, Vec<Diagnostic>> {
-        let (prepared, images, children) = self.prepare_alone(unit).await?;
+        let (prepared, Shown { images, children, deletion_hooks }) = self.prepare_alone(unit).await?;
         let (status, resources) = (prepared.status(), prepared.resources().to_vec());
-        Ok(Compared { status, resources, images, notes: prepared.notes, children })
+        Ok(Compared { status, resources, images, notes: prepared.notes, children, deletion_hooks })
     }
 
-    /// Prepares an Application's sync, and says which images and which Applications it delivers.
-    pub(super) async fn prepare_alone(
-        &self,
-        unit: &Unit,
-    ) -> Result<(PreparedSync, Vec<String>, Vec<Object>), Vec<Diagnostic>> {
+    /// Prepares an Application's sync, and says what its source shows besides.
+    pub(super) async fn prepare_alone(&self, unit: &Unit) -> Result<(PreparedSync, Shown), Vec<Diagnostic>> {
         let Door::Application(bound) = &unit.door else { return Err(no_application(unit)) };
         let capabilities = self.capabilities().await?;
         let mut ready = vec![(0, self.make_ready(unit, &capabilities).await?)];
@@ -78,7 +84,9 @@ impl Session {
         let children = objects
             .filter(|it| it.group() == "argoproj.io" && matches!(it.kind(), "Application" | "ApplicationSet"))
             .cloned();
-        Ok((prepared, images_in(one.shown()), children.collect()))
+        let hooks = one.shown().hooks.iter().map(|one| &one.object);
+        let deletion_hooks = DeletionHooks::among(one.shown().objects.iter().map(|one| &one.object).chain(hooks));
+        Ok((prepared, Shown { images: images_in(one.shown()), children: children.collect(), deletion_hooks }))
     }
 
     /// Syncs an Application: rendered, checked and tried as a whole before the first thing is touched. Says besides which
@@ -149,6 +157,19 @@ impl Session {
         // What cannot be read of it is ended all the same.
         let _hooks = conductor.end_hooks(&target).await;
         conductor.abandon(&target).await.map_err(|error| vec![error.diagnose()])
+    }
+
+    /// Runs the hooks of an Application's deletion of one moment, [`HookType::PreDelete`] or [`HookType::PostDelete`], as its source
+    /// has them.
+    ///
+    /// # Errors
+    /// It does not render, its project does not permit what it delivers, or the cluster cannot be asked.
+    #[boxed]
+    pub async fn part_alone(&self, unit: &Unit, moment: HookType) -> Result<SyncEnd, Vec<Diagnostic>> {
+        let Door::Application(bound) = &unit.door else { return Err(no_application(unit)) };
+        let capabilities = self.capabilities().await?;
+        let ready = self.make_ready(unit, &capabilities).await?;
+        Ok(end_of(self.part_with(unit, bound, &ready, moment).await?))
     }
 
     /// Removes all that an Application delivered.

@@ -175,28 +175,47 @@ fn an_operation_that_could_not_be_brought_to_an_end_keeps_nobody_from_the_next_o
 }
 
 #[test]
-fn a_hooks_objects_go_with_the_application_and_hooks_of_its_deletion_are_named() {
+fn hooks_of_a_deletion_run_around_it_and_their_objects_go_with_the_application() {
     let job = |name: &str, hook: &str| {
         format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  annotations: {{argocd.argoproj.io/hook: {hook}}}\ndata: {{a: b}}\n"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  annotations: {{argocd.argoproj.io/hook: {hook}}}\ndata: {{a: b}}\n---\n"
         )
     };
-    let forge = shop("", "", &format!("{}---\n{}", job("seed", "PostSync"), job("export", "PreDelete")));
+    // What stays behind of a hook is what says so.
+    let stays = "argocd.argoproj.io/hook-delete-policy: BeforeHookCreation, argocd.argoproj.io/hook: PostDelete}";
+    let hooks = [
+        job("seed", "PostSync"),
+        job("Not_A_Name", "PreDelete"),
+        job("farewell", "PostDelete"),
+        job("note", "PostDelete").replace("argocd.argoproj.io/hook: PostDelete}", stays),
+    ];
+    let forge = shop("", "", &hooks.concat());
     let plain = "metadata: {name: shop, namespace: argocd}";
-    let finalizers = "[resources-finalizer.argocd.argoproj.io, post-delete-finalizer.argocd.argoproj.io/cleanup]";
+    let finalizers = "[resources-finalizer.argocd.argoproj.io]";
     let held = format!("metadata: {{name: shop, namespace: argocd, finalizers: {finalizers}}}");
     let revision = forge.change("apps/shop.yaml", plain, &held);
     let server = forge.serve(&["apps"], SHOP, &[]);
     let cluster = server.cluster();
     let seed = in_shop(("", "v1"), "ConfigMap", "seed");
     server.until(&cluster, &seed, |_| true);
-    let synced = server.until(&cluster, &application("shop"), |it| {
-        is_synced(it, &revision) && condition(it, "NotActedOnWarning").is_some()
+    let waits = |it: &Object, named: &str| it.finalizers().any(|it| it == named);
+    let (before, after) = ("pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io");
+    server.until(&cluster, &application("shop"), |it| {
+        let is_over = it.str_at("/status/operationState/phase") == Some("Succeeded");
+        is_synced(it, &revision) && is_over && waits(it, before) && waits(it, after)
     });
-    let told = condition(&synced, "NotActedOnWarning").expect("told");
-    assert!(told.contains("the hook PreDelete of") && told.contains("export"), "{told}");
-    server.until(&cluster, &application("shop"), |it| it.str_at("/status/operationState/phase") == Some("Succeeded"));
+    let farewell = |name: &str| server.get(&cluster, &in_shop(("", "v1"), "ConfigMap", name));
+    assert_eq!((farewell("farewell"), farewell("note")), (None, None), "they run at its deletion alone");
+    // What comes before has to succeed first: till then nothing goes.
     server.delete(&cluster, &application("shop"));
+    let held = server.until(&cluster, &application("shop"), |it| condition(it, "DeletionError").is_some());
+    let told = condition(&held, "DeletionError").expect("told");
+    assert!(told.contains("its PreDelete hooks: ") && told.contains("Not_A_Name"), "{told}");
+    assert!(told.contains("take pre-delete-finalizer.argocd.argoproj.io off its metadata.finalizers"), "{told}");
+    assert!(server.get(&cluster, &seed).is_some_and(|it| it.deletion_timestamp().is_none()));
+    forge.change("chart/templates/more.yaml", "Not_A_Name", "export");
     server.until_gone(&cluster, &application("shop"));
     assert!(server.get(&cluster, &seed).is_none_or(|it| it.deletion_timestamp().is_some()));
+    assert_eq!((farewell("export"), farewell("farewell")), (None, None), "what says nothing of its end is cleaned up");
+    assert!(farewell("note").is_some());
 }
