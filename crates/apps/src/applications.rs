@@ -17,7 +17,6 @@ use crate::pens::Pens;
 use crate::removal::Removal;
 use crate::status::resource_key;
 use crate::sync::{PreparedSync, Sync, SyncRequest, Synced};
-use crate::tracking::owner;
 use crate::{Application, Error};
 
 /// Applications of a cluster, to be compared and synced.
@@ -60,7 +59,7 @@ impl Applications {
         keys.sort();
         keys.dedup();
         let objects = self.cluster.get_all(&keys).await?;
-        Ok(objects.into_iter().filter(|object| owner(object) == Some(&application.name)).collect())
+        Ok(objects.into_iter().filter(|object| application.owns(object)).collect())
     }
 
     /// The live objects of its hooks, as far as they carry its tracking annotation.
@@ -68,7 +67,7 @@ impl Applications {
         let known = self.store.facts.get(HOOK_FACTS, &application.target()).await?;
         let keys: Vec<ObjectKey> = known.and_then(|known| serde_json::from_value(known).ok()).unwrap_or_default();
         let objects = self.cluster.get_all(&keys).await?;
-        Ok(objects.into_iter().filter(|object| owner(object) == Some(&application.name)).collect())
+        Ok(objects.into_iter().filter(|object| application.owns(object)).collect())
     }
 
     /// The application with what somebody approved of on it where it lives, and what was delivered last.

@@ -210,7 +210,7 @@ fn distinct(targets: Vec<Target>, notes: &mut Vec<String>) -> Vec<Target> {
 
 /// Whether a live object is one of an application's resources: its hooks' objects bear its name, too, and are none.
 pub(crate) fn is_resource_of(application: &Application, live: &Object) -> bool {
-    owner(live) == Some(&application.name) && !is_hook(live)
+    application.owns(live) && !is_hook(live)
 }
 
 fn refuse_shared(
@@ -221,18 +221,18 @@ fn refuse_shared(
     notes: &mut Vec<String>,
 ) -> Result<(), Error> {
     for live in tracked {
-        let Some(other) = owner(live).filter(|other| *other != application.name) else { continue };
+        let Some(other) = owner(live).filter(|_| !application.owns(live)) else { continue };
         if !resources.iter().any(|entry| entry.object.key() == live.key()) {
             continue;
         }
         if options.fail_on_shared {
             return Err(Error::Shared {
                 key: Box::new(live.key()),
-                own: application.name.clone(),
+                own: application.instance(),
                 other: other.to_owned(),
             });
         }
-        notes.push(format!("{} is part of applications {} and {other}", live.key(), application.name));
+        notes.push(format!("{} is part of applications {} and {other}", live.key(), application.instance()));
     }
     Ok(())
 }
@@ -336,7 +336,7 @@ fn held_children(
 ) -> Option<Held> {
     let goes = |live: &Object| delivers(live) && stays(live, options, semantics).is_none();
     let going = gone.iter().filter(|live| goes(live)).map(|live| live.name().to_owned()).collect();
-    let of = tracked.iter().filter(|live| delivers(live) && owner(live) == Some(&application.name)).count();
+    let of = tracked.iter().filter(|live| delivers(live) && application.owns(live)).count();
     held(&application.object, going, of)
 }
 

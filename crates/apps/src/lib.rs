@@ -83,5 +83,5 @@ pub use status::{
     ResourceStatus, SyncStatus, compared, counted, health_of, resource_entry, resource_key, sync_status, worst_of,
 };
 pub use sync::{PreparedSync, SyncRequest, Synced};
-pub use tracking::{TRACKING_ANNOTATION, owner, tracking_id};
+pub use tracking::{TRACKING_ANNOTATION, instance_name, owner, tracking_id};
 pub use windows::{Asker, Closed, Windows};

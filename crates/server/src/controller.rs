@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project, refused_operation};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project, instance_name, refused_operation};
 use landfall_cluster::{Change, Interest, ListOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
@@ -488,9 +488,10 @@ impl Controller {
                 let follows = self.live.note(&server, seen);
                 self.board.note(|told| told.events += 1);
                 for (name, follows) in follows {
-                    // Names are what objects have of their Application.
-                    let is_it =
-                        |(key, entry): &(&ObjectKey, &Entry)| key.name == *name && entry.destination.server == server;
+                    let is_it = |(key, entry): &(&ObjectKey, &Entry)| {
+                        let namespace = key.namespace.as_deref().unwrap_or_default();
+                        instance_name(namespace, &key.name) == *name && entry.destination.server == server
+                    };
                     let keys: Vec<ObjectKey> = self.entries.iter().filter(is_it).map(|(key, _)| key.clone()).collect();
                     for key in keys {
                         let observation = match follows {

@@ -45,7 +45,7 @@ impl Lives {
         }
     }
 
-    /// Takes note, and says for which Applications, by their names, something follows.
+    /// Takes note, and says for which Applications, by what their objects know them, something follows.
     pub(crate) fn note(&mut self, server: &str, seen: Seen) -> Vec<(Box<str>, Follows)> {
         self.clusters.get_mut(server).map(|live| live.note(seen)).unwrap_or_default()
     }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
-use landfall_apps::SyncStatus;
+use landfall_apps::{Application, SyncStatus, TRACKING_ANNOTATION};
 use landfall_cluster::{Change, Cluster, JobWait, Leave};
 use landfall_engine::{Clock, Event, Killed, NoProbe, Probe, Recovery};
 use landfall_object::Object;
@@ -114,6 +114,23 @@ async fn what_the_source_no_longer_names_goes_and_what_is_not_ours_stays() {
     assert!(place.get("v1", "ConfigMap", "foreign").await.is_some());
     let a = place.get("v1", "ConfigMap", "a").await.expect("is there");
     assert_eq!(a.at("/data"), Some(&json!({"x": "1"})));
+}
+
+#[tokio::test]
+async fn two_applications_of_one_name_in_two_namespaces_are_two() {
+    let mut place = Place::new().await;
+    let first = place.application(&[]);
+    let second = Application { namespace: "team-a".to_owned(), ..first.clone() };
+    place.sync(&first, &[config("a", json!({})), config("b", json!({}))]).await;
+    place.sync(&second, &[config("b", json!({})), config("c", json!({}))]).await;
+    let b = place.get("v1", "ConfigMap", "b").await.expect("is there");
+    let known = b.annotation(TRACKING_ANNOTATION).and_then(|id| id.split(':').next());
+    assert_eq!(known, Some(format!("team-a_{}", first.name).as_str()));
+    // What the other one has taken over goes with that one.
+    place.sync(&first, &[config("a", json!({}))]).await;
+    assert!(place.get("v1", "ConfigMap", "b").await.is_some());
+    place.sync(&second, &[config("c", json!({}))]).await;
+    assert_eq!(place.get("v1", "ConfigMap", "b").await, None);
 }
 
 #[tokio::test]

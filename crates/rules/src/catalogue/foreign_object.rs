@@ -101,7 +101,8 @@ fn foreign(unit: &DesiredUnit, live: &Object) -> Option<(String, &'static str)> 
         Door::Application(_) => {
             let why = "both deliver it from now on, and write over each other";
             match (tracked, release) {
-                (Some(application), _) if application == unit.name => None,
+                // One of another namespace than Argo CD's is known with that before its name.
+                (Some(application), _) if application.rsplit('_').next() == Some(unit.name.as_str()) => None,
                 (Some(application), _) => Some((format!("belongs to Application `{application}`"), why)),
                 (None, Some(release)) if release != unit.name => Some((format!("belongs to release `{release}`"), why)),
                 _ => None,
