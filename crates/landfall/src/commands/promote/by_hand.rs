@@ -19,7 +19,7 @@ use super::{MOST_EVIDENCE, asker, told};
 use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::set::moment;
-use crate::commands::images::tags::TagLine;
+use crate::commands::images::tags::{Ours, TagLine, told_apart};
 use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, tree_path};
 use crate::context::Context;
 
@@ -83,7 +83,17 @@ pub(crate) async fn permitted(context: &Context, wish: &Wish<'_>) -> Result<Opti
         let reason = wish.glass.break_glass.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
         let Some(reason) = reason else {
             let mut failure = told::refused(&refusal);
-            if let Some(told) = failure.diagnostics.pop() {
+            if let Some(mut told) = failure.diagnostics.pop() {
+                if let Some(named) = wish.place.environment.as_deref().filter(|named| *named != to.as_str()) {
+                    let lines: BTreeSet<String> = wish
+                        .wanted
+                        .iter()
+                        .map(|(line, _)| format!("{} of {}", line.line.path(), line.line.file))
+                        .collect();
+                    let lines = lines.into_iter().collect::<Vec<_>>().join(", ");
+                    told = told.note(format!("{to} reads {lines} as {named} does"));
+                    told = told.help(format!("let a values file of {named}'s own say it"));
+                }
                 let told = told.help(format!("landfall promote --to {to}"));
                 failure
                     .diagnostics
@@ -137,7 +147,8 @@ fn directories(wish: &Wish<'_>) -> Vec<String> {
     std::iter::once(wish.place.target.directory.clone()).chain(above).collect()
 }
 
-/// Whether what is set is an environment's: by its name, or, where what lies here may say anything, by the files that it reads.
+/// Whether what is set is an environment's: by its name, or by the lines that it reads, whoever else reads them; where what lies here may
+/// say anything, by the files.
 async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &EnvironmentName) -> Result<bool, Failure> {
     let here = match &wish.place.target.kind {
         TargetKind::System(file) => Some(file.as_ref()),
@@ -147,17 +158,38 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
     if named == Some(to.as_str()) {
         return Ok(true);
     }
-    let Some(tip) = &law.tip else { return Ok(false) };
-    if named.is_some() && here.is_some_and(|here| here.text == law.file.text) {
-        return Ok(false);
-    }
-    let place = tip.place(context, tip.tree().await?, law.file.clone(), to)?;
     let args = TargetArgs { env: Some(to.clone()), repos: wish.repos.to_vec(), ..TargetArgs::default() };
-    // What cannot be rendered may read anything.
-    let Ok(units) = args.units(&context.host, &place).await else { return Ok(true) };
+    let place = match &law.tip {
+        Some(tip) => tip.place(context, tip.tree().await?, law.file.clone(), to)?,
+        None => context.host.place(None, &args.query()).await?,
+    };
+    // Whether it is another environment's by a name that the branch knows as well.
+    let is_anothers = named.is_some() && here.is_some_and(|here| here.text == law.file.text);
     let files: BTreeSet<&str> = wish.wanted.iter().map(|(line, _)| line.line.file.as_str()).collect();
     let is_read = |name: &str| tree_path(&place.target, name).is_some_and(|path| files.contains(path.as_str()));
-    Ok(units.iter().any(|unit| unit.value_files().any(is_read)))
+    let Ok(units) = args.units(&context.host, &place).await else {
+        // What cannot be rendered may read anything; of another environment's files it reads what it declares.
+        return Ok(!is_anothers || declared(&law.file, to).any(is_read));
+    };
+    if !units.iter().any(|unit| unit.value_files().any(is_read)) {
+        return Ok(false);
+    }
+    if !is_anothers {
+        return Ok(true);
+    }
+    // A file that both read may say one's tag alone, where the other one has a file of its own behind it.
+    let Ok(apart) = told_apart(&place.target, &units, &Ours::of(&place.target, &place.target.source, &[])) else {
+        return Ok(true);
+    };
+    let read: BTreeSet<(String, String)> =
+        apart.ours.iter().map(|line| (line.line.file.clone(), line.line.path())).chain(apart.others).collect();
+    Ok(wish.wanted.iter().any(|(line, _)| read.contains(&(line.line.file.clone(), line.line.path()))))
+}
+
+/// The values files that an environment declares.
+fn declared<'f>(file: &'f ProjectFile, environment: &EnvironmentName) -> impl Iterator<Item = &'f str> {
+    let releases = file.system.environments.get(environment.as_str()).into_iter().flat_map(|it| &it.releases);
+    releases.flat_map(|release| &release.values).map(|path| path.as_str())
 }
 
 /// What the rules say of each line's tag.

@@ -74,6 +74,36 @@ fn where_a_promotion_leads_a_hand_sets_what_was_there_and_its_owners_alone() {
 }
 
 #[test]
+fn a_line_that_the_receiver_reads_as_well_is_the_receivers_whichever_environment_is_named() {
+    let place = place(PROPOSED);
+    place.town.publish("acme/web", "0.6.0-alpha.1.1", COMMIT);
+    let (host, declared) = (place.town.host(), place.shop.read("landfall.yaml"));
+    let common = format!("image: '{host}/acme/web:0.5.0-alpha.1.1'\n");
+    let shared = declared.replace("[test.yaml]", "[common.yaml, test.yaml]");
+    place.shop.write("common.yaml", &common);
+    place.shop.write("test.yaml", "# test\n");
+    // Behind it production has a file of its own that says the tag: the common line is the test's alone.
+    place.shop.write("landfall.yaml", &shared.replace("[production.yaml]", "[common.yaml, production.yaml]"));
+    let publish = || {
+        place.shop.commit("shared");
+        place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    };
+    publish();
+    let set = |more: &[&str]| {
+        let words = ["images", "set", "0.6.0-alpha.1.1", "--env", "test", "--yes"];
+        place.run_as("ada", &[&words[..], more].concat())
+    };
+    set(&["--push", "--dry-run"]).exits(0);
+    place.shop.write("production.yaml", "# production\n");
+    publish();
+    let refused = set(&["--push"]).exits(5).says("LF0994").says("never ran in production");
+    refused.says("production reads image of common.yaml as test does").says("a values file of test's own");
+    set(&["--push", "--dry-run"]).exits(5).says("LF0994");
+    set(&[]).exits(5).says("LF0994");
+    assert!(place.main("common.yaml").contains("0.5.0-alpha.1.1"));
+}
+
+#[test]
 fn se_29_a_rollback_goes_back_to_what_was_there_and_is_published() {
     let place = place(PROPOSED);
     place.town.publish("acme/web", "0.4.5", COMMIT);
