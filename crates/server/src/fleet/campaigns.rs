@@ -344,6 +344,9 @@ impl Control {
         if !edge.is_active() {
             return Some("it is disabled or in quarantine");
         }
+        if !edge.runs(product) {
+            return Some("nothing of that product is installed there");
+        }
         let current = edge.version_of(product);
         if !current.is_empty() {
             match (Version::parse(current), Version::parse(version)) {
@@ -429,7 +432,7 @@ impl Control {
 
 /// Whether an edge runs the agent that is out there: it has never said which start of it this is.
 pub(crate) fn is_existing_agent(edge: &EdgeNow) -> bool {
-    edge.presence.boot_id.is_empty()
+    edge.is_existing_agent()
 }
 
 fn spec_of(new: &NewCampaign, product: &str, version: &str) -> Result<Spec, String> {

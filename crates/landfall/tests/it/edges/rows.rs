@@ -151,6 +151,26 @@ fn lp_072_a_campaign_begins_with_its_waves_made_and_its_first_one_waiting() {
 }
 
 #[test]
+fn a_campaign_of_another_product_says_nothing_to_who_has_nothing_of_it() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    sandbox.write("kiosk", "bytes of a kiosk");
+    let build =
+        ["edge", "release", "build", "--product", "kiosk", "--release", "1.1.0", "--artifact", "linux/x64=kiosk"];
+    sandbox.run(&[&build[..], &["--key-file", "keys/targets.pem", "--out", "dist"]].concat()).exits(0);
+    sandbox.run(&["edge", "release", "add", "dist", "--key-file", "keys/targets.pem"]).exits(0);
+    let token = token(&sandbox, &[]);
+    let existing = fleet.enroll(&token, "edge-001-000000");
+    fleet.beat(&existing, json!({}));
+    let words = ["edge", "campaign", "create", "1.1.0", "--product", "kiosk", "--waves", "100%", "--yes", "-o", "json"];
+    let planned = sandbox.run(&[&words[..], &["--dry-run"]].concat()).all();
+    assert!(planned.contains("nothing of that product is installed there"), "{planned}");
+    sandbox.run(&words);
+    assert_eq!(fleet.beat(&existing, json!({})).json()["targetVersion"], Value::Null);
+}
+
+#[test]
 fn lp_074_an_intent_is_told_where_the_version_differs_and_fits_and_nowhere_else() {
     let sandbox = Sandbox::empty();
     let fleet = serve(&sandbox);

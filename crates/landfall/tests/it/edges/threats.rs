@@ -180,21 +180,22 @@ fn what_was_said_in_an_earlier_start_of_an_agent_changes_nothing_when_it_is_said
     let (root, code, said) = agent(&sandbox, &fleet, "first", "edge-gate-7", &token);
     assert_eq!(code, 0, "{said}");
     let credential = credential_of(&root);
+    check_in(&fleet, &credential, "boot-1", 1, json!({}));
     sandbox.run(&["edge", "campaign", "create", "1.1.0", "--name", "up", "--waves", "100%"]).exits(0);
-    let attempt = check_in(&fleet, &credential, "boot-1", 1, json!({})).json()["desired"]["attempt"].clone();
+    let attempt = check_in(&fleet, &credential, "boot-1", 2, json!({})).json()["desired"]["attempt"].clone();
     let failed = json!({"progress": {"attempt": attempt, "status": "DOWNLOADING"}});
-    assert_eq!(check_in(&fleet, &credential, "boot-1", 2, failed.clone()).status, 200);
+    assert_eq!(check_in(&fleet, &credential, "boot-1", 3, failed.clone()).status, 200);
     // It starts again and goes on; then somebody says once more what was heard of the start before.
     let restarting = json!({"progress": {"attempt": attempt, "status": "VERIFYING"}});
     check_in(&fleet, &credential, "boot-2", 1, restarting);
     let repeated =
-        check_in(&fleet, &credential, "boot-1", 2, json!({"progress": {"attempt": attempt, "status": "FAILED"}}));
+        check_in(&fleet, &credential, "boot-1", 3, json!({"progress": {"attempt": attempt, "status": "FAILED"}}));
     assert_eq!(repeated.json()["desired"], Value::Null);
     let edge = sandbox.run(&["edge", "get", "edge-gate-7", "-o", "json"]).exits(0).json()["data"].clone();
     assert_eq!((&edge["upgradeStatus"], &edge["cloneSuspected"]), (&json!("VERIFYING"), &json!(false)), "{edge}");
     assert_eq!(campaign(&sandbox, "up")["members"][0]["state"], "VERIFYING");
     // A second machine does not repeat: it goes on, and is seen.
-    check_in(&fleet, &credential, "boot-1", 3, json!({}));
+    check_in(&fleet, &credential, "boot-1", 4, json!({}));
     let edge = sandbox.run(&["edge", "get", "edge-gate-7", "-o", "json"]).exits(0).json()["data"].clone();
     assert_eq!(edge["cloneSuspected"], true);
 }

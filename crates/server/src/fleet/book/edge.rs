@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use landfall_fleet::protocol::{AGENT_PRODUCT, Installed, Label, RuntimeState};
+use landfall_fleet::protocol::{AGENT_PRODUCT, DEFAULT_PRODUCT, Installed, Label, RuntimeState};
 use landfall_fleet::{Platform, UpgradeStatus};
 use landfall_store::{EdgeRow, PresenceRow};
 
@@ -195,6 +195,20 @@ impl EdgeNow {
     /// What runs there of a product; empty for nothing.
     pub(crate) fn version_of(&self, product: &str) -> &str {
         self.presence.installed.iter().find(|it| it.product == product).map_or("", |it| it.version.as_str())
+    }
+
+    /// Whether it is an agent that speaks the existing protocol.
+    pub(crate) fn is_existing_agent(&self) -> bool {
+        self.presence.boot_id.is_empty()
+    }
+
+    /// Whether a product is anything to it: the existing agent puts what it is told of in its own place, whatever that is, and another
+    /// one looks after what it was enrolled with.
+    pub(crate) fn runs(&self, product: &str) -> bool {
+        match &*self.presence.installed {
+            [] => !self.is_existing_agent() || product == DEFAULT_PRODUCT,
+            installed => installed.iter().any(|it| it.product == product),
+        }
     }
 
     /// What an artifact of a product has to fit.
