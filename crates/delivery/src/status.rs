@@ -94,6 +94,22 @@ fn namespace_of(keys: &[ObjectKey]) -> String {
     keys.iter().find_map(|key| key.namespace.clone()).unwrap_or_default()
 }
 
+impl SystemStatus {
+    /// The same of a part of the units.
+    #[must_use]
+    pub fn only(mut self, is_meant: impl Fn(&UnitStatus) -> bool) -> Self {
+        self.units.retain(is_meant);
+        self.healthy = self.units.iter().all(UnitStatus::is_healthy);
+        self
+    }
+}
+
+impl UnitStatus {
+    fn is_healthy(&self) -> bool {
+        matches!(self.status.as_str(), "deployed" | "synced") && self.problems.is_empty()
+    }
+}
+
 impl Session {
     /// What runs of the given releases (namespace and name), or of all when none are given.
     ///
@@ -117,8 +133,7 @@ impl Session {
         units.sort_by_key(|unit: &UnitStatus| {
             wanted.iter().position(|(namespace, name)| *namespace == unit.namespace && *name == unit.name)
         });
-        let healthy =
-            units.iter().all(|unit| matches!(unit.status.as_str(), "deployed" | "synced") && unit.problems.is_empty());
+        let healthy = units.iter().all(UnitStatus::is_healthy);
         Ok(SystemStatus { version: version.git_version, units, healthy })
     }
 

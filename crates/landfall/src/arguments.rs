@@ -7,7 +7,7 @@ mod target;
 mod values;
 
 pub(crate) use cluster::ClusterArgs;
-pub(crate) use named::{Behind, Named, is_delivered, is_in_system, is_written_as_path};
+pub(crate) use named::{Behind, Environments, Named, is_delivered, is_in_system, is_written_as_path};
 pub(crate) use output::{OutputArgs, ReportFormat};
 pub(crate) use target::{RenderedArgs, TargetArgs};
 pub(crate) use values::ValuesArgs;

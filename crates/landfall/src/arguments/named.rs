@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use landfall_delivery::{ObjectName, Session, SystemStatus};
+use landfall_delivery::{ObjectName, Session, SystemStatus, TargetKind};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Host, Place};
 use landfall_source::RemoteRef;
@@ -96,7 +96,8 @@ impl Named {
         Ok(Some(found).filter(|found| !found.is_empty()))
     }
 
-    /// The releases that are meant, each with its namespace: those that are named; of a bare chart its own; else all.
+    /// The releases that are meant, each with its namespace: those that are named; of a bare chart its own; of a system those that are
+    /// no other environment's; else all.
     ///
     /// # Errors
     /// The cluster cannot be asked, there is no such release, or there are several.
@@ -108,10 +109,23 @@ impl Named {
         namespace: Option<&str>,
     ) -> Result<Vec<(String, String)>, Vec<Diagnostic>> {
         let delivered = session.delivered().await?;
-        let there: Vec<(&str, &str)> =
-            delivered.iter().map(|(namespace, name)| (namespace.as_str(), name.as_str())).collect();
+        let environments = Environments::of(host, place);
+        let there: Vec<(&str, &str)> = delivered
+            .iter()
+            .map(|(namespace, name)| (namespace.as_str(), name.as_str()))
+            .filter(|(of, name)| namespace.is_some() || !environments.is_anothers(of, name))
+            .collect();
         if !self.names.is_empty() {
-            return self.names.iter().map(|name| one(&host.directory, &there, name, namespace)).collect();
+            let one = |name: &String| {
+                let declared = namespace.or_else(|| environments.namespace_of(name));
+                one(
+                    &host.directory,
+                    &there,
+                    name,
+                    declared.filter(|declared| there.contains(&(*declared, name.as_str())) || namespace.is_some()),
+                )
+            };
+            return self.names.iter().map(one).collect();
         }
         // A chart delivers one release, under its own name or the one that was given.
         let of_chart = self.target.as_deref().filter(|_| place.declared().is_none());
@@ -124,6 +138,47 @@ impl Named {
             }
             _ => Ok(there.iter().map(|(namespace, name)| ((*namespace).to_owned(), (*name).to_owned())).collect()),
         }
+    }
+}
+
+/// What a system's file says of where releases live: on one cluster several environments may have one of the same name.
+pub(crate) struct Environments {
+    own: Vec<(String, String)>,
+    others: Vec<(String, String)>,
+}
+
+impl Environments {
+    /// Those of a place; of no system nothing is known.
+    pub(crate) fn of(host: &Host, place: &Place) -> Self {
+        let mut known = Environments { own: Vec::new(), others: Vec::new() };
+        let TargetKind::System(file) = &place.target.kind else { return known };
+        let default = host.default_namespace(place);
+        for (name, environment) in &file.system.environments {
+            let releases = environment.releases.iter().map(|release| {
+                let namespace = release.namespace.as_ref().map_or(default.as_str(), |namespace| namespace.as_str());
+                (namespace.to_owned(), release.name.to_string())
+            });
+            match Some(name.as_str()) == place.environment.as_deref() {
+                true => known.own.extend(releases),
+                false => known.others.extend(releases),
+            }
+        }
+        known
+    }
+
+    /// Whether a release is one that this environment declares.
+    pub(crate) fn is_own(&self, namespace: &str, name: &str) -> bool {
+        self.own.iter().any(|(of, known)| of == namespace && known == name)
+    }
+
+    /// Whether a release is one that another environment declares, and this one does not.
+    pub(crate) fn is_anothers(&self, namespace: &str, name: &str) -> bool {
+        let is_it = |(of, known): &(String, String)| of == namespace && known == name;
+        !self.own.is_empty() && !self.own.iter().any(is_it) && self.others.iter().any(is_it)
+    }
+
+    fn namespace_of(&self, name: &str) -> Option<&str> {
+        self.own.iter().find(|(_, known)| known == name).map(|(namespace, _)| namespace.as_str())
     }
 }
 

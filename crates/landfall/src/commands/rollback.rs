@@ -12,7 +12,7 @@ use landfall_project::Span;
 use landfall_release::{DeployOptions, RollbackOptions, Wait};
 use serde_json::{Value, json};
 
-use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
+use crate::arguments::{Behind, Environments, Named, OutputArgs, TargetArgs};
 use crate::commands::claims;
 use crate::commands::plan::Plans;
 use crate::commands::promote::by_hand::GlassArgs;
@@ -80,6 +80,13 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     if named.names.is_empty() && revision.is_none() && written::is_for(&place, &args) {
         return written::run(context, &args, named.target.as_deref(), started).await;
+    }
+    let is_chart = named.target.as_deref().is_some_and(|target| context.host.chart_name(target).is_some());
+    if named.names.is_empty() && place.declared().is_none() && !is_chart && place.cluster.remote().is_some() {
+        let text = format!("which releases of {} are meant is not said", place.cluster.shown());
+        let diagnostic =
+            Diagnostic::error(code::BAD_ARGUMENTS, text).note("no landfall.yaml of this directory names any");
+        return Err(Failure::usage(diagnostic.help("landfall rollback RELEASE")));
     }
     if !args.dry_run {
         let cluster = place.cluster.shown();
@@ -161,7 +168,16 @@ impl Back<'_> {
         let (namespace, dry_run) = (args.place.namespace.as_deref(), args.dry_run);
         live::with_progress(context, connection, self.started, |session| async move {
             let wanted = named.releases(&context.host, &session, place, namespace).await?;
-            let wanted = if named.names.is_empty() { repeated(&session, wanted).await? } else { wanted };
+            let environments = Environments::of(&context.host, place);
+            let is_own = |(namespace, name): &(String, String)| environments.is_own(namespace, name);
+            let wanted = match named.names.is_empty() {
+                // What else lives on the cluster is not the system's.
+                true if place.declared().is_some() => {
+                    repeated(&session, wanted.into_iter().filter(is_own).collect()).await?
+                }
+                true => repeated(&session, wanted).await?,
+                false => wanted,
+            };
             let (mut plans, mut units) = (Vec::new(), Vec::new());
             if dry_run {
                 for (namespace, name) in &wanted {

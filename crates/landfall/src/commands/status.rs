@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Routes, SystemStatus};
+use landfall_delivery::{Routes, SystemStatus, UnitStatus};
 use landfall_host::{Failure, Hosting};
 use landfall_object::HealthStatus;
 use serde_json::{Value, json};
 
-use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
+use crate::arguments::{Behind, Environments, Named, OutputArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -49,9 +49,12 @@ async fn run(context: &Context, args: StatusArgs) -> Outcome {
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let namespace = args.place.namespace.as_deref();
     let status = live::with_progress(context, &mut connection, started, |session| {
-        let (named, host) = (&named, &context.host);
+        let (named, host, place) = (&named, &context.host, &place);
         async move {
-            let all = session.status(&[]).await?;
+            let environments = Environments::of(host, place);
+            let is_meant =
+                |unit: &UnitStatus| namespace.is_some() || !environments.is_anothers(&unit.namespace, &unit.name);
+            let all = session.status(&[]).await?.only(is_meant);
             match named.among(host, &all, namespace)? {
                 Some(wanted) => session.status(&wanted).await,
                 None => Ok(all),

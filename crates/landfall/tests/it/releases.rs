@@ -298,3 +298,50 @@ fn what_simulated_containers_have_answered_is_marked_in_our_voice_and_not_in_hel
         assert!(!helms.all().contains('~'), "{}", helms.all());
     }
 }
+
+#[test]
+fn what_another_environment_of_the_same_cluster_declares_is_not_rolled_back_nor_shown() {
+    let sandbox = started();
+    let release = |namespace: &str| format!("[{{name: web, chart: web, namespace: {namespace}}}]");
+    sandbox.write(
+        "landfall.yaml",
+        &format!(
+            "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  test:\n    cluster: embedded\n    releases: {}\n  production:\n    cluster: embedded\n    releases: {}\n",
+            release("test"),
+            release("production")
+        ),
+    );
+    sandbox.run(&["up", "--env", "test", "--yes"]).exits(0);
+    sandbox.edit("web/values.yaml", "replicas: 1", "replicas: 2");
+    sandbox.run(&["up", "--env", "test", "--yes"]).exits(0);
+    // Somebody else's lives on the same cluster.
+    for replicas in ["replicas=1", "replicas=2"] {
+        let words =
+            ["upgrade", "--install", "other", "web", "-n", "elsewhere", "--create-namespace", "--set", replicas];
+        sandbox.run(&words).exits(0);
+    }
+    let units = |words: &[&str]| {
+        let said = sandbox.run(&[words, &["-o", "json"]].concat());
+        let data = said.json()["data"].clone();
+        let units = data["units"].as_array().or(data.as_array()).cloned().unwrap_or_default();
+        units.iter().map(|unit| format!("{}/{}", unit["namespace"], unit["name"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    assert_eq!(units(&["status", "--env", "production"]), ["elsewhere/other"]);
+    sandbox.run(&["rollback", "--env", "production", "--yes"]).exits(1).says("no earlier revision to go back to");
+    sandbox.run(&["rollback", "web", "--env", "production", "--yes"]).exits(1).says("there is no release web");
+    sandbox.run(&["history", "web", "--env", "production"]).exits(1).says("there is no release web");
+    assert_eq!(units(&["rollback", "--env", "test", "--dry-run"]), ["test/web"]);
+    // Where both have one.
+    for replicas in ["replicas: 3", "replicas: 4"] {
+        let values = sandbox.read("web/values.yaml");
+        let line = values.lines().next().expect("a line").to_owned();
+        sandbox.edit("web/values.yaml", &line, replicas);
+        sandbox.run(&["up", "--env", "production", "--yes"]).exits(0);
+    }
+    assert_eq!(units(&["rollback", "--env", "test", "--dry-run"]), ["test/web"]);
+    assert_eq!(units(&["rollback", "web", "--env", "production", "--dry-run"]), ["production/web"]);
+    assert_eq!(units(&["status", "web", "--env", "test"]), ["test/web"]);
+    sandbox.run(&["rollback", "--env", "test", "--yes"]).exits(0);
+    let shown = sandbox.run(&["history", "--env", "test"]).exits(0).stdout;
+    assert!(shown.contains("Rollback to 1"), "{shown}");
+}
