@@ -1,7 +1,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::Error;
@@ -67,25 +67,53 @@ impl DatabaseAddress {
         self.has_password
     }
 
-    /// Connects.
-    pub(crate) async fn connect(&self) -> Result<PgPool, Error> {
-        let options = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }));
+    /// The right to be the only process that works on something of the database; nothing where another one has it.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] when it is not there or does not let us in.
+    pub async fn sole(&self, what: &'static str) -> Result<Option<Sole>, Error> {
+        let mut connection = self.alone().await?;
+        let taken: Result<bool, sqlx::Error> =
+            sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtext($1))").bind(what).fetch_one(&mut connection).await;
+        let taken = taken.map_err(|source| Error::Connect { database: self.shown(), source })?;
+        Ok(taken.then_some(Sole { connection }))
+    }
+
+    /// One connection without the pool, which would try again and say only that it has none.
+    async fn alone(&self) -> Result<PgConnection, Error> {
         let failed = |source| Error::Connect { database: self.shown(), source };
-        // Once without the pool, which would try again and say only that it has no connection.
         match tokio::time::timeout(PATIENCE, self.options.connect()).await {
-            Ok(Ok(connection)) => {
-                let _closed = connection.close().await;
-                Ok(options.connect_lazy_with(self.options.clone()))
-            }
+            Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(failed(error)),
             Err(_) => Err(failed(sqlx::Error::Io(std::io::Error::new(
                 std::io::ErrorKind::TimedOut,
                 format!("there was no answer within {} s", PATIENCE.as_secs()),
             )))),
         }
+    }
+
+    /// Connects.
+    pub(crate) async fn connect(&self) -> Result<PgPool, Error> {
+        let options = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }));
+        let _closed = self.alone().await?.close().await;
+        Ok(options.connect_lazy_with(self.options.clone()))
+    }
+}
+
+/// The right to be the only process that works on something. The database takes it back when the connection ends, also that of a process
+/// which was killed.
+#[derive(Debug)]
+pub struct Sole {
+    connection: PgConnection,
+}
+
+impl Sole {
+    /// Whether it is still had.
+    pub async fn lasts(&mut self) -> bool {
+        matches!(tokio::time::timeout(PATIENCE, self.connection.ping()).await, Ok(Ok(())))
     }
 }
 

@@ -54,7 +54,7 @@ mod tokens;
 pub use accounts::{AccountRow, Accounts, SessionRow};
 pub use audit::{Audit, AuditEntry, AuditRow};
 pub use cluster_state::{ClusterBatch, ClusterContents, ClusterEventRow, ClusterObjectRow, ClusterState};
-pub use database::{BadDatabaseAddress, DatabaseAddress};
+pub use database::{BadDatabaseAddress, DatabaseAddress, Sole};
 pub use error::Error;
 pub use facts::Facts;
 pub use fleet::{

@@ -15,6 +15,7 @@ use landfall_server::{
     UnsignedWebhooks,
 };
 use landfall_source::HookSecret;
+use landfall_store::DatabaseAddress;
 
 use crate::commands::store::{DATABASE, read_database};
 use crate::consent::{self, Question};
@@ -62,28 +63,28 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "LANDFALL_ENV", value_name = "NAME")]
     env: Option<EnvironmentName>,
     /// The kubeconfig's context (default: the environment's, else the embedded cluster)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "only")]
     context: Option<ContextName>,
     /// The kubeconfig's path
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "only")]
     kubeconfig: Option<String>,
     /// Where probes, metrics and webhooks are answered; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
     listen: Listen,
     /// A directory whose commits stand in for a repository, bare or checked out; its working tree is never read
-    #[arg(long = "repo", value_name = "URL=DIR")]
+    #[arg(long = "repo", value_name = "URL=DIR", conflicts_with = "only")]
     repos: Vec<String>,
     /// Whether SealedSecrets are opened while their own controller is not there: keep, observe (say what would be written), off
-    #[arg(long, value_name = "HOW", default_value = "keep")]
+    #[arg(long, value_name = "HOW", default_value = "keep", conflicts_with = "only")]
     sealing: Sealing,
     /// Where kubeseal is answered (/v1/cert.pem, /v1/verify, /v1/rotate), for a Service of this server
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "only")]
     sealing_listen: Option<Listen>,
     /// A policy.csv that counts instead of the ConfigMap argocd-rbac-cm
     #[arg(long, value_name = "FILE")]
     policy: Option<String>,
     /// The path below which a proxy sends requests, as `/landfall`
-    #[arg(long, value_name = "PATH", default_value = "/")]
+    #[arg(long, value_name = "PATH", default_value = "/", conflicts_with = "only")]
     root_path: String,
     /// Who else says who somebody is: an issuer of OpenID Connect, by its address
     #[arg(long, env = "LANDFALL_ISSUER", value_name = "URL", requires_all = ["issuer_client", "url"])]
@@ -116,7 +117,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "LANDFALL_DATABASE", hide_env_values = true, value_name = "URL")]
     database: Option<String>,
     /// In how many parts they share the Applications, each kept by one of them; the same for all
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=SHARDS))]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "only", value_parser = clap::value_parser!(u32).range(1..=SHARDS))]
     shards: u32,
     /// Where they say who lives and who keeps what, by Leases (default: the pod's own namespace, else `landfall`)
     #[arg(long, env = "LANDFALL_LEASE_NAMESPACE", value_name = "NAME")]
@@ -279,7 +280,8 @@ async fn only_fleet(context: &Context, args: ServeArgs) -> Outcome {
     let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;
     let state = context.host.state_here()?;
     let fleet = fleet(context, &args);
-    let options = OnlyFleet { state, listen: args.listen, policy, fleet };
+    let database = database(context, &args)?;
+    let options = OnlyFleet { state, listen: args.listen, policy, database, fleet };
     landfall_server::serve_fleet(&context.host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
         context.ui.status("edges are served; landfall edge token create LABEL enrolls some");
@@ -290,7 +292,7 @@ async fn only_fleet(context: &Context, args: ServeArgs) -> Outcome {
 
 /// With whom this server takes turns.
 fn replicas(context: &Context, args: &ServeArgs) -> Result<Option<Replicas>, Failure> {
-    let Some(url) = args.database.as_deref().filter(|url| !url.is_empty()) else {
+    let Some(database) = database(context, args)? else {
         if args.shards > 1 {
             return Err(Failure::usage(
                 Diagnostic::error(code::BAD_DATABASE, "--shards needs a database that the servers share")
@@ -300,15 +302,21 @@ fn replicas(context: &Context, args: &ServeArgs) -> Result<Option<Replicas>, Fai
         }
         return Ok(None);
     };
-    let database = read_database(url)?;
-    if database.has_password() && context.host.env.get(DATABASE) != Some(url) {
-        context.ui.status("the database's password stands in the command line, where everybody on this machine can read it: LANDFALL_DATABASE keeps it from them");
-    }
     let own = || std::fs::read_to_string(POD_NAMESPACE).ok().map(|name| name.trim().to_owned());
     let namespace = args.lease_namespace.clone().map(String::from).or_else(own);
     let name = context.host.env.get("HOSTNAME").unwrap_or("landfall").to_owned();
     let namespace = namespace.filter(|name| !name.is_empty()).unwrap_or_else(|| "landfall".to_owned());
     Ok(Some(Replicas { database, shards: args.shards, namespace, name }))
+}
+
+/// The database that was named, if one was.
+fn database(context: &Context, args: &ServeArgs) -> Result<Option<DatabaseAddress>, Failure> {
+    let Some(url) = args.database.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+    let database = read_database(url)?;
+    if database.has_password() && context.host.env.get(DATABASE) != Some(url) {
+        context.ui.status("the database's password stands in the command line, where everybody on this machine can read it: LANDFALL_DATABASE keeps it from them");
+    }
+    Ok(Some(database))
 }
 
 /// What a file says of who may do what.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::sandbox::Sandbox;
 
 mod back;
+mod databases;
 mod deltas;
 mod rows;
 mod threats;

@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::WallClock;
 use landfall_host::{Failure, Host, SHORT, Serving, StateDir};
-use landfall_store::{Location, Store};
+use landfall_store::{DatabaseAddress, Location, Sole, Store};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,8 @@ pub struct OnlyFleet {
     pub listen: Listen,
     /// Lines of a `policy.csv`.
     pub policy: Option<String>,
+    /// A PostgreSQL that keeps what it knows, and not a file of the state directory.
+    pub database: Option<DatabaseAddress>,
     /// The fleet's own.
     pub fleet: FleetOptions,
 }
@@ -56,14 +58,21 @@ struct Front {
 /// # Errors
 /// An address that is taken, a state directory that cannot be used: nothing was changed then.
 pub async fn serve_fleet(host: &Host, options: OnlyFleet, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
-    let OnlyFleet { state, listen, policy, fleet } = options;
+    let OnlyFleet { state, listen, policy, database, fleet } = options;
     let roles = Arc::new(Roles::new(policy)?);
     state.create().map_err(Failure::from)?;
     let listener = bind(listen)?;
     let address = listener.local_addr().map_err(|error| unbound(listen, &error))?;
     let _alone = host.deliver_alone(&state, "serve --only fleet", SHORT).await?;
-    let store = Store::open(Location::File(state.file("store.db"))).await.map_err(|error| error.diagnose())?;
     let stop = host.stop.clone();
+    let store = match &database {
+        None => Store::open(Location::File(state.file("store.db"))).await.map_err(|error| error.diagnose())?,
+        Some(address) => {
+            let sole = sole(address, &stop).await?;
+            tokio::spawn(keep(sole, address.clone(), stop.clone()));
+            Store::open_database(address).await.map_err(|error| error.diagnose())?
+        }
+    };
     let clock = Arc::new(WallClock);
     let stores = (store.fleet.clone(), store.audit.clone());
     let closing = CancellationToken::new();
@@ -81,6 +90,52 @@ pub async fn serve_fleet(host: &Host, options: OnlyFleet, ready: impl FnOnce(&Re
     closing.cancel();
     store.close().await;
     Ok(())
+}
+
+/// What is known of edges is in the memory of one server: there is no second one at the same database.
+const EDGES: &str = "landfall: the edges";
+/// How long is waited for the one before, which was killed perhaps, and how often it is looked.
+const HANDED_OVER: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(500);
+/// How often it is looked whether the right lasts.
+const LASTS: Duration = Duration::from_secs(2);
+
+/// The right to serve a database's edges.
+async fn sole(address: &DatabaseAddress, stop: &CancellationToken) -> Result<Sole, Diagnostic> {
+    let deadline = tokio::time::Instant::now() + HANDED_OVER;
+    loop {
+        if let Some(sole) = address.sole(EDGES).await.map_err(|error| error.diagnose())? {
+            return Ok(sole);
+        }
+        if stop.is_cancelled() || tokio::time::Instant::now() >= deadline {
+            let text = format!("another server serves the edges of {}", address.shown());
+            return Err(Diagnostic::error(code::BUSY, text)
+                .note("nothing was changed")
+                .help("end that one first, or give this one a database of its own"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Keeps that right through a restart of the database, and ends this server where another one has it then.
+async fn keep(mut sole: Sole, address: DatabaseAddress, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LASTS) => {}
+        }
+        if sole.lasts().await {
+            continue;
+        }
+        match address.sole(EDGES).await {
+            Ok(Some(again)) => sole = again,
+            Ok(None) => {
+                tracing::error!("another server serves the edges of {} now: this one ends", address.shown());
+                return stop.cancel();
+            }
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
 }
 
 fn unbound(listen: Listen, error: &std::io::Error) -> Diagnostic {
