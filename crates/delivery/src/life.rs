@@ -9,6 +9,7 @@
 //! What decides is `landfall_secrets`; here is what asks and writes. A Secret is written here in one place
 //! ([`SecretWriter::write`]), behind the guard of what is generated once.
 
+mod births;
 mod controller;
 mod examination;
 mod remembered;

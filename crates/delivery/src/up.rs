@@ -194,6 +194,12 @@ impl Session {
         }
         self.offer(&ready).await?;
         self.check_objects(&mut ready, &mut summaries, options).await?;
+        if let Some(environment) = environment {
+            let shown = ready.iter().flat_map(|(_, one)| {
+                one.shown().objects.iter().map(|rendered| (&rendered.object, one.unit.namespace.as_str()))
+            });
+            self.check_births(environment, &shown.collect::<Vec<_>>()).await?;
+        }
         let kinds = Kinds::defined(&definitions(&ready).collect::<Vec<_>>());
         for (_, one) in &mut ready {
             one.expected.clone_from(&kinds);

@@ -25,6 +25,7 @@ super::group! {
     PLAIN_VALUES = 951, Usage, "Plain values go to a terminal or a file of their owner's alone.";
     UNMADE = 952, Failed, "A value could not be made.";
     INCOMPLETE = 953, Failed, "A secret is not as it is declared.";
+    ANOTHER_BORN = 957, Refused, "A Secret would be born with another value than the one that was generated.", "A key that is generated once has its fingerprint in landfall.yaml. A value that does not fit it is refused before anything holds it: once it lives, it is the value that is guarded.";
     UNREMEMBERED = 955, GoesOn, "What was written of secrets is not remembered on the cluster.";
     WHICH_SECRET_NAMESPACE = 954, Usage, "It is not known in which namespace a Secret is to be.";
 }

@@ -194,3 +194,31 @@ fn an_interrupted_question_gives_the_terminal_its_echo_back() {
     assert!(said.contains("interrupted; nothing was changed") && said.contains("code 130"), "{said}");
     assert!(said.contains(" echo ") && !said.contains("-echo ") && !said.contains("journal"), "{said}");
 }
+
+/// The fingerprint in git says which value was generated: on an empty cluster, too, no other one is born in its place.
+#[test]
+fn a_value_that_does_not_fit_its_fingerprint_is_not_born_where_none_lives() {
+    let sandbox = sealed("        APP_KEY: {generate: once}\n        TOKEN: {generate: {random: 24}}\n");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0);
+    sandbox.run(&["up", "--yes", "--once"]).exits(0);
+    let (right, born) = (sandbox.read("web/values.yaml"), value(&live(&sandbox, "keys"), "APP_KEY"));
+    sandbox.write("another", "another value altogether");
+    sandbox.run(&["cluster", "start"]).exits(0);
+    let raw = ["secrets", "seal", "--raw", "--name", "keys", "--namespace", "shop", "--from-file", "another"];
+    let other = sandbox.run(&raw).exits(0).stdout.trim().to_owned();
+    sandbox.run(&["cluster", "stop"]).exits(0);
+    let state = sandbox.root().join(".landfall");
+    for (group, version, kind) in [("bitnami.com", "v1alpha1", "SealedSecret"), ("", "v1", "Secret")] {
+        delete(&state, &ObjectKey::new(Gvk::new(group, version, kind), Some("shop"), "keys"));
+    }
+    let (before, rest) = right.split_once("APP_KEY: ").expect("sealed");
+    let end = rest.find([',', '}', '\n']).expect("an end");
+    sandbox.write("web/values.yaml", &format!("{before}APP_KEY: \"{other}\"{}", &rest[end..]));
+    let refused =
+        sandbox.run(&["up", "--yes", "--once"]).exits(5).says("LF0957").says("`APP_KEY` of shop/keys never changes");
+    refused.says("git has it").says("nothing was changed");
+    assert!(objects(&state, "v1", "Secret", "shop").iter().all(|secret| secret.name() != "keys"));
+    sandbox.write("web/values.yaml", &right);
+    sandbox.run(&["up", "--yes", "--once"]).exits(0);
+    assert_eq!(value(&live(&sandbox, "keys"), "APP_KEY"), born);
+}

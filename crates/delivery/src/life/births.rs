@@ -1,0 +1,100 @@
+//! What would be born as another value than the one that git has the fingerprint of.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_project::{Environment, Secrets};
+use landfall_secrets::{Declared, Fingerprint, Keyring, Permanence, PlainSecret, control};
+
+use super::SealingController;
+use crate::session::Session;
+
+impl Session {
+    /// Refuses a Secret that would be born with another value of a key than the one that was generated: from then on the wrong value would
+    /// be the one that is guarded. What lives already the engine guards; what no key of this cluster opens is born of nothing.
+    ///
+    /// `objects` are to be delivered, each with the namespace of its unit.
+    ///
+    /// # Errors
+    /// Such a value, or the cluster does not answer.
+    pub(crate) async fn check_births(
+        &self,
+        environment: &Environment,
+        objects: &[(&Object, &str)],
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut keyring = None;
+        let mut refused = Vec::new();
+        for (_, secrets) in environment.secrets.iter().flat_map(Secrets::all) {
+            let prints = prints(secrets);
+            for (object, namespace) in objects.iter().filter(|(object, _)| !prints.is_empty() && makes(object, secrets))
+            {
+                let namespace = object.namespace().unwrap_or(namespace);
+                let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(namespace), &*secrets.target);
+                let live = match self.cluster.get(&key).await {
+                    Ok(live) => live,
+                    Err(error) if error.code() == Some(403) => continue,
+                    Err(error) => return Err(vec![error.diagnose()]),
+                };
+                let live = live.and_then(|live| PlainSecret::read(live.value()).ok().flatten());
+                let mut born = (*object).clone();
+                born.set_namespace(namespace);
+                if object.kind() == "SealedSecret" {
+                    if keyring.is_none() {
+                        let read = SealingController::default().keyring(&self.cluster).await;
+                        keyring = Some(read.map_err(|diagnostic| vec![diagnostic])?.0);
+                    }
+                    let Some(opened) = opened(&born, keyring.as_ref()) else { continue };
+                    born = opened;
+                }
+                let Ok(Some(values)) = PlainSecret::read(born.value()) else { continue };
+                for (name, print) in &prints {
+                    let lives =
+                        live.as_ref().and_then(|live| live.data.get(name)).is_some_and(|it| !it.reveal().is_empty());
+                    let value = values.data.get(name).filter(|value| !lives && !value.reveal().is_empty());
+                    if value.is_some_and(|value| print.is_of(value) == Ok(false)) {
+                        refused.push(another(name, &key));
+                    }
+                }
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(refused) }
+    }
+}
+
+/// The keys that git has the fingerprints of.
+fn prints(secrets: &Secrets) -> BTreeMap<String, Fingerprint> {
+    // A declaration that contradicts itself is told by whoever reads it for its own sake.
+    let keys = Declared::of(secrets).map(|declared| declared.keys).unwrap_or_default();
+    let once = keys.into_iter().filter(|(_, key)| key.permanence == Permanence::Once);
+    once.filter_map(|(name, key)| Some((name, key.fingerprint?))).collect()
+}
+
+/// Whether an object is the declared Secret, or what it is made of.
+fn makes(object: &Object, secrets: &Secrets) -> bool {
+    let named = match object.kind() {
+        "SealedSecret" => object.str_at("/spec/template/metadata/name").filter(|name| !name.is_empty()),
+        "Secret" => None,
+        _ => return false,
+    };
+    named.unwrap_or(object.name()) == &*secrets.target
+}
+
+fn opened(sealed: &Object, keyring: Option<&Keyring>) -> Option<Object> {
+    let secret = control::opened(sealed.value(), keyring?, Timestamp::now()).ok()?;
+    Object::from_value(secret).ok()
+}
+
+fn another(name: &str, key: &ObjectKey) -> Diagnostic {
+    let place = format!("{}/{}", key.namespace.as_deref().unwrap_or_default(), key.name);
+    Diagnostic::refused(
+        code::ANOTHER_BORN,
+        format!("`{name}` of {place} never changes, and what would be delivered is not the value that was generated"),
+    )
+    .note(
+        "landfall.yaml has the fingerprint of the one that was; what it has encrypted or signed would be lost with it",
+    )
+    .help("put back the sealed value that was generated (git has it), or restore it: landfall secrets restore FILE")
+    .help("where another one is meant, take the key's `fingerprint` out of landfall.yaml")
+}
