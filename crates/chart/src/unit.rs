@@ -98,6 +98,14 @@ impl RenderedUnit {
         self.charts.first().expect("a release is made with one chart")
     }
 
+    /// The rendering of a release's only chart, with what was put into it.
+    ///
+    /// # Panics
+    /// As [`RenderedUnit::chart`].
+    pub fn into_chart(mut self) -> Rendered {
+        self.charts.pop().expect("a release is made with one chart")
+    }
+
     /// Objects and hooks together, for what concerns both.
     pub fn all_objects(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().chain(&self.hooks).map(|rendered| &rendered.object)

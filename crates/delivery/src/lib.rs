@@ -52,7 +52,7 @@ pub use checks::{
 };
 pub use declared::{DeclaredChecks, declared_checks};
 pub use down::{DownOptions, Removal};
-pub use drawn::DRAWN;
+pub use drawn::{DRAWN, Draws, keep_drawn_once};
 pub use escrow::{Drill, Kept, Opened, Restored, drill, escrow, restore};
 pub use explain::{
     BlamedCommit, DecisionStory, Effect, ExplainedRelease, Explainer, FieldStory, LayerStory, ObjectName, ObjectStory,

@@ -58,7 +58,7 @@ pub async fn render_unit(
         Door::Release => Some(Arc::new(LiveLookup::of(cluster).offering(offers.cloned()))),
         Door::Application(_) => None,
     };
-    let surroundings = landfall_source::noticed_surroundings(draws);
+    let surroundings = landfall_source::noticed(landfall_source::surroundings(), draws);
     let readings = readings.clone();
     let options = RenderOptions { lookup, tracing, readings, ..RenderOptions::new(surroundings) };
     let (blocking, capabilities) = (unit.clone(), capabilities.clone());

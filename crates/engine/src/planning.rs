@@ -183,7 +183,7 @@ fn plan_item(item: &Item, live: &Live, id: String, written: &mut BTreeSet<Object
             }
             let key = hook.object.key();
             if let Some(current) = live.get(&key) {
-                once::guard(Some(current), None)?;
+                once::guard(Some(current), None).map_err(once::OnceViolation::by_its_hook)?;
             }
             (Action::Hook, key)
         }

@@ -1,13 +1,17 @@
 //! What `install` and `upgrade` have in common: flags, the chart, its rendering against the cluster, and the words for
 //! a failure.
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use landfall_chart::{
     Capabilities, Chart, ChartError, Dialect, ReleaseInfo, RenderOptions, Rendered, ValueLayers, Values, Warnings,
     render_values, render_warning,
 };
+use landfall_cluster::Cluster;
+use landfall_delivery::{Draws, Part, RenderedUnit, keep_drawn_once};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_release::{
     Apply, ArgoHooks, Content, Delivered, DeployOptions, Force, HookRuns, OwnershipCheck, Pods, Record, Remainder, Wait,
@@ -16,7 +20,7 @@ use landfall_release::{
 use super::flags::{DETERMINISTIC, Flags, Kind, Spec, Support, flag, short};
 use super::four::Otherwise;
 use super::session::Session;
-use super::{Refusal, Stop, World, four, log, place, template, values};
+use super::{Refusal, Stop, Voice, World, four, log, place, template, values};
 
 use Kind::{Bool, Optional, Pairs, Repeat, Text};
 use Support::Works;
@@ -214,6 +218,8 @@ pub(super) struct Rendering {
     pub(super) post_renderer: Option<PathBuf>,
     /// What templates see of the cluster.
     pub(super) capabilities: Capabilities,
+    /// Where the values live that are generated once; nowhere, where no cluster is asked.
+    pub(super) cluster: Option<Cluster>,
 }
 
 /// Renders on a thread that may block, because `lookup` does.
@@ -225,16 +231,21 @@ pub(super) async fn content(
     flags: &Flags,
     asked: &Asked,
     recorded: Option<Values>,
-    rendering: Rendering,
+    mut rendering: Rendering,
     release: ReleaseInfo,
 ) -> Result<(Content, Rendered), Stop> {
-    let post_renderer = rendering.post_renderer.clone();
-    let (outcome, before) = rendered(asked, recorded, rendering, release).await?;
-    let rendered = outcome.map_err(|error| {
+    let (post_renderer, draws) = (rendering.post_renderer.clone(), Draws::default());
+    rendering.options.sprig = landfall_source::noticed(rendering.options.sprig, &draws);
+    let (outcome, before) = rendered(asked, recorded.clone(), rendering.clone(), release.clone()).await?;
+    let mut outcome = outcome.map_err(|error| {
         log(&before.0);
         chart_error(&error)
     })?;
-    log(&rendered.warnings);
+    log(&outcome.warnings);
+    if draws.load(Ordering::Relaxed) {
+        outcome = with_drawn_once(world, asked, recorded, &rendering, release, outcome).await?;
+    }
+    let rendered = outcome;
     let mut content = Content::of(&rendered).map_err(|error| super::session::told(&error))?;
     if flags.is("hide-secret") {
         content.manifest = without_secrets(&rendered);
@@ -244,6 +255,34 @@ pub(super) async fn content(
     }
     content.labels = flags.pairs("labels");
     Ok((content, rendered))
+}
+
+/// The rendering with the values as they live that its templates draw, where one of them is generated once, and says so.
+async fn with_drawn_once(
+    world: &World<'_>,
+    asked: &Asked,
+    recorded: Option<Values>,
+    rendering: &Rendering,
+    release: ReleaseInfo,
+    outcome: Rendered,
+) -> Result<Rendered, Stop> {
+    let Some(cluster) = &rendering.cluster else { return Ok(outcome) };
+    let (name, namespace) = (release.name.clone(), release.namespace.clone());
+    let mut unit = RenderedUnit::of_chart(outcome, Part::LeftOut);
+    let again = async || {
+        let (outcome, _) = rendered(asked, recorded, rendering.clone(), release).await.ok()?;
+        Some(RenderedUnit::of_chart(outcome.ok()?, Part::LeftOut))
+    };
+    for note in keep_drawn_once(cluster, &namespace, &mut unit, again).await {
+        match world.voice {
+            Voice::Helm => writeln!(landfall_terminal::err(), "WARNING: {note}")?,
+            Voice::Landfall => {
+                let told = Diagnostic::warning(code::DRAWN_ANEW, format!("{name}: {note}"));
+                world.printer.diagnostic(&told);
+            }
+        }
+    }
+    Ok(unit.into_chart())
 }
 
 /// Renders on a thread that may block, and gives the warnings that came before the first template.

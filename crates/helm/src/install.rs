@@ -92,7 +92,8 @@ fn without_cluster(
     }
     let namespace = namespace::namespace(world, flags);
     let options = template::render_options(world, flags)?;
-    let rendering = Rendering { options, post_renderer, capabilities: landfall_chart::Capabilities::default() };
+    let rendering =
+        Rendering { options, post_renderer, capabilities: landfall_chart::Capabilities::default(), cluster: None };
     let release = ReleaseInfo::install(name, &namespace);
     let (content, _) = world.wait_for(deploy::content(world, flags, asked, None, rendering, release))?;
     let deploy = deploy::options(world, flags, None)?;
@@ -193,7 +194,8 @@ async fn install_with(
         render.lookup = Some(session.lookup());
     }
     let release = ReleaseInfo::install(name, &namespace);
-    let rendering = Rendering { options: render, post_renderer, capabilities };
+    let rendering =
+        Rendering { options: render, post_renderer, capabilities, cluster: Some(session.cluster().clone()) };
     let crds = if skip_crds || dry_run.is_on() { Part::LeftOut } else { Part::Taken };
     let source = Source { asked, recorded: None, rendering: rendering.clone(), release: release.clone(), crds };
     let (content, rendered) = deploy::content(session.world, flags, asked, None, rendering, release).await?;

@@ -177,7 +177,8 @@ async fn upgrade_with(
         revision: last.version + 1,
         operation: Operation::Upgrade,
     };
-    let rendering = Rendering { options: render, post_renderer, capabilities };
+    let rendering =
+        Rendering { options: render, post_renderer, capabilities, cluster: Some(session.cluster().clone()) };
     let source = Source {
         asked: &asked,
         recorded: recorded.clone(),

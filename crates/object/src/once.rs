@@ -48,14 +48,36 @@ pub struct OnceViolation {
 
 /// It would get another value, or none.
 const CHANGED: &str = "would be changed";
+/// It would go for a hook to run.
+const REMADE: &str = "would be deleted to be made anew as a hook";
 /// It would no longer be kept from that.
 const UNPROTECTED: &str = "would lose their protection";
 
 impl OnceViolation {
+    /// The same for one that a hook would make anew.
+    #[must_use]
+    pub fn by_its_hook(self) -> Self {
+        OnceViolation { verb: REMADE, ..self }
+    }
+
+    /// Where the value goes that lives, and how it is seen.
+    fn putting_back(&self) -> String {
+        let (name, of) = (self.key.name.as_str(), self.of_namespace());
+        let key = self.keys.first().map(String::as_str).unwrap_or_default();
+        format!(
+            "give it the value that the cluster has, where the other one comes from (`kubectl get secret {name}{of} -o \
+             go-template='{{{{index .data \"{key}\" | base64decode}}}}'` shows it; a template that draws one asks for the one that \
+             lives with `lookup`)"
+        )
+    }
+
+    fn of_namespace(&self) -> String {
+        self.key.namespace.as_deref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default()
+    }
+
     /// What to type where a key is no longer needed.
     fn giving_up(&self) -> String {
-        let of = self.key.namespace.as_deref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-        let name = self.key.name.as_str();
+        let (name, of) = (self.key.name.as_str(), self.of_namespace());
         format!(
             "to give it up for good: `kubectl annotate secret {name}{of} {ONCE_ANNOTATION}- {BORN_ANNOTATION}-`, then the same again"
         )
@@ -65,7 +87,11 @@ impl OnceViolation {
 impl Diagnose for OnceViolation {
     fn diagnose(&self) -> Diagnostic {
         let help = match self.verb {
-            CHANGED => "put the value back that the cluster has: such a key is made once and kept".to_owned(),
+            CHANGED => format!("{}; {}", self.putting_back(), self.giving_up()),
+            REMADE => format!(
+                "let it be no hook: take `helm.sh/hook` off its template, then once `--take-ownership`; {}",
+                self.giving_up()
+            ),
             UNPROTECTED => format!("leave the key in its annotation `{ONCE_ANNOTATION}`; {}", self.giving_up()),
             _ => self.giving_up(),
         };

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::ControlFlow;
 
 use gix::ObjectId;
 use landfall_chart::Budget;
@@ -65,26 +66,19 @@ impl SourceTree {
     ///
     /// Nothing where there is no git, or the file is in no commit; no more than anybody wants to wait for.
     pub fn versions(&self, path: &str) -> Vec<Vec<u8>> {
-        let (Ok(path), Some((repository, start))) = (crate::path::clean(path), self.history()) else {
-            return Vec::new();
-        };
-        let (mut lineage, mut seen, mut found) = (self.lineage(), HashSet::new(), Vec::new());
-        let (mut at, mut budget) = (start, Budget::default());
-        for _ in 0..MOST_COMMITS {
-            if let Some(blob) = lineage.entry(&repository, &path, at)
+        let (mut seen, mut found, mut budget) = (HashSet::new(), Vec::new(), Budget::default());
+        self.lineage().walk(path, |repository, passed| {
+            if let Some(blob) = passed.blob
                 && seen.insert(blob)
             {
                 let size = repository.find_header(blob).map_or(0, |header| header.size());
                 if budget.unpacked(size).is_err() {
-                    break;
+                    return ControlFlow::Break(());
                 }
                 found.extend(repository.find_object(blob).ok().map(|object| object.data.clone()));
             }
-            match lineage.commit(&repository, at).and_then(|(parents, _)| parents.first().copied()) {
-                Some(parent) => at = parent,
-                None => break,
-            }
-        }
+            ControlFlow::Continue(())
+        });
         found
     }
 }
@@ -97,6 +91,14 @@ pub struct Lineage<'t> {
     /// What lies in a directory by a name.
     entries: HashMap<(ObjectId, String), Option<ObjectId>>,
     files: HashMap<String, Versions>,
+}
+
+/// A commit on the way back, and what it has at a path.
+struct Passed {
+    commit: ObjectId,
+    blob: Option<ObjectId>,
+    /// Whether the one before it has something else there, as far as that is known.
+    is_brought: bool,
 }
 
 /// What is known of one file.
@@ -127,37 +129,40 @@ impl Lineage<'_> {
 
     /// The versions of a file along each commit's first parent: what the branch itself has said, one after the other.
     pub fn file_history(&mut self, path: &str) -> FileHistory {
-        let mut history = FileHistory::default();
+        let (mut versions, mut budget) = (Vec::new(), Budget::default());
+        let is_whole = self.walk(path, |repository, passed| {
+            if passed.is_brought {
+                versions.extend(version(repository, passed.commit, passed.blob, &mut budget));
+            }
+            match versions.len() >= MOST_VERSIONS || budget.unpacked_left() == 0 {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        FileHistory { versions, is_whole }
+    }
+
+    /// Goes back from the tree's own commit by each one's first parent, for as long as `visit` goes on and no further than anybody wants
+    /// to wait for; `true` when it came to the beginning.
+    fn walk(&mut self, path: &str, mut visit: impl FnMut(&gix::Repository, Passed) -> ControlFlow<()>) -> bool {
         let (Ok(path), Some((repository, start))) = (crate::path::clean(path), self.tree.history()) else {
-            return history;
+            return false;
         };
-        let mut budget = Budget::default();
-        let (mut at, mut here) = (start, self.entry(&repository, &path, start));
+        let (mut commit, mut blob) = (start, self.entry(&repository, &path, start));
         for _ in 0..MOST_COMMITS {
-            let Some((parents, _)) = self.commit(&repository, at) else { return history };
+            let Some((parents, _)) = self.commit(&repository, commit) else { return false };
             let parent = parents.first().copied();
-            let before = match parent {
-                // A shallow clone names parents that it does not have.
-                Some(parent) if self.commit(&repository, parent).is_none() => {
-                    history.versions.extend(version(&repository, at, here, &mut budget));
-                    return history;
-                }
-                Some(parent) => self.entry(&repository, &path, parent),
-                None => None,
-            };
-            if here != before {
-                history.versions.extend(version(&repository, at, here, &mut budget));
+            // A shallow clone names parents that it does not have.
+            let is_cut = parent.is_some_and(|parent| self.commit(&repository, parent).is_none());
+            let before = parent.and_then(|parent| self.entry(&repository, &path, parent));
+            let flow = visit(&repository, Passed { commit, blob, is_brought: is_cut || blob != before });
+            match parent {
+                None => return true,
+                Some(parent) if !is_cut && flow.is_continue() => (commit, blob) = (parent, before),
+                Some(_) => return false,
             }
-            let Some(parent) = parent else {
-                history.is_whole = true;
-                return history;
-            };
-            if history.versions.len() >= MOST_VERSIONS || budget.unpacked_left() == 0 {
-                return history;
-            }
-            (at, here) = (parent, before);
         }
-        history
+        false
     }
 
     fn origin(&mut self, mut search: Search<'_>, start: ObjectId) -> Option<LineCommit> {

@@ -11,9 +11,8 @@ pub fn surroundings() -> Context {
     Context::new(Machine, Machine)
 }
 
-/// The same, with a note of whether anything was drawn.
-pub fn noticed_surroundings(drawn: &Arc<AtomicBool>) -> Context {
-    let context = surroundings();
+/// Surroundings with a note of whether anything was drawn.
+pub fn noticed(context: Context, drawn: &Arc<AtomicBool>) -> Context {
     let random = Noticed { random: Arc::clone(&context.random), drawn: Arc::clone(drawn) };
     Context { random: Arc::new(random), ..context }
 }

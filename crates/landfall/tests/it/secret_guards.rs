@@ -173,6 +173,143 @@ fn what_a_chart_draws_stays_as_it_lives() {
     sandbox.run(&["plan", "./web", "-n", "shop"]).exits(0);
 }
 
+/// Helm's verbs draw anew what Helm's draw, but for what is generated once: that stays as it lives, with all that was drawn beside it.
+#[test]
+fn what_a_chart_draws_once_stays_as_it_lives_by_helms_verbs() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let once = "{name: keys, annotations: {landfall.dev/once: APP_KEY}}";
+    let drawn = format!(
+        "{{{{ $drawn := randAlphaNum 20 }}}}\napiVersion: v1\nkind: Secret\nmetadata: {once}\nstringData:\n  APP_KEY: {{{{ $drawn | quote }}}}\n  URL: \"redis://:{{{{ $drawn }}}}@cache\"\n  IMAGE: {{{{ .Values.image }}}}\n"
+    );
+    sandbox.write("web/templates/keys.yaml", &drawn);
+    for verb in ["start", "stop"] {
+        sandbox.run(&["cluster", verb]).exits(0);
+    }
+    let install = ["install", "web", "./web", "-n", "shop", "--create-namespace"];
+    sandbox.run(&install).exits(0).lacks("LF0478");
+    let born = live(&sandbox, "keys");
+    let key = value(&born, "APP_KEY");
+    let stays = |sandbox: &Sandbox| {
+        let secret = live(sandbox, "keys");
+        assert_eq!((value(&secret, "APP_KEY"), secret.uid()), (key.clone(), born.uid()));
+        assert_eq!(value(&secret, "URL"), format!("redis://:{key}@cache"));
+        secret
+    };
+    let upgrade = ["upgrade", "web", "./web", "-n", "shop"];
+    let told = "Secret/keys: APP_KEY, URL, as it lives, stays";
+    for image in ["example/app:1.0.1", "example/app:1.0.2"] {
+        let set = format!("image={image}");
+        let said = sandbox.run(&[&upgrade[..], &["--set", &set]].concat()).exits(0).says("LF0478").says(told);
+        assert_eq!(said.stderr.matches(told).count(), 1, "{}", said.stderr);
+        assert!(!said.all().contains(&key), "{}", said.all());
+        assert_eq!(value(&stays(&sandbox), "IMAGE"), image);
+    }
+    sandbox.run(&[&["helm"], &upgrade[..], &["--dry-run=server"]].concat()).exits(0);
+    let said = sandbox.run(&[&["helm"], &upgrade[..]].concat()).exits(0).says(&format!("WARNING: {told}"));
+    assert!(!said.stdout.contains("WARNING") && !said.all().contains(&key), "{}", said.all());
+    stays(&sandbox);
+    // What another seed draws is drawn, too.
+    for seed in ["--deterministic=one", "--deterministic=two"] {
+        sandbox.run(&[&upgrade[..], &[seed]].concat()).exits(0);
+        stays(&sandbox);
+    }
+    sandbox.run(&["rollback", "web", "2", "-n", "shop"]).exits(0);
+    assert_eq!(value(&stays(&sandbox), "IMAGE"), "example/app:1.0.1");
+    sandbox.run(&["uninstall", "web", "-n", "shop", "--keep-history"]).exits(0);
+    sandbox.run(&[&install[..], &["--replace"]].concat()).exits(0).says(told);
+    stays(&sandbox);
+    sandbox.run(&["uninstall", "web", "-n", "shop"]).exits(0);
+    sandbox.run(&[&upgrade[..], &["--install"]].concat()).exits(0).says(told);
+    stays(&sandbox);
+    sandbox.run(&["up", "./web", "-n", "shop", "--yes"]).exits(0);
+    stays(&sandbox);
+    // What is written and not drawn is another value, and is refused; so is what goes elsewhere, too. Both can be helped.
+    sandbox.write(
+        "web/templates/keys.yaml",
+        &drawn.replace("{{ $drawn | quote }}", "{{ .Values.key | default \"other\" }}"),
+    );
+    let refused = sandbox.run(&upgrade).exits(1).says("APP_KEY generated once, which would be changed").lacks("LF0478");
+    refused.says("kubectl get secret keys -n shop -o go-template='{{index .data \"APP_KEY\" | base64decode}}'");
+    sandbox.run(&[&upgrade[..], &["--set", &format!("key={key}")]].concat()).exits(0);
+    let given = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: given}\ndata: {given: {{ $drawn | quote }}}\n";
+    sandbox.write("web/templates/keys.yaml", &format!("{drawn}{given}"));
+    let refused = sandbox.run(&upgrade).exits(1).says("goes into ConfigMap/given, too");
+    refused.says("which would be changed").says("`lookup`");
+    let lookup = "{{ $drawn := randAlphaNum 20 }}{{ with lookup \"v1\" \"Secret\" .Release.Namespace \"keys\" }}{{ $drawn = .data.APP_KEY | b64dec }}{{ end }}";
+    let looks = drawn.replace("{{ $drawn := randAlphaNum 20 }}", lookup);
+    sandbox.write("web/templates/keys.yaml", &format!("{looks}{given}"));
+    sandbox.run(&upgrade).exits(0).lacks("LF0478");
+    stays(&sandbox);
+    // Without such a key Helm's verbs draw another value each time, as Helm's do, and say nothing of it.
+    small_chart(&sandbox, "plain", "plain");
+    sandbox.write("plain/templates/keys.yaml", &drawn.replace(once, "{name: plain}"));
+    sandbox.run(&["install", "plain", "./plain", "-n", "shop"]).exits(0).lacks("LF0478");
+    let first = value(&live(&sandbox, "plain"), "APP_KEY");
+    sandbox.run(&["upgrade", "plain", "./plain", "-n", "shop"]).exits(0).lacks("LF0478");
+    let second = value(&live(&sandbox, "plain"), "APP_KEY");
+    assert_ne!(second, first);
+    // Whoever says so later keeps what lives.
+    sandbox.edit(
+        "plain/templates/keys.yaml",
+        "{name: plain}",
+        "{name: plain, annotations: {landfall.dev/once: APP_KEY}}",
+    );
+    sandbox
+        .run(&["upgrade", "plain", "./plain", "-n", "shop"])
+        .exits(0)
+        .says("Secret/plain: APP_KEY, URL, as it lives, stays");
+    assert_eq!(value(&live(&sandbox, "plain"), "APP_KEY"), second);
+}
+
+/// A private key that is generated once stays like any other value, whoever delivers it.
+#[test]
+fn a_private_key_that_is_drawn_once_stays_and_goes_nowhere_else() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let drawn = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {landfall.dev/once: oauth.key}}\ndata:\n  oauth.key: {{ genPrivateKey \"ecdsa\" | b64enc }}\n  password: {{ randAlphaNum 20 | b64enc }}\n";
+    sandbox.write("web/templates/keys.yaml", drawn);
+    let up = ["up", "./web", "-n", "shop", "--yes"];
+    sandbox.run(&up).exits(0);
+    let born = value(&live(&sandbox, "keys"), "oauth.key");
+    assert!(born.contains("PRIVATE KEY"));
+    sandbox.run(&up).exits(0).says("Secret/keys: oauth.key, password, as it lives, stays");
+    sandbox.run(&["upgrade", "web", "./web", "-n", "shop"]).exits(0).says("oauth.key, password, as it lives, stays");
+    assert_eq!(value(&live(&sandbox, "keys"), "oauth.key"), born);
+    // What was made with it and goes elsewhere would fit another one.
+    let given = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: given}\ndata: {ca: {{ (genCA \"a\" 9).Cert | quote }}}\n";
+    sandbox.write("web/templates/keys.yaml", &format!("{drawn}{given}"));
+    sandbox
+        .run(&up)
+        .exits(5)
+        .says("goes into ConfigMap/given, too")
+        .says("oauth.key generated once, which would be changed");
+    assert_eq!(value(&live(&sandbox, "keys"), "oauth.key"), born);
+}
+
+/// As a hook it would be deleted for its next run: the way out is told, and leads out.
+#[test]
+fn a_hook_that_generates_once_is_refused_and_its_way_out_leads_out() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["cluster", "start"]).exits(0);
+    sandbox.run(&["cluster", "stop"]).exits(0);
+    sandbox.write(
+        "hook/templates/keys.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: hooked, annotations: {landfall.dev/once: A, helm.sh/hook: \"pre-install,pre-upgrade\"}}\nstringData: {A: {{ randAlphaNum 20 }}}\n",
+    );
+    small_chart(&sandbox, "hook", "hook");
+    sandbox.run(&["install", "hook", "./hook", "-n", "shop", "--create-namespace"]).exits(0);
+    let born = value(&live(&sandbox, "hooked"), "A");
+    let upgrade = ["upgrade", "hook", "./hook", "-n", "shop"];
+    let refused =
+        sandbox.run(&upgrade).exits(1).says("A generated once, which would be deleted to be made anew as a hook");
+    refused.says("take `helm.sh/hook` off its template").says("--take-ownership");
+    sandbox.edit("hook/templates/keys.yaml", ", helm.sh/hook: \"pre-install,pre-upgrade\"", "");
+    sandbox.run(&[&upgrade[..], &["--take-ownership"]].concat()).exits(0);
+    sandbox.run(&upgrade).exits(0);
+    assert_eq!(value(&live(&sandbox, "hooked"), "A"), born);
+}
+
 /// Who interrupts a hidden question sees again what is typed next, and is told that nothing was begun.
 #[test]
 fn an_interrupted_question_gives_the_terminal_its_echo_back() {
