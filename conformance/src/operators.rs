@@ -1,7 +1,7 @@
 //! Generates the table of operators' kinds of `landfall-object` from the definitions that their repositories publish.
 //!
 //! ```text
-//! cargo run -p conformance -- operator-tables <folder of clones> <out.tsv>
+//! cargo run -p conformance -- operator-tables <folder of clones> <out.tsv> [--keep]
 //! operators.toml ─► git show TAG:definition ─► one node a schema ─► all releases in one ─► equal nodes once ─► table
 //! ```
 //!
@@ -26,12 +26,16 @@ pub(crate) struct Arguments {
     clones: PathBuf,
     /// The file to write.
     out: PathBuf,
+    /// Keep what the file has of the products that stand first in the list, and add the rest: their clones alone are read.
+    #[arg(long)]
+    keep: bool,
 }
 
 impl Suite for Arguments {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let list: List = toml::from_str(&std::fs::read_to_string(root().join("conformance/operators.toml"))?)?;
-        let text = table(&list.product, &self.clones)?;
+        let before = if self.keep { Table::parse(&std::fs::read_to_string(&self.out)?) } else { Table::default() };
+        let text = table(&list.product, &self.clones, before)?;
         std::fs::write(&self.out, &text)?;
         println!("{}: {} bytes of table", self.out.display(), text.len());
         Ok(ExitCode::SUCCESS)
@@ -51,6 +55,31 @@ struct Product {
     repository: String,
     tags: Vec<String>,
     below: String,
+    /// Where some releases have them instead: the first of these files that there is.
+    #[serde(default)]
+    also: Vec<String>,
+}
+
+/// A table that was written before, as it grows.
+#[derive(Default)]
+struct Table {
+    publishers: String,
+    nodes: Nodes,
+    kinds: String,
+}
+
+impl Table {
+    fn parse(text: &str) -> Self {
+        let mut table = Table::default();
+        for line in text.lines() {
+            match line.split('\t').next() {
+                Some("G") => table.publishers += &format!("{line}\n"),
+                Some("K") => table.kinds += &format!("{line}\n"),
+                _ => table.nodes.write(line.to_owned()),
+            }
+        }
+        table
+    }
 }
 
 /// What a schema says of a value.
@@ -76,9 +105,17 @@ enum Node {
 /// The kinds of a definition: group, version, kind, plural name and what their objects are.
 type Kinds = BTreeMap<(String, String, String, String), Node>;
 
-fn table(products: &[Product], clones: &Path) -> anyhow::Result<String> {
-    let (mut writer, mut lines, mut text) = (Nodes::default(), String::new(), String::new());
-    for (number, product) in products.iter().enumerate() {
+fn table(products: &[Product], clones: &Path, before: Table) -> anyhow::Result<String> {
+    let Table { publishers: mut text, nodes: mut writer, kinds: mut lines } = before;
+    for (number, (known, product)) in text.lines().zip(products).enumerate() {
+        let name = known.split('\t').nth(1);
+        ensure!(
+            name == Some(&*product.name),
+            "product {number} of the table is {name:?}, and {} in the list",
+            product.name
+        );
+    }
+    for (number, product) in products.iter().enumerate().skip(text.lines().count()) {
         let kinds = published(product, clones).with_context(|| product.repository.clone())?;
         ensure!(!kinds.is_empty(), "{} defines nothing", product.repository);
         for ((group, version, kind, plural), node) in kinds {
@@ -97,7 +134,13 @@ fn published(product: &Product, clones: &Path) -> anyhow::Result<Kinds> {
     let clone = clones.join(name);
     let mut all = Kinds::new();
     for tag in &product.tags {
-        let listed = git(&clone, &["ls-tree", "-r", "--name-only", tag, "--", &product.below])?;
+        let list = |below: &str| git(&clone, &["ls-tree", "-r", "--name-only", tag, "--", below]);
+        let mut listed = list(&product.below)?;
+        for file in &product.also {
+            if listed.trim().is_empty() {
+                listed = list(file)?;
+            }
+        }
         for path in listed.lines().filter(|path| path.ends_with(".yaml") || path.ends_with(".yml")) {
             let text = git(&clone, &["show", &format!("{tag}:{path}")])?;
             if !text.contains("kind: CustomResourceDefinition") {
@@ -250,9 +293,13 @@ impl Nodes {
             return Ok(*number);
         }
         let number = self.known.len();
-        writeln!(self.text, "{line}")?;
-        self.known.insert(line, number);
+        self.write(line);
         Ok(number)
+    }
+
+    fn write(&mut self, line: String) {
+        self.text += &format!("{line}\n");
+        self.known.insert(line, self.known.len());
     }
 }
 

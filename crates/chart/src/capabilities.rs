@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::chart::Chart;
+use crate::dependency::is_compatible;
 use crate::dialect::Dialect;
 
 /// A Kubernetes version as `.Capabilities.KubeVersion` shows it.
@@ -84,6 +85,19 @@ impl KubeVersion {
             .collect::<Result<_, _>>()?;
         let version = format!("v{}", values.join("."));
         Ok(KubeVersion { normalized: version.clone(), version, major: values[0].clone(), minor: values[1].clone() })
+    }
+
+    /// The version that a chart's `kubeVersion` allows and that is nearest to this one, by its minor number; an earlier one rather
+    /// than a later one. `None` where the constraint cannot be read, or allows none that there may be.
+    pub fn nearest_allowed(&self, constraint: &str) -> Option<KubeVersion> {
+        // Helm's own is as far as anybody looks ahead, and no minor version had more patches.
+        const AHEAD: u32 = 20;
+        const PATCHES: u32 = 40;
+        let here: u32 = self.minor.trim_end_matches(|it: char| !it.is_ascii_digit()).parse().ok()?;
+        let minors = (0..=here).rev().chain(here + 1..=here + AHEAD);
+        let versions = minors.flat_map(|minor| (0..=PATCHES).map(move |patch| format!("v1.{minor}.{patch}")));
+        let allowed = versions.into_iter().find(|version| is_compatible(constraint, version))?;
+        KubeVersion::parse(&allowed).ok()
     }
 
     /// Reads what `--kube-version` of that Helm accepts: Helm 4 keeps what stands behind the numbers for templates to see.

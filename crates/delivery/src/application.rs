@@ -280,7 +280,7 @@ fn unit_of(application: Application, project: Option<Project>, sources: Vec<Unit
     let (revisions, operation, attempt) = (Vec::new(), Operation::default(), 0);
     let bound = BoundApplication { application, project, revisions, operation, attempt };
     let door = Door::Application(Box::new(bound));
-    Unit { name, namespace, optional: true, door, sources, lent: Vec::new(), followed: Vec::new() }
+    Unit { name, namespace, optional: true, door, sources, lent: Vec::new(), followed: Vec::new(), meant_for: None }
 }
 
 /// A fault of an Application at its line.

@@ -165,7 +165,7 @@ fn seen_by(unit: &Unit, settings: &RenderSettings, cluster: &Capabilities) -> Ca
     {
         capabilities.kube_version = numbers;
     }
-    if let Some(version) = &settings.kube_version {
+    if let Some(version) = settings.kube_version.as_ref().or(unit.meant_for.as_ref()) {
         capabilities.kube_version = version.clone();
     }
     if !settings.api_versions.is_empty() {

@@ -123,6 +123,9 @@ pub struct Unit {
     /// The Applications and projects that it renders and that are delivered themselves, as units of their own: kinds and
     /// names.
     pub followed: Vec<(String, String)>,
+    /// The Kubernetes that it is looked at for, where the cluster that it is tried on stands in for another one: templates
+    /// see it, and what is gone only later counts as served.
+    pub meant_for: Option<KubeVersion>,
 }
 
 /// By which rules a unit is delivered.
@@ -250,6 +253,7 @@ impl Unit {
             sources: vec![UnitSource::Chart(Box::new(source))],
             lent: Vec::new(),
             followed: Vec::new(),
+            meant_for: None,
         }
     }
 }

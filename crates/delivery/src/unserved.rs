@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use landfall_chart::KubeVersion;
 use landfall_cluster::{Cluster, Resource};
 use landfall_diag::{Diagnostic, Place, code, nearest};
 use landfall_object::lifecycle::{self, Successor};
@@ -67,6 +68,14 @@ pub struct Unserved {
     pub objects: Vec<ObjectKey>,
     /// What is known of it.
     pub reason: Reason,
+}
+
+impl Unserved {
+    /// Whether an earlier Kubernetes serves it.
+    pub(crate) fn is_served_by(&self, kubernetes: &KubeVersion) -> bool {
+        let minor: Option<u32> = kubernetes.minor.parse().ok();
+        matches!(self.reason, Reason::Removed { since, .. } if minor.is_some_and(|minor| minor < since))
+    }
 }
 
 /// Why an apiVersion is not served.

@@ -11,3 +11,8 @@ pub(crate) use named::{Behind, Environments, Named, is_delivered, is_in_system, 
 pub(crate) use output::{OutputArgs, ReportFormat};
 pub(crate) use target::{RenderedArgs, TargetArgs};
 pub(crate) use values::ValuesArgs;
+
+/// Reads a version of Kubernetes as `helm template --kube-version` does.
+pub(crate) fn kube_version(text: &str) -> Result<landfall_chart::KubeVersion, String> {
+    landfall_chart::KubeVersion::parse(text).map_err(|error| error.to_string())
+}

@@ -19,6 +19,7 @@ mod graph;
 mod idle;
 mod impact;
 mod keeping;
+mod meant;
 mod nodes;
 mod preview;
 mod recognised;
@@ -39,6 +40,7 @@ pub use environments::{Difference, FieldDifference, Side, differences};
 pub use graph::{Edge, Graph, Leads, Node};
 pub use impact::{Impact, Loss, Restart, Touched};
 pub use keeping::{Guarantee, Keeping, keepings};
+pub use meant::mean;
 pub use preview::{FieldDiff, ObjectDiff, Preview, ResourceChange, study_all};
 pub use rehearsal::{FirstInstall, From, Rehearsal, Request, TrialReport, rehearse};
 pub use report::{

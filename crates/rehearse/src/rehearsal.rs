@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use ground::Ground;
 use jiff::civil::Date;
+use landfall_chart::KubeVersion;
 use landfall_delivery::{Candidate, CheckResult, UpOptions};
 use landfall_diag::{Diagnostic, Finding, code};
 use landfall_drydock::NodeSpec;
@@ -57,6 +58,8 @@ pub struct Request<'a> {
     pub faults: &'a [String],
     /// The nodes of a cluster that is not known; one of 4 cores and 8 GiB when empty.
     pub nodes: Vec<NodeSpec>,
+    /// The Kubernetes that is meant, where it was asked for.
+    pub kubernetes: Option<KubeVersion>,
     /// The rules.
     pub rules: &'a [&'a Rule],
     /// What others have found already, such as a real API asked with `dryRun=All`.

@@ -29,9 +29,9 @@ use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_point
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
 const BY_OBJECTS: &[&str] = &["LF138", "LF188"];
 const BY_LINES: &[&str] = &["LF180"];
-/// The rules that say of objects beside each other that one misses another: of monitors, which are seldom on by themselves, and
-/// of a release that is called otherwise.
-const MONITORS: &[&str] = &["LF168"];
+/// The rules that say of objects beside each other that one misses another: of monitors, which are seldom on by themselves, of
+/// volumes that come with a setting, and of a release that is called otherwise.
+const BESIDE: &[&str] = &["LF168", "LF181"];
 const BY_NAMES: &[&str] = &["LF103", "LF105", "LF168", "LF183", "LF187"];
 
 /// On what it is tried.
@@ -403,8 +403,8 @@ impl<'a> Plain<'a> {
     fn of(unit: &'a Unit, rendered: &'a RenderedUnit, conditions: &'a Conditions, trials: &'a Trials<'a>) -> Self {
         let own = move || {
             let traced = installed(unit, conditions, Tracing::On);
-            let found = traced
-                .map(|traced| found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES, MONITORS].concat(), trials));
+            let found =
+                traced.map(|traced| found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES, BESIDE].concat(), trials));
             found.unwrap_or_default().iter().flat_map(|it| [cause(it), lasting(it)]).collect()
         };
         Plain {
@@ -457,7 +457,11 @@ async fn faults(
         return Vec::new();
     }
     let prints_nothing = rendering.all_objects().any(|object| has_nothing(object.value()));
-    let measures = rendering.all_objects().any(|object| object.group() == "monitoring.coreos.com");
+    let volumes = |object: &Object| object.at("/spec/template/spec/volumes").cloned();
+    let looks_beside = rendering.all_objects().any(|object| {
+        let mounts = || plain.objects.get(&object.key()).is_none_or(|was| volumes(was) != volumes(object));
+        object.group() == "monitoring.coreos.com" || (volumes(object).is_some() && mounts())
+    });
     let desired = as_desired(turned, rendering);
     let mut faults = Vec::new();
     for desired in &desired.objects {
@@ -474,12 +478,12 @@ async fn faults(
     if look == Look::Whether && !faults.is_empty() {
         return faults;
     }
-    // What a monitor is to find may be as it was.
-    if measures && let Ok(whole) = installed(turned, conditions, Tracing::Off) {
+    // What a monitor is to find, or a volume is made of, may be as it was.
+    if looks_beside && let Ok(whole) = installed(turned, conditions, Tracing::Off) {
         let is_new = |it: &&Finding| {
             is_told(it) && it.spots.iter().any(|spot| desired.objects.iter().any(|it| it.spot().object == spot.object))
         };
-        faults.extend(found(&as_desired(turned, whole), MONITORS, trials).iter().filter(is_new).map(by_rule));
+        faults.extend(found(&as_desired(turned, whole), BESIDE, trials).iter().filter(is_new).map(by_rule));
     }
     if faults.is_empty() && !prints_nothing {
         return faults;

@@ -91,6 +91,7 @@ pub(crate) fn render(unit: &Unit, conditions: &Conditions) -> Result<DesiredUnit
     };
     let mut desired = DesiredUnit::new(&unit.name, &unit.namespace, door, rendered, Some(again));
     desired.chart = unit.chart().cloned();
+    desired.meant_for = unit.meant_for.as_ref().map(|it| it.version.clone());
     desired.value_files = unit.value_files().map(str::to_owned).collect();
     (desired.lookups, desired.own_keys) = (lookups, own_keys);
     if matches!(unit.door, Door::Release) {

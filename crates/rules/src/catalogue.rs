@@ -32,6 +32,7 @@ mod data_left_behind;
 mod data_of_another_user;
 mod database_at_rest;
 mod dead_route;
+mod declared_of_nobody;
 mod development_default;
 mod disagreeing_lists;
 mod domain_bound_to_tls;
@@ -59,6 +60,7 @@ mod jobs_cut_off;
 mod key_that_is_no_variable;
 mod key_twice_in_values;
 mod known_name_misspelt;
+mod kubernetes_that_is_refused;
 mod label_of_a_controller;
 mod lookup_without_cluster;
 mod lookup_without_data;
@@ -259,6 +261,8 @@ pub static RULES: &[&Rule] = &[
     &rollout_that_stands_still::RULE,         // a rollout that stands still
     &slip_in_script::RULE,                    // a slip in a script
     &command_that_is_no_program::RULE,        // a command that is no program
+    &kubernetes_that_is_refused::RULE,        // a Kubernetes that a chart refuses
+    &declared_of_nobody::RULE,                // declared of a container that is not there
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -78,6 +78,8 @@ pub struct DesiredUnit {
     pub stumbles: Vec<Stumble>,
     /// The values that the user gives and that change nothing, as paths (`[0]` for the first of a list).
     pub idle_values: Vec<Vec<String>>,
+    /// The Kubernetes that it is looked at for, as `v1.24.0`, where that is not the cluster's.
+    pub meant_for: Option<String>,
     /// What its chart does with settings other than those of this delivery, as far as they were tried.
     pub other_settings: Vec<OtherSetting>,
     /// Where the objects of a name stand in `objects`.
@@ -288,6 +290,12 @@ impl<'a> Subject<'a> {
         self.is_protected() || (self.environment.is_none() && self.units.iter().any(named))
     }
 
+    /// The Kubernetes that a unit is looked at for: the cluster's, where no other one is meant.
+    pub fn version_for(&self, unit: &str) -> &'a str {
+        let meant = self.unit(unit).and_then(|unit| unit.meant_for.as_deref());
+        meant.unwrap_or(&self.cluster.version)
+    }
+
     /// The unit of that name.
     pub fn unit(&self, name: &str) -> Option<&'a DesiredUnit> {
         self.units.iter().find(|unit| unit.name == name)
@@ -328,6 +336,7 @@ impl DesiredUnit {
             lookups: Vec::new(),
             stumbles: Vec::new(),
             idle_values: Vec::new(),
+            meant_for: None,
             other_settings: Vec::new(),
             by_name,
         }

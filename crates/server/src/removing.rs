@@ -91,6 +91,7 @@ impl Work {
             door: Door::Application(Box::new(bound)),
             sources: Vec::new(),
             lent: Vec::new(),
+            meant_for: None,
             followed: Vec::new(),
         };
         let session = self.session_of(application)?;

@@ -42,7 +42,10 @@ impl Session {
             let found = unserved(one.shown().all_objects(), &brought, &self.cluster).await;
             for finding in found.map_err(|error| vec![error.diagnose()])? {
                 let rendered = self.next(one).await?;
-                for key in &finding.objects {
+                let meant = one.unit.meant_for.as_ref();
+                let told =
+                    if meant.is_some_and(|it| finding.is_served_by(it)) { &[][..] } else { &finding.objects[..] };
+                for key in told {
                     let alone = Unserved { objects: vec![key.clone()], ..finding.clone() };
                     self.tell(Progress::LeftOut(Box::new(LeftOut {
                         unit: one.unit.name.clone(),

@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use clap::Args;
+use landfall_chart::KubeVersion;
 use landfall_delivery::{Candidate, Selection, TargetKind, UpOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_rehearse::{
-    Conditions, FirstInstall, From, Preview, Request, Shown, level, preview_markdown, preview_text, rehearse, study_all,
+    Conditions, FirstInstall, From, Preview, Request, Shown, level, mean, preview_markdown, preview_text, rehearse,
+    study_all,
 };
 use landfall_rules::{Examination, NoBlame, RULES, findings_sarif};
 use serde_json::json;
 
-use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs};
+use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs, kube_version};
 use crate::commands::rehearse::{lent, nothing_to_rehearse, split};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -35,6 +37,9 @@ pub(crate) struct PreviewArgs {
     pub(crate) place: TargetArgs,
     #[command(flatten)]
     pub(crate) values: ValuesArgs,
+    /// The Kubernetes that is meant, as `1.31` (default: the cluster's where it was read, else the simulated one)
+    #[arg(long, value_name = "VERSION", value_parser = kube_version)]
+    pub(crate) kube_version: Option<KubeVersion>,
     /// Show the findings that the base had already, too; they never decide
     #[arg(long)]
     pub(crate) all: bool,
@@ -162,6 +167,9 @@ pub(crate) fn preview(
     };
     let mut head_candidates = read(new)?;
     let mut base_candidates = old.map(&mut read).transpose()?.unwrap_or_default();
+    for candidates in [&mut head_candidates, &mut base_candidates] {
+        mean(candidates, args.kube_version.as_ref(), None);
+    }
     let not_checked = level(&mut head_candidates, &mut base_candidates);
     let (head, mut unread) = study_all(&head_candidates, &conditions, threads);
     // What the base could not render is no fault of the change.
@@ -187,6 +195,7 @@ pub(crate) fn preview(
         files: Some(&new.target.source),
         faults: &[],
         nodes: Vec::new(),
+        kubernetes: args.kube_version.clone(),
         rules: RULES,
         told: Vec::new(),
         told_besides: Vec::new(),

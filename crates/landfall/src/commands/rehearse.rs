@@ -3,16 +3,17 @@
 use std::time::Instant;
 
 use clap::Args;
+use landfall_chart::KubeVersion;
 use landfall_delivery::{Candidate, Selection, Unit, UpOptions};
 use landfall_diag::{Diagnostic, Ending, code};
 use landfall_host::{self as host, Failure, Hosting, Place};
 use landfall_rehearse::{
-    Asked, Conditions, FirstInstall, From, Rehearsal, Request, Shown, Snapshot, TargetBlame, ask_api, level,
+    Asked, Conditions, FirstInstall, From, Rehearsal, Request, Shown, Snapshot, TargetBlame, ask_api, level, mean,
     rehearsal_markdown, rehearsal_text, rehearse, study,
 };
 use landfall_rules::{RULES, findings_sarif};
 
-use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs};
+use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs, kube_version};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked::{environment_of, project_of};
@@ -48,6 +49,9 @@ pub(crate) struct RehearseArgs {
     /// Nodes of a cluster that is not read, as CPU cores and memory: `4,8Gi`; repeat for several
     #[arg(long = "node", value_name = "CPU,MEMORY")]
     pub(crate) nodes: Vec<String>,
+    /// The Kubernetes that is meant, as `1.31` (default: the cluster's where it was read, else the simulated one)
+    #[arg(long, value_name = "VERSION", value_parser = kube_version)]
+    pub(crate) kube_version: Option<KubeVersion>,
     /// Print as
     #[arg(short = 'o', long = "output", value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     pub(crate) output: ReportFormat,
@@ -111,6 +115,14 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         return Err(refused(diagnostics.into_iter().flatten().cloned().collect()));
     }
     let mut before = before(context, &args, &wanted, &head).await?;
+    let here = match &before {
+        Before::Cluster(snapshot) => Some(snapshot.version.as_str()),
+        Before::Empty | Before::Base { .. } => None,
+    };
+    mean(&mut head.candidates, args.kube_version.as_ref(), here);
+    if let Before::Base { read, .. } = &mut before {
+        mean(&mut read.candidates, args.kube_version.as_ref(), None);
+    }
     let not_checked = match &mut before {
         Before::Base { read, .. } => level(&mut head.candidates, &mut read.candidates),
         Before::Empty | Before::Cluster(_) => level(&mut head.candidates, &mut []),
@@ -162,6 +174,7 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
         files: Some(&head.place.target.source),
         faults: &args.faults,
         nodes,
+        kubernetes: args.kube_version.clone(),
         rules: RULES,
         told: asked.findings,
         told_besides: asked.notes,

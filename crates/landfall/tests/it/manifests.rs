@@ -73,6 +73,12 @@ fn a_kustomization_is_built_by_the_users_own_program_and_fetches_nothing() {
     };
     let up = run(&["up", "prod", "-n", "shop", "-o", "json"]).exits(0).json();
     assert_eq!(up["data"]["units"][0]["name"], "prod", "{up:#}");
+    // What hits nothing is told, with its line.
+    let images = "resources: [../base]\nimages:\n- {name: example/wep, newTag: \"2\"}\n";
+    sandbox.write("prod/kustomization.yaml", images);
+    let told = run(&["rehearse", "prod", "-n", "shop", "--from", "empty"]);
+    assert!(told.stdout.contains("`example/wep`, which no manifest runs"), "{}", told.all());
+    assert!(told.stdout.contains("prod/kustomization.yaml:3"), "{}", told.all());
     sandbox.write("prod/kustomization.yaml", "resources: [../base, 'https://git.example.com/a?ref=v1']\n");
     run(&["plan", "prod", "-n", "shop"]).says("which is not in the repository");
 }

@@ -391,3 +391,31 @@ fn a_fault_of_nothing_is_refused_instead_of_rehearsed_without_it() {
     sandbox.run(&["rehearse", "./shop", "--fault", "job/migrate=fail"]).exits(2).says("there is no job here");
     sandbox.run(&["up", "./shop", "--fault", "job/migrate=fail"]).exits(2).says("there is no job here");
 }
+
+#[test]
+fn a_chart_that_refuses_this_kubernetes_hides_nothing_behind_it() {
+    let sandbox = shop();
+    sandbox.edit("shop/Chart.yaml", "version: 0.1.0", "version: 0.1.0\nkubeVersion: \">=1.21.0-0 <1.25.0-0\"");
+    sandbox.write(
+        "shop/templates/budget.yaml",
+        "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: shop}\nspec: {minAvailable: 1, selector: {matchLabels: {app: {{ .Release.Name }}}}}\n",
+    );
+    sandbox.commit("Bound the Kubernetes");
+    let bounded = sandbox.run(&["rehearse", "./shop"]).exits(1);
+    for told in ["error[LF340]", "`>=1.21.0-0 <1.25.0-0`", "looked at as for v1.24.0", "shop/Chart.yaml:4", "4 created"]
+    {
+        assert!(bounded.stdout.contains(told), "{told:?} is not said\n{}", bounded.all());
+    }
+    sandbox.run(&["preview", "HEAD~1..HEAD", "./shop", "-o", "text"]).exits(1).says("LF340");
+    // What is meant is what is looked at: the budget is served there, and gone here.
+    sandbox.run(&["rehearse", "./shop", "--kube-version", "1.24"]).exits(0).lacks("LF340").lacks("LF138");
+    sandbox.edit("shop/Chart.yaml", " <1.25.0-0", "");
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(1).lacks("LF340").says("policy/v1beta1");
+    sandbox.run(&["rehearse", "./shop", "--kube-version", "twenty"]).exits(2).says("could not parse");
+    // An old bound is no fault of the next change.
+    sandbox.edit("shop/Chart.yaml", ">=1.21.0-0", ">=1.21.0-0 <1.26.0-0");
+    sandbox.commit("Widen");
+    sandbox.edit("shop/values.yaml", "app:1.0.0", "app:1.1.0");
+    sandbox.commit("Raise");
+    sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop"]).exits(0).says("its base had these already");
+}

@@ -62,6 +62,9 @@ impl<'r> Ground<'r> {
             cluster.version.clone_from(&snapshot.version);
             cluster.fingerprints = snapshot.fingerprints.clone();
         }
+        if let Some(asked) = &request.kubernetes {
+            cluster.version = asked.normalized.trim_start_matches('v').to_owned();
+        }
         Ok(Ground { offline, played, empty, faulty, cluster })
     }
 }

@@ -31,7 +31,7 @@ use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind, UpO
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_project::ProjectFile;
-use landfall_rehearse::{Conditions, FirstInstall, From, Rehearsal, Request, rehearse, study};
+use landfall_rehearse::{Conditions, FirstInstall, From, Rehearsal, Request, mean, rehearse, study};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, NoBlame, Rule, Subject, examine};
 use landfall_source::{CommitChanges, FileChange, SourceTree};
 use serde_json::Value;
@@ -294,7 +294,8 @@ impl Scene {
         };
         let overrides = Overrides::default();
         let units = target.units(&selection, &overrides, "default");
-        let candidates = futures::executor::block_on(units).map_err(words)?;
+        let mut candidates = futures::executor::block_on(units).map_err(words)?;
+        mean(&mut candidates, None, None);
         for (_, unit) in &candidates {
             if let Err(diagnostics) = unit {
                 return Err(words(diagnostics.clone()));
@@ -366,6 +367,7 @@ impl Scene {
             files: Some(&target_head.source),
             faults: &[],
             nodes: Vec::new(),
+            kubernetes: None,
             rules,
             told: Vec::new(),
             told_besides: Vec::new(),

@@ -14,16 +14,16 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
-/// Annotations that are read from pods, and who says so. One that ends in `/` or `-` stands for all that begin so.
+/// Annotations that are read from pods, and who reads them: names only. One that ends in `/` or `-` stands for all that begin so.
 const OF_PODS: &[(&str, &str)] = &[
-    // istio.io/latest/docs/reference/config/annotations: "Resource Types: Pod".
+    // ORIGIN: istio.io/latest/docs/reference/config/annotations: "Resource Types: Pod".
     ("sidecar.istio.io/", "Istio"),
     ("traffic.sidecar.istio.io/", "Istio"),
-    // developer.hashicorp.com/vault/docs/platform/k8s/injector/annotations: "annotations of the pod".
+    // ORIGIN: developer.hashicorp.com/vault/docs/platform/k8s/injector/annotations: "annotations of the pod".
     ("vault.hashicorp.com/agent-", "Vault's injector"),
-    // The example of a configuration that comes with Prometheus (prometheus-kubernetes.yml): pods, Services and Ingresses.
+    // ORIGIN: the example of a configuration that comes with Prometheus (prometheus-kubernetes.yml): pods, Services and Ingresses.
     ("prometheus.io/scrape", "Prometheus"),
-    // kubernetes/autoscaler, cluster-autoscaler/FAQ.md: "annotation on the pod".
+    // ORIGIN: kubernetes/autoscaler, cluster-autoscaler/FAQ.md: "annotation on the pod".
     ("cluster-autoscaler.kubernetes.io/safe-to-evict", "the autoscaler of nodes"),
 ];
 

@@ -34,9 +34,9 @@ const KINDS: &[&str] = &[
 ];
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let Some(minor) = minor(&subject.cluster.version) else { return Vec::new() };
     let mut findings = Vec::new();
     for unit in subject.units {
+        let Some(minor) = minor(subject.version_for(&unit.name)) else { continue };
         for rendered in unit.rendered.charts.iter().filter(|it| it.processed.metadata.kind != "library") {
             for (place, version, kind, next) in waiting(rendered, minor) {
                 findings.push(

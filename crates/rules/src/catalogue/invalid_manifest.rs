@@ -45,10 +45,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         // One that cannot be read is the API's to refuse.
         let _ = schemas.join(definition);
     }
-    let minor = minor(&subject.cluster.version);
+    let minors: BTreeMap<&str, Option<u32>> =
+        subject.units.iter().map(|unit| (unit.name.as_str(), minor(subject.version_for(&unit.name)))).collect();
     let mut findings = Vec::new();
     for desired in subject.objects() {
         let gvk = desired.object.gvk();
+        let minor = minors.get(desired.unit.as_str()).copied().flatten();
         match minor.and_then(|minor| lifecycle::removed(&gvk, minor)) {
             Some(gone) => {
                 findings.push(removed(&gvk, &gone).at(desired.spot_at("apiVersion")));

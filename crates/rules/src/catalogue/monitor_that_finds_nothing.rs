@@ -82,8 +82,14 @@ fn twice(monitor: &Desired, chosen: &[&Object]) -> Option<Finding> {
         selector.is_some_and(|it| !it.is_empty()) && other.at("/spec/selector").and_then(Value::as_object) == selector
     };
     let has = |service: &Object, port: &str| service.list_at("/spec/ports").iter().any(|it| it["name"] == port);
-    let endpoints = monitor.object.list_at("/spec/endpoints");
-    let mut asked = endpoints.iter().filter_map(|it| it["port"].as_str()).filter(|it| !it.is_empty());
+    // What keeps or drops some of what is found may keep one of the two.
+    let chooses = |endpoint: &Value| {
+        let steps = endpoint["relabelings"].as_array().into_iter().flatten();
+        let mut actions = steps.filter_map(|step| step["action"].as_str());
+        actions.any(|it| ["keep", "drop", "keepequal", "dropequal"].contains(&it.to_ascii_lowercase().as_str()))
+    };
+    let endpoints = monitor.object.list_at("/spec/endpoints").iter().filter(|it| !chooses(it));
+    let mut asked = endpoints.filter_map(|it| it["port"].as_str()).filter(|it| !it.is_empty());
     let (one, other, port) = asked.find_map(|port| {
         chosen.iter().enumerate().find_map(|(at, one)| {
             let mut others = chosen[at + 1..].iter().filter(|it| it.namespace() == one.namespace());

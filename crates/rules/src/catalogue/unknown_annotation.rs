@@ -1,5 +1,8 @@
+mod near;
+
 use landfall_chart::Chart;
 use landfall_diag::{Finding, Place, Severity, Spot};
+use serde_json::{Map, Value};
 
 use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
@@ -145,161 +148,6 @@ const LISTS: &[(&str, &[(&str, Values)])] = &[
     ),
 ];
 
-/// What ingress-nginx reads (docs/user-guide/nginx-configuration/annotations.md, with names of earlier versions); other names below its
-/// prefix may be a fork's or a newer version's, and only those a slip away from one are told.
-const NGINX: (&str, &[&str]) = (
-    "nginx.ingress.kubernetes.io/",
-    &[
-        "add-base-url",
-        "affinity",
-        "affinity-canary-behavior",
-        "affinity-mode",
-        "allowlist-source-range",
-        "app-root",
-        "auth-always-set-cookie",
-        "auth-cache-duration",
-        "auth-cache-key",
-        "auth-keepalive",
-        "auth-keepalive-requests",
-        "auth-keepalive-share-vars",
-        "auth-keepalive-timeout",
-        "auth-method",
-        "auth-proxy-set-headers",
-        "auth-realm",
-        "auth-request-redirect",
-        "auth-response-headers",
-        "auth-secret",
-        "auth-secret-type",
-        "auth-signin",
-        "auth-signin-redirect-param",
-        "auth-snippet",
-        "auth-tls-error-page",
-        "auth-tls-match-cn",
-        "auth-tls-pass-certificate-to-upstream",
-        "auth-tls-secret",
-        "auth-tls-verify-client",
-        "auth-tls-verify-depth",
-        "auth-type",
-        "auth-url",
-        "backend-protocol",
-        "base-url-scheme",
-        "canary",
-        "canary-by-cookie",
-        "canary-by-header",
-        "canary-by-header-pattern",
-        "canary-by-header-value",
-        "canary-weight",
-        "canary-weight-total",
-        "client-body-buffer-size",
-        "configuration-snippet",
-        "connection-proxy-header",
-        "cors-allow-credentials",
-        "cors-allow-headers",
-        "cors-allow-methods",
-        "cors-allow-origin",
-        "cors-expose-headers",
-        "cors-max-age",
-        "custom-headers",
-        "custom-http-errors",
-        "default-backend",
-        "denylist-source-range",
-        "enable-access-log",
-        "enable-cors",
-        "enable-global-auth",
-        "enable-influxdb",
-        "enable-modsecurity",
-        "enable-opentelemetry",
-        "enable-opentracing",
-        "enable-owasp-core-rules",
-        "enable-rewrite-log",
-        "force-ssl-redirect",
-        "from-to-www-redirect",
-        "global-rate-limit",
-        "global-rate-limit-ignored-cidrs",
-        "global-rate-limit-key",
-        "global-rate-limit-window",
-        "http2-push-preload",
-        "influxdb-host",
-        "influxdb-port",
-        "limit-allowlist",
-        "limit-burst-multiplier",
-        "limit-connections",
-        "limit-rate",
-        "limit-rate-after",
-        "limit-rpm",
-        "limit-rps",
-        "limit-whitelist",
-        "load-balance",
-        "mirror-host",
-        "mirror-request-body",
-        "mirror-target",
-        "modsecurity-snippet",
-        "modsecurity-transaction-id",
-        "opentelemetry-operation-name",
-        "opentelemetry-trust-incoming-span",
-        "opentracing-trust-incoming-span",
-        "permanent-redirect",
-        "permanent-redirect-code",
-        "preserve-trailing-slash",
-        "proxy-body-size",
-        "proxy-buffer-size",
-        "proxy-buffering",
-        "proxy-buffers-number",
-        "proxy-busy-buffers-size",
-        "proxy-connect-timeout",
-        "proxy-cookie-domain",
-        "proxy-cookie-path",
-        "proxy-http-version",
-        "proxy-max-temp-file-size",
-        "proxy-next-upstream",
-        "proxy-next-upstream-timeout",
-        "proxy-next-upstream-tries",
-        "proxy-read-timeout",
-        "proxy-redirect-from",
-        "proxy-redirect-to",
-        "proxy-request-buffering",
-        "proxy-send-timeout",
-        "proxy-ssl-ciphers",
-        "proxy-ssl-name",
-        "proxy-ssl-protocols",
-        "proxy-ssl-secret",
-        "proxy-ssl-server-name",
-        "proxy-ssl-verify",
-        "proxy-ssl-verify-depth",
-        "relative-redirects",
-        "rewrite-target",
-        "satisfy",
-        "secure-backends",
-        "server-alias",
-        "server-snippet",
-        "service-upstream",
-        "session-cookie-change-on-failure",
-        "session-cookie-conditional-samesite-none",
-        "session-cookie-domain",
-        "session-cookie-expires",
-        "session-cookie-hash",
-        "session-cookie-max-age",
-        "session-cookie-name",
-        "session-cookie-path",
-        "session-cookie-samesite",
-        "session-cookie-secure",
-        "ssl-ciphers",
-        "ssl-passthrough",
-        "ssl-prefer-server-ciphers",
-        "ssl-redirect",
-        "stream-snippet",
-        "temporal-redirect",
-        "temporal-redirect-code",
-        "upstream-hash-by",
-        "upstream-hash-by-subset",
-        "upstream-hash-by-subset-size",
-        "upstream-vhost",
-        "use-regex",
-        "whitelist-source-range",
-        "x-forwarded-prefix",
-    ],
-);
-
 /// Annotations of ingress-nginx whose values are numbers, or `true` and `false`. Facts: ingress-nginx 1.12,
 /// `internal/ingress/annotations/*/main.go` (`GetIntAnnotation`, `GetBoolAnnotation`): what is neither is logged and passed over.
 const NGINX_VALUES: &[(Values, &[&str])] = &[
@@ -444,15 +292,43 @@ fn as_labels(desired: &Desired) -> Vec<Finding> {
     misplaced.map(told).collect()
 }
 
+/// An object's annotations and those of its pods, with where they stand.
+fn with_its_pods<'d>(
+    desired: &'d Desired,
+    template: Option<&PodTemplate<'d>>,
+) -> Vec<(&'d Map<String, Value>, String)> {
+    let path = template.and_then(|it| it.path.strip_suffix("spec")).unwrap_or_default().to_owned();
+    let of_pods = template.and_then(PodTemplate::annotations).filter(|_| !path.is_empty());
+    [(desired.object.annotations(), String::new()), (of_pods, path)]
+        .into_iter()
+        .filter_map(|(annotations, at)| Some((annotations?, at)))
+        .collect()
+}
+
+/// Names below a tool's prefix that are a slip away from one that it reads.
+fn slips(desired: &Desired) -> Vec<Finding> {
+    let template = pod_template(&desired.object);
+    let mut findings = Vec::new();
+    for (annotations, at) in with_its_pods(desired, template.as_ref()) {
+        for annotation in annotations.keys() {
+            let Some((prefix, meant)) = near::meant(annotation) else { continue };
+            findings.push(
+                RULE.finding(format!("there is no annotation `{annotation}`"))
+                    .because("whoever it is meant for does not read it")
+                    .help(format!("did you mean `{prefix}{meant}`?"))
+                    .at(desired.spot_at(&format!("{at}metadata.annotations[{annotation}]"))),
+            );
+        }
+    }
+    findings
+}
+
 /// Annotations of pods and objects with values that nobody knows.
 fn single(desired: &Desired) -> Vec<Finding> {
     let mut findings = Vec::new();
     let template = pod_template(&desired.object);
-    let of_pods = template.as_ref().and_then(PodTemplate::annotations);
-    let path = template.as_ref().and_then(|it| it.path.strip_suffix("spec")).unwrap_or_default();
-    let all = [(desired.object.annotations(), ""), (of_pods.filter(|_| !path.is_empty()), path)];
-    for (annotations, at) in all {
-        for (annotation, value) in annotations.into_iter().flatten() {
+    for (annotations, at) in with_its_pods(desired, template.as_ref()) {
+        for (annotation, value) in annotations {
             let known = SINGLE.iter().find(|(name, _)| name == annotation);
             let Some((wrong, Of(list))) =
                 known.and_then(|(_, values)| Some((wrong(*values, value.as_str()?)?, *values)))
@@ -473,15 +349,8 @@ fn single(desired: &Desired) -> Vec<Finding> {
 fn annotations(desired: &Desired) -> Vec<Finding> {
     let mut findings = as_labels(desired);
     findings.extend(single(desired));
+    findings.extend(slips(desired));
     for (annotation, value) in desired.object.annotations().into_iter().flatten() {
-        if let Some(meant) = annotation.strip_prefix(NGINX.0).and_then(slip_of_nginx) {
-            findings.push(
-                RULE.finding(format!("there is no annotation `{annotation}`"))
-                    .because("the controller does not read it")
-                    .help(format!("did you mean `{}{meant}`?", NGINX.0))
-                    .at(desired.spot_at(&format!("metadata.annotations[{annotation}]"))),
-            );
-        }
         findings.extend(refused_by_nginx(desired, annotation, value.as_str().unwrap_or_default()));
         let Some((prefix, known)) = LISTS.iter().find(|(prefix, _)| annotation.starts_with(prefix)) else { continue };
         let name = &annotation[prefix.len()..];
@@ -527,7 +396,7 @@ fn annotations(desired: &Desired) -> Vec<Finding> {
 
 /// A value that ingress-nginx cannot read.
 fn refused_by_nginx(desired: &Desired, annotation: &str, text: &str) -> Option<Finding> {
-    let name = annotation.strip_prefix(NGINX.0)?;
+    let name = annotation.strip_prefix("nginx.ingress.kubernetes.io/")?;
     let (values, _) = NGINX_VALUES.iter().find(|(_, names)| names.contains(&name))?;
     let wrong = wrong(*values, text.trim()).filter(|wrong| !wrong.is_empty())?;
     let help = match values {
@@ -551,11 +420,6 @@ fn line_of(chart: &Chart, moment: &str) -> Option<Place> {
         Some(Place { source, ..Place::line(chart.path_of(&file.name), u32::try_from(at).ok()? + 1) })
     });
     own.or_else(|| chart.dependencies.iter().find_map(|below| line_of(below, moment)))
-}
-
-fn slip_of_nginx(name: &str) -> Option<&'static str> {
-    let is_known = NGINX.1.contains(&name);
-    landfall_diag::slip(name, NGINX.1.iter().copied()).filter(|_| !is_known)
 }
 
 /// The part of a value that is not allowed.

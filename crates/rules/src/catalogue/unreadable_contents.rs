@@ -3,6 +3,7 @@ mod written;
 use std::borrow::Cow;
 
 use landfall_diag::{Finding, Severity};
+use serde_json::Value;
 
 use super::unseen_settings::find;
 use crate::decoded::{text_of, texts};
@@ -114,6 +115,34 @@ fn category(error: &serde_json::Error) -> &'static str {
 }
 
 fn yaml(text: &str) -> Result<(), String> {
+    yaml_is_read(text)?;
+    // Most files have none, and are not read once more for it.
+    let documents =
+        if text.contains(" //") { landfall_yaml::to_json_all(text).unwrap_or_default() } else { Vec::new() };
+    match documents.iter().find_map(commented_otherwise) {
+        Some(path) => Err(format!("`//` begins no comment, so `{path}` is a text")),
+        None => Ok(()),
+    }
+}
+
+/// The path of a number or a truth that another language's comment makes a text of.
+fn commented_otherwise(value: &Value) -> Option<String> {
+    let is_plain = |text: &str| {
+        let before = text.split_once(" //").map(|(before, _)| before.trim_end());
+        before.is_some_and(|it| matches!(it, "true" | "false") || it.parse::<f64>().is_ok())
+    };
+    let below = |step: String, value: &Value| match value {
+        Value::String(text) => is_plain(text).then_some(step),
+        value => commented_otherwise(value).map(|rest| format!("{step}.{rest}")),
+    };
+    match value {
+        Value::Object(map) => map.iter().find_map(|(key, value)| below(key.clone(), value)),
+        Value::Array(list) => list.iter().enumerate().find_map(|(at, value)| below(at.to_string(), value)),
+        _ => None,
+    }
+}
+
+fn yaml_is_read(text: &str) -> Result<(), String> {
     landfall_yaml::parse(text).map(drop).map_err(|error| {
         let words = error.to_string();
         // The line is told, and nothing of what stands there.
@@ -139,6 +168,16 @@ fn toml(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_comment_of_another_language_makes_a_text_of_a_number() {
+        let told = yaml("a:\n  size: 10 // of pages\n").expect_err("a text");
+        assert!(told.contains("`a.size`"), "{told}");
+        for fine in ["size: 10 # // of pages\n", "url: https://example.com // x\n", "run: |\n  size: 10 // of pages\n"]
+        {
+            assert_eq!(yaml(fine), Ok(()), "{fine}");
+        }
+    }
 
     #[test]
     fn what_is_wrong_is_told_by_its_line() {

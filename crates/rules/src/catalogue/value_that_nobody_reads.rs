@@ -1,3 +1,4 @@
+mod kustomized;
 mod left;
 mod replaced;
 
@@ -7,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use landfall_chart::{Chart, Rendered, Values};
 use landfall_diag::{Finding, Place, Severity, Spot};
 
+use self::kustomized::kustomized;
 use self::left::left;
 use self::replaced::replaced;
 
@@ -57,6 +59,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(idle.map(|path| idle_value(&unit.name, rendered, path)));
             findings.extend(left(unit, rendered, &RULE));
         }
+        findings.extend(subject.files.iter().flat_map(|files| kustomized(unit, files, &RULE)));
     }
     findings
 }

@@ -1,4 +1,5 @@
 mod emptied;
+mod variables;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
@@ -7,6 +8,7 @@ use std::rc::Rc;
 use landfall_chart::{Chart, Rendered, TemplateLines, Values};
 use landfall_diag::{Finding, Severity, Spot};
 
+use self::variables::Variables;
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
 
@@ -315,6 +317,7 @@ fn bare_paths(text: &str) -> Vec<(u32, String)> {
     let mut found = Vec::new();
     // Where the dot stands in each block that is open: at this path of the values, or somewhere else.
     let mut dots: Vec<Dot> = Vec::new();
+    let mut variables = Variables::default();
     let mut at = 0;
     let (mut line, mut counted) = (1_u32, 0);
     while let Some(start) = text[at..].find("{{").map(|from| at + from) {
@@ -323,7 +326,9 @@ fn bare_paths(text: &str) -> Vec<(u32, String)> {
         counted = start;
         let before = text[..start].rsplit('\n').next().unwrap_or_default();
         let action = &text[start + 2..end];
-        if let Some(path) = bare_path(action, dots.last().unwrap_or(&Dot::Root)).filter(|_| !opens_branch(before)) {
+        let dot = dots.last().unwrap_or(&Dot::Root);
+        variables.hear(action, dot);
+        if let Some(path) = bare_path(&variables.read_in(action), dot).filter(|_| !opens_branch(before)) {
             found.push((line, path));
         }
         moved(action, &mut dots);
@@ -372,7 +377,10 @@ pub(super) fn moved(action: &str, dots: &mut Vec<Dot>) {
 
 /// The path of the values that an operand names, seen from where the dot stands.
 pub(super) fn operand(word: &str, dot: &Dot) -> Option<String> {
-    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    // Dashes and blanks come by `index` alone.
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'-' | b' '))
+    };
     let path = match (word.strip_prefix("$.Values."), word.strip_prefix(".Values."), dot) {
         (Some(path), _, _) | (None, Some(path), Dot::Root) => path.to_owned(),
         (None, None, Dot::At(from)) => format!("{from}.{}", word.strip_prefix('.')?),
@@ -389,6 +397,20 @@ fn opens_branch(line: &str) -> bool {
     })
 }
 
+/// The words of a stage; a quoted one stays together.
+fn words(stage: &str) -> Vec<&str> {
+    let (mut found, mut rest) = (Vec::new(), stage.trim());
+    while !rest.is_empty() {
+        let end = match rest.strip_prefix('"').and_then(|inside| inside.find('"')) {
+            Some(at) => at + 2,
+            None => rest.find(char::is_whitespace).unwrap_or(rest.len()),
+        };
+        found.push(&rest[..end]);
+        rest = rest[end..].trim_start();
+    }
+    found
+}
+
 /// The path of an action that prints it and does nothing else of weight.
 pub(super) fn bare_path(action: &str, dot: &Dot) -> Option<String> {
     let action = action.strip_prefix('-').unwrap_or(action);
@@ -397,10 +419,17 @@ pub(super) fn bare_path(action: &str, dot: &Dot) -> Option<String> {
         return None;
     }
     let mut stages = action.split('|').map(str::trim);
-    let first: Vec<&str> = stages.next()?.split_ascii_whitespace().collect();
+    let first = words(stages.next()?);
     let passes = |stage: &str| stage.split_ascii_whitespace().next().is_some_and(|name| PASSING_ON.contains(&name));
+    let whole;
     let word = match first.as_slice() {
         [word] => *word,
+        ["index", table, keys @ ..] if !keys.is_empty() => {
+            let keys: Option<Vec<&str>> = keys.iter().map(|key| key.strip_prefix('"')?.strip_suffix('"')).collect();
+            // A key with a dot is no path.
+            whole = format!("{table}.{}", keys.filter(|keys| keys.iter().all(|key| !key.contains('.')))?.join("."));
+            &whole
+        }
         [function, .., word] if passes(function) => *word,
         _ => return None,
     };
@@ -421,6 +450,9 @@ mod tests {
             ("- $.Values.port | quote -", "port"),
             ("quote .Values.name", "name"),
             (" toYaml .Values.resources | nindent 8 ", "resources"),
+            ("index .Values \"a-b\" \"c\" | quote", "a-b.c"),
+            ("index $.Values.a \"b\"", "a.b"),
+            ("index .Values \"a\" \"b \" | quote", "a.b "),
         ] {
             assert_eq!(bare_path(action, &Dot::Root).as_deref(), Some(path), "{action}");
         }
@@ -434,6 +466,10 @@ mod tests {
             ".Values.a | empty",
             "$x := .Values.a",
             "/* .Values.a */",
+            "index .Values \"a.b\"",
+            "index .Values.a $key",
+            "index .Values.a 0",
+            "index $x \"a\"",
         ] {
             assert_eq!(bare_path(action, &Dot::Root), None, "{action}");
         }
@@ -457,6 +493,16 @@ mod tests {
         let owned =
             |found: &[(u32, &str)]| found.iter().map(|(line, path)| (*line, (*path).to_owned())).collect::<Vec<_>>();
         assert_eq!(bare_paths(text), owned(&[(2, "b"), (4, "c"), (4, "d")]));
+    }
+
+    #[test]
+    fn a_variable_stands_for_the_path_that_it_was_given() {
+        let text = "{{- $db := .Values.db }}\n{{- $other := $db.other | default dict }}\nhost: {{ $db.host }}\n\
+                    port: {{ index $db \"port-number\" }}\nname: {{ $other.name }}\n\
+                    {{- with .Values.job }}\n{{ $image := .image }}{{ $image.tag }}{{ end }}\n\
+                    {{- range $name, $db := .Values.more }}{{ $db.size }}{{ end }}\nlate: {{ $db.user }}\n";
+        let paths: Vec<String> = bare_paths(text).into_iter().map(|(_, path)| path).collect();
+        assert_eq!(paths, ["db.host", "db.port-number", "job.image.tag"]);
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub(super) async fn rehearse(
         place: args.target(environment),
         values: ValuesArgs::default(),
         all: false,
+        kube_version: None,
         output: ReportFormat::Markdown,
     };
     let found = preview(context, &asked, Some(environment), (&short, Some(&old)), (course.tag.as_str(), &new))?;
