@@ -14,7 +14,7 @@ use landfall_source::{
 };
 use serde_json::{Value, json};
 
-pub(crate) use self::line::{Standing, ValueLine, said, tree_path, value_line};
+pub(crate) use self::line::{Standing, ValueLine, said, saying, tree_path, value_line};
 use crate::commands::doctor::forge_token;
 use crate::consent::{self, Question};
 use crate::context::Context;

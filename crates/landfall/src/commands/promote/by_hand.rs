@@ -20,7 +20,7 @@ use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::set::moment;
 use crate::commands::images::tags::TagLine;
-use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, tree_path};
+use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, saying, tree_path};
 use crate::context::Context;
 
 /// The emergency's flag.
@@ -157,7 +157,7 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
     let Ok(units) = args.units(&context.host, &place).await else { return Ok(true) };
     let files: BTreeSet<&str> = wish.wanted.iter().map(|(line, _)| line.line.file.as_str()).collect();
     let is_read = |name: &str| tree_path(&place.target, name).is_some_and(|path| files.contains(path.as_str()));
-    Ok(units.iter().any(|unit| unit.value_files().any(is_read)))
+    Ok(units.iter().any(|unit| saying(unit).any(is_read)))
 }
 
 /// What the rules say of each line's tag.
