@@ -24,6 +24,7 @@ mod judge;
 mod leaks;
 mod mutants;
 mod programs;
+mod promotions;
 pub(crate) mod run;
 mod scene;
 mod sealed;
@@ -85,7 +86,7 @@ type Area = (&'static str, fn() -> Vec<Pair>);
 
 /// All attacks, in the order of their areas.
 fn all() -> Vec<Attack> {
-    let areas: [Area; 11] = [
+    let areas: [Area; 12] = [
         ("programs", programs::attacks),
         ("systems", systems::attacks),
         ("trees", trees::attacks),
@@ -97,6 +98,7 @@ fn all() -> Vec<Attack> {
         ("comments", comments::attacks),
         ("advisories", advisories::attacks),
         ("sealed", sealed::attacks),
+        ("promotions", promotions::attacks),
     ];
     let of_area = |(area, attacks): Area| {
         attacks().into_iter().map(move |(name, shape, attack, twin)| Attack { area, name, shape, attack, twin })

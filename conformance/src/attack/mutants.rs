@@ -21,6 +21,9 @@ const MUTANTS: &[(&str, &str)] = &[
     ("private-files", "trees/links into git's directory/rendered"),
     ("forge-tokens", "leaks/tokens for a forge that a clone names/gitlab"),
     ("redirects", "leaks/tokens after a redirect/gitlab"),
+    ("never-there", "promotions/tags set by hand/pushed"),
+    ("foreign-commits", "promotions/branches of Landfall's own/a commit of somebody else"),
+    ("project-homes", "promotions/projects of others/from another namespace"),
 ];
 
 /// Plays each mutant's attack, first with the guard and then without.

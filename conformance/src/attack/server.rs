@@ -1,8 +1,9 @@
 //! A server on loopback that answers what a stranger's would, and keeps what it was sent.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(crate) enum Manner {
     CutOff,
     /// A length beyond all measure, and then the body again and again.
     Boast,
+    /// By git's own `http-backend`, of the bare repositories below the directory that the body names.
+    Git,
 }
 
 impl Answer {
@@ -166,7 +169,7 @@ impl Server {
     fn serve(&self, stream: impl io::Read + io::Write) -> io::Result<()> {
         let mut reader = BufReader::new(stream);
         loop {
-            let (mut head, mut length) = (String::new(), 0);
+            let (mut head, mut length, mut is_chunked) = (String::new(), 0, false);
             loop {
                 let mut line = String::new();
                 if reader.read_line(&mut line)? == 0 {
@@ -175,16 +178,25 @@ impl Server {
                 if line.trim_end().is_empty() {
                     break;
                 }
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                let lower = line.to_ascii_lowercase();
+                if let Some(value) = lower.strip_prefix("content-length:") {
                     length = value.trim().parse().unwrap_or(0);
                 }
+                is_chunked |= lower.starts_with("transfer-encoding:") && lower.contains("chunked");
                 head.push_str(&line);
             }
             let mut body = Vec::new();
-            reader.by_ref().take(length).read_to_end(&mut body)?;
+            match is_chunked {
+                true => chunked(&mut reader, &mut body)?,
+                false => drop(reader.by_ref().take(length).read_to_end(&mut body)?),
+            }
             self.note(&head, &body);
             let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-            if !send(reader.get_mut(), &self.answer(&path), head.starts_with("HEAD "))? {
+            let answer = match self.answer(&path) {
+                answer if answer.manner == Manner::Git => by_git(&answer, &head, &body)?,
+                answer => answer,
+            };
+            if !send(reader.get_mut(), &answer, head.starts_with("HEAD "))? {
                 return Ok(());
             }
         }
@@ -203,6 +215,50 @@ impl Server {
             }
         }
     }
+}
+
+/// Reads a body that comes in parts.
+fn chunked(reader: &mut impl io::BufRead, body: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let mut size = String::new();
+        reader.read_line(&mut size)?;
+        let size = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
+        reader.by_ref().take(size).read_to_end(body)?;
+        reader.read_line(&mut String::new())?;
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// What git's own `http-backend` answers.
+fn by_git(answer: &Answer, head: &str, body: &[u8]) -> io::Result<Answer> {
+    let header = |name: &str| {
+        let lines = head.lines().filter_map(|line| line.split_once(':'));
+        let mut found = lines.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
+        found.next().unwrap_or_default().to_owned()
+    };
+    let mut words = head.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut backend = Command::new("git");
+    backend.arg("http-backend").stdin(Stdio::piped()).stdout(Stdio::piped());
+    backend.env("GIT_PROJECT_ROOT", String::from_utf8_lossy(&answer.body).as_ref());
+    backend.env("GIT_HTTP_EXPORT_ALL", "1").env("REMOTE_USER", "somebody");
+    backend.env("PATH_INFO", path).env("QUERY_STRING", query).env("REQUEST_METHOD", method);
+    backend.env("CONTENT_TYPE", header("content-type")).env("CONTENT_LENGTH", body.len().to_string());
+    backend.env("GIT_PROTOCOL", header("git-protocol")).env("HTTP_CONTENT_ENCODING", header("content-encoding"));
+    let mut child = backend.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It may have read enough.
+        let _cut = stdin.write_all(body);
+    }
+    let output = child.wait_with_output()?.stdout;
+    let Some(at) = output.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(Answer::status(500)) };
+    let said = String::from_utf8_lossy(&output[..at]).into_owned();
+    let line = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+    let status = line("Status: ").split(' ').next().and_then(|status| status.parse().ok()).unwrap_or(200);
+    Ok(Answer { status, ..Answer::new(&output[at + 4..]) }.with("Content-Type", &line("Content-Type: ")))
 }
 
 /// Takes a request to be connected with a host, and says that this is done.
@@ -274,6 +330,8 @@ fn send(stream: &mut impl io::Write, answer: &Answer, is_head: bool) -> io::Resu
             }
         }
         Manner::Silent => std::thread::sleep(Duration::from_secs(20)),
+        // What git has answered was whole.
+        Manner::Git => {}
     }
     Ok(false)
 }

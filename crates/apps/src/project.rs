@@ -1,3 +1,4 @@
+use landfall_diag::is_mutant;
 use landfall_object::{Object, ObjectKey};
 use landfall_source::repository_key;
 use serde::Deserialize;
@@ -207,7 +208,7 @@ impl Project {
         objects: impl IntoIterator<Item = &'a ObjectKey>,
     ) -> Result<(), Error> {
         let mut words = Vec::new();
-        if !self.permits_home(&application.namespace, &self.namespace) {
+        if !self.permits_home(&application.namespace, &self.namespace) && !is_mutant("project-homes") {
             words.push(format!(
                 "application '{}' in namespace '{}' is not permitted to use project '{}'",
                 application.name, application.namespace, self.name

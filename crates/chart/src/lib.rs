@@ -62,7 +62,7 @@ pub use ignore::{IGNORE_FILE, Ignore, IgnoreError, IgnoreProblem, PathKind};
 pub use landfall_gotemplate::{Map as Values, Origin, Value};
 pub use limits::MAX_VALUES_SIZE;
 pub use lint::{Lint, LintOptions, LintTolerance, lint, lint_line};
-pub use lock::{Lock, digest, digest_v2};
+pub use lock::{Lock, Relock, digest, digest_v2};
 pub use manifest::{Head, Hook, HookEvent, Manifest, Readings};
 pub use metadata::{API_VERSION_V1, API_VERSION_V2, Dependency, InvalidMetadata, Maintainer, Metadata};
 pub use meter::{MAX_HEADERS, Meter, Metered};

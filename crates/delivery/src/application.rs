@@ -383,11 +383,14 @@ impl Reading<'_> {
         if source.kustomize.is_some() || KUSTOMIZATIONS.iter().any(|name| holds(name)) && source.directory.is_none() {
             let environment = BuildEnvironment::of(self.application, source, checkout.revision(self.target, source));
             let settings = source.kustomize.as_ref().map(|settings| environment.fill_kustomize(settings));
-            let built = self.kustomized(settings.as_ref(), files, (&checkout.root, &directory)).await?;
-            return Ok(UnitSource::Manifests(built));
+            let (manifests, led_to) = self.kustomized(settings.as_ref(), files, (&checkout.root, &directory)).await?;
+            let kustomizations =
+                led_to.iter().map(|path| checkout.shown(self.target, &join(&checkout.root, path))).collect();
+            return Ok(UnitSource::Manifests { manifests, kustomizations });
         }
         if source.directory.is_some() || !(holds("Chart.yaml") || source.helm.is_some()) {
-            return self.plain_directory(source, files, &directory).map(UnitSource::Manifests);
+            let manifests = self.plain_directory(source, files, &directory)?;
+            return Ok(UnitSource::Manifests { manifests, kustomizations: Vec::new() });
         }
         let mut chart = match &checkout.archive {
             Some(archive) => {

@@ -111,7 +111,7 @@ pub fn render_unlike(
     let mut whole = RenderedUnit::default();
     for source in &unit.sources {
         match source {
-            UnitSource::Manifests(manifests) => {
+            UnitSource::Manifests { manifests, .. } => {
                 for manifest in manifests.iter().filter(|it| !unit.is_followed(&it.object)) {
                     whole.add_plain(&manifest.path, manifest.object.clone());
                 }

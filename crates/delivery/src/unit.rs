@@ -158,7 +158,12 @@ pub enum UnitSource {
     /// A chart to be rendered.
     Chart(Box<ChartSource>),
     /// Manifests as they are.
-    Manifests(Vec<PlainManifest>),
+    Manifests {
+        /// They.
+        manifests: Vec<PlainManifest>,
+        /// The kustomizations that they were built by, as they are shown, the outermost first; none where they lie there so.
+        kustomizations: Vec<String>,
+    },
 }
 
 /// A chart and how it is rendered.
@@ -207,7 +212,7 @@ impl Unit {
     pub fn charts(&self) -> impl Iterator<Item = &ChartSource> {
         self.sources.iter().filter_map(|source| match source {
             UnitSource::Chart(source) => Some(&**source),
-            UnitSource::Manifests(_) => None,
+            UnitSource::Manifests { .. } => None,
         })
     }
 
@@ -215,7 +220,18 @@ impl Unit {
     pub fn charts_mut(&mut self) -> impl Iterator<Item = &mut ChartSource> {
         self.sources.iter_mut().filter_map(|source| match source {
             UnitSource::Chart(source) => Some(&mut **source),
-            UnitSource::Manifests(_) => None,
+            UnitSource::Manifests { .. } => None,
+        })
+    }
+
+    /// The manifests that it takes as they are, each with the kustomizations that have built it.
+    pub fn manifests(&self) -> impl Iterator<Item = (&PlainManifest, &[String])> {
+        self.sources.iter().flat_map(|source| {
+            let (manifests, kustomizations) = match source {
+                UnitSource::Manifests { manifests, kustomizations } => (&manifests[..], &kustomizations[..]),
+                UnitSource::Chart(_) => (&[][..], &[][..]),
+            };
+            manifests.iter().map(move |manifest| (manifest, kustomizations))
         })
     }
 

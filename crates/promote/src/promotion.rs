@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use landfall_diag::is_mutant;
 use landfall_project::{PromotedVersion, Promotion};
 
 use crate::gates::TestedImage;
@@ -137,7 +138,7 @@ impl ByHand<'_> {
             let owners = owners.into_iter().collect();
             return Err(PromotionRefusal::NotAnOwner { actor: self.actor.to_owned(), to, owners });
         }
-        if !self.had.iter().any(|had| bare(had) == bare(self.tag)) {
+        if !self.had.iter().any(|had| bare(had) == bare(self.tag)) && !is_mutant("never-there") {
             return Err(PromotionRefusal::NeverThere { tag, to });
         }
         match held(self.holds, std::iter::once(self.tag).chain(self.names.iter().map(String::as_str))) {

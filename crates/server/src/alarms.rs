@@ -9,7 +9,6 @@ use landfall_engine::Clock;
 use landfall_store::{Audit, AuditEntry, News};
 use parking_lot::Mutex;
 use serde_json::json;
-use tokio::sync::Notify;
 
 use crate::news::{self, Sinks};
 
@@ -36,19 +35,11 @@ pub(crate) struct Alarms {
     told: Mutex<VecDeque<Alarm>>,
     /// What is told once, as long as it stays.
     once: Mutex<BTreeSet<String>>,
-    /// Told when one was written among the news: whoever posts them need not look by himself.
-    written: Notify,
 }
 
 impl Alarms {
     pub(crate) fn new((audit, news): (Audit, News), clock: Arc<dyn Clock>) -> Self {
-        let (sinks, written) = (OnceLock::new(), Notify::new());
-        Alarms { audit, news, sinks, clock, told: Mutex::default(), once: Mutex::default(), written }
-    }
-
-    /// Waits until one was written among the news since this was asked last.
-    pub(crate) async fn written(&self) {
-        self.written.notified().await;
+        Alarms { audit, news, sinks: OnceLock::new(), clock, told: Mutex::default(), once: Mutex::default() }
     }
 
     /// Tells them to these, too, from now on.
@@ -67,7 +58,6 @@ impl Alarms {
         {
             tracing::error!("news of {} cannot be written: {error}", who.2);
         }
-        self.written.notify_one();
         self.show(now, text);
     }
 
@@ -80,7 +70,6 @@ impl Alarms {
         if let Err(error) = &is_ours {
             tracing::error!("news of {} cannot be written: {error}", who.2);
         }
-        self.written.notify_one();
         // Heard twice is better than not at all.
         if is_ours.unwrap_or(true) {
             tracing::warn!("{text}");

@@ -587,7 +587,7 @@ fn has_come_to_its_end(finished: &Option<SyncEnd>) -> bool {
 fn source_type(source: &UnitSource) -> &'static str {
     match source {
         UnitSource::Chart(_) => "Helm",
-        UnitSource::Manifests(_) => "Directory",
+        UnitSource::Manifests { .. } => "Directory",
     }
 }
 

@@ -21,6 +21,7 @@
 //! logins.rs               repositories' logins as Secrets, written for connections.rs by whoever has one
 //! reached.rs              whether one that was installed into a cluster answers
 //! others.rs, migration.rs whether another controller lives, for which this one stands back; Argo CD laid to rest
+//! witness.rs, proposed.rs what is seen of images, and what becomes of promotions that are open, here and at their forge
 //! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! listening.rs            connections taken in, so many at once, for http.rs and sealing.rs
 //! board.rs, metrics.rs    what probes and metrics may read
@@ -70,6 +71,7 @@ mod others;
 mod page;
 mod paths;
 mod projects;
+mod proposed;
 mod reached;
 mod removing;
 mod repositories;
@@ -96,6 +98,7 @@ pub use networks::Network;
 pub use news::{BREAK_GLASS_ANNOTATION, BadSink, BrokenGlass, Sinks};
 pub use options::{BadListen, BadSealing, Listen, Options, Replicas, Sealing, StandInRepository, UnsignedWebhooks};
 pub use paths::{BadPath, Paths};
+pub use proposed::{PROMOTION_CONTEXT, Proposed};
 pub use reached::is_reached;
 pub use sealing::open_sealed;
 pub use serve::{Ready, desk, serve};

@@ -73,8 +73,7 @@ impl Kind {
     }
 }
 
-/// Puts into the outbox what has to be heard, under a name of its own or one by which it is told once; it is posted with what is
-/// due next, within a minute. Whether it was not there yet.
+/// Puts into the outbox what has to be heard, under a name of its own or one by which it is told once. Whether it was not there yet.
 ///
 /// # Errors
 /// The store cannot be written.

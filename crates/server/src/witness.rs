@@ -3,18 +3,25 @@
 //! ```text
 //! checks after a delivery ─► evidence of each image whose digest is in the ledger, in the environment that declares them
 //!                        ├─► a promotion of that very release to that environment: live, or failed
-//!                        └─► something failed: open promotions of those digests are withdrawn
+//!                        └─► something failed: open promotions of those digests are withdrawn, and red at their forge
+//! evidence or a hold that somebody posts ─► the last of these
 //! ```
 
 use landfall_object::Object;
-use landfall_promote::{CHECK, HEALTH};
+use landfall_promote::{CHECK, HEALTH, bare};
+use landfall_source::Network;
 use landfall_store::{EvidenceRow, PromotionEvent, PromotionRow, Promotions};
 
+use crate::api::EvidenceLine;
 use crate::checks::{CHECKER, Checked};
 use crate::errands::Work;
+use crate::news::Sinks;
+use crate::proposed::Proposed;
 
 /// Promotions that are looked through for open ones.
 const MOST_OPEN: u32 = 200;
+/// Published tags that are looked through for other names of a version.
+const MOST_TAGS: u32 = 1000;
 /// How a promotion stands that waits for somebody.
 const OPEN: [&str; 4] = ["tagged", "proposed", "written", "merged"];
 
@@ -25,14 +32,115 @@ impl Work {
         let images: Vec<&str> =
             application.list_at("/status/summary/images").iter().filter_map(|it| it.as_str()).collect();
         let book = &self.session.store.promotions;
-        if let Err(error) = witnessed(book, application, (environment, &images), checked).await {
+        if let Err(error) = witnessed((book, &self.forges()), application, (environment, &images), checked).await {
             tracing::warn!("what {} has shown of its images cannot be written down: {error}", application.name());
         }
     }
+
+    /// Withdraws open promotions of digests of which something has failed where they come from, as somebody has said: `at` a moment
+    /// (RFC 3339).
+    ///
+    /// # Errors
+    /// The book cannot be read or written.
+    pub(crate) async fn after_failures(
+        &self,
+        actor: &str,
+        at: &str,
+        lines: &[EvidenceLine],
+    ) -> Result<(), landfall_store::Error> {
+        if lines.iter().all(|line| line.passed) {
+            return Ok(());
+        }
+        let why = |row: &PromotionRow| {
+            let digests = texts(row, "/images", Some("digest"));
+            let mut failed = lines.iter().filter(|line| !line.passed && line.environment == row.origin);
+            let line = failed.find(|line| digests.contains(&line.digest.to_lowercase()))?;
+            Some(withdrawn(&line.what, &line.environment, &line.detail))
+        };
+        self.withdraw((actor, at), why).await
+    }
+
+    /// Withdraws open promotions of a version that somebody holds back from now on: `at` a moment (RFC 3339).
+    ///
+    /// # Errors
+    /// The book cannot be read or written.
+    pub(crate) async fn after_hold(
+        &self,
+        (actor, at): (&str, &str),
+        (tag, reason): (&str, &str),
+    ) -> Result<(), landfall_store::Error> {
+        let is_same = |name: &String| bare(name) == bare(tag);
+        // The same image may have further tags.
+        let known = self.session.store.promotions.published("", MOST_TAGS).await?;
+        let held: Vec<String> = known.into_iter().filter(|it| is_same(&it.tag)).map(|it| it.digest).collect();
+        let why = |row: &PromotionRow| {
+            let is_meant = is_same(&row.tag)
+                || texts(row, "/images", Some("tag")).iter().any(is_same)
+                || texts(row, "/images", Some("digest")).iter().any(|digest| held.contains(digest));
+            is_meant.then(|| format!("{tag} is held back by {actor}: {reason}"))
+        };
+        self.withdraw((actor, at), why).await
+    }
+
+    /// Withdraws the open promotions for which there is a reason.
+    async fn withdraw(
+        &self,
+        by: (&str, &str),
+        why: impl Fn(&PromotionRow) -> Option<String>,
+    ) -> Result<(), landfall_store::Error> {
+        let (book, forges) = (&self.session.store.promotions, self.forges());
+        for row in book.promotions(None, MOST_OPEN).await? {
+            if let Some(why) = why(&row).filter(|_| OPEN.contains(&row.state.as_str())) {
+                ended((book, &forges), row, ("withdrawn", why), by).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn forges(&self) -> Forges<'_> {
+        Forges { network: &self.network, sinks: &self.sinks }
+    }
+}
+
+/// How forges are told what becomes of promotions.
+struct Forges<'a> {
+    network: &'a Network,
+    /// With the forge's token, where the environment has one.
+    sinks: &'a Sinks,
+}
+
+/// Why a promotion is withdrawn.
+fn withdrawn(what: &str, environment: &str, detail: &str) -> String {
+    format!("{what} has failed in {environment}: {detail}")
+}
+
+/// Notes what has become of a promotion; one that is withdrawn is red at its forge, or it is noted why that cannot be.
+async fn ended(
+    (book, forges): (&Promotions, &Forges<'_>),
+    row: PromotionRow,
+    (state, mut said): (&str, String),
+    (actor, at): (&str, &str),
+) -> Result<(), landfall_store::Error> {
+    if state == "withdrawn"
+        && let Some(proposed) = Proposed::of(&row.body)
+    {
+        let token = forges.sinks.forge_token(&proposed.place.api);
+        if let Some(untold) = proposed.red(forges.network, token, &said).await {
+            tracing::warn!("the promotion of {} to {} is withdrawn: {untold}", row.tag, row.receiver);
+            said = format!("{}; {untold}", said.chars().take(600).collect::<String>());
+        }
+    }
+    let event = PromotionEvent {
+        at: at.to_owned(),
+        actor: actor.to_owned(),
+        state: state.to_owned(),
+        said: said.chars().take(1000).collect(),
+    };
+    book.note(&PromotionRow { state: state.to_owned(), ..row }, &event).await.map(drop)
 }
 
 async fn witnessed(
-    book: &Promotions,
+    (book, forges): (&Promotions, &Forges<'_>),
     application: &Object,
     (environment, images): (&str, &[&str]),
     checked: &Checked,
@@ -66,17 +174,11 @@ async fn witnessed(
             Some(fault) if is_delivered => ("failed", format!("{}: {}", fault.what, fault.detail)),
             None if is_delivered => ("failed", checked.fault().unwrap_or_default()),
             Some(fault) if is_about && row.origin == environment => {
-                ("withdrawn", format!("{} has failed in {environment}: {}", fault.what, fault.detail))
+                ("withdrawn", withdrawn(&fault.what, environment, &fault.detail))
             }
             _ => continue,
         };
-        let event = PromotionEvent {
-            at: checked.at.clone(),
-            actor: CHECKER.to_owned(),
-            state: state.to_owned(),
-            said: said.chars().take(1000).collect(),
-        };
-        book.note(&PromotionRow { state: state.to_owned(), ..row }, &event).await?;
+        ended((book, forges), row, (state, said), (CHECKER, &checked.at)).await?;
     }
     Ok(())
 }
@@ -157,6 +259,11 @@ mod tests {
         }
     }
 
+    async fn seen(book: &Promotions, application: &Object, at: (&str, &[&str]), checked: &Checked) {
+        let forges = Forges { network: &Network::default(), sinks: &Sinks::default() };
+        witnessed((book, &forges), application, at, checked).await.expect("written");
+    }
+
     async fn book() -> (Store, Promotions) {
         let store = Store::open(Location::Memory).await.expect("opened");
         let book = store.promotions.clone();
@@ -198,11 +305,11 @@ mod tests {
         let (_store, book) = book().await;
         let failed = checked(Verdict::Failed { reason: "503".to_owned() });
         let tested = ["a/web:0.5.0-alpha.1.1"];
-        witnessed(&book, &application("Healthy"), ("staging", &tested), &failed).await.expect("written");
-        witnessed(&book, &application("Healthy"), ("test", &["a/other:1.0.0"]), &failed).await.expect("written");
-        witnessed(&book, &application("Healthy"), ("test", &tested), &checked(Verdict::Passed)).await.expect("written");
+        seen(&book, &application("Healthy"), ("staging", &tested), &failed).await;
+        seen(&book, &application("Healthy"), ("test", &["a/other:1.0.0"]), &failed).await;
+        seen(&book, &application("Healthy"), ("test", &tested), &checked(Verdict::Passed)).await;
         assert_eq!(state(&book).await, "proposed");
-        witnessed(&book, &application("Healthy"), ("test", &tested), &failed).await.expect("written");
+        seen(&book, &application("Healthy"), ("test", &tested), &failed).await;
         assert_eq!(state(&book).await, "withdrawn");
         let seen = book.evidence("sha256:a", 20).await.expect("read");
         assert_eq!(seen.last().map(|it| (it.what.as_str(), it.passed)), Some(("check home", false)));
@@ -218,7 +325,7 @@ mod tests {
             let (_store, book) = book().await;
             let released = ["a/web:0.5.0"];
             let found = checked(verdict);
-            witnessed(&book, &application(health), ("production", &released), &found).await.expect("written");
+            seen(&book, &application(health), ("production", &released), &found).await;
             assert_eq!(state(&book).await, wanted);
         }
     }

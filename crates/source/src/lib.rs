@@ -105,6 +105,6 @@ pub use tracked::{Tracked, tracked};
 pub use vendored::lend_vendored;
 pub use webhook::{Hook, HookSecret, NotSigned, Pushed};
 pub use writer::{
-    AllowedPaths, Builds, CHANGE_TRAILER, Change, Edited, Edits, GitWriter, Landing, Person, Reads, Signing, Write,
-    WriteError,
+    AllowedPaths, Builds, CHANGE_TRAILER, Carried, Carry, Change, Edited, Edits, GitWriter, Landing, Person, Reads,
+    Signing, Write, WriteError,
 };

@@ -18,6 +18,7 @@
 //! - Whoever waits for the same branch goes with the first of them, whoever comes while that one reads the branch among
 //!   them: a commit each, one push for all.
 
+mod carried;
 mod commit;
 mod desk;
 mod write;
@@ -36,6 +37,7 @@ use crate::network::Network;
 use crate::remote::{Mirror, repository_key};
 use desk::Desk;
 
+pub use carried::{Carried, Carry};
 pub use commit::{Person, Signing};
 pub use write::{AllowedPaths, Builds, Change, Edited, Edits, Landing, Reads, Write, WriteError};
 

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use async_recursion::async_recursion as boxed;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::journal::json;
 use crate::migrations::Tables;
@@ -10,6 +13,8 @@ use crate::{Error, Pool};
 #[derive(Debug, Clone)]
 pub struct News {
     pool: Pool,
+    /// Told when something was written here, whoever wrote it: who posts it need not look by himself.
+    written: Arc<Notify>,
 }
 
 /// Something that is to be told.
@@ -53,7 +58,12 @@ pub(crate) const TABLES: Tables = Tables { of: "news", steps: &[include_str!("..
 impl News {
     /// The ones of that database.
     pub fn over(pool: &Pool) -> Self {
-        News { pool: pool.clone() }
+        News { pool: pool.clone(), written: Arc::default() }
+    }
+
+    /// Waits until something was written through this value or a clone of it since that was asked last.
+    pub async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// Takes news that are to be told to these; says whether they were new.
@@ -88,6 +98,7 @@ impl News {
                 .map_err(self.pool.failed(WHAT))?;
         }
         transaction.commit().await.map_err(self.pool.failed(WHAT))?;
+        self.written.notify_one();
         Ok(true)
     }
 

@@ -101,7 +101,7 @@ fn is_application(object: &Object) -> bool {
 /// Whether what a unit is made of speaks of Applications: rendering it for that costs as much as rendering it.
 fn may_render_applications(unit: &Unit) -> bool {
     unit.sources.iter().any(|source| match source {
-        UnitSource::Manifests(manifests) => manifests.iter().any(|manifest| is_application(&manifest.object)),
+        UnitSource::Manifests { manifests, .. } => manifests.iter().any(|manifest| is_application(&manifest.object)),
         UnitSource::Chart(source) => source.chart.templates.iter().any(|file| {
             let text = file.text();
             text.contains("argoproj.io/") && text.contains("kind: Application")

@@ -31,13 +31,13 @@ const MOST_KUSTOMIZATIONS: usize = 1_000;
 const LEADING: [&str; 6] = ["resources", "bases", "components", "generators", "transformers", "validators"];
 
 impl Reading<'_> {
-    /// The objects that Kustomize makes of a directory.
+    /// The objects that Kustomize makes of a directory, and the paths of the kustomizations that it reads for it, its own first.
     pub(super) async fn kustomized(
         &self,
         settings: Option<&Value>,
         files: &SourceTree,
         (root, directory): (&str, &str),
-    ) -> Result<Vec<PlainManifest>, Vec<Diagnostic>> {
+    ) -> Result<(Vec<PlainManifest>, Vec<String>), Vec<Diagnostic>> {
         let name = self.name();
         let place = if directory.is_empty() { "." } else { directory };
         let refuse = |text: String| vec![at_file(Diagnostic::error(code::NOT_BUILT, text), self.file)];
@@ -57,7 +57,7 @@ impl Reading<'_> {
         let inside = directory.strip_prefix(root).unwrap_or(directory).trim_matches('/').to_owned();
         let wrong = |why: String| refuse(format!("Application {name}: {why}"));
         overlay(&mut tree, &inside, settings).map_err(wrong)?;
-        check(&tree, &inside).map_err(wrong)?;
+        let led_to = check(&tree, &inside).map_err(wrong)?;
         let broken =
             |error: std::io::Error| refuse(format!("Application {name}: its files cannot be laid out: {error}"));
         let out = tempfile::Builder::new().prefix("landfall-kustomize-").tempdir().map_err(broken)?;
@@ -100,7 +100,8 @@ impl Reading<'_> {
         if ended.stdout.len() > MOST {
             return Err(refuse(format!("Application {name}: what kustomize makes of `{place}` has more than 32 MiB")));
         }
-        objects(&format!("kustomize build {place}"), &String::from_utf8_lossy(&ended.stdout), &self.selection.sops)
+        let said = String::from_utf8_lossy(&ended.stdout);
+        objects(&format!("kustomize build {place}"), &said, &self.selection.sops).map(|found| (found, led_to))
     }
 }
 
@@ -134,9 +135,10 @@ fn kustomization(tree: &Tree, directory: &str) -> Result<Option<Kustomization>, 
     Ok(None)
 }
 
-/// Fails where a kustomization, or one that it leads to, names what is not among the files: an address would be fetched.
-fn check(tree: &Tree, directory: &str) -> Result<(), String> {
-    let (mut left, mut seen) = (vec![directory.to_owned()], BTreeSet::new());
+/// The paths of a directory's kustomization and of those that it leads to; fails where one names what is not among the files: an
+/// address would be fetched.
+fn check(tree: &Tree, directory: &str) -> Result<Vec<String>, String> {
+    let (mut left, mut seen, mut found_at) = (vec![directory.to_owned()], BTreeSet::new(), Vec::new());
     while let Some(directory) = left.pop() {
         if !seen.insert(directory.clone()) {
             continue;
@@ -165,8 +167,9 @@ fn check(tree: &Tree, directory: &str) -> Result<(), String> {
                 }
             }
         }
+        found_at.push(path);
     }
-    Ok(())
+    Ok(found_at)
 }
 
 /// Refuses addresses where a kustomization names single files: Kustomize would fetch them.
@@ -355,7 +358,7 @@ mod tests {
     fn only_what_lies_in_the_repository_may_be_named() {
         let base = ("base/kustomization.yaml", "resources: [web.yaml]\n");
         let of = |text: &str| tree(&[base, ("base/web.yaml", "a: 1\n"), ("env/kustomization.yml", text)]);
-        let checked = |text: &str| check(&of(text), "env");
+        let checked = |text: &str| check(&of(text), "env").map(drop);
         assert_eq!(checked("resources: [../base]\n"), Ok(()));
         assert_eq!(checked("transformers:\n- |-\n  kind: X\n  url: https://x\n"), Ok(()));
         for refused in [
@@ -374,7 +377,8 @@ mod tests {
         assert!(told.contains("names `https://") && !told.contains("secret"), "{told}");
         let circle =
             tree(&[("a/kustomization.yaml", "resources: [../b]\n"), ("b/kustomization.yaml", "resources: [../a]\n")]);
-        assert_eq!(check(&circle, "a"), Ok(()), "kustomize says what is wrong with that");
+        let led_to = ["a/kustomization.yaml", "b/kustomization.yaml"].map(str::to_owned).to_vec();
+        assert_eq!(check(&circle, "a"), Ok(led_to), "kustomize says what is wrong with that");
     }
 
     #[test]

@@ -61,9 +61,11 @@ impl Verb for HoldArgs {
             Some((tag, release)) => {
                 let reason = self.reason.clone().unwrap_or_default();
                 let wish = HoldWish { tag: tag.clone(), reason, release };
+                // A server withdraws them itself, and may have no token for their forge.
+                let open = if release { Ok(Vec::new()) } else { withdrawn::open(&books).await };
                 let line: Result<HoldLine, _> = books.ask(Asked::Hold(wish)).await;
                 if let (Ok(line), false) = (&line, release) {
-                    told(context, &books, line).await;
+                    told(context, &books, (line, open)).await;
                 }
                 line.map(|line| vec![line])
             }
@@ -76,9 +78,13 @@ impl Verb for HoldArgs {
 }
 
 /// Says what a new hold means: promotions that it turns red, and that nobody knows the version.
-async fn told(context: &Context, books: &Books, hold: &HoldLine) {
+async fn told(context: &Context, books: &Books, (hold, open): (&HoldLine, Result<Vec<PromotionLine>, Failure>)) {
     let why = format!("{} is held back by {}: {}", hold.tag, hold.by, hold.reason);
-    match withdrawn::after_hold(context, books, &hold.tag, &why).await {
+    let withdrawn = match open {
+        Ok(open) => withdrawn::after_hold(context, books, open, (&hold.tag, &why)).await,
+        Err(failure) => Err(failure),
+    };
+    match withdrawn {
         Ok(lines) => lines.iter().for_each(|line| context.ui.status(line)),
         Err(failure) => failure.diagnostics.iter().for_each(|it| {
             context.ui.status(&format!("whether a promotion of it is open is not known: {}", it.message));

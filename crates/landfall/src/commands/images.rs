@@ -115,7 +115,7 @@ async fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
     let mut set_at: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for unit in &units {
         let explainer = Explainer::of(unit).map_err(Failure::from)?;
-        for image in running::images(&explainer) {
+        for image in running::images(&place.target, unit, &explainer) {
             let places = set_at.entry(image.image).or_default();
             places.extend(image.tag.iter().filter_map(|story| Some(story.layers.first()?.at.clone())));
         }

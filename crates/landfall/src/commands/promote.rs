@@ -292,9 +292,7 @@ async fn gates(
         lines.extend(witnessed::reports(context, &args.sarif, level, &promotion.from, images)?);
     }
     if !lines.is_empty() {
-        let failed: Vec<EvidenceLine> = lines.iter().filter(|line| !line.passed).cloned().collect();
-        let _written: usize = books.ask(Asked::Witness(lines)).await?;
-        for said in withdrawn::after_failures(context, books, &promotion.from, &failed).await? {
+        for said in withdrawn::written(context, books, &promotion.from, lines).await? {
             context.ui.status(&said);
         }
     }

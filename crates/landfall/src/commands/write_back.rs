@@ -14,7 +14,7 @@ use landfall_source::{
 };
 use serde_json::{Value, json};
 
-pub(crate) use self::line::{Standing, ValueLine, said, tree_path, value_line};
+pub(crate) use self::line::{Standing, ValueLine, said, saying, tree_path, value_line};
 use crate::commands::doctor::forge_token;
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -216,25 +216,29 @@ impl WriteBackArgs {
                 format!("file://{}", path.canonicalize().map_err(|_| none())?.display())
             }
         };
-        let is_http = address.starts_with("http://") || address.starts_with("https://");
-        let token = forge_token::token_for(&address, self.remote.as_deref(), |name| context.host.env.get(name));
-        let login = match token {
-            Some(token) if is_http => {
-                Login::Password { username: user_of(&address).to_owned(), password: token.to_owned() }
-            }
-            _ if is_http => Login::Nobody,
-            // Their own ssh knows them.
-            _ => Login::Person,
-        };
-        let account = Account {
-            name: "the environment's token".to_owned(),
-            address: address.clone(),
-            reach: Reach::Repository,
-            login,
-            ..Account::default()
-        };
-        Ok(Accounts::new(vec![account], Trust::default()).remote(&address))
+        Ok(asked_as(context, &address, self.remote.as_deref()))
     }
+}
+
+/// A repository's server, asked with the token that belongs to it, where the environment has one; `typed`: an address that the user
+/// named in this very call.
+pub(crate) fn asked_as(context: &Context, address: &str, typed: Option<&str>) -> GitRemote {
+    let is_http = address.starts_with("http://") || address.starts_with("https://");
+    let token = forge_token::token_for(address, typed, |name| context.host.env.get(name));
+    let login = match token {
+        Some(token) if is_http => Login::Password { username: user_of(address).to_owned(), password: token.to_owned() },
+        _ if is_http => Login::Nobody,
+        // Their own ssh knows them.
+        _ => Login::Person,
+    };
+    let account = Account {
+        name: "the environment's token".to_owned(),
+        address: address.to_owned(),
+        reach: Reach::Repository,
+        login,
+        ..Account::default()
+    };
+    Accounts::new(vec![account], Trust::default()).remote(address)
 }
 
 /// Who a token belongs to, where the forge looks at that.

@@ -10,7 +10,7 @@ const VALUES: &str = "infrastructure/helm/luckyplans/values.prod.yaml";
 const STEPS: [&str; 7] = ["cluster", "addons", "sealing", "server", "secrets", "deliver", "handover"];
 
 /// LuckyPlans, whose production is an embedded cluster here, and a bare repository that its branch goes to.
-fn luckyplans() -> Sandbox {
+pub(super) fn luckyplans() -> Sandbox {
     let sandbox = Sandbox::luckyplans();
     sandbox.edit("landfall.yaml", "{context: k3d-luckyplans-prod, protected: true}", "embedded");
     drop_placeholder(&sandbox);
@@ -46,18 +46,18 @@ fn bootstrap(sandbox: &Sandbox, probe: Option<&str>, more: &[&str]) -> Ran {
 
 /// What is so when it has ended: what runs where, which keys are sealed, what git says.
 #[derive(Debug, PartialEq, Eq)]
-struct End {
+pub(super) struct End {
     namespaces: Vec<String>,
     workloads: BTreeSet<String>,
     keys: usize,
     sealed: usize,
     commits: usize,
-    is_pushed: bool,
+    pub(super) is_pushed: bool,
     is_clean: bool,
 }
 
 impl End {
-    fn of(sandbox: &Sandbox) -> Self {
+    pub(super) fn of(sandbox: &Sandbox) -> Self {
         let state = sandbox.root().join(".landfall");
         let found = |kind: &str, version: &str, namespace: &str| {
             let all = objects(&state, version, kind, namespace);

@@ -76,13 +76,69 @@ fn newer_versions_of_charts_are_told_and_one_commit_a_chart_takes_them() {
     assert_eq!(git(&place.bare, &["rev-list", "--count", "main"]).trim(), "3");
 }
 
+/// With a lock that `helm dependency update` has made, and no archives.
+fn locked() -> Place {
+    let place = place();
+    place.there.run(&["helm", "repo", "add", "shelf", &place.url]).exits(0);
+    place.there.run(&["helm", "dependency", "update", "app"]).exits(0);
+    std::fs::remove_dir_all(place.there.root().join("app/charts")).expect("removed");
+    let lock = place.there.read("app/Chart.lock");
+    place.there.write("app/Chart.lock", &format!("# kept\n{lock}"));
+    // Its repository has a newer one already, and Chart.yaml named the one before.
+    assert!(lock.contains("version: 0.1.0"), "{lock}");
+    place.there.commit("locked");
+    place.there.git(&["push", "-q", "origin", "HEAD:main"]);
+    place
+}
+
+#[test]
+fn a_charts_lock_follows_in_the_same_commit_and_fits() {
+    let place = locked();
+    let before = place.main("app/Chart.lock");
+    place.scan(&["--push"]).exits(0).says("is on main of");
+    let changed = git(&place.bare, &["show", "--format=", "--name-only", "main"]);
+    assert_eq!(changed.split_whitespace().collect::<Vec<_>>(), ["app/Chart.lock", "app/Chart.yaml", "gitops/web.yaml"]);
+    let after = place.main("app/Chart.lock");
+    assert!(after.starts_with("# kept\ndependencies:\n- name: web\n"), "{after}");
+    assert!(after.contains("version: 0.2.0\n"), "{after}");
+    let line = |text: &str, key: &str| text.lines().find(|it| it.starts_with(key)).map(str::to_owned).expect("there");
+    assert_ne!(line(&before, "digest:"), line(&after, "digest:"));
+    assert_ne!(line(&before, "generated:"), line(&after, "generated:"));
+    place.there.git(&["pull", "-q", "--ff-only", "origin", "main"]);
+    place.there.run(&["helm", "dependency", "build", "app"]).exits(0);
+    // What lies packed beside it would stay what it is.
+    place.there.edit("app/Chart.yaml", "\"0.2.0\"", "\"0.1.0\"");
+    place.scan(&[]).exits(0).says("app/charts/web-0.2.0.tgz holds it");
+}
+
+#[test]
+#[ignore = "asks helm"]
+fn oracle_helm_builds_from_the_lock_that_was_written() {
+    let helm = oracles::built("helm").unwrap_or_else(|why| panic!("{why}"));
+    let place = locked();
+    place.scan(&["--push"]).exits(0);
+    place.there.git(&["pull", "-q", "--ff-only", "origin", "main"]);
+    let home = place.there.root().join("../helm");
+    let built = |words: &[&str]| {
+        let mut command = std::process::Command::new(&helm);
+        command.args(words).current_dir(place.there.root());
+        command.env("HELM_CONFIG_HOME", &home).env("HELM_CACHE_HOME", &home).env("HELM_DATA_HOME", &home);
+        let ended = command.output().expect("helm runs");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    };
+    built(&["repo", "add", "shelf", &place.url]);
+    built(&["dependency", "build", "app"]);
+    assert!(place.there.root().join("app/charts/web-0.2.0.tgz").exists());
+}
+
 #[test]
 fn what_moves_by_itself_or_is_locked_is_told_and_left_alone() {
     let place = place();
     place.there.write("app/Chart.lock", "dependencies: []\n");
     place.there.edit("gitops/web.yaml", "targetRevision: 0.1.0", "targetRevision: 0.x");
     let told = place.scan(&["--push"]).exits(0);
-    told.says("app/Chart.lock says it, too").says("`0.x` is no one version");
+    told.says("app/Chart.lock says it, too, and it was not made for what Chart.yaml says")
+        .says("`0.x` is no one version");
     assert_eq!(git(&place.bare, &["rev-list", "--count", "main"]).trim(), "1");
     place.there.edit("landfall.yaml", "semver: 0.x", "numerical: asc");
     place.scan(&[]).exits(2).says("charts have versions");

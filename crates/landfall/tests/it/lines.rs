@@ -1,6 +1,6 @@
 //! `landfall images set`: which lines it sets, whose they are, and what stands in them afterwards.
 
-use super::sandbox::{Ran, Sandbox, small_chart};
+use super::sandbox::{Ran, Sandbox, ran, small_chart};
 use super::scales::{git, shop};
 
 const DIGEST: &str = "sha256:08216f5b4f5b6f5d0821aabbccddeeff08216f5b4f5b6f5d0821aabbccddeeff";
@@ -75,6 +75,60 @@ fn a_named_file_keeps_foreign_images_whose_repository_comes_by_an_alias_or_a_mer
     set(&shop, &["1.1.0", "--file", "kustomization.yaml"]).exits(0).says("images[0].newTag: 1.0.0 -> 1.1.0");
     assert_eq!(shop.read("kustomization.yaml"), kustomization.replace("1.0.0", "1.1.0"));
     set(&shop, &["1.1.0", "--file", "."]).exits(2).says("`.` is a directory");
+}
+
+#[test]
+fn a_kustomizations_tag_is_listed_with_its_line_and_set_there() {
+    let (shop, _bare) = shop();
+    shop.git(&["remote", "set-url", "origin", "https://git.example.com/acme/shop.git"]);
+    let deployment = |tag: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: site}}\nspec:\n  selector: {{matchLabels: {{app: site}}}}\n  template: {{metadata: {{labels: {{app: site}}}}, spec: {{containers: [{{name: site, image: \"ghcr.io/acme/site:{tag}\"}}, {{name: cache, image: \"redis:7.2.0\"}}]}}}}\n"
+        )
+    };
+    let base = "resources: [site.yaml]\nimages: [{name: site, newName: ghcr.io/acme/site, newTag: 1.0.0}]\n";
+    shop.write("base/kustomization.yaml", base);
+    shop.write("base/site.yaml", &deployment("none"));
+    let overlay = "resources: [../base]\nimages:\n  - name: redis\n    newTag: 7.2.0\n  - name: ghcr.io/acme/site\n    newTag: 1.0.0 # ours\n";
+    shop.write("prod/kustomization.yaml", overlay);
+    let programs = shop.root().join("../programs");
+    std::fs::create_dir(&programs).expect("made");
+    let program = programs.join("kustomize");
+    std::fs::write(
+        &program,
+        format!("#!/bin/sh\nwhile IFS= read -r line; do echo \"$line\"; done <<'END'\n{}END\n", deployment("1.0.0")),
+    )
+    .expect("written");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    shop.write(
+        "gitops/site.yaml",
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: site, namespace: argocd}\nspec:\n  project: default\n  destination: {server: https://kubernetes.default.svc, namespace: site}\n  source: {repoURL: 'https://git.example.com/acme/shop.git', path: prod, targetRevision: HEAD}\n",
+    );
+    shop.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  prod:\n    cluster: embedded\n    applications: gitops/*.yaml\n",
+    );
+    shop.commit("a kustomization");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+    let run = |words: &[&str]| ran(shop.command(words).env("PATH", &path).output().expect("the binary runs"));
+    let listed = run(&["images", "list", "--env", "prod", "-o", "json"]).exits(0).json();
+    let lines: Vec<_> = listed["data"]["images"]
+        .as_array()
+        .expect("images")
+        .iter()
+        .map(|it| (it["image"].as_str().expect("one"), it["set_at"][0].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        lines,
+        [("ghcr.io/acme/site:1.0.0", "prod/kustomization.yaml:6"), ("redis:7.2.0", "prod/kustomization.yaml:4")]
+    );
+    run(&["images", "set", "1.1.0", "--env", "prod"]).exits(0).says("images[1].newTag: 1.0.0 -> 1.1.0");
+    assert_eq!(shop.read("prod/kustomization.yaml"), overlay.replace("1.0.0", "1.1.0"));
+    assert_eq!(shop.read("base/kustomization.yaml"), base);
+    // Where the overlay says none, that of the base counts.
+    shop.write("prod/kustomization.yaml", "resources: [../base]\n");
+    run(&["images", "set", "1.1.0", "--env", "prod"]).exits(0).says("base/kustomization.yaml:2");
+    assert_eq!(shop.read("base/kustomization.yaml"), base.replace("1.0.0", "1.1.0"));
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl Forge {
 }
 
 /// The server, once it is ready; what it says of its work goes into a file beside the system.
-fn serve(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Server {
+pub(super) fn serve(sandbox: &Sandbox, words: &[&str], variables: &[(&str, &str)]) -> Server {
     let words = [&["serve", "--listen", "127.0.0.1:0"], words].concat();
     let log = sandbox.root().join("../serve.log");
     let mut command = sandbox.command(&words);

@@ -158,7 +158,18 @@ impl Desk {
         let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
         let book = Book::new(session.store.promotions.clone());
         match book.answer(&actor.name, &now, asked).await {
-            Some(answer) => answer,
+            Some(answer) => {
+                let answer = answer?;
+                let ended = match asked {
+                    Asked::Witness(lines) => self.work.after_failures(&actor.name, &now, lines).await,
+                    Asked::Hold(wish) if !wish.release => {
+                        self.work.after_hold((&actor.name, &now), (&wish.tag, &wish.reason)).await
+                    }
+                    _ => Ok(()),
+                };
+                ended.map_err(|error| told(&error))?;
+                Ok(answer)
+            }
             None => Err(one(Diagnostic::error(code::BUG, "that is not asked of the book"))),
         }
     }

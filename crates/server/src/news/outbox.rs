@@ -79,7 +79,7 @@ pub(crate) async fn keep(work: Arc<Work>, mut seen: UnboundedReceiver<Seen>) {
                 }
                 changed
             }
-            () = work.alarms.written() => Vec::new(),
+            () = work.session.store.news.written() => Vec::new(),
             () = clock.sleep(wait) => standings.keys().cloned().collect(),
         };
         let now = clock.now();

@@ -97,6 +97,11 @@ impl Sinks {
         Ok(Sinks { slack, mail, forge, traces })
     }
 
+    /// The forge's token, for an API at that very address and no other one.
+    pub(crate) fn forge_token(&self, api: &str) -> Option<&str> {
+        self.forge.as_ref().filter(|forge| forge.api == api).map(|forge| forge.token.as_str())
+    }
+
     /// Their names, as posts are kept under.
     pub(super) fn names(&self, has_commit: bool) -> Vec<String> {
         let names = [
@@ -246,6 +251,8 @@ mod tests {
         let hub = forge(&[(TOKEN, "t")]).expect("a forge");
         assert_eq!(hub.repository("github.com/acme/shop"), Some("acme/shop"));
         assert_eq!(hub.repository("git.example.com/acme/shop"), None);
+        assert_eq!(read(&[(TOKEN, "t")]).expect("read").forge_token("https://api.github.com"), Some("t"));
+        assert_eq!(read(&[(TOKEN, "t")]).expect("read").forge_token("http://api.github.com"), None);
         let own = [(TOKEN, "t"), (HOST, "git.example.com")];
         assert_eq!(forge(&own).err().expect("unknown").variable, KIND);
         let own = forge(&[own[0], own[1], (KIND, "gitea")]).expect("a forge");

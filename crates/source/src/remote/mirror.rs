@@ -158,6 +158,31 @@ impl Mirror {
         has(&whole, beginning).await?.ok_or_else(|| no_such(beginning))
     }
 
+    /// A directory of its own that has what a clone of this machine has, and nothing of that clone's configuration.
+    ///
+    /// # Errors
+    /// The clone cannot be read.
+    pub(crate) async fn beside(&mut self, clone: &Path) -> Result<Arc<Fetched>, SourceError> {
+        let place = Arc::new(fetched_aside(&self.below).await?);
+        let (directory, clone) = (place.path().to_owned(), clone.to_owned());
+        aside(move || {
+            let read = |source| SourceError::Read { path: clone.clone(), source };
+            gix::init_bare(&directory)
+                .map_err(|error| SourceError::Git { path: directory.clone(), why: error.to_string() })?;
+            let objects = clone.join("objects").canonicalize().map_err(read)?;
+            let mut line = objects.into_os_string().into_encoded_bytes();
+            line.push(b'\n');
+            std::fs::write(directory.join("objects/info/alternates"), line).map_err(read)?;
+            let shallow = clone.join("shallow");
+            if shallow.exists() {
+                std::fs::copy(&shallow, directory.join("shallow")).map_err(read)?;
+            }
+            Ok::<_, SourceError>(())
+        })
+        .await??;
+        Ok(place)
+    }
+
     async fn fetch(&mut self, remote: &GitRemote, hash: &str) -> Result<Arc<Fetched>, SourceError> {
         let generation = self.generation(Holds::Tips).await?;
         generation.fetches += 1;

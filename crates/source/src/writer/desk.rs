@@ -13,6 +13,7 @@ use crate::SourceTree;
 use crate::account::GitRemote;
 use crate::aside::aside;
 use crate::error::SourceError;
+use crate::is_mutant;
 use crate::remote::{Fetched, Mirror, Sent};
 use crate::repository::hex;
 
@@ -246,7 +247,11 @@ impl Desk {
         let whole = self.mirror.history(remote, there).await?;
         let (on, there) = (on.to_owned(), there.to_owned());
         let beside = aside(move || commit::beside(whole.path(), &there, &on)).await.map_err(SourceError::from)??;
-        let foreign: Vec<String> = beside.into_iter().filter(|it| !is_ours(&it.message)).map(|it| it.shown()).collect();
+        let foreign: Vec<String> = beside
+            .into_iter()
+            .filter(|it| !is_ours(&it.message) && !is_mutant("foreign-commits"))
+            .map(|it| it.shown())
+            .collect();
         Ok(if foreign.is_empty() { Lies::Ours } else { Lies::Foreign(foreign) })
     }
 

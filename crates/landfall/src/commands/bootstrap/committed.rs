@@ -45,7 +45,7 @@ pub(super) async fn committed(
         Ok(remote) => {
             let ahead = said(root, ["rev-list", "--count", "@{upstream}..HEAD"].map(Into::into).to_vec()).await?;
             if ahead != "0" {
-                files::push(root).await?;
+                files::push(context, place, root).await?;
                 context.ui.status(&format!("  pushed to {remote}"));
             }
         }

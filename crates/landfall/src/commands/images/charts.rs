@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use landfall_chart::Relock;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_project::Follow;
@@ -29,6 +30,8 @@ pub(super) struct ChartLine {
     /// The newest of the range.
     chosen: String,
     ordered: Ordered,
+    /// The chart's lock, which follows.
+    lock: Option<Locked>,
     /// Why it is not set.
     held: Option<String>,
 }
@@ -60,6 +63,37 @@ impl ChartLine {
     }
 }
 
+/// A `Chart.lock` that says a version, too, where there is one.
+#[derive(Debug, Clone)]
+struct Locked {
+    file: String,
+    /// Which of the dependencies it is.
+    at: usize,
+}
+
+impl Locked {
+    /// The lock's text once `Chart.yaml` says `after` instead of `before`; nothing where there is none. `made` is what others have
+    /// made of it.
+    fn relocked(
+        &self,
+        tree: &SourceTree,
+        made: Option<&String>,
+        (before, after): (&str, &str),
+    ) -> Result<Option<String>, String> {
+        let text = match made {
+            Some(text) => text.clone(),
+            None if matches!(tree.read(&self.file), Ok(Some(_))) => {
+                text_of(tree, &self.file).map_err(|told| told.message)?
+            }
+            None => return Ok(None),
+        };
+        let generated = jiff::Timestamp::now().to_string();
+        let said = Relock { before, after, at: self.at, generated: &generated }.of(&text);
+        said.map(Some)
+            .map_err(|why| format!("{} says it, too, and {why}: `helm dependency update` writes both", self.file))
+    }
+}
+
 /// Asks the repositories which versions there are of the charts that are followed.
 ///
 /// # Errors
@@ -88,7 +122,7 @@ pub(super) async fn look(
         }
         let selector = Selector::semver(range).map_err(|why| bad(&why))?;
         let ordered = Ordered { selector, filter: Filter::default(), created: BTreeMap::new() };
-        for Named { repository, line, by_itself } in named(place, name).map_err(Failure::from)? {
+        for Named { repository, line, lock, by_itself } in named(place, name).map_err(Failure::from)? {
             let chosen = charts.version(&repository, name, range).await;
             let chosen = chosen.map_err(|error| Failure::from(error.diagnose()))?;
             let now = &line.line.value;
@@ -98,8 +132,17 @@ pub(super) async fn look(
                 None if chosen == *now => None,
                 None => ordered.against(&place.target.source, [&line], &chosen).map(|lowered| said(&lowered)),
             };
-            let (chart, ordered) = (name.to_owned(), ordered.clone());
-            found.push(ChartLine { chart, repository, line, chosen, ordered, held });
+            let wanted = held.is_none() && chosen != *now;
+            let unlocked = lock.as_ref().filter(|_| wanted).and_then(|lock| {
+                let source = &place.target.source;
+                let relocked = text_of(source, &line.line.file)
+                    .and_then(|text| Ok((with_version(&text, &line, &chosen)?, text)))
+                    .map_err(|told| told.message)
+                    .and_then(|(after, text)| lock.relocked(source, None, (&text, &after)));
+                relocked.err()
+            });
+            let (chart, ordered, held) = (name.to_owned(), ordered.clone(), held.or(unlocked));
+            found.push(ChartLine { chart, repository, line, chosen, ordered, lock, held });
         }
     }
     Ok(found)
@@ -113,6 +156,7 @@ fn said(lowered: &Lowered) -> String {
 struct Named {
     repository: String,
     line: TagLine,
+    lock: Option<Locked>,
     /// Why no version is to be set there.
     by_itself: Option<String>,
 }
@@ -155,10 +199,12 @@ fn named(place: &Place, name: &str) -> Result<Vec<Named>, Diagnostic> {
             if dependency["name"] != name || !repository.contains("://") || repository.starts_with("file:") {
                 continue;
             }
-            let locked = matches!(source.read(&lock), Ok(Some(_)))
-                .then(|| format!("{lock} says it, too: `helm dependency update` writes both"));
+            let lock = Some(Locked { file: lock.clone(), at });
+            let packed = source.glob(&beside(&format!("charts/{name}-*.tgz"))).unwrap_or_default();
+            let packed = packed.first().map(|it| format!("{it} holds it: `helm dependency update` writes that, too"));
             let path = vec![Step::Key("dependencies"), Step::Index(at)];
-            found.push(line_of(&file, &text, (path, "version"), repository, dependency, locked));
+            let named = line_of(&file, &text, (path, "version"), repository, dependency, packed);
+            found.push(Named { lock, ..named });
         }
     }
     Ok(found)
@@ -180,7 +226,7 @@ fn line_of(
     let standing = Standing::There(BindingPath::of_steps(&path), line);
     let line = ValueLine { file: file.to_owned(), standing, value };
     let line = TagLine { line, repositories: BTreeSet::new(), running: BTreeSet::new(), pinned: BTreeMap::new() };
-    Named { repository: repository.to_owned(), line, by_itself: by_itself.or(range) }
+    Named { repository: repository.to_owned(), line, lock: None, by_itself: by_itself.or(range) }
 }
 
 /// Writes what is wanted: a commit for each chart, or a pull request where the branch takes none.
@@ -207,7 +253,8 @@ pub(super) async fn write(
             branch: format!("chart-{environment}-{chart}-{}", versions.replace(", ", "-")),
             title: subject.clone(),
         };
-        let files = lines.iter().map(|line| line.line.line.file.clone()).collect();
+        let locks = lines.iter().filter_map(|line| Some(line.lock.as_ref()?.file.clone()));
+        let files = lines.iter().map(|line| line.line.line.file.clone()).chain(locks).collect();
         let trailers = vec![
             ("Landfall-Cause".to_owned(), "chart".to_owned()),
             ("Landfall-Actor".to_owned(), actor(context)),
@@ -220,6 +267,14 @@ pub(super) async fn write(
     Ok(all)
 }
 
+/// A text in which a line says another version.
+fn with_version(text: &str, line: &TagLine, version: &str) -> Result<String, Diagnostic> {
+    let Standing::There(path, _) = &line.line.standing else { return Ok(text.to_owned()) };
+    edit::set(text, &path.steps(), &Scalar::Str(version.to_owned().into())).map_err(|error| {
+        Diagnostic::error(code::NO_TAG_THERE, format!("`{path}` in {} cannot be set: {error}", line.line.file))
+    })
+}
+
 /// What the lines make of a tip: newer ones that stand there stay, and what was gone back from is not taken again.
 fn on_tip(
     tip: &SourceTree,
@@ -228,7 +283,7 @@ fn on_tip(
     trailers: &[(String, String)],
 ) -> Result<Edited, Diagnostic> {
     let (mut files, mut body, mut notes) = (BTreeMap::<String, String>::new(), Vec::new(), Vec::new());
-    for ChartLine { line, chosen, ordered, .. } in lines {
+    for ChartLine { line, chosen, ordered, lock, .. } in lines {
         let file = &line.line.file;
         let Standing::There(path, _) = &line.line.standing else { continue };
         let text = match files.get(file) {
@@ -247,9 +302,16 @@ fn on_tip(
             notes.push(said(&lowered));
             continue;
         }
-        let new = edit::set(&text, &path.steps(), &Scalar::Str(chosen.clone().into())).map_err(|error| {
-            Diagnostic::error(code::NO_TAG_THERE, format!("`{path}` in {file} cannot be set: {error}"))
-        })?;
+        let new = with_version(&text, line, chosen)?;
+        if let Some(lock) = lock {
+            match lock.relocked(tip, files.get(&lock.file), (&text, &new)) {
+                Ok(relocked) => files.extend(relocked.map(|text| (lock.file.clone(), text))),
+                Err(why) => {
+                    notes.push(why);
+                    continue;
+                }
+            }
+        }
         body.push(format!("{file} {path}: {now} -> {chosen}"));
         files.insert(file.clone(), new);
     }

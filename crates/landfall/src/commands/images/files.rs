@@ -8,7 +8,7 @@ use landfall_promote::TagPolicy;
 
 use super::policy::declared_policy;
 use crate::arguments::TargetArgs;
-use crate::commands::write_back::tree_path;
+use crate::commands::write_back::{saying, tree_path};
 use crate::context::Context;
 
 /// The place in which files are changed, and what the environments that read them let run.
@@ -78,7 +78,7 @@ async fn reads(context: &Context, args: &TargetArgs, place: &Place, files: &[Str
     let units = place.target.units(&selection, &Overrides::default(), &namespace).await.ok()?;
     for (_, unit) in &units {
         let unit = unit.as_ref().ok()?;
-        if unit.value_files().any(|name| tree_path(&place.target, name).is_some_and(|path| files.contains(&path))) {
+        if saying(unit).any(|name| tree_path(&place.target, name).is_some_and(|path| files.contains(&path))) {
             return Some(true);
         }
     }

@@ -1,8 +1,14 @@
 //! The images that a unit's objects run, each with the value that its tag comes from.
 
-use landfall_delivery::{Explainer, ObjectName, ValueStory};
+use landfall_delivery::{Explainer, LayerStory, ObjectName, Target, Unit, ValueStory};
+use landfall_diag::Place;
+use landfall_promote::{Binding, bindings};
+use serde_json::Value;
 
-use crate::commands::write_back::said;
+use crate::commands::write_back::{said, text_of, tree_path};
+
+/// Lists of a pod's containers.
+const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
 /// An image that an object runs.
 pub(crate) struct Running {
@@ -27,9 +33,9 @@ impl Running {
     }
 }
 
-/// All that run.
-pub(crate) fn images(explainer: &Explainer) -> Vec<Running> {
-    let mut all = Vec::new();
+/// All that run, as far as values or kustomizations may say their tags.
+pub(crate) fn images(target: &Target, unit: &Unit, explainer: &Explainer) -> Vec<Running> {
+    let mut all = kustomized(target, unit);
     for name in explainer.objects() {
         let Some(name) = ObjectName::parse(&name) else { continue };
         for story in explainer.explain(&name, &[]) {
@@ -65,6 +71,68 @@ pub(crate) fn images(explainer: &Explainer) -> Vec<Running> {
         }
     }
     all
+}
+
+/// Those whose tags an `images` of a kustomization of this repository sets: the outermost one that says it counts.
+fn kustomized(target: &Target, unit: &Unit) -> Vec<Running> {
+    let mut all = Vec::new();
+    for (manifest, kustomizations) in unit.manifests() {
+        if kustomizations.is_empty() {
+            continue;
+        }
+        let object = format!("{}/{}", manifest.object.kind(), manifest.object.name());
+        let mut found = Vec::new();
+        containers(manifest.object.value(), &mut found);
+        for (container, is_first) in found {
+            let Some(image) = container["image"].as_str().filter(|image| !image.contains('@')) else { continue };
+            let (repository, tag) = parts(image);
+            let sets = |binding: &Binding| {
+                let is_listed = binding.path.to_string().starts_with("images[");
+                is_listed && binding.repository.as_deref() == Some(repository) && binding.tag == tag
+            };
+            let at = kustomizations.iter().find_map(|shown| {
+                let text = text_of(&target.source, &tree_path(target, shown)?).ok()?;
+                Some((shown, bindings(&text).ok()?.into_iter().find(sets)?))
+            });
+            let Some((shown, binding)) = at else { continue };
+            let line = u32::try_from(binding.line).unwrap_or_default();
+            let layer = LayerStory {
+                kind: "file",
+                at: format!("{shown}:{line}"),
+                place: Some(Place::line(shown, line)),
+                value: Some(Value::from(tag).to_string()),
+                commit: None,
+            };
+            all.push(Running {
+                image: image.to_owned(),
+                object: object.clone(),
+                container: container["name"].as_str().unwrap_or_default().to_owned(),
+                is_first,
+                tag: Some(ValueStory { path: binding.path.to_string(), layers: vec![layer] }),
+                digest: None,
+            });
+        }
+    }
+    all
+}
+
+/// The containers of an object, and whether each is the first of those that go on.
+fn containers<'v>(value: &'v Value, found: &mut Vec<(&'v Value, bool)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::Array(all) if CONTAINERS.contains(&name.as_str()) => {
+                        let firsts = name == CONTAINERS[0];
+                        found.extend(all.iter().enumerate().map(|(at, container)| (container, firsts && at == 0)));
+                    }
+                    value => containers(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| containers(item, found)),
+        _ => {}
+    }
 }
 
 fn bare(text: &str) -> String {

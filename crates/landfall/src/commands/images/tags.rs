@@ -113,7 +113,7 @@ pub(crate) fn told_apart(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Re
     let mut all = Vec::new();
     for unit in units {
         let explainer = Explainer::of(unit).map_err(Failure::from)?;
-        for image in running::images(&explainer) {
+        for image in running::images(target, unit, &explainer) {
             let line = match &image.tag {
                 Some(story) => value_line(target, unit, story),
                 None => Err("a template says it".to_owned()),

@@ -20,7 +20,7 @@ use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::set::moment;
 use crate::commands::images::tags::{Ours, TagLine, told_apart};
-use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, tree_path};
+use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, saying, tree_path};
 use crate::context::Context;
 
 /// The emergency's flag.
@@ -171,7 +171,7 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
         // What cannot be rendered may read anything; of another environment's files it reads what it declares.
         return Ok(!is_anothers || declared(&law.file, to).any(is_read));
     };
-    if !units.iter().any(|unit| unit.value_files().any(is_read)) {
+    if !units.iter().any(|unit| saying(unit).any(is_read)) {
         return Ok(false);
     }
     if !is_anothers {

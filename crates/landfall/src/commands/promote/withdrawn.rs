@@ -6,12 +6,11 @@ use landfall_delivery::{CheckResult, TargetKind};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_promote::{TestedImage, bare};
+use landfall_server::Proposed;
 use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine, PromotionNote};
-use landfall_source::{CommitStatus, ForgeApi, ForgeClient, ForgeRepository, StatusState};
 use serde_json::Value;
 
 use super::witnessed::{Unmade, of_checks};
-use super::written::CONTEXT;
 use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::doctor::forge_token;
@@ -90,18 +89,20 @@ async fn noted<'r>(
     if evidence.is_empty() {
         return Ok(Vec::new());
     }
-    let failed: Vec<EvidenceLine> = evidence.iter().filter(|line| !line.passed).cloned().collect();
-    let _written: usize = books.ask(Asked::Witness(evidence)).await?;
-    after_failures(context, books, environment, &failed).await
+    written(context, books, environment, evidence).await
 }
 
-/// Withdraws open promotions of digests of which something has failed where they come from; says which.
-pub(super) async fn after_failures(
+/// Writes evidence down, and withdraws open promotions of digests of which something has failed where they come from; says which.
+pub(super) async fn written(
     context: &Context,
     books: &Books,
     environment: &str,
-    failed: &[EvidenceLine],
+    evidence: Vec<EvidenceLine>,
 ) -> Result<Vec<String>, Failure> {
+    let failed: Vec<EvidenceLine> = evidence.iter().filter(|line| !line.passed).cloned().collect();
+    // A server withdraws them itself, and may have no token for their forge.
+    let open = if failed.is_empty() { Vec::new() } else { open(books).await? };
+    let _written: usize = books.ask(Asked::Witness(evidence)).await?;
     let Some(first) = failed.first() else { return Ok(Vec::new()) };
     let why = format!("{} has failed in {environment}: {}", first.what, first.detail);
     let digests: BTreeSet<&str> = failed.iter().map(|line| line.digest.as_str()).collect();
@@ -109,11 +110,16 @@ pub(super) async fn after_failures(
         line.from == environment
             && images_of(line).any(|image| image["digest"].as_str().is_some_and(|it| digests.contains(it)))
     };
-    withdraw(context, books, is_meant, &why).await
+    withdraw(context, books, (open, is_meant), &why).await
 }
 
 /// Withdraws open promotions of a version that is held back from now on; says which.
-pub(crate) async fn after_hold(context: &Context, books: &Books, tag: &str, why: &str) -> Result<Vec<String>, Failure> {
+pub(crate) async fn after_hold(
+    context: &Context,
+    books: &Books,
+    open: Vec<PromotionLine>,
+    (tag, why): (&str, &str),
+) -> Result<Vec<String>, Failure> {
     let is_same = |name: &str| bare(name) == bare(tag);
     // The same image may have further tags.
     let known: Vec<LedgerLine> = books.ask(Asked::Ledger(None, Some(MOST))).await?;
@@ -125,26 +131,39 @@ pub(crate) async fn after_hold(context: &Context, books: &Books, tag: &str, why:
                     || image["digest"].as_str().is_some_and(|it| digests.contains(it))
             })
     };
-    withdraw(context, books, is_meant, why).await
+    withdraw(context, books, (open, is_meant), why).await
 }
 
 fn images_of(line: &PromotionLine) -> impl Iterator<Item = &Value> {
     line.detail["images"].as_array().into_iter().flatten()
 }
 
-/// Withdraws the promotions that wait for somebody and that are meant, here and at their forge; says which.
+/// The promotions that wait for somebody.
+pub(crate) async fn open(books: &Books) -> Result<Vec<PromotionLine>, Failure> {
+    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
+    Ok(promotions.into_iter().filter(|line| OPEN.contains(&line.state.as_str())).collect())
+}
+
+/// Withdraws those of the promotions that are meant, here and at their forge; says which.
 async fn withdraw(
     context: &Context,
     books: &Books,
-    is_meant: impl Fn(&PromotionLine) -> bool,
+    (open, is_meant): (Vec<PromotionLine>, impl Fn(&PromotionLine) -> bool),
     why: &str,
 ) -> Result<Vec<String>, Failure> {
-    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
+    let meant: Vec<PromotionLine> = open.into_iter().filter(is_meant).collect();
+    if meant.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
     let mut withdrawn = Vec::new();
-    for line in promotions.into_iter().filter(|line| OPEN.contains(&line.state.as_str()) && is_meant(line)) {
+    for line in meant {
         withdrawn.push(format!("the promotion of {} to {} is withdrawn: {why}", line.tag, line.to));
         if let Some(said) = red(context, &line.detail, why).await {
             withdrawn.push(said);
+        }
+        if now.iter().any(|it| it.id == line.id && it.state == "withdrawn") {
+            continue;
         }
         let note = PromotionNote {
             id: line.id,
@@ -162,13 +181,7 @@ async fn withdraw(
 
 /// Says at the forge that a pull request must not be merged; a sentence where that cannot be said.
 async fn red(context: &Context, detail: &Value, why: &str) -> Option<String> {
-    let text = |pointer: &str| detail.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let (api, repository, commit) = (text("/forge/api")?, text("/forge/repository")?, text("/commit")?);
-    let place = ForgeRepository { forge: ForgeApi::parse(&text("/forge/kind")?)?, api, repository };
-    let Some(token) = forge_token::token_for(&place.api, None, |name| context.host.env.get(name)) else {
-        return Some("its pull request is not told: there is no token for the forge".to_owned());
-    };
-    let client = ForgeClient::new(&context.host.network, place.clone(), token);
-    let status = CommitStatus { context: CONTEXT.to_owned(), state: StatusState::Failure, description: why.to_owned() };
-    client.say(&commit, &status).await.err().map(|error| format!("its pull request is not told: {error}"))
+    let proposed = Proposed::of(detail)?;
+    let token = forge_token::token_for(&proposed.place.api, None, |name| context.host.env.get(name));
+    proposed.red(&context.host.network, token, why).await
 }

@@ -5,6 +5,7 @@ use landfall_host::Failure;
 use landfall_project::PromotionBy;
 use landfall_promote::{Tag, branch_of};
 use landfall_rehearse::{Preview, Shown, preview_markdown};
+use landfall_server::PROMOTION_CONTEXT;
 use landfall_source::{
     CommitStatus, Edited, ForgeApi, ForgeClient, ForgeRepository, Landing, Proposal, Proposed, Protection, Reference,
     Retagged, SourceTree, StatusState,
@@ -22,9 +23,6 @@ use crate::commands::images::tags::{Made, TagLine, Tags, record_beside};
 use crate::commands::preview::{PreviewArgs, preview};
 use crate::commands::write_back::{Called, Deed, WriteBackArgs, change, foreign, short, text_of};
 use crate::context::Context;
-
-/// What looks at promotions, beside a commit.
-pub(super) const CONTEXT: &str = "landfall/promotion";
 
 /// What a rehearsal found.
 pub(super) struct Rehearsed {
@@ -118,7 +116,7 @@ pub(super) async fn write(
             let told = foreign(&branch, commits);
             course.note(books, "refused", &format!("{}: {}", told.message, commits.join("; ")), json!({})).await?;
             let description = format!("it has commits of others: {}", commits.join("; "));
-            let red = CommitStatus { context: CONTEXT.to_owned(), state: StatusState::Failure, description };
+            let red = CommitStatus { context: PROMOTION_CONTEXT.to_owned(), state: StatusState::Failure, description };
             if let Some(forge) = &forge {
                 forge.say(head, &red).await.map_err(|error| at_forge(&error, &branch))?;
             }
@@ -166,7 +164,7 @@ fn status(course: &Course, passes: bool) -> CommitStatus {
     let count = course.images.len();
     let images = if count == 1 { "the image is".to_owned() } else { format!("all {count} images are") };
     CommitStatus {
-        context: CONTEXT.to_owned(),
+        context: PROMOTION_CONTEXT.to_owned(),
         state: if passes { StatusState::Success } else { StatusState::Failure },
         description: match passes {
             true => format!("{images} there as {}, tested in {}", course.tag, course.promotion.from),

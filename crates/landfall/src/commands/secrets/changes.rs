@@ -674,7 +674,7 @@ impl Work<'_> {
         let message = format!("{title}\n\n{}\n", names.join("\n"));
         let commit = files::commit(&directory, &paths, &message).await?;
         if args.push {
-            files::push(&directory).await?;
+            files::push(self.context, &scene.place, &directory).await?;
         }
         Ok(Some(commit))
     }

@@ -5,9 +5,12 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use landfall_diag::{Diagnostic, code};
-use landfall_host::{Failure, hold_file};
-use landfall_source::Order;
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_host::{Failure, Place, hold_file, patience};
+use landfall_source::{Carried, Carry, GitRemote, GitWriter, Login, Order};
+
+use crate::commands::write_back::asked_as;
+use crate::context::Context;
 
 /// A file, what was read of it, and what is to stand there.
 #[derive(Debug, Clone)]
@@ -95,30 +98,77 @@ pub(in crate::commands) async fn commit(directory: &Path, files: &[PathBuf], mes
     git(directory, ["rev-parse", "--short", "HEAD"].map(Into::into).to_vec(), UNCOMMITTED).await
 }
 
-/// Pushes the branch to where it goes; nothing is forced.
+/// Pushes the branch to where it goes, with the forge's token where the environment has one for it, else as git knows the user;
+/// nothing is forced.
 ///
 /// # Errors
 /// git's own words.
-pub(in crate::commands) async fn push(directory: &Path) -> Result<(), Failure> {
+pub(in crate::commands) async fn push(context: &Context, place: &Place, directory: &Path) -> Result<(), Failure> {
+    if let Some((remote, upstream)) = with_token(context, directory).await {
+        return carry(context, place, directory, (&remote, &upstream)).await;
+    }
     git(directory, ["push", "--quiet"].map(Into::into).to_vec(), UNPUSHED).await.map(drop)
+}
+
+/// Which branch elsewhere the one that is checked out follows.
+struct Upstream {
+    /// There.
+    branch: String,
+    /// What it is called here.
+    here: String,
+}
+
+/// Where a push goes, where there is a token for that.
+async fn with_token(context: &Context, directory: &Path) -> Option<(GitRemote, Upstream)> {
+    let said = async |words: &[&str]| git(directory, words.iter().map(Into::into).collect(), UNPUSHED).await.ok();
+    let head = said(&["symbolic-ref", "HEAD"]).await?;
+    let told =
+        said(&["for-each-ref", "--format=%(upstream:remotename)%09%(upstream:remoteref)%09%(upstream)", &head]).await?;
+    let mut told = told.split('\t');
+    let (remote, branch, here) = (told.next()?, told.next()?.strip_prefix("refs/heads/")?, told.next()?);
+    let address = said(&["remote", "get-url", "--push", remote]).await?;
+    let remote = asked_as(context, &address, None);
+    matches!(remote.account.login, Login::Password { .. })
+        .then(|| (remote, Upstream { branch: branch.to_owned(), here: here.to_owned() }))
+}
+
+async fn carry(
+    context: &Context,
+    place: &Place,
+    directory: &Path,
+    (remote, upstream): (&GitRemote, &Upstream),
+) -> Result<(), Failure> {
+    let said = async |words: &[&str]| git(directory, words.iter().map(Into::into).collect(), UNPUSHED).await;
+    let carry = Carry {
+        clone: said(&["rev-parse", "--path-format=absolute", "--git-common-dir"]).await?.into(),
+        branch: upstream.branch.clone(),
+        from: said(&["rev-parse", &upstream.here]).await?,
+        to: said(&["rev-parse", "HEAD"]).await?,
+    };
+    let below = place.state.create_writer_cache().map_err(Failure::from)?;
+    let writer = GitWriter::new(&context.host.network, below, patience(&context.host.env));
+    match writer.carry(remote, &carry).await.map_err(|error| Failure::from(error.diagnose()))? {
+        // As git itself notes what it has pushed.
+        Carried::Taken => said(&["update-ref", &upstream.here, &carry.to]).await.map(drop),
+        Carried::Refused(why) => Err(unfinished(why, UNPUSHED)),
+    }
 }
 
 /// What is left to do where git does not commit, and where it has committed and does not push.
 const UNCOMMITTED: &str = "commit and push the files yourself; nothing in them is in clear";
-const UNPUSHED: &str = "it is committed: git push, as somebody whom the repository knows, and the same command again";
+const UNPUSHED: &str = "it is committed: git push, as somebody whom the repository knows (or with the forge's token: LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST), and the same command again";
 
 async fn git(directory: &Path, words: Vec<std::ffi::OsString>, help: &str) -> Result<String, Failure> {
     let order = Order::new("git", words).in_directory(directory);
-    let failed = |problem: String| {
-        Failure::from(
-            Diagnostic::error(code::UNCOMMITTED_SECRETS, "what was sealed is written, but git did not take it")
-                .note(problem)
-                .help(help),
-        )
-    };
-    let ended = order.run().await.map_err(|error| failed(error.to_string()))?;
+    let ended = order.run().await.map_err(|error| unfinished(error.to_string(), help))?;
     if !ended.is_success() {
-        return Err(failed(landfall_diag::without_passwords(&String::from_utf8_lossy(&ended.stderr)).into_owned()));
+        let said = landfall_diag::without_passwords(&String::from_utf8_lossy(&ended.stderr)).into_owned();
+        return Err(unfinished(said, help));
     }
     Ok(String::from_utf8_lossy(&ended.stdout).trim().to_owned())
+}
+
+fn unfinished(problem: String, help: &str) -> Failure {
+    let text = "what was sealed is written, but git did not take it";
+    Failure::from(Diagnostic::error(code::UNCOMMITTED_SECRETS, text).note(problem).help(help))
 }

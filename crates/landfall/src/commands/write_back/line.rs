@@ -1,7 +1,7 @@
 //! The line of a values file that sets a value for one environment, and no other one.
 
 use landfall_delivery::{Target, Unit, ValueStory};
-use landfall_promote::{BindingPath, path_on};
+use landfall_promote::{BindingPath, bindings, path_on};
 
 use super::text_of;
 
@@ -53,6 +53,12 @@ pub(crate) fn tree_path(target: &Target, shown: &str) -> Option<String> {
     matches!(target.source.read(path), Ok(Some(_))).then(|| path.to_owned())
 }
 
+/// The files that say a unit's values and the tags of its images, by their names as they are shown.
+pub(crate) fn saying(unit: &Unit) -> impl Iterator<Item = &str> {
+    let kustomizations = unit.manifests().flat_map(|(_, kustomizations)| kustomizations).map(String::as_str);
+    unit.value_files().chain(kustomizations)
+}
+
 /// What the layer that counts says; empty where that is no scalar, or is not told.
 pub(crate) fn said(story: &ValueStory) -> String {
     let json = story.layers.first().and_then(|layer| layer.value.as_deref()).unwrap_or_default();
@@ -91,7 +97,9 @@ pub(crate) fn value_line(target: &Target, unit: &Unit, story: &ValueStory) -> Re
             let text = text_of(&target.source, &file).map_err(|error| error.message)?;
             let line = place.line as usize;
             let keys: Vec<&str> = story.path.split('.').collect();
-            let path = path_on(&text, line, &keys);
+            // A list's entry is named by its place.
+            let listed = || bindings(&text).ok()?.into_iter().map(|it| it.path).find(|it| it.to_string() == story.path);
+            let path = path_on(&text, line, &keys).or_else(listed);
             let path = path.ok_or_else(|| format!("{}:{line} says it in another way", place.file))?;
             Ok(ValueLine { file, standing: Standing::There(path, line), value })
         }

@@ -1,9 +1,11 @@
 //! What goes past a promotion does not reach what it leads to: tags set by hand, branches that others write to, policies of one's
 //! own, holds under other names, evidence that came later.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::scales::git;
+use super::super::serving::serve;
+use super::town::TOKEN;
 use super::{COMMIT, COMMITTED, PROPOSED, Place, place};
 
 const BRANCH: &str = "landfall/promote-production-0.5.0";
@@ -234,4 +236,60 @@ fn a_host_that_is_named_without_its_port_is_told() {
     command.env("USER", "ada").env("LANDFALL_FORGE_TOKEN", "token").env("LANDFALL_FORGE_HOST", "127.0.0.1");
     let told = super::ran(command.output().expect("runs")).exits(4).says("LF0526");
     assert!(told.all().contains("LANDFALL_FORGE_HOST names 127.0.0.1, and this is"), "{}", told.all());
+}
+
+/// What a server says of its promotion after it was told something.
+fn posted(place: &Place, variables: &[(&str, &str)], (path, body): (&str, &Value)) -> Value {
+    let server = serve(&place.shop, &["--env", "test"], variables);
+    let (name, token) = server.own_token();
+    let headers = [(name, token.as_str()), ("Content-Type", "application/json")];
+    let (status, said) = server.ask("POST", path, &headers, &body.to_string());
+    assert_eq!(status, 202, "{said}");
+    let (_, told) = server.ask("GET", "/api/v1/promotions", &headers, "");
+    serde_json::from_str::<Value>(&told).expect("JSON")[0].clone()
+}
+
+#[test]
+fn a_failure_that_a_server_is_told_withdraws_and_is_red_at_the_forge_whose_token_it_has() {
+    let place = place(PROPOSED).delivered();
+    place.promote(&[]).exits(0);
+    let head = git(&place.bare, &["rev-parse", BRANCH]).trim().to_owned();
+    let digest = place.town.digest("acme/web", "0.5.0").expect("published");
+    let evidence = |environment: &str| {
+        let line = |what: &str, passed: bool| {
+            json!({
+                "digest": digest, "environment": environment, "at": "", "what": what, "passed": passed, "detail": "503",
+            })
+        };
+        ("/api/v1/evidence", json!([line("check api", true), line("check home", false)]))
+    };
+    let tell = |variables: &[(&str, &str)], (path, body): (&str, Value)| posted(&place, variables, (path, &body));
+    assert_eq!(tell(&[], evidence("staging"))["state"], "proposed", "it was not tested there");
+    // It has none for this forge.
+    let untold = tell(&[("LANDFALL_FORGE_TOKEN", TOKEN)], evidence("test"));
+    assert_eq!(untold["state"], "withdrawn", "{untold:#}");
+    let events = untold["events"].as_array().expect("events");
+    let said = events[events.len() - 1]["said"].as_str().expect("words");
+    assert_eq!(
+        said,
+        "check home has failed in test: 503; its pull request is not told: there is no token for the forge"
+    );
+    assert_eq!(place.town.statuses().len(), 1);
+    // Proposed anew, and told to a server that has it.
+    place.run_as("ada", &["smoke", "--env", "test"]).exits(0);
+    place.promote(&[]).exits(0);
+    let host = place.town.url("");
+    let variables =
+        [("LANDFALL_FORGE_TOKEN", TOKEN), ("LANDFALL_FORGE_HOST", host.as_str()), ("LANDFALL_FORGE_KIND", "gitea")];
+    let told = tell(&variables, evidence("test"));
+    assert_eq!(told["state"], "withdrawn", "{told:#}");
+    place.ends_red(&head);
+    // So does a hold, by whatever name.
+    place.run_as("ada", &["smoke", "--env", "test"]).exits(0);
+    place.promote(&[]).exits(0);
+    let statuses = place.town.statuses();
+    assert_eq!(statuses[statuses.len() - 1]["state"], "success", "{statuses:?}");
+    let told = tell(&variables, ("/api/v1/holds", json!({"tag": "v0.5.0", "reason": "loses orders"})));
+    assert_eq!(told["state"], "withdrawn", "{told:#}");
+    place.ends_red(&head);
 }

@@ -15,6 +15,9 @@ pub(crate) async fn a_change_is_taken_once_and_each_post_of_it_ends_once(pool: &
     let news = News::over(pool);
     let sinks = ["mail".to_owned(), "slack".to_owned()];
     assert!(news.add(&item("a"), &sinks).await.expect("written"));
+    // Who posts them hears of it, through a clone as well.
+    let posts = news.clone();
+    tokio::time::timeout(std::time::Duration::from_secs(9), posts.written()).await.expect("told");
     assert!(!news.add(&item("a"), &sinks).await.expect("written"), "it stands there already");
     assert!(news.add(&item("b"), &sinks[1..]).await.expect("written"));
     assert!(news.add(&item("c"), &[]).await.expect("written"), "also what nobody is told");
