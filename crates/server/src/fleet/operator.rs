@@ -407,6 +407,9 @@ impl Control {
             }
             None => None,
         };
+        if new.label.trim().is_empty() {
+            return Err(bad("a token says in its label what it is for".to_owned()));
+        }
         if new.max_uses == Some(0) {
             return Err(bad("a token that enrolls nobody is none".to_owned()));
         }
@@ -472,7 +475,7 @@ impl Control {
             let name = self.book.by_number(member.edge).map(|edge| edge.now.lock().row.device_number.to_string());
             json!({
                 "edge": name, "wave": member.wave, "state": member.state, "attempt": member.attempt,
-                "since": time(member.since), "previousVersion": member.previous_version, "failure": member.failure,
+                "since": Some(member.since).filter(|since| *since > 0).map(time), "previousVersion": member.previous_version, "failure": member.failure,
                 "reason": member.reason,
             })
         };

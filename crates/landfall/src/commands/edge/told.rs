@@ -157,6 +157,10 @@ shapes! {
 }
 
 fn counts(answer: &Value, ui: &Ui) {
+    // That there are none at all is said already.
+    if answer["total"] == 0 {
+        return;
+    }
     let of = |at: &str| cell(answer, at);
     ui.status(&format!(
         "{} of {} edges: {} online, {} stale, {} offline",
@@ -173,7 +177,7 @@ fn counts(answer: &Value, ui: &Ui) {
 
 fn events(answer: &Value, ui: &Ui) {
     for event in answer["events"].as_array().into_iter().flatten().take(20) {
-        ui.status(&format!("{}  {}  {}", cell(event, "at"), cell(event, "kind"), cell(event, "text")));
+        ui.line(&format!("{}  {}  {}", cell(event, "at"), cell(event, "kind"), cell(event, "text")));
     }
 }
 
@@ -205,7 +209,7 @@ fn members(answer: &Value, ui: &Ui) {
     let told = members.filter(|it| !matches!(it["state"].as_str(), Some("QUEUED" | "SUCCEEDED" | "CANCELLED")));
     for member in told.take(20) {
         let of = |at: &str| cell(member, at);
-        ui.status(&format!(
+        ui.line(&format!(
             "{}  wave {}  {}  {}",
             of("edge"),
             member["wave"].as_i64().unwrap_or(0) + 1,

@@ -317,3 +317,41 @@ fn an_edge_that_is_asked_for_by_what_people_call_it_is_named_by_its_number() {
     sandbox.run(&["edge", "explain", "edge-gate-7-k3y"]).exits(2).says("did you mean").says("edge-gate-7-k3x");
     sandbox.run(&["edge", "explain", "nothing-of-the-kind"]).exits(2).says("landfall edge list");
 }
+
+#[test]
+fn what_says_nothing_is_not_taken() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    for none in ["", " "] {
+        sandbox.run(&["edge", "token", "create", none]).exits(2).says("what it is for");
+    }
+    let empty = sandbox.run(&["edge", "list"]).exits(0).all();
+    assert!(empty.contains("there are no edges") && !empty.contains("0 of 0"), "{empty}");
+    // A success that nobody was told to have is none.
+    let edge = fleet.enroll(&token(&sandbox, &[]), "edge-001-000000");
+    fleet.beat(&edge, json!({"upgradeStatus": "SUCCEEDED"}));
+    let listed = sandbox.run(&["edge", "list", "-o", "json"]).exits(0).json();
+    assert_eq!(listed["data"]["edges"][0]["upgradeStatus"], "IDLE");
+}
+
+#[test]
+fn a_build_writes_within_its_directory_and_beside_no_other_release() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    drop(fleet);
+    sandbox.write("agent", "bytes");
+    let build = |version: &str, artifact: &str, more: &[&str]| {
+        let words = ["edge", "release", "build", "--release", version, "--artifact", artifact];
+        sandbox.run(&[&words[..], &["--key-file", "keys/targets.pem", "--out", "dist"], more].concat())
+    };
+    for bad in ["../x/x64=agent", "linux/..=agent", "linux/x64/service/more=agent"] {
+        build("1.0.0", bad, &[]).exits(2).says("is not PLATFORM/ARCH");
+    }
+    build("1.0.0", "linux/x64=agent", &["--product", "../kiosk"]).exits(2).says("is no product");
+    assert!(!sandbox.root().join("dist").exists());
+    build("1.0.0", "linux/x64=agent", &[]).exits(0);
+    build("1.0.0", "linux/x64=agent", &[]).exits(0);
+    build("1.1.0", "linux/x64=agent", &[]).exits(2).says("has the files of edge-agent 1.0.0");
+    build("1.0.0", "linux/x64=agent", &["--product", "kiosk"]).exits(2).says("edge-agent 1.0.0");
+}
