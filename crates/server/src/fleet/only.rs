@@ -19,7 +19,6 @@ use super::answers::{Answer, refused, typed};
 use super::doorway::Peer;
 use super::{Control, FleetOptions, routes};
 use crate::accounts::{Accounts, Roles};
-use crate::actor::{Breadth, Need, Permission};
 use crate::gate::{Gate, Token};
 use crate::options::Listen;
 use crate::serve::{Ready, person, reachable};
@@ -145,6 +144,20 @@ async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToke
 }
 
 impl Front {
+    /// An answer for who may have it.
+    async fn admitted(
+        &self,
+        request: &Request<Incoming>,
+        (_, _, _, need): routes::Described,
+        answer: impl FnOnce() -> Answer,
+    ) -> Answer {
+        let Some(need) = need else { return answer() };
+        match self.gate.admit(request.method(), request.headers(), need).await {
+            Ok(_) => answer(),
+            Err(refusal) => super::answers::not_done(&refusal.diagnostic),
+        }
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let path = request.uri().path().to_owned();
         let mut answer = if routes::is_ours(&path) {
@@ -155,11 +168,12 @@ impl Front {
                 // What the gateway of the existing agents answers.
                 "/health" => typed(StatusCode::OK, "application/json; charset=utf-8", "{\"status\":\"ok\"}"),
                 "/metrics" => {
-                    let need = Need { permission: Permission::METRICS, breadth: Breadth::All };
-                    match self.gate.admit(request.method(), request.headers(), need).await {
-                        Ok(_) => typed(StatusCode::OK, "text/plain; version=0.0.4", self.control.metrics()),
-                        Err(refusal) => super::answers::not_done(&refusal.diagnostic),
-                    }
+                    let told = || typed(StatusCode::OK, "text/plain; version=0.0.4", self.control.metrics());
+                    self.admitted(&request, routes::METRICS, told).await
+                }
+                crate::routes::DOCUMENT => {
+                    let told = || super::answers::json(StatusCode::OK, &crate::openapi::document_of_fleet());
+                    self.admitted(&request, routes::DOCUMENT, told).await
                 }
                 _ => refused(404, "not_found", "this server is the fleet's alone"),
             }

@@ -319,6 +319,21 @@ fn an_edge_that_is_asked_for_by_what_people_call_it_is_named_by_its_number() {
 }
 
 #[test]
+fn a_server_of_the_fleet_alone_says_what_it_can_be_asked() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    assert_eq!(fleet.ask("GET", "/api/v1/openapi.json", &[], "").status, 401);
+    let document = fleet.operator_gets(&sandbox, "/api/v1/openapi.json");
+    assert_eq!(document.status, 200);
+    let document = document.json();
+    for path in ["/api/v1/edge/edges", "/edge/v1/check-in", "/api/v1/openapi.json", "/metrics"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    assert!(document["components"]["schemas"]["NewCampaign"].is_object());
+    assert_eq!(document["paths"]["/api/v1/applications"], Value::Null, "there are none here");
+}
+
+#[test]
 fn what_says_nothing_is_not_taken() {
     let sandbox = Sandbox::empty();
     let fleet = serve(&sandbox);
