@@ -319,6 +319,46 @@ fn an_edge_that_is_asked_for_by_what_people_call_it_is_named_by_its_number() {
 }
 
 #[test]
+fn what_is_advised_for_an_edge_that_has_failed_works_and_ends_with_the_failure() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    registered_release(&sandbox, "1.1.0");
+    let token = token(&sandbox, &[]);
+    let mut edge = fleet.enroll(&token, "edge-001-000000");
+    fleet.beat(&edge, json!({}));
+    let create = ["edge", "campaign", "create", "1.1.0", "--name", "spring", "--waves", "100%", "--max-failures", "9"];
+    sandbox.run(&create).exits(0);
+    let members = || campaign(&sandbox, "spring")["members"][0].clone();
+    assert_eq!((&members()["state"], &members()["since"]), (&json!("QUEUED"), &Value::Null), "nothing was said to it");
+    assert_eq!(fleet.beat(&edge, json!({})).json()["targetVersion"], "1.1.0");
+    fleet.beat(&edge, json!({"upgradeStatus": "DOWNLOADING"}));
+    fleet.beat(&edge, json!({"upgradeStatus": "FAILED", "reason": "a disk is full"}));
+    // People and pipes read the same: the edges of a campaign and an edge's story are data.
+    let get = sandbox.run(&["edge", "campaign", "get", "spring"]).exits(0).stdout;
+    assert!(get.contains("edge-001-000000  wave 1  FAILED  a disk is full"), "{get}");
+    let story = sandbox.run(&["edge", "get", &edge.device]).exits(0).stdout;
+    assert!(story.contains("enrolled with the token workshop"), "{story}");
+    let advised = || {
+        let told = sandbox.run(&["edge", "explain", "edge-001-000000", "-o", "json"]).exits(0).json();
+        told["data"]["findings"][0].clone()
+    };
+    assert_eq!(advised()["next"], "landfall edge campaign retry spring");
+    sandbox.run(&["edge", "campaign", "abort", "spring"]).exits(0);
+    let next = advised()["next"].as_str().expect("words").to_owned();
+    assert_eq!(next, "landfall edge campaign create 1.1.0 --product edge-agent --edge edge-001-000000");
+    // As it was typed.
+    sandbox.run(&next.split(' ').skip(1).collect::<Vec<_>>()).exits(0);
+    assert_eq!(fleet.beat(&edge, json!({})).json()["targetVersion"], "1.1.0");
+    for status in ["DOWNLOADING", "VERIFYING", "RESTARTING"] {
+        fleet.beat(&edge, json!({"upgradeStatus": status}));
+    }
+    edge.version = "1.1.0".to_owned();
+    fleet.beat(&edge, json!({"upgradeStatus": "SUCCEEDED"}));
+    assert_eq!(advised()["cause"], "well", "that it failed once is over: {}", advised());
+}
+
+#[test]
 fn a_server_of_the_fleet_alone_says_what_it_can_be_asked() {
     let sandbox = Sandbox::empty();
     let fleet = serve(&sandbox);
