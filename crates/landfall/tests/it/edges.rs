@@ -10,6 +10,7 @@ use super::sandbox::Sandbox;
 
 mod back;
 mod deltas;
+mod keys;
 mod rows;
 mod threats;
 

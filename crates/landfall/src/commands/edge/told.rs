@@ -138,7 +138,7 @@ shapes! {
         ["PRODUCT": "product", "VERSION": "version", "COUNTER": "counter", "ARTIFACTS": "artifacts"];
     /// Keys and metadata.
     Keys = "EdgeKeys", None, "timestampKey.keyval.public", "",
-        ["ROOT": "versions.root", "TARGETS": "versions.targets", "TIMESTAMP": "versions.timestamp"];
+        ["ROOT": "versions.root", "TARGETS": "versions.targets", "TIMESTAMP": "versions.timestamp"], believed;
     /// Campaigns.
     Campaigns = "EdgeCampaigns", Some("campaigns"), "name", "there are no campaigns · landfall edge campaign create",
         ["CAMPAIGN": "name", "ID": "id", "PRODUCT": "product", "VERSION": "version", "STATE": "state",
@@ -172,6 +172,29 @@ fn counts(answer: &Value, ui: &Ui) {
     ));
     if let Some(next) = answer["next"].as_i64() {
         ui.status(&format!("there are more: --after {next}"));
+    }
+}
+
+/// Seconds.
+const DAY: u64 = 86_400;
+/// Below how many days somebody who holds the keys is told what to type.
+const SOON: u64 = 45;
+
+fn believed(answer: &Value, ui: &Ui) {
+    for (role, keys) in [("root", "--key-file root.pem"), ("targets", "--targets-key targets.pem"), ("timestamp", "")] {
+        let Some(seconds) = answer["expiresInSeconds"][role].as_u64() else { continue };
+        let days = (seconds + DAY / 2) / DAY;
+        let what = match seconds {
+            0 => format!("the {role} metadata has expired: no edge upgrades"),
+            _ => format!("the {role} metadata expires in {days} days"),
+        };
+        // The server renews its timestamp itself.
+        let next = if keys.is_empty() || days >= SOON {
+            String::new()
+        } else {
+            format!(" · landfall edge keys renew {keys}")
+        };
+        ui.line(&format!("{what}{next}"));
     }
 }
 
