@@ -15,6 +15,7 @@ use landfall_server::{
     UnsignedWebhooks,
 };
 use landfall_source::HookSecret;
+use landfall_store::DatabaseAddress;
 
 use crate::commands::store::{DATABASE, read_database};
 use crate::consent::{self, Question};
@@ -276,10 +277,17 @@ async fn only_fleet(context: &Context, args: ServeArgs) -> Outcome {
             .help("landfall serve TARGET serves both"),
         ));
     }
+    if args.shards > 1 {
+        return Err(Failure::usage(
+            Diagnostic::error(code::BAD_ARGUMENTS, "--shards parts Applications, and the fleet alone has none")
+                .note("nothing was changed"),
+        ));
+    }
     let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;
+    let database = database(context, &args)?;
     let state = context.host.state_here()?;
     let fleet = fleet(context, &args);
-    let options = OnlyFleet { state, listen: args.listen, policy, fleet };
+    let options = OnlyFleet { state, listen: args.listen, database, policy, fleet };
     landfall_server::serve_fleet(&context.host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
         context.ui.status("edges are served; landfall edge token create LABEL enrolls some");
@@ -288,9 +296,19 @@ async fn only_fleet(context: &Context, args: ServeArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// The database that it is told to keep things in.
+fn database(context: &Context, args: &ServeArgs) -> Result<Option<DatabaseAddress>, Failure> {
+    let Some(url) = args.database.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+    let database = read_database(url)?;
+    if database.has_password() && context.host.env.get(DATABASE) != Some(url) {
+        context.ui.status("the database's password stands in the command line, where everybody on this machine can read it: LANDFALL_DATABASE keeps it from them");
+    }
+    Ok(Some(database))
+}
+
 /// With whom this server takes turns.
 fn replicas(context: &Context, args: &ServeArgs) -> Result<Option<Replicas>, Failure> {
-    let Some(url) = args.database.as_deref().filter(|url| !url.is_empty()) else {
+    let Some(database) = database(context, args)? else {
         if args.shards > 1 {
             return Err(Failure::usage(
                 Diagnostic::error(code::BAD_DATABASE, "--shards needs a database that the servers share")
@@ -300,10 +318,6 @@ fn replicas(context: &Context, args: &ServeArgs) -> Result<Option<Replicas>, Fai
         }
         return Ok(None);
     };
-    let database = read_database(url)?;
-    if database.has_password() && context.host.env.get(DATABASE) != Some(url) {
-        context.ui.status("the database's password stands in the command line, where everybody on this machine can read it: LANDFALL_DATABASE keeps it from them");
-    }
     let own = || std::fs::read_to_string(POD_NAMESPACE).ok().map(|name| name.trim().to_owned());
     let namespace = args.lease_namespace.clone().map(String::from).or_else(own);
     let name = context.host.env.get("HOSTNAME").unwrap_or("landfall").to_owned();

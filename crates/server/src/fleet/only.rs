@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::WallClock;
 use landfall_host::{Failure, Host, SHORT, Serving, StateDir};
-use landfall_store::{Location, Store};
+use landfall_store::{DatabaseAddress, Location, Store};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,8 @@ pub struct OnlyFleet {
     pub state: StateDir,
     /// Where it listens.
     pub listen: Listen,
+    /// The database that all of it is kept in instead of a file there: of this server alone, for it knows its edges by heart.
+    pub database: Option<DatabaseAddress>,
     /// Lines of a `policy.csv`.
     pub policy: Option<String>,
     /// The fleet's own.
@@ -55,13 +57,21 @@ struct Front {
 /// # Errors
 /// An address that is taken, a state directory that cannot be used: nothing was changed then.
 pub async fn serve_fleet(host: &Host, options: OnlyFleet, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
-    let OnlyFleet { state, listen, policy, fleet } = options;
+    let OnlyFleet { state, listen, database, policy, fleet } = options;
     let roles = Arc::new(Roles::new(policy)?);
+    // Before anything is changed: whoever has no database begins nothing.
+    let database = match &database {
+        Some(address) => Some(Store::open_database(address).await.map_err(|error| error.diagnose())?),
+        None => None,
+    };
     state.create().map_err(Failure::from)?;
     let listener = bind(listen)?;
     let address = listener.local_addr().map_err(|error| unbound(listen, &error))?;
     let _alone = host.deliver_alone(&state, "serve --only fleet", SHORT).await?;
-    let store = Store::open(Location::File(state.file("store.db"))).await.map_err(|error| error.diagnose())?;
+    let store = match database {
+        Some(store) => store,
+        None => Store::open(Location::File(state.file("store.db"))).await.map_err(|error| error.diagnose())?,
+    };
     let stop = host.stop.clone();
     let clock = Arc::new(WallClock);
     let stores = (store.fleet.clone(), store.audit.clone());

@@ -410,3 +410,15 @@ fn a_build_writes_within_its_directory_and_beside_no_other_release() {
     build("1.1.0", "linux/x64=agent", &[]).exits(2).says("has the files of edge-agent 1.0.0");
     build("1.0.0", "linux/x64=agent", &["--product", "kiosk"]).exits(2).says("edge-agent 1.0.0");
 }
+
+#[test]
+fn a_server_of_the_fleet_alone_begins_nothing_without_the_database_that_it_is_to_use() {
+    let sandbox = Sandbox::empty();
+    let serve = ["serve", "--only", "fleet", "--listen", "127.0.0.1:0"];
+    for database in ["garbage", "postgres://nobody@127.0.0.1:1/edges?sslmode=disable"] {
+        let ran = sandbox.run(&[&serve[..], &["--database", database]].concat());
+        assert!(ran.code != 0 && !ran.stdout.contains("ready"), "{database}: {}", ran.all());
+        assert!(!sandbox.root().join(".landfall").exists(), "{database}");
+    }
+    sandbox.run(&[&serve[..], &["--shards", "2"]].concat()).exits(2).says("--shards");
+}
