@@ -267,6 +267,7 @@ pub(super) const CALLS: &[Call] = &[
     call("edge token revoke one").fails(NO_FLEET),
     call("edge keys init keys").fails(NO_FLEET),
     call("edge keys show").fails(NO_FLEET),
+    call("edge keys renew --targets-key none").fails("there is no key"),
     call("edge release list").fails(NO_FLEET),
     call("edge release yank 1.0.0 --yes").fails(NO_FLEET),
     call("edge campaign create 1.0.0").fails(NO_FLEET),

@@ -4,7 +4,7 @@ use landfall_fleet::protocol::MetadataVersions;
 use serde::Serialize;
 
 use crate::disk::RealDisk;
-use crate::journal::{Journal, Phase};
+use crate::journal::{Installed, Journal, Phase};
 use crate::settings::{Home, NoHome, Protocol};
 use crate::trusted::Trusted;
 
@@ -88,16 +88,21 @@ fn unit(product: &str, journal: &Journal) -> UnitStatus {
         product: product.to_owned(),
         version: journal.version().map(str::to_owned),
         slot: journal.active.map(|slot| slot.name().to_owned()),
-        previous: match journal.active {
-            Some(slot) => {
-                journal.slot(slot.other()).map(|installed| installed.version.clone()).or_else(|| journal.base.clone())
-            }
-            None => None,
-        },
+        previous: journal.active.and_then(|slot| match journal.slot(slot.other()) {
+            // What did not work here is nothing to go back to.
+            Some(installed) if is_refused(journal, installed) => None,
+            Some(installed) => Some(installed.version.clone()),
+            None => journal.base.clone(),
+        }),
         update,
         refused: journal.refused.as_ref().map(|refused| refused.reason.clone()),
         unreported: journal.reports.len(),
     }
+}
+
+/// Whether an installed version was given up for good.
+fn is_refused(journal: &Journal, installed: &Installed) -> bool {
+    journal.refused.as_ref().is_some_and(|it| it.sha256 == installed.sha256 && it.not_before.is_none())
 }
 
 impl Status {
@@ -135,5 +140,33 @@ impl Status {
             }
         }
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Refused, Slot};
+
+    #[test]
+    fn a_version_that_did_not_work_is_nothing_to_go_back_to() {
+        let installed = |version: &str| Installed {
+            version: version.to_owned(),
+            counter: 1,
+            sha256: format!("digest of {version}"),
+            program: "kiosk".to_owned(),
+        };
+        let (a, b) = (Some(installed("1.0.0")), Some(installed("1.2.0")));
+        let mut journal = Journal { active: Some(Slot::A), a, b, ..Journal::default() };
+        let previous = |journal: &Journal| unit("kiosk", journal).previous;
+        assert_eq!(previous(&journal).as_deref(), Some("1.2.0"));
+        journal.refused = Some(Refused {
+            sha256: "digest of 1.2.0".to_owned(),
+            attempt: None,
+            times: 1,
+            not_before: None,
+            reason: "started 3 times and never said that it is well".to_owned(),
+        });
+        assert_eq!(previous(&journal), None);
     }
 }

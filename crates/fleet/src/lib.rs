@@ -41,7 +41,7 @@ pub use metadata::{
     Consent, Content, DELTA_FORMAT, Delta, MOST_CONTENT, MOST_DELTAS, Metadata, Pointer, Role, RoleKeys, Root, Target,
     TargetCustom, Targets, Timestamp,
 };
-pub use platform::Platform;
+pub use platform::{Platform, is_word};
 pub use selector::{BadSelector, Selected, Selector};
 pub use signed::{KeyId, PublicKey, Signature, Signed, SigningKey, Unsigned, legacy_signature, verify_legacy};
 pub use status::UpgradeStatus;

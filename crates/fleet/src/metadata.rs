@@ -1,7 +1,7 @@
 //! Signed metadata: who may say what, and until when. In the shape of The Update Framework, without its snapshot: the timestamp
 //! names the one file of targets itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp as Instant;
 use serde::de::DeserializeOwned;
@@ -239,6 +239,20 @@ impl Root {
         let keys = self.roles.get(&role)?;
         // A key under another's name would count twice.
         keys.keyids.contains(id).then(|| self.keys.get(id)).flatten().filter(|key| key.id() == *id)
+    }
+
+    /// A role's keys.
+    #[must_use]
+    pub fn keys_of(&self, role: Role) -> Vec<PublicKey> {
+        let ids = self.roles.get(&role).into_iter().flat_map(|keys| &keys.keyids);
+        ids.filter_map(|id| self.key_of(role, id)).cloned().collect()
+    }
+
+    /// Whether as many of a role's keys as have to sign can.
+    #[must_use]
+    pub fn has_quorum(&self, role: Role) -> bool {
+        let ids: BTreeSet<KeyId> = self.keys_of(role).iter().map(PublicKey::id).collect();
+        (1..=ids.len()).contains(&self.threshold(role))
     }
 
     /// How many of a role's keys have to sign; none for a role that has no keys.

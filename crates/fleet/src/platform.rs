@@ -40,15 +40,37 @@ impl Platform {
         Self { platform, arch, install_type }
     }
 
-    /// Whether operating system and processor are both said.
+    /// Whether operating system and processor are both said, in words that a file's name may have.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        !self.platform.is_empty() && !self.arch.is_empty()
+        [&self.platform, &self.arch, &self.install_type].into_iter().all(|word| is_word(word))
     }
+}
+
+/// Whether a text may be a piece of a file's name: letters, digits, `.`, `_` and `-`, at most 64, and no name of a directory.
+#[must_use]
+pub fn is_word(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(plain) && !matches!(text, "." | "..")
 }
 
 impl fmt::Display for Platform {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "{}/{}/{}", self.platform, self.arch, self.install_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_known_by_words_that_lead_nowhere() {
+        assert!(Platform::new("Windows", "AMD64", "").is_known());
+        for (platform, arch, install_type) in
+            [("", "x64", ""), ("linux", "", ""), ("..", "x", "x64"), ("linux", "x64/..", ""), ("linux", "x64", "a b")]
+        {
+            assert!(!Platform::new(platform, arch, install_type).is_known(), "{platform}/{arch}/{install_type}");
+        }
     }
 }

@@ -302,7 +302,7 @@ pub(crate) fn no_right(actor: &Actor, need: Need) -> Diagnostic {
         Authority::OfRoles { within, .. } if by_roles(within) => {
             let text = format!("no role of {} allows `{resource}, {action}`", actor.told());
             return Diagnostic::refused(code::NO_ROLE_FOR_IT, text).help(
-                "a line of policy.csv in the ConfigMap argocd-rbac-cm would: p, ROLE, RESOURCE, ACTION, OBJECT, allow",
+                "a line of policy.csv would (`serve --policy`, else the ConfigMap argocd-rbac-cm): p, ROLE, RESOURCE, ACTION, OBJECT, allow",
             );
         }
         Authority::Scoped(_) if is_for_roles => {

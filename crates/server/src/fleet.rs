@@ -57,7 +57,7 @@ pub use campaigns::NewCampaign;
 pub use only::{OnlyFleet, serve_fleet};
 pub use operator::NewToken;
 pub use releases::{NewArtifact, NewRelease};
-pub(crate) use routes::{described, is_ours};
+pub(crate) use routes::{Described, described, described_alone, is_ours};
 
 use self::book::Book;
 use self::campaigns::Campaigns;

@@ -14,28 +14,53 @@ use crate::routes::{Door, Entry, Inside, Open, Own, ROUTES, Route};
 
 /// The document, OpenAPI 3.1.
 pub(crate) fn document(root: &str) -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.definitions_path = "/components/schemas".into();
-        settings.meta_schema = None;
-    });
-    let mut generator = settings.into_generator();
+    let mut generator = generator();
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES.iter() {
         let described = operation(route, &mut generator);
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.to_lowercase()] = described;
     }
-    for (method, route, about, need) in crate::fleet::described() {
+    add_fleet(crate::fleet::described(), &mut paths, &mut generator);
+    let about = "Applications that are kept in sync with git. Fields are only ever added.";
+    framed(about, root, (paths, generator))
+}
+
+/// The document of a server that is the fleet's alone.
+pub(crate) fn document_of_fleet() -> Value {
+    let (mut generator, mut paths) = (generator(), Map::new());
+    add_fleet(crate::fleet::described_alone(), &mut paths, &mut generator);
+    framed("Edges that are brought to releases. Fields are only ever added.", "", (paths, generator))
+}
+
+fn generator() -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    settings.into_generator()
+}
+
+fn add_fleet(
+    routes: impl Iterator<Item = crate::fleet::Described>,
+    paths: &mut Map<String, Value>,
+    generator: &mut SchemaGenerator,
+) {
+    for (method, route, about, need) in routes {
         let path = paths.entry(route).or_insert_with(|| json!({}));
-        path[method.to_lowercase()] = of_fleet((method, route, about), need, &mut generator);
+        path[method.to_lowercase()] = of_fleet((method, route, about), need, generator);
     }
+}
+
+/// Paths as a document, with all that they refer to.
+fn framed(about: &str, root: &str, (paths, mut generator): (Map<String, Value>, SchemaGenerator)) -> Value {
     let schemas = generator.take_definitions(true);
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Landfall",
             "version": landfall_host::VERSION,
-            "description": "Applications that are kept in sync with git. Fields are only ever added.",
+            "description": about,
         },
         "servers": [{"url": if root.is_empty() { "/" } else { root }}],
         "paths": paths,
@@ -169,6 +194,7 @@ fn of_fleet(
     }
     let kind = match path {
         "/edges" => "text/html",
+        "/metrics" => "text/plain",
         "/api/v1/edge/stream" => "text/event-stream",
         "/edge/v1/artifacts/{name}/{action}" => "application/octet-stream",
         "/api/v1/edge/artifacts/{name}" if method == "GET" => "application/octet-stream",

@@ -278,16 +278,26 @@ async fn only_fleet(context: &Context, args: ServeArgs) -> Outcome {
         ));
     }
     let policy = args.policy.as_deref().map(|file| policy(context, file)).transpose()?;
+    let database = database(context, &args)?;
     let state = context.host.state_here()?;
     let fleet = fleet(context, &args);
-    let database = database(context, &args)?;
-    let options = OnlyFleet { state, listen: args.listen, policy, database, fleet };
+    let options = OnlyFleet { state, listen: args.listen, database, policy, fleet };
     landfall_server::serve_fleet(&context.host, options, |ready| {
         context.ui.line(&format!("ready http://{}", ready.address));
         context.ui.status("edges are served; landfall edge token create LABEL enrolls some");
     })
     .await?;
     Ok(Exit::Done)
+}
+
+/// The database that it is told to keep things in.
+fn database(context: &Context, args: &ServeArgs) -> Result<Option<DatabaseAddress>, Failure> {
+    let Some(url) = args.database.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+    let database = read_database(url)?;
+    if database.has_password() && context.host.env.get(DATABASE) != Some(url) {
+        context.ui.status("the database's password stands in the command line, where everybody on this machine can read it: LANDFALL_DATABASE keeps it from them");
+    }
+    Ok(Some(database))
 }
 
 /// With whom this server takes turns.

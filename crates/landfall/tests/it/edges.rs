@@ -11,6 +11,7 @@ use super::sandbox::Sandbox;
 mod back;
 mod databases;
 mod deltas;
+mod keys;
 mod rows;
 mod threats;
 
@@ -283,7 +284,9 @@ fn lp_073_the_existing_agent_is_answered_as_its_own_gateway_does() {
     }
     let large = format!("{{\"lastError\":\"{}\"}}", "x".repeat(70_000));
     let bearer = format!("Bearer {}", edge.credential);
-    assert_eq!(fleet.ask("POST", "/internal/edges/connectivity", &[("authorization", &bearer)], &large).status, 413);
+    let answer = fleet.ask("POST", "/internal/edges/connectivity", &[("authorization", &bearer)], &large);
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    assert_eq!((answer.status, text.as_str()), (413, r#"{"statusCode":413,"message":"request entity too large"}"#));
     let listed = sandbox.run(&["edge", "list", "-o", "json"]).exits(0).json();
     let line = &listed["data"]["edges"][0];
     assert_eq!(

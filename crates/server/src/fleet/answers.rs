@@ -37,6 +37,12 @@ pub(crate) fn legacy(status: u16, message: impl Into<String>) -> Answer {
     json(status_of(status), &Refusal::new(status, message))
 }
 
+/// A body is too large, as the parser before the existing agent's gateway says it: in another order than the gateway itself.
+pub(crate) fn too_large() -> Answer {
+    let text = r#"{"statusCode":413,"message":"request entity too large"}"#;
+    typed(StatusCode::PAYLOAD_TOO_LARGE, "application/json; charset=utf-8", text)
+}
+
 /// A refusal towards our own agent.
 pub(crate) fn refused(status: u16, code: &str, message: impl Into<String>) -> Answer {
     let mut answer = json(status_of(status), &Refused::new(code, message));

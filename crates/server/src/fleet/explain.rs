@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use landfall_fleet::UpgradeStatus;
-use landfall_fleet::campaign::{CampaignState, MemberState, PauseReason, Waits};
+use landfall_fleet::campaign::{Campaign, CampaignState, EdgeNumber, MemberState, PauseReason, Spec, Waits};
 use landfall_fleet::legacy::SERVICE;
 use landfall_fleet::protocol::{FailureClass, RuntimeState};
 use serde_json::{Value, json};
 
 use super::Control;
 use super::book::{Connectivity, Edge};
-use super::campaigns::{time, word};
+use super::campaigns::{Slot, time, word};
 
 /// One thing that was found.
 struct Finding {
@@ -71,14 +71,19 @@ impl Control {
             );
         }
         let mut is_in_any = false;
-        for slot in self.campaigns.all() {
+        let slots = self.campaigns.all();
+        for (at, slot) in slots.iter().enumerate() {
             let looked = slot.look(|campaign| {
                 let member = campaign.member(edge.number)?.clone();
                 let waits = campaign.waits(edge.number, now)?;
-                Some((member, waits, campaign.spec().clone()))
+                Some((member, waits, campaign.spec().clone(), campaign.standing().state))
             });
-            let Some((member, waits, spec)) = looked.flatten() else { continue };
+            let Some((member, waits, spec, state)) = looked.flatten() else { continue };
             is_in_any = true;
+            // How a campaign ended there says nothing any more where that version runs, or a later one has brought another.
+            let is_past = known.version_of(&spec.product) == spec.version
+                || slots.iter().skip(at + 1).any(|later| has_brought(later, edge.number, &spec.product));
+            let once_more = || self.once_more(&spec, (&slot.row.name, state), &name);
             let what = format!("{} {}", spec.product, spec.version);
             let campaign = &slot.row.name;
             let reason = member.reason.clone().unwrap_or_default();
@@ -149,10 +154,11 @@ impl Control {
                     format!("It is {} for {what} since {}.", state.as_str().to_lowercase(), time(member.since)),
                     "wait: each stage has an end after which it counts as failed".to_owned(),
                 ),
+                Waits::Final(_) if is_past => {}
                 Waits::Final(MemberState::RolledBack) => tell(
                     "rolled-back",
                     format!("{what} did not confirm itself, and the version before runs again: {reason}"),
-                    format!("look at its journal; mend the release under a new version, or landfall edge campaign retry {campaign}"),
+                    format!("look at its journal; mend the release under a new version, or try again: {}", once_more()),
                 ),
                 Waits::Final(MemberState::Failed) if member.failure == Some(FailureClass::Verification) => tell(
                     "verification-failed",
@@ -167,7 +173,7 @@ impl Control {
                 Waits::Final(state) if state.is_failure() => tell(
                     "failed",
                     format!("{what} ended as {}: {reason}", state.as_str()),
-                    format!("landfall edge campaign retry {campaign}"),
+                    once_more(),
                 ),
                 Waits::Final(_) => {}
             }
@@ -187,6 +193,32 @@ impl Control {
             found.iter().map(|it| json!({"cause": it.cause, "text": it.text, "next": it.next})).collect();
         json!({"edge": super::listing::line(&known, now), "findings": findings})
     }
+}
+
+impl Control {
+    /// What brings a release once more to an edge that has failed: a campaign that was given up is not gone on with.
+    fn once_more(&self, spec: &Spec, (campaign, state): (&str, CampaignState), edge: &str) -> String {
+        let Spec { product, version, downgrade, .. } = spec;
+        if self.releases.offered(product, version).is_none() {
+            return format!("another version: {product} {version} was withdrawn (landfall edge release list)");
+        }
+        let back = if *downgrade { " --downgrade" } else { "" };
+        match state {
+            CampaignState::Aborted => {
+                format!("landfall edge campaign create {version} --product {product} --edge {edge}{back}")
+            }
+            _ => format!("landfall edge campaign retry {campaign}"),
+        }
+    }
+}
+
+/// Whether a campaign has brought a version of a product to an edge.
+fn has_brought(slot: &Slot, edge: EdgeNumber, product: &str) -> bool {
+    let brought = |campaign: &Campaign| {
+        campaign.spec().product == product
+            && campaign.member(edge).is_some_and(|member| member.state == MemberState::Succeeded)
+    };
+    slot.look(brought).unwrap_or(false)
 }
 
 fn told(reason: PauseReason) -> &'static str {

@@ -12,7 +12,7 @@ use landfall_diag::{Diagnostic, code};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Control;
-use super::answers::{Answer, json, legacy, not_done, refused, typed};
+use super::answers::{Answer, json, legacy, not_done, refused, too_large, typed};
 use super::doorway::Peer;
 use super::legacy::{Legacy, unknown};
 use super::routes::{Asked, Device, Door, Pieces, find};
@@ -145,7 +145,7 @@ impl Control {
         let (head, body) = request.into_parts();
         match read(body, largest).await {
             Some(body) => self.legacy(which, &head.headers, &body).await,
-            None => legacy(413, "request entity too large"),
+            None => too_large(),
         }
     }
 

@@ -63,8 +63,11 @@ pub(crate) struct Wanted {
 
 impl Control {
     /// Takes note of what an edge says. What it reports is on disk when this returns.
-    pub(crate) async fn hear(&self, edge: &Arc<Edge>, heard: Heard) -> Result<Told, Unwritten> {
+    pub(crate) async fn hear(&self, edge: &Arc<Edge>, mut heard: Heard) -> Result<Told, Unwritten> {
         let now = self.now();
+        if self.is_nobodys_success(edge, &heard) {
+            heard.report = None;
+        }
         let (noted, is_active) = self.note(edge, &heard, now);
         let Noted { is_replay, mut written } = noted;
         if !is_replay {
@@ -96,6 +99,18 @@ impl Control {
         let known = edge.now.lock();
         let message = known.rare().upgrade_reason.as_deref().map(str::to_owned);
         Ok(Told { desired, status: known.row.upgrade_status, message, is_replay })
+    }
+
+    /// Whether an edge says that it has come to what it was never told of.
+    fn is_nobodys_success(&self, edge: &Arc<Edge>, heard: &Heard) -> bool {
+        let succeeded = |report: &Report| report.status == UpgradeStatus::Succeeded && report.attempt.is_none();
+        if !heard.report.as_ref().is_some_and(succeeded)
+            || edge.now.lock().row.upgrade_status == UpgradeStatus::Succeeded
+        {
+            return false;
+        }
+        let was_told = |campaign: &Campaign| campaign.member(edge.number).is_some_and(|member| member.attempt > 0);
+        !self.campaigns.all().iter().any(|slot| slot.look(was_told).unwrap_or(false))
     }
 
     fn note(&self, edge: &Arc<Edge>, heard: &Heard, now: i64) -> (Noted, bool) {

@@ -19,7 +19,6 @@ use super::answers::{Answer, refused, typed};
 use super::doorway::Peer;
 use super::{Control, FleetOptions, routes};
 use crate::accounts::{Accounts, Roles};
-use crate::actor::{Breadth, Need, Permission};
 use crate::gate::{Gate, Token};
 use crate::options::Listen;
 use crate::serve::{Ready, person, reachable};
@@ -60,18 +59,26 @@ struct Front {
 pub async fn serve_fleet(host: &Host, options: OnlyFleet, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
     let OnlyFleet { state, listen, policy, database, fleet } = options;
     let roles = Arc::new(Roles::new(policy)?);
+    let stop = host.stop.clone();
+    // Before anything is changed: whoever has no database begins nothing.
+    let held = match database {
+        Some(address) => {
+            let sole = sole(&address, &stop).await?;
+            let store = Store::open_database(&address).await.map_err(|error| error.diagnose())?;
+            Some((sole, address, store))
+        }
+        None => None,
+    };
     state.create().map_err(Failure::from)?;
     let listener = bind(listen)?;
     let address = listener.local_addr().map_err(|error| unbound(listen, &error))?;
     let _alone = host.deliver_alone(&state, "serve --only fleet", SHORT).await?;
-    let stop = host.stop.clone();
-    let store = match &database {
-        None => Store::open(Location::File(state.file("store.db"))).await.map_err(|error| error.diagnose())?,
-        Some(address) => {
-            let sole = sole(address, &stop).await?;
-            tokio::spawn(keep(sole, address.clone(), stop.clone()));
-            Store::open_database(address).await.map_err(|error| error.diagnose())?
+    let store = match held {
+        Some((sole, address, store)) => {
+            tokio::spawn(keep(sole, address, stop.clone()));
+            store
         }
+        None => Store::open(Location::File(state.file("store.db"))).await.map_err(|error| error.diagnose())?,
     };
     let clock = Arc::new(WallClock);
     let stores = (store.fleet.clone(), store.audit.clone());
@@ -200,6 +207,20 @@ async fn connection(stream: TcpStream, front: Arc<Front>, stop: CancellationToke
 }
 
 impl Front {
+    /// An answer for who may have it.
+    async fn admitted(
+        &self,
+        request: &Request<Incoming>,
+        (_, _, _, need): routes::Described,
+        answer: impl FnOnce() -> Answer,
+    ) -> Answer {
+        let Some(need) = need else { return answer() };
+        match self.gate.admit(request.method(), request.headers(), need).await {
+            Ok(_) => answer(),
+            Err(refusal) => super::answers::not_done(&refusal.diagnostic),
+        }
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let path = request.uri().path().to_owned();
         let mut answer = if routes::is_ours(&path) {
@@ -210,11 +231,12 @@ impl Front {
                 // What the gateway of the existing agents answers.
                 "/health" => typed(StatusCode::OK, "application/json; charset=utf-8", "{\"status\":\"ok\"}"),
                 "/metrics" => {
-                    let need = Need { permission: Permission::METRICS, breadth: Breadth::All };
-                    match self.gate.admit(request.method(), request.headers(), need).await {
-                        Ok(_) => typed(StatusCode::OK, "text/plain; version=0.0.4", self.control.metrics()),
-                        Err(refusal) => super::answers::not_done(&refusal.diagnostic),
-                    }
+                    let told = || typed(StatusCode::OK, "text/plain; version=0.0.4", self.control.metrics());
+                    self.admitted(&request, routes::METRICS, told).await
+                }
+                crate::routes::DOCUMENT => {
+                    let told = || super::answers::json(StatusCode::OK, &crate::openapi::document_of_fleet());
+                    self.admitted(&request, routes::DOCUMENT, told).await
                 }
                 _ => refused(404, "not_found", "this server is the fleet's alone"),
             }

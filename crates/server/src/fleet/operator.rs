@@ -1,5 +1,6 @@
 //! What an operator asks: edges, enrollment tokens, releases, campaigns.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -138,11 +139,10 @@ impl Control {
             }
             Asked::Metadata => {
                 let (known, versions) = (self.releases.known(), self.releases.versions());
-                let left: std::collections::BTreeMap<_, _> = self.releases.expires_in(self.now()).into_iter().collect();
                 Ok(json!({
                     "versions": versions, "timestampKey": self.keys.timestamp.public(), "roots": known.roots,
                     "targets": known.targets, "timestamp": known.timestamp,
-                    "expiresInSeconds": left,
+                    "expiresInSeconds": self.seconds_left(),
                 }))
             }
             Asked::Publish => {
@@ -154,7 +154,7 @@ impl Control {
                 };
                 let work = async {
                     self.publish_metadata(wishes.root.as_deref(), wishes.targets.as_deref()).await?;
-                    Ok(json!({"versions": self.releases.versions()}))
+                    Ok(json!({"versions": self.releases.versions(), "expiresInSeconds": self.seconds_left()}))
                 };
                 self.audited(by, "edge.metadata.publish", what, Value::Null, work).await
             }
@@ -234,6 +234,11 @@ impl Control {
             tracing::warn!("how something ended cannot be written into the audit log: {error}");
         }
         done
+    }
+
+    /// How long each role's metadata is still believed.
+    fn seconds_left(&self) -> BTreeMap<&'static str, u64> {
+        self.releases.expires_in(self.now()).into_iter().collect()
     }
 
     fn edge(&self, name: &str) -> Result<Arc<Edge>, Diagnostic> {
@@ -407,6 +412,9 @@ impl Control {
             }
             None => None,
         };
+        if new.label.trim().is_empty() {
+            return Err(bad("a token says in its label what it is for".to_owned()));
+        }
         if new.max_uses == Some(0) {
             return Err(bad("a token that enrolls nobody is none".to_owned()));
         }
@@ -472,7 +480,7 @@ impl Control {
             let name = self.book.by_number(member.edge).map(|edge| edge.now.lock().row.device_number.to_string());
             json!({
                 "edge": name, "wave": member.wave, "state": member.state, "attempt": member.attempt,
-                "since": time(member.since), "previousVersion": member.previous_version, "failure": member.failure,
+                "since": Some(member.since).filter(|since| *since > 0).map(time), "previousVersion": member.previous_version, "failure": member.failure,
                 "reason": member.reason,
             })
         };

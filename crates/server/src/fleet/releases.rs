@@ -176,12 +176,13 @@ impl Releases {
             }
         };
         tell("root", known.trust.as_ref().map(|trust| trust.root().expires_at()));
-        tell(
-            "targets",
-            known.trust.as_ref().and_then(|it| it.known_targets()).map(landfall_fleet::Metadata::expires_at),
-        );
-        let timestamp = known.timestamp.as_deref().and_then(|text| Signed::parse(text.as_bytes()).ok());
-        tell("timestamp", timestamp.and_then(|it| it.read::<Timestamp>().ok()).map(|it| it.expires_at()));
+        let signed = |text: &Option<String>| text.as_deref().and_then(|it| Signed::parse(it.as_bytes()).ok());
+        let believed = known.trust.as_ref().and_then(|it| it.known_targets()).map(landfall_fleet::Metadata::expires_at);
+        // What had run out when the server began is not believed, and just that is to be told.
+        let published = || signed(&known.targets).and_then(|it| it.read::<Targets>().ok()).map(|it| it.expires_at());
+        tell("targets", believed.or_else(published));
+        let timestamp = signed(&known.timestamp).and_then(|it| it.read::<Timestamp>().ok());
+        tell("timestamp", timestamp.map(|it| it.expires_at()));
         left
     }
 
@@ -466,8 +467,11 @@ impl Control {
                 return Err(untrusted("the root does not let this server sign timestamps alone")
                     .help(format!("its key is {}", own.0)));
             }
-            if root.threshold(Role::Targets) == 0 || root.threshold(Role::Root) == 0 {
-                return Err(untrusted("the root lets nobody sign targets, or roots"));
+            if let Some(role) = [Role::Root, Role::Targets].into_iter().find(|role| !root.has_quorum(*role)) {
+                return Err(untrusted(format!("the root names fewer keys for the role {role:?} than have to sign")));
+            }
+            if root.expires_at() <= now {
+                return Err(untrusted(format!("the root has run out at {}", root.expires)));
             }
             known.roots.push(text.to_owned());
             writes.push(document("root", root.version, text, now));

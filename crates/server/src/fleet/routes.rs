@@ -207,8 +207,25 @@ fn fits(pattern: &str, path: &str) -> Option<Pieces> {
     }
 }
 
-/// The fleet's routes as the API's document has them: method, path, what for, what a token's scopes have to hold.
-pub(crate) fn described() -> impl Iterator<Item = (&'static str, &'static str, &'static str, Option<Need>)> {
+/// A route as the API's document has it: method, path, what for, what a token's scopes have to hold.
+pub(crate) type Described = (&'static str, &'static str, &'static str, Option<Need>);
+
+/// What a server that is the fleet's alone answers beside: who may look at edges may read what it can be asked.
+pub(crate) const DOCUMENT: Described = ("GET", crate::routes::DOCUMENT, "This document.", Some(LOOKS));
+pub(crate) const METRICS: Described = (
+    "GET",
+    "/metrics",
+    "Metrics as Prometheus reads them.",
+    Some(Need { permission: Permission::METRICS, breadth: Breadth::All }),
+);
+
+/// The routes of a server that is the fleet's alone.
+pub(crate) fn described_alone() -> impl Iterator<Item = Described> {
+    described().chain([DOCUMENT, METRICS])
+}
+
+/// The fleet's routes as the API's document has them.
+pub(crate) fn described() -> impl Iterator<Item = Described> {
     ROUTES.iter().map(|route| {
         let need = match route.door {
             Door::Operator(need, _) => Some(need),

@@ -1,15 +1,17 @@
 //! `landfall edge keys …`: the keys that say what edges may install. They stay where they are made; the server has another of its own.
 
+mod renew;
+
 use std::time::Instant;
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
 use landfall_diag::{Diagnostic, code};
 use landfall_fleet::{PublicKey, Role, Root, Signed, SigningKey, Targets};
 use landfall_host::Failure;
 use serde_json::json;
 
 use super::counter::ServerArgs;
+use super::signing::{TARGETS_DAYS, after};
 use super::told::{Keys, Told};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
@@ -17,9 +19,8 @@ use crate::exit::{Exit, Outcome};
 use crate::ui::Output;
 use crate::verb::{Verb, verbs};
 
-/// How long a root is believed, and targets.
+/// How long a root is believed.
 const ROOT_DAYS: i64 = 365;
-const TARGETS_DAYS: i64 = 180;
 
 verbs! {
     /// `landfall edge keys …`
@@ -27,7 +28,12 @@ verbs! {
         /// Make the fleet's keys in a directory, and publish the root that names them
         #[command(before_help = "Examples:\n  landfall edge keys init keys")]
         Init(EdgeKeysInitArgs),
-        /// Show which versions of the signed metadata are published
+        /// Publish the root that follows: believed anew, with other keys or thresholds; or sign the targets anew alone
+        #[command(
+            before_help = "Examples:\n  landfall edge keys renew --key-file keys/root.pem --targets-key keys/targets.pem   # another year, another 180 days\n  landfall edge keys renew --targets-key keys/targets.pem                             # the targets alone\n  landfall edge keys renew --key-file keys/root.pem --new-targets keys/targets-2.pem  # another key for releases\n  landfall edge keys renew --key-file keys/root.pem --root keys/root.pem --new-root keys/root-2.pem --root-threshold 2"
+        )]
+        Renew(renew::EdgeKeysRenewArgs),
+        /// Show which versions of the signed metadata are published, and how long they are believed
         #[command(before_help = "Examples:\n  landfall edge keys show")]
         Show(EdgeKeysShowArgs),
     }
@@ -74,25 +80,16 @@ impl Verb for EdgeKeysInitArgs {
             )
         })?;
         let bug = |text: String| Failure::from(Diagnostic::error(code::BUG, text));
-        let make = || -> Result<SigningKey, Failure> {
-            SigningKey::of_seed(landfall_server::random_seed()?).ok_or_else(|| bug("no key can be made".to_owned()))
-        };
-        let (root, targets) = (make()?, make()?);
-        let until = |days: i64| {
-            Timestamp::now()
-                .checked_add(SignedDuration::from_hours(24 * days))
-                .and_then(|at| at.round(jiff::Unit::Second))
-                .map_err(|error| bug(error.to_string()))
-        };
+        let (root, targets) = (fresh()?, fresh()?);
         let roles = [
             (Role::Root, vec![root.public()], 1),
             (Role::Targets, vec![targets.public()], 1),
             (Role::Timestamp, vec![timestamp], 1),
         ];
         let of_root =
-            Signed::by(&Root::new(1, until(ROOT_DAYS)?, &roles), &[&root]).map_err(|it| bug(it.to_string()))?;
+            Signed::by(&Root::new(1, after(ROOT_DAYS)?, &roles), &[&root]).map_err(|it| bug(it.to_string()))?;
         let of_targets =
-            Signed::by(&Targets::new(1, until(TARGETS_DAYS)?), &[&targets]).map_err(|it| bug(it.to_string()))?;
+            Signed::by(&Targets::new(1, after(TARGETS_DAYS)?), &[&targets]).map_err(|it| bug(it.to_string()))?;
         let directory = context.host.directory.join(&self.into);
         // Kept before anything is published: a root whose key is nowhere would lock the fleet out.
         let put = |name: &str, text: &str| landfall_source::write_new_private(&directory.join(name), text.as_bytes());
@@ -128,4 +125,10 @@ impl Verb for EdgeKeysShowArgs {
         context.report(&Told::<Keys>::new(answer), Exit::Done, started);
         Ok(Exit::Done)
     }
+}
+
+/// A new key.
+fn fresh() -> Result<SigningKey, Failure> {
+    SigningKey::of_seed(landfall_server::random_seed()?)
+        .ok_or_else(|| Failure::from(Diagnostic::error(code::BUG, "no key can be made")))
 }

@@ -147,7 +147,7 @@ impl Verb for EdgeReleaseAddArgs {
             .to_string();
         let number = next_counter(&counter, &product).await?;
         let published = Published::fetch(&counter).await?;
-        let is_signed = published.root.is_some() && !signers.is_empty();
+        let is_signed = published.trust.is_some() && !signers.is_empty();
         let mut targets = Vec::new();
         for artifact in manifest["artifacts"].as_array_mut().into_iter().flatten() {
             let of = |at: &str| artifact[at].as_str().unwrap_or_default().to_owned();
@@ -186,7 +186,7 @@ impl Verb for EdgeReleaseAddArgs {
             artifact["fileName"] = name.into();
             counter.upload(&format!("/api/v1/edge/artifacts/{sha256}"), bytes).await?;
         }
-        let signed = match (&published.root, signers.is_empty()) {
+        let signed = match (&published.trust, signers.is_empty()) {
             (None, _) => None,
             (Some(_), true) => {
                 return Err(Failure::usage(

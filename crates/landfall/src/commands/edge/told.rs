@@ -138,7 +138,7 @@ shapes! {
         ["PRODUCT": "product", "VERSION": "version", "COUNTER": "counter", "ARTIFACTS": "artifacts"];
     /// Keys and metadata.
     Keys = "EdgeKeys", None, "timestampKey.keyval.public", "",
-        ["ROOT": "versions.root", "TARGETS": "versions.targets", "TIMESTAMP": "versions.timestamp"];
+        ["ROOT": "versions.root", "TARGETS": "versions.targets", "TIMESTAMP": "versions.timestamp"], believed;
     /// Campaigns.
     Campaigns = "EdgeCampaigns", Some("campaigns"), "name", "there are no campaigns · landfall edge campaign create",
         ["CAMPAIGN": "name", "ID": "id", "PRODUCT": "product", "VERSION": "version", "STATE": "state",
@@ -157,6 +157,10 @@ shapes! {
 }
 
 fn counts(answer: &Value, ui: &Ui) {
+    // That there are none at all is said already.
+    if answer["total"] == 0 {
+        return;
+    }
     let of = |at: &str| cell(answer, at);
     ui.status(&format!(
         "{} of {} edges: {} online, {} stale, {} offline",
@@ -171,9 +175,32 @@ fn counts(answer: &Value, ui: &Ui) {
     }
 }
 
+/// Seconds.
+const DAY: u64 = 86_400;
+/// Below how many days somebody who holds the keys is told what to type.
+const SOON: u64 = 45;
+
+fn believed(answer: &Value, ui: &Ui) {
+    for (role, keys) in [("root", "--key-file root.pem"), ("targets", "--targets-key targets.pem"), ("timestamp", "")] {
+        let Some(seconds) = answer["expiresInSeconds"][role].as_u64() else { continue };
+        let days = (seconds + DAY / 2) / DAY;
+        let what = match seconds {
+            0 => format!("the {role} metadata has expired: no edge upgrades"),
+            _ => format!("the {role} metadata expires in {days} days"),
+        };
+        // The server renews its timestamp itself.
+        let next = if keys.is_empty() || days >= SOON {
+            String::new()
+        } else {
+            format!(" · landfall edge keys renew {keys}")
+        };
+        ui.line(&format!("{what}{next}"));
+    }
+}
+
 fn events(answer: &Value, ui: &Ui) {
     for event in answer["events"].as_array().into_iter().flatten().take(20) {
-        ui.status(&format!("{}  {}  {}", cell(event, "at"), cell(event, "kind"), cell(event, "text")));
+        ui.line(&format!("{}  {}  {}", cell(event, "at"), cell(event, "kind"), cell(event, "text")));
     }
 }
 
@@ -205,7 +232,7 @@ fn members(answer: &Value, ui: &Ui) {
     let told = members.filter(|it| !matches!(it["state"].as_str(), Some("QUEUED" | "SUCCEEDED" | "CANCELLED")));
     for member in told.take(20) {
         let of = |at: &str| cell(member, at);
-        ui.status(&format!(
+        ui.line(&format!(
             "{}  wave {}  {}  {}",
             of("edge"),
             member["wave"].as_i64().unwrap_or(0) + 1,

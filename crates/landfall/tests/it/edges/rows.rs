@@ -317,3 +317,108 @@ fn an_edge_that_is_asked_for_by_what_people_call_it_is_named_by_its_number() {
     sandbox.run(&["edge", "explain", "edge-gate-7-k3y"]).exits(2).says("did you mean").says("edge-gate-7-k3x");
     sandbox.run(&["edge", "explain", "nothing-of-the-kind"]).exits(2).says("landfall edge list");
 }
+
+#[test]
+fn what_is_advised_for_an_edge_that_has_failed_works_and_ends_with_the_failure() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    registered_release(&sandbox, "1.1.0");
+    let token = token(&sandbox, &[]);
+    let mut edge = fleet.enroll(&token, "edge-001-000000");
+    fleet.beat(&edge, json!({}));
+    let create = ["edge", "campaign", "create", "1.1.0", "--name", "spring", "--waves", "100%", "--max-failures", "9"];
+    sandbox.run(&create).exits(0);
+    let members = || campaign(&sandbox, "spring")["members"][0].clone();
+    assert_eq!((&members()["state"], &members()["since"]), (&json!("QUEUED"), &Value::Null), "nothing was said to it");
+    assert_eq!(fleet.beat(&edge, json!({})).json()["targetVersion"], "1.1.0");
+    fleet.beat(&edge, json!({"upgradeStatus": "DOWNLOADING"}));
+    fleet.beat(&edge, json!({"upgradeStatus": "FAILED", "reason": "a disk is full"}));
+    // People and pipes read the same: the edges of a campaign and an edge's story are data.
+    let get = sandbox.run(&["edge", "campaign", "get", "spring"]).exits(0).stdout;
+    assert!(get.contains("edge-001-000000  wave 1  FAILED  a disk is full"), "{get}");
+    let story = sandbox.run(&["edge", "get", &edge.device]).exits(0).stdout;
+    assert!(story.contains("enrolled with the token workshop"), "{story}");
+    let advised = || {
+        let told = sandbox.run(&["edge", "explain", "edge-001-000000", "-o", "json"]).exits(0).json();
+        told["data"]["findings"][0].clone()
+    };
+    assert_eq!(advised()["next"], "landfall edge campaign retry spring");
+    sandbox.run(&["edge", "campaign", "abort", "spring"]).exits(0);
+    let next = advised()["next"].as_str().expect("words").to_owned();
+    assert_eq!(next, "landfall edge campaign create 1.1.0 --product edge-agent --edge edge-001-000000");
+    // As it was typed.
+    sandbox.run(&next.split(' ').skip(1).collect::<Vec<_>>()).exits(0);
+    assert_eq!(fleet.beat(&edge, json!({})).json()["targetVersion"], "1.1.0");
+    for status in ["DOWNLOADING", "VERIFYING", "RESTARTING"] {
+        fleet.beat(&edge, json!({"upgradeStatus": status}));
+    }
+    edge.version = "1.1.0".to_owned();
+    fleet.beat(&edge, json!({"upgradeStatus": "SUCCEEDED"}));
+    assert_eq!(advised()["cause"], "well", "that it failed once is over: {}", advised());
+}
+
+#[test]
+fn a_server_of_the_fleet_alone_says_what_it_can_be_asked() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    assert_eq!(fleet.ask("GET", "/api/v1/openapi.json", &[], "").status, 401);
+    let document = fleet.operator_gets(&sandbox, "/api/v1/openapi.json");
+    assert_eq!(document.status, 200);
+    let document = document.json();
+    for path in ["/api/v1/edge/edges", "/edge/v1/check-in", "/api/v1/openapi.json", "/metrics"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+    assert!(document["components"]["schemas"]["NewCampaign"].is_object());
+    assert_eq!(document["paths"]["/api/v1/applications"], Value::Null, "there are none here");
+}
+
+#[test]
+fn what_says_nothing_is_not_taken() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    for none in ["", " "] {
+        sandbox.run(&["edge", "token", "create", none]).exits(2).says("what it is for");
+    }
+    let empty = sandbox.run(&["edge", "list"]).exits(0).all();
+    assert!(empty.contains("there are no edges") && !empty.contains("0 of 0"), "{empty}");
+    // A success that nobody was told to have is none.
+    let edge = fleet.enroll(&token(&sandbox, &[]), "edge-001-000000");
+    fleet.beat(&edge, json!({"upgradeStatus": "SUCCEEDED"}));
+    let listed = sandbox.run(&["edge", "list", "-o", "json"]).exits(0).json();
+    assert_eq!(listed["data"]["edges"][0]["upgradeStatus"], "IDLE");
+}
+
+#[test]
+fn a_build_writes_within_its_directory_and_beside_no_other_release() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    drop(fleet);
+    sandbox.write("agent", "bytes");
+    let build = |version: &str, artifact: &str, more: &[&str]| {
+        let words = ["edge", "release", "build", "--release", version, "--artifact", artifact];
+        sandbox.run(&[&words[..], &["--key-file", "keys/targets.pem", "--out", "dist"], more].concat())
+    };
+    for bad in ["../x/x64=agent", "linux/..=agent", "linux/x64/service/more=agent"] {
+        build("1.0.0", bad, &[]).exits(2).says("is not PLATFORM/ARCH");
+    }
+    build("1.0.0", "linux/x64=agent", &["--product", "../kiosk"]).exits(2).says("is no product");
+    assert!(!sandbox.root().join("dist").exists());
+    build("1.0.0", "linux/x64=agent", &[]).exits(0);
+    build("1.0.0", "linux/x64=agent", &[]).exits(0);
+    build("1.1.0", "linux/x64=agent", &[]).exits(2).says("has the files of edge-agent 1.0.0");
+    build("1.0.0", "linux/x64=agent", &["--product", "kiosk"]).exits(2).says("edge-agent 1.0.0");
+}
+
+#[test]
+fn a_server_of_the_fleet_alone_begins_nothing_without_the_database_that_it_is_to_use() {
+    let sandbox = Sandbox::empty();
+    let serve = ["serve", "--only", "fleet", "--listen", "127.0.0.1:0"];
+    for database in ["garbage", "postgres://nobody@127.0.0.1:1/edges?sslmode=disable"] {
+        let ran = sandbox.run(&[&serve[..], &["--database", database]].concat());
+        assert!(ran.code != 0 && !ran.stdout.contains("ready"), "{database}: {}", ran.all());
+        assert!(!sandbox.root().join(".landfall").exists(), "{database}");
+    }
+    sandbox.run(&[&serve[..], &["--shards", "2"]].concat()).exits(2).says("--shards");
+}

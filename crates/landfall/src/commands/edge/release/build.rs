@@ -6,9 +6,9 @@ use std::time::Instant;
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_fleet::protocol::DEFAULT_PRODUCT;
-use landfall_fleet::{Platform, Version, legacy_signature, sha256_hex};
+use landfall_fleet::{Platform, Version, is_word, legacy_signature, sha256_hex};
 use landfall_host::Failure;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::signing::keys;
 use super::super::told::{Release, Told};
@@ -55,7 +55,21 @@ impl Verb for EdgeReleaseBuildArgs {
         let started = Instant::now();
         let bad = |text: String| Failure::usage(Diagnostic::error(code::BAD_RELEASE, text).note("nothing was written"));
         let version = Version::parse(&self.version).map_err(|error| bad(error.to_string()))?.to_string();
+        if !is_word(&self.product) {
+            return Err(bad(format!(
+                "{:?} is no product: letters, digits, `.`, `_` and `-`, at most 64",
+                self.product
+            )));
+        }
         let here = &context.host.directory;
+        let out = here.join(&self.out);
+        if let Some(other) = another_release(&out, &self.product, &version) {
+            return Err(Failure::usage(
+                Diagnostic::error(code::BAD_RELEASE, format!("`{}` has the files of {other}", self.out))
+                    .note("nothing was written")
+                    .help("give each release a directory of its own with --out"),
+            ));
+        }
         let signer = keys(here, std::slice::from_ref(&self.key_file))?;
         let signer = signer.first().ok_or_else(|| bad("a key is wanted".to_owned()))?;
         let key_id = self.signing_key_id.clone().unwrap_or_else(|| signer.public().id().0);
@@ -68,7 +82,7 @@ impl Verb for EdgeReleaseBuildArgs {
             let mut words = target.split('/');
             let mut word = || words.next().unwrap_or_default();
             let platform = Platform::new(word(), word(), word());
-            if !platform.is_known() {
+            if !platform.is_known() || words.next().is_some() {
                 return Err(bad(format!("{target:?} is not PLATFORM/ARCH, as in linux/x64")));
             }
             let bytes =
@@ -104,11 +118,22 @@ impl Verb for EdgeReleaseBuildArgs {
         files.push(("SHA256SUMS".to_owned(), sums.into_bytes()));
         let text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
         files.push(("manifest.json".to_owned(), format!("{text}\n").into_bytes()));
-        write(&here.join(&self.out), &files).map_err(|error| {
+        write(&out, &files).map_err(|error| {
             Failure::from(Diagnostic::error(code::BAD_RELEASE, format!("`{}` cannot be written: {error}", self.out)))
         })?;
         context.report(&Told::<Release>::new(manifest), Exit::Done, started);
         Ok(Exit::Done)
+    }
+}
+
+/// Which other release a directory has the files of: under one manifest there is one release.
+fn another_release(directory: &Path, product: &str, version: &str) -> Option<String> {
+    let text = std::fs::read(directory.join("manifest.json")).ok()?;
+    let manifest: Value = serde_json::from_slice(&text).unwrap_or_default();
+    match (manifest["product"].as_str().unwrap_or(DEFAULT_PRODUCT), manifest["version"].as_str()) {
+        (of, Some(other)) if of == product && other == version => None,
+        (of, Some(other)) => Some(format!("{of} {other}")),
+        (_, None) => Some("something else in its manifest.json".to_owned()),
     }
 }
 
