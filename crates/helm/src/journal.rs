@@ -79,6 +79,8 @@ impl JournalPlace {
     pub(super) async fn open(&self, world: &World<'_>, namespace: &str, name: &str) -> Result<Journal, Stop> {
         match self {
             JournalPlace::None => in_memory().await,
+            // Its own journal is the server's as long as it lives. In an emergency nobody waits for its end.
+            JournalPlace::Shared(_, state) if state.is_served().await => in_memory().await,
             JournalPlace::Shared(store, state) => {
                 let lock =
                     world.host.deliver_alone(state, "helm", LONGEST).await.map_err(|failure| {

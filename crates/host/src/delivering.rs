@@ -84,6 +84,16 @@ impl StateDir {
     }
 }
 
+/// The command of a server, which has the right for as long as it lives.
+const SERVE: &str = "serve";
+
+impl StateDir {
+    /// Whether a server has the right to deliver: waiting for its end would be in vain.
+    pub async fn is_served(&self) -> bool {
+        self.is_delivered_to() && self.deliverer().await.is_some_and(|who| who.command == SERVE)
+    }
+}
+
 impl Drop for Delivering {
     fn drop(&mut self) {
         // The name goes first, and only with the lock that it belongs to: a reset has removed both.

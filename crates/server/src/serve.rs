@@ -82,6 +82,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         semantics,
         replicas,
     } = options;
+    let own_policy = policy.clone();
     let roles = Arc::new(Roles::new(policy)?);
     let issuer = issuer.map(|options| Issuer::new(options, &host.network, Arc::new(WallClock))).transpose()?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
@@ -169,7 +170,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
             stop.clone(),
         ));
         let answering = tokio::spawn(http::serve(listener, front, stop.clone()));
-        let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
+        let serving = place.state.say_serving(&Serving::now(reachable(address), local.revealed(), own_policy))?;
         ready(&Ready { address, cluster: connection.name.clone(), sealing: sealing_at });
         controller.run(ENDING).await;
         drop(serving);

@@ -204,7 +204,7 @@ impl CommitTree {
         let place = repository.path().to_owned();
         let failed = |why: String| SourceError::Git { path: place.clone(), why };
         let found = repository
-            .rev_parse_single(revision)
+            .rev_parse_single(newest_tag(&repository, revision).as_deref().unwrap_or(revision))
             .or_else(|_| repository.rev_parse_single(format!("refs/remotes/origin/{revision}").as_str()))
             .ok()
             .map(|id| id.detach());
@@ -471,6 +471,16 @@ fn join(a: &str, b: &str) -> String {
         (_, true) => a.to_owned(),
         _ => format!("{a}/{b}"),
     }
+}
+
+/// The newest tag of a range, as a revision; nothing where a revision is none.
+fn newest_tag(repository: &gix::Repository, revision: &str) -> Option<String> {
+    // Names are no ranges: of nearly all revisions no reference is read.
+    landfall_chart::is_constraint(revision).then_some(())?;
+    let references = repository.references().ok()?;
+    let names: Vec<String> = references.tags().ok()?.flatten().map(|tag| tag.name().shorten().to_string()).collect();
+    let tags = names.iter().map(|name| (name.as_str(), name));
+    crate::remote::newest_of(revision, tags).map(|name| format!("refs/tags/{name}"))
 }
 
 fn nearest_reference(repository: &gix::Repository, asked: &str) -> Option<String> {

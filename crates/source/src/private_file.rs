@@ -33,8 +33,12 @@ pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
 /// It is there already, or cannot be written.
 pub fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = private_options().create_new(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a file passes for a whole one, and would be in the next one's way.
+        let _gone = fs::remove_file(path);
+    }
+    written
 }
 
 /// How a file is opened for writing that, if it is made, its owner alone may read.

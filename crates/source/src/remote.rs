@@ -28,6 +28,7 @@ use gauge::{Ending, Gauge, MAX_FETCHED, Progress, Watch};
 pub use mirror::Mirror;
 pub(crate) use push::Sent;
 pub use references::References;
+pub(crate) use references::newest_of;
 
 /// A repository's address with the revision wanted: `URL#REF`.
 #[derive(Debug, Clone, PartialEq, Eq)]

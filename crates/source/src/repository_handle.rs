@@ -178,6 +178,27 @@ mod tests {
     }
 
     #[test]
+    fn a_range_of_versions_is_the_newest_tag_that_it_allows() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().join("one");
+        bare(&place);
+        let tagged = ["v1.0.0", "v1.2.0", "v1.10.1", "v2.0.0-rc.1", "other"].map(|tag| {
+            let commit = commit(&place, tag);
+            git(&place, &["tag", tag, &commit]);
+            commit
+        });
+        let branch = commit(&place, "a branch");
+        git(&place, &["branch", "5.x", &branch]);
+        let of = |revision: &str| Some(crate::SourceTree::open_commit(&place, revision).ok()?.revision().to_string());
+        for range in ["v1.x", "^1.0.0", ">=1.0.0 <2.0.0", "*"] {
+            assert_eq!(of(range).as_ref(), Some(&tagged[2]), "{range}");
+        }
+        assert_eq!((of("~1.2").as_ref(), of("other").as_ref()), (Some(&tagged[1]), Some(&tagged[4])));
+        // No tag fits, and a branch is called so; a version is a tag's name alone.
+        assert_eq!((of("5.x"), of("1.0.0"), of("7.x")), (Some(branch), None, None));
+    }
+
+    #[test]
     fn a_thread_opens_a_repository_once_for_all_that_read_from_it() {
         let directory = tempfile::tempdir().expect("a directory");
         let [one, other] = ["one", "other"].map(|name| directory.path().join(name));

@@ -37,4 +37,5 @@ super::group! {
     OTHER_PROMOTION = 996, Refused, "A promotion is known under the same name, and is another one.";
     NO_HOLD = 990, Failed, "A version that is to be released is not held back.";
     NOTHING_KNOWN = 989, Failed, "Nothing is known of a commit: no image says that it was built from it.";
+    ONE_LINE_FOR_BOTH = 997, Refused, "Two environments read one line, so that a promotion between them would change both.";
 }

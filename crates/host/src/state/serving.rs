@@ -23,6 +23,9 @@ pub struct Serving {
     pub address: SocketAddr,
     /// The token with which it lets in whoever reads this file: good for as long as it runs.
     pub token: String,
+    /// Lines of a `policy.csv` by which it lets people in, where that is not what its cluster says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 impl std::fmt::Debug for Serving {
@@ -33,8 +36,8 @@ impl std::fmt::Debug for Serving {
 
 impl Serving {
     /// This process.
-    pub fn now(address: SocketAddr, token: String) -> Self {
-        Serving { pid: std::process::id(), address, token }
+    pub fn now(address: SocketAddr, token: String, policy: Option<String>) -> Self {
+        Serving { pid: std::process::id(), address, token, policy }
     }
 }
 
@@ -80,7 +83,7 @@ mod tests {
         state.create().expect("made");
         assert_eq!(state.serving(), None);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let serving = Serving::now(listener.local_addr().expect("bound"), "lf_a_b".to_owned());
+        let serving = Serving::now(listener.local_addr().expect("bound"), "lf_a_b".to_owned(), None);
         let said = state.say_serving(&serving).expect("written");
         assert_eq!(state.serving(), Some(serving.clone()));
         assert!(!format!("{serving:?}").contains("lf_a_b"));

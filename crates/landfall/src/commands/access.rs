@@ -36,10 +36,14 @@ async fn connected(context: &Context, cluster: &ClusterArgs) -> Result<(Place, C
     Ok((place, connection))
 }
 
-/// What stands there; a policy of a file counts instead of the cluster's.
-async fn ground(context: &Context, connection: &Connection, policy: Option<&str>) -> Result<Ground, Failure> {
+/// What stands there; a policy of a file counts instead of the cluster's, as that of a server does which runs here.
+async fn ground(
+    context: &Context,
+    (place, connection): (&Place, &Connection),
+    policy: Option<&str>,
+) -> Result<Ground, Failure> {
     let text = match policy {
-        None => None,
+        None => place.state.serving().and_then(|serving| serving.policy),
         Some(file) => Some(std::fs::read_to_string(context.host.directory.join(file)).map_err(|error| {
             Failure::usage(
                 Diagnostic::error(code::BAD_POLICY, format!("--policy {file} cannot be read")).note(error.to_string()),

@@ -227,6 +227,16 @@ async fn judged(
         let text = format!("no line of `{}` runs an image that {} has tested", args.to, promotion.from);
         return Err(Failure::from(Diagnostic::error(code::NO_IMAGE_LINE, text)));
     }
+    let is_tested =
+        |line: &TagLine| tested.iter().any(|it| it.line.file == line.line.file && it.line.path() == line.line.path());
+    if let Some((line, _)) = wanted.iter().find(|(line, _)| is_tested(line)) {
+        let text = format!("{} reads {} of {} as {} does", args.to, line.line.path(), line.line.file, promotion.from);
+        return Err(Failure::from(
+            Diagnostic::refused(code::ONE_LINE_FOR_BOTH, text)
+                .note("what is promoted would be set where it was tested, too; nothing was changed")
+                .help(format!("let a values file of {}'s own say it", args.to)),
+        ));
+    }
     let verdicts =
         gates(context, args, books, (&promotion, &from, &to), (&tested_units, &images, &tag), started).await?;
     let tags = Tags {

@@ -319,16 +319,6 @@ fn replicas(context: &Context, args: &ServeArgs) -> Result<Option<Replicas>, Fai
     Ok(Some(Replicas { database, shards: args.shards, namespace, name }))
 }
 
-/// The database that was named, if one was.
-fn database(context: &Context, args: &ServeArgs) -> Result<Option<DatabaseAddress>, Failure> {
-    let Some(url) = args.database.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
-    let database = read_database(url)?;
-    if database.has_password() && context.host.env.get(DATABASE) != Some(url) {
-        context.ui.status("the database's password stands in the command line, where everybody on this machine can read it: LANDFALL_DATABASE keeps it from them");
-    }
-    Ok(Some(database))
-}
-
 /// What a file says of who may do what.
 fn policy(context: &Context, file: &str) -> Result<String, Failure> {
     std::fs::read_to_string(context.host.directory.join(file)).map_err(|error| {

@@ -58,6 +58,7 @@ struct Front {
 /// An address that is taken, a state directory that cannot be used: nothing was changed then.
 pub async fn serve_fleet(host: &Host, options: OnlyFleet, ready: impl FnOnce(&Ready)) -> Result<(), Failure> {
     let OnlyFleet { state, listen, policy, database, fleet } = options;
+    let own_policy = policy.clone();
     let roles = Arc::new(Roles::new(policy)?);
     let stop = host.stop.clone();
     // Before anything is changed: whoever has no database begins nothing.
@@ -88,7 +89,7 @@ pub async fn serve_fleet(host: &Host, options: OnlyFleet, ready: impl FnOnce(&Re
     let accounts = Arc::new(Accounts::new(store.accounts.clone(), clock.clone()));
     let gate = Arc::new(Gate::new(store.tokens.clone(), clock, (accounts, roles), (&local, &person(host))));
     let front = Arc::new(Front { control: Arc::clone(&control), gate });
-    let serving = state.say_serving(&Serving::now(reachable(address), local.revealed()))?;
+    let serving = state.say_serving(&Serving::now(reachable(address), local.revealed(), own_policy))?;
     ready(&Ready { address, cluster: String::new(), sealing: None });
     accept(listener, front, stop).await;
     drop(serving);

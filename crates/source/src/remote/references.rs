@@ -70,15 +70,8 @@ impl References {
 
     /// The newest tag of a range; nothing where the revision is none.
     fn newest(&self, revision: &str) -> Option<String> {
-        if Version::parse(revision).is_ok() {
-            return None;
-        }
-        let range = Constraint::parse(revision).ok()?;
-        let tags = self.named.iter().filter_map(|(name, commit)| {
-            let version = Version::parse(name.strip_prefix("refs/tags/")?).ok()?;
-            range.check(&version).then_some((version, commit))
-        });
-        tags.max_by(|(a, _), (b, _)| a.precedence(b)).map(|(_, commit)| commit.clone())
+        let tags = self.named.iter().filter_map(|(name, commit)| Some((name.strip_prefix("refs/tags/")?, commit)));
+        newest_of(revision, tags).cloned()
     }
 
     /// The name nearest to one that is not there.
@@ -86,6 +79,20 @@ impl References {
         let names = self.named.iter().filter_map(|(name, _)| name.rsplit_once('/').map(|(_, short)| short));
         landfall_diag::nearest(revision, names).map(str::to_owned)
     }
+}
+
+/// What belongs to the newest of the tags that a range allows; nothing where the revision is a version, or no range, or allows none
+/// (argo-cd, util/versions).
+pub(crate) fn newest_of<'t, T>(revision: &str, tags: impl Iterator<Item = (&'t str, T)>) -> Option<T> {
+    if Version::parse(revision).is_ok() {
+        return None;
+    }
+    let range = Constraint::parse(revision).ok()?;
+    let fitting = tags.filter_map(|(tag, of)| {
+        let version = Version::parse(tag).ok()?;
+        range.check(&version).then_some((version, of))
+    });
+    fitting.max_by(|(a, _), (b, _)| a.precedence(b)).map(|(_, of)| of)
 }
 
 /// Whether a revision is a commit's full hash.

@@ -25,7 +25,7 @@ const HOME: &str = "argocd";
 /// Arguments of `access matrix`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AccessMatrixArgs {
-    /// A policy.csv instead of the cluster's argocd-rbac-cm
+    /// A policy.csv instead of that of the server which runs here, or the cluster's argocd-rbac-cm
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<String>,
     /// A service account, NAMESPACE/NAME, that the cluster is asked about besides: what it may change where a project delivers to
@@ -46,7 +46,7 @@ impl Verb for AccessMatrixArgs {
         let started = Instant::now();
         let (place, mut connection) = connected(context, &self.cluster).await?;
         let read = async {
-            let ground = ground(context, &connection, self.policy.as_deref()).await?;
+            let ground = ground(context, (&place, &connection), self.policy.as_deref()).await?;
             let mut rows = rows(context, &ground, &place).await?;
             for account in &self.service_account {
                 rows.extend(of_account(account, &ground, &connection).await?);

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use clap::{ArgGroup, Args};
-use landfall_diag::{Diagnostic, code};
-use landfall_host::{Connection, Failure};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_host::{Connection, Failure, Place};
 use landfall_server::access::{Cell, ServiceAccount};
 use landfall_server::accounts::Subject;
 use serde_json::{Value, json};
 
 use super::{connected, ground};
 use crate::arguments::{ClusterArgs, OutputArgs};
+use crate::commands::store::{has_store, store};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::report::Report;
@@ -25,7 +26,7 @@ const HOME: &str = "argocd";
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("identity").required(true).multiple(true).args(["subject", "service_account"]))]
 pub(crate) struct AccessProveArgs {
-    /// A user, a role or a project's role, as the policy speaks of it
+    /// A user, a role or a project's role, as the policy speaks of it; an account or a token of here has its own roles besides
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) subject: Option<String>,
     /// A role that it has beside what the policy says; may stand several times
@@ -40,7 +41,7 @@ pub(crate) struct AccessProveArgs {
     /// A project that it must not change (default: the protected ones)
     #[arg(long, value_name = "PROJECT")]
     pub(crate) project: Vec<String>,
-    /// A policy.csv instead of the cluster's argocd-rbac-cm
+    /// A policy.csv instead of that of the server which runs here, or the cluster's argocd-rbac-cm
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<String>,
     #[command(flatten)]
@@ -56,8 +57,8 @@ impl Verb for AccessProveArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let (_, mut connection) = connected(context, &self.cluster).await?;
-        let proof = proof(context, &self, &connection).await;
+        let (place, mut connection) = connected(context, &self.cluster).await?;
+        let proof = proof(context, &self, (&place, &connection)).await;
         connection.close().await;
         let proof = proof?;
         let allowed = proof.cells.iter().filter(|cell| cell.allowed).count();
@@ -74,8 +75,12 @@ impl Verb for AccessProveArgs {
     }
 }
 
-async fn proof(context: &Context, args: &AccessProveArgs, connection: &Connection) -> Result<Proof, Failure> {
-    let ground = ground(context, connection, args.policy.as_deref()).await?;
+async fn proof(
+    context: &Context,
+    args: &AccessProveArgs,
+    (place, connection): (&Place, &Connection),
+) -> Result<Proof, Failure> {
+    let ground = ground(context, (place, connection), args.policy.as_deref()).await?;
     let projects: BTreeSet<String> = match args.project.as_slice() {
         [] => ground.protected().map(str::to_owned).collect(),
         named => named.iter().cloned().collect(),
@@ -94,9 +99,15 @@ async fn proof(context: &Context, args: &AccessProveArgs, connection: &Connectio
     }
     let (mut cells, mut notes) = (Vec::new(), Vec::new());
     if let Some(name) = &args.subject {
-        let subject = Subject { name: name.clone(), roles: args.role.clone(), groups: args.group.clone() };
+        let (is_account, given) = of_store(context, place, name).await?;
+        let mut roles = args.role.clone();
+        roles.extend(given.iter().filter(|role| !args.role.contains(role)).cloned());
+        if !given.is_empty() {
+            notes.push(format!("{name} has {} by its account or token here", given.join(", ")));
+        }
+        let subject = Subject { name: name.clone(), roles, groups: args.group.clone() };
         cells.extend(ground.weigh(&subject, &projects));
-        if !ground.standing.subjects().contains(name.as_str()) {
+        if !is_account && !ground.standing.subjects().contains(name.as_str()) {
             notes.push(format!("the policy does not speak of {name}: what everybody may is what it may"));
         }
     }
@@ -114,6 +125,23 @@ async fn proof(context: &Context, args: &AccessProveArgs, connection: &Connectio
     let who = [args.subject.clone(), args.service_account.as_ref().map(ToString::to_string)];
     let who: Vec<String> = who.into_iter().flatten().collect();
     Ok(Proof { who: who.join(" and "), projects, cells, notes })
+}
+
+/// Whether an account or a token has this name, and which roles it was given: what the policy does not speak of counts as well.
+async fn of_store(context: &Context, place: &Place, name: &str) -> Result<(bool, Vec<String>), Failure> {
+    if !has_store(context, &place.state) {
+        return Ok((false, Vec::new()));
+    }
+    let store = store(context, &place.state).await?;
+    let (accounts, tokens) = (store.accounts.all().await, store.tokens.all().await);
+    store.close().await;
+    let told = |error: landfall_store::Error| Failure::from(error.diagnose());
+    let accounts = accounts.map_err(told)?.into_iter().filter(|row| row.name == name && row.disabled_at.is_none());
+    let tokens = tokens.map_err(told)?.into_iter().filter(|row| row.name == name && row.revoked_at.is_none());
+    let known: Vec<Vec<String>> = accounts.map(|row| row.roles).chain(tokens.map(|row| vec![row.role])).collect();
+    let is_known = !known.is_empty();
+    let roles: BTreeSet<String> = known.into_iter().flatten().filter(|role| !role.is_empty()).collect();
+    Ok((is_known, roles.into_iter().collect()))
 }
 
 /// What was asked, and how it was answered.

@@ -19,7 +19,7 @@ use crate::verb::Verb;
 /// Arguments of `cluster fork`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ForkArgs {
-    /// The copy's state directory; must not hold a cluster yet
+    /// The copy's state directory: one that is not there yet, or empty
     #[arg(value_name = "DIR")]
     pub(crate) into: String,
     #[command(flatten)]
@@ -45,6 +45,15 @@ async fn run(context: &Context, args: ForkArgs) -> Outcome {
         return Err(Failure::usage(
             Diagnostic::error(code::CLUSTER_THERE, format!("`{}` holds a cluster already", args.into))
                 .help("name another directory"),
+        ));
+    }
+    // Beside somebody's files it would be committed with them, and it holds every Secret of the cluster.
+    let is_used = std::fs::read_dir(context.host.directory.join(&args.into)).is_ok_and(|mut it| it.next().is_some());
+    if is_used {
+        return Err(Failure::usage(
+            Diagnostic::error(code::BAD_ARGUMENTS, format!("`{}` is not empty", args.into))
+                .note("nothing was copied")
+                .help("name a directory that is not there yet"),
         ));
     }
     let mut connection = context.host.embedded(&state, Hosting::Attach).await?;

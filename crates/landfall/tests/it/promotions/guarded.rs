@@ -103,6 +103,11 @@ fn a_line_that_the_receiver_reads_as_well_is_the_receivers_whichever_environment
     set(&["--push", "--dry-run"]).exits(5).says("LF0994");
     set(&[]).exits(5).says("LF0994");
     assert!(place.main("common.yaml").contains("0.5.0-alpha.1.1"));
+    // Nor does a promotion set what was tested back in the environment where it was.
+    let place = place.delivered();
+    for more in [&["--dry-run"][..], &[]] {
+        place.promote(more).exits(5).says("LF0997").says("production reads image of common.yaml as test does");
+    }
 }
 
 #[test]

@@ -453,6 +453,11 @@ fn se_058_se_062_se_063_who_may_do_what_is_one_table_and_who_must_not_touch_prod
         .says("deploy cannot change prod");
     let owner = sandbox.run(&["access", "prove", "--as", "sebastian", "--policy", "policy.csv"]).exits(5);
     owner.says("sebastian can change prod").says("applications, sync");
+    // The server that runs here has its policy from that file: it counts without being named. An account has its own roles.
+    sandbox.run(&["access", "prove", "--as", "sebastian"]).exits(5).says("sebastian can change prod");
+    sandbox.run(&["access", "prove", "--as", "eve"]).exits(0).says("the policy does not speak of eve");
+    sandbox.run(&["token", "create", "eve", "--role", "role:owner"]).exits(0);
+    sandbox.run(&["access", "prove", "--as", "eve"]).exits(5).says("eve has role:owner by its account or token here");
 
     // The cluster: a service account that is not there proves nothing, one with rights in test proves it, one too many finds it.
     let prove =

@@ -222,6 +222,12 @@ fn lp_067_what_an_application_delivers_is_not_changed_directly_but_for_a_reason_
         .collect();
     assert!(entries.contains(&("release.break-glass", "done")), "{audit:#}");
     assert!(entries.contains(&("release.break-glass.seen", "announced")), "{audit:#}");
+    // The server has the right to deliver as long as it lives: nobody waits for its end in an emergency.
+    let again = ["upgrade", "other", "chart", "-n", "other", "--set", "replicas=3"];
+    let ran = forge.sandbox.run(&again).exits(0);
+    assert!(!ran.all().contains("waiting for its end"), "{}", ran.all());
+    let broken = [&upgrade[..], &["--break-glass", "still down"]].concat();
+    forge.sandbox.run(&broken).exits(0).says("this is audited and announced");
 }
 
 #[test]
