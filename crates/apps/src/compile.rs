@@ -11,7 +11,7 @@ use crate::guard::{Held, confirm, held, is_confirmed};
 use crate::ignored::{NOT_ACTED_ON, ignored_in_vain, respect_ignored};
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
-use crate::{Application, Error, Operation, SyncOptions};
+use crate::{Application, Error, Operation, Project, SyncOptions};
 
 /// The field manager of Argo CD's server-side apply: whichever of the two goes on owns what the other wrote.
 const MANAGER: &str = "argocd-controller";
@@ -55,11 +55,13 @@ pub struct Compiled {
 
 /// What a compilation needs beside application and targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Choices {
+pub(crate) struct Choices<'p> {
     pub(crate) prune: bool,
     pub(crate) wait: HealthWait,
     pub(crate) timeout: u64,
     pub(crate) semantics: Semantics,
+    /// Whose bounds hold for what is pruned.
+    pub(crate) project: Option<&'p Project>,
 }
 
 struct Resource {
@@ -83,7 +85,7 @@ pub fn compile(
     wait: HealthWait,
     timeout: u64,
 ) -> Result<Compiled, Error> {
-    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own };
+    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own, project: None };
     compile_part(application, targets, tracked, choices, &Operation::default())
 }
 
@@ -92,7 +94,7 @@ pub(crate) fn compile_part(
     application: &Application,
     targets: Vec<Target>,
     tracked: &[Object],
-    choices: Choices,
+    choices: Choices<'_>,
     operation: &Operation,
 ) -> Result<Compiled, Error> {
     let options = application.options();
@@ -148,21 +150,27 @@ pub(crate) fn compile_part(
     resources.retain(|entry| operation.takes(&entry.object.key()));
     let (ahead, resources) = needed_by_hooks(resources, &hooks);
     early.extend(with_waits(resource_items(&ahead, &options, application, tracked), &ahead, &choices, true));
-    let gone: Vec<&Object> = tracked
-        .iter()
-        .filter(|live| {
-            is_resource_of(application, live)
-                && operation.takes(&live.key())
-                && !keys.iter().any(|key| key.without_version() == live.key().without_version())
-        })
-        .collect();
+    let gone = tracked.iter().filter(|live| {
+        is_resource_of(application, live)
+            && operation.takes(&live.key())
+            && !keys.iter().any(|key| key.without_version() == live.key().without_version())
+    });
+    let (outside, gone): (Vec<&Object>, Vec<&Object>) =
+        gone.partition(|live| choices.project.is_some_and(|project| !project.permits_live(application, &live.key())));
     let last = resources.iter().map(|entry| entry.wave).max().unwrap_or(0);
     let held = held_children(application, &gone, tracked, (&options, choices.semantics)).filter(|_| choices.prune);
     notes.extend(held.as_ref().map(Held::to_string));
-    let Choices { prune, semantics, .. } = choices;
+    let Choices { prune, semantics, project, .. } = choices;
     let is_confirmed = is_confirmed(&application.object, None);
     let pruning = Pruning { options: &options, last, prune, held, is_confirmed, semantics };
-    let (mut sync, kept) = prune_items(&gone, &pruning, &mut notes);
+    let (mut sync, mut kept) = prune_items(&gone, &pruning, &mut notes);
+    for live in outside {
+        let (key, project) = (live.key(), project.map(|project| project.name.as_str()).unwrap_or_default());
+        notes.push(format!("{key}{OUTSIDE} {project} and stays"));
+        let why = format!("kept: outside of project {project}");
+        sync.push(Item { wave: 0, task: Task::Keep { key: key.clone() }, why });
+        kept.insert(key, Stay::Good(format!("outside of project {project}")));
+    }
     notes.extend(unconfirmed(application, &kept));
     sync.extend(resource_items(&resources, &options, application, tracked));
     let pre = hook_items(&hooks, HookType::PreSync, choices.timeout);
@@ -190,6 +198,9 @@ pub(crate) fn compile_part(
 
 /// What a note says of an object that is defined more than once.
 pub const REPEATED: &str = " appears more than once among application resources";
+
+/// What a note says of an object that its Application no longer wants and its project does not let it have.
+pub const OUTSIDE: &str = " is outside the bounds of project";
 
 /// Of several definitions of one object the last one counts.
 fn distinct(targets: Vec<Target>, notes: &mut Vec<String>) -> Vec<Target> {
@@ -475,7 +486,7 @@ fn hook_items(hooks: &[(HookType, Resource)], phase: HookType, timeout: u64) -> 
 }
 
 /// After each wave its objects' health is waited for.
-fn with_waits(items: Vec<Item>, resources: &[Resource], choices: &Choices, followed: bool) -> Vec<Item> {
+fn with_waits(items: Vec<Item>, resources: &[Resource], choices: &Choices<'_>, followed: bool) -> Vec<Item> {
     let mut waves: BTreeMap<i32, Vec<Item>> = BTreeMap::new();
     for item in items {
         waves.entry(item.wave).or_default().push(item);

@@ -9,7 +9,7 @@ use crate::compile::{Choices, Compiled, HealthWait, Target, compile_part, is_res
 use crate::keeper::Course;
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::status::{ResourceStatus, SyncStatus, compared};
-use crate::{Application, Error, Operation};
+use crate::{Application, Error, Operation, Project};
 
 /// What is to be synced.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct SyncRequest {
     pub operation: Operation,
     /// How often it was tried before.
     pub attempt: u32,
+    /// Within whose bounds objects are pruned; within nobody's where no project is known.
+    pub project: Option<Project>,
 }
 
 /// A sync ready to be shown and carried out.
@@ -125,7 +127,10 @@ impl Sync {
         let automated = self.application.policy.automated.unwrap_or_default();
         let options = self.application.options();
         let owned = self.tracked.iter().filter(|live| is_resource_of(&self.application, live));
-        let owned = owned.filter(|live| stays(live, &options, self.semantics).is_none()).count();
+        let project = self.request.project.as_ref();
+        let is_outside =
+            |live: &&Object| project.is_some_and(|project| !project.permits_live(&self.application, &live.key()));
+        let owned = owned.filter(|live| stays(live, &options, self.semantics).is_none() && !is_outside(live)).count();
         self.prune()
             && self.request.targets.is_empty()
             && owned > 0
@@ -135,7 +140,8 @@ impl Sync {
 
     fn compiled(&self, application: &Application) -> Result<Compiled, Error> {
         let SyncRequest { targets, wait, timeout, .. } = &self.request;
-        let choices = Choices { prune: self.prune(), wait: *wait, timeout: *timeout, semantics: self.semantics };
+        let (prune, semantics, project) = (self.prune(), self.semantics, self.request.project.as_ref());
+        let choices = Choices { prune, wait: *wait, timeout: *timeout, semantics, project };
         compile_part(application, targets.clone(), &self.tracked, choices, &self.request.operation)
     }
 }

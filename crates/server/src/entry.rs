@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_apps::machine::State;
 use landfall_apps::{
-    APPROVAL, Application, CONFIRMED, NOT_ACTED_ON, Pen, REPEATED, ResourceName, ResourceStatus, SyncStatus,
+    APPROVAL, Application, CONFIRMED, NOT_ACTED_ON, OUTSIDE, Pen, REPEATED, ResourceName, ResourceStatus, SyncStatus,
     sync_status, worst_of,
 };
 use landfall_delivery::{DRAWN, STAYS, Session};
@@ -232,6 +232,7 @@ impl Entry {
         let repeated = said(&|note| note.contains(REPEATED));
         let shared = said(&|note| note.contains(" is part of applications "));
         let drawn = said(&|note| note.contains(DRAWN));
+        let outside = said(&|note| note.contains(OUTSIDE));
         let vain = said(&|note| note.ends_with(NOT_ACTED_ON));
         let claims = said(&|note| note.contains(STAYS));
         let told = [
@@ -247,6 +248,7 @@ impl Entry {
             ("SideDoorWarning", self.side_door.as_deref()),
             ("ClaimSizeWarning", claims.as_deref()),
             ("DrawnValueWarning", drawn.as_deref()),
+            ("OutsideProjectWarning", outside.as_deref()),
             ("NotActedOnWarning", vain.as_deref()),
         ];
         let before = self.object.list_at("/status/conditions");

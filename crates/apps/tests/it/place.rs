@@ -86,6 +86,7 @@ impl Place {
             timeout: 60,
             operation: Operation::default(),
             attempt: 0,
+            project: None,
         };
         self.applications.prepare(application, request).await.expect("prepares")
     }
