@@ -51,6 +51,24 @@ pub struct Compiled {
     pub resources: Vec<ObjectKey>,
     /// What belongs to the application, is no longer wanted, and stays nevertheless.
     pub kept: Stays,
+    /// What must not be shared, and is: it is compared, and not synced.
+    pub shared: Option<SharedObject>,
+}
+
+/// An object that two Applications deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedObject {
+    key: ObjectKey,
+    own: String,
+    other: String,
+}
+
+impl SharedObject {
+    /// Why it is not synced.
+    pub(crate) fn refused(&self) -> Error {
+        let SharedObject { key, own, other } = self.clone();
+        Error::Shared { key: Box::new(key), own, other }
+    }
 }
 
 /// What a compilation needs beside application and targets.
@@ -86,7 +104,11 @@ pub fn compile(
     timeout: u64,
 ) -> Result<Compiled, Error> {
     let choices = Choices { prune, wait, timeout, semantics: Semantics::Own, project: None };
-    compile_part(application, targets, tracked, choices, &Operation::default())
+    let compiled = compile_part(application, targets, tracked, choices, &Operation::default())?;
+    match compiled.shared {
+        Some(shared) => Err(shared.refused()),
+        None => Ok(compiled),
+    }
 }
 
 /// The same of the objects that an operation names, without hooks where it has none.
@@ -130,13 +152,14 @@ pub(crate) fn compile_part(
             }
         }
     }
-    refuse_shared(application, &options, &resources, tracked, &mut notes)?;
+    let shared = shared(application, &resources, tracked, &mut notes).filter(|_| options.fail_on_shared);
     let mut early = Vec::new();
     if options.create_namespace
-        && !operation.is_partial()
         && !application.destination.namespace.is_empty()
         && !resources
             .iter()
+            // Of a part of the objects, one that takes no part makes no namespace.
+            .filter(|entry| operation.takes(&entry.object.key()))
             .any(|entry| entry.object.kind() == "Namespace" && entry.object.name() == application.destination.namespace)
     {
         early.push(Item {
@@ -193,7 +216,7 @@ pub(crate) fn compile_part(
     }
     let (target, home) = (application.target(), application.destination.namespace.clone());
     let desired = Desired { target, kind: "sync".into(), phases, home, timeout: choices.timeout };
-    Ok(Compiled { desired, notes, resources: keys, kept })
+    Ok(Compiled { desired, notes, resources: keys, kept, shared })
 }
 
 /// What a note says of an object that is defined more than once.
@@ -224,28 +247,25 @@ pub(crate) fn is_resource_of(application: &Application, live: &Object) -> bool {
     application.owns(live) && !is_hook(live)
 }
 
-fn refuse_shared(
+/// What another Application delivers, too: each is noted, and the first one given.
+fn shared(
     application: &Application,
-    options: &SyncOptions,
     resources: &[Resource],
     tracked: &[Object],
     notes: &mut Vec<String>,
-) -> Result<(), Error> {
+) -> Option<SharedObject> {
+    let mut first = None;
     for live in tracked {
         let Some(other) = owner(live).filter(|_| !application.owns(live)) else { continue };
-        if !resources.iter().any(|entry| entry.object.key() == live.key()) {
+        let key = live.key();
+        if !resources.iter().any(|entry| entry.object.key() == key) {
             continue;
         }
-        if options.fail_on_shared {
-            return Err(Error::Shared {
-                key: Box::new(live.key()),
-                own: application.instance(),
-                other: other.to_owned(),
-            });
-        }
-        notes.push(format!("{} is part of applications {} and {other}", live.key(), application.instance()));
+        notes.push(format!("{key} is part of applications {} and {other}", application.instance()));
+        let other = other.to_owned();
+        first.get_or_insert_with(|| SharedObject { key, own: application.instance(), other });
     }
-    Ok(())
+    first
 }
 
 fn namespace(application: &Application) -> Object {

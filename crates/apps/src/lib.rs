@@ -60,7 +60,7 @@ mod windows;
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
 pub use build_environment::BuildEnvironment;
-pub use compile::{Compiled, HealthWait, OUTSIDE, REPEATED, Target, compile};
+pub use compile::{Compiled, HealthWait, OUTSIDE, REPEATED, SharedObject, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};

@@ -125,6 +125,7 @@ impl Wish for Removal {
             live,
             notes: self.outside.iter().map(|key| format!("{key}{OUTSIDE} {} and stays", self.project)).collect(),
             course: self.course,
+            shared: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use landfall_engine::{Action, Desired, Kinds, Live, Look, MadeNamespace, Places, Plan, Report, Sight, Wish};
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::compile::{Choices, Compiled, HealthWait, Target, compile_part, is_resource_of};
+use crate::compile::{Choices, Compiled, HealthWait, SharedObject, Target, compile_part, is_resource_of};
 use crate::keeper::Course;
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::status::{ResourceStatus, SyncStatus, compared};
@@ -46,12 +46,22 @@ pub struct PreparedSync {
     /// Each object, with the same differences aside; hooks take no part.
     pub(crate) resources: Vec<ResourceStatus>,
     pub(crate) course: Course,
+    /// What must not be shared, and is.
+    pub(crate) shared: Option<SharedObject>,
 }
 
 impl PreparedSync {
     /// Takes the namespaces that were made for its trial as what the plan saw.
     pub fn adopt(&mut self, made: &[MadeNamespace]) {
         self.plan.adopt(made);
+    }
+
+    /// Whether it may be carried out, and not only be looked at.
+    ///
+    /// # Errors
+    /// [`Error::Shared`] under `FailOnSharedResource=true`.
+    pub fn check(&self) -> Result<(), Error> {
+        self.shared.as_ref().map_or(Ok(()), |shared| Err(shared.refused()))
     }
 
     /// Whether the cluster is as the source says, differences that the Application ignores aside.
@@ -86,6 +96,7 @@ pub(crate) struct Sync {
     notes: Vec<String>,
     resources: Vec<ObjectKey>,
     kept: Stays,
+    shared: Option<SharedObject>,
 }
 
 impl Sync {
@@ -101,7 +112,7 @@ impl Sync {
         let home = if own.is_empty() { home.to_owned() } else { own.to_string() };
         let (notes, resources, kept) = (Vec::new(), Vec::new(), Stays::new());
         let (application, semantics) = (application.clone(), Semantics::Own);
-        Sync { application, request, tracked, home, expected, semantics, notes, resources, kept }
+        Sync { application, request, tracked, home, expected, semantics, notes, resources, kept, shared: None }
     }
 
     /// With that meaning where ours differs.
@@ -185,8 +196,8 @@ impl Wish for Sync {
         if self.wipes_out() {
             return Err(Error::WipesOut);
         }
-        let Compiled { desired, notes, resources, kept } = self.compiled(&self.application)?;
-        (self.notes, self.resources, self.kept) = (notes, resources, kept);
+        let Compiled { desired, notes, resources, kept, shared } = self.compiled(&self.application)?;
+        (self.notes, self.resources, self.kept, self.shared) = (notes, resources, kept, shared);
         Ok(desired)
     }
 
@@ -216,7 +227,7 @@ impl Wish for Sync {
             operation: self.request.operation,
             attempt: self.request.attempt,
         };
-        Ok(PreparedSync { plan, live, notes: self.notes, status, resources, course })
+        Ok(PreparedSync { plan, live, notes: self.notes, status, resources, course, shared: self.shared })
     }
 }
 
