@@ -51,6 +51,7 @@ mod removal;
 mod results;
 mod sealed_scope;
 pub mod sets;
+mod settings;
 mod spec;
 mod status;
 mod sync;
@@ -75,6 +76,7 @@ pub use pens::{Pen, Pens};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
 pub use project::{Project, ProjectRole};
 pub use results::{Refused, terminated};
+pub use settings::Settings;
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,
     SyncOptions, SyncPolicy,

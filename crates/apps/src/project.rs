@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use landfall_object::{Object, ObjectKey};
 use landfall_source::repository_key;
 use serde::Deserialize;
@@ -17,6 +19,8 @@ pub struct Project {
     pub name: String,
     /// The namespace that it lives in.
     pub namespace: String,
+    /// Its labels.
+    pub(crate) labels: BTreeMap<String, String>,
     bounds: Bounds,
     /// Its own roles, for groups and tokens.
     pub roles: Vec<ProjectRole>,
@@ -121,7 +125,9 @@ impl Project {
         let is_protected = object.annotation(Self::PROTECTED) == Some("true");
         let sealed_scopes = SealedScope::allowed(object.annotation(Self::SEALED_SCOPES).unwrap_or_default());
         let name = object.name().to_owned();
-        Ok(Project { name, namespace, bounds, roles, is_protected, sealed_scopes, not_acted_on })
+        let labels = object.labels().into_iter().flatten();
+        let labels = labels.filter_map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect();
+        Ok(Project { name, namespace, labels, bounds, roles, is_protected, sealed_scopes, not_acted_on })
     }
 
     /// The sync windows that are about an Application.

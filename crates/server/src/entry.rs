@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     pub(crate) side_door: Option<String>,
     /// Why nobody says what it may deliver.
     pub(crate) unbounded: Option<String>,
+    /// What Argo CD's settings say that has no effect here.
+    pub(crate) not_acted_on: Option<String>,
     /// Why what it delivered could not be taken along.
     pub(crate) deletion_error: Option<String>,
     /// Held by who changes what it delivers.
@@ -120,6 +122,7 @@ impl Entry {
             wrote: None,
             side_door: None,
             unbounded: None,
+            not_acted_on: None,
             deletion_error: None,
             alone,
             checks: Known::default(),
@@ -233,7 +236,9 @@ impl Entry {
         let shared = said(&|note| note.contains(" is part of applications "));
         let drawn = said(&|note| note.contains(DRAWN));
         let outside = said(&|note| note.contains(OUTSIDE));
-        let vain = said(&|note| note.ends_with(NOT_ACTED_ON));
+        let vain: Vec<String> =
+            said(&|note| note.ends_with(NOT_ACTED_ON)).into_iter().chain(self.not_acted_on.clone()).collect();
+        let vain = Some(vain.join("; ")).filter(|vain| !vain.is_empty());
         let claims = said(&|note| note.contains(STAYS));
         let told = [
             ("DeletionError", self.deletion_error.as_deref()),

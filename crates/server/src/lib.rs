@@ -80,6 +80,7 @@ mod said;
 mod sealing;
 mod serve;
 mod sets;
+mod settings;
 mod shards;
 mod sops_identities;
 mod traces;
