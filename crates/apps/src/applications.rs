@@ -17,7 +17,7 @@ use crate::pens::Pens;
 use crate::removal::Removal;
 use crate::status::resource_key;
 use crate::sync::{PreparedSync, Sync, SyncRequest, Synced};
-use crate::{Application, Error};
+use crate::{Application, Error, Project};
 
 /// Applications of a cluster, to be compared and synced.
 pub struct Applications {
@@ -124,7 +124,7 @@ impl Applications {
         landfall_engine::prepare(&self.cluster, sync).await
     }
 
-    /// Prepares the removal of all that an application delivered, in reverse order.
+    /// Prepares the removal of all that an application delivered, in reverse order; what its project does not let it have stays.
     ///
     /// # Errors
     /// What planning refuses.
@@ -133,6 +133,7 @@ impl Applications {
         &self,
         application: &Application,
         propagation: Propagation,
+        project: Option<&Project>,
     ) -> Result<PreparedSync, Error> {
         let live = self.read(application).await?;
         let mut tracked = self.tracked_by(application, live.as_ref()).await?;
@@ -140,7 +141,7 @@ impl Applications {
         tracked.sort_by_cached_key(Object::key);
         tracked.dedup_by_key(|object| object.key());
         let application = &Applications::approved(application, live.as_ref());
-        landfall_engine::prepare(&self.cluster, Removal::new(application, tracked, propagation)).await
+        landfall_engine::prepare(&self.cluster, Removal::new(application, tracked, propagation, project)).await
     }
 
     /// Prepares the hooks that run before or after all that an application delivered goes.

@@ -11,7 +11,7 @@ use crate::guard::{Held, confirm, held, is_confirmed};
 use crate::ignored::{NOT_ACTED_ON, ignored_in_vain, respect_ignored};
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::tracking::{TRACKING_ANNOTATION, owner, tracking_id};
-use crate::{Application, Error, Operation, SyncOptions};
+use crate::{Application, Error, Operation, Project, SyncOptions};
 
 /// The field manager of Argo CD's server-side apply: whichever of the two goes on owns what the other wrote.
 const MANAGER: &str = "argocd-controller";
@@ -51,15 +51,35 @@ pub struct Compiled {
     pub resources: Vec<ObjectKey>,
     /// What belongs to the application, is no longer wanted, and stays nevertheless.
     pub kept: Stays,
+    /// What must not be shared, and is: it is compared, and not synced.
+    pub shared: Option<SharedObject>,
+}
+
+/// An object that two Applications deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedObject {
+    key: ObjectKey,
+    own: String,
+    other: String,
+}
+
+impl SharedObject {
+    /// Why it is not synced.
+    pub(crate) fn refused(&self) -> Error {
+        let SharedObject { key, own, other } = self.clone();
+        Error::Shared { key: Box::new(key), own, other }
+    }
 }
 
 /// What a compilation needs beside application and targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Choices {
+pub(crate) struct Choices<'p> {
     pub(crate) prune: bool,
     pub(crate) wait: HealthWait,
     pub(crate) timeout: u64,
     pub(crate) semantics: Semantics,
+    /// Whose bounds hold for what is pruned.
+    pub(crate) project: Option<&'p Project>,
 }
 
 struct Resource {
@@ -83,8 +103,12 @@ pub fn compile(
     wait: HealthWait,
     timeout: u64,
 ) -> Result<Compiled, Error> {
-    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own };
-    compile_part(application, targets, tracked, choices, &Operation::default())
+    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own, project: None };
+    let compiled = compile_part(application, targets, tracked, choices, &Operation::default())?;
+    match compiled.shared {
+        Some(shared) => Err(shared.refused()),
+        None => Ok(compiled),
+    }
 }
 
 /// The same of the objects that an operation names, without hooks where it has none.
@@ -92,7 +116,7 @@ pub(crate) fn compile_part(
     application: &Application,
     targets: Vec<Target>,
     tracked: &[Object],
-    choices: Choices,
+    choices: Choices<'_>,
     operation: &Operation,
 ) -> Result<Compiled, Error> {
     let options = application.options();
@@ -128,13 +152,14 @@ pub(crate) fn compile_part(
             }
         }
     }
-    refuse_shared(application, &options, &resources, tracked, &mut notes)?;
+    let shared = shared(application, &resources, tracked, &mut notes).filter(|_| options.fail_on_shared);
     let mut early = Vec::new();
     if options.create_namespace
-        && !operation.is_partial()
         && !application.destination.namespace.is_empty()
         && !resources
             .iter()
+            // Of a part of the objects, one that takes no part makes no namespace.
+            .filter(|entry| operation.takes(&entry.object.key()))
             .any(|entry| entry.object.kind() == "Namespace" && entry.object.name() == application.destination.namespace)
     {
         early.push(Item {
@@ -148,21 +173,27 @@ pub(crate) fn compile_part(
     resources.retain(|entry| operation.takes(&entry.object.key()));
     let (ahead, resources) = needed_by_hooks(resources, &hooks);
     early.extend(with_waits(resource_items(&ahead, &options, application, tracked), &ahead, &choices, true));
-    let gone: Vec<&Object> = tracked
-        .iter()
-        .filter(|live| {
-            is_resource_of(application, live)
-                && operation.takes(&live.key())
-                && !keys.iter().any(|key| key.without_version() == live.key().without_version())
-        })
-        .collect();
+    let gone = tracked.iter().filter(|live| {
+        is_resource_of(application, live)
+            && operation.takes(&live.key())
+            && !keys.iter().any(|key| key.without_version() == live.key().without_version())
+    });
+    let (outside, gone): (Vec<&Object>, Vec<&Object>) =
+        gone.partition(|live| choices.project.is_some_and(|project| !project.permits_live(application, &live.key())));
     let last = resources.iter().map(|entry| entry.wave).max().unwrap_or(0);
     let held = held_children(application, &gone, tracked, (&options, choices.semantics)).filter(|_| choices.prune);
     notes.extend(held.as_ref().map(Held::to_string));
-    let Choices { prune, semantics, .. } = choices;
+    let Choices { prune, semantics, project, .. } = choices;
     let is_confirmed = is_confirmed(&application.object, None);
     let pruning = Pruning { options: &options, last, prune, held, is_confirmed, semantics };
-    let (mut sync, kept) = prune_items(&gone, &pruning, &mut notes);
+    let (mut sync, mut kept) = prune_items(&gone, &pruning, &mut notes);
+    for live in outside {
+        let (key, project) = (live.key(), project.map(|project| project.name.as_str()).unwrap_or_default());
+        notes.push(format!("{key}{OUTSIDE} {project} and stays"));
+        let why = format!("kept: outside of project {project}");
+        sync.push(Item { wave: 0, task: Task::Keep { key: key.clone() }, why });
+        kept.insert(key, Stay::Good(format!("outside of project {project}")));
+    }
     notes.extend(unconfirmed(application, &kept));
     sync.extend(resource_items(&resources, &options, application, tracked));
     let pre = hook_items(&hooks, HookType::PreSync, choices.timeout);
@@ -185,11 +216,14 @@ pub(crate) fn compile_part(
     }
     let (target, home) = (application.target(), application.destination.namespace.clone());
     let desired = Desired { target, kind: "sync".into(), phases, home, timeout: choices.timeout };
-    Ok(Compiled { desired, notes, resources: keys, kept })
+    Ok(Compiled { desired, notes, resources: keys, kept, shared })
 }
 
 /// What a note says of an object that is defined more than once.
 pub const REPEATED: &str = " appears more than once among application resources";
+
+/// What a note says of an object that its Application no longer wants and its project does not let it have.
+pub const OUTSIDE: &str = " is outside the bounds of project";
 
 /// Of several definitions of one object the last one counts.
 fn distinct(targets: Vec<Target>, notes: &mut Vec<String>) -> Vec<Target> {
@@ -213,28 +247,25 @@ pub(crate) fn is_resource_of(application: &Application, live: &Object) -> bool {
     application.owns(live) && !is_hook(live)
 }
 
-fn refuse_shared(
+/// What another Application delivers, too: each is noted, and the first one given.
+fn shared(
     application: &Application,
-    options: &SyncOptions,
     resources: &[Resource],
     tracked: &[Object],
     notes: &mut Vec<String>,
-) -> Result<(), Error> {
+) -> Option<SharedObject> {
+    let mut first = None;
     for live in tracked {
         let Some(other) = owner(live).filter(|_| !application.owns(live)) else { continue };
-        if !resources.iter().any(|entry| entry.object.key() == live.key()) {
+        let key = live.key();
+        if !resources.iter().any(|entry| entry.object.key() == key) {
             continue;
         }
-        if options.fail_on_shared {
-            return Err(Error::Shared {
-                key: Box::new(live.key()),
-                own: application.instance(),
-                other: other.to_owned(),
-            });
-        }
-        notes.push(format!("{} is part of applications {} and {other}", live.key(), application.instance()));
+        notes.push(format!("{key} is part of applications {} and {other}", application.instance()));
+        let other = other.to_owned();
+        first.get_or_insert_with(|| SharedObject { key, own: application.instance(), other });
     }
-    Ok(())
+    first
 }
 
 fn namespace(application: &Application) -> Object {
@@ -475,7 +506,7 @@ fn hook_items(hooks: &[(HookType, Resource)], phase: HookType, timeout: u64) -> 
 }
 
 /// After each wave its objects' health is waited for.
-fn with_waits(items: Vec<Item>, resources: &[Resource], choices: &Choices, followed: bool) -> Vec<Item> {
+fn with_waits(items: Vec<Item>, resources: &[Resource], choices: &Choices<'_>, followed: bool) -> Vec<Item> {
     let mut waves: BTreeMap<i32, Vec<Item>> = BTreeMap::new();
     for item in items {
         waves.entry(item.wave).or_default().push(item);

@@ -51,6 +51,7 @@ mod removal;
 mod results;
 mod sealed_scope;
 pub mod sets;
+mod settings;
 mod spec;
 mod status;
 mod sync;
@@ -60,7 +61,7 @@ mod windows;
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
 pub use build_environment::BuildEnvironment;
-pub use compile::{Compiled, HealthWait, REPEATED, Target, compile};
+pub use compile::{Compiled, HealthWait, OUTSIDE, REPEATED, SharedObject, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;
 pub use fault::{Fault, FieldStep};
@@ -75,6 +76,7 @@ pub use pens::{Pen, Pens};
 pub use pin::{BadPin, PIN_ANNOTATION, Pin};
 pub use project::{Project, ProjectRole};
 pub use results::{Refused, terminated};
+pub use settings::Settings;
 pub use spec::{
     Application, Automated, Destination, DirectorySource, HelmParameter, HelmSource, IgnoreDifference, Source,
     SyncOptions, SyncPolicy,

@@ -97,6 +97,7 @@ impl Wish for Parting {
             plan,
             live,
             notes: Vec::new(),
+            shared: None,
             course: self.course,
         })
     }

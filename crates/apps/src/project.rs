@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use landfall_diag::is_mutant;
 use landfall_object::{Object, ObjectKey};
 use landfall_source::repository_key;
@@ -18,6 +20,8 @@ pub struct Project {
     pub name: String,
     /// The namespace that it lives in.
     pub namespace: String,
+    /// Its labels.
+    pub(crate) labels: BTreeMap<String, String>,
     bounds: Bounds,
     /// Its own roles, for groups and tokens.
     pub roles: Vec<ProjectRole>,
@@ -122,7 +126,9 @@ impl Project {
         let is_protected = object.annotation(Self::PROTECTED) == Some("true");
         let sealed_scopes = SealedScope::allowed(object.annotation(Self::SEALED_SCOPES).unwrap_or_default());
         let name = object.name().to_owned();
-        Ok(Project { name, namespace, bounds, roles, is_protected, sealed_scopes, not_acted_on })
+        let labels = object.labels().into_iter().flatten();
+        let labels = labels.filter_map(|(key, text)| Some((key.clone(), text.as_str()?.to_owned()))).collect();
+        Ok(Project { name, namespace, labels, bounds, roles, is_protected, sealed_scopes, not_acted_on })
     }
 
     /// The sync windows that are about an Application.
@@ -257,7 +263,8 @@ impl Project {
         objects: impl IntoIterator<Item = &'a Object>,
     ) -> Result<(), Error> {
         let is_anywhere = |it: &Destination| (it.server == "*" || it.name == "*") && it.namespace == "*";
-        if self.bounds.destinations.iter().any(is_anywhere) {
+        let entries = &self.bounds.destinations;
+        if entries.iter().any(is_anywhere) && !entries.iter().any(is_denial) {
             return Ok(());
         }
         let wide = objects.into_iter().filter_map(|object| Some((object, SealedScope::of(object)?)));
@@ -296,30 +303,30 @@ impl Project {
         permitted
     }
 
-    /// As Argo CD weighs each entry (`isDestinationMatched`): the cluster, by address or name, and the namespace; what begins
-    /// with `!` fits what the rest does not.
+    /// As Argo CD documents it: an entry without any `!` fits, and none that has one denies. Its own code (`isDestinationMatched`)
+    /// lets a denial that does not fit permit everything else.
     fn permits_destination(&self, destination: &Destination, namespace: &str) -> bool {
         let wanted = completed(destination);
-        let denies = |pattern: &str| pattern.starts_with('!');
-        let weigh = |pattern: &str, text: &str| match pattern.strip_prefix('!') {
-            Some(denied) => !fits(denied, text),
-            None => fits(pattern, text),
-        };
         let mut permitted = false;
         for entry in &self.bounds.destinations {
-            let by_name = !wanted.name.is_empty() && weigh(&entry.name, &wanted.name);
-            let by_server = !wanted.server.is_empty() && weigh(&entry.server, &wanted.server);
-            let placed = weigh(&entry.namespace, namespace);
-            let name_denies = !by_name && denies(&entry.name);
-            let server_denies = !by_server && denies(&entry.server) && placed;
-            let namespace_denies = !placed && denies(&entry.namespace) && by_server;
-            if (by_name || by_server) && placed {
-                permitted = true;
-            } else if name_denies || server_denies || namespace_denies {
-                return false;
+            if is_denial(entry) {
+                if denies(entry, &wanted, namespace) {
+                    return false;
+                }
+                continue;
             }
+            let by_name = !wanted.name.is_empty() && fits(&entry.name, &wanted.name);
+            let by_server = !wanted.server.is_empty() && fits(&entry.server, &wanted.server);
+            permitted |= (by_name || by_server) && fits(&entry.namespace, namespace);
         }
         permitted
+    }
+
+    /// Whether the project's bounds let its Applications have an object where they deliver to, also to take it away
+    /// (`IsLiveResourcePermitted`): what lies outside of them is nothing of theirs, whatever it bears.
+    pub fn permits_live(&self, application: &Application, key: &ObjectKey) -> bool {
+        let lies_within = |namespace: &String| self.permits_destination(&application.destination, namespace);
+        self.permits_kind(key) && key.namespace.as_ref().is_none_or(lies_within)
     }
 
     fn permits_kind(&self, key: &ObjectKey) -> bool {
@@ -335,6 +342,32 @@ impl Project {
         }
         bounds.cluster_resource_whitelist.iter().any(named) && !bounds.cluster_resource_blacklist.iter().any(named)
     }
+}
+
+/// What is denied by an entry that begins with `!`.
+fn denied(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix('!')
+}
+
+/// Whether an entry denies places, and permits none.
+fn is_denial(entry: &Destination) -> bool {
+    [&entry.server, &entry.name, &entry.namespace].into_iter().any(|pattern| denied(pattern).is_some())
+}
+
+/// Whether a denial is about a place: each of its parts with a `!` denies what it names, among what its other parts are about. A
+/// cluster whose name or address is not known may be the one that is denied.
+fn denies(entry: &Destination, wanted: &Destination, namespace: &str) -> bool {
+    let is_named =
+        |pattern: &str, text: &str| denied(pattern).is_some_and(|denied| text.is_empty() || fits(denied, text));
+    let is_about = |pattern: &str, text: &str| denied(pattern).is_some() || fits(pattern, text);
+    let is_somewhere = entry.server.is_empty() && entry.name.is_empty();
+    let about_cluster = is_somewhere
+        || (!entry.server.is_empty() && is_about(&entry.server, &wanted.server))
+        || (!entry.name.is_empty() && is_about(&entry.name, &wanted.name));
+    // As in Argo CD, whatever the namespace.
+    is_named(&entry.name, &wanted.name)
+        || (is_named(&entry.server, &wanted.server) && is_about(&entry.namespace, namespace))
+        || (denied(&entry.namespace).is_some_and(|denied| fits(denied, namespace)) && about_cluster)
 }
 
 /// Both names of the cluster that Argo CD itself runs in.
@@ -429,32 +462,68 @@ mod tests {
         assert!(!permits(&[], "https://git.example.com/other/web.git"));
     }
 
-    /// Retold from `TestAppProject_IsNegatedDestinationPermitted`.
+    /// The destinations of `TestAppProject_IsNegatedDestinationPermitted`, as Argo CD documents them.
     #[test]
-    fn a_destination_is_weighed_entry_by_entry() {
+    fn a_denied_destination_wins_and_permits_nothing_by_itself() {
         let here = "https://kubernetes.default.svc";
         let permits = |entries: Value, server: &str, name: &str, namespace: &str| {
             let destination =
                 Destination { server: server.to_owned(), name: name.to_owned(), namespace: namespace.to_owned() };
             project(json!({"destinations": entries})).permits_destination(&destination, namespace)
         };
-        let entry = |server: &str, namespace: &str| json!([{"server": server, "namespace": namespace}]);
-        for (entries, server, namespace, so) in [
+        let entry = |server: &str, namespace: &str| json!({"server": server, "namespace": namespace});
+        let all = entry("*", "*");
+        for (entry, server, namespace, so) in [
             (entry("!https://kubernetes.default.svc", "default"), here, "default", false),
             (entry(here, "!default"), here, "kube-system", true),
+            (entry(here, "!default"), here, "default", false),
+            (entry(here, "!default"), "https://elsewhere", "default", true),
             (entry("!https://my-cluster", "default"), here, "default", true),
             (entry("!https://kubernetes.default.svc", "*"), here, "kube-system", false),
             (entry("!https://*.default.svc", "default"), here, "default", false),
+            (entry("!https://*.default.svc", "default"), here, "other", true),
             (entry("!https://team1-*", "default"), "https://test2-dev-cluster", "default", true),
             (entry(here, "!test-*"), here, "test-foo", false),
             (entry(here, "!test-*"), here, "test", true),
+            // Both at once: neither the cluster nor the namespace.
+            (entry("!https://prod", "!kube-*"), "https://prod", "shop", false),
+            (entry("!https://prod", "!kube-*"), "https://prod", "kube-system", false),
+            (entry("!https://prod", "!kube-*"), "https://test", "kube-system", false),
+            (entry("!https://prod", "!kube-*"), "https://test", "shop", true),
+            (json!({"namespace": "!kube-system"}), here, "kube-system", false),
+            (json!({"namespace": "!kube-system", "name": "in-cluster"}), here, "kube-system", false),
         ] {
-            assert_eq!(permits(entries.clone(), server, "", namespace), so, "{entries} {server} {namespace}");
+            let (before, behind) = (json!([entry, all]), json!([all, entry]));
+            assert_eq!(permits(before.clone(), server, "", namespace), so, "{before} {server} {namespace}");
+            assert_eq!(permits(behind.clone(), server, "", namespace), so, "{behind} {server} {namespace}");
+            assert!(!permits(json!([entry]), server, "", namespace), "by itself: {entry} {server} {namespace}");
         }
-        let both = json!([{"server": "*", "namespace": "kube-system"}, {"server": "*", "namespace": "!kube-system"}]);
-        assert!(!permits(both, here, "", "kube-system"));
-        assert!(!permits(json!([{"namespace": "*", "name": "!test"}]), "", "test", "test"));
-        assert!(permits(json!([{"namespace": "*", "name": "!test2"}]), "", "test", "test"));
+        let named = |name: &str| json!([{"server": "*", "namespace": "*"}, {"name": "*", "namespace": "*"}, {"namespace": "*", "name": name}]);
+        assert!(!permits(named("!test"), "", "test", "test"));
+        assert!(permits(named("!test2"), "", "test", "test"));
+        assert!(!permits(named("!prod"), "https://nobody-knows-its-name", "", "test"), "it may be that one");
+        assert!(!permits(json!([{"namespace": "*", "name": "!test2"}]), "", "test", "test"));
+    }
+
+    #[test]
+    fn what_is_live_outside_of_the_bounds_is_nobodys_to_take_away() {
+        let project = project(json!({
+            "sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "shop"}],
+            "namespaceResourceBlacklist": [{"group": "", "kind": "Secret"}],
+            "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
+        }));
+        let application = application("https://git.example.com/a/b", "elsewhere");
+        for (key, so) in [
+            (key("", "ConfigMap", Some("shop")), true),
+            (key("", "ConfigMap", Some("kube-system")), false),
+            // Not even where it says that it delivers to.
+            (key("", "ConfigMap", Some("elsewhere")), false),
+            (key("", "Secret", Some("shop")), false),
+            (key("", "Namespace", None), true),
+            (key("rbac.authorization.k8s.io", "ClusterRole", None), false),
+        ] {
+            assert_eq!(project.permits_live(&application, &key), so, "{key}");
+        }
     }
 
     #[test]
@@ -554,5 +623,7 @@ mod tests {
         // A project that bounds nothing: whoever may write in every namespace has no need of another's value there.
         let all = project(json!({"sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}]}));
         assert_eq!(told(&all, wide("cluster-wide")), "");
+        let but = json!([{"server": "*", "namespace": "*"}, {"server": "*", "namespace": "!prod"}]);
+        assert_ne!(told(&project(json!({"sourceRepos": ["*"], "destinations": but})), wide("cluster-wide")), "");
     }
 }

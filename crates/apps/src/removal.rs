@@ -6,13 +6,14 @@ use landfall_cluster::Propagation;
 use landfall_engine::{
     DEFAULT_GOING, Desired, DesiredPhase, Item, Live, Look, PhaseRuns, Places, Plan, Sight, Task, Wish,
 };
-use landfall_object::{Gvk, Object};
+use landfall_object::{Gvk, Object, ObjectKey};
 
+use crate::compile::OUTSIDE;
 use crate::guard::{confirm, is_confirmed};
 use crate::keeper::Course;
 use crate::kept::{Stays, outlives};
 use crate::sync::{PreparedSync, status_of};
-use crate::{Application, Error};
+use crate::{Application, Error, Project};
 
 /// An application that goes, on its way to a plan.
 pub(crate) struct Removal {
@@ -21,14 +22,26 @@ pub(crate) struct Removal {
     confirmed: bool,
     course: Course,
     tracked: Vec<Object>,
+    /// What its project does not let it have: it stays.
+    outside: BTreeSet<ObjectKey>,
+    /// Its project's name.
+    project: String,
     propagation: Propagation,
 }
 
 impl Removal {
-    pub(crate) fn new(application: &Application, tracked: Vec<Object>, propagation: Propagation) -> Self {
+    pub(crate) fn new(
+        application: &Application,
+        tracked: Vec<Object>,
+        propagation: Propagation,
+        project: Option<&Project>,
+    ) -> Self {
         let course = Course::of_deletion(application);
         let confirmed = application.options().delete_confirmed;
-        Removal { target: application.target(), confirmed, course, tracked, propagation }
+        let is_outside = |key: &ObjectKey| project.is_some_and(|project| !project.permits_live(application, key));
+        let outside = tracked.iter().map(Object::key).filter(is_outside).collect();
+        let (target, project) = (application.target(), application.project.clone());
+        Removal { target, confirmed, course, tracked, outside, project, propagation }
     }
 }
 
@@ -44,6 +57,12 @@ fn outlasts(live: &Object) -> Option<String> {
 }
 
 impl Removal {
+    /// Why an object stays.
+    fn stays(&self, live: &Object) -> Option<String> {
+        let outside = self.outside.contains(&live.key()).then(|| format!("outside of project {}", self.project));
+        outside.or_else(|| outlasts(live))
+    }
+
     /// Holds all of it back while something of it waits for somebody's confirmation, given since the application was to go.
     fn check_confirmed(&self) -> Result<(), Error> {
         let application = &self.course.application;
@@ -51,7 +70,7 @@ impl Removal {
             return Ok(());
         }
         let is_marked = |live: &&Object| self.confirmed || crate::ResourceOptions::of(live).options.delete_confirmed;
-        let waits = self.tracked.iter().filter(|live| outlasts(live).is_none()).filter(is_marked);
+        let waits = self.tracked.iter().filter(|live| self.stays(live).is_none()).filter(is_marked);
         let waits: Vec<String> = waits.map(|live| live.key().to_string()).collect();
         let command = confirm(application.name(), application.namespace().unwrap_or(crate::Project::HOME));
         if waits.is_empty() { Ok(()) } else { Err(Error::Unconfirmed { waits, command }) }
@@ -77,15 +96,16 @@ impl Wish for Removal {
 
     fn compile(&mut self, _: &Sight) -> Result<Desired, Error> {
         self.check_confirmed()?;
-        let (tracked, propagation) = (&mut self.tracked, self.propagation);
-        tracked.sort_by_key(|live| {
+        let propagation = self.propagation;
+        self.tracked.sort_by_key(|live| {
             std::cmp::Reverse((crate::annotations::wave(live), landfall_object::order::sync_key(live)))
         });
-        let items = tracked
+        let items = self
+            .tracked
             .iter()
             .map(|live| {
                 let key = live.key();
-                let (task, why) = match outlasts(live) {
+                let (task, why) = match self.stays(live) {
                     Some(why) => (Task::Keep { key }, why),
                     None => (Task::Delete { key, propagation }, "the application is deleted".to_owned()),
                 };
@@ -103,8 +123,9 @@ impl Wish for Removal {
             resources: Vec::new(),
             plan,
             live,
-            notes: Vec::new(),
+            notes: self.outside.iter().map(|key| format!("{key}{OUTSIDE} {} and stays", self.project)).collect(),
             course: self.course,
+            shared: None,
         })
     }
 }

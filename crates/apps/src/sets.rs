@@ -51,6 +51,7 @@ pub use answers::{
 };
 pub use changes::{Changed, Changes, changes};
 pub use conditions::{Outcome, conditions, resources};
+pub(crate) use selector::Selector;
 pub use spec::{ApplicationSet, ApplicationsSync};
 
 use generators::{Run, Stop};

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use landfall_engine::{Action, Desired, Kinds, Live, Look, MadeNamespace, Places, Plan, Report, Sight, Wish};
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::compile::{Choices, Compiled, HealthWait, Target, compile_part, is_resource_of};
+use crate::compile::{Choices, Compiled, HealthWait, SharedObject, Target, compile_part, is_resource_of};
 use crate::keeper::Course;
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::status::{ResourceStatus, SyncStatus, compared};
-use crate::{Application, Error, Operation};
+use crate::{Application, Error, Operation, Project};
 
 /// What is to be synced.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct SyncRequest {
     pub operation: Operation,
     /// How often it was tried before.
     pub attempt: u32,
+    /// Within whose bounds objects are pruned; within nobody's where no project is known.
+    pub project: Option<Project>,
 }
 
 /// A sync ready to be shown and carried out.
@@ -44,12 +46,22 @@ pub struct PreparedSync {
     /// Each object, with the same differences aside; hooks take no part.
     pub(crate) resources: Vec<ResourceStatus>,
     pub(crate) course: Course,
+    /// What must not be shared, and is.
+    pub(crate) shared: Option<SharedObject>,
 }
 
 impl PreparedSync {
     /// Takes the namespaces that were made for its trial as what the plan saw.
     pub fn adopt(&mut self, made: &[MadeNamespace]) {
         self.plan.adopt(made);
+    }
+
+    /// Whether it may be carried out, and not only be looked at.
+    ///
+    /// # Errors
+    /// [`Error::Shared`] under `FailOnSharedResource=true`.
+    pub fn check(&self) -> Result<(), Error> {
+        self.shared.as_ref().map_or(Ok(()), |shared| Err(shared.refused()))
     }
 
     /// Whether the cluster is as the source says, differences that the Application ignores aside.
@@ -84,6 +96,7 @@ pub(crate) struct Sync {
     notes: Vec<String>,
     resources: Vec<ObjectKey>,
     kept: Stays,
+    shared: Option<SharedObject>,
 }
 
 impl Sync {
@@ -99,7 +112,7 @@ impl Sync {
         let home = if own.is_empty() { home.to_owned() } else { own.to_string() };
         let (notes, resources, kept) = (Vec::new(), Vec::new(), Stays::new());
         let (application, semantics) = (application.clone(), Semantics::Own);
-        Sync { application, request, tracked, home, expected, semantics, notes, resources, kept }
+        Sync { application, request, tracked, home, expected, semantics, notes, resources, kept, shared: None }
     }
 
     /// With that meaning where ours differs.
@@ -125,7 +138,10 @@ impl Sync {
         let automated = self.application.policy.automated.unwrap_or_default();
         let options = self.application.options();
         let owned = self.tracked.iter().filter(|live| is_resource_of(&self.application, live));
-        let owned = owned.filter(|live| stays(live, &options, self.semantics).is_none()).count();
+        let project = self.request.project.as_ref();
+        let is_outside =
+            |live: &&Object| project.is_some_and(|project| !project.permits_live(&self.application, &live.key()));
+        let owned = owned.filter(|live| stays(live, &options, self.semantics).is_none() && !is_outside(live)).count();
         self.prune()
             && self.request.targets.is_empty()
             && owned > 0
@@ -135,7 +151,8 @@ impl Sync {
 
     fn compiled(&self, application: &Application) -> Result<Compiled, Error> {
         let SyncRequest { targets, wait, timeout, .. } = &self.request;
-        let choices = Choices { prune: self.prune(), wait: *wait, timeout: *timeout, semantics: self.semantics };
+        let (prune, semantics, project) = (self.prune(), self.semantics, self.request.project.as_ref());
+        let choices = Choices { prune, wait: *wait, timeout: *timeout, semantics, project };
         compile_part(application, targets.clone(), &self.tracked, choices, &self.request.operation)
     }
 }
@@ -179,8 +196,8 @@ impl Wish for Sync {
         if self.wipes_out() {
             return Err(Error::WipesOut);
         }
-        let Compiled { desired, notes, resources, kept } = self.compiled(&self.application)?;
-        (self.notes, self.resources, self.kept) = (notes, resources, kept);
+        let Compiled { desired, notes, resources, kept, shared } = self.compiled(&self.application)?;
+        (self.notes, self.resources, self.kept, self.shared) = (notes, resources, kept, shared);
         Ok(desired)
     }
 
@@ -210,7 +227,7 @@ impl Wish for Sync {
             operation: self.request.operation,
             attempt: self.request.attempt,
         };
-        Ok(PreparedSync { plan, live, notes: self.notes, status, resources, course })
+        Ok(PreparedSync { plan, live, notes: self.notes, status, resources, course, shared: self.shared })
     }
 }
 

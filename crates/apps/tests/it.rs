@@ -1,5 +1,7 @@
 //! Applications on a whole cluster: the embedded one, or the one that `LANDFALL_TEST_KUBECONFIG` names.
 
+#[path = "it/bounded.rs"]
+mod bounded;
 #[path = "it/children.rs"]
 mod children;
 #[path = "it/machine.rs"]

@@ -80,7 +80,7 @@ impl Session {
                 let text =
                     format!("{} does not render, and hooks of its deletion, if it has any, are not run", unit.name);
                 self.tell(Progress::Note(Diagnostic::warning(code::SYNC_NOTE, text).note(why))).await;
-                return self.remove_application(unit, bound).await;
+                return Ok(self.remove_application(unit, bound).await?.0);
             }
         };
         let shown = ready.shown();
@@ -91,7 +91,7 @@ impl Session {
             summary = self.part_with(unit, bound, &ready, HookType::PreDelete).await?;
         }
         if summary.is_well() {
-            summary = summary.followed_by(self.remove_application(unit, bound).await?);
+            summary = summary.followed_by(self.remove_application(unit, bound).await?.0);
         }
         if hooks.after && summary.is_well() {
             summary = summary.followed_by(self.part_with(unit, bound, &ready, HookType::PostDelete).await?);

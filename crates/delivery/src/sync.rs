@@ -57,7 +57,7 @@ impl Session {
     ) -> Result<PreparedSync, Vec<Diagnostic>> {
         let (application, expected) = (&bound.application, one.expected());
         let mut targets = targets_of(one)?;
-        self.check_bounds(bound, &targets).await?;
+        let project = self.check_bounds(bound, &targets).await?;
         let home = &application.destination.namespace;
         let mut kept = self.keep_claims(home, &mut targets).await;
         if let Some(again) = self.again(one).await? {
@@ -80,6 +80,7 @@ impl Session {
             },
             timeout: options.timeout.as_secs().max(1),
             operation,
+            project,
         };
         let prepared = self.applications_expecting(expected.clone()).prepare(application, request).await;
         let mut prepared = prepared.map_err(|error| vec![error.diagnose()])?;
@@ -94,8 +95,8 @@ impl Session {
         }
     }
 
-    /// Holds an Application against its project: one of the same files, else one on the cluster.
-    async fn check_bounds(&self, bound: &BoundApplication, targets: &[Target]) -> Result<(), Vec<Diagnostic>> {
+    /// The project of an Application: one of the same files, else one on the cluster.
+    async fn project_of(&self, bound: &BoundApplication) -> Result<Option<Project>, Vec<Diagnostic>> {
         let application = &bound.application;
         let project = match bound.project.clone() {
             Some(project) => Some(project),
@@ -104,6 +105,17 @@ impl Session {
         if project.is_none() && self.missing_project == MissingProject::Refused {
             Project::check_missing(application).map_err(|error| vec![error.diagnose()])?;
         }
+        Ok(project)
+    }
+
+    /// Holds an Application against its project, and gives that.
+    async fn check_bounds(
+        &self,
+        bound: &BoundApplication,
+        targets: &[Target],
+    ) -> Result<Option<Project>, Vec<Diagnostic>> {
+        let application = &bound.application;
+        let project = self.project_of(bound).await?;
         self.check_side_doors(application, project.as_ref(), targets).await?;
         let Some(project) = project else {
             if application.project != Project::DEFAULT {
@@ -116,12 +128,13 @@ impl Session {
                 ))
                 .await;
             }
-            return Ok(());
+            return Ok(None);
         };
         let keys: Vec<ObjectKey> = targets.iter().map(|target| target.object.key()).collect();
         project.check(application, &keys).map_err(|error| vec![error.diagnose()])?;
         let objects = targets.iter().map(|target| &target.object);
-        project.check_sealed(application, objects).map_err(|error| vec![error.diagnose()])
+        project.check_sealed(application, objects).map_err(|error| vec![error.diagnose()])?;
+        Ok(Some(project))
     }
 
     /// The project of a name, of Argo CD's own namespace: whoever may write elsewhere bounds nobody. A cluster without Argo CD's
@@ -238,17 +251,20 @@ impl Session {
         Ok(summary)
     }
 
-    /// Removes all that an Application delivered.
+    /// Removes all that an Application delivered, as far as its project lets it; says what a user should know of it.
     pub(crate) async fn remove_application(
         &self,
         unit: &Unit,
         bound: &BoundApplication,
-    ) -> Result<UnitSummary, Vec<Diagnostic>> {
-        let prepared = self.applications().prepare_delete(&bound.application, Propagation::Background).await;
+    ) -> Result<(UnitSummary, Vec<String>), Vec<Diagnostic>> {
+        let project = self.project_of(bound).await?;
+        let applications = self.applications();
+        let prepared = applications.prepare_delete(&bound.application, Propagation::Background, project.as_ref()).await;
         let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
+        self.tell_notes(unit, &prepared).await;
         let mut summary = UnitSummary::new(&unit.namespace, &unit.name, Outcome::Delivered);
         self.run_sync(&prepared, &mut summary).await;
-        Ok(summary)
+        Ok((summary, prepared.notes))
     }
 
     /// The Applications delivered here, with the objects that belong to each.

@@ -300,6 +300,7 @@ impl Session {
         for (_, one) in &ready {
             if let Door::Application(bound) = &one.unit.door {
                 let prepared = self.prepare_sync(bound, one, options).await?;
+                prepared.check().map_err(|error| vec![error.diagnose()])?;
                 self.tell_notes(one.unit, &prepared).await;
                 let unchanged = prepared.plan.changes_nothing();
                 plans.push(UnitPlan::of(one.unit, 0, unchanged, prepared.plan));

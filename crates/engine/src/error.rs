@@ -15,6 +15,11 @@ pub enum Error {
     /// An object has no name.
     #[error("an object of kind {0} has neither a name nor a generateName")]
     Nameless(String),
+    /// An object that is applied asks for a name to be made.
+    #[error(
+        "an object of kind {0} has a generateName and no name: each delivery would make another one; a hook may have it"
+    )]
+    Generated(String),
     /// A live object is no longer what the plan was made from; nothing was touched.
     #[error("{key} has changed since the plan was made")]
     LiveChanged {
@@ -71,7 +76,9 @@ impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         match self {
             Error::Once(violation) => violation.diagnose(),
-            Error::Twice(_) | Error::Nameless(_) => Diagnostic::error(code::BROKEN_PLAN, self.to_string()),
+            Error::Twice(_) | Error::Nameless(_) | Error::Generated(_) => {
+                Diagnostic::error(code::BROKEN_PLAN, self.to_string())
+            }
             Error::LiveChanged { .. } => Diagnostic::refused(code::LIVE_CHANGED, self.to_string())
                 .note("nothing was changed")
                 .help("make the plan again, look at it, and apply that one"),

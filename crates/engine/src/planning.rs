@@ -57,7 +57,7 @@ impl Desired {
 /// Compiles a wish against what is there; pure, and the same for the same inputs.
 ///
 /// # Errors
-/// [`Error::Twice`] when two items write one object, [`Error::Nameless`], and [`Error::Once`] when a key generated
+/// [`Error::Twice`] when two items write one object, [`Error::Nameless`], [`Error::Generated`], and [`Error::Once`] when a key generated
 /// once would be changed or removed.
 pub fn plan(desired: &Desired, live: &Live) -> Result<Plan, Error> {
     let handed_over = handed_over(desired, live);
@@ -196,8 +196,9 @@ fn plan_item(item: &Item, live: &Live, id: String, written: &mut BTreeSet<Object
 }
 
 fn named(object: &Object) -> Result<ObjectKey, Error> {
-    if object.name().is_empty() {
-        return Err(Error::Nameless(object.kind().to_owned()));
+    match (object.name(), object.generate_name()) {
+        ("", Some(_)) => Err(Error::Generated(object.kind().to_owned())),
+        ("", None) => Err(Error::Nameless(object.kind().to_owned())),
+        _ => Ok(object.key()),
     }
-    Ok(object.key())
 }

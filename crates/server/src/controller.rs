@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project, instance_name, refused_operation};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project, Settings, instance_name, refused_operation};
 use landfall_cluster::{Change, Interest, ListOptions};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ use crate::news::{self, Standing};
 use crate::others;
 use crate::projects::{Projects, Weighed};
 use crate::repositories::is_of;
+use crate::settings::ArgoSettings;
 
 /// Every Application is looked at once in this many seconds, whatever is told of it.
 const LOOKED_AT: u64 = 180;
@@ -131,6 +132,8 @@ impl Controller {
         let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
         // Projects first: whoever is held against none of them yet might begin what may not be.
         self.list_projects().await;
+        self.work.settings.list(&self.work.session.cluster).await;
+        let mut settings = self.work.session.cluster.observe(vec![ArgoSettings::interest()]);
         let mut projects = self.work.session.cluster.observe(vec![all(Projects::kind())]);
         let mut applications = self.work.session.cluster.observe(vec![all(application_kind())]);
         let mut turns = tokio::time::interval(Duration::from_secs(TURN));
@@ -160,6 +163,7 @@ impl Controller {
                     None => break,
                 },
                 Some(change) = projects.next() => self.project_changed(change),
+                Some(change) = settings.next() => self.settings_changed(change),
                 Some(happened) = self.happened.recv() => {
                     self.note(happened);
                     for _ in 0..BATCH {
@@ -262,11 +266,23 @@ impl Controller {
                     Change::Deleted(object) => self.unguarded(object),
                     Change::Interrupted(_) => {}
                 }
-                if self.projects.change(change) {
-                    self.weigh_anew();
+                if let Some(changed) = self.projects.change(change) {
+                    self.weigh_anew(&changed);
                 }
             }
             Err(error) => tracing::warn!("AppProjects cannot be watched: {error}"),
+        }
+    }
+
+    /// Takes note of a change of Argo CD's settings, and tells it to those who are held against them.
+    fn settings_changed(&mut self, change: Result<Change, landfall_cluster::Error>) {
+        match change {
+            Ok(change) => {
+                if self.work.settings.change(&change) {
+                    self.weigh_anew(&BTreeSet::new());
+                }
+            }
+            Err(error) => tracing::warn!("{} cannot be watched: {error}", Settings::CONFIG_MAP),
         }
     }
 
@@ -311,25 +327,30 @@ impl Controller {
         });
     }
 
-    /// Tells every Application what counts of it now.
-    fn weigh_anew(&mut self) {
+    /// Tells every Application what counts of it now; those of these projects are compared anew.
+    fn weigh_anew(&mut self, changed: &BTreeSet<String>) {
         let mut told = Vec::new();
+        let settings = self.work.settings.now();
         for (key, entry) in &mut self.entries {
             let Ok(application) = entry.application.clone() else { continue };
-            let Weighed { wanted, doubt, unbounded } = self.projects.weigh(&self.work.orders, &application);
+            let Weighed { wanted, doubt, unbounded } = self.projects.weigh(&self.work.orders, &settings, &application);
+            entry.not_acted_on = settings.told();
             entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
             // A project that has come or gone says what may be delivered at all.
             let is_other = entry.unbounded.is_some() != unbounded.is_some();
             entry.unbounded = unbounded;
-            told.push((key.clone(), wanted, doubt, is_other));
+            let is_bounded_anew = changed.contains(&application.project);
+            told.push((key.clone(), wanted, doubt, (is_other, is_bounded_anew)));
         }
-        for (key, wanted, doubt, is_other) in told {
+        for (key, wanted, doubt, (is_other, is_bounded_anew)) in told {
             if let Some(doubt) = doubt {
                 self.doubted(&key, "application.policy", &doubt);
             }
             self.observe(&key, Observation::Wanted(wanted));
             if is_other {
                 self.observe(&key, Observation::Refreshed(Freshness::Latest));
+            } else if is_bounded_anew {
+                self.observe(&key, Observation::Refreshed(Freshness::Recent));
             }
         }
     }
@@ -374,6 +395,7 @@ impl Controller {
             self.step(self.work.session.clock.now());
         }
         let is_new = !self.entries.contains_key(&key);
+        let settings = self.work.settings.now();
         let before = self.entries.get(&key).map(|entry| entry.object.annotation(PIN_ANNOTATION).map(str::to_owned));
         if before.is_some_and(|before| before.as_deref() != object.annotation(PIN_ANNOTATION)) {
             // What its revisions lead to is another thing now.
@@ -414,7 +436,8 @@ impl Controller {
         entry.takes(object, connections);
         let carried = entry.object.at("/operation").filter(|operation| !operation.is_null()).cloned();
         if let Ok(application) = &entry.application {
-            let Weighed { wanted, doubt, unbounded } = self.projects.weigh(&self.work.orders, application);
+            let Weighed { wanted, doubt, unbounded } = self.projects.weigh(&self.work.orders, &settings, application);
+            entry.not_acted_on = settings.told();
             entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
             entry.unbounded = unbounded;
             doubts.extend(doubt.map(|doubt| ("application.policy", doubt)));
@@ -463,7 +486,7 @@ impl Controller {
             }
         } else if let Some((application, _)) = entry.abandoned(connections) {
             // It cannot be synced any more, and goes all the same.
-            let wanted = self.projects.weigh(&self.work.orders, &application).wanted;
+            let wanted = self.projects.weigh(&self.work.orders, &self.work.settings.now(), &application).wanted;
             observations.push(Observation::Wanted(wanted));
         }
         for (action, doubt) in doubts {
@@ -531,7 +554,7 @@ impl Controller {
             Happened::Elsewhere(other) => self.elsewhere(other),
             Happened::Shards => self.shards_changed(),
             Happened::Taken(shards, objects) => self.took(&shards, objects),
-            Happened::SaidAnew => self.weigh_anew(),
+            Happened::SaidAnew => self.weigh_anew(&BTreeSet::new()),
             Happened::Announced(addresses, revision) => {
                 self.work.repositories.moved(addresses.iter().map(String::as_str));
                 self.moved(&addresses, revision.as_deref());
@@ -565,7 +588,7 @@ impl Controller {
         for (key, entry) in &mut self.entries {
             let reconnects = entry.reconnects(&self.work.connections);
             if reconnects && let Ok(application) = &entry.application {
-                let wanted = self.projects.weigh(&self.work.orders, application).wanted;
+                let wanted = self.projects.weigh(&self.work.orders, &self.work.settings.now(), application).wanted;
                 told.push((key.clone(), Observation::Wanted(wanted)));
             }
             if reconnects || entry.state.comparison_error().is_some() {
@@ -646,7 +669,7 @@ impl Controller {
         if says_anew {
             // Sets that it speaks of are looked at, too; nobody hears it when the process ends.
             let _ending = self.sets.send(Vec::new());
-            self.weigh_anew();
+            self.weigh_anew(&BTreeSet::new());
         }
         self.observe(key, Observation::Compared { number, result: compared });
     }
@@ -844,6 +867,7 @@ mod tests {
             sinks: Sinks::default(),
             reach: landfall_delivery::NetworkReach::default(),
             roles,
+            settings: ArgoSettings::default(),
             orders,
             alarms,
             shards: Arc::new(crate::shards::Shards::alone()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_apps::machine::State;
 use landfall_apps::{
-    APPROVAL, Application, CONFIRMED, NOT_ACTED_ON, Pen, REPEATED, ResourceName, ResourceStatus, SyncStatus,
+    APPROVAL, Application, CONFIRMED, NOT_ACTED_ON, OUTSIDE, Pen, REPEATED, ResourceName, ResourceStatus, SyncStatus,
     sync_status, worst_of,
 };
 use landfall_delivery::{DRAWN, STAYS, Session};
@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     pub(crate) side_door: Option<String>,
     /// Why nobody says what it may deliver.
     pub(crate) unbounded: Option<String>,
+    /// What Argo CD's settings say that has no effect here.
+    pub(crate) not_acted_on: Option<String>,
     /// Why what it delivered could not be taken along.
     pub(crate) deletion_error: Option<String>,
     /// Held by who changes what it delivers.
@@ -120,6 +122,7 @@ impl Entry {
             wrote: None,
             side_door: None,
             unbounded: None,
+            not_acted_on: None,
             deletion_error: None,
             alone,
             checks: Known::default(),
@@ -232,7 +235,10 @@ impl Entry {
         let repeated = said(&|note| note.contains(REPEATED));
         let shared = said(&|note| note.contains(" is part of applications "));
         let drawn = said(&|note| note.contains(DRAWN));
-        let vain = said(&|note| note.ends_with(NOT_ACTED_ON));
+        let outside = said(&|note| note.contains(OUTSIDE));
+        let vain: Vec<String> =
+            said(&|note| note.ends_with(NOT_ACTED_ON)).into_iter().chain(self.not_acted_on.clone()).collect();
+        let vain = Some(vain.join("; ")).filter(|vain| !vain.is_empty());
         let claims = said(&|note| note.contains(STAYS));
         let told = [
             ("DeletionError", self.deletion_error.as_deref()),
@@ -247,6 +253,7 @@ impl Entry {
             ("SideDoorWarning", self.side_door.as_deref()),
             ("ClaimSizeWarning", claims.as_deref()),
             ("DrawnValueWarning", drawn.as_deref()),
+            ("OutsideProjectWarning", outside.as_deref()),
             ("NotActedOnWarning", vain.as_deref()),
         ];
         let before = self.object.list_at("/status/conditions");

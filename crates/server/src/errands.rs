@@ -32,6 +32,7 @@ use crate::happened::{Found, Happened};
 use crate::news::Sinks;
 use crate::repositories::Repositories;
 use crate::said;
+use crate::settings::ArgoSettings;
 use crate::shards::Shards;
 use crate::traces::{Steps, Trace};
 
@@ -54,6 +55,8 @@ pub(crate) struct Work {
     pub(crate) reach: NetworkReach,
     /// What stands about roles and projects.
     pub(crate) roles: Arc<Roles>,
+    /// What Argo CD's own settings say that has no effect here.
+    pub(crate) settings: ArgoSettings,
     /// What counts of protected Applications.
     pub(crate) orders: Arc<Orders>,
     /// What has to be heard.
@@ -122,6 +125,11 @@ impl Work {
         if standing.project_of(application).is_none() && self.orders.was_protected(&application.project) {
             // Nobody says any more what it may deliver, and as whom.
             return Err(format!("project {} is protected and not there: put it back", application.project));
+        }
+        if let Some(project) = standing.project_of(application)
+            && let Some(why) = self.settings.now().unbounded(project)
+        {
+            return Err(why);
         }
         if let Some(project) = standing.project_of(application)
             && let Some((namespace, name)) = project.delivers_as(application).map_err(|error| error.to_string())?

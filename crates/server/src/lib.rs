@@ -82,6 +82,7 @@ mod said;
 mod sealing;
 mod serve;
 mod sets;
+mod settings;
 mod shards;
 mod sops_identities;
 mod traces;

@@ -1,10 +1,10 @@
 //! AppProjects as far as Applications are held against them: when they may be synced, and which are protected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use landfall_apps::machine::Wanted;
-use landfall_apps::{Application, Project};
+use landfall_apps::{Application, Project, Settings};
 use landfall_cluster::Change;
 use landfall_object::{Gvk, Object};
 
@@ -45,8 +45,9 @@ impl Projects {
         }
     }
 
-    /// Takes note of a change; gives whether Applications are to be weighed anew.
-    pub(crate) fn change(&mut self, change: Change) -> bool {
+    /// Takes note of a change; gives the names of those that are otherwise than before, where Applications are to be weighed anew.
+    pub(crate) fn change(&mut self, change: Change) -> Option<BTreeSet<String>> {
+        let before = self.0.clone();
         match change {
             Change::Listed(_, objects) => {
                 self.0.clear();
@@ -54,10 +55,10 @@ impl Projects {
             }
             Change::Applied(object) => self.take(&object),
             Change::Deleted(object) if object.namespace() == Some(Project::HOME) => drop(self.0.remove(object.name())),
-            Change::Deleted(_) => return false,
-            Change::Interrupted(_) => return false,
+            Change::Deleted(_) | Change::Interrupted(_) => return None,
         }
-        true
+        let names = before.keys().chain(self.0.keys());
+        Some(names.filter(|name| before.get(*name) != self.0.get(*name)).cloned().collect())
     }
 
     /// Whether an Application is changed by owners alone: its project is protected, or it belongs to one that is. A project that was
@@ -73,11 +74,11 @@ impl Projects {
 
     /// Holds an Application against its project. What a protected one says counts when an owner or the base branch has said it,
     /// and so does that it leaves.
-    pub(crate) fn weigh(&self, orders: &Arc<Orders>, application: &Application) -> Weighed {
+    pub(crate) fn weigh(&self, orders: &Arc<Orders>, settings: &Settings, application: &Application) -> Weighed {
         let Application { object, project: name, .. } = application;
         let project = self.0.get(name);
         let unbounded = match project {
-            Some(_) => None,
+            Some(project) => settings.unbounded(project),
             None => Project::check_missing(application).err().map(|error| error.to_string()),
         };
         let windows = project.map(|project| project.windows(application)).unwrap_or_default();

@@ -95,13 +95,20 @@ impl Work {
             followed: Vec::new(),
         };
         let session = self.session_of(application)?;
-        let mut end = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
+        let (mut end, mut notes) = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
         if is_in_the_way(&end) && self.shards.keeps(&application.key()) {
             // What it had still to deliver goes with the rest.
             self.close(application).await?;
-            end = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
+            (end, notes) = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
         }
-        gone_well(end)
+        gone_well(end)?;
+        if !notes.is_empty() {
+            // Nobody finds a condition on what is gone.
+            let name = format!("{}/{}", application.namespace, application.name);
+            let text = format!("{name} is deleted: {}", notes.join("; "));
+            self.alarms.raise((&name, "application.delete", &name), "done, announced", &text).await;
+        }
+        Ok(())
     }
 
     /// Lets an Application go whose cluster no Secret leads to any more: what it delivered stays there, as Argo CD leaves it.

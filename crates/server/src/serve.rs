@@ -35,6 +35,7 @@ use crate::news::Sinks;
 use crate::options::{Listen, Options, Replicas, Sealing, StandInRepository};
 use crate::repositories::Repositories;
 use crate::sealing::{self, Keeper};
+use crate::settings::ArgoSettings;
 use crate::shards::{self, Shards};
 use crate::{ground, rights};
 
@@ -326,6 +327,7 @@ async fn work(
         sinks,
         reach,
         roles,
+        settings: ArgoSettings::default(),
         orders,
         alarms,
         shards,

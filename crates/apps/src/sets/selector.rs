@@ -22,7 +22,12 @@ struct Requirement {
 impl Selector {
     /// That of a generator; `None` where it has none.
     pub(crate) fn of(generator: &Value) -> Result<Option<Self>, String> {
-        let Some(written) = generator.get("selector").filter(|it| !it.is_null()) else { return Ok(None) };
+        Selector::read(generator, "selector")
+    }
+
+    /// That of a field.
+    pub(crate) fn read(of: &Value, field: &str) -> Result<Option<Self>, String> {
+        let Some(written) = of.get(field).filter(|it| !it.is_null()) else { return Ok(None) };
         let failed = |why: String| format!("error parsing label selector: {why}");
         let selector = Selector::deserialize(written).map_err(|error| failed(error.to_string()))?;
         for requirement in &selector.match_expressions {

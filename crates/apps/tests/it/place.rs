@@ -70,7 +70,8 @@ impl Place {
         Application::parse(&Object::from_value(object).expect("a map")).expect("an application")
     }
 
-    pub(crate) async fn prepare(&self, application: &Application, objects: &[Value]) -> PreparedSync {
+    /// What is asked for where these objects are wanted.
+    pub(crate) fn request(&self, objects: &[Value]) -> SyncRequest {
         let targets = objects
             .iter()
             .map(|value| Target {
@@ -78,7 +79,7 @@ impl Place {
                 path: "deploy/x.yaml".into(),
             })
             .collect();
-        let request = SyncRequest {
+        SyncRequest {
             targets,
             revisions: vec![self.revision.clone()],
             prune: None,
@@ -86,7 +87,12 @@ impl Place {
             timeout: 60,
             operation: Operation::default(),
             attempt: 0,
-        };
+            project: None,
+        }
+    }
+
+    pub(crate) async fn prepare(&self, application: &Application, objects: &[Value]) -> PreparedSync {
+        let request = self.request(objects);
         self.applications.prepare(application, request).await.expect("prepares")
     }
 

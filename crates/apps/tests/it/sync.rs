@@ -204,7 +204,8 @@ async fn a_custom_kind_is_served_before_its_objects_are_written_whatever_their_w
     let (synced, _) = place.sync(&application, &[widget, annotated(crd, &[(WAVE, "5")])]).await;
     assert_eq!(synced.report.failure, None);
     assert!(place.get(&format!("{group}/v1"), "Widget", "w").await.is_some());
-    let prepared = place.applications.prepare_delete(&application, landfall_cluster::Propagation::Background).await;
+    let prepared =
+        place.applications.prepare_delete(&application, landfall_cluster::Propagation::Background, None).await;
     let deleted = place.conductor.run(&place.applications, &prepared.expect("prepares")).await.expect("runs");
     assert_eq!(deleted.report.failure, None);
 }

@@ -172,14 +172,15 @@ impl Session {
         Ok(end_of(self.part_with(unit, bound, &ready, moment).await?))
     }
 
-    /// Removes all that an Application delivered.
+    /// Removes all that an Application delivered, as far as its project lets it; says besides what stays for that.
     ///
     /// # Errors
-    /// When the cluster cannot be asked before anything is removed.
+    /// Its project is not there, or the cluster cannot be asked before anything is removed.
     #[boxed]
-    pub async fn remove_alone(&self, unit: &Unit) -> Result<SyncEnd, Vec<Diagnostic>> {
+    pub async fn remove_alone(&self, unit: &Unit) -> Result<(SyncEnd, Vec<String>), Vec<Diagnostic>> {
         let Door::Application(bound) = &unit.door else { return Err(no_application(unit)) };
-        Ok(end_of(self.remove_application(unit, bound).await?))
+        let (summary, notes) = self.remove_application(unit, bound).await?;
+        Ok((end_of(summary), notes))
     }
 
     /// The objects that belong to an Application, as far as they are live.

@@ -159,6 +159,7 @@ impl Session {
     pub(super) async fn course(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Course, Vec<Diagnostic>> {
         if let Door::Application(bound) = &one.unit.door {
             let prepared = self.prepare_sync(bound, one, options).await?;
+            prepared.check().map_err(|error| vec![error.diagnose()])?;
             return Ok(Course::Application(Box::new(prepared)));
         }
         let (prepared, unchanged) = self.prepare(one, options).await?;

@@ -32,6 +32,7 @@ super::group! {
     NOTHING_TO_SKIP = 827, Usage, "`--skip` names nothing that is delivered here.";
     MANIFEST_NOT_YAML = 828, Usage, "An Application or a plain manifest is not valid YAML.";
     WHICH_NAMESPACE = 829, Usage, "A release of that name lives in several namespaces.";
+    HALF_MANIFEST = 830, Usage, "A plain manifest holds a document that is no object: without it, what it was meant to be would be taken for no longer wanted.";
     NO_CHECKOUT = 832, Usage, "An Application is of another repository, and no directory stands in for it.";
     NOT_RENDERED = 833, Usage, "An Application is made by something that Landfall does not run: a plugin, Jsonnet, or a Kustomize that is not installed.";
     NO_SUCH_REF = 834, Usage, "A values file of an Application names a `ref` that no source has.";

@@ -316,6 +316,11 @@ impl Desk {
         let owner = self.work.orders.owner_of(&object).filter(|owner| owner != project && asks != Permission::LOOK);
         let is_owners = |owner: &str| actor.may(asks, (owner, name.namespace.as_str(), name.name.as_str()));
         let place = (project, name.namespace.as_str(), name.name.as_str());
+        // Who may not look at it learns nothing of it by changing it either; a token's scope is the one that it came for.
+        let looks = if asks.scope == Permission::LOOK.scope { Permission::LOOK } else { Permission::REFRESH };
+        if !actor.may(looks, place) && !actor.may(Permission::LOOK, place) {
+            return Err(none());
+        }
         if actor.may(asks, place) && owner.as_deref().is_none_or(is_owners) {
             if actor.reaches(asks, &object) {
                 return Ok(object);

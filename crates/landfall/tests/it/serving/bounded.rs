@@ -161,3 +161,133 @@ fn what_belongs_to_a_protected_project_is_taken_out_of_it_by_an_owner_alone() {
     server.until(&cluster, &web(), |it| it.str_at("/metadata/name") == Some("shop"));
     server.until(&cluster, &key, |it| condition(it, "SideDoorWarning").is_none());
 }
+
+/// A shop of plain manifests: one file with two ConfigMaps.
+fn plain() -> Forge {
+    let forge = Forge::shop(AUTOMATED);
+    forge.sandbox.edit("apps/shop.yaml", "path: chart", "path: plain");
+    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: team");
+    forge.sandbox.edit(
+        "apps/shop.yaml",
+        "name: shop,",
+        "name: shop, finalizers: [resources-finalizer.argocd.argoproj.io],",
+    );
+    let config = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{a: b}}\n");
+    forge.sandbox.write("plain/all.yaml", &format!("{}---\n{}", config("first"), config("second")));
+    forge
+        .sandbox
+        .write("plain/secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {a: b}\n");
+    forge.sandbox.commit("plain");
+    forge.push();
+    forge
+}
+
+fn of_shop(kind: &str, name: &str) -> ObjectKey {
+    ObjectKey::new(Gvk::new("", "v1", kind), Some("shop"), name)
+}
+
+#[test]
+fn a_document_whose_kind_cannot_be_read_deletes_nothing() {
+    let forge = plain();
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application("shop"));
+    server.puts(open("team", "argocd", json!({})));
+    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    forge.change(
+        "plain/all.yaml",
+        "kind: ConfigMap\nmetadata: {name: second}",
+        "knd: ConfigMap\nmetadata: {name: second}",
+    );
+    let told = server.until(&cluster, &key, |it| condition(it, "ComparisonError").is_some());
+    let why = condition(&told, "ComparisonError").expect("told");
+    assert!(why.contains("Failed to unmarshal \"plain/all.yaml\": Object 'Kind' is missing"), "{why}");
+    assert!(server.get(&cluster, &of_shop("ConfigMap", "second")).is_some(), "it was pruned");
+    let mended = forge.change("plain/all.yaml", "knd:", "kind:");
+    server.until(&cluster, &key, |it| is_synced(it, &mended) && condition(it, "ComparisonError").is_none());
+}
+
+#[test]
+fn a_project_that_was_narrowed_is_noticed_at_once_and_what_is_outside_of_it_stays() {
+    let forge = plain();
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application("shop"));
+    server.puts(open("team", "argocd", json!({})));
+    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    let since = Instant::now();
+    let narrow = json!({"spec": {"namespaceResourceBlacklist": [{"group": "", "kind": "Secret"}]}});
+    server.patch(&cluster, &project("team"), narrow);
+    server.until(&cluster, &key, |it| {
+        condition(it, "ComparisonError")
+            .is_some_and(|why| why.contains("Resource :Secret is not permitted in project team"))
+    });
+    assert!(since.elapsed() < Duration::from_secs(60), "it was looked at in its turn");
+
+    // No longer wanted it stays, and so it does when the Application goes.
+    forge.sandbox.git(&["rm", "-q", "plain/secret.yaml"]);
+    forge.sandbox.commit("without the secret");
+    let without = forge.push();
+    let synced =
+        server.until(&cluster, &key, |it| is_synced(it, &without) && condition(it, "OutsideProjectWarning").is_some());
+    let why = condition(&synced, "OutsideProjectWarning").expect("told");
+    assert!(why.contains("Secret shop/keys is outside the bounds of project team"), "{why}");
+    assert!(server.get(&cluster, &of_shop("Secret", "keys")).is_some());
+    server.delete(&cluster, &key);
+    server.until_gone(&cluster, &key);
+    server.until_gone(&cluster, &of_shop("ConfigMap", "first"));
+    assert!(server.get(&cluster, &of_shop("Secret", "keys")).is_some(), "it was taken along");
+    let log = server.audit();
+    assert!(log.iter().any(|it| it.to_string().contains("is outside the bounds of project team")), "{log:#?}");
+}
+
+#[test]
+fn argo_cds_settings_that_have_no_effect_are_told_and_bounds_of_another_project_let_nothing_through() {
+    let forge = plain();
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application("shop"));
+    let mut team = open("team", "argocd", json!({}));
+    team["metadata"]["labels"] = json!({"team": "a"});
+    server.puts(team);
+    server.until(&cluster, &key, |it| is_synced(it, &revision) && condition(it, "NotActedOnWarning").is_none());
+    let bounds = "- labelSelector: {matchLabels: {team: a}}\n  projectName: bounds\n";
+    let settings = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some("argocd"), "argocd-cm");
+    server.puts(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"},
+        "data": {"kustomize.buildOptions": "--enable-helm", "resource.exclusions": "- {}", "globalProjects": bounds}}),
+    );
+    let told = server.until(&cluster, &key, |it| condition(it, "InvalidSpecError").is_some());
+    let why = condition(&told, "InvalidSpecError").expect("told");
+    assert!(why.contains("project team has bounds of project bounds, too (globalProjects of argocd-cm)"), "{why}");
+    let vain = "kustomize.buildOptions, resource.exclusions of argocd-cm is not acted on";
+    server.until(&cluster, &key, |it| condition(it, "NotActedOnWarning") == Some(vain));
+    server.patch(&cluster, &key, json!({"operation": {"sync": {"revision": "main"}}}));
+    server.until(&cluster, &key, |it| {
+        let message = it.str_at("/status/operationState/message").unwrap_or_default();
+        message.contains("globalProjects") && it.str_at("/status/operationState/phase") == Some("Failed")
+    });
+    server.delete(&cluster, &settings);
+    server.until(&cluster, &key, |it| {
+        condition(it, "InvalidSpecError").is_none()
+            && condition(it, "NotActedOnWarning").is_none()
+            && it.str_at("/status/sync/status") == Some("Synced")
+    });
+}
+
+#[test]
+fn who_may_sync_and_not_look_learns_nothing_of_what_there_is() {
+    let forge = plain();
+    let policy = "p, role:blind, applications, sync, */*, allow\n";
+    forge.sandbox.write("policy.csv", policy);
+    let server = forge.serve(&["apps", "--policy", "policy.csv"], SHOP, &[]);
+    let issued = forge.sandbox.run(&["token", "create", "blind", "--role", "role:blind", "-o", "name"]).exits(0);
+    let bearer = format!("Bearer {}", issued.stdout.trim());
+    for verb in ["sync", "terminate"] {
+        for name in ["shop", "none"] {
+            let path = format!("/api/v1/applications/argocd/{name}/{verb}");
+            let told = server.tell("POST", &path, &[("Authorization", &bearer)], &json!({}));
+            assert_eq!(told.status, 404, "{path}");
+        }
+    }
+}

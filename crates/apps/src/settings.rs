@@ -1,0 +1,165 @@
+//! Argo CD's own settings, as far as somebody who relies on them has to know that they have no effect here.
+
+use std::collections::BTreeSet;
+
+use landfall_object::Object;
+use serde_json::Value;
+
+use crate::Project;
+use crate::ignored::NOT_ACTED_ON;
+use crate::sets::Selector;
+
+/// What of `argocd-cm` (util/settings/settings.go) changes what is compared and delivered, and is not acted on: keys, and beginnings of
+/// keys.
+const KEYS: [&str; 15] = [
+    "application.instanceLabelKey",
+    "application.sync.impersonation.enabled",
+    "application.sync.impersonation.enforced",
+    "application.sync.requireOverridePrivilegeForRevisionSync",
+    "helm.enable",
+    "helm.valuesFileSchemes",
+    "installationID",
+    "kustomize.buildOptions",
+    "kustomize.enable",
+    "resource.compareoptions",
+    "resource.customizations",
+    "resource.exclusions",
+    "resource.inclusions",
+    "resource.respectRBAC",
+    "timeout.reconciliation",
+];
+const BEGINNINGS: [&str; 4] =
+    ["kustomize.buildOptions.", "kustomize.path.", "kustomize.version.", "resource.customizations."];
+/// How often Argo CD looks again is no meaning.
+const WITHOUT_EFFECT: &str = "resource.customizations.ignoreResourceUpdates.";
+/// How an object's Application is known, and what of that is ours.
+const TRACKING: (&str, &str) = ("application.resourceTrackingMethod", "annotation");
+/// Projects from which others have bounds.
+const GLOBAL_PROJECTS: &str = "globalProjects";
+
+/// What Argo CD's settings say that is not acted on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Keys of the ConfigMap, sorted.
+    pub not_acted_on: BTreeSet<String>,
+    /// Which projects have bounds of another one, or why nobody knows.
+    inherits: Option<Result<Vec<(Selector, String)>, String>>,
+}
+
+impl Settings {
+    /// The ConfigMap, in Argo CD's own namespace.
+    pub const CONFIG_MAP: &str = "argocd-cm";
+
+    /// Reads the ConfigMap.
+    pub fn parse(object: &Object) -> Self {
+        let data = object.at("/data").and_then(Value::as_object).into_iter().flatten();
+        let said = data.filter_map(|(key, text)| Some((key.as_str(), text.as_str()?.trim())));
+        let mut settings = Settings::default();
+        for (key, text) in said.filter(|(_, text)| !text.is_empty()) {
+            let is_known = KEYS.contains(&key) || BEGINNINGS.iter().any(|beginning| key.starts_with(beginning));
+            if key == GLOBAL_PROJECTS {
+                settings.inherits = Some(inherits(text));
+            } else if (is_known && !key.starts_with(WITHOUT_EFFECT)) || (key == TRACKING.0 && text != TRACKING.1) {
+                settings.not_acted_on.insert(key.to_owned());
+            }
+        }
+        settings
+    }
+
+    /// What a user should know.
+    pub fn told(&self) -> Option<String> {
+        let keys: Vec<&str> = self.not_acted_on.iter().map(String::as_str).collect();
+        (!keys.is_empty()).then(|| format!("{} of {}{NOT_ACTED_ON}", keys.join(", "), Self::CONFIG_MAP))
+    }
+
+    /// Why nobody says what Applications of a project may deliver: it has bounds and windows of another one, too
+    /// (`globalProjects`), which are not weighed here.
+    pub fn unbounded(&self, project: &Project) -> Option<String> {
+        let name = &project.name;
+        match self.inherits.as_ref()? {
+            Err(why) => Some(format!("{GLOBAL_PROJECTS} of {} cannot be read: {why}", Self::CONFIG_MAP)),
+            Ok(all) => {
+                let is_other = |(selector, of): &&(Selector, String)| of != name && selector.selects(&project.labels);
+                let (_, of) = all.iter().find(is_other)?;
+                Some(format!(
+                    "project {name} has bounds of project {of}, too ({GLOBAL_PROJECTS} of {}), which is not acted on: write them \
+                     into {name}, and take the label off that it is selected by",
+                    Self::CONFIG_MAP
+                ))
+            }
+        }
+    }
+}
+
+fn inherits(text: &str) -> Result<Vec<(Selector, String)>, String> {
+    let written = landfall_yaml::to_json(text).map_err(|error| error.to_string())?;
+    let Value::Array(items) = written else { return Err("it is no list".to_owned()) };
+    let read = |item: &Value| {
+        let name = item["projectName"].as_str().unwrap_or_default().to_owned();
+        Selector::read(item, "labelSelector").map(|selector| (selector.unwrap_or_default(), name))
+    };
+    items.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(data: Value) -> Settings {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": data});
+        Settings::parse(&Object::from_value(object).expect("a map"))
+    }
+
+    fn project(name: &str, labels: Value) -> Project {
+        let metadata = json!({"name": name, "labels": labels});
+        let object = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": metadata});
+        Project::parse(&Object::from_value(object).expect("a map")).expect("a project")
+    }
+
+    #[test]
+    fn keys_with_an_effect_that_are_not_acted_on_are_told_once_and_sorted() {
+        let said = settings(json!({
+            "url": "https://argocd.example.com", "timeout.reconciliation": "60s", "kustomize.buildOptions": "--enable-helm",
+            "resource.customizations.health.apps_Deployment": "return {}", "resource.exclusions": "- kinds: [Event]",
+            "resource.customizations.ignoreResourceUpdates.all": "jsonPointers: []", "resource.inclusions": "",
+            "application.resourceTrackingMethod": "label", "accounts.anna": "login",
+        }));
+        assert_eq!(
+            said.told().as_deref(),
+            Some(
+                "application.resourceTrackingMethod, kustomize.buildOptions, resource.customizations.health.apps_Deployment, \
+                 resource.exclusions, timeout.reconciliation of argocd-cm is not acted on"
+            )
+        );
+        let same = json!({"application.resourceTrackingMethod": "annotation", "url": "x"});
+        assert_eq!(settings(same).told(), None);
+        assert_eq!(settings(json!(null)), Settings::default());
+    }
+
+    #[test]
+    fn a_project_with_bounds_of_another_one_has_none_that_are_known() {
+        let said = settings(
+            json!({"globalProjects": "- labelSelector:\n    matchExpressions:\n    - {key: team, operator: In, values: [a, b]}\n  projectName: bounds\n"}),
+        );
+        let told = said.unbounded(&project("shop", json!({"team": "a"}))).expect("told");
+        assert!(told.starts_with("project shop has bounds of project bounds, too"), "{told}");
+        assert_eq!(said.unbounded(&project("shop", json!({"team": "c"}))), None);
+        assert_eq!(said.unbounded(&project("shop", json!({}))), None);
+        assert_eq!(said.unbounded(&project("bounds", json!({"team": "a"}))), None, "its own are known");
+        assert_eq!(settings(json!({})).unbounded(&project("shop", json!({"team": "a"}))), None);
+        // Everybody is selected; and what cannot be read may select anybody.
+        for text in [
+            "- labelSelector: {}\n  projectName: bounds\n",
+            "- {",
+            "some: thing",
+            "- labelSelector: {matchExpressions: [{key: a, operator: in}]}\n  projectName: b\n",
+        ] {
+            assert!(
+                settings(json!({"globalProjects": text})).unbounded(&project("shop", json!({}))).is_some(),
+                "{text}"
+            );
+        }
+    }
+}
