@@ -85,7 +85,16 @@ fn request(sequence: &mut Sequence<'_>, targets: Vec<Target>) -> SyncRequest {
     let wait = [HealthWait::Every, HealthWait::Followed, HealthWait::Never][sequence.dice.below(3)];
     let prune = [None, Some(true), Some(false)][sequence.dice.below(3)];
     let revisions = vec!["0123456789abcdef0123456789abcdef01234567".to_owned()];
-    SyncRequest { targets, revisions, prune, wait, timeout: 5, operation: Operation::default(), attempt: 0 }
+    SyncRequest {
+        targets,
+        revisions,
+        prune,
+        wait,
+        timeout: 5,
+        operation: Operation::default(),
+        attempt: 0,
+        project: None,
+    }
 }
 
 async fn carried_out(sequence: &Sequence<'_>, prepared: &PreparedSync, probe: &Arc<KillAt>) -> String {
@@ -128,7 +137,7 @@ pub(super) async fn removed(sequence: &mut Sequence<'_>) -> String {
         Err(error) => return format!("is no Application: {error}"),
     };
     let how = [Propagation::Background, Propagation::Foreground, Propagation::Orphan][sequence.dice.below(3)];
-    match sequence.applications().prepare_delete(&application, how).await {
+    match sequence.applications().prepare_delete(&application, how, None).await {
         Err(error) => format!("is not begun: {error}"),
         Ok(prepared) => {
             let probe = sequence.kill();
@@ -152,7 +161,7 @@ pub(super) async fn overtaken(sequence: &mut Sequence<'_>) -> String {
         Err(error) => return format!("is not begun: {error}"),
     };
     let prepared = match sequence.dice.percent(30) {
-        true => sequence.applications().prepare_delete(&application, Propagation::Background).await,
+        true => sequence.applications().prepare_delete(&application, Propagation::Background, None).await,
         false => {
             let targets = targets(sequence);
             let request = request(sequence, targets);
