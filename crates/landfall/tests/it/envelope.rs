@@ -44,6 +44,7 @@ const VERBS: &[&[&str]] = &[
     &["edge", "token", "revoke", "one"],
     &["edge", "keys", "init", "keys"],
     &["edge", "keys", "show"],
+    &["edge", "keys", "renew", "--targets-key", "none"],
     &["edge", "release", "add", "none"],
     &["edge", "release", "list"],
     &["edge", "release", "yank", "1.0.0", "--yes"],

@@ -181,19 +181,20 @@ const DAY: u64 = 86_400;
 const SOON: u64 = 45;
 
 fn believed(answer: &Value, ui: &Ui) {
-    for (role, keys) in [("root", "--key-file root.pem"), ("targets", "--targets-key targets.pem"), ("timestamp", "")] {
+    let renewed = [
+        ("root", " · landfall edge keys renew --key-file root.pem"),
+        ("targets", " · landfall edge keys renew --targets-key targets.pem"),
+        // The server renews its timestamp itself.
+        ("timestamp", ""),
+    ];
+    for (role, renew) in renewed {
         let Some(seconds) = answer["expiresInSeconds"][role].as_u64() else { continue };
         let days = (seconds + DAY / 2) / DAY;
         let what = match seconds {
             0 => format!("the {role} metadata has expired: no edge upgrades"),
             _ => format!("the {role} metadata expires in {days} days"),
         };
-        // The server renews its timestamp itself.
-        let next = if keys.is_empty() || days >= SOON {
-            String::new()
-        } else {
-            format!(" · landfall edge keys renew {keys}")
-        };
+        let next = if days >= SOON { "" } else { renew };
         ui.line(&format!("{what}{next}"));
     }
 }
