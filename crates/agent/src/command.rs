@@ -246,9 +246,7 @@ impl Verb {
                     ),
                 ])
             }
-            Self::Run(args) => match watchdog::run(&args.home(), own) {
-                Err(error) => Err(failed(error)),
-            },
+            Self::Run(args) => watchdog::run(&args.home(), own).map_err(failed),
             Self::Work(args) => worker::work(&args.home.home(), args.trial).map_err(failed),
             Self::Status(args) => {
                 let status = status::status(&args.home.home()).map_err(failed)?;

@@ -36,6 +36,10 @@ impl<'a> Payloads<'a> {
         self.keeper.switch();
     }
 
+    pub(crate) fn stop(&mut self) {
+        self.keeper.stop();
+    }
+
     /// Looks once; whether a version that was tried has been confirmed or taken back.
     pub(crate) fn look(&mut self) -> bool {
         if !self.keeper.is_up() && !self.keeper.has_work() {

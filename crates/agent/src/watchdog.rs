@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -44,11 +46,11 @@ pub enum CannotRun {
     Another(String),
 }
 
-/// Runs until it is ended. `own` is how the worker is started that came with this program: its path and first arguments.
+/// Runs until it is asked to end (SIGTERM, SIGINT), and ends what it looks after then. `own` is how the worker is started that came with this program: its path and first arguments.
 ///
 /// # Errors
 /// When it cannot begin. Once it has, it never ends by itself.
-pub fn run(home: &Home, own: &[OsString]) -> Result<std::convert::Infallible, CannotRun> {
+pub fn run(home: &Home, own: &[OsString]) -> Result<(), CannotRun> {
     let settings = home.settings()?;
     home.prepare()?;
     let _lock = alone(home)?;
@@ -70,9 +72,16 @@ pub fn run(home: &Home, own: &[OsString]) -> Result<std::convert::Infallible, Ca
         heard: Instant::now(),
         payload: settings.payload.as_ref().map(|payload| Payloads::new(home, payload, &settings, http)),
     };
+    let ended = asked_to_end();
     notify::say("READY=1");
     let mut told = Instant::now();
     loop {
+        if ended.load(Ordering::Relaxed) {
+            notify::say("STOPPING=1");
+            pair.end();
+            event("edge.runtime.stopped", &[("edge", &settings.edge_id)]);
+            return Ok(());
+        }
         pair.look();
         if told.elapsed() > Duration::from_secs(10) {
             notify::say("WATCHDOG=1");
@@ -85,6 +94,18 @@ pub fn run(home: &Home, own: &[OsString]) -> Result<std::convert::Infallible, Ca
 /// Milliseconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Becomes true once somebody asks this process to end. Where that cannot be heard it ends at once, and a next start ends what it left.
+fn asked_to_end() -> Arc<AtomicBool> {
+    let ended = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&ended)) {
+            event("edge.signal.unheard", &[("error", &error.to_string())]);
+        }
+    }
+    ended
 }
 
 /// Holds the home's lock for as long as the file is open.
@@ -166,6 +187,15 @@ impl Pair<'_> {
         let settled = self.payload.as_mut().is_some_and(Payloads::look);
         if settled {
             self.tell("payload settled");
+        }
+    }
+
+    /// Ends both: a payload that nobody looks after would be in the way of the next one.
+    fn end(&mut self) {
+        self.worker = None;
+        self.agent.stop();
+        if let Some(payload) = &mut self.payload {
+            payload.stop();
         }
     }
 

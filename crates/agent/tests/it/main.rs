@@ -81,6 +81,14 @@ impl Machine {
         }
     }
 
+    /// Asks the watchdog to end, as a service manager or somebody at a terminal does, and waits until it has.
+    fn ask_to_end(&mut self) -> Option<i32> {
+        let mut watchdog = self.watchdog.take()?;
+        let pid = rustix::process::Pid::from_raw(i32::try_from(watchdog.id()).ok()?)?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok()?;
+        watchdog.wait().ok()?.code()
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
@@ -129,6 +137,21 @@ fn upgraded(server: &Server) -> Machine {
     machine.run();
     server.wait("1.0.0 runs", |heard| heard.version("kiosk") == Some("1.0.0"));
     machine
+}
+
+#[test]
+fn what_is_asked_to_end_leaves_nothing_running() {
+    let server = Server::start();
+    let mut machine = upgraded(&server);
+    let pid = std::fs::read_to_string(machine.root().join("payload.pid")).expect("it runs");
+    let place = PathBuf::from(format!("/proc/{}/cwd", pid.trim()));
+    assert!(place.exists());
+    assert_eq!(machine.ask_to_end(), Some(0), "{}", machine.log());
+    assert!(!place.exists(), "the payload is ended with it: {}", machine.log());
+    assert!(machine.log().contains("edge.runtime.stopped"), "{}", machine.log());
+    // And it goes on where it was.
+    machine.run();
+    server.wait("1.0.0 runs again", |heard| heard.version("kiosk") == Some("1.0.0"));
 }
 
 #[test]
