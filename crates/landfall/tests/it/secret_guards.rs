@@ -287,6 +287,32 @@ fn a_private_key_that_is_drawn_once_stays_and_goes_nowhere_else() {
     assert_eq!(value(&live(&sandbox, "keys"), "oauth.key"), born);
 }
 
+/// A key comes from the system and not from where passwords do; it is drawn all the same, and by every verb. What is printed as a block
+/// is printed so again: it is no change.
+#[test]
+fn a_key_that_is_all_that_is_drawn_stays_and_costs_no_revision() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {landfall.dev/once: \"block,plain\"}}\n";
+    let drawn = "stringData:\n  block: |\n    {{- genPrivateKey \"ecdsa\" | nindent 4 }}\ndata:\n  plain: {{ genPrivateKey \"ed25519\" | b64enc }}\n";
+    sandbox.write("web/templates/keys.yaml", &format!("{secret}{drawn}"));
+    let up = ["up", "./web", "-n", "shop", "--yes"];
+    sandbox.run(&up).exits(0);
+    let born = live(&sandbox, "keys");
+    for _ in 0..2 {
+        sandbox.run(&up).exits(0).says("Secret/keys: block, plain, as it lives, stays");
+        assert_eq!(live(&sandbox, "keys").resource_version(), born.resource_version());
+    }
+    let history = sandbox.run(&["history", "web", "-n", "shop"]).exits(0);
+    assert_eq!(history.stdout.lines().count(), 2, "a head and one revision: {}", history.stdout);
+    let said = sandbox.run(&["upgrade", "web", "./web", "-n", "shop"]).exits(0);
+    said.says("Secret/keys: block, plain, as it lives, stays");
+    for key in ["block", "plain"] {
+        assert_eq!(value(&live(&sandbox, "keys"), key), value(&born, key), "{key}");
+    }
+}
+
 /// As a hook it would be deleted for its next run: the way out is told, and leads out.
 #[test]
 fn a_hook_that_generates_once_is_refused_and_its_way_out_leads_out() {
