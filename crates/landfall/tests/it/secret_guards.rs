@@ -313,6 +313,35 @@ fn a_key_that_is_all_that_is_drawn_stays_and_costs_no_revision() {
     }
 }
 
+/// A revision stays as it was recorded: the way back is told that does not ask it to say something else, and leads back.
+#[test]
+fn a_rollback_to_another_once_value_is_refused_and_its_way_leads_back() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {a: b}}\nstringData: {APP_KEY: {{ .Values.key | quote }}, IMAGE: {{ .Values.image }}}\n";
+    sandbox.write("web/templates/keys.yaml", secret);
+    for verb in ["start", "stop"] {
+        sandbox.run(&["cluster", verb]).exits(0);
+    }
+    sandbox.run(&["install", "web", "./web", "-n", "shop", "--create-namespace", "--set", "key=one"]).exits(0);
+    let once = secret.replace("{a: b}", "{landfall.dev/once: APP_KEY}");
+    sandbox.write("web/templates/keys.yaml", &once);
+    let upgrade = ["upgrade", "web", "./web", "-n", "shop"];
+    sandbox.run(&[&upgrade[..], &["--set", "key=two,image=example/app:2"]].concat()).exits(0);
+    for dry in [&["--dry-run"][..], &[]] {
+        let refused = sandbox.run(&[&["rollback", "web", "1", "-n", "shop"], dry].concat());
+        refused.exits(5).says("APP_KEY generated once, which would be changed").says(
+            "`landfall upgrade web -n shop CHART -f values.yaml` with the chart of revision 1 (`landfall history web -n shop`",
+        )
+        .says("`landfall get values web -n shop --revision 1 -o yaml`").says("kubectl get secret keys -n shop");
+    }
+    let values = sandbox.run(&["get", "values", "web", "-n", "shop", "--revision", "1", "-o", "yaml"]).exits(0).stdout;
+    sandbox.write("values.yaml", &values.replace("one", "two"));
+    sandbox.run(&[&upgrade[..], &["-f", "values.yaml"]].concat()).exits(0);
+    let lives = live(&sandbox, "keys");
+    assert_eq!((value(&lives, "APP_KEY").as_str(), value(&lives, "IMAGE").as_str()), ("two", "example/app:1.0.0"));
+}
+
 /// As a hook it would be deleted for its next run: the way out is told, and leads out.
 #[test]
 fn a_hook_that_generates_once_is_refused_and_its_way_out_leads_out() {
