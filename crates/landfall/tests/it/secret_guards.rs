@@ -342,6 +342,25 @@ fn a_rollback_to_another_once_value_is_refused_and_its_way_leads_back() {
     assert_eq!((value(&lives, "APP_KEY").as_str(), value(&lives, "IMAGE").as_str()), ("two", "example/app:1.0.0"));
 }
 
+/// A Secret that its controller refuses to make never comes: that is said at once, and why.
+#[test]
+fn a_pod_that_waits_for_what_the_controller_refuses_is_told_at_once() {
+    let sandbox = sealed("        TOKEN: {generate: {random: 24}}\n");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0);
+    let own = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {landfall.dev/once: PEPPER}}\nstringData: {PEPPER: other}\n";
+    small_chart(&sandbox, "own", "own");
+    sandbox.write("own/templates/keys.yaml", own);
+    sandbox.run(&["up", "./own", "-n", "shop", "--yes"]).exits(0);
+    sandbox.write(
+        "web/templates/app.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: reads}\nspec: {containers: [{name: a, image: \"example/a:1\", env: [{name: T, valueFrom: {secretKeyRef: {name: keys, key: TOKEN}}}]}]}\n",
+    );
+    sandbox
+        .run(&["up", "--yes"])
+        .exits(4)
+        .says("couldn't find key TOKEN in Secret shop/keys: SealedSecret/keys: failed update: ");
+}
+
 /// As a hook it would be deleted for its next run: the way out is told, and leads out.
 #[test]
 fn a_hook_that_generates_once_is_refused_and_its_way_out_leads_out() {
