@@ -26,14 +26,34 @@ pub(crate) fn with_values(text: &str, secret: &Object, keys: &[String]) -> Strin
             None => &mut whole,
         };
         let Value::Object(found) = found else { continue };
+        let before = found.clone();
         let (field, said) = put_value(found, key, &value);
+        let drawn = before.get(field).and_then(|values| values.get(key)?.as_str()).unwrap_or_default();
         let mut way: Vec<Step<'_>> =
             item.into_iter().flat_map(|index| [Step::Key("items"), Step::Index(index)]).collect();
         way.extend([Step::Key(field), Step::Key(key)]);
-        text = text.and_then(|text| edit::set(&text, &way, &Scalar::Str(said.into())).ok());
+        text = text.and_then(|text| {
+            let alike = printed_alike(&text, drawn, &said, &whole);
+            alike.or_else(|| edit::set(&text, &way, &Scalar::Str(said.into())).ok())
+        });
     }
     // JSON is YAML: what cannot be changed in place is written anew.
     text.unwrap_or_else(|| whole.to_string())
+}
+
+/// The text with a value in the place of one that was drawn, printed as its template would have, so that what was recorded with it is the
+/// same text again; nothing where that does not read as is wanted.
+fn printed_alike(text: &str, drawn: &str, value: &str, wanted: &Value) -> Option<String> {
+    let first = drawn.lines().next().filter(|line| !line.is_empty())?;
+    text.match_indices(first).find_map(|(at, _)| {
+        let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        // The lines of a block stand below each other.
+        let printed = |value: &str| value.trim_end_matches('\n').replace('\n', &format!("\n{}", &text[line..at]));
+        let rest = text[at..].strip_prefix(&printed(drawn))?;
+        let made = format!("{}{}{rest}", &text[..at], printed(value));
+        let read = landfall_yaml::documents(&made).next()?.ok()?.to_json().ok()?;
+        (read == *wanted).then_some(made)
+    })
 }
 
 /// Puts a value, as base64, where a Secret has it: among its texts where it stands there and is one, else among its data. Says where,
@@ -74,11 +94,27 @@ mod tests {
     fn a_value_is_put_where_it_was_printed_and_nothing_else_changes() {
         let text =
             "kind: Secret\nmetadata: {name: keys}\nstringData:\n  A: \"drawn\" # here\ndata:\n  B: ZHJhd24=\n  C: Yw==";
-        let wanted = "kind: Secret\nmetadata: {name: keys}\nstringData:\n  A: \"live\" # here\ndata:\n  B: 'bGl2ZQ=='\n  C: Yw==";
+        let wanted =
+            "kind: Secret\nmetadata: {name: keys}\nstringData:\n  A: \"live\" # here\ndata:\n  B: bGl2ZQ==\n  C: Yw==";
         assert_eq!(put(text, &[("A", "live"), ("B", "live")]), wanted);
         let list = "kind: List\nitems:\n- kind: Secret\n  metadata: {name: other}\n  stringData: {A: drawn}\n- kind: Secret\n  metadata: {name: keys}\n  stringData: {A: drawn}";
         let (other, keys) = list.rsplit_once("drawn").expect("one");
         assert_eq!(put(list, &[("A", "live")]), format!("{other}live{keys}"));
+    }
+
+    #[test]
+    fn a_value_is_printed_as_its_template_printed_it() {
+        let printed = |value: &str| {
+            let block = value.replace('\n', "\n    ");
+            format!(
+                "kind: Secret\nmetadata: {{name: keys}}\nstringData:\n  A: |\n    {block}\n  B: x{value:.4}\n  C: {value:.4}\n  D: '1'\n"
+            )
+        };
+        let (drawn, live) = ("drawn key\nof two lines\n", "live key\nof\nthree lines\n");
+        assert_eq!(put(&printed(drawn), &[("A", live), ("B", "xlive"), ("C", "live")]), printed(live));
+        // What would read as a number is quoted.
+        let number = put(&printed(drawn), &[("C", "1234")]);
+        assert!(number.contains("C: '1234'") || number.contains("C: \"1234\""), "{number}");
     }
 
     #[test]

@@ -258,7 +258,7 @@ impl Flags {
     }
 
     /// A flag's duration.
-    pub(crate) fn duration(&self, name: &str) -> Option<std::time::Duration> {
+    pub fn duration(&self, name: &str) -> Option<std::time::Duration> {
         duration(self.text(name)?).ok()
     }
 
@@ -314,7 +314,7 @@ fn comma_separated(text: &str) -> Vec<String> {
 }
 
 /// Go's `time.ParseDuration`; what is negative is none. The error is Go's text.
-pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     let invalid = || format!("time: invalid duration {text:?}");
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

@@ -1,6 +1,8 @@
 //! The controller in its cluster: asked through the API server's service proxy, as kubeseal does.
 
+use std::future::Future;
 use std::path::Path;
+use std::time::Duration;
 
 use http::{Method, Request, header};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -21,13 +23,59 @@ const USER_AGENT: &str = "kubeseal/landfall";
 const UNCONFIGURED: &str =
     "invalid configuration: no configuration has been provided, try setting KUBERNETES_MASTER environment variable";
 
+/// What `clientcmd` says of a `--request-timeout` that is none.
+const WRONG_TIMEOUT: &str = "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)";
+
+/// The reason that `kube` writes where an answer was no API server's.
+const WITHOUT_WORDS: &str = "Failed to parse error data";
+
 /// A controller that can be asked.
 pub(crate) struct Controller {
     client: kube::Client,
     namespace: String,
     name: String,
     port: String,
+    patience: Patience,
     embedded: Option<Connection>,
+}
+
+/// How long a request may take (`--request-timeout`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Endless,
+    For(Duration),
+}
+
+/// Why there is no answer.
+enum Unanswered {
+    /// What was asked says so, or cannot be reached.
+    By(kube::Error),
+    /// It took too long.
+    Late,
+}
+
+impl Patience {
+    /// Reads the flag as `clientcmd` does: whole seconds, or a duration of Go; what is not above nothing has no end.
+    fn of(flags: &Flags) -> Result<Self, Stop> {
+        let Some(text) = flags.text("request-timeout").filter(|text| !text.is_empty()) else {
+            return Ok(Self::Endless);
+        };
+        let seconds = text.parse::<i64>().ok().and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+        match seconds.or_else(|| landfall_helm::pflag::duration(text).ok()) {
+            Some(Duration::ZERO) => Ok(Self::Endless),
+            Some(most) => Ok(Self::For(most)),
+            None => Err(Stop::failed(WRONG_TIMEOUT)),
+        }
+    }
+
+    /// Waits for an answer as long as may be.
+    async fn with<T>(self, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Unanswered> {
+        let answer = match self {
+            Self::Endless => asked.await,
+            Self::For(most) => tokio::time::timeout(most, asked).await.map_err(|_| Unanswered::Late)?,
+        };
+        answer.map_err(Unanswered::By)
+    }
 }
 
 /// What the flags say of the cluster, and what of it is known without asking.
@@ -236,6 +284,10 @@ fn put_over(kubeconfig: &mut Kubeconfig, context: &str, flags: &Flags, directory
 impl Controller {
     /// Looks for the controller's service.
     pub(crate) async fn find(world: &World<'_>, flags: &Flags, configured: Configured) -> Result<Self, Stop> {
+        let patience = match configured.kubeconfig.is_some() || has_embedded(world) {
+            true => Patience::of(flags)?,
+            false => Patience::Endless,
+        };
         let (client, embedded) = configured.client(world).await?;
         let said = |flag: &str, otherwise: &str| flags.text(flag).unwrap_or(otherwise).to_owned();
         let namespace = said("controller-namespace", "kube-system");
@@ -243,7 +295,7 @@ impl Controller {
         let asked = Request::get(format!("/api/v1/namespaces/{namespace}/services/{name}"))
             .header(header::USER_AGENT, USER_AGENT);
         let asked = asked.body(Vec::new()).map_err(|error| Stop::failed(error.to_string()))?;
-        let port = match client.request::<Value>(asked).await {
+        let port = match patience.with(client.request::<Value>(asked)).await {
             Ok(service) => service.pointer("/spec/ports/0/name").and_then(Value::as_str).unwrap_or_default().to_owned(),
             Err(error) => {
                 let words = format!(
@@ -253,11 +305,11 @@ impl Controller {
                 return Err(if is_silence(&error) { Stop::unreachable(words) } else { Stop::failed(words) });
             }
         };
-        Ok(Self { client, namespace, name, port, embedded })
+        Ok(Self { client, namespace, name, port, patience, embedded })
     }
 
     /// Asks one of its endpoints; the answer as it came.
-    async fn ask(&self, method: Method, endpoint: &str, body: Vec<u8>) -> Result<String, kube::Error> {
+    async fn ask(&self, method: Method, endpoint: &str, body: Vec<u8>) -> Result<String, Unanswered> {
         let Self { namespace, name, port, .. } = self;
         let path = format!("/api/v1/namespaces/{namespace}/services/http:{name}:{port}/proxy{endpoint}");
         let accepts = if method == Method::GET { "application/x-pem-file, */*" } else { "application/json, */*" };
@@ -266,8 +318,26 @@ impl Controller {
         if !body.is_empty() {
             request = request.header("content-type", "application/json");
         }
-        let request = request.body(body).map_err(kube::Error::HttpError)?;
-        self.client.request_text(request).await
+        let request = request.body(body).map_err(|error| Unanswered::By(kube::Error::HttpError(error)))?;
+        self.patience.with(self.client.request_text(request)).await
+    }
+
+    /// Why one of its endpoints gave no answer. Whoever answers without an API server's words has said nothing that a person reads: the
+    /// client library's stand in their place (`NewGenericServerResponse`).
+    fn told(&self, error: &Unanswered, verb: &str) -> String {
+        let Unanswered::By(kube::Error::Api(status)) = error else { return told(error) };
+        if status.reason != WITHOUT_WORDS || (status.code < 500 && !status.message.is_empty()) {
+            return told(error);
+        }
+        let words = match status.code {
+            503 => "the server is currently unable to handle the request".to_owned(),
+            504 => "the server was unable to return a response in the time allotted, but may still be processing the request".to_owned(),
+            500.. => {
+                format!("an error on the server ({:?}) has prevented the request from succeeding", status.message)
+            }
+            code => format!("the server responded with the status code {code} but did not return more information"),
+        };
+        format!("{words} ({verb} services http:{}:{})", self.name, self.port)
     }
 
     /// The certificate to seal with, as PEM.
@@ -275,7 +345,7 @@ impl Controller {
         let answer = self.ask(Method::GET, "/v1/cert.pem", Vec::new()).await;
         answer
             .map(String::into_bytes)
-            .map_err(|error| Stop::failed(format!("cannot fetch certificate: {}", told(&error))))
+            .map_err(|error| Stop::failed(format!("cannot fetch certificate: {}", self.told(&error, "get"))))
     }
 
     /// Whether it can open a sealed secret.
@@ -283,10 +353,10 @@ impl Controller {
         let name = sealed.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         match self.ask(Method::POST, "/v1/verify", sealed.to_string().into_bytes()).await {
             Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.code == 409 => {
+            Err(Unanswered::By(kube::Error::Api(status))) if status.code == 409 => {
                 Err(Stop::failed(format!("unable to decrypt sealed secret: {name}")))
             }
-            Err(error) => Err(Stop::failed(format!("cannot validate sealed secret: {}", told(&error)))),
+            Err(error) => Err(Stop::failed(format!("cannot validate sealed secret: {}", self.told(&error, "post")))),
         }
     }
 
@@ -294,10 +364,10 @@ impl Controller {
     pub(crate) async fn rotate(&self, sealed: &Value) -> Result<Value, Stop> {
         let answer = match self.ask(Method::POST, "/v1/rotate", sealed.to_string().into_bytes()).await {
             Ok(answer) => answer,
-            Err(kube::Error::Api(status)) if status.code == 409 => {
+            Err(Unanswered::By(kube::Error::Api(status))) if status.code == 409 => {
                 return Err(Stop::failed("unable to rotate secret"));
             }
-            Err(error) => return Err(Stop::failed(format!("cannot re-encrypt secret: {}", told(&error)))),
+            Err(error) => return Err(Stop::failed(format!("cannot re-encrypt secret: {}", self.told(&error, "post")))),
         };
         serde_json::from_str(&answer).map_err(|error| Stop::failed(error.to_string()))
     }
@@ -311,10 +381,12 @@ impl Controller {
 }
 
 /// A server's own words; those of what lies beneath where there is no server.
-fn told(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error {
-        return status.message.clone();
-    }
+fn told(error: &Unanswered) -> String {
+    let error = match error {
+        Unanswered::Late => return "context deadline exceeded".to_owned(),
+        Unanswered::By(kube::Error::Api(status)) => return status.message.clone(),
+        Unanswered::By(error) => error,
+    };
     let mut causes = vec![error.to_string()];
     let mut cause = std::error::Error::source(error);
     while let Some(one) = cause {
@@ -327,6 +399,6 @@ fn told(error: &kube::Error) -> String {
     landfall_diag::without_passwords(&causes.join(": ")).into_owned()
 }
 
-fn is_silence(error: &kube::Error) -> bool {
-    !matches!(error, kube::Error::Api(_))
+fn is_silence(error: &Unanswered) -> bool {
+    !matches!(error, Unanswered::By(kube::Error::Api(_)))
 }

@@ -44,7 +44,7 @@ const CLUSTER: &[Spec] = &[
     short("namespace", 'n', Text, Works, "the namespace"),
     flag("password", Text, Works, "password for the API server"),
     flag("proxy-url", Text, Works, "proxy to the API server"),
-    flag("request-timeout", Text, NoEffect, ""),
+    flag("request-timeout", Text, Works, "how long one request may take, as 30s (0, no end)"),
     flag("server", Text, Works, "address of the API server"),
     flag("tls-server-name", Text, Works, "name in the API server's certificate"),
     flag("token", Text, Works, "bearer token for the API server"),

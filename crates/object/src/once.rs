@@ -44,6 +44,24 @@ pub struct OnceViolation {
     pub keys: Vec<String>,
     /// What would have happened: `would be changed`.
     pub verb: &'static str,
+    /// Who says so.
+    pub wanted: Wanted,
+}
+
+/// Where what would have been written comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// From what is delivered, which can be made to say something else.
+    Delivered,
+    /// From a revision of a release, which is recorded and stays as it is.
+    Recorded {
+        /// The release.
+        release: String,
+        /// Its namespace.
+        namespace: String,
+        /// Its revision.
+        revision: i64,
+    },
 }
 
 /// It would get another value, or none.
@@ -60,14 +78,38 @@ impl OnceViolation {
         OnceViolation { verb: REMADE, ..self }
     }
 
+    /// The same for one that goes back to a revision of a release.
+    #[must_use]
+    pub fn by_going_back(self, release: &str, namespace: &str, revision: i64) -> Self {
+        let (release, namespace) = (release.to_owned(), namespace.to_owned());
+        OnceViolation { wanted: Wanted::Recorded { release, namespace, revision }, ..self }
+    }
+
     /// Where the value goes that lives, and how it is seen.
     fn putting_back(&self) -> String {
+        format!(
+            "give it the value that the cluster has, where the other one comes from ({} shows it; a template that draws one asks for \
+             the one that lives with `lookup`)",
+            self.showing()
+        )
+    }
+
+    /// What shows the value that lives.
+    fn showing(&self) -> String {
         let (name, of) = (self.key.name.as_str(), self.of_namespace());
         let key = self.keys.first().map(String::as_str).unwrap_or_default();
+        format!("`kubectl get secret {name}{of} -o go-template='{{{{index .data \"{key}\" | base64decode}}}}'`")
+    }
+
+    /// The way to an earlier revision that leaves the keys as they are.
+    fn delivering(&self, release: &str, namespace: &str, revision: i64) -> String {
+        let of = format!("{release} -n {namespace}");
         format!(
-            "give it the value that the cluster has, where the other one comes from (`kubectl get secret {name}{of} -o \
-             go-template='{{{{index .data \"{key}\" | base64decode}}}}'` shows it; a template that draws one asks for the one that \
-             lives with `lookup`)"
+            "a revision stays as it was recorded: deliver what it was made of, `landfall upgrade {of} CHART -f values.yaml` with the chart \
+             of revision {revision} (`landfall history {of}` names it) and its values (`landfall get values {of} --revision \
+             {revision} -o yaml`); what a template draws stays as it lives where `{ONCE_ANNOTATION}` names the key, and what is a \
+             value is given the one that the cluster has ({} shows it)",
+            self.showing()
         )
     }
 
@@ -86,13 +128,16 @@ impl OnceViolation {
 
 impl Diagnose for OnceViolation {
     fn diagnose(&self) -> Diagnostic {
-        let help = match self.verb {
-            CHANGED => format!("{}; {}", self.putting_back(), self.giving_up()),
-            REMADE => format!(
+        let help = match (self.verb, &self.wanted) {
+            (CHANGED | UNPROTECTED, Wanted::Recorded { release, namespace, revision }) => {
+                format!("{}; {}", self.delivering(release, namespace, *revision), self.giving_up())
+            }
+            (CHANGED, _) => format!("{}; {}", self.putting_back(), self.giving_up()),
+            (REMADE, _) => format!(
                 "let it be no hook: take `helm.sh/hook` off its template, then once `--take-ownership`; {}",
                 self.giving_up()
             ),
-            UNPROTECTED => format!("leave the key in its annotation `{ONCE_ANNOTATION}`; {}", self.giving_up()),
+            (UNPROTECTED, _) => format!("leave the key in its annotation `{ONCE_ANNOTATION}`; {}", self.giving_up()),
             _ => self.giving_up(),
         };
         Diagnostic::refused(code::ONCE, self.to_string())
@@ -175,7 +220,8 @@ pub fn once_guard(live: Option<&Object>, next: Option<&Object>) -> Result<(), On
     if keys.is_empty() || is_mutant("once-values") {
         return Ok(());
     }
-    let violation = |keys: Vec<String>, verb| OnceViolation { key: Box::new(live.key()), keys, verb };
+    let violation =
+        |keys: Vec<String>, verb| OnceViolation { key: Box::new(live.key()), keys, verb, wanted: Wanted::Delivered };
     let Some(next) = next else {
         return Err(violation(keys, "would be deleted"));
     };

@@ -41,7 +41,17 @@ impl Releases {
     /// As [`verbs::rollback`] and [`Releases::prepare_install`].
     #[boxed]
     pub async fn prepare_rollback(&self, name: &str, options: &RollbackOptions) -> Result<Prepared, Error> {
-        self.prepare(verbs::rollback(&self.past(name).await?, options)?).await
+        let past = self.past(name).await?;
+        let prepared = self.prepare(verbs::rollback(&past, options)?).await;
+        // What is recorded cannot be made to say something else: the way that there is is another one.
+        let revision = verbs::goal(&past, options)?;
+        prepared.map_err(|error| match error {
+            Error::Engine(landfall_engine::Error::Once(violation)) => {
+                let violation = violation.by_going_back(name, self.namespace(), revision);
+                Error::Engine(landfall_engine::Error::Once(violation))
+            }
+            other => other,
+        })
     }
 
     /// Prepares the removal of a release.

@@ -15,6 +15,7 @@ use crate::options::DeployOptions;
 use crate::{Content, Error, Info, Record};
 
 pub use install::{first_record, install};
+pub(crate) use rollback::goal;
 pub use rollback::rollback;
 pub use test::test;
 pub use uninstall::uninstall;

@@ -36,6 +36,16 @@ impl Random for Noticed {
     fn keys(&self) -> Option<&Keys> {
         self.random.keys()
     }
+
+    fn passed_over(&self) {
+        self.drawn.store(true, Ordering::Relaxed);
+        self.random.passed_over();
+    }
+
+    fn key_draw(&self) -> [u8; 32] {
+        self.drawn.store(true, Ordering::Relaxed);
+        self.random.key_draw()
+    }
 }
 
 /// Since when this process runs, as far as charts are concerned.

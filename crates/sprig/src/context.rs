@@ -39,6 +39,9 @@ pub trait Random: Send + Sync {
         None
     }
 
+    /// Hears that the system was asked in its place, for a key: by whoever wants to know whether anything was drawn.
+    fn passed_over(&self) {}
+
     /// What the next key is kept under.
     fn key_draw(&self) -> [u8; 32] {
         let mut draw = [0; 32];

@@ -1,15 +1,21 @@
 //! What a pod misses, and whether it will come.
 
 use landfall_cluster::Stuck;
-use landfall_object::{Gvk, Object, ObjectKey};
+use landfall_object::{Gvk, HealthStatus, Object, ObjectKey};
 
 use super::unbound::UNBOUND;
 use crate::desired::Task;
 use crate::executor::Executor;
 use crate::plan::Plan;
 
-/// A Secret that will come: its namespace and name.
-pub(crate) type ToCome = (String, String);
+/// A Secret that a controller makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ToCome {
+    namespace: String,
+    name: String,
+    /// What it is made from.
+    source: ObjectKey,
+}
 
 impl Executor {
     /// Whether a pod that misses a Secret, a ConfigMap, a key of one, a claim or a volume will go on missing it.
@@ -23,8 +29,11 @@ impl Executor {
         let Some((kind, name, field)) = missing_reference(&stuck.message) else {
             return stuck.reason == "CreateContainerConfigError";
         };
-        if to_come.iter().any(|(home, secret)| home == namespace && *secret == name) {
-            return false;
+        let comes = |one: &&ToCome| kind == "Secret" && one.namespace == namespace && one.name == name;
+        if let Some(one) = to_come.iter().find(comes) {
+            let Some(why) = self.refuses_to_come(one).await else { return false };
+            stuck.message = format!("{}: {why}", stuck.message);
+            return true;
         }
         let key = ObjectKey::new(Gvk::new("", "v1", kind), Some(namespace), name);
         match self.cluster.get(&key).await {
@@ -35,6 +44,17 @@ impl Executor {
             }),
             Err(_) => false,
         }
+    }
+
+    /// Why the controller does not make a Secret of what it was given, and will not before that changes.
+    async fn refuses_to_come(&self, one: &ToCome) -> Option<String> {
+        // Of others a condition that is not true yet may say no more than that they have begun.
+        if one.source.gvk.kind != "SealedSecret" {
+            return None;
+        }
+        let source = self.cluster.get(&one.source).await.ok()??;
+        let health = landfall_object::health::assess(&source)?;
+        (health.status == HealthStatus::Degraded).then(|| format!("SealedSecret/{}: {}", source.name(), health.message))
     }
 }
 
@@ -75,7 +95,7 @@ pub(super) fn secrets_to_come(plan: &Plan) -> Vec<ToCome> {
                 "Certificate" => object.str_at("/spec/secretName")?,
                 _ => return None,
             };
-            Some((object.namespace()?.to_owned(), name.to_owned()))
+            Some(ToCome { namespace: object.namespace()?.to_owned(), name: name.to_owned(), source: object.key() })
         })
         .collect()
 }

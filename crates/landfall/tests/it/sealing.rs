@@ -125,6 +125,20 @@ fn seal_as_scripts_do(sandbox: &Sandbox, kubeseal: &dyn Fn(&[&str]) -> Ran) {
     up(sandbox);
     asked(&["--validate", "-f", "web/templates/sealed.yaml"]).exits(0);
     asked(&[&elsewhere[..], &["--re-encrypt", "-f", "web/templates/sealed.yaml"]].concat()).exits(0);
+    for (timeout, why) in [("abc", "Invalid timeout value"), ("1ns", "context deadline exceeded")] {
+        let refused = asked(&["--fetch-cert", "--request-timeout", timeout]);
+        assert!(refused.code == 1 && refused.all().contains(why), "{}", refused.all());
+    }
+    assert_eq!(asked(&["--fetch-cert", "--request-timeout", "60"]).exits(0).stdout, certificate);
+    sandbox.write("nobody.pem", &self::certificate());
+    let closed = asked(&["--cert", "nobody.pem", "-f", "secret.yaml", "-o", "yaml"]).exits(0).stdout;
+    sandbox.write("closed.yaml", &closed);
+    let refused = asked(&["--re-encrypt", "-f", "closed.yaml"]);
+    assert!(
+        refused.code == 1 && refused.all().contains("an error on the server (\"\") has prevented"),
+        "{}",
+        refused.all()
+    );
     // A chart that brings a service of that name makes its own, which is asked from then on.
     sandbox.write(
         "web/templates/service.yaml",

@@ -287,6 +287,80 @@ fn a_private_key_that_is_drawn_once_stays_and_goes_nowhere_else() {
     assert_eq!(value(&live(&sandbox, "keys"), "oauth.key"), born);
 }
 
+/// A key comes from the system and not from where passwords do; it is drawn all the same, and by every verb. What is printed as a block
+/// is printed so again: it is no change.
+#[test]
+fn a_key_that_is_all_that_is_drawn_stays_and_costs_no_revision() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {landfall.dev/once: \"block,plain\"}}\n";
+    let drawn = "stringData:\n  block: |\n    {{- genPrivateKey \"ecdsa\" | nindent 4 }}\ndata:\n  plain: {{ genPrivateKey \"ed25519\" | b64enc }}\n";
+    sandbox.write("web/templates/keys.yaml", &format!("{secret}{drawn}"));
+    let up = ["up", "./web", "-n", "shop", "--yes"];
+    sandbox.run(&up).exits(0);
+    let born = live(&sandbox, "keys");
+    for _ in 0..2 {
+        sandbox.run(&up).exits(0).says("Secret/keys: block, plain, as it lives, stays");
+        assert_eq!(live(&sandbox, "keys").resource_version(), born.resource_version());
+    }
+    let history = sandbox.run(&["history", "web", "-n", "shop"]).exits(0);
+    assert_eq!(history.stdout.lines().count(), 2, "a head and one revision: {}", history.stdout);
+    let said = sandbox.run(&["upgrade", "web", "./web", "-n", "shop"]).exits(0);
+    said.says("Secret/keys: block, plain, as it lives, stays");
+    for key in ["block", "plain"] {
+        assert_eq!(value(&live(&sandbox, "keys"), key), value(&born, key), "{key}");
+    }
+}
+
+/// A revision stays as it was recorded: the way back is told that does not ask it to say something else, and leads back.
+#[test]
+fn a_rollback_to_another_once_value_is_refused_and_its_way_leads_back() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {a: b}}\nstringData: {APP_KEY: {{ .Values.key | quote }}, IMAGE: {{ .Values.image }}}\n";
+    sandbox.write("web/templates/keys.yaml", secret);
+    for verb in ["start", "stop"] {
+        sandbox.run(&["cluster", verb]).exits(0);
+    }
+    sandbox.run(&["install", "web", "./web", "-n", "shop", "--create-namespace", "--set", "key=one"]).exits(0);
+    let once = secret.replace("{a: b}", "{landfall.dev/once: APP_KEY}");
+    sandbox.write("web/templates/keys.yaml", &once);
+    let upgrade = ["upgrade", "web", "./web", "-n", "shop"];
+    sandbox.run(&[&upgrade[..], &["--set", "key=two,image=example/app:2"]].concat()).exits(0);
+    for dry in [&["--dry-run"][..], &[]] {
+        let refused = sandbox.run(&[&["rollback", "web", "1", "-n", "shop"], dry].concat());
+        refused.exits(5).says("APP_KEY generated once, which would be changed").says(
+            "`landfall upgrade web -n shop CHART -f values.yaml` with the chart of revision 1 (`landfall history web -n shop`",
+        )
+        .says("`landfall get values web -n shop --revision 1 -o yaml`").says("kubectl get secret keys -n shop");
+    }
+    let values = sandbox.run(&["get", "values", "web", "-n", "shop", "--revision", "1", "-o", "yaml"]).exits(0).stdout;
+    sandbox.write("values.yaml", &values.replace("one", "two"));
+    sandbox.run(&[&upgrade[..], &["-f", "values.yaml"]].concat()).exits(0);
+    let lives = live(&sandbox, "keys");
+    assert_eq!((value(&lives, "APP_KEY").as_str(), value(&lives, "IMAGE").as_str()), ("two", "example/app:1.0.0"));
+}
+
+/// A Secret that its controller refuses to make never comes: that is said at once, and why.
+#[test]
+fn a_pod_that_waits_for_what_the_controller_refuses_is_told_at_once() {
+    let sandbox = sealed("        TOKEN: {generate: {random: 24}}\n");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0);
+    let own = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {landfall.dev/once: PEPPER}}\nstringData: {PEPPER: other}\n";
+    small_chart(&sandbox, "own", "own");
+    sandbox.write("own/templates/keys.yaml", own);
+    sandbox.run(&["up", "./own", "-n", "shop", "--yes"]).exits(0);
+    sandbox.write(
+        "web/templates/app.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: reads}\nspec: {containers: [{name: a, image: \"example/a:1\", env: [{name: T, valueFrom: {secretKeyRef: {name: keys, key: TOKEN}}}]}]}\n",
+    );
+    sandbox
+        .run(&["up", "--yes"])
+        .exits(4)
+        .says("couldn't find key TOKEN in Secret shop/keys: SealedSecret/keys: failed update: ");
+}
+
 /// As a hook it would be deleted for its next run: the way out is told, and leads out.
 #[test]
 fn a_hook_that_generates_once_is_refused_and_its_way_out_leads_out() {

@@ -579,6 +579,9 @@ fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
     assert_eq!((lives("PEPPER").as_ref(), lives("BEFORE").as_ref()), (third.get("PEPPER"), second.get("PEPPER")));
     sandbox.run(&["secrets", "rotate", "PEPPER", "--yes", "--accept", "PEPPER"]).exits(0);
     assert!(sandbox.read("web/values.yaml").contains("sealed: # größer\n"));
+    // What the cluster has of it until the delivery is no value that came back.
+    sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--yes"]).exits(0);
+    sandbox.run(&["secrets", "check"]).exits(0).says("`BEFORE` was dropped from the file").lacks("was replaced");
 }
 
 #[cfg(unix)]

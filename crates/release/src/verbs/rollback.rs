@@ -16,7 +16,7 @@ use crate::{Error, Info, Past, Status, Which, validate_release_name};
 pub fn rollback(past: &Past, options: &RollbackOptions) -> Result<Wish, Error> {
     validate_release_name(&past.name)?;
     let current = past.last()?;
-    let version = if options.revision == 0 { current.version - 1 } else { options.revision };
+    let version = goal(past, options)?;
     let Some(earlier) = past.history.iter().find(|record| record.version == version) else {
         return Err(Error::NoRevision { name: past.name.clone(), version });
     };
@@ -44,4 +44,15 @@ pub fn rollback(past: &Past, options: &RollbackOptions) -> Result<Wish, Error> {
         .resources(Which::NewRelease, Some(&current.manifest))
         .wait()
         .hooks(Moment::PostRollback))
+}
+
+/// The revision that a rollback goes back to.
+///
+/// # Errors
+/// [`Error::NotFound`]
+pub(crate) fn goal(past: &Past, options: &RollbackOptions) -> Result<i64, Error> {
+    match options.revision {
+        0 => Ok(past.last()?.version - 1),
+        revision => Ok(revision),
+    }
 }

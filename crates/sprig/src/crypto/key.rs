@@ -41,15 +41,24 @@ pub(super) fn generate(context: &Context, kind: &str) -> Result<PrivateKey, Stri
         "ed25519" if random.is_sequence() => {
             read(PrivateKeyDer::Pkcs8(repeatable::ed25519(random, &ED25519).into()), &PKCS_ED25519)
         }
-        "" | "rsa" => {
-            let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_4096).map_err(failed)?;
-            PrivateKey::of(pair)
-        }
-        "ecdsa" => PrivateKey::of(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?),
-        "ed25519" => PrivateKey::of(KeyPair::generate_for(&PKCS_ED25519).map_err(failed)?),
+        "" | "rsa" => PrivateKey::of(drawn_rsa(random, RsaKeySize::_4096).map_err(failed)?),
+        "ecdsa" => PrivateKey::of(drawn(random, &PKCS_ECDSA_P256_SHA256).map_err(failed)?),
+        "ed25519" => PrivateKey::of(drawn(random, &PKCS_ED25519).map_err(failed)?),
         "dsa" => Err("failed to generate private key: DSA keys are not made any more; use ecdsa or ed25519".to_owned()),
         other => Err(format!("Unknown type {other}")),
     }
+}
+
+/// A key of the system's own randomness, of which the caller's hears.
+fn drawn(random: &dyn Random, algorithm: &'static SignatureAlgorithm) -> Result<KeyPair, rcgen::Error> {
+    random.passed_over();
+    KeyPair::generate_for(algorithm)
+}
+
+/// As [`drawn`], an RSA key.
+fn drawn_rsa(random: &dyn Random, size: RsaKeySize) -> Result<KeyPair, rcgen::Error> {
+    random.passed_over();
+    KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size)
 }
 
 /// An RSA key that is the same at the same place of a sequence. Where keys are kept, nobody uses what is printed: they have
@@ -72,7 +81,7 @@ impl PrivateKey {
         let pair = if random.is_sequence() {
             repeated_rsa(random, 2_048).and_then(|key| KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256))
         } else {
-            KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)
+            drawn_rsa(random, RsaKeySize::_2048)
         };
         Self::of(pair.map_err(|error| failed(error.to_string()))?).map_err(failed)
     }
