@@ -235,6 +235,7 @@ impl<'g> Sequence<'g> {
         let Ground { cluster, store, .. } = self.ground;
         Applications {
             semantics: Default::default(),
+            excluded: Default::default(),
             cluster: cluster.clone(),
             home: cluster.clone(),
             store: store.clone(),

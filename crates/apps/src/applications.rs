@@ -9,6 +9,7 @@ use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
 
+use crate::excluded::{ExcludedKinds, told};
 use crate::guard::{APPROVAL, CONFIRMED, is_confirmed};
 use crate::keeper::{Course, FACTS, HOOK_FACTS, Keeper, seconds};
 use crate::kept::Semantics;
@@ -33,6 +34,8 @@ pub struct Applications {
     pub expected: Kinds,
     /// Whose meaning counts.
     pub semantics: Semantics,
+    /// Kinds that they leave alone.
+    pub excluded: Arc<ExcludedKinds>,
     /// Whose turn it is to write into them.
     pub pens: Pens,
 }
@@ -117,14 +120,16 @@ impl Applications {
     #[boxed]
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
         let live = self.read(application).await?;
-        let tracked = self.tracked_by(application, live.as_ref()).await?;
+        let mut tracked = self.tracked_by(application, live.as_ref()).await?;
+        tracked.retain(|object| !self.excluded.excludes(application, &object.key()));
         let application = &Applications::approved(application, live.as_ref());
         let home = self.cluster.default_namespace();
         let sync = Sync::new(application, request, tracked, home, self.expected.clone()).meant(self.semantics);
         landfall_engine::prepare(&self.cluster, sync).await
     }
 
-    /// Prepares the removal of all that an application delivered, in reverse order; what its project does not let it have stays.
+    /// Prepares the removal of all that an application delivered, in reverse order; what its project does not let it have stays,
+    /// and so does what is excluded.
     ///
     /// # Errors
     /// What planning refuses.
@@ -140,8 +145,13 @@ impl Applications {
         tracked.extend(self.hooks_of(application).await?);
         tracked.sort_by_cached_key(Object::key);
         tracked.dedup_by_key(|object| object.key());
+        let is_excluded = |object: &mut Object| self.excluded.excludes(application, &object.key());
+        let stay: Vec<Object> = tracked.extract_if(.., is_excluded).collect();
         let application = &Applications::approved(application, live.as_ref());
-        landfall_engine::prepare(&self.cluster, Removal::new(application, tracked, propagation, project)).await
+        let removal = Removal::new(application, tracked, propagation, project);
+        let mut prepared = landfall_engine::prepare(&self.cluster, removal).await?;
+        prepared.notes.extend(stay.iter().map(|object| format!("{} and stays", told(&object.key()))));
+        Ok(prepared)
     }
 
     /// Prepares the hooks that run before or after all that an application delivered goes.

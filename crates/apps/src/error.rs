@@ -85,6 +85,12 @@ pub enum Error {
     /// An automated sync would prune everything there is.
     #[error("auto-sync will wipe out all resources")]
     WipesOut,
+    /// An operation names objects, and the Application has none of them.
+    #[error("No matching app resources found: {} names none of the objects that it has or is to have", names.join(" and "))]
+    NothingNamed {
+        /// What it names, as Argo CD writes it.
+        names: Vec<String>,
+    },
     /// The plan could not be made or carried out.
     #[error(transparent)]
     Engine(#[from] landfall_engine::Error),
@@ -135,6 +141,7 @@ impl Diagnose for Error {
             Error::WipesOut => Diagnostic::refused(code::WIPES_OUT, "every object of the application would be pruned")
                 .note(format!("argocd: {self}"))
                 .help("set syncPolicy.automated.allowEmpty when that is meant"),
+            Error::NothingNamed { .. } => told(code::NOTHING_NAMED).note("nothing was changed"),
             Error::Engine(error) => error.diagnose(),
             Error::Cluster(error) => error.diagnose(),
             Error::Store(error) => error.diagnose(),

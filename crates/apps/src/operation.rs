@@ -73,6 +73,15 @@ impl ResourceName {
     }
 }
 
+impl std::fmt::Display for ResourceName {
+    /// As people name it: `GROUP:KIND:NAMESPACE/NAME`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ResourceName { group, kind, namespace, name } = self;
+        let slash = if namespace.is_empty() { "" } else { "/" };
+        write!(f, "{group}:{kind}:{namespace}{slash}{name}")
+    }
+}
+
 impl From<&ObjectKey> for ResourceName {
     fn from(key: &ObjectKey) -> Self {
         ResourceName {

@@ -371,7 +371,7 @@ fn denies(entry: &Destination, wanted: &Destination, namespace: &str) -> bool {
 }
 
 /// Both names of the cluster that Argo CD itself runs in.
-fn completed(destination: &Destination) -> Destination {
+pub(crate) fn completed(destination: &Destination) -> Destination {
     let mut both = destination.clone();
     if both.server.is_empty() && (both.name.is_empty() || both.name == IN_CLUSTER.1) {
         both.server = IN_CLUSTER.0.to_owned();

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use landfall_object::Object;
 use serde_json::Value;
 
-use crate::Project;
 use crate::ignored::NOT_ACTED_ON;
 use crate::sets::Selector;
+use crate::{ExcludedKinds, Project};
 
 /// What of `argocd-cm` (util/settings/settings.go) changes what is compared and delivered, and is not acted on: keys, and beginnings of
 /// keys.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 13] = [
     "application.instanceLabelKey",
     "application.sync.impersonation.enabled",
     "application.sync.impersonation.enforced",
@@ -23,8 +23,6 @@ const KEYS: [&str; 15] = [
     "kustomize.enable",
     "resource.compareoptions",
     "resource.customizations",
-    "resource.exclusions",
-    "resource.inclusions",
     "resource.respectRBAC",
     "timeout.reconciliation",
 ];
@@ -34,14 +32,19 @@ const BEGINNINGS: [&str; 4] =
 const WITHOUT_EFFECT: &str = "resource.customizations.ignoreResourceUpdates.";
 /// How an object's Application is known, and what of that is ours.
 const TRACKING: (&str, &str) = ("application.resourceTrackingMethod", "annotation");
+/// Kinds that are excluded, and those that alone are not.
+const EXCLUSIONS: &str = "resource.exclusions";
+const INCLUSIONS: &str = "resource.inclusions";
 /// Projects from which others have bounds.
 const GLOBAL_PROJECTS: &str = "globalProjects";
 
-/// What Argo CD's settings say that is not acted on.
+/// What Argo CD's settings say: what is acted on, and what is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Keys of the ConfigMap, sorted.
     pub not_acted_on: BTreeSet<String>,
+    /// Kinds that are excluded; what cannot be read of it is not acted on.
+    pub excluded: ExcludedKinds,
     /// Which projects have bounds of another one, or why nobody knows.
     inherits: Option<Result<Vec<(Selector, String)>, String>>,
 }
@@ -59,7 +62,15 @@ impl Settings {
             let is_known = KEYS.contains(&key) || BEGINNINGS.iter().any(|beginning| key.starts_with(beginning));
             if key == GLOBAL_PROJECTS {
                 settings.inherits = Some(inherits(text));
-            } else if (is_known && !key.starts_with(WITHOUT_EFFECT)) || (key == TRACKING.0 && text != TRACKING.1) {
+                continue;
+            }
+            let read = match key {
+                EXCLUSIONS => settings.excluded.exclude(text),
+                INCLUSIONS => settings.excluded.include(text),
+                _ => Ok(()),
+            };
+            let is_in_vain = read.is_err() || (is_known && !key.starts_with(WITHOUT_EFFECT));
+            if is_in_vain || (key == TRACKING.0 && text != TRACKING.1) {
                 settings.not_acted_on.insert(key.to_owned());
             }
         }
@@ -123,14 +134,14 @@ mod tests {
         let said = settings(json!({
             "url": "https://argocd.example.com", "timeout.reconciliation": "60s", "kustomize.buildOptions": "--enable-helm",
             "resource.customizations.health.apps_Deployment": "return {}", "resource.exclusions": "- kinds: [Event]",
-            "resource.customizations.ignoreResourceUpdates.all": "jsonPointers: []", "resource.inclusions": "",
+            "resource.compareoptions": "x: y", "resource.customizations.ignoreResourceUpdates.all": "jsonPointers: []", "resource.inclusions": "- {",
             "application.resourceTrackingMethod": "label", "accounts.anna": "login",
         }));
         assert_eq!(
             said.told().as_deref(),
             Some(
-                "application.resourceTrackingMethod, kustomize.buildOptions, resource.customizations.health.apps_Deployment, \
-                 resource.exclusions, timeout.reconciliation of argocd-cm is not acted on"
+                "application.resourceTrackingMethod, kustomize.buildOptions, resource.compareoptions, resource.customizations.health.apps_Deployment, \
+                 resource.inclusions, timeout.reconciliation of argocd-cm is not acted on"
             )
         );
         let same = json!({"application.resourceTrackingMethod": "annotation", "url": "x"});

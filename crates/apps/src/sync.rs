@@ -196,6 +196,15 @@ impl Wish for Sync {
         if self.wipes_out() {
             return Err(Error::WipesOut);
         }
+        let operation = &self.request.operation;
+        let takes = |live: &Object| is_resource_of(&self.application, live) && operation.takes(&live.key());
+        if operation.is_partial()
+            && !self.request.targets.iter().any(|target| operation.takes(&target.object.key()))
+            && !self.tracked.iter().any(takes)
+        {
+            let names = operation.resources.iter().map(ToString::to_string).collect();
+            return Err(Error::NothingNamed { names });
+        }
         let Compiled { desired, notes, resources, kept, shared } = self.compiled(&self.application)?;
         (self.notes, self.resources, self.kept, self.shared) = (notes, resources, kept, shared);
         Ok(desired)

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_apps::{Pens, Refused, Semantics};
+use landfall_apps::{ExcludedKinds, Pens, Refused, Semantics};
 use landfall_chart::Readings;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -43,6 +43,8 @@ pub struct Session {
     pub elsewhere: Elsewhere,
     /// Whose meaning counts where that of an Application knowingly differs from Argo CD's.
     pub semantics: Semantics,
+    /// Kinds that Applications leave alone.
+    pub excluded: Arc<ExcludedKinds>,
     /// What becomes of an Application whose project is not there.
     pub missing_project: MissingProject,
     /// Whether releases' records tell of hooks while they run.
@@ -143,6 +145,7 @@ impl Session {
             stop: CancellationToken::new(),
             elsewhere: Elsewhere::default(),
             semantics: Semantics::default(),
+            excluded: Arc::default(),
             missing_project: MissingProject::default(),
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),

@@ -27,7 +27,8 @@ impl Session {
     fn applications_expecting(&self, expected: Kinds) -> Applications {
         let (cluster, home, store) = (self.cluster.clone(), self.home.clone(), self.store.clone());
         let (semantics, pens) = (self.semantics, self.pens.clone());
-        Applications { cluster, home, store, clock: Arc::clone(&self.clock), expected, semantics, pens }
+        let (clock, excluded) = (Arc::clone(&self.clock), Arc::clone(&self.excluded));
+        Applications { cluster, home, store, clock, expected, semantics, excluded, pens }
     }
 
     /// Brings to an end what an earlier process left open on an Application.
@@ -57,6 +58,7 @@ impl Session {
     ) -> Result<PreparedSync, Vec<Diagnostic>> {
         let (application, expected) = (&bound.application, one.expected());
         let mut targets = targets_of(one)?;
+        let excluded = self.excluded.take(application, &mut targets);
         let project = self.check_bounds(bound, &targets).await?;
         let home = &application.destination.namespace;
         let mut kept = self.keep_claims(home, &mut targets).await;
@@ -84,7 +86,7 @@ impl Session {
         };
         let prepared = self.applications_expecting(expected.clone()).prepare(application, request).await;
         let mut prepared = prepared.map_err(|error| vec![error.diagnose()])?;
-        prepared.notes.extend(kept);
+        prepared.notes.extend(kept.into_iter().chain(excluded));
         Ok(prepared)
     }
 

@@ -23,7 +23,7 @@ use crate::accounts::Doubt;
 use crate::api::{Line, Name};
 use crate::board::Board;
 use crate::checks::Known;
-use crate::entry::{Alone, Entry, Writing};
+use crate::entry::{ALONGSIDE, Alone, Entry, Writing};
 use crate::errands::{Work, comparison, is_terminating};
 use crate::ground::application_kind;
 use crate::happened::{Found, Happened, Seen};
@@ -278,8 +278,12 @@ impl Controller {
     fn settings_changed(&mut self, change: Result<Change, landfall_cluster::Error>) {
         match change {
             Ok(change) => {
+                let before = self.work.settings.now();
                 if self.work.settings.change(&change) {
-                    self.weigh_anew(&BTreeSet::new());
+                    let is_same = before.excluded == self.work.settings.now().excluded;
+                    let applications = self.entries.values().filter_map(|entry| entry.application.as_ref().ok());
+                    let projects = applications.map(|it| it.project.clone()).filter(|_| !is_same).collect();
+                    self.weigh_anew(&projects);
                 }
             }
             Err(error) => tracing::warn!("{} cannot be watched: {error}", Settings::CONFIG_MAP),
@@ -761,7 +765,9 @@ impl Controller {
         {
             entry.writing = Writing::Once;
             let mut told = status["status"].clone();
-            told.as_object_mut().map(|told| told.remove("reconciledAt"));
+            if let Some(told) = told.as_object_mut() {
+                told.retain(|field, _| !ALONGSIDE.contains(&field.as_str()));
+            }
             entry.wrote = Some((told, None));
             let (work, told, key) = (Arc::clone(&self.work), self.told.clone(), Arc::new(key.clone()));
             self.tasks.spawn(async move {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_apps::machine::State;
 use landfall_apps::{
-    APPROVAL, Application, CONFIRMED, NOT_ACTED_ON, OUTSIDE, Pen, REPEATED, ResourceName, ResourceStatus, SyncStatus,
-    sync_status, worst_of,
+    APPROVAL, Application, CONFIRMED, EXCLUDED, NOT_ACTED_ON, OUTSIDE, Pen, Project, REPEATED, ResourceName,
+    ResourceStatus, SyncStatus, sync_status, worst_of,
 };
 use landfall_delivery::{DRAWN, STAYS, Session};
 use landfall_object::{HealthStatus, Object, ObjectKey};
@@ -19,6 +19,9 @@ use crate::connections::{Connections, Destination};
 use crate::happened::Found;
 use crate::live::{Live, Lives};
 use crate::news::Standing;
+
+/// What of a status is written along with what is told, and by itself is no reason to write.
+pub(crate) const ALONGSIDE: [&str; 2] = ["reconciledAt", "controllerNamespace"];
 
 /// An Application as it is known.
 pub(crate) struct Entry {
@@ -199,13 +202,17 @@ impl Entry {
             return None;
         }
         status["reconciledAt"] = now.into();
+        // Whoever reads the marks on objects as Argo CD has to know for whom no namespace stands in front of the name.
+        if self.object.str_at("/status/controllerNamespace") != Some(Project::HOME) {
+            status["controllerNamespace"] = Project::HOME.into();
+        }
         Some(json!({"status": status}))
     }
 
     /// Whether what is to be changed of its status is no more than the commit at which it stands as before.
     pub(crate) fn is_as_before(&self, patch: &Value) -> bool {
         let Some(status) = patch["status"].as_object() else { return false };
-        let others = status.keys().filter(|field| !matches!(field.as_str(), "sync" | "reconciledAt"));
+        let others = status.keys().filter(|field| field.as_str() != "sync" && !ALONGSIDE.contains(&field.as_str()));
         let there = self.object.at("/status/sync");
         let same = |field: &str| there.and_then(|there| there.get(field)) == status["sync"].get(field);
         others.count() == 0 && status.contains_key("sync") && same("status") && same("comparedTo")
@@ -233,6 +240,7 @@ impl Entry {
         };
         let held = said(&|note| note.contains(APPROVAL) || note.contains(CONFIRMED));
         let repeated = said(&|note| note.contains(REPEATED));
+        let excluded = said(&|note| note.contains(EXCLUDED));
         let shared = said(&|note| note.contains(" is part of applications "));
         let drawn = said(&|note| note.contains(DRAWN));
         let outside = said(&|note| note.contains(OUTSIDE));
@@ -249,6 +257,7 @@ impl Entry {
             ("SyncWindowWarning", self.state.closed()),
             ("DeletionHeldWarning", held.as_deref()),
             ("RepeatedResourceWarning", repeated.as_deref()),
+            ("ExcludedResourceWarning", excluded.as_deref()),
             ("SharedResourceWarning", shared.as_deref()),
             ("SideDoorWarning", self.side_door.as_deref()),
             ("ClaimSizeWarning", claims.as_deref()),

@@ -121,13 +121,15 @@ impl Work {
     fn session_anywhere(&self, application: &Application) -> Result<Session, String> {
         let destination = self.connections.destination(application)?;
         let mut session = self.session.clone();
+        let settings = self.settings.now();
+        session.excluded = Arc::new(settings.excluded.clone());
         let standing = self.roles.now();
         if standing.project_of(application).is_none() && self.orders.was_protected(&application.project) {
             // Nobody says any more what it may deliver, and as whom.
             return Err(format!("project {} is protected and not there: put it back", application.project));
         }
         if let Some(project) = standing.project_of(application)
-            && let Some(why) = self.settings.now().unbounded(project)
+            && let Some(why) = settings.unbounded(project)
         {
             return Err(why);
         }

@@ -112,7 +112,8 @@ impl State {
     fn passes(&mut self, wanted: &Wanted, asker: Asker, now: Timestamp, actions: &mut Vec<Action>) -> bool {
         let Err(closed) = wanted.windows.pass(asker, now) else { return true };
         actions.extend(closed.until.map(Action::WakeAt));
-        self.closed = Some(closed.why);
+        let until = closed.until.map(|until| format!(", until {until} at the earliest"));
+        self.closed = Some(closed.why + until.as_deref().unwrap_or_default());
         false
     }
 

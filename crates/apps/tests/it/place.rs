@@ -48,6 +48,7 @@ impl Place {
             clock,
             expected: Default::default(),
             semantics: Default::default(),
+            excluded: Default::default(),
             pens: Default::default(),
         };
         let revision = "0123456789abcdef0123456789abcdef01234567".to_owned();

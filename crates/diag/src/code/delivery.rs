@@ -11,6 +11,7 @@ super::group! {
     KILLED = 445, Failed, "The process was told to die at a step, as tests do.";
     PLAN_OUTDATED = 446, Refused, "What would be done now is not what the plan that was saved says.";
     UNCONFIRMED = 447, Refused, "Something is deleted only once somebody has confirmed it.";
+    NOTHING_NAMED = 448, Usage, "A sync names objects, and its Application has none of them.";
     REFUSED = 450, Failed, "The cluster refused a step of the delivery.";
     HOOK_FAILED = 451, Unhealthy, "A hook has failed.";
     NEVER_READY = 452, Unhealthy, "An object can never become ready.";

@@ -151,6 +151,32 @@ fn se_092_a_project_bounds_sources_destinations_and_kinds_in_argos_words() {
 }
 
 #[test]
+fn down_leaves_what_the_project_does_not_let_its_application_have_any_more() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "charts/web", "web");
+    let project = |bounds: &str| {
+        sandbox.write(
+            "apps/project.yaml",
+            &format!("apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {{name: team, namespace: argocd}}\nspec: {{sourceRepos: ['*'], destinations: [{{server: '*', namespace: shop}}]{bounds}}}\n"),
+        );
+    };
+    let source = format!(
+        "  source: {{repoURL: \"{REPOSITORY}\", path: charts/web}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}"
+    );
+    application(&sandbox, "web", "team", &source);
+    project("");
+    sandbox.commit("first");
+    up(&sandbox, &[]).exits(0);
+    project(", namespaceResourceBlacklist: [{group: apps, kind: Deployment}]");
+    sandbox
+        .run(&["down", "apps", "--repo", STAND_IN, "--yes", "--keep-data"])
+        .exits(0)
+        .says("Deployment.apps shop/web is outside the bounds of project team and stays");
+    assert!(live(&sandbox, "Deployment", "web").is_some(), "it was taken along");
+    assert!(live(&sandbox, "ConfigMap", "web").is_none(), "it stayed");
+}
+
+#[test]
 fn an_ignored_difference_is_no_reason_to_sync() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "charts/web", "web");

@@ -18,6 +18,7 @@ use super::inspection::runtime;
 use super::sandbox::{Sandbox, small_chart};
 
 mod accounts;
+mod answered;
 mod argo_settings;
 mod bounded;
 mod checked;

@@ -135,9 +135,11 @@ impl Orders {
         let mut known = self.known.lock();
         let named = operation["info"].as_array().into_iter().flatten().find(|it| it["name"] == ORDER);
         let found = named.and_then(|it| it["value"].as_str()).and_then(|id| known.open.get(id)).cloned();
-        let by = operation["initiatedBy"]["username"].as_str().unwrap_or("nobody who says so");
+        let by = operation["initiatedBy"]["username"].as_str().filter(|by| !by.is_empty());
+        let says =
+            by.map_or("and it does not say who wrote it".to_owned(), |by| format!("though it says that {by} did"));
         let why = match &found {
-            None => format!("nobody asked for it through the API; it says that {by} did"),
+            None => format!("nobody asked for it through the API, {says}"),
             Some(row) if row.application != place(object) || Some(row.uid.as_str()) != object.uid() => {
                 "it was asked for of another Application".to_owned()
             }

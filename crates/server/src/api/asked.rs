@@ -4,6 +4,7 @@ use ::http::Method;
 use landfall_diag::{Diagnostic, code};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::promoted::{EvidenceLine, HoldWish, LedgerLine, NextQuery, PromotionNote, VersionQuery};
 use super::shapes::{
@@ -522,8 +523,8 @@ impl Asked {
                 run: pairs.number("run")?,
                 attempt: pairs.number("attempt")?,
             }),
-            Kind::Publish => Asked::Publish(wish(body)?),
-            Kind::Witness => Asked::Witness(wish(body)?),
+            Kind::Publish => Asked::Publish(lines(body)?),
+            Kind::Witness => Asked::Witness(lines(body)?),
             Kind::Hold => Asked::Hold(wish(body)?),
             Kind::Promote => Asked::Promote(wish(body)?),
         })
@@ -575,7 +576,23 @@ fn wish<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Diagnostic> {
     if body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(body).map_err(|error| bad(format!("the body cannot be read: {error}")))
+    // A list would be read field by field, and an empty one as a wish without any.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("the body cannot be read: it is no object"));
+    }
+    serde_json::from_slice(body).map_err(unread)
+}
+
+fn lines<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, Diagnostic> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lines: Vec<serde_json::Map<String, Value>> = serde_json::from_slice(body).map_err(unread)?;
+    lines.into_iter().map(|line| T::deserialize(Value::Object(line)).map_err(unread)).collect()
+}
+
+fn unread(error: serde_json::Error) -> Diagnostic {
+    bad(format!("the body cannot be read: {error}"))
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -702,6 +719,13 @@ mod tests {
         assert!(read(Kind::List, "limit=many", b"").is_err());
         assert!(read(Kind::Logs, "previous=perhaps", b"").is_err());
         assert!(read(Kind::Sync, "", br#"{"pruned": true}"#).is_err());
+        for body in ["[]", "[[]]", "null", " []"] {
+            assert!(read(Kind::Sync, "", body.as_bytes()).is_err(), "{body}");
+            assert!(read(Kind::Delete, "", body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(read(Kind::Publish, "", b"[[]]").is_err());
+        assert!(read(Kind::Witness, "", b"{}").is_err());
+        assert!(read(Kind::Sync, "", b" {}").is_ok());
         assert_eq!(read(Kind::Sync, "", b""), Ok(Asked::Sync(name(), SyncWish::default())));
     }
 

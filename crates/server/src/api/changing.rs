@@ -3,7 +3,7 @@
 
 use landfall_apps::machine::CASCADE;
 use landfall_apps::machine::Freshness;
-use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, ResourceName, Semantics};
+use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, ResourceName, Semantics, resource_key};
 use landfall_cluster::{DeleteOptions, Patch, WriteOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_object::Object;
@@ -122,6 +122,7 @@ impl Desk {
         self.write(actor, name, |object| {
             may_begin(object, name)?;
             may_deliver(object, name, &wish.revisions)?;
+            has_some(object, name, wish)?;
             let revisions = wish.revisions.clone();
             Ok((
                 patch.clone(),
@@ -347,6 +348,32 @@ fn resource(text: &str) -> Answer<ResourceName> {
     let (namespace, name) = name.split_once('/').unwrap_or(("", name));
     let [group, kind, namespace, name] = [*group, *kind, namespace, name].map(str::to_owned);
     Ok(ResourceName { group, kind, namespace, name })
+}
+
+/// Whether an Application has anything of what a sync names: another revision may bring it, and of what was not compared nobody knows.
+fn has_some(object: &Object, name: &Name, wish: &SyncWish) -> Answer<()> {
+    let is_known = matches!(object.str_at("/status/sync/status"), Some("Synced" | "OutOfSync"));
+    if wish.resources.is_empty() || !wish.revisions.is_empty() || !is_known {
+        return Ok(());
+    }
+    let wanted = wish.resources.iter().map(|text| resource(text)).collect::<Answer<Vec<_>>>()?;
+    let has = |entry: &Value| resource_key(entry).is_some_and(|key| wanted.iter().any(|wanted| wanted.names(&key)));
+    let entries = object.list_at("/status/resources");
+    if entries.iter().any(has) {
+        return Ok(());
+    }
+    let text = format!("{name} has no object of those that are named: {}", wish.resources.join(", "));
+    let there: Vec<String> =
+        entries.iter().filter_map(resource_key).map(|key| ResourceName::from(&key).to_string()).collect();
+    let diagnostic = Diagnostic::error(code::NOTHING_NAMED, text).note("nothing was changed");
+    let diagnostic = diagnostic.note("argocd: No matching app resources found");
+    let known = || there.iter().map(String::as_str);
+    let near = wish.resources.first().and_then(|asked| landfall_diag::nearest(asked, known()));
+    Err(one(match near {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic
+            .help(format!("landfall app get {name}; landfall app refresh {name}, if a commit has just brought it")),
+    }))
 }
 
 /// Whether an operation may begin.

@@ -29,6 +29,9 @@ const SORTS: [(&str, Sort); 5] = [
     ("since", Sort::Since),
 ];
 
+/// How an Application can stand against git.
+const SYNCS: [&str; 3] = ["Synced", "OutOfSync", "Unknown"];
+
 /// Health from what weighs most to what weighs nothing.
 const WORST_FIRST: [&str; 6] = ["Unknown", "Degraded", "Missing", "Progressing", "Suspended", "Healthy"];
 
@@ -50,9 +53,11 @@ impl Sort {
 /// What is asked for of these lines.
 ///
 /// # Errors
-/// [`code::BAD_REQUEST`]: by something that a list is not sorted by.
+/// [`code::BAD_REQUEST`]: by something that a list is not sorted by, or that no Application has.
 pub(super) fn listed(lines: impl Iterator<Item = Line>, query: &ListQuery) -> Result<Listing, Diagnostic> {
     let (sort, backwards) = sort_of(query)?;
+    are_known("sync", &query.sync, &SYNCS)?;
+    are_known("health", &query.health, &WORST_FIRST)?;
     let mut found: Vec<Line> = lines.filter(|line| fits(line, query)).collect();
     let (mut by_sync, mut by_health) = (BTreeMap::new(), BTreeMap::new());
     for line in &found {
@@ -76,6 +81,18 @@ fn sort_of(query: &ListQuery) -> Result<(Sort, bool), Diagnostic> {
     known.map(|(_, sort)| (*sort, backwards)).ok_or_else(|| {
         Diagnostic::error(code::BAD_REQUEST, format!("Applications are not sorted by `{word}`"))
             .listing("by", SORTS.iter().map(|(name, _)| name))
+    })
+}
+
+/// A word that nothing has would find nothing, and look as if there were nothing.
+fn are_known(what: &str, words: &[String], known: &[&str]) -> Result<(), Diagnostic> {
+    let is_known = |word: &&String| known.iter().any(|known| known.eq_ignore_ascii_case(word));
+    let Some(word) = words.iter().find(|word| !is_known(word)) else { return Ok(()) };
+    let text = format!("`{word}` is no `{what}` of an Application");
+    let diagnostic = Diagnostic::error(code::BAD_REQUEST, text).listing("there are", known);
+    Err(match landfall_diag::nearest(word, known.iter().copied()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
     })
 }
 
@@ -136,6 +153,9 @@ mod tests {
         assert_eq!(names(&ListQuery { search: text("INF"), ..ListQuery::default() }), ["c"]);
         let address = text("https://git.example.com/shop.git");
         assert_eq!(names(&ListQuery { repository: address, ..ListQuery::default() }).len(), 3);
+        let wrong = ListQuery { sync: vec!["Synced".to_owned(), "Syncd".to_owned()], ..ListQuery::default() };
+        assert_eq!(listed(lines(), &wrong).expect_err("refused").helps, ["did you mean `Synced`?"]);
+        assert!(listed(lines(), &ListQuery { health: vec![String::new()], ..ListQuery::default() }).is_err());
         assert!(listed(lines(), &ListQuery { sort: text("colour"), ..ListQuery::default() }).is_err());
     }
 

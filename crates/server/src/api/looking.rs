@@ -238,12 +238,7 @@ fn deliveries(application: &Object, name: &Name) -> Vec<EventEntry> {
         kind: "Normal".to_owned(),
         reason: "Delivered".to_owned(),
         object: object(),
-        message: format!(
-            "{} as delivery {}, asked for by {}",
-            entry.revisions.join(", "),
-            entry.id,
-            by(&entry.initiated_by)
-        ),
+        message: format!("{} as delivery {}{}", entry.revisions.join(", "), entry.id, by(&entry.initiated_by)),
         count: 1,
     });
     let failed = Detail::of(application).last_operation.filter(|it| matches!(it.phase.as_str(), "Failed" | "Error"));
@@ -258,8 +253,8 @@ fn deliveries(application: &Object, name: &Name) -> Vec<EventEntry> {
     delivered.chain(failed).collect()
 }
 
-fn by(initiator: &str) -> &str {
-    if initiator.is_empty() { "nobody by name" } else { initiator }
+fn by(initiator: &str) -> String {
+    if initiator.is_empty() { String::new() } else { format!(", asked for by {initiator}") }
 }
 
 #[cfg(test)]

@@ -70,6 +70,11 @@ pub(super) async fn looked_at(
     })
 }
 
+/// What somebody wrote, where lines have a meaning of their own.
+fn on_a_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// One Application.
 pub(super) struct Shown<'a>(pub(super) &'a Detail);
 
@@ -107,7 +112,8 @@ impl Report for Shown<'_> {
         };
         ui.folded(&format!("  {automated}"));
         if let Some(pause) = &self.0.pause {
-            let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+            let reason =
+                if pause.reason.is_empty() { String::new() } else { format!(": {}", on_a_line(&pause.reason)) };
             ui.folded(&format!(
                 "  paused by {} {}{reason}   landfall app pause {}/{} --release",
                 pause.by,
@@ -128,18 +134,15 @@ impl Report for Shown<'_> {
         }
         if let Some(operation) = &self.0.last_operation {
             let when = operation.finished_at.as_deref().or(operation.started_at.as_deref()).map(ago);
-            ui.folded(&format!(
-                "  operation {} to {} by {} {}: {}",
-                operation.phase,
-                short(&operation.revisions),
-                if operation.initiated_by.is_empty() { "nobody by name" } else { &operation.initiated_by },
-                when.unwrap_or_default(),
-                operation.message
-            ));
+            let by = Some(operation.initiated_by.as_str()).filter(|by| !by.is_empty()).map(|by| format!("by {by}"));
+            let to = Some(short(&operation.revisions)).filter(|_| !operation.revisions.is_empty());
+            let words = [to.map(|to| format!("to {to}")), by, when];
+            let words: String = words.into_iter().flatten().map(|word| format!(" {word}")).collect();
+            ui.folded(&format!("  operation {}{words}: {}", operation.phase, on_a_line(&operation.message)));
         }
         for condition in &self.0.conditions {
             let kind = ui.out_style(Style::Degraded, &condition.kind);
-            ui.wrong(&format!("  ! {kind}: {}", condition.message));
+            ui.wrong(&format!("  ! {kind}: {}", on_a_line(&condition.message)));
         }
         if let Some(checks) = &self.0.checks {
             for result in &checks.results {

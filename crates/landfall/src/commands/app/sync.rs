@@ -1,5 +1,6 @@
 //! `landfall app sync`.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -192,7 +193,17 @@ pub(super) async fn ended(
             all.push(Ended { accepted, seen: None, late: false });
             continue;
         }
-        let (seen, late) = match counter.until(context, &accepted.application, end, |it| !it.under_way).await? {
+        let told = RefCell::new(String::new());
+        let has_ended = |seen: &Detail| {
+            // What keeps it from beginning may do so for hours.
+            let closed = seen.conditions.iter().find(|it| it.kind == "SyncWindowWarning").filter(|_| seen.under_way);
+            if let Some(closed) = closed.filter(|closed| *told.borrow() != closed.message) {
+                context.ui.status(&format!("{} waits: {}", accepted.application, closed.message));
+                told.borrow_mut().clone_from(&closed.message);
+            }
+            !seen.under_way
+        };
+        let (seen, late) = match counter.until(context, &accepted.application, end, has_ended).await? {
             Ok(seen) => (seen, false),
             Err(seen) => (seen, true),
         };

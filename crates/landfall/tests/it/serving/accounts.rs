@@ -27,7 +27,7 @@ pub(super) struct Told {
     pub(super) status: u16,
     cookie: Option<String>,
     pub(super) head: String,
-    body: Value,
+    pub(super) body: Value,
 }
 
 impl Server {

@@ -255,12 +255,12 @@ fn argo_cds_settings_that_have_no_effect_are_told_and_bounds_of_another_project_
     let settings = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some("argocd"), "argocd-cm");
     server.puts(
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"},
-        "data": {"kustomize.buildOptions": "--enable-helm", "resource.exclusions": "- {}", "globalProjects": bounds}}),
+        "data": {"kustomize.buildOptions": "--enable-helm", "resource.compareoptions": "a: b", "globalProjects": bounds}}),
     );
     let told = server.until(&cluster, &key, |it| condition(it, "InvalidSpecError").is_some());
     let why = condition(&told, "InvalidSpecError").expect("told");
     assert!(why.contains("project team has bounds of project bounds, too (globalProjects of argocd-cm)"), "{why}");
-    let vain = "kustomize.buildOptions, resource.exclusions of argocd-cm is not acted on";
+    let vain = "kustomize.buildOptions, resource.compareoptions of argocd-cm is not acted on";
     server.until(&cluster, &key, |it| condition(it, "NotActedOnWarning") == Some(vain));
     server.patch(&cluster, &key, json!({"operation": {"sync": {"revision": "main"}}}));
     server.until(&cluster, &key, |it| {
@@ -273,6 +273,109 @@ fn argo_cds_settings_that_have_no_effect_are_told_and_bounds_of_another_project_
             && condition(it, "NotActedOnWarning").is_none()
             && it.str_at("/status/sync/status") == Some("Synced")
     });
+}
+
+#[test]
+fn kinds_that_argo_cd_is_told_to_exclude_are_neither_delivered_nor_deleted() {
+    let forge = plain();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application("shop"));
+    let settings = |kinds: &str| {
+        let text = format!("### As Argo CD is installed\n- apiGroups: ['', discovery.k8s.io]\n  kinds: [{kinds}]\n");
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"},
+            "data": {"resource.exclusions": text}})
+    };
+    server.puts(settings("Endpoints, EndpointSlice"));
+    server.puts(open("team", "argocd", json!({})));
+    let revision = forge.push();
+    // Who delivers nothing of them is told nothing.
+    let synced = server.until(&cluster, &key, |it| is_synced(it, &revision));
+    for kind in ["NotActedOnWarning", "ExcludedResourceWarning"] {
+        assert_eq!(condition(&synced, kind), None);
+    }
+    let of_secrets = settings("Secret");
+    let file = ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some("argocd"), "argocd-cm");
+    server.patch(&cluster, &file, json!({"data": of_secrets["data"]}));
+    let lists = |it: &Object| it.list_at("/status/resources").iter().any(|it| it["kind"] == "Secret");
+    server.until(&cluster, &key, |it| {
+        condition(it, "ExcludedResourceWarning") == Some("Resource /Secret keys is excluded in the settings")
+            && it.str_at("/status/sync/status") == Some("Synced")
+            && !lists(it)
+    });
+    assert!(server.get(&cluster, &of_shop("Secret", "keys")).is_some(), "it was pruned");
+    server.delete(&cluster, &of_shop("Secret", "keys"));
+    server.patch(&cluster, &key, json!({"operation": {"sync": {"revision": "main"}}}));
+    server.until(&cluster, &key, |it| {
+        it.at("/operation").is_none() && it.str_at("/status/operationState/phase") == Some("Succeeded")
+    });
+    assert!(server.get(&cluster, &of_shop("Secret", "keys")).is_none(), "it was delivered");
+    // What is no longer excluded is delivered at once.
+    server.delete(&cluster, &file);
+    server.until(&cluster, &of_shop("Secret", "keys"), |_| true);
+    server.until(&cluster, &key, |it| condition(it, "ExcludedResourceWarning").is_none() && lists(it));
+    // Nor does it go with its Application, and that is told.
+    server.puts(of_secrets);
+    server.until(&cluster, &key, |it| condition(it, "ExcludedResourceWarning").is_some());
+    server.delete(&cluster, &key);
+    server.until_gone(&cluster, &key);
+    server.until_gone(&cluster, &of_shop("ConfigMap", "first"));
+    assert!(server.get(&cluster, &of_shop("Secret", "keys")).is_some(), "it was taken along");
+}
+
+#[test]
+fn a_status_that_names_what_lies_outside_of_the_project_takes_nothing_along() {
+    let forge = plain();
+    let server = forge.serve(&[], SHOP, &[]);
+    let cluster = server.cluster();
+    for name in ["argocd", "team-a", "elsewhere", "shop"] {
+        server.puts(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
+    }
+    let mut team = open("team", "argocd", json!({}));
+    team["spec"]["destinations"] = json!([{"server": "*", "namespace": "shop"}]);
+    team["spec"]["sourceNamespaces"] = json!(["team-a"]);
+    server.puts(team);
+    let of = |namespace: &str, name: &str| ObjectKey::new(Gvk::new("", "v1", "ConfigMap"), Some(namespace), name);
+    // Whoever writes its status writes what it has delivered; the mark on the objects is another's slip.
+    let forged = |name: &str, path: &str| {
+        for namespace in ["elsewhere", "shop"] {
+            let mark = format!("team-a_{name}:/ConfigMap:{namespace}/of-{name}");
+            server.puts(json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": format!("of-{name}"), "namespace": namespace,
+                    "annotations": {"argocd.argoproj.io/tracking-id": mark}},
+            }));
+        }
+        let named = |namespace: &str| json!({"version": "v1", "kind": "ConfigMap", "namespace": namespace, "name": format!("of-{name}"), "status": "Synced"});
+        server.puts(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": name, "namespace": "team-a", "finalizers": ["resources-finalizer.argocd.argoproj.io"]},
+            "spec": {
+                "project": "team", "source": {"repoURL": SHOP, "targetRevision": "main", "path": path},
+                "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
+                "syncPolicy": {"automated": {"prune": true}},
+            },
+            "status": {"resources": [named("elsewhere"), named("shop")]},
+        }));
+        ObjectKey::new(Gvk::new("argoproj.io", "v1alpha1", "Application"), Some("team-a"), name)
+    };
+    let stays = |name: &str| {
+        server.until_gone(&cluster, &of("shop", name));
+        assert!(server.get(&cluster, &of("elsewhere", name)).is_some(), "{name} was taken along");
+    };
+    // By pruning, and with the Application; what lies within the project shows that the status was believed.
+    let pruned = forged("pruned", "plain");
+    server.until(&cluster, &pruned, |it| {
+        condition(it, "OutsideProjectWarning").is_some_and(|why| why.contains("ConfigMap elsewhere/of-pruned"))
+    });
+    stays("of-pruned");
+    server.delete(&cluster, &pruned);
+    server.until_gone(&cluster, &pruned);
+    stays("of-pruned");
+    let deleted = forged("deleted", "nowhere");
+    server.until(&cluster, &deleted, |it| condition(it, "ComparisonError").is_some());
+    server.delete(&cluster, &deleted);
+    server.until_gone(&cluster, &deleted);
+    stays("of-deleted");
 }
 
 #[test]
