@@ -162,8 +162,7 @@ impl EdgeKeysRenewArgs {
     ) -> Result<(String, Root), Failure> {
         let today = trust.root();
         let bug = |error: String| Failure::from(Diagnostic::error(code::BUG, error));
-        let threshold =
-            |role, wanted: Option<u8>| wanted.map_or_else(|| today.threshold(role), |count| usize::from(count));
+        let threshold = |role, wanted: Option<u8>| wanted.map_or_else(|| today.threshold(role), usize::from);
         // The server signs timestamps with the key that it has, whichever that was before.
         let timestamp = published.timestamp_key.clone().map_or_else(|| today.keys_of(Role::Timestamp), |key| vec![key]);
         let roles = [
