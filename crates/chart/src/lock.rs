@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use landfall_sprig::Version;
 use landfall_yaml::{Scalar, Step, edit};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -62,7 +63,8 @@ impl Relock<'_> {
     /// `helm dependency build` takes. Every other byte stays.
     ///
     /// # Errors
-    /// Why it cannot be known: either is no such file, or the lock was not made for what `Chart.yaml` said before.
+    /// Why it cannot be known: either is no such file, the lock was not made for what `Chart.yaml` said before, or `Chart.yaml` names a
+    /// range now.
     pub fn of(&self, lock: &str) -> Result<String, String> {
         let (before, after) = (requirements(self.before)?, requirements(self.after)?);
         let json = landfall_yaml::to_json(lock).map_err(|error| format!("it is no YAML: {error}"))?;
@@ -71,6 +73,11 @@ impl Relock<'_> {
             return Err("it was not made for what Chart.yaml says".to_owned());
         }
         let wanted = after.get(self.at).ok_or("Chart.yaml has no such dependency")?;
+        // A lock says what was chosen; of a range that is not known without its repository.
+        let plain = wanted.version.strip_prefix('v').unwrap_or(&wanted.version);
+        if Version::parse_strict(plain).is_err() {
+            return Err(format!("`{}` is no one version, as a lock has them", wanted.version));
+        }
         let is_wanted = |it: &Dependency| it.name == wanted.name && it.repository == wanted.repository;
         let mut locked = read.dependencies;
         let entry = locked.get_mut(self.at).filter(|it| is_wanted(it));
@@ -140,6 +147,12 @@ mod tests {
         newer[1].version = "0.2.0".to_owned();
         let wanted = text("0.2.0", &digest_of(&after, &newer), "2026-01-01T00:00:00.5Z");
         assert_eq!(relock.of(&lock), Ok(wanted));
+        // A range locks nothing.
+        let ranged = before.replace("version: 0.1.0, rep", "version: ^0.2.0, rep");
+        let refused = Relock { after: &ranged, ..relock }.of(&lock);
+        assert_eq!(refused, Err("`^0.2.0` is no one version, as a lock has them".to_owned()));
+        let ranged = before.replace("1.x", "2.x");
+        assert!(Relock { after: &ranged, at: 0, ..relock }.of(&lock).is_err());
         // One that fits nothing, and one that says another thing there.
         let stale = lock.replace("digest: sha256:", "digest: sha256:0");
         assert_eq!(relock.of(&stale), Err("it was not made for what Chart.yaml says".to_owned()));

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::builder::Resettable;
+use clap::builder::{Resettable, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
@@ -99,6 +99,9 @@ impl Cli {
 /// An error about a verb that is none, with the nearest of all that could stand there, Helm's among them; any other as it
 /// is.
 fn compared(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument {
+        return wordless(error, arguments);
+    }
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return error };
     let typed = typed.clone();
     let tree = Cli::whole();
@@ -122,6 +125,30 @@ fn compared(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
     if let Some(near) = near {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![near]));
     }
+    error
+}
+
+/// An error about a word behind a verb that takes none, with where such words go; any other as it is.
+fn wordless(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return error };
+    let typed = typed.clone();
+    let tree = Cli::whole();
+    let (mut verb, mut named) = (&tree, Vec::new());
+    let mut words = arguments.iter().skip(past_front(arguments)).filter_map(|it| it.to_str());
+    while let Some(inner) = words.next().and_then(|word| verb.find_subcommand(word)) {
+        verb = inner;
+        named.push(inner.get_name());
+    }
+    if named.is_empty() || typed.starts_with('-') || verb.get_positionals().next().is_some() {
+        return error;
+    }
+    let named = named.join(" ");
+    let mut tips = vec![format!("a directory goes in front of the verb: 'landfall -C {typed} {named}'")];
+    for (flag, what) in [("env", "an environment"), ("image", "a repository of images")] {
+        let takes = verb.get_arguments().any(|it| it.get_long() == Some(flag) && !it.is_hide_set());
+        tips.extend(takes.then(|| format!("{what} goes behind its flag: 'landfall {named} --{flag} {typed}'")));
+    }
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips.into_iter().map(StyledStr::from).collect()));
     error
 }
 

@@ -52,6 +52,14 @@ pub enum PromotionRefusal {
         /// Where.
         to: String,
     },
+    /// Nobody has asked the registry which image it is.
+    #[error("whether {tag} is still the image that ran in {to} is asked of nobody (--unchecked)")]
+    Unlooked {
+        /// The version.
+        tag: String,
+        /// Where.
+        to: String,
+    },
     /// It is held back.
     #[error("{tag} is held back by {by}: {reason}")]
     Held {
@@ -122,6 +130,11 @@ pub struct ByHand<'a> {
 }
 
 impl ByHand<'_> {
+    /// Whether a promotion leads there.
+    pub fn is_ruled(&self, all: &[Promotion]) -> bool {
+        all.iter().any(|it| *it.to == *self.to)
+    }
+
     /// Says whether it may be set, by the promotions that are declared; where none leads there, anybody sets anything.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ super::group! {
     BAD_REPORT = 987, Usage, "A file is no report in SARIF.";
     BAD_KEY = 988, Usage, "A file is no public key that signatures are verified with.";
     NEVER_THERE = 994, Refused, "A tag is set by hand where it never ran, and where what is new goes by a promotion.", "Where `promotion:` of the delivered branch leads to an environment, `images set`, `images scan` and `rollback` go back there to what it has had, and `landfall promote` goes forward.";
+    NOT_LOOKED_AT = 998, Refused, "A tag is set unlooked at where a promotion leads.", "A published tag that was moved is another image than the one that ran there, and only its registry says so. `--unchecked` is for environments that no promotion leads to; where the registry cannot be asked and it is urgent, `--break-glass REASON` is the way.";
     FOREIGN_COMMITS = 995, Refused, "On a branch of Landfall's own there are commits of others.", "A pull request of Landfall has one commit of its own on the tip of the branch that it goes to. What others have put there would be merged along with it.";
     OTHER_PROMOTION = 996, Refused, "A promotion is known under the same name, and is another one.";
     NO_HOLD = 990, Failed, "A version that is to be released is not held back.";

@@ -106,6 +106,15 @@ impl Books {
         Ok(books)
     }
 
+    /// The same, written in by whom a forge knows: of a state directory's own it is that one's name that is put down. A server knows whom
+    /// its token belongs to.
+    pub(crate) fn written_by(mut self, who: &str) -> Self {
+        if let Books::Here(here) = &mut self {
+            who.clone_into(&mut here.actor);
+        }
+        self
+    }
+
     /// The audit log beside it, where it is the state directory's own.
     pub(crate) fn audit(&self) -> Option<&Audit> {
         match self {

@@ -99,8 +99,10 @@ impl Verb for PromoteArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let base = Base::read(context, &self).await?;
+        let who = asker::who(context, &self.back, &base.tip.remote.address).await?;
         let books = self.books.open(context, &base.here, if self.dry_run { Use::Reads } else { Use::Writes }).await?;
-        let done = run(context, &self, &base, &books, started).await;
+        let books = books.written_by(&who);
+        let done = run(context, &self, (&base, &who), &books, started).await;
         books.close().await;
         done
     }
@@ -127,8 +129,14 @@ struct Course {
     tags: Tags,
 }
 
-async fn run(context: &Context, args: &PromoteArgs, base: &Base, books: &Books, started: Instant) -> Outcome {
-    let course = judged(context, args, base, books, started).await?;
+async fn run(
+    context: &Context,
+    args: &PromoteArgs,
+    (base, who): (&Base, &str),
+    books: &Books,
+    started: Instant,
+) -> Outcome {
+    let course = judged(context, args, (base, who), books, started).await?;
     let closed = told::closed(&course.verdicts);
     if !closed.is_empty() {
         let why: Vec<String> = closed.iter().map(|it| it.message.clone()).collect();
@@ -194,14 +202,13 @@ async fn run(context: &Context, args: &PromoteArgs, base: &Base, books: &Books, 
 async fn judged(
     context: &Context,
     args: &PromoteArgs,
-    base: &Base,
+    (base, who): (&Base, &str),
     books: &Books,
     started: Instant,
 ) -> Result<Course, Failure> {
     let tip = base.tip.tree().await?;
     let file = base.tip.declared(&tip)?;
-    let who = asker::who(context, &args.back, &base.tip.remote.address).await?;
-    let (person, at_forge) = file.system.person(&who);
+    let (person, at_forge) = file.system.person(who);
     let asked = (args.from.as_deref(), args.to.as_ref());
     let promotion = declared(&file.system.promotion, asked, person).map_err(|it| told::refused(&it))?.clone();
     let named = (person.to_owned(), at_forge.map(str::to_owned));

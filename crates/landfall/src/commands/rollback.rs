@@ -51,7 +51,7 @@ pub(crate) struct RollbackArgs {
     /// How long it may take, as `90s` or `15m`
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Span>,
-    /// Do not ask the registries whether the images of --to are there
+    /// Do not ask the registries whether the images of --to are there; refused where a promotion leads
     #[arg(long, requires = "to")]
     pub(crate) unchecked: bool,
     #[command(flatten)]

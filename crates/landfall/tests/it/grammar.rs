@@ -360,3 +360,14 @@ fn the_shell_that_is_there_completes() {
     let bash = ran(bash.output().expect("bash runs")).exits(0);
     assert_eq!(bash.stdout, "list\nweb\nstart status\nshop\n", "{}", bash.all());
 }
+
+#[test]
+fn a_word_behind_a_verb_that_takes_none_is_told_where_such_words_go() {
+    let sandbox = Sandbox::empty();
+    let told = sandbox.run(&["images", "scan", "shop"]).exits(2).says("landfall -C shop images scan");
+    told.says("landfall images scan --env shop").says("landfall images scan --image shop");
+    // A flag that is none is none.
+    sandbox.run(&["images", "scan", "--nonsense"]).exits(2).lacks("-C");
+    sandbox.run(&["images", "set", "./shop"]).exits(5).says("LF0962").says("a directory goes behind -C");
+    sandbox.run(&["images", "set", ".shop"]).exits(5).says("LF0962").lacks("-C");
+}

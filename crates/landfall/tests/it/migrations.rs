@@ -24,6 +24,7 @@ fn policies_of_flux_and_of_the_image_updater_become_ours_and_what_has_no_like_is
     assert!(notes.contains("digestReflectionPolicy: Always"), "{notes}");
     // What is printed is what landfall.yaml takes.
     let printed = there.run(&["migrate", "images"]).exits(0).stdout;
+    assert_eq!(there.run(&["migrate", "images", "--dry-run"]).exits(0).stdout, printed);
     let follow: String =
         printed.lines().filter(|line| line.starts_with("  ")).map(|line| format!("    {line}\n")).collect();
     there.write("landfall.yaml", &format!("apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  prod:\n    images:\n      policy: semver\n{follow}"));

@@ -20,7 +20,7 @@ use super::set::{deed, digests, injected, moment};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
-use crate::commands::promote::by_hand::{GlassArgs, Site, Wish, permitted};
+use crate::commands::promote::by_hand::{GlassArgs, Look, Site, Wish, permitted};
 use crate::commands::write_back::{Deed, WriteBackArgs, Written, actor, change};
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -224,8 +224,8 @@ async fn write(
     is_noted?;
     let glass = GlassArgs::default();
     let at = Site::There(&args.back);
-    let wish =
-        Wish { place, source: &place.target.source, at, wanted: &wanted, repos: &args.place.repos, glass: &glass };
+    let (source, repos, look) = (&place.target.source, &args.place.repos, Look::Asked);
+    let wish = Wish { place, source, at, wanted: &wanted, look, repos, glass: &glass };
     // Without a reason nothing is set past the rules.
     let _within = permitted(context, &wish).await?;
     let tags = Tags {

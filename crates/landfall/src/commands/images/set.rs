@@ -18,7 +18,7 @@ use super::registry::{looked_at, noted};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, told_apart};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
-use crate::commands::promote::by_hand::{Broken, GlassArgs, Site, Wish, permitted};
+use crate::commands::promote::by_hand::{Broken, GlassArgs, Look, Site, Wish, permitted};
 use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, agreed, change, report, write_here};
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -40,7 +40,7 @@ pub(crate) struct ImagesSetArgs {
     /// The commit that the images must have been built from
     #[arg(long, value_name = "SHA")]
     pub(crate) commit: Option<String>,
-    /// Do not ask the registries whether the images are there
+    /// Do not ask the registries whether the images are there; refused where a promotion leads
     #[arg(long)]
     pub(crate) unchecked: bool,
     /// Set it also where a newer one runs
@@ -78,7 +78,15 @@ impl Verb for ImagesSetArgs {
 async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
     let started = Instant::now();
     // Before anything else: what is no tag is nowhere looked for.
-    let plain = Tag::parse(&args.tag).map_err(|refusal| refused(&refusal.to_string()))?;
+    let plain = Tag::parse(&args.tag).map_err(|refusal| {
+        let mut failure = refused(&refusal.to_string());
+        if args.tag.contains('/') || args.tag == "." || args.tag == ".." {
+            let help = "the first word is the tag: a directory goes behind -C, an environment behind --env";
+            let told = failure.diagnostics.pop().map(|it| it.help(help));
+            failure.diagnostics.extend(told);
+        }
+        failure
+    })?;
     if let Some(commit) = &args.commit
         && !(commit.len() >= 7 && commit.len() <= 64 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
@@ -135,7 +143,9 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
         (false, false) => Site::Here,
     };
     let source = source.as_ref().unwrap_or(&place.target.source);
-    let wish = Wish { place: &place, source, at, wanted: &tags.wanted, repos: &args.place.repos, glass: &args.glass };
+    let look = if args.push && args.unchecked { Look::LeftOut } else { Look::Asked };
+    let (repos, glass) = (&args.place.repos, &args.glass);
+    let wish = Wish { place: &place, source, at, wanted: &tags.wanted, look, repos, glass };
     let glass = permitted(context, &wish).await?;
     let done = applied(context, (&place, source), (tags, glass.as_ref()), notes, args, started).await;
     if let Some(glass) = glass {

@@ -27,6 +27,9 @@ pub(crate) struct MigrateImagesArgs {
     /// A directory with manifests (default: this one)
     #[arg(value_name = "DIR")]
     pub(crate) tree: Option<String>,
+    /// Print what would go into landfall.yaml and change nothing, as without it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

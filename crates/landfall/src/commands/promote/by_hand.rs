@@ -20,7 +20,7 @@ use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::set::moment;
 use crate::commands::images::tags::{Ours, TagLine, told_apart};
-use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, saying, tree_path};
+use crate::commands::write_back::{Deed, Standing, WriteBackArgs, actor, change, saying, tree_path};
 use crate::context::Context;
 
 /// The emergency's flag.
@@ -42,6 +42,15 @@ pub(crate) enum Site<'a> {
     There(&'a WriteBackArgs),
 }
 
+/// Whether the registry says which image a tag is that is set on a branch: the book is asked along with it whether that was moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It does.
+    Asked,
+    /// Nobody was asked: `--unchecked`.
+    LeftOut,
+}
+
 /// What is to be set by hand.
 pub(crate) struct Wish<'a> {
     pub(crate) place: &'a Place,
@@ -49,6 +58,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) source: &'a SourceTree,
     pub(crate) at: Site<'a>,
     pub(crate) wanted: &'a [(TagLine, Tag)],
+    pub(crate) look: Look,
     /// Directories that stand in for repositories of Applications.
     pub(crate) repos: &'a [String],
     pub(crate) glass: &'a GlassArgs,
@@ -66,6 +76,8 @@ struct Law {
     file: ProjectFile,
     /// The tip of the branch; nothing where what lies here is changed.
     tip: Option<Tip>,
+    /// Who sets it, as the forge or the environment says.
+    who: String,
 }
 
 /// Says whether tags may be set by hand. Where they may for a reason alone, that is written down and announced first.
@@ -113,7 +125,7 @@ pub(crate) async fn permitted(context: &Context, wish: &Wish<'_>) -> Result<Opti
 async fn law(context: &Context, wish: &Wish<'_>) -> Result<Option<Law>, Failure> {
     let Site::There(back) = wish.at else {
         return Ok(match &wish.place.target.kind {
-            TargetKind::System(file) => Some(Law { file: (**file).clone(), tip: None }),
+            TargetKind::System(file) => Some(Law { file: (**file).clone(), tip: None, who: actor(context) }),
             _ => None,
         });
     };
@@ -131,7 +143,10 @@ async fn law(context: &Context, wish: &Wish<'_>) -> Result<Option<Law>, Failure>
     };
     match tip.declared(&tip.tree().await?) {
         Ok(file) if file.system.promotion.is_empty() => Ok(None),
-        Ok(file) => Ok(Some(Law { file, tip: Some(tip) })),
+        Ok(file) => {
+            let who = asker::who(context, back, &tip.remote.address).await?;
+            Ok(Some(Law { file, tip: Some(tip), who }))
+        }
         Err(failure) if is_none(&failure) => Ok(None),
         Err(failure) => Err(failure),
     }
@@ -204,11 +219,7 @@ async fn judged(
         None => None,
     };
     let before = before.as_ref().unwrap_or(wish.source);
-    let who = match (wish.at, &law.tip) {
-        (Site::There(back), Some(tip)) => asker::who(context, back, &tip.remote.address).await?,
-        _ => crate::commands::write_back::actor(context),
-    };
-    let (actor, _) = law.file.system.person(&who);
+    let (actor, _) = law.file.system.person(&law.who);
     let books = BooksArgs::default().open(context, wish.place, Use::Reads).await?;
     let known = known(&books, wish).await;
     books.close().await;
@@ -218,6 +229,10 @@ async fn judged(
         let asked = ByHand { to, actor, tag: tag.as_str(), names: &names, had: &had, holds: &holds };
         if let Err(refusal) = asked.judge(&law.file.system.promotion) {
             return Ok(Err(refusal));
+        }
+        // A tag that was moved since is another image than the one which was there.
+        if wish.look == Look::LeftOut && asked.is_ruled(&law.file.system.promotion) {
+            return Ok(Err(PromotionRefusal::Unlooked { tag: tag.to_string(), to: to.to_string() }));
         }
     }
     Ok(Ok(()))
@@ -271,9 +286,9 @@ async fn broken(
     refusal: &PromotionRefusal,
     reason: &str,
 ) -> Result<Broken, Failure> {
-    let by = crate::commands::write_back::actor(context);
+    let by = law.who.clone();
     let tag = wish.wanted.first().map(|(_, tag)| tag.to_string()).unwrap_or_default();
-    let books = BooksArgs::default().open(context, wish.place, Use::Writes).await?;
+    let books = BooksArgs::default().open(context, wish.place, Use::Writes).await?.written_by(&by);
     let (at, said) = (moment(), format!("{reason} ({refusal})"));
     let entry = AuditEntry {
         at: at.clone(),

@@ -15,6 +15,12 @@ pub(super) fn refused(refusal: &PromotionRefusal) -> Failure {
         ),
         PromotionRefusal::NotAnOwner { .. } => refused(code::NOT_AN_OWNER),
         PromotionRefusal::NeverThere { .. } => refused(code::NEVER_THERE),
+        PromotionRefusal::Unlooked { .. } => {
+            let mut failure = refused(code::NOT_LOOKED_AT);
+            let told = failure.diagnostics.pop().map(|it| it.help("leave --unchecked out"));
+            failure.diagnostics.extend(told);
+            failure
+        }
         PromotionRefusal::Held { tag, .. } => {
             let mut failure = refused(code::HELD_BACK);
             let told = failure.diagnostics.pop().map(|it| it.help(format!("landfall hold --release {tag}")));

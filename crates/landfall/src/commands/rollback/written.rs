@@ -14,7 +14,7 @@ use crate::commands::images::policy::declared_policy;
 use crate::commands::images::registry::{looked_at, noted};
 use crate::commands::images::set::{applications_of, digests, injected, moment};
 use crate::commands::images::tags::{Made, Older, Ours, Said, TagLine, Tags, history_of, of_units, record_beside};
-use crate::commands::promote::by_hand::{Broken, Site, Wish, permitted};
+use crate::commands::promote::by_hand::{Broken, Look, Site, Wish, permitted};
 use crate::commands::write_back::{Called, Deed, Outcomes, Standing, actor, agreed, change, report, short, text_of};
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -61,7 +61,9 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
         history: history_of(place),
     };
     let at = if args.dry_run { Site::Nowhere } else { Site::There(&args.back) };
-    let wish = Wish { place, source, at, wanted: &tags.wanted, repos: &args.place.repos, glass: &args.glass };
+    let look = if args.unchecked { Look::LeftOut } else { Look::Asked };
+    let (repos, glass) = (&args.place.repos, &args.glass);
+    let wish = Wish { place, source, at, wanted: &tags.wanted, look, repos, glass };
     let glass = permitted(context, &wish).await?;
     let made = tags.edits(source).map_err(Failure::from);
     let done = match made {

@@ -298,3 +298,91 @@ fn a_failure_that_a_server_is_told_withdraws_and_is_red_at_the_forge_whose_token
     assert_eq!(told["state"], "withdrawn", "{told:#}");
     place.ends_red(&head);
 }
+
+#[test]
+fn a_tag_in_a_kustomization_is_the_receivers_also_where_the_system_is_known_from_the_branch_alone() {
+    let place = place(PROPOSED);
+    place.town.publish("acme/web", "1.0.0", "never-tested");
+    let (host, url) = (place.town.host(), place.town.url("acme/shop.git"));
+    let deployment = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  selector: {{matchLabels: {{app: web}}}}\n  template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: \"{host}/acme/web:0.4.0\"}}]}}}}\n"
+    );
+    place.shop.write("prod/web.yaml", &deployment);
+    let kustomization =
+        format!("resources: [web.yaml]\nimages:\n  - name: {host}/acme/web\n    newTag: 0.4.0 # promoted\n");
+    place.shop.write("prod/kustomization.yaml", &kustomization);
+    place.shop.write(
+        "gitops/web.yaml",
+        &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web, namespace: argocd}}\nspec:\n  project: default\n  destination: {{server: https://kubernetes.default.svc, namespace: shop}}\n  source: {{repoURL: '{url}', path: prod, targetRevision: HEAD}}\n"),
+    );
+    let releases = "releases: [{name: web, chart: chart, namespace: shop, values: [production.yaml]}]";
+    place.shop.edit("landfall.yaml", releases, "applications: gitops/*.yaml");
+    place.shop.commit("a kustomization");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    let programs = place.shop.root().join("../programs");
+    std::fs::create_dir(&programs).expect("made");
+    let program = programs.join("kustomize");
+    let script = format!("#!/bin/sh\nwhile IFS= read -r line; do echo \"$line\"; done <<'END'\n{deployment}END\n");
+    std::fs::write(&program, script).expect("written");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+    std::fs::remove_file(place.shop.root().join("landfall.yaml")).expect("it was there");
+    let set = |tag: &str, repository: &[&str]| {
+        let words = ["images", "set", tag, "--file", "prod/kustomization.yaml", "--push", "--yes"];
+        let mut command = place.shop.command(&[&words[..], repository].concat());
+        command.env("PATH", &path).env("USER", "ada");
+        command.env("LANDFALL_FORGE_TOKEN", TOKEN).env("LANDFALL_FORGE_HOST", place.town.host());
+        super::ran(command.output().expect("runs"))
+    };
+    let stand_in = format!("{url}=.");
+    for repository in [&[][..], &["--repo", &stand_in]] {
+        set("1.0.0", repository).exits(5).says("LF0994").says("1.0.0 never ran in production");
+    }
+    assert_eq!(place.main("prod/kustomization.yaml"), kustomization);
+}
+
+#[test]
+fn the_book_says_who_it_was_by_the_name_that_the_forge_knows() {
+    let place = place(PROPOSED).delivered();
+    place.town.belongs_to("ada");
+    let words = ["promote", "--from", "test", "--to", "production", "--forge", "gitea", "--yes"];
+    place.run_as("mallory", &words).exits(0);
+    let by = || {
+        let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+        let events = history["data"][0]["events"].as_array().expect("events").clone();
+        events.iter().map(|it| it["actor"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    let told = by();
+    assert!(!told.is_empty() && told.iter().all(|name| name == "ada"), "{told:?}");
+    // And who went past it.
+    place.town.publish("acme/web", "1.0.0", "never-tested");
+    let words = ["images", "set", "1.0.0", "--env", "production", "--push", "--yes", "--forge", "gitea"];
+    place.run_as("mallory", &[&words[..], &["--break-glass", "the shop is down"]].concat()).exits(0);
+    assert_eq!(by(), ["ada"]);
+}
+
+#[test]
+fn where_a_promotion_leads_no_tag_is_set_that_nobody_has_looked_at() {
+    let place = place(PROPOSED);
+    place.town.publish("acme/web", "0.4.5", COMMIT);
+    let set = |tag: &str, more: &[&str]| {
+        let words = ["images", "set", tag, "--env", "production", "--allow-older", "--push", "--yes"];
+        place.run_as("ada", &[&words[..], more].concat())
+    };
+    place.pushed("main", "main", "production.yaml", ("web:0.4.0", "web:0.4.5"));
+    set("0.4.0", &["--dry-run"]).exits(0);
+    // What ran there is another image by now.
+    place.town.publish("acme/web", "0.4.0", "another");
+    set("0.4.0", &[]).exits(5).says("LF0968");
+    let refused = set("0.4.0", &["--unchecked"]).exits(5);
+    refused.says("LF0998").says("leave --unchecked out").says("--break-glass REASON");
+    let back = ["rollback", "--env", "production", "--to", "0.4.0", "--yes", "--unchecked"];
+    place.run_as("ada", &back).exits(5).says("LF0998");
+    assert!(place.main("production.yaml").contains("web:0.4.5'"));
+    // In an emergency it is.
+    set("0.4.0", &["--unchecked", "--break-glass", "the registry is down"]).exits(0).says("audited");
+    assert!(place.main("production.yaml").contains("web:0.4.0'"));
+    // And where none leads as ever.
+    let words = ["images", "set", "0.5.0-alpha.2.1", "--env", "test", "--push", "--yes", "--unchecked"];
+    place.run_as("ada", &words).exits(0);
+}
