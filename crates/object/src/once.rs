@@ -106,9 +106,9 @@ impl OnceViolation {
         let of = format!("{release} -n {namespace}");
         format!(
             "a revision stays as it was recorded: deliver what it was made of, `landfall upgrade {of} CHART -f values.yaml` with the chart \
-             of revision {revision} (`landfall history {of}` names it) and its values (`landfall get values {of} --revision \
-             {revision} -o yaml`); what a template draws stays as it lives where `{ONCE_ANNOTATION}` names the key, and what is a \
-             value is given the one that the cluster has ({} shows it)",
+             of revision {revision} (`landfall history {of}` names it) and its values \
+             (`landfall get values {of} --revision {revision} -o yaml`); what a template draws stays as it lives where \
+             `{ONCE_ANNOTATION}` names the key, and what is a value is given the one that the cluster has ({} shows it)",
             self.showing()
         )
     }

@@ -141,8 +141,8 @@ impl Examined<'_> {
             let state = self.state(name, key, &known);
             self.of_state(name, key, state, &mut found.faults);
             self.of_key(name, key, &known, &mut found.faults);
-            // What the file does not have cannot have come back by it: what lives goes with the next delivery.
-            let is_left = state == State::Live && self.entries.is_some();
+            // What somebody has dropped from the file cannot have come back by it: what lives goes with the next delivery.
+            let is_left = state == State::Live && self.entries.is_some() && self.was_dropped(name);
             if let Some(value) = known.get(name).filter(|_| state.is_there() && !is_left) {
                 self.of_value(name, value, &mut found.faults);
             }
