@@ -200,7 +200,7 @@ fn one_round(world: &mut World, round: usize, fault: Option<Fault>, dice: &mut D
         return Ok(Duration::ZERO);
     };
     std::thread::sleep(Duration::from_millis(dice.below(1500) as u64));
-    let holders = world.holders()?;
+    let holders = world.all_held()?;
     let (_, holder) = &holders[dice.below(holders.len())];
     let hit = World::replica_of(holder)?;
     let lost: Vec<u32> = holders.iter().filter(|(_, other)| other == holder).map(|(shard, _)| *shard).collect();

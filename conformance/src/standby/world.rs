@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::judge::{Findings, Request, judged};
 use super::replica::Replica;
 use super::wire::Wire;
-use super::{APPLICATIONS, Fault, REPLICAS, SHARDS};
+use super::{APPLICATIONS, Fault, LOST, REPLICAS, SHARDS};
 use crate::database::server::Server;
 use crate::embedded::{Embedded, Shape};
 use crate::http::Endpoint;
@@ -254,6 +254,21 @@ impl World {
         let holders: Vec<(u32, String)> = holders.collect();
         ensure!(!holders.is_empty(), "nobody holds a shard");
         Ok(holders)
+    }
+
+    /// Who holds which shard, once each has a holder: a database that was away longer than a shard is kept without it leaves none for a
+    /// moment, and what was synced before that says nothing of it.
+    pub(super) fn all_held(&mut self) -> anyhow::Result<Vec<(u32, String)>> {
+        let deadline = Instant::now() + LOST;
+        loop {
+            let holders = self.holders().unwrap_or_default();
+            if holders.len() == SHARDS as usize {
+                return Ok(holders);
+            }
+            ensure!(Instant::now() < deadline, "{} of {SHARDS} shards have a holder", holders.len());
+            self.hear()?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The number of the replica that calls itself so, from 0.
