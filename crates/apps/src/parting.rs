@@ -8,8 +8,7 @@ use landfall_object::{Gvk, Object};
 use crate::annotations::{HookType, runs_at_deletion};
 use crate::compile::{Target, deletion_items};
 use crate::keeper::Course;
-use crate::kept::Stays;
-use crate::sync::{PreparedSync, status_of};
+use crate::sync::PreparedSync;
 use crate::{Application, Error};
 
 /// Which moments of its deletion an application has hooks for.
@@ -91,14 +90,6 @@ impl Wish for Parting {
     }
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
-        Ok(PreparedSync {
-            status: status_of(&plan, &Stays::new()),
-            resources: Vec::new(),
-            plan,
-            live,
-            notes: Vec::new(),
-            shared: None,
-            course: self.course,
-        })
+        Ok(PreparedSync::of_deletion(plan, live, self.course, Vec::new()))
     }
 }

@@ -11,8 +11,8 @@ use landfall_object::{Gvk, Object, ObjectKey};
 use crate::compile::OUTSIDE;
 use crate::guard::{confirm, is_confirmed};
 use crate::keeper::Course;
-use crate::kept::{Stays, outlives};
-use crate::sync::{PreparedSync, status_of};
+use crate::kept::outlives;
+use crate::sync::PreparedSync;
 use crate::{Application, Error, Project};
 
 /// An application that goes, on its way to a plan.
@@ -118,14 +118,7 @@ impl Wish for Removal {
     }
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
-        Ok(PreparedSync {
-            status: status_of(&plan, &Stays::new()),
-            resources: Vec::new(),
-            plan,
-            live,
-            notes: self.outside.iter().map(|key| format!("{key}{OUTSIDE} {} and stays", self.project)).collect(),
-            course: self.course,
-            shared: None,
-        })
+        let notes = self.outside.iter().map(|key| format!("{key}{OUTSIDE} {} and stays", self.project)).collect();
+        Ok(PreparedSync::of_deletion(plan, live, self.course, notes))
     }
 }

@@ -51,6 +51,19 @@ pub struct PreparedSync {
 }
 
 impl PreparedSync {
+    /// What an application's deletion does: nothing is compared there.
+    pub(crate) fn of_deletion(plan: Plan, live: Live, course: Course, notes: Vec<String>) -> Self {
+        PreparedSync {
+            status: status_of(&plan, &Stays::new()),
+            resources: Vec::new(),
+            plan,
+            live,
+            notes,
+            shared: None,
+            course,
+        }
+    }
+
     /// Takes the namespaces that were made for its trial as what the plan saw.
     pub fn adopt(&mut self, made: &[MadeNamespace]) {
         self.plan.adopt(made);
@@ -240,7 +253,7 @@ impl Wish for Sync {
     }
 }
 
-pub(crate) fn status_of(plan: &Plan, kept: &Stays) -> SyncStatus {
+fn status_of(plan: &Plan, kept: &Stays) -> SyncStatus {
     let differs =
         plan.steps().any(|step| step.action == Action::Keep && kept.get(&step.key).is_some_and(Stay::differs));
     if plan.changes_nothing() && !differs { SyncStatus::Synced } else { SyncStatus::OutOfSync }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use landfall_apps::{DeletionHooks, HookType};
+use landfall_apps::HookType;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Action, Fate, Plan};
 use landfall_object::ObjectKey;
@@ -83,9 +83,7 @@ impl Session {
                 return Ok(self.remove_application(unit, bound).await?.0);
             }
         };
-        let shown = ready.shown();
-        let rendered = shown.objects.iter().chain(&shown.hooks).map(|one| &one.object);
-        let hooks = DeletionHooks::among(rendered);
+        let hooks = ready.deletion_hooks();
         let mut summary = UnitSummary::new(&unit.namespace, &unit.name, Outcome::Delivered);
         if hooks.before {
             summary = self.part_with(unit, bound, &ready, HookType::PreDelete).await?;

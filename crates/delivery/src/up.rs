@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_recursion::async_recursion as boxed;
+use landfall_apps::DeletionHooks;
 use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -70,6 +71,12 @@ pub(crate) struct Ready<'u> {
 impl Ready<'_> {
     pub(crate) fn expected(&self) -> &Kinds {
         &self.expected
+    }
+
+    /// For which moments of its deletion it has hooks.
+    pub(crate) fn deletion_hooks(&self) -> DeletionHooks {
+        let shown = self.shown();
+        DeletionHooks::among(shown.objects.iter().chain(&shown.hooks).map(|one| &one.object))
     }
 
     /// Whether a hook was asked for by name.

@@ -5,6 +5,7 @@ use landfall_apps::machine::{CASCADE, Freshness, OF_HOOKS};
 use landfall_apps::{Application, DeletionHooks, HookType, Operation};
 use landfall_delivery::{BoundApplication, Door, SyncEnd, Unit};
 use landfall_diag::Diagnose as _;
+use landfall_object::Object;
 use serde_json::json;
 
 use crate::errands::{Work, is_in_the_way, words};
@@ -13,8 +14,8 @@ impl Work {
     /// Sees to it that an Application waits, when it is deleted, for the hooks that its source has for that, and for no others: by the
     /// finalizers that Argo CD has for it (controller/appcontroller.go, processAppRefreshQueueItem).
     pub(crate) async fn wait_for_hooks(&self, application: &Application, hooks: DeletionHooks) {
-        let wanted = |finalizers: &mut dyn Iterator<Item = &str>| -> Vec<String> {
-            let mut finalizers: Vec<String> = finalizers.map(str::to_owned).collect();
+        let wanted = |application: &Object| -> Vec<String> {
+            let mut finalizers: Vec<String> = application.finalizers().map(str::to_owned).collect();
             for (named, is_wanted) in OF_HOOKS.into_iter().zip([hooks.before, hooks.after]) {
                 if !is_wanted {
                     finalizers.retain(|it| !it.starts_with(named));
@@ -24,7 +25,7 @@ impl Work {
             }
             finalizers
         };
-        if application.object.finalizers().eq(wanted(&mut application.object.finalizers())) {
+        if application.object.finalizers().eq(wanted(&application.object)) {
             return;
         }
         let key = application.key();
@@ -32,7 +33,7 @@ impl Work {
             let live = self.session.cluster.get(&key).await.map_err(|error| words(&[error.diagnose()]))?;
             let Some(live) = live.filter(|live| live.deletion_timestamp().is_none()) else { return Ok(()) };
             // Whoever has written into it meanwhile is not written over: the next look finds both.
-            let finalizers = wanted(&mut live.finalizers());
+            let finalizers = wanted(&live);
             let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": live.resource_version()}});
             self.write(&key, patch).await.map(drop)
         };

@@ -84,8 +84,7 @@ impl Session {
         let children = objects
             .filter(|it| it.group() == "argoproj.io" && matches!(it.kind(), "Application" | "ApplicationSet"))
             .cloned();
-        let hooks = one.shown().hooks.iter().map(|one| &one.object);
-        let deletion_hooks = DeletionHooks::among(one.shown().objects.iter().map(|one| &one.object).chain(hooks));
+        let deletion_hooks = one.deletion_hooks();
         Ok((prepared, Shown { images: images_in(one.shown()), children: children.collect(), deletion_hooks }))
     }
 

@@ -174,7 +174,7 @@ impl Environments {
     /// Whether a release is one that another environment declares, and this one does not.
     pub(crate) fn is_anothers(&self, namespace: &str, name: &str) -> bool {
         let is_it = |(of, known): &(String, String)| of == namespace && known == name;
-        !self.own.is_empty() && !self.own.iter().any(is_it) && self.others.iter().any(is_it)
+        !self.own.is_empty() && !self.is_own(namespace, name) && self.others.iter().any(is_it)
     }
 
     fn namespace_of(&self, name: &str) -> Option<&str> {

@@ -361,7 +361,7 @@ impl Control {
         let Some(artifact) = self.releases.artifact(product, version, &platform) else {
             return Some("the release has no artifact for its platform");
         };
-        if is_existing_agent(edge) {
+        if edge.is_existing_agent() {
             if artifact.legacy_signature.is_none() {
                 return Some("the artifact has no signature of the kind that the existing agent wants");
             }
@@ -428,11 +428,6 @@ impl Control {
         }
         Ok((slot, planned.left_out))
     }
-}
-
-/// Whether an edge runs the agent that is out there: it has never said which start of it this is.
-pub(crate) fn is_existing_agent(edge: &EdgeNow) -> bool {
-    edge.is_existing_agent()
 }
 
 fn spec_of(new: &NewCampaign, product: &str, version: &str) -> Result<Spec, String> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Control;
 use super::book::{Connectivity, EdgeNow, word_of};
-use super::campaigns::{is_existing_agent, time};
+use super::campaigns::time;
 
 /// How many edges a page has, if nothing else is asked for, and at most.
 const PAGE: usize = 100;
@@ -122,7 +122,7 @@ pub(crate) fn line(edge: &EdgeNow, now: i64) -> Value {
         "version": edge.version(), "installed": *presence.installed, "runtimeState": word_of(presence.state),
         "activeTask": rare.active_task, "uptimeSeconds": presence.uptime_seconds, "lastError": rare.last_error,
         "upgradeStatus": row.upgrade_status, "upgradeMessage": message,
-        "agent": if is_existing_agent(edge) { "existing" } else { "landfall" },
+        "agent": if edge.is_existing_agent() { "existing" } else { "landfall" },
         "enrolledAt": time(row.enrolled_at), "enrolledBy": *row.enrolled_by, "cloneSuspected": rare.cloned_at.is_some(),
     })
 }

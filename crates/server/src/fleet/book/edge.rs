@@ -197,7 +197,7 @@ impl EdgeNow {
         self.presence.installed.iter().find(|it| it.product == product).map_or("", |it| it.version.as_str())
     }
 
-    /// Whether it is an agent that speaks the existing protocol.
+    /// Whether it runs the agent that is out there: it has never said which start of it this is.
     pub(crate) fn is_existing_agent(&self) -> bool {
         self.presence.boot_id.is_empty()
     }
