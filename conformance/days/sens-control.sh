@@ -50,6 +50,15 @@ pulled() {
     git pull -q --ff-only "$DAY/infra.git" main
 }
 
+delivers() {
+    git push -q "$DAY/infra.git" HEAD:main
+    eventually 60 stands production OutOfSync
+    sleep 5
+    is "$(image production)" "$1" 'what runs in production'
+    landfall app sync sens-platform-production --yes
+    eventually 120 synced production
+}
+
 set_images() {
     landfall images set "$1" --env "$2" --commit "$HEAD" --push --unchecked --yes --remote "$DAY/infra.git" --repo "$PRODUCT=../product" "${@:3}"
 }
@@ -107,16 +116,17 @@ by_its_owner() {
 }
 step 9 'production is synced by its owner, and by nobody else' by_its_owner
 
+# What a pull request brings once it is merged; past it nobody sets a tag there.
 proposed() {
     local before
     before=$(image production)
-    exits 0 set_images 0.5.0 production
+    landfall images set 0.5.0 --env production --push --unchecked --yes --remote "$DAY/infra.git" --repo "$PRODUCT=../product" >"$DAY/out" 2>&1 &&
+        wrong 'a tag of production is set by somebody who owns nothing'
+    cat "$DAY/out"; grep -F LF0981 "$DAY/out"
     pulled
-    eventually 60 stands production OutOfSync
-    sleep 5
-    is "$(image production)" "$before" 'what runs in production'
-    landfall app sync sens-platform-production --yes
-    eventually 120 synced production
+    sed -i 's/tag: 0\.4\.0$/tag: 0.5.0/' environments/production/*.yaml
+    git commit -qam 'Promote 0.5.0'
+    delivers "$before"
     image production | grep -F ':0.5.0'
 }
 step 8 'a commit delivers nothing in production; a sync does' proposed
@@ -141,10 +151,11 @@ restricted() {
 step 15 'the restricted identity touches nothing of production, by the API server itself' restricted
 
 back() {
-    exits 0 set_images 0.4.0 production --allow-older
+    local before
+    before=$(image production)
     pulled
-    landfall app sync sens-platform-production --yes
-    eventually 120 synced production
+    git revert --no-edit "$(git log -1 --format=%H --grep 'Promote 0.5.0')"
+    delivers "$before"
     image production | grep -F ':0.4.0'
     image test | grep -F ':0.5.0-alpha.124.1'
 }
