@@ -251,12 +251,16 @@ impl Host {
     /// Talks over a connection to a cluster that this process hosts: a command in a container needs one.
     async fn serve_api(&self, connection: &mut Connection) -> Result<(), Failure> {
         let Some(hosted) = &mut connection.hosted else { return Ok(()) };
-        let served = hosted.cluster.serve((Ipv4Addr::LOCALHOST, 0).into()).await.map_err(|error| {
-            Failure::from(
-                Diagnostic::error(code::NO_LISTENING, "the embedded cluster cannot be listened for on loopback")
-                    .note(error.to_string()),
-            )
-        })?;
+        // What others were told to find it at stays where it is.
+        let served = match hosted.served.take() {
+            Some(served) => served,
+            None => hosted.cluster.serve((Ipv4Addr::LOCALHOST, 0).into()).await.map_err(|error| {
+                Failure::from(
+                    Diagnostic::error(code::NO_LISTENING, "the embedded cluster cannot be listened for on loopback")
+                        .note(error.to_string()),
+                )
+            })?,
+        };
         connection.cluster = self.cluster_of(Access::of(&served).client().await?);
         hosted.served = Some(served);
         Ok(())

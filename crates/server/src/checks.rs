@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use landfall_apps::{Application, PIN_ANNOTATION, Project};
 use landfall_delivery::{
-    Bounds, CheckResult, DeclaredChecks, Prober, Smoke, Standpoint, Tags, Verdict, declared_checks, unmade,
+    Bounds, CheckResult, DeclaredChecks, Prober, Session, Smoke, Standpoint, Tags, Verdict, declared_checks, unmade,
 };
+use landfall_diag::Diagnostic;
 use landfall_object::{HealthStatus, Object};
 use landfall_project::OnSmokeFailure;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::mpsc::channel;
 
 use crate::actor::Actor;
@@ -55,11 +57,38 @@ pub(crate) struct Checked {
     pub(crate) followed: Option<String>,
 }
 
+/// What was delivered last: an Application with the sources that its history has, and at which revisions.
+struct Delivered {
+    application: Application,
+    revisions: Vec<String>,
+}
+
+impl Delivered {
+    /// Nothing where the history does not say it.
+    fn of(application: &Application) -> Option<Self> {
+        let last = application.object.list_at("/status/history").last()?;
+        let mut object = application.object.clone();
+        let says_sources = !last["source"].is_null() || !last["sources"].is_null();
+        if let Some(spec) = object.map_mut().get_mut("spec").filter(|_| says_sources) {
+            (spec["source"], spec["sources"]) = (last["source"].clone(), last["sources"].clone());
+            spec.as_object_mut()?.retain(|_, value| !value.is_null());
+        }
+        let sources = Application::parse(&object).ok()?.sources;
+        let revisions: Vec<String> = match (last["revisions"].as_array(), last["revision"].as_str()) {
+            (Some(several), _) => several.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect(),
+            (None, Some(one)) => vec![one.to_owned()],
+            (None, None) => Vec::new(),
+        };
+        let is_whole = revisions.len() == sources.len();
+        is_whole.then(|| Delivered { application: Application { sources, ..application.clone() }, revisions })
+    }
+}
+
 impl Delivery {
     /// The last one of an Application, whole and successful, and whether it began by itself.
     pub(crate) fn last(application: &Object) -> Option<(Self, bool)> {
         let last = application.list_at("/status/history").last()?;
-        let by_itself = last.pointer("/initiatedBy/automated").and_then(serde_json::Value::as_bool).unwrap_or_default();
+        let by_itself = last.pointer("/initiatedBy/automated").and_then(Value::as_bool).unwrap_or_default();
         let delivery = Delivery { id: last["id"].as_i64()?, at: last["deployedAt"].as_str()?.to_owned() };
         Some((delivery, by_itself))
     }
@@ -134,6 +163,18 @@ impl Known {
         }
     }
 
+    /// Whether checks after the last delivery of an Application are still to come, as far as anybody knows: where none were declared
+    /// for the delivery before there are none.
+    pub(crate) fn are_open(&self, application: &Object) -> bool {
+        let Some((delivery, _)) = Delivery::last(application) else { return false };
+        match &self.last {
+            // Until the store was asked it stands as it stood.
+            None => application.str_at("/status/health/status") == Some("Progressing"),
+            Some(None) => true,
+            Some(Some(checked)) => checked.delivery != delivery && checked.environment.is_some(),
+        }
+    }
+
     /// What the checks after the last delivery of an Application say against it.
     pub(crate) fn fault(&self, application: &Object) -> Option<(String, bool)> {
         let checked = self.last.as_ref()?.as_ref()?;
@@ -156,6 +197,14 @@ impl Work {
         }
     }
 
+    /// The last delivery of an Application, as long as its checks have not ended: a record is kept of each delivery, also where nothing
+    /// is declared for it.
+    pub(crate) async fn open_checks(&self, application: &Object) -> Option<Delivery> {
+        let (delivery, _) = Delivery::last(application)?;
+        let made = self.checked(&Name::of(application)).await.map(|it| it.delivery);
+        (made.as_ref() != Some(&delivery)).then_some(delivery)
+    }
+
     async fn remember(&self, name: &Name, checked: &Checked) {
         let value = serde_json::to_value(checked).unwrap_or_default();
         if let Err(error) = self.session.store.facts.set(SPACE, &name.to_string(), &value).await {
@@ -171,7 +220,12 @@ impl Work {
         (delivery, by_itself): (Delivery, bool),
     ) -> Option<Checked> {
         let object = &application.object;
-        let declared = self.declared(application).await;
+        let delivered = Delivered::of(application);
+        let declared = match &delivered {
+            Some(delivered) => self.declared(delivered).await,
+            None => Ok(self.declared.iter().find_map(|one| one.of(application))),
+        };
+        let mut images = Vec::new();
         let mut checked = Checked {
             delivery,
             environment: None,
@@ -188,11 +242,22 @@ impl Work {
             Ok(Some(declared)) => {
                 checked.environment = Some(declared.environment);
                 checked.on_failure = declared.on_failure;
-                let images = object.list_at("/status/summary/images").iter();
-                let tags = Tags::Of(images.filter_map(|it| it.as_str().map(str::to_owned)).collect());
-                match self.session_of(application) {
+                let asked = self.session_of(application);
+                let session = match (asked, &delivered) {
+                    (Ok(session), Some(delivered)) => match self.images_of(&session, delivered).await {
+                        Ok(found) => {
+                            images = found;
+                            Ok(session)
+                        }
+                        Err(_) if session.stop.is_cancelled() => return None,
+                        Err(diagnostics) => Err(words(&diagnostics)),
+                    },
+                    (session, _) => session,
+                };
+                match session {
                     Err(why) => checked.error = Some(why),
                     Ok(session) => {
+                        let tags = Tags::Of(images.clone());
                         let from = match session.routes.is_empty() {
                             true => Standpoint::Outside(CERTIFICATE),
                             false => Standpoint::Routes(session.routes.clone()),
@@ -226,29 +291,28 @@ impl Work {
         let now = self.session.clock.now();
         checked.at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
         self.remember(&Name::of(object), &checked).await;
-        self.witness(object, &checked).await;
+        self.witness(object, &checked, &images).await;
         Some(checked)
     }
 
     /// What is declared at the commits that were delivered; else by what this server was started with.
-    async fn declared(&self, application: &Application) -> Result<Option<DeclaredChecks>, String> {
-        let delivered = application.object.list_at("/status/history").last().cloned().unwrap_or_default();
-        let revisions: Vec<String> = match (delivered["revisions"].as_array(), delivered["revision"].as_str()) {
-            (Some(several), _) => several.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect(),
-            (None, Some(one)) => vec![one.to_owned()],
-            (None, None) => Vec::new(),
-        };
-        if revisions.len() == application.sources.len() {
-            let stand_ins = self.repositories.stand_ins(application, &revisions).await;
-            let stand_ins = stand_ins.map_err(|diagnostic| words(&[diagnostic]))?;
-            let asked = application.clone();
-            let found = landfall_source::aside(move || declared_checks(&asked, &stand_ins)).await;
-            let found = found.map_err(|broken| broken.to_string())?;
-            if let Some(found) = found.map_err(|diagnostics| words(&diagnostics))? {
-                return Ok(Some(found));
-            }
+    async fn declared(&self, delivered: &Delivered) -> Result<Option<DeclaredChecks>, String> {
+        let Delivered { application, revisions } = delivered;
+        let stand_ins = self.repositories.stand_ins(application, revisions).await;
+        let stand_ins = stand_ins.map_err(|diagnostic| words(&[diagnostic]))?;
+        let asked = application.clone();
+        let found = landfall_source::aside(move || declared_checks(&asked, &stand_ins)).await;
+        let found = found.map_err(|broken| broken.to_string())?;
+        if let Some(found) = found.map_err(|diagnostics| words(&diagnostics))? {
+            return Ok(Some(found));
         }
         Ok(self.declared.iter().find_map(|one| one.of(application)))
+    }
+
+    /// The images of what was delivered: what an Application is compared with may be of another commit by now.
+    async fn images_of(&self, session: &Session, delivered: &Delivered) -> Result<Vec<String>, Vec<Diagnostic>> {
+        let unit = self.unit(&delivered.application, &delivered.revisions).await?;
+        session.images_of(&unit).await
     }
 
     /// Does what follows from a failed check, once; says what that was.
@@ -361,6 +425,45 @@ mod tests {
         assert_eq!(known(None).due(&twice, Some(HealthStatus::Progressing)), None, "it still starts");
         assert_eq!(known(None).due(&application(&[]), WELL), None, "nothing was delivered");
         assert_eq!(Known { last: Some(None), busy: true }.due(&twice, WELL), None);
+    }
+
+    #[test]
+    fn checks_are_open_until_the_last_delivery_was_checked_where_any_were_declared() {
+        let known = |last: Option<Checked>| Known { last: Some(last), busy: true };
+        let twice = application(&[(0, true), (1, false)]);
+        assert!(known(None).are_open(&twice), "nobody knows yet whether there are any");
+        assert!(known(Some(checked(0, Verdict::Passed))).are_open(&twice));
+        assert!(!known(Some(checked(1, Verdict::Passed))).are_open(&twice));
+        let undeclared = Checked { environment: None, ..checked(0, Verdict::Passed) };
+        assert!(!known(Some(undeclared)).are_open(&twice), "none were declared");
+        assert!(!known(None).are_open(&application(&[])), "nothing was delivered");
+        assert!(!Known::default().are_open(&twice), "it stood well before the store was asked");
+    }
+
+    #[test]
+    fn what_was_delivered_has_the_sources_and_revisions_of_the_history() {
+        let object = |spec: Value, delivered: Value| {
+            Object::from_value(json!({
+                "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+                "metadata": {"name": "shop", "namespace": "argocd"},
+                "spec": spec, "status": {"history": [delivered]},
+            }))
+            .expect("a map")
+        };
+        let destination = json!({"server": "https://kubernetes.default.svc"});
+        let spec = json!({"destination": destination, "source": {"repoURL": "https://a.example/r.git", "path": "new"}});
+        let read =
+            |delivered: Value| Delivered::of(&Application::parse(&object(spec.clone(), delivered)).expect("reads"));
+        let one =
+            read(json!({"id": 1, "revision": "a", "source": {"repoURL": "https://a.example/r.git", "path": "old"}}));
+        let one = one.expect("is said");
+        assert_eq!((one.application.sources[0].path.as_str(), one.revisions), ("old", vec!["a".to_owned()]));
+        let sources = json!([{"repoURL": "https://a.example/r.git", "path": "x"}, {"repoURL": "https://b.example/r.git", "ref": "v"}]);
+        let two = read(json!({"id": 1, "revisions": ["a", "b"], "sources": sources})).expect("is said");
+        assert_eq!((two.application.sources.len(), two.revisions.len()), (2, 2));
+        let unsaid = read(json!({"id": 1, "revision": "a"})).expect("is said");
+        assert_eq!(unsaid.application.sources[0].path, "new");
+        assert!(read(json!({"id": 1})).is_none(), "no revision is said");
     }
 
     #[test]

@@ -224,8 +224,12 @@ impl Entry {
         Some(health(&found.compared.resources, lives.of(&self.destination.server)))
     }
 
-    /// What its checks make of how its objects fare: one that fails is no better than an object that does.
+    /// What its checks make of how its objects fare: one that fails is no better than an object that does, and until they are made
+    /// nobody knows that it is well.
     fn with_checks(&self, objects: HealthStatus) -> HealthStatus {
+        if objects == HealthStatus::Healthy && self.checks.are_open(&self.object) {
+            return HealthStatus::Progressing;
+        }
         let has_failed = self.checks.fault(&self.object).is_some_and(|(_, has_failed)| has_failed);
         let is_better = matches!(objects, HealthStatus::Healthy | HealthStatus::Suspended | HealthStatus::Progressing);
         if has_failed && is_better { HealthStatus::Degraded } else { objects }

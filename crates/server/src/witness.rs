@@ -27,10 +27,9 @@ const OPEN: [&str; 4] = ["tagged", "proposed", "written", "merged"];
 
 impl Work {
     /// Writes down what the checks after a delivery have shown of its images.
-    pub(crate) async fn witness(&self, application: &Object, checked: &Checked) {
+    pub(crate) async fn witness(&self, application: &Object, checked: &Checked, images: &[String]) {
         let Some(environment) = &checked.environment else { return };
-        let images: Vec<&str> =
-            application.list_at("/status/summary/images").iter().filter_map(|it| it.as_str()).collect();
+        let images: Vec<&str> = images.iter().map(String::as_str).collect();
         let book = &self.session.store.promotions;
         if let Err(error) = witnessed((book, &self.forges()), application, (environment, &images), checked).await {
             tracing::warn!("what {} has shown of its images cannot be written down: {error}", application.name());

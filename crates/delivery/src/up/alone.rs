@@ -71,6 +71,16 @@ impl Session {
         Ok(Compared { status, resources, images, notes: prepared.notes, children, deletion_hooks })
     }
 
+    /// The images of what an Application's source has, sorted.
+    ///
+    /// # Errors
+    /// It does not render, or the cluster cannot be asked what it serves.
+    #[boxed]
+    pub async fn images_of(&self, unit: &Unit) -> Result<Vec<String>, Vec<Diagnostic>> {
+        let capabilities = self.capabilities().await?;
+        Ok(images_in(self.make_ready(unit, &capabilities).await?.shown()))
+    }
+
     /// Prepares an Application's sync, and says what its source shows besides.
     pub(super) async fn prepare_alone(&self, unit: &Unit) -> Result<(PreparedSync, Shown), Vec<Diagnostic>> {
         let Door::Application(bound) = &unit.door else { return Err(no_application(unit)) };

@@ -84,7 +84,12 @@ impl Desk {
         match asked {
             Asked::List(query) => json_of(self.list(actor, &query).await?),
             Asked::Get(name) => {
-                let detail = self.detail(&self.object(actor, &name).await?).await;
+                let object = self.object(actor, &name).await?;
+                let mut detail = self.detail(&object).await;
+                // Nobody has to wait for the status to say it.
+                if detail.line.health == "Healthy" && self.work.open_checks(&object).await.is_some() {
+                    detail.line.health = "Progressing".to_owned();
+                }
                 json_of(Detail { checks: self.checks(&name).await, ..detail })
             }
             Asked::Diff(name, revisions) => json_of(self.diff(actor, &name, &revisions).await?),

@@ -10,7 +10,6 @@ use super::desk::{Answer, Desk, one, told};
 use super::reading::history;
 use super::shapes::{Detail, EventEntry, LogEntry, LogQuery, Name, ObjectLine};
 use crate::actor::Actor;
-use crate::checks::Delivery;
 
 /// Events that are told at most, the newest.
 const MOST_EVENTS: usize = 500;
@@ -151,9 +150,7 @@ impl Desk {
 
     /// What the checks after the last delivery found, as lines; with what was found before, where they have not ended.
     async fn said_by_checks(&self, application: &Object, name: &Name) -> Answer<Vec<LogEntry>> {
-        let made = self.work.checked(name).await.map(|it| it.delivery);
-        // A record is kept of each delivery, also where nothing is declared for it.
-        let open = Delivery::last(application).map(|(delivery, _)| delivery).filter(|it| made.as_ref() != Some(it));
+        let open = self.work.open_checks(application).await;
         let open = open.map(|it| format!("the checks after delivery {} ({}) have not ended", it.id, it.at));
         let Some(checks) = self.checks(name).await else {
             let (what, help) = match open {

@@ -185,3 +185,79 @@ fn checks_that_have_not_ended_are_told_as_that_and_not_as_none() {
     );
     assert!(!asked.all().contains("declare `checks:`"), "{}", asked.all());
 }
+
+/// A system that tells its version at an address, and a check of it.
+fn versioned() -> Forge {
+    let forge = checked(AUTOMATED, "    onSmokeFailure: revert\n");
+    let declared = forge.sandbox.read("landfall.yaml");
+    let (before, _) = declared.split_once("    simulate:").expect("is there");
+    let said = r#"    simulate: {shop: {http: [{path: /version, json: {version: '{{ .env.VERSION }}'}}]}}
+    checks: [{name: version, http: "http://shop.test/version", version: {image: app}, timeout: 3s}]
+    onSmokeFailure: revert
+"#;
+    forge.sandbox.write("landfall.yaml", &format!("{before}{said}"));
+    forge.sandbox.write(
+        "chart/templates/route.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: shop}\nspec: {rules: [{host: shop.test, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: shop, port: {name: http}}}}]}}]}\n",
+    );
+    let pods = "          envFrom: [";
+    let told =
+        "          env: [{name: VERSION, value: {{ .Values.image | splitList \":\" | last }}}]\n          envFrom: [";
+    forge.sandbox.edit("chart/templates/all.yaml", pods, told);
+    forge.sandbox.commit("a version");
+    forge.push();
+    forge
+}
+
+/// The images are those of the delivery, and neither of the one before nor of what is compared with by now.
+#[test]
+fn a_version_is_held_against_the_image_of_the_very_delivery() {
+    let forge = versioned();
+    let server = forge.serve(&["."], SHOP, &[]);
+    let first = until_checks(&server, |checks| checks["delivery"] == 0 && checks["at"].is_string());
+    assert_eq!(first["checks"]["results"][0]["verdict"], "passed", "{first:#}");
+    for (delivery, (from, to)) in [("app:1.0.0", "app:2.0.0"), ("app:2.0.0", "app:3.0.0")].into_iter().enumerate() {
+        forge.change("chart/values.yaml", from, to);
+        let next = until_checks(&server, |checks| checks["delivery"] == delivery + 1 && checks["at"].is_string());
+        assert_eq!(next["checks"]["results"][0]["verdict"], "passed", "{next:#}");
+    }
+    forge.sandbox.edit("chart/templates/all.yaml", "{{ .Values.image | splitList \":\" | last }}", "3.0.0");
+    forge.change("chart/values.yaml", "app:3.0.0", "app:4.0.0");
+    let stuck = until_checks(&server, |checks| checks["delivery"] == 3 && checks["at"].is_string());
+    assert_eq!(stuck["checks"]["results"][0]["reason"], "it tells the version \"3.0.0\", wanted \"4.0.0\"");
+}
+
+#[test]
+fn nobody_is_told_that_it_is_well_before_its_checks_have_ended() {
+    let forge = checked(AUTOMATED, "");
+    let server = forge.serve(&["."], SHOP, &[]);
+    let cluster = server.cluster();
+    let key = application("shop");
+    server.until(&cluster, &key, |it| it.str_at("/status/health/status") == Some("Healthy"));
+    forge.sandbox.edit("landfall.yaml", "contains: \"app:1.\", timeout: 3s", "contains: never, timeout: 3s");
+    let next = forge.change("chart/values.yaml", "app:1.0.0", "app:1.0.1");
+    server.until(&cluster, &key, |it| {
+        it.list_at("/status/history").last().is_some_and(|last| last["revision"] == next.as_str())
+    });
+    let waited = forge.sandbox.run(&["app", "wait", "shop", "--timeout", "12s"]);
+    assert_ne!(waited.code, 0, "{}", waited.all());
+    assert!(waited.all().contains("Degraded") || waited.all().contains("version one"), "{}", waited.all());
+}
+
+/// A check that runs a command talks to the API over a connection: it is the one that others were told of.
+#[test]
+fn a_system_whose_checks_run_commands_is_found_where_its_kubeconfig_says() {
+    let forge = checked(AUTOMATED, "");
+    let declared = forge.sandbox.read("landfall.yaml");
+    let more = declared.replace(
+        "checks: [",
+        "checks: [{name: command, exec: {workload: deployment/shop, argv: [\"true\"]}, timeout: 1s}, ",
+    );
+    forge.sandbox.write("landfall.yaml", &more);
+    forge.sandbox.commit("a command");
+    forge.push();
+    let server = forge.serve(&["."], SHOP, &[]);
+    server.until(&server.cluster(), &application("shop"), |it| !it.list_at("/status/history").is_empty());
+    forge.sandbox.run(&["cluster", "status"]).exits(0);
+    forge.sandbox.run(&["app", "list"]).exits(0).says("shop");
+}
