@@ -29,6 +29,8 @@ struct Content {
     asked: Vec<String>,
     /// How often the list of tags is asked for too soon.
     busy: usize,
+    /// How often a status is not taken.
+    deaf: usize,
 }
 
 pub(super) struct Town {
@@ -120,6 +122,11 @@ impl Town {
         content.manifests.get(&(name.to_owned(), tag.to_owned())).map(|bytes| sha(bytes))
     }
 
+    /// Lets it take no status that often.
+    pub(super) fn is_deaf(&self, times: usize) {
+        self.content.lock().expect("whole").deaf = times;
+    }
+
     pub(super) fn pulls(&self) -> Vec<Value> {
         self.content.lock().expect("whole").pulls.clone()
     }
@@ -183,6 +190,10 @@ impl Town {
 
     fn registry(&self, request: &Request, rest: &str) -> Answer {
         if let Some((name, reference)) = rest.split_once("/manifests/") {
+        if let Some(rest) = path.strip_prefix("/api/v1/repos/") {
+            self.content.lock().expect("whole").asked.push(format!("{} {rest}", request.method));
+            return plain(404);
+        }
             if request.method == "PUT" {
                 let digest = self.put(name, reference, request.body.clone());
                 return (201, vec![("Docker-Content-Digest", digest)], Vec::new());
@@ -241,6 +252,10 @@ impl Town {
                 status["commit"] = json!(commit);
                 content.statuses.push(status.clone());
                 document(201, &status)
+            ("POST", ["statuses", _]) if content.deaf > 0 => {
+                content.deaf -= 1;
+                plain(503)
+            }
             }
             ("GET", ["branch_protections", "main"]) => match &content.protection {
                 Some(protection) => document(200, protection),
