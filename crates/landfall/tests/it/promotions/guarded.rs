@@ -388,6 +388,51 @@ fn where_a_promotion_leads_no_tag_is_set_that_nobody_has_looked_at() {
 }
 
 #[test]
+fn where_a_promotion_leads_a_rollback_asks_whether_what_comes_back_is_there_and_the_same_with_or_without_its_name() {
+    let place = place(PROPOSED);
+    let first = place.town.digest("acme/web", "0.4.0").expect("published");
+    place.town.publish("acme/web", "0.4.5", COMMIT);
+    let url = place.town.url("acme/shop.git");
+    place.shop.write(
+        "gitops/web.yaml",
+        &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web, namespace: argocd}}\nspec:\n  project: default\n  destination: {{server: https://kubernetes.default.svc, namespace: shop}}\n  source: {{repoURL: '{url}', path: chart, targetRevision: HEAD, helm: {{valueFiles: [../production.yaml]}}}}\n"),
+    );
+    let releases = "releases: [{name: web, chart: chart, namespace: shop, values: [production.yaml]}]";
+    place.shop.edit("landfall.yaml", releases, "applications: gitops/*.yaml");
+    place.shop.edit("production.yaml", "web:0.4.0", "web:0.4.5");
+    place.shop.commit("by Applications");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    // It goes back and forth again: from now on the digests are known.
+    for tag in ["0.4.0", "0.4.5"] {
+        let words = ["images", "set", tag, "--env", "production", "--allow-older", "--push", "--yes"];
+        place.run_as("ada", &words).exits(0);
+        place.shop.git(&["fetch", "-q", "../git/acme/shop.git", "main"]);
+        place.shop.git(&["reset", "-q", "--hard", "FETCH_HEAD"]);
+    }
+    let back = |more: &[&str]| place.run_as("ada", &[&["rollback", "--env", "production", "--yes"], more].concat());
+    let both = |more: &[&str]| [back(more), back(&[more, &["--to", "0.4.0"]].concat())];
+    for dry in [&["--dry-run"][..], &[]] {
+        for looked in both(&["--dry-run"]) {
+            looked.exits(0);
+        }
+        // It was taken out of its registry.
+        place.town.remove("acme/web", "0.4.0");
+        let refused = both(dry).map(|ran| ran.exits(5).says("LF0966").says("is not in its registry").stderr.clone());
+        assert_eq!(refused[0], refused[1]);
+        // Or another image has its tag.
+        place.town.publish("acme/web", "0.4.0", "another");
+        let refused = both(dry).map(|ran| ran.exits(5).says("LF0968").says("was moved").stderr.clone());
+        assert_eq!(refused[0], refused[1]);
+        place.town.publish("acme/web", "0.4.0", "1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e");
+        assert_eq!(place.town.digest("acme/web", "0.4.0").as_ref(), Some(&first));
+    }
+    back(&["--unchecked"]).exits(5).says("LF0998").says("leave --unchecked out");
+    assert!(place.main("production.yaml").contains("web:0.4.5'"));
+    back(&[]).exits(0);
+    assert!(place.main("production.yaml").contains("web:0.4.0'"));
+}
+
+#[test]
 fn a_forge_that_is_down_is_told_again_until_it_knows_and_of_no_repository_that_nothing_is_delivered_from() {
     let place = place(PROPOSED).delivered();
     place.promote(&[]).exits(0);

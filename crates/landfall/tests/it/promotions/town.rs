@@ -112,19 +112,24 @@ impl Town {
         digest
     }
 
+    /// Takes a tag out of the registry.
+    pub(super) fn remove(&self, name: &str, tag: &str) {
+        self.content.lock().expect("whole").manifests.remove(&(name.to_owned(), tag.to_owned()));
+    }
+
     /// Lets the list of tags be asked for too soon that often.
     pub(super) fn is_busy(&self, times: usize) {
         self.content.lock().expect("whole").busy = times;
     }
 
-    pub(super) fn digest(&self, name: &str, tag: &str) -> Option<String> {
-        let content = self.content.lock().expect("whole");
-        content.manifests.get(&(name.to_owned(), tag.to_owned())).map(|bytes| sha(bytes))
-    }
-
     /// Lets it take no status that often.
     pub(super) fn is_deaf(&self, times: usize) {
         self.content.lock().expect("whole").deaf = times;
+    }
+
+    pub(super) fn digest(&self, name: &str, tag: &str) -> Option<String> {
+        let content = self.content.lock().expect("whole");
+        content.manifests.get(&(name.to_owned(), tag.to_owned())).map(|bytes| sha(bytes))
     }
 
     pub(super) fn pulls(&self) -> Vec<Value> {
@@ -185,15 +190,15 @@ impl Town {
         if let Some(rest) = path.strip_prefix("/api/v1/repos/acme/shop") {
             return self.forge(request, rest);
         }
+        if let Some(rest) = path.strip_prefix("/api/v1/repos/") {
+            self.content.lock().expect("whole").asked.push(format!("{} {rest}", request.method));
+            return plain(404);
+        }
         self.git(request, path, query)
     }
 
     fn registry(&self, request: &Request, rest: &str) -> Answer {
         if let Some((name, reference)) = rest.split_once("/manifests/") {
-        if let Some(rest) = path.strip_prefix("/api/v1/repos/") {
-            self.content.lock().expect("whole").asked.push(format!("{} {rest}", request.method));
-            return plain(404);
-        }
             if request.method == "PUT" {
                 let digest = self.put(name, reference, request.body.clone());
                 return (201, vec![("Docker-Content-Digest", digest)], Vec::new());
@@ -247,15 +252,15 @@ impl Town {
                 }
                 document(201, &content.pulls[at])
             }
+            ("POST", ["statuses", _]) if content.deaf > 0 => {
+                content.deaf -= 1;
+                plain(503)
+            }
             ("POST", ["statuses", commit]) => {
                 let mut status = body;
                 status["commit"] = json!(commit);
                 content.statuses.push(status.clone());
                 document(201, &status)
-            ("POST", ["statuses", _]) if content.deaf > 0 => {
-                content.deaf -= 1;
-                plain(503)
-            }
             }
             ("GET", ["branch_protections", "main"]) => match &content.protection {
                 Some(protection) => document(200, protection),
