@@ -2,6 +2,7 @@
 
 mod carried;
 mod guarded;
+mod kustomized;
 mod scanned;
 mod town;
 
