@@ -2,6 +2,7 @@
 
 mod carried;
 mod guarded;
+mod interrupted;
 mod kustomized;
 mod scanned;
 mod town;
