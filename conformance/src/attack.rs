@@ -28,6 +28,7 @@ mod promotions;
 pub(crate) mod run;
 mod scene;
 mod sealed;
+mod served;
 pub(crate) mod server;
 mod shop;
 mod state;
@@ -86,7 +87,7 @@ type Area = (&'static str, fn() -> Vec<Pair>);
 
 /// All attacks, in the order of their areas.
 fn all() -> Vec<Attack> {
-    let areas: [Area; 12] = [
+    let areas: [Area; 13] = [
         ("programs", programs::attacks),
         ("systems", systems::attacks),
         ("trees", trees::attacks),
@@ -99,6 +100,7 @@ fn all() -> Vec<Attack> {
         ("advisories", advisories::attacks),
         ("sealed", sealed::attacks),
         ("promotions", promotions::attacks),
+        ("served", served::attacks),
     ];
     let of_area = |(area, attacks): Area| {
         attacks().into_iter().map(move |(name, shape, attack, twin)| Attack { area, name, shape, attack, twin })

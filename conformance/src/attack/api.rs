@@ -29,14 +29,14 @@ pub(super) fn attacks() -> Vec<Pair> {
 }
 
 /// The served cluster of a ground.
-struct Api {
+pub(super) struct Api {
     endpoint: Endpoint,
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
 }
 
 /// What was answered: the status, and the body.
-type Answered = (u16, Value);
+pub(super) type Answered = (u16, Value);
 
 /// The process that serves a ground's cluster.
 pub(super) fn pid(ground: &Ground) -> Option<u32> {
@@ -45,7 +45,7 @@ pub(super) fn pid(ground: &Ground) -> Option<u32> {
 }
 
 impl Api {
-    fn of(ground: &Ground) -> anyhow::Result<Self> {
+    pub(super) fn of(ground: &Ground) -> anyhow::Result<Self> {
         let read = |name: &str| fs::read_to_string(ground.path(&format!(".landfall/{name}"))).context(name.to_owned());
         let endpoint: Value = serde_json::from_str(&read("endpoint.json")?)?;
         let kubeconfig = read("kubeconfig")?;
@@ -58,7 +58,7 @@ impl Api {
     }
 
     /// Asks as the administrator.
-    fn admin(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Answered> {
+    pub(super) fn admin(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Answered> {
         self.ask(method, path, body, &self.endpoint.token, &[])
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -206,12 +207,29 @@ impl Ground {
 
     /// Runs the binary in the system, as the user.
     pub(super) fn run(&self, words: &[String], directory: &str) -> anyhow::Result<Ended> {
+        run::to_its_end(self.command(words, directory), &self.place.path().join("said"))
+    }
+
+    /// Starts the binary's server in the system, as the user; it ends with the ground.
+    pub(super) fn serve(&self, words: &[&str]) -> anyhow::Result<()> {
+        let words: Vec<String> = words.iter().map(|word| self.told(word)).collect();
+        let said = self.place.path().join("said/served");
+        let mut command = self.command(&words, "");
+        let mut child = command.stdout(Stdio::piped()).stderr(fs::File::create(&said)?).spawn()?;
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().context("piped")?).read_line(&mut ready)?;
+        let said = || fs::read_to_string(&said).unwrap_or_default();
+        ensure!(ready.starts_with("ready http://"), "landfall {} says {ready:?}:\n{}", words.join(" "), said());
+        Ok(())
+    }
+
+    fn command(&self, words: &[String], directory: &str) -> Command {
         let mut command = Command::new(&self.landfall);
         command.args(words).current_dir(self.system().join(directory)).env_clear().stdin(Stdio::null());
         command.env("HOME", self.place.path().join("home")).env("CI", "true").env("TERM", "dumb");
         command.env("PATH", format!("{}:/usr/bin:/bin", self.place.path().join("bin").display()));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        run::to_its_end(command, &self.place.path().join("said"))
+        command
     }
 
     /// Asks the served cluster something in place of a call; what its server holds is measured.

@@ -23,6 +23,9 @@ const MUTANTS: &[(&str, &str)] = &[
     ("redirects", "leaks/tokens after a redirect/gitlab"),
     ("never-there", "promotions/tags set by hand/pushed"),
     ("foreign-commits", "promotions/branches of Landfall's own/a commit of somebody else"),
+    ("missing-projects", "served/projects that are not there/of an automated Application"),
+    ("project-owners", "served/protected projects/left by a patch"),
+    ("own-repositories", "served/statuses for a forge/in a repository of others"),
     ("project-homes", "promotions/projects of others/from another namespace"),
 ];
 

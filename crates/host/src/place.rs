@@ -286,6 +286,12 @@ impl Host {
         self.root(&TargetPlace::of(&self.query(None, None)).ok()?)
     }
 
+    /// The address of the repository that lies here, as its remote `origin` has it; nothing where none does.
+    pub fn origin(&self) -> Option<String> {
+        let root = self.project_root().unwrap_or_else(|| self.directory.clone());
+        landfall_source::SourceTree::open_directory(&root).ok()?.origin()
+    }
+
     /// Where a unit goes that names no namespace: the context's own, else `default`.
     pub fn default_namespace(&self, place: &Place) -> String {
         let named = place

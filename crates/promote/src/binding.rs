@@ -34,6 +34,17 @@ pub struct Binding {
     pub tag: String,
 }
 
+/// What an entry of a kustomization's `images` makes of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renaming {
+    /// What the image is called in what the kustomization takes in.
+    pub name: String,
+    /// Where its tag stands.
+    pub tag: Option<Binding>,
+    /// Where a digest stands, as another place of a tag.
+    pub digest: Option<Binding>,
+}
+
 /// Keys and places from a text's root to a scalar.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BindingPath(Vec<Part>);
@@ -57,6 +68,19 @@ impl BindingPath {
             Step::Index(index) => Part::Index(index),
         };
         BindingPath(steps.iter().map(part).collect())
+    }
+
+    /// The path that is written so: `images[0].newTag`; nothing where it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = Vec::new();
+        for word in text.split('.') {
+            let mut rest = word.split('[');
+            parts.push(Part::Key(rest.next().filter(|key| !key.is_empty())?.to_owned()));
+            for index in rest {
+                parts.push(Part::Index(index.strip_suffix(']')?.parse().ok()?));
+            }
+        }
+        Some(BindingPath(parts))
     }
 
     /// As an edit takes it.
@@ -114,6 +138,35 @@ pub fn bindings(text: &str) -> Result<Vec<Binding>, Diagnostic> {
         _ => return Err(unreadable("it holds more than one document")),
     }
     Ok(found)
+}
+
+/// The entries of a kustomization's `images` by which an image comes to be called so.
+///
+/// # Errors
+/// The text is no YAML, or more than one document.
+pub fn renamings(text: &str, repository: &str) -> Result<Vec<Renaming>, Diagnostic> {
+    let documents = landfall_yaml::parse(text).map_err(|error| unreadable(&error.to_string()))?;
+    let [document] = documents.as_slice() else { return Err(unreadable("it holds more or less than one document")) };
+    let root = fields(document.root().target());
+    let Some((_, list)) = root.iter().find(|(key, _)| key == "images") else { return Ok(Vec::new()) };
+    let list = list.target();
+    if !matches!(list.kind(), Kind::Sequence(_)) {
+        return Ok(Vec::new());
+    }
+    let entry = |(at, node): (usize, Node<'_>)| {
+        let fields = fields(node.target());
+        let said = |key: &str| {
+            let (_, value) = fields.iter().find(|(name, _)| name == key)?;
+            let path = [Part::Key("images".to_owned()), Part::Index(at), Part::Key(key.to_owned())];
+            let tag = scalar(*value).filter(|text| !text.is_empty())?;
+            let (path, line) = (BindingPath(path.to_vec()), value.span().start.line());
+            Some(Binding { path, line, repository: Some(repository.to_owned()), tag })
+        };
+        let name = said("name")?.tag;
+        let renamed = said("newName").map_or_else(|| name.clone(), |it| it.tag);
+        (renamed == repository).then(|| Renaming { name, tag: said("newTag"), digest: said("digest") })
+    };
+    Ok(list.items().take(MOST_BINDINGS).enumerate().filter_map(entry).collect())
 }
 
 /// The path to the scalar of a value on a line: the value's own path, or its end where the file is that of a chart below.

@@ -870,6 +870,7 @@ mod tests {
             sops: Default::default(),
             network,
             declared: Vec::new(),
+            origin: None,
             sinks: Sinks::default(),
             reach: landfall_delivery::NetworkReach::default(),
             roles,

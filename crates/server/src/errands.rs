@@ -47,6 +47,8 @@ pub(crate) struct Work {
     pub(crate) network: Network,
     /// What targets declare to be checked that the server was started with.
     pub(crate) declared: Vec<DeclaredAt>,
+    /// The address of the repository that the server was started in, where it has one.
+    pub(crate) origin: Option<String>,
     /// Whether another controller lives, so that nothing is done from here.
     pub(crate) stands_back: AtomicBool,
     /// Whom news are told to.

@@ -22,6 +22,7 @@
 //! reached.rs              whether one that was installed into a cluster answers
 //! others.rs, migration.rs whether another controller lives, for which this one stands back; Argo CD laid to rest
 //! witness.rs, proposed.rs what is seen of images, and what becomes of promotions that are open, here and at their forge
+//! forges.rs               how that forge hears of it, until it knows
 //! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! listening.rs            connections taken in, so many at once, for http.rs and sealing.rs
 //! board.rs, metrics.rs    what probes and metrics may read
@@ -53,6 +54,7 @@ mod entry;
 mod errands;
 mod feed;
 mod fleet;
+mod forges;
 mod gate;
 mod ground;
 mod happened;

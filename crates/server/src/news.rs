@@ -5,6 +5,7 @@
 //! an ApplicationSet that errs, or errs no more ── generating.rs ─► the same
 //!        └─► outbox (store): each change once, a post for each sink
 //!                 └─ outbox.rs ─► slack.rs · mail.rs (smtp.rs) · status.rs   again later where it did not succeed
+//! a promotion that is withdrawn ── forges.rs ─► the same, for its forge alone
 //! sinks.rs    whom to tell, as the environment says
 //! ```
 //!
@@ -22,10 +23,12 @@ mod standing;
 mod status;
 
 use jiff::Timestamp;
+use landfall_source::Network;
 use landfall_store::{News, NewsItem};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::outbox::{Seen, ask, keep, note_set};
+pub(crate) use self::outbox::{LEFT_ALONE, SOON, Seen, ask, keep, note_set};
+pub(crate) use self::sinks::STATUS;
 pub use self::sinks::{BadSink, Sinks};
 pub(crate) use self::standing::Standing;
 pub use self::standing::{BREAK_GLASS_ANNOTATION, BrokenGlass};
@@ -50,6 +53,8 @@ pub(crate) enum Kind {
     LongHeld,
     /// An administrator has signed in, or something was written past everybody who may.
     Alarm,
+    /// A promotion is withdrawn, which its forge is to hear.
+    Withdrawn,
 }
 
 impl Kind {
@@ -64,6 +69,7 @@ impl Kind {
             Kind::MovedTag => "moved-tag",
             Kind::LongHeld => "long-held",
             Kind::Alarm => "alarm",
+            Kind::Withdrawn => "withdrawn",
         }
     }
 
@@ -99,6 +105,42 @@ pub(crate) async fn announce(
         body: serde_json::json!(told),
     };
     news.add(&item, &sinks.names(false)).await
+}
+
+/// What stands before a promotion's id, whoever chose that: Applications are told of by their names.
+const PROMOTION: &str = "promotion ";
+
+/// The id of the promotion that news are about.
+pub(crate) fn promotion_of(target: &str) -> &str {
+    target.strip_prefix(PROMOTION).unwrap_or(target)
+}
+
+/// What the outbox keeps of a promotion that is withdrawn, whose id is `id`: `at` a moment (RFC 3339).
+pub(crate) fn withdrawn((id, why, at): (&str, &str, &str), commit: &Commit, now: Timestamp) -> NewsItem {
+    let told = Told { title: why.to_owned(), text: String::new(), help: String::new(), commit: Some(commit.clone()) };
+    NewsItem {
+        change: format!("{} {id} {}", Kind::Withdrawn.word(), now.as_nanosecond()),
+        at: at.to_owned(),
+        kind: Kind::Withdrawn.word().to_owned(),
+        target: format!("{PROMOTION}{id}"),
+        body: serde_json::json!(told),
+    }
+}
+
+/// Gives a commit a status of its own name at the forge.
+///
+/// # Errors
+/// Why it was not taken.
+pub(crate) async fn post_status(
+    network: &Network,
+    sinks: &Sinks,
+    (context, title): (&str, &str),
+    commit: &Commit,
+) -> Result<(), String> {
+    match &sinks.forge {
+        Some(forge) => status::post(network, forge, context, title, commit).await,
+        None => Ok(()),
+    }
 }
 
 /// What is told of a change, as it is kept in the outbox.

@@ -28,14 +28,32 @@ impl Proposed {
         Some(Proposed { place, commit })
     }
 
+    /// The commit, by its hash.
+    pub(crate) fn commit(&self) -> &str {
+        &self.commit
+    }
+
+    /// That nobody there is told of it, and why, in a sentence.
+    pub fn untold(&self, why: &str) -> String {
+        not_told(why)
+    }
+
     /// Says there that it must not be merged; a sentence where that cannot be said.
     pub async fn red(&self, network: &Network, token: Option<&str>, why: &str) -> Option<String> {
         let Some(token) = token else {
-            return Some("its pull request is not told: there is no token for the forge".to_owned());
+            return Some(not_told(NO_TOKEN));
         };
         let client = ForgeClient::new(network, self.place.clone(), token);
         let (context, description) = (PROMOTION_CONTEXT.to_owned(), why.to_owned());
         let status = CommitStatus { context, state: StatusState::Failure, description };
-        client.say(&self.commit, &status).await.err().map(|error| format!("its pull request is not told: {error}"))
+        client.say(&self.commit, &status).await.err().map(|error| not_told(&error.to_string()))
     }
+}
+
+/// Why a forge is not told.
+pub(crate) const NO_TOKEN: &str = "there is no token for the forge";
+
+/// That a forge is not told, in a sentence.
+pub(crate) fn not_told(why: &str) -> String {
+    format!("its pull request is not told: {why}")
 }

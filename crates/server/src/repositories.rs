@@ -163,6 +163,11 @@ impl Repositories {
         RemoteCharts { accounts: self.connections.accounts(project), ..self.charts.clone() }
     }
 
+    /// The addresses that repositories of this machine stand in for.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.local.iter().map(|local| local.repository.address.clone()).collect()
+    }
+
     fn local(&self, address: &str) -> Option<&Local> {
         let key = repository_key(address);
         self.local.iter().find(|local| repository_key(&local.repository.address) == key)

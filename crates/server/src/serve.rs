@@ -135,7 +135,8 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
             Some((settings, shards)) => Arc::new(Shards::shared(*shards, settings.replica.clone())),
             None => Arc::new(Shards::alone()),
         };
-        let work = Arc::new(Work { declared, sinks, shards, ..work });
+        let origin = place.target.source.origin().or_else(|| host.origin());
+        let work = Arc::new(Work { declared, origin, sinks, shards, ..work });
         work.alarms.tell(work.sinks.clone());
         ground::accept(&work, &objects, &person(host)).await?;
         let now = work.session.clock.now();
@@ -324,6 +325,7 @@ async fn work(
         sops,
         network,
         declared,
+        origin: None,
         sinks,
         reach,
         roles,

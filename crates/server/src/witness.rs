@@ -9,14 +9,13 @@
 
 use landfall_object::Object;
 use landfall_promote::{CHECK, HEALTH, bare};
-use landfall_source::Network;
 use landfall_store::{EvidenceRow, PromotionEvent, PromotionRow, Promotions};
 
 use crate::api::EvidenceLine;
 use crate::checks::{CHECKER, Checked};
 use crate::errands::Work;
-use crate::news::Sinks;
-use crate::proposed::Proposed;
+use crate::forges::{Forges, Red, WITHDRAWN};
+use crate::proposed::not_told;
 
 /// Promotions that are looked through for open ones.
 const MOST_OPEN: u32 = 200;
@@ -31,7 +30,7 @@ impl Work {
         let Some(environment) = &checked.environment else { return };
         let images: Vec<&str> = images.iter().map(String::as_str).collect();
         let book = &self.session.store.promotions;
-        if let Err(error) = witnessed((book, &self.forges()), application, (environment, &images), checked).await {
+        if let Err(error) = witnessed((book, Forges::Of(self)), application, (environment, &images), checked).await {
             tracing::warn!("what {} has shown of its images cannot be written down: {error}", application.name());
         }
     }
@@ -87,25 +86,14 @@ impl Work {
         by: (&str, &str),
         why: impl Fn(&PromotionRow) -> Option<String>,
     ) -> Result<(), landfall_store::Error> {
-        let (book, forges) = (&self.session.store.promotions, self.forges());
+        let (book, forges) = (&self.session.store.promotions, Forges::Of(self));
         for row in book.promotions(None, MOST_OPEN).await? {
             if let Some(why) = why(&row).filter(|_| OPEN.contains(&row.state.as_str())) {
-                ended((book, &forges), row, ("withdrawn", why), by).await?;
+                ended((book, forges), row, (WITHDRAWN, why), by).await?;
             }
         }
         Ok(())
     }
-
-    fn forges(&self) -> Forges<'_> {
-        Forges { network: &self.network, sinks: &self.sinks }
-    }
-}
-
-/// How forges are told what becomes of promotions.
-struct Forges<'a> {
-    network: &'a Network,
-    /// With the forge's token, where the environment has one.
-    sinks: &'a Sinks,
 }
 
 /// Why a promotion is withdrawn.
@@ -115,31 +103,37 @@ fn withdrawn(what: &str, environment: &str, detail: &str) -> String {
 
 /// Notes what has become of a promotion; one that is withdrawn is red at its forge, or it is noted why that cannot be.
 async fn ended(
-    (book, forges): (&Promotions, &Forges<'_>),
+    (book, forges): (&Promotions, Forges<'_>),
     row: PromotionRow,
-    (state, mut said): (&str, String),
+    (state, why): (&str, String),
     (actor, at): (&str, &str),
 ) -> Result<(), landfall_store::Error> {
-    if state == "withdrawn"
-        && let Some(proposed) = Proposed::of(&row.body)
-    {
-        let token = forges.sinks.forge_token(&proposed.place.api);
-        if let Some(untold) = proposed.red(forges.network, token, &said).await {
+    // Before it is noted, so that a process that is killed behind it has left it to the next one.
+    let red = if state == WITHDRAWN { forges.keep(&row, (&why, at)).await? } else { Red::Nowhere };
+    let said = match &red {
+        Red::Never(untold) => {
+            let untold = not_told(untold);
             tracing::warn!("the promotion of {} to {} is withdrawn: {untold}", row.tag, row.receiver);
-            said = format!("{}; {untold}", said.chars().take(600).collect::<String>());
+            format!("{}; {untold}", why.chars().take(600).collect::<String>())
         }
-    }
+        Red::Nowhere | Red::Kept(..) => why.clone(),
+    };
     let event = PromotionEvent {
         at: at.to_owned(),
         actor: actor.to_owned(),
         state: state.to_owned(),
         said: said.chars().take(1000).collect(),
     };
-    book.note(&PromotionRow { state: state.to_owned(), ..row }, &event).await.map(drop)
+    let row = PromotionRow { state: state.to_owned(), ..row };
+    book.note(&row, &event).await?;
+    match &red {
+        Red::Kept(number, commit) => forges.tell(&row, &why, (*number, commit)).await,
+        Red::Nowhere | Red::Never(_) => Ok(()),
+    }
 }
 
 async fn witnessed(
-    (book, forges): (&Promotions, &Forges<'_>),
+    (book, forges): (&Promotions, Forges<'_>),
     application: &Object,
     (environment, images): (&str, &[&str]),
     checked: &Checked,
@@ -173,7 +167,7 @@ async fn witnessed(
             Some(fault) if is_delivered => ("failed", format!("{}: {}", fault.what, fault.detail)),
             None if is_delivered => ("failed", checked.fault().unwrap_or_default()),
             Some(fault) if is_about && row.origin == environment => {
-                ("withdrawn", withdrawn(&fault.what, environment, &fault.detail))
+                (WITHDRAWN, withdrawn(&fault.what, environment, &fault.detail))
             }
             _ => continue,
         };
@@ -258,9 +252,8 @@ mod tests {
         }
     }
 
-    async fn seen(book: &Promotions, application: &Object, at: (&str, &[&str]), checked: &Checked) {
-        let forges = Forges { network: &Network::default(), sinks: &Sinks::default() };
-        witnessed((book, &forges), application, at, checked).await.expect("written");
+    async fn seen(store: &Store, application: &Object, at: (&str, &[&str]), checked: &Checked) {
+        witnessed((&store.promotions, Forges::Nobody), application, at, checked).await.expect("written");
     }
 
     async fn book() -> (Store, Promotions) {
@@ -301,14 +294,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_where_it_was_tested_withdraws_what_is_open_and_one_elsewhere_does_not() {
-        let (_store, book) = book().await;
+        let (store, book) = book().await;
         let failed = checked(Verdict::Failed { reason: "503".to_owned() });
         let tested = ["a/web:0.5.0-alpha.1.1"];
-        seen(&book, &application("Healthy"), ("staging", &tested), &failed).await;
-        seen(&book, &application("Healthy"), ("test", &["a/other:1.0.0"]), &failed).await;
-        seen(&book, &application("Healthy"), ("test", &tested), &checked(Verdict::Passed)).await;
+        seen(&store, &application("Healthy"), ("staging", &tested), &failed).await;
+        seen(&store, &application("Healthy"), ("test", &["a/other:1.0.0"]), &failed).await;
+        seen(&store, &application("Healthy"), ("test", &tested), &checked(Verdict::Passed)).await;
         assert_eq!(state(&book).await, "proposed");
-        seen(&book, &application("Healthy"), ("test", &tested), &failed).await;
+        seen(&store, &application("Healthy"), ("test", &tested), &failed).await;
         assert_eq!(state(&book).await, "withdrawn");
         let seen = book.evidence("sha256:a", 20).await.expect("read");
         assert_eq!(seen.last().map(|it| (it.what.as_str(), it.passed)), Some(("check home", false)));
@@ -321,10 +314,10 @@ mod tests {
             ("Degraded", Verdict::Passed, "failed"),
             ("Healthy", Verdict::Failed { reason: "503".to_owned() }, "failed"),
         ] {
-            let (_store, book) = book().await;
+            let (store, book) = book().await;
             let released = ["a/web:0.5.0"];
             let found = checked(verdict);
-            seen(&book, &application(health), ("production", &released), &found).await;
+            seen(&store, &application(health), ("production", &released), &found).await;
             assert_eq!(state(&book).await, wanted);
         }
     }

@@ -70,8 +70,16 @@ impl News {
     ///
     /// # Errors
     /// [`Error::Sql`].
-    #[boxed]
     pub async fn add(&self, item: &NewsItem, sinks: &[String]) -> Result<bool, Error> {
+        Ok(self.add_due(item, sinks, 0).await?.is_some())
+    }
+
+    /// The same where nobody else is to tell them before a moment, in milliseconds since 1970; gives their number where they were new.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    #[boxed]
+    pub async fn add_due(&self, item: &NewsItem, sinks: &[String], due: i64) -> Result<Option<i64>, Error> {
         const WHAT: &str = "write news";
         let mut transaction = self.pool.connections.begin_alone("news").await.map_err(self.pool.failed(WHAT))?;
         let row = query(
@@ -87,19 +95,20 @@ impl News {
         .fetch_optional(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
-        let Some(row) = row else { return Ok(false) };
+        let Some(row) = row else { return Ok(None) };
         let number: i64 = row.try_get("number").map_err(Error::sql(WHAT))?;
         for sink in sinks {
-            query("INSERT INTO news_post (number, sink, tries, due) VALUES ($1, $2, 0, 0)")
+            query("INSERT INTO news_post (number, sink, tries, due) VALUES ($1, $2, 0, $3)")
                 .bind(number)
                 .bind(sink)
+                .bind(due)
                 .execute(&mut transaction)
                 .await
                 .map_err(self.pool.failed(WHAT))?;
         }
         transaction.commit().await.map_err(self.pool.failed(WHAT))?;
         self.written.notify_one();
-        Ok(true)
+        Ok(Some(number))
     }
 
     /// Posts that are due, oldest news first, at most so many; moments are milliseconds since 1970.

@@ -148,7 +148,10 @@ async fn run(
     let tip = base.tip.tree().await?;
     let made = course.tags.edits(&tip).map_err(Failure::from)?;
     if made.files.is_empty() {
-        let why = if made.notes.is_empty() { vec!["it is so already".to_owned()] } else { made.notes.clone() };
+        let mut why = if made.notes.is_empty() { vec!["it is so already".to_owned()] } else { made.notes.clone() };
+        if made.notes.is_empty() && !args.dry_run {
+            why.extend(written::landed(context, base, books, &course).await?);
+        }
         let done = Done {
             course: &course,
             state: "nothing",

@@ -51,8 +51,8 @@ pub(crate) struct RollbackArgs {
     /// How long it may take, as `90s` or `15m`
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Span>,
-    /// Do not ask the registries whether the images of --to are there; refused where a promotion leads
-    #[arg(long, requires = "to")]
+    /// Do not ask the registries whether the images are there: asked for --to, and where a promotion leads, where this is refused
+    #[arg(long)]
     pub(crate) unchecked: bool,
     #[command(flatten)]
     pub(crate) glass: GlassArgs,

@@ -2,6 +2,8 @@
 
 mod carried;
 mod guarded;
+mod interrupted;
+mod kustomized;
 mod scanned;
 mod town;
 

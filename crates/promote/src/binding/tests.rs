@@ -150,3 +150,24 @@ fn a_kustomization_gives_images_other_tags() {
     assert_eq!(shown, wanted.map(|(path, repository, line)| (path.to_owned(), Some(repository), line)));
     assert_eq!(retagged(text, &found[0].path, &tag("1.1.0"), None).expect("set"), text.replace("1.0.0", "1.1.0"));
 }
+
+#[test]
+fn entries_of_a_kustomization_are_found_by_what_they_rename_to() {
+    let text = "images:\n  - {name: site, newName: ghcr.io/acme/site}\n  - name: ghcr.io/acme/web\n    newTag: \"1\" # ours\n    digest: sha256:a\n  - {name: other, newName: \"\", newTag: 2}\n";
+    let found = |name: &str| renamings(text, name).expect("read");
+    let said = |binding: &Option<Binding>| binding.as_ref().map(|it| (it.path.to_string(), it.line, it.tag.clone()));
+    let site = found("ghcr.io/acme/site");
+    assert_eq!((site.len(), site[0].name.as_str(), said(&site[0].tag), said(&site[0].digest)), (1, "site", None, None));
+    let web = found("ghcr.io/acme/web");
+    assert_eq!(said(&web[0].tag), Some(("images[1].newTag".to_owned(), 4, "1".to_owned())));
+    assert_eq!(said(&web[0].digest), Some(("images[1].digest".to_owned(), 5, "sha256:a".to_owned())));
+    assert_eq!((found("other").len(), found("site").len()), (1, 0), "it is called otherwise by then");
+    assert_eq!(renamings("images: many\n", "a").expect("read"), []);
+    assert!(renamings("a: b\n---\nc: d\n", "a").is_err());
+    for path in ["images[0].newTag", "a.b[1][2].c", "image"] {
+        assert_eq!(BindingPath::parse(path).map(|it| it.to_string()).as_deref(), Some(path));
+    }
+    for wrong in ["", "a..b", "[0]", "a[x]", "a[0"] {
+        assert_eq!(BindingPath::parse(wrong), None, "{wrong}");
+    }
+}

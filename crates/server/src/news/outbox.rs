@@ -13,7 +13,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::sinks::Sinks;
+use super::sinks::STATUS;
 use super::{BrokenGlass, Kind, Standing, Told, generating, mail, slack, status};
 use crate::errands::Work;
 
@@ -30,6 +30,9 @@ const TURN: Duration = Duration::from_secs(5);
 /// The first pause after a post that did not succeed, and the longest, in seconds.
 const PAUSE: i64 = 5;
 const LONGEST_PAUSE: i64 = 3600;
+/// For how long posts are left to who makes them at once, and when they are tried again where that one did not succeed, in milliseconds.
+pub(crate) const LEFT_ALONE: i64 = 60 * 1000;
+pub(crate) const SOON: i64 = PAUSE * 1000;
 /// Tries after which a post is given up: some three days.
 const TRIES: i64 = 80;
 /// What was told of an Application that it is held against.
@@ -163,7 +166,7 @@ async fn post_all(work: &Work) {
 async fn one(work: &Work, post: &Post) {
     let (news, number, sink) = (&work.session.store.news, post.row.number, post.sink.as_str());
     let ended = tokio::select! {
-        ended = tell(&work.network, &work.sinks, &post.row, sink) => ended,
+        ended = tell(work, &post.row, sink) => ended,
         // The next process makes it.
         () = work.session.stop.cancelled() => return,
     };
@@ -192,14 +195,19 @@ fn pause(tries: i64) -> i64 {
     (PAUSE << doublings).min(LONGEST_PAUSE)
 }
 
-async fn tell(network: &Network, sinks: &Sinks, row: &NewsRow, sink: &str) -> Result<(), String> {
+async fn tell(work: &Work, row: &NewsRow, sink: &str) -> Result<(), String> {
+    let (network, sinks) = (&work.network, &work.sinks);
     let told: Told = serde_json::from_value(row.item.body.clone()).map_err(|error| error.to_string())?;
     let identity = identity(&row.item.change, &row.item.at);
     match (sink, &sinks.slack, &sinks.mail, &sinks.forge, &told.commit) {
         ("slack", Some(address), ..) => slack::post(network, address, &identity, &told).await,
         ("mail", _, Some(mail), ..) => mail::post(mail, &identity, &row.item.at, &told).await,
-        ("status", _, _, Some(forge), Some(commit)) => {
-            status::post(network, forge, &row.item.target, &told.title, commit).await
+        (STATUS, _, _, Some(_), Some(commit)) if row.item.kind == Kind::Withdrawn.word() => {
+            work.tell_red_again(row, &told.title, commit).await
+        }
+        (STATUS, _, _, Some(forge), Some(commit)) => {
+            let context = format!("landfall/{}", row.item.target);
+            status::post(network, forge, &context, &told.title, commit).await
         }
         // Nobody is to be told there any more.
         _ => Ok(()),

@@ -2,7 +2,11 @@
 
 use landfall_source::host_of;
 
+use super::standing::named;
 use crate::traces::Collector;
+
+/// The name of the forge's statuses, as posts are kept under.
+pub(crate) const STATUS: &str = "status";
 
 /// Whom news are told to.
 #[derive(Clone, Default)]
@@ -97,9 +101,25 @@ impl Sinks {
         Ok(Sinks { slack, mail, forge, traces })
     }
 
-    /// The forge's token, for an API at that very address and no other one.
-    pub(crate) fn forge_token(&self, api: &str) -> Option<&str> {
-        self.forge.as_ref().filter(|forge| forge.api == api).map(|forge| forge.token.as_str())
+    /// Whether the forge's token is for the API at that very address.
+    pub(crate) fn is_forge(&self, api: &str) -> bool {
+        self.forge.as_ref().is_some_and(|forge| forge.api == api)
+    }
+
+    /// The path of a repository of that forge by its address; nothing where it lies elsewhere.
+    pub(crate) fn forge_path(&self, address: &str) -> Option<String> {
+        let forge = self.forge.as_ref()?;
+        let key = named(address);
+        let is_ssh = !address.contains("://") || address.starts_with("ssh://");
+        let (host, path) = key.split_once('/')?;
+        // The port of SSH says nothing of the API's.
+        let is_there = forge.repository(&key).is_some() || (is_ssh && host.eq_ignore_ascii_case(forge.host_alone()));
+        (is_there && path.contains('/')).then(|| path.to_owned())
+    }
+
+    /// How news name a repository of that forge.
+    pub(crate) fn forge_key(&self, path: &str) -> Option<String> {
+        self.forge.as_ref().map(|forge| format!("{}/{path}", forge.host))
     }
 
     /// Their names, as posts are kept under.
@@ -107,7 +127,7 @@ impl Sinks {
         let names = [
             ("slack", self.slack.is_some()),
             ("mail", self.mail.is_some()),
-            ("status", self.forge.is_some() && has_commit),
+            (STATUS, self.forge.is_some() && has_commit),
         ];
         names.into_iter().filter(|(_, there)| *there).map(|(name, _)| name.to_owned()).collect()
     }
@@ -203,6 +223,12 @@ fn forge(token: &str, named: Option<&str>, kind: Option<&str>) -> Result<Forge, 
 }
 
 impl Forge {
+    /// Its host without a port.
+    fn host_alone(&self) -> &str {
+        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        self.host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(&self.host, |(host, _)| host)
+    }
+
     /// The path of a repository, `owner/name`, where it lies there; of another host nobody is told anything.
     pub(super) fn repository<'r>(&self, key: &'r str) -> Option<&'r str> {
         let (host, path) = key.split_once('/')?;
@@ -251,13 +277,28 @@ mod tests {
         let hub = forge(&[(TOKEN, "t")]).expect("a forge");
         assert_eq!(hub.repository("github.com/acme/shop"), Some("acme/shop"));
         assert_eq!(hub.repository("git.example.com/acme/shop"), None);
-        assert_eq!(read(&[(TOKEN, "t")]).expect("read").forge_token("https://api.github.com"), Some("t"));
-        assert_eq!(read(&[(TOKEN, "t")]).expect("read").forge_token("http://api.github.com"), None);
+        assert!(read(&[(TOKEN, "t")]).expect("read").is_forge("https://api.github.com"));
+        assert!(!read(&[(TOKEN, "t")]).expect("read").is_forge("http://api.github.com"));
         let own = [(TOKEN, "t"), (HOST, "git.example.com")];
         assert_eq!(forge(&own).err().expect("unknown").variable, KIND);
         let own = forge(&[own[0], own[1], (KIND, "gitea")]).expect("a forge");
         assert_eq!(own.api, "https://git.example.com/api/v1");
         assert_eq!(own.repository("github.com/acme/shop"), None, "it is the other host's");
+        let own = [(TOKEN, "t"), (HOST, "git.example.com:3000"), (KIND, "gitea")];
+        let path = |address: &str| read(&own).expect("a forge").forge_path(address);
+        let here = [
+            "https://git.example.com:3000/acme/shop.git",
+            "git@git.example.com:acme/shop",
+            "ssh://git@git.example.com:22/acme/shop",
+        ];
+        assert!(here.iter().all(|address| path(address).as_deref() == Some("acme/shop")));
+        let elsewhere = [
+            "https://git.example.com/acme/shop",
+            "git@github.com:acme/shop",
+            "https://git.example.com:3000/shop",
+            "/srv/git/acme/shop",
+        ];
+        assert!(elsewhere.iter().all(|address| path(address).is_none()));
         let bad = read(&[(SLACK, "http://hooks.example.com/T0/secret")]).expect_err("not secure");
         assert!(!bad.why.contains("secret"), "{bad:?}");
     }

@@ -209,7 +209,7 @@ impl Standing {
 }
 
 /// A repository by its host, with the port where there is one, and its path: without scheme, user and password.
-fn named(address: &str) -> String {
+pub(super) fn named(address: &str) -> String {
     let address = address.trim().trim_end_matches('/').trim_end_matches(".git");
     let Some((scheme, rest)) = address.split_once("://") else {
         // `user@host:path`.

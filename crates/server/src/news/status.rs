@@ -17,7 +17,7 @@ const LONGEST: usize = 140;
 pub(super) async fn post(
     network: &Network,
     forge: &Forge,
-    target: &str,
+    context: &str,
     title: &str,
     commit: &Commit,
 ) -> Result<(), String> {
@@ -30,7 +30,6 @@ pub(super) async fn post(
         (ForgeApi::GitLab, false) => "failed",
         (ForgeApi::GitHub | ForgeApi::Gitea, false) => "failure",
     };
-    let context = format!("landfall/{target}");
     let description: String = title.chars().take(LONGEST).collect();
     let (address, body) = match forge.kind {
         ForgeApi::GitHub | ForgeApi::Gitea => (

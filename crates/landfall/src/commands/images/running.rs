@@ -2,7 +2,7 @@
 
 use landfall_delivery::{Explainer, LayerStory, ObjectName, Target, Unit, ValueStory};
 use landfall_diag::Place;
-use landfall_promote::{Binding, bindings};
+use landfall_promote::{Binding, Renaming, renamings};
 use serde_json::Value;
 
 use crate::commands::write_back::{said, text_of, tree_path};
@@ -84,36 +84,62 @@ fn kustomized(target: &Target, unit: &Unit) -> Vec<Running> {
         let mut found = Vec::new();
         containers(manifest.object.value(), &mut found);
         for (container, is_first) in found {
-            let Some(image) = container["image"].as_str().filter(|image| !image.contains('@')) else { continue };
-            let (repository, tag) = parts(image);
-            let sets = |binding: &Binding| {
-                let is_listed = binding.path.to_string().starts_with("images[");
-                is_listed && binding.repository.as_deref() == Some(repository) && binding.tag == tag
+            let Some(image) = container["image"].as_str() else { continue };
+            let Some((shown, renaming)) = renaming(target, kustomizations, image) else { continue };
+            let story = |binding: Binding| {
+                let line = u32::try_from(binding.line).unwrap_or_default();
+                let layer = LayerStory {
+                    kind: "file",
+                    at: format!("{shown}:{line}"),
+                    place: Some(Place::line(shown, line)),
+                    value: Some(Value::from(binding.tag).to_string()),
+                    commit: None,
+                };
+                ValueStory { path: binding.path.to_string(), layers: vec![layer] }
             };
-            let at = kustomizations.iter().find_map(|shown| {
-                let text = text_of(&target.source, &tree_path(target, shown)?).ok()?;
-                Some((shown, bindings(&text).ok()?.into_iter().find(sets)?))
-            });
-            let Some((shown, binding)) = at else { continue };
-            let line = u32::try_from(binding.line).unwrap_or_default();
-            let layer = LayerStory {
-                kind: "file",
-                at: format!("{shown}:{line}"),
-                place: Some(Place::line(shown, line)),
-                value: Some(Value::from(tag).to_string()),
-                commit: None,
-            };
+            let Some(tag) = renaming.tag else { continue };
+            let (repository, _) = parts(image);
+            let pin = image.split_once('@').map(|(_, digest)| format!("@{digest}")).unwrap_or_default();
             all.push(Running {
-                image: image.to_owned(),
+                // An older kustomize leaves the tag out where there is a digest.
+                image: format!("{repository}:{}{pin}", tag.tag),
                 object: object.clone(),
                 container: container["name"].as_str().unwrap_or_default().to_owned(),
                 is_first,
-                tag: Some(ValueStory { path: binding.path.to_string(), layers: vec![layer] }),
-                digest: None,
+                tag: Some(story(tag)),
+                digest: renaming.digest.map(story),
             });
         }
     }
     all
+}
+
+/// The entry of the outermost kustomization that says which tag an image has. What only gives it another name is followed to what it
+/// was called before.
+fn renaming<'k>(target: &Target, kustomizations: &'k [String], image: &str) -> Option<(&'k String, Renaming)> {
+    let (repository, tag) = parts(image);
+    let digest = image.split_once('@').map(|(_, digest)| digest);
+    let said = |binding: &Option<Binding>| binding.as_ref().map(|it| it.tag.clone());
+    let mut name = repository.to_owned();
+    for shown in kustomizations {
+        let Some(path) = tree_path(target, shown) else { continue };
+        let Ok(entries) = text_of(&target.source, &path).and_then(|text| renamings(&text, &name)) else { continue };
+        let is_it = |entry: &&Renaming| {
+            let has_tag = said(&entry.tag).is_some_and(|it| it == tag || (tag.is_empty() && digest.is_some()));
+            has_tag && said(&entry.digest).as_deref() == digest
+        };
+        if let Some(entry) = entries.iter().find(is_it) {
+            return Some((shown, entry.clone()));
+        }
+        // Another one counts, which something else has overruled.
+        if entries.iter().any(|entry| entry.tag.is_some() || entry.digest.is_some()) {
+            return None;
+        }
+        if let Some(entry) = entries.into_iter().next() {
+            name = entry.name;
+        }
+    }
+    None
 }
 
 /// The containers of an object, and whether each is the first of those that go on.

@@ -8,6 +8,7 @@ use landfall_host::{Failure, Place};
 use landfall_promote::{TestedImage, bare};
 use landfall_server::Proposed;
 use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine, PromotionNote};
+use landfall_source::ForgeRepository;
 use serde_json::Value;
 
 use super::witnessed::{Unmade, of_checks};
@@ -159,7 +160,7 @@ async fn withdraw(
     let mut withdrawn = Vec::new();
     for line in meant {
         withdrawn.push(format!("the promotion of {} to {} is withdrawn: {why}", line.tag, line.to));
-        if let Some(said) = red(context, &line.detail, why).await {
+        if let Some(said) = red(context, books, &line.detail, why).await {
             withdrawn.push(said);
         }
         if now.iter().any(|it| it.id == line.id && it.state == "withdrawn") {
@@ -180,8 +181,17 @@ async fn withdraw(
 }
 
 /// Says at the forge that a pull request must not be merged; a sentence where that cannot be said.
-async fn red(context: &Context, detail: &Value, why: &str) -> Option<String> {
+async fn red(context: &Context, books: &Books, detail: &Value, why: &str) -> Option<String> {
     let proposed = Proposed::of(detail)?;
+    // What stands in a server's book was written by somebody, who may name what this one's token reaches as well.
+    let is_ours = || {
+        let (origin, place) = (context.host.origin()?, &proposed.place);
+        let own = ForgeRepository::of(&origin, Some(place.forge), Some(&place.api))?;
+        Some(own.repository.eq_ignore_ascii_case(&place.repository))
+    };
+    if matches!(books, Books::Server(_)) && is_ours() != Some(true) {
+        return Some(proposed.untold("it waits in another repository than this directory's"));
+    }
     let token = forge_token::token_for(&proposed.place.api, None, |name| context.host.env.get(name));
     proposed.red(&context.host.network, token, why).await
 }

@@ -6,6 +6,7 @@ use landfall_project::PromotionBy;
 use landfall_promote::{Tag, branch_of};
 use landfall_rehearse::{Preview, Shown, preview_markdown};
 use landfall_server::PROMOTION_CONTEXT;
+use landfall_server::api::{Asked, PromotionLine};
 use landfall_source::{
     CommitStatus, Edited, ForgeApi, ForgeClient, ForgeRepository, Landing, Proposal, Proposed, Protection, Reference,
     Retagged, SourceTree, StatusState,
@@ -124,7 +125,7 @@ pub(super) async fn write(
         }
         other => format!("{other:?}"),
     };
-    let place = json!({"branch": branch, "base": base.tip.branch, "commit": commit, "remote": landfall_diag::without_passwords(&base.tip.remote.address)});
+    let place = place_of(base, &branch, &commit);
     if by == PromotionBy::Commit {
         notes.push(format!("{} is on {}", short(&commit), base.tip.branch));
         course.note(books, "written", &format!("{} is on {}", short(&commit), base.tip.branch), place.clone()).await?;
@@ -157,6 +158,37 @@ pub(super) async fn write(
         json!({"kind": forge.place().forge, "api": forge.place().api, "repository": forge.place().repository});
     course.note(books, "proposed", &format!("pull request {}", request.number), data.clone()).await?;
     Ok(Outcome { state: "proposed", notes, data })
+}
+
+/// Writes down that a promotion is on its branch, where a command has put it there that ended before it could say so; says it.
+pub(super) async fn landed(
+    context: &Context,
+    base: &Base,
+    books: &Books,
+    course: &Course,
+) -> Result<Option<String>, Failure> {
+    let asked = Asked::Promotions(Some(course.promotion.to.to_string()), Some(MOST_PROMOTIONS));
+    let known: Vec<PromotionLine> = books.ask(asked).await?;
+    if !known.iter().any(|line| line.id == course.id && line.state == "tagged") {
+        return Ok(None);
+    }
+    let tree = base.tip.history(context).await?;
+    let of_line = |(line, _): &(TagLine, Tag)| {
+        tree.line_commit(&line.line.file, u32::try_from(line.line.line()?).ok()?).map(|commit| commit.sha)
+    };
+    let commit = course.tags.wanted.iter().find_map(of_line).unwrap_or_else(|| base.tip.commit.clone());
+    let said = format!("{} is on {}", short(&commit), base.tip.branch);
+    course.note(books, "written", &said, place_of(base, &base.tip.branch, &commit)).await?;
+    Ok(Some(said))
+}
+
+/// Promotions to an environment that are looked through.
+const MOST_PROMOTIONS: usize = 1000;
+
+/// Where a promotion was written.
+fn place_of(base: &Base, branch: &str, commit: &str) -> Value {
+    let remote = landfall_diag::without_passwords(&base.tip.remote.address);
+    json!({"branch": branch, "base": base.tip.branch, "commit": commit, "remote": remote})
 }
 
 /// What is said of the commit: every image is there under its release's tag, and the rehearsal passes.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_promote::{Tag, bare, tag_at, without_role};
-use landfall_source::{Edited, LineCommit, SourceTree};
+use landfall_source::{Edited, ImageDetails, LineCommit, SourceTree};
 
 use super::RollbackArgs;
 use crate::commands::books::{BooksArgs, Use};
@@ -42,9 +43,18 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
     let units = args.place.units(&context.host, place).await?;
     let source = &place.target.source;
     let lines = of_units(&place.target, &units, &Ours::of(&place.target, source, &[]))?;
+    let look = if args.unchecked { Look::LeftOut } else { Look::Asked };
     let Back { wanted, reverted, product, notes } = match &args.to {
         Some(tag) => named(context, place, lines, (tag, args)).await?,
-        None => before(source, lines)?,
+        None => {
+            let mut back = before(source, lines)?;
+            let is_pinned = |(line, _): &Wanted| !line.pinned.is_empty() || line.line.value.contains('@');
+            if look == Look::Asked && (is_promoted_to(place) || back.wanted.iter().any(is_pinned)) {
+                // What the registry says of what is there now is not what a record of then says.
+                back.product.1.extend(digests(&there(context, place, &back.wanted, args).await?));
+            }
+            back
+        }
     };
     let tags = Tags {
         wanted,
@@ -61,7 +71,6 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
         history: history_of(place),
     };
     let at = if args.dry_run { Site::Nowhere } else { Site::There(&args.back) };
-    let look = if args.unchecked { Look::LeftOut } else { Look::Asked };
     let (repos, glass) = (&args.place.repos, &args.glass);
     let wish = Wish { place, source, at, wanted: &tags.wanted, look, repos, glass };
     let glass = permitted(context, &wish).await?;
@@ -117,19 +126,8 @@ async fn named(
         None => Tag::parse(text).and_then(|tag| tag.check_moving(&[]).map(|()| tag)),
     };
     let tag = tag.map_err(|refusal| refused(refusal.to_string()))?;
-    let mut seen = Vec::new();
-    if !args.unchecked {
-        for image in lines.iter().flat_map(|line| line.images(&tag)) {
-            seen.push((image.clone(), looked_at(context, &image, None).await?));
-        }
-        if !seen.is_empty() && !args.dry_run {
-            let books = BooksArgs::default().open(context, place, Use::Writes).await?;
-            let is_noted = noted(&books, &seen).await;
-            books.close().await;
-            is_noted?;
-        }
-    }
     let wanted: Vec<Wanted> = lines.into_iter().map(|line| (line, tag.clone())).collect();
+    let seen = if args.unchecked { Vec::new() } else { there(context, place, &wanted, args).await? };
     let (before, mut found) = last_of(&place.target.source, &wanted);
     // What the registry says of what is there now is not what a record of then says.
     found.extend(digests(&seen));
@@ -152,6 +150,35 @@ async fn named(
         }
     }
     Ok(Back { wanted, reverted: None, product: (commit, found), notes: Vec::new() })
+}
+
+/// Whether new images come to a place's environment by a promotion.
+fn is_promoted_to(place: &Place) -> bool {
+    let TargetKind::System(file) = &place.target.kind else { return false };
+    file.system.promotion.iter().any(|it| Some(it.to.as_str()) == place.environment.as_deref())
+}
+
+/// What the registries say of the images that come back: each is there, and still the one that its tag was.
+async fn there(
+    context: &Context,
+    place: &Place,
+    wanted: &[Wanted],
+    args: &RollbackArgs,
+) -> Result<Vec<(String, ImageDetails)>, Failure> {
+    let images: BTreeSet<String> = wanted.iter().flat_map(|(line, tag)| line.images(tag)).collect();
+    let mut seen = Vec::new();
+    for image in images {
+        let details = looked_at(context, &image, None).await?;
+        seen.push((image, details));
+    }
+    if !seen.is_empty() {
+        let wanted = if args.dry_run { Use::Reads } else { Use::Writes };
+        let books = BooksArgs::default().open(context, place, wanted).await?;
+        let is_noted = noted(&books, &seen).await;
+        books.close().await;
+        is_noted?;
+    }
+    Ok(seen)
 }
 
 /// Whether a record of a release says which commit it is of.

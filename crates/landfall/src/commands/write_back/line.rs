@@ -1,7 +1,7 @@
 //! The line of a values file that sets a value for one environment, and no other one.
 
 use landfall_delivery::{Target, Unit, ValueStory};
-use landfall_promote::{BindingPath, bindings, path_on};
+use landfall_promote::{BindingPath, path_on, tag_at};
 
 use super::text_of;
 
@@ -98,7 +98,7 @@ pub(crate) fn value_line(target: &Target, unit: &Unit, story: &ValueStory) -> Re
             let line = place.line as usize;
             let keys: Vec<&str> = story.path.split('.').collect();
             // A list's entry is named by its place.
-            let listed = || bindings(&text).ok()?.into_iter().map(|it| it.path).find(|it| it.to_string() == story.path);
+            let listed = || BindingPath::parse(&story.path).filter(|path| tag_at(&text, path).is_some());
             let path = path_on(&text, line, &keys).or_else(listed);
             let path = path.ok_or_else(|| format!("{}:{line} says it in another way", place.file))?;
             Ok(ValueLine { file, standing: Standing::There(path, line), value })

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::scales::git;
-use super::super::serving::serve;
+use super::super::serving::{Server, serve};
 use super::town::TOKEN;
 use super::{COMMIT, COMMITTED, PROPOSED, Place, place};
 
@@ -385,4 +385,110 @@ fn where_a_promotion_leads_no_tag_is_set_that_nobody_has_looked_at() {
     // And where none leads as ever.
     let words = ["images", "set", "0.5.0-alpha.2.1", "--env", "test", "--push", "--yes", "--unchecked"];
     place.run_as("ada", &words).exits(0);
+}
+
+#[test]
+fn where_a_promotion_leads_a_rollback_asks_whether_what_comes_back_is_there_and_the_same_with_or_without_its_name() {
+    let place = place(PROPOSED);
+    let first = place.town.digest("acme/web", "0.4.0").expect("published");
+    place.town.publish("acme/web", "0.4.5", COMMIT);
+    let url = place.town.url("acme/shop.git");
+    place.shop.write(
+        "gitops/web.yaml",
+        &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web, namespace: argocd}}\nspec:\n  project: default\n  destination: {{server: https://kubernetes.default.svc, namespace: shop}}\n  source: {{repoURL: '{url}', path: chart, targetRevision: HEAD, helm: {{valueFiles: [../production.yaml]}}}}\n"),
+    );
+    let releases = "releases: [{name: web, chart: chart, namespace: shop, values: [production.yaml]}]";
+    place.shop.edit("landfall.yaml", releases, "applications: gitops/*.yaml");
+    place.shop.edit("production.yaml", "web:0.4.0", "web:0.4.5");
+    place.shop.commit("by Applications");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    // It goes back and forth again: from now on the digests are known.
+    for tag in ["0.4.0", "0.4.5"] {
+        let words = ["images", "set", tag, "--env", "production", "--allow-older", "--push", "--yes"];
+        place.run_as("ada", &words).exits(0);
+        place.shop.git(&["fetch", "-q", "../git/acme/shop.git", "main"]);
+        place.shop.git(&["reset", "-q", "--hard", "FETCH_HEAD"]);
+    }
+    let back = |more: &[&str]| place.run_as("ada", &[&["rollback", "--env", "production", "--yes"], more].concat());
+    let both = |more: &[&str]| [back(more), back(&[more, &["--to", "0.4.0"]].concat())];
+    for dry in [&["--dry-run"][..], &[]] {
+        for looked in both(&["--dry-run"]) {
+            looked.exits(0);
+        }
+        // It was taken out of its registry.
+        place.town.remove("acme/web", "0.4.0");
+        let refused = both(dry).map(|ran| ran.exits(5).says("LF0966").says("is not in its registry").stderr.clone());
+        assert_eq!(refused[0], refused[1]);
+        // Or another image has its tag.
+        place.town.publish("acme/web", "0.4.0", "another");
+        let refused = both(dry).map(|ran| ran.exits(5).says("LF0968").says("was moved").stderr.clone());
+        assert_eq!(refused[0], refused[1]);
+        place.town.publish("acme/web", "0.4.0", "1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e");
+        assert_eq!(place.town.digest("acme/web", "0.4.0").as_ref(), Some(&first));
+    }
+    back(&["--unchecked"]).exits(5).says("LF0998").says("leave --unchecked out");
+    assert!(place.main("production.yaml").contains("web:0.4.5'"));
+    back(&[]).exits(0);
+    assert!(place.main("production.yaml").contains("web:0.4.0'"));
+}
+
+#[test]
+fn a_forge_that_is_down_is_told_again_until_it_knows_and_of_no_repository_that_nothing_is_delivered_from() {
+    let place = place(PROPOSED).delivered();
+    place.promote(&[]).exits(0);
+    let head = git(&place.bare, &["rev-parse", BRANCH]).trim().to_owned();
+    let digest = place.town.digest("acme/web", "0.5.0").expect("published");
+    let host = place.town.url("");
+    let variables =
+        [("LANDFALL_FORGE_TOKEN", TOKEN), ("LANDFALL_FORGE_HOST", host.as_str()), ("LANDFALL_FORGE_KIND", "gitea")];
+    let said = |server: &Server, id: &str| {
+        let (name, token) = server.own_token();
+        let (_, told) = server.ask("GET", "/api/v1/promotions", &[(name, token.as_str())], "");
+        let lines: Value = serde_json::from_str(&told).expect("JSON");
+        let line = lines.as_array().expect("lines").iter().find(|it| (it["id"] == "foreign") == (id == "foreign"));
+        let line = line.expect("it is known");
+        assert_eq!(line["state"], "withdrawn", "{line:#}");
+        let events = line["events"].as_array().expect("events").iter();
+        events.map(|it| it["said"].as_str().expect("words").to_owned()).collect::<Vec<_>>().join("\n")
+    };
+    let server = serve(&place.shop, &["--env", "test"], &variables);
+    let post = |server: &Server, path: &str, body: &Value| {
+        let (name, token) = server.own_token();
+        let headers = [(name, token.as_str()), ("Content-Type", "application/json")];
+        let (status, said) = server.ask("POST", path, &headers, &body.to_string());
+        assert_eq!(status, 202, "{said}");
+    };
+    // Somebody writes one down that waits in a repository of others.
+    let api = place.town.url("api/v1");
+    let written = json!({
+        "id": "foreign", "from": "test", "to": "production", "tag": "0.5.0", "state": "proposed", "said": "so",
+        "detail": {
+            "forge": {"kind": "gitea", "api": api, "repository": "acme/other"},
+            "commit": head, "images": [{"digest": digest}],
+        },
+    });
+    post(&server, "/api/v1/promotions", &written);
+    place.town.is_deaf(usize::MAX);
+    let failed = json!([{"digest": digest, "environment": "test", "at": "", "what": "check home", "passed": false, "detail": "503"}]);
+    post(&server, "/api/v1/evidence", &failed);
+    let foreign = said(&server, "foreign");
+    assert!(foreign.contains("is not told: nothing is delivered from its repository"), "{foreign}");
+    assert!(said(&server, "own").contains("it is tried again"), "{}", said(&server, "own"));
+    // It is killed, and another one has not forgotten.
+    drop(server);
+    place.town.is_deaf(0);
+    let server = serve(&place.shop, &["--env", "test"], &variables);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !said(&server, "own").contains("its pull request is told by now") {
+        assert!(std::time::Instant::now() < deadline, "{}", said(&server, "own"));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    place.ends_red(&head);
+    let statuses = place.town.statuses();
+    assert_eq!(statuses[statuses.len() - 1]["context"], "landfall/promotion", "{statuses:?}");
+    // Nor by the token of whoever holds it back with the server's book.
+    post(&server, "/api/v1/promotions", &written);
+    let held = place.run_as("ada", &["hold", "0.5.0", "--reason", "loses orders"]).exits(0);
+    assert!(held.all().contains("is not told: it waits in another repository"), "{}", held.all());
+    assert!(!place.town.asked().iter().any(|it| it.contains("acme/other")), "{:?}", place.town.asked());
 }

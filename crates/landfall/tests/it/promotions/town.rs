@@ -29,6 +29,8 @@ struct Content {
     asked: Vec<String>,
     /// How often the list of tags is asked for too soon.
     busy: usize,
+    /// How often a status is not taken.
+    deaf: usize,
 }
 
 pub(super) struct Town {
@@ -110,9 +112,19 @@ impl Town {
         digest
     }
 
+    /// Takes a tag out of the registry.
+    pub(super) fn remove(&self, name: &str, tag: &str) {
+        self.content.lock().expect("whole").manifests.remove(&(name.to_owned(), tag.to_owned()));
+    }
+
     /// Lets the list of tags be asked for too soon that often.
     pub(super) fn is_busy(&self, times: usize) {
         self.content.lock().expect("whole").busy = times;
+    }
+
+    /// Lets it take no status that often.
+    pub(super) fn is_deaf(&self, times: usize) {
+        self.content.lock().expect("whole").deaf = times;
     }
 
     pub(super) fn digest(&self, name: &str, tag: &str) -> Option<String> {
@@ -178,6 +190,10 @@ impl Town {
         if let Some(rest) = path.strip_prefix("/api/v1/repos/acme/shop") {
             return self.forge(request, rest);
         }
+        if let Some(rest) = path.strip_prefix("/api/v1/repos/") {
+            self.content.lock().expect("whole").asked.push(format!("{} {rest}", request.method));
+            return plain(404);
+        }
         self.git(request, path, query)
     }
 
@@ -235,6 +251,10 @@ impl Town {
                     content.pulls[at][key] = body[key].clone();
                 }
                 document(201, &content.pulls[at])
+            }
+            ("POST", ["statuses", _]) if content.deaf > 0 => {
+                content.deaf -= 1;
+                plain(503)
             }
             ("POST", ["statuses", commit]) => {
                 let mut status = body;

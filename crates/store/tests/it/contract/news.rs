@@ -44,4 +44,8 @@ pub(crate) async fn a_change_is_taken_once_and_each_post_of_it_ends_once(pool: &
     assert_eq!(newest[1].item, item("b"));
     assert!(news.newest(Some("argocd/other"), 2).await.expect("read").is_empty());
     assert_eq!(news.newest(None, 9).await.expect("read").len(), 3);
+    // What somebody tells at once is told from here only where that one did not end it.
+    assert_eq!(news.add_due(&item("d"), &sinks[..1], 700).await.expect("written"), Some(4));
+    assert_eq!(news.add_due(&item("d"), &sinks[..1], 700).await.expect("written"), None);
+    assert_eq!((due(699).await, due(700).await), (vec![], vec![(4, "mail".to_owned(), 0)]));
 }

@@ -1,0 +1,183 @@
+//! How a forge hears that a promotion is withdrawn.
+//!
+//! ```text
+//! withdrawn ─► the outbox of news ─► noted in the book ─► told at once, and ended there
+//!                     └─ killed in between, or not taken: told from there again, while it stays withdrawn
+//! ```
+//!
+//! Whoever may write promotions down names their repositories: one that nothing is delivered from is told nothing, or any
+//! commit of the forge could be turned red.
+
+use landfall_cluster::ListOptions;
+use landfall_diag::is_mutant;
+use landfall_store::{NewsRow, PromotionEvent, PromotionRow};
+
+use crate::checks::CHECKER;
+use crate::errands::Work;
+use crate::ground::application_kind;
+use crate::news::{self, Commit};
+use crate::proposed::{NO_TOKEN, PROMOTION_CONTEXT, Proposed, not_told};
+
+/// How a promotion stands that goes on no more until it is asked for again.
+pub(crate) const WITHDRAWN: &str = "withdrawn";
+
+/// How forges hear what becomes of promotions.
+#[derive(Clone, Copy)]
+pub(crate) enum Forges<'a> {
+    /// From a server.
+    Of(&'a Work),
+    /// Not at all.
+    #[cfg(test)]
+    Nobody,
+}
+
+/// What is to become of a promotion's status.
+pub(crate) enum Red {
+    /// It waits at no forge.
+    Nowhere,
+    /// Its forge is not told, and why.
+    Never(String),
+    /// It is in the outbox under this number.
+    Kept(i64, Commit),
+}
+
+/// Whom a status was meant for.
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    Told,
+    /// Nothing is delivered from that repository.
+    NotOurs,
+}
+
+impl Forges<'_> {
+    /// Puts into the outbox that a promotion's commit is to be red, for what is told in `why`: `at` a moment (RFC 3339).
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(crate) async fn keep(self, row: &PromotionRow, (why, at): (&str, &str)) -> Result<Red, landfall_store::Error> {
+        let Some(proposed) = Proposed::of(&row.body) else { return Ok(Red::Nowhere) };
+        match self {
+            Forges::Of(work) => work.keep_red(&proposed, (&row.id, why, at)).await,
+            #[cfg(test)]
+            Forges::Nobody => Ok(Red::Nowhere),
+        }
+    }
+
+    /// Tells the forge of a promotion that is noted as withdrawn; what it does not take stays in the outbox.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(crate) async fn tell(
+        self,
+        row: &PromotionRow,
+        why: &str,
+        (number, commit): (i64, &Commit),
+    ) -> Result<(), landfall_store::Error> {
+        match self {
+            Forges::Of(work) => work.tell_red(row, why, (number, commit)).await,
+            #[cfg(test)]
+            Forges::Nobody => Ok(()),
+        }
+    }
+}
+
+impl Work {
+    async fn keep_red(
+        &self,
+        proposed: &Proposed,
+        (id, why, at): (&str, &str, &str),
+    ) -> Result<Red, landfall_store::Error> {
+        let key = self.sinks.forge_key(&proposed.place.repository).filter(|_| self.sinks.is_forge(&proposed.place.api));
+        let Some(repository) = key else {
+            return Ok(Red::Never(NO_TOKEN.to_owned()));
+        };
+        let commit = Commit { repository, hash: proposed.commit().to_owned(), is_well: false };
+        let now = self.session.clock.now();
+        let (item, due) = (news::withdrawn((id, why, at), &commit, now), now.as_millisecond() + news::LEFT_ALONE);
+        let kept = self.session.store.news.add_due(&item, &[news::STATUS.to_owned()], due).await?;
+        // Another one of this very moment says the same.
+        Ok(kept.map_or(Red::Nowhere, |number| Red::Kept(number, commit)))
+    }
+
+    async fn tell_red(
+        &self,
+        row: &PromotionRow,
+        why: &str,
+        (number, commit): (i64, &Commit),
+    ) -> Result<(), landfall_store::Error> {
+        let (store, now) = (&self.session.store, self.session.clock.now());
+        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let untold = match self.red(why, commit).await {
+            Ok(Heard::Told) => return store.news.end(number, news::STATUS, &at, None).await,
+            Ok(Heard::NotOurs) => {
+                store.news.end(number, news::STATUS, &at, Some(NOT_OURS)).await?;
+                NOT_OURS.to_owned()
+            }
+            Err(untold) => {
+                store.news.again(number, news::STATUS, now.as_millisecond() + news::SOON, &untold).await?;
+                format!("{untold}; it is tried again")
+            }
+        };
+        let untold = not_told(&untold);
+        tracing::warn!("the promotion of {} to {} is withdrawn: {untold}", row.tag, row.receiver);
+        self.note_red(&row.id, untold).await
+    }
+
+    /// Tells again, from the outbox, that a promotion is withdrawn, where it still is.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub(crate) async fn tell_red_again(&self, row: &NewsRow, why: &str, commit: &Commit) -> Result<(), String> {
+        let (book, id) = (&self.session.store.promotions, news::promotion_of(&row.item.target));
+        let known = book.promotion(id).await.map_err(|error| error.to_string())?;
+        // One that goes on was looked at anew, and says so itself.
+        if known.is_none_or(|it| it.state != WITHDRAWN) {
+            return Ok(());
+        }
+        let said = match self.red(why, commit).await? {
+            Heard::Told => "its pull request is told by now".to_owned(),
+            Heard::NotOurs => not_told(NOT_OURS),
+        };
+        self.note_red(id, said).await.map_err(|error| error.to_string())
+    }
+
+    /// Turns a commit red at the forge.
+    async fn red(&self, why: &str, commit: &Commit) -> Result<Heard, String> {
+        let sources = self.sources().await.map_err(|error| error.to_string())?;
+        let keys = sources.iter().filter_map(|address| self.sinks.forge_key(&self.sinks.forge_path(address)?));
+        let is_ours = keys.into_iter().any(|key| key.eq_ignore_ascii_case(&commit.repository));
+        if !is_ours && !is_mutant("own-repositories") {
+            return Ok(Heard::NotOurs);
+        }
+        news::post_status(&self.network, &self.sinks, (PROMOTION_CONTEXT, why), commit).await.map(|()| Heard::Told)
+    }
+
+    /// Notes what the forge of a promotion has heard, unless the promotion goes on by now.
+    async fn note_red(&self, id: &str, said: String) -> Result<(), landfall_store::Error> {
+        let book = &self.session.store.promotions;
+        let Some(row) = book.promotion(id).await?.filter(|it| it.state == WITHDRAWN) else { return Ok(()) };
+        let now = self.session.clock.now();
+        let event = PromotionEvent {
+            at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+            actor: CHECKER.to_owned(),
+            state: row.state.clone(),
+            said,
+        };
+        book.note(&row, &event).await.map(drop)
+    }
+
+    /// The addresses of the repositories that anything here is delivered from.
+    async fn sources(&self) -> Result<Vec<String>, landfall_cluster::Error> {
+        let mut known = self.repositories.addresses();
+        known.extend(self.origin.clone());
+        for object in &self.session.cluster.list(&application_kind(), &ListOptions::default()).await? {
+            let one = object.str_at("/spec/source/repoURL").map(str::to_owned);
+            let several = object.list_at("/spec/sources").iter();
+            known.extend(one.into_iter().chain(several.filter_map(|it| it["repoURL"].as_str().map(str::to_owned))));
+        }
+        Ok(known)
+    }
+}
+
+/// Why a repository is told nothing.
+const NOT_OURS: &str = "nothing is delivered from its repository";
