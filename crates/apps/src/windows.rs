@@ -189,7 +189,9 @@ impl Windows {
             Some(Barrier::Denied(windows)) => told("", &windows),
             Some(Barrier::Shut(windows)) => told("outside of ", &windows),
         };
-        Err(Closed { why, until: self.falls(asker, now) })
+        let until = self.falls(asker, now);
+        let why = if until.is_none() { why + ", and no end of that is in sight" } else { why };
+        Err(Closed { why, until })
     }
 
     /// What keeps a sync from beginning at a moment.
@@ -325,6 +327,8 @@ mod tests {
         // One that opens again before it closes never ends.
         let ever = json!([window("deny", "0 * * * *", "90m")]);
         assert_eq!(until(&ever, Asker::Policy, early), None);
+        let told = windows(ever).pass(Asker::Policy, at(early)).expect_err("closed").why;
+        assert!(told.ends_with("deny `0 * * * *` for 90m, UTC, and no end of that is in sight"), "{told}");
     }
 
     #[test]
