@@ -25,6 +25,7 @@ mod checked;
 mod confirmed;
 mod connected;
 mod drawn;
+mod folders;
 mod git_server;
 mod jobs;
 mod looked;
