@@ -123,6 +123,7 @@ impl Work {
         let mut session = self.session.clone();
         let settings = self.settings.now();
         session.excluded = Arc::new(settings.excluded.clone());
+        session.claims = destination.claims.clone();
         let standing = self.roles.now();
         if standing.project_of(application).is_none() && self.orders.was_protected(&application.project) {
             // Nobody says any more what it may deliver, and as whom.
@@ -175,7 +176,8 @@ impl Work {
         revisions: &[String],
         repositories: Vec<StandIn>,
     ) -> Result<Unit, Vec<Diagnostic>> {
-        let application = Repositories::pinned(application.clone(), revisions);
+        let mut application = Repositories::pinned(application.clone(), revisions);
+        application.ignore_differences.extend(self.settings.now().ignored.iter().cloned());
         let selection = Selection {
             repositories,
             charts: self.repositories.charts(&application.project),

@@ -59,11 +59,16 @@ impl Work {
         deadline: Option<Instant>,
         change: impl Fn(&Object) -> Option<Value>,
     ) -> Result<(), String> {
+        let mut told = None;
         loop {
             let why = match self.amend(key, &change).await {
                 Ok(()) => return Ok(()),
                 Err(why) => why,
             };
+            if told.as_ref() != Some(&why) {
+                tracing::warn!("{key} cannot be written to yet: {why}");
+                told = Some(why.clone());
+            }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) || !self.shards.keeps(key) {
                 return Err(why);
             }

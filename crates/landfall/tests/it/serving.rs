@@ -22,6 +22,7 @@ mod answered;
 mod argo_settings;
 mod bounded;
 mod checked;
+mod claimed;
 mod confirmed;
 mod connected;
 mod drawn;

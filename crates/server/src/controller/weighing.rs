@@ -48,7 +48,8 @@ impl Controller {
             Ok(change) => {
                 let before = self.work.settings.now();
                 if self.work.settings.change(&change) {
-                    let is_same = before.excluded == self.work.settings.now().excluded;
+                    let now = self.work.settings.now();
+                    let is_same = (&before.excluded, &before.ignored) == (&now.excluded, &now.ignored);
                     let applications = self.entries.values().filter_map(|entry| entry.application.as_ref().ok());
                     let projects = applications.map(|it| it.project.clone()).filter(|_| !is_same).collect();
                     self.weigh_anew(&projects);
