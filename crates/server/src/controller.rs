@@ -768,6 +768,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_wish_is_looked_for_once_it_is_taken_and_another_one_beside_it() {
+        let mut controller = controller().await;
+        let key = application("first").key();
+        let mut looks = |words: &str| {
+            let mut object = application("first");
+            object.set_annotation("argocd.argoproj.io/refresh", words);
+            controller.application(object);
+            controller.pending.remove(&key).unwrap_or_default().into_iter().find_map(|told| match told {
+                Observation::Refreshed(freshness) => Some(freshness),
+                _ => None,
+            })
+        };
+        assert_eq!(looks("hard"), None, "it is to be taken first");
+        assert_eq!(looks("hard@7"), Some(Freshness::Hard));
+        assert_eq!(looks("hard@7"), None, "it is under way");
+        assert_eq!(looks("hard"), None);
+        assert_eq!(looks("hard@9"), Some(Freshness::Hard), "somebody has asked again meanwhile");
+        assert_eq!(looks("normal@11"), Some(Freshness::Latest));
+    }
+
+    #[tokio::test]
     async fn one_that_takes_the_place_of_another_unseen_begins_behind_it_and_when_that_has_ended() {
         let mut controller = controller().await;
         let key = application("first").key();

@@ -232,8 +232,13 @@ mod tests {
         assert_eq!(live.note(applied(scaled)), [(shop.clone(), Follows::Difference)]);
         let taken = row(Some("other"), "2", HealthStatus::Degraded);
         let both = [(shop, Follows::Difference), ("other".into(), Follows::Difference)];
+        let claimed = |live: &Live| ["shop", "other"].map(|owner| live.claims.of(owner).len());
+        live.claims.watches(&Gvk::new("apps", "v1", "Deployment"));
+        assert_eq!(claimed(&live), [1, 0]);
         assert_eq!(live.note(applied(taken)), both);
+        assert_eq!(claimed(&live), [0, 1]);
         let gone = Seen::Listed(Gvk::new("apps", "v1", "Deployment"), Vec::new());
         assert_eq!(live.note(gone), [("other".into(), Follows::Difference)]);
+        assert_eq!(claimed(&live), [0, 0]);
     }
 }
