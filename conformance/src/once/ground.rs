@@ -242,6 +242,7 @@ impl<'g> Sequence<'g> {
             clock: self.clock(),
             expected: landfall_engine::Kinds::default(),
             pens: Default::default(),
+            claims: Default::default(),
         }
     }
 

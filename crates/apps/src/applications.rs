@@ -9,6 +9,8 @@ use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
 use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
 
+use crate::claims::Claims;
+use crate::compile::is_resource_of;
 use crate::excluded::{ExcludedKinds, told};
 use crate::guard::{APPROVAL, CONFIRMED, is_confirmed};
 use crate::keeper::{Course, FACTS, HOOK_FACTS, Keeper, seconds};
@@ -18,6 +20,7 @@ use crate::pens::Pens;
 use crate::removal::Removal;
 use crate::status::resource_key;
 use crate::sync::{PreparedSync, Sync, SyncRequest, Synced};
+use crate::tracking::is_elsewhere;
 use crate::{Application, Error, Project};
 
 /// Applications of a cluster, to be compared and synced.
@@ -38,21 +41,29 @@ pub struct Applications {
     pub excluded: Arc<ExcludedKinds>,
     /// Whose turn it is to write into them.
     pub pens: Pens,
+    /// What objects say of whose they are.
+    pub claims: Claims,
 }
 
 impl Applications {
     /// The live objects that belong to an application: those that its status names and, where the store knows more,
-    /// those, as far as they carry its tracking annotation.
+    /// those, as far as they carry its tracking annotation; and what says so of itself where its kind is watched.
     ///
     /// # Errors
     /// What the cluster refuses with.
     #[boxed]
     pub async fn tracked(&self, application: &Application) -> Result<Vec<Object>, Error> {
-        self.tracked_by(application, self.read(application).await?.as_ref()).await
+        self.tracked_by(application, self.read(application).await?.as_ref(), None).await
     }
 
-    /// The same, with the Application as it is where it lives.
-    async fn tracked_by(&self, application: &Application, live: Option<&Object>) -> Result<Vec<Object>, Error> {
+    /// The same, with the Application as it is where it lives. What only says of itself that it belongs to it does so within the
+    /// bounds of its project, as Argo CD takes it (controller/state.go): outside them it says whatever it likes.
+    async fn tracked_by(
+        &self,
+        application: &Application,
+        live: Option<&Object>,
+        project: Option<&Project>,
+    ) -> Result<Vec<Object>, Error> {
         let told = live.map(|live| live.list_at("/status/resources")).unwrap_or_default();
         let mut keys: Vec<ObjectKey> = told.iter().filter_map(resource_key).collect();
         if let Some(known) = self.store.facts.get(FACTS, &application.target()).await? {
@@ -61,8 +72,19 @@ impl Applications {
         }
         keys.sort();
         keys.dedup();
-        let objects = self.cluster.get_all(&keys).await?;
-        Ok(objects.into_iter().filter(|object| application.owns(object)).collect())
+        let mut objects = self.cluster.get_all(&keys).await?;
+        objects.retain(|object| application.owns(object));
+        let is_known = |claimed: &ObjectKey| keys.iter().any(|key| key.without_version() == claimed.without_version());
+        let is_bound = |claimed: &ObjectKey| project.is_none_or(|project| project.permits_live(application, claimed));
+        let mut claimed = self.claims.of(&application.instance());
+        claimed.retain(|key| !is_known(key) && is_bound(key));
+        claimed.sort();
+        for key in claimed {
+            // What it may not read is not its own, whatever it says; nothing else waits for that.
+            let found = self.cluster.get(&key).await.ok().flatten();
+            objects.extend(found.filter(|live| is_resource_of(application, live) && !is_elsewhere(live)));
+        }
+        Ok(objects)
     }
 
     /// The live objects of its hooks, as far as they carry its tracking annotation.
@@ -120,7 +142,7 @@ impl Applications {
     #[boxed]
     pub async fn prepare(&self, application: &Application, request: SyncRequest) -> Result<PreparedSync, Error> {
         let live = self.read(application).await?;
-        let mut tracked = self.tracked_by(application, live.as_ref()).await?;
+        let mut tracked = self.tracked_by(application, live.as_ref(), request.project.as_ref()).await?;
         tracked.retain(|object| !self.excluded.excludes(application, &object.key()));
         let application = &Applications::approved(application, live.as_ref());
         let home = self.cluster.default_namespace();
@@ -141,7 +163,7 @@ impl Applications {
         project: Option<&Project>,
     ) -> Result<PreparedSync, Error> {
         let live = self.read(application).await?;
-        let mut tracked = self.tracked_by(application, live.as_ref()).await?;
+        let mut tracked = self.tracked_by(application, live.as_ref(), project).await?;
         tracked.extend(self.hooks_of(application).await?);
         tracked.sort_by_cached_key(Object::key);
         tracked.dedup_by_key(|object| object.key());

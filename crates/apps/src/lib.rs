@@ -30,6 +30,7 @@
 mod annotations;
 mod applications;
 mod build_environment;
+mod claims;
 mod compile;
 mod connections;
 mod error;
@@ -62,6 +63,7 @@ mod windows;
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
 pub use build_environment::BuildEnvironment;
+pub use claims::Claims;
 pub use compile::{Compiled, HealthWait, OUTSIDE, REPEATED, SharedObject, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
 pub use error::Error;

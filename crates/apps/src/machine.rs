@@ -114,6 +114,8 @@ pub struct State {
     ask: Option<Freshness>,
     /// The question under way.
     asking: Option<u64>,
+    /// The look that somebody has asked for last, until it has come to its end.
+    look: Option<Look>,
     /// Whether something happened since the last comparison began.
     stale: bool,
     /// Whether its revisions lead elsewhere since then.
@@ -193,6 +195,19 @@ const HELD_LONGEST: u64 = 60;
 fn held(overtaken: u32) -> u64 {
     let Some(times) = overtaken.checked_sub(2) else { return 0 };
     doubled(1, times, HELD_LONGEST)
+}
+
+/// How far a look has come that somebody has asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// It is to be asked what its revisions lead to.
+    Begins,
+    /// That is the question under way.
+    Resolves(u64),
+    /// That is known, and it is to be compared.
+    Resolved,
+    /// That is the comparison under way.
+    Compares(u64),
 }
 
 /// What a comparison is about.
@@ -302,6 +317,12 @@ impl State {
         matches!(self.working, Working::Syncing { .. } | Working::Recovering { .. })
     }
 
+    /// Whether a look is under way that somebody has asked for. It is over as soon as it is known why the source cannot be asked; while
+    /// a sync is under way nothing is compared, and none is waited for.
+    pub fn is_looking(&self) -> bool {
+        self.look.is_some()
+    }
+
     /// Whether nothing is under way or about to be.
     pub fn is_at_rest(&self) -> bool {
         let works = !matches!(self.working, Working::Idle | Working::Over);
@@ -332,12 +353,14 @@ impl State {
                 self.stale = true;
                 if freshness > Freshness::Recent {
                     self.ask = self.ask.max(Some(freshness));
+                    self.look = Some(Look::Begins);
                 }
             }
             Observation::Moved => self.ask = self.ask.max(Some(Freshness::Latest)),
             Observation::LiveChanged => self.stale = true,
             Observation::Compared { number, result } => {
                 if let Some(asked) = self.comparing.take_if(|asked| asked.number == number) {
+                    self.look.take_if(|look| *look == Look::Compares(number));
                     self.not_compared.noted(&result, now);
                     self.compared = Some(Compared { asked, result });
                 }
@@ -360,6 +383,7 @@ impl State {
             self.ask = self.ask.max(Some(Freshness::Latest));
             // What other revisions led to says nothing of these, nor what they turn out to lead to.
             (self.tip, self.unresolved, self.asking) = (None, None, None);
+            self.look = self.look.map(|_| Look::Begins);
         }
         if before.is_none_or(|before| before.compared_by != wanted.compared_by) {
             self.stale = true;
@@ -395,6 +419,9 @@ impl State {
             return;
         }
         self.not_resolved.noted(&result, now);
+        if self.look.take_if(|look| *look == Look::Resolves(number)).is_some() {
+            self.look = result.is_ok().then_some(Look::Resolved);
+        }
         match result {
             Ok(revisions) => {
                 self.unresolved = None;
@@ -430,6 +457,9 @@ impl State {
         self.compared = None;
         self.comparing = None;
         self.stale = true;
+        if let Some(look @ Look::Compares(_)) = &mut self.look {
+            *look = Look::Resolved;
+        }
     }
 
     /// What follows a sync.

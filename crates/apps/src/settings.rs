@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use landfall_object::Object;
 use serde_json::Value;
 
+use crate::expression::Expression;
 use crate::ignored::NOT_ACTED_ON;
 use crate::sets::Selector;
-use crate::{ExcludedKinds, Project};
+use crate::{ExcludedKinds, IgnoreDifference, Project};
 
 /// What of `argocd-cm` (util/settings/settings.go) changes what is compared and delivered, and is not acted on: keys, and beginnings of
 /// keys.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 12] = [
     "application.instanceLabelKey",
     "application.sync.impersonation.enabled",
     "application.sync.impersonation.enforced",
@@ -22,7 +23,6 @@ const KEYS: [&str; 13] = [
     "kustomize.buildOptions",
     "kustomize.enable",
     "resource.compareoptions",
-    "resource.customizations",
     "resource.respectRBAC",
     "timeout.reconciliation",
 ];
@@ -35,6 +35,10 @@ const TRACKING: (&str, &str) = ("application.resourceTrackingMethod", "annotatio
 /// Kinds that are excluded, and those that alone are not.
 const EXCLUSIONS: &str = "resource.exclusions";
 const INCLUSIONS: &str = "resource.inclusions";
+/// Differences that do not count: of a kind, `GROUP_KIND`, or of `all`; and the form of earlier versions, all settings of all kinds in
+/// one text.
+const IGNORED: &str = "resource.customizations.ignoreDifferences.";
+const CUSTOMIZATIONS: &str = "resource.customizations";
 /// Projects from which others have bounds.
 const GLOBAL_PROJECTS: &str = "globalProjects";
 
@@ -45,6 +49,8 @@ pub struct Settings {
     pub not_acted_on: BTreeSet<String>,
     /// Kinds that are excluded; what cannot be read of it is not acted on.
     pub excluded: ExcludedKinds,
+    /// Differences that count for no Application; what cannot be read of it is not acted on.
+    pub ignored: Vec<IgnoreDifference>,
     /// Which projects have bounds of another one, or why nobody knows.
     inherits: Option<Result<Vec<(Selector, String)>, String>>,
 }
@@ -64,17 +70,58 @@ impl Settings {
                 settings.inherits = Some(inherits(text));
                 continue;
             }
-            let read = match key {
-                EXCLUSIONS => settings.excluded.exclude(text),
-                INCLUSIONS => settings.excluded.include(text),
-                _ => Ok(()),
+            let is_in_vain = match key {
+                EXCLUSIONS => settings.excluded.exclude(text).is_err(),
+                INCLUSIONS => settings.excluded.include(text).is_err(),
+                CUSTOMIZATIONS => settings.customize(text).is_none(),
+                _ => match key.strip_prefix(IGNORED) {
+                    Some(kind) => settings.ignore(kind, '_', text).is_none(),
+                    None => is_known && !key.starts_with(WITHOUT_EFFECT),
+                },
             };
-            let is_in_vain = read.is_err() || (is_known && !key.starts_with(WITHOUT_EFFECT));
             if is_in_vain || (key == TRACKING.0 && text != TRACKING.1) {
                 settings.not_acted_on.insert(key.to_owned());
             }
         }
         settings
+    }
+
+    /// Takes what is ignored of a kind, as it is named with that between its group and it (util/settings, `convertToOverrideKey`;
+    /// util/argo, `getGroupKindForOverrideKey`); nothing where that cannot be read, or not all of it acted on.
+    fn ignore(&mut self, named: &str, between: char, text: &str) -> Option<()> {
+        let (group, kind) = match named {
+            "all" | "*/*" => ("*", "*"),
+            _ => named.split_once(between).unwrap_or(("", named)),
+        };
+        let written = landfall_yaml::to_json(text).ok()?;
+        let said: IgnoreDifference = serde_json::from_value(written).ok()?;
+        let paths = said.jq_path_expressions.iter().filter(|it| Expression::parse(it).is_some()).cloned().collect();
+        let is_whole = said.jq_path_expressions == paths;
+        self.ignored.push(IgnoreDifference {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            json_pointers: said.json_pointers,
+            jq_path_expressions: paths,
+            managed_fields_managers: said.managed_fields_managers,
+            ..IgnoreDifference::default()
+        });
+        is_whole.then_some(())
+    }
+
+    /// The same of the form of earlier versions; nothing where something else is said of a kind, too, that has an effect.
+    fn customize(&mut self, text: &str) -> Option<()> {
+        let Ok(Value::Object(kinds)) = landfall_yaml::to_json(text) else { return None };
+        let mut is_whole = true;
+        for (kind, said) in &kinds {
+            for (field, text) in said.as_object()? {
+                is_whole &= match field.as_str() {
+                    "ignoreDifferences" => self.ignore(kind, '/', text.as_str().unwrap_or_default()).is_some(),
+                    "ignoreResourceUpdates" => true,
+                    _ => false,
+                };
+            }
+        }
+        is_whole.then_some(())
     }
 
     /// What a user should know.
@@ -147,6 +194,40 @@ mod tests {
         let same = json!({"application.resourceTrackingMethod": "annotation", "url": "x"});
         assert_eq!(settings(same).told(), None);
         assert_eq!(settings(json!(null)), Settings::default());
+    }
+
+    #[test]
+    fn differences_that_are_ignored_for_everybody_are_read_in_both_forms_and_what_is_not_acted_on_is_told() {
+        let said = settings(json!({
+            "resource.customizations.ignoreDifferences.apps_Deployment": "jsonPointers: [/spec/replicas]\nmanagedFieldsManagers: [scaler]\n",
+            "resource.customizations.ignoreDifferences.Service": "jqPathExpressions: ['.spec.ports[]?.nodePort', 'del(.spec)']\n",
+            "resource.customizations.ignoreDifferences.all": "managedFieldsManagers: [sidecar]\n",
+            "resource.customizations.ignoreDifferences.apps_StatefulSet": "- {",
+            "resource.customizations": "argoproj.io/Rollout:\n  ignoreDifferences: |\n    jsonPointers: [/spec/paused]\n",
+        }));
+        let mut ignored: Vec<String> = said
+            .ignored
+            .iter()
+            .map(|it| {
+                let fields = [&it.json_pointers[..], &it.jq_path_expressions, &it.managed_fields_managers].concat();
+                format!("{}/{} {}", it.group, it.kind, fields.join(" "))
+            })
+            .collect();
+        ignored.sort();
+        let expected = [
+            "*/* sidecar",
+            "/Service .spec.ports[]?.nodePort",
+            "apps/Deployment /spec/replicas scaler",
+            "argoproj.io/Rollout /spec/paused",
+        ];
+        assert_eq!(ignored, expected);
+        let told = "resource.customizations.ignoreDifferences.Service, resource.customizations.ignoreDifferences.apps_StatefulSet of argocd-cm is not acted on";
+        assert_eq!(said.told().as_deref(), Some(told));
+        let health =
+            "apps/Deployment:\n  health.lua: return {}\n  ignoreDifferences: |\n    jsonPointers: [/spec/replicas]\n";
+        let said = settings(json!({"resource.customizations": health}));
+        assert_eq!(said.ignored.len(), 1);
+        assert_eq!(said.told().as_deref(), Some("resource.customizations of argocd-cm is not acted on"));
     }
 
     #[test]

@@ -5,6 +5,9 @@ use crate::{Application, Project};
 /// The annotation by which an object names the Application that it belongs to.
 pub const TRACKING_ANNOTATION: &str = "argocd.argoproj.io/tracking-id";
 
+/// The annotation by which an object says which of several installations of Argo CD it belongs to (`installationID`).
+const INSTALLATION: &str = "argocd.argoproj.io/installation-id";
+
 /// By what name objects know an Application: its own in Argo CD's namespace, elsewhere with its namespace before it, so that two of one
 /// name are two (argo-cd, util/argo, `AppInstanceName`).
 pub fn instance_name(namespace: &str, name: &str) -> String {
@@ -21,6 +24,11 @@ impl Application {
     pub(crate) fn owns(&self, live: &Object) -> bool {
         owner(live).is_some_and(|named| named == self.instance())
     }
+}
+
+/// Whether an object says that it belongs to another installation: an Application of the same name there is not ours.
+pub(crate) fn is_elsewhere(live: &Object) -> bool {
+    live.annotation(INSTALLATION).is_some_and(|named| !named.is_empty())
 }
 
 /// `<app>:<group>/<kind>:<namespace>/<name>`, with the Application's [`instance_name`].

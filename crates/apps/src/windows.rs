@@ -26,8 +26,30 @@ pub enum Asker {
 pub struct Closed {
     /// In words.
     pub why: String,
-    /// When a window opens or closes next, and it is worth asking again.
+    /// From when on it may begin, as the windows stand; nothing where that does not come in sight.
     pub until: Option<Timestamp>,
+}
+
+/// Windows that follow each other which are looked through for the moment from which on a sync may begin.
+const FOLLOWING: usize = 32;
+
+/// What keeps a sync from beginning.
+enum Barrier<'w> {
+    /// Windows that deny it.
+    Denied(Vec<&'w Window>),
+    /// Of windows that allow it none is open.
+    Shut(Vec<&'w Window>),
+}
+
+impl Barrier<'_> {
+    /// When it is no longer there, whatever comes then.
+    fn falls(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            // As long as one of them is open, the others may have closed.
+            Barrier::Denied(windows) => windows.iter().filter_map(|it| it.times.as_ref().ok()?.closes(now)).max(),
+            Barrier::Shut(windows) => windows.iter().filter_map(|it| it.times.as_ref().ok()?.opens(now)).min(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,9 +149,9 @@ impl Times {
         opened?.checked_add(self.stays).ok()
     }
 
-    /// When it opens or closes next.
-    fn turns(&self, now: Timestamp) -> Option<Timestamp> {
-        self.closes(now).or_else(|| self.opens.next(now, &self.zone))
+    /// When it opens next.
+    fn opens(&self, now: Timestamp) -> Option<Timestamp> {
+        self.opens.next(now, &self.zone)
     }
 }
 
@@ -156,38 +178,56 @@ impl Windows {
     /// Whether a sync may begin now.
     ///
     /// # Errors
-    /// Why not, and when to ask again. A window that cannot be read lets nothing through.
+    /// Why not, and until when. A window that cannot be read lets nothing through.
     pub fn pass(&self, asker: Asker, now: Timestamp) -> Result<(), Closed> {
-        let until = self.turns(now);
         if let Some((window, why)) = self.0.iter().find_map(|it| it.times.as_ref().err().map(|why| (it, why))) {
             let why = format!("invalid sync windows: {why} ({window})");
             return Err(Closed { why, until: None });
         }
-        let is_open = |window: &&Window| window.times.as_ref().is_ok_and(|times| times.closes(now).is_some());
-        let (open, shut): (Vec<&Window>, Vec<&Window>) = self.0.iter().partition(|window| is_open(window));
-        let denying: Vec<&Window> = open.iter().filter(|window| window.kind == Kind::Deny).copied().collect();
-        let by_hand =
-            |windows: &[&Window]| asker == Asker::Somebody && windows.iter().all(|window| window.written.manual_sync);
-        if let Some(first) = denying.first() {
-            let why = format!("Sync operation blocked by sync window: {first}");
-            return if by_hand(&denying) { Ok(()) } else { Err(Closed { why, until }) };
-        }
-        if open.iter().any(|window| window.kind == Kind::Allow) {
-            return Ok(());
-        }
-        let allowing: Vec<&Window> = shut.into_iter().filter(|window| window.kind == Kind::Allow).collect();
-        match allowing.first() {
-            Some(first) if !by_hand(&allowing) => {
-                let why = format!("Sync operation blocked by sync window: outside of {first}");
-                Err(Closed { why, until })
-            }
-            _ => Ok(()),
-        }
+        let why = match self.barrier(asker, now) {
+            None => return Ok(()),
+            Some(Barrier::Denied(windows)) => told("", &windows),
+            Some(Barrier::Shut(windows)) => told("outside of ", &windows),
+        };
+        let until = self.falls(asker, now);
+        let why = if until.is_none() { why + ", and no end of that is in sight" } else { why };
+        Err(Closed { why, until })
     }
 
-    fn turns(&self, now: Timestamp) -> Option<Timestamp> {
-        self.0.iter().filter_map(|window| window.times.as_ref().ok()?.turns(now)).min()
+    /// What keeps a sync from beginning at a moment.
+    fn barrier(&self, asker: Asker, now: Timestamp) -> Option<Barrier<'_>> {
+        let is_open = |window: &&Window| window.times.as_ref().is_ok_and(|times| times.closes(now).is_some());
+        let in_the_way = |window: &&Window| asker == Asker::Policy || !window.written.manual_sync;
+        let of = |kind: Kind| self.0.iter().filter(move |window| window.kind == kind);
+        let denying: Vec<&Window> = of(Kind::Deny).filter(is_open).filter(in_the_way).collect();
+        if !denying.is_empty() {
+            return Some(Barrier::Denied(denying));
+        }
+        // Whoever passes by hand where it is denied needs no allowance.
+        if of(Kind::Deny).any(|window| is_open(&window)) || of(Kind::Allow).any(|window| is_open(&window)) {
+            return None;
+        }
+        let is_shut = of(Kind::Allow).any(|window| in_the_way(&window));
+        is_shut.then(|| Barrier::Shut(of(Kind::Allow).collect()))
     }
+
+    /// When a sync may begin that may not now: behind all windows that deny it one after the other, or before the last has closed.
+    fn falls(&self, asker: Asker, now: Timestamp) -> Option<Timestamp> {
+        let mut at = now;
+        for _ in 0..FOLLOWING {
+            match self.barrier(asker, at) {
+                None => return Some(at),
+                Some(barrier) => at = barrier.falls(at)?,
+            }
+        }
+        None
+    }
+}
+
+/// Why a sync may not begin: by the first of the windows that are in its way.
+fn told(outside: &str, windows: &[&Window]) -> String {
+    let first = windows.first().map(ToString::to_string).unwrap_or_default();
+    format!("Sync operation blocked by sync window: {outside}{first}")
 }
 
 #[cfg(test)]
@@ -258,6 +298,37 @@ mod tests {
         let closed = windows(night).pass(Asker::Policy, at("2026-01-02T03:00:00Z")).expect_err("closed");
         assert_eq!(closed.until, Some(at("2026-01-02T06:00:00Z")));
         assert!(closed.why.ends_with("deny `0 22 * * *` for 8h, UTC (CHG-7)"), "{}", closed.why);
+    }
+
+    #[test]
+    fn what_is_denied_by_windows_that_overlap_is_denied_until_the_last_of_them_closes() {
+        let until = |written: &Value, asker: Asker, time: &str| {
+            windows(written.clone()).pass(asker, at(time)).expect_err("closed").until.map(|it| it.to_string())
+        };
+        let window = |kind: &str, schedule: &str, duration: &str| json!({"kind": kind, "schedule": schedule, "duration": duration, "applications": ["*"]});
+        // The second opens within the first, the third as the second closes.
+        let mut chain = json!([
+            window("deny", "0 22 * * *", "2h"),
+            window("deny", "30 23 * * *", "3h"),
+            window("deny", "30 2 * * *", "1h"),
+        ]);
+        for time in ["2026-01-01T22:00:00Z", "2026-01-01T23:45:00Z", "2026-01-02T02:29:00Z"] {
+            assert_eq!(until(&chain, Asker::Policy, time).as_deref(), Some("2026-01-02T03:30:00Z"), "{time}");
+        }
+        // An allowance that opens within them opens nothing.
+        chain.as_array_mut().expect("a list").push(window("allow", "0 1,4 * * *", "1h"));
+        let early = "2026-01-01T22:00:00Z";
+        assert_eq!(until(&chain, Asker::Policy, early).as_deref(), Some("2026-01-02T04:00:00Z"));
+        // Hands that the last two let through wait for the first alone, and then for nothing.
+        for later in [1, 2] {
+            chain[later]["manualSync"] = true.into();
+        }
+        assert_eq!(until(&chain, Asker::Somebody, early).as_deref(), Some("2026-01-02T00:00:00Z"));
+        // One that opens again before it closes never ends.
+        let ever = json!([window("deny", "0 * * * *", "90m")]);
+        assert_eq!(until(&ever, Asker::Policy, early), None);
+        let told = windows(ever).pass(Asker::Policy, at(early)).expect_err("closed").why;
+        assert!(told.ends_with("deny `0 * * * *` for 90m, UTC, and no end of that is in sight"), "{told}");
     }
 
     #[test]

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use landfall_apps::sets::ApplicationSet;
-use landfall_apps::{Application, BuildEnvironment, Fault, FieldStep, HelmSource, Operation, Project, Source};
+use landfall_apps::{
+    Application, BuildEnvironment, Fault, FieldStep, HelmSource, Operation, Project, SECRET_TYPE, Source,
+};
 use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
 use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, mask};
@@ -123,24 +125,39 @@ impl Target {
         Ok(units)
     }
 
-    /// The Applications and projects that files hold.
+    /// The Applications, sets of them and projects that files hold.
     fn argo_objects(&self, files: &[String]) -> Result<Vec<ArgoObject>, Vec<Diagnostic>> {
-        let mut found = Vec::new();
+        self.held(files).map(|(found, _)| found)
+    }
+
+    /// The same, and what stands beside them.
+    fn held(&self, files: &[String]) -> Result<(Vec<ArgoObject>, Vec<Beside>), Vec<Diagnostic>> {
+        let (mut found, mut beside) = (Vec::new(), Vec::new());
         for path in files {
             let bytes = self.source.read(path).map_err(|error| vec![error.diagnose()])?.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             let documents = landfall_yaml::documents(&text).map(|part| part.and_then(|part| part.to_json()));
-            let documents = documents.collect::<Result<Vec<_>, _>>().map_err(|error| {
-                let words = mask::words_about(&text, error.to_string());
-                vec![
-                    Diagnostic::error(code::MANIFEST_NOT_YAML, format!("`{}` is not valid YAML", self.shown(path)))
-                        .note(words),
-                ]
-            })?;
+            let documents = match documents.collect::<Result<Vec<_>, _>>() {
+                Ok(documents) => documents,
+                // Somebody has named the others, and it lies beside them.
+                Err(_) if matches!(self.kind, TargetKind::Applications(_)) => {
+                    beside.push(Beside { file: self.shown(path), object: None });
+                    continue;
+                }
+                Err(error) => {
+                    let words = mask::words_about(&text, error.to_string());
+                    let told = format!("`{}` is not valid YAML", self.shown(path));
+                    return Err(vec![Diagnostic::error(code::MANIFEST_NOT_YAML, told).note(words)]);
+                }
+            };
             for (index, document) in documents.into_iter().enumerate() {
                 let Ok(object) = Object::from_value(document) else { continue };
                 let is_application = object.kind() == "Application" && object.group() == "argoproj.io";
                 if !is_application && !Project::is(&object) && !ApplicationSet::is(&object) {
+                    // What names no kind is no object: values, perhaps.
+                    if !object.kind().is_empty() && !object.api_version().is_empty() {
+                        beside.push(Beside { file: self.shown(path), object: Some(object) });
+                    }
                     continue;
                 }
                 let faults = match Application::parse(&object) {
@@ -152,16 +169,20 @@ impl Target {
                 found.push(ArgoObject { path: self.shown(path), object, faults });
             }
         }
-        Ok(found)
+        Ok((found, beside))
     }
 
-    /// The Applications and projects that a target declares, as objects to be put on a cluster: projects first, each in
-    /// a namespace.
+    /// What stands in the files of a target's Applications and is none, nor a set of them or a project.
     ///
     /// # Errors
-    /// All that cannot be read; a bare chart declares none.
-    pub fn declared_objects(&self, environment: Option<&str>) -> Result<Vec<Object>, Vec<Diagnostic>> {
-        let files: Vec<String> = match &self.kind {
+    /// What cannot be read.
+    pub fn beside(&self, environment: Option<&str>) -> Result<Vec<Beside>, Vec<Diagnostic>> {
+        self.held(&self.application_files(environment)?).map(|(_, beside)| beside)
+    }
+
+    /// The files of a target's Applications; a bare chart has none.
+    fn application_files(&self, environment: Option<&str>) -> Result<Vec<String>, Vec<Diagnostic>> {
+        Ok(match &self.kind {
             TargetKind::Applications(files) => files.clone(),
             TargetKind::System(file) => {
                 let name = environment.unwrap_or_default();
@@ -170,7 +191,16 @@ impl Target {
                 files.unwrap_or_default().concat()
             }
             TargetKind::Chart | TargetKind::Manifests(_) => Vec::new(),
-        };
+        })
+    }
+
+    /// The Applications and projects that a target declares, as objects to be put on a cluster: projects first, each in
+    /// a namespace.
+    ///
+    /// # Errors
+    /// All that cannot be read; a bare chart declares none.
+    pub fn declared_objects(&self, environment: Option<&str>) -> Result<Vec<Object>, Vec<Diagnostic>> {
+        let files = self.application_files(environment)?;
         let (mut objects, mut wrong) = (Vec::new(), Vec::new());
         for one in self.argo_objects(&files)? {
             let read = if Project::is(&one.object) {
@@ -251,6 +281,40 @@ struct ArgoObject {
     object: Object,
     /// Names and addresses of an Application that are none, at their lines.
     faults: Vec<Diagnostic>,
+}
+
+/// What stands in a file of Applications and is none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    /// The file, as a person at the terminal would type it.
+    pub file: String,
+    /// The object; nothing where the file is no YAML.
+    pub object: Option<Object>,
+}
+
+impl Beside {
+    /// The Secret by which a repository or another cluster is reached, to be put where it is looked for; one that SOPS has encrypted is
+    /// none yet.
+    pub fn credential(&self) -> Option<Object> {
+        let secret = self.object.as_ref().filter(|it| it.kind() == "Secret" && it.group().is_empty())?;
+        if secret.label(SECRET_TYPE).is_none() || secret.at("/sops").is_some() {
+            return None;
+        }
+        let mut secret = secret.clone();
+        if secret.namespace().is_none_or(str::is_empty) {
+            secret.set_namespace(Project::HOME);
+        }
+        Some(secret)
+    }
+}
+
+impl std::fmt::Display for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.object {
+            Some(object) => write!(f, "{} {} in `{}`", object.kind(), object.name(), self.file),
+            None => write!(f, "`{}`, which is not valid YAML,", self.file),
+        }
+    }
 }
 
 impl Unit {

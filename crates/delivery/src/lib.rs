@@ -44,6 +44,7 @@ mod unserved;
 mod up;
 
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
+pub use application::Beside;
 pub use beginning::{Beginning, FoundChart, FoundEnvironment, FoundRelease};
 pub use builds::named_builds;
 pub use checks::{

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_apps::{ExcludedKinds, Pens, Refused, Semantics};
+use landfall_apps::{Claims, ExcludedKinds, Pens, Refused, Semantics};
 use landfall_chart::Readings;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -53,6 +53,8 @@ pub struct Session {
     pub unpacked: Unpacked,
     /// Whose turn it is to write into Applications.
     pub pens: Pens,
+    /// What objects of its cluster say of whose they are.
+    pub claims: Claims,
     /// What renderings of its units have printed, where it is not the only session that renders them.
     pub readings: Option<Readings>,
     /// A listener at the edges of journal writes and effects.
@@ -150,6 +152,7 @@ impl Session {
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),
             pens: Pens::default(),
+            claims: Claims::default(),
             readings: None,
             probe: Arc::new(NoProbe),
         }

@@ -26,9 +26,9 @@ impl Session {
     /// Applications where kinds that are not served yet come with the delivery.
     fn applications_expecting(&self, expected: Kinds) -> Applications {
         let (cluster, home, store) = (self.cluster.clone(), self.home.clone(), self.store.clone());
-        let (semantics, pens) = (self.semantics, self.pens.clone());
+        let (semantics, pens, claims) = (self.semantics, self.pens.clone(), self.claims.clone());
         let (clock, excluded) = (Arc::clone(&self.clock), Arc::clone(&self.excluded));
-        Applications { cluster, home, store, clock, expected, semantics, excluded, pens }
+        Applications { cluster, home, store, clock, expected, semantics, excluded, pens, claims }
     }
 
     /// Brings to an end what an earlier process left open on an Application.

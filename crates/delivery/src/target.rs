@@ -480,24 +480,20 @@ fn read_text(source: &SourceTree, path: &str) -> Result<String, Diagnostic> {
     }
 }
 
+/// The manifests of a directory of Applications, those that hold some first; none where none does. What stands beside them is looked at,
+/// too: projects bound them, and of what nothing becomes somebody is told.
 fn applications_in(source: &SourceTree, directory: &str) -> Result<Vec<String>, Diagnostic> {
-    let mut found = Vec::new();
-    let mut projects = Vec::new();
+    let (mut found, mut beside) = (Vec::new(), Vec::new());
     for name in source.entries(directory).map_err(|error| error.diagnose())? {
-        if !(name.ends_with(".yaml") || name.ends_with(".yml")) {
+        if ![".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending)) {
             continue;
         }
         let path = join(directory, &name);
         let text = read_text(source, &path)?;
-        if holds_applications(&text) {
-            found.push(path);
-        } else if holds(&text, "AppProject") {
-            projects.push(path);
-        }
+        if holds_applications(&text) { found.push(path) } else { beside.push(path) }
     }
-    // Projects bound Applications; alone they deliver nothing.
     if !found.is_empty() {
-        found.append(&mut projects);
+        found.append(&mut beside);
     }
     Ok(found)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::http::HeaderValue;
 use futures::StreamExt as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use landfall_apps::{AUTHORITIES, Application, ClusterConnection, Connection, KNOWN_HOSTS, connection, trust};
+use landfall_apps::{AUTHORITIES, Application, Claims, ClusterConnection, Connection, KNOWN_HOSTS, connection, trust};
 use landfall_cluster::{Change, Cluster, Interest, ListOptions};
 use landfall_object::{Gvk, Object};
 use landfall_secrets::sops::SopsKeys;
@@ -49,6 +49,8 @@ pub(crate) struct Destination {
     pub(crate) comparing: Arc<Semaphore>,
     /// Places for syncs.
     pub(crate) syncing: Arc<Semaphore>,
+    /// What its objects say of whose they are.
+    pub(crate) claims: Claims,
     declared: Option<ClusterConnection>,
     /// The same cluster as others reach it, by their names: each learns what is served there for itself.
     acting: Mutex<BTreeMap<String, Cluster>>,
@@ -62,6 +64,7 @@ impl Destination {
             stop,
             comparing: Arc::new(Semaphore::new(COMPARING)),
             syncing: Arc::new(Semaphore::new(SYNCING)),
+            claims: Claims::default(),
             declared,
             acting: Mutex::default(),
         }

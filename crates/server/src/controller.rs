@@ -1,7 +1,9 @@
 //! One task that owns all that is known: it takes in what has happened, steps the machines and sends errands.
 
 mod acting;
+mod refreshing;
 mod sharing;
+mod weighing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -12,14 +14,13 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use landfall_apps::machine::{self, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, PIN_ANNOTATION, Project, Settings, instance_name, refused_operation};
-use landfall_cluster::{Change, Interest, ListOptions};
+use landfall_apps::{Application, Operation, PIN_ANNOTATION, instance_name, refused_operation};
+use landfall_cluster::{Change, Interest};
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, unbounded_channel};
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::Doubt;
 use crate::api::{Line, Name};
 use crate::board::Board;
 use crate::checks::Known;
@@ -46,8 +47,6 @@ const TOLD_WITHIN: u64 = 20_000;
 /// Observations that are taken in before the machines are stepped.
 const BATCH: usize = 256;
 
-/// The annotation by which somebody asks for a look.
-const REFRESH: &str = "argocd.argoproj.io/refresh";
 /// The annotation of an Application that is left alone.
 const SKIP: &str = "argocd.argoproj.io/skip-reconcile";
 
@@ -246,133 +245,6 @@ impl Controller {
         self.observe(key, Observation::Gone);
     }
 
-    async fn list_projects(&mut self) {
-        let options = ListOptions::default();
-        if let Ok(objects) = self.work.session.cluster.list(&Projects::kind(), &options).await {
-            for object in &objects {
-                self.protected(object);
-                self.projects.take(object);
-            }
-        }
-    }
-
-    /// Takes note of a change of a project, and tells it to those who are held against it.
-    fn project_changed(&mut self, change: Result<Change, landfall_cluster::Error>) {
-        match change {
-            Ok(change) => {
-                match &change {
-                    Change::Listed(_, objects) => objects.iter().for_each(|object| self.protected(object)),
-                    Change::Applied(object) => self.protected(object),
-                    Change::Deleted(object) => self.unguarded(object),
-                    Change::Interrupted(_) => {}
-                }
-                if let Some(changed) = self.projects.change(change) {
-                    self.weigh_anew(&changed);
-                }
-            }
-            Err(error) => tracing::warn!("AppProjects cannot be watched: {error}"),
-        }
-    }
-
-    /// Takes note of a change of Argo CD's settings, and tells it to those who are held against them.
-    fn settings_changed(&mut self, change: Result<Change, landfall_cluster::Error>) {
-        match change {
-            Ok(change) => {
-                let before = self.work.settings.now();
-                if self.work.settings.change(&change) {
-                    let is_same = before.excluded == self.work.settings.now().excluded;
-                    let applications = self.entries.values().filter_map(|entry| entry.application.as_ref().ok());
-                    let projects = applications.map(|it| it.project.clone()).filter(|_| !is_same).collect();
-                    self.weigh_anew(&projects);
-                }
-            }
-            Err(error) => tracing::warn!("{} cannot be watched: {error}", Settings::CONFIG_MAP),
-        }
-    }
-
-    /// Takes note of whether a project is protected, by what its annotation says.
-    fn protected(&self, object: &Object) {
-        let name = object.name();
-        if object.namespace() != Some(Project::HOME) {
-            return;
-        }
-        match object.annotation(Project::PROTECTED) {
-            Some("true") => drop(self.work.orders.protects(object, true)),
-            // Whoever may write projects owns them; that it is said in so many words is wanted all the same.
-            Some("false") if self.work.orders.protects(object, false) => {
-                let text = format!("AppProject {name} is not protected any more: its annotation says so");
-                self.announce("project.open", object, text);
-            }
-            _ => {}
-        }
-    }
-
-    /// Lets it be heard that a protected project was deleted: it stays protected.
-    fn unguarded(&self, object: &Object) {
-        let name = object.name();
-        if object.namespace() == Some(Project::HOME) && self.work.orders.was_protected(name) {
-            let text = format!(
-                "AppProject {name} is protected and was deleted: its Applications stay protected, and nothing is delivered for \
-                 them until it is back"
-            );
-            self.announce("project.delete", object, text);
-        }
-    }
-
-    /// Lets everybody hear of something that a project's protection has to do with: once, however many replicas see it.
-    fn announce(&self, action: &'static str, project: &Object, text: String) {
-        let target = format!("{}/{}", project.namespace().unwrap_or_default(), project.name());
-        // It is deleted once, and may be opened again and again.
-        let version = project.resource_version().filter(|_| action == "project.open").unwrap_or_default();
-        let once = format!("{action} {} {version}", project.uid().unwrap_or_default());
-        let work = Arc::clone(&self.work);
-        self.tasks.spawn(async move {
-            work.alarms.raise_for_all(("unknown", action, &target), "announced", &text, &once).await;
-        });
-    }
-
-    /// Tells every Application what counts of it now; those of these projects are compared anew.
-    fn weigh_anew(&mut self, changed: &BTreeSet<String>) {
-        let mut told = Vec::new();
-        let settings = self.work.settings.now();
-        for (key, entry) in &mut self.entries {
-            let Ok(application) = entry.application.clone() else { continue };
-            let Weighed { wanted, doubt, unbounded } = self.projects.weigh(&self.work.orders, &settings, &application);
-            entry.not_acted_on = settings.told();
-            entry.side_door = doubt.as_ref().map(|doubt| doubt.why.clone());
-            // A project that has come or gone says what may be delivered at all.
-            let is_other = entry.unbounded.is_some() != unbounded.is_some();
-            entry.unbounded = unbounded;
-            let is_bounded_anew = changed.contains(&application.project);
-            told.push((key.clone(), wanted, doubt, (is_other, is_bounded_anew)));
-        }
-        for (key, wanted, doubt, (is_other, is_bounded_anew)) in told {
-            if let Some(doubt) = doubt {
-                self.doubted(&key, "application.policy", &doubt);
-            }
-            self.observe(&key, Observation::Wanted(wanted));
-            if is_other {
-                self.observe(&key, Observation::Refreshed(Freshness::Latest));
-            } else if is_bounded_anew {
-                self.observe(&key, Observation::Refreshed(Freshness::Recent));
-            }
-        }
-    }
-
-    /// Lets it be heard that something was written into a protected Application which does not count.
-    fn doubted(&self, key: &ObjectKey, action: &'static str, doubt: &Doubt) {
-        if !doubt.is_new {
-            return;
-        }
-        let application = format!("{}/{}", key.namespace.as_deref().unwrap_or_default(), key.name);
-        let what = if action == "application.policy" { "the way in which it syncs" } else { "an operation" };
-        let text = format!("{application} is protected, and {what} does not count: {}", doubt.why);
-        let work = Arc::clone(&self.work);
-        self.tasks.spawn(async move {
-            work.alarms.raise(("unknown", action, &application), "refused, announced", &text).await;
-        });
-    }
-
     fn application(&mut self, object: Object) {
         let key = object.key();
         let (mut observations, mut doubts) = (Vec::new(), Vec::new());
@@ -472,22 +344,6 @@ impl Controller {
                 self.tasks.spawn(async move { work.orders.end(&ended).await });
             }
             entry.carried = carried;
-            let asked = match entry.object.annotation(REFRESH) {
-                Some("hard") => Some(Freshness::Hard),
-                Some(_) => Some(Freshness::Latest),
-                None => None,
-            };
-            if let Some(freshness) = asked {
-                let sources = application.sources.iter();
-                self.work.repositories.moved(sources.map(|source| source.repo_url.as_str()));
-                observations.push(Observation::Refreshed(freshness));
-                let (work, key) = (Arc::clone(&self.work), key.clone());
-                self.tasks.spawn(async move {
-                    if let Err(why) = work.seen(&key, REFRESH).await {
-                        tracing::warn!("{key}: {why}");
-                    }
-                });
-            }
         } else if let Some((application, _)) = entry.abandoned(connections) {
             // It cannot be synced any more, and goes all the same.
             let wanted = self.projects.weigh(&self.work.orders, &self.work.settings.now(), &application).wanted;
@@ -496,6 +352,7 @@ impl Controller {
         for (action, doubt) in doubts {
             self.doubted(&key, action, &doubt);
         }
+        observations.extend(self.asked_to_look(&key));
         self.pending.entry(key).or_default().extend(observations);
     }
 
@@ -737,6 +594,7 @@ impl Controller {
                 continue;
             }
             self.tell(&key, now);
+            self.end_look(&key, now);
             self.check(&key);
         }
         let (size, asked) = (self.live.size(), self.work.repositories.counts());
@@ -790,7 +648,8 @@ impl Controller {
 /// Whether it is not told yet that an Application stands as before at another commit: each has its own moment within so many
 /// milliseconds. It wakes then.
 fn holds_back(entry: &mut Entry, status: &Value, (key, within): (&ObjectKey, u64), now: Timestamp) -> bool {
-    if !entry.is_as_before(status) {
+    // Whoever has asked for a look waits for what it says.
+    if !entry.is_as_before(status) || entry.look.is_some() {
         entry.tells_at = None;
         return false;
     }
@@ -907,6 +766,27 @@ mod tests {
         assert!(looked(&mut controller, "https://git.invalid/shop.git", "main"));
         assert!(looked(&mut controller, "ssh://git@git.invalid/shop", "main"), "another spelling of it");
         assert!(!looked(&mut controller, "https://git.invalid/other.git", "main"));
+    }
+
+    #[tokio::test]
+    async fn a_wish_is_looked_for_once_it_is_taken_and_another_one_beside_it() {
+        let mut controller = controller().await;
+        let key = application("first").key();
+        let mut looks = |words: &str| {
+            let mut object = application("first");
+            object.set_annotation("argocd.argoproj.io/refresh", words);
+            controller.application(object);
+            controller.pending.remove(&key).unwrap_or_default().into_iter().find_map(|told| match told {
+                Observation::Refreshed(freshness) => Some(freshness),
+                _ => None,
+            })
+        };
+        assert_eq!(looks("hard"), None, "it is to be taken first");
+        assert_eq!(looks("hard@7"), Some(Freshness::Hard));
+        assert_eq!(looks("hard@7"), None, "it is under way");
+        assert_eq!(looks("hard"), None);
+        assert_eq!(looks("hard@9"), Some(Freshness::Hard), "somebody has asked again meanwhile");
+        assert_eq!(looks("normal@11"), Some(Freshness::Latest));
     }
 
     #[tokio::test]

@@ -63,6 +63,25 @@ pub(crate) struct Entry {
     pub(crate) moved: Option<(String, String, String)>,
     /// How it stands, as the keeper of news was told.
     pub(crate) standing: Option<Standing>,
+    /// The look under way that somebody has asked for.
+    pub(crate) look: Option<Look>,
+}
+
+/// A look that somebody has asked for by an annotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It is under way; the annotation's words.
+    Taken(String),
+    /// All is told that it has shown, and the annotation is taken off.
+    Over(String),
+}
+
+impl Look {
+    /// The annotation's words.
+    pub(crate) fn words(&self) -> &str {
+        let (Look::Taken(words) | Look::Over(words)) = self;
+        words
+    }
 }
 
 /// Held by who changes what an Application delivers: who follows it under its name waits for that to end.
@@ -131,6 +150,7 @@ impl Entry {
             checks: Known::default(),
             moved: None,
             standing: None,
+            look: None,
         }
     }
 

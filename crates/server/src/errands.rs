@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, Pen, Pin, Refused, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_apps::{Application, Operation, Pin, Refused, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
-use landfall_cluster::{Cluster, Leave, Patch, WriteOptions};
+use landfall_cluster::{Cluster, Leave};
 use landfall_delivery::{
     Compared, Door, NetworkReach, Progress, References, Reverted, Selection, Session, StandIn, SyncEnd, Unit,
     UnitSource, UpOptions,
 };
-use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_diag::{Diagnostic, code};
 use landfall_engine::{Action, Clock, Event};
 use landfall_object::{Object, ObjectKey};
 use landfall_secrets::sops::SopsKeys;
 use landfall_source::{Network, ReadSet};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep};
 
@@ -68,7 +68,7 @@ pub(crate) struct Work {
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.
-const STATUS_MANAGER: &str = "argocd-controller";
+pub(crate) const STATUS_MANAGER: &str = "argocd-controller";
 /// What is logged of syncs, without anybody's asking for it.
 const SYNCS: &str = "landfall_server::sync";
 /// Fields that one event tells of at most.
@@ -76,7 +76,7 @@ const MOST_TOLD: usize = 5;
 /// How often, and for how long, it is tried again to go on with a sync while its cluster does not answer: as long as an API server
 /// takes to be started again.
 const AGAIN: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Work {
     /// What an Application's revisions lead to.
@@ -125,6 +125,7 @@ impl Work {
         let mut session = self.session.clone();
         let settings = self.settings.now();
         session.excluded = Arc::new(settings.excluded.clone());
+        session.claims = destination.claims.clone();
         let standing = self.roles.now();
         if standing.project_of(application).is_none() && self.orders.was_protected(&application.project) {
             // Nobody says any more what it may deliver, and as whom.
@@ -158,7 +159,7 @@ impl Work {
     }
 
     /// The cluster as it is written to: by leave where several processes share it.
-    fn written_by(&self, leave: impl FnOnce(&Shards) -> Leave) -> Cluster {
+    pub(crate) fn written_by(&self, leave: impl FnOnce(&Shards) -> Leave) -> Cluster {
         match self.shards.is_shared() {
             true => self.session.cluster.by_leave(&leave(&self.shards)),
             false => self.session.cluster.clone(),
@@ -177,7 +178,8 @@ impl Work {
         revisions: &[String],
         repositories: Vec<StandIn>,
     ) -> Result<Unit, Vec<Diagnostic>> {
-        let application = Repositories::pinned(application.clone(), revisions);
+        let mut application = Repositories::pinned(application.clone(), revisions);
+        application.ignore_differences.extend(self.settings.now().ignored.iter().cloned());
         let selection = Selection {
             repositories,
             charts: self.repositories.charts(&application.project),
@@ -538,39 +540,6 @@ impl Work {
         let state = tried_in_vain(told, asked, revisions, message, tried, now);
         if let Err(why) = self.write(&application.key(), state).await {
             tracing::warn!("the status of {} cannot be written: {why}", application.name);
-        }
-    }
-
-    /// Takes the wish for a look off an Application.
-    pub(crate) async fn seen(&self, key: &ObjectKey, annotation: &str) -> Result<(), String> {
-        self.write(key, json!({"metadata": {"annotations": {annotation: null}}})).await.map(drop)
-    }
-
-    /// Merges into an Application; answers what it is then, or nothing when it is gone.
-    pub(crate) async fn write(&self, key: &ObjectKey, patch: Value) -> Result<Option<Object>, String> {
-        let pen = self.session.pens.of(key);
-        let _turn = pen.turn().await;
-        self.merge(key, patch).await
-    }
-
-    /// The same with what was found when so many syncs had ended; once one more has, it is left, and nothing answered.
-    pub(crate) async fn tell(
-        &self,
-        key: &ObjectKey,
-        patch: Value,
-        (pen, ended): (&Pen, u64),
-    ) -> Result<Option<Object>, String> {
-        let _turn = pen.turn().await;
-        if pen.ended() == ended { self.merge(key, patch).await } else { Ok(None) }
-    }
-
-    async fn merge(&self, key: &ObjectKey, patch: Value) -> Result<Option<Object>, String> {
-        let options = WriteOptions { field_manager: Some(STATUS_MANAGER.to_owned()), ..WriteOptions::default() };
-        let cluster = self.written_by(|shards| shards.leave_of(key));
-        match cluster.patch(key, &Patch::Merge(patch), &options).await {
-            Ok(object) => Ok(Some(object)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(words(&[error.diagnose()])),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use landfall_apps::SECRET_TYPE;
 use landfall_cluster::{Cluster, Patch, WriteOptions};
 use landfall_delivery::Offers as _;
-use landfall_diag::Diagnose as _;
+use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Failure, Operators};
-use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, once_keys};
+use serde_json::json;
 
 use crate::errands::Work;
 
@@ -42,10 +44,32 @@ pub(crate) async fn prepare(cluster: &Cluster, objects: &[Object]) -> Result<(),
         // What a controller writes is no part of what is wanted.
         wanted.map_mut().remove("status");
         wanted.map_mut().remove("operation");
+        if wanted.kind() == "Secret"
+            && let Some(live) = cluster.get(&wanted.key()).await.map_err(failed)?
+        {
+            replaceable(&live)?;
+            let version = live.resource_version().map(str::to_owned);
+            wanted.metadata_mut().insert("resourceVersion".to_owned(), json!(version));
+        }
         let patch = Patch::ForceApply(wanted.value().clone());
         cluster.patch(&wanted.key(), &patch, &options).await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// Fails where a Secret that is there is no credential, or has a value that is made once: that of a target does not take its place.
+fn replaceable(live: &Object) -> Result<(), Failure> {
+    let name = live.name();
+    let why = match (live.label(SECRET_TYPE), once_keys(live).as_slice()) {
+        (None, _) => format!("Secret {name} is there and says nothing of repositories or clusters ({SECRET_TYPE})"),
+        (Some(_), []) => return Ok(()),
+        (Some(_), keys) => format!("Secret {name} is there and holds {}, generated once", keys.join(", ")),
+    };
+    Err(Failure::from(
+        Diagnostic::refused(code::CREDENTIALS_TAKEN, why)
+            .note("it was left as it is")
+            .help("call the one beside your Applications otherwise"),
+    ))
 }
 
 /// Accepts how the targets are declared that somebody has just put there: whoever starts the server owns it.

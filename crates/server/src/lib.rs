@@ -89,6 +89,7 @@ mod shards;
 mod sops_identities;
 mod traces;
 mod witness;
+mod writing;
 
 pub use actor::{ALL_PROJECTS, Actor, Scope, is_for};
 pub use checks::DeclaredAt;

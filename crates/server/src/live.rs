@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use landfall_apps::ResourceName;
+use landfall_apps::{Claims, ResourceName};
 use landfall_cluster::{Change, Cluster, Interest};
 use landfall_object::{Gvk, Object};
 use tokio::sync::mpsc::Sender;
@@ -40,7 +40,8 @@ impl Lives {
     /// Watches a kind in a cluster, if nobody does.
     pub(crate) fn watch(&mut self, gvk: &Gvk, destination: &Destination, told: &Sender<Happened>) {
         if let Ok(cluster) = &destination.cluster {
-            let live = self.clusters.entry(Arc::clone(&destination.server)).or_default();
+            let live = || Live { claims: destination.claims.clone(), ..Live::default() };
+            let live = self.clusters.entry(Arc::clone(&destination.server)).or_insert_with(live);
             live.watch(gvk, (&destination.server, cluster), told, &destination.stop);
         }
     }
@@ -52,7 +53,9 @@ impl Lives {
 
     /// Forgets a cluster that is reached otherwise now, or no more.
     pub(crate) fn forget(&mut self, server: &str) {
-        self.clusters.remove(server);
+        if let Some(live) = self.clusters.remove(server) {
+            live.claims.forget();
+        }
     }
 
     /// How many kinds are watched, and how many rows there are.
@@ -64,8 +67,10 @@ impl Lives {
 /// The objects of all Applications in one cluster.
 #[derive(Default)]
 pub(crate) struct Live {
-    rows: HashMap<ResourceName, Row>,
+    rows: HashMap<Arc<ResourceName>, Row>,
     watched: BTreeMap<(String, String), Watched>,
+    /// The same objects by whose they say they are.
+    claims: Claims,
 }
 
 struct Watched {
@@ -89,6 +94,7 @@ impl Live {
         }
         let ended = stop.child_token();
         watched.ended = Some(ended.clone());
+        self.claims.watches(gvk);
         tokio::spawn(watch(gvk.clone(), Arc::clone(server), cluster.clone(), told.clone(), ended));
     }
 
@@ -115,10 +121,10 @@ impl Live {
                 if let Some(watched) = self.watched.get_mut(&(gvk.group.clone(), gvk.kind.clone())) {
                     watched.listed = true;
                 }
-                let of_kind = |name: &&ResourceName| name.group == gvk.group && name.kind == gvk.kind;
-                let gone: Vec<ResourceName> = {
+                let of_kind = |name: &&Arc<ResourceName>| name.group == gvk.group && name.kind == gvk.kind;
+                let gone: Vec<Arc<ResourceName>> = {
                     let there: std::collections::HashSet<&ResourceName> = rows.iter().map(|(name, _)| name).collect();
-                    self.rows.keys().filter(of_kind).filter(|name| !there.contains(name)).cloned().collect()
+                    self.rows.keys().filter(of_kind).filter(|name| !there.contains(&***name)).cloned().collect()
                 };
                 let mut follows: Vec<_> = gone.iter().flat_map(|name| self.deleted(name)).collect();
                 for (name, row) in rows {
@@ -135,14 +141,17 @@ impl Live {
     }
 
     fn applied(&mut self, name: ResourceName, row: Row) -> Vec<(Box<str>, Follows)> {
+        let name = Arc::new(name);
         let before = match row.owner {
             // What belongs to nobody costs nothing.
             None => self.rows.remove(&name),
-            Some(_) => self.rows.insert(name, row.clone()),
+            Some(_) => self.rows.insert(Arc::clone(&name), row.clone()),
         };
         let mut follows = Vec::new();
         let of_before = before.as_ref().and_then(|before| before.owner.clone());
         if of_before != row.owner {
+            of_before.iter().for_each(|owner| self.claims.withdrawn(owner, &name));
+            row.owner.iter().for_each(|owner| self.claims.made(owner, &name));
             follows.extend(of_before.map(|owner| (owner, Follows::Difference)));
         }
         if let Some(owner) = row.owner.clone() {
@@ -159,6 +168,7 @@ impl Live {
 
     fn deleted(&mut self, name: &ResourceName) -> Vec<(Box<str>, Follows)> {
         let owner = self.rows.remove(name).and_then(|row| row.owner);
+        owner.iter().for_each(|owner| self.claims.withdrawn(owner, name));
         owner.map(|owner| (owner, Follows::Difference)).into_iter().collect()
     }
 }
@@ -222,8 +232,13 @@ mod tests {
         assert_eq!(live.note(applied(scaled)), [(shop.clone(), Follows::Difference)]);
         let taken = row(Some("other"), "2", HealthStatus::Degraded);
         let both = [(shop, Follows::Difference), ("other".into(), Follows::Difference)];
+        let claimed = |live: &Live| ["shop", "other"].map(|owner| live.claims.of(owner).len());
+        live.claims.watches(&Gvk::new("apps", "v1", "Deployment"));
+        assert_eq!(claimed(&live), [1, 0]);
         assert_eq!(live.note(applied(taken)), both);
+        assert_eq!(claimed(&live), [0, 1]);
         let gone = Seen::Listed(Gvk::new("apps", "v1", "Deployment"), Vec::new());
         assert_eq!(live.note(gone), [("other".into(), Follows::Difference)]);
+        assert_eq!(claimed(&live), [0, 0]);
     }
 }

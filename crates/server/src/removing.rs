@@ -7,8 +7,18 @@ use landfall_delivery::{BoundApplication, Door, SyncEnd, Unit};
 use landfall_diag::Diagnose as _;
 use landfall_object::Object;
 use serde_json::json;
+use tokio::time::Instant;
 
-use crate::errands::{Work, is_in_the_way, words};
+use crate::errands::{PATIENCE, Work, is_in_the_way, words};
+
+/// A step of an Application's deletion.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// Its hooks of a moment run.
+    Hooks(HookType),
+    /// What it delivered goes.
+    Objects,
+}
 
 impl Work {
     /// Sees to it that an Application waits, when it is deleted, for the hooks that its source has for that, and for no others: by the
@@ -29,48 +39,82 @@ impl Work {
             return;
         }
         let key = application.key();
-        let told = async {
-            let live = self.session.cluster.get(&key).await.map_err(|error| words(&[error.diagnose()]))?;
-            let Some(live) = live.filter(|live| live.deletion_timestamp().is_none()) else { return Ok(()) };
-            // Whoever has written into it meanwhile is not written over: the next look finds both.
-            let finalizers = wanted(&live);
-            let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": live.resource_version()}});
-            self.write(&key, patch).await.map(drop)
-        };
-        let told: Result<(), String> = told.await;
-        if let Err(why) = told {
+        let told = self.amend(&key, |live| {
+            let is_other = live.deletion_timestamp().is_none() && !live.finalizers().eq(wanted(live));
+            is_other.then(|| json!({"finalizers": wanted(live)}))
+        });
+        // Whoever has written into it meanwhile is not written over: the next look finds both.
+        if let Err(why) = told.await {
             tracing::warn!("{key} does not wait for the hooks of its deletion yet: {why}");
+        }
+    }
+
+    /// Takes finalizers off an Application whose step is done, however others have changed it while that took its time. It is tried
+    /// again for a while, because the step would be done twice for somebody's write between our reading and writing.
+    async fn release(&self, application: &Application, is_done: impl Fn(&str) -> bool) -> Result<(), String> {
+        let (key, deadline) = (application.key(), Instant::now() + PATIENCE);
+        let change = |live: &Object| {
+            // Another one of its name waits for steps of its own.
+            let is_it = live.uid() == application.object.uid() && live.finalizers().any(&is_done);
+            let left = || live.finalizers().filter(|it| !is_done(it)).collect::<Vec<_>>();
+            is_it.then(|| json!({"finalizers": left()}))
+        };
+        self.amend_at_last(&key, Some(deadline), change).await
+    }
+
+    /// Whether an Application waits, as it is now, for what one of its finalizers is about.
+    async fn waits(&self, application: &Application, is_it: impl Fn(&str) -> bool) -> Result<bool, String> {
+        let live = self.session.cluster.get(&application.key()).await;
+        let live = live.map_err(|error| words(&[error.diagnose()]))?;
+        let live = live.filter(|live| live.uid() == application.object.uid());
+        Ok(live.is_some_and(|live| live.finalizers().any(is_it)))
+    }
+
+    /// Carries out a step of an Application's deletion, and answers what is to be told of it. What the Application had still to deliver
+    /// is closed where it is in the way: it goes with the rest.
+    async fn take_step(&self, application: &Application, unit: &Unit, step: Step) -> Result<Vec<String>, String> {
+        let session = self.session_of(application)?;
+        let once = async || {
+            let taken = match step {
+                Step::Hooks(moment) => session.part_alone(unit, moment).await.map(|end| (end, Vec::new())),
+                Step::Objects => session.remove_alone(unit).await,
+            };
+            taken.map_err(|diagnostics| words(&diagnostics))
+        };
+        let (mut end, mut notes) = once().await?;
+        if is_in_the_way(&end) && self.shards.keeps(&application.key()) {
+            self.close(application).await?;
+            (end, notes) = once().await?;
+        }
+        match end {
+            SyncEnd::Succeeded | SyncEnd::Unchanged => Ok(notes),
+            SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics) => Err(words(&diagnostics)),
+            SyncEnd::Overtaken | SyncEnd::Stopped => Err("what it delivered has changed meanwhile".to_owned()),
         }
     }
 
     /// Runs the hooks of an Application's deletion of one moment, and takes off the finalizer that waited for them.
     async fn part(&self, application: &Application, moment: HookType, finalizer: &str) -> Result<(), String> {
-        let live = self.session.cluster.get(&application.key()).await;
-        let live = live.map_err(|error| words(&[error.diagnose()]))?;
-        let Some(live) = live.filter(|live| live.finalizers().any(|it| it == finalizer)) else { return Ok(()) };
+        if !self.waits(application, |it| it == finalizer).await? {
+            return Ok(());
+        }
         let run = async {
             let revisions = self.resolve(application, &[], Freshness::Latest).await?;
             let unit = self.unit(application, &revisions).await.map_err(|diagnostics| words(&diagnostics))?;
-            let session = self.session_of(application)?;
-            let mut end = session.part_alone(&unit, moment).await.map_err(|diagnostics| words(&diagnostics))?;
-            if is_in_the_way(&end) && self.shards.keeps(&application.key()) {
-                self.close(application).await?;
-                end = session.part_alone(&unit, moment).await.map_err(|diagnostics| words(&diagnostics))?;
-            }
-            gone_well(end)
+            self.take_step(application, &unit, Step::Hooks(moment)).await
         };
-        let run: Result<(), String> = run.await;
+        let run: Result<Vec<String>, String> = run.await;
         let without = format!("to let it go without them: take {finalizer} off its metadata.finalizers");
         run.map_err(|why| format!("its {} hooks: {why}; {without}", moment.word()))?;
-        let others: Vec<&str> = live.finalizers().filter(|it| *it != finalizer).collect();
-        self.write(&application.key(), json!({"metadata": {"finalizers": others}})).await.map(drop)
+        self.release(application, |it| it == finalizer).await
     }
 
     /// Takes along what an Application delivered, between the hooks of its deletion, and lets it go.
     pub(crate) async fn remove(&self, application: &Application) -> Result<(), String> {
         let [before, after] = OF_HOOKS;
         self.part(application, HookType::PreDelete, before).await?;
-        if application.object.finalizers().any(|it| it.starts_with(CASCADE)) {
+        // Whoever takes that finalizer off while its hooks run wants its objects to stay.
+        if self.waits(application, |it| it.starts_with(CASCADE)).await? {
             self.take_along(application).await?;
         }
         self.part(application, HookType::PostDelete, after).await?;
@@ -95,14 +139,7 @@ impl Work {
             meant_for: None,
             followed: Vec::new(),
         };
-        let session = self.session_of(application)?;
-        let (mut end, mut notes) = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
-        if is_in_the_way(&end) && self.shards.keeps(&application.key()) {
-            // What it had still to deliver goes with the rest.
-            self.close(application).await?;
-            (end, notes) = session.remove_alone(&unit).await.map_err(|diagnostics| words(&diagnostics))?;
-        }
-        gone_well(end)?;
+        let notes = self.take_step(application, &unit, Step::Objects).await?;
         if !notes.is_empty() {
             // Nobody finds a condition on what is gone.
             let name = format!("{}/{}", application.namespace, application.name);
@@ -124,18 +161,6 @@ impl Work {
     }
 
     async fn let_go(&self, application: &Application) -> Result<(), String> {
-        let is_ours = |it: &&str| [CASCADE].iter().chain(&OF_HOOKS).any(|known| it.starts_with(known));
-        let others: Vec<&str> = application.object.finalizers().filter(|it| !is_ours(it)).collect();
-        let patch = json!({"metadata": {"finalizers": others}});
-        self.write(&application.key(), patch).await.map(drop)
-    }
-}
-
-/// What a step of an Application's deletion came to.
-fn gone_well(end: SyncEnd) -> Result<(), String> {
-    match end {
-        SyncEnd::Succeeded | SyncEnd::Unchanged => Ok(()),
-        SyncEnd::Failed(diagnostics) | SyncEnd::NotBegun(diagnostics) => Err(words(&diagnostics)),
-        SyncEnd::Overtaken | SyncEnd::Stopped => Err("what it delivered has changed meanwhile".to_owned()),
+        self.release(application, |it| [CASCADE].iter().chain(&OF_HOOKS).any(|known| it.starts_with(known))).await
     }
 }

@@ -19,10 +19,12 @@ const NEEDED: [(&str, &str, &str); 6] = [
 /// Fails with one sentence when something of it is not allowed.
 pub(crate) async fn check(cluster: &Cluster, name: &str, targets: &[Object]) -> Result<(), Failure> {
     let mut refused = Vec::new();
+    let has = |kind: &str| targets.iter().any(|target| target.kind() == kind);
     let creates = (!targets.is_empty()).then_some(("create", "argoproj.io", "applications"));
-    for (verb, group, resource) in NEEDED.into_iter().chain(creates) {
+    let keeps = ["create", "patch"].into_iter().filter(|_| has("Secret")).map(|verb| (verb, "", "secrets"));
+    for (verb, group, resource) in NEEDED.into_iter().chain(creates).chain(keeps) {
         if !is_allowed(cluster, verb, group, resource).await? {
-            refused.push(format!("{verb} {resource}.{group}"));
+            refused.push(format!("{verb} {resource}.{group}").trim_end_matches('.').to_owned());
         }
     }
     if refused.is_empty() {

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Action, Activity, Asked, Automation, Begun, Compared, Comparison, Difference, End, Ending, Freshness, Removal,
-    State, Wanted, Working, later,
+    Action, Activity, Asked, Automation, Begun, Compared, Comparison, Difference, End, Ending, Freshness, Look,
+    Removal, State, Wanted, Working, later,
 };
 use crate::{Asker, Operation};
 
@@ -47,6 +47,9 @@ impl State {
         if let Some(freshness) = self.ask.take_if(|_| self.asking.is_none()) {
             let number = self.next_number();
             self.asking = Some(number);
+            if let Some(look @ Look::Begins) = &mut self.look {
+                *look = Look::Resolves(number);
+            }
             self.not_resolved.at = None;
             actions.push(Action::Resolve { number, freshness });
         }
@@ -55,11 +58,15 @@ impl State {
         self.begin(&wanted, now, &mut actions);
         self.stale |= self.not_compared.is_due(now, &mut actions);
         actions.extend(self.compare(&wanted));
+        if matches!(self.working, Working::Syncing { .. }) {
+            self.look.take_if(|look| *look == Look::Resolved);
+        }
         actions
     }
 
     fn remove(&mut self, removal: Removal, now: Timestamp, actions: &mut Vec<Action>) {
         self.end("the Application is being deleted");
+        self.look = None;
         actions.extend(self.stops());
         if !matches!(self.working, Working::Idle | Working::Waiting(_)) {
             return;
@@ -229,6 +236,9 @@ impl State {
         let since = last.map(|compared| compared.asked.revisions.clone());
         (self.stale, self.moved, self.not_compared.at) = (false, false, None);
         let number = self.next_number();
+        if let Some(look @ Look::Resolved) = &mut self.look {
+            *look = Look::Compares(number);
+        }
         self.comparing = Some(Asked { number, revisions: revisions.clone(), by: wanted.compared_by.clone() });
         Some(Action::Compare { number, revisions, since })
     }

@@ -107,6 +107,39 @@ fn a_commit_alone_has_the_files_compared_and_what_else_has_changed_everything() 
 }
 
 #[test]
+fn a_look_is_over_once_it_is_compared_or_known_why_not_and_waits_for_no_sync() {
+    let refresh = || Event::Refresh(Freshness::Latest);
+    let mut world = all(heals());
+    world.happen(refresh());
+    while !matches!(world.open.as_slice(), [Open::Compare { .. }]) {
+        assert!(world.state.is_looking(), "{:?}", world.state);
+        world.answer(0, true);
+    }
+    // Another wish during a look has a look of its own.
+    world.happen(refresh());
+    for _ in 0..3 {
+        assert!(world.state.is_looking(), "{:?}", world.state);
+        world.answer(0, true);
+    }
+    assert!(!world.state.is_looking(), "{:?}", world.state);
+    // The source cannot be asked: what stands is told with that.
+    world.happen(refresh());
+    let at = world.open.iter().position(|open| matches!(open, Open::Resolve { .. })).expect("it is asked for");
+    world.answer(at, false);
+    assert!(!world.state.is_looking() && world.state.comparison_error().is_some(), "{:?}", world.state);
+    // A sync may take as long as it likes.
+    world.settle();
+    world.happen(Event::Push { empty: false });
+    while !matches!(world.works(), Some(Open::Sync(_))) {
+        world.answer(0, true);
+    }
+    world.happen(refresh());
+    let at = world.open.iter().position(|open| matches!(open, Open::Resolve { .. })).expect("it is asked for");
+    world.answer(at, true);
+    assert!(!world.state.is_looking() && world.state.is_syncing(), "{:?}", world.state);
+}
+
+#[test]
 fn a_sync_that_fails_at_a_revision_is_tried_again_and_then_left_until_the_next_commit() {
     let mut world = all(heals());
     world.happen(Event::Push { empty: false });

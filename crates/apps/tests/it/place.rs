@@ -50,6 +50,7 @@ impl Place {
             semantics: Default::default(),
             excluded: Default::default(),
             pens: Default::default(),
+            claims: Default::default(),
         };
         let revision = "0123456789abcdef0123456789abcdef01234567".to_owned();
         Place { namespace, applications, conductor, revision, told }

@@ -167,7 +167,7 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
     for target in &args.targets {
         places.push(host.place(Some(target), &query).await?);
     }
-    let (mut objects, mut checked) = (Vec::new(), Vec::new());
+    let (mut objects, mut credentials, mut checked) = (Vec::new(), Vec::new(), Vec::new());
     for (target, place) in args.targets.iter().zip(&places) {
         let declared = place.target.declared_objects(place.environment.as_deref()).map_err(Failure::from)?;
         if declared.is_empty() {
@@ -176,6 +176,12 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
                     .note("nothing was changed")
                     .help("`landfall up` delivers charts and releases"),
             ));
+        }
+        for beside in place.target.beside(place.environment.as_deref()).map_err(Failure::from)? {
+            match beside.credential() {
+                Some(secret) => credentials.push(secret),
+                None => context.ui.status(&format!("{beside} is not applied: only what Applications need is")),
+            }
         }
         let releases = match (&place.target.kind, place.declared()) {
             (TargetKind::System(_), Some(environment)) => environment.releases.len(),
@@ -193,6 +199,8 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         }
         objects.extend(declared);
     }
+    // Before the Applications that are read with them.
+    objects.splice(0..0, credentials);
     let place = match places.into_iter().next() {
         Some(place) => place,
         None => host.declared_place(None, &query).await?,

@@ -92,6 +92,18 @@ impl Verb for UpArgs {
     }
 }
 
+/// Says of what stands beside Applications that nothing becomes of it.
+pub(crate) fn tell_beside(context: &Context, place: &Place) -> Result<(), Failure> {
+    for beside in place.target.beside(place.environment.as_deref()).map_err(Failure::from)? {
+        let why = match beside.credential() {
+            Some(_) => "`landfall serve` reads repositories with it",
+            None => "only Applications are",
+        };
+        context.ui.status(&format!("{beside} is not delivered: {why}"));
+    }
+    Ok(())
+}
+
 /// The plan for a cluster that is still to be made: against an empty one in this process.
 async fn plan_on_nothing(
     context: &Context,
@@ -139,6 +151,7 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
     let selection = args.place.selection(&context.host, &place)?;
     let namespace = context.host.default_namespace(&place);
     let candidates = place.target.units(&selection, &overrides, &namespace).await.map_err(Failure::from)?;
+    tell_beside(context, &place)?;
     check_services(&context.host.directory, &wanted.services, &place, &candidates)?;
     let of_nothing = landfall_rehearse::faults_of_nothing(&candidates, &args.faults);
     if !of_nothing.is_empty() {

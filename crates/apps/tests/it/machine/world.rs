@@ -634,7 +634,7 @@ impl World {
     }
 
     pub(super) fn check_settled(&self) {
-        assert!(self.state.is_at_rest(), "{:?}", self.state);
+        assert!(self.state.is_at_rest() && !self.state.is_looking(), "{:?}", self.state);
         assert_eq!(self.carried, None, "a wish was forgotten: {:?}", self.state);
         assert_eq!(self.begun, self.asked, "each wish is begun once");
         assert!(!self.unlooked, "something happened, and nobody looked: {:?}", self.state);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use landfall_host::Failure;
-use landfall_server::api::{Accepted, Asked, Detail, Name, RefreshWish};
+use landfall_server::api::{Accepted, Asked, ConditionLine, Detail, Name, RefreshWish};
 use serde_json::{Value, json};
 
 use super::counter::{Counter, CounterArgs, asking};
@@ -47,7 +47,7 @@ impl Verb for AppGetArgs {
         let found: Result<Detail, Failure> = asking!(context, self.counter, |counter| {
             let name = counter.named(&self.counter, &self.name).await?;
             if self.refresh || self.hard_refresh {
-                looked_at(context, &counter, &name, self.hard_refresh).await?;
+                let _as_it_stands_by_then = looked_at(context, &counter, &name, self.hard_refresh).await?;
             }
             counter.ask(Asked::Get(name)).await
         });
@@ -56,18 +56,22 @@ impl Verb for AppGetArgs {
     }
 }
 
-/// Has an Application looked at, and waits until that is done.
+/// Has an Application looked at, and waits until that is done; gives it as it was seen last where that takes too long.
 pub(super) async fn looked_at(
     context: &Context,
     counter: &Counter,
     name: &Name,
     hard: bool,
-) -> Result<Detail, Failure> {
+) -> Result<Result<Detail, Detail>, Failure> {
     let _accepted: Accepted = counter.ask(Asked::Refresh(name.clone(), RefreshWish { hard })).await?;
     let end = Instant::now() + LOOKED;
-    Ok(match counter.until(context, name, end, |it| !it.refreshing).await? {
-        Ok(seen) | Err(seen) => seen,
-    })
+    counter.until(context, name, end, |it| !it.refreshing).await
+}
+
+/// Prints what is wrong with an Application, or to be known.
+pub(super) fn told(ui: &Ui, condition: &ConditionLine) {
+    let kind = ui.out_style(Style::Degraded, &condition.kind);
+    ui.wrong(&format!("  ! {kind}: {}", on_a_line(&condition.message)));
 }
 
 /// What somebody wrote, where lines have a meaning of their own.
@@ -140,10 +144,7 @@ impl Report for Shown<'_> {
             let words: String = words.into_iter().flatten().map(|word| format!(" {word}")).collect();
             ui.folded(&format!("  operation {}{words}: {}", operation.phase, on_a_line(&operation.message)));
         }
-        for condition in &self.0.conditions {
-            let kind = ui.out_style(Style::Degraded, &condition.kind);
-            ui.wrong(&format!("  ! {kind}: {}", on_a_line(&condition.message)));
-        }
+        self.0.conditions.iter().for_each(|condition| told(ui, condition));
         if let Some(checks) = &self.0.checks {
             for result in &checks.results {
                 let style = match result.verdict.as_str() {

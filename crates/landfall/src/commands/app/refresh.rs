@@ -3,12 +3,14 @@
 use std::time::Instant;
 
 use clap::Args;
+use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
-use landfall_server::api::{Accepted, Asked, RefreshWish};
+use landfall_server::api::{Accepted, Asked, ConditionLine, Detail, Name, RefreshWish};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::counter::{CounterArgs, asking};
-use super::get::looked_at;
+use super::get::{looked_at, told};
 use super::list::short;
 use crate::arguments::OutputArgs;
 use crate::context::Context;
@@ -42,24 +44,83 @@ impl Verb for AppRefreshArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let accepted: Result<Vec<Accepted>, Failure> = asking!(context, self.counter, |counter| {
+        let looked: Result<Vec<Looked>, Failure> = asking!(context, self.counter, |counter| {
             let mut all = Vec::new();
             for word in &self.names {
                 let name = counter.named(&self.counter, word).await?;
                 counter.is_acted_on()?;
                 if self.no_wait {
                     let wish = RefreshWish { hard: self.hard };
-                    all.push(counter.ask(Asked::Refresh(name, wish)).await?);
+                    let accepted = counter.ask(Asked::Refresh(name, wish)).await?;
+                    all.push(Looked { accepted, conditions: Vec::new(), is_late: false });
                 } else {
-                    let seen = looked_at(context, &counter, &name, self.hard).await?;
-                    let revisions = seen.line.revisions;
-                    all.push(Accepted { application: name, change: "refresh".to_owned(), revisions, pinned: false });
+                    all.push(Looked::at(name.clone(), looked_at(context, &counter, &name, self.hard).await?));
                 }
             }
             Ok(all)
         });
-        context.report(&Told(&accepted?), Exit::Done, started);
-        Ok(Exit::Done)
+        let looked = looked?;
+        let mut exit = Exit::Done;
+        for one in looked.iter().filter(|one| one.is_late) {
+            exit = Exit::Unhealthy;
+            let name = &one.accepted.application;
+            let text = format!("{name} was waited for in vain: it is still being looked at");
+            let diagnostic = Diagnostic::error(code::NOT_SO_IN_TIME, text);
+            context.ui.diagnostic(&diagnostic.help(format!("landfall app explain {name}")));
+        }
+        context.report(&Seen(&looked), exit, started);
+        Ok(exit)
+    }
+}
+
+/// What says of an Application that nobody knows how it stands.
+const ERRORS: [&str; 2] = ["ComparisonError", "InvalidSpecError"];
+
+/// An Application that was looked at.
+#[derive(Debug, Clone, Serialize)]
+struct Looked {
+    #[serde(flatten)]
+    accepted: Accepted,
+    /// Why nobody knows how it stands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<ConditionLine>,
+    /// Whether the look had not come to its end when nobody waited for it any more.
+    #[serde(skip)]
+    is_late: bool,
+}
+
+impl Looked {
+    fn at(application: Name, looked: Result<Detail, Detail>) -> Self {
+        let is_late = looked.is_err();
+        let (Ok(seen) | Err(seen)) = looked;
+        let (change, revisions) = ("refresh".to_owned(), seen.line.revisions);
+        let accepted = Accepted { application, change, revisions, pinned: false };
+        let is_error = |it: &ConditionLine| !is_late && ERRORS.contains(&it.kind.as_str());
+        Looked { accepted, conditions: seen.conditions.into_iter().filter(is_error).collect(), is_late }
+    }
+}
+
+/// Applications that were looked at.
+struct Seen<'a>(&'a [Looked]);
+
+impl Report for Seen<'_> {
+    const KIND: &'static str = Told::KIND;
+
+    fn data(&self) -> Value {
+        json!(self.0)
+    }
+
+    fn names(&self, ui: &Ui) {
+        self.0.iter().for_each(|one| ui.name(&one.accepted.application.to_string()));
+    }
+
+    fn text(&self, ui: &Ui) {
+        for Looked { accepted, conditions, is_late } in self.0 {
+            if !is_late {
+                Told(std::slice::from_ref(accepted)).text(ui);
+            }
+            conditions.iter().for_each(|condition| told(ui, condition));
+        }
     }
 }
 

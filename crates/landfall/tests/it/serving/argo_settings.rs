@@ -228,3 +228,27 @@ fn hooks_of_a_deletion_run_around_it_and_their_objects_go_with_the_application()
     assert_eq!((farewell("export"), farewell("farewell")), (None, None), "what says nothing of its end is cleaned up");
     assert!(farewell("note").is_some());
 }
+
+#[test]
+fn differences_that_are_ignored_for_everybody_are_for_an_application_that_says_nothing_of_them() {
+    let forge = shop("", ", RespectIgnoreDifferences=true", "");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| is_synced(it, &revision));
+    let settings = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"},
+        "data": {"resource.customizations.ignoreDifferences.apps_Deployment": "jsonPointers: [/spec/replicas]\n"}});
+    let settings = Object::from_value(settings).expect("a map");
+    server.runtime.block_on(cluster.create(&settings, &WriteOptions::default())).expect("created");
+    // It is heard before what is changed after it is looked at.
+    forge.sandbox.run(&["app", "refresh", "shop"]).exits(0);
+    let deployment = in_shop(("apps", "v1"), "Deployment", "shop");
+    server.patch(&cluster, &deployment, json!({"spec": {"replicas": 3}}));
+    let next = forge.change("chart/values.yaml", "color: blue", "color: red");
+    let after = server.until(&cluster, &application("shop"), |it| is_synced(it, &next));
+    assert_eq!(server.get(&cluster, &deployment).and_then(|it| it.i64_at("/spec/replicas")), Some(3));
+    assert_eq!(condition(&after, "NotActedOnWarning"), None, "{:#}", after.value());
+    // Without it the difference counts.
+    server.delete(&cluster, &settings.key());
+    server.until(&cluster, &deployment, |it| it.i64_at("/spec/replicas") == Some(1));
+}
