@@ -208,3 +208,23 @@ pub(crate) async fn a_batch_of_the_fleet_is_written_whole_and_read_back(pool: &P
     fleet.write(&[FleetWrite::ForgetEvents(3)]).await.expect("forgotten");
     assert!(fleet.events(7, 10).await.expect("read").is_empty());
 }
+
+/// As a fleet of thousands is heard within the seconds between two writings.
+pub(super) async fn presence_of_many_is_written_in_its_order_and_the_last_of_each_counts(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    let heard = |number: i64, seen_at: i64| {
+        let installed = format!(r#"[{{"product":"kiosk","version":"1.{number}"}}]"#);
+        let last_error = (number % 3 == 0).then(|| "no route".to_owned());
+        PresenceRow { number, seen_at, installed, last_error, ..PresenceRow::default() }
+    };
+    let mut batch: Vec<FleetWrite> = (1..=453).map(|number| FleetWrite::Presence(heard(number, 1))).collect();
+    // Some are heard once more, before and after an edge is let go.
+    batch.extend((1..=10).map(|number| FleetWrite::Presence(heard(number, 2))));
+    batch.extend([FleetWrite::Forget(4), FleetWrite::Forget(5), FleetWrite::Presence(heard(5, 3))]);
+    fleet.write(&batch).await.expect("written");
+    let expected: Vec<PresenceRow> = (1..=453)
+        .filter(|number| *number != 4)
+        .map(|number| heard(number, if number == 5 { 3 } else if number <= 10 { 2 } else { 1 }))
+        .collect();
+    assert_eq!(edges(&fleet).await.presence, expected);
+}
