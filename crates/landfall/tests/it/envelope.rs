@@ -27,6 +27,7 @@ const VERBS: &[&[&str]] = &[
     &["cluster", "operator", "off", "traefik"],
     &["cluster", "stop"],
     &["cluster", "reset"],
+    &["agent", "status", "--root", "edge"],
     &["edge", "list"],
     &["edge", "import", "none"],
     &["edge", "get", "one"],
