@@ -277,9 +277,9 @@ pub(super) const CALLS: &[Call] = &[
     call("edge campaign pause one").fails(NO_FLEET),
     call("edge campaign resume one").fails(NO_FLEET),
     call("edge campaign approve one").fails(NO_FLEET),
-    call("edge campaign abort one").fails(NO_FLEET),
+    call("edge campaign abort one --yes").fails(NO_FLEET),
     call("edge campaign retry one").fails(NO_FLEET),
-    call("edge campaign rollback one").fails(NO_FLEET),
+    call("edge campaign rollback one --yes").fails(NO_FLEET),
     call("edge release add none").fails("there is no manifest"),
     call("edge release consent 1.0.0 --key-file none").fails("there is no key"),
     call("edge release build --release 1.0.0 --artifact linux/x64=none --key-file none --out none")

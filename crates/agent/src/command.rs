@@ -4,12 +4,15 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use landfall_diag::{Diagnostic, code};
 use landfall_terminal::out;
+use serde_json::{Value, json};
 
 use crate::enroll::Enrollment;
 use crate::legacy::launcher;
 use crate::settings::{Home, Payload, Protocol};
+use crate::status::Status;
 use crate::{enroll, install, status, watchdog, worker};
 
 /// The verbs.
@@ -24,7 +27,7 @@ pub enum Verb {
     #[command(before_help = "Examples:\n  landfall-agent run")]
     Run(HomeArgs),
     /// Show what this machine is and runs, as its own files have it
-    #[command(before_help = "Examples:\n  landfall-agent status")]
+    #[command(before_help = "Examples:\n  landfall-agent status\n  landfall-agent status -o json")]
     Status(StatusArgs),
     /// Make a service of it that starts with the machine
     #[command(before_help = "Examples:\n  landfall-agent install")]
@@ -70,9 +73,23 @@ fn default_root() -> &'static str {
 pub struct StatusArgs {
     #[command(flatten)]
     home: HomeArgs,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
+    /// Print as
+    #[arg(short = 'o', long = "output", value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    output: Format,
+}
+
+/// How what is known is printed, as all verbs of `landfall` say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Lines for people.
+    #[default]
+    Table,
+    /// One JSON document.
+    Json,
+    /// One YAML document.
+    Yaml,
+    /// The name alone.
+    Name,
 }
 
 /// Arguments of `install`.
@@ -158,6 +175,16 @@ impl HomeArgs {
     }
 }
 
+impl StatusArgs {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// In words for a person.
+    pub fn status(&self) -> Result<Status, Failure> {
+        status::status(&self.home.home()).map_err(failed)
+    }
+}
+
 impl EnrollArgs {
     fn enrollment(self) -> Result<Enrollment, Failure> {
         let program = self.program.unwrap_or_default();
@@ -206,11 +233,29 @@ pub struct Failure {
     pub code: u8,
 }
 
+impl Failure {
+    /// The same as `landfall` tells it.
+    #[must_use]
+    pub fn diagnostic(&self) -> Diagnostic {
+        let code = if self.code == 2 { code::AGENT_ASKED_WRONGLY } else { code::AGENT_FAILED };
+        Diagnostic::error(code, self.message.clone())
+    }
+}
+
 fn failed(error: impl std::fmt::Display) -> Failure {
     Failure { message: error.to_string(), code: 1 }
 }
 
 impl Verb {
+    /// How its answer is printed; the verbs that only do something tell it to people.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Status(args) => args.output,
+            _ => Format::Table,
+        }
+    }
+
     /// Does it. `own` is how this program is started so that it takes these verbs: its path, and `agent` where it is `landfall`.
     ///
     /// # Errors
@@ -249,11 +294,14 @@ impl Verb {
             Self::Run(args) => watchdog::run(&args.home(), own).map_err(failed),
             Self::Work(args) => worker::work(&args.home.home(), args.trial).map_err(failed),
             Self::Status(args) => {
-                let status = status::status(&args.home.home()).map_err(failed)?;
-                if args.json {
-                    say(&[serde_json::to_string_pretty(&status).map_err(failed)?])
-                } else {
-                    say(&status.lines())
+                let status = args.status()?;
+                match args.output {
+                    Format::Table => say(&status.lines()),
+                    Format::Name => say(&[status.device_number]),
+                    format => {
+                        let data = serde_json::to_value(&status).map_err(failed)?;
+                        document(format, &enveloped(Status::KIND, 0, data))
+                    }
                 }
             }
             Self::Install(args) => {
@@ -275,6 +323,30 @@ impl Verb {
             Self::LegacyLauncher(args) => launcher::run(&args).map_err(failed),
         }
     }
+}
+
+/// Prints what is told of a failure where a program reads, besides the words on standard error.
+///
+/// # Errors
+/// Standard output takes nothing.
+pub fn tell_program(format: Format, failure: &Failure) -> Result<(), Failure> {
+    match format {
+        Format::Table | Format::Name => Ok(()),
+        _ => document(format, &enveloped("Failure", failure.code, json!({"diagnostics": [failure.diagnostic()]}))),
+    }
+}
+
+/// The envelope of docs/output.md.
+fn enveloped(kind: &str, exit: u8, data: Value) -> Value {
+    json!({"schema": format!("landfall.dev/v1/{kind}"), "ok": exit == 0, "exit": exit, "data": data})
+}
+
+fn document(format: Format, value: &Value) -> Result<(), Failure> {
+    let text = match format {
+        Format::Yaml => landfall_yaml::emit(value).map_err(failed)?,
+        _ => landfall_terminal::in_json(&serde_json::to_string_pretty(value).map_err(failed)?).into_owned(),
+    };
+    say(&[text.trim_end().to_owned()])
 }
 
 fn say(lines: &[String]) -> Result<(), Failure> {

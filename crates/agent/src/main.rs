@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use landfall_agent::command::Verb;
+use landfall_agent::command::{Verb, tell_program};
 use landfall_terminal::err;
 
 /// The edge agent: enrolled once, upgraded in two slots, never bricked
@@ -19,11 +19,14 @@ struct Command {
 fn main() -> ExitCode {
     let program = std::env::args_os().next().unwrap_or_default();
     let own = std::env::current_exe().map_or(program, OsString::from);
-    match Command::parse().verb.run(&[own]) {
+    let verb = Command::parse().verb;
+    let format = verb.format();
+    match verb.run(&[own]) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody to tell is no reason to end otherwise.
             let _ = writeln!(err(), "error: {}", failure.message);
+            let _ = tell_program(format, &failure);
             ExitCode::from(failure.code)
         }
     }

@@ -106,6 +106,9 @@ fn is_refused(journal: &Journal, installed: &Installed) -> bool {
 }
 
 impl Status {
+    /// What its document is: `landfall.dev/v1/KIND`.
+    pub const KIND: &str = "AgentStatus";
+
     /// For a person, a line each.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {

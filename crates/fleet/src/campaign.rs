@@ -143,6 +143,11 @@ pub enum Observation {
         /// Which.
         edge: EdgeNumber,
     },
+    /// All credentials of an edge were revoked: nothing is heard of it until it has enrolled again.
+    Revoked {
+        /// Which.
+        edge: EdgeNumber,
+    },
     /// The release was withdrawn.
     Yanked,
     /// Time has passed.

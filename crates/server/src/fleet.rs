@@ -167,6 +167,7 @@ impl Control {
             numbers: Numbers::default(),
             streams: tokio::sync::Semaphore::new(STREAMS),
         });
+        control.tell_campaigns();
         tokio::spawn(Arc::clone(&control).keep(stop));
         Ok(control)
     }

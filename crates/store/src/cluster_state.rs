@@ -3,11 +3,8 @@ use std::collections::BTreeMap;
 use async_recursion::async_recursion as boxed;
 
 use crate::migrations::Tables;
-use crate::statement::{composed, query};
+use crate::statement::{CHUNK, composed, query, tuples};
 use crate::{Error, Pool};
-
-/// Rows of one statement: SQLite takes 32,766 variables, and beyond some hundred rows nothing is gained.
-const CHUNK: usize = 200;
 
 /// A stored object of the embedded cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,13 +187,4 @@ impl ClusterState {
     pub async fn close(&self) {
         self.pool.close().await;
     }
-}
-
-/// So many tuples of so many places: `($1, $2), ($3, $4)`.
-fn tuples(rows: usize, columns: usize) -> String {
-    let tuple = |row: usize| {
-        let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", places.join(", "))
-    };
-    (0..rows).map(tuple).collect::<Vec<_>>().join(", ")
 }

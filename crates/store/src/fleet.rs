@@ -25,7 +25,11 @@ pub struct Fleet {
 /// Its tables.
 pub(crate) const TABLES: Tables = Tables {
     of: "fleet",
-    steps: &[include_str!("../migrations/fleet/0001_first.sql"), include_str!("../migrations/fleet/0002_starts.sql")],
+    steps: &[
+        include_str!("../migrations/fleet/0001_first.sql"),
+        include_str!("../migrations/fleet/0002_starts.sql"),
+        include_str!("../migrations/fleet/0003_numbers.sql"),
+    ],
 };
 
 impl Fleet {

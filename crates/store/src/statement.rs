@@ -13,6 +13,9 @@ use crate::sqlite_transaction::SqliteTransaction;
 /// How long a database that is reached over a network may take for one statement; what is in a file answers or fails.
 const STATEMENT: Duration = Duration::from_secs(8);
 
+/// Rows of one statement: SQLite takes 32,766 variables, and beyond some hundred rows nothing is gained.
+pub(crate) const CHUNK: usize = 200;
+
 /// The connections of a database.
 #[derive(Debug, Clone)]
 pub(crate) enum Connections {
@@ -115,6 +118,15 @@ pub(crate) fn query<'a>(text: &'static str) -> Statement<'a> {
 /// A statement whose text was put together of our own words and `$N` alone.
 pub(crate) fn composed<'a>(text: String) -> Statement<'a> {
     Statement { text: AssertSqlSafe(text).into_sql_str(), values: Vec::new() }
+}
+
+/// So many tuples of so many places: `($1, $2), ($3, $4)`.
+pub(crate) fn tuples(rows: usize, columns: usize) -> String {
+    let tuple = |row: usize| {
+        let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(tuple).collect::<Vec<_>>().join(", ")
 }
 
 /// Carries a statement out on a connection of either kind.

@@ -219,6 +219,41 @@ fn lp_082_a_token_that_is_not_taken_is_told_with_both_commands() {
     assert!(!machine.root().join("agent.json").exists());
 }
 
+/// One document, as every verb of `landfall` prints it.
+#[test]
+fn how_it_stands_is_told_to_programs_in_the_one_envelope() {
+    let server = Server::start();
+    let machine = Machine::new();
+    let status = |format: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_landfall-agent"));
+        let output = command.args(["status", "-o", format, "--root"]).arg(machine.root()).output().expect("it runs");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let read = |format: &str, text: &str| -> serde_json::Value {
+        let read = if format == "yaml" {
+            landfall_yaml::to_json_strict(text).map_err(|error| error.to_string())
+        } else {
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        };
+        read.unwrap_or_else(|error| panic!("no {format}: {error}: {text}"))
+    };
+    for format in ["json", "yaml"] {
+        let (code, text) = status(format);
+        let told = read(format, &text);
+        assert_eq!((code, &told["schema"]), (Some(1), &"landfall.dev/v1/Failure".into()), "{text}");
+        assert_eq!((&told["ok"], &told["exit"]), (&false.into(), &1.into()), "{text}");
+        assert_eq!(told["data"]["diagnostics"][0]["code"], "LF0790", "{text}");
+    }
+    assert!(machine.enroll(&server, TOKEN, &["--device-number", "edge-7"]).status.success());
+    let (_, json) = status("json");
+    let told = read("json", &json);
+    assert_eq!((&told["schema"], &told["ok"]), (&"landfall.dev/v1/AgentStatus".into(), &true.into()), "{json}");
+    assert_eq!((&told["exit"], &told["data"]["deviceNumber"]), (&0.into(), &"edge-7".into()), "{json}");
+    assert_eq!(read("yaml", &status("yaml").1), told);
+    assert_eq!(status("name"), (Some(0), "edge-7\n".to_owned()));
+    assert!(status("table").1.starts_with("edge "));
+}
+
 #[test]
 fn lp_083_a_number_that_is_taken_is_told() {
     let server = Server::start();

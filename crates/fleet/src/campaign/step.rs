@@ -59,6 +59,7 @@ impl Step {
                 self.reported(*edge, *attempt, *status, version, *failure, reason.as_deref());
             }
             Observation::Left { edge } => self.left(*edge),
+            Observation::Revoked { edge } => self.revoked(*edge),
             Observation::Yanked if self.campaign.is_open() => {
                 self.become_state(CampaignState::Paused, Some(PauseReason::ReleaseYanked));
             }
@@ -115,6 +116,10 @@ impl Step {
     }
 
     fn retry(&mut self) {
+        // Nobody can be brought to what was withdrawn.
+        if self.campaign.standing.pause_reason == Some(PauseReason::ReleaseYanked) {
+            return;
+        }
         let mut any = false;
         for index in 0..self.campaign.members.len() {
             if self.campaign.members[index].state.is_failure() {
@@ -126,8 +131,7 @@ impl Step {
                 member.failure = None;
             }
         }
-        let yanked = self.campaign.standing.pause_reason == Some(PauseReason::ReleaseYanked);
-        if any && !yanked {
+        if any {
             self.next_epoch();
             self.become_state(CampaignState::Running, None);
             self.campaign.standing.finished_at = None;
@@ -233,6 +237,15 @@ impl Step {
                 None,
                 Some("the edge was disabled, put into quarantine or removed"),
             );
+        }
+    }
+
+    /// Whoever is not let in any more is not there: that is no failure of the release, and it may come back.
+    fn revoked(&mut self, edge: EdgeNumber) {
+        let Some(&index) = self.campaign.by_edge.get(&edge) else { return };
+        let state = self.campaign.members[index].state;
+        if !state.is_final() && state != MemberState::SkippedOffline {
+            self.put(index, MemberState::SkippedOffline, None, Some("its credentials were revoked"));
         }
     }
 

@@ -254,6 +254,37 @@ fn an_aborted_campaign_offers_nothing_and_a_withdrawn_release_is_not_resumed() {
 }
 
 #[test]
+fn an_edge_whose_credentials_are_revoked_has_not_failed_and_is_caught_up_with_once_it_has_enrolled_again() {
+    let mut run = Run::of("1,100%", 3, |spec| spec.waves[0].max_failures = Some(0));
+    assert!(run.offered(1));
+    run.tell(said(1, UpgradeStatus::Downloading, "1.1.0", None));
+    run.tell(Observation::Revoked { edge: 1 });
+    assert_eq!((run.member(1), run.campaign.under_way()), (MemberState::SkippedOffline, 0));
+    assert_eq!(run.campaign.member(1).and_then(|it| it.reason.as_deref()), Some("its credentials were revoked"));
+    // The wave that was this edge alone holds nobody up, and what is overdue is nothing of it.
+    run.now += 7200;
+    run.tell(Observation::Tick);
+    assert_eq!((run.member(1), run.state()), (MemberState::SkippedOffline, (CampaignState::Running, None)));
+    assert!(run.offered(2), "the next wave is open");
+    run.upgrade(2, UpgradeStatus::Succeeded);
+    run.tell(Observation::Revoked { edge: 2 });
+    assert_eq!(run.member(2), MemberState::Succeeded, "it has come to the version already");
+    assert!(run.offered(1), "it has enrolled again");
+    run.upgrade(1, UpgradeStatus::Succeeded);
+    assert_eq!(run.member(1), MemberState::Succeeded);
+}
+
+#[test]
+fn a_withdrawn_release_is_not_tried_again() {
+    let mut run = Run::of("100%", 2, |spec| spec.waves[0].max_failures = Some(5));
+    assert!(run.offered(1));
+    run.tell(said(1, UpgradeStatus::Failed, "1.1.0", Some(FailureClass::Verification)));
+    run.tell(Observation::Yanked);
+    assert!(run.tell(Observation::Retry).is_empty());
+    assert_eq!((run.member(1), run.state().0), (MemberState::Failed, CampaignState::Paused));
+}
+
+#[test]
 fn each_edge_goes_back_to_what_it_ran() {
     let mut run = Run::of("100%", 3, |_| {});
     for (edge, version) in [(1, "1.0.0"), (2, "1.1.0"), (3, "1.1.0")] {

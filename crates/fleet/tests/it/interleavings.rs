@@ -28,7 +28,8 @@ fn observation() -> impl Strategy<Value = Observation> {
         1 => Just(Observation::Pause),
         2 => Just(Observation::Resume),
         1 => Just(Observation::Retry),
-        1 => edge.prop_map(|edge| Observation::Left { edge }),
+        1 => edge.clone().prop_map(|edge| Observation::Left { edge }),
+        1 => edge.prop_map(|edge| Observation::Revoked { edge }),
     ]
 }
 

@@ -4,10 +4,15 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use landfall_diag::{Diagnostic, code};
+use landfall_agent::command::{Format, Verb as AgentVerb};
+use landfall_agent::status::Status;
+use landfall_host::Failure;
+use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
+use crate::report::Report;
+use crate::ui::{Output, Ui};
 use crate::verb::{Verb, Waits};
 
 /// Arguments of `agent`: a verb of its own.
@@ -15,23 +20,48 @@ use crate::verb::{Verb, Waits};
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct AgentArgs {
     #[command(subcommand)]
-    verb: landfall_agent::command::Verb,
+    verb: AgentVerb,
 }
 
 impl Verb for AgentArgs {
+    fn output(&self) -> Output {
+        match self.verb.format() {
+            Format::Table => Output::Table,
+            Format::Json => Output::Json,
+            Format::Yaml => Output::Yaml,
+            Format::Name => Output::Name,
+        }
+    }
+
     /// It waits with threads of its own, and ends as any program does.
     fn waits(&self) -> Waits {
         Waits::ForNothing
     }
 
-    async fn run(self, _: &Context) -> Outcome {
-        let program = std::env::current_exe().map_or_else(|_| OsString::from("landfall"), OsString::from);
-        match self.verb.run(&[program, OsString::from("agent")]) {
-            Ok(()) => Ok(Exit::Done),
-            Err(failure) => {
-                let code = if failure.code == 2 { code::AGENT_ASKED_WRONGLY } else { code::AGENT_FAILED };
-                Err(Diagnostic::error(code, failure.message).into())
-            }
+    async fn run(self, context: &Context) -> Outcome {
+        let failed = |failure: landfall_agent::command::Failure| Failure::from(failure.diagnostic());
+        if let AgentVerb::Status(args) = &self.verb {
+            context.answer(&args.status().map_err(failed)?, Exit::Done);
+            return Ok(Exit::Done);
         }
+        let program = std::env::current_exe().map_or_else(|_| OsString::from("landfall"), OsString::from);
+        self.verb.run(&[program, OsString::from("agent")]).map_err(failed)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Report for Status {
+    const KIND: &'static str = Status::KIND;
+
+    fn data(&self) -> Value {
+        json!(self)
+    }
+
+    fn names(&self, ui: &Ui) {
+        ui.name(&self.device_number);
+    }
+
+    fn text(&self, ui: &Ui) {
+        self.lines().iter().for_each(|line| ui.folded(line));
     }
 }

@@ -12,6 +12,8 @@ mod back;
 mod databases;
 mod deltas;
 mod keys;
+mod lives;
+mod looks;
 mod rows;
 mod threats;
 

@@ -27,6 +27,7 @@ const VERBS: &[&[&str]] = &[
     &["cluster", "operator", "off", "traefik"],
     &["cluster", "stop"],
     &["cluster", "reset"],
+    &["agent", "status", "--root", "edge"],
     &["edge", "list"],
     &["edge", "import", "none"],
     &["edge", "get", "one"],
@@ -57,8 +58,10 @@ const VERBS: &[&[&str]] = &[
     &["edge", "campaign", "resume", "one"],
     &["edge", "campaign", "approve", "one"],
     &["edge", "campaign", "abort", "one"],
+    &["edge", "campaign", "abort", "one", "--yes"],
     &["edge", "campaign", "retry", "one"],
     &["edge", "campaign", "rollback", "one"],
+    &["edge", "campaign", "rollback", "one", "--yes"],
     &[
         "edge",
         "release",

@@ -4,7 +4,7 @@ mod common;
 mod credentials;
 mod edge;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use landfall_diag::{Diagnostic, code, nearest};
@@ -213,6 +213,11 @@ impl Book {
     /// An edge's credentials.
     pub(crate) fn credentials_of(&self, number: i64) -> Vec<CredentialRow> {
         self.credentials.read().of(number)
+    }
+
+    /// Edges that are let in: those with a credential which is not revoked.
+    pub(crate) fn let_in(&self) -> HashSet<i64> {
+        self.credentials.read().edges()
     }
 
     /// Puts credentials as they are now.

@@ -25,6 +25,10 @@ use super::rows::{campaign_row, member_of, member_row};
 /// How many changes who listens may be behind before all is told anew.
 const FEED: usize = 1024;
 
+/// Why an edge cannot be brought to an older version, by our own agent and by the existing one.
+pub(crate) const NO_CONSENT: &str = "no signed consent says that it may go back there";
+pub(crate) const NO_NEWER: &str = "the existing agent does not take that version for a newer one";
+
 /// Campaigns, in the order in which they were made.
 pub(crate) struct Campaigns {
     slots: RwLock<Slots>,
@@ -280,6 +284,34 @@ impl Control {
         }
     }
 
+    /// Tells campaigns what was written of releases and edges and not yet told them when a server was killed.
+    pub(crate) fn tell_campaigns(&self) {
+        let now = self.now();
+        let mut let_in = None;
+        for slot in self.campaigns.all().into_iter().filter(|slot| slot.look(Campaign::is_open).unwrap_or(false)) {
+            let awaited = |campaign: &Campaign| {
+                let members = campaign.members().iter().filter(|member| !member.state.is_final());
+                let Spec { product, version, .. } = campaign.spec();
+                (product.clone(), version.clone(), members.map(|member| member.edge).collect::<Vec<_>>())
+            };
+            let Some((product, version, edges)) = slot.look(awaited) else { continue };
+            let mut missed = Vec::new();
+            if self.releases.is_withdrawn(&product, &version) {
+                missed.push(Observation::Yanked);
+            }
+            for edge in edges {
+                if !self.book.by_number(edge).is_some_and(|known| known.now.lock().is_active()) {
+                    missed.push(Observation::Left { edge });
+                } else if !let_in.get_or_insert_with(|| self.book.let_in()).contains(&edge) {
+                    missed.push(Observation::Revoked { edge });
+                }
+            }
+            if !missed.is_empty() {
+                let _written = self.step(&slot, &missed, now);
+            }
+        }
+    }
+
     /// The release was withdrawn.
     pub(crate) async fn yanked(&self, product: &str, version: &str) -> Result<(), Diagnostic> {
         for slot in self.campaigns.all() {
@@ -344,6 +376,9 @@ impl Control {
         if !edge.is_active() {
             return Some("it is disabled or in quarantine");
         }
+        if self.releases.is_withdrawn(product, version) {
+            return Some("the release was withdrawn");
+        }
         if !edge.runs(product) {
             return Some("nothing of that product is installed there");
         }
@@ -369,11 +404,11 @@ impl Control {
                 return Some("this server has no https address from which the existing agent would fetch (--edge-url)");
             }
             if !legacy_newer(current, version) {
-                return Some("the existing agent does not take that version for a newer one");
+                return Some(NO_NEWER);
             }
         } else if !self.releases.is_signed(product, version, &platform, downgrade, self.now()) {
             return Some(if downgrade {
-                "no signed consent says that it may go back there"
+                NO_CONSENT
             } else {
                 "the signed targets do not name the artifact, or have run out"
             });

@@ -93,6 +93,11 @@ impl Control {
                     format!("{what} waits: the next wave of {campaign} wants an approval."),
                     format!("landfall edge campaign approve {campaign}"),
                 ),
+                Waits::Campaign(CampaignState::Paused, Some(PauseReason::ReleaseYanked)) => tell(
+                    "release-withdrawn",
+                    format!("{what} was withdrawn: the campaign {campaign} does not go on."),
+                    format!("landfall edge campaign abort {campaign}; another version: landfall edge release list"),
+                ),
                 Waits::Campaign(CampaignState::Paused, Some(pause)) => tell(
                     "campaign-paused",
                     format!("{what} waits: the campaign {campaign} is paused ({}).", told(pause)),
@@ -175,12 +180,18 @@ impl Control {
                     format!("{what} ended as {}: {reason}", state.as_str()),
                     once_more(),
                 ),
+                // A campaign that was given up has left everybody out; one that goes on leaves out this edge.
+                Waits::Final(MemberState::Cancelled) if !matches!(state, CampaignState::Aborted | CampaignState::Completed) => tell(
+                    "left-out",
+                    format!("{what} passes it by, while {campaign} goes on: {reason}."),
+                    self.once_more(&spec, (campaign, CampaignState::Aborted), &name),
+                ),
                 Waits::Final(_) => {}
             }
         }
         if found.is_empty() {
             let text = match is_in_any {
-                true => "It is there, and runs what its campaigns have brought.",
+                true => "It is there, and no campaign has anything more to bring to it.",
                 false => "It is there; no campaign is to bring anything to it.",
             };
             found.push(Finding {

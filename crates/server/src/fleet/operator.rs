@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ::http::{HeaderValue, StatusCode, header};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
-use landfall_fleet::campaign::Observation;
+use landfall_fleet::campaign::{MemberState, Observation, PauseReason};
 use landfall_fleet::protocol::Label;
 use landfall_fleet::{Credential, CredentialKind};
 use landfall_store::{AuditEntry, EdgeTokenRow, FleetWrite};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::Control;
 use super::answers::{Answer, json as answered, not_done, typed, unwritten};
 use super::book::{ACTIVE, DISABLED, Edge, Lifecycle, QUARANTINED};
-use super::campaigns::{NewCampaign, Slot, time};
+use super::campaigns::{NO_CONSENT, NO_NEWER, NewCampaign, Slot, time};
 use super::releases::NewRelease;
 use super::routes::{Asked, Pieces};
 use super::{listing, page};
@@ -298,10 +298,15 @@ impl Control {
             known.row.rotate = row.rotate;
             listing::line(&known, now)
         };
-        if matches!(action, "disable" | "quarantine" | "remove") {
+        let follows = match action {
+            "disable" | "quarantine" | "remove" => Some(Observation::Left { edge: edge.number }),
+            "revoke" => Some(Observation::Revoked { edge: edge.number }),
+            _ => None,
+        };
+        if let Some(follows) = follows {
             for slot in self.campaigns.all() {
                 if slot.look(|campaign| campaign.member(edge.number).is_some()).unwrap_or(false) {
-                    self.changed(&slot, &[Observation::Left { edge: edge.number }]).await?;
+                    self.changed(&slot, std::slice::from_ref(&follows)).await?;
                 }
             }
         }
@@ -331,9 +336,16 @@ impl Control {
         self.changed(slot, &[observation]).await?;
         let after = slot.look(|campaign| campaign.standing().clone());
         if before == after {
+            let name = &slot.row.name;
+            let is_withdrawn = after.as_ref().is_some_and(|it| it.pause_reason == Some(PauseReason::ReleaseYanked));
             let state = after.map(|standing| super::campaigns::word(&standing.state)).unwrap_or_default();
-            let text = format!("the campaign {} is {state}, in which `{action}` changes nothing", slot.row.name);
-            return Err(Diagnostic::refused(code::EDGE_CONFLICT, text).help("landfall edge campaign list"));
+            let text = format!("the campaign {name} is {state}, in which `{action}` changes nothing");
+            let told = Diagnostic::refused(code::EDGE_CONFLICT, text);
+            return Err(if is_withdrawn {
+                told.note("its release was withdrawn").help(format!("landfall edge campaign abort {name}"))
+            } else {
+                told.help("landfall edge campaign list")
+            });
         }
         Ok(slot.told())
     }
@@ -375,9 +387,18 @@ impl Control {
             let planned = self.plan_campaign(&new)?;
             if let Some((edge, why)) = planned.left_out.first().filter(|_| planned.members.is_empty()) {
                 let text = format!("{product} {} cannot be gone back to", new.version);
-                return Err(Diagnostic::refused(code::EDGE_CONFLICT, text).note(format!("{edge}: {why}")).help(
-                    format!("landfall edge release consent {} --product {product} --key-file TARGETS.pem", new.version),
-                ));
+                let told = Diagnostic::refused(code::EDGE_CONFLICT, text).note(format!("{edge}: {why}"));
+                let is_so = |reason: &str| planned.left_out.iter().any(|(_, why)| *why == reason);
+                return Err(if is_so(NO_CONSENT) {
+                    let version = &new.version;
+                    told.help(format!(
+                        "landfall edge release consent {version} --product {product} --key-file TARGETS.pem"
+                    ))
+                } else if is_so(NO_NEWER) {
+                    told.help("release what ran there under a version that is newer, and bring edges to that")
+                } else {
+                    told.help("landfall edge release list")
+                });
             }
             stay.extend(planned.left_out);
             wishes.push(new);
@@ -461,7 +482,8 @@ impl Control {
         self.releases.known().releases.values().map(|it| self.release_told(it)).collect()
     }
 
-    fn members(&self, slot: &Slot, query: &str) -> Vec<Value> {
+    /// Edges of a campaign in the order of its waves; where they are more than are told, those that somebody may have to look at.
+    pub(super) fn members(&self, slot: &Slot, query: &str) -> Vec<Value> {
         let (mut state, mut limit) = (None, MEMBERS);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
@@ -474,7 +496,15 @@ impl Control {
             let wanted = |it: &&landfall_fleet::campaign::Member| {
                 state.as_deref().is_none_or(|state| it.state.as_str() == state)
             };
-            campaign.members().iter().filter(wanted).take(limit).cloned().collect::<Vec<_>>()
+            let mut told: Vec<_> = campaign.members().iter().filter(wanted).collect();
+            if told.len() > limit {
+                let is_well =
+                    |state| matches!(state, MemberState::Queued | MemberState::Succeeded | MemberState::Cancelled);
+                told.sort_by_key(|it| (is_well(it.state), !it.state.is_failure()));
+                told.truncate(limit);
+                told.sort_by_key(|it| campaign.place(it.edge));
+            }
+            told.into_iter().cloned().collect::<Vec<_>>()
         });
         let told = |member: &landfall_fleet::campaign::Member| {
             let name = self.book.by_number(member.edge).map(|edge| edge.now.lock().row.device_number.to_string());

@@ -121,6 +121,13 @@ impl Releases {
         self.now.read().releases.get(&key).filter(|release| release.row.yanked_at.is_none()).cloned()
     }
 
+    /// Whether a release was withdrawn.
+    pub(crate) fn is_withdrawn(&self, product: &str, version: &str) -> bool {
+        let known = self.now.read();
+        let release = known.releases.get(&(product.to_owned(), version.to_owned()));
+        release.is_some_and(|release| release.row.yanked_at.is_some())
+    }
+
     /// The artifact of a release that fits a machine.
     pub(crate) fn artifact(&self, product: &str, version: &str, platform: &Platform) -> Option<ArtifactRow> {
         let known = self.now.read();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderValue, header};
 use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
-use landfall_fleet::campaign::{Campaign, CampaignState, MemberState, Observation, Spec};
+use landfall_fleet::campaign::{Campaign, CampaignState, MemberState, Observation, PauseReason, Spec};
 use landfall_fleet::protocol::Installed;
 use landfall_fleet::{Credential, CredentialKind, Platform, Signed, Target, TargetCustom, Targets};
 use landfall_store::{ArtifactRow, CampaignRow, EdgeTokenRow, FleetWrite, Location, MemberRow, ReleaseRow, Store};
@@ -299,6 +299,70 @@ async fn put_campaigns(world: &World, campaigns: &[(i64, CampaignState, &str)]) 
         writes.extend([FleetWrite::Campaign(row), FleetWrite::Member(member)]);
     }
     world.store.fleet.write(&writes).await.expect("written");
+}
+
+#[tokio::test]
+async fn what_a_killed_server_had_not_told_its_campaigns_is_told_them_by_the_next() {
+    let world = World::open().await;
+    let token = world.token(None).await;
+    let mut rows = Vec::new();
+    for number in 1..=4 {
+        let Ok((id, _)) = world.enroll(&token, number).await else { panic!("not enrolled") };
+        rows.push(world.control.book.find(&id).expect("known").now.lock().edge_row());
+    }
+    let running = |state| move |row: &landfall_store::EdgeRow| (row.number, CampaignState::Running, state);
+    let campaigns: Vec<_> = rows.iter().map(running("DOWNLOADING")).collect();
+    put_campaigns(&world, &campaigns).await;
+    // A release is withdrawn, an edge is disabled, one is revoked and one removed; and the power is gone.
+    let withdrawn = ReleaseRow {
+        product: "edge-agent".to_owned(),
+        version: "2.0.1".to_owned(),
+        counter: 1,
+        notes: String::new(),
+        added_at: START,
+        added_by: "test".to_owned(),
+        yanked_at: Some(START),
+    };
+    let mut writes = vec![FleetWrite::Release(withdrawn), FleetWrite::Forget(rows[3].number)];
+    writes.push(FleetWrite::Edge(landfall_store::EdgeRow { lifecycle: "DISABLED".to_owned(), ..rows[1].clone() }));
+    for row in world.control.book.credentials_of(rows[2].number) {
+        writes.push(FleetWrite::Credential(landfall_store::CredentialRow { revoked_at: Some(START), ..row }));
+    }
+    world.store.fleet.write(&writes).await.expect("written");
+    let world = world.after_a_kill().await;
+    let stands = |name: &str, row: &landfall_store::EdgeRow| {
+        let slot = world.control.campaigns.find(name).expect("there");
+        let looked = slot.look(|it| (it.standing().pause_reason, it.member(row.number).expect("a member").state));
+        looked.expect("looked at")
+    };
+    assert_eq!(stands("c1", &rows[0]).0, Some(PauseReason::ReleaseYanked));
+    let members = [("c2", &rows[1]), ("c3", &rows[2]), ("c4", &rows[3])].map(|(name, row)| stands(name, row).1);
+    assert_eq!(members, [MemberState::Cancelled, MemberState::SkippedOffline, MemberState::Cancelled]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn of_a_large_campaign_those_are_told_that_have_failed() {
+    let world = World::open().await;
+    let campaigns = [(600, CampaignState::Running, "TIMED_OUT")];
+    put_campaigns(&world, &campaigns).await;
+    let contents = world.store.fleet.load().await.expect("read");
+    let queued = |number: i64| {
+        let state = if number == 555 { "DOWNLOADING" } else { "QUEUED" }.to_owned();
+        FleetWrite::Member(MemberRow { edge: number, place: number - 600, state, ..contents.members[0].clone() })
+    };
+    let members: Vec<_> = (1..600).map(queued).collect();
+    world.store.fleet.write(&members).await.expect("written");
+    let world = world.after_a_kill().await;
+    let slot = world.control.campaigns.find("c1").expect("there");
+    let states = |query: &str| {
+        let told = world.control.members(&slot, query);
+        told.iter().map(|it| it["state"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let told = states("");
+    assert_eq!((told.len(), told.iter().filter(|state| *state == "TIMED_OUT").count()), (500, 1));
+    assert_eq!(states("limit=1"), ["TIMED_OUT"]);
+    world.close().await;
 }
 
 #[tokio::test]

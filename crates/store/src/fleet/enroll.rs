@@ -110,14 +110,19 @@ async fn enroll(on: &mut Transaction, new: &NewEdge, now: i64) -> Result<Enrollm
                 .await?;
         }
         None => {
-            let row = query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
-            edge.number = row.try_get("number")?;
+            edge.number = next_number(on).await?;
         }
     }
     write::edge(on, &edge).await?;
     write::credential(on, &CredentialRow { edge: edge.number, ..new.credential.clone() }).await?;
     write::event(on, &EdgeEventRow { edge: edge.number, ..new.event.clone() }).await?;
     Ok(Enrollment::Done(Box::new(edge)))
+}
+
+/// The number of an edge that is new: none that one had which is gone, for campaigns and events still tell of that.
+async fn next_number(on: &mut Transaction) -> Result<i64, sqlx::Error> {
+    let row = query("UPDATE edge_number SET last = last + 1 RETURNING last AS number").fetch_one(on).await?;
+    row.try_get("number")
 }
 
 /// What another system knew of an edge.
@@ -159,8 +164,7 @@ async fn take_over(
         if there.is_some() {
             continue;
         }
-        let row = query("SELECT COALESCE(MAX(number), 0) + 1 AS number FROM edge").fetch_one(&mut *on).await?;
-        let number: i64 = row.try_get("number")?;
+        let number = next_number(on).await?;
         let edge = EdgeRow { number, ..one.edge.clone() };
         write::edge(on, &edge).await?;
         let mut credentials = Vec::new();

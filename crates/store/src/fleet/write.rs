@@ -1,11 +1,13 @@
 //! Writing the fleet: a batch in one transaction.
 
+use std::collections::BTreeMap;
+
 use super::{
     ArtifactRow, CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Fleet, MemberRow, MetadataRow,
     PresenceRow, ReleaseRow,
 };
 use crate::Error;
-use crate::statement::{Transaction, query};
+use crate::statement::{CHUNK, Transaction, composed, query, tuples};
 
 /// One thing that is to be written: what there was before under the same key gives way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +52,18 @@ impl Fleet {
             return Ok(());
         }
         let mut transaction = self.pool.connections.begin().await.map_err(self.pool.failed(WHAT))?;
+        let mut heard = BTreeMap::new();
         for write in batch {
+            // Presence that nothing comes between is written in statements of many edges: a server across a network is asked for
+            // thousands of them each few seconds, while what is decided waits behind them.
+            if let FleetWrite::Presence(row) = write {
+                heard.insert(row.number, row);
+                continue;
+            }
+            presence(&mut transaction, std::mem::take(&mut heard)).await.map_err(self.pool.failed(WHAT))?;
             one(&mut transaction, write).await.map_err(self.pool.failed(WHAT))?;
         }
+        presence(&mut transaction, heard).await.map_err(self.pool.failed(WHAT))?;
         transaction.commit().await.map_err(self.pool.failed(WHAT))
     }
 }
@@ -70,7 +81,7 @@ async fn one(on: &mut Transaction, write: &FleetWrite) -> Result<(), sqlx::Error
             }
             Ok(())
         }
-        FleetWrite::Presence(row) => presence(on, row).await,
+        FleetWrite::Presence(row) => presence(on, BTreeMap::from([(row.number, row)])).await,
         FleetWrite::Credential(row) => credential(on, row).await,
         FleetWrite::Token(row) => token(on, row).await,
         FleetWrite::Release(row) => release(on, row).await,
@@ -119,28 +130,35 @@ pub(super) async fn edge(on: &mut Transaction, row: &EdgeRow) -> Result<(), sqlx
     .map(drop)
 }
 
-async fn presence(on: &mut Transaction, row: &PresenceRow) -> Result<(), sqlx::Error> {
-    query(
-        "INSERT INTO edge_presence (number, seen_at, installed, runtime_state, active_task, uptime_seconds, last_error, \
-         boot_id, sequence, starts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-         ON CONFLICT (number) DO UPDATE SET seen_at = excluded.seen_at, installed = excluded.installed, \
-         runtime_state = excluded.runtime_state, active_task = excluded.active_task, \
-         uptime_seconds = excluded.uptime_seconds, last_error = excluded.last_error, boot_id = excluded.boot_id, \
-         sequence = excluded.sequence, starts = excluded.starts",
-    )
-    .bind(row.number)
-    .bind(row.seen_at)
-    .bind(&row.installed)
-    .bind(&row.runtime_state)
-    .bind(&row.active_task)
-    .bind(row.uptime_seconds)
-    .bind(&row.last_error)
-    .bind(&row.boot_id)
-    .bind(row.sequence)
-    .bind(&row.starts)
-    .execute(on)
-    .await
-    .map(drop)
+/// By their edges' numbers, so that each stands once in a statement, as PostgreSQL wants it.
+async fn presence(on: &mut Transaction, heard: BTreeMap<i64, &PresenceRow>) -> Result<(), sqlx::Error> {
+    let rows: Vec<&PresenceRow> = heard.into_values().collect();
+    for rows in rows.chunks(CHUNK) {
+        let mut statement = composed(format!(
+            "INSERT INTO edge_presence (number, seen_at, installed, runtime_state, active_task, uptime_seconds, last_error, \
+             boot_id, sequence, starts) VALUES {} \
+             ON CONFLICT (number) DO UPDATE SET seen_at = excluded.seen_at, installed = excluded.installed, \
+             runtime_state = excluded.runtime_state, active_task = excluded.active_task, \
+             uptime_seconds = excluded.uptime_seconds, last_error = excluded.last_error, boot_id = excluded.boot_id, \
+             sequence = excluded.sequence, starts = excluded.starts",
+            tuples(rows.len(), 10)
+        ));
+        for row in rows {
+            statement = statement
+                .bind(row.number)
+                .bind(row.seen_at)
+                .bind(&row.installed)
+                .bind(&row.runtime_state)
+                .bind(&row.active_task)
+                .bind(row.uptime_seconds)
+                .bind(&row.last_error)
+                .bind(&row.boot_id)
+                .bind(row.sequence)
+                .bind(&row.starts);
+        }
+        statement.execute(&mut *on).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn credential(on: &mut Transaction, row: &CredentialRow) -> Result<(), sqlx::Error> {

@@ -94,6 +94,8 @@ macro_rules! everything_holds {
             fleet::a_batch_of_enrollments_that_cannot_be_written_leaves_nothing_behind,
             fleet::an_edge_that_may_enroll_once_more_keeps_its_number_and_loses_its_credentials,
             fleet::a_batch_of_the_fleet_is_written_whole_and_read_back,
+            fleet::the_number_of_an_edge_that_is_gone_is_nobodys_again,
+            fleet::presence_of_many_is_written_in_its_order_and_the_last_of_each_counts,
             news::a_change_is_taken_once_and_each_post_of_it_ends_once,
             promotions::se_33_a_tag_keeps_the_digest_that_it_had_first,
             promotions::evidence_is_only_added_to_and_read_in_its_order,

@@ -183,8 +183,8 @@ async fn tables_that_a_purpose_did_not_need_are_made_for_one_that_does() {
 const BEFORE: &str = "DROP INDEX operation_running; DROP TABLE shard; \
     UPDATE schema_part SET number = 2 WHERE part = 'journal'; DELETE FROM schema_part WHERE part = 'shards';";
 
-/// And its fleet knew no starts of an agent but the last.
-const BEFORE_STARTS: &str = "ALTER TABLE edge_presence DROP COLUMN starts; UPDATE schema_part SET number = 1 WHERE part = 'fleet'; \
+/// And its fleet knew no starts of an agent but the last, and no number of an edge that is gone.
+const BEFORE_STARTS: &str = "ALTER TABLE edge_presence DROP COLUMN starts; DROP TABLE edge_number; UPDATE schema_part SET number = 1 WHERE part = 'fleet'; \
     INSERT INTO edge_presence (number, seen_at, installed, runtime_state, uptime_seconds, boot_id, sequence) \
     VALUES (7, 5, '[]', 'IDLE', 9, 'a-start', 3)";
 

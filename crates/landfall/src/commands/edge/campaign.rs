@@ -43,13 +43,13 @@ verbs! {
         #[command(before_help = "Examples:\n  landfall edge campaign approve 7")]
         Approve(EdgeCampaignApproveArgs),
         /// Give it up
-        #[command(before_help = "Examples:\n  landfall edge campaign abort 7")]
+        #[command(before_help = "Examples:\n  landfall edge campaign abort 7 --yes")]
         Abort(EdgeCampaignAbortArgs),
         /// Let edges that failed try again
         #[command(before_help = "Examples:\n  landfall edge campaign retry 7")]
         Retry(EdgeCampaignRetryArgs),
         /// Give it up, and bring edges back to what each ran before
-        #[command(before_help = "Examples:\n  landfall edge campaign rollback 7")]
+        #[command(before_help = "Examples:\n  landfall edge campaign rollback 7 --yes")]
         Rollback(EdgeCampaignRollbackArgs),
     }
 }
@@ -280,14 +280,19 @@ impl Verb for EdgeCampaignStartArgs {
     }
 }
 
+/// What is done with a campaign; what ends it for good is asked for first.
 macro_rules! changes {
-    ($($(#[$about:meta])* $verb:ident, $action:literal;)*) => { $(
+    ($($(#[$about:meta])* $verb:ident, $action:literal $(, $yes:literal, ($ask:literal, $doing:literal))?;)*) => { $(
         $(#[$about])*
         #[derive(Debug, Clone, Args)]
         pub(crate) struct $verb {
             /// The campaign, by its name or identifier
             #[arg(value_name = "CAMPAIGN")]
             pub(crate) campaign: String,
+            $(
+                #[arg(short = 'y', long, help = $yes)]
+                pub(crate) yes: bool,
+            )?
             #[command(flatten)]
             pub(crate) server: ServerArgs,
             #[command(flatten)]
@@ -301,6 +306,10 @@ macro_rules! changes {
 
             async fn run(self, context: &Context) -> Outcome {
                 let started = Instant::now();
+                $(
+                    let (ask, doing) = (format!($ask, self.campaign), format!($doing, self.campaign));
+                    self.server.agreed(context, self.yes, (&ask, &doing)).await?;
+                )?
                 let target = format!("/api/v1/edge/campaigns/{}/{}", piece(&self.campaign), $action);
                 let answer = self.server.open(context).await?.post(&target, &json!({})).await?;
                 context.report(&Told::<Campaign>::new(answer), Exit::Done, started);
@@ -318,11 +327,14 @@ changes! {
     /// Arguments of `edge campaign approve`.
     EdgeCampaignApproveArgs, "approve";
     /// Arguments of `edge campaign abort`.
-    EdgeCampaignAbortArgs, "abort";
+    EdgeCampaignAbortArgs, "abort", "Do not ask", ("Give up campaign {}", "giving up campaign {}");
     /// Arguments of `edge campaign retry`.
     EdgeCampaignRetryArgs, "retry";
     /// Arguments of `edge campaign rollback`.
-    EdgeCampaignRollbackArgs, "rollback";
+    EdgeCampaignRollbackArgs, "rollback", "Do not ask", (
+        "Give up campaign {} and bring its edges back to what each ran before",
+        "giving up campaign {} and bringing its edges back"
+    );
 }
 
 #[cfg(test)]

@@ -144,13 +144,14 @@ impl Report for Minted {
         // The token alone on standard output, so that it can be written into a file.
         self.names(ui);
         let of = |at: &str| super::told::cell(&self.0, at);
-        ui.status(&format!(
+        let text = format!(
             "enrollment token {} ({}): uses {}, expires {}",
             of("label"),
             of("id"),
             of("maxUses"),
             self.0["expiresAt"].as_str().unwrap_or("never")
-        ));
+        );
+        super::told::say(ui, text);
         ui.status(&format!("it is shown this once; landfall edge token revoke {} takes it back", of("id")));
     }
 }

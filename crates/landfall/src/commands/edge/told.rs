@@ -156,20 +156,28 @@ shapes! {
     Preview = "EdgeCampaignPreview", None, "count", "", ["EDGES": "count", "LEFT OUT": "leftOut"], left_out;
 }
 
+/// Says a sentence beside the table, no wider than the terminal; nothing that is to be copied.
+pub(super) fn say(ui: &Ui, text: String) {
+    let mut sentence = Table::headless(0);
+    sentence.line(text);
+    ui.status_table(&sentence);
+}
+
 fn counts(answer: &Value, ui: &Ui) {
     // That there are none at all is said already.
     if answer["total"] == 0 {
         return;
     }
     let of = |at: &str| cell(answer, at);
-    ui.status(&format!(
+    let text = format!(
         "{} of {} edges: {} online, {} stale, {} offline",
         of("matching"),
         of("total"),
         of("counts.connectivity.ONLINE"),
         of("counts.connectivity.STALE"),
         of("counts.connectivity.OFFLINE")
-    ));
+    );
+    say(ui, text);
     if let Some(next) = answer["next"].as_i64() {
         ui.status(&format!("there are more: --after {next}"));
     }
@@ -199,16 +207,30 @@ fn believed(answer: &Value, ui: &Ui) {
     }
 }
 
-fn events(answer: &Value, ui: &Ui) {
-    for event in answer["events"].as_array().into_iter().flatten().take(20) {
-        ui.line(&format!("{}  {}  {}", cell(event, "at"), cell(event, "kind"), cell(event, "text")));
+/// How many rows beside a table are told at once.
+const TOLD: usize = 20;
+
+/// Says how many were not told, of so many.
+fn rest(ui: &Ui, of: usize, what: &str) {
+    if of > TOLD {
+        say(ui, format!("and {} more {what}, which -o json tells", of - TOLD));
     }
+}
+
+fn events(answer: &Value, ui: &Ui) {
+    let mut table = Table::headless(0);
+    let events = answer["events"].as_array().map_or(&[][..], Vec::as_slice);
+    for event in events.iter().take(TOLD) {
+        table.row(["at", "kind", "text"].map(|at| cell(event, at)));
+    }
+    ui.table(&table);
+    rest(ui, events.len(), "events");
 }
 
 fn enrolled(answer: &Value, ui: &Ui) {
     let edges: Vec<&str> = answer["edges"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !edges.is_empty() {
-        ui.status(&format!("edges that it has enrolled, and that stay: {}", edges.join(", ")));
+        say(ui, format!("edges that it has enrolled, and that stay: {}", edges.join(", ")));
     }
 }
 
@@ -226,31 +248,33 @@ fn members(answer: &Value, ui: &Ui) {
             ));
         }
         if reversals.is_empty() {
-            ui.status("it is given up; no edge of it has come from another version, so that none goes back");
+            say(ui, "it is given up; no edge of it has come from another version, so that none goes back".to_owned());
         }
     }
     let members = answer["members"].as_array().into_iter().flatten();
-    let told = members.filter(|it| !matches!(it["state"].as_str(), Some("QUEUED" | "SUCCEEDED" | "CANCELLED")));
-    for member in told.take(20) {
+    let is_well = |it: &&Value| matches!(it["state"].as_str(), Some("QUEUED" | "SUCCEEDED" | "CANCELLED"));
+    let told: Vec<&Value> = members.filter(|it| !is_well(it)).collect();
+    let mut table = Table::headless(0);
+    for member in told.iter().take(TOLD) {
         let of = |at: &str| cell(member, at);
-        ui.line(&format!(
-            "{}  wave {}  {}  {}",
-            of("edge"),
-            member["wave"].as_i64().unwrap_or(0) + 1,
-            of("state"),
-            of("reason")
-        ));
+        table.row([of("edge"), format!("wave {}", of("wave")), of("state"), of("reason")]);
     }
+    ui.table(&table);
+    rest(ui, told.len(), "edges");
 }
 
 fn without(answer: &Value, ui: &Ui) {
-    for left in answer["leftOut"].as_array().into_iter().flatten().take(20) {
-        ui.status(&format!("left out: {}: {}", cell(left, "worker"), cell(left, "why")));
-    }
+    left(answer, "worker", ui);
 }
 
 fn left_out(answer: &Value, ui: &Ui) {
-    for left in answer["leftOut"].as_array().into_iter().flatten().take(20) {
-        ui.status(&format!("left out: {}: {}", cell(left, "edge"), cell(left, "why")));
+    left(answer, "edge", ui);
+}
+
+fn left(answer: &Value, name: &str, ui: &Ui) {
+    let left = answer["leftOut"].as_array().map_or(&[][..], Vec::as_slice);
+    for one in left.iter().take(TOLD) {
+        say(ui, format!("left out: {}: {}", cell(one, name), cell(one, "why")));
     }
+    rest(ui, left.len(), "edges that are left out");
 }

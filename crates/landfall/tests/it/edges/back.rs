@@ -3,13 +3,13 @@
 use super::*;
 
 /// An edge with our own agent, as far as the server sees it.
-struct Own {
+pub(super) struct Own {
     credential: String,
     sequence: u64,
 }
 
 impl Own {
-    fn enroll(fleet: &Fleet, token: &str, device: &str, version: &str) -> Own {
+    pub(super) fn enroll(fleet: &Fleet, token: &str, device: &str, version: &str) -> Own {
         let wish = json!({"token": token, "deviceNumber": device, "displayName": device, "platform": "linux",
             "arch": "x86_64", "installed": installed(version)});
         let enrolled = fleet.ask("POST", "/edge/v1/enroll", &[], &wish.to_string());
@@ -17,7 +17,7 @@ impl Own {
         Own { credential: enrolled.json()["credential"].as_str().expect("a credential").to_owned(), sequence: 0 }
     }
 
-    fn check_in(&mut self, fleet: &Fleet, version: &str) -> Value {
+    pub(super) fn check_in(&mut self, fleet: &Fleet, version: &str) -> Value {
         self.sequence += 1;
         let body = json!({"bootId": "boot-1", "sequence": self.sequence, "platform": "linux", "arch": "x64",
             "installed": installed(version), "state": "IDLE"});
@@ -55,13 +55,22 @@ fn a_campaign_that_has_ended_is_rolled_back_in_sight_or_not_at_all() {
         assert_eq!(campaign(&sandbox, name)["state"], "COMPLETED");
     }
     // Nothing ran there before.
-    sandbox.run(&["edge", "campaign", "rollback", "first"]).exits(5).says("no edge of it is known to have run another");
+    sandbox
+        .run(&["edge", "campaign", "rollback", "first", "--yes"])
+        .exits(5)
+        .says("no edge of it is known to have run another");
     // Nobody has signed that it may go back.
-    sandbox.run(&["edge", "campaign", "rollback", "spring"]).exits(5).says("landfall edge release consent 1.0.0");
+    sandbox
+        .run(&["edge", "campaign", "rollback", "spring", "--yes"])
+        .exits(5)
+        .says("landfall edge release consent 1.0.0");
     sandbox.run(&["edge", "release", "consent", "1.0.0", "--key-file", "keys/targets.pem"]).exits(0);
-    sandbox.run(&["edge", "campaign", "rollback", "spring"]).exits(0).says("back to 1.0.0: spring-back-to-1.0.0 of 1");
+    sandbox
+        .run(&["edge", "campaign", "rollback", "spring", "--yes"])
+        .exits(0)
+        .says("back to 1.0.0: spring-back-to-1.0.0 of 1");
     assert_eq!(edge.check_in(&fleet, "1.1.0"), "1.0.0");
-    sandbox.run(&["edge", "campaign", "rollback", "spring"]).exits(5).says("rolled back already");
+    sandbox.run(&["edge", "campaign", "rollback", "spring", "--yes"]).exits(5).says("rolled back already");
     edge.check_in(&fleet, "1.0.0");
     assert_eq!(campaign(&sandbox, "spring-back-to-1.0.0")["state"], "COMPLETED");
 }

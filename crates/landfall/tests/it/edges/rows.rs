@@ -128,7 +128,7 @@ fn lp_072_a_campaign_begins_with_its_waves_made_and_its_first_one_waiting() {
     sandbox.run(&words).exits(2).says("bringing 20 of 20 edges to edge-agent 1.1.0 needs a yes");
     sandbox.run(&["edge", "campaign", "create", "1.1.0", "--name", "later", "--draft"]).exits(0);
     sandbox.run(&["edge", "campaign", "start", "later"]).exits(2).says("needs a yes");
-    sandbox.run(&["edge", "campaign", "abort", "later"]).exits(0);
+    sandbox.run(&["edge", "campaign", "abort", "later", "--yes"]).exits(0);
     sandbox.run(&["edge", "campaign", "get", "spring"]).exits(2).says("there is no campaign spring");
     sandbox.run(&[&words[..], &["--yes"]].concat()).exits(0);
     let told = campaign(&sandbox, "spring");
@@ -344,7 +344,7 @@ fn what_is_advised_for_an_edge_that_has_failed_works_and_ends_with_the_failure()
         told["data"]["findings"][0].clone()
     };
     assert_eq!(advised()["next"], "landfall edge campaign retry spring");
-    sandbox.run(&["edge", "campaign", "abort", "spring"]).exits(0);
+    sandbox.run(&["edge", "campaign", "abort", "spring", "--yes"]).exits(0);
     let next = advised()["next"].as_str().expect("words").to_owned();
     assert_eq!(next, "landfall edge campaign create 1.1.0 --product edge-agent --edge edge-001-000000");
     // As it was typed.

@@ -1,6 +1,6 @@
 //! Credentials as they are kept in memory, by the part of them that is no secret.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use landfall_fleet::{hex, unhex};
 use landfall_store::CredentialRow;
@@ -83,6 +83,12 @@ impl Credentials {
         found
     }
 
+    /// Edges that have one which is not revoked.
+    pub(super) fn edges(&self) -> HashSet<i64> {
+        let is_revoked = |kept: &Kept| kept.ends.as_ref().is_some_and(|ends| ends.revoked_at.is_some());
+        self.by_prefix.values().filter(|kept| !is_revoked(kept)).map(|kept| kept.edge).collect()
+    }
+
     /// An edge's are no longer good.
     pub(super) fn revoke(&mut self, edge: i64, now: i64) {
         for kept in self.by_prefix.values_mut().filter(|kept| kept.edge == edge) {
@@ -128,6 +134,10 @@ mod tests {
         credentials.revoke(3, 9);
         let revoked: Vec<_> = credentials.of(3).into_iter().map(|row| row.revoked_at).collect();
         assert_eq!(revoked, [Some(6); 3], "what was revoked before was so since then");
+        credentials.put(&CredentialRow { prefix: "d".to_owned(), edge: 4, ..credentials.of(3)[0].clone() });
+        let good = CredentialRow { prefix: "e".to_owned(), edge: 5, revoked_at: None, ..credentials.of(3)[0].clone() };
+        credentials.put(&good);
+        assert_eq!(credentials.edges(), HashSet::from([5]));
         credentials.forget(3);
         assert!(credentials.of(3).is_empty());
     }

@@ -1,6 +1,6 @@
 use landfall_store::{
     CampaignRow, CredentialRow, EdgeEventRow, EdgeRow, EdgeTokenRow, Enrollment, Fleet, FleetEdges, FleetWrite,
-    MemberRow, NewEdge, Pool, PresenceRow,
+    KnownEdge, MemberRow, NewEdge, Pool, PresenceRow,
 };
 
 fn token(id: &str, max_uses: Option<i64>) -> EdgeTokenRow {
@@ -207,4 +207,52 @@ pub(crate) async fn a_batch_of_the_fleet_is_written_whole_and_read_back(pool: &P
     assert_eq!(fleet.events(7, 10).await.expect("read").len(), 1);
     fleet.write(&[FleetWrite::ForgetEvents(3)]).await.expect("forgotten");
     assert!(fleet.events(7, 10).await.expect("read").is_empty());
+}
+
+/// As a fleet of thousands is heard within the seconds between two writings.
+pub(crate) async fn presence_of_many_is_written_in_its_order_and_the_last_of_each_counts(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    let heard = |number: i64, seen_at: i64| {
+        let installed = format!(r#"[{{"product":"kiosk","version":"1.{number}"}}]"#);
+        let last_error = (number % 3 == 0).then(|| "no route".to_owned());
+        PresenceRow { number, seen_at, installed, last_error, ..PresenceRow::default() }
+    };
+    let mut batch: Vec<FleetWrite> = (1..=453).map(|number| FleetWrite::Presence(heard(number, 1))).collect();
+    // Some are heard once more, before and after an edge is let go.
+    batch.extend((1..=10).map(|number| FleetWrite::Presence(heard(number, 2))));
+    batch.extend([FleetWrite::Forget(4), FleetWrite::Forget(5), FleetWrite::Presence(heard(5, 3))]);
+    fleet.write(&batch).await.expect("written");
+    let expected: Vec<PresenceRow> = (1..=453)
+        .filter(|number| *number != 4)
+        .map(|number| {
+            heard(
+                number,
+                if number == 5 {
+                    3
+                } else if number <= 10 {
+                    2
+                } else {
+                    1
+                },
+            )
+        })
+        .collect();
+    assert_eq!(edges(&fleet).await.presence, expected);
+}
+
+pub(crate) async fn the_number_of_an_edge_that_is_gone_is_nobodys_again(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    fleet.write(&[FleetWrite::Token(token("a", None))]).await.expect("minted");
+    let number = async |device: &str, event| match fleet.enroll(&new_edge("a", device, event), 5).await.expect("asked")
+    {
+        Enrollment::Done(row) => row.number,
+        other => panic!("{device}: {other:?}"),
+    };
+    assert_eq!((number("edge-1", 1).await, number("edge-2", 2).await), (1, 2));
+    // Events are let go of, too, in the end.
+    fleet.write(&[FleetWrite::Forget(2), FleetWrite::ForgetEvents(2)]).await.expect("written");
+    assert_eq!(number("edge-3", 3).await, 3);
+    let known = KnownEdge { edge: new_edge("a", "edge-4", 4).edge, credentials: Vec::new() };
+    let taken = fleet.take_over(&[known], &[]).await.expect("taken over");
+    assert_eq!(taken[0].edge.number, 4);
 }
