@@ -55,6 +55,20 @@ pub struct Post {
 /// Its tables.
 pub(crate) const TABLES: Tables = Tables { of: "news", steps: &[include_str!("../migrations/news/0001_first.sql")] };
 
+/// A statement that ends with "that nothing is to be told to the same one about the same before it": news arrive in their order, and
+/// the last word is the last.
+macro_rules! in_turn {
+    ($before:literal, $behind:literal) => {
+        concat!(
+            $before,
+            " AND NOT EXISTS (SELECT 1 FROM news_post AS older JOIN news AS earlier ON earlier.number = older.number \
+             WHERE older.ended IS NULL AND older.sink = news_post.sink AND older.number < news_post.number \
+             AND earlier.target = news.target)",
+            $behind
+        )
+    };
+}
+
 impl News {
     /// The ones of that database.
     pub fn over(pool: &Pool) -> Self {
@@ -98,6 +112,16 @@ impl News {
         let Some(row) = row else { return Ok(None) };
         let number: i64 = row.try_get("number").map_err(Error::sql(WHAT))?;
         for sink in sinks {
+            // What is before it in the row is tried again at once: it would hold this up for as long as its own pause.
+            query(
+                "UPDATE news_post SET due = 0 WHERE ended IS NULL AND tries > 0 AND sink = $1 \
+                 AND number IN (SELECT number FROM news WHERE target = $2)",
+            )
+            .bind(sink)
+            .bind(&item.target)
+            .execute(&mut transaction)
+            .await
+            .map_err(self.pool.failed(WHAT))?;
             query("INSERT INTO news_post (number, sink, tries, due) VALUES ($1, $2, 0, $3)")
                 .bind(number)
                 .bind(sink)
@@ -111,17 +135,19 @@ impl News {
         Ok(Some(number))
     }
 
-    /// Posts that are due, oldest news first, at most so many; moments are milliseconds since 1970.
+    /// Posts that are due, oldest news first, at most so many, and of those to one about one thing the first; moments are milliseconds
+    /// since 1970.
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
     #[boxed]
     pub async fn due(&self, now: i64, most: u32) -> Result<Vec<Post>, Error> {
         const WHAT: &str = "read news";
-        let rows = query(
+        let rows = query(in_turn!(
             "SELECT news.*, news_post.sink, news_post.tries FROM news_post JOIN news ON news.number = news_post.number \
-             WHERE news_post.ended IS NULL AND news_post.due <= $1 ORDER BY news.number, news_post.sink LIMIT $2",
-        )
+             WHERE news_post.ended IS NULL AND news_post.due <= $1",
+            " ORDER BY news.number, news_post.sink LIMIT $2"
+        ))
         .bind(now)
         .bind(i64::from(most))
         .fetch_all(&self.pool.connections)
@@ -143,10 +169,14 @@ impl News {
     #[boxed]
     pub async fn next_due(&self) -> Result<Option<i64>, Error> {
         const WHAT: &str = "read news";
-        let row = query("SELECT MIN(due) AS due FROM news_post WHERE ended IS NULL")
-            .fetch_one(&self.pool.connections)
-            .await
-            .map_err(self.pool.failed(WHAT))?;
+        let row = query(in_turn!(
+            "SELECT MIN(due) AS due FROM news_post JOIN news ON news.number = news_post.number \
+             WHERE news_post.ended IS NULL",
+            ""
+        ))
+        .fetch_one(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed(WHAT))?;
         row.try_get("due").map_err(Error::sql(WHAT))
     }
 
@@ -168,6 +198,26 @@ impl News {
         .await
         .map_err(self.pool.failed("write news"))?;
         Ok(())
+    }
+
+    /// Whether something newer is to be told to the same one about the same.
+    ///
+    /// # Errors
+    /// [`Error::Sql`].
+    #[boxed]
+    pub async fn is_overtaken(&self, number: i64, sink: &str) -> Result<bool, Error> {
+        const WHAT: &str = "read news";
+        let row = query(
+            "SELECT COUNT(*) AS newer FROM news_post JOIN news ON news.number = news_post.number \
+             WHERE news_post.ended IS NULL AND news_post.sink = $2 AND news_post.number > $1 \
+             AND news.target = (SELECT target FROM news WHERE number = $1)",
+        )
+        .bind(number)
+        .bind(sink)
+        .fetch_one(&self.pool.connections)
+        .await
+        .map_err(self.pool.failed(WHAT))?;
+        Ok(row.try_get::<i64>("newer").map_err(Error::sql(WHAT))? > 0)
     }
 
     /// Writes down that a post did not succeed, and when it is tried again.

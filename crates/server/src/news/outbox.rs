@@ -174,6 +174,10 @@ async fn one(work: &Work, post: &Post) {
     let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
     let noted = match ended {
         Ok(()) => news.end(number, sink, &at, None).await,
+        // A commit has one status of us: of two the newer one is told.
+        Err(why) if sink == STATUS && news.is_overtaken(number, sink).await.is_ok_and(|is_it| is_it) => {
+            news.end(number, sink, &at, Some(&format!("overtaken; {why}"))).await
+        }
         Err(why) if post.tries + 1 >= TRIES => {
             tracing::error!("news {number} is given up for {sink}: {why}");
             news.end(number, sink, &at, Some(&why)).await

@@ -29,10 +29,12 @@ pub(crate) async fn a_change_is_taken_once_and_each_post_of_it_ends_once(pool: &
         }
     };
     let (mail, slack) = (|tries| (1, "mail".to_owned(), tries), |number| (number, "slack".to_owned(), 0));
-    assert_eq!(due(0).await, [mail(0), slack(1), slack(2)]);
+    assert_eq!(due(0).await, [mail(0), slack(1)], "the second about the same waits for the first");
     news.again(1, "mail", 500, "nobody answers").await.expect("written");
-    assert_eq!(due(499).await, [slack(1), slack(2)]);
+    assert_eq!(due(499).await, [slack(1)]);
+    assert!(news.is_overtaken(1, "slack").await.expect("read") && !news.is_overtaken(1, "mail").await.expect("read"));
     news.end(1, "slack", "now", None).await.expect("written");
+    assert_eq!(due(499).await, [slack(2)]);
     news.end(2, "slack", "now", Some("given up")).await.expect("written");
     assert_eq!(news.next_due().await.expect("read"), Some(500));
     assert_eq!(due(500).await, [mail(1)]);
@@ -48,4 +50,13 @@ pub(crate) async fn a_change_is_taken_once_and_each_post_of_it_ends_once(pool: &
     assert_eq!(news.add_due(&item("d"), &sinks[..1], 700).await.expect("written"), Some(4));
     assert_eq!(news.add_due(&item("d"), &sinks[..1], 700).await.expect("written"), None);
     assert_eq!((due(699).await, due(700).await), (vec![], vec![(4, "mail".to_owned(), 0)]));
+    // What waits for its next try is tried again with what comes behind it.
+    news.again(4, "mail", 9000, "nobody answers").await.expect("written");
+    assert!(news.add(&item("e"), &sinks[..1]).await.expect("written"));
+    assert_eq!(due(1).await, [(4, "mail".to_owned(), 1)]);
+    news.again(4, "mail", 9000, "nobody answers").await.expect("written");
+    assert_eq!((due(1).await, news.next_due().await.expect("read")), (vec![], Some(9000)), "nobody overtakes it");
+    let other = NewsItem { target: "argocd/other".to_owned(), ..item("f") };
+    assert!(news.add(&other, &sinks[..1]).await.expect("written"));
+    assert_eq!(due(1).await, [(6, "mail".to_owned(), 0)], "what is about another waits for nothing");
 }
