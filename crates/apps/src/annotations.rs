@@ -184,8 +184,8 @@ pub struct ResourceOptions {
     pub names_server_side: bool,
     /// Whether `Replace` is named at all.
     pub names_replace: bool,
-    /// `Delete=false`
-    pub no_delete: bool,
+    /// Whether `Delete` is named at all.
+    pub names_delete: bool,
 }
 
 impl ResourceOptions {
@@ -197,7 +197,7 @@ impl ResourceOptions {
             options: SyncOptions::parse(words()),
             names_server_side: words().any(|word| word.starts_with("ServerSideApply=")),
             names_replace: words().any(|word| word.starts_with("Replace=")),
-            no_delete: words().any(|word| word == "Delete=false"),
+            names_delete: words().any(|word| word.starts_with("Delete=")),
         }
     }
 }

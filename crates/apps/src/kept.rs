@@ -58,7 +58,7 @@ pub(crate) fn stays(live: &Object, options: &SyncOptions, semantics: Semantics) 
     }
     let mark = match () {
         () if unpruned => Some("Prune=false"),
-        () if own.no_delete => Some("Delete=false"),
+        () if own.options.no_delete => Some("Delete=false"),
         () if outlives(live) => Some("helm.sh/resource-policy: keep"),
         () => None,
     };

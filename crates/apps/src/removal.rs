@@ -18,6 +18,8 @@ use crate::{Application, Error, Project};
 /// An application that goes, on its way to a plan.
 pub(crate) struct Removal {
     target: String,
+    /// Whether all of it stays that says nothing else of itself: `Delete=false`.
+    stays: bool,
     /// Whether all is to be confirmed.
     confirmed: bool,
     course: Course,
@@ -37,11 +39,12 @@ impl Removal {
         project: Option<&Project>,
     ) -> Self {
         let course = Course::of_deletion(application);
-        let confirmed = application.options().delete_confirmed;
+        let options = application.options();
+        let (stays, confirmed) = (options.no_delete, options.delete_confirmed);
         let is_outside = |key: &ObjectKey| project.is_some_and(|project| !project.permits_live(application, key));
         let outside = tracked.iter().map(Object::key).filter(is_outside).collect();
         let (target, project) = (application.target(), application.project.clone());
-        Removal { target, confirmed, course, tracked, outside, project, propagation }
+        Removal { target, stays, confirmed, course, tracked, outside, project, propagation }
     }
 }
 
@@ -49,7 +52,7 @@ impl Removal {
 fn outlasts(live: &Object) -> Option<String> {
     let once = landfall_engine::once_keys(live);
     match () {
-        () if crate::ResourceOptions::of(live).no_delete => Some("Delete=false".to_owned()),
+        () if crate::ResourceOptions::of(live).options.no_delete => Some("Delete=false".to_owned()),
         () if outlives(live) => Some("helm.sh/resource-policy: keep".to_owned()),
         () if !once.is_empty() => Some(format!("kept: {} generated once", once.join(", "))),
         () => None,
@@ -60,7 +63,10 @@ impl Removal {
     /// Why an object stays.
     fn stays(&self, live: &Object) -> Option<String> {
         let outside = self.outside.contains(&live.key()).then(|| format!("outside of project {}", self.project));
-        outside.or_else(|| outlasts(live))
+        let by_default = self.stays && !crate::ResourceOptions::of(live).names_delete;
+        outside
+            .or_else(|| outlasts(live))
+            .or_else(|| by_default.then(|| "Delete=false, as the application says of all of it".to_owned()))
     }
 
     /// Holds all of it back while something of it waits for somebody's confirmation, given since the application was to go.

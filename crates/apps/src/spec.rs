@@ -304,6 +304,8 @@ pub struct SyncOptions {
     pub no_prune: bool,
     /// `Prune=confirm`
     pub prune_confirmed: bool,
+    /// `Delete=false`
+    pub no_delete: bool,
     /// `Delete=confirm`
     pub delete_confirmed: bool,
     /// `PruneLast=true`
@@ -332,6 +334,7 @@ impl Default for SyncOptions {
             create_namespace: false,
             no_prune: false,
             prune_confirmed: false,
+            no_delete: false,
             delete_confirmed: false,
             prune_last: false,
             replace: false,
@@ -358,8 +361,9 @@ impl SyncOptions {
             match name {
                 "CreateNamespace" => read.create_namespace = on,
                 "Prune" => (read.no_prune, read.prune_confirmed) = (value == "false", value == "confirm"),
-                // Whether an object stays is said at the object alone.
-                "Delete" if matches!(value, "true" | "confirm") => read.delete_confirmed = value == "confirm",
+                "Delete" if matches!(value, "true" | "false" | "confirm") => {
+                    (read.no_delete, read.delete_confirmed) = (value == "false", value == "confirm");
+                }
                 "PruneLast" => read.prune_last = on,
                 "Replace" => read.replace = on,
                 "Force" => read.force = on,

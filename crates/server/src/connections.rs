@@ -1,7 +1,7 @@
 //! Who repositories are asked as and how other clusters are reached: Argo CD's labelled Secrets, watched. Of them only what
 //! is needed to ask is kept, in memory alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -111,6 +111,8 @@ pub(crate) struct Connections {
     accounts: RwLock<Accounts>,
     sops: RwLock<SopsIdentities>,
     elsewhere: RwLock<Vec<Arc<Destination>>>,
+    /// What Secrets call the cluster that Applications live in.
+    home_names: RwLock<BTreeSet<String>>,
     /// Whether Secrets could be read at all: where they could not, a cluster that is not known may be there.
     reads_secrets: AtomicBool,
     stop: CancellationToken,
@@ -143,6 +145,7 @@ impl Connections {
             accounts: RwLock::default(),
             sops: RwLock::default(),
             elsewhere: RwLock::default(),
+            home_names: RwLock::default(),
             reads_secrets: AtomicBool::new(false),
             stop: stop.clone(),
         }
@@ -166,10 +169,10 @@ impl Connections {
     /// Where an Application delivers to.
     ///
     /// # Errors
-    /// No Secret leads there for its project.
+    /// No Secret leads there for its project, or several do, each elsewhere.
     pub(crate) fn destination(&self, application: &Application) -> Result<Arc<Destination>, String> {
         let place = place(application);
-        let Some(found) = self.cluster_of(application) else {
+        let Some(found) = self.cluster_of(application)? else {
             return Err(format!(
                 "destination {place} is no cluster that a Secret leads to (label argocd.argoproj.io/secret-type: cluster, in the namespace {NAMESPACE})"
             ));
@@ -183,28 +186,50 @@ impl Connections {
 
     /// Where an Application delivers to, when that is a cluster that no Secret leads to; only where Secrets could be read.
     pub(crate) fn lost(&self, application: &Application) -> Option<String> {
-        let is_lost = self.reads_secrets.load(Ordering::Relaxed) && self.cluster_of(application).is_none();
+        let is_lost = self.reads_secrets.load(Ordering::Relaxed) && matches!(self.cluster_of(application), Ok(None));
         is_lost.then(|| place(application).to_owned())
     }
 
-    fn cluster_of(&self, application: &Application) -> Option<Arc<Destination>> {
+    /// The cluster of an Application; an error where its name is that of several, as Argo CD has it (util/db/cluster.go): which of
+    /// them is meant is for nobody to guess.
+    fn cluster_of(&self, application: &Application) -> Result<Option<Arc<Destination>>, String> {
         let wanted = place(application);
         if HERE.contains(&wanted) {
-            return Some(self.home());
+            return Ok(Some(self.home()));
         }
         let has_address = application.destination.server.contains(wanted);
         let elsewhere = self.elsewhere.read();
         let is_it = |known: &ClusterConnection| wanted == if has_address { &known.server } else { &known.name };
-        elsewhere.iter().find(|one| one.declared.as_ref().is_some_and(is_it)).map(Arc::clone)
+        let mut all = elsewhere.iter().filter(|one| one.declared.as_ref().is_some_and(is_it));
+        let found = all.next().map(Arc::clone);
+        if has_address {
+            return Ok(found);
+        }
+        let home = self.home_names.read().contains(wanted).then(|| self.home());
+        let others = all.filter(|one| found.as_ref().is_some_and(|found| found.server != one.server));
+        let servers: BTreeSet<&str> = found.iter().chain(others).map(|one| &*one.server).collect();
+        let servers: Vec<&str> = home.iter().map(|_| HERE[0]).chain(servers).collect();
+        if servers.len() > 1 {
+            return Err(format!(
+                "there are {} clusters with the same name {wanted}: {}; spec.destination.server says which",
+                servers.len(),
+                servers.join(", ")
+            ));
+        }
+        Ok(found.or(home))
     }
 
     /// The same Application, with both the address and the name of where it delivers to: projects speak of either.
     pub(crate) fn completed(&self, mut application: Application) -> Application {
-        if let Ok(found) = self.destination(&application)
-            && let Some(known) = &found.declared
-        {
-            application.destination.server.clone_from(&known.server);
-            application.destination.name.clone_from(&known.name);
+        let Ok(found) = self.destination(&application) else { return application };
+        match &found.declared {
+            Some(known) => {
+                application.destination.server.clone_from(&known.server);
+                application.destination.name.clone_from(&known.name);
+            }
+            // By a name of its own.
+            None if !HERE.contains(&place(&application)) => HERE[0].clone_into(&mut application.destination.server),
+            None => {}
         }
         application
     }
@@ -273,10 +298,14 @@ impl Connections {
     async fn know(&self, declared: &Declared) -> Option<Vec<Arc<str>>> {
         let mut accounts = Vec::new();
         let mut clusters: Vec<&ClusterConnection> = Vec::new();
+        let mut home_names = BTreeSet::new();
         for connection in declared.secrets.values() {
             match connection {
                 Connection::Account(account, _) => accounts.push((**account).clone()),
-                Connection::Cluster(cluster) if HERE.contains(&cluster.server.as_str()) => {}
+                // How this server reaches it is known already; it may have a name of its own.
+                Connection::Cluster(cluster) if HERE.contains(&cluster.server.as_str()) => {
+                    home_names.insert(cluster.name.clone());
+                }
                 Connection::Cluster(cluster) => clusters.push(cluster),
             }
         }
@@ -309,13 +338,15 @@ impl Connections {
             gone.stop.cancel();
             moved.push(Arc::clone(&gone.server));
         }
+        let is_called_otherwise = *self.home_names.read() != home_names;
+        *self.home_names.write() = home_names;
         *self.elsewhere.write() = after;
         self.reads_secrets.store(declared.has_secrets, Ordering::Relaxed);
         let identities = SopsIdentities::new(declared.sops.values());
         let is_opened_otherwise = *self.sops.read() != identities;
         *self.sops.write() = identities;
         let mut known = self.accounts.write();
-        if moved.is_empty() && *known == accounts && !is_opened_otherwise {
+        if moved.is_empty() && *known == accounts && !is_opened_otherwise && !is_called_otherwise {
             return None;
         }
         *known = accounts;
@@ -463,6 +494,36 @@ mod tests {
         declared.lose(&secret("a", "cluster", &[]));
         assert_eq!(connections.know(&declared).await, Some(vec!["https://edge.example.com".into()]));
         assert!(before.stop.is_cancelled(), "nobody listens to it any more");
+    }
+
+    #[tokio::test]
+    async fn a_name_of_two_clusters_leads_nowhere_and_the_own_cluster_may_have_one() {
+        let connections = connections();
+        let mut declared = Declared::default();
+        declared.take(&secret("b", "cluster", &[("name", "edge"), ("server", "https://edge.example.com")]));
+        declared.take(&secret("h", "cluster", &[("name", "home"), ("server", "https://kubernetes.default.svc")]));
+        assert!(connections.know(&declared).await.is_some());
+        let place = |destination| {
+            let found = connections.destination(&application(destination, "default"));
+            found.map(|found| found.server.to_string())
+        };
+        assert_eq!(place(json!({"name": "home"})).as_deref(), Ok(""));
+        let home = connections.completed(application(json!({"name": "home"}), "default")).destination;
+        assert_eq!((home.server.as_str(), home.name.as_str()), ("https://kubernetes.default.svc", "home"));
+        // The first one by its Secret's name is not simply taken.
+        declared.take(&secret("a", "cluster", &[("name", "edge"), ("server", "https://other.example.com")]));
+        assert!(connections.know(&declared).await.is_some());
+        let two = place(json!({"name": "edge"})).expect_err("which?");
+        assert!(
+            two.starts_with("there are 2 clusters with the same name edge: https://edge.example.com, https://other"),
+            "{two}"
+        );
+        assert_eq!(place(json!({"server": "https://edge.example.com"})).as_deref(), Ok("https://edge.example.com"));
+        declared.has_secrets = true;
+        declared.take(&secret("i", "cluster", &[("name", "edge"), ("server", "https://kubernetes.default.svc")]));
+        assert!(connections.know(&declared).await.is_some(), "the own cluster is called otherwise");
+        assert!(place(json!({"name": "edge"})).expect_err("which?").starts_with("there are 3 clusters"));
+        assert_eq!(connections.lost(&application(json!({"name": "edge"}), "default")), None);
     }
 
     #[tokio::test]

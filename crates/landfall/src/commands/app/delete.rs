@@ -151,6 +151,8 @@ enum End {
 struct Deleted {
     name: Name,
     objects: Objects,
+    /// Whether the Application says that what it delivered outlives it: `Delete=false`.
+    outlived: bool,
     /// What holds data first.
     all: Vec<(bool, String)>,
     end: End,
@@ -164,7 +166,8 @@ impl Deleted {
         });
         let mut all: Vec<(bool, String)> = shown.collect();
         all.sort_by_key(|(holds_data, _)| !holds_data);
-        Deleted { name: name.clone(), objects, all, end }
+        let outlived = detail.sync_options.iter().any(|option| option == "Delete=false");
+        Deleted { name: name.clone(), objects, outlived, all, end }
     }
 }
 
@@ -184,7 +187,11 @@ impl Report for Deleted {
     }
 
     fn text(&self, ui: &Ui) {
-        let verb = if self.objects == Objects::Stay { "stays" } else { "goes" };
+        let verb = match self.objects {
+            Objects::Stay => "stays",
+            _ if self.outlived => "stays (Delete=false), but for what says otherwise of itself",
+            _ => "goes",
+        };
         let name = ui.out_style(Style::Strong, &self.name.to_string());
         match self.end {
             End::Looked => {

@@ -86,6 +86,25 @@ fn what_is_marked_confirm_is_pruned_and_deleted_once_somebody_has_confirmed_it()
     assert!(server.get(&cluster, &there("second")).is_none());
 }
 
+/// Argo CD's default of an Application, of which an object may say otherwise (docs/user-guide/sync-options.md).
+#[test]
+fn what_an_application_says_is_not_deleted_outlives_it() {
+    let forge = Forge::shop("{automated: {prune: true}, syncOptions: [CreateNamespace=true, Delete=false]}");
+    forge.sandbox.edit("apps/shop.yaml", "path: chart", "path: plain");
+    forge.sandbox.write("plain/stays.yaml", &config("stays", "{}", "a"));
+    let goes = "{argocd.argoproj.io/sync-options: \"Delete=true\"}";
+    forge.sandbox.write("plain/goes.yaml", &config("goes", goes, "a"));
+    forge.sandbox.commit("for ever");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application("shop"));
+    let synced = server.until(&cluster, &key, |it| is_synced(it, &revision));
+    assert!(condition(&synced, "NotActedOnWarning").is_none(), "{synced:?}");
+    forge.sandbox.run(&["app", "delete", "shop", "--yes"]).exits(0).says("what it delivered stays");
+    assert!(server.get(&cluster, &there("stays")).is_some());
+    assert!(server.get(&cluster, &there("goes")).is_none());
+}
+
 #[test]
 fn an_object_that_is_written_twice_is_told_of_and_the_last_one_counts() {
     let forge = Forge::shop(AUTOMATED);
