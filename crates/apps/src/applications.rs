@@ -6,11 +6,12 @@ use std::sync::Arc;
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, ListOptions, Propagation};
 use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::Store;
 
 use crate::claims::Claims;
 use crate::compile::is_resource_of;
+use crate::descendants::Descendants;
 use crate::excluded::{ExcludedKinds, told};
 use crate::guard::{APPROVAL, CONFIRMED, is_confirmed};
 use crate::keeper::{Course, FACTS, HOOK_FACTS, Keeper, seconds};
@@ -135,6 +136,21 @@ impl Applications {
         Ok(facts.into_iter().filter_map(read).collect())
     }
 
+    /// Who delivers or generates whom.
+    async fn descendants(&self) -> Result<Descendants, Error> {
+        let mut all = Vec::new();
+        for kind in ["Application", "ApplicationSet"] {
+            match self.cluster.list(&Gvk::new("argoproj.io", "v1alpha1", kind), &ListOptions::default()).await {
+                Ok(objects) => all.extend(objects),
+                Err(landfall_cluster::Error::NoMatch { .. }) => {}
+                // Who delivers as somebody that may not look knows its own children alone.
+                Err(error) if error.code() == Some(403) => return Ok(Descendants::default()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Descendants::of(&all))
+    }
+
     /// Prepares a sync; also the way to compare.
     ///
     /// # Errors
@@ -146,7 +162,10 @@ impl Applications {
         tracked.retain(|object| !self.excluded.excludes(application, &object.key()));
         let application = &Applications::approved(application, live.as_ref());
         let home = self.cluster.default_namespace();
-        let sync = Sync::new(application, request, tracked, home, self.expected.clone()).meant(self.semantics);
+        let mut sync = Sync::new(application, request, tracked, home, self.expected.clone()).meant(self.semantics);
+        if sync.takes_others_along() {
+            sync = sync.above(self.descendants().await?);
+        }
         landfall_engine::prepare(&self.cluster, sync).await
     }
 

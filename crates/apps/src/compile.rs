@@ -7,6 +7,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 use crate::annotations::{
     HookType, Part, ResourceOptions, Turn, delete_policies, is_hook, part, policies_of_deletion, runs_at_deletion, wave,
 };
+use crate::descendants::{Descendants, delivers};
 use crate::guard::{Held, confirm, held, is_confirmed};
 use crate::ignored::{NOT_ACTED_ON, ignored_in_vain, respect_ignored};
 use crate::kept::{Semantics, Stay, Stays, stays};
@@ -80,6 +81,8 @@ pub(crate) struct Choices<'p> {
     pub(crate) semantics: Semantics,
     /// Whose bounds hold for what is pruned.
     pub(crate) project: Option<&'p Project>,
+    /// What goes along with what delivers others.
+    pub(crate) descendants: &'p Descendants,
 }
 
 struct Resource {
@@ -103,7 +106,8 @@ pub fn compile(
     wait: HealthWait,
     timeout: u64,
 ) -> Result<Compiled, Error> {
-    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own, project: None };
+    let descendants = &Descendants::default();
+    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own, project: None, descendants };
     let compiled = compile_part(application, targets, tracked, choices, &Operation::default())?;
     match compiled.shared {
         Some(shared) => Err(shared.refused()),
@@ -181,7 +185,7 @@ pub(crate) fn compile_part(
     let (outside, gone): (Vec<&Object>, Vec<&Object>) =
         gone.partition(|live| choices.project.is_some_and(|project| !project.permits_live(application, &live.key())));
     let last = resources.iter().map(|entry| entry.wave).max().unwrap_or(0);
-    let held = held_children(application, &gone, tracked, (&options, choices.semantics)).filter(|_| choices.prune);
+    let held = held_children(application, &gone, tracked, &options, &choices).filter(|_| choices.prune);
     notes.extend(held.as_ref().map(Held::to_string));
     let Choices { prune, semantics, project, .. } = choices;
     let is_confirmed = is_confirmed(&application.object, None);
@@ -353,21 +357,18 @@ fn unconfirmed(application: &Application, kept: &Stays) -> Option<String> {
     (!waits.is_empty()).then(|| format!("waiting for pruning confirmation of {}: {command}", waits.join(", ")))
 }
 
-/// Whether an object delivers others: with it goes what it has delivered.
-fn delivers(object: &Object) -> bool {
-    object.group() == "argoproj.io" && matches!(object.kind(), "Application" | "ApplicationSet")
-}
-
-/// Of an application of applications: the children that would go, when those are more than a fifth.
+/// Of an application of applications: the Applications that would go, however far below, when those are more than a fifth.
 fn held_children(
     application: &Application,
     gone: &[&Object],
     tracked: &[Object],
-    (options, semantics): (&SyncOptions, Semantics),
+    options: &SyncOptions,
+    choices: &Choices<'_>,
 ) -> Option<Held> {
-    let goes = |live: &Object| delivers(live) && stays(live, options, semantics).is_none();
-    let going = gone.iter().filter(|live| goes(live)).map(|live| live.name().to_owned()).collect();
-    let of = tracked.iter().filter(|live| delivers(live) && application.owns(live)).count();
+    let goes = |live: &Object| delivers(live) && stays(live, options, choices.semantics).is_none();
+    let going = gone.iter().filter(|live| goes(live)).flat_map(|live| choices.descendants.with(live)).collect();
+    let all = tracked.iter().filter(|live| delivers(live) && application.owns(live));
+    let of = all.flat_map(|live| choices.descendants.with(live)).count();
     held(&application.object, going, of)
 }
 

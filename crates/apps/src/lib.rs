@@ -33,6 +33,7 @@ mod build_environment;
 mod claims;
 mod compile;
 mod connections;
+mod descendants;
 mod error;
 mod excluded;
 mod expression;

@@ -6,6 +6,7 @@ use landfall_engine::{Action, Desired, Kinds, Live, Look, MadeNamespace, Places,
 use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::compile::{Choices, Compiled, HealthWait, SharedObject, Target, compile_part, is_resource_of};
+use crate::descendants::{Descendants, delivers};
 use crate::keeper::Course;
 use crate::kept::{Semantics, Stay, Stays, stays};
 use crate::status::{ResourceStatus, SyncStatus, compared};
@@ -105,6 +106,8 @@ pub(crate) struct Sync {
     tracked: Vec<Object>,
     home: String,
     expected: Kinds,
+    /// Below what of it would go, as far as anything that delivers others would.
+    descendants: Descendants,
     semantics: Semantics,
     notes: Vec<String>,
     resources: Vec<ObjectKey>,
@@ -125,7 +128,36 @@ impl Sync {
         let home = if own.is_empty() { home.to_owned() } else { own.to_string() };
         let (notes, resources, kept) = (Vec::new(), Vec::new(), Stays::new());
         let (application, semantics) = (application.clone(), Semantics::Own);
-        Sync { application, request, tracked, home, expected, semantics, notes, resources, kept, shared: None }
+        let descendants = Descendants::default();
+        Sync {
+            application,
+            request,
+            tracked,
+            home,
+            expected,
+            descendants,
+            semantics,
+            notes,
+            resources,
+            kept,
+            shared: None,
+        }
+    }
+
+    /// Whether something that delivers others is no longer wanted: others go along with it.
+    pub(crate) fn takes_others_along(&self) -> bool {
+        let is_target = |live: &Object| {
+            let mut targets = self.request.targets.iter().map(|target| &target.object);
+            let is_here = |target: &Object| target.namespace().is_none_or(|own| Some(own) == live.namespace());
+            targets.any(|it| delivers(it) && it.kind() == live.kind() && it.name() == live.name() && is_here(it))
+        };
+        self.tracked.iter().any(|live| delivers(live) && !is_target(live))
+    }
+
+    /// With what is below.
+    pub(crate) fn above(mut self, descendants: Descendants) -> Self {
+        self.descendants = descendants;
+        self
     }
 
     /// With that meaning where ours differs.
@@ -165,7 +197,8 @@ impl Sync {
     fn compiled(&self, application: &Application) -> Result<Compiled, Error> {
         let SyncRequest { targets, wait, timeout, .. } = &self.request;
         let (prune, semantics, project) = (self.prune(), self.semantics, self.request.project.as_ref());
-        let choices = Choices { prune, wait: *wait, timeout: *timeout, semantics, project };
+        let descendants = &self.descendants;
+        let choices = Choices { prune, wait: *wait, timeout: *timeout, semantics, project, descendants };
         compile_part(application, targets.clone(), &self.tracked, choices, &self.request.operation)
     }
 }

@@ -215,6 +215,57 @@ fn a_parent_that_shrinks_keeps_its_children_until_somebody_approves() {
     assert!(server.get(&cluster, &delivered("a")).is_some());
 }
 
+/// What goes is counted however far below the parent it is: one set of many is one child, too.
+#[test]
+fn a_parent_that_loses_one_set_of_many_keeps_it_until_somebody_approves() {
+    let sandbox = Sandbox::empty();
+    let spec = |name: &str| {
+        format!(
+            "{{project: default, source: {{repoURL: \"{SHOP}\", targetRevision: main, path: teams/{name}}}, destination: {{server: \"https://kubernetes.default.svc\", namespace: teams}}, syncPolicy: {AUTOMATED}}}"
+        )
+    };
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        let child = format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec: {}\n",
+            spec(name)
+        );
+        sandbox.write(&format!("children/{name}.yaml"), &child);
+        sandbox.write(&format!("teams/{name}/config.yaml"), &config(name));
+    }
+    let set = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: big, namespace: argocd}}\nspec:\n  generators: [{{list: {{elements: [{{n: one}}, {{n: two}}, {{n: three}}, {{n: four}}]}}}}]\n  template: {{metadata: {{name: \"big-{{{{n}}}}\"}}, spec: {}}}\n",
+        spec("{{n}}")
+    );
+    sandbox.write("children/big.yaml", &set);
+    for name in ["one", "two", "three", "four"] {
+        sandbox.write(&format!("teams/{name}/config.yaml"), &config(name));
+    }
+    sandbox.write(
+        "apps/root.yaml",
+        &format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: root, namespace: argocd}}\nspec:\n  project: default\n  source: {{repoURL: \"{SHOP}\", targetRevision: main, path: children}}\n  destination: {{server: \"https://kubernetes.default.svc\", namespace: argocd}}\n  syncPolicy: {{automated: {{prune: true}}}}\n"
+        ),
+    );
+    let forge = Forge::of(sandbox);
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    for name in ["f", "big-one", "big-four"] {
+        server.until(&cluster, &application(name), |it| it.str_at("/status/sync/status") == Some("Synced"));
+    }
+    forge.sandbox.git(&["rm", "-q", "children/big.yaml"]);
+    forge.sandbox.commit("without the set");
+    forge.push();
+    let held = server.until(&cluster, &application("root"), |it| said(it, "DeletionHeldWarning").is_some());
+    let words = said(&held, "DeletionHeldWarning").expect("said").to_owned();
+    assert!(
+        words.starts_with("4 of 10 Applications would be deleted (big-four, big-one, big-three, big-two)"),
+        "{words}"
+    );
+    assert!(server.get(&cluster, &delivered("one")).is_some());
+    server.patch(&cluster, &application("root"), approval(&words));
+    gone(&server, &cluster, &application("big-one"));
+}
+
 #[test]
 fn a_sync_window_of_the_project_holds_back_what_is_due_and_says_so() {
     let forge = Forge::shop(AUTOMATED);
