@@ -8,6 +8,7 @@
 //!                      └─ artifacts.rs  bytes, with ranges, without redirects            │      │
 //! operator ─► front.rs ─► operator.rs   edges, tokens, releases, campaigns               │      ▼
 //!                                                                                 campaigns.rs   `fleet::campaign::step`
+//!                                                                                 reversal.rs    and back again
 //! book.rs       edges and credentials, in memory; starts.rs: those of an agent before     │
 //! following.rs  which campaigns hear what an edge says                                    │
 //! import.rs     what the product's own gateway knew
@@ -41,6 +42,7 @@ mod only;
 mod operator;
 mod page;
 mod releases;
+mod reversal;
 pub(crate) mod routes;
 mod rows;
 mod starts;

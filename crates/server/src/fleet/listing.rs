@@ -2,26 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use landfall_diag::{Diagnostic, code};
+use landfall_diag::{Diagnostic, code, nearest};
 use landfall_fleet::{Selected, Selector, UpgradeStatus};
 use serde_json::{Value, json};
 
 use super::Control;
-use super::book::{Connectivity, EdgeNow, word_of};
+use super::book::{ACTIVE, Connectivity, DISABLED, EdgeNow, QUARANTINED, word_of};
 use super::campaigns::time;
 
 /// How many edges a page has, if nothing else is asked for, and at most.
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
 
+/// How far an upgrade may be.
+const STATUSES: [UpgradeStatus; 8] = [
+    UpgradeStatus::Idle,
+    UpgradeStatus::UpgradePending,
+    UpgradeStatus::Downloading,
+    UpgradeStatus::Verifying,
+    UpgradeStatus::Restarting,
+    UpgradeStatus::Succeeded,
+    UpgradeStatus::Failed,
+    UpgradeStatus::RolledBack,
+];
+
 /// What is asked of the list.
 #[derive(Debug, Default)]
 struct Query {
     selector: Selector,
-    connectivity: Option<String>,
+    connectivity: Option<&'static str>,
     version: Option<String>,
-    status: Option<String>,
-    lifecycle: Option<String>,
+    status: Option<&'static str>,
+    lifecycle: Option<&'static str>,
     search: Option<String>,
     token: Option<String>,
     after: i64,
@@ -70,10 +82,12 @@ impl Query {
             let value = value.into_owned();
             match &*name {
                 "selector" => query.selector = Selector::parse(&value).map_err(|error| bad(error.to_string()))?,
-                "connectivity" => query.connectivity = Some(value.to_ascii_uppercase()),
+                "connectivity" => {
+                    query.connectivity = Some(one_of(&name, &value, &Connectivity::ALL.map(Connectivity::word))?)
+                }
                 "version" => query.version = Some(value),
-                "status" => query.status = Some(value.to_ascii_uppercase()),
-                "lifecycle" => query.lifecycle = Some(value.to_ascii_uppercase()),
+                "status" => query.status = Some(one_of(&name, &value, &STATUSES.map(UpgradeStatus::as_str))?),
+                "lifecycle" => query.lifecycle = Some(one_of(&name, &value, &[ACTIVE, DISABLED, QUARANTINED])?),
                 "search" => query.search = Some(value.to_lowercase()),
                 "token" => query.token = Some(value),
                 "after" => query.after = value.parse().map_err(|_| bad(format!("after={value} is no number")))?,
@@ -88,17 +102,17 @@ impl Query {
     }
 
     fn matches(&self, edge: &EdgeNow, now: i64) -> bool {
-        let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        let is = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
         let found = |wanted: &String| {
             [&*edge.row.device_number, &*edge.row.display_name, &*edge.row.id]
                 .iter()
                 .any(|it| it.to_lowercase().contains(wanted))
         };
-        is(&self.connectivity, Connectivity::of(edge.presence.seen_at, now).word())
-            && is(&self.version, edge.version())
-            && is(&self.status, edge.row.upgrade_status.as_str())
-            && is(&self.lifecycle, edge.row.lifecycle.as_str())
-            && is(&self.token, &edge.row.enrolled_by)
+        is(self.connectivity, Connectivity::of(edge.presence.seen_at, now).word())
+            && is(self.version.as_deref(), edge.version())
+            && is(self.status, edge.row.upgrade_status.as_str())
+            && is(self.lifecycle, edge.row.lifecycle.as_str())
+            && is(self.token.as_deref(), &edge.row.enrolled_by)
             && self.search.as_ref().is_none_or(found)
             && self.selector.selects(Selected {
                 device_number: &edge.row.device_number,
@@ -108,6 +122,15 @@ impl Query {
                 labels: &edge.row.labels,
             })
     }
+}
+
+/// One of the words that there are, however it is written: a slip of the pen would be a fleet that nothing is wrong with.
+fn one_of(what: &str, value: &str, known: &[&'static str]) -> Result<&'static str, Diagnostic> {
+    known.iter().find(|word| word.eq_ignore_ascii_case(value)).copied().ok_or_else(|| {
+        Diagnostic::error(code::BAD_REQUEST, format!("{value:?} is no {what} of an edge"))
+            .did_you_mean(nearest(value, known.iter().copied()))
+            .help(known.join(", "))
+    })
 }
 
 /// An edge as it is told.

@@ -57,7 +57,7 @@ impl<S: Shape> Report for Told<S> {
     fn text(&self, ui: &Ui) {
         let rows = self.rows();
         if rows.is_empty() {
-            ui.status(S::NONE);
+            ui.status(nothing(&self.answer).unwrap_or(S::NONE));
         } else {
             let mut table = Table::with_head(S::COLUMNS.iter().map(|(head, _)| (*head).to_owned()).collect());
             for row in rows {
@@ -66,6 +66,16 @@ impl<S: Shape> Report for Told<S> {
             ui.table(&table);
         }
         S::beside(&self.answer, ui);
+    }
+}
+
+/// What is said where there are rows, and none of them is shown.
+fn nothing(answer: &Value) -> Option<&'static str> {
+    let some = |of: &str| answer[of].as_u64().is_some_and(|count| count > 0);
+    match (some("total"), some("matching")) {
+        (false, _) => None,
+        (true, false) => Some("none is so"),
+        (true, true) => Some("there are no more"),
     }
 }
 

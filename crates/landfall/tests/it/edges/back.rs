@@ -76,6 +76,30 @@ fn a_campaign_that_has_ended_is_rolled_back_in_sight_or_not_at_all() {
 }
 
 #[test]
+fn of_two_ways_back_the_one_that_is_missing_is_made() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    sandbox.run(&["edge", "keys", "init", "keys"]).exits(0);
+    ["1.0.0", "1.0.1", "1.1.0"].iter().for_each(|version| registered_release(&sandbox, version));
+    let token = token(&sandbox, &[]);
+    let mut edges = ["1.0.0", "1.0.1"].map(|version| Own::enroll(&fleet, &token, &format!("edge-{version}"), version));
+    sandbox.run(&["edge", "campaign", "create", "1.1.0", "--name", "spring", "--waves", "100%"]).exits(0);
+    for (edge, version) in edges.iter_mut().zip(["1.0.0", "1.0.1"]) {
+        assert_eq!(edge.check_in(&fleet, version), "1.1.0");
+        edge.check_in(&fleet, "1.1.0");
+        sandbox.run(&["edge", "release", "consent", version, "--key-file", "keys/targets.pem"]).exits(0);
+    }
+    let back = ["edge", "campaign", "rollback", "spring", "--yes"];
+    sandbox.run(&back).exits(0).says("spring-back-to-1.0.0").says("spring-back-to-1.0.1");
+    sandbox.run(&back).exits(5).says("rolled back already");
+    // As if the server had been killed before it made the second.
+    sandbox.run(&["edge", "campaign", "abort", "spring-back-to-1.0.1", "--yes"]).exits(0);
+    let again = sandbox.run(&back).exits(0).says("spring-back-to-1.0.1");
+    assert!(!again.stderr.contains("spring-back-to-1.0.0"), "{}", again.all());
+    assert_eq!(edges[1].check_in(&fleet, "1.1.0"), "1.0.1");
+}
+
+#[test]
 fn a_campaign_that_soaks_says_until_when() {
     let sandbox = Sandbox::empty();
     let fleet = serve(&sandbox);

@@ -97,3 +97,23 @@ fn a_campaign_is_given_up_and_taken_back_by_whoever_says_yes() {
         assert_eq!(campaign(&sandbox, verb)["state"], "ABORTED", "{sent}");
     }
 }
+
+#[test]
+fn what_edges_are_asked_for_by_is_known_and_that_none_is_so_is_said() {
+    let sandbox = Sandbox::empty();
+    let fleet = serve(&sandbox);
+    let list = |more: &[&str]| sandbox.run(&[&["edge", "list"], more].concat());
+    list(&[]).exits(0).says("there are no edges");
+    fleet.enroll(&token(&sandbox, &[]), "edge-a-000001");
+    list(&["--connectivity", "onlin"]).exits(2).says("did you mean `ONLINE`?");
+    list(&["--status", "failing"]).exits(2).says("ROLLED_BACK");
+    for (more, told) in [
+        (&["--connectivity", "Offline"][..], "none is so"),
+        (&["--selector", "site=south"], "none is so"),
+        (&["--after", "7"], "there are no more"),
+    ] {
+        let listed = list(more).exits(0).says(told);
+        assert!(!listed.stderr.contains("there are no edges"), "{}", listed.all());
+    }
+    list(&["--connectivity", "online"]).exits(0).says("edge-a-000001");
+}
