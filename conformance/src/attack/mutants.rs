@@ -14,6 +14,7 @@ const MUTANTS: &[(&str, &str)] = &[
     ("build-places", "programs/build contexts outside/climbing"),
     ("image-names", "programs/images that are options/of the workload"),
     ("search-path", "programs/programs of the tree/a dot in the path"),
+    ("kustomize-names", "programs/what a kustomization names/an address in another case"),
     ("environment", "programs/what builders see/of docker"),
     ("git-configuration", "programs/programs of a clone's configuration/plan"),
     ("links", "trees/links out of the tree/from the root"),

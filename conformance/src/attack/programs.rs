@@ -14,7 +14,64 @@ pub(super) fn attacks() -> Vec<Pair> {
     all.extend(lures());
     all.extend(addresses());
     all.extend(downloads());
+    all.extend(kustomizations());
     all
+}
+
+/// Kustomizations that have something fetched, or read from outside: by names in another case, and by Kustomize's own plug-ins.
+fn kustomizations() -> Vec<Pair> {
+    let built = "printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: built-proof}\\n'";
+    let of = |text: &str| {
+        application(PLAN_APPS, "path: kustomized")
+            .file("kustomized/kustomization.yaml", text)
+            .file("kustomized/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+            .program("@BIN@/kustomize", built)
+    };
+    let refused = |text: &str| of(text).commit("first").refused(&[1, 2], &["LF0854", "which is not in the repository"]);
+    let well = |text: &str| of(text).commit("first").well(&["built-proof"]);
+    let generator = |named: &str| {
+        format!("apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {{name: stolen}}\nfiles: [\"x={named}\"]\n")
+    };
+    let generated =
+        |named: &str| of("generators: [gen.yaml]\n").file("kustomized/gen.yaml", generator(named)).commit("first");
+    let patched = |named: &str| {
+        format!(
+            "resources: [x.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: PatchTransformer\n  metadata: {{name: p}}\n  path: {named}\n"
+        )
+    };
+    let from = |named: &str| format!("configMapGenerator: [{{name: stolen, Files: [\"x={named}\"]}}]\n");
+    vec![
+        (
+            "what a kustomization names",
+            "an address in another case",
+            refused("Resources: [\"http://@OTHER@/x.yaml\"]\n"),
+            well("Resources: [x.yaml]\n"),
+        ),
+        (
+            "what a kustomization names",
+            "a generator's file in another case",
+            refused(&from("http://@OTHER@/x.yaml")),
+            well(&from("x.yaml")),
+        ),
+        (
+            "what a kustomization names",
+            "a plug-in in a file",
+            generated("http://@OTHER@/x.yaml").refused(&[1, 2], &["LF0854", "which is not in the repository"]),
+            generated("x.yaml").well(&["built-proof"]),
+        ),
+        (
+            "what a kustomization names",
+            "a plug-in between the lines",
+            refused(&patched("http://@OTHER@/x.yaml")),
+            well(&patched("x.yaml")),
+        ),
+        (
+            "what a kustomization names",
+            "a directory outside",
+            refused("Resources: [../../../../../../@OUT@]\n"),
+            well("Resources: [../kustomized/x.yaml]\n"),
+        ),
+    ]
 }
 
 /// Rows of issue 16 on builds: arguments, places and names that become more than they are.

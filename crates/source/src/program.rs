@@ -29,7 +29,34 @@ pub struct Order {
     environment: Environment,
     directory: Option<PathBuf>,
     input: Option<Vec<u8>>,
+    network: Network,
 }
+
+/// What of the network a program reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Network {
+    Reached,
+    Cut,
+}
+
+/// A port of loopback where nobody listens (the discard protocol's).
+const NOBODY: &str = "http://127.0.0.1:9";
+
+/// Variables that send a program's requests to [`NOBODY`], and keep git from its transports.
+const CUT: [(&str, &str); 9] = [
+    ("HTTP_PROXY", NOBODY),
+    ("HTTPS_PROXY", NOBODY),
+    ("ALL_PROXY", NOBODY),
+    ("http_proxy", NOBODY),
+    ("https_proxy", NOBODY),
+    ("all_proxy", NOBODY),
+    ("NO_PROXY", ""),
+    ("no_proxy", ""),
+    ("GIT_ALLOW_PROTOCOL", "none"),
+];
+
+/// What `unshare` is told for a network of one's own, in which there is nothing.
+const ALONE: [&str; 4] = ["--user", "--map-root-user", "--net", "--"];
 
 /// Which program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +113,7 @@ impl Order {
             environment: Environment::Tools,
             directory: None,
             input: None,
+            network: Network::Reached,
         }
     }
 
@@ -113,6 +141,16 @@ impl Order {
         self
     }
 
+    /// Cuts it off from the network: by a network of its own where the system lets an ordinary user have one (`unshare` of
+    /// util-linux; Linux), and elsewhere by proxies that are not there, which a program need not heed, and Go's do not for loopback.
+    ///
+    /// A second lock: whoever gives it something to read judges first what is named there.
+    pub fn without_network(mut self) -> Self {
+        self.variables.extend(CUT.map(|(name, value)| (name, value.into())));
+        self.network = Network::Cut;
+        self
+    }
+
     /// What it is told.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.arguments.iter().map(OsString::as_os_str)
@@ -136,7 +174,13 @@ impl Order {
     #[boxed]
     pub async fn run(&self) -> Result<Ended, ProgramError> {
         let failed = |source| ProgramError::Io { program: self.program(), source };
-        let mut command = tokio::process::Command::from(self.command()?);
+        let command = match self.network {
+            Network::Cut => alone(self.command()?).await,
+            Network::Reached => self.command()?,
+        };
+        let mut command = tokio::process::Command::from(command);
+        let input = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().map_err(failed)?;
         let input = child.stdin.take().zip(self.input.clone());
         let writing = async {
@@ -162,14 +206,31 @@ impl Order {
             Program::Named(name) => find_program(name).ok_or_else(|| ProgramError::Missing(name.clone()))?,
         };
         let mut command = std::process::Command::new(file);
-        let input = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
-        command.args(&self.arguments).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(&self.arguments);
         command.env_clear().envs(self.environment.kept(std::env::vars_os())).envs(&self.variables);
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
         Ok(command)
     }
+}
+
+/// A command in a network of its own; as it was where there is no way to one.
+async fn alone(command: std::process::Command) -> std::process::Command {
+    let Some(unshare) = find_program("unshare") else { return command };
+    // Tried with what surely can be run: containers often forbid it.
+    let trial =
+        Order::new("unshare", ALONE.map(OsStr::new).into_iter().chain([unshare.as_os_str(), "--version".as_ref()]));
+    if !trial.run().await.is_ok_and(|ended| ended.is_success()) {
+        return command;
+    }
+    let mut around = std::process::Command::new(unshare);
+    around.args(ALONE).arg(command.get_program()).args(command.get_args());
+    around.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(directory) = command.get_current_dir() {
+        around.current_dir(directory);
+    }
+    around
 }
 
 impl Ended {
@@ -233,6 +294,23 @@ mod tests {
         }
         assert_eq!(find_in("bin/docker", [here.path().to_owned()].into_iter()), None, "a name is no path");
         assert_eq!(find_in("docker", [PathBuf::from(".")].into_iter()), None);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_program_without_network_reads_and_answers_and_reaches_not_even_loopback() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let asks = format!(
+            "cat; printf '%s %s ' \"$https_proxy\" \"$GIT_ALLOW_PROTOCOL\"; : 2>/dev/null > /dev/tcp/127.0.0.1/{port} && echo reached"
+        );
+        let order = Order::new("bash", ["-c", asks.as_str()]).with_variable("OURS", "set").with_input("read ");
+        let said = |ended: Ended| String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert!(said(order.clone().run().await.expect("runs")).ends_with("reached\n"), "a port that answers");
+        let cut = said(order.without_network().run().await.expect("runs"));
+        assert!(cut.starts_with(&format!("read {NOBODY} none")), "{cut}");
+        let may = Order::new("unshare", ALONE.into_iter().chain(["true"])).run().await;
+        assert_eq!(cut.contains("reached"), !may.is_ok_and(|ended| ended.is_success()), "{cut}");
     }
 
     #[cfg(unix)]

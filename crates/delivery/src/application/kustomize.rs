@@ -3,7 +3,8 @@
 //! The program gets a copy of the repository's files in a directory of its own, and no way to fetch more: what a
 //! kustomization names must be among them, and no other program is found from there.
 
-use std::collections::BTreeSet;
+mod named;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,9 +14,9 @@ use landfall_object::mask;
 use landfall_source::{Order, SourceTree, find_program};
 use serde_json::{Map, Value, json};
 
+use self::named::{judge, kustomization};
 use super::directory::objects;
-use super::{KUSTOMIZATIONS, Reading, at_file};
-use crate::target::join;
+use super::{Reading, at_file};
 use crate::unit::PlainManifest;
 
 /// How long it may build; Argo CD gives it as long.
@@ -24,11 +25,6 @@ const LONGEST: Duration = Duration::from_secs(90);
 const MOST: usize = 32 << 20;
 /// What of its complaint is told, in characters.
 const TOLD: usize = 400;
-/// Kustomizations that lead to one another.
-const MOST_KUSTOMIZATIONS: usize = 1_000;
-
-/// The lists of a kustomization whose entries may be addresses.
-const LEADING: [&str; 6] = ["resources", "bases", "components", "generators", "transformers", "validators"];
 
 impl Reading<'_> {
     /// The objects that Kustomize makes of a directory, and the paths of the kustomizations that it reads for it, its own first.
@@ -57,7 +53,7 @@ impl Reading<'_> {
         let inside = directory.strip_prefix(root).unwrap_or(directory).trim_matches('/').to_owned();
         let wrong = |why: String| refuse(format!("Application {name}: {why}"));
         overlay(&mut tree, &inside, settings).map_err(wrong)?;
-        let led_to = check(&tree, &inside).map_err(wrong)?;
+        let led_to = judge(&mut tree, &inside).map_err(wrong)?;
         let broken =
             |error: std::io::Error| refuse(format!("Application {name}: its files cannot be laid out: {error}"));
         let out = tempfile::Builder::new().prefix("landfall-kustomize-").tempdir().map_err(broken)?;
@@ -67,6 +63,7 @@ impl Reading<'_> {
             .with_variable("PATH", &nothing)
             .with_variable("HOME", &nothing)
             .with_variable("XDG_CONFIG_HOME", &nothing)
+            .without_network()
             .in_directory(&laid);
         let ended = match tokio::time::timeout(LONGEST, order.run()).await {
             Err(_) => {
@@ -84,8 +81,7 @@ impl Reading<'_> {
             let said = String::from_utf8_lossy(&ended.stderr).replace(&format!("{}/", laid.display()), "");
             let text =
                 tree.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes)).find(|text| mask::names_a_secret(text));
-            let said = mask::words_about(text.as_deref().unwrap_or_default(), said.trim().to_owned());
-            let said: String = said.chars().take(TOLD).collect();
+            let said = complaint(&mask::words_about(text.as_deref().unwrap_or_default(), said.trim().to_owned()));
             return Err(vec![
                 at_file(
                     Diagnostic::error(
@@ -105,6 +101,18 @@ impl Reading<'_> {
     }
 }
 
+/// The end of what Kustomize complains of, where the reason stands; without what it only warns of.
+fn complaint(said: &str) -> String {
+    let is_warning = |line: &&str| line.trim_start_matches(['#', ' ']).to_lowercase().starts_with("warning:");
+    let lines: Vec<&str> = said.lines().filter(|line| !is_warning(line)).collect();
+    let said = lines.join("\n");
+    let beyond = said.chars().count().saturating_sub(TOLD);
+    match beyond {
+        0 => said,
+        _ => format!("…{}", said.chars().skip(beyond).collect::<String>()),
+    }
+}
+
 fn lay_out(tree: &Tree, below: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(below)?;
     // A tree's paths stay inside of it.
@@ -114,98 +122,6 @@ fn lay_out(tree: &Tree, below: &Path) -> std::io::Result<()> {
         std::fs::write(file, bytes)?;
     }
     Ok(())
-}
-
-/// A kustomization's path, and what it says.
-type Kustomization = (String, Map<String, Value>);
-
-/// A directory's kustomization.
-fn kustomization(tree: &Tree, directory: &str) -> Result<Option<Kustomization>, String> {
-    for name in KUSTOMIZATIONS {
-        let path = join(directory, name);
-        if let Some(bytes) = tree.get(&path) {
-            let read = landfall_yaml::to_json(&String::from_utf8_lossy(bytes)).ok();
-            return match read {
-                Some(Value::Object(said)) => Ok(Some((path, said))),
-                Some(Value::Null) => Ok(Some((path, Map::new()))),
-                _ => Err(format!("`{path}` is no kustomization")),
-            };
-        }
-    }
-    Ok(None)
-}
-
-/// The paths of a directory's kustomization and of those that it leads to; fails where one names what is not among the files: an
-/// address would be fetched.
-fn check(tree: &Tree, directory: &str) -> Result<Vec<String>, String> {
-    let (mut left, mut seen, mut found_at) = (vec![directory.to_owned()], BTreeSet::new(), Vec::new());
-    while let Some(directory) = left.pop() {
-        if !seen.insert(directory.clone()) {
-            continue;
-        }
-        if seen.len() > MOST_KUSTOMIZATIONS {
-            return Err("more than 1,000 kustomizations lead to one another".to_owned());
-        }
-        let Some((path, said)) = kustomization(tree, &directory)? else {
-            return Err(format!("there is no kustomization in `{directory}`"));
-        };
-        check_files(&path, &said)?;
-        for field in LEADING {
-            let entries = said.get(field).and_then(Value::as_array).into_iter().flatten();
-            for entry in entries.filter_map(Value::as_str) {
-                // Generators and transformers may stand there themselves.
-                if entry.contains('\n') {
-                    continue;
-                }
-                match inside(&directory, entry) {
-                    Some(found) if tree.get(&found).is_some() => {}
-                    Some(found) if found.is_empty() || tree.has_dir(&found) => left.push(found),
-                    _ => {
-                        let shown = landfall_diag::without_passwords(entry);
-                        return Err(format!("{field} of `{path}` names `{shown}`, which is not in the repository"));
-                    }
-                }
-            }
-        }
-        found_at.push(path);
-    }
-    Ok(found_at)
-}
-
-/// Refuses addresses where a kustomization names single files: Kustomize would fetch them.
-fn check_files(path: &str, said: &Map<String, Value>) -> Result<(), String> {
-    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut named: Vec<(&str, Value)> = Vec::new();
-    for field in ["patchesStrategicMerge", "crds", "configurations"] {
-        named.extend(list(said.get(field)).into_iter().map(|entry| (field, entry)));
-    }
-    for field in ["patches", "patchesJson6902", "replacements"] {
-        named.extend(list(said.get(field)).into_iter().map(|entry| (field, entry["path"].clone())));
-    }
-    named.extend(said.get("openapi").map(|entry| ("openapi", entry["path"].clone())));
-    for field in ["configMapGenerator", "secretGenerator"] {
-        for entry in list(said.get(field)) {
-            named.push((field, entry["env"].clone()));
-            for lists in ["files", "envs"] {
-                named.extend(list(entry.get(lists)).into_iter().map(|entry| (field, entry)));
-            }
-        }
-    }
-    for (field, entry) in named {
-        let Some(text) = entry.as_str().filter(|text| !text.contains('\n')) else { continue };
-        // `key=file` gives the file another name.
-        let file = text.split_once('=').map_or(text, |(_, file)| file);
-        if file.contains("://") || text.contains("://") {
-            let shown = landfall_diag::without_passwords(text);
-            return Err(format!("{field} of `{path}` names `{shown}`, which is not in the repository"));
-        }
-    }
-    Ok(())
-}
-
-/// A path as seen from a directory; nothing where it leaves the files or is none.
-fn inside(directory: &str, path: &str) -> Option<String> {
-    if path.contains("://") { None } else { landfall_source::within(directory, path) }
 }
 
 /// Lays what an Application says on top of a directory's kustomization.
@@ -218,22 +134,39 @@ fn overlay(tree: &mut Tree, directory: &str, settings: Option<&Value>) -> Result
     let Some((path, mut said)) = kustomization(tree, directory)? else {
         return Err(format!("there is no kustomization in `{directory}`"));
     };
-    let force = |name: &str| match given.iter().any(|(field, value)| *field == name && **value == Value::Bool(true)) {
-        true => Known::GivesWay,
-        false => Known::Stays,
-    };
+    let is_set = |name: &str| given.iter().any(|(field, value)| *field == name && **value == Value::Bool(true));
+    let force = |name: &str| if is_set(name) { Known::GivesWay } else { Known::Stays };
+    let (without_selector, in_templates) = (is_set("labelWithoutSelector"), is_set("labelIncludeTemplates"));
+    if in_templates && !without_selector {
+        return Err("labelIncludeTemplates says nothing without labelWithoutSelector".to_owned());
+    }
     for (field, value) in &given {
         match field.as_str() {
             "namePrefix" | "nameSuffix" | "namespace" => drop(said.insert((*field).clone(), (*value).clone())),
             "images" => images(&mut said, value),
             "replicas" => replicas(&mut said, value),
+            "commonLabels" if without_selector => {
+                let reach = if in_templates { Labelled::Templates } else { Labelled::Objects };
+                label(&mut said, value, (reach, force("forceCommonLabels")))?;
+            }
             "commonLabels" => merge(&mut said, "commonLabels", value, force("forceCommonLabels"))?,
             "commonAnnotations" => merge(&mut said, "commonAnnotations", value, force("forceCommonAnnotations"))?,
             "patches" => append(&mut said, "patches", value),
-            "components" => append(&mut said, "components", value),
+            "components" => {
+                let there = |entry: &&Value| {
+                    let found = entry.as_str().and_then(|entry| landfall_source::within(directory, entry));
+                    found.is_some_and(|found| tree.has_dir(&found))
+                };
+                let all = value.as_array().into_iter().flatten();
+                let taken = all.filter(|entry| !is_set("ignoreMissingComponents") || there(entry)).cloned().collect();
+                append(&mut said, "components", &Value::Array(taken));
+            }
             // They say how others are meant, or name what `kustomize` itself does not look at.
             "forceCommonLabels"
             | "forceCommonAnnotations"
+            | "labelWithoutSelector"
+            | "labelIncludeTemplates"
+            | "ignoreMissingComponents"
             | "commonAnnotationsEnvsubst"
             | "version"
             | "kubeVersion"
@@ -341,6 +274,37 @@ fn merge(said: &mut Map<String, Value>, field: &str, value: &Value, rule: Known)
     Ok(())
 }
 
+/// What labels are put on that select nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Labelled {
+    Objects,
+    /// Pods of workloads, too.
+    Templates,
+}
+
+/// Labels that no selector gets, as `kustomize edit add label --without-selector` takes them: beside those of the same reach.
+fn label(said: &mut Map<String, Value>, value: &Value, (reach, rule): (Labelled, Known)) -> Result<(), String> {
+    let mut entry = json!({"pairs": {}});
+    if reach == Labelled::Templates {
+        entry["includeTemplates"] = true.into();
+    }
+    let list = said.entry("labels").or_insert_with(|| json!([]));
+    let Value::Array(list) = list else { return Err("labels of the kustomization are no list".to_owned()) };
+    let reaches = |known: &&mut Value| {
+        let is = |field: &str| known[field] == Value::Bool(true);
+        !is("includeSelectors") && is("includeTemplates") == (reach == Labelled::Templates)
+    };
+    let known = list.iter_mut().find(reaches).and_then(Value::as_object_mut);
+    match known {
+        Some(known) => merge(known, "pairs", value, rule),
+        None => {
+            entry["pairs"] = value.clone();
+            list.push(entry);
+            Ok(())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,33 +316,6 @@ mod tests {
         }
         tree.sort();
         tree
-    }
-
-    #[test]
-    fn only_what_lies_in_the_repository_may_be_named() {
-        let base = ("base/kustomization.yaml", "resources: [web.yaml]\n");
-        let of = |text: &str| tree(&[base, ("base/web.yaml", "a: 1\n"), ("env/kustomization.yml", text)]);
-        let checked = |text: &str| check(&of(text), "env").map(drop);
-        assert_eq!(checked("resources: [../base]\n"), Ok(()));
-        assert_eq!(checked("transformers:\n- |-\n  kind: X\n  url: https://x\n"), Ok(()));
-        for refused in [
-            "resources: [../base, https://git.example.com/a?ref=v1]\n",
-            "bases: ['git.example.com/a/b//c']\n",
-            "components: [../../outside]\n",
-            "resources: [/etc]\n",
-            "resources: [missing.yaml]\n",
-            "resources: [../base]\nconfigMapGenerator: [{name: a, files: ['x=https://git.example.com/x']}]\n",
-            "resources: [../base]\npatches: [{path: 'https://git.example.com/x.yaml'}]\n",
-            "- no\n",
-        ] {
-            assert!(checked(refused).is_err(), "{refused}");
-        }
-        let told = checked("resources: ['https://me:secret@git.example.com/a']\n").expect_err("an address");
-        assert!(told.contains("names `https://") && !told.contains("secret"), "{told}");
-        let circle =
-            tree(&[("a/kustomization.yaml", "resources: [../b]\n"), ("b/kustomization.yaml", "resources: [../a]\n")]);
-        let led_to = ["a/kustomization.yaml", "b/kustomization.yaml"].map(str::to_owned).to_vec();
-        assert_eq!(check(&circle, "a"), Ok(led_to), "kustomize says what is wrong with that");
     }
 
     #[test]
@@ -400,7 +337,47 @@ mod tests {
         assert!(overlay(&mut tree, "", Some(&json!({"commonLabels": {"a": "other"}}))).is_err());
         let forced = json!({"commonLabels": {"a": "other"}, "forceCommonLabels": true});
         assert_eq!(overlay(&mut tree, "", Some(&forced)), Ok(()));
-        let unknown = overlay(&mut tree, "", Some(&json!({"labelWithoutSelector": true}))).expect_err("not acted on");
-        assert!(unknown.contains("labelWithoutSelector is not acted on"));
+        let unknown = overlay(&mut tree, "", Some(&json!({"pathOfSomething": "x"}))).expect_err("not acted on");
+        assert!(unknown.contains("pathOfSomething is not acted on"));
+    }
+
+    #[test]
+    fn labels_that_select_nothing_stand_beside_those_of_the_same_reach() {
+        let laid = |said: &str, settings: Value| {
+            let mut tree = tree(&[("kustomization.yaml", said)]);
+            overlay(&mut tree, "", Some(&settings))?;
+            kustomization(&tree, "").map(|said| said.expect("there").1["labels"].clone())
+        };
+        let plain = json!({"commonLabels": {"a": "b"}, "labelWithoutSelector": true});
+        assert_eq!(laid("", plain.clone()), Ok(json!([{"pairs": {"a": "b"}}])));
+        let said = "labels: [{pairs: {x: y}, includeSelectors: true}, {pairs: {c: d}}]\n";
+        let beside = json!([{"pairs": {"x": "y"}, "includeSelectors": true}, {"pairs": {"c": "d", "a": "b"}}]);
+        assert_eq!(laid(said, plain.clone()), Ok(beside));
+        assert!(laid("labels: [{pairs: {a: c}}]\n", plain).is_err(), "not forced");
+        let templates =
+            json!({"commonLabels": {"a": "b"}, "labelWithoutSelector": true, "labelIncludeTemplates": true});
+        assert_eq!(laid("", templates), Ok(json!([{"pairs": {"a": "b"}, "includeTemplates": true}])));
+        assert!(laid("", json!({"commonLabels": {"a": "b"}, "labelIncludeTemplates": true})).is_err(), "as Kustomize");
+    }
+
+    #[test]
+    fn components_that_are_not_there_are_left_out_where_that_is_said() {
+        let settings = json!({"components": ["../tls", "../missing"], "ignoreMissingComponents": true});
+        let mut tree = tree(&[("env/kustomization.yaml", ""), ("tls/kustomization.yaml", "kind: Component\n")]);
+        overlay(&mut tree, "env", Some(&settings)).expect("laid over");
+        let (_, said) = kustomization(&tree, "env").expect("read").expect("there");
+        assert_eq!(said["components"], json!(["../tls"]));
+    }
+
+    #[test]
+    fn the_end_of_a_complaint_is_told_and_no_warning() {
+        let long = format!(
+            "# Warning: 'bases' is deprecated. Please use 'resources' instead.\nError: {}the reason\n",
+            "x ".repeat(400)
+        );
+        let told = complaint(&long);
+        assert!(told.starts_with('…') && told.ends_with("the reason") && !told.contains("deprecated"), "{told}");
+        assert_eq!(told.chars().count(), TOLD + 1);
+        assert_eq!(complaint("# Warning: old\nError: short"), "Error: short");
     }
 }

@@ -81,6 +81,30 @@ fn a_kustomization_is_built_by_the_users_own_program_and_fetches_nothing() {
     assert!(told.stdout.contains("prod/kustomization.yaml:3"), "{}", told.all());
     sandbox.write("prod/kustomization.yaml", "resources: [../base, 'https://git.example.com/a?ref=v1']\n");
     run(&["plan", "prod", "-n", "shop"]).says("which is not in the repository");
+    // Kustomize finds fields in any case, and its plug-ins load files of their own.
+    let plugin =
+        "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: x}\nfiles: ['x=http://127.0.0.1:9/x']\n";
+    sandbox.write("prod/gen.yaml", plugin);
+    let between = plugin.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    for (text, said) in [
+        (
+            "Resources: ['http://127.0.0.1:9/x.yaml']\n".to_owned(),
+            "`http://127.0.0.1:9/x.yaml`, which is not in the repository",
+        ),
+        ("Resources: [../../../../../../../../../../etc]\n".to_owned(), "which is not in the repository"),
+        (
+            "configMapGenerator: [{name: a, Files: ['x=http://127.0.0.1:9/x']}]\n".to_owned(),
+            "which is not in the repository",
+        ),
+        ("generators: [gen.yaml]\n".to_owned(), "`http://127.0.0.1:9/x`, which is not in the repository"),
+        (format!("generators:\n- |-\n{between}"), "`http://127.0.0.1:9/x`, which is not in the repository"),
+        ("resources: [../base]\nsomething: {}\n".to_owned(), "says `something`, which is no field of it"),
+    ] {
+        sandbox.write("prod/kustomization.yaml", &text);
+        for verb in ["plan", "rehearse", "up"] {
+            run(&[verb, "prod", "-n", "shop"]).says(said);
+        }
+    }
 }
 
 #[test]
