@@ -6,6 +6,7 @@
 //!          deeds.rs    a plan of the engine (every task, every method, hooks) · a release (install, upgrade, rollback, uninstall, undone
 //!                      and cleaned up) · a restore · a SealedSecret · a certificate · what a person does that is no writer of ours
 //!          argo.rs     an Application: synced with Argo CD's options and hooks, pruned, deleted
+//!          tried.rs    a trial that is refused, and in whose namespace somebody has put the Secret meanwhile
 //!          written.rs  the server's controller of SealedSecrets · a secret's declared life · a database that generates a password
 //!          ground.rs   an embedded cluster in this process, on virtual time, for some dozens of them
 //!          paths.rs    each way that a user could go, by the binary and kubectl, on the embedded cluster and on a real API server

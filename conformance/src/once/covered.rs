@@ -24,6 +24,7 @@ const WRITERS: &[(&str, By)] = &[
     ("engine/src/act.rs", By::Deeds(&["planned", "overtaken", "synced", "removed"])),
     ("engine/src/conductor.rs", By::Deeds(&["installed", "rolled back", "gone on with"])),
     ("engine/src/hooks.rs", By::Deeds(&["planned", "synced"])),
+    ("engine/src/trial/namespaces.rs", By::Deeds(&["tried"])),
     (
         "landfall/src/commands/repo/remove.rs",
         By::Test("it takes away logins of its own, which no cluster generates, and refuses everybody else's"),

@@ -1,6 +1,7 @@
 //! What is done in a sequence: each deed by the writers' own entrances.
 
 pub(super) mod argo;
+mod tried;
 mod written;
 
 use std::sync::Arc;
@@ -64,8 +65,8 @@ pub(super) struct Done {
 /// Does one thing, and says what and how it ended; the first one makes the Secret, mostly.
 pub(super) async fn one(sequence: &mut Sequence<'_>, is_first: bool) -> Done {
     let sort = match is_first {
-        true => [0, 0, 0, 0, 2, 3, 4, 6][sequence.dice.below(8)],
-        false => 1 + sequence.dice.below(24),
+        true => [0, 0, 0, 0, 2, 3, 4, 6, 24][sequence.dice.below(9)],
+        false => 1 + sequence.dice.below(23),
     };
     let (deed, told) = match sort {
         0 => match sequence.dice.percent(70) {
@@ -85,6 +86,7 @@ pub(super) async fn one(sequence: &mut Sequence<'_>, is_first: bool) -> Done {
         20 => ("certified", certified(sequence).await),
         21 => ("database", written::database(sequence).await),
         22 => ("by a person", by_a_person(sequence).await),
+        24 => ("tried", tried::tried(sequence).await),
         _ => ("gone on with", sequence.recover().await),
     };
     Done { deed, told: format!("{deed}: {told}") }

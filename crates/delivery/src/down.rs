@@ -194,13 +194,13 @@ impl Session {
         let told = |error: landfall_engine::Error| vec![error.diagnose()];
         let trial = self.trying().try_out(&[&prepared.plan]).await.map_err(told)?;
         let fate = if trial.is_refused() { Fate::TakenBack } else { Fate::Kept };
-        let gone = self.trying().conclude_trial(&trial, 0, fate).await.map_err(told)?;
+        let concluded = self.trying().conclude_trial(&trial, 0, fate).await.map_err(told)?;
         for remark in trial::remarks(&trial, 0) {
             self.tell(Progress::Note(remark)).await;
         }
         if trial.is_refused() {
             let mut refusals = trial::refusals(&trial, 0, |_, _| Vec::new());
-            refusals.extend(trial::taken_back(&gone));
+            refusals.extend(trial::taken_back(&concluded));
             return Err(refusals);
         }
         prepared.adopt(&trial.made);

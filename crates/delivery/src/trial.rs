@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use landfall_diag::{Diagnostic, Place, Severity, code};
-use landfall_engine::{Objection, Refusal, Trial};
+use landfall_engine::{Concluded, Objection, Refusal, Trial};
 use landfall_object::ObjectKey;
 
 /// The refusals of one plan, at the fields that are objected to; the same words about several objects are told once.
@@ -110,13 +110,22 @@ pub fn remarks(trial: &Trial, plan: usize) -> Vec<Diagnostic> {
     told
 }
 
-/// That namespaces were made for the trial and are gone again.
-pub fn taken_back(namespaces: &[ObjectKey]) -> Option<Diagnostic> {
-    let names: Vec<&str> = namespaces.iter().map(|key| key.name.as_str()).collect();
-    (!names.is_empty()).then(|| {
-        let text = format!("made to try the objects in it, and taken back: namespace {}", names.join(", "));
-        Diagnostic::new(Severity::Info, code::NAMESPACE_MADE_AHEAD, text)
-    })
+/// What has become of namespaces that were made for the trial: those that are gone again, and those that stay.
+pub fn taken_back(concluded: &Concluded) -> Vec<Diagnostic> {
+    let bare = |keys: &[ObjectKey]| keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut told = Vec::new();
+    if !concluded.gone.is_empty() {
+        let text = format!("made to try the objects in it, and taken back: namespace {}", bare(&concluded.gone));
+        told.push(Diagnostic::new(Severity::Info, code::NAMESPACE_MADE_AHEAD, text));
+    }
+    if !concluded.left.is_empty() {
+        let text = format!("made to try the objects in it, and not taken back: namespace {}", bare(&concluded.left));
+        let told_left = Diagnostic::new(Severity::Warning, code::NAMESPACE_MADE_AHEAD, text).note(
+            "somebody else has put something into it meanwhile, or delivers into it, or not all of it can be listed",
+        );
+        told.push(told_left);
+    }
+    told
 }
 
 fn names(keys: &[&ObjectKey]) -> String {

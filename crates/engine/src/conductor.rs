@@ -20,7 +20,7 @@ use crate::ledger::{Ending, Ledger, NoLedger};
 use crate::plan::Plan;
 use crate::report::{Report, StepResult};
 use crate::standing::{Standing, so_far};
-use crate::trial::{Fate, Trial};
+use crate::trial::{Concluded, Fate, Trial};
 use crate::{Error, NoProbe, Probe, WallClock, once};
 
 /// Carries operations of all doors out, and brings to an end what others left open.
@@ -218,12 +218,13 @@ impl Conductor {
         self.executor(Arc::new(NoLedger), OnFailure::default()).try_out(plans, &*self.new_id).await
     }
 
-    /// Ends the trial of one plan: its namespaces stay or go. Answers those that went.
+    /// Ends the trial of one plan: its namespaces stay or go. One that is to go stays where something is in it, or somebody else
+    /// delivers into it.
     ///
     /// # Errors
     /// [`Error::Cluster`] and [`Error::Store`]; the trial is left open then, for the next one to conclude.
     #[boxed]
-    pub async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
+    pub async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Concluded, Error> {
         self.executor(Arc::new(NoLedger), OnFailure::default()).conclude_trial(trial, plan, fate).await
     }
 

@@ -18,6 +18,7 @@ const CONTROLLER_ANNOTATIONS: &[&str] = &[
     "deployment.kubernetes.io/revision",
     "deprecated.daemonset.template.generation",
     "control-plane.alpha.kubernetes.io/leader",
+    crate::trial::claim::ON_TRIAL,
 ];
 
 /// An object without what servers and controllers write: what somebody declared.

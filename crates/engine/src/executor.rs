@@ -152,6 +152,7 @@ impl Executor {
             Begins::Anew(live) => (false, Some(live)),
             Begins::Again => (true, None),
         };
+        self.claim_all(&[plan], &[]).await?;
         let mut journal = Journal::read(&self.store, &*self.probe, &*self.clock, operation).await?;
         let steps = plan.steps().count();
         self.tell(Event::Planned { operation: operation.to_owned(), steps, done: journal.done() }).await;

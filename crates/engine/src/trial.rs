@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! plans ─► namespaces of theirs: made, written down      (namespaces.rs)
+//!      ─► theirs that another trial has made: claimed    (claim.rs)
 //!      ─► each step: its own request, with dryRun=All     (request.rs)
 //!         kinds that the plans bring: their definitions   (definitions.rs)
 //!      ─► what the answer says of the object              (verdict.rs)
@@ -10,6 +11,7 @@
 //!
 //! Nothing else is written: the server keeps nothing of a dry run.
 
+pub(crate) mod claim;
 mod definitions;
 mod namespaces;
 mod request;
@@ -28,7 +30,7 @@ use crate::executor::Executor;
 use crate::plan::{Plan, Step};
 use crate::{Error, digest};
 
-pub use self::namespaces::Fate;
+pub use self::namespaces::{Concluded, Fate};
 
 /// Requests under way at once. Each is a connection of its own, and a connection costs more than a round trip.
 const AT_ONCE: usize = 6;
@@ -173,6 +175,8 @@ impl Executor {
             self.make_namespaces(plans, index, new_id, &mut trying).await?;
         }
         trial.made = std::mem::take(&mut trying.made);
+        let own: Vec<ObjectKey> = trial.made.iter().map(|made| made.key.clone()).collect();
+        self.claim_all(plans, &own).await?;
         let definitions = Definitions::of(plans);
         let surroundings = Surroundings::of(plans, &trial.made);
         let steps: Vec<(Tried, &Plan, &Step)> = plans

@@ -77,13 +77,13 @@ pub(super) async fn refuse_invalid(
         Ok(trial) => {
             prepared.adopt(&trial.made);
             let fate = if trial.is_refused() { Fate::TakenBack } else { Fate::Kept };
-            conductor.conclude_trial(&trial, 0, fate).await.map(|gone| (trial, gone))
+            conductor.conclude_trial(&trial, 0, fate).await.map(|concluded| (trial, concluded))
         }
         Err(error) => Err(error),
     };
     drop(conductor);
     let _ended = listener.await;
-    let (trial, gone) = tried.map_err(|error| told(&error.into()))?;
+    let (trial, concluded) = tried.map_err(|error| told(&error.into()))?;
     for remark in trial::remarks(&trial, 0) {
         session.world.printer.diagnostic(&remark);
     }
@@ -93,6 +93,6 @@ pub(super) async fn refuse_invalid(
     let traced = source.traced().await;
     let places = |key: &_, path: &str| traced.as_ref().map(|unit| unit.places(key, path)).unwrap_or_default();
     let mut refusals = trial::refusals(&trial, 0, places);
-    refusals.extend(trial::taken_back(&gone));
+    refusals.extend(trial::taken_back(&concluded));
     Err(Stop::Refused(refusals))
 }

@@ -14,6 +14,8 @@ mod kill;
 mod place;
 #[path = "it/record.rs"]
 mod record;
+#[path = "it/tried.rs"]
+mod tried;
 #[path = "it/trouble.rs"]
 mod trouble;
 #[path = "it/writers.rs"]

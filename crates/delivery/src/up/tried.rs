@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_apps::{PreparedSync, Refused, SyncStatus};
 use landfall_diag::{Code, Diagnose, Diagnostic, Severity, code};
-use landfall_engine::{Action, Fate, Plan, StepResult, Trial};
-use landfall_object::ObjectKey;
+use landfall_engine::{Action, Concluded, Fate, Plan, StepResult, Trial};
 use landfall_release::Prepared;
 
 use super::{Ready, Refusals, Tries, UnitPlan, UpOptions, turn_down};
@@ -213,14 +212,14 @@ impl Session {
         let alone: Vec<usize> = refused.keys().copied().collect();
         if let Err(mut all) = turn_down(ready, summaries, refused) {
             let units: Vec<usize> = tried.plans.keys().copied().collect();
-            let gone = self.take_back(&tried, &units).await?;
-            all.extend(trial::taken_back(&gone));
+            let concluded = self.take_back(&tried, &units).await?;
+            all.extend(trial::taken_back(&concluded));
             return Err(all);
         }
         for index in alone {
-            let gone = self.take_back(&tried, &[index]).await?;
+            let concluded = self.take_back(&tried, &[index]).await?;
             if let Some(summary) = summaries.get_mut(&index) {
-                summary.diagnostics.extend(trial::taken_back(&gone));
+                summary.diagnostics.extend(trial::taken_back(&concluded));
             }
         }
         for (index, plan) in &tried.plans {
@@ -263,23 +262,20 @@ impl Session {
     }
 
     /// Ends the trial of a unit: the namespaces that were made for it stay, or go.
-    pub(super) async fn conclude(
-        &self,
-        tried: &Tried,
-        index: usize,
-        fate: Fate,
-    ) -> Result<Vec<ObjectKey>, Vec<Diagnostic>> {
-        let Some(plan) = tried.plans.get(&index) else { return Ok(Vec::new()) };
+    pub(super) async fn conclude(&self, tried: &Tried, index: usize, fate: Fate) -> Result<Concluded, Vec<Diagnostic>> {
+        let Some(plan) = tried.plans.get(&index) else { return Ok(Concluded::default()) };
         let concluded = self.trying().conclude_trial(&tried.trial, *plan, fate).await;
         concluded.map_err(|error| vec![error.diagnose()])
     }
 
-    async fn take_back(&self, tried: &Tried, units: &[usize]) -> Result<Vec<ObjectKey>, Vec<Diagnostic>> {
-        let mut gone = Vec::new();
+    async fn take_back(&self, tried: &Tried, units: &[usize]) -> Result<Concluded, Vec<Diagnostic>> {
+        let mut all = Concluded::default();
         for index in units {
-            gone.extend(self.conclude(tried, *index, Fate::TakenBack).await?);
+            let concluded = self.conclude(tried, *index, Fate::TakenBack).await?;
+            all.gone.extend(concluded.gone);
+            all.left.extend(concluded.left);
         }
-        Ok(gone)
+        Ok(all)
     }
 
     /// Says what a trial that was not concluded leaves behind.

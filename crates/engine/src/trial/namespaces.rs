@@ -2,15 +2,20 @@
 //!
 //! Written down under a name of the trial's own before each is made: a process that dies leaves them to the next trial
 //! on the same target, which goes on with them and takes them back as if it had made them.
+//!
+//! A namespace goes with all that is in it, and no server deletes one only if it is empty. So it is taken back as long as it is
+//! what was made, nobody delivers into it (`claim.rs`) and nothing is in it, asked last before it goes; else it stays, and that is told.
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use landfall_cluster::{DeleteOptions, Deleted, ListOptions, Scope, WriteOptions};
+use landfall_diag::is_mutant;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::{NewOperation, OperationState};
 use serde_json::Value;
 
+use super::claim::{Claim, ON_TRIAL, is_on_trial};
 use super::tried::{is_tried, object_of};
 use super::{AT_ONCE, MadeNamespace, NewId, Trial, Tried, seen_digest};
 use crate::Error;
@@ -21,9 +26,9 @@ use crate::journal::Journal;
 use crate::plan::{Action, Plan, Step};
 
 /// How long a namespace may take to go.
-const GOING: Duration = Duration::from_secs(60);
+pub(super) const GOING: Duration = Duration::from_secs(60);
 /// How often it is looked at until then.
-const LOOK: Duration = Duration::from_millis(200);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// What becomes of the namespaces that were made for a plan's trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,15 @@ pub enum Fate {
     Kept,
     /// It is not: they go.
     TakenBack,
+}
+
+/// What has become of the namespaces that were made for a plan's trial.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Concluded {
+    /// Those that were taken back.
+    pub gone: Vec<ObjectKey>,
+    /// Those that were to go and stay: something is in them, or somebody else delivers into them.
+    pub left: Vec<ObjectKey>,
 }
 
 /// The namespaces of a trial that begins.
@@ -85,14 +99,18 @@ impl Executor {
             let made = MadeNamespace { plan: index, key: found.key(), digest, uid, operation: operation.clone() };
             if is_peopled(&made.key.name) {
                 trying.made.push(made);
-            } else if self.is_bare(&made.key.name).await? {
+            } else {
                 self.take_back(&made).await?;
             }
         }
         for step in wanted {
+            if trying.made.iter().any(|made| made.key == step.key) {
+                continue;
+            }
             number += 1;
             if let Some(object) = object_of(step) {
-                match self.make_namespace(step, object, &format!("{number:04}"), &mut journal).await? {
+                let object = on_trial(object, &operation);
+                match self.make_namespace(step, &object, &format!("{number:04}"), &mut journal).await? {
                     Ok(Some(made)) => trying.made.push(MadeNamespace {
                         plan: index,
                         key: step.key.clone(),
@@ -143,12 +161,20 @@ impl Executor {
         let intent = Intent::Namespace { key: step.key.clone(), at: self.clock.now(), object: object.clone() };
         journal.intend(vec![(name.to_owned(), intent)]).await?;
         self.probe.reach(format_args!("before effect trial {name}"))?;
-        let answer = match &step.task {
-            Task::Apply { method, .. } => {
-                let manager = Some(method.manager().to_owned());
-                self.create(object, method, &WriteOptions { field_manager: manager, ..WriteOptions::default() }).await
+        let answer = loop {
+            let answer = match &step.task {
+                Task::Apply { method, .. } => {
+                    let manager = Some(method.manager().to_owned());
+                    let options = WriteOptions { field_manager: manager, ..WriteOptions::default() };
+                    self.create(object, method, &options).await
+                }
+                _ => self.cluster.create(object, &WriteOptions::default()).await,
+            };
+            // Another trial's that goes meanwhile is no namespace to deliver into.
+            let is_there = answer.as_ref().is_err_and(landfall_cluster::Error::is_already_exists);
+            if !is_there || self.claim(&step.key).await? == Claim::There {
+                break answer;
             }
-            _ => self.cluster.create(object, &WriteOptions::default()).await,
         };
         self.probe.reach(format_args!("after effect trial {name}"))?;
         let made = match answer {
@@ -184,26 +210,39 @@ impl Executor {
 
     /// Whether a namespace holds nothing but what every namespace gets by itself.
     async fn is_bare(&self, namespace: &str) -> Result<bool, Error> {
+        self.cluster.forget_discovery();
         let resources = self.cluster.resources().await?;
         let listed = resources.into_iter().filter(|it| it.scope == Scope::Namespaced && it.takes("list"));
         let options = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
         let listed: Vec<Gvk> = listed.map(|resource| resource.gvk).collect();
         let asked: Vec<_> = listed.iter().map(|gvk| self.cluster.list(gvk, &options)).collect();
-        let lists: Vec<_> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
+        let mut lists: Vec<_> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
+        // What nothing brings back is asked for once more, right before the namespace goes.
+        lists.push(self.cluster.list(&Gvk::new("", "v1", "Secret"), &options).await);
         // Of what cannot be listed nothing is known.
         Ok(lists.into_iter().all(|list| list.is_ok_and(|objects| objects.iter().all(is_automatic))))
     }
 
-    async fn take_back(&self, made: &MadeNamespace) -> Result<(), Error> {
-        let options = DeleteOptions { uid: Some(made.uid.clone()), ..DeleteOptions::default() };
+    /// Deletes one, if it is what was made and nobody else's; answers whether it has gone.
+    async fn take_back(&self, made: &MadeNamespace) -> Result<bool, Error> {
+        let Some(live) = self.cluster.get(&made.key).await? else { return Ok(true) };
+        let is_own = live.uid() == Some(made.uid.as_str())
+            && is_on_trial(&live, &made.operation)
+            && seen_digest(&live) == made.digest;
+        if !is_own || !(self.is_bare(&made.key.name).await? || is_mutant("trial-bare")) {
+            return Ok(false);
+        }
+        let version = live.resource_version().map(str::to_owned);
+        let options =
+            DeleteOptions { uid: Some(made.uid.clone()), resource_version: version, ..DeleteOptions::default() };
         self.probe.reach(format_args!("before removal of trial"))?;
         let deleted = self.cluster.delete(&made.key, &options).await;
         self.probe.reach(format_args!("after removal of trial"))?;
         match deleted {
-            Ok(Deleted::Absent) => return Ok(()),
+            Ok(Deleted::Absent) => return Ok(true),
             Ok(Deleted::Gone | Deleted::Terminating(_)) => {}
-            // Another one of that name is somebody else's.
-            Err(error) if error.is_conflict() => return Ok(()),
+            // Somebody came first, or it may not be deleted.
+            Err(error) if !error.is_unreachable() => return Ok(false),
             Err(error) => return Err(Error::Cluster(error)),
         }
         let until = self.clock.now().saturating_add(GOING).unwrap_or(jiff::Timestamp::MAX);
@@ -213,31 +252,42 @@ impl Executor {
                 _ => break,
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Ends the trial of one plan: its namespaces stay or go. Answers those that went.
-    pub(crate) async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
+    /// Ends the trial of one plan: its namespaces stay or go.
+    pub(crate) async fn conclude_trial(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Concluded, Error> {
         self.hold();
         let concluded = self.conclude_held(trial, plan, fate).await;
         self.let_go();
         concluded
     }
 
-    pub(super) async fn conclude_held(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Vec<ObjectKey>, Error> {
+    pub(super) async fn conclude_held(&self, trial: &Trial, plan: usize, fate: Fate) -> Result<Concluded, Error> {
+        let mut concluded = Concluded::default();
         let made: Vec<&MadeNamespace> = trial.made.iter().filter(|made| made.plan == plan).collect();
-        let Some(first) = made.first() else { return Ok(Vec::new()) };
-        let mut gone = Vec::new();
-        if fate == Fate::TakenBack {
-            for namespace in &made {
-                self.take_back(namespace).await?;
-                gone.push(namespace.key.clone());
+        let Some(first) = made.first() else { return Ok(concluded) };
+        for namespace in &made {
+            match fate {
+                Fate::TakenBack if self.take_back(namespace).await? => concluded.gone.push(namespace.key.clone()),
+                Fate::TakenBack => {
+                    concluded.left.push(namespace.key.clone());
+                    self.claim(&namespace.key).await?;
+                }
+                Fate::Kept => drop(self.claim(&namespace.key).await?),
             }
         }
         let state = if fate == Fate::Kept { OperationState::Done } else { OperationState::Failed };
         self.finish(&first.operation, state).await?;
-        Ok(gone)
+        Ok(concluded)
     }
+}
+
+/// A namespace as it is made: marked as this trial's.
+fn on_trial(namespace: &Object, operation: &str) -> Object {
+    let mut marked = namespace.clone();
+    marked.set_annotation(ON_TRIAL, operation);
+    marked
 }
 
 fn is_new_namespace(step: &Step) -> bool {
@@ -255,9 +305,18 @@ fn looks_as(live: &Object, wanted: &Object) -> bool {
     })
 }
 
-/// What controllers put into every namespace.
+/// What controllers put into every namespace, as they put it there.
 fn is_automatic(object: &Object) -> bool {
-    matches!((object.kind(), object.name()), ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt"))
-        || object.kind() == "Event"
-        || (object.kind() == "Secret" && object.str_at("/type") == Some("kubernetes.io/service-account-token"))
+    let is_plain = ["/metadata/annotations", "/metadata/labels", "/imagePullSecrets"]
+        .iter()
+        .all(|pointer| object.at(pointer).is_none());
+    match object.kind() {
+        "ServiceAccount" => object.name() == "default" && is_plain,
+        "ConfigMap" => object.name() == "kube-root-ca.crt",
+        "Secret" => {
+            object.str_at("/type") == Some("kubernetes.io/service-account-token")
+                && object.name().starts_with("default-token-")
+        }
+        kind => kind == "Event",
+    }
 }
