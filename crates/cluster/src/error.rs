@@ -2,7 +2,7 @@ use std::path::Path;
 
 use kube::core::Status;
 use kube::core::response::StatusCause;
-use landfall_diag::{DISK_FULL_CAUSE, Diagnose, Diagnostic, code, disk_full, is_mutant};
+use landfall_diag::{DISK_FULL_CAUSE, Diagnose, Diagnostic, code, disk_full, is_mutant, without_known};
 use landfall_object::{Gvk, Object, ObjectKey, mask};
 
 /// What a cluster could not do.
@@ -140,8 +140,16 @@ impl Error {
         matches!(self, Error::Silent { .. })
     }
 
-    /// The refusal to write an object, without the values of a Secret in the server's words.
+    /// The refusal to write an object, without the values of a Secret in the server's words, nor those that were opened.
     pub(crate) fn without_values(mut self, key: &ObjectKey, sent: &serde_json::Value) -> Self {
+        if let Error::Api { status, .. } = &mut self
+            && landfall_diag::knows_any()
+        {
+            status.message = without_known(&status.message).into_owned();
+            for cause in status.details.iter_mut().flat_map(|details| &mut details.causes) {
+                cause.message = without_known(&cause.message).into_owned();
+            }
+        }
         if let Error::Api { status, .. } = &mut self
             && mask::is_secret(&Object::new(key))
             && !is_mutant("servers-words")

@@ -11,6 +11,7 @@ use landfall_object::Object;
 
 use crate::drawn::Draws;
 use crate::lookup::LiveLookup;
+use crate::opened::refuse_ciphertext;
 use crate::session::Offers;
 use crate::unit::{Door, RenderSettings, Unit, UnitSource};
 
@@ -144,6 +145,7 @@ pub fn render_unlike(
             }
         }
     }
+    refuse_ciphertext(&whole)?;
     Ok(whole)
 }
 

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::{Code, without_passwords};
+use crate::{Code, without_known, without_passwords};
 
 /// How much a diagnostic weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -28,9 +28,13 @@ impl Severity {
     }
 }
 
-/// A text in which no address shows its password, and no error of the system its number.
+/// A text in which no value that was opened is seen, no address shows its password, and no error of the system its number.
 fn safe(text: impl Into<String>) -> String {
     let text = without_numbers(text.into());
+    let text = match without_known(&text) {
+        std::borrow::Cow::Borrowed(_) => text,
+        std::borrow::Cow::Owned(safe) => safe,
+    };
     match without_passwords(&text) {
         std::borrow::Cow::Borrowed(_) => text,
         std::borrow::Cow::Owned(safe) => safe,

@@ -1,5 +1,11 @@
 //! Secrets in files of a repository: known by their shape, told without their value.
 
+mod manifest;
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use landfall_diag::{Finding, Place, Severity, Spot};
 use landfall_rules::place::SECRET;
 use landfall_source::SourceTree;
@@ -10,6 +16,12 @@ use crate::{Area, Observation};
 const MOST: usize = 2 * 1024 * 1024;
 /// The fewest bits that a letter of a made-up value holds.
 const BITS: f64 = 3.5;
+
+/// Fewer letters of base64 hold no token.
+const SHORTEST_ENCODED: usize = 40;
+
+/// A private key of age, as its own tools write it.
+const AGE: &str = "a private key of age";
 
 /// Beginnings of tokens, how many letters follow at least, and whose they are.
 const TOKENS: &[(&str, usize, &str)] = &[
@@ -29,7 +41,10 @@ const TOKENS: &[(&str, usize, &str)] = &[
     ("dckr_pat_", 20, "a token of Docker Hub"),
     ("npm_", 36, "a token of npm"),
     ("hvs.", 24, "a token of Vault"),
-    ("age-secret-key-1", 40, "a private key of age"),
+    // Its letters are of one case, whichever.
+    ("AGE-SECRET-KEY-1", 40, AGE),
+    ("age-secret-key-1", 40, AGE),
+    ("AGE-SECRET-KEY-PQ-1", 40, AGE),
 ];
 
 /// The secrets in a repository's files: those that git tracks, and those it would take.
@@ -39,7 +54,7 @@ pub fn secrets_in(files: &SourceTree) -> Vec<Observation> {
         Err(error) => return vec![Observation::not_checked(Area::Secrets, "the files", error.to_string())],
     };
     let mut seen = Vec::new();
-    let mut read = 0_usize;
+    let (mut read, mut no_text) = (0_usize, 0_usize);
     // Git's own files, and our state: neither is ever pushed.
     let pushed = |path: &&String| !path.split('/').any(|part| matches!(part, ".git" | ".landfall"));
     for path in paths.iter().filter(pushed) {
@@ -51,14 +66,17 @@ pub fn secrets_in(files: &SourceTree) -> Vec<Observation> {
                 continue;
             }
         };
-        read += 1;
         if bytes.len() > MOST {
             seen.push(Observation::not_checked(Area::Secrets, path.as_str(), "it is too large to be read"));
             continue;
         }
-        // Keys are kept in text; what is none is not looked into.
-        let Ok(text) = std::str::from_utf8(&bytes) else { continue };
-        for (line, what) in in_text(path, text) {
+        // Keys are kept in text, of whatever encoding; what is none is not looked into, and not counted as if it were.
+        if bytes.contains(&0) {
+            no_text += 1;
+            continue;
+        }
+        read += 1;
+        for (line, what) in in_text(path, &String::from_utf8_lossy(&bytes)) {
             let place = Place::line(path, line);
             let observation = Observation::wrong(
                 Area::Secrets,
@@ -72,7 +90,11 @@ pub fn secrets_in(files: &SourceTree) -> Vec<Observation> {
         }
     }
     if seen.is_empty() {
-        seen.push(Observation::fine(Area::Secrets, "the files", format!("{read} read, no secret in them")));
+        let left_out = match no_text {
+            0 => String::new(),
+            count => format!("; {count} that are no text were not looked into"),
+        };
+        seen.push(Observation::fine(Area::Secrets, "the files", format!("{read} read, no secret in them{left_out}")));
     }
     seen
 }
@@ -87,22 +109,62 @@ fn with_place(mut observation: Observation, place: Place) -> Observation {
 
 /// The lines of a text that hold a secret, and what it is.
 fn in_text(path: &str, text: &str) -> Vec<(u32, String)> {
-    let mut found = Vec::new();
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let is_environment =
-        name == ".env" || name.starts_with(".env.") && !name.ends_with("example") && !name.ends_with("sample");
+    let mut found: BTreeMap<u32, String> = BTreeMap::new();
     let lines: Vec<&str> = text.lines().collect();
+    let is_environment = is_environment(path, &lines);
     for (index, line) in lines.iter().enumerate() {
-        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let number = line_number(index);
         if is_key_frame(line) && has_body(line, &lines[index + 1..]) {
-            found.push((number, "a private key".to_owned()));
-        } else if let Some(whose) = token(line) {
-            found.push((number, whose.to_owned()));
+            found.insert(number, "a private key".to_owned());
+        } else if let Some(what) = token(line).map(str::to_owned).or_else(|| encoded(line)) {
+            found.insert(number, what);
         } else if is_environment && let Some(variable) = assigned(line) {
-            found.push((number, format!("the value of `{variable}`")));
+            found.insert(number, format!("the value of `{variable}`"));
         }
     }
-    found
+    for (line, key) in manifest::values(text) {
+        found.entry(line).or_insert_with(|| format!("the value of `{key}` of a Secret"));
+    }
+    found.into_iter().collect()
+}
+
+fn line_number(index: usize) -> u32 {
+    u32::try_from(index + 1).unwrap_or(u32::MAX)
+}
+
+/// Whether a file gives values to variables: by its name, or because it does nothing else.
+fn is_environment(path: &str, lines: &[&str]) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if ["example", "sample", "template", "dist"].iter().any(|word| name.contains(word)) {
+        return false;
+    }
+    if name == ".env" || name.starts_with(".env.") || name.ends_with(".env") {
+        return true;
+    }
+    let is_variable = |name: &str| {
+        let is_part = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || "_-.".contains(letter);
+        name.starts_with(|letter: char| letter.is_ascii_uppercase()) && name.chars().all(is_part)
+    };
+    let mut said = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut count = 0;
+    said.all(|line| {
+        count += 1;
+        line.split_once('=').is_some_and(|(name, _)| is_variable(name))
+    }) && count > 0
+}
+
+/// What a line has in base64, as the API keeps Secrets.
+fn encoded(line: &str) -> Option<String> {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "+/=".contains(letter);
+    let runs = line.split(|letter| !is_letter(letter)).filter(|run| run.len() >= SHORTEST_ENCODED);
+    runs.filter_map(decoded).find_map(|text| {
+        let what = if holds_private_key(&text) { Some("a private key") } else { text.lines().find_map(token) };
+        what.map(|what| format!("{what}, in base64"))
+    })
+}
+
+fn decoded(text: &str) -> Option<String> {
+    String::from_utf8(STANDARD.decode(text).ok()?).ok()
 }
 
 /// Whether a text holds a private key that is not encrypted.
@@ -150,14 +212,33 @@ fn token(line: &str) -> Option<&'static str> {
 /// The variable to which a line of a file of variables gives a secret.
 fn assigned(line: &str) -> Option<&str> {
     let (name, value) = line.trim().trim_start_matches("export ").split_once('=')?;
-    let value = value.trim().trim_matches(['"', '\'']);
-    let is_secret = landfall_rules::is_credential(name) && !landfall_rules::is_placeholder(value);
-    (is_secret && value.len() >= 12 && !value.starts_with("${") && is_made_up(value)).then_some(name)
+    is_value(name, value.trim().trim_matches(['"', '\''])).then_some(name)
+}
+
+/// Whether a value was made up to be kept: what a name announces, or a text that nobody writes.
+fn is_value(name: &str, value: &str) -> bool {
+    let stands_for = ["${", "$(", "{{", "ENC["].iter().any(|beginning| value.starts_with(beginning));
+    if value.len() < 12 || stands_for || value.contains("{{") || landfall_rules::is_placeholder(value) {
+        return false;
+    }
+    let is_made_up = is_made_up(value);
+    is_made_up && (landfall_rules::is_credential(name) || is_random(value))
+}
+
+/// Whether a text is one of letters and digits in no order, behind a prefix such as `base64:`.
+fn is_random(value: &str) -> bool {
+    let value = value.strip_prefix("base64:").unwrap_or(value);
+    let has = |of: fn(&char) -> bool| value.chars().filter(of).count() >= 2;
+    value.len() >= 16
+        && value.chars().all(|letter| letter.is_ascii_alphanumeric() || "+/=_-".contains(letter))
+        && has(char::is_ascii_digit)
+        && has(char::is_ascii_lowercase)
+        && has(char::is_ascii_uppercase)
 }
 
 /// Whether a text was drawn by chance rather than written: it repeats itself little.
 fn is_made_up(text: &str) -> bool {
-    let mut counts = std::collections::BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for letter in text.chars() {
         *counts.entry(letter).or_insert(0_u32) += 1;
     }
@@ -212,5 +293,61 @@ mod tests {
         let found = look(&[(".env", "API_KEY=f83kdl20Aq9dkeLs01\nLEVEL=info\nPASSWORD=changeme\n")]);
         assert_eq!(found, [".env:1 holds the value of `API_KEY`"]);
         assert!(look(&[(".env.example", "API_KEY=f83kdl20Aq9dkeLs01\n")]).is_empty());
+        // As `--plain` writes them, whatever the file is called.
+        let given = "JWT=9rXk2QwZb7LmN4vT8yHs1cGd\nAPP_KEY=base64:Zk3Qb8Yx1Lw9Rt5Vn2Mc7Hd4=\n";
+        for path in ["plain.env", "values.txt"] {
+            let wanted =
+                [1, 2].map(|line| format!("{path}:{line} holds the value of `{}`", ["JWT", "APP_KEY"][line - 1]));
+            assert_eq!(look(&[(path, given)]), wanted);
+        }
+        assert!(look(&[("versions", "NODE=22.11.0-alpine-3.20\nURL=https://example.com/a/b/C3d4\n")]).is_empty());
+    }
+
+    /// The age identities that age itself writes are in capitals.
+    #[test]
+    fn an_identity_of_age_is_found_as_age_writes_it() {
+        let body = "QYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQ8L4F9XW3D";
+        let key = format!("AGE-SECRET-KEY-{}{body}", 1);
+        let key = key.replace("QYQSZQGPQYQSZQGP", "M7T4R2WXKZC9J5HD");
+        for key in [key.clone(), key.to_ascii_lowercase()] {
+            let found = look(&[("keys.txt", &format!("# created: today\n{key}\n"))]);
+            assert_eq!(found, ["keys.txt:2 holds a private key of age"]);
+        }
+    }
+
+    /// What the API shows of a Secret, and what is restored from a backup.
+    #[test]
+    fn what_is_in_base64_is_read() {
+        let data = STANDARD.encode(key());
+        let secret = format!("apiVersion: v1\nkind: Secret\ndata:\n  tls.key: {data}\n");
+        assert_eq!(look(&[("key.yaml", &secret)]), ["key.yaml:4 holds a private key, in base64"]);
+        let list =
+            format!("{{\"kind\":\"List\",\"items\":[{{\"kind\":\"Secret\",\"data\":{{\"tls.key\":\"{data}\"}}}}]}}");
+        assert_eq!(look(&[("backup.json", &list)]), ["backup.json:1 holds a private key, in base64"]);
+    }
+
+    #[test]
+    fn the_values_of_a_plain_secret_are_secrets_in_templates_too() {
+        let password = "f83kdl20Aq9dkeLs01";
+        let template = format!(
+            "{{{{- if .Values.on }}}}\napiVersion: v1\nkind: Secret\nmetadata:\n  name: {{{{ .Release.Name }}}}\nstringData:\n  PASSWORD: \"{password}\"\n  OTHER: {{{{ .Values.other }}}}\n  LEVEL: info\n{{{{- end }}}}\n"
+        );
+        let found = look(&[("chart/templates/secret.yaml", &template)]);
+        assert_eq!(found, ["chart/templates/secret.yaml:7 holds the value of `PASSWORD` of a Secret"]);
+        let data = format!("kind: Secret\ndata: {{PASSWORD: {}}}\n", STANDARD.encode(password));
+        assert_eq!(look(&[("a.yaml", &data)]), ["a.yaml:2 holds the value of `PASSWORD` of a Secret"]);
+        let harmless = "kind: Secret\nstringData: {PASSWORD: changeme, URL: \"https://example.com/a\"}\n---\nkind: SealedSecret\nspec: {encryptedData: {PASSWORD: AgBy3i4OJSWK}}\n";
+        assert!(look(&[("b.yaml", harmless)]).is_empty());
+    }
+
+    /// What was not read is not told as read.
+    #[test]
+    fn what_is_no_text_is_not_counted_and_other_encodings_are_read() {
+        let latin = [b"gr\xfc\xdfe\n", key().as_bytes()].concat();
+        let tree: Tree = [("a.png", &b"\0\x01"[..]), ("b.txt", b"x")].into_iter().collect();
+        let seen = secrets_in(&SourceTree::from_tree("memory", tree));
+        assert!(seen[0].seen.contains("1 read") && seen[0].seen.contains("1 that are no text"), "{}", seen[0].seen);
+        let tree: Tree = [("c.txt", &latin[..])].into_iter().collect();
+        assert_eq!(secrets_in(&SourceTree::from_tree("memory", tree))[0].what, "c.txt:2");
     }
 }

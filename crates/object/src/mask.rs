@@ -4,7 +4,7 @@
 //! what is shown has often not met a server yet, and a list, a sealed secret's template, a record of Helm's or a slip
 //! of the pen (`kind: secret`) holds the same values.
 
-use landfall_diag::is_mutant;
+use landfall_diag::{is_mutant, knows_any, shows_known};
 use serde_json::{Map, Value};
 
 use crate::Object;
@@ -134,7 +134,7 @@ fn hides_in(fields: &Fields, secrecy: Secrecy, steps: &[&str]) -> bool {
 /// Whether [`mask`] could change anything: what nearly every object is answered with, without a copy of it.
 pub(crate) fn may_hide(object: &Object) -> bool {
     let fields = object.map();
-    secrecy(fields) != Secrecy::None || is_sealed(fields) || fields.contains_key("items")
+    knows_any() || secrecy(fields) != Secrecy::None || is_sealed(fields) || fields.contains_key("items")
 }
 
 /// The object with every secret value replaced by [`MASK`]; anything that holds none is returned as it is.
@@ -161,6 +161,87 @@ pub fn hide(left: Option<&mut Object>, right: Option<&mut Object>) {
     let (left, right) = (left.map_or(&mut no_left, Object::map_mut), right.map_or(&mut no_right, Object::map_mut));
     let secrecy = secrecy(left).or(secrecy(right));
     hide_fields(left, right, secrecy);
+    if knows_any() {
+        hide_known(left, right);
+    }
+}
+
+/// What says what an object is, and holds no value.
+const NAMED_BY: [&str; 4] = ["apiVersion", "kind", "name", "namespace"];
+
+/// Hides the texts in which one of two states shows a value that this process has opened: in both, for the other one has the value
+/// before or after it. An object's own names stay.
+fn hide_known(left: &mut Fields, right: &mut Fields) {
+    let mut names: Vec<String> = left.keys().chain(right.keys()).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let (mut no_left, mut no_right) = (Value::Null, Value::Null);
+        if name == "metadata" {
+            below(left, right, &["metadata"], |left, right| {
+                for name in left.keys().chain(right.keys()).cloned().collect::<Vec<_>>() {
+                    if !NAMED_BY.contains(&name.as_str()) {
+                        let (mut no_left, mut no_right) = (Value::Null, Value::Null);
+                        let right = right.get_mut(&name).unwrap_or(&mut no_right);
+                        hide_known_in(left.get_mut(&name).unwrap_or(&mut no_left), right);
+                    }
+                }
+            });
+        } else if !NAMED_BY.contains(&name.as_str()) {
+            let right = right.get_mut(&name).unwrap_or(&mut no_right);
+            hide_known_in(left.get_mut(&name).unwrap_or(&mut no_left), right);
+        }
+    }
+}
+
+fn hide_known_in(left: &mut Value, right: &mut Value) {
+    let (mut no_left, mut no_right) = (Value::Null, Value::Null);
+    match (&mut *left, &mut *right) {
+        (Value::Object(left), Value::Object(right)) => {
+            for name in left.keys().chain(right.keys()).cloned().collect::<Vec<_>>() {
+                let right = right.get_mut(&name).unwrap_or(&mut no_right);
+                hide_known_in(left.get_mut(&name).unwrap_or(&mut no_left), right);
+            }
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            let is_same_length = left.len() == right.len();
+            let named = |item: &Value| item["name"].as_str().map(str::to_owned);
+            for (index, item) in left.iter_mut().enumerate() {
+                let name = named(item);
+                let other = right.iter_mut().enumerate().find(|(at, other)| match (&name, named(other)) {
+                    (Some(name), Some(other)) => *name == other,
+                    _ => is_same_length && *at == index,
+                });
+                hide_known_in(item, other.map_or(&mut no_right, |(_, other)| other));
+            }
+            right.iter_mut().for_each(|item| hide_known_in(&mut no_left, item));
+        }
+        (Value::Object(_) | Value::Array(_), Value::Null) => each(left, |inner| hide_known_in(inner, &mut Value::Null)),
+        (Value::Null, Value::Object(_) | Value::Array(_)) => {
+            each(right, |inner| hide_known_in(&mut Value::Null, inner))
+        }
+        (before, after) => {
+            let shows = |value: &Value| value.as_str().is_some_and(shows_known);
+            if shows(before) || shows(after) {
+                let mask = |differs: bool| Value::String(if differs { format!("{MASK}+") } else { MASK.to_owned() });
+                let differs = !before.is_null() && before != after;
+                for (side, differs) in [(before, false), (after, differs)] {
+                    // What is no text stays: nothing, a number, a map in the text's place.
+                    if side.is_string() {
+                        *side = mask(differs);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn each(value: &mut Value, work: impl Fn(&mut Value)) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(work),
+        Value::Array(items) => items.iter_mut().for_each(work),
+        _ => {}
+    }
 }
 
 /// How much of an object is secret.
@@ -306,6 +387,25 @@ mod tests {
         let after = after.expect("given");
         assert_eq!(after.at("/data"), Some(&json!({"same": MASK, "other": "+++++++++", "new": MASK})));
         assert_eq!(after.annotation(COPIES[0]), Some(MASK));
+    }
+
+    /// What was opened in this process is a secret wherever it stands, and so is what stood there before.
+    #[test]
+    fn what_is_known_is_hidden_in_whatever_object_and_so_is_what_was_in_its_place() {
+        landfall_diag::hide_from_now_on(["mask-canary-now".to_owned()]);
+        let pod = |value: &str, more: &str| {
+            let value = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "mask-canary-now", "annotations": {"a": value}},
+                "spec": {"containers": [{"name": "a", "env": [{"name": "X", "value": more}, {"name": "Y", "value": value}]}]}});
+            Object::from_value(value).expect("a map")
+        };
+        let (before, after) = pair(Some(&pod("old-value", "x")), Some(&pod("at mask-canary-now!", "x")));
+        let (before, after) = (before.expect("given"), after.expect("given"));
+        assert_eq!(before.at("/spec/containers/0/env/1/value"), Some(&json!(MASK)));
+        assert_eq!(after.at("/spec/containers/0/env/1/value"), Some(&json!("+++++++++")));
+        assert_eq!(after.at("/spec/containers/0/env/0/value"), Some(&json!("x")));
+        assert_eq!((after.name(), after.annotation("a")), ("mask-canary-now", Some("+++++++++")));
+        let alone = serde_json::to_string(&pod("mask-canary-now", "x")).expect("JSON");
+        assert_eq!(alone.matches("mask-canary-now").count(), 1, "its name alone: {alone}");
     }
 
     #[test]

@@ -214,7 +214,10 @@ mod tests {
     fn a_file_that_sops_has_encrypted_holds_none() {
         let text = "sealed:\n  data:\n    A: AgB\ntoken: ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]\nsops:\n  lastmodified: \"2026-11-22T16:17:46Z\"\n  mac: ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]\n";
         assert_eq!(Holder::of(text.to_owned(), PATH, "keys").map(drop), Err(HolderError::Encrypted));
-        assert!(Holder::of(text.replace("lastmodified", "since"), PATH, "keys").is_ok(), "it only looks like one");
+        let torn = text.replace("lastmodified", "since");
+        assert_eq!(Holder::of(torn, PATH, "keys").map(drop), Err(HolderError::Encrypted), "nor one that was torn");
+        let alike = "sealed: {data: {A: AgB}}\ntoken: ENC[AES256_GCM,x]\nsops: a word\n";
+        assert!(Holder::of(alike.to_owned(), PATH, "keys").is_ok(), "it only looks like one");
     }
 
     #[test]

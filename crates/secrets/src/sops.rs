@@ -9,6 +9,7 @@
 //! Nothing is encrypted here, and nothing is opened whose values were changed, moved or taken away since.
 
 mod gcm;
+mod go;
 
 use std::fmt;
 use std::ops::Range;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use landfall_yaml::{Document, Kind, Node};
+use landfall_yaml::{Document, Kind, Node, ScalarStyle};
 use serde_json::Value;
 use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
@@ -24,8 +25,12 @@ use zeroize::Zeroizing;
 use crate::age::{self, AgeError, Identity};
 use crate::masked::Masked;
 
+/// What stands in front of all parts of a value.
+const FRAME: &str = "ENC[AES256_GCM,";
 /// What stands in front of a value, and behind it.
-const VALUE: (&str, &str) = ("ENC[AES256_GCM,", "]");
+const VALUE: (&str, &str) = ("ENC[AES256_GCM,data:", "]");
+/// How a comment among a list's items ends: SOPS makes an item of it.
+const COMMENT: &str = ",type:comment]";
 /// The entry that says for whom a file is encrypted.
 const METADATA: &str = "sops";
 /// Bytes of a data key.
@@ -46,6 +51,14 @@ pub enum SopsError {
     /// It is not as SOPS writes it.
     #[error("it is not as SOPS writes it: {0}")]
     Form(&'static str),
+    /// A value is not as SOPS writes it.
+    #[error("it is not as SOPS writes it: {0} {1}")]
+    Value(Place, &'static str),
+    /// It has encrypted values, and not what says for whom, and that they are all there.
+    #[error(
+        "{0} is encrypted, and what SOPS writes under `sops:` is missing or not whole (`age`, `lastmodified`, `mac`)"
+    )]
+    Unattested(Place),
     /// It names no recipient of age's.
     #[error("it is encrypted for nobody of age's, and other keys are not read")]
     NotAge,
@@ -57,13 +70,43 @@ pub enum SopsError {
     Closed(Vec<String>),
     /// A value was changed or moved.
     #[error("the value of {0} was changed, or put elsewhere, after it was encrypted")]
-    Changed(String),
+    Changed(Place),
     /// Values were added, taken away or put elsewhere.
     #[error("it was changed after it was encrypted (MAC mismatch)")]
     Mac,
     /// The cryptography itself failed.
     #[error("the cryptographic library refused")]
     Failed,
+}
+
+/// What an encrypted file says.
+#[derive(Debug, Clone)]
+pub struct Clear {
+    /// All of it.
+    pub text: Masked,
+    /// The values that were encrypted, as they are: whoever goes on with them keeps them out of what is shown.
+    pub values: Vec<Masked>,
+}
+
+/// A value's place in a file: its keys, and its line from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its keys, with points between them.
+    pub key: String,
+    /// Its line.
+    pub line: usize,
+}
+
+impl Place {
+    fn of(text: &str, node: Node<'_>, path: &[String]) -> Self {
+        Place { key: path.join("."), line: text[..node.span().range().start].matches('\n').count() + 1 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` (line {})", self.key, self.line)
+    }
 }
 
 /// The identities that files of SOPS are opened with, and where they come from.
@@ -100,7 +143,7 @@ impl SopsKeys {
     ///
     /// # Errors
     /// [`SopsError`]; none of them holds a value.
-    pub fn open(&self, text: &str) -> Result<Option<Masked>, SopsError> {
+    pub fn open(&self, text: &str) -> Result<Option<Clear>, SopsError> {
         if !is_sealed(text) { Ok(None) } else { open(text, &self.identities).map(Some) }
     }
 }
@@ -111,13 +154,39 @@ impl fmt::Debug for SopsKeys {
     }
 }
 
-/// Whether SOPS has encrypted a file: it says so by an entry of its own, beside values of its form.
+/// Whether SOPS has encrypted a file, or values of it: it says so by an entry of its own, or they have its form.
 pub fn is_sealed(text: &str) -> bool {
-    if !text.contains(METADATA) || !text.contains(VALUE.0) {
+    if !text.contains(VALUE.0) {
         return false;
     }
     let documents = landfall_yaml::parse(text).unwrap_or_default();
     documents.iter().any(|document| metadata(document).is_some())
+        || documents.iter().any(|document| first_sealed(document.root(), &mut Vec::new(), text).is_some())
+}
+
+/// Whether bytes hold a value that SOPS has encrypted: who reads them gets the ciphertext.
+pub fn holds_ciphertext(bytes: &[u8]) -> bool {
+    bytes.windows(VALUE.0.len()).any(|window| window == VALUE.0.as_bytes())
+}
+
+/// Whether a text is a value as SOPS encrypts it: any other is what it says.
+fn is_value(text: &str) -> bool {
+    text.starts_with(VALUE.0) && text.ends_with(VALUE.1) && text.contains(",iv:") && text.contains(",type:")
+}
+
+/// The first value that is encrypted.
+fn first_sealed(node: Node<'_>, path: &mut Vec<String>, text: &str) -> Option<Place> {
+    match node.kind() {
+        Kind::Mapping(_) => node.entries().find_map(|(key, node)| {
+            path.push(key.text().unwrap_or_default().to_owned());
+            let found = first_sealed(node, path, text);
+            path.pop();
+            found
+        }),
+        Kind::Sequence(_) => node.items().find_map(|item| first_sealed(item, path, text)),
+        Kind::Alias => None,
+        Kind::Scalar(_) => node.text().filter(|text| is_value(text)).map(|_| Place::of(text, node, path)),
+    }
 }
 
 fn metadata<'d>(document: &'d Document<'_>) -> Option<Node<'d>> {
@@ -126,9 +195,12 @@ fn metadata<'d>(document: &'d Document<'_>) -> Option<Node<'d>> {
 }
 
 /// The whole text with its values in clear and without SOPS's own entry; every line is where it was.
-fn open(text: &str, identities: &[Identity]) -> Result<Masked, SopsError> {
+fn open(text: &str, identities: &[Identity]) -> Result<Clear, SopsError> {
     let documents = landfall_yaml::parse(text).map_err(|_| SopsError::Form("it cannot be read"))?;
-    let found = documents.iter().find_map(metadata).ok_or(SopsError::Form("it has no metadata"))?;
+    let Some(found) = documents.iter().find_map(metadata) else {
+        let first = documents.iter().find_map(|document| first_sealed(document.root(), &mut Vec::new(), text));
+        return Err(first.map_or(SopsError::Form("it has no metadata"), SopsError::Unattested));
+    };
     let said = |key: &str| found.get(key).and_then(|node| node.text()).unwrap_or_default();
     let key = data_key(found, identities)?;
     let only_encrypted = said("mac_only_encrypted") == "true";
@@ -136,12 +208,12 @@ fn open(text: &str, identities: &[Identity]) -> Result<Masked, SopsError> {
     if only_encrypted {
         hash.update(ENCRYPTED_ONLY);
     }
-    let mut walk = Walk { key: &key, only_encrypted, hash, edits: Vec::new() };
+    let mut walk = Walk { text, key: &key, only_encrypted, hash, edits: Vec::new(), values: Vec::new() };
     for document in &documents {
         let values = landfall_yaml::document_to_json(document).map_err(|_| SopsError::Form("it cannot be read"))?;
-        walk.entries(document.root(), &values, &mut Vec::new(), text)?;
+        walk.entries(document.root(), &values, &mut Vec::new())?;
     }
-    let Walk { hash, mut edits, .. } = walk;
+    let Walk { hash, mut edits, values, .. } = walk;
     let told = value(said("mac"), &key, said("lastmodified")).ok_or(SopsError::Mac)?;
     let is_same =
         aws_lc_rs::constant_time::verify_slices_are_equal(told.text.reveal(), hex(&hash.finalize()).as_bytes());
@@ -158,7 +230,7 @@ fn open(text: &str, identities: &[Identity]) -> Result<Masked, SopsError> {
         at = range.end;
     }
     out.extend_from_slice(&text.as_bytes()[at..]);
-    Ok(Masked::new(out.to_vec()))
+    Ok(Clear { text: Masked::new(out.to_vec()), values })
 }
 
 /// The key that values are under, out of the first file of age's that an identity opens.
@@ -198,24 +270,26 @@ fn data_key(metadata: Node<'_>, identities: &[Identity]) -> Result<Zeroizing<[u8
 
 /// What is done while all values are gone through in their order.
 struct Walk<'k> {
+    text: &'k str,
     key: &'k [u8; KEY],
     only_encrypted: bool,
     hash: Sha512,
     /// What stands where in the opened text.
     edits: Vec<(Range<usize>, Masked)>,
+    values: Vec<Masked>,
 }
 
 impl Walk<'_> {
     /// A document, whose own entry of SOPS's is left out.
-    fn entries(&mut self, root: Node<'_>, values: &Value, path: &mut Vec<String>, text: &str) -> Result<(), SopsError> {
+    fn entries(&mut self, root: Node<'_>, values: &Value, path: &mut Vec<String>) -> Result<(), SopsError> {
         if !matches!(root.kind(), Kind::Mapping(_)) {
             return self.node(root, values, path);
         }
         for (key, node) in root.entries() {
             let name = key.text().ok_or(SopsError::Form("a key is no text"))?;
             if name == METADATA {
-                let range = whole_entry(text, key.span().range().start..node.span().range().end);
-                let lines = text[range.clone()].matches('\n').count();
+                let range = whole_entry(self.text, key.span().range().start..node.span().range().end);
+                let lines = self.text[range.clone()].matches('\n').count();
                 self.edits.push((range, Masked::new(vec![b'\n'; lines])));
                 continue;
             }
@@ -238,23 +312,55 @@ impl Walk<'_> {
                 Ok(())
             }
             // The places in a list are no part of a path.
-            Kind::Sequence(_) => node
-                .items()
-                .enumerate()
-                .try_for_each(|(at, item)| self.node(item, value.get(at).unwrap_or(&Value::Null), path)),
-            Kind::Alias => Err(SopsError::Form("it has an alias")),
+            Kind::Sequence(_) => {
+                let mut left = node.items().filter(|item| !is_comment(*item)).count();
+                for (at, item) in node.items().enumerate() {
+                    match is_comment(item) {
+                        true => self.comment(item, std::mem::replace(&mut left, 1), path)?,
+                        false => self.node(item, value.get(at).unwrap_or(&Value::Null), path)?,
+                    }
+                }
+                Ok(())
+            }
+            Kind::Alias => Err(SopsError::Value(Place::of(self.text, node, path), "is an alias")),
             Kind::Scalar(_) => self.scalar(node, value, path),
         }
     }
 
+    /// An item that was a comment: it is one again, is in no digest, and leaves an empty list where all items were.
+    fn comment(&mut self, node: Node<'_>, left: usize, path: &[String]) -> Result<(), SopsError> {
+        self.opened(node.text().unwrap_or_default(), node, path)?;
+        let mut range = node.span().range();
+        let before = self.text[..range.start].trim_end_matches(' ');
+        let clear: &[u8] = match before.ends_with('-') {
+            true => {
+                range.start = before.len() - 1;
+                if left == 0 { b" []" } else { b"#" }
+            }
+            false => {
+                range = whole_entry(self.text, range);
+                b""
+            }
+        };
+        self.edits.push((range, Masked::from(clear)));
+        Ok(())
+    }
+
+    fn opened<'t>(&self, text: &'t str, node: Node<'_>, path: &[String]) -> Result<Opened<'t>, SopsError> {
+        let bound = format!("{}:", path.join(":"));
+        value(text, self.key, &bound).ok_or_else(|| SopsError::Changed(Place::of(self.text, node, path)))
+    }
+
     fn scalar(&mut self, node: Node<'_>, value: &Value, path: &[String]) -> Result<(), SopsError> {
         let text = node.text().unwrap_or_default();
-        if text.starts_with(VALUE.0) && text.ends_with(VALUE.1) {
-            let bound = format!("{}:", path.join(":"));
-            let opened = self::value(text, self.key, &bound).ok_or_else(|| SopsError::Changed(path.join(".")))?;
+        if is_value(text) {
+            let opened = self.opened(text, node, path)?;
             self.hash.update(opened.text.reveal());
-            let clear = opened.written().ok_or(SopsError::Form("a value is not of its type"))?;
+            let clear = opened.written();
+            let clear =
+                clear.ok_or_else(|| SopsError::Value(Place::of(self.text, node, path), "is not of its type"))?;
             self.edits.push((node.span().range(), clear));
+            self.values.push(opened.text);
             return Ok(());
         }
         if !self.only_encrypted {
@@ -265,7 +371,12 @@ impl Walk<'_> {
                 Value::Bool(true) => self.hash.update("True"),
                 Value::Bool(false) => self.hash.update("False"),
                 Value::Number(number) => self.hash.update(go_number(number)),
-                Value::String(text) => self.hash.update(text),
+                Value::String(text) => {
+                    match go::moment(text).filter(|_| matches!(node.kind(), Kind::Scalar(ScalarStyle::Plain))) {
+                        Some(moment) => self.hash.update(moment),
+                        None => self.hash.update(text),
+                    }
+                }
             }
         }
         Ok(())
@@ -280,14 +391,19 @@ fn go_number(number: &serde_json::Number) -> String {
     }
 }
 
-/// An entry of a mapping in flow style with one of the commas around it; one in block style as it is.
+/// Whether an item of a list was a comment.
+fn is_comment(item: Node<'_>) -> bool {
+    item.text().is_some_and(|text| is_value(text) && text.ends_with(COMMENT))
+}
+
+/// An entry of a mapping or list in flow style with one of the commas around it; one in block style as it is.
 fn whole_entry(text: &str, entry: Range<usize>) -> Range<usize> {
     let before = text[..entry.start].trim_end();
     if before.ends_with(',') {
         return before.len() - 1..entry.end;
     }
     let behind = text[entry.end..].trim_start();
-    if before.ends_with('{') && behind.starts_with(',') {
+    if before.ends_with(['{', '[']) && behind.starts_with(',') {
         return entry.start..text.len() - behind.len() + 1;
     }
     entry
@@ -306,7 +422,13 @@ impl Opened<'_> {
         let written = match self.kind {
             "str" | "bytes" => quoted(text),
             "int" => text.parse::<i128>().ok()?.to_string(),
-            "float" => text.parse::<f64>().ok().filter(|float| float.is_finite()).map(|_| text.to_owned())?,
+            "float" => match text.parse::<f64>().ok()? {
+                float if float.is_nan() => ".nan".to_owned(),
+                float if float.is_infinite() => if float > 0.0 { ".inf" } else { "-.inf" }.to_owned(),
+                _ => text.to_owned(),
+            },
+            // As SOPS writes it: YAML reads a moment of it, and who wants a text gets this one.
+            "time" => go::moment(text).filter(|moment| moment == text)?,
             "bool" => text.to_ascii_lowercase().parse::<bool>().ok()?.to_string(),
             _ => return None,
         };
@@ -339,7 +461,7 @@ fn quoted(text: &str) -> String {
 
 /// Opens one value, which is bound to a text beside it; nothing where it does not open.
 fn value<'t>(text: &'t str, key: &[u8; KEY], bound: &str) -> Option<Opened<'t>> {
-    let inner = text.strip_prefix(VALUE.0)?.strip_suffix(VALUE.1)?;
+    let inner = text.strip_prefix(FRAME)?.strip_suffix(VALUE.1)?;
     let (mut data, mut start, mut tag, mut kind) = (None, None, None, None);
     for part in inner.split(',') {
         let (name, rest) = part.split_once(':')?;
@@ -406,7 +528,9 @@ mod tests {
                             }
                         }
                         Some((kind, text)) => {
-                            hash.update(text);
+                            if kind != "comment" {
+                                hash.update(text);
+                            }
                             let range = node.span().range();
                             out.push_str(&plain[at..range.start]);
                             out.push_str(&under(text, &path, kind));
@@ -441,7 +565,7 @@ mod tests {
             let file = sealed(PLAIN, &identity, only_encrypted);
             assert!(is_sealed(&file) && !file.contains("5432"));
             let opened = keys(&identity).open(&file).expect("opens").expect("is sealed");
-            let opened = std::str::from_utf8(opened.reveal()).expect("text");
+            let opened = std::str::from_utf8(opened.text.reveal()).expect("text");
             let wanted = "# kept\nname: shop\ndb:\n  password: \"it's \\\"q\\\"\"\n  port: 5432\n  hosts:\n  - \"a\"\n  - b\nrate: 0.25\non: true\n";
             assert_eq!(opened.trim_end_matches('\n'), wanted.trim_end());
             assert_eq!(opened.lines().count(), file.lines().count());
@@ -457,15 +581,40 @@ mod tests {
         assert_eq!(open(&file.replace("name: shop", "name: shop2")), SopsError::Mac);
         assert_eq!(open(&file.replace("name: shop\n", "")), SopsError::Mac);
         assert_eq!(open(&file.replace("name: shop\n", "name: shop\nmore: x\n")), SopsError::Mac);
-        assert_eq!(open(&file.replace("  password:", "  passwort:")), SopsError::Changed("db.passwort".to_owned()));
+        let changed = |key: &str| SopsError::Changed(Place { key: key.to_owned(), line: 4 });
+        assert_eq!(open(&file.replace("  password:", "  passwort:")), changed("db.passwort"));
         let at = file.find("data:").expect("there") + 5;
         let mut broken = file.clone();
         broken.replace_range(at..=at, if &file[at..=at] == "A" { "B" } else { "A" });
-        assert_eq!(open(&broken), SopsError::Changed("db.password".to_owned()));
+        assert_eq!(open(&broken), changed("db.password"));
+        // Without its digest, or with none of SOPS's entry left, what is encrypted is no value.
+        let unattested = SopsError::Unattested(Place { key: "db.password".to_owned(), line: 4 });
+        let without_mac: String =
+            file.lines().filter(|line| !line.starts_with("    mac:")).map(|it| format!("{it}\n")).collect();
+        assert_eq!(open(&without_mac), unattested);
+        assert_eq!(open(&file[..file.find("\nsops:").expect("there")]), unattested);
         let stranger = Identity::generate().expect("random");
         assert!(matches!(keys(&stranger).open(&file), Err(SopsError::Closed(_))));
         let told = SopsKeys::default().open(&file).expect_err("refused").to_string();
         assert!(told.starts_with("it is encrypted for age1") && told.ends_with("no identity of age's here"), "{told}");
+    }
+
+    /// A comment in a list is an item to SOPS; dates and numbers are what Go's YAML takes them for.
+    #[test]
+    fn comments_in_lists_dates_and_odd_numbers_open_as_sops_opens_them() {
+        let identity = Identity::generate().expect("random");
+        let opened = |plain: &str| {
+            let file = sealed(plain, &identity, true);
+            let opened = keys(&identity).open(&file).expect("opens").expect("is sealed");
+            let text = String::from_utf8(opened.text.reveal().to_vec()).expect("text");
+            text.trim_end().to_owned()
+        };
+        assert_eq!(opened("list:\n- (comment)said\n- (str)a\n"), "list:\n#\n- \"a\"");
+        assert_eq!(opened("list:\n- (comment)said\nb: (str)c\n"), "list:\n []\nb: \"c\"");
+        assert_eq!(opened("on: (time)2024-01-02T00:00:00Z\n"), "on: 2024-01-02T00:00:00Z");
+        assert_eq!(opened("a: (float)+Inf\nb: (float)NaN\nc: (float)-0\n"), "a: .inf\nb: .nan\nc: -0");
+        // What only begins like a value is a text.
+        assert_eq!(opened("a: (str)x\nb: ENC[AES256_GCM,x]\n"), "a: \"x\"\nb: ENC[AES256_GCM,x]");
     }
 
     /// Attack: a refusal is no longer than a person reads.

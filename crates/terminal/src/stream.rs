@@ -59,6 +59,13 @@ enum Way<W: Write> {
 
 impl<W: Write> Way<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(hidden) = without_known(bytes) {
+            match self {
+                Way::AsIs(stream) => stream.write_all(hidden.as_bytes())?,
+                Way::Shown(stream) => stream.write_all(hidden.as_bytes())?,
+            }
+            return Ok(bytes.len());
+        }
         match self {
             Way::AsIs(stream) => stream.write(bytes),
             Way::Shown(stream) => stream.write(bytes),
@@ -73,12 +80,22 @@ impl<W: Write> Way<W> {
     }
 }
 
+/// What is written, without the values that this process has opened: no bytes leave it but through here.
+fn without_known(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok().filter(|_| landfall_diag::knows_any())?;
+    match landfall_diag::without_known(text) {
+        std::borrow::Cow::Owned(hidden) => Some(hidden),
+        std::borrow::Cow::Borrowed(_) => None,
+    }
+}
+
 impl StandardOut {
     /// Writes a text that was shown and painted by [`crate::Inks`], as it is.
     ///
     /// # Errors
     /// When the stream takes no more.
     pub fn write_painted(&mut self, painted: &str) -> io::Result<()> {
+        let painted = &*landfall_diag::without_known(painted);
         match &mut self.0 {
             Way::AsIs(stream) => stream.write_all(painted.as_bytes()),
             Way::Shown(stream) => stream.inner.write_all(painted.as_bytes()),
@@ -92,6 +109,7 @@ impl StandardError {
     /// # Errors
     /// When the stream takes no more.
     pub fn write_painted(&mut self, painted: &str) -> io::Result<()> {
+        let painted = &*landfall_diag::without_known(painted);
         match &mut self.0 {
             Way::AsIs(stream) => stream.write_all(painted.as_bytes()),
             Way::Shown(stream) => stream.inner.write_all(painted.as_bytes()),

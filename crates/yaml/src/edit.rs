@@ -156,6 +156,22 @@ impl<'t> Edit<'t> {
         Ok(Some(node))
     }
 
+    /// Refuses a change to a file that SOPS attests: it would not open any more. Where its digest is of encrypted values alone, a
+    /// scalar that is none may have another value.
+    fn check_attested(&self, document: &Document<'_>, changed: Option<Node<'_>>) -> Result<(), Error> {
+        let Some(attested) = document.root().get("sops").filter(|it| it.get("mac").is_some()) else { return Ok(()) };
+        let only_encrypted = attested.get("mac_only_encrypted").and_then(|node| node.text()) == Some("true");
+        let is_plain = changed.and_then(|node| node.text()).is_some_and(|text| !text.starts_with("ENC["));
+        if only_encrypted && is_plain && self.path.first() != Some(&Step::Key("sops")) {
+            return Ok(());
+        }
+        let at = changed.map(|node| node.span().start);
+        Err(self.refuse(
+            "SOPS attests the file, and would not open it any more: change it with `sops set` or `sops edit`",
+            at,
+        ))
+    }
+
     /// The document of a text that holds none.
     fn begin(&self, value: &Scalar<'_>) -> Result<String, Error> {
         let key = |step: &Step<'t>| match *step {
@@ -189,6 +205,7 @@ impl<'t> Edit<'t> {
         if scalar(node)? == *value {
             return Ok(None);
         }
+        self.check_attested(document, Some(node))?;
         let place = if self.layout.is_in_flow(document, node) { Place::Flow } else { Place::Block };
         let new = layout::write(value, Some(style), place);
         let range = self.layout.content(node);
@@ -211,6 +228,7 @@ impl<'t> Edit<'t> {
         value: &Scalar<'_>,
     ) -> Result<String, Error> {
         let at = Some(parent.span().start);
+        self.check_attested(document, None)?;
         let mut keys = Vec::new();
         for step in &self.path[depth..] {
             match step {
@@ -235,6 +253,7 @@ impl<'t> Edit<'t> {
 
     fn append(&self, document: &Document<'_>, node: Node<'_>, value: &Scalar<'_>) -> Result<String, Error> {
         let at = Some(node.span().start);
+        self.check_attested(document, None)?;
         let text = match node.kind() {
             Kind::Sequence(CollectionStyle::Flow) => {
                 self.layout.insert_flow(node, &layout::write(value, None, Place::Flow))
@@ -255,6 +274,7 @@ impl<'t> Edit<'t> {
         let Some((last, above)) = self.path.split_last() else {
             return Err(self.refuse("the whole document cannot be removed", None));
         };
+        self.check_attested(document, None)?;
         let (Some(parent), Some(_)) = (self.find(document, above)?, self.find(document, self.path)?) else {
             return Err(self.refuse("there is nothing at this path", None));
         };

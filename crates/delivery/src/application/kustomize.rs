@@ -11,6 +11,7 @@ use std::time::Duration;
 use landfall_chart::Tree;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::mask;
+use landfall_secrets::sops;
 use landfall_source::{Order, SourceTree, find_program};
 use serde_json::{Map, Value, json};
 
@@ -96,6 +97,18 @@ impl Reading<'_> {
         if ended.stdout.len() > MOST {
             return Err(refuse(format!("Application {name}: what kustomize makes of `{place}` has more than 32 MiB")));
         }
+        // What is encrypted is bound to its file's order, which is not that of what is built; and the program, whose files lie on
+        // disk, is given nothing in clear.
+        if sops::holds_ciphertext(&ended.stdout) {
+            let files = encrypted(&tree, &led_to);
+            let shown = if files.is_empty() { place.to_owned() } else { files.join("`, `") };
+            let text = format!(
+                "Application {name}: `{shown}` is encrypted with SOPS, and Kustomize reads it: that is not supported"
+            );
+            return Err(vec![at_file(Diagnostic::error(code::SOPS_CIPHERTEXT, text), self.file).help(
+                "take it out of the kustomization, and deliver it from a directory of plain manifests, as another source of the Application: there it is opened",
+            )]);
+        }
         let said = String::from_utf8_lossy(&ended.stdout);
         objects(&format!("kustomize build {place}"), &said, &self.selection.sops).map(|found| (found, led_to))
     }
@@ -111,6 +124,19 @@ fn complaint(said: &str) -> String {
         0 => said,
         _ => format!("…{}", said.chars().skip(beyond).collect::<String>()),
     }
+}
+
+/// The encrypted files that kustomizations name.
+fn encrypted(tree: &Tree, kustomizations: &[String]) -> Vec<String> {
+    let said: Vec<String> =
+        kustomizations.iter().filter_map(|path| Some(String::from_utf8_lossy(tree.get(path)?).into_owned())).collect();
+    let is_named = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        said.iter().any(|said| said.contains(name))
+    };
+    let sealed = tree.iter().filter(|(path, _)| is_named(path));
+    let sealed = sealed.filter(|(_, bytes)| sops::is_sealed(&String::from_utf8_lossy(bytes)));
+    sealed.map(|(path, _)| path.to_string()).collect()
 }
 
 fn lay_out(tree: &Tree, below: &Path) -> std::io::Result<()> {

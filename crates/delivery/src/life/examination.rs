@@ -57,6 +57,14 @@ pub enum State {
     Another,
     /// Cluster and file hold different values of it.
     Ahead,
+    /// It is sealed, and nothing of it was delivered yet.
+    Undelivered,
+    /// It is sealed and was delivered, and does not live.
+    Lost,
+    /// It is sealed and was delivered, and another value lives.
+    Replaced,
+    /// What lives of it does not follow from what lives of its parts.
+    Adrift,
 }
 
 impl State {
@@ -68,15 +76,17 @@ impl State {
             State::Missing => "missing",
             State::Placeholder => "placeholder",
             State::Closed => "does not open",
-            State::Stale => "stale",
+            State::Stale | State::Adrift => "stale",
             State::Another => "another value",
-            State::Ahead => "not delivered yet",
+            State::Ahead | State::Undelivered => "not delivered yet",
+            State::Lost => "missing",
+            State::Replaced => "replaced",
         }
     }
 
-    /// Whether pods get a value from it.
+    /// Whether pods get a value from it, or will with the first delivery.
     pub fn is_there(self) -> bool {
-        matches!(self, State::Sealed | State::Live | State::Ahead)
+        matches!(self, State::Sealed | State::Live | State::Ahead | State::Undelivered)
     }
 }
 
@@ -195,11 +205,24 @@ impl Examined<'_> {
         let state = match (&traces.sealed, &traces.live) {
             (Sealed::Closed, _) => State::Closed,
             (Sealed::Placeholder, _) => State::Placeholder,
-            (Sealed::Open(sealed), Some(live)) if !is_same(sealed, live) => State::Ahead,
-            (Sealed::Open(_) | Sealed::Unseen, _) => State::Sealed,
+            // What a template makes is another value than what is sealed, and lives all the same.
+            (Sealed::Open(_), Some(_)) if survey.sent.makes(name) => State::Sealed,
+            (Sealed::Open(sealed), Some(live)) if !is_same(sealed, live) => match self.was_sent(survey, name) {
+                true => State::Replaced,
+                false => State::Ahead,
+            },
+            (Sealed::Open(_) | Sealed::Unseen, Some(_)) => State::Sealed,
+            (Sealed::Open(_) | Sealed::Unseen, None) => match survey.sent.has(name) || self.has_arrived(survey, name) {
+                true => State::Lost,
+                false => State::Undelivered,
+            },
             (Sealed::Absent, Some(_)) => State::Live,
             (Sealed::Absent, None) => State::Missing,
         };
+        // What follows from others is put right by them.
+        if state == State::Replaced && key.making.follows() && self.is_adrift(survey, name, key) {
+            return State::Adrift;
+        }
         let Some(value) = known.get(name).filter(|_| state.is_there()) else { return state };
         if let Some(print) = &key.fingerprint
             && print.is_of(value).is_ok_and(|is_born| !is_born)
@@ -209,8 +232,26 @@ impl Examined<'_> {
         let follows = || make(name, key, known);
         match key.making.follows() {
             true if follows().is_ok_and(|made| !is_same(&made, value)) => State::Stale,
+            true if self.is_adrift(survey, name, key) => State::Adrift,
             _ => state,
         }
+    }
+
+    /// Whether the value that is sealed was delivered: it, or another, would live if somebody had not changed that.
+    fn was_sent(&self, survey: &Survey, name: &str) -> bool {
+        self.text(name).is_some_and(|text| survey.sent.has_text(name, text)) || self.has_arrived(survey, name)
+    }
+
+    fn has_arrived(&self, survey: &Survey, name: &str) -> bool {
+        survey.has_arrived(self.namespace, &self.declared.target, name)
+    }
+
+    /// Whether pods read a value that does not fit the parts that they read beside it.
+    fn is_adrift(&self, survey: &Survey, name: &str, key: &Key) -> bool {
+        let Some(live) = survey.live.get(name).filter(|_| !survey.sent.makes(name)) else { return false };
+        let parts = key.making.parts();
+        parts.iter().all(|part| survey.live.contains_key(*part))
+            && make(name, key, &survey.live).is_ok_and(|made| !is_same(&made, live))
     }
 
     fn of_state(&self, name: &str, key: &Key, state: State, faults: &mut Vec<Fault>) {
@@ -240,6 +281,22 @@ impl Examined<'_> {
                 format!("the cluster does not have the sealed value of `{name}` yet"),
                 "deliver it, `landfall up` or a push".to_owned(),
             ),
+            State::Undelivered => (
+                Severity::Info,
+                format!("`{name}` is sealed, and nothing of it was delivered here yet"),
+                "deliver it, `landfall up` or a push".to_owned(),
+            ),
+            State::Lost => (Severity::Error, self.lost(name), self.delivered_again()),
+            State::Replaced => (
+                Severity::Error,
+                format!("`{name}` was delivered sealed, and lives with another value: somebody put it there"),
+                format!("{}; where the other is meant: landfall secrets set {name} --stdin", self.delivered_again()),
+            ),
+            State::Adrift => (
+                Severity::Error,
+                format!("`{name}` as it lives does not follow from {} any more", key.making.parts().join(", ")),
+                format!("{}; else landfall secrets init {name}", self.delivered_again()),
+            ),
             State::Missing if self.declared.is_former(name) => return,
             State::Missing => {
                 (Severity::Error, format!("`{name}` is missing"), "landfall secrets init".to_owned())
@@ -267,6 +324,21 @@ impl Examined<'_> {
             ),
         };
         faults.push(Fault { severity, key: Some(name.to_owned()), text, advice });
+    }
+
+    /// Where a value is that does not live any more.
+    fn lost(&self, name: &str) -> String {
+        let survey = self.survey;
+        let why = match survey.map(|survey| survey.sent.stands()) {
+            Some(true) => "its SealedSecret stands, and the Secret does not have it",
+            _ if survey.is_some_and(|survey| survey.secret.is_none()) => "the Secret and its SealedSecret are gone",
+            _ => "its SealedSecret is gone, and the Secret does not have it",
+        };
+        format!("`{name}` is missing: it is sealed in git and was delivered, and does not live ({why})")
+    }
+
+    fn delivered_again(&self) -> String {
+        "deliver it again, `landfall up` or a sync".to_owned()
     }
 
     fn was_dropped(&self, name: &str) -> bool {

@@ -11,6 +11,7 @@ use landfall_secrets::{Keyring, Ledger, Masked, PlainSecret, Recorded, Sealed, T
 
 use super::controller::SealingController;
 use super::remembered::remembered;
+use super::sent::Sent;
 use super::site::{Consumer, Site};
 use super::writer::RESTARTED;
 
@@ -29,6 +30,8 @@ pub struct Survey {
     pub ledger: Ledger,
     /// Claims of the namespace that are bound.
     pub bound: Vec<String>,
+    /// What was delivered of the SealedSecret that makes it.
+    pub sent: Sent,
 }
 
 /// A workload whose pods run with a value from before a change.
@@ -78,6 +81,7 @@ impl Survey {
             unread,
             ledger: remembered(cluster, &controller.namespace).await?,
             bound: bound.iter().filter(is_bound).map(|claim| claim.name().to_owned()).collect(),
+            sent: Sent::ask(cluster, namespace, target).await?,
         })
     }
 
@@ -121,6 +125,11 @@ impl Survey {
     pub fn changed(&self, namespace: &str, target: &str, key: &str) -> Option<Timestamp> {
         let remembered = self.ledger.of(namespace, target).and_then(|recorded| recorded.changed.get(key)).copied();
         remembered.or_else(|| written(self.secret.as_ref()?, key))
+    }
+
+    /// Whether the value that a key was given last has been seen in the cluster's Secret.
+    pub(super) fn has_arrived(&self, namespace: &str, target: &str, key: &str) -> bool {
+        self.ledger.of(namespace, target).is_some_and(|recorded| recorded.arrived.contains_key(key))
     }
 
     /// Whether a key was given a value here before: where its file has nothing of it any more, somebody has dropped it.

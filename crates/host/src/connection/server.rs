@@ -84,6 +84,16 @@ pub(crate) async fn serve_ingress(cluster: &Cluster) -> Result<IngressServer, Fa
     })
 }
 
+/// What a variable's name has in it that lets somebody in, or says where that is.
+const OPENS: [&str; 9] =
+    ["TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY", "_KEY", "SOPS_AGE"];
+
+/// Whether a variable is for those who open something: an identity, a login, a passphrase.
+fn opens(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    OPENS.iter().any(|word| name.contains(word))
+}
+
 /// Starts a process that hosts the cluster and stays.
 #[boxed]
 pub async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String]) -> Result<(), Failure> {
@@ -107,6 +117,12 @@ pub async fn spawn(state: &StateDir, port: Option<u16>, nodes: &[String]) -> Res
         command.args(["--node", node]);
     }
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    // It outlives who started it, and opens nothing: what opens things stays behind.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(opens) {
+            command.env_remove(name);
+        }
+    }
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;

@@ -147,14 +147,17 @@ async fn run(context: &Context, args: DoctorArgs) -> Outcome {
             Area::Cluster | Area::Security | Area::Facts | Area::Dns | Area::Tls | Area::Reach | Area::Registry
         )
     });
+    // What is declared of a Secret is asked of its cluster, too: a file alone says nothing of what lives.
+    let declares = looked::environment_of(&place).is_some_and(|(_, environment)| environment.secrets.is_some());
+    let asks_cluster = needs_cluster || (declares && areas.contains(&Area::Secrets));
     let mut seen = Vec::new();
-    let mut connection = match needs_cluster {
+    let mut connection = match asks_cluster {
         true => connect(context, &place, patience, &mut seen).await?,
         false => None,
     };
     let snapshot = match &connection {
-        Some(connection) => read(connection, &mut seen).await,
-        None => None,
+        Some(connection) if needs_cluster => read(connection, &mut seen).await,
+        _ => None,
     };
     let (objects, facts) = known(&place, snapshot.as_ref());
     let conditions = match &snapshot {

@@ -433,3 +433,64 @@ fn a_value_that_does_not_fit_its_fingerprint_is_not_born_where_none_lives() {
     sandbox.run(&["up", "--yes", "--once"]).exits(0);
     assert_eq!(value(&live(&sandbox, "keys"), "APP_KEY"), born);
 }
+
+/// What was delivered and does not live is missing, whatever git has of it; what somebody has put in its place is no delivery to come.
+#[test]
+fn a_key_that_was_delivered_and_does_not_live_is_missing() {
+    let sandbox = sealed(
+        "        TOKEN: {generate: {random: 24}}\n        PASS: {generate: {random: 24, alphabet: url}}\n        URL: {template: \"db://app:{{ .PASS }}@db\"}\n",
+    );
+    let check = || sandbox.run(&["secrets", "check"]);
+    let state = sandbox.root().join(".landfall");
+    let secret = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some("shop"), "keys");
+    let sealed = ObjectKey::new(Gvk::new("bitnami.com", "v1alpha1", "SealedSecret"), Some("shop"), "keys");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0);
+    // Before the first delivery that is how it should be, and said.
+    check().exits(0).says("3/3 keys of shop/keys are there, 3 of them sealed in git alone").says("not delivered yet");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    check().exits(0).says("3/3 keys of shop/keys are there\n");
+    sandbox.run(&["doctor", "secrets"]).exits(0).says("3 of 3 declared keys are there");
+    // A key is taken out of what lives; then a value is put there by hand, beside what follows from it.
+    delete(&state, &sealed);
+    delete(&state, &secret);
+    let by_hand = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "shop"},
+        "data": {"PASS": "Y2FuYXJ5LWJ5LWhhbmQ=", "URL": "ZGI6Ly9hcHA6Y2FuYXJ5LWJlZm9yZUBkYg=="}});
+    super::inspection::create(&state, Object::from_value(by_hand).expect("an object"));
+    let told = check()
+        .exits(1)
+        .says("0/3 keys")
+        .says("`TOKEN` is missing: it is sealed in git and was delivered, and does not live");
+    told.says("`PASS` was delivered sealed, and lives with another value")
+        .says("`URL` as it lives does not follow from PASS");
+    sandbox.run(&["secrets", "audit"]).exits(1).says("0/3 keys");
+    sandbox.run(&["secrets", "pending"]).exits(0).says("TOKEN").says("replaced").says("stale");
+    sandbox.run(&["doctor", "secrets"]).exits(1).says("`TOKEN` is missing");
+    delete(&state, &secret);
+    let told = check().exits(1).says("0/3 keys").says("the Secret and its SealedSecret are gone");
+    assert_eq!(told.stdout.matches("missing").count(), 3, "{}", told.all());
+    // With the namespace its releases' records go as well: what came once is remembered beside the sealing keys.
+    delete(&state, &ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, "shop"));
+    check().exits(1).says("0/3 keys").says("`TOKEN` is missing");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    check().exits(0).says("3/3 keys");
+}
+
+/// `doctor secrets` is no weaker than `doctor`: the cluster is asked what opens, or it is said that it was not.
+#[test]
+fn doctor_secrets_asks_the_cluster() {
+    let sandbox = sealed("        TOKEN: {generate: {random: 24}}\n");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0);
+    sandbox.run(&["up", "--yes"]).exits(0);
+    let state = sandbox.root().join(".landfall");
+    for key in objects(&state, "v1", "Secret", "kube-system") {
+        if key.label("sealedsecrets.bitnami.com/sealed-secrets-key").is_some() {
+            delete(&state, &key.key());
+        }
+    }
+    sandbox.run(&["secrets", "check"]).exits(1).says("no key of this cluster opens it");
+    sandbox.run(&["doctor", "secrets"]).exits(1).says("no key of this cluster opens it");
+    sandbox.edit("landfall.yaml", "  local:\n", "  local:\n    cluster: {context: nowhere}\n");
+    sandbox.write("../kubeconfig", "apiVersion: v1\nkind: Config\nclusters: [{name: nowhere, cluster: {server: \"http://127.0.0.1:1\"}}]\ncontexts: [{name: nowhere, context: {cluster: nowhere, user: me}}]\nusers: [{name: me, user: {}}]\n");
+    let blind = sandbox.run(&["doctor", "secrets", "--kubeconfig", "../kubeconfig"]).exits(1);
+    blind.says("the cluster: not checked").lacks("declared keys are there");
+}

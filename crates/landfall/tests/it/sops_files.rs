@@ -117,3 +117,88 @@ fn manifests_that_sops_has_encrypted_are_delivered_in_clear() {
     assert_eq!(decoded(&live(&sandbox, "Secret", "keys"), "TOKEN"), "canary-token");
     assert!(live(&sandbox, "ConfigMap", "plain").contains("\"a\":\"b\""));
 }
+
+/// What everybody writes sooner or later, as stock sops 3.11 encrypts and opens it: comments among items, dates, odd numbers.
+#[test]
+fn comments_in_lists_and_dates_open_as_stock_sops_opens_them() {
+    let sandbox = shop("odd.yaml");
+    run(&sandbox, &["up", "./web", "-n", "shop", "-f", "secret.yaml", "--yes"]).exits(0);
+    let shown: serde_json::Value =
+        serde_json::from_str(&decoded(&live(&sandbox, "Secret", "shown"), "all")).expect("JSON");
+    for (key, wanted) in [
+        ("list", serde_json::json!(["a1value", "b1value"])),
+        ("only", serde_json::json!([{"x": 1}])),
+        ("date", "2024-01-02T00:00:00Z".into()),
+        ("moment", "2024-01-02T03:04:05.12+02:00".into()),
+        ("dates", serde_json::json!(["2024-05-06T00:00:00Z"])),
+        ("float", 1.5.into()),
+        ("exp", 1000.into()),
+        ("oct", 15.into()),
+        ("yes1", "yes".into()),
+        ("note_unencrypted", "ENC[AES256_GCM,x]".into()),
+        ("text", "a \"q\" 'x'".into()),
+        ("multi", "# not a comment\nsecond\n".into()),
+    ] {
+        assert_eq!(shown[key], wanted, "{key} in {shown}");
+    }
+}
+
+/// Where its digest or all of SOPS's entry is gone, what is encrypted is no value: stock sops refuses it, and so is it here.
+#[test]
+fn what_is_encrypted_is_never_delivered_in_the_values_place() {
+    let sandbox = shop("values.yaml");
+    let up = ["up", "./web", "-n", "shop", "-f", "secret.yaml", "--yes"];
+    let whole = case("values.yaml");
+    let without_mac: String =
+        whole.lines().filter(|line| !line.trim_start().starts_with("mac:")).map(|line| format!("{line}\n")).collect();
+    let bare = whole.split("\nsops:\n").next().expect("values").to_owned() + "\n";
+    for text in [&without_mac, &bare] {
+        sandbox.write("secret.yaml", text);
+        run(&sandbox, &up).exits(1).says("LF0948").says("is missing or not whole");
+    }
+    // What a chart reads by itself is not opened, and not delivered as it is either.
+    sandbox.write("secret.yaml", "a: b\n");
+    sandbox.write("web/files/secret.yaml", &whole);
+    for template in [
+        "stringData: {a: {{ .Files.Get \"files/secret.yaml\" | quote }}}",
+        "data: {a: {{ .Files.Get \"files/secret.yaml\" | b64enc }}}",
+    ] {
+        sandbox.write(
+            "web/templates/shown.yaml",
+            &format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: shown}}\n{template}\n"),
+        );
+        run(&sandbox, &up).exits(1).says("would get what SOPS encrypted for a value: a");
+    }
+}
+
+/// What was opened is in no difference, plan or complaint, whatever kind of object it goes into.
+#[test]
+fn what_was_opened_is_shown_nowhere_outside_of_secrets_either() {
+    let sandbox = shop("values.yaml");
+    sandbox.write(
+        "web/templates/shown.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shown}\ndata:\n  all: {{ .Values.database.password | quote }}\n  line: {{ index .Values.database.hosts 0 }}\n",
+    );
+    let with = |verb: &str, more: &[&str]| {
+        let words = [&[verb, "./web", "-n", "shop", "-f", "secret.yaml"], more].concat();
+        let ran = run(&sandbox, &words);
+        assert!(!ran.all().contains("canary"), "{words:?}\n{}", ran.all());
+        ran
+    };
+    for output in ["table", "json", "yaml"] {
+        with("plan", &["-o", output]).exits(0).says("shown");
+    }
+    with("up", &["--yes"]).exits(0);
+    assert!(live(&sandbox, "ConfigMap", "shown").contains("canary-a"), "it is delivered all the same");
+    // A value that was, too: in its place stands one that is known.
+    sandbox.edit("web/templates/shown.yaml", "hosts 0", "hosts 1");
+    for output in ["table", "json"] {
+        with("plan", &["-o", output]).exits(0).says("shown");
+        with("diff", &["-o", output]).exits(0).says("shown");
+    }
+    // The renderer's own words, and the server's.
+    sandbox.write("web/templates/shown.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shown}\ndata: {a: {{ index .Values.database.hosts 0 }}: b}\n");
+    with("up", &["--yes"]).exits(1);
+    sandbox.write("web/templates/shown.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: shown}\nspec: {type: {{ index .Values.database.hosts 0 }}, ports: [{port: 80}]}\n");
+    assert_ne!(with("up", &["--yes"]).code, 0);
+}

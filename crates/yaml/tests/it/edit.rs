@@ -178,3 +178,22 @@ fn a_text_without_a_document_gets_one() {
     }
     assert!(edit::set("# none\n", &path("image.tag"), &text("v2")).is_err());
 }
+
+/// Whoever opens a file of SOPS's holds it against its digest: a change that is not in it is one that nobody can read.
+#[test]
+fn what_sops_attests_is_changed_by_sops() {
+    let file = |only: &str| format!("tag: v1\nb: ENC[AES256_GCM,data:x]\nlist: [a]\nsops:\n  mac: ENC[x]\n{only}");
+    let (whole, only) = (file(""), file("  mac_only_encrypted: true\n"));
+    let told = edit::set(&whole, &path("tag"), &text("v2")).expect_err("attested").to_string();
+    assert!(told.contains("SOPS attests the file"), "{told}");
+    assert_eq!(edit::set(&whole, &path("tag"), &text("v1")).expect("so already"), whole);
+    for text in [&whole, &only] {
+        assert!(edit::set_or_insert(text, &path("c"), &Scalar::Int(1)).is_err());
+        assert!(edit::append(text, &path("list"), &Scalar::Int(1)).is_err());
+        assert!(edit::remove(text, &path("tag")).is_err());
+        assert!(edit::set(text, &path("b"), &Scalar::Int(1)).is_err());
+        assert!(edit::set(text, &path("sops.mac"), &Scalar::Int(1)).is_err());
+    }
+    assert_eq!(edit::set(&only, &path("tag"), &text("v2")).expect("not in the digest"), only.replace("v1", "v2"));
+    assert!(edit::set("sops: {lastmodified: x}\na: b\n", &path("a"), &text("c")).is_ok());
+}

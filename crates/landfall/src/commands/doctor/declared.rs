@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use landfall_delivery::Overrides;
-use landfall_delivery::life::{Examined, SealingController, Site, Survey};
+use landfall_delivery::life::{Examined, SealingController, Site, State, Survey};
 use landfall_diag::{Severity, Spot};
 use landfall_doctor::{Area, Observation};
 use landfall_project::Secrets;
@@ -80,7 +80,11 @@ async fn look_at(sick: &Sick<'_>, environment: &str, among: Option<usize>, secre
     }
     .examine();
     let count = examination.rows.iter().filter(|row| row.state.is_there()).count();
-    let seen = format!("{count} of {} declared keys are there", examination.rows.len());
+    let undelivered = examination.rows.iter().filter(|row| row.state == State::Undelivered).count();
+    let seen = match undelivered {
+        0 => format!("{count} of {} declared keys are there", examination.rows.len()),
+        _ => format!("{count} of {} declared keys are there, {undelivered} not delivered yet", examination.rows.len()),
+    };
     let whole = format!("{namespace}/{target}");
     let mut found = Vec::new();
     for fault in &examination.faults {
@@ -91,7 +95,13 @@ async fn look_at(sick: &Sick<'_>, environment: &str, among: Option<usize>, secre
             severity => at(wrong_with(severity, &what, fault.text.clone()).help(fault.advice.clone()), key),
         });
     }
-    if !examination.failed() {
+    if survey.is_none() {
+        found.push(Observation::not_checked(
+            Area::Secrets,
+            "the cluster",
+            format!("what lives of {whole} was not asked"),
+        ));
+    } else if !examination.failed() {
         found.insert(0, Observation::fine(Area::Secrets, whole, seen));
     }
     found

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use landfall_delivery::life::{Examination, Examined, Fault, Row, Stale, Survey};
+use landfall_delivery::life::{Examination, Examined, Fault, Row, Stale, State, Survey};
 use landfall_delivery::{Bounds, CheckResult, NetworkReach, Prober, Progress, Smoke, Standpoint, Tags, Verdict};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Connection, Failure, Hosting};
@@ -205,6 +205,11 @@ impl Checked<'_> {
         self.examination.rows.iter().filter(|row| row.state.is_there()).count()
     }
 
+    /// How many are sealed for a cluster that has nothing of them.
+    fn undelivered(&self) -> usize {
+        self.examination.rows.iter().filter(|row| row.state == State::Undelivered).count()
+    }
+
     fn age(row: &Row) -> String {
         match (row.age, row.lasts) {
             (Some(age), Some(lasts)) => format!("{age} of {lasts} days"),
@@ -239,6 +244,7 @@ impl Report for Checked<'_> {
             "secret": self.scene.shown(),
             "asked_cluster": self.survey.is_some(),
             "there": self.there(),
+            "undelivered": self.undelivered(),
             "declared": self.examination.rows.len(),
             "keys": rows,
             "faults": faults,
@@ -259,7 +265,12 @@ impl Report for Checked<'_> {
             }
         }
         ui.table(&table);
-        ui.line(&format!("{}/{} keys of {} are there", self.there(), self.examination.rows.len(), self.scene.shown()));
+        let not_yet = match self.undelivered() {
+            0 => String::new(),
+            count => format!(", {count} of them sealed in git alone: not delivered yet"),
+        };
+        let (there, declared) = (self.there(), self.examination.rows.len());
+        ui.line(&format!("{there}/{declared} keys of {} are there{not_yet}", self.scene.shown()));
         if let (Depth::Whole, Some(survey)) = (self.depth, self.survey) {
             for key in survey.keyring.keys() {
                 let fingerprint = key.private.public().fingerprint();

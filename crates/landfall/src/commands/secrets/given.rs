@@ -91,11 +91,14 @@ pub(super) fn check_filled(key: &str, value: &Masked) -> Result<(), Failure> {
     Err(Failure::usage(empty.note("nothing was changed")))
 }
 
-/// A value without the line break with which a program ends what it prints; one of several lines keeps it.
+/// A value without the line breaks, of whichever system, with which programs end what they print; one of several lines keeps them.
 fn line(text: Masked) -> Masked {
     let bytes = text.reveal();
-    let Some(rest) = bytes.strip_suffix(b"\n") else { return text };
-    if rest.contains(&b'\n') { text } else { Masked::from(rest.strip_suffix(b"\r").unwrap_or(rest)) }
+    if !bytes.ends_with(b"\n") {
+        return text;
+    }
+    let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |last| last + 1);
+    if bytes[..end].contains(&b'\n') { text } else { Masked::from(&bytes[..end]) }
 }
 
 /// Asks for values at the terminal, unseen.
@@ -154,6 +157,7 @@ mod tests {
     fn a_line_loses_its_end_and_a_key_of_several_lines_keeps_it() {
         let read = |text: &str| String::from_utf8_lossy(line(Masked::from(text.as_bytes())).reveal()).into_owned();
         assert_eq!((read("x\n"), read("x\r\n"), read("x")), ("x".to_owned(), "x".to_owned(), "x".to_owned()));
+        assert_eq!((read("x\r\n\n"), read("x\n\n"), read("\n")), ("x".to_owned(), "x".to_owned(), String::new()));
         assert_eq!(read("a\nb\n"), "a\nb\n");
     }
 }

@@ -1,5 +1,7 @@
 //! Who a backup is for, and who opens it.
 
+use std::path::Path;
+
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
@@ -38,7 +40,9 @@ impl AudienceArgs {
     /// The audience.
     pub(crate) fn audience(&self, context: &Context) -> Result<Audience, Failure> {
         if let Some(file) = &self.passphrase_file {
-            return Ok(Audience::Passphrase(passphrase(context, file)?));
+            let passphrase = passphrase(context, file)?;
+            tell_weakness(context, file, &passphrase);
+            return Ok(Audience::Passphrase(passphrase));
         }
         let listed = self.recipients_file.as_ref().map(|file| read(context, file)).transpose()?.unwrap_or_default();
         let lines = listed.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -109,6 +113,27 @@ fn read_bytes(context: &Context, file: &str) -> Result<Vec<u8>, Failure> {
 
 fn unread(file: &str, problem: &str) -> Failure {
     Failure::from(Diagnostic::error(code::FILES, format!("{file} cannot be read")).note(problem.to_owned()))
+}
+
+/// Fewer letters are tried out, whatever one try costs.
+const WEAK: usize = 12;
+
+/// Says of a passphrase that something is encrypted under now how others could come by it.
+fn tell_weakness(context: &Context, file: &str, passphrase: &Masked) {
+    if String::from_utf8_lossy(passphrase.reveal()).chars().count() < WEAK {
+        let text = format!("--passphrase-file {file}: a passphrase of fewer than {WEAK} letters can be tried out");
+        context.ui.diagnostic(&Diagnostic::warning(code::BACKUP_AUDIENCE, text).help("take several words"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(context.host.directory.join(file)).map(|of| of.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+            let text = format!("--passphrase-file {file}: others on this machine may read it");
+            let help = format!("chmod 600 {}", landfall_host::shell_word(Path::new(file)));
+            context.ui.diagnostic(&Diagnostic::warning(code::BACKUP_AUDIENCE, text).help(help));
+        }
+    }
 }
 
 fn passphrase(context: &Context, file: &str) -> Result<Masked, Failure> {

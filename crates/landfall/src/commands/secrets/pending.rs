@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use landfall_delivery::life::{SecretWriter, Stale, Survey, remember, remember_arrivals};
+use landfall_delivery::life::{SecretWriter, Stale, State, Survey, remember, remember_arrivals};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Connection, Failure};
 use landfall_secrets::{Ledger, Pending, Task};
@@ -106,7 +106,8 @@ impl PendingArgs {
             restarted = std::mem::take(&mut stale);
         }
         let unsaved = survey.unsaved();
-        let report = Waiting { scene, survey: &survey, stale, restarted, unsaved };
+        let amiss = scene.amiss(&survey);
+        let report = Waiting { scene, survey: &survey, stale, restarted, unsaved, amiss };
         context.report(&report, Exit::Done, started);
         Ok(Exit::Done)
     }
@@ -184,6 +185,8 @@ struct Waiting<'a> {
     stale: Vec<Stale>,
     restarted: Vec<Stale>,
     unsaved: Vec<String>,
+    /// Keys that do not live as they are declared, and how they stand.
+    amiss: Vec<(String, State)>,
 }
 
 impl Waiting<'_> {
@@ -212,6 +215,7 @@ impl Report for Waiting<'_> {
             "stale": of(&self.stale),
             "restarted": of(&self.restarted),
             "unsaved": self.unsaved,
+            "amiss": self.amiss.iter().map(|(key, state)| json!({"key": key, "state": state.word()})).collect::<Vec<_>>(),
         })
     }
 
@@ -230,9 +234,12 @@ impl Report for Waiting<'_> {
         for key in &self.unsaved {
             table.row([String::new(), format!("save {key}: `landfall secrets backup`"), String::new()]);
         }
+        for (key, state) in &self.amiss {
+            table.row([key.clone(), format!("{}: `landfall secrets check` says why", state.word()), String::new()]);
+        }
         ui.table(&table);
         self.restarted.iter().for_each(|one| ui.line(&format!("restarted {}", one.workload)));
-        if self.pending().is_empty() && self.stale.is_empty() && self.unsaved.is_empty() {
+        if self.pending().is_empty() && self.stale.is_empty() && self.unsaved.is_empty() && self.amiss.is_empty() {
             ui.line(&format!("{}: nothing is still to be done", self.scene.shown()));
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use landfall_delivery::life::{SealingController, Site, Survey};
+use landfall_delivery::life::{Examined, SealingController, Site, State, Survey};
 use landfall_delivery::{Overrides, Selection, StandIn};
 use landfall_diag::{Diagnostic, Place as Spot, code, nearest};
 use landfall_host::{Connection, Failure, Hosting, Place, PlaceQuery, Protection};
@@ -304,6 +304,24 @@ impl Scene {
     pub(super) async fn survey(&self, connection: &Connection) -> Result<Survey, Failure> {
         let survey = Survey::make(&connection.cluster, &self.controller, &self.namespace, &self.declared.target);
         survey.await.map_err(Failure::from)
+    }
+
+    /// The keys that do not live as they are declared, and how they stand.
+    pub(super) fn amiss(&self, survey: &Survey) -> Vec<(String, State)> {
+        let (entries, label) = (self.entries(), self.label());
+        let examined = Examined {
+            declared: &self.declared,
+            entries: self.held.as_ref().map(|_| &entries),
+            label: &label,
+            site: &self.site,
+            namespace: &self.namespace,
+            survey: Some(survey),
+            stale: &[],
+            now: jiff::Timestamp::now(),
+        };
+        let is_amiss = |state: State| !state.is_there();
+        let rows = examined.examine().rows.into_iter().map(|row| (row.key, row.state));
+        rows.filter(|(key, state)| is_amiss(*state) && !self.declared.is_former(key)).collect()
     }
 
     /// All values that are known: as they are sealed in the file, else as they live.
