@@ -47,6 +47,8 @@ pub enum State {
     Live,
     /// It is nowhere.
     Missing,
+    /// There is nothing to hold: it is the value before of a key that has had one value alone.
+    Vacant,
     /// What stands in the file is no sealed value.
     Placeholder,
     /// It is sealed, and does not open here.
@@ -66,6 +68,7 @@ impl State {
             State::Sealed => "sealed",
             State::Live => "live",
             State::Missing => "missing",
+            State::Vacant => "none before",
             State::Placeholder => "placeholder",
             State::Closed => "does not open",
             State::Stale => "stale",
@@ -167,6 +170,13 @@ impl Examined<'_> {
         found
     }
 
+    /// How each key stands.
+    pub fn states(&self) -> BTreeMap<String, State> {
+        let known = self.known();
+        let state = |(name, key): (&String, &Key)| (name.clone(), self.state(name, key, &known));
+        self.declared.keys.iter().map(state).collect()
+    }
+
     fn text(&self, key: &str) -> Option<&str> {
         self.entries?.get(key).map(String::as_str)
     }
@@ -188,6 +198,7 @@ impl Examined<'_> {
             return match self.text(name) {
                 Some(text) if sealed_form(text).is_ok() => State::Sealed,
                 Some(text) if !text.is_empty() => State::Placeholder,
+                _ if self.declared.is_former(name) => State::Vacant,
                 _ => State::Missing,
             };
         };
@@ -198,6 +209,7 @@ impl Examined<'_> {
             (Sealed::Open(sealed), Some(live)) if !is_same(sealed, live) => State::Ahead,
             (Sealed::Open(_) | Sealed::Unseen, _) => State::Sealed,
             (Sealed::Absent, Some(_)) => State::Live,
+            (Sealed::Absent, None) if self.declared.is_former(name) => State::Vacant,
             (Sealed::Absent, None) => State::Missing,
         };
         let Some(value) = known.get(name).filter(|_| state.is_there()) else { return state };
@@ -240,7 +252,7 @@ impl Examined<'_> {
                 format!("the cluster does not have the sealed value of `{name}` yet"),
                 "deliver it, `landfall up` or a push".to_owned(),
             ),
-            State::Missing if self.declared.is_former(name) => return,
+            State::Vacant => return,
             State::Missing => {
                 (Severity::Error, format!("`{name}` is missing"), "landfall secrets init".to_owned())
             }

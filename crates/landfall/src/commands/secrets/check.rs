@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use landfall_delivery::life::{Examination, Examined, Fault, Row, Stale, Survey};
+use landfall_delivery::life::{Examination, Examined, Fault, Row, Stale, State, Survey};
 use landfall_delivery::{Bounds, CheckResult, NetworkReach, Prober, Progress, Smoke, Standpoint, Tags, Verdict};
 use landfall_diag::{Diagnostic, Ending, Severity, code};
 use landfall_host::{Connection, Failure, Hosting};
@@ -205,6 +205,11 @@ impl Checked<'_> {
         self.examination.rows.iter().filter(|row| row.state.is_there()).count()
     }
 
+    /// How many keys are to be there.
+    fn declared(&self) -> usize {
+        self.examination.rows.iter().filter(|row| row.state != State::Vacant).count()
+    }
+
     fn age(row: &Row) -> String {
         match (row.age, row.lasts) {
             (Some(age), Some(lasts)) => format!("{age} of {lasts} days"),
@@ -239,7 +244,7 @@ impl Report for Checked<'_> {
             "secret": self.scene.shown(),
             "asked_cluster": self.survey.is_some(),
             "there": self.there(),
-            "declared": self.examination.rows.len(),
+            "declared": self.declared(),
             "keys": rows,
             "faults": faults,
             "sealing_keys": self.survey.map(Survey::sealing_keys),
@@ -259,7 +264,7 @@ impl Report for Checked<'_> {
             }
         }
         ui.table(&table);
-        ui.line(&format!("{}/{} keys of {} are there", self.there(), self.examination.rows.len(), self.scene.shown()));
+        ui.line(&format!("{}/{} keys of {} are there", self.there(), self.declared(), self.scene.shown()));
         if let (Depth::Whole, Some(survey)) = (self.depth, self.survey) {
             for key in survey.keyring.keys() {
                 let fingerprint = key.private.public().fingerprint();
@@ -282,6 +287,10 @@ impl Report for Checked<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.examination.rows.iter().filter(|row| !row.state.is_there()).for_each(|row| ui.name(&row.key));
+        self.examination
+            .rows
+            .iter()
+            .filter(|row| !row.state.is_there() && row.state != State::Vacant)
+            .for_each(|row| ui.name(&row.key));
     }
 }
