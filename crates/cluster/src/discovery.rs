@@ -82,6 +82,13 @@ pub struct ServerVersion {
     pub git_version: String,
 }
 
+impl ServerVersion {
+    /// Whether it is Landfall's embedded cluster, however it is reached.
+    pub fn is_embedded(&self) -> bool {
+        self.git_version.ends_with("+landfall")
+    }
+}
+
 /// An API group and a version of it.
 type GroupVersion = (String, String);
 

@@ -19,6 +19,7 @@ mod survey;
 mod unsaved;
 mod writer;
 
+pub use births::check_restored;
 pub use controller::SealingController;
 pub use examination::{Examination, Examined, Fault, Row, State};
 pub use remembered::{remember, remember_arrivals, remembered, saved};

@@ -36,6 +36,21 @@ pub struct Recorded {
     pub pending: Vec<Pending>,
     /// What values are known again by, key by key.
     pub prints: BTreeMap<String, Prints>,
+    /// New values that somebody has set out to write, key by key: who is killed on the way leaves them here, and what has come of them is
+    /// found by the value.
+    pub intended: BTreeMap<String, Intended>,
+}
+
+/// A new value of a key that is about to be written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Intended {
+    /// What the value is known again by.
+    pub print: String,
+    /// What is to be done once it is written.
+    pub tasks: Vec<Task>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What the values of a key are known again by, without telling them.
@@ -131,9 +146,36 @@ impl Recorded {
     pub fn change(&mut self, key: &str, tasks: impl IntoIterator<Item = Task>, at: Timestamp) {
         self.changed.insert(key.to_owned(), at);
         self.arrived.remove(key);
+        self.intended.remove(key);
         self.pending.retain(|pending| pending.key != key);
         self.pending.extend(tasks.into_iter().map(|task| Pending { key: key.to_owned(), task, since: at }));
         self.pending.sort();
+    }
+
+    /// The keys with an intended value that is one of these: it was written, whatever became of who wrote it.
+    ///
+    /// # Errors
+    /// [`CryptoError::Failed`]
+    pub fn written(&self, values: &[&BTreeMap<String, Masked>]) -> Result<BTreeSet<String>, CryptoError> {
+        let mut written = BTreeSet::new();
+        for (key, intended) in &self.intended {
+            let Some(print) = Fingerprint::parse(&intended.print) else { continue };
+            for value in values.iter().filter_map(|values| values.get(key)) {
+                if print.is_of(value)? {
+                    written.insert(key.clone());
+                    break;
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Takes what was intended for a key for done.
+    pub fn carry_out(&mut self, key: &str) {
+        if let Some(intended) = self.intended.remove(key) {
+            self.change(key, intended.tasks, intended.at);
+            self.know_again(key, intended.print);
+        }
     }
 
     /// Remembers that a key with the value before another was dropped.
@@ -143,8 +185,12 @@ impl Recorded {
 
     /// Remembers what a key's new value is known again by.
     pub fn know(&mut self, key: &str, print: &Fingerprint) {
+        self.know_again(key, print.to_string());
+    }
+
+    fn know_again(&mut self, key: &str, print: String) {
         let prints = self.prints.entry(key.to_owned()).or_default();
-        let before = std::mem::replace(&mut prints.now, print.to_string());
+        let before = std::mem::replace(&mut prints.now, print);
         if !before.is_empty() {
             prints.before.insert(0, before);
             prints.before.truncate(BEFORE);
@@ -222,6 +268,28 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.saved.insert("SHA256:a".to_owned(), Timestamp::UNIX_EPOCH);
         assert_eq!(ledger.unsaved(["SHA256:a", "SHA256:b"]), ["SHA256:b"]);
+    }
+
+    /// Who writes a value is killed: what is to be done for it is known by the value, wherever that is found.
+    #[test]
+    fn what_was_intended_is_done_where_its_value_is_found_and_nowhere_else() {
+        let (old, new) = (Masked::from(&b"old"[..]), Masked::from(&b"new"[..]));
+        let mut recorded = known(&[("DB", "old")]);
+        let print = Fingerprint::of(&new).expect("made").to_string();
+        let tasks = vec![Task::Step("ALTER USER".to_owned())];
+        recorded.intended.insert("DB".to_owned(), Intended { print, tasks, at: Timestamp::UNIX_EPOCH });
+        let recorded = Ledger::read(
+            &Ledger { secrets: BTreeMap::from([("a/b".to_owned(), recorded)]), ..Ledger::default() }.text(),
+        );
+        let mut recorded = recorded.of("a", "b").expect("there").clone();
+        let of = |value: &Masked| BTreeMap::from([("DB".to_owned(), value.clone())]);
+        assert_eq!(recorded.written(&[&of(&old)]), Ok(BTreeSet::new()));
+        assert_eq!(recorded.written(&[&of(&old), &of(&new)]), Ok(BTreeSet::from(["DB".to_owned()])));
+        assert!(recorded.pending.is_empty());
+        recorded.carry_out("DB");
+        assert_eq!((recorded.pending.len(), recorded.intended.len()), (1, 0));
+        assert_eq!(recorded.recognise("DB", &new), Ok(Recognised::Present));
+        assert_eq!(recorded.recognise("DB", &old), Ok(Recognised::Retired));
     }
 
     fn known(values: &[(&str, &str)]) -> Recorded {

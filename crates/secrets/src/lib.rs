@@ -60,7 +60,7 @@ pub use holder::{Holder, HolderError, sealed_form};
 pub use hybrid::{CryptoError, open, seal as seal_value};
 pub use key::{Certificate, CertificateError, KeyError, KeySize, PrivateKey, PublicKey};
 pub use keyring::{ACTIVE, KEY_LABEL, KEY_PREFIX, Keyring, SealingKey, is_key_secret};
-pub use ledger::{Ledger, Pending, Prints, Recognised, Recorded, Task};
+pub use ledger::{Intended, Ledger, Pending, Prints, Recognised, Recorded, Task};
 pub use making::{MakeError, make};
 pub use masked::Masked;
 pub use plain::{PlainError, PlainSecret};

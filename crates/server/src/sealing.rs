@@ -27,7 +27,7 @@ use landfall_delivery::Session;
 use landfall_engine::Clock;
 use landfall_host::{Audience, Notice};
 use landfall_object::{Gvk, Object};
-use landfall_secrets::control::{self, KEY_NAMESPACE, Refusal};
+use landfall_secrets::control::{self, KEY_NAMESPACE, Refusal, SERVICE};
 use landfall_secrets::{KEY_LABEL, KEY_PREFIX, Keyring};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -90,6 +90,8 @@ pub(crate) struct Keeper {
     stale: bool,
     /// Whether all that is there is known: nothing is written before.
     listed: Listed,
+    /// When it was last looked whether the cluster is an embedded one that opens its own.
+    twin_asked: Option<Timestamp>,
 }
 
 /// What has been listed at least once.
@@ -118,6 +120,7 @@ impl Keeper {
             stock: Stock::new(clock.now()),
             stale: true,
             listed: Listed::default(),
+            twin_asked: None,
         }
     }
 
@@ -279,6 +282,7 @@ impl Keeper {
         if !self.listed.sealed || !self.listed.deployments {
             return Ok(());
         }
+        self.look_for_twin().await?;
         let now = self.clock.now();
         if self.mode == Sealing::Kept && !self.stands_back() && control::is_key_due(self.desk.keyring().newest(), now) {
             if let Some(words) = writing::make_key(&self.cluster, now).await? {
@@ -294,6 +298,23 @@ impl Keeper {
             }
             self.deal(&name).await;
         }
+        Ok(())
+    }
+
+    /// Asks an embedded cluster, however it is reached, whether it opens its own: of two controllers one would undo what the other does.
+    async fn look_for_twin(&mut self) -> Result<(), landfall_cluster::Error> {
+        let now = self.clock.now();
+        let is_fresh = |at: Timestamp| now.duration_since(at).unsigned_abs() < HOUSEKEEPING;
+        if self.twin_asked.is_some_and(is_fresh) {
+            return Ok(());
+        }
+        let acts = match self.cluster.version().await?.is_embedded() {
+            // It answers for its controller as long as that acts, and for nobody's else.
+            true => self.cluster.ask_service(SERVICE.0, SERVICE.1, "/healthz").await.is_ok(),
+            false => false,
+        };
+        self.stock.see_twin(acts);
+        self.twin_asked = Some(now);
         Ok(())
     }
 

@@ -58,7 +58,14 @@ impl State {
         self.begin(&wanted, now, &mut actions);
         self.stale |= self.not_compared.is_due(now, &mut actions);
         actions.extend(self.compare(&wanted));
-        if matches!(self.working, Working::Syncing { .. }) {
+        // One that an earlier process left open is gone on with: nobody compares until its hooks have ended.
+        let goes_on = self.past.as_ref().is_some_and(|past| past.interrupted.is_some());
+        let is_syncing = match self.working {
+            Working::Syncing { .. } => true,
+            Working::Recovering { .. } => goes_on,
+            _ => false,
+        };
+        if is_syncing {
             self.look.take_if(|look| *look == Look::Resolved);
         }
         actions

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::{Environment, Secrets};
-use landfall_secrets::{Declared, Fingerprint, Keyring, Permanence, PlainSecret, control};
+use landfall_secrets::{Backup, Declared, Fingerprint, Keyring, Permanence, PlainSecret, control};
 
 use super::SealingController;
 use crate::session::Session;
@@ -63,6 +63,40 @@ impl Session {
     }
 }
 
+/// Refuses a backup with another value of a key than the one that was generated, as a delivery of it would be.
+///
+/// # Errors
+/// Each such value.
+pub fn check_restored(environment: &Environment, backup: &Backup) -> Result<(), Vec<Diagnostic>> {
+    let mut refused = Vec::new();
+    for (_, secrets) in environment.secrets.iter().flat_map(Secrets::all) {
+        let prints = prints(secrets);
+        if prints.is_empty() {
+            continue;
+        }
+        let released = || environment.releases.iter().filter_map(|release| release.namespace.as_ref());
+        let is_declared = |secret: &Object| {
+            let namespace = secret.namespace().unwrap_or_default();
+            let is_there = match &secrets.namespace {
+                Some(named) => **named == *namespace,
+                // Where no release says where it goes, its name alone does.
+                None => released().next().is_none() || released().any(|named| **named == *namespace),
+            };
+            secret.name() == &*secrets.target && is_there
+        };
+        for secret in backup.secrets().filter(is_declared) {
+            let Ok(Some(values)) = PlainSecret::read(secret.value()) else { continue };
+            for (name, print) in &prints {
+                let value = values.data.get(name).filter(|value| !value.reveal().is_empty());
+                if value.is_some_and(|value| print.is_of(value) == Ok(false)) {
+                    refused.push(other_saved(name, &secret.key()));
+                }
+            }
+        }
+    }
+    if refused.is_empty() { Ok(()) } else { Err(refused) }
+}
+
 /// The keys that git has the fingerprints of.
 fn prints(secrets: &Secrets) -> BTreeMap<String, Fingerprint> {
     // A declaration that contradicts itself is told by whoever reads it for its own sake.
@@ -84,6 +118,16 @@ fn makes(object: &Object, secrets: &Secrets) -> bool {
 fn opened(sealed: &Object, keyring: Option<&Keyring>) -> Option<Object> {
     let secret = control::opened(sealed.value(), keyring?, Timestamp::now()).ok()?;
     Object::from_value(secret).ok()
+}
+
+fn other_saved(name: &str, key: &ObjectKey) -> Diagnostic {
+    let place = format!("{}/{}", key.namespace.as_deref().unwrap_or_default(), key.name);
+    let text = format!("`{name}` of {place} never changes, and what was saved is not the value that was generated");
+    Diagnostic::refused(code::ANOTHER_BORN, text)
+        .note("landfall.yaml has the fingerprint of the one that was; once another one lives, it would be the one that is guarded")
+        .note("nothing was written")
+        .help("take the backup that has it")
+        .help("where another one is meant, take the key's `fingerprint` out of landfall.yaml")
 }
 
 fn another(name: &str, key: &ObjectKey) -> Diagnostic {

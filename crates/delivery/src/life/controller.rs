@@ -1,7 +1,7 @@
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
-use landfall_object::Gvk;
+use landfall_object::{Gvk, Object};
 use landfall_secrets::{Certificate, KEY_LABEL, Keyring};
 
 use crate::Offers;
@@ -58,7 +58,15 @@ impl SealingController {
         if cluster.resource(&kind).await.is_ok() {
             return Ok(());
         }
-        let Some((_, definitions)) = offers.and_then(|offers| offers.definitions(&kind)) else { return Ok(()) };
+        let definitions = match offers {
+            Some(offers) => offers.definitions(&kind).map(|(_, definitions)| definitions).unwrap_or_default(),
+            // One that is reached by a kubeconfig has its controller as well.
+            None if cluster.version().await.is_ok_and(|version| version.is_embedded()) => {
+                let definitions = landfall_object::operators::definitions(&kind.group).into_iter();
+                definitions.filter_map(|it| Object::from_value(it).ok()).collect()
+            }
+            None => Vec::new(),
+        };
         for definition in definitions {
             cluster.apply(&definition, "landfall").await.map_err(|error| error.diagnose())?;
         }

@@ -47,6 +47,8 @@ pub enum State {
     Live,
     /// It is nowhere.
     Missing,
+    /// There is nothing to hold: it is the value before of a key that has had one value alone.
+    Vacant,
     /// What stands in the file is no sealed value.
     Placeholder,
     /// It is sealed, and does not open here.
@@ -74,6 +76,7 @@ impl State {
             State::Sealed => "sealed",
             State::Live => "live",
             State::Missing => "missing",
+            State::Vacant => "none before",
             State::Placeholder => "placeholder",
             State::Closed => "does not open",
             State::Stale | State::Adrift => "stale",
@@ -177,6 +180,13 @@ impl Examined<'_> {
         found
     }
 
+    /// How each key stands.
+    pub fn states(&self) -> BTreeMap<String, State> {
+        let known = self.known();
+        let state = |(name, key): (&String, &Key)| (name.clone(), self.state(name, key, &known));
+        self.declared.keys.iter().map(state).collect()
+    }
+
     fn text(&self, key: &str) -> Option<&str> {
         self.entries?.get(key).map(String::as_str)
     }
@@ -198,6 +208,7 @@ impl Examined<'_> {
             return match self.text(name) {
                 Some(text) if sealed_form(text).is_ok() => State::Sealed,
                 Some(text) if !text.is_empty() => State::Placeholder,
+                _ if self.declared.is_former(name) => State::Vacant,
                 _ => State::Missing,
             };
         };
@@ -217,6 +228,7 @@ impl Examined<'_> {
                 false => State::Undelivered,
             },
             (Sealed::Absent, Some(_)) => State::Live,
+            (Sealed::Absent, None) if self.declared.is_former(name) => State::Vacant,
             (Sealed::Absent, None) => State::Missing,
         };
         // What follows from others is put right by them.
@@ -297,7 +309,7 @@ impl Examined<'_> {
                 format!("`{name}` as it lives does not follow from {} any more", key.making.parts().join(", ")),
                 format!("{}; else landfall secrets init {name}", self.delivered_again()),
             ),
-            State::Missing if self.declared.is_former(name) => return,
+            State::Vacant => return,
             State::Missing => {
                 (Severity::Error, format!("`{name}` is missing"), "landfall secrets init".to_owned())
             }

@@ -5,7 +5,7 @@ use jiff::{Timestamp, Unit};
 use landfall_cluster::{Cluster, ListOptions, WriteOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
-use landfall_secrets::Ledger;
+use landfall_secrets::{Ledger, PlainSecret, Recorded};
 use serde_json::{Value, json};
 
 use super::survey::arrivals;
@@ -62,7 +62,7 @@ pub async fn saved(cluster: &Cluster, namespace: &str, keys: &[String], at: Time
     remember(cluster, namespace, &change).await
 }
 
-/// Remembers of all Secrets which values have come to them that keys were given last.
+/// Remembers of all Secrets which values have come to them that keys were given last, or were about to be given by who was killed.
 ///
 /// # Errors
 /// What the cluster refuses with.
@@ -70,21 +70,28 @@ pub async fn saved(cluster: &Cluster, namespace: &str, keys: &[String], at: Time
 pub async fn remember_arrivals(cluster: &Cluster, namespace: &str) -> Result<(), Diagnostic> {
     let ledger = remembered(cluster, namespace).await?;
     let mut arrived = Vec::new();
-    for (place, recorded) in ledger.secrets.iter().filter(|(_, recorded)| recorded.awaited().next().is_some()) {
+    let is_open = |recorded: &Recorded| recorded.awaited().next().is_some() || !recorded.intended.is_empty();
+    for (place, recorded) in ledger.secrets.iter().filter(|(_, recorded)| is_open(recorded)) {
         let Some((home, name)) = place.split_once('/') else { continue };
         let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(home), name);
         let Some(secret) = cluster.get(&key).await.map_err(|error| error.diagnose())? else { continue };
-        if secret.annotation(SIMULATED).is_none() {
-            arrived.push((home, name, arrivals(recorded, &secret), recorded.changed.clone()));
+        if secret.annotation(SIMULATED).is_some() {
+            continue;
         }
+        let live = PlainSecret::read(secret.value()).ok().flatten().map(|live| live.data).unwrap_or_default();
+        let found = recorded.written(&[&live]).unwrap_or_default();
+        let mut settled = recorded.clone();
+        found.iter().for_each(|key| settled.carry_out(key));
+        arrived.push((home, name, arrivals(&settled, &secret), settled.changed, found));
     }
-    arrived.retain(|(_, _, arrivals, _)| !arrivals.is_empty());
+    arrived.retain(|(_, _, arrivals, _, found)| !arrivals.is_empty() || !found.is_empty());
     if arrived.is_empty() {
         return Ok(());
     }
     let change = |ledger: &mut Ledger| {
-        for (home, name, arrivals, changed) in &arrived {
+        for (home, name, arrivals, changed, found) in &arrived {
             let recorded = ledger.of_mut(home, name);
+            found.iter().for_each(|key| recorded.carry_out(key));
             for (key, at) in arrivals {
                 // Somebody may have given it another value in between.
                 if recorded.changed.get(key) == changed.get(key) {

@@ -32,6 +32,8 @@ pub struct Survey {
     pub bound: Vec<String>,
     /// What was delivered of the SealedSecret that makes it.
     pub sent: Sent,
+    /// Keys whose new value was found though nobody has said that it was written: who wrote it was killed. `ledger` has them as done.
+    pub found: BTreeSet<String>,
 }
 
 /// A workload whose pods run with a value from before a change.
@@ -82,7 +84,29 @@ impl Survey {
             ledger: remembered(cluster, &controller.namespace).await?,
             bound: bound.iter().filter(is_bound).map(|claim| claim.name().to_owned()).collect(),
             sent: Sent::ask(cluster, namespace, target).await?,
+            found: BTreeSet::new(),
         })
+    }
+
+    /// Takes for done what was intended of a Secret, where the value is there: on the cluster, or among `sealed`, which its file holds.
+    ///
+    /// # Errors
+    /// A fingerprint cannot be computed.
+    pub fn settle(
+        &mut self,
+        namespace: &str,
+        target: &str,
+        sealed: &BTreeMap<String, Masked>,
+    ) -> Result<(), Diagnostic> {
+        let Some(recorded) = self.ledger.of(namespace, target).filter(|it| !it.intended.is_empty()) else {
+            return Ok(());
+        };
+        let failed =
+            |error: landfall_secrets::CryptoError| Diagnostic::error(landfall_diag::code::UNSEALED, error.to_string());
+        self.found = recorded.written(&[&self.live, sealed]).map_err(failed)?;
+        let recorded = self.ledger.of_mut(namespace, target);
+        self.found.iter().for_each(|key| recorded.carry_out(key));
+        Ok(())
     }
 
     /// What is known of a key, with how it stands in the file that holds it.

@@ -276,8 +276,137 @@ fn ez_32_ez_35_what_is_bootstrapped_once_is_never_bootstrapped_again() {
         "--kubeconfig",
         "../kubeconfig",
     ];
+    // Git says which value it was: another one is not taken, also where there is none.
+    let declared = sandbox.read("landfall.yaml");
+    let mut prints = declared.split("fingerprint: ").skip(1).filter_map(|rest| rest.split([',', '}', '\n']).next());
+    let (first, second) = (prints.next().expect("one").trim(), prints.next().expect("two").trim());
+    sandbox.write("landfall.yaml", &declared.replace(first, second));
+    sandbox.run(&restore).exits(5).says("LF0957").says("what was saved is not the value that was generated");
+    sandbox.write("landfall.yaml", &declared);
     sandbox.run(&restore).exits(0);
     run("check").exits(0).says("8/8 keys");
+}
+
+/// What does not open any more is not counted as sealed, whatever verb counts.
+#[test]
+fn a_key_that_does_not_open_is_not_counted_as_sealed() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    let template = "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n";
+    sandbox.write("web/templates/sealed.yaml", template);
+    sandbox.edit("web/values.yaml", "replicas: 1", "sealed:\n  ONE: x\nreplicas: 1");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets:\n      target: keys\n      file: web/values.yaml\n      path: sealed\n      keys:\n        ONE: {generate: {random: 24}}\n        TWO: {generate: {random: 24}}\n",
+    );
+    sandbox.commit("Begin");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0).says("2/2 keys sealed in");
+    let wider =
+        "metadata: {name: keys, namespace: shop, annotations: {sealedsecrets.bitnami.com/namespace-wide: \"true\"}}";
+    sandbox.write("web/templates/sealed.yaml", &template.replace("metadata: {name: keys, namespace: shop}", wider));
+    sandbox.run(&["secrets", "check"]).exits(1).says("0/2 keys of");
+    for verb in ["rotate", "set"] {
+        let told = sandbox.run(&["secrets", verb, "ONE", "--yes"]).exits(0);
+        told.says("1/2 keys sealed in").says("does not open").lacks("kept");
+    }
+    sandbox.run(&["secrets", "check"]).exits(1).says("1/2 keys of");
+    // What goes with the cluster is named before it goes.
+    let unsaved = sandbox.run(&["secrets", "pending"]).exits(0).says("save SHA256:").all();
+    let key = unsaved.split("save ").nth(1).and_then(|rest| rest.split(':').nth(1)).expect("a fingerprint").to_owned();
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0).says("is in no backup and goes with the cluster").says(&key);
+}
+
+/// What is to be done by hand for a new value is known wherever its writer was killed, and who runs with the one before is told.
+fn killed_at_each_write(declared: &str, file: bool) {
+    let base = Sandbox::empty();
+    small_chart(&base, "web", "web");
+    base.write(
+        "web/templates/api.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  selector: {matchLabels: {app: api}}\n  template:\n    metadata: {labels: {app: api}}\n    spec:\n      containers:\n        - name: app\n          image: example/api:1.0.0\n          env: [{name: DB, valueFrom: {secretKeyRef: {name: keys, key: DB}}}]\n",
+    );
+    if file {
+        base.write("web/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n");
+        base.edit("web/values.yaml", "replicas: 1", "sealed:\n  DB: x\nreplicas: 1");
+    }
+    base.write(
+        "landfall.yaml",
+        &format!("apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{{name: web, chart: web, namespace: shop}}]\n    secrets:\n      target: keys\n{declared}      keys:\n        DB: {{generate: {{random: 24}}, lifecycle: init-only, step: ALTER USER app}}\n        OTHER: {{generate: {{random: 24}}}}\n"),
+    );
+    base.commit("Begin");
+    // What is copied with its cluster is named: where it lies by itself belongs to its place.
+    let run =
+        |sandbox: &Sandbox, words: &str| sandbox.run(&words.split(' ').chain(["--state", "state"]).collect::<Vec<_>>());
+    run(&base, "secrets init --yes").exits(0);
+    run(&base, "up --yes").exits(0);
+    let lives = |sandbox: &Sandbox| {
+        let secret = objects(&sandbox.root().join("state"), "v1", "Secret", "shop");
+        let secret = secret.into_iter().find(|it| it.name() == "keys").expect("there");
+        secret.at("/data/DB").cloned()
+    };
+    let before = lives(&base);
+    let rotate = ["secrets", "rotate", "DB", "--accept", "DB", "--yes", "--state", "state"];
+    let probed = |sandbox: &Sandbox, probe: &str| {
+        sandbox.command(&rotate).env("LANDFALL_TEST_PROBE", probe).output().expect("the binary runs")
+    };
+    let recorded = base.copy();
+    ran(probed(&recorded, "record:points")).exits(0);
+    let points: Vec<String> = recorded.read("points").lines().map(str::to_owned).collect();
+    let is_of = |point: &&String| {
+        point.contains("landfall-secrets")
+            || point.contains("/secrets/keys")
+            || point.contains("/deployments/api")
+            || point.contains("file ")
+    };
+    let rolled =
+        points.iter().position(|point| point.starts_with("after PATCH") && point.ends_with("/deployments/api"));
+    let (mut old, mut new) = (0, 0);
+    for (index, point) in points.iter().enumerate().filter(|(_, point)| is_of(point)) {
+        let sandbox = base.copy();
+        let killed = probed(&sandbox, &format!("kill:{}", index + 1));
+        assert!(!killed.status.success(), "{point}");
+        run(&sandbox, "up --yes").exits(0);
+        let pending = run(&sandbox, "secrets pending").exits(0);
+        if lives(&sandbox) == before {
+            old += 1;
+            pending.lacks("ALTER USER").lacks("restart");
+        } else {
+            new += 1;
+            let pending = pending.says("ALTER USER app");
+            let is_rolled = rolled.is_some_and(|rolled| index >= rolled);
+            let is_told = pending.all().contains("restart Deployment.apps shop/api");
+            assert_eq!(is_told, !is_rolled, "{point}: {}", pending.all());
+            // Whoever changes another key restarts who was left, too.
+            if !file && !is_rolled {
+                let next = run(&sandbox, "secrets rotate OTHER --yes").exits(0);
+                next.says("restarted Deployment.apps shop/api");
+                run(&sandbox, "secrets pending").exits(0).says("ALTER USER app").lacks("restart");
+            }
+        }
+    }
+    assert!(old > 0 && new > 0, "{old} {new}: {points:#?}");
+}
+
+#[test]
+fn lp_40_a_rotation_that_is_killed_is_remembered_by_the_value_that_it_has_written_on_the_cluster() {
+    killed_at_each_write("", false);
+}
+
+#[test]
+fn lp_40_a_rotation_that_is_killed_is_remembered_by_the_value_that_it_has_written_into_a_file() {
+    killed_at_each_write("      file: web/values.yaml\n      path: sealed\n", true);
+}
+
+/// The embedded cluster's own controller is there also for who comes by a kubeconfig, and before anything is delivered.
+#[test]
+fn what_is_sealed_first_for_an_embedded_cluster_that_a_context_leads_to_finds_its_controller() {
+    let (_served, kubeconfig) = served("k3d-luckyplans-prod");
+    let sandbox = Sandbox::luckyplans();
+    sandbox.write("../kubeconfig", &kubeconfig);
+    let recipient = identity(&sandbox);
+    let init = format!(
+        "secrets init --yes --backup ../keys.age --recipient {recipient} --env prod --kubeconfig ../kubeconfig"
+    );
+    sandbox.run(&init.split(' ').collect::<Vec<_>>()).exits(0).says("9/9 keys sealed in");
 }
 
 /// LP-43, T9: a changed key restarts who reads it, and nobody else.
@@ -523,10 +652,11 @@ fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
     );
     sandbox.commit("Begin");
     let before = sandbox.read("web/values.yaml");
-    sandbox.run(&["secrets", "init", "--dry-run"]).exits(0).says("2/3 keys would be sealed in web/values.yaml");
+    sandbox.run(&["secrets", "init", "--dry-run"]).exits(0).says("2/2 keys would be sealed in web/values.yaml");
     assert_eq!(sandbox.read("web/values.yaml"), before);
     sandbox.run(&["secrets", "init", "--yes", "--plain", "../first.env"]).exits(0).says("in no backup");
-    sandbox.run(&["secrets", "check"]).exits(0);
+    sandbox.run(&["secrets", "check"]).exits(0).says("2/2 keys of").says("none before").lacks("missing");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0).says("all of its 2 keys are there");
     sandbox
         .run(&["secrets", "rotate", "OLD", "--yes"])
         .exits(5)
@@ -579,8 +709,18 @@ fn lp_44_the_value_before_is_accepted_until_somebody_drops_it() {
     assert_eq!((lives("PEPPER").as_ref(), lives("BEFORE").as_ref()), (third.get("PEPPER"), second.get("PEPPER")));
     sandbox.run(&["secrets", "rotate", "PEPPER", "--yes", "--accept", "PEPPER"]).exits(0);
     assert!(sandbox.read("web/values.yaml").contains("sealed: # größer\n"));
+    // The one before was never replaced on the cluster: without it nothing of what lives could be verified.
+    let held = sandbox.read("web/values.yaml");
+    let refused = sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--yes"]).exits(5);
+    refused.says("the cluster still has it as `PEPPER`").says("worker credentials").says("--accept PEPPER");
+    assert_eq!(sandbox.read("web/values.yaml"), held);
     // What the cluster has of it until the delivery is no value that came back.
-    sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--yes"]).exits(0);
+    sandbox.run(&["secrets", "pending", "--done", "PEPPER", "--accept", "PEPPER", "--yes"]).exits(0);
+    // Nor does another one take its place unasked.
+    for words in [&["rotate", "PEPPER"][..], &["set", "PEPPER"]] {
+        let again = sandbox.run(&[&["secrets"], words, &["--yes"]].concat()).exits(5);
+        again.says("the cluster still has the value before").says("--accept PEPPER");
+    }
     sandbox.run(&["secrets", "check"]).exits(0).says("`BEFORE` was dropped from the file").lacks("was replaced");
 }
 

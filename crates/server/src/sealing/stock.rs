@@ -20,13 +20,15 @@ pub(super) struct Stock {
     deployments: BTreeSet<Name>,
     /// A writer of conditions who is not us.
     writer: Option<String>,
+    /// Whether the cluster itself opens what is sealed.
+    twin: bool,
     /// What was told last.
     told: Option<String>,
 }
 
 impl Stock {
     pub(super) fn new(began: Timestamp) -> Self {
-        Stock { began, deployments: BTreeSet::new(), writer: None, told: None }
+        Stock { began, deployments: BTreeSet::new(), writer: None, twin: false, told: None }
     }
 
     pub(super) fn list(&mut self, deployments: &[Object]) {
@@ -64,6 +66,11 @@ impl Stock {
         }
     }
 
+    /// An embedded cluster whose own controller acts opens what is sealed, and need not write anything for that.
+    pub(super) fn see_twin(&mut self, acts: bool) {
+        self.twin = acts;
+    }
+
     pub(super) fn is_there(&self) -> bool {
         self.because().is_some()
     }
@@ -71,7 +78,8 @@ impl Stock {
     fn because(&self) -> Option<String> {
         let deployment =
             self.deployments.first().map(|(namespace, name)| format!("Deployment {namespace}/{name} is there"));
-        deployment.or_else(|| self.writer.clone())
+        let twin = || self.twin.then(|| "the embedded cluster opens its own".to_owned());
+        deployment.or_else(twin).or_else(|| self.writer.clone())
     }
 
     /// What there is to tell that was not told yet: why it is there, or that it is gone.

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use landfall_delivery::life::unsaved;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{self as host, Failure, Permit};
+use landfall_host::{self as host, Failure, Hosting, Permit, StateDir};
 use landfall_project::Span;
 
 use super::alone;
@@ -39,6 +40,17 @@ impl Verb for ResetArgs {
     }
 }
 
+/// What goes with the cluster and is in no backup; nothing of one that cannot be asked, for that is forgotten as well.
+async fn lost(context: &Context, state: &StateDir) -> Vec<String> {
+    if !state.has_cluster() {
+        return Vec::new();
+    }
+    let Ok(mut connection) = context.host.embedded(state, Hosting::Attach).await else { return Vec::new() };
+    let lost = unsaved(&connection.cluster).await;
+    connection.close().await;
+    lost.unwrap_or_default()
+}
+
 async fn run(context: &Context, args: ResetArgs) -> Outcome {
     let started = Instant::now();
     let told = |was, text| {
@@ -48,6 +60,15 @@ async fn run(context: &Context, args: ResetArgs) -> Outcome {
     let state = context.host.state_here()?;
     if !state.exists() {
         return told(Was::Nothing, "there is nothing to forget");
+    }
+    let lost = lost(context, &state).await;
+    if !lost.is_empty() {
+        let text = "what opens sealed values, or is generated once, is in no backup and goes with the cluster";
+        context.ui.diagnostic(
+            &Diagnostic::warning(code::STILL_UNSAVED, text)
+                .note(lost.join(", "))
+                .help("save it first, `landfall secrets backup keys.age --recipient age1…`"),
+        );
     }
     consent::given(context, &Permit::of_owner("the embedded cluster"), || Question {
         yes: args.yes,

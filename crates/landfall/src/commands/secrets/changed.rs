@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_delivery::life::Stale;
+use landfall_delivery::life::{Stale, State};
 use landfall_secrets::{Fingerprint, Making};
 use serde_json::{Value, json};
 
@@ -21,6 +21,8 @@ pub(super) struct Changed<'a> {
     pub(super) restarted: &'a [Stale],
     /// The commit.
     pub(super) committed: Option<&'a str>,
+    /// How the keys stand that are not changed.
+    pub(super) standing: BTreeMap<String, State>,
     /// Whether nothing was done yet.
     pub(super) dry: bool,
 }
@@ -42,11 +44,26 @@ impl Changed<'_> {
         for key in self.work.scene.declared.keys.keys() {
             match self.work.changes.iter().find(|change| change.key == *key) {
                 Some(change) => table.row([key.clone(), self.how(change)]),
-                None if self.work.kept.contains(key) => table.row([key.clone(), "kept".to_owned()]),
-                None => {}
+                None if self.is_kept(key) => table.row([key.clone(), "kept".to_owned()]),
+                None => match self.standing.get(key) {
+                    None | Some(State::Missing | State::Vacant) => {}
+                    Some(state) => table.row([key.clone(), state.word().to_owned()]),
+                },
             }
         }
         table
+    }
+
+    /// Whether a key stays as it is, and its value is there: what does not open any more is nobody's.
+    fn is_kept(&self, key: &str) -> bool {
+        self.standing.get(key).is_some_and(|state| state.is_there())
+    }
+
+    /// How many keys are to be there.
+    fn declared(&self) -> usize {
+        let changed = |key: &String| self.work.changes.iter().any(|change| change.key == *key);
+        let is_vacant = |key: &String| self.standing.get(key) == Some(&State::Vacant) && !changed(key);
+        self.work.scene.declared.keys.keys().filter(|key| !is_vacant(key)).count()
     }
 
     /// What is to be done, before somebody agrees to it.
@@ -68,7 +85,7 @@ impl Report for Changed<'_> {
             "environment": work.scene.environment,
             "secret": work.scene.shown(),
             "changes": changes,
-            "kept": work.kept,
+            "kept": work.kept.iter().filter(|key| self.is_kept(key)).collect::<Vec<_>>(),
             "files": self.files,
             "fingerprints": born,
             "restarted": self.restarted.iter().map(|one| one.workload.to_string()).collect::<Vec<_>>(),
@@ -80,13 +97,13 @@ impl Report for Changed<'_> {
     fn text(&self, ui: &Ui) {
         let Self { work, .. } = self;
         ui.table(&self.table());
-        let declared = work.scene.declared.keys.len();
+        let declared = self.declared();
         if work.changes.is_empty() && self.files.is_empty() {
             ui.line(&format!("{}: all of its {declared} keys are there; nothing was changed", work.scene.shown()));
             return;
         }
-        let there: BTreeSet<&str> =
-            work.changes.iter().map(|change| change.key.as_str()).chain(work.kept.iter().map(String::as_str)).collect();
+        let kept = work.scene.declared.keys.keys().filter(|key| self.is_kept(key)).map(String::as_str);
+        let there: BTreeSet<&str> = work.changes.iter().map(|change| change.key.as_str()).chain(kept).collect();
         let place = match &work.scene.held {
             Some(held) => format!("sealed in {}", held.shown),
             None => format!("on {}", work.connection.name),

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use landfall_delivery::life::{SecretWriter, Stale, Survey, remember};
+use landfall_delivery::life::{Examined, SecretWriter, Stale, State, Survey, remember};
 use landfall_delivery::{escrow, life};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Act, Connection, Failure, Permit};
 use landfall_secrets::{
-    Backup, Certificate, Fingerprint, MakeError, Masked, Permanence, Task, is_same, make, seal_value,
+    Backup, Certificate, Fingerprint, Intended, MakeError, Masked, Permanence, Task, is_same, make, seal_value,
 };
 use landfall_store::AuditEntry;
 use landfall_yaml::{Scalar, edit};
@@ -246,6 +246,9 @@ impl Work<'_> {
             .collect();
         let plain = Plain::begin(context, args.plain.as_deref(), &shown)?;
         let entry = self.audited().await.inspect_err(|_| plain.undo())?;
+        let prints = self.prints();
+        // Before anything is written: who is killed after it leaves behind what is to be done. Whether it can be remembered is told below.
+        let _unremembered = self.intend(&prints).await;
         let restarted = match self.write(&rewrites).await {
             Ok(restarted) => restarted,
             Err(failure) => {
@@ -254,7 +257,7 @@ impl Work<'_> {
             }
         };
         self.connection.store().audit.end(entry, "done").await.map_err(|error| Failure::from(error.diagnose()))?;
-        if let Err(failure) = self.remember().await {
+        if let Err(failure) = self.remember(&prints).await {
             // What was written is written: who may seal need not be who may write beside the sealing keys.
             let why = failure.into_first().map(|told| told.message).unwrap_or_default();
             let text = "the cluster does not remember when these keys changed, nor what is to be done for them";
@@ -369,8 +372,25 @@ impl Work<'_> {
             born,
             restarted: &[],
             committed: None,
+            standing: self.standing(),
             dry: false,
         }
+    }
+
+    /// How the keys stand, as `check` has it.
+    fn standing(&self) -> BTreeMap<String, State> {
+        let (entries, label) = (self.scene.entries(), self.scene.label());
+        let examined = Examined {
+            declared: &self.scene.declared,
+            entries: self.scene.held.as_ref().map(|_| &entries),
+            label: &label,
+            site: &self.scene.site,
+            namespace: &self.scene.namespace,
+            survey: Some(self.survey),
+            stale: &[],
+            now: Timestamp::now(),
+        };
+        examined.states()
     }
 
     /// The files with what is to stand in them, and the fingerprints of what was born.
@@ -564,16 +584,21 @@ impl Work<'_> {
                 .filter(|change| self.survey.live.get(&change.key).is_some_and(|live| !is_same(live, &change.value)))
                 .map(|change| change.key.clone())
                 .collect();
-            restarted =
-                life::running(&self.connection.cluster, &self.scene.namespace, &self.scene.declared.target, &changed)
-                    .await
-                    .map_err(Failure::from)?;
+            let (cluster, namespace) = (&self.connection.cluster, &self.scene.namespace);
+            let target = &self.scene.declared.target;
+            restarted = life::running(cluster, namespace, target, &changed).await.map_err(Failure::from)?;
+            // Who runs with a value from before a change whose writer was killed was restarted by nobody.
+            for stale in self.survey.stale(cluster, namespace, target).await.map_err(Failure::from)? {
+                if !restarted.iter().any(|one| one.workload == stale.workload) {
+                    restarted.push(stale);
+                }
+            }
             SecretWriter::restart(&self.connection.cluster, &restarted, Timestamp::now())
                 .await
                 .map_err(Failure::from)?;
         }
         for rewrite in rewrites {
-            rewrite.write()?;
+            rewrite.write_at(self.context.host.probe.as_deref())?;
         }
         self.hand_over().await?;
         Ok(restarted)
@@ -610,21 +635,42 @@ impl Work<'_> {
         })
     }
 
-    /// Remembers when keys changed, and what is to be done for them by hand.
-    async fn remember(&self) -> Result<(), Failure> {
+    /// What the new values are known again by: one that comes back later, or under another name, is told.
+    fn prints(&self) -> Vec<(&str, Fingerprint)> {
+        let print = |change: &Change| Fingerprint::of(&change.value).ok();
+        self.changes.iter().filter_map(|change| Some((change.key.as_str(), print(change)?))).collect()
+    }
+
+    /// What is to be done by hand after the changes, key by key.
+    fn all_tasks(&self) -> Vec<(&str, Vec<Task>)> {
+        let changes = self.changes.iter().filter(|change| change.deed != Deed::Adopted);
+        changes.map(|change| (change.key.as_str(), self.tasks(change))).collect()
+    }
+
+    /// Remembers what is about to be written, and what is to be done for it by hand.
+    async fn intend(&self, prints: &[(&str, Fingerprint)]) -> Result<(), Failure> {
         let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
-        let tasks: Vec<(&str, Vec<Task>)> = self
-            .changes
-            .iter()
-            .filter(|change| change.deed != Deed::Adopted)
-            .map(|change| (change.key.as_str(), self.tasks(change)))
-            .collect();
-        // What a value is known again by: one that comes back later, or under another name, is told.
-        let prints: Vec<(&str, Fingerprint)> = self
-            .changes
-            .iter()
-            .filter_map(|change| Some((change.key.as_str(), Fingerprint::of(&change.value).ok()?)))
-            .collect();
+        let tasks = self.all_tasks();
+        let (namespace, target) = (&self.scene.namespace, &self.scene.declared.target);
+        let change = |ledger: &mut landfall_secrets::Ledger| {
+            let recorded = ledger.of_mut(namespace, target);
+            self.survey.found.iter().for_each(|key| recorded.carry_out(key));
+            for (key, tasks) in &tasks {
+                let Some((_, print)) = prints.iter().find(|(it, _)| it == key) else { continue };
+                let intended = Intended { print: print.to_string(), tasks: tasks.clone(), at };
+                recorded.intended.insert((*key).to_owned(), intended);
+            }
+        };
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        remember(&self.connection.cluster, &self.scene.controller.namespace, &change).await.map_err(Failure::from)
+    }
+
+    /// Remembers when keys changed, and what is to be done for them by hand.
+    async fn remember(&self, prints: &[(&str, Fingerprint)]) -> Result<(), Failure> {
+        let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+        let tasks = self.all_tasks();
         if self.changes.is_empty() {
             return Ok(());
         }

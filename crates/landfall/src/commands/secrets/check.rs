@@ -210,6 +210,11 @@ impl Checked<'_> {
         self.examination.rows.iter().filter(|row| row.state == State::Undelivered).count()
     }
 
+    /// How many keys are to be there.
+    fn declared(&self) -> usize {
+        self.examination.rows.iter().filter(|row| row.state != State::Vacant).count()
+    }
+
     fn age(row: &Row) -> String {
         match (row.age, row.lasts) {
             (Some(age), Some(lasts)) => format!("{age} of {lasts} days"),
@@ -245,7 +250,7 @@ impl Report for Checked<'_> {
             "asked_cluster": self.survey.is_some(),
             "there": self.there(),
             "undelivered": self.undelivered(),
-            "declared": self.examination.rows.len(),
+            "declared": self.declared(),
             "keys": rows,
             "faults": faults,
             "sealing_keys": self.survey.map(Survey::sealing_keys),
@@ -269,7 +274,7 @@ impl Report for Checked<'_> {
             0 => String::new(),
             count => format!(", {count} of them sealed in git alone: not delivered yet"),
         };
-        let (there, declared) = (self.there(), self.examination.rows.len());
+        let (there, declared) = (self.there(), self.declared());
         ui.line(&format!("{there}/{declared} keys of {} are there{not_yet}", self.scene.shown()));
         if let (Depth::Whole, Some(survey)) = (self.depth, self.survey) {
             for key in survey.keyring.keys() {
@@ -293,6 +298,10 @@ impl Report for Checked<'_> {
     }
 
     fn names(&self, ui: &Ui) {
-        self.examination.rows.iter().filter(|row| !row.state.is_there()).for_each(|row| ui.name(&row.key));
+        self.examination
+            .rows
+            .iter()
+            .filter(|row| !row.state.is_there() && row.state != State::Vacant)
+            .for_each(|row| ui.name(&row.key));
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_engine::Probe;
 use landfall_host::{Failure, Place, hold_file, patience};
 use landfall_source::{Carried, Carry, GitRemote, GitWriter, Login, Order};
 
@@ -29,6 +30,22 @@ impl Rewrite {
     /// Whether it changes anything.
     pub(super) fn is_change(&self) -> bool {
         self.before != self.after
+    }
+
+    /// Puts it there; before and after it passes a point of a test's.
+    ///
+    /// # Errors
+    /// As [`Rewrite::write`].
+    pub(super) fn write_at(&self, probe: Option<&dyn Probe>) -> Result<(), Failure> {
+        let pass = |when: &str| match probe {
+            Some(probe) => probe
+                .reach(format_args!("{when} file {}", self.shown))
+                .map_err(|killed| Failure::from(Diagnostic::error(code::KILLED, killed.0))),
+            None => Ok(()),
+        };
+        pass("before")?;
+        self.write()?;
+        pass("after")
     }
 
     /// Puts it there, unless somebody else has written in between.

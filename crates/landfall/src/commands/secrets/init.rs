@@ -297,7 +297,8 @@ fn refuse_again(scene: &Scene, fates: &BTreeMap<&str, Fate>) -> Result<(), Failu
             .map_or_else(|| "no fingerprint in landfall.yaml".to_owned(), ToString::to_string);
         diagnostic = diagnostic.note(format!("{key}: {print}"));
     }
-    let missing: Vec<&str> = fates.iter().filter(|(_, fate)| **fate == Fate::Born).map(|(key, _)| *key).collect();
+    let is_missing = |key: &str, fate: &Fate| *fate == Fate::Born && !scene.declared.is_former(key);
+    let missing: Vec<&str> = fates.iter().filter(|(key, fate)| is_missing(key, fate)).map(|(key, _)| *key).collect();
     diagnostic = diagnostic.note("nothing was changed");
     Err(Failure::from(if missing.is_empty() {
         diagnostic

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use landfall_delivery::life::{SecretWriter, Stale, State, Survey, remember, remember_arrivals};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Connection, Failure};
-use landfall_secrets::{Ledger, Pending, Task};
+use landfall_secrets::{Ledger, Pending, Task, is_same};
 use serde_json::{Value, json};
 
 use super::files::Rewrite;
@@ -32,6 +32,9 @@ pub(crate) struct PendingArgs {
     /// What is to be done for this key is done (repeatable)
     #[arg(long, value_name = "KEY")]
     done: Vec<String>,
+    /// The value before is dropped though the cluster, or a pod, has it still as the present one (repeatable)
+    #[arg(long, value_name = "KEY", requires = "done")]
+    accept: Vec<String>,
     /// Restart the workloads that run with values from before a change, and no others
     #[arg(long)]
     restart: bool,
@@ -50,7 +53,7 @@ impl Verb for PendingArgs {
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
         let scene = self.declared.scene(context).await?;
-        self.done.iter().try_for_each(|key| scene.check_key(key))?;
+        self.done.iter().chain(&self.accept).try_for_each(|key| scene.check_key(key))?;
         let mut connection = scene.connect(context, Reach::Looks).await?;
         let outcome = self.on(context, &scene, &connection, started).await;
         connection.close().await;
@@ -77,6 +80,15 @@ impl PendingArgs {
 
     async fn on(&self, context: &Context, scene: &Scene, connection: &Connection, started: Instant) -> Outcome {
         let (namespace, target) = (&scene.namespace, &scene.declared.target);
+        // What somebody has written who was killed is found by its value, and remembered from here on.
+        let found = scene.survey(connection).await?.found;
+        if !found.is_empty() {
+            let change = |ledger: &mut Ledger| {
+                let recorded = ledger.of_mut(namespace, target);
+                found.iter().for_each(|key| recorded.carry_out(key));
+            };
+            let _unremembered = remember(&connection.cluster, &scene.controller.namespace, &change).await;
+        }
         if !self.done.is_empty() {
             let keys: BTreeSet<String> = self.done.iter().cloned().collect();
             let dropped = self.drop_former(context, scene, connection, &keys).await?;
@@ -144,6 +156,8 @@ impl PendingArgs {
         if former.is_empty() {
             return Ok(dropped);
         }
+        let stale = survey.stale(&connection.cluster, &scene.namespace, &scene.declared.target).await;
+        self.check_unused(scene, &survey, &stale.map_err(Failure::from)?, &former)?;
         given(context, &scene.place.permit(Act::Mend), || Question {
             yes: self.yes,
             ask: format!("Drop {} of {}", former.join(", "), scene.shown()),
@@ -171,6 +185,46 @@ impl PendingArgs {
             rewrite.write()?;
         }
         Ok(dropped)
+    }
+
+    /// LP-44: a value that is dropped before the one after it has come is lost to what was made with it.
+    fn check_unused(&self, scene: &Scene, survey: &Survey, stale: &[Stale], former: &[&str]) -> Result<(), Failure> {
+        let known = scene.known(survey);
+        let mut refused = Vec::new();
+        for (name, key) in &scene.declared.keys {
+            let Some(previous) = key.previous.as_deref().filter(|previous| former.contains(previous)) else { continue };
+            if self.accept.iter().any(|accepted| accepted == name) {
+                continue;
+            }
+            let is_live =
+                survey.live.get(name).zip(known.get(previous)).is_some_and(|(live, kept)| is_same(live, kept));
+            let running: Vec<&Stale> = stale.iter().filter(|one| one.keys.contains(name)).collect();
+            let why = match (is_live, running.is_empty()) {
+                (true, _) => format!("the cluster still has it as `{name}`: the value after it was never delivered"),
+                (false, false) => format!(
+                    "still run with it as `{name}`: {}",
+                    running.iter().map(|one| one.workload.to_string()).collect::<Vec<_>>().join(", ")
+                ),
+                (false, true) => continue,
+            };
+            let mut diagnostic =
+                Diagnostic::refused(code::NOT_ACCEPTED, format!("`{previous}` holds a value that is in use"));
+            if let Some(spot) = scene.spot(name) {
+                diagnostic = diagnostic.primary(spot, "declared here");
+            }
+            diagnostic = diagnostic.note(why);
+            if !key.invalidates.is_empty() {
+                diagnostic = diagnostic
+                    .note(format!("without it is invalid what was made with it: {}", key.invalidates.join(", ")));
+            }
+            let first = match is_live {
+                true => "deliver the new value first, `landfall up` or a push".to_owned(),
+                false => format!("landfall secrets pending --restart --env {}", scene.environment),
+            };
+            let accept = format!("or say that it is meant: --accept {name}");
+            refused.push(diagnostic.note("nothing was changed").help(first).help(accept));
+        }
+        if refused.is_empty() { Ok(()) } else { Err(Failure::from(refused)) }
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use landfall_delivery::life::Survey;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure};
-use landfall_secrets::{Key, Making, Masked, Permanence, make};
+use landfall_secrets::{Key, Making, Masked, Permanence, is_same, make};
 
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
 use super::given::{GivenArgs, ask};
@@ -143,7 +143,7 @@ impl RotateArgs {
                     let unknown = Diagnostic::error(code::UNMADE, text).note("nothing was changed");
                     return Err(Failure::from(unknown.help("work where the Secret or the sealing keys can be read")));
                 }
-                changes.extend(former(scene, &known, (name, &value), &self.accept)?);
+                changes.extend(former(scene, &survey, (name, &value), &self.accept)?);
             }
             changes.push(Change { key: name.clone(), deed, value });
         }
@@ -185,7 +185,13 @@ impl RotateArgs {
         let entries = scene.entries();
         let holds = |key: &String| known.contains_key(key) && (scene.held.is_none() || entries.contains_key(key));
         let is_full = |key: &Key| key.previous.as_ref().is_some_and(holds);
+        // Nor does a value that was never delivered take the place of the one that lives.
+        let is_ahead = |name: &String, key: &Key| {
+            let both = survey.live.get(name).zip(known.get(name));
+            key.previous.is_some() && both.is_some_and(|(live, known)| !is_same(live, known))
+        };
         let free = scene.declared.keys.iter().filter(|(_, key)| is_free(key) && !is_full(key));
+        let free = free.filter(|(name, key)| !is_ahead(name, key));
         free.filter(|(name, key)| self.all || is_due(name, key)).map(|(name, _)| name.clone()).collect()
     }
 }

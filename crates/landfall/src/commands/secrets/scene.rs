@@ -303,7 +303,10 @@ impl Scene {
     /// What its cluster knows.
     pub(super) async fn survey(&self, connection: &Connection) -> Result<Survey, Failure> {
         let survey = Survey::make(&connection.cluster, &self.controller, &self.namespace, &self.declared.target);
-        survey.await.map_err(Failure::from)
+        let mut survey = survey.await.map_err(Failure::from)?;
+        let sealed = self.known(&survey);
+        survey.settle(&self.namespace, &self.declared.target, &sealed).map_err(Failure::from)?;
+        Ok(survey)
     }
 
     /// The keys that do not live as they are declared, and how they stand.

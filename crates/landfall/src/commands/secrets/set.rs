@@ -146,7 +146,7 @@ impl Setting<'_> {
                 }
             };
             if !keys.iter().any(|other| key.previous.as_ref() == Some(other)) {
-                changes.extend(former(scene, &known, (name, &value), self.accept)?);
+                changes.extend(former(scene, &survey, (name, &value), self.accept)?);
             }
             changes.push(Change { key: name.clone(), deed, value });
         }
@@ -269,10 +269,11 @@ impl Setting<'_> {
 /// The name still holds the value before that one, which somebody may go on using, and nobody has accepted that it goes.
 pub(super) fn former(
     scene: &Scene,
-    known: &BTreeMap<String, Masked>,
+    survey: &Survey,
     (name, value): (&str, &Masked),
     accept: &[String],
 ) -> Result<Option<Change>, Failure> {
+    let known = &scene.known(survey);
     let key = &scene.declared.keys[name];
     let Some((previous, before)) = key.previous.as_ref().zip(known.get(name)) else { return Ok(None) };
     if is_same(before, value) {
@@ -281,9 +282,15 @@ pub(super) fn former(
     // What the file no longer has is given up, though the cluster may have it until that is delivered.
     let is_held = scene.held.is_none() || scene.entries().contains_key(previous);
     let older = known.get(previous).filter(|older| is_held && !older.reveal().is_empty() && !is_same(older, before));
-    if older.is_some() && !accept.iter().any(|accepted| accepted == name) {
-        let mut why =
-            vec![format!("`{previous}` still holds the value before the last change, and there is room for one")];
+    // A value that was never delivered has not taken the place of the one that lives.
+    let unsaved = survey.live.get(name).filter(|live| !live.reveal().is_empty() && !is_same(live, before));
+    if (older.is_some() || unsaved.is_some()) && !accept.iter().any(|accepted| accepted == name) {
+        let mut why = vec![match older {
+            Some(_) => format!("`{previous}` still holds the value before the last change, and there is room for one"),
+            None => {
+                format!("the cluster still has the value before the last change, and `{previous}` would keep another")
+            }
+        }];
         if !key.invalidates.is_empty() {
             why.push(format!("without it is invalid what was made with it: {}", key.invalidates.join(", ")));
         }

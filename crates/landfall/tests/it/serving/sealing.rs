@@ -15,9 +15,13 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
+        Self::started(&["cluster", "start", "--no-simulate", "sealed-secrets"])
+    }
+
+    fn started(words: &[&str]) -> Self {
         let _ring = rustls_provider();
         let sandbox = Sandbox::empty().interactive();
-        sandbox.run(&["cluster", "start", "--no-simulate", "sealed-secrets"]).exits(0);
+        sandbox.run(words).exits(0);
         let runtime = runtime();
         let path = sandbox.root().join(".landfall/kubeconfig");
         let cluster = runtime.block_on(async {
@@ -237,6 +241,32 @@ fn the_original_controller_is_left_alone_and_taken_over_from_without_a_change() 
         1,
         "no key is made beside a fresh one"
     );
+    drop(server);
+    ground.sandbox.run(&["cluster", "stop"]).exits(0);
+}
+
+/// Of two controllers one undoes what the other does, and a key that is generated once is guarded by neither.
+#[test]
+fn an_embedded_cluster_that_a_kubeconfig_leads_to_goes_on_opening_its_own() {
+    let ground = Ground::started(&["cluster", "start"]);
+    let (server, address) = ground.serve(&[]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !asked(&address, "GET", "/metrics", "").1.contains("stands_back 1") {
+        assert!(Instant::now() < deadline, "it never stands back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let asks = ground.cluster.ask_service("kube-system", "sealed-secrets-controller", "/v1/cert.pem");
+    let newest = Certificate::parse(ground.runtime.block_on(asks).expect("answers").as_bytes()).expect("a certificate");
+    ground.create(ground.seal(&newest, "keys", "canary-one"));
+    ground.until(&server, &secret("keys"), |it| holds(it, "canary-one"));
+    // Somebody changes the Secret: the cluster's own puts it back, and nobody else has written anything.
+    server.patch(&ground.cluster, &secret("keys"), json!({"data": {"TOKEN": STANDARD.encode("edited")}}));
+    let back = ground.until(&server, &secret("keys"), |it| holds(it, "canary-one"));
+    let told = ground.until(&server, &sealed("keys"), |it| it.str_at("/status/conditions/0/status") == Some("True"));
+    for object in [&back, &told] {
+        let managers = object.list_at("/metadata/managedFields").iter().filter_map(|entry| entry["manager"].as_str());
+        assert!(!managers.into_iter().any(|manager| manager == "landfall-sealed-secrets"), "{object:?}");
+    }
     drop(server);
     ground.sandbox.run(&["cluster", "stop"]).exits(0);
 }
