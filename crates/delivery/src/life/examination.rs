@@ -218,9 +218,11 @@ impl Examined<'_> {
             (Sealed::Placeholder, _) => State::Placeholder,
             // What a template makes is another value than what is sealed, and lives all the same.
             (Sealed::Open(_), Some(_)) if survey.sent.makes(name) => State::Sealed,
-            (Sealed::Open(sealed), Some(live)) if !is_same(sealed, live) => match self.was_sent(survey, name) {
-                true => State::Replaced,
-                false => State::Ahead,
+            // What never changes has words of its own for it, and a fingerprint that says which is right.
+            (Sealed::Open(sealed), Some(live)) if !is_same(sealed, live) => match key.permanence {
+                Permanence::Once => State::Ahead,
+                _ if self.was_sent(survey, name) => State::Replaced,
+                _ => State::Ahead,
             },
             (Sealed::Open(_) | Sealed::Unseen, Some(_)) => State::Sealed,
             (Sealed::Open(_) | Sealed::Unseen, None) => match survey.sent.has(name) || self.has_arrived(survey, name) {
