@@ -136,6 +136,9 @@ pub(crate) fn compile_part(
     let mut hooks: Vec<(HookType, Resource)> = Vec::new();
     for Target { mut object, path } in targets {
         let wave = wave(&object);
+        let own = ResourceOptions::of(&object).options.not_acted_on;
+        let unchecked = own.iter().filter(|option| option.starts_with("Validate="));
+        notes.extend(unchecked.map(|option| format!("sync option {option} of {}{NOT_ACTED_ON}", object.key())));
         match part(&object, turn) {
             Part::None => {}
             Part::Resource => {

@@ -379,7 +379,8 @@ impl SyncOptions {
                     }
                 }
                 // Without meaning here: only differences are written in any case, and the server validates.
-                "ApplyOutOfSyncOnly" | "Validate" | "" => {}
+                "ApplyOutOfSyncOnly" | "" => {}
+                "Validate" if value != "false" => {}
                 _ => read.not_acted_on.push(option.to_owned()),
             }
         }

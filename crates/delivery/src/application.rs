@@ -6,6 +6,7 @@ mod directory;
 mod kustomize;
 mod manifests;
 mod sets;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use landfall_apps::sets::ApplicationSet;
 use landfall_apps::{
     Application, BuildEnvironment, Fault, FieldStep, HelmSource, Operation, Project, SECRET_TYPE, Source,
 };
-use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck, SetFlag, ValueLayers};
+use landfall_chart::{Chart, KubeVersion, Part, SchemaCheck};
 use landfall_diag::{Code, Diagnose, Diagnostic, Place, code};
 use landfall_object::{Object, mask};
 use landfall_source::{FetchedChart, SourceError, SourceTree, aside, read_archive, repository_key};
@@ -27,7 +28,7 @@ use crate::unit::{
     load_chart,
 };
 use crate::up::Candidate;
-use crate::{Target, TargetKind, opened};
+use crate::{Target, TargetKind};
 
 pub(crate) use dependencies::fill_from_beside;
 
@@ -475,95 +476,6 @@ impl Reading<'_> {
         Ok(UnitSource::Chart(Box::new(ChartSource { chart, values, settings })))
     }
 
-    /// The layers of values, lowest first: files, `values`, `valuesObject` in its place, parameters, file parameters.
-    fn values(
-        &self,
-        helm: &HelmSource,
-        environment: &BuildEnvironment<'_>,
-        checkout: &Checkout,
-        directory: &str,
-    ) -> Result<ValueLayers, Vec<Diagnostic>> {
-        let mut values = ValueLayers::new();
-        for file in &helm.value_files {
-            let (tree, at) = self.place_of(file, environment, checkout, directory)?;
-            match tree.files(self.target).read(&at).map_err(|error| vec![error.diagnose()])? {
-                Some(bytes) => {
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    opened::add_values(&mut values, &self.selection.sops, tree.shown(self.target, &at), text)?;
-                }
-                None if helm.ignore_missing_value_files => {}
-                None => {
-                    let text = format!("Application {}: the values file `{file}` is not there", self.name());
-                    return Err(vec![
-                        at_file(Diagnostic::error(code::NO_VALUES_FILE, text), self.file)
-                            .note(format!("looked for {}", tree.shown(self.target, &at))),
-                    ]);
-                }
-            }
-        }
-        match &helm.values_object {
-            Some(object) if object.is_object() => {
-                let text = landfall_yaml::emit(object)
-                    .map_err(|error| self.wrong(code::UNWRITABLE_VALUES, error.to_string()))?;
-                values.file(format!("{} (spec.source.helm.valuesObject)", self.file), text);
-            }
-            _ if !helm.values.trim().is_empty() => {
-                values.file(format!("{} (spec.source.helm.values)", self.file), helm.values.clone());
-            }
-            _ => {}
-        }
-        for parameter in helm.parameters.iter().filter(|parameter| !parameter.name.is_empty()) {
-            let flag = if parameter.force_string { SetFlag::String } else { SetFlag::Set };
-            let value = environment.fill(&parameter.value);
-            values.set(flag, format!("{}={}", parameter.name, comma_safe(&value)));
-        }
-        for parameter in &helm.file_parameters {
-            let (tree, at) = self.place_of(&parameter.path, environment, checkout, directory)?;
-            let bytes = tree.files(self.target).read(&at).map_err(|error| vec![error.diagnose()])?;
-            let content = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            values.set_file(format!("{}={at}", parameter.name), &mut |path| {
-                content.clone().ok_or_else(|| format!("open {path}: no such file or directory"))
-            });
-        }
-        Ok(values)
-    }
-
-    /// Where a values file is: `$ref/path` in another source, `/path` from the repository's root, else from the chart.
-    fn place_of(
-        &self,
-        written: &str,
-        environment: &BuildEnvironment<'_>,
-        checkout: &Checkout,
-        directory: &str,
-    ) -> Result<(Checkout, String), Vec<Diagnostic>> {
-        let (reference, path) = written.strip_prefix('$').map_or(("", ""), |it| it.split_once('/').unwrap_or((it, "")));
-        // What names another source is looked up first, and only the path in it has variables filled in.
-        if let Some(found) = self.references.get(reference) {
-            return Ok((found.clone(), join(&found.root, &environment.fill(path))));
-        }
-        let first = reference.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-        let names_no_variable = !first.is_empty() && !environment.has(first);
-        if names_no_variable {
-            return Err(self.wrong(
-                code::NO_SUCH_REF,
-                format!("Application {}: no source has the `ref` {reference} that `{written}` names", self.name()),
-            ));
-        }
-        let file = environment.fill(written);
-        if file.contains("://") {
-            let text = format!("Application {}: the values file `{file}` is not in a repository", self.name());
-            return Err(vec![
-                at_file(Diagnostic::error(code::NO_VALUES_FILE, text), self.file)
-                    .help("put it into the repository, or into a source with a `ref`"),
-            ]);
-        }
-        let at = match file.strip_prefix('/') {
-            Some(rooted) => join(&checkout.root, rooted),
-            None => join(directory, &file),
-        };
-        Ok((checkout.clone(), at))
-    }
-
     fn settings(&self, helm: &HelmSource) -> Result<RenderSettings, Vec<Diagnostic>> {
         let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let part = |left_out: bool| if left_out { Part::LeftOut } else { Part::Taken };
@@ -585,21 +497,4 @@ impl Reading<'_> {
             api_versions: helm.api_versions.clone(),
         })
     }
-}
-
-/// A parameter's commas are part of its value, braces and escapes aside (util/helm/cmd.go, cleanSetParameters).
-fn comma_safe(value: &str) -> String {
-    if value.starts_with('{') && value.ends_with('}') {
-        return value.to_owned();
-    }
-    let mut out = String::with_capacity(value.len());
-    let mut before = ' ';
-    for c in value.chars() {
-        if c == ',' && before != '\\' {
-            out.push('\\');
-        }
-        out.push(c);
-        before = c;
-    }
-    out
 }

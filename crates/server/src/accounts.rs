@@ -22,6 +22,7 @@ mod pattern;
 mod policy;
 mod roles;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,7 +134,10 @@ impl Accounts {
     }
 
     /// Begins a session of somebody who is known.
-    pub(crate) async fn begin(&self, mut who: Who) -> Result<SignedIn, NotSignedIn> {
+    pub(crate) async fn begin(&self, who: Who) -> Result<SignedIn, NotSignedIn> {
+        let Some(mut who) = self.apart(who).await.map_err(failed)? else {
+            return Err(NotSignedIn::No { closed_now: false });
+        };
         let secret = URL_SAFE_NO_PAD.encode(password::random_bytes::<SECRET>().map_err(NotSignedIn::Failed)?);
         let now = self.now();
         who.session = digest(&secret);
@@ -223,12 +227,24 @@ impl Accounts {
             let Some(account) = account.filter(|account| account.disabled_at.is_none()) else { return Ok(None) };
             (who.roles, who.must_change, who.groups) = (account.roles, account.must_change, Vec::new());
         }
+        let Some(who) = self.apart(who).await.map_err(read)? else { return Ok(None) };
         if at(&row.used_at).is_none_or(|used| now.duration_since(used) >= USED_AGAIN)
             && let Err(error) = self.rows.used(&who.session, &now.to_string()).await
         {
             tracing::warn!("the use of a session cannot be written down: {error}");
         }
         Ok(Some(who))
+    }
+
+    /// Whom an issuer speaks for, without groups that are called as an account of our own is: a policy that binds the account would
+    /// bind them. Nobody, where that one is called so itself.
+    async fn apart(&self, mut who: Who) -> Result<Option<Who>, landfall_store::Error> {
+        if who.issuer.is_empty() {
+            return Ok(Some(who));
+        }
+        let own: BTreeSet<String> = self.rows.all().await?.into_iter().map(|row| row.name).collect();
+        who.groups.retain(|group| !own.contains(group));
+        Ok(Some(who).filter(|who| !own.contains(&who.name)))
     }
 
     /// Signs somebody out.
@@ -360,6 +376,34 @@ mod tests {
         let idle = again.sign_in("sebastian", GOOD).await.expect("signed in");
         clock.passes(4 * 3600);
         assert_eq!(again.who(&idle.secret).await.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn whom_an_issuer_speaks_for_is_no_account_of_ours_by_any_name() {
+        let (accounts, store, _clock) = accounts(false).await;
+        let of_issuer = |name: &str| Who {
+            session: String::new(),
+            name: name.to_owned(),
+            issuer: "https://issuer.example.com".to_owned(),
+            roles: Vec::new(),
+            groups: vec!["sebastian".to_owned(), "team".to_owned()],
+            must_change: false,
+            ends_at: String::new(),
+        };
+        let signed = accounts.begin(of_issuer("mallory@example.com")).await.expect("signed in");
+        assert_eq!(signed.who.groups, ["team"]);
+        let who = accounts.who(&signed.secret).await.expect("read").expect("still there");
+        assert_eq!(who.groups, ["team"], "sebastian is an account, and what the policy binds it to is its own");
+        assert!(is_no(accounts.begin(of_issuer("sebastian")).await));
+        // Also of an account that is made later.
+        let row = store.accounts.find("sebastian").await.expect("read").expect("there");
+        let later = AccountRow { name: "team".to_owned(), ..row.clone() };
+        assert!(store.accounts.create(&later).await.expect("made"));
+        let who = accounts.who(&signed.secret).await.expect("read").expect("still there");
+        assert_eq!(who.groups, [""; 0]);
+        let later = AccountRow { name: "mallory@example.com".to_owned(), ..row };
+        assert!(store.accounts.create(&later).await.expect("made"));
+        assert_eq!(accounts.who(&signed.secret).await.expect("read"), None);
     }
 
     #[tokio::test]

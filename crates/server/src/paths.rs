@@ -62,6 +62,17 @@ impl Paths {
         fits(false) && !fits(true)
     }
 
+    /// Whether whatever a path or a pattern of values files fits is covered.
+    fn cover_all(&self, path: &str) -> bool {
+        let is_pattern = |part: &str| part.contains(['*', '?', '[']);
+        if !is_pattern(path) {
+            return self.cover(path);
+        }
+        let fixed: Vec<&str> = path.split('/').take_while(|part| !is_pattern(part)).collect();
+        let directory = fixed.join("/");
+        self.cover(&directory) && !self.deny_below(&directory)
+    }
+
     /// Whether something below a directory may be denied.
     fn deny_below(&self, directory: &str) -> bool {
         let directory = if directory.is_empty() { String::new() } else { format!("{directory}/") };
@@ -83,7 +94,7 @@ impl Paths {
             // A directory that is no chart with files of its own is read whole.
             let whole = source.helm.as_ref().is_none_or(|helm| helm.value_files.is_empty());
             let denied = whole && paths.first().is_some_and(|directory| self.deny_below(directory));
-            if denied || !paths.iter().all(|path| self.cover(path)) {
+            if denied || !paths.iter().all(|path| self.cover_all(path)) {
                 return false;
             }
             read += paths.len();
@@ -196,6 +207,9 @@ mod tests {
             ("envs/test", &["https://git.example.com/values.yaml"], false),
             ("envs/test", &["..\\production\\values.yaml"], false),
             ("envs/test", &["$ARGOCD_APP_NAME.yaml"], true),
+            ("envs/test", &["values/*.yaml"], true),
+            ("envs/test", &["../*/values.yaml"], false),
+            ("envs/test", &["/**/values.yaml"], false),
             ("envs/test", &["$UNKNOWN/envs/production/values.yaml"], false),
             ("envs/test", &["$UNKNOWN../production/values.yaml"], false),
             ("envs/test", &["$ARGOCD_APP_REVISION/../values.yaml"], true),
@@ -213,6 +227,7 @@ mod tests {
         assert!(test.hold(&one("chart", &["values.yaml", "values.test.yaml"])));
         assert!(!test.hold(&one("chart", &["values.yaml", "values.prod.yaml"])));
         assert!(!test.hold(&one("chart", &["./values.prod.yaml"])));
+        assert!(!test.hold(&one("chart", &["values.*.yaml"])), "it fits that of production, too");
         let all_but = paths(&["envs", "!envs/production"]);
         assert!(all_but.hold(&one("envs/test", &[])));
         assert!(!all_but.hold(&one("envs", &[])), "production lies in it");

@@ -26,6 +26,18 @@ pub fn same_url(a: &str, b: &str) -> bool {
     }
 }
 
+/// Whether two addresses lead to one server: by scheme, host and port.
+pub(crate) fn same_server(a: &str, b: &str) -> bool {
+    match (Url::parse(a), Url::parse(b)) {
+        (Ok(a), Ok(b)) => {
+            let server =
+                |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
+            server(&a) == server(&b)
+        }
+        _ => false,
+    }
+}
+
 /// Whether a host is this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -41,5 +53,13 @@ mod tests {
         assert!(same_url("http://h", "http://h/"));
         assert!(same_url("http://h/a/", "http://h/a"));
         assert!(!same_url("http://h/a", "https://h/a"));
+    }
+
+    #[test]
+    fn a_server_is_scheme_host_and_port() {
+        assert!(same_server("https://h/a", "https://H:443/b"));
+        for other in ["http://h/a", "https://h:8443/a", "https://h.example.com/a", "oci://h/a", "no"] {
+            assert!(!same_server(other, "https://h/a"), "{other}");
+        }
     }
 }

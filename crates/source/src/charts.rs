@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::access::Access;
 use crate::account::{Account, Accounts, Login, Transport};
-use crate::address::same_url;
+use crate::address::{same_server, same_url};
 use crate::archive::read_archive;
 use crate::aside::aside;
 use crate::error::SourceError;
@@ -44,7 +44,7 @@ pub struct RemoteCharts {
     pub patience: Option<Duration>,
     /// What they are fetched with.
     pub network: Network,
-    /// Where a repository may be that nobody but a chart names.
+    /// Where a repository may be that nobody but a chart names, and an archive that nobody but an index does.
     pub named_by_charts: NetworkReach,
 }
 
@@ -159,10 +159,14 @@ impl RemoteCharts {
     async fn ask_repository(&self, repository: &str, name: &str, version: &str) -> Result<Vec<u8>, SourceError> {
         let client = self.repository_client(repository)?;
         let (url, entry) = find_in_repository(repository, name, version, &client).await?;
-        // An index may say that its charts are in a registry.
+        // An index may lead elsewhere, also into a registry: whoever declared the repository has not declared that.
+        let is_own = same_server(&url, repository) || self.accounts.of(&url) != Account::default();
+        let within = self.network.within(self.named_by_charts.clone());
         if url.starts_with("oci://") {
-            return self.ask_registry(&url, "", "").await;
+            let asked = RemoteCharts { network: if is_own { self.network.clone() } else { within }, ..self.clone() };
+            return asked.ask_registry(&url, "", "").await;
         }
+        let client = if is_own { client } else { client.over(within) };
         fetch_archive(&url, repository, &entry.digest, &client).await
     }
 

@@ -43,6 +43,11 @@ impl Network {
 }
 
 impl HttpClient {
+    /// One that asks the same way, as far as another network reaches.
+    pub(crate) fn over(&self, network: Network) -> Self {
+        HttpClient { network, access: self.access.clone() }
+    }
+
     /// Fetches what is at an address; at most `limit` bytes. Credentials go to the server of `owner`.
     ///
     /// # Errors

@@ -368,3 +368,16 @@ async fn a_secret_that_somebody_makes_meanwhile_is_guarded_all_the_same() {
     let live = own.get(&key).await.expect("reads").expect("there");
     assert_eq!(live.at("/data/PEPPER"), Some(&json!("dGhlaXJz")));
 }
+
+#[tokio::test]
+async fn validation_that_is_switched_off_is_told_as_not_acted_on() {
+    let place = Place::new().await;
+    let application = place.application(&["Validate=false"]);
+    let own = annotated(config("settings", json!({})), &[(OPTIONS, "Validate=false")]);
+    let notes = place.prepare(&application, &[own, config("other", json!({}))]).await.notes;
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes.iter().all(|note| note.starts_with("sync option Validate=false")), "{notes:?}");
+    assert!(notes.iter().all(|note| note.ends_with(" is not acted on")), "{notes:?}");
+    let validated = place.application(&["Validate=true"]);
+    assert!(place.prepare(&validated, &[config("other", json!({}))]).await.notes.is_empty());
+}

@@ -48,6 +48,36 @@ fn several_sources_make_one_application_and_values_come_from_the_source_that_is_
 }
 
 #[test]
+fn patterns_of_values_files_are_all_files_that_they_fit_in_the_order_of_a_walk() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "charts/web", "web");
+    for (file, color) in [("a", "red"), ("z", "blue"), ("below/b", "green"), ("last", "white")] {
+        sandbox.write(&format!("config/envs/{file}.yaml"), &format!("settings: {{color: {color}}}\n"));
+    }
+    sandbox.write("outside.yaml", "settings: {color: black}\n");
+    let colored = |files: &str| {
+        let source = format!(
+            "  sources:\n  - {{repoURL: \"{REPOSITORY}\", path: charts/web, helm: {{{files}}}}}\n  - {{repoURL: \"{REPOSITORY}\", ref: values}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}"
+        );
+        application(&sandbox, "web", "default", &source);
+        sandbox.commit("next");
+        let ran = up(&sandbox, &[]);
+        let line = live(&sandbox, "ConfigMap", "web").unwrap_or_default();
+        (ran, ["red", "blue", "green", "white", "black"].into_iter().find(|color| line.contains(color)))
+    };
+    assert_eq!(colored("valueFiles: ['$values/config/envs/[az].yaml']").1, Some("blue"));
+    // A directory's own files come before those below it.
+    assert_eq!(colored("valueFiles: ['../../config/envs/**/*.yaml']").1, Some("green"));
+    assert_eq!(colored("valueFiles: ['/config/**/*.yaml', $values/config/envs/a.yaml]").1, Some("red"), "by itself");
+    assert_eq!(colored("valueFiles: ['/config/envs/la?t.yaml'], ignoreMissingValueFiles: true").1, Some("white"));
+    let (ran, _) = colored("valueFiles: ['$values/config/*.yaml']");
+    ran.exits(2).says("no values file fits `$values/config/*.yaml`");
+    let (ran, _) = colored("valueFiles: ['../../../*/outside.yaml'], ignoreMissingValueFiles: true");
+    assert_ne!(ran.code, 0, "{}", ran.all());
+    colored("valueFiles: ['/config/*.yaml', '/outside.yaml'], ignoreMissingValueFiles: true").0.exits(0);
+}
+
+#[test]
 fn what_was_not_delivered_is_waited_for_by_no_check() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "charts/web", "web");

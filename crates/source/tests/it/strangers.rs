@@ -1,8 +1,12 @@
 //! Repositories that somebody else wrote: nothing they say is run, and nothing outside them is read.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use landfall_source::{Network, SourceTree, fetch_repository};
+use landfall_source::{Network, NetworkReach, RemoteCharts, SourceTree, fetch_repository};
 
 use crate::{git, repository, write};
 
@@ -121,4 +125,56 @@ fn an_address_whose_host_would_be_an_option_is_none() {
     {
         assert!(landfall_source::RemoteRef::parse(address).is_none(), "{address}");
     }
+}
+
+/// A server that gives an index of the chart `web` at these addresses; counts how often it is asked for something else.
+fn index_of(listener: TcpListener, urls: &str) -> Arc<AtomicUsize> {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (counted, index) = (
+        Arc::clone(&asked),
+        format!("apiVersion: v1\nentries:\n  web: [{{name: web, version: 0.1.0, urls: [\"{urls}\"]}}]\n"),
+    );
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).unwrap_or_default();
+            let body = match String::from_utf8_lossy(&request[..read]).contains("/index.yaml") {
+                true => index.as_str(),
+                false => {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    "no archive"
+                }
+            };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let _gone = stream.write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    asked
+}
+
+#[tokio::test]
+async fn an_index_leads_no_further_than_somebody_may_whom_nobody_declared() {
+    let listener = || TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = |listener: &TcpListener| format!("http://{}", listener.local_addr().expect("bound"));
+    let inner = listener();
+    let inside = address(&inner);
+    let behind = index_of(inner, "web.tgz");
+    let public = RemoteCharts { named_by_charts: NetworkReach::public(|_| false), ..RemoteCharts::default() };
+    let ask = async |charts: &RemoteCharts, urls: &str| {
+        let outer = listener();
+        let repository = address(&outer);
+        let own = index_of(outer, &urls.replace("OWN", &repository));
+        let refused = charts.fetch(&repository, "web", "0.1.0").await.err().map(|error| error.to_string());
+        (own.load(Ordering::SeqCst), refused.unwrap_or_default())
+    };
+    let away = format!("{inside}/secret.tgz");
+    let (_, refused) = ask(&public, &away).await;
+    assert!(behind.load(Ordering::SeqCst) == 0 && refused.contains("127.0.0.1"), "{refused}");
+    let registry = format!("oci://{}/web:0.1.0", inside.trim_start_matches("http://"));
+    ask(&public, &registry).await;
+    assert_eq!(behind.load(Ordering::SeqCst), 0, "nor into a registry there");
+    assert_eq!(ask(&public, "web.tgz").await.0, 1, "its own server is asked");
+    assert_eq!(ask(&public, "OWN/web.tgz").await.0, 1);
+    ask(&RemoteCharts::default(), &away).await;
+    assert_eq!(behind.load(Ordering::SeqCst), 1, "somebody who types it may");
 }
