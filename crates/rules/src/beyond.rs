@@ -51,10 +51,10 @@ fn has_part(text: &str, name: &str) -> bool {
 
 /// Whether a template has an object of a kind.
 fn declares(text: &str, kind: &str) -> bool {
-    text.lines().filter_map(|line| line.trim_start().strip_prefix("kind:")).any(|rest| {
-        let rest = rest.trim();
-        rest == kind || rest.trim_matches(['"', '\'']) == kind || rest.contains("{{")
-    })
+    let mut kinds = text.lines().filter_map(|line| line.trim_start().strip_prefix("kind:")).map(str::trim).peekable();
+    // What is all of it called from elsewhere may be of any kind.
+    let is_called = kinds.peek().is_none() && ["include ", "template "].iter().any(|call| text.contains(call));
+    is_called || kinds.any(|rest| rest.trim_matches(['"', '\'']) == kind || rest.contains("{{"))
 }
 
 #[cfg(test)]

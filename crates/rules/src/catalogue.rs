@@ -62,6 +62,7 @@ mod key_twice_in_values;
 mod known_name_misspelt;
 mod kubernetes_that_is_refused;
 mod label_of_a_controller;
+mod lines_run_together;
 mod lookup_without_cluster;
 mod lookup_without_data;
 mod measured_at_another_port;
@@ -71,6 +72,7 @@ mod missing_probe_port;
 mod missing_variable;
 mod monitor_that_finds_nothing;
 mod moving_tag;
+mod name_alike_in_loop;
 mod name_counting_revisions;
 mod name_of_hook_and_manifest;
 mod namespace_in_template;
@@ -125,6 +127,7 @@ mod unseen_settings;
 mod value_printed_raw;
 mod value_that_nobody_reads;
 mod value_that_prints_nothing;
+mod variable_for_nothing;
 mod variable_from_missing_one;
 mod version_in_selector;
 mod waits_for_what_comes_later;
@@ -133,6 +136,7 @@ mod widened_rights;
 
 pub use development_default::{is_credential, is_placeholder};
 pub use unkept_data::unkept_servers;
+pub use value_that_prints_nothing::compared;
 
 use crate::rule::Rule;
 
@@ -263,6 +267,9 @@ pub static RULES: &[&Rule] = &[
     &command_that_is_no_program::RULE,        // a command that is no program
     &kubernetes_that_is_refused::RULE,        // a Kubernetes that a chart refuses
     &declared_of_nobody::RULE,                // declared of a container that is not there
+    &lines_run_together::RULE,                // lines that a template runs together
+    &variable_for_nothing::RULE,              // a variable for nothing
+    &name_alike_in_loop::RULE,                // one name for each item
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

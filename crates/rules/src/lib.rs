@@ -30,11 +30,12 @@ mod rule;
 mod siblings;
 mod subject;
 mod synced;
+mod texts;
 mod waiver;
 mod workflows;
 
 pub use beyond::is_beyond;
-pub use catalogue::{RULES, is_credential, is_placeholder, rule, unkept_servers};
+pub use catalogue::{RULES, compared, is_credential, is_placeholder, rule, unkept_servers};
 pub use demand::{Demand, demand};
 pub use documents::{FactsBlock, facts_blocks, facts_table, with_facts};
 pub use examine::{Blame, Examination, NoBlame, conclude, examine};

@@ -5,24 +5,41 @@ use serde_json::Value;
 
 use crate::subject::Subject;
 
-/// The groups of operators that make no pods of an application.
+/// The groups whose operators make no pods of an application: certificates, secrets, policies, routes and measuring.
 const MAKING_NO_PODS: &[&str] = &[
     "cert-manager.io",
     "monitoring.coreos.com",
     "bitnami.com",
     "external-secrets.io",
+    "generators.external-secrets.io",
+    "secrets.hashicorp.com",
+    "secrets-store.csi.x-k8s.io",
+    "kyverno.io",
+    "wgpolicyk8s.io",
+    "templates.gatekeeper.sh",
+    "constraints.gatekeeper.sh",
+    "networking.istio.io",
+    "security.istio.io",
+    "telemetry.istio.io",
+    "policy.linkerd.io",
+    "crd.projectcalico.org",
+    "cilium.io",
+    "externaldns.k8s.io",
     "keda.sh",
     "autoscaling.k8s.io",
     "policy.cert-manager.io",
 ];
 
+/// Whether the operator of a group may make pods of an application: those of the API's own are seen, and of nobody else's it is known.
+pub(crate) fn may_run_pods(group: &str) -> bool {
+    let is_built_in = !group.contains('.') || group.ends_with(".k8s.io");
+    !is_built_in && !group.starts_with("traefik.") && !MAKING_NO_PODS.contains(&group)
+}
+
 /// Whether a unit holds resources of somebody's own kinds, whose operator may make pods, Services and Secrets of its own.
 pub(crate) fn is_operated(subject: &Subject<'_>, unit: &str) -> bool {
-    let built_in = |group: &str| !group.contains('.') || group.ends_with(".k8s.io");
-    let harmless = |group: &str| group.starts_with("traefik.") || MAKING_NO_PODS.contains(&group);
     let own = || subject.objects().filter(|it| it.unit == unit);
-    own().map(|it| it.object.group()).any(|group| !built_in(group) && !harmless(group))
-        || own().any(|it| may_make_pods(&it.object))
+    own().any(|it| may_run_pods(it.object.group()) || may_make_pods(&it.object))
 }
 
 /// Whether a role lets programs make pods while they run.

@@ -459,3 +459,15 @@ fn an_account_that_a_binding_names_is_somebodys() {
     is_quiet(&install(&[("templates/it.yaml", &both)]), "LF284");
     is_quiet(&install(&[("templates/it.yaml", &(both + &account("app-jobs") + bound))]), "LF284");
 }
+
+#[test]
+fn what_was_suspended_and_written_as_a_number_before_is_nothing_of_the_change() {
+    let job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: it}\nspec:\n  suspend: true\n  schedule: \"0 3 * * *\"\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          restartPolicy: Never\n          containers:\n            - name: c\n              image: registry.example.com/c:1.0.0\n              env:\nFIRST                - name: A_TAG\n                  value: {{ .Values.version | quote }}\n";
+    let text = |first: &str| job.replace("FIRST", first);
+    let tree = |first: &str| files("version: 2.0\n", &[("templates/it.yaml", &*text(first))]);
+    let rehearsal = upgrade(tree(""), tree("                - {name: A, value: \"1\"}\n"));
+    let new: Vec<_> =
+        rehearsal.examination.findings.iter().filter(|it| ["LF196", "LF290"].contains(&it.rule)).collect();
+    assert!(new.is_empty(), "{new:#?}");
+    assert!(rehearsal.known.iter().any(|it| it.rule == "LF290"), "{:#?}", rehearsal.known);
+}

@@ -28,6 +28,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         }
         for (field, resource, container) in measured(&scaler.object) {
+            if let Some(container) = container
+                && !template.containers().iter().any(|it| it.name == container)
+            {
+                findings.push(of_no_container(scaler, &field, container, &template));
+                continue;
+            }
             let Some(lacking) = lacking(&template, resource, container) else { continue };
             findings.push(told(scaler, &field, resource, &lacking, kind, name));
         }
@@ -64,6 +70,22 @@ fn measured_otherwise(scaler: &Desired) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// An autoscaler that goes by a container which the pods do not have.
+fn of_no_container(scaler: &Desired, field: &str, container: &str, template: &PodTemplate<'_>) -> Finding {
+    let own = scaler.object.name();
+    let names: Vec<&str> = template.containers().iter().map(|it| it.name).collect();
+    let finding = RULE
+        .finding(format!(
+            "HorizontalPodAutoscaler `{own}` goes by the container `{container}`, which its pods do not have"
+        ))
+        .because("nothing is measured, and nothing is scaled")
+        .at(scaler.spot_at(&format!("{field}.container")));
+    match landfall_diag::nearest(container, names.iter().copied()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => finding.help(format!("the pods have {}", names.join(", "))),
+    }
 }
 
 fn told(scaler: &Desired, field: &str, resource: &str, lacking: &str, kind: &str, name: &str) -> Finding {

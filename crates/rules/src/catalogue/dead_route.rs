@@ -9,6 +9,7 @@ use landfall_object::references::{Need, Reference, provides, references};
 use serde_json::Value;
 
 use crate::calls::{Call, calls_of};
+use crate::operated::may_run_pods;
 use crate::pods::{ContainerRole, PodTemplate, pod_template, selects};
 use crate::rule::Rule;
 use crate::subject::{Desired, Found, Known, Subject};
@@ -77,7 +78,7 @@ fn is_made(subject: &Subject<'_>, reference: &Reference) -> bool {
 fn is_named_for(desired: &Desired, reference: &Reference) -> bool {
     let object = &desired.object;
     let rest = reference.name.strip_prefix(object.name());
-    is_operated(object.group())
+    may_run_pods(object.group())
         && object.namespace() == reference.namespace.as_deref()
         && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
@@ -321,14 +322,7 @@ fn is_clusters_own(subject: &Subject<'_>, service: &Object) -> bool {
 
 /// Whether the unit holds resources of somebody's own kinds, whose operator may make the pods.
 fn operated(subject: &Subject<'_>, service: &Desired) -> bool {
-    subject.objects().filter(|it| it.unit == service.unit).any(|it| is_operated(it.object.group()))
-}
-
-/// Whether the operator of a group may run pods.
-fn is_operated(group: &str) -> bool {
-    let is_built_in = !group.contains('.') || group.ends_with(".k8s.io");
-    let is_gateway = group.starts_with("traefik.") || group == "cert-manager.io";
-    !is_built_in && !is_gateway && group != "monitoring.coreos.com"
+    subject.objects().filter(|it| it.unit == service.unit).any(|it| may_run_pods(it.object.group()))
 }
 
 fn ports<'a>(template: &PodTemplate<'a>) -> impl Iterator<Item = &'a str> {

@@ -2,6 +2,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::{Map, Value};
 
+use crate::operated::may_run_pods;
 use crate::pods::{PodTemplate, selects};
 use crate::rule::Rule;
 use crate::subject::{Desired, Known, Subject};
@@ -176,10 +177,5 @@ fn reaches(monitor: &Desired, namespace: Option<&str>) -> bool {
 
 /// Whether the unit holds resources of somebody's own kinds, whose operator may make what is measured.
 fn operated(subject: &Subject<'_>, monitor: &Desired) -> bool {
-    let built_in = |group: &str| !group.contains('.') || group.ends_with(".k8s.io");
-    let known = |group: &str| {
-        group.starts_with("traefik.") || ["cert-manager.io", "monitoring.coreos.com", "bitnami.com"].contains(&group)
-    };
-    let own = subject.objects().filter(|it| it.unit == monitor.unit);
-    own.map(|it| it.object.group()).any(|group| !built_in(group) && !known(group))
+    subject.objects().filter(|it| it.unit == monitor.unit).any(|it| may_run_pods(it.object.group()))
 }

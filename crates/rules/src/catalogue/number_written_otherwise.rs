@@ -19,37 +19,53 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for unit in subject.units {
         for desired in unit.objects.iter().filter(|it| it.role != Role::Definition) {
             let mut texts = Vec::new();
-            gather(desired.object.value(), String::new(), &mut texts);
-            for (field, text) in texts {
-                findings.extend(told(unit, desired, &field, &text));
+            gather(desired.object.value(), &Way::default(), &mut texts);
+            for (way, text) in texts {
+                findings.extend(told(unit, desired, &way, &text));
             }
         }
     }
     findings
 }
 
+/// The way to a field: as it is written, and with the names of items in place of their numbers, which move with whatever is put in
+/// front of them.
+#[derive(Clone, Default)]
+struct Way {
+    field: String,
+    lasting: String,
+}
+
+impl Way {
+    fn with(&self, step: &str, lasting: &str) -> Self {
+        Way { field: format!("{}{step}", self.field), lasting: format!("{}{lasting}", self.lasting) }
+    }
+}
+
 /// The texts of an object in which a number may stand for a version: images, labels, annotations and variables.
-fn gather(value: &Value, path: String, found: &mut Vec<(String, String)>) {
+fn gather(value: &Value, way: &Way, found: &mut Vec<(Way, String)>) {
     match value {
         Value::Object(map) => {
             for (key, below) in map {
-                let step = match (path.is_empty(), key.contains(['.', '/'])) {
+                let step = match (way.field.is_empty(), key.contains(['.', '/'])) {
                     (true, _) => key.clone(),
-                    (false, true) => format!("{path}[{key}]"),
-                    (false, false) => format!("{path}.{key}"),
+                    (false, true) => format!("[{key}]"),
+                    (false, false) => format!(".{key}"),
                 };
-                gather(below, step, found);
+                gather(below, &way.with(&step, &step), found);
             }
         }
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
-                gather(item, format!("{path}[{at}]"), found);
+                let place = format!("[{at}]");
+                let name = item["name"].as_str().map(|name| format!("[{name}]"));
+                gather(item, &way.with(&place, name.as_deref().unwrap_or(&place)), found);
             }
         }
         Value::String(text)
-            if text.len() < LONGEST && text.bytes().any(|it| it.is_ascii_digit()) && is_meant(&path) =>
+            if text.len() < LONGEST && text.bytes().any(|it| it.is_ascii_digit()) && is_meant(&way.field) =>
         {
-            found.push((path, text.clone()));
+            found.push((way.clone(), text.clone()));
         }
         _ => {}
     }
@@ -62,7 +78,8 @@ fn is_meant(path: &str) -> bool {
     path.ends_with(".image") || path.ends_with(".value") || path.ends_with(".version") || path.ends_with("/version]")
 }
 
-fn told(unit: &DesiredUnit, desired: &Desired, field: &str, text: &str) -> Option<Finding> {
+fn told(unit: &DesiredUnit, desired: &Desired, way: &Way, text: &str) -> Option<Finding> {
+    let field = way.field.as_str();
     let origin = unit.rendered.origin(&desired.key(), field)?;
     let mut places = origin.sources.iter().filter_map(|source| source.place());
     let (written, printed) = places.find_map(|place| {
@@ -75,7 +92,7 @@ fn told(unit: &DesiredUnit, desired: &Desired, field: &str, text: &str) -> Optio
     Some(
         RULE.finding(format!("`{written}` is printed as `{printed}` into {kind} `{name}`"))
             .weighing(if field.ends_with(".image") { Severity::Error } else { Severity::Warning })
-            .keyed(format!("{written} {field}"))
+            .keyed(format!("{written} {}", way.lasting))
             .because("without quotes it is a number, and a number has no zeros at its end and no form of its own")
             .help(format!("write `\"{written}\"` in the values"))
             .at(desired.spot_at(field)),

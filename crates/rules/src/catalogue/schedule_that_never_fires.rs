@@ -92,6 +92,10 @@ fn suspended(subject: &Subject<'_>, job: &Desired) -> Option<Finding> {
     let object = &job.object;
     let old = find(subject.base?, "batch", "CronJob", object.namespace(), object.name());
     let ran = old.is_some_and(|old| old.bool_at("/spec/suspend") != Some(true));
+    // One that was so before is nothing of this change's.
+    if old.is_some() && !ran {
+        return None;
+    }
     let finding = RULE.finding(format!("CronJob `{}` is suspended", object.name()));
     let finding = match ran {
         true => finding.because("it ran until now, and is never due from this change on"),

@@ -88,7 +88,10 @@ fn defaults(unit: &str, rendered: &Rendered) -> Vec<Finding> {
     findings
 }
 
-/// The path of `if default true .Values.a` and of `if .Values.a | default true`.
+/// What is done to a switch that is printed, and leaves it what it is.
+const PRINTING: &[&str] = &["quote", "squote", "toString", "lower", "toYaml", "toJson", "b64enc", "upper", "title"];
+
+/// The path of `if default true .Values.a` and of `if .Values.a | default true`, also where it is printed, with quotes or without.
 fn defaulted(action: &str) -> Option<String> {
     let words: Vec<&str> = action
         .split(|letter: char| letter.is_whitespace() || "()|".contains(letter))
@@ -97,6 +100,11 @@ fn defaulted(action: &str) -> Option<String> {
     let asked = match words.as_slice() {
         ["if" | "with", "default", "true", path] | ["if" | "with", path, "default", "true"] => path,
         ["else", "if", "default", "true", path] | ["else", "if", path, "default", "true"] => path,
+        ["default", "true" | "\"true\"", path, rest @ ..] | [path, "default", "true" | "\"true\"", rest @ ..]
+            if rest.iter().all(|it| PRINTING.contains(it)) =>
+        {
+            path
+        }
         _ => return None,
     };
     operand(asked, &Dot::Root)
@@ -122,10 +130,17 @@ mod tests {
             " if default true .Values.a.b ",
             "- if (.Values.a.b | default true) -",
             " else if default true $.Values.a.b ",
+            " .Values.a.b | default \"true\" | quote ",
+            "- default true .Values.a.b -",
         ] {
             assert_eq!(defaulted(action).as_deref(), Some("a.b"), "{action}");
         }
-        for action in [" if .Values.a.b ", " if and (default true .Values.a) .Values.b ", " default true .Values.a "] {
+        for action in [
+            " if .Values.a.b ",
+            " if and (default true .Values.a) .Values.b ",
+            " default \"yes\" .Values.a ",
+            " default true .Values.a | ternary 1 2 ",
+        ] {
             assert_eq!(defaulted(action), None, "{action}");
         }
     }

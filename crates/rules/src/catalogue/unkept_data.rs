@@ -122,12 +122,40 @@ fn unkept(desired: &Desired, template: &PodTemplate<'_>, container: &Container<'
         .containers()
         .iter()
         .any(|other| other.name != container.name && image_name(other.image()) == image && kept(other));
+    if image == "postgres"
+        && let Some(major) = above_its_data(container, &keeps)
+    {
+        return Some(
+            RULE.finding(format!(
+                "{server} {major} in container `{}` has its data in /var/lib/postgresql/data, which the volume at /var/lib/postgresql does not hold",
+                container.name
+            ))
+            .keyed(format!("{} {} above", desired.object.name(), container.name))
+            .because("before 18 the image has a volume of its own there, which is new with each pod: the data is gone with it")
+            .help("mount the volume at /var/lib/postgresql/data, or set PGDATA to a directory in it")
+            .at(desired.spot_at(&container.path)),
+        );
+    }
     (!kept(container) && !beside).then(|| {
         RULE.finding(format!("{server} in container `{}` has no volume that outlives it", container.name))
             .keyed(format!("{} {}", desired.object.name(), container.name))
             .because("its data is gone with the first restart")
             .at(desired.spot_at(&container.path))
     })
+}
+
+/// The major version of a PostgreSQL whose lasting volume stands above the place of its data, where the image declares a volume of
+/// its own (docker-library/postgres: `VOLUME /var/lib/postgresql/data`, from 18 on `/var/lib/postgresql`).
+fn above_its_data(container: &Container<'_>, keeps: &dyn Fn(&Value) -> bool) -> Option<u32> {
+    let tag = container.image().split('@').next()?.rsplit_once(':')?.1;
+    let digits: String = tag.chars().take_while(char::is_ascii_digit).collect();
+    let major = digits.parse().ok().filter(|major| *major < 18)?;
+    let mounts: Vec<&Value> = container.value["volumeMounts"].as_array()?.iter().filter(|it| keeps(it)).collect();
+    let path = |mount: &&&Value| mount["mountPath"].as_str().map(|it| it.trim_end_matches('/').to_owned());
+    let is_above = mounts.iter().any(|it| path(&it).as_deref() == Some("/var/lib/postgresql"));
+    let is_told = container.env().any(|(_, name, _)| name == "PGDATA")
+        || container.value["envFrom"].as_array().is_some_and(|sources| !sources.is_empty());
+    (is_above && mounts.len() == 1 && !is_told).then_some(major)
 }
 
 /// Whether a Keycloak is given a database: by a variable or an argument, or by what it takes as a whole.

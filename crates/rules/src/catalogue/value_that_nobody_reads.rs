@@ -55,13 +55,22 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         if let [rendered] = unit.rendered.charts.as_slice() {
             let unread: BTreeSet<String> = findings.iter().map(|it| it.key.clone()).collect();
-            let idle = unit.idle_values.iter().filter(|path| !unread.contains(&path.join(".")));
+            let idle = unit
+                .idle_values
+                .iter()
+                .filter(|path| !unread.contains(&path.join(".")) && !may_be_read_elsewhere(&rendered.processed, path));
             findings.extend(idle.map(|path| idle_value(&unit.name, rendered, path)));
             findings.extend(left(unit, rendered, &RULE));
         }
         findings.extend(subject.files.iter().flat_map(|files| kustomized(unit, files, &RULE)));
     }
     findings
+}
+
+/// Whether a template speaks of a value that was left out for want of another chart.
+fn may_be_read_elsewhere(chart: &Chart, path: &[String]) -> bool {
+    let said = |text: &str| path.first().is_some_and(|part| actions(text).any(|action| action.contains(part.as_str())));
+    chart.without.templates.iter().any(|left| said(&left.text))
 }
 
 /// A value that is read somewhere and changes nothing.
@@ -125,7 +134,8 @@ fn walk(values: &Values, root: &Chart, path: &mut Vec<String>, readers: &mut Rea
         let Some(value) = values.get(&key) else { continue };
         path.push(key);
         match value.as_map() {
-            Some(map) if map.keys().is_empty() => {}
+            // What is empty is a setting of its own: `nodeSelector: {}`.
+            Some(map) if map.keys().is_empty() && !readers.read(root, path) => unread.push(path.clone()),
             Some(map) => walk(map, root, path, readers, unread),
             // A null takes a default away.
             None if value.is_nil() => {}

@@ -1,4 +1,6 @@
+mod compared;
 mod emptied;
+mod of_an_item;
 mod variables;
 
 use std::cell::OnceCell;
@@ -8,9 +10,11 @@ use std::rc::Rc;
 use landfall_chart::{Chart, Rendered, TemplateLines, Values};
 use landfall_diag::{Finding, Severity, Spot};
 
+pub use self::compared::compared;
 use self::variables::Variables;
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
+use crate::texts::own_texts;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF180",
@@ -48,8 +52,50 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if !places.is_empty() {
             findings.extend(told(unit, &places));
         }
+        findings.extend(unit.rendered.charts.iter().flat_map(|rendered| of_items(unit, rendered)));
     }
     findings
+}
+
+/// What templates ask items for that is the root's: they stop there as soon as there is an item.
+fn of_items(unit: &DesiredUnit, rendered: &Rendered) -> Vec<Finding> {
+    let keys = OnceCell::new();
+    let has_key = |key: &str| {
+        let keys: &HashSet<String> = keys.get_or_init(|| {
+            let mut keys = HashSet::new();
+            gather_keys(&landfall_chart::values_to_json(&rendered.values), &mut keys);
+            keys
+        });
+        keys.contains(key)
+    };
+    let mut findings = Vec::new();
+    for text in own_texts(rendered) {
+        for asked in of_an_item::asked_of_items(&text.text, &has_key) {
+            let place = text.place(asked.at);
+            findings.push(
+                RULE.finding(format!("`{}` is asked of what `{}` gives, which is not the root", asked.path, asked.of))
+                    .keyed(format!("{} {}", place.file, asked.path))
+                    .because("the dot stands there for an item or a part of the values: rendering ends at the line")
+                    .help(format!("write `${}`", asked.path))
+                    .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }),
+            );
+        }
+    }
+    findings
+}
+
+/// The keys of values, at whatever depth.
+fn gather_keys(value: &serde_json::Value, keys: &mut HashSet<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                keys.insert(key.clone());
+                gather_keys(value, keys);
+            }
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|value| gather_keys(value, keys)),
+        _ => {}
+    }
 }
 
 fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {

@@ -20,6 +20,7 @@ pub(super) fn lost_sources(desired: &Desired) -> Vec<Finding> {
             {
                 findings.push(
                     RULE.finding(format!("the variable `{name}` has neither a value nor a place that it comes from"))
+                        .of_family(format!("nothing in {} of {}", container.path, desired.object.name()))
                         .weighing(Severity::Warning)
                         .because("the program gets an empty text")
                         .help("see that its template prints the value, or write `value: \"\"` where it is to be empty")

@@ -1,0 +1,129 @@
+//! What belongs to the root and is asked of an item or of a part.
+
+use crate::texts::{Action, actions, unquoted, words};
+
+/// What stands at the root alone.
+const OF_THE_ROOT: &[&str] = &["Values", "Release", "Chart", "Capabilities", "Files"];
+
+/// Something of the root that a template asks of what `range` or `with` gives.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Where the action begins.
+    pub(super) at: usize,
+    /// As it is written: `.Values.annotations`.
+    pub(super) path: String,
+    /// Of what: `range .Values.jobs`.
+    pub(super) of: String,
+}
+
+/// The places where a template asks an item, or a part of the values, for what only the root has: it stops there. `has_key` says whether
+/// the values have a key of that name somewhere.
+pub(super) fn asked_of_items(text: &str, has_key: &dyn Fn(&str) -> bool) -> Vec<Asked> {
+    let mut found = Vec::new();
+    // What moved the dot away from the root in each block that is open; none where it may be there.
+    let mut dots: Vec<Option<&str>> = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        if let Some(of) = dots.last().copied().flatten() {
+            found.extend(of_root(&action, has_key).map(|path| Asked { at: action.start, path, of: of.to_owned() }));
+        }
+        let around = dots.last().copied().flatten();
+        match action.word() {
+            "if" => dots.push(around),
+            "with" | "range" => dots.push(if is_part(&action, around.is_some()) { Some(action.inner) } else { None }),
+            // Whoever calls it hands over what he likes.
+            "define" | "block" => dots.push(None),
+            "else" => {
+                dots.pop();
+                let around = dots.last().copied().flatten();
+                dots.push(if action.rest().starts_with("with") { None } else { around });
+            }
+            "end" => drop(dots.pop()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What an action asks its dot for that is the root's.
+fn of_root(action: &Action<'_>, has_key: &dyn Fn(&str) -> bool) -> Option<String> {
+    let said = unquoted(action.inner);
+    let found = words(&said).into_iter().find(|word| {
+        let mut steps = word.strip_prefix('.').unwrap_or_default().split('.');
+        // A part may have no `Values` without anybody's harm, where nothing is read of it.
+        steps.next().is_some_and(|first| OF_THE_ROOT.contains(&first) && !has_key(first)) && steps.next().is_some()
+    });
+    found.map(str::to_owned)
+}
+
+/// Functions that give an item or a part of what they are given.
+const TAKING: &[&str] = &[
+    "default",
+    "index",
+    "get",
+    "first",
+    "last",
+    "sortAlpha",
+    "uniq",
+    "keys",
+    "until",
+    "untilStep",
+    "int",
+    "splitList",
+];
+
+/// Whether what a block moves the dot to is a part of the values, or an item of one, and never the root.
+fn is_part(action: &Action<'_>, is_within: bool) -> bool {
+    let of = action.inner.rsplit_once(":=").map_or(action.rest(), |(_, of)| of);
+    let said = unquoted(of);
+    let mut reads = false;
+    words(&said).into_iter().all(|word| {
+        let rest = word.strip_prefix("$.").or_else(|| word.strip_prefix('.')).unwrap_or_default();
+        let is_value = rest.strip_prefix("Values.").is_some_and(|rest| !rest.is_empty());
+        let is_of_part = is_within && word.starts_with('.') && !rest.is_empty();
+        reads |= is_value || is_of_part;
+        is_value || is_of_part || TAKING.contains(&word) || word.starts_with('"') || word.parse::<i64>().is_ok()
+    }) && reads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(text: &str) -> Vec<String> {
+        asked_of_items(text, &|key| key == "Files").into_iter().map(|it| it.path).collect()
+    }
+
+    #[test]
+    fn what_is_the_roots_is_not_an_items() {
+        for (text, path) in [
+            ("{{ range .Values.jobs }}{{ .Values.a | toJson }}{{ end }}", ".Values.a"),
+            ("{{ range $i, $v := $.Values.jobs }}{{ if .Release.IsInstall }}{{ end }}{{ end }}", ".Release.IsInstall"),
+            ("{{ with .Values.a }}{{ range .list }}{{ default .Chart.Name .name }}{{ end }}{{ end }}", ".Chart.Name"),
+            ("{{ with .Values.a }}{{ with .Values.b }}{{ end }}{{ end }}", ".Values.b"),
+            ("{{ with index .Values.list 0 }}{{ (.Values.b) }}{{ end }}", ".Values.b"),
+        ] {
+            assert_eq!(paths(text), [path], "{text}");
+        }
+    }
+
+    #[test]
+    fn where_the_dot_may_be_the_root_nothing_is_said() {
+        for text in [
+            "{{ range .Values.jobs }}{{ $.Values.a }}{{ end }}{{ .Values.b }}",
+            "{{ with $ }}{{ .Values.a }}{{ end }}",
+            "{{ with . }}{{ .Values.a }}{{ end }}",
+            "{{ with $root }}{{ .Values.a }}{{ end }}",
+            "{{ range .Values.jobs }}{{ with $ }}{{ .Values.a }}{{ end }}{{ end }}",
+            "{{ range list $ . }}{{ .Values.a }}{{ end }}",
+            "{{ with .Values.a }}{{ end }}{{ .Values.a }}",
+            "{{ with .Values.a }}a{{ else }}{{ .Values.b }}{{ end }}",
+            "{{ define \"x\" }}{{ .Values.a }}{{ end }}",
+            "{{ range .Values.jobs }}{{ tpl \"{{ .Values.a }}\" $ }}{{ end }}",
+            "{{ range .Values.jobs }}{{ .Files.name }}{{ end }}",
+            "{{ range $name, $_ := include \"x\" . | fromYaml }}{{ .Values.a }}{{ end }}",
+            "{{ range .Values.jobs }}{{ $x.Values.a }}{{/* .Values.b */}}{{ end }}",
+        ] {
+            assert_eq!(paths(text), Vec::<String>::new(), "{text}");
+        }
+    }
+}

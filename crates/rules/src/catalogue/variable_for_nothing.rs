@@ -1,0 +1,200 @@
+use landfall_diag::{Finding, Severity, Spot};
+
+use super::value_that_prints_nothing::{Dot, operand};
+use crate::rule::Rule;
+use crate::subject::Subject;
+use crate::texts::{Text, actions, own_texts, unquoted, words};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF343",
+    title: "what a template works out, it uses",
+    severity: Severity::Warning,
+    why: "A variable that takes one value or else another is of use where it is printed. Where it is set and never read, or only asked \
+          for while one of the two is printed by itself, whoever sets the other value is not heard.",
+    advice: "Print the variable, or take it out.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for rendered in &unit.rendered.charts {
+            let texts = own_texts(rendered);
+            for text in &texts {
+                for unused in unused(text, &texts) {
+                    let place = text.place(unused.at);
+                    let finding = RULE
+                        .finding(unused.words)
+                        .keyed(format!("{} ${}", place.file, unused.name))
+                        .weighing(unused.severity)
+                        .because(unused.because);
+                    findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// A variable that is worked out for nothing.
+struct Unused<'t> {
+    at: usize,
+    name: &'t str,
+    words: String,
+    because: String,
+    severity: Severity,
+}
+
+/// Calls that do something beside what they give.
+const DOING: &[&str] =
+    &["set", "unset", "include", "template", "tpl", "fail", "required", "lookup", "merge", "mergeOverwrite"];
+
+/// The variables of a template that take values and that nothing reads, or that are asked for and not printed.
+fn unused<'t>(text: &'t Text<'_>, all: &[Text<'_>]) -> Vec<Unused<'t>> {
+    let all_actions: Vec<_> = actions(&text.text).filter(|it| !it.is_comment()).collect();
+    let said: Vec<String> = all_actions.iter().map(|it| unquoted(it.inner)).collect();
+    let mut found: Vec<Unused<'t>> = Vec::new();
+    for (set, action) in all_actions.iter().enumerate() {
+        let Some((name, given)) = action.inner.split_once(":=") else { continue };
+        let Some(name) = name.trim().strip_prefix('$') else { continue };
+        let is_plain = !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
+        let given_words = words(given);
+        if !is_plain || name.starts_with('_') || given_words.iter().any(|it| DOING.contains(it)) {
+            continue;
+        }
+        let paths: Vec<String> = given_words.iter().filter_map(|it| operand(it, &Dot::Root)).collect();
+        if paths.is_empty() {
+            continue;
+        }
+        let reading: Vec<usize> = (0..said.len()).filter(|at| reads(&said[*at], name)).collect();
+        if reading.is_empty() {
+            // Under two names of one place, or set once more in a branch, it is told once.
+            if found.iter().any(|it| it.name == name) {
+                continue;
+            }
+            let lost = paths.iter().find(|path| mentions(all, path) == 1);
+            found.push(Unused {
+                at: action.start,
+                name,
+                words: match lost {
+                    Some(path) => format!("`${name}` takes `{path}`, and nothing reads it"),
+                    None => format!("`${name}` is set, and nothing reads it"),
+                },
+                because: match lost {
+                    Some(path) => format!("`{path}` is read nowhere else: whoever sets it is not heard"),
+                    None => "it changes nothing".to_owned(),
+                },
+                severity: if lost.is_some() { Severity::Warning } else { Severity::Info },
+            });
+            continue;
+        }
+        let chooses = given_words.iter().any(|it| matches!(*it, "default" | "coalesce")) && paths.len() > 1;
+        let asks = |at: &usize| all_actions[*at].inner == format!("if ${name}");
+        if !chooses || !reading.iter().all(asks) {
+            continue;
+        }
+        let printed = |at: &usize| -> Vec<&String> {
+            let branch = branch(&said, &all_actions.iter().map(crate::texts::Action::word).collect::<Vec<_>>(), *at);
+            let named = |path: &&String| branch.iter().any(|said| words(said).iter().any(|it| is_path(it, path)));
+            paths.iter().filter(named).collect()
+        };
+        if let Some(path) = reading.iter().find_map(|at| {
+            let printed = printed(at);
+            (printed.len() == 1 && paths.len() > 1).then(|| printed[0].clone())
+        }) {
+            found.push(Unused {
+                at: all_actions[reading[0].max(set)].start,
+                name,
+                words: format!("`${name}` is asked for, and `{path}` is printed"),
+                because: "where the variable has another value, that one is left out".to_owned(),
+                severity: Severity::Warning,
+            });
+        }
+    }
+    found
+}
+
+/// Whether an action reads a variable.
+fn reads(said: &str, name: &str) -> bool {
+    let written = format!("${name}");
+    let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    said.match_indices(&written).any(|(at, _)| {
+        let rest = &said[at + written.len()..];
+        let rest_trimmed = rest.trim_start();
+        let is_given = at == 0 && (rest_trimmed.starts_with(":=") || rest_trimmed.starts_with("= "));
+        !rest.starts_with(is_name) && !is_given
+    })
+}
+
+/// The actions between an `if` and its `else` or `end`.
+fn branch<'s>(said: &'s [String], words: &[&str], at: usize) -> &'s [String] {
+    let mut depth = 0;
+    for (step, word) in words.iter().enumerate().skip(at + 1) {
+        match *word {
+            "if" | "with" | "range" => depth += 1,
+            "end" if depth > 0 => depth -= 1,
+            "end" => return &said[at + 1..step],
+            "else" if depth == 0 => return &said[at + 1..step],
+            _ => {}
+        }
+    }
+    &[]
+}
+
+fn is_path(word: &str, path: &str) -> bool {
+    operand(word, &Dot::Root).is_some_and(|it| it == path)
+}
+
+/// How often the templates say a path, as a whole or as the beginning of one, or take something above it as it is.
+fn mentions(all: &[Text<'_>], path: &str) -> usize {
+    let steps: Vec<&str> = path.split('.').collect();
+    let is_akin = |other: &String| other.split('.').zip(&steps).all(|(one, other)| one == *other);
+    let of = |text: &Text<'_>| {
+        let said = actions(&text.text).filter(|it| !it.is_comment()).map(|it| unquoted(it.inner));
+        said.map(|said| words(&said).iter().filter_map(|it| operand(it, &Dot::Root)).filter(is_akin).count())
+            .sum::<usize>()
+    };
+    all.iter().map(of).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    fn told(text: &str) -> Vec<(Severity, String)> {
+        let text = Text { path: "x".to_owned(), text: Cow::Borrowed(text) };
+        let all = [Text { path: "x".to_owned(), text: text.text.clone() }];
+        unused(&text, &all).into_iter().map(|it| (it.severity, it.words)).collect()
+    }
+
+    #[test]
+    fn what_is_worked_out_and_not_printed_is_told() {
+        let of = |text: &str| told(text).into_iter().next();
+        let lost = "{{- $m := default .Values.m .Values.d.m -}}{{ with .Values.m }}{{ toYaml . }}{{ end }}";
+        assert_eq!(of(lost), Some((Severity::Warning, "`$m` takes `d.m`, and nothing reads it".to_owned())));
+        let left = "{{ $m := .Values.m }}{{ .Values.m }}";
+        assert_eq!(of(left), Some((Severity::Info, "`$m` is set, and nothing reads it".to_owned())));
+        let other = "{{- $e := default .Values.e .Values.j.e }}{{ if $e }}{{ toYaml .Values.e }}{{ end }}";
+        assert_eq!(of(other), Some((Severity::Warning, "`$e` is asked for, and `e` is printed".to_owned())));
+    }
+
+    #[test]
+    fn what_is_read_somewhere_or_does_something_is_left_alone() {
+        for text in [
+            "{{ $m := .Values.m }}{{ $m }}",
+            "{{ $m := .Values.m }}{{ range $m }}{{ end }}",
+            "{{ $m := .Values.m }}{{ include \"x\" (dict \"m\" $m) }}",
+            "{{ $m := .Values.m }}{{ $n := $m.n }}{{ printf \"%s\" $n }}",
+            "{{ $_ := set .Values \"a\" .Values.b }}",
+            "{{ $ok := required \"a\" .Values.b }}",
+            "{{ $e := default .Values.e .Values.j.e }}{{ if $e }}{{ toYaml $e }}{{ end }}",
+            "{{ $e := default .Values.e .Values.j.e }}{{ if $e }}{{ .Values.e }}{{ .Values.j.e }}{{ end }}",
+            "{{ $e := or .Values.e .Values.f }}{{ if $e }}{{ toYaml .Values.e }}{{ end }}",
+            "{{ range $i, $v := .Values.list }}{{ $v }}{{ end }}",
+        ] {
+            assert_eq!(told(text), [], "{text}");
+        }
+    }
+}

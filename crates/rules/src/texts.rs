@@ -1,0 +1,136 @@
+//! The texts of templates: whose they are, their lines and their actions.
+
+use std::borrow::Cow;
+
+use landfall_chart::{Chart, Rendered};
+use landfall_diag::Place;
+
+/// A template of a chart's own.
+pub(crate) struct Text<'c> {
+    /// Its path, from the repository on.
+    pub(crate) path: String,
+    pub(crate) text: Cow<'c, str>,
+}
+
+/// The templates of a rendered chart and of the parts of its own: those of charts from repositories are their authors' business.
+pub(crate) fn own_texts(rendered: &Rendered) -> Vec<Text<'_>> {
+    let root = &rendered.processed;
+    let mut found = Vec::new();
+    gather(root, &mut found);
+    let is_own = |below: &&Chart| !root.is_borrowed(&format!("{}/charts/{}/templates/x", root.name(), below.name()));
+    root.dependencies.iter().filter(is_own).for_each(|below| gather(below, &mut found));
+    found
+}
+
+fn gather<'c>(chart: &'c Chart, found: &mut Vec<Text<'c>>) {
+    let own = chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt"));
+    found.extend(own.map(|file| Text { path: chart.path_of(&file.name), text: file.text() }));
+    let left = chart.without.templates.iter();
+    found.extend(left.map(|it| Text { path: it.path.clone(), text: Cow::Borrowed(&*it.text) }));
+}
+
+impl Text<'_> {
+    /// The line that a byte stands in, as a place.
+    pub(crate) fn place(&self, at: usize) -> Place {
+        let line = u32::try_from(self.text[..at].matches('\n').count()).unwrap_or(0) + 1;
+        let source = self.text.lines().nth(line as usize - 1).map(str::to_owned);
+        Place { source, ..Place::line(self.path.clone(), line) }
+    }
+}
+
+/// An action of a template.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Action<'t> {
+    /// Where it begins, with its braces, and where it has ended.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// What stands in it, without braces, dashes and blanks around it.
+    pub(crate) inner: &'t str,
+    /// Whether it takes away the blanks before it, and those behind it.
+    pub(crate) trims: (bool, bool),
+}
+
+impl<'t> Action<'t> {
+    /// Its first word.
+    pub(crate) fn word(&self) -> &'t str {
+        self.inner.split(char::is_whitespace).next().unwrap_or_default()
+    }
+
+    /// What stands behind its first word.
+    pub(crate) fn rest(&self) -> &'t str {
+        self.inner[self.word().len()..].trim_start()
+    }
+
+    pub(crate) fn is_comment(&self) -> bool {
+        self.inner.starts_with("/*")
+    }
+}
+
+/// The actions of a text.
+pub(crate) fn actions(text: &str) -> impl Iterator<Item = Action<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find("{{")?;
+        // A comment may speak of braces.
+        let is_comment = text[start + 2..].trim_start_matches(['-', ' ', '\n', '\t']).starts_with("/*");
+        let from = if is_comment { start + text[start..].find("*/")? } else { start + 2 };
+        let end = from + text[from..].find("}}")? + 2;
+        at = end;
+        let whole = &text[start + 2..end - 2];
+        let opened = whole.strip_prefix('-').filter(|rest| rest.starts_with(char::is_whitespace));
+        let inner = opened.unwrap_or(whole);
+        let closed = inner.strip_suffix('-').filter(|rest| rest.ends_with(char::is_whitespace));
+        let trims = (opened.is_some(), closed.is_some());
+        Some(Action { start, end, inner: closed.unwrap_or(inner).trim(), trims })
+    })
+}
+
+/// What an action says, without what stands in quotes.
+pub(crate) fn unquoted(inner: &str) -> String {
+    let mut out = String::with_capacity(inner.len());
+    let mut open: Option<char> = None;
+    let mut is_escaped = false;
+    for letter in inner.chars() {
+        match open {
+            Some(quote) => {
+                if letter == quote && !is_escaped {
+                    open = None;
+                    out.push(letter);
+                }
+                is_escaped = letter == '\\' && !is_escaped && quote == '"';
+            }
+            None => {
+                open = matches!(letter, '"' | '`').then_some(letter);
+                out.push(letter);
+            }
+        }
+    }
+    out
+}
+
+/// The words of an action: paths, functions, variables; brackets, commas and bars are between them.
+pub(crate) fn words(inner: &str) -> Vec<&str> {
+    inner.split(|it: char| it.is_whitespace() || "()|,".contains(it)).filter(|it| !it.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_say_what_they_trim_and_comments_may_speak_of_braces() {
+        let text = "a\n{{- if .x -}}\nb{{/* {{ .no }} */}}{{ -1 }}{{- end}}";
+        let found: Vec<_> = actions(text).map(|it| (it.inner, it.trims)).collect();
+        assert_eq!(
+            found,
+            [
+                ("if .x", (true, true)),
+                ("/* {{ .no }} */", (false, false)),
+                ("-1", (false, false)),
+                ("end", (true, false))
+            ]
+        );
+        assert_eq!(unquoted("tpl \"{{ .Values.a \\\" }}\" . | quote"), "tpl \"\" . | quote");
+        assert_eq!(words("if (eq .a \"b\") | not"), ["if", "eq", ".a", "\"b\"", "not"]);
+    }
+}
