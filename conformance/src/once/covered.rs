@@ -31,6 +31,12 @@ const WRITERS: &[(&str, By)] = &[
     ),
     ("release/src/releases.rs", By::Deeds(&["installed", "rolled back", "uninstalled"])),
     (
+        "server/src/ground.rs",
+        By::Test(
+            "it puts a target's Secrets of repositories and clusters over none that is no such Secret or holds a key that is generated once",
+        ),
+    ),
+    (
         "server/src/logins.rs",
         By::Test("its Secrets have names of its own, and hold the forge's token, which no cluster generates"),
     ),

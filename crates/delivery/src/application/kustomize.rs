@@ -376,8 +376,8 @@ mod tests {
         };
         let plain = json!({"commonLabels": {"a": "b"}, "labelWithoutSelector": true});
         assert_eq!(laid("", plain.clone()), Ok(json!([{"pairs": {"a": "b"}}])));
-        let said = "labels: [{pairs: {x: y}, includeSelectors: true}, {pairs: {c: d}}]\n";
-        let beside = json!([{"pairs": {"x": "y"}, "includeSelectors": true}, {"pairs": {"c": "d", "a": "b"}}]);
+        let said = "labels: [{pairs: {x: z}, includeSelectors: true}, {pairs: {c: d}}]\n";
+        let beside = json!([{"pairs": {"x": "z"}, "includeSelectors": true}, {"pairs": {"c": "d", "a": "b"}}]);
         assert_eq!(laid(said, plain.clone()), Ok(beside));
         assert!(laid("labels: [{pairs: {a: c}}]\n", plain).is_err(), "not forced");
         let templates =

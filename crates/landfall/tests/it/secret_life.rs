@@ -365,8 +365,16 @@ fn killed_at_each_write(declared: &str, file: bool) {
         let killed = probed(&sandbox, &format!("kill:{}", index + 1));
         assert!(!killed.status.success(), "{point}");
         run(&sandbox, "up --yes").exits(0);
+        // What a file has is opened in its own time.
+        let values = |sandbox: &Sandbox| sandbox.read("web/values.yaml");
+        let is_new = if file { values(&sandbox) != values(&base) } else { lives(&sandbox) != before };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while is_new && lives(&sandbox) == before {
+            assert!(std::time::Instant::now() < deadline, "{point}: it was never opened");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
         let pending = run(&sandbox, "secrets pending").exits(0);
-        if lives(&sandbox) == before {
+        if !is_new {
             old += 1;
             pending.lacks("ALTER USER").lacks("restart");
         } else {

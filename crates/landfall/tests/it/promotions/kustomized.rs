@@ -6,19 +6,26 @@ use super::super::sandbox::{Ran, ran};
 use super::town::TOKEN;
 use super::{COMMIT, COMMITTED, Place, place};
 
-/// What kustomize does with `images`, an entry a line in braces, and with `resources` in brackets.
+/// What kustomize does with `images` and `resources`, as they are written anew before it reads them: in blocks.
 const KUSTOMIZE: &str = r#"#!/bin/sh
 PATH=/usr/bin:/bin
 for last in "$@"; do :; done
 cd "$last" || exit 1
+awk '
+  /^[a-zA-Z]/ { section = $0; sub(":.*", "", section) }
+  section == "resources" && /^- / { print "resource " substr($0, 3) }
+  section == "images" && /^- / { if (entry != "") print "image {" entry "}"; entry = substr($0, 3) }
+  section == "images" && /^  / { entry = entry ", " substr($0, 3) }
+  END { if (entry != "") print "image {" entry "}" }' kustomization.yaml > flat
 # shellcheck disable=SC2013
-for name in $(sed -n 's/^resources: \[\(.*\)\]$/\1/p' kustomization.yaml | tr ',' ' '); do
+for name in $(sed -n 's/^resource //p' flat); do
   if [ -d "$name" ]; then "$0" build "$name"; else cat "$name"; fi
 done | awk '
   function said(key) { return match(entry, "[{ ]" key ": [^,}]*") ? substr(entry, RSTART + length(key) + 3, RLENGTH - length(key) - 3) : "" }
   BEGIN {
-    while ((getline entry < "kustomization.yaml") > 0) if (entry ~ /^ *- \{/) {
+    while ((getline entry < "flat") > 0) if (entry ~ /^image /) {
       names[++count] = said("name"); to[count] = said("newName"); tags[count] = said("newTag"); digests[count] = said("digest")
+      gsub("[\"\047]", "", names[count]); gsub("[\"\047]", "", to[count])
       gsub("[\"\047]", "", tags[count]); gsub("[\"\047]", "", digests[count])
     }
   }

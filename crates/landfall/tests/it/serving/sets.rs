@@ -221,7 +221,7 @@ fn a_parent_that_loses_one_set_of_many_keeps_it_until_somebody_approves() {
     let sandbox = Sandbox::empty();
     let spec = |name: &str| {
         format!(
-            "{{project: default, source: {{repoURL: \"{SHOP}\", targetRevision: main, path: teams/{name}}}, destination: {{server: \"https://kubernetes.default.svc\", namespace: teams}}, syncPolicy: {AUTOMATED}}}"
+            "{{project: default, source: {{repoURL: \"{SHOP}\", targetRevision: main, path: \"teams/{name}\"}}, destination: {{server: \"https://kubernetes.default.svc\", namespace: teams}}, syncPolicy: {AUTOMATED}}}"
         )
     };
     for name in ["a", "b", "c", "d", "e", "f"] {
