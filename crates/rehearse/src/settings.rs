@@ -6,11 +6,13 @@
 //! ```
 
 mod choice;
+mod fallen_out;
+mod linked;
 mod samples;
 mod shared;
 
 use std::cell::{LazyCell, RefCell};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use landfall_chart::Tracing;
 use landfall_cluster::{Cluster, DryRun, Patch, WriteOptions};
@@ -32,6 +34,8 @@ const BY_LINES: &[&str] = &["LF180"];
 /// The rules that say of objects beside each other that one misses another: of monitors, which are seldom on by themselves, of
 /// volumes that come with a setting, and of a release that is called otherwise.
 const BESIDE: &[&str] = &["LF168", "LF181"];
+/// The rules that say that what belongs together in a release does not find each other.
+const LINKED: &[&str] = &["LF103", "LF105", "LF121", "LF123", "LF167", "LF190"];
 const BY_NAMES: &[&str] = &["LF103", "LF105", "LF168", "LF183", "LF187"];
 
 /// On what it is tried.
@@ -64,17 +68,31 @@ pub(crate) async fn other_settings(
     let _there = trials.cluster.create(&namespace, &WriteOptions::default()).await;
     let [bare, served] = [(&bare, usual), (served, conditions)]
         .map(|(rendered, conditions)| Plain::of(unit, rendered, conditions, trials));
-    let right = RefCell::default();
-    let trying = Trying { unit, bare: (&bare, &all_served), served: (&served, conditions), right, trials };
+    let ons: Vec<Other> = others.iter().filter(|it| it.turns_on()).cloned().collect();
+    let trying = Trying {
+        unit,
+        bare: (&bare, &all_served),
+        served: (&served, conditions),
+        right: RefCell::default(),
+        ons,
+        added: RefCell::default(),
+        trials,
+    };
     let objects = bare.rendered.all_objects().count();
     let most = most(objects);
     let (samples, singles): (Vec<Other>, Vec<Other>) = match wanted {
         Some(wanted) => (Vec::new(), chosen(others, wanted)),
         None => others.into_iter().partition(|it| matches!(it.layer, Layer::Sample(_))),
     };
+    let (anything, singles): (Vec<Other>, Vec<Other>) = match wanted {
+        Some(_) => (Vec::new(), singles),
+        None => singles.into_iter().partition(|it| matches!(it.layer, Layer::Anything(_))),
+    };
     let mut all = Vec::new();
     let (faulty, fine) = trying.apart(samples, None, most / 2).await;
     all.extend(faulty);
+    all.extend(trying.without_each_other(&fine, most / 8).await);
+    all.extend(trying.apart(anything, None, most / 4).await.0);
     let mut ons = Vec::new();
     let singles = singles.into_iter().take(most * MOST_TOGETHER);
     let mut groups = grouped(singles, objects / OBJECTS_EACH);
@@ -90,6 +108,9 @@ pub(crate) async fn other_settings(
                 groups.extend([second, group]);
             }
         }
+    }
+    if wanted.is_none() {
+        all.extend(trying.of_one_name(most / 8));
     }
     all.extend(trying.behind(&ons, &fine, most / 4).await);
     // In a release that is called as its chart is, what is named by the chart alone happens to be right.
@@ -151,6 +172,10 @@ struct Trying<'a, 'p> {
     served: (&'a Plain<'p>, &'a Conditions),
     /// What was printed under some setting and found to be right: a part that many settings switch on is looked at once.
     right: RefCell<HashSet<String>>,
+    /// Everything that is off and can be turned on.
+    ons: Vec<Other>,
+    /// The objects that a switch adds, by the switches that do.
+    added: RefCell<BTreeMap<ObjectKey, Vec<Other>>>,
     trials: &'a Trials<'a>,
 }
 
@@ -188,6 +213,21 @@ impl Trying<'_, '_> {
             }
         }
         (faulty, fine)
+    }
+
+    /// What is only added and is fine all together, in halves: what prints a list whose key another one brings is seen then. Each is without
+    /// each other one in some of them.
+    async fn without_each_other(&self, samples: &[Other], most: usize) -> Vec<OtherSetting> {
+        let mut all = Vec::new();
+        let halves = (0..usize::BITS).map(|bit| 1_usize << bit).take_while(|bit| *bit < samples.len());
+        for half in halves.flat_map(|bit| [(bit, 0), (bit, bit)]).take(most) {
+            let (bit, set) = half;
+            let some = || samples.iter().enumerate().filter(|(at, _)| at & bit == set).map(|(_, other)| other);
+            if self.one(Other::together(some()), Look::Whether).await.is_ok_and(|told| !told.faults.is_empty()) {
+                all.extend(self.apart(some().cloned().collect(), None, most).await.0);
+            }
+        }
+        all
     }
 
     /// A setting whose name says not how it is written, in another way in which the chart takes it: nothing is wrong with it then
@@ -342,6 +382,17 @@ impl Trying<'_, '_> {
             let told = match installed_unlike(&turned, conditions, &is_known, &plain.scopes) {
                 Ok(rendered) => {
                     let printed: Vec<String> = texts(&rendered).map(str::to_owned).collect();
+                    self.takes_account(&other, &rendered, plain);
+                    let is_changed = rendered.all_objects().any(|it| plain.links_otherwise(it));
+                    let fallen = fallen_out::fallen_out(&other, &rendered);
+                    if let Layer::Anything(_) = other.layer {
+                        let faults: Vec<SettingFault> = fallen.into_iter().collect();
+                        return if faults.is_empty() {
+                            Err(Fine)
+                        } else {
+                            Ok(OtherSetting { setting: other.setting, faults })
+                        };
+                    }
                     let named = if other.renames() { Named::Otherwise } else { Named::Alike };
                     let mut faults = faults((&turned, rendered, named), plain, conditions, self.trials, look).await;
                     let is_of_type = |words: &str| words.contains("in body must be of type");
@@ -357,6 +408,11 @@ impl Trying<'_, '_> {
                     let is_probe = |words: &str| words.contains("probe") || is_of_type(words);
                     let made_up = |fault: &SettingFault| given && is_probe(&fault.words);
                     faults.iter_mut().for_each(|fault| fault.wants_more |= made_up(fault));
+                    // What is off by `false` and is printed itself takes a text: it is no switch.
+                    faults.retain(|fault| !(other.takes_a_text() && fault.words.contains("cannot unmarshal bool")));
+                    if is_changed && (look == Look::All || faults.is_empty()) {
+                        faults.extend(self.unlinked(&other, &turned, plain, conditions));
+                    }
                     return if faults.is_empty() {
                         self.right.borrow_mut().extend(printed);
                         Err(Fine)
@@ -370,6 +426,14 @@ impl Trying<'_, '_> {
             if asked_for(told).is_some_and(|path| other.give(&path)) {
                 given = true;
                 continue;
+            }
+            // What one key alone breaks as well is not of the kind that is wanted there.
+            let is_alike = || {
+                let one = other.with_one().map(|one| installed(&one.of(self.unit), conditions, Tracing::Off));
+                one.is_some_and(|one| one.is_err_and(|it| it.first().is_some_and(|it| it.code == told.code)))
+            };
+            if look == Look::All && matches!(other.layer, Layer::Anything(_)) && is_alike() {
+                return Err(Fine);
             }
             let faults = refused_by_template(&other, told).into_iter().collect();
             return Ok(OtherSetting { setting: other.setting, faults });
@@ -403,8 +467,9 @@ impl<'a> Plain<'a> {
     fn of(unit: &'a Unit, rendered: &'a RenderedUnit, conditions: &'a Conditions, trials: &'a Trials<'a>) -> Self {
         let own = move || {
             let traced = installed(unit, conditions, Tracing::On);
-            let found =
-                traced.map(|traced| found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES, BESIDE].concat(), trials));
+            let found = traced.map(|traced| {
+                found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES, BESIDE, LINKED].concat(), trials)
+            });
             found.unwrap_or_default().iter().flat_map(|it| [cause(it), lasting(it)]).collect()
         };
         Plain {
@@ -560,6 +625,10 @@ fn refused_by_template(other: &Other, told: &Diagnostic) -> Option<SettingFault>
     let says = |words: &str| std::iter::once(&told.message).chain(&told.notes).any(|it| it.contains(words));
     // What is off by `false` and takes a text is no switch.
     if matches!(other.layer, Layer::Switch(_)) && says("got bool") {
+        return None;
+    }
+    // Of what is made up it is asked only whether it leaves YAML.
+    if matches!(other.layer, Layer::Anything(_)) && told.code != code::RENDERED_NOT_YAML {
         return None;
     }
     // A name is customary, and not what it takes.

@@ -8,6 +8,8 @@ mod deliveries;
 mod fixture;
 #[path = "it/fixtures.rs"]
 mod fixtures;
+#[path = "it/linked.rs"]
+mod linked;
 #[path = "it/live.rs"]
 mod live;
 #[path = "it/mutation.rs"]

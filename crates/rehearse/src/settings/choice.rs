@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use landfall_chart::{Chart, File, SetFlag, values_from_json, values_over, values_to_json};
 use landfall_delivery::{Door, Unit, UnitSource};
-use serde_json::{Map, Value};
+use landfall_rules::compared;
+use serde_json::{Map, Value, json};
 
-use super::samples::{Empty, MOUNTS, mount, otherwise, sample};
+use super::samples::{ANYTHING, Empty, MOUNTS, any, mount, otherwise, sample};
 
 /// One chart is rendered with no more than so many other settings, those first that are off or on; fewer times where a rendering has
 /// many objects, so that all of them together have about this many.
@@ -28,6 +29,8 @@ pub(super) struct Other {
     pub(super) otherwise: Vec<Other>,
     /// What it stands in, switched on by itself.
     pub(super) behind: Option<Box<Other>>,
+    /// The one key that a table has already to which another one is added.
+    pub(super) beside: Vec<String>,
 }
 
 /// What is laid over a unit's values.
@@ -37,6 +40,8 @@ pub(super) enum Layer {
     Switch(String),
     /// Something customary where nothing stood, `--set-json`.
     Sample(String),
+    /// Anything at all where nothing stood, `--set-json`: whether what is printed is indented for more than one.
+    Anything(String),
     /// `-f`
     File(String, String),
     /// Nothing: on a cluster that serves the kinds of operators.
@@ -50,12 +55,16 @@ pub(super) const NAMED: &str = "--release probe";
 
 impl Other {
     fn new(setting: String, layer: Layer) -> Self {
-        Other { setting, layer, otherwise: Vec::new(), behind: None }
+        Other { setting, layer, otherwise: Vec::new(), behind: None, beside: Vec::new() }
     }
 
     /// Something customary where nothing stood.
     fn sample(setting: String) -> Self {
         Other::new(setting.clone(), Layer::Sample(setting))
+    }
+
+    fn anything(setting: String) -> Self {
+        Other::new(setting.clone(), Layer::Anything(setting))
     }
 
     pub(super) fn switch(setting: String) -> Self {
@@ -81,6 +90,34 @@ impl Other {
         matches!(&self.layer, Layer::Switch(text) if text.ends_with("=true"))
     }
 
+    /// Whether nothing is done but that parts are switched on, or one of the chart's own words is chosen.
+    pub(super) fn switches_on(&self) -> bool {
+        let is_plain = matches!(self.layer, Layer::Switch(_) | Layer::Sample(_)) && !self.setting.contains("probe");
+        is_plain && self.setting.split(',').all(|line| line.ends_with("=true") || line.ends_with('"'))
+    }
+
+    /// The same with the first of two made up keys or items alone; none where one was there already.
+    pub(super) fn with_one(&self) -> Option<Self> {
+        let Layer::Anything(text) = &self.layer else { return None };
+        let second = [format!(",\"{}\":\"probe\"", ANYTHING.1), format!(",\"{}\"", ANYTHING.1)];
+        let one = second.iter().fold(text.clone(), |text, second| text.replace(second.as_str(), ""));
+        (one != *text).then(|| Other::anything(one))
+    }
+
+    /// Whether each of its lines is one of another's.
+    pub(super) fn is_within(&self, other: &Other) -> bool {
+        self.setting.split(',').all(|line| other.setting.split(',').any(|it| it == line))
+    }
+
+    /// Whether it is turned on by its name alone: what is called so takes the name of something.
+    pub(super) fn takes_a_text(&self) -> bool {
+        let key = self.setting.strip_suffix("=true").and_then(|path| path.rsplit(['.', ',']).next());
+        let name = key.unwrap_or_default().to_ascii_lowercase();
+        const ENDS: &[&str] =
+            &["name", "secret", "class", "claim", "configmap", "key", "host", "url", "uri", "path", "image", "file"];
+        self.turns_on() && (name.starts_with("existing") || ENDS.iter().any(|end| name.ends_with(end)))
+    }
+
     /// Whether it names the objects of a release otherwise.
     pub(super) fn renames(&self) -> bool {
         let lines = self.setting.split(',').filter_map(|line| line.split_once('='));
@@ -94,8 +131,14 @@ impl Other {
 
     /// Several at once, each with what is only added.
     pub(super) fn together<'o>(all: impl Iterator<Item = &'o Other>) -> Self {
-        let setting = all.map(|it| it.setting.as_str()).collect::<Vec<_>>().join(",");
-        Other::sample(setting)
+        let all: Vec<&Other> = all.collect();
+        let setting = all.iter().map(|it| it.setting.as_str()).collect::<Vec<_>>().join(",");
+        let beside = all.iter().flat_map(|it| it.beside.clone()).collect();
+        let is_anything = all.iter().any(|it| matches!(it.layer, Layer::Anything(_)));
+        match is_anything {
+            true => Other { beside, ..Other::new(setting.clone(), Layer::Anything(setting)) },
+            false => Other::sample(setting),
+        }
     }
 
     /// Gives it a value that the chart asks for; `false` where it has one already, or takes none.
@@ -119,7 +162,9 @@ impl Other {
         for source in &mut other.sources {
             if let UnitSource::Chart(source) = source {
                 match &self.layer {
-                    Layer::Switch(text) | Layer::Sample(text) => source.values.set(SetFlag::Json, text.clone()),
+                    Layer::Switch(text) | Layer::Sample(text) | Layer::Anything(text) => {
+                        source.values.set(SetFlag::Json, text.clone())
+                    }
                     Layer::File(name, text) => source.values.file(name.clone(), text.clone()),
                     Layer::Named(text) if !text.is_empty() => source.values.set(SetFlag::Json, text.clone()),
                     Layer::Operators | Layer::Named(_) => &mut source.values,
@@ -145,6 +190,7 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
         .filter(|name| is_borrowed(chart, name))
         .collect();
     let (mut switches, mut kinds, mut filled) = (Vec::new(), Vec::new(), Vec::new());
+    let mut anything = Vec::new();
     let mut path = Vec::new();
     walk(&values, &mut path, &mut |path, value, beside| {
         let Some(key) = path.last() else { return };
@@ -169,14 +215,26 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
             Value::Object(map) if map.is_empty() => Empty::Map,
             Value::Array(list) if list.is_empty() => Empty::List,
             Value::String(text) if text.is_empty() => Empty::Text,
+            Value::Object(map) if map.len() == 1 && map.values().all(|it| !it.is_object() && !it.is_array()) => {
+                let given = vec![(key.clone(), json!({ANYTHING.1: "probe"}))];
+                let other = Other::anything(setting(&values, path, given).setting);
+                anything.push(Other { beside: map.keys().cloned().collect(), ..other });
+                return;
+            }
             _ => return,
         };
-        let Some(value) = sample(key, empty) else { return };
+        let Some(value) = sample(key, empty) else {
+            let value = any(empty).filter(|_| !is_anothers);
+            anything
+                .extend(value.map(|value| Other::anything(setting(&values, path, vec![(key.clone(), value)]).setting)));
+            return;
+        };
         let mounts = MOUNTS.iter().find(|(volumes, mounts)| volumes == key && beside.contains_key(*mounts));
         let with = mounts.map(|(_, mounts)| ((*mounts).to_owned(), mount()));
         let given = std::iter::once((key.clone(), value)).chain(with).collect();
         filled.push(customary(&values, path, given, empty));
     });
+    kinds.extend(chosen_by_word(chart, &values));
     for path in undeclared(chart, &values) {
         let Some(value) = path.last().and_then(|key| sample(key, Empty::Null)) else { continue };
         let given = path.last().map(|key| (key.clone(), value)).into_iter().collect();
@@ -203,9 +261,31 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
         .chain(alone(switches))
         .chain(alone(kinds))
         .chain(filled)
+        .chain(anything)
         .chain(pairs)
         .collect();
     Some(all)
+}
+
+/// So many words that templates compare values with are tried.
+const WORDS: usize = 40;
+
+/// Settings by which a value is one of the other words that the chart's own templates compare it with.
+fn chosen_by_word(chart: &Chart, values: &Value) -> Vec<(Vec<String>, Other)> {
+    let compared: BTreeSet<(Vec<String>, String)> =
+        chart.templates.iter().flat_map(|file| compared(&file.text())).collect();
+    let told = compared.into_iter().filter_map(|(path, word)| {
+        let own = path.iter().try_fold(values, |here, step| here.get(step))?;
+        let is_open = own.is_null() || own.as_str().is_some_and(|own| own != word && !is_alternative(own));
+        let (key, _) = path.split_last()?;
+        (is_open && !word.is_empty() && !is_borrowed(chart, &path[0]))
+            .then(|| (path.clone(), setting(values, &path, vec![(key.clone(), Value::from(word.clone()))])))
+    });
+    told.take(WORDS).collect()
+}
+
+fn is_alternative(own: &str) -> bool {
+    ALTERNATIVES.iter().any(|all| all.contains(&own))
 }
 
 /// The paths of values that a chart's own templates read below tables that are declared, and that nobody declares.

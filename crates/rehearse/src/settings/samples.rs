@@ -12,9 +12,9 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
     let ends = |ending: &str| name.ends_with(ending);
     match name.as_str() {
         _ if ends("annotations") || ends("labels") || ends("nodeselector") => {
-            of(Empty::Map, json!({"example.com/probe": "probe"}))
+            of(Empty::Map, json!({"example.com/other": "true", "example.com/probe": "probe"}))
         }
-        _ if ends("securitycontext") => of(Empty::Map, json!({"runAsNonRoot": true})),
+        _ if ends("securitycontext") => of(Empty::Map, json!({"runAsNonRoot": true, "runAsUser": 1000})),
         "resources" => {
             of(Empty::Map, json!({"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "32Mi"}}))
         }
@@ -29,21 +29,37 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
             Empty::List,
             json!([{"action": "labeldrop", "regex": "probe"}, {"action": "labeldrop", "regex": "other"}]),
         ),
-        "tlsconfig" => of(Empty::Map, json!({"insecureSkipVerify": true})),
-        "httpheaders" => of(Empty::List, json!([{"name": "X-Probe", "value": "probe"}])),
-        "lifecycle" => of(Empty::Map, json!({"preStop": {"exec": {"command": ["/probe"]}}})),
-        "dnsconfig" => of(Empty::Map, json!({"options": [{"name": "ndots", "value": "2"}]})),
+        "tlsconfig" => of(Empty::Map, json!({"insecureSkipVerify": true, "serverName": "probe.example.com"})),
+        "httpheaders" => {
+            of(Empty::List, json!([{"name": "X-Other", "value": "other"}, {"name": "X-Probe", "value": "probe"}]))
+        }
+        "lifecycle" => of(
+            Empty::Map,
+            json!({"postStart": {"exec": {"command": ["/probe"]}}, "preStop": {"exec": {"command": ["/probe"]}}}),
+        ),
+        "dnsconfig" => {
+            of(Empty::Map, json!({"options": [{"name": "ndots", "value": "2"}], "searches": ["probe.example.com"]}))
+        }
         "hostnames" => of(Empty::List, json!(["probe.example.com", "other.example.com"])),
-        _ if ends("tolerations") => of(Empty::List, json!([{"key": "example.com/probe", "operator": "Exists"}])),
-        _ if ends("pullsecrets") => of(Empty::List, json!([{"name": "probe"}])),
+        _ if ends("tolerations") => of(
+            Empty::List,
+            json!([
+                {"key": "example.com/probe", "operator": "Exists"},
+                {"key": "example.com/other", "operator": "Exists"},
+            ]),
+        ),
+        _ if ends("pullsecrets") => of(Empty::List, json!([{"name": "probe"}, {"name": "other"}])),
         "env" | "extraenv" | "extraenvs" | "extraenvvars" | "envvars" | "environment" => match own {
-            Empty::Map => Some(json!({"PROBE": "probe"})),
-            _ => of(Empty::List, json!([{"name": "PROBE", "value": "probe"}])),
+            Empty::Map => Some(json!({"OTHER": "other", "PROBE": "probe"})),
+            _ => of(Empty::List, json!([{"name": "PROBE", "value": "probe"}, {"name": "OTHER", "value": "other"}])),
         },
         "envfrom" | "extraenvfrom" => of(Empty::List, json!([{"configMapRef": {"name": "probe"}}])),
-        "volumes" | "extravolumes" | "additionalvolumes" => of(Empty::List, json!([{"name": "probe", "emptyDir": {}}])),
+        "volumes" | "extravolumes" | "additionalvolumes" => {
+            of(Empty::List, json!([{"name": "probe", "emptyDir": {}}, {"name": "other", "emptyDir": {}}]))
+        }
         "initcontainers" | "extrainitcontainers" | "extracontainers" | "sidecars" | "sidecarcontainers" => {
-            of(Empty::List, json!([{"name": "probe", "image": "example.com/probe:1"}]))
+            let one = |name: &str| json!({"name": name, "image": "example.com/probe:1"});
+            of(Empty::List, json!([one("probe"), one("other")]))
         }
         "topologyspreadconstraints" => of(
             Empty::List,
@@ -56,8 +72,10 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
         "args" | "extraargs" => of(Empty::List, json!(["--probe"])),
         "command" => of(Empty::List, json!(["/probe"])),
         "priorityclassname" | "schedulername" | "runtimeclassname" | "existingsecret" | "existingclaim"
-        | "existingconfigmap" | "storageclass" | "storageclassname" | "nameoverride" | "fullnameoverride"
-        | "ingressclassname" => (own == Empty::Text).then(|| json!("probe")),
+        | "existingconfigmap" | "nameoverride" | "fullnameoverride" | "ingressclassname" => {
+            (own == Empty::Text).then(|| json!("probe"))
+        }
+        "storageclass" | "storageclassname" => of(Empty::Text, json!("probe")),
         "loadbalancerip" => (own == Empty::Text).then(|| json!("192.0.2.1")),
         "loadbalancersourceranges" => of(Empty::List, json!(["192.0.2.0/24"])),
         _ => None,
@@ -102,6 +120,18 @@ pub(super) const MOUNTS: [(&str, &str); 3] = [
 /// A mount of the volume of [`sample`].
 pub(super) fn mount() -> Value {
     json!([{"name": "probe", "mountPath": "/probe"}])
+}
+
+/// Two keys of a table that are anybody's, in the order in which they are printed.
+pub(super) const ANYTHING: (&str, &str) = ("probeOne", "probeTwo");
+
+/// Anything for a key whose name says nothing of what it takes: two of it, where it may be two.
+pub(super) fn any(own: Empty) -> Option<Value> {
+    match own {
+        Empty::Map => Some(json!({ANYTHING.0: "probe", ANYTHING.1: "probe"})),
+        Empty::List => Some(json!([ANYTHING.0, ANYTHING.1])),
+        Empty::Text | Empty::Null => None,
+    }
 }
 
 fn definition(name: &str) -> Value {

@@ -21,8 +21,7 @@ const BY_NAME: &[&str] = &[
     "VolumeSnapshotClass",
 ];
 
-/// What is called in two releases alike, where the chart calls others of the whole cluster by the release: the first is told of
-/// each kind.
+/// What is called in two releases alike, where the chart calls anything by the release: the first is told of each kind.
 pub(super) fn shared(one: &RenderedUnit, other: &RenderedUnit) -> Vec<SettingFault> {
     let wide = |unit: &RenderedUnit| -> BTreeSet<ObjectKey> {
         let is_own = |object: &&Object| {
@@ -35,11 +34,12 @@ pub(super) fn shared(one: &RenderedUnit, other: &RenderedUnit) -> Vec<SettingFau
         };
         unit.objects.iter().map(|it| &it.object).filter(is_own).map(Object::key).collect()
     };
-    let (one, other) = (wide(one), wide(other));
     // Of a chart that calls nothing by its release there is one on a cluster.
-    if one.is_subset(&other) {
+    let names = |unit: &RenderedUnit| -> BTreeSet<ObjectKey> { unit.all_objects().map(Object::key).collect() };
+    if names(one).is_subset(&names(other)) {
         return Vec::new();
     }
+    let (one, other) = (wide(one), wide(other));
     let mut kinds = BTreeSet::new();
     let alike = one.intersection(&other).filter(|key| kinds.insert(key.gvk.kind.clone()));
     let told = alike.map(|key| SettingFault {
