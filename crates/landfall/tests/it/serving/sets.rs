@@ -233,8 +233,8 @@ fn a_parent_that_loses_one_set_of_many_keeps_it_until_somebody_approves() {
         sandbox.write(&format!("teams/{name}/config.yaml"), &config(name));
     }
     let set = format!(
-        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: big, namespace: argocd}}\nspec:\n  generators: [{{list: {{elements: [{{n: one}}, {{n: two}}, {{n: three}}, {{n: four}}]}}}}]\n  template: {{metadata: {{name: \"big-{{{{n}}}}\"}}, spec: {}}}\n",
-        spec("{{n}}")
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: big, namespace: argocd}}\nspec:\n  generators: [{{list: {{elements: [{{team: one}}, {{team: two}}, {{team: three}}, {{team: four}}]}}}}]\n  template: {{metadata: {{name: \"big-{{{{team}}}}\"}}, spec: {}}}\n",
+        spec("{{team}}")
     );
     sandbox.write("children/big.yaml", &set);
     for name in ["one", "two", "three", "four"] {
