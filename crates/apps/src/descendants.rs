@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_object::Object;
 
+use crate::machine::CASCADE;
 use crate::tracking::{instance_name, owner};
 
-/// The finalizer by which what an Application delivered goes with it, in whichever way.
-const CASCADES: &str = "resources-finalizer.argocd.argoproj.io";
-
 /// Whether an object delivers others: with it goes what it has delivered.
-pub(crate) fn delivers(object: &Object) -> bool {
+pub fn delivers(object: &Object) -> bool {
     object.group() == "argoproj.io" && matches!(object.kind(), "Application" | "ApplicationSet")
 }
 
@@ -57,7 +55,7 @@ impl Descendants {
         // An Application without the finalizer leaves what it delivered.
         let leaves = |object: &Object| {
             let finalizers = object.list_at("/metadata/finalizers");
-            let cascades = finalizers.iter().filter_map(serde_json::Value::as_str).any(|it| it.starts_with(CASCADES));
+            let cascades = finalizers.iter().filter_map(serde_json::Value::as_str).any(|it| it.starts_with(CASCADE));
             object.kind() == "Application" && !cascades
         };
         let leaving: BTreeSet<Node> = all.iter().filter(|it| leaves(it)).map(Node::of).collect();
@@ -103,7 +101,7 @@ mod tests {
 
     #[test]
     fn with_a_parent_goes_what_its_children_deliver_and_generate() {
-        let cascades = json!(["resources-finalizer.argocd.argoproj.io/background"]);
+        let cascades = json!([format!("{CASCADE}/background")]);
         let of = |parent: &str, kind: &str, name: &str| json!({"argocd.argoproj.io/tracking-id": format!("{parent}:argoproj.io/{kind}:argocd/{name}")});
         let top = object("Application", "top", json!({"finalizers": cascades}));
         let set = object("ApplicationSet", "set", json!({"annotations": of("top", "ApplicationSet", "set")}));
@@ -123,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_circle_ends() {
-        let cascades = json!(["resources-finalizer.argocd.argoproj.io"]);
+        let cascades = json!([CASCADE]);
         let one = |name: &str, parent: &str| {
             let id = format!("{parent}:argoproj.io/Application:argocd/{name}");
             object(

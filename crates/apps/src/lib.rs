@@ -67,6 +67,7 @@ pub use build_environment::BuildEnvironment;
 pub use claims::Claims;
 pub use compile::{Compiled, HealthWait, OUTSIDE, REPEATED, SharedObject, Target, compile};
 pub use connections::{AUTHORITIES, ClusterConnection, Connection, KNOWN_HOSTS, SECRET_TYPE, connection, trust};
+pub use descendants::delivers;
 pub use error::Error;
 pub use excluded::{EXCLUDED, ExcludedKinds};
 pub use fault::{Fault, FieldStep};

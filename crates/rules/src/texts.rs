@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use landfall_chart::{Chart, Rendered};
-use landfall_diag::Place;
+use landfall_diag::{Place, Spot};
+
+use crate::subject::{DesiredUnit, Subject};
 
 /// A template of a chart's own.
 pub(crate) struct Text<'c> {
@@ -20,6 +22,17 @@ pub(crate) fn own_texts(rendered: &Rendered) -> Vec<Text<'_>> {
     let is_own = |below: &&Chart| !root.is_borrowed(&format!("{}/charts/{}/templates/x", root.name(), below.name()));
     root.dependencies.iter().filter(is_own).for_each(|below| gather(below, &mut found));
     found
+}
+
+/// The templates of everything that is delivered, each with what makes a finding's spot of a place in it.
+pub(crate) fn delivered_texts<'s>(
+    subject: &'s Subject<'_>,
+) -> impl Iterator<Item = (Text<'s>, impl Fn(Place) -> Spot + 's)> {
+    let of_unit = |unit: &'s DesiredUnit| {
+        let texts = unit.rendered.charts.iter().flat_map(own_texts);
+        texts.map(move |text| (text, move |place| Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }))
+    };
+    subject.units.iter().flat_map(of_unit)
 }
 
 fn gather<'c>(chart: &'c Chart, found: &mut Vec<Text<'c>>) {

@@ -41,6 +41,7 @@ pub use promoted::{
     EvidenceLine, HoldLine, HoldWish, LedgerLine, NextQuery, PromotionLine, PromotionNote, PromotionStep, VersionLine,
     VersionQuery,
 };
+pub(crate) use reading::revisions;
 pub use session::{Credentials, JobCredentials, JobToken, NewPassword, SessionLine};
 pub use shapes::{
     Accepted, AuditLine, AutomatedWish, Cause, CauseStep, Changed, CheckLine, ChecksLine, ConditionLine, DeleteWish,

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::channel;
 
 use crate::actor::Actor;
-use crate::api::{Asked, Desk, Name, PinWish, RollbackWish};
+use crate::api::{Asked, Desk, Name, PinWish, RollbackWish, revisions};
 use crate::errands::{Work, words};
 
 /// Where facts about checks stand in the store.
@@ -74,11 +74,7 @@ impl Delivered {
             spec.as_object_mut()?.retain(|_, value| !value.is_null());
         }
         let sources = Application::parse(&object).ok()?.sources;
-        let revisions: Vec<String> = match (last["revisions"].as_array(), last["revision"].as_str()) {
-            (Some(several), _) => several.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect(),
-            (None, Some(one)) => vec![one.to_owned()],
-            (None, None) => Vec::new(),
-        };
+        let revisions = revisions(last, "");
         let is_whole = revisions.len() == sources.len();
         is_whole.then(|| Delivered { application: Application { sources, ..application.clone() }, revisions })
     }

@@ -335,7 +335,7 @@ fn label(said: &mut Map<String, Value>, value: &Value, (reach, rule): (Labelled,
 mod tests {
     use super::*;
 
-    fn tree(files: &[(&str, &str)]) -> Tree {
+    pub(super) fn tree(files: &[(&str, &str)]) -> Tree {
         let mut tree = Tree::new();
         for (path, text) in files {
             tree.insert(*path, text.as_bytes().to_vec()).expect("a path");

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use async_recursion::async_recursion as boxed;
-use landfall_apps::{Application, DeletionHooks, HookType, PreparedSync, ResourceStatus, SyncStatus};
+use landfall_apps::{Application, DeletionHooks, HookType, PreparedSync, ResourceStatus, SyncStatus, delivers};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds, Recovery};
 use landfall_object::{Object, ObjectKey};
@@ -91,9 +91,7 @@ impl Session {
         let one = &ready[0].1;
         let prepared = self.prepare_sync(bound, one, &UpOptions::default()).await?;
         let objects = one.shown().objects.iter().map(|one| &one.object);
-        let children = objects
-            .filter(|it| it.group() == "argoproj.io" && matches!(it.kind(), "Application" | "ApplicationSet"))
-            .cloned();
+        let children = objects.filter(|it| delivers(it)).cloned();
         let deletion_hooks = one.deletion_hooks();
         Ok((prepared, Shown { images: images_in(one.shown()), children: children.collect(), deletion_hooks }))
     }

@@ -1,8 +1,8 @@
-use landfall_diag::{Finding, Severity, Spot};
+use landfall_diag::{Finding, Severity};
 
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::{Action, actions, own_texts};
+use crate::texts::{Action, actions, delivered_texts};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF342",
@@ -17,19 +17,15 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for unit in subject.units {
-        for rendered in &unit.rendered.charts {
-            for text in own_texts(rendered) {
-                for (at, before, after) in glued(&text.text) {
-                    let place = text.place(at);
-                    let finding = RULE
-                        .finding(format!("`{before}` and `{after}` are run together into one line"))
-                        .keyed(format!("{} {before} {after}", place.file))
-                        .because("the action between them takes the line break away on both of its sides")
-                        .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) });
-                    findings.push(finding);
-                }
-            }
+    for (text, spot) in delivered_texts(subject) {
+        for (at, before, after) in glued(&text.text) {
+            let place = text.place(at);
+            let finding = RULE
+                .finding(format!("`{before}` and `{after}` are run together into one line"))
+                .keyed(format!("{} {before} {after}", place.file))
+                .because("the action between them takes the line break away on both of its sides")
+                .at(spot(place));
+            findings.push(finding);
         }
     }
     findings

@@ -1,9 +1,9 @@
-use landfall_diag::{Finding, Severity, Spot};
+use landfall_diag::{Finding, Severity};
 
 use super::value_that_prints_nothing::{Dot, operand};
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::{Action, actions, own_texts, unquoted, words};
+use crate::texts::{Action, actions, delivered_texts, unquoted, words};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF344",
@@ -18,19 +18,15 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for unit in subject.units {
-        for rendered in &unit.rendered.charts {
-            for text in own_texts(rendered) {
-                for (at, name, list) in alike(&text.text) {
-                    let place = text.place(at);
-                    let finding = RULE
-                        .finding(format!("each item of `{list}` makes an object of the same name, `{name}`"))
-                        .keyed(format!("{} {list} {name}", place.file))
-                        .because("the second item's is there already when it is to be made")
-                        .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) });
-                    findings.push(finding);
-                }
-            }
+    for (text, spot) in delivered_texts(subject) {
+        for (at, name, list) in alike(&text.text) {
+            let place = text.place(at);
+            let finding = RULE
+                .finding(format!("each item of `{list}` makes an object of the same name, `{name}`"))
+                .keyed(format!("{} {list} {name}", place.file))
+                .because("the second item's is there already when it is to be made")
+                .at(spot(place));
+            findings.push(finding);
         }
     }
     findings

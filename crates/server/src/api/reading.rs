@@ -34,7 +34,7 @@ fn texts(value: &Value, pointer: &str) -> Vec<String> {
 }
 
 /// `revision` or `revisions` of a part of an Application.
-pub(super) fn revisions(value: &Value, within: &str) -> Vec<String> {
+pub(crate) fn revisions(value: &Value, within: &str) -> Vec<String> {
     let several = texts(value, &format!("{within}/revisions"));
     if several.is_empty() { perhaps(value, &format!("{within}/revision")).into_iter().collect() } else { several }
 }

@@ -1,13 +1,5 @@
+use super::super::tests::tree;
 use super::*;
-
-fn tree(files: &[(&str, &str)]) -> Tree {
-    let mut tree = Tree::new();
-    for (path, text) in files {
-        tree.insert(*path, text.as_bytes().to_vec()).expect("a path");
-    }
-    tree.sort();
-    tree
-}
 
 const FILES: [(&str, &str); 6] = [
     ("base/kustomization.yaml", "resources: [web.yaml]\n"),
