@@ -1,6 +1,7 @@
 //! Secrets in files of a repository: known by their shape, told without their value.
 
 mod manifest;
+mod value;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use landfall_diag::{Finding, Place, Severity, Spot};
 use landfall_rules::place::SECRET;
 use landfall_source::SourceTree;
 
+use self::value::is_value;
 use crate::{Area, Observation};
 
 /// The largest file that is read.
@@ -36,8 +38,17 @@ const TOKENS: &[(&str, usize, &str)] = &[
     ("AKIA", 16, "an access key of AWS"),
     ("ASIA", 16, "an access key of AWS"),
     ("AIza", 35, "an API key of Google"),
-    ("sk_live_", 20, "a live key of Stripe"),
-    ("rk_live_", 20, "a live key of Stripe"),
+    ("sk_live_", 10, "a live key of Stripe"),
+    ("rk_live_", 10, "a live key of Stripe"),
+    ("whsec_", 24, "a webhook's secret of Stripe"),
+    ("sk-ant-", 32, "an API key of Anthropic"),
+    ("sk-proj-", 32, "an API key of OpenAI"),
+    ("SG.", 20, "an API key of SendGrid"),
+    ("shpat_", 32, "a token of Shopify"),
+    ("dop_v1_", 40, "a token of DigitalOcean"),
+    ("hf_", 34, "a token of Hugging Face"),
+    ("pypi-AgEI", 40, "a token of PyPI"),
+    ("xapp-", 20, "a token of Slack"),
     ("dckr_pat_", 20, "a token of Docker Hub"),
     ("npm_", 36, "a token of npm"),
     ("hvs.", 24, "a token of Vault"),
@@ -138,7 +149,7 @@ fn is_environment(path: &str, lines: &[&str]) -> bool {
     if ["example", "sample", "template", "dist"].iter().any(|word| name.contains(word)) {
         return false;
     }
-    if name == ".env" || name.starts_with(".env.") || name.ends_with(".env") {
+    if name == ".env" || name == ".envrc" || name.starts_with(".env.") || name.ends_with(".env") {
         return true;
     }
     let is_variable = |name: &str| {
@@ -204,36 +215,22 @@ fn token(line: &str) -> Option<&'static str> {
             let rest = &line[at + beginning.len()..];
             let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
             let stands_alone = before.is_none_or(|letter| !is_part(letter));
-            (stands_alone && length >= *least && is_made_up(&rest[..length])).then_some(*whose)
+            let is_one = stands_alone && length >= *least && is_made_up(&rest[..length]);
+            (is_one && !value::stands_for_one(&rest[..length])).then_some(*whose)
         })
     })
 }
 
 /// The variable to which a line of a file of variables gives a secret.
 fn assigned(line: &str) -> Option<&str> {
-    let (name, value) = line.trim().trim_start_matches("export ").split_once('=')?;
-    is_value(name, value.trim().trim_matches(['"', '\''])).then_some(name)
-}
-
-/// Whether a value was made up to be kept: what a name announces, or a text that nobody writes.
-fn is_value(name: &str, value: &str) -> bool {
-    let stands_for = ["${", "$(", "{{", "ENC["].iter().any(|beginning| value.starts_with(beginning));
-    if value.len() < 12 || stands_for || value.contains("{{") || landfall_rules::is_placeholder(value) {
-        return false;
-    }
-    let is_made_up = is_made_up(value);
-    is_made_up && (landfall_rules::is_credential(name) || is_random(value))
-}
-
-/// Whether a text is one of letters and digits in no order, behind a prefix such as `base64:`.
-fn is_random(value: &str) -> bool {
-    let value = value.strip_prefix("base64:").unwrap_or(value);
-    let has = |of: fn(&char) -> bool| value.chars().filter(of).count() >= 2;
-    value.len() >= 16
-        && value.chars().all(|letter| letter.is_ascii_alphanumeric() || "+/=_-".contains(letter))
-        && has(char::is_ascii_digit)
-        && has(char::is_ascii_lowercase)
-        && has(char::is_ascii_uppercase)
+    let (name, said) = line.trim().trim_start_matches("export ").split_once('=')?;
+    let said = said.trim();
+    let said = match said.chars().next() {
+        Some(quote @ ('"' | '\'')) => said[1..].split(quote).next().unwrap_or_default(),
+        // What stands behind a blank is a remark.
+        _ => said.split(" #").next().unwrap_or_default().trim_end(),
+    };
+    is_value(name.trim(), said).then_some(name.trim())
 }
 
 /// Whether a text was drawn by chance rather than written: it repeats itself little.
@@ -301,6 +298,64 @@ mod tests {
             assert_eq!(look(&[(path, given)]), wanted);
         }
         assert!(look(&[("versions", "NODE=22.11.0-alpine-3.20\nURL=https://example.com/a/b/C3d4\n")]).is_empty());
+    }
+
+    /// A live key of any length, a password in an address, a name that says what it is.
+    #[test]
+    fn what_opens_a_door_is_found_in_a_file_of_variables() {
+        let given = "JWT=abcdefgh-secret-value-Two\nSTRIPE=sk_live_canary_stripe_1234\n\
+            DATABASE_URL=postgresql://app:WSBQ_cZzqZ-jmIsQMZs8Qxka3WMB8Sya@pg:5432/app\n\
+            REDIS_URL='rediss://:hunter22@cache.shop.example-net.io:6379/0' # the cache\n\
+            ADO=\"Server=tcp:shop.database.windows.net;User ID=app;Password=Kx9vT2mQ7c;Encrypt=True\"\n\
+            PGPASS=WSBQ_cZzqZ-jmIs\nSTRIPE_KEY=a8Kd02mQx71Lp9Zt\n";
+        let names = ["JWT", "", "DATABASE_URL", "REDIS_URL", "ADO", "PGPASS", "STRIPE_KEY"];
+        for path in ["plain.env", "deploy/.env", ".envrc"] {
+            let wanted: Vec<String> = names
+                .iter()
+                .zip(1..)
+                .map(|(name, line)| match *name {
+                    "" => format!("{path}:{line} holds a live key of Stripe"),
+                    name => format!("{path}:{line} holds the value of `{name}`"),
+                })
+                .collect();
+            assert_eq!(look(&[(path, given)]), wanted);
+        }
+        let secret = "kind: Secret\nstringData: {DATABASE_URL: \"postgres://app:Kx9vT2mQ7cLp@pg/app\"}\n";
+        assert_eq!(look(&[("a.yaml", secret)]), ["a.yaml:2 holds the value of `DATABASE_URL` of a Secret"]);
+    }
+
+    /// What stands in every repository to be replaced, and what everybody starts on their own machine.
+    #[test]
+    fn examples_defaults_and_templates_are_no_secrets() {
+        let harmless = [
+            "DATABASE_URL=postgres://user:pass@host:5432/db",
+            "DATABASE_URL=postgres://user:password@db.example.com:5432/db",
+            "DATABASE_URL=postgres://shop:shop@db:5432/shop",
+            "DATABASE_URL=postgres://shop:shop_dev_pw@postgres:5432/shop",
+            "DATABASE_URL=postgres://shop:aB3dE6fG9hJ2@localhost:5432/shop",
+            "DATABASE_URL=postgres://shop:aB3dE6fG9hJ2@127.0.0.1/shop",
+            "DATABASE_URL=postgres://shop:${PGPASSWORD}@db.shop.io/shop",
+            "DATABASE_URL=postgres://shop:$PGPASSWORD@db.shop.io/shop",
+            "DATABASE_URL=postgres://shop:{{ password }}@db.shop.io/shop",
+            "DATABASE_URL=postgres://<user>:<password>@db.shop.io/shop",
+            "DATABASE_URL=postgres://shop:your-password-here@db.shop.io/shop",
+            "DATABASE_URL=postgres://shop:********@db.shop.io/shop",
+            "DATABASE_URL=postgres://shop@db.shop.io/shop",
+            "HOMEPAGE=https://shop.io/a:b@c",
+            "STRIPE=sk_live_your_key_goes_here",
+            "STRIPE=sk_live_xxxxxxxxxxxxxxxxxxxxxxxx",
+            "JWT_SECRET=replace-me-with-a-random-value",
+            "JWT_SECRET=<a long random value>",
+            "NEXT_PUBLIC_STRIPE_KEY=pk_live_a8Kd02mQx71Lp9Zt",
+            "SORT_KEY=created-at-and-name",
+            "TOKEN_URL=https://auth.shop.io/oauth/token",
+            "PASSWORD_FILE=/run/secrets/db-password-1",
+            "PRIVATE_KEY=matrix-signing_1.pem",
+            "CONNECTION=Server=db;Password=password;Encrypt=True",
+        ];
+        for line in harmless {
+            assert_eq!(look(&[(".env", line)]), Vec::<String>::new(), "{line}");
+        }
     }
 
     /// The age identities that age itself writes are in capitals.

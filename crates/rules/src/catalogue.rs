@@ -134,7 +134,7 @@ mod waits_for_what_comes_later;
 mod web_socket_cut_off;
 mod widened_rights;
 
-pub use development_default::{is_credential, is_placeholder};
+pub use development_default::{is_credential, is_placeholder, password_in};
 pub use unkept_data::unkept_servers;
 pub use value_that_prints_nothing::compared;
 

@@ -35,7 +35,7 @@ mod waiver;
 mod workflows;
 
 pub use beyond::is_beyond;
-pub use catalogue::{RULES, compared, is_credential, is_placeholder, rule, unkept_servers};
+pub use catalogue::{RULES, compared, is_credential, is_placeholder, password_in, rule, unkept_servers};
 pub use demand::{Demand, demand};
 pub use documents::{FactsBlock, facts_blocks, facts_table, with_facts};
 pub use examine::{Blame, Examination, NoBlame, conclude, examine};

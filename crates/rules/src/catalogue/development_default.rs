@@ -191,7 +191,7 @@ pub fn is_placeholder(text: &str) -> bool {
 }
 
 /// The password in a text that is one address, as in `postgresql://shop:PASSWORD@db:5432/shop`.
-pub(super) fn password_in(text: &str) -> Option<&str> {
+pub fn password_in(text: &str) -> Option<&str> {
     let text = text.trim();
     let (scheme, rest) = text.split_once("://")?;
     let is_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+.-".contains(letter);
