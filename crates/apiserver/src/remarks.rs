@@ -54,7 +54,7 @@ impl Remarks {
             if sum >= CUT_FROM {
                 break;
             }
-            let text: String = text.chars().take(LEFT).collect();
+            let text: String = landfall_diag::without_known(&text).chars().take(LEFT).collect();
             sum += length(&text);
             cut.push(text);
         }

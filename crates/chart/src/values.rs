@@ -97,6 +97,20 @@ impl ValueLayers {
         self
     }
 
+    /// The layers in clear alone, and those that were encrypted alone.
+    pub fn by_openness(&self) -> (Self, Self) {
+        let (mut clear, mut opened) = (self.clone(), ValueLayers::in_dialect(self.dialect));
+        opened.files.clone_from(&self.files);
+        clear.files.retain(|file| file.shown.is_none());
+        opened.files.retain(|file| file.shown.is_some());
+        (clear, opened)
+    }
+
+    /// The names of the files that say a text, as people may see them.
+    pub fn files_saying<'s>(&'s self, text: &'s str) -> impl Iterator<Item = &'s str> {
+        self.files.iter().filter(move |file| file.shown().contains(text)).map(|file| file.name.as_str())
+    }
+
     /// The names of the files given, in order.
     pub fn file_names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| file.name.as_str())

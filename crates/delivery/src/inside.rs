@@ -289,6 +289,8 @@ pub(crate) fn words(error: &Error) -> String {
 }
 
 pub(crate) fn excerpt(text: &str) -> String {
+    // Before it is cut: the beginning of a value that is known would not be known any more.
+    let text = &*landfall_diag::without_known(text);
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     if line.is_empty() { String::new() } else { format!("; it says: {}", line.chars().take(120).collect::<String>()) }
 }

@@ -2,12 +2,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use landfall_chart::{RenderedUnit, ValueLayers};
+use landfall_chart::{Chart, RenderedObject, RenderedUnit, ValueLayers, values_to_json};
 use landfall_diag::{Diagnostic, code, hide_from_now_on};
 use landfall_object::Object;
-use landfall_secrets::sops::{SopsError, SopsKeys, holds_ciphertext};
+use landfall_release::Record;
+use landfall_secrets::sops::{SopsError, SopsKeys, first_ciphertext, whole_ciphertext};
 use landfall_secrets::{Masked, written_forms};
 use serde_json::Value;
+
+use crate::Unit;
 
 /// Where people say who they are to SOPS.
 const IDENTITY: &str = "SOPS_AGE_KEY_FILE names the file with an identity of age's, or SOPS_AGE_KEY is one";
@@ -56,39 +59,173 @@ pub(crate) fn clear(keys: &SopsKeys, path: &str, text: &str) -> Result<Option<Ma
     })?;
     // From here on they are in values, objects and what servers say of those: nothing that leaves the process shows one.
     Ok(opened.map(|clear| {
-        let texts = clear.values.iter().filter_map(|value| std::str::from_utf8(value.reveal()).ok());
-        hide_from_now_on(texts.flat_map(written_forms));
+        let texts =
+            clear.values.iter().filter_map(|(key, value)| Some((key, std::str::from_utf8(value.reveal()).ok()?)));
+        hide_from_now_on(texts.flat_map(|(key, value)| written_forms(key, value)));
         clear.text
     }))
 }
 
-/// Refuses a Secret with a value that is still encrypted: who reads it would get the ciphertext.
+/// Hides what earlier revisions of a release were given where its values are encrypted by now, or where nothing is said any more: the value
+/// before is not in the file, and is as secret as the one in it. What is written in clear today was no secret then.
+pub(crate) fn hide_past(unit: &Unit, history: &[Record]) {
+    for source in unit.charts() {
+        let (clear, opened) = source.values.by_openness();
+        if opened.is_empty() {
+            continue;
+        }
+        // What cannot be merged is said where it is rendered.
+        let [clear, opened] =
+            [clear, opened].map(|layers| layers.merge().map(|it| values_to_json(&it)).unwrap_or_default());
+        for record in history {
+            for (key, given) in &record.config {
+                hide_given(key, given, clear.get(key), opened.get(key));
+            }
+        }
+    }
+}
+
+fn hide_given(key: &str, given: &Value, clear: Option<&Value>, opened: Option<&Value>) {
+    match given {
+        Value::Object(fields) => {
+            let below = |said: Option<&Value>, key: &str| said.and_then(|said| said.get(key)).cloned();
+            for (key, value) in fields {
+                hide_given(key, value, below(clear, key).as_ref(), below(opened, key).as_ref());
+            }
+        }
+        // An empty text stands where another file says more.
+        _ if clear == Some(given) || opened.is_none() && clear.is_some_and(|it| !it.is_null() && it != "") => {}
+        Value::Array(items) => items.iter().for_each(|item| hide_given(key, item, None, None)),
+        Value::String(text) => hide_from_now_on(written_forms(key, text)),
+        Value::Number(number) => hide_from_now_on(written_forms(key, &number.to_string())),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// Refuses an object with a value that is still encrypted: who reads it would get the ciphertext.
 ///
 /// # Errors
 /// [`code::SOPS_CIPHERTEXT`]
-pub(crate) fn refuse_ciphertext(rendered: &RenderedUnit) -> Result<(), Vec<Diagnostic>> {
+pub(crate) fn refuse_ciphertext(unit: &Unit, rendered: &RenderedUnit) -> Result<(), Vec<Diagnostic>> {
     let refused: Vec<Diagnostic> =
-        rendered.objects.iter().chain(&rendered.hooks).filter_map(|it| ciphertext(&it.object)).collect();
+        rendered.objects.iter().chain(&rendered.hooks).filter_map(|it| refused(unit, it)).collect();
     if refused.is_empty() { Ok(()) } else { Err(refused) }
 }
 
-fn ciphertext(object: &Object) -> Option<Diagnostic> {
-    if object.kind() != "Secret" {
+/// What is encrypted in an object.
+#[derive(Default)]
+struct Ciphertexts {
+    /// The fields that hold it.
+    fields: Vec<String>,
+    /// The first of it, as its file has it.
+    first: Option<String>,
+}
+
+impl Ciphertexts {
+    fn add(&mut self, path: &[String], ciphertext: &str) {
+        self.fields.push(path.join("."));
+        self.first.get_or_insert_with(|| ciphertext.to_owned());
+    }
+
+    /// A field's value that is a ciphertext from its beginning to its end; a text that speaks of one is a text.
+    fn whole(&mut self, value: &Value, path: &mut Vec<String>) {
+        match value {
+            Value::String(text) => {
+                if let Some(ciphertext) = whole_ciphertext(text) {
+                    self.add(path, ciphertext);
+                }
+            }
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    path.push(key.clone());
+                    self.whole(value, path);
+                    path.pop();
+                }
+            }
+            Value::Array(items) => {
+                for (at, value) in items.iter().enumerate() {
+                    path.push(at.to_string());
+                    self.whole(value, path);
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A Secret's values: encoded ones, too, and whole files.
+    fn of_secret(&mut self, object: &Object) {
+        let values = |field: &str| object.value().get(field).and_then(Value::as_object).into_iter().flatten();
+        for field in ["stringData", "data"] {
+            for (key, value) in values(field) {
+                let text = value.as_str().unwrap_or_default();
+                let decoded = match field {
+                    "data" => STANDARD.decode(text.split_whitespace().collect::<String>()).ok(),
+                    _ => Some(text.as_bytes().to_vec()),
+                };
+                let decoded = decoded.and_then(|it| String::from_utf8(it).ok()).unwrap_or_default();
+                let path = [field.to_owned(), key.clone()];
+                if let Some(ciphertext) = whole_ciphertext(text).or_else(|| whole_ciphertext(&decoded)) {
+                    self.add(&path, ciphertext);
+                } else if let Some(ciphertext) = first_ciphertext(&decoded) {
+                    self.add(&path, &ciphertext);
+                }
+            }
+        }
+    }
+}
+
+fn refused(unit: &Unit, rendered: &RenderedObject) -> Option<Diagnostic> {
+    let object = &rendered.object;
+    // What a resource of its own holds with SOPS's own entry is opened by whoever defines it.
+    let is_builtin = |group: &str| !group.contains('.') || group.ends_with(".k8s.io");
+    if object.value().get("sops").is_some() && !is_builtin(&object.gvk().group) {
         return None;
     }
-    let values = |field: &'static str| object.at(field).and_then(Value::as_object).into_iter().flatten();
-    let plain =
-        values("/stringData").filter(|(_, value)| value.as_str().is_some_and(|it| holds_ciphertext(it.as_bytes())));
-    let encoded = values("/data").filter(|(_, value)| {
-        let text = value.as_str().unwrap_or_default();
-        let decoded = STANDARD.decode(text.split_whitespace().collect::<String>()).unwrap_or_default();
-        holds_ciphertext(text.as_bytes()) || holds_ciphertext(&decoded)
-    });
-    let keys: Vec<&str> = plain.chain(encoded).map(|(key, _)| key.as_str()).collect();
-    (!keys.is_empty()).then(|| {
-        let text = format!("{} would get what SOPS encrypted for a value: {}", object.key(), keys.join(", "));
-        Diagnostic::error(code::SOPS_CIPHERTEXT, text).help(
-            "values files and plain manifests are opened whole; what a chart or a kustomization reads by itself is not: give the value by a values file",
-        )
-    })
+    if object.kind() != "Secret" && !begins_one(object.value()) {
+        return None;
+    }
+    let mut found = Ciphertexts::default();
+    match object.kind() {
+        "Secret" => found.of_secret(object),
+        _ => found.whole(object.value(), &mut Vec::new()),
+    }
+    let ciphertext = found.first?;
+    let text = format!("{} would get what SOPS encrypted for a value: {}", object.key(), found.fields.join(", "));
+    let refused = Diagnostic::error(code::SOPS_CIPHERTEXT, text);
+    let refused = match holders(unit, &ciphertext) {
+        holders if holders.is_empty() => refused.note(format!("it comes from {}", rendered.path)),
+        holders => refused.note(format!("it comes from {}, and stands in {}", rendered.path, holders.join(", "))),
+    };
+    Some(refused.help(
+        "values files and plain manifests are opened whole; what a chart or a kustomization reads by itself is not: give the value by a values file",
+    ))
+}
+
+/// Whether a text of a value begins as a ciphertext does: nearly none, and no more is asked of it then.
+fn begins_one(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.trim_start().starts_with("ENC["),
+        Value::Object(fields) => fields.values().any(begins_one),
+        Value::Array(items) => items.iter().any(begins_one),
+        _ => false,
+    }
+}
+
+/// The files of a unit that a ciphertext stands in.
+fn holders(unit: &Unit, ciphertext: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in unit.charts() {
+        found.extend(source.values.files_saying(ciphertext).map(str::to_owned));
+        in_chart(&source.chart, ciphertext, &mut found);
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn in_chart(chart: &Chart, ciphertext: &str, found: &mut Vec<String>) {
+    let saying = chart.raw.iter().filter(|file| file.text().contains(ciphertext));
+    found.extend(saying.map(|file| chart.path_of(&file.name)));
+    chart.dependencies.iter().for_each(|chart| in_chart(chart, ciphertext, found));
 }

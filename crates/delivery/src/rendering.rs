@@ -145,7 +145,7 @@ pub fn render_unlike(
             }
         }
     }
-    refuse_ciphertext(&whole)?;
+    refuse_ciphertext(unit, &whole)?;
     Ok(whole)
 }
 

@@ -36,6 +36,7 @@ use crate::content::{content, is_workload, narrowed};
 use crate::drawn::Draws;
 use crate::images::images_in;
 use crate::life::remember_arrivals;
+use crate::opened;
 use crate::rendering::{Turn, capabilities, render_unit};
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, Summary, UnitSummary, changes, unchanged};
@@ -401,6 +402,7 @@ impl Session {
         if let Door::Release = unit.door {
             let history = self.releases(&unit.namespace).history(&unit.name).await;
             let history = history.map_err(|error| vec![error.diagnose()])?;
+            opened::hide_past(unit, &history);
             let last = history.last().filter(|record| record.info.status != Status::Uninstalled);
             ready.turn = match last {
                 Some(last) => Turn { revision: last.version + 1, operation: Operation::Upgrade },

@@ -1,6 +1,6 @@
 use landfall_cluster::{JobWait, Propagation};
-use landfall_object::{Object, ObjectKey};
-use serde::{Deserialize, Serialize};
+use landfall_object::{Object, ObjectKey, mask};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 /// What a front door wants done: phases of items, in order.
@@ -120,6 +120,20 @@ impl Task {
         }
         Ok(task)
     }
+}
+
+/// A task as it is shown: what was delivered last beside what is to be, for a value that was opened hides the one that stood in its place.
+///
+/// # Errors
+/// Those of the serializer.
+pub(crate) fn as_shown<S: Serializer>(task: &Task, serializer: S) -> Result<S::Ok, S::Error> {
+    if let Task::Apply { object, previous: Some(previous), method } = task
+        && landfall_diag::knows_any()
+        && let (Some(previous), Some(object)) = mask::pair(Some(previous), Some(object))
+    {
+        return Task::Apply { object, previous: Some(previous), method: method.clone() }.serialize(serializer);
+    }
+    task.serialize(serializer)
 }
 
 /// How an object is written.

@@ -143,6 +143,7 @@ pub struct Step {
     /// What changes, values of secrets masked.
     pub changes: Vec<FieldChange>,
     /// What was desired.
+    #[serde(serialize_with = "crate::desired::as_shown")]
     pub task: Task,
 }
 

@@ -4,7 +4,9 @@
 //! what is shown has often not met a server yet, and a list, a sealed secret's template, a record of Helm's or a slip
 //! of the pen (`kind: secret`) holds the same values.
 
-use landfall_diag::{is_mutant, knows_any, shows_known};
+mod known;
+
+use landfall_diag::{is_mutant, knows_any};
 use serde_json::{Map, Value};
 
 use crate::Object;
@@ -162,85 +164,7 @@ pub fn hide(left: Option<&mut Object>, right: Option<&mut Object>) {
     let secrecy = secrecy(left).or(secrecy(right));
     hide_fields(left, right, secrecy);
     if knows_any() {
-        hide_known(left, right);
-    }
-}
-
-/// What says what an object is, and holds no value.
-const NAMED_BY: [&str; 4] = ["apiVersion", "kind", "name", "namespace"];
-
-/// Hides the texts in which one of two states shows a value that this process has opened: in both, for the other one has the value
-/// before or after it. An object's own names stay.
-fn hide_known(left: &mut Fields, right: &mut Fields) {
-    let mut names: Vec<String> = left.keys().chain(right.keys()).cloned().collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let (mut no_left, mut no_right) = (Value::Null, Value::Null);
-        if name == "metadata" {
-            below(left, right, &["metadata"], |left, right| {
-                for name in left.keys().chain(right.keys()).cloned().collect::<Vec<_>>() {
-                    if !NAMED_BY.contains(&name.as_str()) {
-                        let (mut no_left, mut no_right) = (Value::Null, Value::Null);
-                        let right = right.get_mut(&name).unwrap_or(&mut no_right);
-                        hide_known_in(left.get_mut(&name).unwrap_or(&mut no_left), right);
-                    }
-                }
-            });
-        } else if !NAMED_BY.contains(&name.as_str()) {
-            let right = right.get_mut(&name).unwrap_or(&mut no_right);
-            hide_known_in(left.get_mut(&name).unwrap_or(&mut no_left), right);
-        }
-    }
-}
-
-fn hide_known_in(left: &mut Value, right: &mut Value) {
-    let (mut no_left, mut no_right) = (Value::Null, Value::Null);
-    match (&mut *left, &mut *right) {
-        (Value::Object(left), Value::Object(right)) => {
-            for name in left.keys().chain(right.keys()).cloned().collect::<Vec<_>>() {
-                let right = right.get_mut(&name).unwrap_or(&mut no_right);
-                hide_known_in(left.get_mut(&name).unwrap_or(&mut no_left), right);
-            }
-        }
-        (Value::Array(left), Value::Array(right)) => {
-            let is_same_length = left.len() == right.len();
-            let named = |item: &Value| item["name"].as_str().map(str::to_owned);
-            for (index, item) in left.iter_mut().enumerate() {
-                let name = named(item);
-                let other = right.iter_mut().enumerate().find(|(at, other)| match (&name, named(other)) {
-                    (Some(name), Some(other)) => *name == other,
-                    _ => is_same_length && *at == index,
-                });
-                hide_known_in(item, other.map_or(&mut no_right, |(_, other)| other));
-            }
-            right.iter_mut().for_each(|item| hide_known_in(&mut no_left, item));
-        }
-        (Value::Object(_) | Value::Array(_), Value::Null) => each(left, |inner| hide_known_in(inner, &mut Value::Null)),
-        (Value::Null, Value::Object(_) | Value::Array(_)) => {
-            each(right, |inner| hide_known_in(&mut Value::Null, inner))
-        }
-        (before, after) => {
-            let shows = |value: &Value| value.as_str().is_some_and(shows_known);
-            if shows(before) || shows(after) {
-                let mask = |differs: bool| Value::String(if differs { format!("{MASK}+") } else { MASK.to_owned() });
-                let differs = !before.is_null() && before != after;
-                for (side, differs) in [(before, false), (after, differs)] {
-                    // What is no text stays: nothing, a number, a map in the text's place.
-                    if side.is_string() {
-                        *side = mask(differs);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn each(value: &mut Value, work: impl Fn(&mut Value)) {
-    match value {
-        Value::Object(fields) => fields.values_mut().for_each(work),
-        Value::Array(items) => items.iter_mut().for_each(work),
-        _ => {}
+        known::hide(left, right);
     }
 }
 
@@ -406,6 +330,38 @@ mod tests {
         assert_eq!((after.name(), after.annotation("a")), ("mask-canary-now", Some("+++++++++")));
         let alone = serde_json::to_string(&pod("mask-canary-now", "x")).expect("JSON");
         assert_eq!(alone.matches("mask-canary-now").count(), 1, "its name alone: {alone}");
+    }
+
+    /// A key with a new name, an item that has another place, a value that has gone into a map: what was there before is as secret.
+    #[test]
+    fn what_is_known_hides_what_has_gone_where_it_has_come() {
+        landfall_diag::hide_from_now_on(["mask-canary-now".to_owned()]);
+        let map = |data: Value| {
+            let value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data});
+            Object::from_value(value).expect("a map")
+        };
+        for (before, after) in [
+            (json!({"A": "old-value", "L": "x"}), json!({"B": "mask-canary-now", "L": "x"})),
+            (json!({"A": "old-value", "L": "x"}), json!({"A": "plain", "B": "mask-canary-now", "L": "x"})),
+            (json!({"A": ["old-value", "x"]}), json!({"A": ["x", "mask-canary-now", "z"]})),
+            (json!({"A": {"b": "old-value"}, "L": "x"}), json!({"A": "mask-canary-now", "L": "x"})),
+            (json!({"A": "old-value", "L": "x"}), json!({"A": {"b": ["mask-canary-now"]}, "L": "x"})),
+            (
+                json!({"env": [{"name": "A", "value": "old-value"}, {"name": "L", "value": "x"}]}),
+                json!({"env": [{"name": "B", "value": "mask-canary-now"}, {"name": "L", "value": "x"}]}),
+            ),
+        ] {
+            let (one, other) = pair(Some(&map(before)), Some(&map(after)));
+            let data = |it: Option<Object>| it.expect("given").at("/data").expect("data").to_string();
+            let told = format!("{} {}", data(one), data(other));
+            assert!(!told.contains("old-value") && !told.contains("canary") && told.contains("\"x\""), "{told}");
+        }
+        // What changes elsewhere is told.
+        let (one, _) = pair(
+            Some(&map(json!({"plain": {"A": "old"}, "B": {}}))),
+            Some(&map(json!({"plain": {"A": "new"}, "B": {"c": "mask-canary-now"}}))),
+        );
+        assert_eq!(one.expect("given").at("/data/plain/A"), Some(&json!("old")));
     }
 
     #[test]

@@ -84,8 +84,8 @@ pub enum SopsError {
 pub struct Clear {
     /// All of it.
     pub text: Masked,
-    /// The values that were encrypted, as they are: whoever goes on with them keeps them out of what is shown.
-    pub values: Vec<Masked>,
+    /// The values that were encrypted, as they are, each with its key: whoever goes on with them keeps them out of what is shown.
+    pub values: Vec<(String, Masked)>,
 }
 
 /// A value's place in a file: its keys, and its line from 1.
@@ -164,9 +164,33 @@ pub fn is_sealed(text: &str) -> bool {
         || documents.iter().any(|document| first_sealed(document.root(), &mut Vec::new(), text).is_some())
 }
 
-/// Whether bytes hold a value that SOPS has encrypted: who reads them gets the ciphertext.
-pub fn holds_ciphertext(bytes: &[u8]) -> bool {
-    bytes.windows(VALUE.0.len()).any(|window| window == VALUE.0.as_bytes())
+/// What a text is but for blanks around it, where that is one value as SOPS encrypts it: who reads it gets the ciphertext. A text that
+/// speaks of one is none.
+pub fn whole_ciphertext(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let inner = text.strip_prefix(FRAME).filter(|_| is_value(text))?.strip_suffix(VALUE.1)?;
+    let is_one = inner.split(',').all(|part| match part.split_once(':') {
+        Some(("data" | "iv" | "tag", bytes)) => STANDARD.decode(bytes).is_ok(),
+        Some(("type", _)) => true,
+        _ => false,
+    });
+    is_one.then_some(text)
+}
+
+/// The first value of a YAML or JSON text that SOPS has encrypted.
+pub fn first_ciphertext(text: &str) -> Option<String> {
+    fn first(node: Node<'_>) -> Option<String> {
+        match node.kind() {
+            Kind::Mapping(_) => node.entries().find_map(|(_, node)| first(node)),
+            Kind::Sequence(_) => node.items().find_map(first),
+            Kind::Alias => None,
+            Kind::Scalar(_) => node.text().and_then(whole_ciphertext).map(str::to_owned),
+        }
+    }
+    if !text.contains(VALUE.0) {
+        return None;
+    }
+    landfall_yaml::parse(text).unwrap_or_default().iter().find_map(|document| first(document.root()))
 }
 
 /// Whether a text is a value as SOPS encrypts it: any other is what it says.
@@ -276,7 +300,7 @@ struct Walk<'k> {
     hash: Sha512,
     /// What stands where in the opened text.
     edits: Vec<(Range<usize>, Masked)>,
-    values: Vec<Masked>,
+    values: Vec<(String, Masked)>,
 }
 
 impl Walk<'_> {
@@ -360,7 +384,7 @@ impl Walk<'_> {
             let clear =
                 clear.ok_or_else(|| SopsError::Value(Place::of(self.text, node, path), "is not of its type"))?;
             self.edits.push((node.span().range(), clear));
-            self.values.push(opened.text);
+            self.values.push((path.last().cloned().unwrap_or_default(), opened.text));
             return Ok(());
         }
         if !self.only_encrypted {

@@ -114,7 +114,7 @@ async fn ended(
         Red::Never(untold) => {
             let untold = not_told(untold);
             tracing::warn!("the promotion of {} to {} is withdrawn: {untold}", row.tag, row.receiver);
-            format!("{}; {untold}", why.chars().take(600).collect::<String>())
+            format!("{}; {untold}", landfall_diag::without_known(&why).chars().take(600).collect::<String>())
         }
         Red::Nowhere | Red::Kept(..) => why.clone(),
     };
@@ -122,7 +122,7 @@ async fn ended(
         at: at.to_owned(),
         actor: actor.to_owned(),
         state: state.to_owned(),
-        said: said.chars().take(1000).collect(),
+        said: landfall_diag::without_known(&said).chars().take(1000).collect(),
     };
     let row = PromotionRow { state: state.to_owned(), ..row };
     book.note(&row, &event).await?;

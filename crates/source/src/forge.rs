@@ -454,13 +454,15 @@ fn refused(method: &Method, url: &str, reply: &Reply) -> SourceError {
         Value::Null => None,
         other => Some(other.to_string()),
     });
-    let said: String = said.unwrap_or_default().chars().filter(|c| !c.is_control()).take(300).collect();
+    let said = said.unwrap_or_default();
+    let said: String = landfall_diag::without_known(&said).chars().filter(|c| !c.is_control()).take(300).collect();
     let said = if said.is_empty() { reply.status_line.clone() } else { format!("{}: {said}", reply.status_line) };
     SourceError::Refused { doing: "", method: method.to_string(), url: url.to_owned(), status: reply.status, said }
 }
 
 /// A text that every forge takes: too much of it is cut at a line, with a word about it.
 fn cut(text: &str) -> String {
+    let text = &*landfall_diag::without_known(text);
     if text.len() <= LONGEST_BODY {
         return text.to_owned();
     }

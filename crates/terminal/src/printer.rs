@@ -179,6 +179,8 @@ impl Printer {
 
     /// Writes lines for people, each folded to their terminal's width at its words: not what is to be copied.
     pub fn folded(&self, text: &str) {
+        // Before it is folded: of a value that is known no part would be known any more.
+        let text = &*landfall_diag::without_known(text);
         let text = text.strip_suffix('\n').unwrap_or(text);
         match self.columns_of(crate::stream::out_columns) {
             None => self.line(text),
@@ -224,7 +226,7 @@ impl Printer {
 
     /// Text for people as it is written: foreign characters shown, paint as colour, no command of a runner in it.
     fn shown(&self, text: &str, colour: Colour) -> String {
-        let shown = self.inks.show(text, colour);
+        let shown = self.inks.show(&landfall_diag::without_known(text), colour);
         match self.log {
             Log::Plain => shown,
             Log::Runner => crate::without_commands(&shown).into_owned(),

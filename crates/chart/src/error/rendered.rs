@@ -53,6 +53,7 @@ fn shown(lines: &[(usize, String)], meant: usize) -> Vec<String> {
     let width = lines.last().map_or(1, |(number, _)| number.to_string().len());
     let line = |(number, text): &(usize, String)| {
         let mark = if *number == meant { '>' } else { ' ' };
+        let text = &*landfall_diag::without_known(text);
         let shown: String = text.chars().take(LONGEST_LINE).collect();
         let more = if shown.len() < text.len() { "…" } else { "" };
         format!("{mark} {number:width$} | {shown}{more}")

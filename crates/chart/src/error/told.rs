@@ -137,6 +137,7 @@ fn no_template(name: &str, known: &[String]) -> Diagnostic {
 /// Helm's words without the middle of an endless chain: the beginning and the end are what is searched for.
 fn shortened(text: &str) -> String {
     const KEPT: usize = 400;
+    let text = &*landfall_diag::without_known(text);
     let length = text.chars().count();
     if length <= 2 * KEPT {
         return text.to_owned();

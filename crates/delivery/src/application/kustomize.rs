@@ -8,9 +8,11 @@ mod named;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use landfall_chart::Tree;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_object::mask;
+use landfall_object::{flattened, mask};
 use landfall_secrets::sops;
 use landfall_source::{Order, SourceTree, find_program};
 use serde_json::{Map, Value, json};
@@ -99,8 +101,9 @@ impl Reading<'_> {
         }
         // What is encrypted is bound to its file's order, which is not that of what is built; and the program, whose files lie on
         // disk, is given nothing in clear.
-        if sops::holds_ciphertext(&ended.stdout) {
-            let files = encrypted(&tree, &led_to);
+        let built = String::from_utf8_lossy(&ended.stdout);
+        if let Some(ciphertext) = ciphertext_in(&built) {
+            let files = saying(&tree, &ciphertext);
             let shown = if files.is_empty() { place.to_owned() } else { files.join("`, `") };
             let text = format!(
                 "Application {name}: `{shown}` is encrypted with SOPS, and Kustomize reads it: that is not supported"
@@ -109,8 +112,7 @@ impl Reading<'_> {
                 "take it out of the kustomization, and deliver it from a directory of plain manifests, as another source of the Application: there it is opened",
             )]);
         }
-        let said = String::from_utf8_lossy(&ended.stdout);
-        objects(&format!("kustomize build {place}"), &said, &self.selection.sops).map(|found| (found, led_to))
+        objects(&format!("kustomize build {place}"), &built, &self.selection.sops).map(|found| (found, led_to))
     }
 }
 
@@ -118,7 +120,7 @@ impl Reading<'_> {
 fn complaint(said: &str) -> String {
     let is_warning = |line: &&str| line.trim_start_matches(['#', ' ']).to_lowercase().starts_with("warning:");
     let lines: Vec<&str> = said.lines().filter(|line| !is_warning(line)).collect();
-    let said = lines.join("\n");
+    let said = landfall_diag::without_known(&lines.join("\n")).into_owned();
     let beyond = said.chars().count().saturating_sub(TOLD);
     match beyond {
         0 => said,
@@ -126,17 +128,32 @@ fn complaint(said: &str) -> String {
     }
 }
 
-/// The encrypted files that kustomizations name.
-fn encrypted(tree: &Tree, kustomizations: &[String]) -> Vec<String> {
-    let said: Vec<String> =
-        kustomizations.iter().filter_map(|path| Some(String::from_utf8_lossy(tree.get(path)?).into_owned())).collect();
-    let is_named = |path: &str| {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        said.iter().any(|said| said.contains(name))
-    };
-    let sealed = tree.iter().filter(|(path, _)| is_named(path));
-    let sealed = sealed.filter(|(_, bytes)| sops::is_sealed(&String::from_utf8_lossy(bytes)));
-    sealed.map(|(path, _)| path.to_string()).collect()
+/// The first value in what was built that SOPS has encrypted: as it is, in base64 as generators write it, or in a file that was put into
+/// one value.
+fn ciphertext_in(built: &str) -> Option<String> {
+    if !built.contains("ENC[") && !built.contains("Secret") {
+        return None;
+    }
+    let documents = landfall_yaml::documents(built).filter_map(|part| part.and_then(|part| part.to_json()).ok());
+    documents.flat_map(flattened).find_map(|object| ciphertext_of(&object, object["kind"] == "Secret"))
+}
+
+fn ciphertext_of(value: &Value, encoded: bool) -> Option<String> {
+    match value {
+        Value::Object(fields) => fields.values().find_map(|value| ciphertext_of(value, encoded)),
+        Value::Array(items) => items.iter().find_map(|value| ciphertext_of(value, encoded)),
+        Value::String(text) => sops::whole_ciphertext(text).map(str::to_owned).or_else(|| {
+            let decoded = STANDARD.decode(text.split_whitespace().collect::<String>()).ok().filter(|_| encoded)?;
+            sops::first_ciphertext(std::str::from_utf8(&decoded).ok()?)
+        }),
+        _ => None,
+    }
+}
+
+/// The files that a ciphertext stands in.
+fn saying(tree: &Tree, ciphertext: &str) -> Vec<String> {
+    let saying = tree.iter().filter(|(_, bytes)| String::from_utf8_lossy(bytes).contains(ciphertext));
+    saying.map(|(path, _)| path.to_string()).collect()
 }
 
 fn lay_out(tree: &Tree, below: &Path) -> std::io::Result<()> {

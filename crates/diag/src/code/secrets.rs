@@ -11,7 +11,7 @@ super::group! {
     RESTORED_OTHERWISE = 935, Refused, "A Secret that is to be restored is there with another value.";
     DRILL_FAILED = 936, Failed, "With a backup alone not everything could be opened again.";
     SOPS_CLOSED = 948, Failed, "A values file or a manifest that SOPS encrypted does not open.";
-    SOPS_CIPHERTEXT = 958, Failed, "A Secret would get what SOPS encrypted in place of the value.";
+    SOPS_CIPHERTEXT = 958, Failed, "An object would get what SOPS encrypted in place of the value.";
     NO_SECRETS = 940, Usage, "The environment declares no secrets, or no such key.", "`secrets:` of an environment in landfall.yaml names the Secret that the pods read, the file that holds its values sealed, and each key with how it comes to be. No value stands there.";
     DECLARATION = 941, Usage, "The declaration of a key contradicts itself.";
     UNSAVED = 942, Refused, "In a protected environment nothing is sealed with a key that no backup has.", "Whoever loses the cluster loses the key that opens what was sealed for it. `landfall secrets backup FILE --recipient age1…` saves all keys, and the ledger beside them on the cluster remembers which; a newer key is unsaved until the next backup.";

@@ -21,7 +21,7 @@ use crate::simulation::fill;
 
 /// The beginning of a command, for marks and messages.
 pub(super) fn short(argv: &[&str]) -> String {
-    let joined = argv.join(" ");
+    let joined = landfall_diag::without_known(&argv.join(" ")).into_owned();
     if joined.chars().count() <= 40 {
         return joined.replace(", ", " ");
     }

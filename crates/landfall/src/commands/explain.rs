@@ -541,6 +541,8 @@ fn print_value(ui: &Ui, stories: &[ObjectStory]) -> bool {
 }
 
 fn short(text: &str, width: usize) -> String {
+    // The beginning of a value that is known would not be known any more.
+    let text = &*landfall_diag::without_known(text);
     let line = text.lines().next().unwrap_or_default();
     let cut = line.chars().count() > width || text.lines().count() > 1;
     if cut { format!("{}…", line.chars().take(width.saturating_sub(1)).collect::<String>()) } else { line.to_owned() }

@@ -383,7 +383,7 @@ impl Course {
             to: self.promotion.to.to_string(),
             tag: self.tag.to_string(),
             state: state.to_owned(),
-            said: said.chars().take(1900).collect(),
+            said: landfall_diag::without_known(said).chars().take(1900).collect(),
             detail,
         };
         let _noted: Value = books.ask(Asked::Promote(note)).await?;

@@ -167,7 +167,10 @@ fn what_is_encrypted_is_never_delivered_in_the_values_place() {
             "web/templates/shown.yaml",
             &format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: shown}}\n{template}\n"),
         );
-        run(&sandbox, &up).exits(1).says("would get what SOPS encrypted for a value: a");
+        run(&sandbox, &up)
+            .exits(1)
+            .says("would get what SOPS encrypted for a value: ")
+            .says("stands in web/files/secret.yaml");
     }
 }
 
@@ -201,4 +204,135 @@ fn what_was_opened_is_shown_nowhere_outside_of_secrets_either() {
     with("up", &["--yes"]).exits(1);
     sandbox.write("web/templates/shown.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: shown}\nspec: {type: {{ index .Values.database.hosts 0 }}, ports: [{port: 80}]}\n");
     assert_ne!(with("up", &["--yes"]).code, 0);
+}
+
+/// A chart with what is opened in a ConfigMap, however it is written, and the values of one day.
+fn rotated(data: &str) -> Sandbox {
+    let sandbox = shop("before.yaml");
+    sandbox.write("clear.yaml", "token: ''\nimage: example/app:1.0.1\n");
+    shown(&sandbox, data);
+    sandbox
+}
+
+fn shown(sandbox: &Sandbox, data: &str) {
+    let object = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: shown}}\ndata:\n{data}");
+    sandbox.write("web/templates/shown.yaml", &object);
+}
+
+/// Runs it, and nothing of either day's values is seen in whatever form.
+fn unseen(sandbox: &Sandbox, words: &[&str]) -> Ran {
+    let ran = run(sandbox, words);
+    for part in
+        ["canary", "1f8KmQ2x", "7Lp3vWz9", "9Zt", "4Rk", "Y2FuYXJ5", "NhbmFyeS", "jYW5hcn", "with%3F", "with?marks"]
+    {
+        assert!(!ran.all().contains(part), "{part:?} of {words:?}\n{}", ran.all());
+    }
+    ran
+}
+
+/// What is encrypted has an empty place in a file in clear.
+const OF_SHOP: [&str; 6] = ["./web", "-n", "shop", "-f", "clear.yaml", "-f"];
+
+/// The value before a change is in no file any more, and is as secret as the one after it.
+#[test]
+fn what_was_delivered_before_is_hidden_though_nobody_opens_it_any_more() {
+    let changes = [
+        // In its place, under another name, beside others, in a longer text, and gone.
+        ("  a: {{ .Values.token }}\n", "  a: {{ .Values.token }}\n"),
+        ("  a: {{ .Values.token }}\n  l: one\n", "  b: {{ .Values.token }}\n  l: other\n"),
+        ("  a: u={{ .Values.token }}\n", "  a: plain\n  b: {{ .Values.phrase | quote }}\n"),
+        ("  a: |\n    one\n    u={{ .Values.token }}\n", "  a: |\n    u={{ .Values.token }}\n    two\n"),
+        ("  a: {{ .Values.token }}\n  l: one\n", "  l: other\n"),
+    ];
+    for (before, after) in changes {
+        let sandbox = rotated(before);
+        unseen(&sandbox, &[&["up"], &OF_SHOP[..], &["secret.yaml", "--yes"]].concat()).exits(0);
+        shown(&sandbox, after);
+        sandbox.write("secret.yaml", &case("after.yaml"));
+        for output in ["table", "json", "yaml"] {
+            unseen(&sandbox, &[&["plan"], &OF_SHOP[..], &["secret.yaml", "-o", output]].concat())
+                .exits(0)
+                .says("shown");
+            unseen(&sandbox, &[&["diff"], &OF_SHOP[..], &["secret.yaml", "-o", output]].concat())
+                .exits(0)
+                .says("shown");
+        }
+        unseen(&sandbox, &[&["plan"], &OF_SHOP[..], &["secret.yaml", "--out", "../a.plan"]].concat()).exits(0);
+        let saved = std::fs::read_to_string(sandbox.root().join("../a.plan")).expect("saved");
+        for part in ["canary", "1f8KmQ2x", "7Lp3vWz9"] {
+            assert!(!saved.contains(part), "{part} in {saved}");
+        }
+        let mut apply = sandbox.command(&["apply", "../a.plan", "--yes"]);
+        apply.env("SOPS_AGE_KEY_FILE", "key.txt");
+        let applied = ran(apply.output().expect("started")).exits(0);
+        assert!(!applied.all().contains("canary"), "{}", applied.all());
+    }
+}
+
+/// A value is a value in an address, in base64 beside others, in JSON, and where a line of it is cut off.
+#[test]
+fn what_was_opened_is_hidden_in_whatever_it_is_written() {
+    let written = [
+        "\"https://shop/?q={{ .Values.phrase | urlquery }}\"",
+        "{{ printf \"app:%s@shop\" .Values.token | b64enc }}",
+        "{{ printf \"a%s\" .Values.phrase | b64enc }}",
+        "{{ dict \"a\" .Values.phrase | toJson | quote }}",
+        "{{ dict \"a\" (dict \"a\" .Values.phrase | toJson) | toJson | squote }}",
+        "{{ printf \"%s is the token that opens the door\" .Values.token | squote }}",
+    ];
+    for written in written {
+        let sandbox = rotated(&format!(
+            "  a: {written}\n  plain: {{{{ .Values.plain }}}}\n  switch: \"{{{{ .Values.switch }}}}\"\n"
+        ));
+        for output in ["table", "json", "yaml"] {
+            let planned =
+                unseen(&sandbox, &[&["plan"], &OF_SHOP[..], &["secret.yaml", "-o", output]].concat()).exits(0);
+            // Ordinary words of a file that is encrypted as a whole are to be read.
+            if output == "json" {
+                assert!(
+                    planned.stdout.contains("production") && planned.stdout.contains("\"true\""),
+                    "{}",
+                    planned.all()
+                );
+            }
+        }
+        unseen(&sandbox, &[&["up"], &OF_SHOP[..], &["secret.yaml", "--yes"]].concat()).exits(0);
+        let explain = ["explain", "./web", "token", "-n", "shop", "-f", "secret.yaml"];
+        unseen(&sandbox, &explain);
+        unseen(&sandbox, &["explain", "ConfigMap/shown", "-n", "shop"]);
+    }
+}
+
+/// Whoever reads a value reads it wherever it stands: a ciphertext is none in any object, and a text about one is a text.
+#[test]
+fn a_ciphertext_is_the_value_of_no_object_and_a_text_about_one_is_a_text() {
+    let sandbox = shop("values.yaml");
+    let up = ["up", "./web", "-n", "shop", "--yes"];
+    let whole = case("values.yaml");
+    let bare = whole.split("\nsops:\n").next().expect("values");
+    let ciphertext = bare.lines().find_map(|line| Some(&line[line.find("ENC[AES256_GCM")?..])).expect("one").trim();
+    // What stock helm-secrets would have opened: a file of the chart's own.
+    sandbox.write("web/files/keys.yaml", &format!("token: {ciphertext}\n"));
+    let read = "(.Files.Get \"files/keys.yaml\" | fromYaml).token";
+    for template in [
+        format!("kind: ConfigMap\nmetadata: {{name: shown}}\ndata: {{a: {{{{ {read} | quote }}}}}}\n"),
+        format!(
+            "kind: Pod\nmetadata: {{name: shown}}\nspec: {{containers: [{{name: a, image: a, env: [{{name: A, value: {{{{ {read} | quote }}}}}}]}}]}}\n"
+        ),
+        format!("kind: Secret\nmetadata: {{name: shown}}\ndata: {{a: {{{{ {read} | b64enc }}}}}}\n"),
+    ] {
+        sandbox.write("web/templates/shown.yaml", &format!("apiVersion: v1\n{template}"));
+        run(&sandbox, &up)
+            .exits(1)
+            .says("LF0958")
+            .says("would get what SOPS encrypted for a value")
+            .says("web/files/keys.yaml");
+    }
+    for text in ["see ENC[AES256_GCM,data:abc] in the manual", "ENC[AES256_GCM,data:…,iv:…,tag:…,type:str]"] {
+        for kind in ["ConfigMap\ndata", "Secret\nstringData"] {
+            let object = format!("apiVersion: v1\nkind: {kind}: {{a: '{text}'}}\nmetadata: {{name: shown}}\n");
+            sandbox.write("web/templates/shown.yaml", &object);
+            run(&sandbox, &["plan", "./web", "-n", "shop"]).exits(0);
+        }
+    }
 }

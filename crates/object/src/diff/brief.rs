@@ -50,11 +50,7 @@ impl std::fmt::Display for Brief {
 }
 
 fn cut(text: &str, width: usize) -> String {
-    let text = text.trim_end().replace(['\n', '\r'], " ");
-    if text.chars().count() <= width {
-        return text;
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    landfall_diag::shortened(&text.trim_end().replace(['\n', '\r'], " "), width)
 }
 
 #[cfg(test)]

@@ -79,7 +79,8 @@ fn wrong(container: &Container<'_>, words: &[&str]) -> Option<(usize, String, St
     let name = container.name;
     let program = words.first()?;
     if program.trim().contains(char::is_whitespace) && !program.contains('\\') {
-        let shown: String = program.lines().next().unwrap_or_default().chars().take(60).collect();
+        let shown: String =
+            landfall_diag::without_known(program).lines().next().unwrap_or_default().chars().take(60).collect();
         return Some((
             0,
             format!("container `{name}` is to run a program called `{shown}`"),
@@ -125,6 +126,7 @@ fn is_command_flag(word: &str) -> bool {
 }
 
 fn shortened(text: &str) -> String {
+    let text = &*landfall_diag::without_known(text);
     let line = text.trim().lines().next().unwrap_or_default();
     let mut shown: String = line.chars().take(40).collect();
     if shown.len() < text.trim().len() {

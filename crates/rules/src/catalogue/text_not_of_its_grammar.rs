@@ -161,7 +161,8 @@ fn asked_by_webhooks(desired: &Desired) -> Vec<Finding> {
 fn told(desired: &Desired, field: &str, value: &Value, what: &str, read: Grammar) -> Option<Finding> {
     let text = value.as_str().filter(|text| !text.trim().is_empty())?;
     let why = read(text).err()?;
-    let shown: String = text.lines().next().unwrap_or_default().chars().take(60).collect();
+    let shown: String =
+        landfall_diag::without_known(text).lines().next().unwrap_or_default().chars().take(60).collect();
     Some(
         RULE.finding(format!("{} `{}` has `{shown}` as a {what}", desired.object.kind(), desired.object.name()))
             .because(why)

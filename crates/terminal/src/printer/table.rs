@@ -40,17 +40,19 @@ impl Table {
 
     /// Adds a row.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(Row::Cells(cells.into()));
+        self.cells(cells.into());
     }
 
     /// Adds a row of as many cells as the head has.
     pub fn cells(&mut self, cells: Vec<String>) {
+        // Before they are folded: of a value that is known no part would be known any more.
+        let cells = cells.into_iter().map(|cell| landfall_diag::without_known(&cell).into_owned()).collect();
         self.rows.push(Row::Cells(cells));
     }
 
     /// Adds a line between the rows.
     pub fn line(&mut self, text: String) {
-        self.rows.push(Row::Line(text));
+        self.rows.push(Row::Line(landfall_diag::without_known(&text).into_owned()));
     }
 
     /// The table as lines, one trailing newline; empty without rows. Columns are as wide as their cells will be shown, and

@@ -172,7 +172,7 @@ async fn withdraw(
             to: line.to,
             tag: line.tag,
             state: "withdrawn".to_owned(),
-            said: why.chars().take(1900).collect(),
+            said: landfall_diag::without_known(why).chars().take(1900).collect(),
             detail: line.detail,
         };
         let _noted: Value = books.ask(Asked::Promote(note)).await?;

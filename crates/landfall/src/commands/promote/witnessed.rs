@@ -168,5 +168,5 @@ const LARGEST_REPORT: u64 = 32 << 20;
 
 /// A sentence in one line that a book takes.
 fn short(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
+    landfall_diag::without_known(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
 }
