@@ -360,7 +360,7 @@ async fn restored(sequence: &mut Sequence<'_>) -> String {
     let mut saved = any_secret(sequence, false);
     saved.set_annotation(ONCE_ANNOTATION, KEY);
     let backup = Backup::of([&saved]);
-    match restore(&sequence.ground.cluster, &backup).await {
+    match restore(&sequence.ground.cluster, &backup, &[]).await {
         Ok(restored) => format!("restore created {}", restored.created.len()),
         Err(refused) => format!("restore refused: {}", refused.iter().map(|it| it.message.clone()).collect::<String>()),
     }

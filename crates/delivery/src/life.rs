@@ -20,6 +20,7 @@ mod unsaved;
 mod writer;
 
 pub use births::check_restored;
+pub(crate) use births::is_sealed;
 pub use controller::SealingController;
 pub use examination::{Examination, Examined, Fault, Row, State};
 pub use remembered::{remember, remember_arrivals, remembered, saved};
