@@ -287,6 +287,44 @@ fn seal_by_hand(sandbox: &Sandbox, key: &str, value: &str) {
     sandbox.write("web/values.yaml", &format!("{before}{key}: {}{after}", sealed.trim()));
 }
 
+/// LP-40: after a delivery it is told who runs with a value from before, whoever has sealed the new one.
+#[test]
+fn lp_40_who_runs_with_a_value_from_before_is_told_whoever_sealed_the_new_one() {
+    let sandbox = Sandbox::empty();
+    let reader = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: reader}\nspec:\n  selector: {matchLabels: {app: reader}}\n  template:\n    metadata: {labels: {app: reader}}\n    spec: {containers: [{name: a, image: example/reader:1, env: [{name: T, valueFrom: {secretKeyRef: {name: keys, key: TOKEN}}}]}]}\n";
+    sandbox.write("web/templates/reader.yaml", reader);
+    sealed_system(&sandbox);
+    sandbox.run(&["secrets", "check"]).exits(0);
+    let second = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("later").as_secs();
+    let told = "Deployment.apps shop/reader runs with the value of TOKEN from before its change";
+    for round in ["by us", "by kubeseal"] {
+        // A cluster tells to the second when pods began.
+        let began = second();
+        sandbox.until("the next second but one", || second() > began + 1);
+        match round {
+            "by us" => drop(sandbox.run(&["secrets", "rotate", "TOKEN", "--yes"]).exits(0)),
+            _ => seal_by_hand(&sandbox, "TOKEN", "sealed by hand, and elsewhere"),
+        }
+        sandbox.run(&["secrets", "check"]).exits(0).says("not delivered yet").lacks("runs with");
+        sandbox.run(&["up", "--yes"]).exits(0);
+        for words in ["secrets check", "secrets audit"] {
+            let words: Vec<&str> = words.split(' ').collect();
+            sandbox.run(&words).exits(1).says(told).says("landfall secrets pending --restart");
+        }
+        sandbox.run(&["status"]).exits(0).says(told).says("landfall secrets pending --restart");
+        let data = sandbox.run(&["status", "-o", "json"]).exits(0).json();
+        assert_eq!(data["data"]["stale"][0]["keys"], serde_json::json!(["TOKEN"]), "{round}");
+        sandbox.run(&["up", "--yes"]).exits(0);
+        sandbox.run(&["secrets", "check"]).exits(1).says(told);
+        sandbox
+            .run(&["secrets", "pending", "--restart", "--yes"])
+            .exits(0)
+            .says("restarted Deployment.apps shop/reader");
+        sandbox.run(&["secrets", "check"]).exits(0).lacks("runs with");
+        sandbox.run(&["status"]).exits(0).lacks("runs with");
+    }
+}
+
 /// The guard holds what was put back where git has come to another value, and a controller that does not know it gets no mark, or
 /// nothing to open.
 #[test]
