@@ -64,6 +64,9 @@ pub(super) struct Done {
 
 /// Does one thing, and says what and how it ended; the first one makes the Secret, mostly.
 pub(super) async fn one(sequence: &mut Sequence<'_>, is_first: bool) -> Done {
+    if is_first && sequence.begins_staged() {
+        return Done { deed: "overtaken", told: format!("overtaken: {}", left_behind(sequence).await) };
+    }
     let sort = match is_first {
         true => [0, 0, 0, 0, 2, 3, 4, 6, 24][sequence.dice.below(9)],
         false => 1 + sequence.dice.below(23),
@@ -121,14 +124,38 @@ async fn overtaken(sequence: &mut Sequence<'_>) -> String {
         Ok(planned) => planned,
         Err(error) => return format!("{what} is not planned: {error}"),
     };
-    let probe = KillAt::before_effect();
+    format!("{what} {}", guarded_between(sequence, &planned, 1).await)
+}
+
+/// What a hook has made, and would leave nothing of: it is guarded as the hook is about to be cleaned up.
+async fn left_behind(sequence: &mut Sequence<'_>) -> String {
+    let object = secret(&sequence.namespace, VALUES[0], false);
+    let hook = Hook {
+        id: 0,
+        object: Object::from_value(object).unwrap_or_else(|_| Object::new(&sequence.key())),
+        delete: vec![DeletePolicy::HookSucceeded],
+        log: Vec::new(),
+        criterion: Criterion::default(),
+        timeout: 5,
+        manager: "once".to_owned(),
+    };
+    match planned_for(sequence, Task::Hook(Box::new(hook)), true).await {
+        // It is made first.
+        Ok(planned) => format!("a hook {}", guarded_between(sequence, &planned, 2).await),
+        Err(error) => format!("a hook is not planned: {error}"),
+    }
+}
+
+/// Kills a plan before its effect of that number, guards the Secret, and goes on.
+async fn guarded_between(sequence: &mut Sequence<'_>, planned: &landfall_engine::Plan, effect: usize) -> String {
+    let probe = KillAt::before_effect(effect);
     let conductor = sequence.conductor(Arc::clone(&probe) as Arc<dyn landfall_engine::Probe>);
-    let _killed = conductor.run(&Unrecorded, &planned).await;
+    let _killed = conductor.run(&Unrecorded, planned).await;
     let guarded = json!({"metadata": {"annotations": {ONCE_ANNOTATION: KEY}}});
     let guarded = sequence.patch_by_hand(&sequence.key(), guarded).await;
     sequence.keep().await;
     let went_on = sequence.recover().await;
-    format!("{what} {}, guarded {}, {went_on}", probe.killed().unwrap_or_default(), guarded.is_ok())
+    format!("{}, guarded {}, {went_on}", probe.killed().unwrap_or_default(), guarded.is_ok())
 }
 
 async fn planned(sequence: &mut Sequence<'_>, is_first: bool) -> String {
@@ -333,7 +360,7 @@ async fn restored(sequence: &mut Sequence<'_>) -> String {
     let mut saved = any_secret(sequence, false);
     saved.set_annotation(ONCE_ANNOTATION, KEY);
     let backup = Backup::of([&saved]);
-    match restore(&sequence.ground.cluster, &backup).await {
+    match restore(&sequence.ground.cluster, &backup, &[]).await {
         Ok(restored) => format!("restore created {}", restored.created.len()),
         Err(refused) => format!("restore refused: {}", refused.iter().map(|it| it.message.clone()).collect::<String>()),
     }

@@ -26,6 +26,8 @@ pub(super) const NAME: &str = "keys";
 pub(super) const KEY: &str = "PEPPER";
 /// How many deeds a sequence has, at least, and how many more at most.
 const DEEDS: (usize, usize) = (6, 9);
+/// One sequence of so many is begun without the dice.
+const STAGED: u64 = 500;
 
 /// An embedded cluster, with SealedSecrets, certificates and a sealing key.
 pub(super) struct Ground {
@@ -111,9 +113,9 @@ impl KillAt {
         Arc::new(KillAt { left: AtomicUsize::new(number), of: "", at: Mutex::new(None) })
     }
 
-    /// When something is about to be written.
-    pub(super) fn before_effect() -> Arc<Self> {
-        Arc::new(KillAt { left: AtomicUsize::new(1), of: "before effect", at: Mutex::new(None) })
+    /// When something is about to be written, for that many times, from 1.
+    pub(super) fn before_effect(number: usize) -> Arc<Self> {
+        Arc::new(KillAt { left: AtomicUsize::new(number), of: "before effect", at: Mutex::new(None) })
     }
 
     pub(super) fn killed(&self) -> Option<String> {
@@ -148,6 +150,7 @@ pub(super) struct Sequence<'g> {
     pub(super) ground: &'g Ground,
     pub(super) namespace: String,
     pub(super) dice: Dice,
+    seed: u64,
     /// What must not change: the uid and the value, in base64.
     kept: Option<(String, String)>,
     course: Course,
@@ -157,7 +160,12 @@ impl<'g> Sequence<'g> {
     pub(super) async fn new(ground: &'g Ground, seed: u64) -> anyhow::Result<Self> {
         let namespace = format!("once-{seed:x}");
         ground.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})).await?;
-        Ok(Sequence { ground, namespace, dice: Dice::new(seed), kept: None, course: Course::default() })
+        Ok(Sequence { ground, namespace, dice: Dice::new(seed), seed, kept: None, course: Course::default() })
+    }
+
+    /// Whether it begins with what the dice come to in fewer than one of some thousand.
+    pub(super) fn begins_staged(&self) -> bool {
+        self.seed % STAGED == STAGED / 2
     }
 
     /// Plays it to its end, or to what is wrong.

@@ -4,16 +4,17 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-/// The guards by their names in `LANDFALL_MUTANT`, and with which sequence it is begun. Those of what a failed upgrade has created and
-/// takes back (`once-undone`) and of what a hook leaves behind (`once-hook-gone`) are not among them, because fewer than one sequence
-/// in some thousand comes to them.
-const GUARDS: [(&str, &str); 9] = [
+/// The guards by their names in `LANDFALL_MUTANT`, and with which sequence it is begun: for what a hook leaves behind with one that is
+/// staged for it. That of what a failed upgrade has created and takes back (`once-undone`) is not among them, because fewer than one
+/// sequence in some thousand comes to it.
+const GUARDS: [(&str, &str); 10] = [
     ("once-values", "0"),
     ("once-write", "0"),
     ("once-followers", "0"),
     ("once-delete", "0"),
     ("once-recreate", "0"),
     ("once-hook-anew", "1360"),
+    ("once-hook-gone", "250"),
     ("once-sealed", "0"),
     ("once-life", "0"),
     ("trial-bare", "0"),

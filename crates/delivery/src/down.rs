@@ -20,6 +20,8 @@ pub struct Removal {
     pub units: Vec<UnitSummary>,
     /// Objects that stay, by the chart's wish or because data was to be kept.
     pub kept: Vec<ObjectKey>,
+    /// Namespaces of these that were made for a delivery which was refused, and stay because something is in them.
+    pub left: Vec<String>,
 }
 
 /// How releases are removed.
@@ -38,7 +40,7 @@ impl Session {
     /// When the cluster cannot be asked before anything is removed.
     #[boxed]
     pub async fn down(&self, units: &[&Unit], options: &DownOptions) -> Result<Removal, Vec<Diagnostic>> {
-        let mut removal = Removal { units: Vec::new(), kept: Vec::new() };
+        let mut removal = Removal { units: Vec::new(), kept: Vec::new(), left: Vec::new() };
         for unit in units.iter().rev() {
             if let Door::Application(bound) = &unit.door {
                 removal.units.push(self.take_along(unit, bound).await?);
@@ -67,6 +69,8 @@ impl Session {
             self.carry_out(&prepared, &mut summary).await;
             removal.units.push(summary);
         }
+        removal.left = trial::left_behind(&self.cluster).await;
+        removal.left.retain(|name| units.iter().any(|unit| unit.namespace == *name));
         Ok(removal)
     }
 

@@ -1,15 +1,22 @@
 //! A cluster's secrets saved, restored, and tried with a backup alone.
 
 use async_recursion::async_recursion as boxed;
-use landfall_cluster::{Cluster, Error, ListOptions, WriteOptions};
+use jiff::Timestamp;
+use landfall_cluster::{Cluster, Error, ListOptions, Patch, WriteOptions};
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, mark_born, once_guard};
-use landfall_secrets::{Backup, Saved, same_value, saved_for, unseal};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, mark_born, once_guard, once_keys};
+use landfall_project::Environment;
+use landfall_secrets::{Backup, MANAGED, PATCH, Saved, control, same_value, saved_for, unseal};
 use landfall_source::surroundings;
 use serde::Serialize;
+use serde_json::json;
+
+use crate::life::{SealingController, is_sealed};
 
 /// Who writes what is restored.
 const MANAGER: &str = "landfall";
+/// By what Helm knows whose an object is.
+const RELEASE: &str = "meta.helm.sh/release-name";
 /// How often a placeholder is replaced that its controller writes meanwhile.
 const TRIES: u32 = 8;
 
@@ -40,20 +47,34 @@ pub struct Restored {
     pub created: Vec<ObjectKey>,
     /// They were there with the same values.
     pub unchanged: Vec<ObjectKey>,
+    /// Those of them that the SealedSecret of their name may take from now on.
+    pub left: Vec<ObjectKey>,
+    /// Those that it may not: what is sealed there has another value of a key that is generated once.
+    pub withheld: Vec<ObjectKey>,
 }
 
 /// Puts back what a backup holds. All is compared first: where one Secret is there with another value, nothing is written.
 ///
+/// What a SealedSecret wrote where it was saved, or what these environments have sealed in a file, its SealedSecret may take.
+///
 /// # Errors
 /// What the cluster refuses with; what is there with another value, each.
 #[boxed]
-pub async fn restore(cluster: &Cluster, backup: &Backup) -> Result<Restored, Vec<Diagnostic>> {
+pub async fn restore(
+    cluster: &Cluster,
+    backup: &Backup,
+    environments: &[&Environment],
+) -> Result<Restored, Vec<Diagnostic>> {
     let told = |error: Error| vec![error.diagnose()];
     let (mut missing, mut restored, mut refused) = (Vec::new(), Restored::default(), Vec::new());
+    let mut stayed = Vec::new();
     for secret in backup.secrets() {
         match cluster.get(&secret.key()).await.map_err(told)? {
             None => missing.push(secret),
-            Some(live) if is_same(&live, &secret) => restored.unchanged.push(live.key()),
+            Some(live) if is_same(&live, &secret) => {
+                restored.unchanged.push(live.key());
+                stayed.push((live, secret));
+            }
             Some(live) if is_placeholder(&live) => missing.push(secret),
             Some(live) => refused.push(otherwise(&live, &secret)),
         }
@@ -61,7 +82,15 @@ pub async fn restore(cluster: &Cluster, backup: &Backup) -> Result<Restored, Vec
     if !refused.is_empty() {
         return Err(refused);
     }
-    for secret in missing {
+    // What is generated once comes before the keys that open what is sealed: another value would be born by them in its place.
+    missing.sort_by_key(|secret| matches!(saved_for(secret), Some(Saved::SealingKey(_))));
+    for mut secret in missing {
+        let standing = standing(cluster, backup, environments, &secret).await?;
+        match standing {
+            Standing::Left => mark(&mut secret),
+            Standing::Withheld => unmark(&mut secret),
+            Standing::Own => {}
+        }
         if let Some(namespace) = secret.namespace() {
             let key = ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, namespace);
             match cluster.create(&Object::new(&key), &WriteOptions::default()).await {
@@ -69,26 +98,119 @@ pub async fn restore(cluster: &Cluster, backup: &Backup) -> Result<Restored, Vec
                 _ => {}
             }
         }
-        put(cluster, &secret).await.map_err(told)?;
+        let put = put(cluster, &secret).await.map_err(told)?;
         restored.created.push(secret.key());
+        match (standing, put) {
+            (Standing::Left, Put::Written) => restored.left.push(secret.key()),
+            (Standing::Withheld, _) => restored.withheld.push(secret.key()),
+            (Standing::Left, Put::There) | (Standing::Own, _) => {}
+        }
+    }
+    // Put back by an earlier version, or by one that was killed: its own writing, and nobody else's.
+    for (live, saved) in stayed.iter().filter(|(live, _)| is_own(live) && !control::is_taken(live.value())) {
+        match standing(cluster, backup, environments, saved).await? {
+            Standing::Left => {
+                let patch = json!({"metadata": {"uid": live.uid(), "annotations": {MANAGED: "true"}}});
+                cluster.patch(&live.key(), &Patch::Merge(patch), &options()).await.map_err(told)?;
+                restored.left.push(live.key());
+            }
+            Standing::Withheld => restored.withheld.push(live.key()),
+            Standing::Own => {}
+        }
     }
     Ok(restored)
 }
 
+/// Whose a Secret is that is put back.
+enum Standing {
+    /// No SealedSecret's.
+    Own,
+    /// The one's of its name.
+    Left,
+    /// The same, but what is sealed there is another value: the original would let it take the place of what was generated once.
+    Withheld,
+}
+
+async fn standing(
+    cluster: &Cluster,
+    backup: &Backup,
+    environments: &[&Environment],
+    saved: &Object,
+) -> Result<Standing, Vec<Diagnostic>> {
+    let once = once_keys(saved);
+    let is_its = control::is_taken(saved.value()) || environments.iter().any(|it| is_sealed(it, saved));
+    if once.is_empty() || !is_its {
+        return Ok(Standing::Own);
+    }
+    let key = ObjectKey::new(sealed_kind(), saved.namespace(), saved.name());
+    let sealed = match cluster.get(&key).await {
+        Ok(sealed) => sealed,
+        Err(Error::NoMatch { .. }) => None,
+        Err(error) if error.code() == Some(403) => None,
+        Err(error) => return Err(vec![error.diagnose()]),
+    };
+    let Some(sealed) = sealed else { return Ok(Standing::Left) };
+    let (there, _) = SealingController::default().keyring(cluster).await.map_err(|diagnostic| vec![diagnostic])?;
+    let mut opened = [backup.keyring(), there]
+        .into_iter()
+        .filter_map(|keyring| control::opened(sealed.value(), &keyring, Timestamp::now()).ok())
+        .filter_map(|opened| Object::from_value(opened).ok());
+    let Some(opened) = opened.next() else { return Ok(Standing::Left) };
+    let agrees = |key: &String| same_value(value(&opened, key), value(saved, key));
+    Ok(if once.iter().all(agrees) { Standing::Left } else { Standing::Withheld })
+}
+
+/// Marks a Secret as one that the SealedSecret of its name may take, where it is not.
+fn mark(secret: &mut Object) {
+    if !control::is_shared(secret.value()) {
+        secret.set_annotation(MANAGED, "true");
+    }
+}
+
+/// Takes such marks away.
+fn unmark(secret: &mut Object) {
+    for mark in [MANAGED, PATCH] {
+        secret.remove_annotation(mark);
+    }
+}
+
+/// Whether nobody but Landfall has written a Secret, and no release has it.
+fn is_own(live: &Object) -> bool {
+    let managers = live.list_at("/metadata/managedFields");
+    let is_released = live.annotation(RELEASE).is_some();
+    !managers.is_empty() && !is_released && managers.iter().all(|entry| entry["manager"] == MANAGER)
+}
+
+fn options() -> WriteOptions {
+    WriteOptions { field_manager: Some(MANAGER.to_owned()), ..WriteOptions::default() }
+}
+
+fn sealed_kind() -> Gvk {
+    Gvk::from_api_version(landfall_secrets::API_VERSION, landfall_secrets::KIND)
+}
+
+/// How a Secret came to be there.
+enum Put {
+    /// It was written.
+    Written,
+    /// Its controller has opened it meanwhile.
+    There,
+}
+
 /// Creates a Secret. What came in between wins and is told; but for a placeholder, which stands back.
-async fn put(cluster: &Cluster, secret: &Object) -> Result<(), Error> {
+async fn put(cluster: &Cluster, secret: &Object) -> Result<Put, Error> {
     // What it is known again by is what it comes back with: nobody else's word is taken for it.
     let mut secret = secret.clone();
     mark_born(&mut secret, None);
     let secret = &secret;
-    let options = WriteOptions { field_manager: Some(MANAGER.to_owned()), ..WriteOptions::default() };
+    let options = options();
     let mut tries = 0;
     loop {
         tries += 1;
         let live = cluster.get(&secret.key()).await?;
         let written = match &live {
             // The sealing keys that were put back first may have opened it by now.
-            Some(live) if is_same(live, secret) => return Ok(()),
+            Some(live) if is_same(live, secret) => return Ok(Put::There),
             Some(live) if is_placeholder(live) => {
                 let mut replacing = secret.clone();
                 replacing.set_resource_version(live.resource_version().unwrap_or_default());
@@ -97,7 +219,7 @@ async fn put(cluster: &Cluster, secret: &Object) -> Result<(), Error> {
             Some(_) | None => cluster.create(secret, &options).await,
         };
         match written {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(Put::Written),
             // Its controller wrote in between: what that is decides.
             Err(error) if tries < TRIES && (error.is_conflict() || error.is_not_found()) => {}
             Err(error) if tries < TRIES && error.is_already_exists() && live.is_none() => {}
@@ -113,11 +235,16 @@ fn is_placeholder(live: &Object) -> bool {
     live.annotation(SIMULATED).is_some() && managers.len() <= 1 && once_guard(Some(live), None).is_ok()
 }
 
-/// Whether a live Secret holds all that was saved of it.
+/// Whether a live Secret holds what was saved of it: of one that a SealedSecret writes what is generated once, for all else follows
+/// from what is sealed, and may have changed since.
 fn is_same(live: &Object, saved: &Object) -> bool {
+    let agrees = |key: &str| same_value(value(live, key), value(saved, key));
+    let once = once_keys(saved);
+    if !once.is_empty() && control::is_taken(live.value()) {
+        return once.iter().all(|key| agrees(key));
+    }
     let keys = saved.at("/data").and_then(|data| data.as_object());
-    let mut keys = keys.into_iter().flatten().map(|(key, _)| key);
-    keys.all(|key| same_value(value(live, key), value(saved, key)))
+    keys.into_iter().flatten().all(|(key, _)| agrees(key))
 }
 
 fn value<'a>(secret: &'a Object, key: &str) -> Option<&'a str> {
@@ -188,7 +315,7 @@ pub async fn drill(cluster: &Cluster, backup: &Backup) -> Result<Drill, Diagnost
             saved.iter().any(|saved| saved.key() == live.key() && is_same(&live, saved) && is_same(saved, &live));
         drill.kept.push(Kept { secret: live.key(), what, saved: is_saved });
     }
-    let sealed = cluster.list(&Gvk::new("bitnami.com", "v1alpha1", "SealedSecret"), &ListOptions::default()).await;
+    let sealed = cluster.list(&sealed_kind(), &ListOptions::default()).await;
     let sealed = match sealed {
         Ok(sealed) => sealed,
         Err(Error::NoMatch { .. }) => Vec::new(),

@@ -20,11 +20,12 @@ mod unsaved;
 mod writer;
 
 pub use births::check_restored;
+pub(crate) use births::is_sealed;
 pub use controller::SealingController;
 pub use examination::{Examination, Examined, Fault, Row, State};
 pub use remembered::{remember, remember_arrivals, remembered, saved};
 pub use sent::Sent;
 pub use site::{Consumer, Site};
-pub use survey::{Stale, Survey, running};
+pub use survey::{Began, Stale, Survey, all_stale, running};
 pub use unsaved::unsaved;
 pub use writer::SecretWriter;

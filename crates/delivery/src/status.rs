@@ -9,9 +9,12 @@ use landfall_release::{ListFilter, Record, manifest_objects};
 use serde::Serialize;
 
 use crate::content::is_workload;
+use crate::life::{Stale, all_stale};
 use crate::pods;
 use crate::session::Session;
 use crate::summary::PodLine;
+use crate::trial::left_behind;
+use crate::up::SEALING_KEYS;
 
 /// What runs, and how it fares.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +25,10 @@ pub struct SystemStatus {
     pub units: Vec<UnitStatus>,
     /// Whether all is well.
     pub healthy: bool,
+    /// Workloads whose pods run with a secret's value from before its change.
+    pub stale: Vec<Stale>,
+    /// Namespaces that were made for a delivery which was refused, and stay because something is in them.
+    pub left: Vec<String>,
 }
 
 /// A release and its objects.
@@ -99,6 +106,9 @@ impl SystemStatus {
     #[must_use]
     pub fn only(mut self, is_meant: impl Fn(&UnitStatus) -> bool) -> Self {
         self.units.retain(is_meant);
+        let units = &self.units;
+        let is_shown = |one: &Stale| units.iter().any(|unit| one.workload.namespace.as_ref() == Some(&unit.namespace));
+        self.stale.retain(is_shown);
         self.healthy = self.units.iter().all(UnitStatus::is_healthy);
         self
     }
@@ -134,7 +144,12 @@ impl Session {
             wanted.iter().position(|(namespace, name)| *namespace == unit.namespace && *name == unit.name)
         });
         let healthy = units.iter().all(UnitStatus::is_healthy);
-        Ok(SystemStatus { version: version.git_version, units, healthy })
+        // It is told beside what runs, which is told without it where one may not ask.
+        let mut stale = all_stale(&self.cluster, SEALING_KEYS).await.unwrap_or_default();
+        stale.retain(|one| units.iter().any(|unit| one.workload.namespace.as_ref() == Some(&unit.namespace)));
+        let mut left = left_behind(&self.cluster).await;
+        left.retain(|name| !units.iter().any(|unit| unit.namespace == *name));
+        Ok(SystemStatus { version: version.git_version, units, healthy, stale, left })
     }
 
     /// The namespaces and names of what is delivered: the releases, and then the Applications.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use landfall_cluster::{Cluster, ListOptions};
 use landfall_diag::{Diagnostic, Place, Severity, code};
-use landfall_engine::{Concluded, Objection, Refusal, Trial};
-use landfall_object::ObjectKey;
+use landfall_engine::{Concluded, LEFT_OF_TRIAL, Objection, Refusal, Trial};
+use landfall_object::{Gvk, ObjectKey};
 
 /// The refusals of one plan, at the fields that are objected to; the same words about several objects are told once.
 pub fn refusals(
@@ -123,9 +124,25 @@ pub fn taken_back(concluded: &Concluded) -> Vec<Diagnostic> {
         let told_left = Diagnostic::new(Severity::Warning, code::NAMESPACE_MADE_AHEAD, text).note(
             "somebody else has put something into it meanwhile, or delivers into it, or not all of it can be listed",
         );
-        told.push(told_left);
+        told.push(told_left.help(way_out(&bare(&concluded.left))));
     }
     told
+}
+
+/// What to do with a namespace that was left of a trial.
+pub fn way_out(namespace: &str) -> String {
+    format!(
+        "`landfall up` delivers into it; `kubectl delete namespace {namespace}` takes it away, and all that is in it"
+    )
+}
+
+/// The namespaces that trials have made and could not take back, and that nothing was delivered into since; none where one may
+/// not list namespaces.
+pub(crate) async fn left_behind(cluster: &Cluster) -> Vec<String> {
+    let namespaces = cluster.list(&Gvk::new("", "v1", "Namespace"), &ListOptions::default()).await.unwrap_or_default();
+    let left =
+        namespaces.iter().filter(|it| it.annotation(LEFT_OF_TRIAL).is_some() && it.deletion_timestamp().is_none());
+    left.map(|namespace| namespace.name().to_owned()).collect()
 }
 
 fn names(keys: &[&ObjectKey]) -> String {
@@ -136,8 +153,6 @@ fn names(keys: &[&ObjectKey]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use landfall_object::Gvk;
-
     use super::*;
 
     #[test]

@@ -44,7 +44,7 @@ use crate::unit::{Door, Unit};
 use crate::{Bounds, CheckResult, NetworkReach, Prober, Smoke, Standpoint, Tags, addresses};
 
 /// Where the sealing keys are, and what is remembered beside them, where nobody says otherwise.
-const SEALING_KEYS: &str = "kube-system";
+pub(crate) const SEALING_KEYS: &str = "kube-system";
 
 /// A unit, read and rendered, or why it could not be.
 pub type Candidate = (String, Result<Unit, Vec<Diagnostic>>);

@@ -19,6 +19,7 @@ const CONTROLLER_ANNOTATIONS: &[&str] = &[
     "deprecated.daemonset.template.generation",
     "control-plane.alpha.kubernetes.io/leader",
     crate::trial::claim::ON_TRIAL,
+    crate::trial::claim::LEFT_OF_TRIAL,
 ];
 
 /// An object without what servers and controllers write: what somebody declared.

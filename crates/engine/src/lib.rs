@@ -81,5 +81,5 @@ pub use planning::{Live, plan};
 pub use probe::{Killed, NoProbe, Probe};
 pub use report::{Failure, FailureKind, HookEnd, Report, StepReport, StepResult};
 pub use standing::{Standing, StepState};
-pub use trial::{Concluded, Fate, MadeNamespace, Objection, Refusal, Trial, Tried, Untried};
+pub use trial::{Concluded, Fate, LEFT_OF_TRIAL, MadeNamespace, Objection, Refusal, Trial, Tried, Untried};
 pub use wish::{Look, Selection, Sight, Wish, prepare};

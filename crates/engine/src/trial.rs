@@ -30,6 +30,7 @@ use crate::executor::Executor;
 use crate::plan::{Plan, Step};
 use crate::{Error, digest};
 
+pub use self::claim::LEFT_OF_TRIAL;
 pub use self::namespaces::{Concluded, Fate};
 
 /// Requests under way at once. Each is a connection of its own, and a connection costs more than a round trip.

@@ -215,8 +215,12 @@ impl Host {
     #[boxed]
     pub async fn cluster_place(&self, target: Option<&str>, query: &PlaceQuery) -> Result<Place, Failure> {
         let explicit = query.environment.is_none() && (query.context.is_some() || query.kubeconfig.is_some());
-        let declared =
-            PlaceQuery { context: query.context.clone().filter(|_| !explicit), revision: None, ..query.clone() };
+        let declared = PlaceQuery {
+            context: query.context.clone().filter(|_| !explicit),
+            kubeconfig: query.kubeconfig.clone().filter(|_| !explicit),
+            revision: None,
+            ..query.clone()
+        };
         let mut place = match self.declared_place(target, &declared).await {
             // Which of several environments is meant matters only where none of the flags has said it.
             Err(_) if explicit => self.nowhere()?,
@@ -346,8 +350,8 @@ impl Host {
         }
     }
 
-    /// The cluster: the environment's own; a flag may only confirm it. Without an environment, `--context`, else
-    /// the embedded cluster. `KUBECONFIG` alone never chooses a real cluster.
+    /// The cluster: the environment's own; a flag may only confirm it. Without an environment, `--context`, else the
+    /// current context of `--kubeconfig`, else the embedded cluster. `KUBECONFIG` alone never chooses a real cluster.
     fn cluster_choice(
         &self,
         target: &Target,
@@ -356,18 +360,22 @@ impl Host {
     ) -> Result<ClusterChoice, Failure> {
         let kubeconfig = query.kubeconfig.as_ref().map(|path| self.directory.join(path));
         let TargetKind::System(file) = &target.kind else {
-            return Ok(match &query.context {
-                Some(name) => context_of(name.to_string(), kubeconfig, Protection::Open),
-                None => ClusterChoice::embedded(),
+            return Ok(match (&query.context, &kubeconfig) {
+                (Some(name), _) => context_of(name.to_string(), kubeconfig, Protection::Open),
+                (None, Some(file)) => {
+                    let name = kubeconfig::current_context(&self.env, Some(file))?;
+                    context_of(name, kubeconfig, Protection::Open)
+                }
+                (None, None) => ClusterChoice::embedded(),
             });
         };
         let environment = environment.unwrap_or_default();
         let declared = file.system.environments.get(environment).and_then(|environment| environment.cluster.remote());
-        let refuse = |wanted: &str, given: &str| {
+        let refuse = |wanted: &str, flag: &str, given: &str| {
             Failure::from(
                 Diagnostic::refused(
                     code::OTHER_CLUSTER,
-                    format!("environment `{environment}` lives on {wanted}, and --context says `{given}`"),
+                    format!("environment `{environment}` lives on {wanted}, and {flag} says `{given}`"),
                 )
                 .primary(
                     file.place(&[
@@ -378,18 +386,21 @@ impl Host {
                     "declared here",
                 )
                 .note("nothing was changed")
-                .help("leave --context out, or name the environment of that context with --env"),
+                .help(format!("leave {flag} out, or name the environment of that cluster with --env")),
             )
         };
         match (declared, &query.context) {
             (Some(RemoteCluster { context, .. }), Some(given)) if given != context => {
-                Err(refuse(&format!("the context `{context}`"), given))
+                Err(refuse(&format!("the context `{context}`"), "--context", given))
             }
-            (None, Some(given)) => Err(refuse("the embedded cluster", given)),
+            (None, Some(given)) => Err(refuse("the embedded cluster", "--context", given)),
             (Some(RemoteCluster { context, protected }), _) => {
                 Ok(context_of(context.to_string(), kubeconfig, Protection::of(*protected)))
             }
-            (None, None) => Ok(ClusterChoice::embedded()),
+            (None, None) => match &query.kubeconfig {
+                Some(given) => Err(refuse("the embedded cluster", "--kubeconfig", given)),
+                None => Ok(ClusterChoice::embedded()),
+            },
         }
     }
 }

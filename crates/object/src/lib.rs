@@ -47,7 +47,9 @@ pub use json::{read_json, to_json, write_json, write_json_string};
 pub use key::ObjectKey;
 pub use list::flattened;
 pub use object::{NotAnObject, Object, OwnerReference, Revealed, at, revealed};
-pub use once::{BORN_ANNOTATION, ONCE_ANNOTATION, OnceViolation, Wanted, kept_value, mark_born, once_guard, once_keys};
+pub use once::{
+    BORN_ANNOTATION, ONCE_ANNOTATION, OnceViolation, Wanted, kept_value, mark_born, once_guard, once_keys, showing,
+};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use schedule::{Schedule, go_duration};
 pub use simulated::{ASSUMED, Assumption, BUILT_IN, SIMULATED, Simulated, UNDECLARED};

@@ -96,9 +96,7 @@ impl OnceViolation {
 
     /// What shows the value that lives.
     fn showing(&self) -> String {
-        let (name, of) = (self.key.name.as_str(), self.of_namespace());
-        let key = self.keys.first().map(String::as_str).unwrap_or_default();
-        format!("`kubectl get secret {name}{of} -o go-template='{{{{index .data \"{key}\" | base64decode}}}}'`")
+        showing(&self.key, self.keys.first().map(String::as_str).unwrap_or_default())
     }
 
     /// The way to an earlier revision that leaves the keys as they are.
@@ -113,36 +111,41 @@ impl OnceViolation {
         )
     }
 
-    fn of_namespace(&self) -> String {
-        self.key.namespace.as_deref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default()
-    }
-
     /// What to type where a key is no longer needed.
     fn giving_up(&self) -> String {
-        let (name, of) = (self.key.name.as_str(), self.of_namespace());
+        let (name, of) = (self.key.name.as_str(), of_namespace(&self.key));
         format!(
             "to give it up for good: `kubectl annotate secret {name}{of} {ONCE_ANNOTATION}- {BORN_ANNOTATION}-`, then the same again"
         )
     }
 }
 
+/// What shows a value that lives of a Secret.
+pub fn showing(secret: &ObjectKey, key: &str) -> String {
+    let (name, of) = (secret.name.as_str(), of_namespace(secret));
+    format!("`kubectl get secret {name}{of} -o go-template='{{{{index .data \"{key}\" | base64decode}}}}'`")
+}
+
+fn of_namespace(secret: &ObjectKey) -> String {
+    secret.namespace.as_deref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default()
+}
+
 impl Diagnose for OnceViolation {
     fn diagnose(&self) -> Diagnostic {
-        let help = match (self.verb, &self.wanted) {
+        let way = match (self.verb, &self.wanted) {
             (CHANGED | UNPROTECTED, Wanted::Recorded { release, namespace, revision }) => {
-                format!("{}; {}", self.delivering(release, namespace, *revision), self.giving_up())
+                Some(self.delivering(release, namespace, *revision))
             }
-            (CHANGED, _) => format!("{}; {}", self.putting_back(), self.giving_up()),
-            (REMADE, _) => format!(
-                "let it be no hook: take `helm.sh/hook` off its template, then once `--take-ownership`; {}",
-                self.giving_up()
-            ),
-            (UNPROTECTED, _) => format!("leave the key in its annotation `{ONCE_ANNOTATION}`; {}", self.giving_up()),
-            _ => self.giving_up(),
+            (CHANGED, _) => Some(self.putting_back()),
+            (REMADE, _) => {
+                Some("let it be no hook: take `helm.sh/hook` off its template, then once `--take-ownership`".to_owned())
+            }
+            (UNPROTECTED, _) => Some(format!("leave the key in its annotation `{ONCE_ANNOTATION}`")),
+            _ => None,
         };
-        Diagnostic::refused(code::ONCE, self.to_string())
-            .note("data made with the old value could never be read again")
-            .help(help)
+        let refused = Diagnostic::refused(code::ONCE, self.to_string())
+            .note("data made with the old value could never be read again");
+        way.into_iter().chain([self.giving_up()]).fold(refused, Diagnostic::help)
     }
 }
 

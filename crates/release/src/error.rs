@@ -1,6 +1,7 @@
 use std::fmt;
 
 use landfall_diag::{Code, Diagnose, Diagnostic, code};
+use landfall_object::{ONCE_ANNOTATION, ObjectKey, showing};
 
 /// Why a release's operation could not be prepared or carried out; where Helm has words for it, they are Helm's.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,8 @@ pub enum Error {
         object: String,
         /// What its metadata lacks.
         reasons: Vec<String>,
+        /// The release that wants it, and what it holds.
+        sought: Box<Sought>,
     },
     /// A manifest cannot be read.
     #[error("YAML parse error on {path}: {reason}")]
@@ -186,6 +189,43 @@ fn several(errors: &[landfall_cluster::Error]) -> String {
     }
 }
 
+/// An object of somebody else that a release wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    /// The object.
+    pub object: ObjectKey,
+    /// Its keys that are generated once.
+    pub once: Vec<String>,
+    /// The release.
+    pub release: String,
+    /// Its namespace.
+    pub namespace: String,
+}
+
+impl Sought {
+    /// What to type. What is generated once lives on by being taken, and is lost by the other way that comes to mind.
+    fn told(&self, refused: Diagnostic) -> Diagnostic {
+        let Sought { object, once, release, namespace } = self;
+        let take = format!(
+            "`landfall upgrade {release} CHART -n {namespace} --take-ownership`, with its chart's directory and its values files (`-f`)"
+        );
+        let Some(first) = once.first() else {
+            return refused.help(format!("name it otherwise, or take it into the release, once: {take}"));
+        };
+        let keys = once.join(", ");
+        refused
+            .note(format!(
+                "it holds {keys} generated once: taken over, it keeps the value that lives, and another one is refused; deleted, it \
+                 would lose it, and what was made with it could never be read again"
+            ))
+            .help(format!(
+                "give the template the value that lives ({} shows it) and the annotation `{ONCE_ANNOTATION}: {keys}`",
+                showing(object, first)
+            ))
+            .help(format!("then take it into the release, once: {take}"))
+    }
+}
+
 impl Diagnose for Error {
     fn diagnose(&self) -> Diagnostic {
         let told = |code: Code| Diagnostic::error(code, self.to_string());
@@ -223,9 +263,7 @@ impl Diagnose for Error {
             )),
             Error::AlreadyDeleted { .. } => told(code::ALREADY_DELETED),
             Error::SystemLabel => told(code::SYSTEM_LABEL),
-            Error::Foreign { .. } => Diagnostic::refused(code::FOREIGN_OBJECT, self.to_string()).help(
-                "name it otherwise, or take it into the release: `landfall upgrade RELEASE CHART --take-ownership`",
-            ),
+            Error::Foreign { sought, .. } => sought.told(Diagnostic::refused(code::FOREIGN_OBJECT, self.to_string())),
             Error::Manifest { .. } | Error::Nameless { .. } => told(code::UNBUILDABLE),
             Error::Unset { path, fields } => {
                 Diagnostic::error(code::UNBUILDABLE, format!("{path}: {}", unset(fields))).note(format!("helm: {self}"))

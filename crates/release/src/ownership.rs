@@ -1,6 +1,7 @@
-use landfall_object::{BUILT_IN, Object, SIMULATED};
+use landfall_object::{BUILT_IN, Object, SIMULATED, once_keys};
 
 use crate::Error;
+use crate::error::Sought;
 use crate::options::OwnershipCheck;
 
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -54,7 +55,9 @@ pub(crate) fn check(live: &Object, verb: &'static str, name: &str, namespace: &s
     }
     let home = live.namespace().unwrap_or_default();
     let object = format!("{} {:?} in namespace {home:?}", live.kind(), live.name());
-    Err(Error::Foreign { verb, object, reasons })
+    let (release, namespace) = (name.to_owned(), namespace.to_owned());
+    let sought = Box::new(Sought { object: live.key(), once: once_keys(live), release, namespace });
+    Err(Error::Foreign { verb, object, reasons, sought })
 }
 
 /// Whether an object is to stay when its release no longer wants it.
@@ -64,6 +67,7 @@ pub(crate) fn is_kept(object: &Object) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use landfall_diag::Diagnose as _;
     use serde_json::json;
 
     use super::*;
@@ -80,6 +84,25 @@ mod tests {
         let mut own = live.clone();
         mark(&mut own, "web", "y");
         assert!(check(&own, "install", "web", "y").is_ok());
+    }
+
+    /// LP-131: the way back of a Secret that a SealedSecret made, and that holds what is generated once.
+    #[test]
+    fn what_is_generated_once_is_told_with_the_value_that_lives_and_how_it_is_taken() {
+        let live = json!({"apiVersion": "v1", "kind": "Secret", "data": {"PEPPER": "YQ=="},
+            "metadata": {"name": "keys", "namespace": "y", "annotations": {"landfall.dev/once": "PEPPER"}}});
+        let error = check(&Object::from_value(live).expect("a map"), "update", "web", "y").expect_err("refused");
+        let told = error.diagnose();
+        assert!(
+            told.notes.iter().any(|note| note.contains("PEPPER generated once") && note.contains("deleted")),
+            "{told:?}"
+        );
+        assert!(
+            told.helps[0]
+                .contains("`kubectl get secret keys -n y -o go-template='{{index .data \"PEPPER\" | base64decode}}'`"),
+            "{told:?}"
+        );
+        assert!(told.helps[1].contains("`landfall upgrade web CHART -n y --take-ownership`"), "{told:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroize as _;
 
 use crate::age::{self, AgeError, Audience, Identity};
+use crate::control::{is_taken, leave};
 use crate::keyring::{KEY_LABEL, KEY_PREFIX, Keyring, SealingKey};
 use crate::masked::Masked;
 use crate::plain;
@@ -90,7 +91,7 @@ impl Backup {
     /// What of these Secrets is to be saved.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a Object>) -> Self {
         let mut saved: Vec<Value> =
-            secrets.into_iter().filter(|secret| saved_for(secret).is_some()).map(cleaned).collect();
+            secrets.into_iter().filter(|secret| saved_for(secret).is_some()).map(handed).collect();
         saved.sort_by_key(|secret| {
             let text = |field: &str| secret["metadata"][field].as_str().unwrap_or_default().to_owned();
             (text("namespace"), text("name"))
@@ -163,6 +164,16 @@ impl Backup {
         let is_secret = |secret: &Value| secret["kind"] == "Secret" && secret["apiVersion"] == "v1";
         if backup.secrets.iter().all(is_secret) { Ok(backup) } else { Err(BackupError::Form) }
     }
+}
+
+/// The same of a Secret that lives. By its owner, or by who wrote it, the controller knew whose it is, and neither comes along:
+/// what a SealedSecret could write is marked, so that the one that is delivered next finds it, whoever restores it.
+fn handed(secret: &Object) -> Value {
+    let mut saved = cleaned(secret);
+    if is_taken(secret.value()) {
+        leave(&mut saved);
+    }
+    saved
 }
 
 /// A Secret as another cluster can take it: nothing of its server's, no owner that is not there.
@@ -242,6 +253,33 @@ mod tests {
         assert_eq!(saved[1].at("/metadata/ownerReferences"), None);
         let stranger = [Identity::generate().expect("random")];
         assert_eq!(Backup::open(&stranger, file.as_bytes()).map(drop), Err(BackupError::Closed(AgeError::Closed)));
+    }
+
+    #[test]
+    fn what_a_sealed_secret_wrote_is_saved_as_its_to_take_and_what_another_wrote_is_not() {
+        let saved = |more: Value| {
+            let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"P": "YQ=="},
+                "metadata": {"name": "keys", "namespace": "shop", "annotations": {"landfall.dev/once": "P"}}});
+            for (field, value) in more.as_object().into_iter().flatten() {
+                secret["metadata"][field] = value.clone();
+            }
+            let backup = Backup::of(&[object(secret)]);
+            backup.secrets().any(|it| it.annotation(crate::MANAGED) == Some("true"))
+        };
+        let owner = |api: &str, kind: &str| {
+            saved(json!({"ownerReferences": [{"apiVersion": api, "kind": kind, "controller": true}]}))
+        };
+        let written = |manager: &str| {
+            let fields = json!({"f:metadata": {"f:annotations": {"f:landfall.dev/once": {}}}});
+            saved(json!({"managedFields": [{"manager": manager, "fieldsV1": fields}]}))
+        };
+        assert!(owner("bitnami.com/v1alpha1", "SealedSecret"), "the original's");
+        assert!(
+            written(crate::control::TWIN) && written(crate::control::KEEPER),
+            "what is generated once has no owner"
+        );
+        assert!(!owner("cert-manager.io/v1", "Certificate") && !written("kubectl-create") && !written("landfall"));
+        assert!(!saved(json!({})));
     }
 
     #[test]

@@ -16,7 +16,8 @@ use landfall_object::{Object, SIMULATED, mark_born, once_guard};
 use landfall_sprig::{Context, Seeded};
 use serde_json::{Value, json};
 
-pub use adoption::{Adoption, adopted, adoption, freed, is_shared};
+pub(crate) use adoption::leave;
+pub use adoption::{Adoption, adopted, adoption, freed, is_shared, is_taken};
 pub use answer::{Answer, MOST_BYTES, MOST_VALUES, answer};
 
 use crate::key::Certificate;
@@ -29,6 +30,8 @@ pub const KEY_NAMESPACE: &str = "kube-system";
 pub const SERVICE: (&str, &str) = (KEY_NAMESPACE, "sealed-secrets-controller");
 /// The field manager of the embedded cluster's twin, which gives way to whoever else acts.
 pub const TWIN: &str = "sealed-secrets-simulated";
+/// The field manager of the controller of `landfall serve`.
+pub const KEEPER: &str = "landfall-sealed-secrets";
 /// How old the newest key may get: thirty days, as `--key-renew-period`.
 pub const RENEWED: SignedDuration = SignedDuration::from_hours(720);
 /// How the API server ends what it says of a Secret that may not be changed.

@@ -39,6 +39,20 @@ pub struct Recorded {
     /// New values that somebody has set out to write, key by key: who is killed on the way leaves them here, and what has come of them is
     /// found by the value.
     pub intended: BTreeMap<String, Intended>,
+    /// Values that came to the cluster's Secret past us: sealed or written elsewhere.
+    pub moved: BTreeMap<String, Moved>,
+    /// The state of the cluster's Secret in which its values were last held against those that were given.
+    pub seen: String,
+}
+
+/// A value that came to the cluster past us.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Moved {
+    /// What it is known again by.
+    pub print: String,
+    /// When it came, or no later than that.
+    pub at: Timestamp,
 }
 
 /// A new value of a key that is about to be written.
@@ -146,6 +160,7 @@ impl Recorded {
     pub fn change(&mut self, key: &str, tasks: impl IntoIterator<Item = Task>, at: Timestamp) {
         self.changed.insert(key.to_owned(), at);
         self.arrived.remove(key);
+        self.moved.remove(key);
         self.intended.remove(key);
         self.pending.retain(|pending| pending.key != key);
         self.pending.extend(tasks.into_iter().map(|task| Pending { key: key.to_owned(), task, since: at }));
@@ -234,6 +249,36 @@ impl Recorded {
         self.changed.keys().filter(|key| !self.arrived.contains_key(*key)).map(String::as_str)
     }
 
+    /// The keys that have another value on the cluster than the one that was seen there last: somebody has sealed or written it
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// [`CryptoError::Failed`]
+    pub fn came_otherwise(&self, live: &BTreeMap<String, Masked>) -> Result<BTreeSet<String>, CryptoError> {
+        let mut found = BTreeSet::new();
+        for key in self.arrived.keys() {
+            let given = || self.prints.get(key).map(|prints| &prints.now);
+            let print = self.moved.get(key).map(|moved| &moved.print).or_else(given);
+            if let (Some(print), Some(value)) = (print.and_then(|print| Fingerprint::parse(print)), live.get(key))
+                && !print.is_of(value)?
+            {
+                found.insert(key.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Remembers a value that came to the cluster at this time without having been given here. It is not taken for the one that
+    /// was given.
+    ///
+    /// # Errors
+    /// [`CryptoError::Failed`]
+    pub fn meet(&mut self, key: &str, value: &Masked, at: Timestamp) -> Result<(), CryptoError> {
+        let print = Fingerprint::of(value)?.to_string();
+        self.moved.insert(key.to_owned(), Moved { print, at });
+        Ok(())
+    }
+
     /// Takes out what is to be done for these keys; how much that was.
     pub fn confirm(&mut self, keys: &BTreeSet<String>) -> usize {
         let before = self.pending.len();
@@ -290,6 +335,25 @@ mod tests {
         assert_eq!((recorded.pending.len(), recorded.intended.len()), (1, 0));
         assert_eq!(recorded.recognise("DB", &new), Ok(Recognised::Present));
         assert_eq!(recorded.recognise("DB", &old), Ok(Recognised::Retired));
+    }
+
+    #[test]
+    fn what_came_past_us_is_met_once_each_way_and_what_is_awaited_is_no_such() {
+        let live = |text: &str| BTreeMap::from([("DB".to_owned(), Masked::from(text.as_bytes()))]);
+        let mut recorded = known(&[("DB", "old"), ("DB", "now")]);
+        assert_eq!(recorded.came_otherwise(&live("old")), Ok(BTreeSet::new()), "nobody has seen the new one there yet");
+        recorded.arrived.insert("DB".to_owned(), Timestamp::UNIX_EPOCH);
+        let mut before = "now";
+        for next in ["theirs", "old", "now"] {
+            assert_eq!(recorded.came_otherwise(&live(before)), Ok(BTreeSet::new()), "{before}");
+            assert_eq!(recorded.came_otherwise(&live(next)), Ok(BTreeSet::from(["DB".to_owned()])), "{next}");
+            recorded.meet("DB", &Masked::from(next.as_bytes()), Timestamp::UNIX_EPOCH).expect("met");
+            before = next;
+        }
+        // It is not taken for what was given.
+        assert_eq!(recorded.recognise("DB", &Masked::from(&b"now"[..])), Ok(Recognised::Present));
+        recorded.change("DB", [], Timestamp::UNIX_EPOCH);
+        assert!(recorded.moved.is_empty());
     }
 
     fn known(values: &[(&str, &str)]) -> Recorded {

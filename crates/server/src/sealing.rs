@@ -40,7 +40,7 @@ use crate::options::Sealing;
 use stock::Stock;
 
 /// The field manager of what it writes.
-pub(crate) const MANAGER: &str = "landfall-sealed-secrets";
+pub(crate) const MANAGER: &str = control::KEEPER;
 
 /// How often it is looked whether SealedSecrets are served by now, or may be read.
 const LOOK: Duration = Duration::from_secs(10);

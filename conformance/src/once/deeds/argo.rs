@@ -172,7 +172,7 @@ pub(super) async fn overtaken(sequence: &mut Sequence<'_>) -> String {
         Ok(prepared) => prepared,
         Err(error) => return format!("{put}; the second one is not begun: {error}"),
     };
-    let probe = KillAt::before_effect();
+    let probe = KillAt::before_effect(1);
     let killed = carried_out(sequence, &prepared, &probe).await;
     let guarded = json!({"metadata": {"annotations": {ONCE_ANNOTATION: KEY}}});
     let guarded = sequence.patch_by_hand(&sequence.key(), guarded).await.is_ok();

@@ -6,14 +6,15 @@ use jiff::Timestamp;
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::{Environment, Secrets};
-use landfall_secrets::{Backup, Declared, Fingerprint, Keyring, Permanence, PlainSecret, control};
+use landfall_secrets::{Backup, Declared, Fingerprint, Keyring, Masked, Permanence, PlainSecret, control, is_same};
 
 use super::SealingController;
 use crate::session::Session;
 
 impl Session {
     /// Refuses a Secret that would be born with another value of a key than the one that was generated: from then on the wrong value would
-    /// be the one that is guarded. What lives already the engine guards; what no key of this cluster opens is born of nothing.
+    /// be the one that is guarded. What lives already the engine guards, and the controller where it is sealed; but for what is marked
+    /// as that one's to take, as what was restored is. What no key of this cluster opens is born of nothing.
     ///
     /// `objects` are to be delivered, each with the namespace of its unit.
     ///
@@ -37,6 +38,9 @@ impl Session {
                     Err(error) if error.code() == Some(403) => continue,
                     Err(error) => return Err(vec![error.diagnose()]),
                 };
+                // A controller that is not ours lets what is sealed take the place of what lives, where it is marked for that.
+                let is_open = object.kind() == "SealedSecret"
+                    && live.as_ref().is_some_and(|live| control::is_shared(live.value()));
                 let live = live.and_then(|live| PlainSecret::read(live.value()).ok().flatten());
                 let mut born = (*object).clone();
                 born.set_namespace(namespace);
@@ -50,10 +54,10 @@ impl Session {
                 }
                 let Ok(Some(values)) = PlainSecret::read(born.value()) else { continue };
                 for (name, print) in &prints {
-                    let lives =
-                        live.as_ref().and_then(|live| live.data.get(name)).is_some_and(|it| !it.reveal().is_empty());
-                    let value = values.data.get(name).filter(|value| !lives && !value.reveal().is_empty());
-                    if value.is_some_and(|value| print.is_of(value) == Ok(false)) {
+                    let lives = live.as_ref().and_then(|live| live.data.get(name)).filter(|it| !it.reveal().is_empty());
+                    let value = values.data.get(name).filter(|value| !value.reveal().is_empty());
+                    let counts = |value: &&Masked| lives.is_none_or(|lives| is_open && !is_same(lives, value));
+                    if value.filter(counts).is_some_and(|value| print.is_of(value) == Ok(false)) {
                         refused.push(another(name, &key));
                     }
                 }
@@ -74,17 +78,7 @@ pub fn check_restored(environment: &Environment, backup: &Backup) -> Result<(), 
         if prints.is_empty() {
             continue;
         }
-        let released = || environment.releases.iter().filter_map(|release| release.namespace.as_ref());
-        let is_declared = |secret: &Object| {
-            let namespace = secret.namespace().unwrap_or_default();
-            let is_there = match &secrets.namespace {
-                Some(named) => **named == *namespace,
-                // Where no release says where it goes, its name alone does.
-                None => released().next().is_none() || released().any(|named| **named == *namespace),
-            };
-            secret.name() == &*secrets.target && is_there
-        };
-        for secret in backup.secrets().filter(is_declared) {
+        for secret in backup.secrets().filter(|secret| declares(environment, secrets, secret)) {
             let Ok(Some(values)) = PlainSecret::read(secret.value()) else { continue };
             for (name, print) in &prints {
                 let value = values.data.get(name).filter(|value| !value.reveal().is_empty());
@@ -95,6 +89,24 @@ pub fn check_restored(environment: &Environment, backup: &Backup) -> Result<(), 
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(refused) }
+}
+
+/// Whether an environment has the values of a Secret sealed in a file, from which a SealedSecret of its name is delivered.
+pub(crate) fn is_sealed(environment: &Environment, secret: &Object) -> bool {
+    let mut all = environment.secrets.iter().flat_map(Secrets::all).map(|(_, secrets)| secrets);
+    all.any(|secrets| secrets.file.is_some() && declares(environment, secrets, secret))
+}
+
+/// Whether it is this Secret that is declared.
+fn declares(environment: &Environment, secrets: &Secrets, secret: &Object) -> bool {
+    let released = || environment.releases.iter().filter_map(|release| release.namespace.as_ref());
+    let namespace = secret.namespace().unwrap_or_default();
+    let is_there = match &secrets.namespace {
+        Some(named) => **named == *namespace,
+        // Where no release says where it goes, its name alone does.
+        None => released().next().is_none() || released().any(|named| **named == *namespace),
+    };
+    secret.name() == &*secrets.target && is_there
 }
 
 /// The keys that git has the fingerprints of.

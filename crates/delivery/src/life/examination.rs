@@ -8,7 +8,7 @@ use landfall_object::{ONCE_ANNOTATION, Object};
 use landfall_secrets::{Declared, Key, Making, Masked, Permanence, Recognised, Sealed, is_same, make, sealed_form};
 
 use super::site::Site;
-use super::survey::{Stale, Survey};
+use super::survey::{Began, Stale, Survey};
 
 /// The fewest bytes of a value that cannot be guessed.
 const LEAST: usize = 12;
@@ -221,7 +221,7 @@ impl Examined<'_> {
             // What never changes has words of its own for it, and a fingerprint that says which is right.
             (Sealed::Open(sealed), Some(live)) if !is_same(sealed, live) => match key.permanence {
                 Permanence::Once => State::Ahead,
-                _ if self.was_sent(survey, name) => State::Replaced,
+                _ if self.was_sent(survey, name, sealed) => State::Replaced,
                 _ => State::Ahead,
             },
             (Sealed::Open(_) | Sealed::Unseen, Some(_)) => State::Sealed,
@@ -252,8 +252,12 @@ impl Examined<'_> {
     }
 
     /// Whether the value that is sealed was delivered: it, or another, would live if somebody had not changed that.
-    fn was_sent(&self, survey: &Survey, name: &str) -> bool {
-        self.text(name).is_some_and(|text| survey.sent.has_text(name, text)) || self.has_arrived(survey, name)
+    fn was_sent(&self, survey: &Survey, name: &str, sealed: &Masked) -> bool {
+        // What was given last has come; somebody may have sealed another one since, which has not.
+        let recorded = survey.ledger.of(self.namespace, &self.declared.target);
+        let is_given = || recorded.is_some_and(|recorded| recorded.is_latest(name, sealed) == Ok(true));
+        self.text(name).is_some_and(|text| survey.sent.has_text(name, text))
+            || (self.has_arrived(survey, name) && is_given())
     }
 
     fn has_arrived(&self, survey: &Survey, name: &str) -> bool {
@@ -511,9 +515,11 @@ impl Examined<'_> {
             fault(Severity::Warning, text, "landfall secrets backup FILE --recipient age1…");
         }
         for one in self.stale {
-            let text =
-                format!("{} runs with the value of {} from before its change", one.workload, one.keys.join(", "));
-            fault(Severity::Warning, text, "landfall secrets pending --restart");
+            let severity = match one.began {
+                Began::Before => Severity::Error,
+                Began::Within => Severity::Warning,
+            };
+            fault(severity, one.words(), "landfall secrets pending --restart");
         }
         if let Some(why) = &survey.unread {
             fault(Severity::Info, "whether sealed values open could not be tried".to_owned(), why);

@@ -8,7 +8,7 @@ use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 use landfall_secrets::{Ledger, PlainSecret, Recorded};
 use serde_json::{Value, json};
 
-use super::survey::arrivals;
+use super::survey::{arrivals, met};
 
 /// What the ConfigMap is called, and the key in it.
 const NAME: &str = "landfall-secrets";
@@ -70,8 +70,8 @@ pub async fn saved(cluster: &Cluster, namespace: &str, keys: &[String], at: Time
 pub async fn remember_arrivals(cluster: &Cluster, namespace: &str) -> Result<(), Diagnostic> {
     let ledger = remembered(cluster, namespace).await?;
     let mut arrived = Vec::new();
-    let is_open = |recorded: &Recorded| recorded.awaited().next().is_some() || !recorded.intended.is_empty();
-    for (place, recorded) in ledger.secrets.iter().filter(|(_, recorded)| is_open(recorded)) {
+    let counts = |recorded: &Recorded| !recorded.changed.is_empty() || !recorded.intended.is_empty();
+    for (place, recorded) in ledger.secrets.iter().filter(|(_, recorded)| counts(recorded)) {
         let Some((home, name)) = place.split_once('/') else { continue };
         let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(home), name);
         let Some(secret) = cluster.get(&key).await.map_err(|error| error.diagnose())? else { continue };
@@ -82,21 +82,20 @@ pub async fn remember_arrivals(cluster: &Cluster, namespace: &str) -> Result<(),
         let found = recorded.written(&[&live]).unwrap_or_default();
         let mut settled = recorded.clone();
         found.iter().for_each(|key| settled.carry_out(key));
-        arrived.push((home, name, arrivals(&settled, &secret), settled.changed, found));
+        settled.arrived.extend(arrivals(&settled, &secret));
+        met(&mut settled, &secret);
+        arrived.push((home, name, recorded, settled));
     }
-    arrived.retain(|(_, _, arrivals, _, found)| !arrivals.is_empty() || !found.is_empty());
+    arrived.retain(|(_, _, before, settled)| *before != settled);
     if arrived.is_empty() {
         return Ok(());
     }
     let change = |ledger: &mut Ledger| {
-        for (home, name, arrivals, changed, found) in &arrived {
+        for (home, name, before, settled) in &arrived {
+            // Somebody may have given it another value in between: who asks next finds what has become of that.
             let recorded = ledger.of_mut(home, name);
-            found.iter().for_each(|key| recorded.carry_out(key));
-            for (key, at) in arrivals {
-                // Somebody may have given it another value in between.
-                if recorded.changed.get(key) == changed.get(key) {
-                    recorded.arrived.entry(key.clone()).or_insert(*at);
-                }
+            if recorded == *before {
+                *recorded = settled.clone();
             }
         }
     };

@@ -8,6 +8,7 @@ use landfall_cluster::{Cluster, Error, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
 use landfall_secrets::{Keyring, Ledger, Masked, PlainSecret, Recorded, Sealed, Traces, sealed_form};
+use serde::Serialize;
 
 use super::controller::SealingController;
 use super::remembered::remembered;
@@ -37,16 +38,43 @@ pub struct Survey {
 }
 
 /// A workload whose pods run with a value from before a change.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Stale {
     /// The workload.
     pub workload: ObjectKey,
     /// The keys that changed since its pods began.
     pub keys: Vec<String>,
+    /// How far before that they began.
+    pub began: Began,
+}
+
+/// When pods began that read a value which changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Began {
+    /// Before it changed: they run with the value before.
+    Before,
+    /// Within the same second, which is all that a cluster tells: they may.
+    Within,
 }
 
 /// What a workload that runs pods may be.
 const WORKLOADS: [(&str, &str); 3] = [("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet")];
+
+impl Stale {
+    /// In a sentence.
+    pub fn words(&self) -> String {
+        let (workload, keys) = (&self.workload, self.keys.join(", "));
+        match self.began {
+            Began::Before => format!("{workload} runs with the value of {keys} from before its change"),
+            Began::Within => {
+                format!(
+                    "{workload} began in the second in which {keys} changed, and may run with the value from before"
+                )
+            }
+        }
+    }
+}
 
 fn told(error: &Error) -> Diagnostic {
     error.diagnose()
@@ -169,15 +197,61 @@ impl Survey {
     pub async fn stale(&self, cluster: &Cluster, namespace: &str, target: &str) -> Result<Vec<Stale>, Diagnostic> {
         let Some(recorded) = self.ledger.of(namespace, target) else { return Ok(Vec::new()) };
         let Some(secret) = &self.secret else { return Ok(Vec::new()) };
-        let within = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
-        let pods = cluster.list(&Gvk::new("", "v1", "Pod"), &within).await.map_err(|error| told(&error))?;
-        let mut workloads = Vec::new();
-        for (group, kind) in WORKLOADS {
-            workloads.extend(cluster.list(&Gvk::new(group, "v1", kind), &within).await.map_err(|error| told(&error))?);
+        stale_of(cluster, recorded, secret).await
+    }
+}
+
+/// The workloads of all Secrets of which something is remembered, whose pods began before a key that they read was changed.
+///
+/// # Errors
+/// The cluster does not answer.
+#[boxed]
+pub async fn all_stale(cluster: &Cluster, namespace: &str) -> Result<Vec<Stale>, Diagnostic> {
+    let mut found = Vec::new();
+    for (place, recorded) in remembered(cluster, namespace).await?.secrets {
+        let Some((home, name)) = place.split_once('/').filter(|_| !recorded.changed.is_empty()) else { continue };
+        let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(home), name);
+        let secret = cluster.get(&key).await.map_err(|error| told(&error))?;
+        if let Some(secret) = secret.filter(|secret| secret.annotation(SIMULATED).is_none()) {
+            found.extend(stale_of(cluster, &recorded, &secret).await?);
         }
-        let mut recorded = recorded.clone();
-        recorded.arrived.extend(arrivals(&recorded, secret));
-        Ok(stale_among(&recorded, secret, &workloads, &pods))
+    }
+    Ok(found)
+}
+
+async fn stale_of(cluster: &Cluster, recorded: &Recorded, secret: &Object) -> Result<Vec<Stale>, Diagnostic> {
+    let within = ListOptions { namespace: secret.namespace().map(str::to_owned), ..ListOptions::default() };
+    let pods = cluster.list(&Gvk::new("", "v1", "Pod"), &within).await.map_err(|error| told(&error))?;
+    let mut workloads = Vec::new();
+    for (group, kind) in WORKLOADS {
+        workloads.extend(cluster.list(&Gvk::new(group, "v1", kind), &within).await.map_err(|error| told(&error))?);
+    }
+    let mut recorded = recorded.clone();
+    recorded.arrived.extend(arrivals(&recorded, secret));
+    met(&mut recorded, secret);
+    Ok(stale_among(&recorded, secret, &workloads, &pods))
+}
+
+/// Remembers what came to a Secret past us, where that was not looked at as it is now.
+pub(super) fn met(recorded: &mut Recorded, secret: &Object) {
+    let seen = format!("{} {}", secret.uid().unwrap_or_default(), secret.resource_version().unwrap_or_default());
+    if recorded.seen == seen {
+        return;
+    }
+    let live = PlainSecret::read(secret.value()).ok().flatten().map(|live| live.data).unwrap_or_default();
+    let mut met = recorded.clone();
+    let meet = |met: &mut Recorded| -> Result<(), landfall_secrets::CryptoError> {
+        for key in met.came_otherwise(&live)? {
+            if let (Some(value), Some(at)) = (live.get(&key), written(secret, &key)) {
+                met.meet(&key, value, at)?;
+            }
+        }
+        Ok(())
+    };
+    // What cannot be computed is looked at the next time.
+    if meet(&mut met).is_ok() {
+        met.seen = seen;
+        *recorded = met;
     }
 }
 
@@ -196,23 +270,28 @@ fn stale_among(recorded: &Recorded, secret: &Object, workloads: &[Object], pods:
     let made: Option<Timestamp> = secret.creation_timestamp().and_then(|text| text.parse().ok());
     // A Secret that was made after a change never had another value.
     let since = |key: &str| {
-        recorded.changed.get(key).filter(|changed| Some(**changed) > made)?;
-        recorded.arrived.get(key).copied()
+        let moved = recorded.moved.get(key).map(|moved| moved.at).filter(|at| Some(*at) > made);
+        let given = || {
+            recorded.changed.get(key).filter(|changed| Some(**changed) > made)?;
+            recorded.arrived.get(key).copied()
+        };
+        moved.or_else(given)
     };
     let mut found = Vec::new();
     for workload in workloads {
         let Some(consumer) = Consumer::of(workload, namespace, target) else { continue };
         let running = pods.iter().filter(|pod| is_of(pod, workload) && pod.deletion_timestamp().is_none());
-        let Some(began) = running.filter_map(began).min() else { continue };
-        let keys: Vec<String> = recorded
-            .changed
-            .keys()
-            .filter(|key| consumer.reads(key) && since(key).is_some_and(|since| began <= since))
-            .cloned()
-            .collect();
-        if !keys.is_empty() {
-            found.push(Stale { workload: workload.key(), keys });
+        let Some(started) = running.filter_map(began).min() else { continue };
+        let read = recorded.changed.keys().filter(|key| consumer.reads(key));
+        let changed: Vec<(&String, Timestamp)> =
+            read.filter_map(|key| Some((key, since(key)?))).filter(|(_, since)| started <= *since).collect();
+        if changed.is_empty() {
+            continue;
         }
+        let is_before = changed.iter().any(|(_, since)| started.as_second() < since.as_second());
+        let keys = changed.into_iter().map(|(key, _)| key.clone()).collect();
+        let began = if is_before { Began::Before } else { Began::Within };
+        found.push(Stale { workload: workload.key(), keys, began });
     }
     found
 }
@@ -239,7 +318,7 @@ pub async fn running(
             let Some(consumer) = Consumer::of(&workload, namespace, target) else { continue };
             let read: Vec<String> = keys.iter().filter(|key| consumer.reads(key)).cloned().collect();
             if !read.is_empty() {
-                found.push(Stale { workload: workload.key(), keys: read });
+                found.push(Stale { workload: workload.key(), keys: read, began: Began::Before });
             }
         }
     }
@@ -354,6 +433,11 @@ mod tests {
         let seen = recorded(&[("A", "09:00:00", "09:05:00")]);
         assert!(!told(&seen, &secret("10:00:00"), "09:10:00"), "the Secret was written again for another key");
         assert!(told(&seen, &secret("10:00:00"), "09:05:00"), "within the same second nobody knows");
+        let at = |began: &str| {
+            let stale = stale_among(&seen, &secret("10:00:00"), &workloads, &[pod("web", began)]);
+            stale.first().map(|one| one.began)
+        };
+        assert_eq!((at("09:05:00"), at("09:04:59")), (Some(Began::Within), Some(Began::Before)));
         let mut restarted = pod("web", "09:05:00");
         restarted.set_annotation(RESTARTED, "2027-01-01T09:05:00.25Z");
         assert!(stale_among(&seen, &secret("10:00:00"), &workloads, &[restarted]).is_empty(), "for that value");
@@ -362,5 +446,23 @@ mod tests {
         let mut other = recorded(&[("A", "09:00:00", "")]);
         other.know("A", &landfall_secrets::Fingerprint::of(&Masked::from(&b"b"[..])).expect("made"));
         assert!(!told(&other, &secret("10:00:00"), "08:30:00"), "it has not come yet");
+    }
+
+    /// LP-40: sealed by kubeseal, or written by hand, in place of a value that had come: nobody has given it here.
+    #[test]
+    fn a_value_that_came_past_us_counts_from_when_the_secret_was_written_and_is_met_once() {
+        let mut recorded = recorded(&[("A", "09:00:00", "09:05:00")]);
+        recorded.know("A", &landfall_secrets::Fingerprint::of(&Masked::from(&b"ours"[..])).expect("made"));
+        let told = |recorded: &Recorded, secret: &Object, began: &str| {
+            let mut recorded = recorded.clone();
+            met(&mut recorded, secret);
+            !stale_among(&recorded, secret, &[workload("web", "A")], &[pod("web", began)]).is_empty()
+        };
+        let theirs = secret("10:00:00");
+        assert!(told(&recorded, &theirs, "09:30:00") && !told(&recorded, &theirs, "10:30:00"));
+        met(&mut recorded, &theirs);
+        let mut later = secret("11:00:00");
+        later.set_resource_version("2");
+        assert!(!told(&recorded, &later, "10:30:00"), "it was written again for another key");
     }
 }

@@ -5,6 +5,12 @@
 //!
 //! A namespace goes with all that is in it, and no server deletes one only if it is empty. So it is taken back as long as it is
 //! what was made, nobody delivers into it (`claim.rs`) and nothing is in it, asked last before it goes; else it stays, and that is told.
+//!
+//! Between that last look and the deletion lies one round trip in which a stranger may still write into it, who knows nothing of the
+//! mark. Nothing closes it: a write into a namespace changes nothing of the namespace, so that no precondition of its deletion sees
+//! it (uid and resource version are those of the mark alone); a finalizer holds the name and not what is in it, which goes as soon as
+//! the deletion is asked for, and a deletion is never taken back; and a quota of nothing, which would refuse strangers meanwhile, is
+//! enforced only once every API server has heard of it.
 
 use std::time::Duration;
 
@@ -272,7 +278,7 @@ impl Executor {
                 Fate::TakenBack if self.take_back(namespace).await? => concluded.gone.push(namespace.key.clone()),
                 Fate::TakenBack => {
                     concluded.left.push(namespace.key.clone());
-                    self.claim(&namespace.key).await?;
+                    self.leave(&namespace.key, &namespace.operation).await?;
                 }
                 Fate::Kept => drop(self.claim(&namespace.key).await?),
             }

@@ -5,7 +5,7 @@ mod full;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Removal, TargetKind, Unit, UnitSummary};
+use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Removal, TargetKind, Unit, UnitSummary, trial};
 use landfall_diag::{Diagnostic, Ending, code};
 use landfall_engine::StepResult;
 use landfall_host::{self as host, Act, Connection, Failure, Hosting, LONGEST, Permit, Place};
@@ -268,7 +268,8 @@ impl Removing<'_> {
             .rfind(broken)
             .map_or(Exit::Done, |unit| unit.diagnostics.first().map_or(Exit::Failed, exit_of));
         let cluster = if exit == Exit::Done { self.end_cluster(empty).await? } else { Cluster::Stays };
-        context.report(&Removed { units: removal.units, kept: removal.kept, cluster }, exit, self.started);
+        let Removal { units, kept, left } = removal;
+        context.report(&Removed { units, kept, left, cluster }, exit, self.started);
         Ok(exit)
     }
 
@@ -369,13 +370,22 @@ impl Report for Planned<'_> {
 struct Removed {
     units: Vec<UnitSummary>,
     kept: Vec<ObjectKey>,
+    left: Vec<String>,
     cluster: Cluster,
 }
 
 impl Removed {
     /// Nothing was taken down by itself.
     fn of(cluster: Cluster) -> Self {
-        Removed { units: Vec::new(), kept: Vec::new(), cluster }
+        Removed { units: Vec::new(), kept: Vec::new(), left: Vec::new(), cluster }
+    }
+
+    /// Namespaces that stay of deliveries that were refused.
+    fn left(&self) -> &[String] {
+        match self.cluster {
+            Cluster::Forgotten | Cluster::Deleted(_) => &[],
+            Cluster::None | Cluster::Stays | Cluster::Used | Cluster::Rests => &self.left,
+        }
     }
 
     /// What stays, which is nothing where the cluster has gone with all that was on it.
@@ -396,7 +406,7 @@ impl Report for Removed {
             Cluster::Stays | Cluster::Used | Cluster::Rests => "kept",
             Cluster::Forgotten | Cluster::Deleted(_) => "gone",
         };
-        json!({"units": self.units, "kept": self.kept(), "cluster": cluster})
+        json!({"units": self.units, "kept": self.kept(), "left": self.left(), "cluster": cluster})
     }
 
     fn text(&self, ui: &Ui) {
@@ -416,6 +426,10 @@ impl Report for Removed {
         }
         ui.table(&units);
         self.kept().iter().for_each(|key| ui.line(&format!("= {}/{} stays", key.gvk.kind, key.name)));
+        for name in self.left() {
+            let what = "stays: it was made for a delivery that was refused, and something is in it";
+            ui.line(&format!("= Namespace/{name} {what} · {}", trial::way_out(name)));
+        }
         match &self.cluster {
             Cluster::None => ui.status("nothing runs here"),
             Cluster::Stays | Cluster::Used if self.units.is_empty() => ui.status("nothing of this was delivered"),
@@ -483,6 +497,6 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
         forget(context, &place).await?;
         (units, Cluster::Forgotten)
     };
-    context.report(&Removed { units, kept: Vec::new(), cluster }, Exit::Done, started);
+    context.report(&Removed { units, kept: Vec::new(), left: Vec::new(), cluster }, Exit::Done, started);
     Ok(Exit::Done)
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Routes, SystemStatus, UnitStatus};
+use landfall_delivery::{Routes, SystemStatus, UnitStatus, trial};
 use landfall_host::{Failure, Hosting};
 use landfall_object::HealthStatus;
 use serde_json::{Value, json};
@@ -102,9 +102,20 @@ impl Report for Status<'_> {
     }
 }
 
+/// Tells of namespaces that a delivery has left behind which was refused.
+fn left(ui: &Ui, status: &SystemStatus) {
+    for name in &status.left {
+        ui.folded(&format!(
+            "namespace {name} was made for a delivery that was refused, and stays: something is in it · {}",
+            trial::way_out(name)
+        ));
+    }
+}
+
 fn print(ui: &Ui, status: &SystemStatus) {
     if status.units.is_empty() {
         ui.line("nothing is delivered here · landfall up");
+        left(ui, status);
         return;
     }
     for unit in &status.units {
@@ -169,6 +180,17 @@ fn print(ui: &Ui, status: &SystemStatus) {
             }
         }
     }
+    if !status.stale.is_empty() {
+        ui.line("");
+    }
+    for stale in &status.stale {
+        ui.wrong(&format!(
+            "{} {} · landfall secrets pending --restart",
+            ui.out_style(Style::Degraded, "!"),
+            stale.words()
+        ));
+    }
+    left(ui, status);
     if status.units.iter().any(|unit| unit.workloads.iter().any(|workload| workload.simulated)) {
         ui.line("");
         ui.line(&ui.out_style(Style::Muted, "~ containers are simulated"));

@@ -10,7 +10,7 @@ use super::inspection::end_state;
 use super::sandbox::{Sandbox, ran};
 
 const STATE: &str = "state";
-const PROBE: &str = "LANDFALL_TEST_PROBE";
+pub(crate) const PROBE: &str = "LANDFALL_TEST_PROBE";
 
 /// A chart with a hook before and one after, so that all kinds of steps occur.
 fn hooked_chart(sandbox: &Sandbox) {

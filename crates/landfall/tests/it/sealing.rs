@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use landfall_object::Object;
 use landfall_secrets::age::Identity;
 
 use super::inspection::objects;
@@ -200,15 +201,7 @@ fn a_backup_of_another_value_is_refused_whole() {
 #[test]
 fn a_backup_takes_the_place_of_placeholders_and_of_nothing_else() {
     let sandbox = Sandbox::empty();
-    small_chart(&sandbox, "web", "web");
-    sandbox.write("web/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n  template: {metadata: {annotations: {landfall.dev/once: PEPPER}}}\n");
-    sandbox.edit("web/values.yaml", "replicas: 1", "sealed: {}\nreplicas: 1");
-    sandbox.write(
-        "landfall.yaml",
-        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets: {target: keys, file: web/values.yaml, path: sealed, keys: {PEPPER: {generate: once}, TOKEN: {generate: {random: 24}}}}\n",
-    );
-    sandbox.run(&["secrets", "init", "--yes", "--plain", "../plain.env"]).exits(0);
-    sandbox.run(&["up", "--yes"]).exits(0);
+    sealed_system(&sandbox);
     let recipient = identity(&sandbox);
     sandbox.run(&["secrets", "backup", "../keys.age", "--recipient", &recipient]).exits(0);
     sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
@@ -228,6 +221,139 @@ fn a_backup_takes_the_place_of_placeholders_and_of_nothing_else() {
         let value = String::from_utf8_lossy(&value).into_owned();
         assert!(plain.contains(&format!("{key}={value}\n")), "{key} is not what was sealed");
     }
+}
+
+/// A system whose one Secret is sealed in a values file, with a key that is generated once.
+fn sealed_system(sandbox: &Sandbox) {
+    small_chart(sandbox, "web", "web");
+    sandbox.write("web/templates/sealed.yaml", "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: keys, namespace: shop}\nspec:\n  encryptedData: {{ toJson .Values.sealed }}\n  template: {metadata: {annotations: {landfall.dev/once: PEPPER}}}\n");
+    sandbox.edit("web/values.yaml", "replicas: 1", "sealed: {}\nreplicas: 1");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n    secrets: {target: keys, file: web/values.yaml, path: sealed, keys: {PEPPER: {generate: once}, TOKEN: {generate: {random: 24}}}}\n",
+    );
+    sandbox.run(&["secrets", "init", "--yes", "--plain", "../plain.env"]).exits(0);
+    sandbox.run(&["up", "--yes"]).exits(0);
+}
+
+fn keys(sandbox: &Sandbox) -> Object {
+    let found = objects(&sandbox.root().join(".landfall"), "v1", "Secret", "shop");
+    found.into_iter().find(|it| it.name() == "keys").expect("it is there")
+}
+
+const RESTORE: [&str; 6] = ["secrets", "restore", "../keys.age", "--identity", "key.txt", "--yes"];
+
+/// LP-131: what a SealedSecret wrote comes back as its own to take, in whatever order it is delivered and restored; and what came out
+/// of a backup is in one.
+#[test]
+fn what_is_put_back_its_sealed_secret_takes_over_in_either_order() {
+    let sandbox = Sandbox::empty();
+    sealed_system(&sandbox);
+    let recipient = identity(&sandbox);
+    sandbox.run(&["secrets", "backup", "../keys.age", "--recipient", &recipient]).exits(0);
+    let pepper = keys(&sandbox).at("/data/PEPPER").cloned();
+    // What is not generated once is its file's, and newer there than in the backup.
+    sandbox.run(&["secrets", "rotate", "TOKEN", "--yes"]).exits(0);
+
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
+    sandbox.run(&RESTORE).exits(0).says("is marked as one that the SealedSecret of its name may take");
+    let restored = keys(&sandbox);
+    sandbox.run(&["up", "--yes"]).exits(0);
+    let taken = keys(&sandbox);
+    assert_eq!((taken.uid(), taken.at("/data/PEPPER")), (restored.uid(), pepper.as_ref()));
+    assert_ne!(taken.at("/data/TOKEN"), restored.at("/data/TOKEN"), "it has what is sealed");
+    sandbox.run(&["secrets", "check"]).exits(0).says("2/2 keys").lacks("in no backup");
+    sandbox.run(&["secrets", "audit"]).exits(0).says(": saved ").lacks("in no backup");
+    sandbox.run(&RESTORE).exits(0).says("keys is there already, with the same values");
+
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
+    sandbox.run(&["up", "--yes"]).exits(0);
+    sandbox.run(&RESTORE).exits(0).says("shop/keys");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    assert_eq!(keys(&sandbox).at("/data/PEPPER"), pepper.as_ref());
+    sandbox.run(&["secrets", "check"]).exits(0).says("2/2 keys").lacks("in no backup");
+}
+
+/// Puts another sealed value of a key into the values file, as who has kubeseal does.
+fn seal_by_hand(sandbox: &Sandbox, key: &str, value: &str) {
+    let certificate = sandbox.run(&["secrets", "seal", "--fetch-cert"]).exits(0).stdout;
+    sandbox.write("cert.pem", &certificate);
+    sandbox.write("other.txt", value);
+    let raw = ["--raw", "--name", "keys", "-n", "shop", "--from-file", "other.txt"];
+    let sealed = sandbox.run(&[&["secrets", "seal", "--cert", "cert.pem"][..], &raw].concat()).exits(0).stdout;
+    let values = sandbox.read("web/values.yaml");
+    let (before, after) = values.split_once(&format!("{key}: ")).expect("sealed");
+    let after = after.trim_start_matches(|it: char| it != ',' && it != '}' && it != '\n');
+    sandbox.write("web/values.yaml", &format!("{before}{key}: {}{after}", sealed.trim()));
+}
+
+/// LP-40: after a delivery it is told who runs with a value from before, whoever has sealed the new one.
+#[test]
+fn lp_40_who_runs_with_a_value_from_before_is_told_whoever_sealed_the_new_one() {
+    let sandbox = Sandbox::empty();
+    let reader = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: reader}\nspec:\n  selector: {matchLabels: {app: reader}}\n  template:\n    metadata: {labels: {app: reader}}\n    spec: {containers: [{name: a, image: example/reader:1, env: [{name: T, valueFrom: {secretKeyRef: {name: keys, key: TOKEN}}}]}]}\n";
+    sandbox.write("web/templates/reader.yaml", reader);
+    sealed_system(&sandbox);
+    sandbox.run(&["secrets", "check"]).exits(0);
+    let second = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("later").as_secs();
+    let told = "Deployment.apps shop/reader runs with the value of TOKEN from before its change";
+    for round in ["by us", "by kubeseal"] {
+        // A cluster tells to the second when pods began.
+        let began = second();
+        sandbox.until("the next second but one", || second() > began + 1);
+        match round {
+            "by us" => drop(sandbox.run(&["secrets", "rotate", "TOKEN", "--yes"]).exits(0)),
+            _ => seal_by_hand(&sandbox, "TOKEN", "sealed by hand, and elsewhere"),
+        }
+        sandbox.run(&["secrets", "check"]).exits(0).says("not delivered yet").lacks("runs with");
+        sandbox.run(&["up", "--yes"]).exits(0);
+        for words in ["secrets check", "secrets audit"] {
+            let words: Vec<&str> = words.split(' ').collect();
+            sandbox.run(&words).exits(1).says(told).says("landfall secrets pending --restart");
+        }
+        sandbox.run(&["status"]).exits(0).says(told).says("landfall secrets pending --restart");
+        let data = sandbox.run(&["status", "-o", "json"]).exits(0).json();
+        assert_eq!(data["data"]["stale"][0]["keys"], serde_json::json!(["TOKEN"]), "{round}");
+        sandbox.run(&["up", "--yes"]).exits(0);
+        sandbox.run(&["secrets", "check"]).exits(1).says(told);
+        sandbox
+            .run(&["secrets", "pending", "--restart", "--yes"])
+            .exits(0)
+            .says("restarted Deployment.apps shop/reader");
+        sandbox.run(&["secrets", "check"]).exits(0).lacks("runs with");
+        sandbox.run(&["status"]).exits(0).lacks("runs with");
+    }
+}
+
+/// The guard holds what was put back where git has come to another value, and a controller that does not know it gets no mark, or
+/// nothing to open.
+#[test]
+fn what_is_put_back_no_other_sealed_value_takes_the_place_of() {
+    let sandbox = Sandbox::empty();
+    sealed_system(&sandbox);
+    let recipient = identity(&sandbox);
+    sandbox.run(&["secrets", "backup", "../keys.age", "--recipient", &recipient]).exits(0);
+    let pepper = keys(&sandbox).at("/data/PEPPER").cloned();
+    seal_by_hand(&sandbox, "PEPPER", "another-pepper");
+
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
+    sandbox.run(&RESTORE).exits(0);
+    sandbox.run(&["up", "--yes"]).exits(5).says("LF0957").says("not the value that was generated");
+    assert_eq!(keys(&sandbox).at("/data/PEPPER"), pepper.as_ref());
+
+    // Where git has no fingerprint, the controller refuses it, and what it may take is not said of it.
+    let project = sandbox.read("landfall.yaml");
+    let print = project.find(", fingerprint: ").expect("written at its birth");
+    let ends = print + project[print..].find('}').expect("a map");
+    sandbox.write("landfall.yaml", &format!("{}{}", &project[..print], &project[ends..]));
+    sandbox.run(&["up", "--yes"]).exits(4).says("generated once, which would be changed");
+    assert_eq!(keys(&sandbox).at("/data/PEPPER"), pepper.as_ref());
+
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
+    sandbox.run(&["up", "--yes"]).exits(0);
+    sandbox.run(&RESTORE).exits(0).says("another value of what is generated once is sealed there");
+    let put = keys(&sandbox);
+    assert_eq!((put.at("/data/PEPPER"), put.annotation(landfall_secrets::MANAGED)), (pepper.as_ref(), None));
 }
 
 /// EZ-33: what a failed upgrade has created goes with `--cleanup-on-fail`, but not what was generated once: something may use it

@@ -463,6 +463,35 @@ fn an_account_that_may_too_little_is_told_so_before_anything_is_changed() {
     assert!(server.get(&server.cluster(), &application("shop")).is_none());
 }
 
+/// A kubeconfig that is named is never passed over: without `--context` it is its current one, and who says otherwise is refused.
+#[test]
+fn a_kubeconfig_that_is_named_says_which_cluster_is_served() {
+    let forge = Forge::shop("{}");
+    let server = forge.serve(&[], SHOP, &[]);
+    let place = ["--kubeconfig", ".landfall/kubeconfig", "--state", "own"];
+    forge
+        .sandbox
+        .run(&[&["serve", "apps", "--listen", "127.0.0.1:0"][..], &place].concat())
+        .exits(2)
+        .says("of `landfall` in sync");
+    let second = serve(&forge.sandbox, &[&["apps", "--yes"][..], &place].concat(), &[]);
+    assert!(second.get(&server.cluster(), &application("shop")).is_some(), "it serves the cluster that was named");
+    drop(second);
+    // The same for what delivers, and for what looks.
+    forge.sandbox.run(&[&["up", "chart", "-n", "named", "--yes"][..], &place].concat()).exits(0).says("landfall/");
+    forge.sandbox.run(&[&["status"][..], &place].concat()).exits(0).says("cluster landfall");
+    forge.sandbox.run(&["up", "chart", "--kubeconfig", "nowhere", "--state", "own"]).exits(6).says("nowhere");
+    forge.sandbox.write("landfall.yaml", "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  local:\n    cluster: embedded\n    releases: [{name: web, chart: chart, namespace: shop}]\n");
+    for words in [&["up", "--yes"][..], &["serve", "--yes"], &["status"], &["down", "--yes"]] {
+        forge
+            .sandbox
+            .run(&[words, &place].concat())
+            .exits(5)
+            .says("lives on the embedded cluster, and --kubeconfig says")
+            .says("leave --kubeconfig out");
+    }
+}
+
 #[test]
 fn probes_are_answered_and_a_webhook_needs_its_secret() {
     let forge = Forge::shop(AUTOMATED);

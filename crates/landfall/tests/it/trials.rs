@@ -1,8 +1,11 @@
 //! Everything is tried at the cluster before anything is begun: what would be refused is told with its lines, and no
 //! hook has run, no record is written, no namespace is left.
 
-use super::inspection::{end_state, namespaces};
-use super::sandbox::{Ran, Sandbox, small_chart};
+use landfall_object::Object;
+
+use super::inspection::{create, end_state, namespaces};
+use super::kills::PROBE;
+use super::sandbox::{Ran, Sandbox, ran, small_chart};
 
 const STATE: &str = "state";
 
@@ -153,6 +156,42 @@ fn the_second_release_of_a_system_is_tried_before_the_first_is_touched() {
     sandbox.edit("second/values.yaml", "replicas: -1", "replicas: 1");
     sandbox.run(&["up", "--state", STATE]).exits(0);
     sandbox.run(&["up", "--state", STATE]).exits(0).says("no changes");
+}
+
+/// Somebody has put something into a namespace that a refused delivery had made: it stays, and is told of until something is
+/// delivered into it.
+#[test]
+fn a_namespace_that_a_refused_delivery_leaves_behind_is_told_of() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "web", "web");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: web\nenvironments:\n  local:\n    releases: [{name: web, chart: web, namespace: shop}]\n",
+    );
+    sandbox.edit("web/values.yaml", "replicas: 1", "replicas: -1");
+    let state = sandbox.root().join(STATE);
+    let up = |sandbox: &Sandbox, probe: &str| {
+        let mut command = sandbox.command(&["up", "--state", STATE]);
+        ran(command.env(PROBE, probe).output().expect("runs"))
+    };
+    let recorded = sandbox.copy();
+    up(&recorded, "record:points").exits(1).says("taken back: namespace shop");
+    let points = recorded.read("points");
+    let removal = points.lines().position(|point| point.starts_with("before removal of trial")).expect("it goes");
+    let killed = up(&sandbox, &format!("kill:{}", removal + 1));
+    assert_eq!(killed.code, -1, "{}", killed.all());
+    let theirs = serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "shop"}});
+    create(&state, Object::from_value(theirs).expect("a map"));
+    let delete = "`kubectl delete namespace shop` takes it away, and all that is in it";
+    sandbox.run(&["up", "--state", STATE]).exits(1).says("not taken back: namespace shop").says(delete);
+    let told = sandbox.run(&["status", "--state", STATE]).exits(0);
+    told.says("namespace shop was made for a delivery that was refused, and stays").says(delete);
+    let data = sandbox.run(&["status", "--state", STATE, "-o", "json"]).exits(0).json();
+    assert_eq!(data["data"]["left"], serde_json::json!(["shop"]));
+    sandbox.run(&["down", "--keep-data", "--state", STATE]).exits(0).says("= Namespace/shop stays").says(delete);
+    sandbox.edit("web/values.yaml", "replicas: -1", "replicas: 1");
+    sandbox.run(&["up", "--state", STATE]).exits(0);
+    sandbox.run(&["status", "--state", STATE]).exits(0).lacks("was made for a delivery");
 }
 
 #[test]

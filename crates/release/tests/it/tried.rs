@@ -59,8 +59,13 @@ async fn a_trials_namespace_goes_when_nothing_is_in_it_and_stays_with_what_someb
     let concluded = taken_back(&place, &trial, Arc::new(NoProbe)).await;
     assert_eq!(concluded, Concluded { gone: Vec::new(), left: vec![namespace()] });
     assert!(is_there(&place, &secret("theirs").key()).await);
-    let left = place.cluster.get(&namespace()).await.expect("reads").expect("there");
-    assert!(left.annotations().is_none_or(|all| all.is_empty()), "{left:?}");
+    let marks = async || {
+        let live = place.cluster.get(&namespace()).await.expect("reads").expect("there");
+        live.annotations().map(|all| all.keys().cloned().collect::<Vec<_>>()).unwrap_or_default()
+    };
+    assert_eq!(marks().await, [landfall_engine::LEFT_OF_TRIAL], "it is told of until somebody delivers into it");
+    tried(&place, &bringing("a"), Arc::new(NoProbe)).await.expect("tried");
+    assert_eq!(marks().await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use landfall_object::{BORN_ANNOTATION, ONCE_ANNOTATION};
 use serde_json::{Map, Value};
 
-use super::{annotation, text};
+use super::{KEEPER, TWIN, annotation, text};
 use crate::{API_VERSION, KIND, MANAGED, PATCH};
 
 /// How a Secret that is there already may be written.
@@ -21,6 +21,20 @@ const NEVER: [&str; 2] = ["kubernetes.io/service-account-token", "helm.sh/releas
 /// Whether a Secret's maker lets sealed ones write it too.
 pub fn is_shared(secret: &Value) -> bool {
     [MANAGED, PATCH].into_iter().any(|key| annotation(secret, key) == Some("true"))
+}
+
+/// Whether a SealedSecret may write a Secret as it stands: it is marked, one owns it, or a controller of ours protected it.
+pub fn is_taken(secret: &Value) -> bool {
+    is_shared(secret)
+        || controller(secret).is_some_and(is_sealed)
+        || [TWIN, KEEPER].into_iter().any(|agent| has_protected(secret, agent))
+}
+
+/// Marks a Secret as one that a SealedSecret of its name may take, where it is not.
+pub(crate) fn leave(secret: &mut Value) {
+    if !is_shared(secret) {
+        insert(&mut secret["metadata"]["annotations"], MANAGED, "true".into());
+    }
 }
 
 /// How a Secret may be written for a SealedSecret of its name; nothing where it may not.
@@ -88,14 +102,14 @@ pub fn freed(there: &Value) -> Option<Value> {
         return None;
     }
     // The owner was what told whose it is.
-    insert(&mut freed["metadata"]["annotations"], MANAGED, "true".into());
+    leave(&mut freed);
     Some(freed)
 }
 
 /// What has no owner is known by its annotation the next time, where nothing else tells that it may be written.
 pub(super) fn keep_known(wanted: &mut Value, sealed: &Value, agent: &str) {
     if annotation(wanted, ONCE_ANNOTATION).is_some() && adoption(wanted, sealed, agent).is_none() {
-        insert(&mut wanted["metadata"]["annotations"], MANAGED, "true".into());
+        leave(wanted);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use landfall_delivery::life::{SecretWriter, Stale, State, Survey, remember, remember_arrivals};
+use landfall_delivery::life::{Began, SecretWriter, Stale, State, Survey, remember, remember_arrivals};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Connection, Failure};
 use landfall_secrets::{Ledger, Pending, Task, is_same};
@@ -281,7 +281,10 @@ impl Report for Waiting<'_> {
         for one in &self.stale {
             table.row([
                 one.keys.join(", "),
-                format!("restart {}: it runs with the value before", one.workload),
+                match one.began {
+                    Began::Before => format!("restart {}: it runs with the value before", one.workload),
+                    Began::Within => format!("restart {}: it may run with the value before", one.workload),
+                },
                 String::new(),
             ]);
         }

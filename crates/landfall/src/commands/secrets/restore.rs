@@ -3,10 +3,13 @@
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::life::check_restored;
+use jiff::Timestamp;
+use landfall_delivery::life::{SealingController, check_restored, saved};
 use landfall_delivery::{Restored, restore};
-use landfall_host::{Act, Failure, Hosting};
+use landfall_diag::{Diagnostic, code};
+use landfall_host::{Act, Connection, Failure, Hosting};
 use landfall_project::Environment;
+use landfall_secrets::Backup;
 use serde_json::{Value, json};
 
 use super::keys::IdentityArgs;
@@ -56,7 +59,7 @@ impl Verb for RestoreArgs {
             Some(file) => file.system.environments.values().filter(lives_here).collect(),
             None => environment_of(&place).into_iter().map(|(_, environment)| environment).collect(),
         };
-        for environment in environments {
+        for environment in &environments {
             check_restored(environment, &backup).map_err(Failure::from)?;
         }
         given(context, &place.permit(Act::Mend), || Question {
@@ -69,11 +72,25 @@ impl Verb for RestoreArgs {
         .await?;
         let hosting = if context.host.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
         let mut connection = context.host.connect(&place, hosting, &[]).await?;
-        let restored = restore(&connection.cluster, &backup).await;
+        let restored = restore(&connection.cluster, &backup, &environments).await;
+        if restored.is_ok() {
+            remember(context, &connection, &backup).await;
+        }
         connection.close().await;
         let restored = restored.map_err(Failure::from)?;
         context.report(&Done { cluster: &name, restored: &restored }, Exit::Done, started);
         Ok(Exit::Done)
+    }
+}
+
+/// LP-57: what came out of a backup is in one. It is put back without that being remembered.
+async fn remember(context: &Context, connection: &Connection, backup: &Backup) {
+    let (controller, keys) = (SealingController::default(), backup.saves());
+    let remembered = saved(&connection.cluster, &controller.namespace, &keys, Timestamp::now());
+    if let Err(diagnostic) = remembered.await {
+        let text = "all is put back, but the cluster does not remember that a backup has it";
+        let told = Diagnostic::warning(code::STILL_UNSAVED, text).note(diagnostic.message);
+        context.ui.diagnostic(&told.help("protected environments refuse to seal until a backup is remembered"));
     }
 }
 
@@ -87,7 +104,8 @@ impl Report for Done<'_> {
     const KIND: &'static str = "Restored";
 
     fn data(&self) -> Value {
-        json!({"cluster": self.cluster, "created": self.restored.created, "unchanged": self.restored.unchanged})
+        let Restored { created, unchanged, left, withheld } = self.restored;
+        json!({"cluster": self.cluster, "created": created, "unchanged": unchanged, "left": left, "withheld": withheld})
     }
 
     fn text(&self, ui: &Ui) {
@@ -96,6 +114,15 @@ impl Report for Done<'_> {
             .unchanged
             .iter()
             .for_each(|key| ui.line(&format!("{key} is there already, with the same values")));
+        self.restored
+            .left
+            .iter()
+            .for_each(|key| ui.line(&format!("{key} is marked as one that the SealedSecret of its name may take")));
+        self.restored.withheld.iter().for_each(|key| {
+            ui.line(&format!(
+                "{key} is not left to its SealedSecret: another value of what is generated once is sealed there"
+            ));
+        });
     }
 
     fn names(&self, ui: &Ui) {
