@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use landfall_engine::{Criterion, Desired, DesiredPhase, Hook, Item, Method, PhaseRuns, Task, WaitFor, once_keys};
 use landfall_object::order::sync_key;
+use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, ObjectKey};
+use serde_json::Value;
 
 use crate::annotations::{
     HookType, Part, ResourceOptions, Turn, delete_policies, is_hook, part, policies_of_deletion, runs_at_deletion, wave,
@@ -136,9 +138,9 @@ pub(crate) fn compile_part(
     let mut hooks: Vec<(HookType, Resource)> = Vec::new();
     for Target { mut object, path } in targets {
         let wave = wave(&object);
-        let own = ResourceOptions::of(&object).options.not_acted_on;
-        let unchecked = own.iter().filter(|option| option.starts_with("Validate="));
-        notes.extend(unchecked.map(|option| format!("sync option {option} of {}{NOT_ACTED_ON}", object.key())));
+        if options.no_validation || ResourceOptions::of(&object).options.no_validation {
+            object = unvalidated(object);
+        }
         match part(&object, turn) {
             Part::None => {}
             Part::Resource => {
@@ -445,6 +447,40 @@ fn resource_items(
         .collect()
 }
 
+/// An object without the fields that its kind does not have: what a server drops that is not to validate
+/// (`kubectl --validate=false`), said before, so that what is compared is what will be there. Of an operator's kinds its definition
+/// knows more.
+fn unvalidated(object: Object) -> Object {
+    let Ok(decoded) = Schemas::builtin().decode(&object.gvk(), object.value()) else { return object };
+    let mut value = object.value().clone();
+    drop_unknown(&mut value, &decoded.value, &decoded.findings);
+    Object::from_value(value).unwrap_or(object)
+}
+
+/// Takes away what decoding has left out and found to be unknown: what it leaves out because it is empty stays.
+fn drop_unknown(value: &mut Value, known: &Value, findings: &[String]) {
+    match (value, known) {
+        (Value::Object(fields), Value::Object(known)) => {
+            let is_unknown = |name: &str| {
+                let (inner, first) = (format!(".{name}\""), format!("\"{name}\""));
+                findings.iter().any(|found| {
+                    found.starts_with("unknown field ") && (found.ends_with(&inner) || found.ends_with(&first))
+                })
+            };
+            fields.retain(|name, _| known.contains_key(name) || !is_unknown(name));
+            for (name, inner) in fields {
+                if let Some(known) = known.get(name) {
+                    drop_unknown(inner, known, findings);
+                }
+            }
+        }
+        (Value::Array(items), Value::Array(known)) => {
+            items.iter_mut().zip(known).for_each(|(item, known)| drop_unknown(item, known, findings));
+        }
+        _ => {}
+    }
+}
+
 fn method(object: &Object, options: &SyncOptions) -> Method {
     let own = ResourceOptions::of(object);
     let manager = MANAGER.to_owned();
@@ -457,7 +493,13 @@ fn method(object: &Object, options: &SyncOptions) -> Method {
         };
     }
     let off = if own.names_server_side { own.options.no_server_side } else { options.no_server_side };
-    if off { Method::ThreeWay { manager } } else { Method::ServerSide { manager, force: true } }
+    let first = if off { Method::ThreeWay { manager } } else { Method::ServerSide { manager, force: true } };
+    let confirmed = own.options.delete_confirmed || own.options.prune_confirmed || options.delete_confirmed;
+    let stays = confirmed || stays(object, options, Semantics::Own).is_some();
+    match (own.options.force || options.force) && !stays {
+        true => Method::OrRecreate { first: Box::new(first) },
+        false => first,
+    }
 }
 
 /// The hooks of an Application's deletion that run at this moment, in the order of their waves.

@@ -312,7 +312,7 @@ pub struct SyncOptions {
     pub prune_last: bool,
     /// `Replace=true`
     pub replace: bool,
-    /// `Force=true`, with `Replace=true`: delete and create.
+    /// `Force=true`: delete and create where the server refuses a change, with `Replace=true` in any case.
     pub force: bool,
     /// `ServerSideApply=false`
     pub no_server_side: bool,
@@ -322,6 +322,8 @@ pub struct SyncOptions {
     pub fail_on_shared: bool,
     /// `SkipDryRunOnMissingResource=true`
     pub skip_missing: bool,
+    /// `Validate=false`
+    pub no_validation: bool,
     /// `PrunePropagationPolicy=…`; foreground when absent.
     pub propagation: landfall_cluster::Propagation,
     /// Options that are not acted on, as written.
@@ -343,6 +345,7 @@ impl Default for SyncOptions {
             respect_ignore_differences: false,
             fail_on_shared: false,
             skip_missing: false,
+            no_validation: false,
             propagation: landfall_cluster::Propagation::Foreground,
             not_acted_on: Vec::new(),
         }
@@ -380,7 +383,7 @@ impl SyncOptions {
                 }
                 // Without meaning here: only differences are written in any case, and the server validates.
                 "ApplyOutOfSyncOnly" | "" => {}
-                "Validate" if value != "false" => {}
+                "Validate" => read.no_validation = value == "false",
                 _ => read.not_acted_on.push(option.to_owned()),
             }
         }

@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::{Cluster, Error};
 
+/// How long a server may take to say what it serves, which it has at hand: one that is frozen is known by it, long before everything
+/// else that is asked of it has taken as long as it may.
+const LOOKED_UP: Duration = Duration::from_secs(8);
+
 /// Whether objects of a kind live in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Scope {
@@ -421,7 +425,7 @@ impl Cluster {
             .header("accept", accept)
             .body(Vec::new())
             .map_err(|error| Error::Malformed { action: action.to_owned(), reason: error.to_string() })?;
-        self.answered(action, self.client.request(request)).await
+        self.answered_within(LOOKED_UP, action, self.client.request(request)).await
     }
 }
 

@@ -114,7 +114,11 @@ impl Cluster {
                 }
             }
         });
-        Cluster { client: kube::Client::new(service, namespace), known: Arc::clone(&self.known) }
+        Cluster {
+            client: kube::Client::new(service, namespace),
+            known: Arc::clone(&self.known),
+            name: self.name.clone(),
+        }
     }
 }
 

@@ -58,19 +58,27 @@ const ANSWER: Duration = Duration::from_secs(60);
 pub struct Cluster {
     pub(crate) client: kube::Client,
     pub(crate) known: Arc<discovery::Known>,
+    /// What people call it, where there are several.
+    pub(crate) name: Option<Arc<str>>,
 }
 
 impl Cluster {
     /// A cluster behind any client.
     pub fn new(client: kube::Client) -> Self {
-        Cluster { client, known: Arc::default() }
+        Cluster { client, known: Arc::default(), name: None }
     }
 
     /// The same, for who asks often which kinds are served and of which version the server is: an answer holds so long, and until
     /// [`Cluster::forget_discovery`].
     #[must_use]
     pub fn remembering(self, lasts: Duration) -> Self {
-        Cluster { client: self.client, known: Arc::new(discovery::Known::lasting(lasts)) }
+        Cluster { known: Arc::new(discovery::Known::lasting(lasts)), ..self }
+    }
+
+    /// The same as one among several: who is told that it does not answer is told which.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Cluster { name: Some(name.into()), ..self }
     }
 
     /// Waits for the answer to a request: a server's own limit is a minute, and one that has not answered by then is
@@ -80,9 +88,22 @@ impl Cluster {
         action: &str,
         answer: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, Error> {
-        match tokio::time::timeout(ANSWER, answer).await {
-            Ok(answer) => answer.map_err(|error| Error::from_kube(action, error)),
-            Err(_) => Err(Error::Silent { action: action.to_owned(), within: ANSWER }),
+        self.answered_within(ANSWER, action, answer).await
+    }
+
+    pub(crate) async fn answered_within<T>(
+        &self,
+        within: Duration,
+        action: &str,
+        answer: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, Error> {
+        let action = match &self.name {
+            Some(name) => format!("{action} at {name}"),
+            None => action.to_owned(),
+        };
+        match tokio::time::timeout(within, answer).await {
+            Ok(answer) => answer.map_err(|error| Error::from_kube(&action, error)),
+            Err(_) => Err(Error::Silent { action, within }),
         }
     }
 

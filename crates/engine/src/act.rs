@@ -186,7 +186,7 @@ impl Executor {
         let key = &desired.key();
         let options = WriteOptions { field_manager: Some(method.manager().to_owned()), ..WriteOptions::default() };
         let mut is_absent = matches!(moment, Moment::Absent) && is_creation_harmless(desired, method);
-        let mut conflicts = 0;
+        let (mut conflicts, mut is_remade) = (0, false);
         loop {
             let live = match std::mem::take(&mut is_absent) {
                 true => None,
@@ -257,6 +257,14 @@ impl Executor {
                 {
                     conflicts += 1;
                 }
+                // What is to come is tried first: in between there is nothing.
+                Err(error) if !is_remade && self.may_make_anew((desired, method), &live, &error).await => {
+                    is_remade = true;
+                    let may_go = once::deletion(&self.cluster, &live, "once-recreate").await;
+                    may_go.map_err(|violation| guarded(step, &violation))?;
+                    let going = Duration::from_secs(plan.timeout);
+                    self.remove(step, key, live.uid(), Propagation::Foreground, going).await?;
+                }
                 Err(error) => return Err(self.refused(step, key, &error)),
             }
         }
@@ -274,6 +282,7 @@ impl Executor {
                 let patch = if *force { Patch::ForceApply(body) } else { Patch::Apply(body) };
                 self.cluster.patch(&desired.key(), &patch, options).await
             }
+            Method::OrRecreate { first } => Box::pin(self.create(desired, first, options)).await,
             _ => self.cluster.create(desired, options).await,
         }
     }
@@ -418,7 +427,7 @@ impl AtHand<'_> {
 /// and an apply changes what it would have changed after another look, but for values that may never change.
 fn is_creation_harmless(desired: &Object, method: &Method) -> bool {
     let is_secret = desired.group().is_empty() && desired.kind() == "Secret";
-    !(is_secret && matches!(method, Method::ServerSide { .. }))
+    !(is_secret && matches!(method, Method::ServerSide { .. } | Method::OrRecreate { .. }))
 }
 
 /// The name of what a step is to delete.

@@ -54,6 +54,7 @@ pub(crate) fn write_over(previous: Option<&Object>, desired: &Object, live: &Obj
         }
         Method::Replace { .. } => Write::Replace,
         Method::Recreate { .. } => Write::Recreate,
+        Method::OrRecreate { first } => write_over(previous, desired, live, first),
     }
 }
 
@@ -68,6 +69,7 @@ pub fn predict(previous: Option<&Object>, desired: &Object, live: Option<&Object
             three_way::predict(previous, desired, live)
         }
         Method::ServerSide { manager, .. } => server_side(desired, live, manager),
+        Method::OrRecreate { first } => return predict(previous, desired, Some(live), first),
     };
     // What the server fills in is no difference: lists that are replaced as a whole come without it.
     landfall_object::defaults::apply(&mut next, &Schemas::builtin());
@@ -78,7 +80,9 @@ pub fn predict(previous: Option<&Object>, desired: &Object, live: Option<&Object
 pub(crate) fn left_by(previous: Option<&Object>, desired: &Object, live: &Object, method: &Method) -> Object {
     match method {
         Method::Replace { .. } | Method::Recreate { .. } => desired.clone(),
-        Method::ThreeWay { .. } | Method::ServerSide { .. } => predict(previous, desired, Some(live), method),
+        Method::ThreeWay { .. } | Method::ServerSide { .. } | Method::OrRecreate { .. } => {
+            predict(previous, desired, Some(live), method)
+        }
     }
 }
 

@@ -162,9 +162,20 @@ pub enum Method {
         /// The field manager's name.
         manager: String,
     },
+    /// As another method says, and where the server refuses that as invalid, the old object is deleted and a new one created
+    /// (`kubectl apply --force`): one that the server would take, in place of one that has no data behind it.
+    OrRecreate {
+        /// How it is tried.
+        first: Box<Method>,
+    },
 }
 
 impl Method {
+    /// Whether a live object may go for another one, where the server refuses to change it.
+    pub(crate) fn may_recreate(&self, live: &Object, error: &landfall_cluster::Error) -> bool {
+        matches!(self, Method::OrRecreate { .. }) && error.code() == Some(422) && has_no_data(live)
+    }
+
     /// The field manager's name.
     pub fn manager(&self) -> &str {
         match self {
@@ -172,8 +183,18 @@ impl Method {
             | Method::ServerSide { manager, .. }
             | Method::Replace { manager }
             | Method::Recreate { manager } => manager,
+            Method::OrRecreate { first } => first.manager(),
         }
     }
+}
+
+/// Whether nothing of value goes with an object: of kinds that are not the cluster's own nobody can know.
+fn has_no_data(live: &Object) -> bool {
+    let is_own = !live.group().contains('.') || live.group().ends_with(".k8s.io");
+    let keeps =
+        matches!(live.kind(), "PersistentVolumeClaim" | "PersistentVolume" | "Namespace" | "CustomResourceDefinition");
+    let claims_go = live.str_at("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == Some("Delete");
+    is_own && !keeps && !claims_go
 }
 
 /// What is waited for.

@@ -30,7 +30,7 @@ pub struct Binding {
     /// The image's repository, as far as the text says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// The tag that stands there; may be empty.
+    /// The tag that stands there; may be empty, and is a digest where a digest alone says what runs.
     pub tag: String,
 }
 
@@ -125,7 +125,7 @@ impl Serialize for BindingPath {
 }
 
 /// Each place of a tag: a scalar `tag` beside a repository or in a mapping called `image`, a scalar `image` that holds both, and
-/// `newTag` in an entry of a kustomization's `images`.
+/// `newTag` in an entry of a kustomization's `images`, or its `digest` where that alone says what runs.
 ///
 /// # Errors
 /// The text is no YAML, or more than one document.
@@ -209,9 +209,12 @@ fn walk(node: Node<'_>, depth: usize, path: &mut Vec<Part>, found: &mut Vec<Bind
             // Kustomize's own way: an entry of `images` gives another tag to the image of that name.
             let is_entry = matches!(path.as_slice(), [.., Part::Key(list), Part::Index(_)] if list == "images");
             let renamed = || ["newName", "name"].iter().find_map(|key| scalar(field(key)?));
-            if let Some((tag, repository)) = field("newTag").filter(|_| is_entry).zip(renamed()) {
+            let says = |key: &'static str| field(key).map(|node| (key, node));
+            let alone = || says("digest").filter(|(_, node)| scalar(*node).is_some_and(|text| is_digest(&text)));
+            let says_it = says("newTag").or_else(alone);
+            if let Some(((key, tag), repository)) = says_it.filter(|_| is_entry).zip(renamed()) {
                 let (line, text) = (tag.span().start.line(), scalar(tag).unwrap_or_default());
-                path.push(Part::Key("newTag".to_owned()));
+                path.push(Part::Key(key.to_owned()));
                 let path_of_it = BindingPath(path.clone());
                 found.push(Binding { path: path_of_it, line, repository: Some(repository), tag: text });
                 path.pop();
@@ -250,22 +253,28 @@ fn scalar(node: Node<'_>) -> Option<String> {
 
 /// Repository and tag of an image that is written as one; nothing where no tag is in it.
 fn whole(image: &str) -> Option<(&str, &str)> {
+    if is_digest(image) {
+        return None;
+    }
     let named = image.split('@').next().unwrap_or(image);
     let (repository, tag) = named.rsplit_once(':')?;
     (!tag.contains('/') && !repository.is_empty() && Tag::parse(tag).is_ok()).then_some((repository, tag))
 }
 
-/// The tag that a value says: all of it, or the end of a whole image.
+/// The tag that a value says: all of it, or the end of a whole image; a digest that stands alone is all there is.
 pub fn tag_in(value: &str) -> &str {
     whole(value).map_or(value, |(_, tag)| tag)
 }
 
-/// A value with another tag: a whole image keeps its repository, and a role in front stays. A digest in it becomes the new
-/// image's, if that is known.
+/// A value with another tag: a whole image keeps its repository, and a role in front stays. A digest in it, or one that stands
+/// alone, becomes the new image's, if that is known.
 ///
 /// # Errors
 /// A digest in it says what runs, and the new one is not known.
 pub fn with_tag(value: &str, tag: &Tag, digest: Option<&str>) -> Result<String, Diagnostic> {
+    if is_digest(value) {
+        return with_digest(value, digest);
+    }
     let digest = digest.filter(|digest| is_digest(digest));
     let pinned = match (value.contains('@'), digest) {
         (true, None) => return Err(pinned("")),
@@ -320,13 +329,19 @@ pub fn retagged(text: &str, path: &BindingPath, tag: &Tag, digest: Option<&str>)
     let value = scalar(node).ok_or_else(gone)?;
     let above = BindingPath(path.0[..path.0.len().saturating_sub(1)].to_vec());
     let above = shared::resolved(document, &above).map(|(node, _)| fields(node)).unwrap_or_default();
+    let is_alone = is_digest(&value);
+    let above = if is_alone { Vec::new() } else { above };
     let beside = above.iter().find(|(key, _)| key == "digest").and_then(|(_, node)| scalar(*node));
     let beside = beside.filter(|digest| !digest.is_empty());
     let digest = digest.filter(|digest| is_digest(digest));
     if beside.is_some() && digest.is_none() {
         return Err(pinned(&path.to_string()));
     }
-    let new = Scalar::Str(with_tag(&value, tag, digest).map_err(|_| pinned(&path.to_string()))?.into());
+    let new = with_tag(&value, tag, digest).map_err(|_| match is_alone {
+        true => pinned(&path.to_string()).help("or say `newTag:` in its place, and set it again"),
+        false => pinned(&path.to_string()),
+    })?;
+    let new = Scalar::Str(new.into());
     let failed = |error| Diagnostic::error(code::NO_TAG_THERE, format!("`{path}` cannot be set: {error}"));
     let shared = shared::shared_in(document, path);
     let text = match &shared {
@@ -341,7 +356,7 @@ pub fn retagged(text: &str, path: &BindingPath, tag: &Tag, digest: Option<&str>)
 }
 
 /// Whether a text is a digest as registries write it: nothing of it can be anything else.
-fn is_digest(text: &str) -> bool {
+pub fn is_digest(text: &str) -> bool {
     text.strip_prefix("sha256:")
         .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }

@@ -31,8 +31,8 @@ mod tag;
 mod version;
 
 pub use binding::{
-    Binding, BindingPath, Renaming, Shared, bindings, path_on, renamings, retagged, shared_at, tag_at, tag_in,
-    with_digest, with_tag,
+    Binding, BindingPath, Renaming, Shared, bindings, is_digest, path_on, renamings, retagged, shared_at, tag_at,
+    tag_in, with_digest, with_tag,
 };
 pub use channel::{ChannelRefusal, check_channel, next};
 pub use evidence::{CHECK, Evidence, HEALTH, REPORT, Record};

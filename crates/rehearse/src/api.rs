@@ -93,7 +93,7 @@ async fn ask(cluster: &Cluster, desired: &Desired) -> Result<(), Error> {
 fn is_made_anew(desired: &Desired) -> bool {
     let options = desired.object.annotation("argocd.argoproj.io/sync-options").unwrap_or_default();
     let has = |wanted| options.split(',').any(|option| option.trim() == wanted);
-    matches!(desired.role, Role::Hook { .. }) || (has("Force=true") && has("Replace=true"))
+    matches!(desired.role, Role::Hook { .. }) || has("Force=true")
 }
 
 fn under_another_name(object: &Object) -> (ObjectKey, Object) {

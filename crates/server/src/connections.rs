@@ -80,6 +80,10 @@ impl Destination {
         }
         let client = as_user(self.cluster.clone()?.client().clone(), user)?;
         let cluster = Cluster::new(client).remembering(KINDS);
+        let cluster = match &self.declared {
+            Some(declared) => cluster.named(&called(declared)),
+            None => cluster,
+        };
         self.acting.lock().insert(user.to_owned(), cluster.clone());
         Ok(cluster)
     }
@@ -328,7 +332,7 @@ impl Connections {
             if let Err(why) = &client {
                 tracing::warn!("cluster {} cannot be reached: {why}", cluster.name);
             }
-            let reached = client.map(|client| Cluster::new(client).remembering(KINDS));
+            let reached = client.map(|client| Cluster::new(client).remembering(KINDS).named(&called(cluster)));
             let reached = reached.map_err(|why| format!("cluster {}: {why}", cluster.name));
             let destination = Destination::new(reached, Some(cluster.clone()), self.stop.child_token());
             moved.push(Arc::clone(&destination.server));
@@ -411,6 +415,14 @@ impl Declared {
                 self.sops.clear();
             }
         }
+    }
+}
+
+/// What people call a cluster.
+fn called(cluster: &ClusterConnection) -> String {
+    match cluster.name.as_str() {
+        "" => cluster.server.clone(),
+        name => format!("{name} ({})", cluster.server),
     }
 }
 

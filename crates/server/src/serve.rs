@@ -146,6 +146,10 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         let (tokens, clock) = (work.session.store.tokens.clone(), Arc::clone(&work.session.clock));
         let secrets = HookSecrets::new(secrets, &place.state, Arc::clone(&clock));
         let accounts = Arc::new(Accounts::new(work.session.store.accounts.clone(), Arc::clone(&clock)));
+        let issuer = match issuer {
+            Some(issuer) => Some(issuer.shared(&work.session.store.facts).await?),
+            None => None,
+        };
         let gate = Gate::new(tokens, clock, (accounts, Arc::clone(&work.roles)), (&local, &person(host)));
         let desk = Desk::new(Arc::clone(&work), Some(Arc::clone(&board)));
         let stores = (work.session.store.fleet.clone(), work.session.store.audit.clone());

@@ -87,12 +87,26 @@ fn is_option(url: &str) -> bool {
     rest.starts_with('-') || host.starts_with('-')
 }
 
-/// A repository's address in the one form by which two are the same: without scheme, user, `.git` and trailing slash.
+/// A repository's address in the one form by which two are the same: without scheme, user, the scheme's own port, `.git` and trailing
+/// slash. The colon of `user@host:path` is a slash (`NormalizeGitURL` of Argo CD); that of a port is none, or another repository of the
+/// same host would be the same.
 pub fn repository_key(address: &str) -> String {
-    let address = address.trim().trim_end_matches('/').trim_end_matches(".git");
-    let address = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let address = address.rsplit_once('@').map_or(address, |(_, rest)| rest);
-    address.replacen(':', "/", 1).to_lowercase()
+    let address = address.trim().trim_end_matches('/').trim_end_matches(".git").to_lowercase();
+    let Some((scheme, rest)) = address.split_once("://") else {
+        let address = address.rsplit_once('@').map_or(address.as_str(), |(_, rest)| rest);
+        return address.replacen(':', "/", 1);
+    };
+    let (authority, path) = rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let usual = match scheme {
+        "ssh" | "git+ssh" => ":22",
+        "https" => ":443",
+        "http" => ":80",
+        "git" => ":9418",
+        _ => "",
+    };
+    let host = host.strip_suffix(usual).unwrap_or(host);
+    path.map_or_else(|| host.to_owned(), |path| format!("{host}/{path}"))
 }
 
 /// How long a repository may take to be fetched.
@@ -289,9 +303,28 @@ mod tests {
             "git@git.example.com:shop/shop.git",
             "ssh://git@git.example.com/shop/shop",
             "https://git.example.com/shop/shop/",
+            "git@git.example.com/shop/shop",
+            "ssh://git@git.example.com:22/shop/shop.git",
+            "https://me:p%40ss@git.example.com:443/Shop/shop",
         ] {
-            assert_eq!(repository_key(form), wanted);
+            assert_eq!(repository_key(form), wanted, "{form}");
         }
+    }
+
+    #[test]
+    fn a_port_is_no_part_of_a_path() {
+        let forms = [
+            "https://git.example.com:8443/shop/shop.git",
+            "https://git.example.com/8443/shop/shop.git",
+            "https://git.example.com/shop/shop.git",
+            "http://git.example.com:443/shop/shop.git",
+            "https://[::1]:8443/shop/shop.git",
+            "https://[::1]/8443/shop/shop.git",
+        ];
+        let keys: std::collections::BTreeSet<String> = forms.iter().map(|form| repository_key(form)).collect();
+        assert_eq!(keys.len(), forms.len(), "{keys:?}");
+        // What no scheme stands before has no port.
+        assert_eq!(repository_key("git@git.example.com:22/shop.git"), "git.example.com/22/shop");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::document::{CollectionStyle, Document, Kind, Node, Step, parse};
 use crate::error::Error;
 use crate::mark::Mark;
 use crate::resolve::Scalar;
+use crate::scan::ScalarStyle;
 use crate::value::Value;
 
 use layout::{Layout, Place, show};
@@ -206,7 +207,10 @@ impl<'t> Edit<'t> {
             return Ok(None);
         }
         self.check_attested(document, Some(node))?;
-        let place = if self.layout.is_in_flow(document, node) { Place::Flow } else { Place::Block };
+        // Where a colon within a plain scalar is read already, it is read again.
+        let is_read = matches!(style, ScalarStyle::Plain) && node.text().is_some_and(|text| text.contains(':'));
+        let is_flow = self.layout.is_in_flow(document, node) && !is_read;
+        let place = if is_flow { Place::Flow } else { Place::Block };
         let new = layout::write(value, Some(style), place);
         let range = self.layout.content(node);
         let mut text = String::with_capacity(self.text.len() + new.len() + 1);

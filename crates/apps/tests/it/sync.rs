@@ -370,14 +370,84 @@ async fn a_secret_that_somebody_makes_meanwhile_is_guarded_all_the_same() {
 }
 
 #[tokio::test]
-async fn validation_that_is_switched_off_is_told_as_not_acted_on() {
-    let place = Place::new().await;
-    let application = place.application(&["Validate=false"]);
-    let own = annotated(config("settings", json!({})), &[(OPTIONS, "Validate=false")]);
-    let notes = place.prepare(&application, &[own, config("other", json!({}))]).await.notes;
-    assert_eq!(notes.len(), 2, "{notes:?}");
-    assert!(notes.iter().all(|note| note.starts_with("sync option Validate=false")), "{notes:?}");
-    assert!(notes.iter().all(|note| note.ends_with(" is not acted on")), "{notes:?}");
-    let validated = place.application(&["Validate=true"]);
-    assert!(place.prepare(&validated, &[config("other", json!({}))]).await.notes.is_empty());
+async fn where_validation_is_switched_off_fields_that_a_kind_does_not_have_are_dropped_and_differ_no_more() {
+    let slip = || {
+        let mut value = deployment("shop/web:1");
+        value["spec"]["replicaz"] = json!(3);
+        value["spec"]["template"]["spec"]["containers"][0]["imagePullPolice"] = json!("Always");
+        value["spec"]["template"]["spec"]["containers"][0]["args"] = json!([]);
+        value["spec"]["template"]["metadata"]["annotations"] = json!({"acme.io/replicaz": "stays"});
+        value
+    };
+    for (options, own) in
+        [(&["Validate=false"][..], ""), (&[], "Validate=false"), (&["Validate=true"], "Validate=false")]
+    {
+        let mut place = Place::new().await;
+        let application = place.application(options);
+        let (synced, _) = place.sync(&application, &[annotated(slip(), &[(OPTIONS, own)])]).await;
+        assert_eq!(synced.report.failure, None, "{options:?} {own}");
+        let live = place.get("apps/v1", "Deployment", "web").await.expect("is there");
+        assert_eq!(live.at("/spec/replicaz"), None);
+        assert_eq!(live.str_at("/spec/template/metadata/annotations/acme.io~1replicaz"), Some("stays"));
+        let again = place.prepare(&application, &[annotated(slip(), &[(OPTIONS, own)])]).await;
+        assert_eq!(again.notes, Vec::<String>::new());
+        assert_eq!(again.status(), SyncStatus::Synced, "{:?}", again.plan);
+    }
+    // Whoever does not say so is told of it.
+    let mut place = Place::new().await;
+    let application = place.application(&["Validate=true"]);
+    assert!(place.sync(&application, &[slip()]).await.0.report.failure.is_some());
+}
+
+#[tokio::test]
+async fn force_makes_anew_what_the_server_refuses_to_change_and_nothing_that_holds_data() {
+    let mut place = Place::new().await;
+    let application = place.application(&[]);
+    let forced = |mut value: Value, label: &str, options: &str| {
+        value["spec"]["selector"]["matchLabels"]["app"] = label.into();
+        value["spec"]["template"]["metadata"]["labels"]["app"] = label.into();
+        annotated(value, &[(OPTIONS, options)])
+    };
+    for off in ["", ",ServerSideApply=false"] {
+        let options = format!("Force=true{off}");
+        let first = place.sync(&application, &[forced(deployment("shop/web:1"), "web", &options)]).await.0;
+        assert_eq!(first.report.failure, None);
+        let before = place.get("apps/v1", "Deployment", "web").await.expect("is there");
+        // What the server takes is changed, and not made anew.
+        let same = place.sync(&application, &[forced(deployment("shop/web:2"), "web", &options)]).await.0;
+        assert_eq!(same.report.failure, None);
+        assert_eq!(place.get("apps/v1", "Deployment", "web").await.expect("is there").uid(), before.uid());
+        let unforced = forced(deployment("shop/web:2"), "other", "Prune=true");
+        assert!(place.sync(&application, &[unforced]).await.0.report.failure.is_some());
+        let anew = place.sync(&application, &[forced(deployment("shop/web:2"), "other", &options)]).await.0;
+        assert_eq!(anew.report.failure, None);
+        let after = place.get("apps/v1", "Deployment", "web").await.expect("is there");
+        assert_ne!(after.uid(), before.uid());
+        // What the server would not take in its place either takes nothing away.
+        let mut broken = forced(deployment("shop/web:2"), "third", &options);
+        broken["spec"]["template"]["spec"]["containers"] = json!([]);
+        assert!(place.sync(&application, &[broken]).await.0.report.failure.is_some());
+        assert_eq!(place.get("apps/v1", "Deployment", "web").await.expect("is there").uid(), after.uid());
+        let kept = forced(deployment("shop/web:2"), "fourth", &format!("{options},Delete=false"));
+        assert!(place.sync(&application, &[kept]).await.0.report.failure.is_some());
+        assert_eq!(place.get("apps/v1", "Deployment", "web").await.expect("is there").uid(), after.uid());
+    }
+    let claim = |class: &str| {
+        let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": class, "resources": {"requests": {"storage": "1Gi"}}}});
+        annotated(claim, &[(OPTIONS, "Force=true")])
+    };
+    place.sync(&application, &[claim("standard")]).await;
+    let before = place.get("v1", "PersistentVolumeClaim", "data").await.expect("is there");
+    assert!(place.sync(&application, &[claim("other")]).await.0.report.failure.is_some());
+    assert_eq!(place.get("v1", "PersistentVolumeClaim", "data").await.expect("is there").uid(), before.uid());
+    let keys = |other: &str| {
+        let data = json!({"PEPPER": "dGhlaXJz", "OTHER": other});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "immutable": true, "data": data});
+        annotated(secret, &[(OPTIONS, "Force=true"), ("landfall.dev/once", "PEPPER")])
+    };
+    assert_eq!(place.sync(&application, &[keys("YQ==")]).await.0.report.failure, None);
+    let before = place.get("v1", "Secret", "keys").await.expect("is there");
+    assert!(place.sync(&application, &[keys("Yg==")]).await.0.report.failure.is_some());
+    assert_eq!(place.get("v1", "Secret", "keys").await.expect("is there").uid(), before.uid());
 }

@@ -33,7 +33,8 @@ super::group! {
     SIDE_DOOR = 747, Refused, "Something of a protected Application was written past its owners and its base branch.";
     FOREIGN_PAGE = 748, Refused, "A browser's session changes something only for the server's own pages.";
     BUSY_SIGNING_IN = 749, Failed, "Too many sign in at once.";
-    ISSUER_FAILED = 750, Refused, "The issuer of identities does not answer, or what it says is not to be believed.";
+    ISSUER_FAILED = 750, Refused, "What the issuer of identities says is not to be believed.";
+    ISSUER_SILENT = 756, Unreachable, "The issuer of identities does not answer.", "Nobody is let in by it meanwhile; sessions that were begun go on, and so do accounts of the server's own and tokens.";
     TOO_MUCH_ACCESS = 751, Refused, "An identity may do what it must not.";
     NO_CI_IDENTITY = 752, Refused, "Nothing is declared for a CI job that its forge vouches for, or more than one thing.";
     BAD_CI_IDENTITIES = 753, Usage, "What is declared of CI jobs cannot be read, or would let in whom nobody means.";

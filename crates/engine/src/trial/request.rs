@@ -74,7 +74,10 @@ impl Executor {
         }
         match write_over(previous, desired, &live, method) {
             Write::Nothing => Ok(()),
-            Write::Patch(patch) => self.cluster.patch(key, &patch, &options).await.map(drop),
+            Write::Patch(patch) => match self.cluster.patch(key, &patch, &options).await {
+                Err(error) if self.may_make_anew((desired, method), &live, &error).await => Ok(()),
+                answer => answer.map(drop),
+            },
             Write::Replace => {
                 let mut body = desired.clone();
                 if let Some(version) = live.resource_version() {
@@ -85,6 +88,18 @@ impl Executor {
             }
             Write::Recreate => self.try_under_another_name(desired, &options).await,
         }
+    }
+
+    /// Whether an object goes for another one that the server would take, where it has refused to change it.
+    pub(crate) async fn may_make_anew(
+        &self,
+        (desired, method): (&Object, &Method),
+        live: &Object,
+        error: &landfall_cluster::Error,
+    ) -> bool {
+        method.may_recreate(live, error)
+            && crate::once::deletion(&self.cluster, live, "once-recreate").await.is_ok()
+            && self.try_under_another_name(desired, &options(Some(method.manager()))).await.is_ok()
     }
 
     async fn try_hook(&self, step: &Step, hook: &Hook) -> Result<(), landfall_cluster::Error> {

@@ -36,7 +36,7 @@ use self::witnessed::Unmade;
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::policy::declared_policy;
-use crate::commands::images::registry::{looked_at, noted};
+use crate::commands::images::registry::{Unlooked, looked_at, noted};
 use crate::commands::images::set::{applications_of, injected, moment};
 use crate::commands::images::tags::{Older, Said, TagLine, Tags};
 use crate::commands::write_back::WriteBackArgs;
@@ -284,7 +284,7 @@ async fn published(
     let (mut images, mut seen, mut commits) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (repository, tag) in running {
         let named = format!("{repository}:{tag}");
-        let details = looked_at(context, &named, None).await?;
+        let details = looked_at(context, &named, None, Unlooked::Nothing).await?;
         commits.extend(details.revision.clone());
         images.push(TestedImage { repository, tag, digest: details.digest.clone() });
         seen.push((named, details));

@@ -60,6 +60,10 @@ pub(crate) struct RollbackArgs {
     /// commit of tags)
     #[arg(long, value_name = "TAG")]
     pub(crate) to: Option<String>,
+    /// The service whose image goes back, where an environment is delivered from git (default: all that the last commit of tags
+    /// has set, or with --to all that are built from this repository)
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    pub(crate) service: Vec<String>,
     #[command(flatten)]
     pub(crate) back: WriteBackArgs,
 }
@@ -80,6 +84,11 @@ async fn run(context: &Context, args: RollbackArgs) -> Outcome {
     let place = context.host.declared_place(named.target.as_deref(), &args.place.query()).await?;
     if named.names.is_empty() && revision.is_none() && written::is_for(&place, &args) {
         return written::run(context, &args, named.target.as_deref(), started).await;
+    }
+    if !args.service.is_empty() {
+        let text = "--service is for what is delivered from git: here a release goes back, with all that is in it";
+        let diagnostic = Diagnostic::error(code::BAD_ARGUMENTS, text).note("nothing was rolled back");
+        return Err(Failure::usage(diagnostic.help("landfall rollback RELEASE")));
     }
     let is_chart = named.target.as_deref().is_some_and(|target| context.host.chart_name(target).is_some());
     if named.names.is_empty() && place.declared().is_none() && !is_chart && place.cluster.remote().is_some() {

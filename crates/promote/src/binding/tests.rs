@@ -152,6 +152,32 @@ fn a_kustomization_gives_images_other_tags() {
 }
 
 #[test]
+fn a_digest_alone_in_a_kustomization_becomes_that_of_the_tag_and_no_other_byte_changes() {
+    let (old, new) = (format!("sha256:{}", "a".repeat(64)), format!("sha256:{}", "b".repeat(64)));
+    let text = format!(
+        "images:\n- name: web   # ours\n  newName: ghcr.io/acme/web\n  digest: \"{old}\" # tested\n- {{name: api, digest: {old}}}\n- {{name: db, newTag: 1, digest: {old}}}\n"
+    );
+    let found = bindings(&text).expect("read");
+    let shown: Vec<(String, Option<&str>, &str)> =
+        found.iter().map(|it| (it.path.to_string(), it.repository.as_deref(), it.tag.as_str())).collect();
+    let wanted = [
+        ("images[0].digest", "ghcr.io/acme/web", old.as_str()),
+        ("images[1].digest", "api", old.as_str()),
+        ("images[2].newTag", "db", "1"),
+    ];
+    assert_eq!(shown, wanted.map(|(path, repository, tag)| (path.to_owned(), Some(repository), tag)));
+    for (at, of_it) in [(0, format!("\"{old}\"")), (1, format!("api, digest: {old}"))] {
+        let set = retagged(&text, &found[at].path, &tag("1.1.0"), Some(&new)).expect("set");
+        assert_eq!(set, text.replacen(&of_it, &of_it.replace(&old, &new), 1));
+        assert_eq!(tag_at(&set, &found[at].path).as_ref(), Some(&new));
+        let refused = retagged(&text, &found[at].path, &tag("1.1.0"), None).expect_err("nobody was asked");
+        assert_eq!(refused.code, code::DIGEST_BESIDE);
+        assert!(refused.helps.iter().any(|help| help.contains("newTag")), "{refused:?}");
+    }
+    assert_eq!(with_tag(&old, &tag("1.1.0"), Some(&new)).as_ref(), Ok(&new));
+}
+
+#[test]
 fn entries_of_a_kustomization_are_found_by_what_they_rename_to() {
     let text = "images:\n  - {name: site, newName: ghcr.io/acme/site}\n  - name: ghcr.io/acme/web\n    newTag: \"1\" # ours\n    digest: sha256:a\n  - {name: other, newName: \"\", newTag: 2}\n";
     let found = |name: &str| renamings(text, name).expect("read");

@@ -102,7 +102,7 @@ fn leaves(subject: &Subject<'_>, desired: &Desired, live: &Object) -> bool {
 fn is_made_anew(desired: &Desired) -> bool {
     let forced = desired.object.annotation("argocd.argoproj.io/sync-options").is_some_and(|options| {
         let has = |wanted| options.split(',').any(|option| option.trim() == wanted);
-        has("Force=true") && has("Replace=true")
+        has("Force=true")
     });
     forced || desired.object.is_remade_by_argo() || matches!(desired.role, Role::Hook { .. })
 }

@@ -7,14 +7,15 @@ use ::http::{HeaderMap, HeaderValue, Method, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
-use landfall_diag::{Diagnose as _, Diagnostic};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_engine::Clock;
 use landfall_source::Network;
+use landfall_store::Facts;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::keys::{IssuerKeys, LARGEST, Places, checked, refused};
+use super::keys::{IssuerKeys, LARGEST, Places, checked, refused, silent};
 use super::{Secure, Who, password};
 
 /// How long somebody may take at the issuer.
@@ -45,11 +46,15 @@ impl std::fmt::Debug for IssuerOptions {
     }
 }
 
+/// Where the key is kept that sign-ins are sealed with.
+const SIGN_INS: &str = "sign-ins";
+const KEY: &str = "key";
+
 /// An issuer of identities.
 pub(crate) struct Issuer {
     options: IssuerOptions,
     clock: Arc<dyn Clock>,
-    /// What a sign-in that was begun is sealed with: it does not outlive this process.
+    /// What a sign-in that was begun is sealed with: this process's own until it is shared.
     key: aws_lc_rs::hmac::Key,
     keys: IssuerKeys,
 }
@@ -89,6 +94,23 @@ impl Issuer {
             key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &secret),
             keys,
         })
+    }
+
+    /// The same with what all have who share a store: a browser that one replica has led to the issuer may come back to another one,
+    /// or to this one when it has been started again.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub(crate) async fn shared(self, facts: &Facts) -> Result<Self, Diagnostic> {
+        let own = URL_SAFE_NO_PAD.encode(password::random_bytes::<32>()?);
+        let failed = |error: landfall_store::Error| error.diagnose();
+        // Of several who begin at once one is the first.
+        facts.claim(SIGN_INS, KEY, &own.into()).await.map_err(failed)?;
+        let kept = facts.get(SIGN_INS, KEY).await.map_err(failed)?;
+        let secret = kept.as_ref().and_then(Value::as_str).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let secret = secret.filter(|secret| secret.len() >= 32);
+        let secret = secret.ok_or_else(|| Diagnostic::error(code::BUG, "the store's key of sign-ins is none"))?;
+        Ok(Issuer { key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &secret), ..self })
     }
 
     /// Whether browsers reach us over TLS.
@@ -178,7 +200,10 @@ impl Issuer {
         let place = self.place(|places| places.token_endpoint).await?;
         let (headers, body) = self.exchange(code, verifier)?;
         let reply = self.keys.http().send(Method::POST, &place, headers, body, LARGEST).await;
-        let reply = reply.map_err(|error| no("the issuer does not answer").note(error.diagnose().message))?;
+        let reply = reply.map_err(|error| again(silent().note(error.diagnose().message)))?;
+        if reply.status >= 500 {
+            return Err(again(silent().note(format!("it answered {}", reply.status))));
+        }
         if reply.status != 200 {
             // What it says may hold the code.
             return Err(no("the issuer gives nothing for the code").note(format!("it answered {}", reply.status)));

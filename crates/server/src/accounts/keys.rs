@@ -128,7 +128,7 @@ impl IssuerKeys {
         }
         let unknown = || refused("the issuer's token names a key that the issuer does not have");
         if known.looked.is_some_and(|at| now.duration_since(at) < REFETCHED) {
-            return Err(if is_recent { unknown() } else { refused("the issuer did not answer a moment ago") });
+            return Err(if is_recent { unknown() } else { silent().note("it was asked a moment ago") });
         }
         known.looked = Some(now);
         known.keys = self.read(&places.jwks_uri).await?;
@@ -156,7 +156,7 @@ impl IssuerKeys {
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, address: &str) -> Result<T, Diagnostic> {
-        let silent = || refused("the issuer does not answer").note(format!("it was asked at {address}"));
+        let silent = || silent().note(format!("it was asked at {address}"));
         let reply = self.http.send(Method::GET, address, HeaderMap::new(), Vec::new(), LARGEST).await;
         let reply = reply.map_err(|error| silent().note(error.diagnose().message))?;
         if reply.status != 200 {
@@ -202,6 +202,11 @@ pub(super) fn checked(address: &str) -> Result<(), Diagnostic> {
     }
     let text = format!("{address} is not spoken to for sign-ins: everybody on the way could read them");
     Err(Diagnostic::error(code::BAD_ARGUMENTS, text).help("give its https:// address"))
+}
+
+/// That nobody can say whom an issuer would let in.
+pub(super) fn silent() -> Diagnostic {
+    Diagnostic::error(code::ISSUER_SILENT, "the issuer does not answer")
 }
 
 /// Why an issuer is not believed.

@@ -79,7 +79,7 @@ impl Front {
             Ok(job) => job,
             Err(diagnostic) => {
                 tracing::warn!("{}: {}", diagnostic.message, diagnostic.notes.join("; "));
-                return typed(StatusCode::UNAUTHORIZED, JSON, problem(&[diagnostic]).to_string());
+                return unbelieved(diagnostic);
             }
         };
         let (facts, now) = self.desk.remembered();
@@ -159,7 +159,7 @@ impl Front {
             }
             Err(diagnostic) => {
                 tracing::warn!("{}: {}", diagnostic.message, diagnostic.notes.join("; "));
-                typed(StatusCode::UNAUTHORIZED, JSON, problem(&[diagnostic]).to_string())
+                unbelieved(diagnostic)
             }
         };
         let path = format!("{}{BEGUN_PATH}", self.root);
@@ -288,6 +288,15 @@ fn line_of_session(who: &Who) -> SessionLine {
         must_change: who.must_change,
         ends_at: who.ends_at.clone(),
     }
+}
+
+/// The answer to who is not let in by an issuer's word: nobody has refused where the issuer does not answer.
+fn unbelieved(diagnostic: Diagnostic) -> Answer {
+    let status = match diagnostic.code {
+        code::ISSUER_SILENT => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    typed(status, JSON, problem(&[diagnostic]).to_string())
 }
 
 fn no_issuer() -> Answer {

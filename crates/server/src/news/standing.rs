@@ -129,18 +129,17 @@ impl Standing {
     pub(crate) fn items(&self, last: &[NewsRow], now: Timestamp) -> Vec<NewsItem> {
         let name = &self.name;
         let mut items = Vec::new();
-        if let Some((began, revision, why)) = &self.failed {
+        // A process that begins looks anew, and a push of others has it tried anew: who finds the same again has found no change.
+        let since_well = || last.iter().take_while(|row| row.item.kind != Kind::Recovered.word());
+        let is_known = |kind: Kind, why: &str| {
+            since_well().filter(|row| row.item.kind == kind.word()).any(|row| row.item.body["text"] == why)
+        };
+        if let Some((began, revision, why)) = self.failed.as_ref().filter(|(.., why)| !is_known(Kind::Failed, why)) {
             let to = if revision.is_empty() { String::new() } else { format!(" to {}", short(revision)) };
             let told = self.told(format!("the sync of {name}{to} has failed"), why, "diff", Some(revision), false);
             items.push(self.item(Kind::Failed, began, told, now));
         }
-        // A process that begins looks anew, and finds the same again: that is no change.
-        let since_well = || last.iter().take_while(|row| row.item.kind != Kind::Recovered.word());
-        let is_known = |why: &str| {
-            let mut same = since_well().filter(|row| row.item.kind == Kind::Unrendered.word());
-            same.any(|row| row.item.body["text"] == why)
-        };
-        if let Some((since, why)) = self.unrendered.as_ref().filter(|(_, why)| !is_known(why)) {
+        if let Some((since, why)) = self.unrendered.as_ref().filter(|(_, why)| !is_known(Kind::Unrendered, why)) {
             let told = self.told(
                 format!("{name} cannot be compared with its source"),
                 why,
@@ -336,6 +335,23 @@ mod tests {
             row(2, Standing::of(&application(well(), json!({}))).items(std::slice::from_ref(&first), now()).remove(0));
         assert_eq!(again.item.kind, "recovered");
         assert_eq!(kinds(&at("t3", "no chart"), &[again, first]), ["unrendered argocd/shop t3"]);
+    }
+
+    #[test]
+    fn a_sync_that_fails_alike_at_each_push_is_told_once_until_it_is_well_again() {
+        let at = |began: &str, revision: &str, why: &str| {
+            let mut status = well();
+            status["operationState"] = json!({"phase": "Failed", "startedAt": began, "message": why,
+                "syncResult": {"revision": revision}});
+            application(status, json!({}))
+        };
+        let row = |number: i64, item: NewsItem| NewsRow { number, item };
+        let first = row(1, Standing::of(&at("t1", "abc", "no quota")).items(&[], now()).remove(0));
+        let told = std::slice::from_ref(&first);
+        assert!(kinds(&at("t2", "def", "no quota"), told).is_empty(), "somebody has pushed something else");
+        assert_eq!(kinds(&at("t2", "def", "no rights"), told), ["failed argocd/shop t2"]);
+        let again = row(2, Standing::of(&application(well(), json!({}))).items(told, now()).remove(0));
+        assert_eq!(kinds(&at("t3", "def", "no quota"), &[again, first]), ["failed argocd/shop t3"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Whether images are where they are to be pulled from, made from what is said, and still what they were.
 
+use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::Failure;
+use landfall_host::{Failure, Place};
 use landfall_server::api::LedgerLine;
 use landfall_source::{Access, Credentials, ImageDetails, Reference, Registry, Scheme, SourceError};
 
@@ -19,11 +20,52 @@ pub(crate) fn registry(context: &Context, reference: &Reference) -> Registry {
     Registry::new(context.host.network.client(access), Credentials { given: None, files }, scheme)
 }
 
+/// What a command has for the case that a registry cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unlooked {
+    /// Nothing: what it sets is what its registry says.
+    Nothing,
+    /// `--unchecked`.
+    Flag,
+    /// `--unchecked` where no promotion leads, and it is not known whether one does.
+    Perhaps,
+    /// A promotion leads there: `--unchecked` for a reason that everybody hears of.
+    Glass,
+}
+
+impl Unlooked {
+    /// What the commands have that take `--unchecked`, for a place.
+    pub(crate) fn at(place: &Place) -> Self {
+        let TargetKind::System(file) = &place.target.kind else { return Unlooked::Flag };
+        match &place.environment {
+            _ if file.system.promotion.is_empty() => Unlooked::Flag,
+            Some(named) if file.system.promotion.iter().any(|it| it.to.as_str() == named) => Unlooked::Glass,
+            Some(_) => Unlooked::Flag,
+            None => Unlooked::Perhaps,
+        }
+    }
+
+    /// What to type.
+    fn advice(self) -> &'static str {
+        match self {
+            Unlooked::Nothing => "the same again, once its registry answers",
+            Unlooked::Flag => "--unchecked sets it without looking",
+            Unlooked::Perhaps => "--unchecked sets it without looking, where no promotion leads",
+            Unlooked::Glass => "in an emergency --unchecked --break-glass REASON, which is audited and announced",
+        }
+    }
+}
+
 /// What the registry says of an image.
 ///
 /// # Errors
 /// There is none, it cannot be asked, or the image was built from another commit than the one said.
-pub(crate) async fn looked_at(context: &Context, image: &str, commit: Option<&str>) -> Result<ImageDetails, Failure> {
+pub(crate) async fn looked_at(
+    context: &Context,
+    image: &str,
+    commit: Option<&str>,
+    unlooked: Unlooked,
+) -> Result<ImageDetails, Failure> {
     let reference = Reference::image(image).map_err(|error| Failure::usage(error.diagnose()))?;
     let found = registry(context, &reference).details(&reference).await;
     let details = match found {
@@ -42,10 +84,11 @@ pub(crate) async fn looked_at(context: &Context, image: &str, commit: Option<&st
                     format!("whether {image} is there cannot be seen: the registry lets nobody look"),
                 )
                 .note("nothing was written")
-                .help("`docker login`, or set it without looking: --unchecked"),
+                .help("docker login")
+                .help(unlooked.advice()),
             ));
         }
-        Err(error) => return Err(Failure::from(error.diagnose().help("--unchecked sets it without looking"))),
+        Err(error) => return Err(Failure::from(error.diagnose().help(unlooked.advice()))),
     };
     let Some(commit) = commit else { return Ok(details) };
     let says = |revision: &str| {

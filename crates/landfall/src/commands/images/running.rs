@@ -20,7 +20,7 @@ pub(crate) struct Running {
     pub(crate) container: String,
     /// Whether it is the first of its object's containers, and no one that only begins.
     pub(crate) is_first: bool,
-    /// The value that says its tag; nothing where a template says it.
+    /// The value that says its tag, or its digest where that stands alone; nothing where a template says it.
     pub(crate) tag: Option<ValueStory>,
     /// The value that says its digest, where that is another one than the tag's.
     pub(crate) digest: Option<ValueStory>,
@@ -97,17 +97,22 @@ fn kustomized(target: &Target, unit: &Unit) -> Vec<Running> {
                 };
                 ValueStory { path: binding.path.to_string(), layers: vec![layer] }
             };
-            let Some(tag) = renaming.tag else { continue };
             let (repository, _) = parts(image);
             let pin = image.split_once('@').map(|(_, digest)| format!("@{digest}")).unwrap_or_default();
-            all.push(Running {
+            // A digest alone is set in the place of a tag.
+            let (image, tag, digest) = match (renaming.tag, renaming.digest) {
                 // An older kustomize leaves the tag out where there is a digest.
-                image: format!("{repository}:{}{pin}", tag.tag),
+                (Some(tag), digest) => (format!("{repository}:{}{pin}", tag.tag), tag, digest),
+                (None, Some(digest)) => (image.to_owned(), digest, None),
+                (None, None) => continue,
+            };
+            all.push(Running {
+                image,
                 object: object.clone(),
                 container: container["name"].as_str().unwrap_or_default().to_owned(),
                 is_first,
                 tag: Some(story(tag)),
-                digest: renaming.digest.map(story),
+                digest: digest.map(story),
             });
         }
     }
@@ -125,7 +130,8 @@ fn renaming<'k>(target: &Target, kustomizations: &'k [String], image: &str) -> O
         let Some(path) = tree_path(target, shown) else { continue };
         let Ok(entries) = text_of(&target.source, &path).and_then(|text| renamings(&text, &name)) else { continue };
         let is_it = |entry: &&Renaming| {
-            let has_tag = said(&entry.tag).is_some_and(|it| it == tag || (tag.is_empty() && digest.is_some()));
+            let has_none = tag.is_empty() && digest.is_some();
+            let has_tag = said(&entry.tag).map_or(has_none, |it| it == tag || has_none);
             has_tag && said(&entry.digest).as_deref() == digest
         };
         if let Some(entry) = entries.iter().find(is_it) {

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 use super::charts::{self, ChartLine};
 use super::lowered::{Lowered, Ordered};
 use super::policy::declared_policy;
-use super::registry::{looked_at, noted, registry};
+use super::registry::{Unlooked, looked_at, noted, registry};
 use super::set::{deed, digests, injected, moment};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
-use crate::commands::promote::by_hand::{GlassArgs, Look, Site, Wish, permitted};
+use crate::commands::promote::by_hand::{Look, Site, Wish, permitted};
 use crate::commands::write_back::{Deed, WriteBackArgs, Written, actor, change};
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -164,6 +164,13 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
         let held = one.chosen.tag.as_ref();
         let held = held.and_then(|tag| holds.iter().find(|it| bare(&it.tag) == bare(tag) && it.released_at.is_none()));
         let other = one.chosen.tag.clone().filter(|tag| one.now.iter().any(|now| now != tag));
+        // What it was lowered from, and whether it is behind what runs, only tags say.
+        if let Some(line) = mine.iter().find(|line| line.is_digest()) {
+            one.held = Some(line.without_tag());
+            orders.insert(one.image.clone(), one.ordered.clone());
+            found.push(one);
+            continue;
+        }
         let source = &place.target.source;
         if let Some(lowered) = other.as_ref().and_then(|tag| stopped(source, &mine, &one.ordered, (tag, &holds))) {
             // So that whoever may let it go can.
@@ -216,16 +223,15 @@ async fn write(
 ) -> Result<Written, Failure> {
     let mut seen = Vec::new();
     for image in wanted.iter().flat_map(|(line, tag)| line.images(tag)) {
-        seen.push((image.clone(), looked_at(context, &image, None).await?));
+        seen.push((image.clone(), looked_at(context, &image, None, Unlooked::Nothing).await?));
     }
     let books = Books::here(context, place).await?;
     let is_noted = noted(&books, &seen).await;
     books.close().await;
     is_noted?;
-    let glass = GlassArgs::default();
     let at = Site::There(&args.back);
     let (source, repos, look) = (&place.target.source, &args.place.repos, Look::Asked);
-    let wish = Wish { place, source, at, wanted: &wanted, look, repos, glass: &glass };
+    let wish = Wish { place, source, at, wanted: &wanted, look, repos, glass: None };
     // Without a reason nothing is set past the rules.
     let _within = permitted(context, &wish).await?;
     let tags = Tags {

@@ -14,7 +14,7 @@ use landfall_source::{ImageDetails, SourceTree};
 
 use super::files::place_of;
 use super::policy::declared_policy;
-use super::registry::{looked_at, noted};
+use super::registry::{Unlooked, looked_at, noted};
 use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, told_apart};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
@@ -107,8 +107,9 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
     let mut seen: Vec<(String, ImageDetails)> = Vec::new();
     let mut notes = Vec::new();
     if (args.push || args.commit.is_some()) && !args.unchecked {
+        let unlooked = Unlooked::at(&place);
         for image in lines.iter().flat_map(|line| line.images(&tag)) {
-            seen.push((image.clone(), looked_at(context, &image, commit.as_deref()).await?));
+            seen.push((image.clone(), looked_at(context, &image, commit.as_deref(), unlooked).await?));
         }
         if lines.iter().any(|line| line.running.is_empty()) {
             notes.push("no line says which repository the images are in, so that nobody was asked for them".to_owned());
@@ -144,7 +145,7 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
     };
     let source = source.as_ref().unwrap_or(&place.target.source);
     let look = if args.push && args.unchecked { Look::LeftOut } else { Look::Asked };
-    let (repos, glass) = (&args.place.repos, &args.glass);
+    let (repos, glass) = (&args.place.repos, Some(&args.glass));
     let wish = Wish { place: &place, source, at, wanted: &tags.wanted, look, repos, glass };
     let glass = permitted(context, &wish).await?;
     let done = applied(context, (&place, source), (tags, glass.as_ref()), notes, args, started).await;

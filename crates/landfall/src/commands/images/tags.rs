@@ -7,8 +7,8 @@ use landfall_delivery::{Explainer, Target, TargetKind, Unit};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_promote::{
-    Binding, BindingPath, Shared, Tag, bindings, is_older, retagged, shared_at, tag_at, tag_in, with_digest, with_role,
-    with_tag, without_role,
+    Binding, BindingPath, Shared, Tag, bindings, is_digest, is_older, retagged, shared_at, tag_at, tag_in, with_digest,
+    with_role, with_tag, without_role,
 };
 use landfall_source::{Edited, Edits, SourceTree};
 use landfall_yaml::{Scalar, Step, edit};
@@ -30,6 +30,17 @@ pub(crate) struct TagLine {
 }
 
 impl TagLine {
+    /// Whether a digest alone says what runs: which tag that is, nothing here says.
+    pub(crate) fn is_digest(&self) -> bool {
+        is_digest(&self.line.value)
+    }
+
+    /// That no tag is said here, for people.
+    pub(crate) fn without_tag(&self) -> String {
+        let at = self.line.line().map(|line| format!(":{line}")).unwrap_or_default();
+        format!("`{}` of {}{at} says by a digest alone what runs, and no tag", self.line.path(), self.line.file)
+    }
+
     /// What the images of this line are to be.
     pub(crate) fn images(&self, tag: &Tag) -> BTreeSet<String> {
         self.running.iter().map(|(repository, now)| format!("{repository}:{}", with_role(now, tag.as_str()))).collect()
@@ -123,7 +134,11 @@ pub(crate) fn told_apart(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Re
             let digest = match (&image.digest, image.pinned()) {
                 (Some(story), _) => Some(value_line(target, unit, story)),
                 // The value that says the tag says the digest, too.
-                (None, Some(_)) if line.as_ref().is_ok_and(|line: &ValueLine| line.value.contains('@')) => None,
+                (None, Some(pin))
+                    if line.as_ref().is_ok_and(|it: &ValueLine| it.value.contains('@') || it.value == pin) =>
+                {
+                    None
+                }
                 (None, Some(_)) => Some(Err("a template says it".to_owned())),
                 (None, None) => None,
             };
@@ -250,7 +265,8 @@ pub(crate) fn of_files(
             if is_meant {
                 let repositories: BTreeSet<String> =
                     binding.repository.filter(|it| it.contains('/')).into_iter().collect();
-                let running = repositories.iter().map(|it| (it.clone(), binding.tag.clone())).collect();
+                let now = if is_digest(&binding.tag) { String::new() } else { binding.tag };
+                let running = repositories.iter().map(|it| (it.clone(), now.clone())).collect();
                 lines.push(TagLine { line, repositories, running, pinned: BTreeMap::new() });
             }
         }
@@ -401,7 +417,10 @@ impl Tags {
             }
         };
         if new != text {
-            let to = with_role(&now, tag.as_str());
+            let to = match (is_digest(&now), digest) {
+                (true, Some(digest)) => digest.to_owned(),
+                _ => with_role(&now, tag.as_str()),
+            };
             made.lines.push(EditLine { file: file.clone(), line: at, path, from: now, to });
             made.files.insert(file.clone(), new);
         }

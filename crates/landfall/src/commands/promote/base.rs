@@ -191,6 +191,17 @@ pub(super) async fn units(context: &Context, args: &PromoteArgs, place: &Place) 
 }
 
 /// The lines by which a place sets the tags of images of ours.
+///
+/// # Errors
+/// As [`of_units`], and where a digest alone says what runs: which version that is, and whether it goes forward, only a tag says.
 pub(super) fn lines(place: &Place, units: &[Unit], services: &[String]) -> Result<Vec<TagLine>, Failure> {
-    of_units(&place.target, units, &Ours::of(&place.target, &place.target.source, services))
+    let lines = of_units(&place.target, units, &Ours::of(&place.target, &place.target.source, services))?;
+    match lines.iter().find(|line| line.is_digest()) {
+        None => Ok(lines),
+        Some(line) => {
+            let diagnostic = Diagnostic::error(code::DIGEST_BESIDE, line.without_tag());
+            let diagnostic = diagnostic.note("a promotion goes from tag to tag; nothing was changed");
+            Err(Failure::from(diagnostic.help("say `newTag:` beside it")))
+        }
+    }
 }

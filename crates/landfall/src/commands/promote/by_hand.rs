@@ -61,7 +61,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) look: Look,
     /// Directories that stand in for repositories of Applications.
     pub(crate) repos: &'a [String],
-    pub(crate) glass: &'a GlassArgs,
+    /// The emergency's flag, where the command has it.
+    pub(crate) glass: Option<&'a GlassArgs>,
 }
 
 /// What was set past the rules, in the audit log and the book.
@@ -92,7 +93,11 @@ pub(crate) async fn permitted(context: &Context, wish: &Wish<'_>) -> Result<Opti
             continue;
         }
         let Err(refusal) = judged(context, wish, &law, to).await? else { continue };
-        let reason = wish.glass.break_glass.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        let reason = wish
+            .glass
+            .and_then(|glass| glass.break_glass.as_deref())
+            .map(str::trim)
+            .filter(|reason| !reason.is_empty());
         let Some(reason) = reason else {
             let mut failure = told::refused(&refusal);
             if let Some(mut told) = failure.diagnostics.pop() {
@@ -107,9 +112,11 @@ pub(crate) async fn permitted(context: &Context, wish: &Wish<'_>) -> Result<Opti
                     told = told.help(format!("let a values file of {named}'s own say it"));
                 }
                 let told = told.help(format!("landfall promote --to {to}"));
-                failure
-                    .diagnostics
-                    .push(told.help("in an emergency --break-glass REASON, which is audited and announced"));
+                let flag = match wish.glass {
+                    Some(_) => "--break-glass REASON",
+                    None => "landfall images set TAG --push --break-glass REASON",
+                };
+                failure.diagnostics.push(told.help(format!("in an emergency {flag}, which is audited and announced")));
             }
             return Err(failure);
         };

@@ -12,7 +12,7 @@ use landfall_source::{Edited, ImageDetails, LineCommit, SourceTree};
 use super::RollbackArgs;
 use crate::commands::books::{BooksArgs, Use};
 use crate::commands::images::policy::declared_policy;
-use crate::commands::images::registry::{looked_at, noted};
+use crate::commands::images::registry::{Unlooked, looked_at, noted};
 use crate::commands::images::set::{applications_of, digests, injected, moment};
 use crate::commands::images::tags::{Made, Older, Ours, Said, TagLine, Tags, history_of, of_units, record_beside};
 use crate::commands::promote::by_hand::{Broken, Look, Site, Wish, permitted};
@@ -42,12 +42,12 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
     let place = &context.host.place(target, &args.place.query()).await?;
     let units = args.place.units(&context.host, place).await?;
     let source = &place.target.source;
-    let lines = of_units(&place.target, &units, &Ours::of(&place.target, source, &[]))?;
+    let lines = of_units(&place.target, &units, &Ours::of(&place.target, source, &args.service))?;
     let look = if args.unchecked { Look::LeftOut } else { Look::Asked };
     let Back { wanted, reverted, product, notes } = match &args.to {
         Some(tag) => named(context, place, lines, (tag, args)).await?,
         None => {
-            let mut back = before(source, lines)?;
+            let mut back = before(place, lines)?;
             let is_pinned = |(line, _): &Wanted| !line.pinned.is_empty() || line.line.value.contains('@');
             if look == Look::Asked && (is_promoted_to(place) || back.wanted.iter().any(is_pinned)) {
                 // What the registry says of what is there now is not what a record of then says.
@@ -71,7 +71,7 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
         history: history_of(place),
     };
     let at = if args.dry_run { Site::Nowhere } else { Site::There(&args.back) };
-    let (repos, glass) = (&args.place.repos, &args.glass);
+    let (repos, glass) = (&args.place.repos, Some(&args.glass));
     let wish = Wish { place, source, at, wanted: &tags.wanted, look, repos, glass };
     let glass = permitted(context, &wish).await?;
     let made = tags.edits(source).map_err(Failure::from);
@@ -168,7 +168,7 @@ async fn there(
     let images: BTreeSet<String> = wanted.iter().flat_map(|(line, tag)| line.images(tag)).collect();
     let mut seen = Vec::new();
     for image in images {
-        let details = looked_at(context, &image, None).await?;
+        let details = looked_at(context, &image, None, Unlooked::at(place)).await?;
         seen.push((image, details));
     }
     if !seen.is_empty() {
@@ -219,7 +219,8 @@ fn of_record(
 }
 
 /// The lines that the last commit of tags has set, each with what it said before that.
-fn before(source: &SourceTree, lines: Vec<TagLine>) -> Result<Back, Failure> {
+fn before(place: &Place, lines: Vec<TagLine>) -> Result<Back, Failure> {
+    let source = &place.target.source;
     let nothing = |text: String| {
         Failure::from(
             Diagnostic::error(code::NO_REVISION, text)
@@ -257,6 +258,15 @@ fn before(source: &SourceTree, lines: Vec<TagLine>) -> Result<Back, Failure> {
     for (line, path, commit) in known {
         if commit.sha != last.sha {
             continue;
+        }
+        if line.is_digest() {
+            let help = format!(
+                "say which tag it was: landfall rollback --env {} --to TAG",
+                place.environment.as_deref().unwrap_or("ENV")
+            );
+            return Err(Failure::from(
+                Diagnostic::error(code::NO_REVISION, line.without_tag()).note("nothing was written").help(help),
+            ));
         }
         let said = text_of(&parent, &line.line.file).ok().and_then(|text| tag_at(&text, &path));
         let tag = said.and_then(|said| Tag::parse(without_role(&said)).ok());

@@ -388,6 +388,32 @@ fn where_a_promotion_leads_no_tag_is_set_that_nobody_has_looked_at() {
 }
 
 #[test]
+fn what_is_advised_where_a_registry_does_not_answer_is_what_the_command_takes() {
+    let place = place(PROPOSED);
+    for file in ["test.yaml", "production.yaml"] {
+        let text = place.shop.read(file);
+        place.shop.write(file, &text.replace(&place.town.host(), "127.0.0.1:9"));
+    }
+    let follow = "channel: alpha, follow: [{image: '127.0.0.1:9/acme/web', semver: '>=0.5.0-0'}]";
+    place.shop.edit("landfall.yaml", "channel: alpha", follow);
+    place.shop.commit("a registry that is down");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    let said = |words: &[&str]| place.run_as("ada", words).exits(6).says("LF0508").stderr;
+    let set = ["images", "set", "0.5.0-alpha.2.1", "--env", "test", "--push", "--yes"];
+    assert!(said(&set).contains("--unchecked sets it without looking"));
+    let set = ["images", "set", "0.4.0", "--env", "production", "--push", "--yes"];
+    assert!(said(&set).contains("--unchecked --break-glass REASON"));
+    for words in [
+        &["promote", "--from", "test", "--to", "production", "--yes"][..],
+        &["images", "scan", "--env", "test", "--push", "--yes"],
+    ] {
+        assert!(!said(words).contains("--unchecked"), "{words:?}");
+    }
+    // Nor is another flag named that a command does not take.
+    place.run_as("ada", &["images", "scan", "--env", "test", "--unchecked"]).exits(2);
+}
+
+#[test]
 fn where_a_promotion_leads_a_rollback_asks_whether_what_comes_back_is_there_and_the_same_with_or_without_its_name() {
     let place = place(PROPOSED);
     let first = place.town.digest("acme/web", "0.4.0").expect("published");

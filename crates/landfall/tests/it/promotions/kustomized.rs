@@ -212,3 +212,78 @@ fn a_scan_sets_the_tag_of_a_kustomization() {
     one.run(&["images", "scan", "--env", "test", "--push", "--yes"]).exits(0);
     assert!(one.place.main("test/kustomization.yaml").contains("newTag: 0.5.0-alpha.2.1} # by the pipeline"));
 }
+
+#[test]
+fn a_digest_alone_in_a_kustomization_becomes_that_of_the_tag_which_is_set() {
+    let one = kustomized(
+        &["web", "api"],
+        "  - {name: HOST/acme/web, digest: 'TESTED'} # by the pipeline\n  - {name: HOST/acme/api, newTag: 0.4.0}\n",
+        "  - {name: HOST/acme/web, digest: PROMOTED}\n  - {name: HOST/acme/api, newTag: 0.4.0}\n",
+    );
+    let digest = |tag: &str| one.place.town.digest("acme/web", tag).expect("published");
+    let tested = digest("0.5.0-alpha.1.1");
+    one.place.shop.edit("test/kustomization.yaml", "TESTED", &tested);
+    one.place.shop.edit("production/kustomization.yaml", "PROMOTED", &digest("0.4.0"));
+    let follow =
+        format!("channel: alpha, follow: [{{image: {}/acme/web, semver: '>=0.5.0-0'}}]", one.place.town.host());
+    one.place.shop.edit("landfall.yaml", "channel: alpha", &follow);
+    one.place.shop.commit("pinned");
+    one.place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    one.place.town.publish("acme/api", "0.4.0", COMMIT);
+    let next = one.place.town.publish("acme/web", "0.5.0-alpha.2.1", COMMIT);
+    let before = one.place.main("test/kustomization.yaml");
+    let listed = one.run(&["images", "list", "--env", "test", "-o", "json"]).exits(0).json();
+    let images = listed["data"]["images"].as_array().expect("images");
+    let web = images.iter().find(|it| it["image"].as_str().is_some_and(|it| it.ends_with(&format!("web@{tested}"))));
+    assert_eq!(web.expect("it runs")["set_at"][0], "test/kustomization.yaml:4", "{listed:#}");
+    // Nobody was asked which digest that tag has.
+    let set = |more: &[&str]| one.run(&[&["images", "set", "0.5.0-alpha.2.1", "--env", "test"], more].concat());
+    set(&["--service", "web"]).exits(5).says("LF0961").says("images[0].digest").says("newTag");
+    set(&["--service", "web", "--push", "--unchecked", "--yes"]).exits(5).says("LF0961");
+    set(&["--file", "test/kustomization.yaml", "--service", "web"]).exits(5).says("LF0961");
+    assert_eq!(one.place.main("test/kustomization.yaml"), before);
+    // Which version that is only a tag says.
+    one.run(&["images", "scan", "--env", "test", "--push", "--yes"]).exits(0).says("by a digest alone");
+    assert_eq!(one.place.main("test/kustomization.yaml"), before);
+    set(&["--service", "web", "--push", "--yes"]).exits(0);
+    assert_eq!(one.place.main("test/kustomization.yaml"), before.replace(&tested, &next));
+    one.pull();
+    one.run(&["rollback", "--env", "test", "--yes"]).exits(1).says("by a digest alone").says("--to TAG");
+    one.run(&["rollback", "--env", "test", "--service", "web", "--to", "0.5.0-alpha.1.1", "--yes"]).exits(0);
+    assert_eq!(one.place.main("test/kustomization.yaml"), before);
+    one.pull();
+    one.run(&["up", "--env", "test"]).exits(0);
+    one.run(&["promote", "--from", "test", "--to", "production", "--yes"]).exits(5).says("by a digest alone");
+    assert!(one.place.main("production/kustomization.yaml").contains("newTag: 0.4.0"));
+}
+
+#[test]
+fn one_service_of_two_goes_back_alone() {
+    let one = kustomized(
+        &["web", "api"],
+        "  - {name: HOST/acme/web, newTag: 0.5.0-alpha.1.1, digest: TESTED}\n  - {name: HOST/acme/api, newTag: 0.5.0-alpha.1.1}\n",
+        "  - {name: HOST/acme/web, newTag: 0.4.0}\n  - {name: HOST/acme/api, newTag: 0.4.0}\n",
+    );
+    let tested = one.place.town.digest("acme/web", "0.5.0-alpha.1.1").expect("published");
+    one.place.shop.edit("test/kustomization.yaml", "TESTED", &tested);
+    one.place.shop.commit("pinned");
+    one.place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    let next = one.place.town.publish("acme/web", "0.5.0-alpha.2.1", COMMIT);
+    one.place.town.publish("acme/api", "0.5.0-alpha.2.1", COMMIT);
+    one.run(&["images", "set", "0.5.0-alpha.2.1", "--env", "test", "--push", "--yes"]).exits(0);
+    one.pull();
+    let both = one.place.main("test/kustomization.yaml").replace(['"', '\''], "");
+    one.run(&["rollback", "--env", "test", "--service", "nobody", "--yes"]).exits(1).says("no image belongs to nobody");
+    one.run(&["rollback", "--env", "test", "--service", "web", "--yes"]).exits(0);
+    let back = format!("newTag: 0.5.0-alpha.1.1, digest: {tested}");
+    let wanted = both.replace(&format!("newTag: 0.5.0-alpha.2.1, digest: {next}"), &back);
+    assert_eq!(one.place.main("test/kustomization.yaml").replace(['"', '\''], ""), wanted);
+    // What was set along with it is gone back from by its own name, and by no other.
+    one.pull();
+    one.run(&["rollback", "--env", "test", "--service", "web", "--yes"]).exits(1).says("gone back to already");
+    one.run(&["rollback", "--env", "test", "--service", "api", "--yes"]).exits(0);
+    assert_eq!(
+        one.place.main("test/kustomization.yaml").replace(['"', '\''], ""),
+        wanted.replace("alpha.2.1", "alpha.1.1")
+    );
+}

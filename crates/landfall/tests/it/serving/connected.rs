@@ -328,6 +328,12 @@ fn one_server_drives_two_clusters_and_a_dead_one_is_nobody_elses_matter() {
     served.until(&there, &deployment, |it| it.i64_at("/spec/replicas") == Some(1));
     let unreachable = served.until(&cluster, &application("dead0"), |it| condition(it, "ComparisonError").is_some());
     assert_eq!(unreachable.str_at("/status/sync/status"), Some("Unknown"));
+    let named = format!("at dead ({dead_address})");
+    let why = condition(&unreachable, "ComparisonError").unwrap_or_default();
+    assert!(why.contains(&named), "{why}");
+    let began = Instant::now();
+    forge.sandbox.run(&["app", "diff", "dead0"]).exits(6).says(&named);
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
     // The other cluster goes away: nothing of it is deleted, and ours follows the next push at once.
     edge.run(&["cluster", "stop"]).exits(0);
     let second = forge.change("chart/values.yaml", "replicas: 1", "replicas: 2");

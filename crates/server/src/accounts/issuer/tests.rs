@@ -257,6 +257,39 @@ async fn a_new_key_is_fetched_when_it_is_met_and_one_that_is_gone_counts_no_more
 }
 
 #[tokio::test]
+async fn a_sign_in_that_one_replica_has_begun_ends_at_another_one_of_the_same_store_and_at_nobody_elses() {
+    let (there, keys) = (there(), signer("a"));
+    there.has_keys(&[&keys]);
+    let store = landfall_store::Store::open(landfall_store::Location::Memory).await.expect("a store");
+    let shared = || async { there.issuer().shared(&store.facts).await.expect("shared") };
+    let (one, other) = (shared().await, shared().await);
+    let begun = one.begin().await.expect("begun");
+    let (state, nonce) = (parameter(&begun.location, "state"), parameter(&begun.location, "nonce"));
+    let id_token = token(&keys, "a", &there.claims(&nonce));
+    there.answers.lock().bodies.insert("/token".to_owned(), json!({"id_token": id_token}));
+    let back = format!("code=c&state={state}");
+    assert!(there.issuer().end(&begun.kept, &back, &groups()).await.is_err(), "it has another store");
+    let who = other.end(&begun.kept, &back, &groups()).await.expect("signed in");
+    assert_eq!(who.name, "anna@example.com");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_has_refused_nobody() {
+    let (there, keys) = (there(), signer("a"));
+    there.has_keys(&[&keys]);
+    let issuer = there.issuer();
+    there.answers.lock().is_silent = true;
+    let silent = issuer.begin().await.map(drop).expect_err("it is down");
+    assert_eq!((silent.code, silent.message.as_str()), (code::ISSUER_SILENT, "the issuer does not answer"));
+    there.answers.lock().is_silent = false;
+    let begun = issuer.begin().await.expect("begun");
+    there.answers.lock().is_silent = true;
+    let back = format!("code=c&state={}", parameter(&begun.location, "state"));
+    let silent = issuer.end(&begun.kept, &back, &groups()).await.map(drop).expect_err("it is down");
+    assert_eq!(silent.code, code::ISSUER_SILENT);
+}
+
+#[tokio::test]
 async fn an_issuer_that_calls_itself_otherwise_or_is_not_spoken_to_safely_is_none() {
     let there = there();
     let mut places = there.answers.lock().bodies["/.well-known/openid-configuration"].clone();

@@ -239,7 +239,7 @@ async fn se_045_an_issuer_that_is_down_lets_nobody_in_and_everybody_again_when_i
     place.clock.passes(4 * 60);
     assert!(place.jobs.job(&place.with(&[]), None).await.is_ok());
     place.clock.passes(2 * 60);
-    assert_eq!(place.refusal(&place.with(&[])).await, code::ISSUER_FAILED);
+    assert_eq!(place.refusal(&place.with(&[])).await, code::ISSUER_SILENT);
     place.there.answers.lock().is_silent = false;
     place.clock.passes(10);
     assert!(place.jobs.job(&place.with(&[]), None).await.is_ok());
