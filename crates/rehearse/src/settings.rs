@@ -8,6 +8,7 @@
 mod choice;
 mod fallen_out;
 mod linked;
+mod renamed;
 mod samples;
 mod shared;
 
@@ -17,15 +18,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use landfall_chart::Tracing;
 use landfall_cluster::{Cluster, DryRun, Patch, WriteOptions};
 use landfall_delivery::{RenderedUnit, Unit};
-use landfall_diag::{Diagnostic, Finding, Label, Severity, Spot, code};
+use landfall_diag::{Diagnostic, Finding, Label, Spot, code};
 use landfall_object::operators::known_versions;
 use landfall_object::{Gvk, Object, ObjectKey};
-use landfall_rules::{ClusterFacts, Desired, DesiredUnit, Door, Inventory, OtherSetting, SettingFault, Subject, rule};
+use landfall_rules::{
+    ClusterFacts, Desired, DesiredUnit, Door, Inventory, OtherSetting, SettingFault, Subject, is_beyond, rule,
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use self::choice::{Layer, NAMED, Other, most, others};
-use self::shared::shared;
+use self::choice::{Layer, Other, most, others};
 use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_pointer};
 
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
@@ -35,8 +37,7 @@ const BY_LINES: &[&str] = &["LF180"];
 /// volumes that come with a setting, and of a release that is called otherwise.
 const BESIDE: &[&str] = &["LF168", "LF181"];
 /// The rules that say that what belongs together in a release does not find each other.
-const LINKED: &[&str] = &["LF103", "LF105", "LF121", "LF123", "LF167", "LF190"];
-const BY_NAMES: &[&str] = &["LF103", "LF105", "LF168", "LF183", "LF187"];
+const LINKED: &[&str] = &["LF103", "LF105", "LF121", "LF123", "LF167", "LF190", "LF346"];
 
 /// On what it is tried.
 pub(crate) struct Trials<'a> {
@@ -80,6 +81,7 @@ pub(crate) async fn other_settings(
     };
     let objects = bare.rendered.all_objects().count();
     let most = most(objects);
+    let choosing: Vec<Other> = others.iter().filter(|it| it.chooses_names()).cloned().collect();
     let (samples, singles): (Vec<Other>, Vec<Other>) = match wanted {
         Some(wanted) => (Vec::new(), chosen(others, wanted)),
         None => others.into_iter().partition(|it| matches!(it.layer, Layer::Sample(_))),
@@ -116,6 +118,9 @@ pub(crate) async fn other_settings(
     // In a release that is called as its chart is, what is named by the chart alone happens to be right.
     if wanted.is_none() && unit.chart().is_some_and(|chart| unit.name.contains(chart.name())) {
         all.extend(trying.named(&ons, most / 8));
+    }
+    if wanted.is_none() {
+        all.extend(trying.renamed(&choosing, &ons, most / 8));
     }
     all.retain(|it| !it.faults.is_empty());
     all
@@ -305,70 +310,12 @@ impl Trying<'_, '_> {
         }
     }
 
-    /// What finds the rest of its release no more when that is called otherwise: as it is, and with all switches on, of which the
-    /// one is named that shows it; `most` times with switches.
-    fn named(&self, ons: &[Other], most: usize) -> Vec<OtherSetting> {
-        let settings = |on: &Other| match &on.layer {
-            Layer::Switch(text) => text.clone(),
-            _ => String::new(),
-        };
-        let mut all = vec![self.called_otherwise(Other::named("")).0];
-        let mut left = most;
-        for group in ons.chunks(AT_ONCE) {
-            if left == 0 {
-                break;
-            }
-            left -= 1;
-            let together: Vec<String> = group.iter().map(settings).collect();
-            let (told, is_rendered) = self.called_otherwise(Other::named(&together.join(",")));
-            // What does not go together is tried apart, too.
-            if !is_rendered || !told.faults.is_empty() {
-                let some = &group[..group.len().min(left)];
-                left -= some.len();
-                all.extend(some.iter().map(|on| self.called_otherwise(Other::named(&settings(on))).0));
-            }
-        }
-        all
-    }
-
-    /// What a release that is called otherwise misses, and does not under its own name; and whether it could be rendered.
-    fn called_otherwise(&self, other: Other) -> (OtherSetting, bool) {
-        let (_, conditions) = self.served;
-        let own = match &other.layer {
-            Layer::Named(text) if !text.is_empty() => Other::switch(text.clone()).of(self.unit),
-            _ => self.unit.clone(),
-        };
-        let missing = |unit: &Unit, rendered: RenderedUnit| found(&as_desired(unit, rendered), BY_NAMES, self.trials);
-        let at = |finding: &Finding| {
-            let spot = finding.spots.iter().find(|spot| spot.object.is_some());
-            let kind = spot.and_then(|spot| spot.object.as_ref()).map(|key| key.gvk.kind.clone());
-            (finding.rule, kind, spot.and_then(|spot| spot.field.clone()))
-        };
-        let mut faults = Vec::new();
-        let another = other.of(self.unit);
-        let rendered = [&own, &another].map(|unit| installed(unit, conditions, Tracing::Off).ok());
-        let is_rendered = rendered.iter().all(Option::is_some);
-        if let [Some(as_own), Some(as_another)] = rendered {
-            if other.setting == NAMED {
-                faults.extend(shared(&as_own, &as_another));
-            }
-            let (own, renamed) = (missing(&own, as_own), missing(&another, as_another));
-            let known: HashSet<_> = own.iter().map(at).collect();
-            // A host that follows the release's name was not written down by its chart's.
-            let follows = |it: &&Finding| it.rule == "LF187" && it.message.contains(&another.name);
-            let is_new = |it: &&Finding| it.severity >= Severity::Warning && !known.contains(&at(it)) && !follows(it);
-            let new = renamed.iter().filter(is_new);
-            faults.extend(new.map(by_rule));
-        }
-        (OtherSetting { setting: other.setting, faults }, is_rendered)
-    }
-
     /// What is wrong with a setting; no faults where the chart refuses it by itself.
     async fn one(&self, mut other: Other, look: Look) -> Result<OtherSetting, Fine> {
         if self.trials.stop.is_cancelled() {
             return Err(Fine);
         }
-        if let Layer::Named(_) = other.layer {
+        if let Layer::Named(_) | Layer::Renamed(_) = other.layer {
             return Ok(self.called_otherwise(other).0);
         }
         let (plain, conditions) = match other.layer {
@@ -386,7 +333,10 @@ impl Trying<'_, '_> {
                     let is_changed = rendered.all_objects().any(|it| plain.links_otherwise(it));
                     let fallen = fallen_out::fallen_out(&other, &rendered);
                     if let Layer::Anything(_) = other.layer {
-                        let faults: Vec<SettingFault> = fallen.into_iter().collect();
+                        let mut faults: Vec<SettingFault> = fallen.into_iter().collect();
+                        if is_changed && faults.is_empty() {
+                            faults = self.unlinked(&other, &turned, plain, conditions);
+                        }
                         return if faults.is_empty() {
                             Err(Fine)
                         } else {
@@ -605,7 +555,9 @@ fn found(unit: &DesiredUnit, rules: &[&str], trials: &Trials<'_>) -> Vec<Finding
         environment: None,
         today: trials.today,
     };
-    rules.iter().filter_map(|id| rule(id)).flat_map(|rule| (rule.check)(&subject)).collect()
+    let told = rules.iter().filter_map(|id| rule(id)).flat_map(|rule| (rule.check)(&subject));
+    // What a chart that is not at hand may bring is missed by nothing.
+    told.filter(|finding| !is_beyond(&subject, finding)).collect()
 }
 
 fn by_rule(finding: &Finding) -> SettingFault {

@@ -6,6 +6,7 @@
 //! `FIXTURE=LFNNN cargo test -p landfall-rehearse fixtures`.
 
 mod address_routed_twice;
+mod alive_when_ready;
 mod annotation_beside_its_pods;
 mod answered_by_another;
 mod application_of_another_repository;
@@ -93,6 +94,7 @@ mod policy_for_other_ports;
 mod port_that_nobody_opens;
 mod prefix_unlike_its_siblings;
 mod regenerated_key;
+mod registry_unlike_its_siblings;
 mod replicas_beside_autoscaler;
 mod resource_name_of_nothing;
 mod right_that_a_script_lacks;
@@ -101,6 +103,7 @@ mod rights_left_behind;
 mod rollout_that_stands_still;
 mod run_that_cannot_begin;
 mod schedule_that_never_fires;
+mod scratch_unlike_its_siblings;
 mod sealed_for_another;
 mod secret_handed_over;
 mod secret_in_git;
@@ -115,8 +118,10 @@ mod slip_in_script;
 mod switch_that_is_always_on;
 mod test_that_is_no_hook;
 mod text_not_of_its_grammar;
+mod text_written_as_yaml;
 mod too_little_time_to_start;
 mod too_many_connections;
+mod typographic_mark;
 mod unagreed_host;
 mod undeliverable;
 mod unkept_data;
@@ -270,6 +275,11 @@ pub static RULES: &[&Rule] = &[
     &lines_run_together::RULE,                // lines that a template runs together
     &variable_for_nothing::RULE,              // a variable for nothing
     &name_alike_in_loop::RULE,                // one name for each item
+    &typographic_mark::RULE,                  // typographic quotes and dashes
+    &scratch_unlike_its_siblings::RULE,       // a place to write to that one lacks
+    &alive_when_ready::RULE,                  // alive only when ready
+    &registry_unlike_its_siblings::RULE,      // a registry that one lacks
+    &text_written_as_yaml::RULE,              // text written as YAML once more
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -48,7 +48,19 @@ pub(super) enum Layer {
     Operators,
     /// Switches turned, `--set-json`, or nothing, in a release called otherwise.
     Named(String),
+    /// Names that a chart lets be chosen, and switches turned, `--set-json`.
+    Renamed(Renamed),
 }
+
+/// Names that are chosen otherwise, with switches turned; each as it would be typed.
+#[derive(Clone)]
+pub(super) struct Renamed {
+    pub(super) names: String,
+    pub(super) switches: String,
+}
+
+/// How settings that choose names are written in front of the others.
+const RENAMED: &str = "--set-json ";
 
 /// What a release is called otherwise, as it would be typed.
 pub(super) const NAMED: &str = "--release probe";
@@ -77,8 +89,24 @@ impl Other {
         Other::new(setting, Layer::Named(switches.to_owned()))
     }
 
+    /// Names chosen otherwise, with switches turned: every line of both.
+    pub(super) fn renamed<'l>(lines: impl Iterator<Item = &'l str>) -> Self {
+        let (mut names, mut switches): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+        for line in lines.filter(|line| !line.is_empty()) {
+            let list = if chooses_a_name(line) { &mut names } else { &mut switches };
+            if !list.contains(&line) {
+                list.push(line);
+            }
+        }
+        let setting = format!("{RENAMED}{}", names.iter().chain(&switches).copied().collect::<Vec<_>>().join(","));
+        Other::new(setting, Layer::Renamed(Renamed { names: names.join(","), switches: switches.join(",") }))
+    }
+
     /// What would be typed so.
     pub(super) fn typed(setting: String) -> Self {
+        if let Some(lines) = setting.strip_prefix(RENAMED) {
+            return Other::renamed(lines.split(','));
+        }
         match setting.strip_prefix(NAMED) {
             Some(rest) => Other::named(rest.strip_prefix(" --set-json ").unwrap_or_default()),
             None => Other::switch(setting),
@@ -120,8 +148,14 @@ impl Other {
 
     /// Whether it names the objects of a release otherwise.
     pub(super) fn renames(&self) -> bool {
-        let lines = self.setting.split(',').filter_map(|line| line.split_once('='));
-        lines.map(|(key, _)| key.to_ascii_lowercase()).any(|key| key.ends_with("nameoverride"))
+        self.setting.split(',').any(|line| chooses_a_name(line) && !stands_for_another(line))
+    }
+
+    /// Whether it chooses nothing but the name of something that the chart makes, or of what stands for it.
+    pub(super) fn chooses_names(&self) -> bool {
+        let is_choice = |line: &str| chooses_a_name(line) || line.ends_with("=true");
+        let mut lines = self.setting.split(',');
+        matches!(self.layer, Layer::Sample(_)) && self.setting.split(',').any(chooses_a_name) && lines.all(is_choice)
     }
 
     /// The part of the chart that it is a setting of: the first key of the values.
@@ -167,6 +201,13 @@ impl Other {
                     }
                     Layer::File(name, text) => source.values.file(name.clone(), text.clone()),
                     Layer::Named(text) if !text.is_empty() => source.values.set(SetFlag::Json, text.clone()),
+                    Layer::Renamed(Renamed { names, switches }) => {
+                        source.values.set(SetFlag::Json, names.clone());
+                        match switches.is_empty() {
+                            true => &mut source.values,
+                            false => source.values.set(SetFlag::Json, switches.clone()),
+                        }
+                    }
                     Layer::Operators | Layer::Named(_) => &mut source.values,
                 };
             }
@@ -174,6 +215,25 @@ impl Other {
         other
     }
 }
+
+/// Whether a line of settings chooses the name of something that the chart makes, or of what stands for it.
+fn chooses_a_name(line: &str) -> bool {
+    key_of(line).ends_with("nameoverride") || stands_for_another(line)
+}
+
+/// Whether a line of settings names something that is there and stands for what the chart would make.
+pub(super) fn stands_for_another(line: &str) -> bool {
+    STANDING_FOR.contains(&&*key_of(line))
+}
+
+/// The last step of what a line of settings sets, in lower case; nothing where it sets nothing.
+fn key_of(line: &str) -> String {
+    let path = line.split_once('=').map_or("", |(path, _)| path);
+    path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Settings by which something that is there stands for what the chart would make.
+const STANDING_FOR: &[&str] = &["existingsecret", "existingclaim", "existingconfigmap"];
 
 /// The settings to try: switches, files of `ci/`, what is customarily empty. None where the unit is no release of a chart.
 pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {

@@ -9,7 +9,7 @@ use landfall_object::references::references;
 use landfall_object::{Object, ObjectKey};
 use landfall_rules::{OtherSetting, SettingFault};
 
-use super::choice::Other;
+use super::choice::{Layer, Other};
 use super::{FEW, LINKED, Plain, Trying, as_desired, by_rule, cause, found};
 use crate::study::{Conditions, installed};
 
@@ -60,12 +60,17 @@ impl Trying<'_, '_> {
         plain: &Plain<'_>,
         conditions: &Conditions,
     ) -> Vec<SettingFault> {
-        if !other.switches_on() {
+        let is_made_up = matches!(other.layer, Layer::Anything(_));
+        if !other.switches_on() && !is_made_up {
             return Vec::new();
         }
-        let Some(mut new) = self.new_of(turned, plain, conditions).filter(|new| !new.is_empty()) else {
+        let Some(mut new) = self.new_of(turned, plain, conditions) else { return Vec::new() };
+        // Of what is made up it is asked only whether what the chart makes of it is there.
+        let is_old = |it: &Finding| plain.own.iter().any(|(message, _)| *message == it.message);
+        new.retain(|it| !is_made_up || (it.rule == "LF103" && !it.message.contains("probe") && !is_old(it)));
+        if new.is_empty() {
             return Vec::new();
-        };
+        }
         // What keeps its name in a release that is called otherwise is not made by this one.
         if new.iter().any(|it| it.message.contains(NOWHERE)) {
             let mut renamed = turned.clone();

@@ -71,15 +71,25 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
         "hostaliases" => of(Empty::List, json!([{"ip": "192.0.2.1", "hostnames": ["probe.example.com"]}])),
         "args" | "extraargs" => of(Empty::List, json!(["--probe"])),
         "command" => of(Empty::List, json!(["/probe"])),
-        "priorityclassname" | "schedulername" | "runtimeclassname" | "existingsecret" | "existingclaim"
-        | "existingconfigmap" | "nameoverride" | "fullnameoverride" | "ingressclassname" => {
+        "priorityclassname" | "schedulername" | "runtimeclassname" | "ingressclassname" => {
             (own == Empty::Text).then(|| json!("probe"))
         }
+        "existingsecret" | "existingclaim" | "existingconfigmap" | "nameoverride" | "fullnameoverride" => {
+            of(Empty::Text, json!("probe"))
+        }
+        // Which of a node's ports are free is the cluster's business.
+        "nodeport" | "hostport" => None,
+        _ if is_a_port(key) => of(Empty::Text, json!(8080)),
         "storageclass" | "storageclassname" => of(Empty::Text, json!("probe")),
         "loadbalancerip" => (own == Empty::Text).then(|| json!("192.0.2.1")),
         "loadbalancersourceranges" => of(Empty::List, json!(["192.0.2.0/24"])),
         _ => None,
     }
+}
+
+/// Whether a key is called a port: `port`, `servicePort`, `http_port`, and neither `import` nor `report`.
+fn is_a_port(key: &str) -> bool {
+    key == "port" || key.ends_with("Port") || key.ends_with("_port") || key.ends_with("-port")
 }
 
 /// The other ways in which charts have the same written: variables as a list, as a table of texts, or as a table of what a

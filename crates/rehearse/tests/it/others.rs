@@ -160,3 +160,28 @@ fn a_sample_that_a_kind_of_an_operator_takes_otherwise_is_not_told() {
     let all = told("targetLabels: {}\n", monitor);
     assert!(all.iter().all(|(_, words)| !words.contains("must be of type")), "{all:?}");
 }
+
+#[test]
+fn a_port_that_is_printed_raw_where_texts_belong_is_told() {
+    let secret = |port: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: it}}\nstringData:\n  A: b\n  {{{{- if .Values.store.port }}}}\n  PORT: {port}\n  {{{{- end }}}}\n"
+        )
+    };
+    let all = told("store: {port: null}\n", &secret("{{ .Values.store.port }}"));
+    assert!(all.iter().any(|(_, words)| words.contains("with `store.port=8080`")), "{all:?}");
+    assert_eq!(told("store: {port: null}\n", &secret("{{ .Values.store.port | quote }}")), []);
+}
+
+#[test]
+fn what_is_made_of_a_table_is_there_where_it_is_mounted() {
+    let of = |condition: &str| {
+        format!(
+            "{{{{- if {condition} }}}}\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: \"{{{{ .Release.Name }}}}-own\"}}\ndata: {{{{ toYaml .Values.mail.more | nindent 2 }}}}\n{{{{- end }}}}\n---\n{}",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers: [{name: web, image: \"a.example/b:1.0.0\"}]\n      {{- if .Values.mail.more }}\n      volumes: [{name: o, configMap: {name: \"{{ .Release.Name }}-own\"}}]\n      {{- end }}\n"
+        )
+    };
+    let all = told("mail: {more: {}}\n", &of("and .Values.mail.more .Values.mail.enabled"));
+    assert!(all.iter().any(|(_, words)| words.contains("is neither delivered nor on the cluster")), "{all:?}");
+    assert_eq!(told("mail: {more: {}}\n", &of(".Values.mail.more")), []);
+}

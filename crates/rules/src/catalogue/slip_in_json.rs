@@ -9,7 +9,7 @@ use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF280",
-    title: "JSON that is written into a field, an annotation or a variable is JSON",
+    title: "JSON that is written into a field, an annotation, a variable or a script is JSON",
     severity: Severity::Warning,
     why: "A policy of a cloud, a dashboard, a rule of a gateway: kinds of operators, annotations and variables carry JSON as \
           plain text, which the API stores whatever stands in it. A comma too many is found out by who reads it: the \
@@ -25,21 +25,81 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in subject.objects() {
         for (field, text) in written(desired) {
-            if let Some((line, column)) = slip(text) {
-                let object = &desired.object;
-                findings.push(
-                    RULE.finding(format!(
-                        "`{field}` of {} `{}` is no JSON: line {line}, column {column}",
-                        object.kind(),
-                        object.name()
-                    ))
-                    .because("it is JSON but for a slip, and who reads it as such refuses it")
-                    .at(desired.spot_at(&field)),
-                );
+            if let Some(place) = slip(text) {
+                findings.push(told(desired, &field, place));
+            }
+        }
+        for (field, script) in scripts(desired) {
+            if let Some(place) = in_script(script) {
+                findings.push(told(desired, &field, place));
             }
         }
     }
     findings
+}
+
+fn told(desired: &Desired, field: &str, (line, column): (usize, usize)) -> Finding {
+    let object = &desired.object;
+    RULE.finding(format!("`{field}` of {} `{}` is no JSON: line {line}, column {column}", object.kind(), object.name()))
+        .because("it is JSON but for a slip, and who reads it as such refuses it")
+        .at(desired.spot_at(field))
+}
+
+/// The texts that a shell may read: of commands, and in kinds that are not Kubernetes' own.
+fn scripts(desired: &Desired) -> Vec<(String, &str)> {
+    let mut found = Vec::new();
+    for container in pod_template(&desired.object).iter().flat_map(|it| it.containers()) {
+        for list in ["command", "args"] {
+            collect(&container.value[list], &mut format!("{}.{list}", container.path), &mut found);
+        }
+    }
+    if is_of_an_operator(desired) {
+        collect(&desired.object.value()["spec"], &mut "spec".to_owned(), &mut found);
+    }
+    found.retain(|(_, text)| text.contains("'{") || text.contains("'["));
+    found
+}
+
+/// Where JSON that a script hands on between single quotes has its first slip.
+fn in_script(script: &str) -> Option<(usize, usize)> {
+    let mut from = 0;
+    while let Some(open) = script[from..].find('\'').map(|at| from + at) {
+        let close = open + 1 + script[open + 1..].find('\'')?;
+        from = close + 1;
+        let is_word = script[..open].ends_with(|it: char| it.is_whitespace() || it == '=')
+            && !script[close + 1..].starts_with(|it: char| !it.is_whitespace() && !";)|&".contains(it));
+        let json = without_marks(&script[open + 1..close]);
+        // What a shell puts together, or another one fills in, is not read.
+        if !is_word || !is_meant_as_json(&json) {
+            continue;
+        }
+        if let Some((line, column)) = slip(&json) {
+            let before = &script[..=open];
+            let lines = before.matches('\n').count();
+            let ahead = if line == 1 { before.rsplit('\n').next().map_or(0, |it| it.chars().count()) } else { 0 };
+            return Some((lines + line, ahead + column));
+        }
+    }
+    None
+}
+
+/// A text whose `{{…}}` within quotes are letters: an operator puts its parameters there, and what they are decides nothing.
+fn without_marks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        let Some(end) = rest[start..].find("}}").map(|at| start + at + 2) else { break };
+        out.push_str(&rest[..start]);
+        let is_quoted = out.rsplit('\n').next().unwrap_or_default().matches('"').count() % 2 == 1;
+        let mark = &rest[start..end];
+        match is_quoted && !mark.contains('\n') {
+            true => out.extend(mark.bytes().map(|_| 'x')),
+            false => out.push_str(mark),
+        }
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The texts that the API takes as they are: in kinds that are not Kubernetes' own, in annotations and in variables.
@@ -49,7 +109,7 @@ fn written(desired: &Desired) -> Vec<(String, &str)> {
     for (key, value) in object.annotations().into_iter().flatten() {
         found.extend(value.as_str().map(|text| (format!("metadata.annotations[{key}]"), text)));
     }
-    if object.group().contains('.') && !object.group().ends_with(".k8s.io") {
+    if is_of_an_operator(desired) {
         let is_body = |(key, _): &(&String, &Value)| !matches!(key.as_str(), "metadata" | "status");
         for (key, value) in object.value().as_object().into_iter().flatten().filter(is_body) {
             collect(value, &mut key.clone(), &mut found);
@@ -69,7 +129,14 @@ fn written(desired: &Desired) -> Vec<(String, &str)> {
     found
 }
 
-fn collect<'v>(value: &'v Value, path: &mut String, found: &mut Vec<(String, &'v str)>) {
+/// Whether a kind is none of Kubernetes' own.
+fn is_of_an_operator(desired: &Desired) -> bool {
+    let group = desired.object.group();
+    group.contains('.') && !group.ends_with(".k8s.io")
+}
+
+/// The texts of a value, with their fields.
+pub(super) fn collect<'v>(value: &'v Value, path: &mut String, found: &mut Vec<(String, &'v str)>) {
     let whole = path.len();
     match value {
         Value::String(text) => found.push((path.clone(), text)),
@@ -160,6 +227,25 @@ mod tests {
         assert_eq!(slip("{\"a\": {\"b\": 1}}}"), Some((1, 16)));
         assert_eq!(slip("{\"a\": \"é\",\n}"), Some((2, 1)));
         assert_eq!(slip("{\"a\": 1}"), None);
+    }
+
+    #[test]
+    fn json_in_a_script_is_read_between_its_quotes() {
+        let script = "set -e\ncurl -X POST --json '{\n  \"a\": \"{{inputs.a}}\"\n  \"b\": 1\n}' https://a.example\n";
+        assert_eq!(in_script(script), Some((4, 3)));
+        assert_eq!(in_script("curl -d '{\"a\": 1,}' https://a.example"), Some((1, 18)));
+        for fine in [
+            "curl --json '{\"a\": \"{{inputs.a}}\"}' x",
+            "curl -d '{\"a\": \"'\"$A\"'\",}' x",
+            "jq '{\"a\": .b}' x",
+            "jq -n --arg x 1 '{\"a\": $x}'",
+            "awk '{ print \"a:\" }' x",
+            "kubectl get pod -o jsonpath='{\"a:\"}{.spec}'",
+            "curl -d '{\"a\": {{inputs.a}},}' x",
+            "echo it's '{\"a\": 1,}'",
+        ] {
+            assert_eq!(in_script(fine), None, "{fine}");
+        }
     }
 
     #[test]

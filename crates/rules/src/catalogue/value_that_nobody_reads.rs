@@ -41,6 +41,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 }
             }
             let set = unread.len();
+            // What a chart declares itself is an info at most, and read in doubt no more than its templates say.
+            readers.doubt = Doubt::Said;
             walk(&root.values, root, &mut Vec::new(), &mut readers, &mut unread);
             let mut told = BTreeSet::new();
             for (at, path) in unread.into_iter().enumerate() {
@@ -146,9 +148,20 @@ fn walk(values: &Values, root: &Chart, path: &mut Vec<String>, readers: &mut Rea
     }
 }
 
+/// What counts as reading a value, where no path that begins with `.Values` leads to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Doubt {
+    /// Any word of its path, wherever it stands.
+    #[default]
+    Spoken,
+    /// A name in quotes by which something may be taken from a table: every table that is handed on is named by a path.
+    Said,
+}
+
 /// What templates read, chart by chart.
 #[derive(Default)]
 struct Readers {
+    doubt: Doubt,
     /// By the chart's place in memory, which stands still while one subject is looked at.
     of: HashMap<*const Chart, Uses>,
 }
@@ -188,7 +201,8 @@ impl Readers {
             uses.words.contains(key) || tables.iter().any(|table| uses.whole.contains(table))
         });
         // What is read by that name may be that of another part.
-        speaks && (above.len() > 1 || self.uses(own).may_read(rest))
+        let doubt = self.doubt;
+        speaks && (above.len() > 1 || self.uses(own).may_read(rest, doubt))
     }
 
     fn uses(&mut self, chart: &Chart) -> &Uses {
@@ -216,6 +230,8 @@ struct Uses {
     paths: BTreeSet<Vec<String>>,
     /// Words that stand anywhere else: in `with`, in variables, in texts.
     loose: BTreeSet<String>,
+    /// Names in quotes by which something may be taken from a table.
+    said: BTreeSet<String>,
     /// Whether keys of `.Values` itself are taken by another name than their own.
     indexed: bool,
 }
@@ -228,9 +244,13 @@ impl Uses {
     }
 
     /// Whether a path is read from `.Values` on, or may be by one of its words.
-    fn may_read(&self, path: &[String]) -> bool {
+    fn may_read(&self, path: &[String], doubt: Doubt) -> bool {
+        let names = match doubt {
+            Doubt::Spoken => &self.loose,
+            Doubt::Said => &self.said,
+        };
         self.indexed
-            || path.iter().any(|word| self.loose.contains(word))
+            || path.iter().any(|word| names.contains(word))
             || self.paths.iter().any(|read| read.iter().zip(path).all(|(one, other)| one == other))
     }
 
@@ -267,6 +287,7 @@ impl Uses {
         let hashed =
             action.split('|').skip(1).any(|stage| HASHES.contains(&stage.trim().trim_end_matches('-').trim_end()));
         let action = &unnamed(action);
+        self.said.extend(names_in_quotes(action));
         let bytes = action.as_bytes();
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let mut at = 0;
@@ -306,6 +327,20 @@ impl Uses {
             self.words.insert(word.to_owned());
         }
     }
+}
+
+/// The words of the texts of an action that may name keys: those that are paths themselves, and those that a function takes something by.
+fn names_in_quotes(action: &str) -> Vec<String> {
+    const TAKING: &[&str] = &["get", "index", "hasKey", "pluck", "pick", "dig", "omit", "tpl", "printf"];
+    let is_word = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
+    let takes = action.split(|it: char| !is_word(it)).any(|word| TAKING.contains(&word));
+    let texts = action.split(['"', '`']).skip(1).step_by(2);
+    texts
+        .filter(|text| takes || text.contains('.'))
+        .flat_map(|text| text.split(move |it: char| !is_word(it)))
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// An action without the names of the templates that it calls: their words are no values'.
@@ -367,15 +402,45 @@ mod tests {
         for action in actions("{{ with .Values.web.probe }}{{ toYaml . }}{{ end }}{{ $.Values.worker.count }}") {
             uses.take(action);
         }
-        assert!(uses.may_read(&path("web.probe.period")) && uses.may_read(&path("worker.count")));
-        assert!(!uses.may_read(&path("worker.probe.period")));
+        assert!(
+            uses.may_read(&path("web.probe.period"), Doubt::Spoken)
+                && uses.may_read(&path("worker.count"), Doubt::Spoken)
+        );
+        assert!(!uses.may_read(&path("worker.probe.period"), Doubt::Spoken));
         let mut named = Uses::default();
         actions("{{ include \"app.worker.name\" . }}{{ .Values.web.probe }}").for_each(|action| named.take(action));
-        assert!(!named.may_read(&path("worker.probe.period")), "a template's name is no value's");
+        assert!(!named.may_read(&path("worker.probe.period"), Doubt::Spoken), "a template's name is no value's");
         for read in ["{{ $it.probe }}", "{{ .Values.worker }}", "{{ index .Values $name }}", "{{ get . \"probe\" }}"] {
             let mut uses = Uses::default();
             actions(&format!("{{{{ .Values.web.probe }}}}{read}")).for_each(|action| uses.take(action));
-            assert!(uses.may_read(&path("worker.probe.period")), "{read}");
+            assert!(uses.may_read(&path("worker.probe.period"), Doubt::Spoken), "{read}");
+        }
+    }
+
+    #[test]
+    fn what_a_part_reads_of_its_own_is_not_read_of_the_other_by_a_word_alone() {
+        let path = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let of = |text: &str| {
+            let mut uses = Uses::default();
+            actions(&format!("{{{{ range .Values.web.image.pullSecrets }}}}{text}"))
+                .for_each(|action| uses.take(action));
+            uses.may_read(&path("worker.image.pullSecrets"), Doubt::Said)
+        };
+        for text in [
+            "{{ $item.image }}",
+            "{{ .pullSecrets }}",
+            "{{ dict \"image\" .Values.web.image }}",
+            "{{ .Values.worker.name }}",
+        ] {
+            assert!(!of(text), "{text}");
+        }
+        for text in [
+            "{{ get . \"pullSecrets\" }}",
+            "{{ include \"value\" (dict \"key\" \"worker.image\") }}",
+            "{{ index .Values $name }}",
+            "{{ with .Values.worker }}",
+        ] {
+            assert!(of(text), "{text}");
         }
     }
 }

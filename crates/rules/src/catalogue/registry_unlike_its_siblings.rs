@@ -1,0 +1,182 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_chart::{Rendered, values_to_json};
+use landfall_diag::{Finding, Severity, Spot};
+use serde_json::Value;
+
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+use crate::texts::{Text, actions, own_texts};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF348",
+    title: "images of one maker come from one registry",
+    severity: Severity::Warning,
+    why: "An image without a registry comes from Docker Hub. Where every other image of the same maker names one, the registry was \
+          forgotten: the image is another one or none, and whoever chooses a mirror for all of them gets all but this.",
+    advice: "Write the registry in front of it, as in front of the others.",
+    check,
+};
+
+/// So many others of a maker's have to name a registry.
+const OTHERS: usize = 2;
+
+/// Docker Hub's names: there it makes no difference today.
+const HUB: &[&str] = &["docker.io", "index.docker.io", "registry-1.docker.io"];
+
+/// Images of one maker: those that name a registry, by it, and those that do not.
+#[derive(Default)]
+struct Made<'s> {
+    hosts: BTreeMap<&'s str, BTreeSet<&'s str>>,
+    bare: BTreeMap<&'s str, (&'s Desired, String)>,
+}
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut makers: BTreeMap<(&str, &str), Made<'_>> = BTreeMap::new();
+    for (desired, template) in subject.pods().filter(|(desired, _)| !subject.is_borrowed(desired)) {
+        for container in template.containers() {
+            let (host, path) = parts(container.image());
+            let Some((maker, _)) = path.split_once('/') else { continue };
+            let made = makers.entry((&desired.unit, maker)).or_default();
+            match host {
+                Some(host) => drop(made.hosts.entry(host).or_default().insert(path)),
+                None => drop(made.bare.entry(path).or_insert_with(|| (desired, format!("{}.image", container.path)))),
+            }
+        }
+    }
+    let mut findings = Vec::new();
+    for ((_, maker), made) in &makers {
+        let ([(path, (desired, field))], [(host, others)]) =
+            (&*made.bare.iter().collect::<Vec<_>>(), &*made.hosts.iter().collect::<Vec<_>>())
+        else {
+            continue;
+        };
+        if others.len() < OTHERS {
+            continue;
+        }
+        findings.push(
+            RULE.finding(format!("image `{path}` names no registry, and all others of `{maker}` come from `{host}`"))
+                .weighing(if HUB.contains(host) { Severity::Info } else { RULE.severity })
+                .because(match HUB.contains(host) {
+                    true => "a mirror that is chosen for the others does not have it",
+                    false => "it is looked for on Docker Hub",
+                })
+                .help(format!("did you mean `{host}/{path}`?"))
+                .at(desired.spot_at(field)),
+        );
+    }
+    for unit in subject.units {
+        findings.extend(unit.rendered.charts.iter().filter_map(|it| in_templates(&unit.name, it)));
+    }
+    findings
+}
+
+/// So many other images have to be printed with the registry in front of their repository.
+const PRINTED: usize = 3;
+
+/// The one place where a template prints an image's repository without the value that all others write in front of theirs: what they come to
+/// may be equal today, or not be rendered at all.
+fn in_templates(unit: &str, rendered: &Rendered) -> Option<Finding> {
+    let texts = own_texts(rendered);
+    let printed: Vec<(&Text<'_>, Printed<'_>)> =
+        texts.iter().flat_map(|text| images(&text.text).map(move |image| (text, image))).collect();
+    let (with, without): (Vec<_>, Vec<_>) = printed.into_iter().partition(|(_, image)| image.registry.is_some());
+    let registries: BTreeSet<&str> = with.iter().filter_map(|(_, image)| image.registry).collect();
+    // Who writes the registry into the repository has no use for another one.
+    let values = values_to_json(&rendered.values);
+    let names_none = |path: &str| {
+        let value = path.split('.').try_fold(&values, |here, step| here.get(step)).and_then(Value::as_str);
+        value.is_some_and(|repository| parts(repository).0.is_none())
+    };
+    let bare: Vec<_> = without.iter().filter(|(_, it)| names_none(it.repository)).collect();
+    let ([registry], [(text, image)]) = (&*registries.into_iter().collect::<Vec<_>>(), &*bare) else { return None };
+    let place = text.place(image.at);
+    (with.len() >= PRINTED).then(|| {
+        RULE.finding(format!("`.Values.{}` is printed without the `{registry}` of all other images", image.repository))
+            .keyed(format!("{} {}", place.file, image.repository))
+            .because("a mirror that is chosen for the others does not have it")
+            .help(format!("write `{{{{ {registry} }}}}/` in front of it"))
+            .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) })
+    })
+}
+
+/// An image as a template prints it.
+struct Printed<'t> {
+    /// Where its first action begins.
+    at: usize,
+    /// What stands in front of the repository, with a slash between.
+    registry: Option<&'t str>,
+    /// The path of the repository's value: `web.image.repository`.
+    repository: &'t str,
+}
+
+/// The images of a template whose repository is a value of their own part.
+fn images(text: &str) -> impl Iterator<Item = Printed<'_>> {
+    let all: Vec<_> = actions(text).collect();
+    let mut found = Vec::new();
+    for (at, action) in all.iter().enumerate() {
+        let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let ahead = text[own..action.start].trim_start().trim_start_matches("- ").trim_end_matches(['"', '\'']);
+        if ahead.trim_end() != "image:" {
+            continue;
+        }
+        let next = all.get(at + 1).filter(|next| text.get(action.end..next.start) == Some("/"));
+        match next {
+            Some(next) => found.extend(repository(next.inner).map(|repository| Printed {
+                at: action.start,
+                registry: Some(action.inner),
+                repository,
+            })),
+            None => found.extend(repository(action.inner).map(|repository| Printed {
+                at: action.start,
+                registry: None,
+                repository,
+            })),
+        }
+    }
+    found.into_iter()
+}
+
+/// The path of the value that an action prints, where it is a repository of a part's image.
+fn repository(inner: &str) -> Option<&str> {
+    let path = inner.trim_start_matches('$').strip_prefix(".Values.")?;
+    (path.ends_with(".image.repository") && !path.contains([' ', '|', '('])).then_some(path)
+}
+
+/// The registry of an image, where it names one, and its repository without tag and digest.
+fn parts(image: &str) -> (Option<&str>, &str) {
+    let image = image.split('@').next().unwrap_or_default();
+    let is_host = |first: &str| first.contains(['.', ':']) || first == "localhost";
+    let (host, path) = match image.split_once('/') {
+        Some((first, rest)) if is_host(first) => (Some(first), rest),
+        _ => (None, image),
+    };
+    (host, path.split(':').next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_prints_an_image_with_a_registry_or_without() {
+        let of = |text: &str| {
+            images(text).map(|it| (it.registry.map(str::to_owned), it.repository.to_owned())).collect::<Vec<_>>()
+        };
+        let with = "  - image: \"{{ .Values.registry }}/{{ $.Values.web.image.repository }}:{{ .Values.tag }}\"\n";
+        assert_eq!(of(with), [(Some(".Values.registry".to_owned()), "web.image.repository".to_owned())]);
+        let without = "  image: {{ .Values.web.image.repository }}:{{ default .Values.tag .Values.web.image.tag }}\n";
+        assert_eq!(of(without), [(None, "web.image.repository".to_owned())]);
+        for other in ["image: {{ include \"web.image\" . }}\n", "x: {{ .Values.web.image.repository }}\n"] {
+            assert_eq!(of(other), [], "{other}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_a_registry_and_a_repository() {
+        assert_eq!(parts("ghcr.io/acme/web:1.2"), (Some("ghcr.io"), "acme/web"));
+        assert_eq!(parts("localhost:5000/acme/web@sha256:1"), (Some("localhost:5000"), "acme/web"));
+        assert_eq!(parts("acme/web:1.2"), (None, "acme/web"));
+        assert_eq!(parts("nginx:1.2"), (None, "nginx"));
+    }
+}
