@@ -204,16 +204,20 @@ impl Project {
         }
     }
 
-    /// Checks an Application and the objects it would deliver against the project's bounds; an object without a
-    /// namespace is one of the whole cluster.
+    /// Checks where an Application stands and what it is delivered from, before anything is read there with anybody's login.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`] with all that is not, in Argo CD's words (util/argo/argo.go, pkg/apis/application).
-    pub fn check<'a>(
-        &self,
-        application: &Application,
-        objects: impl IntoIterator<Item = &'a ObjectKey>,
-    ) -> Result<(), Error> {
+    /// [`Error::NotPermitted`], as [`Project::check`].
+    pub fn check_sources(&self, application: &Application) -> Result<(), Error> {
+        let words = self.outside(application);
+        match words.is_empty() || is_mutant("project-sources") {
+            true => Ok(()),
+            false => Err(Error::NotPermitted { name: application.name.clone(), project: self.name.clone(), words }),
+        }
+    }
+
+    /// That it does not stand where the project's Applications may, and what it may not be delivered from.
+    fn outside(&self, application: &Application) -> Vec<String> {
         let mut words = Vec::new();
         if !self.permits_home(&application.namespace, &self.namespace) && !is_mutant("project-homes") {
             words.push(format!(
@@ -226,6 +230,20 @@ impl Project {
                 words.push(format!("application repo {} is not permitted in project '{}'", source.repo_url, self.name));
             }
         }
+        words
+    }
+
+    /// Checks an Application and the objects it would deliver against the project's bounds; an object without a
+    /// namespace is one of the whole cluster.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`] with all that is not, in Argo CD's words (util/argo/argo.go, pkg/apis/application).
+    pub fn check<'a>(
+        &self,
+        application: &Application,
+        objects: impl IntoIterator<Item = &'a ObjectKey>,
+    ) -> Result<(), Error> {
+        let mut words = self.outside(application);
         let destination = &application.destination;
         if !self.permits_destination(destination, &destination.namespace) {
             words.push(format!(

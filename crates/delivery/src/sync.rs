@@ -110,6 +110,20 @@ impl Session {
         Ok(project)
     }
 
+    /// Holds an Application against its project as that is now, as far as where it stands and what it is delivered from go: before
+    /// anything is asked for there.
+    ///
+    /// # Errors
+    /// It is not permitted, there is no such project, or the cluster does not answer.
+    pub async fn check_sources(&self, application: &Application) -> Result<(), Vec<Diagnostic>> {
+        let checked = match self.live_project(&application.project).await? {
+            Some(project) => project.check_sources(application),
+            None if self.missing_project == MissingProject::Refused => Project::check_missing(application),
+            None => Ok(()),
+        };
+        checked.map_err(|error| vec![error.diagnose()])
+    }
+
     /// Holds an Application against its project, and gives that.
     async fn check_bounds(
         &self,

@@ -637,6 +637,10 @@ impl Controller {
         self.board.stands(Line::of(&entry.object), now);
         let mut standing = Standing::of(&entry.object);
         standing.moved.clone_from(&entry.moved);
+        // Nor does a forge's token tell anything of a repository that its project leads it away from.
+        if !entry.application.as_ref().is_ok_and(|application| self.projects.permits(application)) {
+            standing.is_of_no_commit();
+        }
         if entry.standing.as_ref() != Some(&standing) {
             entry.standing = Some(standing.clone());
             // Nobody hears it when the process ends.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_apps::machine::{Activity, Begun, Comparison, Difference, End, Freshness, Observation, Past};
-use landfall_apps::{Application, Operation, Pin, Refused, ResourceName, SyncStatus, Tried, tried_in_vain};
+use landfall_apps::{Application, Operation, Pin, Project, Refused, ResourceName, SyncStatus, Tried, tried_in_vain};
 use landfall_chart::SchemaDocuments;
 use landfall_cluster::{Cluster, Leave};
 use landfall_delivery::{
@@ -96,10 +96,30 @@ impl Work {
         asked: &[String],
         freshness: Freshness,
     ) -> Result<Vec<String>, Diagnostic> {
+        self.permitted(application).await?;
         let pin = Pin::of(&application.object)
             .map_err(|bad| Diagnostic::error(code::BAD_PIN, bad.to_string()).help("landfall app pin NAME --release"))?;
         let pinned = pin.filter(|_| asked.is_empty()).map(|pin| pin.revisions);
         self.repositories.resolve(application, pinned.as_deref().unwrap_or(asked), freshness).await
+    }
+
+    /// Holds an Application's sources against its project: no login goes where that leads to nothing. What was read of the project last
+    /// lets through, and what it does not is asked of the cluster, where it may say more by now.
+    async fn permitted(&self, application: &Application) -> Result<(), Diagnostic> {
+        if self.is_permitted(application) {
+            return Ok(());
+        }
+        let checked = self.session.check_sources(application).await;
+        checked.map_err(|told| told.into_iter().next().unwrap_or_else(|| Diagnostic::error(code::BUG, "refused")))
+    }
+
+    /// Whether an Application's project, as it was read last, lets it be delivered from where its sources lie.
+    pub(crate) fn is_permitted(&self, application: &Application) -> bool {
+        let checked = match self.roles.now().project_of(application) {
+            Some(project) => project.check_sources(application),
+            None => Project::check_missing(application),
+        };
+        checked.is_ok()
     }
 
     /// What an Application is compared and delivered with: the cluster that it delivers to, too, as whom its project says.
@@ -168,6 +188,7 @@ impl Work {
 
     /// An Application with its sources at these revisions.
     pub(crate) async fn unit(&self, application: &Application, revisions: &[String]) -> Result<Unit, Vec<Diagnostic>> {
+        self.permitted(application).await.map_err(|refused| vec![refused])?;
         let stand_ins = self.repositories.stand_ins(application, revisions).await;
         self.unit_of(application, revisions, stand_ins.map_err(|diagnostic| vec![diagnostic])?).await
     }
@@ -205,6 +226,7 @@ impl Work {
     pub(crate) async fn compare(&self, application: &Application, revisions: Vec<String>) -> Result<Found, String> {
         let session = self.session_of(application)?;
         let compared = async {
+            self.permitted(application).await.map_err(|refused| vec![refused])?;
             let stand_ins = self.repositories.stand_ins(application, &revisions).await;
             let stand_ins = stand_ins.map_err(|diagnostic| vec![diagnostic])?;
             let trees: Vec<_> = stand_ins.iter().map(|stand_in| Arc::clone(&stand_in.tree)).collect();

@@ -8,6 +8,7 @@
 //! Whoever may write promotions down names their repositories: one that nothing is delivered from is told nothing, or any
 //! commit of the forge could be turned red.
 
+use landfall_apps::Application;
 use landfall_cluster::ListOptions;
 use landfall_diag::is_mutant;
 use landfall_store::{NewsRow, PromotionEvent, PromotionRow};
@@ -166,14 +167,16 @@ impl Work {
         book.note(&row, &event).await.map(drop)
     }
 
-    /// The addresses of the repositories that anything here is delivered from.
+    /// The addresses of the repositories that anything here is delivered from: whoever may create Applications makes one of these of
+    /// what their project permits, and of nothing else.
     async fn sources(&self) -> Result<Vec<String>, landfall_cluster::Error> {
         let mut known = self.repositories.addresses();
         known.extend(self.origin.clone());
         for object in &self.session.cluster.list(&application_kind(), &ListOptions::default()).await? {
-            let one = object.str_at("/spec/source/repoURL").map(str::to_owned);
-            let several = object.list_at("/spec/sources").iter();
-            known.extend(one.into_iter().chain(several.filter_map(|it| it["repoURL"].as_str().map(str::to_owned))));
+            let Ok(application) = Application::parse(object) else { continue };
+            if self.is_permitted(&application) {
+                known.extend(application.sources.into_iter().map(|source| source.repo_url));
+            }
         }
         Ok(known)
     }

@@ -62,6 +62,15 @@ impl Projects {
         Some(names.filter(|name| before.get(*name) != self.0.get(*name)).cloned().collect())
     }
 
+    /// Whether an Application's project lets it be delivered from where its sources lie.
+    pub(crate) fn permits(&self, application: &Application) -> bool {
+        let checked = match self.0.get(&application.project) {
+            Some(project) => project.check_sources(application),
+            None => Project::check_missing(application),
+        };
+        checked.is_ok()
+    }
+
     /// Whether an Application is changed by owners alone: its project is protected, or it belongs to one that is. A project that was
     /// so stays it, whether it is there or not, until its annotation says otherwise.
     pub(crate) fn is_protected(&self, orders: &Orders, application: &Application) -> bool {

@@ -119,6 +119,11 @@ impl Standing {
         }
     }
 
+    /// Makes it one whose news are about no commit.
+    pub(crate) fn is_of_no_commit(&mut self) {
+        self.repository.clear();
+    }
+
     /// When a hold becomes one that is told, where there is one that is not that yet.
     pub(crate) fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
         let ends = self.held.iter().filter_map(|hold| hold.since.parse::<Timestamp>().ok()?.checked_add(LONG).ok());

@@ -484,7 +484,21 @@ fn a_forge_that_is_down_is_told_again_until_it_knows_and_of_no_repository_that_n
         let (status, said) = server.ask("POST", path, &headers, &body.to_string());
         assert_eq!(status, 202, "{said}");
     };
-    // Somebody writes one down that waits in a repository of others.
+    // Somebody writes one down that waits in a repository of others, which an Application of theirs names; its project does not.
+    server.puts(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}));
+    server.puts(json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject",
+        "metadata": {"name": "team", "namespace": "argocd"},
+        "spec": {"sourceRepos": [place.town.url("acme/shop.git")], "destinations": [{"server": "*", "namespace": "*"}]},
+    }));
+    server.puts(json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": "other", "namespace": "argocd"},
+        "spec": {
+            "project": "team", "source": {"repoURL": place.town.url("acme/other.git"), "path": "."},
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
+        },
+    }));
     let api = place.town.url("api/v1");
     let written = json!({
         "id": "foreign", "from": "test", "to": "production", "tag": "0.5.0", "state": "proposed", "said": "so",

@@ -67,7 +67,7 @@ impl Server {
         serde_json::from_str(&log).expect("a list")
     }
 
-    pub(super) fn puts(&self, value: Value) {
+    pub(crate) fn puts(&self, value: Value) {
         let object = Object::from_value(value).expect("a map");
         let options = WriteOptions::default();
         self.runtime.block_on(self.cluster().create(&object, &options)).expect("created");

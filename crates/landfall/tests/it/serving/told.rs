@@ -190,6 +190,54 @@ fn a_commit_has_its_status_at_its_own_forge_alone() {
 }
 
 #[test]
+fn a_repository_that_its_project_leads_it_away_from_is_neither_read_nor_told_anything_by_a_token() {
+    let (port, told) = listen(http, 0);
+    let (host, hook) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{port}/slack"));
+    let address = format!("{host}/acme/shop.git");
+    let forge = Forge::shop(AUTOMATED);
+    forge.change("apps/shop.yaml", SHOP, &address);
+    forge.change("apps/shop.yaml", "project: default", "project: team");
+    // What lies in the repository is not told either: this path does not.
+    forge.change("apps/shop.yaml", "path: chart", "path: nowhere");
+    let project = |repository: &str| {
+        json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject",
+            "metadata": {"name": "team", "namespace": "argocd"},
+            "spec": {"sourceRepos": [repository], "destinations": [{"server": "*", "namespace": "*"}],
+                "clusterResourceWhitelist": [{"group": "*", "kind": "*"}]},
+        })
+    };
+    let others = project("https://git.example.com/team/*").to_string();
+    forge.sandbox.write("apps/team.yaml", &others);
+    forge.sandbox.commit("a project");
+    let revision = forge.push();
+    let variables = [
+        ("LANDFALL_FORGE_TOKEN", "t0ken"),
+        ("LANDFALL_FORGE_HOST", host.as_str()),
+        ("LANDFALL_FORGE_KIND", "gitea"),
+        ("LANDFALL_NEWS_SLACK", hook.as_str()),
+    ];
+    let server = forge.serve(&["apps"], &address, &variables);
+    let (cluster, key) = (server.cluster(), application("shop"));
+    let why = |it: &landfall_object::Object| {
+        let conditions = it.list_at("/status/conditions").iter();
+        conditions.filter_map(|it| it["message"].as_str().map(str::to_owned)).collect::<Vec<_>>().join("; ")
+    };
+    let refused = server.until(&cluster, &key, |it| why(it).contains("is not permitted in project 'team'"));
+    assert!(!why(&refused).contains("nowhere"), "{}", why(&refused));
+    assert_eq!(refused.str_at("/status/sync/revision").unwrap_or_default(), "");
+    until(&told, "cannot be compared");
+    assert_eq!(count(&told, "/statuses/"), 0, "{:#?}", told.lock());
+    // Once it may, both are.
+    let team = landfall_object::Gvk::new("argoproj.io", "v1alpha1", "AppProject");
+    let team = landfall_object::ObjectKey::new(team, Some("argocd"), "team");
+    server.patch(&cluster, &team, json!({"spec": {"sourceRepos": [address]}}));
+    let there = server.until(&cluster, &key, |it| why(it).contains("nowhere"));
+    assert!(!why(&there).contains("not permitted"), "{}", why(&there));
+    until(&told, &format!("/statuses/{revision}"));
+}
+
+#[test]
 fn lp_067_what_an_application_delivers_is_not_changed_directly_but_for_a_reason_that_is_audited_and_announced() {
     let forge = Forge::shop(AUTOMATED);
     let (slack, told) = listen(http, 0);
