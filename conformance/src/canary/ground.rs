@@ -185,6 +185,7 @@ impl Ground {
     fn home(&self) -> anyhow::Result<()> {
         let user = "apiVersion: v1\nkind: Config\ncurrent-context: dead\nclusters:\n- {name: dead, cluster: {server: \"https://127.0.0.1:1\"}}\ncontexts:\n- {name: dead, context: {cluster: dead, user: me}}\nusers:\n- {name: me, user: {token: \"@KUBECONFIG@\"}}\n";
         self.file("home/.kube/config", user)?;
+        self.file("home/.config/sops/age/keys.txt", include_str!("sops.agekey"))?;
         use base64::Engine as _;
         let login = base64::engine::general_purpose::STANDARD.encode(told("me:@REGISTRY@"));
         self.file(
@@ -196,6 +197,8 @@ impl Ground {
     fn system(&self, chart: Chart) -> anyhow::Result<()> {
         self.file("system/landfall.yaml", SYSTEM)?;
         self.file("system/secret-values.yaml", "token: @FILE@\n")?;
+        self.file("system/sops-values.yaml", include_str!("sops.yaml"))?;
+        self.file("system/sops-before.yaml", include_str!("sops-before.yaml"))?;
         self.file("system/other-values.yaml", "token: other-@FILE@\nreplicas: 3\n")?;
         self.file("system/sealing.yaml", SEALING)?;
         self.file("system/own.env", "TOKEN=@FILE@\n")?;
@@ -404,7 +407,7 @@ impl Drop for Ground {
 }
 
 fn values() -> String {
-    told("password: @VALUES@\nplain: @VALUES@\ntoken: unset\nkey: unset\n")
+    told("password: @VALUES@\nplain: @VALUES@\ntoken: unset\nkey: unset\nopened: unset\nword: unset\n")
 }
 
 const SYSTEM: &str = "apiVersion: landfall.dev/v1
@@ -413,7 +416,7 @@ name: shop
 environments:
   local:
     cluster: embedded
-    releases: [{name: system, chart: web, namespace: system, values: [secret-values.yaml]}]
+    releases: [{name: system, chart: web, namespace: system, values: [secret-values.yaml, sops-values.yaml]}]
     build: {web: {context: app, dockerfile: app/Dockerfile, args: {TOKEN: token}}}
     simulate: {web: {http: [{path: /, json: {status: ok}}], logs: [listening]}}
   other:
@@ -469,7 +472,14 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: open}
-data: {PLAIN: {{ .Values.plain }}}
+data:
+  PLAIN: {{ .Values.plain }}
+  WORD: {{ .Values.word }}
+  OPENED{{ if .Values.moved }}_ELSEWHERE{{ end }}: {{ .Values.opened | quote }}
+  ADDRESS: \"https://shop/?key={{ .Values.opened | urlquery }}\"
+  LOGIN: {{ printf \"me:%s\" .Values.opened | b64enc }}
+  JSON: {{ dict \"a\" (dict \"b\" .Values.opened | toJson) | toJson | quote }}
+  LONG: {{ printf \"opens with %s, as all that is too long to be shown whole does in the place of the whole\" .Values.opened | quote }}
 {{- end }}
 ---
 apiVersion: v1
@@ -485,7 +495,7 @@ metadata:
   name: keys
   annotations:
     kubectl.kubernetes.io/last-applied-configuration: '{"stringData":{"COPY":"@COPY@","OLD":"@COPY-ENCODED@"}}'
-stringData: {PASSWORD: {{ .Values.password }}, TOKEN: {{ .Values.token }}, KEY: {{ .Values.key }}, HERE: "@TEMPLATE@", PLAIN: {{ .Values.plain }}}
+stringData: {PASSWORD: {{ .Values.password }}, TOKEN: {{ .Values.token }}, KEY: {{ .Values.key }}, HERE: "@TEMPLATE@", OPENED: {{ .Values.opened | quote }}, PLAIN: {{ .Values.plain }}}
 ---
 apiVersion: v1
 kind: Secret

@@ -30,6 +30,7 @@ const MUTANTS: &[(&str, Chart, &[&str])] = &[
     ("explained-secrets", Chart::Sound, &["explain plain --chart ./web --set open=true"]),
     ("servers-words", Chart::Refused, &["up --yes"]),
     ("secrets-lines", Chart::Unreadable, &["template web ./web"]),
+    ("known-values", Chart::Sound, &["plan ./web -n shop -f sops-values.yaml --set open=true,plain=y -o json"]),
     ("fingerprints", Chart::Sound, &["up --yes", "cluster snapshot before.json"]),
     ("environment", Chart::Sound, &["build"]),
 ];

@@ -21,6 +21,10 @@ pub(super) const CANARIES: &[Canary] = &[
     Canary { name: "VALUES", value: "canary-in-values-8Kd2mQ" },
     // In a values file beside it.
     Canary { name: "FILE", value: "canary-in-a-file-3Wx7pL" },
+    // In a values file that SOPS has encrypted (`sops.yaml`, for the identity beside it).
+    Canary { name: "SOPS", value: "canary/in?sops&2Tn8vK" },
+    // In the same file before that was changed (`sops-before.yaml`).
+    Canary { name: "SOPS-BEFORE", value: "canary/of?sops&6Pw3rJ" },
     // Behind `--set`.
     Canary { name: "SET", value: "canary-behind-set-9Rt4vB" },
     // Written in a template's Secret.
@@ -38,7 +42,7 @@ pub(super) const CANARIES: &[Canary] = &[
 ];
 
 /// The canaries of Secrets: what a command whose job it is shows.
-pub(super) const OF_SECRETS: &[&str] = &["VALUES", "FILE", "SET", "TEMPLATE", "COPY"];
+pub(super) const OF_SECRETS: &[&str] = &["VALUES", "FILE", "SOPS", "SOPS-BEFORE", "SET", "TEMPLATE", "COPY"];
 
 /// A text with the canaries in their places.
 pub(super) fn told(text: &str) -> String {
@@ -48,7 +52,7 @@ pub(super) fn told(text: &str) -> String {
     })
 }
 
-/// The names of the canaries that bytes hold: as they are, in letters of any size, in hexadecimal, in base64 wherever it begins
+/// The names of the canaries that bytes hold: as they are, cut off where a value is written otherwise in an address or JSON, in letters of any size, in hexadecimal, in base64 wherever it begins
 /// in a longer text, and in base64 once more, as a Secret's `data` in something that is encoded again.
 pub(super) fn found(bytes: &[u8]) -> BTreeSet<&'static str> {
     let forms = forms();
@@ -70,6 +74,10 @@ fn forms() -> &'static Forms {
             let hexadecimal: String = canary.value.bytes().map(|byte| format!("{byte:02x}")).collect();
             let encoded = STANDARD.encode(canary.value);
             let mut all = vec![canary.value.to_owned(), hexadecimal, encoded.trim_end_matches('=').to_owned()];
+            if let Some((beginning, _)) = canary.value.split_once('&') {
+                all.push(beginning.to_owned());
+                all.push(beginning.replace('/', "%2f").replace('?', "%3f"));
+            }
             for text in [canary.value, &encoded] {
                 all.extend(in_base64(text));
             }
@@ -111,6 +119,14 @@ mod tests {
         }
         assert!(found(canary.value.to_uppercase().as_bytes()).contains("VALUES"));
         assert!(found(b"canary-in-value").is_empty());
+        for text in [
+            "canary/in?so\u{2026}",
+            "canary/in?sops\\u00262Tn8vK",
+            "canary%2Fin%3Fsops%262Tn8vK",
+            "canary/in?sops\u{2026}",
+        ] {
+            assert_eq!(found(text.as_bytes()).contains("SOPS"), !text.contains("so\u{2026}"), "{text}");
+        }
     }
 
     #[test]

@@ -161,6 +161,20 @@ pub(super) const CALLS: &[Call] = &[
     call("build --dry-run"),
     call("build"),
     call("up ./web -n bare --release bare -f secret-values.yaml --set key=@SET@ --yes"),
+    // What SOPS opens: in clear objects, in whatever form, and what stood there before beside it.
+    call("up ./web -n opened --release opened -f sops-before.yaml --set open=true,plain=x --yes"),
+    call("plan ./web -n opened --release opened -f sops-values.yaml --set open=true,plain=y"),
+    call("plan ./web -n opened --release opened -f sops-values.yaml --set open=true,plain=y,moved=true"),
+    call("plan ./web -n opened --release opened -f sops-values.yaml"),
+    call("diff ./web -n opened --release opened -f sops-values.yaml --set open=true,plain=y,moved=true"),
+    call(
+        "plan ./web -n opened --release opened -f sops-values.yaml --set open=true,plain=y --out opened-@FORMAT@.plan",
+    ),
+    call("explain opened --chart ./web -f sops-values.yaml --set open=true"),
+    call("explain configmap/open --chart ./web -f sops-values.yaml --set open=true,plain=y"),
+    call("rehearse ./web -n opened -f sops-values.yaml --set open=true,plain=y"),
+    // Whoever opens no file reads a ConfigMap as it is on the cluster: none is to be there from here on.
+    call("helm uninstall opened -n opened").fails("it is uninstalled once"),
     call("init").fails("a landfall.yaml is there"),
     call("plan ./web -n saved --release saved -f secret-values.yaml --out saved-@FORMAT@.plan"),
     call("apply saved-@FORMAT@.plan --yes").fails("the second format's plan is of what the first has delivered"),
