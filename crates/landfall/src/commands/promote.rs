@@ -24,7 +24,7 @@ use std::time::Instant;
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
-use landfall_project::{EnvironmentName, Maturity, Promotion};
+use landfall_project::{EnvironmentName, Maturity, Promotion, Who};
 use landfall_promote::{
     Asked as Question, Evidence, GateVerdict, Tag, TestedImage, declared, judge, not_back, released_as, with_role,
 };
@@ -101,7 +101,7 @@ impl Verb for PromoteArgs {
         let base = Base::read(context, &self).await?;
         let who = asker::who(context, &self.back, &base.tip.remote.address).await?;
         let books = self.books.open(context, &base.here, if self.dry_run { Use::Reads } else { Use::Writes }).await?;
-        let books = books.written_by(&who);
+        let books = books.written_by(who.name());
         let done = run(context, &self, (&base, &who), &books, started).await;
         books.close().await;
         done
@@ -132,7 +132,7 @@ struct Course {
 async fn run(
     context: &Context,
     args: &PromoteArgs,
-    (base, who): (&Base, &str),
+    (base, who): (&Base, &Who),
     books: &Books,
     started: Instant,
 ) -> Outcome {
@@ -205,16 +205,15 @@ async fn run(
 async fn judged(
     context: &Context,
     args: &PromoteArgs,
-    (base, who): (&Base, &str),
+    (base, who): (&Base, &Who),
     books: &Books,
     started: Instant,
 ) -> Result<Course, Failure> {
     let tip = base.tip.tree().await?;
     let file = base.tip.declared(&tip)?;
-    let (person, at_forge) = file.system.person(who);
+    let named = file.system.person(who);
     let asked = (args.from.as_deref(), args.to.as_ref());
-    let promotion = declared(&file.system.promotion, asked, person).map_err(|it| told::refused(&it))?.clone();
-    let named = (person.to_owned(), at_forge.map(str::to_owned));
+    let promotion = declared(&file.system.promotion, asked, &named.0).map_err(|it| told::refused(&it))?.clone();
     let from = base.tip.place(context, base.tip.tree().await?, file.clone(), &promotion.from)?;
     let to = base.tip.place(context, base.tip.tree().await?, file, &promotion.to)?;
     let tested_units = base::units(context, args, &from).await?;
