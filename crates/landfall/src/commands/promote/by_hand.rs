@@ -202,7 +202,7 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
 }
 
 /// The values files that an environment declares.
-fn declared<'f>(file: &'f ProjectFile, environment: &EnvironmentName) -> impl Iterator<Item = &'f str> {
+pub(super) fn declared<'f>(file: &'f ProjectFile, environment: &EnvironmentName) -> impl Iterator<Item = &'f str> {
     let releases = file.system.environments.get(environment.as_str()).into_iter().flat_map(|it| &it.releases);
     releases.flat_map(|release| &release.values).map(|path| path.as_str())
 }
