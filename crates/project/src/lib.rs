@@ -38,7 +38,7 @@ pub use schema::json_schema;
 pub use secrets::{Alphabet, Generate, GenerateOnce, Lifecycle, RsaBits, SecretKey, Secrets};
 pub use simulate::{ExecAnswer, HttpAnswer, Simulated};
 pub use smoke::{LoggedCheck, OnSmokeFailure, PrintsCheck, ROLLED_OUT, VersionCheck};
-pub use system::{Gates, Person, PromotedVersion, Promotion, PromotionBy, ReportLevel, System, Waiver};
+pub use system::{Gates, Person, PromotedVersion, Promotion, PromotionBy, ReportLevel, System, Waiver, Who};
 pub use word::{
     Address, Amount, ContainerName, ContextName, Day, EnvironmentName, Glob, HeaderName, HostName, HostPattern,
     HttpMethod, ImageRepository, Namespace, ObjectName, ReleaseName, RepositoryUrl, RoutePath, RuleId, SecretKeyName,

@@ -190,12 +190,60 @@ impl System {
         sections
     }
 
-    /// What somebody is called here who has this name here or at the forge, and both names where they are bound.
-    pub fn person<'n>(&'n self, name: &'n str) -> (&'n str, Option<&'n str>) {
-        let bound = self.people.iter().find(|(own, person)| *own == name || person.forge.eq_ignore_ascii_case(name));
-        match bound {
-            Some((own, person)) => (own, Some(&person.forge)),
-            None => (name, None),
+    /// What somebody is called here, and at the forge where both names are bound. What the forge calls somebody is a name there and
+    /// nothing else: an account that happens to be called as somebody here is, who has another one, is a stranger, and is called so
+    /// that no owner is.
+    pub fn person(&self, who: &Who) -> (String, Option<String>) {
+        let at_forge = |name: &str| self.people.iter().find(|(_, person)| person.forge.eq_ignore_ascii_case(name));
+        let (name, bound) = match who {
+            Who::Here(name) => (name, self.people.get_key_value(name).or_else(|| at_forge(name))),
+            Who::AtForge(login) => (login, at_forge(login)),
+        };
+        match (bound, who) {
+            (Some((own, person)), _) => (own.clone(), Some(person.forge.clone())),
+            (None, Who::AtForge(login)) if self.people.contains_key(login) => {
+                (format!("{login} of the forge"), Some(login.clone()))
+            }
+            (None, _) => (name.clone(), None),
         }
+    }
+}
+
+/// Somebody, by the name that is known of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// As they call themselves where the command is run.
+    Here(String),
+    /// As the forge calls their account.
+    AtForge(String),
+}
+
+impl Who {
+    /// The name.
+    pub fn name(&self) -> &str {
+        match self {
+            Who::Here(name) | Who::AtForge(name) => name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn se_43_an_account_of_the_forge_is_whom_it_is_bound_to_and_nobody_who_is_called_like_it_here() {
+        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments: {test: {cluster: embedded}}\npeople: {sebastian: {forge: SensSebastian}, ada: {forge: grace}, grace: {forge: gh}}\n";
+        let system = crate::parse_bytes(crate::FILE_NAME, text.as_bytes()).expect("it is one").system;
+        let at_forge = |login: &str| system.person(&Who::AtForge(login.to_owned()));
+        let here = |name: &str| system.person(&Who::Here(name.to_owned()));
+        let told = |own: &str, forge: Option<&str>| (own.to_owned(), forge.map(str::to_owned));
+        assert_eq!(at_forge("senssebastian"), told("sebastian", Some("SensSebastian")));
+        assert_eq!(at_forge("sebastian"), told("sebastian of the forge", Some("sebastian")), "another one's account");
+        assert_eq!(at_forge("grace"), told("ada", Some("grace")), "an account is looked for among accounts");
+        assert_eq!(at_forge("eve"), told("eve", None));
+        assert_eq!(here("grace"), told("grace", Some("gh")), "and a name here among those here first");
+        assert_eq!(here("SensSebastian"), told("sebastian", Some("SensSebastian")));
+        assert_eq!((here("eve"), Who::Here("eve".to_owned()).name()), (told("eve", None), "eve"));
     }
 }

@@ -7,7 +7,7 @@ pub struct Roles(Vec<String>);
 impl Roles {
     /// The roles in front of a version in tags that run: `app-v1.2.3` has the role `app`, `1.2.3-alpha.1` has none.
     pub fn of<'t>(tags: impl IntoIterator<Item = &'t str>) -> Self {
-        let mut roles: Vec<String> = tags.into_iter().filter_map(role).map(str::to_owned).collect();
+        let mut roles: Vec<String> = tags.into_iter().filter_map(role_of).map(str::to_owned).collect();
         roles.sort();
         roles.dedup();
         Roles(roles)
@@ -24,8 +24,8 @@ impl Roles {
     }
 }
 
-/// What stands in front of a version in a tag.
-fn role(tag: &str) -> Option<&str> {
+/// What stands in front of a version in a tag, as `app` in `app-v1.2.3`; nothing where nothing does.
+pub fn role_of(tag: &str) -> Option<&str> {
     let ends = tag.match_indices('-').map(|(at, _)| at);
     let (at, _) = ends.map(|at| (at, &tag[at + 1..])).find(|(_, rest)| crate::Version::parse(rest).is_ok())?;
     let role = &tag[..at];
@@ -35,12 +35,16 @@ fn role(tag: &str) -> Option<&str> {
 
 /// A tag without the role in front of it.
 pub fn without_role(tag: &str) -> &str {
-    role(tag).map_or(tag, |role| &tag[role.len() + 1..])
+    role_of(tag).map_or(tag, |role| &tag[role.len() + 1..])
 }
 
-/// A tag as the present one has it: its role stays in front, and so does its `v`.
+/// A tag as the present one has it: its role stays in front, and so does its `v`; another one's role is another image's.
 pub fn with_role(present: &str, tag: &str) -> String {
-    let (role, version) = match role(present) {
+    let tag = match (role_of(present), role_of(tag)) {
+        (Some(own), Some(others)) if own != others => without_role(tag),
+        _ => tag,
+    };
+    let (role, version) = match role_of(present) {
         Some(role) => (Some(role), &present[role.len() + 1..]),
         None => (None, present),
     };
@@ -49,7 +53,7 @@ pub fn with_role(present: &str, tag: &str) -> String {
     let is_version = crate::Version::parse(bare).is_ok();
     let version = if has_v && is_version { format!("v{bare}") } else { tag.to_owned() };
     match role {
-        Some(role) if is_version && self::role(tag).is_none() => format!("{role}-{version}"),
+        Some(role) if is_version && role_of(tag).is_none() => format!("{role}-{version}"),
         _ => version,
     }
 }
@@ -57,7 +61,7 @@ pub fn with_role(present: &str, tag: &str) -> String {
 /// Whether a tag is an older version than another one, roles in front left aside; hashes have no order.
 pub fn is_older(tag: &str, than: &str) -> bool {
     let version = |tag: &str| {
-        let bare = role(tag).map_or(tag, |role| &tag[role.len() + 1..]);
+        let bare = role_of(tag).map_or(tag, |role| &tag[role.len() + 1..]);
         crate::Version::parse(bare).ok()
     };
     matches!((version(tag), version(than)), (Some(tag), Some(than)) if tag.precedence(&than).is_lt())
@@ -78,6 +82,7 @@ mod tests {
             ("1.2.2-alpha.1", "1.2.3", "1.2.3"),
             ("sha-1234567", "sha-7654321", "sha-7654321"),
             ("app-v1.2.2", "app-v1.2.3", "app-v1.2.3"),
+            ("scheduler-v1.2.2", "app-v1.2.3", "scheduler-v1.2.3"),
             ("", "1.2.3", "1.2.3"),
         ] {
             assert_eq!(with_role(present, tag), wanted, "{present} {tag}");

@@ -4,6 +4,7 @@
 //! base.rs       the branch as its repository has it: policy, what runs in either environment · asker.rs who asks
 //! witnessed.rs  what is seen of the images now · vouched.rs who has signed them
 //!     └─► the book ─► the rules' gates ─► refused, each in its own sentence
+//! going.rs       what the receiving environment runs with its lines changed: what was tested, and nothing else changes
 //! the receiving environment's lines with the release's tag ─► rehearsed ─► the tag given ─► written: a commit, or a branch
 //! by_hand.rs    tags that are set without any of it: back, and not forward
 //! told.rs       refusals, a pull request's text · withdrawn.rs what a later failure means for it
@@ -12,6 +13,7 @@
 mod asker;
 mod base;
 pub(crate) mod by_hand;
+mod going;
 mod told;
 mod vouched;
 pub(crate) mod withdrawn;
@@ -24,9 +26,10 @@ use std::time::Instant;
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
-use landfall_project::{EnvironmentName, Maturity, Promotion};
+use landfall_project::{EnvironmentName, Maturity, Promotion, Who};
 use landfall_promote::{
-    Asked as Question, Evidence, GateVerdict, Tag, TestedImage, declared, judge, not_back, released_as, with_role,
+    Asked as Question, Evidence, GateVerdict, ReleasedImage, Tag, TestedImage, declared, judge, not_back, released_as,
+    role_of,
 };
 use landfall_server::api::{Asked, EvidenceLine, PromotionNote};
 use serde_json::{Value, json};
@@ -101,7 +104,7 @@ impl Verb for PromoteArgs {
         let base = Base::read(context, &self).await?;
         let who = asker::who(context, &self.back, &base.tip.remote.address).await?;
         let books = self.books.open(context, &base.here, if self.dry_run { Use::Reads } else { Use::Writes }).await?;
-        let books = books.written_by(&who);
+        let books = books.written_by(who.name());
         let done = run(context, &self, (&base, &who), &books, started).await;
         books.close().await;
         done
@@ -119,7 +122,10 @@ struct Course {
     id: String,
     promotion: Promotion,
     tag: Tag,
+    /// What was tested.
     images: Vec<TestedImage>,
+    /// Those that go, each with the tag that it is run by there.
+    going: Vec<ReleasedImage>,
     /// The commit that all of them were built from, where they say one.
     commit: Option<String>,
     verdicts: Vec<GateVerdict>,
@@ -132,7 +138,7 @@ struct Course {
 async fn run(
     context: &Context,
     args: &PromoteArgs,
-    (base, who): (&Base, &str),
+    (base, who): (&Base, &Who),
     books: &Books,
     started: Instant,
 ) -> Outcome {
@@ -145,10 +151,17 @@ async fn run(
         }
         return Err(Failure::from(closed));
     }
+    let untagged = written::untagged(context, books, &course).await?;
     let tip = base.tip.tree().await?;
     let made = course.tags.edits(&tip).map_err(Failure::from)?;
     if made.files.is_empty() {
         let mut why = if made.notes.is_empty() { vec!["it is so already".to_owned()] } else { made.notes.clone() };
+        if args.dry_run {
+            why.extend(untagged.iter().map(|image| format!("{image} is not in its registry")));
+        } else if !untagged.is_empty() {
+            agreed(context, args, &course).await?;
+            why.extend(written::give_tags(context, books, &course).await?);
+        }
         if made.notes.is_empty() && !args.dry_run {
             why.extend(written::landed(context, base, books, &course).await?);
         }
@@ -179,14 +192,7 @@ async fn run(
         context.report(&done, exit, started);
         return Ok(exit);
     }
-    consent::given(context, &course.to.permit(Act::Deliver), || Consent {
-        yes: args.yes,
-        ask: format!("Promote {} to {}", course.tag, args.to),
-        deed: format!("promoting to `{}`", args.to),
-        undone: "nothing was promoted",
-        instead: Some("look first with --dry-run"),
-    })
-    .await?;
+    agreed(context, args, &course).await?;
     let outcome = written::write(context, args, base, books, &course, &rehearsed).await?;
     let exit = if rehearsed.passes { Exit::Done } else { Exit::Failed };
     let done = Done {
@@ -201,33 +207,48 @@ async fn run(
     Ok(exit)
 }
 
+/// Gets a yes for it.
+async fn agreed(context: &Context, args: &PromoteArgs, course: &Course) -> Result<(), Failure> {
+    consent::given(context, &course.to.permit(Act::Deliver), || Consent {
+        yes: args.yes,
+        ask: format!("Promote {} to {}", course.tag, args.to),
+        deed: format!("promoting to `{}`", args.to),
+        undone: "nothing was promoted",
+        instead: Some("look first with --dry-run"),
+    })
+    .await
+}
+
 /// What would go, and what every gate says.
 async fn judged(
     context: &Context,
     args: &PromoteArgs,
-    (base, who): (&Base, &str),
+    (base, who): (&Base, &Who),
     books: &Books,
     started: Instant,
 ) -> Result<Course, Failure> {
     let tip = base.tip.tree().await?;
     let file = base.tip.declared(&tip)?;
-    let (person, at_forge) = file.system.person(who);
+    let named = file.system.person(who);
     let asked = (args.from.as_deref(), args.to.as_ref());
-    let promotion = declared(&file.system.promotion, asked, person).map_err(|it| told::refused(&it))?.clone();
-    let named = (person.to_owned(), at_forge.map(str::to_owned));
+    let promotion = declared(&file.system.promotion, asked, &named.0).map_err(|it| told::refused(&it))?.clone();
     let from = base.tip.place(context, base.tip.tree().await?, file.clone(), &promotion.from)?;
     let to = base.tip.place(context, base.tip.tree().await?, file, &promotion.to)?;
     let tested_units = base::units(context, args, &from).await?;
     let tested = base::lines(&from, &tested_units, &args.service)?;
     let (images, commit) = published(context, books, &tested).await?;
     let tag = released_as(&promotion, &images, declared_policy(&to).as_ref()).map_err(|it| told::refused(&it))?;
-    let received = base::lines(&to, &base::units(context, args, &to).await?, &args.service)?;
+    let received_units = base::units(context, args, &to).await?;
     let mut wanted = Vec::new();
-    for line in received {
-        let mine = line.running.iter().filter(|(repository, _)| images.iter().any(|it| it.repository == *repository));
-        let mine: Vec<&(String, String)> = mine.collect();
+    for line in base::lines_of(&to, &received_units, images.iter().map(|it| it.repository.clone()).collect())? {
+        // One repository may have several images, which their roles tell apart.
+        let is_tested = |(repository, present): &&(String, String)| {
+            images.iter().any(|it| it.repository == *repository && role_of(&it.tag) == role_of(present))
+        };
+        let mine: Vec<&(String, String)> = line.running.iter().filter(is_tested).collect();
         for (_, present) in &mine {
             not_back(&tag, present, &args.to).map_err(|it| told::refused(&it))?;
+            base.goes_forward(context, &tag, (present, &args.to)).await?;
         }
         if !mine.is_empty() {
             wanted.push((line.clone(), tag.clone()));
@@ -247,8 +268,6 @@ async fn judged(
                 .help(format!("let a values file of {}'s own say it", args.to)),
         ));
     }
-    let verdicts =
-        gates(context, args, books, (&promotion, &from, &to), (&tested_units, &images, &tag), started).await?;
     let tags = Tags {
         wanted,
         said: Said {
@@ -263,8 +282,19 @@ async fn judged(
         older: Older::Skipped,
         history: None,
     };
+    let asked = going::Asked {
+        promotion: &promotion,
+        tags: &tags,
+        images: &images,
+        released: &tag,
+        services: &args.service,
+        units: &received_units,
+    };
+    let going = going::look(context, args, base, asked).await?;
+    let verdicts =
+        gates(context, args, books, (&promotion, &from, &to), (&tested_units, &images, &tag), started).await?;
     let id = id_of(&args.to, tag.as_str(), &images);
-    Ok(Course { id, promotion, tag, images, commit, verdicts, actor: named, to, tags })
+    Ok(Course { id, promotion, tag, images, going, commit, verdicts, actor: named, to, tags })
 }
 
 /// What no other promotion has, and what the same one has again: where to, as what, and of which images.
@@ -357,16 +387,11 @@ async fn gates(
 }
 
 impl Course {
-    /// What an image is called once it is released.
-    fn released(&self, image: &TestedImage) -> String {
-        with_role(&image.tag, self.tag.as_str())
-    }
-
     /// Writes down what has become of it.
     async fn note(&self, books: &Books, state: &str, said: &str, more: Value) -> Result<(), Failure> {
         let mut detail = json!({
             "images": self.images,
-            "released": self.images.iter().map(|image| format!("{}:{}", image.repository, self.released(image))).collect::<Vec<_>>(),
+            "released": self.going.iter().map(ReleasedImage::named).collect::<Vec<_>>(),
             "product_commit": self.commit,
             "asked_by": self.actor.0,
             "at_forge": self.actor.1,
@@ -409,7 +434,7 @@ impl Report for Done<'_> {
         let course = self.course;
         json!({
             "id": course.id, "from": course.promotion.from, "to": course.promotion.to, "tag": course.tag.as_str(),
-            "state": self.state, "images": course.images, "product_commit": course.commit, "gates": course.verdicts,
+            "state": self.state, "images": course.images, "released": course.going, "product_commit": course.commit, "gates": course.verdicts,
             "edits": self.lines, "notes": self.notes, "rehearsal_passes": self.passes, "written": self.written,
         })
     }
@@ -418,9 +443,9 @@ impl Report for Done<'_> {
         let course = self.course;
         ui.line(&format!("{} to {}: {}", course.promotion.from, course.promotion.to, course.tag));
         let mut table = Table::new(["IMAGE", "TESTED AS", "RELEASED AS", "DIGEST"]);
-        for image in &course.images {
+        for ReleasedImage { image, tag } in &course.going {
             let digest: String = image.digest.chars().take(19).collect();
-            table.row([image.repository.clone(), image.tag.clone(), course.released(image), digest]);
+            table.row([image.repository.clone(), image.tag.clone(), tag.clone(), digest]);
         }
         ui.table(&table);
         for verdict in &course.verdicts {

@@ -57,14 +57,20 @@ pub(crate) fn images(target: &Target, unit: &Unit, explainer: &Explainer) -> Vec
                 let at = field.field.trim_end_matches(".image");
                 let container = containers.iter().find(|(place, _)| place == at).map(|(_, name)| name.clone());
                 let is_first = at.ends_with(".containers[0]");
-                let (mut tag, mut digest) = (None, None);
+                let (mut tag, mut digest, mut repository) = (None, None, None);
                 for value in field.values {
+                    if repository.is_none() && says_repository(&image, &said(&value)) {
+                        repository = Some(value.path.clone());
+                    }
                     if tag.is_none() && says_tag(&image, &said(&value), &value.path) {
                         tag = Some(value);
                     } else if digest.is_none() && says_digest(&image, &said(&value)) {
                         digest = Some(value);
                     }
                 }
+                // What is left empty lets something else say it: the chart's own version, as `helm create` has it.
+                let decided = field.decided_by.into_iter().filter(|it| it.reason == "branch").map(|it| it.value);
+                let tag = tag.or_else(|| left_empty(&image, repository.as_deref(), decided.collect()));
                 let container = container.unwrap_or_default();
                 all.push(Running { image, object: object.clone(), container, is_first, tag, digest });
             }
@@ -186,6 +192,30 @@ pub(crate) fn parts(image: &str) -> (&str, &str) {
     }
 }
 
+/// Whether a value is an image's repository, or its end.
+fn says_repository(image: &str, value: &str) -> bool {
+    let (repository, _) = parts(image);
+    !value.is_empty() && (repository == value || repository.ends_with(&format!("/{value}")))
+}
+
+/// The value that would say an image's tag if it were not empty: the one beside its repository, where there are several.
+fn left_empty(image: &str, repository: Option<&str>, decided: Vec<ValueStory>) -> Option<ValueStory> {
+    let above = |path: &str| path.rsplit_once('.').map(|(above, _)| above.to_owned());
+    let is_left = |story: &ValueStory| {
+        let key = story.path.rsplit('.').next().unwrap_or(&story.path).to_lowercase();
+        let value = story.layers.first().and_then(|layer| layer.value.as_deref());
+        (key.ends_with("tag") || key.ends_with("version")) && matches!(value, Some("\"\"" | "null"))
+    };
+    if parts(image).1.is_empty() {
+        return None;
+    }
+    let (mut beside, mut others): (Vec<_>, Vec<_>) = decided
+        .into_iter()
+        .filter(is_left)
+        .partition(|story| repository.is_some_and(|repository| above(repository) == above(&story.path)));
+    if beside.is_empty() { (!others.is_empty()).then(|| others.remove(0)) } else { Some(beside.remove(0)) }
+}
+
 /// Whether a value is the one that says an image's tag: the whole image, or the tag, perhaps with a role in front of it.
 fn says_tag(image: &str, value: &str, path: &str) -> bool {
     let (_, tag) = parts(image);
@@ -211,6 +241,34 @@ mod tests {
         assert!(!says_tag("acme/web:2", "2", "web.replicas"), "a number that happens to be the same");
         assert!(!says_tag("acme/web:1.2.3", "acme/web", "image.repository"));
         assert_eq!(parts("localhost:5000/web"), ("localhost:5000/web", ""));
+        assert!(says_repository("ghcr.io/acme/web:1", "acme/web") && !says_repository("ghcr.io/acme/web:1", "eb"));
+    }
+
+    #[test]
+    fn an_empty_value_that_lets_something_else_say_a_tag_is_where_it_is_set() {
+        let story = |path: &str, value: &str| {
+            let value = Some(value.to_owned());
+            let layer = LayerStory { kind: "default", at: String::new(), place: None, value, commit: None };
+            ValueStory { path: path.to_owned(), layers: vec![layer] }
+        };
+        let found = |image: &str, repository: Option<&str>| {
+            let empty = [
+                ("web.enabled", "true"),
+                ("global.imageTag", "\"\""),
+                ("web.image.tag", "\"\""),
+                ("web.tagged", "\"\""),
+            ];
+            let decided = empty.iter().map(|(path, value)| story(path, value)).collect();
+            left_empty(image, repository, decided).map(|story| story.path)
+        };
+        assert_eq!(found("acme/web:1.2.3", Some("web.image.repository")).as_deref(), Some("web.image.tag"));
+        assert_eq!(found("acme/web:1.2.3", None).as_deref(), Some("global.imageTag"));
+        assert_eq!(found("acme/web", Some("web.image.repository")), None, "it has none");
+        assert!(left_empty("acme/web:1.2.3", None, vec![story("image.tag", "\"1.2.3\"")]).is_none());
+    }
+
+    #[test]
+    fn an_image_is_repository_tag_and_digest() {
         assert_eq!(parts("a/b:c@sha256:d"), ("a/b", "c"));
     }
 }

@@ -8,14 +8,14 @@ use std::time::Instant;
 use clap::Args;
 use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Failure, Place};
+use landfall_host::{Failure, Place, PlaceQuery};
 use landfall_promote::{Tag, TagPolicy};
 use landfall_source::{ImageDetails, SourceTree};
 
 use super::files::place_of;
 use super::policy::declared_policy;
 use super::registry::{Unlooked, looked_at, noted};
-use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, told_apart};
+use super::tags::{Apart, Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, told_apart};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
 use crate::commands::promote::by_hand::{Broken, GlassArgs, Look, Site, Wish, permitted};
@@ -245,11 +245,18 @@ async fn meant(context: &Context, args: &ImagesSetArgs) -> Result<Meant, Failure
     }
     let (place, policies) = place_of(context, &args.place, &files).await?;
     let ours = Ours::of(&place.target, &source, &args.service);
-    let apart = match args.service.is_empty() && place.environment.is_some() {
+    let apart = match place.environment.is_some() {
         // What is rendered says whose an image is, where it can be rendered.
         true => {
-            let units = args.place.units(&context.host, &place).await.ok();
-            units.and_then(|units| told_apart(&place.target, &units, &ours).ok()).filter(|apart| apart.is_known)
+            // Of one that is named no more was read than what it declares.
+            let whole = match args.place.env {
+                Some(_) => context.host.place(None, &PlaceQuery { revision: None, ..args.place.query() }).await.ok(),
+                None => None,
+            };
+            let place = whole.as_ref().unwrap_or(&place);
+            let units = args.place.units(&context.host, place).await.ok();
+            let is_known = |apart: &Apart| apart.is_known || !args.service.is_empty();
+            units.and_then(|units| told_apart(&place.target, &units, &ours).ok()).filter(is_known)
         }
         false => None,
     };

@@ -15,7 +15,7 @@ use landfall_yaml::{Scalar, Step, edit};
 
 use super::commits;
 use super::running::{self, parts};
-use crate::commands::write_back::{EditLine, Standing, ValueLine, text_of, value_line};
+use crate::commands::write_back::{EditLine, Standing, ValueLine, said, text_of, value_line};
 
 /// A line that sets the tag of images of ours.
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ pub(crate) struct Ours<'a> {
     built: BTreeSet<String>,
     /// Who owns the repository of the working tree.
     owner: Option<String>,
+    /// Those whose images are meant, where that is known: nothing else is asked then.
+    repositories: Option<BTreeSet<String>>,
 }
 
 impl<'a> Ours<'a> {
@@ -65,7 +67,12 @@ impl<'a> Ours<'a> {
             }
             _ => BTreeSet::new(),
         };
-        Ours { services, built, owner: source.origin().as_deref().and_then(owner_of) }
+        Ours { services, built, owner: source.origin().as_deref().and_then(owner_of), repositories: None }
+    }
+
+    /// Those of these repositories.
+    pub(crate) fn among(repositories: BTreeSet<String>) -> Self {
+        Ours { services: &[], built: BTreeSet::new(), owner: None, repositories: Some(repositories) }
     }
 
     fn is_named(&self, repository: &str, object: &str, line: Option<&ValueLine>) -> bool {
@@ -125,12 +132,19 @@ pub(crate) fn told_apart(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Re
     for unit in units {
         let explainer = Explainer::of(unit).map_err(Failure::from)?;
         for image in running::images(target, unit, &explainer) {
-            let line = match &image.tag {
+            let mut line = match &image.tag {
                 Some(story) => value_line(target, unit, story),
                 None => Err("a template says it".to_owned()),
             };
-            let is_own_file =
-                image.tag.iter().any(|story| story.layers.first().is_some_and(|layer| layer.kind == "file"));
+            let is_empty = image.tag.as_ref().is_some_and(|story| said(story).is_empty());
+            let is_own_file = (!is_empty || parts(&image.image).1.is_empty())
+                && image.tag.iter().any(|story| story.layers.first().is_some_and(|layer| layer.kind == "file"));
+            // What an empty value leaves to something else is said by that.
+            if let (true, Ok(line)) = (is_empty, &mut line)
+                && matches!(line.standing, Standing::New(_))
+            {
+                line.value = without_role(parts(&image.image).1).to_owned();
+            }
             let digest = match (&image.digest, image.pinned()) {
                 (Some(story), _) => Some(value_line(target, unit, story)),
                 // The value that says the tag says the digest, too.
@@ -170,14 +184,15 @@ pub(crate) fn told_apart(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Re
     let any_owned = all.iter().any(|(image, ..)| owned(image));
     let mut lines: BTreeMap<(String, String), TagLine> = BTreeMap::new();
     let (mut seen, mut others) = (BTreeSet::new(), BTreeSet::new());
-    for (image, line, is_own_file, digest) in &all {
-        let (repository, tag) = parts(&image.image);
+    for (image, line, is_own_file, _) in &all {
+        let (repository, _) = parts(&image.image);
         seen.insert(image.image.clone());
-        let is_meant = match ours.services {
-            [] if any_built => built(image),
-            [] if any_owned => owned(image),
-            [] => *is_own_file,
-            _ => ours.is_named(repository, &object_of(image), line.as_ref().ok()),
+        let is_meant = match (&ours.repositories, ours.services) {
+            (Some(repositories), _) => repositories.contains(repository),
+            (None, []) if any_built => built(image),
+            (None, []) if any_owned => owned(image),
+            (None, []) => *is_own_file,
+            (None, _) => ours.is_named(repository, &object_of(image), line.as_ref().ok()),
         };
         if !is_meant {
             others.extend(line.as_ref().ok().map(|line| (line.file.clone(), line.path())));
@@ -189,24 +204,36 @@ pub(crate) fn told_apart(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Re
                 Diagnostic::error(code::NO_IMAGE_LINE, text).help(format!("landfall explain {} spec", image.object)),
             )
         })?;
-        let of_line = lines.entry((line.file.clone(), line.path())).or_insert_with(|| TagLine {
+        lines.entry((line.file.clone(), line.path())).or_insert_with(|| TagLine {
             line: line.clone(),
             repositories: BTreeSet::new(),
             running: BTreeSet::new(),
             pinned: BTreeMap::new(),
         });
+    }
+    // A line sets the tag of every image that it is read for, whichever of them was meant.
+    for (image, line, _, digest) in &all {
+        let (repository, tag) = parts(&image.image);
+        let Ok(line) = line else { continue };
+        let Some(of_line) = lines.get_mut(&(line.file.clone(), line.path())) else { continue };
         of_line.pinned.extend(digest.clone().map(|digest| (repository.to_owned(), digest)));
         of_line.repositories.insert(repository.to_owned());
         of_line.running.insert((repository.to_owned(), tag.to_owned()));
     }
     if lines.is_empty() {
-        let text = match ours.services {
-            [] => "no values file here sets the tag of an image that is built from this repository".to_owned(),
-            names => format!("no image belongs to {}", names.join(", ")),
+        let text = match (&ours.repositories, ours.services) {
+            (Some(names), _) => {
+                format!("no line here runs an image of {}", names.iter().cloned().collect::<Vec<_>>().join(", "))
+            }
+            (None, []) => "no values file here sets the tag of an image that is built from this repository".to_owned(),
+            (None, names) => format!("no image belongs to {}", names.join(", ")),
         };
         let diagnostic =
             Diagnostic::error(code::NO_IMAGE_LINE, text).listing("what runs", seen.iter().map(String::as_str));
-        return Err(Failure::from(diagnostic.help("name the service with --service, or the file with --file")));
+        return Err(Failure::from(match ours.repositories {
+            Some(_) => diagnostic,
+            None => diagnostic.help("name the service with --service, or the file with --file"),
+        }));
     }
     let ours: Vec<TagLine> = lines.into_values().collect();
     others.retain(|(file, path)| !ours.iter().any(|line| line.line.file == *file && line.line.path() == *path));
@@ -270,6 +297,11 @@ pub(crate) fn of_files(
                 lines.push(TagLine { line, repositories, running, pinned: BTreeMap::new() });
             }
         }
+    }
+    if lines.is_empty() {
+        // Where a chart's default says it, its line is still to be written there; and what is rendered knows whose a line is.
+        let is_there = |line: &&TagLine| files.contains(&line.line.file);
+        lines.extend(rendered.iter().flat_map(|apart| &apart.ours).filter(is_there).cloned());
     }
     if lines.is_empty() {
         let text = format!("no line of {} sets the tag of an image of ours", files.join(", "));
@@ -395,6 +427,14 @@ impl Tags {
             Standing::There(path, _) => tag_at(&text, path).unwrap_or_default(),
             Standing::New(_) => tag_in(&line.line.value).to_owned(),
         };
+        // An empty one leaves it to something else, which may have a `v` in front.
+        let left = || line.running.first().map(|(_, running)| without_role(running).to_owned()).unwrap_or_default();
+        let (now, is_left) = if now.is_empty() { (left(), true) } else { (now, false) };
+        let own = match is_left {
+            true => Tag::parse(&with_role(&now, tag.as_str())).unwrap_or_else(|_| tag.clone()),
+            false => tag.clone(),
+        };
+        let tag = &own;
         let path = line.line.path();
         if self.is_older(tag.as_str(), &now) {
             made.notes.push(format!("{file} {path}: {tag} is older than {now}, which stays"));

@@ -1,14 +1,16 @@
 //! What a promotion is judged by and written onto: the branch as its repository has it, never what is checked out here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use landfall_delivery::{Target, TargetKind, Unit};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place, StateDir, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
+use landfall_promote::{PromotionRefusal, Tag};
 use landfall_source::{Fetched, GitRemote, Mirror, References, SourceTree, aside};
 
-use super::PromoteArgs;
+use super::{PromoteArgs, told};
 use crate::arguments::TargetArgs;
 use crate::commands::images::tags::{Ours, TagLine, of_units};
 use crate::commands::write_back::{WriteBackArgs, no_token};
@@ -55,6 +57,30 @@ impl Base {
                 .help(format!("leave --branch out; `branch:` of the promotion on `{}` names another one", tip.branch)),
             )),
             _ => Ok(Base { here, tip }),
+        }
+    }
+
+    /// Sees that a commit's tag does not come before the one that is there, as far as the history of this clone or of the branch has
+    /// both commits.
+    pub(super) async fn goes_forward(
+        &self,
+        context: &Context,
+        tag: &Tag,
+        (present, to): (&str, &str),
+    ) -> Result<(), Failure> {
+        let there = Tag::parse(present).ok();
+        let (Some(new), Some(old)) = (tag.commit(), there.as_ref().and_then(Tag::commit)) else { return Ok(()) };
+        if new.starts_with(old) || old.starts_with(new) {
+            return Ok(());
+        }
+        let comes_before = match self.here.target.source.leads_to(new, old) {
+            Some(comes_before) => comes_before,
+            None => self.tip.history(context).await?.leads_to(new, old) == Some(true),
+        };
+        let (tag, present, to) = (tag.to_string(), present.to_owned(), to.to_owned());
+        match comes_before {
+            true => Err(told::refused(&PromotionRefusal::GoesBack { tag, present, to })),
+            false => Ok(()),
         }
     }
 }
@@ -136,6 +162,24 @@ impl Tip {
         Ok(opened(&self.fetched, &self.commit).await?.named(self.remote.address.clone()))
     }
 
+    /// The tip's files with some of them changed.
+    pub(super) fn with(
+        &self,
+        tip: &SourceTree,
+        files: &BTreeMap<String, String>,
+        named: &str,
+    ) -> Result<SourceTree, Failure> {
+        let mut all = tip.directory("").map_err(|error| Failure::from(error.diagnose()))?;
+        for (path, text) in files {
+            all.insert(path.clone(), text.clone().into_bytes()).map_err(|error| {
+                Failure::from(
+                    Diagnostic::error(code::BAD_PATH, format!("`{path}` cannot be written")).note(error.to_string()),
+                )
+            })?;
+        }
+        Ok(SourceTree::from_tree(named.to_owned(), all).named(self.remote.address.clone()))
+    }
+
     /// What the branch declares.
     pub(super) fn declared(&self, tree: &SourceTree) -> Result<ProjectFile, Failure> {
         let path = file_in(&self.directory);
@@ -188,6 +232,11 @@ fn full(branch: &str) -> String {
 /// The units of a place, rendered.
 pub(super) async fn units(context: &Context, args: &PromoteArgs, place: &Place) -> Result<Vec<Unit>, Failure> {
     args.target(&args.to).units(&context.host, place).await
+}
+
+/// The lines by which a place sets the tags of images of these repositories.
+pub(super) fn lines_of(place: &Place, units: &[Unit], repositories: BTreeSet<String>) -> Result<Vec<TagLine>, Failure> {
+    of_units(&place.target, units, &Ours::among(repositories))
 }
 
 /// The lines by which a place sets the tags of images of ours.

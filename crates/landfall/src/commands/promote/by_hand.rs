@@ -7,7 +7,7 @@ use clap::Args;
 use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_project::{EnvironmentName, ProjectFile};
+use landfall_project::{EnvironmentName, ProjectFile, Who};
 use landfall_promote::{ByHand, Held, PromotionRefusal, Tag, bare, tag_at, with_role};
 use landfall_server::api::{Asked, HoldLine, LedgerLine, PromotionNote};
 use landfall_source::{Edited, SourceTree};
@@ -20,7 +20,7 @@ use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::set::moment;
 use crate::commands::images::tags::{Ours, TagLine, told_apart};
-use crate::commands::write_back::{Deed, Standing, WriteBackArgs, actor, change, saying, tree_path};
+use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, saying, tree_path};
 use crate::context::Context;
 
 /// The emergency's flag.
@@ -78,7 +78,7 @@ struct Law {
     /// The tip of the branch; nothing where what lies here is changed.
     tip: Option<Tip>,
     /// Who sets it, as the forge or the environment says.
-    who: String,
+    who: Who,
 }
 
 /// Says whether tags may be set by hand. Where they may for a reason alone, that is written down and announced first.
@@ -132,7 +132,7 @@ pub(crate) async fn permitted(context: &Context, wish: &Wish<'_>) -> Result<Opti
 async fn law(context: &Context, wish: &Wish<'_>) -> Result<Option<Law>, Failure> {
     let Site::There(back) = wish.at else {
         return Ok(match &wish.place.target.kind {
-            TargetKind::System(file) => Some(Law { file: (**file).clone(), tip: None, who: actor(context) }),
+            TargetKind::System(file) => Some(Law { file: (**file).clone(), tip: None, who: asker::named(context) }),
             _ => None,
         });
     };
@@ -209,7 +209,7 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
 }
 
 /// The values files that an environment declares.
-fn declared<'f>(file: &'f ProjectFile, environment: &EnvironmentName) -> impl Iterator<Item = &'f str> {
+pub(super) fn declared<'f>(file: &'f ProjectFile, environment: &EnvironmentName) -> impl Iterator<Item = &'f str> {
     let releases = file.system.environments.get(environment.as_str()).into_iter().flat_map(|it| &it.releases);
     releases.flat_map(|release| &release.values).map(|path| path.as_str())
 }
@@ -226,7 +226,7 @@ async fn judged(
         None => None,
     };
     let before = before.as_ref().unwrap_or(wish.source);
-    let (actor, _) = law.file.system.person(&law.who);
+    let (actor, _) = &law.file.system.person(&law.who);
     let books = BooksArgs::default().open(context, wish.place, Use::Reads).await?;
     let known = known(&books, wish).await;
     books.close().await;
@@ -293,7 +293,7 @@ async fn broken(
     refusal: &PromotionRefusal,
     reason: &str,
 ) -> Result<Broken, Failure> {
-    let by = law.who.clone();
+    let by = law.who.name().to_owned();
     let tag = wish.wanted.first().map(|(_, tag)| tag.to_string()).unwrap_or_default();
     let books = BooksArgs::default().open(context, wish.place, Use::Writes).await?.written_by(&by);
     let (at, said) = (moment(), format!("{reason} ({refusal})"));

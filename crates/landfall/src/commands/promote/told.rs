@@ -2,7 +2,7 @@
 
 use landfall_diag::{Code, Diagnostic, code};
 use landfall_host::Failure;
-use landfall_promote::{GateRefusal, GateVerdict, PromotionRefusal, TestedImage};
+use landfall_promote::{GateRefusal, GateVerdict, PromotionRefusal, ReleasedImage};
 
 /// Why a promotion cannot be made at all.
 pub(super) fn refused(refusal: &PromotionRefusal) -> Failure {
@@ -71,7 +71,7 @@ pub(super) struct Request<'a> {
     pub(super) from: &'a str,
     pub(super) to: &'a str,
     pub(super) tag: &'a str,
-    pub(super) images: &'a [TestedImage],
+    pub(super) images: &'a [ReleasedImage],
     pub(super) verdicts: &'a [GateVerdict],
     pub(super) owners: &'a [String],
     pub(super) commit: Option<&'a str>,
@@ -93,10 +93,10 @@ impl Request<'_> {
             inline(self.from),
             inline(self.to)
         ));
-        text.push_str("| image | tested as | digest |\n|---|---|---|\n");
-        for image in self.images {
-            let TestedImage { repository, tag, digest } = image;
-            text.push_str(&format!("| {} | {} | {} |\n", inline(repository), inline(tag), inline(digest)));
+        text.push_str("| image | tested as | released as | digest |\n|---|---|---|---|\n");
+        for ReleasedImage { image, tag: released } in self.images {
+            let cells = [&image.repository, &image.tag, released, &image.digest].map(|text| inline(text));
+            text.push_str(&format!("| {} |\n", cells.join(" | ")));
         }
         if let Some(commit) = self.commit {
             text.push_str(&format!("\nBuilt from {}.\n", inline(commit)));
@@ -129,13 +129,16 @@ fn inline(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use landfall_promote::TestedImage;
+
     use super::*;
 
     #[test]
     fn b5_nothing_foreign_is_markup_in_a_pull_request() {
         let evil = "x`\n\n## Approved\n@everyone | <img src=x> ![a](http://evil) -->";
         let verdicts = [GateVerdict { gate: evil.to_owned(), refusal: None, said: evil.to_owned() }];
-        let images = [TestedImage { repository: evil.to_owned(), tag: evil.to_owned(), digest: evil.to_owned() }];
+        let image = TestedImage { repository: evil.to_owned(), tag: evil.to_owned(), digest: evil.to_owned() };
+        let images = [ReleasedImage { image, tag: evil.to_owned() }];
         let request = Request {
             id: evil,
             from: evil,
@@ -156,7 +159,7 @@ mod tests {
             assert!(!outside.contains("everyone") && !outside.contains("img") && !outside.contains("http"), "{line}");
         }
         assert!(
-            body.lines().filter(|line| line.starts_with("| ")).all(|line| line.matches('|').count() == 4),
+            body.lines().filter(|line| line.starts_with("| ")).all(|line| line.matches('|').count() == 5),
             "{body}"
         );
     }

@@ -3,13 +3,13 @@
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_project::PromotionBy;
-use landfall_promote::{Tag, branch_of};
+use landfall_promote::{ReleasedImage, Tag, branch_of};
 use landfall_rehearse::{Preview, Shown, preview_markdown};
 use landfall_server::PROMOTION_CONTEXT;
 use landfall_server::api::{Asked, PromotionLine};
 use landfall_source::{
-    CommitStatus, Edited, ForgeApi, ForgeClient, ForgeRepository, Landing, Proposal, Proposed, Protection, Reference,
-    Retagged, SourceTree, StatusState,
+    CommitStatus, Edited, ForgeApi, ForgeClient, ForgeRepository, ImageDetails, Landing, Proposal, Proposed,
+    Protection, Reference, Retagged, SourceTree, StatusState,
 };
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use super::{Course, PromoteArgs, told, warn};
 use crate::arguments::{ReportFormat, ValuesArgs};
 use crate::commands::books::Books;
 use crate::commands::doctor::forge_token;
-use crate::commands::images::registry::registry;
+use crate::commands::images::registry::{noted, registry};
 use crate::commands::images::set::said_at;
 use crate::commands::images::tags::{Made, TagLine, Tags, record_beside};
 use crate::commands::preview::{PreviewArgs, preview};
@@ -40,15 +40,7 @@ pub(super) async fn rehearse(
     made: &Made,
 ) -> Result<Rehearsed, Failure> {
     let tip = base.tip.tree().await?;
-    let mut files = tip.directory("").map_err(|error| Failure::from(error.diagnose()))?;
-    for (path, text) in &made.files {
-        files.insert(path.clone(), text.clone().into_bytes()).map_err(|error| {
-            Failure::from(
-                Diagnostic::error(code::BAD_PATH, format!("`{path}` cannot be written")).note(error.to_string()),
-            )
-        })?;
-    }
-    let head = SourceTree::from_tree(format!("{} promoted", course.tag), files).named(base.tip.remote.address.clone());
+    let head = base.tip.with(&tip, &made.files, &format!("{} promoted", course.tag))?;
     let file = base.tip.declared(&tip)?;
     let environment = &course.promotion.to;
     let new = base.tip.place(context, head, file.clone(), environment)?;
@@ -94,7 +86,7 @@ pub(super) async fn write(
                 .help("look at it with --dry-run -o json, or propose it: `by: pull-request`"),
         ));
     }
-    let tagged = give_tags(context, course).await?;
+    let tagged = give_tags(context, books, course).await?;
     course.note(books, "tagged", &tagged.join("; "), json!({})).await?;
     let own = branch_of(&course.promotion.to, &course.tag);
     let (branch, starts_at) = match by {
@@ -138,7 +130,7 @@ pub(super) async fn write(
         from: &course.promotion.from,
         to: &course.promotion.to,
         tag: course.tag.as_str(),
-        images: &course.images,
+        images: &course.going,
         verdicts: &course.verdicts,
         owners: &course.promotion.owners,
         commit: course.commit.as_deref(),
@@ -193,7 +185,7 @@ fn place_of(base: &Base, branch: &str, commit: &str) -> Value {
 
 /// What is said of the commit: every image is there under its release's tag, and the rehearsal passes.
 fn status(course: &Course, passes: bool) -> CommitStatus {
-    let count = course.images.len();
+    let count = course.going.len();
     let images = if count == 1 { "the image is".to_owned() } else { format!("all {count} images are") };
     CommitStatus {
         context: PROMOTION_CONTEXT.to_owned(),
@@ -205,31 +197,57 @@ fn status(course: &Course, passes: bool) -> CommitStatus {
     }
 }
 
-/// Gives each image its release's tag; says what was done.
-async fn give_tags(context: &Context, course: &Course) -> Result<Vec<String>, Failure> {
+/// Sees that no tag that is to be given has another image, or had one; says which have none yet.
+pub(super) async fn untagged(context: &Context, books: &Books, course: &Course) -> Result<Vec<String>, Failure> {
+    let (mut missing, mut seen) = (Vec::new(), Vec::new());
+    for released in &course.going {
+        let named = released.named();
+        let reference = Reference::image(&named).map_err(|error| Failure::usage(error.diagnose()))?;
+        let found = registry(context, &reference).details(&reference).await;
+        match found.map_err(|error| Failure::from(error.diagnose()))? {
+            Some(details) if details.digest != released.image.digest => {
+                return Err(taken(course, released, &details.digest));
+            }
+            Some(details) => seen.push((named, details)),
+            None => missing.push(named),
+        }
+    }
+    noted(books, &seen).await?;
+    Ok(missing)
+}
+
+/// Gives each image its release's tag, which is known to have it from then on; says what was done.
+pub(super) async fn give_tags(context: &Context, books: &Books, course: &Course) -> Result<Vec<String>, Failure> {
     let mut said = Vec::new();
-    for image in &course.images {
-        let tag = course.released(image);
+    for released in &course.going {
+        let ReleasedImage { image, tag } = released;
         let named = format!("{}@{}", image.repository, image.digest);
         let reference = Reference::image(&named).map_err(|error| Failure::usage(error.diagnose()))?;
-        let given = registry(context, &reference).retag(&reference, &image.digest, &tag).await;
+        let given = registry(context, &reference).retag(&reference, &image.digest, tag).await;
         match given.map_err(|error| Failure::from(error.diagnose()))? {
             Retagged::Given => said.push(format!("{}:{tag} is {} now", image.repository, short(&image.digest[7..]))),
             Retagged::AlreadyThere => said.push(format!("{}:{tag} was there already", image.repository)),
-            Retagged::Taken(other) => {
-                let text = format!(
-                    "{}:{tag} is another image ({}) than the one that {} has tested ({})",
-                    image.repository, other, course.promotion.from, image.digest
-                );
-                return Err(Failure::from(
-                    Diagnostic::refused(code::TAG_TAKEN, text)
-                        .note("nothing was written to git")
-                        .help("raise the product's version, build it, test it, and promote that"),
-                ));
-            }
+            Retagged::Taken(other) => return Err(taken(course, released, &other)),
         }
+        let (digest, revision) = (image.digest.clone(), course.commit.clone());
+        noted(books, &[(released.named(), ImageDetails { digest, revision, created: None })]).await?;
     }
     Ok(said)
+}
+
+/// That a release's tag is another image.
+fn taken(course: &Course, released: &ReleasedImage, other: &str) -> Failure {
+    let text = format!(
+        "{} is another image ({other}) than the one that {} has tested ({})",
+        released.named(),
+        course.promotion.from,
+        released.image.digest
+    );
+    Failure::from(
+        Diagnostic::refused(code::TAG_TAKEN, text)
+            .note("nothing was written to git")
+            .help("raise the product's version, build it, test it, and promote that"),
+    )
 }
 
 /// The commit of it; one that is made again says the moment at which it was made first.

@@ -532,3 +532,27 @@ fn a_forge_that_is_down_is_told_again_until_it_knows_and_of_no_repository_that_n
     assert!(held.all().contains("is not told: it waits in another repository"), "{}", held.all());
     assert!(!place.town.asked().iter().any(|it| it.contains("acme/other")), "{:?}", place.town.asked());
 }
+
+#[test]
+fn se_43_an_account_that_is_called_as_an_owner_is_here_is_not_that_owner() {
+    let place = place(PROPOSED);
+    let text = place.shop.read("landfall.yaml");
+    place.shop.write("landfall.yaml", &format!("{text}people: {{ada: {{forge: AdaAtForge}}}}\n"));
+    place.shop.commit("bound");
+    place.shop.git(&["push", "-q", "-f", "../git/acme/shop.git", "HEAD:main"]);
+    let place = place.delivered();
+    let refused = "ada of the forge may not promote to production: that is for ada";
+    let words = ["promote", "--to", "production", "--forge", "gitea", "--yes"];
+    // A pipeline says whose account has started it.
+    let mut command = place.shop.command(&words);
+    command.env("GITHUB_ACTOR", "ada").env("LANDFALL_FORGE_TOKEN", TOKEN);
+    command.env("LANDFALL_FORGE_HOST", place.town.host());
+    super::ran(command.output().expect("runs")).exits(5).says("LF0981").says(refused);
+    place.town.belongs_to("ada");
+    place.promote(&[]).exits(5).says("LF0981").says(refused);
+    let back = ["images", "set", "0.4.0", "--env", "production", "--push", "--yes", "--forge", "gitea"];
+    place.run_as("ada", &back).exits(5).says("LF0981").says(refused);
+    assert!(place.town.pulls().is_empty() && place.town.digest("acme/web", "0.5.0").is_none());
+    place.town.belongs_to("adaatforge");
+    place.run_as("eve", &words).exits(0);
+}
