@@ -24,11 +24,13 @@ use std::time::Instant;
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
-use landfall_project::{EnvironmentName, Maturity, Promotion};
+use landfall_project::{Check, EnvironmentName, Maturity, Promotion};
 use landfall_promote::{
-    Asked as Question, Evidence, GateVerdict, Tag, TestedImage, declared, judge, not_back, released_as, with_role,
+    Asked as Question, DeclaredCheck, Evidence, GateVerdict, RUNS, Tag, TestedImage, declared, judge, not_back,
+    released_as, with_role,
 };
 use landfall_server::api::{Asked, EvidenceLine, PromotionNote};
+use landfall_server::{Sighted, made_as};
 use serde_json::{Value, json};
 
 use self::base::Base;
@@ -304,8 +306,11 @@ async fn gates(
     started: Instant,
 ) -> Result<Vec<GateVerdict>, Failure> {
     let unmade = if args.allow_unsimulated { Unmade::LeftOut } else { Unmade::NotPassed };
-    let mut lines = match args.recorded {
-        true => Vec::new(),
+    // Who has a server's book need not be where the cluster is kept that it tells of.
+    let is_elsewhere =
+        matches!(books, Books::Server(_)) && from.cluster.is_kept_in_state() && !from.state.has_cluster();
+    let Sighted { mut lines, waiting, .. } = match args.recorded || is_elsewhere {
+        true => Sighted::default(),
         false => witnessed::look(context, from, units, images, unmade, started).await?,
     };
     if let Some(level) = promotion.gates.reports {
@@ -320,8 +325,12 @@ async fn gates(
     for image in images {
         let seen: Vec<EvidenceLine> = books.ask(Asked::Evidence(image.digest.clone(), Some(MOST_EVIDENCE))).await?;
         evidence.extend(seen.into_iter().filter_map(|line| {
-            let EvidenceLine { digest, environment, at, what, passed, detail } = line;
-            Some(Evidence { digest, environment, at: at.parse().ok()?, what, passed, detail })
+            let EvidenceLine { digest, environment, at, what, passed, detail, made_as } = line;
+            // What is not declared there any more is waited for no longer.
+            let unit = what.strip_prefix(RUNS);
+            let is_declared = |name: &str| units.iter().any(|it| format!("{}/{}", it.namespace, it.name) == name);
+            let counts = unit.is_none_or(is_declared);
+            counts.then_some(Evidence { digest, environment, at: at.parse().ok()?, what, passed, detail, made_as })
         }));
     }
     let holds = by_hand::held(books).await?;
@@ -330,10 +339,9 @@ async fn gates(
         names.extend(by_hand::also_called(books, &image.repository, |line| line.digest == image.digest).await?);
     }
     let found = vouched::look(context, &to.target.source, (&promotion.gates, &to.target.directory), images).await?;
-    let checks: Vec<String> = from
-        .declared()
-        .map(|environment| environment.checks.iter().map(|check| check.name.clone()).collect())
-        .unwrap_or_default();
+    let of_check = |check: &Check| DeclaredCheck { name: check.name.clone(), made_as: made_as(check) };
+    let checks: Vec<DeclaredCheck> =
+        from.declared().map(|environment| environment.checks.iter().map(of_check).collect()).unwrap_or_default();
     let open: Vec<String> = to
         .declared()
         .map(|environment| {
@@ -347,6 +355,7 @@ async fn gates(
         images,
         checks: &checks,
         evidence: &evidence,
+        waiting: &waiting,
         signatures: &found.signatures,
         attestations: &found.attestations,
         open: &open,

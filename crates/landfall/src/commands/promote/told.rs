@@ -38,13 +38,19 @@ pub(super) fn closed(verdicts: &[GateVerdict]) -> Vec<Diagnostic> {
     let one = |refusal: &GateRefusal| {
         let (code, help) = match refusal {
             GateRefusal::Held { tag, .. } => (code::HELD_BACK, Some(format!("landfall hold --release {tag}"))),
-            GateRefusal::Untested { environment, .. } => {
+            GateRefusal::Untested { environment, why: Some(_), .. } => (
+                code::NOT_TESTED,
+                Some(format!("let it run there once, and look again: landfall smoke --env {environment}")),
+            ),
+            GateRefusal::Gone { environment, .. } | GateRefusal::Untested { environment, .. } => {
                 (code::NOT_TESTED, Some(format!("deliver it there first: landfall up --env {environment}")))
             }
             GateRefusal::Unhealthy { environment, .. } => {
                 (code::NOT_WELL, Some(format!("landfall status --env {environment}")))
             }
-            GateRefusal::CheckFailed { environment, .. } | GateRefusal::CheckMissing { environment, .. } => {
+            GateRefusal::CheckFailed { environment, .. }
+            | GateRefusal::CheckMissing { environment, .. }
+            | GateRefusal::CheckOtherwise { environment, .. } => {
                 (code::NOT_WELL, Some(format!("landfall smoke --env {environment}")))
             }
             GateRefusal::CheckUnknown { .. } => (code::NOT_WELL, None),
