@@ -83,7 +83,9 @@ impl Sighting {
         let has_held = |one: &Sighting| {
             let mut all = before.iter().filter(|other| same(one, other));
             all.any(|other| match (&one.seen, &other.seen) {
-                (Seen::Runs { run, .. }, Seen::Runs { run: earlier, .. }) => run == earlier,
+                (Seen::Runs { run, .. }, Seen::Runs { run: earlier, .. }) => {
+                    run.uid == earlier.uid && run.after <= earlier.at
+                }
                 (Seen::Runs { .. }, _) => false,
                 _ => true,
             })
@@ -322,10 +324,14 @@ fn of_live(live: &Object, declared: &Declared<'_>, around: &Around<'_>) -> Seen 
             let is_of_it = |job: &&Object| job.owner_references().iter().any(|it| Some(it.uid.as_str()) == live.uid());
             let runs_it = |job: &&Object| declared.in_object(job) == Some(declared.image);
             let fired = around.jobs.iter().filter(is_of_it).filter(runs_it);
-            match fired.max_by_key(|job| job.str_at("/metadata/creationTimestamp").unwrap_or_default().to_owned()) {
+            // One that still runs is not well yet, and has not failed either: the one before it tells.
+            let at = |job: &&Object| {
+                (has_ended(job), job.str_at("/metadata/creationTimestamp").unwrap_or_default().to_owned())
+            };
+            match fired.max_by_key(at) {
                 Some(job) => of_job(job, declared, around),
                 None => Seen::Waits(format!(
-                    "{named} has not fired with it yet (once by hand: kubectl -n {} create job --from=cronjob/{} NAME)",
+                    "{named} has not fired with it yet; once by hand: kubectl -n {} create job --from=cronjob/{} NAME",
                     live.namespace().unwrap_or_default(),
                     live.name()
                 )),
@@ -350,8 +356,17 @@ fn fault(object: &Object) -> Option<String> {
     Some(format!("{}/{} is {:?}: {}", object.kind(), object.name(), health.status, health.message))
 }
 
+/// Whether a Job has come to its end, well or not.
+fn has_ended(job: &Object) -> bool {
+    let conditions = job.list_at("/status/conditions");
+    conditions.iter().any(|it| matches!(it["type"].as_str(), Some("Complete" | "Failed")) && it["status"] == "True")
+}
+
 /// A Job whose template has the image: what it runs it has run.
 fn of_job(job: &Object, declared: &Declared<'_>, around: &Around<'_>) -> Seen {
+    if !has_ended(job) {
+        return Seen::Waits(format!("Job/{} has not ended yet", job.name()));
+    }
     let pods = around.pods.iter().filter(|pod| belongs(pod, job, &[]));
     let digest = pods.filter_map(|pod| declared.pulled(pod)).next();
     Seen::Runs { run: Run::default(), digest, fault: fault(job) }

@@ -26,6 +26,8 @@ const MOST_OPEN: u32 = 200;
 const MOST_TAGS: u32 = 1000;
 /// How a promotion stands that waits for somebody.
 const OPEN: [&str; 4] = ["tagged", "proposed", "written", "merged"];
+/// How one stands that nothing of is on its branch yet: what is there is gone back from, and not withdrawn.
+const WAITING: [&str; 2] = ["tagged", "proposed"];
 
 /// What was seen of a delivery while its checks were made.
 #[derive(Debug, Clone, Default)]
@@ -110,7 +112,7 @@ impl Work {
     ) -> Result<(), landfall_store::Error> {
         let (book, forges) = (&self.session.store.promotions, Forges::Of(self));
         for row in book.promotions(None, MOST_OPEN).await? {
-            if let Some(why) = why(&row).filter(|_| OPEN.contains(&row.state.as_str())) {
+            if let Some(why) = why(&row).filter(|_| WAITING.contains(&row.state.as_str())) {
                 ended((book, forges), row, (WITHDRAWN, why), by).await?;
             }
         }
@@ -191,7 +193,7 @@ async fn witnessed(
             }
             Some(fault) if is_delivered => ("failed", format!("{}: {}", fault.what, fault.detail)),
             None if is_delivered => ("failed", checked.fault().unwrap_or_default()),
-            Some(fault) if is_about && row.origin == environment => {
+            Some(fault) if is_about && row.origin == environment && WAITING.contains(&row.state.as_str()) => {
                 (WITHDRAWN, withdrawn(&fault.what, environment, &fault.detail))
             }
             _ => continue,

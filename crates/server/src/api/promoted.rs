@@ -92,7 +92,7 @@ pub struct PromotionLine {
     pub to: String,
     /// What runs there then.
     pub tag: String,
-    /// `refused`, `tagged`, `proposed`, `written`, `withdrawn`, `merged`, `live`, `failed`.
+    /// `refused`, `tagged`, `proposed`, `written`, `withdrawn`, `merged`, `live`, `failed`, `set-back`, `glass-broken`.
     pub state: String,
     /// Images with digests, commit, branch, pull request.
     pub detail: Value,

@@ -22,7 +22,7 @@ use crate::context::Context;
 /// Lines of the book that are looked through.
 const MOST: usize = 1000;
 /// How a promotion stands that waits for somebody.
-const OPEN: [&str; 3] = ["tagged", "proposed", "merged"];
+const OPEN: [&str; 2] = ["tagged", "proposed"];
 
 /// Whether something is promoted from a place's environment.
 pub(crate) fn promotes(place: &Place) -> bool {
@@ -181,6 +181,13 @@ async fn withdraw(
     let now: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
     let mut withdrawn = Vec::new();
     for line in meant {
+        // What was merged is withdrawn by nobody: it is gone back from.
+        if let Some(said) = merged(context, books, &line).await {
+            let (tag, to) = (line.tag.clone(), line.to.clone());
+            withdrawn.push(format!("{said}: {to} has {tag} · back with landfall rollback --env {to}"));
+            noted_as(books, line, ("merged", &said)).await?;
+            continue;
+        }
         withdrawn.push(format!("the promotion of {} to {} is withdrawn: {why}", line.tag, line.to));
         if let Some(said) = red(context, books, &line.detail, why).await {
             withdrawn.push(said);
@@ -188,30 +195,49 @@ async fn withdraw(
         if now.iter().any(|it| it.id == line.id && it.state == "withdrawn") {
             continue;
         }
-        let note = PromotionNote {
-            id: line.id,
-            from: line.from,
-            to: line.to,
-            tag: line.tag,
-            state: "withdrawn".to_owned(),
-            said: why.chars().take(1900).collect(),
-            detail: line.detail,
-        };
-        let _noted: Value = books.ask(Asked::Promote(note)).await?;
+        noted_as(books, line, ("withdrawn", why)).await?;
     }
     Ok(withdrawn)
+}
+
+/// Writes down how a promotion stands now.
+async fn noted_as(books: &Books, line: PromotionLine, (state, said): (&str, &str)) -> Result<(), Failure> {
+    let note = PromotionNote {
+        id: line.id,
+        from: line.from,
+        to: line.to,
+        tag: line.tag,
+        state: state.to_owned(),
+        said: said.chars().take(1900).collect(),
+        detail: line.detail,
+    };
+    let _noted: Value = books.ask(Asked::Promote(note)).await?;
+    Ok(())
+}
+
+/// That the pull request of a promotion that waits was merged, where its forge is this directory's and says so.
+pub(crate) async fn merged(context: &Context, books: &Books, line: &PromotionLine) -> Option<String> {
+    let proposed = Proposed::of(&line.detail).filter(|_| line.state == "proposed")?;
+    if matches!(books, Books::Server(_)) && !is_ours(context, &proposed) {
+        return None;
+    }
+    let token = forge_token::token_for(&proposed.place.api, None, |name| context.host.env.get(name));
+    proposed.merged(&context.host.network, token).await
+}
+
+/// Whether a promotion waits in this directory's own repository.
+fn is_ours(context: &Context, proposed: &Proposed) -> bool {
+    let place = &proposed.place;
+    let own =
+        context.host.origin().and_then(|origin| ForgeRepository::of(&origin, Some(place.forge), Some(&place.api)));
+    own.is_some_and(|own| own.repository.eq_ignore_ascii_case(&place.repository))
 }
 
 /// Says at the forge that a pull request must not be merged; a sentence where that cannot be said.
 async fn red(context: &Context, books: &Books, detail: &Value, why: &str) -> Option<String> {
     let proposed = Proposed::of(detail)?;
     // What stands in a server's book was written by somebody, who may name what this one's token reaches as well.
-    let is_ours = || {
-        let (origin, place) = (context.host.origin()?, &proposed.place);
-        let own = ForgeRepository::of(&origin, Some(place.forge), Some(&place.api))?;
-        Some(own.repository.eq_ignore_ascii_case(&place.repository))
-    };
-    if matches!(books, Books::Server(_)) && is_ours() != Some(true) {
+    if matches!(books, Books::Server(_)) && !is_ours(context, &proposed) {
         return Some(proposed.untold("it waits in another repository than this directory's"));
     }
     let token = forge_token::token_for(&proposed.place.api, None, |name| context.host.env.get(name));

@@ -1,7 +1,7 @@
 //! What evidence says of an image: what was found while it ran, by checks as they are declared on the branch, and nothing else.
 
 use super::super::scales::git;
-use super::{COMMIT, COMMITTED, Place, place};
+use super::{COMMIT, COMMITTED, PROPOSED, Place, place};
 
 const TESTED: &str = "0.5.0-alpha.1.1";
 const BEFORE: &str = "0.5.0-alpha.0.9";
@@ -133,7 +133,7 @@ fn what_runs_to_its_end_is_seen_as_well_as_what_stays() {
     place.shop.run(&["up", "--env", "test"]).exits(0);
     let refused = place.promote(&["--dry-run"]).exits(5).says("acme/jobs:0.5.0-alpha.1.1@");
     let refused = refused
-        .says("never seen running in test (CronJob/jobs has not fired with it yet")
+        .says("never seen running in test (CronJob/jobs has not fired with it yet; once by hand")
         .says("create job --from=cronjob/jobs");
     let never = refused.all().matches("never seen running").count();
     assert_eq!(never, refused.all().matches("acme/jobs:0.5.0-alpha.1.1@").count(), "{}", refused.all());
@@ -142,4 +142,42 @@ fn what_runs_to_its_end_is_seen_as_well_as_what_stays() {
     place.published();
     place.shop.run(&["up", "--env", "test"]).exits(0);
     place.promote(&["--dry-run"]).exits(0);
+}
+
+#[test]
+fn what_was_merged_is_withdrawn_by_nothing_and_what_goes_back_by_hand_has_a_line_of_its_own() {
+    let place = place(PROPOSED).delivered();
+    place.promote(&[]).exits(0);
+    let branch = "landfall/promote-production-0.5.0";
+    let head = git(&place.bare, &["rev-parse", branch]).trim().to_owned();
+    git(&place.bare, &["update-ref", "refs/heads/main", &head]);
+    place.town.merge(1, &head);
+    let history = || place.run_as("ada", &["history", "--promotions", "-o", "json"]).exits(0).json();
+    let state = |history: &serde_json::Value, at: usize| history["data"][at]["state"].as_str().map(str::to_owned);
+    assert_eq!(state(&history(), 0).as_deref(), Some("merged"));
+    let statuses = place.town.statuses().len();
+    let held = place.run_as("ada", &["hold", "0.5.0", "--reason", "loses orders"]).exits(0);
+    let held = held.says("pull request 1 was merged as").says("production has 0.5.0");
+    assert!(!held.all().contains("is withdrawn") && held.all().contains("landfall rollback --env production"));
+    assert_eq!((state(&history(), 0).as_deref(), place.town.statuses().len()), (Some("merged"), statuses));
+    // Back by hand, as everybody reads afterwards.
+    place.shop.git(&["pull", "-q", "../git/acme/shop.git", "main"]);
+    place.run_as("ada", &["rollback", "--env", "production", "--to", "0.4.0", "--yes"]).exits(0);
+    let told = history();
+    let back = told["data"].as_array().into_iter().flatten().find(|line| line["state"] == "set-back");
+    let back = back.unwrap_or_else(|| panic!("{told:#}"));
+    assert_eq!((back["to"].as_str(), back["tag"].as_str()), (Some("production"), Some("0.4.0")));
+    assert!(back["events"][0]["said"].as_str().is_some_and(|said| said.starts_with("0.5.0 -> 0.4.0 by ")), "{back:#}");
+}
+
+#[test]
+fn what_was_merged_is_found_on_the_branch_by_the_promotion_that_is_made_again() {
+    let place = place(PROPOSED).delivered();
+    place.promote(&[]).exits(0);
+    let head = git(&place.bare, &["rev-parse", "landfall/promote-production-0.5.0"]).trim().to_owned();
+    git(&place.bare, &["update-ref", "refs/heads/main", &head]);
+    place.promote(&[]).exits(0).says("it is so already").says("is on main");
+    let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    assert_eq!(history["data"][0]["state"], "merged", "{history:#}");
+    assert_eq!(history["data"][0]["detail"]["request"]["number"], 1);
 }
