@@ -238,8 +238,14 @@ pub fn judge(asked: &Asked<'_>) -> Vec<GateVerdict> {
     let mut verdicts = vec![hold(asked)];
     // What a check has found that was loosened, or tightened, where it was made, is not what is asked here.
     let is_asked = |one: &&Evidence| {
+        if one.made_as.is_empty() {
+            return true;
+        }
+        if one.what.starts_with(REPORT) {
+            return asked.gates.reports.is_none_or(|level| level_word(level) == one.made_as);
+        }
         let declared = asked.checks.iter().find(|check| one.what.strip_prefix(CHECK) == Some(check.name.as_str()));
-        one.made_as.is_empty() || declared.is_none_or(|check| check.made_as == one.made_as)
+        declared.is_none_or(|check| check.made_as == one.made_as)
     };
     let counts: Vec<Evidence> = asked.evidence.iter().filter(is_asked).cloned().collect();
     for image in asked.images {
@@ -345,6 +351,8 @@ fn run(asked: &Asked<'_>, image: &TestedImage, record: &Record<'_>, verdicts: &m
                 let (check, why) = (check.clone(), one.detail.clone());
                 refused(gate, GateRefusal::CheckFailed { check, environment, image, why })
             }
+            // What could not be made, and is left out for this once, says so.
+            Some(one) if !one.detail.is_empty() => open(gate, one.detail.clone()),
             Some(one) => open(gate, format!("passed at {}", one.at)),
         };
         verdicts.push(verdict);
@@ -421,6 +429,15 @@ fn signatures(asked: &Asked<'_>, verdicts: &mut Vec<GateVerdict>) {
                 false => refused(gate, GateRefusal::Unattested { image: shown(image), kind: kind.clone() }),
             });
         }
+    }
+}
+
+/// What stands for the level from which a report's findings were counted.
+pub fn level_word(level: ReportLevel) -> &'static str {
+    match level {
+        ReportLevel::Note => "note",
+        ReportLevel::Warning => "warning",
+        ReportLevel::Error => "error",
     }
 }
 

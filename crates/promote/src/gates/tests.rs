@@ -234,3 +234,15 @@ fn what_does_not_run_any_more_or_was_checked_otherwise_is_refused_and_a_turn_tha
     let told = said(&usual, &[], |asked| asked.waiting = &waiting);
     assert!(told[0].contains("never seen running in test (CronJob/jobs has not fired with it yet)"), "{told:?}");
 }
+
+#[test]
+fn a_report_counts_for_the_level_that_it_was_counted_from() {
+    let strict = Gates { reports: Some(ReportLevel::Warning), ..Gates::default() };
+    let counted = |level: &str| Evidence { made_as: level.to_owned(), ..seen(0, "report scanner", true) };
+    let mut all = well();
+    all.push(counted("error"));
+    let told = said(&strict, &all, |_| {});
+    assert!(told.len() == 1 && told[0].contains("no report (SARIF) was handed in"), "{told:?}");
+    all.push(counted("warning"));
+    assert_eq!(said(&strict, &all, |_| {}), [""; 0]);
+}

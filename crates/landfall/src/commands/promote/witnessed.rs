@@ -8,7 +8,7 @@ use landfall_delivery::{
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure, Hosting, Place};
 use landfall_project::{Check, ReportLevel};
-use landfall_promote::{CHECK, REPORT, TestedImage, report_findings};
+use landfall_promote::{CHECK, REPORT, TestedImage, level_word, report_findings};
 use landfall_server::api::EvidenceLine;
 use landfall_server::{Looked, Sighted, made_as};
 
@@ -23,6 +23,9 @@ pub(crate) enum Unmade {
     /// They are left out.
     LeftOut,
 }
+
+/// What is said of a check that was left out.
+pub(super) const TAKEN_AS_SEEN: &str = "taken as seen: what it asks is not simulated";
 
 /// What is seen of what is declared in a place.
 #[derive(Debug, Clone, Default)]
@@ -130,9 +133,7 @@ pub(super) fn of_checks(
         let (passed, detail) = match &result.verdict {
             Verdict::Passed => (true, String::new()),
             Verdict::Failed { reason } => (false, short(reason)),
-            Verdict::NotSimulated { .. } if unmade == Unmade::LeftOut => {
-                (true, "taken as seen: what it asks is not simulated".to_owned())
-            }
+            Verdict::NotSimulated { .. } if unmade == Unmade::LeftOut => (true, TAKEN_AS_SEEN.to_owned()),
             Verdict::NotSimulated { reason } => (false, short(&format!("it could not be made: {reason}"))),
         };
         let declared = declared.iter().find(|check| check.name == result.name);
@@ -163,13 +164,14 @@ pub(super) fn reports(
         let text = bytes.map_err(|error| bad(error.to_string()))?;
         let text = String::from_utf8(text).map_err(|_| bad("it is no text".to_owned()))?;
         for (tool, count) in report_findings(&text, level).map_err(bad)? {
-            let word = format!("{level:?}").to_lowercase();
+            let word = level_word(level);
             lines.extend(images.iter().map(|image| EvidenceLine {
                 digest: image.digest.clone(),
                 environment: environment.to_owned(),
                 what: format!("{REPORT}{tool}"),
                 passed: count == 0,
                 detail: format!("{count} of level {word} and above"),
+                made_as: word.to_owned(),
                 ..EvidenceLine::default()
             }));
         }
