@@ -316,9 +316,8 @@ async fn gates(
     if let Some(level) = promotion.gates.reports {
         lines.extend(witnessed::reports(context, &args.sarif, level, &promotion.from, images)?);
     }
-    // What is left out this once proves nothing the next time.
-    let left_out: Vec<EvidenceLine> =
-        lines.extract_if(.., |line| line.passed && line.detail == witnessed::TAKEN_AS_SEEN).collect();
+    // What could not be made, or is left out for this once, says nothing the next time.
+    let unmade: Vec<EvidenceLine> = lines.extract_if(.., |line| witnessed::is_unmade(line)).collect();
     if !lines.is_empty() {
         for said in withdrawn::written(context, books, &promotion.from, lines).await? {
             context.ui.status(&said);
@@ -328,7 +327,7 @@ async fn gates(
     for image in images {
         let mut seen: Vec<EvidenceLine> = books.ask(Asked::Evidence(image.digest.clone(), Some(MOST_EVIDENCE))).await?;
         let now = jiff::Timestamp::now().to_string();
-        let of_it = left_out.iter().filter(|line| line.digest == image.digest).cloned();
+        let of_it = unmade.iter().filter(|line| line.digest == image.digest).cloned();
         seen.extend(of_it.map(|line| EvidenceLine { at: now.clone(), ..line }));
         evidence.extend(seen.into_iter().filter_map(|line| {
             let EvidenceLine { digest, environment, at, what, passed, detail, made_as } = line;

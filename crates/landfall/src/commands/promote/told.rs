@@ -4,6 +4,8 @@ use landfall_diag::{Code, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_promote::{GateRefusal, GateVerdict, PromotionRefusal, TestedImage};
 
+use super::witnessed::UNMADE;
+
 /// Why a promotion cannot be made at all.
 pub(super) fn refused(refusal: &PromotionRefusal) -> Failure {
     let text = refusal.to_string();
@@ -48,6 +50,10 @@ pub(super) fn closed(verdicts: &[GateVerdict]) -> Vec<Diagnostic> {
             GateRefusal::Unhealthy { environment, .. } => {
                 (code::NOT_WELL, Some(format!("landfall status --env {environment}")))
             }
+            GateRefusal::CheckFailed { why, .. } if why.starts_with(UNMADE) => (
+                code::NOT_WELL,
+                Some("declare the answer under `simulate:`, or take it as seen with --allow-unsimulated".to_owned()),
+            ),
             GateRefusal::CheckFailed { environment, .. }
             | GateRefusal::CheckMissing { environment, .. }
             | GateRefusal::CheckOtherwise { environment, .. } => {

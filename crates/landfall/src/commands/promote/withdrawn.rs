@@ -12,7 +12,7 @@ use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine, Promo
 use landfall_source::ForgeRepository;
 use serde_json::Value;
 
-use super::witnessed::{Unmade, View, of_checks};
+use super::witnessed::{Unmade, View, is_unmade, of_checks};
 use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::doctor::forge_token;
@@ -103,7 +103,8 @@ async fn noted<'r>(
             images.push(TestedImage { repository: line.image, tag: line.tag, digest: line.digest });
         }
     }
-    let checks = of_checks(environment, checked.results, checked.checks, Unmade::NotPassed);
+    let mut checks = of_checks(environment, checked.results, checked.checks, Unmade::NotPassed);
+    checks.retain(|line| !is_unmade(line));
     let sighted = checked.view.of_images(environment, &images, &checks);
     let mut said: Vec<String> =
         sighted.untold.iter().map(|(_, why)| format!("what was checked proves nothing of it: {why}")).collect();

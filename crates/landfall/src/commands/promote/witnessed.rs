@@ -25,7 +25,14 @@ pub(crate) enum Unmade {
 }
 
 /// What is said of a check that was left out.
-pub(super) const TAKEN_AS_SEEN: &str = "taken as seen: what it asks is not simulated";
+const TAKEN_AS_SEEN: &str = "taken as seen: what it asks is not simulated";
+/// What is said of a check that could not be made, before why.
+pub(super) const UNMADE: &str = "it could not be made: ";
+
+/// Whether a line tells of a check that was not made: it says nothing of what runs, and is written down nowhere.
+pub(super) fn is_unmade(line: &EvidenceLine) -> bool {
+    line.what.starts_with(CHECK) && (line.detail == TAKEN_AS_SEEN || line.detail.starts_with(UNMADE))
+}
 
 /// What is seen of what is declared in a place.
 #[derive(Debug, Clone, Default)]
@@ -134,7 +141,7 @@ pub(super) fn of_checks(
             Verdict::Passed => (true, String::new()),
             Verdict::Failed { reason } => (false, short(reason)),
             Verdict::NotSimulated { .. } if unmade == Unmade::LeftOut => (true, TAKEN_AS_SEEN.to_owned()),
-            Verdict::NotSimulated { reason } => (false, short(&format!("it could not be made: {reason}"))),
+            Verdict::NotSimulated { reason } => (false, short(&format!("{UNMADE}{reason}"))),
         };
         let declared = declared.iter().find(|check| check.name == result.name);
         EvidenceLine {

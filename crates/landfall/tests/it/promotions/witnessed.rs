@@ -181,3 +181,18 @@ fn what_was_merged_is_found_on_the_branch_by_the_promotion_that_is_made_again() 
     assert_eq!(history["data"][0]["state"], "merged", "{history:#}");
     assert_eq!(history["data"][0]["detail"]["request"]["number"], 1);
 }
+
+#[test]
+fn a_check_that_could_not_be_made_is_left_out_once_and_stands_in_no_book() {
+    let place = place(COMMITTED);
+    place.shop.edit(
+        "landfall.yaml",
+        "checks: [",
+        "checks: [{name: db, exec: {workload: shop-test/Deployment/web, argv: [pg_isready]}, timeout: 1s}, ",
+    );
+    place.published();
+    place.shop.run(&["up", "--env", "test", "--allow-unsimulated"]).exits(0);
+    place.promote(&["--dry-run"]).exits(5).says("it could not be made").says("--allow-unsimulated");
+    place.promote(&["--dry-run", "--allow-unsimulated"]).exits(0).says("check db: taken as seen");
+    place.promote(&["--recorded"]).exits(5).says("the check `db` of test was never made");
+}
