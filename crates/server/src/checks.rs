@@ -323,7 +323,20 @@ impl Work {
     async fn seen_of(&self, session: &Session, delivered: &Delivered) -> Result<Witnessed, Vec<Diagnostic>> {
         let unit = self.unit(&delivered.application, &delivered.revisions).await?;
         let images = session.images_of(&unit).await?;
-        Ok(Witnessed { images, sightings: session.sightings(&[unit]).await?, checks: Vec::new() })
+        let sightings = match session.sightings(&[unit]).await {
+            Ok(sightings) => sightings,
+            Err(diagnostics) if session.stop.is_cancelled() => return Err(diagnostics),
+            // Checks are made all the same; what they find is credited to nothing.
+            Err(diagnostics) => {
+                tracing::warn!(
+                    "what {} runs is not known: {}",
+                    delivered.application.object.name(),
+                    words(&diagnostics)
+                );
+                Vec::new()
+            }
+        };
+        Ok(Witnessed { images, sightings, checks: Vec::new() })
     }
 
     async fn sightings_of(

@@ -43,7 +43,10 @@ pub(crate) struct Witnessed {
 impl Witnessed {
     /// Takes a later look into account: what has held until then counts.
     pub(crate) fn since(&mut self, after: Vec<Sighting>) {
-        self.sightings = Sighting::held(&self.sightings, after);
+        // What nobody could see before is not what began meanwhile.
+        if !self.sightings.is_empty() {
+            self.sightings = Sighting::held(&self.sightings, after);
+        }
     }
 }
 
