@@ -164,7 +164,7 @@ impl Session {
         Ok(records.chain(applications).collect())
     }
 
-    async fn installed(&self) -> Result<Vec<Record>, Vec<Diagnostic>> {
+    pub(crate) async fn installed(&self) -> Result<Vec<Record>, Vec<Diagnostic>> {
         let records = self.releases("default").list_everywhere(ListFilter::All).await;
         let mut records = records.map_err(|error| vec![error.diagnose()])?;
         records.retain(|record| record.info.status != landfall_release::Status::Uninstalled);
@@ -279,7 +279,7 @@ impl Session {
     }
 }
 
-fn belongs(pod: &Object, workload: &Object, sets: &[Object]) -> bool {
+pub(crate) fn belongs(pod: &Object, workload: &Object, sets: &[Object]) -> bool {
     let Some(owner) = pod.controller() else { return false };
     if Some(owner.uid.as_str()) == workload.uid() {
         return true;

@@ -43,10 +43,12 @@ pub struct Asked<'a> {
     pub from: &'a str,
     /// The images.
     pub images: &'a [TestedImage],
-    /// The checks that are declared there, by name.
-    pub checks: &'a [String],
+    /// The checks that are declared there.
+    pub checks: &'a [DeclaredCheck],
     /// What was seen, in its order.
     pub evidence: &'a [Evidence],
+    /// What images wait for that have not run there yet: by their digests.
+    pub waiting: &'a [(String, String)],
     /// Who has signed: by the image's repository.
     pub signatures: &'a [(String, Vouched)],
     /// What is attested and signed by the key: by the image's repository and the predicate's type.
@@ -59,6 +61,15 @@ pub struct Asked<'a> {
     pub names: &'a [String],
     /// Now.
     pub now: Timestamp,
+}
+
+/// A check as it is declared where a promotion is judged by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredCheck {
+    /// Its name.
+    pub name: String,
+    /// What stands for how it is declared.
+    pub made_as: String,
 }
 
 /// How a gate stands.
@@ -86,12 +97,24 @@ pub enum GateRefusal {
         reason: String,
     },
     /// It never ran there, as far as anybody has seen.
-    #[error("{image} was never seen running in {environment}: what was not tested is not promoted")]
+    #[error("{image} was never seen running in {environment}{}: what was not tested is not promoted", .why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default())]
     Untested {
         /// The image with its digest.
         image: String,
         /// Where.
         environment: String,
+        /// What it waits for there, where it is delivered.
+        why: Option<String>,
+    },
+    /// It ran there, and does not any more.
+    #[error("{image} does not run in {environment} any more: {why}")]
+    Gone {
+        /// The image with its digest.
+        image: String,
+        /// Where.
+        environment: String,
+        /// What runs.
+        why: String,
     },
     /// What runs it is not well.
     #[error("{environment} is not well with {image}: {why}")]
@@ -118,6 +141,16 @@ pub enum GateRefusal {
     /// A check was not made.
     #[error("the check `{check}` of {environment} was never made with {image}")]
     CheckMissing {
+        /// The check.
+        check: String,
+        /// Where.
+        environment: String,
+        /// The image.
+        image: String,
+    },
+    /// A check was made of somebody's own.
+    #[error("the check `{check}` of {environment} was made with {image} as it is not declared on the branch")]
+    CheckOtherwise {
         /// The check.
         check: String,
         /// Where.
@@ -203,12 +236,26 @@ impl Serialize for GateRefusal {
 /// Every gate with its verdict, in the order in which they are told.
 pub fn judge(asked: &Asked<'_>) -> Vec<GateVerdict> {
     let mut verdicts = vec![hold(asked)];
+    // What a check has found that was loosened, or tightened, where it was made, is not what is asked here.
+    let is_asked = |one: &&Evidence| {
+        if one.made_as.is_empty() {
+            return true;
+        }
+        if one.what.starts_with(REPORT) {
+            return asked.gates.reports.is_none_or(|level| level_word(level) == one.made_as);
+        }
+        let declared = asked.checks.iter().find(|check| one.what.strip_prefix(CHECK) == Some(check.name.as_str()));
+        declared.is_none_or(|check| check.made_as == one.made_as)
+    };
+    let counts: Vec<Evidence> = asked.evidence.iter().filter(is_asked).cloned().collect();
     for image in asked.images {
-        let record = Record::of(asked.evidence, &image.digest, asked.from);
+        let record = Record::of(&counts, &image.digest, asked.from);
         let before = verdicts.len();
         run(asked, image, &record, &mut verdicts);
-        // What never ran has no further reason.
-        if verdicts[before..].iter().any(|one| matches!(one.refusal, Some(GateRefusal::Untested { .. }))) {
+        // What never ran, or does not run, has no further reason.
+        let is_absent =
+            |one: &GateVerdict| matches!(one.refusal, Some(GateRefusal::Untested { .. } | GateRefusal::Gone { .. }));
+        if verdicts[before..].iter().any(is_absent) {
             continue;
         }
         soak(asked, image, &record, &mut verdicts);
@@ -262,10 +309,15 @@ fn hold(asked: &Asked<'_>) -> GateVerdict {
 }
 
 fn run(asked: &Asked<'_>, image: &TestedImage, record: &Record<'_>, verdicts: &mut Vec<GateVerdict>) {
-    let (environment, named) = (asked.from.to_owned(), shown(image));
+    let (environment, named, digest) = (asked.from.to_owned(), shown(image), image.digest.as_str());
     match record.last(HEALTH) {
         None => {
-            let refusal = GateRefusal::Untested { image: named, environment };
+            let why = asked.waiting.iter().find(|(digest, _)| *digest == image.digest).map(|(_, why)| why.clone());
+            verdicts.push(refused(HEALTH, GateRefusal::Untested { image: named, environment, why }));
+            return;
+        }
+        Some(_) if let Some(gone) = record.gone() => {
+            let refusal = GateRefusal::Gone { image: named, environment, why: gone.detail.clone() };
             verdicts.push(refused(HEALTH, refusal));
             return;
         }
@@ -277,19 +329,30 @@ fn run(asked: &Asked<'_>, image: &TestedImage, record: &Record<'_>, verdicts: &m
     }
     let wanted: Vec<&String> = match &asked.gates.checks {
         Some(named) => named.iter().collect(),
-        None => asked.checks.iter().collect(),
+        None => asked.checks.iter().map(|check| &check.name).collect(),
     };
     for check in wanted {
         let (gate, environment, image) = (format!("{CHECK}{check}"), asked.from.to_owned(), named.clone());
         let verdict = match record.last(&gate) {
-            _ if !asked.checks.contains(check) => {
+            _ if !asked.checks.iter().any(|it| it.name == *check) => {
                 refused(gate, GateRefusal::CheckUnknown { check: check.clone(), environment })
             }
-            None => refused(gate, GateRefusal::CheckMissing { check: check.clone(), environment, image }),
+            None => {
+                let check = check.clone();
+                let is_it = |one: &Evidence| one.what == gate && one.environment == environment && one.digest == digest;
+                let was_made = asked.evidence.iter().any(is_it);
+                let refusal = match was_made {
+                    true => GateRefusal::CheckOtherwise { check, environment, image },
+                    false => GateRefusal::CheckMissing { check, environment, image },
+                };
+                refused(gate, refusal)
+            }
             Some(one) if !one.passed => {
                 let (check, why) = (check.clone(), one.detail.clone());
                 refused(gate, GateRefusal::CheckFailed { check, environment, image, why })
             }
+            // What could not be made, and is left out for this once, says so.
+            Some(one) if !one.detail.is_empty() => open(gate, one.detail.clone()),
             Some(one) => open(gate, format!("passed at {}", one.at)),
         };
         verdicts.push(verdict);
@@ -366,6 +429,15 @@ fn signatures(asked: &Asked<'_>, verdicts: &mut Vec<GateVerdict>) {
                 false => refused(gate, GateRefusal::Unattested { image: shown(image), kind: kind.clone() }),
             });
         }
+    }
+}
+
+/// What stands for the level from which a report's findings were counted.
+pub fn level_word(level: ReportLevel) -> &'static str {
+    match level {
+        ReportLevel::Note => "note",
+        ReportLevel::Warning => "warning",
+        ReportLevel::Error => "error",
     }
 }
 

@@ -36,9 +36,11 @@ pub use binding::{
     tag_in, with_digest, with_tag,
 };
 pub use channel::{ChannelRefusal, check_channel, next};
-pub use evidence::{CHECK, Evidence, HEALTH, REPORT, Record};
+pub use evidence::{CHECK, Evidence, HEALTH, REPORT, RUNS, Record, RunOf};
 pub use filter::{Filter, FilterError, Filtered};
-pub use gates::{Asked, GateRefusal, GateVerdict, TestedImage, Vouched, judge, report_findings};
+pub use gates::{
+    Asked, DeclaredCheck, GateRefusal, GateVerdict, TestedImage, Vouched, judge, level_word, report_findings,
+};
 pub use hold::{Held, bare, held};
 pub use imported::{Imported, Marker, Taken, markers, of_flux, of_updater};
 pub use ledger::{Ledger, LedgerEntry, Moved};

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use landfall_apps::{Application, PIN_ANNOTATION, Project};
 use landfall_delivery::{
-    Bounds, CheckResult, DeclaredChecks, Prober, Session, Smoke, Standpoint, Tags, Verdict, declared_checks, unmade,
+    Bounds, CheckResult, DeclaredChecks, Prober, Session, Sighting, Smoke, Standpoint, Tags, Verdict, declared_checks,
+    unmade,
 };
 use landfall_diag::Diagnostic;
 use landfall_object::{HealthStatus, Object};
@@ -21,6 +22,7 @@ use tokio::sync::mpsc::channel;
 use crate::actor::Actor;
 use crate::api::{Asked, Desk, Name, PinWish, RollbackWish, revisions};
 use crate::errands::{Work, words};
+use crate::witness::Witnessed;
 
 /// Where facts about checks stand in the store.
 const SPACE: &str = "checks";
@@ -221,7 +223,7 @@ impl Work {
             Some(delivered) => self.declared(delivered).await,
             None => Ok(self.declared.iter().find_map(|one| one.of(application))),
         };
-        let mut images = Vec::new();
+        let mut witnessed = Witnessed::default();
         let mut checked = Checked {
             delivery,
             environment: None,
@@ -240,9 +242,9 @@ impl Work {
                 checked.on_failure = declared.on_failure;
                 let asked = self.session_of(application);
                 let session = match (asked, &delivered) {
-                    (Ok(session), Some(delivered)) => match self.images_of(&session, delivered).await {
-                        Ok(found) => {
-                            images = found;
+                    (Ok(session), Some(delivered)) => match self.seen_of(&session, delivered).await {
+                        Ok(seen) => {
+                            witnessed = Witnessed { checks: declared.checks.clone(), ..seen };
                             Ok(session)
                         }
                         Err(_) if session.stop.is_cancelled() => return None,
@@ -253,7 +255,7 @@ impl Work {
                 match session {
                     Err(why) => checked.error = Some(why),
                     Ok(session) => {
-                        let tags = Tags::Of(images.clone());
+                        let tags = Tags::Of(witnessed.images.clone());
                         let from = match session.routes.is_empty() {
                             true => Standpoint::Outside(CERTIFICATE),
                             false => Standpoint::Routes(session.routes.clone()),
@@ -275,7 +277,19 @@ impl Work {
                         };
                         let made = prober.smoke(&Smoke { checks: &declared.checks, tags, from }).await;
                         match made {
-                            Ok(results) => checked.results = results,
+                            Ok(results) => {
+                                checked.results = results;
+                                // Also what began to run meanwhile was not asked by all of them.
+                                match self.sightings_of(&session, delivered.as_ref()).await {
+                                    Ok(after) => witnessed.since(after),
+                                    Err(_) if session.stop.is_cancelled() => return None,
+                                    Err(diagnostics) => {
+                                        let why = words(&diagnostics);
+                                        tracing::warn!("what {} runs is not known: {why}", object.name());
+                                        witnessed.sightings.clear();
+                                    }
+                                }
+                            }
                             // The next process makes them.
                             Err(_) if session.stop.is_cancelled() => return None,
                             Err(diagnostics) => checked.error = Some(words(&diagnostics)),
@@ -287,7 +301,7 @@ impl Work {
         let now = self.session.clock.now();
         checked.at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
         self.remember(&Name::of(object), &checked).await;
-        self.witness(object, &checked, &images).await;
+        self.witness(object, &checked, &witnessed).await;
         Some(checked)
     }
 
@@ -305,10 +319,34 @@ impl Work {
         Ok(self.declared.iter().find_map(|one| one.of(application)))
     }
 
-    /// The images of what was delivered: what an Application is compared with may be of another commit by now.
-    async fn images_of(&self, session: &Session, delivered: &Delivered) -> Result<Vec<String>, Vec<Diagnostic>> {
+    /// The images of what was delivered, and whether they run: what an Application is compared with may be of another commit by now.
+    async fn seen_of(&self, session: &Session, delivered: &Delivered) -> Result<Witnessed, Vec<Diagnostic>> {
         let unit = self.unit(&delivered.application, &delivered.revisions).await?;
-        session.images_of(&unit).await
+        let images = session.images_of(&unit).await?;
+        let sightings = match session.sightings(&[unit]).await {
+            Ok(sightings) => sightings,
+            Err(diagnostics) if session.stop.is_cancelled() => return Err(diagnostics),
+            // Checks are made all the same; what they find is credited to nothing.
+            Err(diagnostics) => {
+                tracing::warn!(
+                    "what {} runs is not known: {}",
+                    delivered.application.object.name(),
+                    words(&diagnostics)
+                );
+                Vec::new()
+            }
+        };
+        Ok(Witnessed { images, sightings, checks: Vec::new() })
+    }
+
+    async fn sightings_of(
+        &self,
+        session: &Session,
+        delivered: Option<&Delivered>,
+    ) -> Result<Vec<Sighting>, Vec<Diagnostic>> {
+        let Some(delivered) = delivered else { return Ok(Vec::new()) };
+        let unit = self.unit(&delivered.application, &delivered.revisions).await?;
+        session.sightings(&[unit]).await
     }
 
     /// Does what follows from a failed check, once; says what that was.

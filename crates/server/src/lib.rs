@@ -21,7 +21,7 @@
 //! logins.rs               repositories' logins as Secrets, written for connections.rs by whoever has one
 //! reached.rs              whether one that was installed into a cluster answers
 //! others.rs, migration.rs whether another controller lives, for which this one stands back; Argo CD laid to rest
-//! witness.rs, proposed.rs what is seen of images, and what becomes of promotions that are open, here and at their forge
+//! sighted.rs, witness.rs, proposed.rs what is seen of images, and what becomes of promotions that are open, here and at their forge
 //! forges.rs               how that forge hears of it, until it knows
 //! news.rs                 what people are to hear of, each change once, from an outbox in the store
 //! listening.rs            connections taken in, so many at once, for http.rs and sealing.rs
@@ -86,6 +86,7 @@ mod serve;
 mod sets;
 mod settings;
 mod shards;
+mod sighted;
 mod sops_identities;
 mod traces;
 mod witness;
@@ -106,3 +107,4 @@ pub use proposed::{PROMOTION_CONTEXT, Proposed};
 pub use reached::is_reached;
 pub use sealing::open_sealed;
 pub use serve::{Ready, desk, serve};
+pub use sighted::{Looked, Sighted, made_as};

@@ -1,6 +1,6 @@
 //! Where a promotion waits at its forge, and how it is turned red there: the same for a command and for a server.
 
-use landfall_source::{CommitStatus, ForgeApi, ForgeClient, ForgeRepository, Network, StatusState};
+use landfall_source::{CommitStatus, ForgeApi, ForgeClient, ForgeRepository, Network, RequestState, StatusState};
 use serde_json::Value;
 
 /// What looks at promotions, beside a commit.
@@ -12,6 +12,8 @@ pub struct Proposed {
     /// The repository there.
     pub place: ForgeRepository,
     commit: String,
+    /// The pull request's number.
+    number: Option<u64>,
 }
 
 impl Proposed {
@@ -25,7 +27,8 @@ impl Proposed {
         }
         let forge = ForgeApi::parse(&text("/forge/kind")?)?;
         let place = ForgeRepository::of(&format!("https://forge/{repository}"), Some(forge), Some(&api))?;
-        Some(Proposed { place, commit })
+        let number = detail.pointer("/request/number").and_then(Value::as_u64);
+        Some(Proposed { place, commit, number })
     }
 
     /// The commit, by its hash.
@@ -36,6 +39,16 @@ impl Proposed {
     /// That nobody there is told of it, and why, in a sentence.
     pub fn untold(&self, why: &str) -> String {
         not_told(why)
+    }
+
+    /// That it was merged there, in a sentence; nothing where it was not, and where that cannot be seen.
+    pub async fn merged(&self, network: &Network, token: Option<&str>) -> Option<String> {
+        let (number, token) = (self.number?, token?);
+        let client = ForgeClient::new(network, self.place.clone(), token);
+        let request = client.request(number).await.ok()?;
+        let commit: String = request.merged_as.unwrap_or_default().chars().take(10).collect();
+        let commit = if commit.is_empty() { commit } else { format!(" as {commit}") };
+        (request.state == RequestState::Merged).then(|| format!("pull request {number} was merged{commit}"))
     }
 
     /// Says there that it must not be merged; a sentence where that cannot be said.

@@ -7,8 +7,10 @@
 //! evidence or a hold that somebody posts ─► the last of these
 //! ```
 
+use landfall_delivery::{CheckResult, Sighting, Verdict};
 use landfall_object::Object;
-use landfall_promote::{CHECK, HEALTH, bare};
+use landfall_project::Check;
+use landfall_promote::{CHECK, RUNS, TestedImage, bare};
 use landfall_store::{EvidenceRow, PromotionEvent, PromotionRow, Promotions};
 
 use crate::api::EvidenceLine;
@@ -16,6 +18,7 @@ use crate::checks::{CHECKER, Checked};
 use crate::errands::Work;
 use crate::forges::{Forges, Red, WITHDRAWN};
 use crate::proposed::not_told;
+use crate::sighted::{Looked, made_as};
 
 /// Promotions that are looked through for open ones.
 const MOST_OPEN: u32 = 200;
@@ -23,14 +26,36 @@ const MOST_OPEN: u32 = 200;
 const MOST_TAGS: u32 = 1000;
 /// How a promotion stands that waits for somebody.
 const OPEN: [&str; 4] = ["tagged", "proposed", "written", "merged"];
+/// How one stands that nothing of is on its branch yet: what is there is gone back from, and not withdrawn.
+const WAITING: [&str; 2] = ["tagged", "proposed"];
+
+/// What was seen of a delivery while its checks were made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Witnessed {
+    /// The images that were delivered.
+    pub(crate) images: Vec<String>,
+    /// Whether they run.
+    pub(crate) sightings: Vec<Sighting>,
+    /// The checks as they are declared.
+    pub(crate) checks: Vec<Check>,
+}
+
+impl Witnessed {
+    /// Takes a later look into account: what has held until then counts.
+    pub(crate) fn since(&mut self, after: Vec<Sighting>) {
+        // What nobody could see before is not what began meanwhile.
+        if !self.sightings.is_empty() {
+            self.sightings = Sighting::held(&self.sightings, after);
+        }
+    }
+}
 
 impl Work {
     /// Writes down what the checks after a delivery have shown of its images.
-    pub(crate) async fn witness(&self, application: &Object, checked: &Checked, images: &[String]) {
+    pub(crate) async fn witness(&self, application: &Object, checked: &Checked, seen: &Witnessed) {
         let Some(environment) = &checked.environment else { return };
-        let images: Vec<&str> = images.iter().map(String::as_str).collect();
         let book = &self.session.store.promotions;
-        if let Err(error) = witnessed((book, Forges::Of(self)), application, (environment, &images), checked).await {
+        if let Err(error) = witnessed((book, Forges::Of(self)), application, (environment, seen), checked).await {
             tracing::warn!("what {} has shown of its images cannot be written down: {error}", application.name());
         }
     }
@@ -46,12 +71,14 @@ impl Work {
         at: &str,
         lines: &[EvidenceLine],
     ) -> Result<(), landfall_store::Error> {
-        if lines.iter().all(|line| line.passed) {
+        // What does not run any more has not failed.
+        let has_failed = |line: &&EvidenceLine| !line.passed && !line.what.starts_with(RUNS);
+        if !lines.iter().any(|line| has_failed(&line)) {
             return Ok(());
         }
         let why = |row: &PromotionRow| {
             let digests = texts(row, "/images", Some("digest"));
-            let mut failed = lines.iter().filter(|line| !line.passed && line.environment == row.origin);
+            let mut failed = lines.iter().filter(has_failed).filter(|line| line.environment == row.origin);
             let line = failed.find(|line| digests.contains(&line.digest.to_lowercase()))?;
             Some(withdrawn(&line.what, &line.environment, &line.detail))
         };
@@ -88,7 +115,7 @@ impl Work {
     ) -> Result<(), landfall_store::Error> {
         let (book, forges) = (&self.session.store.promotions, Forges::Of(self));
         for row in book.promotions(None, MOST_OPEN).await? {
-            if let Some(why) = why(&row).filter(|_| OPEN.contains(&row.state.as_str())) {
+            if let Some(why) = why(&row).filter(|_| WAITING.contains(&row.state.as_str())) {
                 ended((book, forges), row, (WITHDRAWN, why), by).await?;
             }
         }
@@ -135,38 +162,41 @@ async fn ended(
 async fn witnessed(
     (book, forges): (&Promotions, Forges<'_>),
     application: &Object,
-    (environment, images): (&str, &[&str]),
+    (environment, seen): (&str, &Witnessed),
     checked: &Checked,
 ) -> Result<(), landfall_store::Error> {
-    let mut digests = Vec::new();
-    for image in images {
-        let Some((repository, tag)) = split(image) else { continue };
-        if let Some(known) = book.tag(repository, tag).await? {
-            digests.push(known.digest);
-        }
+    let mut known = Vec::new();
+    for (repository, tag) in seen.images.iter().filter_map(|image| split(image)) {
+        let published = book.tag(repository, tag).await?;
+        known.extend(published.map(|it| TestedImage { repository: it.image, tag: it.tag, digest: it.digest }));
     }
-    let rows: Vec<EvidenceRow> =
-        digests.iter().flat_map(|digest| rows(application, environment, digest, checked)).collect();
+    let digests: Vec<&String> = known.iter().map(|image| &image.digest).collect();
+    let rows = rows(application, (environment, seen), &known, checked);
     if !rows.is_empty() {
         book.witness(&rows).await?;
     }
-    let fault = rows.iter().find(|row| !row.passed);
+    let is_fault = |row: &&EvidenceRow| !row.passed && !row.what.starts_with(RUNS);
+    let fault = rows.iter().find(is_fault);
+    let is_drifted = rows.iter().any(|row| !row.passed && row.what.starts_with(RUNS));
     for row in book.promotions(None, MOST_OPEN).await? {
         if !OPEN.contains(&row.state.as_str()) {
             continue;
         }
         let released = texts(&row, "/released", None);
-        let is_delivered = row.receiver == environment
-            && !released.is_empty()
-            && released.iter().all(|it| images.contains(&it.as_str()));
-        let is_about = texts(&row, "/images", Some("digest")).iter().any(|digest| digests.contains(digest));
+        let is_delivered =
+            row.receiver == environment && !released.is_empty() && released.iter().all(|it| seen.images.contains(it));
+        let is_about = texts(&row, "/images", Some("digest")).iter().any(|digest| digests.contains(&digest));
+        // What something else runs in place of is neither live nor has it failed.
+        if is_delivered && is_drifted {
+            continue;
+        }
         let (state, said) = match fault {
             _ if is_delivered && checked.fault().is_none() && fault.is_none() => {
                 ("live", format!("delivered and checked in {environment}"))
             }
             Some(fault) if is_delivered => ("failed", format!("{}: {}", fault.what, fault.detail)),
             None if is_delivered => ("failed", checked.fault().unwrap_or_default()),
-            Some(fault) if is_about && row.origin == environment => {
+            Some(fault) if is_about && row.origin == environment && WAITING.contains(&row.state.as_str()) => {
                 (WITHDRAWN, withdrawn(&fault.what, environment, &fault.detail))
             }
             _ => continue,
@@ -188,32 +218,43 @@ fn texts(row: &PromotionRow, pointer: &str, key: Option<&str>) -> Vec<String> {
     list.filter_map(|it| key.map_or(it, |key| &it[key]).as_str().map(str::to_owned)).collect()
 }
 
-fn rows(application: &Object, environment: &str, digest: &str, checked: &Checked) -> Vec<EvidenceRow> {
-    let row = |what: String, passed: bool, detail: String| EvidenceRow {
-        digest: digest.to_owned(),
-        environment: environment.to_owned(),
-        at: checked.at.clone(),
-        what,
-        passed,
-        detail: detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect(),
-    };
+fn rows(
+    application: &Object,
+    (environment, seen): (&str, &Witnessed),
+    images: &[TestedImage],
+    checked: &Checked,
+) -> Vec<EvidenceRow> {
     let health = application.str_at("/status/health/status").unwrap_or("Unknown");
-    let detail = if health == "Healthy" { String::new() } else { format!("{} is {health}", application.name()) };
-    let mut rows = vec![row(HEALTH.to_owned(), health == "Healthy", detail)];
-    for result in &checked.results {
+    let trouble = (health != "Healthy").then(|| format!("{} is {health}", application.name()));
+    let of_check = |result: &CheckResult| {
         let (passed, detail) = match &result.verdict {
-            landfall_delivery::Verdict::Passed => (true, String::new()),
-            landfall_delivery::Verdict::Failed { reason } => (false, reason.clone()),
-            landfall_delivery::Verdict::NotSimulated { reason } => (false, format!("it could not be made: {reason}")),
+            Verdict::Passed => (true, String::new()),
+            Verdict::Failed { reason } => (false, reason.clone()),
+            Verdict::NotSimulated { reason } => (false, format!("it could not be made: {reason}")),
         };
-        rows.push(row(format!("{CHECK}{}", result.name), passed, detail));
-    }
-    rows
+        let declared = seen.checks.iter().find(|check| check.name == result.name);
+        EvidenceLine {
+            environment: environment.to_owned(),
+            what: format!("{CHECK}{}", result.name),
+            passed,
+            detail: detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect(),
+            made_as: declared.map(made_as).unwrap_or_default(),
+            ..EvidenceLine::default()
+        }
+    };
+    let checks: Vec<EvidenceLine> = checked.results.iter().map(of_check).collect();
+    let troubles = |_: &(String, String)| trouble.clone();
+    let looked = Looked { environment, images, sightings: &seen.sightings, troubles: &troubles, checks: &checks };
+    let of_line = |line: EvidenceLine| {
+        let EvidenceLine { digest, environment, at: _, what, passed, detail, made_as } = line;
+        EvidenceRow { digest, environment, at: checked.at.clone(), what, passed, detail, made_as }
+    };
+    looked.sighted().lines.into_iter().map(of_line).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use landfall_delivery::{CheckResult, Verdict};
+    use landfall_delivery::{Run, Seen};
     use landfall_project::OnSmokeFailure;
     use landfall_store::{Location, PublishedRow, Store};
     use serde_json::json;
@@ -252,8 +293,30 @@ mod tests {
         }
     }
 
-    async fn seen(store: &Store, application: &Object, at: (&str, &[&str]), checked: &Checked) {
-        witnessed((&store.promotions, Forges::Nobody), application, at, checked).await.expect("written");
+    async fn seen(store: &Store, application: &Object, (environment, images): (&str, &[&str]), checked: &Checked) {
+        let runs = Seen::Runs { run: Run::default(), digest: None, fault: None };
+        seen_so(store, application, (environment, images, runs), checked).await;
+    }
+
+    async fn seen_so(
+        store: &Store,
+        application: &Object,
+        (environment, images, seen): (&str, &[&str], Seen),
+        checked: &Checked,
+    ) {
+        let sighting = |image: &&str| Sighting {
+            unit: ("shop".to_owned(), "shop".to_owned()),
+            workload: "Deployment/web".to_owned(),
+            image: (*image).to_owned(),
+            seen: seen.clone(),
+        };
+        let seen = Witnessed {
+            images: images.iter().map(|&image| image.to_owned()).collect(),
+            sightings: images.iter().map(sighting).collect(),
+            checks: Vec::new(),
+        };
+        let book = (&store.promotions, Forges::Nobody);
+        witnessed(book, application, (environment, &seen), checked).await.expect("written");
     }
 
     async fn book() -> (Store, Promotions) {
@@ -305,6 +368,23 @@ mod tests {
         assert_eq!(state(&book).await, "withdrawn");
         let seen = book.evidence("sha256:a", 20).await.expect("read");
         assert_eq!(seen.last().map(|it| (it.what.as_str(), it.passed)), Some(("check home", false)));
+    }
+
+    #[tokio::test]
+    async fn what_something_else_runs_in_place_of_has_neither_passed_nor_failed_anything() {
+        let (store, book) = book().await;
+        let drifted = |image| (image, Seen::Not("Deployment/web runs a/web:0.4.0".to_owned()));
+        for (environment, (image, seen)) in
+            [("test", drifted("a/web:0.5.0-alpha.1.1")), ("production", drifted("a/web:0.5.0"))]
+        {
+            for verdict in [Verdict::Passed, Verdict::Failed { reason: "503".to_owned() }] {
+                let at = (environment, &[image][..], seen.clone());
+                seen_so(&store, &application("Healthy"), at, &checked(verdict)).await;
+                assert_eq!(state(&book).await, "proposed", "{environment}");
+            }
+        }
+        let found = book.evidence("sha256:a", 20).await.expect("read");
+        assert!(found.iter().all(|it| it.what == "runs shop/shop" && !it.passed), "{found:?}");
     }
 
     #[tokio::test]

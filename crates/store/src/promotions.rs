@@ -43,6 +43,8 @@ pub struct EvidenceRow {
     pub passed: bool,
     /// In a sentence; may be empty.
     pub detail: String,
+    /// What stands for the check as it was declared when it was made; empty where that is not said.
+    pub made_as: String,
 }
 
 /// A version that must not be promoted.
@@ -108,8 +110,13 @@ impl PromotionEvent {
 }
 
 /// Its tables.
-pub(crate) const TABLES: Tables =
-    Tables { of: "promotions", steps: &[include_str!("../migrations/promotions/0001_first.sql")] };
+pub(crate) const TABLES: Tables = Tables {
+    of: "promotions",
+    steps: &[
+        include_str!("../migrations/promotions/0001_first.sql"),
+        include_str!("../migrations/promotions/0002_made_as.sql"),
+    ],
+};
 
 impl Promotions {
     /// The ones of that database.
@@ -179,8 +186,8 @@ impl Promotions {
         let mut transaction = alone.map_err(self.pool.failed(WHAT))?;
         for row in rows {
             query(
-                "INSERT INTO evidence (number, digest, environment, at, what, passed, detail) \
-                 SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6 FROM evidence",
+                "INSERT INTO evidence (number, digest, environment, at, what, passed, detail, made_as) \
+                 SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM evidence",
             )
             .bind(&row.digest)
             .bind(&row.environment)
@@ -188,6 +195,7 @@ impl Promotions {
             .bind(&row.what)
             .bind(i64::from(row.passed))
             .bind(&row.detail)
+            .bind(&row.made_as)
             .execute(&mut transaction)
             .await
             .map_err(self.pool.failed(WHAT))?;
@@ -216,6 +224,7 @@ impl Promotions {
                 what: text("what")?,
                 passed: row.try_get::<i64>("passed").map_err(Error::sql(WHAT))? != 0,
                 detail: text("detail")?,
+                made_as: text("made_as")?,
             })
         };
         rows.iter().rev().map(one).collect()

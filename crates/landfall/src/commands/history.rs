@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
 use crate::commands::books::{BooksArgs, Use};
+use crate::commands::promote::withdrawn;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -20,6 +21,8 @@ use crate::verb::Verb;
 
 /// How many of the values that were given otherwise a line names.
 const GIVEN: usize = 3;
+/// How many promotions that wait are looked for at their forge.
+const ASKED_AT_FORGE: usize = 10;
 
 /// Arguments of `history`.
 #[derive(Debug, Clone, Args)]
@@ -81,8 +84,15 @@ async fn promoted(context: &Context, args: &HistoryArgs, started: Instant) -> Ou
     let place = context.host.nowhere()?;
     let books = args.books.open(context, &place, Use::Reads).await?;
     let environment = args.place.env.as_ref().map(|name| name.to_string());
-    let lines: Result<Vec<PromotionLine>, Failure> =
+    let mut lines: Result<Vec<PromotionLine>, Failure> =
         books.ask(Asked::Promotions(environment, Some(args.max.get()))).await;
+    // Nobody tells the book that a pull request was merged.
+    let waiting = lines.iter_mut().flatten().filter(|line| line.state == "proposed");
+    for line in waiting.take(ASKED_AT_FORGE) {
+        if withdrawn::merged(context, &books, line).await.is_some() {
+            line.state = "merged".to_owned();
+        }
+    }
     books.close().await;
     context.report(&Promoted(lines?), Exit::Done, started);
     Ok(Exit::Done)

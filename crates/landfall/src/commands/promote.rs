@@ -26,12 +26,13 @@ use std::time::Instant;
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
-use landfall_project::{EnvironmentName, Maturity, Promotion, Who};
+use landfall_project::{Check, EnvironmentName, Maturity, Promotion, Who};
 use landfall_promote::{
-    Asked as Question, Evidence, GateVerdict, ReleasedImage, Tag, TestedImage, declared, judge, not_back, released_as,
-    role_of,
+    Asked as Question, DeclaredCheck, Evidence, GateVerdict, RUNS, ReleasedImage, Tag, TestedImage, declared, judge,
+    not_back, released_as, role_of,
 };
 use landfall_server::api::{Asked, EvidenceLine, PromotionNote};
+use landfall_server::{Sighted, made_as};
 use serde_json::{Value, json};
 
 use self::base::Base;
@@ -334,13 +335,18 @@ async fn gates(
     started: Instant,
 ) -> Result<Vec<GateVerdict>, Failure> {
     let unmade = if args.allow_unsimulated { Unmade::LeftOut } else { Unmade::NotPassed };
-    let mut lines = match args.recorded {
-        true => Vec::new(),
+    // Who has a server's book need not be where the cluster is kept that it tells of.
+    let is_elsewhere =
+        matches!(books, Books::Server(_)) && from.cluster.is_kept_in_state() && !from.state.has_cluster();
+    let Sighted { mut lines, waiting, .. } = match args.recorded || is_elsewhere {
+        true => Sighted::default(),
         false => witnessed::look(context, from, units, images, unmade, started).await?,
     };
     if let Some(level) = promotion.gates.reports {
         lines.extend(witnessed::reports(context, &args.sarif, level, &promotion.from, images)?);
     }
+    // What could not be made, or is left out for this once, says nothing the next time.
+    let unmade: Vec<EvidenceLine> = lines.extract_if(.., |line| witnessed::is_unmade(line)).collect();
     if !lines.is_empty() {
         for said in withdrawn::written(context, books, &promotion.from, lines).await? {
             context.ui.status(&said);
@@ -348,10 +354,17 @@ async fn gates(
     }
     let mut evidence = Vec::new();
     for image in images {
-        let seen: Vec<EvidenceLine> = books.ask(Asked::Evidence(image.digest.clone(), Some(MOST_EVIDENCE))).await?;
+        let mut seen: Vec<EvidenceLine> = books.ask(Asked::Evidence(image.digest.clone(), Some(MOST_EVIDENCE))).await?;
+        let now = jiff::Timestamp::now().to_string();
+        let of_it = unmade.iter().filter(|line| line.digest == image.digest).cloned();
+        seen.extend(of_it.map(|line| EvidenceLine { at: now.clone(), ..line }));
         evidence.extend(seen.into_iter().filter_map(|line| {
-            let EvidenceLine { digest, environment, at, what, passed, detail } = line;
-            Some(Evidence { digest, environment, at: at.parse().ok()?, what, passed, detail })
+            let EvidenceLine { digest, environment, at, what, passed, detail, made_as } = line;
+            // What is not declared there any more is waited for no longer.
+            let unit = what.strip_prefix(RUNS);
+            let is_declared = |name: &str| units.iter().any(|it| format!("{}/{}", it.namespace, it.name) == name);
+            let counts = unit.is_none_or(is_declared);
+            counts.then_some(Evidence { digest, environment, at: at.parse().ok()?, what, passed, detail, made_as })
         }));
     }
     let holds = by_hand::held(books).await?;
@@ -360,10 +373,9 @@ async fn gates(
         names.extend(by_hand::also_called(books, &image.repository, |line| line.digest == image.digest).await?);
     }
     let found = vouched::look(context, &to.target.source, (&promotion.gates, &to.target.directory), images).await?;
-    let checks: Vec<String> = from
-        .declared()
-        .map(|environment| environment.checks.iter().map(|check| check.name.clone()).collect())
-        .unwrap_or_default();
+    let of_check = |check: &Check| DeclaredCheck { name: check.name.clone(), made_as: made_as(check) };
+    let checks: Vec<DeclaredCheck> =
+        from.declared().map(|environment| environment.checks.iter().map(of_check).collect()).unwrap_or_default();
     let open: Vec<String> = to
         .declared()
         .map(|environment| {
@@ -377,6 +389,7 @@ async fn gates(
         images,
         checks: &checks,
         evidence: &evidence,
+        waiting: &waiting,
         signatures: &found.signatures,
         attestations: &found.attestations,
         open: &open,

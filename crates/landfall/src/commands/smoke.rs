@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{
-    Bounds, CheckResult, NetworkReach, Prober, Progress, Smoke, Standpoint, Tags, Verdict, tally, used_images,
+    Bounds, CheckResult, NetworkReach, Prober, Progress, Smoke, Standpoint, Tags, Unit, Verdict, tally, used_images,
 };
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Hosting, Place};
@@ -12,7 +12,8 @@ use landfall_project::{Check, Span};
 use serde_json::{Value, json};
 
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
-use crate::commands::promote::withdrawn;
+use crate::commands::promote::withdrawn::{self, Checked};
+use crate::commands::promote::witnessed::View;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -81,15 +82,39 @@ async fn run(context: &Context, args: SmokeArgs) -> Outcome {
     let mut checks = environment.checks;
     checks.retain(|check| only.is_empty() || only.contains(&&check.name));
     let tags = tags(context, &args, &named, &checks).await?;
+    // What was asked as anybody outside asks, or of another tag, is not what the environment runs.
+    let declared = match args.expect_tag.is_none() && withdrawn::promotes(&place) {
+        true => Some(withdrawn::declared_units(context, named.target.as_deref(), &args.place).await),
+        false => None,
+    };
+    let units = declared.as_ref().and_then(|declared| declared.as_ref().ok()).map(|(_, units)| units.as_slice());
     let from = Standpoint::Outside(args.tls_timeout.duration());
     let outside = Smoke { checks: &checks, tags: tags.clone(), from };
-    let results = match args.external {
-        true if !outside.needs_cluster() => without_cluster(context, &outside).await?,
-        external => within(context, &place, started, (&checks, tags, external.then_some(outside.from))).await?,
+    let (results, view) = match args.external {
+        true if !outside.needs_cluster() => (without_cluster(context, &outside).await?, None),
+        external => {
+            let asked = (&checks[..], tags, external.then_some(outside.from));
+            within(context, &place, started, asked, units).await?
+        }
     };
-    // What was asked as anybody outside asks, or of another tag, is not what the environment runs.
-    if args.expect_tag.is_none() && withdrawn::promotes(&place) {
-        withdrawn::told_after_checks(context, named.target.as_deref(), &args.place, &results).await;
+    match declared {
+        None => {}
+        Some(Err(failure)) => withdrawn::told_after_checks(context, Err(failure)).await,
+        Some(Ok((declared_at, units))) => {
+            let view = match view {
+                Some(view) => Ok(view),
+                // Who asks from outside need not reach the cluster, and can say nothing of what runs there then.
+                None => looked_at(context, &place, &units, started).await,
+            };
+            let checked = view.map(|view| Checked {
+                place: &declared_at,
+                units: &units,
+                view,
+                results: &results,
+                checks: &checks,
+            });
+            withdrawn::told_after_checks(context, checked).await;
+        }
     }
     let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
     // What was not checked is not passed.
@@ -133,13 +158,15 @@ async fn without_cluster(context: &Context, asked: &Smoke<'_>) -> Result<Vec<Che
     prober.smoke(asked).await.map_err(Failure::from)
 }
 
-/// Makes checks where the system is delivered: from outside, or as the cluster's routes lead.
+/// Makes checks where the system is delivered: from outside, or as the cluster's routes lead; says what of the units ran meanwhile,
+/// where some are given.
 async fn within(
     context: &Context,
     place: &Place,
     started: Instant,
     (checks, tags, outside): (&[Check], Tags, Option<Standpoint>),
-) -> Result<Vec<CheckResult>, Failure> {
+    units: Option<&[Unit]>,
+) -> Result<(Vec<CheckResult>, Option<View>), Failure> {
     if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
         return Err(Failure::from(
             Diagnostic::error(code::NOT_RUNNING, "nothing is delivered here that could be checked").help("landfall up"),
@@ -148,6 +175,10 @@ async fn within(
     // With its ingress, where nobody serves it: the names of its routes are nobody else's.
     let mut connection = context.host.connect(place, Hosting::InProcess, &[]).await?;
     let results = live::with_progress(context, &mut connection, started, |session| async move {
+        let before = match units {
+            Some(units) => Some(View::of(&session, units).await?),
+            None => None,
+        };
         let from = outside.unwrap_or_else(|| Standpoint::Routes(session.routes.clone()));
         let prober = Prober {
             cluster: Some(&session.cluster),
@@ -156,11 +187,24 @@ async fn within(
             progress: &session.progress,
             stop: &session.stop,
         };
-        prober.smoke(&Smoke { checks, tags, from }).await
+        let results = prober.smoke(&Smoke { checks, tags, from }).await?;
+        let view = match (units, before) {
+            (Some(units), Some(before)) => Some(View::of(&session, units).await?.since(&before)),
+            _ => None,
+        };
+        Ok::<_, Vec<Diagnostic>>((results, view))
     })
     .await;
     connection.close().await;
     results.map_err(Failure::from)
+}
+
+/// What of the units runs in a place.
+async fn looked_at(context: &Context, place: &Place, units: &[Unit], started: Instant) -> Result<View, Failure> {
+    let mut connection = context.host.connect(place, Hosting::InProcess, &[]).await?;
+    let view = View::over(context, &mut connection, units, started).await;
+    connection.close().await;
+    view
 }
 
 /// The checks, made.

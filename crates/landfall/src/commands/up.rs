@@ -19,7 +19,8 @@ use self::builds::Builds;
 use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs, is_delivered, is_in_system, is_written_as_path};
 use crate::commands::plan::Plans;
 use crate::commands::plan::saved::SavedPlan;
-use crate::commands::promote::withdrawn;
+use crate::commands::promote::withdrawn::{self, Checked};
+use crate::commands::promote::witnessed::View;
 use crate::commands::{addon, claims, own_cluster};
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -239,20 +240,35 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
         started,
     };
     context.report(&report, exit, started);
+    let checks = (&place, &summary.checks[..]);
+    note_checks(context, &mut connection, (&args, wanted.target.as_deref()), checks, started).await;
     connection.close().await;
-    note_checks(context, &place, &args, wanted.target.as_deref(), &summary.checks).await;
     Ok(exit)
 }
 
-/// Writes down what the checks of a delivery have found, where something is promoted from there.
-async fn note_checks(context: &Context, place: &Place, args: &UpArgs, target: Option<&str>, checks: &[CheckResult]) {
+/// Writes down what the checks of a delivery have found of what runs then, where something is promoted from there.
+async fn note_checks(
+    context: &Context,
+    connection: &mut Connection,
+    (args, target): (&UpArgs, Option<&str>),
+    (place, checks): (&Place, &[CheckResult]),
+    started: Instant,
+) {
     // What could not be made says nothing of what runs: it was never seen.
     let made: Vec<CheckResult> =
         checks.iter().filter(|it| !matches!(it.verdict, Verdict::NotSimulated { .. })).cloned().collect();
     if made.is_empty() || !withdrawn::promotes(place) {
         return;
     }
-    withdrawn::told_after_checks(context, target, &args.place, &made).await;
+    let declared = match withdrawn::declared_units(context, target, &args.place).await {
+        Ok(declared) => declared,
+        Err(failure) => return withdrawn::told_after_checks(context, Err(failure)).await,
+    };
+    let (declared_at, units) = &declared;
+    let checks = place.declared().map(|environment| environment.checks.clone()).unwrap_or_default();
+    let view = View::over(context, connection, units, started).await;
+    let checked = view.map(|view| Checked { place: declared_at, units, view, results: &made, checks: &checks });
+    withdrawn::told_after_checks(context, checked).await;
 }
 
 /// What is delivered over a connection.

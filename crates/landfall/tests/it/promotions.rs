@@ -7,6 +7,7 @@ mod interrupted;
 mod kustomized;
 mod scanned;
 mod town;
+mod witnessed;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -15,6 +15,7 @@ fn seen(hour: i64, what: &str, passed: bool) -> Evidence {
         what: what.to_owned(),
         passed,
         detail: if passed { String::new() } else { "503".to_owned() },
+        made_as: String::new(),
     }
 }
 
@@ -27,7 +28,8 @@ fn image() -> TestedImage {
 }
 
 static IMAGES: LazyLock<[TestedImage; 1]> = LazyLock::new(|| [image()]);
-static CHECKS: LazyLock<[String; 1]> = LazyLock::new(|| ["home".to_owned()]);
+static CHECKS: LazyLock<[DeclaredCheck; 1]> =
+    LazyLock::new(|| [DeclaredCheck { name: "home".to_owned(), made_as: "a1".to_owned() }]);
 
 /// All that is refused, in words.
 fn said<'a>(gates: &'a Gates, evidence: &'a [Evidence], change: impl FnOnce(&mut Asked<'a>)) -> Vec<String> {
@@ -37,6 +39,7 @@ fn said<'a>(gates: &'a Gates, evidence: &'a [Evidence], change: impl FnOnce(&mut
         images: IMAGES.as_slice(),
         checks: CHECKS.as_slice(),
         evidence,
+        waiting: &[],
         signatures: &[],
         attestations: &[],
         open: &[],
@@ -90,14 +93,15 @@ fn se_94_what_is_held_back_does_not_go_whatever_it_has_proved() {
 #[test]
 fn a_check_that_passed_is_told_once_for_all_images_and_one_that_failed_for_each() {
     let images = [image(), TestedImage { repository: "b/c".to_owned(), ..image() }];
-    let (checks, evidence) = (["home".to_owned()], well());
+    let (checks, evidence) = (CHECKS.as_slice(), well());
     let gates = |evidence: &[Evidence]| {
         let asked = Asked {
             gates: &Gates::default(),
             from: "test",
             images: &images,
-            checks: &checks,
+            checks,
             evidence,
+            waiting: &[],
             signatures: &[],
             attestations: &[],
             open: &[],
@@ -165,13 +169,14 @@ fn lp_124_each_gate_that_is_declared_refuses_with_its_own_sentence() {
 fn what_is_open_is_told_and_refuses_only_where_that_is_declared() {
     let open = ["restore".to_owned()];
     assert_eq!(said(&Gates::default(), &well(), |asked| asked.open = &open), [""; 0]);
-    let (images, checks, evidence) = ([image()], ["home".to_owned()], well());
+    let (images, checks, evidence) = ([image()], CHECKS.as_slice(), well());
     let asked = Asked {
         gates: &Gates::default(),
         from: "test",
         images: &images,
-        checks: &checks,
+        checks,
         evidence: &evidence,
+        waiting: &[],
         signatures: &[],
         attestations: &[],
         open: &open,
@@ -204,4 +209,40 @@ fn a_report_counts_by_its_findings_and_one_that_is_none_counts_as_none() {
     }
     let failed = r#"{"runs": [{"tool": {"driver": {"name": "x"}}, "results": [], "invocations": [{"executionSuccessful": false}]}]}"#;
     assert!(report_findings(failed, ReportLevel::Error).expect_err("half").contains("did not come to its end"));
+}
+
+#[test]
+fn what_does_not_run_any_more_or_was_checked_otherwise_is_refused_and_a_turn_that_is_waited_for_is_told() {
+    let usual = Gates::default();
+    let only = |evidence: &[Evidence], words: &str| {
+        let refusals = said(&usual, evidence, |_| {});
+        assert!(refusals.len() == 1 && refusals[0].contains(words), "{words}: {refusals:?}");
+    };
+    let mut gone = well();
+    gone.push(Evidence { detail: "Deployment/web runs web:0.9".to_owned(), ..seen(2, "runs a/web", false) });
+    only(&gone, "does not run in test any more: Deployment/web runs web:0.9");
+    let made = |hour: i64, made_as: &str, passed: bool| Evidence {
+        made_as: made_as.to_owned(),
+        ..seen(hour, "check home", passed)
+    };
+    only(&[seen(0, HEALTH, true), made(0, "b2", true)], "as it is not declared on the branch");
+    assert_eq!(said(&usual, &[seen(0, HEALTH, true), made(0, "a1", true)], |_| {}), [""; 0]);
+    // What somebody's own check finds later changes nothing.
+    assert_eq!(said(&usual, &[seen(0, HEALTH, true), made(0, "a1", true), made(1, "b2", false)], |_| {}), [""; 0]);
+    only(&[seen(0, HEALTH, true), made(0, "a1", false), made(1, "b2", true)], "has failed");
+    let waiting = [("sha256:aaaa".to_owned(), "CronJob/jobs has not fired with it yet".to_owned())];
+    let told = said(&usual, &[], |asked| asked.waiting = &waiting);
+    assert!(told[0].contains("never seen running in test (CronJob/jobs has not fired with it yet)"), "{told:?}");
+}
+
+#[test]
+fn a_report_counts_for_the_level_that_it_was_counted_from() {
+    let strict = Gates { reports: Some(ReportLevel::Warning), ..Gates::default() };
+    let counted = |level: &str| Evidence { made_as: level.to_owned(), ..seen(0, "report scanner", true) };
+    let mut all = well();
+    all.push(counted("error"));
+    let told = said(&strict, &all, |_| {});
+    assert!(told.len() == 1 && told[0].contains("no report (SARIF) was handed in"), "{told:?}");
+    all.push(counted("warning"));
+    assert_eq!(said(&strict, &all, |_| {}), [""; 0]);
 }

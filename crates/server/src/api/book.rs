@@ -110,7 +110,7 @@ impl Book {
         few(lines.len())?;
         let mut rows = Vec::new();
         for line in lines {
-            short(&[&line.environment, &line.what, &line.detail])?;
+            short(&[&line.environment, &line.what, &line.detail, &line.made_as])?;
             rows.push(EvidenceRow {
                 digest: is_digest(&line.digest)?,
                 environment: line.environment.clone(),
@@ -119,6 +119,7 @@ impl Book {
                 what: line.what.clone(),
                 passed: line.passed,
                 detail: line.detail.clone(),
+                made_as: line.made_as.clone(),
             });
         }
         self.0.witness(&rows).await.map_err(|error| told(&error))?;

@@ -41,6 +41,9 @@ pub struct EvidenceLine {
     /// In a sentence.
     #[serde(default)]
     pub detail: String,
+    /// What stands for a check as it was declared when it was made; a promotion takes no check that is declared otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub made_as: String,
 }
 
 /// A version that is held back, or was.
@@ -89,7 +92,7 @@ pub struct PromotionLine {
     pub to: String,
     /// What runs there then.
     pub tag: String,
-    /// `refused`, `tagged`, `proposed`, `written`, `withdrawn`, `merged`, `live`, `failed`.
+    /// `refused`, `tagged`, `proposed`, `written`, `withdrawn`, `merged`, `live`, `failed`, `set-back`, `glass-broken`.
     pub state: String,
     /// Images with digests, commit, branch, pull request.
     pub detail: Value,
@@ -179,8 +182,8 @@ impl From<PublishedRow> for LedgerLine {
 
 impl From<EvidenceRow> for EvidenceLine {
     fn from(row: EvidenceRow) -> Self {
-        let EvidenceRow { digest, environment, at, what, passed, detail } = row;
-        EvidenceLine { digest, environment, at, what, passed, detail }
+        let EvidenceRow { digest, environment, at, what, passed, detail, made_as } = row;
+        EvidenceLine { digest, environment, at, what, passed, detail, made_as }
     }
 }
 

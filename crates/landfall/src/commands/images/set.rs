@@ -18,7 +18,7 @@ use super::registry::{Unlooked, looked_at, noted};
 use super::tags::{Apart, Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, told_apart};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
-use crate::commands::promote::by_hand::{Broken, GlassArgs, Look, Site, Wish, permitted};
+use crate::commands::promote::by_hand::{Broken, GlassArgs, Look, Site, Wish, noted_back, permitted};
 use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, agreed, change, report, write_here};
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -297,12 +297,16 @@ async fn applied(
             tags.committed(made)
         }
     };
+    let wanted = tags.wanted.clone();
     let deed = Deed { cause, change: change(on_tip), ..deed(tags) };
     let deed = match glass {
         Some(glass) => glass.said_in(deed),
         None => deed,
     };
     let written = args.back.write(context, place, source, deed).await?;
+    if glass.is_none() {
+        noted_back(context, place, &wanted, &written).await;
+    }
     let told = told.lock().map(|told| told.clone()).unwrap_or_default();
     let lines = written.landed(told);
     let outcomes = Outcomes { lines, notes, written: Some(&written), dry_run: false };

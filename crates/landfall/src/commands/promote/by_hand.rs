@@ -10,7 +10,7 @@ use landfall_host::{Failure, Place};
 use landfall_project::{EnvironmentName, ProjectFile, Who};
 use landfall_promote::{ByHand, Held, PromotionRefusal, Tag, bare, tag_at, with_role};
 use landfall_server::api::{Asked, HoldLine, LedgerLine, PromotionNote};
-use landfall_source::{Edited, SourceTree};
+use landfall_source::{Edited, Landing, SourceTree};
 use landfall_store::{Audit, AuditEntry};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::set::moment;
 use crate::commands::images::tags::{Ours, TagLine, told_apart};
-use crate::commands::write_back::{Deed, Standing, WriteBackArgs, change, saying, tree_path};
+use crate::commands::write_back::{Deed, Standing, WriteBackArgs, Written, actor, change, saying, short, tree_path};
 use crate::context::Context;
 
 /// The emergency's flag.
@@ -337,6 +337,43 @@ async fn broken(
     let text = format!("past the rules of promotions to {to}: {reason}; this is audited and announced ({refusal})");
     context.ui.diagnostic(&Diagnostic::warning(refused_as(refusal), text));
     Ok(Broken { reason: reason.to_owned(), audit, books })
+}
+
+/// Writes down that tags were set back by hand where promotions lead, once that is on its branch; what cannot be written down is told.
+pub(crate) async fn noted_back(context: &Context, place: &Place, wanted: &[(TagLine, Tag)], written: &Written) {
+    let (TargetKind::System(file), Some(to)) = (&place.target.kind, &place.environment) else { return };
+    let Some(from) = file.system.promotion.iter().find(|it| *it.to == **to).map(|it| it.from.to_string()) else {
+        return;
+    };
+    let (Landing::Pushed { commit, .. }, Some((line, tag))) = (&written.landing, wanted.first()) else { return };
+    let by = actor(context);
+    let before: BTreeSet<&str> = line.running.iter().map(|(_, tag)| tag.as_str()).collect();
+    let before = before.into_iter().collect::<Vec<_>>().join(", ");
+    let mut said = format!("{before} -> {tag} by {}", short(commit));
+    if let Some(request) = &written.request {
+        said.push_str(&format!(", which waits in pull request {}", request.number));
+    }
+    let note = PromotionNote {
+        id: format!("{to}-{tag}-back-{}", moment().replace([':', '-'], "")),
+        from,
+        to: to.clone(),
+        tag: tag.to_string(),
+        state: "set-back".to_owned(),
+        said,
+        detail: json!({"asked_by": by, "commit": commit}),
+    };
+    let noted = async {
+        let books = BooksArgs::default().open(context, place, Use::Writes).await?.written_by(&by);
+        let noted: Result<Value, Failure> = books.ask(Asked::Promote(note)).await;
+        books.close().await;
+        noted
+    };
+    if let Err(failure) = noted.await {
+        failure.diagnostics.iter().for_each(|told| {
+            let text = format!("that it was set back is not written down: {}", told.message);
+            context.ui.diagnostic(&Diagnostic::warning(code::HISTORY_UNWRITTEN, text));
+        });
+    }
 }
 
 /// The code that a refusal would have had.

@@ -4,6 +4,8 @@ use landfall_diag::{Code, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_promote::{GateRefusal, GateVerdict, PromotionRefusal, ReleasedImage};
 
+use super::witnessed::UNMADE;
+
 /// Why a promotion cannot be made at all.
 pub(super) fn refused(refusal: &PromotionRefusal) -> Failure {
     let text = refusal.to_string();
@@ -38,13 +40,23 @@ pub(super) fn closed(verdicts: &[GateVerdict]) -> Vec<Diagnostic> {
     let one = |refusal: &GateRefusal| {
         let (code, help) = match refusal {
             GateRefusal::Held { tag, .. } => (code::HELD_BACK, Some(format!("landfall hold --release {tag}"))),
-            GateRefusal::Untested { environment, .. } => {
+            GateRefusal::Untested { environment, why: Some(_), .. } => (
+                code::NOT_TESTED,
+                Some(format!("let it run there once, and look again: landfall smoke --env {environment}")),
+            ),
+            GateRefusal::Gone { environment, .. } | GateRefusal::Untested { environment, .. } => {
                 (code::NOT_TESTED, Some(format!("deliver it there first: landfall up --env {environment}")))
             }
             GateRefusal::Unhealthy { environment, .. } => {
                 (code::NOT_WELL, Some(format!("landfall status --env {environment}")))
             }
-            GateRefusal::CheckFailed { environment, .. } | GateRefusal::CheckMissing { environment, .. } => {
+            GateRefusal::CheckFailed { why, .. } if why.starts_with(UNMADE) => (
+                code::NOT_WELL,
+                Some("declare the answer under `simulate:`, or take it as seen with --allow-unsimulated".to_owned()),
+            ),
+            GateRefusal::CheckFailed { environment, .. }
+            | GateRefusal::CheckMissing { environment, .. }
+            | GateRefusal::CheckOtherwise { environment, .. } => {
                 (code::NOT_WELL, Some(format!("landfall smoke --env {environment}")))
             }
             GateRefusal::CheckUnknown { .. } => (code::NOT_WELL, None),

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use landfall_delivery::{CheckResult, TargetKind};
+use landfall_delivery::{CheckResult, TargetKind, Unit};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_promote::{TestedImage, bare};
+use landfall_project::Check;
+use landfall_promote::{RUNS, TestedImage, bare};
 use landfall_server::Proposed;
 use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine, PromotionNote};
 use landfall_source::ForgeRepository;
 use serde_json::Value;
 
-use super::witnessed::{Unmade, of_checks};
+use super::witnessed::{Unmade, View, is_unmade, of_checks};
 use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::doctor::forge_token;
@@ -21,7 +22,7 @@ use crate::context::Context;
 /// Lines of the book that are looked through.
 const MOST: usize = 1000;
 /// How a promotion stands that waits for somebody.
-const OPEN: [&str; 3] = ["tagged", "proposed", "merged"];
+const OPEN: [&str; 2] = ["tagged", "proposed"];
 
 /// Whether something is promoted from a place's environment.
 pub(crate) fn promotes(place: &Place) -> bool {
@@ -29,15 +30,42 @@ pub(crate) fn promotes(place: &Place) -> bool {
     file.system.promotion.iter().any(|it| Some(it.from.as_str()) == place.environment.as_deref())
 }
 
-/// Writes down what checks of an environment have found, and says which promotions were withdrawn, or why it cannot be.
-pub(crate) async fn told_after_checks(
+/// A place with what it declares now, whatever was delivered there with options of somebody's own.
+pub(crate) async fn declared_units(
     context: &Context,
     target: Option<&str>,
     args: &TargetArgs,
-    results: &[CheckResult],
-) {
-    match after_checks(context, target, args, results).await {
-        Ok(withdrawn) => withdrawn.iter().for_each(|line| context.ui.status(line)),
+) -> Result<(Place, Vec<Unit>), Failure> {
+    let place = context.host.place(target, &args.query()).await?;
+    let selection = args.selection(&context.host, &place)?;
+    let namespace = context.host.default_namespace(&place);
+    let candidates = place.target.units(&selection, &Default::default(), &namespace).await?;
+    let units = candidates.into_iter().filter_map(|(_, unit)| unit.ok()).collect();
+    Ok((place, units))
+}
+
+/// What checks have found, and what ran while they were made.
+pub(crate) struct Checked<'a> {
+    /// Where.
+    pub(crate) place: &'a Place,
+    /// The units that are declared there.
+    pub(crate) units: &'a [Unit],
+    /// What was seen of them.
+    pub(crate) view: View,
+    /// What was found.
+    pub(crate) results: &'a [CheckResult],
+    /// The checks as they were made.
+    pub(crate) checks: &'a [Check],
+}
+
+/// Writes down what checks of an environment have found, and says which promotions were withdrawn, or why it cannot be.
+pub(crate) async fn told_after_checks(context: &Context, checked: Result<Checked<'_>, Failure>) {
+    let said = match checked {
+        Ok(checked) => after_checks(context, &checked).await,
+        Err(failure) => Err(failure),
+    };
+    match said {
+        Ok(said) => said.iter().for_each(|line| context.ui.status(line)),
         Err(failure) => failure.diagnostics.iter().for_each(|told| {
             let text = format!("what was seen is not written down: {}", told.message);
             context.ui.diagnostic(&Diagnostic::warning(code::HISTORY_UNWRITTEN, text));
@@ -45,27 +73,17 @@ pub(crate) async fn told_after_checks(
     }
 }
 
-/// Writes down what checks of an environment have found, where something is promoted from there; says which promotions were
-/// withdrawn.
-async fn after_checks(
-    context: &Context,
-    target: Option<&str>,
-    args: &TargetArgs,
-    results: &[CheckResult],
-) -> Result<Vec<String>, Failure> {
-    let place = context.host.place(target, &args.query()).await?;
-    let environment = place.environment.clone().unwrap_or_default();
-    let TargetKind::System(file) = &place.target.kind else { return Ok(Vec::new()) };
-    if !file.system.promotion.iter().any(|it| *it.from == *environment) {
+/// Writes down what checks of an environment have found of what ran, where something is promoted from there; says of what nothing
+/// could be said, and which promotions were withdrawn.
+async fn after_checks(context: &Context, checked: &Checked<'_>) -> Result<Vec<String>, Failure> {
+    let place = checked.place;
+    if !promotes(place) {
         return Ok(Vec::new());
     }
-    let selection = args.selection(&context.host, &place)?;
-    let namespace = context.host.default_namespace(&place);
-    let candidates = place.target.units(&selection, &Default::default(), &namespace).await?;
-    let units: Vec<_> = candidates.into_iter().filter_map(|(_, unit)| unit.ok()).collect();
-    let lines = of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &[]))?;
-    let books = BooksArgs::default().open(context, &place, Use::Writes).await?;
-    let done = noted(context, &books, &environment, lines.iter().flat_map(|line| &line.running), results).await;
+    let environment = place.environment.clone().unwrap_or_default();
+    let lines = of_units(&place.target, checked.units, &Ours::of(&place.target, &place.target.source, &[]))?;
+    let books = BooksArgs::default().open(context, place, Use::Writes).await?;
+    let done = noted(context, &books, &environment, lines.iter().flat_map(|line| &line.running), checked).await;
     books.close().await;
     done
 }
@@ -75,7 +93,7 @@ async fn noted<'r>(
     books: &Books,
     environment: &str,
     running: impl Iterator<Item = &'r (String, String)>,
-    results: &[CheckResult],
+    checked: &Checked<'_>,
 ) -> Result<Vec<String>, Failure> {
     let mut images = Vec::new();
     for (repository, tag) in running {
@@ -85,12 +103,15 @@ async fn noted<'r>(
             images.push(TestedImage { repository: line.image, tag: line.tag, digest: line.digest });
         }
     }
-    let evidence: Vec<EvidenceLine> =
-        images.iter().flat_map(|image| of_checks(environment, &image.digest, results, Unmade::NotPassed)).collect();
-    if evidence.is_empty() {
-        return Ok(Vec::new());
+    let mut checks = of_checks(environment, checked.results, checked.checks, Unmade::NotPassed);
+    checks.retain(|line| !is_unmade(line));
+    let sighted = checked.view.of_images(environment, &images, &checks);
+    let mut said: Vec<String> =
+        sighted.untold.iter().map(|(_, why)| format!("what was checked proves nothing of it: {why}")).collect();
+    if !sighted.lines.is_empty() {
+        said.extend(written(context, books, environment, sighted.lines).await?);
     }
-    written(context, books, environment, evidence).await
+    Ok(said)
 }
 
 /// Writes evidence down, and withdraws open promotions of digests of which something has failed where they come from; says which.
@@ -100,7 +121,9 @@ pub(super) async fn written(
     environment: &str,
     evidence: Vec<EvidenceLine>,
 ) -> Result<Vec<String>, Failure> {
-    let failed: Vec<EvidenceLine> = evidence.iter().filter(|line| !line.passed).cloned().collect();
+    // What does not run any more has not failed.
+    let has_failed = |line: &&EvidenceLine| !line.passed && !line.what.starts_with(RUNS);
+    let failed: Vec<EvidenceLine> = evidence.iter().filter(has_failed).cloned().collect();
     // A server withdraws them itself, and may have no token for their forge.
     let open = if failed.is_empty() { Vec::new() } else { open(books).await? };
     let _written: usize = books.ask(Asked::Witness(evidence)).await?;
@@ -159,6 +182,13 @@ async fn withdraw(
     let now: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
     let mut withdrawn = Vec::new();
     for line in meant {
+        // What was merged is withdrawn by nobody: it is gone back from.
+        if let Some(said) = merged(context, books, &line).await {
+            let (tag, to) = (line.tag.clone(), line.to.clone());
+            withdrawn.push(format!("{said}: {to} has {tag} · back with landfall rollback --env {to}"));
+            noted_as(books, line, ("merged", &said)).await?;
+            continue;
+        }
         withdrawn.push(format!("the promotion of {} to {} is withdrawn: {why}", line.tag, line.to));
         if let Some(said) = red(context, books, &line.detail, why).await {
             withdrawn.push(said);
@@ -166,30 +196,49 @@ async fn withdraw(
         if now.iter().any(|it| it.id == line.id && it.state == "withdrawn") {
             continue;
         }
-        let note = PromotionNote {
-            id: line.id,
-            from: line.from,
-            to: line.to,
-            tag: line.tag,
-            state: "withdrawn".to_owned(),
-            said: landfall_diag::without_known(why).chars().take(1900).collect(),
-            detail: line.detail,
-        };
-        let _noted: Value = books.ask(Asked::Promote(note)).await?;
+        noted_as(books, line, ("withdrawn", &landfall_diag::without_known(why))).await?;
     }
     Ok(withdrawn)
+}
+
+/// Writes down how a promotion stands now.
+async fn noted_as(books: &Books, line: PromotionLine, (state, said): (&str, &str)) -> Result<(), Failure> {
+    let note = PromotionNote {
+        id: line.id,
+        from: line.from,
+        to: line.to,
+        tag: line.tag,
+        state: state.to_owned(),
+        said: said.chars().take(1900).collect(),
+        detail: line.detail,
+    };
+    let _noted: Value = books.ask(Asked::Promote(note)).await?;
+    Ok(())
+}
+
+/// That the pull request of a promotion that waits was merged, where its forge is this directory's and says so.
+pub(crate) async fn merged(context: &Context, books: &Books, line: &PromotionLine) -> Option<String> {
+    let proposed = Proposed::of(&line.detail).filter(|_| line.state == "proposed")?;
+    if matches!(books, Books::Server(_)) && !is_ours(context, &proposed) {
+        return None;
+    }
+    let token = forge_token::token_for(&proposed.place.api, None, |name| context.host.env.get(name));
+    proposed.merged(&context.host.network, token).await
+}
+
+/// Whether a promotion waits in this directory's own repository.
+fn is_ours(context: &Context, proposed: &Proposed) -> bool {
+    let place = &proposed.place;
+    let own =
+        context.host.origin().and_then(|origin| ForgeRepository::of(&origin, Some(place.forge), Some(&place.api)));
+    own.is_some_and(|own| own.repository.eq_ignore_ascii_case(&place.repository))
 }
 
 /// Says at the forge that a pull request must not be merged; a sentence where that cannot be said.
 async fn red(context: &Context, books: &Books, detail: &Value, why: &str) -> Option<String> {
     let proposed = Proposed::of(detail)?;
     // What stands in a server's book was written by somebody, who may name what this one's token reaches as well.
-    let is_ours = || {
-        let (origin, place) = (context.host.origin()?, &proposed.place);
-        let own = ForgeRepository::of(&origin, Some(place.forge), Some(&place.api))?;
-        Some(own.repository.eq_ignore_ascii_case(&place.repository))
-    };
-    if matches!(books, Books::Server(_)) && is_ours() != Some(true) {
+    if matches!(books, Books::Server(_)) && !is_ours(context, &proposed) {
         return Some(proposed.untold("it waits in another repository than this directory's"));
     }
     let token = forge_token::token_for(&proposed.place.api, None, |name| context.host.env.get(name));

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use landfall_delivery::{
-    Bounds, CheckResult, NetworkReach, Prober, Smoke, Standpoint, SystemStatus, Tags, Unit, Verdict,
+    Bounds, CheckResult, NetworkReach, Prober, Session, Sighting, Smoke, Standpoint, Tags, Unit, Verdict,
 };
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{Failure, Hosting, Place};
-use landfall_object::HealthStatus;
-use landfall_project::ReportLevel;
-use landfall_promote::{CHECK, HEALTH, REPORT, TestedImage, report_findings};
+use landfall_host::{Connection, Failure, Hosting, Place};
+use landfall_project::{Check, ReportLevel};
+use landfall_promote::{CHECK, REPORT, TestedImage, level_word, report_findings};
 use landfall_server::api::EvidenceLine;
+use landfall_server::{Looked, Sighted, made_as};
 
 use crate::context::Context;
 use crate::live;
@@ -24,7 +24,76 @@ pub(crate) enum Unmade {
     LeftOut,
 }
 
-/// Looks at a place and says what was seen of images there; nothing where nothing is delivered.
+/// What is said of a check that was left out.
+const TAKEN_AS_SEEN: &str = "taken as seen: what it asks is not simulated";
+/// What is said of a check that could not be made, before why.
+pub(super) const UNMADE: &str = "it could not be made: ";
+
+/// Whether a line tells of a check that was not made: it says nothing of what runs, and is written down nowhere.
+pub(super) fn is_unmade(line: &EvidenceLine) -> bool {
+    line.what.starts_with(CHECK) && (line.detail == TAKEN_AS_SEEN || line.detail.starts_with(UNMADE))
+}
+
+/// What is seen of what is declared in a place.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    sightings: Vec<Sighting>,
+    /// Why units are not well as wholes: by their names, with the namespace where it tells releases apart.
+    troubles: Vec<(Option<String>, String, String)>,
+}
+
+impl View {
+    /// Looks at units where they are delivered.
+    pub(crate) async fn of(session: &Session, units: &[Unit]) -> Result<Self, Vec<Diagnostic>> {
+        let wanted: Vec<_> = units.iter().map(|unit| (unit.namespace.clone(), unit.name.clone())).collect();
+        let status = session.status(&wanted).await?;
+        let ill = status.units.into_iter().filter(|unit| !matches!(unit.status.as_str(), "deployed" | "synced"));
+        let troubles = ill.map(|unit| {
+            let why = format!("{} is {}", unit.name, unit.status);
+            // An Application is called so wherever it delivers.
+            ((unit.revision > 0).then_some(unit.namespace), unit.name, why)
+        });
+        Ok(View { troubles: troubles.collect(), sightings: session.sightings(units).await? })
+    }
+
+    /// The same over a connection.
+    pub(crate) async fn over(
+        context: &Context,
+        connection: &mut Connection,
+        units: &[Unit],
+        started: Instant,
+    ) -> Result<Self, Failure> {
+        let seen =
+            live::with_progress(context, connection, started, |session| async move { View::of(&session, units).await });
+        seen.await.map_err(Failure::from)
+    }
+
+    /// Where nothing is delivered.
+    fn nowhere(units: &[Unit], environment: &str) -> Result<Self, Failure> {
+        let why = format!("nothing is delivered in {environment}");
+        let sightings = Sighting::nowhere(units, &why).map_err(Failure::from)?;
+        Ok(View { sightings, troubles: Vec::new() })
+    }
+
+    /// What held from a view to this later one.
+    #[must_use]
+    pub(crate) fn since(self, before: &View) -> Self {
+        View { sightings: Sighting::held(&before.sightings, self.sightings), ..self }
+    }
+
+    /// What it says of images, with what checks found meanwhile.
+    pub(crate) fn of_images(&self, environment: &str, images: &[TestedImage], checks: &[EvidenceLine]) -> Sighted {
+        let troubles = |(namespace, name): &(String, String)| {
+            let is_it = |it: &&(Option<String>, String, String)| {
+                it.1 == *name && it.0.as_ref().is_none_or(|one| one == namespace)
+            };
+            self.troubles.iter().find(is_it).map(|(_, _, why)| why.clone())
+        };
+        Looked { environment, images, sightings: &self.sightings, troubles: &troubles, checks }.sighted()
+    }
+}
+
+/// Looks at a place and says what was seen of images there; what is not delivered runs nowhere.
 pub(crate) async fn look(
     context: &Context,
     place: &Place,
@@ -32,16 +101,16 @@ pub(crate) async fn look(
     images: &[TestedImage],
     unmade: Unmade,
     started: Instant,
-) -> Result<Vec<EvidenceLine>, Failure> {
+) -> Result<Sighted, Failure> {
+    let environment = place.environment.clone().unwrap_or_default();
     if place.cluster.is_kept_in_state() && !place.state.has_cluster() {
-        return Ok(Vec::new());
+        return Ok(View::nowhere(units, &environment)?.of_images(&environment, images, &[]));
     }
     let checks = place.declared().map(|environment| environment.checks.clone()).unwrap_or_default();
-    let wanted: Vec<(String, String)> = units.iter().map(|unit| (unit.namespace.clone(), unit.name.clone())).collect();
     let tags = Tags::Of(images.iter().map(|image| format!("{}:{}", image.repository, image.tag)).collect());
     let mut connection = context.host.connect(place, Hosting::InProcess, &[]).await?;
     let seen = live::with_progress(context, &mut connection, started, |session| async move {
-        let status = session.status(&wanted).await?;
+        let before = View::of(&session, units).await?;
         let from = Standpoint::Routes(session.routes.clone());
         let prober = Prober {
             cluster: Some(&session.cluster),
@@ -51,87 +120,40 @@ pub(crate) async fn look(
             stop: &session.stop,
         };
         let results = prober.smoke(&Smoke { checks: &checks, tags, from }).await?;
-        Ok::<_, Vec<Diagnostic>>((status, results))
+        let view = View::of(&session, units).await?.since(&before);
+        Ok::<_, Vec<Diagnostic>>((view, results, checks))
     })
     .await;
     connection.close().await;
-    let (status, results) = seen.map_err(Failure::from)?;
-    let environment = place.environment.clone().unwrap_or_default();
-    Ok(evidence(&environment, images, &status, &results, unmade))
+    let (view, results, checks) = seen.map_err(Failure::from)?;
+    Ok(view.of_images(&environment, images, &of_checks(&environment, &results, &checks, unmade)))
 }
 
-/// What all that was seen says of each image; of one that nothing runs nothing is said.
-pub(crate) fn evidence(
+/// What checks have found, of whatever ran while they were made: each with what stands for how it is declared.
+pub(super) fn of_checks(
     environment: &str,
-    images: &[TestedImage],
-    status: &SystemStatus,
     results: &[CheckResult],
+    declared: &[Check],
     unmade: Unmade,
 ) -> Vec<EvidenceLine> {
-    let mut lines = Vec::new();
-    for image in images {
-        let named = format!("{}:{}", image.repository, image.tag);
-        let pinned = format!("{}@{}", image.repository, image.digest);
-        let runs = |text: &String| {
-            *text == named
-                || *text == pinned
-                || text.strip_prefix(&named).is_some_and(|rest| rest == format!("@{}", image.digest))
-        };
-        let of_it = |unit: &&landfall_delivery::UnitStatus| unit.workloads.iter().any(|it| it.images.iter().any(runs));
-        let units: Vec<_> = status.units.iter().filter(of_it).collect();
-        if units.is_empty() {
-            continue;
-        }
-        let line = |what: String, passed: bool, detail: String| EvidenceLine {
-            digest: image.digest.clone(),
-            environment: environment.to_owned(),
-            at: String::new(),
-            what,
-            passed,
-            detail,
-        };
-        let faults: Vec<String> = units
-            .iter()
-            .flat_map(|unit| {
-                let ill = unit.workloads.iter().filter(|it| it.images.iter().any(runs));
-                let ill = ill.filter(|it| it.health != HealthStatus::Healthy);
-                let ill = ill.map(|it| format!("{}/{} is {:?}: {}", it.kind, it.name, it.health, it.message));
-                let is_settled = matches!(unit.status.as_str(), "deployed" | "synced");
-                let own = (!is_settled).then(|| format!("{} is {}", unit.name, unit.status));
-                ill.chain(own)
-            })
-            .collect();
-        lines.push(line(HEALTH.to_owned(), faults.is_empty(), short(&faults.join("; "))));
-        lines.extend(of_checks(environment, &image.digest, results, unmade));
-    }
-    lines
-}
-
-/// What checks say of a digest that ran while they were made.
-pub(super) fn of_checks<'r>(
-    environment: &'r str,
-    digest: &'r str,
-    results: &'r [CheckResult],
-    unmade: Unmade,
-) -> impl Iterator<Item = EvidenceLine> + 'r {
-    results.iter().map(move |result| {
+    let one = |result: &CheckResult| {
         let (passed, detail) = match &result.verdict {
             Verdict::Passed => (true, String::new()),
             Verdict::Failed { reason } => (false, short(reason)),
-            Verdict::NotSimulated { .. } if unmade == Unmade::LeftOut => {
-                (true, "taken as seen: what it asks is not simulated".to_owned())
-            }
-            Verdict::NotSimulated { reason } => (false, short(&format!("it could not be made: {reason}"))),
+            Verdict::NotSimulated { .. } if unmade == Unmade::LeftOut => (true, TAKEN_AS_SEEN.to_owned()),
+            Verdict::NotSimulated { reason } => (false, short(&format!("{UNMADE}{reason}"))),
         };
+        let declared = declared.iter().find(|check| check.name == result.name);
         EvidenceLine {
-            digest: digest.to_owned(),
             environment: environment.to_owned(),
-            at: String::new(),
             what: format!("{CHECK}{}", result.name),
             passed,
             detail,
+            made_as: declared.map(made_as).unwrap_or_default(),
+            ..EvidenceLine::default()
         }
-    })
+    };
+    results.iter().map(one).collect()
 }
 
 /// What reports in SARIF say of images.
@@ -149,14 +171,15 @@ pub(super) fn reports(
         let text = bytes.map_err(|error| bad(error.to_string()))?;
         let text = String::from_utf8(text).map_err(|_| bad("it is no text".to_owned()))?;
         for (tool, count) in report_findings(&text, level).map_err(bad)? {
-            let word = format!("{level:?}").to_lowercase();
+            let word = level_word(level);
             lines.extend(images.iter().map(|image| EvidenceLine {
                 digest: image.digest.clone(),
                 environment: environment.to_owned(),
-                at: String::new(),
                 what: format!("{REPORT}{tool}"),
                 passed: count == 0,
                 detail: format!("{count} of level {word} and above"),
+                made_as: word.to_owned(),
+                ..EvidenceLine::default()
             }));
         }
     }

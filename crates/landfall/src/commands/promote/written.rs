@@ -152,7 +152,8 @@ pub(super) async fn write(
     Ok(Outcome { state: "proposed", notes, data })
 }
 
-/// Writes down that a promotion is on its branch, where a command has put it there that ended before it could say so; says it.
+/// Writes down that a promotion is on its branch, where a command has put it there that ended before it could say so, or somebody
+/// has merged it since; says it.
 pub(super) async fn landed(
     context: &Context,
     base: &Base,
@@ -161,16 +162,23 @@ pub(super) async fn landed(
 ) -> Result<Option<String>, Failure> {
     let asked = Asked::Promotions(Some(course.promotion.to.to_string()), Some(MOST_PROMOTIONS));
     let known: Vec<PromotionLine> = books.ask(asked).await?;
-    if !known.iter().any(|line| line.id == course.id && line.state == "tagged") {
-        return Ok(None);
-    }
+    let Some(line) = known.into_iter().find(|line| line.id == course.id) else { return Ok(None) };
+    let state = match line.state.as_str() {
+        "tagged" => "written",
+        "proposed" => "merged",
+        _ => return Ok(None),
+    };
     let tree = base.tip.history(context).await?;
     let of_line = |(line, _): &(TagLine, Tag)| {
         tree.line_commit(&line.line.file, u32::try_from(line.line.line()?).ok()?).map(|commit| commit.sha)
     };
     let commit = course.tags.wanted.iter().find_map(of_line).unwrap_or_else(|| base.tip.commit.clone());
     let said = format!("{} is on {}", short(&commit), base.tip.branch);
-    course.note(books, "written", &said, place_of(base, &base.tip.branch, &commit)).await?;
+    let mut more = place_of(base, &base.tip.branch, &commit);
+    for key in ["request", "forge"].iter().filter(|key| !line.detail[**key].is_null()) {
+        more[*key] = line.detail[*key].clone();
+    }
+    course.note(books, state, &said, more).await?;
     Ok(Some(said))
 }
 

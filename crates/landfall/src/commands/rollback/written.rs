@@ -15,7 +15,7 @@ use crate::commands::images::policy::declared_policy;
 use crate::commands::images::registry::{Unlooked, looked_at, noted};
 use crate::commands::images::set::{applications_of, digests, injected, moment};
 use crate::commands::images::tags::{Made, Older, Ours, Said, TagLine, Tags, history_of, of_units, record_beside};
-use crate::commands::promote::by_hand::{Broken, Look, Site, Wish, permitted};
+use crate::commands::promote::by_hand::{Broken, Look, Site, Wish, noted_back, permitted};
 use crate::commands::write_back::{Called, Deed, Outcomes, Standing, actor, agreed, change, report, short, text_of};
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -101,12 +101,17 @@ async fn applied(
         return Ok(report(context, &outcomes, started));
     }
     agreed(context, place, args.yes).await?;
+    let wanted = tags.wanted.clone();
     let deed = deed(tags, reverted);
     let deed = match glass {
         Some(glass) => glass.said_in(deed),
         None => deed,
     };
     let written = args.back.write(context, place, source, deed).await?;
+    // What was set past the rules is written down as that.
+    if glass.is_none() {
+        noted_back(context, place, &wanted, &written).await;
+    }
     let lines = written.landed(made.lines);
     let outcomes = Outcomes { lines, notes, written: Some(&written), dry_run: false };
     Ok(report(context, &outcomes, started))

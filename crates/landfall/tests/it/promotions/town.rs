@@ -136,6 +136,14 @@ impl Town {
         self.content.lock().expect("whole").pulls.clone()
     }
 
+    /// Says that a pull request was merged.
+    pub(super) fn merge(&self, number: usize, commit: &str) {
+        let pull = &mut self.content.lock().expect("whole").pulls[number - 1];
+        pull["merged"] = json!(true);
+        pull["state"] = json!("closed");
+        pull["merge_commit_sha"] = json!(commit);
+    }
+
     pub(super) fn statuses(&self) -> Vec<Value> {
         self.content.lock().expect("whole").statuses.clone()
     }
@@ -244,6 +252,10 @@ impl Town {
                 });
                 content.pulls.push(pull.clone());
                 document(201, &pull)
+            }
+            ("GET", ["pulls", number]) => {
+                let at = number.parse::<usize>().expect("a number") - 1;
+                document(200, &content.pulls[at])
             }
             ("PATCH", ["pulls", number]) => {
                 let at = number.parse::<usize>().expect("a number") - 1;

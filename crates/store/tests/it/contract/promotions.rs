@@ -32,6 +32,7 @@ pub(crate) async fn evidence_is_only_added_to_and_read_in_its_order(pool: &Pool)
         what: what.to_owned(),
         passed,
         detail: String::new(),
+        made_as: "a1".to_owned(),
     };
     store.witness(&[row("health", true), row("check home", true)]).await.expect("written");
     store.witness(&[row("check home", false)]).await.expect("written");
