@@ -5,9 +5,13 @@ use landfall_diag::{Diagnose, Diagnostic};
 use landfall_object::{Object, ObjectKey};
 use landfall_release::{Content, manifest_objects};
 
-/// The content of a release.
-pub(crate) fn content(rendered: &Rendered) -> Result<Content, Vec<Diagnostic>> {
-    Content::of(rendered).map_err(|error| vec![error.diagnose()])
+use crate::{Unit, opened};
+
+/// The content of a release; its record is marked where it is given what SOPS had encrypted.
+pub(crate) fn content(unit: &Unit, rendered: &Rendered) -> Result<Content, Vec<Diagnostic>> {
+    let mut content = Content::of(rendered).map_err(|error| vec![error.diagnose()])?;
+    content.labels.extend(opened::mark(unit));
+    Ok(content)
 }
 
 /// The manifest with only the named workloads as rendered now, and all else as it was delivered before.

@@ -5,9 +5,10 @@ use landfall_apps::HookType;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Action, Fate, Plan};
 use landfall_object::ObjectKey;
-use landfall_release::{ListFilter, Prepared, RollbackOptions, Status, UninstallOptions};
+use landfall_release::{ListFilter, Prepared, Releases, RollbackOptions, Status, UninstallOptions};
 use serde::Serialize;
 
+use crate::opened;
 use crate::session::{Progress, Session};
 use crate::summary::{Outcome, UnitSummary, changes};
 use crate::trial;
@@ -156,6 +157,7 @@ impl Session {
         options: &RollbackOptions,
     ) -> Result<crate::UnitPlan, Vec<Diagnostic>> {
         let releases = self.releases(namespace);
+        hide_past(&releases, name).await?;
         let prepared = releases.prepare_rollback(name, options).await.map_err(|error| vec![error.diagnose()])?;
         Ok(crate::UnitPlan {
             name: name.to_owned(),
@@ -180,6 +182,7 @@ impl Session {
     ) -> Result<UnitSummary, Vec<Diagnostic>> {
         let releases = self.releases(namespace);
         self.recover(&releases, name, name).await?;
+        hide_past(&releases, name).await?;
         let mut prepared = releases.prepare_rollback(name, options).await.map_err(|error| vec![error.diagnose()])?;
         self.try_alone(&mut prepared).await?;
         let mut summary = UnitSummary {
@@ -210,6 +213,13 @@ impl Session {
         prepared.adopt(&trial.made);
         Ok(())
     }
+}
+
+/// Hides what a release's revisions were given in secret, before anything of them is told.
+async fn hide_past(releases: &Releases, name: &str) -> Result<(), Vec<Diagnostic>> {
+    let history = releases.history(name).await.map_err(|error| vec![error.diagnose()])?;
+    opened::hide_given_to(&history);
+    Ok(())
 }
 
 fn kept(plan: &Plan) -> Vec<ObjectKey> {

@@ -71,7 +71,7 @@ pub(crate) fn clear(keys: &SopsKeys, path: &str, text: &str) -> Result<Option<Ma
 pub(crate) fn hide_past(unit: &Unit, history: &[Record]) {
     for source in unit.charts() {
         let (clear, opened) = source.values.by_openness();
-        if opened.is_empty() {
+        if opened.is_empty() && !history.iter().any(is_marked) {
             continue;
         }
         // What cannot be merged is said where it is rendered.
@@ -82,6 +82,28 @@ pub(crate) fn hide_past(unit: &Unit, history: &[Record]) {
                 hide_given(key, given, clear.get(key), opened.get(key));
             }
         }
+    }
+}
+
+/// The label of a record whose values were opened: without the file, which a rollback does not read, nothing else tells so.
+const OPENED: &str = "landfall.dev/opened-by";
+
+/// The label of what is delivered with a file that was opened for it.
+pub(crate) fn mark(unit: &Unit) -> Option<(String, String)> {
+    let is_opened = unit.charts().any(|source| !source.values.by_openness().1.is_empty());
+    is_opened.then(|| (OPENED.to_owned(), "sops".to_owned()))
+}
+
+fn is_marked(record: &Record) -> bool {
+    record.labels.contains_key(OPENED)
+}
+
+/// Hides all that revisions of a release were given where any of them was given what SOPS had encrypted: which of it that was, only
+/// the file says.
+pub(crate) fn hide_given_to(history: &[Record]) {
+    if history.iter().any(is_marked) {
+        let given = history.iter().flat_map(|record| &record.config);
+        given.for_each(|(key, value)| hide_given(key, value, None, None));
     }
 }
 

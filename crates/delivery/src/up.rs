@@ -432,7 +432,7 @@ impl Session {
             ready.last = last.cloned();
         }
         let says_the_same = match (&ready.same_turn, &ready.last) {
-            (Some(same), Some(last)) => content(same.chart()).is_ok_and(|content| delivered_as(&content, last)),
+            (Some(same), Some(last)) => content(unit, same.chart()).is_ok_and(|content| delivered_as(&content, last)),
             _ => false,
         };
         if says_the_same {
@@ -490,13 +490,13 @@ impl Session {
         };
         let upgrade = UpgradeOptions { deploy: deploy.clone() };
         let Some(last) = &one.last else {
-            let content = content(self.next(one).await?.chart())?;
+            let content = content(one.unit, self.next(one).await?.chart())?;
             let install = InstallOptions { deploy, create_namespace: true, replace: true, ..InstallOptions::default() };
             let prepared = releases.prepare_install(release, content, &install).await.map_err(told)?;
             return Ok((prepared, false));
         };
         let narrow = |rendered: &RenderedUnit| -> Result<_, Vec<Diagnostic>> {
-            let mut content = content(rendered.chart())?;
+            let mut content = content(one.unit, rendered.chart())?;
             if !options.services.is_empty() {
                 content.manifest = narrowed(&last.manifest, rendered, &options.services)?;
                 let hooks_wanted =
@@ -571,7 +571,7 @@ impl Session {
 
     async fn prepare_again(&self, one: &Ready<'_>, options: &UpOptions) -> Result<Prepared, Vec<Diagnostic>> {
         let releases = self.releases(&one.unit.namespace).expecting(one.expected.clone());
-        let content = content(self.next(one).await?.chart())?;
+        let content = content(one.unit, self.next(one).await?.chart())?;
         let deploy = DeployOptions {
             wait: if options.wait { Wait::Ready } else { Wait::No },
             timeout: options.timeout,

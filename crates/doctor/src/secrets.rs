@@ -100,6 +100,10 @@ pub fn secrets_in(files: &SourceTree) -> Vec<Observation> {
             seen.push(with_place(observation, place));
         }
     }
+    if read == 0 && seen.is_empty() {
+        // Nobody has looked for anything in nothing.
+        seen.push(Observation::not_checked(Area::Secrets, "the files", "there are none here that could be read"));
+    }
     if seen.is_empty() {
         let left_out = match no_text {
             0 => String::new(),

@@ -81,6 +81,7 @@ fn written(told: &str) -> Vec<String> {
     };
     let whole = STANDARD.encode(told);
     let mut forms = vec![told.to_owned(), quoted(told), quoted(&quoted(told)), told.replace('\'', "''")];
+    forms.extend(as_go_writes(told));
     // As a query writes it; how it writes other characters is read plainly by what hides.
     forms.push(told.replace(' ', "+"));
     for width in FOLDED.into_iter().filter(|width| whole.len() > *width) {
@@ -95,6 +96,15 @@ fn written(told: &str) -> Vec<String> {
     let lines = told.lines().map(str::trim).filter(|line| line.chars().count() >= LINE);
     forms.extend(lines.filter(|_| told.contains('\n')).map(str::to_owned));
     forms
+}
+
+/// A whole number of many digits as a template writes it, which holds numbers of values as floats: `%v` of Go's `fmt`.
+fn as_go_writes(told: &str) -> Option<String> {
+    let is_whole = told.strip_prefix('-').unwrap_or(told).bytes().all(|it| it.is_ascii_digit());
+    let number: f64 = told.parse().ok().filter(|_| is_whole && told.len() >= DIGITS)?;
+    let text = format!("{number:e}");
+    let (digits, exponent) = text.split_once('e')?;
+    Some(format!("{digits}e+{exponent:0>2}"))
 }
 
 /// A value in base64 where so many bytes of a group stand in front of it and anything behind it: the characters that hang on it alone.
@@ -118,6 +128,7 @@ mod tests {
             assert!(forms.iter().any(|form| form == wanted), "{wanted} in {forms:?}");
         }
         assert!(forms.iter().any(|form| form.starts_with("can\"ary''s")));
+        assert!(written_forms("card", "8412345678901").iter().any(|form| form == "8.412345678901e+12"));
         for short in ["", "abc", "true", "5432", "0.25", "Info"] {
             assert!(written_forms("password", short).is_empty(), "{short}");
         }

@@ -18,6 +18,7 @@ use landfall_host::{Connection, Failure, Hosting, Permit, Place};
 use landfall_project::Span;
 use landfall_rehearse::{Conditions, Snapshot, TargetBlame, findings_markdown};
 use landfall_rules::{ClusterFacts, DesiredUnit, Inventory, Known, Subject, findings_sarif};
+use landfall_source::SourceTree;
 
 use crate::arguments::{Behind, Named, ReportFormat, TargetArgs, ValuesArgs};
 use crate::consent::{self, Question};
@@ -111,6 +112,8 @@ struct Sick<'a> {
     context: &'a Context,
     args: &'a DoctorArgs,
     place: &'a Place,
+    /// The files of a place of which nothing but its `landfall.yaml` was read.
+    unread: Option<&'a SourceTree>,
     connection: Option<&'a Connection>,
     patience: Duration,
 }
@@ -136,10 +139,14 @@ async fn run(context: &Context, args: DoctorArgs) -> Outcome {
         .areas
         .iter()
         .all(|area| matches!(area, Area::Tools | Area::Ports | Area::Host | Area::Secrets | Area::Repo));
-    let place = match context.host.place(target.as_deref(), &args.place.query()).await {
-        Err(_) if of_machine => context.host.declared_place(target.as_deref(), &args.place.query()).await,
-        read => read,
-    }?;
+    let (place, unread) = match context.host.place(target.as_deref(), &args.place.query()).await {
+        Err(_) if of_machine => {
+            let place = context.host.declared_place(target.as_deref(), &args.place.query()).await?;
+            let directory = context.host.directory.join(target.as_deref().unwrap_or("."));
+            (place, SourceTree::open_directory(&directory).ok())
+        }
+        read => (read?, None),
+    };
     let areas = areas(&wanted, &place);
     let needs_cluster = areas.iter().any(|area| {
         matches!(
@@ -170,7 +177,14 @@ async fn run(context: &Context, args: DoctorArgs) -> Outcome {
         false => Vec::new(),
     };
     let subject = looked::subject(&place, &units, &objects, &facts);
-    let sick = Sick { context, args: &args, place: &place, connection: connection.as_ref(), patience };
+    let sick = Sick {
+        context,
+        args: &args,
+        place: &place,
+        unread: unread.as_ref(),
+        connection: connection.as_ref(),
+        patience,
+    };
     let version = snapshot.as_ref().map(|(_, version)| version.clone()).unwrap_or_default();
     let name = connection.as_ref().map_or_else(|| "cluster".to_owned(), |connection| connection.name.clone());
     let unread = snapshot.as_ref().map(|(snapshot, _)| snapshot.unread.clone()).unwrap_or_default();
@@ -340,8 +354,9 @@ impl Sick<'_> {
             Area::Registry => seen.extend(outside::images(self, subject).await),
             Area::Repo => seen.extend(outside::forge(self, subject).await?),
             Area::Secrets => {
-                seen.extend(doctor::secrets_in(&self.place.target.source));
-                seen.extend(doctor::backups_in(&self.place.target.source));
+                let files = self.unread.unwrap_or(&self.place.target.source);
+                seen.extend(doctor::secrets_in(files));
+                seen.extend(doctor::backups_in(files));
                 seen.extend(declared::look(self).await);
             }
             Area::Host => seen.extend(outside::machine(self, subject).await),

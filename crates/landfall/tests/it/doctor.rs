@@ -357,6 +357,11 @@ fn se_006_a_key_in_the_tree_is_found_with_its_line_and_without_its_text() {
     let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n".repeat(3);
     sandbox.write("id.pem", &format!("-----BEGIN {0} KEY-----\n{body}-----END {0} KEY-----\n", "PRIVATE"));
     let found = doctor(&sandbox, &["secrets"]).exits(1).says("id.pem:1: holds a private key").says("error[LF162]");
+    // So it is where nothing is declared.
+    let bare = Sandbox::empty();
+    bare.write("id.pem", &format!("-----BEGIN {0} KEY-----\n{body}-----END {0} KEY-----\n", "PRIVATE"));
+    bare.commit("first");
+    doctor(&bare, &["secrets"]).exits(1).says("id.pem:1: holds a private key").says("error[LF162]");
     assert!(!found.all().contains("MIIEvQ"), "{}", found.all());
 }
 

@@ -266,6 +266,16 @@ fn what_was_delivered_before_is_hidden_though_nobody_opens_it_any_more() {
         apply.env("SOPS_AGE_KEY_FILE", "key.txt");
         let applied = ran(apply.output().expect("started")).exits(0);
         assert!(!applied.all().contains("canary"), "{}", applied.all());
+        // Going back reads no file, with its identity or without.
+        for output in ["table", "json", "yaml"] {
+            unseen(&sandbox, &["rollback", "web", "1", "-n", "shop", "--dry-run", "-o", output]).exits(0).says("shown");
+        }
+        let back = sandbox.run(&["rollback", "web", "1", "-n", "shop", "--yes"]).exits(0);
+        for part in ["canary", "1f8KmQ2x", "7Lp3vWz9", "Y2FuYXJ5"] {
+            assert!(!back.all().contains(part), "{part}\n{}", back.all());
+        }
+        // Nor does a plan that is given another file, or none.
+        unseen(&sandbox, &["plan", "./web", "-n", "shop", "-f", "clear.yaml"]).exits(0).says("shown");
     }
 }
 
