@@ -70,9 +70,14 @@ impl Denial {
     /// What would do instead.
     pub fn advice(&self) -> &'static str {
         match self {
-            Denial::Lost | Denial::NoKey => "put the cluster's keys back: `landfall secrets restore FILE`",
+            Denial::Lost => "put the cluster's keys back: `landfall secrets restore FILE`",
+            Denial::NoKey => {
+                "put the cluster's keys back: `landfall secrets restore FILE`; where it was sealed for another name or namespace, give the value itself: `landfall secrets init --from-file FILE`"
+            }
             Denial::Diverged => "put the value back that the data was made with, in whichever place has the other one",
-            Denial::Another => "restore the value that was born: `landfall secrets restore FILE`",
+            Denial::Another => {
+                "put the sealed value back that git has; or take its line out of the file, and `landfall secrets init` takes over the one that lives; where that is another one, too: `landfall secrets restore FILE`"
+            }
             Denial::Initialised(_) => {
                 "give the value that its owner has (`--from-file`, `--stdin`), or initialise it anew"
             }
@@ -129,7 +134,11 @@ pub fn fate(key: &Key, traces: &Traces) -> Result<Result<Fate, Denial>, CryptoEr
         }
         (Sealed::Unseen, Some(live)) if !is_born(live)? => Err(Denial::Another),
         (Sealed::Unseen, _) => Ok(Fate::Kept),
-        (Sealed::Closed, None) => Err(Denial::NoKey),
+        // Of what was sealed for another place the value is brought along by who has it.
+        (Sealed::Closed, None) => match &traces.given {
+            Some(given) if (!is_once || key.fingerprint.is_some()) && is_born(given)? => Ok(Fate::Born),
+            _ => Err(Denial::NoKey),
+        },
         // Who has the value that was born puts it back.
         (Sealed::Absent | Sealed::Placeholder, None) if is_once && key.fingerprint.is_some() => match &traces.given {
             Some(given) if is_born(given)? => Ok(Fate::Born),
@@ -184,6 +193,13 @@ mod tests {
         let once = key(Permanence::Once, Some("a"));
         assert_eq!((given(&once, "a"), given(&once, "b")), (Ok(Fate::Born), Err(Denial::Lost)));
         assert_eq!(given(&key(Permanence::InitOnly(None), None), "any"), Ok(Fate::Born));
+        // So is what was sealed for the name or the namespace that it had before.
+        let brought = |key: &Key, text: &str| {
+            let traces = Traces { sealed: Sealed::Closed, given: Some(value(text)), ..Traces::default() };
+            fate(key, &traces).expect("compared")
+        };
+        assert_eq!((brought(&once, "a"), brought(&once, "b")), (Ok(Fate::Born), Err(Denial::NoKey)));
+        assert_eq!(brought(&key(Permanence::Once, None), "a"), Err(Denial::NoKey));
     }
 
     /// A17: whichever of cluster, file and git has lost it, a key that never changes is not made again.

@@ -328,7 +328,7 @@ impl Examined<'_> {
             State::Closed => (
                 Severity::Error,
                 format!("`{name}` is sealed, and no key of this cluster opens it for {}", self.bound()),
-                "seal it for this place, `landfall secrets init`; or put its keys back, `landfall secrets restore FILE`".to_owned(),
+                "put its keys back, `landfall secrets restore FILE`; or seal its value for this place, `landfall secrets init --from-file FILE`".to_owned(),
             ),
             State::Stale => (
                 Severity::Error,
@@ -338,7 +338,7 @@ impl Examined<'_> {
             State::Another => (
                 Severity::Error,
                 format!("`{name}` never changes, and is not the value that was generated"),
-                "restore it: `landfall secrets restore FILE`".to_owned(),
+                "put the sealed value back that git has, or take its line out of the file: `landfall secrets init` takes over the one that lives".to_owned(),
             ),
         };
         faults.push(Fault { severity, key: Some(name.to_owned()), text, advice });

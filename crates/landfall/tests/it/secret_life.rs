@@ -480,6 +480,12 @@ spec:
     assert!(!seen.all().contains("canary"), "{}", seen.all());
     let document = sandbox.run(&["secrets", "check", "-o", "json"]).exits(0).json();
     assert_eq!((&document["schema"], &document["data"]["there"]), (&"landfall.dev/v1/SecretCheck".into(), &4.into()));
+    // What is added to the same Secret later has not changed what its readers began with; a cluster tells seconds apart.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    sandbox.edit("landfall.yaml", "        PEPPER:", "        EXTRA: {generate: {random: 24}}\n        PEPPER:");
+    sandbox.run(&["secrets", "init", "--yes"]).exits(0).says("5/5 keys");
+    let checked = sandbox.run(&["secrets", "check"]).exits(0);
+    assert!(!checked.all().contains("from before"), "{}", checked.all());
     // SE-55: the type is another.
     sandbox.edit("landfall.yaml", "type: example.com/keys", "type: example.com/other");
     sandbox.run(&["secrets", "check"]).exits(1).says("of the type `example.com/keys`");

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use landfall_delivery::life::{Examined, SecretWriter, Stale, State, Survey, remember};
+use landfall_delivery::life::{Examined, SecretWriter, Stale, State, Survey, remember, remember_arrivals};
 use landfall_delivery::{escrow, life};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Act, Connection, Failure, Permit};
@@ -263,6 +263,8 @@ impl Work<'_> {
             let text = "the cluster does not remember when these keys changed, nor what is to be done for them";
             context.ui.diagnostic(&Diagnostic::warning(code::UNREMEMBERED, text).note(why));
         }
+        // What was written into the Secret itself has come to it by now: a later write of another key says no more when.
+        let _unremembered = remember_arrivals(&self.connection.cluster, &scene.controller.namespace).await;
         plain.end(context, &shown);
         let committed = self.committed(&rewrites).await?;
         let report = Changed { restarted: &restarted, committed: committed.as_deref(), ..report };

@@ -173,7 +173,7 @@ async fn carry(
 
 /// What is left to do where git does not commit, and where it has committed and does not push.
 const UNCOMMITTED: &str = "commit and push the files yourself; nothing in them is in clear";
-const UNPUSHED: &str = "it is committed: git push, as somebody whom the repository knows (or with the forge's token: LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST), and the same command again";
+const UNPUSHED: &str = "it is committed, and nothing is to be written again: git push (where the branch has moved on, after git pull --rebase), as somebody whom the repository knows (or with the forge's token: LANDFALL_FORGE_TOKEN and LANDFALL_FORGE_HOST)";
 
 async fn git(directory: &Path, words: Vec<std::ffi::OsString>, help: &str) -> Result<String, Failure> {
     let order = Order::new("git", words).in_directory(directory);
