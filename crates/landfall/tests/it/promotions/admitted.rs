@@ -20,3 +20,36 @@ fn the_book_stays_when_the_embedded_cluster_of_one_environment_goes() {
     place.shop.run(&["cluster", "reset", "--yes"]).exits(0).says("the book of the system stays");
     place.run_as("ada", &["hold"]).exits(0).says("loses orders");
 }
+
+#[test]
+fn se_33_a_released_tag_that_was_moved_is_not_delivered() {
+    let place = place(COMMITTED).delivered();
+    place.promote(&[]).exits(0);
+    place.shop.edit("production.yaml", "web:0.4.0", "web:0.5.0");
+    place.shop.commit("as promoted");
+    place.shop.run(&["up", "--env", "production"]).exits(0).lacks("not seen");
+    place.town.publish("acme/web", "0.5.0", "another");
+    for words in [&["up", "--env", "production"][..], &["up", "--env", "production", "--dry-run"]] {
+        place.shop.run(words).exits(5).says("LF0968").says("was moved").says("nothing was delivered");
+    }
+    // What a registry does not say is told, and stops nothing.
+    place.town.remove("acme/web", "0.5.0");
+    place.shop.run(&["up", "--env", "production"]).exits(0).says("is not seen");
+}
+
+#[test]
+fn se_09_se_10_a_tag_outside_the_policy_is_not_delivered() {
+    let place = place(COMMITTED);
+    for tag in ["0.5.0-alpha.1.1", "latest"] {
+        place.shop.edit(
+            "production.yaml",
+            &format!("web:{}", if tag == "latest" { "0.5.0-alpha.1.1" } else { "0.4.0" }),
+            &format!("web:{tag}"),
+        );
+        place.shop.commit("by hand");
+        for verb in ["up", "plan", "rehearse"] {
+            place.shop.run(&[verb, "--env", "production"]).exits(5).says("LF0962").says("may not run in production");
+        }
+    }
+    place.shop.run(&["up", "--env", "test"]).exits(0);
+}
