@@ -137,6 +137,22 @@ impl Tip {
         Ok(tip)
     }
 
+    /// Where in the repository the system is.
+    pub(super) fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// Which of these directories have a system on the branch, each once.
+    pub(super) fn systems(&self, tree: &SourceTree, directories: &[String]) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for directory in directories {
+            if !found.contains(directory) && matches!(tree.read(&file_in(directory)), Ok(Some(_))) {
+                found.push(directory.clone());
+            }
+        }
+        found
+    }
+
     /// The files of the tip, with the history that led to it.
     pub(super) async fn history(&self, context: &Context) -> Result<SourceTree, Failure> {
         self.fetched_whole(context, &self.commit).await

@@ -1,6 +1,42 @@
 //! What is asked where something is delivered, and by whichever system a file is of; and what stays when a cluster goes.
 
-use super::{COMMITTED, place};
+use super::super::sandbox::small_chart;
+use super::{COMMITTED, PROPOSED, Place, place};
+
+impl Place {
+    fn push_all(&self, why: &str) {
+        self.shop.commit(why);
+        self.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    }
+}
+
+#[test]
+fn the_system_above_a_file_is_asked_whichever_one_the_command_is_started_in() {
+    let place = place(PROPOSED);
+    let root = place.shop.root().to_owned();
+    std::fs::create_dir_all(root.join("apps/shop")).expect("made");
+    for name in ["landfall.yaml", "chart", "test.yaml", "production.yaml"] {
+        std::fs::rename(root.join(name), root.join("apps/shop").join(name)).expect("moved");
+    }
+    small_chart(&place.shop, "portal", "portal");
+    place.shop.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: portal\nenvironments:\n  live:\n    cluster: embedded\n    releases: [{name: portal, chart: portal, namespace: portal}]\n",
+    );
+    place.push_all("two systems");
+    place.town.publish("acme/web", "1.0.0", "never-tested");
+    place.town.publish("acme/web", "1.0.0-alpha.1.1", "never-tested");
+    let set = |who: &str, tag: &str, more: &[&str]| {
+        let words =
+            ["images", "set", tag, "--file", "apps/shop/production.yaml", "--push", "--yes", "--forge", "gitea"];
+        place.run_as(who, &[&words[..], more].concat())
+    };
+    for more in [&[][..], &["--env", "live"]] {
+        set("ada", "1.0.0", more).exits(5).says("LF0994").says("1.0.0 never ran in production");
+    }
+    set("ada", "1.0.0-alpha.1.1", &[]).exits(5).says("LF0962");
+    assert_eq!(place.commits("main"), 2);
+}
 
 #[test]
 fn the_book_stays_when_the_embedded_cluster_of_one_environment_goes() {
