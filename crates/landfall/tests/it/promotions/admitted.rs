@@ -1,12 +1,17 @@
 //! What is asked where something is delivered, and by whichever system a file is of; and what stays when a cluster goes.
 
 use super::super::sandbox::small_chart;
-use super::{COMMITTED, PROPOSED, Place, place};
+use super::super::scales::git;
+use super::{COMMIT, COMMITTED, PROPOSED, Place, place};
 
 impl Place {
     fn push_all(&self, why: &str) {
         self.shop.commit(why);
         self.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    }
+
+    fn head(&self) -> String {
+        git(&self.shop.root().to_owned(), &["rev-parse", "HEAD"]).trim().to_owned()
     }
 }
 
@@ -88,4 +93,64 @@ fn se_09_se_10_a_tag_outside_the_policy_is_not_delivered() {
         }
     }
     place.shop.run(&["up", "--env", "test"]).exits(0);
+}
+
+#[test]
+fn se_91_a_record_never_names_the_commit_of_the_image_before() {
+    const NEXT: &str = "2222222222222222222222222222222222222222";
+    let place = place(COMMITTED);
+    place.shop.write("release.yaml", &format!("image_tag: 0.5.0-alpha.1.1\nproduct_commit: {COMMIT}\n"));
+    place.push_all("with a record");
+    place.town.publish("acme/web", "0.5.0-alpha.2.1", NEXT);
+    let set = |tag: &str, more: &[&str]| {
+        let words = ["images", "set", tag, "--env", "test", "--push", "--yes"];
+        place.run_as("ada", &[&words[..], more].concat())
+    };
+    // What the labels of all images say needs nobody to say it.
+    set("0.5.0-alpha.2.1", &[]).exits(0);
+    assert!(
+        place.main("release.yaml").starts_with(&format!("image_tag: 0.5.0-alpha.2.1\nproduct_commit: '{NEXT}'"))
+            || place.main("release.yaml").contains(NEXT),
+        "{}",
+        place.main("release.yaml")
+    );
+    set("0.5.0-alpha.3.1", &["--unchecked"]).exits(0).says("says no product_commit any more");
+    let record = place.main("release.yaml");
+    assert!(
+        record.contains("image_tag: 0.5.0-alpha.3.1") && !record.contains(NEXT) && !record.contains(COMMIT),
+        "{record}"
+    );
+}
+
+#[test]
+fn an_older_build_that_arrives_late_is_skipped_also_from_a_shallow_clone() {
+    let place = place(COMMITTED);
+    place.shop.edit("landfall.yaml", "policy: semver, channel: alpha", "policy: commit-sha");
+    place.push_all("by commit");
+    let older = place.head();
+    place.shop.write("notes.txt", "more\n");
+    place.push_all("more");
+    let newer = place.head();
+    let tag = |commit: &str| format!("sha-{}", &commit[..7]);
+    for commit in [&older, &newer] {
+        place.town.publish("acme/web", &tag(commit), commit);
+    }
+    place.shop.edit("test.yaml", "0.5.0-alpha.1.1", &tag(&newer));
+    place.push_all("the newer one runs");
+    let before = place.commits("main");
+    let url = format!("file://{}", place.bare.display());
+    let elsewhere = place.shop.root().parent().expect("a parent").join("shallow").display().to_string();
+    place.shop.git(&["clone", "-q", "--depth", "1", &url, &elsewhere]);
+    let address = place.town.url("acme/shop.git");
+    let old = tag(&older);
+    let words = ["images", "set", &old, "--env", "test", "--commit", &older, "--push", "--yes", "-C", &elsewhere];
+    place
+        .run_as("ada", &[&words[..], &["--remote", &address, "--branch", "main"]].concat())
+        .exits(0)
+        .says("is older than");
+    assert_eq!(place.commits("main"), before);
+    // Of what no history has it is said.
+    place.town.publish("acme/web", "sha-abcdef0", "abcdef0123456789abcdef0123456789abcdef01");
+    let words = ["images", "set", "sha-abcdef0", "--env", "test", "--push", "--yes"];
+    place.run_as("ada", &words).exits(0).says("no history here has both commits");
 }
