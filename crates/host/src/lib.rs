@@ -59,7 +59,7 @@ pub use offers::{Operators, TakenForGranted};
 pub use permit::{Act, Answer, Consent, Permit, Uncommitted};
 pub use place::{Place, PlaceQuery};
 pub use play::{PLAY, declared_play};
-pub use state::{Access, Chosen, Endpoint, Lock, Said, Serving, StateDir};
+pub use state::{Access, Chosen, Endpoint, Kept, Lock, Said, Serving, StateDir};
 pub use version::VERSION;
 pub use waiting::Waiting;
 pub use work::{AtWork, Work};

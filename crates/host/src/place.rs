@@ -13,7 +13,7 @@ use crate::cluster_choice::{ClusterChoice, Protection, RemoteContext};
 use crate::env::patience;
 use crate::failure::Failure;
 use crate::notice::Notice;
-use crate::state::{Chosen, Lock, StateDir};
+use crate::state::{Chosen, Kept, Lock, StateDir};
 use crate::whereabouts::STATE;
 use crate::{Host, kubeconfig};
 
@@ -98,13 +98,15 @@ impl Host {
         Ok(taken.state)
     }
 
-    /// Removes what Landfall keeps in a state directory, and says what stays there.
+    /// Removes what Landfall keeps in a state directory, and says what stays there that is not Landfall's.
     ///
     /// # Errors
     /// Something cannot be removed.
-    pub fn forget(&self, state: &StateDir, held: Lock) -> Result<(), Failure> {
-        self.forget_notes(state);
-        let left = state.remove(held).map_err(Failure::from)?;
+    pub fn forget(&self, state: &StateDir, held: Lock, kept: Kept) -> Result<(), Failure> {
+        if kept == Kept::Nothing {
+            self.forget_notes(state);
+        }
+        let left = state.remove(held, kept).map_err(Failure::from)?;
         if !left.is_empty() {
             self.tell(&Notice::Keeps { directory: state.path().to_owned(), names: left });
         }

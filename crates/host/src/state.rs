@@ -202,7 +202,7 @@ impl StateDir {
 
     /// What has become of a server.
     pub(crate) fn fate_of(&self, server: &Endpoint) -> Fate {
-        if !self.exists() {
+        if !self.has_cluster() {
             return Fate::Forgotten;
         }
         match self.endpoint() {
@@ -287,12 +287,15 @@ impl StateDir {
         let _log = fs::remove_file(self.file("server.log"));
     }
 
-    /// Removes all that Landfall has put into the directory, and the directory where it made it and nothing else is in
-    /// it; gives the names of what stays.
-    pub(crate) fn remove(&self, _held: Lock) -> Result<Vec<String>, Diagnostic> {
+    /// Removes what Landfall has put into the directory but for what is kept, and the directory where it made it and nothing
+    /// is in it any more; gives the names of what stays that is not Landfall's.
+    pub(crate) fn remove(&self, _held: Lock, kept: Kept) -> Result<Vec<String>, Diagnostic> {
         // A link is removed with what it leads to.
         let real = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        let removed = remove_own(&real);
+        let removed = match kept {
+            Kept::Nothing => remove_own(&real),
+            Kept::Book => remove_beside_book(&real),
+        };
         if removed.is_ok() && self.path.is_symlink() && !self.path.exists() {
             let _gone = fs::remove_file(&self.path);
         }
@@ -306,6 +309,15 @@ impl StateDir {
     }
 }
 
+/// What stays of a state directory whose embedded cluster is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// The store: what is known of every environment of the system, and not of that cluster alone.
+    Book,
+}
+
 /// Makes the state directory that a cache lies in, with its marker, and the cache.
 ///
 /// # Errors
@@ -313,6 +325,15 @@ impl StateDir {
 pub(crate) fn make_cache(cache: &Path) -> io::Result<()> {
     let Some(directory) = cache.parent() else { return make_private_directory(cache) };
     StateDir::at(directory).create_cache().map(drop).map_err(|diagnostic| io::Error::other(diagnostic.message))
+}
+
+/// Removes what is of the embedded cluster in a directory, and gives what is not Landfall's.
+fn remove_beside_book(directory: &Path) -> io::Result<Vec<OsString>> {
+    let (own, others) = contents::sorted(directory)?;
+    for name in own.iter().filter(|name| !name.to_str().is_some_and(contents::is_of_book)) {
+        remove_entry(&directory.join(name))?;
+    }
+    Ok(others)
 }
 
 /// Removes what is Landfall's in a directory, and gives what is not.

@@ -48,6 +48,12 @@ pub(super) fn is_own(name: &str) -> bool {
     name == CACHE || is_partial || NAMES.contains(&name) || (database.ends_with(".db") && NAMES.contains(&database))
 }
 
+/// Whether a file of that name is of the store, or says whose the directory is.
+pub(super) fn is_of_book(name: &str) -> bool {
+    let database = BESIDE_DATABASES.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
+    [MARKER, IGNORE, "store.key", "tags.json"].contains(&name) || database == "store.db"
+}
+
 /// What git is told in a directory that was there before: whose other files it may keep.
 pub(super) fn own_alone() -> Vec<u8> {
     let mut text = String::from("/cluster.db*\n/store.db*\n/cache/\n");

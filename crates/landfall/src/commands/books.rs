@@ -2,7 +2,7 @@
 
 use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Failure, Place};
+use landfall_host::{Failure, Kept, Place, StateDir};
 use landfall_server::api::{Asked, Book, Client, LedgerLine, ServerAccess};
 use landfall_store::{Audit, Location, Store};
 use serde::de::DeserializeOwned;
@@ -33,6 +33,39 @@ pub(crate) struct BooksArgs {
     /// Authorities to trust instead of the system's, for --server
     #[arg(long, value_name = "FILE", requires = "server")]
     pub(crate) ca_file: Option<String>,
+}
+
+/// What is said where the state directory's own stays and its embedded cluster goes.
+pub(crate) const STAYS: &str = "the book of the system stays in the state directory: digests of tags, evidence, what is held back, promotions, audit";
+
+/// What stays of a state directory whose embedded cluster goes: the book is of every environment of the system, wherever that is. One
+/// that cannot be read may say something.
+pub(crate) async fn kept(context: &Context, state: &StateDir) -> Kept {
+    if state.file(OLD_LEDGER).exists() {
+        return Kept::Book;
+    }
+    if !state.file(STORE).exists() {
+        return Kept::Nothing;
+    }
+    let Ok(store) = Store::open(Location::File(state.file(STORE))).await else { return Kept::Book };
+    let books = Books::of(store, context);
+    let says = says(&books).await;
+    books.close().await;
+    match says {
+        Ok(false) => Kept::Nothing,
+        Ok(true) | Err(_) => Kept::Book,
+    }
+}
+
+/// Whether a book says anything of images.
+async fn says(books: &Books) -> Result<bool, Failure> {
+    for asked in [Asked::Ledger(None, Some(1)), Asked::Holds(Some(1)), Asked::Promotions(None, Some(1))] {
+        let lines: Vec<Value> = books.ask(asked).await?;
+        if !lines.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What a book is opened for.

@@ -8,14 +8,14 @@ use clap::Args;
 use landfall_delivery::{DownOptions, Outcome as Ended, Overrides, Removal, TargetKind, Unit, UnitSummary, trial};
 use landfall_diag::{Diagnostic, Ending, code};
 use landfall_engine::StepResult;
-use landfall_host::{self as host, Act, Connection, Failure, Hosting, LONGEST, Permit, Place};
+use landfall_host::{self as host, Act, Connection, Failure, Hosting, Kept, LONGEST, Permit, Place};
 use landfall_machine::K3d;
 use landfall_object::ObjectKey;
 use landfall_project::Span;
 use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, TargetArgs};
-use crate::commands::own_cluster;
+use crate::commands::{books, own_cluster};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
@@ -108,7 +108,11 @@ async fn nothing_runs(context: &Context, place: &Place, args: &DownArgs, started
     if place.state.exists() && !args.keep_data && !args.dry_run {
         let _delivering = context.host.deliver_alone(&place.state, "down", patience(args)).await?;
         if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
-            context.host.forget(&place.state, lock)?;
+            let kept = books::kept(context, &place.state).await;
+            context.host.forget(&place.state, lock, kept)?;
+            if kept == Kept::Book {
+                context.ui.status(books::STAYS);
+            }
         }
     }
     context.report(&Removed::of(Cluster::None), Exit::Done, started);
@@ -209,8 +213,8 @@ enum Cluster {
     Used,
     /// Its process has ended, and its state stays.
     Rests,
-    /// The embedded one is gone with its state.
-    Forgotten,
+    /// The embedded one is gone with its state, but for what stays of that.
+    Forgotten(Kept),
     /// One of this machine is gone.
     Deleted(String),
 }
@@ -309,8 +313,7 @@ impl Removing<'_> {
             }
             Afterwards::Forgotten if empty => {
                 host::stop_server(&place.state).await?;
-                forget(context, place).await?;
-                Ok(Cluster::Forgotten)
+                Ok(Cluster::Forgotten(forget(context, place).await?))
             }
             Afterwards::Rests => {
                 host::stop_server(&place.state).await?;
@@ -322,10 +325,11 @@ impl Removing<'_> {
     }
 }
 
-/// Removes the state of a place whose server has ended.
-async fn forget(context: &Context, place: &Place) -> Result<(), Failure> {
+/// Removes the state of a place whose server has ended, but for what is known of other environments as well.
+async fn forget(context: &Context, place: &Place) -> Result<Kept, Failure> {
+    let kept = books::kept(context, &place.state).await;
     match place.state.wait_for_lock(ENDING).await.map_err(Failure::from)? {
-        Some(lock) => context.host.forget(&place.state, lock),
+        Some(lock) => context.host.forget(&place.state, lock, kept).map(|()| kept),
         None => Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
     }
 }
@@ -383,7 +387,7 @@ impl Removed {
     /// Namespaces that stay of deliveries that were refused.
     fn left(&self) -> &[String] {
         match self.cluster {
-            Cluster::Forgotten | Cluster::Deleted(_) => &[],
+            Cluster::Forgotten(_) | Cluster::Deleted(_) => &[],
             Cluster::None | Cluster::Stays | Cluster::Used | Cluster::Rests => &self.left,
         }
     }
@@ -391,7 +395,7 @@ impl Removed {
     /// What stays, which is nothing where the cluster has gone with all that was on it.
     fn kept(&self) -> &[ObjectKey] {
         match self.cluster {
-            Cluster::Forgotten | Cluster::Deleted(_) => &[],
+            Cluster::Forgotten(_) | Cluster::Deleted(_) => &[],
             Cluster::None | Cluster::Stays | Cluster::Used | Cluster::Rests => &self.kept,
         }
     }
@@ -404,7 +408,7 @@ impl Report for Removed {
         let cluster = match &self.cluster {
             Cluster::None => "none",
             Cluster::Stays | Cluster::Used | Cluster::Rests => "kept",
-            Cluster::Forgotten | Cluster::Deleted(_) => "gone",
+            Cluster::Forgotten(_) | Cluster::Deleted(_) => "gone",
         };
         json!({"units": self.units, "kept": self.kept(), "left": self.left(), "cluster": cluster})
     }
@@ -436,7 +440,11 @@ impl Report for Removed {
             Cluster::Stays => {}
             Cluster::Used => ui.line("= the embedded cluster stays: something else lives on it"),
             Cluster::Rests => ui.line("= the embedded cluster's state stays for the next `landfall up`"),
-            Cluster::Forgotten => ui.line("the embedded cluster and its state are gone"),
+            Cluster::Forgotten(Kept::Nothing) => ui.line("the embedded cluster and its state are gone"),
+            Cluster::Forgotten(Kept::Book) => {
+                ui.line("the embedded cluster is gone");
+                ui.line(&format!("= {}", books::STAYS));
+            }
             Cluster::Deleted(name) => ui.line(&format!("the cluster {name} is gone")),
         }
     }
@@ -494,8 +502,7 @@ async fn everything_here(context: &Context, args: &DownArgs, place: Place, start
     let (units, cluster) = if args.keep_data {
         (Vec::new(), Cluster::Rests)
     } else {
-        forget(context, &place).await?;
-        (units, Cluster::Forgotten)
+        (units, Cluster::Forgotten(forget(context, &place).await?))
     };
     context.report(&Removed { units, kept: Vec::new(), left: Vec::new(), cluster }, Exit::Done, started);
     Ok(Exit::Done)

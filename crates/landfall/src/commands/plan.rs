@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::saved::SavedPlan;
 use crate::arguments::{OutputArgs, RenderedArgs, TargetArgs, ValuesArgs};
-use crate::commands::up::tell_beside;
+use crate::commands::up::{admitted, tell_beside};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::live;
@@ -85,6 +85,7 @@ pub(super) async fn planned(
     let namespace = context.host.default_namespace(&place);
     let candidates = place.target.units(&selection, &overrides, &namespace).await.map_err(Failure::from)?;
     tell_beside(context, &place)?;
+    admitted::by_policy(&place, &candidates)?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
     let options = UpOptions::default();
     let plans = live::with_progress(context, &mut connection, started, |session| {

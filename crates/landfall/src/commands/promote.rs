@@ -11,7 +11,7 @@
 //! ```
 
 mod asker;
-mod base;
+pub(crate) mod base;
 pub(crate) mod by_hand;
 mod going;
 mod told;
@@ -282,6 +282,7 @@ async fn judged(
         },
         older: Older::Skipped,
         history: None,
+        lineage: None,
     };
     let asked = going::Asked {
         promotion: &promotion,

@@ -14,6 +14,7 @@ use landfall_rehearse::{
 use landfall_rules::{RULES, findings_sarif};
 
 use crate::arguments::{ReportFormat, TargetArgs, ValuesArgs, kube_version};
+use crate::commands::up::admitted;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::looked::{environment_of, project_of};
@@ -114,6 +115,7 @@ async fn run(context: &Context, args: RehearseArgs) -> Outcome {
     if let Some(diagnostics) = unread.collect::<Option<Vec<_>>>().filter(|all| !all.is_empty()) {
         return Err(refused(diagnostics.into_iter().flatten().cloned().collect()));
     }
+    admitted::by_policy(&head.place, &head.candidates)?;
     let mut before = before(context, &args, &wanted, &head).await?;
     let here = match &before {
         Before::Cluster(snapshot) => Some(snapshot.version.as_str()),

@@ -1,5 +1,6 @@
 //! `landfall up`.
 
+pub(crate) mod admitted;
 pub(crate) mod builds;
 
 use std::path::Path;
@@ -179,6 +180,7 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
     }
     let hosting = if args.once || context.host.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
     let faults = args.faults.clone();
+    admitted::check(context, &place, &candidates).await?;
     // Before the cluster is opened: two at once must not both start a server, nor both deliver.
     let _delivering = context.host.deliver_alone(&place.state, "up", options.timeout).await?;
     if let Some((name, k3d)) = own_cluster::missing(context, &place)?

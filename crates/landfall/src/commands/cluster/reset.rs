@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use landfall_delivery::life::unsaved;
 use landfall_diag::{Diagnostic, code};
-use landfall_host::{self as host, Failure, Hosting, Permit, StateDir};
+use landfall_host::{self as host, Failure, Hosting, Kept, Permit, StateDir};
 use landfall_project::Span;
 
 use super::alone;
 use super::removed::{Removed, Was};
 use crate::arguments::OutputArgs;
+use crate::commands::books;
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -80,9 +81,13 @@ async fn run(context: &Context, args: ResetArgs) -> Outcome {
     .await?;
     let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
     host::stop_server(&state).await?;
+    let kept = books::kept(context, &state).await;
     match state.wait_for_lock(Duration::from_secs(5)).await.map_err(Failure::from)? {
-        Some(lock) => context.host.forget(&state, lock)?,
+        Some(lock) => context.host.forget(&state, lock, kept)?,
         None => return Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
     }
-    told(Was::There, "the embedded cluster and its state are gone")
+    match kept {
+        Kept::Nothing => told(Was::There, "the embedded cluster and its state are gone"),
+        Kept::Book => told(Was::There, &format!("the embedded cluster is gone; {}", books::STAYS)),
+    }
 }

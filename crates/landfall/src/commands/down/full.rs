@@ -10,6 +10,7 @@ use landfall_host::{self as host, Failure, Place};
 use landfall_release::{ListFilter, Releases, Status};
 
 use super::Removed;
+use crate::commands::books;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 
@@ -46,11 +47,12 @@ pub(super) async fn forget(
         landfall_diag::disk_full_words(place.state.path())
     ));
     host::stop_server(&place.state).await?;
+    let kept = books::kept(context, &place.state).await;
     match place.state.wait_for_lock(Duration::from_secs(10)).await.map_err(Failure::from)? {
-        Some(lock) => context.host.forget(&place.state, lock)?,
+        Some(lock) => context.host.forget(&place.state, lock, kept)?,
         None => return Err(why),
     }
-    context.report(&Removed::of(super::Cluster::Forgotten), Exit::Done, started);
+    context.report(&Removed::of(super::Cluster::Forgotten(kept)), Exit::Done, started);
     Ok(Exit::Done)
 }
 

@@ -246,6 +246,7 @@ async fn write(
         },
         older: Older::Skipped,
         history: history_of(place),
+        lineage: None,
     };
     let on_tip = {
         let tags = tags.clone();

@@ -10,14 +10,15 @@ use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place, PlaceQuery};
 use landfall_promote::{Tag, TagPolicy};
-use landfall_source::{ImageDetails, SourceTree};
+use landfall_source::{Fetched, ImageDetails, SourceTree};
 
 use super::files::place_of;
 use super::policy::declared_policy;
 use super::registry::{Unlooked, looked_at, noted};
-use super::tags::{Apart, Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, told_apart};
+use super::tags::{Apart, Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, record_beside, told_apart};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
+use crate::commands::promote::base::Tip;
 use crate::commands::promote::by_hand::{Broken, GlassArgs, Look, Site, Wish, noted_back, permitted};
 use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, agreed, change, report, write_here};
 use crate::context::Context;
@@ -124,6 +125,13 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
     if let Some(beginning) = commit.as_deref().filter(|commit| commit.len() < WHOLE_HASH) {
         commit = Some(whole(beginning, &seen)?);
     }
+    if commit.is_none() && has_record(known, &lines) {
+        commit = built_from(&lines, &tag, &seen);
+    }
+    let lineage = match (&tag.commit(), args.push && !args.allow_older) {
+        (Some(_), true) => lineage(context, &place, known, &args.back).await,
+        _ => None,
+    };
     let tags = Tags {
         wanted: lines.into_iter().map(|line| (line, tag.clone())).collect(),
         said: Said {
@@ -137,6 +145,7 @@ async fn run(context: &Context, args: &ImagesSetArgs) -> Outcome {
         },
         older: if args.allow_older { Older::Accepted } else { Older::Skipped },
         history: history_of(&place),
+        lineage,
     };
     let at = match (args.dry_run, args.push) {
         (true, _) => Site::Nowhere,
@@ -174,6 +183,41 @@ fn whole(beginning: &str, seen: &[(String, ImageDetails)]) -> Result<String, Fai
             Err(Failure::usage(diagnostic.help("name the whole hash: git rev-parse HEAD")))
         }
     }
+}
+
+/// Whether a record lies beside one of the lines' files: it says one commit for all of them.
+fn has_record(source: &SourceTree, lines: &[TagLine]) -> bool {
+    lines.iter().any(|line| matches!(source.read(&record_beside(&line.line.file)), Ok(Some(_))))
+}
+
+/// The one commit that all images were built from by their labels; nothing where one of them says none, or another one.
+fn built_from(lines: &[TagLine], tag: &Tag, seen: &[(String, ImageDetails)]) -> Option<String> {
+    let is_asked = |image: &String| seen.iter().any(|(asked, _)| asked == image);
+    let of_line = |line: &TagLine| !line.running.is_empty() && line.images(tag).iter().all(is_asked);
+    if !lines.iter().all(of_line) {
+        return None;
+    }
+    let said = seen.iter().map(|(_, details)| details.revision.as_deref().map(str::to_lowercase));
+    let said: BTreeSet<String> = said.collect::<Option<_>>()?;
+    let mut said = said.into_iter().filter(|it| it.len() == WHOLE_HASH && it.bytes().all(|b| b.is_ascii_hexdigit()));
+    match (said.next(), said.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
+    }
+}
+
+/// The repository that is written to with its history, which a clone of the last commit alone does not have; nothing where it cannot
+/// be fetched, which whoever writes to it tells.
+async fn lineage(
+    context: &Context,
+    place: &Place,
+    source: &SourceTree,
+    back: &WriteBackArgs,
+) -> Option<(Arc<Fetched>, String)> {
+    let to = place.environment.as_deref().unwrap_or_default();
+    let directories = [place.target.directory.clone()];
+    let tip = Tip::read(context, (place, source), back, (to, &directories)).await.ok()?;
+    tip.lineage(context).await.ok()
 }
 
 fn refused(why: &str) -> Failure {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use landfall_delivery::{Explainer, Target, TargetKind, Unit};
 use landfall_diag::{Diagnostic, code};
@@ -10,7 +11,7 @@ use landfall_promote::{
     Binding, BindingPath, Shared, Tag, bindings, is_digest, is_older, retagged, shared_at, tag_at, tag_in, with_digest,
     with_role, with_tag, without_role,
 };
-use landfall_source::{Edited, Edits, SourceTree};
+use landfall_source::{Edited, Edits, Fetched, SourceTree};
 use landfall_yaml::{Scalar, Step, edit};
 
 use super::commits;
@@ -362,6 +363,8 @@ pub(crate) struct Tags {
     pub(crate) older: Older,
     /// The working tree, whose history knows which of two commits came first.
     pub(crate) history: Option<PathBuf>,
+    /// The repository that is written to with its history, which knows it where a clone is shallow or behind: with its tip.
+    pub(crate) lineage: Option<(Arc<Fetched>, String)>,
 }
 
 /// What edits make of a tree.
@@ -436,9 +439,15 @@ impl Tags {
         };
         let tag = &own;
         let path = line.line.path();
-        if self.is_older(tag.as_str(), &now) {
-            made.notes.push(format!("{file} {path}: {tag} is older than {now}, which stays"));
-            return Ok(true);
+        match self.is_older(tag.as_str(), &now) {
+            Some(true) => {
+                made.notes.push(format!("{file} {path}: {tag} is older than {now}, which stays"));
+                return Ok(true);
+            }
+            Some(false) => {}
+            None => made.notes.push(format!(
+                "{file} {path}: whether {tag} is older than {now} is not known: no history here has both commits"
+            )),
         }
         let digest = self.digest_of(line);
         let in_file = |error: Diagnostic| error.note(format!("in {file}"));
@@ -584,20 +593,24 @@ impl Tags {
         Ok(())
     }
 
-    /// Whether a tag came before the present one, as far as versions or the history of commits say it.
-    fn is_older(&self, tag: &str, now: &str) -> bool {
+    /// Whether a tag came before the present one, as versions or the history of commits say it; nothing where none has both.
+    fn is_older(&self, tag: &str, now: &str) -> Option<bool> {
         if self.older == Older::Accepted {
-            return false;
+            return Some(false);
         }
         let commit =
             |text: &str| Tag::parse(text).ok().filter(Tag::is_commit_tag).map(|tag| tag.as_str()[4..].to_owned());
-        match (commit(tag), commit(now)) {
-            (Some(new), Some(old)) if new != old => {
-                let history = self.history.as_ref().and_then(|directory| SourceTree::open_directory(directory).ok());
-                history.and_then(|tree| tree.leads_to(&new, &old)).unwrap_or(false)
-            }
-            _ => is_older(tag, now),
+        let (Some(new), Some(old)) = (commit(tag), commit(now)) else { return Some(is_older(tag, now)) };
+        if new == old {
+            return Some(false);
         }
+        let leads = |tree: SourceTree| tree.leads_to(&new, &old);
+        // A shallow clone may have both and not what lies between.
+        let whole = self.lineage.as_ref().and_then(|(all, tip)| SourceTree::open_shared(all, tip).ok());
+        whole.and_then(leads).or_else(|| {
+            let here = self.history.as_ref().and_then(|directory| SourceTree::open_directory(directory).ok());
+            here.and_then(leads)
+        })
     }
 
     /// The record beside a values file, where there is one: which tag, from which commit, with which digests, since when.
@@ -610,11 +623,21 @@ impl Tags {
         }
         let mut new = text.clone();
         amend(&mut new, &["image_tag"], tag.as_str());
-        if let Some(commit) = &self.said.commit {
-            let before = json["product_commit"].as_str().unwrap_or_default();
-            let before = commits::named(tree, file, before);
-            commits::moved(tree, &self.said.applications, (&before, commit), made)?;
-            amend(&mut new, &["product_commit"], commit);
+        let before = json["product_commit"].as_str().unwrap_or_default();
+        match &self.said.commit {
+            Some(commit) => {
+                let before = commits::named(tree, file, before);
+                commits::moved(tree, &self.said.applications, (&before, commit), made)?;
+                amend(&mut new, &["product_commit"], commit);
+            }
+            // Beside another image the commit of the one before it would be a lie.
+            None if !before.is_empty() && json["image_tag"] != tag.as_str() => {
+                amend(&mut new, &["product_commit"], "");
+                made.notes.push(format!(
+                    "{file} says no product_commit any more: no one commit is known that {tag} was built from"
+                ));
+            }
+            None => {}
         }
         for (repository, digest) in &self.said.digests {
             amend(&mut new, &["digest", repository.rsplit('/').next().unwrap_or(repository)], digest);

@@ -137,6 +137,30 @@ impl Tip {
         Ok(tip)
     }
 
+    /// Where in the repository the system is.
+    pub(super) fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// Which of these directories have a system on the branch, each once.
+    pub(super) fn systems(&self, tree: &SourceTree, directories: &[String]) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for directory in directories {
+            if !found.contains(directory) && matches!(tree.read(&file_in(directory)), Ok(Some(_))) {
+                found.push(directory.clone());
+            }
+        }
+        found
+    }
+
+    /// The repository with all that led to the tip, and the tip's hash.
+    pub(crate) async fn lineage(&self, context: &Context) -> Result<(Arc<Fetched>, String), Failure> {
+        let cache = self.state.create_writer_cache().map_err(Failure::from)?;
+        let mut mirror = Mirror::new(&context.host.network, cache, patience(&context.host.env));
+        let whole = mirror.history(&self.remote, &self.commit).await;
+        Ok((whole.map_err(|error| Failure::from(error.diagnose()))?, self.commit.clone()))
+    }
+
     /// The files of the tip, with the history that led to it.
     pub(super) async fn history(&self, context: &Context) -> Result<SourceTree, Failure> {
         self.fetched_whole(context, &self.commit).await

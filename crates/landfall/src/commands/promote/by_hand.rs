@@ -86,13 +86,16 @@ struct Law {
 /// # Errors
 /// A promotion leads to the environment, and the tag was never there, is held back or is for others to set.
 pub(crate) async fn permitted(context: &Context, wish: &Wish<'_>) -> Result<Option<Broken>, Failure> {
-    let Some(law) = law(context, wish).await? else { return Ok(None) };
-    let receivers: BTreeSet<&EnvironmentName> = law.file.system.promotion.iter().map(|it| &it.to).collect();
-    for to in receivers {
-        if !concerns(context, wish, &law, to).await? {
+    let laws = laws(context, wish).await?;
+    let receivers = laws.iter().flat_map(|law| {
+        let receivers: BTreeSet<&EnvironmentName> = law.file.system.promotion.iter().map(|it| &it.to).collect();
+        receivers.into_iter().map(move |to| (law, to))
+    });
+    for (law, to) in receivers {
+        if !concerns(context, wish, law, to).await? {
             continue;
         }
-        let Err(refusal) = judged(context, wish, &law, to).await? else { continue };
+        let Err(refusal) = judged(context, wish, law, to).await? else { continue };
         let reason = wish
             .glass
             .and_then(|glass| glass.break_glass.as_deref())
@@ -123,38 +126,63 @@ pub(crate) async fn permitted(context: &Context, wish: &Wish<'_>) -> Result<Opti
         if let Site::Nowhere = wish.at {
             continue;
         }
-        return broken(context, wish, &law, to, &refusal, reason).await.map(Some);
+        return broken(context, wish, law, to, &refusal, reason).await.map(Some);
     }
     Ok(None)
 }
 
-/// What is declared where the tag goes; nothing where nothing is.
-async fn law(context: &Context, wish: &Wish<'_>) -> Result<Option<Law>, Failure> {
+/// What is declared where the tags go: by every system above the files, for the one that was asked from is not always theirs.
+async fn laws(context: &Context, wish: &Wish<'_>) -> Result<Vec<Law>, Failure> {
     let Site::There(back) = wish.at else {
         return Ok(match &wish.place.target.kind {
-            TargetKind::System(file) => Some(Law { file: (**file).clone(), tip: None, who: asker::named(context) }),
-            _ => None,
+            TargetKind::System(file) => vec![Law { file: (**file).clone(), tip: None, who: asker::named(context) }],
+            _ => Vec::new(),
         });
     };
+    let mut laws = Vec::new();
+    let all = directories(wish);
+    let first = law(context, wish, back, &all).await?;
+    let read = first.as_ref().map(|(tip, _)| tip.directory().to_owned());
+    let further = match &first {
+        Some((tip, _)) => tip.systems(&tip.tree().await?, &all),
+        None => Vec::new(),
+    };
+    laws.extend(first.and_then(|(tip, declared)| declared.map(|(file, who)| Law { file, tip: Some(tip), who })));
+    for directory in further.into_iter().filter(|directory| Some(directory) != read.as_ref()) {
+        let another = law(context, wish, back, &[directory]).await?;
+        laws.extend(another.and_then(|(tip, declared)| declared.map(|(file, who)| Law { file, tip: Some(tip), who })));
+    }
+    Ok(laws)
+}
+
+/// What a branch says: its tip, and which promotions there are, for whom.
+type Said = (Tip, Option<(ProjectFile, Who)>);
+
+/// What is declared in the first of these directories that has a system, on its branch; nothing where there is no branch.
+async fn law(
+    context: &Context,
+    wish: &Wish<'_>,
+    back: &WriteBackArgs,
+    directories: &[String],
+) -> Result<Option<Said>, Failure> {
     let to = wish.place.environment.as_deref().unwrap_or_default();
     let is_none = |failure: &Failure| {
         let none = [code::NO_PROMOTION, code::NO_BRANCH, code::NO_REMOTE, code::NOT_DEPLOYED];
         failure.diagnostics.iter().all(|it| none.contains(&it.code))
     };
-    let directories = directories(wish);
-    let tip = match Tip::read(context, (wish.place, wish.source), back, (to, &directories)).await {
+    let tip = match Tip::read(context, (wish.place, wish.source), back, (to, directories)).await {
         Ok(tip) => tip,
         // What can be written nowhere is told by whoever writes it.
         Err(failure) if is_none(&failure) => return Ok(None),
         Err(failure) => return Err(failure),
     };
     match tip.declared(&tip.tree().await?) {
-        Ok(file) if file.system.promotion.is_empty() => Ok(None),
+        Ok(file) if file.system.promotion.is_empty() => Ok(Some((tip, None))),
         Ok(file) => {
             let who = asker::who(context, back, &tip.remote.address).await?;
-            Ok(Some(Law { file, tip: Some(tip), who }))
+            Ok(Some((tip, Some((file, who)))))
         }
-        Err(failure) if is_none(&failure) => Ok(None),
+        Err(failure) if is_none(&failure) => Ok(Some((tip, None))),
         Err(failure) => Err(failure),
     }
 }
@@ -177,16 +205,18 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
         _ => None,
     };
     let named = wish.place.environment.as_deref();
-    if named == Some(to.as_str()) {
+    // Another system's environment of that name is another one.
+    let is_own = law.tip.as_ref().is_none_or(|tip| here.is_none() || tip.directory() == wish.place.target.directory);
+    if is_own && named == Some(to.as_str()) {
         return Ok(true);
     }
     let args = TargetArgs { env: Some(to.clone()), repos: wish.repos.to_vec(), ..TargetArgs::default() };
     let place = match &law.tip {
         Some(tip) => tip.place(context, tip.tree().await?, law.file.clone(), to)?,
-        None => context.host.place(None, &args.query()).await?,
+        None => context.host.place(elsewhere(context, wish.place).as_deref(), &args.query()).await?,
     };
     // Whether it is another environment's by a name that the branch knows as well.
-    let is_anothers = named.is_some() && here.is_some_and(|here| here.text == law.file.text);
+    let is_anothers = is_own && named.is_some() && here.is_some_and(|here| here.text == law.file.text);
     let files: BTreeSet<&str> = wish.wanted.iter().map(|(line, _)| line.line.file.as_str()).collect();
     let is_read = |name: &str| tree_path(&place.target, name).is_some_and(|path| files.contains(path.as_str()));
     let Ok(units) = args.units(&context.host, &place).await else {
@@ -206,6 +236,13 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
     let read: BTreeSet<(String, String)> =
         apart.ours.iter().map(|line| (line.line.file.clone(), line.line.path())).chain(apart.others).collect();
     Ok(wish.wanted.iter().any(|(line, _)| read.contains(&(line.line.file.clone(), line.line.path()))))
+}
+
+/// The directory of a place's system, where that is not the one that is here.
+fn elsewhere(context: &Context, place: &Place) -> Option<String> {
+    let directory = place.target.source.directory_on_disk()?.join(&place.target.directory).canonicalize().ok()?;
+    let here = context.host.project_root()?.canonicalize().ok()?;
+    (here != directory).then(|| directory.display().to_string())
 }
 
 /// The values files that an environment declares.

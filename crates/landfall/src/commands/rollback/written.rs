@@ -69,6 +69,7 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
         },
         older: Older::Accepted,
         history: history_of(place),
+        lineage: None,
     };
     let at = if args.dry_run { Site::Nowhere } else { Site::There(&args.back) };
     let (repos, glass) = (&args.place.repos, Some(&args.glass));
@@ -189,7 +190,12 @@ async fn there(
 /// Whether a record of a release says which commit it is of.
 fn says_commit(source: &SourceTree, file: &str) -> bool {
     let record = text_of(source, file).ok().and_then(|text| landfall_yaml::to_json(&text).ok());
-    record.is_some_and(|record| record["image_tag"].is_string() && record["product_commit"].is_string())
+    record.is_some_and(|record| record["image_tag"].is_string() && product_commit(&record).is_some())
+}
+
+/// The commit that a record names; nothing where it says none, as beside images of several.
+fn product_commit(record: &serde_json::Value) -> Option<&str> {
+    record["product_commit"].as_str().filter(|commit| !commit.is_empty())
 }
 
 /// What the records beside the files said of the product when these tags stood in them last.
@@ -214,7 +220,7 @@ fn of_record(
     commit: &mut Option<String>,
     digests: &mut BTreeMap<String, String>,
 ) {
-    *commit = commit.take().or_else(|| record["product_commit"].as_str().map(str::to_owned));
+    *commit = commit.take().or_else(|| product_commit(record).map(str::to_owned));
     for repository in &line.repositories {
         let name = repository.rsplit('/').next().unwrap_or(repository);
         if let Some(digest) = record["digest"][name].as_str() {

@@ -252,6 +252,8 @@ fn a_digest_alone_in_a_kustomization_becomes_that_of_the_tag_which_is_set() {
     one.run(&["rollback", "--env", "test", "--service", "web", "--to", "0.5.0-alpha.1.1", "--yes"]).exits(0);
     assert_eq!(one.place.main("test/kustomization.yaml"), before);
     one.pull();
+    // What is delivered there is of its channel, the service beside it as well.
+    one.place.shop.edit("test/kustomization.yaml", "newTag: 0.4.0", "newTag: 0.5.0-alpha.1.1");
     one.run(&["up", "--env", "test"]).exits(0);
     one.run(&["promote", "--from", "test", "--to", "production", "--yes"]).exits(5).says("by a digest alone");
     assert!(one.place.main("production/kustomization.yaml").contains("newTag: 0.4.0"));
