@@ -1,5 +1,6 @@
 //! `landfall promote`, `hold`, `pipeline`: what was tested goes on, nothing else does, and each refusal has its own sentence.
 
+mod behind;
 mod carried;
 mod going;
 mod guarded;
