@@ -440,13 +440,28 @@ impl Target {
 /// Loads a chart from files.
 pub(crate) fn load_chart(source: &SourceTree, directory: &str, location: &str) -> Result<Chart, Vec<Diagnostic>> {
     if !source.is_directory(directory) {
-        return Err(vec![Diagnostic::error(
-            code::NO_CHART_THERE,
-            format!("there is no chart `{directory}` in {}", source.place()),
-        )]);
+        let told =
+            Diagnostic::error(code::NO_CHART_THERE, format!("there is no chart `{directory}` in {}", source.place()));
+        return Err(vec![match submodule_of(source, directory) {
+            Some(module) => told
+                .note(format!(
+                    "`{module}` is a git submodule: a commit names it, and its files are another repository's"
+                ))
+                .help("put the chart into this repository, or deliver from a checkout that has its submodules"),
+            None => told,
+        }]);
     }
     let tree = source.directory(directory).map_err(|error| vec![error.diagnose()])?;
     Chart::load(&tree, location).map_err(|error| vec![error.diagnose()])
+}
+
+/// The submodule that a directory is in, by its path.
+fn submodule_of(source: &SourceTree, directory: &str) -> Option<String> {
+    let text = String::from_utf8(source.read(".gitmodules").ok()??).ok()?;
+    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
+    let is_above =
+        |path: &&str| directory.strip_prefix(*path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    paths.map(str::trim).find(is_above).map(str::to_owned)
 }
 
 pub(crate) fn add_overrides(

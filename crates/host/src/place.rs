@@ -330,7 +330,7 @@ impl Host {
                 )
                 .listing("environments", known());
                 if let Some(near) = landfall_diag::nearest(name, known()) {
-                    diagnostic = diagnostic.help(format!("did you mean `--env {near}`?"));
+                    diagnostic = diagnostic.did_you_mean(Some(near));
                 }
                 Err(Failure::usage(diagnostic))
             }

@@ -8,6 +8,9 @@ use crate::version::{Version, VersionRefusal};
 /// Longest tag that a registry takes, in bytes.
 pub const MAX_TAG: usize = 128;
 
+/// The tag that is another image after each build.
+pub(crate) const LATEST: &str = "latest";
+
 /// Names that branches have; a tag of that name moves with the branch.
 const BRANCHES: [&str; 12] = [
     "main",
@@ -148,7 +151,7 @@ impl Tag {
     pub fn check_moving(&self, places: &[String]) -> Result<(), TagRefusal> {
         let lower = self.0.to_lowercase();
         let hexadecimal = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if lower == "latest" || lower.ends_with("-latest") {
+        if lower == LATEST || lower.ends_with("-latest") {
             return Err(TagRefusal::Latest(self.0.clone()));
         }
         if CHANNELS.contains(&lower.as_str()) || places.iter().any(|place| place.eq_ignore_ascii_case(&self.0)) {
@@ -173,10 +176,7 @@ impl Tag {
 
     /// The commit's hash, or the beginning of one, that a tag `sha-…` names.
     pub fn commit(&self) -> Option<&str> {
-        self.0.strip_prefix("sha-").filter(|hash| {
-            (7..=40).contains(&hash.len())
-                && hash.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
-        })
+        commit_of(&self.0)
     }
 
     /// Whether it is older than another one: told of versions alone, because hashes have no order.
@@ -189,6 +189,19 @@ impl Tag {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The commit's hash, or the beginning of one, that a text `sha-…` names.
+pub(crate) fn commit_of(text: &str) -> Option<&str> {
+    text.strip_prefix("sha-").filter(|hash| {
+        (7..=40).contains(&hash.len())
+            && hash.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
+    })
+}
+
+/// Whether branches or channels are called so.
+pub(crate) fn is_moving(name: &str) -> bool {
+    BRANCHES.contains(&name) || CHANNELS.contains(&name)
 }
 
 impl std::fmt::Display for Tag {

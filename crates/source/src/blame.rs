@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use gix::ObjectId;
 use landfall_chart::Budget;
 
-use crate::SourceTree;
+use crate::{SourceTree, renamed};
 
 /// The commit that brought a line into a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct LineCommit {
 pub struct FileVersion {
     /// The commit that brought it.
     pub commit: LineCommit,
+    /// Where the file was then.
+    pub path: String,
     /// What it says; what is no text is read as well as it can be.
     pub text: String,
 }
@@ -62,7 +64,8 @@ impl SourceTree {
 
 impl SourceTree {
     /// A file as the branch itself has had it: in the tree's own commit and in those before it by their first parents, each version
-    /// once, newest first. What was merged counts from then on, and not what led to it elsewhere.
+    /// once, newest first. What was merged counts from then on, and not what led to it elsewhere; a file that was renamed is
+    /// followed to where it was before.
     ///
     /// Nothing where there is no git, or the file is in no commit; no more than anybody wants to wait for.
     pub fn versions(&self, path: &str) -> Vec<Vec<u8>> {
@@ -94,8 +97,10 @@ pub struct Lineage<'t> {
 }
 
 /// A commit on the way back, and what it has at a path.
-struct Passed {
+struct Passed<'p> {
     commit: ObjectId,
+    /// Where the file was then.
+    path: &'p str,
     blob: Option<ObjectId>,
     /// Whether the one before it has something else there, as far as that is known.
     is_brought: bool,
@@ -127,12 +132,13 @@ impl Lineage<'_> {
         found
     }
 
-    /// The versions of a file along each commit's first parent: what the branch itself has said, one after the other.
+    /// The versions of a file along each commit's first parent: what the branch itself has said, one after the other, whatever the
+    /// file was called then.
     pub fn file_history(&mut self, path: &str) -> FileHistory {
         let (mut versions, mut budget) = (Vec::new(), Budget::default());
         let is_whole = self.walk(path, |repository, passed| {
             if passed.is_brought {
-                versions.extend(version(repository, passed.commit, passed.blob, &mut budget));
+                versions.extend(version(repository, &passed, &mut budget));
             }
             match versions.len() >= MOST_VERSIONS || budget.unpacked_left() == 0 {
                 true => ControlFlow::Break(()),
@@ -144,8 +150,8 @@ impl Lineage<'_> {
 
     /// Goes back from the tree's own commit by each one's first parent, for as long as `visit` goes on and no further than anybody wants
     /// to wait for; `true` when it came to the beginning.
-    fn walk(&mut self, path: &str, mut visit: impl FnMut(&gix::Repository, Passed) -> ControlFlow<()>) -> bool {
-        let (Ok(path), Some((repository, start))) = (crate::path::clean(path), self.tree.history()) else {
+    fn walk(&mut self, path: &str, mut visit: impl FnMut(&gix::Repository, Passed<'_>) -> ControlFlow<()>) -> bool {
+        let (Ok(mut path), Some((repository, start))) = (crate::path::clean(path), self.tree.history()) else {
             return false;
         };
         let (mut commit, mut blob) = (start, self.entry(&repository, &path, start));
@@ -154,11 +160,20 @@ impl Lineage<'_> {
             let parent = parents.first().copied();
             // A shallow clone names parents that it does not have.
             let is_cut = parent.is_some_and(|parent| self.commit(&repository, parent).is_none());
-            let before = parent.and_then(|parent| self.entry(&repository, &path, parent));
-            let flow = visit(&repository, Passed { commit, blob, is_brought: is_cut || blob != before });
+            let mut before = parent.and_then(|parent| self.entry(&repository, &path, parent));
+            let mut named = path.clone();
+            if let (Some(there), None, Some(parent)) = (blob, before, parent.filter(|_| !is_cut))
+                && let (Some((_, new)), Some((_, old))) =
+                    (self.commit(&repository, commit), self.commit(&repository, parent))
+                && let Some(was) = renamed::moved_from(&repository, (old, new), (&path, there))
+            {
+                before = self.entry(&repository, &was, parent);
+                named = was;
+            }
+            let flow = visit(&repository, Passed { commit, path: &path, blob, is_brought: is_cut || blob != before });
             match parent {
                 None => return true,
-                Some(parent) if !is_cut && flow.is_continue() => (commit, blob) = (parent, before),
+                Some(parent) if !is_cut && flow.is_continue() => (commit, blob, path) = (parent, before, named),
                 Some(_) => return false,
             }
         }
@@ -241,16 +256,11 @@ impl Search<'_> {
     }
 }
 
-fn version(
-    repository: &gix::Repository,
-    commit: ObjectId,
-    blob: Option<ObjectId>,
-    budget: &mut Budget,
-) -> Option<FileVersion> {
-    let blob = blob?;
+fn version(repository: &gix::Repository, passed: &Passed<'_>, budget: &mut Budget) -> Option<FileVersion> {
+    let blob = passed.blob?;
     budget.unpacked(repository.find_header(blob).ok()?.size()).ok()?;
     let text = String::from_utf8_lossy(&repository.find_object(blob).ok()?.data).into_owned();
-    Some(FileVersion { commit: told(repository, commit)?, text })
+    Some(FileVersion { commit: told(repository, passed.commit)?, path: passed.path.to_owned(), text })
 }
 
 fn told(repository: &gix::Repository, commit: ObjectId) -> Option<LineCommit> {
@@ -348,6 +358,44 @@ mod tests {
             tree.versions("values.yaml").into_iter().map(|it| String::from_utf8(it).expect("text")).collect();
         assert_eq!(told, ["merged", "first"]);
         assert!(tree.versions("none.yaml").is_empty());
+    }
+
+    #[test]
+    fn a_file_that_was_renamed_has_its_past() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path();
+        git(root, &["init", "-q"]);
+        let commit = |subject: &str| {
+            git(root, &["add", "-A"]);
+            git(root, &["commit", "-q", "-m", subject]);
+        };
+        let text = |tag: &str| format!("# values\nimage:\n  tag: {tag}\nreplicas: 2\n");
+        std::fs::write(root.join("prod.yaml"), text("1")).expect("written");
+        std::fs::write(root.join("other.yaml"), "other: 1\n").expect("written");
+        commit("one");
+        std::fs::write(root.join("prod.yaml"), text("2")).expect("written");
+        commit("two");
+        // As it is, and with its tag changed at once.
+        std::fs::create_dir_all(root.join("env/eu")).expect("made");
+        git(root, &["mv", "prod.yaml", "env/prod.yaml"]);
+        git(root, &["rm", "-q", "other.yaml"]);
+        commit("moved");
+        git(root, &["mv", "env/prod.yaml", "env/eu/values.yaml"]);
+        std::fs::write(root.join("env/eu/values.yaml"), text("3")).expect("written");
+        commit("three");
+        let tree = SourceTree::open_directory(root).expect("opens");
+        let history = tree.lineage().file_history("env/eu/values.yaml");
+        let told: Vec<(&str, &str)> =
+            history.versions.iter().map(|it| (it.commit.subject.as_str(), it.path.as_str())).collect();
+        assert_eq!(told, [("three", "env/eu/values.yaml"), ("two", "prod.yaml"), ("one", "prod.yaml")]);
+        assert!(history.is_whole);
+        assert_eq!(tree.versions("env/eu/values.yaml").len(), 3);
+        // What only begins where others end has none.
+        std::fs::write(root.join("new.yaml"), "a: 1\nb: 2\n").expect("written");
+        git(root, &["rm", "-q", "env/eu/values.yaml"]);
+        commit("four");
+        let tree = SourceTree::open_directory(root).expect("opens");
+        assert_eq!(tree.versions("new.yaml").len(), 1);
     }
 
     #[test]

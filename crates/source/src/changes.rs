@@ -102,7 +102,8 @@ fn differing(
 /// An object of a tree, and what it is.
 type Entry = (gix::ObjectId, gix::objs::tree::EntryMode);
 
-fn entries(
+/// What lies in a tree by its names.
+pub(crate) fn entries(
     repository: &gix::Repository,
     tree: Option<gix::ObjectId>,
 ) -> Option<std::collections::BTreeMap<String, Entry>> {

@@ -49,6 +49,7 @@ mod reads;
 mod refs;
 mod registry;
 mod remote;
+mod renamed;
 mod repository;
 mod repository_handle;
 mod revision;

@@ -7,10 +7,12 @@ use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
 use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine};
+use landfall_source::SourceTree;
 use serde_json::{Value, json};
 
 use crate::arguments::OutputArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
+use crate::commands::write_back::short;
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
 use crate::report::Report;
@@ -28,7 +30,7 @@ const LISTED: usize = 20;
     before_help = "Examples:\n  landfall pipeline                 the commits whose images are known, newest first\n  landfall pipeline 7d1f0c5         what became of one: built, tagged, seen, promoted, and when"
 )]
 pub(crate) struct PipelineArgs {
-    /// The commit, or the beginning of its hash (default: list those that are known)
+    /// The commit: its hash or the beginning of it, or a name that it has in this clone, as HEAD (default: list those that are known)
     #[arg(value_name = "COMMIT")]
     pub(crate) commit: Option<String>,
     #[command(flatten)]
@@ -46,12 +48,22 @@ impl Verb for PipelineArgs {
         let started = Instant::now();
         let place = context.host.nowhere()?;
         let books = self.books.open(context, &place, Use::Reads).await?;
-        let courses = courses(&books, self.commit.as_deref()).await;
+        let mut found = courses(&books, self.commit.as_deref()).await;
+        // A name is this clone's, and only where no hash begins so.
+        let named = self.commit.as_deref().filter(|_| found.as_ref().is_ok_and(Vec::is_empty)).and_then(|name| {
+            let tree = SourceTree::open_commit(&context.host.directory, name).ok()?;
+            tree.revision().sha().map(str::to_owned)
+        });
+        if named.is_some() {
+            found = courses(&books, named.as_deref()).await;
+        }
         books.close().await;
-        let courses = courses?;
+        let courses = found?;
         if let (Some(commit), true) = (&self.commit, courses.is_empty()) {
+            let is = named.filter(|sha| !sha.starts_with(commit)).map(|sha| format!(" ({})", short(&sha)));
+            let text = format!("no image is known that was built from {commit}{}", is.unwrap_or_default());
             return Err(Failure::from(
-                Diagnostic::error(code::NOTHING_KNOWN, format!("no image is known that was built from {commit}"))
+                Diagnostic::error(code::NOTHING_KNOWN, text)
                     .help("images are known once `images set --commit`, `images scan` or `promote` has asked for them"),
             ));
         }

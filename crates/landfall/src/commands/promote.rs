@@ -54,6 +54,9 @@ use crate::verb::Verb;
 /// Evidence of one digest that is looked at.
 const MOST_EVIDENCE: usize = 1000;
 
+/// Tips of the branch that it is judged by, one after the other, where others push meanwhile.
+const MOST_TIPS: u32 = 5;
+
 /// Arguments of `promote`.
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -102,14 +105,27 @@ impl Verb for PromoteArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let started = Instant::now();
-        let base = Base::read(context, &self).await?;
-        let who = asker::who(context, &self.back, &base.tip.remote.address).await?;
-        let books = self.books.open(context, &base.here, if self.dry_run { Use::Reads } else { Use::Writes }).await?;
-        let books = books.written_by(who.name());
-        let done = run(context, &self, (&base, &who), &books, started).await;
-        books.close().await;
-        done
+        let is_moved = |failure: &Failure| failure.diagnostics.iter().any(|it| it.code == code::BRANCH_MOVES);
+        for _ in 1..MOST_TIPS {
+            let done = once(context, &self, started).await;
+            if !done.as_ref().is_err_and(is_moved) {
+                return done;
+            }
+            context.ui.status("the branch was moved meanwhile: what goes there is judged anew");
+        }
+        once(context, &self, started).await
     }
+}
+
+/// Judges what goes by the branch as it is now, and promotes it onto that.
+async fn once(context: &Context, args: &PromoteArgs, started: Instant) -> Outcome {
+    let base = Base::read(context, args).await?;
+    let who = asker::who(context, &args.back, &base.tip.remote.address).await?;
+    let books = args.books.open(context, &base.here, if args.dry_run { Use::Reads } else { Use::Writes }).await?;
+    let books = books.written_by(who.name());
+    let done = run(context, args, (&base, &who), &books, started).await;
+    books.close().await;
+    done
 }
 
 impl PromoteArgs {
@@ -152,7 +168,10 @@ async fn run(
         }
         return Err(Failure::from(closed));
     }
-    let untagged = written::untagged(context, books, &course).await?;
+    let untagged = match written::untagged(context, books, &course).await {
+        Err(failure) if !args.dry_run => return Err(course.taken(books, failure).await),
+        untagged => untagged?,
+    };
     let tip = base.tip.tree().await?;
     let made = course.tags.edits(&tip).map_err(Failure::from)?;
     if made.files.is_empty() {
@@ -161,7 +180,10 @@ async fn run(
             why.extend(untagged.iter().map(|image| format!("{image} is not in its registry")));
         } else if !untagged.is_empty() {
             agreed(context, args, &course).await?;
-            why.extend(written::give_tags(context, books, &course).await?);
+            match written::give_tags(context, books, &course).await {
+                Ok(given) => why.extend(given),
+                Err(failure) => return Err(course.taken(books, failure).await),
+            }
         }
         if made.notes.is_empty() && !args.dry_run {
             why.extend(written::landed(context, base, books, &course).await?);
@@ -401,6 +423,15 @@ async fn gates(
 }
 
 impl Course {
+    /// Writes down that a tag is another image's, as every refusal is; anything else that failed is none.
+    async fn taken(&self, books: &Books, failure: Failure) -> Failure {
+        let is_taken = |told: &&Diagnostic| told.code == code::TAG_TAKEN;
+        if let Some(told) = failure.diagnostics.iter().find(is_taken) {
+            let _noted = self.note(books, "refused", &told.message, json!({})).await;
+        }
+        failure
+    }
+
     /// Writes down what has become of it.
     async fn note(&self, books: &Books, state: &str, said: &str, more: Value) -> Result<(), Failure> {
         let mut detail = json!({

@@ -1,19 +1,21 @@
 //! `landfall scale`: how many replicas workloads have, as a commit.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{Explainer, ObjectName, Target, Unit};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
+use landfall_promote::tag_at;
 use landfall_source::{Edited, Edits, SourceTree};
 use landfall_yaml::{Scalar, Step, edit};
 
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::write_back::{
     Called, Deed, EditLine, Outcomes, Standing, ValueLine, WriteBackArgs, actor, agreed, change, report, text_of,
-    value_line,
+    unasked, unlinked, value_line,
 };
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -86,9 +88,10 @@ async fn run(context: &Context, args: &ScaleArgs) -> Outcome {
     for wish in &args.wishes {
         found.push(Found { wish: wish.clone(), line: line_of(&place.target, &units, wish)? });
     }
-    let lines = edits_of(&place.target.source, &found)?.1;
-    if args.dry_run || lines.is_empty() {
-        let outcomes = Outcomes { lines, notes: Vec::new(), written: None, dry_run: args.dry_run };
+    let (files, lines) = edits_of(&place.target.source, &found)?;
+    unlinked(&place.target.source, files.keys().map(String::as_str))?;
+    if args.dry_run {
+        let outcomes = Outcomes { notes: unasked(&lines), lines, written: None, dry_run: true };
         return Ok(report(context, &outcomes, started));
     }
     agreed(context, &place, args.yes).await?;
@@ -97,9 +100,15 @@ async fn run(context: &Context, args: &ScaleArgs) -> Outcome {
     files.dedup();
     let (who, environment) = (actor(context), place.environment.clone());
     let wanted = found.clone();
+    let told = Arc::new(Mutex::new(lines));
+    let on_tip = Arc::clone(&told);
     let deed = Deed {
         change: change(move |tip| {
             let (files, lines) = edits_of(tip, &wanted)?;
+            // What lies here may be older than the branch: what is told is what the commit changes.
+            if let Ok(mut told) = on_tip.lock() {
+                told.clone_from(&lines);
+            }
             if lines.is_empty() {
                 return Ok(Edited::Nothing("it is so already".to_owned()));
             }
@@ -122,7 +131,8 @@ async fn run(context: &Context, args: &ScaleArgs) -> Outcome {
         called: Called::default(),
     };
     let written = args.back.write(context, &place, &place.target.source, deed).await?;
-    let lines = written.landed(lines);
+    let told = told.lock().map(|told| told.clone()).unwrap_or_default();
+    let lines = written.landed(told);
     let outcomes = Outcomes { lines, notes: Vec::new(), written: Some(&written), dry_run: false };
     Ok(report(context, &outcomes, started))
 }
@@ -232,7 +242,10 @@ fn edits_of(tree: &SourceTree, found: &[Found]) -> Result<(BTreeMap<String, Stri
                 file: line.file.clone(),
                 line: line.line(),
                 path: line.path(),
-                from: line.value.clone(),
+                from: match &line.standing {
+                    Standing::There(path, _) => tag_at(&text, path).unwrap_or_default(),
+                    Standing::New(_) => line.value.clone(),
+                },
                 to: wish.replicas.to_string(),
             });
             files.insert(line.file.clone(), new);

@@ -370,6 +370,12 @@ pub(crate) struct Outcomes<'a> {
     pub(crate) dry_run: bool,
 }
 
+/// What is said where nothing would be changed here: only the deed asks the branch, which may say something else by now.
+pub(crate) fn unasked(lines: &[EditLine]) -> Vec<String> {
+    let said = "here it is so already; what the branch itself says is asked without --dry-run";
+    if lines.is_empty() { vec![said.to_owned()] } else { Vec::new() }
+}
+
 /// One edit.
 #[derive(Debug, Clone)]
 pub(crate) struct EditLine {
@@ -414,6 +420,21 @@ impl Report for Outcomes<'_> {
     }
 }
 
+/// Sees that no file which would be changed is a link: put in its place, the file would end it, and what it led to would stay as it was.
+pub(crate) fn unlinked<'p>(source: &SourceTree, paths: impl IntoIterator<Item = &'p str>) -> Result<(), Failure> {
+    let Some(root) = source.directory_on_disk() else { return Ok(()) };
+    for path in paths {
+        if let Ok(to) = root.join(path).read_link() {
+            let text = format!("`{path}` would be changed, which is a link");
+            let told = Diagnostic::refused(code::WRITE_OUTSIDE, text).note("nothing was written");
+            return Err(Failure::from(
+                told.help(format!("name the file itself where `{path}` is named: it leads to {}", to.display())),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Writes files of the working tree, each beside its place and renamed.
 pub(crate) fn write_here(source: &SourceTree, files: &[(String, String)]) -> Result<(), Failure> {
     let root = source.directory_on_disk().ok_or_else(|| {
@@ -422,12 +443,7 @@ pub(crate) fn write_here(source: &SourceTree, files: &[(String, String)]) -> Res
                 .help("push to its branch with --push"),
         )
     })?;
-    // Put in its place, the file would end the link, and what it led to would stay as it was.
-    let is_link = |path: &str| root.join(path).symlink_metadata().is_ok_and(|it| it.file_type().is_symlink());
-    if let Some((path, _)) = files.iter().find(|(path, _)| is_link(path)) {
-        let text = format!("`{path}` would be changed, which is a link");
-        return Err(Failure::from(Diagnostic::refused(code::WRITE_OUTSIDE, text).note("nothing was written")));
-    }
+    unlinked(source, files.iter().map(|(path, _)| path.as_str()))?;
     for (path, text) in files {
         let file = root.join(path);
         let failed = |error: std::io::Error| {

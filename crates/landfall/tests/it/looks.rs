@@ -104,7 +104,7 @@ fn lp_009_environments_are_listed_and_compared_by_object() {
     }
     sandbox.run(&["env", "diff", "local", "local", "--exit-code"]).exits(0);
     sandbox.run(&["env", "diff", "local", "prod", "--exit-code"]).exits(3);
-    sandbox.run(&["env", "diff", "local", "prd"]).exits(2).says("did you mean `--env prod`?");
+    sandbox.run(&["env", "diff", "local", "prd"]).exits(2).says("did you mean `prod`?");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `landfall promote`, `hold`, `pipeline`: what was tested goes on, nothing else does, and each refusal has its own sentence.
 
 mod admitted;
+mod behind;
 mod carried;
 mod going;
 mod guarded;

@@ -57,6 +57,20 @@ fn how_many_replicas_a_workload_has_is_a_commit_of_its_environments_own_file() {
 }
 
 #[test]
+fn whether_there_is_anything_to_do_the_branch_says_and_not_a_clone_that_lies_behind_it() {
+    let (shop, bare) = shop();
+    shop.edit("prod.yaml", "replicas: 2 ", "replicas: 7 ");
+    shop.commit("busy");
+    shop.git(&["push", "-q", "origin", "HEAD:main"]);
+    shop.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    let words = ["scale", "web=2", "--env", "prod"];
+    shop.run(&[&words[..], &["--dry-run"]].concat()).exits(0).says("asked without --dry-run").lacks("nothing to do");
+    shop.run(&words).exits(0).says("prod.yaml:2  replicas: 7 -> 2").lacks("nothing to do");
+    assert!(git(&bare, &["show", "main:prod.yaml"]).contains("replicas: 2 "));
+    shop.run(&words).exits(0).says("nothing to do on main: it is so already");
+}
+
+#[test]
 fn what_cannot_be_scaled_is_told_with_its_reason_and_nothing_is_written() {
     let (shop, bare) = shop();
     shop.run(&["scale", "wbe=3", "--env", "prod"]).exits(2).says("did you mean `web`?");

@@ -66,6 +66,28 @@ fn every_tag_beside_a_repository_of_ours_is_set_in_a_named_file_without_a_landfa
     shop.run(&["images", "set", "sha-0000001", "--file", "../elsewhere.yaml"]).exits(2).says("outside the repository");
 }
 
+#[test]
+fn ez_16_a_role_stays_in_front_of_commits_too() {
+    let (shop, _bare) = shop();
+    std::fs::remove_file(shop.root().join("landfall.yaml")).expect("removed");
+    shop.git(&["remote", "set-url", "origin", "https://git.example.com/acme/shop.git"]);
+    let values = |tags: [&str; 3]| {
+        let [app, scheduler, horizon] = tags;
+        format!(
+            "app: {{image: {{repository: ghcr.io/acme/site, tag: {app}}}}}\nscheduler: {{image: {{repository: ghcr.io/acme/site, tag: {scheduler}}}}}\nhorizon: {{image: 'ghcr.io/acme/site:{horizon}'}}\n"
+        )
+    };
+    shop.write("values.yaml", &values(["app-v1.2.2", "scheduler-latest", "horizon-sha-1234567"]));
+    for (tag, wanted) in [
+        ("sha-7654321", ["app-sha-7654321", "scheduler-sha-7654321", "horizon-sha-7654321"]),
+        ("v1.2.4", ["app-v1.2.4", "scheduler-v1.2.4", "horizon-v1.2.4"]),
+        ("app-sha-7654321", ["app-sha-7654321", "scheduler-sha-7654321", "horizon-sha-7654321"]),
+    ] {
+        shop.run(&["images", "set", tag, "--file", "values.yaml"]).exits(0);
+        assert_eq!(shop.read("values.yaml"), values(wanted), "{tag}");
+    }
+}
+
 /// A database's image is nobody's of this repository, however it is written.
 #[test]
 fn a_named_file_without_a_landfall_yaml_keeps_what_others_own() {
@@ -136,9 +158,10 @@ fn a_values_file_that_is_a_link_is_refused_here_as_it_is_on_the_branch() {
     shop.commit("a link");
     shop.git(&["push", "-q", "origin", "HEAD:main"]);
     let before = shop.read("real.yaml");
-    for more in [&[][..], &["--push", "--unchecked"]] {
+    for more in [&[][..], &["--push", "--unchecked"], &["--dry-run"]] {
         let words = [&["images", "set", "1.1.0", "--env", "prod"], more].concat();
-        shop.run(&words).exits(5).says("LF0522").says("which is a link").says("nothing was written");
+        let refused = shop.run(&words).exits(5).says("LF0522").says("which is a link").says("nothing was written");
+        refused.says("it leads to real.yaml");
     }
     let kind = shop.root().join("prod.yaml").symlink_metadata().expect("there").file_type();
     assert!(kind.is_symlink() && shop.read("real.yaml") == before);

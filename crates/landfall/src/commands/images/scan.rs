@@ -7,7 +7,7 @@ use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Follow, TagOrder};
-use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag, bare};
+use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag, bare, with_role, without_role};
 use landfall_server::api::{Asked, HoldLine, HoldWish};
 use landfall_source::{Edited, Reads, Reference, SourceTree};
 use serde_json::{Value, json};
@@ -360,14 +360,22 @@ fn read(follow: &Follow) -> Result<(Selector, Filter), String> {
 
 /// The chosen tag, or why it is not set: the environment's rule is the stronger one, and what runs may be newer.
 fn settable(place: &Place, follow: &Follow, tag: &str, now: &[String]) -> Result<Result<Tag, String>, Failure> {
+    // A published tag is that very one: what the rule would call it may be nothing at all, or another image.
     let read = match declared_policy(place) {
-        Some(policy) => Tag::under(tag, &policy),
+        Some(policy) => Tag::under(tag, &policy).and_then(|_| Tag::parse(tag)),
         None => Tag::parse(tag),
     };
     let tag = match read {
         Ok(tag) => tag,
         Err(refusal) => return Ok(Err(refusal.to_string())),
     };
+    let other =
+        now.iter().map(|now| with_role(now, tag.as_str())).find(|it| without_role(it) != without_role(tag.as_str()));
+    if let Some(other) = other {
+        return Ok(Err(format!(
+            "{tag} is published, and the line here would say {other}: say it once by hand without its `v`"
+        )));
+    }
     let bad = |why: String| Failure::usage(Diagnostic::error(code::BAD_IMAGE_POLICY, why));
     let (selector, filter) = self::read(follow).map_err(bad)?;
     let candidate = |tag: &str| Candidate { tag: tag.to_owned(), created: None };

@@ -20,7 +20,9 @@ use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
 use crate::commands::promote::base::Tip;
 use crate::commands::promote::by_hand::{Broken, GlassArgs, Look, Site, Wish, noted_back, permitted};
-use crate::commands::write_back::{Called, Deed, Outcomes, WriteBackArgs, actor, agreed, change, report, write_here};
+use crate::commands::write_back::{
+    Called, Deed, Outcomes, WriteBackArgs, actor, agreed, change, report, unlinked, write_here,
+};
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::ui::Output;
@@ -269,7 +271,12 @@ async fn meant(context: &Context, args: &ImagesSetArgs) -> Result<Meant, Failure
         let place = context.host.place(None, &args.place.query()).await?;
         let units = args.place.units(&context.host, &place).await?;
         let ours = Ours::of(&place.target, &place.target.source, &args.service);
-        let lines = of_units(&place.target, &units, &ours)?;
+        let lines = of_units(&place.target, &units, &ours).map_err(|mut failure| {
+            let is_none = |told: &Diagnostic| told.code == code::NO_IMAGE_LINE;
+            let told = failure.diagnostics.pop_if(|told| is_none(told));
+            failure.diagnostics.extend(told.map(|told| told.help("or name the file that says its tag, with --file")));
+            failure
+        })?;
         let policies = declared_policy(&place).into_iter().collect();
         return Ok(Meant { place, policies, source: None, lines });
     }
@@ -318,6 +325,7 @@ async fn applied(
     started: Instant,
 ) -> Outcome {
     let made = tags.edits(source).map_err(Failure::from)?;
+    unlinked(source, made.files.keys().map(String::as_str))?;
     notes.extend(made.notes);
     if args.dry_run || !args.push {
         if !args.dry_run {

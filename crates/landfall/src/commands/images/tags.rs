@@ -231,9 +231,15 @@ pub(crate) fn told_apart(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Re
         };
         let diagnostic =
             Diagnostic::error(code::NO_IMAGE_LINE, text).listing("what runs", seen.iter().map(String::as_str));
-        return Err(Failure::from(match ours.repositories {
-            Some(_) => diagnostic,
-            None => diagnostic.help("name the service with --service, or the file with --file"),
+        let services = || seen.iter().map(|image| last(parts(image).0));
+        return Err(Failure::from(match (&ours.repositories, ours.services) {
+            (Some(_), _) => diagnostic,
+            (None, []) => diagnostic.help("name the service with --service"),
+            (None, names) => {
+                let known: Vec<String> = services().collect();
+                let near = names.iter().find_map(|name| landfall_diag::nearest(name, known.iter().map(String::as_str)));
+                diagnostic.did_you_mean(near)
+            }
         }));
     }
     let ours: Vec<TagLine> = lines.into_values().collect();
@@ -439,7 +445,7 @@ impl Tags {
         };
         let tag = &own;
         let path = line.line.path();
-        match self.is_older(tag.as_str(), &now) {
+        match self.is_older(without_role(tag.as_str()), without_role(&now)) {
             Some(true) => {
                 made.notes.push(format!("{file} {path}: {tag} is older than {now}, which stays"));
                 return Ok(true);

@@ -7,7 +7,7 @@ use landfall_delivery::{Target, TargetKind, Unit};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place, StateDir, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
-use landfall_promote::{PromotionRefusal, Tag};
+use landfall_promote::{PromotionRefusal, Tag, without_role};
 use landfall_source::{Fetched, GitRemote, Mirror, References, SourceTree, aside};
 
 use super::{PromoteArgs, told};
@@ -68,7 +68,7 @@ impl Base {
         tag: &Tag,
         (present, to): (&str, &str),
     ) -> Result<(), Failure> {
-        let there = Tag::parse(present).ok();
+        let there = Tag::parse(without_role(present)).ok();
         let (Some(new), Some(old)) = (tag.commit(), there.as_ref().and_then(Tag::commit)) else { return Ok(()) };
         if new.starts_with(old) || old.starts_with(new) {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use landfall_diag::{Code, Diagnostic, code};
 use landfall_host::Failure;
-use landfall_promote::{GateRefusal, GateVerdict, PromotionRefusal, ReleasedImage};
+use landfall_promote::{GateRefusal, GateVerdict, PromotionRefusal, ReleasedImage, TagRefusal};
 
 use super::witnessed::UNMADE;
 
@@ -17,22 +17,31 @@ pub(super) fn refused(refusal: &PromotionRefusal) -> Failure {
         ),
         PromotionRefusal::NotAnOwner { .. } => refused(code::NOT_AN_OWNER),
         PromotionRefusal::NeverThere { .. } => refused(code::NEVER_THERE),
-        PromotionRefusal::Unlooked { .. } => {
-            let mut failure = refused(code::NOT_LOOKED_AT);
-            let told = failure.diagnostics.pop().map(|it| it.help("leave --unchecked out"));
-            failure.diagnostics.extend(told);
-            failure
-        }
+        PromotionRefusal::Unlooked { .. } => helped(refused(code::NOT_LOOKED_AT), "leave --unchecked out"),
         PromotionRefusal::Held { tag, .. } => {
-            let mut failure = refused(code::HELD_BACK);
-            let told = failure.diagnostics.pop().map(|it| it.help(format!("landfall hold --release {tag}")));
-            failure.diagnostics.extend(told);
-            failure
+            helped(refused(code::HELD_BACK), &format!("landfall hold --release {tag}"))
         }
-        PromotionRefusal::Mixed { .. } => refused(code::MIXED_VERSIONS),
+        PromotionRefusal::Mixed { from, .. } => helped(
+            refused(code::MIXED_VERSIONS),
+            &format!("let {from} run one version of all: landfall images set TAG --env {from} --push"),
+        ),
+        PromotionRefusal::Tag(TagRefusal::OfChannel(_)) => helped(
+            refused(code::BAD_TAG),
+            "what was tested goes under its release's tag where the promotion says `version: strip-prerelease`",
+        ),
         PromotionRefusal::Tag(_) => refused(code::BAD_TAG),
-        PromotionRefusal::GoesBack { .. } => refused(code::GOES_BACK),
+        PromotionRefusal::GoesBack { tag, to, .. } => helped(
+            refused(code::GOES_BACK),
+            &format!("going back is a hand's: landfall images set {tag} --env {to} --allow-older --push"),
+        ),
     }
+}
+
+/// The same with what to do about it.
+fn helped(mut failure: Failure, help: &str) -> Failure {
+    let told = failure.diagnostics.pop().map(|it| it.help(help));
+    failure.diagnostics.extend(told);
+    failure
 }
 
 /// Each gate that is closed, in its own sentence.

@@ -86,7 +86,10 @@ pub(super) async fn write(
                 .help("look at it with --dry-run -o json, or propose it: `by: pull-request`"),
         ));
     }
-    let tagged = give_tags(context, books, course).await?;
+    let tagged = match give_tags(context, books, course).await {
+        Ok(tagged) => tagged,
+        Err(failure) => return Err(course.taken(books, failure).await),
+    };
     course.note(books, "tagged", &tagged.join("; "), json!({})).await?;
     let own = branch_of(&course.promotion.to, &course.tag);
     let (branch, starts_at) = match by {
@@ -98,7 +101,7 @@ pub(super) async fn write(
         Some(_) => base.tip.other(context, &branch).await?.and_then(|tree| recorded_at(&tree, &course.tags)),
         None => None,
     };
-    let wanted = deed(course, starts_at, began);
+    let wanted = deed(base, course, starts_at, began);
     let written = back.write(context, &base.here, &base.here.target.source, wanted).await?;
     let mut notes = tagged;
     let commit = match &written.landing {
@@ -258,13 +261,17 @@ fn taken(course: &Course, released: &ReleasedImage, other: &str) -> Failure {
     )
 }
 
-/// The commit of it; one that is made again says the moment at which it was made first.
-fn deed(course: &Course, starts_at: Option<String>, began: Option<String>) -> Deed {
+/// The commit of it, on the tip that it was judged on and on no other one; one that is made again says the moment at which it was
+/// made first.
+fn deed(base: &Base, course: &Course, starts_at: Option<String>, began: Option<String>) -> Deed {
+    let (judged, branch) = (base.tip.commit.clone(), base.tip.branch.clone());
     let (mut tags, promotion, tag) = (course.tags.clone(), course.promotion.clone(), course.tag.clone());
     tags.said.at = began.unwrap_or(tags.said.at);
     let id = course.id.clone();
     let files = tags.files();
     let change = change(move |tip| match tags.commit(tip)? {
+        // What another tip runs with these lines nobody has rendered yet.
+        Edited::Files(_) if tip.revision().sha() != Some(judged.as_str()) => Err(moved(&branch, tip)),
         Edited::Files(mut edits) => {
             edits.subject = format!("Promote {tag} from {} to {}", promotion.from, promotion.to);
             edits.trailers.retain(|(name, _)| name != "Landfall-Cause");
@@ -275,6 +282,17 @@ fn deed(course: &Course, starts_at: Option<String>, began: Option<String>) -> De
         nothing => Ok(nothing),
     });
     Deed { change, files, starts_at, cause: None, called: Called::default() }
+}
+
+/// That somebody has pushed since it was judged.
+fn moved(branch: &str, tip: &SourceTree) -> Diagnostic {
+    let on = tip.revision().sha().map(|commit| format!(" and is at {}", short(commit))).unwrap_or_default();
+    Diagnostic::error(
+        code::BRANCH_MOVES,
+        format!("`{branch}` was moved{on}, while it was judged what is promoted to it"),
+    )
+    .note("nothing was written to git")
+    .help("run the same command again")
 }
 
 /// The moment that the records of a branch say of these tags, where they say one.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use landfall_delivery::TargetKind;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_promote::{Tag, bare, tag_at, without_role};
-use landfall_source::{Edited, ImageDetails, LineCommit, SourceTree};
+use landfall_promote::{BindingPath, Tag, bare, is_older, tag_at, without_role};
+use landfall_source::{Edited, ImageDetails, LineCommit, Lineage, SourceTree};
 
 use super::RollbackArgs;
 use crate::commands::books::{BooksArgs, Use};
@@ -16,7 +16,9 @@ use crate::commands::images::registry::{Unlooked, looked_at, noted};
 use crate::commands::images::set::{applications_of, digests, injected, moment};
 use crate::commands::images::tags::{Made, Older, Ours, Said, TagLine, Tags, history_of, of_units, record_beside};
 use crate::commands::promote::by_hand::{Broken, Look, Site, Wish, noted_back, permitted};
-use crate::commands::write_back::{Called, Deed, Outcomes, Standing, actor, agreed, change, report, short, text_of};
+use crate::commands::write_back::{
+    Called, Deed, Outcomes, Standing, actor, agreed, change, report, short, text_of, unasked, unlinked,
+};
 use crate::context::Context;
 use crate::exit::Outcome;
 
@@ -96,9 +98,11 @@ async fn applied(
     started: Instant,
 ) -> Outcome {
     let source = &place.target.source;
+    unlinked(source, made.files.keys().map(String::as_str))?;
     notes.extend(reverted.as_ref().and_then(|commit| beside(source, commit, &made)));
-    if args.dry_run || made.lines.is_empty() {
-        let outcomes = Outcomes { lines: made.lines, notes, written: None, dry_run: args.dry_run };
+    if args.dry_run {
+        notes.extend(unasked(&made.lines));
+        let outcomes = Outcomes { lines: made.lines, notes, written: None, dry_run: true };
         return Ok(report(context, &outcomes, started));
     }
     agreed(context, place, args.yes).await?;
@@ -243,13 +247,13 @@ fn before(place: &Place, lines: Vec<TagLine>) -> Result<Back, Failure> {
     let mut known = Vec::new();
     for line in lines {
         let Standing::There(path, number) = line.line.standing.clone() else { continue };
-        let file = line.line.file.clone();
-        let commit = u32::try_from(number).ok().and_then(|number| lineage.line_commit(&file, number));
-        let commit = commit
-            .ok_or_else(|| nothing(format!("{file}:{number} is not committed here, so nothing was before it")))?;
-        known.push((line, path, commit));
+        let set = set_by(&mut lineage, source, &line.line.file, &path);
+        let set = set.ok_or_else(|| {
+            nothing(format!("{}:{number} is not committed here, so nothing was before it", line.line.file))
+        })?;
+        known.push((line, set));
     }
-    let last = known.iter().map(|(_, _, commit)| commit).reduce(|last, commit| {
+    let last = known.iter().map(|(_, set)| &set.commit).reduce(|last, commit| {
         let is_later = source.leads_to(&last.sha, &commit.sha) == Some(true);
         if is_later { commit } else { last }
     });
@@ -257,7 +261,9 @@ fn before(place: &Place, lines: Vec<TagLine>) -> Result<Back, Failure> {
         return Err(nothing("no values file of this environment sets a tag of its own".to_owned()));
     };
     let short = short(&last.sha);
-    if last.subject.starts_with(SUBJECT) || last.subject.starts_with("Revert \"") {
+    known.retain(|(_, set)| set.commit.sha == last.sha);
+    let is_back = last.subject.starts_with(SUBJECT) || last.subject.starts_with("Revert \"");
+    if is_back || known.iter().any(|(_, set)| set.went_back(source)) {
         let text = format!("what stands there was gone back to already, by {short} ({})", last.subject);
         return Err(nothing(text));
     }
@@ -266,10 +272,8 @@ fn before(place: &Place, lines: Vec<TagLine>) -> Result<Back, Failure> {
         return Err(nothing(format!("{short} ({}) is the first commit that is known here", last.subject)));
     };
     let mut wanted = Vec::new();
-    for (line, path, commit) in known {
-        if commit.sha != last.sha {
-            continue;
-        }
+    let mut files = Vec::new();
+    for (line, set) in known {
         if line.is_digest() {
             let help = format!(
                 "say which tag it was: landfall rollback --env {} --to TAG",
@@ -279,23 +283,66 @@ fn before(place: &Place, lines: Vec<TagLine>) -> Result<Back, Failure> {
                 Diagnostic::error(code::NO_REVISION, line.without_tag()).note("nothing was written").help(help),
             ));
         }
-        let said = text_of(&parent, &line.line.file).ok().and_then(|text| tag_at(&text, &path));
-        let tag = said.and_then(|said| Tag::parse(without_role(&said)).ok());
+        let tag = set.was.as_deref().and_then(|said| Tag::parse(without_role(said)).ok());
         let tag = tag.ok_or_else(|| nothing(format!("before {short}, {} said no tag there", line.line.file)))?;
         wanted.push((line, tag));
+        files.push(set.file);
     }
-    let product = product_at(&parent, &wanted);
+    let product = product_at(&parent, wanted.iter().map(|(line, _)| line).zip(&files));
     Ok(Back { wanted, reverted: Some(last), product, notes: Vec::new() })
+}
+
+/// The last change of a tag: of what is said, whatever else became of its line.
+struct SetBy {
+    /// What is said now.
+    now: String,
+    /// What was said before; nothing where none was.
+    was: Option<String>,
+    /// The commit that changed it.
+    commit: LineCommit,
+    /// Where the file was before.
+    file: String,
+}
+
+impl SetBy {
+    /// Whether what is said now came before what it took the place of: as versions, or by the history of commits.
+    fn went_back(&self, source: &SourceTree) -> bool {
+        let Some(was) = self.was.as_deref() else { return false };
+        let [now, was] = [self.now.as_str(), was].map(|tag| Tag::parse(without_role(tag)).ok());
+        let (Some(now), Some(was)) = (now, was) else { return false };
+        match (now.commit(), was.commit()) {
+            (Some(now), Some(was)) => source.leads_to(now, was) == Some(true),
+            _ => is_older(now.as_str(), was.as_str()),
+        }
+    }
+}
+
+/// The commit of the branch itself that has brought a tag which stands in a file; nothing where that is not committed.
+fn set_by(lineage: &mut Lineage<'_>, source: &SourceTree, file: &str, path: &BindingPath) -> Option<SetBy> {
+    let now = tag_at(&text_of(source, file).ok()?, path)?;
+    let mut history = lineage.file_history(file).versions.into_iter();
+    let mut last = history.next().filter(|version| tag_at(&version.text, path).as_ref() == Some(&now))?;
+    for version in history {
+        let said = tag_at(&version.text, path);
+        if said.as_ref() != Some(&now) {
+            return Some(SetBy { now, was: said, commit: last.commit, file: version.path });
+        }
+        last = version;
+    }
+    Some(SetBy { now, was: None, commit: last.commit, file: last.path })
 }
 
 /// How the first line of such a commit begins.
 const SUBJECT: &str = "Roll back ";
 
 /// What the records beside the files said of the product: its commit, and its images' digests.
-fn product_at(tree: &SourceTree, wanted: &[Wanted]) -> (Option<String>, BTreeMap<String, String>) {
+fn product_at<'l>(
+    tree: &SourceTree,
+    lines: impl Iterator<Item = (&'l TagLine, &'l String)>,
+) -> (Option<String>, BTreeMap<String, String>) {
     let (mut commit, mut digests) = (None, BTreeMap::new());
-    for (line, _) in wanted {
-        let Ok(text) = text_of(tree, &record_beside(&line.line.file)) else { continue };
+    for (line, file) in lines {
+        let Ok(text) = text_of(tree, &record_beside(file)) else { continue };
         let Ok(record) = landfall_yaml::to_json(&text) else { continue };
         of_record(&record, line, &mut commit, &mut digests);
     }

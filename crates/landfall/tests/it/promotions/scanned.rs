@@ -123,3 +123,30 @@ fn a_pull_request_that_is_made_by_the_second_run_is_told_by_it() {
     place.run_as("ada", &words).exits(0).says("pull request 1");
     place.run_as("ada", &words).exits(0).says("already").says("pull request 1").lacks("nothing to do");
 }
+
+#[test]
+fn a_values_file_that_was_renamed_keeps_what_it_was_taken_back_from() {
+    let place = following();
+    place.shop.edit("test.yaml", NEW, OLD);
+    place.push("by hand");
+    place.shop.git(&["mv", "test.yaml", "tested.yaml"]);
+    place.shop.edit("landfall.yaml", "values: [test.yaml]", "values: [tested.yaml]");
+    place.push("renamed");
+    let before = place.commits("main");
+    place.scan(&["--push", "-y"]).exits(0).says(&format!("went back from {NEW} to {OLD}"));
+    assert_eq!(place.commits("main"), before);
+}
+
+#[test]
+fn a_tag_is_set_as_it_is_published_whatever_its_v() {
+    let place = following();
+    place.town.publish("acme/web", "v0.5.0-alpha.3.1", COMMIT);
+    place.scan(&["--push", "-y"]).exits(0).says("is on main of");
+    assert!(place.main("test.yaml").contains("acme/web:v0.5.0-alpha.3.1'"), "{}", place.main("test.yaml"));
+    // The other way round it is told, and the rest goes on.
+    place.pull();
+    place.town.publish("acme/web", "0.5.0-alpha.4.1", COMMIT);
+    let before = place.commits("main");
+    place.scan(&["--push", "-y"]).exits(0).says("the line here would say v0.5.0-alpha.4.1");
+    assert_eq!(place.commits("main"), before);
+}

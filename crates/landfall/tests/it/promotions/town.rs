@@ -31,6 +31,8 @@ struct Content {
     busy: usize,
     /// How often a status is not taken.
     deaf: usize,
+    /// What happens elsewhere just before a tag is given.
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
 }
 
 pub(super) struct Town {
@@ -127,6 +129,11 @@ impl Town {
         self.content.lock().expect("whole").deaf = times;
     }
 
+    /// Lets something happen elsewhere just before the next tag is given.
+    pub(super) fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
+        self.content.lock().expect("whole").meanwhile = Some(Box::new(happens));
+    }
+
     pub(super) fn digest(&self, name: &str, tag: &str) -> Option<String> {
         let content = self.content.lock().expect("whole");
         content.manifests.get(&(name.to_owned(), tag.to_owned())).map(|bytes| sha(bytes))
@@ -208,6 +215,10 @@ impl Town {
     fn registry(&self, request: &Request, rest: &str) -> Answer {
         if let Some((name, reference)) = rest.split_once("/manifests/") {
             if request.method == "PUT" {
+                let happens = self.content.lock().expect("whole").meanwhile.take();
+                if let Some(happens) = happens {
+                    happens();
+                }
                 let digest = self.put(name, reference, request.body.clone());
                 return (201, vec![("Docker-Content-Digest", digest)], Vec::new());
             }
