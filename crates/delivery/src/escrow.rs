@@ -4,7 +4,7 @@ use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use landfall_cluster::{Cluster, Error, ListOptions, Patch, WriteOptions};
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, mark_born, once_guard, once_keys};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, STOOD_IN, mark_born, once_guard, once_keys};
 use landfall_project::Environment;
 use landfall_secrets::{Backup, MANAGED, PATCH, Saved, control, same_value, saved_for, unseal};
 use landfall_source::surroundings;
@@ -214,6 +214,8 @@ async fn put(cluster: &Cluster, secret: &Object) -> Result<Put, Error> {
             Some(live) if is_placeholder(live) => {
                 let mut replacing = secret.clone();
                 replacing.set_resource_version(live.resource_version().unwrap_or_default());
+                // Whoever began before runs with the placeholder.
+                replacing.set_annotation(STOOD_IN, Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
                 cluster.replace(&replacing, &options).await
             }
             Some(_) | None => cluster.create(secret, &options).await,

@@ -8,6 +8,9 @@ use crate::Object;
 /// The annotation; its value says what is simulated, or was assumed, in a few words: a [`Simulated`].
 pub const SIMULATED: &str = "landfall.dev/simulated";
 
+/// The annotation of a Secret that was a placeholder: until when, in seconds.
+pub const STOOD_IN: &str = "landfall.dev/stood-in-until";
+
 /// What stands for a part of a real cluster, such as its default ingress class: a delivery that brings that part takes it
 /// over.
 pub const BUILT_IN: &str = "built in";

@@ -6,7 +6,7 @@ use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use landfall_cluster::{Cluster, Error, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
-use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
+use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, STOOD_IN};
 use landfall_secrets::{Keyring, Ledger, Masked, PlainSecret, Recorded, Sealed, Traces, sealed_form};
 use serde::Serialize;
 
@@ -195,9 +195,13 @@ impl Survey {
     /// The cluster does not answer.
     #[boxed]
     pub async fn stale(&self, cluster: &Cluster, namespace: &str, target: &str) -> Result<Vec<Stale>, Diagnostic> {
-        let Some(recorded) = self.ledger.of(namespace, target) else { return Ok(Vec::new()) };
         let Some(secret) = &self.secret else { return Ok(Vec::new()) };
-        stale_of(cluster, recorded, secret).await
+        match self.ledger.of(namespace, target) {
+            Some(recorded) => stale_of(cluster, recorded, secret).await,
+            // Nothing is remembered where the store was lost with the cluster; what stood in for the values is told all the same.
+            None if secret.annotation(STOOD_IN).is_some() => stale_of(cluster, &Recorded::default(), secret).await,
+            None => Ok(Vec::new()),
+        }
     }
 }
 
@@ -269,20 +273,24 @@ fn stale_among(recorded: &Recorded, secret: &Object, workloads: &[Object], pods:
     let (namespace, target) = (secret.namespace().unwrap_or_default(), secret.name());
     let made: Option<Timestamp> = secret.creation_timestamp().and_then(|text| text.parse().ok());
     // A Secret that was made after a change never had another value.
+    let stood_in: Option<Timestamp> = secret.annotation(STOOD_IN).and_then(|text| text.parse().ok());
+    let data = secret.value().get("data").and_then(serde_json::Value::as_object);
+    let held = data.filter(|_| stood_in.is_some()).into_iter().flatten().map(|(key, _)| key);
+    let keys: BTreeSet<&String> = recorded.changed.keys().chain(held).collect();
     let since = |key: &str| {
         let moved = recorded.moved.get(key).map(|moved| moved.at).filter(|at| Some(*at) > made);
         let given = || {
             recorded.changed.get(key).filter(|changed| Some(**changed) > made)?;
             recorded.arrived.get(key).copied()
         };
-        moved.or_else(given)
+        moved.or_else(given).max(stood_in)
     };
     let mut found = Vec::new();
     for workload in workloads {
         let Some(consumer) = Consumer::of(workload, namespace, target) else { continue };
         let running = pods.iter().filter(|pod| is_of(pod, workload) && pod.deletion_timestamp().is_none());
         let Some(started) = running.filter_map(began).min() else { continue };
-        let read = recorded.changed.keys().filter(|key| consumer.reads(key));
+        let read = keys.iter().copied().filter(|key| consumer.reads(key));
         let changed: Vec<(&String, Timestamp)> =
             read.filter_map(|key| Some((key, since(key)?))).filter(|(_, since)| started <= *since).collect();
         if changed.is_empty() {
@@ -418,6 +426,12 @@ mod tests {
         assert_eq!(told(&pods), ["early A", "between A"]);
         assert_eq!(told(&[pod("other", "08:45:00")]), ["other B"]);
         assert_eq!(told(&[]), Vec::<String>::new());
+        // Where a placeholder stood until the sealing key came back, whoever began before runs with that, of every key.
+        let mut secret = secret;
+        secret.set_annotation(STOOD_IN, "2027-01-01T10:30:00Z");
+        let stale = stale_among(&Recorded::default(), &secret, &workloads, &pods);
+        let names: Vec<&str> = stale.iter().map(|one| one.workload.name.as_str()).collect();
+        assert_eq!(names, ["early", "between", "other", "first"]);
     }
 
     /// Each key by itself: what came with an earlier delivery is not told again for a later one, and of two that came together both

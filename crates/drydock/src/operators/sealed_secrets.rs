@@ -11,7 +11,7 @@
 mod serve;
 
 use landfall_apiserver::{ObjectRef, Status};
-use landfall_object::{ONCE_ANNOTATION, SIMULATED};
+use landfall_object::{ONCE_ANNOTATION, SIMULATED, STOOD_IN};
 use landfall_secrets::control::{self, Adoption, Refusal, adoption, is_settled};
 use landfall_secrets::{Keyring, SKIP_OWNER};
 use serde_json::{Value, json};
@@ -79,6 +79,7 @@ fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status>
             Err(refusal) => return refused(desk, &sealed, &refusal),
         }
     };
+    let made = if keys.is_empty() { made } else { stood_in_for(made, live, desk.now()) };
     match control::wanted(&sealed, live, made, own) {
         Err(refusal) => return refused(desk, &sealed, &refusal),
         Ok(None) => {}
@@ -95,6 +96,16 @@ fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status>
         }
     }
     finish(desk, &sealed, "")
+}
+
+/// With until when a placeholder stood there: whoever began before runs with that, and no cluster tells it otherwise.
+fn stood_in_for(mut made: Value, live: Option<&Value>, now: jiff::Timestamp) -> Value {
+    let known = live.and_then(|live| annotation(live, STOOD_IN)).map(str::to_owned);
+    let is_placeholder = live.is_some_and(|live| annotation(live, SIMULATED).is_some());
+    if let Some(until) = is_placeholder.then(|| now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).or(known) {
+        annotate(&mut made, STOOD_IN, &until);
+    }
+    made
 }
 
 /// Whether somebody else has put values into a Secret that was not shared.

@@ -223,6 +223,34 @@ fn a_backup_takes_the_place_of_placeholders_and_of_nothing_else() {
     }
 }
 
+/// LP-40: whoever began with a placeholder is told of, where nothing is remembered any more, and restarted.
+#[test]
+fn lp_40_who_began_with_a_placeholder_runs_with_it_until_it_is_restarted() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("web/templates/reader.yaml", READER);
+    sealed_system(&sandbox);
+    let recipient = identity(&sandbox);
+    sandbox.run(&["secrets", "backup", "../keys.age", "--recipient", &recipient]).exits(0);
+    sandbox.run(&["cluster", "reset", "--yes"]).exits(0);
+    sandbox.run(&["up", "--yes"]).exits(0);
+    let second = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("later").as_secs();
+    let began = second();
+    sandbox.until("the next second but one", || second() > began + 1);
+    sandbox.run(&RESTORE).exits(0).says("shop/keys");
+    let told = "Deployment.apps shop/reader runs with the value of TOKEN from before its change";
+    for words in ["secrets check", "up --yes", "secrets check", "secrets audit"] {
+        let ran = sandbox.run(&words.split(' ').collect::<Vec<_>>());
+        if words != "up --yes" {
+            ran.exits(1).says(told);
+        }
+    }
+    sandbox.run(&["secrets", "pending", "--restart", "--yes"]).exits(0).says("restarted Deployment.apps shop/reader");
+    sandbox.run(&["secrets", "check"]).exits(0).lacks("runs with");
+}
+
+/// Who reads one of two keys.
+const READER: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: reader}\nspec:\n  selector: {matchLabels: {app: reader}}\n  template:\n    metadata: {labels: {app: reader}}\n    spec: {containers: [{name: a, image: example/reader:1, env: [{name: T, valueFrom: {secretKeyRef: {name: keys, key: TOKEN}}}]}]}\n";
+
 /// A system whose one Secret is sealed in a values file, with a key that is generated once.
 fn sealed_system(sandbox: &Sandbox) {
     small_chart(sandbox, "web", "web");
@@ -291,8 +319,7 @@ fn seal_by_hand(sandbox: &Sandbox, key: &str, value: &str) {
 #[test]
 fn lp_40_who_runs_with_a_value_from_before_is_told_whoever_sealed_the_new_one() {
     let sandbox = Sandbox::empty();
-    let reader = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: reader}\nspec:\n  selector: {matchLabels: {app: reader}}\n  template:\n    metadata: {labels: {app: reader}}\n    spec: {containers: [{name: a, image: example/reader:1, env: [{name: T, valueFrom: {secretKeyRef: {name: keys, key: TOKEN}}}]}]}\n";
-    sandbox.write("web/templates/reader.yaml", reader);
+    sandbox.write("web/templates/reader.yaml", READER);
     sealed_system(&sandbox);
     sandbox.run(&["secrets", "check"]).exits(0);
     let second = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("later").as_secs();
