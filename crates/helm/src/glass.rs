@@ -58,7 +58,7 @@ pub(super) async fn guard(session: &Session<'_>, name: &str, deed: &str) -> Resu
         ]));
     };
     let now = jiff::Timestamp::now();
-    let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+    let at = landfall_object::whole_second(now).to_string();
     let by = session.world.env("USER").filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned());
     let deed = format!("{deed} of release {name}");
     let unaudited = |why: String| {

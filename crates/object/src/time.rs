@@ -1,5 +1,12 @@
 //! RFC 3339 times, as Go reads and writes them.
 
+/// The second in which something happened, as Kubernetes writes it (`metav1.Time`): what is left of it is cut off. Rounded, half of
+/// all that happens would be dated into the future, and behind what came of it.
+#[must_use]
+pub fn whole_second(at: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
 /// A moment: seconds since 1970 and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
@@ -157,6 +164,13 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happened_is_never_dated_behind_itself() {
+        let second = |text: &str| whole_second(text.parse().expect("a time")).to_string();
+        assert_eq!(second("2026-11-27T03:29:03.999999999Z"), "2026-11-27T03:29:03Z");
+        assert_eq!(second("2026-11-27T03:29:03Z"), "2026-11-27T03:29:03Z");
+    }
 
     #[test]
     fn times_are_read_with_offsets_and_written_in_utc() {

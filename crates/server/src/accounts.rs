@@ -283,8 +283,7 @@ impl Accounts {
     }
 
     fn now(&self) -> Timestamp {
-        let now = self.clock.now();
-        now.round(jiff::Unit::Second).unwrap_or(now)
+        landfall_object::whole_second(self.clock.now())
     }
 }
 

@@ -81,7 +81,7 @@ impl Alarms {
     /// Writes it into the audit log.
     async fn write(&self, (actor, action, target): (&str, &str, &str), outcome: &str, text: &str, now: Timestamp) {
         let entry = AuditEntry {
-            at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+            at: landfall_object::whole_second(now).to_string(),
             actor: actor.to_owned(),
             action: action.to_owned(),
             target: target.to_owned(),

@@ -182,7 +182,7 @@ impl Entry {
         if self.state.is_syncing() && !(self.found.is_some() && waits(&self.object)) {
             return None;
         }
-        let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let now = landfall_object::whole_second(now).to_string();
         let mut status = json!({"conditions": self.conditions(&now)});
         let is_known = self.application.is_ok() && self.unbounded.is_none();
         if !is_known || self.state.comparison_error().is_some() {

@@ -107,7 +107,7 @@ impl Work {
         (number, commit): (i64, &Commit),
     ) -> Result<(), landfall_store::Error> {
         let (store, now) = (&self.session.store, self.session.clock.now());
-        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let at = landfall_object::whole_second(now).to_string();
         let untold = match self.red(why, commit).await {
             Ok(Heard::Told) => return store.news.end(number, news::STATUS, &at, None).await,
             Ok(Heard::NotOurs) => {
@@ -159,7 +159,7 @@ impl Work {
         let Some(row) = book.promotion(id).await?.filter(|it| it.state == WITHDRAWN) else { return Ok(()) };
         let now = self.session.clock.now();
         let event = PromotionEvent {
-            at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+            at: landfall_object::whole_second(now).to_string(),
             actor: CHECKER.to_owned(),
             state: row.state.clone(),
             said,

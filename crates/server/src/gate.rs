@@ -188,7 +188,7 @@ impl Gate {
     /// The system has no randomness.
     pub(crate) fn token_for(&self, job: &Job) -> Result<(Token, TokenRow), Diagnostic> {
         let token = Token::random()?;
-        let now = self.clock.now().round(jiff::Unit::Second).unwrap_or_else(|_| self.clock.now());
+        let now = landfall_object::whole_second(self.clock.now());
         let identity = &job.identity;
         let row = TokenRow {
             id: token.id.clone(),
@@ -214,7 +214,7 @@ impl Gate {
     pub(crate) async fn issue(&self, row: &TokenRow) -> Result<(), Diagnostic> {
         let failed = |error: landfall_store::Error| landfall_diag::Diagnose::diagnose(&error);
         self.tokens.issue(row).await.map_err(failed)?;
-        let now = self.clock.now().round(jiff::Unit::Second).unwrap_or_else(|_| self.clock.now());
+        let now = landfall_object::whole_second(self.clock.now());
         let before = now.checked_sub(FORGOTTEN).unwrap_or(now).to_string();
         self.tokens.forget(&row.issued_by, &before).await.map_err(failed)
     }
@@ -263,7 +263,7 @@ impl Gate {
         let now = self.clock.now();
         let before = row.used_at.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
         if before.is_none_or(|at| now.duration_since(at) >= SignedDuration::from_secs(USED_AGAIN)) {
-            let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+            let now = landfall_object::whole_second(now).to_string();
             if let Err(error) = self.tokens.used(&row.id, &now).await {
                 tracing::warn!("the use of a token cannot be written down: {error}");
             }

@@ -99,7 +99,7 @@ pub(crate) async fn announce(
     let mark = once.map_or_else(|| now.as_nanosecond().to_string(), str::to_owned);
     let item = NewsItem {
         change: format!("{} {target} {mark}", Kind::Alarm.word()),
-        at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+        at: landfall_object::whole_second(now).to_string(),
         kind: Kind::Alarm.word().to_owned(),
         target: target.to_owned(),
         body: serde_json::json!(told),

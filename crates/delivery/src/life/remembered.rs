@@ -1,7 +1,7 @@
 //! The ledger of a cluster's secrets: a ConfigMap beside the sealing keys.
 
 use async_recursion::async_recursion as boxed;
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use landfall_cluster::{Cluster, ListOptions, WriteOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED};
@@ -55,7 +55,7 @@ pub(super) async fn all_remembered(cluster: &Cluster) -> Result<Vec<Ledger>, Dia
 /// What the cluster refuses with.
 #[boxed]
 pub async fn saved(cluster: &Cluster, namespace: &str, keys: &[String], at: Timestamp) -> Result<(), Diagnostic> {
-    let at = at.round(Unit::Second).unwrap_or(at);
+    let at = landfall_object::whole_second(at);
     let change = |ledger: &mut Ledger| {
         ledger.saved.extend(keys.iter().map(|key| (key.clone(), at)));
     };

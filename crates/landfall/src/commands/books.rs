@@ -164,8 +164,7 @@ impl Books {
         let answer: Result<Value, Vec<Diagnostic>> = match self {
             Books::Server(client) => client.answer(&asked).await,
             Books::Here(here) => {
-                let now = jiff::Timestamp::now();
-                let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+                let now = landfall_object::whole_second(jiff::Timestamp::now()).to_string();
                 here.book.answer(&here.actor, &now, &asked).await.unwrap_or(Ok(Value::Null))
             }
         };

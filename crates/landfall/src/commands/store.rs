@@ -43,8 +43,7 @@ pub(crate) fn person(context: &Context) -> String {
 }
 
 pub(crate) fn now() -> jiff::Timestamp {
-    let now = jiff::Timestamp::now();
-    now.round(jiff::Unit::Second).unwrap_or(now)
+    landfall_object::whole_second(jiff::Timestamp::now())
 }
 
 /// Writes into the audit log what is about to be done.

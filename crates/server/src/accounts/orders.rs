@@ -353,8 +353,7 @@ impl Orders {
     }
 
     fn now(&self) -> Timestamp {
-        let now = self.clock.now();
-        now.round(jiff::Unit::Second).unwrap_or(now)
+        landfall_object::whole_second(self.clock.now())
     }
 }
 

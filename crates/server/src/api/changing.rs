@@ -257,7 +257,7 @@ impl Desk {
 
     pub(super) async fn pause(&self, actor: &Actor, name: &Name, wish: &PauseWish) -> Answer<Accepted> {
         let now = self.work.session.clock.now();
-        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let at = landfall_object::whole_second(now).to_string();
         let pause = Pause { by: actor.name.clone(), at, reason: wish.reason.clone() };
         let written = if wish.release { Value::Null } else { json!(pause.written()) };
         self.write(actor, name, |_| {
@@ -294,7 +294,7 @@ impl Desk {
 
     fn new_pin(&self, actor: &Actor, revisions: Vec<String>, delivery: Option<i64>) -> Pin {
         let now = self.work.session.clock.now();
-        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let at = landfall_object::whole_second(now).to_string();
         Pin { revisions, by: actor.name.clone(), at, delivery }
     }
 }

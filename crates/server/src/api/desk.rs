@@ -159,8 +159,7 @@ impl Desk {
             }
         }
         let session = &self.work.session;
-        let now = session.clock.now();
-        let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let now = landfall_object::whole_second(session.clock.now()).to_string();
         let book = Book::new(session.store.promotions.clone());
         match book.answer(&actor.name, &now, asked).await {
             Some(answer) => {
@@ -184,7 +183,7 @@ impl Desk {
         let session = &self.work.session;
         let now = session.clock.now();
         let entry = AuditEntry {
-            at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+            at: landfall_object::whole_second(now).to_string(),
             actor: actor.to_owned(),
             action: format!("application.{}", kind.path().rsplit('/').next().unwrap_or_default()),
             target: target.to_owned(),
@@ -200,7 +199,7 @@ impl Desk {
     pub(crate) async fn noted(&self, (actor, action, target): (&str, &str, &str), outcome: &str) {
         let session = &self.work.session;
         let now = session.clock.now();
-        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let at = landfall_object::whole_second(now).to_string();
         let [actor, action, target] = [actor, action, target].map(str::to_owned);
         let entry = AuditEntry { at, actor, action, target, detail: Value::Null };
         match session.store.audit.begin(&entry).await {
@@ -223,7 +222,7 @@ impl Desk {
     ) -> Result<i64, Diagnostic> {
         let session = &self.work.session;
         let now = session.clock.now();
-        let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let at = landfall_object::whole_second(now).to_string();
         let [actor, action, target] = [actor, action, target].map(str::to_owned);
         let entry = AuditEntry { at, actor, action, target, detail };
         session.store.audit.begin(&entry).await.map_err(|error| {

@@ -31,7 +31,7 @@ pub(super) fn item(set: &ObjectKey, error: Option<(&str, &str)>, last: &[NewsRow
     let told = Told { title, text, help: "landfall app list".to_owned(), commit: None };
     Some(NewsItem {
         change: format!("{} {target} {mark}", kind.word()),
-        at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+        at: landfall_object::whole_second(now).to_string(),
         kind: kind.word().to_owned(),
         target,
         body: json!(told),

@@ -171,7 +171,7 @@ async fn one(work: &Work, post: &Post) {
         () = work.session.stop.cancelled() => return,
     };
     let now = work.session.clock.now();
-    let at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+    let at = landfall_object::whole_second(now).to_string();
     let noted = match ended {
         Ok(()) => news.end(number, sink, &at, None).await,
         // A commit has one status of us: of two the newer one is told.

@@ -204,7 +204,7 @@ impl Standing {
     fn item(&self, kind: Kind, mark: &str, told: Told, now: Timestamp) -> NewsItem {
         NewsItem {
             change: format!("{} {} {mark}", kind.word(), self.name),
-            at: now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+            at: landfall_object::whole_second(now).to_string(),
             kind: kind.word().to_owned(),
             target: self.name.to_string(),
             body: json!(told),

@@ -90,8 +90,7 @@ async fn projects(work: &Work) -> Option<BTreeSet<String>> {
 
 /// Writes a set's status where it says something else.
 async fn tell(work: &Work, set: &ApplicationSet, outcome: &Outcome) -> Result<(), String> {
-    let now = work.session.clock.now();
-    let now = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+    let now = landfall_object::whole_second(work.session.clock.now()).to_string();
     let entries = resources(set, &applications(work, set).await?);
     let count = entries.len();
     let conditions = conditions(set, outcome, &now);
@@ -149,7 +148,7 @@ pub(super) async fn tell_unread(work: &Work, object: &Object, why: &str) {
     }
     let now = work.session.clock.now();
     let mut dated = condition.clone();
-    dated["lastTransitionTime"] = now.round(jiff::Unit::Second).unwrap_or(now).to_string().into();
+    dated["lastTransitionTime"] = landfall_object::whole_second(now).to_string().into();
     tell_people(work, &object.key(), std::slice::from_ref(&dated)).await;
     log(object, &json!([&dated]));
     if let Err(error) = write_status(work, &object.key(), json!({"conditions": [dated]})).await {

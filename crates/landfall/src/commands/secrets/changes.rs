@@ -625,7 +625,7 @@ impl Work<'_> {
             self.changes.iter().map(|change| json!({"key": change.key, "how": change.deed.id()})).collect();
         let actor = self.context.host.env.get("USER").filter(|name| !name.is_empty()).unwrap_or("local").to_owned();
         let entry = AuditEntry {
-            at: Timestamp::now().round(jiff::Unit::Second).unwrap_or_default().to_string(),
+            at: landfall_object::whole_second(Timestamp::now()).to_string(),
             actor,
             action: format!("secrets.{}", self.verb),
             target: format!("{} ({})", self.scene.shown(), self.scene.environment),
@@ -651,7 +651,7 @@ impl Work<'_> {
 
     /// Remembers what is about to be written, and what is to be done for it by hand.
     async fn intend(&self, prints: &[(&str, Fingerprint)]) -> Result<(), Failure> {
-        let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+        let at = landfall_object::whole_second(Timestamp::now());
         let tasks = self.all_tasks();
         let (namespace, target) = (&self.scene.namespace, &self.scene.declared.target);
         let change = |ledger: &mut landfall_secrets::Ledger| {
@@ -671,7 +671,7 @@ impl Work<'_> {
 
     /// Remembers when keys changed, and what is to be done for them by hand.
     async fn remember(&self, prints: &[(&str, Fingerprint)]) -> Result<(), Failure> {
-        let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+        let at = landfall_object::whole_second(Timestamp::now());
         let tasks = self.all_tasks();
         if self.changes.is_empty() {
             return Ok(());

@@ -92,7 +92,7 @@ impl PendingArgs {
         if !self.done.is_empty() {
             let keys: BTreeSet<String> = self.done.iter().cloned().collect();
             let dropped = self.drop_former(context, scene, connection, &keys).await?;
-            let at = Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+            let at = landfall_object::whole_second(Timestamp::now());
             let change = |ledger: &mut Ledger| {
                 let recorded = ledger.of_mut(namespace, target);
                 let _how_many = recorded.confirm(&keys);
