@@ -54,7 +54,7 @@ impl Remarks {
             if sum >= CUT_FROM {
                 break;
             }
-            let text: String = landfall_diag::without_known(&text).chars().take(LEFT).collect();
+            let text = landfall_diag::beginning(&text, LEFT);
             sum += length(&text);
             cut.push(text);
         }

@@ -97,6 +97,11 @@ impl ValueLayers {
         self
     }
 
+    /// Whether one of the files was encrypted.
+    pub fn has_opened(&self) -> bool {
+        self.files.iter().any(|file| file.shown.is_some())
+    }
+
     /// The layers in clear alone, and those that were encrypted alone.
     pub fn by_openness(&self) -> (Self, Self) {
         let (mut clear, mut opened) = (self.clone(), ValueLayers::in_dialect(self.dialect));

@@ -70,10 +70,10 @@ pub(crate) fn clear(keys: &SopsKeys, path: &str, text: &str) -> Result<Option<Ma
 /// before is not in the file, and is as secret as the one in it. What is written in clear today was no secret then.
 pub(crate) fn hide_past(unit: &Unit, history: &[Record]) {
     for source in unit.charts() {
-        let (clear, opened) = source.values.by_openness();
-        if opened.is_empty() && !history.iter().any(is_marked) {
+        if !source.values.has_opened() && !history.iter().any(is_marked) {
             continue;
         }
+        let (clear, opened) = source.values.by_openness();
         // What cannot be merged is said where it is rendered.
         let [clear, opened] =
             [clear, opened].map(|layers| layers.merge().map(|it| values_to_json(&it)).unwrap_or_default());
@@ -90,7 +90,7 @@ const OPENED: &str = "landfall.dev/opened-by";
 
 /// The label of what is delivered with a file that was opened for it.
 pub(crate) fn mark(unit: &Unit) -> Option<(String, String)> {
-    let is_opened = unit.charts().any(|source| !source.values.by_openness().1.is_empty());
+    let is_opened = unit.charts().any(|source| source.values.has_opened());
     is_opened.then(|| (OPENED.to_owned(), "sops".to_owned()))
 }
 
@@ -110,9 +110,8 @@ pub(crate) fn hide_given_to(history: &[Record]) {
 fn hide_given(key: &str, given: &Value, clear: Option<&Value>, opened: Option<&Value>) {
     match given {
         Value::Object(fields) => {
-            let below = |said: Option<&Value>, key: &str| said.and_then(|said| said.get(key)).cloned();
             for (key, value) in fields {
-                hide_given(key, value, below(clear, key).as_ref(), below(opened, key).as_ref());
+                hide_given(key, value, clear.and_then(|said| said.get(key)), opened.and_then(|said| said.get(key)));
             }
         }
         // An empty text stands where another file says more.

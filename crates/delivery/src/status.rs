@@ -25,9 +25,9 @@ pub struct SystemStatus {
     pub units: Vec<UnitStatus>,
     /// Whether all is well.
     pub healthy: bool,
-    /// Workloads whose pods run with a secret's value from before its change.
+    /// Workloads whose pods run with a secret's value from before its change, once [`Session::with_amiss`] has looked.
     pub stale: Vec<Stale>,
-    /// Namespaces that were made for a delivery which was refused, and stay because something is in them.
+    /// Namespaces that were made for a delivery which was refused, and stay because something is in them; likewise.
     pub left: Vec<String>,
 }
 
@@ -144,12 +144,19 @@ impl Session {
             wanted.iter().position(|(namespace, name)| *namespace == unit.namespace && *name == unit.name)
         });
         let healthy = units.iter().all(UnitStatus::is_healthy);
-        // It is told beside what runs, which is told without it where one may not ask.
-        let mut stale = all_stale(&self.cluster, SEALING_KEYS).await.unwrap_or_default();
-        stale.retain(|one| units.iter().any(|unit| one.workload.namespace.as_ref() == Some(&unit.namespace)));
-        let mut left = left_behind(&self.cluster).await;
-        left.retain(|name| !units.iter().any(|unit| unit.namespace == *name));
-        Ok(SystemStatus { version: version.git_version, units, healthy, stale, left })
+        Ok(SystemStatus { version: version.git_version, units, healthy, stale: Vec::new(), left: Vec::new() })
+    }
+
+    /// The same with what is amiss beside what runs: who runs with a value from before, and which namespaces a refused delivery has left.
+    /// Where one may not ask, what runs is told without it.
+    #[boxed]
+    pub async fn with_amiss(&self, mut status: SystemStatus) -> SystemStatus {
+        let units = &status.units;
+        status.stale = all_stale(&self.cluster, SEALING_KEYS).await.unwrap_or_default();
+        status.stale.retain(|one| units.iter().any(|unit| one.workload.namespace.as_ref() == Some(&unit.namespace)));
+        status.left = left_behind(&self.cluster).await;
+        status.left.retain(|name| !units.iter().any(|unit| unit.namespace == *name));
+        status
     }
 
     /// The namespaces and names of what is delivered: the releases, and then the Applications.

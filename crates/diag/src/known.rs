@@ -127,8 +127,12 @@ pub fn shows_known(text: &str) -> bool {
     matches!(without_known(text), Cow::Owned(_))
 }
 
-/// The first so many characters of a text, `…` for what is left out. The beginning of a value that is known would not be known any
-/// more: it is hidden before.
+/// The first so many characters of a text. The beginning of a value that is known would not be known any more: it is hidden before.
+pub fn beginning(text: &str, most: usize) -> String {
+    without_known(text).chars().take(most).collect()
+}
+
+/// As [`beginning`] has it, with `…` for what is left out.
 pub fn shortened(text: &str, most: usize) -> String {
     let text = without_known(text);
     match text.char_indices().nth(most) {

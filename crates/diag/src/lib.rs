@@ -37,7 +37,7 @@ pub use code::{Code, Ending};
 pub use diagnostic::{Diagnose, Diagnostic, Label, Place, Severity};
 pub use finding::{Commit, Finding, KindName, ObjectName, Spot, ValueOrigin, Waived, Witness};
 pub use full::{DISK_FULL_CAUSE, DISK_FULL_EXIT, disk_full, disk_full_words, is_full};
-pub use known::{hide_from_now_on, knows_any, shortened, shows_known, without_known};
+pub use known::{beginning, hide_from_now_on, knows_any, shortened, shows_known, without_known};
 pub use mutant::is_mutant;
 pub use passed::seconds;
 pub use plain::{LONGEST_LINE, render_plain, render_shown};

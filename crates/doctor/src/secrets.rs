@@ -267,6 +267,13 @@ mod tests {
         format!("-----BEGIN {} KEY-----\n{body}-----END {} KEY-----\n", "PRIVATE", "PRIVATE")
     }
 
+    /// Nobody has looked for anything where there is nothing.
+    #[test]
+    fn what_has_no_files_is_not_checked() {
+        let seen = secrets_in(&SourceTree::from_tree("memory", Tree::new()));
+        assert_eq!(seen.iter().map(|it| it.state).collect::<Vec<_>>(), [State::NotChecked]);
+    }
+
     #[test]
     fn se_003_a_planted_key_is_found_in_whatever_file() {
         for path in ["id.pem", "deploy/ssh-private", "notes.txt"] {

@@ -173,7 +173,7 @@ pub enum Method {
 impl Method {
     /// Whether a live object may go for another one, where the server refuses to change it.
     pub(crate) fn may_recreate(&self, live: &Object, error: &landfall_cluster::Error) -> bool {
-        matches!(self, Method::OrRecreate { .. }) && error.code() == Some(422) && has_no_data(live)
+        matches!(self, Method::OrRecreate { .. }) && error.code() == Some(422) && live.has_no_data()
     }
 
     /// The field manager's name.
@@ -186,15 +186,6 @@ impl Method {
             Method::OrRecreate { first } => first.manager(),
         }
     }
-}
-
-/// Whether nothing of value goes with an object: of kinds that are not the cluster's own nobody can know.
-fn has_no_data(live: &Object) -> bool {
-    let is_own = !live.group().contains('.') || live.group().ends_with(".k8s.io");
-    let keeps =
-        matches!(live.kind(), "PersistentVolumeClaim" | "PersistentVolume" | "Namespace" | "CustomResourceDefinition");
-    let claims_go = live.str_at("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == Some("Delete");
-    is_own && !keeps && !claims_go
 }
 
 /// What is waited for.

@@ -5,7 +5,7 @@ use landfall_diag::is_mutant;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Gvk, ObjectKey, mask};
+use crate::{Gvk, ObjectKey, mask, once_keys};
 
 /// A Kubernetes object: a JSON map with accessors for what every kind shares.
 ///
@@ -266,6 +266,28 @@ impl Object {
         is_hook && (policies.peek().is_none() || policies.any(|policy| policy == "BeforeHookCreation"))
     }
 
+    /// Whether nothing of value goes with it: of kinds that are not the cluster's own nobody can know.
+    pub fn has_no_data(&self) -> bool {
+        let is_own = !self.group().contains('.') || self.group().ends_with(".k8s.io");
+        let keeps = matches!(
+            self.kind(),
+            "PersistentVolumeClaim" | "PersistentVolume" | "Namespace" | "CustomResourceDefinition"
+        );
+        let claims_go = self.str_at("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == Some("Delete");
+        is_own && !keeps && !claims_go
+    }
+
+    /// Whether its own options have it made anew where the API refuses to change it: `Force=true` alone does so where nothing of value
+    /// goes by that, and nobody has said that it stays.
+    pub fn is_forced_by_argo(&self) -> bool {
+        let options = self.annotation("argocd.argoproj.io/sync-options").unwrap_or_default();
+        let has = |wanted: &str| options.split(',').any(|option| option.trim() == wanted);
+        let stays = ["Prune=false", "Prune=confirm", "Delete=false", "Delete=confirm"].into_iter().any(has)
+            || self.annotation("helm.sh/resource-policy").is_some_and(|it| it.trim().eq_ignore_ascii_case("keep"))
+            || !once_keys(self).is_empty();
+        has("Force=true") && (has("Replace=true") || (!stays && self.has_no_data()))
+    }
+
     /// One annotation's value.
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations()?.get(name)?.as_str()
@@ -418,6 +440,30 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// What `Force=true` alone makes anew, and what it leaves because something of value would go.
+    #[test]
+    fn what_is_forced_is_made_anew_where_nothing_of_value_goes() {
+        let forced = |kind: &str, options: &str, more: serde_json::Value| {
+            let (api, kind) = kind.rsplit_once('/').expect("with its group");
+            let mut object = json!({"apiVersion": api, "kind": kind,
+                "metadata": {"name": "a", "annotations": {"argocd.argoproj.io/sync-options": options}}});
+            for (key, value) in more.as_object().into_iter().flatten() {
+                object[key] = value.clone();
+            }
+            Object::from_value(object).expect("a map").is_forced_by_argo()
+        };
+        assert!(forced("apps/v1/Deployment", "Force=true", json!({})));
+        assert!(!forced("apps/v1/Deployment", "Replace=true", json!({})));
+        assert!(!forced("apps/v1/Deployment", "Force=true, Prune=false", json!({})));
+        assert!(forced("apps/v1/StatefulSet", "Force=true", json!({})));
+        let claims_go = json!({"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}});
+        assert!(!forced("apps/v1/StatefulSet", "Force=true", claims_go));
+        for kept in ["v1/PersistentVolumeClaim", "v1/PersistentVolume", "v1/Namespace", "example.com/v1/Database"] {
+            assert!(!forced(kept, "Force=true", json!({})), "{kept}");
+            assert!(forced(kept, "Force=true,Replace=true", json!({})), "{kept}");
+        }
+    }
 
     #[test]
     fn accessors_answer_absent_for_metadata_of_a_wrong_type() {

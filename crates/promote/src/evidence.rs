@@ -91,9 +91,9 @@ pub struct Record<'e> {
 
 impl<'e> Record<'e> {
     /// That of a digest in an environment, of evidence in the order in which it was seen.
-    pub fn of(evidence: &'e [Evidence], digest: &str, environment: &str) -> Self {
+    pub fn of(evidence: impl IntoIterator<Item = &'e Evidence>, digest: &str, environment: &str) -> Self {
         let mut record = Record::default();
-        for one in evidence.iter().filter(|it| it.digest == digest && it.environment == environment) {
+        for one in evidence.into_iter().filter(|it| it.digest == digest && it.environment == environment) {
             record.latest.insert(&one.what, one);
             if one.what.starts_with(RUNS) {
                 record.run(one);

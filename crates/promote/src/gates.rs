@@ -247,9 +247,8 @@ pub fn judge(asked: &Asked<'_>) -> Vec<GateVerdict> {
         let declared = asked.checks.iter().find(|check| one.what.strip_prefix(CHECK) == Some(check.name.as_str()));
         declared.is_none_or(|check| check.made_as == one.made_as)
     };
-    let counts: Vec<Evidence> = asked.evidence.iter().filter(is_asked).cloned().collect();
     for image in asked.images {
-        let record = Record::of(&counts, &image.digest, asked.from);
+        let record = Record::of(asked.evidence.iter().filter(is_asked), &image.digest, asked.from);
         let before = verdicts.len();
         run(asked, image, &record, &mut verdicts);
         // What never ran, or does not run, has no further reason.

@@ -91,9 +91,7 @@ async fn ask(cluster: &Cluster, desired: &Desired) -> Result<(), Error> {
 }
 
 fn is_made_anew(desired: &Desired) -> bool {
-    let options = desired.object.annotation("argocd.argoproj.io/sync-options").unwrap_or_default();
-    let has = |wanted| options.split(',').any(|option| option.trim() == wanted);
-    matches!(desired.role, Role::Hook { .. }) || has("Force=true")
+    matches!(desired.role, Role::Hook { .. }) || desired.object.is_forced_by_argo()
 }
 
 fn under_another_name(object: &Object) -> (ObjectKey, Object) {

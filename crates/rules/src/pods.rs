@@ -152,6 +152,17 @@ impl<'a> Container<'a> {
     }
 }
 
+/// The registry of an image, where it names one, and its repository without tag and digest.
+pub(crate) fn image_parts(image: &str) -> (Option<&str>, &str) {
+    let image = image.split('@').next().unwrap_or_default();
+    let is_host = |first: &str| first.contains(['.', ':']) || first == "localhost";
+    let (host, path) = match image.split_once('/') {
+        Some((first, rest)) if is_host(first) => (Some(first), rest),
+        _ => (None, image),
+    };
+    (host, path.split(':').next().unwrap_or_default())
+}
+
 fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -179,5 +190,13 @@ mod tests {
         assert!(template.is_selected_by(&json!({"matchLabels": {"a": "b"}})));
         assert!(template.is_selected_by(&json!({"a": "b"})));
         assert!(!template.is_selected_by(&json!({"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]})));
+    }
+
+    #[test]
+    fn an_image_is_a_registry_and_a_repository() {
+        assert_eq!(image_parts("ghcr.io/acme/web:1.2"), (Some("ghcr.io"), "acme/web"));
+        assert_eq!(image_parts("localhost:5000/acme/web@sha256:1"), (Some("localhost:5000"), "acme/web"));
+        assert_eq!(image_parts("acme/web:1.2"), (None, "acme/web"));
+        assert_eq!(image_parts("nginx:1.2"), (None, "nginx"));
     }
 }

@@ -299,7 +299,7 @@ impl Work {
             }
         }
         let now = self.session.clock.now();
-        checked.at = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        checked.at = landfall_object::whole_second(now).to_string();
         self.remember(&Name::of(object), &checked).await;
         self.witness(object, &checked, &witnessed).await;
         Some(checked)
@@ -308,7 +308,7 @@ impl Work {
     /// What is declared at the commits that were delivered; else by what this server was started with.
     async fn declared(&self, delivered: &Delivered) -> Result<Option<DeclaredChecks>, String> {
         let Delivered { application, revisions } = delivered;
-        let stand_ins = self.repositories.stand_ins(application, revisions).await;
+        let stand_ins = self.stand_ins(application, revisions).await;
         let stand_ins = stand_ins.map_err(|diagnostic| words(&[diagnostic]))?;
         let asked = application.clone();
         let found = landfall_source::aside(move || declared_checks(&asked, &stand_ins)).await;

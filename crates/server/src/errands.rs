@@ -186,10 +186,19 @@ impl Work {
         }
     }
 
+    /// The files of an Application's sources at these revisions; its project is asked first.
+    pub(crate) async fn stand_ins(
+        &self,
+        application: &Application,
+        revisions: &[String],
+    ) -> Result<Vec<StandIn>, Diagnostic> {
+        self.permitted(application).await?;
+        self.repositories.stand_ins(application, revisions).await
+    }
+
     /// An Application with its sources at these revisions.
     pub(crate) async fn unit(&self, application: &Application, revisions: &[String]) -> Result<Unit, Vec<Diagnostic>> {
-        self.permitted(application).await.map_err(|refused| vec![refused])?;
-        let stand_ins = self.repositories.stand_ins(application, revisions).await;
+        let stand_ins = self.stand_ins(application, revisions).await;
         self.unit_of(application, revisions, stand_ins.map_err(|diagnostic| vec![diagnostic])?).await
     }
 
@@ -226,8 +235,7 @@ impl Work {
     pub(crate) async fn compare(&self, application: &Application, revisions: Vec<String>) -> Result<Found, String> {
         let session = self.session_of(application)?;
         let compared = async {
-            self.permitted(application).await.map_err(|refused| vec![refused])?;
-            let stand_ins = self.repositories.stand_ins(application, &revisions).await;
+            let stand_ins = self.stand_ins(application, &revisions).await;
             let stand_ins = stand_ins.map_err(|diagnostic| vec![diagnostic])?;
             let trees: Vec<_> = stand_ins.iter().map(|stand_in| Arc::clone(&stand_in.tree)).collect();
             let unit = self.unit_of(application, &revisions, stand_ins).await?;

@@ -107,4 +107,4 @@ pub use proposed::{PROMOTION_CONTEXT, Proposed};
 pub use reached::is_reached;
 pub use sealing::open_sealed;
 pub use serve::{Ready, desk, serve};
-pub use sighted::{Looked, Sighted, made_as};
+pub use sighted::{Looked, Sighted, UNMADE, made_as, of_check};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use landfall_delivery::{Run, Seen, Sighting};
+use landfall_delivery::{CheckResult, Run, Seen, Sighting, Verdict};
 use landfall_fleet::sha256_hex;
 use landfall_project::Check;
-use landfall_promote::{HEALTH, RUNS, RunOf, TestedImage};
+use landfall_promote::{CHECK, HEALTH, RUNS, RunOf, TestedImage};
 
 use crate::api::EvidenceLine;
 
@@ -137,6 +137,26 @@ impl Looked<'_> {
     }
 }
 
+/// What is said of a check that could not be made, before why.
+pub const UNMADE: &str = "it could not be made: ";
+
+/// What a check has found, of whatever ran while it was made: with what stands for how it is declared.
+pub fn of_check(environment: &str, result: &CheckResult, declared: &[Check]) -> EvidenceLine {
+    let (passed, detail) = match &result.verdict {
+        Verdict::Passed => (true, String::new()),
+        Verdict::Failed { reason } => (false, short(reason, LONGEST)),
+        Verdict::NotSimulated { reason } => (false, short(&format!("{UNMADE}{reason}"), LONGEST)),
+    };
+    EvidenceLine {
+        environment: environment.to_owned(),
+        what: format!("{CHECK}{}", result.name),
+        passed,
+        detail,
+        made_as: declared.iter().find(|check| check.name == result.name).map(made_as).unwrap_or_default(),
+        ..EvidenceLine::default()
+    }
+}
+
 /// What stands for a check as it is declared: the same of two checks that ask the same in the same words.
 pub fn made_as(check: &Check) -> String {
     let text = serde_json::to_vec(check).unwrap_or_default();
@@ -150,7 +170,7 @@ fn run_of(workload: &str, run: &Run) -> RunOf {
 
 /// A sentence in one line that a book takes.
 fn short(text: &str, longest: usize) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect()
+    landfall_diag::without_known(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect()
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 //! evidence or a hold that somebody posts ─► the last of these
 //! ```
 
-use landfall_delivery::{CheckResult, Sighting, Verdict};
+use landfall_delivery::Sighting;
 use landfall_object::Object;
 use landfall_project::Check;
-use landfall_promote::{CHECK, RUNS, TestedImage, bare};
+use landfall_promote::{RUNS, TestedImage, bare};
 use landfall_store::{EvidenceRow, PromotionEvent, PromotionRow, Promotions};
 
 use crate::api::EvidenceLine;
@@ -18,7 +18,7 @@ use crate::checks::{CHECKER, Checked};
 use crate::errands::Work;
 use crate::forges::{Forges, Red, WITHDRAWN};
 use crate::proposed::not_told;
-use crate::sighted::{Looked, made_as};
+use crate::sighted::{Looked, of_check};
 
 /// Promotions that are looked through for open ones.
 const MOST_OPEN: u32 = 200;
@@ -141,7 +141,7 @@ async fn ended(
         Red::Never(untold) => {
             let untold = not_told(untold);
             tracing::warn!("the promotion of {} to {} is withdrawn: {untold}", row.tag, row.receiver);
-            format!("{}; {untold}", landfall_diag::without_known(&why).chars().take(600).collect::<String>())
+            format!("{}; {untold}", landfall_diag::beginning(&why, 600))
         }
         Red::Nowhere | Red::Kept(..) => why.clone(),
     };
@@ -149,7 +149,7 @@ async fn ended(
         at: at.to_owned(),
         actor: actor.to_owned(),
         state: state.to_owned(),
-        said: landfall_diag::without_known(&said).chars().take(1000).collect(),
+        said: landfall_diag::beginning(&said, 1000),
     };
     let row = PromotionRow { state: state.to_owned(), ..row };
     book.note(&row, &event).await?;
@@ -226,23 +226,8 @@ fn rows(
 ) -> Vec<EvidenceRow> {
     let health = application.str_at("/status/health/status").unwrap_or("Unknown");
     let trouble = (health != "Healthy").then(|| format!("{} is {health}", application.name()));
-    let of_check = |result: &CheckResult| {
-        let (passed, detail) = match &result.verdict {
-            Verdict::Passed => (true, String::new()),
-            Verdict::Failed { reason } => (false, reason.clone()),
-            Verdict::NotSimulated { reason } => (false, format!("it could not be made: {reason}")),
-        };
-        let declared = seen.checks.iter().find(|check| check.name == result.name);
-        EvidenceLine {
-            environment: environment.to_owned(),
-            what: format!("{CHECK}{}", result.name),
-            passed,
-            detail: detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect(),
-            made_as: declared.map(made_as).unwrap_or_default(),
-            ..EvidenceLine::default()
-        }
-    };
-    let checks: Vec<EvidenceLine> = checked.results.iter().map(of_check).collect();
+    let checks: Vec<EvidenceLine> =
+        checked.results.iter().map(|result| of_check(environment, result, &seen.checks)).collect();
     let troubles = |_: &(String, String)| trouble.clone();
     let looked = Looked { environment, images, sightings: &seen.sightings, troubles: &troubles, checks: &checks };
     let of_line = |line: EvidenceLine| {
@@ -254,7 +239,7 @@ fn rows(
 
 #[cfg(test)]
 mod tests {
-    use landfall_delivery::{Run, Seen};
+    use landfall_delivery::{CheckResult, Run, Seen, Verdict};
     use landfall_project::OnSmokeFailure;
     use landfall_store::{Location, PublishedRow, Store};
     use serde_json::json;

@@ -128,8 +128,8 @@ fn complaint(said: &str) -> String {
     }
 }
 
-/// The first value in what was built that SOPS has encrypted: as it is, in base64 as generators write it, or in a file that was put into
-/// one value.
+/// The first value in what was built that SOPS has encrypted: as it is, or, in a Secret, in base64 as generators write it, or in a file in
+/// base64.
 fn ciphertext_in(built: &str) -> Option<String> {
     if !built.contains("ENC[") && !built.contains("Secret") {
         return None;

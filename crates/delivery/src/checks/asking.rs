@@ -4,7 +4,7 @@ use landfall_project::{LoggedCheck, Url};
 use tokio::time::Instant;
 
 use super::{LOG_TIMEOUT, NOT_SIMULATED_HEADER, One, SIMULATED_HEADER, UNDECLARED_HEADER, Verdict, certificate, tag};
-use crate::inside::{self, Written};
+use crate::inside::{self, Written, excerpt};
 
 /// How often a log is looked at for the line that a request leaves.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(200);
@@ -181,17 +181,6 @@ fn redirected(asked: &reqwest::Url, location: Option<&str>, wanted: &Url) -> Res
         Ok(wanted) if wanted == there => Ok(()),
         _ => Err(format!("it sends on to {there}, wanted {wanted}")),
     }
-}
-
-fn excerpt(body: &str) -> String {
-    // Before it is cut: the beginning of a value that is known would not be known any more.
-    let body = &*landfall_diag::without_known(body);
-    let line = body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    if line.is_empty() {
-        return String::new();
-    }
-    let short: String = line.chars().take(120).collect();
-    format!("; it says: {short}")
 }
 
 #[cfg(test)]

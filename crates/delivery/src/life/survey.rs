@@ -272,11 +272,11 @@ pub(super) fn arrivals(recorded: &Recorded, secret: &Object) -> BTreeMap<String,
 fn stale_among(recorded: &Recorded, secret: &Object, workloads: &[Object], pods: &[Object]) -> Vec<Stale> {
     let (namespace, target) = (secret.namespace().unwrap_or_default(), secret.name());
     let made: Option<Timestamp> = secret.creation_timestamp().and_then(|text| text.parse().ok());
-    // A Secret that was made after a change never had another value.
     let stood_in: Option<Timestamp> = secret.annotation(STOOD_IN).and_then(|text| text.parse().ok());
     let data = secret.value().get("data").and_then(serde_json::Value::as_object);
     let held = data.filter(|_| stood_in.is_some()).into_iter().flatten().map(|(key, _)| key);
     let keys: BTreeSet<&String> = recorded.changed.keys().chain(held).collect();
+    // A Secret that was made after a change never had another value.
     let since = |key: &str| {
         let moved = recorded.moved.get(key).map(|moved| moved.at).filter(|at| Some(*at) > made);
         let given = || {

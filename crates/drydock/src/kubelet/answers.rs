@@ -21,12 +21,7 @@ use crate::simulation::fill;
 
 /// The beginning of a command, for marks and messages.
 pub(super) fn short(argv: &[&str]) -> String {
-    let joined = landfall_diag::without_known(&argv.join(" ")).into_owned();
-    if joined.chars().count() <= 40 {
-        return joined.replace(", ", " ");
-    }
-    let cut: String = joined.chars().take(39).collect();
-    format!("{}…", cut.replace(", ", " "))
+    landfall_diag::shortened(&argv.join(" "), 40).replace(", ", " ")
 }
 
 impl Containers for Behaviour {

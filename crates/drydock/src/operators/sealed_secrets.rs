@@ -75,11 +75,10 @@ fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status>
     } else {
         let (keyring, _unusable) = Keyring::of_secrets(keys.iter().copied());
         match control::opened(&sealed, &keyring, desk.now()) {
-            Ok(made) => made,
+            Ok(made) => stood_in_for(made, live, desk.now()),
             Err(refusal) => return refused(desk, &sealed, &refusal),
         }
     };
-    let made = if keys.is_empty() { made } else { stood_in_for(made, live, desk.now()) };
     match control::wanted(&sealed, live, made, own) {
         Err(refusal) => return refused(desk, &sealed, &refusal),
         Ok(None) => {}

@@ -386,17 +386,18 @@ impl Removed {
 
     /// Namespaces that stay of deliveries that were refused.
     fn left(&self) -> &[String] {
-        match self.cluster {
-            Cluster::Forgotten(_) | Cluster::Deleted(_) => &[],
-            Cluster::None | Cluster::Stays | Cluster::Used | Cluster::Rests => &self.left,
-        }
+        if self.is_cluster_gone() { &[] } else { &self.left }
     }
 
     /// What stays, which is nothing where the cluster has gone with all that was on it.
     fn kept(&self) -> &[ObjectKey] {
+        if self.is_cluster_gone() { &[] } else { &self.kept }
+    }
+
+    fn is_cluster_gone(&self) -> bool {
         match self.cluster {
-            Cluster::Forgotten(_) | Cluster::Deleted(_) => &[],
-            Cluster::None | Cluster::Stays | Cluster::Used | Cluster::Rests => &self.kept,
+            Cluster::Forgotten(_) | Cluster::Deleted(_) => true,
+            Cluster::None | Cluster::Stays | Cluster::Used | Cluster::Rests => false,
         }
     }
 }

@@ -42,7 +42,7 @@ use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::policy::declared_policy;
 use crate::commands::images::registry::{Unlooked, looked_at, noted};
 use crate::commands::images::set::{applications_of, injected, moment};
-use crate::commands::images::tags::{Older, Said, TagLine, Tags};
+use crate::commands::images::tags::{Made, Older, Said, TagLine, Tags};
 use crate::commands::write_back::WriteBackArgs;
 use crate::consent::{self, Question as Consent};
 use crate::context::Context;
@@ -150,6 +150,8 @@ struct Course {
     actor: (String, Option<String>),
     to: Place,
     tags: Tags,
+    /// What they change on the tip.
+    made: Made,
 }
 
 async fn run(
@@ -172,18 +174,14 @@ async fn run(
         Err(failure) if !args.dry_run => return Err(course.taken(books, failure).await),
         untagged => untagged?,
     };
-    let tip = base.tip.tree().await?;
-    let made = course.tags.edits(&tip).map_err(Failure::from)?;
+    let made = &course.made;
     if made.files.is_empty() {
         let mut why = if made.notes.is_empty() { vec!["it is so already".to_owned()] } else { made.notes.clone() };
         if args.dry_run {
             why.extend(untagged.iter().map(|image| format!("{image} is not in its registry")));
         } else if !untagged.is_empty() {
             agreed(context, args, &course).await?;
-            match written::give_tags(context, books, &course).await {
-                Ok(given) => why.extend(given),
-                Err(failure) => return Err(course.taken(books, failure).await),
-            }
+            why.extend(written::give_tags(context, books, &course).await?);
         }
         if made.notes.is_empty() && !args.dry_run {
             why.extend(written::landed(context, base, books, &course).await?);
@@ -199,7 +197,7 @@ async fn run(
         context.report(&done, Exit::Done, started);
         return Ok(Exit::Done);
     }
-    let rehearsed = written::rehearse(context, args, base, &course, &made).await?;
+    let rehearsed = written::rehearse(context, args, base, &course, made).await?;
     let lines = made.lines.iter().map(|it| format!("{} {}: {} -> {}", it.file, it.path, it.from, it.to)).collect();
     if args.dry_run {
         let notes = vec!["nothing was changed (--dry-run)".to_owned()];
@@ -314,11 +312,11 @@ async fn judged(
         services: &args.service,
         units: &received_units,
     };
-    let going = going::look(context, args, base, asked).await?;
+    let (going, made) = going::look(context, args, base, asked).await?;
     let verdicts =
         gates(context, args, books, (&promotion, &from, &to), (&tested_units, &images, &tag), started).await?;
     let id = id_of(&args.to, tag.as_str(), &images);
-    Ok(Course { id, promotion, tag, images, going, commit, verdicts, actor: named, to, tags })
+    Ok(Course { id, promotion, tag, images, going, commit, verdicts, actor: named, to, tags, made })
 }
 
 /// What no other promotion has, and what the same one has again: where to, as what, and of which images.
@@ -453,7 +451,7 @@ impl Course {
             to: self.promotion.to.to_string(),
             tag: self.tag.to_string(),
             state: state.to_owned(),
-            said: landfall_diag::without_known(said).chars().take(1900).collect(),
+            said: landfall_diag::beginning(said, 1900),
             detail,
         };
         let _noted: Value = books.ask(Asked::Promote(note)).await?;

@@ -175,10 +175,6 @@ async fn within(
     // With its ingress, where nobody serves it: the names of its routes are nobody else's.
     let mut connection = context.host.connect(place, Hosting::InProcess, &[]).await?;
     let results = live::with_progress(context, &mut connection, started, |session| async move {
-        let before = match units {
-            Some(units) => Some(View::of(&session, units).await?),
-            None => None,
-        };
         let from = outside.unwrap_or_else(|| Standpoint::Routes(session.routes.clone()));
         let prober = Prober {
             cluster: Some(&session.cluster),
@@ -187,12 +183,13 @@ async fn within(
             progress: &session.progress,
             stop: &session.stop,
         };
-        let results = prober.smoke(&Smoke { checks, tags, from }).await?;
-        let view = match (units, before) {
-            (Some(units), Some(before)) => Some(View::of(&session, units).await?.since(&before)),
-            _ => None,
-        };
-        Ok::<_, Vec<Diagnostic>>((results, view))
+        let asked = Smoke { checks, tags, from };
+        match units {
+            Some(units) => {
+                View::during(&session, units, prober.smoke(&asked)).await.map(|(results, view)| (results, Some(view)))
+            }
+            None => Ok::<_, Vec<Diagnostic>>((prober.smoke(&asked).await?, None)),
+        }
     })
     .await;
     connection.close().await;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use landfall_delivery::{Routes, SystemStatus, UnitStatus, trial};
+use landfall_diag::Diagnostic;
 use landfall_host::{Failure, Hosting};
 use landfall_object::HealthStatus;
 use serde_json::{Value, json};
@@ -54,11 +55,11 @@ async fn run(context: &Context, args: StatusArgs) -> Outcome {
             let environments = Environments::of(host, place);
             let is_meant =
                 |unit: &UnitStatus| namespace.is_some() || !environments.is_anothers(&unit.namespace, &unit.name);
-            let all = session.status(&[]).await?.only(is_meant);
-            match named.among(host, &all, namespace)? {
-                Some(wanted) => session.status(&wanted).await,
-                None => Ok(all),
-            }
+            let all = session.status(&[]).await?;
+            Ok::<_, Vec<Diagnostic>>(match named.among(host, &all.clone().only(is_meant), namespace)? {
+                Some(wanted) => session.with_amiss(session.status(&wanted).await?).await,
+                None => session.with_amiss(all).await.only(is_meant),
+            })
         }
     })
     .await;

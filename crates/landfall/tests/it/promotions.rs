@@ -55,6 +55,23 @@ fn place(promotion: &str) -> Place {
 }
 
 impl Place {
+    /// Commits all that lies here, and has it on the branch.
+    fn push(&self, why: &str) {
+        self.shop.commit(why);
+        self.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    }
+
+    /// Has production delivered by an Application with this source, of this repository.
+    fn by_application(&self, source: &str) {
+        let url = self.town.url("acme/shop.git");
+        self.shop.write(
+            "gitops/web.yaml",
+            &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web, namespace: argocd}}\nspec:\n  project: default\n  destination: {{server: https://kubernetes.default.svc, namespace: shop}}\n  source: {{repoURL: '{url}', {source}, targetRevision: HEAD}}\n"),
+        );
+        let releases = "releases: [{name: web, chart: chart, namespace: shop, values: [production.yaml]}]";
+        self.shop.edit("landfall.yaml", releases, "applications: gitops/*.yaml");
+    }
+
     fn run_as(&self, who: &str, words: &[&str]) -> Ran {
         let mut command = self.shop.command(words);
         command.env("USER", who).env("LANDFALL_FORGE_TOKEN", TOKEN).env("LANDFALL_FORGE_HOST", self.town.host());
@@ -255,8 +272,7 @@ fn se_43_c1_c2_neither_a_non_owner_nor_a_policy_of_ones_own_gets_anything_promot
 fn se_29_what_comes_before_that_which_runs_is_no_promotion_and_a_rollback_is_none_either() {
     let place = place(COMMITTED).delivered();
     place.shop.edit("production.yaml", "web:0.4.0", "web:0.6.0");
-    place.shop.commit("newer");
-    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    place.push("newer");
     place.promote(&[]).exits(5).says("LF0983").says("going back is no promotion");
     // Going back to a published tag is a write of its own, which the steps of builds do not bind.
     let back = ["images", "set", "0.4.0", "--env", "production", "--allow-older", "--push", "--yes"];
@@ -289,8 +305,7 @@ fn lp_124_an_image_goes_with_a_signature_by_the_declared_key_and_without_one_it_
     let key = rcgen::KeyPair::generate().expect("a key");
     let other = rcgen::KeyPair::generate().expect("a key");
     place.shop.write("keys/cosign.pub", &key.public_key_pem());
-    place.shop.commit("key");
-    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    place.push("key");
     let digest = place.town.digest("acme/web", "0.5.0-alpha.1.1").expect("there");
     place.promote(&[]).exits(5).says("LF0978").says("is not signed");
     let sign = |by: &rcgen::KeyPair, digest: &str, of: &str| {
@@ -388,8 +403,7 @@ fn a_digest_beside_a_tag_moves_with_it() {
     let place = place(COMMITTED);
     let digest = place.town.digest("acme/web", "0.5.0-alpha.1.1").expect("there");
     place.shop.edit("test.yaml", "web:0.5.0-alpha.1.1", &format!("web:0.5.0-alpha.1.1@{digest}"));
-    place.shop.commit("pinned");
-    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    place.push("pinned");
     let next = place.town.publish("acme/web", "0.5.0-alpha.2.1", COMMIT);
     place.shop.run(&["images", "set", "0.5.0-alpha.2.1", "--env", "test"]).exits(5).says("LF0961");
     place.run_as("ada", &["images", "set", "0.5.0-alpha.2.1", "--env", "test", "--push", "--yes"]).exits(0);

@@ -28,7 +28,7 @@ impl Trying<'_, '_> {
     }
 
     /// What finds the rest of its release no more when a name that the chart lets be chosen is chosen, or something else stands for
-    /// what it would make; `most` times with switches.
+    /// what it would make; each of parts, wholes and stand-ins `most / 2` times with switches.
     pub(super) fn renamed(&self, choosing: &[Other], ons: &[Other], most: usize) -> Vec<OtherSetting> {
         let lines = |other: &Other| other.setting.split(',').map(str::to_owned).collect::<Vec<_>>();
         let stands = |other: &&Other| other.setting.split(',').any(stands_for_another);
@@ -36,19 +36,16 @@ impl Trying<'_, '_> {
         // A whole name leaves its parts unread.
         let is_whole = |other: &&Other| other.setting.to_ascii_lowercase().contains("fullnameoverride");
         let (whole, parts): (Vec<&Other>, Vec<&Other>) = naming.into_iter().partition(is_whole);
-        let mut all = Vec::new();
-        for names in [parts, whole].into_iter().filter(|names| !names.is_empty()) {
-            let names: Vec<String> = names.into_iter().flat_map(lines).collect();
+        let together = |chosen: &[&Other]| {
+            let names: Vec<String> = chosen.iter().flat_map(|it| lines(it)).collect();
             let with = |switches: &str| Other::renamed(names.iter().map(String::as_str).chain(switches.split(',')));
-            all.extend(self.with_switches(ons, most / 2, &with));
-        }
-        let standing = || standing.iter().take(STANDING.min(most));
-        all.extend(standing().map(|it| self.called_otherwise(Other::renamed(it.setting.split(','))).0));
-        let names: Vec<String> = standing().flat_map(|it| lines(it)).collect();
-        if !names.is_empty() {
-            let with = |switches: &str| Other::renamed(names.iter().map(String::as_str).chain(switches.split(',')));
-            all.extend(self.with_switches(ons, most / 2, &with));
-        }
+            if names.is_empty() { Vec::new() } else { self.with_switches(ons, most / 2, &with) }
+        };
+        let standing = &standing[..standing.len().min(STANDING).min(most)];
+        let mut all = together(&parts);
+        all.extend(together(&whole));
+        all.extend(standing.iter().map(|it| self.called_otherwise(Other::renamed(it.setting.split(','))).0));
+        all.extend(together(standing));
         all
     }
 

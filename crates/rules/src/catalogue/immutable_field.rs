@@ -100,11 +100,8 @@ fn leaves(subject: &Subject<'_>, desired: &Desired, live: &Object) -> bool {
 
 /// Hooks and what is replaced by force are deleted before they are created.
 fn is_made_anew(desired: &Desired) -> bool {
-    let forced = desired.object.annotation("argocd.argoproj.io/sync-options").is_some_and(|options| {
-        let has = |wanted| options.split(',').any(|option| option.trim() == wanted);
-        has("Force=true")
-    });
-    forced || desired.object.is_remade_by_argo() || matches!(desired.role, Role::Hook { .. })
+    let object = &desired.object;
+    object.is_forced_by_argo() || object.is_remade_by_argo() || matches!(desired.role, Role::Hook { .. })
 }
 
 fn immutable(group: &str, kind: &str, live: &Object, path: &str) -> Option<String> {

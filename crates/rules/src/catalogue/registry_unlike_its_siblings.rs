@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_chart::{Rendered, values_to_json};
+use landfall_chart::Rendered;
 use landfall_diag::{Finding, Severity, Spot};
-use serde_json::Value;
 
+use super::value_that_prints_nothing::value_at;
+use crate::pods::image_parts;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 use crate::texts::{Text, actions, own_texts};
@@ -35,7 +36,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut makers: BTreeMap<(&str, &str), Made<'_>> = BTreeMap::new();
     for (desired, template) in subject.pods().filter(|(desired, _)| !subject.is_borrowed(desired)) {
         for container in template.containers() {
-            let (host, path) = parts(container.image());
+            let (host, path) = image_parts(container.image());
             let Some((maker, _)) = path.split_once('/') else { continue };
             let made = makers.entry((&desired.unit, maker)).or_default();
             match host {
@@ -79,14 +80,13 @@ const PRINTED: usize = 3;
 fn in_templates(unit: &str, rendered: &Rendered) -> Option<Finding> {
     let texts = own_texts(rendered);
     let printed: Vec<(&Text<'_>, Printed<'_>)> =
-        texts.iter().flat_map(|text| images(&text.text).map(move |image| (text, image))).collect();
+        texts.iter().flat_map(|text| images(&text.text).into_iter().map(move |image| (text, image))).collect();
     let (with, without): (Vec<_>, Vec<_>) = printed.into_iter().partition(|(_, image)| image.registry.is_some());
     let registries: BTreeSet<&str> = with.iter().filter_map(|(_, image)| image.registry).collect();
     // Who writes the registry into the repository has no use for another one.
-    let values = values_to_json(&rendered.values);
     let names_none = |path: &str| {
-        let value = path.split('.').try_fold(&values, |here, step| here.get(step)).and_then(Value::as_str);
-        value.is_some_and(|repository| parts(repository).0.is_none())
+        let value = value_at(&rendered.values, path);
+        value.is_some_and(|it| it.as_str().and_then(|it| it.to_str()).is_some_and(|it| image_parts(it).0.is_none()))
     };
     let bare: Vec<_> = without.iter().filter(|(_, it)| names_none(it.repository)).collect();
     let ([registry], [(text, image)]) = (&*registries.into_iter().collect::<Vec<_>>(), &*bare) else { return None };
@@ -111,7 +111,7 @@ struct Printed<'t> {
 }
 
 /// The images of a template whose repository is a value of their own part.
-fn images(text: &str) -> impl Iterator<Item = Printed<'_>> {
+fn images(text: &str) -> Vec<Printed<'_>> {
     let all: Vec<_> = actions(text).collect();
     let mut found = Vec::new();
     for (at, action) in all.iter().enumerate() {
@@ -121,37 +121,16 @@ fn images(text: &str) -> impl Iterator<Item = Printed<'_>> {
             continue;
         }
         let next = all.get(at + 1).filter(|next| text.get(action.end..next.start) == Some("/"));
-        match next {
-            Some(next) => found.extend(repository(next.inner).map(|repository| Printed {
-                at: action.start,
-                registry: Some(action.inner),
-                repository,
-            })),
-            None => found.extend(repository(action.inner).map(|repository| Printed {
-                at: action.start,
-                registry: None,
-                repository,
-            })),
-        }
+        let (registry, printed) = next.map_or((None, action), |next| (Some(action.inner), next));
+        found.extend(repository(printed.inner).map(|repository| Printed { at: action.start, registry, repository }));
     }
-    found.into_iter()
+    found
 }
 
 /// The path of the value that an action prints, where it is a repository of a part's image.
 fn repository(inner: &str) -> Option<&str> {
     let path = inner.trim_start_matches('$').strip_prefix(".Values.")?;
     (path.ends_with(".image.repository") && !path.contains([' ', '|', '('])).then_some(path)
-}
-
-/// The registry of an image, where it names one, and its repository without tag and digest.
-fn parts(image: &str) -> (Option<&str>, &str) {
-    let image = image.split('@').next().unwrap_or_default();
-    let is_host = |first: &str| first.contains(['.', ':']) || first == "localhost";
-    let (host, path) = match image.split_once('/') {
-        Some((first, rest)) if is_host(first) => (Some(first), rest),
-        _ => (None, image),
-    };
-    (host, path.split(':').next().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -161,7 +140,10 @@ mod tests {
     #[test]
     fn a_template_prints_an_image_with_a_registry_or_without() {
         let of = |text: &str| {
-            images(text).map(|it| (it.registry.map(str::to_owned), it.repository.to_owned())).collect::<Vec<_>>()
+            images(text)
+                .into_iter()
+                .map(|it| (it.registry.map(str::to_owned), it.repository.to_owned()))
+                .collect::<Vec<_>>()
         };
         let with = "  - image: \"{{ .Values.registry }}/{{ $.Values.web.image.repository }}:{{ .Values.tag }}\"\n";
         assert_eq!(of(with), [(Some(".Values.registry".to_owned()), "web.image.repository".to_owned())]);
@@ -170,13 +152,5 @@ mod tests {
         for other in ["image: {{ include \"web.image\" . }}\n", "x: {{ .Values.web.image.repository }}\n"] {
             assert_eq!(of(other), [], "{other}");
         }
-    }
-
-    #[test]
-    fn an_image_is_a_registry_and_a_repository() {
-        assert_eq!(parts("ghcr.io/acme/web:1.2"), (Some("ghcr.io"), "acme/web"));
-        assert_eq!(parts("localhost:5000/acme/web@sha256:1"), (Some("localhost:5000"), "acme/web"));
-        assert_eq!(parts("acme/web:1.2"), (None, "acme/web"));
-        assert_eq!(parts("nginx:1.2"), (None, "nginx"));
     }
 }

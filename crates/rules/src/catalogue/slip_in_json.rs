@@ -136,7 +136,7 @@ fn is_of_an_operator(desired: &Desired) -> bool {
 }
 
 /// The texts of a value, with their fields.
-pub(super) fn collect<'v>(value: &'v Value, path: &mut String, found: &mut Vec<(String, &'v str)>) {
+fn collect<'v>(value: &'v Value, path: &mut String, found: &mut Vec<(String, &'v str)>) {
     let whole = path.len();
     match value {
         Value::String(text) => found.push((path.clone(), text)),

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
-use landfall_chart::{Rendered, Value, Values};
+use landfall_chart::{Rendered, Values};
 use landfall_diag::{Finding, Place, Severity, Spot};
 
 use super::branch_never_taken::{actions, conditions};
-use super::value_that_prints_nothing::{Dot, operand, table_at};
+use super::value_that_prints_nothing::{Dot, operand, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -112,12 +112,6 @@ fn defaulted(action: &str) -> Option<String> {
 
 fn is_switch(values: &Values, path: &str) -> bool {
     value_at(values, path).is_some_and(|value| value.as_bool().is_some())
-}
-
-fn value_at(values: &Values, path: &str) -> Option<Value> {
-    let steps: Vec<&str> = path.split('.').collect();
-    let (last, tables) = steps.split_last()?;
-    table_at(values, tables)?.get(last)
 }
 
 #[cfg(test)]

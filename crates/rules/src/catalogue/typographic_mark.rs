@@ -1,6 +1,6 @@
 use landfall_diag::{Finding, Severity};
 
-use super::slip_in_json::collect;
+use super::value_printed_raw::visit;
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -33,7 +33,7 @@ fn quoted(desired: &Desired) -> Vec<Finding> {
     }
     let mut texts = Vec::new();
     for (key, value) in object.value().as_object().into_iter().flatten().filter(|(key, _)| *key != "status") {
-        collect(value, &mut key.clone(), &mut texts);
+        visit(value, key.clone(), &mut |field, text| texts.push((field.to_owned(), text)));
     }
     let is_meant = |(field, text): &(String, &str)| {
         is_in_typographic_quotes(text) && !field.starts_with("metadata.annotations") && !is_prose(text)

@@ -73,8 +73,8 @@ fn is_definition(kind: &str) -> bool {
     kind == "CustomResourceDefinition"
 }
 
-/// Every text of a value, with its path.
-fn visit(value: &Value, path: String, see: &mut impl FnMut(&str, &str)) {
+/// Every text of a value, with its path as spots have it.
+pub(super) fn visit<'v>(value: &'v Value, path: String, see: &mut impl FnMut(&str, &'v str)) {
     match value {
         Value::String(text) => see(&path, text),
         Value::Array(items) => {

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
-use landfall_chart::{Chart, Rendered, TemplateLines, Values};
+use landfall_chart::{Chart, Rendered, TemplateLines, Value, Values};
 use landfall_diag::{Finding, Severity, Spot};
 
 pub use self::compared::compared;
@@ -323,6 +323,13 @@ fn unknown_of_release(text: &str) -> Vec<(u32, String, &'static str)> {
 /// The table that stands at a path of values.
 pub(super) fn table_at(values: &Values, path: &[impl AsRef<[u8]>]) -> Option<Values> {
     path.iter().try_fold(values.clone(), |here, key| here.get(key)?.as_map().cloned())
+}
+
+/// What stands at a path of values: `web.image.tag`.
+pub(super) fn value_at(values: &Values, path: &str) -> Option<Value> {
+    let steps: Vec<&str> = path.split('.').collect();
+    let (last, tables) = steps.split_last()?;
+    table_at(values, tables)?.get(last)
 }
 
 /// The declared key beside a missing one that is spelt nearly so.

@@ -3,7 +3,7 @@ use landfall_object::Object;
 use serde_json::Value;
 
 use crate::decoded::texts;
-use crate::pods::{Container, PodTemplate, pod_template};
+use crate::pods::{Container, PodTemplate, image_parts, pod_template};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -153,13 +153,7 @@ impl<'a> Moved<'a> {
 
 /// Whether a reference names an image, wherever it was mirrored to.
 fn is_image(reference: &str, wanted: &str) -> bool {
-    let name = reference.split('@').next().unwrap_or_default();
-    let name = match name.rsplit_once(':') {
-        Some((before, tag)) if !tag.contains('/') => before,
-        _ => name,
-    };
-    let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
-    let path = name.split_once('/').filter(|(host, _)| is_host(host)).map_or(name, |(_, path)| path);
+    let (_, path) = image_parts(reference);
     match wanted.contains('/') {
         true => path == wanted || path.ends_with(&format!("/{wanted}")),
         // An official one has no owner but `library`.

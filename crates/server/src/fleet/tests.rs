@@ -518,10 +518,17 @@ async fn deltas_to_old_and_withdrawn_releases_go_from_the_disk_and_artifacts_sta
     let fresh = super::collecting::FRESH;
     world.set(START + fresh);
     assert_eq!(world.control.collect().await, 0, "what came within a day stays");
+    let on_disk = || -> u64 {
+        let directory = world.control.artifact_path("a note");
+        let entries = std::fs::read_dir(directory.parent().expect("a directory")).expect("listed");
+        entries.map(|entry| entry.and_then(|entry| entry.metadata()).map_or(0, |meta| meta.len())).sum()
+    };
+    let before = on_disk();
     world.set(START + fresh + 1);
-    // Deltas to 2 and 3 and the one that is withdrawn; 1 has a campaign. And what nobody knows. Some of it may have gone in the turn that
-    // the server takes by itself.
+    // Deltas to 2 and 3 and the one that is withdrawn; 1 has a campaign. And what nobody knows. Some of it may go in the turn that the
+    // server takes by itself.
     assert!(world.control.collect().await <= 3 * 5);
+    assert_eq!(before - on_disk(), 3 * 5);
     let left: Vec<i64> = (1..=newest).filter(|version| is_there("delta", *version)).collect();
     assert_eq!(left, [vec![1], (4..newest).collect()].concat());
     assert!((1..=newest).all(|version| is_there("artifact", version)), "what is registered stays");

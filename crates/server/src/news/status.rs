@@ -30,7 +30,7 @@ pub(super) async fn post(
         (ForgeApi::GitLab, false) => "failed",
         (ForgeApi::GitHub | ForgeApi::Gitea, false) => "failure",
     };
-    let description: String = landfall_diag::without_known(title).chars().take(LONGEST).collect();
+    let description = landfall_diag::beginning(title, LONGEST);
     let (address, body) = match forge.kind {
         ForgeApi::GitHub | ForgeApi::Gitea => (
             format!("{}/repos/{path}/statuses/{}", forge.api, commit.hash),

@@ -114,7 +114,7 @@ impl Lying {
     /// For people: the beginning of its hash, who made it, its first line.
     pub(super) fn shown(&self) -> String {
         let first = one_line(self.message.lines().next().unwrap_or_default());
-        let first: String = landfall_diag::without_known(&first).chars().take(LONGEST_SHOWN).collect();
+        let first = landfall_diag::beginning(&first, LONGEST_SHOWN);
         format!("{} by {}: {first}", &self.id[..10], one_line(&self.author))
     }
 }

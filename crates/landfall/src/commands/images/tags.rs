@@ -120,7 +120,11 @@ pub(crate) struct Apart {
 ///
 /// # Errors
 /// None does, or the tag of one of them is set where no line of this repository says it.
-pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Result<Vec<TagLine>, Failure> {
+pub(crate) fn of_units<'u>(
+    target: &Target,
+    units: impl IntoIterator<Item = &'u Unit>,
+    ours: &Ours<'_>,
+) -> Result<Vec<TagLine>, Failure> {
     told_apart(target, units, ours).map(|apart| apart.ours)
 }
 
@@ -128,7 +132,11 @@ pub(crate) fn of_units(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Resu
 ///
 /// # Errors
 /// As [`of_units`].
-pub(crate) fn told_apart(target: &Target, units: &[Unit], ours: &Ours<'_>) -> Result<Apart, Failure> {
+pub(crate) fn told_apart<'u>(
+    target: &Target,
+    units: impl IntoIterator<Item = &'u Unit>,
+    ours: &Ours<'_>,
+) -> Result<Apart, Failure> {
     let mut all = Vec::new();
     for unit in units {
         let explainer = Explainer::of(unit).map_err(Failure::from)?;

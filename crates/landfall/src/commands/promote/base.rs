@@ -9,6 +9,7 @@ use landfall_host::{Failure, Place, StateDir, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
 use landfall_promote::{PromotionRefusal, Tag, without_role};
 use landfall_source::{Fetched, GitRemote, Mirror, References, SourceTree, aside};
+use tokio::sync::OnceCell;
 
 use super::{PromoteArgs, told};
 use crate::arguments::TargetArgs;
@@ -38,6 +39,8 @@ pub(crate) struct Tip {
     directory: String,
     state: StateDir,
     fetched: Arc<Fetched>,
+    /// The same with all that led to the commit, once that was asked for.
+    whole: OnceCell<Arc<Fetched>>,
 }
 
 impl Base {
@@ -123,7 +126,8 @@ impl Tip {
         let tree = opened(&fetched, &commit).await?;
         let is_system = |directory: &&String| matches!(tree.read(&file_in(directory)), Ok(Some(_)));
         let directory = directories.iter().find(is_system).or(directories.first()).cloned().unwrap_or_default();
-        let mut tip = Tip { remote, branch, commit, references: references.clone(), directory, state, fetched };
+        let references = references.clone();
+        let mut tip = Tip { remote, branch, commit, references, directory, state, fetched, whole: OnceCell::new() };
         let file = tip.declared(&tip.tree().await?);
         let further = file.ok().and_then(|file| {
             let fits = |it: &&landfall_project::Promotion| *it.to == *to;
@@ -155,30 +159,30 @@ impl Tip {
 
     /// The repository with all that led to the tip, and the tip's hash.
     pub(crate) async fn lineage(&self, context: &Context) -> Result<(Arc<Fetched>, String), Failure> {
-        let cache = self.state.create_writer_cache().map_err(Failure::from)?;
-        let mut mirror = Mirror::new(&context.host.network, cache, patience(&context.host.env));
-        let whole = mirror.history(&self.remote, &self.commit).await;
-        Ok((whole.map_err(|error| Failure::from(error.diagnose()))?, self.commit.clone()))
+        Ok((Arc::clone(self.whole(context).await?), self.commit.clone()))
     }
 
     /// The files of the tip, with the history that led to it.
     pub(super) async fn history(&self, context: &Context) -> Result<SourceTree, Failure> {
-        self.fetched_whole(context, &self.commit).await
+        opened(self.whole(context).await?, &self.commit).await
+    }
+
+    async fn whole(&self, context: &Context) -> Result<&Arc<Fetched>, Failure> {
+        self.whole.get_or_try_init(|| self.fetch_whole(context, &self.commit)).await
     }
 
     /// The files of another branch; nothing where there is none of that name.
     pub(super) async fn other(&self, context: &Context, branch: &str) -> Result<Option<SourceTree>, Failure> {
         match self.references.commit(&full(branch)) {
-            Some(commit) => self.fetched_whole(context, &commit).await.map(Some),
+            Some(commit) => opened(&self.fetch_whole(context, &commit).await?, &commit).await.map(Some),
             None => Ok(None),
         }
     }
 
-    async fn fetched_whole(&self, context: &Context, commit: &str) -> Result<SourceTree, Failure> {
+    async fn fetch_whole(&self, context: &Context, commit: &str) -> Result<Arc<Fetched>, Failure> {
         let cache = self.state.create_writer_cache().map_err(Failure::from)?;
         let mut mirror = Mirror::new(&context.host.network, cache, patience(&context.host.env));
-        let whole = mirror.history(&self.remote, commit).await;
-        opened(&whole.map_err(|error| Failure::from(error.diagnose()))?, commit).await
+        mirror.history(&self.remote, commit).await.map_err(|error| Failure::from(error.diagnose()))
     }
 
     /// The tip's files.

@@ -359,7 +359,7 @@ async fn broken(
         to: to.to_string(),
         tag,
         state: "glass-broken".to_owned(),
-        said: landfall_diag::without_known(&said).chars().take(1900).collect(),
+        said: landfall_diag::beginning(&said, 1900),
         detail: json!({"asked_by": by, "reason": reason, "refused": refusal.to_string()}),
     };
     let noted: Result<Value, Failure> = books.ask(Asked::Promote(note)).await;

@@ -29,7 +29,7 @@ pub(super) struct Asked<'a> {
     pub(super) units: &'a [Unit],
 }
 
-/// The images that go, each under the tag that it is run by there.
+/// The images that go, each under the tag that it is run by there, and the edits by which it is.
 ///
 /// # Errors
 /// The change would run what was not tested, or would change another environment, too.
@@ -38,7 +38,7 @@ pub(super) async fn look(
     args: &PromoteArgs,
     base: &Base,
     asked: Asked<'_>,
-) -> Result<Vec<ReleasedImage>, Failure> {
+) -> Result<(Vec<ReleasedImage>, Made), Failure> {
     let tip = base.tip.tree().await?;
     let made = asked.tags.edits(&tip).map_err(Failure::from)?;
     let to = &asked.promotion.to;
@@ -51,7 +51,7 @@ pub(super) async fn look(
     };
     let released = released(&asked, &before, &after).map_err(Failure::from)?;
     untouched(context, args, base, (&asked, &file), (&tip, &made)).await?;
-    Ok(released)
+    Ok((released, made))
 }
 
 /// The images that units run, by name, each with the objects that run it.

@@ -3,8 +3,7 @@
 use landfall_diag::{Code, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_promote::{GateRefusal, GateVerdict, PromotionRefusal, ReleasedImage, TagRefusal};
-
-use super::witnessed::UNMADE;
+use landfall_server::UNMADE;
 
 /// Why a promotion cannot be made at all.
 pub(super) fn refused(refusal: &PromotionRefusal) -> Failure {

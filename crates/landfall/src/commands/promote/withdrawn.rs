@@ -196,7 +196,7 @@ async fn withdraw(
         if now.iter().any(|it| it.id == line.id && it.state == "withdrawn") {
             continue;
         }
-        noted_as(books, line, ("withdrawn", &landfall_diag::without_known(why))).await?;
+        noted_as(books, line, ("withdrawn", why)).await?;
     }
     Ok(withdrawn)
 }
@@ -209,7 +209,7 @@ async fn noted_as(books: &Books, line: PromotionLine, (state, said): (&str, &str
         to: line.to,
         tag: line.tag,
         state: state.to_owned(),
-        said: said.chars().take(1900).collect(),
+        said: landfall_diag::beginning(said, 1900),
         detail: line.detail,
     };
     let _noted: Value = books.ask(Asked::Promote(note)).await?;

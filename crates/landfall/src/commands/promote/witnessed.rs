@@ -10,7 +10,7 @@ use landfall_host::{Connection, Failure, Hosting, Place};
 use landfall_project::{Check, ReportLevel};
 use landfall_promote::{CHECK, REPORT, TestedImage, level_word, report_findings};
 use landfall_server::api::EvidenceLine;
-use landfall_server::{Looked, Sighted, made_as};
+use landfall_server::{Looked, Sighted, UNMADE, of_check};
 
 use crate::context::Context;
 use crate::live;
@@ -26,8 +26,6 @@ pub(crate) enum Unmade {
 
 /// What is said of a check that was left out.
 const TAKEN_AS_SEEN: &str = "taken as seen: what it asks is not simulated";
-/// What is said of a check that could not be made, before why.
-pub(super) const UNMADE: &str = "it could not be made: ";
 
 /// Whether a line tells of a check that was not made: it says nothing of what runs, and is written down nowhere.
 pub(super) fn is_unmade(line: &EvidenceLine) -> bool {
@@ -75,10 +73,16 @@ impl View {
         Ok(View { sightings, troubles: Vec::new() })
     }
 
-    /// What held from a view to this later one.
-    #[must_use]
-    pub(crate) fn since(self, before: &View) -> Self {
-        View { sightings: Sighting::held(&before.sightings, self.sightings), ..self }
+    /// What held from before something was done until behind it, with what came of that.
+    pub(crate) async fn during<T>(
+        session: &Session,
+        units: &[Unit],
+        work: impl Future<Output = Result<T, Vec<Diagnostic>>>,
+    ) -> Result<(T, Self), Vec<Diagnostic>> {
+        let before = session.sightings(units).await?;
+        let done = work.await?;
+        let after = View::of(session, units).await?;
+        Ok((done, View { sightings: Sighting::held(&before, after.sightings), ..after }))
     }
 
     /// What it says of images, with what checks found meanwhile.
@@ -110,7 +114,6 @@ pub(crate) async fn look(
     let tags = Tags::Of(images.iter().map(|image| format!("{}:{}", image.repository, image.tag)).collect());
     let mut connection = context.host.connect(place, Hosting::InProcess, &[]).await?;
     let seen = live::with_progress(context, &mut connection, started, |session| async move {
-        let before = View::of(&session, units).await?;
         let from = Standpoint::Routes(session.routes.clone());
         let prober = Prober {
             cluster: Some(&session.cluster),
@@ -119,8 +122,8 @@ pub(crate) async fn look(
             progress: &session.progress,
             stop: &session.stop,
         };
-        let results = prober.smoke(&Smoke { checks: &checks, tags, from }).await?;
-        let view = View::of(&session, units).await?.since(&before);
+        let asked = Smoke { checks: &checks, tags, from };
+        let (results, view) = View::during(&session, units, prober.smoke(&asked)).await?;
         Ok::<_, Vec<Diagnostic>>((view, results, checks))
     })
     .await;
@@ -137,20 +140,12 @@ pub(super) fn of_checks(
     unmade: Unmade,
 ) -> Vec<EvidenceLine> {
     let one = |result: &CheckResult| {
-        let (passed, detail) = match &result.verdict {
-            Verdict::Passed => (true, String::new()),
-            Verdict::Failed { reason } => (false, short(reason)),
-            Verdict::NotSimulated { .. } if unmade == Unmade::LeftOut => (true, TAKEN_AS_SEEN.to_owned()),
-            Verdict::NotSimulated { reason } => (false, short(&format!("{UNMADE}{reason}"))),
-        };
-        let declared = declared.iter().find(|check| check.name == result.name);
-        EvidenceLine {
-            environment: environment.to_owned(),
-            what: format!("{CHECK}{}", result.name),
-            passed,
-            detail,
-            made_as: declared.map(made_as).unwrap_or_default(),
-            ..EvidenceLine::default()
+        let line = of_check(environment, result, declared);
+        match &result.verdict {
+            Verdict::NotSimulated { .. } if unmade == Unmade::LeftOut => {
+                EvidenceLine { passed: true, detail: TAKEN_AS_SEEN.to_owned(), ..line }
+            }
+            _ => line,
         }
     };
     results.iter().map(one).collect()
@@ -188,8 +183,3 @@ pub(super) fn reports(
 
 /// Largest report that is read, in bytes.
 const LARGEST_REPORT: u64 = 32 << 20;
-
-/// A sentence in one line that a book takes.
-fn short(text: &str) -> String {
-    landfall_diag::without_known(text).chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
-}

@@ -86,10 +86,7 @@ pub(super) async fn write(
                 .help("look at it with --dry-run -o json, or propose it: `by: pull-request`"),
         ));
     }
-    let tagged = match give_tags(context, books, course).await {
-        Ok(tagged) => tagged,
-        Err(failure) => return Err(course.taken(books, failure).await),
-    };
+    let tagged = give_tags(context, books, course).await?;
     course.note(books, "tagged", &tagged.join("; "), json!({})).await?;
     let own = branch_of(&course.promotion.to, &course.tag);
     let (branch, starts_at) = match by {
@@ -238,7 +235,7 @@ pub(super) async fn give_tags(context: &Context, books: &Books, course: &Course)
         match given.map_err(|error| Failure::from(error.diagnose()))? {
             Retagged::Given => said.push(format!("{}:{tag} is {} now", image.repository, short(&image.digest[7..]))),
             Retagged::AlreadyThere => said.push(format!("{}:{tag} was there already", image.repository)),
-            Retagged::Taken(other) => return Err(taken(course, released, &other)),
+            Retagged::Taken(other) => return Err(course.taken(books, taken(course, released, &other)).await),
         }
         let (digest, revision) = (image.digest.clone(), course.commit.clone());
         noted(books, &[(released.named(), ImageDetails { digest, revision, created: None })]).await?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use landfall_delivery::{Candidate, TargetKind, Unit};
+use landfall_delivery::{Candidate, TargetKind};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_promote::{Tag, without_role};
+use landfall_promote::{Tag, TagPolicy, without_role};
 use landfall_server::api::{Asked, LedgerLine};
 use landfall_source::Reference;
 
@@ -23,12 +23,19 @@ const MOST: usize = 1000;
 /// # Errors
 /// A tag is none that its policy lets run; where promotions lead or come from, a tag that was moved in its registry.
 pub(crate) async fn check(context: &Context, place: &Place, candidates: &[Candidate]) -> Result<(), Failure> {
-    by_policy(place, candidates)?;
-    if !is_of_promotions(place) {
+    let (policy, is_promoted) = (declared_policy(place), is_of_promotions(place));
+    if policy.is_none() && !is_promoted {
+        return Ok(());
+    }
+    let lines = lines(place, candidates);
+    if let Some(policy) = policy {
+        allowed(place, &policy, &lines)?;
+    }
+    if !is_promoted {
         return Ok(());
     }
     let books = BooksArgs::default().open(context, place, Use::Reads).await?;
-    let checked = unmoved(context, &books, &running(&lines(place, candidates))).await;
+    let checked = unmoved(context, &books, &running(&lines)).await;
     books.close().await;
     checked
 }
@@ -38,13 +45,18 @@ pub(crate) async fn check(context: &Context, place: &Place, candidates: &[Candid
 /// # Errors
 /// One of them is not.
 pub(crate) fn by_policy(place: &Place, candidates: &[Candidate]) -> Result<(), Failure> {
-    let (Some(policy), Some(environment)) = (declared_policy(place), place.declared()) else { return Ok(()) };
+    let Some(policy) = declared_policy(place) else { return Ok(()) };
+    allowed(place, &policy, &lines(place, candidates))
+}
+
+fn allowed(place: &Place, policy: &TagPolicy, lines: &[TagLine]) -> Result<(), Failure> {
+    let Some(environment) = place.declared() else { return Ok(()) };
     let is_built = |repository: &str| environment.build.contains_key(repository.rsplit('/').next().unwrap_or_default());
-    for line in lines(place, candidates) {
+    for line in lines {
         for (repository, tag) in
             line.running.iter().filter(|(repository, tag)| !tag.is_empty() && !is_built(repository))
         {
-            let Err(refusal) = Tag::under(without_role(tag), &policy) else { continue };
+            let Err(refusal) = Tag::under(without_role(tag), policy) else { continue };
             let text = format!(
                 "{repository}:{tag} may not run in {}: {refusal}",
                 place.environment.as_deref().unwrap_or_default()
@@ -73,8 +85,8 @@ fn is_of_promotions(place: &Place) -> bool {
 
 /// The lines that set the tags of images of ours; none where none is known to be.
 fn lines(place: &Place, candidates: &[Candidate]) -> Vec<TagLine> {
-    let units: Vec<Unit> = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok().cloned()).collect();
-    of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &[])).unwrap_or_default()
+    let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
+    of_units(&place.target, units, &Ours::of(&place.target, &place.target.source, &[])).unwrap_or_default()
 }
 
 /// What lines run, by a tag that could be moved.

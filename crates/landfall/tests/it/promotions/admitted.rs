@@ -5,11 +5,6 @@ use super::super::scales::git;
 use super::{COMMIT, COMMITTED, PROPOSED, Place, place};
 
 impl Place {
-    fn push_all(&self, why: &str) {
-        self.shop.commit(why);
-        self.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
-    }
-
     fn head(&self) -> String {
         git(&self.shop.root().to_owned(), &["rev-parse", "HEAD"]).trim().to_owned()
     }
@@ -28,7 +23,7 @@ fn the_system_above_a_file_is_asked_whichever_one_the_command_is_started_in() {
         "landfall.yaml",
         "apiVersion: landfall.dev/v1\nkind: System\nname: portal\nenvironments:\n  live:\n    cluster: embedded\n    releases: [{name: portal, chart: portal, namespace: portal}]\n",
     );
-    place.push_all("two systems");
+    place.push("two systems");
     place.town.publish("acme/web", "1.0.0", "never-tested");
     place.town.publish("acme/web", "1.0.0-alpha.1.1", "never-tested");
     let set = |who: &str, tag: &str, more: &[&str]| {
@@ -100,7 +95,7 @@ fn se_91_a_record_never_names_the_commit_of_the_image_before() {
     const NEXT: &str = "2222222222222222222222222222222222222222";
     let place = place(COMMITTED);
     place.shop.write("release.yaml", &format!("image_tag: 0.5.0-alpha.1.1\nproduct_commit: {COMMIT}\n"));
-    place.push_all("with a record");
+    place.push("with a record");
     place.town.publish("acme/web", "0.5.0-alpha.2.1", NEXT);
     let set = |tag: &str, more: &[&str]| {
         let words = ["images", "set", tag, "--env", "test", "--push", "--yes"];
@@ -108,12 +103,8 @@ fn se_91_a_record_never_names_the_commit_of_the_image_before() {
     };
     // What the labels of all images say needs nobody to say it.
     set("0.5.0-alpha.2.1", &[]).exits(0);
-    assert!(
-        place.main("release.yaml").starts_with(&format!("image_tag: 0.5.0-alpha.2.1\nproduct_commit: '{NEXT}'"))
-            || place.main("release.yaml").contains(NEXT),
-        "{}",
-        place.main("release.yaml")
-    );
+    let record = place.main("release.yaml");
+    assert!(record.contains("image_tag: 0.5.0-alpha.2.1\n") && record.contains(NEXT), "{record}");
     set("0.5.0-alpha.3.1", &["--unchecked"]).exits(0).says("says no product_commit any more");
     let record = place.main("release.yaml");
     assert!(
@@ -126,17 +117,17 @@ fn se_91_a_record_never_names_the_commit_of_the_image_before() {
 fn an_older_build_that_arrives_late_is_skipped_also_from_a_shallow_clone() {
     let place = place(COMMITTED);
     place.shop.edit("landfall.yaml", "policy: semver, channel: alpha", "policy: commit-sha");
-    place.push_all("by commit");
+    place.push("by commit");
     let older = place.head();
     place.shop.write("notes.txt", "more\n");
-    place.push_all("more");
+    place.push("more");
     let newer = place.head();
     let tag = |commit: &str| format!("sha-{}", &commit[..7]);
     for commit in [&older, &newer] {
         place.town.publish("acme/web", &tag(commit), commit);
     }
     place.shop.edit("test.yaml", "0.5.0-alpha.1.1", &tag(&newer));
-    place.push_all("the newer one runs");
+    place.push("the newer one runs");
     let before = place.commits("main");
     let url = format!("file://{}", place.bare.display());
     let elsewhere = place.shop.root().parent().expect("a parent").join("shallow").display().to_string();

@@ -7,8 +7,7 @@ const FIRST: &str = "1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e";
 
 impl Place {
     fn commit(&self, message: &str) -> String {
-        self.shop.commit(message);
-        self.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+        self.push(message);
         git(&self.bare, &["rev-parse", "main"]).trim().to_owned()
     }
 
@@ -38,13 +37,7 @@ impl Place {
 fn released() -> (Place, String) {
     let place = place(COMMITTED);
     place.town.publish("acme/web", "0.5.0", COMMIT);
-    let url = place.town.url("acme/shop.git");
-    place.shop.write(
-        "gitops/web.yaml",
-        &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web, namespace: argocd}}\nspec:\n  project: default\n  destination: {{server: https://kubernetes.default.svc, namespace: shop}}\n  source: {{repoURL: '{url}', path: chart, targetRevision: HEAD, helm: {{valueFiles: [../production.yaml]}}}}\n"),
-    );
-    let releases = "releases: [{name: web, chart: chart, namespace: shop, values: [production.yaml]}]";
-    place.shop.edit("landfall.yaml", releases, "applications: gitops/*.yaml");
+    place.by_application("path: chart, helm: {valueFiles: [../production.yaml]}");
     place.commit("by Applications");
     place.shop.edit("production.yaml", "web:0.4.0", "web:0.5.0");
     let commit = place.commit("release");

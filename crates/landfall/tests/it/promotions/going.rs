@@ -20,14 +20,8 @@ impl Place {
         self.shop.write("chart/values.yaml", &said(values));
         self.shop.write("test.yaml", &said(test));
         self.shop.write("production.yaml", &said(production));
-        self.publish();
+        self.push("changed");
         self
-    }
-
-    /// Puts what lies here on the branch.
-    fn publish(&self) {
-        self.shop.commit("changed");
-        self.shop.git(&["push", "-q", "-f", "../git/acme/shop.git", "HEAD:main"]);
     }
 }
 
@@ -65,7 +59,7 @@ fn an_image_that_shares_a_line_and_was_not_tested_keeps_all_of_it_from_going() {
 fn what_shares_a_line_and_was_tested_goes_along_whichever_was_named() {
     let place = shared(COMMITTED);
     place.shop.write("production.yaml", "version: 0.4.0\n");
-    place.publish();
+    place.push("changed");
     let place = place.delivered();
     let done = place.promote(&["--service", "web", "-o", "json"]).exits(0).json();
     assert_eq!(done["data"]["released"].as_array().map(Vec::len), Some(2), "{done:#}");
@@ -107,7 +101,7 @@ fn ez_16_a_role_that_was_not_tested_does_not_go_along_with_its_line() {
     // Once it was tested, each role has its own image's tag.
     let scheduler = place.town.publish("acme/site", "scheduler-v0.5.0-alpha.1.1", COMMIT);
     place.shop.edit("test.yaml", "scheduler: false", "scheduler: true");
-    place.publish();
+    place.push("changed");
     let place = place.delivered();
     place.promote(&[]).exits(0);
     assert_eq!(place.town.digest("acme/site", "scheduler-v0.5.0"), Some(scheduler));
@@ -126,7 +120,7 @@ fn the_tag_that_is_given_is_the_one_that_is_written_whatever_its_v() {
             place.town.publish("acme/web", production, BEFORE);
             place.shop.edit("test.yaml", "web:0.5.0-alpha.1.1", &format!("web:{test}"));
             place.shop.edit("production.yaml", "web:0.4.0", &format!("web:{production}"));
-            place.publish();
+            place.push("changed");
             place.delivered()
         };
         let place = of_lines();
@@ -166,7 +160,7 @@ fn what_says_it_already_is_the_tested_image_or_is_told() {
     place.shop.git(&["stash", "-q"]);
     place.shop.git(&["reset", "-q", "--hard", "FETCH_HEAD"]);
     place.shop.git(&["stash", "pop", "-q"]);
-    place.publish();
+    place.push("changed");
     let place = place.delivered();
     place.promote(&[]).exits(5).says("LF0984");
 }
@@ -180,7 +174,7 @@ fn a_line_that_another_receiver_reads_is_not_written_past_its_rules() {
         )
     };
     place.shop.write("landfall.yaml", &declared(""));
-    place.publish();
+    place.push("changed");
     let place = place.delivered();
     let words = ["promote", "--from", "test", "--to", "eu", "--yes"];
     for more in [&["--dry-run"][..], &[]] {
@@ -191,7 +185,7 @@ fn a_line_that_another_receiver_reads_is_not_written_past_its_rules() {
     // One that says its own behind it is its own.
     place.shop.write("us.yaml", &format!("image: '{}/acme/web:0.4.0'\n", place.town.host()));
     place.shop.write("landfall.yaml", &declared(", us.yaml"));
-    place.publish();
+    place.push("changed");
     place.run_as("ada", &words).exits(0);
     assert!(place.main("production.yaml").contains("web:0.5.0'") && place.main("us.yaml").contains("web:0.4.0'"));
 }
@@ -203,10 +197,10 @@ fn a_commit_that_leads_to_the_one_that_runs_is_no_promotion() {
     let declared = declared.replace("policy: semver, channel: alpha", "policy: commit-sha");
     place.shop.write("landfall.yaml", &declared.replace("policy: semver, channel: stable", "policy: commit-sha"));
     let head = |place: &Place| git(&place.shop.root().to_owned(), &["rev-parse", "HEAD"]).trim().to_owned();
-    place.publish();
+    place.push("changed");
     let older = head(&place);
     place.shop.write("notes.txt", "more\n");
-    place.publish();
+    place.push("changed");
     let newer = head(&place);
     let tag = |commit: &str| format!("sha-{}", &commit[..7]);
     let says = |test: &str, production: &str| {
@@ -214,7 +208,7 @@ fn a_commit_that_leads_to_the_one_that_runs_is_no_promotion() {
             place.shop.write(file, &format!("image: '{}/acme/web:{}'\n", place.town.host(), tag(commit)));
             place.town.publish("acme/web", &tag(commit), commit);
         }
-        place.publish();
+        place.push("changed");
         place.shop.run(&["up", "--env", "test"]).exits(0);
     };
     says(&older, &newer);

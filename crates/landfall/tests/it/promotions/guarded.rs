@@ -120,8 +120,7 @@ fn se_29_a_rollback_goes_back_to_what_was_there_and_is_published() {
         "image_tag: 0.4.5\nproduct_commit: 0000000000000000000000000000000000000000\ndigest:\n  web: sha256:old\npublished_at: 2026-01-01T00:00:00Z\n",
     );
     place.shop.edit("production.yaml", "web:0.4.0", "web:0.4.5");
-    place.shop.commit("0.4.5");
-    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    place.push("0.4.5");
     let back = |who: &str, tag: &str, more: &[&str]| {
         let words = ["rollback", "--env", "production", "--to", tag, "--yes"];
         place.run_as(who, &[&words[..], more].concat())
@@ -303,7 +302,7 @@ fn a_failure_that_a_server_is_told_withdraws_and_is_red_at_the_forge_whose_token
 fn a_tag_in_a_kustomization_is_the_receivers_also_where_the_system_is_known_from_the_branch_alone() {
     let place = place(PROPOSED);
     place.town.publish("acme/web", "1.0.0", "never-tested");
-    let (host, url) = (place.town.host(), place.town.url("acme/shop.git"));
+    let host = place.town.host();
     let deployment = format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  selector: {{matchLabels: {{app: web}}}}\n  template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: \"{host}/acme/web:0.4.0\"}}]}}}}\n"
     );
@@ -311,14 +310,8 @@ fn a_tag_in_a_kustomization_is_the_receivers_also_where_the_system_is_known_from
     let kustomization =
         format!("resources: [web.yaml]\nimages:\n  - name: {host}/acme/web\n    newTag: 0.4.0 # promoted\n");
     place.shop.write("prod/kustomization.yaml", &kustomization);
-    place.shop.write(
-        "gitops/web.yaml",
-        &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web, namespace: argocd}}\nspec:\n  project: default\n  destination: {{server: https://kubernetes.default.svc, namespace: shop}}\n  source: {{repoURL: '{url}', path: prod, targetRevision: HEAD}}\n"),
-    );
-    let releases = "releases: [{name: web, chart: chart, namespace: shop, values: [production.yaml]}]";
-    place.shop.edit("landfall.yaml", releases, "applications: gitops/*.yaml");
-    place.shop.commit("a kustomization");
-    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    place.by_application("path: prod");
+    place.push("a kustomization");
     let programs = place.shop.root().join("../programs");
     std::fs::create_dir(&programs).expect("made");
     let program = programs.join("kustomize");
@@ -334,7 +327,7 @@ fn a_tag_in_a_kustomization_is_the_receivers_also_where_the_system_is_known_from
         command.env("LANDFALL_FORGE_TOKEN", TOKEN).env("LANDFALL_FORGE_HOST", place.town.host());
         super::ran(command.output().expect("runs"))
     };
-    let stand_in = format!("{url}=.");
+    let stand_in = format!("{}=.", place.town.url("acme/shop.git"));
     for repository in [&[][..], &["--repo", &stand_in]] {
         set("1.0.0", repository).exits(5).says("LF0994").says("1.0.0 never ran in production");
     }
@@ -396,8 +389,7 @@ fn what_is_advised_where_a_registry_does_not_answer_is_what_the_command_takes() 
     }
     let follow = "channel: alpha, follow: [{image: '127.0.0.1:9/acme/web', semver: '>=0.5.0-0'}]";
     place.shop.edit("landfall.yaml", "channel: alpha", follow);
-    place.shop.commit("a registry that is down");
-    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    place.push("a registry that is down");
     let said = |words: &[&str]| place.run_as("ada", words).exits(6).says("LF0508").stderr;
     let set = ["images", "set", "0.5.0-alpha.2.1", "--env", "test", "--push", "--yes"];
     assert!(said(&set).contains("--unchecked sets it without looking"));
@@ -418,16 +410,9 @@ fn where_a_promotion_leads_a_rollback_asks_whether_what_comes_back_is_there_and_
     let place = place(PROPOSED);
     let first = place.town.digest("acme/web", "0.4.0").expect("published");
     place.town.publish("acme/web", "0.4.5", COMMIT);
-    let url = place.town.url("acme/shop.git");
-    place.shop.write(
-        "gitops/web.yaml",
-        &format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web, namespace: argocd}}\nspec:\n  project: default\n  destination: {{server: https://kubernetes.default.svc, namespace: shop}}\n  source: {{repoURL: '{url}', path: chart, targetRevision: HEAD, helm: {{valueFiles: [../production.yaml]}}}}\n"),
-    );
-    let releases = "releases: [{name: web, chart: chart, namespace: shop, values: [production.yaml]}]";
-    place.shop.edit("landfall.yaml", releases, "applications: gitops/*.yaml");
+    place.by_application("path: chart, helm: {valueFiles: [../production.yaml]}");
     place.shop.edit("production.yaml", "web:0.4.0", "web:0.4.5");
-    place.shop.commit("by Applications");
-    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    place.push("by Applications");
     // It goes back and forth again: from now on the digests are known.
     for tag in ["0.4.0", "0.4.5"] {
         let words = ["images", "set", tag, "--env", "production", "--allow-older", "--push", "--yes"];

@@ -77,8 +77,7 @@ fn kustomized(services: &[&str], test: &str, production: &str) -> Kustomized {
     };
     place.shop.edit("landfall.yaml", &releases("shop-test", "test.yaml"), "applications: gitops/test.yaml");
     place.shop.edit("landfall.yaml", &releases("shop", "production.yaml"), "applications: gitops/production.yaml");
-    place.shop.commit("kustomizations");
-    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
+    place.push("kustomizations");
     let programs = place.shop.root().join("../programs");
     std::fs::create_dir(&programs).expect("made");
     let program = programs.join("kustomize");

@@ -20,12 +20,6 @@ fn following() -> Place {
 }
 
 impl Place {
-    fn push(&self, message: &str) {
-        self.shop.commit(message);
-        let bare = self.bare.display().to_string();
-        self.shop.git(&["push", "-q", &bare, "HEAD:main"]);
-    }
-
     fn pull(&self) {
         let bare = self.bare.display().to_string();
         self.shop.git(&["pull", "-q", "--ff-only", &bare, "main"]);

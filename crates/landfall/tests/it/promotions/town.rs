@@ -254,6 +254,14 @@ impl Town {
         let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["pulls"]) => document(200, &json!(content.pulls)),
+            // Of a branch there is one open request at a time: who asks for a second is refused, as Gitea does.
+            ("POST", ["pulls"])
+                if content.pulls.iter().any(|it| {
+                    it["state"] == "open" && it["head"]["ref"] == body["head"] && it["base"]["ref"] == body["base"]
+                }) =>
+            {
+                document(409, &json!({"message": "pull request already exists for these targets"}))
+            }
             ("POST", ["pulls"]) => {
                 let number = content.pulls.len() + 1;
                 let pull = json!({

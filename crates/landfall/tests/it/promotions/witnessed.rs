@@ -18,23 +18,18 @@ fn picky() -> Place {
         "checks: [{name: web rolls out, rollout: shop-test/Deployment/web, timeout: 3s}]",
         "simulate: {web: {logs: ['orders by {{ .env.TAG }}']}}\n    checks: [{name: orders, logs: shop-test/Deployment/web, contains: alpha.0.9, timeout: 1s}]",
     );
-    place.published();
+    place.push("changed");
     // The book knows both, because somebody has asked their registry.
     place.shop.edit("test.yaml", TESTED, BEFORE);
-    place.published();
+    place.push("changed");
     place.promote(&[]).exits(5);
     place.shop.edit("test.yaml", BEFORE, TESTED);
-    place.published();
+    place.push("changed");
     place.promote(&[]).exits(5);
     place
 }
 
 impl Place {
-    fn published(&self) {
-        self.shop.commit("changed");
-        self.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:main"]);
-    }
-
     fn image(&self, tag: &str) -> String {
         format!("{}/acme/web:{tag}", self.town.host())
     }
@@ -77,7 +72,7 @@ fn a_check_that_is_loosened_where_it_is_made_is_not_the_one_that_is_asked() {
     place.shop.write("landfall.yaml", &declared);
     // Where the branch asks another one since, it is made again, as it is there.
     place.shop.edit("landfall.yaml", "contains: alpha.0.9", "contains: orders by");
-    place.published();
+    place.push("changed");
     place.promote(&["--recorded"]).exits(5).says("as it is not declared on the branch");
     place.promote(&[]).exits(0);
     assert!(git(&place.bare, &["show", "main:production.yaml"]).contains("web:0.5.0'"));
@@ -129,7 +124,7 @@ fn what_runs_to_its_end_is_seen_as_well_as_what_stays() {
         "    checks:",
         "    simulate: {migrate: {exit: 0}, init: {exit: 0}, jobs: {exit: 0}}\n    checks:",
     );
-    place.published();
+    place.push("changed");
     place.shop.run(&["up", "--env", "test"]).exits(0);
     let refused = place.promote(&["--dry-run"]).exits(5).says("acme/jobs:0.5.0-alpha.1.1@");
     let refused = refused
@@ -139,7 +134,7 @@ fn what_runs_to_its_end_is_seen_as_well_as_what_stays() {
     assert_eq!(never, refused.all().matches("acme/jobs:0.5.0-alpha.1.1@").count(), "{}", refused.all());
     // Where a workload runs the same image, that is where it has proved itself.
     place.shop.edit("chart/templates/jobs.yaml", "/acme/jobs:", "/acme/migrate:");
-    place.published();
+    place.push("changed");
     place.shop.run(&["up", "--env", "test"]).exits(0);
     place.promote(&["--dry-run"]).exits(0);
 }
@@ -190,7 +185,7 @@ fn a_check_that_could_not_be_made_is_left_out_once_and_stands_in_no_book() {
         "checks: [",
         "checks: [{name: db, exec: {workload: shop-test/Deployment/web, argv: [pg_isready]}, timeout: 1s}, ",
     );
-    place.published();
+    place.push("changed");
     place.shop.run(&["up", "--env", "test", "--allow-unsimulated"]).exits(0);
     place.promote(&["--dry-run"]).exits(5).says("it could not be made").says("--allow-unsimulated");
     place.promote(&["--dry-run", "--allow-unsimulated"]).exits(0).says("check db: taken as seen");
