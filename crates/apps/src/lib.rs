@@ -75,7 +75,7 @@ pub use guard::{APPROVAL, Because, CONFIRMED, Held, held};
 pub use ignored::NOT_ACTED_ON;
 pub use keeper::{Tried, refused_operation, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
-pub use operation::{HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
+pub use operation::{BREAK_GLASS_INFO, HookPart, Initiator, NotActedOn, Operation, ResourceName, Retry};
 pub use parting::{DeletionHooks, PartingRequest};
 pub use pause::{PAUSE_ANNOTATION, Pause};
 pub use pens::{Pen, Pens};

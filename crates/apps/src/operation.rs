@@ -25,7 +25,12 @@ pub struct Operation {
     pub heal_attempts: u32,
     /// How often it is tried again when it fails.
     pub retry: Retry,
+    /// Why it may deliver what may not run there, where somebody has said so (`info`, as Argo CD has it).
+    pub break_glass: Option<String>,
 }
+
+/// The entry of an operation's `info` that says why it may deliver what may not run there.
+pub const BREAK_GLASS_INFO: &str = "landfall.dev/break-glass";
 
 /// Whether hooks take part in a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -254,6 +259,7 @@ impl Operation {
             },
             heal_attempts: sync["autoHealAttemptsCount"].as_u64().and_then(|it| it.try_into().ok()).unwrap_or_default(),
             retry: Retry::parse(&operation["retry"]),
+            break_glass: break_glass(operation),
         }
     }
 
@@ -289,8 +295,18 @@ impl Operation {
         if self.retry.limit != 0 {
             operation["retry"] = self.retry.written();
         }
+        if let Some(reason) = &self.break_glass {
+            operation["info"] = json!([{"name": BREAK_GLASS_INFO, "value": reason}]);
+        }
         operation
     }
+}
+
+/// Why an operation may deliver what may not run there; an empty reason is none.
+fn break_glass(operation: &Value) -> Option<String> {
+    let mut info = operation["info"].as_array().into_iter().flatten();
+    let reason = info.find(|it| it["name"] == BREAK_GLASS_INFO)?["value"].as_str()?.trim();
+    (!reason.is_empty()).then(|| reason.to_owned())
 }
 
 #[cfg(test)]
@@ -312,6 +328,7 @@ mod tests {
         let written = json!({
             "initiatedBy": {"username": "anna"},
             "retry": {"limit": 2, "backoff": {"duration": "3s", "factor": 3, "maxDuration": "60s"}},
+            "info": [{"name": BREAK_GLASS_INFO, "value": "the shop is down"}],
             "sync": {"revision": "v1", "prune": true, "syncStrategy": {"apply": {}}, "syncOptions": ["Replace=true"],
                 "resources": [{"group": "apps", "kind": "Deployment", "namespace": "", "name": "web"}]},
         });

@@ -3,8 +3,8 @@
 use landfall_apps::Application;
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_object::Object;
-use landfall_project::{Check, Environment, FILE_NAME, OnSmokeFailure, Sync, SyncMode};
-use landfall_source::SourceTree;
+use landfall_project::{Check, Environment, FILE_NAME, OnSmokeFailure, Sync, SyncMode, System};
+use landfall_source::{SourceTree, repository_key};
 
 use crate::target::join;
 use crate::unit::StandIn;
@@ -39,8 +39,63 @@ impl DeclaredChecks {
     }
 }
 
-/// What the repositories of an Application's sources declare to be checked of it: the environment whose `applications:`
-/// hold it, or that has a check which names it.
+/// The environment that delivers an Application, as its repository declares it.
+#[derive(Debug, Clone)]
+pub struct Declaring<'r> {
+    /// The environment's name.
+    pub environment: String,
+    /// The system that it belongs to.
+    pub system: System,
+    /// The repository that says so.
+    pub repository: &'r StandIn,
+}
+
+/// The environment that delivers an Application, by what the repositories of its sources declare: the one whose `applications:`
+/// hold it, or that has a check which names it; in the nearest `landfall.yaml` above what is delivered that has one.
+///
+/// # Errors
+/// A `landfall.yaml` cannot be read.
+pub fn declaring<'r>(
+    application: &Application,
+    repositories: &'r [StandIn],
+) -> Result<Option<Declaring<'r>>, Vec<Diagnostic>> {
+    for repository in repositories {
+        for directory in directories(application, repository) {
+            let path = join(&directory, FILE_NAME);
+            let Some(bytes) = repository.tree.read(&path).map_err(|error| vec![error.diagnose()])? else { continue };
+            let file = landfall_project::parse_bytes(FILE_NAME, &bytes)?;
+            let found = file.system.environments.iter().find(|(_, environment)| {
+                let mut of = environment.checks.iter().filter_map(|check| check.release.as_deref());
+                holds(&repository.tree, &directory, environment, application)
+                    || of.any(|release| release == application.name)
+            });
+            if let Some(environment) = found.map(|(name, _)| name.clone()) {
+                return Ok(Some(Declaring { environment, system: file.system, repository }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Where a repository may declare a system: above what an Application takes from it, the nearest first, and at its root.
+fn directories(application: &Application, repository: &StandIn) -> Vec<String> {
+    let key = repository_key(&repository.address);
+    let mut found: Vec<String> = Vec::new();
+    for source in application.sources.iter().filter(|source| repository_key(&source.repo_url) == key) {
+        let mut path = source.path.trim_matches('/');
+        while !path.is_empty() && path != "." {
+            found.push(join(&repository.root, path));
+            path = path.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+    // A longer way is a nearer one.
+    found.sort_by_key(|path| std::cmp::Reverse(path.matches('/').count()));
+    found.dedup();
+    found.push(repository.root.clone());
+    found
+}
+
+/// What the repositories of an Application's sources declare to be checked of it.
 ///
 /// # Errors
 /// A `landfall.yaml` cannot be read.
@@ -48,21 +103,9 @@ pub fn declared_checks(
     application: &Application,
     repositories: &[StandIn],
 ) -> Result<Option<DeclaredChecks>, Vec<Diagnostic>> {
-    for repository in repositories {
-        let path = join(&repository.root, FILE_NAME);
-        let Some(bytes) = repository.tree.read(&path).map_err(|error| vec![error.diagnose()])? else { continue };
-        let file = landfall_project::parse_bytes(FILE_NAME, &bytes)?;
-        for (name, environment) in &file.system.environments {
-            let names_it = || {
-                let mut of = environment.checks.iter().filter_map(|check| check.release.as_deref());
-                of.any(|release| release == application.name)
-            };
-            if holds(&repository.tree, &repository.root, environment, application) || names_it() {
-                return Ok(DeclaredChecks::of(name, environment, &application.name));
-            }
-        }
-    }
-    Ok(None)
+    let Some(declaring) = declaring(application, repositories)? else { return Ok(None) };
+    let environment = declaring.system.environments.get(&declaring.environment);
+    Ok(environment.and_then(|it| DeclaredChecks::of(&declaring.environment, it, &application.name)))
 }
 
 /// Whether an environment's files of Applications hold one.

@@ -11,6 +11,7 @@
 
 mod addon;
 mod addresses;
+mod admission;
 mod application;
 mod beginning;
 mod builds;
@@ -32,19 +33,23 @@ mod pods;
 mod references;
 mod rendering;
 mod restart;
+mod running;
 mod session;
 mod sighting;
 mod status;
 mod storage;
 mod summary;
 mod sync;
+mod tag_lines;
 mod target;
 pub mod trial;
 mod unit;
 mod unserved;
 mod up;
+mod value_line;
 
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
+pub use admission::{Admission, OurImage, our_images, policy_of};
 pub use application::Beside;
 pub use beginning::{Beginning, FoundChart, FoundEnvironment, FoundRelease};
 pub use builds::named_builds;
@@ -52,7 +57,7 @@ pub use checks::{
     Bounds, CheckResult, NOT_SIMULATED_HEADER, NetworkReach, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags,
     UNDECLARED_HEADER, Verdict, tally, unmade,
 };
-pub use declared::{DeclaredChecks, declared_checks};
+pub use declared::{DeclaredChecks, Declaring, declared_checks, declaring};
 pub use down::{DownOptions, Removal};
 pub use drawn::{DRAWN, Draws, keep_drawn_once};
 pub use escrow::{Drill, Kept, Opened, Restored, drill, escrow, restore};
@@ -69,11 +74,13 @@ pub use lookup::{LiveLookup, listed};
 pub use managed::{annotate_application, managers_of};
 pub use references::{Missing, Unresolved, User, unresolved};
 pub use rendering::{Turn, capabilities, render_offline, render_unit, render_unlike, render_with};
+pub use running::{Running, image_parts, running_images};
 pub use session::{Elsewhere, INTERRUPTED, LeftOut, MissingProject, Offers, Progress, Session};
 pub use sighting::{Run, Seen, Sighting};
 pub use status::{Problem, SystemStatus, UnitStatus, WorkloadStatus};
 pub use storage::STAYS;
 pub use summary::{Address, Change, Deed, FailureReport, Outcome, PodLine, Summary, UnitSummary};
+pub use tag_lines::{Apart, Ours, TagLine, of_files, of_units, told_apart};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, Typed, slug};
 pub use unit::{
     BoundApplication, ChartSource, Door, NamedFile, Overrides, PlainManifest, RenderSettings, Selection, StandIn, Unit,
@@ -84,3 +91,4 @@ pub use up::{
     Approved, Candidate, Claims, Compared, Difference, Differences, References, Refusals, SyncEnd, Tries, UnitPlan,
     UpOptions, services,
 };
+pub use value_line::{Files, Standing, ValueLine, said, saying, text_of, tree_path, value_line};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use landfall_diag::{Diagnose, Diagnostic, code};
 use serde::{Deserialize, Serialize};
 
 /// Tags of images with the digests that they had first.
@@ -36,10 +37,17 @@ pub struct Moved {
     pub image: String,
     /// The digest that it had.
     pub before: String,
-    /// Since when.
-    pub since: Timestamp,
+    /// Since when, RFC 3339.
+    pub since: String,
     /// The digest that it has.
     pub now: String,
+}
+
+impl Diagnose for Moved {
+    fn diagnose(&self) -> Diagnostic {
+        Diagnostic::refused(code::TAG_MOVED, self.to_string())
+            .help("publish under a new tag; what runs stays what it is")
+    }
 }
 
 impl Ledger {
@@ -68,9 +76,12 @@ impl Ledger {
     pub fn note(&mut self, image: &str, entry: LedgerEntry) -> Result<(), Moved> {
         self.version = Ledger::VERSION;
         match self.entries.get_mut(image) {
-            Some(known) if known.digest != entry.digest => {
-                Err(Moved { image: image.to_owned(), before: known.digest.clone(), since: known.at, now: entry.digest })
-            }
+            Some(known) if known.digest != entry.digest => Err(Moved {
+                image: image.to_owned(),
+                before: known.digest.clone(),
+                since: known.at.to_string(),
+                now: entry.digest,
+            }),
             Some(known) => {
                 known.commit = known.commit.take().or(entry.commit);
                 Ok(())

@@ -382,25 +382,28 @@ impl Work {
     }
 }
 
-/// What a target that the server was started with declares to be checked.
+/// What a target that the server was started with declares.
 #[derive(Debug, Clone)]
 pub struct DeclaredAt {
     /// The environment's name.
     pub name: String,
-    /// The environment.
-    pub environment: landfall_project::Environment,
+    /// The system that it belongs to.
+    pub system: landfall_project::System,
     /// The Applications that it delivers, by namespace and name.
     pub applications: Vec<(String, String)>,
 }
 
 impl DeclaredAt {
     fn of(&self, application: &Application) -> Option<DeclaredChecks> {
+        let environment = self.system.environments.get(&self.name).filter(|_| self.is_of(application))?;
+        DeclaredChecks::of(&self.name, environment, &application.name)
+    }
+
+    /// Whether it delivers an Application.
+    pub(crate) fn is_of(&self, application: &Application) -> bool {
         let is_it =
             |(namespace, name): &(String, String)| *namespace == application.namespace && *name == application.name;
-        self.applications
-            .iter()
-            .any(is_it)
-            .then(|| DeclaredChecks::of(&self.name, &self.environment, &application.name))?
+        self.applications.iter().any(is_it)
     }
 }
 

@@ -426,6 +426,11 @@ impl Controller {
                 }
                 self.observe(&key, Observation::Tick);
             }
+            Happened::Unseen(key, unseen) => {
+                if let Some(entry) = self.entries.get_mut(&*key) {
+                    entry.unseen = unseen;
+                }
+            }
             Happened::Checked(key, last) => {
                 if let Some(entry) = self.entries.get_mut(&*key) {
                     entry.checks = Known { last: Some(last), busy: false };

@@ -61,6 +61,8 @@ pub(crate) struct Entry {
     pub(crate) checks: Known,
     /// The tag that it follows and that was moved: from which commit to which.
     pub(crate) moved: Option<(String, String, String)>,
+    /// What could not be seen of its images when it was synced last.
+    pub(crate) unseen: Option<String>,
     /// How it stands, as the keeper of news was told.
     pub(crate) standing: Option<Standing>,
     /// The look under way that somebody has asked for.
@@ -149,6 +151,7 @@ impl Entry {
             alone,
             checks: Known::default(),
             moved: None,
+            unseen: None,
             standing: None,
             look: None,
         }
@@ -284,6 +287,7 @@ impl Entry {
             ("ExcludedResourceWarning", excluded.as_deref()),
             ("SharedResourceWarning", shared.as_deref()),
             ("SideDoorWarning", self.side_door.as_deref()),
+            ("ImagesUnseenWarning", self.unseen.as_deref()),
             ("ClaimSizeWarning", claims.as_deref()),
             ("DrawnValueWarning", drawn.as_deref()),
             ("OutsideProjectWarning", outside.as_deref()),

@@ -24,6 +24,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep};
 
 use crate::accounts::{Orders, Roles};
+use crate::admitted::Registries;
 use crate::alarms::Alarms;
 use crate::checks::DeclaredAt;
 use crate::connections::Connections;
@@ -63,6 +64,8 @@ pub(crate) struct Work {
     pub(crate) orders: Arc<Orders>,
     /// What has to be heard.
     pub(crate) alarms: Arc<Alarms>,
+    /// Registries, asked which images tags are.
+    pub(crate) registries: Registries,
     /// Which Applications are kept from here.
     pub(crate) shards: Arc<Shards>,
 }
@@ -469,10 +472,21 @@ impl Work {
         told: &Sender<Happened>,
     ) -> (SyncEnd, Vec<Refused>) {
         let not_begun = |diagnostics| (SyncEnd::NotBegun(diagnostics), Vec::new());
-        let mut unit = match self.unit(application, revisions).await {
+        let stand_ins = match self.stand_ins(application, revisions).await {
+            Ok(stand_ins) => stand_ins,
+            Err(diagnostic) => return not_begun(vec![diagnostic]),
+        };
+        let mut unit = match self.unit_of(application, revisions, stand_ins.clone()).await {
             Ok(unit) => unit,
             Err(diagnostics) => return not_begun(diagnostics),
         };
+        let admitted = self.admitted(application, (&begun.operation, revisions), (&unit, &stand_ins)).await;
+        let unseen = admitted.as_ref().ok().and_then(|admitted| admitted.unseen.clone());
+        // Nobody hears it when the process ends.
+        let _ending = told.send(Happened::Unseen(Arc::new(application.key()), unseen)).await;
+        if let Err(diagnostics) = admitted {
+            return not_begun(diagnostics);
+        }
         if let Door::Application(bound) = &mut unit.door {
             bound.revisions = revisions.to_vec();
             bound.operation = begun.operation.clone();

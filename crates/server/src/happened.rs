@@ -46,6 +46,8 @@ pub(crate) enum Happened {
     /// A tag that an Application follows leads to another commit than what it has delivered from it: the tag, that one, and
     /// where it leads now.
     TagMoved(Arc<ObjectKey>, (String, String, String)),
+    /// What could not be seen of the images of an Application that is synced, in a sentence; nothing where all was.
+    Unseen(Arc<ObjectKey>, Option<String>),
     /// What an Application delivered could not be taken along.
     Stays(Arc<ObjectKey>, u64, String),
 }

@@ -16,6 +16,7 @@
 //!            errands.rs      what takes time: resolve, compare, sync, write; each answers with an observation
 //!            removing.rs     how an Application goes, between the hooks of its deletion
 //! happened.rs             what is told to the controller; row.rs, an object without its body
+//! admitted.rs             what may run where a sync delivers it: policies, and tags that were moved
 //! checks.rs               the declared checks: once after each delivery, and what follows when one fails
 //! sets.rs                 ApplicationSets: asked, expanded, applied; a task of its own beside the controller
 //! logins.rs               repositories' logins as Secrets, written for connections.rs by whoever has one
@@ -44,6 +45,7 @@
 pub mod access;
 pub mod accounts;
 mod actor;
+mod admitted;
 mod alarms;
 pub mod api;
 mod board;

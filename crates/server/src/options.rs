@@ -25,7 +25,7 @@ pub struct Options {
     pub listen: Listen,
     /// Repositories that lie on this machine.
     pub repositories: Vec<StandInRepository>,
-    /// What those targets declare to be checked.
+    /// What those targets declare of them.
     pub declared: Vec<DeclaredAt>,
     /// Whom news are told to.
     pub sinks: Sinks,

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::password::random_bytes;
 use crate::accounts::{Accounts, Issuer, Jobs, Orders, Roles};
+use crate::admitted::Registries;
 use crate::alarms::Alarms;
 use crate::api::Desk;
 use crate::board::Board;
@@ -321,6 +322,7 @@ async fn work(
     let (sops, network) = (host.sops_keys(), host.network.clone());
     let (declared, sinks, orders) = (Vec::new(), Sinks::default(), Arc::new(orders));
     let (stands_back, shards) = (AtomicBool::default(), Arc::new(Shards::alone()));
+    let registries = Registries::new(network.clone(), Vec::from_iter(landfall_host::docker_credentials(&host.env)));
     Ok(Work {
         session,
         repositories,
@@ -336,6 +338,7 @@ async fn work(
         settings: ArgoSettings::default(),
         orders,
         alarms,
+        registries,
         shards,
         stands_back,
     })

@@ -40,6 +40,9 @@ pub(crate) struct ApplyArgs {
     /// Deliver uncommitted changes to a protected environment
     #[arg(long)]
     dirty: bool,
+    /// Deliver what may not run there all the same, for this reason, which is audited and announced
+    #[arg(long, value_name = "REASON")]
+    break_glass: Option<String>,
     /// Take declared checks that could not be made as seen: what they ask is not simulated
     #[arg(long)]
     allow_unsimulated: bool,
@@ -68,6 +71,7 @@ impl Verb for ApplyArgs {
             timeout: None,
             once: self.once,
             dirty: self.dirty,
+            break_glass: self.break_glass,
             allow_unsimulated: self.allow_unsimulated,
             faults: Vec::new(),
         };

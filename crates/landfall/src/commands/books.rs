@@ -3,6 +3,7 @@
 use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Kept, Place, StateDir};
+use landfall_promote::Moved;
 use landfall_server::api::{Asked, Book, Client, LedgerLine, ServerAccess};
 use landfall_store::{Audit, Location, Store};
 use serde::de::DeserializeOwned;
@@ -185,15 +186,9 @@ impl Books {
             let known: Vec<LedgerLine> = self.ask(Asked::Publish(part.to_vec())).await?;
             for (now, known) in part.iter().zip(known) {
                 if known.digest != now.digest {
-                    let text = format!(
-                        "the tag of {}:{} was moved: it was {} on {}, and is {}",
-                        now.image, now.tag, known.digest, known.at, now.digest
-                    );
-                    return Err(Failure::from(
-                        Diagnostic::refused(code::TAG_MOVED, text)
-                            .note("nothing was written")
-                            .help("publish under a new tag; what runs stays what it is"),
-                    ));
+                    let image = format!("{}:{}", now.image, now.tag);
+                    let moved = Moved { image, before: known.digest, since: known.at, now: now.digest.clone() };
+                    return Err(Failure::from(moved.diagnose().note("nothing was written")));
                 }
             }
         }

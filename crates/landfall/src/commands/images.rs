@@ -6,7 +6,6 @@ mod files;
 mod lowered;
 pub(crate) mod policy;
 pub(crate) mod registry;
-pub(crate) mod running;
 mod scan;
 pub(crate) mod set;
 pub(crate) mod tags;
@@ -15,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Explainer, UsedImage, named_builds, used_images};
+use landfall_delivery::{Explainer, UsedImage, named_builds, running_images, used_images};
 use landfall_host::Failure;
 use serde_json::{Value, json};
 
@@ -115,7 +114,7 @@ async fn run(context: &Context, args: &ImagesListArgs) -> Outcome {
     let mut set_at: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for unit in &units {
         let explainer = Explainer::of(unit).map_err(Failure::from)?;
-        for image in running::images(&place.target, unit, &explainer) {
+        for image in running_images(place.target.files(), unit, &explainer) {
             let places = set_at.entry(image.image).or_default();
             places.extend(image.tag.iter().filter_map(|story| Some(story.layers.first()?.at.clone())));
         }

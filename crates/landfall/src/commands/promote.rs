@@ -24,6 +24,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use clap::Args;
+use landfall_delivery::TagLine;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Check, EnvironmentName, Maturity, Promotion, Who};
@@ -42,7 +43,7 @@ use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::policy::declared_policy;
 use crate::commands::images::registry::{Unlooked, looked_at, noted};
 use crate::commands::images::set::{applications_of, injected, moment};
-use crate::commands::images::tags::{Made, Older, Said, TagLine, Tags};
+use crate::commands::images::tags::{Made, Older, Said, Tags};
 use crate::commands::write_back::WriteBackArgs;
 use crate::consent::{self, Question as Consent};
 use crate::context::Context;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::{Explainer, ObjectName, Target, Unit};
+use landfall_delivery::{Explainer, ObjectName, Standing, Target, Unit, ValueLine, text_of, value_line};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
 use landfall_promote::tag_at;
@@ -14,8 +14,7 @@ use landfall_yaml::{Scalar, Step, edit};
 
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::write_back::{
-    Called, Deed, EditLine, Outcomes, Standing, ValueLine, WriteBackArgs, actor, agreed, change, report, text_of,
-    unasked, unlinked, value_line,
+    Called, Deed, EditLine, Outcomes, WriteBackArgs, actor, agreed, change, report, unasked, unlinked,
 };
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -171,7 +170,7 @@ fn line_of(target: &Target, units: &[(&Unit, Explainer)], wish: &Wish) -> Result
                 None => "its manifest leaves spec.replicas out".to_owned(),
                 Some(field) => match field.values.first() {
                     None => "the template itself says it".to_owned(),
-                    Some(value) => match value_line(target, unit, value) {
+                    Some(value) => match value_line(target.files(), unit, value) {
                         Ok(line) => return Ok(line),
                         Err(because) => because,
                     },

@@ -190,12 +190,10 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         if releases > 0 {
             context.ui.status(&format!("`{target}` declares releases, too: `landfall up` delivers them"));
         }
-        if let (Some(environment), Some(name)) = (place.declared(), &place.environment)
-            && !environment.checks.is_empty()
-        {
+        if let (TargetKind::System(file), Some(name)) = (&place.target.kind, &place.environment) {
             let named = |object: &Object| (object.namespace().unwrap_or_default().to_owned(), object.name().to_owned());
             let applications = declared.iter().map(named).collect();
-            checked.push(DeclaredAt { name: name.clone(), environment: environment.clone(), applications });
+            checked.push(DeclaredAt { name: name.clone(), system: file.system.clone(), applications });
         }
         objects.extend(declared);
     }

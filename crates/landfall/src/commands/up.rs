@@ -16,10 +16,12 @@ use landfall_project::Span;
 use landfall_source::Revision;
 use serde_json::{Value, json};
 
+use self::admitted::Deed;
 use self::builds::Builds;
 use crate::arguments::{OutputArgs, TargetArgs, ValuesArgs, is_delivered, is_in_system, is_written_as_path};
 use crate::commands::plan::Plans;
 use crate::commands::plan::saved::SavedPlan;
+use crate::commands::promote::by_hand::Broken;
 use crate::commands::promote::withdrawn::{self, Checked};
 use crate::commands::promote::witnessed::View;
 use crate::commands::{addon, claims, own_cluster};
@@ -76,6 +78,9 @@ pub(crate) struct UpArgs {
     /// Deliver uncommitted changes to a protected environment
     #[arg(long)]
     pub(crate) dirty: bool,
+    /// Deliver what may not run there all the same, for this reason, which is audited and announced
+    #[arg(long, value_name = "REASON")]
+    pub(crate) break_glass: Option<String>,
     /// Take declared checks that could not be made as seen: what they ask is not simulated
     #[arg(long)]
     pub(crate) allow_unsimulated: bool,
@@ -135,7 +140,23 @@ struct Wanted {
 }
 
 /// Delivers; what a plan says that somebody approved, or nothing, where there is one.
-pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&SavedPlan>) -> Ended {
+pub(super) async fn run(context: &Context, args: UpArgs, approved: Option<&SavedPlan>) -> Ended {
+    let mut broken = None;
+    let ended = delivered(context, args, approved, &mut broken).await;
+    if let Some(broken) = broken {
+        // What was delivered and is not well came all the same.
+        broken.end(context, &ended).await;
+    }
+    ended
+}
+
+/// The same; `broken` is what of it goes past what may run there.
+async fn delivered(
+    context: &Context,
+    mut args: UpArgs,
+    approved: Option<&SavedPlan>,
+    broken: &mut Option<Broken>,
+) -> Ended {
     let started = Instant::now();
     let wanted = match approved {
         Some(approved) => Wanted { target: approved.target().map(str::to_owned), services: Vec::new() },
@@ -180,7 +201,9 @@ pub(super) async fn run(context: &Context, mut args: UpArgs, approved: Option<&S
     }
     let hosting = if args.once || context.host.env.is_ci() { Hosting::InProcess } else { Hosting::Background };
     let faults = args.faults.clone();
-    admitted::check(context, &place, &candidates).await?;
+    let deed = if args.dry_run { Deed::Shown } else { Deed::Done };
+    let glass = (args.break_glass.as_deref(), deed);
+    *broken = admitted::check(context, &place, &candidates, glass).await?;
     // Before the cluster is opened: two at once must not both start a server, nor both deliver.
     let _delivering = context.host.deliver_alone(&place.state, "up", options.timeout).await?;
     if let Some((name, k3d)) = own_cluster::missing(context, &place)?

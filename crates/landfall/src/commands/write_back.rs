@@ -1,7 +1,5 @@
 //! Writing back: what a command wants said in git, as one commit on the branch of the repository that it was started in.
 
-mod line;
-
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +12,6 @@ use landfall_source::{
 };
 use serde_json::{Value, json};
 
-pub(crate) use self::line::{Standing, ValueLine, said, saying, tree_path, value_line};
 use crate::commands::doctor::forge_token;
 use crate::consent::{self, Question};
 use crate::context::Context;
@@ -471,13 +468,4 @@ pub(crate) fn change(
 pub(crate) fn report(context: &Context, outcomes: &Outcomes<'_>, started: Instant) -> Exit {
     context.report(outcomes, Exit::Done, started);
     Exit::Done
-}
-
-/// A file of a tree as text.
-pub(crate) fn text_of(tree: &SourceTree, path: &str) -> Result<String, Diagnostic> {
-    let bytes = tree
-        .read(path)
-        .map_err(|error| error.diagnose())?
-        .ok_or_else(|| Diagnostic::error(code::NOT_IN_TREE, format!("there is no `{path}` in {}", tree.place())))?;
-    String::from_utf8(bytes).map_err(|_| Diagnostic::error(code::UNREADABLE_FILE, format!("`{path}` is no text")))
 }

@@ -3,7 +3,9 @@
 
 use landfall_apps::machine::CASCADE;
 use landfall_apps::machine::Freshness;
-use landfall_apps::{Application, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, ResourceName, Semantics, resource_key};
+use landfall_apps::{
+    Application, BREAK_GLASS_INFO, PAUSE_ANNOTATION, PIN_ANNOTATION, Pause, Pin, ResourceName, Semantics, resource_key,
+};
 use landfall_cluster::{DeleteOptions, Patch, WriteOptions};
 use landfall_diag::{Diagnostic, code};
 use landfall_object::Object;
@@ -118,7 +120,11 @@ impl Desk {
         if !wish.options.is_empty() {
             sync["syncOptions"] = json!(wish.options);
         }
-        let patch = json!({"operation": operation(actor, &sync, wish.retries)});
+        let mut operation = operation(actor, &sync, wish.retries);
+        if let Some(reason) = &wish.break_glass {
+            operation["info"] = json!([{"name": BREAK_GLASS_INFO, "value": reason}]);
+        }
+        let patch = json!({"operation": operation});
         self.write(actor, name, |object| {
             may_begin(object, name)?;
             may_deliver(object, name, &wish.revisions)?;

@@ -462,6 +462,9 @@ pub struct SyncWish {
     /// How often it is tried again when it fails; never where it is not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<i64>,
+    /// Why it delivers what may not run there: audited, announced, and in the book of promotions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<String>,
 }
 
 /// A rollback that is asked for.

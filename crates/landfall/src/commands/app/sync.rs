@@ -78,6 +78,9 @@ pub(crate) struct AppSyncArgs {
     /// How often it is tried again when it fails
     #[arg(long, value_name = "N")]
     pub(crate) retry_limit: Option<i64>,
+    /// Deliver what may not run there all the same, for this reason, which is audited and announced
+    #[arg(long, value_name = "REASON")]
+    pub(crate) break_glass: Option<String>,
     /// Print what would change and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -107,6 +110,7 @@ impl Verb for AppSyncArgs {
             without_hooks: self.strategy == Strategy::Apply,
             options: self.options.clone(),
             retries: self.retry_limit,
+            break_glass: self.break_glass.clone(),
         };
         let ended: Result<Vec<Ended>, Failure> = asking!(context, self.counter, |counter| {
             let mut names = Vec::new();

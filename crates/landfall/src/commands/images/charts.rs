@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::Relock;
+use landfall_delivery::{Standing, TagLine, ValueLine, text_of};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_project::Follow;
@@ -13,9 +14,8 @@ use serde_json::{Value, json};
 
 use super::lowered::{Lowered, Ordered};
 use super::set::applications_of;
-use super::tags::TagLine;
 use crate::arguments::TargetArgs;
-use crate::commands::write_back::{Called, Deed, Standing, ValueLine, WriteBackArgs, Written, actor, change, text_of};
+use crate::commands::write_back::{Called, Deed, WriteBackArgs, Written, actor, change};
 use crate::context::Context;
 
 /// Sources of an Application, and dependencies of a chart, that are looked at.

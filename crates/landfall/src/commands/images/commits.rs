@@ -1,11 +1,12 @@
 //! Applications that name the product's commit: where its chart is taken from moves with its images.
 
+use landfall_delivery::text_of;
 use landfall_diag::{Diagnostic, code};
 use landfall_source::SourceTree;
 use landfall_yaml::{Scalar, Step, edit};
 
 use super::tags::Made;
-use crate::commands::write_back::{EditLine, text_of};
+use crate::commands::write_back::EditLine;
 
 /// Sources of one Application that are looked at.
 const MOST_SOURCES: usize = 64;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use landfall_delivery::Overrides;
+use landfall_delivery::{Overrides, saying, tree_path};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place, PlaceQuery, Protection};
 use landfall_project::EnvironmentName;
@@ -11,7 +11,6 @@ use landfall_source::SourceTree;
 
 use super::policy::declared_policy;
 use crate::arguments::TargetArgs;
-use crate::commands::write_back::{saying, tree_path};
 use crate::context::Context;
 
 /// The place in which files are changed, and what the environments that read them let run.
@@ -103,7 +102,7 @@ async fn reads(context: &Context, args: &TargetArgs, place: &Place, files: &[Str
     let units = place.target.units(&selection, &Overrides::default(), &namespace).await.ok()?;
     for (_, unit) in &units {
         let unit = unit.as_ref().ok()?;
-        if saying(unit).any(|name| tree_path(&place.target, name).is_some_and(|path| files.contains(&path))) {
+        if saying(unit).any(|name| tree_path(place.target.files(), name).is_some_and(|path| files.contains(&path))) {
             return Some(true);
         }
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use landfall_delivery::{Standing, TagLine, text_of};
 use landfall_promote::{BindingPath, Candidate, Filter, Selector, is_older, tag_at, tag_in};
 use landfall_server::api::HoldLine;
 use landfall_source::{LineCommit, SourceTree};
 
-use super::tags::TagLine;
-use crate::commands::write_back::{Standing, short, text_of};
+use crate::commands::write_back::short;
 
 /// A tag that a line said, and that a lower one has taken the place of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! Whether images are where they are to be pulled from, made from what is said, and still what they were.
 
-use landfall_delivery::TargetKind;
+use landfall_delivery::{TargetKind, image_parts};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_server::api::LedgerLine;
 use landfall_source::{Access, Credentials, ImageDetails, Reference, Registry, Scheme, SourceError};
 
-use super::running::parts;
 use crate::commands::books::Books;
 use crate::context::Context;
 
@@ -118,7 +117,7 @@ pub(crate) async fn looked_at(
 /// One of them had another digest before: a published tag never moves.
 pub(crate) async fn noted(books: &Books, seen: &[(String, ImageDetails)]) -> Result<(), Failure> {
     let line = |(image, details): &(String, ImageDetails)| {
-        let (repository, tag) = parts(image);
+        let (repository, tag) = image_parts(image);
         LedgerLine {
             image: repository.to_owned(),
             tag: tag.to_owned(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use clap::Args;
+use landfall_delivery::{Ours, TagLine, of_units};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Follow, TagOrder};
@@ -17,7 +18,7 @@ use super::lowered::{Lowered, Ordered};
 use super::policy::declared_policy;
 use super::registry::{Unlooked, looked_at, noted, registry};
 use super::set::{deed, digests, injected, moment};
-use super::tags::{Older, Ours, Said, TagLine, Tags, history_of, of_units};
+use super::tags::{Older, Said, Tags, history_of};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
 use crate::commands::promote::by_hand::{Look, Site, Wish, permitted};
@@ -142,7 +143,7 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
         true => Vec::new(),
         false => {
             let units = args.place.units(&context.host, &place).await?;
-            of_units(&place.target, &units, &Ours::of(&place.target, &place.target.source, &names))?
+            of_units(place.target.files(), &units, &Ours::of(&place.target, &place.target.source, &names))?
         }
     };
     let (mut found, mut wanted) = (Vec::new(), Vec::new());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::TargetKind;
+use landfall_delivery::{Apart, Ours, TagLine, TargetKind, of_files, of_units, told_apart};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place, PlaceQuery};
 use landfall_promote::{Tag, TagPolicy};
@@ -15,7 +15,7 @@ use landfall_source::{Fetched, ImageDetails, SourceTree};
 use super::files::place_of;
 use super::policy::declared_policy;
 use super::registry::{Unlooked, looked_at, noted};
-use super::tags::{Apart, Older, Ours, Said, TagLine, Tags, history_of, of_files, of_units, record_beside, told_apart};
+use super::tags::{Older, Said, Tags, history_of, record_beside};
 use crate::arguments::{OutputArgs, TargetArgs};
 use crate::commands::books::Books;
 use crate::commands::promote::base::Tip;
@@ -271,11 +271,10 @@ async fn meant(context: &Context, args: &ImagesSetArgs) -> Result<Meant, Failure
         let place = context.host.place(None, &args.place.query()).await?;
         let units = args.place.units(&context.host, &place).await?;
         let ours = Ours::of(&place.target, &place.target.source, &args.service);
-        let lines = of_units(&place.target, &units, &ours).map_err(|mut failure| {
-            let is_none = |told: &Diagnostic| told.code == code::NO_IMAGE_LINE;
-            let told = failure.diagnostics.pop_if(|told| is_none(told));
-            failure.diagnostics.extend(told.map(|told| told.help("or name the file that says its tag, with --file")));
-            failure
+        let lines = of_units(place.target.files(), &units, &ours).map_err(|mut all| {
+            let told = all.pop_if(|told| told.code == code::NO_IMAGE_LINE);
+            all.extend(told.map(|told| told.help("or name the file that says its tag, with --file")));
+            all
         })?;
         let policies = declared_policy(&place).into_iter().collect();
         return Ok(Meant { place, policies, source: None, lines });
@@ -307,7 +306,7 @@ async fn meant(context: &Context, args: &ImagesSetArgs) -> Result<Meant, Failure
             let place = whole.as_ref().unwrap_or(&place);
             let units = args.place.units(&context.host, place).await.ok();
             let is_known = |apart: &Apart| apart.is_known || !args.service.is_empty();
-            units.and_then(|units| told_apart(&place.target, &units, &ours).ok()).filter(is_known)
+            units.and_then(|units| told_apart(place.target.files(), &units, &ours).ok()).filter(is_known)
         }
         false => None,
     };

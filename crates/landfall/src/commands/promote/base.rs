@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use landfall_delivery::{Target, TargetKind, Unit};
+use landfall_delivery::{Ours, TagLine, Target, TargetKind, Unit, of_units};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place, StateDir, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
@@ -13,7 +13,6 @@ use tokio::sync::OnceCell;
 
 use super::{PromoteArgs, told};
 use crate::arguments::TargetArgs;
-use crate::commands::images::tags::{Ours, TagLine, of_units};
 use crate::commands::write_back::{WriteBackArgs, no_token};
 use crate::context::Context;
 
@@ -264,7 +263,7 @@ pub(super) async fn units(context: &Context, args: &PromoteArgs, place: &Place) 
 
 /// The lines by which a place sets the tags of images of these repositories.
 pub(super) fn lines_of(place: &Place, units: &[Unit], repositories: BTreeSet<String>) -> Result<Vec<TagLine>, Failure> {
-    of_units(&place.target, units, &Ours::among(repositories))
+    of_units(place.target.files(), units, &Ours::among(repositories)).map_err(Failure::from)
 }
 
 /// The lines by which a place sets the tags of images of ours.
@@ -272,7 +271,7 @@ pub(super) fn lines_of(place: &Place, units: &[Unit], repositories: BTreeSet<Str
 /// # Errors
 /// As [`of_units`], and where a digest alone says what runs: which version that is, and whether it goes forward, only a tag says.
 pub(super) fn lines(place: &Place, units: &[Unit], services: &[String]) -> Result<Vec<TagLine>, Failure> {
-    let lines = of_units(&place.target, units, &Ours::of(&place.target, &place.target.source, services))?;
+    let lines = of_units(place.target.files(), units, &Ours::of(&place.target, &place.target.source, services))?;
     match lines.iter().find(|line| line.is_digest()) {
         None => Ok(lines),
         Some(line) => {

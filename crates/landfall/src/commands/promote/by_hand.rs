@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use landfall_delivery::TargetKind;
+use landfall_delivery::{Ours, Standing, TagLine, TargetKind, saying, told_apart, tree_path};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_project::{EnvironmentName, ProjectFile, Who};
@@ -19,8 +19,7 @@ use super::{MOST_EVIDENCE, asker, told};
 use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::set::moment;
-use crate::commands::images::tags::{Ours, TagLine, told_apart};
-use crate::commands::write_back::{Deed, Standing, WriteBackArgs, Written, actor, change, saying, short, tree_path};
+use crate::commands::write_back::{Deed, WriteBackArgs, Written, actor, change, short};
 use crate::context::Context;
 
 /// The emergency's flag.
@@ -70,6 +69,8 @@ pub(crate) struct Broken {
     reason: String,
     audit: Option<(Audit, i64)>,
     books: Books,
+    /// Its line among the promotions.
+    note: PromotionNote,
 }
 
 /// The files that say which promotions there are, and what was there before.
@@ -218,7 +219,7 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
     // Whether it is another environment's by a name that the branch knows as well.
     let is_anothers = is_own && named.is_some() && here.is_some_and(|here| here.text == law.file.text);
     let files: BTreeSet<&str> = wish.wanted.iter().map(|(line, _)| line.line.file.as_str()).collect();
-    let is_read = |name: &str| tree_path(&place.target, name).is_some_and(|path| files.contains(path.as_str()));
+    let is_read = |name: &str| tree_path(place.target.files(), name).is_some_and(|path| files.contains(path.as_str()));
     let Ok(units) = args.units(&context.host, &place).await else {
         // What cannot be rendered may read anything; of another environment's files it reads what it declares.
         return Ok(!is_anothers || declared(&law.file, to).any(is_read));
@@ -230,7 +231,8 @@ async fn concerns(context: &Context, wish: &Wish<'_>, law: &Law, to: &Environmen
         return Ok(true);
     }
     // A file that both read may say one's tag alone, where the other one has a file of its own behind it.
-    let Ok(apart) = told_apart(&place.target, &units, &Ours::of(&place.target, &place.target.source, &[])) else {
+    let Ok(apart) = told_apart(place.target.files(), &units, &Ours::of(&place.target, &place.target.source, &[]))
+    else {
         return Ok(true);
     };
     let read: BTreeSet<(String, String)> =
@@ -330,50 +332,94 @@ async fn broken(
     refusal: &PromotionRefusal,
     reason: &str,
 ) -> Result<Broken, Failure> {
-    let by = law.who.name().to_owned();
-    let tag = wish.wanted.first().map(|(_, tag)| tag.to_string()).unwrap_or_default();
-    let books = BooksArgs::default().open(context, wish.place, Use::Writes).await?.written_by(&by);
-    let (at, said) = (moment(), format!("{reason} ({refusal})"));
-    let entry = AuditEntry {
-        at: at.clone(),
-        actor: by.clone(),
-        action: "promotion.break-glass".to_owned(),
-        target: format!("{to}/{tag}"),
-        detail: json!({"reason": reason, "refused": refusal.to_string()}),
-    };
-    let audit = match books.audit() {
-        Some(audit) => {
-            let number = audit.begin(&entry).await.map_err(|error| {
-                let text = "the audit log cannot be written; nothing was changed";
-                Failure::from(Diagnostic::error(code::UNAUDITED, text).note(error.diagnose().message))
-            })?;
-            Some((audit.clone(), number))
-        }
-        // A server writes down itself what it is asked for.
-        None => None,
-    };
     let from = law.file.system.promotion.iter().find(|it| it.to == *to).map(|it| it.from.to_string());
-    let note = PromotionNote {
-        id: format!("{to}-{tag}-by-hand-{}", at.replace([':', '-'], "")),
+    let breach = Breach {
+        place: wish.place,
+        to: to.as_str(),
         from: from.unwrap_or_default(),
-        to: to.to_string(),
-        tag,
-        state: "glass-broken".to_owned(),
-        said: landfall_diag::beginning(&said, 1900),
-        detail: json!({"asked_by": by, "reason": reason, "refused": refusal.to_string()}),
+        tag: wish.wanted.first().map(|(_, tag)| tag.to_string()).unwrap_or_default(),
+        by: law.who.name().to_owned(),
+        deed: "by-hand",
+        past: "the rules of promotions to",
+        code: refused_as(refusal),
+        refused: refusal.to_string(),
+        reason,
     };
-    let noted: Result<Value, Failure> = books.ask(Asked::Promote(note)).await;
-    if let Err(failure) = noted {
-        // What nobody would hear of is not done.
-        if let Some((audit, number)) = &audit {
-            let _ended = audit.end(*number, "refused: it could not be announced").await;
+    breach.written_down(context).await
+}
+
+/// Something that is done past the rules, for a reason that everybody hears of.
+pub(crate) struct Breach<'a> {
+    pub(crate) place: &'a Place,
+    /// The environment that gets it.
+    pub(crate) to: &'a str,
+    /// Where promotions to it come from; empty where none leads there.
+    pub(crate) from: String,
+    /// The tag that it gets.
+    pub(crate) tag: String,
+    /// Who does it.
+    pub(crate) by: String,
+    /// What is done, as part of the line's name.
+    pub(crate) deed: &'static str,
+    /// What is gone past, before the environment's name.
+    pub(crate) past: &'static str,
+    /// What it would have been refused as, and with which words.
+    pub(crate) code: landfall_diag::Code,
+    pub(crate) refused: String,
+    pub(crate) reason: &'a str,
+}
+
+impl Breach<'_> {
+    /// Writes it down, and says so.
+    ///
+    /// # Errors
+    /// It cannot be written down: what nobody would hear of is not done.
+    pub(crate) async fn written_down(self, context: &Context) -> Result<Broken, Failure> {
+        let Breach { place, to, from, tag, by, deed, past, code, refused, reason } = self;
+        let books = BooksArgs::default().open(context, place, Use::Writes).await?.written_by(&by);
+        let (at, said) = (moment(), format!("{reason} ({refused})"));
+        let entry = AuditEntry {
+            at: at.clone(),
+            actor: by.clone(),
+            action: "promotion.break-glass".to_owned(),
+            target: format!("{to}/{tag}"),
+            detail: json!({"reason": reason, "refused": refused}),
+        };
+        let audit = match books.audit() {
+            Some(audit) => {
+                let number = audit.begin(&entry).await.map_err(|error| {
+                    let text = "the audit log cannot be written; nothing was changed";
+                    Failure::from(
+                        Diagnostic::error(landfall_diag::code::UNAUDITED, text).note(error.diagnose().message),
+                    )
+                })?;
+                Some((audit.clone(), number))
+            }
+            // A server writes down itself what it is asked for.
+            None => None,
+        };
+        let note = PromotionNote {
+            id: format!("{to}-{tag}-{deed}-{}", at.replace([':', '-'], "")),
+            from,
+            to: to.to_owned(),
+            tag,
+            state: "glass-broken".to_owned(),
+            said: landfall_diag::beginning(&said, 1900),
+            detail: json!({"asked_by": by, "reason": reason, "refused": refused}),
+        };
+        let noted: Result<Value, Failure> = books.ask(Asked::Promote(note.clone())).await;
+        if let Err(failure) = noted {
+            // What nobody would hear of is not done.
+            if let Some((audit, number)) = &audit {
+                let _ended = audit.end(*number, "refused: it could not be announced").await;
+            }
+            books.close().await;
+            return Err(failure);
         }
-        books.close().await;
-        return Err(failure);
+        let text = format!("past {past} {to}: {reason}; this is audited and announced ({refused})");
+        context.ui.diagnostic(&Diagnostic::warning(code, text));
+        Ok(Broken { reason: reason.to_owned(), audit, books, note })
     }
-    let text = format!("past the rules of promotions to {to}: {reason}; this is audited and announced ({refusal})");
-    context.ui.diagnostic(&Diagnostic::warning(refused_as(refusal), text));
-    Ok(Broken { reason: reason.to_owned(), audit, books })
 }
 
 /// Writes down that tags were set back by hand where promotions lead, once that is on its branch; what cannot be written down is told.
@@ -432,13 +478,24 @@ impl Broken {
         Deed { change: said, ..deed }
     }
 
-    /// Writes down how it has ended.
+    /// Writes down how it has ended: what failed never came, and its line says so.
     pub(crate) async fn end<T>(self, context: &Context, ended: &Result<T, Failure>) {
-        let outcome = if ended.is_ok() { "done" } else { "failed" };
+        let failed = ended
+            .as_ref()
+            .err()
+            .map(|failure| failure.diagnostics.first().map_or("it failed".to_owned(), |it| it.message.clone()));
         if let Some((audit, number)) = &self.audit
-            && let Err(error) = audit.end(*number, outcome).await
+            && let Err(error) = audit.end(*number, if failed.is_some() { "failed" } else { "done" }).await
         {
             context.ui.status(&format!("the audit log does not say how it ended: {error}"));
+        }
+        if let Some(why) = failed {
+            let said = landfall_diag::beginning(&format!("it did not come: {why}"), 1900);
+            let note = PromotionNote { state: "failed".to_owned(), said, ..self.note };
+            let noted: Result<Value, Failure> = self.books.ask(Asked::Promote(note)).await;
+            for told in noted.err().into_iter().flat_map(|failure| failure.diagnostics) {
+                context.ui.status(&format!("`history --promotions` does not say that it failed: {}", told.message));
+            }
         }
         self.books.close().await;
     }

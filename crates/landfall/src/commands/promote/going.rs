@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_delivery::{Unit, UsedImage, used_images};
+use landfall_delivery::{Unit, UsedImage, image_parts, saying, tree_path, used_images};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
 use landfall_project::{EnvironmentName, ProjectFile, Promotion};
@@ -12,9 +12,7 @@ use landfall_source::SourceTree;
 
 use super::base::{self, Base};
 use super::{PromoteArgs, by_hand};
-use crate::commands::images::running::parts;
 use crate::commands::images::tags::{Made, Tags};
-use crate::commands::write_back::{saying, tree_path};
 use crate::context::Context;
 
 /// What is promoted.
@@ -77,7 +75,7 @@ fn released(asked: &Asked<'_>, before: &Used, after: &Used) -> Result<Vec<Releas
     let set: BTreeSet<String> = asked.tags.wanted.iter().flat_map(|(line, tag)| line.images(tag)).collect();
     let (mut found, mut refused): (Vec<ReleasedImage>, Vec<Diagnostic>) = (Vec::new(), Vec::new());
     for (name, used_by) in after {
-        let (repository, tag) = parts(name);
+        let (repository, tag) = image_parts(name);
         let digest = name.split_once('@').map(|(_, digest)| digest);
         let is_set = set.contains(name.split('@').next().unwrap_or(name));
         if before.contains_key(name) && !is_set {
@@ -129,7 +127,8 @@ async fn untouched(
     let known: BTreeSet<&EnvironmentName> = file.system.promotion.iter().flat_map(|it| [&it.from, &it.to]).collect();
     for other in known.into_iter().filter(|other| *other != to) {
         let place = base.tip.place(context, base.tip.tree().await?, file.clone(), other)?;
-        let is_read = |name: &str| tree_path(&place.target, name).is_some_and(|path| made.files.contains_key(&path));
+        let is_read =
+            |name: &str| tree_path(place.target.files(), name).is_some_and(|path| made.files.contains_key(&path));
         let Ok(now) = base::units(context, args, &place).await else {
             // What cannot be rendered reads what it declares.
             match by_hand::declared(file, other).any(is_read) {
@@ -138,7 +137,7 @@ async fn untouched(
             }
         };
         let read: BTreeSet<String> =
-            now.iter().flat_map(saying).filter_map(|name| tree_path(&place.target, name)).collect();
+            now.iter().flat_map(saying).filter_map(|name| tree_path(place.target.files(), name)).collect();
         if !read.iter().any(|path| made.files.contains_key(path)) {
             continue;
         }

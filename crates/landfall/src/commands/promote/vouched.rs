@@ -1,5 +1,6 @@
 //! Who vouches for images: signatures and attestations beside them in their registries.
 
+use landfall_delivery::text_of;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_project::Gates;
@@ -7,7 +8,6 @@ use landfall_promote::{TestedImage, Vouched};
 use landfall_source::{Reference, Signed, SourceTree, VerifyingKey};
 
 use crate::commands::images::registry::registry;
-use crate::commands::write_back::text_of;
 use crate::context::Context;
 
 /// What was found: by the image's repository, and what is attested of it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use landfall_delivery::{CheckResult, TargetKind, Unit};
+use landfall_delivery::{CheckResult, Ours, TargetKind, Unit, of_units};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_project::Check;
@@ -16,7 +16,6 @@ use super::witnessed::{Unmade, View, is_unmade, of_checks};
 use crate::arguments::TargetArgs;
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::doctor::forge_token;
-use crate::commands::images::tags::{Ours, of_units};
 use crate::context::Context;
 
 /// Lines of the book that are looked through.
@@ -81,7 +80,7 @@ async fn after_checks(context: &Context, checked: &Checked<'_>) -> Result<Vec<St
         return Ok(Vec::new());
     }
     let environment = place.environment.clone().unwrap_or_default();
-    let lines = of_units(&place.target, checked.units, &Ours::of(&place.target, &place.target.source, &[]))?;
+    let lines = of_units(place.target.files(), checked.units, &Ours::of(&place.target, &place.target.source, &[]))?;
     let books = BooksArgs::default().open(context, place, Use::Writes).await?;
     let done = noted(context, &books, &environment, lines.iter().flat_map(|line| &line.running), checked).await;
     books.close().await;

@@ -1,5 +1,6 @@
 //! A promotion as it is rehearsed, and written: the tag given, the lines changed, a pull request made.
 
+use landfall_delivery::{TagLine, text_of};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::Failure;
 use landfall_project::PromotionBy;
@@ -20,9 +21,9 @@ use crate::commands::books::Books;
 use crate::commands::doctor::forge_token;
 use crate::commands::images::registry::{noted, registry};
 use crate::commands::images::set::said_at;
-use crate::commands::images::tags::{Made, TagLine, Tags, record_beside};
+use crate::commands::images::tags::{Made, Tags, record_beside};
 use crate::commands::preview::{PreviewArgs, preview};
-use crate::commands::write_back::{Called, Deed, WriteBackArgs, change, foreign, short, text_of};
+use crate::commands::write_back::{Called, Deed, WriteBackArgs, change, foreign, short};
 use crate::context::Context;
 
 /// What a rehearsal found.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use landfall_delivery::TargetKind;
+use landfall_delivery::{Ours, Standing, TagLine, TargetKind, of_units, text_of};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_promote::{BindingPath, Tag, bare, is_older, tag_at, without_role};
@@ -14,11 +14,9 @@ use crate::commands::books::{BooksArgs, Use};
 use crate::commands::images::policy::declared_policy;
 use crate::commands::images::registry::{Unlooked, looked_at, noted};
 use crate::commands::images::set::{applications_of, digests, injected, moment};
-use crate::commands::images::tags::{Made, Older, Ours, Said, TagLine, Tags, history_of, of_units, record_beside};
+use crate::commands::images::tags::{Made, Older, Said, Tags, history_of, record_beside};
 use crate::commands::promote::by_hand::{Broken, Look, Site, Wish, noted_back, permitted};
-use crate::commands::write_back::{
-    Called, Deed, Outcomes, Standing, actor, agreed, change, report, short, text_of, unasked, unlinked,
-};
+use crate::commands::write_back::{Called, Deed, Outcomes, actor, agreed, change, report, short, unasked, unlinked};
 use crate::context::Context;
 use crate::exit::Outcome;
 
@@ -44,7 +42,7 @@ pub(super) async fn run(context: &Context, args: &RollbackArgs, target: Option<&
     let place = &context.host.place(target, &args.place.query()).await?;
     let units = args.place.units(&context.host, place).await?;
     let source = &place.target.source;
-    let lines = of_units(&place.target, &units, &Ours::of(&place.target, source, &args.service))?;
+    let lines = of_units(place.target.files(), &units, &Ours::of(&place.target, source, &args.service))?;
     let look = if args.unchecked { Look::LeftOut } else { Look::Asked };
     let Back { wanted, reverted, product, notes } = match &args.to {
         Some(tag) => named(context, place, lines, (tag, args)).await?,

@@ -2,104 +2,139 @@
 
 use std::collections::BTreeSet;
 
-use landfall_delivery::{Candidate, TargetKind};
+use landfall_delivery::{Admission, Candidate, OurImage, Ours, TargetKind, our_images};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_promote::{Tag, TagPolicy, without_role};
+use landfall_promote::Moved;
 use landfall_server::api::{Asked, LedgerLine};
 use landfall_source::Reference;
 
 use crate::commands::books::{Books, BooksArgs, Use};
-use crate::commands::images::policy::declared_policy;
 use crate::commands::images::registry::registry;
-use crate::commands::images::tags::{Ours, TagLine, of_units};
+use crate::commands::promote::by_hand::{Breach, Broken};
+use crate::commands::write_back::actor;
 use crate::context::Context;
 
 /// Lines of the ledger that are asked for of one repository.
 const MOST: usize = 1000;
 
-/// Sees that images of ours may be delivered to a place's environment.
+/// Whether something is delivered, or only shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Done,
+    Shown,
+}
+
+/// Sees that images of ours may be delivered to a place's environment. What may not is, for a reason: that is written down and
+/// announced first.
 ///
 /// # Errors
 /// A tag is none that its policy lets run; where promotions lead or come from, a tag that was moved in its registry.
-pub(crate) async fn check(context: &Context, place: &Place, candidates: &[Candidate]) -> Result<(), Failure> {
-    let (policy, is_promoted) = (declared_policy(place), is_of_promotions(place));
-    if policy.is_none() && !is_promoted {
-        return Ok(());
+pub(crate) async fn check(
+    context: &Context,
+    place: &Place,
+    candidates: &[Candidate],
+    (glass, deed): (Option<&str>, Deed),
+) -> Result<Option<Broken>, Failure> {
+    let Some(admission) = admission(place) else { return Ok(None) };
+    let images = images(place, candidates);
+    let Err(mut failure) = admits(context, place, (&admission, &images)).await else { return Ok(None) };
+    let is_refusal = |told: &&mut Diagnostic| [code::BAD_TAG, code::TAG_MOVED].contains(&told.code);
+    let Some(told) = failure.diagnostics.iter_mut().find(is_refusal) else { return Err(failure) };
+    let reason = glass.map(str::trim).filter(|reason| !reason.is_empty());
+    match (reason, deed) {
+        (None, _) => {
+            let advice = "in an emergency --break-glass REASON, which is audited and announced";
+            *told = told.clone().help(advice);
+            Err(failure)
+        }
+        (Some(_), Deed::Shown) => {
+            context.ui.status(&format!("it would go past what may run there: {}", told.message));
+            Ok(None)
+        }
+        (Some(reason), Deed::Done) => {
+            let breach = Breach {
+                place,
+                to: &admission.environment,
+                from: from(place),
+                tag: refused_tag(&images, told),
+                by: actor(context),
+                deed: "up",
+                past: "what may run in",
+                code: told.code,
+                refused: told.message.clone(),
+                reason,
+            };
+            breach.written_down(context).await.map(Some)
+        }
     }
-    let lines = lines(place, candidates);
-    if let Some(policy) = policy {
-        allowed(place, &policy, &lines)?;
-    }
-    if !is_promoted {
+}
+
+/// Where promotions to a place's environment come from; empty where none leads there.
+fn from(place: &Place) -> String {
+    let TargetKind::System(file) = &place.target.kind else { return String::new() };
+    let leads = |it: &&landfall_project::Promotion| Some(it.to.as_str()) == place.environment.as_deref();
+    file.system.promotion.iter().find(leads).map(|it| it.from.to_string()).unwrap_or_default()
+}
+
+/// The tag that a refusal is about.
+fn refused_tag(images: &[OurImage], told: &Diagnostic) -> String {
+    let is_named = |image: &&OurImage| told.message.contains(&format!("{}:{} ", image.repository, image.tag));
+    images.iter().find(is_named).or(images.first()).map(|image| image.tag.clone()).unwrap_or_default()
+}
+
+async fn admits(
+    context: &Context,
+    place: &Place,
+    (admission, images): (&Admission, &[OurImage]),
+) -> Result<(), Failure> {
+    admission.allows(images).map_err(unchanged)?;
+    if !admission.is_promoted {
         return Ok(());
     }
     let books = BooksArgs::default().open(context, place, Use::Reads).await?;
-    let checked = unmoved(context, &books, &running(&lines)).await;
+    let checked = unmoved(context, &books, &by_tag(images)).await;
     books.close().await;
     checked
 }
 
-/// Sees that the tags of images of ours are such as a place's environment lets run. What is built for it has a tag of its own.
+/// Sees that the tags of images of ours are such as a place's environment lets run.
 ///
 /// # Errors
 /// One of them is not.
 pub(crate) fn by_policy(place: &Place, candidates: &[Candidate]) -> Result<(), Failure> {
-    let Some(policy) = declared_policy(place) else { return Ok(()) };
-    allowed(place, &policy, &lines(place, candidates))
+    let Some(admission) = admission(place) else { return Ok(()) };
+    admission.allows(&images(place, candidates)).map_err(unchanged)
 }
 
-fn allowed(place: &Place, policy: &TagPolicy, lines: &[TagLine]) -> Result<(), Failure> {
-    let Some(environment) = place.declared() else { return Ok(()) };
-    let is_built = |repository: &str| environment.build.contains_key(repository.rsplit('/').next().unwrap_or_default());
-    for line in lines {
-        for (repository, tag) in
-            line.running.iter().filter(|(repository, tag)| !tag.is_empty() && !is_built(repository))
-        {
-            let Err(refusal) = Tag::under(without_role(tag), policy) else { continue };
-            let text = format!(
-                "{repository}:{tag} may not run in {}: {refusal}",
-                place.environment.as_deref().unwrap_or_default()
-            );
-            let at = line.line.line().map(|line| format!(":{line}")).unwrap_or_default();
-            return Err(Failure::from(
-                Diagnostic::refused(code::BAD_TAG, text)
-                    .note(format!(
-                        "`{}` of {}{at} says it; `images:` of the environment says what may run",
-                        line.line.path(),
-                        line.line.file
-                    ))
-                    .note("nothing was changed"),
-            ));
-        }
-    }
-    Ok(())
+fn unchanged(refused: Diagnostic) -> Failure {
+    Failure::from(refused.note("nothing was changed"))
 }
 
-/// Whether something is promoted to a place's environment or from it.
-fn is_of_promotions(place: &Place) -> bool {
-    let TargetKind::System(file) = &place.target.kind else { return false };
-    let named = place.environment.as_deref();
-    file.system.promotion.iter().any(|it| [it.from.as_str(), it.to.as_str()].map(Some).contains(&named))
+/// What a place's environment asks for; nothing where that is nothing.
+fn admission(place: &Place) -> Option<Admission> {
+    let TargetKind::System(file) = &place.target.kind else { return None };
+    Admission::of(&file.system, place.environment.as_deref()?)
 }
 
-/// The lines that set the tags of images of ours; none where none is known to be.
-fn lines(place: &Place, candidates: &[Candidate]) -> Vec<TagLine> {
+/// The images of ours that are to be delivered; none where none is known to be.
+fn images(place: &Place, candidates: &[Candidate]) -> Vec<OurImage> {
     let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
-    of_units(&place.target, units, &Ours::of(&place.target, &place.target.source, &[])).unwrap_or_default()
+    let ours = Ours::of(&place.target, &place.target.source, &[]);
+    // What does not render is told by whoever delivers it.
+    our_images(place.target.files(), units, &ours).unwrap_or_default()
 }
 
-/// What lines run, by a tag that could be moved.
-fn running(lines: &[TagLine]) -> BTreeSet<(String, String)> {
-    let by_tag =
-        lines.iter().filter(|line| !line.is_digest() && line.pinned.is_empty() && !line.line.value.contains('@'));
-    by_tag.flat_map(|line| line.running.iter().cloned()).filter(|(_, tag)| !without_role(tag).is_empty()).collect()
+/// What runs by a tag that could be moved.
+fn by_tag(images: &[OurImage]) -> BTreeSet<(&str, &str)> {
+    let by_tag = images.iter().filter(|image| !image.is_pinned);
+    by_tag.map(|image| (image.repository.as_str(), image.tag.as_str())).collect()
 }
 
 /// Sees that tags that the book knows are what they were.
-async fn unmoved(context: &Context, books: &Books, running: &BTreeSet<(String, String)>) -> Result<(), Failure> {
+async fn unmoved(context: &Context, books: &Books, running: &BTreeSet<(&str, &str)>) -> Result<(), Failure> {
     for (repository, tag) in running {
-        let lines: Vec<LedgerLine> = books.ask(Asked::Ledger(Some(repository.clone()), Some(MOST))).await?;
+        let lines: Vec<LedgerLine> = books.ask(Asked::Ledger(Some((*repository).to_owned()), Some(MOST))).await?;
         let Some(known) = lines.into_iter().find(|line| line.image == *repository && line.tag == *tag) else {
             continue;
         };
@@ -112,15 +147,8 @@ async fn unmoved(context: &Context, books: &Books, running: &BTreeSet<(String, S
         match registry(context, &reference).details(&reference).await {
             Ok(Some(now)) if now.digest == known.digest => {}
             Ok(Some(now)) => {
-                let text = format!(
-                    "the tag of {image} was moved: it was {} on {}, and is {}",
-                    known.digest, known.at, now.digest
-                );
-                return Err(Failure::from(
-                    Diagnostic::refused(code::TAG_MOVED, text)
-                        .note("nothing was delivered")
-                        .help("publish under a new tag; what runs stays what it is"),
-                ));
+                let moved = Moved { image, before: known.digest, since: known.at, now: now.digest };
+                return Err(Failure::from(moved.diagnose().note("nothing was delivered")));
             }
             Ok(None) => unseen("it is not in its registry"),
             Err(error) => unseen(&error.diagnose().message),

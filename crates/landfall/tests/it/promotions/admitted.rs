@@ -1,7 +1,11 @@
 //! What is asked where something is delivered, and by whichever system a file is of; and what stays when a cluster goes.
 
+use landfall_cluster::Cluster;
+use landfall_object::Object;
+
 use super::super::sandbox::small_chart;
 use super::super::scales::git;
+use super::super::serving::{Server, application, serve};
 use super::{COMMIT, COMMITTED, PROPOSED, Place, place};
 
 impl Place {
@@ -144,4 +148,144 @@ fn an_older_build_that_arrives_late_is_skipped_also_from_a_shallow_clone() {
     place.town.publish("acme/web", "sha-abcdef0", "abcdef0123456789abcdef0123456789abcdef01");
     let words = ["images", "set", "sha-abcdef0", "--env", "test", "--push", "--yes"];
     place.run_as("ada", &words).exits(0).says("no history here has both commits");
+}
+
+/// A production that a server keeps in sync by itself.
+struct Served {
+    place: Place,
+    server: Server,
+    cluster: Cluster,
+}
+
+impl Served {
+    /// Once production has this line.
+    fn begin(place: Place, change: (&str, &str)) -> Self {
+        place.by_application("path: chart, helm: {valueFiles: [../production.yaml]}");
+        let automated = "targetRevision: HEAD}\n  syncPolicy: {automated: {selfHeal: true}, retry: {limit: 0}, syncOptions: [CreateNamespace=true]}";
+        place.shop.edit("gitops/web.yaml", "targetRevision: HEAD}", automated);
+        place.shop.edit("production.yaml", change.0, change.1);
+        place.push("delivered by a server");
+        let repository = format!("{}={}", place.town.url("acme/shop.git"), place.bare.display());
+        let server = serve(&place.shop, &[".", "--env", "production", "--repo", &repository], &[]);
+        let cluster = server.cluster();
+        Served { place, server, cluster }
+    }
+
+    /// Waits until its Application is as it is wanted.
+    #[track_caller]
+    fn until(&self, so: impl Fn(&Object) -> bool) -> Object {
+        self.server.until(&self.cluster, &application("web"), so)
+    }
+
+    /// Waits until a sync has ended so, in words.
+    #[track_caller]
+    fn ends(&self, phase: &str, said: &str) {
+        self.until(|it| {
+            it.str_at("/status/operationState/phase") == Some(phase)
+                && it.str_at("/status/operationState/message").is_some_and(|message| message.contains(said))
+        });
+    }
+
+    /// What the workload runs; nothing where there is none.
+    fn runs(&self) -> Option<String> {
+        let key =
+            landfall_object::ObjectKey::new(landfall_object::Gvk::new("apps", "v1", "Deployment"), Some("shop"), "web");
+        let image = "/spec/template/spec/containers/0/image";
+        self.server.get(&self.cluster, &key).and_then(|it| it.str_at(image).map(str::to_owned))
+    }
+}
+
+#[test]
+fn se_09_se_10_se_33_a_server_delivers_neither_what_the_policy_refuses_nor_a_tag_that_was_moved() {
+    let place = place(COMMITTED).delivered();
+    place.promote(&[]).exits(0);
+    place.shop.git(&["pull", "-q", "../git/acme/shop.git", "main"]);
+    let served = Served::begin(place, ("web:0.5.0'", "web:0.5.0-alpha.1.1'"));
+    let place = &served.place;
+    served.ends("Failed", "0.5.0-alpha.1.1 may not run in production");
+    assert_eq!(served.runs(), None);
+    let told = served.until(|it| it.list_at("/status/conditions").iter().any(|it| it["type"] == "SyncError"));
+    let told = told.at("/status/conditions").map(ToString::to_string).unwrap_or_default();
+    for text in
+        ["production.yaml:3", "`images:` of the environment", "landfall app sync argocd/web --break-glass REASON"]
+    {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+    for verb in ["get", "explain"] {
+        let told = place.shop.run(&["app", verb, "web", "--env", "production"]).all();
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("may not run in production"), "{verb}: {told}");
+    }
+    // Asked for by hand it is no other; in an emergency it is, and everybody hears of it.
+    let sync = ["app", "sync", "web", "--yes", "--env", "production"];
+    place.shop.run(&sync).exits(1).says("may not run in production");
+    assert_eq!(served.runs(), None);
+    place.shop.run(&[&sync[..], &["--break-glass", "the shop is down"]].concat()).exits(0);
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.5.0-alpha.1.1")), "{:?}", served.runs());
+    let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    let first = &history["data"][0];
+    assert_eq!((first["state"].as_str(), first["to"].as_str()), (Some("glass-broken"), Some("production")));
+    assert_eq!((&first["tag"], &first["detail"]["reason"]), (&"0.5.0-alpha.1.1".into(), &"the shop is down".into()));
+    // What was published under the released tag is another image by now.
+    place.town.publish("acme/web", "0.5.0", "another");
+    place.shop.edit("production.yaml", "web:0.5.0-alpha.1.1'", "web:0.5.0'");
+    place.push("as released");
+    served.ends("Failed", "was moved");
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.5.0-alpha.1.1")), "{:?}", served.runs());
+    let (name, token) = served.server.own_token();
+    let (_, audit) = served.server.ask("GET", "/api/v1/audit", &[(name, &token)], "");
+    assert!(audit.contains("application.images") && audit.contains("promotion.break-glass"), "{audit}");
+}
+
+#[test]
+fn what_a_registry_does_not_say_is_told_at_the_application_and_stops_no_sync() {
+    let place = place(COMMITTED).delivered();
+    place.promote(&[]).exits(0);
+    place.shop.git(&["pull", "-q", "../git/acme/shop.git", "main"]);
+    place.town.remove("acme/web", "0.5.0");
+    let served = Served::begin(place, ("# production", "# production, served"));
+    served.ends("Succeeded", "");
+    let is_told = |it: &Object| {
+        it.list_at("/status/conditions").iter().any(|it| {
+            it["type"] == "ImagesUnseenWarning" && it["message"].as_str().is_some_and(|it| it.contains("is not seen"))
+        })
+    };
+    served.until(is_told);
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.5.0")), "{:?}", served.runs());
+}
+
+#[test]
+fn in_an_emergency_what_may_not_run_there_is_delivered_and_everybody_hears_of_it() {
+    let place = place(COMMITTED);
+    place.shop.edit("production.yaml", "web:0.4.0", "web:0.5.0-alpha.1.1");
+    place.shop.commit("by hand");
+    let up = |more: &[&str]| place.run_as("eve", &[&["up", "--env", "production"][..], more].concat());
+    up(&[]).exits(5).says("LF0962").says("--break-glass REASON");
+    up(&["--break-glass", " "]).exits(5).says("LF0962");
+    up(&["--dry-run", "--break-glass", "the shop is down"]).exits(0).says("it would go past what may run there");
+    let history = || place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    assert_eq!(history()["data"].as_array().map(Vec::len), Some(0), "nothing was done");
+    up(&["--break-glass", "the shop is down"]).exits(0).says("this is audited and announced");
+    let told = history();
+    let first = &told["data"][0];
+    assert_eq!((first["state"].as_str(), first["to"].as_str()), (Some("glass-broken"), Some("production")), "{told:#}");
+    assert_eq!((&first["tag"], &first["detail"]["asked_by"]), (&"0.5.0-alpha.1.1".into(), &"eve".into()));
+}
+
+#[test]
+fn what_was_to_come_past_the_rules_and_never_came_is_told_as_failed() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = place(PROPOSED);
+    place.town.publish("acme/web", "1.0.0", "never-tested");
+    let hook = place.bare.join("hooks/update");
+    std::fs::create_dir_all(place.bare.join("hooks")).expect("made");
+    std::fs::write(&hook, "#!/bin/sh\necho not from you\nexit 1\n").expect("written");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("may run");
+    let words = ["images", "set", "1.0.0", "--env", "production", "--push", "--yes", "--break-glass", "fire"];
+    place.run_as("eve", &words).exits(5).says("LF0527");
+    let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    let first = &history["data"][0];
+    assert_eq!((first["state"].as_str(), first["tag"].as_str()), (Some("failed"), Some("1.0.0")), "{history:#}");
+    assert_eq!(first["events"].as_array().map(Vec::len), Some(2), "{history:#}");
 }

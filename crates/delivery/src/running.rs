@@ -1,41 +1,42 @@
 //! The images that a unit's objects run, each with the value that its tag comes from.
 
-use landfall_delivery::{Explainer, LayerStory, ObjectName, Target, Unit, ValueStory};
 use landfall_diag::Place;
 use landfall_promote::{Binding, Renaming, renamings};
 use serde_json::Value;
 
-use crate::commands::write_back::{said, text_of, tree_path};
+use crate::explain::{Explainer, LayerStory, ObjectName, ValueStory};
+use crate::unit::Unit;
+use crate::value_line::{Files, said, text_of, tree_path};
 
 /// Lists of a pod's containers.
 const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
 /// An image that an object runs.
-pub(crate) struct Running {
+pub struct Running {
     /// As it is rendered.
-    pub(crate) image: String,
+    pub image: String,
     /// The object, as `Deployment/web`.
-    pub(crate) object: String,
+    pub object: String,
     /// The container's name.
-    pub(crate) container: String,
+    pub container: String,
     /// Whether it is the first of its object's containers, and no one that only begins.
-    pub(crate) is_first: bool,
+    pub is_first: bool,
     /// The value that says its tag, or its digest where that stands alone; nothing where a template says it.
-    pub(crate) tag: Option<ValueStory>,
+    pub tag: Option<ValueStory>,
     /// The value that says its digest, where that is another one than the tag's.
-    pub(crate) digest: Option<ValueStory>,
+    pub digest: Option<ValueStory>,
 }
 
 impl Running {
     /// The digest that says what runs, whatever the tag.
-    pub(crate) fn pinned(&self) -> Option<&str> {
+    pub fn pinned(&self) -> Option<&str> {
         self.image.split_once('@').map(|(_, digest)| digest)
     }
 }
 
 /// All that run, as far as values or kustomizations may say their tags.
-pub(crate) fn images(target: &Target, unit: &Unit, explainer: &Explainer) -> Vec<Running> {
-    let mut all = kustomized(target, unit);
+pub fn running_images(files: Files<'_>, unit: &Unit, explainer: &Explainer) -> Vec<Running> {
+    let mut all = kustomized(files, unit);
     for name in explainer.objects() {
         let Some(name) = ObjectName::parse(&name) else { continue };
         for story in explainer.explain(&name, &[]) {
@@ -80,7 +81,7 @@ pub(crate) fn images(target: &Target, unit: &Unit, explainer: &Explainer) -> Vec
 }
 
 /// Those whose tags an `images` of a kustomization of this repository sets: the outermost one that says it counts.
-fn kustomized(target: &Target, unit: &Unit) -> Vec<Running> {
+fn kustomized(files: Files<'_>, unit: &Unit) -> Vec<Running> {
     let mut all = Vec::new();
     for (manifest, kustomizations) in unit.manifests() {
         if kustomizations.is_empty() {
@@ -91,7 +92,7 @@ fn kustomized(target: &Target, unit: &Unit) -> Vec<Running> {
         containers(manifest.object.value(), &mut found);
         for (container, is_first) in found {
             let Some(image) = container["image"].as_str() else { continue };
-            let Some((shown, renaming)) = renaming(target, kustomizations, image) else { continue };
+            let Some((shown, renaming)) = renaming(files, kustomizations, image) else { continue };
             let story = |binding: Binding| {
                 let line = u32::try_from(binding.line).unwrap_or_default();
                 let layer = LayerStory {
@@ -103,7 +104,7 @@ fn kustomized(target: &Target, unit: &Unit) -> Vec<Running> {
                 };
                 ValueStory { path: binding.path.to_string(), layers: vec![layer] }
             };
-            let (repository, _) = parts(image);
+            let (repository, _) = image_parts(image);
             let pin = image.split_once('@').map(|(_, digest)| format!("@{digest}")).unwrap_or_default();
             // A digest alone is set in the place of a tag.
             let (image, tag, digest) = match (renaming.tag, renaming.digest) {
@@ -127,14 +128,14 @@ fn kustomized(target: &Target, unit: &Unit) -> Vec<Running> {
 
 /// The entry of the outermost kustomization that says which tag an image has. What only gives it another name is followed to what it
 /// was called before.
-fn renaming<'k>(target: &Target, kustomizations: &'k [String], image: &str) -> Option<(&'k String, Renaming)> {
-    let (repository, tag) = parts(image);
+fn renaming<'k>(files: Files<'_>, kustomizations: &'k [String], image: &str) -> Option<(&'k String, Renaming)> {
+    let (repository, tag) = image_parts(image);
     let digest = image.split_once('@').map(|(_, digest)| digest);
     let said = |binding: &Option<Binding>| binding.as_ref().map(|it| it.tag.clone());
     let mut name = repository.to_owned();
     for shown in kustomizations {
-        let Some(path) = tree_path(target, shown) else { continue };
-        let Ok(entries) = text_of(&target.source, &path).and_then(|text| renamings(&text, &name)) else { continue };
+        let Some(path) = tree_path(files, shown) else { continue };
+        let Ok(entries) = text_of(files.source, &path).and_then(|text| renamings(&text, &name)) else { continue };
         let is_it = |entry: &&Renaming| {
             let has_none = tag.is_empty() && digest.is_some();
             let has_tag = said(&entry.tag).map_or(has_none, |it| it == tag || has_none);
@@ -184,7 +185,7 @@ fn says_digest(image: &str, value: &str) -> bool {
 }
 
 /// Repository and tag of an image; the tag is empty where it has none.
-pub(crate) fn parts(image: &str) -> (&str, &str) {
+pub fn image_parts(image: &str) -> (&str, &str) {
     let named = image.split('@').next().unwrap_or(image);
     match named.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
@@ -194,7 +195,7 @@ pub(crate) fn parts(image: &str) -> (&str, &str) {
 
 /// Whether a value is an image's repository, or its end.
 fn says_repository(image: &str, value: &str) -> bool {
-    let (repository, _) = parts(image);
+    let (repository, _) = image_parts(image);
     !value.is_empty() && (repository == value || repository.ends_with(&format!("/{value}")))
 }
 
@@ -206,7 +207,7 @@ fn left_empty(image: &str, repository: Option<&str>, decided: Vec<ValueStory>) -
         let value = story.layers.first().and_then(|layer| layer.value.as_deref());
         (key.ends_with("tag") || key.ends_with("version")) && matches!(value, Some("\"\"" | "null"))
     };
-    if parts(image).1.is_empty() {
+    if image_parts(image).1.is_empty() {
         return None;
     }
     let (mut beside, mut others): (Vec<_>, Vec<_>) = decided
@@ -218,7 +219,7 @@ fn left_empty(image: &str, repository: Option<&str>, decided: Vec<ValueStory>) -
 
 /// Whether a value is the one that says an image's tag: the whole image, or the tag, perhaps with a role in front of it.
 fn says_tag(image: &str, value: &str, path: &str) -> bool {
-    let (_, tag) = parts(image);
+    let (_, tag) = image_parts(image);
     let key = path.rsplit('.').next().unwrap_or(path).to_lowercase();
     let is_called = key.contains("tag") || key.contains("version") || key == "image";
     if tag.is_empty() {
@@ -240,7 +241,7 @@ mod tests {
         assert!(says_tag("acme/web:2", "2", "image.tag"));
         assert!(!says_tag("acme/web:2", "2", "web.replicas"), "a number that happens to be the same");
         assert!(!says_tag("acme/web:1.2.3", "acme/web", "image.repository"));
-        assert_eq!(parts("localhost:5000/web"), ("localhost:5000/web", ""));
+        assert_eq!(image_parts("localhost:5000/web"), ("localhost:5000/web", ""));
         assert!(says_repository("ghcr.io/acme/web:1", "acme/web") && !says_repository("ghcr.io/acme/web:1", "eb"));
     }
 
@@ -269,6 +270,6 @@ mod tests {
 
     #[test]
     fn an_image_is_repository_tag_and_digest() {
-        assert_eq!(parts("a/b:c@sha256:d"), ("a/b", "c"));
+        assert_eq!(image_parts("a/b:c@sha256:d"), ("a/b", "c"));
     }
 }

@@ -1,0 +1,249 @@
+//! What may run where a sync delivers it: asked of the commit that is delivered, of the book and of registries, before the first thing
+//! is touched.
+//!
+//! ```text
+//! Application, its files at the commit ─► the environment that delivers it (delivery's `Admission`) ─► nothing is asked, or
+//!     its images of ours ─┬─ the policy ─► LF0962
+//!                         └─ promoted there or from there: those that the book knows ─ registry ─► LF0968, or not seen, which is told
+//! refused ─► not begun; somebody's own sync with a reason goes on, audited, announced and in the book
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::future::join_all;
+use landfall_apps::{Application, Initiator, Operation};
+use landfall_chart::Tree;
+use landfall_delivery::{Admission, Files, OurImage, Ours, StandIn, Unit, declaring, our_images};
+use landfall_diag::{Diagnose as _, Diagnostic, code};
+use landfall_promote::Moved;
+use landfall_source::{Access, Credentials, Network, Reference, Registry, Scheme, SourceTree, aside};
+use landfall_store::{PromotionEvent, PromotionRow, PublishedRow};
+use parking_lot::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::errands::{Work, words};
+
+/// How long a sync waits for one registry at most.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long what a registry says of a tag counts: as long as many Applications of one commit are synced.
+const SAID: Duration = Duration::from_secs(5);
+/// How long one that does not answer is not asked again.
+const SILENT: Duration = Duration::from_secs(60);
+/// Tags that are remembered at most.
+const MOST: usize = 1000;
+/// What a promotion's line says of what was delivered past the rules.
+const BROKEN: &str = "glass-broken";
+
+/// What a registry says of a tag: its digest, nothing where there is no such tag, or why it does not say it.
+type Said = Result<Option<String>, String>;
+
+/// Registries, asked which digests tags have.
+pub(crate) struct Registries {
+    network: Network,
+    /// Files in the form of Docker's `config.json`.
+    files: Vec<PathBuf>,
+    said: Mutex<BTreeMap<String, (Instant, Said)>>,
+}
+
+/// What was found of an Application that may be delivered.
+#[derive(Debug, Default)]
+pub(crate) struct Admitted {
+    /// What could not be seen, in a sentence.
+    pub(crate) unseen: Option<String>,
+}
+
+/// What is delivered, and where.
+struct Delivered {
+    admission: Admission,
+    /// Where promotions to the environment come from.
+    from: String,
+    images: Vec<OurImage>,
+}
+
+impl Registries {
+    /// Asked over a network, as Docker's files say.
+    pub(crate) fn new(network: Network, files: Vec<PathBuf>) -> Self {
+        Registries { network, files, said: Mutex::default() }
+    }
+
+    /// The digest of an image's tag.
+    async fn digest(&self, image: &str) -> Said {
+        let kept = self.said.lock().get(image).cloned();
+        if let Some((at, said)) = kept
+            && at.elapsed() < if said.is_ok() { SAID } else { SILENT }
+        {
+            return said;
+        }
+        let asked = timeout(PATIENCE, self.asked(image)).await;
+        let said = asked.unwrap_or_else(|_| Err(format!("its registry has not answered for {} s", PATIENCE.as_secs())));
+        let mut all = self.said.lock();
+        if all.len() >= MOST {
+            all.clear();
+        }
+        all.insert(image.to_owned(), (Instant::now(), said.clone()));
+        said
+    }
+
+    async fn asked(&self, image: &str) -> Said {
+        let told = |error: landfall_source::SourceError| error.diagnose().message;
+        let reference = Reference::image(image).map_err(told)?;
+        let name = reference.host().rsplit_once(':').map_or(reference.host(), |(name, _)| name);
+        let is_here = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+        let scheme = if is_here { Scheme::Either } else { Scheme::Https };
+        let credentials = Credentials { given: None, files: self.files.clone() };
+        let registry = Registry::new(self.network.client(Access::default()), credentials, scheme);
+        Ok(registry.details(&reference).await.map_err(told)?.map(|details| details.digest))
+    }
+}
+
+impl Work {
+    /// Sees that what an Application's files would run may run where it is delivered.
+    ///
+    /// # Errors
+    /// It may not, or what is declared there cannot be read; nothing is delivered.
+    pub(crate) async fn admitted(
+        &self,
+        application: &Application,
+        (operation, revisions): (&Operation, &[String]),
+        (unit, repositories): (&Unit, &[StandIn]),
+    ) -> Result<Admitted, Vec<Diagnostic>> {
+        let (delivered, unread) = match self.delivered(application, unit, repositories).await? {
+            Some(found) => found,
+            None => return Ok(Admitted::default()),
+        };
+        let (refused, unseen) = match delivered.admission.allows(&delivered.images) {
+            Err(refused) => (Some(refused.help("deliver a tag that it lets run")), Vec::new()),
+            Ok(()) => self.moved(&delivered).await?,
+        };
+        let unseen: Vec<String> = unread.into_iter().chain(unseen).collect();
+        let unseen = Some(unseen.join("; ")).filter(|unseen| !unseen.is_empty());
+        let Some(refused) = refused else { return Ok(Admitted { unseen }) };
+        let name = format!("{}/{}", application.namespace, application.name);
+        if let Some(reason) = &operation.break_glass {
+            self.broken((&name, operation, revisions), &delivered, (&refused, reason)).await?;
+            return Ok(Admitted { unseen });
+        }
+        let helps = refused.helps.join("; ");
+        let way_out = format!("in an emergency `landfall app sync {name} --break-glass REASON`");
+        let notes = refused.notes.join("; ");
+        let why = if notes.is_empty() { String::new() } else { format!("{notes}; ") };
+        let told = Diagnostic::refused(refused.code, refused.message).note(format!("{why}{helps}; {way_out}"));
+        if told.code == code::TAG_MOVED {
+            let text = format!("{name} is not synced: {}", told.message);
+            self.alarms.raise_once((&name, "application.images", &name), "refused, announced", &text).await;
+        }
+        Err(vec![told])
+    }
+
+    /// What is asked of an Application's images, with them, and why they cannot be told; nothing where nothing is asked.
+    async fn delivered(
+        &self,
+        application: &Application,
+        unit: &Unit,
+        repositories: &[StandIn],
+    ) -> Result<Option<(Delivered, Option<String>)>, Vec<Diagnostic>> {
+        let (asked, files) = (application.clone(), repositories.to_vec());
+        let begun = self.declared.iter().find(|one| one.is_of(application));
+        let begun = begun.map(|one| (one.name.clone(), one.system.clone(), self.origin.clone()));
+        let unit = unit.clone();
+        let found = aside(move || {
+            let found = declaring(&asked, &files)?;
+            let found = found.map(|it| (it.environment, it.system, Some(it.repository.address.clone())));
+            let Some((environment, system, address)) = found.or(begun) else { return Ok(None) };
+            let Some(admission) = Admission::of(&system, &environment) else { return Ok(None) };
+            let from = system.promotion.iter().find(|it| *it.to == *environment).map(|it| it.from.to_string());
+            // Lines are told of the repository that declares it; whatever else says a tag is named by its object.
+            let tree = files.iter().find(|it| Some(&it.address) == address.as_ref()).or(files.first());
+            let ours = Ours::of_system(&system, address.as_deref());
+            // A packed chart has no files of a repository.
+            let nothing = SourceTree::from_tree(String::new(), Tree::default());
+            let source = tree.map_or(&nothing, |it| &*it.tree);
+            let images = our_images(Files { source, shown: "" }, [&unit], &ours);
+            let (images, unread) = match images {
+                Ok(images) => (images, None),
+                Err(told) => (Vec::new(), Some(format!("which images it runs is not seen: {}", words(&told)))),
+            };
+            Ok(Some((Delivered { admission, from: from.unwrap_or_default(), images }, unread)))
+        });
+        found.await.map_err(|broken| vec![Diagnostic::error(code::BUG, broken.to_string())])?
+    }
+
+    /// The tag that is another image than the book knows, if one is; and of which that is not seen.
+    async fn moved(&self, delivered: &Delivered) -> Result<(Option<Diagnostic>, Vec<String>), Vec<Diagnostic>> {
+        if !delivered.admission.is_promoted {
+            return Ok((None, Vec::new()));
+        }
+        let book = &self.session.store.promotions;
+        let by_tag = delivered.images.iter().filter(|image| !image.is_pinned);
+        let tags: BTreeSet<(&str, &str)> =
+            by_tag.map(|image| (image.repository.as_str(), image.tag.as_str())).collect();
+        let mut known: Vec<PublishedRow> = Vec::new();
+        for (repository, tag) in tags {
+            known.extend(book.tag(repository, tag).await.map_err(|error| vec![error.diagnose()])?);
+        }
+        let asked = known.into_iter().map(|row| async move {
+            let image = format!("{}:{}", row.image, row.tag);
+            let said = self.registries.digest(&image).await;
+            (image, row, said)
+        });
+        let mut unseen = Vec::new();
+        for (image, PublishedRow { digest, at, .. }, said) in join_all(asked).await {
+            let why = match said {
+                Ok(Some(now)) if now == digest => continue,
+                Ok(Some(now)) => {
+                    let moved = Moved { image, before: digest, since: at, now };
+                    return Ok((Some(moved.diagnose()), unseen));
+                }
+                Ok(None) => "it is not in its registry".to_owned(),
+                Err(why) => why,
+            };
+            unseen.push(format!("whether {image} was moved since {at} is not seen: {why}"));
+        }
+        Ok((None, unseen))
+    }
+
+    /// Writes down that somebody has something delivered past what may run there, and lets it be heard, before it is done.
+    async fn broken(
+        &self,
+        (name, operation, revisions): (&str, &Operation, &[String]),
+        delivered: &Delivered,
+        (refused, reason): (&Diagnostic, &str),
+    ) -> Result<(), Vec<Diagnostic>> {
+        let environment = &delivered.admission.environment;
+        let by = match &operation.initiator {
+            Initiator::Person(name) if !name.is_empty() => name.as_str(),
+            _ => "unknown",
+        };
+        let text = format!("{name} is synced to {environment} past what may run there: {reason} ({})", refused.message);
+        let tag = delivered
+            .images
+            .iter()
+            .find(|image| refused.message.contains(&format!("{}:{} ", image.repository, image.tag)));
+        let tag = tag.or(delivered.images.first()).map(|image| image.tag.clone()).unwrap_or_default();
+        let revision: String = revisions.first().map(|it| it.chars().take(12).collect()).unwrap_or_default();
+        let id = format!("{environment}-{tag}-sync-{revision}-{}", name.replace('/', "-"));
+        let book = &self.session.store.promotions;
+        let failed = |error: landfall_store::Error| vec![error.diagnose()];
+        // What is tried again was heard already.
+        if book.promotion(&id).await.map_err(failed)?.is_some() {
+            return Ok(());
+        }
+        let at = landfall_object::whole_second(self.session.clock.now()).to_string();
+        let row = PromotionRow {
+            id,
+            at: at.clone(),
+            origin: delivered.from.clone(),
+            receiver: environment.clone(),
+            tag,
+            state: BROKEN.to_owned(),
+            body: serde_json::json!({"asked_by": by, "reason": reason, "refused": refused.message}),
+        };
+        let said = landfall_diag::beginning(&format!("{reason} ({})", refused.message), 1000);
+        let event = PromotionEvent { at, actor: by.to_owned(), state: BROKEN.to_owned(), said };
+        book.note(&row, &event).await.map_err(failed)?;
+        self.alarms.raise((by, "promotion.break-glass", name), "done, announced", &text).await;
+        Ok(())
+    }
+}
