@@ -7,7 +7,7 @@
 //! evidence or a hold that somebody posts ─► the last of these
 //! ```
 
-use landfall_delivery::Sighting;
+use landfall_delivery::{Sighting, Verdict};
 use landfall_object::Object;
 use landfall_project::Check;
 use landfall_promote::{RUNS, TestedImage, bare};
@@ -71,14 +71,12 @@ impl Work {
         at: &str,
         lines: &[EvidenceLine],
     ) -> Result<(), landfall_store::Error> {
-        // What does not run any more has not failed.
-        let has_failed = |line: &&EvidenceLine| !line.passed && !line.what.starts_with(RUNS);
-        if !lines.iter().any(|line| has_failed(&line)) {
+        if !lines.iter().any(EvidenceLine::has_failed) {
             return Ok(());
         }
         let why = |row: &PromotionRow| {
             let digests = texts(row, "/images", Some("digest"));
-            let mut failed = lines.iter().filter(has_failed).filter(|line| line.environment == row.origin);
+            let mut failed = lines.iter().filter(|line| line.has_failed() && line.environment == row.origin);
             let line = failed.find(|line| digests.contains(&line.digest.to_lowercase()))?;
             Some(withdrawn(&line.what, &line.environment, &line.detail))
         };
@@ -226,8 +224,9 @@ fn rows(
 ) -> Vec<EvidenceRow> {
     let health = application.str_at("/status/health/status").unwrap_or("Unknown");
     let trouble = (health != "Healthy").then(|| format!("{} is {health}", application.name()));
-    let checks: Vec<EvidenceLine> =
-        checked.results.iter().map(|result| of_check(environment, result, &seen.checks)).collect();
+    // What could not be made says nothing of what runs, neither way.
+    let made = checked.results.iter().filter(|result| !matches!(result.verdict, Verdict::NotSimulated { .. }));
+    let checks: Vec<EvidenceLine> = made.map(|result| of_check(environment, result, &seen.checks)).collect();
     let troubles = |_: &(String, String)| trouble.clone();
     let looked = Looked { environment, images, sightings: &seen.sightings, troubles: &troubles, checks: &checks };
     let of_line = |line: EvidenceLine| {
@@ -239,7 +238,7 @@ fn rows(
 
 #[cfg(test)]
 mod tests {
-    use landfall_delivery::{CheckResult, Run, Seen, Verdict};
+    use landfall_delivery::{CheckResult, Run, Seen};
     use landfall_project::OnSmokeFailure;
     use landfall_store::{Location, PublishedRow, Store};
     use serde_json::json;
@@ -385,6 +384,16 @@ mod tests {
             seen(&store, &application(health), ("production", &released), &found).await;
             assert_eq!(state(&book).await, wanted);
         }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_checked_is_written_down_neither_as_failed_nor_as_passed() {
+        let (store, book) = book().await;
+        let unmade = checked(Verdict::NotSimulated { reason: "nobody answers there".to_owned() });
+        seen(&store, &application("Healthy"), ("test", &["a/web:0.5.0-alpha.1.1"]), &unmade).await;
+        assert_eq!(state(&book).await, "proposed");
+        let found = book.evidence("sha256:a", 20).await.expect("read");
+        assert!(!found.is_empty() && found.iter().all(|it| it.what != "check home"), "{found:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is asked and told of published tags, evidence, what is held back, and promotions.
 
+use landfall_promote::RUNS;
 use landfall_store::{EvidenceRow, HoldRow, PublishedRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,13 @@ pub struct EvidenceLine {
     /// What stands for a check as it was declared when it was made; a promotion takes no check that is declared otherwise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub made_as: String,
+}
+
+impl EvidenceLine {
+    /// Whether something has failed: what does not run any more has not.
+    pub fn has_failed(&self) -> bool {
+        !self.passed && !self.what.starts_with(RUNS)
+    }
 }
 
 /// A version that is held back, or was.

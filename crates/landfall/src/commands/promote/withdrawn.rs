@@ -6,7 +6,7 @@ use landfall_delivery::{CheckResult, Ours, TargetKind, Unit, of_units};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_project::Check;
-use landfall_promote::{RUNS, TestedImage, bare};
+use landfall_promote::{TestedImage, bare};
 use landfall_server::Proposed;
 use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine, PromotionNote};
 use landfall_source::ForgeRepository;
@@ -120,9 +120,7 @@ pub(super) async fn written(
     environment: &str,
     evidence: Vec<EvidenceLine>,
 ) -> Result<Vec<String>, Failure> {
-    // What does not run any more has not failed.
-    let has_failed = |line: &&EvidenceLine| !line.passed && !line.what.starts_with(RUNS);
-    let failed: Vec<EvidenceLine> = evidence.iter().filter(has_failed).cloned().collect();
+    let failed: Vec<EvidenceLine> = evidence.iter().filter(|line| line.has_failed()).cloned().collect();
     // A server withdraws them itself, and may have no token for their forge.
     let open = if failed.is_empty() { Vec::new() } else { open(books).await? };
     let _written: usize = books.ask(Asked::Witness(evidence)).await?;
