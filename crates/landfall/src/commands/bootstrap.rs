@@ -30,7 +30,7 @@ use crate::arguments::OutputArgs;
 use crate::cli::Cli;
 use crate::commands::Command;
 use crate::commands::repo::credentials;
-use crate::commands::secrets::SecretsCommand;
+use crate::commands::secrets::{SecretsCommand, plain};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -216,6 +216,9 @@ impl BootstrapArgs {
                     return Ok(exit);
                 }
             }
+        }
+        if let Some(plain) = &self.plain {
+            plain::named(context, plain);
         }
         let exit = if outcomes.contains(&Became::Waits) { Exit::Unhealthy } else { Exit::Done };
         let report = Told { environment: name, cluster: place.cluster.shown(), steps, outcomes: &outcomes };

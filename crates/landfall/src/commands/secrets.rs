@@ -11,7 +11,7 @@ mod given;
 mod init;
 mod keys;
 mod pending;
-mod plain;
+pub(super) mod plain;
 mod restore;
 mod rotate;
 mod scene;

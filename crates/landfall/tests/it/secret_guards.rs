@@ -42,6 +42,25 @@ fn value(secret: &Object, key: &str) -> String {
     String::from_utf8(STANDARD.decode(text).expect("base64")).expect("text")
 }
 
+/// A run that was killed behind its file of plain values has sealed none of them: the file that is typed has what is sealed.
+#[test]
+fn a_file_of_plain_values_has_the_name_that_was_typed_once_they_are_sealed() {
+    let sandbox = sealed("        TOKEN: {generate: {random: 24}}\n");
+    sandbox.write("../plain.env.unsealed", "TOKEN=of-a-run-that-was-killed\n");
+    let init = ["secrets", "init", "--yes", "--plain", "../plain.env"];
+    let told = sandbox.run(&init).exits(0).says("../plain.env.void").says("they are void");
+    told.says("plain values are in ../plain.env (0600)");
+    sandbox.run(&["up", "--yes"]).exits(0);
+    let token = value(&live(&sandbox, "keys"), "TOKEN");
+    assert!(sandbox.read("../plain.env").contains(&token), "what is typed is what is sealed");
+    assert!(sandbox.read("../plain.env.void").contains("of-a-run-that-was-killed"));
+    assert!(!sandbox.root().join("../plain.env.unsealed").exists());
+    // What is there stays as it is.
+    let again = ["secrets", "rotate", "TOKEN", "--yes", "--plain", "../plain.env"];
+    sandbox.run(&again).exits(2).says("LF0951").says("it is there already");
+    assert!(sandbox.read("../plain.env").contains(&token));
+}
+
 /// What opens what git has goes with the embedded cluster: where no backup has it, somebody must say so.
 #[test]
 fn down_asks_where_keys_go_that_no_backup_has() {

@@ -256,6 +256,7 @@ impl Work<'_> {
                 return Err(failure);
             }
         };
+        plain.sealed(context);
         self.connection.store().audit.end(entry, "done").await.map_err(|error| Failure::from(error.diagnose()))?;
         if let Err(failure) = self.remember(&prints).await {
             // What was written is written: who may seal need not be who may write beside the sealing keys.
