@@ -1,7 +1,7 @@
 //! `landfall images …`
 
 mod charts;
-mod commits;
+pub(crate) mod commits;
 mod files;
 mod lowered;
 pub(crate) mod policy;

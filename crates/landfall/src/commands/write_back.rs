@@ -255,10 +255,15 @@ fn author(context: &Context) -> Person {
     }
 }
 
+/// Variables by which a forge's pipelines say whose account has started them.
+pub(crate) const OF_FORGES: [&str; 2] = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN"];
+
 /// Who asks for something, for a commit's last lines.
 pub(crate) fn actor(context: &Context) -> String {
-    let named = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER"];
-    let person = named.into_iter().find_map(|name| context.host.env.get(name).filter(|name| !name.is_empty()));
+    let person = OF_FORGES
+        .into_iter()
+        .chain(["USER"])
+        .find_map(|name| context.host.env.get(name).filter(|name| !name.is_empty()));
     person.unwrap_or("local").to_owned()
 }
 

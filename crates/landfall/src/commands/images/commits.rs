@@ -96,3 +96,17 @@ fn said_at(json: &serde_json::Value, path: &[Step<'_>]) -> String {
     });
     source.and_then(|it| it["targetRevision"].as_str()).unwrap_or_default().to_owned()
 }
+
+/// Whether a commit came before another one, by the history of the branch, else by what is known here; nothing where none has both. A
+/// shallow clone may have both and not what lies between.
+pub(crate) fn comes_before(
+    new: &str,
+    old: &str,
+    branch: Option<&SourceTree>,
+    here: impl FnOnce() -> Option<bool>,
+) -> Option<bool> {
+    if new.starts_with(old) || old.starts_with(new) {
+        return Some(false);
+    }
+    branch.and_then(|branch| branch.leads_to(new, old)).or_else(here)
+}

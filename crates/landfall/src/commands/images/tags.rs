@@ -286,16 +286,9 @@ impl Tags {
         let commit =
             |text: &str| Tag::parse(text).ok().filter(Tag::is_commit_tag).map(|tag| tag.as_str()[4..].to_owned());
         let (Some(new), Some(old)) = (commit(tag), commit(now)) else { return Some(is_older(tag, now)) };
-        if new == old {
-            return Some(false);
-        }
-        let leads = |tree: SourceTree| tree.leads_to(&new, &old);
-        // A shallow clone may have both and not what lies between.
         let whole = self.lineage.as_ref().and_then(|(all, tip)| SourceTree::open_shared(all, tip).ok());
-        whole.and_then(leads).or_else(|| {
-            let here = self.history.as_ref().and_then(|directory| SourceTree::open_directory(directory).ok());
-            here.and_then(leads)
-        })
+        let here = || self.history.as_ref().and_then(|directory| SourceTree::open_directory(directory).ok());
+        commits::comes_before(&new, &old, whole.as_ref(), || here().and_then(|here| here.leads_to(&new, &old)))
     }
 
     /// The record beside a values file, where there is one: which tag, from which commit, with which digests, since when.

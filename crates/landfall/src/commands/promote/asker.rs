@@ -3,11 +3,8 @@
 use landfall_host::Failure;
 use landfall_project::Who;
 
-use crate::commands::write_back::{WriteBackArgs, actor};
+use crate::commands::write_back::{OF_FORGES, WriteBackArgs, actor};
 use crate::context::Context;
-
-/// Variables by which a forge's pipelines say whose account has started them.
-const OF_FORGES: [&str; 2] = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN"];
 
 /// The one who asks. What the environment names is what somebody says of themselves, and proves nothing; a forge that does not
 /// answer, or whose token is a machine's, says no more than that.

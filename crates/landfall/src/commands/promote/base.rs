@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::{PromoteArgs, told};
 use crate::arguments::TargetArgs;
+use crate::commands::images::commits::comes_before;
 use crate::commands::write_back::{WriteBackArgs, no_token};
 use crate::context::Context;
 
@@ -72,15 +73,10 @@ impl Base {
     ) -> Result<(), Failure> {
         let there = Tag::parse(without_role(present)).ok();
         let (Some(new), Some(old)) = (tag.commit(), there.as_ref().and_then(Tag::commit)) else { return Ok(()) };
-        if new.starts_with(old) || old.starts_with(new) {
-            return Ok(());
-        }
-        let comes_before = match self.here.target.source.leads_to(new, old) {
-            Some(comes_before) => comes_before,
-            None => self.tip.history(context).await?.leads_to(new, old) == Some(true),
-        };
+        let branch = self.tip.history(context).await?;
+        let here = || self.here.target.source.leads_to(new, old);
         let (tag, present, to) = (tag.to_string(), present.to_owned(), to.to_owned());
-        match comes_before {
+        match comes_before(new, old, Some(&branch), here) == Some(true) {
             true => Err(told::refused(&PromotionRefusal::GoesBack { tag, present, to })),
             false => Ok(()),
         }
