@@ -745,6 +745,7 @@ mod tests {
             settings: ArgoSettings::default(),
             orders,
             alarms,
+            registries: crate::admitted::Registries::new(landfall_source::Network::default(), Vec::new()),
             shards: Arc::new(crate::shards::Shards::alone()),
             stands_back: AtomicBool::default(),
         };
