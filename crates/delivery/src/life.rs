@@ -12,6 +12,7 @@
 mod births;
 mod controller;
 mod examination;
+mod former;
 mod remembered;
 mod sent;
 mod site;
@@ -23,6 +24,7 @@ pub use births::check_restored;
 pub(crate) use births::is_sealed;
 pub use controller::SealingController;
 pub use examination::{Examination, Examined, Fault, Row, State};
+pub use former::{Former, carrying, once_at, values_at};
 pub use remembered::{remember, remember_arrivals, remembered, saved};
 pub use sent::Sent;
 pub use site::{Consumer, Site};
