@@ -20,8 +20,8 @@ mod survey;
 mod unsaved;
 mod writer;
 
-pub use births::check_restored;
 pub(crate) use births::is_sealed;
+pub use births::{OtherSaved, check_restored, others_saved};
 pub use controller::SealingController;
 pub use examination::{Examination, Examined, Fault, Row, State};
 pub use former::{Former, carrying, once_at, values_at};

@@ -145,7 +145,34 @@ impl Session {
 /// # Errors
 /// Each such value.
 pub fn check_restored(environment: &Environment, backup: &Backup) -> Result<(), Vec<Diagnostic>> {
-    let mut refused = Vec::new();
+    let refused: Vec<Diagnostic> = others_saved(environment, backup).iter().map(other_saved).collect();
+    if refused.is_empty() { Ok(()) } else { Err(refused) }
+}
+
+/// A value in a backup that is not the one that was generated.
+#[derive(Debug, Clone)]
+pub struct OtherSaved {
+    /// Its Secret.
+    pub secret: ObjectKey,
+    /// Its key.
+    pub key: String,
+}
+
+impl OtherSaved {
+    /// Its Secret, as it is named in messages.
+    pub fn place(&self) -> String {
+        place(&self.secret)
+    }
+
+    /// What it is called among what a backup has.
+    pub fn saved_name(&self) -> String {
+        format!("once {}[{}]", self.place(), self.key)
+    }
+}
+
+/// The values in a backup that are not those which an environment has the fingerprints of.
+pub fn others_saved(environment: &Environment, backup: &Backup) -> Vec<OtherSaved> {
+    let mut others = Vec::new();
     for (_, secrets) in environment.secrets.iter().flat_map(Secrets::all) {
         let prints = prints(secrets);
         if prints.is_empty() {
@@ -156,7 +183,7 @@ pub fn check_restored(environment: &Environment, backup: &Backup) -> Result<(), 
             for (name, print) in &prints {
                 let value = values.data.get(name).filter(|value| !value.reveal().is_empty());
                 if value.is_some_and(|value| print.is_of(value) == Ok(false)) {
-                    refused.push(other_saved(name, &secret.key()));
+                    others.push(OtherSaved { secret: secret.key(), key: name.clone() });
                 }
             }
         }
@@ -225,14 +252,14 @@ fn opened(sealed: &Object, keyring: Option<&Keyring>) -> Option<Object> {
     Object::from_value(secret).ok()
 }
 
-fn other_saved(name: &str, key: &ObjectKey) -> Diagnostic {
-    let place = format!("{}/{}", key.namespace.as_deref().unwrap_or_default(), key.name);
+fn other_saved(other: &OtherSaved) -> Diagnostic {
+    let (name, place) = (&other.key, other.place());
     let text = format!("`{name}` of {place} never changes, and what was saved is not the value that was generated");
     Diagnostic::refused(code::ANOTHER_BORN, text)
         .note("landfall.yaml has the fingerprint of the one that was; once another one lives, it would be the one that is guarded")
         .note("nothing was written")
         .help("take the backup that has it")
-        .help("where another one is meant, take the key's `fingerprint` out of landfall.yaml")
+        .help(MEANT)
 }
 
 fn another(name: &str, key: &ObjectKey) -> Diagnostic {
