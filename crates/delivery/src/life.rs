@@ -12,6 +12,7 @@
 mod births;
 mod controller;
 mod examination;
+mod former;
 mod remembered;
 mod sent;
 mod site;
@@ -19,10 +20,11 @@ mod survey;
 mod unsaved;
 mod writer;
 
-pub use births::check_restored;
 pub(crate) use births::is_sealed;
+pub use births::{OtherSaved, check_restored, others_saved};
 pub use controller::SealingController;
 pub use examination::{Examination, Examined, Fault, Row, State};
+pub use former::{Former, carrying, once_at, values_at};
 pub use remembered::{remember, remember_arrivals, remembered, saved};
 pub use sent::Sent;
 pub use site::{Consumer, Site};

@@ -6,7 +6,7 @@ use landfall_chart::{Chart, RenderedObject, RenderedUnit, ValueLayers, values_to
 use landfall_diag::{Diagnostic, code, hide_from_now_on};
 use landfall_object::Object;
 use landfall_release::Record;
-use landfall_secrets::sops::{SopsError, SopsKeys, first_ciphertext, whole_ciphertext};
+use landfall_secrets::sops::{SopsError, SopsKeys, ciphertext_within, first_ciphertext, whole_ciphertext};
 use landfall_secrets::{Masked, written_forms};
 use serde_json::Value;
 
@@ -148,25 +148,25 @@ impl Ciphertexts {
         self.first.get_or_insert_with(|| ciphertext.to_owned());
     }
 
-    /// A field's value that is a ciphertext from its beginning to its end; a text that speaks of one is a text.
-    fn whole(&mut self, value: &Value, path: &mut Vec<String>) {
+    /// A field's value that is a ciphertext, or has one within it; a text that speaks of one is a text.
+    fn within(&mut self, value: &Value, path: &mut Vec<String>) {
         match value {
             Value::String(text) => {
-                if let Some(ciphertext) = whole_ciphertext(text) {
+                if let Some(ciphertext) = whole_ciphertext(text).or_else(|| ciphertext_within(text)) {
                     self.add(path, ciphertext);
                 }
             }
             Value::Object(fields) => {
                 for (key, value) in fields {
                     path.push(key.clone());
-                    self.whole(value, path);
+                    self.within(value, path);
                     path.pop();
                 }
             }
             Value::Array(items) => {
                 for (at, value) in items.iter().enumerate() {
                     path.push(at.to_string());
-                    self.whole(value, path);
+                    self.within(value, path);
                     path.pop();
                 }
             }
@@ -176,24 +176,46 @@ impl Ciphertexts {
 
     /// A Secret's values: encoded ones, too, and whole files.
     fn of_secret(&mut self, object: &Object) {
-        let values = |field: &str| object.value().get(field).and_then(Value::as_object).into_iter().flatten();
-        for field in ["stringData", "data"] {
-            for (key, value) in values(field) {
-                let text = value.as_str().unwrap_or_default();
-                let decoded = match field {
-                    "data" => STANDARD.decode(text.split_whitespace().collect::<String>()).ok(),
-                    _ => Some(text.as_bytes().to_vec()),
-                };
-                let decoded = decoded.and_then(|it| String::from_utf8(it).ok()).unwrap_or_default();
-                let path = [field.to_owned(), key.clone()];
-                if let Some(ciphertext) = whole_ciphertext(text).or_else(|| whole_ciphertext(&decoded)) {
-                    self.add(&path, ciphertext);
-                } else if let Some(ciphertext) = first_ciphertext(&decoded) {
-                    self.add(&path, &ciphertext);
-                }
+        for (path, text) in fields(object, "stringData") {
+            self.of_file(&path, text);
+        }
+        for (path, text) in fields(object, "data") {
+            match whole_ciphertext(text) {
+                Some(ciphertext) => self.add(&path, ciphertext),
+                None => self.of_file(&path, &decoded(text)),
             }
         }
     }
+
+    /// A ConfigMap's values that are no text, in base64.
+    fn of_binary(&mut self, object: &Object) {
+        for (path, text) in fields(object, "binaryData") {
+            let decoded = decoded(text);
+            if let Some(ciphertext) = whole_ciphertext(&decoded).or_else(|| ciphertext_within(&decoded)) {
+                self.add(&path, ciphertext);
+            }
+        }
+    }
+
+    fn of_file(&mut self, path: &[String], text: &str) {
+        if let Some(ciphertext) = whole_ciphertext(text).or_else(|| ciphertext_within(text)) {
+            self.add(path, ciphertext);
+        } else if let Some(ciphertext) = first_ciphertext(text) {
+            self.add(path, &ciphertext);
+        }
+    }
+}
+
+/// The texts of a field, each with its path.
+fn fields<'o>(object: &'o Object, field: &str) -> Vec<([String; 2], &'o str)> {
+    let values = object.value().get(field).and_then(Value::as_object).into_iter().flatten();
+    values.filter_map(|(key, value)| Some(([field.to_owned(), key.clone()], value.as_str()?))).collect()
+}
+
+/// A text that is in base64; nothing of what is none.
+fn decoded(text: &str) -> String {
+    let bytes = STANDARD.decode(text.split_whitespace().collect::<String>()).ok();
+    bytes.and_then(|it| String::from_utf8(it).ok()).unwrap_or_default()
 }
 
 fn refused(unit: &Unit, rendered: &RenderedObject) -> Option<Diagnostic> {
@@ -203,13 +225,17 @@ fn refused(unit: &Unit, rendered: &RenderedObject) -> Option<Diagnostic> {
     if object.value().get("sops").is_some() && !is_builtin(&object.gvk().group) {
         return None;
     }
-    if object.kind() != "Secret" && !begins_one(object.value()) {
+    let is_encoded = object.kind() == "Secret" || object.at("/binaryData").is_some();
+    if !is_encoded && !has_one(object.value()) {
         return None;
     }
     let mut found = Ciphertexts::default();
     match object.kind() {
         "Secret" => found.of_secret(object),
-        _ => found.whole(object.value(), &mut Vec::new()),
+        _ => {
+            found.within(object.value(), &mut Vec::new());
+            found.of_binary(object);
+        }
     }
     let ciphertext = found.first?;
     let text = format!("{} would get what SOPS encrypted for a value: {}", object.key(), found.fields.join(", "));
@@ -223,12 +249,12 @@ fn refused(unit: &Unit, rendered: &RenderedObject) -> Option<Diagnostic> {
     ))
 }
 
-/// Whether a text of a value begins as a ciphertext does: nearly none, and no more is asked of it then.
-fn begins_one(value: &Value) -> bool {
+/// Whether a text of a value has what a ciphertext begins with: nearly none, and no more is asked of it then.
+fn has_one(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.trim_start().starts_with("ENC["),
-        Value::Object(fields) => fields.values().any(begins_one),
-        Value::Array(items) => items.iter().any(begins_one),
+        Value::String(text) => text.contains("ENC["),
+        Value::Object(fields) => fields.values().any(has_one),
+        Value::Array(items) => items.iter().any(has_one),
         _ => false,
     }
 }

@@ -304,7 +304,7 @@ mod tests {
         let (candidates, options): (&[Candidate], UpOptions) = (&[], UpOptions::default());
         is_shared(&(session, unit));
         is_send(&session.up(candidates, Some(environment), &options));
-        is_send(&session.plan(candidates, &options));
+        is_send(&session.plan(candidates, Some(environment), &options));
         is_send(&session.check(&environment.checks, Tags::Of(Vec::new())));
         is_send(&session.sync_alone(unit, &options));
         is_send(&session.compare(unit));

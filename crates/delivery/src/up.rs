@@ -202,12 +202,7 @@ impl Session {
         }
         self.offer(&ready).await?;
         self.check_objects(&mut ready, &mut summaries, options).await?;
-        if let Some(environment) = environment {
-            let shown = ready.iter().flat_map(|(_, one)| {
-                one.shown().objects.iter().map(|rendered| (&rendered.object, one.unit.namespace.as_str()))
-            });
-            self.check_births(environment, &shown.collect::<Vec<_>>()).await?;
-        }
+        self.check_secrets(environment, &ready, options).await?;
         let kinds = Kinds::defined(&definitions(&ready).collect::<Vec<_>>());
         for (_, one) in &mut ready {
             one.expected.clone_from(&kinds);
@@ -289,7 +284,12 @@ impl Session {
     /// # Errors
     /// As [`Session::up`].
     #[boxed]
-    pub async fn plan(&self, candidates: &[Candidate], options: &UpOptions) -> Result<Vec<UnitPlan>, Vec<Diagnostic>> {
+    pub async fn plan(
+        &self,
+        candidates: &[Candidate],
+        environment: Option<&Environment>,
+        options: &UpOptions,
+    ) -> Result<Vec<UnitPlan>, Vec<Diagnostic>> {
         let capabilities = self.capabilities().await?;
         let mut ready = Vec::new();
         for (index, (_, unit)) in candidates.iter().enumerate() {
@@ -300,6 +300,7 @@ impl Session {
         }
         self.offer(&ready).await?;
         self.check_objects(&mut ready, &mut BTreeMap::new(), options).await?;
+        self.check_secrets(environment, &ready, options).await?;
         let kinds = Kinds::defined(&definitions(&ready).collect::<Vec<_>>());
         for (_, one) in &mut ready {
             one.expected.clone_from(&kinds);
@@ -321,6 +322,19 @@ impl Session {
             approved.permit(&plans)?;
         }
         Ok(plans)
+    }
+
+    /// Refuses what would lose a value that was generated once.
+    async fn check_secrets(
+        &self,
+        environment: Option<&Environment>,
+        ready: &[(usize, Ready<'_>)],
+        options: &UpOptions,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let shown = ready.iter().flat_map(|(_, one)| {
+            one.shown().objects.iter().map(|rendered| (&rendered.object, one.unit.namespace.as_str()))
+        });
+        self.check_births(environment, options.environment.as_deref(), &shown.collect::<Vec<_>>()).await
     }
 
     pub(crate) async fn capabilities(&self) -> Result<Arc<Capabilities>, Vec<Diagnostic>> {

@@ -11,7 +11,7 @@ use landfall_diag::{Finding, Place, Severity, Spot};
 use landfall_rules::place::SECRET;
 use landfall_source::SourceTree;
 
-use self::value::is_value;
+use self::value::{is_value, opens_an_address_within};
 use crate::{Area, Observation};
 
 /// The largest file that is read.
@@ -21,6 +21,9 @@ const BITS: f64 = 3.5;
 
 /// Fewer letters of base64 hold no token.
 const SHORTEST_ENCODED: usize = 40;
+
+/// Ends of the names of files that hold settings.
+const SETTINGS: [&str; 11] = ["yaml", "yml", "json", "toml", "ini", "conf", "cfg", "properties", "xml", "tf", "tfvars"];
 
 /// A private key of age, as its own tools write it.
 const AGE: &str = "a private key of age";
@@ -122,6 +125,11 @@ fn with_place(mut observation: Observation, place: Place) -> Observation {
     observation.help("revoke it, make a new one, and keep the file out of git")
 }
 
+/// Whether a file holds settings: an address in a text for people is an example.
+fn is_settings(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, end)| SETTINGS.contains(&end.to_ascii_lowercase().as_str()))
+}
+
 /// The lines of a text that hold a secret, and what it is.
 fn in_text(path: &str, text: &str) -> Vec<(u32, String)> {
     let mut found: BTreeMap<u32, String> = BTreeMap::new();
@@ -135,6 +143,8 @@ fn in_text(path: &str, text: &str) -> Vec<(u32, String)> {
             found.insert(number, what);
         } else if is_environment && let Some(variable) = assigned(line) {
             found.insert(number, format!("the value of `{variable}`"));
+        } else if is_settings(path) && opens_an_address_within(line) {
+            found.insert(number, "an address with a password".to_owned());
         }
     }
     for (line, key) in manifest::values(text) {
@@ -309,6 +319,30 @@ mod tests {
             assert_eq!(look(&[(path, given)]), wanted);
         }
         assert!(look(&[("versions", "NODE=22.11.0-alpine-3.20\nURL=https://example.com/a/b/C3d4\n")]).is_empty());
+    }
+
+    /// In settings of whatever form, and in no text for people.
+    #[test]
+    fn an_address_with_a_password_is_found_in_settings() {
+        let address = "https://deploy:hunter2Real9z@git.acme.io/a.git";
+        for (path, text) in [
+            ("cfg.yaml", format!("a: 1\nurl: {address}\n")),
+            ("cfg.json", format!("{{\n\"url\": \"{address}\"}}\n")),
+            ("db.properties", format!("a=1\nurl=jdbc:{address}\n")),
+            ("main.tf", format!("\nmodule = \"git::{address}?ref=v1\"\n")),
+        ] {
+            assert_eq!(look(&[(path, &text)]), [format!("{path}:2 holds an address with a password")], "{text}");
+        }
+        assert!(look(&[("README.md", address)]).is_empty());
+        for harmless in [
+            "url: https://user:password@git.acme.io",
+            "url: https://deploy:${TOKEN}@git.acme.io",
+            "url: \"https://deploy:{{ .Values.password }}@git.acme.io\"",
+            "url: https://deploy:hunter2Real9z@git.example.com",
+            "url: http://localhost:8080/a@b",
+        ] {
+            assert!(look(&[("cfg.yaml", harmless)]).is_empty(), "{harmless}");
+        }
     }
 
     /// A live key of any length, a password in an address, a name that says what it is.

@@ -61,6 +61,7 @@ mod it {
     mod secret_days;
     mod secret_guards;
     mod secret_life;
+    mod secret_moves;
     mod sens;
     mod served;
     mod services;

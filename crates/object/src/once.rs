@@ -112,7 +112,7 @@ impl OnceViolation {
     }
 
     /// What to type where a key is no longer needed.
-    fn giving_up(&self) -> String {
+    pub fn giving_up(&self) -> String {
         let (name, of) = (self.key.name.as_str(), of_namespace(&self.key));
         format!(
             "to give it up for good: `kubectl annotate secret {name}{of} {ONCE_ANNOTATION}- {BORN_ANNOTATION}-`, then the same again"

@@ -15,8 +15,21 @@ pub struct Traces {
     pub sealed: Sealed,
     /// The value that somebody gives for it.
     pub given: Option<Masked>,
+    /// Its value at the place that somebody has named as the one where it lived before.
+    pub former: Option<Masked>,
+    /// A key that is generated once, lives, and that nobody declares any more: this one may be it, under another name or elsewhere.
+    pub orphan: Option<Orphan>,
     /// Claims that hold what its owner was initialised with; the key's own owner's alone.
     pub claims: Vec<String>,
+}
+
+/// A key that is generated once, lives, and that nobody declares any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// Its name.
+    pub key: String,
+    /// Its Secret: `NAMESPACE/NAME`.
+    pub place: String,
 }
 
 /// How a key stands in the file that holds it sealed.
@@ -42,6 +55,8 @@ pub enum Fate {
     Kept,
     /// It lives on the cluster and is taken over from there.
     Adopted,
+    /// It is taken over from the place where it lived before.
+    Carried,
     /// It is made, or asked for: nothing is known of it anywhere.
     Born,
 }
@@ -59,12 +74,19 @@ pub enum Denial {
     Another,
     /// Its owner was initialised with a value that nobody knows any more.
     Initialised(Vec<String>),
+    /// One lives that nobody declares any more, and git has no fingerprint that says whether this is another.
+    Orphan(Orphan),
 }
 
 impl Denial {
     /// Whether somebody may insist: what is lost by it is lost already.
     pub fn may_be_accepted(&self) -> bool {
-        matches!(self, Denial::Lost | Denial::NoKey | Denial::Initialised(_))
+        matches!(self, Denial::Lost | Denial::NoKey | Denial::Initialised(_) | Denial::Orphan(_))
+    }
+
+    /// Whether the value may live under another name or at another place.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Denial::Lost | Denial::NoKey)
     }
 
     /// What would do instead.
@@ -76,10 +98,13 @@ impl Denial {
             }
             Denial::Diverged => "put the value back that the data was made with, in whichever place has the other one",
             Denial::Another => {
-                "put the sealed value back that git has; or take its line out of the file, and `landfall secrets init` takes over the one that lives; where that is another one, too: `landfall secrets restore FILE`"
+                "put the sealed value back that git has, in the file; where none lives any more, the value itself is in a backup: `landfall secrets restore FILE`, with its line taken out of the file, and the same again"
             }
             Denial::Initialised(_) => {
                 "give the value that its owner has (`--from-file`, `--stdin`), or initialise it anew"
+            }
+            Denial::Orphan(_) => {
+                "give it the `fingerprint` in landfall.yaml that git has of that one, and it is the same"
             }
         }
     }
@@ -100,6 +125,12 @@ impl fmt::Display for Denial {
                 claims.join(", "),
                 if claims.len() == 1 { "holds" } else { "hold" }
             ),
+            Denial::Orphan(Orphan { key, place }) => {
+                write!(
+                    f,
+                    "`{key}` of {place} lives and was generated once, nobody declares it any more, and this may be it"
+                )
+            }
         }
     }
 }
@@ -117,7 +148,11 @@ pub fn fate(key: &Key, traces: &Traces) -> Result<Result<Fate, Denial>, CryptoEr
     Ok(match (&traces.sealed, &traces.live) {
         (Sealed::Open(sealed), live) => {
             if !is_born(sealed)? {
-                Err(Denial::Another)
+                // The fingerprint says that the one which lives is the right one: the file is what has another.
+                match live {
+                    Some(live) if is_born(live)? => Ok(Fate::Adopted),
+                    _ => Err(Denial::Another),
+                }
             } else if is_once && live.as_ref().is_some_and(|live| !is_same(live, sealed)) {
                 Err(Denial::Diverged)
             } else {
@@ -134,6 +169,16 @@ pub fn fate(key: &Key, traces: &Traces) -> Result<Result<Fate, Denial>, CryptoEr
         }
         (Sealed::Unseen, Some(live)) if !is_born(live)? => Err(Denial::Another),
         (Sealed::Unseen, _) => Ok(Fate::Kept),
+        (Sealed::Absent | Sealed::Placeholder | Sealed::Closed, None)
+            if traces.given.is_none()
+                && let Some(former) = &traces.former =>
+        {
+            if is_born(former)? {
+                Ok(Fate::Carried)
+            } else {
+                Err(Denial::Another)
+            }
+        }
         // Of what was sealed for another place the value is brought along by who has it.
         (Sealed::Closed, None) => match &traces.given {
             Some(given) if (!is_once || key.fingerprint.is_some()) && is_born(given)? => Ok(Fate::Born),
@@ -144,6 +189,14 @@ pub fn fate(key: &Key, traces: &Traces) -> Result<Result<Fate, Denial>, CryptoEr
             Some(given) if is_born(given)? => Ok(Fate::Born),
             _ => Err(Denial::Lost),
         },
+        // What is declared for the first time while one lives that nobody declares any more is that one, or it is said that it is not.
+        (Sealed::Absent | Sealed::Placeholder, None)
+            if is_once
+                && traces.given.is_none()
+                && let Some(orphan) = &traces.orphan =>
+        {
+            Err(Denial::Orphan(orphan.clone()))
+        }
         (Sealed::Absent | Sealed::Placeholder, None) => match &key.permanence {
             Permanence::InitOnly(_)
                 if !traces.claims.is_empty() && key.making.is_generated() && traces.given.is_none() =>
@@ -180,7 +233,7 @@ mod tests {
 
     fn decided(key: &Key, sealed: Sealed, live: Option<&str>, claims: &[&str]) -> Result<Fate, Denial> {
         let claims = claims.iter().map(|claim| (*claim).to_owned()).collect();
-        fate(key, &Traces { live: live.map(value), sealed, claims, given: None }).expect("compared")
+        fate(key, &Traces { live: live.map(value), sealed, claims, ..Traces::default() }).expect("compared")
     }
 
     /// Who has the value puts it back: of what was born once that very one, of what an owner was initialised with whichever it is.
@@ -202,6 +255,25 @@ mod tests {
         assert_eq!(brought(&key(Permanence::Once, None), "a"), Err(Denial::NoKey));
     }
 
+    /// A key whose name or place is another now is taken over from where it lives, where somebody says so, and nothing is made beside it.
+    #[test]
+    fn what_lives_under_another_name_or_elsewhere_is_carried_over_and_none_is_made_beside_it() {
+        let decided = |key: &Key, sealed: Sealed, former: Option<&str>, orphan: Option<&str>| {
+            let orphan = orphan.map(|key| Orphan { key: key.to_owned(), place: "shop/two".to_owned() });
+            fate(key, &Traces { sealed, former: former.map(value), orphan, ..Traces::default() }).expect("compared")
+        };
+        let (printed, bare) = (key(Permanence::Once, Some("a")), key(Permanence::Once, None));
+        for sealed in [Sealed::Absent, Sealed::Placeholder, Sealed::Closed] {
+            assert_eq!(decided(&printed, sealed.clone(), Some("a"), None), Ok(Fate::Carried));
+            assert_eq!(decided(&printed, sealed.clone(), Some("b"), None), Err(Denial::Another));
+            assert_eq!(decided(&key(Permanence::Rotates, None), sealed, Some("b"), None), Ok(Fate::Carried));
+        }
+        let denied = decided(&bare, Sealed::Absent, None, Some("K"));
+        assert!(matches!(denied, Err(Denial::Orphan(Orphan { key, .. })) if key == "K"));
+        assert_eq!(decided(&bare, Sealed::Absent, Some("a"), Some("K")), Ok(Fate::Carried));
+        assert_eq!(decided(&key(Permanence::Rotates, None), Sealed::Absent, None, Some("any")), Ok(Fate::Born));
+    }
+
     /// A17: whichever of cluster, file and git has lost it, a key that never changes is not made again.
     #[test]
     fn what_was_born_once_is_never_born_again() {
@@ -214,6 +286,8 @@ mod tests {
             (Sealed::Unseen, None, Ok(Fate::Kept)),
             (open("a"), None, Ok(Fate::Kept)),
             (open("b"), None, Err(Denial::Another)),
+            (open("b"), Some("b"), Err(Denial::Another)),
+            (open("b"), Some("a"), Ok(Fate::Adopted)),
             (Sealed::Absent, Some("a"), Ok(Fate::Adopted)),
             (Sealed::Absent, Some("b"), Err(Denial::Another)),
             (Sealed::Closed, Some("a"), Ok(Fate::Adopted)),

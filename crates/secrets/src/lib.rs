@@ -50,7 +50,7 @@ mod template;
 mod unseal;
 
 pub use backup::{Backup, BackupError, Saved, same_value, saved_for, saved_names};
-pub use birth::{Denial, Fate, Sealed, Traces, fate, is_same};
+pub use birth::{Denial, Fate, Orphan, Sealed, Traces, fate, is_same};
 pub use compose::{ComposeError, compose};
 pub use declared::{Contradiction, Declared, Key, Making, Permanence};
 pub use fingerprint::Fingerprint;

@@ -35,6 +35,10 @@ const COMMENT: &str = ",type:comment]";
 const METADATA: &str = "sops";
 /// Bytes of a data key.
 const KEY: usize = 32;
+/// The fewest bytes of a nonce.
+const NONCE: usize = 12;
+/// What an encrypted value is.
+const KINDS: [&str; 7] = ["str", "int", "float", "bool", "bytes", "comment", "time"];
 /// Recipients of a file that are tried.
 const MOST_RECIPIENTS: usize = 1_000;
 /// Those of them that are named where none of them is here.
@@ -175,6 +179,40 @@ pub fn whole_ciphertext(text: &str) -> Option<&str> {
         _ => false,
     });
     is_one.then_some(text)
+}
+
+/// The first value in a text that SOPS has encrypted, whatever stands around it: `--token=ENC[…]`, a line of a file, an address. It is
+/// one with all that SOPS needs to open it: what a text about one has is none, nor is what a whole file of SOPS has, which says for whom
+/// it is encrypted: that is for whoever opens it where it is read.
+pub fn ciphertext_within(text: &str) -> Option<&str> {
+    if !text.contains(VALUE.0) || is_whole_file(text) {
+        return None;
+    }
+    let starts = text.match_indices(VALUE.0).map(|(at, _)| at);
+    starts.filter_map(|at| text.get(at..)).find_map(|rest| {
+        let end = rest.find(VALUE.1)? + VALUE.1.len();
+        rest.get(..end).filter(|value| is_openable(value))
+    })
+}
+
+/// Whether a text is a file of SOPS with what says for whom: in YAML and JSON, or as it writes files of variables and INI.
+fn is_whole_file(text: &str) -> bool {
+    let has_line = |start: &str| text.lines().any(|line| line.trim_start().starts_with(start));
+    has_line("sops_mac=")
+        || has_line("[sops]") && has_line("mac")
+        || landfall_yaml::parse(text).unwrap_or_default().iter().any(|document| metadata(document).is_some())
+}
+
+/// Whether a value has what is needed to open it: a nonce and a tag of the lengths that SOPS writes, and the kind of what it is.
+fn is_openable(value: &str) -> bool {
+    let Some(inner) = value.strip_prefix(FRAME).and_then(|rest| rest.strip_suffix(VALUE.1)) else { return false };
+    let part = |name: &str| inner.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix(':'));
+    let bytes = |name: &str| part(name).and_then(|text| STANDARD.decode(text).ok()).map(|bytes| bytes.len());
+    let is_kind = |kind: &str| KINDS.contains(&kind);
+    bytes("data").is_some()
+        && bytes("iv").is_some_and(|it| it >= NONCE)
+        && bytes("tag") == Some(gcm::TAG)
+        && part("type").is_some_and(is_kind)
 }
 
 /// The first value of a YAML or JSON text that SOPS has encrypted.
@@ -595,6 +633,32 @@ mod tests {
             assert_eq!(opened.lines().count(), file.lines().count());
         }
         assert_eq!(keys(&identity).open("name: shop\nsops: a word\n").map(|it| it.is_none()), Ok(true));
+    }
+
+    /// Whoever reads `--token=ENC[…]` gets the ciphertext; a manual that speaks of one, and a file for a program that opens it, are none.
+    #[test]
+    fn a_ciphertext_is_found_within_a_text_and_a_text_about_one_is_none() {
+        let plain = "token: abcdefgh\n";
+        let file = sealed(plain, &Identity::generate().expect("random"), false);
+        let start = file.find(VALUE.0).expect("encrypted");
+        let end = start + file[start..].find(VALUE.1).expect("its end") + 1;
+        let one = &file[start..end];
+        for text in
+            [one.to_owned(), format!("--token={one}"), format!("a = 1\ntoken = {one}\n"), format!("db://u:{one}@h/d")]
+        {
+            assert_eq!(ciphertext_within(&text), Some(one), "{text}");
+        }
+        let cut = one.replacen(",iv:", ",iv:AA", 1);
+        for text in [
+            "see ENC[AES256_GCM,data:abc] in the manual",
+            "ENC[AES256_GCM,data:…,iv:…,tag:…,type:str]",
+            "ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]",
+            &cut,
+            &file,
+            &format!("a={one}\nsops_mac={one}\n"),
+        ] {
+            assert_eq!(ciphertext_within(text), None, "{text}");
+        }
     }
 
     #[test]

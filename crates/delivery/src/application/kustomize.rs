@@ -131,21 +131,27 @@ fn complaint(said: &str) -> String {
 /// The first value in what was built that SOPS has encrypted: as it is, or, in a Secret, in base64 as generators write it, or in a file in
 /// base64.
 fn ciphertext_in(built: &str) -> Option<String> {
-    if !built.contains("ENC[") && !built.contains("Secret") {
+    if !["ENC[", "Secret", "binaryData"].iter().any(|word| built.contains(word)) {
         return None;
     }
     let documents = landfall_yaml::documents(built).filter_map(|part| part.and_then(|part| part.to_json()).ok());
-    documents.flat_map(flattened).find_map(|object| ciphertext_of(&object, object["kind"] == "Secret"))
+    documents.flat_map(flattened).find_map(|object| {
+        let is_secret = object["kind"] == "Secret";
+        ciphertext_of(&object, is_secret).or_else(|| ciphertext_of(&object["binaryData"], true))
+    })
 }
 
 fn ciphertext_of(value: &Value, encoded: bool) -> Option<String> {
     match value {
         Value::Object(fields) => fields.values().find_map(|value| ciphertext_of(value, encoded)),
         Value::Array(items) => items.iter().find_map(|value| ciphertext_of(value, encoded)),
-        Value::String(text) => sops::whole_ciphertext(text).map(str::to_owned).or_else(|| {
-            let decoded = STANDARD.decode(text.split_whitespace().collect::<String>()).ok().filter(|_| encoded)?;
-            sops::first_ciphertext(std::str::from_utf8(&decoded).ok()?)
-        }),
+        Value::String(text) => {
+            sops::whole_ciphertext(text).or_else(|| sops::ciphertext_within(text)).map(str::to_owned).or_else(|| {
+                let decoded = STANDARD.decode(text.split_whitespace().collect::<String>()).ok().filter(|_| encoded)?;
+                let decoded = std::str::from_utf8(&decoded).ok()?;
+                sops::ciphertext_within(decoded).map(str::to_owned).or_else(|| sops::first_ciphertext(decoded))
+            })
+        }
         _ => None,
     }
 }

@@ -40,10 +40,15 @@ impl SealingController {
                     },
                     Err(unread) => unread.message,
                 };
+                let is_embedded = cluster.version().await.is_ok_and(|version| version.is_embedded());
                 Err(Diagnostic::error(code::UNSEALED, "the sealing controller gives no certificate")
                     .note(error.diagnose().message)
                     .note(keys)
-                    .help("`landfall serve` makes a key and opens what is sealed with it; so does `landfall addon install sealed-secrets`; or say where the controller is: --controller-namespace, --controller-name"))
+                    .help(if is_embedded {
+                        "the embedded cluster has it built in, as `sealed-secrets-controller` of kube-system: leave --controller-namespace and --controller-name away"
+                    } else {
+                        "`landfall serve` makes a key and opens what is sealed with it; so does `landfall addon install sealed-secrets`; or say where the controller is: --controller-namespace, --controller-name"
+                    }))
             }
         }
     }

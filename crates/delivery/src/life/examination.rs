@@ -7,6 +7,7 @@ use landfall_diag::Severity;
 use landfall_object::{ONCE_ANNOTATION, Object};
 use landfall_secrets::{Declared, Key, Making, Masked, Permanence, Recognised, Sealed, is_same, make, sealed_form};
 
+use super::former::carrying;
 use super::site::Site;
 use super::survey::{Began, Stale, Survey};
 
@@ -316,9 +317,11 @@ impl Examined<'_> {
                 format!("{}; else landfall secrets init {name}", self.delivered_again()),
             ),
             State::Vacant => return,
-            State::Missing => {
-                (Severity::Error, format!("`{name}` is missing"), "landfall secrets init".to_owned())
-            }
+            State::Missing => (
+                Severity::Error,
+                format!("`{name}` is missing{}", self.elsewhere(name)),
+                self.carried(name).unwrap_or_else(|| "landfall secrets init".to_owned()),
+            ),
             State::Placeholder => (
                 Severity::Error,
                 format!("what stands for `{name}` is no sealed value"),
@@ -327,8 +330,12 @@ impl Examined<'_> {
             // T27: sealed for another name, namespace or cluster.
             State::Closed => (
                 Severity::Error,
-                format!("`{name}` is sealed, and no key of this cluster opens it for {}", self.bound()),
-                "put its keys back, `landfall secrets restore FILE`; or seal its value for this place, `landfall secrets init --from-file FILE`".to_owned(),
+                format!(
+                    "`{name}` is sealed, and no key of this cluster opens it for {}{}",
+                    self.bound(),
+                    self.elsewhere(name)
+                ),
+                self.carried(name).unwrap_or_else(|| "put its keys back, `landfall secrets restore FILE`; or seal its value for this place, `landfall secrets init --from-file FILE`".to_owned()),
             ),
             State::Stale => (
                 Severity::Error,
@@ -338,10 +345,33 @@ impl Examined<'_> {
             State::Another => (
                 Severity::Error,
                 format!("`{name}` never changes, and is not the value that was generated"),
-                "put the sealed value back that git has, or take its line out of the file: `landfall secrets init` takes over the one that lives".to_owned(),
+                match self.lives_as_born(name, key) {
+                    true => format!("the one that lives is: `landfall secrets init {name}` puts it into the file"),
+                    false => "put the sealed value back that git has".to_owned(),
+                },
             ),
         };
         faults.push(Fault { severity, key: Some(name.to_owned()), text, advice });
+    }
+
+    /// Where a key lives that is not where it is declared, as the end of a sentence.
+    fn elsewhere(&self, name: &str) -> String {
+        let former = self.survey.and_then(|survey| survey.former.get(name));
+        former.map(|former| format!("; it lives in {}", former.shown(name))).unwrap_or_default()
+    }
+
+    /// What takes a key over from where it lived before; what lived beside it goes the same way.
+    fn carried(&self, name: &str) -> Option<String> {
+        let former = &self.survey?.former;
+        let from = former.get(name).or_else(|| former.values().next())?;
+        Some(carrying(None, None, &from.place()))
+    }
+
+    /// Whether the value that lives is the one that was generated.
+    fn lives_as_born(&self, name: &str, key: &Key) -> bool {
+        let live = self.survey.and_then(|survey| survey.live.get(name));
+        let print = key.fingerprint.as_ref();
+        live.zip(print).is_some_and(|(live, print)| print.is_of(live) == Ok(true))
     }
 
     /// Where a value is that does not live any more.
@@ -472,7 +502,9 @@ impl Examined<'_> {
                     self.declared.keys.get(name.as_str()).is_some_and(|key| key.making.follows())
                         || self.declared.is_former(name)
                 });
-                if !is_meant {
+                // What is generated once is never alike by chance: it was carried over to a second name.
+                let is_once = |name: &str| self.declared.once().any(|once| once == name);
+                if !(is_meant || is_once(first) && is_once(key)) {
                     fault(Severity::Warning, format!("`{first}` and `{key}` have the same value"), "give each its own");
                 }
             }

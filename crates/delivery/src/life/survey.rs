@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use landfall_cluster::{Cluster, Error, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, STOOD_IN};
-use landfall_secrets::{Keyring, Ledger, Masked, PlainSecret, Recorded, Sealed, Traces, sealed_form};
+use landfall_secrets::{Declared, Keyring, Ledger, Masked, PlainSecret, Recorded, Sealed, Traces, sealed_form};
 use serde::Serialize;
 
 use super::controller::SealingController;
+use super::former::{Former, of_print, readable};
 use super::remembered::remembered;
 use super::sent::Sent;
 use super::site::{Consumer, Site};
@@ -35,6 +36,8 @@ pub struct Survey {
     pub sent: Sent,
     /// Keys whose new value was found though nobody has said that it was written: who wrote it was killed. `ledger` has them as done.
     pub found: BTreeSet<String>,
+    /// Where keys live that are generated once, where it is not as they are declared ([`Survey::seek`]).
+    pub former: BTreeMap<String, Former>,
 }
 
 /// A workload whose pods run with a value from before a change.
@@ -113,6 +116,7 @@ impl Survey {
             bound: bound.iter().filter(is_bound).map(|claim| claim.name().to_owned()).collect(),
             sent: Sent::ask(cluster, namespace, target).await?,
             found: BTreeSet::new(),
+            former: BTreeMap::new(),
         })
     }
 
@@ -137,6 +141,39 @@ impl Survey {
         Ok(())
     }
 
+    /// Looks for what was generated once, lives under another name or at another place than it is declared, and opens here no more.
+    ///
+    /// # Errors
+    /// The cluster does not answer; a fingerprint cannot be computed.
+    #[boxed]
+    pub async fn seek(
+        &mut self,
+        cluster: &Cluster,
+        declared: &Declared,
+        entries: &BTreeMap<String, String>,
+        (namespace, label): (&str, &[u8]),
+    ) -> Result<(), Diagnostic> {
+        let is_gone = |name: &str| {
+            let written = entries.get(name).map(String::as_str);
+            let is_shut = matches!(self.sealed(written, label), Sealed::Absent | Sealed::Placeholder | Sealed::Closed);
+            is_shut && self.live.get(name).is_none_or(|value| value.reveal().is_empty())
+        };
+        let print = |name: &str| declared.keys.get(name)?.fingerprint.clone();
+        let once = declared.once().filter(|name| is_gone(name));
+        let sought: Vec<_> = once.filter_map(|name| Some((name.to_owned(), print(name)?))).collect();
+        if sought.is_empty() {
+            return Ok(());
+        }
+        let own = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(namespace), &*declared.target);
+        let all = readable(cluster, namespace).await?;
+        for (name, print) in sought {
+            if let Some(former) = of_print(&all, &own, &name, &print)? {
+                self.former.insert(name, former);
+            }
+        }
+        Ok(())
+    }
+
     /// What is known of a key, with how it stands in the file that holds it.
     pub fn traces(&self, key: &str, written: Option<&str>, label: &[u8], site: &Site) -> Traces {
         let owners = site.consumers.iter().filter(|consumer| consumer.keys.is_some() && consumer.reads(key));
@@ -146,6 +183,8 @@ impl Survey {
             live: self.live.get(key).filter(|value| !value.reveal().is_empty()).cloned(),
             sealed: self.sealed(written, label),
             given: None,
+            former: None,
+            orphan: None,
             claims: claims.into_iter().cloned().collect(),
         }
     }

@@ -12,6 +12,8 @@ use super::{Approved, Claims};
 pub struct UpOptions {
     /// What was delivered, for the history.
     pub revision: String,
+    /// What the environment of landfall.yaml is called, where one is meant: advice names it.
+    pub environment: Option<String>,
     /// Services to roll alone; empty for everything.
     pub services: Vec<String>,
     /// Whether health is waited for.
@@ -76,6 +78,7 @@ impl Default for UpOptions {
     fn default() -> Self {
         UpOptions {
             revision: String::new(),
+            environment: None,
             services: Vec::new(),
             wait: true,
             atomic: false,

@@ -27,6 +27,7 @@ super::group! {
     UNMADE = 952, Failed, "A value could not be made.";
     INCOMPLETE = 953, Failed, "A secret is not as it is declared.";
     ANOTHER_BORN = 957, Refused, "A Secret would be born with another value than the one that was generated.", "A key that is generated once has its fingerprint in landfall.yaml. A value that does not fit it is refused before anything holds it: once it lives, it is the value that is guarded.";
+    LIVES_ELSEWHERE = 959, Refused, "A value that is generated once lives at another place, or under another name, than it is declared.", "What is sealed opens for the name and the namespace that it was sealed for. `landfall secrets init --from NAMESPACE/SECRET` takes over what lives there; nothing of it is lost there by that.";
     UNREMEMBERED = 955, GoesOn, "What was written of secrets is not remembered on the cluster.";
     WHICH_SECRET_NAMESPACE = 954, Usage, "It is not known in which namespace a Secret is to be.";
 }

@@ -97,6 +97,22 @@ fn is_mixed(value: &str) -> bool {
     has(char::is_ascii_digit) && has(char::is_ascii_alphabetic) && !value.contains(char::is_whitespace)
 }
 
+/// Whether a line of settings has an address with the password of a host that is not one's own.
+pub(super) fn opens_an_address_within(line: &str) -> bool {
+    let ends = |letter: char| letter.is_whitespace() || "\"'`<>,;()|".contains(letter);
+    line.split(ends).any(|word| {
+        // Behind a name, `url=https://…`.
+        let begins = word.find("://").map(|at| {
+            let is_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+.-".contains(letter);
+            word[..at].rfind(|letter| !is_scheme(letter)).map_or(0, |before| before + 1)
+        });
+        begins.and_then(|at| word.get(at..)).is_some_and(|address| {
+            let is_filled_in = FILLED_IN.iter().any(|beginning| address.contains(beginning));
+            !is_filled_in && opens_an_address(address)
+        })
+    })
+}
+
 /// Whether a value is an address with the password of a host that is not one's own.
 fn opens_an_address(value: &str) -> bool {
     let Some(password) = password_in(value) else { return false };

@@ -15,7 +15,7 @@ use landfall_project::Span;
 use serde_json::{Value, json};
 
 use crate::arguments::{OutputArgs, TargetArgs};
-use crate::commands::{books, own_cluster};
+use crate::commands::{books, own_cluster, secrets};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome, exit_of};
@@ -154,6 +154,10 @@ async fn consent_to_loss(
     let lost = live::or_lost(connection, lost)?;
     if lost.is_empty() {
         return Ok(());
+    }
+    // Who is not asked reads it all the same.
+    if args.yes {
+        secrets::tell_lost(context, &lost);
     }
     let lost = lost.join(", ");
     consent::given(context, &Permit::of_owner("the cluster"), || Question {

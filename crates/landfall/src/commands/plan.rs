@@ -87,10 +87,11 @@ pub(super) async fn planned(
     tell_beside(context, &place)?;
     admitted::by_policy(&place, &candidates)?;
     let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
-    let options = UpOptions::default();
+    let options = UpOptions { environment: place.environment.clone(), ..UpOptions::default() };
+    let declared = place.declared();
     let plans = live::with_progress(context, &mut connection, started, |session| {
         let (candidates, options) = (&candidates, &options);
-        async move { session.plan(candidates, options).await }
+        async move { session.plan(candidates, declared, options).await }
     })
     .await;
     connection.close().await;

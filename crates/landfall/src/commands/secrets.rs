@@ -19,8 +19,33 @@ mod seal;
 mod set;
 
 use landfall_diag::{Diagnostic, code};
+use landfall_host::Place;
+use landfall_project::Environment;
 
+use crate::context::Context;
+use crate::looked::{environment_of, project_of};
 use crate::verb::verbs;
+
+/// Names what goes with a cluster and is in no backup.
+pub(super) fn tell_lost(context: &Context, lost: &[String]) {
+    let text = "what opens sealed values, or is generated once, is in no backup and goes with the cluster";
+    context.ui.diagnostic(
+        &Diagnostic::warning(code::STILL_UNSAVED, text)
+            .note(lost.join(", "))
+            .help("save it first, `landfall secrets backup keys.age --recipient age1…`"),
+    );
+}
+
+/// The environments whose Secrets live on a cluster: of a context that was named, those that live there; else the one that was.
+fn environments_at(place: &Place, is_environment_named: bool) -> Vec<&Environment> {
+    let name = place.cluster.shown().to_owned();
+    let is_context_named = !is_environment_named && place.cluster.remote().is_some();
+    let lives_here = |it: &&Environment| it.cluster.remote().is_some_and(|remote| remote.context == name);
+    match project_of(place).filter(|_| is_context_named) {
+        Some(file) => file.system.environments.values().filter(lives_here).collect(),
+        None => environment_of(place).into_iter().map(|(_, environment)| environment).collect(),
+    }
+}
 
 /// Nothing to seal with: no certificate was named, and nobody who could be asked for one.
 fn no_cluster() -> Diagnostic {

@@ -123,7 +123,7 @@ async fn plan_on_nothing(
     let nowhere = landfall_host::StateDir::at(place.state.file("none"));
     let mut connection = context.host.embedded(&nowhere, Hosting::Attach).await?;
     let plans = live::with_progress(context, &mut connection, started, |session| async move {
-        session.plan(candidates, options).await
+        session.plan(candidates, place.declared(), options).await
     })
     .await;
     connection.close().await;
@@ -188,6 +188,7 @@ async fn delivered(
     let options = UpOptions {
         approved: approved.map(SavedPlan::approved),
         revision: revision.to_string(),
+        environment: place.environment.clone(),
         services: wanted.services.clone(),
         wait: !args.no_wait,
         atomic: args.atomic,
@@ -309,9 +310,9 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     async fn show_plan(&self, connection: &mut Connection, revision: &Revision) -> Result<(), Failure> {
-        let (candidates, options) = (self.candidates, self.options);
+        let (candidates, declared, options) = (self.candidates, self.place.declared(), self.options);
         let plans = live::with_progress(self.context, connection, self.started, |session| async move {
-            session.plan(candidates, options).await
+            session.plan(candidates, declared, options).await
         })
         .await;
         let plans = plans.map_err(Failure::from)?;

@@ -369,12 +369,12 @@ fn what_is_put_back_no_other_sealed_value_takes_the_place_of() {
     sandbox.run(&["up", "--yes"]).exits(5).says("LF0957").says("not the value that was generated");
     assert_eq!(keys(&sandbox).at("/data/PEPPER"), pepper.as_ref());
 
-    // Where git has no fingerprint, the controller refuses it, and what it may take is not said of it.
+    // Where git has no fingerprint, what lives is kept from it all the same, and what it may take is not said of it.
     let project = sandbox.read("landfall.yaml");
     let print = project.find(", fingerprint: ").expect("written at its birth");
     let ends = print + project[print..].find('}').expect("a map");
     sandbox.write("landfall.yaml", &format!("{}{}", &project[..print], &project[ends..]));
-    sandbox.run(&["up", "--yes"]).exits(4).says("generated once, which would be changed");
+    sandbox.run(&["up", "--yes"]).exits(5).says("lives and was generated once").says("another value of it");
     assert_eq!(keys(&sandbox).at("/data/PEPPER"), pepper.as_ref());
 
     sandbox.run(&["cluster", "reset", "--yes"]).exits(0);

@@ -12,7 +12,7 @@ use super::sandbox::{Sandbox, small_chart};
 use super::terminal::Terminal;
 
 /// A system of one chart, whose Secret is sealed in the chart's values.
-fn sealed(keys: &str) -> Sandbox {
+pub(super) fn sealed(keys: &str) -> Sandbox {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "web", "web");
     sandbox.write(
@@ -32,12 +32,12 @@ fn declare(sandbox: &Sandbox, keys: &str) {
 }
 
 /// The Secret that lives, by its keys' values.
-fn live(sandbox: &Sandbox, name: &str) -> Object {
+pub(super) fn live(sandbox: &Sandbox, name: &str) -> Object {
     let secrets = objects(&sandbox.root().join(".landfall"), "v1", "Secret", "shop");
     secrets.into_iter().find(|secret| secret.name() == name).expect("the Secret lives")
 }
 
-fn value(secret: &Object, key: &str) -> String {
+pub(super) fn value(secret: &Object, key: &str) -> String {
     let text = secret.at("/data").and_then(|data| data.get(key)?.as_str()).expect("the key");
     String::from_utf8(STANDARD.decode(text).expect("base64")).expect("text")
 }
@@ -366,7 +366,7 @@ fn a_rollback_to_another_once_value_is_refused_and_its_way_leads_back() {
 fn a_pod_that_waits_for_what_the_controller_refuses_is_told_at_once() {
     let sandbox = sealed("        TOKEN: {generate: {random: 24}}\n");
     sandbox.run(&["secrets", "init", "--yes"]).exits(0);
-    let own = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys, annotations: {landfall.dev/once: PEPPER}}\nstringData: {PEPPER: other}\n";
+    let own = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {PEPPER: other}\n";
     small_chart(&sandbox, "own", "own");
     sandbox.write("own/templates/keys.yaml", own);
     sandbox.run(&["up", "./own", "-n", "shop", "--yes"]).exits(0);

@@ -220,7 +220,7 @@ fn what_no_service_answers_for_is_sealed_by_the_newest_key() {
     let read = cert(&["--controller-name", "hollow"]).exits(0).json();
     assert_eq!(read["data"]["pem"], answered["data"]["pem"]);
     let none = cert(&["--controller-name", "hollow", "--controller-namespace", "a"]);
-    none.says("gives no certificate").says("there is no key in a either").says("`landfall serve` makes a key");
+    none.says("gives no certificate").says("there is no key in a either").says("the embedded cluster has it built in");
 }
 
 /// EZ-32, EZ-33, EZ-35: a site whose Secret is made beside the release, once.

@@ -330,6 +330,17 @@ fn a_ciphertext_is_the_value_of_no_object_and_a_text_about_one_is_a_text() {
             "kind: Pod\nmetadata: {{name: shown}}\nspec: {{containers: [{{name: a, image: a, env: [{{name: A, value: {{{{ {read} | quote }}}}}}]}}]}}\n"
         ),
         format!("kind: Secret\nmetadata: {{name: shown}}\ndata: {{a: {{{{ {read} | b64enc }}}}}}\n"),
+        // Within something longer, and in base64 where no text is expected.
+        format!("kind: ConfigMap\nmetadata: {{name: shown}}\nbinaryData: {{a: {{{{ {read} | b64enc }}}}}}\n"),
+        format!(
+            "kind: ConfigMap\nmetadata: {{name: shown}}\ndata: {{a: {{{{ printf \"[a]\\ntoken = %s\\n\" {read} | quote }}}}}}\n"
+        ),
+        format!(
+            "kind: Secret\nmetadata: {{name: shown}}\nstringData: {{a: {{{{ printf \"db://u:%s@h/d\" {read} | quote }}}}}}\n"
+        ),
+        format!(
+            "kind: Pod\nmetadata: {{name: shown}}\nspec: {{containers: [{{name: a, image: a, args: [{{{{ printf \"--token=%s\" {read} | quote }}}}]}}]}}\n"
+        ),
     ] {
         sandbox.write("web/templates/shown.yaml", &format!("apiVersion: v1\n{template}"));
         run(&sandbox, &up)
@@ -338,6 +349,11 @@ fn a_ciphertext_is_the_value_of_no_object_and_a_text_about_one_is_a_text() {
             .says("would get what SOPS encrypted for a value")
             .says("web/files/keys.yaml");
     }
+    // A file for a program that opens it where it is read.
+    sandbox.write("web/files/keys.yaml", &whole);
+    let file = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shown}\ndata: {a: {{ .Files.Get \"files/keys.yaml\" | quote }}}\n";
+    sandbox.write("web/templates/shown.yaml", file);
+    run(&sandbox, &["plan", "./web", "-n", "shop"]).exits(0);
     for text in ["see ENC[AES256_GCM,data:abc] in the manual", "ENC[AES256_GCM,data:…,iv:…,tag:…,type:str]"] {
         for kind in ["ConfigMap\ndata", "Secret\nstringData"] {
             let object = format!("apiVersion: v1\nkind: {kind}: {{a: '{text}'}}\nmetadata: {{name: shown}}\n");

@@ -129,6 +129,26 @@ fn a_key_that_stands_twice_is_told_with_both_lines_however_deep() {
     assert!(findings[1].message.contains("`environments.local.sync` stands twice"), "{}", told(&findings));
 }
 
+/// `YES:` under `keys:` would be a key called `true`, and the pods would find no `YES`.
+#[test]
+fn a_key_that_yaml_takes_for_a_boolean_is_told_with_its_line() {
+    let secrets = |key: &str| {
+        format!(
+            "{HEAD}environments:\n  local:\n    secrets:\n      target: a\n      keys:\n        OK: {{}}\n        {key}: {{}}\n"
+        )
+    };
+    for key in ["YES", "no", "On", "N"] {
+        let findings = refused(&secrets(key));
+        let first = &findings[0];
+        assert!(first.message.contains(&format!("the key `{key}` is a boolean")), "{}", told(&findings));
+        assert_eq!(first.labels[0].place.line, 10, "{}", told(&findings));
+        assert!(told(&findings).contains(&format!("`\"{key}\":`")), "{}", told(&findings));
+    }
+    for key in ["\"YES\"", "YESTERDAY", "'n'"] {
+        assert!(landfall_project::parse("landfall.yaml", &secrets(key)).is_ok(), "{key}");
+    }
+}
+
 #[test]
 fn what_an_alias_repeats_is_one_error() {
     let text = format!(

@@ -116,7 +116,7 @@ async fn run(context: &Context, args: AddonInstallArgs) -> Outcome {
     if args.dry_run {
         let plans = live::with_progress(context, &mut connection, started, |session| {
             let (candidates, options) = (&candidates, &options);
-            async move { session.plan(candidates, options).await }
+            async move { session.plan(candidates, None, options).await }
         })
         .await;
         connection.close().await;

@@ -11,7 +11,7 @@ use landfall_project::Span;
 use super::alone;
 use super::removed::{Removed, Was};
 use crate::arguments::OutputArgs;
-use crate::commands::books;
+use crate::commands::{books, secrets};
 use crate::consent::{self, Question};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
@@ -64,12 +64,7 @@ async fn run(context: &Context, args: ResetArgs) -> Outcome {
     }
     let lost = lost(context, &state).await;
     if !lost.is_empty() {
-        let text = "what opens sealed values, or is generated once, is in no backup and goes with the cluster";
-        context.ui.diagnostic(
-            &Diagnostic::warning(code::STILL_UNSAVED, text)
-                .note(lost.join(", "))
-                .help("save it first, `landfall secrets backup keys.age --recipient age1…`"),
-        );
+        secrets::tell_lost(context, &lost);
     }
     consent::given(context, &Permit::of_owner("the embedded cluster"), || Question {
         yes: args.yes,

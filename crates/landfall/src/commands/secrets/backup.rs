@@ -5,13 +5,15 @@ use std::time::Instant;
 use clap::Args;
 use jiff::Timestamp;
 use landfall_delivery::escrow;
-use landfall_delivery::life::{SealingController, saved};
+use landfall_delivery::life::{OtherSaved, SealingController, others_saved, saved};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure, Hosting};
+use landfall_project::Environment;
 use landfall_secrets::age::Audience;
 use landfall_secrets::{Backup, Saved, saved_for};
 use serde_json::{Value, json};
 
+use super::environments_at;
 use super::keys::AudienceArgs;
 use crate::arguments::{ClusterArgs, OutputArgs};
 use crate::context::Context;
@@ -48,15 +50,25 @@ impl Verb for BackupArgs {
         let audience = self.audience.audience(context)?;
         let place = context.host.cluster_place(None, &self.cluster.query()).await?;
         let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
-        let outcome = self.save(context, &connection, &audience, started).await;
+        let environments = environments_at(&place, self.cluster.env.is_some());
+        let outcome = self.save(context, &connection, &environments, &audience, started).await;
         connection.close().await;
         outcome
     }
 }
 
 impl BackupArgs {
-    async fn save(&self, context: &Context, connection: &Connection, audience: &Audience, started: Instant) -> Outcome {
+    async fn save(
+        &self,
+        context: &Context,
+        connection: &Connection,
+        environments: &[&Environment],
+        audience: &Audience,
+        started: Instant,
+    ) -> Outcome {
         let backup = escrow(&connection.cluster).await.map_err(Failure::from)?;
+        let others: Vec<OtherSaved> =
+            environments.iter().flat_map(|environment| others_saved(environment, &backup)).collect();
         let file = backup.close(audience).map_err(|error| {
             Failure::from(Diagnostic::error(code::BACKUP_CLOSED, format!("the backup cannot be encrypted: {error}")))
         })?;
@@ -73,7 +85,10 @@ impl BackupArgs {
         })?;
         // LP-57: what is saved is remembered where everybody who seals looks; the file is good without it.
         let controller = SealingController::default();
-        let keys = backup.saves();
+        // What is another value than the one that was generated saves that one not.
+        let mut keys = backup.saves();
+        keys.retain(|key| !others.iter().any(|other| other.saved_name() == *key));
+        others.iter().for_each(|other| context.ui.diagnostic(&told(other)));
         let remembered = saved(&connection.cluster, &controller.namespace, &keys, Timestamp::now());
         if let Err(diagnostic) = remembered.await {
             let text = "the backup is written, but the cluster does not remember it";
@@ -83,6 +98,15 @@ impl BackupArgs {
         context.report(&Written { file: &self.file, cluster: &connection.name, backup: &backup }, Exit::Done, started);
         Ok(Exit::Done)
     }
+}
+
+/// Tells of a value in the backup that is not the one that was generated: it could not be restored.
+fn told(other: &OtherSaved) -> Diagnostic {
+    let (key, place) = (&other.key, other.place());
+    let text = format!("`{key}` of {place} is in the backup with another value than the one that was generated");
+    Diagnostic::warning(code::ANOTHER_BORN, text)
+        .note("landfall.yaml has the fingerprint of the one that was; this one is not restored, and the other is in no backup by this")
+        .help("put the right value back, from an earlier backup or from what is sealed in git (`landfall secrets check` tells), and save it again")
 }
 
 /// What was saved.

@@ -43,7 +43,11 @@ impl Verb for CertArgs {
         }
         let mut connection = context.host.connect(&place, Hosting::Attach, &[]).await?;
         let controller = SealingController { namespace: self.controller_namespace, name: self.controller_name };
-        let certificate = controller.certificate(&connection.cluster).await;
+        // Who asks for it makes the first key, as who seals does.
+        let certificate = match SealingController::offered(&connection.cluster, connection.offers()).await {
+            Ok(()) => controller.certificate(&connection.cluster).await,
+            Err(refused) => Err(refused),
+        };
         connection.close().await;
         context.answer(&SealedWith { certificate: &certificate.map_err(Failure::from)? }, Exit::Done);
         Ok(Exit::Done)

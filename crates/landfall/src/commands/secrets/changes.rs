@@ -82,6 +82,8 @@ pub(super) enum Deed {
     Born,
     /// It was taken over from the cluster.
     Adopted,
+    /// It was taken over from where it lived before.
+    Carried,
     /// Somebody has given it.
     Given,
     /// It was generated anew.
@@ -98,6 +100,7 @@ impl Deed {
         match self {
             Deed::Born => "generated",
             Deed::Adopted => "taken over from the cluster",
+            Deed::Carried => "taken over from where it lived",
             Deed::Given => "given",
             Deed::Rotated => "generated anew",
             Deed::Follows => "follows",
@@ -110,6 +113,7 @@ impl Deed {
         match self {
             Deed::Born => "generated",
             Deed::Adopted => "adopted",
+            Deed::Carried => "carried",
             Deed::Given => "given",
             Deed::Rotated => "rotated",
             Deed::Follows => "follows",
@@ -292,7 +296,9 @@ impl Work<'_> {
         let known = self.scene.known(self.survey);
         for change in self.changes.iter().filter(|change| self.is_once(&change.key)) {
             let is_another = known.get(&change.key).is_some_and(|known| !is_same(known, &change.value));
-            if is_another && !self.is_reborn(change) {
+            // What lives, and is what was born, takes the place of another one in the file.
+            let is_put_right = change.deed == Deed::Adopted;
+            if is_another && !is_put_right && !self.is_reborn(change) {
                 return Err(once(self.scene, &change.key));
             }
         }
@@ -314,7 +320,7 @@ impl Work<'_> {
                 };
                 key.making.parts().iter().all(reborn)
             }),
-            Deed::Adopted | Deed::Rotated | Deed::Before => false,
+            Deed::Adopted | Deed::Carried | Deed::Rotated | Deed::Before => false,
         }
     }
 
@@ -646,7 +652,7 @@ impl Work<'_> {
 
     /// What is to be done by hand after the changes, key by key.
     fn all_tasks(&self) -> Vec<(&str, Vec<Task>)> {
-        let changes = self.changes.iter().filter(|change| change.deed != Deed::Adopted);
+        let changes = self.changes.iter().filter(|change| !matches!(change.deed, Deed::Adopted | Deed::Carried));
         changes.map(|change| (change.key.as_str(), self.tasks(change))).collect()
     }
 

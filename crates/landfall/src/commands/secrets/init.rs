@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use clap::Args;
-use landfall_delivery::life::Survey;
+use landfall_delivery::life::{Former, Survey, once_at, values_at};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Connection, Failure};
-use landfall_secrets::{Denial, Fate, Making, Masked, Permanence, fate, is_same, make};
+use landfall_object::once_keys;
+use landfall_project::Secrets;
+use landfall_secrets::{Denial, Fate, Key, MakeError, Making, Masked, Orphan, Permanence, fate, is_same, make};
 
 use super::changes::{Change, Deed, Work, WriteArgs, followers, unmade};
 use super::given::{GivenArgs, ask};
@@ -15,6 +17,7 @@ use super::scene::{DeclaredArgs, Scene};
 use crate::arguments::OutputArgs;
 use crate::context::Context;
 use crate::exit::Outcome;
+use crate::looked::environment_of;
 use crate::ui::Output;
 use crate::verb::Verb;
 
@@ -34,6 +37,9 @@ pub(crate) struct InitArgs {
     /// The value of this key is lost indeed: make a new one (repeatable)
     #[arg(long, value_name = "KEY")]
     accept: Vec<String>,
+    /// The Secret in which these keys lived before: what is not here is taken over from there
+    #[arg(long, value_name = "NAMESPACE/SECRET")]
+    from: Option<String>,
     #[command(flatten)]
     write: Box<WriteArgs>,
     #[command(flatten)]
@@ -70,6 +76,7 @@ impl Verb for InitArgs {
             keys: &self.keys,
             given: &self.given,
             accept: &self.accept,
+            from: self.from.as_deref(),
             write: &self.write,
             again: Again::Fills,
         };
@@ -84,7 +91,8 @@ impl Verb for BootstrapArgs {
 
     async fn run(self, context: &Context) -> Outcome {
         let scene = self.declared.scene(context).await?;
-        let birth = Birth { keys: &[], given: &self.given, accept: &[], write: &self.write, again: Again::Refuses };
+        let birth =
+            Birth { keys: &[], given: &self.given, accept: &[], from: None, write: &self.write, again: Again::Refuses };
         birth.run(context, &scene).await
     }
 }
@@ -103,6 +111,7 @@ struct Birth<'a> {
     keys: &'a [String],
     given: &'a GivenArgs,
     accept: &'a [String],
+    from: Option<&'a str>,
     write: &'a WriteArgs,
     again: Again,
 }
@@ -124,7 +133,8 @@ impl Birth<'_> {
         let survey = scene.survey(connection).await?;
         self.check_type(scene, &survey)?;
         let mut given = self.given.read(context, None)?;
-        let fates = self.fates(scene, &survey, &given)?;
+        let origin = self.origin(scene, connection, &survey).await?;
+        let fates = self.fates(scene, &survey, &given, &origin)?;
         if self.again == Again::Refuses {
             refuse_again(scene, &fates)?;
         }
@@ -158,6 +168,15 @@ impl Birth<'_> {
             match fates.get(name) {
                 None => {}
                 Some(Fate::Kept) => kept.push(name.to_owned()),
+                Some(Fate::Carried) if key.making.follows() && key.permanence != Permanence::Once => {
+                    missing.insert(name.to_owned());
+                }
+                Some(Fate::Carried) => {
+                    let Some(value) = origin.value(name, key).map_err(|error| unmade(scene, name, &error))? else {
+                        continue;
+                    };
+                    changes.push(Change { key: name.to_owned(), deed: Deed::Carried, value });
+                }
                 Some(Fate::Adopted) if scene.held.is_none() => kept.push(name.to_owned()),
                 // LP-44: somebody has dropped it, and the cluster has it until that is delivered.
                 Some(Fate::Adopted)
@@ -226,11 +245,45 @@ impl Birth<'_> {
         ))
     }
 
+    /// Where keys are taken over from, and what nobody declares any more.
+    async fn origin(&self, scene: &Scene, connection: &Connection, survey: &Survey) -> Result<Origin, Failure> {
+        let mut origin = Origin::default();
+        if let Some(from) = self.from {
+            let usage = |text: String| Failure::usage(Diagnostic::error(code::BAD_ARGUMENTS, text));
+            let (namespace, name) = from
+                .split_once('/')
+                .filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
+                .ok_or_else(|| usage(format!("--from {from} is not NAMESPACE/SECRET")))?;
+            let found = values_at(&connection.cluster, namespace, name).await.map_err(Failure::from)?;
+            let text = || format!("--from {from}: no such Secret lives on {}", connection.name);
+            origin.values = found.ok_or_else(|| Failure::from(Diagnostic::error(code::INCOMPLETE, text())))?;
+        }
+        let is_declared = |key: &String| scene.declared.keys.contains_key(key);
+        let own = survey.secret.as_ref().map(once_keys).unwrap_or_default();
+        let own = own.into_iter().find(|key| !is_declared(key));
+        origin.beside = own.map(|key| Orphan { key, place: scene.shown() });
+        let environment = environment_of(&scene.place).and_then(|(_, environment)| environment.secrets.as_ref());
+        for (_, other) in environment.into_iter().flat_map(Secrets::all) {
+            if *other.target == *scene.declared.target {
+                continue;
+            }
+            let namespace = other.namespace.as_ref().map_or(scene.namespace.as_str(), |namespace| namespace);
+            for key in once_at(&connection.cluster, namespace, &other.target).await.map_err(Failure::from)? {
+                if is_declared(&key) && !other.keys.contains_key(&key) {
+                    let orphan = Orphan { key: key.clone(), place: format!("{namespace}/{}", &*other.target) };
+                    origin.moved.insert(key, orphan);
+                }
+            }
+        }
+        Ok(origin)
+    }
+
     fn fates<'s>(
         &self,
         scene: &'s Scene,
         survey: &Survey,
         given: &BTreeMap<String, Masked>,
+        origin: &Origin,
     ) -> Result<BTreeMap<&'s str, Fate>, Failure> {
         let (entries, label) = (scene.entries(), scene.label());
         let (mut fates, mut denied) = (BTreeMap::new(), Vec::new());
@@ -243,6 +296,8 @@ impl Birth<'_> {
                 // Where no file holds it, it lives on the cluster or nowhere.
                 sealed: if scene.held.is_some() { traces.sealed } else { landfall_secrets::Sealed::Absent },
                 given: given.get(name).cloned(),
+                former: origin.value(name, key).map_err(|error| unmade(scene, name, &error))?,
+                orphan: origin.orphan(name),
                 ..traces
             };
             let decided = fate(key, &traces).map_err(|error| unmade(scene, name, &error.into()))?;
@@ -251,15 +306,48 @@ impl Birth<'_> {
                 Err(denial) if denial.may_be_accepted() && self.accept.iter().any(|accepted| accepted == name) => {
                     fates.insert(name, Fate::Born);
                 }
-                Err(denial) => denied.push(told(scene, name, &denial)),
+                Err(denial) => denied.push(told(scene, &survey.former, name, &denial)),
             }
         }
         if denied.is_empty() { Ok(fates) } else { Err(Failure::from(denied)) }
     }
 }
 
-/// Tells why a key is not made.
-pub(super) fn told(scene: &Scene, name: &str, denial: &Denial) -> Diagnostic {
+/// What keys come from that are not where they are declared.
+#[derive(Default)]
+struct Origin {
+    /// What lives in the Secret that was named.
+    values: BTreeMap<String, Masked>,
+    /// A key that is generated once, lives in the Secret itself, and that nobody declares any more.
+    beside: Option<Orphan>,
+    /// Keys that live in another Secret of the environment, which declares them no more.
+    moved: BTreeMap<String, Orphan>,
+}
+
+impl Origin {
+    /// The value of a key at the place that was named: what git has the fingerprint of, under whatever name, else that of the same
+    /// name.
+    fn value(&self, name: &str, key: &Key) -> Result<Option<Masked>, MakeError> {
+        let Some(print) = key.fingerprint.as_ref().filter(|_| key.permanence == Permanence::Once) else {
+            return Ok(self.values.get(name).filter(|value| !value.reveal().is_empty()).cloned());
+        };
+        let (same, others): (Vec<_>, Vec<_>) = self.values.iter().partition(|(it, _)| *it == name);
+        for (_, value) in same.into_iter().chain(others) {
+            if print.is_of(value).map_err(MakeError::Crypto)? {
+                return Ok(Some(value.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a key that is generated once may be under another name, or was in another Secret.
+    fn orphan(&self, name: &str) -> Option<Orphan> {
+        self.moved.get(name).or(self.beside.as_ref()).cloned()
+    }
+}
+
+/// Tells why a key is not made; `former` is where keys live instead.
+pub(super) fn told(scene: &Scene, former: &BTreeMap<String, Former>, name: &str, denial: &Denial) -> Diagnostic {
     let invalidates = &scene.declared.keys[name].invalidates;
     let mut diagnostic = Diagnostic::refused(code::NOT_BORN, format!("`{name}` is not made anew: {denial}"));
     if let Some(spot) = scene.spot(name) {
@@ -268,9 +356,32 @@ pub(super) fn told(scene: &Scene, name: &str, denial: &Denial) -> Diagnostic {
     if !invalidates.is_empty() {
         diagnostic = diagnostic.note(format!("with another value is lost: {}", invalidates.join(", ")));
     }
-    diagnostic = diagnostic.note("nothing was changed").help(denial.advice());
+    if let Some(former) = former.get(name) {
+        diagnostic = diagnostic.note(format!("it lives in {}", former.shown(name)));
+    }
+    // What lived beside it was sealed for the same place.
+    let from = former.get(name).or_else(|| former.values().next()).filter(|_| denial.is_elsewhere());
+    diagnostic = diagnostic.note("nothing was changed").help(match (from, denial) {
+        (Some(from), _) => format!("take it over from there: {}", scene.carrying(&from.place())),
+        (None, Denial::Orphan(orphan)) if orphan.key == name => {
+            format!("take it over from there: {}", scene.carrying(&orphan.place))
+        }
+        (None, Denial::Orphan(orphan)) => {
+            let (key, way) = (&orphan.key, scene.carrying(&orphan.place));
+            format!("where it is the same, give it the `fingerprint` of `{key}` in landfall.yaml (git has it), and take it over: {way}")
+        }
+        (None, _) => denial.advice().to_owned(),
+    });
+    if from.is_none() && matches!(denial, Denial::NoKey) {
+        let way = scene.carrying("NAMESPACE/SECRET");
+        diagnostic = diagnostic
+            .help(format!("or take it over from the Secret in which it lives, where that had another name: {way}"));
+    }
     if denial.may_be_accepted() {
-        diagnostic = diagnostic.help(format!("or, where it is lost indeed, say so: --accept {name}"));
+        diagnostic = diagnostic.help(match denial {
+            Denial::Orphan(_) => format!("or, where another one is meant, say so: --accept {name}"),
+            _ => format!("or, where it is lost indeed, say so: --accept {name}"),
+        });
     }
     diagnostic
 }

@@ -8,16 +8,15 @@ use landfall_delivery::life::{SealingController, check_restored, saved};
 use landfall_delivery::{Restored, restore};
 use landfall_diag::{Diagnostic, code};
 use landfall_host::{Act, Connection, Failure, Hosting};
-use landfall_project::Environment;
 use landfall_secrets::Backup;
 use serde_json::{Value, json};
 
+use super::environments_at;
 use super::keys::IdentityArgs;
 use crate::arguments::{ClusterArgs, OutputArgs};
 use crate::consent::{Question, given};
 use crate::context::Context;
 use crate::exit::{Exit, Outcome};
-use crate::looked::{environment_of, project_of};
 use crate::report::Report;
 use crate::ui::{Output, Ui};
 use crate::verb::Verb;
@@ -52,13 +51,7 @@ impl Verb for RestoreArgs {
         let backup = self.identity.open(context, &self.file)?;
         let place = context.host.cluster_place(None, &self.cluster.query()).await?;
         let name = place.cluster.shown().to_owned();
-        // Of a context that was named, those that live there; else the one that was.
-        let is_named = self.cluster.env.is_none() && place.cluster.remote().is_some();
-        let lives_here = |it: &&Environment| it.cluster.remote().is_some_and(|remote| remote.context == name);
-        let environments: Vec<&Environment> = match project_of(&place).filter(|_| is_named) {
-            Some(file) => file.system.environments.values().filter(lives_here).collect(),
-            None => environment_of(&place).into_iter().map(|(_, environment)| environment).collect(),
-        };
+        let environments = environments_at(&place, self.cluster.env.is_some());
         for environment in &environments {
             check_restored(environment, &backup).map_err(Failure::from)?;
         }

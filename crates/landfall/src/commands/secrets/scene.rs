@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use landfall_delivery::life::{Examined, SealingController, Site, State, Survey};
+use landfall_delivery::life::{Examined, SealingController, Site, State, Survey, carrying};
 use landfall_delivery::{Overrides, Selection, StandIn};
 use landfall_diag::{Diagnostic, Place as Spot, code, nearest};
 use landfall_host::{Connection, Failure, Hosting, Place, PlaceQuery, Protection};
@@ -244,6 +244,12 @@ impl Scene {
         format!("{}/{}", self.namespace, self.declared.target)
     }
 
+    /// What takes its keys over from the Secret in which they lived before.
+    pub(super) fn carrying(&self, from: &str) -> String {
+        let secret = self.way.among.map(|_| self.declared.target.as_str());
+        carrying(Some(&self.environment), secret, from)
+    }
+
     /// Whether the environment is protected.
     pub(super) fn is_protected(&self) -> bool {
         let declared = environment_of(&self.place).and_then(|(_, environment)| environment.cluster.remote());
@@ -306,6 +312,9 @@ impl Scene {
         let mut survey = survey.await.map_err(Failure::from)?;
         let sealed = self.known(&survey);
         survey.settle(&self.namespace, &self.declared.target, &sealed).map_err(Failure::from)?;
+        let (entries, label) = (self.entries(), self.label());
+        let at = (self.namespace.as_str(), label.as_slice());
+        survey.seek(&connection.cluster, &self.declared, &entries, at).await.map_err(Failure::from)?;
         Ok(survey)
     }
 

@@ -216,7 +216,7 @@ impl Setting<'_> {
                 let fate = fate(key, &traces).map_err(|error| unmade(self.scene, name, &error.into()))?;
                 match fate {
                     Err(denial) if !self.accept.iter().any(|accepted| accepted == name) => {
-                        Err(Failure::from(told(self.scene, name, &denial)))
+                        Err(Failure::from(told(self.scene, &survey.former, name, &denial)))
                     }
                     _ => Ok(()),
                 }
