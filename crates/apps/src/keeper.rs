@@ -16,7 +16,7 @@ use crate::annotations::HookType;
 use crate::pens::Pens;
 use crate::results::{Refused, refused, results, terminated, waiting};
 use crate::status::{SyncStatus, health_of, resource_entry, sync_status, written_revisions, written_sources};
-use crate::{Application, Operation};
+use crate::{Application, Operation, ResourceOptions, SyncOptions};
 
 /// Where the store keeps which objects belong to an application whose object the cluster does not hold.
 pub(crate) const FACTS: &str = "application-resources";
@@ -244,7 +244,15 @@ impl Keeper {
         let all: Vec<ObjectKey> = resources.iter().chain(&self.course.kept).cloned().collect();
         let live = Live::new(self.cluster.get_all(&all).await?);
         let sync = if succeeded { SyncStatus::Synced } else { SyncStatus::OutOfSync };
-        let told = |key, sync, live| resource_entry(key, sync, live, &self.health);
+        let options = application.list_at("/spec/syncPolicy/syncOptions").iter().filter_map(Value::as_str);
+        let options = SyncOptions::parse(options);
+        let told = |key: &ObjectKey, sync, live: Option<&Object>| {
+            let mut entry = resource_entry(key, sync, live, &self.health);
+            if live.is_some_and(|live| ResourceOptions::of(live).is_confirmed_to_go(&options)) {
+                entry["requiresDeletionConfirmation"] = true.into();
+            }
+            entry
+        };
         let mut entries: Vec<Value> = resources.iter().map(|key| told(key, sync, live.get(key))).collect();
         for key in kept {
             let mut entry = told(key, SyncStatus::OutOfSync, None);

@@ -4,6 +4,7 @@ use landfall_object::{HealthStatus, Object, ObjectKey};
 use serde_json::{Value, json};
 
 use crate::kept::{Stay, Stays};
+use crate::{ResourceOptions, SyncOptions};
 
 /// Whether the cluster is as the source says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -37,10 +38,17 @@ pub struct ResourceStatus {
     pub requires_pruning: bool,
     /// Why it stays although it is no longer wanted, whatever a sync does.
     pub stays: Option<Stay>,
+    /// Whether somebody has to confirm that it goes.
+    pub requires_confirmation: bool,
 }
 
 /// Each object of a plan against the live state; hooks take no part.
-pub fn compared(plan: &Plan, live: &landfall_engine::Live, kept: &Stays, rules: &Rulebook) -> Vec<ResourceStatus> {
+pub fn compared(
+    plan: &Plan,
+    live: &landfall_engine::Live,
+    kept: &Stays,
+    (rules, options): (&Rulebook, &SyncOptions),
+) -> Vec<ResourceStatus> {
     plan.steps()
         // A namespace that is made for the others is none of them.
         .filter(|step| !matches!(step.task, Task::Ensure { .. }))
@@ -54,10 +62,16 @@ pub fn compared(plan: &Plan, live: &landfall_engine::Live, kept: &Stays, rules: 
             };
             let health =
                 live.get(&step.key).and_then(|live| rules.assess(live)).map(|health| (health.status, health.message));
+            let wanted = match &step.task {
+                Task::Apply { object, .. } => Some(object),
+                _ => None,
+            };
+            let marked = |object: &Object| ResourceOptions::of(object).is_confirmed_to_go(options);
+            let requires_confirmation = wanted.is_some_and(marked) || live.get(&step.key).is_some_and(marked);
             let stays = kept.get(&step.key).filter(|_| step.action == Action::Keep);
             // Pruning may be asked for any time.
             let stays = stays.filter(|stay| **stay != Stay::Asked).cloned();
-            Some(ResourceStatus { key: step.key.clone(), sync, health, requires_pruning, stays })
+            Some(ResourceStatus { key: step.key.clone(), sync, health, requires_pruning, stays, requires_confirmation })
         })
         .collect()
 }

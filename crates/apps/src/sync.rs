@@ -273,12 +273,13 @@ impl Wish for Sync {
         kept.extend(held.map(|step| (step.key.clone(), Stay::Good(step.why.replace("kept: ", "")))));
         let kept = &kept;
         let mut status = status_of(&plan, kept);
-        let mut resources = compared(&plan, &live, kept, &self.health);
+        let judged = (&self.health, &self.application.options());
+        let mut resources = compared(&plan, &live, kept, judged);
         if status == SyncStatus::OutOfSync && !self.application.ignore_differences.is_empty() {
             // Compared as if ignored fields were delivered as they are; a sync that has other reasons writes them, too.
             let lenient = self.compiled(&self.application.clone().respecting_ignored())?;
             let lenient = landfall_engine::plan(&lenient.desired, &live)?;
-            (status, resources) = (status_of(&lenient, kept), compared(&lenient, &live, kept, &self.health));
+            (status, resources) = (status_of(&lenient, kept), compared(&lenient, &live, kept, judged));
         }
         let good = |key: &ObjectKey| matches!(kept.get(key), Some(Stay::Good(_)));
         let stays = plan.steps().filter(|step| step.action == Action::Keep).map(|step| step.key.clone());
