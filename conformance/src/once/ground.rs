@@ -244,6 +244,7 @@ impl<'g> Sequence<'g> {
         Applications {
             semantics: Default::default(),
             excluded: Default::default(),
+            health: Default::default(),
             cluster: cluster.clone(),
             home: cluster.clone(),
             store: store.clone(),
@@ -271,6 +272,7 @@ impl<'g> Sequence<'g> {
             events,
             clock: self.clock(),
             probe,
+            health: Default::default(),
             stop: CancellationToken::new(),
             new_id: Arc::new(|| format!("op-{:09}", OPERATIONS.fetch_add(1, Ordering::Relaxed))),
         }

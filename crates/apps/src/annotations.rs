@@ -186,6 +186,8 @@ pub struct ResourceOptions {
     pub names_replace: bool,
     /// Whether `Delete` is named at all.
     pub names_delete: bool,
+    /// Whether `Prune` is named at all.
+    pub names_prune: bool,
 }
 
 impl ResourceOptions {
@@ -198,6 +200,19 @@ impl ResourceOptions {
             names_server_side: words().any(|word| word.starts_with("ServerSideApply=")),
             names_replace: words().any(|word| word.starts_with("Replace=")),
             names_delete: words().any(|word| word.starts_with("Delete=")),
+            names_prune: words().any(|word| word.starts_with("Prune=")),
         }
+    }
+
+    /// Whose `Prune` counts: the object's own, where it names one, before its Application's (gitops-engine, pkg/sync/sync_context.go).
+    pub fn pruning<'o>(&'o self, application: &'o SyncOptions) -> &'o SyncOptions {
+        if self.names_prune { &self.options } else { application }
+    }
+
+    /// Whether somebody has to confirm that the object goes with its Application: `Prune=confirm` says so, too (argo-cd,
+    /// controller/state.go, `isObjRequiresDeletionConfirmation`).
+    pub fn is_confirmed_to_go(&self, application: &SyncOptions) -> bool {
+        let deletion = if self.names_delete { &self.options } else { application };
+        deletion.delete_confirmed || self.pruning(application).prune_confirmed
     }
 }

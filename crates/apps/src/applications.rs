@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, ListOptions, Propagation};
 use landfall_engine::{Begun, Clock, Door, Kinds, Plan, Report, StepResult};
+use landfall_object::health::Rulebook;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::Store;
 
@@ -40,6 +41,8 @@ pub struct Applications {
     pub semantics: Semantics,
     /// Kinds that they leave alone.
     pub excluded: Arc<ExcludedKinds>,
+    /// By what their objects are judged.
+    pub health: Rulebook,
     /// Whose turn it is to write into them.
     pub pens: Pens,
     /// What objects say of whose they are.
@@ -163,6 +166,7 @@ impl Applications {
         let application = &Applications::approved(application, live.as_ref());
         let home = self.cluster.default_namespace();
         let mut sync = Sync::new(application, request, tracked, home, self.expected.clone()).meant(self.semantics);
+        sync = sync.judged_by(&self.health);
         if sync.takes_others_along() {
             sync = sync.above(self.descendants().await?);
         }
@@ -253,6 +257,7 @@ impl Door for Applications {
             home: self.home.clone(),
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
+            health: self.health.clone(),
             course: course.clone(),
             plan: plan.clone(),
             pens: self.pens.clone(),

@@ -392,9 +392,7 @@ fn prune_items(gone: &[&Object], pruning: &Pruning<'_>, notes: &mut Vec<String>)
         let mirrored = waves.iter().position(|known| *known == wave(live)).map_or(0, |at| waves[waves.len() - 1 - at]);
         let wave = if options.prune_last || own.options.prune_last { last.max(0).saturating_add(1) } else { mirrored };
         let stay = stays(live, options, pruning.semantics).or_else(|| match once_keys(live) {
-            _ if !pruning.is_confirmed && (own.options.prune_confirmed || options.prune_confirmed) => {
-                Some(Stay::Confirmation)
-            }
+            _ if !pruning.is_confirmed && own.pruning(options).prune_confirmed => Some(Stay::Confirmation),
             _ if !prune => Some(Stay::Asked),
             _ if held.is_some() && delivers(live) => Some(Stay::Approval),
             keys if !keys.is_empty() => {
@@ -494,8 +492,7 @@ fn method(object: &Object, options: &SyncOptions) -> Method {
     }
     let off = if own.names_server_side { own.options.no_server_side } else { options.no_server_side };
     let first = if off { Method::ThreeWay { manager } } else { Method::ServerSide { manager, force: true } };
-    let confirmed = own.options.delete_confirmed || own.options.prune_confirmed || options.delete_confirmed;
-    let stays = confirmed || stays(object, options, Semantics::Own).is_some();
+    let stays = own.is_confirmed_to_go(options) || stays(object, options, Semantics::Own).is_some();
     match (own.options.force || options.force) && !stays {
         true => Method::OrRecreate { first: Box::new(first) },
         false => first,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use landfall_cluster::{Cluster, Patch, WriteOptions};
 use landfall_engine::{Clock, Ending, Error as EngineError, Failure, HookRun, Ledger, Live, Plan, StepState, Task};
+use landfall_object::health::Rulebook;
 use landfall_object::{Object, ObjectKey};
 use landfall_store::Store;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -15,7 +16,7 @@ use crate::annotations::HookType;
 use crate::pens::Pens;
 use crate::results::{Refused, refused, results, terminated, waiting};
 use crate::status::{SyncStatus, health_of, resource_entry, sync_status, written_revisions, written_sources};
-use crate::{Application, Operation};
+use crate::{Application, Operation, ResourceOptions, SyncOptions};
 
 /// Where the store keeps which objects belong to an application whose object the cluster does not hold.
 pub(crate) const FACTS: &str = "application-resources";
@@ -99,6 +100,8 @@ pub struct Keeper {
     pub(crate) home: Cluster,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
+    /// By what the objects are judged.
+    pub(crate) health: Rulebook,
     pub(crate) course: Course,
     pub(crate) plan: Plan,
     /// When the sync began, also when another process began it.
@@ -241,19 +244,28 @@ impl Keeper {
         let all: Vec<ObjectKey> = resources.iter().chain(&self.course.kept).cloned().collect();
         let live = Live::new(self.cluster.get_all(&all).await?);
         let sync = if succeeded { SyncStatus::Synced } else { SyncStatus::OutOfSync };
-        let mut entries: Vec<Value> = resources.iter().map(|key| resource_entry(key, sync, live.get(key))).collect();
+        let options = application.list_at("/spec/syncPolicy/syncOptions").iter().filter_map(Value::as_str);
+        let options = SyncOptions::parse(options);
+        let told = |key: &ObjectKey, sync, live: Option<&Object>| {
+            let mut entry = resource_entry(key, sync, live, &self.health);
+            if live.is_some_and(|live| ResourceOptions::of(live).is_confirmed_to_go(&options)) {
+                entry["requiresDeletionConfirmation"] = true.into();
+            }
+            entry
+        };
+        let mut entries: Vec<Value> = resources.iter().map(|key| told(key, sync, live.get(key))).collect();
         for key in kept {
-            let mut entry = resource_entry(key, SyncStatus::OutOfSync, None);
+            let mut entry = told(key, SyncStatus::OutOfSync, None);
             entry["requiresPruning"] = true.into();
             entries.push(entry);
         }
         for key in &self.course.kept {
-            let mut entry = resource_entry(key, SyncStatus::Synced, live.get(key));
+            let mut entry = told(key, SyncStatus::Synced, live.get(key));
             entry["requiresPruning"] = true.into();
             entries.push(entry);
         }
         let overall = if succeeded && kept.is_empty() { SyncStatus::Synced } else { SyncStatus::OutOfSync };
-        let health = health_of(resources.iter().map(|key| live.get(key)));
+        let health = health_of(resources.iter().map(|key| live.get(key)), &self.health);
         status["sync"] = sync_status(application, overall.word(), revisions);
         status["health"] = json!({"status": health.to_string(), "lastTransitionTime": now});
         status["resources"] = entries.into();

@@ -52,7 +52,7 @@ pub(crate) fn outlives(object: &Object) -> bool {
 /// Why a live object is not pruned whoever asks.
 pub(crate) fn stays(live: &Object, options: &SyncOptions, semantics: Semantics) -> Option<Stay> {
     let own = ResourceOptions::of(live);
-    let unpruned = own.options.no_prune || options.no_prune;
+    let unpruned = own.pruning(options).no_prune;
     if semantics == Semantics::Argo {
         return unpruned.then_some(Stay::Unpruned);
     }
@@ -85,6 +85,37 @@ mod tests {
         let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
         let metadata = json!({"name": "old", "annotations": annotations});
         Object::from_value(json!({"apiVersion": version, "kind": kind, "metadata": metadata})).expect("a map")
+    }
+
+    #[test]
+    fn what_an_object_says_of_itself_counts_before_what_its_application_says() {
+        let options = |text: &str| SyncOptions::parse(text.split(','));
+        let marked = |text: &str| object("", "ConfigMap", json!({"argocd.argoproj.io/sync-options": text}));
+        for (own, application, is_kept) in [
+            ("Prune=true", "Prune=false", false),
+            ("Prune=false", "Prune=true", true),
+            ("Replace=true", "Prune=false", true),
+            ("Prune=confirm", "Prune=false", false),
+        ] {
+            let stay = stays(&marked(own), &options(application), Semantics::Own);
+            assert_eq!(stay.is_some(), is_kept, "{own} under {application}");
+        }
+        for (own, application, is_confirmed) in [
+            ("Prune=confirm", "", true),
+            ("Delete=confirm", "", true),
+            ("Delete=true", "Delete=confirm", false),
+            ("Delete=true", "Prune=confirm", true),
+            ("Prune=true,Delete=true", "Prune=confirm,Delete=confirm", false),
+            ("", "Delete=confirm", true),
+            ("", "", false),
+        ] {
+            let own_options = ResourceOptions::of(&marked(own));
+            assert_eq!(
+                own_options.is_confirmed_to_go(&options(application)),
+                is_confirmed,
+                "{own} under {application}"
+            );
+        }
     }
 
     #[test]

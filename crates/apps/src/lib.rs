@@ -40,6 +40,7 @@ mod expression;
 mod fault;
 mod glob;
 mod guard;
+mod health;
 mod ignored;
 mod keeper;
 mod kept;
@@ -72,6 +73,7 @@ pub use error::Error;
 pub use excluded::{EXCLUDED, ExcludedKinds};
 pub use fault::{Fault, FieldStep};
 pub use guard::{APPROVAL, Because, CONFIRMED, Held, held};
+pub use health::HealthScripts;
 pub use ignored::NOT_ACTED_ON;
 pub use keeper::{Tried, refused_operation, tried_in_vain};
 pub use kept::{Semantics, Stay, Stays, stays_by_kind};
@@ -88,7 +90,7 @@ pub use spec::{
     SyncOptions, SyncPolicy,
 };
 pub use status::{
-    ResourceStatus, SyncStatus, compared, counted, health_of, resource_entry, resource_key, sync_status, worst_of,
+    ResourceStatus, SyncStatus, compared, counts, health_of, resource_entry, resource_key, sync_status, worst_of,
 };
 pub use sync::{PreparedSync, SyncRequest, Synced};
 pub use tracking::{TRACKING_ANNOTATION, instance_name, owner, tracking_id};

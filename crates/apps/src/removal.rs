@@ -13,15 +13,13 @@ use crate::guard::{confirm, is_confirmed};
 use crate::keeper::Course;
 use crate::kept::outlives;
 use crate::sync::PreparedSync;
-use crate::{Application, Error, Project};
+use crate::{Application, Error, Project, ResourceOptions, SyncOptions};
 
 /// An application that goes, on its way to a plan.
 pub(crate) struct Removal {
     target: String,
-    /// Whether all of it stays that says nothing else of itself: `Delete=false`.
-    stays: bool,
-    /// Whether all is to be confirmed.
-    confirmed: bool,
+    /// What counts of all that says nothing else of itself.
+    options: SyncOptions,
     course: Course,
     tracked: Vec<Object>,
     /// What its project does not let it have: it stays.
@@ -40,11 +38,10 @@ impl Removal {
     ) -> Self {
         let course = Course::of_deletion(application);
         let options = application.options();
-        let (stays, confirmed) = (options.no_delete, options.delete_confirmed);
         let is_outside = |key: &ObjectKey| project.is_some_and(|project| !project.permits_live(application, key));
         let outside = tracked.iter().map(Object::key).filter(is_outside).collect();
         let (target, project) = (application.target(), application.project.clone());
-        Removal { target, stays, confirmed, course, tracked, outside, project, propagation }
+        Removal { target, options, course, tracked, outside, project, propagation }
     }
 }
 
@@ -52,7 +49,7 @@ impl Removal {
 fn outlasts(live: &Object) -> Option<String> {
     let once = landfall_engine::once_keys(live);
     match () {
-        () if crate::ResourceOptions::of(live).options.no_delete => Some("Delete=false".to_owned()),
+        () if ResourceOptions::of(live).options.no_delete => Some("Delete=false".to_owned()),
         () if outlives(live) => Some("helm.sh/resource-policy: keep".to_owned()),
         () if !once.is_empty() => Some(format!("kept: {} generated once", once.join(", "))),
         () => None,
@@ -63,7 +60,7 @@ impl Removal {
     /// Why an object stays.
     fn stays(&self, live: &Object) -> Option<String> {
         let outside = self.outside.contains(&live.key()).then(|| format!("outside of project {}", self.project));
-        let by_default = self.stays && !crate::ResourceOptions::of(live).names_delete;
+        let by_default = self.options.no_delete && !ResourceOptions::of(live).names_delete;
         outside
             .or_else(|| outlasts(live))
             .or_else(|| by_default.then(|| "Delete=false, as the application says of all of it".to_owned()))
@@ -75,7 +72,7 @@ impl Removal {
         if is_confirmed(application, application.str_at("/metadata/deletionTimestamp")) {
             return Ok(());
         }
-        let is_marked = |live: &&Object| self.confirmed || crate::ResourceOptions::of(live).options.delete_confirmed;
+        let is_marked = |live: &&Object| ResourceOptions::of(live).is_confirmed_to_go(&self.options);
         let waits = self.tracked.iter().filter(|live| self.stays(live).is_none()).filter(is_marked);
         let waits: Vec<String> = waits.map(|live| live.key().to_string()).collect();
         let command = confirm(application.name(), application.namespace().unwrap_or(crate::Project::HOME));

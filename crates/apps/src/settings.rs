@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::expression::Expression;
 use crate::ignored::NOT_ACTED_ON;
 use crate::sets::Selector;
-use crate::{ExcludedKinds, IgnoreDifference, Project};
+use crate::{ExcludedKinds, HealthScripts, IgnoreDifference, Project};
 
 /// What of `argocd-cm` (util/settings/settings.go) changes what is compared and delivered, and is not acted on: keys, and beginnings of
 /// keys.
@@ -39,6 +39,12 @@ const INCLUSIONS: &str = "resource.inclusions";
 /// one text.
 const IGNORED: &str = "resource.customizations.ignoreDifferences.";
 const CUSTOMIZATIONS: &str = "resource.customizations";
+/// Scripts that say how objects of a kind fare, and whether they want all of Lua's libraries: those are not run.
+const HEALTH: &str = "resource.customizations.health.";
+const OPEN_LIBRARIES: &str = "resource.customizations.useOpenLibs.";
+/// What scripts are called in the form of earlier versions.
+const OLD_HEALTH: &str = "health.lua";
+const OLD_OPEN_LIBRARIES: &str = "health.lua.useOpenLibs";
 /// Projects from which others have bounds.
 const GLOBAL_PROJECTS: &str = "globalProjects";
 
@@ -51,6 +57,8 @@ pub struct Settings {
     pub excluded: ExcludedKinds,
     /// Differences that count for no Application; what cannot be read of it is not acted on.
     pub ignored: Vec<IgnoreDifference>,
+    /// Scripts by which objects are judged; those that want more than there is are not acted on.
+    pub health: HealthScripts,
     /// Which projects have bounds of another one, or why nobody knows.
     inherits: Option<Result<Vec<(Selector, String)>, String>>,
 }
@@ -62,9 +70,12 @@ impl Settings {
     /// Reads the ConfigMap.
     pub fn parse(object: &Object) -> Self {
         let data = object.at("/data").and_then(Value::as_object).into_iter().flatten();
-        let said = data.filter_map(|(key, text)| Some((key.as_str(), text.as_str()?.trim())));
+        let said = data.filter_map(|(key, text)| Some((key.as_str(), text.as_str()?)));
         let mut settings = Settings::default();
-        for (key, text) in said.filter(|(_, text)| !text.is_empty()) {
+        let mut open = Vec::new();
+        for (key, whole) in said.filter(|(_, text)| !text.trim().is_empty()) {
+            // A script has its lines as they are written.
+            let text = whole.trim();
             let is_known = KEYS.contains(&key) || BEGINNINGS.iter().any(|beginning| key.starts_with(beginning));
             if key == GLOBAL_PROJECTS {
                 settings.inherits = Some(inherits(text));
@@ -74,12 +85,27 @@ impl Settings {
                 EXCLUSIONS => settings.excluded.exclude(text).is_err(),
                 INCLUSIONS => settings.excluded.include(text).is_err(),
                 CUSTOMIZATIONS => settings.customize(text).is_none(),
-                _ => match key.strip_prefix(IGNORED) {
-                    Some(kind) => settings.ignore(kind, '_', text).is_none(),
-                    None => is_known && !key.starts_with(WITHOUT_EFFECT),
-                },
+                _ => {
+                    if let Some(kind) = key.strip_prefix(IGNORED) {
+                        settings.ignore(kind, '_', text).is_none()
+                    } else if let Some(kind) = key.strip_prefix(HEALTH) {
+                        let place = format!("{key} of {}", Self::CONFIG_MAP);
+                        kind_of(kind, '_').map(|kind| settings.health.take(kind, whole, place)).is_none()
+                    } else if let Some(kind) = key.strip_prefix(OPEN_LIBRARIES) {
+                        open.extend(kind_of(kind, '_').filter(|_| text == "true").map(|kind| (kind, key)));
+                        false
+                    } else {
+                        is_known && !key.starts_with(WITHOUT_EFFECT)
+                    }
+                }
             };
             if is_in_vain || (key == TRACKING.0 && text != TRACKING.1) {
+                settings.not_acted_on.insert(key.to_owned());
+            }
+        }
+        // Half of what a script wants is not what it was written for.
+        for (kind, key) in open {
+            if settings.health.leave_out(&kind) {
                 settings.not_acted_on.insert(key.to_owned());
             }
         }
@@ -113,8 +139,17 @@ impl Settings {
         let Ok(Value::Object(kinds)) = landfall_yaml::to_json(text) else { return None };
         let mut is_whole = true;
         for (kind, said) in &kinds {
-            for (field, text) in said.as_object()? {
+            let fields = said.as_object()?;
+            let wants_all = fields.get(OLD_OPEN_LIBRARIES).is_some_and(|wants| wants == true);
+            for (field, text) in fields {
                 is_whole &= match field.as_str() {
+                    OLD_HEALTH if !wants_all => {
+                        let place = format!("{OLD_HEALTH} of {kind} in {CUSTOMIZATIONS} of {}", Self::CONFIG_MAP);
+                        let script = text.as_str().filter(|text| !text.trim().is_empty());
+                        script.into_iter().for_each(|script| self.health.take(kind.clone(), script, place.clone()));
+                        true
+                    }
+                    OLD_OPEN_LIBRARIES => !wants_all,
                     "ignoreDifferences" => self.ignore(kind, '/', text.as_str().unwrap_or_default()).is_some(),
                     "ignoreResourceUpdates" => true,
                     _ => false,
@@ -149,6 +184,16 @@ impl Settings {
     }
 }
 
+/// A kind as scripts know it, `GROUP/KIND` or `KIND` (util/settings, `convertToOverrideKey`); nothing where it cannot be one.
+fn kind_of(named: &str, between: char) -> Option<String> {
+    match named.split(between).collect::<Vec<_>>()[..] {
+        ["all"] => Some("*/*".to_owned()),
+        [kind] if !kind.is_empty() => Some(kind.to_owned()),
+        [group, kind] => Some(format!("{group}/{kind}")),
+        _ => None,
+    }
+}
+
 fn inherits(text: &str) -> Result<Vec<(Selector, String)>, String> {
     let written = landfall_yaml::to_json(text).map_err(|error| error.to_string())?;
     let Value::Array(items) = written else { return Err("it is no list".to_owned()) };
@@ -180,14 +225,14 @@ mod tests {
     fn keys_with_an_effect_that_are_not_acted_on_are_told_once_and_sorted() {
         let said = settings(json!({
             "url": "https://argocd.example.com", "timeout.reconciliation": "60s", "kustomize.buildOptions": "--enable-helm",
-            "resource.customizations.health.apps_Deployment": "return {}", "resource.exclusions": "- kinds: [Event]",
+            "resource.customizations.actions.apps_Deployment": "x", "resource.exclusions": "- kinds: [Event]",
             "resource.compareoptions": "x: y", "resource.customizations.ignoreResourceUpdates.all": "jsonPointers: []", "resource.inclusions": "- {",
             "application.resourceTrackingMethod": "label", "accounts.anna": "login",
         }));
         assert_eq!(
             said.told().as_deref(),
             Some(
-                "application.resourceTrackingMethod, kustomize.buildOptions, resource.compareoptions, resource.customizations.health.apps_Deployment, \
+                "application.resourceTrackingMethod, kustomize.buildOptions, resource.compareoptions, resource.customizations.actions.apps_Deployment, \
                  resource.inclusions, timeout.reconciliation of argocd-cm is not acted on"
             )
         );
@@ -223,10 +268,40 @@ mod tests {
         assert_eq!(ignored, expected);
         let told = "resource.customizations.ignoreDifferences.Service, resource.customizations.ignoreDifferences.apps_StatefulSet of argocd-cm is not acted on";
         assert_eq!(said.told().as_deref(), Some(told));
-        let health =
-            "apps/Deployment:\n  health.lua: return {}\n  ignoreDifferences: |\n    jsonPointers: [/spec/replicas]\n";
+        let health = "apps/Deployment:\n  actions: x\n  ignoreDifferences: |\n    jsonPointers: [/spec/replicas]\n";
         let said = settings(json!({"resource.customizations": health}));
         assert_eq!(said.ignored.len(), 1);
+        assert_eq!(said.told().as_deref(), Some("resource.customizations of argocd-cm is not acted on"));
+    }
+
+    #[test]
+    fn scripts_are_read_in_both_forms_and_what_wants_all_libraries_is_not_run_and_told() {
+        let said = settings(json!({
+            "resource.customizations.health.shop.example.com_Order": "\nreturn {}\n",
+            "resource.customizations.health.ConfigMap": "return {}",
+            "resource.customizations.health.a_b_c": "return {}",
+            "resource.customizations.health.example.com_Basket": "return {}",
+            "resource.customizations.useOpenLibs.example.com_Basket": "true",
+            "resource.customizations.useOpenLibs.ConfigMap": "false",
+            "resource.customizations.useOpenLibs.example.com_Nothing": "true",
+        }));
+        assert_eq!(
+            said.told().as_deref(),
+            Some(
+                "resource.customizations.health.a_b_c, resource.customizations.useOpenLibs.example.com_Basket of argocd-cm is not acted on"
+            )
+        );
+        let mut scripts = HealthScripts::default();
+        let place = |kind: &str| format!("resource.customizations.health.{kind} of argocd-cm");
+        scripts.take("shop.example.com/Order".to_owned(), "\nreturn {}\n", place("shop.example.com_Order"));
+        scripts.take("ConfigMap".to_owned(), "return {}", place("ConfigMap"));
+        assert_eq!(said.health, scripts);
+        let old = "'*.example.com/*':\n  health.lua: |\n    return {}\nexample.org/Order:\n  health.lua: return {}\n  health.lua.useOpenLibs: true\n";
+        let said = settings(json!({"resource.customizations": old}));
+        let mut scripts = HealthScripts::default();
+        let place = "health.lua of *.example.com/* in resource.customizations of argocd-cm";
+        scripts.take("*.example.com/*".to_owned(), "return {}\n", place.to_owned());
+        assert_eq!(said.health, scripts);
         assert_eq!(said.told().as_deref(), Some("resource.customizations of argocd-cm is not acted on"));
     }
 

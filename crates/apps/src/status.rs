@@ -1,9 +1,10 @@
 use landfall_engine::{Action, Plan, Task};
-use landfall_object::health::assess;
+use landfall_object::health::Rulebook;
 use landfall_object::{HealthStatus, Object, ObjectKey};
 use serde_json::{Value, json};
 
 use crate::kept::{Stay, Stays};
+use crate::{ResourceOptions, SyncOptions};
 
 /// Whether the cluster is as the source says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -37,10 +38,17 @@ pub struct ResourceStatus {
     pub requires_pruning: bool,
     /// Why it stays although it is no longer wanted, whatever a sync does.
     pub stays: Option<Stay>,
+    /// Whether somebody has to confirm that it goes.
+    pub requires_confirmation: bool,
 }
 
 /// Each object of a plan against the live state; hooks take no part.
-pub fn compared(plan: &Plan, live: &landfall_engine::Live, kept: &Stays) -> Vec<ResourceStatus> {
+pub fn compared(
+    plan: &Plan,
+    live: &landfall_engine::Live,
+    kept: &Stays,
+    (rules, options): (&Rulebook, &SyncOptions),
+) -> Vec<ResourceStatus> {
     plan.steps()
         // A namespace that is made for the others is none of them.
         .filter(|step| !matches!(step.task, Task::Ensure { .. }))
@@ -52,11 +60,18 @@ pub fn compared(plan: &Plan, live: &landfall_engine::Live, kept: &Stays) -> Vec<
                 Action::Delete | Action::Keep => (SyncStatus::OutOfSync, true),
                 Action::Absent | Action::Hook | Action::Wait => return None,
             };
-            let health = live.get(&step.key).and_then(assess).map(|health| (health.status, health.message));
+            let health =
+                live.get(&step.key).and_then(|live| rules.assess(live)).map(|health| (health.status, health.message));
+            let wanted = match &step.task {
+                Task::Apply { object, .. } => Some(object),
+                _ => None,
+            };
+            let marked = |object: &Object| ResourceOptions::of(object).is_confirmed_to_go(options);
+            let requires_confirmation = wanted.is_some_and(marked) || live.get(&step.key).is_some_and(marked);
             let stays = kept.get(&step.key).filter(|_| step.action == Action::Keep);
             // Pruning may be asked for any time.
             let stays = stays.filter(|stay| **stay != Stay::Asked).cloned();
-            Some(ResourceStatus { key: step.key.clone(), sync, health, requires_pruning, stays })
+            Some(ResourceStatus { key: step.key.clone(), sync, health, requires_pruning, stays, requires_confirmation })
         })
         .collect()
 }
@@ -84,16 +99,14 @@ pub(crate) fn written_sources(into: &mut Value, application: &Object) {
 
 /// The health of an application: the worst of its objects that are there, nothing being healthy; missing when objects are
 /// expected and none is there (controller/health.go).
-pub fn health_of<'a>(objects: impl Iterator<Item = Option<&'a Object>>) -> HealthStatus {
-    worst_of(objects.map(|object| object.map(counted)))
+pub fn health_of<'a>(objects: impl Iterator<Item = Option<&'a Object>>, rules: &Rulebook) -> HealthStatus {
+    let fares = |object: &Object| rules.assess(object).filter(|_| counts(object)).map(|health| health.status);
+    worst_of(objects.map(|object| object.map(fares)))
 }
 
-/// The health by which an object counts for its application; absent for kinds without one and where it says so.
-pub fn counted(object: &Object) -> Option<HealthStatus> {
-    if object.annotation("argocd.argoproj.io/ignore-healthcheck") == Some("true") {
-        return None;
-    }
-    assess(object).map(|health| health.status)
+/// Whether an object's health counts for its application: unless it says otherwise of itself.
+pub fn counts(object: &Object) -> bool {
+    object.annotation("argocd.argoproj.io/ignore-healthcheck") != Some("true")
 }
 
 /// The same of what is known of each object: absent where it is missing, then its health.
@@ -124,7 +137,7 @@ pub fn sync_status(application: &Object, word: &str, revisions: &[String]) -> Va
 }
 
 /// An entry of `status.resources`.
-pub fn resource_entry(key: &ObjectKey, sync: SyncStatus, live: Option<&Object>) -> Value {
+pub fn resource_entry(key: &ObjectKey, sync: SyncStatus, live: Option<&Object>, rules: &Rulebook) -> Value {
     let mut entry = json!({"version": key.gvk.version, "kind": key.gvk.kind, "name": key.name, "status": sync.word()});
     if !key.gvk.group.is_empty() {
         entry["group"] = key.gvk.group.clone().into();
@@ -134,7 +147,7 @@ pub fn resource_entry(key: &ObjectKey, sync: SyncStatus, live: Option<&Object>) 
     }
     let health = live.map_or_else(
         || Some(("Missing".to_owned(), String::new())),
-        |live| assess(live).map(|health| (health.status.to_string(), health.message)),
+        |live| rules.assess(live).map(|health| (health.status.to_string(), health.message)),
     );
     if let Some((status, message)) = health {
         entry["health"] =

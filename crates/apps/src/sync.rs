@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use landfall_engine::{Action, Desired, Kinds, Live, Look, MadeNamespace, Places, Plan, Report, Sight, Wish};
+use landfall_object::health::Rulebook;
 use landfall_object::{Gvk, Object, ObjectKey};
 
 use crate::compile::{Choices, Compiled, HealthWait, SharedObject, Target, compile_part, is_resource_of};
@@ -109,6 +110,8 @@ pub(crate) struct Sync {
     /// Below what of it would go, as far as anything that delivers others would.
     descendants: Descendants,
     semantics: Semantics,
+    /// By what its objects are judged.
+    health: Rulebook,
     notes: Vec<String>,
     resources: Vec<ObjectKey>,
     kept: Stays,
@@ -128,7 +131,7 @@ impl Sync {
         let home = if own.is_empty() { home.to_owned() } else { own.to_string() };
         let (notes, resources, kept) = (Vec::new(), Vec::new(), Stays::new());
         let (application, semantics) = (application.clone(), Semantics::Own);
-        let descendants = Descendants::default();
+        let (descendants, health) = (Descendants::default(), Rulebook::default());
         Sync {
             application,
             request,
@@ -137,6 +140,7 @@ impl Sync {
             expected,
             descendants,
             semantics,
+            health,
             notes,
             resources,
             kept,
@@ -163,6 +167,12 @@ impl Sync {
     /// With that meaning where ours differs.
     pub(crate) fn meant(mut self, semantics: Semantics) -> Self {
         self.semantics = semantics;
+        self
+    }
+
+    /// With those rules of health.
+    pub(crate) fn judged_by(mut self, rules: &Rulebook) -> Self {
+        self.health = rules.clone();
         self
     }
 
@@ -263,12 +273,13 @@ impl Wish for Sync {
         kept.extend(held.map(|step| (step.key.clone(), Stay::Good(step.why.replace("kept: ", "")))));
         let kept = &kept;
         let mut status = status_of(&plan, kept);
-        let mut resources = compared(&plan, &live, kept);
+        let judged = (&self.health, &self.application.options());
+        let mut resources = compared(&plan, &live, kept, judged);
         if status == SyncStatus::OutOfSync && !self.application.ignore_differences.is_empty() {
             // Compared as if ignored fields were delivered as they are; a sync that has other reasons writes them, too.
             let lenient = self.compiled(&self.application.clone().respecting_ignored())?;
             let lenient = landfall_engine::plan(&lenient.desired, &live)?;
-            (status, resources) = (status_of(&lenient, kept), compared(&lenient, &live, kept));
+            (status, resources) = (status_of(&lenient, kept), compared(&lenient, &live, kept, judged));
         }
         let good = |key: &ObjectKey| matches!(kept.get(key), Some(Stay::Good(_)));
         let stays = plan.steps().filter(|step| step.action == Action::Keep).map(|step| step.key.clone());

@@ -6,6 +6,7 @@ use landfall_chart::Readings;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, Report};
+use landfall_object::health::Rulebook;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{KeptRuns, Record, Releases, Status, Unpacked};
 use landfall_store::Store;
@@ -45,6 +46,8 @@ pub struct Session {
     pub semantics: Semantics,
     /// Kinds that Applications leave alone.
     pub excluded: Arc<ExcludedKinds>,
+    /// By what objects are judged.
+    pub health: Rulebook,
     /// What becomes of an Application whose project is not there.
     pub missing_project: MissingProject,
     /// Whether releases' records tell of hooks while they run.
@@ -148,6 +151,7 @@ impl Session {
             elsewhere: Elsewhere::default(),
             semantics: Semantics::default(),
             excluded: Arc::default(),
+            health: Rulebook::default(),
             missing_project: MissingProject::default(),
             hook_runs: KeptRuns::default(),
             unpacked: Unpacked::default(),
@@ -227,6 +231,7 @@ impl Session {
             events,
             clock: Arc::clone(&self.clock),
             probe: Arc::clone(&self.probe),
+            health: self.health.clone(),
             stop: self.stop.clone(),
             new_id: Arc::new(move || operation_id(clock.as_ref())),
         }

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::ListOptions;
 use landfall_diag::{Diagnose, Diagnostic};
-use landfall_object::health::assess;
 use landfall_object::{Gvk, HealthStatus, Object, ObjectKey};
 use landfall_release::{ListFilter, Record, manifest_objects};
 use serde::Serialize;
@@ -243,7 +242,7 @@ impl Session {
                 });
                 continue;
             };
-            let health = assess(object);
+            let health = self.health.assess(object);
             if let Some(health) = &health
                 && !matches!(health.status, HealthStatus::Healthy | HealthStatus::Suspended)
             {

@@ -27,8 +27,8 @@ impl Session {
     fn applications_expecting(&self, expected: Kinds) -> Applications {
         let (cluster, home, store) = (self.cluster.clone(), self.home.clone(), self.store.clone());
         let (semantics, pens, claims) = (self.semantics, self.pens.clone(), self.claims.clone());
-        let (clock, excluded) = (Arc::clone(&self.clock), Arc::clone(&self.excluded));
-        Applications { cluster, home, store, clock, expected, semantics, excluded, pens, claims }
+        let (clock, excluded, health) = (Arc::clone(&self.clock), Arc::clone(&self.excluded), self.health.clone());
+        Applications { cluster, home, store, clock, expected, semantics, excluded, health, pens, claims }
     }
 
     /// Brings to an end what an earlier process left open on an Application.

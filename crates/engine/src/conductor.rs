@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::{Cluster, DeleteOptions};
-use landfall_object::health::assess;
+use landfall_object::health::Rulebook;
 use landfall_object::{HealthStatus, ObjectKey};
 use landfall_store::{OperationRow, OperationState, Store};
 use tokio::sync::mpsc::Sender;
@@ -39,6 +39,8 @@ pub struct Conductor {
     pub clock: Arc<dyn Clock>,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
+    /// By what objects are judged whose health is waited for.
+    pub health: Rulebook,
     /// Ends runs cleanly: no further step is begun, the journal keeps what was done.
     pub stop: CancellationToken,
     /// Makes an operation's id: a new ULID each time.
@@ -65,7 +67,8 @@ impl Conductor {
         new_id: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Self {
         let (clock, probe) = (Arc::new(WallClock), Arc::new(NoProbe));
-        Conductor { cluster, store, events, clock, probe, stop: CancellationToken::new(), new_id }
+        let health = Rulebook::default();
+        Conductor { cluster, store, events, clock, probe, health, stop: CancellationToken::new(), new_id }
     }
 
     /// Carries an operation out, from its first step.
@@ -178,7 +181,7 @@ impl Conductor {
             let made = journal.outcome(&format!("{}.made", state.step.id)).and_then(Outcome::uid);
             let live = self.cluster.get(state.key).await.ok().flatten();
             let Some(live) = live.filter(|live| live.uid().is_some() && live.uid() == made) else { continue };
-            let has_ended = assess(&live).is_none_or(|health| health.status == HealthStatus::Healthy);
+            let has_ended = self.health.assess(&live).is_none_or(|health| health.status == HealthStatus::Healthy);
             // As Helm: a CRD is never deleted for a hook, its objects would go with it.
             if has_ended
                 || live.kind() == "CustomResourceDefinition"
@@ -234,6 +237,7 @@ impl Conductor {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
             probe: Arc::clone(&self.probe),
+            health: self.health.clone(),
             ledger,
             events: self.events.clone(),
             stop: self.stop.clone(),

@@ -5,6 +5,7 @@ use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use landfall_cluster::Cluster;
 use landfall_object::ObjectKey;
+use landfall_object::health::Rulebook;
 use landfall_store::{NewOperation, OperationRow, OperationState, Store};
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
@@ -31,6 +32,7 @@ pub(crate) struct Executor {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) probe: Arc<dyn Probe>,
+    pub(crate) health: Rulebook,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) events: Sender<Event>,
     pub(crate) stop: CancellationToken,

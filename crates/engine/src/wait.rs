@@ -146,7 +146,7 @@ impl Executor {
         }
         let mut wait = Wait { step, watched, judge, timeout, to_come, since: self.clock.now(), told: Vec::new() };
         let mut watching = Watching::of(&self.cluster, watched, judge);
-        let mut scene = Scene::since(self.begun());
+        let mut scene = Scene::since(self.begun()).judged_by(&self.health);
         let mut deadline = self.clock.sleep(timeout);
         let mut patience = self.clock.sleep(FAILING_TO_CREATE);
         loop {

@@ -2,12 +2,14 @@
 
 mod custom;
 mod pod;
+mod rules;
 mod workload;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::rules::{HealthRules, OwnRules, Rulebook, Verdict};
 use crate::Object;
 
 /// How an object fares, in Argo CD's six words.
@@ -40,6 +42,24 @@ impl HealthStatus {
         }
     }
 
+    /// The status of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Healthy, Self::Suspended, Self::Progressing, Self::Missing, Self::Degraded, Self::Unknown];
+        all.into_iter().find(|status| status.word() == word)
+    }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Healthy => "Healthy",
+            Self::Suspended => "Suspended",
+            Self::Progressing => "Progressing",
+            Self::Missing => "Missing",
+            Self::Degraded => "Degraded",
+            Self::Unknown => "Unknown",
+        }
+    }
+
     /// The worse of the two.
     pub fn worst(self, other: Self) -> Self {
         if other.badness() > self.badness() { other } else { self }
@@ -48,14 +68,7 @@ impl HealthStatus {
 
 impl fmt::Display for HealthStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Healthy => "Healthy",
-            Self::Suspended => "Suspended",
-            Self::Progressing => "Progressing",
-            Self::Missing => "Missing",
-            Self::Degraded => "Degraded",
-            Self::Unknown => "Unknown",
-        })
+        f.write_str(self.word())
     }
 }
 
@@ -79,13 +92,8 @@ impl Health {
 ///
 /// Rules: `gitops-engine/pkg/health` and the scripts Argo CD ships for common custom kinds, first match wins.
 pub fn assess(object: &Object) -> Option<Health> {
-    if object.deletion_timestamp().is_some()
-        && !object.finalizers().any(|finalizer| finalizer.contains("hook-finalizer"))
-    {
-        return Some(match object.kind() {
-            "CustomResourceDefinition" => Health::new(HealthStatus::Progressing, "CRD is terminating"),
-            _ => Health::new(HealthStatus::Progressing, "Pending deletion"),
-        });
+    if let Some(going) = going(object) {
+        return Some(going);
     }
     let unsupported =
         |name: &str| Some(Health::new(HealthStatus::Unknown, format!("unsupported {name} GVK: {}", object.gvk())));
@@ -112,6 +120,17 @@ pub fn assess(object: &Object) -> Option<Health> {
         ("policy", "PodDisruptionBudget") => Some(workload::disruption_budget(object)),
         _ => custom::assess(object),
     }
+}
+
+/// How an object fares that is being deleted; a hook with Argo CD's finalizer goes once its end is known, and fares as before.
+fn going(object: &Object) -> Option<Health> {
+    let stays = object.deletion_timestamp().is_none()
+        || object.finalizers().any(|finalizer| finalizer.contains("hook-finalizer"));
+    let message = match object.kind() {
+        "CustomResourceDefinition" => "CRD is terminating",
+        _ => "Pending deletion",
+    };
+    (!stays).then(|| Health::new(HealthStatus::Progressing, message))
 }
 
 fn claim(object: &Object) -> Health {

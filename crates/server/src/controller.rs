@@ -97,13 +97,14 @@ impl Controller {
         let taken = work.shards.held().into_iter().filter(|_| !work.shards.is_shared()).collect();
         let (news, stands) = unbounded_channel();
         tasks.spawn(news::keep(Arc::clone(&work), stands));
+        let live = Lives::judged_by(work.settings.health(&work.session.clock));
         Controller {
             work,
             projects: Projects::default(),
             sets,
             news,
             entries: BTreeMap::new(),
-            live: Lives::default(),
+            live,
             told,
             happened,
             board,

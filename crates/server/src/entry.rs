@@ -352,6 +352,9 @@ fn resource(one: &ResourceStatus, live: &Live) -> Value {
     if one.requires_pruning {
         entry["requiresPruning"] = true.into();
     }
+    if one.requires_confirmation {
+        entry["requiresDeletionConfirmation"] = true.into();
+    }
     match known(one, live) {
         (false, ..) => entry["health"] = json!({"status": "Missing"}),
         (true, Some((status, message)), _) if message.is_empty() => {

@@ -148,6 +148,7 @@ impl Work {
         let mut session = self.session.clone();
         let settings = self.settings.now();
         session.excluded = Arc::new(settings.excluded.clone());
+        session.health = self.settings.rulebook(&session.clock);
         session.claims = destination.claims.clone();
         let standing = self.roles.now();
         if standing.project_of(application).is_none() && self.orders.was_protected(&application.project) {

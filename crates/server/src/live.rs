@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::connections::Destination;
 use crate::happened::{Happened, Seen};
 use crate::row::Row;
+use crate::settings::Scripted;
 
 /// What follows for an Application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,14 +25,20 @@ pub(crate) enum Follows {
 }
 
 /// What is live in each cluster, by its address.
-#[derive(Default)]
 pub(crate) struct Lives {
     clusters: BTreeMap<Arc<str>, Live>,
+    /// By what objects are judged.
+    rules: Scripted,
     /// What is known of a cluster that nothing is known of.
     nothing: Live,
 }
 
 impl Lives {
+    /// Nothing is known yet; by these rules objects will be judged.
+    pub(crate) fn judged_by(rules: Scripted) -> Self {
+        Lives { clusters: BTreeMap::new(), rules, nothing: Live::default() }
+    }
+
     /// What is live in a cluster.
     pub(crate) fn of(&self, server: &str) -> &Live {
         self.clusters.get(server).unwrap_or(&self.nothing)
@@ -42,7 +49,7 @@ impl Lives {
         if let Ok(cluster) = &destination.cluster {
             let live = || Live { claims: destination.claims.clone(), ..Live::default() };
             let live = self.clusters.entry(Arc::clone(&destination.server)).or_insert_with(live);
-            live.watch(gvk, (&destination.server, cluster), told, &destination.stop);
+            live.watch(gvk, (&destination.server, cluster, &self.rules), told, &destination.stop);
         }
     }
 
@@ -83,7 +90,7 @@ impl Live {
     fn watch(
         &mut self,
         gvk: &Gvk,
-        (server, cluster): (&Arc<str>, &Cluster),
+        (server, cluster, rules): (&Arc<str>, &Cluster, &Scripted),
         told: &Sender<Happened>,
         stop: &CancellationToken,
     ) {
@@ -95,7 +102,8 @@ impl Live {
         let ended = stop.child_token();
         watched.ended = Some(ended.clone());
         self.claims.watches(gvk);
-        tokio::spawn(watch(gvk.clone(), Arc::clone(server), cluster.clone(), told.clone(), ended));
+        let watched = (Arc::clone(server), cluster.clone(), rules.clone());
+        tokio::spawn(watch(gvk.clone(), watched, told.clone(), ended));
     }
 
     fn size(&self) -> (usize, usize) {
@@ -174,14 +182,25 @@ impl Live {
 }
 
 /// Watches a kind in all namespaces; what is said of an object is worked out here, off the controller's task.
-async fn watch(gvk: Gvk, server: Arc<str>, cluster: Cluster, told: Sender<Happened>, stop: CancellationToken) {
-    let mut changes = cluster.observe(vec![Interest { gvk: gvk.clone(), namespace: None, name: None }]);
+async fn watch(
+    gvk: Gvk,
+    (server, cluster, mut rules): (Arc<str>, Cluster, Scripted),
+    told: Sender<Happened>,
+    stop: CancellationToken,
+) {
+    let observe = || cluster.observe(vec![Interest { gvk: gvk.clone(), namespace: None, name: None }]);
+    let mut changes = observe();
     loop {
         let change = tokio::select! {
             () = stop.cancelled() => return,
+            () = rules.changed(&gvk) => {
+                // Nothing is kept that could be judged anew.
+                changes = observe();
+                continue;
+            }
             change = changes.next() => change,
         };
-        let named = |object: &Object| (ResourceName::from(&object.key()), Row::of(object));
+        let named = |object: &Object| (ResourceName::from(&object.key()), Row::of(object, &rules));
         let seen = match change {
             Some(Ok(Change::Listed(_, objects))) => {
                 let owned = objects.iter().filter(|object| landfall_apps::owner(object).is_some());

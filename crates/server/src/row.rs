@@ -1,5 +1,6 @@
 //! An object of an Application without its body.
 
+use landfall_object::health::HealthRules;
 use landfall_object::{HealthStatus, Object};
 
 /// An object as far as it is known without its body.
@@ -16,12 +17,13 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn of(object: &Object) -> Self {
-        let health = landfall_object::health::assess(object);
+    /// That of an object, judged by these rules.
+    pub(crate) fn of(object: &Object, rules: &dyn HealthRules) -> Self {
+        let health = rules.assess(object);
         Row {
             owner: landfall_apps::owner(object).map(Into::into),
             digest: landfall_engine::live_digest(object).into(),
-            counts: landfall_apps::counted(object).is_some(),
+            counts: health.is_some() && landfall_apps::counts(object),
             health: health.map(|health| (health.status, health.message.into())),
         }
     }

@@ -3,14 +3,58 @@
 
 use std::sync::Arc;
 
-use landfall_apps::{Project, Settings};
+use landfall_apps::{HealthScripts, Project, Settings};
 use landfall_cluster::{Change, Cluster, Interest};
+use landfall_engine::Clock;
+use landfall_object::health::{HealthRules, Rulebook, Verdict};
 use landfall_object::{Gvk, Object, ObjectKey};
-use parking_lot::RwLock;
+use tokio::sync::watch;
 
 /// What they say, kept up to date by who keeps the Applications.
-#[derive(Debug, Default)]
-pub(crate) struct ArgoSettings(RwLock<Arc<Settings>>);
+#[derive(Debug)]
+pub(crate) struct ArgoSettings(watch::Sender<Arc<Settings>>);
+
+impl Default for ArgoSettings {
+    fn default() -> Self {
+        ArgoSettings(watch::Sender::new(Arc::default()))
+    }
+}
+
+/// The rules of health with the scripts that they bring, as they are at each moment.
+#[derive(Clone)]
+pub(crate) struct Scripted {
+    settings: watch::Receiver<Arc<Settings>>,
+    clock: Arc<dyn Clock>,
+    /// What was told of last.
+    seen: HealthScripts,
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scripted").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl HealthRules for Scripted {
+    fn of_present(&self, object: &Object) -> Verdict {
+        // Not held while a script runs.
+        let settings = Arc::clone(&self.settings.borrow());
+        settings.health.of_present(object, &self.clock)
+    }
+}
+
+impl Scripted {
+    /// Waits until they say something else of a kind than when it was last waited for.
+    pub(crate) async fn changed(&mut self, gvk: &Gvk) {
+        let Scripted { settings, seen, .. } = self;
+        let told = settings.wait_for(|now| !now.health.agree(seen, gvk)).await.map(|now| now.health.clone());
+        match told {
+            Ok(now) => *seen = now,
+            // Nobody keeps them any more.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
 
 impl ArgoSettings {
     /// What is watched of the cluster.
@@ -24,7 +68,19 @@ impl ArgoSettings {
 
     /// What they say now.
     pub(crate) fn now(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.read())
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// By what objects are judged, now and when the settings have changed.
+    pub(crate) fn health(&self, clock: &Arc<dyn Clock>) -> Scripted {
+        let settings = self.0.subscribe();
+        let seen = settings.borrow().health.clone();
+        Scripted { settings, clock: Arc::clone(clock), seen }
+    }
+
+    /// The same for whoever delivers.
+    pub(crate) fn rulebook(&self, clock: &Arc<dyn Clock>) -> Rulebook {
+        Rulebook::of(self.health(clock))
     }
 
     /// Reads them for the first time.
@@ -57,7 +113,7 @@ impl ArgoSettings {
         if let Some(told) = settings.told() {
             tracing::warn!("{told}");
         }
-        *self.0.write() = Arc::new(settings);
+        self.0.send_replace(Arc::new(settings));
         true
     }
 }

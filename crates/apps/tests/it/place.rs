@@ -38,6 +38,7 @@ impl Place {
             events,
             clock: Arc::clone(&clock),
             probe: Arc::new(NoProbe),
+            health: Default::default(),
             stop: CancellationToken::new(),
             new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
         };
@@ -49,6 +50,7 @@ impl Place {
             expected: Default::default(),
             semantics: Default::default(),
             excluded: Default::default(),
+            health: Default::default(),
             pens: Default::default(),
             claims: Default::default(),
         };

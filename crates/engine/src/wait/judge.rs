@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_cluster::{JobWait, Readiness, readiness};
+use landfall_object::health::{Rulebook, Verdict as Assessed};
 use landfall_object::{HealthStatus, Object, ObjectKey};
 
 use super::vanished::{self, Vanished};
@@ -82,7 +83,7 @@ impl Scene {
     }
 
     fn judge_present(&mut self, key: &ObjectKey, object: Object, judge: Judge, now: Timestamp) -> Finding {
-        match judged(&object, judge) {
+        match judged(&object, judge, &self.health) {
             Readiness::Ready => {
                 self.failing.remove(key);
                 Finding::Ready
@@ -132,10 +133,10 @@ pub(super) fn signed(duration: Duration) -> SignedDuration {
 }
 
 /// Whether one object is as judged.
-pub(super) fn judged(object: &Object, judge: Judge) -> Readiness {
+pub(super) fn judged(object: &Object, judge: Judge, rules: &Rulebook) -> Readiness {
     match judge {
         Judge::Rollout(jobs) => readiness(object, jobs),
-        Judge::Health | Judge::HookHealth | Judge::HealthAsTold => health(object, judge),
+        Judge::Health | Judge::HookHealth | Judge::HealthAsTold => health(object, judge, rules),
         Judge::Completion => match (object.group(), object.kind()) {
             ("batch", "Job") => readiness(object, JobWait::Complete),
             ("", "Pod") => match object.str_at("/status/phase") {
@@ -154,8 +155,12 @@ pub(super) fn judged(object: &Object, judge: Judge) -> Readiness {
 }
 
 /// Healthy by the rules that an Application's user knows; what has no health is healthy once it is there.
-fn health(object: &Object, judge: Judge) -> Readiness {
-    let Some(health) = landfall_object::health::assess(object) else { return Readiness::Ready };
+fn health(object: &Object, judge: Judge, rules: &Rulebook) -> Readiness {
+    let health = match rules.verdict(object) {
+        Assessed::Fares(health) => health,
+        Assessed::Silent => return Readiness::NotYet("nothing is said of its health yet".to_owned()),
+        Assessed::Healthless => return Readiness::Ready,
+    };
     let told = |usual: &str| if health.message.is_empty() { usual.to_owned() } else { health.message.clone() };
     match health.status {
         HealthStatus::Healthy => Readiness::Ready,
@@ -220,7 +225,7 @@ mod tests {
             "status": {"conditions": [{"type": "Suspended", "status": "True", "message": "Job suspended"}]},
         }));
         for (judge, is_ready) in [(Judge::Health, true), (Judge::HookHealth, false), (Judge::HealthAsTold, false)] {
-            assert_eq!(judged(&job, judge).is_ready(), is_ready, "{judge:?}");
+            assert_eq!(judged(&job, judge, &Rulebook::default()).is_ready(), is_ready, "{judge:?}");
         }
     }
 

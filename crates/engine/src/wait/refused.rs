@@ -38,7 +38,7 @@ impl Executor {
                 continue;
             }
             let Some(object) = scene.there(key, uid.as_deref()) else { continue };
-            if !matches!(judged(object, judge), Readiness::NotYet(_)) {
+            if !matches!(judged(object, judge, &scene.health), Readiness::NotYet(_)) {
                 continue;
             }
             let events = self.cluster.events_of(object).await.unwrap_or_default();

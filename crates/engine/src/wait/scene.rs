@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use landfall_cluster::{Change, Interest, Readiness};
+use landfall_object::health::Rulebook;
 use landfall_object::{Object, ObjectKey};
 
 use super::Judge;
@@ -30,12 +31,20 @@ pub(super) struct Scene {
     pub(super) alone: Option<Timestamp>,
     /// Workloads whose pods have crashed during this wait.
     pub(super) crashed: BTreeSet<ObjectKey>,
+    /// By what health is judged.
+    pub(super) health: Rulebook,
 }
 
 impl Scene {
     /// Before anything is seen, for a delivery that began then.
     pub(super) fn since(begun: Timestamp) -> Self {
         Scene { begun: Some(begun), ..Scene::default() }
+    }
+
+    /// With those rules of health.
+    pub(super) fn judged_by(mut self, rules: &Rulebook) -> Self {
+        self.health = rules.clone();
+        self
     }
 
     pub(super) fn take(&mut self, change: Change) {
@@ -67,7 +76,7 @@ impl Scene {
     /// (`ttlSecondsAfterFinished: 0`).
     pub(super) fn ended_before_it_went(&self, key: &ObjectKey, uid: Option<&str>, judge: Judge) -> bool {
         let last = self.departed.get(key).filter(|last| uid.is_none() || last.uid() == uid);
-        last.is_some_and(|last| last.kind() == "Job" && judged(last, judge) == Readiness::Ready)
+        last.is_some_and(|last| last.kind() == "Job" && judged(last, judge, &self.health) == Readiness::Ready)
     }
 
     /// Whether a claim rightly waits: its class binds on first use, and no pod uses it yet.

@@ -97,22 +97,10 @@ fn definition(object: &Object) -> Health {
     Health::new(HealthStatus::Healthy, "CRD is healthy")
 }
 
-fn named_status(name: &str) -> Option<HealthStatus> {
-    Some(match name {
-        "Healthy" => HealthStatus::Healthy,
-        "Suspended" => HealthStatus::Suspended,
-        "Progressing" => HealthStatus::Progressing,
-        "Missing" => HealthStatus::Missing,
-        "Degraded" => HealthStatus::Degraded,
-        "Unknown" => HealthStatus::Unknown,
-        _ => return None,
-    })
-}
-
 fn application(object: &Object) -> Health {
     match object.str_at("/status/health/status") {
         None => Health::new(HealthStatus::Progressing, "Waiting for application to be reconciled"),
-        Some(status) => match named_status(status) {
+        Some(status) => match HealthStatus::parse(status) {
             Some(status) => Health::new(status, object.str_at("/status/health/message").unwrap_or_default()),
             None => Health::new(HealthStatus::Unknown, "Lua returned an invalid health status"),
         },

@@ -58,6 +58,7 @@ impl Place {
             events,
             clock: Arc::clone(&self.clock),
             probe,
+            health: Default::default(),
             stop: CancellationToken::new(),
             new_id: Arc::new(|| format!("op-{:06}", NEXT.fetch_add(1, Ordering::Relaxed))),
         };

@@ -252,3 +252,67 @@ fn differences_that_are_ignored_for_everybody_are_for_an_application_that_says_n
     server.delete(&cluster, &settings.key());
     server.until(&cluster, &deployment, |it| it.i64_at("/spec/replicas") == Some(1));
 }
+
+/// The second wave waits until the script is content with the first one; the status tells what it says, also once it says something
+/// else of an object that has not changed since.
+#[test]
+fn a_script_of_argo_cds_settings_says_how_objects_fare() {
+    let map = |name: &str, wave: u8| {
+        format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  annotations: {{argocd.argoproj.io/sync-wave: \"{wave}\"}}\ndata: {{text: a}}\n"
+        )
+    };
+    let forge = shop("", "", "");
+    let settings = |script: &str| {
+        let data = json!({"resource.customizations.health.ConfigMap": script});
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm", "namespace": "argocd"}, "data": data});
+        Object::from_value(object).expect("a map")
+    };
+    let script = "hs = {status = 'Healthy'}\n\
+        if obj.metadata.name == 'first' and (obj.metadata.labels == nil or obj.metadata.labels.opened == nil) then\n\
+        hs = {status = 'Progressing', message = 'closed'}\nend\nreturn hs\n";
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &application("shop"), |it| it.str_at("/status/sync/status") == Some("Synced"));
+    server.runtime.block_on(cluster.create(&settings(script), &WriteOptions::default())).expect("created");
+    // It is heard before what is delivered after it is looked at.
+    forge.sandbox.run(&["app", "refresh", "shop"]).exits(0);
+    forge.sandbox.write("chart/templates/more.yaml", &format!("{}{}", map("first", 1), map("second", 2)));
+    forge.sandbox.commit("two waves");
+    let revision = forge.push();
+    let told = |it: &Object, name: &str| {
+        let one =
+            it.list_at("/status/resources").iter().find(|one| one["name"] == name && one["kind"] == "ConfigMap")?;
+        Some((
+            one["health"]["status"].as_str()?.to_owned(),
+            one["health"]["message"].as_str().unwrap_or_default().to_owned(),
+        ))
+    };
+    let first = in_shop(("", "v1"), "ConfigMap", "first");
+    let waits = server.until(&cluster, &application("shop"), |it| {
+        it.str_at("/status/operationState/message").is_some_and(|text| text.contains("first"))
+    });
+    assert_eq!(waits.str_at("/status/operationState/phase"), Some("Running"));
+    assert!(server.get(&cluster, &in_shop(("", "v1"), "ConfigMap", "second")).is_none(), "its wave has not come");
+    server.patch(&cluster, &first, json!({"metadata": {"labels": {"opened": "yes"}}}));
+    let done =
+        server.until(&cluster, &application("shop"), |it| is_synced(it, &revision) && told(it, "first").is_some());
+    assert_eq!(told(&done, "first"), Some(("Healthy".to_owned(), String::new())));
+    assert_eq!(condition(&done, "NotActedOnWarning"), None, "{:#}", done.value());
+
+    let broken = "return {\n  status = obj.spec.state.word,\n}\n";
+    let data = json!({"data": {"resource.customizations.health.ConfigMap": broken}});
+    server.patch(&cluster, &settings(broken).key(), data);
+    let unknown = (
+        "Unknown",
+        "resource.customizations.health.ConfigMap of argocd-cm, line 2: attempt to index field 'spec' (a nil value)",
+    );
+    let told_of =
+        |it: &Object| told(it, "second").is_some_and(|(status, why)| (status.as_str(), why.as_str()) == unknown);
+    let broken = server.until(&cluster, &application("shop"), told_of);
+    assert_eq!(broken.str_at("/status/health/status"), Some("Unknown"));
+    server.delete(&cluster, &settings("").key());
+    server.until(&cluster, &application("shop"), |it| {
+        it.str_at("/status/health/status") == Some("Healthy") && told(it, "second").is_none()
+    });
+}

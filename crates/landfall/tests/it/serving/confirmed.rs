@@ -39,12 +39,19 @@ fn what_is_marked_confirm_is_pruned_and_deleted_once_somebody_has_confirmed_it()
     for name in ["first", "second"] {
         forge.sandbox.write(&format!("plain/{name}.yaml"), &config(name, MARKED, "a"));
     }
+    // Of its pruning alone, which counts for its Application's end, too.
+    let pruned = "{argocd.argoproj.io/sync-options: Prune=confirm}";
+    forge.sandbox.write("plain/third.yaml", &config("third", pruned, "a"));
     forge.sandbox.write("plain/stays.yaml", &config("stays", "{}", "a"));
     forge.sandbox.commit("marked");
     let revision = forge.push();
     let server = forge.serve(&["apps"], SHOP, &[]);
     let (cluster, key) = (server.cluster(), application("shop"));
-    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    let synced =
+        server.until(&cluster, &key, |it| is_synced(it, &revision) && !it.list_at("/status/resources").is_empty());
+    let marked = synced.list_at("/status/resources").iter().filter(|it| it["requiresDeletionConfirmation"] == true);
+    let marked: Vec<&str> = marked.filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(marked, ["first", "second", "third"]);
 
     // No longer named: it is kept, and the Application says what it waits for.
     forge.sandbox.git(&["rm", "-q", "plain/first.yaml"]);
@@ -80,6 +87,7 @@ fn what_is_marked_confirm_is_pruned_and_deleted_once_somebody_has_confirmed_it()
     let held = server.until(&cluster, &key, |it| condition(it, "DeletionError").is_some());
     let why = condition(&held, "DeletionError").expect("told");
     assert!(why.contains("waiting for deletion confirmation of") && why.contains("second"), "{why}");
+    assert!(why.contains("third") && !why.contains("stays"), "{why}");
     assert!(server.get(&cluster, &there("second")).is_some() && server.get(&cluster, &there("stays")).is_some());
     confirm(&server, &cluster);
     server.until_gone(&cluster, &key);
