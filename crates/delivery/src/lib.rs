@@ -52,7 +52,7 @@ pub use checks::{
     Bounds, CheckResult, NOT_SIMULATED_HEADER, NetworkReach, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags,
     UNDECLARED_HEADER, Verdict, tally, unmade,
 };
-pub use declared::{DeclaredChecks, declared_checks};
+pub use declared::{DeclaredChecks, declared_checks, system_key};
 pub use down::{DownOptions, Removal};
 pub use drawn::{DRAWN, Draws, keep_drawn_once};
 pub use escrow::{Drill, Kept, Opened, Restored, drill, escrow, restore};

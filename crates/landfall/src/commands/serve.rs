@@ -190,12 +190,12 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         if releases > 0 {
             context.ui.status(&format!("`{target}` declares releases, too: `landfall up` delivers them"));
         }
-        if let (Some(environment), Some(name)) = (place.declared(), &place.environment)
+        if let (Some(environment), Some(name), Some(system)) = (place.declared(), &place.environment, place.system())
             && !environment.checks.is_empty()
         {
             let named = |object: &Object| (object.namespace().unwrap_or_default().to_owned(), object.name().to_owned());
             let applications = declared.iter().map(named).collect();
-            checked.push(DeclaredAt { name: name.clone(), environment: environment.clone(), applications });
+            checked.push(DeclaredAt { system, name: name.clone(), environment: environment.clone(), applications });
         }
         objects.extend(declared);
     }

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use landfall_delivery::TargetKind;
+use landfall_delivery::{TargetKind, system_key};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_project::{EnvironmentName, ProjectFile, Who};
 use landfall_promote::{ByHand, Held, PromotionRefusal, Tag, bare, tag_at, with_role};
-use landfall_server::api::{Asked, HoldLine, LedgerLine, PromotionNote};
+use landfall_server::api::{Asked, HoldLine, LedgerLine, Lines, PromotionNote};
 use landfall_source::{Edited, Landing, SourceTree};
 use landfall_store::{Audit, AuditEntry};
 use serde_json::{Value, json};
@@ -79,6 +79,15 @@ struct Law {
     tip: Option<Tip>,
     /// Who sets it, as the forge or the environment says.
     who: Who,
+}
+
+impl Law {
+    /// What the system is called in books that are of several.
+    fn system(&self, wish: &Wish<'_>) -> String {
+        let here = || wish.source.origin();
+        let address = self.tip.as_ref().map(|tip| tip.remote.address.clone()).or_else(here);
+        system_key(address.as_deref(), &self.file.system)
+    }
 }
 
 /// Says whether tags may be set by hand. Where they may for a reason alone, that is written down and announced first.
@@ -264,7 +273,7 @@ async fn judged(
     };
     let before = before.as_ref().unwrap_or(wish.source);
     let (actor, _) = &law.file.system.person(&law.who);
-    let books = BooksArgs::default().open(context, wish.place, Use::Reads).await?;
+    let books = BooksArgs::default().open(context, wish.place, Use::Reads).await?.about(Some(law.system(wish)));
     let known = known(&books, wish).await;
     books.close().await;
     let (holds, names) = known?;
@@ -304,7 +313,7 @@ async fn known(books: &Books, wish: &Wish<'_>) -> Result<(Vec<Held>, Vec<String>
 
 /// What is held back now.
 pub(super) async fn held(books: &Books) -> Result<Vec<Held>, Failure> {
-    let holds: Vec<HoldLine> = books.ask(Asked::Holds(Some(MOST_EVIDENCE))).await?;
+    let holds: Vec<HoldLine> = books.ask(Asked::Holds(Lines::most(MOST_EVIDENCE))).await?;
     let held = holds.into_iter().filter(|hold| hold.released_at.is_none());
     Ok(held.map(|HoldLine { tag, by, reason, .. }| Held { tag, by, reason }).collect())
 }
@@ -332,7 +341,8 @@ async fn broken(
 ) -> Result<Broken, Failure> {
     let by = law.who.name().to_owned();
     let tag = wish.wanted.first().map(|(_, tag)| tag.to_string()).unwrap_or_default();
-    let books = BooksArgs::default().open(context, wish.place, Use::Writes).await?.written_by(&by);
+    let books = BooksArgs::default().open(context, wish.place, Use::Writes).await?;
+    let books = books.written_by(&by).about(Some(law.system(wish)));
     let (at, said) = (moment(), format!("{reason} ({refusal})"));
     let entry = AuditEntry {
         at: at.clone(),
@@ -361,6 +371,7 @@ async fn broken(
         state: "glass-broken".to_owned(),
         said: landfall_diag::beginning(&said, 1900),
         detail: json!({"asked_by": by, "reason": reason, "refused": refusal.to_string()}),
+        ..PromotionNote::default()
     };
     let noted: Result<Value, Failure> = books.ask(Asked::Promote(note)).await;
     if let Err(failure) = noted {
@@ -398,6 +409,7 @@ pub(crate) async fn noted_back(context: &Context, place: &Place, wanted: &[(TagL
         state: "set-back".to_owned(),
         said,
         detail: json!({"asked_by": by, "commit": commit}),
+        ..PromotionNote::default()
     };
     let noted = async {
         let books = BooksArgs::default().open(context, place, Use::Writes).await?.written_by(&by);
