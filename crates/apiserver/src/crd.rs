@@ -2,4 +2,4 @@
 
 mod definition;
 
-pub(crate) use definition::{prepare, prepare_update, terminate};
+pub(crate) use definition::{is_terminating, prepare, prepare_update, terminate, wait_for_instances};

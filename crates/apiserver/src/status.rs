@@ -164,6 +164,11 @@ impl Status {
             .about("", "", "")
     }
 
+    /// 405 of what must not be made while its definition is on its way out.
+    pub fn terminating() -> Self {
+        Self::new(405, "MethodNotAllowed", "create not allowed while custom resource definition is terminating")
+    }
+
     /// 405 of a resource that has the path but not the verb.
     pub fn method_not_supported(group: &str, resource: &str, verb: &str) -> Self {
         Self::new(

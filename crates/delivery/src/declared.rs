@@ -12,7 +12,9 @@ use crate::unit::StandIn;
 /// The checks of an Application.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeclaredChecks {
-    /// The environment that declares them.
+    /// The system that declares them ([`system_key`]).
+    pub system: String,
+    /// Its environment that does.
     pub environment: String,
     /// Them.
     pub checks: Vec<Check>,
@@ -24,19 +26,28 @@ pub struct DeclaredChecks {
 
 impl DeclaredChecks {
     /// What an environment declares of an Application; nothing where that is nothing.
-    pub fn of(name: &str, environment: &Environment, application: &str) -> Option<Self> {
+    pub fn of(system: &str, (name, environment): (&str, &Environment), application: &str) -> Option<Self> {
         let mut checks = environment.checks.clone();
         checks.retain(|check| check.release.as_ref().is_none_or(|release| **release == *application));
         let mode = environment.sync.as_ref().map(|sync| match sync {
             Sync::Mode(mode) | Sync::Owned { mode, .. } => *mode,
         });
         (!checks.is_empty()).then(|| DeclaredChecks {
+            system: system.to_owned(),
             environment: name.to_owned(),
             checks,
             on_failure: environment.on_smoke_failure.unwrap_or_default(),
             by_hand: mode == Some(SyncMode::Manual),
         })
     }
+}
+
+/// What tells a system from others whose environments have the same names: the path of its repository and its name. One repository has
+/// several hosts (a forge's inside of the cluster, and the one that people know), so its host is no part of it.
+pub fn system_key(repository: Option<&str>, system: &System) -> String {
+    let key = repository.map(repository_key).unwrap_or_default();
+    let path = key.trim_start_matches('/').split_once('/').map_or("", |(_, path)| path);
+    format!("{path} {}", system.name).trim_start().to_owned()
 }
 
 /// The environment that delivers an Application, as its repository declares it.
@@ -105,7 +116,8 @@ pub fn declared_checks(
 ) -> Result<Option<DeclaredChecks>, Vec<Diagnostic>> {
     let Some(declaring) = declaring(application, repositories)? else { return Ok(None) };
     let environment = declaring.system.environments.get(&declaring.environment);
-    Ok(environment.and_then(|it| DeclaredChecks::of(&declaring.environment, it, &application.name)))
+    let system = system_key(Some(&declaring.repository.address), &declaring.system);
+    Ok(environment.and_then(|it| DeclaredChecks::of(&system, (&declaring.environment, it), &application.name)))
 }
 
 /// Whether an environment's files of Applications hold one.
@@ -121,4 +133,25 @@ fn holds(tree: &SourceTree, root: &str, environment: &Environment, application: 
                 && object.namespace().is_none_or(|namespace| namespace == application.namespace)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_one_by_whatever_address_its_repository_is_reached_and_another_in_another_repository() {
+        let text = "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments: {}\n";
+        let file = landfall_project::parse_bytes(FILE_NAME, text.as_bytes()).expect("a system");
+        let key = |address| system_key(address, &file.system);
+        for address in [
+            "https://git.example.com/acme/shop.git",
+            "git@git.example.com:acme/shop",
+            "http://gitea.forge.svc:3000/acme/shop",
+        ] {
+            assert_eq!(key(Some(address)), "acme/shop shop", "{address}");
+        }
+        assert_eq!(key(Some("https://git.example.com/eve/shop.git")), "eve/shop shop");
+        assert_eq!(key(None), "shop");
+    }
 }

@@ -57,7 +57,16 @@ fn chart_named_in(text: &[u8]) -> Option<String> {
     chart["name"].as_str().map(str::to_owned)
 }
 
+/// Largest `landfall.yaml` whose system's name is asked for, in bytes.
+const LARGEST: u64 = 4 << 20;
+
 impl Place {
+    /// What the system is called in books that are of several ([`landfall_delivery::system_key`]), when the target is one.
+    pub fn system(&self) -> Option<String> {
+        let TargetKind::System(file) = &self.target.kind else { return None };
+        Some(landfall_delivery::system_key(self.target.source.origin().as_deref(), &file.system))
+    }
+
     /// The environment's declaration, when the target is a system.
     pub fn declared(&self) -> Option<&Environment> {
         match &self.target.kind {
@@ -296,6 +305,14 @@ impl Host {
     pub fn origin(&self) -> Option<String> {
         let root = self.project_root().unwrap_or_else(|| self.directory.clone());
         landfall_source::SourceTree::open_directory(&root).ok()?.origin()
+    }
+
+    /// What the system that lies here is called in books that are of several ([`landfall_delivery::system_key`]); nothing where none does.
+    pub fn system(&self) -> Option<String> {
+        let file = self.project_root()?.join(landfall_project::FILE_NAME);
+        let bytes = landfall_source::read_bounded(&file, LARGEST).ok()?;
+        let file = landfall_project::parse_bytes(landfall_project::FILE_NAME, &bytes).ok()?;
+        Some(landfall_delivery::system_key(self.origin().as_deref(), &file.system))
     }
 
     /// Where a unit goes that names no namespace: the context's own, else `default`.

@@ -205,9 +205,11 @@ pub fn not_back(tag: &Tag, present: &str, to: &str) -> Result<(), PromotionRefus
     }
 }
 
-/// The branch that a promotion is proposed from: the same for the same version, so that asking again finds it.
-pub fn branch_of(to: &str, tag: &Tag) -> String {
-    format!("landfall/promote-{to}-{tag}")
+/// The branch that a promotion is proposed from: the same for the same version, so that asking again finds it, and another one for each
+/// system of a repository. `directory`: where that lies in it, empty where it is the repository's root.
+pub fn branch_of(directory: &str, to: &str, tag: &Tag) -> String {
+    let of: String = directory.split('/').filter(|part| !part.is_empty()).map(|part| format!("{part}-")).collect();
+    format!("landfall/promote-{of}{to}-{tag}")
 }
 
 #[cfg(test)]

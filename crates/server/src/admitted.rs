@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use landfall_apps::{Application, Initiator, Operation};
 use landfall_chart::Tree;
-use landfall_delivery::{Admission, Files, OurImage, Ours, StandIn, Unit, declaring, our_images};
+use landfall_delivery::{Admission, Files, OurImage, Ours, StandIn, Unit, declaring, our_images, system_key};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_promote::Moved;
 use landfall_source::{Access, Credentials, Network, Reference, Registry, Scheme, SourceTree, aside};
@@ -57,6 +57,8 @@ pub(crate) struct Admitted {
 /// What is delivered, and where.
 struct Delivered {
     admission: Admission,
+    /// The system ([`system_key`]).
+    system: String,
     /// Where promotions to the environment come from.
     from: String,
     images: Vec<OurImage>,
@@ -165,7 +167,8 @@ impl Work {
                 Ok(images) => (images, None),
                 Err(told) => (Vec::new(), Some(format!("which images it runs is not seen: {}", words(&told)))),
             };
-            Ok(Some((Delivered { admission, from: from.unwrap_or_default(), images }, unread)))
+            let system = system_key(address.as_deref(), &system);
+            Ok(Some((Delivered { admission, system, from: from.unwrap_or_default(), images }, unread)))
         });
         found.await.map_err(|broken| vec![Diagnostic::error(code::BUG, broken.to_string())])?
     }
@@ -233,6 +236,7 @@ impl Work {
         let at = landfall_object::whole_second(self.session.clock.now()).to_string();
         let row = PromotionRow {
             id,
+            system: delivered.system.clone(),
             at: at.clone(),
             origin: delivered.from.clone(),
             receiver: environment.clone(),

@@ -33,13 +33,14 @@ mod why;
 pub(crate) use asked::named;
 pub use asked::{Asked, Kind, Wire};
 pub use book::Book;
+pub(crate) use book::is_of;
 pub use client::{Client, ServerAccess};
 pub use desk::Desk;
 pub(crate) use desk::{problem, status_of};
 pub use job::{JobForge, enter};
 pub use promoted::{
-    EvidenceLine, HoldLine, HoldWish, LedgerLine, NextQuery, PromotionLine, PromotionNote, PromotionStep, VersionLine,
-    VersionQuery,
+    EvidenceLine, HoldLine, HoldWish, LedgerLine, Lines, NextQuery, PromotionLine, PromotionNote, PromotionStep,
+    VersionLine, VersionQuery,
 };
 pub(crate) use reading::revisions;
 pub use session::{Credentials, JobCredentials, JobToken, NewPassword, SessionLine};

@@ -30,6 +30,8 @@ const SPACE: &str = "checks";
 pub(crate) const CHECKER: &str = "declared-checks";
 /// How long a certificate is waited for that is trusted.
 const CERTIFICATE: Duration = Duration::from_secs(120);
+/// After how long what was seen is written down again where that failed.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// A delivery, by what no other of its Application has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,7 +246,7 @@ impl Work {
                 let session = match (asked, &delivered) {
                     (Ok(session), Some(delivered)) => match self.seen_of(&session, delivered).await {
                         Ok(seen) => {
-                            witnessed = Witnessed { checks: declared.checks.clone(), ..seen };
+                            witnessed = Witnessed { checks: declared.checks.clone(), system: declared.system, ..seen };
                             Ok(session)
                         }
                         Err(_) if session.stop.is_cancelled() => return None,
@@ -300,8 +302,15 @@ impl Work {
         }
         let now = self.session.clock.now();
         checked.at = landfall_object::whole_second(now).to_string();
+        // In this order: what is remembered is not made again, so that a failure which stands in no book would never be in one.
+        while let Err(error) = self.witness(object, &checked, &witnessed).await {
+            tracing::warn!("what {} has shown of its images cannot be written down: {error}", object.name());
+            tokio::select! {
+                () = self.session.stop.cancelled() => return None,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+        }
         self.remember(&Name::of(object), &checked).await;
-        self.witness(object, &checked, &witnessed).await;
         Some(checked)
     }
 
@@ -336,7 +345,7 @@ impl Work {
                 Vec::new()
             }
         };
-        Ok(Witnessed { images, sightings, checks: Vec::new() })
+        Ok(Witnessed { images, sightings, ..Witnessed::default() })
     }
 
     async fn sightings_of(
@@ -385,6 +394,8 @@ impl Work {
 /// What a target that the server was started with declares.
 #[derive(Debug, Clone)]
 pub struct DeclaredAt {
+    /// What the system is called in the book ([`landfall_delivery::system_key`]).
+    pub key: String,
     /// The environment's name.
     pub name: String,
     /// The system that it belongs to.
@@ -396,7 +407,7 @@ pub struct DeclaredAt {
 impl DeclaredAt {
     fn of(&self, application: &Application) -> Option<DeclaredChecks> {
         let environment = self.system.environments.get(&self.name).filter(|_| self.is_of(application))?;
-        DeclaredChecks::of(&self.name, environment, &application.name)
+        DeclaredChecks::of(&self.key, (&self.name, environment), &application.name)
     }
 
     /// Whether it delivers an Application.

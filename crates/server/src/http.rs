@@ -46,6 +46,11 @@ const VERSION: &str = landfall_host::VERSION;
 const JSON: &str = "application/json";
 /// Largest payload of a webhook that is read, in bytes: GitHub sends none that is larger.
 const LARGEST: usize = 25 * 1024 * 1024;
+/// What payloads of webhooks may take in memory before anybody knows whether they are signed, in bytes: all together, as far as each is
+/// larger than [`SMALL`]; and how long one waits for room.
+const PAYLOADS: usize = 64 * 1024 * 1024;
+const SMALL: usize = 64 * 1024;
+const ROOM: Duration = Duration::from_secs(2);
 /// How long a client may take for a request's head, and how long for all of its body.
 const HEAD: Duration = Duration::from_secs(10);
 const BODY: Duration = Duration::from_secs(30);
@@ -79,6 +84,8 @@ pub(crate) struct Front {
     jobs: Option<Jobs>,
     stop: CancellationToken,
     rendering: Semaphore,
+    /// Room for large payloads of webhooks, in KiB.
+    payloads: Semaphore,
 }
 
 /// What edges are told by servers that share a database: what is known of edges is in the memory of one.
@@ -124,10 +131,26 @@ impl Front {
         (desk, fleet): (Desk, Option<Arc<Control>>),
         stop: CancellationToken,
     ) -> Self {
-        let (gate, desk, rendering) = (Arc::new(gate), Arc::new(desk), Semaphore::new(RENDERING));
+        let (gate, desk) = (Arc::new(gate), Arc::new(desk));
+        let (rendering, payloads) = (Semaphore::new(RENDERING), Semaphore::new(PAYLOADS / 1024));
         let alarms = desk.alarms();
         let unsigned = (unsigned == UnsignedWebhooks::Taken).then(Arc::default);
-        Front { board, secrets, unsigned, root, told, gate, desk, fleet, alarms, issuer, jobs, stop, rendering }
+        Front {
+            board,
+            secrets,
+            unsigned,
+            root,
+            told,
+            gate,
+            desk,
+            fleet,
+            alarms,
+            issuer,
+            jobs,
+            stop,
+            rendering,
+            payloads,
+        }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
@@ -287,7 +310,15 @@ impl Front {
             return ("refused", words(StatusCode::UNAUTHORIZED, why));
         }
         let (head, body) = request.into_parts();
-        let Some(body) = read(body, LARGEST).await else {
+        // Whoever does not say how much comes may send as much as anybody.
+        let size = text_of(&head.headers, "content-length").and_then(|text| text.parse().ok()).unwrap_or(LARGEST);
+        let large = u32::try_from(size.min(LARGEST) / 1024).unwrap_or(u32::MAX);
+        let room = self.payloads.acquire_many(if size > SMALL { large } else { 0 });
+        let Ok(Ok(_room)) = tokio::time::timeout(ROOM, room).await else {
+            let why = "too many large payloads at once; the regular look finds what this one says";
+            return ("unread", words(StatusCode::SERVICE_UNAVAILABLE, why));
+        };
+        let Some(body) = read(body, size.min(LARGEST)).await else {
             return ("unread", words(StatusCode::PAYLOAD_TOO_LARGE, "the payload is too large, or comes too slowly"));
         };
         let header = |name: &str| text_of(&head.headers, name);

@@ -13,7 +13,7 @@ use landfall_project::Check;
 use landfall_promote::{RUNS, TestedImage, bare};
 use landfall_store::{EvidenceRow, PromotionEvent, PromotionRow, Promotions};
 
-use crate::api::EvidenceLine;
+use crate::api::{EvidenceLine, HoldWish, is_of};
 use crate::checks::{CHECKER, Checked};
 use crate::errands::Work;
 use crate::forges::{Forges, Red, WITHDRAWN};
@@ -38,6 +38,8 @@ pub(crate) struct Witnessed {
     pub(crate) sightings: Vec<Sighting>,
     /// The checks as they are declared.
     pub(crate) checks: Vec<Check>,
+    /// The system that declares them.
+    pub(crate) system: String,
 }
 
 impl Witnessed {
@@ -51,13 +53,19 @@ impl Witnessed {
 }
 
 impl Work {
-    /// Writes down what the checks after a delivery have shown of its images.
-    pub(crate) async fn witness(&self, application: &Object, checked: &Checked, seen: &Witnessed) {
-        let Some(environment) = &checked.environment else { return };
+    /// Writes down what the checks after a delivery have shown of its images; may be said again where that failed.
+    ///
+    /// # Errors
+    /// The book cannot be read or written.
+    pub(crate) async fn witness(
+        &self,
+        application: &Object,
+        checked: &Checked,
+        seen: &Witnessed,
+    ) -> Result<(), landfall_store::Error> {
+        let Some(environment) = &checked.environment else { return Ok(()) };
         let book = &self.session.store.promotions;
-        if let Err(error) = witnessed((book, Forges::Of(self)), application, (environment, seen), checked).await {
-            tracing::warn!("what {} has shown of its images cannot be written down: {error}", application.name());
-        }
+        witnessed((book, Forges::Of(self)), application, (environment, seen), checked).await
     }
 
     /// Withdraws open promotions of digests of which something has failed where they come from, as somebody has said: `at` a moment
@@ -76,7 +84,8 @@ impl Work {
         }
         let why = |row: &PromotionRow| {
             let digests = texts(row, "/images", Some("digest"));
-            let mut failed = lines.iter().filter(|line| line.has_failed() && line.environment == row.origin);
+            let is_it = |line: &&EvidenceLine| line.environment == row.origin && is_of(&row.system, &line.system);
+            let mut failed = lines.iter().filter(|line| line.has_failed()).filter(is_it);
             let line = failed.find(|line| digests.contains(&line.digest.to_lowercase()))?;
             Some(withdrawn(&line.what, &line.environment, &line.detail))
         };
@@ -90,8 +99,9 @@ impl Work {
     pub(crate) async fn after_hold(
         &self,
         (actor, at): (&str, &str),
-        (tag, reason): (&str, &str),
+        wish: &HoldWish,
     ) -> Result<(), landfall_store::Error> {
+        let (tag, reason) = (&wish.tag, &wish.reason);
         let is_same = |name: &String| bare(name) == bare(tag);
         // The same image may have further tags.
         let known = self.session.store.promotions.published("", MOST_TAGS).await?;
@@ -100,7 +110,7 @@ impl Work {
             let is_meant = is_same(&row.tag)
                 || texts(row, "/images", Some("tag")).iter().any(is_same)
                 || texts(row, "/images", Some("digest")).iter().any(|digest| held.contains(digest));
-            is_meant.then(|| format!("{tag} is held back by {actor}: {reason}"))
+            (is_meant && is_of(&row.system, &wish.system)).then(|| format!("{tag} is held back by {actor}: {reason}"))
         };
         self.withdraw((actor, at), why).await
     }
@@ -112,7 +122,7 @@ impl Work {
         why: impl Fn(&PromotionRow) -> Option<String>,
     ) -> Result<(), landfall_store::Error> {
         let (book, forges) = (&self.session.store.promotions, Forges::Of(self));
-        for row in book.promotions(None, MOST_OPEN).await? {
+        for row in book.promotions(None, None, MOST_OPEN).await? {
             if let Some(why) = why(&row).filter(|_| WAITING.contains(&row.state.as_str())) {
                 ended((book, forges), row, (WITHDRAWN, why), by).await?;
             }
@@ -176,8 +186,8 @@ async fn witnessed(
     let is_fault = |row: &&EvidenceRow| !row.passed && !row.what.starts_with(RUNS);
     let fault = rows.iter().find(is_fault);
     let is_drifted = rows.iter().any(|row| !row.passed && row.what.starts_with(RUNS));
-    for row in book.promotions(None, MOST_OPEN).await? {
-        if !OPEN.contains(&row.state.as_str()) {
+    for row in book.promotions(None, None, MOST_OPEN).await? {
+        if !OPEN.contains(&row.state.as_str()) || !is_of(&row.system, &seen.system) {
             continue;
         }
         let released = texts(&row, "/released", None);
@@ -230,8 +240,9 @@ fn rows(
     let troubles = |_: &(String, String)| trouble.clone();
     let looked = Looked { environment, images, sightings: &seen.sightings, troubles: &troubles, checks: &checks };
     let of_line = |line: EvidenceLine| {
-        let EvidenceLine { digest, environment, at: _, what, passed, detail, made_as } = line;
-        EvidenceRow { digest, environment, at: checked.at.clone(), what, passed, detail, made_as }
+        let EvidenceLine { digest, environment, what, passed, detail, made_as, .. } = line;
+        let system = seen.system.clone();
+        EvidenceRow { digest, system, environment, at: checked.at.clone(), what, passed, detail, made_as }
     };
     looked.sighted().lines.into_iter().map(of_line).collect()
 }
@@ -247,6 +258,7 @@ mod tests {
     use crate::checks::Delivery;
 
     const AT: &str = "2026-01-01T00:00:00Z";
+    const SYSTEM: &str = "acme/shop shop";
 
     fn application(health: &str) -> Object {
         Object::from_value(json!({
@@ -298,6 +310,7 @@ mod tests {
             images: images.iter().map(|&image| image.to_owned()).collect(),
             sightings: images.iter().map(sighting).collect(),
             checks: Vec::new(),
+            system: SYSTEM.to_owned(),
         };
         let book = (&store.promotions, Forges::Nobody);
         witnessed(book, application, (environment, &seen), checked).await.expect("written");
@@ -318,6 +331,7 @@ mod tests {
         }
         let row = PromotionRow {
             id: "p".to_owned(),
+            system: SYSTEM.to_owned(),
             at: AT.to_owned(),
             origin: "test".to_owned(),
             receiver: "production".to_owned(),
@@ -336,7 +350,25 @@ mod tests {
     }
 
     async fn state(book: &Promotions) -> String {
-        book.promotions(None, 5).await.expect("read").remove(0).state
+        book.promotions(None, None, 5).await.expect("read").remove(0).state
+    }
+
+    /// Environments of two systems may have one name, and run one image.
+    #[tokio::test]
+    async fn what_another_system_shows_is_evidence_for_it_alone_and_ends_no_promotion_here() {
+        let (store, book) = book().await;
+        let failed = checked(Verdict::Failed { reason: "503".to_owned() });
+        for (environment, image) in [("test", "a/web:0.5.0-alpha.1.1"), ("production", "a/web:0.5.0")] {
+            let seen = Witnessed {
+                images: vec![image.to_owned()],
+                system: "acme/other shop".to_owned(),
+                ..Witnessed::default()
+            };
+            let to = (&store.promotions, Forges::Nobody);
+            witnessed(to, &application("Healthy"), (environment, &seen), &failed).await.expect("written");
+            assert_eq!(state(&book).await, "proposed", "{environment}");
+        }
+        assert!(book.evidence("sha256:a", Some(SYSTEM), 20).await.expect("read").is_empty());
     }
 
     #[tokio::test]
@@ -350,7 +382,7 @@ mod tests {
         assert_eq!(state(&book).await, "proposed");
         seen(&store, &application("Healthy"), ("test", &tested), &failed).await;
         assert_eq!(state(&book).await, "withdrawn");
-        let seen = book.evidence("sha256:a", 20).await.expect("read");
+        let seen = book.evidence("sha256:a", Some(SYSTEM), 20).await.expect("read");
         assert_eq!(seen.last().map(|it| (it.what.as_str(), it.passed)), Some(("check home", false)));
     }
 
@@ -367,7 +399,7 @@ mod tests {
                 assert_eq!(state(&book).await, "proposed", "{environment}");
             }
         }
-        let found = book.evidence("sha256:a", 20).await.expect("read");
+        let found = book.evidence("sha256:a", Some(SYSTEM), 20).await.expect("read");
         assert!(found.iter().all(|it| it.what == "runs shop/shop" && !it.passed), "{found:?}");
     }
 
@@ -392,7 +424,7 @@ mod tests {
         let unmade = checked(Verdict::NotSimulated { reason: "nobody answers there".to_owned() });
         seen(&store, &application("Healthy"), ("test", &["a/web:0.5.0-alpha.1.1"]), &unmade).await;
         assert_eq!(state(&book).await, "proposed");
-        let found = book.evidence("sha256:a", 20).await.expect("read");
+        let found = book.evidence("sha256:a", Some(SYSTEM), 20).await.expect("read");
         assert!(!found.is_empty() && found.iter().all(|it| it.what != "check home"), "{found:?}");
     }
 

@@ -33,6 +33,8 @@ pub struct PublishedRow {
 pub struct EvidenceRow {
     /// The image's digest.
     pub digest: String,
+    /// The system in whose environment it ran; empty where that was not said.
+    pub system: String,
     /// Where it ran.
     pub environment: String,
     /// When, RFC 3339.
@@ -52,6 +54,8 @@ pub struct EvidenceRow {
 pub struct HoldRow {
     /// The version.
     pub tag: String,
+    /// The system whose version it is; empty where it is held in all of them.
+    pub system: String,
     /// Since when, RFC 3339.
     pub at: String,
     /// Who says so.
@@ -69,6 +73,8 @@ pub struct HoldRow {
 pub struct PromotionRow {
     /// What no other one has.
     pub id: String,
+    /// The system in which it goes from one environment to the other; empty where that was not said.
+    pub system: String,
     /// When it began, RFC 3339.
     pub at: String,
     /// From which environment.
@@ -115,6 +121,7 @@ pub(crate) const TABLES: Tables = Tables {
     steps: &[
         include_str!("../migrations/promotions/0001_first.sql"),
         include_str!("../migrations/promotions/0002_made_as.sql"),
+        include_str!("../migrations/promotions/0003_system.sql"),
     ],
 };
 
@@ -186,8 +193,8 @@ impl Promotions {
         let mut transaction = alone.map_err(self.pool.failed(WHAT))?;
         for row in rows {
             query(
-                "INSERT INTO evidence (number, digest, environment, at, what, passed, detail, made_as) \
-                 SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM evidence",
+                "INSERT INTO evidence (number, digest, environment, at, what, passed, detail, made_as, system) \
+                 SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8 FROM evidence",
             )
             .bind(&row.digest)
             .bind(&row.environment)
@@ -196,6 +203,7 @@ impl Promotions {
             .bind(i64::from(row.passed))
             .bind(&row.detail)
             .bind(&row.made_as)
+            .bind(&row.system)
             .execute(&mut transaction)
             .await
             .map_err(self.pool.failed(WHAT))?;
@@ -203,14 +211,17 @@ impl Promotions {
         transaction.commit().await.map_err(self.pool.failed(WHAT))
     }
 
-    /// What was seen of a digest, oldest first, at most the newest so many.
+    /// What was seen of a digest, in a system or in all, oldest first, at most the newest so many.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn evidence(&self, digest: &str, most: u32) -> Result<Vec<EvidenceRow>, Error> {
+    pub async fn evidence(&self, digest: &str, system: Option<&str>, most: u32) -> Result<Vec<EvidenceRow>, Error> {
         const WHAT: &str = "read evidence";
-        let rows = query("SELECT * FROM evidence WHERE digest = $1 ORDER BY number DESC LIMIT $2")
+        const ASKED: &str = "SELECT * FROM evidence WHERE digest = $1 AND system = COALESCE($2, system) \
+            ORDER BY number DESC LIMIT $3";
+        let rows = query(ASKED)
             .bind(digest)
+            .bind(system)
             .bind(i64::from(most))
             .fetch_all(&self.pool.connections)
             .await
@@ -225,6 +236,7 @@ impl Promotions {
                 passed: row.try_get::<i64>("passed").map_err(Error::sql(WHAT))? != 0,
                 detail: text("detail")?,
                 made_as: text("made_as")?,
+                system: text("system")?,
             })
         };
         rows.iter().rev().map(one).collect()
@@ -238,26 +250,30 @@ impl Promotions {
         const WHAT: &str = "hold a version";
         let mut transaction = self.pool.connections.begin_alone("hold").await.map_err(self.pool.failed(WHAT))?;
         query(
-            "INSERT INTO hold (number, tag, at, held_by, reason) \
-             SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4 FROM hold",
+            "INSERT INTO hold (number, tag, at, held_by, reason, system) \
+             SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5 FROM hold",
         )
         .bind(&row.tag)
         .bind(&row.at)
         .bind(&row.by)
         .bind(&row.reason)
+        .bind(&row.system)
         .execute(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
         transaction.commit().await.map_err(self.pool.failed(WHAT))
     }
 
-    /// Releases a version; says whether it was held.
+    /// Releases a version of a system, or of all; says whether it was held.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn release(&self, tag: &str, at: &str, by: &str) -> Result<bool, Error> {
-        let done = query("UPDATE hold SET released_at = $2, released_by = $3 WHERE tag = $1 AND released_at IS NULL")
+    pub async fn release(&self, (tag, system): (&str, Option<&str>), at: &str, by: &str) -> Result<bool, Error> {
+        const RELEASED: &str = "UPDATE hold SET released_at = $3, released_by = $4 \
+            WHERE tag = $1 AND (system = '' OR system = COALESCE($2, system)) AND released_at IS NULL";
+        let done = query(RELEASED)
             .bind(tag)
+            .bind(system)
             .bind(at)
             .bind(by)
             .execute(&self.pool.connections)
@@ -266,12 +282,15 @@ impl Promotions {
         Ok(done.rows_affected() > 0)
     }
 
-    /// What is held and what was, newest first.
+    /// What is held and what was, of a system (with what is held in all of them) or of all, newest first.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn holds(&self, most: u32) -> Result<Vec<HoldRow>, Error> {
-        let rows = query("SELECT * FROM hold ORDER BY number DESC LIMIT $1")
+    pub async fn holds(&self, system: Option<&str>, most: u32) -> Result<Vec<HoldRow>, Error> {
+        const ASKED: &str = "SELECT * FROM hold WHERE system = '' OR system = COALESCE($1, system) \
+            ORDER BY number DESC LIMIT $2";
+        let rows = query(ASKED)
+            .bind(system)
             .bind(i64::from(most))
             .fetch_all(&self.pool.connections)
             .await
@@ -279,13 +298,16 @@ impl Promotions {
         rows.iter().map(hold_of).collect()
     }
 
-    /// The newest hold of a version, also one that was released.
+    /// The newest hold of a version, in a system or in any, also one that was released.
     ///
     /// # Errors
     /// [`Error::Sql`].
-    pub async fn hold_of(&self, tag: &str) -> Result<Option<HoldRow>, Error> {
-        let row = query("SELECT * FROM hold WHERE tag = $1 ORDER BY number DESC LIMIT 1")
+    pub async fn hold_of(&self, tag: &str, system: Option<&str>) -> Result<Option<HoldRow>, Error> {
+        const ASKED: &str = "SELECT * FROM hold WHERE tag = $1 AND (system = '' OR system = COALESCE($2, system)) \
+            ORDER BY number DESC LIMIT 1";
+        let row = query(ASKED)
             .bind(tag)
+            .bind(system)
             .fetch_optional(&self.pool.connections)
             .await
             .map_err(self.pool.failed(READ_HOLDS))?;
@@ -302,8 +324,10 @@ impl Promotions {
         let alone = self.pool.connections.begin_alone("promotion").await;
         let mut transaction = alone.map_err(self.pool.failed(WHAT))?;
         query(
-            "INSERT INTO promotion (id, at, origin, receiver, tag, state, body) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-             ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body",
+            "INSERT INTO promotion (id, at, origin, receiver, tag, state, body, system) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body, \
+             system = COALESCE(NULLIF(promotion.system, ''), excluded.system)",
         )
         .bind(&row.id)
         .bind(&row.at)
@@ -312,6 +336,7 @@ impl Promotions {
         .bind(&row.tag)
         .bind(&row.state)
         .bind(row.body.to_string())
+        .bind(&row.system)
         .execute(&mut transaction)
         .await
         .map_err(self.pool.failed(WHAT))?;
@@ -350,19 +375,27 @@ impl Promotions {
         Ok(true)
     }
 
-    /// Promotions to an environment, or to all, newest first, at most so many.
+    /// Promotions to an environment, or to all, of a system (with what was written down before systems were told apart) or of all,
+    /// newest first, at most so many.
     ///
     /// # Errors
     /// [`Error::Sql`], [`Error::Damaged`].
-    pub async fn promotions(&self, receiver: Option<&str>, most: u32) -> Result<Vec<PromotionRow>, Error> {
+    pub async fn promotions(
+        &self,
+        receiver: Option<&str>,
+        system: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<PromotionRow>, Error> {
         const WHAT: &str = READ_PROMOTIONS;
-        let rows =
-            query("SELECT * FROM promotion WHERE receiver = COALESCE($1, receiver) ORDER BY at DESC, id DESC LIMIT $2")
-                .bind(receiver)
-                .bind(i64::from(most))
-                .fetch_all(&self.pool.connections)
-                .await
-                .map_err(self.pool.failed(WHAT))?;
+        const ASKED: &str = "SELECT * FROM promotion WHERE receiver = COALESCE($1, receiver) \
+            AND (system = '' OR system = COALESCE($2, system)) ORDER BY at DESC, id DESC LIMIT $3";
+        let rows = query(ASKED)
+            .bind(receiver)
+            .bind(system)
+            .bind(i64::from(most))
+            .fetch_all(&self.pool.connections)
+            .await
+            .map_err(self.pool.failed(WHAT))?;
         rows.iter().map(promotion_of).collect()
     }
 
@@ -441,6 +474,7 @@ fn promotion_of(row: &Row) -> Result<PromotionRow, Error> {
         tag: text("tag")?,
         state: text("state")?,
         body: json(&text("body")?, "promotion")?,
+        system: text("system")?,
     })
 }
 
@@ -451,6 +485,7 @@ fn hold_of(row: &Row) -> Result<HoldRow, Error> {
     let perhaps = |column: &str| row.try_get::<Option<String>>(column).map_err(Error::sql(READ_HOLDS));
     Ok(HoldRow {
         tag: text("tag")?,
+        system: text("system")?,
         at: text("at")?,
         by: text("held_by")?,
         reason: text("reason")?,

@@ -60,12 +60,23 @@ pub(crate) fn options(plane: &Plane, call: &Call) -> Result<DeleteOptions, Statu
         let gvk = Gvk::new("", "v1", "DeleteOptions");
         given = match body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, FieldValidation::Ignore) {
             Ok((value, _)) => value,
-            // The body may name any group's DeleteOptions (`meta.k8s.io/v1`, `apps/v1`).
-            Err(status) if status.code == 400 => serde_json::from_slice::<Value>(&call.body).map_err(|_| status)?,
-            Err(status) => return Err(status),
+            Err(status) => renamed(plane, call).unwrap_or(Err(status))?,
         };
     }
     from_value(&given, call, call.query.effect("DeleteOptions")?)
+}
+
+/// The body may name any group's DeleteOptions (`meta.k8s.io/v1`, `apps/v1`), and is nothing else: what cannot be read asks for nothing.
+fn renamed(plane: &Plane, call: &Call) -> Option<Result<Value, Status>> {
+    let mut value: Value = serde_json::from_slice(&call.body).ok()?;
+    if value["kind"] != "DeleteOptions" || value["apiVersion"] == "v1" {
+        return None;
+    }
+    value["apiVersion"] = json!("v1");
+    let gvk = Gvk::new("", "v1", "DeleteOptions");
+    let text = value.to_string();
+    let read = body::typed(&plane.schemas(), &gvk, &call.headers, text.as_bytes(), FieldValidation::Ignore);
+    Some(read.map(|(value, _)| value))
 }
 
 /// From a `DeleteOptions` as JSON; what it does not say, the query may.
@@ -104,8 +115,9 @@ pub(crate) fn from_value(given: &Value, call: &Call, mut effect: Effect) -> Resu
         }
     };
     let text = |value: &Value| value.as_str().map(str::to_owned);
+    let grace = call.query.whole("gracePeriodSeconds")?;
     Ok(DeleteOptions {
-        grace_seconds: given["gracePeriodSeconds"].as_i64().or_else(|| call.query.number("gracePeriodSeconds")),
+        grace_seconds: given["gracePeriodSeconds"].as_i64().or(grace),
         propagation,
         uid: text(&given["preconditions"]["uid"]),
         version: text(&given["preconditions"]["resourceVersion"]),

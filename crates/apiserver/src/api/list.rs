@@ -67,19 +67,36 @@ impl Selection {
     }
 }
 
+/// What a list shows of a collection: all of it, or a page.
+pub(crate) struct Page {
+    /// The objects.
+    pub(crate) objects: Vec<Arc<Stored>>,
+    /// Its version, and what is left.
+    pub(crate) metadata: Value,
+}
+
 pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
+    let Page { objects, metadata } = page(plane, call, target)?;
+    let world = plane.world.lock();
+    let (registry, now) = (world.registry().clone(), world.now());
+    drop(world);
+    let answer = answer(&registry, target.resource, &objects, metadata, call, now)?;
+    Ok(answer.warn(&view::deprecation(target)))
+}
+
+/// What is asked for with selectors, versions, limits and continue tokens.
+///
+/// # Errors
+/// One of them is malformed, or asks for what is not there.
+pub(crate) fn page(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Page, Status> {
     let query = &call.query;
     let selection = Selection::of(call, target)?;
     let asked = query.get("resourceVersion");
     let matching = query.get("resourceVersionMatch");
     let token = query.get("continue");
     check_options(asked, matching, token, query.has("sendInitialEvents"))?;
-    let text = query.get("limit");
-    if !text.is_empty() && query.number("limit").is_none() {
-        return Err(Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")));
-    }
     let limit =
-        query.number("limit").filter(|limit| *limit > 0).map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        query.whole("limit")?.filter(|limit| *limit > 0).map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
 
     let world = plane.world.lock();
     let current = world.version();
@@ -120,7 +137,6 @@ pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     } else {
         world.objects(&target.resource.id)
     };
-    let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
 
     let from = match (&start, &selection.namespace) {
@@ -168,8 +184,7 @@ pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
             metadata["remainingItemCount"] = json!(remaining);
         }
     }
-    let answer = answer(&registry, target.resource, &chosen, metadata, call, now)?;
-    Ok(answer.warn(&view::deprecation(target)))
+    Ok(Page { objects: chosen, metadata })
 }
 
 fn check_options(asked: &str, matching: &str, token: &str, initial_events: bool) -> Result<(), Status> {

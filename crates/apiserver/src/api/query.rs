@@ -41,6 +41,16 @@ impl Query {
         self.get(name).parse().ok()
     }
 
+    /// A whole number, if given.
+    ///
+    /// # Errors
+    /// It is none: what nobody can read is not what was asked for (Go's `strconv.ParseInt`).
+    pub(crate) fn whole(&self, name: &str) -> Result<Option<i64>, Status> {
+        let text = self.get(name);
+        let refused = |_| Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(refused) }
+    }
+
     /// `dryRun`: nothing or `All`.
     pub(crate) fn effect(&self, kind: &str) -> Result<Effect, Status> {
         let mut effect = Effect::Commit;

@@ -146,6 +146,22 @@ pub(crate) fn terminate(definition: &mut Value, now: &str) {
     }
 }
 
+/// Says that objects of a definition that is on its way out have finalizers.
+pub(crate) fn wait_for_instances(definition: &mut Value, now: &str) {
+    let conditions = definition["status"]["conditions"].as_array_mut();
+    if let Some(condition) = conditions.into_iter().flatten().find(|it| it["type"] == "Terminating") {
+        condition["reason"] = json!("InstanceDeletionInProgress");
+        condition["message"] = json!("CustomResource deletion is in progress");
+        condition["lastTransitionTime"] = json!(now);
+    }
+}
+
+/// Whether a definition is on its way out.
+pub(crate) fn is_terminating(definition: &Value) -> bool {
+    let conditions = definition["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|it| it["type"] == "Terminating" && it["status"] == "True")
+}
+
 /// Remembers the versions that objects were ever stored in.
 pub(crate) fn prepare_update(definition: &mut Value, live: &Value) {
     let mut stored: Vec<Value> = live["status"]["storedVersions"].as_array().cloned().unwrap_or_default();

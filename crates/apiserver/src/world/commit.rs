@@ -24,22 +24,12 @@ impl World {
         let version = self.version + 1;
         object["metadata"]["resourceVersion"] = json!(version.to_string());
         let stored = Arc::new(Stored::new(object, version));
+        let resource = (change == Change::Deleted).then(|| object_ref.resource.clone());
         self.apply(object_ref, change, stored.clone());
-        stored
-    }
-
-    /// Custom objects go with their definition.
-    pub(super) fn remove_instances(&mut self, definition: &Stored) {
-        let resource: Arc<str> = Arc::from(definition.name());
-        let left: Vec<Arc<Stored>> = self.list(&resource, None).cloned().collect();
-        for object in left {
-            let reference = ObjectRef {
-                resource: resource.clone(),
-                namespace: object.namespace().to_owned(),
-                name: object.name().to_owned(),
-            };
-            self.commit(reference, Change::Deleted, object.value().clone(), Effect::Commit);
+        if let Some(resource) = resource {
+            self.finish_definition(&resource);
         }
+        stored
     }
 
     /// Carries out a change whose version is already known: from [`Self::commit`], or read back from a store.

@@ -58,6 +58,10 @@ impl World {
         object["kind"] = json!(resource.kind);
         object["apiVersion"] = json!(resource.api_version());
         settle_namespace(resource, namespace, &mut object)?;
+        let definition = resource.custom.is_some().then(|| self.find(DEFINITIONS, "", &resource.id)).flatten();
+        if definition.is_some_and(|definition| crate::crd::is_terminating(definition.value())) {
+            return Err(Status::terminating());
+        }
         if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty() && version != "0") {
             return Err(Status::plain_error("resourceVersion should not be set on objects to be created"));
         }

@@ -40,6 +40,9 @@ pub enum Propagation {
     Foreground,
 }
 
+/// What holds a definition until its objects have gone.
+const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 /// What a deletion left.
 pub(crate) enum Deleted {
     /// The object is gone.
@@ -128,9 +131,8 @@ impl World {
         Ok(Deleted::Going(self.commit(reference, Change::Modified, object, options.effect)))
     }
 
-    /// A definition is marked; then its objects go, and then itself.
+    /// A definition is marked; then its objects go, each when its finalizers let it, and then itself.
     fn delete_definition(&mut self, reference: ObjectRef, live: &Arc<Stored>, effect: Effect) -> Deleted {
-        const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
         let mut object = live.value().clone();
         object["metadata"]["deletionTimestamp"] = json!(rfc3339(self.now()));
         let mut finalizers = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
@@ -143,9 +145,49 @@ impl World {
         if effect == Effect::DryRun {
             return Deleted::Going(marked);
         }
-        self.remove_instances(live);
-        let mut object = marked.value().clone();
+        self.delete_instances(live.name());
+        if self.list(live.name(), None).next().is_some() {
+            let mut object = marked.value().clone();
+            crate::crd::wait_for_instances(&mut object, &rfc3339(self.now()));
+            self.commit(reference, Change::Modified, object, effect);
+        } else {
+            self.finish_definition(live.name());
+        }
+        Deleted::Going(marked)
+    }
+
+    /// Custom objects go with their definition, as if somebody had deleted each.
+    fn delete_instances(&mut self, resource: &str) {
+        let resource: Arc<str> = Arc::from(resource);
+        let there: Vec<Arc<Stored>> = self.list(&resource, None).cloned().collect();
+        for object in there {
+            let reference = ObjectRef {
+                resource: resource.clone(),
+                namespace: object.namespace().to_owned(),
+                name: object.name().to_owned(),
+            };
+            let mut value = object.value().clone();
+            let is_held = value["metadata"]["finalizers"].as_array().is_some_and(|list| !list.is_empty());
+            if !is_held {
+                self.commit(reference, Change::Deleted, value, Effect::Commit);
+            } else if !object.is_deleting() {
+                set_deletion(self, &mut value, 0);
+                value["metadata"]["generation"] = json!(object.generation() + 1);
+                self.commit(reference, Change::Modified, value, Effect::Commit);
+            }
+        }
+    }
+
+    /// A definition that is on its way out goes when the last of its objects has gone.
+    pub(super) fn finish_definition(&mut self, resource: &str) {
+        let Some(live) = self.find(DEFINITIONS, "", resource).filter(|live| live.is_deleting()) else { return };
+        let mut finalizers = live["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        let is_waiting = finalizers.iter().any(|known| known == CLEANUP);
+        if !is_waiting || self.list(resource, None).next().is_some() {
+            return;
+        }
         finalizers.retain(|known| known != CLEANUP);
+        let mut object = live.value().clone();
         let change = if finalizers.is_empty() { Change::Deleted } else { Change::Modified };
         if finalizers.is_empty() {
             if let Some(metadata) = object["metadata"].as_object_mut() {
@@ -154,8 +196,8 @@ impl World {
         } else {
             object["metadata"]["finalizers"] = json!(finalizers);
         }
-        self.commit(reference, change, object, effect);
-        Deleted::Going(marked)
+        let reference = ObjectRef { resource: DEFINITIONS.into(), namespace: String::new(), name: resource.to_owned() };
+        self.commit(reference, change, object, Effect::Commit);
     }
 
     /// A namespace is only marked; it goes when its content and its own finalizers are gone.

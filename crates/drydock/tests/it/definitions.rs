@@ -109,3 +109,35 @@ async fn finalizers_of_custom_resources_need_no_domain() {
     assert_eq!(api.post("/api/v1/namespaces/default/configmaps", map).await.code, 422);
     assert_eq!(api.delete("/apis/ex.io/v1/widgets").await.code, 404);
 }
+
+/// A controller's cleanup is run before its objects go, also where their definition is deleted.
+#[tokio::test]
+async fn a_definition_waits_for_the_finalizers_of_its_objects() {
+    let api = Api::open().await;
+    let path = format!("{DEFINITIONS}/widgets.ex.io");
+    api.post(DEFINITIONS, definition()).await.expect(201);
+    let mut held = widget(json!({}));
+    held["metadata"]["finalizers"] = json!(["ex.io/cleanup"]);
+    api.post(WIDGETS, held).await.expect(201);
+    let mut free = widget(json!({}));
+    free["metadata"]["name"] = json!("b");
+    api.post(WIDGETS, free).await.expect(201);
+    api.delete(&path).await.expect(200);
+    let items = api.get(WIDGETS).await.expect(200)["items"].clone();
+    assert_eq!(items.as_array().map(Vec::len), Some(1), "{items}");
+    assert!(items[0]["metadata"]["deletionTimestamp"].is_string(), "{items}");
+    let going = api.get(&path).await.expect(200);
+    let terminating = going["status"]["conditions"].as_array().expect("conditions").last().expect("one").clone();
+    assert_eq!(
+        (&terminating["type"], &terminating["reason"]),
+        (&json!("Terminating"), &json!("InstanceDeletionInProgress"))
+    );
+    let mut late = widget(json!({}));
+    late["metadata"]["name"] = json!("late");
+    api.post(WIDGETS, late).await.refused(405, "create not allowed while custom resource definition is terminating");
+    api.delete(&path).await.expect(200);
+    let free = json!({"metadata": {"finalizers": null}});
+    api.patch("merge-patch+json", &format!("{WIDGETS}/a"), free).await.expect(200);
+    assert_eq!(api.get(WIDGETS).await.code, 404);
+    assert_eq!(api.get(&path).await.code, 404);
+}

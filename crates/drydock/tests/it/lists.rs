@@ -75,3 +75,37 @@ async fn discovery_is_served_in_both_forms() {
     assert!(document["components"]["schemas"]["io.k8s.api.apps.v1.Deployment"].is_object());
     assert_eq!(api.get("/readyz").await.text, "ok");
 }
+
+/// Who cannot be understood deletes nothing: a collection is gone at once.
+#[tokio::test]
+async fn a_collection_is_deleted_as_far_as_a_list_would_show_it_and_by_no_request_that_is_malformed() {
+    let api = Api::open().await;
+    let count = async || api.get(MAPS).await.expect(200)["items"].as_array().map_or(0, Vec::len);
+    for name in ["a", "b", "c"] {
+        api.post(MAPS, map(name)).await.expect(201);
+    }
+    let all = count().await;
+    for query in ["limit=abc", "continue=xyz", "gracePeriodSeconds=abc", "resourceVersion=x"] {
+        assert_eq!(api.delete(&format!("{MAPS}?{query}")).await.code, 400, "{query}");
+    }
+    for body in [
+        r#"{"kind":"Foo","apiVersion":"v1"}"#,
+        "[]",
+        r#"{"preconditions":"x"}"#,
+        r#"{"kind":"DeleteOptions","apiVersion":"meta.k8s.io/v1","gracePeriodSeconds":"5"}"#,
+    ] {
+        let json = [("content-type", "application/json")];
+        for path in [MAPS, &format!("{MAPS}/a")] {
+            let answer = api.send(Method::DELETE, path, &json, Bytes::from(body)).await;
+            assert_eq!(answer.code, 400, "{path} {body}");
+        }
+    }
+    assert_eq!(count().await, all, "nothing has gone");
+    let gone = api.delete(&format!("{MAPS}?limit=1")).await.expect(200);
+    assert_eq!(gone["items"].as_array().map(Vec::len), Some(1));
+    assert!(gone["metadata"]["continue"].is_string(), "{gone}");
+    assert_eq!(count().await, all - 1);
+    let named = Bytes::from(r#"{"kind":"DeleteOptions","apiVersion":"meta.k8s.io/v1"}"#);
+    api.send(Method::DELETE, MAPS, &[("content-type", "application/json")], named).await.expect(200);
+    assert_eq!(count().await, 0);
+}

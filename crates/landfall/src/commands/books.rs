@@ -4,7 +4,7 @@ use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Kept, Place, StateDir};
 use landfall_promote::Moved;
-use landfall_server::api::{Asked, Book, Client, LedgerLine, ServerAccess};
+use landfall_server::api::{Asked, Book, Client, LedgerLine, Lines, ServerAccess};
 use landfall_store::{Audit, Location, Store};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -58,9 +58,14 @@ pub(crate) async fn kept(context: &Context, state: &StateDir) -> Kept {
     }
 }
 
+/// The system of a place, else the one in whose directory somebody stands.
+fn system_of(context: &Context, place: &Place) -> Option<String> {
+    place.system().or_else(|| context.host.system())
+}
+
 /// Whether a book says anything of images.
 async fn says(books: &Books) -> Result<bool, Failure> {
-    for asked in [Asked::Ledger(None, Some(1)), Asked::Holds(Some(1)), Asked::Promotions(None, Some(1))] {
+    for asked in [Asked::Ledger(None, Some(1)), Asked::Holds(Lines::most(1)), Asked::Promotions(None, Lines::most(1))] {
         let lines: Vec<Value> = books.ask(asked).await?;
         if !lines.is_empty() {
             return Ok(true);
@@ -85,12 +90,20 @@ pub(crate) struct Here {
     actor: String,
 }
 
-/// An open book.
-pub(crate) enum Books {
+/// Whose an open book is.
+enum Owner {
     /// A server's.
     Server(Box<Client>),
     /// That of a state directory.
     Here(Box<Here>),
+}
+
+/// An open book, as far as it is about one system where somebody stands in one: a server keeps that of several, whose environments may have
+/// the same names.
+pub(crate) struct Books {
+    owner: Owner,
+    /// The system ([`landfall_delivery::system_key`]).
+    system: Option<String>,
 }
 
 impl BooksArgs {
@@ -111,11 +124,14 @@ impl BooksArgs {
             }),
         };
         match reached {
-            Some(access) => Ok(Books::Server(Box::new(Client::new(&host.network, access)?))),
+            Some(access) => {
+                let owner = Owner::Server(Box::new(Client::new(&host.network, access)?));
+                Ok(Books { owner, system: system_of(context, place) })
+            }
             // What is not there says nothing, and is not made to be looked at.
             None if reads == Use::Reads && !place.state.file(STORE).exists() => {
                 let store = Store::open(Location::Memory).await.map_err(|error| Failure::from(error.diagnose()))?;
-                Ok(Books::of(store, context))
+                Ok(Books { system: system_of(context, place), ..Books::of(store, context) })
             }
             None => Books::here(context, place).await,
         }
@@ -124,7 +140,8 @@ impl BooksArgs {
 
 impl Books {
     fn of(store: Store, context: &Context) -> Self {
-        Books::Here(Box::new(Here { book: Book::new(store.promotions.clone()), store, actor: actor(context) }))
+        let here = Here { book: Book::new(store.promotions.clone()), store, actor: actor(context) };
+        Books { owner: Owner::Here(Box::new(here)), system: None }
     }
 
     /// That of a state directory.
@@ -135,7 +152,7 @@ impl Books {
         place.state.create().map_err(Failure::from)?;
         let location = Location::File(place.state.file(STORE));
         let store = Store::open(location).await.map_err(|error| Failure::from(error.diagnose()))?;
-        let books = Books::of(store, context);
+        let books = Books { system: system_of(context, place), ..Books::of(store, context) };
         books.take_over(place).await?;
         Ok(books)
     }
@@ -143,18 +160,34 @@ impl Books {
     /// The same, written in by whom a forge knows: of a state directory's own it is that one's name that is put down. A server knows whom
     /// its token belongs to.
     pub(crate) fn written_by(mut self, who: &str) -> Self {
-        if let Books::Here(here) = &mut self {
+        if let Owner::Here(here) = &mut self.owner {
             who.clone_into(&mut here.actor);
         }
         self
     }
 
+    /// The same, of that system, whatever the directory is called in which somebody stands.
+    pub(crate) fn about(mut self, system: Option<String>) -> Self {
+        self.system = system.or(self.system);
+        self
+    }
+
     /// The audit log beside it, where it is the state directory's own.
     pub(crate) fn audit(&self) -> Option<&Audit> {
-        match self {
-            Books::Here(here) => Some(&here.store.audit),
-            Books::Server(_) => None,
+        match &self.owner {
+            Owner::Here(here) => Some(&here.store.audit),
+            Owner::Server(_) => None,
         }
+    }
+
+    /// Whether it is a server's.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self.owner, Owner::Server(_))
+    }
+
+    /// The system that it is asked about; all of them where nobody stands in one.
+    pub(crate) fn system(&self) -> Option<&str> {
+        self.system.as_deref()
     }
 
     /// Asks it.
@@ -162,9 +195,10 @@ impl Books {
     /// # Errors
     /// The server does not answer or refuses, or the book cannot be read.
     pub(crate) async fn ask<T: DeserializeOwned>(&self, asked: Asked) -> Result<T, Failure> {
-        let answer: Result<Value, Vec<Diagnostic>> = match self {
-            Books::Server(client) => client.answer(&asked).await,
-            Books::Here(here) => {
+        let asked = self.of_system(asked);
+        let answer: Result<Value, Vec<Diagnostic>> = match &self.owner {
+            Owner::Server(client) => client.answer(&asked).await,
+            Owner::Here(here) => {
                 let now = landfall_object::whole_second(jiff::Timestamp::now()).to_string();
                 here.book.answer(&here.actor, &now, &asked).await.unwrap_or(Ok(Value::Null))
             }
@@ -175,6 +209,21 @@ impl Books {
                     .note(error.to_string()),
             )
         })
+    }
+
+    /// The same, of the system alone: nothing else counts there, and nothing of it counts elsewhere.
+    fn of_system(&self, mut asked: Asked) -> Asked {
+        let Some(system) = &self.system else { return asked };
+        match &mut asked {
+            Asked::Evidence(_, lines) | Asked::Holds(lines) | Asked::Promotions(_, lines) => {
+                lines.system.get_or_insert_with(|| system.clone());
+            }
+            Asked::Witness(lines) => lines.iter_mut().for_each(|line| line.system.clone_from(system)),
+            Asked::Hold(wish) => wish.system.clone_from(system),
+            Asked::Promote(note) => note.system.clone_from(system),
+            _ => {}
+        }
+        asked
     }
 
     /// Notes digests of published tags.
@@ -222,7 +271,7 @@ impl Books {
 
     /// Closes it.
     pub(crate) async fn close(self) {
-        if let Books::Here(here) = self {
+        if let Owner::Here(here) = self.owner {
             here.store.close().await;
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use landfall_delivery::{GivenValue, HistoryLine, INTERRUPTED};
 use landfall_host::{Failure, Hosting};
-use landfall_server::api::{Asked, PromotionLine};
+use landfall_server::api::{Asked, Lines, PromotionLine};
 use serde_json::{Value, json};
 
 use crate::arguments::{Behind, Named, OutputArgs, TargetArgs};
@@ -85,7 +85,7 @@ async fn promoted(context: &Context, args: &HistoryArgs, started: Instant) -> Ou
     let books = args.books.open(context, &place, Use::Reads).await?;
     let environment = args.place.env.as_ref().map(|name| name.to_string());
     let mut lines: Result<Vec<PromotionLine>, Failure> =
-        books.ask(Asked::Promotions(environment, Some(args.max.get()))).await;
+        books.ask(Asked::Promotions(environment, Lines::most(args.max.get()))).await;
     // Nobody tells the book that a pull request was merged.
     let waiting = lines.iter_mut().flatten().filter(|line| line.state == "proposed");
     for line in waiting.take(ASKED_AT_FORGE) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use landfall_host::Failure;
 use landfall_promote::bare;
-use landfall_server::api::{Asked, HoldLine, HoldWish, LedgerLine, PromotionLine};
+use landfall_server::api::{Asked, HoldLine, HoldWish, LedgerLine, Lines, PromotionLine};
 use serde_json::{Value, json};
 
 use crate::arguments::OutputArgs;
@@ -60,7 +60,7 @@ impl Verb for HoldArgs {
         let lines: Result<Vec<HoldLine>, _> = match wish {
             Some((tag, release)) => {
                 let reason = self.reason.clone().unwrap_or_default();
-                let wish = HoldWish { tag: tag.clone(), reason, release };
+                let wish = HoldWish { tag: tag.clone(), reason, release, ..HoldWish::default() };
                 // A server withdraws them itself, and may have no token for their forge.
                 let open = if release { Ok(Vec::new()) } else { withdrawn::open(&books).await };
                 let line: Result<HoldLine, _> = books.ask(Asked::Hold(wish)).await;
@@ -69,7 +69,7 @@ impl Verb for HoldArgs {
                 }
                 line.map(|line| vec![line])
             }
-            None => books.ask(Asked::Holds(Some(LISTED))).await,
+            None => books.ask(Asked::Holds(Lines::most(LISTED))).await,
         };
         books.close().await;
         context.report(&Holds(lines?), Exit::Done, started);
@@ -105,7 +105,7 @@ async fn is_known(books: &Books, tag: &str) -> Result<bool, Failure> {
     if published.iter().any(|line| is_same(&line.tag)) {
         return Ok(true);
     }
-    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(LOOKED_AT))).await?;
+    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Lines::most(LOOKED_AT))).await?;
     let images = |line: &PromotionLine| line.detail["images"].as_array().cloned().unwrap_or_default();
     Ok(promotions
         .iter()

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use landfall_diag::{Diagnostic, code};
 use landfall_host::Failure;
-use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine};
+use landfall_server::api::{Asked, EvidenceLine, LedgerLine, Lines, PromotionLine};
 use landfall_source::SourceTree;
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ struct Course {
 
 async fn courses(books: &Books, wanted: Option<&str>) -> Result<Vec<Course>, Failure> {
     let ledger: Vec<LedgerLine> = books.ask(Asked::Ledger(None, Some(MOST))).await?;
-    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
+    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Lines::most(MOST))).await?;
     let mut commits: Vec<String> = Vec::new();
     for line in &ledger {
         let Some(revision) = &line.revision else { continue };
@@ -110,7 +110,7 @@ async fn courses(books: &Books, wanted: Option<&str>) -> Result<Vec<Course>, Fai
         }
         let digests: BTreeSet<&String> = mine.iter().map(|line| &line.digest).collect();
         for digest in &digests {
-            let seen: Vec<EvidenceLine> = books.ask(Asked::Evidence((*digest).clone(), Some(MOST))).await?;
+            let seen: Vec<EvidenceLine> = books.ask(Asked::Evidence((*digest).clone(), Lines::most(MOST))).await?;
             steps.extend(turns(&seen));
         }
         for promotion in &promotions {

@@ -32,7 +32,7 @@ use landfall_promote::{
     Asked as Question, DeclaredCheck, Evidence, GateVerdict, RUNS, ReleasedImage, Tag, TestedImage, declared, judge,
     not_back, released_as, role_of,
 };
-use landfall_server::api::{Asked, EvidenceLine, PromotionNote};
+use landfall_server::api::{Asked, EvidenceLine, Lines, PromotionNote};
 use landfall_server::{Sighted, made_as};
 use serde_json::{Value, json};
 
@@ -123,7 +123,7 @@ async fn once(context: &Context, args: &PromoteArgs, started: Instant) -> Outcom
     let base = Base::read(context, args).await?;
     let who = asker::who(context, &args.back, &base.tip.remote.address).await?;
     let books = args.books.open(context, &base.here, if args.dry_run { Use::Reads } else { Use::Writes }).await?;
-    let books = books.written_by(who.name());
+    let books = books.written_by(who.name()).about(base.tip.system().await?);
     let done = run(context, args, (&base, &who), &books, started).await;
     books.close().await;
     done
@@ -316,15 +316,19 @@ async fn judged(
     let (going, made) = going::look(context, args, base, asked).await?;
     let verdicts =
         gates(context, args, books, (&promotion, &from, &to), (&tested_units, &images, &tag), started).await?;
-    let id = id_of(&args.to, tag.as_str(), &images);
+    let id = id_of((books.system(), &args.to), tag.as_str(), &images);
     Ok(Course { id, promotion, tag, images, going, commit, verdicts, actor: named, to, tags, made })
 }
 
 /// What no other promotion has, and what the same one has again: where to, as what, and of which images.
-fn id_of(to: &str, tag: &str, images: &[TestedImage]) -> String {
+fn id_of((system, to): (Option<&str>, &str), tag: &str, images: &[TestedImage]) -> String {
     let digests: BTreeSet<&str> = images.iter().map(|image| image.digest.trim_start_matches("sha256:")).collect();
     let short = digests.iter().map(|digest| &digest[..digest.len().min(8)]).take(4);
-    format!("{to}-{tag}-{}", short.collect::<Vec<_>>().join("-"))
+    let of = format!("{to}-{tag}-{}", short.collect::<Vec<_>>().join("-"));
+    match system {
+        Some(system) => format!("{of}-{}", system.replace(['/', ' '], "-")),
+        None => of,
+    }
 }
 
 /// The images of lines as their registries have them: each tag with the digest that it always had.
@@ -358,8 +362,7 @@ async fn gates(
 ) -> Result<Vec<GateVerdict>, Failure> {
     let unmade = if args.allow_unsimulated { Unmade::LeftOut } else { Unmade::NotPassed };
     // Who has a server's book need not be where the cluster is kept that it tells of.
-    let is_elsewhere =
-        matches!(books, Books::Server(_)) && from.cluster.is_kept_in_state() && !from.state.has_cluster();
+    let is_elsewhere = books.is_elsewhere() && from.cluster.is_kept_in_state() && !from.state.has_cluster();
     let Sighted { mut lines, waiting, .. } = match args.recorded || is_elsewhere {
         true => Sighted::default(),
         false => witnessed::look(context, from, units, images, unmade, started).await?,
@@ -376,12 +379,13 @@ async fn gates(
     }
     let mut evidence = Vec::new();
     for image in images {
-        let mut seen: Vec<EvidenceLine> = books.ask(Asked::Evidence(image.digest.clone(), Some(MOST_EVIDENCE))).await?;
+        let mut seen: Vec<EvidenceLine> =
+            books.ask(Asked::Evidence(image.digest.clone(), Lines::most(MOST_EVIDENCE))).await?;
         let now = jiff::Timestamp::now().to_string();
         let of_it = unmade.iter().filter(|line| line.digest == image.digest).cloned();
         seen.extend(of_it.map(|line| EvidenceLine { at: now.clone(), ..line }));
         evidence.extend(seen.into_iter().filter_map(|line| {
-            let EvidenceLine { digest, environment, at, what, passed, detail, made_as } = line;
+            let EvidenceLine { digest, environment, at, what, passed, detail, made_as, .. } = line;
             // What is not declared there any more is waited for no longer.
             let unit = what.strip_prefix(RUNS);
             let is_declared = |name: &str| units.iter().any(|it| format!("{}/{}", it.namespace, it.name) == name);
@@ -454,6 +458,7 @@ impl Course {
             state: state.to_owned(),
             said: landfall_diag::beginning(said, 1900),
             detail,
+            ..PromotionNote::default()
         };
         let _noted: Value = books.ask(Asked::Promote(note)).await?;
         Ok(())

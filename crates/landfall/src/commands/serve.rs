@@ -193,7 +193,12 @@ async fn run(context: &Context, args: ServeArgs) -> Outcome {
         if let (TargetKind::System(file), Some(name)) = (&place.target.kind, &place.environment) {
             let named = |object: &Object| (object.namespace().unwrap_or_default().to_owned(), object.name().to_owned());
             let applications = declared.iter().map(named).collect();
-            checked.push(DeclaredAt { name: name.clone(), system: file.system.clone(), applications });
+            checked.push(DeclaredAt {
+                name: name.clone(),
+                system: file.system.clone(),
+                applications,
+                key: place.system().unwrap_or_default(),
+            });
         }
         objects.extend(declared);
     }

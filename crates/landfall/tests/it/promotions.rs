@@ -7,6 +7,7 @@ mod going;
 mod guarded;
 mod interrupted;
 mod kustomized;
+mod neighbours;
 mod scanned;
 mod town;
 mod witnessed;

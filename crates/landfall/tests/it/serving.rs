@@ -526,6 +526,32 @@ fn probes_are_answered_and_a_webhook_needs_its_secret() {
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
+/// Nobody knows whether a payload is signed before all of it is there: what strangers send and hold back fills no machine.
+#[test]
+fn large_payloads_of_webhooks_have_room_together_and_the_usual_ones_pass_by() {
+    let forge = Forge::shop(AUTOMATED);
+    let server = forge.serve(&["apps"], SHOP, &[("LANDFALL_WEBHOOK_SECRET", "old")]);
+    let size = 24 << 20;
+    let begun = || {
+        let mut stream = TcpStream::connect(&server.address).expect("it listens");
+        let head = format!(
+            "POST /api/webhook HTTP/1.1\r\nHost: it\r\nX-Hub-Signature-256: sha256=00\r\nContent-Length: {size}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream
+    };
+    let _held = [begun(), begun()];
+    std::thread::sleep(Duration::from_millis(500));
+    let mut third = begun();
+    third.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+    let mut answer = [0; 32];
+    third.read_exact(&mut answer).expect("answered");
+    assert!(answer.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&answer));
+    let push = format!("{{\"ref\": \"refs/heads/main\", \"repository\": {{\"clone_url\": \"{SHOP}\"}}}}");
+    let headers = [("X-Gitlab-Event", "Push Hook"), ("X-Gitlab-Token", "old")];
+    assert_eq!(server.ask("POST", "/api/webhook", &headers, &push).0, 200);
+}
+
 #[test]
 fn b2_b3_a_webhook_that_comes_again_or_names_another_host_changes_nothing_and_leads_nowhere() {
     let forge = Forge::shop(AUTOMATED);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::promoted::{EvidenceLine, HoldWish, LedgerLine, NextQuery, PromotionNote, VersionQuery};
+use super::promoted::{EvidenceLine, HoldWish, LedgerLine, Lines, NextQuery, PromotionNote, VersionQuery};
 use super::shapes::{
     DeleteWish, ListQuery, LogQuery, Name, PauseWish, PinWish, PolicyWish, RefreshWish, RollbackWish, SyncWish,
 };
@@ -50,11 +50,11 @@ pub enum Asked {
     /// Which digests published tags had first: of images whose names begin so, at most so many.
     Ledger(Option<String>, Option<usize>),
     /// What was seen of a digest: at most so much, the newest.
-    Evidence(String, Option<usize>),
+    Evidence(String, Lines),
     /// What is held back and was: at most so much.
-    Holds(Option<usize>),
+    Holds(Lines),
     /// What was promoted, to an environment or to all: at most so much.
-    Promotions(Option<String>, Option<usize>),
+    Promotions(Option<String>, Lines),
     /// Whether versions may follow each other, and a tag may run.
     VersionCheck(VersionQuery),
     /// What the next build is called.
@@ -255,10 +255,12 @@ impl Kind {
             Kind::Audit => &[("limit", "How many entries."), ("before", "Those before that number alone.")],
             Kind::Ledger => &[("image", "Of images whose names begin so."), ("limit", "How many there are at most.")],
             Kind::Evidence => {
-                &[("digest", "Of this digest, sha256: in front."), ("limit", "How much there is at most.")]
+                &[("digest", "Of this digest, sha256: in front."), SYSTEM, ("limit", "How much there is at most.")]
             }
-            Kind::Holds => &[("limit", "How many there are at most.")],
-            Kind::Promotions => &[("environment", "To that one alone."), ("limit", "How many there are at most.")],
+            Kind::Holds => &[SYSTEM, ("limit", "How many there are at most.")],
+            Kind::Promotions => {
+                &[("environment", "To that one alone."), SYSTEM, ("limit", "How many there are at most.")]
+            }
             Kind::VersionCheck => &[
                 ("from", "The product's version before."),
                 ("to", "Its version now."),
@@ -275,6 +277,10 @@ impl Kind {
         }
     }
 }
+
+/// Which lines of the book.
+const SYSTEM: (&str, &str) =
+    ("system", "Of this system alone, with what is said of none: the path of its repository, and its name.");
 
 /// A request as it goes over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -434,14 +440,14 @@ impl Asked {
                 pairs.extend(image.clone().map(|it| ("image", it)));
                 pairs.extend(limit.map(|it| ("limit", it.to_string())));
             }
-            Asked::Evidence(digest, limit) => {
+            Asked::Evidence(digest, lines) => {
                 pairs.push(("digest", digest.clone()));
-                pairs.extend(limit.map(|it| ("limit", it.to_string())));
+                pairs.extend(lines.pairs());
             }
-            Asked::Holds(limit) => pairs.extend(limit.map(|it| ("limit", it.to_string()))),
-            Asked::Promotions(environment, limit) => {
+            Asked::Holds(lines) => pairs.extend(lines.pairs()),
+            Asked::Promotions(environment, lines) => {
                 pairs.extend(environment.clone().map(|it| ("environment", it)));
-                pairs.extend(limit.map(|it| ("limit", it.to_string())));
+                pairs.extend(lines.pairs());
             }
             Asked::VersionCheck(query) => {
                 let single =
@@ -507,10 +513,10 @@ impl Asked {
             Kind::Ledger => Asked::Ledger(pairs.one("image"), pairs.number("limit")?),
             Kind::Evidence => {
                 let digest = pairs.one("digest").ok_or_else(|| bad("no digest is named"))?;
-                Asked::Evidence(digest, pairs.number("limit")?)
+                Asked::Evidence(digest, pairs.lines()?)
             }
-            Kind::Holds => Asked::Holds(pairs.number("limit")?),
-            Kind::Promotions => Asked::Promotions(pairs.one("environment"), pairs.number("limit")?),
+            Kind::Holds => Asked::Holds(pairs.lines()?),
+            Kind::Promotions => Asked::Promotions(pairs.one("environment"), pairs.lines()?),
             Kind::VersionCheck => Asked::VersionCheck(VersionQuery {
                 from: pairs.one("from"),
                 to: pairs.one("to"),
@@ -531,6 +537,13 @@ impl Asked {
     }
 }
 
+impl Lines {
+    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let system = self.system.clone().map(|it| ("system", it));
+        system.into_iter().chain(self.limit.map(|it| ("limit", it.to_string())))
+    }
+}
+
 /// What stands behind `?`.
 struct Pairs(Vec<(String, String)>);
 
@@ -548,6 +561,10 @@ impl Pairs {
             }
         }
         Ok(Pairs(pairs))
+    }
+
+    fn lines(&self) -> Result<Lines, Diagnostic> {
+        Ok(Lines { system: self.one("system"), limit: self.number("limit")? })
     }
 
     fn all(&self, name: &str) -> Vec<String> {
@@ -658,6 +675,7 @@ mod tests {
             timestamps: true,
             hook: Some("smoke-test".to_owned()),
         };
+        let lines = || Lines { system: Some("acme/shop shop".to_owned()), limit: Some(3) };
         let sync = SyncWish { revisions: vec!["v1".to_owned()], prune: true, retries: Some(2), ..SyncWish::default() };
         vec![
             Asked::List(list),
@@ -677,9 +695,9 @@ mod tests {
             Asked::Delete(name(), DeleteWish { objects: Objects::Stay }),
             Asked::Audit(Some(5), Some(9)),
             Asked::Ledger(Some("ghcr.io/acme/".to_owned()), Some(3)),
-            Asked::Evidence("sha256:a".to_owned(), Some(3)),
-            Asked::Holds(Some(3)),
-            Asked::Promotions(Some("production".to_owned()), Some(3)),
+            Asked::Evidence("sha256:a".to_owned(), lines()),
+            Asked::Holds(lines()),
+            Asked::Promotions(Some("production".to_owned()), lines()),
             Asked::VersionCheck(VersionQuery {
                 from: Some("1.0.0".to_owned()),
                 to: Some("1.1.0".to_owned()),
@@ -694,7 +712,7 @@ mod tests {
             }),
             Asked::Publish(vec![LedgerLine { image: "a/b".to_owned(), ..LedgerLine::default() }]),
             Asked::Witness(vec![EvidenceLine { passed: true, ..EvidenceLine::default() }]),
-            Asked::Hold(HoldWish { tag: "1.0.0".to_owned(), reason: "bad".to_owned(), release: false }),
+            Asked::Hold(HoldWish { tag: "1.0.0".to_owned(), reason: "bad".to_owned(), ..HoldWish::default() }),
             Asked::Promote(PromotionNote { id: "p".to_owned(), ..PromotionNote::default() }),
         ]
     }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::desk::{Answer, json_of, one, told};
 use super::promoted::{
-    EvidenceLine, HoldLine, HoldWish, LedgerLine, NextQuery, PromotionLine, PromotionNote, PromotionStep, VersionLine,
-    VersionQuery,
+    EvidenceLine, HoldLine, HoldWish, LedgerLine, Lines, NextQuery, PromotionLine, PromotionNote, PromotionStep,
+    VersionLine, VersionQuery,
 };
 
 /// Lines of an answer where nobody says how many, and at most.
@@ -36,10 +36,10 @@ impl Book {
     pub async fn answer(&self, actor: &str, now: &str, asked: &Asked) -> Option<Result<Value, Vec<Diagnostic>>> {
         Some(match asked {
             Asked::Ledger(image, limit) => self.ledger(image.as_deref(), *limit).await.and_then(json_of),
-            Asked::Evidence(digest, limit) => self.evidence(digest, *limit).await.and_then(json_of),
-            Asked::Holds(limit) => self.holds(*limit).await.and_then(json_of),
-            Asked::Promotions(environment, limit) => {
-                self.promotions(environment.as_deref(), *limit).await.and_then(json_of)
+            Asked::Evidence(digest, lines) => self.evidence(digest, lines).await.and_then(json_of),
+            Asked::Holds(lines) => self.holds(lines).await.and_then(json_of),
+            Asked::Promotions(environment, lines) => {
+                self.promotions(environment.as_deref(), lines).await.and_then(json_of)
             }
             Asked::VersionCheck(query) => checked(query).and_then(json_of),
             Asked::VersionNext(query) => named(query).and_then(json_of),
@@ -56,19 +56,21 @@ impl Book {
         Ok(rows.into_iter().map(LedgerLine::from).collect())
     }
 
-    async fn evidence(&self, digest: &str, limit: Option<usize>) -> Answer<Vec<EvidenceLine>> {
-        let rows = self.0.evidence(digest, most(limit)).await.map_err(|error| told(&error))?;
+    async fn evidence(&self, digest: &str, lines: &Lines) -> Answer<Vec<EvidenceLine>> {
+        let rows =
+            self.0.evidence(digest, lines.system.as_deref(), most(lines.limit)).await.map_err(|error| told(&error))?;
         Ok(rows.into_iter().map(EvidenceLine::from).collect())
     }
 
-    async fn holds(&self, limit: Option<usize>) -> Answer<Vec<HoldLine>> {
-        let rows = self.0.holds(most(limit)).await.map_err(|error| told(&error))?;
+    async fn holds(&self, lines: &Lines) -> Answer<Vec<HoldLine>> {
+        let rows = self.0.holds(lines.system.as_deref(), most(lines.limit)).await.map_err(|error| told(&error))?;
         Ok(rows.into_iter().map(HoldLine::from).collect())
     }
 
-    async fn promotions(&self, environment: Option<&str>, limit: Option<usize>) -> Answer<Vec<PromotionLine>> {
-        let rows = self.0.promotions(environment, most(limit)).await.map_err(|error| told(&error))?;
-        let mut lines = Vec::new();
+    async fn promotions(&self, environment: Option<&str>, lines: &Lines) -> Answer<Vec<PromotionLine>> {
+        let rows = self.0.promotions(environment, lines.system.as_deref(), most(lines.limit)).await;
+        let rows = rows.map_err(|error| told(&error))?;
+        let mut found = Vec::new();
         for row in rows {
             let events = self.0.events(&row.id).await.map_err(|error| told(&error))?;
             let mut before = String::new();
@@ -80,10 +82,10 @@ impl Book {
                 let PromotionEvent { at, actor, state, said } = event;
                 steps.push(PromotionStep { at, actor, state, said });
             }
-            let PromotionRow { id, at, origin: from, receiver: to, tag, state, body: detail } = row;
-            lines.push(PromotionLine { id, at, from, to, tag, state, detail, events: steps, intact });
+            let PromotionRow { id, system, at, origin: from, receiver: to, tag, state, body: detail } = row;
+            found.push(PromotionLine { id, at, from, to, tag, state, detail, events: steps, intact, system });
         }
-        Ok(lines)
+        Ok(found)
     }
 
     /// Notes tags with their digests: what was known stays, and is told.
@@ -110,9 +112,10 @@ impl Book {
         few(lines.len())?;
         let mut rows = Vec::new();
         for line in lines {
-            short(&[&line.environment, &line.what, &line.detail, &line.made_as])?;
+            short(&[&line.environment, &line.what, &line.detail, &line.made_as, &line.system])?;
             rows.push(EvidenceRow {
                 digest: is_digest(&line.digest)?,
+                system: line.system.clone(),
                 environment: line.environment.clone(),
                 // When something was seen is when it is written: nothing has run well before anybody looked.
                 at: now.to_owned(),
@@ -128,9 +131,10 @@ impl Book {
 
     async fn hold(&self, actor: &str, now: &str, wish: &HoldWish) -> Answer<HoldLine> {
         let tag = Tag::parse(&wish.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
-        short(&[&wish.reason])?;
+        short(&[&wish.reason, &wish.system])?;
+        let system = Some(wish.system.as_str()).filter(|system| !system.is_empty());
         if wish.release {
-            let all = self.0.holds(most(Some(MOST_LINES))).await.map_err(|error| told(&error))?;
+            let all = self.0.holds(system, most(Some(MOST_LINES))).await.map_err(|error| told(&error))?;
             // It may be held under several of its names, and is let go under each.
             let mut same: Vec<String> =
                 all.into_iter().map(|hold| hold.tag).filter(|it| bare(it) == bare(&tag)).collect();
@@ -139,8 +143,8 @@ impl Book {
             let mut found = None;
             for name in same {
                 // What was let go before stays so.
-                self.0.release(&name, now, actor).await.map_err(|error| told(&error))?;
-                let hold = self.0.hold_of(&name).await.map_err(|error| told(&error))?.map(HoldLine::from);
+                self.0.release((&name, system), now, actor).await.map_err(|error| told(&error))?;
+                let hold = self.0.hold_of(&name, system).await.map_err(|error| told(&error))?.map(HoldLine::from);
                 found = found.or(hold);
             }
             return found.ok_or_else(|| one(Diagnostic::error(code::NO_HOLD, format!("{tag} was never held back"))));
@@ -150,6 +154,7 @@ impl Book {
         }
         let row = HoldRow {
             tag,
+            system: wish.system.clone(),
             at: now.to_owned(),
             by: actor.to_owned(),
             reason: wish.reason.clone(),
@@ -161,14 +166,14 @@ impl Book {
     }
 
     async fn promote(&self, actor: &str, now: &str, note: &PromotionNote) -> Answer<PromotionLine> {
-        short(&[&note.id, &note.from, &note.to, &note.state, &note.said])?;
+        short(&[&note.id, &note.from, &note.to, &note.state, &note.said, &note.system])?;
         let tag = Tag::parse(&note.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
         if note.id.is_empty() || note.to.is_empty() {
             return Err(bad("a promotion has an id and an environment that it goes to"));
         }
         if let Some(known) = self.0.promotion(&note.id).await.map_err(|error| told(&error))? {
             let is_same = (&*known.origin, &*known.receiver, &*known.tag) == (&*note.from, &*note.to, tag.as_str());
-            if !is_same {
+            if !is_same || !is_of(&known.system, &note.system) {
                 let PromotionRow { id, origin, receiver, tag, .. } = known;
                 let text = format!("{id} is the promotion of {tag} from {origin} to {receiver}");
                 let told = Diagnostic::refused(code::OTHER_PROMOTION, text).note("nothing was written down");
@@ -177,6 +182,7 @@ impl Book {
         }
         let row = PromotionRow {
             id: note.id.clone(),
+            system: note.system.clone(),
             at: now.to_owned(),
             origin: note.from.clone(),
             receiver: note.to.clone(),
@@ -191,9 +197,14 @@ impl Book {
             said: note.said.clone(),
         };
         self.0.note(&row, &event).await.map_err(|error| told(&error))?;
-        let found = self.promotions(Some(&note.to), Some(MOST_LINES)).await?;
+        let found = self.promotions(Some(&note.to), &Lines::most(MOST_LINES)).await?;
         Ok(found.into_iter().find(|line| line.id == note.id).unwrap_or_default())
     }
+}
+
+/// Whether what is said of one system may be about the other one: it is the same, or of one of them that is not said.
+pub(crate) fn is_of(known: &str, system: &str) -> bool {
+    known.is_empty() || system.is_empty() || known == system
 }
 
 fn most(limit: Option<usize>) -> u32 {
@@ -398,7 +409,7 @@ mod tests {
                 tag: tag.to_owned(),
                 state: "tagged".to_owned(),
                 said: "so".to_owned(),
-                detail: Value::Null,
+                ..PromotionNote::default()
             })
         };
         ask(&book, note("production", "0.5.0", "test")).await.expect("noted");
@@ -415,15 +426,62 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_written_of_one_system_is_told_of_no_other() {
+        let (book, _store) = book().await;
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let of = |system: &str| Lines { system: Some(system.to_owned()), limit: None };
+        let line = |system: &str| EvidenceLine {
+            digest: digest.clone(),
+            system: system.to_owned(),
+            environment: "test".to_owned(),
+            what: "health".to_owned(),
+            passed: true,
+            ..EvidenceLine::default()
+        };
+        ask(&book, Asked::Witness(vec![line("a/one shop"), line("")])).await.expect("written");
+        let hold = HoldWish { tag: "0.5.0".into(), reason: "bad".into(), system: "a/one shop".into(), release: false };
+        ask(&book, Asked::Hold(hold)).await.expect("held");
+        let note = |system: &str| {
+            Asked::Promote(PromotionNote {
+                id: "p".to_owned(),
+                to: "production".to_owned(),
+                tag: "0.5.0".to_owned(),
+                system: system.to_owned(),
+                ..PromotionNote::default()
+            })
+        };
+        ask(&book, note("a/one shop")).await.expect("noted");
+        assert_eq!(ask(&book, note("b/two shop")).await.expect_err("another's")[0].code, code::OTHER_PROMOTION);
+        for (system, count) in [("a/one shop", 1), ("b/two shop", 0)] {
+            for asked in [
+                Asked::Evidence(digest.clone(), of(system)),
+                Asked::Holds(of(system)),
+                Asked::Promotions(None, of(system)),
+            ] {
+                let told = ask(&book, asked.clone()).await.expect("told");
+                assert_eq!(told.as_array().map(Vec::len), Some(count), "{system} {asked:?}");
+            }
+        }
+        let release =
+            HoldWish { tag: "0.5.0".into(), system: "b/two shop".into(), release: true, ..HoldWish::default() };
+        assert!(ask(&book, Asked::Hold(release)).await.is_err(), "it was never held there");
+    }
+
+    #[tokio::test]
     async fn a_hold_is_released_under_any_of_its_names() {
         let (book, _store) = book().await;
         let wish = |tag: &str, release| {
-            Asked::Hold(HoldWish { tag: tag.to_owned(), reason: "loses orders".to_owned(), release })
+            Asked::Hold(HoldWish {
+                tag: tag.to_owned(),
+                reason: "loses orders".to_owned(),
+                release,
+                ..HoldWish::default()
+            })
         };
         ask(&book, wish("0.5.0", false)).await.expect("held");
         ask(&book, wish("v0.5.0", false)).await.expect("held");
         assert!(!ask(&book, wish("v0.5.0", true)).await.expect("let go")["released_at"].is_null());
-        let all = ask(&book, Asked::Holds(None)).await.expect("listed");
+        let all = ask(&book, Asked::Holds(Lines::default())).await.expect("listed");
         assert!(all.as_array().expect("a list").iter().all(|hold| !hold["released_at"].is_null()), "{all}");
     }
 
@@ -437,7 +495,7 @@ mod tests {
             tag: "0.5.0".to_owned(),
             state: state.to_owned(),
             said: "so".to_owned(),
-            detail: Value::Null,
+            ..PromotionNote::default()
         };
         ask(&book, Asked::Promote(note("tagged"))).await.expect("noted");
         let line = ask(&book, Asked::Promote(note("proposed"))).await.expect("noted");
@@ -449,7 +507,7 @@ mod tests {
             said: "so".to_owned(),
         };
         store.promotions.overwrite("p", 1, &forged).await.expect("forged");
-        let told = ask(&book, Asked::Promotions(None, None)).await.expect("read");
+        let told = ask(&book, Asked::Promotions(None, Lines::default())).await.expect("read");
         assert_eq!(told[0]["intact"], false);
     }
 }

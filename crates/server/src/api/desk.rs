@@ -166,9 +166,7 @@ impl Desk {
                 let answer = answer?;
                 let ended = match asked {
                     Asked::Witness(lines) => self.work.after_failures(&actor.name, &now, lines).await,
-                    Asked::Hold(wish) if !wish.release => {
-                        self.work.after_hold((&actor.name, &now), (&wish.tag, &wish.reason)).await
-                    }
+                    Asked::Hold(wish) if !wish.release => self.work.after_hold((&actor.name, &now), wish).await,
                     _ => Ok(()),
                 };
                 ended.map_err(|error| told(&error))?;

@@ -45,6 +45,9 @@ pub struct EvidenceLine {
     /// What stands for a check as it was declared when it was made; a promotion takes no check that is declared otherwise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub made_as: String,
+    /// The system in whose environment it ran (`landfall_delivery::system_key`); evidence of none is evidence for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub system: String,
 }
 
 impl EvidenceLine {
@@ -59,6 +62,9 @@ impl EvidenceLine {
 pub struct HoldLine {
     /// The version.
     pub tag: String,
+    /// The system whose version it is; left out where it is held in all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub system: String,
     /// Since when, RFC 3339.
     pub at: String,
     /// Who says so.
@@ -85,6 +91,9 @@ pub struct HoldWish {
     /// Whether it is let go.
     #[serde(default)]
     pub release: bool,
+    /// The system whose version it is; all where it is left out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub system: String,
 }
 
 /// A promotion, as it stands.
@@ -108,6 +117,9 @@ pub struct PromotionLine {
     pub events: Vec<PromotionStep>,
     /// Whether nothing of that was changed since it was written.
     pub intact: bool,
+    /// The system in which it goes; left out where that was not said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub system: String,
 }
 
 /// A step of a promotion.
@@ -142,6 +154,25 @@ pub struct PromotionNote {
     /// Images with digests, commit, branch, pull request.
     #[serde(default)]
     pub detail: Value,
+    /// The system in which it goes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub system: String,
+}
+
+/// Which lines of the book.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// Those of one system; of all when absent.
+    pub system: Option<String>,
+    /// How many there are at most.
+    pub limit: Option<usize>,
+}
+
+impl Lines {
+    /// So many, of whatever system.
+    pub fn most(limit: usize) -> Self {
+        Lines { system: None, limit: Some(limit) }
+    }
 }
 
 /// Whether versions may follow each other, and a tag may run.
@@ -190,14 +221,14 @@ impl From<PublishedRow> for LedgerLine {
 
 impl From<EvidenceRow> for EvidenceLine {
     fn from(row: EvidenceRow) -> Self {
-        let EvidenceRow { digest, environment, at, what, passed, detail, made_as } = row;
-        EvidenceLine { digest, environment, at, what, passed, detail, made_as }
+        let EvidenceRow { digest, system, environment, at, what, passed, detail, made_as } = row;
+        EvidenceLine { digest, environment, at, what, passed, detail, made_as, system }
     }
 }
 
 impl From<HoldRow> for HoldLine {
     fn from(row: HoldRow) -> Self {
-        let HoldRow { tag, at, by, reason, released_at, released_by } = row;
-        HoldLine { tag, at, by, reason, released_at, released_by }
+        let HoldRow { tag, system, at, by, reason, released_at, released_by } = row;
+        HoldLine { tag, system, at, by, reason, released_at, released_by }
     }
 }

@@ -9,7 +9,7 @@ use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Act, Failure, Place};
 use landfall_project::{Follow, TagOrder};
 use landfall_promote::{Candidate, Chosen, Filter, Order, Selector, Tag, bare, with_role, without_role};
-use landfall_server::api::{Asked, HoldLine, HoldWish};
+use landfall_server::api::{Asked, HoldLine, HoldWish, Lines};
 use landfall_source::{Edited, Reads, Reference, SourceTree};
 use serde_json::{Value, json};
 
@@ -148,7 +148,7 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
     };
     let (mut found, mut wanted) = (Vec::new(), Vec::new());
     let books = Books::here(context, &place).await?;
-    let held: Result<Vec<HoldLine>, Failure> = books.ask(Asked::Holds(Some(1000))).await;
+    let held: Result<Vec<HoldLine>, Failure> = books.ask(Asked::Holds(Lines::most(1000))).await;
     books.close().await;
     let holds = held?;
     let mut wishes = Vec::new();
@@ -177,7 +177,7 @@ async fn run(context: &Context, args: &ImagesScanArgs) -> Outcome {
             // So that whoever may let it go can.
             if lowered.hold(&holds).is_none() {
                 let reason = lowered.reason(place.environment.as_deref());
-                wishes.push(HoldWish { tag: lowered.tag.clone(), reason, release: false });
+                wishes.push(HoldWish { tag: lowered.tag.clone(), reason, ..HoldWish::default() });
             }
             one.held = Some(lowered.said());
         } else if let Some(hold) = held {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use landfall_delivery::{Ours, TagLine, Target, TargetKind, Unit, of_units};
+use landfall_delivery::{Ours, TagLine, Target, TargetKind, Unit, of_units, system_key};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place, StateDir, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
@@ -134,6 +134,12 @@ impl Tip {
             tip.branch = branch;
         }
         Ok(tip)
+    }
+
+    /// What its system is called in books that are of several: what is checked out here may be called anything.
+    pub(super) async fn system(&self) -> Result<Option<String>, Failure> {
+        let file = self.declared(&self.tree().await?);
+        Ok(file.ok().map(|file| system_key(Some(&self.remote.address), &file.system)))
     }
 
     /// Where in the repository the system is.

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use landfall_delivery::{Ours, Standing, TagLine, TargetKind, saying, told_apart, tree_path};
+use landfall_delivery::{Ours, Standing, TagLine, TargetKind, saying, system_key, told_apart, tree_path};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_project::{EnvironmentName, ProjectFile, Who};
 use landfall_promote::{ByHand, Held, PromotionRefusal, Tag, bare, tag_at, with_role};
-use landfall_server::api::{Asked, HoldLine, LedgerLine, PromotionNote};
+use landfall_server::api::{Asked, HoldLine, LedgerLine, Lines, PromotionNote};
 use landfall_source::{Edited, Landing, SourceTree};
 use landfall_store::{Audit, AuditEntry};
 use serde_json::{Value, json};
@@ -80,6 +80,15 @@ struct Law {
     tip: Option<Tip>,
     /// Who sets it, as the forge or the environment says.
     who: Who,
+}
+
+impl Law {
+    /// What the system is called in books that are of several.
+    fn system(&self, wish: &Wish<'_>) -> String {
+        let here = || wish.source.origin();
+        let address = self.tip.as_ref().map(|tip| tip.remote.address.clone()).or_else(here);
+        system_key(address.as_deref(), &self.file.system)
+    }
 }
 
 /// Says whether tags may be set by hand. Where they may for a reason alone, that is written down and announced first.
@@ -266,7 +275,7 @@ async fn judged(
     };
     let before = before.as_ref().unwrap_or(wish.source);
     let (actor, _) = &law.file.system.person(&law.who);
-    let books = BooksArgs::default().open(context, wish.place, Use::Reads).await?;
+    let books = BooksArgs::default().open(context, wish.place, Use::Reads).await?.about(Some(law.system(wish)));
     let known = known(&books, wish).await;
     books.close().await;
     let (holds, names) = known?;
@@ -306,7 +315,7 @@ async fn known(books: &Books, wish: &Wish<'_>) -> Result<(Vec<Held>, Vec<String>
 
 /// What is held back now.
 pub(super) async fn held(books: &Books) -> Result<Vec<Held>, Failure> {
-    let holds: Vec<HoldLine> = books.ask(Asked::Holds(Some(MOST_EVIDENCE))).await?;
+    let holds: Vec<HoldLine> = books.ask(Asked::Holds(Lines::most(MOST_EVIDENCE))).await?;
     let held = holds.into_iter().filter(|hold| hold.released_at.is_none());
     Ok(held.map(|HoldLine { tag, by, reason, .. }| Held { tag, by, reason }).collect())
 }
@@ -337,6 +346,7 @@ async fn broken(
         place: wish.place,
         to: to.as_str(),
         from: from.unwrap_or_default(),
+        system: Some(law.system(wish)),
         tag: wish.wanted.first().map(|(_, tag)| tag.to_string()).unwrap_or_default(),
         by: law.who.name().to_owned(),
         deed: "by-hand",
@@ -351,6 +361,8 @@ async fn broken(
 /// Something that is done past the rules, for a reason that everybody hears of.
 pub(crate) struct Breach<'a> {
     pub(crate) place: &'a Place,
+    /// Of which system; that of the place where nobody says.
+    pub(crate) system: Option<String>,
     /// The environment that gets it.
     pub(crate) to: &'a str,
     /// Where promotions to it come from; empty where none leads there.
@@ -375,8 +387,9 @@ impl Breach<'_> {
     /// # Errors
     /// It cannot be written down: what nobody would hear of is not done.
     pub(crate) async fn written_down(self, context: &Context) -> Result<Broken, Failure> {
-        let Breach { place, to, from, tag, by, deed, past, code, refused, reason } = self;
-        let books = BooksArgs::default().open(context, place, Use::Writes).await?.written_by(&by);
+        let Breach { place, system, to, from, tag, by, deed, past, code, refused, reason } = self;
+        let books = BooksArgs::default().open(context, place, Use::Writes).await?;
+        let books = books.written_by(&by).about(system);
         let (at, said) = (moment(), format!("{reason} ({refused})"));
         let entry = AuditEntry {
             at: at.clone(),
@@ -406,6 +419,7 @@ impl Breach<'_> {
             state: "glass-broken".to_owned(),
             said: landfall_diag::beginning(&said, 1900),
             detail: json!({"asked_by": by, "reason": reason, "refused": refused}),
+            ..PromotionNote::default()
         };
         let noted: Result<Value, Failure> = books.ask(Asked::Promote(note.clone())).await;
         if let Err(failure) = noted {
@@ -444,6 +458,7 @@ pub(crate) async fn noted_back(context: &Context, place: &Place, wanted: &[(TagL
         state: "set-back".to_owned(),
         said,
         detail: json!({"asked_by": by, "commit": commit}),
+        ..PromotionNote::default()
     };
     let noted = async {
         let books = BooksArgs::default().open(context, place, Use::Writes).await?.written_by(&by);

@@ -8,7 +8,7 @@ use landfall_host::{Failure, Place};
 use landfall_project::Check;
 use landfall_promote::{TestedImage, bare};
 use landfall_server::Proposed;
-use landfall_server::api::{Asked, EvidenceLine, LedgerLine, PromotionLine, PromotionNote};
+use landfall_server::api::{Asked, EvidenceLine, LedgerLine, Lines, PromotionLine, PromotionNote};
 use landfall_source::ForgeRepository;
 use serde_json::Value;
 
@@ -161,7 +161,7 @@ fn images_of(line: &PromotionLine) -> impl Iterator<Item = &Value> {
 
 /// The promotions that wait for somebody.
 pub(crate) async fn open(books: &Books) -> Result<Vec<PromotionLine>, Failure> {
-    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
+    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Lines::most(MOST))).await?;
     Ok(promotions.into_iter().filter(|line| OPEN.contains(&line.state.as_str())).collect())
 }
 
@@ -176,7 +176,7 @@ async fn withdraw(
     if meant.is_empty() {
         return Ok(Vec::new());
     }
-    let now: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Some(MOST))).await?;
+    let now: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Lines::most(MOST))).await?;
     let mut withdrawn = Vec::new();
     for line in meant {
         // What was merged is withdrawn by nobody: it is gone back from.
@@ -208,6 +208,7 @@ async fn noted_as(books: &Books, line: PromotionLine, (state, said): (&str, &str
         state: state.to_owned(),
         said: landfall_diag::beginning(said, 1900),
         detail: line.detail,
+        system: line.system,
     };
     let _noted: Value = books.ask(Asked::Promote(note)).await?;
     Ok(())
@@ -216,7 +217,7 @@ async fn noted_as(books: &Books, line: PromotionLine, (state, said): (&str, &str
 /// That the pull request of a promotion that waits was merged, where its forge is this directory's and says so.
 pub(crate) async fn merged(context: &Context, books: &Books, line: &PromotionLine) -> Option<String> {
     let proposed = Proposed::of(&line.detail).filter(|_| line.state == "proposed")?;
-    if matches!(books, Books::Server(_)) && !is_ours(context, &proposed) {
+    if books.is_elsewhere() && !is_ours(context, &proposed) {
         return None;
     }
     let token = forge_token::token_for(&proposed.place.api, None, |name| context.host.env.get(name));
@@ -235,7 +236,7 @@ fn is_ours(context: &Context, proposed: &Proposed) -> bool {
 async fn red(context: &Context, books: &Books, detail: &Value, why: &str) -> Option<String> {
     let proposed = Proposed::of(detail)?;
     // What stands in a server's book was written by somebody, who may name what this one's token reaches as well.
-    if matches!(books, Books::Server(_)) && !is_ours(context, &proposed) {
+    if books.is_elsewhere() && !is_ours(context, &proposed) {
         return Some(proposed.untold("it waits in another repository than this directory's"));
     }
     let token = forge_token::token_for(&proposed.place.api, None, |name| context.host.env.get(name));

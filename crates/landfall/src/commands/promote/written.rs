@@ -7,7 +7,7 @@ use landfall_project::PromotionBy;
 use landfall_promote::{ReleasedImage, Tag, branch_of};
 use landfall_rehearse::{Preview, Shown, preview_markdown};
 use landfall_server::PROMOTION_CONTEXT;
-use landfall_server::api::{Asked, PromotionLine};
+use landfall_server::api::{Asked, Lines, PromotionLine};
 use landfall_source::{
     CommitStatus, Edited, ForgeApi, ForgeClient, ForgeRepository, ImageDetails, Landing, Proposal, Proposed,
     Protection, Reference, Retagged, SourceTree, StatusState,
@@ -89,7 +89,7 @@ pub(super) async fn write(
     }
     let tagged = give_tags(context, books, course).await?;
     course.note(books, "tagged", &tagged.join("; "), json!({})).await?;
-    let own = branch_of(&course.promotion.to, &course.tag);
+    let own = branch_of(base.tip.directory(), &course.promotion.to, &course.tag);
     let (branch, starts_at) = match by {
         PromotionBy::PullRequest => (own, Some(base.tip.branch.clone())),
         PromotionBy::Commit => (base.tip.branch.clone(), None),
@@ -161,7 +161,7 @@ pub(super) async fn landed(
     books: &Books,
     course: &Course,
 ) -> Result<Option<String>, Failure> {
-    let asked = Asked::Promotions(Some(course.promotion.to.to_string()), Some(MOST_PROMOTIONS));
+    let asked = Asked::Promotions(Some(course.promotion.to.to_string()), Lines::most(MOST_PROMOTIONS));
     let known: Vec<PromotionLine> = books.ask(asked).await?;
     let Some(line) = known.into_iter().find(|line| line.id == course.id) else { return Ok(None) };
     let state = match line.state.as_str() {

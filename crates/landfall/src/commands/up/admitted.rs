@@ -54,6 +54,7 @@ pub(crate) async fn check(
         }
         (Some(reason), Deed::Done) => {
             let breach = Breach {
+                system: None,
                 place,
                 to: &admission.environment,
                 from: from(place),
