@@ -3,7 +3,7 @@
 mod manifest;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -133,6 +133,7 @@ fn is_settings(path: &str) -> bool {
 /// The lines of a text that hold a secret, and what it is.
 fn in_text(path: &str, text: &str) -> Vec<(u32, String)> {
     let mut found: BTreeMap<u32, String> = BTreeMap::new();
+    let mut addresses = BTreeSet::new();
     let lines: Vec<&str> = text.lines().collect();
     let is_environment = is_environment(path, &lines);
     for (index, line) in lines.iter().enumerate() {
@@ -144,11 +145,14 @@ fn in_text(path: &str, text: &str) -> Vec<(u32, String)> {
         } else if is_environment && let Some(variable) = assigned(line) {
             found.insert(number, format!("the value of `{variable}`"));
         } else if is_settings(path) && opens_an_address_within(line) {
-            found.insert(number, "an address with a password".to_owned());
+            addresses.insert(number);
         }
     }
     for (line, key) in manifest::values(text) {
         found.entry(line).or_insert_with(|| format!("the value of `{key}` of a Secret"));
+    }
+    for line in addresses {
+        found.entry(line).or_insert_with(|| "an address with a password".to_owned());
     }
     found.into_iter().collect()
 }

@@ -38,8 +38,13 @@ pub(crate) fn place(secret: &ObjectKey) -> String {
 
 /// What takes keys over from where they lived before. `secret` is the declared one, where it is not the environment's first.
 pub fn carrying(environment: Option<&str>, secret: Option<&str>, from: &str) -> String {
-    let flag = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {value}")).unwrap_or_default();
-    format!("landfall secrets init{}{} --from {from}", flag("env", environment), flag("secret", secret))
+    let mut words = "landfall secrets init".to_owned();
+    for (name, value) in [("env", environment), ("secret", secret), ("from", Some(from))] {
+        if let Some(value) = value {
+            words.extend([" --", name, " ", value]);
+        }
+    }
+    words
 }
 
 /// The Secrets of a cluster, as far as one may read them: those of the namespace first.
