@@ -61,6 +61,13 @@ pub struct Declaring<'r> {
     pub repository: &'r StandIn,
 }
 
+impl Declaring<'_> {
+    /// What the system is called in books that are of several.
+    pub fn key(&self) -> String {
+        system_key(Some(&self.repository.address), &self.system)
+    }
+}
+
 /// The environment that delivers an Application, by what the repositories of its sources declare: the one whose `applications:`
 /// hold it, or that has a check which names it; in the nearest `landfall.yaml` above what is delivered that has one.
 ///
@@ -116,8 +123,7 @@ pub fn declared_checks(
 ) -> Result<Option<DeclaredChecks>, Vec<Diagnostic>> {
     let Some(declaring) = declaring(application, repositories)? else { return Ok(None) };
     let environment = declaring.system.environments.get(&declaring.environment);
-    let system = system_key(Some(&declaring.repository.address), &declaring.system);
-    Ok(environment.and_then(|it| DeclaredChecks::of(&system, (&declaring.environment, it), &application.name)))
+    Ok(environment.and_then(|it| DeclaredChecks::of(&declaring.key(), (&declaring.environment, it), &application.name)))
 }
 
 /// Whether an environment's files of Applications hold one.

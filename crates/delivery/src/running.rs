@@ -271,5 +271,8 @@ mod tests {
     #[test]
     fn an_image_is_repository_tag_and_digest() {
         assert_eq!(image_parts("a/b:c@sha256:d"), ("a/b", "c"));
+        assert_eq!(image_parts("ghcr.io/acme/web:1.0.0"), ("ghcr.io/acme/web", "1.0.0"));
+        assert_eq!(image_parts("localhost:5000/acme/web:1@sha256:a"), ("localhost:5000/acme/web", "1"));
+        assert_eq!(image_parts("localhost:5000/acme/web"), ("localhost:5000/acme/web", ""));
     }
 }

@@ -18,6 +18,7 @@ use landfall_release::{HookRecord, Record};
 use serde_json::Value;
 
 use crate::rendering::render_offline;
+use crate::running::image_parts;
 use crate::session::Session;
 use crate::status::belongs;
 use crate::unit::{Door, Unit};
@@ -260,14 +261,8 @@ impl Declared<'_> {
         let statuses = pod.list_at(self.statuses);
         let id = statuses.iter().find(|one| one["name"] == self.name)?["imageID"].as_str()?;
         let (repository, digest) = id.rsplit_once('@')?;
-        (bare(repository) == bare(repository_of(self.image))).then(|| digest.to_owned())
+        (bare(repository) == bare(image_parts(self.image).0)).then(|| digest.to_owned())
     }
-}
-
-/// An image's name without its tag and digest.
-fn repository_of(image: &str) -> &str {
-    let named = image.split('@').next().unwrap_or(image);
-    named.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(named, |(repository, _)| repository)
 }
 
 /// A repository without what container runtimes put in front of names.

@@ -58,6 +58,7 @@ mod it {
     mod scales;
     mod sealing;
     mod secrecy;
+    mod secret_changes;
     mod secret_days;
     mod secret_guards;
     mod secret_life;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use landfall_apps::{Application, Initiator, Operation};
 use landfall_chart::Tree;
-use landfall_delivery::{Admission, Files, OurImage, Ours, StandIn, Unit, declaring, our_images, system_key};
+use landfall_delivery::{Admission, Files, OurImage, Ours, StandIn, Unit, declaring, our_images};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_promote::Moved;
 use landfall_source::{Access, Credentials, Network, Reference, Registry, Scheme, SourceTree, aside};
@@ -57,7 +57,7 @@ pub(crate) struct Admitted {
 /// What is delivered, and where.
 struct Delivered {
     admission: Admission,
-    /// The system ([`system_key`]).
+    /// The system ([`landfall_delivery::system_key`]).
     system: String,
     /// Where promotions to the environment come from.
     from: String,
@@ -148,12 +148,15 @@ impl Work {
     ) -> Result<Option<(Delivered, Option<String>)>, Vec<Diagnostic>> {
         let (asked, files) = (application.clone(), repositories.to_vec());
         let begun = self.declared.iter().find(|one| one.is_of(application));
-        let begun = begun.map(|one| (one.name.clone(), one.system.clone(), self.origin.clone()));
+        let begun = begun.map(|one| (one.name.clone(), one.system.clone(), self.origin.clone(), one.key.clone()));
         let unit = unit.clone();
         let found = aside(move || {
             let found = declaring(&asked, &files)?;
-            let found = found.map(|it| (it.environment, it.system, Some(it.repository.address.clone())));
-            let Some((environment, system, address)) = found.or(begun) else { return Ok(None) };
+            let found = found.map(|it| {
+                let key = it.key();
+                (it.environment, it.system, Some(it.repository.address.clone()), key)
+            });
+            let Some((environment, system, address, key)) = found.or(begun) else { return Ok(None) };
             let Some(admission) = Admission::of(&system, &environment) else { return Ok(None) };
             let from = system.promotion.iter().find(|it| *it.to == *environment).map(|it| it.from.to_string());
             // Lines are told of the repository that declares it; whatever else says a tag is named by its object.
@@ -167,8 +170,7 @@ impl Work {
                 Ok(images) => (images, None),
                 Err(told) => (Vec::new(), Some(format!("which images it runs is not seen: {}", words(&told)))),
             };
-            let system = system_key(address.as_deref(), &system);
-            Ok(Some((Delivered { admission, system, from: from.unwrap_or_default(), images }, unread)))
+            Ok(Some((Delivered { admission, system: key, from: from.unwrap_or_default(), images }, unread)))
         });
         found.await.map_err(|broken| vec![Diagnostic::error(code::BUG, broken.to_string())])?
     }

@@ -7,10 +7,10 @@
 //! evidence or a hold that somebody posts ─► the last of these
 //! ```
 
-use landfall_delivery::{Sighting, Verdict};
+use landfall_delivery::{Sighting, Verdict, image_parts};
 use landfall_object::Object;
 use landfall_project::Check;
-use landfall_promote::{RUNS, TestedImage, bare};
+use landfall_promote::{TestedImage, bare};
 use landfall_store::{EvidenceRow, PromotionEvent, PromotionRow, Promotions};
 
 use crate::api::{EvidenceLine, HoldWish, is_of};
@@ -174,20 +174,20 @@ async fn witnessed(
     checked: &Checked,
 ) -> Result<(), landfall_store::Error> {
     let mut known = Vec::new();
-    for (repository, tag) in seen.images.iter().filter_map(|image| split(image)) {
+    for (repository, tag) in seen.images.iter().map(|image| image_parts(image)).filter(|(_, tag)| !tag.is_empty()) {
         let published = book.tag(repository, tag).await?;
         known.extend(published.map(|it| TestedImage { repository: it.image, tag: it.tag, digest: it.digest }));
     }
     let digests: Vec<&String> = known.iter().map(|image| &image.digest).collect();
-    let rows = rows(application, (environment, seen), &known, checked);
-    if !rows.is_empty() {
+    let lines = lines(application, (environment, seen), &known, checked);
+    if !lines.is_empty() {
+        let rows: Vec<EvidenceRow> = lines.iter().map(|line| line.row(&checked.at)).collect();
         book.witness(&rows).await?;
     }
-    let is_fault = |row: &&EvidenceRow| !row.passed && !row.what.starts_with(RUNS);
-    let fault = rows.iter().find(is_fault);
-    let is_drifted = rows.iter().any(|row| !row.passed && row.what.starts_with(RUNS));
-    for row in book.promotions(None, None, MOST_OPEN).await? {
-        if !OPEN.contains(&row.state.as_str()) || !is_of(&row.system, &seen.system) {
+    let fault = lines.iter().find(|line| line.has_failed());
+    let is_drifted = lines.iter().any(|line| !line.passed && !line.has_failed());
+    for row in book.promotions(None, Some(&seen.system), MOST_OPEN).await? {
+        if !OPEN.contains(&row.state.as_str()) {
             continue;
         }
         let released = texts(&row, "/released", None);
@@ -214,24 +214,19 @@ async fn witnessed(
     Ok(())
 }
 
-/// Repository and tag of an image.
-fn split(image: &str) -> Option<(&str, &str)> {
-    let named = image.split('@').next().unwrap_or(image);
-    named.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))
-}
-
 /// Texts of a list in a promotion's body.
 fn texts(row: &PromotionRow, pointer: &str, key: Option<&str>) -> Vec<String> {
     let list = row.body.pointer(pointer).and_then(serde_json::Value::as_array).into_iter().flatten();
     list.filter_map(|it| key.map_or(it, |key| &it[key]).as_str().map(str::to_owned)).collect()
 }
 
-fn rows(
+/// What was seen, each line of the system that declares the checks.
+fn lines(
     application: &Object,
     (environment, seen): (&str, &Witnessed),
     images: &[TestedImage],
     checked: &Checked,
-) -> Vec<EvidenceRow> {
+) -> Vec<EvidenceLine> {
     let health = application.str_at("/status/health/status").unwrap_or("Unknown");
     let trouble = (health != "Healthy").then(|| format!("{} is {health}", application.name()));
     // What could not be made says nothing of what runs, neither way.
@@ -239,12 +234,8 @@ fn rows(
     let checks: Vec<EvidenceLine> = made.map(|result| of_check(environment, result, &seen.checks)).collect();
     let troubles = |_: &(String, String)| trouble.clone();
     let looked = Looked { environment, images, sightings: &seen.sightings, troubles: &troubles, checks: &checks };
-    let of_line = |line: EvidenceLine| {
-        let EvidenceLine { digest, environment, what, passed, detail, made_as, .. } = line;
-        let system = seen.system.clone();
-        EvidenceRow { digest, system, environment, at: checked.at.clone(), what, passed, detail, made_as }
-    };
-    looked.sighted().lines.into_iter().map(of_line).collect()
+    let of_system = |line| EvidenceLine { system: seen.system.clone(), ..line };
+    looked.sighted().lines.into_iter().map(of_system).collect()
 }
 
 #[cfg(test)]
@@ -426,12 +417,5 @@ mod tests {
         assert_eq!(state(&book).await, "proposed");
         let found = book.evidence("sha256:a", Some(SYSTEM), 20).await.expect("read");
         assert!(!found.is_empty() && found.iter().all(|it| it.what != "check home"), "{found:?}");
-    }
-
-    #[test]
-    fn an_image_has_a_repository_and_a_tag_or_is_not_looked_for() {
-        assert_eq!(split("ghcr.io/acme/web:1.0.0"), Some(("ghcr.io/acme/web", "1.0.0")));
-        assert_eq!(split("localhost:5000/acme/web:1@sha256:a"), Some(("localhost:5000/acme/web", "1")));
-        assert_eq!(split("localhost:5000/acme/web"), None);
     }
 }

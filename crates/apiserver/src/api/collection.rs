@@ -14,7 +14,7 @@ use crate::world::Deleted;
 /// Deletes the page of the collection that a list with the same parameters would show, and no more than that.
 pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
     let options = options(plane, call)?;
-    let Page { objects, metadata } = list::page(plane, call, target)?;
+    let Page { objects, metadata, registry, now } = list::page(plane, call, target)?;
     let actor = call.actor();
     let mut world = plane.world.lock();
     let mut left = Vec::new();
@@ -25,7 +25,6 @@ pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
             Err(status) => return Err(status),
         }
     }
-    let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
     list::answer(&registry, target.resource, &left, metadata, call, now)
 }

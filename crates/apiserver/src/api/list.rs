@@ -73,13 +73,13 @@ pub(crate) struct Page {
     pub(crate) objects: Vec<Arc<Stored>>,
     /// Its version, and what is left.
     pub(crate) metadata: Value,
+    /// What was served then, and when that was.
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) now: jiff::Timestamp,
 }
 
 pub(crate) fn list(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
-    let Page { objects, metadata } = page(plane, call, target)?;
-    let world = plane.world.lock();
-    let (registry, now) = (world.registry().clone(), world.now());
-    drop(world);
+    let Page { objects, metadata, registry, now } = page(plane, call, target)?;
     let answer = answer(&registry, target.resource, &objects, metadata, call, now)?;
     Ok(answer.warn(&view::deprecation(target)))
 }
@@ -137,6 +137,7 @@ pub(crate) fn page(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     } else {
         world.objects(&target.resource.id)
     };
+    let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
 
     let from = match (&start, &selection.namespace) {
@@ -184,7 +185,7 @@ pub(crate) fn page(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
             metadata["remainingItemCount"] = json!(remaining);
         }
     }
-    Ok(Page { objects: chosen, metadata })
+    Ok(Page { objects: chosen, metadata, registry, now })
 }
 
 fn check_options(asked: &str, matching: &str, token: &str, initial_events: bool) -> Result<(), Status> {

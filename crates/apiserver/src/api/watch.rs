@@ -99,15 +99,11 @@ fn begin(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Watch, 
     let from = parse_version(asked).map_err(|status| {
         Status::plain_error(status.message.trim_start_matches("invalid resource version: ").to_owned())
     })?;
-    let text = query.get("timeoutSeconds");
-    if !text.is_empty() && query.number("timeoutSeconds").is_none() {
-        return Err(Status::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")));
-    }
+    let seconds = query.whole("timeoutSeconds")?.filter(|seconds| *seconds > 0);
     if from > current && query.flag("sendInitialEvents") {
         return Err(Status::too_large_resource_version(from, current));
     }
     let changed = world.subscribe();
-    let seconds = query.number("timeoutSeconds").filter(|seconds| *seconds > 0);
     let timeout = Duration::from_secs(u64::try_from(seconds.unwrap_or(45 * 60)).unwrap_or(45 * 60).min(24 * 3600));
     let initial = query.flag("sendInitialEvents");
     let now = Instant::now();

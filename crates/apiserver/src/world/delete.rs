@@ -189,13 +189,7 @@ impl World {
         finalizers.retain(|known| known != CLEANUP);
         let mut object = live.value().clone();
         let change = if finalizers.is_empty() { Change::Deleted } else { Change::Modified };
-        if finalizers.is_empty() {
-            if let Some(metadata) = object["metadata"].as_object_mut() {
-                metadata.remove("finalizers");
-            }
-        } else {
-            object["metadata"]["finalizers"] = json!(finalizers);
-        }
+        set_finalizers(&mut object, finalizers);
         let reference = ObjectRef { resource: DEFINITIONS.into(), namespace: String::new(), name: resource.to_owned() };
         self.commit(reference, change, object, Effect::Commit);
     }
@@ -273,11 +267,14 @@ fn set_propagation_finalizers(object: &mut Value, propagation: Option<Propagatio
     if finalizers == before {
         return;
     }
-    if finalizers.is_empty() {
-        if let Some(metadata) = object["metadata"].as_object_mut() {
-            metadata.remove("finalizers");
-        }
-    } else {
+    set_finalizers(object, finalizers);
+}
+
+/// Writes an object's finalizers; where there are none, it says nothing of them.
+fn set_finalizers(object: &mut Value, finalizers: Vec<Value>) {
+    if !finalizers.is_empty() {
         object["metadata"]["finalizers"] = Value::Array(finalizers);
+    } else if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.remove("finalizers");
     }
 }

@@ -3,6 +3,8 @@
 use landfall_project::VersionCheck;
 use serde_json::Value;
 
+use crate::running::image_parts;
+
 /// What versions are held against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tags {
@@ -48,10 +50,9 @@ const FIELD: &str = "version";
 
 /// The tag of an image, where its repository is that one or ends with it.
 fn tag_of<'i>(image: &'i str, wanted: &str) -> Option<&'i str> {
-    let named = image.split_once('@').map_or(image, |(named, _)| named);
-    let (repository, tag) = named.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))?;
+    let (repository, tag) = image_parts(image);
     let ends = repository.strip_suffix(wanted).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
-    ends.then_some(tag)
+    (ends && !tag.is_empty()).then_some(tag)
 }
 
 /// The version that an answer tells: a field of it, or all of it where it is no JSON.

@@ -10,7 +10,7 @@ use landfall_secrets::{Backup, Declared, Fingerprint, Keyring, PATCH, Permanence
 use serde_json::Value;
 
 use super::SealingController;
-use super::former::{Former, carrying, of_print, place, readable};
+use super::former::{Former, carrying, initialising, of_print, place, readable};
 use crate::session::Session;
 
 /// What is done where another value is meant than the one that git has the fingerprint of.
@@ -285,10 +285,8 @@ struct Sealed<'a> {
 impl Sealed<'_> {
     /// What puts a key into the file that lives.
     fn filling(&self, key: &str) -> String {
-        let flag =
-            |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {value}")).unwrap_or_default();
         let secret = self.among.map(|_| &*self.secrets.target);
-        format!("landfall secrets init {key}{}{}", flag("env", self.environment), flag("secret", secret))
+        initialising(Some(key), (self.environment, secret), None)
     }
 }
 

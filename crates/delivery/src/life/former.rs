@@ -38,11 +38,19 @@ pub(crate) fn place(secret: &ObjectKey) -> String {
 
 /// What takes keys over from where they lived before. `secret` is the declared one, where it is not the environment's first.
 pub fn carrying(environment: Option<&str>, secret: Option<&str>, from: &str) -> String {
+    initialising(None, (environment, secret), Some(from))
+}
+
+/// What makes keys or takes them over, all of them or one; `declared` is the environment and the Secret, where it is not its first.
+pub(crate) fn initialising(
+    key: Option<&str>,
+    (environment, secret): (Option<&str>, Option<&str>),
+    from: Option<&str>,
+) -> String {
     let mut words = "landfall secrets init".to_owned();
-    for (name, value) in [("env", environment), ("secret", secret), ("from", Some(from))] {
-        if let Some(value) = value {
-            words.extend([" --", name, " ", value]);
-        }
+    words.extend(key.into_iter().flat_map(|key| [" ", key]));
+    for (name, value) in [("env", environment), ("secret", secret), ("from", from)] {
+        words.extend(value.into_iter().flat_map(|value| [" --", name, " ", value]));
     }
     words
 }
@@ -116,9 +124,7 @@ pub async fn values_at(
     namespace: &str,
     name: &str,
 ) -> Result<Option<BTreeMap<String, Masked>>, Diagnostic> {
-    let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(namespace), name);
-    let found = cluster.get(&key).await.map_err(|error: Error| error.diagnose())?;
-    let found = found.filter(|secret| secret.annotation(SIMULATED).is_none());
+    let found = living(cluster, namespace, name).await.map_err(|error| error.diagnose())?;
     Ok(found.and_then(|secret| PlainSecret::read(secret.value()).ok().flatten()).map(|plain| plain.data))
 }
 
@@ -128,12 +134,15 @@ pub async fn values_at(
 /// The cluster does not answer.
 #[boxed]
 pub async fn once_at(cluster: &Cluster, namespace: &str, name: &str) -> Result<Vec<String>, Diagnostic> {
-    let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(namespace), name);
-    match cluster.get(&key).await {
-        Ok(found) => {
-            Ok(found.filter(|it| it.annotation(SIMULATED).is_none()).map(|it| once_keys(&it)).unwrap_or_default())
-        }
+    match living(cluster, namespace, name).await {
+        Ok(found) => Ok(found.map(|secret| once_keys(&secret)).unwrap_or_default()),
         Err(error) if error.code() == Some(403) => Ok(Vec::new()),
         Err(error) => Err(error.diagnose()),
     }
+}
+
+/// A Secret that lives, and is no stand-in for one.
+pub(super) async fn living(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<Object>, Error> {
+    let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(namespace), name);
+    Ok(cluster.get(&key).await?.filter(|secret| secret.annotation(SIMULATED).is_none()))
 }

@@ -6,12 +6,12 @@ use async_recursion::async_recursion as boxed;
 use jiff::Timestamp;
 use landfall_cluster::{Cluster, Error, ListOptions};
 use landfall_diag::{Diagnose as _, Diagnostic};
-use landfall_object::{Gvk, Object, ObjectKey, SIMULATED, STOOD_IN};
+use landfall_object::{Gvk, Object, ObjectKey, STOOD_IN};
 use landfall_secrets::{Declared, Keyring, Ledger, Masked, PlainSecret, Recorded, Sealed, Traces, sealed_form};
 use serde::Serialize;
 
 use super::controller::SealingController;
-use super::former::{Former, of_print, readable};
+use super::former::{Former, living, of_print, readable};
 use super::remembered::remembered;
 use super::sent::Sent;
 use super::site::{Consumer, Site};
@@ -95,9 +95,7 @@ impl Survey {
         namespace: &str,
         target: &str,
     ) -> Result<Self, Diagnostic> {
-        let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(namespace), target);
-        let secret = cluster.get(&key).await.map_err(|error| told(&error))?;
-        let secret = secret.filter(|secret| secret.annotation(SIMULATED).is_none());
+        let secret = living(cluster, namespace, target).await.map_err(|error| told(&error))?;
         let live = secret.as_ref().and_then(|secret| PlainSecret::read(secret.value()).ok().flatten());
         let (keyring, unread) = controller.keyring(cluster).await?;
         let claims = ListOptions { namespace: Some(namespace.to_owned()), ..ListOptions::default() };
@@ -253,9 +251,7 @@ pub async fn all_stale(cluster: &Cluster, namespace: &str) -> Result<Vec<Stale>,
     let mut found = Vec::new();
     for (place, recorded) in remembered(cluster, namespace).await?.secrets {
         let Some((home, name)) = place.split_once('/').filter(|_| !recorded.changed.is_empty()) else { continue };
-        let key = ObjectKey::new(Gvk::new("", "v1", "Secret"), Some(home), name);
-        let secret = cluster.get(&key).await.map_err(|error| told(&error))?;
-        if let Some(secret) = secret.filter(|secret| secret.annotation(SIMULATED).is_none()) {
+        if let Some(secret) = living(cluster, home, name).await.map_err(|error| told(&error))? {
             found.extend(stale_of(cluster, &recorded, &secret).await?);
         }
     }

@@ -3,7 +3,7 @@
 use landfall_diag::{Diagnostic, code};
 use landfall_project::{Channel, ImagePolicy};
 use landfall_promote::{MAX_TAG, Tag, TagPolicy, Version, bare, next, progression};
-use landfall_store::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
+use landfall_store::{HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
 use serde_json::Value;
 
 use super::asked::Asked;
@@ -113,17 +113,8 @@ impl Book {
         let mut rows = Vec::new();
         for line in lines {
             short(&[&line.environment, &line.what, &line.detail, &line.made_as, &line.system])?;
-            rows.push(EvidenceRow {
-                digest: is_digest(&line.digest)?,
-                system: line.system.clone(),
-                environment: line.environment.clone(),
-                // When something was seen is when it is written: nothing has run well before anybody looked.
-                at: now.to_owned(),
-                what: line.what.clone(),
-                passed: line.passed,
-                detail: line.detail.clone(),
-                made_as: line.made_as.clone(),
-            });
+            is_digest(&line.digest)?;
+            rows.push(line.row(now));
         }
         self.0.witness(&rows).await.map_err(|error| told(&error))?;
         Ok(rows.len())

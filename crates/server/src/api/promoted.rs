@@ -55,6 +55,13 @@ impl EvidenceLine {
     pub fn has_failed(&self) -> bool {
         !self.passed && !self.what.starts_with(RUNS)
     }
+
+    /// As it is written down at a moment (RFC 3339): when something was seen is when it is written, and nothing has run well before
+    /// anybody looked.
+    pub(crate) fn row(&self, at: &str) -> EvidenceRow {
+        let EvidenceLine { digest, environment, at: _, what, passed, detail, made_as, system } = self.clone();
+        EvidenceRow { digest, system, environment, at: at.to_owned(), what, passed, detail, made_as }
+    }
 }
 
 /// A version that is held back, or was.
