@@ -65,7 +65,7 @@ pub use history::{History, HistoryEntry, HistoryRow};
 pub use journal::{Journal, NewOperation, OperationRow, OperationState, StepIntent, StepOutcome, StepRow};
 pub use news::{News, NewsItem, NewsRow, Post};
 pub use orders::{OrderRow, Orders, PolicyRow};
-pub use pool::{Location, Pool, Purpose};
+pub use pool::{Location, Pool, Purpose, is_unmade};
 pub use promotions::{EvidenceRow, HoldRow, PromotionEvent, PromotionRow, Promotions, PublishedRow};
 pub use shards::{Announcements, Fence, Shards};
 pub use store::Store;

@@ -43,6 +43,19 @@ pub struct Pool {
     pub(crate) seal: Seal,
 }
 
+/// Bytes of a page, with which a file of SQLite begins, and of what a write-ahead log begins with.
+const PAGE: u64 = 4096;
+const LOG_HEADER: u64 = 32;
+
+/// Whether a file is one whose tables nobody has ever made, so that it holds nothing: all of them are made in one transaction, and who
+/// begins with a full disk has none. It is not opened, which wants room.
+pub fn is_unmade(path: &Path) -> bool {
+    let bytes = |path: &Path| path.metadata().map_or(0, |about| about.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    bytes(path) <= PAGE && bytes(Path::new(&log)) <= LOG_HEADER
+}
+
 /// What keeps the rows, for who is told of a failure.
 #[derive(Debug, Clone)]
 enum Kept {
@@ -187,6 +200,27 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_whose_tables_nobody_has_made_is_told_from_every_other() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("store.db");
+        for length in [0, 4096] {
+            fs::write(&file, vec![0; length]).expect("written");
+            assert!(is_unmade(&file), "{length}");
+        }
+        // What a process has committed that was killed then may stand in the log alone.
+        let log = directory.path().join("store.db-wal");
+        fs::write(&log, [0; 33]).expect("written");
+        assert!(!is_unmade(&file));
+        for gone in [&file, &log] {
+            fs::remove_file(gone).expect("removed");
+        }
+        let pool = Pool::open(Location::File(file.clone())).await.expect("opened");
+        assert!(!is_unmade(&file), "while it is open");
+        pool.close().await;
+        assert!(!is_unmade(&file));
+    }
 
     fn modes(directory: &Path) -> Vec<(String, u32)> {
         let entries = fs::read_dir(directory).expect("listed").map(|entry| entry.expect("an entry"));

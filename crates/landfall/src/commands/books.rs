@@ -2,7 +2,7 @@
 
 use clap::Args;
 use landfall_diag::{Diagnose, Diagnostic, code};
-use landfall_host::{Failure, Kept, Place, StateDir};
+use landfall_host::{Failure, Kept, Lock, Place, StateDir};
 use landfall_promote::Moved;
 use landfall_server::api::{Asked, Book, Client, LedgerLine, Lines, ServerAccess};
 use landfall_store::{Audit, Location, Store};
@@ -39,23 +39,39 @@ pub(crate) struct BooksArgs {
 /// What is said where the state directory's own stays and its embedded cluster goes.
 pub(crate) const STAYS: &str = "the book of the system stays in the state directory: digests of tags, evidence, what is held back, promotions, audit";
 
-/// What stays of a state directory whose embedded cluster goes: the book is of every environment of the system, wherever that is. One
-/// that cannot be read may say something.
-pub(crate) async fn kept(context: &Context, state: &StateDir) -> Kept {
+/// Forgets the embedded cluster of a state directory; gives what stays of that. The book is of every environment of the system, wherever
+/// that is: one that says something stays, and one that cannot be read may say something. On a full disk nothing is opened that has to
+/// write: what goes makes room, and it is looked at once more.
+///
+/// # Errors
+/// Something cannot be removed.
+pub(crate) async fn forget(context: &Context, state: &StateDir, held: Lock) -> Result<Kept, Failure> {
+    let says = book_says(context, state).await;
+    let kept = if matches!(says, Ok(false)) { Kept::Nothing } else { Kept::Book };
+    context.host.forget(state, held, kept)?;
+    if says.is_ok() || !matches!(book_says(context, state).await, Ok(false)) {
+        return Ok(kept);
+    }
+    match state.try_lock().map_err(Failure::from)? {
+        Some(held) => context.host.forget(state, held, Kept::Nothing).map(|()| Kept::Nothing),
+        None => Ok(kept),
+    }
+}
+
+/// Whether a state directory's book says anything.
+async fn book_says(context: &Context, state: &StateDir) -> Result<bool, Failure> {
+    let file = state.file(STORE);
     if state.file(OLD_LEDGER).exists() {
-        return Kept::Book;
+        return Ok(true);
     }
-    if !state.file(STORE).exists() {
-        return Kept::Nothing;
+    if !file.exists() || landfall_store::is_unmade(&file) {
+        return Ok(false);
     }
-    let Ok(store) = Store::open(Location::File(state.file(STORE))).await else { return Kept::Book };
+    let store = Store::open(Location::File(file)).await.map_err(|error| Failure::from(error.diagnose()))?;
     let books = Books::of(store, context);
     let says = says(&books).await;
     books.close().await;
-    match says {
-        Ok(false) => Kept::Nothing,
-        Ok(true) | Err(_) => Kept::Book,
-    }
+    says
 }
 
 /// The system of a place, else the one in whose directory somebody stands.

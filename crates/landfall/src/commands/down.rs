@@ -107,12 +107,10 @@ fn was_never_started(place: &Place) -> bool {
 async fn nothing_runs(context: &Context, place: &Place, args: &DownArgs, started: Instant) -> Outcome {
     if place.state.exists() && !args.keep_data && !args.dry_run {
         let _delivering = context.host.deliver_alone(&place.state, "down", patience(args)).await?;
-        if let Some(lock) = place.state.try_lock().map_err(Failure::from)? {
-            let kept = books::kept(context, &place.state).await;
-            context.host.forget(&place.state, lock, kept)?;
-            if kept == Kept::Book {
-                context.ui.status(books::STAYS);
-            }
+        if let Some(lock) = place.state.try_lock().map_err(Failure::from)?
+            && books::forget(context, &place.state, lock).await? == Kept::Book
+        {
+            context.ui.status(books::STAYS);
         }
     }
     context.report(&Removed::of(Cluster::None), Exit::Done, started);
@@ -331,9 +329,8 @@ impl Removing<'_> {
 
 /// Removes the state of a place whose server has ended, but for what is known of other environments as well.
 async fn forget(context: &Context, place: &Place) -> Result<Kept, Failure> {
-    let kept = books::kept(context, &place.state).await;
     match place.state.wait_for_lock(ENDING).await.map_err(Failure::from)? {
-        Some(lock) => context.host.forget(&place.state, lock, kept).map(|()| kept),
+        Some(lock) => books::forget(context, &place.state, lock).await,
         None => Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
     }
 }

@@ -76,11 +76,10 @@ async fn run(context: &Context, args: ResetArgs) -> Outcome {
     .await?;
     let _delivering = alone(context, &state, "cluster reset", args.timeout.as_ref()).await?;
     host::stop_server(&state).await?;
-    let kept = books::kept(context, &state).await;
-    match state.wait_for_lock(Duration::from_secs(5)).await.map_err(Failure::from)? {
-        Some(lock) => context.host.forget(&state, lock, kept)?,
+    let kept = match state.wait_for_lock(Duration::from_secs(5)).await.map_err(Failure::from)? {
+        Some(lock) => books::forget(context, &state, lock).await?,
         None => return Err(Failure::from(Diagnostic::error(code::EMBEDDED_IN_USE, "the embedded cluster is in use"))),
-    }
+    };
     match kept {
         Kept::Nothing => told(Was::There, "the embedded cluster and its state are gone"),
         Kept::Book => told(Was::There, &format!("the embedded cluster is gone; {}", books::STAYS)),

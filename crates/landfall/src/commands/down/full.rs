@@ -47,11 +47,10 @@ pub(super) async fn forget(
         landfall_diag::disk_full_words(place.state.path())
     ));
     host::stop_server(&place.state).await?;
-    let kept = books::kept(context, &place.state).await;
-    match place.state.wait_for_lock(Duration::from_secs(10)).await.map_err(Failure::from)? {
-        Some(lock) => context.host.forget(&place.state, lock, kept)?,
+    let kept = match place.state.wait_for_lock(Duration::from_secs(10)).await.map_err(Failure::from)? {
+        Some(lock) => books::forget(context, &place.state, lock).await?,
         None => return Err(why),
-    }
+    };
     context.report(&Removed::of(super::Cluster::Forgotten(kept)), Exit::Done, started);
     Ok(Exit::Done)
 }
