@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use landfall_diag::{Diagnostic, code, nearest};
 use landfall_fleet::protocol::{Installed, Label, RuntimeState};
-use landfall_fleet::{Credential, CredentialKind, Pepper, hex};
+use landfall_fleet::{Credential, CredentialKind, PREFIX_BYTES, Pepper, SECRET_BYTES, hex};
 use landfall_store::{CredentialRow, EdgeRow, FleetEdges, FleetWrite, PresenceRow};
 use parking_lot::{Mutex, RwLock};
 
@@ -181,6 +181,21 @@ impl Book {
             }
         }
         presence.installed = self.common.installed(&installed);
+    }
+
+    /// A credential of what is drawn, by whose prefix no other is found: of a hundred thousand edges two are likely to draw the same. None
+    /// where nothing can be drawn.
+    pub(crate) fn new_credential(
+        &self,
+        mut draw: impl FnMut() -> Option<([u8; PREFIX_BYTES], [u8; SECRET_BYTES])>,
+    ) -> Option<Credential> {
+        loop {
+            let (prefix, secret) = draw()?;
+            let credential = Credential::of_random(CredentialKind::Edge, prefix, secret);
+            if self.credentials.read().get(&credential.prefix).is_none() {
+                return Some(credential);
+            }
+        }
     }
 
     /// Whose a credential is, if it is good; with the row to be written when it has to be kept anew.
@@ -413,6 +428,25 @@ mod tests {
             assert!(size_of::<Edge>() <= 256, "an edge's place is {} bytes", size_of::<Edge>());
             assert_eq!(book.common.counts()[1..], [8, 1], "labels and programs that many have are kept once");
         }
+    }
+
+    #[test]
+    fn no_two_edges_are_found_by_one_prefix() {
+        let book = Book::default();
+        let mut drawn = [[1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 5]].into_iter();
+        let mut draw = || Some((drawn.next()?, [9; SECRET_BYTES]));
+        let first = book.new_credential(&mut draw).expect("drawn");
+        let (prefix, digest) = (first.prefix, hex(&[7; 32]));
+        book.put_credentials(&[CredentialRow {
+            prefix,
+            edge: 1,
+            digest,
+            created_at: 1,
+            expires_at: None,
+            revoked_at: None,
+        }]);
+        assert_eq!(book.new_credential(&mut draw).map(|it| it.prefix).as_deref(), Some("01020305"));
+        assert!(book.new_credential(&mut draw).is_none(), "nothing is left to be drawn");
     }
 
     #[test]

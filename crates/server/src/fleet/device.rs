@@ -71,12 +71,7 @@ impl Control {
             }
         }
         check_labels(&labels).map_err(NotEnrolled::Bad)?;
-        let random = || super::random().map_err(|_| NotEnrolled::Unwritten);
-        let credential = Credential::of_random(
-            CredentialKind::Edge,
-            random()?,
-            super::random().map_err(|_| NotEnrolled::Unwritten)?,
-        );
+        let credential = self.new_credential().map_err(|_| NotEnrolled::Unwritten)?;
         let id: [u8; 12] = super::random().map_err(|_| NotEnrolled::Unwritten)?;
         let digest = self.keys.peppers.first().map(|pepper| credential.digest(pepper)).unwrap_or_default();
         let text = format!("enrolled with the token {}", token.label);
@@ -278,6 +273,12 @@ impl Control {
                 .unwrap_or(false)
     }
 
+    /// A credential that no edge has.
+    fn new_credential(&self) -> Result<Credential, Unwritten> {
+        let draw = || Some((super::random().ok()?, super::random().ok()?));
+        self.book.new_credential(draw).ok_or(Unwritten)
+    }
+
     /// The credential that is to follow, made when an operator asked for it; told until it is used.
     async fn next_credential(&self, edge: &Arc<Edge>) -> Result<Option<Rotated>, Unwritten> {
         let now = self.now();
@@ -291,8 +292,7 @@ impl Control {
                 return Ok(None);
             }
         }
-        let (Ok(prefix), Ok(secret)) = (super::random(), super::random()) else { return Err(Unwritten) };
-        let credential = Credential::of_random(CredentialKind::Edge, prefix, secret);
+        let credential = self.new_credential()?;
         let old_expires_at = now + OVERLAP;
         let mut rows = self.book.credentials_of(edge.number);
         rows.retain(|row| row.revoked_at.is_none());

@@ -114,7 +114,7 @@ async fn enroll(on: &mut Transaction, new: &NewEdge, now: i64) -> Result<Enrollm
         }
     }
     write::edge(on, &edge).await?;
-    write::credential(on, &CredentialRow { edge: edge.number, ..new.credential.clone() }).await?;
+    write::own(write::credential(on, &CredentialRow { edge: edge.number, ..new.credential.clone() }).await?)?;
     write::event(on, &EdgeEventRow { edge: edge.number, ..new.event.clone() }).await?;
     Ok(Enrollment::Done(Box::new(edge)))
 }
@@ -170,8 +170,9 @@ async fn take_over(
         let mut credentials = Vec::new();
         for credential in &one.credentials {
             let credential = CredentialRow { edge: number, ..credential.clone() };
-            write::credential(on, &credential).await?;
-            credentials.push(credential);
+            if write::credential(on, &credential).await? {
+                credentials.push(credential);
+            }
         }
         taken.push(KnownEdge { edge, credentials });
     }

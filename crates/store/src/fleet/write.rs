@@ -82,7 +82,7 @@ async fn one(on: &mut Transaction, write: &FleetWrite) -> Result<(), sqlx::Error
             Ok(())
         }
         FleetWrite::Presence(row) => presence(on, BTreeMap::from([(row.number, row)])).await,
-        FleetWrite::Credential(row) => credential(on, row).await,
+        FleetWrite::Credential(row) => own(credential(on, row).await?),
         FleetWrite::Token(row) => token(on, row).await,
         FleetWrite::Release(row) => release(on, row).await,
         FleetWrite::Artifact(row) => artifact(on, row).await,
@@ -161,12 +161,19 @@ async fn presence(on: &mut Transaction, heard: BTreeMap<i64, &PresenceRow>) -> R
     Ok(())
 }
 
-pub(super) async fn credential(on: &mut Transaction, row: &CredentialRow) -> Result<(), sqlx::Error> {
-    query(
+/// What has to be an edge's own, by whether it could become so: a prefix finds one edge, and is never taken from it.
+pub(super) fn own(is_own: bool) -> Result<(), sqlx::Error> {
+    let taken = || sqlx::Error::Protocol("the prefix of this credential is another edge's".to_owned());
+    is_own.then_some(()).ok_or_else(taken)
+}
+
+/// Writes an edge's credential, and gives whether it is there: not where its prefix is another edge's.
+pub(super) async fn credential(on: &mut Transaction, row: &CredentialRow) -> Result<bool, sqlx::Error> {
+    let written = query(
         "INSERT INTO edge_credential (prefix, edge, digest, created_at, expires_at, revoked_at) \
          VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (prefix) DO UPDATE SET digest = excluded.digest, expires_at = excluded.expires_at, \
-         revoked_at = excluded.revoked_at",
+         revoked_at = excluded.revoked_at WHERE edge_credential.edge = excluded.edge",
     )
     .bind(&row.prefix)
     .bind(row.edge)
@@ -175,8 +182,8 @@ pub(super) async fn credential(on: &mut Transaction, row: &CredentialRow) -> Res
     .bind(row.expires_at)
     .bind(row.revoked_at)
     .execute(on)
-    .await
-    .map(drop)
+    .await?;
+    Ok(written.rows_affected() > 0)
 }
 
 pub(super) async fn token(on: &mut Transaction, row: &EdgeTokenRow) -> Result<(), sqlx::Error> {

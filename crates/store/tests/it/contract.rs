@@ -92,6 +92,7 @@ macro_rules! everything_holds {
             fleet::of_a_hundred_parallel_enrollments_as_many_succeed_as_the_token_allows,
             fleet::enrollments_of_one_batch_are_each_decided_by_what_those_before_them_left,
             fleet::a_batch_of_enrollments_that_cannot_be_written_leaves_nothing_behind,
+            fleet::a_credentials_prefix_is_never_taken_from_the_edge_that_it_finds,
             fleet::an_edge_that_may_enroll_once_more_keeps_its_number_and_loses_its_credentials,
             fleet::a_batch_of_the_fleet_is_written_whole_and_read_back,
             fleet::the_number_of_an_edge_that_is_gone_is_nobodys_again,

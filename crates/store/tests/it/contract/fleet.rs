@@ -139,6 +139,26 @@ pub(crate) async fn a_batch_of_enrollments_that_cannot_be_written_leaves_nothing
     assert!(matches!(fleet.enroll(&asked[0], 10).await, Ok(Enrollment::Done(_))));
 }
 
+pub(crate) async fn a_credentials_prefix_is_never_taken_from_the_edge_that_it_finds(pool: &Pool) {
+    let fleet = Fleet::over(pool);
+    fleet.write(&[FleetWrite::Token(token("a", None))]).await.expect("minted");
+    let first = new_edge("a", "edge-1", 1);
+    assert!(matches!(fleet.enroll(&first, 10).await, Ok(Enrollment::Done(_))));
+    let second = new_edge("a", "edge-2", 2);
+    let alike = CredentialRow { prefix: first.credential.prefix.clone(), digest: "0b".to_owned(), ..second.credential };
+    assert!(fleet.enroll(&NewEdge { credential: alike.clone(), ..second.clone() }, 10).await.is_err());
+    assert!(fleet.write(&[FleetWrite::Credential(CredentialRow { edge: 2, ..alike.clone() })]).await.is_err());
+    let known = KnownEdge { edge: second.edge, credentials: vec![alike] };
+    let taken = fleet.take_over(&[known], &[]).await.expect("asked");
+    assert!(taken.iter().all(|it| it.credentials.is_empty()), "{taken:?}");
+    let (contents, known) = (fleet.load().await.expect("read"), edges(&fleet).await);
+    let kept: Vec<_> = known.credentials.iter().map(|row| (row.edge, row.digest.as_str())).collect();
+    assert_eq!((kept, contents.tokens[0].used_count), (vec![(1, "0a")], 1));
+    let anew = CredentialRow { digest: "0c".to_owned(), ..known.credentials[0].clone() };
+    fleet.write(&[FleetWrite::Credential(anew)]).await.expect("its own may be kept anew");
+    assert_eq!(edges(&fleet).await.credentials[0].digest, "0c");
+}
+
 pub(crate) async fn an_edge_that_may_enroll_once_more_keeps_its_number_and_loses_its_credentials(pool: &Pool) {
     let fleet = Fleet::over(pool);
     fleet.write(&[FleetWrite::Token(token("a", None))]).await.expect("minted");
