@@ -65,8 +65,9 @@ run() {
   local name=$kind-$1 known=$2 lasts=$seconds outage='' generator; shift 2
   local pace=("$@")
   if [[ " $* " = *" outage "* ]]; then outage=outage; pace=("${@:1:$#-1}"); fi
-  # Who has failed three times comes within forty seconds.
-  if [[ " $* " = *" --agents "* ]]; then lasts=$((seconds < 90 ? 90 : seconds)); fi
+  # Who fails again and again within ten seconds may wait for as long as an agent ever does, which is 300 seconds. Before that the database
+  # may know less of it than it was answered: what was said in the last second before `kill -9` is said again, and not kept.
+  if [[ " $* " = *" --agents "* ]]; then lasts=$((seconds < 340 ? 340 : seconds)); fi
   [[ -z ${RUNS:-} || " $RUNS " = *" $name "* ]] || return 0
   mkdir -p "$work/$name"
   cd "$work/$name"

@@ -35,6 +35,8 @@ pub(crate) struct Answered {
 pub(crate) struct Asked {
     pub(crate) answered: Vec<Answered>,
     pub(crate) failed: u64,
+    /// What was answered instead to the first that failed.
+    pub(crate) first_failure: Option<String>,
 }
 
 /// A connection with the edges that ask over it: the number of the first of them, and what each sends.
@@ -99,6 +101,10 @@ impl Worker {
             asked.answered.push(Answered { at, took, edge: self.first + edge });
         } else {
             asked.failed += 1;
+            asked.first_failure.get_or_insert_with(|| match answer {
+                Ok((status, body)) => format!("{status} {}", String::from_utf8_lossy(&body)),
+                Err(error) => error.to_string(),
+            });
         }
         is_good
     }

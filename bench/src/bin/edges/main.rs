@@ -138,12 +138,19 @@ fn run() -> Result<Value, String> {
     let (pace, connections) = (options.pace, workers.len());
     let workers: Vec<_> = workers
         .into_iter()
-        .map(|worker| std::thread::spawn(move || worker.run(pace, began, lasts, connections)))
+        .map(|mut worker| {
+            std::thread::spawn(move || {
+                // What waited for the slowest to have enrolled its edges was idle for longer than a server keeps a connection.
+                worker.connection.again();
+                worker.run(pace, began, lasts, connections)
+            })
+        })
         .collect();
     let mut all = Asked::default();
     for worker in workers {
         let asked = worker.join().map_err(|_| "a connection broke".to_owned())?;
         all.failed += asked.failed;
+        all.first_failure = all.first_failure.or(asked.first_failure);
         all.answered.extend(asked.answered);
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -163,7 +170,7 @@ fn run() -> Result<Value, String> {
     Ok(json!({
         "edges": options.edges, "connections": options.connections, "rate_wanted": rate, "agents_pause_seconds": agents,
         "enrolled_per_second": options.edges as f64 / enrolled.as_secs_f64(), "began_at": began_at, "seconds": seconds,
-        "answered": took.len(), "failed": all.failed, "answered_per_second": took.len() as f64 / seconds,
+        "answered": took.len(), "failed": all.failed, "first_failure": all.first_failure, "answered_per_second": took.len() as f64 / seconds,
         "edges_heard": heard.into_iter().filter(|heard| *heard).count(),
         "milliseconds": {"p50": at(0.5), "p99": at(0.99), "p999": at(0.999)},
         "silence": silence,
