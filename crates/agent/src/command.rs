@@ -41,6 +41,10 @@ pub enum Verb {
         before_help = "Examples:\n  landfall-agent legacy-launcher --package /opt/luckyplans/edge-agent\n  landfall-agent legacy-launcher --print-unit > /etc/systemd/system/luckyplans-edge-agent.service"
     )]
     LegacyLauncher(Box<launcher::LauncherArgs>),
+    /// As a service of Windows, which its service manager starts
+    #[cfg(windows)]
+    #[command(hide = true)]
+    Service(HomeArgs),
     /// The process that speaks to the server; `run` starts it
     #[command(hide = true)]
     Work(WorkArgs),
@@ -283,7 +287,11 @@ impl Verb {
                 })?;
                 let place = home.root().display();
                 let elsewhere = home.root() != std::path::Path::new(default_root());
-                let root = if elsewhere { format!(" --root {place}") } else { String::new() };
+                let root = match elsewhere {
+                    true if place.to_string().contains(char::is_whitespace) => format!(" --root \"{place}\""),
+                    true => format!(" --root {place}"),
+                    false => String::new(),
+                };
                 say(&[
                     format!("enrolled as {} ({})", settings.device_number, settings.edge_id),
                     format!(
@@ -292,6 +300,8 @@ impl Verb {
                 ])
             }
             Self::Run(args) => watchdog::run(&args.home(), own).map_err(failed),
+            #[cfg(windows)]
+            Self::Service(args) => crate::windows::run(args.home(), own).map_err(failed),
             Self::Work(args) => worker::work(&args.home.home(), args.trial).map_err(failed),
             Self::Status(args) => {
                 let status = args.status()?;

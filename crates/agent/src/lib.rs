@@ -34,8 +34,6 @@ mod payload;
 mod program;
 pub mod settings;
 pub mod status;
-#[cfg(any(windows, test))]
-mod task;
 pub mod trusted;
 pub mod update;
 pub mod watchdog;

@@ -142,5 +142,5 @@ pub(crate) fn end_orphan(home: &Home, _: &Payload) {
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn end_orphan(_: &Home, _: &Payload) {
-    // A service's processes end with it there: its job object says so.
+    // What a watchdog has started there ends with it, however it ends: one job holds them.
 }

@@ -151,6 +151,12 @@ impl Home {
         &self.root
     }
 
+    /// Where a service of Windows keeps what it says of itself.
+    #[cfg(windows)]
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join("landfall-agent.log")
+    }
+
     /// The agent's own slots and journal.
     #[must_use]
     pub fn agent(&self) -> Unit {

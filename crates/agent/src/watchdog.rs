@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::disk::{At, Disk, DiskError, RealDisk};
 use crate::http::{Http, NoTls};
 use crate::journal::{Journal, Phase, Slot};
-use crate::log::event;
+use crate::log::{self, event};
 use crate::payload::{Payloads, end_orphan};
 use crate::program::Program;
 use crate::settings::{Home, NoHome};
@@ -46,14 +46,48 @@ pub enum CannotRun {
     Another(String),
 }
 
+/// What the watchdog is at, for whoever manages services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It looks after what there is.
+    Up,
+    /// It still does.
+    Alive,
+    /// It ends what it looks after.
+    Ending,
+}
+
 /// Runs until it is asked to end (SIGTERM, SIGINT), and ends what it looks after then. `own` is how the worker is started that came with this program: its path and first arguments.
 ///
 /// # Errors
 /// When it cannot begin. Once it has, it never ends by itself.
 pub fn run(home: &Home, own: &[OsString]) -> Result<(), CannotRun> {
+    run_until(home, own, &asked_to_end(), &|standing| {
+        notify::say(match standing {
+            Standing::Up => "READY=1",
+            Standing::Alive => "WATCHDOG=1",
+            Standing::Ending => "STOPPING=1",
+        });
+    })
+}
+
+/// Runs as [`run`] does, until `ended` says so, and says what it is at.
+///
+/// # Errors
+/// When it cannot begin.
+pub(crate) fn run_until(
+    home: &Home,
+    own: &[OsString],
+    ended: &AtomicBool,
+    say: &dyn Fn(Standing),
+) -> Result<(), CannotRun> {
     let settings = home.settings()?;
     home.prepare()?;
     let _lock = alone(home)?;
+    #[cfg(windows)]
+    if let Err(error) = crate::windows::end_together() {
+        event("edge.job.refused", &[("error", &error.to_string())]);
+    }
     if let Some(payload) = &settings.payload {
         end_orphan(home, payload);
     }
@@ -72,19 +106,18 @@ pub fn run(home: &Home, own: &[OsString]) -> Result<(), CannotRun> {
         heard: Instant::now(),
         payload: settings.payload.as_ref().map(|payload| Payloads::new(home, payload, &settings, http)),
     };
-    let ended = asked_to_end();
-    notify::say("READY=1");
+    say(Standing::Up);
     let mut told = Instant::now();
     loop {
         if ended.load(Ordering::Relaxed) {
-            notify::say("STOPPING=1");
+            say(Standing::Ending);
             pair.end();
             event("edge.runtime.stopped", &[("edge", &settings.edge_id)]);
             return Ok(());
         }
         pair.look();
         if told.elapsed() > Duration::from_secs(10) {
-            notify::say("WATCHDOG=1");
+            say(Standing::Alive);
             told = Instant::now();
         }
         std::thread::sleep(LOOK);
@@ -219,7 +252,11 @@ fn worker(home: &Home, own: &[OsString], slot: Option<Slot>, journal: &Journal) 
     if matches!(journal.phase, Phase::Trying { .. }) {
         arguments.push(OsString::from("--trial"));
     }
-    let mut child = Program::new(path).args(first).args(arguments).talking().start()?;
+    let mut program = Program::new(path).args(first).args(arguments).talking();
+    if let Some(kept) = log::kept() {
+        program = program.variable(log::KEPT, kept);
+    }
+    let mut child = program.start()?;
     let (Some(hears), Some(says)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(std::io::ErrorKind::BrokenPipe.into());
     };

@@ -77,9 +77,14 @@ impl Disk for RealDisk {
     }
 
     fn make_directory(&self, path: &Path) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let builder = {
+            let mut builder = fs::DirBuilder::new();
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder
+        };
+        #[cfg(not(unix))]
+        let builder = fs::DirBuilder::new();
         match builder.create(path) {
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
                 if fs::symlink_metadata(path)?.is_dir() {
@@ -107,7 +112,22 @@ impl Disk for RealDisk {
         Ok(names)
     }
 
+    #[cfg(not(windows))]
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    /// Whoever reads a file there keeps it from being replaced until it is read: the watchdog a journal that its worker writes.
+    #[cfg(windows)]
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        const TRIES: u32 = 200;
+        for _ in 1..TRIES {
+            match fs::rename(from, to) {
+                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {}
+                done => return done,
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
         fs::rename(from, to)
     }
 
