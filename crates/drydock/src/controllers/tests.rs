@@ -14,6 +14,7 @@ mod sets;
 mod signing;
 mod standing;
 mod storage;
+mod waiting;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_apiserver::{Actor, Clock, Credentials, DeleteOptions, ObjectRef, Randomness, Settings, Stored, World};
