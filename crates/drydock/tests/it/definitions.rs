@@ -141,3 +141,36 @@ async fn a_definition_waits_for_the_finalizers_of_its_objects() {
     assert_eq!(api.get(WIDGETS).await.code, 404);
     assert_eq!(api.get(&path).await.code, 404);
 }
+
+#[tokio::test]
+async fn a_version_that_is_not_served_is_in_no_discovery() {
+    let api = Api::open().await;
+    let mut definition = definition();
+    let mut older = definition["spec"]["versions"][0].clone();
+    older["name"] = json!("v1beta1");
+    older["storage"] = json!(false);
+    definition["spec"]["versions"].as_array_mut().expect("versions").push(older);
+    api.post(DEFINITIONS, definition).await.expect(201);
+    assert_eq!(api.get("/apis/ex.io").await.expect(200)["preferredVersion"]["version"], "v1");
+    let path = format!("{DEFINITIONS}/widgets.ex.io");
+    let withdrawn = json!([{"op": "replace", "path": "/spec/versions/0/served", "value": false}]);
+    api.patch("json-patch+json", &path, withdrawn).await.expect(200);
+    let group = api.get("/apis/ex.io").await.expect(200);
+    assert_eq!(group["versions"], json!([{"groupVersion": "ex.io/v1beta1", "version": "v1beta1"}]));
+    assert_eq!(group["preferredVersion"]["version"], "v1beta1");
+    let accept = [("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")];
+    let aggregated = api.send(http::Method::GET, "/apis", &accept, bytes::Bytes::new()).await.expect(200);
+    let of_group = aggregated["items"].as_array().expect("groups").iter().find(|it| it["metadata"]["name"] == "ex.io");
+    let versions = of_group.expect("the group")["versions"].as_array().expect("versions");
+    assert_eq!(versions.iter().map(|it| &it["version"]).collect::<Vec<_>>(), ["v1beta1"]);
+    assert_eq!(api.get("/apis/ex.io/v1").await.code, 404);
+    assert_eq!(api.get(WIDGETS).await.code, 404);
+    assert_eq!(api.get("/openapi/v3/apis/ex.io/v1").await.code, 404);
+    assert_eq!(api.get("/openapi/v3/apis/ex.io/v1beta1").await.code, 200);
+    let withdrawn = json!([{"op": "replace", "path": "/spec/versions/1/served", "value": false}]);
+    api.patch("json-patch+json", &path, withdrawn).await.expect(200);
+    assert_eq!(api.get("/apis/ex.io").await.code, 404, "nothing of the group is left");
+    let served = json!([{"op": "replace", "path": "/spec/versions/0/served", "value": true}]);
+    api.patch("json-patch+json", &path, served).await.expect(200);
+    assert_eq!(api.get("/apis/ex.io/v1").await.expect(200)["resources"][0]["name"], "widgets");
+}
