@@ -157,3 +157,33 @@ async fn all_namespaces_at_once_can_only_be_read() {
     assert_eq!(api.delete("/api/v1/configmaps/a").await.code, 404);
     assert_eq!(api.send(Method::OPTIONS, MAPS, &[], "".into()).await.code, 405);
 }
+
+#[tokio::test]
+async fn what_a_binding_says_comes_to_its_pod() {
+    let api = Api::open().await;
+    // The namespace has its service account.
+    api.0.settle();
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = json!({
+        "metadata": {"name": "p", "annotations": {"kept": "1", "device": "none"}, "labels": {"app": "p"}},
+        "spec": {"schedulerName": "mine", "containers": [{"name": "c", "image": "nginx:1"}]},
+    });
+    api.post(pods, pod).await.expect(201);
+    let node = api.get("/api/v1/nodes").await.expect(200)["items"][0]["metadata"]["name"].clone();
+    let binding = json!({
+        "metadata": {"name": "p", "annotations": {"device": "gpu-1"}, "labels": {"zone": "a"}},
+        "target": {"kind": "Node", "name": node},
+    });
+    api.post(&format!("{pods}/p/binding"), binding.clone()).await.expect(201);
+    let bound = api.get(&format!("{pods}/p")).await.expect(200);
+    assert_eq!(bound["metadata"]["annotations"], json!({"kept": "1", "device": "gpu-1"}));
+    assert_eq!(bound["metadata"]["labels"], json!({"app": "p", "zone": "a"}));
+    assert_eq!(bound["spec"]["nodeName"], node);
+    let bare = json!({"metadata": {"name": "q"}, "spec": {"schedulerName": "mine", "containers": [{"name": "c", "image": "nginx:1"}]}});
+    api.post(pods, bare).await.expect(201);
+    let mut second = binding;
+    second["metadata"]["name"] = json!("q");
+    api.post("/api/v1/namespaces/default/bindings", second).await.expect(201);
+    let bound = api.get(&format!("{pods}/q")).await.expect(200);
+    assert_eq!(bound["metadata"]["annotations"], json!({"device": "gpu-1"}));
+}
