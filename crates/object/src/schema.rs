@@ -24,6 +24,7 @@ pub use discovery::{GroupVersion, Resource, Subresource};
 pub use list_kind::ListKind;
 pub(crate) use node::Origin;
 pub use node::{Node, PatchStrategy, Structure};
+pub use structural::unfit_defaults;
 pub(crate) use table::{Field, Shape, Table, Type};
 
 use std::collections::BTreeMap;
