@@ -187,3 +187,18 @@ async fn what_a_binding_says_comes_to_its_pod() {
     let bound = api.get(&format!("{pods}/q")).await.expect(200);
     assert_eq!(bound["metadata"]["annotations"], json!({"device": "gpu-1"}));
 }
+
+#[tokio::test]
+async fn one_class_of_priority_is_the_default() {
+    let api = Api::open().await;
+    let classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
+    let class = |name: &str, default: serde_json::Value| json!({"metadata": {"name": name}, "value": 5, "globalDefault": default});
+    api.post(classes, class("first", json!(true))).await.expect(201);
+    let told = "PriorityClass first is already marked as default. Only one default can exist";
+    let refused = |name: &str| format!("priorityclasses.scheduling.k8s.io \"{name}\" is forbidden: {told}");
+    api.post(classes, class("second", json!(true))).await.refused(403, &refused("second"));
+    api.post(classes, class("third", json!(false))).await.expect(201);
+    let default = json!({"globalDefault": true});
+    api.patch("merge-patch+json", &format!("{classes}/third"), default.clone()).await.refused(403, &refused("third"));
+    api.patch("merge-patch+json", &format!("{classes}/first"), default).await.expect(200);
+}
