@@ -109,3 +109,12 @@ async fn a_collection_is_deleted_as_far_as_a_list_would_show_it_and_by_no_reques
     api.send(Method::DELETE, MAPS, &[("content-type", "application/json")], named).await.expect(200);
     assert_eq!(count().await, 0);
 }
+
+#[tokio::test]
+async fn slices_of_devices_are_found_by_node_and_driver() {
+    let api = Api::open().await;
+    for field in ["spec.nodeName=a", "spec.driver=b"] {
+        let path = format!("/apis/resource.k8s.io/v1/resourceslices?fieldSelector={field}");
+        assert_eq!(api.get(&path).await.expect(200)["items"], json!([]));
+    }
+}
