@@ -104,7 +104,7 @@ fn admit(plane: &Plane, call: &mut Call, arrival: &mut Arrival, what: &Path, ver
 /// The Kubernetes verb of a request.
 fn verb(call: &Call, what: &Path) -> &'static str {
     let (collection, watch) = match what {
-        Path::Resource(path) => (path.name.is_empty(), call.query.flag("watch")),
+        Path::Resource(path) => (path.name.is_empty(), call.query.flag("watch") || path.is_watch),
         _ => (false, false),
     };
     match call.method {
