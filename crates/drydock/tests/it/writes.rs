@@ -202,3 +202,17 @@ async fn one_class_of_priority_is_the_default() {
     api.patch("merge-patch+json", &format!("{classes}/third"), default.clone()).await.refused(403, &refused("third"));
     api.patch("merge-patch+json", &format!("{classes}/first"), default).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_pod_that_is_given_no_time_says_when_it_went() {
+    let api = Api::open().await;
+    api.0.settle();
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"schedulerName": "mine", "containers": [{"name": "c", "image": "nginx:1"}]}});
+    let made = api.post(pods, pod).await.expect(201);
+    let gone = api.delete(&format!("{pods}/p?gracePeriodSeconds=0")).await.expect(200);
+    assert!(gone["metadata"]["deletionTimestamp"].is_string(), "{gone}");
+    assert_eq!(gone["metadata"]["deletionGracePeriodSeconds"], 0);
+    assert_eq!(gone["metadata"]["generation"].as_i64(), made["metadata"]["generation"].as_i64().map(|it| it + 1));
+    assert_eq!(api.get(&format!("{pods}/p")).await.code, 404);
+}
