@@ -227,3 +227,17 @@ async fn events_own_nothing() {
         "ConfigMap \"a\" is invalid: metadata.ownerReferences: Invalid value: {\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"e\",\"uid\":\"u\"}: /v1, Kind=Event is disallowed from being an owner",
     );
 }
+
+#[tokio::test]
+async fn a_scale_is_printed_as_one() {
+    let api = Api::open().await;
+    api.post(DEPLOYMENTS, deployment("d")).await.expect(201);
+    let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")];
+    let table = api.send(Method::GET, &format!("{DEPLOYMENTS}/d/scale"), &accept, "".into()).await.expect(200);
+    let columns = table["columnDefinitions"].as_array().expect("columns").iter();
+    assert_eq!(columns.map(|it| &it["name"]).collect::<Vec<_>>(), ["Name", "Desired", "Available", "Age"]);
+    assert_eq!(
+        table["rows"][0]["cells"].as_array().map(|cells| &cells[..3]),
+        Some(&[json!("d"), json!(2), json!(0)][..])
+    );
+}
