@@ -312,11 +312,19 @@ fn custom_object(
         name: String,
     }
     let head: Head = serde_json::from_slice(text).unwrap_or_default();
+    if head.kind.is_empty() {
+        return Err(Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{}' ({})",
+            resource.kind,
+            String::from_utf8_lossy(text).trim_end(),
+            summary(text)
+        )));
+    }
     if head.kind != resource.kind && !head.kind.is_empty() {
         let error = crate::status::FieldError::invalid("kind", &*head.kind, format!("must be {}", resource.kind));
         return Err(Status::invalid(&resource.group, &head.kind, &head.metadata.name, vec![error]));
     }
-    if !head.api_version.is_empty() && head.api_version != resource.api_version() {
+    if head.api_version != resource.api_version() {
         return Err(Status::bad_request(format!(
             "the API version in the data ({}) does not match the expected API version ({})",
             head.api_version,

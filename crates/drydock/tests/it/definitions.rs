@@ -175,6 +175,7 @@ async fn a_version_that_is_not_served_is_in_no_discovery() {
     assert_eq!(api.get("/apis/ex.io/v1").await.expect(200)["resources"][0]["name"], "widgets");
 }
 
+/// Each with the field that is refused and what is said of it; the real server's words.
 #[tokio::test]
 async fn a_definition_that_could_not_be_served_as_it_stands_is_refused() {
     let api = Api::open().await;
@@ -260,4 +261,13 @@ async fn a_definition_that_could_not_be_served_as_it_stands_is_refused() {
     let mut right = definition();
     right["spec"]["versions"][0]["selectableFields"] = json!([{"jsonPath": ".spec.color"}]);
     api.post(DEFINITIONS, right).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_custom_resource_says_its_kind() {
+    let api = Api::open().await;
+    api.post(DEFINITIONS, definition()).await.expect(201);
+    let nameless = json!({"metadata": {"name": "a"}});
+    let told = "the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in '{\"metadata\":{\"name\":\"a\"}}' ({\"metadata\":{\"name\":\"a\"}})";
+    api.post(WIDGETS, nameless).await.refused(400, told);
 }
