@@ -68,3 +68,12 @@ async fn requests_that_change_something_are_audited() {
     let version = last.resource_version.expect("it is known in which order writes took effect");
     assert_eq!(made["metadata"]["resourceVersion"], version.to_string());
 }
+
+#[tokio::test]
+async fn what_one_may_is_answered_and_nothing_else() {
+    let api = Api::open().await;
+    let review = json!({"spec": {"namespace": "default"}});
+    let answer = api.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review).await.expect(201);
+    assert_eq!((&answer["metadata"], &answer["spec"]), (&json!({}), &json!({})));
+    assert!(answer["status"]["resourceRules"].is_array());
+}
