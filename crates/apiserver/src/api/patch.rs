@@ -93,6 +93,10 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
                 let error = FieldError::invalid("patch", patched.to_string(), why);
                 Status::invalid("", "", "", vec![error])
             };
+            // A strategic patch is read back by a converter that asks for no kind.
+            if kind != PatchKind::Strategic && target.resource.custom.is_none() {
+                body::check_same_kind(world.schemas(), &patched, &gvk).map_err(|why| refuse(&why))?;
+            }
             call.remarks.warn_all(validation.judge(found, refuse)?);
             Ok(object)
         })?;
@@ -145,7 +149,15 @@ fn patched(
         }
         PatchKind::Merge => {
             if !patch.is_object() {
-                return Err(Status::bad_request("error decoding patch: a merge patch must be an object"));
+                let found = match &patch {
+                    Value::Array(_) => "array",
+                    Value::String(_) => "string",
+                    Value::Bool(_) => "bool",
+                    _ => "number",
+                };
+                return Err(Status::bad_request(format!(
+                    "error decoding patch: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+                )));
             }
             Ok((merge_patch::apply(live, &patch), findings))
         }
@@ -245,12 +257,11 @@ fn apply(
     if kind.is_empty() && version.is_empty() {
         return Err(Status::bad_request("invalid object type: /, Kind="));
     }
-    if kind != resource.kind {
-        return Err(Status::bad_request(format!(
-            "invalid object type: /{version}, Kind={kind}: the request's path names {}, Kind={}",
-            resource.api_version(),
-            resource.kind
-        )));
+    let given = Gvk::from_api_version(version, kind);
+    let is_known = resource.custom.is_some() || world.schemas().kind(&given).is_some();
+    if kind != resource.kind || !is_known {
+        let slash = if version.contains('/') { "" } else { "/" };
+        return Err(Status::bad_request(format!("invalid object type: {slash}{version}, Kind={kind}")));
     }
     if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null() && fields != &json!([])) {
         return Err(Status::bad_request("metadata.managedFields must be nil"));
