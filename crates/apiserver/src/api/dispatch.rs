@@ -173,6 +173,10 @@ async fn objects(
         (world.registry().served(&path.group, &path.version, &path.resource).cloned(), world.registry().clone())
     };
     let Some(resource) = resource else {
+        let is_known = registry.versions(&path.group).contains(&path.version);
+        if !is_known && let Some(answer) = groups::unanswered(&plane.world.lock(), &path.group, &path.version) {
+            return Ok(answer.into_response(&call.headers));
+        }
         if registry.versions(&path.group).is_empty() {
             return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
         }

@@ -1,5 +1,6 @@
 //! The controllers over a world, in virtual time.
 
+mod api_services;
 mod autoscalers;
 mod cron_jobs;
 mod deployments;
