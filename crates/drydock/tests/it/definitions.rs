@@ -264,6 +264,21 @@ async fn a_definition_that_could_not_be_served_as_it_stands_is_refused() {
 }
 
 #[tokio::test]
+async fn a_column_shows_the_first_of_what_its_path_finds() {
+    let api = Api::open().await;
+    let mut tagged = definition();
+    tagged["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["tags"] =
+        json!({"type": "array", "items": {"type": "string"}});
+    tagged["spec"]["versions"][0]["additionalPrinterColumns"] =
+        json!([{"name": "Tags", "type": "string", "jsonPath": ".spec.tags[*]"}]);
+    api.post(DEFINITIONS, tagged).await.expect(201);
+    api.post(WIDGETS, widget(json!({"tags": ["x", "y"]}))).await.expect(201);
+    let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    let table = api.send(http::Method::GET, WIDGETS, &accept, bytes::Bytes::new()).await.expect(200);
+    assert_eq!(table["rows"][0]["cells"], json!(["a", "x"]));
+}
+
+#[tokio::test]
 async fn a_custom_resource_says_its_kind() {
     let api = Api::open().await;
     api.post(DEFINITIONS, definition()).await.expect(201);

@@ -204,6 +204,17 @@ async fn one_class_of_priority_is_the_default() {
 }
 
 #[tokio::test]
+async fn events_own_nothing() {
+    let api = Api::open().await;
+    let mut owned = map("a");
+    owned["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Event", "name": "e", "uid": "u"}]);
+    api.post(MAPS, owned).await.refused(
+        422,
+        "ConfigMap \"a\" is invalid: metadata.ownerReferences: Invalid value: {\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"e\",\"uid\":\"u\"}: /v1, Kind=Event is disallowed from being an owner",
+    );
+}
+
+#[tokio::test]
 async fn a_pod_that_is_given_no_time_says_when_it_went() {
     let api = Api::open().await;
     api.0.settle();
@@ -215,17 +226,6 @@ async fn a_pod_that_is_given_no_time_says_when_it_went() {
     assert_eq!(gone["metadata"]["deletionGracePeriodSeconds"], 0);
     assert_eq!(gone["metadata"]["generation"].as_i64(), made["metadata"]["generation"].as_i64().map(|it| it + 1));
     assert_eq!(api.get(&format!("{pods}/p")).await.code, 404);
-}
-
-#[tokio::test]
-async fn events_own_nothing() {
-    let api = Api::open().await;
-    let mut owned = map("a");
-    owned["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Event", "name": "e", "uid": "u"}]);
-    api.post(MAPS, owned).await.refused(
-        422,
-        "ConfigMap \"a\" is invalid: metadata.ownerReferences: Invalid value: {\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"e\",\"uid\":\"u\"}: /v1, Kind=Event is disallowed from being an owner",
-    );
 }
 
 #[tokio::test]
