@@ -12,6 +12,8 @@
 mod corpus;
 mod go;
 mod openapi;
+#[cfg(test)]
+mod published;
 mod write;
 
 use std::error::Error;

@@ -96,6 +96,9 @@ pub(crate) fn validate(world: &World, review: &Review<'_>) -> Result<(), Status>
     if on(world, "PodSecurity") {
         pod_security::check(world, review)?;
     }
+    if on(world, "Priority") {
+        pods::one_default(world, review)?;
+    }
     if on(world, "CertificateApproval") {
         certificates::approval(world, review)?;
     }

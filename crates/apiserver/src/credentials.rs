@@ -1,11 +1,15 @@
 //! Keys, certificates and tokens of a cluster.
 
+use aws_lc_rs::digest;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _,
 };
+use serde_json::{Value, json};
 
 use crate::error::Error;
 
@@ -120,6 +124,23 @@ impl Credentials {
         Ok(KeyPair::from_pem(&self.signing_key_pem).map_err(Error::certificate)?.public_key_pem())
     }
 
+    /// The key that tokens are checked by, as a set of one (RFC 7517) for whoever checks them without asking this server.
+    pub(crate) fn verifying_keys(&self) -> Result<Value, Error> {
+        let der = KeyPair::from_pem(&self.signing_key_pem).map_err(Error::certificate)?.subject_public_key_info();
+        // A point of P-256 ends the key: its two halves, uncompressed.
+        let (x, y) = der[der.len().saturating_sub(64)..].split_at(32);
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        Ok(json!({"keys": [{
+            "use": "sig", "kty": "EC", "kid": key_id(&der), "crv": "P-256", "alg": "ES256", "x": text(x), "y": text(y),
+        }]}))
+    }
+
+    /// What tokens and [`Self::verifying_keys`] call the key (`keyIDFromPublicKey` in `pkg/serviceaccount/jwt.go`).
+    pub(crate) fn key_id(&self) -> Result<String, Error> {
+        let key = KeyPair::from_pem(&self.signing_key_pem).map_err(Error::certificate)?;
+        Ok(key_id(&key.subject_public_key_info()))
+    }
+
     fn issuer(&self) -> Result<Issuer<'static, KeyPair>, Error> {
         let key = KeyPair::from_pem(&self.authority_key_pem).map_err(Error::certificate)?;
         Issuer::from_ca_cert_pem(&self.authority_pem, key).map_err(Error::certificate)
@@ -184,4 +205,8 @@ fn authority_params() -> CertificateParams {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     params
+}
+
+fn key_id(der: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, der))
 }

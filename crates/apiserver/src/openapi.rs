@@ -51,7 +51,9 @@ pub(crate) fn document(plane: &Arc<Plane>, call: &Call, path: &str) -> Answer {
     answer
 }
 
+/// The document of a group and version in which something is served.
 fn made(plane: &Plane, registry: &Registry, group: &str, version: &str) -> Option<(Bytes, String)> {
+    registry.versions(group).iter().find(|known| *known == version)?;
     let known = plane.documents.lock().at(registry).v3(group, version);
     if known.is_some() {
         return known;

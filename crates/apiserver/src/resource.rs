@@ -107,6 +107,11 @@ impl Resource {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
+    /// False for a version of a definition that is kept and not served.
+    pub fn is_served(&self) -> bool {
+        self.custom.as_ref().is_none_or(|custom| custom.served)
+    }
+
     /// True when objects live in namespaces.
     pub fn is_namespaced(&self) -> bool {
         self.scope == Scope::Namespaced

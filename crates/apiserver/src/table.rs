@@ -44,7 +44,18 @@ pub(crate) fn of<'a>(resource: &Resource, objects: impl Iterator<Item = &'a Valu
     if let Some(definition) = &resource.custom {
         return custom::table(definition, objects, now);
     }
-    let printer = printer(resource);
+    printed(printer(resource), &resource.id, objects, now)
+}
+
+/// The table of one scale, which is what `kubectl get --subresource=scale` prints.
+pub(crate) fn of_scale(scale: &Value, now: Timestamp) -> Value {
+    let mut table = printed(&workload::SCALE, "scales.autoscaling", std::iter::once(scale), now);
+    // This printer alone says nothing of how a name is formatted.
+    table["columnDefinitions"][0]["format"] = json!("");
+    table
+}
+
+fn printed<'a>(printer: &Printer, id: &str, objects: impl Iterator<Item = &'a Value>, now: Timestamp) -> Value {
     let columns: Vec<Value> = printer
         .columns
         .iter()
@@ -59,7 +70,7 @@ pub(crate) fn of<'a>(resource: &Resource, objects: impl Iterator<Item = &'a Valu
     let rows: Vec<Value> = objects
         .map(|object| {
             let mut row = json!({"cells": (printer.row)(object, now)});
-            if &*resource.id == "pods"
+            if id == "pods"
                 && let Some(condition) = pod::row_condition(object)
             {
                 row["conditions"] = json!([condition]);

@@ -36,7 +36,7 @@ use crate::world::{Part, World};
 use at::{At, Errors};
 
 pub(crate) use metadata::STANDARD_FINALIZERS;
-pub(crate) use names::{is_label, is_subdomain};
+pub(crate) use names::{is_label, is_subdomain, qualified_name};
 
 /// What is wrong with a new object, which is in the version that stores; `asked` is what the request names.
 pub(crate) fn create(world: &World, asked: &Resource, resource: &Resource, object: &Value) -> Vec<FieldError> {

@@ -1,4 +1,4 @@
-use landfall_object::Object;
+use landfall_object::{Object, SIMULATED, UNANSWERED};
 use serde_json::Value;
 
 /// Whether Jobs are waited for.
@@ -63,6 +63,8 @@ pub fn readiness(object: &Object, jobs: JobWait) -> Readiness {
         ("apiextensions.k8s.io", "CustomResourceDefinition") => crd(object),
         ("apiregistration.k8s.io", "APIService") => match condition(object, "Available") {
             Some(("True", _, _)) => Readiness::Ready,
+            // Its pods are ready, and more comes of none that are simulated.
+            Some(_) if object.annotation(SIMULATED) == Some(UNANSWERED) => Readiness::Ready,
             other => Readiness::not_yet(other.map_or("not available", |(_, _, message)| message)),
         },
         _ => Readiness::Ready,

@@ -11,6 +11,7 @@ use landfall_apiserver::{
     AuditEntry, Authority, Clock, Error, Opening, Plane, Randomness, ServeLimits, Served, Service, Settings, Storage,
     World,
 };
+use landfall_object::SIMULATED;
 use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -159,8 +160,13 @@ impl Cluster {
     }
 
     /// Puts objects of another cluster in place as they are, statuses and identities included, definitions first;
-    /// gives those of kinds that are not served.
-    pub fn import(&self, objects: Vec<landfall_object::Object>) -> Vec<landfall_object::Object> {
+    /// gives those of kinds that are not served. Its nodes are simulated here.
+    pub fn import(&self, mut objects: Vec<landfall_object::Object>) -> Vec<landfall_object::Object> {
+        for node in objects.iter_mut().filter(|it| it.group().is_empty() && it.kind() == "Node") {
+            if node.annotation(SIMULATED).is_none() {
+                node.set_annotation(SIMULATED, "true");
+            }
+        }
         self.plane.world.lock().import(objects)
     }
 

@@ -33,7 +33,7 @@ pub(crate) mod kind;
 mod known;
 mod loops;
 mod namespaces;
-mod nodes;
+pub(crate) mod nodes;
 mod orphans;
 mod pod_control;
 pub(crate) mod pods;

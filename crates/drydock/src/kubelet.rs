@@ -34,6 +34,7 @@ use crate::behaviour::{Behaviour, Play};
 use crate::controllers::desk::{Desk, Outcome, earliest};
 use crate::controllers::fields::{annotate, annotation, deleting, list, text};
 use crate::controllers::kind::{NODE, POD};
+use crate::controllers::nodes::is_simulated;
 use crate::controllers::pods::is_terminated;
 use crate::operators::standing::Operators;
 
@@ -105,6 +106,10 @@ impl Kubelet {
         if text(pod, "/spec/nodeName").is_empty() {
             return Ok(Outcome::done());
         }
+        let node = desk.get(&NODE, "", text(pod, "/spec/nodeName"));
+        if node.as_ref().is_some_and(|node| !is_simulated(node)) {
+            return Ok(Outcome::done());
+        }
         desk.speaks_as("kubelet");
         let play = behaviour.play();
         let mut work = Work {
@@ -120,7 +125,7 @@ impl Kubelet {
             return work.terminate();
         }
         // Where the node is not there, no kubelet is that could run it.
-        if is_terminated(pod) || work.desk.get(&NODE, "", text(pod, "/spec/nodeName")).is_none() {
+        if is_terminated(pod) || node.is_none() {
             return Ok(Outcome::done());
         }
         work.take_what_others_make();

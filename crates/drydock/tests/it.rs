@@ -5,6 +5,8 @@ mod api;
 
 #[path = "it/access.rs"]
 mod access;
+#[path = "it/answers.rs"]
+mod answers;
 #[path = "it/apply.rs"]
 mod apply;
 #[path = "it/definitions.rs"]

@@ -18,10 +18,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_recursion::async_recursion as boxed;
-use landfall_cluster::Cluster;
+use landfall_cluster::{Cluster, ListOptions};
 use landfall_delivery::{Elsewhere, Offers, Progress, Routes, Session};
 use landfall_diag::{Diagnose, Diagnostic, Ending, code};
 use landfall_drydock::NodeSpec;
+use landfall_object::{Gvk, SIMULATED, UNANSWERED};
 use landfall_project::Environment;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
@@ -400,7 +401,8 @@ impl Connection {
     }
 
     /// What is simulated on this cluster, one line each.
-    pub fn simulated(&self, builds: &[String]) -> Vec<String> {
+    #[boxed]
+    pub async fn simulated(&self, builds: &[String]) -> Vec<String> {
         if !self.simulated {
             return Vec::new();
         }
@@ -409,6 +411,11 @@ impl Connection {
                 .to_owned(),
         ];
         lines.extend(builds.iter().cloned());
+        let services = Gvk::new("apiregistration.k8s.io", "v1", "APIService");
+        let services = self.cluster.list(&services, &ListOptions::default()).await.unwrap_or_default();
+        let unanswered = services.iter().filter(|it| it.annotation(SIMULATED) == Some(UNANSWERED));
+        lines
+            .extend(unanswered.map(|it| format!("APIService {}: {UNANSWERED}, so nobody serves its group", it.name())));
         lines
     }
 

@@ -15,6 +15,7 @@ mod discovery;
 mod document;
 mod list_kind;
 mod node;
+mod operations;
 mod structural;
 mod table;
 
@@ -24,6 +25,8 @@ pub use discovery::{GroupVersion, Resource, Subresource};
 pub use list_kind::ListKind;
 pub(crate) use node::Origin;
 pub use node::{Node, PatchStrategy, Structure};
+pub use operations::returns_deleted;
+pub use structural::unfit_defaults;
 pub(crate) use table::{Field, Shape, Table, Type};
 
 use std::collections::BTreeMap;

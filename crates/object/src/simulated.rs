@@ -18,6 +18,9 @@ pub const BUILT_IN: &str = "built in";
 /// What a rehearsal takes as there on a cluster that it has not read, such as a storage class that somebody names.
 pub const ASSUMED: &str = "assumed";
 
+/// What stands of an APIService whose pods are ready and simulated: it is not available, and nothing that is waited for changes that.
+pub const UNANSWERED: &str = "its pods answer nothing";
+
 /// The cause in the status of a command that did not run: the container is simulated, and nobody declares its answer.
 pub const UNDECLARED: &str = "UndeclaredAnswer";
 

@@ -46,6 +46,23 @@ pub(super) fn priority(world: &World, review: &mut Review<'_>) -> Result<(), Sta
     Ok(())
 }
 
+/// Only one class is for pods that name none.
+pub(super) fn one_default(world: &World, review: &Review<'_>) -> Result<(), Status> {
+    let is_class = &*review.resource.id == "priorityclasses.scheduling.k8s.io" && review.subresource.is_empty();
+    if !is_class || review.operation == Operation::Delete || review.object["globalDefault"] != true {
+        return Ok(());
+    }
+    let classes = world.list("priorityclasses.scheduling.k8s.io", None);
+    let lowest = classes.filter(|class| class["globalDefault"] == true).min_by_key(|class| class["value"].as_i64());
+    match lowest {
+        Some(other) if review.operation == Operation::Create || review.object["metadata"]["name"] != other.name() => {
+            let name = other.name();
+            Err(review.forbid(format!("PriorityClass {name} is already marked as default. Only one default can exist")))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn tolerations(review: &mut Review<'_>) {
     if &*review.resource.id != "pods" || !review.subresource.is_empty() || review.operation == Operation::Delete {
         return;

@@ -213,7 +213,8 @@ fn check_kind(schemas: &Schemas, text: &[u8], expected: &Gvk) -> Result<(), Stat
         api_version: Option<String>,
     }
     let meta = match serde_json::from_slice::<TypeMeta>(text) {
-        Ok(meta) => meta,
+        // A list without items would be read as one that says nothing.
+        Ok(meta) if text.trim_ascii_start().starts_with(b"{") => meta,
         Err(error) if error.is_eof() || error.is_syntax() => {
             let why = if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() };
             return Err(Status::bad_request(format!(
@@ -222,7 +223,7 @@ fn check_kind(schemas: &Schemas, text: &[u8], expected: &Gvk) -> Result<(), Stat
                 summary(text)
             )));
         }
-        Err(_) if !text.trim_ascii_start().starts_with(b"{") => {
+        Ok(_) | Err(_) if !text.trim_ascii_start().starts_with(b"{") => {
             let found = match text.trim_ascii_start().first() {
                 Some(b'[') => "array",
                 Some(b'"') => "string",
@@ -238,7 +239,7 @@ fn check_kind(schemas: &Schemas, text: &[u8], expected: &Gvk) -> Result<(), Stat
                 summary(text)
             )));
         }
-        Err(_) => return Ok(()),
+        Ok(_) | Err(_) => return Ok(()),
     };
     let (kind, version) = (meta.kind.unwrap_or_default(), meta.api_version.unwrap_or_default());
     if !kind.is_empty() && kind != expected.kind {
@@ -273,7 +274,37 @@ fn summary(text: &[u8]) -> String {
     }
 }
 
+/// Whether a value says that it is of a kind, or nothing of it; else why it cannot be read as one.
+pub(crate) fn check_same_kind(schemas: &Schemas, value: &Value, expected: &Gvk) -> Result<(), String> {
+    let text = |field: &str| value[field].as_str().filter(|text| !text.is_empty());
+    let found = Gvk::from_api_version(
+        text("apiVersion").unwrap_or(&expected.api_version()),
+        text("kind").unwrap_or(&expected.kind),
+    );
+    if found == *expected {
+        return Ok(());
+    }
+    if schemas.kind(&found).is_none() {
+        return Err(format!(
+            "no kind \"{}\" is registered for version \"{}\" in scheme \"pkg/runtime/scheme.go:111\"",
+            found.kind,
+            found.api_version()
+        ));
+    }
+    Err(unconvertible(&found, expected))
+}
+
 fn wrong_kind(found: &Gvk, expected: &Gvk) -> Status {
+    Status::bad_request(format!(
+        "{} in version \"{}\" cannot be handled as a {}: {}",
+        found.kind,
+        found.version,
+        expected.kind,
+        unconvertible(found, expected)
+    ))
+}
+
+fn unconvertible(found: &Gvk, expected: &Gvk) -> String {
     let package = |gvk: &Gvk| {
         if gvk.group.is_empty() {
             "core".to_owned()
@@ -281,16 +312,13 @@ fn wrong_kind(found: &Gvk, expected: &Gvk) -> Status {
             gvk.group.split('.').next().unwrap_or_default().to_owned()
         }
     };
-    Status::bad_request(format!(
-        "{} in version \"{}\" cannot be handled as a {}: converting ({}.{}) to ({}.{}): unknown conversion",
-        found.kind,
-        found.version,
-        expected.kind,
+    format!(
+        "converting ({}.{}) to ({}.{}): unknown conversion",
         found.version,
         found.kind,
         package(expected),
         expected.kind
-    ))
+    )
 }
 
 fn custom_object(
@@ -312,11 +340,19 @@ fn custom_object(
         name: String,
     }
     let head: Head = serde_json::from_slice(text).unwrap_or_default();
+    if head.kind.is_empty() {
+        return Err(Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{}' ({})",
+            resource.kind,
+            String::from_utf8_lossy(text).trim_end(),
+            summary(text)
+        )));
+    }
     if head.kind != resource.kind && !head.kind.is_empty() {
         let error = crate::status::FieldError::invalid("kind", &*head.kind, format!("must be {}", resource.kind));
         return Err(Status::invalid(&resource.group, &head.kind, &head.metadata.name, vec![error]));
     }
-    if !head.api_version.is_empty() && head.api_version != resource.api_version() {
+    if head.api_version != resource.api_version() {
         return Err(Status::bad_request(format!(
             "the API version in the data ({}) does not match the expected API version ({})",
             head.api_version,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use landfall_object::Gvk;
+use landfall_object::schema::returns_deleted;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
@@ -13,23 +14,6 @@ use crate::plane::Plane;
 use crate::status::{FieldError, Status};
 use crate::world::{DeleteOptions, Deleted, Effect, Propagation};
 
-/// Kinds of which a deletion answers with the object itself (`ReturnDeletedObject` in `pkg/registry/*/storage`).
-const RETURNED: [&str; 13] = [
-    "pods",
-    "services",
-    "serviceaccounts",
-    "persistentvolumes",
-    "persistentvolumeclaims",
-    "podtemplates",
-    "resourcequotas",
-    "namespaces",
-    "storageclasses.storage.k8s.io",
-    "csidrivers.storage.k8s.io",
-    "csinodes.storage.k8s.io",
-    "volumeattachments.storage.k8s.io",
-    "volumeattributesclasses.storage.k8s.io",
-];
-
 pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
     let options = options(plane, call)?;
     let mut world = plane.world.lock();
@@ -38,7 +22,7 @@ pub(crate) fn delete(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     let (registry, now) = (world.registry().clone(), world.now());
     drop(world);
     match deleted {
-        Deleted::Gone(object) if !RETURNED.contains(&&*target.resource.id) => {
+        Deleted::Gone(object) if !returns_deleted(&target.resource.id) && &*target.resource.id != "namespaces" => {
             let mut details = json!({"name": path.name, "kind": path.resource, "uid": object.uid()});
             if !path.group.is_empty() {
                 details["group"] = json!(path.group);

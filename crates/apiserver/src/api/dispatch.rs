@@ -104,7 +104,7 @@ fn admit(plane: &Plane, call: &mut Call, arrival: &mut Arrival, what: &Path, ver
 /// The Kubernetes verb of a request.
 fn verb(call: &Call, what: &Path) -> &'static str {
     let (collection, watch) = match what {
-        Path::Resource(path) => (path.name.is_empty(), call.query.flag("watch")),
+        Path::Resource(path) => (path.name.is_empty(), call.query.flag("watch") || path.is_watch),
         _ => (false, false),
     };
     match call.method {
@@ -173,6 +173,10 @@ async fn objects(
         (world.registry().served(&path.group, &path.version, &path.resource).cloned(), world.registry().clone())
     };
     let Some(resource) = resource else {
+        let is_known = registry.versions(&path.group).contains(&path.version);
+        if !is_known && let Some(answer) = groups::unanswered(&plane.world.lock(), &path.group, &path.version) {
+            return Ok(answer.into_response(&call.headers));
+        }
         if registry.versions(&path.group).is_empty() {
             return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
         }

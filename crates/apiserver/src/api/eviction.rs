@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use landfall_object::Gvk;
 use serde_json::{Value, json};
 
@@ -23,7 +24,8 @@ const MOST_DISRUPTED: usize = 2000;
 
 pub(crate) fn evict(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Answer, Status> {
     let gvk = Gvk::new("policy", "v1", "Eviction");
-    let (eviction, _) = body::typed(&plane.schemas(), &gvk, &call.headers, &call.body, FieldValidation::Warn)?;
+    let text = renamed(&call.body).unwrap_or_else(|| call.body.clone());
+    let (eviction, _) = body::typed(&plane.schemas(), &gvk, &call.headers, &text, FieldValidation::Warn)?;
     let path = target.path;
     if eviction["metadata"]["name"].as_str().unwrap_or_default() != path.name {
         return Err(Status::bad_request("name in URL does not match name in Eviction object"));
@@ -47,6 +49,16 @@ pub(crate) fn evict(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Res
     drop(world);
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(Answer::value(201, &status, call.accept.encoding))
+}
+
+/// The body of clients from before 1.22, whose version of it is still read.
+fn renamed(body: &Bytes) -> Option<Bytes> {
+    let mut value: Value = serde_json::from_slice(body).ok()?;
+    if value["apiVersion"] != "policy/v1beta1" {
+        return None;
+    }
+    value["apiVersion"] = json!("policy/v1");
+    Some(value.to_string().into())
 }
 
 /// Whether the pod's going disrupts nothing: it does not run yet, no longer, or goes already.

@@ -12,7 +12,7 @@ pub(crate) fn get(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resul
     let (found, registry, now) = {
         let world = plane.world.lock();
         let path = target.path;
-        let asked = list::parse_version(call.query.get("resourceVersion"))?;
+        let asked = list::parse_plain_version(call.query.get("resourceVersion"))?;
         if asked > world.version() {
             return Err(Status::too_large_resource_version(asked, world.version()));
         }

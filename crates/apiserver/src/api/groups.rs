@@ -13,19 +13,26 @@ use super::answer::{Answer, to_bytes};
 use crate::plane::Plane;
 use crate::resource::{Registry, Resource};
 use crate::status::Status;
+use crate::world::World;
 
 pub(crate) fn groups(plane: &Arc<Plane>, call: &Call, legacy: bool) -> Result<Answer, Status> {
-    let registry = plane.world.lock().registry().clone();
+    let (registry, unanswered) = {
+        let world = plane.world.lock();
+        (world.registry().clone(), if legacy { Vec::new() } else { all_unanswered(&world) })
+    };
+    let handed_on = |group: &str| unanswered.iter().filter(|it| it.0 == group).map(|it| it.1.clone()).collect();
+    let mut alone: Vec<&str> = unanswered.iter().map(|it| it.0.as_str()).collect();
+    alone.retain(|group| registry.versions(group).is_empty());
+    alone.dedup();
     if wants_aggregated(&call.headers) {
-        let items = registry.groups();
         let list = GroupDiscoveryList {
             kind: "APIGroupDiscoveryList",
             api_version: "apidiscovery.k8s.io/v2",
             metadata: GroupName::default(),
-            items: items
-                .iter()
+            items: (registry.groups().iter().map(String::as_str))
                 .filter(|group| group.is_empty() == legacy)
-                .map(|group| aggregated(&registry, group))
+                .chain(alone)
+                .map(|group| aggregated(&registry, group, &unanswered))
                 .collect(),
         };
         let mut answer =
@@ -44,8 +51,10 @@ pub(crate) fn groups(plane: &Arc<Plane>, call: &Call, legacy: bool) -> Result<An
         let groups: Vec<Value> = registry
             .groups()
             .iter()
+            .map(String::as_str)
             .filter(|group| !group.is_empty())
-            .map(|group| api_group(&registry, group))
+            .chain(alone)
+            .map(|group| api_group(&registry, group, handed_on(group)))
             .collect();
         json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
     };
@@ -55,19 +64,46 @@ pub(crate) fn groups(plane: &Arc<Plane>, call: &Call, legacy: bool) -> Result<An
 }
 
 pub(crate) fn group(plane: &Arc<Plane>, call: &Call, group: &str) -> Result<Answer, Status> {
-    let registry = plane.world.lock().registry().clone();
-    if registry.versions(group).is_empty() {
+    let (registry, mut unanswered) = {
+        let world = plane.world.lock();
+        (world.registry().clone(), all_unanswered(&world))
+    };
+    unanswered.retain(|it| it.0 == group);
+    if registry.versions(group).is_empty() && unanswered.is_empty() {
         return Ok(Answer::text(404, "404 page not found\n"));
     }
-    let mut value = api_group(&registry, group);
+    let mut value = api_group(&registry, group, unanswered.into_iter().map(|it| it.1).collect());
     value["kind"] = json!("APIGroup");
     value["apiVersion"] = json!("v1");
     Ok(Answer::value(200, &value, call.accept.encoding))
 }
 
+/// The groups and versions that APIServices hand to a Service and nothing here serves, sorted: they are listed, and nobody answers there.
+fn all_unanswered(world: &World) -> Vec<(String, String)> {
+    let handed_on =
+        world.list("apiservices.apiregistration.k8s.io", None).filter(|it| it["spec"]["service"].is_object());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> = handed_on.map(|it| (text(&it["spec"]["group"]), text(&it["spec"]["version"]))).collect();
+    all.retain(|(group, version)| !group.is_empty() && !world.registry().versions(group).contains(version));
+    all.sort();
+    all
+}
+
+/// What the aggregator says of a group and version that nothing here serves and an APIService hands to a Service: nobody answers there.
+pub(crate) fn unanswered(world: &World, group: &str, version: &str) -> Option<Answer> {
+    let known = world.find("apiservices.apiregistration.k8s.io", "", &format!("{version}.{group}"))?;
+    known["spec"]["service"].is_object().then(|| Answer::text(503, "service unavailable\n"))
+}
+
 pub(crate) fn resources(plane: &Arc<Plane>, call: &Call, group: &str, version: &str) -> Result<Answer, Status> {
-    let registry = plane.world.lock().registry().clone();
+    let (registry, unanswered) = {
+        let world = plane.world.lock();
+        (world.registry().clone(), unanswered(&world, group, version))
+    };
     if !registry.versions(group).iter().any(|known| known == version) {
+        if let Some(answer) = unanswered {
+            return Ok(answer);
+        }
         if registry.versions(group).is_empty() {
             return Ok(Answer::text(404, "404 page not found\n"));
         }
@@ -151,13 +187,14 @@ struct ApiResource<'a> {
 }
 
 fn served<'a>(registry: &'a Registry, group: &'a str, version: &'a str) -> impl Iterator<Item = &'a Arc<Resource>> {
-    registry.resources(group, version).filter(|resource| resource.custom.as_ref().is_none_or(|custom| custom.served))
+    registry.resources(group, version).filter(|resource| resource.is_served())
 }
 
-fn api_group(registry: &Registry, group: &str) -> Value {
+fn api_group(registry: &Registry, group: &str, handed_on: Vec<String>) -> Value {
     let versions: Vec<Value> = registry
         .versions(group)
         .iter()
+        .chain(&handed_on)
         .map(|version| json!({"groupVersion": format!("{group}/{version}"), "version": version}))
         .collect();
     json!({"name": group, "preferredVersion": versions[0], "versions": versions})
@@ -223,13 +260,16 @@ struct SubresourceDiscovery<'a> {
     verbs: &'a [String],
 }
 
-fn aggregated<'a>(registry: &'a Registry, group: &'a str) -> GroupDiscovery<'a> {
+/// A group with what is known of its versions: nothing of those that are handed on.
+fn aggregated<'a>(registry: &'a Registry, group: &'a str, unanswered: &'a [(String, String)]) -> GroupDiscovery<'a> {
+    let handed_on = unanswered.iter().filter(|it| it.0 == group);
+    let handed_on = handed_on.map(|it| VersionDiscovery { version: &it.1, resources: Vec::new(), freshness: "Stale" });
     let versions = registry.versions(group).iter().map(|version| VersionDiscovery {
         version,
         resources: served(registry, group, version).map(|resource| aggregated_resource(resource)).collect(),
         freshness: "Current",
     });
-    GroupDiscovery { metadata: GroupName { name: group }, versions: versions.collect() }
+    GroupDiscovery { metadata: GroupName { name: group }, versions: versions.chain(handed_on).collect() }
 }
 
 fn aggregated_resource(resource: &Resource) -> ResourceDiscovery<'_> {

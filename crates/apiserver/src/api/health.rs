@@ -34,6 +34,10 @@ pub(crate) fn other(plane: &Arc<Plane>, call: &Call, path: &str) -> Result<Answe
                 "id_token_signing_alg_values_supported": ["ES256"],
             }),
         )),
+        "/openid/v1/jwks" => {
+            let keys = plane.credentials.verifying_keys().map_err(Status::internal)?;
+            Ok(Answer { content_type: "application/jwk-set+json", ..Answer::json(200, &keys) })
+        }
         "" => Ok(root(plane)),
         _ => Ok(Answer::text(404, "404 page not found\n")),
     }
@@ -54,6 +58,7 @@ fn root(plane: &Plane) -> Answer {
         "/openapi/v2",
         "/openapi/v3",
         "/openapi/v3/",
+        "/openid/v1/jwks",
         "/readyz",
         "/version",
     ];

@@ -219,6 +219,13 @@ fn check_options(asked: &str, matching: &str, token: &str, initial_events: bool)
     if errors.is_empty() { Ok(()) } else { Err(Status::invalid("meta.k8s.io", "ListOptions", "", errors)) }
 }
 
+/// A resource version where the mistake is handed on without a code of its own: reading and watching.
+pub(crate) fn parse_plain_version(text: &str) -> Result<u64, Status> {
+    parse_version(text).map_err(|status| {
+        Status::plain_error(status.message.trim_start_matches("invalid resource version: ").to_owned())
+    })
+}
+
 /// A resource version; empty counts as 0.
 pub(crate) fn parse_version(text: &str) -> Result<u64, Status> {
     if text.is_empty() {

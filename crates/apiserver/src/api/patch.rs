@@ -93,6 +93,10 @@ pub(crate) fn patch(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, part: 
                 let error = FieldError::invalid("patch", patched.to_string(), why);
                 Status::invalid("", "", "", vec![error])
             };
+            // A strategic patch is read back by a converter that asks for no kind.
+            if kind != PatchKind::Strategic && target.resource.custom.is_none() {
+                body::check_same_kind(world.schemas(), &patched, &gvk).map_err(|why| refuse(&why))?;
+            }
             call.remarks.warn_all(validation.judge(found, refuse)?);
             Ok(object)
         })?;
@@ -145,7 +149,15 @@ fn patched(
         }
         PatchKind::Merge => {
             if !patch.is_object() {
-                return Err(Status::bad_request("error decoding patch: a merge patch must be an object"));
+                let found = match &patch {
+                    Value::Array(_) => "array",
+                    Value::String(_) => "string",
+                    Value::Bool(_) => "bool",
+                    _ => "number",
+                };
+                return Err(Status::bad_request(format!(
+                    "error decoding patch: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+                )));
             }
             Ok((merge_patch::apply(live, &patch), findings))
         }
@@ -205,6 +217,26 @@ fn read_back(schemas: &Schemas, target: &Target<'_>, patched: &Value) -> Result<
     Ok((decoded.value, decoded.findings))
 }
 
+/// Keys that a configuration sets twice, of which all but the last would be lost: found once it could be applied, as
+/// `applyPatchToCurrentObject` does (`apiserver/pkg/endpoints/handlers/patch.go`).
+fn check_repeated(call: &Call, validation: FieldValidation) -> Result<(), Status> {
+    let Err(error) = crate::yaml_text::check_repeated(&call.body) else { return Ok(()) };
+    match validation {
+        FieldValidation::Ignore => {}
+        FieldValidation::Warn => call.remarks.warn_all(warnings_of(&error)),
+        FieldValidation::Strict => return Err(Status::bad_request(format!("error strict decoding YAML: {error}"))),
+    }
+    Ok(())
+}
+
+/// What go-yaml says on several lines, each as a warning of its own (`parseYAMLWarnings` in `handlers/rest.go`).
+fn warnings_of(error: &str) -> Vec<String> {
+    let mut lines = error.lines();
+    let first = lines.next().unwrap_or_default();
+    let rest: Vec<String> = lines.map(|line| line.trim().to_owned()).collect();
+    if rest.is_empty() { vec![first.to_owned()] } else { rest }
+}
+
 fn apply(
     world: &mut World,
     call: &Call,
@@ -215,11 +247,8 @@ fn apply(
 ) -> Result<(Arc<Stored>, u16), Status> {
     let (resource, path) = (target.resource, target.path);
     let text = body::yaml_to_json(&call.body)?;
-    let mut findings = Vec::new();
-    let mut applied = duplicates::parse(&text, &mut findings)
-        .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
-    call.remarks
-        .warn_all(validation.judge(findings, |why| Status::bad_request(format!("error decoding YAML: {why}")))?);
+    let mut applied: Value =
+        serde_json::from_slice(&text).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
     if !applied.is_object() {
         return Err(Status::bad_request("error decoding YAML: the body must be an object"));
     }
@@ -228,12 +257,11 @@ fn apply(
     if kind.is_empty() && version.is_empty() {
         return Err(Status::bad_request("invalid object type: /, Kind="));
     }
-    if kind != resource.kind {
-        return Err(Status::bad_request(format!(
-            "invalid object type: /{version}, Kind={kind}: the request's path names {}, Kind={}",
-            resource.api_version(),
-            resource.kind
-        )));
+    let given = Gvk::from_api_version(version, kind);
+    let is_known = resource.custom.is_some() || world.schemas().kind(&given).is_some();
+    if kind != resource.kind || !is_known {
+        let slash = if version.contains('/') { "" } else { "/" };
+        return Err(Status::bad_request(format!("invalid object type: {slash}{version}, Kind={kind}")));
     }
     if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null() && fields != &json!([])) {
         return Err(Status::bad_request("metadata.managedFields must be nil"));
@@ -272,6 +300,7 @@ fn apply(
             return Err(Status::conflict(&path.group, &path.resource, &path.name, &why));
         }
         let object = managers::apply(world, None, &request)?;
+        check_repeated(call, validation)?;
         let (object, findings) = read_back(world.schemas(), target, &object)?;
         call.remarks.warn_all(validation.judge(findings, |why| Status::bad_request(why))?);
         let create = Create {
@@ -299,6 +328,7 @@ fn apply(
     };
     let stored = world.update_as(update, |world, live| {
         let object = managers::apply(world, Some(live), &request)?;
+        check_repeated(call, validation)?;
         read_back(world.schemas(), target, &object).map(|(object, _)| object)
     })?;
     Ok((stored, 200))

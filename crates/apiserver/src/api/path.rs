@@ -12,6 +12,8 @@ pub(crate) struct ResourcePath {
     pub(crate) name: String,
     /// The subresource; empty for the object itself.
     pub(crate) subresource: String,
+    /// Whether it is one of the old paths below `watch`, which watch whatever the query says.
+    pub(crate) is_watch: bool,
 }
 
 /// What a request is about.
@@ -30,12 +32,13 @@ pub(crate) enum Path {
 }
 
 pub(crate) fn parse(path: &str) -> Path {
-    let segments: Vec<String> =
-        path.split('/').filter(|segment| !segment.is_empty()).map(super::query::percent_decode).collect();
+    // What stands empty between two slashes is a name that is not there: `/namespaces//pods` are those of all namespaces.
+    let segments: Vec<String> = path.trim_matches('/').split('/').map(super::query::percent_decode).collect();
     let words: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (group, version, rest) = match words.as_slice() {
         ["api"] => return Path::Groups { legacy: true },
         ["apis"] => return Path::Groups { legacy: false },
+        ["apis", "", ..] => return Path::Other(path.to_owned()),
         ["api", version] => return Path::Resources { group: String::new(), version: (*version).to_owned() },
         ["apis", group] => return Path::Group((*group).to_owned()),
         ["apis", group, version] => {
@@ -46,6 +49,13 @@ pub(crate) fn parse(path: &str) -> Path {
         _ => return Path::Other(path.to_owned()),
     };
     let mut out = ResourcePath { group: group.to_owned(), version: version.to_owned(), ..ResourcePath::default() };
+    let rest = match rest {
+        ["watch", below @ ..] if !below.is_empty() => {
+            out.is_watch = true;
+            below
+        }
+        rest => rest,
+    };
     let rest = match rest {
         ["namespaces", namespace, third, ..] if *third != "status" && *third != "finalize" => {
             out.namespace = (*namespace).to_owned();
@@ -82,6 +92,12 @@ mod tests {
         assert_eq!(namespace.subresource, "status");
         assert_eq!(resource("/api/v1/namespaces/x").name, "x");
         assert_eq!(resource("/apis/apps/v1/deployments").group, "apps");
+        let watched = resource("/api/v1/watch/namespaces/default/pods/a");
+        assert!(watched.is_watch && !pod.is_watch);
+        assert_eq!((watched.resource.as_str(), watched.name.as_str()), ("pods", "a"));
+        assert_eq!(resource("/api/v1/namespaces//pods").resource, "pods");
+        assert_eq!(resource("/api//v1/pods").version, "");
+        assert_eq!(parse("/api/v1/"), Path::Resources { group: String::new(), version: "v1".to_owned() });
         assert_eq!(parse("/apis/apps"), Path::Group("apps".to_owned()));
     }
 }

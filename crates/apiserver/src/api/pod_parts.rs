@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use landfall_object::Gvk;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Call;
 use super::answer::Answer;
@@ -14,9 +14,27 @@ use crate::plane::Plane;
 use crate::status::{FieldError, Status};
 use crate::world::{Actor, ObjectRef, Part, Stored, World};
 
+/// Where a pod is to run, and what whoever decided it says of the choice, such as which device it gets.
+struct Assignment<'a> {
+    node: &'a str,
+    annotations: Option<&'a Map<String, Value>>,
+    labels: Option<&'a Map<String, Value>>,
+}
+
 impl World {
     /// Assigns a pod to a node, as the scheduler does by `/binding`.
     pub fn bind_pod(&mut self, actor: &Actor, pod: &ObjectRef, node: &str) -> Result<Arc<Stored>, Status> {
+        self.assign_pod(actor, pod, &Assignment { node, annotations: None, labels: None })
+    }
+
+    /// As `assignPod` and `setPodNodeAndMetadata` (`pkg/registry/core/pod/storage/storage.go`): what the binding says replaces what
+    /// the pod said under the same name.
+    fn assign_pod(
+        &mut self,
+        actor: &Actor,
+        pod: &ObjectRef,
+        assignment: &Assignment<'_>,
+    ) -> Result<Arc<Stored>, Status> {
         let current = self.get("pods", &pod.namespace, &pod.name)?;
         let conflict = |why: &str| Err(Status::conflict("", "pods/binding", &pod.name, why));
         if current.is_deleting() {
@@ -31,7 +49,12 @@ impl World {
         }
         let now = rfc3339(self.now());
         self.modify(actor, pod, Part::Binding, |pod| {
-            pod["spec"]["nodeName"] = json!(node);
+            pod["spec"]["nodeName"] = json!(assignment.node);
+            for (field, added) in [("annotations", assignment.annotations), ("labels", assignment.labels)] {
+                for (name, value) in added.into_iter().flatten() {
+                    pod["metadata"][field][name] = value.clone();
+                }
+            }
             let condition = json!({
                 "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
             });
@@ -69,7 +92,9 @@ pub(crate) fn bind(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Resu
     }
     let actor = call.actor();
     if call.query.effect("CreateOptions")? == crate::world::Effect::Commit {
-        plane.world.lock().bind_pod(&actor, &pod, node)?;
+        let metadata = |field: &str| binding["metadata"][field].as_object();
+        let assignment = Assignment { node, annotations: metadata("annotations"), labels: metadata("labels") };
+        plane.world.lock().assign_pod(&actor, &pod, &assignment)?;
     }
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(Answer::value(201, &status, call.accept.encoding))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::target::Target;
-use super::{Call, patch};
+use super::{Call, patch, view};
 use crate::managers::{self, Apply};
 use crate::plane::Plane;
 use crate::resource::{Resource, ScalePaths};
@@ -23,7 +23,8 @@ pub(crate) fn scale(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: 
     let mut world = plane.world.lock();
     if verb == "get" {
         let object = world.get(&target.resource.id, &path.namespace, &path.name)?;
-        return Ok(Answer::value(200, &scale_of(target.resource, &paths, object.value())?, call.accept.encoding));
+        let scale = scale_of(target.resource, &paths, object.value())?;
+        return Ok(Answer::value(200, &view::scale(scale, call, world.now())?, call.accept.encoding));
     }
     let effect = call.query.effect("UpdateOptions")?;
     let actor = call.actor();
@@ -80,8 +81,9 @@ pub(crate) fn scale(plane: &Arc<Plane>, call: &Call, target: &Target<'_>, verb: 
         set_at(&mut object, &paths.spec_replicas, json!(replicas));
         Ok(object)
     })?;
+    let scale = view::scale(scale_of(target.resource, &paths, stored.value())?, call, world.now())?;
     drop(world);
-    Ok(Answer::value(200, &scale_of(target.resource, &paths, stored.value())?, call.accept.encoding))
+    Ok(Answer::value(200, &scale, call.accept.encoding))
 }
 
 fn paths(resource: &Resource) -> ScalePaths {

@@ -78,7 +78,12 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
     };
     managers::record_update(&plane.world.lock(), &owner, None, &mut request, &call.actor().manager, "token");
     let key = EncodingKey::from_ec_pem(plane.credentials.signing_key().as_bytes()).map_err(Status::internal)?;
-    let token = jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &key).map_err(Status::internal)?;
+    let header = Header {
+        kid: Some(plane.credentials.key_id().map_err(Status::internal)?),
+        typ: None,
+        ..Header::new(Algorithm::ES256)
+    };
+    let token = jsonwebtoken::encode(&header, &claims, &key).map_err(Status::internal)?;
     request["metadata"]["name"] = json!(path.name);
     request["metadata"]["namespace"] = json!(path.namespace);
     request["metadata"]["creationTimestamp"] = json!(rfc3339(now));

@@ -77,6 +77,20 @@ pub(crate) fn shown(
     })
 }
 
+/// A scale in the form that was negotiated.
+pub(crate) fn scale(scale: Value, call: &Call, now: jiff::Timestamp) -> Result<Value, Status> {
+    Ok(match call.accept.form {
+        Form::Whole => scale,
+        Form::Metadata => metadata(&scale),
+        Form::Table => {
+            let mut table = table::of_scale(&scale, now);
+            attach(&mut table, std::iter::once(&scale), Include::of(call)?);
+            table["metadata"] = json!({"resourceVersion": scale["metadata"]["resourceVersion"]});
+            table
+        }
+    })
+}
+
 /// Puts objects into the rows of a table.
 pub(crate) fn attach<'a>(table: &mut Value, objects: impl Iterator<Item = &'a Value>, include: Include) {
     let rows = table["rows"].as_array_mut().into_iter().flatten();

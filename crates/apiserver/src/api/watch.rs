@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::Call;
 use super::accept::{Accept, Form};
 use super::answer::to_bytes;
-use super::list::{Selection, parse_version};
+use super::list::{Selection, parse_plain_version};
 use super::target::Target;
 use super::view::{self, Include};
 use crate::lines::Body;
@@ -95,10 +95,7 @@ fn begin(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Result<Watch, 
     let bookmarks = query.flag("allowWatchBookmarks");
     let world = plane.world.lock();
     let current = world.version();
-    // A watch hands the same mistake on without a code of its own.
-    let from = parse_version(asked).map_err(|status| {
-        Status::plain_error(status.message.trim_start_matches("invalid resource version: ").to_owned())
-    })?;
+    let from = parse_plain_version(asked)?;
     let seconds = query.whole("timeoutSeconds")?.filter(|seconds| *seconds > 0);
     if from > current && query.flag("sendInitialEvents") {
         return Err(Status::too_large_resource_version(from, current));
@@ -185,6 +182,9 @@ fn check_options(matching: &str, query: &super::query::Query) -> Result<(), Stat
             "resourceVersionMatch",
             "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
         ));
+        if matching != "NotOlderThan" {
+            errors.push(FieldError::not_supported("resourceVersionMatch", matching, &["NotOlderThan"]));
+        }
     }
     if errors.is_empty() { Ok(()) } else { Err(Status::invalid("meta.k8s.io", "ListOptions", "", errors)) }
 }

@@ -16,7 +16,7 @@ pub struct Registry {
     resources: BTreeMap<(String, String, String), Arc<Resource>>,
     /// By storage id: the version that stores.
     stored: BTreeMap<Arc<str>, Arc<Resource>>,
-    /// Versions of a group, preferred first.
+    /// Versions of a group in which something is served, preferred first.
     versions: BTreeMap<String, Vec<String>>,
     /// Counts changes, for ETags and caches.
     revision: u64,
@@ -82,15 +82,8 @@ impl Registry {
 
     /// Adds a resource; the first version of a storage id to come is the one that stores.
     pub fn insert(&mut self, resource: Resource) {
-        if !self.groups.contains(&resource.group) {
-            self.groups.push(resource.group.clone());
-        }
-        let versions = self.versions.entry(resource.group.clone()).or_default();
-        if !versions.contains(&resource.version) {
-            versions.push(resource.version.clone());
-            if resource.custom.is_some() {
-                versions.sort_by_key(|version| std::cmp::Reverse(version_order(version)));
-            }
+        if resource.is_served() {
+            self.name(&resource);
         }
         let resource = Arc::new(resource);
         let stores = match &resource.custom {
@@ -104,12 +97,29 @@ impl Registry {
         self.revision += 1;
     }
 
+    /// Names group and version of what is served in discovery.
+    fn name(&mut self, resource: &Resource) {
+        if !self.groups.contains(&resource.group) {
+            self.groups.push(resource.group.clone());
+        }
+        let versions = self.versions.entry(resource.group.clone()).or_default();
+        if !versions.contains(&resource.version) {
+            versions.push(resource.version.clone());
+            if resource.custom.is_some() {
+                versions.sort_by_key(|version| std::cmp::Reverse(version_order(version)));
+            }
+        }
+    }
+
     /// Takes away all versions of a resource.
     pub fn remove(&mut self, group: &str, plural: &str) {
         self.resources.retain(|(g, _, p), _| g != group || p != plural);
         self.stored.retain(|_, resource| resource.group != group || resource.plural != plural);
         if let Some(versions) = self.versions.get_mut(group) {
-            versions.retain(|version| self.resources.keys().any(|(g, v, _)| g == group && v == version));
+            let is_served = |version: &String| {
+                self.resources.values().any(|it| it.is_served() && it.group == group && it.version == *version)
+            };
+            versions.retain(is_served);
             if versions.is_empty() {
                 self.versions.remove(group);
                 self.groups.retain(|known| known != group);
@@ -122,7 +132,7 @@ impl Registry {
     pub fn served(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
         self.resources
             .get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
-            .filter(|resource| resource.custom.as_ref().is_none_or(|custom| custom.served))
+            .filter(|resource| resource.is_served())
     }
 
     /// The version that stores, by storage id such as `pods` or `deployments.apps`.
@@ -147,7 +157,7 @@ impl Registry {
         &self.groups
     }
 
-    /// Versions of a group, preferred first.
+    /// Versions of a group in which something is served, preferred first.
     pub fn versions(&self, group: &str) -> &[String] {
         self.versions.get(group).map_or(&[], Vec::as_slice)
     }

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::status::Status;
+use crate::validate::qualified_name;
 
 /// All requirements must hold; none means everything.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -254,8 +255,9 @@ impl Parser {
             Token::Word(word) => word,
             other => return Err(format!("found '{}', expected: identifier", other.literal())),
         };
-        if !is_qualified_name(&key) {
-            return Err(format!("<nil>: Invalid value: {}: {QUALIFIED_NAME}", Value::String(key)));
+        let wrong = qualified_name(&key);
+        if !wrong.is_empty() {
+            return Err(format!("<nil>: Invalid value: {}: {}", Value::String(key), wrong.join("; ")));
         }
         if negated {
             return Ok(Requirement { key, operator: Operator::DoesNotExist, values: Vec::new() });
@@ -336,7 +338,6 @@ impl Parser {
     }
 }
 
-const QUALIFIED_NAME: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 fn is_name_part(part: &str) -> bool {
@@ -346,23 +347,6 @@ fn is_name_part(part: &str) -> bool {
         && edge(bytes.first())
         && edge(bytes.last())
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
-}
-
-fn is_qualified_name(key: &str) -> bool {
-    match key.split_once('/') {
-        None => is_name_part(key),
-        Some((prefix, name)) => {
-            !prefix.is_empty()
-                && prefix.len() <= 253
-                && prefix.split('.').all(|label| {
-                    !label.is_empty()
-                        && !label.starts_with('-')
-                        && !label.ends_with('-')
-                        && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-                })
-                && is_name_part(name)
-        }
-    }
 }
 
 fn is_label_value(value: &str) -> bool {

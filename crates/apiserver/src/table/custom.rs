@@ -50,11 +50,8 @@ fn cell(column: &Value, object: &Value, now: Timestamp) -> Value {
             Value::String(_) => json!("<invalid>"),
             _ => Value::Null,
         },
-        _ => {
-            let shown: Vec<String> =
-                found.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
-            json!(shown.join(","))
-        }
+        // Of several the first is shown (`tableconvertor.go`).
+        _ => json!(first.as_str().map_or_else(|| first.to_string(), str::to_owned)),
     }
 }
 

@@ -13,6 +13,13 @@ pub(super) const POD_TEMPLATE: Printer = Printer {
     },
 };
 
+pub(super) const SCALE: Printer = Printer {
+    columns: &[text("Name"), number("Desired"), number("Available"), text("Age")],
+    row: |object, now| {
+        vec![name(object), int(&object["spec"]["replicas"]), int(&object["status"]["replicas"]), age(object, now)]
+    },
+};
+
 pub(super) const DEPLOYMENT: Printer = Printer {
     columns: &[
         text("Name"),

@@ -1,4 +1,7 @@
-//! CustomResourceDefinitions: names, versions, and that schemas are structural enough to prune by.
+//! CustomResourceDefinitions: names, versions, schemas, and what versions say beside them.
+
+mod schema;
+mod served;
 
 use landfall_object::FieldError;
 
@@ -24,6 +27,11 @@ pub(super) fn validate(errors: &mut Errors, object: &At<'_>, old: Option<&At<'_>
     version_names(errors, &spec, &versions);
     resource_names(errors, &names_at);
     schemas(errors, &versions);
+    // What was taken before these were checked may stay.
+    let found = refused(object);
+    if old.is_none_or(|old| refused(old).0.is_empty()) {
+        errors.0.extend(found.0);
+    }
     if let Some(old) = old {
         identity(errors, object, old);
     }
@@ -133,86 +141,57 @@ fn resource_names(errors: &mut Errors, names_at: &At<'_>) {
 }
 
 fn schemas(errors: &mut Errors, versions: &At<'_>) {
-    let all: Vec<At<'_>> = versions.items().collect();
-    let shared = all.windows(2).all(|pair| schema(&pair[0]).value == schema(&pair[1]).value);
-    for version in &all {
-        let at = schema(version);
+    for version in versions.items() {
+        let at = version.dig("schema.openAPIV3Schema");
         if !at.is_set() {
             errors.required(at.path, "");
-        } else if !shared {
-            structural(errors, &at, Level::Root);
         }
     }
-    // A schema that all versions share stands at the old top-level field.
-    if let Some(first) = all.first().map(schema).filter(|first| shared && first.is_set()) {
-        structural(errors, &At::new(first.value, "spec.validation.openAPIV3Schema"), Level::Root);
+    for (at, _) in placed(versions, "schema.openAPIV3Schema", "spec.validation.openAPIV3Schema") {
+        schema::structural(errors, &at);
     }
 }
 
-fn schema<'v>(version: &At<'v>) -> At<'v> {
-    version.dig("schema.openAPIV3Schema")
+/// What each version says of a field, with the version; once and at the old top-level field where all say the same.
+fn placed<'v>(versions: &At<'v>, field: &str, shared: &str) -> Vec<(At<'v>, At<'v>)> {
+    let all: Vec<(At<'v>, At<'v>)> = versions.items().map(|version| (version.dig(field), version)).collect();
+    let said = all.windows(2).all(|pair| pair[0].0.value == pair[1].0.value);
+    let mut placed = all;
+    if said {
+        placed.truncate(1);
+        placed.iter_mut().for_each(|(at, _)| *at = At::new(at.value, shared));
+    }
+    placed.retain(|(at, _)| at.is_set());
+    placed
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Level {
-    Root,
-    Field,
-    Item,
-}
-
-fn structural(errors: &mut Errors, schema: &At<'_>, level: Level) {
-    let kind = schema.get("type");
-    let free = ["x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"];
-    let typed = !kind.is_empty() || level != Level::Root && free.iter().any(|flag| schema.get(flag).flag());
-    if !typed {
-        let detail = match level {
-            Level::Root => "must not be empty at the root",
-            Level::Field => "must not be empty for specified object fields",
-            Level::Item => "must not be empty for specified array items",
-        };
-        errors.required(kind.path.clone(), detail);
-    } else if level == Level::Root && kind.text() != "object" {
-        errors.invalid(&kind, "must be object at the root");
+/// What a definition must not say although objects could be pruned by it.
+fn refused(object: &At<'_>) -> Errors {
+    let mut errors = Errors::default();
+    let spec = object.get("spec");
+    let versions = spec.get("versions");
+    for (at, _) in placed(&versions, "schema.openAPIV3Schema", "spec.validation.openAPIV3Schema") {
+        let mut unfit = Errors::default();
+        schema::structural(&mut unfit, &at);
+        if unfit.0.is_empty() {
+            schema::rules(&mut errors, &at);
+        }
     }
-    patterns(errors, schema);
-    for (_, property) in schema.get("properties").entries() {
-        structural(errors, &property, Level::Field);
+    for (at, _) in placed(&versions, "subresources", "spec.subresources") {
+        served::subresources(&mut errors, &at);
     }
-    let additional = schema.get("additionalProperties");
-    if additional.value.is_object() {
-        structural(errors, &additional, Level::Field);
+    for (at, _) in placed(&versions, "additionalPrinterColumns", "spec.additionalPrinterColumns") {
+        served::columns(&mut errors, &at);
     }
-    let items = schema.get("items");
-    if items.value.is_object() {
-        structural(errors, &items, Level::Item);
-    } else if kind.text() == "array" {
-        errors.required(items.path, "must be specified");
+    for (at, version) in placed(&versions, "selectableFields", "spec.selectableFields") {
+        served::selectable(&mut errors, &at, version.dig("schema.openAPIV3Schema").value);
     }
-}
-
-/// Expressions that Go cannot read, of the node itself and of what it says about its value in other ways.
-fn patterns(errors: &mut Errors, schema: &At<'_>) {
-    let pattern = schema.get("pattern");
-    if !pattern.is_empty()
-        && let Err(why) = landfall_sprig::go_expression(pattern.text())
-    {
-        errors.invalid(&pattern, format!("must be a valid regular expression, but isn't: {why}"));
+    served::conversion(&mut errors, &spec.get("conversion"));
+    let preserves = spec.get("preserveUnknownFields");
+    if preserves.flag() {
+        let detail =
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
+        errors.invalid(&preserves, detail);
     }
-    for field in ["anyOf", "allOf", "oneOf"] {
-        schema.get(field).items().for_each(|nested| nested_patterns(errors, &nested));
-    }
-    nested_patterns(errors, &schema.get("not"));
-}
-
-fn nested_patterns(errors: &mut Errors, schema: &At<'_>) {
-    if !schema.value.is_object() {
-        return;
-    }
-    patterns(errors, schema);
-    for below in [schema.get("items"), schema.get("additionalProperties")] {
-        nested_patterns(errors, &below);
-    }
-    for (_, property) in schema.get("properties").entries() {
-        nested_patterns(errors, &property);
-    }
+    errors
 }

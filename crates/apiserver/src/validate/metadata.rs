@@ -123,13 +123,17 @@ fn owners(errors: &mut Errors, owners: &At<'_>) {
                 errors.push(FieldError::invalid(at.path.clone(), "", "must not be empty"));
             }
         }
+        let order = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+        // Events own nothing (`BannedOwners`).
+        if version.text() == "v1" && owner.get("kind").text() == "Event" {
+            errors.invalid_ordered(&owner, &order, "/v1, Kind=Event is disallowed from being an owner");
+        }
         if owner.get("controller").flag() {
             let current = format!("{}/{}", owner.get("kind").text(), owner.get("name").text());
             if let Some(first) = &controller {
                 let detail = format!(
                     "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {current}"
                 );
-                let order = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
                 errors.invalid_ordered(owners, &order, detail);
             } else {
                 controller = Some(current);

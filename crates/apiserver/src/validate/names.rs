@@ -115,7 +115,7 @@ const NAME_PART_MESSAGE: &str =
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 
 /// A label's key: an optional subdomain, `/`, and a name.
-pub(super) fn qualified_name(value: &str) -> Vec<String> {
+pub(crate) fn qualified_name(value: &str) -> Vec<String> {
     let mut errors = Vec::new();
     let examples = ["MyName", "my.name", "123-abc"];
     let parts: Vec<&str> = value.split('/').collect();

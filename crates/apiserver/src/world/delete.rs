@@ -121,12 +121,16 @@ impl World {
             }
             return Ok(Deleted::Going(self.commit(reference, Change::Modified, object, options.effect)));
         }
-        if grace == 0 && !held {
-            return Ok(Deleted::Gone(self.commit(reference, Change::Deleted, object, options.effect)));
+        let is_gone = grace == 0 && !held;
+        // What may take its time says when its time was up, though it was given none (`rest.BeforeDelete`).
+        if !is_gone || &*resource.id == "pods" {
+            set_deletion(self, &mut object, grace);
+            if object["metadata"]["generation"].as_i64().is_some_and(|generation| generation > 0) {
+                object["metadata"]["generation"] = json!(live.generation() + 1);
+            }
         }
-        set_deletion(self, &mut object, grace);
-        if object["metadata"]["generation"].as_i64().is_some_and(|generation| generation > 0) {
-            object["metadata"]["generation"] = json!(live.generation() + 1);
+        if is_gone {
+            return Ok(Deleted::Gone(self.commit(reference, Change::Deleted, object, options.effect)));
         }
         Ok(Deleted::Going(self.commit(reference, Change::Modified, object, options.effect)))
     }

@@ -1,10 +1,12 @@
-//! APIServices are available when the Service behind them has somebody to answer (`kube-aggregator/pkg/controllers/status`).
+//! Whether APIServices are available (`kube-aggregator/pkg/controllers/status`): none with a Service is, because what answers for a
+//! group is asked for nothing here, and simulated pods answer nothing.
 
 use landfall_apiserver::{Status, rfc3339};
+use landfall_object::{SIMULATED, UNANSWERED};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Outcome};
-use super::fields::{child, condition, label, list, text};
+use super::fields::{annotate, annotation, child, condition, label, list, remove, text};
 use super::kind::{API_SERVICE, ENDPOINT_SLICE, ENDPOINTS, SERVICE};
 use super::loops::{After, Call, Loop, Wake};
 use super::queue::Role;
@@ -23,13 +25,47 @@ fn reachable(call: &mut Call<'_>) {
     }
 }
 
-/// Writes one APIService's condition. That somebody answers there is taken for granted, as with every simulated probe.
+/// What the condition says.
+struct Availability {
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+impl Availability {
+    fn missing(reason: &'static str, message: String) -> Self {
+        Self { status: "False", reason, message }
+    }
+
+    /// Whether somebody would be asked and nobody is there who could answer.
+    fn is_unanswered(&self) -> bool {
+        self.reason == FAILED_CHECK
+    }
+}
+
+const FAILED_CHECK: &str = "FailedDiscoveryCheck";
+
+/// Writes one APIService's condition, and marks one that only simulated pods stand for: whoever waits for it need not wait on.
 pub(super) fn reconcile(desk: &mut Desk<'_>, name: &str) -> Result<Outcome, Status> {
-    let Some(found) = desk.get(&API_SERVICE, "", name) else { return Ok(Outcome::done()) };
-    let (status, reason, message) = match found.pointer("/spec/service").filter(|service| !service.is_null()) {
-        None => ("True", "Local", "Local APIServices are always available".to_owned()),
-        Some(service) => behind(desk, text(service, "/namespace"), text(service, "/name")),
+    let Some(mut found) = desk.get(&API_SERVICE, "", name) else { return Ok(Outcome::done()) };
+    let availability = match found.pointer("/spec/service").filter(|service| !service.is_null()) {
+        None => {
+            let message = "Local APIServices are always available".to_owned();
+            Availability { status: "True", reason: "Local", message }
+        }
+        Some(service) => behind(desk, &found, text(service, "/namespace"), text(service, "/name")),
     };
+    let is_marked = annotation(&found, SIMULATED) == Some(UNANSWERED);
+    if is_marked != availability.is_unanswered() {
+        let mut changed = found.value().clone();
+        if is_marked {
+            remove(&mut changed, "/metadata/annotations", SIMULATED);
+        } else {
+            annotate(&mut changed, SIMULATED, UNANSWERED);
+        }
+        found = desk.update(&API_SERVICE, changed)?;
+    }
+    let Availability { status, reason, message } = availability;
     let now = rfc3339(desk.now());
     let before = condition(&found, "Available").cloned();
     let since = before
@@ -48,10 +84,11 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, name: &str) -> Result<Outcome, Stat
     Ok(Outcome::done())
 }
 
-/// Whether a Service has ready endpoints, in the aggregator's words.
-fn behind(desk: &Desk<'_>, namespace: &str, name: &str) -> (&'static str, &'static str, String) {
+/// What a check of a Service would find, in the aggregator's words.
+fn behind(desk: &Desk<'_>, of: &Value, namespace: &str, name: &str) -> Availability {
     if desk.get(&SERVICE, namespace, name).is_none() {
-        return ("False", "ServiceNotFound", format!("service/{name} in \"{namespace}\" is not present"));
+        let message = format!("service/{name} in \"{namespace}\" is not present");
+        return Availability::missing("ServiceNotFound", message);
     }
     let ready = desk.list(&ENDPOINT_SLICE, namespace).iter().any(|slice| {
         label(slice, "kubernetes.io/service-name") == Some(name)
@@ -60,9 +97,15 @@ fn behind(desk: &Desk<'_>, namespace: &str, name: &str) -> (&'static str, &'stat
                 .any(|endpoint| endpoint.pointer("/conditions/ready").and_then(Value::as_bool).unwrap_or(true))
     });
     if ready {
-        ("True", "Passed", "all checks passed".to_owned())
+        let port = of.pointer("/spec/service/port").and_then(Value::as_i64).unwrap_or(443);
+        let (group, version) = (text(of, "/spec/group"), text(of, "/spec/version"));
+        let message = format!(
+            "failing or missing response from https://{name}.{namespace}.svc:{port}/apis/{group}/{version}: \
+             the pods behind it are simulated and answer nothing"
+        );
+        Availability::missing(FAILED_CHECK, message)
     } else {
         let message = format!("endpoints for service/{name} in \"{namespace}\" have no addresses with port name \"\"");
-        ("False", "MissingEndpoints", message)
+        Availability::missing("MissingEndpoints", message)
     }
 }

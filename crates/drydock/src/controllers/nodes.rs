@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_apiserver::{DeleteOptions, Status, rfc3339};
+use landfall_object::SIMULATED;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Found, Outcome};
-use super::fields::{child, condition, name, namespace, text, uid};
+use super::fields::{annotation, child, condition, name, namespace, text, uid};
 use super::kind::{NODE, POD};
 use super::loops::{After, Call, Loop, Wake};
 use super::queue::Role;
@@ -71,6 +72,10 @@ fn of_pod(call: &mut Call<'_>) {
 pub(super) fn reconcile(desk: &mut Desk<'_>, missing: &mut Missing, node_name: &str) -> Result<Outcome, Status> {
     let Some(node) = desk.get(&NODE, "", node_name) else { return collect(desk, missing, node_name) };
     missing.remove(node_name);
+    // A stranger's node is ready once somebody says so who looks after it.
+    if !is_simulated(&node) && condition(&node, "Ready").is_none_or(|ready| text(ready, "/status") != "True") {
+        return Ok(Outcome::done());
+    }
     if condition(&node, "Ready").is_some() {
         let mut ready = node.value().clone();
         landfall_apiserver::untaint(&mut ready);
@@ -97,6 +102,11 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, missing: &mut Missing, node_name: &
     }
     desk.update_status(&NODE, changed)?;
     Ok(Outcome::done())
+}
+
+/// Whether a node's kubelet is the simulated one. Nodes that others register are theirs: their own agents would fight with it.
+pub(crate) fn is_simulated(node: &Value) -> bool {
+    annotation(node, SIMULATED).is_some()
 }
 
 /// Pods of a node that has been missing for a while go at once: nobody is there to end them.

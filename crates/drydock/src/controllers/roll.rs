@@ -58,7 +58,8 @@ pub(super) fn everything(world: &World, queue: &mut Queue) {
 
 /// Queues all that acts on what containers are declared to do.
 pub(super) fn players(world: &World, queue: &mut Queue) {
-    for (kind, role) in own().filter(|(_, role)| matches!(role, Role::Kubelet | Role::Autoscaler | Role::Claim)) {
+    let acts = |role: &Role| matches!(role, Role::Scheduler | Role::Kubelet | Role::Autoscaler | Role::Claim);
+    for (kind, role) in own().filter(|(_, role)| acts(role)) {
         all(world, kind, "", role, queue);
     }
 }

@@ -1,5 +1,6 @@
 //! The controllers over a world, in virtual time.
 
+mod api_services;
 mod autoscalers;
 mod cron_jobs;
 mod deployments;
@@ -14,6 +15,7 @@ mod sets;
 mod signing;
 mod standing;
 mod storage;
+mod waiting;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_apiserver::{Actor, Clock, Credentials, DeleteOptions, ObjectRef, Randomness, Settings, Stored, World};

@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Method;
 use serde_json::json;
@@ -39,6 +41,12 @@ async fn a_service_accounts_token_stands_for_it() {
     let request = json!({"spec": {"expirationSeconds": 600}});
     let path = "/api/v1/namespaces/default/serviceaccounts/robot/token";
     let token = api.post(path, request).await.expect(201)["status"]["token"].as_str().expect("a token").to_owned();
+    // Whoever checks it without asking finds the key by the name that the token gives it.
+    let keys = api.get("/openid/v1/jwks").await.expect(200);
+    assert_eq!(keys["keys"][0]["alg"], "ES256");
+    let head = token.split('.').next().expect("a header");
+    let head: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).expect("base64")).expect("JSON");
+    assert_eq!(head, json!({"alg": "ES256", "kid": keys["keys"][0]["kid"]}));
     let review = json!({"spec": {"token": token}});
     let answer = api.post("/apis/authentication.k8s.io/v1/tokenreviews", review).await.expect(201);
     assert_eq!(answer["status"]["user"]["username"], "system:serviceaccount:default:robot");
@@ -59,4 +67,13 @@ async fn requests_that_change_something_are_audited() {
     assert_eq!((last.verb.as_str(), last.path.as_str(), last.code), ("create", MAPS, 201));
     let version = last.resource_version.expect("it is known in which order writes took effect");
     assert_eq!(made["metadata"]["resourceVersion"], version.to_string());
+}
+
+#[tokio::test]
+async fn what_one_may_is_answered_and_nothing_else() {
+    let api = Api::open().await;
+    let review = json!({"spec": {"namespace": "default"}});
+    let answer = api.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review).await.expect(201);
+    assert_eq!((&answer["metadata"], &answer["spec"]), (&json!({}), &json!({})));
+    assert!(answer["status"]["resourceRules"].is_array());
 }

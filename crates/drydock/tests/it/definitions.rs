@@ -141,3 +141,148 @@ async fn a_definition_waits_for_the_finalizers_of_its_objects() {
     assert_eq!(api.get(WIDGETS).await.code, 404);
     assert_eq!(api.get(&path).await.code, 404);
 }
+
+#[tokio::test]
+async fn a_version_that_is_not_served_is_in_no_discovery() {
+    let api = Api::open().await;
+    let mut definition = definition();
+    let mut older = definition["spec"]["versions"][0].clone();
+    older["name"] = json!("v1beta1");
+    older["storage"] = json!(false);
+    definition["spec"]["versions"].as_array_mut().expect("versions").push(older);
+    api.post(DEFINITIONS, definition).await.expect(201);
+    assert_eq!(api.get("/apis/ex.io").await.expect(200)["preferredVersion"]["version"], "v1");
+    let path = format!("{DEFINITIONS}/widgets.ex.io");
+    let withdrawn = json!([{"op": "replace", "path": "/spec/versions/0/served", "value": false}]);
+    api.patch("json-patch+json", &path, withdrawn).await.expect(200);
+    let group = api.get("/apis/ex.io").await.expect(200);
+    assert_eq!(group["versions"], json!([{"groupVersion": "ex.io/v1beta1", "version": "v1beta1"}]));
+    assert_eq!(group["preferredVersion"]["version"], "v1beta1");
+    let accept = [("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")];
+    let aggregated = api.send(http::Method::GET, "/apis", &accept, bytes::Bytes::new()).await.expect(200);
+    let of_group = aggregated["items"].as_array().expect("groups").iter().find(|it| it["metadata"]["name"] == "ex.io");
+    let versions = of_group.expect("the group")["versions"].as_array().expect("versions");
+    assert_eq!(versions.iter().map(|it| &it["version"]).collect::<Vec<_>>(), ["v1beta1"]);
+    assert_eq!(api.get("/apis/ex.io/v1").await.code, 404);
+    assert_eq!(api.get(WIDGETS).await.code, 404);
+    assert_eq!(api.get("/openapi/v3/apis/ex.io/v1").await.code, 404);
+    assert_eq!(api.get("/openapi/v3/apis/ex.io/v1beta1").await.code, 200);
+    let withdrawn = json!([{"op": "replace", "path": "/spec/versions/1/served", "value": false}]);
+    api.patch("json-patch+json", &path, withdrawn).await.expect(200);
+    assert_eq!(api.get("/apis/ex.io").await.code, 404, "nothing of the group is left");
+    let served = json!([{"op": "replace", "path": "/spec/versions/0/served", "value": true}]);
+    api.patch("json-patch+json", &path, served).await.expect(200);
+    assert_eq!(api.get("/apis/ex.io/v1").await.expect(200)["resources"][0]["name"], "widgets");
+}
+
+/// Each with the field that is refused and what is said of it; the real server's words.
+#[tokio::test]
+async fn a_definition_that_could_not_be_served_as_it_stands_is_refused() {
+    let api = Api::open().await;
+    let schema = |spec: Value| json!({"type": "object", "properties": {"spec": spec}});
+    let list = |extra: Value| {
+        let mut list =
+            json!({"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}});
+        for (field, value) in extra.as_object().into_iter().flatten() {
+            list[field] = value.clone();
+        }
+        list
+    };
+    let at = "spec.validation.openAPIV3Schema.properties[spec]";
+    let version = "/spec/versions/0";
+    let cases = [
+        (
+            format!("{version}/selectableFields"),
+            json!([{"jsonPath": ".spec.nothing"}]),
+            "spec.selectableFields[0].jsonPath: Invalid value: \".spec.nothing\": is an invalid path: does not refer to a valid field".to_owned(),
+        ),
+        (
+            format!("{version}/selectableFields"),
+            json!([{"jsonPath": ".spec"}]),
+            "spec.selectableFields[0].jsonPath: Invalid value: \".spec\": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.".to_owned(),
+        ),
+        (
+            format!("{version}/additionalPrinterColumns"),
+            json!([{"name": "A", "type": "foo", "jsonPath": ".spec.size"}]),
+            "spec.additionalPrinterColumns[0].type: Invalid value: \"foo\": must be one of boolean,date,integer,number,string".to_owned(),
+        ),
+        (
+            format!("{version}/additionalPrinterColumns"),
+            json!([{"name": "A", "type": "string", "jsonPath": "spec["}]),
+            "spec.additionalPrinterColumns[0].JSONPath: Invalid value: \"spec[\": must be a simple json path starting with .".to_owned(),
+        ),
+        (
+            format!("{version}/subresources"),
+            json!({"scale": {"specReplicasPath": "spec.size", "statusReplicasPath": ".status.size"}}),
+            "spec.subresources.scale.specReplicasPath: Invalid value: \"spec.size\": must be a simple json path starting with .".to_owned(),
+        ),
+        (
+            format!("{version}/schema/openAPIV3Schema"),
+            schema(json!({"type": "object", "properties": {"size": {"type": "integer", "default": "two"}}})),
+            format!("{at}.properties[size].default: Invalid value: \"string\":  in body must be of type integer: \"string\""),
+        ),
+        (
+            format!("{version}/schema/openAPIV3Schema"),
+            schema(list(json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]}))),
+            format!("{at}.x-kubernetes-list-map-keys: Invalid value: [\"id\"]: entries must all be names of item properties"),
+        ),
+        (
+            format!("{version}/schema/openAPIV3Schema"),
+            schema(list(json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}))),
+            format!("{at}.items.properties[name].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"),
+        ),
+        (
+            format!("{version}/schema/openAPIV3Schema"),
+            schema(list(json!({"uniqueItems": true}))),
+            format!("{at}.uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic"),
+        ),
+        (
+            "/spec/preserveUnknownFields".to_owned(),
+            json!(true),
+            "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead".to_owned(),
+        ),
+        (
+            "/spec/conversion".to_owned(),
+            json!({"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"]}}),
+            "spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook".to_owned(),
+        ),
+    ];
+    for (pointer, value, told) in cases {
+        let mut wrong = definition();
+        let (parent, field) = pointer.rsplit_once('/').expect("a pointer");
+        wrong.pointer_mut(parent).expect("there")[field] = value;
+        let answer = api.post(DEFINITIONS, wrong).await;
+        assert_eq!(answer.code, 422, "{told}\n{}", answer.text);
+        assert_eq!(
+            answer.body["message"],
+            format!("CustomResourceDefinition.apiextensions.k8s.io \"widgets.ex.io\" is invalid: {told}")
+        );
+    }
+    let mut right = definition();
+    right["spec"]["versions"][0]["selectableFields"] = json!([{"jsonPath": ".spec.color"}]);
+    api.post(DEFINITIONS, right).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_column_shows_the_first_of_what_its_path_finds() {
+    let api = Api::open().await;
+    let mut tagged = definition();
+    tagged["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["tags"] =
+        json!({"type": "array", "items": {"type": "string"}});
+    tagged["spec"]["versions"][0]["additionalPrinterColumns"] =
+        json!([{"name": "Tags", "type": "string", "jsonPath": ".spec.tags[*]"}]);
+    api.post(DEFINITIONS, tagged).await.expect(201);
+    api.post(WIDGETS, widget(json!({"tags": ["x", "y"]}))).await.expect(201);
+    let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    let table = api.send(http::Method::GET, WIDGETS, &accept, bytes::Bytes::new()).await.expect(200);
+    assert_eq!(table["rows"][0]["cells"], json!(["a", "x"]));
+}
+
+#[tokio::test]
+async fn a_custom_resource_says_its_kind() {
+    let api = Api::open().await;
+    api.post(DEFINITIONS, definition()).await.expect(201);
+    let nameless = json!({"metadata": {"name": "a"}});
+    let told = "the object provided is unrecognized (must be of type Widget): Object 'Kind' is missing in '{\"metadata\":{\"name\":\"a\"}}' ({\"metadata\":{\"name\":\"a\"}})";
+    api.post(WIDGETS, nameless).await.refused(400, told);
+}

@@ -52,6 +52,16 @@ async fn an_eviction_on_trial_leaves_the_pod_alone() {
     assert_eq!(api.get(&format!("{BUDGETS}/web")).await.expect(200)["status"]["disruptionsAllowed"], 1);
 }
 
+/// Clients from before 1.22 write it so.
+#[tokio::test]
+async fn an_eviction_of_the_old_version_is_one() {
+    let api = open().await;
+    running(&api, "a").await;
+    let old = json!({"apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": {"name": "a"}});
+    api.post(&format!("{PODS}/a/eviction"), old).await.expect(201);
+    assert!(api.get(&format!("{PODS}/a")).await.expect(200)["metadata"]["deletionTimestamp"].is_string());
+}
+
 #[tokio::test]
 async fn a_budget_lets_no_more_pods_go_than_it_has_left() {
     let api = open().await;

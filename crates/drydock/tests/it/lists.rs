@@ -109,3 +109,42 @@ async fn a_collection_is_deleted_as_far_as_a_list_would_show_it_and_by_no_reques
     api.send(Method::DELETE, MAPS, &[("content-type", "application/json")], named).await.expect(200);
     assert_eq!(count().await, 0);
 }
+
+#[tokio::test]
+async fn old_paths_below_watch_are_watches() {
+    let api = Api::open().await;
+    api.post(MAPS, map("a")).await.expect(201);
+    api.post(MAPS, map("b")).await.expect(201);
+    let events = async |path: &str| {
+        let answer = api.get(&format!("/api/v1/watch{path}?timeoutSeconds=1&resourceVersion=0")).await;
+        assert_eq!(answer.code, 200, "{}", answer.text);
+        let read = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).expect("an event");
+            (event["type"] == "ADDED").then(|| event["object"]["metadata"]["name"].as_str().unwrap_or("").to_owned())
+        };
+        answer.text.lines().filter_map(read).filter(|name| name.len() == 1).collect::<Vec<_>>()
+    };
+    assert_eq!(events("/namespaces/default/configmaps").await, ["a", "b"]);
+    assert_eq!(events("/configmaps").await, ["a", "b"]);
+    assert_eq!(events("/namespaces/default/configmaps/b").await, ["b"]);
+}
+
+/// Clients that have no namespace write its place empty.
+#[tokio::test]
+async fn an_empty_place_in_a_path_is_no_other_path() {
+    let api = Api::open().await;
+    api.post(MAPS, map("a")).await.expect(201);
+    let all = api.get("/api/v1/namespaces//configmaps").await.expect(200);
+    assert!(all["items"].as_array().is_some_and(|items| items.iter().any(|it| it["metadata"]["name"] == "a")));
+    assert_eq!(api.get("/api//v1/configmaps").await.code, 404);
+    assert_eq!(api.get("/api/v1/configmaps/").await.code, 200);
+}
+
+#[tokio::test]
+async fn slices_of_devices_are_found_by_node_and_driver() {
+    let api = Api::open().await;
+    for field in ["spec.nodeName=a", "spec.driver=b"] {
+        let path = format!("/apis/resource.k8s.io/v1/resourceslices?fieldSelector={field}");
+        assert_eq!(api.get(&path).await.expect(200)["items"], json!([]));
+    }
+}

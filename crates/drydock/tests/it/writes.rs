@@ -157,3 +157,87 @@ async fn all_namespaces_at_once_can_only_be_read() {
     assert_eq!(api.delete("/api/v1/configmaps/a").await.code, 404);
     assert_eq!(api.send(Method::OPTIONS, MAPS, &[], "".into()).await.code, 405);
 }
+
+#[tokio::test]
+async fn what_a_binding_says_comes_to_its_pod() {
+    let api = Api::open().await;
+    // The namespace has its service account.
+    api.0.settle();
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = json!({
+        "metadata": {"name": "p", "annotations": {"kept": "1", "device": "none"}, "labels": {"app": "p"}},
+        "spec": {"schedulerName": "mine", "containers": [{"name": "c", "image": "nginx:1"}]},
+    });
+    api.post(pods, pod).await.expect(201);
+    let node = api.get("/api/v1/nodes").await.expect(200)["items"][0]["metadata"]["name"].clone();
+    let binding = json!({
+        "metadata": {"name": "p", "annotations": {"device": "gpu-1"}, "labels": {"zone": "a"}},
+        "target": {"kind": "Node", "name": node},
+    });
+    api.post(&format!("{pods}/p/binding"), binding.clone()).await.expect(201);
+    let bound = api.get(&format!("{pods}/p")).await.expect(200);
+    assert_eq!(bound["metadata"]["annotations"], json!({"kept": "1", "device": "gpu-1"}));
+    assert_eq!(bound["metadata"]["labels"], json!({"app": "p", "zone": "a"}));
+    assert_eq!(bound["spec"]["nodeName"], node);
+    let bare = json!({"metadata": {"name": "q"}, "spec": {"schedulerName": "mine", "containers": [{"name": "c", "image": "nginx:1"}]}});
+    api.post(pods, bare).await.expect(201);
+    let mut second = binding;
+    second["metadata"]["name"] = json!("q");
+    api.post("/api/v1/namespaces/default/bindings", second).await.expect(201);
+    let bound = api.get(&format!("{pods}/q")).await.expect(200);
+    assert_eq!(bound["metadata"]["annotations"], json!({"device": "gpu-1"}));
+}
+
+#[tokio::test]
+async fn one_class_of_priority_is_the_default() {
+    let api = Api::open().await;
+    let classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
+    let class = |name: &str, default: serde_json::Value| json!({"metadata": {"name": name}, "value": 5, "globalDefault": default});
+    api.post(classes, class("first", json!(true))).await.expect(201);
+    let told = "PriorityClass first is already marked as default. Only one default can exist";
+    let refused = |name: &str| format!("priorityclasses.scheduling.k8s.io \"{name}\" is forbidden: {told}");
+    api.post(classes, class("second", json!(true))).await.refused(403, &refused("second"));
+    api.post(classes, class("third", json!(false))).await.expect(201);
+    let default = json!({"globalDefault": true});
+    api.patch("merge-patch+json", &format!("{classes}/third"), default.clone()).await.refused(403, &refused("third"));
+    api.patch("merge-patch+json", &format!("{classes}/first"), default).await.expect(200);
+}
+
+#[tokio::test]
+async fn events_own_nothing() {
+    let api = Api::open().await;
+    let mut owned = map("a");
+    owned["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Event", "name": "e", "uid": "u"}]);
+    api.post(MAPS, owned).await.refused(
+        422,
+        "ConfigMap \"a\" is invalid: metadata.ownerReferences: Invalid value: {\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"e\",\"uid\":\"u\"}: /v1, Kind=Event is disallowed from being an owner",
+    );
+}
+
+#[tokio::test]
+async fn a_pod_that_is_given_no_time_says_when_it_went() {
+    let api = Api::open().await;
+    api.0.settle();
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"schedulerName": "mine", "containers": [{"name": "c", "image": "nginx:1"}]}});
+    let made = api.post(pods, pod).await.expect(201);
+    let gone = api.delete(&format!("{pods}/p?gracePeriodSeconds=0")).await.expect(200);
+    assert!(gone["metadata"]["deletionTimestamp"].is_string(), "{gone}");
+    assert_eq!(gone["metadata"]["deletionGracePeriodSeconds"], 0);
+    assert_eq!(gone["metadata"]["generation"].as_i64(), made["metadata"]["generation"].as_i64().map(|it| it + 1));
+    assert_eq!(api.get(&format!("{pods}/p")).await.code, 404);
+}
+
+#[tokio::test]
+async fn a_scale_is_printed_as_one() {
+    let api = Api::open().await;
+    api.post(DEPLOYMENTS, deployment("d")).await.expect(201);
+    let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")];
+    let table = api.send(Method::GET, &format!("{DEPLOYMENTS}/d/scale"), &accept, "".into()).await.expect(200);
+    let columns = table["columnDefinitions"].as_array().expect("columns").iter();
+    assert_eq!(columns.map(|it| &it["name"]).collect::<Vec<_>>(), ["Name", "Desired", "Available", "Age"]);
+    assert_eq!(
+        table["rows"][0]["cells"].as_array().map(|cells| &cells[..3]),
+        Some(&[json!("d"), json!(2), json!(0)][..])
+    );
+}

@@ -349,7 +349,7 @@ impl Delivery<'_> {
             }
             failure
         })?;
-        summary.simulated = connection.simulated(&self.builds.lines());
+        summary.simulated = connection.simulated(&self.builds.lines()).await;
         Ok(summary)
     }
 

@@ -330,7 +330,10 @@ static STRIPPED: LazyLock<FieldSet> = LazyLock::new(|| {
 fn named(value: &Value) -> String {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-    format!("{namespace}/{name}; {}, Kind={}", text("/apiVersion"), text("/kind"))
+    let version = text("/apiVersion");
+    // As Go prints a kind: the core group is an empty one.
+    let slash = if version.contains('/') { "" } else { "/" };
+    format!("{namespace}/{name}; {slash}{version}, Kind={}", text("/kind"))
 }
 
 /// The fields whose live values are what `kubectl apply` wrote last: kubectl may take those over.

@@ -17,6 +17,8 @@ use crate::{FieldError, Gvk, Gvr, Object};
 pub(crate) struct Custom {
     pub(super) gvr: Gvr,
     pub(super) resource: Resource,
+    /// The kind of its lists.
+    pub(super) list_kind: String,
     table: Table,
     root: u32,
     structural: Structural,
@@ -117,6 +119,10 @@ impl Custom {
         Self {
             gvr: Gvr::new(&*gvk.group, &*gvk.version, plural),
             resource: resource(definition, version, gvk),
+            list_kind: definition
+                .str_at("/spec/names/listKind")
+                .filter(|kind| !kind.is_empty())
+                .map_or_else(|| format!("{}List", gvk.kind), str::to_owned),
             table,
             root,
             has_rules: structural.has_rules(),

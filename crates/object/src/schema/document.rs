@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::operations::{Installer, Kinds, reference};
 use super::table::{Field, Shape, Table, Type};
-use super::{ListKind, Resource, Schemas};
+use super::{ListKind, Schemas};
 use crate::Gvk;
 
 impl Schemas {
@@ -15,7 +16,15 @@ impl Schemas {
         let Some(served) = table.groups.iter().find(|served| served.group == group && served.version == version) else {
             return self.custom_openapi_v3(group, version);
         };
+        let mut paths = Map::new();
+        let schema = |gvk: &Gvk| built_in(table, gvk);
+        let installer = Installer { kinds: Kinds::BuiltIn, group, version, schema: &schema };
+        installer.root(&mut paths);
+        for resource in &served.resources {
+            installer.resource(resource, &format!("{}List", resource.kind), &mut paths);
+        }
         let mut reachable = BTreeSet::new();
+        reach_named(table, &paths, &mut reachable);
         for (gvk, id) in &table.kinds {
             if gvk.group == group && gvk.version == version || gvk.group.is_empty() && gvk.kind == "Status" {
                 reach(table, *id, &mut reachable);
@@ -30,11 +39,6 @@ impl Schemas {
         for (name, schema) in special_schemas() {
             schemas.insert(name.to_owned(), schema);
         }
-        let mut paths = Map::new();
-        let base = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
-        for resource in &served.resources {
-            resource_paths(&base, group, version, resource, &mut paths);
-        }
         Some(json!({
             "openapi": "3.0.0",
             "info": {"title": "Kubernetes", "version": format!("v{}", table.version)},
@@ -46,29 +50,46 @@ impl Schemas {
 
 impl Schemas {
     fn custom_openapi_v3(&self, group: &str, version: &str) -> Option<Value> {
+        let table = Table::builtin();
         let (mut schemas, mut paths) = (Map::new(), Map::new());
         let reversed: Vec<&str> = group.rsplit('.').collect();
+        let schema = |gvk: &Gvk| {
+            let own = || format!("{}.{version}.{}", reversed.join("."), gvk.kind);
+            if gvk.group == group && gvk.version == version { own() } else { built_in(table, gvk) }
+        };
+        let installer = Installer { kinds: Kinds::Custom, group, version, schema: &schema };
         for (gvk, custom) in self.custom.iter().filter(|(gvk, _)| gvk.group == group && gvk.version == version) {
-            let mut schema = custom.published.clone();
-            schema["type"] = "object".into();
-            schema["x-kubernetes-group-version-kind"] =
-                json!([{"group": gvk.group, "version": gvk.version, "kind": gvk.kind}]);
-            if !schema["properties"].is_object() {
-                schema["properties"] = json!({});
+            let mut published = custom.published.clone();
+            published["type"] = "object".into();
+            if !published["properties"].is_object() {
+                published["properties"] = json!({});
             }
-            schema["properties"]["apiVersion"] = json!({"type": "string"});
-            schema["properties"]["kind"] = json!({"type": "string"});
-            schema["properties"]["metadata"] =
+            published["properties"]["metadata"] =
                 json!({"allOf": [reference("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")]});
-            schemas.insert(format!("{}.{version}.{}", reversed.join("."), gvk.kind), schema);
-            resource_paths(&format!("/apis/{group}/{version}"), group, version, &custom.resource, &mut paths);
+            let listed = Gvk { kind: custom.list_kind.clone(), ..gvk.clone() };
+            let list = json!({
+                "type": "object", "required": ["items"],
+                "properties": {
+                    "items": {"type": "array", "items": reference(&schema(gvk))},
+                    "metadata": {"allOf": [reference("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta")]},
+                },
+            });
+            for (gvk, mut made) in [(gvk, published), (&listed, list)] {
+                made["properties"]["apiVersion"] = json!({"type": "string"});
+                made["properties"]["kind"] = json!({"type": "string"});
+                made["x-kubernetes-group-version-kind"] =
+                    json!([{"group": gvk.group, "version": gvk.version, "kind": gvk.kind}]);
+                schemas.insert(schema(gvk), made);
+            }
+            installer.resource(&custom.resource, &custom.list_kind, &mut paths);
         }
         if schemas.is_empty() {
             return None;
         }
-        let table = Table::builtin();
         let mut reachable = BTreeSet::new();
         reach(table, table.object_meta, &mut reachable);
+        reach_named(table, &paths, &mut reachable);
+        reach_named(table, &schemas, &mut reachable);
         for id in reachable {
             let ty = &table.types[id as usize];
             schemas.insert(ty.name.to_string(), type_schema(table, ty, &[]));
@@ -82,6 +103,34 @@ impl Schemas {
             "paths": paths,
             "components": {"schemas": schemas},
         }))
+    }
+}
+
+/// What the schema of a built-in kind is called.
+fn built_in(table: &Table, gvk: &Gvk) -> String {
+    table.kinds.get(gvk).map(|id| table.types[*id as usize].name.to_string()).unwrap_or_default()
+}
+
+/// Reaches what paths and schemas refer to.
+fn reach_named(table: &Table, within: &Map<String, Value>, reachable: &mut BTreeSet<u32>) {
+    let mut names = BTreeSet::new();
+    within.values().for_each(|value| references(value, &mut names));
+    for (ty, id) in table.types.iter().zip(0..) {
+        if names.contains(&*ty.name) {
+            reach(table, id, reachable);
+        }
+    }
+}
+
+fn references<'a>(value: &'a Value, names: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(map) => {
+            let reference = map.get("$ref").and_then(Value::as_str);
+            names.extend(reference.and_then(|reference| reference.strip_prefix("#/components/schemas/")));
+            map.values().for_each(|value| references(value, names));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, names)),
+        _ => {}
     }
 }
 
@@ -165,10 +214,6 @@ fn field_schema(table: &Table, field: &Field) -> Value {
     Value::Object(schema)
 }
 
-fn reference(name: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{name}")})
-}
-
 const APIEXTENSIONS: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
 
 fn shape_schema(table: &Table, shape: &Shape) -> Value {
@@ -231,86 +276,9 @@ fn special_schemas() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The operations of a resource; `kubectl` looks among them for the parameter `fieldValidation`.
-pub(crate) fn resource_paths(
-    base: &str,
-    group: &str,
-    version: &str,
-    resource: &Resource,
-    paths: &mut Map<String, Value>,
-) {
-    let namespaced = if resource.namespaced { "/namespaces/{namespace}" } else { "" };
-    let collection = format!("{base}{namespaced}/{}", resource.name);
-    let gvk = json!({"group": group, "version": version, "kind": resource.kind});
-    let operation = |verb: &str, action: &str, parameters: &[&str]| {
-        let parameters: Vec<Value> = parameters
-            .iter()
-            .map(|name| {
-                let ty = if *name == "force" { "boolean" } else { "string" };
-                json!({"name": name, "in": "query", "schema": {"type": ty, "uniqueItems": true}})
-            })
-            .collect();
-        json!({
-            "operationId": format!("{verb}{}", resource.kind),
-            "parameters": parameters,
-            "responses": {"200": {"description": "OK"}},
-            "x-kubernetes-action": action,
-            "x-kubernetes-group-version-kind": gvk,
-        })
-    };
-    let has = |verb: &str| resource.verbs.iter().any(|known| known == verb);
-    let mut on_collection = Map::new();
-    let mut on_item = Map::new();
-    let change = ["dryRun", "fieldManager", "fieldValidation"];
-    if has("list") {
-        on_collection
-            .insert("get".into(), operation("list", "list", &["labelSelector", "fieldSelector", "limit", "continue"]));
-    }
-    if has("create") {
-        on_collection.insert("post".into(), operation("create", "post", &change));
-    }
-    if has("get") {
-        on_item.insert("get".into(), operation("read", "get", &[]));
-    }
-    if has("update") {
-        on_item.insert("put".into(), operation("replace", "put", &change));
-    }
-    if has("patch") {
-        on_item.insert(
-            "patch".into(),
-            operation("patch", "patch", &["dryRun", "fieldManager", "fieldValidation", "force"]),
-        );
-    }
-    if has("delete") {
-        on_item.insert(
-            "delete".into(),
-            operation("delete", "delete", &["dryRun", "gracePeriodSeconds", "propagationPolicy"]),
-        );
-    }
-    if !on_item.is_empty() {
-        paths.insert(format!("{collection}/{{name}}"), Value::Object(on_item));
-    }
-    if !on_collection.is_empty() {
-        paths.insert(collection, Value::Object(on_collection));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn references(value: &Value, found: &mut Vec<String>) {
-        match value {
-            Value::Object(map) => {
-                if let Some(Value::String(reference)) = map.get("$ref") {
-                    found.push(reference.clone());
-                }
-                map.values().for_each(|value| references(value, found));
-            }
-            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
-            _ => {}
-        }
-    }
 
     #[test]
     fn every_document_defines_what_it_refers_to() {
@@ -318,11 +286,11 @@ mod tests {
         assert!(schemas.group_versions().len() > 20);
         for served in schemas.group_versions() {
             let document = schemas.openapi_v3(&served.group, &served.version).expect("served");
-            let mut found = Vec::new();
+            let mut found = BTreeSet::new();
             references(&document, &mut found);
-            for reference in found {
-                let pointer = reference.trim_start_matches('#');
-                assert!(document.pointer(pointer).is_some(), "{} {}: {reference}", served.group, served.version);
+            for name in found {
+                let is_defined = document["components"]["schemas"][name].is_object();
+                assert!(is_defined, "{} {}: {name}", served.group, served.version);
             }
             for resource in &served.resources {
                 let kind = schemas.kind(&Gvk::new(&*served.group, &*served.version, &*resource.kind));
@@ -332,15 +300,59 @@ mod tests {
     }
 
     #[test]
-    fn patch_operations_name_the_parameter_kubectl_looks_for() {
+    fn operations_say_what_clients_look_for() {
+        let core = Schemas::builtin().openapi_v3("", "v1").expect("served");
+        assert_eq!(core["paths"].as_object().map(Map::len), Some(113));
         let document = Schemas::builtin().openapi_v3("apps", "v1").expect("served");
+        assert_eq!(document["paths"].as_object().map(Map::len), Some(38));
         let patch = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
+        assert_eq!(patch["operationId"], "patchAppsV1NamespacedDeployment");
         assert_eq!(
             patch["x-kubernetes-group-version-kind"],
             json!({"group": "apps", "version": "v1", "kind": "Deployment"})
         );
-        let names: Vec<&str> =
-            patch["parameters"].as_array().expect("a list").iter().filter_map(|p| p["name"].as_str()).collect();
-        assert!(names.contains(&"fieldValidation"));
+        // kubectl looks for the parameter, kwok for the media types.
+        let parameters = patch["parameters"].as_array().expect("a list");
+        assert!(parameters.iter().any(|it| it["name"] == "fieldValidation"));
+        let patches = patch["requestBody"]["content"].as_object().expect("media types");
+        assert!(patches.contains_key("application/strategic-merge-patch+json"), "{patches:?}");
+        let scale = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"]["put"];
+        assert_eq!(scale["operationId"], "replaceAppsV1NamespacedDeploymentScale");
+        assert_eq!(scale["x-kubernetes-group-version-kind"]["kind"], "Scale");
+    }
+
+    #[test]
+    fn custom_kinds_have_their_subresources_and_no_strategic_patches() {
+        let definition = json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "geese.ex.io"},
+            "spec": {
+                "group": "ex.io", "scope": "Namespaced",
+                "names": {"kind": "Goose", "plural": "geese", "listKind": "Gaggle"},
+                "versions": [{
+                    "name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}},
+                    "subresources": {"status": {}, "scale": {"specReplicasPath": ".a", "statusReplicasPath": ".b"}},
+                }],
+            },
+        });
+        let mut schemas = Schemas::builtin();
+        schemas.join(&crate::Object::from_value(definition).expect("an object")).expect("a definition");
+        let document = schemas.openapi_v3("ex.io", "v1").expect("served");
+        let item = "/apis/ex.io/v1/namespaces/{namespace}/geese/{name}";
+        let paths = document["paths"].as_object().expect("paths");
+        let all: Vec<&String> = paths.keys().collect();
+        let (scale, status) = (format!("{item}/scale"), format!("{item}/status"));
+        let collection = item.trim_end_matches("/{name}");
+        assert_eq!(all, ["/apis/ex.io/v1/geese", collection, item, &scale, &status]);
+        assert_eq!(paths[collection]["delete"]["operationId"], "deleteExIoV1CollectionNamespacedGoose");
+        assert_eq!(paths[&status]["put"]["operationId"], "replaceExIoV1NamespacedGooseStatus");
+        let patches = paths[item]["patch"]["requestBody"]["content"].as_object().expect("media types");
+        assert!(!patches.contains_key("application/strategic-merge-patch+json"), "{patches:?}");
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        assert!(found.contains("io.ex.v1.Gaggle"), "{found:?}");
+        for name in found {
+            assert!(document["components"]["schemas"][name].is_object(), "{name}");
+        }
     }
 }

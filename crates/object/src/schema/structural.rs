@@ -5,6 +5,8 @@ mod prune;
 mod rules;
 mod validate;
 
+pub use default::unfit_defaults;
+
 use std::collections::BTreeMap;
 
 use regex::Regex;

@@ -2,7 +2,7 @@
 
 use landfall_delivery::{Outcome, Verdict};
 use landfall_diag::{Diagnostic, Finding, ObjectName, Spot, Witness, code};
-use landfall_object::{Assumption, Simulated};
+use landfall_object::{Assumption, SIMULATED, Simulated, UNANSWERED};
 use landfall_rules::{DesiredUnit, Fingerprints, Inventory, Start};
 
 use super::TrialReport;
@@ -122,6 +122,9 @@ pub(super) fn unsimulated(trials: &[Trial]) -> Vec<String> {
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         notes.push(format!("probes of which nothing is declared were taken as passing: {}{rest}", taken.join(", ")));
     }
+    let services = trial.after.of_kind("apiregistration.k8s.io", "APIService");
+    let unanswered = services.filter(|service| service.annotation(SIMULATED) == Some(UNANSWERED));
+    notes.extend(unanswered.map(|it| format!("APIService {}: {UNANSWERED}, so nobody serves its group", it.name())));
     for made in ["Secret", "ConfigMap"].into_iter().flat_map(|kind| trial.after.of_kind("", kind)) {
         let Some(by) = Simulated::of(made) else { continue };
         let why = match by {

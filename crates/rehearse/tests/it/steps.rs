@@ -170,7 +170,7 @@ fn a_job_without_the_right_makes_nothing() {
 }
 
 #[test]
-fn an_api_service_is_available_when_its_pods_are_ready() {
+fn an_api_service_is_waited_for_until_its_pods_are_ready_and_said_to_answer_nothing() {
     let service = r#"apiVersion: apiregistration.k8s.io/v1
 kind: APIService
 metadata: {name: v1beta1.metrics.k8s.io}
@@ -193,6 +193,9 @@ spec:
     let rehearsal = install(&[("templates/all.yaml", service)]);
     assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
     assert!(rehearsal.trials[0].seconds < 60, "{}", rehearsal.trials[0].seconds);
+    assert_eq!(rehearsal.examination.errors(), 0, "{:#?}", rehearsal.examination.findings);
+    let told = "APIService v1beta1.metrics.k8s.io: its pods answer nothing, so nobody serves its group";
+    assert!(rehearsal.not_simulated.iter().any(|note| note == told), "{:?}", rehearsal.not_simulated);
 }
 
 #[test]

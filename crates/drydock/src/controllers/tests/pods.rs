@@ -250,9 +250,39 @@ fn a_pod_of_a_node_that_is_not_there_waits_and_goes() {
 
     stage.create("pods", pod("early", json!({"nodeName": "late"})));
     stage.pass(30);
-    stage.create("nodes", json!({"metadata": {"name": "late"}}));
+    stage.create("nodes", json!({"metadata": {"name": "late", "annotations": {(landfall_object::SIMULATED): "true"}}}));
     stage.pass(30);
     assert_eq!(text(&stage.find("pods", "early"), "/status/phase"), "Running");
+}
+
+/// Whoever registers a node runs what is on it; the simulated kubelet would be in its way.
+#[test]
+fn a_node_of_a_strangers_is_ready_when_its_own_agent_says_so() {
+    let mut stage = Stage::plain();
+    stage.create("nodes", json!({"metadata": {"name": "theirs"}}));
+    stage.create("pods", pod("bound", json!({"nodeName": "theirs"})));
+    stage.create("pods", pod("choosy", json!({"nodeSelector": {"own": "yes"}})));
+    stage.change("nodes", "theirs", |node| node["metadata"]["labels"]["own"] = json!("yes"));
+    stage.pass(120);
+    let theirs = stage.find("nodes", "theirs");
+    assert!(condition(&theirs, "Ready").is_none(), "{:#}", theirs.value());
+    assert_eq!(theirs["spec"]["taints"][0]["key"], "node.kubernetes.io/not-ready");
+    assert!(text(&stage.find("pods", "choosy"), "/spec/nodeName").is_empty());
+    let reference =
+        landfall_apiserver::ObjectRef { resource: "nodes".into(), namespace: String::new(), name: "theirs".into() };
+    let posts = |node: &mut Value| {
+        node["status"]["conditions"] = json!([{"type": "Ready", "status": "True", "reason": "KubeletReady"}]);
+        node["status"]["allocatable"] = json!({"cpu": "1", "memory": "1Gi", "pods": "10"});
+    };
+    stage.world.modify(&stage.actor, &reference, landfall_apiserver::Part::Status, posts).expect("a status");
+    stage.pass(120);
+    assert!(stage.find("nodes", "theirs")["spec"]["taints"].is_null());
+    assert_eq!(text(&stage.find("pods", "choosy"), "/spec/nodeName"), "theirs");
+    for name in ["bound", "choosy"] {
+        let pod = stage.find("pods", name);
+        assert_eq!(text(&pod, "/status/phase"), "Pending", "{name}");
+        assert!(list(&pod, "/status/containerStatuses").is_empty(), "{name}");
+    }
 }
 
 #[test]
