@@ -150,6 +150,7 @@ impl Work {
         session.excluded = Arc::new(settings.excluded.clone());
         session.health = self.settings.rulebook(&session.clock);
         session.claims = destination.claims.clone();
+        session.barred = self.orders.barred(application);
         let standing = self.roles.now();
         if standing.project_of(application).is_none() && self.orders.was_protected(&application.project) {
             // Nobody says any more what it may deliver, and as whom.
@@ -253,16 +254,16 @@ impl Work {
         let compared: Result<_, Vec<Diagnostic>> = compared.await;
         match compared {
             Ok(found) => Ok(found),
-            Err(diagnostics) => Err(self.not_compared(application, &diagnostics).await),
+            Err(diagnostics) => Err(self.refused(application, "application.render", &diagnostics).await),
         }
     }
 
-    /// Why an Application could not be compared; what it would have done past its owners is heard.
-    async fn not_compared(&self, application: &Application, diagnostics: &[Diagnostic]) -> String {
+    /// Why an Application could not be compared, synced or removed; what it would have done past others' owners is heard.
+    pub(crate) async fn refused(&self, application: &Application, action: &str, diagnostics: &[Diagnostic]) -> String {
         let told = words(diagnostics);
         if diagnostics.iter().any(|diagnostic| diagnostic.code == code::SIDE_DOOR) {
             let name = format!("{}/{}", application.namespace, application.name);
-            self.alarms.raise_once((&name, "application.render", &name), "refused, announced", &told).await;
+            self.alarms.raise_once((&name, action, &name), "refused, announced", &told).await;
         }
         told
     }
@@ -459,7 +460,7 @@ impl Work {
         revisions: Vec<String>,
         (diagnostics, refused): (&[Diagnostic], Vec<Refused>),
     ) -> End {
-        let message = words(diagnostics);
+        let message = self.refused(application, "application.sync", diagnostics).await;
         self.record(application, asked, &revisions, &message, Tried::Failed(refused)).await;
         End::Failed { revisions, message }
     }
