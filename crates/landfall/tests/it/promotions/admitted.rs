@@ -237,6 +237,39 @@ fn se_09_se_10_se_33_a_server_delivers_neither_what_the_policy_refuses_nor_a_tag
     assert!(audit.contains("application.images") && audit.contains("promotion.break-glass"), "{audit}");
 }
 
+/// It was held back without a word of the branch that had it, and the next sync delivered it.
+#[test]
+fn what_is_held_back_after_its_promotion_is_written_is_delivered_by_nobody() {
+    let place = place(COMMITTED).delivered();
+    place.promote(&[]).exits(0);
+    place.shop.git(&["pull", "-q", "../git/acme/shop.git", "main"]);
+    let hold = ["hold", "0.5.0-alpha.1.1", "--reason", "loses orders"];
+    place.run_as("ada", &hold).exits(0).says("the branch says 0.5.0 for production").says("rollback --env production");
+    for more in [&[][..], &["--dry-run"]] {
+        let up = place.shop.run(&[&["up", "--env", "production"], more].concat());
+        up.exits(5).says("LF0973").says("loses orders").says("nothing was changed");
+    }
+    // Where it came from it is built and tested on.
+    place.shop.run(&["up", "--env", "test"]).exits(0);
+    let served = Served::begin(place, ("# production", "# production, served"));
+    let place = &served.place;
+    served.ends("Failed", "web:0.5.0 is held back, as 0.5.0-alpha.1.1, by ada: loses orders");
+    let sync = ["app", "sync", "web", "--yes", "--env", "production"];
+    place.shop.run(&sync).exits(1).says("is held back").says("--break-glass REASON");
+    assert_eq!(served.runs(), None);
+    place.shop.run(&[&sync[..], &["--break-glass", "the shop is down"]].concat()).exits(0);
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.5.0")), "{:?}", served.runs());
+    let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    assert_eq!(history["data"][0]["state"], "glass-broken", "{history:#}");
+    // What runs there is changed as ever until it is gone back from.
+    place.shop.edit("production.yaml", "# production, served", "replicas: 2");
+    place.push("two of them");
+    served.ends("Succeeded", "");
+    let key =
+        landfall_object::ObjectKey::new(landfall_object::Gvk::new("apps", "v1", "Deployment"), Some("shop"), "web");
+    served.server.until(&served.cluster, &key, |it| it.i64_at("/spec/replicas") == Some(2));
+}
+
 #[test]
 fn what_a_registry_does_not_say_is_told_at_the_application_and_stops_no_sync() {
     let place = place(COMMITTED).delivered();
