@@ -160,9 +160,16 @@ struct Served {
 impl Served {
     /// Once production has this line.
     fn begin(place: Place, change: (&str, &str)) -> Self {
+        Served::begin_so(place, change, "automated: {selfHeal: true}, ")
+    }
+
+    /// The same of one that syncs as this says.
+    fn begin_so(place: Place, change: (&str, &str), automated: &str) -> Self {
         place.by_application("path: chart, helm: {valueFiles: [../production.yaml]}");
-        let automated = "targetRevision: HEAD}\n  syncPolicy: {automated: {selfHeal: true}, retry: {limit: 0}, syncOptions: [CreateNamespace=true]}";
-        place.shop.edit("gitops/web.yaml", "targetRevision: HEAD}", automated);
+        let policy = format!(
+            "targetRevision: HEAD}}\n  syncPolicy: {{{automated}retry: {{limit: 0}}, syncOptions: [CreateNamespace=true]}}"
+        );
+        place.shop.edit("gitops/web.yaml", "targetRevision: HEAD}", &policy);
         place.shop.edit("production.yaml", change.0, change.1);
         place.push("delivered by a server");
         let repository = format!("{}={}", place.town.url("acme/shop.git"), place.bare.display());
@@ -235,6 +242,32 @@ fn se_09_se_10_se_33_a_server_delivers_neither_what_the_policy_refuses_nor_a_tag
     let (name, token) = served.server.own_token();
     let (_, audit) = served.server.ask("GET", "/api/v1/audit", &[(name, &token)], "");
     assert!(audit.contains("application.images") && audit.contains("promotion.break-glass"), "{audit}");
+}
+
+/// Any branch that somebody had pushed was synced to production, with a tag that no registry had.
+#[test]
+fn a_revision_of_somebodys_own_brings_nothing_new_where_a_promotion_leads() {
+    let place = place(COMMITTED);
+    let served = Served::begin_so(place, ("# production", "# production, served"), "");
+    let (place, first) = (&served.place, served.place.head());
+    place.shop.run(&["app", "sync", "web", "--yes", "--env", "production"]).exits(0);
+    place.shop.git(&["checkout", "-q", "-b", "wild"]);
+    place.shop.edit("production.yaml", "web:0.4.0'", "web:9.9.9'");
+    place.shop.commit("wild");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:wild"]);
+    let sync = ["app", "sync", "web", "--yes", "--env", "production", "--revision"];
+    let told = place.shop.run(&[&sync[..], &["wild"]].concat()).exits(1);
+    let all = told.all().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(all.contains("web:9.9.9 is neither what is promoted to production nor runs there"), "{all}");
+    assert!(all.contains("--break-glass REASON"), "{all}");
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.4.0")), "{:?}", served.runs());
+    // What was there, and a revision that runs what is there, may come.
+    place.shop.run(&[&sync[..], &[first.as_str()]].concat()).exits(0);
+    place.shop.edit("production.yaml", "web:9.9.9'", "web:0.4.0'");
+    place.shop.commit("tame");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:tame"]);
+    place.shop.run(&[&sync[..], &["tame"]].concat()).exits(0);
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.4.0")), "{:?}", served.runs());
 }
 
 /// It was held back without a word of the branch that had it, and the next sync delivered it.
