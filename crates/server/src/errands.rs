@@ -34,7 +34,7 @@ use crate::news::Sinks;
 use crate::repositories::Repositories;
 use crate::said;
 use crate::settings::ArgoSettings;
-use crate::shards::Shards;
+use crate::shards::{Shards, Turn};
 use crate::traces::{Steps, Trace};
 
 /// What errands work with.
@@ -68,6 +68,8 @@ pub(crate) struct Work {
     pub(crate) registries: Registries,
     /// Which Applications are kept from here.
     pub(crate) shards: Arc<Shards>,
+    /// Whose turn it is where it shares them with nobody; nothing where no server of this process keeps any.
+    pub(crate) turn: Option<Arc<Turn>>,
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.
@@ -279,6 +281,12 @@ impl Work {
         let asked = interrupted.as_ref().map(|(operation, attempt)| (operation, *attempt));
         if let Some(asked) = asked.filter(|_| is_terminating(&application.object)) {
             return self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
+        }
+        if self.turn.as_ref().is_some_and(|turn| turn.follows_another())
+            && let Err(diagnostics) = session.abandon(application).await
+        {
+            // Another server has delivered since: gone on with, it would go back behind that.
+            return Some(End::Failed { revisions, message: words(&diagnostics) });
         }
         session.stop = running.stop.clone();
         let finished = self.finish_open((application, &session)).await;

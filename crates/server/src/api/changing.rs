@@ -306,7 +306,8 @@ impl Desk {
     fn new_pin(&self, actor: &Actor, revisions: Vec<String>, (delivery, why): (Option<i64>, &str)) -> Pin {
         let now = self.work.session.clock.now();
         let at = landfall_object::whole_second(now).to_string();
-        Pin { revisions, by: actor.name.clone(), at, delivery }
+        let why = landfall_diag::beginning(why, 300);
+        Pin { revisions, by: actor.name.clone(), at, delivery, why }
     }
 }
 
