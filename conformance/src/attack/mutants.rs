@@ -26,6 +26,7 @@ const MUTANTS: &[(&str, &str)] = &[
     ("foreign-commits", "promotions/branches of Landfall's own/a commit of somebody else"),
     ("missing-projects", "served/projects that are not there/of an automated Application"),
     ("project-owners", "served/protected projects/left by a patch"),
+    ("protected-objects", "served/protected projects/taken over by another project"),
     ("own-repositories", "served/statuses for a forge/in a repository of others"),
     ("project-homes", "promotions/projects of others/from another namespace"),
 ];

@@ -24,6 +24,8 @@ pub(super) fn attacks() -> Vec<Pair> {
 
 /// What is said of an Application whose chart has arrived.
 const DELIVERED: &str = "ConfigMap shop/web is there";
+/// What another project's Application wants production to say.
+const TAKEN: &str = "taken-over";
 /// How long an Application is looked at.
 const PATIENCE: Duration = Duration::from_secs(8);
 const APPLICATION: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/web";
@@ -92,7 +94,41 @@ fn projects() -> Vec<Pair> {
         ensure!(status == 200, "it cannot be patched: {status} {answer}");
         watched(&api, "SideDoorWarning")
     }
+    fn rivalled(ground: &Ground) -> anyhow::Result<String> {
+        let api = Api::of(ground)?;
+        ensure!(watched(&api, "ComparisonError")? == DELIVERED, "production is not there");
+        let rival = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": "rival", "namespace": "argocd"},
+            "spec": {
+                "project": "default", "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
+                "source": {
+                    "repoURL": SHOP, "path": "web", "targetRevision": "HEAD",
+                    "helm": {"releaseName": "web", "parameters": [{"name": "greeting", "value": TAKEN}]},
+                },
+                "syncPolicy": {"automated": {}, "retry": {"limit": 0}},
+            },
+        });
+        let (all, one) = ("/apis/argoproj.io/v1alpha1/namespaces/argocd/applications", "/rival");
+        let (status, answer) = api.admin(Method::POST, all, &rival)?;
+        ensure!(status == 201, "it cannot be made: {status} {answer}");
+        let began = Instant::now();
+        loop {
+            let (_, config) = api.admin(Method::GET, "/api/v1/namespaces/shop/configmaps/web", &Value::Null)?;
+            if config["data"].to_string().contains(TAKEN) {
+                return Ok(format!("{TAKEN} by another project"));
+            }
+            let (_, application) = api.admin(Method::GET, &format!("{all}{one}"), &Value::Null)?;
+            let state = &application["status"]["operationState"];
+            if let (Some("Failed" | "Error"), Some(said)) = (state["phase"].as_str(), state["message"].as_str()) {
+                return Ok(said.to_owned());
+            }
+            ensure!(began.elapsed() < PATIENCE, "nothing came of it: {}", application["status"]);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
     let guarded = |annotations: &str| started(project(served("prod", "", patched), "prod", annotations));
+    let shared = |annotations: &str| started(project(served("prod", AUTOMATED, rivalled), "prod", annotations));
     vec![
         (
             "projects that are not there",
@@ -109,6 +145,12 @@ fn projects() -> Vec<Pair> {
                 .well(&["it belongs to project prod, and names default"])
                 .hides(&[DELIVERED]),
             guarded("").well(&[DELIVERED]),
+        ),
+        (
+            "protected projects",
+            "taken over by another project",
+            shared("landfall.dev/protected: \"true\"").well(&["whose project prod is protected"]).hides(&[TAKEN]),
+            shared("").well(&[TAKEN]),
         ),
     ]
 }

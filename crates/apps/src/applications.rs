@@ -10,6 +10,7 @@ use landfall_object::health::Rulebook;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_store::Store;
 
+use crate::barred::Barred;
 use crate::claims::Claims;
 use crate::compile::is_resource_of;
 use crate::descendants::Descendants;
@@ -47,6 +48,8 @@ pub struct Applications {
     pub pens: Pens,
     /// What objects say of whose they are.
     pub claims: Claims,
+    /// Whose objects are nobody else's to change.
+    pub barred: Barred,
 }
 
 impl Applications {
@@ -166,7 +169,7 @@ impl Applications {
         let application = &Applications::approved(application, live.as_ref());
         let home = self.cluster.default_namespace();
         let mut sync = Sync::new(application, request, tracked, home, self.expected.clone()).meant(self.semantics);
-        sync = sync.judged_by(&self.health);
+        sync = sync.judged_by(&self.health).beside(&self.barred);
         if sync.takes_others_along() {
             sync = sync.above(self.descendants().await?);
         }
@@ -193,7 +196,7 @@ impl Applications {
         let is_excluded = |object: &mut Object| self.excluded.excludes(application, &object.key());
         let stay: Vec<Object> = tracked.extract_if(.., is_excluded).collect();
         let application = &Applications::approved(application, live.as_ref());
-        let removal = Removal::new(application, tracked, propagation, project);
+        let removal = Removal::new(application, tracked, propagation, project).beside(&self.barred);
         let mut prepared = landfall_engine::prepare(&self.cluster, removal).await?;
         prepared.notes.extend(stay.iter().map(|object| format!("{} and stays", told(&object.key()))));
         Ok(prepared)
@@ -210,7 +213,8 @@ impl Applications {
         request: PartingRequest,
     ) -> Result<PreparedSync, Error> {
         let home = self.cluster.default_namespace();
-        landfall_engine::prepare(&self.cluster, Parting::new(application, request, home)).await
+        let parting = Parting::new(application, request, home).beside(&self.barred);
+        landfall_engine::prepare(&self.cluster, parting).await
     }
 
     /// All Applications that the cluster holds; none where it does not know the kind.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::annotations::{
     HookType, Part, ResourceOptions, Turn, delete_policies, is_hook, part, policies_of_deletion, runs_at_deletion, wave,
 };
+use crate::barred::Barred;
 use crate::descendants::{Descendants, delivers};
 use crate::guard::{Held, confirm, held, is_confirmed};
 use crate::ignored::{NOT_ACTED_ON, ignored_in_vain, respect_ignored};
@@ -85,6 +86,8 @@ pub(crate) struct Choices<'p> {
     pub(crate) project: Option<&'p Project>,
     /// What goes along with what delivers others.
     pub(crate) descendants: &'p Descendants,
+    /// Whose objects are nobody else's to change.
+    pub(crate) barred: &'p Barred,
 }
 
 struct Resource {
@@ -108,8 +111,8 @@ pub fn compile(
     wait: HealthWait,
     timeout: u64,
 ) -> Result<Compiled, Error> {
-    let descendants = &Descendants::default();
-    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own, project: None, descendants };
+    let (descendants, barred) = (&Descendants::default(), &Barred::default());
+    let choices = Choices { prune, wait, timeout, semantics: Semantics::Own, project: None, descendants, barred };
     let compiled = compile_part(application, targets, tracked, choices, &Operation::default())?;
     match compiled.shared {
         Some(shared) => Err(shared.refused()),
@@ -144,8 +147,11 @@ pub(crate) fn compile_part(
         match part(&object, turn) {
             Part::None => {}
             Part::Resource => {
-                let id = tracking_id(application, &object.key());
-                object.set_annotation(TRACKING_ANNOTATION, id);
+                let key = object.key();
+                let theirs = tracked.iter().find(|live| live.key() == key && choices.barred.has(live));
+                // What others' owners answer for stays theirs where it is as it is wanted here, too: nothing is to be written then.
+                let id = theirs.and_then(|live| live.annotation(TRACKING_ANNOTATION).map(str::to_owned));
+                object.set_annotation(TRACKING_ANNOTATION, id.unwrap_or_else(|| tracking_id(application, &key)));
                 resources.push(Resource { object, path, wave });
             }
             Part::Hook(_) if choices.wait == HealthWait::Never || !operation.runs_hooks() => {}

@@ -56,6 +56,18 @@ pub enum Error {
         /// The other one.
         other: String,
     },
+    /// A plan would change what an Application of a protected project has delivered.
+    #[error("{name} would change {key}, which is {other}'s, whose project {project} is protected")]
+    Barred {
+        /// Whose plan it is.
+        name: String,
+        /// The object.
+        key: Box<ObjectKey>,
+        /// The Application that has delivered it.
+        other: String,
+        /// The project of that one.
+        project: String,
+    },
     /// The Application's project is not there.
     #[error("Application referencing project {project} which does not exist")]
     NoProject {
@@ -123,6 +135,12 @@ impl Diagnose for Error {
             Error::Shared { .. } => {
                 told(code::SHARED_OBJECT).help("remove the object from one of the two, or drop FailOnSharedResource")
             }
+            Error::Barred { key, other, project, .. } => Diagnostic::refused(code::SIDE_DOOR, self.to_string())
+                .note("nothing of it was changed")
+                .help(format!(
+                    "take {key} out of the source, or out of {other}'s first; an Application that is to leave project {project} \
+                     names it until an owner lets it: landfall app policy NAME --accept"
+                )),
             Error::NoProject { name, .. } => Diagnostic::refused(code::NO_SUCH_PROJECT, self.to_string())
                 .note(format!("nobody says what application {name} may deliver: nothing of it was changed"))
                 .help("kubectl get appprojects -n argocd"),

@@ -20,6 +20,7 @@
 //! ignored.rs            differences that do not count
 //! build_environment.rs  the variables that a source's settings may name
 //! kept.rs               what stays although the source no longer names it
+//! barred.rs             what Applications of protected projects have delivered is changed by those alone
 //! ```
 //!
 //! Reads what Argo CD's users write (`argoproj.io/v1alpha1`), with Argo CD's meaning. Rendering a source is delivery's:
@@ -29,6 +30,7 @@
 
 mod annotations;
 mod applications;
+mod barred;
 mod build_environment;
 mod claims;
 mod compile;
@@ -64,6 +66,7 @@ mod windows;
 
 pub use annotations::{HookType, ResourceOptions};
 pub use applications::Applications;
+pub use barred::Barred;
 pub use build_environment::BuildEnvironment;
 pub use claims::Claims;
 pub use compile::{Compiled, HealthWait, OUTSIDE, REPEATED, SharedObject, Target, compile};

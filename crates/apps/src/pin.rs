@@ -21,6 +21,9 @@ pub struct Pin {
     /// The delivery that it was rolled back to, where that is why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<i64>,
+    /// Why it stays, where that was said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// A pin that cannot be read: nothing is synced by it, and nothing past it.
@@ -68,8 +71,13 @@ mod tests {
 
     #[test]
     fn a_pin_is_read_as_it_was_written_and_what_is_none_is_no_release() {
-        let pin =
-            Pin { revisions: vec!["abc".to_owned()], by: "anna".to_owned(), at: "now".to_owned(), delivery: Some(3) };
+        let pin = Pin {
+            revisions: vec!["abc".to_owned()],
+            by: "anna".to_owned(),
+            at: "now".to_owned(),
+            delivery: Some(3),
+            why: String::new(),
+        };
         assert_eq!(Pin::of(&application(Some(&pin.written()))), Ok(Some(pin)));
         assert_eq!(Pin::of(&application(None)), Ok(None));
         for text in ["", "abc", "{}", r#"{"revisions": []}"#, r#"{"revisions": [" "]}"#] {

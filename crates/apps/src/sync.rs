@@ -6,6 +6,7 @@ use landfall_engine::{Action, Desired, Kinds, Live, Look, MadeNamespace, Places,
 use landfall_object::health::Rulebook;
 use landfall_object::{Gvk, Object, ObjectKey};
 
+use crate::barred::{Barred, Theirs};
 use crate::compile::{Choices, Compiled, HealthWait, SharedObject, Target, compile_part, is_resource_of};
 use crate::descendants::{Descendants, delivers};
 use crate::keeper::Course;
@@ -50,14 +51,17 @@ pub struct PreparedSync {
     pub(crate) course: Course,
     /// What must not be shared, and is.
     pub(crate) shared: Option<SharedObject>,
+    /// What it would change that others' owners answer for.
+    pub(crate) theirs: Vec<Theirs>,
 }
 
 impl PreparedSync {
     /// What an application's deletion does: nothing is compared there.
-    pub(crate) fn of_deletion(plan: Plan, live: Live, course: Course, notes: Vec<String>) -> Self {
+    pub(crate) fn of_deletion((plan, live): (Plan, Live), course: Course, notes: Vec<String>, barred: &Barred) -> Self {
         PreparedSync {
             status: status_of(&plan, &Stays::new()),
             resources: Vec::new(),
+            theirs: barred.among(&plan, &live),
             plan,
             live,
             notes,
@@ -74,8 +78,11 @@ impl PreparedSync {
     /// Whether it may be carried out, and not only be looked at.
     ///
     /// # Errors
-    /// [`Error::Shared`] under `FailOnSharedResource=true`.
+    /// [`Error::Shared`] under `FailOnSharedResource=true`, and [`Error::Barred`].
     pub fn check(&self) -> Result<(), Error> {
+        if let Some(theirs) = self.theirs.first() {
+            return Err(theirs.refused(&self.course.application));
+        }
         self.shared.as_ref().map_or(Ok(()), |shared| Err(shared.refused()))
     }
 
@@ -116,6 +123,8 @@ pub(crate) struct Sync {
     resources: Vec<ObjectKey>,
     kept: Stays,
     shared: Option<SharedObject>,
+    /// Whose objects are nobody else's to change.
+    barred: Barred,
 }
 
 impl Sync {
@@ -145,7 +154,14 @@ impl Sync {
             resources,
             kept,
             shared: None,
+            barred: Barred::default(),
         }
+    }
+
+    /// With objects that are nobody else's to change.
+    pub(crate) fn beside(mut self, barred: &Barred) -> Self {
+        self.barred = barred.clone();
+        self
     }
 
     /// Whether something that delivers others is no longer wanted: others go along with it.
@@ -207,8 +223,8 @@ impl Sync {
     fn compiled(&self, application: &Application) -> Result<Compiled, Error> {
         let SyncRequest { targets, wait, timeout, .. } = &self.request;
         let (prune, semantics, project) = (self.prune(), self.semantics, self.request.project.as_ref());
-        let descendants = &self.descendants;
-        let choices = Choices { prune, wait: *wait, timeout: *timeout, semantics, project, descendants };
+        let (descendants, barred) = (&self.descendants, &self.barred);
+        let choices = Choices { prune, wait: *wait, timeout: *timeout, semantics, project, descendants, barred };
         compile_part(application, targets.clone(), &self.tracked, choices, &self.request.operation)
     }
 }
@@ -293,7 +309,8 @@ impl Wish for Sync {
             operation: self.request.operation,
             attempt: self.request.attempt,
         };
-        Ok(PreparedSync { plan, live, notes: self.notes, status, resources, course, shared: self.shared })
+        let theirs = self.barred.among(&plan, &live);
+        Ok(PreparedSync { plan, live, notes: self.notes, status, resources, course, shared: self.shared, theirs })
     }
 }
 

@@ -1,7 +1,9 @@
-//! What may run where it is delivered: tags that an environment's policy lets run, and none that was moved since it was published.
+//! What may run where it is delivered: tags that an environment's policy lets run, none that was moved since it was published, and
+//! where a promotion leads none that is held back.
 //!
 //! ```text
 //! landfall.yaml, environment ─► Admission ─┬─ policy ─► each tag of ours, or LF0962
+//!                                          ├─ promoted there ─► none that the book says is held back, or LF0973
 //!                                          └─ promoted there or from there ─► tags that the book knows are asked for, or LF0968
 //! ```
 //!
@@ -12,7 +14,7 @@ use std::collections::BTreeSet;
 
 use landfall_diag::{Diagnostic, code};
 use landfall_project::System;
-use landfall_promote::{Tag, TagPolicy, without_role};
+use landfall_promote::{Held, Tag, TagPolicy, TestedImage, held, without_role};
 
 use crate::running::image_parts;
 use crate::tag_lines::{Ours, known};
@@ -30,6 +32,8 @@ pub struct Admission {
     built: BTreeSet<String>,
     /// Whether something is promoted there or from there.
     pub is_promoted: bool,
+    /// Whether something is promoted there: what is held back does not come there.
+    pub receives: bool,
 }
 
 /// An image of ours that is to be delivered.
@@ -58,12 +62,36 @@ impl Admission {
         let declared = system.environments.get(environment)?;
         let policy = policy_of(system, environment);
         let is_promoted = system.promotion.iter().any(|it| [&it.from, &it.to].iter().any(|name| *name == environment));
+        let receives = system.promotion.iter().any(|it| *it.to == *environment);
         (policy.is_some() || is_promoted).then(|| Admission {
             environment: environment.to_owned(),
             policy,
             built: declared.build.keys().cloned().collect(),
             is_promoted,
+            receives,
         })
+    }
+
+    /// Sees that none of the images is held back, under any name that its digest was `published` by. Of what runs there by now a hold
+    /// says how it is gone back from: whoever knows leaves that out.
+    ///
+    /// # Errors
+    /// One of them is.
+    pub fn lets_in(&self, images: &[OurImage], published: &[TestedImage], holds: &[Held]) -> Result<(), Diagnostic> {
+        if !self.receives {
+            return Ok(());
+        }
+        for OurImage { repository, tag, said_by, .. } in images.iter().filter(|image| !image.tag.is_empty()) {
+            let digest =
+                published.iter().find(|it| it.repository == *repository && it.tag == *tag).map(|it| &it.digest);
+            let others = published.iter().filter(|it| Some(&it.digest) == digest).map(|it| it.tag.as_str());
+            let Some(Held { tag: name, by, reason }) = held(holds, others.chain([tag.as_str()])) else { continue };
+            let called = if name == tag { String::new() } else { format!(", as {name},") };
+            let text = format!("{repository}:{tag} is held back{called} by {by}: {reason}");
+            let back = format!("landfall rollback --env {}, or landfall hold --release {name}", self.environment);
+            return Err(Diagnostic::refused(code::HELD_BACK, text).note(format!("{said_by} says it")).help(back));
+        }
+        Ok(())
     }
 
     /// Sees that tags are such as it lets run. What is built for it has a tag of its own.

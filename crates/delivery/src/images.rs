@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::RenderedUnit;
 use landfall_diag::Diagnostic;
+use landfall_object::Object;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -48,6 +49,13 @@ pub fn used_images<'u>(
         .collect())
 }
 
+/// The images that objects say to be run, as they are written.
+pub fn images_of<'o>(objects: impl IntoIterator<Item = &'o Object>) -> BTreeSet<String> {
+    let mut images = BTreeSet::new();
+    objects.into_iter().for_each(|object| of_object(object, &mut images));
+    images
+}
+
 /// The images that what was rendered runs, sorted.
 pub(crate) fn images_in(rendered: &RenderedUnit) -> Vec<String> {
     let mut users = BTreeMap::new();
@@ -58,14 +66,18 @@ pub(crate) fn images_in(rendered: &RenderedUnit) -> Vec<String> {
 fn collect(rendered: &RenderedUnit, users: &mut BTreeMap<String, BTreeSet<String>>) {
     for object in rendered.all_objects() {
         let mut images = BTreeSet::new();
-        // Built-in groups have no dot, or belong to Kubernetes; anything else is a kind of an operator's.
-        let is_custom = object.group().contains('.') && !object.group().ends_with(".k8s.io");
-        if object.kind() != "CustomResourceDefinition" {
-            walk(object.value(), is_custom, &mut images);
-        }
+        of_object(object, &mut images);
         for image in images {
             users.entry(image).or_default().insert(format!("{}/{}", object.kind(), object.name()));
         }
+    }
+}
+
+fn of_object(object: &Object, images: &mut BTreeSet<String>) {
+    // Built-in groups have no dot, or belong to Kubernetes; anything else is a kind of an operator's.
+    let is_custom = object.group().contains('.') && !object.group().ends_with(".k8s.io");
+    if object.kind() != "CustomResourceDefinition" {
+        walk(object.value(), is_custom, images);
     }
 }
 

@@ -66,7 +66,7 @@ pub use explain::{
     RenderedLine, ValueStory, field_path, is_near,
 };
 pub use history::{Given, GivenValue, HistoryLine, Reverted};
-pub use images::{UsedImage, used_images};
+pub use images::{UsedImage, images_of, used_images};
 pub use landfall_apps::DirectorySource;
 pub use landfall_chart::{Part, RenderedObject, RenderedUnit, path_steps};
 pub use landfall_release::HookRuns;

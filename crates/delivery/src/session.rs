@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_apps::{Claims, ExcludedKinds, Pens, Refused, Semantics};
+use landfall_apps::{Barred, Claims, ExcludedKinds, Pens, Refused, Semantics};
 use landfall_chart::Readings;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
@@ -58,6 +58,8 @@ pub struct Session {
     pub pens: Pens,
     /// What objects of its cluster say of whose they are.
     pub claims: Claims,
+    /// Whose objects are nobody else's to change.
+    pub barred: Barred,
     /// What renderings of its units have printed, where it is not the only session that renders them.
     pub readings: Option<Readings>,
     /// A listener at the edges of journal writes and effects.
@@ -157,6 +159,7 @@ impl Session {
             unpacked: Unpacked::default(),
             pens: Pens::default(),
             claims: Claims::default(),
+            barred: Barred::default(),
             readings: None,
             probe: Arc::new(NoProbe),
         }

@@ -27,8 +27,9 @@ impl Session {
     fn applications_expecting(&self, expected: Kinds) -> Applications {
         let (cluster, home, store) = (self.cluster.clone(), self.home.clone(), self.store.clone());
         let (semantics, pens, claims) = (self.semantics, self.pens.clone(), self.claims.clone());
+        let barred = self.barred.clone();
         let (clock, excluded, health) = (Arc::clone(&self.clock), Arc::clone(&self.excluded), self.health.clone());
-        Applications { cluster, home, store, clock, expected, semantics, excluded, health, pens, claims }
+        Applications { cluster, home, store, clock, expected, semantics, excluded, health, pens, claims, barred }
     }
 
     /// Brings to an end what an earlier process left open on an Application.
@@ -260,6 +261,7 @@ impl Session {
         let request = PartingRequest { targets, moment, timeout };
         let prepared = self.applications().prepare_parting(&bound.application, request).await;
         let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
+        prepared.check().map_err(|error| vec![error.diagnose()])?;
         let mut summary = UnitSummary::new(&unit.namespace, &unit.name, Outcome::Unchanged);
         if prepared.plan.steps().next().is_some() {
             self.run_sync(&prepared, &mut summary).await;
@@ -277,6 +279,7 @@ impl Session {
         let applications = self.applications();
         let prepared = applications.prepare_delete(&bound.application, Propagation::Background, project.as_ref()).await;
         let prepared = prepared.map_err(|error| vec![error.diagnose()])?;
+        prepared.check().map_err(|error| vec![error.diagnose()])?;
         self.tell_notes(unit, &prepared).await;
         let mut summary = UnitSummary::new(&unit.namespace, &unit.name, Outcome::Delivered);
         self.run_sync(&prepared, &mut summary).await;

@@ -4,6 +4,8 @@
 //! ```text
 //! Application, its files at the commit ─► the environment that delivers it (delivery's `Admission`) ─► nothing is asked, or
 //!     its images of ours ─┬─ the policy ─► LF0962
+//!                         ├─ promoted there: what a revision of somebody's own brings ─► LF0994
+//!                         ├─ promoted there: what is held back and does not run there yet ─► LF0973
 //!                         └─ promoted there or from there: those that the book knows ─ registry ─► LF0968, or not seen, which is told
 //! refused ─► not begun; somebody's own sync with a reason goes on, audited, announced and in the book
 //! ```
@@ -13,13 +15,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::join_all;
+use landfall_apps::machine::Freshness;
 use landfall_apps::{Application, Initiator, Operation};
 use landfall_chart::Tree;
-use landfall_delivery::{Admission, Files, OurImage, Ours, StandIn, Unit, declaring, our_images};
+use landfall_delivery::{Admission, Files, OurImage, Ours, StandIn, Unit, declaring, image_parts, our_images};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
-use landfall_promote::Moved;
+use landfall_object::Object;
+use landfall_promote::{Held, Moved, TestedImage};
 use landfall_source::{Access, Credentials, Network, Reference, Registry, Scheme, SourceTree, aside};
-use landfall_store::{PromotionEvent, PromotionRow, PublishedRow};
+use landfall_store::{HoldRow, PromotionEvent, PromotionRow, PublishedRow};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -33,6 +37,8 @@ const SAID: Duration = Duration::from_secs(5);
 const SILENT: Duration = Duration::from_secs(60);
 /// Tags that are remembered at most.
 const MOST: usize = 1000;
+/// Lines of the book that are looked through for what is held back.
+const MOST_LINES: u32 = 1000;
 /// What a promotion's line says of what was delivered past the rules.
 const BROKEN: &str = "glass-broken";
 
@@ -100,6 +106,17 @@ impl Registries {
     }
 }
 
+/// Whether these revisions were delivered before, as far as its history tells.
+fn was_delivered(application: &Object, revisions: &[String]) -> bool {
+    let delivered = |entry: &serde_json::Value| {
+        let one = entry["revision"].as_str().filter(|it| !it.is_empty());
+        let several = entry["revisions"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+        let all: Vec<&str> = several.collect();
+        if all.is_empty() { one.into_iter().eq(revisions) } else { all == revisions }
+    };
+    application.list_at("/status/history").iter().any(delivered)
+}
+
 impl Work {
     /// Sees that what an Application's files would run may run where it is delivered.
     ///
@@ -117,7 +134,13 @@ impl Work {
         };
         let (refused, unseen) = match delivered.admission.allows(&delivered.images) {
             Err(refused) => (Some(refused.help("deliver a tag that it lets run")), Vec::new()),
-            Ok(()) => self.moved(&delivered).await?,
+            Ok(()) => match self.brought_by_hand(application, (operation, revisions), &delivered).await? {
+                Some(brought) => (Some(brought), Vec::new()),
+                None => match self.held_back(application, &delivered).await? {
+                    Some(held) => (Some(held), Vec::new()),
+                    None => self.moved(&delivered).await?,
+                },
+            },
         };
         let unseen: Vec<String> = unread.into_iter().chain(unseen).collect();
         let unseen = Some(unseen.join("; ")).filter(|unseen| !unseen.is_empty());
@@ -173,6 +196,80 @@ impl Work {
             Ok(Some((Delivered { admission, system: key, from: from.unwrap_or_default(), images }, unread)))
         });
         found.await.map_err(|broken| vec![Diagnostic::error(code::BUG, broken.to_string())])?
+    }
+
+    /// What somebody's own revision would bring, where a promotion leads: an image that neither what is followed says nor what runs there
+    /// has. What was delivered there before may come back.
+    async fn brought_by_hand(
+        &self,
+        application: &Application,
+        (operation, revisions): (&Operation, &[String]),
+        delivered: &Delivered,
+    ) -> Result<Option<Diagnostic>, Vec<Diagnostic>> {
+        let is_own = !operation.revisions.is_empty() && !operation.is_automated();
+        if !delivered.admission.receives || !is_own || was_delivered(&application.object, revisions) {
+            return Ok(None);
+        }
+        let followed = self.revisions(application, &[], Freshness::Recent).await.map_err(|told| vec![told])?;
+        if followed == revisions {
+            return Ok(None);
+        }
+        let stand_ins = self.stand_ins(application, &followed).await.map_err(|told| vec![told])?;
+        let unit = self.unit(application, &followed).await?;
+        let found = self.delivered(application, &unit, &stand_ins).await?;
+        let said = found.map(|(followed, _)| followed.images).unwrap_or_default();
+        let session = self.session_of(application).map_err(|why| vec![Diagnostic::error(code::NO_DESTINATION, why)])?;
+        let live = session.live_images(application).await?;
+        let is_new = |image: &&OurImage| {
+            let (repository, tag) = (image.repository.as_str(), image.tag.as_str());
+            !said.iter().any(|it| it.repository == repository && it.tag == tag)
+                && !live.iter().any(|it| image_parts(it) == (repository, tag))
+        };
+        Ok(delivered.images.iter().find(is_new).map(|OurImage { repository, tag, said_by, .. }| {
+            let environment = &delivered.admission.environment;
+            let text = format!("{repository}:{tag} is neither what is promoted to {environment} nor runs there");
+            let by = operation.revisions.join(", ");
+            Diagnostic::refused(code::NEVER_THERE, text)
+                .note(format!("{said_by} says it at {by}, which somebody has asked for"))
+                .help(format!("landfall promote --to {environment}, and sync without a revision"))
+        }))
+    }
+
+    /// What is held back, where a promotion leads and it does not run yet: what runs there is healed and changed as ever until it is gone
+    /// back from.
+    async fn held_back(
+        &self,
+        application: &Application,
+        delivered: &Delivered,
+    ) -> Result<Option<Diagnostic>, Vec<Diagnostic>> {
+        if !delivered.admission.receives {
+            return Ok(None);
+        }
+        let (book, failed) = (&self.session.store.promotions, |error: landfall_store::Error| vec![error.diagnose()]);
+        let holds = book.holds(Some(&delivered.system), MOST_LINES).await.map_err(failed)?;
+        let holds = holds.into_iter().filter(|hold| hold.released_at.is_none());
+        let holds: Vec<Held> = holds.map(|HoldRow { tag, by, reason, .. }| Held { tag, by, reason }).collect();
+        if holds.is_empty() {
+            return Ok(None);
+        }
+        let mut published = Vec::new();
+        let repositories: BTreeSet<&str> = delivered.images.iter().map(|image| image.repository.as_str()).collect();
+        for repository in repositories {
+            let known = book.published(repository, MOST_LINES).await.map_err(failed)?;
+            let known =
+                known.into_iter().map(|it| TestedImage { repository: it.image, tag: it.tag, digest: it.digest });
+            published.extend(known);
+        }
+        if delivered.admission.lets_in(&delivered.images, &published, &holds).is_ok() {
+            return Ok(None);
+        }
+        let session = self.session_of(application).map_err(|why| vec![Diagnostic::error(code::NO_DESTINATION, why)])?;
+        let live = session.live_images(application).await?;
+        let comes = |image: &&OurImage| {
+            !live.iter().any(|it| image_parts(it) == (image.repository.as_str(), image.tag.as_str()))
+        };
+        let coming: Vec<OurImage> = delivered.images.iter().filter(comes).cloned().collect();
+        Ok(delivered.admission.lets_in(&coming, &published, &holds).err())
     }
 
     /// The tag that is another image than the book knows, if one is; and of which that is not seen.

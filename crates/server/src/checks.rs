@@ -366,25 +366,34 @@ impl Work {
         let desk = Desk::new(Arc::clone(self), None);
         let last = object.list_at("/status/history").last();
         let by_checks = last.is_some_and(|it| it.pointer("/initiatedBy/username") == Some(&CHECKER.into()));
+        let fault = checked.fault().unwrap_or_default();
         let asked = match checked.on_failure {
             OnSmokeFailure::Alert => None,
             // What is pinned stays already; what was gone back to is not gone back from.
             _ if object.annotation(PIN_ANNOTATION).is_some() => None,
-            OnSmokeFailure::Revert if !by_checks => Some(Asked::Rollback(name.clone(), RollbackWish::default())),
-            OnSmokeFailure::Hold | OnSmokeFailure::Revert => Some(Asked::Pin(name.clone(), PinWish::default())),
+            OnSmokeFailure::Revert if !by_checks => {
+                Some(Asked::Rollback(name.clone(), RollbackWish { why: fault.clone(), ..RollbackWish::default() }))
+            }
+            OnSmokeFailure::Hold | OnSmokeFailure::Revert => {
+                Some(Asked::Pin(name.clone(), PinWish { why: fault.clone(), ..PinWish::default() }))
+            }
         };
         let followed = match asked {
             None => "nothing: it stays already".to_owned(),
             Some(asked) => {
                 let word =
                     if matches!(asked, Asked::Rollback(..)) { "gone back to the delivery before" } else { "held" };
-                match desk.answer(&actor, asked).await {
-                    Ok(_) => word.to_owned(),
-                    Err(diagnostics) => format!("not {word}: {}", words(&diagnostics)),
-                }
+                let (outcome, followed) = match desk.answer(&actor, asked).await {
+                    Ok(_) => ("done, announced", word.to_owned()),
+                    Err(diagnostics) => ("failed, announced", format!("not {word}: {}", words(&diagnostics))),
+                };
+                // That it is well again, which is told by and by, is not what was delivered.
+                let (place, text) = (name.to_string(), format!("{name}: {fault}; {followed}"));
+                self.alarms.raise((CHECKER, "application.follow", &place), outcome, &text).await;
+                followed
             }
         };
-        tracing::warn!("{name}: {}; {followed}", checked.fault().unwrap_or_default());
+        tracing::info!("{name}: {fault}; {followed}");
         let checked = Checked { followed: Some(followed), ..checked.clone() };
         self.remember(&name, &checked).await;
         checked

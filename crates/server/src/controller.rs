@@ -126,9 +126,10 @@ impl Controller {
         let (clock, stop) = (Arc::clone(&self.work.session.clock), self.work.session.stop.clone());
         self.work.repositories.look_out();
         let home = self.work.session.cluster.clone();
-        let other = others::alive(&home).await;
+        let turn = self.work.turn.clone();
+        let other = others::keeps(&home, turn.as_deref()).await;
         self.elsewhere(other.clone());
-        self.tasks.spawn(others::watch(home, other, self.told.clone(), stop.clone()));
+        self.tasks.spawn(others::watch((home, turn), other, self.told.clone(), stop.clone()));
         let all = |gvk: Gvk| Interest { gvk, namespace: None, name: None };
         // Projects first: whoever is held against none of them yet might begin what may not be.
         self.list_projects().await;
@@ -749,6 +750,7 @@ mod tests {
             registries: crate::admitted::Registries::new(landfall_source::Network::default(), Vec::new()),
             shards: Arc::new(crate::shards::Shards::alone()),
             stands_back: AtomicBool::default(),
+            turn: None,
         };
         Controller::new(Arc::new(work), told, happened, Arc::new(Board::new(0)))
     }

@@ -34,7 +34,7 @@ use crate::news::Sinks;
 use crate::repositories::Repositories;
 use crate::said;
 use crate::settings::ArgoSettings;
-use crate::shards::Shards;
+use crate::shards::{Shards, Turn};
 use crate::traces::{Steps, Trace};
 
 /// What errands work with.
@@ -68,6 +68,8 @@ pub(crate) struct Work {
     pub(crate) registries: Registries,
     /// Which Applications are kept from here.
     pub(crate) shards: Arc<Shards>,
+    /// Whose turn it is where it shares them with nobody; nothing where no server of this process keeps any.
+    pub(crate) turn: Option<Arc<Turn>>,
 }
 
 /// Argo CD's field manager: it wrote the status before, perhaps.
@@ -150,6 +152,7 @@ impl Work {
         session.excluded = Arc::new(settings.excluded.clone());
         session.health = self.settings.rulebook(&session.clock);
         session.claims = destination.claims.clone();
+        session.barred = self.orders.barred(application);
         let standing = self.roles.now();
         if standing.project_of(application).is_none() && self.orders.was_protected(&application.project) {
             // Nobody says any more what it may deliver, and as whom.
@@ -253,16 +256,16 @@ impl Work {
         let compared: Result<_, Vec<Diagnostic>> = compared.await;
         match compared {
             Ok(found) => Ok(found),
-            Err(diagnostics) => Err(self.not_compared(application, &diagnostics).await),
+            Err(diagnostics) => Err(self.refused(application, "application.render", &diagnostics).await),
         }
     }
 
-    /// Why an Application could not be compared; what it would have done past its owners is heard.
-    async fn not_compared(&self, application: &Application, diagnostics: &[Diagnostic]) -> String {
+    /// Why an Application could not be compared, synced or removed; what it would have done past others' owners is heard.
+    pub(crate) async fn refused(&self, application: &Application, action: &str, diagnostics: &[Diagnostic]) -> String {
         let told = words(diagnostics);
         if diagnostics.iter().any(|diagnostic| diagnostic.code == code::SIDE_DOOR) {
             let name = format!("{}/{}", application.namespace, application.name);
-            self.alarms.raise_once((&name, "application.render", &name), "refused, announced", &told).await;
+            self.alarms.raise_once((&name, action, &name), "refused, announced", &told).await;
         }
         told
     }
@@ -278,6 +281,12 @@ impl Work {
         let asked = interrupted.as_ref().map(|(operation, attempt)| (operation, *attempt));
         if let Some(asked) = asked.filter(|_| is_terminating(&application.object)) {
             return self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
+        }
+        if self.turn.as_ref().is_some_and(|turn| turn.follows_another())
+            && let Err(diagnostics) = session.abandon(application).await
+        {
+            // Another server has delivered since: gone on with, it would go back behind that.
+            return Some(End::Failed { revisions, message: words(&diagnostics) });
         }
         session.stop = running.stop.clone();
         let finished = self.finish_open((application, &session)).await;
@@ -459,7 +468,7 @@ impl Work {
         revisions: Vec<String>,
         (diagnostics, refused): (&[Diagnostic], Vec<Refused>),
     ) -> End {
-        let message = words(diagnostics);
+        let message = self.refused(application, "application.sync", diagnostics).await;
         self.record(application, asked, &revisions, &message, Tried::Failed(refused)).await;
         End::Failed { revisions, message }
     }

@@ -1,5 +1,7 @@
-//! Whether another controller keeps the Applications of this cluster: as long as one lives, this server only looks on.
+//! Whether another controller keeps the Applications of this cluster, Argo CD's or another server: as long as one lives, this server only
+//! looks on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_cluster::{Cluster, ListOptions};
@@ -8,11 +10,22 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::happened::Happened;
+use crate::shards::Turn;
 
-/// How often it is looked.
+/// How often it is looked, and how often while another one is waited for.
 const LOOK: Duration = Duration::from_secs(5);
+const LOOK_WAITING: Duration = Duration::from_secs(2);
 /// Argo CD's controllers of Applications and of sets of them, by the label that its manifests and its chart give them.
 pub(crate) const ARGO_CONTROLLERS: [&str; 2] = ["argocd-application-controller", "argocd-applicationset-controller"];
+
+/// Whoever keeps the Applications in this server's place; nothing where that is this one.
+pub(crate) async fn keeps(cluster: &Cluster, turn: Option<&Turn>) -> Option<String> {
+    let other = match turn {
+        Some(turn) => turn.take().await,
+        None => None,
+    };
+    alive(cluster).await.or(other)
+}
 
 /// The controller that lives, by namespace and pod; nothing where none does, or nobody may say so.
 pub(crate) async fn alive(cluster: &Cluster) -> Option<String> {
@@ -43,7 +56,7 @@ fn named(pod: &Object) -> String {
 
 /// Tells whenever that changes.
 pub(crate) async fn watch(
-    cluster: Cluster,
+    (cluster, turn): (Cluster, Option<Arc<Turn>>),
     mut known: Option<String>,
     told: Sender<Happened>,
     stop: CancellationToken,
@@ -51,9 +64,9 @@ pub(crate) async fn watch(
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(if known.is_some() { LOOK_WAITING } else { LOOK }) => {}
         }
-        let now = alive(&cluster).await;
+        let now = keeps(&cluster, turn.as_deref()).await;
         if now.is_some() != known.is_some() && told.send(Happened::Elsewhere(now.clone())).await.is_err() {
             return;
         }

@@ -79,7 +79,10 @@ impl Work {
                 Step::Hooks(moment) => session.part_alone(unit, moment).await.map(|end| (end, Vec::new())),
                 Step::Objects => session.remove_alone(unit).await,
             };
-            taken.map_err(|diagnostics| words(&diagnostics))
+            match taken {
+                Ok(taken) => Ok(taken),
+                Err(diagnostics) => Err(self.refused(application, "application.delete", &diagnostics).await),
+            }
         };
         let (mut end, mut notes) = once().await?;
         if is_in_the_way(&end) && self.shards.keeps(&application.key()) {

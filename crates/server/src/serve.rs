@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::password::random_bytes;
-use crate::accounts::{Accounts, Issuer, Jobs, Orders, Roles};
+use crate::accounts::{Accounts, Issuer, Jobs, Orders, Roles, digest};
 use crate::admitted::Registries;
 use crate::alarms::Alarms;
 use crate::api::Desk;
@@ -37,7 +37,7 @@ use crate::options::{Listen, Options, Replicas, Sealing, StandInRepository};
 use crate::repositories::Repositories;
 use crate::sealing::{self, Keeper};
 use crate::settings::ArgoSettings;
-use crate::shards::{self, Shards};
+use crate::shards::{self, Shards, Turn};
 use crate::{ground, rights};
 
 /// What is told once the server answers.
@@ -137,7 +137,11 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
             None => Arc::new(Shards::alone()),
         };
         let origin = place.target.source.origin().or_else(|| host.origin());
-        let work = Arc::new(Work { declared, origin, sinks, shards, ..work });
+        let own = |work: &Work| {
+            Turn::new(work.session.cluster.clone(), own_name(host, &place), Arc::clone(&work.session.clock))
+        };
+        let turn = (!shards.is_shared()).then(|| Arc::new(own(&work)));
+        let work = Arc::new(Work { declared, origin, sinks, shards, turn: turn.clone(), ..work });
         work.alarms.tell(work.sinks.clone());
         ground::accept(&work, &objects, &person(host)).await?;
         let now = work.session.clock.now();
@@ -187,6 +191,9 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         if let Some(leases) = leases {
             let _given_back = leases.await;
         }
+        if let Some(turn) = turn {
+            turn.give_back().await;
+        }
         let _ended = answering.await;
         if let Some(opening) = opening {
             let _ended = opening.await;
@@ -232,7 +239,8 @@ fn open_sealed(
         let stop = work.session.stop.clone();
         // Of several replicas one opens them: whoever keeps the first shard, as long as it does.
         while !stop.is_cancelled() {
-            if !work.shards.is_first() {
+            let is_others = || work.turn.as_ref().is_some_and(|turn| turn.other().is_some());
+            if !work.shards.is_first() || is_others() {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(TURN) => continue,
@@ -243,6 +251,7 @@ fn open_sealed(
             tokio::select! {
                 () = keeper.run() => return,
                 () = leave.over() => {}
+                () = async { while !is_others() { tokio::time::sleep(TURN).await } } => {}
             }
         }
     }))
@@ -260,6 +269,20 @@ fn take_turns(
     let (cluster, rows) = (cluster.clone(), store.shards.clone());
     let keeper = shards::Keeper::new((cluster, rows), settings, Arc::clone(&work.shards), told, Arc::clone(clock));
     tokio::spawn(keeper.run(stop.clone(), idle))
+}
+
+/// What a server is called that shares with nobody: by its machine and where its state lies, so that it is the same one when it is started
+/// again there.
+fn own_name(host: &Host, place: &Place) -> String {
+    let read = |path: &str| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    let named = read("/proc/sys/kernel/hostname").or_else(|| host.env.get("HOSTNAME").map(str::to_owned));
+    let machine = named.filter(|name| !name.is_empty()).unwrap_or_else(|| "landfall".to_owned());
+    let state = place.state.file("");
+    let path = state.canonicalize().unwrap_or(state).display().to_string();
+    // Machines may be called alike.
+    let id = read("/etc/machine-id").unwrap_or_default();
+    let suffix: String = digest(&format!("{id} {path}")).chars().take(8).collect();
+    format!("{machine}-{suffix}")
 }
 
 /// What this process is called among its replicas, as no other one is, nor itself when it is started again.
@@ -341,6 +364,7 @@ async fn work(
         registries,
         shards,
         stands_back,
+        turn: None,
     })
 }
 

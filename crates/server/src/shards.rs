@@ -10,6 +10,7 @@
 //! placing.rs   an Application → its shard; a replica's share
 //! hearing.rs   what replicas tell each other: pushes, orders and policies
 //! key.rs       what the journal is sealed with: a Secret that the replicas share
+//! turn.rs      servers that share nothing: one of them keeps all Applications, the others look on
 //! ```
 //!
 //! A lease says who may begin; two things keep whoever had it before from writing: its leave to write ends before the lease does,
@@ -21,6 +22,7 @@ mod keeper;
 mod key;
 mod lease;
 mod placing;
+mod turn;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +35,7 @@ pub(crate) use hearing::hear;
 pub(crate) use keeper::{Keeper, Settings};
 pub(crate) use key::journal_key;
 pub(crate) use placing::shard_of;
+pub(crate) use turn::Turn;
 
 /// The shards that this process keeps.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
-//! What a project does not let its Applications have, and what of a sync is no part of its objects.
+//! What a project does not let its Applications have, what others' owners answer for, and what of a sync is no part of its objects.
 
-use landfall_apps::{Application, Operation, Project, ResourceName, SyncRequest, SyncStatus};
+use landfall_apps::{
+    Application, Barred, HookType, Operation, PartingRequest, Project, ResourceName, SyncRequest, SyncStatus,
+};
 use landfall_cluster::Propagation;
 use landfall_object::{Gvk, Object, ObjectKey};
 use serde_json::{Value, json};
@@ -101,6 +103,62 @@ async fn what_must_not_be_shared_is_compared_and_not_synced() {
     // Without the option it is taken over, as it is told.
     let free = place.application(&[]);
     place.prepare(&free, &[config("both", json!({"a": "1"}))]).await.check().expect("it is told alone");
+}
+
+/// A ConfigMap that is a hook of this moment.
+fn hook(name: &str, moment: &str) -> Value {
+    let mut hook = config(name, json!({"a": "2"}));
+    hook["metadata"]["annotations"] = json!({"argocd.argoproj.io/hook": moment});
+    hook
+}
+
+#[tokio::test]
+async fn what_others_owners_answer_for_is_not_written_nor_deleted_nor_run_over_by_a_hook() {
+    let mut place = Place::new().await;
+    let production = with(&place.application(&[]), ("metadata", "name"), json!("production"));
+    let delivered = [config("both", json!({"a": "1"})), config("own", json!({"a": "1"}))];
+    place.sync(&production, &delivered).await;
+    let instance = production.instance();
+    place.applications.barred = Barred::new([(instance.clone(), "prod".to_owned())].into());
+    let other = place.application(&[]);
+    let refused = |prepared: &landfall_apps::PreparedSync| prepared.check().expect_err("it is theirs").to_string();
+
+    // Wanted as it is, it stays whose it is, and nothing is in the way.
+    let same = place.prepare(&other, &[config("both", json!({"a": "1"})), config("mine", json!({"a": "1"}))]).await;
+    same.check().expect("nothing of it is written");
+    place.conductor.run(&place.applications, &same).await.expect("runs");
+    let same = place.prepare(&other, &[config("both", json!({"a": "1"})), config("mine", json!({"a": "1"}))]).await;
+    assert_eq!(same.status(), SyncStatus::Synced);
+    let both = place.get("v1", "ConfigMap", "both").await.expect("there");
+    assert_eq!(landfall_apps::owner(&both), Some(instance.as_str()));
+
+    let changed = place.prepare(&other, &[config("both", json!({"a": "2"}))]).await;
+    let told = format!("ConfigMap {}/both, which is {instance}'s, whose project prod is protected", place.namespace);
+    assert!(refused(&changed).ends_with(&told), "{}", refused(&changed));
+    assert_eq!(changed.status(), SyncStatus::OutOfSync, "it is compared as ever");
+    let run_over = place.prepare(&other, &[hook("both", "PreSync")]).await;
+    assert!(refused(&run_over).ends_with(&told));
+    let request = PartingRequest {
+        targets: place.request(&[hook("both", "PostDelete")]).targets,
+        moment: HookType::PostDelete,
+        timeout: 60,
+    };
+    let parting = place.applications.prepare_parting(&other, request).await.expect("prepares");
+    assert!(refused(&parting).ends_with(&told));
+
+    // Another Application of that name has none of it either.
+    let again = production.clone();
+    let own = [config("both", json!({"a": "2"})), config("own", json!({"a": "1"}))];
+    assert!(
+        refused(&place.prepare(&again, &own).await).contains(&format!("is an earlier {instance}'s, whose project"))
+    );
+    assert!(refused(&place.prepare(&again, &own[1..]).await).contains("/both"), "pruned");
+    let removal = place.applications.prepare_delete(&again, Propagation::Background, None).await.expect("prepares");
+    assert!(removal.check().is_err());
+
+    // Those of that project do with it what they like.
+    place.applications.barred = Barred::default();
+    place.prepare(&other, &[config("both", json!({"a": "2"}))]).await.check().expect("its own project's");
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ impl Place {
             health: Default::default(),
             pens: Default::default(),
             claims: Default::default(),
+            barred: Default::default(),
         };
         let revision = "0123456789abcdef0123456789abcdef01234567".to_owned();
         Place { namespace, applications, conductor, revision, told }

@@ -2,7 +2,7 @@
 //!
 //! The same steps that `up` takes for many, so that both do the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_recursion::async_recursion as boxed;
 use landfall_apps::{Application, DeletionHooks, HookType, PreparedSync, ResourceStatus, SyncStatus, delivers};
@@ -13,7 +13,7 @@ use landfall_object::{Object, ObjectKey};
 use super::checked::definitions;
 use super::{Ready, UpOptions};
 use crate::history::Reverted;
-use crate::images::images_in;
+use crate::images::{images_in, images_of};
 use crate::session::Session;
 use crate::summary::{Outcome, UnitSummary};
 use crate::unit::{Door, Unit};
@@ -188,6 +188,16 @@ impl Session {
         let Door::Application(bound) = &unit.door else { return Err(no_application(unit)) };
         let (summary, notes) = self.remove_application(unit, bound).await?;
         Ok((end_of(summary), notes))
+    }
+
+    /// The images that what belongs to an Application says to be run, as it lives.
+    ///
+    /// # Errors
+    /// What the cluster refuses with.
+    #[boxed]
+    pub async fn live_images(&self, application: &Application) -> Result<BTreeSet<String>, Vec<Diagnostic>> {
+        let tracked = self.applications().tracked(application).await.map_err(|error| vec![error.diagnose()])?;
+        Ok(images_of(&tracked))
     }
 
     /// The objects that belong to an Application, as far as they are live.

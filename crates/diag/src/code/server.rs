@@ -30,6 +30,7 @@ super::group! {
     ACCOUNT_EXISTS = 744, Usage, "There is an account of that name already.";
     NO_ROLE_FOR_IT = 745, Refused, "No role of whoever asks permits that.";
     BAD_POLICY = 746, Usage, "The policy of roles has a line that cannot be read.";
+    KEPT_ELSEWHERE = 779, Refused, "Another server keeps the Applications of this cluster, and what is asked for of a protected one counts there alone.";
     SIDE_DOOR = 747, Refused, "Something of a protected Application was written past its owners and its base branch.";
     FOREIGN_PAGE = 748, Refused, "A browser's session changes something only for the server's own pages.";
     BUSY_SIGNING_IN = 749, Failed, "Too many sign in at once.";

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! base.rs       the branch as its repository has it: policy, what runs in either environment · asker.rs who asks
-//! witnessed.rs  what is seen of the images now · vouched.rs who has signed them
+//! witnessed.rs  what is seen of the images now · there.rs how a server sees them · vouched.rs who has signed them
 //!     └─► the book ─► the rules' gates ─► refused, each in its own sentence
 //! going.rs       what the receiving environment runs with its lines changed: what was tested, and nothing else changes
 //! the receiving environment's lines with the release's tag ─► rehearsed ─► the tag given ─► written: a commit, or a branch
@@ -14,6 +14,7 @@ mod asker;
 pub(crate) mod base;
 pub(crate) mod by_hand;
 mod going;
+mod there;
 mod told;
 mod vouched;
 pub(crate) mod withdrawn;
@@ -363,9 +364,13 @@ async fn gates(
     let unmade = if args.allow_unsimulated { Unmade::LeftOut } else { Unmade::NotPassed };
     // Who has a server's book need not be where the cluster is kept that it tells of.
     let is_elsewhere = books.is_elsewhere() && from.cluster.is_kept_in_state() && !from.state.has_cluster();
-    let Sighted { mut lines, waiting, .. } = match args.recorded || is_elsewhere {
-        true => Sighted::default(),
-        false => witnessed::look(context, from, units, images, unmade, started).await?,
+    let Sighted { mut lines, waiting, .. } = match (args.recorded, is_elsewhere) {
+        (true, _) => Sighted::default(),
+        (false, true) => {
+            there::look(books, from, units).await?;
+            Sighted::default()
+        }
+        (false, false) => witnessed::look(context, from, units, images, unmade, started).await?,
     };
     if let Some(level) = promotion.gates.reports {
         lines.extend(witnessed::reports(context, &args.sarif, level, &promotion.from, images)?);

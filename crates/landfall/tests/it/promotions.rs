@@ -3,6 +3,7 @@
 mod admitted;
 mod behind;
 mod carried;
+mod elsewhere;
 mod going;
 mod guarded;
 mod interrupted;

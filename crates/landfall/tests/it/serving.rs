@@ -35,6 +35,7 @@ mod order;
 mod parting;
 mod paths;
 mod pushes;
+mod rivals;
 mod rows;
 mod told;
 mod traced;

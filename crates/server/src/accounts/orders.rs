@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_apps::{PIN_ANNOTATION, Project};
-use landfall_diag::{Diagnose as _, Diagnostic};
+use landfall_apps::{Application, Barred, PIN_ANNOTATION, Project, instance_name};
+use landfall_diag::{Diagnose as _, Diagnostic, is_mutant};
 use landfall_engine::Clock;
 use landfall_object::Object;
 use landfall_store::{Facts, OrderRow, PolicyRow};
@@ -203,9 +203,24 @@ impl Orders {
     /// The protected project whose owners an Application belongs to, whatever project it names by now: it was of that one, and
     /// none of them has let it leave.
     pub(crate) fn owner_of(&self, object: &Object) -> Option<String> {
+        self.known.lock().owner_of(object).map(str::to_owned)
+    }
+
+    /// The Applications whose objects this one must not change: those of protected projects that it does not belong to. One that was
+    /// deleted and left its objects is among them, and so is another one of its name.
+    pub(crate) fn barred(&self, application: &Application) -> Barred {
+        if is_mutant("protected-objects") {
+            return Barred::default();
+        }
         let known = self.known.lock();
-        let row = known.members.get(&place(object)).filter(|row| Some(row.uid.as_str()) == object.uid())?;
-        Some(row.digest.clone()).filter(|project| known.is_protected(project))
+        let own = known.owner_of(&application.object);
+        let others = known.members.iter().filter_map(|(place, row)| {
+            let project = row.digest.as_str();
+            let is_own = project == application.project || Some(project) == own;
+            let (namespace, name) = place.split_once('/')?;
+            (!is_own && known.is_protected(project)).then(|| (instance_name(namespace, name), project.to_owned()))
+        });
+        Barred::new(others.collect())
     }
 
     /// Keeps that an Application belongs to a protected project; or that it was let go, where that is none.
@@ -372,6 +387,11 @@ impl Known {
 
     fn is_protected(&self, project: &str) -> bool {
         self.protected.contains(&format!("{}/{project}", Project::HOME))
+    }
+
+    fn owner_of(&self, object: &Object) -> Option<&str> {
+        let row = self.members.get(&place(object)).filter(|row| Some(row.uid.as_str()) == object.uid())?;
+        Some(row.digest.as_str()).filter(|project| self.is_protected(project))
     }
 
     fn accepts(&self, object: &Object, application: &str, declared: &String) -> bool {

@@ -58,6 +58,10 @@ impl Desk {
         if !was_protected && !self.work.roles.now().is_protected(project) {
             return Ok(Promised::Nothing);
         }
+        if let Some(other) = self.work.turn.as_ref().and_then(|turn| turn.other()) {
+            let text = format!("{name} is protected, and {other} keeps it: it counts where it is asked for there");
+            return Err(one(Diagnostic::refused(code::KEPT_ELSEWHERE, text).note("nothing was changed")));
+        }
         let pins = patch["metadata"]["annotations"].get(PIN_ANNOTATION).is_some();
         let declares = pins || patch.get("spec").is_some();
         let automated = object.at("/spec/syncPolicy/automated").is_some_and(Value::is_object);
@@ -160,9 +164,10 @@ impl Desk {
             }
             let mut patch = json!({"operation": operation(actor, &sync, None)});
             // Without a pin the next look would take it forward again; one that is there is moved along.
-            let pins = application.is_automated() || object.annotation(PIN_ANNOTATION).is_some();
+            let pins =
+                application.is_automated() || object.annotation(PIN_ANNOTATION).is_some() || !wish.why.is_empty();
             if pins {
-                let pin = self.new_pin(actor, entry.revisions.clone(), Some(entry.id));
+                let pin = self.new_pin(actor, entry.revisions.clone(), (Some(entry.id), &wish.why));
                 patch["metadata"]["annotations"] = json!({PIN_ANNOTATION: pin.written()});
             }
             let accepted = Accepted {
@@ -254,7 +259,7 @@ impl Desk {
         // A branch would move: it is pinned to what it leads to now.
         let found = self.work.revisions(&application, &asked, Freshness::Latest).await.map_err(one)?;
         self.write(actor, name, |_| {
-            let pin = self.new_pin(actor, found.clone(), None);
+            let pin = self.new_pin(actor, found.clone(), (None, &wish.why));
             let patch = json!({"metadata": {"annotations": {PIN_ANNOTATION: pin.written()}}});
             Ok((patch, Accepted { revisions: found.clone(), pinned: true, ..accepted(name, "pin") }))
         })
@@ -298,10 +303,11 @@ impl Desk {
         Ok(accepted(name, "delete"))
     }
 
-    fn new_pin(&self, actor: &Actor, revisions: Vec<String>, delivery: Option<i64>) -> Pin {
+    fn new_pin(&self, actor: &Actor, revisions: Vec<String>, (delivery, why): (Option<i64>, &str)) -> Pin {
         let now = self.work.session.clock.now();
         let at = landfall_object::whole_second(now).to_string();
-        Pin { revisions, by: actor.name.clone(), at, delivery }
+        let why = landfall_diag::beginning(why, 300);
+        Pin { revisions, by: actor.name.clone(), at, delivery, why }
     }
 }
 

@@ -124,6 +124,7 @@ impl Detail {
             by: pin.by,
             at: pin.at,
             delivery: pin.delivery,
+            why: pin.why,
         });
         let pause = Pause::of(application).map(|pause| PauseLine { by: pause.by, at: pause.at, reason: pause.reason });
         Detail {

@@ -292,6 +292,9 @@ pub struct PinLine {
     /// The delivery that it was rolled back to, where that is why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<i64>,
+    /// Why it stays, where that was said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// In what an Application differs from what is live.
@@ -476,6 +479,9 @@ pub struct RollbackWish {
     pub id: Option<i64>,
     /// Whether objects that the delivery did not have are deleted.
     pub prune: bool,
+    /// Why it is to stay there: it is pinned then, also where it does not sync by itself.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// A look that is asked for.
@@ -495,6 +501,9 @@ pub struct PinWish {
     pub revisions: Vec<String>,
     /// Whether the Application is let go of instead: it follows its sources again.
     pub release: bool,
+    /// Why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// How an Application is to sync by itself.

@@ -208,7 +208,7 @@ impl Keeper {
         replicas
             .filter_map(|seen| match Purpose::of(&seen.lease)? {
                 Purpose::Replica(name) => seen.holder(now).map(|_| name),
-                Purpose::Shard(_) => None,
+                Purpose::Shard(_) | Purpose::Server => None,
             })
             .collect()
     }

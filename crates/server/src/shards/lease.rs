@@ -15,7 +15,7 @@ pub(super) const LEAVE: Duration = Duration::from_secs(8);
 /// How often it is renewed.
 pub(super) const RENEWED: Duration = Duration::from_secs(2);
 
-/// Says what a lease is for: `shard`, `replica`.
+/// Says what a lease is for: `shard`, `replica`, `server`.
 pub(super) const LABEL: &str = "landfall.dev/lease";
 /// The epoch of the shard's journal.
 const EPOCH: &str = "landfall.dev/epoch";
@@ -34,6 +34,8 @@ pub(super) enum Purpose {
     Shard(u32),
     /// That a replica lives.
     Replica(String),
+    /// That its holder keeps all Applications, and shares them with nobody.
+    Server,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
         let name = match self {
             Purpose::Shard(number) => format!("landfall-shard-{number}"),
             Purpose::Replica(name) => format!("landfall-replica-{name}"),
+            Purpose::Server => "landfall-server".to_owned(),
         };
         ObjectKey::new(kind(), Some(namespace), name)
     }
@@ -50,6 +53,7 @@ impl Purpose {
     pub(super) fn of(lease: &Object) -> Option<Purpose> {
         match lease.label(LABEL)? {
             "shard" => lease.name().strip_prefix("landfall-shard-")?.parse().ok().map(Purpose::Shard),
+            "server" => Some(Purpose::Server),
             "replica" => lease.name().strip_prefix("landfall-replica-").map(|name| Purpose::Replica(name.to_owned())),
             _ => None,
         }
@@ -59,6 +63,7 @@ impl Purpose {
         match self {
             Purpose::Shard(_) => "shard",
             Purpose::Replica(_) => "replica",
+            Purpose::Server => "server",
         }
     }
 }

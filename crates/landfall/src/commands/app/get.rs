@@ -128,10 +128,11 @@ impl Report for Shown<'_> {
         }
         if let Some(pin) = &self.0.pin {
             ui.folded(&format!(
-                "  pinned to {} by {} {}   landfall app pin {}/{} --release",
+                "  pinned to {} by {} {}{}   landfall app pin {}/{} --release",
                 short(&pin.revisions),
                 pin.by,
                 ago(&pin.at),
+                if pin.why.is_empty() { String::new() } else { format!(": {}", pin.why) },
                 line.namespace,
                 line.name
             ));

@@ -45,7 +45,7 @@ impl Verb for AppPinArgs {
         self.counter
             .agreed(context, Act::Deliver, self.yes, ("Change what it follows", "changing what it follows"))
             .await?;
-        let wish = PinWish { revisions: self.revision.clone(), release: self.release };
+        let wish = PinWish { revisions: self.revision.clone(), release: self.release, ..PinWish::default() };
         let accepted: Result<Accepted, Failure> = asking!(context, self.counter, |counter| {
             let name = counter.named(&self.counter, &self.name).await?;
             counter.ask(Asked::Pin(name, wish)).await

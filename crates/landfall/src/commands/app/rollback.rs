@@ -49,7 +49,7 @@ impl Verb for AppRollbackArgs {
             return self.looked_ahead(context, started).await;
         }
         self.counter.agreed(context, Act::RollBack, self.change.yes, ("Roll back", "rolling back")).await?;
-        let wish = RollbackWish { id: self.id, prune: self.prune };
+        let wish = RollbackWish { id: self.id, prune: self.prune, ..RollbackWish::default() };
         let ended: Result<Vec<Ended>, Failure> = asking!(context, self.counter, |counter| {
             let name = counter.named(&self.counter, &self.name).await?;
             counter.is_acted_on()?;

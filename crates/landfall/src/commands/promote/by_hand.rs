@@ -314,7 +314,7 @@ async fn known(books: &Books, wish: &Wish<'_>) -> Result<(Vec<Held>, Vec<String>
 }
 
 /// What is held back now.
-pub(super) async fn held(books: &Books) -> Result<Vec<Held>, Failure> {
+pub(crate) async fn held(books: &Books) -> Result<Vec<Held>, Failure> {
     let holds: Vec<HoldLine> = books.ask(Asked::Holds(Lines::most(MOST_EVIDENCE))).await?;
     let held = holds.into_iter().filter(|hold| hold.released_at.is_none());
     Ok(held.map(|HoldLine { tag, by, reason, .. }| Held { tag, by, reason }).collect())

@@ -53,7 +53,9 @@ pub(super) fn closed(verdicts: &[GateVerdict]) -> Vec<Diagnostic> {
                 Some(format!("let it run there once, and look again: landfall smoke --env {environment}")),
             ),
             GateRefusal::Gone { environment, .. } | GateRefusal::Untested { environment, .. } => {
-                (code::NOT_TESTED, Some(format!("deliver it there first: landfall up --env {environment}")))
+                // What a server has checked before its book knew the tag it checks again after its next sync.
+                let up = format!("deliver it there first: landfall up --env {environment}");
+                (code::NOT_TESTED, Some(format!("{up}; where a server keeps it: landfall app sync NAME")))
             }
             GateRefusal::Unhealthy { environment, .. } => {
                 (code::NOT_WELL, Some(format!("landfall status --env {environment}")))

@@ -1,6 +1,6 @@
 //! What turns open promotions red: a check that has failed where their images come from, wherever it was made, and a hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_delivery::{CheckResult, Ours, TargetKind, Unit, of_units};
 use landfall_diag::{Diagnostic, code};
@@ -22,6 +22,11 @@ use crate::context::Context;
 const MOST: usize = 1000;
 /// How a promotion stands that waits for somebody.
 const OPEN: [&str; 2] = ["tagged", "proposed"];
+/// How one stands that has become nothing.
+const NOTHING: [&str; 3] = ["tagged", "proposed", "withdrawn"];
+/// How one stands whose version the branch says, and one that was delivered.
+const SAID: [&str; 2] = ["written", "merged"];
+const DELIVERED: [&str; 2] = ["live", "failed"];
 
 /// Whether something is promoted from a place's environment.
 pub(crate) fn promotes(place: &Place) -> bool {
@@ -134,13 +139,15 @@ pub(super) async fn written(
     withdraw(context, books, (open, is_meant), &why).await
 }
 
-/// Withdraws open promotions of a version that is held back from now on; says which.
+/// Withdraws open promotions of a version that is held back from now on; says which, and which environments have it: it is gone back from
+/// there.
 pub(crate) async fn after_hold(
     context: &Context,
     books: &Books,
     open: Vec<PromotionLine>,
     (tag, why): (&str, &str),
 ) -> Result<Vec<String>, Failure> {
+    let all: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Lines::most(MOST))).await?;
     let is_same = |name: &str| bare(name) == bare(tag);
     // The same image may have further tags.
     let known: Vec<LedgerLine> = books.ask(Asked::Ledger(None, Some(MOST))).await?;
@@ -152,7 +159,36 @@ pub(crate) async fn after_hold(
                     || image["digest"].as_str().is_some_and(|it| digests.contains(it))
             })
     };
-    withdraw(context, books, (open, is_meant), why).await
+    let had: Vec<String> = standing(&all).into_iter().filter(|line| is_meant(line)).filter_map(has).collect();
+    let mut said = withdraw(context, books, (open, is_meant), why).await?;
+    said.extend(had);
+    Ok(said)
+}
+
+/// What became last of each environment's promotions, those aside of which nothing came.
+fn standing(lines: &[PromotionLine]) -> Vec<&PromotionLine> {
+    let mut last: BTreeMap<(&str, &str), &PromotionLine> = BTreeMap::new();
+    for line in lines.iter().filter(|line| !NOTHING.contains(&line.state.as_str())) {
+        let moment = |line: &PromotionLine| line.events.last().map_or(line.at.clone(), |event| event.at.clone());
+        let kept = last.entry((&line.system, &line.to)).or_insert(line);
+        if moment(line) > moment(kept) {
+            *kept = line;
+        }
+    }
+    last.into_values().collect()
+}
+
+/// That an environment has a version or is to have it, and how it is gone back from.
+fn has(line: &PromotionLine) -> Option<String> {
+    let PromotionLine { tag, to, state, .. } = line;
+    let said = match state.as_str() {
+        state if SAID.contains(&state) => {
+            format!("the branch says {tag} for {to}, which is not given it where it does not run yet")
+        }
+        state if DELIVERED.contains(&state) => format!("{to} has {tag}, and keeps it"),
+        _ => return None,
+    };
+    Some(format!("{said} · back with landfall rollback --env {to}"))
 }
 
 fn images_of(line: &PromotionLine) -> impl Iterator<Item = &Value> {

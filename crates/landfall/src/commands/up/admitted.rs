@@ -1,17 +1,18 @@
-//! What may run where it is delivered: tags that the environment's policy lets run, and none that was moved since it was published.
+//! What may run where it is delivered: tags that the environment's policy lets run, none that was moved since it was published, and
+//! where a promotion leads none that is held back.
 
 use std::collections::BTreeSet;
 
 use landfall_delivery::{Admission, Candidate, OurImage, Ours, TargetKind, our_images};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_host::{Failure, Place};
-use landfall_promote::Moved;
+use landfall_promote::{Moved, TestedImage};
 use landfall_server::api::{Asked, LedgerLine};
 use landfall_source::Reference;
 
 use crate::commands::books::{Books, BooksArgs, Use};
 use crate::commands::images::registry::registry;
-use crate::commands::promote::by_hand::{Breach, Broken};
+use crate::commands::promote::by_hand::{Breach, Broken, held};
 use crate::commands::write_back::actor;
 use crate::context::Context;
 
@@ -29,7 +30,8 @@ pub(crate) enum Deed {
 /// announced first.
 ///
 /// # Errors
-/// A tag is none that its policy lets run; where promotions lead or come from, a tag that was moved in its registry.
+/// A tag is none that its policy lets run; where promotions lead one that is held back, where they lead or come from one that was moved in
+/// its registry.
 pub(crate) async fn check(
     context: &Context,
     place: &Place,
@@ -39,7 +41,7 @@ pub(crate) async fn check(
     let Some(admission) = admission(place) else { return Ok(None) };
     let images = images(place, candidates);
     let Err(mut failure) = admits(context, place, (&admission, &images)).await else { return Ok(None) };
-    let is_refusal = |told: &&mut Diagnostic| [code::BAD_TAG, code::TAG_MOVED].contains(&told.code);
+    let is_refusal = |told: &&mut Diagnostic| [code::BAD_TAG, code::HELD_BACK, code::TAG_MOVED].contains(&told.code);
     let Some(told) = failure.diagnostics.iter_mut().find(is_refusal) else { return Err(failure) };
     let reason = glass.map(str::trim).filter(|reason| !reason.is_empty());
     match (reason, deed) {
@@ -94,9 +96,30 @@ async fn admits(
         return Ok(());
     }
     let books = BooksArgs::default().open(context, place, Use::Reads).await?;
-    let checked = unmoved(context, &books, &by_tag(images)).await;
+    let checked = match let_in(&books, admission, images).await {
+        Ok(()) => unmoved(context, &books, &by_tag(images)).await,
+        held => held,
+    };
     books.close().await;
     checked
+}
+
+/// Sees that nothing comes that is held back.
+async fn let_in(books: &Books, admission: &Admission, images: &[OurImage]) -> Result<(), Failure> {
+    let holds = if admission.receives { held(books).await? } else { Vec::new() };
+    if holds.is_empty() {
+        return Ok(());
+    }
+    let mut published = Vec::new();
+    for repository in images.iter().map(|image| &image.repository).collect::<BTreeSet<_>>() {
+        let lines: Vec<LedgerLine> = books.ask(Asked::Ledger(Some(repository.clone()), Some(MOST))).await?;
+        published.extend(lines.into_iter().map(|it| TestedImage {
+            repository: it.image,
+            tag: it.tag,
+            digest: it.digest,
+        }));
+    }
+    admission.lets_in(images, &published, &holds).map_err(unchanged)
 }
 
 /// Sees that the tags of images of ours are such as a place's environment lets run.

@@ -160,9 +160,16 @@ struct Served {
 impl Served {
     /// Once production has this line.
     fn begin(place: Place, change: (&str, &str)) -> Self {
+        Served::begin_so(place, change, "automated: {selfHeal: true}, ")
+    }
+
+    /// The same of one that syncs as this says.
+    fn begin_so(place: Place, change: (&str, &str), automated: &str) -> Self {
         place.by_application("path: chart, helm: {valueFiles: [../production.yaml]}");
-        let automated = "targetRevision: HEAD}\n  syncPolicy: {automated: {selfHeal: true}, retry: {limit: 0}, syncOptions: [CreateNamespace=true]}";
-        place.shop.edit("gitops/web.yaml", "targetRevision: HEAD}", automated);
+        let policy = format!(
+            "targetRevision: HEAD}}\n  syncPolicy: {{{automated}retry: {{limit: 0}}, syncOptions: [CreateNamespace=true]}}"
+        );
+        place.shop.edit("gitops/web.yaml", "targetRevision: HEAD}", &policy);
         place.shop.edit("production.yaml", change.0, change.1);
         place.push("delivered by a server");
         let repository = format!("{}={}", place.town.url("acme/shop.git"), place.bare.display());
@@ -235,6 +242,65 @@ fn se_09_se_10_se_33_a_server_delivers_neither_what_the_policy_refuses_nor_a_tag
     let (name, token) = served.server.own_token();
     let (_, audit) = served.server.ask("GET", "/api/v1/audit", &[(name, &token)], "");
     assert!(audit.contains("application.images") && audit.contains("promotion.break-glass"), "{audit}");
+}
+
+/// Any branch that somebody had pushed was synced to production, with a tag that no registry had.
+#[test]
+fn a_revision_of_somebodys_own_brings_nothing_new_where_a_promotion_leads() {
+    let place = place(COMMITTED);
+    let served = Served::begin_so(place, ("# production", "# production, served"), "");
+    let (place, first) = (&served.place, served.place.head());
+    place.shop.run(&["app", "sync", "web", "--yes", "--env", "production"]).exits(0);
+    place.shop.git(&["checkout", "-q", "-b", "wild"]);
+    place.shop.edit("production.yaml", "web:0.4.0'", "web:9.9.9'");
+    place.shop.commit("wild");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:wild"]);
+    let sync = ["app", "sync", "web", "--yes", "--env", "production", "--revision"];
+    let told = place.shop.run(&[&sync[..], &["wild"]].concat()).exits(1);
+    let all = told.all().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(all.contains("web:9.9.9 is neither what is promoted to production nor runs there"), "{all}");
+    assert!(all.contains("--break-glass REASON"), "{all}");
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.4.0")), "{:?}", served.runs());
+    // What was there, and a revision that runs what is there, may come.
+    place.shop.run(&[&sync[..], &[first.as_str()]].concat()).exits(0);
+    place.shop.edit("production.yaml", "web:9.9.9'", "web:0.4.0'");
+    place.shop.commit("tame");
+    place.shop.git(&["push", "-q", "../git/acme/shop.git", "HEAD:tame"]);
+    place.shop.run(&[&sync[..], &["tame"]].concat()).exits(0);
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.4.0")), "{:?}", served.runs());
+}
+
+/// It was held back without a word of the branch that had it, and the next sync delivered it.
+#[test]
+fn what_is_held_back_after_its_promotion_is_written_is_delivered_by_nobody() {
+    let place = place(COMMITTED).delivered();
+    place.promote(&[]).exits(0);
+    place.shop.git(&["pull", "-q", "../git/acme/shop.git", "main"]);
+    let hold = ["hold", "0.5.0-alpha.1.1", "--reason", "loses orders"];
+    place.run_as("ada", &hold).exits(0).says("the branch says 0.5.0 for production").says("rollback --env production");
+    for more in [&[][..], &["--dry-run"]] {
+        let up = place.shop.run(&[&["up", "--env", "production"], more].concat());
+        up.exits(5).says("LF0973").says("loses orders").says("nothing was changed");
+    }
+    // Where it came from it is built and tested on.
+    place.shop.run(&["up", "--env", "test"]).exits(0);
+    let served = Served::begin(place, ("# production", "# production, served"));
+    let place = &served.place;
+    served.ends("Failed", "web:0.5.0 is held back, as 0.5.0-alpha.1.1, by ada: loses orders");
+    let sync = ["app", "sync", "web", "--yes", "--env", "production"];
+    place.shop.run(&sync).exits(1).says("is held back").says("--break-glass REASON");
+    assert_eq!(served.runs(), None);
+    place.shop.run(&[&sync[..], &["--break-glass", "the shop is down"]].concat()).exits(0);
+    assert!(served.runs().is_some_and(|image| image.ends_with(":0.5.0")), "{:?}", served.runs());
+    let history = place.shop.run(&["history", "--promotions", "-o", "json"]).exits(0).json();
+    assert_eq!(history["data"][0]["state"], "glass-broken", "{history:#}");
+    // What runs there is changed as ever until it is gone back from.
+    place.shop.edit("production.yaml", "# production, served", "replicas: 2");
+    place.push("two of them");
+    served.ends("Succeeded", "");
+    let key =
+        landfall_object::ObjectKey::new(landfall_object::Gvk::new("apps", "v1", "Deployment"), Some("shop"), "web");
+    served.server.until(&served.cluster, &key, |it| it.i64_at("/spec/replicas") == Some(2));
 }
 
 #[test]

@@ -162,6 +162,76 @@ fn what_belongs_to_a_protected_project_is_taken_out_of_it_by_an_owner_alone() {
     server.until(&cluster, &key, |it| condition(it, "SideDoorWarning").is_none());
 }
 
+/// A new Application of another project that rendered what production had, synced by itself, replaced production.
+#[test]
+fn what_a_protected_project_has_delivered_is_changed_by_no_application_of_another_one() {
+    let forge = Forge::shop(AUTOMATED);
+    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");
+    forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
+    forge.sandbox.commit("protected");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application("shop"));
+    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    let other = |name: &str, parameters: Value| {
+        json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "metadata": {"name": name, "namespace": "argocd", "finalizers": ["resources-finalizer.argocd.argoproj.io"]},
+            "spec": {
+                "project": "default",
+                "source": {
+                    "repoURL": SHOP, "targetRevision": "main", "path": "chart",
+                    "helm": {"releaseName": "shop", "parameters": parameters},
+                },
+                "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
+                "syncPolicy": {"automated": {"prune": true, "selfHeal": true}, "retry": {"limit": 0}},
+            },
+        })
+    };
+    let is_productions = || {
+        let live = server.get(&cluster, &web()).expect("there");
+        assert_eq!(live.i64_at("/spec/replicas"), Some(1));
+        assert!(
+            live.annotation("argocd.argoproj.io/tracking-id").is_some_and(|id| id.starts_with("shop:")),
+            "{live:?}"
+        );
+    };
+    server.puts(other("evil", json!([{"name": "replicas", "value": "3"}])));
+    let held = server.until(&cluster, &application("evil"), |it| {
+        condition(it, "SyncError").is_some_and(|why| why.contains("whose project prod is protected"))
+    });
+    assert_eq!(held.str_at("/status/sync/status"), Some("OutOfSync"), "it is compared as ever");
+    is_productions();
+    forge.sandbox.run(&["app", "sync", "evil", "--yes"]).exits(1).says("whose project prod is protected");
+    is_productions();
+    let log = server.audit();
+    assert!(has(&log, "argocd/evil", "application.sync", "refused, announced"), "{log:#?}");
+    // It goes, and leaves what is not its own; one that says the same as production is in nobody's way.
+    server.delete(&cluster, &application("evil"));
+    server.until_gone(&cluster, &application("evil"));
+    is_productions();
+    server.puts(other("twin", json!([])));
+    server.until(&cluster, &application("twin"), |it| is_synced(it, &revision));
+    is_productions();
+
+    // Production's Application is made anew in another project, after a restart, too: what it has delivered is production's still.
+    let (code, ..) = server.terminate();
+    assert_eq!(code, Some(0));
+    let server = forge.serve(&[], SHOP, &[]);
+    let cluster = server.cluster();
+    server.patch(&cluster, &key, json!({"metadata": {"finalizers": null}}));
+    server.delete(&cluster, &key);
+    server.until_gone(&cluster, &key);
+    server.puts(other("shop", json!([{"name": "replicas", "value": "3"}])));
+    server.until(&cluster, &key, |it| condition(it, "SyncError").is_some_and(|why| why.contains("project prod")));
+    assert_eq!(server.get(&cluster, &web()).and_then(|it| it.i64_at("/spec/replicas")), Some(1));
+    server.delete(&cluster, &key);
+    server.until(&cluster, &key, |it| condition(it, "DeletionError").is_some_and(|why| why.contains("project prod")));
+    assert!(server.get(&cluster, &web()).is_some(), "it was taken along");
+    let log = server.audit();
+    assert!(has(&log, "argocd/shop", "application.sync", "refused, announced"), "{log:#?}");
+}
+
 /// A shop of plain manifests: one file with two ConfigMaps.
 fn plain() -> Forge {
     let forge = Forge::shop(AUTOMATED);

@@ -70,6 +70,34 @@ fn lp_112_lp_113_what_fails_its_checks_is_degraded_says_why_and_is_gone_back_fro
     assert!(logs.stdout.contains("passed log of shop"), "{}", logs.all());
 }
 
+/// It was not pinned, so that the next sync delivered what had failed; and nobody was told that it had been gone back from.
+#[test]
+fn what_is_gone_back_from_stays_back_also_where_somebody_syncs_and_everybody_hears_of_it() {
+    let forge = checked("{syncOptions: [CreateNamespace=true]}", "    onSmokeFailure: revert\n    sync: manual\n");
+    let first = forge.push();
+    let server = forge.serve(&["."], SHOP, &[]);
+    let sync = ["app", "sync", "shop", "--yes"];
+    forge.sandbox.run(&sync).exits(0);
+    until_checks(&server, |checks| checks["delivery"] == 0 && checks["at"].is_string());
+    forge.change("chart/values.yaml", "app:1.0.0", "app:2.0.0");
+    forge.sandbox.run(&sync);
+    let back = until_checks(&server, |checks| checks["delivery"] == 2);
+    assert_eq!((&back["pinned"], &back["pin"]["by"]), (&json!([first]), &json!("declared-checks")), "{back:#}");
+    let got = forge.sandbox.run(&["app", "get", "shop"]).exits(0);
+    assert!(got.stdout.contains("by declared-checks") && got.stdout.contains("check version one: "), "{}", got.all());
+    let told = server.audit();
+    let is_it = |it: &serde_json::Value| {
+        it["action"] == "application.follow"
+            && it["detail"]["announced"].as_str().is_some_and(|it| it.contains("gone back to the delivery before"))
+    };
+    assert!(told.iter().any(is_it), "{told:#?}");
+    // A sync does not take it forward again.
+    forge.sandbox.run(&sync);
+    let image = server.get(&server.cluster(), &web());
+    let image = image.and_then(|it| it.str_at("/spec/template/spec/containers/0/image").map(str::to_owned));
+    assert_eq!(image.as_deref(), Some("example/app:1.0.0"));
+}
+
 #[test]
 fn se_074_a_hold_stays_with_what_failed_and_a_manual_environment_checks_what_somebody_asked_for() {
     let forge = checked("{syncOptions: [CreateNamespace=true]}", "    onSmokeFailure: hold\n    sync: manual\n");
