@@ -19,6 +19,8 @@ pub struct RenderedUnit {
     pub hooks: Vec<RenderedObject>,
     /// Definitions of `crds/` that take part.
     pub definitions: Vec<Crd>,
+    /// What is not among them, because another program would make it.
+    pub not_run: Vec<String>,
 }
 
 /// An object and the file it comes from.

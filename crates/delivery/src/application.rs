@@ -24,7 +24,7 @@ use landfall_yaml::Step;
 
 use crate::target::join;
 use crate::unit::{
-    BoundApplication, ChartSource, Door, Overrides, RenderSettings, Selection, Unit, UnitSource, add_overrides,
+    BoundApplication, ChartSource, Door, NotRun, Overrides, RenderSettings, Selection, Unit, UnitSource, add_overrides,
     load_chart,
 };
 use crate::up::Candidate;
@@ -448,14 +448,16 @@ impl Reading<'_> {
         if source.kustomize.is_some() || KUSTOMIZATIONS.iter().any(|name| holds(name)) && source.directory.is_none() {
             let environment = BuildEnvironment::of(self.application, source, checkout.revision(self.target, source));
             let settings = source.kustomize.as_ref().map(|settings| environment.fill_kustomize(settings));
-            let (manifests, led_to) = self.kustomized(settings.as_ref(), files, (&checkout.root, &directory)).await?;
-            let kustomizations =
-                led_to.iter().map(|path| checkout.shown(self.target, &join(&checkout.root, path))).collect();
-            return Ok(UnitSource::Manifests { manifests, kustomizations });
+            let (manifests, judged) = self.kustomized(settings.as_ref(), files, (&checkout.root, &directory)).await?;
+            let shown = |path: &String| checkout.shown(self.target, &join(&checkout.root, path));
+            let kustomizations = judged.led_to.iter().map(shown).collect();
+            let not_run =
+                judged.not_run.into_iter().map(|it| NotRun { kustomization: shown(&it.kustomization), ..it }).collect();
+            return Ok(UnitSource::Manifests { manifests, kustomizations, not_run });
         }
         if source.directory.is_some() || !(holds("Chart.yaml") || source.helm.is_some()) {
             let manifests = self.plain_directory(source, files, &directory)?;
-            return Ok(UnitSource::Manifests { manifests, kustomizations: Vec::new() });
+            return Ok(UnitSource::Manifests { manifests, kustomizations: Vec::new(), not_run: Vec::new() });
         }
         let mut chart = match &checkout.archive {
             Some(archive) => {

@@ -83,8 +83,8 @@ pub use summary::{Address, Change, Deed, FailureReport, Outcome, PodLine, Summar
 pub use tag_lines::{Apart, Ours, TagLine, of_files, of_units, told_apart};
 pub use target::{Target, TargetKind, TargetPlace, TargetQuery, Typed, slug};
 pub use unit::{
-    BoundApplication, ChartSource, Door, NamedFile, Overrides, PlainManifest, RenderSettings, Selection, StandIn, Unit,
-    UnitSource,
+    BoundApplication, ChartSource, Door, NamedFile, NotRun, Overrides, PlainManifest, RenderSettings, Selection,
+    StandIn, Unit, UnitSource,
 };
 pub use unserved::{Brought, Reason, Unserved, unserved};
 pub use up::{

@@ -112,7 +112,8 @@ pub fn render_unlike(
     let mut whole = RenderedUnit::default();
     for source in &unit.sources {
         match source {
-            UnitSource::Manifests { manifests, .. } => {
+            UnitSource::Manifests { manifests, not_run, .. } => {
+                whole.not_run.extend(not_run.iter().map(|it| it.what.clone()));
                 for manifest in manifests.iter().filter(|it| !unit.is_followed(&it.object)) {
                     whole.add_plain(&manifest.path, manifest.object.clone());
                 }

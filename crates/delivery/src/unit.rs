@@ -163,7 +163,18 @@ pub enum UnitSource {
         manifests: Vec<PlainManifest>,
         /// The kustomizations that they were built by, as they are shown, the outermost first; none where they lie there so.
         kustomizations: Vec<String>,
+        /// What was left out of the kustomizations, because another program would make it.
+        not_run: Vec<NotRun>,
     },
+}
+
+/// What only another program than Kustomize would make of a kustomization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRun {
+    /// The file that names it.
+    pub kustomization: String,
+    /// `ksops secrets`, `chart redis`.
+    pub what: String,
 }
 
 /// A chart and how it is rendered.
@@ -228,10 +239,18 @@ impl Unit {
     pub fn manifests(&self) -> impl Iterator<Item = (&PlainManifest, &[String])> {
         self.sources.iter().flat_map(|source| {
             let (manifests, kustomizations) = match source {
-                UnitSource::Manifests { manifests, kustomizations } => (&manifests[..], &kustomizations[..]),
+                UnitSource::Manifests { manifests, kustomizations, .. } => (&manifests[..], &kustomizations[..]),
                 UnitSource::Chart(_) => (&[][..], &[][..]),
             };
             manifests.iter().map(move |manifest| (manifest, kustomizations))
+        })
+    }
+
+    /// What was left out of its kustomizations.
+    pub fn not_run(&self) -> impl Iterator<Item = &NotRun> {
+        self.sources.iter().flat_map(|source| match source {
+            UnitSource::Manifests { not_run, .. } => &not_run[..],
+            UnitSource::Chart(_) => &[],
         })
     }
 

@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::{Chart, Dependency, LeftOut, Operation, Tracing};
-use landfall_delivery::{Candidate, Turn, Unit};
+use landfall_delivery::{Candidate, NotRun, Turn, Unit};
 use serde::Serialize;
 
 use crate::study::{Conditions, MOMENTS, once};
 
-/// Something that was not looked at, because a chart is not at hand.
+/// Something that was not looked at, because a chart is not at hand, or a program is not run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotChecked {
     /// `dependency redis 1.0.0 of https://charts.example`, or a template's path.
@@ -28,6 +28,7 @@ pub fn level(head: &mut [Candidate], base: &mut [Candidate]) -> Vec<NotChecked> 
     let mut told = Vec::new();
     for (name, unit) in head {
         let Ok(unit) = unit else { continue };
+        told.extend(unit.not_run().map(of_program));
         let before = base.iter_mut().find(|(other, _)| other == name);
         let before = before.and_then(|(_, unit)| unit.as_mut().ok());
         if lacks(unit) || before.as_ref().is_some_and(|it| lacks(it)) {
@@ -110,6 +111,15 @@ fn look(unit: &Unit) -> Looked {
         }));
     }
     Looked { dependencies, left_out }
+}
+
+fn of_program(it: &NotRun) -> NotChecked {
+    let NotRun { kustomization, what } = it;
+    NotChecked {
+        what: what.clone(),
+        why: format!("{kustomization} names it, and another program than Kustomize would make it: none is run here"),
+        dependency: None,
+    }
 }
 
 fn of_dependency(dependency: &Dependency, location: &str) -> NotChecked {

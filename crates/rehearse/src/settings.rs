@@ -8,11 +8,12 @@
 mod choice;
 mod fallen_out;
 mod linked;
+mod made_of_anything;
 mod renamed;
 mod samples;
 mod shared;
 
-use std::cell::{LazyCell, RefCell};
+use std::cell::{Cell, LazyCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use landfall_chart::Tracing;
@@ -31,13 +32,13 @@ use self::choice::{Layer, Other, most, others};
 use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_pointer};
 
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
-const BY_OBJECTS: &[&str] = &["LF138", "LF188"];
+const BY_OBJECTS: &[&str] = &["LF138", "LF165", "LF188", "LF280"];
 const BY_LINES: &[&str] = &["LF180"];
 /// The rules that say of objects beside each other that one misses another: of monitors, which are seldom on by themselves, of
 /// volumes that come with a setting, and of a release that is called otherwise.
 const BESIDE: &[&str] = &["LF168", "LF181"];
 /// The rules that say that what belongs together in a release does not find each other.
-const LINKED: &[&str] = &["LF103", "LF105", "LF121", "LF123", "LF167", "LF190", "LF346"];
+const LINKED: &[&str] = &["LF103", "LF105", "LF121", "LF123", "LF167", "LF190", "LF266", "LF346"];
 
 /// On what it is tried.
 pub(crate) struct Trials<'a> {
@@ -77,6 +78,7 @@ pub(crate) async fn other_settings(
         right: RefCell::default(),
         ons,
         added: RefCell::default(),
+        asked: Cell::default(),
         trials,
     };
     let objects = bare.rendered.all_objects().count();
@@ -95,7 +97,7 @@ pub(crate) async fn other_settings(
     all.extend(faulty);
     all.extend(trying.without_each_other(&fine, most / 8).await);
     all.extend(trying.apart(anything, None, most / 4).await.0);
-    let mut ons = Vec::new();
+    let (mut ons, mut offs) = (Vec::new(), Vec::new());
     let singles = singles.into_iter().take(most * MOST_TOGETHER);
     let mut groups = grouped(singles, objects / OBJECTS_EACH);
     groups.reverse();
@@ -103,7 +105,11 @@ pub(crate) async fn other_settings(
     while let Some(mut group) = groups.pop().filter(|_| left > 0) {
         left -= 1;
         match trying.group(group.iter()).await {
-            Err(Fine) => ons.extend(group.into_iter().filter(Other::turns_on)),
+            Err(Fine) => {
+                let (on, others): (Vec<Other>, Vec<Other>) = group.into_iter().partition(Other::turns_on);
+                ons.extend(on);
+                offs.extend(others.into_iter().filter(Other::turns_off));
+            }
             Ok(told) if group.len() == 1 => all.push(told),
             Ok(_) => {
                 let second = group.split_off(group.len() / 2);
@@ -118,9 +124,11 @@ pub(crate) async fn other_settings(
     // In a release that is called as its chart is, what is named by the chart alone happens to be right.
     if wanted.is_none() && unit.chart().is_some_and(|chart| unit.name.contains(chart.name())) {
         all.extend(trying.named(&ons, most / 8));
+        all.extend(trying.named_without(&offs, most / 8));
     }
     if wanted.is_none() {
         all.extend(trying.renamed(&choosing, &ons, most / 8));
+        all.extend(trying.moved());
     }
     all.retain(|it| !it.faults.is_empty());
     all
@@ -181,6 +189,8 @@ struct Trying<'a, 'p> {
     ons: Vec<Other>,
     /// The objects that a switch adds, by the switches that do.
     added: RefCell<BTreeMap<ObjectKey, Vec<Other>>>,
+    /// How often it was asked what wants something that is switched off.
+    asked: Cell<usize>,
     trials: &'a Trials<'a>,
 }
 
@@ -310,12 +320,19 @@ impl Trying<'_, '_> {
         }
     }
 
+    /// Whether what is switched off may still be asked for what wants it: so many times.
+    fn may_ask(&self) -> bool {
+        let asked = self.asked.get() + 1;
+        self.asked.set(asked);
+        asked <= FEW
+    }
+
     /// What is wrong with a setting; no faults where the chart refuses it by itself.
     async fn one(&self, mut other: Other, look: Look) -> Result<OtherSetting, Fine> {
         if self.trials.stop.is_cancelled() {
             return Err(Fine);
         }
-        if let Layer::Named(_) | Layer::Renamed(_) = other.layer {
+        if let Layer::Named(_) | Layer::Moved | Layer::Renamed(_) = other.layer {
             return Ok(self.called_otherwise(other).0);
         }
         let (plain, conditions) = match other.layer {
@@ -330,10 +347,13 @@ impl Trying<'_, '_> {
                 Ok(rendered) => {
                     let printed: Vec<String> = texts(&rendered).map(str::to_owned).collect();
                     self.takes_account(&other, &rendered, plain);
-                    let is_changed = rendered.all_objects().any(|it| plain.links_otherwise(it));
+                    let has_lost = || plain.texts.iter().any(|text| !printed.iter().any(|it| it == text));
+                    let is_changed = rendered.all_objects().any(|it| plain.links_otherwise(it))
+                        || (other.turns_off() && has_lost() && self.may_ask());
                     let fallen = fallen_out::fallen_out(&other, &rendered);
                     if let Layer::Anything(_) = other.layer {
                         let mut faults: Vec<SettingFault> = fallen.into_iter().collect();
+                        faults.extend(self.of_its_own((&turned, rendered), plain, conditions));
                         if is_changed && faults.is_empty() {
                             faults = self.unlinked(&other, &turned, plain, conditions);
                         }
@@ -382,7 +402,8 @@ impl Trying<'_, '_> {
                 let one = other.with_one().map(|one| installed(&one.of(self.unit), conditions, Tracing::Off));
                 one.is_some_and(|one| one.is_err_and(|it| it.first().is_some_and(|it| it.code == told.code)))
             };
-            if look == Look::All && matches!(other.layer, Layer::Anything(_)) && is_alike() {
+            let is_wanted = || self.unit.chart().is_some_and(|chart| other.is_written_as_a_list(chart));
+            if look == Look::All && matches!(other.layer, Layer::Anything(_)) && !is_wanted() && is_alike() {
                 return Err(Fine);
             }
             let faults = refused_by_template(&other, told).into_iter().collect();

@@ -1,4 +1,4 @@
-//! What a chart that is not at hand may answer: it is nobody's fault that it is not seen.
+//! What a chart that is not at hand, or a program that is not run, may answer: it is nobody's fault that it is not seen.
 
 use landfall_diag::Finding;
 
@@ -11,7 +11,7 @@ const MISSING: &[&str] = &["LF103", "LF105", "LF108", "LF132", "LF168", "LF182",
 const WORKLOADS: &[&str] = &["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"];
 
 /// Whether what a finding misses may come from a chart that is not at hand, by its name, or from a template that was left out for
-/// want of one, by its kind.
+/// want of one, by its kind, or from what another program would make.
 pub fn is_beyond(subject: &Subject<'_>, finding: &Finding) -> bool {
     if !MISSING.contains(&finding.rule) || finding.message.starts_with("key `") {
         return false;
@@ -29,6 +29,9 @@ pub fn is_beyond(subject: &Subject<'_>, finding: &Finding) -> bool {
     // What is a slip away from something that is there was meant.
     if finding.help.starts_with("did you mean") {
         return false;
+    }
+    if subject.units.iter().any(|unit| !unit.rendered.not_run.is_empty()) {
+        return true;
     }
     // What stands in front of each name is its kind.
     let mut kinds: Vec<&str> =

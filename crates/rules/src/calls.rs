@@ -55,6 +55,29 @@ pub fn calls<'a>(subject: &Subject<'a>, object: &Object, template: Option<&PodTe
     found
 }
 
+/// The calls that stand in the commands and arguments of containers.
+pub fn called_by_words<'a>(subject: &Subject<'a>, object: &Object, template: &PodTemplate<'_>) -> Vec<Call<'a>> {
+    let mut found = Vec::new();
+    for container in template.containers() {
+        for list in ["command", "args"] {
+            let words = container.value[list].as_array().into_iter().flatten().enumerate();
+            for (at, text) in words.filter_map(|(at, word)| Some((at, word.as_str()?))) {
+                // What stands without a port may be given one by another word.
+                let is_written =
+                    |it: &Address| it.port.is_some_and(|port| text.contains(&format!("{}:{port}", it.host)));
+                let of = |address: Address| {
+                    let service = service(subject, object.namespace(), &address.host);
+                    service.zip(address.port).filter(|_| is_written(&address))
+                };
+                let field = || format!("{}.{list}[{at}]", container.path);
+                let called = addresses(text).into_iter().filter_map(of);
+                found.extend(called.map(|(service, port)| Call { service, port, field: field(), shared: None }));
+            }
+        }
+    }
+    found
+}
+
 /// A host that settings spell out, whoever it is.
 #[derive(Debug, Clone)]
 pub struct Host {

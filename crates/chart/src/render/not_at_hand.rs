@@ -125,9 +125,11 @@ pub(super) const STAND_INS: &str = "_not-at-hand.tpl";
 fn customary(name: &str) -> Option<String> {
     let chart = first_part(name);
     match name.rsplit('.').next()? {
-        "fullname" | "name" | "chart" | "serviceAccountName" => Some(chart.to_owned()),
+        "chart" => Some(chart.to_owned()),
         // `labels`, `selectorLabels`, `componentLabels`, `typelabels`: whose they are is said in front.
         last if last.to_ascii_lowercase().ends_with("labels") => Some(format!("app.kubernetes.io/name: {chart}")),
+        // `secretName`, `primary.svcname`: a name of theirs begins with the chart's.
+        last if last.to_ascii_lowercase().ends_with("name") => Some(chart.to_owned()),
         _ => None,
     }
 }

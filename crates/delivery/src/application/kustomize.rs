@@ -17,7 +17,7 @@ use landfall_secrets::sops;
 use landfall_source::{Order, SourceTree, find_program};
 use serde_json::{Map, Value, json};
 
-use self::named::{judge, kustomization};
+use self::named::{Judged, Others, judge, kustomization};
 use super::directory::objects;
 use super::{Reading, at_file};
 use crate::unit::PlainManifest;
@@ -30,13 +30,13 @@ const MOST: usize = 32 << 20;
 const TOLD: usize = 400;
 
 impl Reading<'_> {
-    /// The objects that Kustomize makes of a directory, and the paths of the kustomizations that it reads for it, its own first.
+    /// The objects that Kustomize makes of a directory, and what was judged of the kustomizations that it reads for it.
     pub(super) async fn kustomized(
         &self,
         settings: Option<&Value>,
         files: &SourceTree,
         (root, directory): (&str, &str),
-    ) -> Result<(Vec<PlainManifest>, Vec<String>), Vec<Diagnostic>> {
+    ) -> Result<(Vec<PlainManifest>, Judged), Vec<Diagnostic>> {
         let name = self.name();
         let place = if directory.is_empty() { "." } else { directory };
         let refuse = |text: String| vec![at_file(Diagnostic::error(code::NOT_BUILT, text), self.file)];
@@ -56,7 +56,8 @@ impl Reading<'_> {
         let inside = directory.strip_prefix(root).unwrap_or(directory).trim_matches('/').to_owned();
         let wrong = |why: String| refuse(format!("Application {name}: {why}"));
         overlay(&mut tree, &inside, settings).map_err(wrong)?;
-        let led_to = judge(&mut tree, &inside).map_err(wrong)?;
+        let others = if self.selection.lends_vendored { Others::LeftOut } else { Others::Refused };
+        let judged = judge(&mut tree, &inside, others).map_err(wrong)?;
         let broken =
             |error: std::io::Error| refuse(format!("Application {name}: its files cannot be laid out: {error}"));
         let out = tempfile::Builder::new().prefix("landfall-kustomize-").tempdir().map_err(broken)?;
@@ -112,7 +113,7 @@ impl Reading<'_> {
                 "take it out of the kustomization, and deliver it from a directory of plain manifests, as another source of the Application: there it is opened",
             )]);
         }
-        objects(&format!("kustomize build {place}"), &built, &self.selection.sops).map(|found| (found, led_to))
+        objects(&format!("kustomize build {place}"), &built, &self.selection.sops).map(|found| (found, judged))
     }
 }
 

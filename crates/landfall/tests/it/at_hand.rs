@@ -166,3 +166,15 @@ fn pull_secrets_that_are_names_are_as_good_as_those_that_are_tables_where_their_
         assert!(ran.stdout.contains(told), "{told:?} is not said\n{}", ran.all());
     }
 }
+
+#[test]
+fn names_of_a_chart_that_is_not_at_hand_stand_in_where_it_is_asked_for_them_with_its_own_scope() {
+    let sandbox = shop();
+    sandbox.write(
+        "shop/templates/named.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: named}\ndata:\n  secret: {{ template \"redis.v1.secretName\" .Subcharts.redis }}\n  twice: a\n  twice: b\n",
+    );
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(1);
+    assert!(!ran.stdout.contains("shop/templates/named.yaml: "), "it is not left out\n{}", ran.all());
+    assert!(ran.stdout.contains("has the key `twice` twice"), "what is wrong with it is told\n{}", ran.all());
+}

@@ -108,6 +108,34 @@ fn a_kustomization_is_built_by_the_users_own_program_and_fetches_nothing() {
 }
 
 #[test]
+fn a_plug_in_of_somebody_elses_hides_nothing_but_what_it_would_make() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("base/web.yaml", &WEB.replace("example/web", "example/web:latest"));
+    sandbox.write("base/kustomization.yaml", "resources: [web.yaml]\n");
+    sandbox.write("prod/kustomization.yaml", "resources: [../base]\ngenerators: [gen.yaml]\n");
+    let plugin = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: secrets}\nfiles: [secret.enc.yaml]\n";
+    sandbox.write("prod/gen.yaml", plugin);
+    sandbox.commit("first");
+    let programs = sandbox.root().join("../programs");
+    std::fs::create_dir(&programs).expect("made");
+    let program = programs.join("kustomize");
+    let text = "#!/bin/sh\nwhile IFS= read -r line; do echo \"$line\"; done < \"$2/../base/web.yaml\"\n";
+    std::fs::write(&program, text).expect("written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+    let run = |arguments: &[&str]| -> Ran {
+        let mut command = sandbox.command(arguments);
+        ran(command.env("PATH", &path).output().expect("the binary runs"))
+    };
+    let told = run(&["rehearse", "prod", "-n", "shop", "--from", "empty"]);
+    assert!(told.stdout.contains("ksops secrets: "), "{}", told.all());
+    assert!(told.stdout.contains("prod/gen.yaml names it"), "{}", told.all());
+    assert!(!told.stdout.contains("cleanly"), "{}", told.all());
+    // What delivers does without nothing.
+    run(&["up", "prod", "-n", "shop"]).exits(1).says("no plug-in of Kustomize's own");
+}
+
+#[test]
 fn a_chart_that_renders_applications_is_followed_into_them() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "charts/web", "web");

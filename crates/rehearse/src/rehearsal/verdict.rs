@@ -34,8 +34,10 @@ fn is_one_place(spot: &Spot, other: &Spot) -> bool {
     let holds = |outer: &str, inner: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    let fields = (spot.field.as_deref(), other.field.as_deref());
-    let is_one_field = match fields {
+    // An API that cannot read what it is sent names no field of it.
+    let field = |spot: &Spot| spot.field.clone().filter(|field| field != "patch");
+    let fields = (field(spot), field(other));
+    let is_one_field = match &fields {
         (Some(one), Some(other)) => holds(one, other) || holds(other, one),
         _ => true,
     };

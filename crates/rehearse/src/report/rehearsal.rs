@@ -162,8 +162,11 @@ fn verdict(trial: &TrialReport, rehearsal: &Rehearsal) -> String {
 fn not_at_hand(rehearsal: &Rehearsal) -> Option<String> {
     let names: BTreeSet<&str> = rehearsal.not_checked.iter().filter_map(|it| it.dependency.as_deref()).collect();
     match names.into_iter().collect::<Vec<_>>().as_slice() {
-        [] if rehearsal.not_checked.is_empty() => None,
-        [] => Some(format!("{} templates were left out", rehearsal.not_checked.len())),
+        [] => match rehearsal.not_checked.as_slice() {
+            [] => None,
+            [one] => Some(format!("{} was not checked", one.what)),
+            all => Some(format!("{} things were not checked", all.len())),
+        },
         [one] => Some(format!("dependency {one} is not at hand")),
         [one, two, three, _, rest @ ..] => {
             Some(format!("dependencies {one}, {two}, {three} and {} more are not at hand", rest.len() + 1))

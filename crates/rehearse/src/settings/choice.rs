@@ -1,7 +1,7 @@
 //! Which other settings of a chart are tried.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use landfall_chart::{Chart, File, SetFlag, values_from_json, values_over, values_to_json};
 use landfall_delivery::{Door, Unit, UnitSource};
@@ -16,8 +16,11 @@ const MOST: usize = 100;
 const MOST_OBJECTS: usize = 2000;
 
 /// Values of Kubernetes' own of which a chart lets one be chosen.
-const ALTERNATIVES: [&[&str]; 2] =
-    [&["StatefulSet", "Deployment", "DaemonSet"], &["ClusterIP", "NodePort", "LoadBalancer"]];
+const ALTERNATIVES: [&[&str]; 3] = [
+    &["StatefulSet", "Deployment", "DaemonSet"],
+    &["ClusterIP", "NodePort", "LoadBalancer"],
+    &["RollingUpdate", "Recreate"],
+];
 
 /// How a unit is rendered otherwise.
 #[derive(Clone)]
@@ -48,6 +51,8 @@ pub(super) enum Layer {
     Operators,
     /// Switches turned, `--set-json`, or nothing, in a release called otherwise.
     Named(String),
+    /// Nothing: in a release of another namespace.
+    Moved,
     /// Names that a chart lets be chosen, and switches turned, `--set-json`.
     Renamed(Renamed),
 }
@@ -64,6 +69,9 @@ const RENAMED: &str = "--set-json ";
 
 /// What a release is called otherwise, as it would be typed.
 pub(super) const NAMED: &str = "--release probe";
+
+/// Where a release is delivered otherwise, as it would be typed.
+const MOVED: &str = "--namespace probe";
 
 impl Other {
     fn new(setting: String, layer: Layer) -> Self {
@@ -89,6 +97,11 @@ impl Other {
         Other::new(setting, Layer::Named(switches.to_owned()))
     }
 
+    /// A release of another namespace.
+    pub(super) fn moved() -> Self {
+        Other::new(MOVED.to_owned(), Layer::Moved)
+    }
+
     /// Names chosen otherwise, with switches turned: every line of both.
     pub(super) fn renamed<'l>(lines: impl Iterator<Item = &'l str>) -> Self {
         let (mut names, mut switches): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
@@ -107,6 +120,9 @@ impl Other {
         if let Some(lines) = setting.strip_prefix(RENAMED) {
             return Other::renamed(lines.split(','));
         }
+        if setting == MOVED {
+            return Other::moved();
+        }
         match setting.strip_prefix(NAMED) {
             Some(rest) => Other::named(rest.strip_prefix(" --set-json ").unwrap_or_default()),
             None => Other::switch(setting),
@@ -116,6 +132,11 @@ impl Other {
     /// Whether it is a switch that is turned on.
     pub(super) fn turns_on(&self) -> bool {
         matches!(&self.layer, Layer::Switch(text) if text.ends_with("=true"))
+    }
+
+    /// Whether it is a switch that is turned off.
+    pub(super) fn turns_off(&self) -> bool {
+        matches!(&self.layer, Layer::Switch(text) if text.split(',').all(|line| line.ends_with("=false")))
     }
 
     /// Whether nothing is done but that parts are switched on, or one of the chart's own words is chosen.
@@ -130,6 +151,22 @@ impl Other {
         let second = [format!(",\"{}\":\"probe\"", ANYTHING.1), format!(",\"{}\"", ANYTHING.1)];
         let one = second.iter().fold(text.clone(), |text, second| text.replace(second.as_str(), ""));
         (one != *text).then(|| Other::anything(one))
+    }
+
+    /// Whether the chart writes the list as YAML where anything was made up: then a list is wanted there. What is declared as an empty
+    /// table, or called as one, may be either.
+    pub(super) fn is_written_as_a_list(&self, chart: &Chart) -> bool {
+        let Some(at) = self.setting.find(&format!("=[\"{}\"", ANYTHING.0)) else { return false };
+        let path = self.setting[..at].rsplit(',').next().unwrap_or_default();
+        let key = path.rsplit('.').next().unwrap_or_default();
+        const TABLES: &[&str] = &["labels", "annotations", "selector", "resources", "affinity", "context", "config"];
+        if TABLES.iter().any(|end| key.to_ascii_lowercase().ends_with(end)) {
+            return false;
+        }
+        let named = format!(".{key}");
+        let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_';
+        let names = |line: &str| line.match_indices(&named).any(|(at, it)| !line[at + it.len()..].starts_with(is_part));
+        chart.templates.iter().any(|file| file.text().lines().any(|line| line.contains("toYaml") && names(line)))
     }
 
     /// Whether each of its lines is one of another's.
@@ -193,6 +230,9 @@ impl Other {
         if let Layer::Named(_) = self.layer {
             "probe".clone_into(&mut other.name);
         }
+        if let Layer::Moved = self.layer {
+            "probe".clone_into(&mut other.namespace);
+        }
         for source in &mut other.sources {
             if let UnitSource::Chart(source) = source {
                 match &self.layer {
@@ -208,7 +248,7 @@ impl Other {
                             false => source.values.set(SetFlag::Json, switches.clone()),
                         }
                     }
-                    Layer::Operators | Layer::Named(_) => &mut source.values,
+                    Layer::Operators | Layer::Named(_) | Layer::Moved => &mut source.values,
                 };
             }
         }
@@ -263,7 +303,9 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
             switches.push((path.to_vec(), setting(&values, path, vec![(key.clone(), Value::Bool(!on))])));
             return;
         }
-        if let Some(all) = value.as_str().and_then(|own| ALTERNATIVES.iter().find(|all| all.contains(&own))) {
+        let alternatives = value.as_str().and_then(|own| ALTERNATIVES.iter().find(|all| all.contains(&own)));
+        // What goes with a rolling update and is written beside it goes with it: whoever chooses another way takes it out.
+        if let Some(all) = alternatives.filter(|_| !beside.contains_key("rollingUpdate")) {
             let others = all.iter().filter(|it| *value != **it);
             kinds.extend(
                 others.map(|it| (path.to_vec(), setting(&values, path, vec![(key.clone(), Value::from(*it))]))),
@@ -283,7 +325,10 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
             }
             _ => return,
         };
-        let Some(value) = sample(key, empty) else {
+        let is_open = matches!(empty, Empty::Text | Empty::Null);
+        let elsewhere = || (is_open && is_elsewhere(path, beside)).then(|| Value::from("probe"));
+        let covered = || certificates(path, empty);
+        let Some(value) = sample(key, empty).or_else(elsewhere).or_else(covered) else {
             let value = any(empty).filter(|_| !is_anothers);
             anything
                 .extend(value.map(|value| Other::anything(setting(&values, path, vec![(key.clone(), value)]).setting)));
@@ -314,17 +359,54 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
             switches.iter().filter(|(path, _)| path[0] == kind_path[0] && path.len() > 1 && kind_path.len() > 1);
         pairs.extend(of_part.map(|(_, switch)| Other::switch(format!("{},{}", kind.setting, switch.setting))));
     }
+    let parts = all_off(&switches);
     let operators = Other::new("kinds of operators that are served".to_owned(), Layer::Operators);
     let alone = |all: Vec<(Vec<String>, Other)>| all.into_iter().map(|(_, other)| other);
     let all: Vec<Other> = std::iter::once(operators)
         .chain(files)
         .chain(alone(switches))
+        .chain(parts)
         .chain(alone(kinds))
         .chain(filled)
         .chain(anything)
         .chain(pairs)
         .collect();
     Some(all)
+}
+
+/// Whether a value is the namespace of a monitor, which is seldom that of the release; a chart that lets the namespaces be chosen that
+/// it looks into wants that beside it.
+fn is_elsewhere(path: &[String], beside: &Map<String, Value>) -> bool {
+    let [.., table, key] = path else { return false };
+    let is_of_monitor =
+        ["monitor", "podmonitor", "servicemonitor"].iter().any(|it| table.to_ascii_lowercase().ends_with(it));
+    is_of_monitor
+        && key == "namespace"
+        && !beside.keys().any(|key| key.to_ascii_lowercase().starts_with("namespaceselector"))
+}
+
+/// What covers the hosts of an Ingress, where nothing does.
+fn certificates(path: &[String], empty: Empty) -> Option<Value> {
+    let (key, above) = path.split_last()?;
+    let is_of_ingress = above.iter().any(|it| it.to_ascii_lowercase().contains("ingress"));
+    let hosts = ["probe.example.com", "other.example.com"];
+    (key == "tls" && empty == Empty::List && is_of_ingress).then(|| json!([{"secretName": "probe", "hosts": hosts}]))
+}
+
+/// Parts of one table that are on, each by a switch of the same name, all turned off at once: what is made of them is empty then.
+fn all_off(switches: &[(Vec<String>, Other)]) -> Vec<Other> {
+    let mut tables: BTreeMap<(&[String], &String), Vec<&str>> = BTreeMap::new();
+    for (path, switch) in switches {
+        if let [above @ .., _, key] = path.as_slice()
+            && !above.is_empty()
+            && matches!(key.as_str(), "enabled" | "create")
+            && switch.setting.ends_with("=false")
+        {
+            tables.entry((above, key)).or_default().push(&switch.setting);
+        }
+    }
+    let several = tables.into_values().filter(|all| all.len() > 1);
+    several.map(|all| Other::switch(all.join(","))).collect()
 }
 
 /// So many words that templates compare values with are tried.

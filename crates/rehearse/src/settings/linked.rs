@@ -61,13 +61,15 @@ impl Trying<'_, '_> {
         conditions: &Conditions,
     ) -> Vec<SettingFault> {
         let is_made_up = matches!(other.layer, Layer::Anything(_));
-        if !other.switches_on() && !is_made_up {
+        if !other.switches_on() && !other.turns_off() && !is_made_up {
             return Vec::new();
         }
         let Some(mut new) = self.new_of(turned, plain, conditions) else { return Vec::new() };
         // Of what is made up it is asked only whether what the chart makes of it is there.
         let is_old = |it: &Finding| plain.own.iter().any(|(message, _)| *message == it.message);
         new.retain(|it| !is_made_up || (it.rule == "LF103" && !it.message.contains("probe") && !is_old(it)));
+        // What is off is asked for what still wants it; what else comes of that is why it can be switched off.
+        new.retain(|it| !other.turns_off() || (matches!(it.rule, "LF103" | "LF105") && !is_old(it)));
         if new.is_empty() {
             return Vec::new();
         }
@@ -94,7 +96,7 @@ impl Trying<'_, '_> {
             let key = fault.spot.as_ref().and_then(|it| it.object.as_ref()).map(ObjectKey::from);
             // What was there before misses something that goes: the setting may want it to go, too.
             let is_left = matches!(finding.rule, "LF103" | "LF105") && key.as_ref().is_some_and(is_known);
-            fault.wants_more |= is_left || with_another.contains(&cause(finding));
+            fault.wants_more |= is_left || other.turns_off() || with_another.contains(&cause(finding));
             let field = fault.spot.as_ref().and_then(|it| it.field.clone());
             let origin = key.and_then(|key| traced.as_ref()?.origin(&key, field.as_deref()?));
             fault.place = origin.and_then(|origin| origin.template);

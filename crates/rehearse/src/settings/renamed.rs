@@ -11,7 +11,7 @@ use landfall_rules::OtherSetting;
 
 use super::choice::{Layer, NAMED, Other, Renamed, stands_for_another};
 use super::shared::shared;
-use super::{AT_ONCE, Trying, as_desired, by_rule, found};
+use super::{AT_ONCE, FEW, Trying, as_desired, by_rule, found};
 use crate::study::installed;
 
 /// The rules that say by the names of objects, and of their parts, that one misses another.
@@ -25,6 +25,17 @@ impl Trying<'_, '_> {
     /// one is named that shows it; `most` times with switches.
     pub(super) fn named(&self, ons: &[Other], most: usize) -> Vec<OtherSetting> {
         self.with_switches(ons, most, &|switches| Other::named(switches))
+    }
+
+    /// The same with one switch off each: what stands for a part is made then.
+    pub(super) fn named_without(&self, offs: &[Other], most: usize) -> Vec<OtherSetting> {
+        let some = offs.iter().take(most.min(FEW));
+        some.map(|off| self.called_otherwise(Other::named(&off.setting)).0).collect()
+    }
+
+    /// What finds the rest of its release no more in another namespace than the one that is called `default` everywhere.
+    pub(super) fn moved(&self) -> Option<OtherSetting> {
+        (&*self.unit.namespace == "default").then(|| self.called_otherwise(Other::moved()).0)
     }
 
     /// What finds the rest of its release no more when a name that the chart lets be chosen is chosen, or something else stands for
@@ -104,7 +115,8 @@ impl Trying<'_, '_> {
             let (own, renamed) = (missing(&own, as_own), missing(&another, as_another));
             let known: HashSet<_> = own.iter().map(at).collect();
             // A host that follows the release's name was not written down by its chart's.
-            let follows = |it: &&Finding| it.rule == "LF187" && it.message.contains(&another.name);
+            let is_moved = matches!(other.layer, Layer::Moved);
+            let follows = |it: &&Finding| it.rule == "LF187" && !is_moved && it.message.contains(&another.name);
             let is_new = |it: &&Finding| it.severity >= Severity::Warning && !known.contains(&at(it)) && !follows(it);
             let is_of_name = |it: &&Finding| gone.as_ref().is_none_or(|gone| gone.is_missed(it));
             let new = renamed.iter().filter(is_new).filter(is_of_name);

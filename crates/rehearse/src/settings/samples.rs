@@ -50,8 +50,9 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
         ),
         _ if ends("pullsecrets") => of(Empty::List, json!([{"name": "probe"}, {"name": "other"}])),
         "env" | "extraenv" | "extraenvs" | "extraenvvars" | "envvars" | "environment" => match own {
-            Empty::Map => Some(json!({"OTHER": "other", "PROBE": "probe"})),
-            _ => of(Empty::List, json!([{"name": "PROBE", "value": "probe"}, {"name": "OTHER", "value": "other"}])),
+            // A text that reads as a number stays a text where a template quotes it.
+            Empty::Map => Some(json!({"OTHER": "8080", "PROBE": "probe"})),
+            _ => of(Empty::List, json!([{"name": "PROBE", "value": "probe"}, {"name": "OTHER", "value": "8080"}])),
         },
         "envfrom" | "extraenvfrom" => of(Empty::List, json!([{"configMapRef": {"name": "probe"}}])),
         "volumes" | "extravolumes" | "additionalvolumes" => {
@@ -68,6 +69,16 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
                 "labelSelector": {"matchLabels": {"app": "probe"}},
             }]),
         ),
+        // What is a number wherever it is called so.
+        "revisionhistorylimit"
+        | "terminationgraceperiodseconds"
+        | "backofflimit"
+        | "minreadyseconds"
+        | "progressdeadlineseconds"
+        | "activedeadlineseconds"
+        | "ttlsecondsafterfinished" => (own == Empty::Null || own == Empty::Text).then(|| json!(600)),
+        "externalips" => of(Empty::List, json!(["192.0.2.1"])),
+        "updatestrategy" | "deploymentstrategy" => of(Empty::Map, json!({"type": "RollingUpdate"})),
         "hostaliases" => of(Empty::List, json!([{"ip": "192.0.2.1", "hostnames": ["probe.example.com"]}])),
         "args" | "extraargs" => of(Empty::List, json!(["--probe"])),
         "command" => of(Empty::List, json!(["/probe"])),

@@ -372,3 +372,12 @@ fn what_refuses_each_upgrade_is_not_the_changes() {
     assert!(!rehearsal.trials[0].would_deliver, "the chart refuses it");
     assert!(rehearsal.passes(), "{:#?} {:#?}", rehearsal.trials, told(&rehearsal));
 }
+
+#[test]
+fn a_quantity_that_nobody_can_read_is_told_once() {
+    let web = NEEDY.replace("image:", "resources: {limits: {memory: 1Gx}}\n          image:");
+    let rehearsal = install(&[("templates/needy.yaml", web.as_str())]);
+    let about = |it: &&String| it.starts_with("error") && (it.contains("quantit") || it.contains("1Gx"));
+    let all = told(&rehearsal);
+    assert_eq!(all.iter().filter(about).count(), 1, "{all:#?}");
+}

@@ -1,8 +1,10 @@
 //! What is switched on, chosen or given twice, and what then finds each other no more (LF285).
 
 use landfall_diag::Severity;
+use landfall_rules::RULES;
 
-use crate::steps::{files, upgrade};
+use crate::fixture::Scene;
+use crate::steps::{files, scene, upgrade};
 
 /// What is told of other settings of a chart.
 fn told(values: &str, template: &str) -> Vec<(Severity, String)> {
@@ -142,4 +144,70 @@ fn a_volume_that_is_switched_on_holds_the_data() {
     };
     is_told("kept: false\n", &of("/var/lib/postgresql"), Severity::Warning, "does not hold");
     assert_eq!(told("kept: false\n", &of("/var/lib/postgresql/data")), []);
+}
+
+/// The Deployment with a variable out of a Secret.
+fn asking(secret: &str, condition: &str) -> String {
+    let variable = format!("env: [{{name: KEY, valueFrom: {{secretKeyRef: {{name: \"{secret}\", key: a}}}}}}], ");
+    let variable =
+        if condition.is_empty() { variable } else { format!("{{{{ if {condition} }}}}{variable}{{{{ end }}}}") };
+    PODS.replace(
+        "ports: [{name: http, containerPort: 80}]",
+        &format!("{variable}ports: [{{name: http, containerPort: 80}}]"),
+    )
+}
+
+fn secret(name: &str) -> String {
+    format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: \"{name}\"}}\nstringData: {{a: longer-than-that}}\n")
+}
+
+#[test]
+fn what_is_switched_off_and_still_asked_for_is_an_info() {
+    let own = "{{ .Release.Name }}-own";
+    let made = format!("{{{{- if .Values.own.enabled }}}}\n{}{{{{- end }}}}\n", secret(own));
+    let values = "own: {enabled: true}\n";
+    is_told(values, &(asking(own, "") + &made), Severity::Info, "is neither delivered nor on the cluster");
+    assert_eq!(told(values, &(asking(own, ".Values.own.enabled") + &made)), []);
+}
+
+#[test]
+fn what_stands_for_a_part_that_is_off_follows_the_release() {
+    let asked = "{{ .Release.Name }}-{{ if .Values.own.enabled }}own{{ else }}other{{ end }}";
+    let made = |other: &str| {
+        let own = secret("{{ .Release.Name }}-own");
+        asking(asked, "")
+            + &format!("{{{{- if .Values.own.enabled }}}}\n{own}{{{{- else }}}}\n{}{{{{- end }}}}\n", secret(other))
+    };
+    let values = "own: {enabled: true}\n";
+    is_told(values, &made("shop-other"), Severity::Warning, "with `--release probe --set-json own.enabled=false`");
+    assert_eq!(told(values, &made("{{ .Release.Name }}-other")), []);
+}
+
+#[test]
+fn a_namespace_that_is_written_down_is_not_that_of_every_release() {
+    let told = |namespace: &str| -> Vec<(Severity, String)> {
+        let rights = format!(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: it}}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {{name: it}}\nroleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}}\nsubjects: [{{kind: ServiceAccount, name: it, namespace: {namespace}}}]\n"
+        );
+        let chart = || files("{}\n", &[("templates/it.yaml", rights.as_str())]);
+        let scene = Scene { base: Some(chart()), namespace: "default".to_owned(), ..scene(chart()) };
+        let rehearsal = scene.rehearsal(RULES).expect("it is rehearsed");
+        let all = rehearsal.examination.findings.iter().chain(&rehearsal.known).filter(|it| it.rule == "LF285");
+        all.map(|it| (it.severity, it.message.clone())).collect()
+    };
+    let all = told("default");
+    assert!(all.iter().any(|it| it.1.contains("with `--namespace probe`: ServiceAccount `it`")), "{all:#?}");
+    assert_eq!(told("{{ .Release.Namespace }}"), []);
+}
+
+#[test]
+fn what_a_template_writes_for_each_of_a_list_is_held_against_its_kind() {
+    let of = |field: &str| {
+        PODS.to_owned()
+            + &format!(
+                "{{{{- range .Values.namespaces }}}}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: it, namespace: {{{{ . }}}}}}\nroleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view{field}}}\nsubjects: [{{kind: User, apiGroup: rbac.authorization.k8s.io, name: it}}]\n{{{{- end }}}}\n"
+            )
+    };
+    is_told("namespaces: []\n", &of(", namespace: {{ . }}"), Severity::Warning, "has no field `roleRef.namespace`");
+    assert_eq!(told("namespaces: []\n", &of("")), []);
 }

@@ -42,7 +42,7 @@ pub(crate) fn files(values: &str, further: &[(&str, &str)]) -> Files {
 }
 
 /// A bare chart in the namespace `shop`, on an empty cluster.
-fn scene(files: Files) -> Scene {
+pub(crate) fn scene(files: Files) -> Scene {
     Scene {
         files,
         base: None,

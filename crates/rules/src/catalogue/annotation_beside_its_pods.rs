@@ -5,12 +5,12 @@ use crate::subject::{Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF266",
-    title: "annotations for pods stand on pods",
+    title: "annotations stand where they are read: those for pods on pods",
     severity: Severity::Warning,
     why: "What injects, measures or evicts pods reads the annotations of the pods. On the Deployment or CronJob that makes them \
           they are accepted and nobody reads them: the sidecar that was to stay away is there, and the job never ends; what was \
-          to be measured is not.",
-    advice: "Move the annotation into the pods' template (`spec.template.metadata.annotations`).",
+          to be measured is not. What makes load balancers reads some from Services alone, and others from Ingresses.",
+    advice: "Move the annotation into the pods' template (`spec.template.metadata.annotations`), or to the kind that it is read from.",
     check,
 };
 
@@ -27,8 +27,50 @@ const OF_PODS: &[(&str, &str)] = &[
     ("cluster-autoscaler.kubernetes.io/safe-to-evict", "the autoscaler of nodes"),
 ];
 
-fn check(subject: &Subject<'_>) -> Vec<Finding> {
+/// Annotations that are read from one kind and that are written to another one as well: whose they are, who reads them, and the
+/// kind that they are mistaken to be of.
+const OF_KINDS: &[(&str, &str, &str, &str)] = &[
+    // ORIGIN: cloud.google.com/kubernetes-engine/docs/how-to/ingress-configuration: BackendConfig "in an annotation of the Service",
+    // FrontendConfig "in an annotation of the Ingress".
+    ("cloud.google.com/backend-config", "Service", "Google's controller of load balancers", "Ingress"),
+    ("beta.cloud.google.com/backend-config", "Service", "Google's controller of load balancers", "Ingress"),
+    ("cloud.google.com/app-protocols", "Service", "Google's controller of load balancers", "Ingress"),
+    ("networking.gke.io/v1beta1.FrontendConfig", "Ingress", "Google's controller of load balancers", "Service"),
+    ("networking.gke.io/managed-certificates", "Ingress", "Google's controller of load balancers", "Service"),
+    ("kubernetes.io/ingress.global-static-ip-name", "Ingress", "Google's controller of load balancers", "Service"),
+    // ORIGIN: kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations: "to specific Ingress objects".
+    ("nginx.ingress.kubernetes.io/", "Ingress", "ingress-nginx", "Service"),
+    // ORIGIN: kubernetes.io/docs/reference/labels-annotations-taints: "Used on: Service", "Used on: Ingress".
+    ("kubernetes.io/ingress.class", "Ingress", "the Ingress controller", "Service"),
+    ("service.beta.kubernetes.io/aws-load-balancer-", "Service", "the cloud's controller", "Ingress"),
+    ("service.beta.kubernetes.io/azure-load-balancer-", "Service", "the cloud's controller", "Ingress"),
+];
+
+/// What stands on a Service and is read from Ingresses, or the other way round.
+fn of_another_kind(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for desired in subject.objects().filter(|it| matches!(it.object.kind(), "Service" | "Ingress")) {
+        let (kind, own) = (desired.object.kind(), desired.object.name());
+        let Some(annotations) = desired.object.at("/metadata/annotations").and_then(|it| it.as_object()) else {
+            continue;
+        };
+        let told = annotations.keys().filter_map(|name| {
+            let is_this = |(known, _, _, mistaken): &&(&str, &str, &str, &str)| *mistaken == kind && is_of(name, known);
+            let (_, read_from, reader, _) = OF_KINDS.iter().find(is_this)?;
+            Some(
+                RULE.finding(format!("{kind} `{own}` has the annotation `{name}`, which is read from its {read_from}"))
+                    .because(format!("{reader} does not look for it here"))
+                    .help(format!("move it to the {read_from}"))
+                    .at(desired.spot_at(&format!("metadata.annotations[{name}]"))),
+            )
+        });
+        findings.extend(told);
+    }
+    findings
+}
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = of_another_kind(subject);
     for (desired, template) in subject.pods() {
         // A hook's pods come and go; a pod has its own.
         if desired.role == Role::Definition || desired.object.kind() == "Pod" {

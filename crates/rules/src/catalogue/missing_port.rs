@@ -1,7 +1,7 @@
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
-use crate::calls::calls;
+use crate::calls::{called_by_words, calls};
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -20,7 +20,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in subject.objects() {
         let template = pod_template(&desired.object);
-        for call in calls(subject, &desired.object, template.as_ref()) {
+        let said = template.iter().flat_map(|template| called_by_words(subject, &desired.object, template));
+        for call in calls(subject, &desired.object, template.as_ref()).into_iter().chain(said) {
             let service = call.service.object();
             let ports: Vec<u64> = service.list_at("/spec/ports").iter().filter_map(|it| it["port"].as_u64()).collect();
             // Names of headless Services lead to the pods themselves, and external ones elsewhere.

@@ -33,6 +33,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         // Where nothing is delivered, somebody else's is meant.
         let is_elsewhere =
             chosen.is_empty() && (operated(subject, monitor) || is_clusters_own(subject, monitor, selector));
+        if chosen.is_empty()
+            && let Some(finding) = looks_away(subject, monitor, selector)
+        {
+            findings.push(finding);
+            continue;
+        }
         if beside.is_empty() || is_elsewhere {
             continue;
         }
@@ -57,6 +63,26 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(missing(monitor, "pod", "podMetricsEndpoints", chosen.is_empty(), &ports));
     }
     findings
+}
+
+/// A monitor that says nothing of namespaces, and so looks into its own alone, while the Service of its release that it selects is in
+/// another one.
+fn looks_away(subject: &Subject<'_>, monitor: &Desired, selector: &Value) -> Option<Finding> {
+    if monitor.object.at("/spec/namespaceSelector").is_some_and(|it| !it.is_null()) {
+        return None;
+    }
+    let own = |it: &&Desired| it.unit == monitor.unit && selects(selector, it.object.labels());
+    let meant = subject.of_kind("", "Service").find(own)?;
+    let (own, there) = (monitor.object.namespace()?, meant.object.namespace()?);
+    let name = monitor.object.name();
+    Some(
+        RULE.finding(format!(
+            "ServiceMonitor `{name}` looks into the namespace `{own}` alone, where its Service is not"
+        ))
+        .because(format!("Service `{}` is in `{there}`, so nothing is measured", meant.object.name()))
+        .help(format!("add `namespaceSelector: {{matchNames: [{there}]}}`"))
+        .at(monitor.spot_at("spec.selector")),
+    )
 }
 
 /// A monitor whose kind's own list of endpoints was not written; an empty one was meant.

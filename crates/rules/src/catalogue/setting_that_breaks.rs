@@ -24,7 +24,9 @@ fn of_unit(unit: &DesiredUnit) -> Vec<Finding> {
     let mut told: BTreeMap<(&str, String), (&str, &SettingFault)> = BTreeMap::new();
     for other in &unit.other_settings {
         for fault in &other.faults {
-            let object = fault.spot.as_ref().map(Spot::name).unwrap_or_default();
+            // What has no object is told apart by its file: two templates may break alike.
+            let file = || fault.place.as_ref().map(|place| place.file.to_string());
+            let object = fault.spot.as_ref().map(Spot::name).or_else(file).unwrap_or_default();
             told.entry((&fault.words, object)).or_insert((&other.setting, fault));
         }
     }

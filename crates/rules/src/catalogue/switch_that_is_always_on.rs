@@ -13,7 +13,8 @@ pub(super) static RULE: Rule = Rule {
     title: "what is switched off is off",
     severity: Severity::Warning,
     why: "A condition takes every text for true that is not empty, `\"false\"` as well; and `default true` takes a switch that is \
-          off for one that was not given. Either way what was switched off is delivered, and nothing says so.",
+          off for one that was not given. Either way what was switched off is delivered, and nothing says so. `default 1` takes 0 \
+          for nothing likewise: replicas cannot be none, nor a user root.",
     advice: "Write `false` without quotes; in a template ask for the value itself, with its default in values.yaml.",
     check,
 };
@@ -24,6 +25,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for rendered in &unit.rendered.charts {
             findings.extend(texts(&unit.name, rendered));
             findings.extend(defaults(&unit.name, rendered));
+            findings.extend(noughts(&unit.name, rendered));
         }
     }
     findings
@@ -110,6 +112,69 @@ fn defaulted(action: &str) -> Option<String> {
     operand(asked, &Dot::Root)
 }
 
+/// Numbers of which nought means something of its own: nobody, none at all, not to be kept.
+const NOUGHTS: &[&str] = &[
+    "runasuser",
+    "runasgroup",
+    "fsgroup",
+    "replicas",
+    "replicacount",
+    "backofflimit",
+    "revisionhistorylimit",
+    "successfuljobshistorylimit",
+    "failedjobshistorylimit",
+    "terminationgraceperiodseconds",
+    "ttlsecondsafterfinished",
+];
+
+/// Numbers that are printed with a `default` of another one, so that they cannot be nought.
+fn noughts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
+    let chart = &rendered.processed;
+    let mut findings = Vec::new();
+    for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
+        let text = file.text();
+        for (start, action) in actions(&text) {
+            let Some((path, other)) = never_nought(action) else { continue };
+            let key = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+            if !NOUGHTS.contains(&key.as_str()) {
+                continue;
+            }
+            let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
+            let source = text.lines().nth(line as usize - 1).map(str::to_owned);
+            let place = Place { source, ..Place::line(chart.path_of(&file.name), line) };
+            findings.push(
+                RULE.finding(format!("`{path}` cannot be 0: `default {other}` takes 0 for nothing"))
+                    .weighing(Severity::Info)
+                    .keyed(format!("{path} {}", file.name))
+                    .because("`default` gives its own value for nought, too, and nought means something here")
+                    .help(format!(
+                        "declare {other} in values.yaml and print `.Values.{path}` itself, or ask by `hasKey`"
+                    ))
+                    .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) }),
+            );
+        }
+    }
+    findings
+}
+
+/// The path of `.Values.a | default 30` and of `default 30 .Values.a`, where it is printed, and the number.
+fn never_nought(action: &str) -> Option<(String, u64)> {
+    let words: Vec<&str> = action
+        .split(|letter: char| letter.is_whitespace() || "()|".contains(letter))
+        .filter(|it| !it.is_empty() && *it != "-" && *it != "int" && *it != "int64")
+        .collect();
+    let (path, other) = match words.as_slice() {
+        ["default", other, path, rest @ ..] | [path, "default", other, rest @ ..]
+            if rest.iter().all(|it| PRINTING.contains(it)) =>
+        {
+            (path, other)
+        }
+        _ => return None,
+    };
+    let other = other.trim_matches('"').parse().ok().filter(|other| *other != 0)?;
+    Some((operand(path, &Dot::Root)?, other))
+}
+
 fn is_switch(values: &Values, path: &str) -> bool {
     value_at(values, path).is_some_and(|value| value.as_bool().is_some())
 }
@@ -136,6 +201,25 @@ mod tests {
             " default true .Values.a | ternary 1 2 ",
         ] {
             assert_eq!(defaulted(action), None, "{action}");
+        }
+    }
+
+    #[test]
+    fn a_number_with_a_default_is_never_nought() {
+        for action in [
+            " .Values.a.user | default 185 ",
+            "- default 185 $.Values.a.user | quote ",
+            " int (default 185 .Values.a.user) ",
+        ] {
+            assert_eq!(never_nought(action), Some(("a.user".to_owned(), 185)), "{action}");
+        }
+        for action in [
+            " .Values.a.user | default 0 ",
+            " .Values.a.user ",
+            " if .Values.a.user | default 1 ",
+            " .Values.a | default .Values.b ",
+        ] {
+            assert_eq!(never_nought(action), None, "{action}");
         }
     }
 }

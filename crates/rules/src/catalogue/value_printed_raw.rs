@@ -19,7 +19,9 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in subject.objects().filter(|it| it.role != Role::Definition && !is_definition(it.object.kind())) {
-        let (mut raw, mut quoted) = (Vec::new(), Vec::new());
+        let (mut raw, mut quoted, mut actions) = (Vec::new(), Vec::new(), Vec::new());
+        // What is kept for others may well be a chart's template.
+        let is_kept = matches!(desired.object.kind(), "ConfigMap" | "Secret");
         let skipped = ["/metadata/managedFields", "/status"];
         visit(desired.object.value(), String::new(), &mut |path, text| {
             if skipped.iter().any(|it| path.starts_with(&it[1..].replace('/', "."))) {
@@ -28,6 +30,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             // Of a password nobody knows what it ends with.
             if has_lone_quote(text) && desired.object.kind() != "Secret" {
                 quoted.push((path.to_owned(), text.to_owned()));
+            }
+            if let Some(action) = action(text).filter(|_| !is_kept) {
+                actions.push((path.to_owned(), action.to_owned()));
             }
             // Before it is cut: the beginning of a value that is known would not be known any more.
             if let Some(words) = raw_words(&landfall_diag::without_known(text)) {
@@ -42,6 +47,18 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .because("a quote stands behind the action in the template, and none in front of it")
                     .help("put the value in quotes, or print it with `quote`")
                     .at(desired.spot_at(&path)),
+            );
+        }
+        for (path, action) in actions {
+            let (kind, name) = (desired.object.kind(), desired.object.name());
+            findings.push(
+                RULE.finding(format!(
+                    "`{path}` of {kind} `{name}` holds `{action}`, an action that no template has carried out"
+                ))
+                .weighing(Severity::Warning)
+                .because("values are printed as they are: an action that stands in one is a text")
+                .help("print the value with `tpl`, or write what the action would give")
+                .at(desired.spot_at(&path)),
             );
         }
         for (path, words, within) in raw {
@@ -60,6 +77,17 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// An action of Helm's templates in a text of one line: what it asks for only a chart has.
+fn action(text: &str) -> Option<&str> {
+    let start = text.find("{{")?;
+    let end = start + text[start..].find("}}")? + 2;
+    let inner = text[start + 2..end - 2].trim_matches(['-', ' ']);
+    const ASKED: &[&str] =
+        &[".Values.", ".Release.", ".Chart.", "$.Values.", "$.Release.", "include \"", "template \""];
+    let is_action = !text.trim().contains('\n') && ASKED.iter().any(|it| inner.starts_with(it));
+    is_action.then(|| short(&text[start..end]))
 }
 
 /// Whether a word ends with a quote and has no other.
@@ -157,6 +185,17 @@ fn misprinted(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn actions_of_charts_are_told_from_those_of_others() {
+        assert_eq!(action("{{ .Release.Name }}-db"), Some("{{ .Release.Name }}"));
+        assert_eq!(action("a-{{- include \"x\" . }}"), Some("{{- include \"x\" . }}"));
+        for text in
+            ["{{ $labels.pod }}", "{{ .status }}", "{{workflow.name}}", "a {{ .Values", "{{ .Values.a }}\n{{ end }}"]
+        {
+            assert_eq!(action(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn words_of_the_engine_are_told_from_words_about_them() {

@@ -273,12 +273,34 @@ impl Around<'_> {
     fn mentions(&self, path: &[&str]) -> bool {
         let Some(key) = path.last() else { return false };
         let spoken_of = self.spoken_of.get_or_init(|| spoken_of(self.chart));
-        let in_schema = || {
-            let schema = self.chart.schema.as_ref().map(|schema| String::from_utf8_lossy(schema));
-            schema.is_some_and(|schema| schema.contains(&format!("\"{key}\"")))
-        };
+        let in_schema = || self.chart.schema.as_ref().is_some_and(|schema| schema_has(schema, path));
         spoken_of.contains(*key) || in_schema()
     }
+}
+
+/// Whether a chart's schema has a value: at its place, where all tables above it say what they hold, else anywhere.
+fn schema_has(schema: &[u8], path: &[&str]) -> bool {
+    let Some((key, above)) = path.split_last() else { return false };
+    if !String::from_utf8_lossy(schema).contains(&format!("\"{key}\"")) {
+        return false;
+    }
+    let Ok(whole) = serde_json::from_slice::<serde_json::Value>(schema) else { return true };
+    // What is put together of others, or open for more, is not followed.
+    let says_all = |node: &serde_json::Value| {
+        let puts_together = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"];
+        node["properties"].is_object()
+            && node["additionalProperties"].as_bool() != Some(true)
+            && !node["additionalProperties"].is_object()
+            && !puts_together.iter().any(|it| node.get(it).is_some())
+    };
+    let mut here = &whole;
+    for step in above {
+        match here["properties"].get(step).filter(|_| says_all(here)) {
+            Some(below) => here = below,
+            None => return true,
+        }
+    }
+    !says_all(here) || here["properties"].get(key).is_some()
 }
 
 /// The keys that are commented out in a chart's values file.
@@ -538,6 +560,19 @@ mod tests {
         assert!(!declares(&["a", "global", "region"]), "nor do those above");
         let values = map(serde_json::json!({"global": {"region": "eu"}, "a": {"b": 1}}));
         assert!(super::declares(&values, &["a", "global", "region"]), "they come down from above");
+    }
+
+    #[test]
+    fn a_schema_has_a_value_at_its_place_where_it_says_what_the_tables_hold() {
+        let has = |schema: serde_json::Value, path: &[&str]| schema_has(schema.to_string().as_bytes(), path);
+        let deep = serde_json::json!({"properties": {"a": {"properties": {"b": {"properties": {"c": {}}}}}}});
+        assert!(has(deep.clone(), &["a", "b", "c"]) && has(deep.clone(), &["a", "b"]));
+        assert!(!has(deep.clone(), &["a", "c"]) && !has(deep, &["a", "d"]));
+        let open = serde_json::json!({"properties": {"a": {"additionalProperties": {"properties": {"c": {}}}}}});
+        assert!(has(open, &["a", "c"]));
+        let referred =
+            serde_json::json!({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"properties": {"c": {}}}}});
+        assert!(has(referred, &["a", "c"]));
     }
 
     #[test]

@@ -1,6 +1,8 @@
+use std::collections::BTreeSet;
+
 use landfall_diag::{Finding, Severity, Spot};
 
-use super::value_that_prints_nothing::{Dot, operand};
+use super::value_that_prints_nothing::{Dot, declares, operand};
 use crate::rule::Rule;
 use crate::subject::Subject;
 use crate::texts::{Text, actions, own_texts, unquoted, words};
@@ -20,8 +22,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for unit in subject.units {
         for rendered in &unit.rendered.charts {
             let texts = own_texts(rendered);
+            let is_declared = |path: &str| declares(&rendered.values, &path.split('.').collect::<Vec<_>>());
             for text in &texts {
-                for unused in unused(text, &texts) {
+                for unused in unused(text, &texts).into_iter().chain(passed_by(text, &is_declared)) {
                     let place = text.place(unused.at);
                     let finding = RULE
                         .finding(unused.words)
@@ -62,7 +65,10 @@ fn unused<'t>(text: &'t Text<'_>, all: &[Text<'_>]) -> Vec<Unused<'t>> {
         if !is_plain || name.starts_with('_') || given_words.iter().any(|it| DOING.contains(it)) {
             continue;
         }
-        let paths: Vec<String> = given_words.iter().filter_map(|it| operand(it, &Dot::Root)).collect();
+        let mut paths: Vec<String> = given_words.iter().filter_map(|it| operand(it, &Dot::Root)).collect();
+        // `ternary` asks for one of the two that it chooses from.
+        let mut seen = BTreeSet::new();
+        paths.retain(|path| seen.insert(path.clone()));
         if paths.is_empty() {
             continue;
         }
@@ -88,7 +94,7 @@ fn unused<'t>(text: &'t Text<'_>, all: &[Text<'_>]) -> Vec<Unused<'t>> {
             });
             continue;
         }
-        let chooses = given_words.iter().any(|it| matches!(*it, "default" | "coalesce")) && paths.len() > 1;
+        let chooses = given_words.iter().any(|it| matches!(*it, "default" | "coalesce" | "ternary")) && paths.len() > 1;
         let asks = |at: &usize| all_actions[*at].inner == format!("if ${name}");
         if !chooses || !reading.iter().all(asks) {
             continue;
@@ -110,6 +116,46 @@ fn unused<'t>(text: &'t Text<'_>, all: &[Text<'_>]) -> Vec<Unused<'t>> {
                 severity: Severity::Warning,
             });
         }
+    }
+    found
+}
+
+/// Variables that choose between two values, beside which a template reads the one that nobody declares.
+fn passed_by<'t>(text: &'t Text<'_>, is_declared: &dyn Fn(&str) -> bool) -> Vec<Unused<'t>> {
+    let all: Vec<_> = actions(&text.text).filter(|it| !it.is_comment()).collect();
+    let mut found: Vec<Unused<'t>> = Vec::new();
+    for action in &all {
+        let Some((name, given)) = action.inner.split_once(":=") else { continue };
+        let Some(name) = name.trim().strip_prefix('$') else { continue };
+        let given = words(given);
+        if !given.iter().any(|it| matches!(*it, "ternary" | "default" | "coalesce"))
+            || found.iter().any(|it| it.name == name)
+        {
+            continue;
+        }
+        let mut paths: Vec<String> = given.iter().filter_map(|it| operand(it, &Dot::Root)).collect();
+        paths.sort();
+        paths.dedup();
+        // Both are called as the variable is.
+        let [one, other] = paths.as_slice() else { continue };
+        let is_called_so = |path: &String| path.rsplit('.').next() == Some(name);
+        let (undeclared, declared) = if is_declared(one) { (other, one) } else { (one, other) };
+        if ![one, other].into_iter().all(is_called_so) || !is_declared(declared) || is_declared(undeclared) {
+            continue;
+        }
+        let is_bare = |it: &&crate::texts::Action<'_>| {
+            !it.inner.contains(":=") && words(&unquoted(it.inner)).iter().any(|word| is_path(word, undeclared))
+        };
+        let Some(bare) = all.iter().find(is_bare) else { continue };
+        found.push(Unused {
+            at: bare.start,
+            name,
+            words: format!(
+                "`{undeclared}` is read, which nobody declares, and `${name}` chooses between it and `{declared}`"
+            ),
+            because: format!("whoever sets `{declared}` is not heard here"),
+            severity: Severity::Warning,
+        });
     }
     found
 }
@@ -178,6 +224,29 @@ mod tests {
         assert_eq!(of(left), Some((Severity::Info, "`$m` is set, and nothing reads it".to_owned())));
         let other = "{{- $e := default .Values.e .Values.j.e }}{{ if $e }}{{ toYaml .Values.e }}{{ end }}";
         assert_eq!(of(other), Some((Severity::Warning, "`$e` is asked for, and `e` is printed".to_owned())));
+        let either = "{{- $e := ternary .Values.j.e .Values.e (not (empty .Values.j.e)) }}{{ if $e }}{{ toYaml .Values.e }}{{ end }}";
+        assert_eq!(of(either), Some((Severity::Warning, "`$e` is asked for, and `e` is printed".to_owned())));
+    }
+
+    #[test]
+    fn what_a_variable_chooses_is_not_passed_by() {
+        let of = |text: &'static str| {
+            let text = Text { path: "x".to_owned(), text: Cow::Borrowed(text) };
+            passed_by(&text, &|path| path == "d.m").into_iter().map(|it| it.words).collect::<Vec<_>>()
+        };
+        let chosen = "{{ $m := ternary .Values.d.m .Values.m (not (empty .Values.d.m)) }}";
+        let passed = of(
+            "{{ $m := ternary .Values.d.m .Values.m (not (empty .Values.d.m)) }}{{ with .Values.m }}{{ end }}{{ $m }}",
+        );
+        assert_eq!(passed, ["`m` is read, which nobody declares, and `$m` chooses between it and `d.m`"]);
+        assert_eq!(of(chosen), Vec::<String>::new());
+        for fine in [
+            "{{ $m := ternary .Values.d.m .Values.m true }}{{ .Values.d.m }}{{ $m }}",
+            "{{ $n := ternary .Values.d.m .Values.m true }}{{ .Values.m }}{{ $n }}",
+            "{{ $m := .Values.d.m }}{{ .Values.m }}{{ $m }}",
+        ] {
+            assert_eq!(of(fine), Vec::<String>::new(), "{fine}");
+        }
     }
 
     #[test]

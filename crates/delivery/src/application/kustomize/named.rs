@@ -19,6 +19,7 @@ use self::field::{Names, fold};
 use self::place::Place;
 use crate::application::KUSTOMIZATIONS;
 use crate::target::join;
+use crate::unit::NotRun;
 
 /// Kustomizations that lead to one another.
 const MOST_KUSTOMIZATIONS: usize = 1_000;
@@ -44,14 +45,38 @@ pub(super) fn kustomization(tree: &Tree, directory: &str) -> Result<Option<Kusto
     Ok(Some((path, said)))
 }
 
+/// What becomes of what only another program would make: a plug-in of somebody else's, a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    /// It is refused.
+    Refused,
+    /// It is left out and named: to look at the rest.
+    LeftOut,
+}
+
+/// What kustomizations were judged to be.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::application) struct Judged {
+    /// Their paths, the outermost first.
+    pub(in crate::application) led_to: Vec<String>,
+    /// What was left out of them.
+    pub(in crate::application) not_run: Vec<NotRun>,
+}
+
 /// The paths of a directory's kustomization and of those that it leads to, its own first. What is read for them is written anew, as
 /// it was judged.
 ///
 /// # Errors
 /// Where one says what no kustomization says, or names what is not among the files: an address would be fetched.
-pub(super) fn judge(tree: &mut Tree, directory: &str) -> Result<Vec<String>, String> {
-    let mut judge =
-        Judge { tree, written: BTreeMap::new(), between_lines: BTreeMap::new(), left: Vec::new(), led_to: Vec::new() };
+pub(super) fn judge(tree: &mut Tree, directory: &str, others: Others) -> Result<Judged, String> {
+    let mut judge = Judge {
+        tree,
+        others,
+        written: BTreeMap::new(),
+        between_lines: BTreeMap::new(),
+        left: Vec::new(),
+        judged: Judged::default(),
+    };
     judge.left.push((directory.to_owned(), Role::Objects));
     let mut seen = BTreeSet::new();
     while let Some((directory, role)) = judge.left.pop() {
@@ -63,12 +88,12 @@ pub(super) fn judge(tree: &mut Tree, directory: &str) -> Result<Vec<String>, Str
         }
         judge.directory(&directory, &role)?;
     }
-    let Judge { written, led_to, .. } = judge;
+    let Judge { written, judged, .. } = judge;
     for (path, text) in written {
         tree.remove(&path);
         tree.insert(path, text.into_bytes()).map_err(|error| error.to_string())?;
     }
-    Ok(led_to)
+    Ok(judged)
 }
 
 /// What the objects of a kustomization are for.
@@ -90,12 +115,13 @@ enum Leads {
 
 struct Judge<'a> {
     tree: &'a Tree,
+    others: Others,
     /// Files as they are to be read: paths and texts.
     written: BTreeMap<String, String>,
     /// Documents that stood between the lines, and their numbers.
     between_lines: BTreeMap<String, usize>,
     left: Vec<(String, Role)>,
-    led_to: Vec<String>,
+    judged: Judged,
 }
 
 /// Where a name stands: what tells of it, and from which directory it is seen.
@@ -122,6 +148,9 @@ impl Judge<'_> {
         let Some((path, mut said)) = kustomization(self.tree, directory)? else {
             return Err(format!("there is no kustomization in `{directory}`"));
         };
+        if self.others == Others::LeftOut {
+            self.without_charts(&mut said, &path);
+        }
         for (name, value) in &mut said {
             let names = field::OF_KUSTOMIZATIONS.iter().find(|(known, _)| known == name).map(|(_, names)| *names);
             let spot = Spot { field: name, path: &path, base: directory };
@@ -141,10 +170,23 @@ impl Judge<'_> {
         }
         let text = landfall_yaml::emit(&Value::Object(said)).map_err(|error| format!("`{path}`: {error}"))?;
         self.written.insert(path.clone(), text);
-        if !self.led_to.contains(&path) {
-            self.led_to.push(path);
+        if !self.judged.led_to.contains(&path) {
+            self.judged.led_to.push(path);
         }
         Ok(())
+    }
+
+    /// Takes out what Helm would make of charts.
+    fn without_charts(&mut self, said: &mut Map<String, Value>, path: &str) {
+        said.retain(|name, value| {
+            let is_of_charts =
+                field::OF_KUSTOMIZATIONS.iter().any(|(known, names)| known == name && *names == Names::Charts);
+            let charts = value.as_array().into_iter().flatten().filter(|_| is_of_charts);
+            let named = charts.map(|chart| chart["name"].as_str().unwrap_or("without a name"));
+            let what = named.map(|name| NotRun { kustomization: path.to_owned(), what: format!("chart {name}") });
+            self.judged.not_run.extend(what);
+            !is_of_charts
+        });
     }
 
     /// Judges a field's value, and leaves it as it is to be read.
@@ -251,7 +293,8 @@ impl Judge<'_> {
             let Some(text) = entry.as_str() else { return Err(spot.is_no("text")) };
             if let Some(documents) = documents(text) {
                 let judged = self.configured(documents, Spot { base, ..spot })?;
-                *entry = self.beside(&judged, spot)?.into();
+                // Where all was another's, nothing is left of it.
+                *entry = if judged.is_empty() { Value::Null } else { self.beside(&judged, spot)?.into() };
                 return Ok(());
             }
             let Place { spelt, found } = self.found(text, Leads::Either, spot)?;
@@ -260,6 +303,10 @@ impl Judge<'_> {
                 let read = documents_of_file(&read)
                     .ok_or_else(|| format!("`{found}` configures no plug-in of Kustomize's own"))?;
                 let judged = self.configured(read, Spot { field: "a plug-in", path: &found, base })?;
+                if judged.is_empty() {
+                    *entry = Value::Null;
+                    return Ok(());
+                }
                 let text = emitted(&judged).map_err(|error| format!("`{found}`: {error}"))?;
                 self.written.insert(found, text);
             } else {
@@ -267,15 +314,19 @@ impl Judge<'_> {
             }
             *entry = spelt.into();
             Ok(())
-        })
+        })?;
+        value.as_array_mut().into_iter().for_each(|entries| entries.retain(|entry| !entry.is_null()));
+        Ok(())
     }
 
     fn configured(&mut self, mut documents: Vec<Value>, spot: Spot<'_>) -> Result<Vec<Value>, String> {
+        if self.others == Others::LeftOut {
+            let (owned, others): (Vec<Value>, Vec<Value>) = documents.into_iter().partition(|it| own(it).is_some());
+            documents = owned;
+            self.judged.not_run.extend(others.iter().map(|other| not_run(other, spot)));
+        }
         for document in &mut documents {
-            let kind = document["kind"].as_str().unwrap_or_default();
-            let known =
-                field::OF_PLUGINS.iter().find(|(known, _)| *known == kind && document["apiVersion"] == "builtin");
-            let (Some((kind, known)), Value::Object(said)) = (known.copied(), &mut *document) else {
+            let (Some((kind, known)), Value::Object(said)) = (own(document), &mut *document) else {
                 let text =
                     format!("{} of `{}` configures what is no plug-in of Kustomize's own", spot.field, spot.path);
                 return Err(text);
@@ -289,6 +340,19 @@ impl Judge<'_> {
         }
         Ok(documents)
     }
+}
+
+/// The plug-in of Kustomize's own that a document configures.
+fn own(document: &Value) -> Option<(&'static str, &'static [(&'static str, Names)])> {
+    let kind = document["kind"].as_str().filter(|_| document["apiVersion"] == "builtin")?;
+    field::OF_PLUGINS.iter().find(|(known, _)| *known == kind).copied()
+}
+
+/// A plug-in of somebody else's, by its kind and name.
+fn not_run(document: &Value, spot: Spot<'_>) -> NotRun {
+    let text = |value: &Value| value.as_str().unwrap_or("without a name").to_owned();
+    let what = format!("{} {}", text(&document["kind"]), text(&document["metadata"]["name"]));
+    NotRun { kustomization: spot.path.to_owned(), what }
 }
 
 /// Judges each entry of a list.

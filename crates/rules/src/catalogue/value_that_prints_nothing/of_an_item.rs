@@ -22,6 +22,8 @@ pub(super) fn asked_of_items(text: &str, has_key: &dyn Fn(&str) -> bool) -> Vec<
     let mut found = Vec::new();
     // What moved the dot away from the root in each block that is open; none where it may be there.
     let mut dots: Vec<Option<&str>> = Vec::new();
+    // Variables that stand for a part or an item.
+    let mut items: Vec<&str> = Vec::new();
     for action in actions(text).filter(|it| !it.is_comment()) {
         if let Some(of) = dots.last().copied().flatten() {
             found.extend(of_root(&action, has_key).map(|path| Asked { at: action.start, path, of: of.to_owned() }));
@@ -29,7 +31,13 @@ pub(super) fn asked_of_items(text: &str, has_key: &dyn Fn(&str) -> bool) -> Vec<
         let around = dots.last().copied().flatten();
         match action.word() {
             "if" => dots.push(around),
-            "with" | "range" => dots.push(if is_part(&action, around.is_some()) { Some(action.inner) } else { None }),
+            "with" | "range" => {
+                let is_part = is_part(&action, &items, around.is_some());
+                if let Some((names, _)) = action.rest().split_once(":=").filter(|_| is_part) {
+                    items.extend(names.rsplit(',').next().map(str::trim));
+                }
+                dots.push(is_part.then_some(action.inner));
+            }
             // Whoever calls it hands over what he likes.
             "define" | "block" => dots.push(None),
             "else" => {
@@ -38,6 +46,8 @@ pub(super) fn asked_of_items(text: &str, has_key: &dyn Fn(&str) -> bool) -> Vec<
                 dots.push(if action.rest().starts_with("with") { None } else { around });
             }
             "end" => drop(dots.pop()),
+            // What is given something else stands for that.
+            name if name.starts_with('$') => items.retain(|item| *item != name),
             _ => {}
         }
     }
@@ -72,14 +82,15 @@ const TAKING: &[&str] = &[
 ];
 
 /// Whether what a block moves the dot to is a part of the values, or an item of one, and never the root.
-fn is_part(action: &Action<'_>, is_within: bool) -> bool {
+fn is_part(action: &Action<'_>, items: &[&str], is_within: bool) -> bool {
     let of = action.inner.rsplit_once(":=").map_or(action.rest(), |(_, of)| of);
     let said = unquoted(of);
     let mut reads = false;
     words(&said).into_iter().all(|word| {
         let rest = word.strip_prefix("$.").or_else(|| word.strip_prefix('.')).unwrap_or_default();
         let is_value = rest.strip_prefix("Values.").is_some_and(|rest| !rest.is_empty());
-        let is_of_part = is_within && word.starts_with('.') && !rest.is_empty();
+        let is_of_item = items.contains(&word.split('.').next().unwrap_or_default());
+        let is_of_part = is_of_item || is_within && word.starts_with('.') && !rest.is_empty();
         reads |= is_value || is_of_part;
         is_value || is_of_part || TAKING.contains(&word) || word.starts_with('"') || word.parse::<i64>().is_ok()
     }) && reads
@@ -98,6 +109,10 @@ mod tests {
         for (text, path) in [
             ("{{ range .Values.jobs }}{{ .Values.a | toJson }}{{ end }}", ".Values.a"),
             ("{{ range $i, $v := $.Values.jobs }}{{ if .Release.IsInstall }}{{ end }}{{ end }}", ".Release.IsInstall"),
+            (
+                "{{ range $k, $v := .Values.a }}{{ range $j, $w := $v.b }}{{ with .Values.c }}{{ end }}{{ end }}{{ end }}",
+                ".Values.c",
+            ),
             ("{{ with .Values.a }}{{ range .list }}{{ default .Chart.Name .name }}{{ end }}{{ end }}", ".Chart.Name"),
             ("{{ with .Values.a }}{{ with .Values.b }}{{ end }}{{ end }}", ".Values.b"),
             ("{{ with index .Values.list 0 }}{{ (.Values.b) }}{{ end }}", ".Values.b"),

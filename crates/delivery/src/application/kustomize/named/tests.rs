@@ -16,7 +16,7 @@ fn with(more: &[(&str, &str)]) -> Tree {
 
 fn judged(text: &str) -> Result<String, String> {
     let mut tree = with(&[("env/kustomization.yml", text)]);
-    judge(&mut tree, "env")?;
+    judge(&mut tree, "env", Others::Refused)?;
     Ok(String::from_utf8_lossy(tree.get("env/kustomization.yml").expect("there")).into_owned())
 }
 
@@ -62,9 +62,10 @@ fn only_what_lies_in_the_repository_may_be_named() {
     let mut circle =
         tree(&[("a/kustomization.yaml", "resources: [../b]\n"), ("b/kustomization.yaml", "resources: [../a]\n")]);
     let led_to = ["a/kustomization.yaml", "b/kustomization.yaml"].map(str::to_owned).to_vec();
-    assert_eq!(judge(&mut circle, "a"), Ok(led_to), "kustomize says what is wrong with that");
+    let judged = judge(&mut circle, "a", Others::Refused);
+    assert_eq!(judged, Ok(Judged { led_to, not_run: Vec::new() }), "kustomize says what is wrong with that");
     let mut two = with(&[("env/kustomization.yml", ""), ("env/Kustomization", "Resources: ['http://127.0.0.1/x']\n")]);
-    assert!(judge(&mut two, "env").is_err());
+    assert!(judge(&mut two, "env", Others::Refused).is_err());
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn what_kustomize_reads_is_what_was_judged() {
     let said = "Resources: [x/../../base, github.com/acme/base]\nCONFIGMAPGENERATOR:\n- {Name: a, FILES: [x=x.txt, x.txt], envs: [x.txt]}\npatches: [{path: patch.yaml, target: {kind: Deployment}}]\n";
     let mut tree =
         with(&[("env/kustomization.yml", said), ("env/github.com/acme/base/kustomization.yaml", "Resources: []\n")]);
-    judge(&mut tree, "env").expect("well");
+    judge(&mut tree, "env", Others::Refused).expect("well");
     let read = |path: &str| String::from_utf8_lossy(tree.get(path).expect("there")).into_owned();
     let expected = "configMapGenerator:\n- envs:\n  - ./x.txt\n  files:\n  - x=./x.txt\n  - ./x.txt\n  name: a\npatches:\n- path: ./patch.yaml\n  target:\n    kind: Deployment\nresources:\n- ../base\n- ./github.com/acme/base\n";
     assert_eq!(read("env/kustomization.yml"), expected);
@@ -86,7 +87,7 @@ fn plug_ins_are_kustomizes_own_and_name_files_of_the_repository_too() {
         let lines = document.lines().map(|line| format!("  {line}\n")).collect::<String>();
         let between = judged(&format!("generators:\n- |-\n{lines}")).map(drop);
         let files = [("env/kustomization.yaml", "transformers: [gen/a.yaml]\n"), ("env/gen/a.yaml", document.as_str())];
-        let of_file = judge(&mut with(&files), "env").map(drop);
+        let of_file = judge(&mut with(&files), "env", Others::Refused).map(drop);
         assert_eq!(between.is_ok(), of_file.is_ok(), "{document}: {between:?} and {of_file:?}");
         between
     };
@@ -126,7 +127,7 @@ fn plug_ins_are_kustomizes_own_and_name_files_of_the_repository_too() {
     // What a directory would change of its configurations nobody has judged.
     let changing = ("turn/kustomization.yaml", "resources: [../plain/plugin.yaml]\nnamePrefix: x\n");
     let mut tree = with(&[("env/kustomization.yaml", "transformers: [../turn]\n"), changing]);
-    assert!(judge(&mut tree, "env").is_err());
+    assert!(judge(&mut tree, "env", Others::Refused).is_err());
 }
 
 #[test]
@@ -135,7 +136,25 @@ fn documents_between_the_lines_become_files_so_that_they_cannot_be_paths() {
     let inline = "patchesStrategicMerge:\n- |-\n  a: /../../../../outside\n";
     assert_eq!(judged(inline), Ok("patchesStrategicMerge:\n- ./landfall-between-the-lines-1.yaml\n".to_owned()));
     let mut tree = with(&[("env/kustomization.yaml", inline)]);
-    judge(&mut tree, "env").expect("well");
+    judge(&mut tree, "env", Others::Refused).expect("well");
     let file = tree.get("env/landfall-between-the-lines-1.yaml").expect("there");
     assert_eq!(String::from_utf8_lossy(file), "a: /../../../../outside\n");
+}
+
+#[test]
+fn what_another_program_would_make_is_left_out_where_the_rest_is_looked_at() {
+    let generator = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: secrets}\nfiles: [secret.enc.yaml]\n";
+    let said = "resources: [../base]\ngenerators: [gen.yaml, ../plain]\nhelmCharts: [{name: redis, repo: 'https://charts.example.com'}]\n";
+    let files = [("env/kustomization.yaml", said), ("env/gen.yaml", generator)];
+    assert!(judge(&mut with(&files), "env", Others::Refused).is_err());
+    let mut tree = with(&files);
+    let Judged { not_run, .. } = judge(&mut tree, "env", Others::LeftOut).expect("well");
+    let named =
+        |kustomization: &str, what: &str| NotRun { kustomization: kustomization.to_owned(), what: what.to_owned() };
+    assert_eq!(not_run, [named("env/kustomization.yaml", "chart redis"), named("env/gen.yaml", "ksops secrets")]);
+    let read = String::from_utf8_lossy(tree.get("env/kustomization.yaml").expect("there")).into_owned();
+    assert_eq!(read, "generators:\n- ../plain\nresources:\n- ../base\n");
+    // What is Kustomize's own is judged all the same.
+    let own = "apiVersion: builtin\nkind: SecretGenerator\nmetadata: {name: a}\nenv: ../../x\n";
+    assert!(judge(&mut with(&[files[0], ("env/gen.yaml", own)]), "env", Others::LeftOut).is_err());
 }
