@@ -252,6 +252,7 @@ impl<'g> Sequence<'g> {
             expected: landfall_engine::Kinds::default(),
             pens: Default::default(),
             claims: Default::default(),
+            barred: Default::default(),
         }
     }
 
