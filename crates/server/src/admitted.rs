@@ -231,7 +231,7 @@ impl Work {
             let by = operation.revisions.join(", ");
             Diagnostic::refused(code::NEVER_THERE, text)
                 .note(format!("{said_by} says it at {by}, which somebody has asked for"))
-                .help(format!("landfall promote --to {environment}, and sync without a revision"))
+                .help(format!("sync without a revision, once it is promoted: landfall promote --to {environment}"))
         }))
     }
 

@@ -35,7 +35,7 @@ pub(super) async fn look(books: &Books, from: &Place, units: &[Unit]) -> Result<
                 refused.push(
                     Diagnostic::refused(code::NOT_WELL, text)
                         .note("what was seen before says nothing of what runs there now; nothing was promoted")
-                        .help(format!("landfall app explain {namespace}/{name} --server URL says why")),
+                        .help(format!("what is in its way: landfall app explain {namespace}/{name} --server URL")),
                 );
             }
             Some(_) => {}
