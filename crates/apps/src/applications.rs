@@ -196,8 +196,8 @@ impl Applications {
         let is_excluded = |object: &mut Object| self.excluded.excludes(application, &object.key());
         let stay: Vec<Object> = tracked.extract_if(.., is_excluded).collect();
         let application = &Applications::approved(application, live.as_ref());
-        let removal = Removal::new(application, tracked, propagation, project).beside(&self.barred);
-        let mut prepared = landfall_engine::prepare(&self.cluster, removal).await?;
+        let removal = Removal::new(application, tracked, propagation, project);
+        let mut prepared = landfall_engine::prepare(&self.cluster, removal).await?.beside(&self.barred);
         prepared.notes.extend(stay.iter().map(|object| format!("{} and stays", told(&object.key()))));
         Ok(prepared)
     }
@@ -213,8 +213,8 @@ impl Applications {
         request: PartingRequest,
     ) -> Result<PreparedSync, Error> {
         let home = self.cluster.default_namespace();
-        let parting = Parting::new(application, request, home).beside(&self.barred);
-        landfall_engine::prepare(&self.cluster, parting).await
+        let parting = Parting::new(application, request, home);
+        Ok(landfall_engine::prepare(&self.cluster, parting).await?.beside(&self.barred))
     }
 
     /// All Applications that the cluster holds; none where it does not know the kind.

@@ -31,6 +31,9 @@ impl Barred {
 
     /// The Application of another project that an object belongs to, and that project.
     fn whose<'b>(&'b self, live: &'b Object) -> Option<(&'b str, &'b str)> {
+        if self.0.is_empty() {
+            return None;
+        }
         let other = owner(live)?;
         self.0.get(other).map(|project| (other, project.as_str()))
     }

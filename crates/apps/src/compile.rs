@@ -148,7 +148,7 @@ pub(crate) fn compile_part(
             Part::None => {}
             Part::Resource => {
                 let key = object.key();
-                let theirs = tracked.iter().find(|live| live.key() == key && choices.barred.has(live));
+                let theirs = tracked.iter().find(|live| choices.barred.has(live) && live.key() == key);
                 // What others' owners answer for stays theirs where it is as it is wanted here, too: nothing is to be written then.
                 let id = theirs.and_then(|live| live.annotation(TRACKING_ANNOTATION).map(str::to_owned));
                 object.set_annotation(TRACKING_ANNOTATION, id.unwrap_or_else(|| tracking_id(application, &key)));

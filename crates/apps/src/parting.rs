@@ -6,7 +6,6 @@ use landfall_engine::{Desired, DesiredPhase, Live, Look, PhaseRuns, Places, Plan
 use landfall_object::{Gvk, Object};
 
 use crate::annotations::{HookType, runs_at_deletion};
-use crate::barred::Barred;
 use crate::compile::{Target, deletion_items};
 use crate::keeper::Course;
 use crate::sync::PreparedSync;
@@ -48,8 +47,6 @@ pub(crate) struct Parting {
     request: PartingRequest,
     course: Course,
     home: String,
-    /// Whose objects are nobody else's to change.
-    barred: Barred,
 }
 
 impl Parting {
@@ -59,13 +56,7 @@ impl Parting {
         let own = &application.destination.namespace;
         let home = if own.is_empty() { home.to_owned() } else { own.to_string() };
         let course = Course::of_deletion(application);
-        Parting { application: application.clone(), request, course, home, barred: Barred::default() }
-    }
-
-    /// With objects that are nobody else's to change.
-    pub(crate) fn beside(mut self, barred: &Barred) -> Self {
-        self.barred = barred.clone();
-        self
+        Parting { application: application.clone(), request, course, home }
     }
 }
 
@@ -99,6 +90,6 @@ impl Wish for Parting {
     }
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
-        Ok(PreparedSync::of_deletion((plan, live), self.course, Vec::new(), &self.barred))
+        Ok(PreparedSync::of_deletion(plan, live, self.course, Vec::new()))
     }
 }

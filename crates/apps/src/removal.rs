@@ -8,7 +8,6 @@ use landfall_engine::{
 };
 use landfall_object::{Gvk, Object, ObjectKey};
 
-use crate::barred::Barred;
 use crate::compile::OUTSIDE;
 use crate::guard::{confirm, is_confirmed};
 use crate::keeper::Course;
@@ -28,8 +27,6 @@ pub(crate) struct Removal {
     /// Its project's name.
     project: String,
     propagation: Propagation,
-    /// Whose objects are nobody else's to change.
-    barred: Barred,
 }
 
 impl Removal {
@@ -44,14 +41,7 @@ impl Removal {
         let is_outside = |key: &ObjectKey| project.is_some_and(|project| !project.permits_live(application, key));
         let outside = tracked.iter().map(Object::key).filter(is_outside).collect();
         let (target, project) = (application.target(), application.project.clone());
-        let barred = Barred::default();
-        Removal { target, options, course, tracked, outside, project, propagation, barred }
-    }
-
-    /// With objects that are nobody else's to change.
-    pub(crate) fn beside(mut self, barred: &Barred) -> Self {
-        self.barred = barred.clone();
-        self
+        Removal { target, options, course, tracked, outside, project, propagation }
     }
 }
 
@@ -132,6 +122,6 @@ impl Wish for Removal {
 
     fn prepared(self, plan: Plan, live: Live) -> Result<PreparedSync, Error> {
         let notes = self.outside.iter().map(|key| format!("{key}{OUTSIDE} {} and stays", self.project)).collect();
-        Ok(PreparedSync::of_deletion((plan, live), self.course, notes, &self.barred))
+        Ok(PreparedSync::of_deletion(plan, live, self.course, notes))
     }
 }

@@ -57,17 +57,23 @@ pub struct PreparedSync {
 
 impl PreparedSync {
     /// What an application's deletion does: nothing is compared there.
-    pub(crate) fn of_deletion((plan, live): (Plan, Live), course: Course, notes: Vec<String>, barred: &Barred) -> Self {
+    pub(crate) fn of_deletion(plan: Plan, live: Live, course: Course, notes: Vec<String>) -> Self {
         PreparedSync {
             status: status_of(&plan, &Stays::new()),
             resources: Vec::new(),
-            theirs: barred.among(&plan, &live),
+            theirs: Vec::new(),
             plan,
             live,
             notes,
             shared: None,
             course,
         }
+    }
+
+    /// With what it would change that others' owners answer for.
+    pub(crate) fn beside(mut self, barred: &Barred) -> Self {
+        self.theirs = barred.among(&self.plan, &self.live);
+        self
     }
 
     /// Takes the namespaces that were made for its trial as what the plan saw.
@@ -309,8 +315,17 @@ impl Wish for Sync {
             operation: self.request.operation,
             attempt: self.request.attempt,
         };
-        let theirs = self.barred.among(&plan, &live);
-        Ok(PreparedSync { plan, live, notes: self.notes, status, resources, course, shared: self.shared, theirs })
+        let prepared = PreparedSync {
+            plan,
+            live,
+            notes: self.notes,
+            status,
+            resources,
+            course,
+            shared: self.shared,
+            theirs: Vec::new(),
+        };
+        Ok(prepared.beside(&self.barred))
     }
 }
 

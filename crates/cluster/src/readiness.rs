@@ -1,4 +1,4 @@
-use landfall_object::{Object, SIMULATED, UNANSWERED};
+use landfall_object::{Object, is_unanswered};
 use serde_json::Value;
 
 /// Whether Jobs are waited for.
@@ -64,7 +64,7 @@ pub fn readiness(object: &Object, jobs: JobWait) -> Readiness {
         ("apiregistration.k8s.io", "APIService") => match condition(object, "Available") {
             Some(("True", _, _)) => Readiness::Ready,
             // Its pods are ready, and more comes of none that are simulated.
-            Some(_) if object.annotation(SIMULATED) == Some(UNANSWERED) => Readiness::Ready,
+            Some(_) if is_unanswered(object) => Readiness::Ready,
             other => Readiness::not_yet(other.map_or("not available", |(_, _, message)| message)),
         },
         _ => Readiness::Ready,
@@ -225,12 +225,32 @@ fn crd(object: &Object) -> Readiness {
 
 #[cfg(test)]
 mod tests {
+    use landfall_object::{ANSWER_NOTHING, SIMULATED, UNANSWERED};
     use serde_json::json;
 
     use super::*;
 
     fn object(value: Value) -> Object {
         Object::from_value(value).expect("a map")
+    }
+
+    /// A chart could carry the mark onto a real cluster; the condition is the aggregator's alone.
+    #[test]
+    fn an_api_service_is_believed_to_be_simulated_by_its_condition_and_not_by_its_mark() {
+        let service = |mark: &str, message: &str| {
+            let condition =
+                json!({"type": "Available", "status": "False", "reason": "FailedDiscoveryCheck", "message": message});
+            let value = json!({
+                "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+                "metadata": {"name": "v1.example.com", "annotations": {mark: UNANSWERED}}, "status": {"conditions": [condition]},
+            });
+            readiness(&object(value), JobWait::Ignore)
+        };
+        let ours = format!("failing or missing response from https://a.b.svc:443/apis: {ANSWER_NOTHING}");
+        assert_eq!(service(SIMULATED, &ours), Readiness::Ready);
+        let real = "failing or missing response from https://a.b.svc:443/apis: 503";
+        assert_eq!(service(SIMULATED, real), Readiness::NotYet(real.into()));
+        assert_eq!(service("another", &ours), Readiness::NotYet(ours.as_str().into()));
     }
 
     #[test]

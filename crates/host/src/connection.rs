@@ -22,7 +22,7 @@ use landfall_cluster::{Cluster, ListOptions};
 use landfall_delivery::{Elsewhere, Offers, Progress, Routes, Session};
 use landfall_diag::{Diagnose, Diagnostic, Ending, code};
 use landfall_drydock::NodeSpec;
-use landfall_object::{Gvk, SIMULATED, UNANSWERED};
+use landfall_object::{Gvk, unanswered};
 use landfall_project::Environment;
 use landfall_store::{Location, Store};
 use tokio::sync::mpsc::Sender;
@@ -413,9 +413,7 @@ impl Connection {
         lines.extend(builds.iter().cloned());
         let services = Gvk::new("apiregistration.k8s.io", "v1", "APIService");
         let services = self.cluster.list(&services, &ListOptions::default()).await.unwrap_or_default();
-        let unanswered = services.iter().filter(|it| it.annotation(SIMULATED) == Some(UNANSWERED));
-        lines
-            .extend(unanswered.map(|it| format!("APIService {}: {UNANSWERED}, so nobody serves its group", it.name())));
+        lines.extend(unanswered(services.iter()));
         lines
     }
 

@@ -52,5 +52,8 @@ pub use once::{
 };
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use schedule::{Schedule, go_duration};
-pub use simulated::{ASSUMED, Assumption, BUILT_IN, SIMULATED, STOOD_IN, Simulated, UNANSWERED, UNDECLARED};
+pub use simulated::{
+    ANSWER_NOTHING, ASSUMED, Assumption, BUILT_IN, SIMULATED, STOOD_IN, Simulated, UNANSWERED, UNDECLARED,
+    is_unanswered, unanswered,
+};
 pub use time::whole_second;

@@ -21,6 +21,9 @@ pub const ASSUMED: &str = "assumed";
 /// What stands of an APIService whose pods are ready and simulated: it is not available, and nothing that is waited for changes that.
 pub const UNANSWERED: &str = "its pods answer nothing";
 
+/// How its condition ends then. Who delivers an APIService may write annotations, and no condition: that is the aggregator's.
+pub const ANSWER_NOTHING: &str = "the pods behind it are simulated and answer nothing";
+
 /// The cause in the status of a command that did not run: the container is simulated, and nobody declares its answer.
 pub const UNDECLARED: &str = "UndeclaredAnswer";
 
@@ -50,6 +53,19 @@ pub enum Assumption {
     Exit(String),
     /// A probe passes: its container, kind and what it asks for.
     Probe(String),
+}
+
+/// Whether an APIService is not available only because its pods are simulated, as its condition says; its mark alone proves nothing.
+#[must_use]
+pub fn is_unanswered(service: &Object) -> bool {
+    let said = service.condition("Available").and_then(|it| it.get("message")?.as_str());
+    service.annotation(SIMULATED) == Some(UNANSWERED) && said.is_some_and(|it| it.ends_with(ANSWER_NOTHING))
+}
+
+/// What is said of these APIServices to people: of each that is unanswered, a line.
+pub fn unanswered<'o>(services: impl Iterator<Item = &'o Object>) -> impl Iterator<Item = String> {
+    let unanswered = services.filter(|it| is_unanswered(it));
+    unanswered.map(|it| format!("APIService {}: {UNANSWERED}, so nobody serves its group", it.name()))
 }
 
 impl Simulated {

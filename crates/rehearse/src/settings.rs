@@ -590,6 +590,17 @@ fn by_rule(finding: &Finding) -> SettingFault {
     SettingFault { words: finding.message.clone(), spot, place: None, wants_more }
 }
 
+/// The same, with the line that prints it.
+fn by_rule_at(finding: &Finding, traced: Option<&RenderedUnit>) -> SettingFault {
+    let mut fault = by_rule(finding);
+    let spot = fault.spot.as_ref();
+    let key = spot.and_then(|it| it.object.as_ref()).map(ObjectKey::from);
+    let field = spot.and_then(|it| it.field.as_deref());
+    let origin = key.zip(field).and_then(|(key, field)| traced?.origin(&key, field));
+    fault.place = origin.and_then(|origin| origin.template);
+    fault
+}
+
 /// What the engine stopped at; what a chart refuses by itself, or by its schema, it refuses in its own words.
 fn refused_by_template(other: &Other, told: &Diagnostic) -> Option<SettingFault> {
     if [code::TEMPLATE_REFUSES, code::SCHEMA_VIOLATED].contains(&told.code) {

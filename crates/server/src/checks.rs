@@ -379,7 +379,10 @@ impl Work {
             }
         };
         let followed = match asked {
-            None => "nothing: it stays already".to_owned(),
+            None => {
+                tracing::warn!("{name}: {fault}; nothing: it stays already");
+                "nothing: it stays already".to_owned()
+            }
             Some(asked) => {
                 let word =
                     if matches!(asked, Asked::Rollback(..)) { "gone back to the delivery before" } else { "held" };
@@ -393,7 +396,6 @@ impl Work {
                 followed
             }
         };
-        tracing::info!("{name}: {fault}; {followed}");
         let checked = Checked { followed: Some(followed), ..checked.clone() };
         self.remember(&name, &checked).await;
         checked

@@ -282,11 +282,13 @@ impl Work {
         if let Some(asked) = asked.filter(|_| is_terminating(&application.object)) {
             return self.end_for_good((application, &session), asked, &revisions, "Operation terminated").await;
         }
-        if self.turn.as_ref().is_some_and(|turn| turn.follows_another())
-            && let Err(diagnostics) = session.abandon(application).await
-        {
+        let place = (application.namespace.to_string(), application.name.to_string());
+        if let Some(turn) = self.turn.as_ref().filter(|turn| turn.follows_another(&place)) {
             // Another server has delivered since: gone on with, it would go back behind that.
-            return Some(End::Failed { revisions, message: words(&diagnostics) });
+            if let Err(diagnostics) = session.abandon(application).await {
+                return Some(End::Failed { revisions, message: words(&diagnostics) });
+            }
+            turn.caught_up(place);
         }
         session.stop = running.stop.clone();
         let finished = self.finish_open((application, &session)).await;

@@ -348,7 +348,7 @@ fn custom_object(
             summary(text)
         )));
     }
-    if head.kind != resource.kind && !head.kind.is_empty() {
+    if head.kind != resource.kind {
         let error = crate::status::FieldError::invalid("kind", &*head.kind, format!("must be {}", resource.kind));
         return Err(Status::invalid(&resource.group, &head.kind, &head.metadata.name, vec![error]));
     }

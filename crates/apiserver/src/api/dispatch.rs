@@ -168,19 +168,10 @@ async fn objects(
     (path, verb): (&ResourcePath, &'static str),
     running: Running<'_>,
 ) -> Result<Response<Body>, Status> {
-    let (resource, registry) = {
-        let world = plane.world.lock();
-        (world.registry().served(&path.group, &path.version, &path.resource).cloned(), world.registry().clone())
-    };
+    let resource = plane.world.lock().registry().served(&path.group, &path.version, &path.resource).cloned();
     let Some(resource) = resource else {
-        let is_known = registry.versions(&path.group).contains(&path.version);
-        if !is_known && let Some(answer) = groups::unanswered(&plane.world.lock(), &path.group, &path.version) {
-            return Ok(answer.into_response(&call.headers));
-        }
-        if registry.versions(&path.group).is_empty() {
-            return Ok(Answer::text(404, "404 page not found\n").into_response(&call.headers));
-        }
-        return Err(Status::no_such_resource());
+        let told = groups::nothing_there(&plane.world.lock(), &path.group, &path.version)?;
+        return Ok(told.into_response(&call.headers));
     };
     if !is_method(&call.method) && path.subresource != "proxy" {
         return Err(Status::method_not_allowed());

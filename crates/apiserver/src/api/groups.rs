@@ -89,25 +89,26 @@ fn all_unanswered(world: &World) -> Vec<(String, String)> {
     all
 }
 
-/// What the aggregator says of a group and version that nothing here serves and an APIService hands to a Service: nobody answers there.
-pub(crate) fn unanswered(world: &World, group: &str, version: &str) -> Option<Answer> {
-    let known = world.find("apiservices.apiregistration.k8s.io", "", &format!("{version}.{group}"))?;
-    known["spec"]["service"].is_object().then(|| Answer::text(503, "service unavailable\n"))
+/// What is said where nothing of a group and version is found. A group that nothing here serves and an APIService hands to a Service is the
+/// aggregator's to speak of: nobody answers there.
+pub(crate) fn nothing_there(world: &World, group: &str, version: &str) -> Result<Answer, Status> {
+    let versions = world.registry().versions(group);
+    if !versions.iter().any(|known| known == version) {
+        let known = world.find("apiservices.apiregistration.k8s.io", "", &format!("{version}.{group}"));
+        if known.is_some_and(|it| it["spec"]["service"].is_object()) {
+            return Ok(Answer::text(503, "service unavailable\n"));
+        }
+    }
+    if versions.is_empty() {
+        return Ok(Answer::text(404, "404 page not found\n"));
+    }
+    Err(Status::no_such_resource())
 }
 
 pub(crate) fn resources(plane: &Arc<Plane>, call: &Call, group: &str, version: &str) -> Result<Answer, Status> {
-    let (registry, unanswered) = {
-        let world = plane.world.lock();
-        (world.registry().clone(), unanswered(&world, group, version))
-    };
+    let registry = plane.world.lock().registry().clone();
     if !registry.versions(group).iter().any(|known| known == version) {
-        if let Some(answer) = unanswered {
-            return Ok(answer);
-        }
-        if registry.versions(group).is_empty() {
-            return Ok(Answer::text(404, "404 page not found\n"));
-        }
-        return Err(Status::no_such_resource());
+        return nothing_there(&plane.world.lock(), group, version);
     }
     let mut list = Vec::new();
     for resource in served(&registry, group, version) {

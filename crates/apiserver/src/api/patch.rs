@@ -220,13 +220,19 @@ fn read_back(schemas: &Schemas, target: &Target<'_>, patched: &Value) -> Result<
 /// Keys that a configuration sets twice, of which all but the last would be lost: found once it could be applied, as
 /// `applyPatchToCurrentObject` does (`apiserver/pkg/endpoints/handlers/patch.go`).
 fn check_repeated(call: &Call, validation: FieldValidation) -> Result<(), Status> {
-    let Err(error) = crate::yaml_text::check_repeated(&call.body) else { return Ok(()) };
+    let found = || crate::yaml_text::check_repeated(&call.body);
     match validation {
-        FieldValidation::Ignore => {}
-        FieldValidation::Warn => call.remarks.warn_all(warnings_of(&error)),
-        FieldValidation::Strict => return Err(Status::bad_request(format!("error strict decoding YAML: {error}"))),
+        FieldValidation::Ignore => Ok(()),
+        FieldValidation::Warn => {
+            if let Err(error) = found() {
+                call.remarks.warn_all(warnings_of(&error));
+            }
+            Ok(())
+        }
+        FieldValidation::Strict => {
+            found().map_err(|error| Status::bad_request(format!("error strict decoding YAML: {error}")))
+        }
     }
-    Ok(())
 }
 
 /// What go-yaml says on several lines, each as a warning of its own (`parseYAMLWarnings` in `handlers/rest.go`).

@@ -29,7 +29,7 @@ pub(super) fn validate(errors: &mut Errors, object: &At<'_>, old: Option<&At<'_>
     schemas(errors, &versions);
     // What was taken before these were checked may stay.
     let found = refused(object);
-    if old.is_none_or(|old| refused(old).0.is_empty()) {
+    if !found.0.is_empty() && old.is_none_or(|old| refused(old).0.is_empty()) {
         errors.0.extend(found.0);
     }
     if let Some(old) = old {

@@ -258,9 +258,9 @@ impl Shared {
         }
         // Templates of theirs that are called with it stand in for themselves, and ask it for nothing.
         for missing in chart.without.dependencies.iter().filter(|it| it.enabled) {
-            let name = if missing.alias.is_empty() { &missing.name } else { &missing.alias };
+            let name = missing.key();
             let own = table_at(values, name.as_bytes()).unwrap_or_default();
-            subcharts.insert(Str::from(name.as_str()), [("Values", Value::from(own))].into_iter().collect::<Map>());
+            subcharts.insert(Str::from(name), [("Values", Value::from(own))].into_iter().collect::<Map>());
         }
         let base_path: Arc<str> = format!("{path}/templates").into();
         for file in chart.templates.iter() {

@@ -2,7 +2,7 @@
 //! group is asked for nothing here, and simulated pods answer nothing.
 
 use landfall_apiserver::{Status, rfc3339};
-use landfall_object::{SIMULATED, UNANSWERED};
+use landfall_object::{ANSWER_NOTHING, SIMULATED, UNANSWERED};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Outcome};
@@ -100,8 +100,7 @@ fn behind(desk: &Desk<'_>, of: &Value, namespace: &str, name: &str) -> Availabil
         let port = of.pointer("/spec/service/port").and_then(Value::as_i64).unwrap_or(443);
         let (group, version) = (text(of, "/spec/group"), text(of, "/spec/version"));
         let message = format!(
-            "failing or missing response from https://{name}.{namespace}.svc:{port}/apis/{group}/{version}: \
-             the pods behind it are simulated and answer nothing"
+            "failing or missing response from https://{name}.{namespace}.svc:{port}/apis/{group}/{version}: {ANSWER_NOTHING}"
         );
         Availability::missing(FAILED_CHECK, message)
     } else {

@@ -47,17 +47,23 @@ async fn a_definition_is_served_at_once_and_goes_with_its_objects() {
     assert_eq!(api.get(WIDGETS).await.expect(200)["items"], json!([]));
 }
 
+/// The definition with a second version, which is as the first one and stores nothing.
+fn with_second(name: &str) -> Value {
+    let mut definition = definition();
+    let mut second = definition["spec"]["versions"][0].clone();
+    second["name"] = json!(name);
+    second["storage"] = json!(false);
+    definition["spec"]["versions"].as_array_mut().expect("versions").push(second);
+    definition
+}
+
 #[tokio::test]
 async fn what_the_stored_version_has_a_default_for_is_there_though_creation_leaves_nothing_of_it() {
     let api = Api::open().await;
-    let mut definition = definition();
-    let mut later = definition["spec"]["versions"][0].clone();
-    later["name"] = json!("v2");
-    later["storage"] = json!(false);
-    later["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["size"] = json!({"type": "integer"});
-    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["default"] =
-        json!({"observedGeneration": -1});
-    definition["spec"]["versions"].as_array_mut().expect("versions").push(later);
+    let mut definition = with_second("v2");
+    let versions = &mut definition["spec"]["versions"];
+    versions[1]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["size"] = json!({"type": "integer"});
+    versions[0]["schema"]["openAPIV3Schema"]["properties"]["status"]["default"] = json!({"observedGeneration": -1});
     api.post(DEFINITIONS, definition).await.expect(201);
     let mut written = widget(json!({"color": "red"}));
     written["status"] = json!({"observedGeneration": 7});
@@ -145,12 +151,7 @@ async fn a_definition_waits_for_the_finalizers_of_its_objects() {
 #[tokio::test]
 async fn a_version_that_is_not_served_is_in_no_discovery() {
     let api = Api::open().await;
-    let mut definition = definition();
-    let mut older = definition["spec"]["versions"][0].clone();
-    older["name"] = json!("v1beta1");
-    older["storage"] = json!(false);
-    definition["spec"]["versions"].as_array_mut().expect("versions").push(older);
-    api.post(DEFINITIONS, definition).await.expect(201);
+    api.post(DEFINITIONS, with_second("v1beta1")).await.expect(201);
     assert_eq!(api.get("/apis/ex.io").await.expect(200)["preferredVersion"]["version"], "v1");
     let path = format!("{DEFINITIONS}/widgets.ex.io");
     let withdrawn = json!([{"op": "replace", "path": "/spec/versions/0/served", "value": false}]);

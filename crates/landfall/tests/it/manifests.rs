@@ -53,6 +53,17 @@ fn a_directory_with_manifests_further_down_alone_says_how_to_take_them() {
     sandbox.run(&["plan", "deploy"]).exits(2).says("--recurse");
 }
 
+/// A search path with a `kustomize` that builds what lies in `base`.
+fn with_kustomize(sandbox: &Sandbox) -> String {
+    let programs = sandbox.root().join("../programs");
+    std::fs::create_dir(&programs).expect("made");
+    let program = programs.join("kustomize");
+    let text = "#!/bin/sh\nwhile IFS= read -r line; do echo \"$line\"; done < \"$2/../base/web.yaml\"\n";
+    std::fs::write(&program, text).expect("written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"))
+}
+
 #[test]
 fn a_kustomization_is_built_by_the_users_own_program_and_fetches_nothing() {
     let sandbox = Sandbox::empty();
@@ -60,13 +71,7 @@ fn a_kustomization_is_built_by_the_users_own_program_and_fetches_nothing() {
     sandbox.write("base/web.yaml", WEB);
     sandbox.write("prod/kustomization.yaml", "resources: [../base]\nnamePrefix: p-\n");
     sandbox.commit("first");
-    let programs = sandbox.root().join("../programs");
-    std::fs::create_dir(&programs).expect("made");
-    let program = programs.join("kustomize");
-    let text = "#!/bin/sh\nwhile IFS= read -r line; do echo \"$line\"; done < \"$2/../base/web.yaml\"\n";
-    std::fs::write(&program, text).expect("written");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+    let path = with_kustomize(&sandbox);
     let run = |arguments: &[&str]| -> Ran {
         let mut command = sandbox.command(arguments);
         ran(command.env("PATH", &path).output().expect("the binary runs"))
@@ -116,13 +121,7 @@ fn a_plug_in_of_somebody_elses_hides_nothing_but_what_it_would_make() {
     let plugin = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: secrets}\nfiles: [secret.enc.yaml]\n";
     sandbox.write("prod/gen.yaml", plugin);
     sandbox.commit("first");
-    let programs = sandbox.root().join("../programs");
-    std::fs::create_dir(&programs).expect("made");
-    let program = programs.join("kustomize");
-    let text = "#!/bin/sh\nwhile IFS= read -r line; do echo \"$line\"; done < \"$2/../base/web.yaml\"\n";
-    std::fs::write(&program, text).expect("written");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+    let path = with_kustomize(&sandbox);
     let run = |arguments: &[&str]| -> Ran {
         let mut command = sandbox.command(arguments);
         ran(command.env("PATH", &path).output().expect("the binary runs"))

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Health, HealthStatus};
-use crate::{Object, SIMULATED, UNANSWERED};
+use crate::{Object, is_unanswered};
 
 pub(super) fn assess(object: &Object) -> Option<Health> {
     Some(match (object.group(), object.kind()) {
@@ -64,7 +64,7 @@ fn api_service(object: &Object) -> Health {
     if text(available, "status") == "True" {
         return Health::new(HealthStatus::Healthy, told);
     }
-    if object.annotation(SIMULATED) == Some(UNANSWERED) {
+    if is_unanswered(object) {
         // As with probes of which nothing is declared, nobody is waited for who cannot come.
         return Health::new(HealthStatus::Healthy, format!("~ {told}"));
     }

@@ -2,7 +2,7 @@
 
 use landfall_delivery::{Outcome, Verdict};
 use landfall_diag::{Diagnostic, Finding, ObjectName, Spot, Witness, code};
-use landfall_object::{Assumption, SIMULATED, Simulated, UNANSWERED};
+use landfall_object::{Assumption, Simulated, unanswered};
 use landfall_rules::{DesiredUnit, Fingerprints, Inventory, Start};
 
 use super::TrialReport;
@@ -35,9 +35,8 @@ fn is_one_place(spot: &Spot, other: &Spot) -> bool {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
     // An API that cannot read what it is sent names no field of it.
-    let field = |spot: &Spot| spot.field.clone().filter(|field| field != "patch");
-    let fields = (field(spot), field(other));
-    let is_one_field = match &fields {
+    let [one, other_one] = [spot, other].map(|it| it.field.as_deref().filter(|field| *field != "patch"));
+    let is_one_field = match (one, other_one) {
         (Some(one), Some(other)) => holds(one, other) || holds(other, one),
         _ => true,
     };
@@ -124,9 +123,7 @@ pub(super) fn unsimulated(trials: &[Trial]) -> Vec<String> {
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         notes.push(format!("probes of which nothing is declared were taken as passing: {}{rest}", taken.join(", ")));
     }
-    let services = trial.after.of_kind("apiregistration.k8s.io", "APIService");
-    let unanswered = services.filter(|service| service.annotation(SIMULATED) == Some(UNANSWERED));
-    notes.extend(unanswered.map(|it| format!("APIService {}: {UNANSWERED}, so nobody serves its group", it.name())));
+    notes.extend(unanswered(trial.after.of_kind("apiregistration.k8s.io", "APIService")));
     for made in ["Secret", "ConfigMap"].into_iter().flat_map(|kind| trial.after.of_kind("", kind)) {
         let Some(by) = Simulated::of(made) else { continue };
         let why = match by {

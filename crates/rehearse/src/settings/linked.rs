@@ -10,7 +10,7 @@ use landfall_object::{Object, ObjectKey};
 use landfall_rules::{OtherSetting, SettingFault};
 
 use super::choice::{Layer, Other};
-use super::{FEW, LINKED, Plain, Trying, as_desired, by_rule, cause, found};
+use super::{FEW, LINKED, Plain, Trying, as_desired, by_rule, by_rule_at, cause, found};
 use crate::study::{Conditions, installed};
 
 /// How the rules say that something is not there at all: it may come from elsewhere, unless it bears the release's name.
@@ -85,21 +85,20 @@ impl Trying<'_, '_> {
             return Vec::new();
         }
         let traced = installed(turned, conditions, Tracing::On).ok();
-        let with_another = self.mended_with_another(other, &new, plain, conditions);
+        // What is off wants more in any case.
+        let with_another =
+            if other.turns_off() { HashSet::new() } else { self.mended_with_another(other, &new, plain, conditions) };
         let is_known = |key: &ObjectKey| {
             traced.as_ref().is_some_and(|it| {
                 it.all_objects().any(|object| object.is_at(key) && plain.objects.get(key) == Some(&object))
             })
         };
         let told = new.iter().map(|finding| {
-            let mut fault = by_rule(finding);
+            let mut fault = by_rule_at(finding, traced.as_ref());
             let key = fault.spot.as_ref().and_then(|it| it.object.as_ref()).map(ObjectKey::from);
             // What was there before misses something that goes: the setting may want it to go, too.
             let is_left = matches!(finding.rule, "LF103" | "LF105") && key.as_ref().is_some_and(is_known);
             fault.wants_more |= is_left || other.turns_off() || with_another.contains(&cause(finding));
-            let field = fault.spot.as_ref().and_then(|it| it.field.clone());
-            let origin = key.and_then(|key| traced.as_ref()?.origin(&key, field.as_deref()?));
-            fault.place = origin.and_then(|origin| origin.template);
             fault
         });
         told.collect()

@@ -6,7 +6,7 @@ use landfall_diag::Finding;
 use landfall_object::{Object, ObjectKey};
 use landfall_rules::SettingFault;
 
-use super::{Plain, Trying, as_desired, by_rule, cause, found};
+use super::{Plain, Trying, as_desired, by_rule_at, cause, found};
 use crate::study::{Conditions, installed};
 
 impl Trying<'_, '_> {
@@ -38,14 +38,6 @@ impl Trying<'_, '_> {
             return Vec::new();
         }
         let traced = installed(turned, conditions, Tracing::On).ok();
-        let told = own.into_iter().map(|finding| {
-            let mut fault = by_rule(finding);
-            let key = fault.spot.as_ref().and_then(|it| it.object.as_ref()).map(ObjectKey::from);
-            let field = fault.spot.as_ref().and_then(|it| it.field.clone());
-            let origin = key.and_then(|key| traced.as_ref()?.origin(&key, field.as_deref()?));
-            fault.place = origin.and_then(|origin| origin.template);
-            fault
-        });
-        told.collect()
+        own.into_iter().map(|finding| by_rule_at(finding, traced.as_ref())).collect()
     }
 }

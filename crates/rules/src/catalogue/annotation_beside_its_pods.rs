@@ -27,23 +27,23 @@ const OF_PODS: &[(&str, &str)] = &[
     ("cluster-autoscaler.kubernetes.io/safe-to-evict", "the autoscaler of nodes"),
 ];
 
-/// Annotations that are read from one kind and that are written to another one as well: whose they are, who reads them, and the
-/// kind that they are mistaken to be of.
-const OF_KINDS: &[(&str, &str, &str, &str)] = &[
+/// Annotations that are read from Services or from Ingresses and that are written to the other ones as well: of which they are, and who
+/// reads them.
+const OF_KINDS: &[(&str, &str, &str)] = &[
     // ORIGIN: cloud.google.com/kubernetes-engine/docs/how-to/ingress-configuration: BackendConfig "in an annotation of the Service",
     // FrontendConfig "in an annotation of the Ingress".
-    ("cloud.google.com/backend-config", "Service", "Google's controller of load balancers", "Ingress"),
-    ("beta.cloud.google.com/backend-config", "Service", "Google's controller of load balancers", "Ingress"),
-    ("cloud.google.com/app-protocols", "Service", "Google's controller of load balancers", "Ingress"),
-    ("networking.gke.io/v1beta1.FrontendConfig", "Ingress", "Google's controller of load balancers", "Service"),
-    ("networking.gke.io/managed-certificates", "Ingress", "Google's controller of load balancers", "Service"),
-    ("kubernetes.io/ingress.global-static-ip-name", "Ingress", "Google's controller of load balancers", "Service"),
+    ("cloud.google.com/backend-config", "Service", "Google's controller of load balancers"),
+    ("beta.cloud.google.com/backend-config", "Service", "Google's controller of load balancers"),
+    ("cloud.google.com/app-protocols", "Service", "Google's controller of load balancers"),
+    ("networking.gke.io/v1beta1.FrontendConfig", "Ingress", "Google's controller of load balancers"),
+    ("networking.gke.io/managed-certificates", "Ingress", "Google's controller of load balancers"),
+    ("kubernetes.io/ingress.global-static-ip-name", "Ingress", "Google's controller of load balancers"),
     // ORIGIN: kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations: "to specific Ingress objects".
-    ("nginx.ingress.kubernetes.io/", "Ingress", "ingress-nginx", "Service"),
+    ("nginx.ingress.kubernetes.io/", "Ingress", "ingress-nginx"),
     // ORIGIN: kubernetes.io/docs/reference/labels-annotations-taints: "Used on: Service", "Used on: Ingress".
-    ("kubernetes.io/ingress.class", "Ingress", "the Ingress controller", "Service"),
-    ("service.beta.kubernetes.io/aws-load-balancer-", "Service", "the cloud's controller", "Ingress"),
-    ("service.beta.kubernetes.io/azure-load-balancer-", "Service", "the cloud's controller", "Ingress"),
+    ("kubernetes.io/ingress.class", "Ingress", "the Ingress controller"),
+    ("service.beta.kubernetes.io/aws-load-balancer-", "Service", "the cloud's controller"),
+    ("service.beta.kubernetes.io/azure-load-balancer-", "Service", "the cloud's controller"),
 ];
 
 /// What stands on a Service and is read from Ingresses, or the other way round.
@@ -55,8 +55,8 @@ fn of_another_kind(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         };
         let told = annotations.keys().filter_map(|name| {
-            let is_this = |(known, _, _, mistaken): &&(&str, &str, &str, &str)| *mistaken == kind && is_of(name, known);
-            let (_, read_from, reader, _) = OF_KINDS.iter().find(is_this)?;
+            let is_this = |(known, read_from, _): &&(&str, &str, &str)| *read_from != kind && is_of(name, known);
+            let (_, read_from, reader) = OF_KINDS.iter().find(is_this)?;
             Some(
                 RULE.finding(format!("{kind} `{own}` has the annotation `{name}`, which is read from its {read_from}"))
                     .because(format!("{reader} does not look for it here"))

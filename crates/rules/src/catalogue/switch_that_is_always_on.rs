@@ -1,12 +1,13 @@
 use std::collections::BTreeSet;
 
 use landfall_chart::{Rendered, Values};
-use landfall_diag::{Finding, Place, Severity, Spot};
+use landfall_diag::{Finding, Severity, Spot};
 
 use super::branch_never_taken::{actions, conditions};
 use super::value_that_prints_nothing::{Dot, operand, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
+use crate::texts::Text;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF289",
@@ -64,30 +65,31 @@ fn text_at(values: &Values, path: &str) -> Option<(String, landfall_chart::Origi
     Some((value.as_str()?.to_string_lossy().into_owned(), value.origin()))
 }
 
-/// Conditions with `default true` of a value that is declared as true or false.
-fn defaults(unit: &str, rendered: &Rendered) -> Vec<Finding> {
+/// What is said of actions of the templates, each at its line: of which path, and what there is to say.
+fn of_actions(unit: &str, rendered: &Rendered, said: impl Fn(&str) -> Option<(String, Finding)>) -> Vec<Finding> {
     let chart = &rendered.processed;
     let mut findings = Vec::new();
     for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
-        let text = file.text();
-        for (start, action) in actions(&text) {
-            let Some(path) = defaulted(action) else { continue };
-            if !is_switch(&rendered.values, &path) {
-                continue;
-            }
-            let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
-            let source = text.lines().nth(line as usize - 1).map(str::to_owned);
-            let place = Place { source, ..Place::line(chart.path_of(&file.name), line) };
-            findings.push(
-                RULE.finding(format!("`{path}` cannot be switched off: `default true` takes `false` for nothing"))
-                    .keyed(format!("{path} {}", file.name))
-                    .because("`default` gives its own value for false, too")
-                    .help(format!("ask for `.Values.{path}` itself: values.yaml declares it"))
-                    .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) }),
-            );
+        let text = Text { path: chart.path_of(&file.name), text: file.text() };
+        for (start, action) in actions(&text.text) {
+            let Some((path, finding)) = said(action) else { continue };
+            let spot = Spot { unit: Some(unit.to_owned()), ..Spot::file(text.place(start)) };
+            findings.push(finding.keyed(format!("{path} {}", file.name)).at(spot));
         }
     }
     findings
+}
+
+/// Conditions with `default true` of a value that is declared as true or false.
+fn defaults(unit: &str, rendered: &Rendered) -> Vec<Finding> {
+    of_actions(unit, rendered, |action| {
+        let path = defaulted(action).filter(|path| is_switch(&rendered.values, path))?;
+        let finding = RULE
+            .finding(format!("`{path}` cannot be switched off: `default true` takes `false` for nothing"))
+            .because("`default` gives its own value for false, too")
+            .help(format!("ask for `.Values.{path}` itself: values.yaml declares it"));
+        Some((path, finding))
+    })
 }
 
 /// What is done to a switch that is printed, and leaves it what it is.
@@ -129,32 +131,19 @@ const NOUGHTS: &[&str] = &[
 
 /// Numbers that are printed with a `default` of another one, so that they cannot be nought.
 fn noughts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
-    let chart = &rendered.processed;
-    let mut findings = Vec::new();
-    for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
-        let text = file.text();
-        for (start, action) in actions(&text) {
-            let Some((path, other)) = never_nought(action) else { continue };
-            let key = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-            if !NOUGHTS.contains(&key.as_str()) {
-                continue;
-            }
-            let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
-            let source = text.lines().nth(line as usize - 1).map(str::to_owned);
-            let place = Place { source, ..Place::line(chart.path_of(&file.name), line) };
-            findings.push(
-                RULE.finding(format!("`{path}` cannot be 0: `default {other}` takes 0 for nothing"))
-                    .weighing(Severity::Info)
-                    .keyed(format!("{path} {}", file.name))
-                    .because("`default` gives its own value for nought, too, and nought means something here")
-                    .help(format!(
-                        "declare {other} in values.yaml and print `.Values.{path}` itself, or ask by `hasKey`"
-                    ))
-                    .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) }),
-            );
+    of_actions(unit, rendered, |action| {
+        let (path, other) = never_nought(action)?;
+        let key = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+        if !NOUGHTS.contains(&key.as_str()) {
+            return None;
         }
-    }
-    findings
+        let finding = RULE
+            .finding(format!("`{path}` cannot be 0: `default {other}` takes 0 for nothing"))
+            .weighing(Severity::Info)
+            .because("`default` gives its own value for nought, too, and nought means something here")
+            .help(format!("declare {other} in values.yaml and print `.Values.{path}` itself, or ask by `hasKey`"));
+        Some((path, finding))
+    })
 }
 
 /// The path of `.Values.a | default 30` and of `default 30 .Values.a`, where it is printed, and the number.

@@ -1,6 +1,7 @@
 //! Of servers that share no database one keeps a cluster's Applications: whoever holds the lease beside them. The others look on until it
 //! is given back, or until nobody has renewed it for its length.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(crate) struct Turn {
     other: parking_lot::Mutex<Option<String>>,
     /// Whether another one kept them before it was this one's turn.
     follows: AtomicBool,
+    /// What this one has caught up with since: what it leaves open from then on is its own to go on with.
+    caught_up: parking_lot::Mutex<HashSet<(String, String)>>,
 }
 
 #[derive(Default)]
@@ -51,6 +54,7 @@ impl Turn {
             known: Mutex::default(),
             other: Default::default(),
             follows: AtomicBool::default(),
+            caught_up: Default::default(),
         }
     }
 
@@ -59,10 +63,15 @@ impl Turn {
         self.other.lock().clone()
     }
 
-    /// Whether another server kept the Applications until it was this one's turn: what this one had left open in its own journal is
-    /// older than what was delivered since.
-    pub(crate) fn follows_another(&self) -> bool {
-        self.follows.load(Ordering::Relaxed)
+    /// Whether another server kept an Application until it was this one's turn: what this one had left open in its own journal is older
+    /// than what was delivered since. No more once it [has caught up](Self::caught_up).
+    pub(crate) fn follows_another(&self, application: &(String, String)) -> bool {
+        self.follows.load(Ordering::Relaxed) && !self.caught_up.lock().contains(application)
+    }
+
+    /// What was open of an Application, by namespace and name, is given up.
+    pub(crate) fn caught_up(&self, application: (String, String)) {
+        self.caught_up.lock().insert(application);
     }
 
     /// Takes the lease where it is free, or renews it; gives who has it otherwise. Where nobody says so, it is this one's turn: an
@@ -107,7 +116,10 @@ impl Turn {
         let keeper = stands.lease.annotation(KEEPER).filter(|keeper| *keeper != self.name).is_some();
         match self.write(Some(&stands.lease)).await {
             Ok(lease) => {
-                self.follows.fetch_or(keeper, Ordering::Relaxed);
+                if keeper {
+                    self.caught_up.lock().clear();
+                    self.follows.store(true, Ordering::Relaxed);
+                }
                 *seen = Some(Seen { lease, at: now });
                 Ok(None)
             }
