@@ -68,7 +68,7 @@ pub(crate) struct Work {
     pub(crate) registries: Registries,
     /// Which Applications are kept from here.
     pub(crate) shards: Arc<Shards>,
-    /// Whose turn it is where it shares them with nobody; nothing where no server of this process keeps any.
+    /// Whether it is its turn, or that of those that it shares them with; nothing where no server of this process keeps any.
     pub(crate) turn: Option<Arc<Turn>>,
 }
 
