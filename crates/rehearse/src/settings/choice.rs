@@ -166,7 +166,10 @@ impl Other {
         let named = format!(".{key}");
         let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_';
         let names = |line: &str| line.match_indices(&named).any(|(at, it)| !line[at + it.len()..].starts_with(is_part));
-        chart.templates.iter().any(|file| file.text().lines().any(|line| line.contains("toYaml") && names(line)))
+        let writes = |file: &File| file.text().lines().any(|line| line.contains("toYaml") && names(line));
+        let is_above = |part: &&Chart| path.strip_prefix(part.name()).is_some_and(|rest| rest.starts_with('.'));
+        let mut parts = std::iter::once(chart).chain(chart.dependencies.iter().filter(is_above));
+        parts.any(|part| part.templates.iter().any(writes))
     }
 
     /// Whether each of its lines is one of another's.
@@ -284,18 +287,17 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     let mut texts = Vec::new();
     own(chart, &mut values, &mut texts);
     let named: HashSet<&str> = texts.iter().flat_map(|text| names(text)).collect();
-    let borrowed: Vec<&str> = chart
-        .declared()
-        .map(|it| if it.alias.is_empty() { &*it.name } else { &*it.alias })
-        .filter(|name| is_borrowed(chart, name))
-        .collect();
+    let mut borrowed = Vec::new();
+    borrowed_below(chart, &mut Vec::new(), &mut borrowed);
     let (mut switches, mut kinds, mut filled) = (Vec::new(), Vec::new(), Vec::new());
     let mut anything = Vec::new();
     let mut path = Vec::new();
     walk(&values, &mut path, &mut |path, value, beside| {
         let Some(key) = path.last() else { return };
         // Somebody else's chart is switched on or off as a whole; what no template names is no setting.
-        let is_anothers = borrowed.contains(&path[0].as_str()) && (path.len() != 2 || key != "enabled");
+        let is_within =
+            |part: &Vec<String>| path.starts_with(part) && (path.len() != part.len() + 1 || key != "enabled");
+        let is_anothers = borrowed.iter().any(is_within);
         if is_anothers || !named.contains(key.as_str()) {
             return;
         }
@@ -463,6 +465,18 @@ pub(super) fn most(objects: usize) -> usize {
 /// Whether a part of a chart comes from a repository: what its settings do is for others to see.
 fn is_borrowed(chart: &Chart, part: &str) -> bool {
     chart.is_borrowed(&format!("{}/charts/{part}/templates/x", chart.name()))
+}
+
+/// Where the values of the parts begin that come from repositories, of a chart and of its own parts.
+fn borrowed_below(chart: &Chart, above: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    let called = |name: &str| above.iter().map(String::as_str).chain([name]).map(str::to_owned).collect();
+    let declared = chart.declared().map(|it| if it.alias.is_empty() { &*it.name } else { &*it.alias });
+    found.extend(declared.filter(|name| is_borrowed(chart, name)).map(called));
+    for part in chart.dependencies.iter().filter(|part| !is_borrowed(chart, part.name())) {
+        above.push(part.name().to_owned());
+        borrowed_below(part, above, found);
+        above.pop();
+    }
 }
 
 /// The names that a template may read values by: its words, with `-` and `_` in them.
