@@ -1,5 +1,6 @@
 //! Where everything about Applications is asked: the same functions behind every route and every command.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
@@ -161,6 +162,16 @@ impl Desk {
         let session = &self.work.session;
         let now = landfall_object::whole_second(session.clock.now()).to_string();
         let book = Book::new(session.store.promotions.clone());
+        match asked {
+            Asked::Publish(lines) => {
+                let images: BTreeSet<&str> = lines.iter().map(|line| line.image.as_str()).collect();
+                self.work.may_publish(actor, &images.into_iter().collect::<Vec<_>>()).await.map_err(one)?;
+            }
+            Asked::Hold(wish) => self.work.may_hold(actor, &wish.system).await.map_err(one)?,
+            // Whoever may do all with the cluster may write into its store as well.
+            Asked::Promote(note) if actor.is_bound() => book.may_become(note).await?,
+            _ => {}
+        }
         match book.answer(&actor.name, &now, asked).await {
             Some(answer) => {
                 let answer = answer?;
