@@ -154,7 +154,10 @@ impl Work {
         };
         post(commit).await?;
         // Another repository is asked nothing.
-        let is_there = |it: &Proposed| self.sinks.forge_key(&it.place.repository).as_ref() == Some(&commit.repository);
+        let is_there = |it: &Proposed| {
+            let key = self.sinks.forge_key(&it.place.repository);
+            key.is_some_and(|key| key.eq_ignore_ascii_case(&commit.repository))
+        };
         let proposed = Proposed::of(body).filter(is_there);
         let token = proposed.as_ref().and_then(|it| self.sinks.forge_token(&it.place.api));
         if let (Some(proposed), Some(token)) = (&proposed, token) {

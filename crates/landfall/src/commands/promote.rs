@@ -451,6 +451,11 @@ impl Course {
         failure
     }
 
+    /// What goes, by the tags that it gets.
+    fn released(&self) -> String {
+        self.going.iter().map(ReleasedImage::named).collect::<Vec<_>>().join(", ")
+    }
+
     /// Writes down what has become of it.
     async fn note(&self, books: &Books, state: &str, said: &str, more: Value) -> Result<(), Failure> {
         let mut detail = json!({

@@ -255,7 +255,7 @@ fn bad(why: impl Into<String>) -> Vec<Diagnostic> {
     one(Diagnostic::error(code::BAD_REQUEST, why))
 }
 
-fn few(count: usize) -> Answer<()> {
+pub(super) fn few(count: usize) -> Answer<()> {
     match count {
         0 => Err(bad("nothing is said")),
         count if count > MOST_WRITTEN => Err(bad(format!("{count} lines at once; at most {MOST_WRITTEN} are taken"))),

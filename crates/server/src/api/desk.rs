@@ -1,6 +1,5 @@
 //! Where everything about Applications is asked: the same functions behind every route and every command.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
@@ -14,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::asked::{Asked, Kind};
-use super::book::Book;
+use super::book::{Book, few};
 use super::listing::listed;
 use super::reading;
 use super::shapes::{
@@ -164,8 +163,8 @@ impl Desk {
         let book = Book::new(session.store.promotions.clone());
         match asked {
             Asked::Publish(lines) => {
-                let images: BTreeSet<&str> = lines.iter().map(|line| line.image.as_str()).collect();
-                self.work.may_publish(actor, &images.into_iter().collect::<Vec<_>>()).await.map_err(one)?;
+                few(lines.len())?;
+                self.work.may_publish(actor, lines).await.map_err(one)?;
             }
             Asked::Hold(wish) => self.work.may_hold(actor, &wish.system).await.map_err(one)?,
             // Whoever may do all with the cluster may write into its store as well.

@@ -238,19 +238,21 @@ async fn withdraw(
             line.detail[UNTOLD] = why.into();
         }
         noted_as(books, line.clone(), ("withdrawn", why)).await?;
-        if let Some(said) = told_red(context, books, line, why).await? {
-            withdrawn.push(said);
-        }
+        withdrawn.extend(told_red(context, books, line, (why, RED)).await?);
     }
     Ok(withdrawn)
 }
 
-/// Tells the forge of a promotion that stands as withdrawn, and writes down what it has heard; a sentence where that is nothing.
+/// That a forge has heard of it at once.
+const RED: &str = "its pull request is red";
+
+/// Tells the forge of a promotion that stands as withdrawn, and writes down what it has heard, in these words; a sentence where that is
+/// nothing.
 async fn told_red(
     context: &Context,
     books: &Books,
     mut line: PromotionLine,
-    why: &str,
+    (why, heard): (&str, &str),
 ) -> Result<Option<String>, Failure> {
     let untold = red(context, books, &line.detail, why).await;
     if let Some(said) = &untold {
@@ -262,7 +264,7 @@ async fn told_red(
     }
     let was_known = line.detail.as_object_mut().and_then(|detail| detail.remove(UNTOLD)).is_none();
     if !was_known {
-        noted_as(books, line, ("withdrawn", TOLD)).await?;
+        noted_as(books, line, ("withdrawn", heard)).await?;
     }
     Ok(None)
 }
@@ -278,7 +280,7 @@ pub(crate) async fn told_again(context: &Context, books: &Books) -> Result<Vec<S
     for line in promotions.into_iter().filter(|line| line.state == "withdrawn") {
         let Some(why) = line.detail[UNTOLD].as_str().map(str::to_owned) else { continue };
         let named = format!("the promotion of {} to {} is withdrawn", line.tag, line.to);
-        said.push(match told_red(context, books, line, &why).await? {
+        said.push(match told_red(context, books, line, (&why, TOLD)).await? {
             Some(untold) => format!("{named}: {untold}"),
             None => format!("{named}: {TOLD}"),
         });

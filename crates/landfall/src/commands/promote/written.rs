@@ -87,7 +87,17 @@ pub(super) async fn write(
                 .help("look at it with --dry-run -o json, or propose it: `by: pull-request`"),
         ));
     }
-    let tagged = give_tags(context, books, course).await?;
+    // Who may not promote gives no tag, and what was begun is known to whoever finds it half done.
+    course.note(books, "tagged", &format!("its tags are given: {}", course.released()), json!({})).await?;
+    let tagged = match give_tags(context, books, course).await {
+        Ok(tagged) => tagged,
+        Err(failure) => {
+            let why = failure.diagnostics.first().map_or("it was refused", |told| told.message.as_str());
+            let _noted =
+                course.note(books, "tagged", &format!("not all of its tags could be given: {why}"), json!({})).await;
+            return Err(failure);
+        }
+    };
     course.note(books, "tagged", &tagged.join("; "), json!({})).await?;
     let own = branch_of(base.tip.directory(), &course.promotion.to, &course.tag);
     let (branch, starts_at) = match by {

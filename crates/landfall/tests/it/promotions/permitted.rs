@@ -79,6 +79,17 @@ fn the_role_that_is_documented_promotes_and_nothing_is_written_for_what_its_syst
     }
     let (status, told) = post(&server, &of_other, "ledger", &line("web", "9.9.9"));
     assert_eq!(status, 403, "{told}");
+    // Of what nothing runs yet a pipeline writes down what its registry says, and no registry is asked that is nobody's here.
+    let first = place.town.publish("acme/fresh", "1.0.0", "7d1f0c5");
+    let fresh = |image: String| json!([{"image": image, "tag": "1.0.0", "digest": first}]);
+    let (status, told) = post(&server, &pipe, "ledger", &line("fresh", "1.0.0"));
+    assert!(status == 403 && told.contains("is another image in its registry"), "{status} {told}");
+    let (status, told) = post(&server, &pipe, "ledger", &fresh("127.0.0.1:9/acme/fresh".to_owned()));
+    assert!(status == 403 && told.contains("which is not asked"), "{status} {told}");
+    let (status, told) = post(&server, &pipe, "ledger", &fresh(format!("{host}/acme/fresh")));
+    assert_eq!(status, 202, "{told}");
+    let many: Vec<Value> = (0..21).map(|at| line("fresh", &format!("1.0.{at}"))[0].clone()).collect();
+    assert_eq!(post(&server, &pipe, "ledger", &Value::from(many)).0, 403);
     // Nor does one hold what is another's.
     let hold = |system: &str| json!({"tag": "0.5.0", "reason": "loses orders", "system": system});
     for (token, system, expected) in [
@@ -108,6 +119,8 @@ fn the_role_that_is_documented_promotes_and_nothing_is_written_for_what_its_syst
     assert!(refused.all().contains("p, ROLE, promotions, create, ENVIRONMENT/*, allow"), "{}", refused.all());
     place.promote_by(&server, &pipe, &["--dry-run"]).exits(0);
     place.promote_by(&server, &pipe, &[]).exits(5).says("LF0745").says("promotions, create");
+    // Refused before anything is given.
+    assert_eq!(place.town.digest("acme/web", "0.5.0"), None);
     place.promote_by(&server, &promoter, &["--dry-run"]).exits(0);
     place.promote_by(&server, &promoter, &[]).exits(0);
     assert!(place.main("production.yaml").contains("web:0.5.0'"));

@@ -54,6 +54,18 @@ fn a_promotion_that_is_withdrawn_while_its_forge_is_away_says_so_and_is_told_by_
 }
 
 #[test]
+fn what_is_told_at_once_is_not_said_to_be_told_by_now() {
+    let place = place(PROPOSED).delivered();
+    place.promote(&[]).exits(0);
+    let held = place.run_as("ada", &["hold", "0.5.0", "--reason", "loses orders"]).exits(0);
+    assert!(!held.all().contains("by now"), "{}", held.all());
+    let line = place.first();
+    assert!(line["state"] == "withdrawn" && line["detail"]["untold"].is_null(), "{line:#}");
+    let said = line["events"].to_string();
+    assert!(said.contains("its pull request is red") && !said.contains("by now"), "{said}");
+}
+
+#[test]
 fn what_a_command_could_not_tell_the_next_server_tells() {
     let place = place(PROPOSED).delivered();
     place.again_at_a_deaf_forge();
