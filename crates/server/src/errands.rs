@@ -127,6 +127,13 @@ impl Work {
         checked.is_ok()
     }
 
+    /// Whether an Application is changed by owners alone: its project is protected, or it belongs to one that is.
+    pub(crate) fn is_owners(&self, object: &Object) -> bool {
+        let project = object.str_at("/spec/project").unwrap_or("default");
+        let was_protected = self.orders.was_protected(project) || self.orders.owner_of(object).is_some();
+        was_protected || self.roles.now().is_protected(project)
+    }
+
     /// What an Application is compared and delivered with: the cluster that it delivers to, too, as whom its project says.
     ///
     /// Where several processes share Applications it writes by leave alone: whoever keeps another one's only looks.
