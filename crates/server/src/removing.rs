@@ -146,7 +146,8 @@ impl Work {
         let name = format!("{}/{}", application.namespace, application.name);
         let text = format!("{name} does not go, and what it delivered stays: the project is protected, and {why}");
         self.alarms.raise_once(("unknown", "application.delete", &name), "refused, announced", &text).await;
-        let ways = format!("landfall app delete {name} lets it go; with its finalizers taken off it goes alone");
+        let ways =
+            format!("an owner lets it go: `landfall app delete {name}`; with its finalizers taken off it goes alone");
         Err(format!("refused: the project is protected, and {why}; {ways}"))
     }
 
