@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Survey;
 use super::rehearsal::{Alarm, Ending, Trial, ground};
-use super::upgrades::{Sides, commit_sides, git, histories, shelf};
+use super::upgrades::{Sides, charts, commit_sides, git, histories, is_below, shelf};
 use crate::differential::glob::fits;
 use crate::evidence::{commit, write};
 use crate::parity::say;
@@ -223,7 +223,10 @@ fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         mended(fault, &list.repository, &histories, (landfall.as_path(), &shelf)).map_err(|error| error.to_string())
     });
     for (fault, mended) in faults.iter().zip(mended) {
-        let mended = mended.map_err(|why| format!("{}: {why}", fault.change))?;
+        let Some(mended) = mended.map_err(|why| say(&format!("BROKEN   {}: {why}", fault.change))).ok() else {
+            (evidence.planned, evidence.failed) = (evidence.planned + 1, evidence.failed + 1);
+            continue;
+        };
         let of = evidence.told_faults.entry(mended.set).or_default();
         of[0] += usize::from(mended.verdict == "told");
         of[1] += usize::from(mended.verdict != "not rehearsed");
@@ -321,19 +324,16 @@ impl Evidence {
 /// The newest commits of a repository that change the templates or values of one chart, ordinary ones and fixes.
 pub(super) fn mined(wanted: &Repository, place: &Path) -> Result<Vec<Change>, Box<dyn Error>> {
     let files = git(place, &["ls-tree", "-r", "--name-only", "HEAD"])?;
-    let charts: Vec<&str> = files.lines().filter_map(|file| file.strip_suffix("/Chart.yaml")).collect();
-    let inside = |path: &str| charts.iter().any(|other| path != *other && path.starts_with(&format!("{other}/")));
-    let charts: Vec<&str> = charts.iter().copied().filter(|path| !inside(path)).collect();
+    let charts = charts(files.lines());
     let log = git(place, &["log", "--no-merges", "--name-only", "--format=%x00%H %s", "HEAD"])?;
     let (mut ordinary, mut fixes) = (Vec::new(), Vec::new());
     for entry in log.split('\0').filter(|entry| !entry.is_empty()) {
         let (head, files) = entry.split_once('\n').unwrap_or((entry, ""));
         let Some((sha, subject)) = head.split_once(' ') else { continue };
         let is_of = |chart: &str, file: &str| {
-            let rest = file.strip_prefix(chart).and_then(|rest| rest.strip_prefix('/'));
-            rest.is_some_and(|rest| {
-                rest.starts_with("templates/") || rest.contains("/templates/") || rest.contains("values")
-            })
+            let rest = file.get(chart.len()..).unwrap_or_default().trim_start_matches('/');
+            is_below(chart, file)
+                && (rest.starts_with("templates/") || rest.contains("/templates/") || rest.contains("values"))
         };
         let touched: Vec<&&str> = charts.iter().filter(|chart| files.lines().any(|file| is_of(chart, file))).collect();
         let [path] = touched.as_slice() else { continue };

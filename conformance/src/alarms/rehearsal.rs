@@ -76,7 +76,8 @@ impl Trial<'_> {
                 Ending::Rehearsed(code, self.alarms(&answer["data"], code == 0))
             }
             Some(2) => Ending::Refused(words()),
-            Some(124 | 137) => Ending::Broken(format!("does not end within {LONGEST} s")),
+            // Whoever kills what does not end is killed by it as well.
+            Some(124 | 137) | None => Ending::Broken(format!("does not end within {LONGEST} s")),
             _ => Ending::Broken(words()),
         })
     }

@@ -250,6 +250,27 @@ fn ids(repository: &Path, names: &[String]) -> Result<Vec<Option<String>>, Box<d
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(id).collect())
 }
 
+/// Where the charts of a repository lie, without those that lie in another one; nothing is its root.
+pub(super) fn charts<'f>(files: impl Iterator<Item = &'f str>) -> Vec<&'f str> {
+    let folder = |file: &'f str| {
+        let path = file.strip_suffix("Chart.yaml")?;
+        if path.is_empty() { Some(path) } else { path.strip_suffix('/') }
+    };
+    let all: BTreeSet<&str> = files.filter_map(folder).collect();
+    let inside = |path: &str| all.iter().any(|other| path != *other && is_below(other, path));
+    all.iter().copied().filter(|path| !inside(path)).collect()
+}
+
+/// Whether a path lies in a folder.
+pub(super) fn is_below(folder: &str, path: &str) -> bool {
+    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// A folder, as git takes it.
+fn below(folder: &str) -> &str {
+    if folder.is_empty() { "." } else { folder }
+}
+
 /// The charts of a repository, each from the newest tag that holds it in another state; how many have none.
 fn upgrades(
     name: &str,
@@ -259,20 +280,16 @@ fn upgrades(
     let plain = |error: Box<dyn Error>| error.to_string();
     let files = git(repository, &["ls-tree", "-r", "--name-only", "HEAD"]).map_err(plain)?;
     // Beside the products we have charts that test single points, which nobody delivers.
-    let paths: BTreeSet<&str> = files
-        .lines()
-        .filter(|file| !is_own || file.starts_with("examples/"))
-        .filter_map(|file| file.strip_suffix("/Chart.yaml"))
-        .collect();
-    let inside = |path: &str| paths.iter().any(|other| path != *other && path.starts_with(&format!("{other}/")));
+    let paths = charts(files.lines().filter(|file| !is_own || file.starts_with("examples/")));
     let tags = git(repository, &["for-each-ref", "--sort=-creatordate", "--format=%(refname:short)", "refs/tags"]);
     let tags = tags.map_err(plain)?;
     let (mut found, mut untagged) = (Vec::new(), 0);
-    for path in paths.iter().filter(|path| !inside(path)) {
+    for path in &paths {
         let chart = path.rsplit('/').next().unwrap_or(path);
         let earlier: Vec<String> = if is_own {
+            let below = below(path);
             let commits =
-                git(repository, &["log", "--format=%H", "--max-count=2", "HEAD", "--", path]).map_err(plain)?;
+                git(repository, &["log", "--format=%H", "--max-count=2", "HEAD", "--", below]).map_err(plain)?;
             commits.lines().skip(1).map(str::to_owned).collect()
         } else {
             // Repositories of many charts name tags by them.
@@ -290,7 +307,7 @@ fn upgrades(
         let base = earlier.iter().zip(ids.iter().skip(1)).find(|(_, id)| id.is_some() && **id != ids[0]);
         match base {
             Some((base, _)) => found.push(Upgrade {
-                id: format!("{name}/{path}"),
+                id: format!("{name}/{path}").trim_end_matches('/').to_owned(),
                 repository: repository.to_owned(),
                 path: (*path).to_owned(),
                 base: base.clone(),
@@ -373,7 +390,7 @@ pub(super) fn take_out((repository, path): (&Path, &str), side: &str, to: &Path)
     let mut archive = Command::new("git")
         .arg("--git-dir")
         .arg(repository)
-        .args(["archive", side, "--", path])
+        .args(["archive", side, "--", below(path)])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
@@ -381,4 +398,17 @@ pub(super) fn take_out((repository, path): (&Path, &str), side: &str, to: &Path)
     let unpacked = Command::new("tar").arg("-x").arg("-C").arg(to).stdin(stream).status()?;
     let packed = archive.wait()?;
     if packed.success() && unpacked.success() { Ok(()) } else { Err(format!("{side} cannot be taken out").into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charts_lie_in_folders_or_at_the_root_of_a_repository() {
+        let found = |files: &[&'static str]| charts(files.iter().copied());
+        assert_eq!(found(&["a/Chart.yaml", "a/charts/b/Chart.yaml", "ab/Chart.yaml", "a/values.yaml"]), ["a", "ab"]);
+        assert_eq!(found(&["Chart.yaml", "charts/b/Chart.yaml"]), [""]);
+        assert!(found(&["a/MyChart.yaml", "values.yaml"]).is_empty());
+    }
 }

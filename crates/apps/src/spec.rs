@@ -128,7 +128,7 @@ pub struct DirectorySource {
     pub include: String,
     /// No files of this glob.
     pub exclude: String,
-    /// Settings for Jsonnet, not interpreted.
+    /// Settings for Jsonnet, not interpreted: its files are refused, and where there are none they say nothing.
     pub jsonnet: Option<Value>,
 }
 
@@ -193,6 +193,7 @@ struct Spec {
     sync_policy: Option<SyncPolicy>,
     #[serde(default)]
     ignore_differences: Vec<IgnoreDifference>,
+    source_hydrator: Option<Value>,
 }
 
 impl Application {
@@ -214,6 +215,11 @@ impl Application {
         }
         let spec = object.spec().ok_or_else(|| failed("it has no spec".into()))?;
         let spec = Spec::deserialize(spec).map_err(|error| failed(format!("spec: {error}")))?;
+        // It comes before every other source: whatever else stands there is not what is meant.
+        if spec.source_hydrator.is_some() {
+            let why = "spec.sourceHydrator: no branch is filled with what manifests render to here";
+            return Err(failed(format!("{why}; name in spec.source what is to be delivered")));
+        }
         // As Argo CD: `source` does not count when `sources` is set.
         let sources = if spec.sources.is_empty() { spec.source.into_iter().collect() } else { spec.sources };
         if sources.is_empty() {

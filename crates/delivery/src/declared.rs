@@ -45,9 +45,19 @@ impl DeclaredChecks {
 /// What tells a system from others whose environments have the same names: the path of its repository and its name. One repository has
 /// several hosts (a forge's inside of the cluster, and the one that people know), so its host is no part of it.
 pub fn system_key(repository: Option<&str>, system: &System) -> String {
-    let key = repository.map(repository_key).unwrap_or_default();
-    let path = key.trim_start_matches('/').split_once('/').map_or("", |(_, path)| path);
+    let path = repository.map(repository_path).unwrap_or_default();
     format!("{path} {}", system.name).trim_start().to_owned()
+}
+
+/// Whether a system that is called so in books ([`system_key`]) may be declared in that repository.
+pub fn is_of_repository(system: &str, repository: &str) -> bool {
+    let path = repository_path(repository);
+    path.is_empty() || system.strip_prefix(&path).is_some_and(|rest| rest.starts_with(' '))
+}
+
+fn repository_path(repository: &str) -> String {
+    let key = repository_key(repository);
+    key.trim_start_matches('/').split_once('/').map_or("", |(_, path)| path).to_owned()
 }
 
 /// The environment that delivers an Application, as its repository declares it.
@@ -159,5 +169,8 @@ mod tests {
         }
         assert_eq!(key(Some("https://git.example.com/eve/shop.git")), "eve/shop shop");
         assert_eq!(key(None), "shop");
+        assert!(is_of_repository("acme/shop shop", "git@git.example.com:acme/shop"));
+        assert!(!is_of_repository("acme/shop shop", "https://git.example.com/acme/sho.git"));
+        assert!(is_of_repository("shop", "shop"));
     }
 }

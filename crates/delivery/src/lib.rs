@@ -57,7 +57,7 @@ pub use checks::{
     Bounds, CheckResult, NOT_SIMULATED_HEADER, NetworkReach, Prober, Routes, SIMULATED_HEADER, Smoke, Standpoint, Tags,
     UNDECLARED_HEADER, Verdict, tally, unmade,
 };
-pub use declared::{DeclaredChecks, Declaring, declared_checks, declaring, system_key};
+pub use declared::{DeclaredChecks, Declaring, declared_checks, declaring, is_of_repository, system_key};
 pub use down::{DownOptions, Removal};
 pub use drawn::{DRAWN, Draws, keep_drawn_once};
 pub use escrow::{Drill, Kept, Opened, Restored, drill, escrow, restore};

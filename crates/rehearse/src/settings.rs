@@ -70,7 +70,7 @@ pub(crate) async fn other_settings(
     let _there = trials.cluster.create(&namespace, &WriteOptions::default()).await;
     let [bare, served] = [(&bare, usual), (served, conditions)]
         .map(|(rendered, conditions)| Plain::of(unit, rendered, conditions, trials));
-    let ons: Vec<Other> = others.iter().filter(|it| it.turns_on()).cloned().collect();
+    let ons: Vec<Other> = others.iter().filter(|it| it.turns_on() && !it.says_that_it_exists()).cloned().collect();
     let trying = Trying {
         unit,
         bare: (&bare, &all_served),
@@ -107,7 +107,7 @@ pub(crate) async fn other_settings(
         match trying.group(group.iter()).await {
             Err(Fine) => {
                 let (on, others): (Vec<Other>, Vec<Other>) = group.into_iter().partition(Other::turns_on);
-                ons.extend(on);
+                ons.extend(on.into_iter().filter(|it| !it.says_that_it_exists()));
                 offs.extend(others.into_iter().filter(Other::turns_off));
             }
             Ok(told) if group.len() == 1 => all.push(told),
@@ -383,6 +383,9 @@ impl Trying<'_, '_> {
                     if is_changed && (look == Look::All || faults.is_empty()) {
                         faults.extend(self.unlinked(&other, &turned, plain, conditions));
                     }
+                    let kind =
+                        |fault: &SettingFault| fault.spot.as_ref()?.object.as_ref().map(|it| it.gvk.kind.clone());
+                    faults.retain(|fault| !other.is_beside(kind(fault).as_deref(), &fault.words));
                     return if faults.is_empty() {
                         self.right.borrow_mut().extend(printed);
                         Err(Fine)
@@ -698,5 +701,17 @@ mod tests {
         assert_eq!(together(9), ["a.x=true b.x=true c.x=true d.x=true", "a.y=true e.x=true", "b=false"]);
         assert_eq!(together(2), ["a.x=true b.x=true", "a.y=true c.x=true", "b=false", "d.x=true e.x=true"]);
         assert_eq!(together(0), others);
+    }
+
+    #[test]
+    fn what_a_switch_says_to_be_there_is_not_missed_and_recreated_are_deployments_alone() {
+        let is_beside = |setting: &str, kind, words| Other::switch(setting.to_owned()).is_beside(kind, words);
+        let missing = "ConfigMap `web` is neither delivered nor on the cluster";
+        assert!(is_beside("web.existingConfigMap=true", Some("Deployment"), missing));
+        assert!(!is_beside("web.outside=true", Some("Deployment"), missing));
+        assert!(!is_beside("web.existingConfigMap=true", Some("Deployment"), "Pod `web` has no field `spec.port`"));
+        let refused = "spec.updateStrategy.type: Unsupported value: \"Recreate\"";
+        assert!(is_beside("strategy=\"Recreate\"", Some("StatefulSet"), refused));
+        assert!(!is_beside("strategy=\"Recreate\"", Some("Deployment"), refused));
     }
 }

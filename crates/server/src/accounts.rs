@@ -38,7 +38,7 @@ use tokio::sync::Semaphore;
 pub(crate) use issuer::Issuer;
 pub use issuer::IssuerOptions;
 pub(crate) use jobs::{Job, Jobs};
-pub(crate) use orders::{Doubt, Orders};
+pub(crate) use orders::{Doubt, Going, Orders};
 pub use pattern::MatchMode;
 pub use policy::{ADMIN, BadPolicy, Policy, Question, READONLY, Verdict};
 pub(crate) use roles::Roles;

@@ -68,6 +68,8 @@ pub(crate) struct Permission {
     /// Whether it takes a role, so that a token may not do it by its scopes alone: how an Application syncs by itself, whether
     /// it is there at all, and what changes edges.
     is_for_roles: bool,
+    /// What is enough instead, in a policy's words: a resource and what is done.
+    or: &'static [(&'static str, &'static str)],
 }
 
 impl Permission {
@@ -94,19 +96,31 @@ impl Permission {
     pub(crate) const ROLL_OUT: Permission = Permission::for_roles("edges", "update");
     /// Of minting and revoking what enrolls edges.
     pub(crate) const ENROLL: Permission = Permission::for_roles("edges", "create");
-    /// Of writing down what was published and seen.
+    /// Of reading the book: whoever writes into it has to, too.
+    pub(crate) const BOOK: Permission = Permission {
+        or: &[("promotions", "witness"), ("promotions", "hold"), ("promotions", "create")],
+        ..Permission::LOOK
+    };
+    /// Of writing down what was seen.
     pub(crate) const WITNESS: Permission = Permission::of("promotions", "witness", Scope::Sync);
+    /// Of writing down what was published: whoever promotes gives tags, and knows of none that they do not have.
+    pub(crate) const PUBLISH: Permission = Permission { or: &[("promotions", "create")], ..Permission::WITNESS };
     /// Of holding a version back.
     pub(crate) const HOLD: Permission = Permission::of("promotions", "hold", Scope::Sync);
     /// Of promoting to an environment.
     pub(crate) const PROMOTE: Permission = Permission::of("promotions", "create", Scope::Sync);
 
     const fn of(resource: &'static str, action: &'static str, scope: Scope) -> Self {
-        Permission { resource, action, scope, is_for_roles: false }
+        Permission { resource, action, scope, is_for_roles: false, or: &[] }
     }
 
     const fn for_roles(resource: &'static str, action: &'static str) -> Self {
-        Permission { resource, action, scope: Scope::Sync, is_for_roles: true }
+        Permission { resource, action, scope: Scope::Sync, is_for_roles: true, or: &[] }
+    }
+
+    /// What permits it, each by itself: a resource and what is done.
+    pub(crate) fn words(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        std::iter::once((self.resource, self.action)).chain(self.or.iter().copied())
     }
 }
 
@@ -194,11 +208,16 @@ impl Actor {
                     Project::HOME => format!("{project}/{name}"),
                     namespace => format!("{project}/{namespace}/{name}"),
                 };
-                let Permission { resource, action, .. } = permission;
-                within.hold(permission, project)
-                    && roles.now().may(subject, &Question { resource, action, object: &object })
+                let standing = roles.now();
+                let may = |(resource, action)| standing.may(subject, &Question { resource, action, object: &object });
+                within.hold(permission, project) && permission.words().any(may)
             }
         }
+    }
+
+    /// Whether it is let do what a token or a role says, and not all that the cluster allows.
+    pub(crate) fn is_bound(&self) -> bool {
+        !matches!(self.authority, Authority::OfCluster)
     }
 
     /// The paths of repositories that bound what it may change.
@@ -253,7 +272,7 @@ impl Actor {
 
     /// Whether there may be something with which it may do that; of what is nobody's, whether it may.
     pub(crate) fn may_somewhere(&self, need: Need) -> bool {
-        let Permission { resource, action, scope, is_for_roles } = need.permission;
+        let Permission { scope, is_for_roles, .. } = need.permission;
         let bounds_hold =
             |bounds: &Bounds| bounds.scopes.contains(&scope) && (need.breadth == Breadth::Seen || bounds.hold_all());
         match &self.authority {
@@ -261,11 +280,11 @@ impl Actor {
             Authority::Scoped(bounds) => !is_for_roles && bounds_hold(bounds),
             Authority::OfRoles { subject, roles, within } => {
                 let standing = roles.now();
-                bounds_hold(within)
-                    && match need.breadth {
-                        Breadth::Seen => standing.may_somewhere(subject, resource, action),
-                        Breadth::All => standing.may(subject, &Question { resource, action, object: "*" }),
-                    }
+                let may = |(resource, action)| match need.breadth {
+                    Breadth::Seen => standing.may_somewhere(subject, resource, action),
+                    Breadth::All => standing.may(subject, &Question { resource, action, object: "*" }),
+                };
+                bounds_hold(within) && need.permission.words().any(may)
             }
         }
     }
@@ -296,14 +315,23 @@ fn fits(pattern: &str, project: &str) -> bool {
 
 /// Why somebody may not do what a route is for.
 pub(crate) fn no_right(actor: &Actor, need: Need) -> Diagnostic {
-    let Permission { resource, action, scope, is_for_roles } = need.permission;
+    let Permission { resource, action, scope, is_for_roles, .. } = need.permission;
     let by_roles = |bounds: &Bounds| bounds.scopes.contains(&scope);
     let bounds = match &actor.authority {
         Authority::OfRoles { within, .. } if by_roles(within) => {
             let text = format!("no role of {} allows `{resource}, {action}`", actor.told());
-            return Diagnostic::refused(code::NO_ROLE_FOR_IT, text).help(
-                "a line of policy.csv would (`serve --policy`, else the ConfigMap argocd-rbac-cm): p, ROLE, RESOURCE, ACTION, OBJECT, allow",
-            );
+            let object = match (need.breadth, resource) {
+                (Breadth::All, _) => "*",
+                (Breadth::Seen, "promotions") => "ENVIRONMENT/*",
+                (Breadth::Seen, _) => "PROJECT/*",
+            };
+            let told = Diagnostic::refused(code::NO_ROLE_FOR_IT, text);
+            let words = need.permission.words().filter(|(of, _)| *of == resource);
+            return words.fold(told, |told, (resource, action)| {
+                told.help(format!(
+                    "a line of policy.csv would (`serve --policy`, else the ConfigMap argocd-rbac-cm): p, ROLE, {resource}, {action}, {object}, allow",
+                ))
+            });
         }
         Authority::Scoped(_) if is_for_roles => {
             let text = format!("{} has no role, and `{resource}, {action}` is for roles", actor.told());

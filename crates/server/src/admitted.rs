@@ -43,7 +43,7 @@ const MOST_LINES: u32 = 1000;
 const BROKEN: &str = "glass-broken";
 
 /// What a registry says of a tag: its digest, nothing where there is no such tag, or why it does not say it.
-type Said = Result<Option<String>, String>;
+pub(crate) type Said = Result<Option<String>, String>;
 
 /// Registries, asked which digests tags have.
 pub(crate) struct Registries {
@@ -77,7 +77,7 @@ impl Registries {
     }
 
     /// The digest of an image's tag.
-    async fn digest(&self, image: &str) -> Said {
+    pub(crate) async fn digest(&self, image: &str) -> Said {
         let kept = self.said.lock().get(image).cloned();
         if let Some((at, said)) = kept
             && at.elapsed() < if said.is_ok() { SAID } else { SILENT }

@@ -512,7 +512,7 @@ impl Controller {
                 if let Ok(application) = &entry.application {
                     let is_protected = self.projects.is_protected(&self.work.orders, application);
                     let believed = is_protected && self.work.orders.accepts(&entry.object);
-                    let children = if believed { found.compared.children.as_slice() } else { &[] };
+                    let children = believed.then_some(found.compared.children.as_slice());
                     let parent = format!("{}/{}", application.namespace, application.name);
                     says_anew = self.work.orders.says(&parent, children);
                     if says_anew && self.work.shards.is_shared() {

@@ -271,8 +271,15 @@ impl Entry {
         let shared = said(&|note| note.contains(" is part of applications "));
         let drawn = said(&|note| note.contains(DRAWN));
         let outside = said(&|note| note.contains(OUTSIDE));
-        let vain: Vec<String> =
-            said(&|note| note.ends_with(NOT_ACTED_ON)).into_iter().chain(self.not_acted_on.clone()).collect();
+        // Expressions are among the notes, each as it is written.
+        let is_named = |field: &String| !field.ends_with("jqPathExpressions");
+        let fields = self.application.iter().flat_map(|it| it.not_acted_on()).filter(is_named);
+        let fields = fields.map(|field| format!("{field}{NOT_ACTED_ON}"));
+        let vain: Vec<String> = said(&|note| note.ends_with(NOT_ACTED_ON))
+            .into_iter()
+            .chain(fields)
+            .chain(self.not_acted_on.clone())
+            .collect();
         let vain = Some(vain.join("; ")).filter(|vain| !vain.is_empty());
         let claims = said(&|note| note.contains(STAYS));
         let told = [

@@ -68,7 +68,7 @@ pub(crate) struct Work {
     pub(crate) registries: Registries,
     /// Which Applications are kept from here.
     pub(crate) shards: Arc<Shards>,
-    /// Whose turn it is where it shares them with nobody; nothing where no server of this process keeps any.
+    /// Whether it is its turn, or that of those that it shares them with; nothing where no server of this process keeps any.
     pub(crate) turn: Option<Arc<Turn>>,
 }
 
@@ -125,6 +125,13 @@ impl Work {
             None => Project::check_missing(application),
         };
         checked.is_ok()
+    }
+
+    /// Whether an Application is changed by owners alone: its project is protected, or it belongs to one that is.
+    pub(crate) fn is_owners(&self, object: &Object) -> bool {
+        let project = object.str_at("/spec/project").unwrap_or("default");
+        let was_protected = self.orders.was_protected(project) || self.orders.owner_of(object).is_some();
+        was_protected || self.roles.now().is_protected(project)
     }
 
     /// What an Application is compared and delivered with: the cluster that it delivers to, too, as whom its project says.

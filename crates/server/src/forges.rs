@@ -12,6 +12,7 @@ use landfall_apps::Application;
 use landfall_cluster::ListOptions;
 use landfall_diag::is_mutant;
 use landfall_store::{NewsRow, PromotionEvent, PromotionRow};
+use serde_json::Value;
 
 use crate::checks::CHECKER;
 use crate::errands::Work;
@@ -108,7 +109,7 @@ impl Work {
     ) -> Result<(), landfall_store::Error> {
         let (store, now) = (&self.session.store, self.session.clock.now());
         let at = landfall_object::whole_second(now).to_string();
-        let untold = match self.red(why, commit).await {
+        let untold = match self.red(&row.body, why, commit).await {
             Ok(Heard::Told) => return store.news.end(number, news::STATUS, &at, None).await,
             Ok(Heard::NotOurs) => {
                 store.news.end(number, news::STATUS, &at, Some(NOT_OURS)).await?;
@@ -132,31 +133,69 @@ impl Work {
         let (book, id) = (&self.session.store.promotions, news::promotion_of(&row.item.target));
         let known = book.promotion(id).await.map_err(|error| error.to_string())?;
         // One that goes on was looked at anew, and says so itself.
-        if known.is_none_or(|it| it.state != WITHDRAWN) {
-            return Ok(());
-        }
-        let said = match self.red(why, commit).await? {
-            Heard::Told => "its pull request is told by now".to_owned(),
+        let Some(known) = known.filter(|it| it.state == WITHDRAWN) else { return Ok(()) };
+        let said = match self.red(&known.body, why, commit).await? {
+            Heard::Told => TOLD.to_owned(),
             Heard::NotOurs => not_told(NOT_OURS),
         };
         self.note_red(id, said).await.map_err(|error| error.to_string())
     }
 
-    /// Turns a commit red at the forge.
-    async fn red(&self, why: &str, commit: &Commit) -> Result<Heard, String> {
+    /// Turns a commit red at the forge, and what the pull request of its promotion has in its place by now.
+    async fn red(&self, body: &Value, why: &str, commit: &Commit) -> Result<Heard, String> {
         let sources = self.sources().await.map_err(|error| error.to_string())?;
         let keys = sources.iter().filter_map(|address| self.sinks.forge_key(&self.sinks.forge_path(address)?));
         let is_ours = keys.into_iter().any(|key| key.eq_ignore_ascii_case(&commit.repository));
         if !is_ours && !is_mutant("own-repositories") {
             return Ok(Heard::NotOurs);
         }
-        news::post_status(&self.network, &self.sinks, (PROMOTION_CONTEXT, why), commit).await.map(|()| Heard::Told)
+        let post = async |commit: &Commit| {
+            news::post_status(&self.network, &self.sinks, (PROMOTION_CONTEXT, why), commit).await
+        };
+        post(commit).await?;
+        // Another repository is asked nothing.
+        let is_there = |it: &Proposed| {
+            let key = self.sinks.forge_key(&it.place.repository);
+            key.is_some_and(|key| key.eq_ignore_ascii_case(&commit.repository))
+        };
+        let proposed = Proposed::of(body).filter(is_there);
+        let token = proposed.as_ref().and_then(|it| self.sinks.forge_token(&it.place.api));
+        if let (Some(proposed), Some(token)) = (&proposed, token) {
+            let head = proposed.moved_head(&self.network, token).await.map_err(|error| error.to_string())?;
+            if let Some(hash) = head {
+                post(&Commit { hash, ..commit.clone() }).await?;
+            }
+        }
+        Ok(Heard::Told)
+    }
+
+    /// Puts into the outbox what stays withdrawn and was not told, by whoever withdrew it without a token or while the forge was away.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub(crate) async fn tell_untold(&self) -> Result<(), landfall_store::Error> {
+        for row in self.session.store.promotions.promotions(None, None, MOST).await? {
+            let Some(why) = row.body[UNTOLD].as_str().filter(|_| row.state == WITHDRAWN).map(str::to_owned) else {
+                continue;
+            };
+            let now = self.session.clock.now();
+            let at = landfall_object::whole_second(now).to_string();
+            if let Red::Kept(number, _) = Forges::Of(self).keep(&row, (&why, &at)).await? {
+                // Nobody else tells it at once.
+                self.session.store.news.again(number, news::STATUS, now.as_millisecond(), "not told before").await?;
+            }
+        }
+        Ok(())
     }
 
     /// Notes what the forge of a promotion has heard, unless the promotion goes on by now.
     async fn note_red(&self, id: &str, said: String) -> Result<(), landfall_store::Error> {
         let book = &self.session.store.promotions;
         let Some(row) = book.promotion(id).await?.filter(|it| it.state == WITHDRAWN) else { return Ok(()) };
+        let mut row = row;
+        if let Some(body) = row.body.as_object_mut().filter(|_| said == TOLD || said == not_told(NOT_OURS)) {
+            body.remove(UNTOLD);
+        }
         let now = self.session.clock.now();
         let event = PromotionEvent {
             at: landfall_object::whole_second(now).to_string(),
@@ -181,6 +220,13 @@ impl Work {
         Ok(known)
     }
 }
+
+/// What stands in a promotion's body while its forge does not know that it is withdrawn: what it is to be told.
+pub const UNTOLD: &str = "untold";
+/// That a forge knows it after all.
+pub const TOLD: &str = "its pull request is told by now";
+/// Promotions that are looked through for such.
+const MOST: u32 = 1000;
 
 /// Why a repository is told nothing.
 const NOT_OURS: &str = "nothing is delivered from its repository";

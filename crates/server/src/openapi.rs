@@ -33,6 +33,13 @@ pub(crate) fn document_of_fleet() -> Value {
     framed("Edges that are brought to releases. Fields are only ever added.", "", (paths, generator))
 }
 
+/// What a policy has to say for it.
+fn roles_of(need: crate::actor::Need) -> String {
+    let words: Vec<String> =
+        need.permission.words().map(|(resource, action)| format!("{resource}, {action}")).collect();
+    words.join(" or ")
+}
+
 fn generator() -> SchemaGenerator {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
@@ -91,7 +98,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let mut described = json!({"summary": route.about, "operationId": id(route), "security": security});
     if let Some(need) = scope {
         described["x-landfall-scope"] = need.permission.scope.word().into();
-        described["x-landfall-role"] = format!("{}, {}", need.permission.resource, need.permission.action).into();
+        described["x-landfall-role"] = roles_of(need).into();
     }
     let mut answers = Map::new();
     let answer = match route.door {
@@ -171,7 +178,7 @@ fn of_fleet(
     let mut described = json!({"summary": about, "operationId": id(&route), "security": security});
     if let Some(need) = need {
         described["x-landfall-scope"] = need.permission.scope.word().into();
-        described["x-landfall-role"] = format!("{}, {}", need.permission.resource, need.permission.action).into();
+        described["x-landfall-role"] = roles_of(need).into();
     }
     let parameters: Vec<Value> = ["name", "action"]
         .into_iter()

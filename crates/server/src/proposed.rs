@@ -1,6 +1,8 @@
 //! Where a promotion waits at its forge, and how it is turned red there: the same for a command and for a server.
 
-use landfall_source::{CommitStatus, ForgeApi, ForgeClient, ForgeRepository, Network, RequestState, StatusState};
+use landfall_source::{
+    CommitStatus, ForgeApi, ForgeClient, ForgeRepository, Network, RequestState, SourceError, StatusState,
+};
 use serde_json::Value;
 
 /// What looks at promotions, beside a commit.
@@ -22,7 +24,7 @@ impl Proposed {
         let text = |pointer: &str| detail.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let (api, repository, commit) = (text("/forge/api")?, text("/forge/repository")?, text("/commit")?);
         // Both become parts of an address.
-        if commit.len() < 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !is_commit(&commit) {
             return None;
         }
         let forge = ForgeApi::parse(&text("/forge/kind")?)?;
@@ -51,6 +53,18 @@ impl Proposed {
         (request.state == RequestState::Merged).then(|| format!("pull request {number} was merged{commit}"))
     }
 
+    /// The commit that its pull request would merge, where that is another one by now: a command that was killed behind its push has
+    /// written down none.
+    ///
+    /// # Errors
+    /// Why the forge does not say it.
+    pub(crate) async fn moved_head(&self, network: &Network, token: &str) -> Result<Option<String>, SourceError> {
+        let Some(number) = self.number else { return Ok(None) };
+        let request = ForgeClient::new(network, self.place.clone(), token).request(number).await?;
+        let head = Some(request.head_commit).filter(|head| request.state == RequestState::Open && *head != self.commit);
+        Ok(head.filter(|head| is_commit(head)))
+    }
+
     /// Says there that it must not be merged; a sentence where that cannot be said.
     pub async fn red(&self, network: &Network, token: Option<&str>, why: &str) -> Option<String> {
         let Some(token) = token else {
@@ -59,8 +73,19 @@ impl Proposed {
         let client = ForgeClient::new(network, self.place.clone(), token);
         let (context, description) = (PROMOTION_CONTEXT.to_owned(), why.to_owned());
         let status = CommitStatus { context, state: StatusState::Failure, description };
-        client.say(&self.commit, &status).await.err().map(|error| not_told(&error.to_string()))
+        let said = async {
+            client.say(&self.commit, &status).await?;
+            match self.moved_head(network, token).await? {
+                Some(head) => client.say(&head, &status).await,
+                None => Ok(()),
+            }
+        };
+        said.await.err().map(|error| not_told(&error.to_string()))
     }
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Why a forge is not told.

@@ -9,6 +9,7 @@ use landfall_object::Object;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::accounts::Going;
 use crate::errands::{PATIENCE, Work, is_in_the_way, words};
 
 /// A step of an Application's deletion.
@@ -115,13 +116,39 @@ impl Work {
     /// Takes along what an Application delivered, between the hooks of its deletion, and lets it go.
     pub(crate) async fn remove(&self, application: &Application) -> Result<(), String> {
         let [before, after] = OF_HOOKS;
+        let takes_along = application.object.finalizers().any(|it| it.starts_with(CASCADE));
+        self.may_go(application, if takes_along { Going::Along } else { Going::Alone }).await?;
         self.part(application, HookType::PreDelete, before).await?;
         // Whoever takes that finalizer off while its hooks run wants its objects to stay.
         if self.waits(application, |it| it.starts_with(CASCADE)).await? {
+            self.may_go(application, Going::Along).await?;
             self.take_along(application).await?;
         }
         self.part(application, HookType::PostDelete, after).await?;
-        self.let_go(application).await
+        self.let_go(application).await?;
+        self.orders.gone(&application.object).await;
+        Ok(())
+    }
+
+    /// Sees that an Application of a protected project was let go by whom it belongs to: whoever may delete resources is no owner.
+    async fn may_go(&self, application: &Application, going: Going) -> Result<(), String> {
+        if !self.is_owners(&application.object) {
+            return Ok(());
+        }
+        let mut asked = self.orders.lets_go(&application.object, going);
+        if asked.is_err() && self.shards.is_shared() {
+            // Another replica may have been asked a moment ago.
+            let heard = self.orders.refresh(&self.session.store.facts, |_| true).await;
+            heard.map_err(|error| words(&[error.diagnose()]))?;
+            asked = self.orders.lets_go(&application.object, going);
+        }
+        let Err(why) = asked else { return Ok(()) };
+        let name = format!("{}/{}", application.namespace, application.name);
+        let text = format!("{name} does not go, and what it delivered stays: the project is protected, and {why}");
+        self.alarms.raise_once(("unknown", "application.delete", &name), "refused, announced", &text).await;
+        let ways =
+            format!("an owner lets it go: `landfall app delete {name}`; with its finalizers taken off it goes alone");
+        Err(format!("refused: the project is protected, and {why}; {ways}"))
     }
 
     async fn take_along(&self, application: &Application) -> Result<(), String> {

@@ -137,11 +137,12 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
             None => Arc::new(Shards::alone()),
         };
         let origin = place.target.source.origin().or_else(|| host.origin());
-        let own = |work: &Work| {
-            Turn::new(work.session.cluster.clone(), own_name(host, &place), Arc::clone(&work.session.clock))
-        };
-        let turn = (!shards.is_shared()).then(|| Arc::new(own(&work)));
-        let work = Arc::new(Work { declared, origin, sinks, shards, turn: turn.clone(), ..work });
+        let (home, clock) = (work.session.cluster.clone(), Arc::clone(&work.session.clock));
+        let turn = Arc::new(match &settings {
+            Some((settings, _)) => Turn::of_replicas(home, &settings.namespace, clock),
+            None => Turn::new(home, own_name(host, &place), clock),
+        });
+        let work = Arc::new(Work { declared, origin, sinks, shards, turn: Some(Arc::clone(&turn)), ..work });
         work.alarms.tell(work.sinks.clone());
         ground::accept(&work, &objects, &person(host)).await?;
         let now = work.session.clock.now();
@@ -191,9 +192,7 @@ pub async fn serve(host: &Host, options: Options, ready: impl FnOnce(&Ready)) ->
         if let Some(leases) = leases {
             let _given_back = leases.await;
         }
-        if let Some(turn) = turn {
-            turn.give_back().await;
-        }
+        turn.give_back().await;
         let _ended = answering.await;
         if let Some(opening) = opening {
             let _ended = opening.await;

@@ -16,7 +16,7 @@ use landfall_store::{EvidenceRow, PromotionEvent, PromotionRow, Promotions};
 use crate::api::{EvidenceLine, HoldWish, is_of};
 use crate::checks::{CHECKER, Checked};
 use crate::errands::Work;
-use crate::forges::{Forges, Red, WITHDRAWN};
+use crate::forges::{Forges, Red, UNTOLD, WITHDRAWN};
 use crate::proposed::not_told;
 use crate::sighted::{Looked, of_check};
 
@@ -159,7 +159,10 @@ async fn ended(
         state: state.to_owned(),
         said: landfall_diag::beginning(&said, 1000),
     };
-    let row = PromotionRow { state: state.to_owned(), ..row };
+    let mut row = PromotionRow { state: state.to_owned(), ..row };
+    if let (Red::Never(_), Some(body)) = (&red, row.body.as_object_mut()) {
+        body.insert(UNTOLD.to_owned(), why.clone().into());
+    }
     book.note(&row, &event).await?;
     match &red {
         Red::Kept(number, commit) => forges.tell(&row, &why, (*number, commit)).await,

@@ -124,7 +124,8 @@ const SOURCE: Shape = Of(&[
             ("version", All),
         ]),
     ),
-    ("directory", Of(&[("recurse", All), ("include", All), ("exclude", All)])),
+    // Argo CD wrote empty settings for Jsonnet wherever a directory has some of its own.
+    ("directory", Of(&[("recurse", All), ("include", All), ("exclude", All), ("jsonnet", Not)])),
     (
         "kustomize",
         Of(&[
@@ -137,6 +138,9 @@ const SOURCE: Shape = Of(&[
             ("forceCommonLabels", All),
             ("commonAnnotations", All),
             ("forceCommonAnnotations", All),
+            ("labelWithoutSelector", All),
+            ("labelIncludeTemplates", All),
+            ("ignoreMissingComponents", All),
             ("commonAnnotationsEnvsubst", All),
             ("patches", All),
             ("components", All),
@@ -207,9 +211,9 @@ pub(crate) fn not_acted_on(spec: &Value) -> Vec<String> {
     found
 }
 
-/// Whether a jq expression says more than is read of them.
+/// Whether a jq expression says more than is read of them; one that a set's template fills in first is not known yet.
 fn is_not_read(expression: &str) -> bool {
-    Expression::parse(expression).is_none()
+    !expression.contains("{{") && Expression::parse(expression).is_none()
 }
 
 /// The same of an Application's specification.
@@ -223,7 +227,8 @@ pub(crate) fn application_not_acted_on(spec: &Value) -> Vec<String> {
 
 fn look(shape: &Shape, value: &Value, at: &str, found: &mut Vec<String>) {
     match (shape, value) {
-        (_, Value::Null) | (All, _) => {}
+        (All, _) => {}
+        (_, value) if !says_something(value) => {}
         (Not, _) => found.push(at.to_owned()),
         (Expressions, Value::Array(items)) => {
             found.extend(items.iter().filter_map(Value::as_str).any(is_not_read).then(|| at.to_owned()));
@@ -231,7 +236,7 @@ fn look(shape: &Shape, value: &Value, at: &str, found: &mut Vec<String>) {
         (shape, Value::Array(items)) => items.iter().for_each(|item| look(shape, item, at, found)),
         (shape, Value::Object(map)) => {
             let fields = shape.within().unwrap_or_default();
-            for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
+            for (key, value) in map.iter().filter(|(_, value)| says_something(value)) {
                 let at = format!("{at}.{key}");
                 match fields.iter().find(|(name, _)| name == key) {
                     Some((_, shape)) => look(shape, value, &at, found),
@@ -241,6 +246,17 @@ fn look(shape: &Shape, value: &Value, at: &str, found: &mut Vec<String>) {
         }
         // What should be a map and is none is found when it is read.
         _ => {}
+    }
+}
+
+/// Whether a field that is not acted on would have an effect: what is empty or `false` has none, wherever it stands.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) | Value::Number(_) => true,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => items.iter().any(says_something),
+        Value::Object(map) => map.values().any(says_something),
     }
 }
 

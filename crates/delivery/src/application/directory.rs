@@ -27,9 +27,6 @@ impl Reading<'_> {
         let settings = source.directory.clone().unwrap_or_default();
         let name = &self.application.name;
         let refuse = |code: Code, text: String| vec![at_file(Diagnostic::error(code, text), self.file)];
-        if settings.jsonnet.is_some() {
-            return Err(refuse(code::NOT_RENDERED, format!("Application {name}: Jsonnet is not evaluated")));
-        }
         let pattern = |text: &str| -> Result<Option<GlobMatcher>, Vec<Diagnostic>> {
             if text.is_empty() {
                 return Ok(None);

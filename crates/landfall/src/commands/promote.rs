@@ -376,10 +376,21 @@ async fn gates(
         lines.extend(witnessed::reports(context, &args.sarif, level, &promotion.from, images)?);
     }
     // What could not be made, or is left out for this once, says nothing the next time.
-    let unmade: Vec<EvidenceLine> = lines.extract_if(.., |line| witnessed::is_unmade(line)).collect();
+    let mut unmade: Vec<EvidenceLine> = lines.extract_if(.., |line| witnessed::is_unmade(line)).collect();
     if !lines.is_empty() {
-        for said in withdrawn::written(context, books, &promotion.from, lines).await? {
-            context.ui.status(&said);
+        match withdrawn::written(context, books, &promotion.from, lines.clone()).await {
+            Ok(said) => said.iter().for_each(|said| context.ui.status(said)),
+            // Who may promote need not be who may write down what was seen there: it is asked of this promotion, and of no other one.
+            Err(failure) if failure.diagnostics.iter().any(|told| told.code == code::NO_ROLE_FOR_IT) => {
+                let told = failure.diagnostics.into_iter().next();
+                let text = told.as_ref().map_or_else(String::new, |told| told.message.clone());
+                let text = format!("what was seen of {} counts this once: {text}", promotion.from);
+                let warned = Diagnostic::warning(code::HISTORY_UNWRITTEN, text);
+                let helps = told.map(|told| told.helps).unwrap_or_default();
+                context.ui.diagnostic(&helps.into_iter().fold(warned, Diagnostic::help));
+                unmade.extend(lines);
+            }
+            Err(failure) => return Err(failure),
         }
     }
     let mut evidence = Vec::new();
@@ -438,6 +449,11 @@ impl Course {
             let _noted = self.note(books, "refused", &told.message, json!({})).await;
         }
         failure
+    }
+
+    /// What goes, by the tags that it gets.
+    fn released(&self) -> String {
+        self.going.iter().map(ReleasedImage::named).collect::<Vec<_>>().join(", ")
     }
 
     /// Writes down what has become of it.

@@ -118,7 +118,8 @@ fn a_directory_is_read_as_its_application_says() {
     up(&sandbox, &[]).exits(0);
     let there = |name: &str| live(&sandbox, "ConfigMap", name).is_some();
     assert_eq!(["top", "in", "skipped", "notes"].map(there), [true, true, false, false]);
-    application(&sandbox, "plain", "default", &spec("{include: notes.yaml}"));
+    // Argo CD itself wrote settings for Jsonnet there; without its files they say nothing.
+    application(&sandbox, "plain", "default", &spec("{include: notes.yaml, jsonnet: {libs: [lib]}}"));
     up(&sandbox, &[]).exits(0);
     assert_eq!(["top", "in", "skipped", "notes"].map(there), [false, false, false, true]);
 }
@@ -133,6 +134,9 @@ fn what_is_not_delivered_yet_is_refused_by_its_name_and_holds_nobody() {
         |rest: &str| format!("  source: {{repoURL: {rest}}}\n  syncPolicy: {{syncOptions: [CreateNamespace=true]}}");
     application(&sandbox, "kustomized", "default", &simple(&format!("\"{REPOSITORY}\", path: kustomized")));
     application(&sandbox, "jsonnet", "default", &simple(&format!("\"{REPOSITORY}\", path: jsonnet")));
+    let hydrated = "  sourceHydrator: {drySource: {path: web}, syncSource: {targetBranch: env, path: web}}\n";
+    let plain = simple(&format!("\"{REPOSITORY}\", path: charts/web"));
+    application(&sandbox, "hydrated", "default", &format!("{hydrated}{plain}"));
     application(&sandbox, "foreign", "default", &simple("\"https://git.example.com/other.git\", path: x"));
     application(
         &sandbox,
@@ -140,10 +144,11 @@ fn what_is_not_delivered_yet_is_refused_by_its_name_and_holds_nobody() {
         "default",
         &simple(&format!("\"{REPOSITORY}\", path: charts/web, helm: {{valueFiles: [$nowhere/x.yaml]}}")),
     );
-    application(&sandbox, "web", "default", &simple(&format!("\"{REPOSITORY}\", path: charts/web")));
+    application(&sandbox, "web", "default", &plain);
     sandbox.commit("first");
     up(&sandbox, &[])
         .exits(2)
+        .says("spec.sourceHydrator: no branch is filled")
         .says("Application kustomized: ")
         .says("`jsonnet/a.jsonnet` is Jsonnet")
         .says("--repo https://git.example.com/other.git=DIR")

@@ -9,8 +9,10 @@ mod guarded;
 mod interrupted;
 mod kustomized;
 mod neighbours;
+mod permitted;
 mod scanned;
 mod town;
+mod untold;
 mod witnessed;
 
 use std::path::PathBuf;

@@ -16,11 +16,10 @@ const MOST: usize = 100;
 const MOST_OBJECTS: usize = 2000;
 
 /// Values of Kubernetes' own of which a chart lets one be chosen.
-const ALTERNATIVES: [&[&str]; 3] = [
-    &["StatefulSet", "Deployment", "DaemonSet"],
-    &["ClusterIP", "NodePort", "LoadBalancer"],
-    &["RollingUpdate", "Recreate"],
-];
+const ALTERNATIVES: [&[&str]; 3] = [KINDS, &["ClusterIP", "NodePort", "LoadBalancer"], &["RollingUpdate", "Recreate"]];
+
+/// Kinds of a chart's main workload: those of them may be chosen that the chart names anywhere.
+const KINDS: &[&str] = &["StatefulSet", "Deployment", "DaemonSet"];
 
 /// How a unit is rendered otherwise.
 #[derive(Clone)]
@@ -166,7 +165,10 @@ impl Other {
         let named = format!(".{key}");
         let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_';
         let names = |line: &str| line.match_indices(&named).any(|(at, it)| !line[at + it.len()..].starts_with(is_part));
-        chart.templates.iter().any(|file| file.text().lines().any(|line| line.contains("toYaml") && names(line)))
+        let writes = |file: &File| file.text().lines().any(|line| line.contains("toYaml") && names(line));
+        let is_above = |part: &&Chart| path.strip_prefix(part.name()).is_some_and(|rest| rest.starts_with('.'));
+        let mut parts = std::iter::once(chart).chain(chart.dependencies.iter().filter(is_above));
+        parts.any(|part| part.templates.iter().any(writes))
     }
 
     /// Whether each of its lines is one of another's.
@@ -181,6 +183,19 @@ impl Other {
         const ENDS: &[&str] =
             &["name", "secret", "class", "claim", "configmap", "key", "host", "url", "uri", "path", "image", "file"];
         self.turns_on() && (name.starts_with("existing") || ENDS.iter().any(|end| name.ends_with(end)))
+    }
+
+    /// Whether it is a switch by which something is said to be there, in whose place the chart makes nothing.
+    pub(super) fn says_that_it_exists(&self) -> bool {
+        let key = self.setting.rsplit([',', '.']).next().and_then(|line| line.strip_suffix("=true"));
+        key.is_some_and(|key| key.to_ascii_lowercase().starts_with("existing"))
+    }
+
+    /// Whether what is said of an object under it is not what it is for: what the switch says to be there is not missed, and `Recreate`
+    /// is a Deployment's alone, where other kinds have another word.
+    pub(super) fn is_beside(&self, kind: Option<&str>, words: &str) -> bool {
+        (self.says_that_it_exists() && words.contains("is neither delivered nor on the cluster"))
+            || (self.setting.ends_with("=\"Recreate\"") && kind.is_some_and(|kind| kind != "Deployment"))
     }
 
     /// Whether it names the objects of a release otherwise.
@@ -284,18 +299,17 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     let mut texts = Vec::new();
     own(chart, &mut values, &mut texts);
     let named: HashSet<&str> = texts.iter().flat_map(|text| names(text)).collect();
-    let borrowed: Vec<&str> = chart
-        .declared()
-        .map(|it| if it.alias.is_empty() { &*it.name } else { &*it.alias })
-        .filter(|name| is_borrowed(chart, name))
-        .collect();
+    let mut borrowed = Vec::new();
+    borrowed_below(chart, &mut Vec::new(), &mut borrowed);
     let (mut switches, mut kinds, mut filled) = (Vec::new(), Vec::new(), Vec::new());
     let mut anything = Vec::new();
     let mut path = Vec::new();
     walk(&values, &mut path, &mut |path, value, beside| {
         let Some(key) = path.last() else { return };
         // Somebody else's chart is switched on or off as a whole; what no template names is no setting.
-        let is_anothers = borrowed.contains(&path[0].as_str()) && (path.len() != 2 || key != "enabled");
+        let is_within =
+            |part: &Vec<String>| path.starts_with(part) && (path.len() != part.len() + 1 || key != "enabled");
+        let is_anothers = borrowed.iter().any(is_within);
         if is_anothers || !named.contains(key.as_str()) {
             return;
         }
@@ -304,9 +318,10 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
             return;
         }
         let alternatives = value.as_str().and_then(|own| ALTERNATIVES.iter().find(|all| all.contains(&own)));
+        let is_offered = |it: &str| alternatives != Some(&KINDS) || words(chart).any(|text| text.contains(it));
         // What goes with a rolling update and is written beside it goes with it: whoever chooses another way takes it out.
         if let Some(all) = alternatives.filter(|_| !beside.contains_key("rollingUpdate")) {
-            let others = all.iter().filter(|it| *value != **it);
+            let others = all.iter().filter(|it| *value != **it && is_offered(it));
             kinds.extend(
                 others.map(|it| (path.to_vec(), setting(&values, path, vec![(key.clone(), Value::from(*it))]))),
             );
@@ -374,6 +389,12 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     Some(all)
 }
 
+/// What a chart says of itself, to the engine and to people.
+fn words(chart: &Chart) -> impl Iterator<Item = Cow<'_, str>> {
+    let is_said = |name: &str| name == "values.yaml" || name.starts_with("templates/") || name.ends_with(".md");
+    chart.raw.iter().filter(move |file| is_said(&file.name)).map(File::text)
+}
+
 /// Whether a value is the namespace of a monitor, which is seldom that of the release; a chart that lets the namespaces be chosen that
 /// it looks into wants that beside it.
 fn is_elsewhere(path: &[String], beside: &Map<String, Value>) -> bool {
@@ -420,10 +441,16 @@ fn chosen_by_word(chart: &Chart, values: &Value) -> Vec<(Vec<String>, Other)> {
         let own = path.iter().try_fold(values, |here, step| here.get(step))?;
         let is_open = own.is_null() || own.as_str().is_some_and(|own| own != word && !is_alternative(own));
         let (key, _) = path.split_last()?;
-        (is_open && !word.is_empty() && !is_borrowed(chart, &path[0]))
+        // A version of an API is chosen for an old cluster that serves no other.
+        (is_open && !word.is_empty() && !is_api_version(&word) && !is_borrowed(chart, &path[0]))
             .then(|| (path.clone(), setting(values, &path, vec![(key.clone(), Value::from(word.clone()))])))
     });
     told.take(WORDS).collect()
+}
+
+fn is_api_version(word: &str) -> bool {
+    let version = word.rsplit('/').next().and_then(|version| version.strip_prefix('v'));
+    version.is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit())) && word.contains('/')
 }
 
 fn is_alternative(own: &str) -> bool {
@@ -463,6 +490,18 @@ pub(super) fn most(objects: usize) -> usize {
 /// Whether a part of a chart comes from a repository: what its settings do is for others to see.
 fn is_borrowed(chart: &Chart, part: &str) -> bool {
     chart.is_borrowed(&format!("{}/charts/{part}/templates/x", chart.name()))
+}
+
+/// Where the values of the parts begin that come from repositories, of a chart and of its own parts.
+fn borrowed_below(chart: &Chart, above: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    let called = |name: &str| above.iter().map(String::as_str).chain([name]).map(str::to_owned).collect();
+    let declared = chart.declared().map(|it| if it.alias.is_empty() { &*it.name } else { &*it.alias });
+    found.extend(declared.filter(|name| is_borrowed(chart, name)).map(called));
+    for part in chart.dependencies.iter().filter(|part| !is_borrowed(chart, part.name())) {
+        above.push(part.name().to_owned());
+        borrowed_below(part, above, found);
+        above.pop();
+    }
 }
 
 /// The names that a template may read values by: its words, with `-` and `_` in them.

@@ -89,7 +89,7 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
             of(Empty::Text, json!("probe"))
         }
         // Which of a node's ports are free is the cluster's business.
-        "nodeport" | "hostport" => None,
+        _ if ends("nodeport") || ends("hostport") => None,
         _ if is_a_port(key) => of(Empty::Text, json!(8080)),
         "storageclass" | "storageclassname" => of(Empty::Text, json!("probe")),
         "loadbalancerip" => (own == Empty::Text).then(|| json!("192.0.2.1")),
@@ -104,9 +104,17 @@ fn is_a_port(key: &str) -> bool {
 }
 
 /// The other ways in which charts have the same written: variables as a list, as a table of texts, or as a table of what a
-/// variable has beside its name (`PROBE: {value: probe}`). A values file that says nothing, or `{}`, leaves it open.
+/// variable has beside its name (`PROBE: {value: probe}`); Secrets as a list of names, or as one name. A values file that says
+/// nothing, or `{}`, leaves it open.
 pub(super) fn otherwise(key: &str, own: Empty) -> Vec<Value> {
     let name = key.to_ascii_lowercase();
+    if name.ends_with("pullsecrets") {
+        return match own {
+            Empty::List => vec![json!(["probe", "other"])],
+            Empty::Null => vec![json!(["probe", "other"]), json!("probe")],
+            Empty::Map | Empty::Text => Vec::new(),
+        };
+    }
     if !matches!(&*name, "env" | "extraenv" | "extraenvs" | "extraenvvars" | "envvars" | "environment") {
         return Vec::new();
     }

@@ -185,3 +185,58 @@ fn what_is_made_of_a_table_is_there_where_it_is_mounted() {
     assert!(all.iter().any(|(_, words)| words.contains("is neither delivered nor on the cluster")), "{all:?}");
     assert_eq!(told("mail: {more: {}}\n", &of(".Values.mail.more")), []);
 }
+
+fn words(told: &[(Severity, String)]) -> String {
+    told.iter().map(|it| &*it.1).collect::<Vec<_>>().join("\n")
+}
+
+/// A workload of a kind with what stands in its specification, and nothing else wrong with it.
+fn workload(kind: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: it}}\nspec:\n  selector: {{matchLabels: {{app: it}}}}\n{spec}\n  template:\n    metadata: {{labels: {{app: it}}}}\n    spec:\n      containers: [{{name: it, image: \"example.com/it:1.0.0\"}}]\n"
+    )
+}
+
+/// `Recreate` is a Deployment's word.
+#[test]
+fn only_a_deployment_is_recreated() {
+    let values = "updateStrategy: RollingUpdate\n";
+    let of = |kind, field| workload(kind, &format!("  {field}: {{type: {{{{ .Values.updateStrategy }}}}}}"));
+    let said = |kind, field| words(&told(values, &of(kind, field)));
+    assert_eq!(said("StatefulSet", "serviceName: it\n  updateStrategy"), "");
+    assert_eq!(said("DaemonSet", "updateStrategy"), "");
+    let mixed = of("Deployment", "strategy").replace("type: {{", "rollingUpdate: {maxSurge: 1}, type: {{");
+    assert!(words(&told(values, &mixed)).contains("Recreate"));
+}
+
+/// A chart that says nothing of a kind has not meant it.
+#[test]
+fn a_kind_that_the_chart_names_nowhere_is_not_chosen() {
+    let of = |more: &str| {
+        let spec = "{{- if eq .Values.kind \"StatefulSet\" }}\n  serviceName: it\n{{- end }}\n  replicas: 2";
+        workload("{{ .Values.kind }}", spec) + more
+    };
+    assert_eq!(words(&told("kind: StatefulSet\n", &of(""))), "");
+    assert!(words(&told("kind: StatefulSet\n", &of("# or a DaemonSet\n"))).contains("DaemonSet"));
+}
+
+/// Secrets to pull with are a list of objects, a list of names, or one name.
+#[test]
+fn secrets_to_pull_with_are_named_in_the_chart_s_own_way() {
+    let of = |list: &str| workload("Deployment", "").replace("      containers", &format!("{list}\n      containers"));
+    let names = "{{- if .Values.imagePullSecrets }}\n      imagePullSecrets:\n{{- range .Values.imagePullSecrets }}\n      - name: {{ . }}\n{{- end }}\n{{- end }}";
+    assert_eq!(words(&told("imagePullSecrets: []\n", &of(names))), "");
+    let one = "{{- if .Values.imagePullSecrets }}\n      imagePullSecrets:\n      - name: {{ .Values.imagePullSecrets }}\n{{- end }}";
+    assert_eq!(words(&told("imagePullSecrets:\n", &of(one))), "");
+    let wrong = "{{- if .Values.imagePullSecrets }}\n      imagePullSecrets:\n{{ toYaml .Values.imagePullSecrets }}\n{{- end }}";
+    assert!(words(&told("imagePullSecrets: []\n", &of(wrong))).contains("imagePullSecrets"));
+}
+
+/// Ports of a node are the cluster's business, and so is a version of an API that an old one serves.
+#[test]
+fn ports_of_nodes_and_versions_of_old_clusters_are_not_made_up() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: it}\nspec:\n  type: NodePort\n  ports: [{port: 80{{ with .Values.httpNodePort }}, nodePort: {{ . }}{{ end }}}]\n  selector: {app: it}\n";
+    assert!(!words(&told("httpNodePort: \"\"\n", service)).contains("NodePort="));
+    let ingress = "{{- $new := ne .Values.ingress.apiVersion \"extensions/v1beta1\" }}\napiVersion: {{ if $new }}networking.k8s.io/v1{{ else }}extensions/v1beta1{{ end }}\nkind: Ingress\nmetadata: {name: it}\nspec: {defaultBackend: {resource: {apiGroup: example.com, kind: It, name: it}}}\n";
+    assert!(!words(&told("ingress: {apiVersion: \"\"}\n", ingress)).contains("extensions/v1beta1"));
+}

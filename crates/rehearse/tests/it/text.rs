@@ -239,7 +239,8 @@ pub(crate) fn subchart(scene: &Scene) -> Option<Scene> {
             let inner = files.iter().map(|(path, text)| (format!("charts/inner/{path}"), text.clone()));
             let mut outer: Files = inner.collect();
             if let Some(chart) = outer.get_mut("charts/inner/Chart.yaml") {
-                *chart = "apiVersion: v2\nname: inner\nversion: 0.1.0\n".to_owned();
+                let dependencies = chart.find("dependencies:").map_or("", |at| &chart[at..]);
+                *chart = format!("apiVersion: v2\nname: inner\nversion: 0.1.0\n{dependencies}");
             }
             outer.insert("Chart.yaml".to_owned(), "apiVersion: v2\nname: shop\nversion: 0.1.0\n".to_owned());
             outer

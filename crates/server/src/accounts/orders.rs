@@ -5,6 +5,8 @@
 //! An order is kept before the operation is written, names the operation's digest and the Application's uid, and counts until
 //! that operation is taken off; a copy of it counts for nothing.
 
+mod going;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use landfall_store::{Facts, OrderRow, PolicyRow};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+pub(crate) use self::going::Going;
 use super::{digest, password};
 
 /// The facts by which replicas know what others' parents say.
@@ -43,6 +46,8 @@ struct Known {
     accepted: BTreeMap<String, PolicyRow>,
     /// By parent: what the base branch says of its children.
     branches: BTreeMap<String, BTreeMap<String, String>>,
+    /// Applications that a parent named which counts, and that it names no longer or takes along.
+    dropped: BTreeSet<String>,
     /// What was told already, by Application.
     told: BTreeMap<String, String>,
     /// Projects that were protected once and that nobody has opened since, by namespace and name.
@@ -275,13 +280,15 @@ impl Orders {
         is_new
     }
 
-    /// Takes what a parent's base branch says of its children.
+    /// Takes what a parent's base branch says of its children; nothing where the parent does not count.
     /// Whether that is something new.
-    pub(crate) fn says(&self, parent: &str, children: &[Object]) -> bool {
+    pub(crate) fn says(&self, parent: &str, children: Option<&[Object]>) -> bool {
+        let Some(children) = children else { return self.known.lock().branches.remove(parent).is_some() };
         let children: BTreeMap<String, String> = children.iter().map(|child| (place(child), declared(child))).collect();
         let mut known = self.known.lock();
+        let before = known.branches.get(parent).cloned();
+        known.drops(before.as_ref(), &children);
         match children.is_empty() {
-            // It has none, or is not believed any more.
             true => known.branches.remove(parent).is_some(),
             false => {
                 let is_new = known.branches.get(parent) != Some(&children);
@@ -335,9 +342,11 @@ impl Orders {
         for (application, row) in members {
             known.members.entry(application).or_insert(row);
         }
+        let said = known.branches.clone();
         known.branches.retain(|parent, _| keeps(parent));
         for (parent, children) in branches {
             if let (false, Ok(children)) = (keeps(&parent), serde_json::from_value(children)) {
+                known.drops(said.get(&parent), &children);
                 known.branches.insert(parent, children);
             }
         }
@@ -601,10 +610,46 @@ mod tests {
         assert!(orders.is_accepted(&pinned).is_err(), "it would deliver something else");
         // The base branch may say otherwise, as long as it is believed.
         let moved = application("u", elsewhere, &Value::Null);
-        assert!(orders.says("argocd/root", std::slice::from_ref(&moved)));
-        assert!(!orders.says("argocd/root", std::slice::from_ref(&moved)), "nothing new");
+        assert!(orders.says("argocd/root", Some(std::slice::from_ref(&moved))));
+        assert!(!orders.says("argocd/root", Some(std::slice::from_ref(&moved))), "nothing new");
         assert_eq!(orders.is_accepted(&moved), Ok(()));
-        assert!(orders.says("argocd/root", &[]));
+        assert!(orders.says("argocd/root", None));
         assert!(orders.is_accepted(&moved).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_application_goes_as_an_owner_or_its_source_lets_it_and_not_otherwise() {
+        let store = Store::open(Location::Memory).await.expect("opened");
+        let orders = orders(&store).await;
+        let object = application("u", spec(), &Value::Null);
+        let may = |object: &Object| [Going::Alone, Going::Along].map(|going| orders.lets_go(object, going).is_ok());
+        assert_eq!(may(&object), [false, false]);
+        orders.let_go(&object, Going::Alone, "sebastian").await.expect("kept");
+        assert_eq!(may(&object), [true, false]);
+        orders.let_go(&object, Going::Along, "sebastian").await.expect("kept");
+        assert_eq!(may(&object), [true, true]);
+        let mut elsewhere = spec();
+        elsewhere["source"]["repoURL"] = json!("https://evil");
+        assert_eq!(may(&application("u", elsewhere, &Value::Null)), [false, false], "declared otherwise since");
+        assert_eq!(may(&application("v", spec(), &Value::Null)), [false, false], "another one of its name");
+        assert!(super::tests::orders(&store).await.lets_go(&object, Going::Along).is_ok(), "after a restart, too");
+        orders.gone(&object).await;
+        assert_eq!(may(&object), [false, false]);
+        // A parent that does not count any more lets nobody go; one that names it no longer does, until it names it again.
+        let child = [object.clone()];
+        orders.says("argocd/root", Some(&child));
+        orders.says("argocd/root", None);
+        assert_eq!(may(&object), [false, false]);
+        orders.says("argocd/root", Some(&child));
+        orders.says("argocd/root", Some(&[]));
+        assert_eq!(may(&object), [true, true]);
+        orders.says("argocd/root", Some(&child));
+        assert_eq!(may(&object), [false, false]);
+        // One that goes with all that it has takes it along.
+        let mut root = application("r", spec(), &Value::Null);
+        root.metadata_mut().insert("name".to_owned(), "root".into());
+        orders.let_go(&root, Going::Along, "sebastian").await.expect("kept");
+        assert_eq!(orders.lets_go(&root, Going::Along), Ok(()));
+        assert_eq!(may(&object), [true, true]);
     }
 }

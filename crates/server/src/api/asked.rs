@@ -187,9 +187,10 @@ impl Kind {
             Kind::Delete => Permission::DELETE,
             Kind::Audit => Permission::AUDIT,
             Kind::Ledger | Kind::Evidence | Kind::Holds | Kind::Promotions | Kind::VersionCheck | Kind::VersionNext => {
-                Permission::LOOK
+                Permission::BOOK
             }
-            Kind::Publish | Kind::Witness => Permission::WITNESS,
+            Kind::Publish => Permission::PUBLISH,
+            Kind::Witness => Permission::WITNESS,
             Kind::Hold => Permission::HOLD,
             Kind::Promote => Permission::PROMOTE,
         }

@@ -156,13 +156,40 @@ impl Book {
         Ok(row.into())
     }
 
+    /// Sees that a promotion may be said to stand so: what was not begun is neither proposed nor written, and what is live the server
+    /// says itself, by what it has delivered and checked.
+    ///
+    /// # Errors
+    /// It was never where that follows from.
+    pub(crate) async fn may_become(&self, note: &PromotionNote) -> Answer<()> {
+        let known = self.0.promotion(&note.id).await.map_err(|error| told(&error))?;
+        let state = known.as_ref().map(|known| known.state.as_str());
+        if follows(state, &note.state) {
+            return Ok(());
+        }
+        let stands = state.map_or("is not known here".to_owned(), |state| format!("is {state}"));
+        let text = format!("{} {stands}, and does not become `{}` from there", note.id, note.state);
+        Err(one(Diagnostic::refused(code::OTHER_PROMOTION, text)
+            .note("nothing was written down")
+            .help("promote it: landfall promote --to ENVIRONMENT --server URL")))
+    }
+
     async fn promote(&self, actor: &str, now: &str, note: &PromotionNote) -> Answer<PromotionLine> {
         short(&[&note.id, &note.from, &note.to, &note.state, &note.said, &note.system])?;
         let tag = Tag::parse(&note.tag).map_err(|refusal| bad(refusal.to_string()))?.to_string();
         if note.id.is_empty() || note.to.is_empty() {
             return Err(bad("a promotion has an id and an environment that it goes to"));
         }
+        let mut body = note.detail.clone();
         if let Some(known) = self.0.promotion(&note.id).await.map_err(|error| told(&error))? {
+            // What is begun anew waits where it waited before, until it is said where it waits now.
+            if note.state == "tagged" && OPEN.contains(&known.state.as_str()) && body.is_object() {
+                for key in WHERE.into_iter().filter(|key| !known.body[*key].is_null()) {
+                    if body[key].is_null() {
+                        body[key] = known.body[key].clone();
+                    }
+                }
+            }
             let is_same = (&*known.origin, &*known.receiver, &*known.tag) == (&*note.from, &*note.to, tag.as_str());
             if !is_same || !is_of(&known.system, &note.system) {
                 let PromotionRow { id, origin, receiver, tag, .. } = known;
@@ -179,7 +206,7 @@ impl Book {
             receiver: note.to.clone(),
             tag,
             state: note.state.clone(),
-            body: note.detail.clone(),
+            body,
         };
         let event = PromotionEvent {
             at: now.to_owned(),
@@ -191,6 +218,28 @@ impl Book {
         let found = self.promotions(Some(&note.to), &Lines::most(MOST_LINES)).await?;
         Ok(found.into_iter().find(|line| line.id == note.id).unwrap_or_default())
     }
+}
+
+/// How a promotion stands whose pull request may be open.
+const OPEN: [&str; 3] = ["tagged", "proposed", "withdrawn"];
+/// Where a promotion waits, in its body.
+const WHERE: [&str; 6] = ["branch", "base", "commit", "remote", "request", "forge"];
+
+/// Whether a promotion may be said to stand so, by how it stands: not at all where it is not known.
+fn follows(known: Option<&str>, state: &str) -> bool {
+    let before: &[Option<&str>] = match state {
+        "refused" => &[None, Some("refused")],
+        "set-back" => &[None, Some("set-back")],
+        "glass-broken" => &[None, Some("glass-broken")],
+        // Whatever became of it, it may be asked for again.
+        "tagged" => return !matches!(known, Some("refused" | "set-back" | "glass-broken")),
+        "proposed" | "written" => &[Some("tagged"), Some("proposed"), Some("written")],
+        "merged" => &[Some("proposed"), Some("withdrawn"), Some("merged")],
+        "withdrawn" => &[Some("tagged"), Some("proposed"), Some("withdrawn")],
+        "failed" => &[Some("set-back"), Some("glass-broken")],
+        _ => &[],
+    };
+    before.contains(&known)
 }
 
 /// Whether what is said of one system may be about the other one: it is the same, or of one of them that is not said.
@@ -206,7 +255,7 @@ fn bad(why: impl Into<String>) -> Vec<Diagnostic> {
     one(Diagnostic::error(code::BAD_REQUEST, why))
 }
 
-fn few(count: usize) -> Answer<()> {
+pub(super) fn few(count: usize) -> Answer<()> {
     match count {
         0 => Err(bad("nothing is said")),
         count if count > MOST_WRITTEN => Err(bad(format!("{count} lines at once; at most {MOST_WRITTEN} are taken"))),
@@ -414,6 +463,60 @@ mod tests {
             assert!(told[0].message.contains("0.5.0 from test to production"), "{told:?}");
         }
         assert_eq!(ask(&book, note("production", "0.5.0", "test")).await.expect("again")["tag"], "0.5.0");
+    }
+
+    #[tokio::test]
+    async fn a_promotion_becomes_nothing_that_does_not_follow_from_how_it_stands() {
+        let (book, _store) = book().await;
+        let note = |state: &str| PromotionNote {
+            id: "p".to_owned(),
+            from: "test".to_owned(),
+            to: "production".to_owned(),
+            tag: "0.5.0".to_owned(),
+            state: state.to_owned(),
+            ..PromotionNote::default()
+        };
+        for state in ["live", "failed", "merged", "written", "proposed", "withdrawn", "", "anything"] {
+            let told = book.may_become(&note(state)).await.expect_err(state);
+            assert!(told[0].message.contains("p is not known here"), "{told:?}");
+        }
+        for state in ["tagged", "tagged", "proposed", "tagged", "written", "tagged", "proposed", "withdrawn", "merged"]
+        {
+            book.may_become(&note(state)).await.expect(state);
+            ask(&book, Asked::Promote(note(state))).await.expect("noted");
+            for never in ["live", "refused", "set-back", "glass-broken", "failed"] {
+                assert!(book.may_become(&note(never)).await.is_err(), "{state} {never}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_promotion_that_is_taken_up_again_keeps_the_pull_request_that_it_had() {
+        let (book, _store) = book().await;
+        let note = |state: &str, detail: Value| {
+            Asked::Promote(PromotionNote {
+                id: "p".to_owned(),
+                from: "test".to_owned(),
+                to: "production".to_owned(),
+                tag: "0.5.0".to_owned(),
+                state: state.to_owned(),
+                detail,
+                ..PromotionNote::default()
+            })
+        };
+        let waits = serde_json::json!({"request": {"number": 1}, "commit": "a", "forge": {"kind": "gitea"}});
+        ask(&book, note("tagged", serde_json::json!({"gates": []}))).await.expect("noted");
+        ask(&book, note("proposed", waits)).await.expect("noted");
+        for state in ["tagged", "withdrawn", "tagged"] {
+            let again = serde_json::json!({"gates": ["new"], "commit": "b"});
+            let again = if state == "tagged" { again } else { serde_json::json!({"request": {"number": 1}}) };
+            let line = ask(&book, note(state, again)).await.expect("noted");
+            assert_eq!(line["detail"]["request"]["number"], 1, "{state} {line}");
+        }
+        // What was merged waits nowhere any more.
+        ask(&book, note("merged", serde_json::json!({"request": {"number": 1}}))).await.expect("noted");
+        let line = ask(&book, note("tagged", serde_json::json!({"gates": []}))).await.expect("noted");
+        assert!(line["detail"]["request"].is_null(), "{line}");
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ use super::shapes::{
     Accepted, AutomatedWish, DeleteWish, HistoryEntry, Name, Objects, PauseWish, PinWish, PolicyWish, RefreshWish,
     RollbackWish, SyncWish,
 };
+use crate::accounts::Going;
 use crate::actor::Actor;
 use crate::ground::MANAGER;
 
@@ -52,10 +53,8 @@ impl Desk {
 
     /// Keeps, before it is written into a protected Application, that it was asked for here: nothing else counts there.
     async fn promised(&self, actor: &Actor, name: &Name, object: &Object, patch: &mut Value) -> Answer<Promised> {
-        let project = object.str_at("/spec/project").unwrap_or("default");
         let orders = &self.work.orders;
-        let was_protected = orders.was_protected(project) || orders.owner_of(object).is_some();
-        if !was_protected && !self.work.roles.now().is_protected(project) {
+        if !self.work.is_owners(object) {
             return Ok(Promised::Nothing);
         }
         if let Some(other) = self.work.turn.as_ref().and_then(|turn| turn.other()) {
@@ -280,10 +279,18 @@ impl Desk {
 
     /// Deletes an Application: which of Argo's finalizers it has then says what becomes of its objects, here and there.
     pub(super) async fn delete(&self, actor: &Actor, name: &Name, wish: DeleteWish) -> Answer<Accepted> {
-        let uid = self
+        let going = if wish.objects == Objects::Stay { Going::Alone } else { Going::Along };
+        let meant = self
             .write(actor, name, |object| {
-                if object.deletion_timestamp().is_some() {
+                let goes = object.deletion_timestamp().is_some();
+                // One that somebody else has deleted waits for this word.
+                let waits = goes && self.work.is_owners(object) && self.work.orders.lets_go(object, going).is_err();
+                if goes && !waits {
                     return Err(one(Diagnostic::error(code::BEING_DELETED, format!("{name} is being deleted"))));
+                }
+                if waits && going == Going::Along {
+                    // No finalizer is added any more.
+                    return Ok((json!({"metadata": {}}), object.clone()));
                 }
                 let others = object.list_at("/metadata/finalizers").iter().filter_map(|it| it.as_str());
                 let mut finalizers: Vec<String> =
@@ -293,13 +300,17 @@ impl Desk {
                     Objects::Background => Some(format!("{CASCADE}/background")),
                     Objects::Stay => None,
                 });
-                Ok((json!({"metadata": {"finalizers": finalizers}}), (object.key(), object.uid().map(str::to_owned))))
+                Ok((json!({"metadata": {"finalizers": finalizers}}), object.clone()))
             })
             .await?;
-        let (key, uid) = uid;
+        // Alone, and with nothing to wait for, it is gone before anybody asks who has said so.
+        let waits = going == Going::Along || meant.finalizers().any(|it| !it.starts_with(CASCADE));
+        if waits && self.work.is_owners(&meant) {
+            self.work.orders.let_go(&meant, going, &actor.name).await.map_err(one)?;
+        }
         // Another one of that name was not meant.
-        let options = DeleteOptions { uid, ..DeleteOptions::default() };
-        self.work.session.cluster.delete(&key, &options).await.map_err(|error| told(&error))?;
+        let options = DeleteOptions { uid: meant.uid().map(str::to_owned), ..DeleteOptions::default() };
+        self.work.session.cluster.delete(&meant.key(), &options).await.map_err(|error| told(&error))?;
         Ok(accepted(name, "delete"))
     }
 

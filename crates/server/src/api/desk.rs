@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::asked::{Asked, Kind};
-use super::book::Book;
+use super::book::{Book, few};
 use super::listing::listed;
 use super::reading;
 use super::shapes::{
@@ -161,6 +161,16 @@ impl Desk {
         let session = &self.work.session;
         let now = landfall_object::whole_second(session.clock.now()).to_string();
         let book = Book::new(session.store.promotions.clone());
+        match asked {
+            Asked::Publish(lines) => {
+                few(lines.len())?;
+                self.work.may_publish(actor, lines).await.map_err(one)?;
+            }
+            Asked::Hold(wish) => self.work.may_hold(actor, &wish.system).await.map_err(one)?,
+            // Whoever may do all with the cluster may write into its store as well.
+            Asked::Promote(note) if actor.is_bound() => book.may_become(note).await?,
+            _ => {}
+        }
         match book.answer(&actor.name, &now, asked).await {
             Some(answer) => {
                 let answer = answer?;

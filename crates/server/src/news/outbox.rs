@@ -53,6 +53,9 @@ pub(crate) enum Seen {
 pub(crate) async fn keep(work: Arc<Work>, mut seen: UnboundedReceiver<Seen>) {
     let (clock, stop) = (Arc::clone(&work.session.clock), work.session.stop.clone());
     let mut standings: BTreeMap<String, Standing> = BTreeMap::new();
+    if let Err(error) = work.tell_untold().await {
+        tracing::error!("which promotions their forges were not told of cannot be read: {error}");
+    }
     loop {
         let now = clock.now();
         let until = standings.values().filter_map(|standing| standing.held_until(now)).min();

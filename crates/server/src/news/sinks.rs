@@ -106,6 +106,11 @@ impl Sinks {
         self.forge.as_ref().is_some_and(|forge| forge.api == api)
     }
 
+    /// The token for the forge that has its API there.
+    pub(crate) fn forge_token(&self, api: &str) -> Option<&str> {
+        self.forge.as_ref().filter(|forge| forge.api == api).map(|forge| forge.token.as_str())
+    }
+
     /// The path of a repository of that forge by its address; nothing where it lies elsewhere.
     pub(crate) fn forge_path(&self, address: &str) -> Option<String> {
         let forge = self.forge.as_ref()?;

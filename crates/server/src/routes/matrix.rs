@@ -16,6 +16,7 @@ const POLICY: &str = "p, role:nonprod, applications, get, */*, allow
 p, role:nonprod, applications, sync, test/*, allow
 p, role:nonprod, logs, get, test/*, allow
 p, role:nonprod, promotions, witness, test/*, allow
+p, role:promoter, promotions, create, prod/*, allow
 p, role:owner, applications, *, */*, allow
 p, role:owner, logs, get, */*, allow
 p, role:owner, promotions, *, */*, allow
@@ -25,12 +26,13 @@ g, sebastian, role:owner
 ";
 
 /// Who asks, in the order of the table's columns.
-const SUBJECTS: [&str; 10] = [
+const SUBJECTS: [&str; 11] = [
     "nobody",
     "whoever runs it",
     "a token that reads",
     "a token that syncs one project",
     "a token for role:nonprod",
+    "a token for role:promoter",
     "a token for no role that there is",
     "deploy, signed in",
     "sebastian, signed in",
@@ -40,64 +42,64 @@ const SUBJECTS: [&str; 10] = [
 
 /// `o` open to everybody, `s` signed by a forge, `y` let in, `4` 401, `3` 403.
 const TABLE: &[(&str, &str, &str)] = &[
-    ("GET", "/healthz", "oooooooooo"),
-    ("GET", "/readyz", "oooooooooo"),
-    ("GET", "/version", "oooooooooo"),
-    ("POST", "/api/webhook", "ssssssssss"),
-    ("POST", "/api/v1/session", "oooooooooo"),
-    ("GET", "/api/v1/session/issuer", "oooooooooo"),
-    ("GET", "/api/v1/session/issuer/back", "oooooooooo"),
-    ("POST", "/api/v1/session/job", "oooooooooo"),
-    ("GET", "/api/v1/session", "4yyyyyyyyy"),
-    ("POST", "/api/v1/session/end", "4yyyyyyyyy"),
-    ("POST", "/api/v1/session/password", "4yyyyyyyyy"),
-    ("GET", "/metrics", "4yy33333y3"),
-    ("GET", "/", "4yy3y3yyy3"),
-    ("GET", "/api/v1/openapi.json", "4yy3y3yyy3"),
-    ("GET", "/api/v1/stream", "4yy3y3yyy3"),
-    ("GET", "/api/v1/audit", "4yy33333y3"),
-    ("GET", "/api/v1/applications", "4yy3y3yyy3"),
-    ("GET", "/api/v1/applications/{namespace}/{name}", "4yy3y3yyy3"),
-    ("GET", "/api/v1/applications/{namespace}/{name}/diff", "4yy3y3yyy3"),
-    ("GET", "/api/v1/applications/{namespace}/{name}/explain", "4yy3y3yyy3"),
-    ("GET", "/api/v1/applications/{namespace}/{name}/events", "4yy3y3yyy3"),
-    ("GET", "/api/v1/applications/{namespace}/{name}/history", "4yy3y3yyy3"),
-    ("GET", "/api/v1/applications/{namespace}/{name}/logs", "4yy3y3yyy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/sync", "4y3yy3yyy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/rollback", "4y3yy3yyy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/refresh", "4y3yy3yyy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/terminate", "4y3yy3yyy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/pin", "4y3yy3yyy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "4y33333yy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "4y33333yy3"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "4y33333yy3"),
-    ("GET", "/api/v1/ledger", "4yy3y3yyy3"),
-    ("GET", "/api/v1/evidence", "4yy3y3yyy3"),
-    ("GET", "/api/v1/holds", "4yy3y3yyy3"),
-    ("GET", "/api/v1/promotions", "4yy3y3yyy3"),
-    ("GET", "/api/v1/versions/check", "4yy3y3yyy3"),
-    ("GET", "/api/v1/versions/next", "4yy3y3yyy3"),
-    ("POST", "/api/v1/ledger", "4y3yy3yyy3"),
-    ("POST", "/api/v1/evidence", "4y3yy3yyy3"),
-    ("POST", "/api/v1/holds", "4y3y333yy3"),
-    ("POST", "/api/v1/promotions", "4y3y333yy3"),
+    ("GET", "/healthz", "ooooooooooo"),
+    ("GET", "/readyz", "ooooooooooo"),
+    ("GET", "/version", "ooooooooooo"),
+    ("POST", "/api/webhook", "sssssssssss"),
+    ("POST", "/api/v1/session", "ooooooooooo"),
+    ("GET", "/api/v1/session/issuer", "ooooooooooo"),
+    ("GET", "/api/v1/session/issuer/back", "ooooooooooo"),
+    ("POST", "/api/v1/session/job", "ooooooooooo"),
+    ("GET", "/api/v1/session", "4yyyyyyyyyy"),
+    ("POST", "/api/v1/session/end", "4yyyyyyyyyy"),
+    ("POST", "/api/v1/session/password", "4yyyyyyyyyy"),
+    ("GET", "/metrics", "4yy333333y3"),
+    ("GET", "/", "4yy3y33yyy3"),
+    ("GET", "/api/v1/openapi.json", "4yy3y33yyy3"),
+    ("GET", "/api/v1/stream", "4yy3y33yyy3"),
+    ("GET", "/api/v1/audit", "4yy333333y3"),
+    ("GET", "/api/v1/applications", "4yy3y33yyy3"),
+    ("GET", "/api/v1/applications/{namespace}/{name}", "4yy3y33yyy3"),
+    ("GET", "/api/v1/applications/{namespace}/{name}/diff", "4yy3y33yyy3"),
+    ("GET", "/api/v1/applications/{namespace}/{name}/explain", "4yy3y33yyy3"),
+    ("GET", "/api/v1/applications/{namespace}/{name}/events", "4yy3y33yyy3"),
+    ("GET", "/api/v1/applications/{namespace}/{name}/history", "4yy3y33yyy3"),
+    ("GET", "/api/v1/applications/{namespace}/{name}/logs", "4yy3y33yyy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/sync", "4y3yy33yyy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/rollback", "4y3yy33yyy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/refresh", "4y3yy33yyy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/terminate", "4y3yy33yyy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/pin", "4y3yy33yyy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "4y333333yy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "4y333333yy3"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "4y333333yy3"),
+    ("GET", "/api/v1/ledger", "4yy3yy3yyy3"),
+    ("GET", "/api/v1/evidence", "4yy3yy3yyy3"),
+    ("GET", "/api/v1/holds", "4yy3yy3yyy3"),
+    ("GET", "/api/v1/promotions", "4yy3yy3yyy3"),
+    ("GET", "/api/v1/versions/check", "4yy3yy3yyy3"),
+    ("GET", "/api/v1/versions/next", "4yy3yy3yyy3"),
+    ("POST", "/api/v1/ledger", "4y3yyy3yyy3"),
+    ("POST", "/api/v1/evidence", "4y3yy33yyy3"),
+    ("POST", "/api/v1/holds", "4y3y3333yy3"),
+    ("POST", "/api/v1/promotions", "4y3y3y33yy3"),
 ];
 
 /// What is then still asked of an Application, one of `test` and one of `prod`: `y`, or `-` where it must not.
 const APPLICATIONS: &[(&str, &str, &str)] = &[
-    ("GET", "/api/v1/applications/{namespace}/{name}", "-yy-y-yyy-|-yy-y-yyy-"),
-    ("GET", "/api/v1/applications/{namespace}/{name}/logs", "-yy-y-yyy-|-yy----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/sync", "-y-yy-yyy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/rollback", "-y-yy-yyy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/refresh", "-y-yy-yyy-|-y--y-yyy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/terminate", "-y-yy-yyy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/pin", "-y-yy-yyy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "-y-----yy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "-y-----yy-|-y-----yy-"),
-    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "-y-----yy-|-y-----yy-"),
+    ("GET", "/api/v1/applications/{namespace}/{name}", "-yy-y--yyy-|-yy-y--yyy-"),
+    ("GET", "/api/v1/applications/{namespace}/{name}/logs", "-yy-y--yyy-|-yy-----yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/sync", "-y-yy--yyy-|-y------yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/rollback", "-y-yy--yyy-|-y------yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/refresh", "-y-yy--yyy-|-y--y--yyy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/terminate", "-y-yy--yyy-|-y------yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/pin", "-y-yy--yyy-|-y------yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/policy", "-y------yy-|-y------yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/pause", "-y------yy-|-y------yy-"),
+    ("POST", "/api/v1/applications/{namespace}/{name}/delete", "-y------yy-|-y------yy-"),
     // Of promotions the environment stands where the project does.
-    ("POST", "/api/v1/evidence", "-y-yy-yyy-|-y-----yy-"),
-    ("POST", "/api/v1/promotions", "-y-y---yy-|-y-----yy-"),
+    ("POST", "/api/v1/evidence", "-y-yy--yyy-|-y------yy-"),
+    ("POST", "/api/v1/promotions", "-y-y----yy-|-y---y--yy-"),
 ];
 
 struct World {
@@ -117,6 +119,7 @@ async fn world() -> World {
         (&["read"][..], "*", ""),
         (&["sync"], "test", ""),
         (&["read", "sync"], "*", "role:nonprod"),
+        (&["read", "sync"], "*", "role:promoter"),
         (&["read", "sync"], "*", "role:unheard-of"),
     ] {
         let token = Token::random().expect("random");
@@ -227,7 +230,7 @@ async fn every_route_of_the_fleet_lets_in_whom_it_should_and_nobody_else() {
             );
             continue;
         };
-        let expected = if route.method == "GET" { "4yy3333yy3" } else { "4y33333yy3" };
+        let expected = if route.method == "GET" { "4yy33333yy3" } else { "4y333333yy3" };
         for ((headers, expected), subject) in sent.iter().zip(expected.chars()).zip(SUBJECTS) {
             let found = letter(gate.admit(&method(route.method), headers, need).await.map(drop));
             assert_eq!(found, expected, "{told}: {subject}");

@@ -16,7 +16,7 @@ pub(super) fn say(work: &Work, set: &ApplicationSet, expansion: &Expansion, aske
     let key = set.key();
     let parent = format!("ApplicationSet {}/{}", set.namespace, key.name);
     if !from_owners || !work.orders.accepts(&set.object) {
-        return work.orders.says(&parent, &[]);
+        return work.orders.says(&parent, None);
     }
     let placed: Vec<Object> = generated
         .iter()
@@ -26,5 +26,5 @@ pub(super) fn say(work: &Work, set: &ApplicationSet, expansion: &Expansion, aske
             placed
         })
         .collect();
-    work.orders.says(&parent, &placed)
+    work.orders.says(&parent, Some(&placed))
 }

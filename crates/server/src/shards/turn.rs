@@ -1,5 +1,5 @@
 //! Of servers that share no database one keeps a cluster's Applications: whoever holds the lease beside them. The others look on until it
-//! is given back, or until nobody has renewed it for its length.
+//! is given back, or until nobody has renewed it for its length. Those that share one hold it together, under one name.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,8 +25,11 @@ const ANSWER: Duration = Duration::from_secs(3);
 pub(crate) struct Turn {
     cluster: Cluster,
     clock: Arc<dyn Clock>,
-    /// What this process is called: whoever is started again with the same state has it still.
+    /// What this process is called: whoever is started again with the same state has it still, and who shares a database has it with
+    /// the others.
     name: String,
+    /// Whether others of the same name go on with it.
+    is_shared: bool,
     known: Mutex<Known>,
     /// Who had it when it was looked last, where that was another one.
     other: parking_lot::Mutex<Option<String>>,
@@ -51,11 +54,17 @@ impl Turn {
             cluster,
             clock,
             name,
+            is_shared: false,
             known: Mutex::default(),
             other: Default::default(),
             follows: AtomicBool::default(),
             caught_up: Default::default(),
         }
+    }
+
+    /// Of the processes that share the Applications among themselves by leases of a namespace.
+    pub(crate) fn of_replicas(cluster: Cluster, namespace: &str, clock: Arc<dyn Clock>) -> Self {
+        Turn { is_shared: true, ..Turn::new(cluster, format!("those that share a database in {namespace}"), clock) }
     }
 
     /// The other server whose turn it was when it was looked last; nothing where it is this one's.
@@ -89,7 +98,11 @@ impl Turn {
             tracing::warn!("whether another server keeps the Applications of this cluster cannot be seen: {why}");
         }
         known.trouble = trouble;
-        self.other.lock().clone_from(&other);
+        let before = std::mem::replace(&mut *self.other.lock(), other.clone());
+        // Where several have the turn together, another one of them may have taken it.
+        if self.is_shared && before.is_some() && other.is_none() {
+            self.follow();
+        }
         other
     }
 
@@ -117,8 +130,7 @@ impl Turn {
         match self.write(Some(&stands.lease)).await {
             Ok(lease) => {
                 if keeper {
-                    self.caught_up.lock().clear();
-                    self.follows.store(true, Ordering::Relaxed);
+                    self.follow();
                 }
                 *seen = Some(Seen { lease, at: now });
                 Ok(None)
@@ -126,6 +138,12 @@ impl Turn {
             Err(error) if error.is_conflict() || error.is_not_found() => self.stands(seen, now).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// Another one has kept the Applications until now.
+    fn follow(&self) {
+        self.caught_up.lock().clear();
+        self.follows.store(true, Ordering::Relaxed);
     }
 
     /// Who has the lease, where another one has just written it.
@@ -169,8 +187,11 @@ impl Turn {
         timeout(ANSWER, written).await.unwrap_or_else(silent)
     }
 
-    /// Gives the lease back, so that another one goes on at once.
+    /// Gives the lease back, so that another one goes on at once; not where others have it, too.
     pub(crate) async fn give_back(&self) {
+        if self.is_shared {
+            return;
+        }
         let known = self.known.lock().await;
         let Some(seen) = known.seen.as_ref().filter(|seen| lease::holder(&seen.lease) == Some(&self.name)) else {
             return;

@@ -355,9 +355,10 @@ fn fields_that_are_not_acted_on_are_named() {
             {"matrix": {"generators": [{"git": {"repoURL": "x", "files": [{"path": "y"}], "depth": 3}}, {"scmProvider": {"github": {"organization": "z"}}}]}},
             {"list": {"elements": [{"any": {"thing": 1}}]}, "selector": {"matchLabels": {"a": "b"}}},
         ],
-        "strategy": {"type": "RollingSync", "rollingSync": {"steps": []}},
+        "strategy": {"type": "RollingSync", "rollingSync": {"steps": [{"maxUpdate": 1}]}},
         "ignoreApplicationDifferences": [{"jqPathExpressions": [".spec.a", ".spec.list | length"]}],
-        "template": {"metadata": {"name": "x"}, "spec": {"source": {"kustomize": {"images": ["a"], "labelWithoutSelector": true}, "helm": {"passCredentials": true, "valuesObject": {"any": {"thing": 1}}}}, "sourceHydrator": {}}},
+        "template": {"metadata": {"name": "x"}, "spec": {"source": {"kustomize": {"images": ["a"], "labelWithoutSelector": true, "ignoreMissingComponents": true}, "directory": {"jsonnet": {"tlas": []}}, "helm": {"passCredentials": true, "skipTests": false, "valuesObject": {"any": {"thing": 1}}}}, "sourceHydrator": {"drySource": {"path": "a"}},
+            "ignoreDifferences": [{"jqPathExpressions": ["{{ .path }}"]}]}},
     }));
     assert_eq!(
         all.not_acted_on(),
@@ -368,12 +369,15 @@ fn fields_that_are_not_acted_on_are_named() {
             "spec.strategy.rollingSync",
             "spec.strategy.type",
             "spec.template.spec.source.helm.passCredentials",
-            "spec.template.spec.source.kustomize.labelWithoutSelector",
             "spec.template.spec.sourceHydrator",
         ]
     );
     assert!(named(&["a"]).not_acted_on().is_empty());
     assert!(named(&["a"]).field_count() > 5);
+    let jsonnet = json!({"template": {"spec": {"source": {
+        "directory": {"jsonnet": {"libs": ["lib"]}}, "helm": {"passCredentials": false}}}}});
+    all.object.map_mut().insert("spec".to_owned(), jsonnet);
+    assert_eq!(all.not_acted_on(), ["spec.template.spec.source.directory.jsonnet"]);
 }
 
 #[test]

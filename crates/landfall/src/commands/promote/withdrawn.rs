@@ -7,8 +7,8 @@ use landfall_diag::{Diagnostic, code};
 use landfall_host::{Failure, Place};
 use landfall_project::Check;
 use landfall_promote::{TestedImage, bare};
-use landfall_server::Proposed;
 use landfall_server::api::{Asked, EvidenceLine, LedgerLine, Lines, PromotionLine, PromotionNote};
+use landfall_server::{Proposed, TOLD, UNTOLD};
 use landfall_source::ForgeRepository;
 use serde_json::Value;
 
@@ -129,14 +129,15 @@ pub(super) async fn written(
     // A server withdraws them itself, and may have no token for their forge.
     let open = if failed.is_empty() { Vec::new() } else { open(books).await? };
     let _written: usize = books.ask(Asked::Witness(evidence)).await?;
-    let Some(first) = failed.first() else { return Ok(Vec::new()) };
+    let again = told_again(context, books).await?;
+    let Some(first) = failed.first() else { return Ok(again) };
     let why = format!("{} has failed in {environment}: {}", first.what, first.detail);
     let digests: BTreeSet<&str> = failed.iter().map(|line| line.digest.as_str()).collect();
     let is_meant = |line: &PromotionLine| {
         line.from == environment
             && images_of(line).any(|image| image["digest"].as_str().is_some_and(|it| digests.contains(it)))
     };
-    withdraw(context, books, (open, is_meant), &why).await
+    Ok([again, withdraw(context, books, (open, is_meant), &why).await?].concat())
 }
 
 /// Withdraws open promotions of a version that is held back from now on; says which, and which environments have it: it is gone back from
@@ -160,7 +161,8 @@ pub(crate) async fn after_hold(
             })
     };
     let had: Vec<String> = standing(&all).into_iter().filter(|line| is_meant(line)).filter_map(has).collect();
-    let mut said = withdraw(context, books, (open, is_meant), why).await?;
+    let mut said = told_again(context, books).await?;
+    said.extend(withdraw(context, books, (open, is_meant), why).await?);
     said.extend(had);
     Ok(said)
 }
@@ -223,15 +225,67 @@ async fn withdraw(
             continue;
         }
         withdrawn.push(format!("the promotion of {} to {} is withdrawn: {why}", line.tag, line.to));
-        if let Some(said) = red(context, books, &line.detail, why).await {
-            withdrawn.push(said);
-        }
-        if now.iter().any(|it| it.id == line.id && it.state == "withdrawn") {
+        if books.is_elsewhere() {
+            withdrawn.extend(red(context, books, &line.detail, why).await);
+            if !now.iter().any(|it| it.id == line.id && it.state == "withdrawn") {
+                noted_as(books, line, ("withdrawn", why)).await?;
+            }
             continue;
         }
-        noted_as(books, line, ("withdrawn", why)).await?;
+        // Before the forge is told: who is killed in between has left it to the next one.
+        let mut line = line;
+        if Proposed::of(&line.detail).is_some() {
+            line.detail[UNTOLD] = why.into();
+        }
+        noted_as(books, line.clone(), ("withdrawn", why)).await?;
+        withdrawn.extend(told_red(context, books, line, (why, RED)).await?);
     }
     Ok(withdrawn)
+}
+
+/// That a forge has heard of it at once.
+const RED: &str = "its pull request is red";
+
+/// Tells the forge of a promotion that stands as withdrawn, and writes down what it has heard, in these words; a sentence where that is
+/// nothing.
+async fn told_red(
+    context: &Context,
+    books: &Books,
+    mut line: PromotionLine,
+    (why, heard): (&str, &str),
+) -> Result<Option<String>, Failure> {
+    let untold = red(context, books, &line.detail, why).await;
+    if let Some(said) = &untold {
+        // As often as it is tried: what is said once is not said again.
+        if line.events.last().is_none_or(|event| !event.said.starts_with(said)) {
+            noted_as(books, line, ("withdrawn", &format!("{said}; the next command or server tries it again"))).await?;
+        }
+        return Ok(untold);
+    }
+    let was_known = line.detail.as_object_mut().and_then(|detail| detail.remove(UNTOLD)).is_none();
+    if !was_known {
+        noted_as(books, line, ("withdrawn", heard)).await?;
+    }
+    Ok(None)
+}
+
+/// Tells the forges of what stays withdrawn in the state directory's own book and was not told; says what they still do not know. A
+/// server does so itself.
+pub(crate) async fn told_again(context: &Context, books: &Books) -> Result<Vec<String>, Failure> {
+    if books.is_elsewhere() {
+        return Ok(Vec::new());
+    }
+    let mut said = Vec::new();
+    let promotions: Vec<PromotionLine> = books.ask(Asked::Promotions(None, Lines::most(MOST))).await?;
+    for line in promotions.into_iter().filter(|line| line.state == "withdrawn") {
+        let Some(why) = line.detail[UNTOLD].as_str().map(str::to_owned) else { continue };
+        let named = format!("the promotion of {} to {} is withdrawn", line.tag, line.to);
+        said.push(match told_red(context, books, line, (&why, TOLD)).await? {
+            Some(untold) => format!("{named}: {untold}"),
+            None => format!("{named}: {TOLD}"),
+        });
+    }
+    Ok(said)
 }
 
 /// Writes down how a promotion stands now.

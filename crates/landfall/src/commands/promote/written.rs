@@ -87,7 +87,17 @@ pub(super) async fn write(
                 .help("look at it with --dry-run -o json, or propose it: `by: pull-request`"),
         ));
     }
-    let tagged = give_tags(context, books, course).await?;
+    // Who may not promote gives no tag, and what was begun is known to whoever finds it half done.
+    course.note(books, "tagged", &format!("its tags are given: {}", course.released()), json!({})).await?;
+    let tagged = match give_tags(context, books, course).await {
+        Ok(tagged) => tagged,
+        Err(failure) => {
+            let why = failure.diagnostics.first().map_or("it was refused", |told| told.message.as_str());
+            let _noted =
+                course.note(books, "tagged", &format!("not all of its tags could be given: {why}"), json!({})).await;
+            return Err(failure);
+        }
+    };
     course.note(books, "tagged", &tagged.join("; "), json!({})).await?;
     let own = branch_of(base.tip.directory(), &course.promotion.to, &course.tag);
     let (branch, starts_at) = match by {
@@ -138,18 +148,20 @@ pub(super) async fn write(
         passes: rehearsed.passes,
         preview: &rehearsed.markdown,
     };
+    let mut data = place;
+    data["forge"] =
+        json!({"kind": forge.place().forge, "api": forge.place().api, "repository": forge.place().repository});
+    // What is on the branch is known before the forge is asked: a pull request of before has it already.
+    course.note(books, "tagged", &format!("{} is on {branch}", short(&commit)), data.clone()).await?;
     let proposal =
         Proposal { head: branch.clone(), base: base.tip.branch.clone(), title: said.title(), body: said.body() };
     let (request, done) = forge.propose(&proposal).await.map_err(|error| at_forge(&error, &branch))?;
+    data["request"] = json!(request);
+    course.note(books, "proposed", &format!("pull request {}", request.number), data.clone()).await?;
     let status = status(course, rehearsed.passes);
     forge.say(&commit, &status).await.map_err(|error| at_forge(&error, &branch))?;
     let word = if done == Proposed::Made { "made" } else { "brought up to date" };
     notes.push(format!("pull request {} was {word}: {}", request.number, request.url));
-    let mut data = place;
-    data["request"] = json!(request);
-    data["forge"] =
-        json!({"kind": forge.place().forge, "api": forge.place().api, "repository": forge.place().repository});
-    course.note(books, "proposed", &format!("pull request {}", request.number), data.clone()).await?;
     Ok(Outcome { state: "proposed", notes, data })
 }
 

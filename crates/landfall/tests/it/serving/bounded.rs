@@ -164,6 +164,66 @@ fn what_belongs_to_a_protected_project_is_taken_out_of_it_by_an_owner_alone() {
 
 /// A new Application of another project that rendered what production had, synced by itself, replaced production.
 #[test]
+fn an_application_of_a_protected_project_goes_as_an_owner_says_and_by_nobodys_delete() {
+    let forge = Forge::shop(AUTOMATED);
+    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");
+    forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
+    forge.sandbox.commit("protected");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application("shop"));
+    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    // Who may write Applications says that what they delivered goes along, and deletes one; another project's name is no way past it.
+    let along = json!({"finalizers": ["resources-finalizer.argocd.argoproj.io"]});
+    server.patch(&cluster, &key, json!({"metadata": along, "spec": {"project": "default"}}));
+    server.delete(&cluster, &key);
+    let is_held =
+        |it: &Object| condition(it, "DeletionError").is_some_and(|why| why.contains("nobody asked for its deletion"));
+    server.until(&cluster, &key, is_held);
+    let log = server.audit();
+    assert!(has(&log, "unknown", "application.delete", "refused, announced"), "{log:#?}");
+    // A restart forgets nothing of it.
+    let (code, ..) = server.terminate();
+    assert_eq!(code, Some(0));
+    let server = forge.serve(&[], SHOP, &[]);
+    let cluster = server.cluster();
+    server.until(&cluster, &key, is_held);
+    assert!(server.get(&cluster, &web()).is_some(), "production was taken along");
+    // Its owner lets it go, with what it delivered.
+    forge.sandbox.run(&["app", "delete", "shop", "--yes"]).exits(0).says("is gone");
+    server.until_gone(&cluster, &key);
+    assert!(server.get(&cluster, &web()).is_none(), "it stays");
+}
+
+#[test]
+fn a_child_of_a_protected_project_goes_as_its_parent_names_it_no_longer() {
+    let forge = Forge::shop(AUTOMATED);
+    let child = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: child, namespace: argocd, finalizers: [resources-finalizer.argocd.argoproj.io]}}\nspec:\n  project: prod\n  source: {{repoURL: \"{SHOP}\", targetRevision: main, path: chart}}\n  destination: {{server: \"https://kubernetes.default.svc\", namespace: shop}}\n  syncPolicy: {AUTOMATED}\n"
+    );
+    forge.sandbox.write("root/child.yaml", &child);
+    forge.sandbox.write("root/more.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n");
+    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");
+    forge.sandbox.edit("apps/shop.yaml", "path: chart", "path: root");
+    forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
+    forge.sandbox.commit("protected");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application("child"));
+    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    let approved = json!({"metadata": {"annotations": {"landfall.dev/approve-deletion": "any"}}});
+    server.patch(&cluster, &application("shop"), approved);
+    std::fs::remove_file(forge.sandbox.root().join("root/child.yaml")).expect("removed");
+    forge.sandbox.commit("without it");
+    forge.push();
+    forge.sandbox.run(&["app", "refresh", "shop"]).exits(0);
+    server.until_gone(&cluster, &key);
+    assert!(server.get(&cluster, &web()).is_none(), "it stays");
+    let log = server.audit();
+    assert!(!has(&log, "unknown", "application.delete", "refused, announced"), "{log:#?}");
+}
+
+#[test]
 fn what_a_protected_project_has_delivered_is_changed_by_no_application_of_another_one() {
     let forge = Forge::shop(AUTOMATED);
     forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");

@@ -18,8 +18,12 @@ fn holder(lease: &Object) -> String {
 
 /// A server of the cluster that runs already, with a state of its own.
 fn beside(forge: &Forge, state: &str, targets: &[&str]) -> Server {
+    with_variables(forge, (state, targets), &[])
+}
+
+fn with_variables(forge: &Forge, (state, targets): (&str, &[&str]), variables: &[(&str, &str)]) -> Server {
     let place = ["--kubeconfig", ".landfall/kubeconfig", "--yes", "--state", state];
-    forge.serve(&[targets, &place].concat(), SHOP, &[])
+    forge.serve(&[targets, &place].concat(), SHOP, variables)
 }
 
 /// Waits until a server says whether it stands back.
@@ -93,6 +97,49 @@ fn of_two_servers_of_one_cluster_one_keeps_it_and_the_other_goes_on_when_that_en
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     stands_back(&forge, (&one, "one"), false);
     let fourth = forge.change("chart/values.yaml", "replicas: 3", "replicas: 1");
+    one.until(&cluster, &key, |it| is_synced(it, &fourth));
+    assert_eq!(delivered(&one, &cluster), [first, second, third, fourth], "none is gone back from");
+}
+
+/// They did not know of each other: the one without a database delivered beside those that share one.
+#[test]
+#[ignore = "wants PostgreSQL: conformance database -- cargo test -- --ignored postgres"]
+fn postgres_servers_that_share_a_database_and_one_that_does_not_stand_back_for_each_other() {
+    let url = std::env::var("LANDFALL_TEST_DATABASE").expect("LANDFALL_TEST_DATABASE names a server of PostgreSQL");
+    let forge = Forge::shop(AUTOMATED);
+    let first = forge.push();
+    forge.sandbox.run(&["cluster", "start"]).exits(0);
+    let replica = |state: &str| with_variables(&forge, (state, &["apps"]), &[("LANDFALL_DATABASE", &url)]);
+    let (one, two) = (replica("one"), replica("two"));
+    let (cluster, key) = (one.cluster(), application("shop"));
+    one.until(&cluster, &key, |it| is_synced(it, &first));
+    let name = holder(&one.until(&cluster, &lease(), |it| !holder(it).is_empty()));
+    let alone = beside(&forge, "alone", &[]);
+    stands_back(&forge, (&alone, "alone"), true);
+    stands_back(&forge, (&one, "one"), false);
+
+    // One of them ends: the other one has it still.
+    drop(cluster);
+    assert_eq!(one.terminate().0, Some(0));
+    let cluster = two.cluster();
+    let second = forge.change("chart/values.yaml", "replicas: 1", "replicas: 2");
+    two.until(&cluster, &key, |it| is_synced(it, &second));
+    assert_eq!(two.get(&cluster, &lease()).map(|it| holder(&it)), Some(name.clone()));
+    stands_back(&forge, (&alone, "alone"), true);
+
+    // All of them are gone: the one without goes on, and whoever of them comes back looks on.
+    drop((two, cluster));
+    let cluster = alone.cluster();
+    alone.until(&cluster, &lease(), |it| !holder(it).is_empty() && holder(it) != name);
+    let third = forge.change("chart/values.yaml", "replicas: 2", "replicas: 3");
+    alone.until(&cluster, &key, |it| is_synced(it, &third));
+    let one = replica("one");
+    stands_back(&forge, (&one, "one"), true);
+    drop(cluster);
+    assert_eq!(alone.terminate().0, Some(0));
+    stands_back(&forge, (&one, "one"), false);
+    let fourth = forge.change("chart/values.yaml", "replicas: 3", "replicas: 1");
+    let cluster = one.cluster();
     one.until(&cluster, &key, |it| is_synced(it, &fourth));
     assert_eq!(delivered(&one, &cluster), [first, second, third, fourth], "none is gone back from");
 }
