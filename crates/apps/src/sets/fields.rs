@@ -228,20 +228,17 @@ pub(crate) fn application_not_acted_on(spec: &Value) -> Vec<String> {
 fn look(shape: &Shape, value: &Value, at: &str, found: &mut Vec<String>) {
     match (shape, value) {
         (All, _) => {}
-        (_, value) if !says_something(value) => {}
-        (Not, _) => found.push(at.to_owned()),
+        (Not, value) => found.extend(says_something(value).then(|| at.to_owned())),
         (Expressions, Value::Array(items)) => {
             found.extend(items.iter().filter_map(Value::as_str).any(is_not_read).then(|| at.to_owned()));
         }
         (shape, Value::Array(items)) => items.iter().for_each(|item| look(shape, item, at, found)),
         (shape, Value::Object(map)) => {
             let fields = shape.within().unwrap_or_default();
-            for (key, value) in map.iter().filter(|(_, value)| says_something(value)) {
+            for (key, value) in map {
                 let at = format!("{at}.{key}");
-                match fields.iter().find(|(name, _)| name == key) {
-                    Some((_, shape)) => look(shape, value, &at, found),
-                    None => found.push(at),
-                }
+                let shape = fields.iter().find(|(name, _)| name == key).map_or(&Not, |(_, shape)| shape);
+                look(shape, value, &at, found);
             }
         }
         // What should be a map and is none is found when it is read.

@@ -438,6 +438,19 @@ mod tests {
         assert!(ask(&book, next(Some(0))).await.is_err());
     }
 
+    /// Of a promotion of 0.5.0 from test to production.
+    fn note(state: &str) -> PromotionNote {
+        PromotionNote {
+            id: "p".to_owned(),
+            from: "test".to_owned(),
+            to: "production".to_owned(),
+            tag: "0.5.0".to_owned(),
+            state: state.to_owned(),
+            said: "so".to_owned(),
+            ..PromotionNote::default()
+        }
+    }
+
     #[tokio::test]
     async fn a_known_promotion_is_gone_on_with_and_never_becomes_another_one() {
         let (book, _store) = book().await;
@@ -468,14 +481,6 @@ mod tests {
     #[tokio::test]
     async fn a_promotion_becomes_nothing_that_does_not_follow_from_how_it_stands() {
         let (book, _store) = book().await;
-        let note = |state: &str| PromotionNote {
-            id: "p".to_owned(),
-            from: "test".to_owned(),
-            to: "production".to_owned(),
-            tag: "0.5.0".to_owned(),
-            state: state.to_owned(),
-            ..PromotionNote::default()
-        };
         for state in ["live", "failed", "merged", "written", "proposed", "withdrawn", "", "anything"] {
             let told = book.may_become(&note(state)).await.expect_err(state);
             assert!(told[0].message.contains("p is not known here"), "{told:?}");
@@ -493,17 +498,7 @@ mod tests {
     #[tokio::test]
     async fn a_promotion_that_is_taken_up_again_keeps_the_pull_request_that_it_had() {
         let (book, _store) = book().await;
-        let note = |state: &str, detail: Value| {
-            Asked::Promote(PromotionNote {
-                id: "p".to_owned(),
-                from: "test".to_owned(),
-                to: "production".to_owned(),
-                tag: "0.5.0".to_owned(),
-                state: state.to_owned(),
-                detail,
-                ..PromotionNote::default()
-            })
-        };
+        let note = |state: &str, detail: Value| Asked::Promote(PromotionNote { detail, ..note(state) });
         let waits = serde_json::json!({"request": {"number": 1}, "commit": "a", "forge": {"kind": "gitea"}});
         ask(&book, note("tagged", serde_json::json!({"gates": []}))).await.expect("noted");
         ask(&book, note("proposed", waits)).await.expect("noted");
@@ -582,15 +577,6 @@ mod tests {
     #[tokio::test]
     async fn c8_a_chain_that_somebody_has_changed_is_told() {
         let (book, store) = book().await;
-        let note = |state: &str| PromotionNote {
-            id: "p".to_owned(),
-            from: "test".to_owned(),
-            to: "production".to_owned(),
-            tag: "0.5.0".to_owned(),
-            state: state.to_owned(),
-            said: "so".to_owned(),
-            ..PromotionNote::default()
-        };
         ask(&book, Asked::Promote(note("tagged"))).await.expect("noted");
         let line = ask(&book, Asked::Promote(note("proposed"))).await.expect("noted");
         assert_eq!((line["intact"].as_bool(), line["events"].as_array().map(Vec::len)), (Some(true), Some(2)));

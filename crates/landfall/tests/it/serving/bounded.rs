@@ -24,6 +24,22 @@ fn condition<'o>(application: &'o Object, kind: &str) -> Option<&'o str> {
     found.and_then(|it| it["message"].as_str())
 }
 
+/// The Application becomes one of a protected project.
+fn protected(forge: &Forge) {
+    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");
+    forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
+}
+
+/// What is committed, served until an Application is in sync with it.
+fn synced(forge: &Forge, name: &str) -> (Server, Cluster, ObjectKey, String) {
+    forge.sandbox.commit("protected");
+    let revision = forge.push();
+    let server = forge.serve(&["apps"], SHOP, &[]);
+    let (cluster, key) = (server.cluster(), application(name));
+    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    (server, cluster, key, revision)
+}
+
 #[test]
 fn a_project_that_is_not_there_or_is_deleted_lets_nothing_through() {
     let forge = Forge::shop(AUTOMATED);
@@ -114,8 +130,7 @@ fn a_project_of_another_namespace_bounds_nobody_and_who_lives_there_is_let_in_by
 #[test]
 fn what_belongs_to_a_protected_project_is_taken_out_of_it_by_an_owner_alone() {
     let forge = Forge::shop("{syncOptions: [CreateNamespace=true]}");
-    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");
-    forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
+    protected(&forge);
     forge.sandbox.write("apps/anything.yaml", &declared("anything", "", ""));
     let policy = "p, role:owner, applications, *, */*, allow\np, role:else, applications, *, anything/*, allow\np, role:else, applications, get, */*, allow\n";
     forge.sandbox.write("policy.csv", policy);
@@ -162,17 +177,11 @@ fn what_belongs_to_a_protected_project_is_taken_out_of_it_by_an_owner_alone() {
     server.until(&cluster, &key, |it| condition(it, "SideDoorWarning").is_none());
 }
 
-/// A new Application of another project that rendered what production had, synced by itself, replaced production.
 #[test]
 fn an_application_of_a_protected_project_goes_as_an_owner_says_and_by_nobodys_delete() {
     let forge = Forge::shop(AUTOMATED);
-    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");
-    forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
-    forge.sandbox.commit("protected");
-    let revision = forge.push();
-    let server = forge.serve(&["apps"], SHOP, &[]);
-    let (cluster, key) = (server.cluster(), application("shop"));
-    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    protected(&forge);
+    let (server, cluster, key, _) = synced(&forge, "shop");
     // Who may write Applications says that what they delivered goes along, and deletes one; another project's name is no way past it.
     let along = json!({"finalizers": ["resources-finalizer.argocd.argoproj.io"]});
     server.patch(&cluster, &key, json!({"metadata": along, "spec": {"project": "default"}}));
@@ -203,14 +212,9 @@ fn a_child_of_a_protected_project_goes_as_its_parent_names_it_no_longer() {
     );
     forge.sandbox.write("root/child.yaml", &child);
     forge.sandbox.write("root/more.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n");
-    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");
     forge.sandbox.edit("apps/shop.yaml", "path: chart", "path: root");
-    forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
-    forge.sandbox.commit("protected");
-    let revision = forge.push();
-    let server = forge.serve(&["apps"], SHOP, &[]);
-    let (cluster, key) = (server.cluster(), application("child"));
-    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    protected(&forge);
+    let (server, cluster, key, _) = synced(&forge, "child");
     let approved = json!({"metadata": {"annotations": {"landfall.dev/approve-deletion": "any"}}});
     server.patch(&cluster, &application("shop"), approved);
     std::fs::remove_file(forge.sandbox.root().join("root/child.yaml")).expect("removed");
@@ -223,16 +227,12 @@ fn a_child_of_a_protected_project_goes_as_its_parent_names_it_no_longer() {
     assert!(!has(&log, "unknown", "application.delete", "refused, announced"), "{log:#?}");
 }
 
+/// A new Application of another project that rendered what production had, synced by itself, replaced production.
 #[test]
 fn what_a_protected_project_has_delivered_is_changed_by_no_application_of_another_one() {
     let forge = Forge::shop(AUTOMATED);
-    forge.sandbox.edit("apps/shop.yaml", "project: default", "project: prod");
-    forge.sandbox.write("apps/project.yaml", &declared("prod", "landfall.dev/protected: \"true\"", ""));
-    forge.sandbox.commit("protected");
-    let revision = forge.push();
-    let server = forge.serve(&["apps"], SHOP, &[]);
-    let (cluster, key) = (server.cluster(), application("shop"));
-    server.until(&cluster, &key, |it| is_synced(it, &revision));
+    protected(&forge);
+    let (server, cluster, key, revision) = synced(&forge, "shop");
     let other = |name: &str, parameters: Value| {
         json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
