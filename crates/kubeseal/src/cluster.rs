@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Method, Request, header};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -72,7 +72,15 @@ impl Patience {
     async fn with<T>(self, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Unanswered> {
         let answer = match self {
             Self::Endless => asked.await,
-            Self::For(most) => tokio::time::timeout(most, asked).await.map_err(|_| Unanswered::Late)?,
+            Self::For(most) => {
+                let began = Instant::now();
+                let answer = tokio::time::timeout(most, asked).await.map_err(|_| Unanswered::Late)?;
+                // The timer counts in milliseconds, and what is asked on the same machine answers within one.
+                if began.elapsed() > most {
+                    return Err(Unanswered::Late);
+                }
+                answer
+            }
         };
         answer.map_err(Unanswered::By)
     }
@@ -401,4 +409,20 @@ fn told(error: &Unanswered) -> String {
 
 fn is_silence(error: &Unanswered) -> bool {
     !matches!(error, Unanswered::By(kube::Error::Api(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_behind_the_deadline_is_late_however_soon_it_came() {
+        let answered = async {
+            tokio::task::yield_now().await;
+            Ok::<_, kube::Error>(())
+        };
+        assert!(matches!(Patience::For(Duration::from_nanos(1)).with(answered).await, Err(Unanswered::Late)));
+        let answered = async { Ok::<_, kube::Error>(()) };
+        assert!(matches!(Patience::For(Duration::from_secs(60)).with(answered).await, Ok(())));
+    }
 }
