@@ -5,6 +5,9 @@
 //!    └─ crash, 10 s, 1 GiB ─► artifact, and on with the rest of the time ─► docs/evidence/fuzz.json
 //! ```
 //!
+//! The ten seconds are the processor's: an input that took them by the clock is run once more by itself, because a process that
+//! shares its machine waits as well. A process that does not end when its time is over is killed, which is a finding.
+//!
 //! The evidence is a sum over runs of one commit: each adds its time and its executions to what stands there, after every
 //! target, so that what ends early is counted, too. Another commit or engine begins anew, and so does `--afresh`; a checkout
 //! that is not clean leaves none. `cargo xtask evidence` says whether it is enough.
@@ -13,8 +16,9 @@
 
 use std::error::Error;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,12 +30,18 @@ use crate::workers;
 
 /// What counts edges; the linker's part of it is libFuzzer's runtime. Build scripts are left alone, because a target is named.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=16";
-/// An input that takes longer hangs, in seconds.
+/// An input that takes longer hangs, in seconds of the processor.
 const LONGEST_SECONDS: u32 = 10;
+/// By the clock an input may take so many times as long.
+const SHARED: u32 = 6;
+/// A process that has not ended so long after its time hangs in libFuzzer itself, in seconds.
+const GRACE_SECONDS: u64 = 180;
 /// More memory than this is too much, in MiB.
 const MOST_MEMORY: u32 = 1024;
 /// The stack of the product's threads, in KiB.
 const STACK: u32 = 2048;
+/// The signal of `kill -9`.
+const KILLED: i32 = 9;
 /// A target with so many different ends is left alone until they are mended.
 const MOST_FINDINGS: usize = 8;
 
@@ -245,28 +255,37 @@ fn fuzz(
     let mut seed = arguments.seed;
     while began.elapsed() < limit && line.findings.len() < MOST_FINDINGS {
         let left = (limit - began.elapsed()).as_secs().max(1);
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -s {STACK}; exec \"$@\""), "sh"]).arg(program);
+        let limits = format!("ulimit -s {STACK}");
+        let mut command = limited(&limits, left + GRACE_SECONDS, program, target);
         command.arg(&inputs).arg(&committed);
         if let Some(dictionary) = dictionary(root, target.name) {
             command.arg(format!("-dict={}", dictionary.display()));
         }
         command.args([
             format!("-max_total_time={left}"),
-            format!("-timeout={LONGEST_SECONDS}"),
+            format!("-timeout={}", LONGEST_SECONDS * if arguments.blind { 1 } else { SHARED }),
             format!("-rss_limit_mb={MOST_MEMORY}"),
             format!("-max_len={}", target.longest),
             format!("-seed={seed}"),
             format!("-artifact_prefix={}/", found.display()),
             "-print_final_stats=1".to_owned(),
         ]);
-        command.env("LANDFALL_FUZZ_TARGET", target.name).stdin(Stdio::null());
         let output = command.output()?;
         let told = String::from_utf8_lossy(&output.stderr);
         line.executions += statistic(&told, "stat::number_of_executed_units:").unwrap_or_default();
         line.edges = line.edges.max(edges(&told));
         seed += 1;
-        if output.status.success() {
+        if !arguments.blind {
+            for slow in took_long(&told) {
+                match is_slow(program, target, Path::new(slow))? {
+                    true => {
+                        line.findings.push(format!("{}: more than {LONGEST_SECONDS} s of the processor", named(slow)))
+                    }
+                    false => println!("  {}: {} took long by the clock alone", target.name, named(slow)),
+                }
+            }
+        }
+        if output.status.success() || ended_at_a_timeout(&told) {
             continue;
         }
         let artifact =
@@ -285,15 +304,49 @@ fn fuzz(
             .find(|line| {
                 ["panicked at", "ERROR: libFuzzer", "overflowed its stack"].iter().any(|word| line.contains(word))
             })
-            .unwrap_or("it ended without a word");
+            .unwrap_or(if was_killed(output.status) { "it did not end" } else { "it ended without a word" });
         // Evidence names no machine's place.
         let why = why.replace(&format!("{}/", root.canonicalize()?.display()), "");
-        line.findings
-            .push(format!("{}: {why}", artifact.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or("none")));
+        line.findings.push(format!("{}: {why}", artifact.as_deref().map_or("none", named)));
     }
     line.seconds = began.elapsed().as_secs();
     (line.corpus, line.corpus_bytes) = count(&inputs)?;
     Ok(line)
+}
+
+/// A target's process under limits of a shell, killed after so many seconds.
+fn limited(limits: &str, seconds: u64, program: &Path, target: &hostile::Target) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--signal=KILL", &seconds.to_string(), "sh", "-c", &format!("{limits}; exec \"$@\""), "sh"]);
+    command.arg(program).env("LANDFALL_FUZZ_TARGET", target.name).stdin(Stdio::null());
+    command
+}
+
+/// Whether a process was ended by `kill -9`, or the `timeout` before it was that sent it.
+fn was_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(KILLED) || status.code() == Some(128 + KILLED)
+}
+
+/// Inputs that took long by the clock: those that ended their process and those that were only told.
+fn took_long(told: &str) -> impl Iterator<Item = &str> {
+    let written = told.lines().filter_map(|line| line.split("Test unit written to ").nth(1));
+    written.filter(|path| ["timeout-", "slow-unit-"].iter().any(|kind| named(path).starts_with(kind)))
+}
+
+/// Whether libFuzzer ended because an input took too long by the clock.
+fn ended_at_a_timeout(told: &str) -> bool {
+    told.lines().any(|line| line.contains("ERROR: libFuzzer: timeout"))
+}
+
+/// Whether an input by itself takes more of the processor than it may.
+fn is_slow(program: &Path, target: &hostile::Target, input: &Path) -> Result<bool, Box<dyn Error>> {
+    let limits = format!("ulimit -s {STACK}; ulimit -t {LONGEST_SECONDS}");
+    Ok(!limited(&limits, 60 * u64::from(LONGEST_SECONDS), program, target).arg(input).output()?.status.success())
+}
+
+/// The last part of a path.
+fn named(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Words that a target's inputs are made of.
@@ -334,6 +387,8 @@ fn words(command: &mut Command) -> Result<String, Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -342,6 +397,31 @@ mod tests {
         assert_eq!(edges(told), 120);
         assert_eq!(statistic(told, "stat::number_of_executed_units:"), Some(4711));
         assert_eq!(edges("nothing"), 0);
+    }
+
+    #[test]
+    fn what_took_long_is_found_in_what_libfuzzer_says() {
+        let told = "artifact_prefix='f/'; Test unit written to f/slow-unit-1\n#9\tpulse\n==7== ERROR: libFuzzer: timeout after 61 seconds\nartifact_prefix='f/'; Test unit written to f/timeout-2\nartifact_prefix='f/'; Test unit written to f/crash-3\n";
+        assert_eq!(took_long(told).collect::<Vec<_>>(), ["f/slow-unit-1", "f/timeout-2"]);
+        assert!(ended_at_a_timeout(told));
+        assert!(!ended_at_a_timeout("==7== ERROR: libFuzzer: deadly signal\n"));
+    }
+
+    #[test]
+    fn the_processors_time_of_an_input_is_limited_and_not_the_clocks() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let program = |text: &str| {
+            let path = directory.path().join("program");
+            fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+            path
+        };
+        let target = &hostile::TARGETS[0];
+        let ended =
+            |limits: &str, text: &str| limited(limits, 20, &program(text), target).status().expect("run").success();
+        assert!(ended("ulimit -t 1", "sleep 2"));
+        assert!(!ended("ulimit -t 1", "while :; do :; done"));
+        assert!(was_killed(limited("true", 1, &program("sleep 15"), target).status().expect("run")));
     }
 
     #[test]
