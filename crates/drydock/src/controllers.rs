@@ -13,6 +13,7 @@
 mod api_services;
 mod autoscaler;
 mod budget;
+pub(crate) mod census;
 mod claims;
 pub(crate) mod conditions;
 mod cron_job;
@@ -48,7 +49,7 @@ mod signer;
 mod stateful_set;
 mod storage;
 pub(crate) mod usages;
-mod waiting;
+pub(crate) mod waiting;
 pub(crate) mod writers;
 
 use std::collections::BTreeMap;
@@ -62,6 +63,7 @@ use crate::operators;
 use crate::operators::standing::{self, Operators};
 use crate::runtime::Controller;
 use crate::scheduler;
+use census::Census;
 use desk::{Agent, Desk, Outcome};
 pub(crate) use endpoints::target_port as service_target_port;
 use events::Correlator;
@@ -125,6 +127,7 @@ pub(crate) struct Controllers {
     autoscalers: autoscaler::Memory,
     missing_nodes: nodes::Missing,
     absent: garbage::Absent,
+    census: Census,
     attendance: Attendance,
     /// When old events are looked for next.
     sweep_at: Timestamp,
@@ -162,6 +165,7 @@ impl Controllers {
             autoscalers: autoscaler::Memory::default(),
             missing_nodes: nodes::Missing::new(),
             absent: garbage::Absent::default(),
+            census: Census::default(),
             attendance: Attendance::default(),
             sweep_at: Timestamp::UNIX_EPOCH,
         }
@@ -211,9 +215,12 @@ impl Controllers {
             return;
         }
         let Some(events) = since.and_then(|version| world.events_since(version).ok()) else {
+            self.census.take(world);
             roll::everything(world, &mut self.queue);
             return;
         };
+        let events: Vec<_> = events.collect();
+        events.iter().for_each(|event| self.census.note(event));
         let (mut play_changed, mut record_changed) = (false, false);
         for event in events {
             if event.change == landfall_apiserver::Change::Deleted {
@@ -230,7 +237,7 @@ impl Controllers {
             if self.plane.operators == Operators::UntilReal {
                 self.attendance.see(event);
             }
-            roll::event(world, event, &mut self.queue);
+            roll::event(world, &self.census, event, &mut self.queue);
         }
         if play_changed {
             self.read_play(world);
@@ -327,10 +334,10 @@ impl Controllers {
             Role::ApiService => api_services::reconcile(desk, name),
             Role::Signer => signer::reconcile(desk, &self.credentials, name),
             Role::Scheduler if self.plane.scheduler == Switch::On => {
-                scheduler::reconcile(desk, &self.behaviour, namespace, name)
+                scheduler::reconcile(desk, &self.behaviour, &self.census, namespace, name)
             }
             Role::Kubelet if self.plane.kubelet == Switch::On => {
-                self.kubelet.reconcile(desk, &self.behaviour, namespace, name)
+                self.kubelet.reconcile(desk, &self.behaviour, &self.census, namespace, name)
             }
             Role::Operator(place) => (operators::ALL[place].reconcile)(desk, &item.object),
             Role::Scheduler | Role::Kubelet => Ok(Outcome::done()),

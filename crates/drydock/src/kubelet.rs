@@ -31,6 +31,7 @@ use landfall_object::{Assumption, SIMULATED, Simulated};
 use serde_json::Value;
 
 use crate::behaviour::{Behaviour, Play};
+use crate::controllers::census::Census;
 use crate::controllers::desk::{Desk, Outcome, earliest};
 use crate::controllers::fields::{annotate, annotation, deleting, list, text};
 use crate::controllers::kind::{NODE, POD};
@@ -76,6 +77,8 @@ pub(crate) enum Edge {
 pub(crate) struct Work<'a, 'w> {
     pub(crate) desk: &'a mut Desk<'w>,
     pub(crate) memory: &'a mut Kubelet,
+    /// All pods.
+    pub(crate) census: &'a Census,
     pub(crate) play: &'a Play,
     /// The pod as the world has it.
     pub(crate) pod: &'a Value,
@@ -98,6 +101,7 @@ impl Kubelet {
         &mut self,
         desk: &mut Desk<'_>,
         behaviour: &Behaviour,
+        census: &Census,
         namespace: &str,
         name: &str,
     ) -> Result<Outcome, Status> {
@@ -115,6 +119,7 @@ impl Kubelet {
         let mut work = Work {
             desk,
             memory: self,
+            census,
             play: &play,
             pod,
             status: pod.get("status").cloned().unwrap_or_default(),

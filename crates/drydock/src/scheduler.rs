@@ -4,18 +4,22 @@ mod fit;
 mod resources;
 mod volumes;
 
+use std::collections::BTreeMap;
+
 use landfall_apiserver::{ObjectRef, Status, rfc3339};
 use serde_json::{Value, json};
 
 use crate::behaviour::Behaviour;
+use crate::controllers::census::Census;
 use crate::controllers::desk::{Desk, EventType, Found, Outcome};
 use crate::controllers::fields::{annotate, condition, deleting, int, list, name, namespace, text};
 use crate::controllers::kind::{CLAIM, NODE, POD};
 use crate::controllers::pods::is_terminated;
+use crate::controllers::waiting::looks_at_neighbours;
 use crate::fault::Effect;
 
 pub(crate) use fit::{matches_node_selection, tolerates};
-pub(crate) use resources::{amount, demand};
+pub(crate) use resources::{Demand, add, amount, demand, subtract};
 pub(crate) use volumes::{selected_node, waits_for_consumer};
 
 /// Why no node takes a pod.
@@ -28,6 +32,7 @@ struct Refusal {
 pub(crate) fn reconcile(
     desk: &mut Desk<'_>,
     behaviour: &Behaviour,
+    census: &Census,
     namespace_: &str,
     name_: &str,
 ) -> Result<Outcome, Status> {
@@ -45,7 +50,7 @@ pub(crate) fn reconcile(
         return Ok(Outcome::done());
     }
     let kept_off = behaviour.play().has(&pod, |effect| effect == Effect::Unschedulable);
-    match choose(desk, &pod, kept_off) {
+    match choose(desk, census, &pod, kept_off) {
         Ok(node) => {
             if volumes::announce_node(desk, &pod, name(&node))? {
                 // The claims are bound first; that change brings the pod back here.
@@ -61,7 +66,7 @@ pub(crate) fn reconcile(
 }
 
 /// The node with the most room among those that fit.
-fn choose(desk: &Desk<'_>, pod: &Value, kept_off: bool) -> Result<Found, Refusal> {
+fn choose(desk: &Desk<'_>, census: &Census, pod: &Value, kept_off: bool) -> Result<Found, Refusal> {
     let nodes = desk.list(&NODE, "");
     if nodes.is_empty() {
         return Err(Refusal { message: "no nodes available to schedule pods".to_owned() });
@@ -71,19 +76,18 @@ fn choose(desk: &Desk<'_>, pod: &Value, kept_off: bool) -> Result<Found, Refusal
         let message = format!("0/{total} nodes are available: {message}. not found");
         return Err(Refusal { message });
     }
-    let pods: Vec<(Found, String)> = desk
-        .list(&POD, "")
-        .into_iter()
-        .filter(|other| name(other) != name(pod) || namespace(other) != namespace(pod))
-        .filter_map(|other| Some((other.clone(), place_of(desk, &other)?)))
-        .collect();
+    let promised = promised(desk, census, pod);
+    let pods = neighbours(desk, census, pod);
     let running: Vec<fit::Placed<'_>> = pods.iter().map(|(pod, node)| fit::Placed { pod, node }).collect();
     let mut fitting: Vec<(Found, i64)> = Vec::new();
-    let mut reasons: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    let mut reasons: BTreeMap<String, usize> = std::collections::BTreeMap::new();
     let mut crowded = 0;
     for node in &nodes {
-        let there: Vec<&Found> = running.iter().filter(|p| p.node == name(node)).map(|p| p.pod).collect();
-        let context = fit::Context { nodes: &nodes, running: &running, there: &there };
+        let mut used = census.used(name(node));
+        if let Some(promised) = promised.get(name(node)) {
+            resources::add(&mut used, promised);
+        }
+        let context = fit::Context { nodes: &nodes, used: &used, running: &running };
         match fit::check(desk, pod, node, &context) {
             Ok(score) if !kept_off => fitting.push((node.clone(), score)),
             Ok(_) => {
@@ -102,6 +106,33 @@ fn choose(desk: &Desk<'_>, pod: &Value, kept_off: bool) -> Result<Found, Refusal
     best.map(|(node, _)| node).ok_or_else(|| Refusal { message: sentence(total, crowded, &reasons) })
 }
 
+/// What pods ask for that are promised to a node and are not there yet, by nodes.
+fn promised(desk: &Desk<'_>, census: &Census, pod: &Value) -> BTreeMap<String, Demand> {
+    let mut promised: BTreeMap<String, Demand> = BTreeMap::new();
+    for (namespace, name) in census.claiming(pod) {
+        let Some(other) = desk.get(&POD, namespace, name) else { continue };
+        let Some(node) = place_of(desk, &other) else { continue };
+        let of = promised.entry(node).or_default();
+        resources::add(of, &demand(&other));
+        *of.entry("pods".to_owned()).or_default() += 1;
+    }
+    promised
+}
+
+/// The other pods with a place that have a say in where this one goes: all of them where it looks at its neighbours or takes ports
+/// of the node, those that keep others off where it does not.
+fn neighbours(desk: &Desk<'_>, census: &Census, pod: &Value) -> Vec<(Found, String)> {
+    let placed = |other: Found| Some((other.clone(), place_of(desk, &other)?));
+    if looks_at_neighbours(pod) || fit::host_ports(pod).next().is_some() {
+        let others = desk.list(&POD, "").into_iter();
+        return others
+            .filter(|other| name(other) != name(pod) || namespace(other) != namespace(pod))
+            .filter_map(placed)
+            .collect();
+    }
+    census.repelling(pod).filter_map(|(namespace, name)| placed(desk.get(&POD, namespace, name)?)).collect()
+}
+
 /// The node that a pod has, or is promised while its claims are bound: the scheduler counts it there already.
 fn place_of(desk: &Desk<'_>, pod: &Value) -> Option<String> {
     let node = text(pod, "/spec/nodeName");
@@ -112,7 +143,7 @@ fn place_of(desk: &Desk<'_>, pod: &Value) -> Option<String> {
 }
 
 /// `0/2 nodes are available: 1 Insufficient cpu, 1 …. no new claims to deallocate, preemption: …`
-fn sentence(total: usize, crowded: usize, reasons: &std::collections::BTreeMap<String, usize>) -> String {
+fn sentence(total: usize, crowded: usize, reasons: &BTreeMap<String, usize>) -> String {
     let mut counted: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     counted.sort();
     let mut preemption: Vec<String> = Vec::new();

@@ -1,5 +1,6 @@
 //! The rehearsal itself: stand the cluster as it is, deliver the change on forks of it, examine everything.
 
+mod apart;
 mod ground;
 mod old_sins;
 mod otherwise;
@@ -10,6 +11,7 @@ mod verdict;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use apart::apart;
 use ground::Ground;
 use jiff::civil::Date;
 use landfall_chart::KubeVersion;
@@ -186,15 +188,32 @@ pub(crate) fn passes(trials: &[TrialReport], examination: &Examination) -> bool 
 /// # Errors
 /// When nothing could be tried: a chart that does not render, a play that cannot be read.
 pub fn rehearse(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
-    let runtime = runtime()?;
-    let ground = runtime.block_on(Ground::prepare(request))?;
+    let own = runtime()?;
+    let ground = own.block_on(Ground::prepare(request))?;
     let (tried, otherwise) = otherwise::beside(request, &ground, || {
-        runtime.block_on(async {
-            let running = Running::stand(request, &ground).await?;
-            let tried = Tried::of(request, &ground, running).await?;
-            tried.faults_are_met(&ground)?;
-            Ok(tried)
-        })
+        let delivery = Delivery::of(request, &ground);
+        let first = || runtime().and_then(|runtime| runtime.block_on(delivery.first()));
+        let changed = || {
+            own.block_on(async {
+                let running = Running::stand(request, &ground).await?;
+                Tried::of(request, &ground, running).await
+            })
+        };
+        let is_changed = !matches!(request.from, From::Empty);
+        let (tried, first) = match (is_changed, request.first_install) {
+            (true, FirstInstall::Left) => (changed(), None),
+            (true, FirstInstall::Tried) => {
+                let (tried, first) = apart(changed, first);
+                (tried, Some(first))
+            }
+            (false, _) => (changed(), Some(first())),
+        };
+        let mut tried = tried?;
+        if let Some(first) = first {
+            tried.take(first?);
+        }
+        tried.faults_are_met(&ground)?;
+        Ok(tried)
     });
     tried?.judged(request, &ground, otherwise?)
 }
@@ -207,6 +226,49 @@ fn runtime() -> Result<tokio::runtime::Runtime, Vec<Diagnostic>> {
                 .note(error.to_string()),
         ]
     })
+}
+
+/// The change, to be delivered somewhere.
+#[derive(Clone, Copy)]
+struct Delivery<'r> {
+    ground: &'r Ground<'r>,
+    environment: Option<&'r Environment>,
+    options: &'r UpOptions,
+    stop: &'r CancellationToken,
+}
+
+/// One delivery of it.
+struct Delivered {
+    trial: Trial,
+    /// What it left.
+    made: Inventory,
+    notes: Vec<String>,
+}
+
+impl<'r> Delivery<'r> {
+    fn of(request: &'r Request<'_>, ground: &'r Ground<'_>) -> Self {
+        Self { ground, environment: request.declared(), options: &request.options, stop: &request.stop }
+    }
+
+    /// Onto an empty cluster.
+    async fn first(self) -> Result<Delivered, Vec<Diagnostic>> {
+        self.onto(&self.ground.empty, Start::Empty).await
+    }
+
+    /// Onto a fork of a cluster.
+    async fn onto(self, stage: &Stage, start: Start) -> Result<Delivered, Vec<Diagnostic>> {
+        let mut fork = stage.fork(Some(self.ground.faulty.clone()));
+        let attempt = Attempt {
+            start,
+            candidates: &self.ground.played.head,
+            objects: &self.ground.played.head_objects,
+            environment: self.environment,
+            options: self.options,
+            stop: self.stop,
+        };
+        let trial = fork.attempt(&attempt).await?;
+        Ok(Delivered { trial, made: fork.inventory(), notes: fork.notes })
+    }
 }
 
 /// What came of the trials.
@@ -226,7 +288,7 @@ struct Tried {
 }
 
 impl Tried {
-    /// Delivers the change onto forks of what runs before and of an empty cluster.
+    /// Delivers the change onto a fork of what runs before, where something does.
     async fn of(request: &Request<'_>, ground: &Ground<'_>, running: Option<Running>) -> Result<Self, Vec<Diagnostic>> {
         let mut tried = Tried {
             trials: Vec::new(),
@@ -243,11 +305,8 @@ impl Tried {
             // What was only taken as there is missed by the change as well.
             tried.before = stage.inventory();
             tried.before.retain(|object| !is_prerequisite(object));
-            tried.attempt(request, ground, &stage, start.clone()).await?;
+            tried.take(Delivery::of(request, ground).onto(&stage, start.clone()).await?);
             tried.base_again = tried.control(request, ground, &stage, start).await?;
-        }
-        if tried.trials.is_empty() || request.first_install == FirstInstall::Tried {
-            tried.attempt(request, ground, &ground.empty, Start::Empty).await?;
         }
         Ok(tried)
     }
@@ -284,26 +343,11 @@ impl Tried {
         kinds(&self.before) != kinds(empty)
     }
 
-    async fn attempt(
-        &mut self,
-        request: &Request<'_>,
-        ground: &Ground<'_>,
-        stage: &Stage,
-        start: Start,
-    ) -> Result<(), Vec<Diagnostic>> {
-        let mut fork = stage.fork(Some(ground.faulty.clone()));
-        let attempt = Attempt {
-            start,
-            candidates: &ground.played.head,
-            objects: &ground.played.head_objects,
-            environment: request.declared(),
-            options: &request.options,
-            stop: &request.stop,
-        };
-        self.trials.push(fork.attempt(&attempt).await?);
-        self.made.push(fork.inventory());
-        self.notes.extend(fork.notes);
-        Ok(())
+    /// Adds a trial.
+    fn take(&mut self, delivered: Delivered) {
+        self.trials.push(delivered.trial);
+        self.made.push(delivered.made);
+        self.notes.extend(delivered.notes);
     }
 
     /// What faults are about was there.

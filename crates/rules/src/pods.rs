@@ -53,8 +53,8 @@ const TEMPLATES: &[(&str, &str, &str, &str)] = &[
 
 /// The pod template of an object, when it has one.
 pub fn pod_template(object: &Object) -> Option<PodTemplate<'_>> {
-    let (_, _, pointer, path) =
-        TEMPLATES.iter().find(|(group, kind, _, _)| *group == object.group() && *kind == object.kind())?;
+    let own = (object.group(), object.kind());
+    let (_, _, pointer, path) = TEMPLATES.iter().find(|(group, kind, _, _)| own == (*group, *kind))?;
     let template = object.value().pointer(pointer)?;
     Some(PodTemplate {
         owner: object,

@@ -4,6 +4,7 @@
 
 use landfall_apiserver::{Change, Event, ObjectRef, Stored, World};
 
+use super::census::Census;
 use super::kind::Kind;
 use super::queue::{Queue, Role};
 
@@ -32,6 +33,8 @@ pub(super) enum After {
 /// A change, told to one controller.
 pub(super) struct Call<'a> {
     pub(super) world: &'a World,
+    /// Its pods.
+    pub(super) census: &'a Census,
     pub(super) event: &'a Event,
     /// Who is told.
     pub(super) role: Role,

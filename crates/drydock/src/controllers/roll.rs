@@ -4,6 +4,7 @@
 
 use landfall_apiserver::{Event, Stored, World};
 
+use super::census::Census;
 use super::fields::text;
 use super::kind::Kind;
 use super::loops::{After, Call, Loop, all, reference};
@@ -72,7 +73,7 @@ pub(super) fn operated(world: &World, queue: &mut Queue) {
 }
 
 /// Queues what a change concerns.
-pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
+pub(super) fn event(world: &World, census: &Census, event: &Event, queue: &mut Queue) {
     let id = &*event.object_ref.resource;
     if id == EVENTS {
         return;
@@ -91,7 +92,7 @@ pub(super) fn event(world: &World, event: &Event, queue: &mut Queue) {
             After::These(resources) => resources.contains(&id),
         };
         for wake in it.wakes.iter().filter(|wake| told(&wake.after)) {
-            (wake.queue)(&mut Call { world, event, role: it.role, queue });
+            (wake.queue)(&mut Call { world, census, event, role: it.role, queue });
         }
     }
     wake_operators(world, id, event.object.namespace(), queue);

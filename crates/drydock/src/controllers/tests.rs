@@ -2,6 +2,7 @@
 
 mod api_services;
 mod autoscalers;
+mod census;
 mod cron_jobs;
 mod deployments;
 mod jobs;

@@ -2,6 +2,7 @@
 
 use landfall_apiserver::{Change, Stored};
 use landfall_object::references::provides;
+use serde_json::Value;
 
 use super::fields::{is_true, list, text};
 use super::kind::{CLAIM, CONFIG_MAP, NAMESPACE, NODE, POD, SECRET, STORAGE_CLASS, VOLUME};
@@ -77,9 +78,10 @@ fn is_custom(resource: &str) -> bool {
 
 /// Those of the pods without a node that a change may help are to be tried again.
 fn try_again(call: &mut Call<'_>, is_helped: impl Fn(&Stored) -> bool) {
-    for pod in call.world.list(POD.qualified(), None) {
-        if is_unscheduled(pod) && !is_terminated(pod) && is_helped(pod) {
-            call.look_at(&POD, pod.namespace(), pod.name());
+    let census = call.census;
+    for (namespace, name) in census.waiting() {
+        if call.world.find(POD.qualified(), namespace, name).is_some_and(|pod| is_helped(&pod)) {
+            call.look_at(&POD, namespace, name);
         }
     }
 }
@@ -114,7 +116,7 @@ fn of_other_pod(call: &mut Call<'_>) {
     if had_room && leaves_room {
         try_again(call, |_| true);
     } else if had_room && !is_terminated(pod) && differs(call, &["/spec/nodeName", "/metadata/labels"]) {
-        try_again(call, looks_at_neighbours);
+        try_again(call, |pod| looks_at_neighbours(pod));
     }
 }
 
@@ -125,7 +127,8 @@ fn of_namespace(call: &mut Call<'_>) {
     }
 }
 
-fn looks_at_neighbours(pod: &Stored) -> bool {
+/// Whether a pod's place depends on where others are.
+pub(crate) fn looks_at_neighbours(pod: &Value) -> bool {
     ["/spec/affinity/podAffinity", "/spec/affinity/podAntiAffinity"].iter().any(|rule| pod.pointer(rule).is_some())
         || !list(pod, "/spec/topologySpreadConstraints").is_empty()
 }

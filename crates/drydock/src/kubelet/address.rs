@@ -1,14 +1,12 @@
 //! Addresses of pods, from the cluster's pod network.
 
-use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use serde_json::json;
 
 use super::Work;
 use crate::controllers::fields::{list, text, truth};
-use crate::controllers::kind::{NODE, POD};
-use crate::controllers::pods::is_terminated;
+use crate::controllers::kind::NODE;
 
 impl Work<'_, '_> {
     /// Gives the pod its address once, and says that its containers can be started.
@@ -33,19 +31,11 @@ impl Work<'_, '_> {
     fn free_address(&mut self) -> Ipv4Addr {
         let [a, b] = self.desk.world().settings().pod_network;
         let network = u32::from(Ipv4Addr::new(a, b, 0, 0));
-        let taken: BTreeSet<u32> = self
-            .desk
-            .list(&POD, "")
-            .iter()
-            .filter(|pod| !is_terminated(pod))
-            .filter_map(|pod| text(pod, "/status/podIP").parse::<Ipv4Addr>().ok())
-            .map(u32::from)
-            .collect();
         // Addresses are not given again at once, so that nobody takes a new pod for an old one.
         let mut offset = self.memory.last_address;
         for _ in 0..=u16::MAX {
             offset = if offset >= 0xFFFD { 2 } else { offset.max(1) + 1 };
-            if !taken.contains(&(network + offset)) {
+            if !self.census.has_address(network + offset) {
                 break;
             }
         }

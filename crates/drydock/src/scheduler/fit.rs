@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::resources::{Room, demand};
+use super::resources::{Demand, Room, demand};
 use super::volumes;
 use crate::controllers::desk::{Desk, Found};
 use crate::controllers::fields::{deleting, entries, int, label, list, name, namespace, text, truth};
@@ -21,10 +21,10 @@ pub(super) struct Placed<'a> {
 /// What surrounds the node.
 pub(super) struct Context<'a> {
     pub(super) nodes: &'a [Found],
-    /// All other pods that have a node.
+    /// What is used of this node.
+    pub(super) used: &'a Demand,
+    /// The other pods that have a node, as far as the pod's place depends on them.
     pub(super) running: &'a [Placed<'a>],
-    /// Those on this node.
-    pub(super) there: &'a [&'a Found],
 }
 
 /// Why a node does not take a pod.
@@ -56,10 +56,10 @@ pub(super) fn check(desk: &Desk<'_>, pod: &Value, node: &Value, context: &Contex
     if !matches_node_selection(pod, node) {
         return Err(never("node(s) didn't match Pod's node affinity/selector"));
     }
-    if ports_clash(pod, context.there) {
+    if ports_clash(pod, name(node), context) {
         return Err(crowded("node(s) didn't have free ports for the requested pod ports"));
     }
-    let room = Room::of(node, context.there);
+    let room = Room::of(node, context.used.clone());
     let asked = demand(pod);
     let lacking = room.lacks(&asked);
     if !lacking.is_empty() {
@@ -102,7 +102,8 @@ pub(crate) fn matches_node_selection(pod: &Value, node: &Value) -> bool {
     })
 }
 
-fn host_ports(pod: &Value) -> impl Iterator<Item = (i64, String, String)> + '_ {
+/// Ports of the node that the pod takes.
+pub(super) fn host_ports(pod: &Value) -> impl Iterator<Item = (i64, String, String)> + '_ {
     ["/spec/containers", "/spec/initContainers"]
         .into_iter()
         .flat_map(|kind| list(pod, kind))
@@ -115,10 +116,11 @@ fn host_ports(pod: &Value) -> impl Iterator<Item = (i64, String, String)> + '_ {
         })
 }
 
-fn ports_clash(pod: &Value, there: &[&Found]) -> bool {
+fn ports_clash(pod: &Value, node: &str, context: &Context<'_>) -> bool {
+    let there = || context.running.iter().filter(|placed| placed.node == node && !is_terminated(placed.pod));
     host_ports(pod).any(|(port, protocol, address)| {
-        there.iter().filter(|p| !is_terminated(p)).any(|other| {
-            host_ports(other)
+        there().any(|other| {
+            host_ports(other.pod)
                 .any(|(p, q, a)| p == port && q == protocol && (a == address || a == "0.0.0.0" || address == "0.0.0.0"))
         })
     })

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use landfall_object::Quantity;
 use serde_json::Value;
 
-use crate::controllers::desk::Found;
 use crate::controllers::fields::{list, map, text};
-use crate::controllers::pods::is_terminated;
 
 /// Amounts by resource: cores in thousandths, all else in whole units.
 pub(crate) type Demand = BTreeMap<String, i64>;
@@ -24,9 +22,19 @@ pub(crate) fn amount(resource: &str, value: &Value) -> i64 {
     if resource == "cpu" { quantity.millis() } else { quantity.units() }
 }
 
-fn add(to: &mut Demand, from: &Demand) {
+/// Adds one demand to another.
+pub(crate) fn add(to: &mut Demand, from: &Demand) {
     for (resource, amount) in from {
         *to.entry(resource.clone()).or_default() += amount;
+    }
+}
+
+/// Takes a part of a demand away.
+pub(crate) fn subtract(from: &mut Demand, part: &Demand) {
+    for (resource, amount) in part {
+        if let Some(left) = from.get_mut(resource) {
+            *left -= amount;
+        }
     }
 }
 
@@ -75,18 +83,13 @@ pub(crate) fn demand(pod: &Value) -> Demand {
 }
 
 impl Room {
-    /// What `node` has beside the pods that are there.
-    pub(crate) fn of(node: &Value, there: &[&Found]) -> Self {
+    /// What `node` has beside what is used of it, the number of pods as `pods` among it.
+    pub(crate) fn of(node: &Value, used: Demand) -> Self {
         let capacity = map(node, "/status/allocatable")
             .into_iter()
             .flatten()
             .map(|(resource, value)| (resource.clone(), amount(resource, value)))
             .collect();
-        let mut used = Demand::new();
-        for pod in there.iter().filter(|p| !is_terminated(p)) {
-            add(&mut used, &demand(pod));
-            *used.entry("pods".to_owned()).or_default() += 1;
-        }
         Self { capacity, used }
     }
 
@@ -159,7 +162,7 @@ mod tests {
     #[test]
     fn a_node_says_what_it_lacks() {
         let node = json!({"status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "1"}}});
-        let room = Room::of(&node, &[]);
+        let room = Room::of(&node, Demand::new());
         assert!(room.lacks(&Demand::from([("cpu".to_owned(), 4000)])).is_empty());
         let asked = Demand::from([("cpu".to_owned(), 4001), ("memory".to_owned(), 9 << 30), ("gpu".to_owned(), 1)]);
         assert_eq!(room.lacks(&asked), ["Insufficient cpu", "Insufficient memory", "Insufficient gpu"]);

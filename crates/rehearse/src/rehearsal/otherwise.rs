@@ -1,7 +1,6 @@
 //! The charts of a change under settings other than those that it delivers, and of its base where the change's do not work.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
 
 use jiff::civil::Date;
 use landfall_delivery::Candidate;
@@ -9,15 +8,13 @@ use landfall_diag::Diagnostic;
 use landfall_rules::{DesiredUnit, OtherSetting};
 use tokio_util::sync::CancellationToken;
 
+use super::apart::apart;
 use super::ground::Ground;
 use super::{From, Request, runtime};
 use crate::settings::{Trials, other_settings};
 
 /// The rule that tells of it.
 const RULE: &str = "LF285";
-
-/// As much as the first thread of a process has: templates call each other.
-const STACK: usize = 8 * 1024 * 1024;
 
 /// What does not work otherwise, by releases.
 #[derive(Default)]
@@ -26,8 +23,7 @@ pub(super) struct Otherwise {
     base: BTreeMap<String, Vec<OtherSetting>>,
 }
 
-/// Does `work` while other settings are tried on a thread of their own, where somebody asks for them: the two share what stands
-/// still and go their own ways on forks of it, so that each comes to what it would come to alone. What fails wants them no more.
+/// Does `work` while other settings are tried beside it, where somebody asks for them. What fails wants them no more.
 pub(super) fn beside<T>(
     request: &Request<'_>,
     ground: &Ground<'_>,
@@ -37,21 +33,15 @@ pub(super) fn beside<T>(
         return (work(), Ok(Otherwise::default()));
     }
     let (today, has_base) = (request.today, matches!(request.from, From::Base { .. }));
-    let stop = CancellationToken::new();
-    let tried = || runtime().map(|runtime| runtime.block_on(Otherwise::tried(ground, today, has_base, &stop)));
-    thread::scope(|scope| {
-        // Where the system gives no further thread, this one does both.
-        let aside = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, tried);
+    let stop = &CancellationToken::new();
+    let here = || {
         let worked = work();
         if worked.is_err() {
             stop.cancel();
         }
-        let otherwise = match aside {
-            Ok(aside) => aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => tried(),
-        };
-        (worked, otherwise)
-    })
+        worked
+    };
+    apart(here, || runtime().map(|runtime| runtime.block_on(Otherwise::tried(ground, today, has_base, stop))))
 }
 
 impl Otherwise {

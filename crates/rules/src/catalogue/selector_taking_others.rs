@@ -26,9 +26,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (desired, _) in &workloads {
         let Some(selector) = desired.object.at("/spec/selector") else { continue };
         let others = workloads.iter().filter(|(other, template)| {
-            other.key() != desired.key()
-                && other.object.namespace() == desired.object.namespace()
+            other.object.namespace() == desired.object.namespace()
                 && template.is_selected_by(selector)
+                && other.key() != desired.key()
         });
         let mut keys: Vec<ObjectKey> = others.map(|(other, _)| other.key()).collect();
         if keys.is_empty() {

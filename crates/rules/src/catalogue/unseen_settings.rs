@@ -98,8 +98,5 @@ pub(super) fn find<'a>(
     namespace: Option<&str>,
     name: &str,
 ) -> Option<&'a Object> {
-    base.iter()
-        .flat_map(|unit| &unit.objects)
-        .map(|it| &it.object)
-        .find(|it| it.group() == group && it.kind() == kind && it.namespace() == namespace && it.name() == name)
+    base.iter().find_map(|unit| unit.object(group, kind, namespace, name)).map(|it| &it.object)
 }

@@ -82,16 +82,17 @@ fn old<'a>(base: &'a [DesiredUnit], service: &Object) -> Option<&'a Object> {
 fn selected_at(base: &[DesiredUnit], service: &Object) -> Vec<(String, String)> {
     let objects = base.iter().flat_map(|unit| &unit.objects).filter(|it| it.role == Role::Manifest);
     objects
-        .filter(|it| it.object.group() == "apps" && takes(service, &it.object))
+        .filter(|it| takes(service, &it.object) && it.object.group() == "apps")
         .map(|it| (it.object.kind().to_owned(), it.object.name().to_owned()))
         .collect()
 }
 
 fn takes(service: &Object, workload: &Object) -> bool {
-    let selector = service.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()));
-    let template = pod_template(workload);
+    let selector = || service.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()));
     service.namespace() == workload.namespace()
-        && selector.zip(template).is_some_and(|(selector, template)| selects(selector, template.labels()))
+        && selector()
+            .zip(pod_template(workload))
+            .is_some_and(|(selector, template)| selects(selector, template.labels()))
 }
 
 fn is_of(template: &PodTemplate<'_>, kind: &str, name: &str) -> bool {

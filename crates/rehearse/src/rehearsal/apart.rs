@@ -1,0 +1,20 @@
+//! Two halves of a rehearsal at once: they share what stands still and go their own ways on forks of it, so that each comes to
+//! what it would come to alone.
+
+use std::thread;
+
+/// As much as the first thread of a process has: templates call each other.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// Does `here` while `aside` is done on a thread of its own; where the system gives none, this one does both.
+pub(super) fn apart<H, A: Send>(here: impl FnOnce() -> H, aside: impl Fn() -> A + Copy + Send) -> (H, A) {
+    thread::scope(|scope| {
+        let beside = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, aside);
+        let done = here();
+        let other = match beside {
+            Ok(beside) => beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => aside(),
+        };
+        (done, other)
+    })
+}
