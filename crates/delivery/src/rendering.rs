@@ -8,6 +8,7 @@ use landfall_chart::{
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_object::Object;
+use landfall_source::Surroundings;
 
 use crate::drawn::Draws;
 use crate::lookup::LiveLookup;
@@ -42,7 +43,8 @@ pub async fn capabilities(cluster: &Cluster) -> Result<Capabilities, landfall_cl
 }
 
 /// Renders a unit against a cluster, and what it offers: its capabilities and its live objects for `lookup`. With `tracing` off its fields have
-/// no origins; `draws` notes whether its templates drew anything, and what `readings` hold is not read again.
+/// no origins; `draws` notes whether its templates drew anything, and what `readings` hold is not read again. Of the machine its
+/// templates see `surroundings`.
 ///
 /// # Errors
 /// What the chart refuses with, at the place in the user's file where that is known.
@@ -52,14 +54,15 @@ pub async fn render_unit(
     turn: Turn,
     capabilities: &Capabilities,
     (cluster, offers): (&Cluster, Option<&Arc<dyn Offers>>),
-    (tracing, draws, readings): (Tracing, &Draws, &Option<Readings>),
+    (tracing, draws): (Tracing, &Draws),
+    (surroundings, readings): (Surroundings, &Option<Readings>),
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
     // Argo CD renders without a cluster: `lookup` finds nothing.
     let lookup: Option<Arc<dyn Lookup>> = match unit.door {
         Door::Release => Some(Arc::new(LiveLookup::of(cluster).offering(offers.cloned()))),
         Door::Application(_) => None,
     };
-    let surroundings = landfall_source::noticed(landfall_source::surroundings(), draws);
+    let surroundings = landfall_source::noticed(surroundings(), draws);
     let readings = readings.clone();
     let options = RenderOptions { lookup, tracing, readings, ..RenderOptions::new(surroundings) };
     let (blocking, capabilities) = (unit.clone(), capabilities.clone());

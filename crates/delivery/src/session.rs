@@ -9,6 +9,7 @@ use landfall_engine::{Clock, Conductor, Door, Event, NoProbe, Probe, Recovery, R
 use landfall_object::health::Rulebook;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_release::{KeptRuns, Record, Releases, Status, Unpacked};
+use landfall_source::Surroundings;
 use landfall_store::Store;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::sync::CancellationToken;
@@ -62,6 +63,8 @@ pub struct Session {
     pub barred: Barred,
     /// What renderings of its units have printed, where it is not the only session that renders them.
     pub readings: Option<Readings>,
+    /// What charts may know of the machine.
+    pub surroundings: Surroundings,
     /// A listener at the edges of journal writes and effects.
     pub probe: Arc<dyn Probe>,
 }
@@ -161,6 +164,7 @@ impl Session {
             claims: Claims::default(),
             barred: Barred::default(),
             readings: None,
+            surroundings: landfall_source::surroundings,
             probe: Arc::new(NoProbe),
         }
     }

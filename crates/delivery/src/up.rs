@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_recursion::async_recursion as boxed;
 use landfall_apps::DeletionHooks;
-use landfall_chart::{Capabilities, Operation, RenderedUnit, Tracing};
+use landfall_chart::{Capabilities, Operation, Readings, RenderedUnit, Tracing};
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds};
@@ -23,6 +23,7 @@ use landfall_release::{
     ArgoHooks, Content, DeployOptions, HookRecord, InstallOptions, OwnershipCheck, Prepared, Record, Status,
     UpgradeOptions, Wait,
 };
+use landfall_source::Surroundings;
 use tokio::sync::OnceCell;
 
 pub use self::alone::{Compared, SyncEnd};
@@ -349,13 +350,18 @@ impl Session {
         }
     }
 
+    /// What its renderings see of the machine, and what they know already.
+    fn seen(&self) -> (Surroundings, &Option<Readings>) {
+        (self.surroundings, &self.readings)
+    }
+
     /// The rendering for a unit's next turn.
     async fn next<'r>(&self, one: &'r Ready<'_>) -> Result<&'r RenderedUnit, Vec<Diagnostic>> {
         one.next
             .get_or_try_init(|| async {
                 let here = (&self.cluster, self.offers.as_ref());
-                let tracing = (Tracing::On, &one.draws, &self.readings);
-                let mut rendered = render_unit(one.unit, one.turn, &one.capabilities, here, tracing).await?;
+                let (tracing, seen) = ((Tracing::On, &one.draws), self.seen());
+                let mut rendered = render_unit(one.unit, one.turn, &one.capabilities, here, tracing, seen).await?;
                 if let Door::Release = one.unit.door
                     && let Some(again) = self.again(one).await?
                 {
@@ -385,7 +391,7 @@ impl Session {
         }
         let rendered = one.again.get_or_try_init(|| {
             let here = (&self.cluster, self.offers.as_ref());
-            render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::Off, &one.draws, &self.readings))
+            render_unit(one.unit, one.turn, &one.capabilities, here, (Tracing::Off, &one.draws), self.seen())
         });
         rendered.await.map(Some)
     }
@@ -431,8 +437,8 @@ impl Session {
                 // Nobody asks where a field comes from as long as nothing has changed.
                 let render = || {
                     let here = (&self.cluster, self.offers.as_ref());
-                    let tracing = (Tracing::Off, &ready.draws, &self.readings);
-                    render_unit(unit, turn, &ready.capabilities, here, tracing)
+                    let tracing = (Tracing::Off, &ready.draws);
+                    render_unit(unit, turn, &ready.capabilities, here, tracing, self.seen())
                 };
                 let mut same = render().await.ok();
                 if let Some(same) = &mut same

@@ -243,6 +243,7 @@ impl Stage {
             stop: attempt.stop.clone(),
             hook_runs: KeptRuns::AtTheEnd,
             readings: Some(self.readings.clone()),
+            surroundings: landfall_source::surroundings_for_show,
             ..Session::new(Cluster::new(self.drydock.client()), store.clone(), progress)
         };
         let began = self.drydock.now();

@@ -101,7 +101,7 @@ pub use repository::{
 pub use revision::Revision;
 pub use schemas::{schema_document, schema_document_if_reached};
 pub use source_tree::SourceTree;
-pub use surroundings::{noticed, surroundings};
+pub use surroundings::{Surroundings, noticed, surroundings, surroundings_for_show};
 pub use tracked::{Tracked, tracked};
 pub use vendored::lend_vendored;
 pub use webhook::{Hook, HookSecret, NotSigned, Pushed};

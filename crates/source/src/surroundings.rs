@@ -11,10 +11,36 @@ pub fn surroundings() -> Context {
     Context::new(Machine, Machine)
 }
 
+/// What a chart may know of the machine; called for each rendering.
+pub type Surroundings = fn() -> Context;
+
+/// The same for what is delivered to nobody: a rehearsal's keys are drawn as often and are shorter.
+pub fn surroundings_for_show() -> Context {
+    let machine = surroundings();
+    Context { random: Arc::new(ForShow(machine.random)), ..machine }
+}
+
 /// Surroundings with a note of whether anything was drawn.
 pub fn noticed(context: Context, drawn: &Arc<AtomicBool>) -> Context {
     let random = Noticed { random: Arc::clone(&context.random), drawn: Arc::clone(drawn) };
     Context { random: Arc::new(random), ..context }
+}
+
+/// Randomness of which nobody uses what is made.
+struct ForShow(Arc<dyn Random>);
+
+impl Random for ForShow {
+    fn fill(&self, buffer: &mut [u8]) {
+        self.0.fill(buffer);
+    }
+
+    fn is_sequence(&self) -> bool {
+        self.0.is_sequence()
+    }
+
+    fn is_for_show(&self) -> bool {
+        true
+    }
 }
 
 /// Randomness that says when it is asked.
@@ -35,6 +61,10 @@ impl Random for Noticed {
 
     fn keys(&self) -> Option<&Keys> {
         self.random.keys()
+    }
+
+    fn is_for_show(&self) -> bool {
+        self.random.is_for_show()
     }
 
     fn passed_over(&self) {
@@ -96,5 +126,15 @@ mod tests {
         };
         assert_ne!(drawn(), drawn());
         assert!(!context.random.is_sequence(), "so that templates are rendered side by side");
+        assert!(!context.random.is_for_show(), "somebody may use them");
+    }
+
+    #[test]
+    fn a_note_of_what_is_drawn_hides_nothing_of_the_randomness() {
+        let note = Arc::new(AtomicBool::new(false));
+        let context = noticed(surroundings_for_show(), &note);
+        assert!(context.random.is_for_show() && !context.random.is_sequence());
+        context.random.fill(&mut [0; 4]);
+        assert!(note.load(Ordering::Relaxed));
     }
 }

@@ -39,6 +39,11 @@ pub trait Random: Send + Sync {
         None
     }
 
+    /// Whether nobody uses what is printed: RSA keys have 2,048 bits then, which costs a tenth of 4,096.
+    fn is_for_show(&self) -> bool {
+        false
+    }
+
     /// Hears that the system was asked in its place, for a key: by whoever wants to know whether anything was drawn.
     fn passed_over(&self) {}
 

@@ -41,7 +41,10 @@ pub(super) fn generate(context: &Context, kind: &str) -> Result<PrivateKey, Stri
         "ed25519" if random.is_sequence() => {
             read(PrivateKeyDer::Pkcs8(repeatable::ed25519(random, &ED25519).into()), &PKCS_ED25519)
         }
-        "" | "rsa" => PrivateKey::of(drawn_rsa(random, RsaKeySize::_4096).map_err(failed)?),
+        "" | "rsa" => {
+            let size = if random.is_for_show() { RsaKeySize::_2048 } else { RsaKeySize::_4096 };
+            PrivateKey::of(drawn_rsa(random, size).map_err(failed)?)
+        }
         "ecdsa" => PrivateKey::of(drawn(random, &PKCS_ECDSA_P256_SHA256).map_err(failed)?),
         "ed25519" => PrivateKey::of(drawn(random, &PKCS_ED25519).map_err(failed)?),
         "dsa" => Err("failed to generate private key: DSA keys are not made any more; use ecdsa or ed25519".to_owned()),

@@ -95,3 +95,25 @@ fn a_certificate_says_things_in_gos_order() {
     let names = [&[0x82, 3][..], b"c.d", &[0x87, 4, 1, 2, 3, 4, 0x87, 16]].concat();
     assert!(holds(&signed, &names), "hosts come first, and an address of four bytes has four");
 }
+
+#[test]
+fn keys_that_nobody_uses_are_short_and_others_each_time() {
+    struct ForShow(Seeded);
+    impl Random for ForShow {
+        fn fill(&self, buffer: &mut [u8]) {
+            self.0.fill(buffer);
+        }
+
+        fn is_sequence(&self) -> bool {
+            false
+        }
+
+        fn is_for_show(&self) -> bool {
+            true
+        }
+    }
+    let first = render(ForShow(Seeded::new(1)));
+    let lengths: Vec<usize> = first.split("END RSA PRIVATE KEY").take(2).map(str::len).collect();
+    assert!(lengths.iter().all(|length| (1_500..2_000).contains(length)), "{lengths:?}");
+    assert_ne!(render(ForShow(Seeded::new(1))), first, "they are the system's own");
+}
