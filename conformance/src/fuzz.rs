@@ -333,9 +333,11 @@ fn took_long(told: &str) -> impl Iterator<Item = &str> {
     written.filter(|path| ["timeout-", "slow-unit-"].iter().any(|kind| named(path).starts_with(kind)))
 }
 
-/// Whether libFuzzer ended because an input took too long by the clock.
+/// Whether libFuzzer ended because an input took too long by the clock, and has written it: one that is not at hand cannot be run
+/// once more, and stays a finding.
 fn ended_at_a_timeout(told: &str) -> bool {
     told.lines().any(|line| line.contains("ERROR: libFuzzer: timeout"))
+        && took_long(told).any(|path| named(path).starts_with("timeout-"))
 }
 
 /// Whether an input by itself takes more of the processor than it may.
@@ -405,6 +407,7 @@ mod tests {
         assert_eq!(took_long(told).collect::<Vec<_>>(), ["f/slow-unit-1", "f/timeout-2"]);
         assert!(ended_at_a_timeout(told));
         assert!(!ended_at_a_timeout("==7== ERROR: libFuzzer: deadly signal\n"));
+        assert!(!ended_at_a_timeout("==7== ERROR: libFuzzer: timeout after 61 seconds\n"), "its input was not written");
     }
 
     #[test]

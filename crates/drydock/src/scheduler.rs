@@ -19,7 +19,7 @@ use crate::controllers::waiting::looks_at_neighbours;
 use crate::fault::Effect;
 
 pub(crate) use fit::{matches_node_selection, tolerates};
-pub(crate) use resources::{Demand, add, amount, demand, subtract};
+pub(crate) use resources::{Demand, add, amount, demand, share, subtract};
 pub(crate) use volumes::{selected_node, waits_for_consumer};
 
 /// Why no node takes a pod.
@@ -80,12 +80,12 @@ fn choose(desk: &Desk<'_>, census: &Census, pod: &Value, kept_off: bool) -> Resu
     let pods = neighbours(desk, census, pod);
     let running: Vec<fit::Placed<'_>> = pods.iter().map(|(pod, node)| fit::Placed { pod, node }).collect();
     let mut fitting: Vec<(Found, i64)> = Vec::new();
-    let mut reasons: BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut crowded = 0;
     for node in &nodes {
         let mut used = census.used(name(node));
         if let Some(promised) = promised.get(name(node)) {
-            resources::add(&mut used, promised);
+            add(&mut used, promised);
         }
         let context = fit::Context { nodes: &nodes, used: &used, running: &running };
         match fit::check(desk, pod, node, &context) {
@@ -112,9 +112,7 @@ fn promised(desk: &Desk<'_>, census: &Census, pod: &Value) -> BTreeMap<String, D
     for (namespace, name) in census.claiming(pod) {
         let Some(other) = desk.get(&POD, namespace, name) else { continue };
         let Some(node) = place_of(desk, &other) else { continue };
-        let of = promised.entry(node).or_default();
-        resources::add(of, &demand(&other));
-        *of.entry("pods".to_owned()).or_default() += 1;
+        add(promised.entry(node).or_default(), &share(&other));
     }
     promised
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::fields::{list, name, namespace, text};
 use super::kind::POD;
 use super::pods::is_terminated;
-use crate::scheduler::{Demand, add, claims_of, demand, subtract};
+use crate::scheduler::{Demand, add, claims_of, share, subtract};
 
 /// `namespace/name`, which is the order of the world's lists.
 type Key = String;
@@ -36,7 +36,7 @@ pub(crate) struct Census {
 struct Line {
     /// Empty where it has none.
     node: String,
-    demand: Demand,
+    share: Demand,
     address: Option<u32>,
 }
 
@@ -79,15 +79,14 @@ impl Census {
         }
         let key = key(pod);
         let node = text(pod, "/spec/nodeName").to_owned();
-        let mut demand = demand(pod);
-        *demand.entry("pods".to_owned()).or_default() += 1;
+        let share = share(pod);
         if node.is_empty() {
             if !claims_of(pod).is_empty() {
                 self.claiming.insert(key.clone());
             }
             self.waiting.insert(key.clone());
         } else {
-            add(self.used.entry(node.clone()).or_default(), &demand);
+            add(self.used.entry(node.clone()).or_default(), &share);
         }
         if !list(pod, REPELS).is_empty() {
             self.repelling.insert(key.clone());
@@ -96,7 +95,7 @@ impl Census {
         if let Some(address) = address {
             self.addresses.entry(address).or_default().insert(key.clone());
         }
-        self.pods.insert(key, Line { node, demand, address });
+        self.pods.insert(key, Line { node, share, address });
     }
 
     fn strike(&mut self, key: &Key) {
@@ -105,7 +104,7 @@ impl Census {
             of.remove(key);
         }
         if let Some(used) = self.used.get_mut(&line.node) {
-            subtract(used, &line.demand);
+            subtract(used, &line.share);
         }
         if let Some(address) = line.address
             && let Some(who) = self.addresses.get_mut(&address)

@@ -82,6 +82,13 @@ pub(crate) fn demand(pod: &Value) -> Demand {
     together
 }
 
+/// What a pod takes of its node: what it asks for, and its own place as `pods`.
+pub(crate) fn share(pod: &Value) -> Demand {
+    let mut share = demand(pod);
+    *share.entry("pods".to_owned()).or_default() += 1;
+    share
+}
+
 impl Room {
     /// What `node` has beside what is used of it, the number of pods as `pods` among it.
     pub(crate) fn of(node: &Value, used: Demand) -> Self {
