@@ -164,7 +164,7 @@ fn words(line: &str) -> Vec<&str> {
 
 /// Whether a random word has helm's length (or lies between, where helm's own differ) and alphabet.
 fn alike(first: &str, second: &str, ours: &str) -> bool {
-    if [first, second, ours].into_iter().all(is_address) {
+    if [first, second, ours].into_iter().all(is_address) || [first, second, ours].into_iter().all(is_counted) {
         return true;
     }
     let slack = if first.len() == second.len() && first.len() < 100 { 0 } else { 24 };
@@ -178,6 +178,17 @@ fn alike(first: &str, second: &str, ours: &str) -> bool {
 fn is_address(word: &str) -> bool {
     let digits = word.strip_prefix("0x").unwrap_or_default();
     (9..=16).contains(&digits.len()) && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether it is a number that was counted and not drawn digit by digit: a clock's seconds and their fraction, of which Go
+/// leaves out the zeros behind, or a small number such as a minute. How many digits it has is chance.
+fn is_counted(word: &str) -> bool {
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let bare = word.strip_prefix("m=+").unwrap_or(word);
+    match bare.split_once('.') {
+        Some((whole, fraction)) => is_number(whole) && is_number(fraction) && fraction.len() <= 9,
+        None => is_number(bare) && bare.len() <= 2,
+    }
 }
 
 fn alphabet_of(word: &str) -> u8 {
@@ -262,6 +273,20 @@ mod tests {
         assert!(!judge(&first, &second, &rendered("p: [0x2586498]\n")).passes());
         let (first, second) = (rendered("p: 0123456789\n"), rendered("p: 9876543210\n"));
         assert!(!judge(&first, &second, &rendered("p: 01234abcde\n")).passes());
+        assert!(!judge(&first, &second, &rendered("p: 012345678\n")).passes());
+    }
+
+    #[test]
+    fn what_a_clock_says_has_any_number_of_digits() {
+        let now = |seconds: &str, since: &str| rendered(&format!("at: 10:11:{seconds} +0000 UTC m=+{since}\n"));
+        let (first, second) = (now("32.434306744", "0.212447355"), now("32.901974034", "0.153638362"));
+        assert_eq!(judge(&first, &second, &now("32.49491589", "335.571995206")), Verdict::RandomAgrees);
+        assert!(!judge(&first, &second, &now("32.4949158912", "0.571995206")).passes());
+        assert!(!judge(&first, &second, &now("32.49491589", "0.571995206s")).passes());
+        let minute = |minute: &str| rendered(&format!("schedule: {minute} 5 * * *\n"));
+        assert_eq!(judge(&minute("37"), &minute("36"), &minute("7")), Verdict::RandomAgrees);
+        assert!(!judge(&minute("37"), &minute("36"), &minute("107")).passes());
+        assert!(!judge(&minute("37"), &minute("37"), &minute("7")).passes());
     }
 
     #[test]
