@@ -82,6 +82,8 @@ struct Evidence<'a> {
 #[derive(Default, Serialize)]
 struct Count {
     repositories: usize,
+    /// Their names, so that another machine can bring the same ones.
+    named: Vec<String>,
     applications: usize,
     sets: usize,
     projects: usize,
@@ -107,7 +109,10 @@ fn run(folders: &[PathBuf], arguments: &Arguments) -> Result<String, Box<dyn Err
     let mut count = Count::default();
     for repository in &repositories {
         let found = objects(&repository.tree);
-        count.repositories += usize::from(!found.is_empty());
+        if !found.is_empty() {
+            count.repositories += 1;
+            count.named.push(repository.name.clone());
+        }
         for (path, object) in found {
             let place = format!("{} {path} {}", repository.name, object.name());
             count.take(&object, &place, &repositories);
