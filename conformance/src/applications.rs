@@ -81,9 +81,8 @@ struct Evidence<'a> {
 /// What was found.
 #[derive(Default, Serialize)]
 struct Count {
-    repositories: usize,
-    /// Their names, so that another machine can bring the same ones.
-    named: Vec<String>,
+    /// The names of those that have any, so that another machine can bring the same ones.
+    repositories: Vec<String>,
     applications: usize,
     sets: usize,
     projects: usize,
@@ -110,8 +109,7 @@ fn run(folders: &[PathBuf], arguments: &Arguments) -> Result<String, Box<dyn Err
     for repository in &repositories {
         let found = objects(&repository.tree);
         if !found.is_empty() {
-            count.repositories += 1;
-            count.named.push(repository.name.clone());
+            count.repositories.push(repository.name.clone());
         }
         for (path, object) in found {
             let place = format!("{} {path} {}", repository.name, object.name());
@@ -123,7 +121,7 @@ fn run(folders: &[PathBuf], arguments: &Arguments) -> Result<String, Box<dyn Err
     let line = format!(
         "applications: {} repositories: {} Applications, {} ApplicationSets, {} AppProjects, {} read; {} sets expanded to {} \
          Applications, {} read; {} of {} fields not acted on ({share:.2} %)",
-        count.repositories,
+        count.repositories.len(),
         count.applications,
         count.sets,
         count.projects,

@@ -164,7 +164,7 @@ fn words(line: &str) -> Vec<&str> {
 
 /// Whether a random word has helm's length (or lies between, where helm's own differ) and alphabet.
 fn alike(first: &str, second: &str, ours: &str) -> bool {
-    if [first, second, ours].into_iter().all(is_address) || [first, second, ours].into_iter().all(is_counted) {
+    if [is_address, is_counted].into_iter().any(|is| [first, second, ours].into_iter().all(is)) {
         return true;
     }
     let slack = if first.len() == second.len() && first.len() < 100 { 0 } else { 24 };
