@@ -73,8 +73,8 @@ pub use pattern::{BadPattern, Glob, path_match};
 pub use provenance::{Decision, Field, FieldOrigin, Provenance, Reason, TemplateLines};
 pub use record::values_to_json;
 pub use render::{
-    HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck, TemplateOptions,
-    Tracing, check_release_name, release_name, render, render_values, render_warning,
+    Before, HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck,
+    TemplateOptions, Tracing, check_release_name, release_name, render, render_values, render_warning,
 };
 pub use schema::SchemaDocuments;
 pub use set_flag::SetFlag;

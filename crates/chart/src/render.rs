@@ -1,5 +1,6 @@
 //! From a chart and values to manifests (helm: `pkg/engine`, `pkg/action`).
 
+mod before;
 mod execute;
 mod not_at_hand;
 mod one;
@@ -26,6 +27,7 @@ use crate::values::coalesce::{Nulls, coalesce_values};
 use crate::values::{ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
 
+pub use before::Before;
 pub(crate) use execute::{Strictness, execute, execute_with};
 pub(crate) use not_at_hand::NotAtHand;
 pub use output::{HookChoice, OutputFile, TemplateOptions};
@@ -161,6 +163,8 @@ pub struct RenderOptions {
     pub tracing: Tracing,
     /// What earlier renderings have printed, where this one is not the only one.
     pub readings: Option<Readings>,
+    /// What earlier renderings have read and printed, where this one differs from them by its values alone.
+    pub before: Option<Before>,
     /// What answers `lookup`; without it every answer is empty.
     pub lookup: Option<Arc<dyn Lookup>>,
     /// What templates may use.
@@ -179,6 +183,7 @@ impl RenderOptions {
             notes: NotesFrom::default(),
             tracing: Tracing::default(),
             readings: None,
+            before: None,
             lookup: None,
             limits: Limits::default(),
             sprig,

@@ -2,6 +2,7 @@
 
 mod it {
     pub(crate) mod arguments;
+    mod before;
     mod cases;
     mod limits;
     mod lint;

@@ -43,4 +43,4 @@ pub use limits::{Limits, MAX_DEPTH, MAX_HELD, MAX_OUTPUT, MAX_STEPS};
 pub use parse::MAX_TEXT_PIECES;
 pub use set::{MAX_SET_PIECES, MissingKey, Parsed, Set};
 pub use trace::{Beside, Leaves, Piece, PieceKind, Recording, Spot, Trace};
-pub use value::{Data, Host, HostKind, List, Map, MapName, Origin, Str, Type, Value, Watch};
+pub use value::{Data, Host, HostKind, List, Map, MapName, Origin, Reads, Str, Type, Value, Watch};

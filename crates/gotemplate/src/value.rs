@@ -18,7 +18,7 @@ pub use list::List;
 pub use map::{Map, MapName};
 pub use text::Str;
 pub use types::Type;
-pub use watch::Watch;
+pub use watch::{Reads, Watch};
 
 /// Where a value came from: a number into a table that the caller keeps; [`Origin::NONE`] where nothing is known.
 ///

@@ -36,6 +36,7 @@ pub(crate) fn idle_values(unit: &Unit, conditions: &Conditions) -> Vec<Vec<Strin
     if leaves.is_empty() {
         return leaves;
     }
+    let conditions = &conditions.again_and_again();
     let Some(usual) = rendered(unit, &given, conditions) else { return Vec::new() };
     let objects = usual.all_objects().count().max(1);
     leaves.truncate(MOST.min(MOST_OBJECTS / objects));

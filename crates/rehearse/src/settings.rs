@@ -41,11 +41,14 @@ const BESIDE: &[&str] = &["LF168", "LF181"];
 const LINKED: &[&str] = &["LF103", "LF105", "LF121", "LF123", "LF167", "LF190", "LF266", "LF346"];
 
 /// On what it is tried.
+#[derive(Clone, Copy)]
 pub(crate) struct Trials<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) facts: &'a ClusterFacts,
     pub(crate) conditions: &'a Conditions,
     pub(crate) today: jiff::civil::Date,
+    /// The definitions that lie beside the templates: they are what they are under every setting, and long.
+    pub(crate) definitions: &'a Inventory,
     /// Ends it early: nothing more is found then.
     pub(crate) stop: &'a CancellationToken,
 }
@@ -58,9 +61,10 @@ pub(crate) async fn other_settings(
     wanted: Option<&BTreeSet<String>>,
 ) -> Vec<OtherSetting> {
     let Some(others) = others(unit) else { return Vec::new() };
-    let usual = trials.conditions;
+    let usual = &trials.conditions.again_and_again();
     let Ok(bare) = installed(unit, usual, Tracing::Off) else { return Vec::new() };
-    let mut all_served = usual.clone();
+    let trials = &Trials { definitions: &bare.defined().collect(), ..*trials };
+    let mut all_served = trials.conditions.again_and_again();
     all_served.capabilities = all_served.capabilities.with_api_versions(known_versions());
     // What stands behind `.Capabilities.APIVersions.Has` is rendered with all other settings.
     let served = installed(unit, &all_served, Tracing::Off).ok();
@@ -489,7 +493,11 @@ async fn faults(
     trials: &Trials<'_>,
     look: Look,
 ) -> Vec<SettingFault> {
-    let is_other = |object: &Object| plain.objects.get(&object.key()) != Some(&object);
+    let is_other = |object: &Object| match plain.objects.get(&object.key()) {
+        // A definition is long, and what is on it beside its schemas is on smaller objects as well.
+        Some(was) if object.kind() == "CustomResourceDefinition" => was.at("/spec") != object.at("/spec"),
+        was => was != Some(&object),
+    };
     rendering.objects.retain(|it| is_other(&it.object));
     rendering.hooks.retain(|it| is_other(&it.object));
     if rendering.all_objects().next().is_none() {
@@ -560,18 +568,18 @@ fn has_nothing(value: &Value) -> bool {
     }
 }
 
-fn as_desired(unit: &Unit, rendered: RenderedUnit) -> DesiredUnit {
+fn as_desired(unit: &Unit, mut rendered: RenderedUnit) -> DesiredUnit {
+    rendered.definitions.clear();
     let mut desired = DesiredUnit::new(&unit.name, &unit.namespace, Door::Release, rendered, None);
     desired.chart = unit.chart().cloned();
     desired
 }
 
 fn found(unit: &DesiredUnit, rules: &[&str], trials: &Trials<'_>) -> Vec<Finding> {
-    let before = Inventory::default();
     let subject = Subject {
         units: std::slice::from_ref(unit),
         base: None,
-        before: &before,
+        before: trials.definitions,
         cluster: trials.facts,
         trials: &[],
         files: None,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use landfall_chart::{Capabilities, KubeVersion, Lookup, Operation, Readings, RenderOptions, Tracing, ValueLayers};
+use landfall_chart::{
+    Before, Capabilities, KubeVersion, Lookup, Operation, Readings, RenderOptions, Tracing, ValueLayers,
+};
 use landfall_delivery::{Candidate, Door, RenderedUnit, Turn, Unit, UnitSource, listed, render_unlike, render_with};
 use landfall_diag::Diagnostic;
 use landfall_object::lifecycle::{self, Removed, Successor};
@@ -28,6 +30,8 @@ pub struct Conditions {
     pub keys: Keys,
     /// What was printed before: most of what is rendered again is printed as it was.
     pub readings: Readings,
+    /// What installations of the same charts with other values have read and printed, where many of them are rendered.
+    pub before: Option<Before>,
 }
 
 impl Conditions {
@@ -38,6 +42,7 @@ impl Conditions {
             live: Arc::default(),
             keys: Keys::default(),
             readings: Readings::default(),
+            before: None,
         }
     }
 
@@ -66,7 +71,13 @@ impl Conditions {
         if let Ok(version) = KubeVersion::parse(version) {
             capabilities.kube_version = version;
         }
-        Conditions { capabilities, live: Arc::new(live), keys: Keys::default(), readings: Readings::default() }
+        Conditions { capabilities, live: Arc::new(live), ..Conditions::offline() }
+    }
+
+    /// The same, for many renderings of the same charts with other values.
+    #[must_use]
+    pub(crate) fn again_and_again(&self) -> Self {
+        Conditions { before: Some(Before::default()), ..self.clone() }
     }
 }
 
@@ -268,7 +279,9 @@ pub(crate) fn installed(
     tracing: Tracing,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
     let turn = Turn { revision: 1, operation: Operation::Install };
-    let mut rendered = once(unit, turn, conditions, MOMENTS[0], tracing)?;
+    let (mut options, _) = seeing(unit, conditions, MOMENTS[0], tracing);
+    options.before.clone_from(&conditions.before);
+    let mut rendered = render_with(unit, turn, &conditions.capabilities, &options)?;
     Scopes::of(&rendered).place(&mut rendered, &unit.namespace);
     Ok(rendered)
 }
@@ -281,7 +294,8 @@ pub(crate) fn installed_unlike(
     scopes: &Scopes,
 ) -> Result<RenderedUnit, Vec<Diagnostic>> {
     let turn = Turn { revision: 1, operation: Operation::Install };
-    let (options, _) = seeing(unit, conditions, MOMENTS[0], Tracing::Off);
+    let (mut options, _) = seeing(unit, conditions, MOMENTS[0], Tracing::Off);
+    options.before.clone_from(&conditions.before);
     let mut rendered = render_unlike(unit, turn, &conditions.capabilities, &options, is_known)?;
     scopes.with(&rendered).place(&mut rendered, &unit.namespace);
     Ok(rendered)

@@ -39,6 +39,11 @@ pub trait Random: Send + Sync {
         None
     }
 
+    /// The same sequence from the place where it is now, to be gone on with later; nothing where it is none that could be.
+    fn forked(&self) -> Option<Arc<dyn Random>> {
+        None
+    }
+
     /// Whether nobody uses what is printed: RSA keys have 2,048 bits then, which costs a tenth of 4,096.
     fn is_for_show(&self) -> bool {
         false
@@ -121,6 +126,13 @@ impl Context {
         Self::new(Timestamp::constant(946_684_800, 0), Seeded::new(seed))
     }
 
+    /// The same with a sequence of chance of its own, which goes on from where this one is now; nothing where chance is no sequence that
+    /// could be gone on with.
+    #[must_use]
+    pub fn forked(&self) -> Option<Self> {
+        Some(Context { random: self.random.forked()?, ..self.clone() })
+    }
+
     /// The context of an execution.
     ///
     /// # Errors
@@ -190,6 +202,16 @@ impl Random for Seeded {
                 Sha256::new().chain_update(self.seed.to_le_bytes()).chain_update(number.to_le_bytes()).finalize();
             part.copy_from_slice(&block[..part.len()]);
         }
+    }
+
+    fn forked(&self) -> Option<Arc<dyn Random>> {
+        let at = |counter: &AtomicU64| AtomicU64::new(counter.load(Ordering::Relaxed));
+        Some(Arc::new(Seeded {
+            seed: self.seed,
+            drawn: at(&self.drawn),
+            keys: self.keys.clone(),
+            keyed: at(&self.keyed),
+        }))
     }
 
     fn keys(&self) -> Option<&Keys> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use landfall_gotemplate::{Map, MissingKey, Recording, Set, Str, Value};
 
+use super::before::Templates;
 use super::not_at_hand::{NotAtHand, STAND_INS};
 use super::one::{one, traced, whole};
 use super::renderable::{Renderable, TEMPLATE};
@@ -98,6 +99,18 @@ pub(crate) fn execute_with(
     let run: Vec<(&str, &Renderable)> =
         order.iter().filter(|path| !is_partial(path)).map(|path| (*path, &templates[*path])).collect();
     let at_once = options.tracing == Tracing::Off && strictness == Strictness::Full;
+    if let Some(before) = options.before.as_ref().filter(|_| at_once) {
+        let whole = (prepared, release, capabilities);
+        let printing = Templates { all: &templates, run: &run };
+        let (rendered, surroundings) = before.execute(whole, &printing, options, || {
+            side_by_side::parse(&mut set, &texts)?;
+            Ok((set, surroundings))
+        })?;
+        warnings.0.append(&mut surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner).0);
+        let mut files = Files { files: by_path(&run, rendered?), ..Files::default() };
+        files.left_out = left_out(&files, &templates);
+        return Ok(files);
+    }
     let later = if at_once {
         parse_what_others_need(&mut set, &texts, |path| !is_partial(path))?
     } else {
@@ -128,13 +141,16 @@ pub(crate) fn execute_with(
             return Err(error);
         }
     };
-    let files = run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect();
-    let mut files = Files { files, recording, ..Files::default() };
+    let mut files = Files { files: by_path(&run, rendered), recording, ..Files::default() };
     files.left_out = left_out(&files, &templates);
     if options.tracing == Tracing::On {
         files.sources = templates.into_iter().map(|(path, template)| (path, template.source)).collect();
     }
     Ok(files)
+}
+
+fn by_path(run: &[(&str, &Renderable)], rendered: Vec<RenderedFile>) -> BTreeMap<String, RenderedFile> {
+    run.iter().map(|(path, _)| (*path).to_owned()).zip(rendered).collect()
 }
 
 /// The files that could not do without charts that are not at hand; notes are nothing to look at.
@@ -172,7 +188,7 @@ fn parse_what_others_need<'t>(
 }
 
 /// Executes one template after the other; what one writes into shared values, the next one sees.
-fn in_order(
+pub(super) fn in_order(
     set: &Set,
     run: &[(&str, &Renderable)],
     recording: &mut Recording,

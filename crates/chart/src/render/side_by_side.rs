@@ -9,12 +9,13 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use landfall_gotemplate::{Map, Set, Str, Watch};
+use landfall_gotemplate::{Map, Set, Str, Value, Watch};
 
 use super::not_at_hand::NotAtHand;
 use super::one::one;
 use super::renderable::{Renderable, TEMPLATE};
 use super::{RenderOptions, Tracing};
+use crate::dialect::Dialect;
 use crate::error::ChartError;
 use crate::objects;
 use crate::rendered_file::{RenderedFile, TemplateSource};
@@ -99,14 +100,7 @@ pub(super) fn execute(
             return None;
         }
         let (path, template) = run[at];
-        // Every template has a scope of its own, which differs only in what it says about the template.
-        let scope: Map = template.scope.entries().into_iter().collect();
-        let about = template.about(path, options.dialect);
-        watch.over(&about);
-        scope.insert(TEMPLATE, about);
-        // The rest of it is watched in the scope that it was taken from.
-        watch.over_map(&scope);
-        let dot = objects::values(&scope, options.dialect);
+        let dot = seen_by(path, template, &watch, options.dialect);
         let result = one(set, path, &dot, &mut options.sprig.clone(), options);
         let result = not_at_hand.forgives(result);
         if result.is_err() {
@@ -125,8 +119,20 @@ pub(super) fn execute(
     Together::Done(results.into_iter().flatten().collect())
 }
 
+/// What a template is executed on that is not to see what others do to the scope of their chart; it is watched.
+pub(super) fn seen_by(path: &str, template: &Renderable, watch: &Watch, dialect: Dialect) -> Value {
+    // Every template has a scope of its own, which differs only in what it says about the template.
+    let scope: Map = template.scope.entries().into_iter().collect();
+    let about = template.about(path, dialect);
+    watch.over(&about);
+    scope.insert(TEMPLATE, about);
+    // The rest of it is watched in the scope that it was taken from.
+    watch.over_map(&scope);
+    objects::values(&scope, dialect)
+}
+
 /// Whether every template of a subchart is executed before those of the charts above it.
-fn children_come_first(run: &[(&str, &Renderable)]) -> bool {
+pub(super) fn children_come_first(run: &[(&str, &Renderable)]) -> bool {
     let mut seen: HashSet<&str> = HashSet::new();
     for (_, template) in run {
         let chart = template.base_path();

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::RecursiveRwLock;
+use parking_lot::{RecursiveRwLock, RecursiveRwLockReadGuard};
 
 use super::entries::Entries;
 use super::watch::{Watch, Watched};
@@ -74,6 +74,22 @@ impl Map {
         self.cell.nil || self.cell.watch.get().is_some_and(Watch::refuses)
     }
 
+    /// The entries, of which one key is asked for.
+    fn asked(&self, key: &[u8]) -> RecursiveRwLockReadGuard<'_, Entries> {
+        if let Some(watch) = self.cell.watch.get() {
+            watch.reads_key(self.address(), key);
+        }
+        self.cell.entries.read()
+    }
+
+    /// All entries.
+    fn all(&self) -> RecursiveRwLockReadGuard<'_, Entries> {
+        if let Some(watch) = self.cell.watch.get() {
+            watch.reads_all(self.address());
+        }
+        self.cell.entries.read()
+    }
+
     /// The same map seen as a value of the defined type (`None`: the plain map type).
     #[must_use]
     pub fn named(&self, name: Option<&'static MapName>) -> Self {
@@ -97,17 +113,17 @@ impl Map {
 
     /// The value under a key.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
-        self.cell.entries.read().get(key.as_ref()).cloned()
+        self.asked(key.as_ref()).get(key.as_ref()).cloned()
     }
 
     /// Looks at the value under a key. The map is locked for reading meanwhile: `look` must not write to it.
     pub(crate) fn look<R>(&self, key: &[u8], look: impl FnOnce(&Value) -> R) -> Option<R> {
-        self.cell.entries.read().get(key).map(look)
+        self.asked(key).get(key).map(look)
     }
 
     /// Whether there is such a key.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
-        self.cell.entries.read().get(key.as_ref()).is_some()
+        self.asked(key.as_ref()).get(key.as_ref()).is_some()
     }
 
     /// Puts a value under a key and gives back what was there; does nothing on a nil map.
@@ -128,7 +144,7 @@ impl Map {
 
     /// Number of keys.
     pub fn len(&self) -> usize {
-        self.cell.entries.read().len()
+        self.all().len()
     }
 
     /// Whether there are no keys.
@@ -138,25 +154,59 @@ impl Map {
 
     /// The keys in order.
     pub fn keys(&self) -> Vec<Str> {
-        self.cell.entries.read().iter().map(|(key, _)| key.clone()).collect()
+        self.all().iter().map(|(key, _)| key.clone()).collect()
     }
 
     /// Keys and values in order, as they are now; later writes do not show.
     pub fn entries(&self) -> Vec<(Str, Value)> {
-        self.cell.entries.read().to_vec()
+        self.all().to_vec()
     }
 
     /// Looks at all keys and values in order. The map is locked for reading meanwhile: `look` must not write to it.
     pub fn view<R>(&self, look: impl FnOnce(&[(&Str, &Value)]) -> R) -> R {
-        let entries = self.cell.entries.read();
+        let entries = self.all();
         look(&entries.iter().collect::<Vec<_>>())
     }
 
     /// Calls `visit` for each entry in order. The map is locked for reading meanwhile: `visit` must not write to it.
     pub fn for_each(&self, mut visit: impl FnMut(&Str, &Value)) {
-        for (key, value) in self.cell.entries.read().iter() {
+        for (key, value) in self.all().iter() {
             visit(key, value);
         }
+    }
+
+    /// Where two maps have not the same: maps of this one, and keys of them whose values are other ones, gone or new. Where both have a
+    /// map, the difference is in there.
+    pub fn differences(&self, other: &Map) -> Vec<(Map, Str)> {
+        let mut found = Vec::new();
+        let mut pairs = vec![(self.clone(), other.clone())];
+        while let Some((one, other)) = pairs.pop() {
+            if one.same(&other) {
+                continue;
+            }
+            let (mine, theirs) = (one.entries(), other.entries());
+            let mut unseen: BTreeMap<&Str, &Value> = theirs.iter().map(|(key, value)| (key, value)).collect();
+            for (key, value) in &mine {
+                match unseen.remove(key).map(|it| (value, it)) {
+                    Some((Value { data: Data::Map(inside), .. }, Value { data: Data::Map(there), .. }))
+                        if inside.is_like(there) =>
+                    {
+                        pairs.push((inside.clone(), there.clone()));
+                    }
+                    Some((value, there)) if value.deep_equal(there) => {}
+                    _ => found.push((one.clone(), key.clone())),
+                }
+            }
+            found.extend(unseen.into_keys().map(|key| (one.clone(), key.clone())));
+        }
+        found
+    }
+
+    /// Whether both are maps of the same type.
+    fn is_like(&self, other: &Map) -> bool {
+        self.is_nil() == other.is_nil()
+            && self.element() == other.element()
+            && self.name().map(|name| name.type_name) == other.name().map(|name| name.type_name)
     }
 
     /// Whether both are the same map in memory.

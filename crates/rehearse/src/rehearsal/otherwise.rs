@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use landfall_delivery::Candidate;
 use landfall_diag::Diagnostic;
-use landfall_rules::{DesiredUnit, OtherSetting};
+use landfall_rules::{DesiredUnit, Inventory, OtherSetting};
 use tokio_util::sync::CancellationToken;
 
 use super::apart::apart;
@@ -51,7 +51,8 @@ impl Otherwise {
         let stage = ground.empty.fork(None);
         let cluster = stage.cluster();
         let (facts, conditions) = (&ground.cluster, &ground.offline);
-        let trials = Trials { cluster: &cluster, facts, conditions, today, stop };
+        let definitions = &Inventory::default();
+        let trials = Trials { cluster: &cluster, facts, conditions, today, definitions, stop };
         for (name, unit) in ground.played.head.iter().filter_map(read) {
             otherwise.head.insert(name.clone(), other_settings(unit, &trials, None).await);
         }
