@@ -18,6 +18,7 @@
 //!
 //! Knows neither Helm nor Argo, and never asks which kind of cluster it talks to.
 
+mod connecting;
 mod crash;
 mod discovery;
 mod error;

@@ -3,15 +3,27 @@
 //! Between the moment at which somebody looks whether it may still write and the one at which the bytes leave the process, that may
 //! stand still for long: stopped, swapped out, moved with its machine. When it goes on, nobody says which of its tasks goes on first.
 //! So each connection looks before it moves a byte whether the leave of anything on its way has ended meanwhile.
+//!
+//! What has left the process may still lie in the kernel, when nobody answers, and be sent as soon as somebody does: long after its
+//! leave. A connection that ends of that reason is reset, by which the kernel forgets what lies there ([`connecting`]).
+//!
+//! [`connecting`]: crate::connecting
 
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use crate::Leave;
+use crate::{Leave, connecting};
 
 /// The leaves of what this process is writing to clusters.
 static UNDER_WAY: Mutex<Vec<Leave>> = Mutex::new(Vec::new());
+
+/// When the leave of something that was on its way was seen to have ended last.
+static SEEN_PAST: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// For how long after that the connection may take to end that has carried it.
+const ENDS: Duration = Duration::from_secs(5);
 
 /// A write on its way.
 pub(crate) struct UnderWay(Leave);
@@ -25,6 +37,9 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        if !self.0.holds() {
+            *SEEN_PAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
         let mut all = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = all.iter().position(|leave| leave.is(&self.0)) {
             all.swap_remove(at);
@@ -36,20 +51,25 @@ fn is_past() -> bool {
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|leave| !leave.holds())
 }
 
+/// Whether a connection that ends now may have carried what must not arrive any more.
+pub(crate) fn must_not_arrive() -> bool {
+    is_past() || SEEN_PAST.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < ENDS)
+}
+
 /// A client whose connections end before they send anything while something is on its way whose leave has ended
 /// ([`crate::Cluster::by_leave`]).
 ///
 /// # Errors
 /// As [`kube::Client::try_from`].
 pub fn client(config: kube::Config) -> Result<kube::Client, kube::Error> {
-    Ok(kube::client::ClientBuilder::try_from((config, Watching))?.build())
+    connecting::client(config, Watching)
 }
 
 type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Has connections carried as tasks of their own.
 #[derive(Clone, Copy)]
-struct Watching;
+pub(crate) struct Watching;
 
 impl hyper::rt::Executor<Connection> for Watching {
     fn execute(&self, connection: Connection) {
@@ -73,6 +93,10 @@ impl Future for Watched {
     }
 }
 
+/// Held by a test in which a leave ends: what it sees is the whole process's.
+#[cfg(test)]
+pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -82,6 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_ends_before_it_moves_a_byte_when_the_leave_of_what_is_on_its_way_has_ended() {
+        let _alone = ALONE.lock().await;
         let carried = Arc::new(AtomicUsize::new(0));
         let connection = || -> Connection {
             let carried = Arc::clone(&carried);
