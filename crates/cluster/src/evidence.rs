@@ -53,6 +53,9 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The reason of what did not become ready in time, where nothing else can be seen.
+    pub const TIMEOUT: &str = "Timeout";
+
     /// The pod, its container and image, and what shows there; `None` when it shows in no pod.
     pub fn in_pod(&self) -> Option<String> {
         let mut place = self.pod.clone()?;
@@ -63,6 +66,25 @@ impl Evidence {
             place.push_str(&format!(", image {image}"));
         }
         Some(format!("{place}: {}: {}", self.reason, self.message))
+    }
+
+    /// Why the pod does not run, and which container of it: in the same words for every pod that fails of it, whatever that is
+    /// called and runs. Nothing where no pod is stuck.
+    pub fn cause(&self) -> Option<String> {
+        let container = self.pod.as_ref().and(self.container.as_deref()).unwrap_or_default();
+        match self.reason.as_str() {
+            _ if self.pod.is_none() => None,
+            Evidence::TIMEOUT => None,
+            // What is said of an image names it, and what is said of a crash its pod.
+            "InvalidImageName" | "ImagePullBackOff" | "ErrImageNeverPull" => {
+                Some(format!("{container}: {}", self.reason))
+            }
+            "CrashLoopBackOff" => {
+                let ended = self.message.split_once(" (").map_or(self.message.as_str(), |(ended, _)| ended);
+                Some(format!("{container}: {}: {ended}", self.reason))
+            }
+            reason => Some(format!("{container}: {reason}: {}", self.message)),
+        }
     }
 }
 

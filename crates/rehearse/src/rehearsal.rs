@@ -409,7 +409,7 @@ impl Tried {
         let told = |trial: &Trial| {
             let base = self.base.as_deref().unwrap_or_default();
             let report = report(trial, &self.before, base, &cluster.fingerprints);
-            let as_its_base = !report.would_deliver && !report.why.is_empty() && sins.explain(&report.why);
+            let as_its_base = !report.would_deliver && !report.why.is_empty() && sins.explain(trial);
             TrialReport { as_its_base, ..report }
         };
         Ok(Rehearsal {

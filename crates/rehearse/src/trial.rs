@@ -119,6 +119,7 @@ impl Trial {
                         object: evidence().map(|it| &it.object).next(),
                         container: evidence().find_map(|it| it.container.as_deref()),
                         in_pod: evidence().find_map(landfall_cluster::Evidence::in_pod),
+                        cause: evidence().find_map(landfall_cluster::Evidence::cause),
                         told: &unit.diagnostics,
                     }
                 })

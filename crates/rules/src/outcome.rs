@@ -1,6 +1,6 @@
 //! What a delivery onto a fork of the cluster has shown, as data.
 
-use landfall_diag::Diagnostic;
+use landfall_diag::{Diagnostic, code};
 use landfall_object::ObjectKey;
 use serde::Serialize;
 use serde_json::Value;
@@ -65,8 +65,19 @@ pub struct Failure<'a> {
     pub container: Option<&'a str>,
     /// What shows in its pod: the pod, its container and image, and why it does not run.
     pub in_pod: Option<String>,
+    /// Why that does not run, without what another pod of the same template has otherwise: its name and its image.
+    pub cause: Option<String>,
     /// What was told of it.
     pub told: &'a [Diagnostic],
+}
+
+impl Failure<'_> {
+    /// What it fails of, where that is an object whose pod does not run: the object, the container and why.
+    pub fn cause_of(&self, told: &Diagnostic) -> Option<String> {
+        let is_of_pod = told.code == code::NEVER_READY || told.code == code::NOT_IN_TIME;
+        let (object, cause) = self.object.zip(self.cause.as_deref()).filter(|_| is_of_pod)?;
+        Some(format!("{}/{} {cause}", object.gvk.kind, object.name))
+    }
 }
 
 /// A field that is taken away.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use landfall_cluster::Evidence;
 use landfall_object::{Object, ObjectKey};
 
 use super::Scene;
@@ -41,7 +42,7 @@ impl Executor {
         let mut evidence = Vec::new();
         for entry in pending.iter().take(LOOKED_INTO) {
             if let Some(object) = scene.objects.get(&entry.key) {
-                let found = self.cluster.evidence(object, "Timeout", &entry.missing).await;
+                let found = self.cluster.evidence(object, Evidence::TIMEOUT, &entry.missing).await;
                 self.tell(Event::Evidence(Box::new(found.clone()))).await;
                 evidence.push(found);
             }

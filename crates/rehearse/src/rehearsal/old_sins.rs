@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use landfall_diag::{Diagnostic, Finding, Severity, Spot};
-use landfall_rules::Examination;
+use landfall_rules::{Examination, Failure};
 
 use super::verdict::why;
 use crate::trial::Trial;
@@ -30,6 +30,7 @@ impl OldSins {
     /// Adds why the base would not deliver.
     pub(super) fn hear(&mut self, trial: &Trial) {
         self.reasons.extend(why(trial).iter().map(|it| lasting(&it.message)));
+        self.reasons.extend(causes(trial).into_iter().map(|(_, cause)| cause));
     }
 
     /// Adds why the base's templates would refuse an upgrade of themselves: what nobody can deliver.
@@ -71,10 +72,24 @@ impl OldSins {
         known
     }
 
-    /// Whether the base would not deliver for each of these reasons either.
-    pub(super) fn explain(&self, reasons: &[Diagnostic]) -> bool {
-        reasons.iter().all(|reason| self.reasons.contains(&lasting(&reason.message)))
+    /// Whether the base would not deliver for each reason of a trial either.
+    pub(super) fn explain(&self, trial: &Trial) -> bool {
+        let causes = causes(trial);
+        why(trial).iter().all(|reason| {
+            let mut others = causes.iter().filter(|(message, _)| *message == reason.message);
+            self.reasons.contains(&lasting(&reason.message)) || others.any(|(_, cause)| self.reasons.contains(cause))
+        })
     }
+}
+
+/// What the units of a trial fail of whose pods do not run, each with the words that were told of it.
+fn causes(trial: &Trial) -> Vec<(String, String)> {
+    let outcome = trial.as_outcome();
+    let of = |unit: &Failure<'_>| {
+        let told = unit.told.iter().filter_map(|it| Some((it.message.clone(), lasting(&unit.cause_of(it)?))));
+        told.collect::<Vec<_>>()
+    };
+    outcome.failures.iter().flat_map(of).collect()
 }
 
 /// Where a finding is, as far as it stays the same: the object and its container, or the file.

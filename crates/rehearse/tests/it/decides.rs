@@ -219,6 +219,37 @@ fn what_a_base_that_does_not_install_fails_without_any_change_does_not_decide() 
     assert!(!rehearsal.passes(), "{:#?}", told(&rehearsal));
 }
 
+/// A pod that never starts: its StatefulSet waits for it before it takes another revision's in its place.
+const STUCK: &str = r#"apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store}
+spec:
+  serviceName: store
+  selector: {matchLabels: {app: store}}
+  template:
+    metadata: {labels: {app: store}}
+    spec:
+      containers:
+        - name: store
+          image: "registry.example.com/STORE:{{ .Values.tag }}"
+"#;
+
+#[test]
+fn an_update_that_waits_for_the_bases_pod_fails_of_what_the_base_fails_of() {
+    let base = || with(files("tag: 1.0.0\nstrategy: RollingUpdate\n", &[]), "templates/stuck.yaml", STUCK);
+    let head = with(base(), "values.yaml", "tag: 2.0.0-beta\nstrategy: RollingUpdate\n");
+    let rehearsal = upgrade(base(), head);
+    assert!(!rehearsal.would_deliver, "{:#?}", rehearsal.trials);
+    assert!(rehearsal.trials.iter().all(|trial| trial.as_its_base), "{:#?}", rehearsal.trials);
+    assert!(rehearsal.known.iter().any(|it| it.rule == "LF100"), "{:#?}", rehearsal.known);
+    assert!(rehearsal.passes(), "{:#?}", told(&rehearsal));
+    // A base that starts has nothing to do with it.
+    let sound = with(base(), "templates/stuck.yaml", &STUCK.replace("STORE", "store"));
+    let rehearsal = upgrade(sound, base());
+    assert!(rehearsal.trials.iter().all(|trial| !trial.as_its_base), "{:#?}", rehearsal.trials);
+    assert!(!rehearsal.passes(), "{:#?}", told(&rehearsal));
+}
+
 /// A hook that needs a claim which its own release makes after it.
 const EARLY: &str = r#"apiVersion: v1
 kind: PersistentVolumeClaim

@@ -66,7 +66,8 @@ fn failures(subject: &Subject<'_>, outcome: &Outcome<'_>) -> Vec<Finding> {
     let refused: Vec<Finding> = refused.collect();
     let failed = outcome.failures.iter().flat_map(|unit| {
         let container = unit.container.unwrap_or_default();
-        let is_of_image = unit.told.iter().any(|it| it.message.contains("InvalidImageName"));
+        let names = |text: &str| text.contains("InvalidImageName");
+        let is_of_image = unit.told.iter().any(|it| names(&it.message)) || unit.cause.as_deref().is_some_and(names);
         let image = unit.object.filter(|_| is_of_image).and_then(|key| Some((key, image_of(subject, key, container)?)));
         let spot = unit.object.map(|key| {
             let spot = Spot::object(Some(unit.unit), key.clone()).container(container);
@@ -83,10 +84,11 @@ fn failures(subject: &Subject<'_>, outcome: &Outcome<'_>) -> Vec<Finding> {
                 .finding(diagnostic.message.clone())
                 .because(format!("{on} would fail{said}"))
                 .said_by(Witness::Rehearsal);
-            // Each pod says it anew, of one image.
-            let finding = match &image {
-                Some((key, field)) => finding.keyed(format!("{}/{} {field}", key.gvk.kind, key.name)),
-                None => finding,
+            // Each pod says it anew, of one image; and it is one thing, whether it was seen at once or waited for.
+            let finding = match (&image, unit.cause_of(diagnostic)) {
+                (Some((key, field)), _) => finding.keyed(format!("{}/{} {field}", key.gvk.kind, key.name)),
+                (None, Some(cause)) => finding.keyed(cause),
+                (None, None) => finding,
             };
             match &spot {
                 Some(spot) => finding.at(spot.clone()),
