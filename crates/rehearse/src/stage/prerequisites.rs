@@ -7,7 +7,7 @@ use landfall_delivery::{Door, Missing, Unit, unresolved};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_drydock::Prerequisite;
 use landfall_object::references::Need;
-use landfall_object::{ASSUMED, Gvk, Object, ObjectKey, SIMULATED};
+use landfall_object::{ASSUMED, Gvk, Object, ObjectKey, SIMULATED, is_object_name};
 use serde_json::json;
 
 use super::{Attempt, Stage, broken};
@@ -35,6 +35,10 @@ impl Stage {
                 lacking.push(unresolved.diagnostic());
             }
             let Missing { kind, namespace, name, key, .. } = unresolved.missing;
+            // Nobody brings what nothing can be called.
+            if !is_object_name(&name) {
+                continue;
+            }
             let within = namespace.clone().unwrap_or_default();
             match kind.as_str() {
                 "Secret" | "ConfigMap" => drop(self.play.taken_as_there.insert(Prerequisite {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{Object, ObjectKey, is_object_name};
 use serde_json::Value;
 
 use crate::rule::Rule;
@@ -87,7 +87,7 @@ fn waits(around: &[&Object], owner: &ObjectKey, needed: &Reference) -> bool {
 }
 
 /// What nobody brings may be there from elsewhere, on a cluster that was not read: a warning, unless a name that is
-/// delivered was most likely meant, or the base had it, or referred to something that it had.
+/// delivered was most likely meant, or nothing can be called so, or the base had it, or referred to something that it had.
 fn weighed(
     subject: &Subject<'_>,
     there: &There,
@@ -97,6 +97,13 @@ fn weighed(
 ) -> Finding {
     if let Some(near) = there.near(reference, &desired.unit) {
         return finding.weighing(Severity::Error).help(format!("did you mean `{near}`?"));
+    }
+    if !is_object_name(&reference.name) {
+        return finding
+            .because(
+                "nobody can bring it: the API takes small letters, digits, `-` and `.` in a name, and nothing else",
+            )
+            .help(format!("call it otherwise, where it is made, too: `{}` is no name", reference.name));
     }
     match subject.cluster.known == Known::Live || was_there(subject, desired, reference) {
         true => finding,
