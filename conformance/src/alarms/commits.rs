@@ -374,7 +374,7 @@ fn mended(
     let Some((_, place)) = histories.iter().find(|(other, _)| other == name) else { return Ok(told("not rehearsed")) };
     let (_ground, ground) = ground()?;
     let parent = format!("{sha}^");
-    let Ok(Some(Sides { work, chart })) = commit_sides((place, &fault.path), [&parent, sha], shelf, &ground) else {
+    let Ok(Ok(Sides { work, chart })) = commit_sides((place, &fault.path), [&parent, sha], shelf, &ground) else {
         return Ok(told("not rehearsed"));
     };
     let says = |revision: &str| -> Result<bool, Box<dyn Error>> {
@@ -399,7 +399,7 @@ fn rehearse(change: &Change, landfall: &Path, shelf: &Shelf) -> Result<Verdict, 
     let (_ground, ground) = ground()?;
     let parent = format!("{}^", change.sha);
     let at = (&*change.repository, &*change.path);
-    let Ok(Some(Sides { work, chart })) = commit_sides(at, [&parent, &change.sha], shelf, &ground) else {
+    let Ok(Ok(Sides { work, chart })) = commit_sides(at, [&parent, &change.sha], shelf, &ground) else {
         return Ok(Verdict::Refused);
     };
     let trial = |words: &[&str]| Trial { id: &change.id, chart: &chart, words, directory: &work }.run(landfall);

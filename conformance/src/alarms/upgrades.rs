@@ -326,13 +326,13 @@ pub(super) struct Sides {
     pub(super) chart: PathBuf,
 }
 
-/// Commits a chart as it is at two revisions of a repository, dependencies in place; `None` for a library.
+/// Commits a chart as it is at two revisions of a repository, dependencies in place; why not, where it cannot be compared.
 pub(super) fn commit_sides(
     (repository, path): (&Path, &str),
     sides: [&str; 2],
     shelf: &Shelf,
     ground: &Path,
-) -> Result<Option<Sides>, Box<dyn Error>> {
+) -> Result<Result<Sides, String>, Box<dyn Error>> {
     let work = ground.join("work");
     fs::create_dir_all(&work)?;
     let here = |arguments: &[&str]| -> Result<(), Box<dyn Error>> {
@@ -343,12 +343,18 @@ pub(super) fn commit_sides(
     };
     here(&["init", "-q"])?;
     let chart = work.join("chart");
-    for (at, side) in sides.into_iter().enumerate() {
-        let taken = ground.join(format!("taken-{at}"));
-        take_out((repository, path), side, &taken)?;
+    let taken = [0, 1].map(|at| ground.join(format!("taken-{at}")));
+    for (side, taken) in sides.into_iter().zip(&taken) {
+        take_out((repository, path), side, taken)?;
+    }
+    let [before, after] = taken.each_ref().map(|taken| taken.join(path));
+    if let Some(dependency) = shelf.changes_to_another([&before, &after]) {
+        return Ok(Err(format!("the corpus has no {dependency}")));
+    }
+    for (at, (side, taken)) in sides.into_iter().zip(&taken).enumerate() {
         let ready = shelf.prepare(&taken.join(path), &ground.join(format!("ready-{at}")))?;
         if is_library(&ready) {
-            return Ok(None);
+            return Ok(Err("a library".to_owned()));
         }
         let _ = fs::remove_dir_all(&chart);
         copy_directory(&ready, &chart)?;
@@ -356,13 +362,16 @@ pub(super) fn commit_sides(
         here(&["add", "-A", "-f", "."])?;
         here(&["commit", "-q", "--allow-empty", "-m", side])?;
     }
-    Ok(Some(Sides { work, chart }))
+    Ok(Ok(Sides { work, chart }))
 }
 
 fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict, Box<dyn Error>> {
     let (_ground, ground) = ground()?;
     let sides = commit_sides((&upgrade.repository, &upgrade.path), [&upgrade.base, "HEAD"], shelf, &ground)?;
-    let Some(Sides { work, chart }) = sides else { return Ok(Verdict::Refused("a library".to_owned())) };
+    let Sides { work, chart } = match sides {
+        Ok(sides) => sides,
+        Err(why) => return Ok(Verdict::Refused(why)),
+    };
     let trial = |words: &[&str]| Trial { id: &upgrade.id, chart: &chart, words, directory: &work }.run(landfall);
     let (code, alarms) = match trial(&["HEAD~1..HEAD", "./chart"])? {
         Ending::Rehearsed(code, alarms) => (code, alarms),

@@ -81,10 +81,32 @@ impl Shelf {
                 return Some(path);
             }
         }
-        let shelf = self.by_name.get(text(dependency, "name"))?;
+        let another = || self.by_name.get(text(dependency, "name"))?.first();
+        self.fitting(dependency).or_else(another).map(|(_, path)| path.clone())
+    }
+
+    /// What stands on the shelf of the version that a dependency is wanted in.
+    fn fitting(&self, dependency: &Value) -> Option<&(String, PathBuf)> {
         let wanted = text(dependency, "version");
-        let fits = shelf.iter().find(|(version, _)| is_compatible(wanted, version));
-        fits.or(shelf.first()).map(|(_, path)| path.clone())
+        self.by_name.get(text(dependency, "name"))?.iter().find(|(version, _)| is_compatible(wanted, version))
+    }
+
+    /// A dependency that two sides of a chart want in different versions, and that one of them would get in neither: what is said
+    /// of a change between the two would be said of other charts.
+    pub(crate) fn changes_to_another(&self, sides: [&Path; 2]) -> Option<String> {
+        let wanted = sides.map(|side| {
+            let there =
+                |it: &Value| !is_there(side, text(it, "name")) && !text(it, "repository").starts_with("file://");
+            dependencies(side).into_iter().filter(there).collect::<Vec<Value>>()
+        });
+        let differ = |one: &Value, other: &Value| {
+            text(one, "name") == text(other, "name") && text(one, "version") != text(other, "version")
+        };
+        let [before, after] = &wanted;
+        let changed = before.iter().filter(|one| after.iter().any(|other| differ(one, other)));
+        let changed = changed.chain(after.iter().filter(|one| before.iter().any(|other| differ(one, other))));
+        let mut lacking = changed.filter(|it| self.fitting(it).is_none());
+        lacking.next().map(|it| format!("{} {}", text(it, "name"), text(it, "version")))
     }
 
     fn copy_with(&self, chart: &Path, copy: &Path, depth: u8) -> Result<(), Box<dyn Error>> {
@@ -146,4 +168,38 @@ pub(crate) fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A chart that wants `db` in a version, or is that itself.
+    fn chart(ground: &Path, folder: &str, name: &str, version: &str, wants: &str) -> PathBuf {
+        let place = ground.join(folder);
+        fs::create_dir_all(&place).expect("a folder");
+        let needs = format!("dependencies: [{{name: db, version: {wants}, repository: https://charts.example.com}}]\n");
+        let needs = if wants.is_empty() { "" } else { &needs };
+        let text = format!("apiVersion: v2\nname: {name}\nversion: {version}\n{needs}");
+        fs::write(place.join("Chart.yaml"), text).expect("written");
+        place
+    }
+
+    #[test]
+    fn a_change_between_versions_of_a_dependency_is_compared_where_both_are_at_hand() {
+        let ground = tempfile::tempdir().expect("a folder");
+        let at = |folder: &str, wants: &str| chart(ground.path(), folder, "web", "1.0.0", wants);
+        let (old, new, next) = (at("old", "1.2.0"), at("new", "2.0.0"), at("next", "3.0.0"));
+        let shelf = |versions: &[&str]| {
+            let stands = |it: &&str| chart(ground.path(), &format!("db-{it}"), "db", it, "");
+            Shelf::of(&versions.iter().map(stands).collect::<Vec<_>>()).expect("a shelf")
+        };
+        let some = shelf(&["1.2.0", "2.0.0"]);
+        assert_eq!(some.changes_to_another([&old, &new]), None);
+        assert_eq!(some.changes_to_another([&new, &next]).as_deref(), Some("db 3.0.0"));
+        assert_eq!(some.changes_to_another([&next, &new]).as_deref(), Some("db 3.0.0"));
+        assert_eq!(some.changes_to_another([&next, &next]), None, "one stands for it on both sides");
+        fs::create_dir_all(next.join("charts/db")).expect("its own");
+        assert_eq!(some.changes_to_another([&new, &next]), None);
+    }
 }
