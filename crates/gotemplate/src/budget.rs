@@ -25,6 +25,8 @@ const COLLECTION: usize = 3 * VALUE;
 const COPIED: usize = 4;
 /// Bytes of arguments that are read in one step.
 const READ: usize = 64;
+/// Bytes of its text that a function writes in one step.
+const WRITTEN: usize = 16;
 /// Texts up to this length are held in place or are hardly worth counting apart.
 const SHORT: usize = 22;
 /// Longer texts are looked up in the list of those that were counted.
@@ -166,6 +168,7 @@ impl CallCtx<'_> {
 
     /// Counts what a call has made and nobody has counted yet.
     pub(crate) fn after(&mut self, flow: Flow, value: &Value) -> Exec<()> {
+        let mut written = 0;
         let made = match (flow, value.data()) {
             (Flow::Computes | Flow::Knows | Flow::Executes, Data::Str(text) | Data::Bytes(text)) => {
                 if text.len() <= SHORT {
@@ -174,13 +177,14 @@ impl CallCtx<'_> {
                 if text.len() > MAX_TEXT {
                     return self.fail_with(Cause::Limit(Limit::OutputBytes(MAX_TEXT as u64)));
                 }
+                written = text.len() / WRITTEN;
                 text.len()
             }
             (Flow::Computes | Flow::Knows | Flow::Tests, Data::List(list)) => list.len() * VALUE,
             (Flow::Computes | Flow::Knows, Data::Map(map)) => map.len() * ENTRY,
             _ => return Ok(()),
         };
-        match self.made(made as u64) {
+        match self.work(written as u64).and_then(|()| self.made(made as u64)) {
             Ok(()) => Ok(()),
             Err(FuncError::Exec { error, .. }) => self.fail_with(error.cause.clone()),
             Err(error) => self.fail(error.to_string()),

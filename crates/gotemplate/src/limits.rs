@@ -71,6 +71,11 @@ impl Purse {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// The steps that were used.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
     /// Forgets what was used.
     pub(crate) fn refill(&self) {
         self.steps.store(0, Ordering::Relaxed);

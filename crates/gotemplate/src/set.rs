@@ -97,6 +97,11 @@ impl Set {
         }
     }
 
+    /// The steps that executions have used together, since [`begin_again`](Self::begin_again); 0 where they are not limited together.
+    pub fn steps(&self) -> u64 {
+        self.purse.as_ref().map_or(0, Purse::steps)
+    }
+
     /// Counts bytes that come of an execution beside its output; whether there were so many left.
     pub fn charge(&self, bytes: u64, limits: Limits) -> bool {
         self.purse.as_ref().is_none_or(|purse| purse.charge(bytes, limits.output_bytes))

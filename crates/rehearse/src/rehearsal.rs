@@ -379,6 +379,7 @@ impl Tried {
     ) -> Result<Rehearsal, Vec<Diagnostic>> {
         let Ground { offline, cluster, .. } = ground;
         let mut units = render_units(request.head, &self.before, cluster, offline)?;
+        let not_tried: Vec<String> = otherwise.not_tried().collect();
         otherwise.put_into(&mut units, self.base.as_mut());
         let outcomes: Vec<landfall_rules::Outcome<'_>> = self.trials.iter().map(Trial::as_outcome).collect();
         let running = self.running(&ground.played.head_objects);
@@ -403,6 +404,7 @@ impl Tried {
         known.gather();
         let mut notes = self.notes.clone();
         notes.extend(unsimulated(&self.trials));
+        notes.extend(not_tried);
         notes.sort();
         notes.dedup();
         let taken: BTreeSet<&String> = self.trials.iter().flat_map(|trial| &trial.taken_as_there).collect();

@@ -16,7 +16,7 @@ mod shared;
 use std::cell::{Cell, LazyCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use landfall_chart::Tracing;
+use landfall_chart::{Before, Tracing};
 use landfall_cluster::{Cluster, DryRun, Patch, WriteOptions};
 use landfall_delivery::{RenderedUnit, Unit};
 use landfall_diag::{Diagnostic, Finding, Label, Spot, code};
@@ -53,16 +53,21 @@ pub(crate) struct Trials<'a> {
     pub(crate) stop: &'a CancellationToken,
 }
 
+/// What came of other settings.
+#[derive(Default)]
+pub(crate) struct Tried {
+    /// Those with which something is wrong.
+    pub(crate) wrong: Vec<OtherSetting>,
+    /// Whether templates had worked for all that they may before each was tried.
+    pub(crate) is_cut: bool,
+}
+
 /// What is wrong with a unit's chart under other settings and is not under its own; of `wanted` settings alone, where they are
 /// given.
-pub(crate) async fn other_settings(
-    unit: &Unit,
-    trials: &Trials<'_>,
-    wanted: Option<&BTreeSet<String>>,
-) -> Vec<OtherSetting> {
-    let Some(others) = others(unit) else { return Vec::new() };
+pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Option<&BTreeSet<String>>) -> Tried {
+    let Some(others) = others(unit) else { return Tried::default() };
     let usual = &trials.conditions.again_and_again();
-    let Ok(bare) = installed(unit, usual, Tracing::Off) else { return Vec::new() };
+    let Ok(bare) = installed(unit, usual, Tracing::Off) else { return Tried::default() };
     let trials = &Trials { definitions: &bare.defined().collect(), ..*trials };
     let mut all_served = trials.conditions.again_and_again();
     all_served.capabilities = all_served.capabilities.with_api_versions(known_versions());
@@ -84,6 +89,8 @@ pub(crate) async fn other_settings(
         added: RefCell::default(),
         asked: Cell::default(),
         trials,
+        rendered_under: [usual, &all_served],
+        most_steps: if wanted.is_some() { u64::MAX } else { MOST_STEPS },
     };
     let objects = bare.rendered.all_objects().count();
     let most = most(objects);
@@ -135,7 +142,7 @@ pub(crate) async fn other_settings(
         all.extend(trying.moved());
     }
     all.retain(|it| !it.faults.is_empty());
-    all
+    Tried { wrong: all, is_cut: trying.has_worked() }
 }
 
 /// The settings of which something was told before.
@@ -196,10 +203,17 @@ struct Trying<'a, 'p> {
     /// How often it was asked what wants something that is switched off.
     asked: Cell<usize>,
     trials: &'a Trials<'a>,
+    /// What is counted of how much templates have worked, and how much they may for all of it.
+    rendered_under: [&'a Conditions; 2],
+    most_steps: u64,
 }
 
 /// So many switches are turned on at once.
 const AT_ONCE: usize = 8;
+
+/// So many steps of templates are spent on settings that nobody has asked for, of some 20 ns each: a chart that prints megabytes
+/// with each of them is tried with fewer.
+const MOST_STEPS: u64 = 100_000_000;
 
 /// So many renderings are spent on finding out what goes wrong behind one switch.
 const FEW: usize = 16;
@@ -331,9 +345,20 @@ impl Trying<'_, '_> {
         asked <= FEW
     }
 
+    /// Whether nothing more is tried.
+    fn is_over(&self) -> bool {
+        self.trials.stop.is_cancelled() || self.has_worked()
+    }
+
+    /// Whether templates have worked for all that they may.
+    fn has_worked(&self) -> bool {
+        let steps = |conditions: &&Conditions| conditions.before.as_ref().map_or(0, Before::steps);
+        self.rendered_under.iter().map(steps).sum::<u64>() > self.most_steps
+    }
+
     /// What is wrong with a setting; no faults where the chart refuses it by itself.
     async fn one(&self, mut other: Other, look: Look) -> Result<OtherSetting, Fine> {
-        if self.trials.stop.is_cancelled() {
+        if self.is_over() {
             return Err(Fine);
         }
         if let Layer::Named(_) | Layer::Moved | Layer::Renamed(_) = other.layer {

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use landfall_gotemplate::{Map, Reads, Recording, Set, Watch};
@@ -38,7 +39,13 @@ const MOST: usize = 4;
 /// It is for renderings that see the same cluster and begin with the same chance and the same time, in which nobody asks where bytes
 /// come from. A template that is executed again finds chance where the first rendering found it there, whatever others draw.
 #[derive(Clone, Default)]
-pub struct Before(Arc<Mutex<Vec<Arc<Kept>>>>);
+pub struct Before(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    kept: Mutex<Vec<Arc<Kept>>>,
+    steps: AtomicU64,
+}
 
 /// One rendering.
 struct Kept {
@@ -92,11 +99,15 @@ impl Before {
         };
         if let Some(known) = known {
             known.set.begin_again();
-            return Ok((known.again(prepared, templates, options, &not_at_hand), Arc::clone(&known.surroundings)));
+            let outcome = known.again(prepared, templates, options, &not_at_hand);
+            self.count(&known.set);
+            return Ok((outcome, Arc::clone(&known.surroundings)));
         }
         let (set, surroundings) = parse()?;
         let Some(chance) = options.sprig.forked().filter(|_| has_room) else {
-            return Ok((plainly(&set, templates, options, &not_at_hand), surroundings));
+            let outcome = plainly(&set, templates, options, &not_at_hand);
+            self.count(&set);
+            return Ok((outcome, surroundings));
         };
         let (outcome, seen) = match first(&set, templates, options, &not_at_hand) {
             Some((outcome, seen)) => (outcome, Some(seen)),
@@ -106,6 +117,7 @@ impl Before {
                 (plainly(&set, templates, &options, &not_at_hand), None)
             }
         };
+        self.count(&set);
         if let Ok(files) = &outcome {
             let this = Kept {
                 dialect: options.dialect,
@@ -122,8 +134,17 @@ impl Before {
         Ok((outcome, surroundings))
     }
 
+    /// The steps of all executions so far, of some 20 ns each; what was given up and done again counts once.
+    pub fn steps(&self) -> u64 {
+        self.0.steps.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, set: &Set) {
+        self.0.steps.fetch_add(set.steps(), Ordering::Relaxed);
+    }
+
     fn kept(&self) -> MutexGuard<'_, Vec<Arc<Kept>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,6 +25,14 @@ pub(super) struct Flags {
     pub(super) sharp_v: bool,
 }
 
+impl Flags {
+    /// Whether a number is printed as its digits alone.
+    fn is_plain(&self) -> bool {
+        let says_more = self.minus || self.plus || self.sharp || self.space || self.zero || self.sharp_v;
+        !says_more && self.width.is_none() && self.precision.is_none()
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Printer {
     pub(super) out: Vec<u8>,
@@ -328,6 +336,30 @@ impl Printer {
         self.pad(&shown);
     }
 
+    /// As a list of numbers, megabytes of which are printed where a chart's files are.
+    fn plain_bytes(&mut self, bytes: &[u8]) {
+        self.out.push(b'[');
+        for (at, some) in bytes.chunks(4096).enumerate() {
+            if self.is_full() {
+                break;
+            }
+            self.out.reserve(4 * some.len());
+            for (place, byte) in some.iter().enumerate() {
+                if at > 0 || place > 0 {
+                    self.out.push(b' ');
+                }
+                if *byte >= 100 {
+                    self.out.push(b'0' + byte / 100);
+                }
+                if *byte >= 10 {
+                    self.out.push(b'0' + byte / 10 % 10);
+                }
+                self.out.push(b'0' + byte % 10);
+            }
+        }
+        self.out.push(b']');
+    }
+
     fn byte_slice(&mut self, bytes: &[u8], verb: char, type_name: &str, value: &Value, depth: usize) {
         match verb {
             'v' | 'd' => {
@@ -435,6 +467,7 @@ impl Printer {
             Data::Complex(parts) => self.complex(**parts, verb, value),
             Data::Str(text) => self.string(text, verb, value),
             Data::Bytes(bytes) => match verb {
+                'v' | 'd' if self.flags.is_plain() => self.plain_bytes(bytes),
                 's' | 'q' | 'x' | 'X' => self.byte_slice(bytes, verb, "[]uint8", value, depth),
                 _ => {
                     let elements: Vec<Value> = bytes.iter().map(|byte| Value::from(Data::Uint8(*byte))).collect();

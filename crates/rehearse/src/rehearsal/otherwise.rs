@@ -21,6 +21,8 @@ const RULE: &str = "LF285";
 pub(super) struct Otherwise {
     head: BTreeMap<String, Vec<OtherSetting>>,
     base: BTreeMap<String, Vec<OtherSetting>>,
+    /// The releases of which not every setting was tried.
+    cut: Vec<String>,
 }
 
 /// Does `work` while other settings are tried beside it, where somebody asks for them. What fails wants them no more.
@@ -54,16 +56,28 @@ impl Otherwise {
         let definitions = &Inventory::default();
         let trials = Trials { cluster: &cluster, facts, conditions, today, definitions, stop };
         for (name, unit) in ground.played.head.iter().filter_map(read) {
-            otherwise.head.insert(name.clone(), other_settings(unit, &trials, None).await);
+            let tried = other_settings(unit, &trials, None).await;
+            otherwise.cut.extend(tried.is_cut.then(|| name.clone()));
+            otherwise.head.insert(name.clone(), tried.wrong);
         }
         if has_base {
             for (name, unit) in ground.played.base.iter().filter_map(read) {
                 let Some(head) = otherwise.head.get(name).filter(|head| !head.is_empty()) else { continue };
                 let wanted: BTreeSet<String> = head.iter().map(|it| it.setting.clone()).collect();
-                otherwise.base.insert(name.clone(), other_settings(unit, &trials, Some(&wanted)).await);
+                otherwise.base.insert(name.clone(), other_settings(unit, &trials, Some(&wanted)).await.wrong);
             }
         }
         otherwise
+    }
+
+    /// What was not tried.
+    pub(super) fn not_tried(&self) -> impl Iterator<Item = String> {
+        let told = |name: &String| {
+            format!(
+                "other settings of {name}, past what its templates may work for (LF285): they print megabytes with each"
+            )
+        };
+        self.cut.iter().map(told)
     }
 
     /// Adds it to what the rules look at.
