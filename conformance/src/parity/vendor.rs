@@ -99,12 +99,13 @@ impl Shelf {
                 |it: &Value| !is_there(side, text(it, "name")) && !text(it, "repository").starts_with("file://");
             dependencies(side).into_iter().filter(there).collect::<Vec<Value>>()
         });
-        let differ = |one: &Value, other: &Value| {
-            text(one, "name") == text(other, "name") && text(one, "version") != text(other, "version")
-        };
         let [before, after] = &wanted;
-        let changed = before.iter().filter(|one| after.iter().any(|other| differ(one, other)));
-        let changed = changed.chain(after.iter().filter(|one| before.iter().any(|other| differ(one, other))));
+        let is_in = |side: &[Value], it: &Value, with_version: bool| {
+            let same = |key: &str, other: &Value| text(it, key) == text(other, key);
+            side.iter().any(|other| same("name", other) && (!with_version || same("version", other)))
+        };
+        let is_new = |it: &&Value, other: &[Value]| is_in(other, it, false) && !is_in(other, it, true);
+        let changed = before.iter().filter(|it| is_new(it, after)).chain(after.iter().filter(|it| is_new(it, before)));
         let mut lacking = changed.filter(|it| self.fitting(it).is_none());
         lacking.next().map(|it| format!("{} {}", text(it, "name"), text(it, "version")))
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_timeout::TimeoutConnector;
@@ -17,10 +18,9 @@ use tower::{BoxError, Service, ServiceBuilder};
 
 use crate::under_way::{Watching, must_not_arrive};
 
-/// A client as `kube` makes one, but for its connections. What `kube` does with proxies and with programs that hand out
-/// certificates it goes on doing, over connections of its own.
+/// A client as `kube` makes one, but for its connections. What it says of a proxy it goes on saying.
 pub(crate) fn client(config: kube::Config, watching: Watching) -> Result<kube::Client, kube::Error> {
-    if config.proxy_url.is_some() || config.auth_info.exec.is_some() {
+    if config.proxy_url.is_some() {
         return Ok(ClientBuilder::try_from((config, watching))?.build());
     }
     let mut plain = HttpConnector::new();
@@ -56,24 +56,27 @@ impl Service<http::Uri> for Connector {
 
     fn call(&mut self, address: http::Uri) -> Self::Future {
         let connecting = self.0.call(address);
-        Box::pin(async move { connecting.await.map(Resettable) })
+        Box::pin(async move { connecting.await.map(|stream| Resettable { made: Instant::now(), stream }) })
     }
 }
 
-struct Resettable(TokioIo<TcpStream>);
+struct Resettable {
+    made: Instant,
+    stream: TokioIo<TcpStream>,
+}
 
 impl Drop for Resettable {
     fn drop(&mut self) {
-        if must_not_arrive() {
+        if must_not_arrive(self.made) {
             // One that is reset already needs nothing more.
-            let _reset = self.0.inner().set_zero_linger();
+            let _reset = self.stream.inner().set_zero_linger();
         }
     }
 }
 
 impl Connection for Resettable {
     fn connected(&self) -> Connected {
-        self.0.connected()
+        self.stream.connected()
     }
 }
 
@@ -83,28 +86,28 @@ impl Read for Resettable {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl Write for Resettable {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if must_not_arrive() {
+        if must_not_arrive(self.made) {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -112,7 +115,7 @@ impl Write for Resettable {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, parts)
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
     }
 }
 

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
@@ -69,7 +70,7 @@ impl Evidence {
     }
 
     /// Why the pod does not run, and which container of it: in the same words for every pod that fails of it, whatever that is
-    /// called and runs. Nothing where no pod is stuck.
+    /// called and of whatever version. Nothing where no pod is stuck.
     pub fn cause(&self) -> Option<String> {
         let container = self.pod.as_ref().and(self.container.as_deref()).unwrap_or_default();
         match self.reason.as_str() {
@@ -77,7 +78,8 @@ impl Evidence {
             Evidence::TIMEOUT => None,
             // What is said of an image names it, and what is said of a crash its pod.
             "InvalidImageName" | "ImagePullBackOff" | "ErrImageNeverPull" => {
-                Some(format!("{container}: {}", self.reason))
+                let image = self.image.as_deref().unwrap_or_default();
+                Some(format!("{container}: {}: {}", self.reason, repository(image)))
             }
             "CrashLoopBackOff" => {
                 let ended = self.message.split_once(" (").map_or(self.message.as_str(), |(ended, _)| ended);
@@ -85,6 +87,25 @@ impl Evidence {
             }
             reason => Some(format!("{container}: {reason}: {}", self.message)),
         }
+    }
+}
+
+/// Leaves the pods of a Deployment's last revision: what is wrong with those before it is past. All where that cannot be told.
+fn keep_newest(pods: &mut Vec<Object>) {
+    let made = |pod: &Object| pod.creation_timestamp().unwrap_or_default().to_owned();
+    let Some(last) = pods.iter().map(made).max() else { return };
+    let revision = |pod: &Object| pod.label("pod-template-hash").map(str::to_owned);
+    let newest: BTreeSet<Option<String>> = pods.iter().filter(|pod| made(pod) == last).map(revision).collect();
+    pods.retain(|pod| newest.contains(&revision(pod)));
+}
+
+/// An image without its tag and digest.
+fn repository(image: &str) -> &str {
+    let image = image.split_once('@').map_or(image, |(image, _)| image);
+    let name = image.rfind('/').map_or(0, |at| at + 1);
+    match image.get(name..).and_then(|name| name.find(':')) {
+        Some(at) => image.get(..name + at).unwrap_or(image),
+        None => image,
     }
 }
 
@@ -109,7 +130,10 @@ impl Cluster {
     }
 
     async fn look_into(&self, object: &Object, evidence: &mut Evidence) {
-        let pods = self.pods_of(object).await;
+        let mut pods = self.pods_of(object).await;
+        if object.kind() == "Deployment" {
+            keep_newest(&mut pods);
+        }
         // The pod that says most: one that is stuck, else one that failed, else the newest that is not ready.
         let chosen = pods.iter().max_by_key(|pod| {
             let failed = pod.str_at("/status/phase") == Some("Failed") || crashed_container(pod).is_some();

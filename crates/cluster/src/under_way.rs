@@ -12,7 +12,7 @@
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::{Leave, connecting};
 
@@ -21,9 +21,6 @@ static UNDER_WAY: Mutex<Vec<Leave>> = Mutex::new(Vec::new());
 
 /// When the leave of something that was on its way was seen to have ended last.
 static SEEN_PAST: Mutex<Option<Instant>> = Mutex::new(None);
-
-/// For how long after that the connection may take to end that has carried it.
-const ENDS: Duration = Duration::from_secs(5);
 
 /// A write on its way.
 pub(crate) struct UnderWay(Leave);
@@ -51,9 +48,9 @@ fn is_past() -> bool {
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|leave| !leave.holds())
 }
 
-/// Whether a connection that ends now may have carried what must not arrive any more.
-pub(crate) fn must_not_arrive() -> bool {
-    is_past() || SEEN_PAST.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < ENDS)
+/// Whether a connection that was made then may carry what must not arrive any more.
+pub(crate) fn must_not_arrive(made: Instant) -> bool {
+    is_past() || SEEN_PAST.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| made <= at)
 }
 
 /// A client whose connections end before they send anything while something is on its way whose leave has ended
@@ -73,20 +70,23 @@ pub(crate) struct Watching;
 
 impl hyper::rt::Executor<Connection> for Watching {
     fn execute(&self, connection: Connection) {
-        tokio::spawn(Watched(Some(connection)));
+        tokio::spawn(Watched { made: Instant::now(), connection: Some(connection) });
     }
 }
 
-struct Watched(Option<Connection>);
+struct Watched {
+    made: Instant,
+    connection: Option<Connection>,
+}
 
 impl Future for Watched {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if is_past() {
-            self.0 = None;
+        if must_not_arrive(self.made) {
+            self.connection = None;
         }
-        match &mut self.0 {
+        match &mut self.connection {
             Some(connection) => connection.as_mut().poll(context),
             None => Poll::Ready(()),
         }
@@ -108,22 +108,26 @@ mod tests {
     async fn a_connection_ends_before_it_moves_a_byte_when_the_leave_of_what_is_on_its_way_has_ended() {
         let _alone = ALONE.lock().await;
         let carried = Arc::new(AtomicUsize::new(0));
-        let connection = || -> Connection {
+        let connection = || {
             let carried = Arc::clone(&carried);
-            Box::pin(async move {
+            let connection: Connection = Box::pin(async move {
                 carried.fetch_add(1, Ordering::SeqCst);
-            })
+            });
+            Watched { made: Instant::now(), connection: Some(connection) }
         };
         let leave = Leave::without_end();
         let on_its_way = UnderWay::by(&leave);
-        Watched(Some(connection())).await;
+        connection().await;
         assert_eq!(carried.load(Ordering::SeqCst), 1);
         leave.end();
-        Watched(Some(connection())).await;
+        connection().await;
         assert_eq!(carried.load(Ordering::SeqCst), 1, "nothing is carried any more");
         assert_eq!(asked(&on_its_way).await, 0, "nor what a client of this room is to send");
+        let before = connection();
         drop(on_its_way);
-        Watched(Some(connection())).await;
+        before.await;
+        assert_eq!(carried.load(Ordering::SeqCst), 1, "nor by one that was made before it was let go");
+        connection().await;
         assert_eq!(carried.load(Ordering::SeqCst), 2, "what comes after it is");
     }
 

@@ -174,6 +174,9 @@ pub struct Change {
 pub struct FailureReport {
     /// What was seen of the object that failed.
     pub evidence: Vec<Evidence>,
+    /// Whether no other one failed beside it, or was waited for in vain.
+    #[serde(skip)]
+    pub is_sole: bool,
     /// The pods.
     pub pods: Vec<PodLine>,
     /// The last events, oldest first.

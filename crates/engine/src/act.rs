@@ -495,6 +495,7 @@ fn guarded(step: &Step, violation: &once::OnceViolation) -> Stop {
         hook: None,
         message: violation.to_string(),
         evidence: Vec::new(),
+        pending: 0,
         further: Vec::new(),
     }))
 }

@@ -153,6 +153,7 @@ mod tests {
             hook: None,
             message: "BackoffLimitExceeded".into(),
             evidence: Vec::new(),
+            pending: 0,
             further: Vec::new(),
         };
         let outcomes = [

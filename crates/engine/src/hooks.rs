@@ -219,6 +219,7 @@ impl Executor {
             hook: None,
             message,
             evidence: Vec::new(),
+            pending: 0,
             further: Vec::new(),
         }))
     }

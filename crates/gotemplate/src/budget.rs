@@ -25,8 +25,8 @@ const COLLECTION: usize = 3 * VALUE;
 const COPIED: usize = 4;
 /// Bytes of arguments that are read in one step.
 const READ: usize = 64;
-/// Bytes of its text that a function writes in one step.
-const WRITTEN: usize = 16;
+/// Bytes that a value is written out in in one step.
+const WRITTEN: usize = 8;
 /// Texts up to this length are held in place or are hardly worth counting apart.
 const SHORT: usize = 22;
 /// Longer texts are looked up in the list of those that were counted.
@@ -39,6 +39,11 @@ pub(crate) struct Made {
     since: u64,
     /// By the actions that are under way.
     pub(crate) pending: u64,
+}
+
+/// The steps that it takes to write so many bytes.
+pub(crate) fn writing(bytes: usize) -> u64 {
+    (bytes / WRITTEN) as u64
 }
 
 fn limit(limit: Limit) -> FuncError {
@@ -68,6 +73,15 @@ impl CallCtx<'_> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.granted && !self.grant() {
             return Err(limit(Limit::Steps(self.limits.steps)));
+        }
+        Ok(())
+    }
+
+    /// As [`CallCtx::work`], of an action of a template.
+    pub(crate) fn worked(&mut self, steps: u64) -> Exec<()> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.granted && !self.grant() {
+            return self.fail_with(Cause::Limit(Limit::Steps(self.limits.steps)));
         }
         Ok(())
     }
@@ -168,7 +182,6 @@ impl CallCtx<'_> {
 
     /// Counts what a call has made and nobody has counted yet.
     pub(crate) fn after(&mut self, flow: Flow, value: &Value) -> Exec<()> {
-        let mut written = 0;
         let made = match (flow, value.data()) {
             (Flow::Computes | Flow::Knows | Flow::Executes, Data::Str(text) | Data::Bytes(text)) => {
                 if text.len() <= SHORT {
@@ -177,14 +190,13 @@ impl CallCtx<'_> {
                 if text.len() > MAX_TEXT {
                     return self.fail_with(Cause::Limit(Limit::OutputBytes(MAX_TEXT as u64)));
                 }
-                written = text.len() / WRITTEN;
                 text.len()
             }
             (Flow::Computes | Flow::Knows | Flow::Tests, Data::List(list)) => list.len() * VALUE,
             (Flow::Computes | Flow::Knows, Data::Map(map)) => map.len() * ENTRY,
             _ => return Ok(()),
         };
-        match self.work(written as u64).and_then(|()| self.made(made as u64)) {
+        match self.made(made as u64) {
             Ok(()) => Ok(()),
             Err(FuncError::Exec { error, .. }) => self.fail_with(error.cause.clone()),
             Err(error) => self.fail(error.to_string()),

@@ -91,6 +91,7 @@ pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Opt
         trials,
         rendered_under: [usual, &all_served],
         most_steps: if wanted.is_some() { u64::MAX } else { MOST_STEPS },
+        is_cut: Cell::default(),
     };
     let objects = bare.rendered.all_objects().count();
     let most = most(objects);
@@ -113,7 +114,7 @@ pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Opt
     let mut groups = grouped(singles, objects / OBJECTS_EACH);
     groups.reverse();
     let mut left = most;
-    while let Some(mut group) = groups.pop().filter(|_| left > 0) {
+    while let Some(mut group) = groups.pop().filter(|_| left > 0 && trying.may_go_on()) {
         left -= 1;
         match trying.group(group.iter()).await {
             Err(Fine) => {
@@ -142,7 +143,7 @@ pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Opt
         all.extend(trying.moved());
     }
     all.retain(|it| !it.faults.is_empty());
-    Tried { wrong: all, is_cut: trying.has_worked() }
+    Tried { wrong: all, is_cut: trying.is_cut.get() }
 }
 
 /// The settings of which something was told before.
@@ -206,14 +207,16 @@ struct Trying<'a, 'p> {
     /// What is counted of how much templates have worked, and how much they may for all of it.
     rendered_under: [&'a Conditions; 2],
     most_steps: u64,
+    /// Whether something was left out because of that.
+    is_cut: Cell<bool>,
 }
 
 /// So many switches are turned on at once.
 const AT_ONCE: usize = 8;
 
-/// So many steps of templates are spent on settings that nobody has asked for, of some 20 ns each: a chart that prints megabytes
-/// with each of them is tried with fewer.
-const MOST_STEPS: u64 = 100_000_000;
+/// So many steps of templates are spent on settings that nobody has asked for, of some 20 ns each: a chart whose templates work for long,
+/// or print megabytes, is tried with fewer.
+const MOST_STEPS: u64 = 120_000_000;
 
 /// So many renderings are spent on finding out what goes wrong behind one switch.
 const FEW: usize = 16;
@@ -231,6 +234,9 @@ impl Trying<'_, '_> {
             let Some(mut batch) = batches.pop() else { break };
             if batch.is_empty() {
                 continue;
+            }
+            if !self.may_go_on() {
+                break;
             }
             let look = if batch.len() == 1 { Look::All } else { Look::Whether };
             match self.one(Other::together(with.into_iter().chain(&batch)), look).await {
@@ -253,7 +259,7 @@ impl Trying<'_, '_> {
     async fn without_each_other(&self, samples: &[Other], most: usize) -> Vec<OtherSetting> {
         let mut all = Vec::new();
         let halves = (0..usize::BITS).map(|bit| 1_usize << bit).take_while(|bit| *bit < samples.len());
-        for half in halves.flat_map(|bit| [(bit, 0), (bit, bit)]).take(most) {
+        for half in halves.flat_map(|bit| [(bit, 0), (bit, bit)]).take(most).take_while(|_| self.may_go_on()) {
             let (bit, set) = half;
             let some = || samples.iter().enumerate().filter(|(at, _)| at & bit == set).map(|(_, other)| other);
             if self.one(Other::together(some()), Look::Whether).await.is_ok_and(|told| !told.faults.is_empty()) {
@@ -303,7 +309,7 @@ impl Trying<'_, '_> {
         let mut all = Vec::new();
         let mut left = if samples.is_empty() { 0 } else { most };
         let mut groups: Vec<&[Other]> = ons.chunks(AT_ONCE).rev().collect();
-        while let Some(group) = groups.pop().filter(|_| left > 0) {
+        while let Some(group) = groups.pop().filter(|_| left > 0 && self.may_go_on()) {
             left -= 1;
             let together = Other::together(group.iter().chain(samples));
             let Ok(told) = self.one(together, Look::Whether).await else { continue };
@@ -345,20 +351,17 @@ impl Trying<'_, '_> {
         asked <= FEW
     }
 
-    /// Whether nothing more is tried.
-    fn is_over(&self) -> bool {
-        self.trials.stop.is_cancelled() || self.has_worked()
-    }
-
-    /// Whether templates have worked for all that they may.
-    fn has_worked(&self) -> bool {
+    /// Whether one more may be tried: not once it is ended, or once templates have worked for all that they may.
+    fn may_go_on(&self) -> bool {
         let steps = |conditions: &&Conditions| conditions.before.as_ref().map_or(0, Before::steps);
-        self.rendered_under.iter().map(steps).sum::<u64>() > self.most_steps
+        let has_worked = self.rendered_under.iter().map(steps).sum::<u64>() > self.most_steps;
+        self.is_cut.set(self.is_cut.get() || has_worked);
+        !has_worked && !self.trials.stop.is_cancelled()
     }
 
     /// What is wrong with a setting; no faults where the chart refuses it by itself.
     async fn one(&self, mut other: Other, look: Look) -> Result<OtherSetting, Fine> {
-        if self.is_over() {
+        if self.trials.stop.is_cancelled() {
             return Err(Fine);
         }
         if let Layer::Named(_) | Layer::Moved | Layer::Renamed(_) = other.layer {

@@ -119,7 +119,7 @@ impl Trial {
                         object: evidence().map(|it| &it.object).next(),
                         container: evidence().find_map(|it| it.container.as_deref()),
                         in_pod: evidence().find_map(landfall_cluster::Evidence::in_pod),
-                        cause: evidence().find_map(landfall_cluster::Evidence::cause),
+                        cause: unit.failure.as_ref().and_then(sole_cause),
                         told: &unit.diagnostics,
                     }
                 })
@@ -146,4 +146,9 @@ impl Trial {
                 .collect(),
         }
     }
+}
+
+/// Why the pod of the one object does not run that a delivery fails of; nothing where others have failed or were waited for, too.
+fn sole_cause(failure: &landfall_delivery::FailureReport) -> Option<String> {
+    failure.evidence.first().filter(|_| failure.is_sole)?.cause()
 }

@@ -56,6 +56,8 @@ struct Kept {
     set: Set,
     surroundings: Arc<Surroundings>,
     sources: BTreeMap<String, Bytes>,
+    /// The charts that take part, with templates or without: `.Chart.Dependencies` and `.Subcharts` name them.
+    parts: Vec<String>,
     values: Map,
     /// By template; nothing where they depend on each other.
     printed: Option<BTreeMap<String, Printed>>,
@@ -94,12 +96,16 @@ impl Before {
         let not_at_hand = NotAtHand::of(&prepared.chart);
         let (known, has_room) = {
             let kept = self.kept();
-            let known = kept.iter().find(|it| it.is_of(release, capabilities, templates, options)).cloned();
+            let known = kept.iter().find(|it| it.is_of((prepared, release, capabilities), templates, options)).cloned();
             (known, kept.len() < MOST)
         };
         if let Some(known) = known {
             known.set.begin_again();
-            let outcome = known.again(prepared, templates, options, &not_at_hand);
+            let outcome = known.again(prepared, templates, options, &not_at_hand).unwrap_or_else(|| {
+                self.count(&known.set);
+                known.set.begin_again();
+                plainly(&known.set, templates, options, &not_at_hand)
+            });
             self.count(&known.set);
             return Ok((outcome, Arc::clone(&known.surroundings)));
         }
@@ -112,6 +118,7 @@ impl Before {
         let (outcome, seen) = match first(&set, templates, options, &not_at_hand) {
             Some((outcome, seen)) => (outcome, Some(seen)),
             None => {
+                self.count(&set);
                 set.begin_again();
                 let options = RenderOptions { sprig: chance, ..options.clone() };
                 (plainly(&set, templates, &options, &not_at_hand), None)
@@ -126,6 +133,7 @@ impl Before {
                 set,
                 surroundings: Arc::clone(&surroundings),
                 sources: templates.all.iter().map(|(path, it)| (path.clone(), it.source.text.clone())).collect(),
+                parts: parts(&prepared.chart),
                 values: prepared.values.clone(),
                 printed: seen.and_then(|seen| with_texts(seen, templates, files)),
             };
@@ -134,12 +142,14 @@ impl Before {
         Ok((outcome, surroundings))
     }
 
-    /// The steps of all executions so far, of some 20 ns each; what was given up and done again counts once.
+    /// The steps of all executions so far, of some 20 ns each, those that are traced included; what was given up and done again
+    /// counts twice.
     pub fn steps(&self) -> u64 {
         self.0.steps.load(Ordering::Relaxed)
     }
 
-    fn count(&self, set: &Set) {
+    /// Counts what templates of a rendering have worked.
+    pub(super) fn count(&self, set: &Set) {
         self.0.steps.fetch_add(set.steps(), Ordering::Relaxed);
     }
 
@@ -235,8 +245,7 @@ impl Kept {
     /// Whether a rendering is of the same charts, and sees the same release and cluster.
     fn is_of(
         &self,
-        release: &ReleaseInfo,
-        capabilities: &Capabilities,
+        (prepared, release, capabilities): (&Prepared, &ReleaseInfo, &Capabilities),
         templates: &Templates<'_>,
         options: &RenderOptions,
     ) -> bool {
@@ -247,20 +256,21 @@ impl Kept {
                 path == other && (Arc::ptr_eq(text, &template.source.text) || *text == template.source.text)
             })
             && self.capabilities == *capabilities
+            && self.parts == parts(&prepared.chart)
     }
 
-    /// Renders with other values.
+    /// Renders with other values; nothing where a template writes into what others read: nothing was written then.
     fn again(
         &self,
         prepared: &Prepared,
         templates: &Templates<'_>,
         options: &RenderOptions,
         not_at_hand: &NotAtHand,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         let known = self.printed.as_ref().filter(|_| have_same_tables(&prepared.chart, &self.values, &prepared.values));
-        let Some(printed) = known else { return plainly(&self.set, templates, options, not_at_hand) };
+        let Some(printed) = known else { return Some(plainly(&self.set, templates, options, not_at_hand)) };
         let changed = self.values.differences(&prepared.values);
-        let outcome = watched(Watch::new(), templates, options, |watch, (path, template)| {
+        watched(Watch::new(), templates, options, |watch, (path, template)| {
             let known = printed.get(path);
             let is_touched =
                 |known: &&Printed| changed.iter().any(|(map, key)| known.reads.has_key(map, key.as_bytes()));
@@ -271,10 +281,6 @@ impl Kept {
             let mut context = chance.forked().unwrap_or_else(|| chance.clone());
             let dot = seen_by(path, template, watch, options.dialect);
             not_at_hand.forgives(one(&self.set, path, &dot, &mut context, options))
-        });
-        outcome.unwrap_or_else(|| {
-            self.set.begin_again();
-            plainly(&self.set, templates, options, not_at_hand)
         })
     }
 }
@@ -289,6 +295,17 @@ impl Printed {
             left_out: self.left_out.clone(),
         }
     }
+}
+
+/// The charts below one, at any depth, and what each declares of those that take part.
+fn parts(chart: &Chart) -> Vec<String> {
+    let mut all: Vec<String> =
+        chart.metadata.dependencies.iter().map(|it| format!("{}:{}", it.name, it.alias)).collect();
+    for child in &chart.dependencies {
+        all.push(child.name().to_owned());
+        all.extend(parts(child).iter().map(|part| format!("{}/{part}", child.name())));
+    }
+    all
 }
 
 /// Whether the charts have tables of their own in both, or in neither: a chart without one sees an empty one that lies nowhere.

@@ -132,6 +132,9 @@ pub(crate) fn execute_with(
             in_order(&set, &run, &mut recording, options, (strictness, &not_at_hand))
         }
     };
+    if let Some(before) = &options.before {
+        before.count(&set);
+    }
     warnings.0.append(&mut surroundings.warnings.lock().unwrap_or_else(PoisonError::into_inner).0);
     let rendered = match rendered {
         Ok(rendered) => rendered,

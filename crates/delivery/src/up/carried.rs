@@ -1,6 +1,5 @@
 //! A release's operation carried out, and told of a unit.
 
-use landfall_cluster::Evidence;
 use landfall_diag::{Diagnose, Diagnostic};
 use landfall_engine::Failure;
 use landfall_release::{Delivered, Prepared, Status};
@@ -43,13 +42,14 @@ impl Session {
     pub(crate) async fn tell_failure(&self, summary: &mut UnitSummary, failure: &Failure, diagnostic: Diagnostic) {
         summary.outcome = Outcome::Failed;
         summary.diagnostics.push(diagnostic);
-        summary.failure = self.failure_report(&summary.namespace, failure.evidence.clone()).await;
+        summary.failure = self.failure_report(&summary.namespace, failure).await;
     }
 
-    async fn failure_report(&self, namespace: &str, evidence: Vec<Evidence>) -> Option<FailureReport> {
+    async fn failure_report(&self, namespace: &str, failure: &Failure) -> Option<FailureReport> {
         let pods = pods::pods(&self.cluster, namespace).await.ok()?;
         let events = pods::events(&self.cluster, namespace).await.ok()?;
-        Some(FailureReport { evidence, pods, events })
+        let is_sole = failure.further.is_empty() && failure.pending <= 1;
+        Some(FailureReport { evidence: failure.evidence.clone(), is_sole, pods, events })
     }
 
     pub(super) async fn test(&self, unit: &Unit, options: &UpOptions, summary: &mut UnitSummary) {

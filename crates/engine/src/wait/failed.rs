@@ -34,6 +34,7 @@ impl Executor {
             hook: None,
             message: message.to_owned(),
             evidence: vec![evidence],
+            pending: 0,
             further: Vec::new(),
         }))
     }
@@ -56,6 +57,7 @@ impl Executor {
             hook: None,
             message: format!("timed out after {} s waiting for {}", timeout.as_secs(), what.join("; ")),
             evidence,
+            pending: pending.len(),
             further: Vec::new(),
         }))
     }

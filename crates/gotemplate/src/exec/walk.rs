@@ -265,6 +265,10 @@ impl CallCtx<'_> {
         if end - before > crate::budget::MAX_TEXT {
             return self.fail_with(Cause::Limit(Limit::OutputBytes(crate::budget::MAX_TEXT as u64)));
         }
+        // A text is copied, anything else is written out.
+        if !matches!(value.data(), Data::Str(_)) {
+            self.worked(crate::budget::writing(end - before))?;
+        }
         self.wrote(end - before)
     }
 }

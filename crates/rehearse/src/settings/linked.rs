@@ -156,7 +156,7 @@ impl Trying<'_, '_> {
                 );
             }
         }
-        let told = pairs.into_iter().take(most).take_while(|_| !self.is_over()).filter_map(|(one, other)| {
+        let told = pairs.into_iter().take(most).take_while(|_| self.may_go_on()).filter_map(|(one, other)| {
             let both = Other::switch(format!("{one},{other}"));
             let new = self.new_of(&both.of(self.unit), plain, conditions)?;
             let twice = new.iter().filter(|it| it.rule == "LF190").map(|it| {

@@ -87,7 +87,7 @@ impl Trying<'_, '_> {
 
     /// What a release that is called otherwise misses, and does not under its own name; and whether it could be rendered.
     pub(super) fn called_otherwise(&self, other: Other) -> (OtherSetting, bool) {
-        if self.is_over() {
+        if !self.may_go_on() {
             return (OtherSetting { setting: other.setting, faults: Vec::new() }, false);
         }
         let (_, conditions) = self.served;

@@ -243,6 +243,14 @@ fn an_update_that_waits_for_the_bases_pod_fails_of_what_the_base_fails_of() {
     assert!(rehearsal.trials.iter().all(|trial| trial.as_its_base), "{:#?}", rehearsal.trials);
     assert!(rehearsal.known.iter().any(|it| it.rule == "LF100"), "{:#?}", rehearsal.known);
     assert!(rehearsal.passes(), "{:#?}", told(&rehearsal));
+    // Nor is anything else the base's that is waited for beside it in vain.
+    let beside =
+        STUCK.replace("STORE", "store").replace("name: store", "name: other").replace("app: store", "app: other");
+    let beside = beside
+        .replace("      containers:", "      readinessGates: [{conditionType: example.com/warm}]\n      containers:");
+    let worse = with(base(), "values.yaml", "tag: 2.0.0-beta\nstrategy: RollingUpdate\n");
+    let rehearsal = upgrade(base(), with(worse, "templates/other.yaml", &beside));
+    assert!(!rehearsal.passes(), "{:#?}", told(&rehearsal));
     // A base that starts has nothing to do with it.
     let sound = with(base(), "templates/stuck.yaml", &STUCK.replace("STORE", "store"));
     let rehearsal = upgrade(sound, base());

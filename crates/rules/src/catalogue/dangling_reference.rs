@@ -52,6 +52,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 _ => continue,
             };
             let namespace = reference.namespace.as_deref();
+            let is_possible = is_object_name(&reference.name);
             let maker = programs
                 .iter()
                 .filter_map(|program| {
@@ -59,7 +60,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     let is_asked = || waits(&around, &program.owner, &reference);
                     (certainty == Certainty::Named || !is_asked()).then_some((certainty, program))
                 })
-                .max_by_key(|(certainty, _)| *certainty);
+                .max_by_key(|(certainty, _)| *certainty)
+                .filter(|(certainty, _)| is_possible || *certainty == Certainty::Named);
             let finding = finding(&reference, &what, &known, desired.object.kind());
             let finding = match maker {
                 Some((Certainty::Named, _)) => continue,
@@ -99,6 +101,8 @@ fn weighed(
         return finding.weighing(Severity::Error).help(format!("did you mean `{near}`?"));
     }
     if !is_object_name(&reference.name) {
+        let is_pull_secret = reference.path.contains("imagePullSecrets");
+        let finding = if is_pull_secret { finding.weighing(Severity::Warning) } else { finding };
         return finding
             .because(
                 "nobody can bring it: the API takes small letters, digits, `-` and `.` in a name, and nothing else",
