@@ -74,7 +74,7 @@ impl Otherwise {
     pub(super) fn not_tried(&self) -> impl Iterator<Item = String> {
         let told = |name: &String| {
             format!(
-                "other settings of {name}, past what its templates may work for (LF285): they print megabytes with each"
+                "all other settings of {name} (LF285): its templates had worked for as long as they may before each was tried"
             )
         };
         self.cut.iter().map(told)

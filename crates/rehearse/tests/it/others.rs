@@ -240,3 +240,21 @@ fn ports_of_nodes_and_versions_of_old_clusters_are_not_made_up() {
     let ingress = "{{- $new := ne .Values.ingress.apiVersion \"extensions/v1beta1\" }}\napiVersion: {{ if $new }}networking.k8s.io/v1{{ else }}extensions/v1beta1{{ end }}\nkind: Ingress\nmetadata: {name: it}\nspec: {defaultBackend: {resource: {apiGroup: example.com, kind: It, name: it}}}\n";
     assert!(!words(&told("ingress: {apiVersion: \"\"}\n", ingress)).contains("extensions/v1beta1"));
 }
+
+#[test]
+fn what_was_not_tried_because_templates_work_for_long_is_said() {
+    let values: String = (0..20).map(|at| format!("part{at}: {{enabled: false}}\n")).collect();
+    let asks: String = (0..20).map(|at| format!("{{{{ if .Values.part{at}.enabled }}}}{{{{ end }}}}")).collect();
+    let notes = |times: usize| {
+        let works = format!(
+            "{asks}{{{{ $s := repeat 30000000 \"x\" }}}}{{{{ range until {times} }}}}{{{{ $_ := contains \"y\" $s }}}}{{{{ end }}}}\n"
+        );
+        let chart = || files(&format!("tag: 1.0.0\n{values}"), &[("templates/works.yaml", &works)]);
+        upgrade(chart(), chart()).not_simulated
+    };
+    let is_told = |note: &String| note.starts_with("all other settings of shop (LF285)");
+    let long = notes(20);
+    assert!(long.iter().any(is_told), "{long:?}");
+    let short = notes(0);
+    assert!(!short.iter().any(is_told), "{short:?}");
+}
