@@ -50,6 +50,8 @@ enum Verdict {
     },
     /// One side refuses its own default values.
     Refused(String),
+    /// It says nothing of its chart: a library, or one that the corpus lacks a dependency of.
+    LeftOut(String),
     Broken(String),
 }
 
@@ -67,7 +69,7 @@ struct Evidence {
     commit: String,
     /// Repositories whose history was read.
     repositories: usize,
-    /// Their charts that have an earlier state, of which `planned + refused` were drawn by the commit's hash.
+    /// Their charts that have an earlier state, of which `planned + refused + left_out` were drawn by the commit's hash.
     charts: usize,
     /// Charts that were rehearsed from an earlier state to their head.
     planned: usize,
@@ -76,6 +78,8 @@ struct Evidence {
     failed: usize,
     /// Charts one side of which refuses its own defaults.
     refused: usize,
+    /// Libraries, and charts of which two versions of a dependency are wanted that the corpus has not both of.
+    left_out: usize,
     /// Charts that no tag holds in another state.
     untagged: usize,
     /// The exit codes that a pipeline sees, and how often.
@@ -131,7 +135,7 @@ pub(super) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn 
         write(root, evidence.suite, &evidence)?;
     }
     let line = format!(
-        "upgrades: {} of {} charts (of {}) of {} repositories without a false alarm from their last {} to their head; exits {:?}, {} of the red ones for old errors alone; {} refuse their defaults, {} have no earlier state",
+        "upgrades: {} of {} charts (of {}) of {} repositories without a false alarm from their last {} to their head; exits {:?}, {} of the red ones for old errors alone; {} refuse their defaults, {} are libraries or want a dependency that is not at hand, {} have no earlier state",
         evidence.passed,
         evidence.planned,
         evidence.charts,
@@ -140,6 +144,7 @@ pub(super) fn run(root: &Path, arguments: &Arguments) -> Result<String, Box<dyn 
         evidence.exits,
         evidence.red_for_old_errors_alone,
         evidence.refused,
+        evidence.left_out,
         evidence.untagged
     );
     if evidence.failed == 0 { Ok(line) } else { Err(line.into()) }
@@ -152,6 +157,11 @@ impl Evidence {
             Verdict::Refused(why) => {
                 say(&format!("refused  {} from {}: {why}", upgrade.id, upgrade.base));
                 self.refused += 1;
+                return;
+            }
+            Verdict::LeftOut(why) => {
+                say(&format!("left out {} from {}: {why}", upgrade.id, upgrade.base));
+                self.left_out += 1;
                 return;
             }
             Verdict::Broken(why) => {
@@ -370,7 +380,7 @@ fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict
     let sides = commit_sides((&upgrade.repository, &upgrade.path), [&upgrade.base, "HEAD"], shelf, &ground)?;
     let Sides { work, chart } = match sides {
         Ok(sides) => sides,
-        Err(why) => return Ok(Verdict::Refused(why)),
+        Err(why) => return Ok(Verdict::LeftOut(why)),
     };
     let trial = |words: &[&str]| Trial { id: &upgrade.id, chart: &chart, words, directory: &work }.run(landfall);
     let (code, alarms) = match trial(&["HEAD~1..HEAD", "./chart"])? {

@@ -120,7 +120,10 @@ mod tests {
         }
         let kept = match then {
             Then::Stays => Some(client),
-            Then::Ends => None,
+            Then::Ends => {
+                drop(client);
+                None
+            }
             Then::Resets => {
                 client.set_nonblocking(true).expect("as tokio wants it");
                 let _inside = runtime.enter();
