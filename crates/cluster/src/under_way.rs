@@ -10,47 +10,52 @@
 //! [`connecting`]: crate::connecting
 
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::{Leave, connecting};
 
-/// The leaves of what this process is writing to clusters.
-static UNDER_WAY: Mutex<Vec<Leave>> = Mutex::new(Vec::new());
+/// What this process is writing to clusters.
+static WRITES: Mutex<Writes> = Mutex::new(Writes { under_way: Vec::new(), seen_past: None });
 
-/// When the leave of something that was on its way was seen to have ended last.
-static SEEN_PAST: Mutex<Option<Instant>> = Mutex::new(None);
+struct Writes {
+    /// The leaves of what is on its way.
+    under_way: Vec<Leave>,
+    /// When the leave of something that was on its way was seen to have ended last.
+    seen_past: Option<Instant>,
+}
+
+fn writes() -> MutexGuard<'static, Writes> {
+    WRITES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A write on its way.
 pub(crate) struct UnderWay(Leave);
 
 impl UnderWay {
     pub(crate) fn by(leave: &Leave) -> Self {
-        UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).push(leave.clone());
+        writes().under_way.push(leave.clone());
         UnderWay(leave.clone())
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        let mut writes = writes();
         if !self.0.holds() {
-            *SEEN_PAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            writes.seen_past = Some(Instant::now());
         }
-        let mut all = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = all.iter().position(|leave| leave.is(&self.0)) {
-            all.swap_remove(at);
+        if let Some(at) = writes.under_way.iter().position(|leave| leave.is(&self.0)) {
+            writes.under_way.swap_remove(at);
         }
     }
 }
 
-fn is_past() -> bool {
-    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|leave| !leave.holds())
-}
-
 /// Whether a connection that was made then may carry what must not arrive any more.
 pub(crate) fn must_not_arrive(made: Instant) -> bool {
-    is_past() || SEEN_PAST.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| made <= at)
+    let writes = writes();
+    writes.seen_past.is_some_and(|at| made <= at) || writes.under_way.iter().any(|leave| !leave.holds())
 }
 
 /// A client whose connections end before they send anything while something is on its way whose leave has ended

@@ -48,14 +48,14 @@ pub struct Failure {
     /// What could be seen of it, the cause first.
     pub evidence: Vec<Evidence>,
     /// How many objects were still waited for when time was up; the evidence is of the first of them.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub pending: usize,
     /// What failed beside it, where an executor finishes its writes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<Failure>,
 }
 
-fn is_none(count: &usize) -> bool {
+fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 

@@ -41,8 +41,8 @@ pub(crate) struct Made {
     pub(crate) pending: u64,
 }
 
-/// The steps that it takes to write so many bytes.
-pub(crate) fn writing(bytes: usize) -> u64 {
+/// The steps that it takes to write a value out in so many bytes.
+pub(crate) fn steps_of_writing(bytes: usize) -> u64 {
     (bytes / WRITTEN) as u64
 }
 
@@ -70,20 +70,28 @@ impl CallCtx<'_> {
     /// # Errors
     /// The limit's words, when it is reached.
     pub fn work(&mut self, steps: u64) -> Result<(), FuncError> {
-        self.steps = self.steps.saturating_add(steps);
-        if self.steps > self.granted && !self.grant() {
-            return Err(limit(Limit::Steps(self.limits.steps)));
-        }
-        Ok(())
+        if self.spend(steps) { Ok(()) } else { Err(limit(Limit::Steps(self.limits.steps))) }
+    }
+
+    /// Counts as work that a value which is no text is written out in so many bytes.
+    ///
+    /// # Errors
+    /// The limit's words, when it is reached.
+    pub fn write_out(&mut self, bytes: usize) -> Result<(), FuncError> {
+        self.work(steps_of_writing(bytes))
     }
 
     /// As [`CallCtx::work`], of an action of a template.
-    pub(crate) fn worked(&mut self, steps: u64) -> Exec<()> {
+    #[inline]
+    pub(crate) fn step(&mut self, steps: u64) -> Exec<()> {
+        if self.spend(steps) { Ok(()) } else { self.fail_with(Cause::Limit(Limit::Steps(self.limits.steps))) }
+    }
+
+    /// Takes steps; whether there were so many left.
+    #[inline]
+    fn spend(&mut self, steps: u64) -> bool {
         self.steps = self.steps.saturating_add(steps);
-        if self.steps > self.granted && !self.grant() {
-            return self.fail_with(Cause::Limit(Limit::Steps(self.limits.steps)));
-        }
-        Ok(())
+        self.steps <= self.granted || self.grant()
     }
 
     /// Takes further steps out of what all executions have together; whether there were any.

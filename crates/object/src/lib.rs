@@ -24,9 +24,9 @@ pub mod lifecycle;
 mod list;
 pub mod mask;
 pub mod merge;
+mod names;
 pub mod network_policy;
 mod object;
-mod object_name;
 mod once;
 pub mod operators;
 pub mod order;
@@ -47,8 +47,8 @@ pub use health::{Health, HealthStatus};
 pub use json::{read_json, to_json, write_json, write_json_string};
 pub use key::ObjectKey;
 pub use list::flattened;
+pub use names::{is_label, is_object_name, is_subdomain};
 pub use object::{NotAnObject, Object, OwnerReference, Revealed, at, revealed};
-pub use object_name::is_object_name;
 pub use once::{
     BORN_ANNOTATION, ONCE_ANNOTATION, OnceViolation, Wanted, kept_value, mark_born, once_guard, once_keys, showing,
 };

@@ -69,7 +69,7 @@ pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Opt
     let usual = &trials.conditions.again_and_again();
     let Ok(bare) = installed(unit, usual, Tracing::Off) else { return Tried::default() };
     let trials = &Trials { definitions: &bare.defined().collect(), ..*trials };
-    let mut all_served = trials.conditions.again_and_again();
+    let mut all_served = usual.clone();
     all_served.capabilities = all_served.capabilities.with_api_versions(known_versions());
     // What stands behind `.Capabilities.APIVersions.Has` is rendered with all other settings.
     let served = installed(unit, &all_served, Tracing::Off).ok();
@@ -89,7 +89,6 @@ pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Opt
         added: RefCell::default(),
         asked: Cell::default(),
         trials,
-        rendered_under: [usual, &all_served],
         most_steps: if wanted.is_some() { u64::MAX } else { MOST_STEPS },
         is_cut: Cell::default(),
     };
@@ -204,8 +203,7 @@ struct Trying<'a, 'p> {
     /// How often it was asked what wants something that is switched off.
     asked: Cell<usize>,
     trials: &'a Trials<'a>,
-    /// What is counted of how much templates have worked, and how much they may for all of it.
-    rendered_under: [&'a Conditions; 2],
+    /// How much templates may work for all of it.
     most_steps: u64,
     /// Whether something was left out because of that.
     is_cut: Cell<bool>,
@@ -353,8 +351,9 @@ impl Trying<'_, '_> {
 
     /// Whether one more may be tried: not once it is ended, or once templates have worked for all that they may.
     fn may_go_on(&self) -> bool {
-        let steps = |conditions: &&Conditions| conditions.before.as_ref().map_or(0, Before::steps);
-        let has_worked = self.rendered_under.iter().map(steps).sum::<u64>() > self.most_steps;
+        // Whatever is rendered here counts on one account.
+        let steps = self.served.1.before.as_ref().map_or(0, Before::steps);
+        let has_worked = steps > self.most_steps;
         self.is_cut.set(self.is_cut.get() || has_worked);
         !has_worked && !self.trials.stop.is_cancelled()
     }

@@ -97,9 +97,6 @@ fn plain(a: Args<'_>, at: usize) -> Value {
     Value::from(a.map(at).named(None)).with_origin(a.any(at).origin())
 }
 
-/// Bytes that are written in one step.
-const WRITTEN: usize = 8;
-
 fn dict(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
     let mut entries = BTreeMap::new();
     for pair in a.rest(0).chunks(2) {
@@ -107,7 +104,7 @@ fn dict(ctx: &mut CallCtx<'_>, a: Args<'_>) -> Result<Value, FuncError> {
         let key = strval(&pair[0])?;
         // A chart that leaves a name out prints all of its context, files and all, as one.
         if pair[0].as_str().is_none() {
-            ctx.work((key.len() / WRITTEN) as u64)?;
+            ctx.write_out(key.len())?;
         }
         entries.insert(key, value);
     }

@@ -2,20 +2,10 @@
 
 use std::net::IpAddr;
 
+pub(crate) use landfall_object::{is_label, is_subdomain};
+
 fn is_alnum(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
-}
-
-/// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
-pub(crate) fn is_label(value: &str) -> bool {
-    let bytes = value.as_bytes();
-    matches!((bytes.first(), bytes.last()), (Some(first), Some(last)) if is_alnum(*first) && is_alnum(*last))
-        && bytes.iter().all(|byte| is_alnum(*byte) || *byte == b'-')
-}
-
-/// Labels with dots between them.
-pub(crate) fn is_subdomain(value: &str) -> bool {
-    value.split('.').all(is_label)
 }
 
 const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";

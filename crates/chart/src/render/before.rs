@@ -31,8 +31,8 @@ use crate::manifest::Manifest;
 use crate::rendered_file::RenderedFile;
 use crate::tree::Bytes;
 
-/// So many renderings are kept: of the charts of a unit, and under another name.
-const MOST: usize = 4;
+/// So many renderings are kept: of the charts of a unit, on another cluster, under another name.
+const MOST: usize = 8;
 
 /// What earlier renderings of charts have read and printed, for others of the same charts with other values. Clones share it.
 ///

@@ -54,7 +54,7 @@ impl CallCtx<'_> {
             };
         }
         for id in body.of() {
-            self.step()?;
+            self.step(1)?;
             let pending = self.made.pending;
             let flow = match &unit.nodes[id] {
                 Node::Text { start, end } => {
@@ -127,15 +127,6 @@ impl CallCtx<'_> {
             self.decided(unit, branch, decision, left);
         }
         Ok(flow)
-    }
-
-    #[inline]
-    fn step(&mut self) -> Exec<()> {
-        self.steps += 1;
-        if self.steps > self.granted && !self.grant() {
-            return self.fail_with(Cause::Limit(Limit::Steps(self.limits.steps)));
-        }
-        Ok(())
     }
 
     fn range(&mut self, unit: &Unit, dot: &Value, id: Id, branch: &Branch) -> Exec<Flow> {
@@ -219,7 +210,7 @@ impl CallCtx<'_> {
 
     /// One turn of a loop; whether there should be another.
     fn turn(&mut self, unit: &Unit, branch: &Branch, index: Value, element: Value) -> Exec<bool> {
-        self.step()?;
+        self.step(1)?;
         match &unit.variables[unit.pipes[branch.pipe as usize].declared.of()] {
             [] => {}
             [only] => self.assign(unit, only, element.clone())?,
@@ -267,7 +258,7 @@ impl CallCtx<'_> {
         }
         // A text is copied, anything else is written out.
         if !matches!(value.data(), Data::Str(_)) {
-            self.worked(crate::budget::writing(end - before))?;
+            self.step(crate::budget::steps_of_writing(end - before))?;
         }
         self.wrote(end - before)
     }

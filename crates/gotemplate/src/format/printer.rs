@@ -362,6 +362,7 @@ impl Printer {
 
     fn byte_slice(&mut self, bytes: &[u8], verb: char, type_name: &str, value: &Value, depth: usize) {
         match verb {
+            'v' | 'd' if self.flags.is_plain() => self.plain_bytes(bytes),
             'v' | 'd' => {
                 if self.flags.sharp_v {
                     self.out.extend_from_slice(type_name.as_bytes());

@@ -101,8 +101,7 @@ fn weighed(
         return finding.weighing(Severity::Error).help(format!("did you mean `{near}`?"));
     }
     if !is_object_name(&reference.name) {
-        let is_pull_secret = reference.path.contains("imagePullSecrets");
-        let finding = if is_pull_secret { finding.weighing(Severity::Warning) } else { finding };
+        let finding = if is_pull_secret(reference) { finding.weighing(Severity::Warning) } else { finding };
         return finding
             .because(
                 "nobody can bring it: the API takes small letters, digits, `-` and `.` in a name, and nothing else",
@@ -209,8 +208,13 @@ fn is_controllers_account(subject: &Subject<'_>, reference: &Reference) -> bool 
         && reference.namespace.as_deref() == Some("kube-system")
 }
 
+/// Whether images are pulled with it: those that are public are without.
+fn is_pull_secret(reference: &Reference) -> bool {
+    reference.path.contains("imagePullSecrets")
+}
+
 fn finding(reference: &Reference, what: &str, known: &BTreeSet<String>, user: &str) -> Finding {
-    let is_pull_secret = reference.path.contains("imagePullSecrets");
+    let is_pull_secret = is_pull_secret(reference);
     let namespace =
         reference.namespace.as_deref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
     let cause = match (reference.kind.as_str(), reference.need) {
