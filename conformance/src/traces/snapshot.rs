@@ -66,9 +66,7 @@ pub(super) async fn scene(side: &Side, scenario: &Scenario) -> anyhow::Result<Sc
         _ => Vec::new(),
     };
     let mut scene = Scene { object, pods: Vec::new(), owned, revisions };
-    let mut ranked: Vec<Ranked> = pods.into_iter().map(|pod| scene.ranked(pod)).collect();
-    ranked.sort_by(|a, b| (&a.rank, a.is_ready(), a.phase()).cmp(&(&b.rank, b.is_ready(), b.phase())));
-    scene.pods = ranked;
+    scene.pods = in_order(pods.into_iter().map(|pod| scene.ranked(pod)).collect());
     Ok(scene)
 }
 
@@ -121,6 +119,20 @@ impl Scene {
 fn revision(value: &Value) -> i64 {
     let text = value["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str();
     text.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Pods by rank and state. Two of a daemon set that are alike in both are told apart by what else is on their nodes: beside an older one
+/// that is ready, getting ready has the older one deleted, alone it has not.
+fn in_order(pods: Vec<Ranked>) -> Vec<Ranked> {
+    let shown = |pod: &Ranked| (pod.rank.clone(), pod.is_ready(), pod.phase().to_owned());
+    let mut on_node: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for pod in &pods {
+        on_node.entry(node_of(&pod.pod)).or_default().push(shown(pod));
+    }
+    on_node.values_mut().for_each(|shown| shown.sort());
+    let mut pods = pods;
+    pods.sort_by_cached_key(|pod| (shown(pod), on_node[&node_of(&pod.pod)].clone()));
+    pods
 }
 
 /// The node that a daemon set's pod is meant for.
@@ -290,5 +302,35 @@ mod tests {
             without_pod_names("create Pod w-0 in StatefulSet w successful"),
             "create Pod w-0 in StatefulSet w successful"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(node: &str, rank: &str, is_ready: bool) -> Ranked {
+        let ready = if is_ready { "True" } else { "False" };
+        let terms = json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]);
+        let pod = json!({
+            "spec": {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]},
+        });
+        Ranked { rank: rank.to_owned(), newest: true, pod }
+    }
+
+    #[test]
+    fn pods_that_are_alike_are_told_apart_by_their_nodes() {
+        let alone = || pod("x", "revision 2", false);
+        let beside = || vec![pod("y", "revision 1", true), pod("y", "revision 2", false)];
+        let first_of = |pods: Vec<Ranked>| {
+            let first = in_order(pods).into_iter().find(|pod| pod.rank == "revision 2");
+            node_of(&first.expect("one of revision 2").pod)
+        };
+        let mut one_way = vec![alone()];
+        one_way.extend(beside());
+        let mut other_way = beside();
+        other_way.push(alone());
+        assert_eq!(first_of(one_way), first_of(other_way));
     }
 }
