@@ -325,7 +325,8 @@ impl Evidence {
 pub(super) fn mined(wanted: &Repository, place: &Path) -> Result<Vec<Change>, Box<dyn Error>> {
     let files = git(place, &["ls-tree", "-r", "--name-only", "HEAD"])?;
     let charts = charts(files.lines());
-    let log = git(place, &["log", "--no-merges", "--name-only", "--format=%x00%H %s", "HEAD"])?;
+    // Looking for renames reads files, and a snapshot may lack its largest ones.
+    let log = git(place, &["log", "--no-merges", "--no-renames", "--name-only", "--format=%x00%H %s", "HEAD"])?;
     let (mut ordinary, mut fixes) = (Vec::new(), Vec::new());
     for entry in log.split('\0').filter(|entry| !entry.is_empty()) {
         let (head, files) = entry.split_once('\n').unwrap_or((entry, ""));
