@@ -303,11 +303,6 @@ mod tests {
             "create Pod w-0 in StatefulSet w successful"
         );
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     fn pod(node: &str, rank: &str, is_ready: bool) -> Ranked {
         let ready = if is_ready { "True" } else { "False" };
