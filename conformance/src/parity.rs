@@ -14,7 +14,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use landfall_chart::Dialect;
 
@@ -185,20 +185,15 @@ fn judge_one(helm: &Helm, case: &Case, plant: bool) -> std::io::Result<Judged> {
     }
     if !verdict.passes() && verdict != Verdict::OracleDied {
         // Two runs within one second agree about the time; a later one does not. Answers are kept, from yesterday perhaps, when the
-        // date was another one than in ours: this one is of the present minute.
-        let later = helm.template(&case.chart, &flags, &case.content, attempt_of(SystemTime::now()))?;
+        // date was another one than in ours: this one is kept for the present minute alone.
+        let minute = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() / 60);
+        let later = helm.template(&case.chart, &flags, &format!("{} {minute}", case.content), 3)?;
         verdict = judge(&first, &later, &ours);
     }
     if ours == Outcome::Refused("PANIC".to_owned()) {
         verdict = Verdict::Differs("we panic".to_owned());
     }
     Ok(Judged { helm: first, ours, verdict })
-}
-
-/// The attempt that helm is asked for within a minute; another one in the next, and none of the first two.
-fn attempt_of(now: SystemTime) -> u8 {
-    let minutes = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 60);
-    3 + u8::try_from(minutes % 250).unwrap_or(0)
 }
 
 /// Keeps both answers of a case for a person to look at.

@@ -123,14 +123,13 @@ fn revision(value: &Value) -> i64 {
 
 /// Pods by rank and state. Two of a daemon set that are alike in both are told apart by what else is on their nodes: beside an older one
 /// that is ready, getting ready has the older one deleted, alone it has not.
-fn in_order(pods: Vec<Ranked>) -> Vec<Ranked> {
+fn in_order(mut pods: Vec<Ranked>) -> Vec<Ranked> {
     let shown = |pod: &Ranked| (pod.rank.clone(), pod.is_ready(), pod.phase().to_owned());
     let mut on_node: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for pod in &pods {
         on_node.entry(node_of(&pod.pod)).or_default().push(shown(pod));
     }
     on_node.values_mut().for_each(|shown| shown.sort());
-    let mut pods = pods;
     pods.sort_by_cached_key(|pod| (shown(pod), on_node[&node_of(&pod.pod)].clone()));
     pods
 }
