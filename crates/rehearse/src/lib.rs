@@ -14,6 +14,7 @@
 mod api;
 mod at_hand;
 mod blame;
+mod earlier;
 mod environments;
 mod graph;
 mod idle;

@@ -24,7 +24,7 @@ use landfall_rules::{
     Blame, ClusterFacts, DesiredUnit, Examination, Inventory, NoBlame, Role, Rule, Start, Subject, classes, conclude,
     is_beyond,
 };
-use landfall_source::SourceTree;
+use landfall_source::{SourceTree, surroundings_for_show};
 use old_sins::OldSins;
 use otherwise::Otherwise;
 use running::Running;
@@ -265,6 +265,7 @@ impl<'r> Delivery<'r> {
             environment: self.environment,
             options: self.options,
             stop: self.stop,
+            surroundings: surroundings_for_show,
         };
         let trial = fork.attempt(&attempt).await?;
         Ok(Delivered { trial, made: fork.inventory(), notes: fork.notes })
@@ -333,6 +334,7 @@ impl Tried {
             environment: *environment,
             options: &request.options,
             stop: &request.stop,
+            surroundings: surroundings_for_show,
         };
         stage.fork(None).attempt(&attempt).await.map(Some)
     }

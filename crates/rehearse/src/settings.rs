@@ -9,9 +9,11 @@ mod choice;
 mod fallen_out;
 mod linked;
 mod made_of_anything;
+mod misplaced;
 mod renamed;
 mod samples;
 mod shared;
+mod unheard;
 
 use std::cell::{Cell, LazyCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -457,6 +459,7 @@ fn asked_for(told: &Diagnostic) -> Option<String> {
 
 /// The rendering that another one is held against.
 struct Plain<'a> {
+    unit: &'a Unit,
     rendered: &'a RenderedUnit,
     objects: HashMap<ObjectKey, &'a Object>,
     texts: HashSet<&'a str>,
@@ -478,6 +481,7 @@ impl<'a> Plain<'a> {
             found.unwrap_or_default().iter().flat_map(|it| [cause(it), lasting(it)]).collect()
         };
         Plain {
+            unit,
             rendered,
             objects: rendered.all_objects().map(|object| (object.key(), object)).collect(),
             texts: texts(rendered).collect(),
@@ -530,7 +534,10 @@ async fn faults(
     if rendering.all_objects().next().is_none() {
         return Vec::new();
     }
-    let prints_nothing = rendering.all_objects().any(|object| has_nothing(object.value()));
+    let prints_nothing = rendering.all_objects().any(|object| {
+        let was = plain.objects.get(&object.key());
+        has_lost(object.value(), was.map(|it| it.value()))
+    });
     let volumes = |object: &Object| object.at("/spec/template/spec/volumes").cloned();
     let looks_beside = rendering.all_objects().any(|object| {
         let mounts = || plain.objects.get(&object.key()).is_none_or(|was| volumes(was) != volumes(object));
@@ -549,6 +556,10 @@ async fn faults(
         Named::Otherwise => !plain.own.contains(&cause(it)) && !plain.own.contains(&lasting(it)),
     };
     faults.extend(found(&desired, BY_OBJECTS, trials).iter().filter(is_told).map(by_rule));
+    if named == Named::Alike {
+        faults.extend(misplaced::misplaced(&desired));
+        faults.extend(unheard::unheard(turned, &desired, plain, conditions, trials));
+    }
     if look == Look::Whether && !faults.is_empty() {
         return faults;
     }
@@ -585,13 +596,15 @@ fn texts(unit: &RenderedUnit) -> impl Iterator<Item = &str> {
     })
 }
 
-fn has_nothing(value: &Value) -> bool {
+/// Whether nothing stands somewhere in a value where something stood before, or where there was no place before.
+fn has_lost(value: &Value, was: Option<&Value>) -> bool {
+    let is_nothing = |value: &Value| value.is_null() || value.as_str() == Some("");
     match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.iter().any(has_nothing),
-        Value::Object(map) => map.values().any(has_nothing),
-        Value::Bool(_) | Value::Number(_) => false,
+        Value::Array(list) => {
+            list.iter().enumerate().any(|(at, value)| has_lost(value, was.and_then(|was| was.get(at))))
+        }
+        Value::Object(map) => map.iter().any(|(key, value)| has_lost(value, was.and_then(|was| was.get(key)))),
+        _ => is_nothing(value) && !was.is_some_and(is_nothing),
     }
 }
 
@@ -603,9 +616,19 @@ fn as_desired(unit: &Unit, mut rendered: RenderedUnit) -> DesiredUnit {
 }
 
 fn found(unit: &DesiredUnit, rules: &[&str], trials: &Trials<'_>) -> Vec<Finding> {
+    found_against(unit, None, rules, trials)
+}
+
+/// The same of a change from a base.
+fn found_against(
+    unit: &DesiredUnit,
+    base: Option<&[DesiredUnit]>,
+    rules: &[&str],
+    trials: &Trials<'_>,
+) -> Vec<Finding> {
     let subject = Subject {
         units: std::slice::from_ref(unit),
-        base: None,
+        base,
         before: trials.definitions,
         cluster: trials.facts,
         trials: &[],

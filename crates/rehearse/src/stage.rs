@@ -28,6 +28,7 @@ use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
 use landfall_release::KeptRuns;
 use landfall_rules::{Inventory, Start, classes};
+use landfall_source::Surroundings;
 use landfall_store::Store;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +59,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) environment: Option<&'a Environment>,
     pub(crate) options: &'a UpOptions,
     pub(crate) stop: &'a CancellationToken,
+    /// What templates see of the machine.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// How long what is only put there has had to start.
@@ -243,7 +246,7 @@ impl Stage {
             stop: attempt.stop.clone(),
             hook_runs: KeptRuns::AtTheEnd,
             readings: Some(self.readings.clone()),
-            surroundings: landfall_source::surroundings_for_show,
+            surroundings: attempt.surroundings,
             ..Session::new(Cluster::new(self.drydock.client()), store.clone(), progress)
         };
         let began = self.drydock.now();

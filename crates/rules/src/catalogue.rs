@@ -24,6 +24,7 @@ mod claim_that_is_not_mounted;
 mod class_in_template;
 mod command_that_is_no_program;
 mod condition_with_a_constant;
+mod constant_for_its_value;
 mod container_named_by_annotation;
 mod credential_in_config_map;
 mod cut_off_from_names;
@@ -59,6 +60,7 @@ mod insufficient_nodes;
 mod invalid_manifest;
 mod jobs_cut_off;
 mod key_that_is_no_variable;
+mod key_that_nobody_reads;
 mod key_twice_in_values;
 mod known_name_misspelt;
 mod kubernetes_that_is_refused;
@@ -280,6 +282,8 @@ pub static RULES: &[&Rule] = &[
     &alive_when_ready::RULE,                  // alive only when ready
     &registry_unlike_its_siblings::RULE,      // a registry that one lacks
     &text_written_as_yaml::RULE,              // text written as YAML once more
+    &key_that_nobody_reads::RULE,             // a key that nobody reads
+    &constant_for_its_value::RULE,            // a constant for its value
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

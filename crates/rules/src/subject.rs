@@ -348,6 +348,12 @@ impl DesiredUnit {
         !self.read_back.is_empty() || again()
     }
 
+    /// Whether an object has another name with each rendering: it is named by the time of day, or by chance.
+    pub fn is_named_anew(&self, desired: &Desired) -> bool {
+        let key = desired.key();
+        self.again.as_ref().is_some_and(|again| !again.all_objects().any(|it| it.is_at(&key)))
+    }
+
     /// Whether what goes with an object is made again from the same input: a Secret whose values stand in git, or that a
     /// hook makes each time.
     pub fn can_make_again(&self, desired: &Desired) -> bool {

@@ -8,6 +8,7 @@ use landfall_rules::{DesiredUnit, Start};
 use super::ground::{Ground, play};
 use super::verdict::first_words;
 use super::{From, Request, render_units};
+use crate::earlier::surroundings_of_the_base;
 use crate::snapshot::Snapshot;
 use crate::stage::{Attempt, Stage};
 use crate::trial::Trial;
@@ -54,6 +55,7 @@ impl Running {
             environment,
             options: &options,
             stop: &request.stop,
+            surroundings: surroundings_of_the_base,
         };
         let stood = stage.attempt(&attempt).await?;
         if !stood.came_up() {

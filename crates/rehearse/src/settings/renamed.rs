@@ -15,7 +15,7 @@ use super::{AT_ONCE, FEW, Trying, as_desired, by_rule, found};
 use crate::study::installed;
 
 /// The rules that say by the names of objects, and of their parts, that one misses another.
-const BY_NAMES: &[&str] = &["LF103", "LF105", "LF168", "LF183", "LF187", "LF199"];
+const BY_NAMES: &[&str] = &["LF103", "LF105", "LF168", "LF182", "LF183", "LF184", "LF187", "LF199"];
 
 /// So many things that may stand for others are tried, one after the other.
 const STANDING: usize = 6;

@@ -5,13 +5,17 @@
 
 use serde_json::{Value, json};
 
+/// The key of what is tried as an annotation, and as nothing else.
+pub(super) const NOTED: &str = "example.com/probe-noted";
+
 /// A value for a key whose own is empty; none where the name says nothing of what it takes.
 pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
     let name = key.to_ascii_lowercase();
     let of = |shape: Empty, value: Value| (own == shape || own == Empty::Null).then_some(value);
     let ends = |ending: &str| name.ends_with(ending);
     match name.as_str() {
-        _ if ends("annotations") || ends("labels") || ends("nodeselector") => {
+        _ if ends("annotations") => of(Empty::Map, json!({"example.com/other": "true", NOTED: "probe"})),
+        _ if ends("labels") || ends("nodeselector") => {
             of(Empty::Map, json!({"example.com/other": "true", "example.com/probe": "probe"}))
         }
         _ if ends("securitycontext") => of(Empty::Map, json!({"runAsNonRoot": true, "runAsUser": 1000})),

@@ -461,6 +461,20 @@ fn an_account_that_a_binding_names_is_somebodys() {
 }
 
 #[test]
+fn a_job_that_is_named_by_the_time_of_day_is_another_one_with_the_change() {
+    let job = |image: &str| {
+        let name = "{{ now | date \"20060102-150405\" }}";
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate-{name}\nspec:\n  template:\n    spec:\n      \
+             restartPolicy: Never\n      containers: [{{name: migrate, image: \"registry.example.com/migrate:{image}\"}}]\n"
+        )
+    };
+    let rehearsal = changed(&job("1.0.0"), &job("1.1.0"));
+    is_quiet(&rehearsal, "LF112");
+    is_quiet(&rehearsal, "LF100");
+}
+
+#[test]
 fn what_was_suspended_and_written_as_a_number_before_is_nothing_of_the_change() {
     let job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: it}\nspec:\n  suspend: true\n  schedule: \"0 3 * * *\"\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          restartPolicy: Never\n          containers:\n            - name: c\n              image: registry.example.com/c:1.0.0\n              env:\nFIRST                - name: A_TAG\n                  value: {{ .Values.version | quote }}\n";
     let text = |first: &str| job.replace("FIRST", first);

@@ -11,7 +11,7 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "A pod waits for the claims that it names, and a volume that no container mounts keeps nothing: the program writes \
           to its own file system, and what it wrote is gone with the next restart. A Secret that no container \
-          mounts is waited for all the same, and no program sees it.",
+          mounts is waited for all the same, and no program sees it. Of any other volume it is told as an info.",
     advice: "Mount the volume in the container whose data it is to keep (`volumeMounts`), or leave the volume out.",
     check,
 };
@@ -35,8 +35,30 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .at(desired.spot_at(&field)),
             );
         }
+        findings.extend(idle(desired, &template));
     }
     findings
+}
+
+/// The other volumes that no container mounts. What an annotation names is mounted by whoever reads it.
+fn idle(desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
+    let noted = template.annotations().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+    let noted: Vec<&str> = noted.collect();
+    let volumes = template.volumes().iter().enumerate().filter(|(_, volume)| {
+        let name = volume["name"].as_str().unwrap_or_default();
+        let is_other = volume["persistentVolumeClaim"].is_null() && volume["secret"].is_null();
+        is_other && !is_used(template, name) && !noted.iter().any(|text| text.contains(name))
+    });
+    volumes
+        .map(|(at, volume)| {
+            let name = volume["name"].as_str().unwrap_or_default();
+            let (kind, owner) = (desired.object.kind(), desired.object.name());
+            RULE.finding(format!("no container of {kind} `{owner}` mounts the volume `{name}`"))
+                .weighing(Severity::Info)
+                .because("what was to lie there lies in the container's own file system, or is not there")
+                .at(desired.spot_at(&format!("{}.volumes[{at}]", template.path)))
+        })
+        .collect()
 }
 
 /// What containers before the others write into a volume, where these have another, empty one in its place.

@@ -123,6 +123,18 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
     let near = near.or_else(|| {
         let front = |service: &&&str| name.strip_prefix(**service).is_some_and(|rest| rest.starts_with('-'));
         services.iter().filter(front).max_by_key(|it| it.len()).copied()
+    });
+    // So is what bears the release's, where one of its Services has the port.
+    let near = near.or_else(|| {
+        let is_own = name.strip_prefix(&*desired.unit).is_some_and(|rest| rest.starts_with('-'));
+        let port = host.port.filter(|_| is_own)?;
+        let has = |service: &&&str| {
+            let there = subject.find("", "Service", Some(own), service);
+            there
+                .is_some_and(|it| it.object().list_at("/spec/ports").iter().any(|it| it["port"].as_u64() == Some(port)))
+        };
+        let alike = |service: &&&str| service.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
+        services.iter().filter(has).max_by_key(alike).copied()
     })?;
     // Who asks for another port means another server: a database of the chart's name, say.
     let opens = |port: u64| {

@@ -90,12 +90,12 @@ fn is_carried_over(gvk: &Gvk, path: &str) -> bool {
         && ["spec.clusterIP", "spec.ipFamilies"].iter().any(|it| path.starts_with(it))
 }
 
-/// Whether what is there goes while its successor gets another name: that of the release's next revision.
+/// Whether what is there goes while its successor gets another name: that of the release's next revision, or of another moment.
 fn leaves(subject: &Subject<'_>, desired: &Desired, live: &Object) -> bool {
-    let counts = subject
-        .unit(&desired.unit)
-        .is_some_and(|unit| matches!(unit.door, Door::Release) && unit.counts_revisions(desired));
-    counts || subject.goes(live)
+    let renamed = subject.unit(&desired.unit).is_some_and(|unit| {
+        unit.is_named_anew(desired) || (matches!(unit.door, Door::Release) && unit.counts_revisions(desired))
+    });
+    renamed || subject.goes(live)
 }
 
 /// Hooks and what is replaced by force are deleted before they are created.

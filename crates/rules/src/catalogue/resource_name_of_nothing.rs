@@ -45,6 +45,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(subject.of_kind(RBAC, kind).filter_map(|binding| bound_to_nothing(subject, binding)));
         findings.extend(subject.of_kind(RBAC, kind).filter_map(|binding| used_by_nobody(subject, binding)));
     }
+    findings.extend(subject.of_kind("", "ServiceAccount").filter_map(|account| left_alone(subject, account)));
     findings
 }
 
@@ -106,6 +107,40 @@ fn used_by_nobody(subject: &Subject<'_>, binding: &Desired) -> Option<Finding> {
         .because(format!("the pods of {kind} `{pod}` run under `default`, and have none of those rights"))
         .at(binding.spot_at("subjects[0].name")),
     )
+}
+
+/// An account that nothing speaks of, beside workloads that all run without one of their own. What is annotated or carries pull
+/// secrets was to do something for them.
+fn left_alone(subject: &Subject<'_>, account: &Desired) -> Option<Finding> {
+    let object = &account.object;
+    let is_bound = ["RoleBinding", "ClusterRoleBinding"]
+        .iter()
+        .flat_map(|kind| subject.of_kind(RBAC, kind))
+        .any(|it| it.object.list_at("/subjects").iter().any(|who| who["name"] == object.name()));
+    if account.role != Role::Manifest || is_bound || is_named_elsewhere(subject, object.name()) {
+        return None;
+    }
+    let mut beside = subject.pods().filter(|(it, _)| {
+        let is_lasting = matches!(it.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet");
+        is_lasting && it.unit == account.unit && it.object.namespace() == object.namespace()
+    });
+    let has_none = |(_, template): &(&Desired, PodTemplate<'_>)| {
+        ["serviceAccountName", "serviceAccount"]
+            .iter()
+            .all(|field| template.spec[*field].as_str().is_none_or(|name| name.is_empty() || name == "default"))
+    };
+    let first = beside.next().filter(has_none)?;
+    if !beside.all(|it| has_none(&it)) {
+        return None;
+    }
+    let carries = object.annotations().is_some_and(|it| it.keys().any(|key| !key.contains("helm.sh/")))
+        || !object.list_at("/imagePullSecrets").is_empty();
+    let pod = &first.0.object;
+    let finding = RULE
+        .finding(format!("no pod runs under ServiceAccount `{}`", object.name()))
+        .because(format!("the pods of {} `{}` run under `default`, and nothing else names it", pod.kind(), pod.name()))
+        .at(account.spot_at("metadata.name"));
+    Some(if carries { finding } else { finding.weighing(Severity::Info) })
 }
 
 /// Whether anything but bindings speaks of an account: pods, kinds of operators, options, tokens.

@@ -201,11 +201,38 @@ fn mend(text: &str, at: usize, here: (usize, usize)) -> Option<String> {
         after.starts_with(['"', '{', '[']).then(|| format!("{before},{after}")),
         after.starts_with([',', '}', ']']).then(|| format!("{before}null{after}")),
         after.strip_prefix([',', '}', ']']).map(|after| format!("{before}{after}")),
+        closed_later(before, after),
     ];
     candidates.into_iter().flatten().find(|text| match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => true,
         Err(error) => (error.line(), error.column()) > here,
     })
+}
+
+/// The text in which an object that was closed in front of one of its keys is closed behind it: `[{"a": 1}, "b": 2]`.
+fn closed_later(before: &str, after: &str) -> Option<String> {
+    let key = before.trim_end().strip_suffix('"').filter(|_| after.starts_with(':'))?.rfind('"')?;
+    let ahead = before[..key].trim_end().strip_suffix(',')?.trim_end().strip_suffix('}')?;
+    let (rest, behind) = after.split_at(end_of_list(after)?);
+    Some(format!("{ahead}, {}{rest}}}{behind}", &before[key..]))
+}
+
+/// The byte of the bracket that ends the list in which a text begins.
+fn end_of_list(text: &str) -> Option<usize> {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b'[' | b'{' => depth += 1,
+            b']' if depth == 0 => return Some(at),
+            b']' | b'}' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The byte at which a line and a column, both from one, stand.
@@ -226,6 +253,7 @@ mod tests {
         assert_eq!(slip("{\"a\": , \"b\": 1}"), Some((1, 7)));
         assert_eq!(slip("{\"a\": {\"b\": 1}}}"), Some((1, 16)));
         assert_eq!(slip("{\"a\": \"é\",\n}"), Some((2, 1)));
+        assert_eq!(slip("[{\"a\": \"x\"}, \"b\": [5]]"), Some((1, 17)));
         assert_eq!(slip("{\"a\": 1}"), None);
     }
 

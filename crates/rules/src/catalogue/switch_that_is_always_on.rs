@@ -41,7 +41,9 @@ fn texts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
         let text = file.text();
         for path in conditions(&text).iter().flat_map(|it| it.paths.clone()) {
             let Some((said, origin)) = text_at(&rendered.values, &path) else { continue };
-            if !matches!(said.to_ascii_lowercase().as_str(), "false" | "no" | "off") || !told.insert(path.clone()) {
+            let is_off = matches!(said.to_ascii_lowercase().as_str(), "false" | "no" | "off");
+            let meant = nearly_a_switch(&path, &said);
+            if (!is_off && meant.is_none()) || !told.insert(path.clone()) {
                 continue;
             }
             let source = rendered.provenance.as_ref().and_then(|it| it.source(origin));
@@ -51,12 +53,25 @@ fn texts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
                 RULE.finding(format!("`{path}` is the text `{said}`, which a condition takes for true"))
                     .keyed(path.clone())
                     .because("every text that is not empty is true to a template, so what it switches is on")
-                    .help(format!("write `{said}` without quotes"))
+                    .help(match meant {
+                        Some(meant) => format!("did you mean `{meant}`?"),
+                        None => format!("write `{said}` without quotes"),
+                    })
                     .at(Spot { unit: Some(unit.to_owned()), ..spot }),
             );
         }
     }
     findings
+}
+
+/// What a text that stands where a switch is expected was to be: `fals` is a text, and true.
+fn nearly_a_switch(path: &str, said: &str) -> Option<&'static str> {
+    let key = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_switch =
+        ["enabled", "enable", "create", "install", "disabled", "disable"].iter().any(|it| key.ends_with(it));
+    let said = said.to_ascii_lowercase();
+    let is_word = said != "true" && said != "false";
+    landfall_diag::slip(&said, ["true", "false"]).filter(|_| is_switch && is_word)
 }
 
 /// The text that stands at a path of values, and where it comes from.
@@ -190,6 +205,15 @@ mod tests {
             " default true .Values.a | ternary 1 2 ",
         ] {
             assert_eq!(defaulted(action), None, "{action}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_a_switch_is_none() {
+        assert_eq!(nearly_a_switch("a.assets.enabled", "fals"), Some("false"));
+        assert_eq!(nearly_a_switch("rbac.create", "tru"), Some("true"));
+        for (path, said) in [("a.enabled", "true"), ("a.enabled", "auto"), ("a.layout", "tree"), ("a.enabled", "")] {
+            assert_eq!(nearly_a_switch(path, said), None, "{path}: {said}");
         }
     }
 

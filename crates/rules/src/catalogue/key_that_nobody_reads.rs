@@ -1,0 +1,84 @@
+use std::collections::BTreeSet;
+
+use landfall_diag::{Finding, Severity};
+use landfall_object::references::references;
+use serde_json::Value;
+
+use crate::rule::Rule;
+use crate::subject::{Desired, Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF350",
+    title: "what is read key by key has no key that nobody reads",
+    severity: Severity::Info,
+    why: "A container that takes the keys of a Secret one by one, by `secretKeyRef`, sees no other. A key that a chart fills from a \
+          value and no container asks for changes nothing: the setting looks as if it were heard.",
+    advice: "Give the container a variable of that key, or leave the key out.",
+    check,
+};
+
+/// So many keys are read one by one before the one that is not is told.
+const READ: usize = 2;
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for kind in ["Secret", "ConfigMap"] {
+        for desired in subject.of_kind("", kind).filter(|it| it.role == Role::Manifest) {
+            let Some(read) = read_of(subject, desired) else { continue };
+            if read.len() < READ {
+                continue;
+            }
+            for (field, key) in keys(desired).filter(|(_, key)| !read.contains(key.as_str())) {
+                findings.push(
+                    RULE.finding(format!("nobody reads the key `{key}` of {kind} `{}`", desired.object.name()))
+                        .because(format!("its keys are read one by one, {} of them, and this one is not", read.len()))
+                        .at(desired.spot_at(&format!("{field}.{key}"))),
+                );
+            }
+        }
+    }
+    findings
+}
+
+/// The keys of an object, and where they stand.
+fn keys(desired: &Desired) -> impl Iterator<Item = (&'static str, &String)> {
+    ["data", "stringData"].into_iter().flat_map(|field| {
+        let map = desired.object.at(&format!("/{field}")).and_then(Value::as_object);
+        map.into_iter().flat_map(move |map| map.keys().map(move |key| (field, key)))
+    })
+}
+
+/// The keys that are read, where nobody reads the object as a whole or speaks of it otherwise.
+fn read_of(subject: &Subject<'_>, desired: &Desired) -> Option<BTreeSet<String>> {
+    let (kind, name, namespace) = (desired.object.kind(), desired.object.name(), desired.object.namespace());
+    let mut read = BTreeSet::new();
+    for other in subject.objects().filter(|it| !std::ptr::eq(*it, desired)) {
+        for reference in references(&other.object) {
+            if reference.kind == kind && reference.name == name && reference.namespace.as_deref() == namespace {
+                read.insert(reference.key?);
+            }
+        }
+        let group = other.object.group();
+        let is_of_an_operator = group.contains('.') && !group.ends_with(".k8s.io");
+        // Its own labels and annotations bear the release's name, too.
+        let body = other.object.value().as_object().into_iter().flatten().filter(|(key, _)| *key != "metadata");
+        if body.into_iter().any(|(_, value)| speaks_of(value, name, is_of_an_operator)) {
+            return None;
+        }
+    }
+    Some(read)
+}
+
+/// Whether a text speaks of an object: a command that reads it, or any field of an operator's kind that names it.
+fn speaks_of(value: &Value, name: &str, is_of_an_operator: bool) -> bool {
+    match value {
+        Value::String(text) if text == name => is_of_an_operator,
+        Value::String(text) => {
+            let says = |word: &str| text.to_ascii_lowercase().contains(word);
+            text.contains(name) && (says("secret") || says("configmap"))
+        }
+        Value::Array(list) => list.iter().any(|it| speaks_of(it, name, is_of_an_operator)),
+        Value::Object(map) => map.values().any(|it| speaks_of(it, name, is_of_an_operator)),
+        _ => false,
+    }
+}
