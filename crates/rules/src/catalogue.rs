@@ -93,6 +93,7 @@ mod password_on_command_line;
 mod path_taken_by_the_letter;
 mod plain_address_over_tls;
 mod policy_for_other_ports;
+mod port_named_twice;
 mod port_that_nobody_opens;
 mod prefix_unlike_its_siblings;
 mod regenerated_key;
@@ -113,6 +114,7 @@ mod selector_hitting_nothing;
 mod selector_taking_others;
 mod server_of_another_major;
 mod service_gone_from_its_pods;
+mod service_named_in_full;
 mod setting_that_breaks;
 mod shared_names;
 mod slip_in_json;
@@ -284,6 +286,8 @@ pub static RULES: &[&Rule] = &[
     &text_written_as_yaml::RULE,              // text written as YAML once more
     &key_that_nobody_reads::RULE,             // a key that nobody reads
     &constant_for_its_value::RULE,            // a constant for its value
+    &port_named_twice::RULE,                  // a port's name that two containers give
+    &service_named_in_full::RULE,             // a Service that an option names
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

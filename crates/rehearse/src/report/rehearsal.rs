@@ -68,7 +68,12 @@ pub fn rehearsal_text(rehearsal: &Rehearsal, shown_findings: Shown) -> String {
         }
     }
     let _ = writeln!(text, "\nwhat is risky:");
-    text.push_str(&findings_text(&told_apart(rehearsal)));
+    let told = told_apart(rehearsal);
+    // What fails by itself is told with the verdict, and is no finding any more.
+    match told.findings.is_empty() && !rehearsal.would_deliver {
+        true => text.push_str("nothing beside what fails\n"),
+        false => text.push_str(&findings_text(&told)),
+    }
     text.push_str(&old_sins_text(&rehearsal.known, shown_findings));
     for trial in &rehearsal.trials {
         if trial.waits.is_empty() {

@@ -475,6 +475,53 @@ fn a_job_that_is_named_by_the_time_of_day_is_another_one_with_the_change() {
 }
 
 #[test]
+fn a_key_that_a_program_may_ask_the_api_for_is_read() {
+    let env = |key: &str| format!("{{name: {key}, valueFrom: {{configMapKeyRef: {{name: settings, key: {key}}}}}}}");
+    let text = deployment(
+        "front",
+        "app: front",
+        "serviceAccountName: front",
+        &format!("image: \"registry.example.com/front:1.0.0\", env: [{}, {}]", env("A"), env("B")),
+    ) + "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: front}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {A: a, B: b, url: c}\n";
+    let asked = format!(
+        "{text}---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: front}}\nrules: [{{apiGroups: [\"\"], \
+         resources: [configmaps], verbs: [get]}}]\n"
+    );
+    is_quiet(&install(&[("templates/it.yaml", &asked)]), "LF350");
+    let told = install(&[("templates/it.yaml", &text)]);
+    assert!(told.examination.findings.iter().any(|it| it.rule == "LF350"), "{:#?}", told.examination.findings);
+}
+
+#[test]
+fn what_a_hook_would_make_that_misses_what_was_refused_is_told_as_the_refusal_alone() {
+    let web = |env: &str| {
+        deployment("front", "app: front", "", &format!("image: \"registry.example.com/web:1.0.0\"{env}")) + "---\n"
+    };
+    let script = |hook: &str, text: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: script{hook}}}\ndata: {{it.sh: \"{text}\"}}\n---\n")
+    };
+    let hook = ", annotations: {helm.sh/hook: pre-upgrade, helm.sh/hook-delete-policy: hook-succeeded}";
+    let makes = [
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: make}",
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: make}\nrules: [{apiGroups: [\"\"], resources: [secrets], verbs: [create]}]",
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: make}\nsubjects: [{kind: ServiceAccount, name: make}]\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: make}",
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: make, annotations: {helm.sh/hook: pre-upgrade}}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      serviceAccountName: make\n      containers:\n        - name: make\n          image: registry.example.com/make:1.0.0\n          command: [sh, /scripts/it.sh]\n          volumeMounts: [{name: script, mountPath: /scripts}]\n      volumes: [{name: script, configMap: {name: script}}]",
+    ];
+    let makes = makes.join("\n---\n");
+    let env = ", env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: web-token, key: token}}}]";
+    let base = web("") + &script("", "exec start") + &makes;
+    let refused = web(env) + &script(hook, "create web-token") + &makes;
+    let rehearsal = changed(&base, &refused);
+    let errors: Vec<_> = rehearsal.examination.findings.iter().filter(|it| it.rule == "LF100").collect();
+    assert_eq!(errors.len(), 1, "{:#?} {:#?}", rehearsal.examination.findings, rehearsal.trials);
+    assert!(errors[0].message.contains("already exists"), "{errors:#?}");
+    // What no program is told to make is missed all the same.
+    let other = changed(&base, &refused.replace("create web-token", "create other-token"));
+    let missed = |it: &landfall_diag::Finding| it.message.contains("web-token");
+    assert!(other.examination.findings.iter().any(missed), "{:#?}", other.examination.findings);
+}
+
+#[test]
 fn what_was_suspended_and_written_as_a_number_before_is_nothing_of_the_change() {
     let job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: it}\nspec:\n  suspend: true\n  schedule: \"0 3 * * *\"\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          restartPolicy: Never\n          containers:\n            - name: c\n              image: registry.example.com/c:1.0.0\n              env:\nFIRST                - name: A_TAG\n                  value: {{ .Values.version | quote }}\n";
     let text = |first: &str| job.replace("FIRST", first);

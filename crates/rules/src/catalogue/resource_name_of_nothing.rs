@@ -205,7 +205,12 @@ fn misnamed(subject: &Subject<'_>, binding: &Desired, kind: &str, name: &str) ->
         .filter(|it| it.unit == binding.unit)
         .map(|it| &it.object)
         .filter(|it| (kind == "ClusterRole" || it.namespace() == namespace) && !is_bound(it) && !gathers(it));
-    let (meant, None) = (free.next()?, free.next()) else { return None };
+    let (Some(meant), None) = (free.next(), free.next()) else {
+        // The roles of a whole cluster come from anywhere; those of a namespace come with who uses them.
+        let is_own = kind == "Role" && namespace.is_some_and(|it| !it.starts_with("kube-"));
+        return is_own
+            .then(|| finding.because("whom it names has none of those rights, unless somebody else brings the role"));
+    };
     Some(
         finding
             .because(format!("whom it names has none of those rights, and nobody has those of `{}`", meant.name()))

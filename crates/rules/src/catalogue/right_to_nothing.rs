@@ -51,12 +51,72 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     if roles.is_empty() {
         return Vec::new();
     }
+    let mut findings: Vec<Finding> = roles.iter().flat_map(|role| of_no_namespace(subject, role)).collect();
     let mut served = Served::new();
     for group in Schemas::builtin().group_versions() {
         let all = served.entry(group.group.clone()).or_default();
         all.extend(group.resources.iter().map(|it| it.name.clone()));
     }
-    roles.into_iter().flat_map(|role| told(role, &served)).collect()
+    findings.extend(roles.into_iter().flat_map(|role| told(role, &served)));
+    findings
+}
+
+/// Resources of no namespace that a role of one names, and that no role of the whole cluster gives beside it.
+fn of_no_namespace(subject: &Subject<'_>, role: &Desired) -> Vec<Finding> {
+    if role.object.kind() != "Role" {
+        return Vec::new();
+    }
+    let gives = |rule: &Value, group: &str, resource: &str| {
+        let has = |field: &str, wanted: &str| words(rule, field).any(|it| it == "*" || it == wanted);
+        has("apiGroups", group) && has("resources", resource)
+    };
+    let everywhere = |group: &str, resource: &str| {
+        let of_cluster = subject.of_kind("rbac.authorization.k8s.io", "ClusterRole").filter(|it| it.unit == role.unit);
+        of_cluster.into_iter().any(|it| it.object.list_at("/rules").iter().any(|rule| gives(rule, group, resource)))
+    };
+    let mut findings = Vec::new();
+    for (at, rule) in role.object.list_at("/rules").iter().enumerate() {
+        for (index, resource) in words(rule, "resources").enumerate() {
+            let groups: Vec<&str> = words(rule, "apiGroups").collect();
+            // What several groups may have is meant of the one that has it in namespaces.
+            let [group] = groups.as_slice() else { continue };
+            if !is_of_no_namespace(subject, group, resource) || everywhere(group, resource) {
+                continue;
+            }
+            findings.push(
+                RULE.finding(format!(
+                    "Role `{}` gives rights to `{resource}`, which are of no namespace",
+                    role.object.name()
+                ))
+                .weighing(Severity::Info)
+                .because("a role of one namespace does not reach them, so whoever has it is refused there")
+                .help("give it in a ClusterRole, by a ClusterRoleBinding")
+                .at(role.spot_at(&format!("rules[{at}].resources[{index}]"))),
+            );
+        }
+    }
+    findings
+}
+
+/// Whether a resource is one of the whole cluster: a built-in one, or one that is defined so by what is delivered.
+fn is_of_no_namespace(subject: &Subject<'_>, group: &str, resource: &str) -> bool {
+    // A namespace is read with the rights within it.
+    if group.is_empty() && resource == "namespaces" {
+        return false;
+    }
+    let built_in = Schemas::builtin().group_versions().iter().filter(|it| it.group == group).find_map(|it| {
+        let known = it.resources.iter().find(|known| known.name == resource)?;
+        Some(!known.namespaced)
+    });
+    let defined = || {
+        let definitions = subject.of_kind("apiextensions.k8s.io", "CustomResourceDefinition").map(|it| &it.object);
+        definitions.into_iter().any(|it| {
+            it.str_at("/spec/group") == Some(group)
+                && it.str_at("/spec/names/plural") == Some(resource)
+                && it.str_at("/spec/scope") == Some("Cluster")
+        })
+    };
+    built_in.unwrap_or_else(defined)
 }
 
 fn told(role: &Desired, served: &Served) -> Vec<Finding> {

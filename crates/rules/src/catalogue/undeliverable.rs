@@ -1,7 +1,8 @@
 use landfall_diag::{Finding, Severity, Spot, Witness, code};
-use landfall_object::ObjectKey;
+use landfall_object::references::{Certainty, Program, programs, references};
+use landfall_object::{Object, ObjectKey};
 
-use crate::outcome::{Outcome, Start};
+use crate::outcome::{Failure, Outcome, Start};
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -27,6 +28,26 @@ fn image_of(subject: &Subject<'_>, object: &ObjectKey, container: &str) -> Optio
     let containers = template.containers();
     let it = containers.iter().find(|it| it.name == container)?;
     Some(format!("{}.image", it.path))
+}
+
+/// Whether a unit fails for want of what a program of it would make: the program was tried without something that was left out.
+fn lacks_what_is_not_made(subject: &Subject<'_>, outcome: &Outcome<'_>, failure: &Failure<'_>) -> bool {
+    if outcome.left_out.iter().all(|it| it.unit != failure.unit) {
+        return false;
+    }
+    let Some(desired) = failure.object.and_then(|key| subject.objects().find(|it| it.object.is_at(key))) else {
+        return false;
+    };
+    let said = || failure.told.iter().map(|it| it.message.as_str()).chain(failure.in_pod.as_deref());
+    let around: Vec<&Object> = subject.objects().map(|it| &it.object).collect();
+    let programs = programs(around.iter().copied());
+    references(&desired.object).iter().any(|wanted| {
+        let missing = format!("{} \"{}\" not found", wanted.kind.to_ascii_lowercase(), wanted.name);
+        let namespace = wanted.namespace.as_deref();
+        let is_made =
+            |it: &Program| it.makes(&wanted.kind, namespace, &wanted.name, &desired.object) == Some(Certainty::Named);
+        said().any(|text| text.contains(&missing)) && programs.iter().any(is_made)
+    })
 }
 
 fn failures(subject: &Subject<'_>, outcome: &Outcome<'_>) -> Vec<Finding> {
@@ -64,37 +85,39 @@ fn failures(subject: &Subject<'_>, outcome: &Outcome<'_>) -> Vec<Finding> {
             })
     });
     let refused: Vec<Finding> = refused.collect();
-    let failed = outcome.failures.iter().flat_map(|unit| {
-        let container = unit.container.unwrap_or_default();
-        let names = |text: &str| text.contains("InvalidImageName");
-        let is_of_image = unit.told.iter().any(|it| names(&it.message)) || unit.cause.as_deref().is_some_and(names);
-        let image = unit.object.filter(|_| is_of_image).and_then(|key| Some((key, image_of(subject, key, container)?)));
-        let spot = unit.object.map(|key| {
-            let spot = Spot::object(Some(unit.unit), key.clone()).container(container);
-            match &image {
-                Some((_, field)) => spot.field(field.clone()),
-                None => spot,
-            }
+    let failed =
+        outcome.failures.iter().filter(|unit| !lacks_what_is_not_made(subject, outcome, unit)).flat_map(|unit| {
+            let container = unit.container.unwrap_or_default();
+            let names = |text: &str| text.contains("InvalidImageName");
+            let is_of_image = unit.told.iter().any(|it| names(&it.message)) || unit.cause.as_deref().is_some_and(names);
+            let image =
+                unit.object.filter(|_| is_of_image).and_then(|key| Some((key, image_of(subject, key, container)?)));
+            let spot = unit.object.map(|key| {
+                let spot = Spot::object(Some(unit.unit), key.clone()).container(container);
+                match &image {
+                    Some((_, field)) => spot.field(field.clone()),
+                    None => spot,
+                }
+            });
+            let on = on.clone();
+            // What a pod says of itself tells more than what its workload says of it.
+            let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
+            unit.told.iter().map(move |diagnostic| {
+                let finding = RULE
+                    .finding(diagnostic.message.clone())
+                    .because(format!("{on} would fail{said}"))
+                    .said_by(Witness::Rehearsal);
+                // Each pod says it anew, of one image; and it is one thing, whether it was seen at once or waited for.
+                let finding = match (&image, unit.cause_of(diagnostic)) {
+                    (Some((key, field)), _) => finding.keyed(format!("{}/{} {field}", key.gvk.kind, key.name)),
+                    (None, Some(cause)) => finding.keyed(cause),
+                    (None, None) => finding,
+                };
+                match &spot {
+                    Some(spot) => finding.at(spot.clone()),
+                    None => finding,
+                }
+            })
         });
-        let on = on.clone();
-        // What a pod says of itself tells more than what its workload says of it.
-        let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
-        unit.told.iter().map(move |diagnostic| {
-            let finding = RULE
-                .finding(diagnostic.message.clone())
-                .because(format!("{on} would fail{said}"))
-                .said_by(Witness::Rehearsal);
-            // Each pod says it anew, of one image; and it is one thing, whether it was seen at once or waited for.
-            let finding = match (&image, unit.cause_of(diagnostic)) {
-                (Some((key, field)), _) => finding.keyed(format!("{}/{} {field}", key.gvk.kind, key.name)),
-                (None, Some(cause)) => finding.keyed(cause),
-                (None, None) => finding,
-            };
-            match &spot {
-                Some(spot) => finding.at(spot.clone()),
-                None => finding,
-            }
-        })
-    });
     refused.into_iter().chain(failed).collect()
 }
