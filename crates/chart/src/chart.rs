@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use landfall_gotemplate::Map;
 
-pub use self::without::{LeftOut, Without};
+pub use self::without::{LeftOut, NOT_AT_HAND, Without};
 use crate::lock::Lock;
 use crate::metadata::{Dependency, Metadata};
 use crate::tree::Bytes;

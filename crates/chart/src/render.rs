@@ -408,7 +408,7 @@ pub(crate) fn prepare(
 }
 
 fn trace_defaults(chart: &mut Chart, dialect: Dialect, origins: &mut Origins) {
-    chart.values = read_values_traced(chart, dialect, origins);
+    chart.values = chart.stood_for(read_values_traced(chart, dialect, origins));
     for dependency in &mut chart.dependencies {
         trace_defaults(dependency, dialect, origins);
     }

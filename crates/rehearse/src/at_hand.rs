@@ -54,6 +54,7 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
             one.chart.do_without(&of_other);
         }
     }
+    let stood_for = stand_in(unit, before.as_deref_mut());
     let Looked { dependencies, left_out } = look(unit);
     let before_left = before.as_deref().map(|before| look(before).left_out).unwrap_or_default();
     // By paths within the chart: it may lie elsewhere in the base.
@@ -72,12 +73,46 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
     leave_out(unit);
     before.into_iter().for_each(leave_out);
     let location = unit.charts().next().map(|source| source.chart.location.clone()).unwrap_or_default();
+    let left: BTreeSet<String> = all.values().map(|it| it.path.clone()).collect();
     let files = all.into_values().map(|left| NotChecked {
         what: left.path,
         why: format!("{}, and that is not at hand", left.why),
         dependency: None,
     });
-    dependencies.iter().map(|it| of_dependency(it, &location)).chain(files).collect()
+    let values = stood_for.into_iter().filter(|(_, file)| !left.contains(file)).map(|(path, file)| NotChecked {
+        what: format!("`{path}`"),
+        why: format!("{file} reads it of a chart that is not at hand; something stood for it"),
+        dependency: None,
+    });
+    dependencies.iter().map(|it| of_dependency(it, &location)).chain(values).chain(files).collect()
+}
+
+/// So often it is looked whether a template that had something stand for what it read gets further.
+const ROUNDS: usize = 12;
+
+/// Lets something stand for the values of charts that are not at hand, in both revisions, as long as templates that were left out
+/// for want of them get further. Gives the values' paths, and who reads them.
+fn stand_in(unit: &mut Unit, mut before: Option<&mut Unit>) -> BTreeMap<String, String> {
+    let mut told = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        let mut wanting = look(unit).left_out;
+        wanting.extend(before.as_deref().map(|it| look(it).left_out).unwrap_or_default());
+        let mut is_new = false;
+        for (inside, left) in wanting {
+            for one in std::iter::once(&mut *unit).chain(before.as_deref_mut()) {
+                for source in one.charts_mut() {
+                    let here = LeftOut { path: source.chart.path_of(&inside), ..left.clone() };
+                    let Some(path) = source.chart.stand_in(&here) else { continue };
+                    is_new = true;
+                    told.entry(path).or_insert(here.path);
+                }
+            }
+        }
+        if !is_new {
+            break;
+        }
+    }
+    told
 }
 
 /// What is seen of a unit that is rendered without what is not at hand.

@@ -1,5 +1,6 @@
 //! What a chart that is not at hand, or a program that is not run, may answer: it is nobody's fault that it is not seen.
 
+use landfall_chart::NOT_AT_HAND;
 use landfall_diag::Finding;
 
 use crate::subject::Subject;
@@ -13,6 +14,10 @@ const WORKLOADS: &[&str] = &["Deployment", "StatefulSet", "DaemonSet", "Job", "C
 /// Whether what a finding misses may come from a chart that is not at hand, by its name, or from a template that was left out for
 /// want of one, by its kind, or from what another program would make.
 pub fn is_beyond(subject: &Subject<'_>, finding: &Finding) -> bool {
+    // What only stands for a value of theirs is nobody's.
+    if [&finding.message, &finding.cause].into_iter().any(|text| text.contains(NOT_AT_HAND)) {
+        return true;
+    }
     if !MISSING.contains(&finding.rule) || finding.message.starts_with("key `") {
         return false;
     }

@@ -50,30 +50,41 @@ impl Chart {
             std::mem::take(&mut self.metadata.dependencies).into_iter().partition(|it| names.contains(&it.name));
         self.metadata.dependencies = stay;
         self.dependencies.retain(|chart| !names.contains(chart.name()));
-        if !gone.is_empty() {
-            let names = gone.iter().flat_map(|it| [it.name.as_str(), it.alias.as_str()]).filter(|it| !it.is_empty());
-            self.values = self.with_stand_ins(names);
-        }
         self.without.dependencies.extend(gone.into_iter().map(|it| Dependency { enabled: true, ..it }));
     }
 
-    /// The chart's values, with something in place of what its templates read of the values of charts that are not at hand: the
-    /// tables on the way, and a number where a port is meant.
-    fn with_stand_ins<'n>(&self, names: impl Iterator<Item = &'n str>) -> Map {
-        let values = deep_copy_map(&self.values);
-        for name in names {
-            let start = format!(".Values.{name}.");
-            for file in self.templates.iter() {
-                let text = file.text();
-                for (at, _) in text.match_indices(&start) {
-                    let rest = &text[at + start.len()..];
-                    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.');
-                    let path = rest[..end.unwrap_or(rest.len())].trim_end_matches('.');
-                    stand_in(&values, std::iter::once(name).chain(path.split('.')));
+    /// Values that were read anew, with what stands for those of charts that are not at hand.
+    pub(crate) fn stood_for(&self, read: Map) -> Map {
+        for name in self.without.names() {
+            let Some(own) = self.values.get(name) else { continue };
+            let there = read.get(name).filter(|it| !it.is_nil());
+            match there {
+                Some(there) => {
+                    if let (Some(there), Some(own)) = (there.as_map(), own.as_map()) {
+                        fill(there, own);
+                    }
                 }
+                None => drop(read.insert(name, own)),
             }
         }
-        values
+        read
+    }
+
+    /// Puts something in place of what a template was left out for: a value of a chart that is not at hand. Gives the value's path,
+    /// where nothing stood there yet.
+    pub fn stand_in(&mut self, left: &LeftOut) -> Option<String> {
+        let is_own = |name: &str| self.path_of(name) == left.path;
+        if !self.templates.iter().any(|file| is_own(&file.name)) {
+            return self.dependencies.iter_mut().find_map(|below| below.stand_in(left));
+        }
+        let path = path_read(&left.why)?;
+        if !self.without.names().any(|name| name == path[0]) {
+            return None;
+        }
+        let values = deep_copy_map(&self.values);
+        let is_new = place(&values, &path);
+        self.values = values;
+        is_new.then(|| path.join("."))
     }
 
     /// Leaves templates out, by their paths as their owner would type them.
@@ -102,32 +113,90 @@ impl Chart {
     }
 }
 
+/// What stands for a text of the values of a chart that is not at hand. What is said of it is said of nothing that is there.
+pub const NOT_AT_HAND: &str = "not-at-hand";
+
 /// A port, where somebody reads one that is not known.
 const PORT: i64 = 8080;
 
-/// Puts tables where a path leads through nothing, and a number where it ends at a port.
-fn stand_in<'p>(values: &Map, path: impl Iterator<Item = &'p str>) {
-    let steps: Vec<&str> = path.collect();
-    let Some((last, tables)) = steps.split_last() else { return };
-    let mut here = values.clone();
+/// Puts what one table has and another lacks into that one.
+fn fill(table: &Map, from: &Map) {
+    for (key, value) in from.entries() {
+        match table.get(&key) {
+            Some(there) if !there.is_nil() => {
+                if let (Some(there), Some(value)) = (there.as_map(), value.as_map()) {
+                    fill(there, value);
+                }
+            }
+            _ => drop(table.insert(key, value)),
+        }
+    }
+}
+
+/// Puts tables where a path leads through nothing, and a port at its end; a text, too, where the tables are there already and
+/// nothing is at the end. Whether anything was put.
+fn place(values: &Map, path: &[String]) -> bool {
+    let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+    let Some((here, last, is_way_new)) = tables_to(values, &steps) else { return false };
+    let is_free = here.get(last).is_none_or(|it| it.is_nil());
+    if is_free && (!is_way_new || is_port(path)) {
+        here.insert(last, stand_in_for(path));
+    }
+    is_free || is_way_new
+}
+
+/// The table at which a path ends, with tables put where it leads through nothing, the last step, and whether any was put; none
+/// where something else than a table is in the way.
+fn tables_to<'p>(values: &Map, path: &[&'p str]) -> Option<(Map, &'p str, bool)> {
+    let (last, tables) = path.split_last()?;
+    let (mut here, mut is_new) = (values.clone(), false);
     for table in tables {
         here = match here.get(table) {
-            Some(value) if !value.is_nil() => match value.as_map() {
-                Some(map) => map.clone(),
-                None => return,
-            },
+            Some(value) if !value.is_nil() => value.as_map()?.clone(),
             _ => {
                 let empty = Map::new();
                 here.insert(*table, empty.clone());
+                is_new = true;
                 empty
             }
         };
     }
-    let is_port =
-        last.ends_with("port") || last.ends_with("Port") || tables.last().is_some_and(|it| it.ends_with("orts"));
-    if is_port && here.get(last).is_none() {
-        here.insert(*last, Value::int(PORT));
+    Some((here, last, is_new))
+}
+
+/// What stands for a value, by its name: a port, a number of replicas, a text.
+fn stand_in_for(path: &[String]) -> Value {
+    let name = path.last().map(|it| it.to_ascii_lowercase()).unwrap_or_default();
+    match name.as_str() {
+        _ if is_port(path) => Value::int(PORT),
+        _ if name.ends_with("count") || name.ends_with("replicas") => Value::int(1),
+        _ => Value::str(NOT_AT_HAND),
     }
+}
+
+fn is_port(path: &[String]) -> bool {
+    let Some((last, tables)) = path.split_last() else { return false };
+    last.ends_with("port") || last.ends_with("Port") || tables.last().is_some_and(|it| it.ends_with("orts"))
+}
+
+/// The path of values that an expression reads: `.Values.redis.auth.user`, or `index .Values "redis" "auth" "user"`.
+fn path_read(why: &str) -> Option<Vec<String>> {
+    let at = why.find(".Values")?;
+    let is_indexed = why[..at].contains("index ");
+    let mut rest = &why[at + ".Values".len()..];
+    let mut path = Vec::new();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    while let Some(name) = rest.strip_prefix('.') {
+        let end = name.find(|c: char| !is_word(c)).unwrap_or(name.len());
+        path.push(name[..end].to_owned());
+        rest = &name[end..];
+    }
+    while let Some(quoted) = rest.trim_start().strip_prefix('"').filter(|_| is_indexed) {
+        let (name, behind) = quoted.split_once('"')?;
+        path.push(name.to_owned());
+        rest = behind;
+    }
+    (path.len() > 1).then_some(path)
 }
 
 impl Without {
@@ -135,5 +204,47 @@ impl Without {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let both = self.dependencies.iter().flat_map(|it| [it.name.as_str(), it.alias.as_str()]);
         both.filter(|name| !name.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_that_is_read_is_seen_however_it_is_written() {
+        for (why, path) in [
+            ("reads `.Values.redis.auth.user`", "redis.auth.user"),
+            ("reads `$.Values.redis.port | quote`", "redis.port"),
+            ("reads `index .Values \"my-redis\" \"auth\" \"user\"`", "my-redis.auth.user"),
+            (
+                "reads `required \"redis.auth.user is required!\" (index $.Values.redis \"auth\" \"user\")`",
+                "redis.auth.user",
+            ),
+        ] {
+            assert_eq!(path_read(why).map(|it| it.join(".")).as_deref(), Some(path), "{why}");
+        }
+        for why in ["calls `redis.fullname`", "reads `.Values.redis`", "reads `.Subcharts.redis`"] {
+            assert_eq!(path_read(why), None, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_stood_in_for_where_nothing_is() {
+        let path = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let values = Map::new();
+        let at =
+            |text: &str| path(text).iter().try_fold(Value::from(values.clone()), |here, step| here.as_map()?.get(step));
+        // The way first: what is asked whether it is there is not there.
+        assert!(place(&values, &path("redis.auth.user")));
+        assert!(at("redis.auth").is_some() && at("redis.auth.user").is_none());
+        assert!(place(&values, &path("redis.auth.user")));
+        assert!(at("redis.auth.user").is_some_and(|it| it.as_str().is_some()));
+        assert!(!place(&values, &path("redis.auth.user")));
+        assert!(!place(&values, &path("redis.auth.user.name")));
+        assert!(place(&values, &path("redis.service.ports.redis")));
+        assert_eq!(at("redis.service.ports.redis").and_then(|it| it.as_i64()), Some(PORT));
+        assert!(place(&values, &path("redis.replicaCount")));
+        assert_eq!(at("redis.replicaCount").and_then(|it| it.as_i64()), Some(1));
     }
 }

@@ -60,8 +60,8 @@ fn what_a_missing_dependency_hides_is_told_and_the_rest_is_rehearsed() {
         "landfall dependency build shop",
         "shop/templates/labelled.yaml",
         "`common.decorated`",
-        "shop/templates/timeout.yaml",
-        "what it does: 4 created",
+        "`redis.master.timeout`: shop/templates/timeout.yaml reads it of a chart that is not at hand; something stood for it",
+        "what it does: 5 created",
         "no findings",
     ] {
         assert!(ran.stdout.contains(told), "{told:?} is not said\n{}", ran.all());
