@@ -99,7 +99,7 @@ fn a_fault_is_rehearsed_with_its_evidence() {
         .exits(1)
         .says("would NOT deliver")
         .says("Deployment/shop")
-        .says("no findings");
+        .says("nothing beside what fails");
     sandbox
         .run(&["rehearse", "./shop", "--fault", "deployment/shop=crashlop"])
         .exits(2)
