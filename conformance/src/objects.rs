@@ -26,11 +26,12 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
-use landfall_chart::Dialect;
+use landfall_chart::{Chart, Crd, Dialect};
 use serde_json::Value;
 
 use crate::evidence::commit;
 use crate::helm::{Helm, cache};
+use crate::ours::read_tree;
 use crate::parity::cases;
 use crate::suite::{Material, Suite, Whole, corpus};
 use crate::{parity, peers, root, sample, workers};
@@ -281,7 +282,7 @@ fn judged(case: &Case, programs: &Programs, ground: &Ground, seed: u64) -> anyho
         }
         if !found.faults.is_empty() && door == Door::Persona4 {
             // Helm 4 applies what is under `crds/`, so that of two charts' the last one stays; ours keeps the first, as Helm 3.
-            let twice = defined_twice(&parcel.chart);
+            let twice = defined_twice(&parcel.chart)?;
             found
                 .faults
                 .retain(|fault| !twice.iter().any(|name| fault.contains(&format!("CustomResourceDefinition {name}/"))));
@@ -295,30 +296,12 @@ fn judged(case: &Case, programs: &Programs, ground: &Ground, seed: u64) -> anyho
 }
 
 /// The definitions that two files under `crds/` of a chart and its dependencies bring.
-fn defined_twice(chart: &Path) -> BTreeSet<String> {
-    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    let mut folders = vec![chart.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            if !folder.ends_with("crds") {
-                continue;
-            }
-            for document in std::fs::read_to_string(&path).unwrap_or_default().split("\n---") {
-                let Ok(object) = landfall_yaml::to_json(document) else { continue };
-                let name = object["metadata"]["name"].as_str();
-                let name = name.filter(|_| object["kind"] == "CustomResourceDefinition");
-                if let Some(name) = name.filter(|name| !once.insert((*name).to_owned())) {
-                    twice.insert(name.to_owned());
-                }
-            }
-        }
-    }
-    twice
+fn defined_twice(directory: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let chart = Chart::load(&read_tree(directory)?, "")?;
+    let mut once = BTreeSet::new();
+    let crds = chart.crds();
+    let names = crds.iter().flat_map(Crd::documents).filter_map(|document| document["metadata"]["name"].as_str());
+    Ok(names.filter(|name| !once.insert(*name)).map(str::to_owned).collect())
 }
 
 /// The first values that helm 3 installs a chart with, changed ones that it upgrades it with, and how it did.

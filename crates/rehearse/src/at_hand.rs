@@ -54,14 +54,9 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
             one.chart.do_without(&of_other);
         }
     }
-    let stood_for = stand_in(unit, before.as_deref_mut());
-    let Looked { dependencies, left_out } = look(unit);
-    let before_left = before.as_deref().map(|before| look(before).left_out).unwrap_or_default();
+    let (Looked { dependencies, left_out }, stood_for) = stand_in(unit, before.as_deref_mut());
     // By paths within the chart: it may lie elsewhere in the base.
-    let mut all: BTreeMap<String, LeftOut> = BTreeMap::new();
-    for (inside, left) in before_left.into_iter().chain(left_out) {
-        all.insert(inside, left);
-    }
+    let all: BTreeMap<String, LeftOut> = left_out.into_iter().collect();
     let leave_out = |unit: &mut Unit| {
         for source in unit.charts_mut() {
             let at = |inside: &str| source.chart.path_of(inside);
@@ -91,17 +86,16 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
 const ROUNDS: usize = 12;
 
 /// Lets something stand for the values of charts that are not at hand, in both revisions, as long as templates that were left out
-/// for want of them get further. Gives the values' paths, and who reads them.
-fn stand_in(unit: &mut Unit, mut before: Option<&mut Unit>) -> BTreeMap<String, String> {
+/// for want of them get further. Gives what is left out of either then, and the values' paths with who reads them.
+fn stand_in(unit: &mut Unit, mut before: Option<&mut Unit>) -> (Looked, BTreeMap<String, String>) {
     let mut told = BTreeMap::new();
+    let mut looked = look_at_both(unit, before.as_deref());
     for _ in 0..ROUNDS {
-        let mut wanting = look(unit).left_out;
-        wanting.extend(before.as_deref().map(|it| look(it).left_out).unwrap_or_default());
         let mut is_new = false;
-        for (inside, left) in wanting {
+        for (inside, left) in &looked.left_out {
             for one in std::iter::once(&mut *unit).chain(before.as_deref_mut()) {
                 for source in one.charts_mut() {
-                    let here = LeftOut { path: source.chart.path_of(&inside), ..left.clone() };
+                    let here = LeftOut { path: source.chart.path_of(inside), ..left.clone() };
                     let Some(path) = source.chart.stand_in(&here) else { continue };
                     is_new = true;
                     told.entry(path).or_insert(here.path);
@@ -111,8 +105,17 @@ fn stand_in(unit: &mut Unit, mut before: Option<&mut Unit>) -> BTreeMap<String, 
         if !is_new {
             break;
         }
+        looked = look_at_both(unit, before.as_deref());
     }
-    told
+    (looked, told)
+}
+
+/// What is seen of a unit, and what is left out of it or of its base; what the change says of a template counts.
+fn look_at_both(unit: &Unit, before: Option<&Unit>) -> Looked {
+    let Looked { dependencies, left_out } = look(unit);
+    let mut of_both = before.map(|before| look(before).left_out).unwrap_or_default();
+    of_both.extend(left_out);
+    Looked { dependencies, left_out: of_both }
 }
 
 /// What is seen of a unit that is rendered without what is not at hand.

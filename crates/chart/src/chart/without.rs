@@ -55,18 +55,13 @@ impl Chart {
 
     /// Values that were read anew, with what stands for those of charts that are not at hand.
     pub(crate) fn stood_for(&self, read: Map) -> Map {
+        let theirs = Map::new();
         for name in self.without.names() {
-            let Some(own) = self.values.get(name) else { continue };
-            let there = read.get(name).filter(|it| !it.is_nil());
-            match there {
-                Some(there) => {
-                    if let (Some(there), Some(own)) = (there.as_map(), own.as_map()) {
-                        fill(there, own);
-                    }
-                }
-                None => drop(read.insert(name, own)),
+            if let Some(own) = self.values.get(name) {
+                theirs.insert(name, own);
             }
         }
+        fill(&read, &theirs);
         read
     }
 

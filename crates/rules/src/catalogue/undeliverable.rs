@@ -85,39 +85,38 @@ fn failures(subject: &Subject<'_>, outcome: &Outcome<'_>) -> Vec<Finding> {
             })
     });
     let refused: Vec<Finding> = refused.collect();
-    let failed =
-        outcome.failures.iter().filter(|unit| !lacks_what_is_not_made(subject, outcome, unit)).flat_map(|unit| {
-            let container = unit.container.unwrap_or_default();
-            let names = |text: &str| text.contains("InvalidImageName");
-            let is_of_image = unit.told.iter().any(|it| names(&it.message)) || unit.cause.as_deref().is_some_and(names);
-            let image =
-                unit.object.filter(|_| is_of_image).and_then(|key| Some((key, image_of(subject, key, container)?)));
-            let spot = unit.object.map(|key| {
-                let spot = Spot::object(Some(unit.unit), key.clone()).container(container);
-                match &image {
-                    Some((_, field)) => spot.field(field.clone()),
-                    None => spot,
-                }
-            });
-            let on = on.clone();
-            // What a pod says of itself tells more than what its workload says of it.
-            let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
-            unit.told.iter().map(move |diagnostic| {
-                let finding = RULE
-                    .finding(diagnostic.message.clone())
-                    .because(format!("{on} would fail{said}"))
-                    .said_by(Witness::Rehearsal);
-                // Each pod says it anew, of one image; and it is one thing, whether it was seen at once or waited for.
-                let finding = match (&image, unit.cause_of(diagnostic)) {
-                    (Some((key, field)), _) => finding.keyed(format!("{}/{} {field}", key.gvk.kind, key.name)),
-                    (None, Some(cause)) => finding.keyed(cause),
-                    (None, None) => finding,
-                };
-                match &spot {
-                    Some(spot) => finding.at(spot.clone()),
-                    None => finding,
-                }
-            })
+    let of_themselves = outcome.failures.iter().filter(|unit| !lacks_what_is_not_made(subject, outcome, unit));
+    let failed = of_themselves.flat_map(|unit| {
+        let container = unit.container.unwrap_or_default();
+        let names = |text: &str| text.contains("InvalidImageName");
+        let is_of_image = unit.told.iter().any(|it| names(&it.message)) || unit.cause.as_deref().is_some_and(names);
+        let image = unit.object.filter(|_| is_of_image).and_then(|key| Some((key, image_of(subject, key, container)?)));
+        let spot = unit.object.map(|key| {
+            let spot = Spot::object(Some(unit.unit), key.clone()).container(container);
+            match &image {
+                Some((_, field)) => spot.field(field.clone()),
+                None => spot,
+            }
         });
+        let on = on.clone();
+        // What a pod says of itself tells more than what its workload says of it.
+        let said = unit.in_pod.as_ref().map(|seen| format!(": {seen}")).unwrap_or_default();
+        unit.told.iter().map(move |diagnostic| {
+            let finding = RULE
+                .finding(diagnostic.message.clone())
+                .because(format!("{on} would fail{said}"))
+                .said_by(Witness::Rehearsal);
+            // Each pod says it anew, of one image; and it is one thing, whether it was seen at once or waited for.
+            let finding = match (&image, unit.cause_of(diagnostic)) {
+                (Some((key, field)), _) => finding.keyed(format!("{}/{} {field}", key.gvk.kind, key.name)),
+                (None, Some(cause)) => finding.keyed(cause),
+                (None, None) => finding,
+            };
+            match &spot {
+                Some(spot) => finding.at(spot.clone()),
+                None => finding,
+            }
+        })
+    });
     refused.into_iter().chain(failed).collect()
 }
