@@ -77,7 +77,7 @@ impl Chart {
             return None;
         }
         let values = deep_copy_map(&self.values);
-        let is_new = place(&values, &path);
+        let is_new = place(&values, &path, is_data_alone(&left.text));
         self.values = values;
         is_new.then(|| path.join("."))
     }
@@ -108,8 +108,9 @@ impl Chart {
     }
 }
 
-/// What stands for a text of the values of a chart that is not at hand. What is said of it is said of nothing that is there.
-pub const NOT_AT_HAND: &str = "not-at-hand";
+/// What stands for a text of the values of a chart that is not at hand, in data alone: it is base64, too. What is said of it is said
+/// of nothing that is there.
+pub const NOT_AT_HAND: &str = "notAtHandNotHere";
 
 /// A port, where somebody reads one that is not known.
 const PORT: i64 = 8080;
@@ -128,16 +129,22 @@ fn fill(table: &Map, from: &Map) {
     }
 }
 
-/// Puts tables where a path leads through nothing, and a port at its end; a text, too, where the tables are there already and
-/// nothing is at the end. Whether anything was put.
-fn place(values: &Map, path: &[String]) -> bool {
+/// Puts tables where a path leads through nothing, and a number at its end where its name says one; a text where the tables are
+/// there already, nothing is at the end, and a text does no harm. Whether anything was put.
+fn place(values: &Map, path: &[String], takes_text: bool) -> bool {
     let steps: Vec<&str> = path.iter().map(String::as_str).collect();
     let Some((here, last, is_way_new)) = tables_to(values, &steps) else { return false };
-    let is_free = here.get(last).is_none_or(|it| it.is_nil());
-    if is_free && (!is_way_new || is_port(path)) {
-        here.insert(last, stand_in_for(path));
+    if here.get(last).is_some_and(|it| !it.is_nil()) {
+        return is_way_new;
     }
-    is_free || is_way_new
+    let text = || (takes_text && !is_way_new).then(|| Value::str(NOT_AT_HAND));
+    match number(path).or_else(text) {
+        Some(value) => {
+            here.insert(last, value);
+            true
+        }
+        None => is_way_new,
+    }
 }
 
 /// The table at which a path ends, with tables put where it leads through nothing, the last step, and whether any was put; none
@@ -159,19 +166,20 @@ fn tables_to<'p>(values: &Map, path: &[&'p str]) -> Option<(Map, &'p str, bool)>
     Some((here, last, is_new))
 }
 
-/// What stands for a value, by its name: a port, a number of replicas, a text.
-fn stand_in_for(path: &[String]) -> Value {
-    let name = path.last().map(|it| it.to_ascii_lowercase()).unwrap_or_default();
-    match name.as_str() {
-        _ if is_port(path) => Value::int(PORT),
-        _ if name.ends_with("count") || name.ends_with("replicas") => Value::int(1),
-        _ => Value::str(NOT_AT_HAND),
+/// What stands for a number, by its name: a port, or how many there are.
+fn number(path: &[String]) -> Option<Value> {
+    let (last, tables) = path.split_last()?;
+    let is = |name: &str, word: &str, end: &str| name == word || name.ends_with(end);
+    if is(last, "port", "Port") || tables.last().is_some_and(|it| is(it, "ports", "Ports")) {
+        return Some(Value::int(PORT));
     }
+    (is(last, "count", "Count") || is(last, "replicas", "Replicas")).then(|| Value::int(1))
 }
 
-fn is_port(path: &[String]) -> bool {
-    let Some((last, tables)) = path.split_last() else { return false };
-    last.ends_with("port") || last.ends_with("Port") || tables.last().is_some_and(|it| it.ends_with("orts"))
+/// Whether a template makes nothing but ConfigMaps and Secrets, whose data are texts: elsewhere a text may stand where a number belongs.
+fn is_data_alone(text: &str) -> bool {
+    let mut kinds = text.lines().filter_map(|line| line.trim_start().strip_prefix("kind:")).map(str::trim).peekable();
+    kinds.peek().is_some() && kinds.all(|kind| matches!(kind.trim_matches(['"', '\'']), "ConfigMap" | "Secret"))
 }
 
 /// The path of values that an expression reads: `.Values.redis.auth.user`, or `index .Values "redis" "auth" "user"`.
@@ -231,15 +239,30 @@ mod tests {
         let at =
             |text: &str| path(text).iter().try_fold(Value::from(values.clone()), |here, step| here.as_map()?.get(step));
         // The way first: what is asked whether it is there is not there.
-        assert!(place(&values, &path("redis.auth.user")));
+        assert!(place(&values, &path("redis.auth.user"), true));
         assert!(at("redis.auth").is_some() && at("redis.auth.user").is_none());
-        assert!(place(&values, &path("redis.auth.user")));
+        assert!(!place(&values, &path("redis.auth.user"), false));
+        assert!(place(&values, &path("redis.auth.user"), true));
         assert!(at("redis.auth.user").is_some_and(|it| it.as_str().is_some()));
-        assert!(!place(&values, &path("redis.auth.user")));
-        assert!(!place(&values, &path("redis.auth.user.name")));
-        assert!(place(&values, &path("redis.service.ports.redis")));
+        assert!(!place(&values, &path("redis.auth.user"), true));
+        assert!(!place(&values, &path("redis.auth.user.name"), true));
+        assert!(place(&values, &path("redis.service.ports.redis"), false));
         assert_eq!(at("redis.service.ports.redis").and_then(|it| it.as_i64()), Some(PORT));
-        assert!(place(&values, &path("redis.replicaCount")));
+        assert!(place(&values, &path("redis.replicaCount"), false));
         assert_eq!(at("redis.replicaCount").and_then(|it| it.as_i64()), Some(1));
+        for name in ["redis.support", "redis.exports.path", "redis.discount", "redis.account"] {
+            assert!(number(&path(name)).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_text_stands_in_data_alone() {
+        assert!(is_data_alone("kind: ConfigMap\n---\nkind: \"Secret\"\n"));
+        for other in
+            ["kind: ConfigMap\n---\nkind: Deployment\n", "kind: {{ .Values.kind }}\n", "{{ include \"a\" . }}\n"]
+        {
+            assert!(!is_data_alone(other), "{other}");
+        }
+        assert_eq!(NOT_AT_HAND.len() % 4, 0);
     }
 }

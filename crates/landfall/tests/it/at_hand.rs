@@ -178,3 +178,18 @@ fn names_of_a_chart_that_is_not_at_hand_stand_in_where_it_is_asked_for_them_with
     assert!(!ran.stdout.contains("shop/templates/named.yaml: "), "it is not left out\n{}", ran.all());
     assert!(ran.stdout.contains("has the key `twice` twice"), "what is wrong with it is told\n{}", ran.all());
 }
+
+#[test]
+fn nothing_stands_where_it_might_be_of_another_type() {
+    let sandbox = shop();
+    let patient = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: patient}\nspec:\n  minReadySeconds: {{ required \"no patience\" .Values.redis.master.patience }}\n  selector: {matchLabels: {app: patient}}\n  template:\n    metadata: {labels: {app: patient}}\n    spec: {containers: [{name: app, image: \"example/app:1.0.0\", ports: [{containerPort: {{ .Values.redis.master.service.port }}}]}]}\n";
+    sandbox.write("shop/templates/patient.yaml", patient);
+    sandbox
+        .run(&["rehearse", "./shop", "--from", "empty"])
+        .exits(0)
+        .says("~ shop/templates/patient.yaml: reads `required");
+    // A port is a number wherever it stands.
+    sandbox.edit("shop/templates/patient.yaml", "{{ required \"no patience\" .Values.redis.master.patience }}", "5");
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0).says("`redis.master.service.port`");
+    assert!(!ran.stdout.contains("patient.yaml: reads `.Values"), "{}", ran.all());
+}
