@@ -84,6 +84,15 @@ const DOORS: [(Door, &str); 10] = [
     (Door::Fill, "disk filled meanwhile"),
 ];
 
+/// When a delivery is disturbed.
+#[derive(Debug, Clone, Copy)]
+enum Moments {
+    /// At moments that a seed draws: mostly while it is under way, sometimes just after.
+    Drawn(u64),
+    /// At equal distances, none near its beginning or its end, where a fault may have nothing to disturb.
+    Spread,
+}
+
 /// What a door's runs share.
 struct Walk {
     landfall: PathBuf,
@@ -104,10 +113,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let landfall = arguments.asked.landfall()?;
     let seed = arguments.seed.unwrap_or_else(sample::seed);
     if arguments.asked.selftest {
-        return planted::run(&landfall, seed);
+        return planted::run(&landfall);
     }
-    let (cases, skipped) =
-        Walk::open(landfall, DEADLINE)?.through(arguments.runs, seed, |name| arguments.asked.wants(name))?;
+    let (cases, skipped) = Walk::open(landfall, DEADLINE)?
+        .through(arguments.runs, Moments::Drawn(seed), |name| arguments.asked.wants(name))?;
     let failed = cases.iter().filter(|case| case.verdict == "failed").count();
     let passed = cases.len() - failed;
     let skipped_too = if skipped.is_empty() { String::new() } else { format!("; skipped: {}", skipped.join(", ")) };
@@ -136,7 +145,7 @@ impl Walk {
     fn through(
         &self,
         runs: usize,
-        seed: u64,
+        moments: Moments,
         wants: impl Fn(&str) -> bool,
     ) -> anyhow::Result<(Vec<CaseEvidence>, Vec<String>)> {
         let (mut cases, mut skipped) = (Vec::new(), Vec::new());
@@ -148,10 +157,7 @@ impl Walk {
                 skipped.push(format!("{name} (only root can make a small disk)"));
                 continue;
             }
-            // Each door has moments of its own, so that one alone sees the same as all of them.
-            let mut dice = Dice::new(seed.wrapping_add(index as u64));
-            for run in 0..runs {
-                let moment = self.moment(&mut dice);
+            for (run, moment) in self.moments(moments, index, runs).into_iter().enumerate() {
                 let outcome = self.pass(*door, moment, (run, runs));
                 let id = format!("{name}/{}", run + 1);
                 let what = format!("{name} {} ms", moment.as_millis());
@@ -164,10 +170,18 @@ impl Walk {
         Ok((cases, skipped))
     }
 
-    /// A moment of a delivery: mostly while it is under way, sometimes just after.
-    fn moment(&self, dice: &mut Dice) -> Duration {
+    /// So many moments of a delivery for one door. Each door has moments of its own, so that one alone sees the same as
+    /// all of them.
+    fn moments(&self, moments: Moments, door: usize, runs: usize) -> Vec<Duration> {
         let whole = usize::try_from(self.undisturbed.took.as_millis()).unwrap_or(usize::MAX);
-        Duration::from_millis(dice.below(whole + whole / 10) as u64)
+        let milliseconds: Vec<usize> = match moments {
+            Moments::Drawn(seed) => {
+                let mut dice = Dice::new(seed.wrapping_add(door as u64));
+                (0..runs).map(|_| dice.below(whole + whole / 10)).collect()
+            }
+            Moments::Spread => (1..=runs).map(|run| whole * run / (runs + 1)).collect(),
+        };
+        milliseconds.into_iter().map(|it| Duration::from_millis(it as u64)).collect()
     }
 
     /// One run; an error says what was not as it should be.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Walk;
+use super::{Moments, Walk};
 use crate::suite::selftest;
 
 /// A fault: its door, and what a wrapper does before it hands over to the binary.
@@ -39,7 +39,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Moments for each fault.
 const RUNS: usize = 3;
 
-pub(super) fn run(landfall: &Path, seed: u64) -> anyhow::Result<ExitCode> {
+pub(super) fn run(landfall: &Path) -> anyhow::Result<ExitCode> {
     let place = tempfile::Builder::new().prefix("landfall-doors-").tempdir()?;
     let undisturbed = Walk::open(landfall.to_owned(), DEADLINE)?.undisturbed;
     let deadline = DEADLINE + undisturbed.took;
@@ -50,9 +50,9 @@ pub(super) fn run(landfall: &Path, seed: u64) -> anyhow::Result<ExitCode> {
         suite.landfall = place.path().join(format!("landfall-{}", door.replace(' ', "-")));
         std::fs::write(&suite.landfall, text)?;
         std::fs::set_permissions(&suite.landfall, std::fs::Permissions::from_mode(0o755))?;
-        let (cases, _) = suite.through(RUNS, seed, |name| name.contains(door))?;
+        let (cases, _) = suite.through(RUNS, Moments::Spread, |name| name.contains(door))?;
         let red = cases.iter().any(|case| case.verdict == "failed");
         seen.push((*what, if red { Ok(String::new()) } else { Err(String::new()) }));
     }
-    Ok(selftest("doors", seen, &format!(" (seed {seed})")))
+    Ok(selftest("doors", seen, ""))
 }
