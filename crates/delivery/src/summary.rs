@@ -177,6 +177,9 @@ pub struct FailureReport {
     /// Whether no other one failed beside it, or was waited for in vain.
     #[serde(skip)]
     pub is_sole: bool,
+    /// Whether all that was waited for is held up by pods that did not start before the delivery either.
+    #[serde(skip)]
+    pub is_held_up: bool,
     /// The pods.
     pub pods: Vec<PodLine>,
     /// The last events, oldest first.

@@ -496,6 +496,7 @@ fn guarded(step: &Step, violation: &once::OnceViolation) -> Stop {
         message: violation.to_string(),
         evidence: Vec::new(),
         pending: 0,
+        held_up: Vec::new(),
         further: Vec::new(),
     }))
 }

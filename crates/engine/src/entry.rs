@@ -154,6 +154,7 @@ mod tests {
             message: "BackoffLimitExceeded".into(),
             evidence: Vec::new(),
             pending: 0,
+            held_up: Vec::new(),
             further: Vec::new(),
         };
         let outcomes = [

@@ -220,6 +220,7 @@ impl Executor {
             message,
             evidence: Vec::new(),
             pending: 0,
+            held_up: Vec::new(),
             further: Vec::new(),
         }))
     }

@@ -31,6 +31,17 @@ pub enum HookEnd {
     TimedOut,
 }
 
+/// A pod of the revision before that cannot start, and for which its StatefulSet waits before it replaces any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldUp {
+    /// The pod.
+    pub pod: ObjectKey,
+    /// Whether it waits for a volume: what takes its place would as well.
+    #[serde(default)]
+    pub wants_volume: bool,
+}
+
 /// Why an operation ended early, with the evidence taken at that moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
@@ -50,6 +61,9 @@ pub struct Failure {
     /// How many objects were still waited for when time was up; the evidence is of the first of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pending: usize,
+    /// What holds some of these up that ran before the operation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_up: Vec<HeldUp>,
     /// What failed beside it, where an executor finishes its writes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<Failure>,
@@ -102,13 +116,17 @@ impl Diagnose for Failure {
         for other in &self.further {
             diagnostic = diagnostic.note(format!("{}: {}", other.key, other.message));
         }
-        match self.evidence.first() {
-            Some(Evidence { pod: Some(pod), object, .. }) => {
-                let namespace = object.namespace.as_deref().unwrap_or("default");
-                diagnostic.help(format!("kubectl -n {namespace} describe pod {pod}"))
-            }
-            _ => diagnostic,
+        if let Some(Evidence { pod: Some(pod), object, .. }) = self.evidence.first() {
+            let namespace = object.namespace.as_deref().unwrap_or("default");
+            diagnostic = diagnostic.help(format!("kubectl -n {namespace} describe pod {pod}"));
         }
+        if let Some(HeldUp { pod, .. }) = self.held_up.iter().find(|held| !held.wants_volume) {
+            let namespace = pod.namespace.as_deref().unwrap_or("default");
+            diagnostic = diagnostic
+                .note("a StatefulSet that starts its pods one after the other replaces none before each is ready")
+                .help(format!("kubectl -n {namespace} delete pod {}", pod.name));
+        }
+        diagnostic
     }
 }
 

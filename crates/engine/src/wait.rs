@@ -9,6 +9,7 @@
 //! ```
 
 mod failed;
+mod held_up;
 mod judge;
 mod missing;
 mod refused;

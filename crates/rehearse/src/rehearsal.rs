@@ -400,7 +400,8 @@ impl Tried {
         found.extend(request.rules.iter().flat_map(|rule| (rule.check)(&subject)));
         found.retain(|finding| !is_beyond(&subject, finding));
         let mut examination = conclude(one_cause(found), &subject, request.blame);
-        let sins = self.old_sins(request, ground);
+        let mut sins = self.old_sins(request, ground);
+        sins.hold_up(&self.trials);
         let mut known = Examination { findings: sins.take_from(&mut examination), idle_waivers: Vec::new() };
         examination.gather();
         known.gather();

@@ -49,7 +49,8 @@ impl Session {
         let pods = pods::pods(&self.cluster, namespace).await.ok()?;
         let events = pods::events(&self.cluster, namespace).await.ok()?;
         let is_sole = failure.further.is_empty() && failure.pending <= 1;
-        Some(FailureReport { evidence: failure.evidence.clone(), is_sole, pods, events })
+        let is_held_up = failure.further.is_empty() && failure.pending > 0 && failure.held_up.len() == failure.pending;
+        Some(FailureReport { evidence: failure.evidence.clone(), is_sole, is_held_up, pods, events })
     }
 
     pub(super) async fn test(&self, unit: &Unit, options: &UpOptions, summary: &mut UnitSummary) {

@@ -35,6 +35,7 @@ impl Executor {
             message: message.to_owned(),
             evidence: vec![evidence],
             pending: 0,
+            held_up: Vec::new(),
             further: Vec::new(),
         }))
     }
@@ -48,7 +49,14 @@ impl Executor {
                 evidence.push(found);
             }
         }
-        let what: Vec<String> = pending.iter().map(|entry| format!("{}: {}", entry.key, entry.missing)).collect();
+        let mut held_up = Vec::new();
+        let mut what = Vec::new();
+        for entry in &pending {
+            let held = scene.held_up_by(&entry.key);
+            let by = held.iter().map(|it| format!(", held up by pod {} of the revision before", it.pod.name));
+            what.push(format!("{}: {}{}", entry.key, entry.missing, by.collect::<String>()));
+            held_up.extend(held);
+        }
         let key = pending.first().map_or_else(|| step.key.clone(), |entry| entry.key.clone());
         Stop::Failed(Box::new(Failure {
             step: step.id.clone(),
@@ -58,6 +66,7 @@ impl Executor {
             message: format!("timed out after {} s waiting for {}", timeout.as_secs(), what.join("; ")),
             evidence,
             pending: pending.len(),
+            held_up,
             further: Vec::new(),
         }))
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use landfall_cluster::{Outlook, Stuck, stuck_pod};
 use landfall_object::{Object, ObjectKey};
 
+use super::held_up::is_behind;
 use super::judge::signed;
 use super::{Judge, Scene, Watched};
 use crate::event::Pending;
@@ -105,10 +106,7 @@ impl Scene {
         let owner = pod.controller()?;
         if let Some(key) = find(&owner.kind, &owner.name) {
             let object = self.objects.get(key)?;
-            let revision = object.str_at("/status/updateRevision");
-            let label = pod.label("controller-revision-hash");
-            let old = owner.kind == "StatefulSet" && revision.is_some() && label.is_some() && revision != label;
-            return (!old).then(|| key.clone());
+            return (owner.kind != "StatefulSet" || !is_behind(object, pod)).then(|| key.clone());
         }
         if owner.kind != "ReplicaSet" {
             return None;

@@ -15,6 +15,10 @@ pub(super) struct OldSins {
     findings: Vec<(&'static str, Severity, String, BTreeSet<String>)>,
     /// Why it would not deliver.
     reasons: BTreeSet<String>,
+    /// Whether it leaves something that does not come up.
+    leaves_stuck: bool,
+    /// The words for what of the change waits for nothing but that.
+    held_up: BTreeSet<String>,
 }
 
 impl OldSins {
@@ -29,6 +33,7 @@ impl OldSins {
 
     /// Adds why the base would not deliver.
     pub(super) fn hear(&mut self, trial: &Trial) {
+        self.leaves_stuck |= !trial.came_up();
         self.reasons.extend(why(trial).iter().map(|it| lasting(&it.message)));
         self.reasons.extend(causes(trial).into_iter().map(|(_, cause)| cause));
     }
@@ -47,11 +52,23 @@ impl OldSins {
         self.findings.extend(examination.findings.iter().map(told));
     }
 
+    /// Adds what of the change waits for nothing but what the base left and what does not come up: nothing of the change has
+    /// come to it.
+    pub(super) fn hold_up(&mut self, change: &[Trial]) {
+        if self.leaves_stuck {
+            self.held_up.extend(change.iter().flat_map(held_up).cloned());
+        }
+    }
+
     /// Takes what the base had, no lighter, out of what was found of the change: whole findings, and of the others the
     /// places where the base had them.
     pub(super) fn take_from(&self, examination: &mut Examination) -> Vec<Finding> {
         let (mut known, mut new) = (Vec::new(), Vec::new());
         for mut finding in std::mem::take(&mut examination.findings) {
+            if self.held_up.contains(&finding.message) {
+                known.push(finding);
+                continue;
+            }
             let cause = lasting(&finding.key);
             let mut alike = self.findings.iter().filter(|(rule, severity, key, _)| {
                 *rule == finding.rule && *severity >= finding.severity && *key == cause
@@ -77,9 +94,18 @@ impl OldSins {
         let causes = causes(trial);
         why(trial).iter().all(|reason| {
             let mut others = causes.iter().filter(|(message, _)| *message == reason.message);
-            self.reasons.contains(&lasting(&reason.message)) || others.any(|(_, cause)| self.reasons.contains(cause))
+            self.reasons.contains(&lasting(&reason.message))
+                || self.held_up.contains(&reason.message)
+                || others.any(|(_, cause)| self.reasons.contains(cause))
         })
     }
+}
+
+/// What was told of units that wait for nothing but what ran before and did not start.
+fn held_up(trial: &Trial) -> impl Iterator<Item = &String> {
+    let units = trial.outcome.iter().flat_map(|summary| &summary.units);
+    let held = units.filter(|unit| unit.failure.as_ref().is_some_and(|failure| failure.is_held_up));
+    held.flat_map(|unit| &unit.diagnostics).map(|told| &told.message)
 }
 
 /// What the units of a trial fail of whose pods do not run, each with the words that were told of it.

@@ -243,6 +243,15 @@ fn an_update_that_waits_for_the_bases_pod_fails_of_what_the_base_fails_of() {
     assert!(rehearsal.trials.iter().all(|trial| trial.as_its_base), "{:#?}", rehearsal.trials);
     assert!(rehearsal.known.iter().any(|it| it.rule == "LF100"), "{:#?}", rehearsal.known);
     assert!(rehearsal.passes(), "{:#?}", told(&rehearsal));
+    // Two of them are as much the base's as one is, though another one is told when the base is delivered once more.
+    let second = STUCK.replace("name: store", "name: index").replace("app: store", "app: index");
+    let two = || with(base(), "templates/index.yaml", &second);
+    let rehearsal = upgrade(two(), with(two(), "values.yaml", "tag: 2.0.0-beta\nstrategy: RollingUpdate\n"));
+    assert!(rehearsal.trials.iter().all(|trial| trial.as_its_base), "{:#?}", rehearsal.trials);
+    let why = &rehearsal.trials[0].why[0];
+    assert!(why.message.contains("held up by pod store-0 of the revision before"), "{why:#?}");
+    assert_eq!(why.helps.last().map(String::as_str), Some("kubectl -n shop delete pod index-0"), "{why:#?}");
+    assert!(rehearsal.passes(), "{:#?}", told(&rehearsal));
     // Nor is anything else the base's that is waited for beside it in vain.
     let beside =
         STUCK.replace("STORE", "store").replace("name: store", "name: other").replace("app: store", "app: other");
