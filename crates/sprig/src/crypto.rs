@@ -19,9 +19,9 @@ const CERTIFICATE: Type = Type::Host("sprig.certificate");
 pub const HASH_STEPS: u64 = 1_250_000;
 /// Steps of deriving a password: 25 in a render.
 pub const DERIVATION_STEPS: u64 = 4_000_000;
-/// Steps of an RSA key of a certificate: 125 in a render. Charts that put a checksum of their certificates beside each workload make them
+/// Steps of an RSA key of a certificate, a tenth of a second each: 80 in a render. Charts that put a checksum of their certificates beside each workload make them
 /// anew for each (Harbor's more than fifty).
-pub const CERTIFICATE_KEY_STEPS: u64 = 800_000;
+pub const CERTIFICATE_KEY_STEPS: u64 = 1_250_000;
 /// Steps of an RSA key that stands alone, twice as long and so much slower: 8 in a render.
 pub const LONG_KEY_STEPS: u64 = 12_500_000;
 /// Steps of a key on a curve, or of a signature.

@@ -111,7 +111,7 @@ fn passwords_and_keys_count_as_the_time_they_take() {
     for (enough, call) in [
         (7, "htpasswd \"a\" \"b\""),
         (2, "derivePassword 1 \"long\" \"a\" \"b\" \"c\""),
-        (12, "(genSelfSignedCert \"a\" nil nil 1).Cert"),
+        (7, "(genSelfSignedCert \"a\" nil nil 1).Cert"),
         (199, "genPrivateKey \"ed25519\""),
     ] {
         assert!(of(enough, call).is_ok(), "{call}");
