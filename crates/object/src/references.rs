@@ -233,7 +233,9 @@ fn backend(found: &mut Collector, backend: Option<&Value>, path: &str) {
 fn service_target(found: &mut Collector, target: Option<&Value>, path: &str, need: Need) {
     let Some(target) = target else { return };
     let namespace = target.get("namespace").and_then(Value::as_str).map(str::to_owned);
-    found.add("", "Service", namespace, target.get("name"), port_text(target.get("port")), path.to_owned(), need);
+    // The API server asks at 443 where nothing is said (kubernetes/api, admissionregistration/v1 and apiregistration/v1).
+    let port = port_text(target.get("port")).or_else(|| Some("443".to_owned()));
+    found.add("", "Service", namespace, target.get("name"), port, path.to_owned(), need);
 }
 
 fn binding(found: &mut Collector, object: &Object) {

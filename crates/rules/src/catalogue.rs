@@ -5,11 +5,14 @@
 //! written anew (`LANDFALL_BLESS=1 cargo test -p landfall-rules reference`). The fixture is mutated by itself; run one with
 //! `FIXTURE=LFNNN cargo test -p landfall-rehearse fixtures`.
 
+mod account_unlike_its_siblings;
+mod address_of_another_server;
 mod address_routed_twice;
 mod alive_when_ready;
 mod annotation_beside_its_pods;
 mod answered_by_another;
 mod application_of_another_repository;
+mod argument_of_several;
 mod autoscaler_without_request;
 mod autoscaler_without_target;
 mod baked_into_image;
@@ -26,6 +29,7 @@ mod command_that_is_no_program;
 mod condition_with_a_constant;
 mod constant_for_its_value;
 mod container_named_by_annotation;
+mod creation_bound_to_names;
 mod credential_in_config_map;
 mod cut_off_from_names;
 mod dangling_reference;
@@ -35,12 +39,14 @@ mod data_of_another_user;
 mod database_at_rest;
 mod dead_route;
 mod declared_of_nobody;
+mod default_never_taken;
 mod development_default;
 mod disagreeing_lists;
 mod domain_bound_to_tls;
 mod drifted_copy;
 mod encoded_twice;
 mod exposed_internal;
+mod field_that_helm_has_not;
 mod file_that_is_not_mounted;
 mod forbidden_component;
 mod foreign_object;
@@ -53,6 +59,8 @@ mod hook_that_stays;
 mod host_network_without_names;
 mod host_that_is_no_service;
 mod host_without_certificate;
+mod image_of_one_architecture;
+mod image_without_its_maker;
 mod immutable_field;
 mod impossible_check;
 mod impossible_quantity;
@@ -64,11 +72,14 @@ mod key_that_nobody_reads;
 mod key_twice_in_values;
 mod known_name_misspelt;
 mod kubernetes_that_is_refused;
+mod label_misspelt;
 mod label_of_a_controller;
 mod lines_run_together;
 mod lookup_without_cluster;
 mod lookup_without_data;
+mod manifest_among_definitions;
 mod measured_at_another_port;
+mod migration_on_the_first_day;
 mod missing_port;
 mod missing_prerequisite;
 mod missing_probe_port;
@@ -84,6 +95,7 @@ mod node_path_mounted;
 mod nondeterministic_render;
 mod not_let_in;
 mod nothing_may_be_evicted;
+mod number_that_is_none;
 mod number_written_otherwise;
 mod open_to_anybody;
 mod outdated_document;
@@ -91,15 +103,19 @@ mod overdue_rotation;
 mod overlapping_singleton;
 mod password_on_command_line;
 mod path_taken_by_the_letter;
+mod placed_unlike_its_siblings;
 mod plain_address_over_tls;
+mod pods_without_names;
 mod policy_for_other_ports;
 mod port_named_twice;
 mod port_that_nobody_opens;
 mod prefix_unlike_its_siblings;
+mod probe_of_another_scheme;
 mod regenerated_key;
 mod registry_unlike_its_siblings;
 mod replicas_beside_autoscaler;
 mod resource_name_of_nothing;
+mod resource_named_otherwise;
 mod right_that_a_script_lacks;
 mod right_to_nothing;
 mod rights_left_behind;
@@ -110,6 +126,7 @@ mod scratch_unlike_its_siblings;
 mod sealed_for_another;
 mod secret_handed_over;
 mod secret_in_git;
+mod secret_named_otherwise;
 mod selector_hitting_nothing;
 mod selector_taking_others;
 mod server_of_another_major;
@@ -138,7 +155,9 @@ mod value_that_nobody_reads;
 mod value_that_prints_nothing;
 mod variable_for_nothing;
 mod variable_from_missing_one;
+mod variable_that_a_file_asks_for;
 mod version_in_selector;
+mod version_of_a_provider;
 mod waits_for_what_comes_later;
 mod web_socket_cut_off;
 mod widened_rights;
@@ -288,6 +307,25 @@ pub static RULES: &[&Rule] = &[
     &constant_for_its_value::RULE,            // a constant for its value
     &port_named_twice::RULE,                  // a port's name that two containers give
     &service_named_in_full::RULE,             // a Service that an option names
+    &version_of_a_provider::RULE,             // a provider's version
+    &probe_of_another_scheme::RULE,           // a probe of another scheme
+    &pods_without_names::RULE,                // pods without names
+    &manifest_among_definitions::RULE,        // a manifest among definitions
+    &image_of_one_architecture::RULE,         // an image of one architecture
+    &secret_named_otherwise::RULE,            // a Secret that is named otherwise
+    &creation_bound_to_names::RULE,           // rights to create that are bound to names
+    &argument_of_several::RULE,               // an argument of several words
+    &address_of_another_server::RULE,         // an address of another server
+    &image_without_its_maker::RULE,           // an image without its maker
+    &field_that_helm_has_not::RULE,           // a field that Helm has not
+    &variable_that_a_file_asks_for::RULE,     // a variable that a file asks for
+    &number_that_is_none::RULE,               // a number that is none
+    &default_never_taken::RULE,               // a default that is never taken
+    &account_unlike_its_siblings::RULE,       // an account that one lacks
+    &migration_on_the_first_day::RULE,        // a migration on the first day alone
+    &label_misspelt::RULE,                    // a label misspelt
+    &placed_unlike_its_siblings::RULE,        // a place that one does not take
+    &resource_named_otherwise::RULE,          // a resource that is named otherwise
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

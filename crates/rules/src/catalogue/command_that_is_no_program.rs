@@ -106,6 +106,16 @@ fn wrong(container: &Container<'_>, words: &[&str]) -> Option<(usize, String, St
             format!("the script is `{}` alone, and what follows is not run", shortened(script)),
         ));
     }
+    if let Some(first) = rest.iter().find(|word| !word.trim().is_empty()).filter(|_| script.trim().is_empty()) {
+        return Some((
+            at + 1,
+            format!(
+                "the shell of container `{name}` is given an empty script, and `{}` as a parameter",
+                shortened(first)
+            ),
+            "after `-c` the next entry alone is the script: the shell runs nothing and ends".to_owned(),
+        ));
+    }
     let is_one_word = !script.contains(|letter: char| letter.is_whitespace() || "$;&|<>(){}`\"'\\".contains(letter));
     // A name in front is customary: `sh -c run.sh --`.
     let first = rest.iter().find(|word| !matches!(**word, "--" | "sh" | "-" | "_" | ""))?;
@@ -156,6 +166,7 @@ mod tests {
             (vec!["sh", "-c", "exec", "/app/server", "--port=1"], 3),
             (vec!["/bin/bash", "-ec", "sleep 5", "&&", "nginx", "-s", "quit"], 3),
             (vec!["sh", "-e", "-c", "npm", "start"], 4),
+            (vec!["sh", "-c", "", "exec /run.sh"], 2),
         ] {
             assert_eq!(told(&words), Some(at), "{words:?}");
         }

@@ -25,7 +25,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 findings.push(
                     RULE.finding(format!("a condition on `{path}` {word} holds"))
                         .keyed(format!("{} {path}", place.file))
-                        .because(format!("`{holds}` stands beside the value, so the value decides nothing"))
+                        .because(
+                            match place.source.as_deref().is_some_and(|it| it.contains(&format!("\".Values.{path}\"")))
+                            {
+                                true => "it stands in quotes: that is a text, and no text but an empty one is false"
+                                    .to_owned(),
+                                false => format!("`{holds}` stands beside the value, so the value decides nothing"),
+                            },
+                        )
                         .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }),
                 );
             }
@@ -60,6 +67,13 @@ fn decided(action: &str) -> Option<(String, bool)> {
         ["if", function, rest @ ..] | ["else", "if", function, rest @ ..] => (*function, rest),
         _ => return None,
     };
+    // A path in quotes is a text.
+    let quoted = |word: &str| Some(word.strip_prefix('"')?.strip_suffix('"')?.strip_prefix(".Values.")?.to_owned());
+    match (function, rest) {
+        ("not", [word]) if quoted(word).is_some() => return Some((quoted(word)?, false)),
+        (word, []) if quoted(word).is_some() => return Some((quoted(word)?, true)),
+        _ => {}
+    }
     let holds = match function {
         "and" if rest.contains(&"false") => false,
         "or" if rest.contains(&"true") => true,
@@ -78,6 +92,8 @@ mod tests {
     fn a_constant_decides_where_it_stands_beside_the_value() {
         let told = |path: &str, holds: bool| Some((path.to_owned(), holds));
         assert_eq!(decided("- if and .Values.a.b false "), told("a.b", false));
+        assert_eq!(decided(" if not \".Values.a.b\" "), told("a.b", false));
+        assert_eq!(decided("- if \".Values.a.b\" -"), told("a.b", true));
         assert_eq!(decided(" else if or $.Values.a true -"), told("a", true));
         for action in [
             "if and .Values.a true",

@@ -50,6 +50,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(without_key(desired, &container, &known));
             findings.extend(one_level_deeper(desired, &container, &known));
             findings.extend(told_of(desired, &template, &container, &known));
+            findings.extend(within_what_cannot_be_written(desired, &container, &known));
         }
     }
     findings
@@ -151,6 +152,22 @@ fn told_of(
         let of_part =
             ["subPath", "subPathExpr"].iter().any(|part| mount[*part].as_str().is_some_and(|it| !it.is_empty()));
         let file = path[place.len()..].trim_matches('/');
+        let is_whole = known.iter().find(|it| mount["name"] == it.volume).filter(|_| !of_part && file.is_empty());
+        if let Some(of) = is_whole.filter(|_| is_called_as_a_file(path)) {
+            findings.push(
+                RULE.finding(format!(
+                    "container `{}` is told of the file `{path}`, and the whole of {} is mounted there",
+                    container.name, of.source
+                ))
+                .because(format!("a directory stands there, so {}", consequence(template)))
+                .help(match of.files.iter().next() {
+                    Some(first) => format!("tell it of a file in there: `{path}/{first}`"),
+                    None => "mount the file with `subPath`".to_owned(),
+                })
+                .at(desired.spot_at(&field)),
+            );
+            continue;
+        }
         let Some(of) = known.iter().find(|it| mount["name"] == it.volume).filter(|_| !of_part && !file.is_empty())
         else {
             continue;
@@ -173,6 +190,55 @@ fn told_of(
             .because(format!("the file is not there, so {}", consequence(template)))
             .at(desired.spot_at(&field));
         findings.push(named(finding, file, &of.files));
+    }
+    findings
+}
+
+/// Whether a path ends as files of settings do.
+fn is_called_as_a_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+    matches!(
+        ending,
+        "ini"
+            | "yaml"
+            | "yml"
+            | "json"
+            | "conf"
+            | "cfg"
+            | "cnf"
+            | "toml"
+            | "properties"
+            | "xml"
+            | "env"
+            | "pem"
+            | "crt"
+            | "key"
+    )
+}
+
+/// A single file that is mounted into the directory of a ConfigMap or Secret, which has none of its name and cannot be written.
+fn within_what_cannot_be_written(desired: &Desired, container: &Container<'_>, known: &[Files<'_>]) -> Vec<Finding> {
+    let has_part = |mount: &Value| {
+        ["subPath", "subPathExpr"].iter().any(|part| mount[*part].as_str().is_some_and(|it| !it.is_empty()))
+    };
+    let place = |mount: &'_ Value| mount["mountPath"].as_str().map(|it| it.trim_end_matches('/').to_owned());
+    let mut findings = Vec::new();
+    for (at, mount) in mounts(container).filter(|(_, mount)| has_part(mount)) {
+        let Some(inner) = place(mount) else { continue };
+        let around = mounts(container).filter(|(_, it)| !has_part(it)).find_map(|(_, it)| {
+            let outer = place(it)?;
+            let file = inner.strip_prefix(&format!("{outer}/"))?.to_owned();
+            let of = known.iter().find(|of| it["name"] == of.volume && mount["name"] != of.volume)?;
+            (!of.files.contains(&file)).then_some((outer, of))
+        });
+        let Some((outer, of)) = around else { continue };
+        findings.push(
+            RULE.finding(format!("container `{}` mounts `{inner}` into {}, which is mounted at `{outer}`", container.name, of.source))
+                .because("what a ConfigMap or Secret is mounted as cannot be written, so there is no place for the file and the container is not started")
+                .help("mount the file elsewhere, or both as parts of one `projected` volume")
+                .at(desired.spot_at(&format!("{}.volumeMounts[{at}].mountPath", container.path))),
+        );
     }
     findings
 }

@@ -17,6 +17,9 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
+/// Where images come from that name no registry. Most that is there is for all, and a secret only lets its owner pull more of it.
+const HUB: &str = "docker.io";
+
 /// A registry and the folder in it that one owner has: `ghcr.io/acme`.
 type Owner = String;
 
@@ -41,6 +44,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let (kind, name) = (desired.object.kind(), desired.object.name());
         findings.push(
             RULE.finding(format!("{kind} `{name}` pulls from {owner} without a secret"))
+                .weighing(if owner.starts_with(HUB) { Severity::Info } else { RULE.severity })
                 .keyed(owner)
                 .because(format!(
                     "{} `{}` pulls from there with {}",
@@ -89,9 +93,12 @@ fn secrets_of(subject: &Subject<'_>, template: &PodTemplate<'_>) -> Secrets {
 fn owners(template: &PodTemplate<'_>) -> Vec<(Owner, String)> {
     let containers = template.containers();
     let of = |image: &str| {
-        let (registry, rest) = image.split_once('/').filter(|(first, _)| first.contains(['.', ':']))?;
+        let (first, rest) = image.split_once('/')?;
+        if !first.contains(['.', ':']) {
+            return Some(format!("{HUB}/{first}"));
+        }
         let (owner, _) = rest.split_once('/')?;
-        Some(format!("{registry}/{owner}"))
+        Some(format!("{first}/{owner}"))
     };
     containers.iter().filter_map(|it| Some((of(it.image())?, format!("{}.image", it.path)))).collect()
 }

@@ -6,11 +6,12 @@ use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF198",
-    title: "pods on the node's network still find the cluster's names",
+    title: "pods that call the cluster's names ask its name server",
     severity: Severity::Warning,
     why: "A pod with `hostNetwork` asks the node's own name server unless it is told otherwise, and that one knows no \
-          Service: whatever it calls by the name of a Service does not resolve.",
-    advice: "Set `dnsPolicy: ClusterFirstWithHostNet`.",
+          Service: whatever it calls by the name of a Service does not resolve. So does any pod whose `dnsPolicy` is `Default`, which \
+          is not the default.",
+    advice: "Set `dnsPolicy: ClusterFirstWithHostNet`, or `ClusterFirst` where the pod has a network of its own.",
     check,
 };
 
@@ -18,7 +19,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
         let policy = template.spec["dnsPolicy"].as_str().unwrap_or("ClusterFirst");
-        if template.spec["hostNetwork"] != true || policy != "ClusterFirst" {
+        let on_node = template.spec["hostNetwork"] == true;
+        if policy != "Default" && !(on_node && policy == "ClusterFirst") {
             continue;
         }
         let object = &desired.object;
@@ -36,9 +38,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let Some(host) = called.iter().find(|host| is_clusters(&host.name)) else { continue };
         findings.push(
             RULE.finding(format!(
-                "{} `{}` runs on the node's network and calls `{}`, a name of the cluster's",
+                "{} `{}` {} and calls `{}`, a name of the cluster's",
                 object.kind(),
                 object.name(),
+                if policy == "Default" { "asks the node's name server" } else { "runs on the node's network" },
                 host.name
             ))
             .because("the node's name server does not know it")

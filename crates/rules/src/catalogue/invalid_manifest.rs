@@ -12,6 +12,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::lifecycle::{self, Removed, Successor};
 use landfall_object::schema::{DecodeError, Schemas};
 use landfall_object::{Gvk, Object, SIMULATED};
+use serde_json::Value;
 
 use self::clash::clash;
 use self::meant::meant;
@@ -181,14 +182,25 @@ fn refused(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Option<Finding> {
         _ => return None,
     };
     let (kind, name) = (desired.object.kind(), desired.object.name());
-    Some(
-        RULE.finding(format!("{kind} `{name}` does not fit its kind: {text}"))
-            .because("the API refuses it, and the delivery stops there")
-            .at(match misfit::field(desired.object.value(), &text) {
-                Some(field) => desired.spot_at(&field),
-                None => desired.spot(),
-            }),
-    )
+    let field = misfit::field(desired.object.value(), &text);
+    let finding = RULE.finding(format!("{kind} `{name}` does not fit its kind: {text}"));
+    let finding = match field.as_deref().and_then(|field| variable_at(desired.object.value(), field)) {
+        Some(variable) => finding
+            .because(format!("the API refuses it for its variable `{variable}`, and the delivery stops there"))
+            .help("a variable is a text: print its value with `quote`"),
+        None => finding.because("the API refuses it, and the delivery stops there"),
+    };
+    Some(match field {
+        Some(field) => finding.at(desired.spot_at(&field)),
+        None => finding.at(desired.spot()),
+    })
+}
+
+/// The name of the variable whose value stands at a field.
+fn variable_at<'v>(object: &'v Value, field: &str) -> Option<&'v str> {
+    let entry = field.strip_suffix("].value").filter(|it| it.contains(".env["))?;
+    let steps = entry.replace(']', "").replace(['[', '.'], "/");
+    object.pointer(&format!("/{steps}/name"))?.as_str()
 }
 
 pub(super) fn minor(version: &str) -> Option<u32> {

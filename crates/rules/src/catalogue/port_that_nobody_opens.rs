@@ -255,6 +255,7 @@ fn behind(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
         findings.extend(spoken_otherwise(service, &templates, at, port));
         let Some(target) = target.filter(|target| !known.contains(target)) else { continue };
         if beside.iter().any(|(desired, template)| speaks_of(subject, desired, template, target)) {
+            findings.extend(called_alike(service, &templates, at, port));
             continue;
         }
         let field = if port["targetPort"].is_null() { "port" } else { "targetPort" };
@@ -269,6 +270,27 @@ fn behind(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// A port of a Service that leads to a number which no container has, while the containers' port of its name is another one.
+fn called_alike(service: &Desired, templates: &[PodTemplate<'_>], at: usize, port: &Value) -> Option<Finding> {
+    let name = port["name"].as_str().filter(|name| !name.is_empty())?;
+    // The API takes 0 for nothing, and the Service's own port in its place.
+    let target = port["targetPort"].as_u64().filter(|target| *target > 0)?;
+    let containers: Vec<Container<'_>> = templates.iter().flat_map(PodTemplate::containers).collect();
+    let mut alike: Vec<u64> =
+        containers.iter().flat_map(Container::ports).filter(|(_, known)| *known == name).map(|(own, _)| own).collect();
+    alike.dedup();
+    let ([own], false) = (alike.as_slice(), declared(templates).contains(&target)) else { return None };
+    Some(
+        RULE.finding(format!(
+            "port `{name}` of Service `{}` leads to {target}, and its pods' `{name}` is {own}",
+            service.object.name()
+        ))
+        .because("nobody listens at that number, so connections are refused by the pod")
+        .help(format!("`targetPort: {name}`"))
+        .at(service.spot_at(&format!("spec.ports[{at}].targetPort"))),
+    )
 }
 
 /// A port of a Service that speaks another protocol than all the containers' ports of that number or name.

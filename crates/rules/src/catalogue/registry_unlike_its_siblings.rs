@@ -66,8 +66,46 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 .at(desired.spot_at(field)),
         );
     }
+    findings.extend(from_two(subject));
     for unit in subject.units {
         findings.extend(unit.rendered.charts.iter().filter_map(|it| in_templates(&unit.name, it)));
+    }
+    findings
+}
+
+/// The registry that an image is taken from where it names one, by whom, and in which field.
+type Taken<'s> = (Option<&'s str>, &'s Desired, String);
+
+/// One image that a release takes from a registry in one place and from none in another: a mirror that is chosen is not taken there.
+fn from_two(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut known: BTreeMap<(&str, &str), Vec<Taken<'_>>> = BTreeMap::new();
+    for (desired, template) in subject.pods().filter(|(desired, _)| !subject.is_borrowed(desired)) {
+        for container in template.containers() {
+            let (host, path) = image_parts(container.image());
+            let field = format!("{}.image", container.path);
+            known.entry((&desired.unit, path)).or_default().push((host, desired, field));
+        }
+    }
+    let mut findings = Vec::new();
+    for ((_, path), places) in &known {
+        let named =
+            places.iter().find_map(|(host, by, _)| Some(((*host)?, by))).filter(|(host, _)| !HUB.contains(host));
+        let (Some((host, by)), Some((_, desired, field))) = (named, places.iter().find(|(host, ..)| host.is_none()))
+        else {
+            continue;
+        };
+        findings.push(
+            RULE.finding(format!("image `{path}` comes from `{host}` in one place and names no registry in another"))
+                .because(format!(
+                    "{} `{}` looks for it on Docker Hub, {} `{}` does not",
+                    desired.object.kind(),
+                    desired.object.name(),
+                    by.object.kind(),
+                    by.object.name()
+                ))
+                .help(format!("did you mean `{host}/{path}`?"))
+                .at(desired.spot_at(field)),
+        );
     }
     findings
 }

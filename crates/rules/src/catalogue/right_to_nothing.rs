@@ -157,6 +157,9 @@ fn told(role: &Desired, served: &Served) -> Vec<Finding> {
 fn resources(role: &Desired, rules: &[Value], at: usize, served: &Served) -> Vec<Finding> {
     let rule = &rules[at];
     let groups: Vec<&str> = words(rule, "apiGroups").collect();
+    if !groups.iter().any(|group| served.contains_key(*group)) {
+        return parts(role, rules, at);
+    }
     let known: Vec<&BTreeSet<String>> = groups.iter().filter_map(|group| served.get(*group)).collect();
     // What a group of somebody's own has is not known here; what is gone has had much.
     if known.is_empty() || known.len() != groups.len() || groups.iter().any(|group| GONE.contains(group)) {
@@ -193,6 +196,33 @@ fn resources(role: &Desired, rules: &[Value], at: usize, served: &Served) -> Vec
                 .help(format!("did you mean `{meant}`?"))
         };
         findings.push(finding.at(spot));
+    }
+    findings
+}
+
+/// Parts (`widgets/status`) of resources of somebody's own that the role does not name, where it names one that is written nearly so.
+fn parts(role: &Desired, rules: &[Value], at: usize) -> Vec<Finding> {
+    let rule = &rules[at];
+    let is_of_these =
+        |other: &&Value| words(other, "apiGroups").any(|group| words(rule, "apiGroups").any(|it| it == group));
+    let named: Vec<&str> = rules.iter().filter(is_of_these).flat_map(|it| words(it, "resources")).collect();
+    let wholes: Vec<&str> = named.iter().copied().filter(|it| !it.contains('/')).collect();
+    let (kind, name) = (role.object.kind(), role.object.name());
+    let mut findings = Vec::new();
+    for (index, written) in words(rule, "resources").enumerate() {
+        let Some((resource, part)) = written.split_once('/').filter(|(it, _)| !wholes.contains(it) && *it != "*")
+        else {
+            continue;
+        };
+        // Another role may name it; a slip of one that has no such part beside it does not.
+        let is_bare = |it: &&str| !named.iter().any(|other| other.split_once('/') == Some((*it, part)));
+        let Some(meant) = landfall_diag::slip(resource, wholes.iter().copied().filter(is_bare)) else { continue };
+        findings.push(
+            RULE.finding(format!("{kind} `{name}` gives rights to `{written}`, and to no `{resource}`"))
+                .because("the role names another resource that is written nearly so, and whoever has it is refused at its part")
+                .help(format!("did you mean `{meant}/{part}`?"))
+                .at(role.spot_at(&format!("rules[{at}].resources[{index}]"))),
+        );
     }
     findings
 }

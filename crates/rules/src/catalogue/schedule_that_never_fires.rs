@@ -53,13 +53,18 @@ fn told(subject: &Subject<'_>, job: &Desired, now: Timestamp) -> Vec<Finding> {
         );
     }
     if let Some(hour) = each_minute_of(written) {
+        let message = match hour.starts_with("*/") {
+            true => format!("CronJob `{name}` is due in each minute of the hours `{hour}`"),
+            false => format!("CronJob `{name}` is due sixty times in the hour {hour}, and then for the day no more"),
+        };
         findings.push(
-            RULE.finding(format!(
-                "CronJob `{name}` is due sixty times in the hour {hour}, and then for the day no more"
-            ))
-            .because("the first field is the minute: with `*` there it is due in each of them")
-            .help(format!("for once a day write a minute: `0 {}`", written.split_once(' ').map_or("", |it| it.1)))
-            .at(job.spot_at("spec.schedule")),
+            RULE.finding(message)
+                .because("the first field is the minute: with `*` there it is due in each of them")
+                .help(format!(
+                    "for once an hour that is meant write a minute: `0 {}`",
+                    written.split_once(' ').map_or("", |it| it.1)
+                ))
+                .at(job.spot_at("spec.schedule")),
         );
     }
     let longest = object.i64_at("/spec/jobTemplate/spec/activeDeadlineSeconds");
@@ -83,8 +88,8 @@ fn told(subject: &Subject<'_>, job: &Desired, now: Timestamp) -> Vec<Finding> {
 fn each_minute_of(written: &str) -> Option<&str> {
     let mut fields = written.split_ascii_whitespace();
     let (minute, hour) = (fields.next()?, fields.next()?);
-    let is_hour = !hour.is_empty() && hour.bytes().all(|it| it.is_ascii_digit() || it == b',');
-    (minute == "*" && is_hour).then_some(hour)
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit() || it == b',');
+    (minute == "*" && is_number(hour.strip_prefix("*/").unwrap_or(hour))).then_some(hour)
 }
 
 /// A CronJob that is switched off: by this change, or from its birth on.

@@ -95,12 +95,43 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in subject.objects() {
         findings.extend(asked_by_webhooks(desired));
+        findings.extend(longer_than_its_interval(desired));
         let own =
             TEXTS.iter().filter(|(group, kind, ..)| *group == desired.object.group() && *kind == desired.object.kind());
         for (_, _, path, what, read) in own {
             for (field, value) in fields(desired.object.value(), path) {
                 findings.extend(told(desired, &field, value, what, *read));
             }
+        }
+    }
+    findings
+}
+
+/// Kinds that measure, and where their endpoints stand. ORIGIN: prometheus-operator v0.85 `pkg/prometheus/resource_selector.go`
+/// (`validateScrapeIntervalAndTimeout`: "scrapeTimeout … greater than scrapeInterval").
+const MEASURE: &[(&str, &str)] = &[("ServiceMonitor", "endpoints"), ("PodMonitor", "podMetricsEndpoints")];
+
+/// Endpoints of a monitor that may take longer to answer than it is until they are asked again: the operator leaves such a monitor out.
+fn longer_than_its_interval(desired: &Desired) -> Vec<Finding> {
+    let object = &desired.object;
+    let known = MEASURE.iter().find(|(kind, _)| *kind == object.kind() && object.group() == "monitoring.coreos.com");
+    let Some((_, field)) = known else { return Vec::new() };
+    let mut findings = Vec::new();
+    for (at, endpoint) in object.list_at(&format!("/spec/{field}")).iter().enumerate() {
+        let read = |name: &str| endpoint[name].as_str().and_then(|text| Some((text, grammar::milliseconds(text)?)));
+        let (Some((interval, between)), Some((timeout, longest))) = (read("interval"), read("scrapeTimeout")) else {
+            continue;
+        };
+        if longest > between {
+            findings.push(
+                RULE.finding(format!(
+                    "{} `{}` has a scrapeTimeout of {timeout} and an interval of {interval}",
+                    object.kind(),
+                    object.name()
+                ))
+                .because("the operator leaves out what may take longer than its interval, so nothing is measured")
+                .at(desired.spot_at(&format!("spec.{field}[{at}].scrapeTimeout"))),
+            );
         }
     }
     findings

@@ -172,7 +172,14 @@ impl Readers {
         let mut above = vec![root];
         let mut rest = path;
         while let Some((first, inner)) = rest.split_first() {
-            if ["global", "tags", "exports"].contains(&first.as_str()) {
+            if ["tags", "exports"].contains(&first.as_str()) {
+                return true;
+            }
+            // What is global is for the charts below, where there may be any.
+            if first == "global" {
+                if root.dependencies.is_empty() && root.declared().next().is_none() {
+                    break;
+                }
                 return true;
             }
             let chart = above[above.len() - 1];

@@ -20,6 +20,29 @@ pub(super) fn prometheus_duration(text: &str) -> Result<(), String> {
     Err("a duration is whole numbers with their units and no spaces, as `5m` or `1h30m`".to_owned())
 }
 
+/// How long a duration of Prometheus is; nothing where it is none.
+pub(super) fn milliseconds(text: &str) -> Option<u64> {
+    const UNITS: &[(&str, u64)] = &[
+        ("ms", 1),
+        ("s", 1_000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+        ("w", 604_800_000),
+        ("y", 31_536_000_000),
+    ];
+    let mut rest = prometheus_duration(text).ok().map(|()| text)?;
+    let mut sum = 0_u64;
+    while !rest.is_empty() && rest != "0" {
+        let digits = rest.find(|it: char| !it.is_ascii_digit())?;
+        let unit = rest[digits..].find(|it: char| it.is_ascii_digit()).map_or(rest.len(), |at| digits + at);
+        let (_, length) = UNITS.iter().find(|(name, _)| *name == &rest[digits..unit])?;
+        sum = sum.checked_add(rest[..digits].parse::<u64>().ok()?.checked_mul(*length)?)?;
+        rest = &rest[unit..];
+    }
+    Some(sum)
+}
+
 /// Whether a text is numbers, each with one of these units.
 fn in_units(text: &str, units: &[&str], fractions: bool) -> bool {
     let mut rest = text;
@@ -44,6 +67,19 @@ pub(super) fn query(text: &str) -> Result<(), String> {
         || ends_with_word(end, &["and", "or", "unless", "by", "on"])
     {
         return Err("it ends with an operator, and nothing stands behind it".to_owned());
+    }
+    // Of what is computed there is a range only as a subquery, with its steps: `[1h:5m]`.
+    let ranged = plain.match_indices(')').any(|(at, _)| {
+        let behind =
+            plain[at + 1..].trim_start().strip_prefix('[').and_then(|it| it.split_once(']')).map(|(range, _)| range);
+        behind
+            .is_some_and(|range| !range.contains([':', '"', '$']) && range.starts_with(|it: char| it.is_ascii_digit()))
+    });
+    if ranged {
+        return Err(
+            "a range in `[]` stands behind something that is computed, which has none (`[1h:5m]` makes one of it)"
+                .to_owned(),
+        );
     }
     let mut depth = 0_i32;
     let bytes = plain.as_bytes();

@@ -1,0 +1,59 @@
+use landfall_diag::{Finding, Severity};
+
+use crate::decoded::texts;
+use crate::rule::Rule;
+use crate::subject::{Desired, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF364",
+    title: "an address is of the server that its variable is called after",
+    severity: Severity::Warning,
+    why: "`POSTGRES_URL` that begins with `mongodb://` was copied from another chart: the program speaks one protocol, reads the \
+          other's scheme, and ends when it starts.",
+    advice: "Write the scheme of the server that the variable is for.",
+    check,
+};
+
+/// Servers, by the words that variables are called after them, and by the schemes of their addresses.
+const SERVERS: &[(&str, &[&str], &[&str])] = &[
+    ("PostgreSQL", &["POSTGRES", "POSTGRESQL", "PGSQL"], &["postgres", "postgresql", "pgsql", "jdbc:postgresql"]),
+    ("MySQL", &["MYSQL", "MARIADB"], &["mysql", "mysql2", "mariadb", "jdbc:mysql", "jdbc:mariadb"]),
+    ("MongoDB", &["MONGO", "MONGODB"], &["mongodb", "mongodb+srv"]),
+    ("Redis", &["REDIS", "VALKEY"], &["redis", "rediss", "valkey"]),
+    ("AMQP", &["AMQP", "RABBITMQ"], &["amqp", "amqps"]),
+];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        for container in template.containers() {
+            for (at, name, variable) in container.env() {
+                let field = format!("{}.env[{at}].value", container.path);
+                findings.extend(variable["value"].as_str().and_then(|value| told(desired, name, value, &field)));
+            }
+        }
+    }
+    for desired in subject.objects().filter(|it| matches!(it.object.kind(), "ConfigMap" | "Secret")) {
+        let data = texts(&desired.object);
+        findings.extend(data.iter().filter_map(|(key, text, field)| told(desired, key, text, field)));
+    }
+    findings
+}
+
+fn told(desired: &Desired, name: &str, value: &str, field: &str) -> Option<Finding> {
+    let (scheme, _) = value.trim().split_once("://")?;
+    let upper = name.to_ascii_uppercase();
+    let is_called_after =
+        |words: &[&str]| upper.split(|it: char| !it.is_ascii_alphanumeric()).any(|it| words.contains(&it));
+    let mut called_after = SERVERS.iter().filter(|(_, words, _)| is_called_after(words));
+    let (server, _, own) = called_after.next()?;
+    let (other, _, _) = SERVERS.iter().find(|(_, _, schemes)| schemes.contains(&scheme))?;
+    // What is called after two of them is of either.
+    (called_after.next().is_none() && !own.contains(&scheme)).then(|| {
+        RULE.finding(format!("`{name}` is called after {server}, and has an address of {other} (`{scheme}://`)"))
+            .keyed(format!("{name} {scheme}"))
+            .because("the program that reads it speaks the other protocol")
+            .help(format!("did you mean `{}://`?", own[0]))
+            .at(desired.spot_at(field))
+    })
+}

@@ -1,0 +1,55 @@
+use landfall_chart::HookEvent;
+use landfall_diag::{Finding, Severity};
+
+use crate::rule::Rule;
+use crate::subject::{Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF372",
+    title: "what migrates runs with upgrades, too",
+    severity: Severity::Warning,
+    why: "A hook of `pre-install` runs once in the life of a release. A migration that is called by it alone is not made with an upgrade: \
+          the new program meets the old tables.",
+    advice: "Write `helm.sh/hook: pre-install,pre-upgrade` (or `post-install,post-upgrade`).",
+    check,
+};
+
+/// Words of what has to be done with each version.
+const EACH_TIME: &[&str] = &["migrate", "migration", "migrations", "upgrade", "migrator"];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (desired, template) in subject.pods() {
+        let Role::Hook { events, .. } = &desired.role else { continue };
+        let is_of_install = |it: &HookEvent| matches!(it, HookEvent::PreInstall | HookEvent::PostInstall);
+        if events.is_empty() || !events.iter().all(is_of_install) {
+            continue;
+        }
+        let has = |text: &str| {
+            text.to_ascii_lowercase().split(|it: char| !it.is_ascii_alphanumeric()).any(|it| EACH_TIME.contains(&it))
+        };
+        let said = template.containers().into_iter().find_map(|container| {
+            let lists =
+                ["command", "args"].iter().flat_map(|field| container.value[*field].as_array().into_iter().flatten());
+            let mut words = lists.filter_map(|it| it.as_str()).chain([container.name, desired.object.name()]);
+            words.find(|it| has(it)).map(str::to_owned)
+        });
+        // What is called after the release bears no word of its own.
+        let Some(_) = said else { continue };
+        // Where another hook does it with upgrades, this one is for the first time.
+        let elsewhere = subject.pods().any(|(other, its)| {
+            let again = matches!(&other.role, Role::Hook { events, .. } if events.iter().any(|it| matches!(it, HookEvent::PreUpgrade | HookEvent::PostUpgrade)));
+            other.unit == desired.unit && again && its.containers().iter().any(|it| template.containers().iter().any(|own| own.image() == it.image()))
+        });
+        if elsewhere {
+            continue;
+        }
+        let (kind, name) = (desired.object.kind(), desired.object.name());
+        findings.push(
+            RULE.finding(format!("{kind} `{name}` migrates with the first installation alone"))
+                .because("its `helm.sh/hook` names no `pre-upgrade` and no `post-upgrade`, so an upgrade leaves the data as it is")
+                .at(desired.spot_at("metadata.annotations[helm.sh/hook]")),
+        );
+    }
+    findings
+}

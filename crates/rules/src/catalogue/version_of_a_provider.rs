@@ -1,0 +1,87 @@
+use landfall_diag::{Finding, Severity, Spot};
+
+use crate::rule::Rule;
+use crate::subject::Subject;
+use crate::texts::{actions, delivered_texts};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF354",
+    title: "versions of Kubernetes are compared with those of providers, too",
+    severity: Severity::Info,
+    why: "GKE, EKS and others call their versions `v1.32.4-gke.1`: for `semverCompare` that is before 1.32.4, and a condition without \
+          `-0` takes no such version at all. On their clusters a branch is left out that is taken here.",
+    advice: "Write the bound with `-0`: `semverCompare \">=1.19-0\" .Capabilities.KubeVersion.Version`.",
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for (text, spot) in delivered_texts(subject) {
+        // One finding a file: a chart writes them all alike.
+        let told = actions(&text.text)
+            .filter(|it| !it.is_comment())
+            .find_map(|action| Some((action.start, bound(action.inner)?)));
+        let Some((at, bound)) = told else { continue };
+        let place = text.place(at);
+        let finding = RULE
+            .finding(format!(
+                "`semverCompare` with `{bound}` takes no Kubernetes whose version has a part behind a dash"
+            ))
+            .keyed(place.file.clone())
+            .because(
+                "a version such as `v1.32.4-gke.1` counts as one before 1.32.4, which a bound without `-0` never takes",
+            )
+            .help(format!("write `{bound}-0`"))
+            .at(spot(place));
+        findings.push(finding);
+    }
+    // One a chart says it.
+    let mut units: Vec<Option<String>> = Vec::new();
+    findings.retain(|finding| {
+        let unit = finding.spots.first().and_then(|spot: &Spot| spot.unit.clone());
+        let is_new = !units.contains(&unit);
+        units.push(unit);
+        is_new
+    });
+    findings
+}
+
+/// The bound that an action holds a version of Kubernetes against, where it takes no pre-release.
+fn bound(inner: &str) -> Option<&str> {
+    let (_, rest) = inner.split_once("semverCompare")?;
+    let rest = rest.trim_start();
+    let quote = rest.chars().next().filter(|it| matches!(it, '"' | '`'))?;
+    let (bound, rest) = rest[1..].split_once(quote)?;
+    let is_of_cluster = ["KubeVersion", "kubeVersion"].iter().any(|word| rest.contains(word));
+    // An upper bound leaves such a version out of what is old, which is where it belongs mostly.
+    let is_lower = bound.trim_start().starts_with(['>', '^', '~', '='])
+        || bound.trim_start().starts_with(|it: char| it.is_ascii_digit());
+    let is_one = !bound.contains([' ', ',', '|']) || bound.trim().matches(' ').count() == 1;
+    (is_of_cluster && is_lower && is_one && !bound.contains('-') && bound.contains(|it: char| it.is_ascii_digit()))
+        .then_some(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_without_a_dash_takes_no_providers_version() {
+        let of = |text: &str| bound(text).is_some();
+        for text in [
+            "if semverCompare \">=1.19\" .Capabilities.KubeVersion.Version",
+            "if (semverCompare \">= 1.19.0\" .Capabilities.KubeVersion.GitVersion)",
+            "- if semverCompare `^1.21` (include \"x.kubeVersion\" .)",
+        ] {
+            assert!(of(text), "{text}");
+        }
+        for text in [
+            "if semverCompare \">=1.19-0\" .Capabilities.KubeVersion.Version",
+            "if semverCompare \"<1.19\" .Capabilities.KubeVersion.Version",
+            "if semverCompare \">=2.0\" .Values.version",
+            "if .Values.x",
+        ] {
+            assert!(!of(text), "{text}");
+        }
+    }
+}
