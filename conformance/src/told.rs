@@ -1,0 +1,375 @@
+//! Faults that people read out of the histories of charts without knowing what we tell, and which of them we tell.
+//!
+//! ```text
+//! conformance/told/LIST.toml ─► repository (LANDFALL_HISTORY) at the parent of the commit that mends it, and at the commit
+//!      ─► landfall rehearse CHART --from empty, both ─► findings that go with the commit ─► one names a word of the reader's: told
+//! ```
+//!
+//! Which field, object or key any good explanation has to name was written down beforehand. That alone decides what counts: nobody
+//! who wants a figure looks at the findings. A chart that does not render before the commit and does behind it is told, and counted
+//! apart as well.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::evidence::{commit, write};
+use crate::suite::{Material, Suite, Whole, root};
+use crate::{limited, listed, peers, workers};
+
+/// The longest that one rehearsal may take.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// Which faults.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only changes whose name holds this text.
+    only: Option<String>,
+    /// A list instead of those of `conformance/told`.
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
+    /// Print what goes with the commit of faults that are not told.
+    #[arg(long)]
+    beside: bool,
+    /// The binary (default: `landfall` beside this program).
+    #[arg(long, value_name = "FILE")]
+    landfall: Option<PathBuf>,
+    /// Write docs/evidence/told.json.
+    #[arg(long, conflicts_with_all = ["only", "list"])]
+    evidence: bool,
+}
+
+/// One reader's faults.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    /// What we have done with it.
+    #[serde(default)]
+    set: Set,
+    #[serde(default)]
+    fault: Vec<Fault>,
+}
+
+/// Whether rules were made after looking at these faults.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Set {
+    /// They were.
+    Tuned,
+    /// They were not.
+    #[default]
+    HeldOut,
+}
+
+/// A fault that a commit mends: seen at its parent, gone with it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fault {
+    /// `repository@commit`.
+    change: String,
+    /// The chart's directory.
+    path: String,
+    /// What has to be set for it to show, as `--set` takes it.
+    #[serde(default)]
+    values: Vec<String>,
+    /// Any good explanation names one of these.
+    words: Vec<String>,
+    /// What is wrong, in one sentence.
+    what: String,
+}
+
+/// How a fault came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    /// A finding that names it goes with the commit.
+    Told,
+    /// The chart does not render before the commit.
+    NotRendered,
+    /// Findings go with the commit, and none of them names it.
+    Beside,
+    Untold,
+    /// It cannot be seen here: the repository is not at hand, or the chart renders at neither of the two.
+    NotRehearsed,
+}
+
+/// What was found of a fault.
+struct Found {
+    verdict: Verdict,
+    /// What goes with the commit, `severity rule message`.
+    gone: Vec<String>,
+}
+
+/// A finding, as far as two runs are compared.
+#[derive(PartialEq, Eq)]
+struct Finding {
+    rule: String,
+    severity: String,
+    message: String,
+    /// The objects, containers and fields that it shows, and what stands on their lines.
+    names: String,
+}
+
+/// How a rehearsal ended.
+enum Ending {
+    Rehearsed(Vec<Finding>),
+    Refused(String),
+}
+
+/// What is written to `docs/evidence/told.json`.
+#[derive(Serialize)]
+struct Evidence {
+    suite: &'static str,
+    commit: String,
+    planned: usize,
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    /// How many ended in which way, by set.
+    verdicts: BTreeMap<Set, BTreeMap<Verdict, usize>>,
+    faults: Vec<Told>,
+}
+
+#[derive(Serialize)]
+struct Told {
+    change: String,
+    path: String,
+    what: String,
+    verdict: Verdict,
+}
+
+impl Suite for Arguments {
+    const WHOLE: Option<Whole> = Some(Whole::of("told", Material::Corpus, &[&["told", "--evidence"]]));
+
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        let landfall = peers::landfall(self.landfall.as_deref())?;
+        let histories =
+            std::env::var_os("LANDFALL_HISTORY").context("LANDFALL_HISTORY names no folder of histories")?;
+        let histories: Vec<PathBuf> = std::env::split_paths(&histories).collect();
+        let is_wanted = |fault: &Fault| self.only.as_ref().is_none_or(|only| fault.change.contains(only.as_str()));
+        let mut faults = Vec::new();
+        for file in self.files()? {
+            let list: List = listed::load(&file).with_context(|| file.display().to_string())?;
+            faults.extend(list.fault.into_iter().filter(is_wanted).map(|fault| (list.set, fault)));
+        }
+        let found = workers::each(&faults, |_, (_, fault)| look(fault, &histories, &landfall));
+        let mut evidence = Evidence {
+            suite: "told",
+            commit: commit(root()),
+            planned: faults.len(),
+            passed: 0,
+            failed: 0,
+            skipped: 0,
+            verdicts: BTreeMap::new(),
+            faults: Vec::new(),
+        };
+        for ((set, fault), found) in faults.into_iter().zip(found) {
+            let found = found.with_context(|| format!("{} {}", fault.change, fault.path))?;
+            if !matches!(found.verdict, Verdict::Told | Verdict::NotRendered) {
+                println!("{:?}  {} {} {:?}: {}", found.verdict, fault.change, fault.path, fault.values, fault.what);
+                if self.beside {
+                    found.gone.iter().for_each(|gone| println!("    {gone}"));
+                }
+            }
+            let count = match found.verdict {
+                Verdict::Told | Verdict::NotRendered => &mut evidence.passed,
+                Verdict::Beside | Verdict::Untold => &mut evidence.failed,
+                Verdict::NotRehearsed => &mut evidence.skipped,
+            };
+            *count += 1;
+            *evidence.verdicts.entry(set).or_default().entry(found.verdict).or_default() += 1;
+            let Fault { change, path, what, .. } = fault;
+            evidence.faults.push(Told { change, path, what, verdict: found.verdict });
+        }
+        if self.evidence {
+            write(root(), evidence.suite, &evidence)?;
+        }
+        println!(
+            "told: {} of {} faults that somebody read; by set {:?}; {} could not be looked for",
+            evidence.passed,
+            evidence.passed + evidence.failed,
+            evidence.verdicts,
+            evidence.skipped
+        );
+        // What is untold is a figure and no failure: the list is of others' faults, and grows as they are read.
+        Ok(if evidence.passed + evidence.failed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Arguments {
+    fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        if let Some(list) = &self.list {
+            ensure!(list.is_file(), "{} is no file", list.display());
+            return Ok(vec![list.clone()]);
+        }
+        let mut files = Vec::new();
+        for entry in fs::read_dir(root().join("conformance/told"))? {
+            files.push(entry?.path());
+        }
+        files.retain(|file| file.extension().is_some_and(|it| it == "toml"));
+        files.sort();
+        Ok(files)
+    }
+}
+
+/// Looks for a fault before the commit that mends it, and behind it.
+fn look(fault: &Fault, histories: &[PathBuf], landfall: &Path) -> anyhow::Result<Found> {
+    let (name, sha) = fault.change.split_once('@').context("a change is `repository@commit`")?;
+    let unseen = |why: &str| Found { verdict: Verdict::NotRehearsed, gone: vec![why.to_owned()] };
+    let places = histories.iter().flat_map(|folder| [folder.join(name).join("repo"), folder.join(name)]);
+    let Some(repository) = places.into_iter().find(|place| place.join("HEAD").is_file()) else {
+        return Ok(unseen("the repository is not at hand"));
+    };
+    let ground = tempfile::tempdir()?;
+    let mut endings = Vec::new();
+    for (side, revision) in ["before", "behind"].into_iter().zip([format!("{sha}^"), sha.to_owned()]) {
+        let tree = ground.path().join(side);
+        fs::create_dir(&tree)?;
+        if !take_out(&repository, &revision, &fault.path, &tree)? {
+            return Ok(unseen("the chart is not there"));
+        }
+        endings.push(rehearse(&tree.join(&fault.path), &fault.values, ground.path(), landfall)?);
+    }
+    Ok(match (endings.remove(0), endings.remove(0)) {
+        (_, Ending::Refused(why)) => unseen(&why),
+        (Ending::Refused(why), Ending::Rehearsed(_)) => Found { verdict: Verdict::NotRendered, gone: vec![why] },
+        (Ending::Rehearsed(before), Ending::Rehearsed(behind)) => compared(&before, &behind, &fault.words),
+    })
+}
+
+/// What goes from one run to the next, and whether it names one of the words.
+fn compared(before: &[Finding], behind: &[Finding], words: &[String]) -> Found {
+    let is_left =
+        |finding: &Finding| behind.iter().any(|it| (&it.rule, &it.message) == (&finding.rule, &finding.message));
+    let gone: Vec<&Finding> = before.iter().filter(|finding| !is_left(finding)).collect();
+    let is_named = |finding: &&Finding| {
+        let said = format!("{} {}", finding.message, finding.names).to_lowercase();
+        words.iter().any(|word| said.contains(&word.to_lowercase()))
+    };
+    let verdict = match gone.iter().any(is_named) {
+        true => Verdict::Told,
+        false if gone.is_empty() => Verdict::Untold,
+        false => Verdict::Beside,
+    };
+    let gone = gone.iter().map(|it| format!("{} {} {}", it.severity, it.rule, it.message)).collect();
+    Found { verdict, gone }
+}
+
+/// Takes a chart's directory out of a repository; whether it is there.
+fn take_out(repository: &Path, revision: &str, path: &str, to: &Path) -> anyhow::Result<bool> {
+    let path = if path.is_empty() { "." } else { path };
+    let mut archive = Command::new("git")
+        .arg("--git-dir")
+        .arg(repository)
+        .args(["archive", revision, "--", path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let stream = archive.stdout.take().context("no output")?;
+    let unpacked = Command::new("tar").arg("-x").arg("-C").arg(to).stdin(stream).stderr(Stdio::null()).status()?;
+    Ok(archive.wait()?.success() && unpacked.success())
+}
+
+/// Rehearses a chart as something new, without anything of this machine.
+fn rehearse(chart: &Path, values: &[String], ground: &Path, landfall: &Path) -> anyhow::Result<Ending> {
+    let (said, complaint) = (ground.join("said"), ground.join("complaint"));
+    let mut command = Command::new(landfall);
+    command.args(["rehearse", "--from", "empty", "-o", "json"]).arg(chart);
+    command.args(values.iter().flat_map(|value| ["--set", value.as_str()]));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", ground);
+    command.env("LANDFALL_STATE", ground.join("state")).env("CI", "true").current_dir(chart);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(File::create(&said)?).stderr(File::create(&complaint)?).spawn()?;
+    let code = limited::wait(&mut child, LONGEST)?;
+    // Where the tree lies would hold every word of its own.
+    let lies = chart.display().to_string();
+    let complaint = fs::read_to_string(complaint)?.replace(&lies, "");
+    match code {
+        Some(0 | 1) => {
+            let answer: Value = serde_json::from_slice(&fs::read(said)?)?;
+            Ok(Ending::Rehearsed(findings(&answer["data"], &lies)))
+        }
+        Some(2) => {
+            Ok(Ending::Refused(complaint.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()))
+        }
+        other => bail!("ended with {other:?}: {complaint}"),
+    }
+}
+
+/// The findings, and why a delivery fails of which none is told.
+fn findings(data: &Value, lies: &str) -> Vec<Finding> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().replace(lies, "");
+    let each = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let mut found: Vec<Finding> = each(&data["findings"])
+        .iter()
+        .map(|finding| Finding {
+            rule: text(&finding["rule"]),
+            severity: text(&finding["severity"]),
+            message: text(&finding["message"]),
+            names: each(&finding["spots"]).iter().flat_map(names).collect::<Vec<_>>().join(" "),
+        })
+        .collect();
+    let fails = each(&data["trials"]).iter().flat_map(|trial| each(&trial["why"])).collect::<Vec<_>>();
+    found.extend(fails.iter().map(|why| Finding {
+        rule: "none".to_owned(),
+        severity: "error".to_owned(),
+        message: text(&why["message"]),
+        names: String::new(),
+    }));
+    found
+}
+
+/// What a spot names. Not its files: a template is called like the kind that it writes, and every word fits one of them.
+fn names(spot: &Value) -> Vec<String> {
+    let pointers = ["/object/name", "/container", "/field", "/template/source", "/file/source"];
+    let mut names: Vec<String> =
+        pointers.iter().filter_map(|it| Some(spot.pointer(it)?.as_str()?.to_owned())).collect();
+    let values = spot["values"].as_array().into_iter().flatten();
+    names.extend(values.filter_map(|value| Some(value["place"]["source"].as_str()?.to_owned())));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(message: &str, names: &str) -> Finding {
+        let (rule, severity) = ("LF100".to_owned(), "error".to_owned());
+        Finding { rule, severity, message: message.to_owned(), names: names.to_owned() }
+    }
+
+    #[test]
+    fn told_is_what_names_a_word_and_goes_with_the_commit() {
+        let words = ["targetPort".to_owned(), "web-metrics".to_owned()];
+        let [named, other] = ["Service/Web-Metrics asks for 9000", "no limits"].map(|message| finding(message, ""));
+        let verdict = |before: &[Finding], behind: &[Finding]| compared(before, behind, &words).verdict;
+        assert_eq!(verdict(&[named, other], &[]), Verdict::Told);
+        assert_eq!(verdict(&[finding("x", "spec.ports[0].targetPort")], &[]), Verdict::Told);
+        assert_eq!(verdict(&[finding("targetPort", "")], &[finding("targetPort", "elsewhere")]), Verdict::Untold);
+        assert_eq!(verdict(&[finding("no limits", "")], &[]), Verdict::Beside);
+        assert_eq!(verdict(&[], &[finding("targetPort", "")]), Verdict::Untold);
+    }
+
+    #[test]
+    fn every_list_is_read_and_names_each_fault_once() {
+        let arguments = Arguments { only: None, list: None, beside: false, landfall: None, evidence: false };
+        let mut names = Vec::new();
+        for file in arguments.files().expect("a folder") {
+            let list: List = listed::load(&file).expect("a list");
+            for fault in list.fault {
+                assert!(!fault.words.is_empty() && !fault.what.is_empty(), "{}", fault.change);
+                names.push((fault.change, fault.path, fault.what));
+            }
+        }
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all, "a fault stands twice");
+    }
+}
