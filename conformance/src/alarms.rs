@@ -18,6 +18,7 @@ pub(crate) mod commits;
 mod judged;
 mod looked;
 mod rehearsal;
+pub(crate) mod told;
 mod upgrades;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -62,7 +62,6 @@ mod schema;
 mod standby;
 mod suite;
 mod testbed;
-mod told;
 mod traces;
 mod trials;
 mod workers;
@@ -149,7 +148,7 @@ suites! {
     /// Rehearses public repositories change after change, as their CI would (LANDFALL_HISTORY), and holds each new finding against what a person says to it.
     Commits(alarms::commits::Arguments),
     /// Rehearses the faults that readers of histories wrote down (LANDFALL_HISTORY), before and behind the commits that mend them: which are told.
-    Told(told::Arguments),
+    Told(alarms::told::Arguments),
     /// Rehearses, beside `helm lint`, kube-score, kubeconform and a dry run on a real API server, the fixtures of our rules and the commits of public repositories (LANDFALL_HISTORY): who tells what.
     Checkers(alarms::checkers::Arguments),
     /// Reads the Applications and ApplicationSets of public repositories (folders of LANDFALL_APPLICATIONS), expands the sets, and counts and names the fields that are not acted on.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -48,11 +48,11 @@ pub(super) struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Runs it.
-    pub(super) fn run(&self, landfall: &Path) -> Result<Ending, Box<dyn Error>> {
+    /// Starts it as a pipeline does, with nothing of this machine, and waits for what it says.
+    pub(super) fn output(&self, landfall: &Path) -> std::io::Result<Output> {
         let home = tempfile::tempdir()?;
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let output = Command::new("timeout")
+        Command::new("timeout")
             .args(["-k", "1", LONGEST])
             .arg(landfall)
             .args(["rehearse", "-o", "json"])
@@ -64,7 +64,12 @@ impl Trial<'_> {
             .env("CI", "true")
             .current_dir(self.directory)
             .stdin(Stdio::null())
-            .output()?;
+            .output()
+    }
+
+    /// Runs it.
+    pub(super) fn run(&self, landfall: &Path) -> Result<Ending, Box<dyn Error>> {
+        let output = self.output(landfall)?;
         let lies = self.chart.display().to_string();
         let words = || {
             let text = String::from_utf8_lossy(&output.stderr).replace(&lies, self.id);

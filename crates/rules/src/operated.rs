@@ -30,10 +30,34 @@ const MAKING_NO_PODS: &[&str] = &[
     "policy.cert-manager.io",
 ];
 
+/// Whether the kinds of a group are somebody's own, and none of Kubernetes'.
+pub(crate) fn is_of_an_operator(group: &str) -> bool {
+    group.contains('.') && !group.ends_with(".k8s.io")
+}
+
+/// Walks through the fields of a resource, but for its metadata: path, key and value. What `see` takes is not gone into.
+pub(crate) fn walk(value: &Value, path: &str, see: &mut impl FnMut(&str, &str, &Value) -> bool) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map.iter().filter(|(key, _)| *key != "metadata") {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                if !see(&path, key, value) {
+                    walk(value, &path, see);
+                }
+            }
+        }
+        Value::Array(list) => {
+            for (at, value) in list.iter().enumerate() {
+                walk(value, &format!("{path}[{at}]"), see);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Whether the operator of a group may make pods of an application: those of the API's own are seen, and of nobody else's it is known.
 pub(crate) fn may_run_pods(group: &str) -> bool {
-    let is_built_in = !group.contains('.') || group.ends_with(".k8s.io");
-    !is_built_in && !group.starts_with("traefik.") && !MAKING_NO_PODS.contains(&group)
+    is_of_an_operator(group) && !group.starts_with("traefik.") && !MAKING_NO_PODS.contains(&group)
 }
 
 /// Whether a unit holds resources of somebody's own kinds, whose operator may make pods, Services and Secrets of its own.

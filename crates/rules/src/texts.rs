@@ -121,6 +121,11 @@ pub(crate) fn unquoted(inner: &str) -> String {
     out
 }
 
+/// What an action says, without what stands in quotes, its brackets and bars with blanks around them: split at blanks, it is words and signs.
+pub(crate) fn spaced(inner: &str) -> String {
+    unquoted(inner).replace('(', " ( ").replace(')', " ) ").replace('|', " | ")
+}
+
 /// The words of an action: paths, functions, variables; brackets, commas and bars are between them.
 pub(crate) fn words(inner: &str) -> Vec<&str> {
     inner.split(|it: char| it.is_whitespace() || "()|,".contains(it)).filter(|it| !it.is_empty()).collect()

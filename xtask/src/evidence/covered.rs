@@ -85,7 +85,7 @@ pub(super) const COVERED: &[Covered] = &[
     Covered { says: SAYS_COMMIT, ..covered("alarms", &["rehearse"], &["alarms"], JUDGED) },
     Covered { says: SAYS_COMMIT, ..covered("upgrades", &["rehearse"], &["alarms"], JUDGED) },
     Covered { says: SAYS_COMMIT, ..covered("commits", &["rehearse"], &["alarms"], &["conformance/commits.toml"]) },
-    Covered { says: SAYS_COMMIT, ..covered("told", &["rehearse"], &["told"], &["conformance/told"]) },
+    Covered { says: SAYS_COMMIT, ..covered("told", &["rehearse"], &["alarms"], &["conformance/told"]) },
     covered("checkers", &["rehearse"], &["alarms"], &["conformance/commits.toml", "crates/rehearse/tests/fixtures"]),
     Covered { says: SAYS_COMMIT, ..covered("applications", &["apps"], &["applications"], &[]) },
     Covered {

@@ -193,8 +193,8 @@ pub fn programs<'a>(objects: impl Iterator<Item = &'a Object> + Clone) -> Vec<Pr
 
 /// The account of a pod.
 pub fn account(spec: &Value) -> &str {
-    let name = spec.get("serviceAccountName").or_else(|| spec.get("serviceAccount"));
-    name.and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or("default")
+    let named = |field: &str| spec.get(field).and_then(Value::as_str).filter(|name| !name.is_empty());
+    named("serviceAccountName").or_else(|| named("serviceAccount")).unwrap_or("default")
 }
 
 /// All texts of a ConfigMap.

@@ -1,4 +1,5 @@
 use landfall_diag::{Finding, Severity};
+use landfall_object::references::account;
 
 use crate::pods::{ContainerRole, PodTemplate, image_parts};
 use crate::rule::Rule;
@@ -14,13 +15,16 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
+/// The account of whoever names none.
+const DEFAULT: &str = "default";
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     // What a chart from a repository runs is its author's business.
     let jobs =
         subject.pods().filter(|(it, _)| matches!(it.object.kind(), "Job" | "CronJob") && !subject.is_borrowed(it));
     for (job, template) in jobs {
-        if !account(&template).is_empty() || template.spec["automountServiceAccountToken"] == false {
+        if account(template.spec) != DEFAULT || template.spec["automountServiceAccountToken"] == false {
             continue;
         }
         let lasting = subject.pods().filter(|(it, _)| {
@@ -30,7 +34,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 && matches!(it.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet")
         });
         let same = lasting.filter(|(_, other)| {
-            !account(other).is_empty() && images(other).iter().any(|it| images(&template).contains(it))
+            account(other.spec) != DEFAULT && images(other).iter().any(|it| images(&template).contains(it))
         });
         let Some((server, of_server)) = same.into_iter().next() else { continue };
         let (kind, name) = (job.object.kind(), job.object.name());
@@ -39,18 +43,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 "{kind} `{name}` names no serviceAccountName, and {} `{}` of the same image runs under `{}`",
                 server.object.kind(),
                 server.object.name(),
-                account(&of_server)
+                account(of_server.spec)
             ))
             .because("it runs under `default`, without what that account may do")
             .at(job.spot_at(template.path)),
         );
     }
     findings
-}
-
-fn account<'a>(template: &PodTemplate<'a>) -> &'a str {
-    let named = |field: &str| template.spec[field].as_str().filter(|it| !it.is_empty() && *it != "default");
-    named("serviceAccountName").or_else(|| named("serviceAccount")).unwrap_or_default()
 }
 
 /// The images of a pod's own programs.

@@ -1,6 +1,7 @@
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
+use super::right_to_nothing::words;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -60,8 +61,4 @@ fn is_free(subject: &Subject<'_>, role: &Desired, rule: &Value, resource: &str, 
     };
     let roles = ["Role", "ClusterRole"].into_iter().flat_map(|kind| subject.of_kind(RBAC, kind));
     roles.filter(|it| it.unit == role.unit).any(|it| it.object.list_at("/rules").iter().any(gives))
-}
-
-fn words<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v str> {
-    value[field].as_array().into_iter().flatten().filter_map(Value::as_str)
 }

@@ -4,7 +4,7 @@ use landfall_diag::{Finding, Severity};
 
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::{actions, delivered_texts, unquoted};
+use crate::texts::{actions, delivered_texts, spaced};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF369",
@@ -45,8 +45,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 /// A value in front of something that is always there: `default .Values.a .Release.Name`, `.Release.Name | default .Values.a`.
 fn turned_round(inner: &str) -> Option<(String, String)> {
-    let bare = unquoted(inner);
-    let spaced = bare.replace('(', " ( ").replace(')', " ) ").replace('|', " | ");
+    let spaced = spaced(inner);
     let words: Vec<&str> = spaced.split_ascii_whitespace().collect();
     let is_value = |word: &str| word.trim_start_matches('$').starts_with(".Values.");
     let is_always = |word: &str| word.trim_start_matches('$').strip_prefix('.').is_some_and(|it| ALWAYS.contains(&it));

@@ -20,10 +20,10 @@ const ARCHITECTURES: &[&str] =
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
-        let is_bound = ["nodeSelector", "affinity", "nodeName"].iter().any(|field| {
-            let said = template.spec[*field].to_string();
-            *field == "nodeName" && template.spec[*field].is_string() || said.contains("kubernetes.io/arch")
-        });
+        let is_bound = template.spec["nodeName"].is_string()
+            || ["nodeSelector", "affinity"]
+                .iter()
+                .any(|field| template.spec[*field].to_string().contains("kubernetes.io/arch"));
         for container in template.containers().into_iter().filter(|_| !is_bound) {
             let image = container.image().split('@').next().unwrap_or_default();
             let Some((_, tag)) = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) else { continue };

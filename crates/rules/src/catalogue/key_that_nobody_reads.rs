@@ -4,6 +4,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::references::references;
 use serde_json::Value;
 
+use crate::operated::is_of_an_operator;
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -62,11 +63,10 @@ fn read_of(subject: &Subject<'_>, desired: &Desired) -> Option<BTreeSet<String>>
                 read.insert(reference.key?);
             }
         }
-        let group = other.object.group();
-        let is_of_an_operator = group.contains('.') && !group.ends_with(".k8s.io");
+        let is_operators = is_of_an_operator(other.object.group());
         // Its own labels and annotations bear the release's name, too.
         let body = other.object.value().as_object().into_iter().flatten().filter(|(key, _)| *key != "metadata");
-        if body.into_iter().any(|(_, value)| speaks_of(value, name, is_of_an_operator)) {
+        if body.into_iter().any(|(_, value)| speaks_of(value, name, is_operators)) {
             return None;
         }
     }

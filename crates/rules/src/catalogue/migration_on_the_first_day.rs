@@ -1,8 +1,9 @@
 use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
 
+use crate::pods::PodTemplate;
 use crate::rule::Rule;
-use crate::subject::{Role, Subject};
+use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF372",
@@ -28,20 +29,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let has = |text: &str| {
             text.to_ascii_lowercase().split(|it: char| !it.is_ascii_alphanumeric()).any(|it| EACH_TIME.contains(&it))
         };
-        let said = template.containers().into_iter().find_map(|container| {
+        let migrates = template.containers().into_iter().any(|container| {
             let lists =
                 ["command", "args"].iter().flat_map(|field| container.value[*field].as_array().into_iter().flatten());
-            let mut words = lists.filter_map(|it| it.as_str()).chain([container.name, desired.object.name()]);
-            words.find(|it| has(it)).map(str::to_owned)
+            lists.filter_map(|it| it.as_str()).chain([container.name, desired.object.name()]).any(has)
         });
-        // What is called after the release bears no word of its own.
-        let Some(_) = said else { continue };
-        // Where another hook does it with upgrades, this one is for the first time.
-        let elsewhere = subject.pods().any(|(other, its)| {
-            let again = matches!(&other.role, Role::Hook { events, .. } if events.iter().any(|it| matches!(it, HookEvent::PreUpgrade | HookEvent::PostUpgrade)));
-            other.unit == desired.unit && again && its.containers().iter().any(|it| template.containers().iter().any(|own| own.image() == it.image()))
-        });
-        if elsewhere {
+        // Where another hook of the same image runs with upgrades, this one is for the first time.
+        if !migrates || runs_with_upgrades(subject, desired, &template) {
             continue;
         }
         let (kind, name) = (desired.object.kind(), desired.object.name());
@@ -52,4 +46,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Whether another hook of the release runs one of these images with upgrades.
+fn runs_with_upgrades(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> bool {
+    let containers = template.containers();
+    let is_of_upgrade = |it: &HookEvent| matches!(it, HookEvent::PreUpgrade | HookEvent::PostUpgrade);
+    subject.pods().filter(|(other, _)| other.unit == desired.unit).any(|(other, its)| {
+        let again = matches!(&other.role, Role::Hook { events, .. } if events.iter().any(is_of_upgrade));
+        again && its.containers().iter().any(|it| containers.iter().any(|own| own.image() == it.image()))
+    })
 }

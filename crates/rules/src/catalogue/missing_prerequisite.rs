@@ -5,6 +5,7 @@ use landfall_object::Gvk;
 use landfall_object::references::{Need, references};
 
 use crate::classes::is_assumed;
+use crate::operated::is_of_an_operator;
 use crate::pods::pod_template;
 use crate::routes::TRAEFIK;
 use crate::rule::Rule;
@@ -98,12 +99,12 @@ fn kinds(subject: &Subject<'_>) -> Vec<Finding> {
         .collect();
     let served = |gvk: &Gvk| subject.cluster.kinds.iter().any(|kind| kind.group == gvk.group && kind.kind == gvk.kind);
     // Groups without a dot, and those of Kubernetes itself, have no definitions: a missing kind there was removed.
-    let is_custom = |group: &str| group.contains('.') && !group.ends_with(".k8s.io");
     // One operator brings all kinds of its group.
     let mut missing: BTreeMap<&str, Vec<&Desired>> = BTreeMap::new();
     for desired in subject.objects() {
         let gvk = desired.object.gvk();
-        if !is_custom(&gvk.group) || defined.contains(&(gvk.group.as_str(), gvk.kind.as_str())) || served(&gvk) {
+        if !is_of_an_operator(&gvk.group) || defined.contains(&(gvk.group.as_str(), gvk.kind.as_str())) || served(&gvk)
+        {
             continue;
         }
         missing.entry(desired.object.group()).or_default().push(desired);

@@ -6,7 +6,7 @@ use landfall_diag::{Finding, Severity, Spot};
 use super::value_that_prints_nothing::value_at;
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::{actions, own_texts, unquoted};
+use crate::texts::{actions, own_texts, spaced};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF368",
@@ -63,15 +63,14 @@ fn is_number(text: &str) -> bool {
 
 /// The values that an action makes numbers of, with what does it: `int .Values.a`, `.Values.a | int`.
 fn made_numbers(inner: &str) -> Vec<(&'static str, String)> {
-    let bare = unquoted(inner);
+    let spaced = spaced(inner);
     // Where something is left out first, it is that which becomes a number.
     if ["trimSuffix", "trimPrefix", "regex", "replace", "default", "ternary", "kindIs", "hasSuffix"]
         .iter()
-        .any(|it| bare.contains(it))
+        .any(|it| spaced.contains(it))
     {
         return Vec::new();
     }
-    let spaced = bare.replace('(', " ( ").replace(')', " ) ").replace('|', " | ");
     let words: Vec<&str> = spaced.split_ascii_whitespace().collect();
     let path = |word: &str| word.trim_start_matches('$').strip_prefix(".Values.").map(str::to_owned);
     let function = |word: &str| TO_NUMBER.iter().copied().find(|it| *it == word);

@@ -1,6 +1,7 @@
 use landfall_diag::{Finding, Severity};
-use serde_json::Value;
+use landfall_object::Object;
 
+use super::value_printed_raw::visit;
 use crate::rule::Rule;
 use crate::subject::{Role, Subject};
 
@@ -28,7 +29,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let asks = subject
             .objects()
             .filter(|it| it.unit == set.unit)
-            .find(|it| says(it.object.value(), &|text| by_name_of_a_pod(text, set.object.name(), &asked)));
+            .find(|it| says(&it.object, |text| by_name_of_a_pod(text, set.object.name(), &asked)));
         let finding =
             RULE.finding(format!("Service `{name}` of StatefulSet `{}` is not headless", set.object.name())).at(
                 service.spot_at(if service.object.at("/spec/clusterIP").is_some() { "spec.clusterIP" } else { "spec" }),
@@ -56,11 +57,8 @@ fn by_name_of_a_pod(text: &str, set: &str, asked: &str) -> bool {
     })
 }
 
-fn says(value: &Value, is: &dyn Fn(&str) -> bool) -> bool {
-    match value {
-        Value::String(text) => is(text),
-        Value::Array(list) => list.iter().any(|it| says(it, is)),
-        Value::Object(map) => map.values().any(|it| says(it, is)),
-        _ => false,
-    }
+fn says(object: &Object, is: impl Fn(&str) -> bool) -> bool {
+    let mut found = false;
+    visit(object.value(), String::new(), &mut |_, text| found |= is(text));
+    found
 }

@@ -2,6 +2,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
 
+use super::right_to_nothing::words;
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
@@ -264,8 +265,4 @@ fn is_made_later(subject: &Subject<'_>, role: &Desired, kind: &str, name: &str) 
         })
     };
     creates || told()
-}
-
-fn words<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v str> {
-    value[field].as_array().into_iter().flatten().filter_map(Value::as_str)
 }

@@ -1,6 +1,7 @@
 use landfall_diag::{Finding, Severity};
-use serde_json::Value;
+use landfall_object::Object;
 
+use crate::operated::{is_of_an_operator, walk};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -17,18 +18,15 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let all: Vec<&Desired> =
-        subject.objects().filter(|it| it.role == Role::Manifest && is_operators(it.object.group())).collect();
+        subject.objects().filter(|it| it.role == Role::Manifest && is_of_an_operator(it.object.group())).collect();
     for desired in &all {
-        let mut asked = Vec::new();
-        gather(desired.object.value(), "", &mut asked);
-        for (field, word, name) in asked {
+        for (field, word, name) in asked(&desired.object) {
             let is_of_kind = |it: &&&Desired| {
                 it.object.group() == desired.object.group()
                     && it.object.namespace() == desired.object.namespace()
                     && it.object.kind().to_ascii_lowercase().ends_with(&word)
             };
-            let mut beside = all.iter().filter(is_of_kind).map(|it| it.object.name());
-            let known: Vec<&str> = beside.by_ref().collect();
+            let known: Vec<&str> = all.iter().filter(is_of_kind).map(|it| it.object.name()).collect();
             if known.contains(&name.as_str()) {
                 continue;
             }
@@ -51,29 +49,17 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-fn is_operators(group: &str) -> bool {
-    group.contains('.') && !group.ends_with(".k8s.io")
-}
-
 /// References of the form `projectRef: {name: …}`: the field, the kind that it is called after, and the name.
-fn gather(value: &Value, path: &str, asked: &mut Vec<(String, String, String)>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map.iter().filter(|(key, _)| *key != "metadata") {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                let word = key.strip_suffix("Ref").map(str::to_ascii_lowercase).filter(|word| word.len() > 3);
-                let is_here = value.get("namespace").is_none() && value.get("kind").is_none();
-                match (word, value["name"].as_str().filter(|name| is_here && !name.is_empty())) {
-                    (Some(word), Some(name)) => asked.push((path, word, name.to_owned())),
-                    _ => gather(value, &path, asked),
-                }
-            }
-        }
-        Value::Array(list) => {
-            for (at, value) in list.iter().enumerate() {
-                gather(value, &format!("{path}[{at}]"), asked);
-            }
-        }
-        _ => {}
-    }
+fn asked(object: &Object) -> Vec<(String, String, String)> {
+    let mut asked = Vec::new();
+    walk(object.value(), "", &mut |path, key, value| {
+        let word = key.strip_suffix("Ref").map(str::to_ascii_lowercase).filter(|word| word.len() > 3);
+        let is_here = value.get("namespace").is_none() && value.get("kind").is_none();
+        let Some((word, name)) = word.zip(value["name"].as_str().filter(|name| is_here && !name.is_empty())) else {
+            return false;
+        };
+        asked.push((path.to_owned(), word, name.to_owned()));
+        true
+    });
+    asked
 }

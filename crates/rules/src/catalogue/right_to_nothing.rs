@@ -257,7 +257,8 @@ fn near_resource<'a>(resource: &str, known: impl Iterator<Item = &'a str> + Clon
     plural.or_else(|| landfall_diag::slip(&lower, known.filter(|it| it.len() > 4)))
 }
 
-fn words<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v str> {
+/// The texts of a list.
+pub(super) fn words<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v str> {
     value[field].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 

@@ -2,6 +2,7 @@ mod of_another;
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
+use landfall_object::references::account;
 use serde_json::Value;
 
 use self::of_another::of_another;
@@ -48,7 +49,7 @@ fn under_another(
     template: &PodTemplate<'_>,
     before: &PodTemplate<'_>,
 ) -> Option<Finding> {
-    let (old, new) = (account(before), account(template));
+    let (old, new) = (account(before.spec), account(template.spec));
     let namespace = desired.object.namespace();
     if old == new || binding(subject, namespace, new).is_some() {
         return None;
@@ -71,7 +72,7 @@ fn under_another(
 
 /// A pod into which no token is mounted, while its account is there for its rights and for nobody else.
 fn without_token(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Option<Finding> {
-    let (object, own) = (&desired.object, account(template));
+    let (object, own) = (&desired.object, account(template.spec));
     let namespace = object.namespace();
     let delivered = subject.desired("", "ServiceAccount", namespace, own)?;
     let said = template.spec.get("automountServiceAccountToken").filter(|it| !it.is_null());
@@ -85,7 +86,7 @@ fn without_token(subject: &Subject<'_>, desired: &Desired, template: &PodTemplat
     let shared = subject.pods().any(|(other, pod)| {
         other.key() != desired.key()
             && other.object.namespace() == namespace
-            && account(&pod) == own
+            && account(pod.spec) == own
             && pod.spec["automountServiceAccountToken"] != false
             && (!by_account || pod.spec["automountServiceAccountToken"] == true)
     });
@@ -114,11 +115,6 @@ fn mounts_one_by_itself(template: &PodTemplate<'_>) -> bool {
         sources.into_iter().any(|source| source.get("serviceAccountToken").is_some())
             || ["token", "kubeconfig", "kube-config"].iter().any(|word| named.contains(word))
     })
-}
-
-fn account<'a>(template: &PodTemplate<'a>) -> &'a str {
-    let named = |field: &str| template.spec[field].as_str().filter(|name| !name.is_empty());
-    named("serviceAccountName").or_else(|| named("serviceAccount")).unwrap_or("default")
 }
 
 /// A binding that gives an account rights that are asked for over the API.

@@ -1,9 +1,11 @@
 use std::collections::BTreeSet;
 
 use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
 use landfall_object::references::{provides, references};
 use serde_json::Value;
 
+use crate::operated::{is_of_an_operator, walk};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -22,10 +24,8 @@ const MADE: &[&str] = &["privateKeySecretRef", "writeConnectionSecretToRef", "ou
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for desired in subject.objects().filter(|it| it.role == Role::Manifest && is_operators(it.object.group())) {
-        let mut asked = Vec::new();
-        gather(desired.object.value(), "", &mut asked);
-        for (field, name) in asked {
+    for desired in subject.objects().filter(|it| it.role == Role::Manifest && is_of_an_operator(it.object.group())) {
+        for (field, name) in asked(&desired.object) {
             let Some(meant) = meant(subject, desired, &name) else { continue };
             let kind = desired.object.kind();
             findings.push(
@@ -42,37 +42,24 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-fn is_operators(group: &str) -> bool {
-    group.contains('.') && !group.ends_with(".k8s.io")
-}
-
 /// The names in fields that are called after references to Secrets, with where they stand.
-fn gather(value: &Value, path: &str, asked: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map.iter().filter(|(key, _)| *key != "metadata") {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                let is_reference = key == "secretRef" || key.ends_with("SecretRef") || key.ends_with("SecretKeyRef");
-                let lower = key.to_ascii_lowercase();
-                // `credentials: name`, `secretName: name`.
-                let named = value
-                    .as_str()
-                    .filter(|name| !name.is_empty() && (lower == "credentials" || lower.ends_with("secretname")));
-                match value["name"].as_str().filter(|name| is_reference && !name.is_empty()) {
-                    Some(_) if MADE.contains(&key.as_str()) || value.get("namespace").is_some() => {}
-                    Some(name) => asked.push((format!("{path}.name"), name.to_owned())),
-                    None if named.is_some() => asked.push((path, named.unwrap_or_default().to_owned())),
-                    None => gather(value, &path, asked),
-                }
-            }
+fn asked(object: &Object) -> Vec<(String, String)> {
+    let mut asked = Vec::new();
+    walk(object.value(), "", &mut |path, key, value| {
+        let lower = key.to_ascii_lowercase();
+        let is_reference = key == "secretRef" || key.ends_with("SecretRef") || key.ends_with("SecretKeyRef");
+        // `credentials: name`, `secretName: name`.
+        let is_name = lower == "credentials" || lower.ends_with("secretname");
+        let referred = value["name"].as_str().filter(|name| is_reference && !name.is_empty());
+        match (referred, value.as_str().filter(|name| is_name && !name.is_empty())) {
+            (Some(_), _) if MADE.contains(&key) || value.get("namespace").is_some() => {}
+            (Some(name), _) => asked.push((format!("{path}.name"), name.to_owned())),
+            (None, Some(name)) => asked.push((path.to_owned(), name.to_owned())),
+            (None, None) => return false,
         }
-        Value::Array(list) => {
-            for (at, value) in list.iter().enumerate() {
-                gather(value, &format!("{path}[{at}]"), asked);
-            }
-        }
-        _ => {}
-    }
+        true
+    });
+    asked
 }
 
 /// The one Secret of the release that nobody names, where there is none of that name.
@@ -93,10 +80,8 @@ fn meant(subject: &Subject<'_>, desired: &Desired, name: &str) -> Option<String>
     let named: BTreeSet<String> = subject
         .objects()
         .flat_map(|it| {
-            let mut asked = Vec::new();
-            gather(it.object.value(), "", &mut asked);
             let plain = references(&it.object).into_iter().filter(|it| it.kind == "Secret").map(|it| it.name);
-            asked.into_iter().map(|(_, name)| name).chain(plain).collect::<Vec<_>>()
+            asked(&it.object).into_iter().map(|(_, name)| name).chain(plain).collect::<Vec<_>>()
         })
         .collect();
     let mut free = beside.map(|it| it.object.name()).filter(|it| !named.contains(*it) && !is_written(subject, it));
@@ -113,7 +98,7 @@ fn meant(subject: &Subject<'_>, desired: &Desired, name: &str) -> Option<String>
 }
 
 /// Whether a Secret is for whoever names it, and for nobody who looks for its labels or its type.
-fn is_plain(secret: &landfall_object::Object) -> bool {
+fn is_plain(secret: &Object) -> bool {
     matches!(secret.str_at("/type"), None | Some("Opaque" | "kubernetes.io/basic-auth" | "kubernetes.io/tls"))
         && !secret
             .labels()

@@ -3,6 +3,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::unreadable_contents::is_filled_in_later;
+use crate::operated::is_of_an_operator;
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -53,7 +54,7 @@ fn scripts(desired: &Desired) -> Vec<(String, &str)> {
             collect(&container.value[list], &mut format!("{}.{list}", container.path), &mut found);
         }
     }
-    if is_of_an_operator(desired) {
+    if is_of_an_operator(desired.object.group()) {
         collect(&desired.object.value()["spec"], &mut "spec".to_owned(), &mut found);
     }
     found.retain(|(_, text)| text.contains("'{") || text.contains("'["));
@@ -109,7 +110,7 @@ fn written(desired: &Desired) -> Vec<(String, &str)> {
     for (key, value) in object.annotations().into_iter().flatten() {
         found.extend(value.as_str().map(|text| (format!("metadata.annotations[{key}]"), text)));
     }
-    if is_of_an_operator(desired) {
+    if is_of_an_operator(desired.object.group()) {
         let is_body = |(key, _): &(&String, &Value)| !matches!(key.as_str(), "metadata" | "status");
         for (key, value) in object.value().as_object().into_iter().flatten().filter(is_body) {
             collect(value, &mut key.clone(), &mut found);
@@ -127,12 +128,6 @@ fn written(desired: &Desired) -> Vec<(String, &str)> {
     }
     found.retain(|(_, text)| is_meant_as_json(text));
     found
-}
-
-/// Whether a kind is none of Kubernetes' own.
-fn is_of_an_operator(desired: &Desired) -> bool {
-    let group = desired.object.group();
-    group.contains('.') && !group.ends_with(".k8s.io")
 }
 
 /// The texts of a value, with their fields.

@@ -1,4 +1,6 @@
-use landfall_diag::{Finding, Severity, Spot};
+use std::collections::BTreeSet;
+
+use landfall_diag::{Finding, Severity};
 
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -15,34 +17,31 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings = Vec::new();
+    // One a unit says it: a chart writes them all alike.
+    let mut told = BTreeSet::new();
     for (text, spot) in delivered_texts(subject) {
-        // One finding a file: a chart writes them all alike.
-        let told = actions(&text.text)
+        let found = actions(&text.text)
             .filter(|it| !it.is_comment())
             .find_map(|action| Some((action.start, bound(action.inner)?)));
-        let Some((at, bound)) = told else { continue };
+        let Some((at, bound)) = found else { continue };
         let place = text.place(at);
-        let finding = RULE
-            .finding(format!(
+        let spot = spot(place.clone());
+        if !told.insert(spot.unit.clone()) {
+            continue;
+        }
+        findings.push(
+            RULE.finding(format!(
                 "`semverCompare` with `{bound}` takes no Kubernetes whose version has a part behind a dash"
             ))
-            .keyed(place.file.clone())
+            .keyed(place.file)
             .because(
                 "a version such as `v1.32.4-gke.1` counts as one before 1.32.4, which a bound without `-0` never takes",
             )
             .help(format!("write `{bound}-0`"))
-            .at(spot(place));
-        findings.push(finding);
+            .at(spot),
+        );
     }
-    // One a chart says it.
-    let mut units: Vec<Option<String>> = Vec::new();
-    findings.retain(|finding| {
-        let unit = finding.spots.first().and_then(|spot: &Spot| spot.unit.clone());
-        let is_new = !units.contains(&unit);
-        units.push(unit);
-        is_new
-    });
     findings
 }
 
@@ -54,11 +53,9 @@ fn bound(inner: &str) -> Option<&str> {
     let (bound, rest) = rest[1..].split_once(quote)?;
     let is_of_cluster = ["KubeVersion", "kubeVersion"].iter().any(|word| rest.contains(word));
     // An upper bound leaves such a version out of what is old, which is where it belongs mostly.
-    let is_lower = bound.trim_start().starts_with(['>', '^', '~', '='])
-        || bound.trim_start().starts_with(|it: char| it.is_ascii_digit());
-    let is_one = !bound.contains([' ', ',', '|']) || bound.trim().matches(' ').count() == 1;
-    (is_of_cluster && is_lower && is_one && !bound.contains('-') && bound.contains(|it: char| it.is_ascii_digit()))
-        .then_some(bound)
+    let version = bound.trim_start_matches(['>', '^', '~', '=', ' ']);
+    let is_one = version.starts_with(|it: char| it.is_ascii_digit()) && !version.contains([' ', ',', '|', '-']);
+    (is_of_cluster && is_one).then_some(bound)
 }
 
 #[cfg(test)]
@@ -77,6 +74,7 @@ mod tests {
         }
         for text in [
             "if semverCompare \">=1.19-0\" .Capabilities.KubeVersion.Version",
+            "if semverCompare \">=1.19 <1.30\" .Capabilities.KubeVersion.Version",
             "if semverCompare \"<1.19\" .Capabilities.KubeVersion.Version",
             "if semverCompare \">=2.0\" .Values.version",
             "if .Values.x",

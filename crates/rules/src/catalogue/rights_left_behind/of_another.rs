@@ -3,10 +3,10 @@
 use landfall_diag::Finding;
 use serde_json::Value;
 
-use super::account;
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
+use landfall_object::references::account;
 
 /// A workload of the delivery and its pods.
 type Workload<'a> = (&'a Desired, PodTemplate<'a>);
@@ -19,14 +19,13 @@ pub(super) fn of_another(subject: &Subject<'_>, rule: &Rule) -> Vec<Finding> {
         let name = own.object.name();
         let beside = |it: &&Workload<'_>| it.0.unit == own.unit && it.0.object.namespace() == own.object.namespace();
         for (desired, template) in workloads.iter().filter(beside) {
-            let used = account(template);
+            let used = account(template.spec);
             let Some((meant, taken)) = differing(name, used) else { continue };
             let is_for = |it: &Desired, part: &str| it.object.name().ends_with(&format!("-{part}"));
             // The account that it has is named for another workload, which has it, too.
-            let is_anothers = workloads
-                .iter()
-                .filter(beside)
-                .any(|(other, pods)| other.key() != desired.key() && account(pods) == used && is_for(other, taken));
+            let is_anothers = workloads.iter().filter(beside).any(|(other, pods)| {
+                other.key() != desired.key() && account(pods.spec) == used && is_for(other, taken)
+            });
             if !is_for(desired, meant) || is_for(desired, taken) || !is_anothers {
                 continue;
             }

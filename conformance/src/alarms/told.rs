@@ -10,21 +10,20 @@
 //! apart as well.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::process::ExitCode;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::rehearsal::{Trial, ground};
+use super::upgrades::{histories, take_out};
 use crate::evidence::{commit, write};
 use crate::suite::{Material, Suite, Whole, root};
-use crate::{limited, listed, peers, workers};
-
-/// The longest that one rehearsal may take.
-const LONGEST: Duration = Duration::from_secs(120);
+use crate::{listed, peers, workers};
 
 /// Which faults.
 #[derive(clap::Args)]
@@ -149,16 +148,16 @@ impl Suite for Arguments {
 
     fn run(&self) -> anyhow::Result<ExitCode> {
         let landfall = peers::landfall(self.landfall.as_deref())?;
-        let histories =
-            std::env::var_os("LANDFALL_HISTORY").context("LANDFALL_HISTORY names no folder of histories")?;
-        let histories: Vec<PathBuf> = std::env::split_paths(&histories).collect();
+        let histories = histories(root()).map_err(|error| anyhow!(error.to_string()))?;
         let is_wanted = |fault: &Fault| self.only.as_ref().is_none_or(|only| fault.change.contains(only.as_str()));
         let mut faults = Vec::new();
         for file in self.files()? {
             let list: List = listed::load(&file).with_context(|| file.display().to_string())?;
             faults.extend(list.fault.into_iter().filter(is_wanted).map(|fault| (list.set, fault)));
         }
-        let found = workers::each(&faults, |_, (_, fault)| look(fault, &histories, &landfall));
+        let found = workers::each(&faults, |_, (_, fault)| {
+            look(fault, &histories, &landfall).map_err(|error| error.to_string())
+        });
         let mut evidence = Evidence {
             suite: "told",
             commit: commit(root()),
@@ -170,7 +169,7 @@ impl Suite for Arguments {
             faults: Vec::new(),
         };
         for ((set, fault), found) in faults.into_iter().zip(found) {
-            let found = found.with_context(|| format!("{} {}", fault.change, fault.path))?;
+            let found = found.map_err(|why| anyhow!("{} {}: {why}", fault.change, fault.path))?;
             if !matches!(found.verdict, Verdict::Told | Verdict::NotRendered) {
                 println!("{:?}  {} {} {:?}: {}", found.verdict, fault.change, fault.path, fault.values, fault.what);
                 if self.beside {
@@ -219,22 +218,20 @@ impl Arguments {
 }
 
 /// Looks for a fault before the commit that mends it, and behind it.
-fn look(fault: &Fault, histories: &[PathBuf], landfall: &Path) -> anyhow::Result<Found> {
-    let (name, sha) = fault.change.split_once('@').context("a change is `repository@commit`")?;
+fn look(fault: &Fault, histories: &[(String, PathBuf)], landfall: &Path) -> Result<Found, Box<dyn Error>> {
+    let (name, sha) = fault.change.split_once('@').ok_or("a change is `repository@commit`")?;
     let unseen = |why: &str| Found { verdict: Verdict::NotRehearsed, gone: vec![why.to_owned()] };
-    let places = histories.iter().flat_map(|folder| [folder.join(name).join("repo"), folder.join(name)]);
-    let Some(repository) = places.into_iter().find(|place| place.join("HEAD").is_file()) else {
+    let Some((_, repository)) = histories.iter().find(|(other, _)| other == name) else {
         return Ok(unseen("the repository is not at hand"));
     };
-    let ground = tempfile::tempdir()?;
+    let (_ground, ground) = ground()?;
     let mut endings = Vec::new();
     for (side, revision) in ["before", "behind"].into_iter().zip([format!("{sha}^"), sha.to_owned()]) {
-        let tree = ground.path().join(side);
-        fs::create_dir(&tree)?;
-        if !take_out(&repository, &revision, &fault.path, &tree)? {
+        let tree = ground.join(side);
+        if take_out((repository, &fault.path), &revision, &tree).is_err() {
             return Ok(unseen("the chart is not there"));
         }
-        endings.push(rehearse(&tree.join(&fault.path), &fault.values, ground.path(), landfall)?);
+        endings.push(rehearse(fault, &tree.join(&fault.path), landfall)?);
     }
     Ok(match (endings.remove(0), endings.remove(0)) {
         (_, Ending::Refused(why)) => unseen(&why),
@@ -261,44 +258,23 @@ fn compared(before: &[Finding], behind: &[Finding], words: &[String]) -> Found {
     Found { verdict, gone }
 }
 
-/// Takes a chart's directory out of a repository; whether it is there.
-fn take_out(repository: &Path, revision: &str, path: &str, to: &Path) -> anyhow::Result<bool> {
-    let path = if path.is_empty() { "." } else { path };
-    let mut archive = Command::new("git")
-        .arg("--git-dir")
-        .arg(repository)
-        .args(["archive", revision, "--", path])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let stream = archive.stdout.take().context("no output")?;
-    let unpacked = Command::new("tar").arg("-x").arg("-C").arg(to).stdin(stream).stderr(Stdio::null()).status()?;
-    Ok(archive.wait()?.success() && unpacked.success())
-}
-
-/// Rehearses a chart as something new, without anything of this machine.
-fn rehearse(chart: &Path, values: &[String], ground: &Path, landfall: &Path) -> anyhow::Result<Ending> {
-    let (said, complaint) = (ground.join("said"), ground.join("complaint"));
-    let mut command = Command::new(landfall);
-    command.args(["rehearse", "--from", "empty", "-o", "json"]).arg(chart);
-    command.args(values.iter().flat_map(|value| ["--set", value.as_str()]));
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", ground);
-    command.env("LANDFALL_STATE", ground.join("state")).env("CI", "true").current_dir(chart);
-    let mut child =
-        command.stdin(Stdio::null()).stdout(File::create(&said)?).stderr(File::create(&complaint)?).spawn()?;
-    let code = limited::wait(&mut child, LONGEST)?;
+/// Rehearses a chart as something new.
+fn rehearse(fault: &Fault, chart: &Path, landfall: &Path) -> Result<Ending, Box<dyn Error>> {
+    let mut words = vec!["--from", "empty", "."];
+    words.extend(fault.values.iter().flat_map(|value| ["--set", value.as_str()]));
+    let output = Trial { id: &fault.change, chart, words: &words, directory: chart }.output(landfall)?;
     // Where the tree lies would hold every word of its own.
     let lies = chart.display().to_string();
-    let complaint = fs::read_to_string(complaint)?.replace(&lies, "");
-    match code {
+    let complaint = String::from_utf8_lossy(&output.stderr).replace(&lies, "");
+    match output.status.code() {
         Some(0 | 1) => {
-            let answer: Value = serde_json::from_slice(&fs::read(said)?)?;
+            let answer: Value = serde_json::from_slice(&output.stdout)?;
             Ok(Ending::Rehearsed(findings(&answer["data"], &lies)))
         }
         Some(2) => {
             Ok(Ending::Refused(complaint.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()))
         }
-        other => bail!("ended with {other:?}: {complaint}"),
+        other => Err(format!("ended with {other:?}: {complaint}").into()),
     }
 }
 
