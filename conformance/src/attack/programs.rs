@@ -209,6 +209,8 @@ fn configurations() -> Vec<Pair> {
             .commit("second")
             .file(".git/config", format!("[core]\n\trepositoryformatversion = 0\n\tbare = false\n{configuration}"))
             .file("web/values.yaml", format!("greeting: {PROOF}\n# and more\n"))
+            // Of the committed size: only a look into it tells that it changed, and that look is the filter's.
+            .file("second", "y")
             .file("web/untracked.txt", "new")
     };
     let plan = ["plan"];
