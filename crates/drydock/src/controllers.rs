@@ -12,6 +12,7 @@
 
 mod api_services;
 mod autoscaler;
+mod brake;
 mod budget;
 pub(crate) mod census;
 mod claims;
@@ -63,6 +64,7 @@ use crate::operators;
 use crate::operators::standing::{self, Operators};
 use crate::runtime::Controller;
 use crate::scheduler;
+use brake::Brakes;
 use census::Census;
 use desk::{Agent, Desk, Outcome};
 pub(crate) use endpoints::target_port as service_target_port;
@@ -122,6 +124,7 @@ pub(crate) struct Controllers {
     behaviour_seen: u64,
     queue: Queue,
     failures: BTreeMap<Item, u32>,
+    brakes: Brakes,
     events: Correlator,
     kubelet: Kubelet,
     autoscalers: autoscaler::Memory,
@@ -160,6 +163,7 @@ impl Controllers {
             behaviour_seen: 0,
             queue: Queue::default(),
             failures: BTreeMap::new(),
+            brakes: Brakes::default(),
             events: Correlator::default(),
             kubelet,
             autoscalers: autoscaler::Memory::default(),
@@ -194,7 +198,15 @@ impl Controllers {
         self.queue.take_due(now);
         for _ in 0..STEP {
             let Some(item) = self.queue.pop() else { return self.queue.next_due() };
-            self.reconcile(world, now, item);
+            if let Some(at) = self.brakes.until(&item, now) {
+                self.queue.at(at, item);
+                continue;
+            }
+            let before = world.version();
+            self.reconcile(world, now, &item);
+            if world.version() != before {
+                self.brakes.changed(&item, now);
+            }
             self.look(world, now);
         }
         Some(now)
@@ -278,14 +290,14 @@ impl Controllers {
         }
     }
 
-    fn reconcile(&mut self, world: &mut World, now: Timestamp, item: Item) {
-        let result = self.dispatch(world, now, &item);
+    fn reconcile(&mut self, world: &mut World, now: Timestamp, item: &Item) {
+        let result = self.dispatch(world, now, item);
         match result {
             Ok(outcome) => {
-                self.failures.remove(&item);
+                self.failures.remove(item);
                 match outcome.again_at {
-                    Some(at) => self.queue.at(at, item),
-                    None => self.queue.forget(&item),
+                    Some(at) => self.queue.at(at, item.clone()),
+                    None => self.queue.forget(item),
                 }
             }
             Err(refusal) => {
@@ -294,7 +306,7 @@ impl Controllers {
                 let wait = RETRY.saturating_mul(1 << (*failures).min(18)).min(LONGEST_RETRY);
                 *failures += 1;
                 if let Ok(at) = now.checked_add(wait) {
-                    self.queue.at(at, item);
+                    self.queue.at(at, item.clone());
                 }
             }
         }

@@ -93,6 +93,8 @@ pub struct Announcement {
 
 /// How often it is looked whether the server that is talked to still lives.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long after a lost connection it is known whether the embedded cluster's server has ended.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// How often an address may refuse while its process still holds the lock, and how long lies between.
 const REFUSALS: u32 = 250;
@@ -134,13 +136,17 @@ impl Host {
         let mut connection = self.embedded(&place.state, hosting).await?;
         if hosting != Hosting::Attach {
             let mut published = play::publish(&connection.cluster, &play).await;
-            if published.is_err() && connection.lost().is_some() {
+            if let Err(failure) = &published
+                && connection.lost_behind(failure.ending).await.is_some()
+            {
                 // It died between its answer that it listens and the first request: nothing was begun yet.
                 connection.close().await;
                 connection = self.embedded(&place.state, hosting).await?;
                 published = play::publish(&connection.cluster, &play).await;
             }
-            published.map_err(|failure| connection.lost().unwrap_or(failure))?;
+            if let Err(failure) = published {
+                return Err(connection.lost_behind(failure.ending).await.unwrap_or(failure));
+            }
             connection.simulated = true;
             let asks_containers =
                 |environment: &Environment| environment.checks.iter().any(|check| check.exec.is_some());
@@ -361,6 +367,20 @@ impl Connection {
             Fate::Forgotten => removed(state),
         };
         Some(Failure::from(diagnostic))
+    }
+
+    /// The same behind a failure: where the cluster could not be reached, a moment is waited for, because a server that is
+    /// killed loses its connections before its place.
+    pub async fn lost_behind(&self, ending: Ending) -> Option<Failure> {
+        let settled = Instant::now() + SETTLING;
+        loop {
+            let lost = self.lost();
+            let is_final = self.endpoint.is_none() || ending != Ending::Unreachable || Instant::now() >= settled;
+            if lost.is_some() || is_final {
+                return lost;
+            }
+            tokio::time::sleep(LOOK / 10).await;
+        }
     }
 
     /// Whether the cluster lives in this process alone, so that no connection can be opened to its pods.

@@ -198,11 +198,19 @@ pub fn is_settled(sealed: &Value, there: Option<&Value>, keys: &[&Value], agent:
             .into_iter()
             .filter_map(|part| sealed.pointer(part).and_then(Value::as_object))
             .flat_map(|part| part.keys());
-        let is_true = annotation(secret, SIMULATED).is_none() || keys.is_empty();
+        let is_true = keys.is_empty() || !is_stand_in(secret);
         return is_true && adoption(secret, sealed, agent).is_some() && wanted.all(has);
     }
     let newer = keys.iter().any(|key| is_later(text(key, "/metadata/creationTimestamp")));
     !newer && !UNWRITTEN.iter().any(|words| text(known, "/message").starts_with(words))
+}
+
+/// How a twin marks a Secret whose values stand in for what no key opens, all of them or some.
+pub const STANDS_IN: &str = "~simulated";
+
+/// Whether values of a Secret stand in for sealed ones. What other twins have made is marked as simulated, too, in other words.
+pub fn is_stand_in(secret: &Value) -> bool {
+    annotation(secret, SIMULATED).is_some_and(|words| words.contains(STANDS_IN))
 }
 
 /// Whether a new key is to be made: there is none to seal with, or the newest is thirty days old.

@@ -235,9 +235,11 @@ fn issue(
         },
         |secret| secret.value().clone(),
     );
-    made["data"] = json!({
-        "tls.crt": encode(&issued.certificate), "tls.key": encode(&issued.key), "ca.crt": encode(&issued.authority),
-    });
+    // What others keep in the Secret is theirs: the real one applies these three.
+    let data = child(&mut made, "data");
+    for (key, value) in [("tls.crt", &issued.certificate), ("tls.key", &issued.key), ("ca.crt", &issued.authority)] {
+        data[key] = encode(value).into();
+    }
     for (part, pointer) in
         [("annotations", "/spec/secretTemplate/annotations"), ("labels", "/spec/secretTemplate/labels")]
     {

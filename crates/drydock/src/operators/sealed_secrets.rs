@@ -12,7 +12,7 @@ mod serve;
 
 use landfall_apiserver::{ObjectRef, Status};
 use landfall_object::{ONCE_ANNOTATION, SIMULATED, STOOD_IN};
-use landfall_secrets::control::{self, Adoption, Refusal, adoption, is_settled};
+use landfall_secrets::control::{self, Adoption, Refusal, STANDS_IN, adoption, is_settled, is_stand_in};
 use landfall_secrets::{Keyring, SKIP_OWNER};
 use serde_json::{Value, json};
 
@@ -100,7 +100,7 @@ fn reconcile(desk: &mut Desk<'_>, object: &ObjectRef) -> Result<Outcome, Status>
 /// With until when a placeholder stood there: whoever began before runs with that, and no cluster tells it otherwise.
 fn stood_in_for(mut made: Value, live: Option<&Value>, now: jiff::Timestamp) -> Value {
     let known = live.and_then(|live| annotation(live, STOOD_IN)).map(str::to_owned);
-    let is_placeholder = live.is_some_and(|live| annotation(live, SIMULATED).is_some());
+    let is_placeholder = live.is_some_and(is_stand_in);
     if let Some(until) = is_placeholder.then(|| now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).or(known) {
         annotate(&mut made, STOOD_IN, &until);
     }
@@ -160,9 +160,9 @@ fn pretended(sealed: &Value, there: Option<&Value>) -> Value {
     let is_added = there.is_some_and(|it| adoption(it, sealed, TWIN.agent.name()) == Some(Adoption::Patch));
     let said = if is_added {
         let keys: Vec<&str> = map(&made, "/data").into_iter().flatten().map(|(key, _)| key.as_str()).collect();
-        format!("~simulated: {}", keys.join(", "))
+        format!("{STANDS_IN}: {}", keys.join(", "))
     } else {
-        "every value is ~simulated".to_owned()
+        format!("every value is {STANDS_IN}")
     };
     annotate(&mut made, SIMULATED, &said);
     made

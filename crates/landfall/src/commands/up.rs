@@ -333,13 +333,11 @@ impl Delivery<'_> {
             result => result,
         };
         let ended_well = result.as_ref().is_ok_and(|summary| exit_code(summary, Unmade::Seen) == Exit::Done);
-        let is_unreachable = |told: &Vec<Diagnostic>| Failure::from(told.clone()).ending == Ending::Unreachable;
-        if result.as_ref().is_err_and(is_unreachable) && connection.lost().is_none() {
-            // A server that is killed loses its connections a moment before its place.
-            tokio::time::sleep(SETTLING).await;
-        }
-        if !ended_well && let Some(failure) = connection.lost() {
-            return Err(failure);
+        if !ended_well {
+            let ending = result.as_ref().err().map_or(Ending::Failed, |told| Failure::from(told.clone()).ending);
+            if let Some(failure) = connection.lost_behind(ending).await {
+                return Err(failure);
+            }
         }
         let mut summary = result.map_err(|diagnostics| {
             let mut failure = Failure::from(diagnostics);
@@ -435,9 +433,6 @@ fn times(timeout: Option<&Span>) -> UpOptions {
     }
     options
 }
-
-/// How long after a lost connection it is known whether the embedded cluster's server has ended.
-const SETTLING: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// What a declared check counts as that could not be made, because nobody simulates what it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

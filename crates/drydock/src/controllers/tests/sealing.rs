@@ -82,6 +82,28 @@ fn what_its_keys_open_becomes_the_true_secret_in_every_scope() {
 }
 
 #[test]
+fn a_certificate_and_a_sealed_secret_of_one_name_do_not_stop_the_time() {
+    let mut stage = stage();
+    for definition in landfall_object::operators::definitions("cert-manager.io") {
+        stage.create("customresourcedefinitions.apiextensions.k8s.io", definition);
+    }
+    let own = key(&stage);
+    keep(&mut stage, &own);
+    stage.create("issuers.cert-manager.io", json!({"metadata": {"name": "own"}, "spec": {"selfSigned": {}}}));
+    stage.create(SEALED, sealed(&own, Scope::Strict, "keys"));
+    stage.rest();
+    stage.create(
+        "certificates.cert-manager.io",
+        json!({"metadata": {"name": "keys"}, "spec": {"secretName": "keys", "dnsNames": ["a.example.com"],
+               "issuerRef": {"name": "own", "kind": "Issuer"}}}),
+    );
+    stage.pass(600);
+    assert_eq!(value(&stage, "keys", "A"), "one");
+    let issued = stage.find("certificates.cert-manager.io", "keys")["status"]["revision"].as_i64().expect("issued");
+    assert!(issued < 250, "{issued} certificates in ten minutes");
+}
+
+#[test]
 fn a_value_that_no_key_opens_is_told_as_the_original_tells_it_and_opens_once_its_key_is_restored() {
     let mut stage = stage();
     let (own, lost) = (key(&stage), key(&stage));
