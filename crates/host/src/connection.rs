@@ -135,17 +135,16 @@ impl Host {
         })?;
         let mut connection = self.embedded(&place.state, hosting).await?;
         if hosting != Hosting::Attach {
-            let mut published = play::publish(&connection.cluster, &play).await;
-            if let Err(failure) = &published
-                && connection.lost_behind(failure.ending).await.is_some()
-            {
+            if let Err(failure) = play::publish(&connection.cluster, &play).await {
+                if connection.lost_behind(failure.ending).await.is_none() {
+                    return Err(failure);
+                }
                 // It died between its answer that it listens and the first request: nothing was begun yet.
                 connection.close().await;
                 connection = self.embedded(&place.state, hosting).await?;
-                published = play::publish(&connection.cluster, &play).await;
-            }
-            if let Err(failure) = published {
-                return Err(connection.lost_behind(failure.ending).await.unwrap_or(failure));
+                if let Err(failure) = play::publish(&connection.cluster, &play).await {
+                    return Err(connection.lost_behind(failure.ending).await.unwrap_or(failure));
+                }
             }
             connection.simulated = true;
             let asks_containers =

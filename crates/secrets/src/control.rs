@@ -37,6 +37,9 @@ pub const RENEWED: SignedDuration = SignedDuration::from_hours(720);
 /// How the API server ends what it says of a Secret that may not be changed.
 const IMMUTABLE: &str = "field is immutable when `immutable` is set";
 
+/// How a twin marks a Secret whose values, all of them or some, stand in for what nobody has.
+pub const STANDS_IN: &str = "~simulated";
+
 /// The codes of answers that the same write gets again: it is malformed, forbidden, of no place, too large, or invalid.
 const FINAL: [u16; 5] = [400, 403, 404, 413, 422];
 /// How the condition of a Secret begins that could not be written, in our words and in the API server's: whoever changes or deletes
@@ -205,10 +208,7 @@ pub fn is_settled(sealed: &Value, there: Option<&Value>, keys: &[&Value], agent:
     !newer && !UNWRITTEN.iter().any(|words| text(known, "/message").starts_with(words))
 }
 
-/// How a twin marks a Secret whose values stand in for what no key opens, all of them or some.
-pub const STANDS_IN: &str = "~simulated";
-
-/// Whether values of a Secret stand in for sealed ones. What other twins have made is marked as simulated, too, in other words.
+/// Whether values of a Secret stand in for true ones. Values that a twin has made, a certificate's say, are marked in other words.
 pub fn is_stand_in(secret: &Value) -> bool {
     annotation(secret, SIMULATED).is_some_and(|words| words.contains(STANDS_IN))
 }

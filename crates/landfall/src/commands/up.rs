@@ -11,7 +11,7 @@ use landfall_delivery::{
     Candidate, CheckResult, Claims, INTERRUPTED, Outcome, Overrides, Summary, UpOptions, Verdict, services, unmade,
 };
 use landfall_diag::{Diagnostic, Ending, Severity, code};
-use landfall_host::{Act, Connection, Failure, Hosting, Place, Uncommitted};
+use landfall_host::{Act, Connection, Failure, Hosting, Place, Uncommitted, ending_of};
 use landfall_project::Span;
 use landfall_source::Revision;
 use serde_json::{Value, json};
@@ -334,7 +334,7 @@ impl Delivery<'_> {
         };
         let ended_well = result.as_ref().is_ok_and(|summary| exit_code(summary, Unmade::Seen) == Exit::Done);
         if !ended_well {
-            let ending = result.as_ref().err().map_or(Ending::Failed, |told| Failure::from(told.clone()).ending);
+            let ending = result.as_ref().err().and_then(|told| told.first()).map_or(Ending::Failed, ending_of);
             if let Some(failure) = connection.lost_behind(ending).await {
                 return Err(failure);
             }
