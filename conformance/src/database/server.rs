@@ -53,21 +53,29 @@ impl Server {
         if self.running.is_some() {
             return Ok(());
         }
-        let (data, log) = (self.data(), fs::File::create(self.home.path().join("log"))?);
-        let port = self.port.to_string();
-        let mut command = self.command("postgres")?;
-        command.arg("-D").arg(data).args(["-p", &port, "-c", "listen_addresses=127.0.0.1"]);
-        command.args(["-c", "unix_socket_directories=", "-c", "max_connections=100", "-c", "shared_buffers=32MB"]);
-        self.running = Some(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?);
         let deadline = Instant::now() + Duration::from_secs(60);
+        self.running = Some(self.spawned()?);
         while Instant::now() < deadline {
-            let asked = self.command("pg_isready")?.args(["-q", "-h", "127.0.0.1", "-p", &port]).status()?;
-            if asked.success() {
+            let asked =
+                self.command("pg_isready")?.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status()?;
+            let ended = self.running.as_mut().map(Child::try_wait).transpose()?.flatten();
+            if ended.is_some() {
+                // Another process had its port for a moment, perhaps as the near end of a connection.
+                self.running = Some(self.spawned()?);
+            } else if asked.success() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         bail!("PostgreSQL does not answer: {}", fs::read_to_string(self.home.path().join("log")).unwrap_or_default())
+    }
+
+    fn spawned(&self) -> anyhow::Result<Child> {
+        let log = fs::File::create(self.home.path().join("log"))?;
+        let mut command = self.command("postgres")?;
+        command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
+        command.args(["-c", "unix_socket_directories=", "-c", "max_connections=100", "-c", "shared_buffers=32MB"]);
+        Ok(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?)
     }
 
     /// Ends it at once, as a machine that dies would, but for the disk: what was answered stays.
