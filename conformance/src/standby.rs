@@ -25,6 +25,7 @@ use crate::dice::Dice;
 use crate::evidence::{CaseEvidence, Cluster, Evidence};
 use crate::sample;
 use crate::suite::{Material, Suite, Whole, root};
+use crate::workers;
 use world::World;
 
 /// Kills and cuts off replicas of the server during syncs.
@@ -106,9 +107,11 @@ impl Fault {
         Fault::CutOff,
     ];
 
-    /// In how long another replica has the shards; nothing where nobody loses them.
-    fn taken_over_in(self) -> Option<Duration> {
+    /// In how long another replica has the shards; nothing where nobody loses them. What is measured for evidence is held to what is
+    /// promised, however busy the machine is.
+    fn taken_over_in(self, is_measured: bool) -> Option<Duration> {
         match self {
+            Fault::Terminated if is_measured => Some(GIVEN_BACK),
             Fault::Terminated => Some(GIVEN_BACK.mul_f64(wanting_a_core()).min(LOST / 3)),
             Fault::DatabaseDies | Fault::DatabaseLost => None,
             _ => Some(LOST),
@@ -120,8 +123,7 @@ impl Fault {
 fn wanting_a_core() -> f64 {
     let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let wanting: f64 = told.split(' ').next().and_then(|minute| minute.parse().ok()).unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
-    (wanting / cores).max(1.0)
+    (wanting / workers::count(None) as f64).max(1.0)
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -142,7 +144,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (mut cases, mut slowest) = (Vec::new(), Duration::ZERO);
     for round in 1..=rounds {
         let fault = Fault::ALL[(first + round) % Fault::ALL.len()];
-        let outcome = one_round(&mut world, round, (!arguments.selftest).then_some(fault), &mut dice);
+        let outcome =
+            one_round(&mut world, round, (!arguments.selftest).then_some(fault), arguments.evidence, &mut dice);
         match &outcome {
             Ok(took) => {
                 slowest = slowest.max(if fault == Fault::Terminated { Duration::ZERO } else { *took });
@@ -202,7 +205,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// A commit, a fault within a moment, and all of it synced; how long the shards were without a holder that works.
-fn one_round(world: &mut World, round: usize, fault: Option<Fault>, dice: &mut Dice) -> anyhow::Result<Duration> {
+fn one_round(
+    world: &mut World,
+    round: usize,
+    fault: Option<Fault>,
+    is_measured: bool,
+    dice: &mut Dice,
+) -> anyhow::Result<Duration> {
     world.commit(round)?;
     let Some(fault) = fault else {
         world.all_synced(round, SYNCED)?;
@@ -215,7 +224,7 @@ fn one_round(world: &mut World, round: usize, fault: Option<Fault>, dice: &mut D
     let lost: Vec<u32> = holders.iter().filter(|(_, other)| other == holder).map(|(shard, _)| *shard).collect();
     let began = Instant::now();
     world.strike(hit, fault)?;
-    let took = match fault.taken_over_in() {
+    let took = match fault.taken_over_in(is_measured) {
         Some(limit) => {
             let took = world.taken_over(&lost, holder, began)?;
             ensure!(

@@ -53,14 +53,14 @@ impl Server {
         if self.running.is_some() {
             return Ok(());
         }
+        let port = self.port.to_string();
         let deadline = Instant::now() + Duration::from_secs(60);
         self.running = Some(self.spawned()?);
         while Instant::now() < deadline {
-            let asked =
-                self.command("pg_isready")?.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status()?;
+            let asked = self.command("pg_isready")?.args(["-q", "-h", "127.0.0.1", "-p", &port]).status()?;
             let ended = self.running.as_mut().map(Child::try_wait).transpose()?.flatten();
             if ended.is_some() {
-                // Another process had its port for a moment, perhaps as the near end of a connection.
+                // Mostly because another process has its port for a moment, as the near end of a connection.
                 self.running = Some(self.spawned()?);
             } else if asked.success() {
                 return Ok(());
@@ -70,6 +70,7 @@ impl Server {
         bail!("PostgreSQL does not answer: {}", fs::read_to_string(self.home.path().join("log")).unwrap_or_default())
     }
 
+    /// Its process, begun; nobody has asked yet whether it answers.
     fn spawned(&self) -> anyhow::Result<Child> {
         let log = fs::File::create(self.home.path().join("log"))?;
         let mut command = self.command("postgres")?;
