@@ -263,7 +263,13 @@ versions=$($kubectl api-versions | sed 's/^/--api-versions /'
 $kubectl api-resources --no-headers | awk '{ print "--api-versions " $(NF-2) "/" $NF }')
 $helm template thing "$chart" -n place -f "$values" --include-crds --kube-version "$served" $versions >rendered.yaml
 $kubectl apply --server-side --force-conflicts -n place -f rendered.yaml >/dev/null 2>&1 || sleep 1
-$kubectl apply --server-side --force-conflicts -n place -f rendered.yaml"#;
+$kubectl apply --server-side --force-conflicts -n place -f rendered.yaml
+if [ "$act" = upgrade ]; then
+    # What these values bring no more is pruned.
+    for name in $(sed -n 's/^  name: //p' defined.yaml | tr -d '"' | sort -u); do
+        grep -q "^  name: [\"']*$name[\"']*\$" rendered.yaml || $kubectl delete --ignore-not-found "crd/$name" >/dev/null
+    done
+fi"#;
                 let mut command = Command::new("bash");
                 command.args(["-c", SCRIPT, "templated"]).arg(&self.programs.kubectl).arg(&self.programs.helm3);
                 command.arg(&self.parcel.chart).arg(values).arg(act.name());

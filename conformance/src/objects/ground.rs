@@ -337,6 +337,8 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("/apis/apps/v1/daemonsets", "DaemonSet"),
     (CLAIMS, "PersistentVolumeClaim"),
     ("/apis/networking.k8s.io/v1/ingresses", "Ingress"),
+    ("/apis/policy/v1/poddisruptionbudgets", "PodDisruptionBudget"),
+    ("/api/v1/services", "Service"),
 ];
 
 const CLAIMS: &str = "/api/v1/persistentvolumeclaims";
@@ -390,6 +392,15 @@ fn ready(kind: &str, object: &Value) -> Option<Value> {
         "PersistentVolumeClaim" if status["phase"] != "Bound" => Some(json!({"phase": "Bound"})),
         "Ingress" if status["loadBalancer"]["ingress"].is_null() => {
             Some(json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}))
+        }
+        "PodDisruptionBudget" if !seen => Some(json!({
+            "observedGeneration": metadata["generation"], "currentHealthy": 1, "desiredHealthy": 0, "expectedPods": 1,
+            "disruptionsAllowed": 1,
+            "conditions": [{"type": "DisruptionAllowed", "status": "True", "reason": "SufficientPods", "message": "",
+                "observedGeneration": metadata["generation"], "lastTransitionTime": now}],
+        })),
+        "Service" if object["spec"]["type"] == "LoadBalancer" && status["loadBalancer"]["ingress"].is_null() => {
+            Some(json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.2"}]}}))
         }
         _ => None,
     }
