@@ -266,8 +266,9 @@ $kubectl apply --server-side --force-conflicts -n place -f rendered.yaml >/dev/n
 $kubectl apply --server-side --force-conflicts -n place -f rendered.yaml
 if [ "$act" = upgrade ]; then
     # What these values bring no more is pruned.
-    for name in $(sed -n 's/^  name: //p' defined.yaml | tr -d '"' | sort -u); do
-        grep -q "^  name: [\"']*$name[\"']*\$" rendered.yaml || $kubectl delete --ignore-not-found "crd/$name" >/dev/null
+    names() { sed -n 's/^  name: //p' "$1" | tr -d "\"'" | sort -u; }
+    for name in $(comm -23 <(names defined.yaml) <(names rendered.yaml)); do
+        $kubectl delete --ignore-not-found "crd/$name" >/dev/null
     done
 fi"#;
                 let mut command = Command::new("bash");

@@ -390,7 +390,10 @@ fn ready(kind: &str, object: &Value) -> Option<Value> {
             "numberMisscheduled": 0, "numberReady": 0, "updatedNumberScheduled": 0, "numberAvailable": 0,
         })),
         "PersistentVolumeClaim" if status["phase"] != "Bound" => Some(json!({"phase": "Bound"})),
-        "Ingress" if status["loadBalancer"]["ingress"].is_null() => {
+        "Ingress" | "Service"
+            if status["loadBalancer"]["ingress"].is_null()
+                && (kind == "Ingress" || object["spec"]["type"] == "LoadBalancer") =>
+        {
             Some(json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}))
         }
         "PodDisruptionBudget" if !seen => Some(json!({
@@ -399,9 +402,6 @@ fn ready(kind: &str, object: &Value) -> Option<Value> {
             "conditions": [{"type": "DisruptionAllowed", "status": "True", "reason": "SufficientPods", "message": "",
                 "observedGeneration": metadata["generation"], "lastTransitionTime": now}],
         })),
-        "Service" if object["spec"]["type"] == "LoadBalancer" && status["loadBalancer"]["ingress"].is_null() => {
-            Some(json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.2"}]}}))
-        }
         _ => None,
     }
 }
