@@ -44,28 +44,38 @@ fn in_order(requests: &[Request]) -> Vec<&Request> {
     placed.into_iter().map(|(_, request)| request).collect()
 }
 
+/// When a request took effect, as far as its answer says so.
+fn at_version(request: &Request) -> String {
+    request.version.map(|version| format!(" (at {version})")).unwrap_or_default()
+}
+
 /// Judges requests as they are in the log. `shard_of` says whose shard a path is about.
 pub(super) fn judged(requests: &[Request], shard_of: impl Fn(&str) -> Option<u32>) -> Findings {
     let mut findings = Findings::default();
-    let mut holders: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut holders: BTreeMap<u32, &Request> = BTreeMap::new();
     for request in in_order(requests) {
         let lease = request.path.rsplit_once("/leases").map(|(_, name)| name);
         if let Some(lease) = lease {
             // Taken, renewed or given back: whoever does that holds it, or held it last.
             if let Some(shard) = lease.strip_prefix("/landfall-shard-").and_then(|number| number.parse().ok()) {
-                let before = holders.insert(shard, &request.user);
-                findings.handed_over += usize::from(before.is_some_and(|before| before != request.user));
+                let before = holders.insert(shard, request);
+                findings.handed_over += usize::from(before.is_some_and(|before| before.user != request.user));
             }
             continue;
         }
         let Some(shard) = shard_of(&request.path) else { continue };
         findings.writes += 1;
         // A lease that was made by a POST names its shard in the body alone: whoever writes first has made it.
-        let holder = *holders.entry(shard).or_insert(&request.user);
-        if holder != request.user {
+        let holder = *holders.entry(shard).or_insert(request);
+        if holder.user != request.user {
             findings.faults.push(format!(
-                "{} {} by {}, while {holder} keeps shard {shard}",
-                request.verb, request.path, request.user
+                "{} {} by {}{}, while {} keeps shard {shard}{}",
+                request.verb,
+                request.path,
+                request.user,
+                at_version(request),
+                holder.user,
+                at_version(holder)
             ));
         }
     }
@@ -98,7 +108,10 @@ mod tests {
         assert_eq!((findings.writes, findings.handed_over, findings.faults), (2, 1, Vec::new()));
         // What changes nothing, too, is asked by whoever has not noticed.
         let late: Vec<Request> = logged.into_iter().chain([at(13, request("a", "patch", object))]).collect();
-        assert_eq!(judged(&late, shard_of).faults, [format!("patch {object} by a, while b keeps shard 1")]);
+        assert_eq!(
+            judged(&late, shard_of).faults,
+            [format!("patch {object} by a (at 13), while b keeps shard 1 (at 12)")]
+        );
         // And what took effect before the lease was taken is no fault, wherever it stands.
         let early: Vec<Request> = late[..4].iter().cloned().chain([at(9, request("a", "patch", object))]).collect();
         assert_eq!(judged(&early, shard_of).faults, Vec::<String>::new());
