@@ -228,20 +228,24 @@ impl World {
 
     fn behind(&self, round: usize) -> anyhow::Result<Vec<String>> {
         let listed = self.asked("GET", APPS, None)?;
+        let commit = &self.commits[round];
         let mut behind = Vec::new();
         for application in listed["items"].as_array().into_iter().flatten() {
             let name = application["metadata"]["name"].as_str().unwrap_or_default();
             let status = &application["status"];
             let (sync, phase) = (status["sync"]["status"].as_str(), status["operationState"]["phase"].as_str());
-            // Of which commit it says so: what is delivered is there before that is said.
-            let said_of = [&status["sync"]["revision"], &status["operationState"]["syncResult"]["revision"]];
-            let is_said = said_of.iter().all(|of| of.as_str() == self.commits.get(round).map(String::as_str));
+            // Of which commit that is said: what it delivers is there before.
+            let (compared, synced) = (&status["sync"]["revision"], &status["operationState"]["syncResult"]["revision"]);
+            let is_said = compared == commit && synced == commit;
             let path = format!("/api/v1/namespaces/{name}/configmaps/part-3");
             let live = self.asked("GET", &path, None).unwrap_or_default();
             let is_there = live["data"]["round"].as_str() == Some(&round.to_string());
             if sync != Some("Synced") || phase != Some("Succeeded") || !is_said || !is_there {
                 let why = status["operationState"]["message"].as_str().unwrap_or_default();
-                behind.push(format!("{name}: {sync:?}, {phase:?} {why} {}", status["conditions"]));
+                behind.push(format!(
+                    "{name}: {sync:?} with {compared}, {phase:?} of {synced} {why} {}",
+                    status["conditions"]
+                ));
             }
         }
         Ok(behind)
