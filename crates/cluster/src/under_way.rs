@@ -31,31 +31,46 @@ fn writes() -> MutexGuard<'static, Writes> {
 }
 
 /// A write on its way.
-pub(crate) struct UnderWay(Leave);
+pub(crate) struct UnderWay {
+    leave: Leave,
+    is_answered: bool,
+}
 
 impl UnderWay {
-    pub(crate) fn by(leave: &Leave) -> Self {
+    /// One by a leave; none where that holds no more. Whoever waits for what is on its way hears of it before it is looked.
+    pub(crate) fn by(leave: &Leave) -> Option<Self> {
+        leave.begun();
+        if !leave.holds() {
+            leave.done(true);
+            return None;
+        }
         writes().under_way.push(leave.clone());
-        UnderWay(leave.clone())
+        Some(UnderWay { leave: leave.clone(), is_answered: false })
+    }
+
+    /// It was answered, or never sent: nothing of it arrives later.
+    pub(crate) fn answered(mut self) {
+        self.is_answered = true;
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut writes = writes();
-        if !self.0.holds() {
+        if self.leave.is_over() {
             writes.seen_past = Some(Instant::now());
         }
-        if let Some(at) = writes.under_way.iter().position(|leave| leave.is(&self.0)) {
+        if let Some(at) = writes.under_way.iter().position(|leave| leave.is(&self.leave)) {
             writes.under_way.swap_remove(at);
         }
+        self.leave.done(self.is_answered);
     }
 }
 
 /// Whether a connection that was made then may carry what must not arrive any more.
 pub(crate) fn must_not_arrive(made: Instant) -> bool {
     let writes = writes();
-    writes.seen_past.is_some_and(|at| made <= at) || writes.under_way.iter().any(|leave| !leave.holds())
+    writes.seen_past.is_some_and(|at| made <= at) || writes.under_way.iter().any(Leave::is_over)
 }
 
 /// A client whose connections end before they send anything while something is on its way whose leave has ended
@@ -121,7 +136,7 @@ mod tests {
             Watched { made: Instant::now(), connection: Some(connection) }
         };
         let leave = Leave::without_end();
-        let on_its_way = UnderWay::by(&leave);
+        let on_its_way = UnderWay::by(&leave).expect("it holds");
         connection().await;
         assert_eq!(carried.load(Ordering::SeqCst), 1);
         leave.end();

@@ -24,6 +24,7 @@ use landfall_release::{
     UpgradeOptions, Wait,
 };
 use landfall_source::Surroundings;
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 pub use self::alone::{Compared, SyncEnd};
@@ -481,6 +482,7 @@ impl Session {
                 }
                 let Some((operator, definitions)) = offers.definitions(&gvk) else { continue };
                 for definition in definitions {
+                    let definition = self.beside(definition).await?;
                     self.cluster.apply(&definition, "landfall").await.map_err(|error| vec![error.diagnose()])?;
                 }
                 self.cluster.forget_discovery();
@@ -488,6 +490,23 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A definition with the versions that were offered before of the same kind: what was delivered in one of them is still there.
+    async fn beside(&self, mut definition: Object) -> Result<Object, Vec<Diagnostic>> {
+        let there = self.cluster.get(&definition.key()).await.map_err(|error| vec![error.diagnose()])?;
+        let Some(there) = there else { return Ok(definition) };
+        let Some(versions) = definition.at_mut("/spec/versions").and_then(Value::as_array_mut) else {
+            return Ok(definition);
+        };
+        for version in there.list_at("/spec/versions") {
+            if versions.iter().all(|it| it["name"] != version["name"]) {
+                let mut version = version.clone();
+                version["storage"] = false.into();
+                versions.push(version);
+            }
+        }
+        Ok(definition)
     }
 
     /// Prepares a unit's operation; says whether there is nothing to do.

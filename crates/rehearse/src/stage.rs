@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use landfall_chart::Readings;
-use landfall_cluster::{Cluster, DeleteOptions};
+use landfall_cluster::{Cluster, DeleteOptions, Patch, WriteOptions};
 use landfall_delivery::{
     Candidate, LeftOut, Offers, Progress, References, Refusals, Routes, Session, Summary, UnitPlan, UpOptions,
 };
@@ -24,12 +24,14 @@ use landfall_drydock::{
 };
 use landfall_engine::{Action, Clock, Event, StepResult};
 use landfall_host::{Operators, TakenForGranted};
+use landfall_object::references::references;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_project::Environment;
 use landfall_release::KeptRuns;
 use landfall_rules::{Inventory, Start, classes};
 use landfall_source::Surroundings;
 use landfall_store::Store;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
 
@@ -134,7 +136,34 @@ impl Stage {
         Ok(())
     }
 
-    /// Takes away what goes by itself before anybody delivers again: finished Jobs that are kept for a time only.
+    /// Lets claims of the cluster's own class grow, where none of the delivery names that class: which one a cluster that was not
+    /// read has, and what it allows, is not known (LF112 tells).
+    pub(crate) async fn let_claims_grow(&mut self, delivered: &[&Object]) -> Result<(), Vec<Diagnostic>> {
+        const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+        let there = self.inventory();
+        let is_named = |class: &Object| {
+            delivered
+                .iter()
+                .flat_map(|object| references(object))
+                .any(|it| it.kind == "StorageClass" && it.name == class.name())
+        };
+        let own = there.of_kind("storage.k8s.io", "StorageClass").filter(|it| it.annotation(DEFAULT) == Some("true"));
+        for class in own.filter(|class| !is_named(class)) {
+            self.merge(&class.key(), json!({"allowVolumeExpansion": true})).await?;
+        }
+        Ok(())
+    }
+
+    async fn merge(&self, key: &ObjectKey, change: Value) -> Result<(), Vec<Diagnostic>> {
+        let cluster = Cluster::new(self.drydock.client());
+        let merged = cluster.patch(key, &Patch::Merge(change), &WriteOptions::default()).await;
+        merged
+            .map(drop)
+            .map_err(|error| broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be made ready", &error))
+    }
+
+    /// Does what is over by itself before anybody delivers again: finished Jobs that are kept for a time only are gone, and claims that
+    /// nobody mounts have their volume, as where volumes are made at once.
     pub(crate) async fn rest(&mut self) -> Result<(), Vec<Diagnostic>> {
         let there = self.inventory();
         let cluster = Cluster::new(self.drydock.client());
@@ -148,6 +177,13 @@ impl Stage {
             gone.map_err(|error| {
                 broken(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be made ready", &error)
             })?;
+        }
+        let is_pending = |claim: &&Object| claim.str_at("/status/phase") == Some("Pending");
+        if let Some(node) = there.of_kind("", "Node").next().map(|node| node.name().to_owned()) {
+            for claim in there.of_kind("", "PersistentVolumeClaim").filter(is_pending) {
+                let chosen = json!({"metadata": {"annotations": {"volume.kubernetes.io/selected-node": node}}});
+                self.merge(&claim.key(), chosen).await?;
+            }
         }
         self.drydock.settle();
         Ok(())

@@ -320,6 +320,41 @@ fn a_secret_that_an_unknown_operator_makes_is_taken_as_made() {
     assert!(ran.stdout.contains("Secret shop-keys: taken as made for ExternalSecret keys"), "{}", ran.all());
 }
 
+/// The definition that was taken for granted of the second version took the place of the first one's, and what was delivered in that
+/// was there no more.
+#[test]
+fn a_kind_that_is_taken_for_granted_goes_from_one_version_to_the_next() {
+    let sandbox = shop();
+    let widget =
+        |version: &str| format!("apiVersion: acme.example.com/{version}\nkind: Widget\nmetadata: {{name: first}}\n");
+    sandbox.write("shop/templates/widget.yaml", &widget("v1beta1"));
+    sandbox.commit("Ask for a widget");
+    sandbox.write("shop/templates/widget.yaml", &widget("v1"));
+    sandbox.commit("Ask for it in the version of today");
+    let ran = sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop", "-n", "web"]).exits(0);
+    assert!(ran.stdout.contains("would deliver"), "{}", ran.all());
+}
+
+#[test]
+fn a_claim_that_grows_is_no_error_where_nobody_knows_its_class() {
+    let sandbox = shop();
+    let claim = |size: &str, class: &str| {
+        format!(
+            "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: data}}\nspec:\n  accessModes: [ReadWriteOnce]\n  \
+             resources: {{requests: {{storage: {size}}}}}\n{class}"
+        )
+    };
+    for (class, code) in [("", 0), ("  storageClassName: fast\n", 0), ("  storageClassName: local-path\n", 1)] {
+        for size in ["1Gi", "2Gi"] {
+            sandbox.write("shop/templates/claim.yaml", &claim(size, class));
+            sandbox.commit("Ask for room");
+        }
+        let ran = sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop", "-n", "web"]).exits(code);
+        let said = if code == 0 { "warning[LF112]: PersistentVolumeClaim/data may not" } else { "error[LF112]" };
+        assert!(ran.stdout.contains(said), "{class}: {}", ran.all());
+    }
+}
+
 #[test]
 fn what_is_no_target_is_said_in_a_sentence_with_the_usage_code() {
     let sandbox = Sandbox::empty();

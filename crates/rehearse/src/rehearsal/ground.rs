@@ -45,6 +45,7 @@ impl<'r> Ground<'r> {
         empty.notes.extend(labels.told());
         empty.make_room(delivered.iter().copied()).await?;
         empty.assume_classes(&delivered).await?;
+        empty.let_claims_grow(&delivered).await?;
         empty.set_beside(&played.beside).await?;
         if played.still > 0 {
             let all = request.head.len();

@@ -93,7 +93,10 @@ fn restarts_hooks_waits_and_losses_are_told() {
     assert_eq!(actions, ["hook Job/migrate", "change Deployment/web", "delete PersistentVolumeClaim/data"]);
     let restart = &trial.impact.restarts[0];
     assert_eq!((restart.object.name.as_str(), restart.pods, restart.lowest_ready), ("web", 2, Some(0)));
-    assert_eq!(trial.impact.losses[0].object.name, "data");
+    // The volume goes with its claim.
+    let lost: Vec<&str> = trial.impact.losses.iter().map(|loss| loss.object.gvk.kind.as_str()).collect();
+    assert_eq!(lost, ["PersistentVolume", "PersistentVolumeClaim"]);
+    assert_eq!(trial.impact.losses[1].object.name, "data");
     let hook = trial.waits.iter().find(|wait| wait.is_hook).expect("the hook");
     assert_eq!(hook.phase, "pre-upgrade");
     let wait = trial.waits.iter().find(|wait| !wait.is_hook).expect("the rollout");

@@ -4,9 +4,10 @@ use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, Quantity};
 use serde_json::Value;
 
+use crate::classes::is_assumed;
 use crate::outcome::Removal;
 use crate::rule::Rule;
-use crate::subject::{Desired, Door, Role, Subject};
+use crate::subject::{Desired, Door, Known, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF112",
@@ -54,19 +55,27 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let Some(live) = subject.before.of(&key).filter(|live| !leaves(subject, desired, live)) else { continue };
         let name = format!("{}/{}", key.gvk.kind, key.name);
         let refused = |path: &str, from: Option<&Value>, to: Option<&Value>| {
-            let refusal = match key.gvk.kind.as_str() {
-                "PersistentVolumeClaim" => claim(subject, live, path, from, to),
-                _ => immutable(&key.gvk.group, &key.gvk.kind, live, path),
-            };
-            let message = format!("{name} cannot change {}", told(path, from, to));
-            let finding = RULE.finding(message).because(refusal?).at(desired.spot_at(path));
-            Some(match key.gvk.kind.as_str() {
-                "PersistentVolumeClaim" => finding.help(
+            let change = told(path, from, to);
+            if key.gvk.kind != "PersistentVolumeClaim" {
+                let refusal = immutable(&key.gvk.group, &key.gvk.kind, live, path)?;
+                let finding = RULE.finding(format!("{name} cannot change {change}"));
+                return Some(finding.because(refusal).at(desired.spot_at(path)));
+            }
+            let finding = match claim(subject, (desired, live), path, from, to)? {
+                Claim::Refused(refusal) => RULE.finding(format!("{name} cannot change {change}")).because(refusal).help(
                     "put the old value back; what has to be otherwise is a claim of another name, into which the data is \
                      copied: deleting this one loses it",
                 ),
-                _ => finding,
-            })
+                Claim::Grows => RULE
+                    .finding(format!("{name} may not be able to change {change}"))
+                    .weighing(Severity::Warning)
+                    .because("no cluster was read: whether the claim's class lets it grow is not known")
+                    .help(
+                        "ask the cluster: `kubectl get storageclass`, column ALLOWVOLUMEEXPANSION; or rehearse onto what runs \
+                         there, with `--context`",
+                    ),
+            };
+            Some(finding.at(desired.spot_at(path)))
         };
         let drift = drift(&desired.object, live, None, &schemas);
         findings.extend(drift.iter().filter_map(|it| refused(&it.path, it.from.as_ref(), it.to.as_ref())));
@@ -121,8 +130,22 @@ fn immutable(group: &str, kind: &str, live: &Object, path: &str) -> Option<Strin
     if fields.iter().any(|field| begins(path, field)) { refused() } else { None }
 }
 
-/// What the API answers to a change of a claim: three texts for three states (v1.36).
-fn claim(subject: &Subject<'_>, live: &Object, path: &str, from: Option<&Value>, to: Option<&Value>) -> Option<String> {
+/// What comes of a change of a claim.
+enum Claim {
+    /// The API's answer.
+    Refused(String),
+    /// Its class says whether it may, and nobody knows that class.
+    Grows,
+}
+
+/// What comes of a change of a claim: the API has three texts for three states (v1.36).
+fn claim(
+    subject: &Subject<'_>,
+    (desired, live): (&Desired, &Object),
+    path: &str,
+    from: Option<&Value>,
+    to: Option<&Value>,
+) -> Option<Claim> {
     if !path.starts_with("spec.") || begins(path, "spec.volumeAttributesClassName") {
         return None;
     }
@@ -131,27 +154,38 @@ fn claim(subject: &Subject<'_>, live: &Object, path: &str, from: Option<&Value>,
     // Of a claim that stands in a revision it is not known: it will be bound by now.
     let is_bound = live.str_at("/status/phase").is_none_or(|phase| phase == "Bound");
     if !is_bound || !begins(path, "spec.resources.requests") {
-        return Some(format!("the API answers: {frozen}"));
+        return Some(Claim::Refused(format!("the API answers: {frozen}")));
     }
     let size = |value: Option<&Value>| Quantity::from_json(value?).ok();
     let capacity = size(live.at("/status/capacity/storage")).or_else(|| size(from))?;
     let wanted = size(to)?;
     match wanted.minus(&capacity).signum() {
-        -1 => Some("the API answers: field can not be less than status.capacity; volumes do not shrink".to_owned()),
-        1 if !grows(subject, live) => Some(
-            "the API answers: only dynamically provisioned pvc can be resized and the storageclass that provisions \
-             the pvc must support resize"
-                .to_owned(),
-        ),
+        -1 => {
+            let answer = "the API answers: field can not be less than status.capacity; volumes do not shrink";
+            Some(Claim::Refused(answer.to_owned()))
+        }
+        1 => growth(subject, desired, live),
         _ => None,
     }
 }
 
-fn grows(subject: &Subject<'_>, live: &Object) -> bool {
+/// What comes of it where a claim grows.
+fn growth(subject: &Subject<'_>, desired: &Desired, live: &Object) -> Option<Claim> {
     let class = live.str_at("/spec/storageClassName").unwrap_or_default();
-    subject
-        .find("storage.k8s.io", "StorageClass", None, class)
-        .is_some_and(|class| class.object().bool_at("/allowVolumeExpansion") == Some(true))
+    let found = subject.find("storage.k8s.io", "StorageClass", None, class);
+    let is_unread = subject.cluster.known == Known::Assumed;
+    let is_unnamed = desired.object.str_at("/spec/storageClassName").is_none();
+    if is_unread && (is_unnamed || found.is_none_or(|class| is_assumed(class.object()))) {
+        return Some(Claim::Grows);
+    }
+    let may = found.is_some_and(|class| class.object().bool_at("/allowVolumeExpansion") == Some(true));
+    (!may).then(|| {
+        Claim::Refused(
+            "the API answers: only dynamically provisioned pvc can be resized and the storageclass that provisions \
+             the pvc must support resize"
+                .to_owned(),
+        )
+    })
 }
 
 /// A selector that names fewer labels than the live one is another selector too.

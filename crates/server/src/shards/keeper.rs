@@ -31,6 +31,8 @@ const TOO_MANY: Duration = Duration::from_secs(4);
 const ENDING: Duration = Duration::from_secs(1);
 /// How long an answer that is on its way then is waited for: what it says of a lease is what that is given back by.
 const ON_ITS_WAY: Duration = Duration::from_millis(250);
+/// How long is waited at the end for answers to what is on its way to clusters, before a shard is given back.
+const SETTLED: Duration = Duration::from_millis(500);
 /// What is said of a database that is waited for in vain.
 const SILENT: &str = "the database does not answer";
 /// After how long the lease of a replica that is gone is cleared away.
@@ -303,9 +305,15 @@ impl Keeper {
                 lost.push((*number, "it was not renewed in time, or its journal could not be written".to_owned()));
             }
         }
+        // Each ends at once, before it is waited for anything.
+        for (number, _) in &lost {
+            if let Some(mine) = self.mine.get(number) {
+                mine.held.leave.end();
+            }
+        }
         for (number, why) in lost {
             tracing::warn!("shard {number} is let go: {why}");
-            self.let_go(number).await;
+            self.let_go(number, Duration::ZERO).await;
         }
     }
 
@@ -368,12 +376,17 @@ impl Keeper {
         }
     }
 
-    /// Ends what a shard is held by, and tells the controller; the lease is given back where it is still ours.
-    async fn let_go(&mut self, number: u32) {
+    /// Ends what a shard is held by, and tells the controller. The lease is given back where it is still ours and what was on its way
+    /// has been answered; otherwise it is free when its time is over, by which what may still arrive has arrived.
+    async fn let_go(&mut self, number: u32, within: Duration) {
         let Some(mine) = self.mine.remove(&number) else { return };
-        mine.held.leave.end();
+        let is_settled = mine.held.leave.settle(within).await;
         self.shards.remove(number);
         self.tell();
+        if !is_settled {
+            tracing::info!("shard {number} is free when its lease ends: a write for it was not answered");
+            return;
+        }
         if let Ok(Some(lease)) = self.give_back(&mine.lease).await {
             self.see(lease, Instant::now());
         }
@@ -398,7 +411,7 @@ impl Keeper {
         // The first one goes last: what is done once has the most to begin anew with.
         if let Some(number) = self.mine.keys().next_back().copied() {
             tracing::info!("shard {number} is given to another replica");
-            self.let_go(number).await;
+            self.let_go(number, ANSWER).await;
         }
     }
 
@@ -517,15 +530,22 @@ impl Keeper {
     /// without leave.
     async fn hand_over(mut self, idle: &CancellationToken) {
         let _in_time = timeout(ENDING, idle.cancelled()).await;
-        for (number, mine) in std::mem::take(&mut self.mine) {
-            mine.held.leave.end();
+        let mine = std::mem::take(&mut self.mine);
+        let settled = join_all(mine.values().map(|mine| mine.held.leave.settle(SETTLED))).await;
+        let mut unsettled = Vec::new();
+        for ((number, mine), is_settled) in mine.into_iter().zip(settled) {
             self.shards.remove(number);
+            if !is_settled {
+                tracing::warn!("shard {number} is free in {} s: a write for it was not answered", LENGTH.as_secs());
+                unsettled.push(mine.lease.name().to_owned());
+            }
             self.see(mine.lease, Instant::now());
         }
         // Those, too, that were just being taken.
         let is_shard = |lease: &&Object| matches!(Purpose::of(lease), Some(Purpose::Shard(_)));
         let shards = self.seen.values().map(|seen| &seen.lease).filter(is_shard);
-        let ours: Vec<&Object> = shards.filter(|lease| self.is_ours(lease)).collect();
+        let may_begin = |lease: &&Object| self.is_ours(lease) && !unsettled.iter().any(|name| name == lease.name());
+        let ours: Vec<&Object> = shards.filter(may_begin).collect();
         let keeper = &self;
         let given = ours.into_iter().map(|lease| async move {
             if let Err(error) = keeper.give_back(lease).await {
@@ -682,7 +702,7 @@ mod tests {
             if is_told_to_end {
                 keeper.hand_over(&idle()).await;
             } else {
-                keeper.let_go(0).await;
+                keeper.let_go(0, Duration::ZERO).await;
             }
             assert_eq!(leases.lock().holder(), None);
         }
