@@ -101,18 +101,34 @@ enum Verdict {
 /// What was found of a fault.
 struct Found {
     verdict: Verdict,
+    /// Whether it is told by the stricter measure, too: a message that is said no more, and names it by itself or by what it shows.
+    is_strict: bool,
     /// What goes with the commit, `severity rule message`.
     gone: Vec<String>,
 }
 
 /// A finding, as far as two runs are compared.
-#[derive(PartialEq, Eq)]
 struct Finding {
     rule: String,
     severity: String,
     message: String,
-    /// The objects, containers and fields that it shows, and what stands on their lines.
+    /// What comes of it, and what to do.
+    advice: String,
+    spots: Vec<Spot>,
+}
+
+/// What one of a finding's spots shows.
+struct Spot {
+    /// Which object and container: a finding that is told of several may go from one of them.
+    of: String,
+    /// The object, container and field, and what stands on their lines.
     names: String,
+}
+
+impl Finding {
+    fn is(&self, other: &Finding) -> bool {
+        (&self.rule, &self.message) == (&other.rule, &other.message)
+    }
 }
 
 /// How a rehearsal ended.
@@ -130,6 +146,8 @@ struct Evidence {
     passed: usize,
     failed: usize,
     skipped: usize,
+    /// How many of those that passed are told by the stricter measure.
+    strictly: usize,
     /// How many ended in which way, by set.
     verdicts: BTreeMap<Set, BTreeMap<Verdict, usize>>,
     faults: Vec<Told>,
@@ -165,6 +183,7 @@ impl Suite for Arguments {
             passed: 0,
             failed: 0,
             skipped: 0,
+            strictly: 0,
             verdicts: BTreeMap::new(),
             faults: Vec::new(),
         };
@@ -182,6 +201,7 @@ impl Suite for Arguments {
                 Verdict::NotRehearsed => &mut evidence.skipped,
             };
             *count += 1;
+            evidence.strictly += usize::from(found.is_strict);
             *evidence.verdicts.entry(set).or_default().entry(found.verdict).or_default() += 1;
             let Fault { change, path, what, .. } = fault;
             evidence.faults.push(Told { change, path, what, verdict: found.verdict });
@@ -190,9 +210,10 @@ impl Suite for Arguments {
             write(root(), evidence.suite, &evidence)?;
         }
         println!(
-            "told: {} of {} faults that somebody read; by set {:?}; {} could not be looked for",
+            "told: {} of {} faults that somebody read ({} by their message or what it shows alone); by set {:?}; {} could not be looked for",
             evidence.passed,
             evidence.passed + evidence.failed,
+            evidence.strictly,
             evidence.verdicts,
             evidence.skipped
         );
@@ -220,7 +241,7 @@ impl Arguments {
 /// Looks for a fault before the commit that mends it, and behind it.
 fn look(fault: &Fault, histories: &[(String, PathBuf)], landfall: &Path) -> Result<Found, Box<dyn Error>> {
     let (name, sha) = fault.change.split_once('@').ok_or("a change is `repository@commit`")?;
-    let unseen = |why: &str| Found { verdict: Verdict::NotRehearsed, gone: vec![why.to_owned()] };
+    let unseen = |why: &str| Found { verdict: Verdict::NotRehearsed, is_strict: false, gone: vec![why.to_owned()] };
     let Some((_, repository)) = histories.iter().find(|(other, _)| other == name) else {
         return Ok(unseen("the repository is not at hand"));
     };
@@ -235,27 +256,43 @@ fn look(fault: &Fault, histories: &[(String, PathBuf)], landfall: &Path) -> Resu
     }
     Ok(match (endings.remove(0), endings.remove(0)) {
         (_, Ending::Refused(why)) => unseen(&why),
-        (Ending::Refused(why), Ending::Rehearsed(_)) => Found { verdict: Verdict::NotRendered, gone: vec![why] },
+        (Ending::Refused(why), Ending::Rehearsed(_)) => {
+            Found { verdict: Verdict::NotRendered, is_strict: true, gone: vec![why] }
+        }
         (Ending::Rehearsed(before), Ending::Rehearsed(behind)) => compared(&before, &behind, &fault.words),
     })
 }
 
 /// What goes from one run to the next, and whether it names one of the words.
 fn compared(before: &[Finding], behind: &[Finding], words: &[String]) -> Found {
-    let is_left =
-        |finding: &Finding| behind.iter().any(|it| (&it.rule, &it.message) == (&finding.rule, &finding.message));
-    let gone: Vec<&Finding> = before.iter().filter(|finding| !is_left(finding)).collect();
-    let is_named = |finding: &&Finding| {
-        let said = format!("{} {}", finding.message, finding.names).to_lowercase();
+    let names = |said: String| {
+        let said = said.to_lowercase();
         words.iter().any(|word| said.contains(&word.to_lowercase()))
     };
-    let verdict = match gone.iter().any(is_named) {
+    let shown = |spots: &[&Spot]| spots.iter().map(|spot| spot.names.as_str()).collect::<Vec<_>>().join(" ");
+    let (mut gone, mut is_told, mut is_strict) = (Vec::new(), false, false);
+    for finding in before {
+        let same: Vec<&Finding> = behind.iter().filter(|it| it.is(finding)).collect();
+        let spots: Vec<&Spot> = finding.spots.iter().filter(|spot| is_gone(spot, finding, &same)).collect();
+        if !same.is_empty() && spots.is_empty() {
+            continue;
+        }
+        is_told |= names(format!("{} {} {}", finding.message, finding.advice, shown(&spots)));
+        is_strict |= same.is_empty() && names(format!("{} {}", finding.message, shown(&spots)));
+        gone.push(format!("{} {} {}", finding.severity, finding.rule, finding.message));
+    }
+    let verdict = match is_told {
         true => Verdict::Told,
         false if gone.is_empty() => Verdict::Untold,
         false => Verdict::Beside,
     };
-    let gone = gone.iter().map(|it| format!("{} {} {}", it.severity, it.rule, it.message)).collect();
-    Found { verdict, gone }
+    Found { verdict, is_strict, gone }
+}
+
+/// Whether the finding is told of fewer places in an object behind the commit than before it. One that has only moved is not gone.
+fn is_gone(spot: &Spot, finding: &Finding, behind: &[&Finding]) -> bool {
+    let places = |spots: &[Spot]| spots.iter().filter(|other| other.of == spot.of).count();
+    behind.iter().map(|it| places(&it.spots)).sum::<usize>() < places(&finding.spots)
 }
 
 /// Rehearses a chart as something new.
@@ -288,7 +325,8 @@ fn findings(data: &Value, lies: &str) -> Vec<Finding> {
             rule: text(&finding["rule"]),
             severity: text(&finding["severity"]),
             message: text(&finding["message"]),
-            names: each(&finding["spots"]).iter().flat_map(names).collect::<Vec<_>>().join(" "),
+            advice: format!("{} {}", text(&finding["cause"]), text(&finding["help"])),
+            spots: each(&finding["spots"]).iter().map(spot).collect(),
         })
         .collect();
     let fails = each(&data["trials"]).iter().flat_map(|trial| each(&trial["why"])).collect::<Vec<_>>();
@@ -296,9 +334,16 @@ fn findings(data: &Value, lies: &str) -> Vec<Finding> {
         rule: "none".to_owned(),
         severity: "error".to_owned(),
         message: text(&why["message"]),
-        names: String::new(),
+        advice: String::new(),
+        spots: Vec::new(),
     }));
     found
+}
+
+fn spot(spot: &Value) -> Spot {
+    let part = |pointer: &str| spot.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let of = ["/object/gvk/kind", "/object/name", "/container"].map(part).join("/");
+    Spot { of, names: names(spot).join(" ") }
 }
 
 /// What a spot names. Not its files: a template is called like the kind that it writes, and every word fits one of them.
@@ -315,21 +360,46 @@ fn names(spot: &Value) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn finding(message: &str, names: &str) -> Finding {
-        let (rule, severity) = ("LF100".to_owned(), "error".to_owned());
-        Finding { rule, severity, message: message.to_owned(), names: names.to_owned() }
+    fn spot(object: &str, names: &str) -> Spot {
+        Spot { of: object.to_owned(), names: names.to_owned() }
+    }
+
+    fn finding(message: &str, spots: &[(&str, &str)]) -> Finding {
+        let (rule, severity, advice) = ("LF100".to_owned(), "error".to_owned(), "Name the probe's port.".to_owned());
+        let spots = spots.iter().map(|(object, names)| spot(object, names)).collect();
+        Finding { rule, severity, message: message.to_owned(), advice, spots }
     }
 
     #[test]
     fn told_is_what_names_a_word_and_goes_with_the_commit() {
         let words = ["targetPort".to_owned(), "web-metrics".to_owned()];
-        let [named, other] = ["Service/Web-Metrics asks for 9000", "no limits"].map(|message| finding(message, ""));
+        let [named, other] = ["Service/Web-Metrics asks for 9000", "no limits"].map(|message| finding(message, &[]));
         let verdict = |before: &[Finding], behind: &[Finding]| compared(before, behind, &words).verdict;
         assert_eq!(verdict(&[named, other], &[]), Verdict::Told);
-        assert_eq!(verdict(&[finding("x", "spec.ports[0].targetPort")], &[]), Verdict::Told);
-        assert_eq!(verdict(&[finding("targetPort", "")], &[finding("targetPort", "elsewhere")]), Verdict::Untold);
-        assert_eq!(verdict(&[finding("no limits", "")], &[]), Verdict::Beside);
-        assert_eq!(verdict(&[], &[finding("targetPort", "")]), Verdict::Untold);
+        let at = |object: &str| finding("x", &[(object, "spec.ports[0].targetPort")]);
+        assert_eq!(verdict(&[at("Service/a")], &[]), Verdict::Told);
+        assert_eq!(verdict(&[finding("targetPort", &[])], &[finding("targetPort", &[])]), Verdict::Untold);
+        assert_eq!(verdict(&[finding("no limits", &[])], &[]), Verdict::Beside);
+        assert_eq!(verdict(&[], &[finding("targetPort", &[])]), Verdict::Untold);
+    }
+
+    #[test]
+    fn what_is_told_of_several_objects_is_told_where_it_goes_from_one() {
+        let words = ["web-metrics".to_owned()];
+        let both = finding("x", &[("Service/a", "web spec.x"), ("Service/b", "web-metrics spec.x")]);
+        let compare = |behind: &[Finding]| compared(std::slice::from_ref(&both), behind, &words);
+        let left = |object: &str| finding("x", &[(object, "web spec.y")]);
+        assert_eq!(compare(&[left("Service/a")]).verdict, Verdict::Told);
+        assert!(!compare(&[left("Service/a")]).is_strict && compare(&[]).is_strict);
+        assert_eq!(compare(&[left("Service/b")]).verdict, Verdict::Beside, "it went from another one");
+        let moved = finding("x", &[("Service/a", "web spec.y"), ("Service/b", "web-metrics spec.y")]);
+        assert_eq!(compare(&[moved]).verdict, Verdict::Untold, "it has only moved");
+    }
+
+    #[test]
+    fn the_advice_counts_and_not_for_the_stricter_measure() {
+        let found = compared(&[finding("x", &[])], &[], &["PROBE".to_owned()]);
+        assert_eq!((found.verdict, found.is_strict), (Verdict::Told, false));
     }
 
     #[test]
