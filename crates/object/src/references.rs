@@ -80,7 +80,7 @@ pub fn references(object: &Object) -> Vec<Reference> {
                 found.core("Secret", entry.get("name"), None, format!("imagePullSecrets[{at}]"), Need::Later);
             }
         }
-        ("networking.k8s.io", "Ingress") => ingress(&mut found, object),
+        ("networking.k8s.io" | "extensions", "Ingress") => ingress(&mut found, object),
         ("autoscaling", "HorizontalPodAutoscaler") => {
             found.object(object.at("/spec/scaleTargetRef"), "spec.scaleTargetRef", Need::Later);
         }
@@ -210,7 +210,9 @@ fn claim_spec(found: &mut Collector, spec: Option<&Value>, path: &str) {
 fn ingress(found: &mut Collector, object: &Object) {
     let class = object.at("/spec/ingressClassName");
     found.cluster("networking.k8s.io", "IngressClass", class, "spec.ingressClassName".to_owned(), Need::Later);
-    backend(found, object.at("/spec/defaultBackend"), "spec.defaultBackend");
+    for field in ["defaultBackend", "backend"] {
+        backend(found, object.at(&format!("/spec/{field}")), &format!("spec.{field}"));
+    }
     for (rule_at, rule) in object.list_at("/spec/rules").iter().enumerate() {
         let paths = rule.pointer("/http/paths").and_then(Value::as_array);
         for (at, path) in paths.into_iter().flatten().enumerate() {
@@ -228,6 +230,9 @@ fn backend(found: &mut Collector, backend: Option<&Value>, path: &str) {
     let port = backend.pointer("/service/port");
     let port = port_text(port.and_then(|port| port.get("number").or_else(|| port.get("name"))));
     found.core("Service", backend.pointer("/service/name"), port, format!("{path}.service"), Need::Later);
+    // Versions before v1 wrote the two beside each other.
+    let port = port_text(backend.get("servicePort"));
+    found.core("Service", backend.get("serviceName"), port, format!("{path}.serviceName"), Need::Later);
 }
 
 fn service_target(found: &mut Collector, target: Option<&Value>, path: &str, need: Need) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use landfall_object::Object;
 use landfall_object::references::references;
+use serde_json::Value;
 
 use crate::decoded::texts;
 use crate::pods::PodTemplate;
@@ -87,37 +88,54 @@ pub struct Host {
     pub port: Option<u64>,
     /// The field where it is written.
     pub field: String,
+    /// The option, the variable or the key that it is written for; empty where it stands by itself.
+    pub by: String,
+    /// The path behind it, where it is written as a URL of the web.
+    pub path: Option<String>,
 }
 
 /// The hosts of the addresses that an object spells out: in the variables and arguments of its containers, or in its data.
 pub fn hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
-    let mut written: Vec<(String, String)> = Vec::new();
+    let mut written: Vec<(String, String, String)> = Vec::new();
     if let Some(template) = template {
         for container in template.containers() {
             written.extend(
                 container.env().filter(|(_, name, _)| !name.to_ascii_uppercase().contains("IMAGE")).filter_map(
-                    |(at, _, it)| {
-                        Some((it["value"].as_str()?.to_owned(), format!("{}.env[{at}].value", container.path)))
+                    |(at, name, it)| {
+                        let field = format!("{}.env[{at}].value", container.path);
+                        Some((it["value"].as_str()?.to_owned(), field, name.to_owned()))
                     },
                 ),
             );
             for list in ["command", "args"] {
-                let words = container.value[list].as_array().into_iter().flatten().enumerate();
-                written.extend(words.filter_map(|(at, word)| {
-                    Some((word.as_str()?.to_owned(), format!("{}.{list}[{at}]", container.path)))
+                let words = container.value[list].as_array().map(Vec::as_slice).unwrap_or_default();
+                written.extend(words.iter().enumerate().filter_map(|(at, word)| {
+                    let field = format!("{}.{list}[{at}]", container.path);
+                    Some((word.as_str()?.to_owned(), field, option(words, at).to_owned()))
                 }));
             }
         }
     } else if object.group().is_empty() && matches!(object.kind(), "ConfigMap" | "Secret") {
         let named = |(key, _, _): &(&str, String, String)| !key.to_ascii_uppercase().contains("IMAGE");
-        written.extend(texts(object).into_iter().filter(named).map(|(_, text, field)| (text, field)));
+        let data = texts(object).into_iter().filter(named);
+        written.extend(data.map(|(key, text, field)| (text, field, key.to_owned())));
     }
-    let of = |(text, field): &(String, String)| {
-        let field = field.clone();
+    let of = |(text, field, by): &(String, String, String)| {
         let text = below_pods(text);
-        addresses(&text).into_iter().map(move |it| Host { name: it.host, port: it.port, field: field.clone() })
+        let host =
+            |it: Address| Host { name: it.host, port: it.port, field: field.clone(), by: by.clone(), path: it.path };
+        addresses(&text).into_iter().map(host).collect::<Vec<_>>()
     };
     written.iter().flat_map(of).collect()
+}
+
+/// The option that a word of a command line is for: its own beginning, or the word before it.
+pub fn option(words: &[Value], at: usize) -> &str {
+    let word = |at: usize| words.get(at).and_then(Value::as_str).filter(|it| it.starts_with('-'));
+    match word(at) {
+        Some(own) => own.split('=').next().unwrap_or_default(),
+        None => at.checked_sub(1).and_then(word).filter(|it| !it.contains('=')).unwrap_or_default(),
+    }
 }
 
 /// A text without the names of pods in front of their Service's, where a variable names them: `$(HOSTNAME).db`.
@@ -172,7 +190,7 @@ fn pairs<'a>(subject: &Subject<'a>, object: &Object, group: &[(String, String, S
 }
 
 /// The Service of a name as pods of a namespace see it.
-fn service<'a>(subject: &Subject<'a>, namespace: Option<&str>, host: &str) -> Option<Found<'a>> {
+pub fn service<'a>(subject: &Subject<'a>, namespace: Option<&str>, host: &str) -> Option<Found<'a>> {
     let parts: Vec<&str> = host.trim_end_matches('.').split('.').collect();
     let (name, namespace) = match parts.as_slice() {
         [name] => (*name, namespace?),
@@ -186,9 +204,12 @@ fn service<'a>(subject: &Subject<'a>, namespace: Option<&str>, host: &str) -> Op
 struct Address {
     host: String,
     port: Option<u64>,
+    /// What stands behind the host of a URL of the web.
+    path: Option<String>,
 }
 
-/// Addresses in a text: URLs anywhere, `host:port` where the text is nothing else or the host is a Service's full name.
+/// Addresses in a text: URLs anywhere, `host:port` where the text is nothing else, or a line gives it to a setting, or the host is a
+/// Service's full name.
 fn addresses(text: &str) -> Vec<Address> {
     let is_edge = |letter: char| letter.is_whitespace() || "\"'`,;<>()[]{}|\\=".contains(letter);
     let is_short = !text.trim().contains(char::is_whitespace);
@@ -218,13 +239,28 @@ fn addresses(text: &str) -> Vec<Address> {
             continue;
         }
         // `redis:7` is an image.
-        let is_address =
-            scheme.is_some() || (port.is_some_and(|port| port >= 80) && (is_short || host.contains(".svc")));
+        let is_alone = || is_short || host.contains(".svc") || is_all_of_a_setting(text, token);
+        let is_address = scheme.is_some() || (port.is_some_and(|port| port >= 80) && is_alone());
         if is_address {
-            found.push(Address { host: host.to_owned(), port });
+            let path = by_scheme.map(|_| rest[rest.find(['/', '?', '#']).unwrap_or(rest.len())..].to_owned());
+            found.push(Address { host: host.to_owned(), port, path });
         }
     }
     found
+}
+
+/// Whether a line of a text gives a word of it, and nothing else, to a setting: `destination = relay:7000`, `server: relay:7000`.
+fn is_all_of_a_setting(text: &str, token: &str) -> bool {
+    let Some(start) = (token.as_ptr() as usize).checked_sub(text.as_ptr() as usize) else { return false };
+    let (Some(before), Some(after)) = (text.get(..start), text.get(start + token.len()..)) else { return false };
+    let is_around = |letter: char| letter.is_whitespace() || "\"'".contains(letter);
+    let line = before.rsplit('\n').next().unwrap_or_default().trim_end_matches(is_around);
+    let Some(key) = line.strip_suffix(['=', ':']).map(str::trim) else { return false };
+    let is_key = key.starts_with(|it: char| it.is_ascii_alphabetic())
+        && key.chars().all(|it| it.is_ascii_alphanumeric() || " _-.".contains(it))
+        && !key.to_ascii_lowercase().contains("image");
+    let rest = after.split('\n').next().unwrap_or_default();
+    is_key && rest.trim_matches(|it: char| is_around(it) || ";,".contains(it)).is_empty()
 }
 
 fn is_of_host(letter: char) -> bool {
@@ -240,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn a_url_has_a_path_and_a_word_its_option() {
+        let path = |text: &str| addresses(text).into_iter().next().and_then(|it| it.path);
+        assert_eq!(path("http://web:80/a/b?c"), Some("/a/b?c".to_owned()));
+        assert_eq!(path("https://web"), Some(String::new()));
+        assert_eq!(path("redis://web:80/1"), None);
+        let words = serde_json::json!(["serve", "--url=http://a", "--to", "http://b", "c"]);
+        let words = words.as_array().map(Vec::as_slice).unwrap_or_default();
+        assert_eq!([0, 1, 3, 4].map(|at| option(words, at)), ["", "--url", "--to", ""]);
+    }
+
+    #[test]
     fn addresses_are_urls_and_hosts_with_ports() {
         assert_eq!(seen("redis://:pw@cache:6379/0"), [("cache".to_owned(), Some(6379))]);
         assert_eq!(seen("http://login.shop.svc"), [("login.shop.svc".to_owned(), Some(80))]);
@@ -247,6 +294,11 @@ mod tests {
         assert_eq!(seen("targets: [\"login.shop.svc:8080\"]\nimage: cache:6379").len(), 1);
         assert!(seen("location / {\n  set $server http://web.shop.svc;\n}").is_empty());
         assert_eq!(seen("  proxy_pass http://web.shop.svc;").len(), 1);
+        assert_eq!(seen("[stream]\n  destination = relay:7000\n  memory = ram\n"), [("relay".to_owned(), Some(7000))]);
+        assert_eq!(seen("a: 1\nserver: 'relay:7000'\n").len(), 1);
+        for none in ["a: 1\nimage: relay:7000\n", "a: 1\nb = relay:7000 and more\n", "# see relay:7000\nb: c\n"] {
+            assert!(seen(none).is_empty(), "{none}");
+        }
         assert!(seen("cache:7").is_empty());
         assert!(seen("http://${HOST}:80").is_empty());
         assert!(seen("postgres://cache").iter().all(|(_, port)| port.is_none()));

@@ -8,11 +8,13 @@
 mod account_unlike_its_siblings;
 mod address_of_another_server;
 mod address_routed_twice;
+mod address_told_to_others;
 mod alive_when_ready;
 mod annotation_beside_its_pods;
 mod answered_by_another;
 mod application_of_another_repository;
 mod argument_of_several;
+mod asked_beside_its_path;
 mod autoscaler_without_request;
 mod autoscaler_without_target;
 mod baked_into_image;
@@ -52,6 +54,7 @@ mod forbidden_component;
 mod foreign_object;
 mod forgotten_pull_secret;
 mod grace_too_short;
+mod half_of_a_pair;
 mod heap_above_limit;
 mod hidden_and_written;
 mod hook_in_both_phases;
@@ -111,6 +114,7 @@ mod port_named_twice;
 mod port_that_nobody_opens;
 mod prefix_unlike_its_siblings;
 mod probe_of_another_scheme;
+mod probe_without_its_key;
 mod regenerated_key;
 mod registry_unlike_its_siblings;
 mod replicas_beside_autoscaler;
@@ -326,6 +330,10 @@ pub static RULES: &[&Rule] = &[
     &label_misspelt::RULE,                    // a label misspelt
     &placed_unlike_its_siblings::RULE,        // a place that one does not take
     &resource_named_otherwise::RULE,          // a resource that is named otherwise
+    &address_told_to_others::RULE,            // another's address told to others
+    &asked_beside_its_path::RULE,             // asked for beside its path
+    &probe_without_its_key::RULE,             // a probe without its key
+    &half_of_a_pair::RULE,                    // half of a pair
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

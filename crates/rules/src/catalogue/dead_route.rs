@@ -35,12 +35,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             if found.is_none() && is_made(subject, &reference) {
                 continue;
             }
-            let finding = backend(&reference, found).map(|finding| match is_ignored(desired, &reference) {
-                true => finding
-                    .weighing(Severity::Warning)
-                    .because("the API server asks in vain, and goes on: `failurePolicy` is `Ignore`"),
-                false => finding,
-            });
+            let finding =
+                backend(subject, desired, &reference, found).map(|finding| match is_ignored(desired, &reference) {
+                    true => finding
+                        .weighing(Severity::Warning)
+                        .because("the API server asks in vain, and goes on: `failurePolicy` is `Ignore`"),
+                    false => finding,
+                });
             findings.extend(finding.map(|finding| finding.at(desired.spot_at(&reference.path))));
         }
     }
@@ -84,7 +85,12 @@ fn is_named_for(desired: &Desired, reference: &Reference) -> bool {
 }
 
 /// What is wrong with a Service that something points to.
-fn backend(reference: &Reference, found: Option<Found<'_>>) -> Option<Finding> {
+fn backend(
+    subject: &Subject<'_>,
+    desired: &Desired,
+    reference: &Reference,
+    found: Option<Found<'_>>,
+) -> Option<Finding> {
     let name = &reference.name;
     let place =
         reference.namespace.as_deref().map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
@@ -93,13 +99,19 @@ fn backend(reference: &Reference, found: Option<Found<'_>>) -> Option<Finding> {
         let headless = reference.path == "spec.serviceName";
         let (severity, because) = match headless {
             true => (Severity::Warning, "the pods start, but their host names do not resolve"),
+            false if desired.object.kind() == "Ingress" => {
+                (Severity::Error, "whoever comes through this ingress is answered with an error")
+            }
             false => (Severity::Error, "nothing answers on this route"),
         };
-        return Some(
-            RULE.finding(format!("Service `{name}`{place} is neither delivered nor on the cluster"))
-                .weighing(severity)
-                .because(because),
-        );
+        let finding = RULE
+            .finding(format!("Service `{name}`{place} is neither delivered nor on the cluster"))
+            .weighing(severity)
+            .because(because);
+        return Some(match meant(subject, reference) {
+            Some(help) => finding.help(help),
+            None => finding,
+        });
     };
     let service = found.object();
     let port = reference.key.as_deref()?;
@@ -116,6 +128,36 @@ fn backend(reference: &Reference, found: Option<Found<'_>>) -> Option<Finding> {
             .because("the route has no backend and answers with an error")
             .help(format!("use one of its ports: {}", known.join(", "))),
     )
+}
+
+/// The one Service in the place of one that is missing that has its port, and its name with something in front or behind; or the
+/// only one that has such a name.
+fn meant(subject: &Subject<'_>, reference: &Reference) -> Option<String> {
+    let wanted = reference.name.as_str();
+    let is_longer = |one: &str, other: &str| {
+        one.strip_prefix(other).is_some_and(|rest| rest.starts_with('-'))
+            || one.strip_suffix(other).is_some_and(|rest| rest.ends_with('-'))
+    };
+    let has_port = |service: &Object, port: &str| {
+        let mut ports = service.list_at("/spec/ports").iter().flat_map(|it| [named(it), number(&it["port"])]);
+        ports.any(|it| it.as_deref() == Some(port))
+    };
+    let near: Vec<&Object> = subject
+        .of_kind("", "Service")
+        .map(|it| &it.object)
+        .filter(|it| it.namespace() == reference.namespace.as_deref())
+        .filter(|it| is_longer(it.name(), wanted) || is_longer(wanted, it.name()))
+        .collect();
+    let with_port: Vec<&Object> =
+        near.iter().copied().filter(|it| reference.key.as_deref().is_some_and(|port| has_port(it, port))).collect();
+    match (with_port.as_slice(), near.as_slice()) {
+        ([one], _) => {
+            let port = reference.key.as_deref().unwrap_or_default();
+            Some(format!("did you mean `{}`, which has the port `{port}`?", one.name()))
+        }
+        ([], [one]) => Some(format!("did you mean `{}`?", one.name())),
+        _ => None,
+    }
 }
 
 /// What is wrong with a Service that is delivered: it selects none of the pods beside it, or a port name that no pod has.

@@ -1,8 +1,10 @@
 use landfall_diag::{Finding, Severity};
+use landfall_object::references::references;
 
-use crate::calls::hosts;
+use crate::calls::{calls_of, hosts};
+use crate::pods::PodTemplate;
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF198",
@@ -35,7 +37,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
         };
         let called = hosts(object, Some(&template));
-        let Some(host) = called.iter().find(|host| is_clusters(&host.name)) else { continue };
+        let Some(host) = called.iter().find(|host| is_clusters(&host.name)) else {
+            // Settings that a pod of the node's network mounts may be for others, too.
+            findings.extend((!on_node).then(|| by_settings(subject, desired, &template)).flatten());
+            continue;
+        };
         findings.push(
             RULE.finding(format!(
                 "{} `{}` {} and calls `{}`, a name of the cluster's",
@@ -49,4 +55,28 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// A Service that the settings of a pod name, which nobody else takes.
+fn by_settings(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Option<Finding> {
+    let object = &desired.object;
+    let takes = |other: &Desired, kind: &str, name: &str| {
+        references(&other.object).iter().any(|it| it.kind == kind && it.name == name)
+    };
+    let is_own = |(kind, name): &(String, String)| {
+        let mut others = subject.pods().map(|(other, _)| other).filter(|other| other.key() != desired.key());
+        !others.any(|other| takes(other, kind, name))
+    };
+    let call = calls_of(subject, desired, template).into_iter().find(|it| it.shared.as_ref().is_some_and(is_own))?;
+    let (kind, source) = call.shared.as_ref()?;
+    Some(
+        RULE.finding(format!(
+            "{} `{}` asks the node's name server, and {kind} `{source}` lets it call Service `{}`",
+            object.kind(),
+            object.name(),
+            call.service.object().name()
+        ))
+        .because("its `dnsPolicy` is `Default`: the node's name server does not know the name")
+        .at(desired.spot_at(&format!("{}.dnsPolicy", template.path))),
+    )
 }

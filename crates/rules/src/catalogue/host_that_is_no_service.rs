@@ -5,7 +5,8 @@ use crate::calls::{Host, hosts};
 use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::siblings::is_of_sibling;
-use crate::subject::{Desired, Subject};
+use crate::subject::{Desired, Role, Subject};
+use crate::texts::own_texts;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF187",
@@ -85,6 +86,11 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
                 .at(desired.spot_at(&host.field)),
         );
     }
+    if namespace == own
+        && let Some(finding) = left_out(subject, desired, host, name)
+    {
+        return Some(finding);
+    }
     if is_elsewhere(subject, name, namespace) {
         return None;
     }
@@ -145,8 +151,48 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
     is_meant.then(|| finding.help(format!("did you mean `{near}`?")))
 }
 
+/// A call of a Service whose very name a template of the same chart spells out, and that is not delivered with these values: the part
+/// of the release that it belongs to is switched off, and the address is not.
+fn left_out(subject: &Subject<'_>, desired: &Desired, host: &Host, name: &str) -> Option<Finding> {
+    let charts = &subject.unit(&desired.unit)?.rendered.charts;
+    let made = charts.iter().flat_map(own_texts).find(|text| makes_service(&text.text, name))?;
+    let is_hook = matches!(desired.role, Role::Hook { .. });
+    if is_hook || host.by.is_empty() || is_named_otherwise(subject, name) {
+        return None;
+    }
+    let file = made.path.rsplit('/').next().unwrap_or_default();
+    Some(
+        RULE.finding(format!("`{}` calls `{name}`, a Service that is not delivered with these values", host.by))
+            .keyed(format!("{} {name}", host.by))
+            .because(format!(
+                "`{file}` makes it only under a condition that does not hold: the name resolves to nothing"
+            ))
+            .help("leave the address out under the same condition")
+            .at(desired.spot_at(&host.field)),
+    )
+}
+
+/// Whether one of a template's documents makes a Service of this name, which stands there as it is.
+fn makes_service(text: &str, name: &str) -> bool {
+    let named = |line: &str| {
+        let value = line.strip_prefix("  name:").map(str::trim);
+        value.is_some_and(|it| it.trim_matches(['"', '\'']) == name)
+    };
+    let mut documents = text.split("\n---");
+    documents.any(|document| {
+        let below_metadata = document.lines().skip_while(|line| line.trim_end() != "metadata:").skip(1);
+        let mut metadata = below_metadata.take_while(|line| !line.starts_with(|it: char| it.is_ascii_alphabetic()));
+        document.lines().any(|line| line.trim_end() == "kind: Service") && metadata.any(named)
+    })
+}
+
 /// Whether something else answers to the name: a workload with a name of its own, an operator, the machine itself.
 fn is_elsewhere(subject: &Subject<'_>, name: &str, namespace: &str) -> bool {
+    is_named_otherwise(subject, name) || crate::operated::is_operated_in(subject, namespace)
+}
+
+/// Whether a name is the machine's own, or made by what is delivered otherwise than as a Service.
+fn is_named_otherwise(subject: &Subject<'_>, name: &str) -> bool {
     let is_host = name == "localhost" || name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let aliased = || {
         subject.pods().any(|(_, template)| {
@@ -156,7 +202,6 @@ fn is_elsewhere(subject: &Subject<'_>, name: &str, namespace: &str) -> bool {
     };
     is_host
         || is_upstream(subject, name)
-        || crate::operated::is_operated_in(subject, namespace)
         || subject.objects().any(|it| it.object.kind() == "Endpoints" && it.object.name() == name)
         || aliased()
 }
@@ -181,4 +226,20 @@ fn is_upstream(subject: &Subject<'_>, name: &str) -> bool {
 fn is_slip(one: &str, other: &str) -> bool {
     let letters = |text: &str| text.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>();
     letters(one) != letters(other) && one.len() > 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_makes_a_service_whose_name_it_spells_out() {
+        let text = "{{- if .Values.a }}\nkind: Service\nmetadata:\n  labels:\n    name: web\n  name: relay\nspec:\n  name: db\n{{- end }}";
+        assert!(makes_service(text, "relay"));
+        for other in ["web", "db", "rel"] {
+            assert!(!makes_service(text, other), "{other}");
+        }
+        let apart = "kind: Service\nmetadata:\n  name: a\n---\nkind: Deployment\nmetadata:\n  name: b\n";
+        assert!(makes_service(apart, "a") && !makes_service(apart, "b"));
+    }
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use landfall_diag::{Finding, Severity};
 use serde_json::{Map, Value};
 
+use super::value_printed_raw::visit;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -27,9 +28,51 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for service in subject.of_kind("", "Service") {
         let Some(selector) = service.object.at("/spec/selector").and_then(Value::as_object) else { continue };
-        findings.extend(selector.iter().filter_map(|(key, value)| misspelt(service, key, value.as_str()?, &known)));
+        findings.extend(selector.iter().filter_map(|(key, value)| {
+            let value = value.as_str()?;
+            misspelt(service, key, value, &known).or_else(|| beside_itself(subject, service, selector, key, value))
+        }));
     }
     findings
+}
+
+/// A value that is a slip away from another one of the same selector, and stands nowhere else in the release, where the other one does.
+fn beside_itself(
+    subject: &Subject<'_>,
+    service: &Desired,
+    selector: &Map<String, Value>,
+    key: &str,
+    value: &str,
+) -> Option<Finding> {
+    let others = selector.iter().filter(|(other, _)| *other != key).filter_map(|(_, other)| other.as_str());
+    let meant = landfall_diag::slip(value, others)
+        .filter(|meant| value.len() > 4 && !value.starts_with(*meant) && !meant.starts_with(value))?;
+    // Once in this selector, and the other one once more at least.
+    let is_slip = spoken(subject, &service.unit, value) == 1 && spoken(subject, &service.unit, meant) > 1;
+    is_slip.then(|| {
+        RULE.finding(format!(
+            "Service `{}` asks for `{key}: {value}`, and for `{meant}` beside it",
+            service.object.name()
+        ))
+        .because("most likely no pod has that label, so whoever calls the Service is refused")
+        .help(format!("did you mean `{key}: {meant}`?"))
+        .at(service.spot_at(&format!("spec.selector.{key}")))
+    })
+}
+
+/// How many texts of a unit's objects have a word.
+fn spoken(subject: &Subject<'_>, unit: &str, word: &str) -> usize {
+    let is_in = |text: &str| {
+        text.match_indices(word).any(|(at, _)| {
+            let is_edge = |letter: Option<char>| letter.is_none_or(|it| !it.is_ascii_alphanumeric());
+            is_edge(text[..at].chars().next_back()) && is_edge(text[at + word.len()..].chars().next())
+        })
+    };
+    let mut count = 0;
+    for desired in subject.objects().filter(|it| it.unit == unit) {
+        visit(desired.object.value(), String::new(), &mut |_, text| count += usize::from(is_in(text)));
+    }
+    count
 }
 
 fn misspelt(

@@ -2,10 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::Gvk;
-use landfall_object::references::{Need, references};
+use landfall_object::references::{Need, Reference, references};
 
 use crate::classes::is_assumed;
-use crate::operated::is_of_an_operator;
+use crate::operated::{is_of_an_operator, may_run_pods, walk};
 use crate::pods::pod_template;
 use crate::routes::TRAEFIK;
 use crate::rule::Rule;
@@ -39,7 +39,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = kinds(subject);
     let has_classes = subject.after("networking.k8s.io", "IngressClass").next().is_some();
     for desired in subject.objects() {
-        for reference in references(&desired.object) {
+        for reference in references(&desired.object).into_iter().chain(classes(desired)) {
             let is = |(group, kind, _): &&(&str, &str, &str)| *group == reference.group && *kind == reference.kind;
             let Some((group, kind, cause)) = PREREQUISITES.iter().find(is) else { continue };
             if reference.need == Need::Optional {
@@ -87,6 +87,31 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(across_namespaces(subject, desired));
     }
     findings
+}
+
+/// The storage classes that an operator's resource names for the claims which are made of it.
+fn classes(desired: &Desired) -> Vec<Reference> {
+    let mut found = Vec::new();
+    if !may_run_pods(desired.object.group()) {
+        return found;
+    }
+    walk(desired.object.value(), "", &mut |path, key, value| {
+        let name = value.as_str().filter(|_| matches!(key, "storageClass" | "storageClassName"));
+        // A shop for objects has classes, too, in capitals: `STANDARD_IA`.
+        if let Some(name) = name.filter(|it| landfall_object::is_object_name(it)) {
+            found.push(Reference {
+                group: "storage.k8s.io".to_owned(),
+                kind: "StorageClass".to_owned(),
+                namespace: None,
+                name: name.to_owned(),
+                key: None,
+                path: path.to_owned(),
+                need: Need::Later,
+            });
+        }
+        false
+    });
+    found
 }
 
 /// Kinds that nothing serves.

@@ -23,7 +23,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         [("ServiceMonitor", "endpoints", "podMetricsEndpoints"), ("PodMonitor", "podMetricsEndpoints", "endpoints")]
     {
         let monitors = subject.of_kind("monitoring.coreos.com", kind);
-        findings.extend(monitors.filter_map(|monitor| without_endpoints(monitor, field, others)));
+        for monitor in monitors {
+            findings.extend(without_endpoints(monitor, field, others));
+            findings.extend(beside_match_labels(monitor));
+        }
     }
     for monitor in subject.of_kind("monitoring.coreos.com", "ServiceMonitor") {
         let Some(selector) = selector(monitor) else { continue };
@@ -31,8 +34,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             subject.of_kind("", "Service").map(|it| &it.object).filter(|it| reaches(monitor, it.namespace())).collect();
         let chosen: Vec<&Object> = beside.iter().copied().filter(|it| selects(selector, it.labels())).collect();
         // Where nothing is delivered, somebody else's is meant.
-        let is_elsewhere =
-            chosen.is_empty() && (operated(subject, monitor) || is_clusters_own(subject, monitor, selector));
+        let is_elsewhere = chosen.is_empty()
+            && (operated(subject, monitor) || is_clusters_own(subject, monitor, selector))
+            && !is_nearly_its_own(subject, monitor, selector);
         if chosen.is_empty()
             && let Some(finding) = looks_away(subject, monitor, selector)
         {
@@ -43,7 +47,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         }
         let ports = chosen.iter().flat_map(|it| it.list_at("/spec/ports")).filter_map(|port| port["name"].as_str());
-        findings.extend(missing(monitor, "Service", "endpoints", chosen.is_empty(), &ports.collect::<Vec<_>>()));
+        let unborne = unborne(selector, &beside.iter().map(|it| it.labels()).collect::<Vec<_>>());
+        let lacks = chosen.is_empty().then_some(unborne);
+        findings.extend(missing(monitor, "Service", "endpoints", lacks, &ports.collect::<Vec<_>>()));
         findings.extend(twice(monitor, &chosen));
     }
     for monitor in subject.of_kind("monitoring.coreos.com", "PodMonitor") {
@@ -60,7 +66,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         let containers = chosen.iter().flat_map(|template| template.containers());
         let ports: Vec<&str> = containers.flat_map(|it| it.ports().map(|(_, name)| name).collect::<Vec<_>>()).collect();
-        findings.extend(missing(monitor, "pod", "podMetricsEndpoints", chosen.is_empty(), &ports));
+        let unborne = unborne(selector, &beside.iter().map(PodTemplate::labels).collect::<Vec<_>>());
+        let lacks = chosen.is_empty().then_some(unborne);
+        findings.extend(missing(monitor, "pod", "podMetricsEndpoints", lacks, &ports));
     }
     findings
 }
@@ -140,13 +148,17 @@ fn twice(monitor: &Desired, chosen: &[&Object]) -> Option<Finding> {
     )
 }
 
-/// What a monitor misses: everything, or a port of what it has chosen.
-fn missing(monitor: &Desired, of: &str, field: &str, none: bool, ports: &[&str]) -> Vec<Finding> {
+/// What a monitor misses: everything, and then for labels that nobody bears; or a port of what it has chosen.
+fn missing(monitor: &Desired, of: &str, field: &str, lacks: Option<Vec<String>>, ports: &[&str]) -> Vec<Finding> {
     let (kind, name) = (monitor.object.kind(), monitor.object.name());
-    if none {
+    if let Some(labels) = lacks {
+        let why = match labels.is_empty() {
+            true => String::new(),
+            false => format!("no {of} here bears {}: ", labels.join(" or ")),
+        };
         let finding = RULE
             .finding(format!("{kind} `{name}` selects no {of}"))
-            .because("nothing is measured, and no alarm goes off")
+            .because(format!("{why}nothing is measured, and no alarm goes off"))
             .at(monitor.spot_at("spec.selector"));
         return vec![finding];
     }
@@ -172,6 +184,58 @@ fn missing(monitor: &Desired, of: &str, field: &str, none: bool, ports: &[&str])
 /// The monitor's selector; none where it takes everything, or chooses otherwise than by labels.
 fn selector(monitor: &Desired) -> Option<&Value> {
     monitor.object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))
+}
+
+/// The labels that a selector asks for and that none of those here bears.
+fn unborne(selector: &Value, beside: &[Option<&Map<String, Value>>]) -> Vec<String> {
+    let bears = |labels: &&Map<String, Value>, name: &str, value: &Value| labels.get(name) == Some(value);
+    let wanted = selector["matchLabels"].as_object().into_iter().flatten();
+    wanted
+        .filter(|(name, value)| !beside.iter().flatten().any(|labels| bears(labels, name, value)))
+        .filter_map(|(name, value)| Some(format!("`{name}: {}`", value.as_str()?)))
+        .collect()
+}
+
+/// Whether a Service of the monitor's own release bears the labels that it asks for, and one of two values is the other one with
+/// something in front or behind: `web`, where the Service has `shop-web`.
+fn is_nearly_its_own(subject: &Subject<'_>, monitor: &Desired, selector: &Value) -> bool {
+    let Some(wanted) = selector["matchLabels"].as_object().filter(|it| !it.is_empty()) else { return false };
+    let is_longer = |one: &str, other: &str| {
+        !other.is_empty()
+            && (one.strip_prefix(other).is_some_and(|rest| rest.starts_with('-'))
+                || one.strip_suffix(other).is_some_and(|rest| rest.ends_with('-')))
+    };
+    let is_near = |labels: &Map<String, Value>, name: &str, value: &Value| {
+        let (Some(own), Some(value)) = (labels.get(name).and_then(Value::as_str), value.as_str()) else { return false };
+        own == value || is_longer(own, value) || is_longer(value, own)
+    };
+    let own = subject.of_kind("", "Service").filter(|it| it.unit == monitor.unit);
+    own.filter(|it| reaches(monitor, it.object.namespace()))
+        .filter_map(|it| it.object.labels())
+        .any(|labels| wanted.iter().all(|(name, value)| is_near(labels, name, value)))
+}
+
+/// Labels that stand beside `matchLabels`, where nobody reads them.
+fn beside_match_labels(monitor: &Desired) -> Option<Finding> {
+    let selector = monitor.object.at("/spec/selector")?.as_object()?;
+    let is_known = |key: &str| matches!(key, "matchLabels" | "matchExpressions");
+    let lost: Vec<String> = selector
+        .iter()
+        .filter(|(key, value)| !is_known(key) && value.is_string())
+        .map(|(key, _)| format!("`{key}`"))
+        .collect();
+    let is_empty = selector.get("matchLabels").is_none_or(|it| it.as_object().is_none_or(Map::is_empty));
+    (!lost.is_empty() && is_empty).then(|| {
+        RULE.finding(format!(
+            "{} `{}` has {} beside `matchLabels`, not below it",
+            monitor.object.kind(),
+            monitor.object.name(),
+            lost.join(", ")
+        ))
+        .because("the labels are dropped, and a selector without labels takes whatever is there")
+        .help("indent them below `matchLabels`")
+        .at(monitor.spot_at("spec.selector"))
+    })
 }
 
 /// Whether labels are those of a selector but for some that they do not have at all.

@@ -1,3 +1,7 @@
+mod headless;
+mod listened;
+mod undeclared;
+
 use std::collections::BTreeSet;
 
 use landfall_diag::{Finding, Severity};
@@ -6,6 +10,7 @@ use serde_json::Value;
 
 use super::measured_at_another_port::{chooses, in_front};
 use super::unseen_settings::{changes, find};
+use super::variable_that_a_file_asks_for::mounts;
 use crate::decoded::texts;
 use crate::operated::is_operated;
 use crate::pods::{Container, ContainerRole, PodTemplate, pod_template, selects};
@@ -27,6 +32,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (desired, template) in subject.pods() {
         findings.extend(measured_elsewhere(subject, desired, &template));
         findings.extend(opened_twice(desired, &template));
+        findings.extend(undeclared::asked(subject, desired, &template));
+        findings.extend(listened::elsewhere(subject, desired, &template));
         for container in template.containers() {
             findings.extend(moved_alone(subject, desired, &container));
             findings.extend(told_otherwise(subject, desired, &template, &container));
@@ -242,8 +249,11 @@ fn behind(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
     let templates: Vec<PodTemplate<'_>> = beside.iter().map(|(_, template)| *template).collect();
     let known = declared(&templates);
     // Of pods that declare nothing, or that somebody else may add to, nothing is known.
-    if headless || known.is_empty() || is_operated(subject, &service.unit) {
+    if known.is_empty() || is_operated(subject, &service.unit) {
         return Vec::new();
+    }
+    if headless {
+        return headless::astray(subject, service, &beside);
     }
     let mut findings = Vec::new();
     for (at, port) in object.list_at("/spec/ports").iter().enumerate() {
@@ -258,14 +268,20 @@ fn behind(subject: &Subject<'_>, service: &Desired) -> Vec<Finding> {
             findings.extend(called_alike(service, &templates, at, port));
             continue;
         }
-        let field = if port["targetPort"].is_null() { "port" } else { "targetPort" };
+        let (field, help) = match (port["targetPort"].is_null(), known.len()) {
+            (true, 1) => ("port", format!("say where it leads: `targetPort: {}`", listed(&known))),
+            (true, _) => {
+                ("port", format!("say where it leads in `targetPort`: the pods' ports are {}", listed(&known)))
+            }
+            (false, _) => ("targetPort", format!("the pods' ports are {}", listed(&known))),
+        };
         let was = beside.iter().any(|(desired, _)| was_declared(subject, desired, target));
         findings.push(
             RULE.finding(format!("no pod of Service `{}` opens port {target}", object.name()))
                 // A Service that says its own port twice has most likely the pod's forgotten.
                 .weighing(weight(was || port["port"].as_u64() == Some(target)))
                 .because("connections to the Service are refused by the pod")
-                .help(format!("the pods' ports are {}", listed(&known)))
+                .help(help)
                 .at(service.spot_at(&format!("spec.ports[{at}].{field}"))),
         );
     }
@@ -410,7 +426,7 @@ fn is_told(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>,
         let wanted =
             references(&desired.object).into_iter().filter(|it| matches!(it.kind.as_str(), "ConfigMap" | "Secret"));
         wanted.into_iter().any(|it| {
-            if is_certificate(&it) {
+            if is_certificate(&it) || !reaches_a_container(template, &it) {
                 return false;
             }
             match subject.find("", &it.kind, it.namespace.as_deref(), &it.name) {
@@ -422,4 +438,18 @@ fn is_told(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>,
         })
     };
     template.containers().iter().any(told) || settings()
+}
+
+/// Whether a container gets what its pod refers to: a volume that none mounts tells it nothing, and neither does what images are
+/// pulled with.
+fn reaches_a_container(template: &PodTemplate<'_>, reference: &Reference) -> bool {
+    let Some(field) = reference.path.strip_prefix(template.path).and_then(|rest| rest.strip_prefix('.')) else {
+        return true;
+    };
+    if field.starts_with("imagePullSecrets[") {
+        return false;
+    }
+    let at = field.strip_prefix("volumes[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+    let volume = at.and_then(|at| template.volumes().get(at));
+    volume.is_none_or(|volume| template.containers().iter().any(|container| mounts(container, volume)))
 }

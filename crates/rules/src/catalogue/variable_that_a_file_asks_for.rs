@@ -43,7 +43,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-fn mounts(container: &Container<'_>, volume: &Value) -> bool {
+/// Whether a container mounts a volume of its pod.
+pub(super) fn mounts(container: &Container<'_>, volume: &Value) -> bool {
     let mounts = container.value["volumeMounts"].as_array().into_iter().flatten();
     mounts.into_iter().any(|mount| !volume["name"].is_null() && mount["name"] == volume["name"])
 }
