@@ -18,26 +18,28 @@ pub(super) fn asked(subject: &Subject<'_>, desired: &Desired, template: &PodTemp
         return Vec::new();
     }
     let Some(known) = led_to(subject, desired, template) else { return Vec::new() };
-    let containers: Vec<_> = template.containers().into_iter().filter(|it| it.role != ContainerRole::Init).collect();
-    // Whom of several a Service means is not known.
-    let [container] = containers.as_slice() else { return Vec::new() };
+    if is_operated(subject, &desired.unit) {
+        return Vec::new();
+    }
     let mut findings = Vec::new();
-    for (field, port) in probed(container) {
-        if known.contains(&port) || is_operated(subject, &desired.unit) || speaks_of(subject, desired, template, port) {
-            continue;
+    for container in template.containers().iter().filter(|it| it.role != ContainerRole::Init) {
+        for (field, port) in probed(container) {
+            if known.contains(&port) || speaks_of(subject, desired, template, port) {
+                continue;
+            }
+            findings.push(
+                RULE.finding(format!(
+                    "the {} of container `{}` asks at port {port}, and its Services lead to {} alone",
+                    word(field),
+                    container.name,
+                    listed(&known)
+                ))
+                .weighing(Severity::Info)
+                .because("it declares no port and is told of none: most likely nobody answers there")
+                .help("ask at the port that the Service leads to, and declare it")
+                .at(desired.spot_at(&format!("{}.{field}", container.path))),
+            );
         }
-        findings.push(
-            RULE.finding(format!(
-                "the {} of container `{}` asks at port {port}, and its Services lead to {} alone",
-                word(field),
-                container.name,
-                listed(&known)
-            ))
-            .weighing(Severity::Info)
-            .because("it declares no port and is told of none: most likely nobody answers there")
-            .help("ask at the port that the Service leads to, and declare it")
-            .at(desired.spot_at(&format!("{}.{field}", container.path))),
-        );
     }
     findings
 }
