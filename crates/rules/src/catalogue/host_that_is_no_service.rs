@@ -157,7 +157,9 @@ fn left_out(subject: &Subject<'_>, desired: &Desired, host: &Host, name: &str) -
     let charts = &subject.unit(&desired.unit)?.rendered.charts;
     let made = charts.iter().flat_map(own_texts).find(|text| makes_service(&text.text, name))?;
     let is_hook = matches!(desired.role, Role::Hook { .. });
-    if is_hook || host.by.is_empty() || is_named_otherwise(subject, name) {
+    // One in another namespace is there, and called wrongly; that is another fault.
+    let is_delivered = subject.of_kind("", "Service").any(|it| it.object.name() == name);
+    if is_hook || is_delivered || host.by.is_empty() || is_named_otherwise(subject, name) {
         return None;
     }
     let file = made.path.rsplit('/').next().unwrap_or_default();
