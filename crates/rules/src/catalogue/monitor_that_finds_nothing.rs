@@ -152,14 +152,14 @@ fn twice(monitor: &Desired, chosen: &[&Object]) -> Option<Finding> {
 fn missing(monitor: &Desired, of: &str, field: &str, lacks: Option<Vec<String>>, ports: &[&str]) -> Vec<Finding> {
     let (kind, name) = (monitor.object.kind(), monitor.object.name());
     if let Some(labels) = lacks {
-        let why = match labels.is_empty() {
-            true => String::new(),
-            false => format!("no {of} here bears {}: ", labels.join(" or ")),
+        let (why, field) = match labels.is_empty() {
+            true => (String::new(), "spec.selector"),
+            false => (format!("no {of} here bears {}: ", labels.join(" or ")), "spec.selector.matchLabels"),
         };
         let finding = RULE
             .finding(format!("{kind} `{name}` selects no {of}"))
             .because(format!("{why}nothing is measured, and no alarm goes off"))
-            .at(monitor.spot_at("spec.selector"));
+            .at(monitor.spot_at(field));
         return vec![finding];
     }
     let endpoints = monitor.object.list_at(&format!("/spec/{field}"));
