@@ -208,8 +208,8 @@ struct Address {
     path: Option<String>,
 }
 
-/// Addresses in a text: URLs anywhere, `host:port` where the text is nothing else, or a line gives it to a setting, or the host is a
-/// Service's full name.
+/// Addresses in a text: URLs anywhere, `host:port` where the text is nothing else, or a line gives it to a setting,
+/// or the host is a Service's full name.
 fn addresses(text: &str) -> Vec<Address> {
     let is_edge = |letter: char| letter.is_whitespace() || "\"'`,;<>()[]{}|\\=".contains(letter);
     let is_short = !text.trim().contains(char::is_whitespace);
@@ -249,7 +249,7 @@ fn addresses(text: &str) -> Vec<Address> {
     found
 }
 
-/// Whether a line of a text gives a word of it, and nothing else, to a setting: `destination = relay:7000`, `server: relay:7000`.
+/// Whether a line of a text gives a word of it, and nothing else, to a setting: `destination = relay:7000`.
 fn is_all_of_a_setting(text: &str, token: &str) -> bool {
     let Some(start) = (token.as_ptr() as usize).checked_sub(text.as_ptr() as usize) else { return false };
     let (Some(before), Some(after)) = (text.get(..start), text.get(start + token.len()..)) else { return false };

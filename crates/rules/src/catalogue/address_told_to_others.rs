@@ -12,8 +12,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF384",
     title: "an address that a program tells to others is its own",
     severity: Severity::Warning,
-    why: "A program that keeps files or a place in a cluster for others tells them where it is found. An address that was copied from \
-          another workload sends them to that one's pods, which answer, and have nothing of it.",
+    why: "A program that keeps files or a place in a cluster for others tells them where it is found. An address \
+          that was copied from another workload sends them to that one's pods, which answer, and have nothing of \
+          it.",
     advice: "Advertise the Service that selects the program's own pods.",
     check,
 };

@@ -11,8 +11,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF385",
     title: "what is served below a path is asked for there",
     severity: Severity::Warning,
-    why: "A program that is told to serve all its pages below a path answers 404 at all others. A probe that still asks for `/` kills \
-          it again and again, and an address that was written without the path reaches nothing.",
+    why: "A program that is told to serve all its pages below a path answers 404 at all others. A probe that \
+          still asks for `/` kills it again and again, and an address that was written without the path reaches \
+          nothing.",
     advice: "Put the path in front wherever the program is asked, from the same value.",
     check,
 };
@@ -27,7 +28,7 @@ struct Moving {
     sends_on: bool,
 }
 
-/// ORIGIN: `alertmanager --help`, `prometheus --help` (both serve below the path of the external URL unless told otherwise),
+/// ORIGIN: `alertmanager --help`, `prometheus --help` (both serve below the external URL's path unless told otherwise),
 /// <https://docs.victoriametrics.com/#list-of-command-line-flags>, <https://www.keycloak.org/server/all-config>,
 /// <https://github.com/mongo-express/mongo-express-docker#configuration>,
 /// <https://docs.sonarsource.com/sonarqube-server/latest/setup-and-upgrade/environment-variables/>,

@@ -130,8 +130,8 @@ fn backend(
     )
 }
 
-/// The one Service in the place of one that is missing that has its port, and its name with something in front or behind; or the
-/// only one that has such a name.
+/// The one Service in the place of one that is missing that has its port, and its name with something in front or
+/// behind; or the only one that has such a name.
 fn meant(subject: &Subject<'_>, reference: &Reference) -> Option<String> {
     let wanted = reference.name.as_str();
     let is_longer = |one: &str, other: &str| {

@@ -11,8 +11,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF387",
     title: "who is let in by a name and a secret has both",
     severity: Severity::Warning,
-    why: "`OIDC_CLIENT_ID` without `OIDC_CLIENT_SECRET`, while `GITEA_CLIENT_SECRET` is given and nothing else of `GITEA_`, is one pair \
-          under two names: the program finds no secret for its client, and nobody can log in.",
+    why: "`OIDC_CLIENT_ID` without `OIDC_CLIENT_SECRET`, while `FORGE_CLIENT_SECRET` is given and nothing else \
+          of `FORGE_`, is one pair under two names: the program finds no secret for its client, and nobody can \
+          log in.",
     advice: "Call both halves after the same provider, as the program reads them.",
     check,
 };
@@ -47,8 +48,8 @@ fn variables(subject: &Subject<'_>, desired: &Desired, container: &Container<'_>
     Some(found)
 }
 
-/// The one identity without a secret and the one secret without an identity, where the first has variables of its name beside it and
-/// the second has none.
+/// The one identity without a secret and the one secret without an identity, where the first has variables of its
+/// name beside it and the second has none.
 fn apart(desired: &Desired, container: &Container<'_>, told: &BTreeMap<String, String>) -> Option<Finding> {
     let alone = |half: &str, other: &str| {
         let mut names = told.keys().filter_map(|name| name.strip_suffix(half));

@@ -151,8 +151,8 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
     is_meant.then(|| finding.help(format!("did you mean `{near}`?")))
 }
 
-/// A call of a Service whose very name a template of the same chart spells out, and that is not delivered with these values: the part
-/// of the release that it belongs to is switched off, and the address is not.
+/// A call of a Service whose very name a template of the same chart spells out, and that is not delivered with these
+/// values: the part of the release that it belongs to is switched off, and the address is not.
 fn left_out(subject: &Subject<'_>, desired: &Desired, host: &Host, name: &str) -> Option<Finding> {
     let charts = &subject.unit(&desired.unit)?.rendered.charts;
     let made = charts.iter().flat_map(own_texts).find(|text| makes_service(&text.text, name))?;
@@ -236,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_template_makes_a_service_whose_name_it_spells_out() {
-        let text = "{{- if .Values.a }}\nkind: Service\nmetadata:\n  labels:\n    name: web\n  name: relay\nspec:\n  name: db\n{{- end }}";
+        let text = "{{- if .Values.a }}\nkind: Service\nmetadata:\n  labels:\n    name: web\n  name: relay\n\
+                    spec:\n  name: db\n{{- end }}";
         assert!(makes_service(text, "relay"));
         for other in ["web", "db", "rel"] {
             assert!(!makes_service(text, other), "{other}");

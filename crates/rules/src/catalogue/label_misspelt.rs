@@ -36,7 +36,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A value that is a slip away from another one of the same selector, and stands nowhere else in the release, where the other one does.
+/// A value that is a slip away from another one of the same selector, and stands nowhere else in the release, where
+/// the other one does.
 fn beside_itself(
     subject: &Subject<'_>,
     service: &Desired,

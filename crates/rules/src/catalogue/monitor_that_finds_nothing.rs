@@ -196,8 +196,8 @@ fn unborne(selector: &Value, beside: &[Option<&Map<String, Value>>]) -> Vec<Stri
         .collect()
 }
 
-/// Whether a Service of the monitor's own release bears the labels that it asks for, and one of two values is the other one with
-/// something in front or behind: `web`, where the Service has `shop-web`.
+/// Whether a Service of the monitor's own release bears the labels that it asks for, and one of two values is the
+/// other one with something in front or behind: `web`, where the Service has `shop-web`.
 fn is_nearly_its_own(subject: &Subject<'_>, monitor: &Desired, selector: &Value) -> bool {
     let Some(wanted) = selector["matchLabels"].as_object().filter(|it| !it.is_empty()) else { return false };
     let is_longer = |one: &str, other: &str| {

@@ -440,8 +440,8 @@ fn is_told(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>,
     template.containers().iter().any(told) || settings()
 }
 
-/// Whether a container gets what its pod refers to: a volume that none mounts tells it nothing, and neither does what images are
-/// pulled with.
+/// Whether a container gets what its pod refers to: a volume that none mounts tells it nothing, and neither does what
+/// images are pulled with.
 fn reaches_a_container(template: &PodTemplate<'_>, reference: &Reference) -> bool {
     let Some(field) = reference.path.strip_prefix(template.path).and_then(|rest| rest.strip_prefix('.')) else {
         return true;

@@ -9,8 +9,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF386",
     title: "probes of one page say alike who asks",
     severity: Severity::Warning,
-    why: "A page that asks for a password answers 401 to whoever brings none. Where one probe of a container brings one and another does \
-          not, the second one fails from the first minute: the pod never becomes ready, or is killed again and again.",
+    why: "A page that asks for a password answers 401 to whoever brings none. Where one probe of a container \
+          brings one and another does not, the second one fails from the first minute: the pod never becomes \
+          ready, or is killed again and again.",
     advice: "Give all probes of the page the same `Authorization` header, or ask for a page that is open.",
     check,
 };

@@ -10,8 +10,9 @@ use crate::subject::{Desired, Subject};
 /// Words of variables that say where a program listens, and not whom it calls.
 const LISTENING: &[&str] = &["BIND", "LISTEN", "LISTENER"];
 
-/// Ports of a headless Service that lead to a number which its pods neither open nor are told of, while a variable tells them to open
-/// one to which no Service leads. The name of such a Service leads to the pods whatever its ports say: it is an info.
+/// Ports of a headless Service that lead to a number which its pods neither open nor are told of, while a variable
+/// tells them to open one to which no Service leads. The name of such a Service leads to the pods whatever its ports
+/// say: it is an info.
 pub(super) fn astray(subject: &Subject<'_>, service: &Desired, beside: &[(&Desired, PodTemplate<'_>)]) -> Vec<Finding> {
     let told: Vec<(&str, u64)> = beside.iter().flat_map(|(_, template)| to_open(subject, template)).collect();
     let mut findings = Vec::new();
@@ -41,7 +42,8 @@ pub(super) fn astray(subject: &Subject<'_>, service: &Desired, beside: &[(&Desir
     findings
 }
 
-/// The variables that tell a pod to open a port which it does not declare and to which no Service leads, with that port.
+/// The variables that tell a pod to open a port which it does not declare and to which no Service leads, with that
+/// port.
 fn to_open<'t>(subject: &Subject<'_>, template: &PodTemplate<'t>) -> Vec<(&'t str, u64)> {
     let own = declared(std::slice::from_ref(template));
     let services: Vec<_> =

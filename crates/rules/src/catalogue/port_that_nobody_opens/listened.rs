@@ -9,8 +9,8 @@ use crate::decoded::texts;
 use crate::pods::{Container, ContainerRole, PodTemplate};
 use crate::subject::{Desired, Role, Subject};
 
-/// A container that declares one port, which nothing tells it, while the only place where its settings let it listen is another one.
-/// The program may open both: it is an info.
+/// A container that declares one port, which nothing tells it, while the only place where its settings let it listen
+/// is another one. The program may open both: it is an info.
 pub(super) fn elsewhere(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
     if desired.role != Role::Manifest {
         return Vec::new();
@@ -69,7 +69,8 @@ fn is_seen(container: &Container<'_>, volume: &Value, key: &str) -> bool {
     mounts.filter(|it| it["name"] == volume["name"]).any(|it| it["subPath"].as_str().is_none_or(|part| part == key))
 }
 
-/// The words that a setting for a program's own address is made of; any other one says that it is for something beside it.
+/// The words that a setting for a program's own address is made of; any other one says that it is for something
+/// beside it.
 const WORDS: &[&str] =
     &["bind", "listen", "listener", "to", "on", "address", "addr", "host", "port", "http", "server", "web"];
 /// The sections of a file that are of the program as a whole.

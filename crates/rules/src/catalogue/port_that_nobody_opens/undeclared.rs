@@ -11,8 +11,8 @@ use crate::operated::is_operated;
 use crate::pods::{ContainerRole, PodTemplate};
 use crate::subject::{Desired, Role, Subject};
 
-/// Probes at a number that nobody is told of, of a pod whose only known ports are those that its Services lead to. A program may
-/// well open a port that nobody has declared: it is an info.
+/// Probes at a number that nobody is told of, of a pod whose only known ports are those that its Services lead to. A
+/// program may well open a port that nobody has declared: it is an info.
 pub(super) fn asked(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
     if desired.role != Role::Manifest || !declared(std::slice::from_ref(template)).is_empty() {
         return Vec::new();
@@ -44,7 +44,8 @@ pub(super) fn asked(subject: &Subject<'_>, desired: &Desired, template: &PodTemp
     findings
 }
 
-/// The ports that the Services in front of a pod lead to; none where there is no such Service, or one leads to a port by its name.
+/// The ports that the Services in front of a pod lead to; none where there is no such Service, or one leads to a port
+/// by its name.
 fn led_to(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Option<BTreeSet<u64>> {
     let mut known = BTreeSet::new();
     let services = subject.of_kind("", "Service").map(|it| &it.object);
