@@ -140,6 +140,8 @@ mod setting_that_breaks;
 mod shared_names;
 mod slip_in_json;
 mod slip_in_script;
+mod slip_in_sql;
+mod switch_left_out;
 mod switch_that_is_always_on;
 mod test_that_is_no_hook;
 mod text_not_of_its_grammar;
@@ -159,12 +161,15 @@ mod value_that_nobody_reads;
 mod value_that_prints_nothing;
 mod variable_for_nothing;
 mod variable_from_missing_one;
+mod variable_in_another_form;
 mod variable_that_a_file_asks_for;
 mod version_in_selector;
 mod version_of_a_provider;
 mod waits_for_what_comes_later;
 mod web_socket_cut_off;
 mod widened_rights;
+mod word_out_of_place;
+mod written_to_what_is_read_only;
 
 pub use development_default::{is_credential, is_placeholder, password_in};
 pub use unkept_data::unkept_servers;
@@ -334,6 +339,11 @@ pub static RULES: &[&Rule] = &[
     &asked_beside_its_path::RULE,             // asked for beside its path
     &probe_without_its_key::RULE,             // a probe without its key
     &half_of_a_pair::RULE,                    // half of a pair
+    &variable_in_another_form::RULE,          // a variable in another form
+    &slip_in_sql::RULE,                       // a slip in SQL
+    &word_out_of_place::RULE,                 // a word out of its place
+    &written_to_what_is_read_only::RULE,      // written to what is read-only
+    &switch_left_out::RULE,                   // a switch that is left out
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

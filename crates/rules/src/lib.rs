@@ -27,6 +27,8 @@ mod reference;
 mod report;
 pub mod routes;
 mod rule;
+mod scripts;
+mod shell;
 mod siblings;
 mod subject;
 mod synced;

@@ -25,7 +25,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 for (at, word) in words.iter().enumerate() {
                     let told = match word {
                         Value::Null => Some(("is null".to_owned(), EMPTY, RULE.severity)),
-                        Value::String(text) if !is_for_a_shell(&container, field, words) => wrong(text),
+                        Value::String(text) if !is_for_a_shell(&container, field, words) => {
+                            wrong(text).or_else(|| without_blank(text))
+                        }
+                        Value::String(text) => without_blank(text),
                         _ => None,
                     };
                     let Some((message, because, severity)) = told else { continue };
@@ -76,6 +79,24 @@ fn is_for_a_shell(container: &Container<'_>, field: &str, words: &[Value]) -> bo
             || word.contains('\n')
     })
 }
+
+/// Two options between which the blank is missing, in an argument or in a script: `--a=/b.json--port=1`.
+fn without_blank(text: &str) -> Option<(String, &'static str, Severity)> {
+    text.split_ascii_whitespace().find_map(|word| {
+        let (first, value) = option(word).filter(|_| word.starts_with("--"))?;
+        let (at, second) = value.match_indices("--").find_map(|(at, _)| Some((at, option(&value[at..])?.0)))?;
+        let (before, behind) = (&value[..at], &value[at + second.len()..]);
+        // What has signs of its own in front is an address, a pattern or a line for somebody else.
+        let is_plain = before.ends_with(|it: char| it.is_ascii_alphanumeric())
+            && before.bytes().all(|it| it.is_ascii_alphanumeric() || b"/._-,:".contains(&it))
+            && !before.contains("://");
+        (is_plain && behind.starts_with('='))
+            .then(|| (format!("is `{first}` and `{second}` in one, without a blank"), RUN_TOGETHER, Severity::Warning))
+    })
+}
+
+const RUN_TOGETHER: &str =
+    "the second option is a part of the first one's value: the one is wrong, and the other is not given";
 
 const IN_ONE: &str = "the program gets both as one word, and knows no such option or takes the second for a part of the first one's value";
 
@@ -147,6 +168,24 @@ mod tests {
             "--json={\"a\": \"--b\"}",
         ] {
             assert_eq!(weighs(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_options_have_a_blank_between_them() {
+        let told = without_blank("exec /run --log --a.b=/c/d.json,/e.json--port-of=0.0.0.0 --f=1").map(|it| it.0);
+        assert_eq!(told.as_deref(), Some("is `--a.b` and `--port-of` in one, without a blank"));
+        for fine in [
+            "--a=/b.json --port=1",
+            "--url=https://a.example.com/b--c=d",
+            "--a--b=c",
+            "--opts=\"-x--y=z\"",
+            "--a=b--c",
+            "--a=--b=c",
+            "--a=$B--c=d",
+            "a=b--c=d",
+        ] {
+            assert!(without_blank(fine).is_none(), "{fine}");
         }
     }
 }

@@ -11,7 +11,8 @@ pub(super) static RULE: Rule = Rule {
     title: "no development default reaches a protected environment",
     severity: Severity::Error,
     why: "A password that stands in the chart's own values, or that everybody tries first, is known to everybody. It works, \
-          so nothing tells that the real one was never set.",
+          so nothing tells that the real one was never set. With a key that signs tokens anybody is whoever he likes to be, wherever \
+          it is.",
     advice: "Set the value for this environment from a sealed or existing Secret.",
     check,
 };
@@ -83,7 +84,7 @@ const IN_AN_ADDRESS: &str = "logs in with a development default";
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     if !subject.is_for_production() {
-        return Vec::new();
+        return signing_keys(subject);
     }
     // Where nothing is declared, the name of a values file is a hint and no more.
     let severity = if subject.is_protected() { RULE.severity } else { Severity::Warning };
@@ -125,6 +126,35 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings.into_iter().map(|finding| finding.weighing(severity)).collect()
+}
+
+/// Keys that tokens are signed with, as the chart has them: even where nobody works yet, whoever reads the chart can make tokens.
+fn signing_keys(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for desired in subject.of_kind("", "Secret").filter(|it| !subject.is_borrowed(it)) {
+        for (key, text, field) in texts(&desired.object) {
+            // What has lines is a key of another kind.
+            let is_word = !text.is_empty() && !text.contains(char::is_whitespace);
+            if !is_word || !is_for_signing(key) || !is_chart_default(subject, desired, &field) {
+                continue;
+            }
+            findings.push(
+                RULE.finding(format!("`{key}` of Secret `{}` is the chart's own default", desired.object.name()))
+                    .weighing(Severity::Warning)
+                    .because("whoever reads the chart can sign tokens with it, and is let in as anybody")
+                    .help("leave the default empty and draw the key by chance where none is given, or set it from a sealed Secret")
+                    .at(desired.spot_at(&field)),
+            );
+        }
+    }
+    findings
+}
+
+/// Whether a key signs tokens: `jwtSigningKey`, `JWT_SECRET`.
+fn is_for_signing(name: &str) -> bool {
+    let name: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    let ends = ["key", "secret", "secretkey"].iter().any(|it| name.ends_with(it));
+    ends && (name.contains("jwt") || name.contains("signing")) && !name.contains("public")
 }
 
 fn finding(desired: &Desired, field: &str, key: &str, what: &str) -> Finding {
@@ -259,6 +289,11 @@ mod tests {
             "ETCD_INITIAL_CLUSTER_TOKEN",
         ] {
             assert!(!is_credential(name), "{name}");
+        }
+        for (name, signs) in
+            [("jwtSigningKey", true), ("JWT_SECRET", true), ("jwtPublicKey", false), ("API_KEY", false)]
+        {
+            assert_eq!(is_for_signing(name), signs, "{name}");
         }
         assert!(is_placeholder(" ChangeMe "));
         assert!(is_placeholder("dev-client-secret"));

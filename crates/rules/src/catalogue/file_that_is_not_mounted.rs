@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::unseen_settings::find;
 use crate::pods::{Container, PodTemplate, pod_template};
 use crate::rule::Rule;
+use crate::scripts::{mount_of, volume_of};
+use crate::siblings::is_of_sibling;
 use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
@@ -42,6 +44,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for container in template.containers() {
             let before = old.as_ref().and_then(|old| old.containers().into_iter().find(|it| it.name == container.name));
             findings.extend(before.iter().flat_map(|before| moved_away(desired, &container, before)));
+        }
+        for container in template.containers() {
+            findings.extend(directory_for_a_file(desired, &template, &container, &known));
+            findings.extend(directory_of_another(subject, desired, &template, &container));
         }
         if known.is_empty() {
             continue;
@@ -132,6 +138,98 @@ fn one_level_deeper(desired: &Desired, container: &Container<'_>, known: &[Files
     findings
 }
 
+/// Options that want a file and are given the directory that a ConfigMap or Secret is mounted at, whoever delivers that.
+fn directory_for_a_file(
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+    container: &Container<'_>,
+    known: &[Files<'_>],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for Told { path, field, is_file, of } in paths(container) {
+        let Some((mount, "")) = mount_of(container, path).filter(|_| is_file) else { continue };
+        let Some(volume) = volume_of(template, mount) else { continue };
+        let is_whole = ["subPath", "subPathExpr"].iter().all(|part| mount[*part].as_str().is_none_or(str::is_empty));
+        let is_settings = ["configMap", "secret", "projected"].iter().any(|it| volume[*it].is_object());
+        // What is called as a file is told of elsewhere.
+        let is_told = is_called_as_a_file(path) && known.iter().any(|it| mount["name"] == it.volume);
+        if !is_whole || !is_settings || is_told {
+            continue;
+        }
+        findings.push(
+            RULE.finding(format!("container `{}` gives `{of}` the directory `{path}`, not a file", container.name))
+                .because(format!("a whole volume is mounted there, so {}", consequence(template)))
+                .help(format!("name the file in there: `{path}/KEY`"))
+                .at(desired.spot_at(&field)),
+        );
+    }
+    findings
+}
+
+/// Programs that others are built upon, and whose directories are found in many an image.
+const BUILT_UPON: &[&str] = &[
+    "nginx",
+    "apache",
+    "apache2",
+    "httpd",
+    "php",
+    "caddy",
+    "haproxy",
+    "envoy",
+    "traefik",
+    "prometheus",
+    "grafana",
+    "redis",
+    "mysql",
+    "mariadb",
+    "postgresql",
+    "telegraf",
+    "fluent-bit",
+    "fluentd",
+    "vector",
+    "java",
+    "tomcat",
+    "ssl",
+    "certs",
+    "config",
+];
+
+/// Settings of a chart that are mounted at the directory of another chart's program (`/etc/OTHER`): copied with it, and not changed.
+fn directory_of_another(
+    subject: &Subject<'_>,
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+    container: &Container<'_>,
+) -> Option<Finding> {
+    let (at, place, map) = mounts(container).find_map(|(at, mount)| {
+        let place = mount["mountPath"].as_str()?.trim_end_matches('/');
+        let name = place.strip_prefix("/etc/").filter(|it| !it.contains('/') && !BUILT_UPON.contains(it))?;
+        let map = volume_of(template, mount)?["configMap"]["name"].as_str()?;
+        subject.desired("", "ConfigMap", desired.object.namespace(), map)?;
+        (!speaks_of(subject, desired, container, name) && is_of_sibling(subject, name)).then_some((at, place, map))
+    })?;
+    let name = place.trim_start_matches("/etc/");
+    Some(
+        RULE.finding(format!("container `{}` mounts ConfigMap `{map}` at `{place}`", container.name))
+            .weighing(Severity::Info)
+            .because(format!("`{name}` is another chart of this repository, and nothing here speaks of it"))
+            .help("mount the settings where the program of this chart looks for them")
+            .at(desired.spot_at(&format!("{}.volumeMounts[{at}].mountPath", container.path))),
+    )
+}
+
+/// Whether a container has to do with a program: it, its image or its chart is called so in part, or it is told of it.
+fn speaks_of(subject: &Subject<'_>, desired: &Desired, container: &Container<'_>, program: &str) -> bool {
+    let unit = subject.unit(&desired.unit);
+    let charts = unit.into_iter().flat_map(|unit| &unit.rendered.charts).map(|it| it.chart.as_str());
+    let names: Vec<&str> = charts.chain([container.name, container.image(), desired.object.name()]).collect();
+    let is_named = |word: &str| word.len() > 2 && names.iter().any(|name| name.contains(word));
+    let words = ["command", "args"].into_iter().flat_map(|list| container.value[list].as_array().into_iter().flatten());
+    let variables = container.env().map(|(_, _, it)| &it["value"]);
+    let is_told = words.chain(variables).filter_map(Value::as_str).any(|word| word.contains(program));
+    is_told || program.split('-').any(is_named)
+}
+
 /// Files below a mount that a container is told of and that are not there.
 fn told_of(
     desired: &Desired,
@@ -140,7 +238,7 @@ fn told_of(
     known: &[Files<'_>],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for Told { path, field, is_file } in paths(container) {
+    for Told { path, field, is_file, .. } in paths(container) {
         let covering = mounts(container)
             .filter_map(|(_, mount)| Some((mount["mountPath"].as_str()?.trim_end_matches('/'), mount)))
             .filter(|(place, _)| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
@@ -337,6 +435,8 @@ struct Told<'a> {
     field: String,
     /// Whether it is given as a file's: to a variable `…_FILE`, or an option `--…-file`.
     is_file: bool,
+    /// The variable or option that it is given to; empty where it stands alone.
+    of: &'a str,
 }
 
 /// The paths of single files that stand in a container's variables, command and arguments, each with its field.
@@ -346,34 +446,36 @@ fn paths<'a>(container: &Container<'a>) -> Vec<Told<'a>> {
         let name = name.to_ascii_lowercase();
         name.ends_with("-file") || name.ends_with("_file")
     };
-    let mut add = |text: &'a str, field: String, asked: bool| {
+    let mut add = |text: &'a str, field: String, asked_by: Option<&'a str>| {
         // A script may ask first whether a file is there.
         if text.contains(char::is_whitespace) {
             return;
         }
         let edge = |letter: char| matches!(letter, '=' | ',' | '"' | '\'' | ';');
-        let is_file = asked || text.split_once('=').is_some_and(|(option, _)| asks_for_file(option));
+        let asked_by = asked_by.or_else(|| text.split_once('=').map(|(option, _)| option));
+        let is_file = asked_by.is_some_and(asks_for_file);
+        let of = asked_by.unwrap_or_default();
         for word in text.split(edge).map(|word| word.strip_prefix("file://").unwrap_or(word)) {
             let is_path = word.starts_with('/')
                 && !word.ends_with('/')
                 && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
             if is_path {
-                found.push(Told { path: word, field: field.clone(), is_file });
+                found.push(Told { path: word, field: field.clone(), is_file, of });
             }
         }
     };
     for (at, _, variable) in container.env() {
         if let Some(text) = variable["value"].as_str() {
-            let asked = variable["name"].as_str().is_some_and(asks_for_file);
-            add(text, format!("{}.env[{at}].value", container.path), asked);
+            let name = variable["name"].as_str().filter(|it| asks_for_file(it));
+            add(text, format!("{}.env[{at}].value", container.path), name);
         }
     }
     for list in ["command", "args"] {
         let words = container.value[list].as_array().into_iter().flatten().enumerate();
         let mut before = "";
         for (at, text) in words.filter_map(|(at, word)| Some((at, word.as_str()?))) {
-            let asked = before.starts_with('-') && asks_for_file(before);
-            add(text, format!("{}.{list}[{at}]", container.path), asked);
+            let option = Some(before).filter(|it| it.starts_with('-') && asks_for_file(it));
+            add(text, format!("{}.{list}[{at}]", container.path), option);
             before = text;
         }
     }

@@ -248,6 +248,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(ownerless(desired, &container, old.as_ref()));
             findings.extend(programs(desired, &container, old.as_ref()));
             findings.extend(variables(desired, &container));
+            findings.extend(in_memory(desired, &container));
         }
     }
     for ingress in subject.of_kind("networking.k8s.io", "Ingress") {
@@ -402,6 +403,35 @@ fn ownerless(desired: &Desired, container: &Container<'_>, old: Option<&PodTempl
         let effect = "without an owner it is one of Docker's own images, if there is one";
         told(desired, "the image", now, was, effect, &field)
     })
+}
+
+/// SQLite's name of a database that is no file.
+// ORIGIN: sqlite.org/inmemorydb.html.
+const MEMORY: &str = ":memory:";
+
+/// A database of SQLite's that is meant to be in memory, and is a file: `sqlite:///:memory`.
+fn in_memory(desired: &Desired, container: &Container<'_>) -> Vec<Finding> {
+    let mut written: Vec<(String, &str)> = Vec::new();
+    for list in ["command", "args"] {
+        let words = container.value[list].as_array().into_iter().flatten().enumerate();
+        written.extend(words.filter_map(|(at, it)| Some((format!("{}.{list}[{at}]", container.path), it.as_str()?))));
+    }
+    let variables = container.env();
+    written.extend(
+        variables
+            .filter_map(|(at, _, it)| Some((format!("{}.env[{at}].value", container.path), it["value"].as_str()?))),
+    );
+    let is_file = |text: &str| {
+        let rest = text.split_once("sqlite").and_then(|(_, rest)| rest.split_once(":memory")).map(|(_, rest)| rest);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '"', '\'', ' ', '\n', ';']))
+    };
+    let effect =
+        "SQLite makes a file of that name, where it may not be able to write, and which goes with the container";
+    written
+        .into_iter()
+        .filter(|(_, text)| is_file(text))
+        .map(|(field, _)| told(desired, "the database", ":memory", MEMORY, effect, &field))
+        .collect()
 }
 
 /// Programs that a command or a probe begins with.

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "`{{-` takes the line break in front of an action away, and `-}}` the one behind it. An action alone on its line that does \
           both puts what stands behind it at the end of the line before: two keys become one text, and the manifest is no YAML or \
-          something else than was written, as soon as the branch is taken.",
+          something else than was written, as soon as the branch is taken; two lines of a settings file become one word.",
     advice: "Trim on one side alone: `{{- if … }}`.",
     check,
 };
@@ -31,14 +31,21 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
+/// A line of a template, and how far it is indented.
+#[derive(Clone, Copy)]
+struct Line<'t> {
+    text: &'t str,
+    indent: usize,
+}
+
 /// A block that is open.
 struct Open<'t> {
     word: &'t str,
     /// The line in front of it, where it takes the break behind that away.
-    before: Option<&'t str>,
+    before: Option<Line<'t>>,
 }
 
-/// Where lines of YAML are run together: the action that does it, and the two lines.
+/// Where lines are run together: the action that does it, and the two lines.
 fn glued(text: &str) -> Vec<(usize, &str, &str)> {
     let mut found = Vec::new();
     let mut open: Vec<Open<'_>> = Vec::new();
@@ -59,33 +66,56 @@ fn glued(text: &str) -> Vec<(usize, &str, &str)> {
             "end" => open.pop().filter(|it| !matches!(it.word, "define" | "block")).and(before),
             _ => before,
         };
+        // A helper may well put a word together.
+        let is_helper = open.iter().any(|it| matches!(it.word, "define" | "block"));
         if let (Some(before), Some(after), true) = (joined, line_behind(text, &action), action.trims.1) {
-            found.push((action.start, before, after));
+            let is_lost = are_keys(before, after) || (!is_helper && are_words(before, after));
+            found.extend(is_lost.then_some((action.start, before.text, after.text)));
         }
     }
     found
 }
 
-/// The line in front of an action that stands alone on its own, where it is one of YAML that ends there.
-fn line_before<'t>(text: &'t str, action: &Action<'_>) -> Option<&'t str> {
+/// The line in front of an action that stands alone on its own.
+fn line_before<'t>(text: &'t str, action: &Action<'_>) -> Option<Line<'t>> {
     let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
     if !text[own..action.start].trim().is_empty() {
         return None;
     }
-    let line = text[..own].trim_end().rsplit('\n').next()?.trim();
-    // Within `[` and `{` a line's end says nothing.
-    (is_yaml(line) && !line.ends_with([',', '{', '[', '('])).then_some(line)
+    text[..own].trim_end().rsplit('\n').next().map(Line::new)
 }
 
 /// The line behind one.
-fn line_behind<'t>(text: &'t str, action: &Action<'_>) -> Option<&'t str> {
+fn line_behind<'t>(text: &'t str, action: &Action<'_>) -> Option<Line<'t>> {
     let rest = &text[action.end..];
     let (own, behind) = rest.split_once('\n')?;
     if !own.trim().is_empty() {
         return None;
     }
-    let line = behind.trim_start().split('\n').next()?.trim_end();
-    (is_yaml(line) || line == "---").then_some(line)
+    behind.lines().find(|line| !line.trim().is_empty()).map(Line::new)
+}
+
+impl<'t> Line<'t> {
+    fn new(line: &'t str) -> Self {
+        Line { text: line.trim(), indent: line.len() - line.trim_start().len() }
+    }
+}
+
+/// Whether both lines are YAML's, and the first one ends where it does.
+fn are_keys(before: Line<'_>, after: Line<'_>) -> bool {
+    // Within `[` and `{` a line's end says nothing.
+    let ends = is_yaml(before.text) && !before.text.ends_with([',', '{', '[', '(']);
+    ends && (is_yaml(after.text) || after.text == "---")
+}
+
+/// Whether both lines are of one text with lines of its own (a script, a file of settings), and a word ends with the first one.
+fn are_words(before: Line<'_>, after: Line<'_>) -> bool {
+    let is_letter = |it: char| it.is_ascii_alphanumeric();
+    let begins = |text: &str| text.starts_with(is_letter);
+    let is_of_text =
+        before.indent > 0 && before.indent == after.indent && !is_yaml(before.text) && !is_yaml(after.text);
+    let is_option = after.text.strip_prefix("--").is_some_and(begins);
+    is_of_text && begins(before.text) && before.text.ends_with(is_letter) && (begins(after.text) || is_option)
 }
 
 /// Whether a line is a key of YAML with or without its value, or an item of a list.
@@ -115,6 +145,10 @@ mod tests {
         assert_eq!(lines(branches), [("a: 1", "c: 3"), ("c: 3", "d: 4")]);
         assert_eq!(lines("l:\n{{- range .x -}}\n- a: b\n{{- end }}\n"), [("l:", "- a: b")]);
         assert_eq!(lines("{{- if .x }}\na: 1\n{{- end -}}\n---\nb: 2\n"), [("a: 1", "---")]);
+        let text =
+            "f: |\n  a {\n    reload\n  {{- if .x -}}\n    bind {{ .x }}\n  {{- else }}\n    bind 0\n  {{- end }}\n";
+        assert_eq!(lines(text), [("reload", "bind {{ .x }}")]);
+        assert_eq!(lines("  run\n  {{- if .x -}}\n  --a=1\n  {{- end }}\n"), [("run", "--a=1")]);
     }
 
     #[test]
@@ -130,6 +164,11 @@ mod tests {
             "some text\n{{- if .x -}}\nb: 2\n{{- end }}\n",
             "a: 1\n{{- if .x -}}\n{{- include \"x\" . }}\n{{- end }}\n",
             "# a: 1\n{{- if .x -}}\nb: 2\n{{- end }}\n",
+            "{{- define \"x\" }}\n  a\n{{- if .x -}}\n  b\n{{- end }}\n{{- end }}\n",
+            "  a\n{{- if .x -}}\n    b\n{{- end }}\n",
+            "  a=\n{{- if .x -}}\n  b\n{{- end }}\n",
+            "  a\n{{- if .x -}}\n  , b\n{{- end }}\n",
+            "  a\n{{- if .x }}\n  b\n{{- end }}\n",
         ] {
             assert_eq!(lines(text), [], "{text}");
         }

@@ -1,20 +1,24 @@
 use landfall_diag::{Finding, Severity};
 
+use crate::routes::TRAEFIK;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF292",
-    title: "paths of an Ingress are patterns only where they may be",
+    title: "paths of an Ingress or IngressRoute are patterns only where they may be",
     severity: Severity::Warning,
     why: "A path of type `Prefix` or `Exact` is compared letter by letter. One that is written as a pattern fits no request, and \
-          controllers that check the type refuse the whole Ingress.",
+          controllers that check the type refuse the whole Ingress. Traefik's `Path` and `PathPrefix` are compared so, too.",
     advice: "Use `pathType: ImplementationSpecific` for a pattern that the controller reads, or a plain path.",
     check,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for group in TRAEFIK {
+        findings.extend(subject.of_kind(group, "IngressRoute").flat_map(matchers));
+    }
     for ingress in subject.of_kind("networking.k8s.io", "Ingress") {
         findings.extend(group_of_no_path(ingress));
         // Who reads all paths as patterns, whatever their type, is told so by an annotation.
@@ -41,6 +45,58 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Matchers of Traefik's whose path holds a pattern. ORIGIN: doc.traefik.io/traefik/reference/routing-configuration/http/routing/rules-and-priority
+/// (`Path`, `PathPrefix`); version 2 took patterns in braces: `/{name:[a-z]+}`.
+fn matchers(route: &Desired) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, entry) in route.object.list_at("/spec/routes").iter().enumerate() {
+        let text = entry["match"].as_str().unwrap_or_default();
+        let Some((matcher, path)) = paths_of(text).into_iter().find(|(_, path)| is_pattern(&without_braces(path)))
+        else {
+            continue;
+        };
+        findings.push(
+            RULE.finding(format!("IngressRoute `{}` gives {matcher} the pattern `{path}`", route.object.name()))
+                .keyed(format!("{} {matcher} {path}", route.object.name()))
+                .because("Traefik compares it letter by letter, so no request fits, and another route takes it or none")
+                .help(format!("write {matcher} once for each path, joined by `||`, or use PathRegexp (Traefik 3)"))
+                .at(route.spot_at(&format!("spec.routes[{at}].match"))),
+        );
+    }
+    findings
+}
+
+/// The paths that a matcher of Traefik's compares letter by letter, each with what compares it.
+fn paths_of(text: &str) -> Vec<(&'static str, &str)> {
+    let mut found = Vec::new();
+    for matcher in ["PathPrefix", "Path"] {
+        for (at, _) in text.match_indices(matcher) {
+            let is_whole = !text[..at].ends_with(|it: char| it.is_ascii_alphanumeric());
+            let inner =
+                text[at + matcher.len()..].trim_start().strip_prefix('(').filter(|_| is_whole).map(str::trim_start);
+            let quote = inner.and_then(|it| it.chars().next()).filter(|it| matches!(it, '`' | '"'));
+            let path = inner.zip(quote).and_then(|(inner, quote)| inner[1..].split_once(quote));
+            found.extend(path.map(|(path, _)| (matcher, path)));
+        }
+    }
+    found
+}
+
+/// A path without what stands in braces.
+fn without_braces(path: &str) -> String {
+    let mut depth = 0_usize;
+    let mut out = String::new();
+    for letter in path.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            letter if depth == 0 => out.push(letter),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// Where ingress-nginx is told what to ask for in place of the path.
@@ -81,4 +137,25 @@ fn group_of_no_path(ingress: &Desired) -> Option<Finding> {
 /// Whether a path holds what only a pattern has.
 fn is_pattern(path: &str) -> bool {
     path.contains(['(', ')', '|', '*', '$', '^', '[', '\\', '?'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_in_matchers_are_told_from_paths() {
+        let of = |text: &str| paths_of(text).into_iter().filter(|(_, path)| is_pattern(&without_braces(path))).count();
+        assert_eq!(of("Host(`a.example.com`) && PathPrefix(`/(a|b)`)"), 1);
+        assert_eq!(of("Path( \"/a/.*\") || PathPrefix(`/b`)"), 1);
+        for fine in [
+            "PathPrefix(`/.well-known`)",
+            "PathRegexp(`^/(a|b)`)",
+            "Path(`/{id:[0-9]+}/x`)",
+            "HostRegexp(`a|b`)",
+            "Path(",
+        ] {
+            assert_eq!(of(fine), 0, "{fine}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use landfall_diag::{Finding, Severity};
 
 use crate::pods::Container;
 use crate::rule::Rule;
+use crate::scripts::given_script;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
@@ -26,7 +27,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .because("a space stands between the dashes and the name: a line was broken there")
                     .at(desired.spot_at(&format!("{}.{field}", container.path)))
             }));
-            let Some((field, flags, script)) = script(&container) else { continue };
+            let Some((field, flags, script)) = given_script(&container) else { continue };
             let at = || desired.spot_at(&format!("{}.{field}", container.path));
             if let Some(option) = cut_off(script) {
                 findings.push(
@@ -73,29 +74,6 @@ fn broken_option<'c>(container: &Container<'c>) -> Option<(String, &'c str)> {
                 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         })
     })
-}
-
-/// The script that a container gives to a shell: its field, the shell's flags, and the text.
-fn script<'c>(container: &Container<'c>) -> Option<(String, String, &'c str)> {
-    let words = |list: &'static str| {
-        let words = container.value[list].as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
-        words.filter_map(move |(at, word)| Some((format!("{list}[{at}]"), word.as_str()?)))
-    };
-    let mut words = words("command").chain(words("args")).skip_while(|(_, word)| !is_shell(word)).skip(1);
-    let mut flags = String::new();
-    loop {
-        let (field, word) = words.next()?;
-        match word.strip_prefix('-') {
-            Some(letters) => flags.push_str(letters),
-            None if flags.contains('c') => return Some((field, flags, word)),
-            None => return None,
-        }
-    }
-}
-
-/// Images whose program takes a shell's place call it `shell`.
-fn is_shell(word: &str) -> bool {
-    matches!(word.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash" | "shell"))
 }
 
 /// `set -eu`, `set -o nounset`.
@@ -370,10 +348,10 @@ mod tests {
     fn a_script_is_what_a_shell_is_given() {
         let value = json!({"command": ["/bin/bash", "-e", "-uc"], "args": ["run"]});
         let container = Container { name: "", path: String::new(), role: ContainerRole::Main, value: &value };
-        assert_eq!(script(&container), Some(("args[0]".to_owned(), "euc".to_owned(), "run")));
+        assert_eq!(given_script(&container), Some(("args[0]".to_owned(), "euc".to_owned(), "run")));
         for value in [json!({"command": ["run", "-c", "x"]}), json!({"command": ["sh", "/x.sh"]}), json!({})] {
             let container = Container { name: "", path: String::new(), role: ContainerRole::Main, value: &value };
-            assert!(script(&container).is_none(), "{value}");
+            assert!(given_script(&container).is_none(), "{value}");
         }
         let value = json!({"command": ["run", "--", "-- datacenter", "a"]});
         let container = Container { name: "", path: String::new(), role: ContainerRole::Main, value: &value };

@@ -194,11 +194,20 @@ fn told(desired: &Desired, field: &str, value: &Value, what: &str, read: Grammar
     let why = read(text).err()?;
     let shown: String =
         landfall_diag::without_known(text).lines().next().unwrap_or_default().chars().take(60).collect();
+    let of = rule_of(desired.object.value(), field).map(|name| format!(" of `{name}`")).unwrap_or_default();
     Some(
-        RULE.finding(format!("{} `{}` has `{shown}` as a {what}", desired.object.kind(), desired.object.name()))
+        RULE.finding(format!("{} `{}` has `{shown}` as a {what}{of}", desired.object.kind(), desired.object.name()))
             .because(why)
             .at(desired.spot_at(field)),
     )
+}
+
+/// The alert or series of a rule of Prometheus' that a field belongs to: `spec.groups[0].rules[1].expr`.
+fn rule_of<'v>(root: &'v Value, field: &str) -> Option<&'v str> {
+    let (rule, _) = field.rsplit_once('.').filter(|(rule, _)| rule.contains(".rules["))?;
+    let pointer = format!("/{}", rule.replace(['.', '['], "/").replace(']', ""));
+    let rule = root.pointer(&pointer)?;
+    ["alert", "record"].iter().find_map(|name| rule[*name].as_str())
 }
 
 /// The values at a path, each with the field that it stands in.

@@ -15,7 +15,8 @@ pub(super) static RULE: Rule = Rule {
     title: "files of ConfigMaps and Secrets can be read as what they are called",
     severity: Severity::Error,
     why: "A ConfigMap takes any text. A comma too many in a JSON file, or an indentation that a template got wrong, is \
-          found out by the program that reads it, when it starts: with every pod of the rollout.",
+          found out by the program that reads it, when it starts: with every pod of the rollout. A file of passwords in which one \
+          stands in the clear is read, and lets nobody in.",
     advice: "Correct the text; where it is made of values, let `toJson` or `toYaml` write it.",
     check,
 };
@@ -31,7 +32,11 @@ const READERS: &[(&str, &str, Reader)] = &[
     (".ini", "file of sections", written::sections),
     (".conf", "configuration of nginx", written::nginx),
     (".xml", "XML", written::xml),
+    ("htpasswd", PASSWORDS, written::passwords),
 ];
+
+/// What who checks logins reads: `.htpasswd`.
+const PASSWORDS: &str = "file of passwords";
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -53,6 +58,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let is_taken_by_some = *format == "JSON" && json(&without_last_commas(&text)).is_ok();
             finding = match is_taken_by_some && !was_read(subject, desired, key, *read) {
                 true => finding.weighing(Severity::Warning).because("many a program that reads it does not start"),
+                false if *format == PASSWORDS => {
+                    let finding = finding.weighing(Severity::Warning).because("no password fits, so nobody is let in");
+                    finding.help("let `htpasswd` write the line: `{{ htpasswd .Values.user .Values.password }}`")
+                }
                 false => finding.because("the program that reads it does not start"),
             };
             findings.push(finding);

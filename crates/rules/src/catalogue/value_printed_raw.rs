@@ -1,8 +1,11 @@
-use landfall_diag::{Finding, Severity};
+use landfall_chart::values_to_json;
+use landfall_diag::{Finding, Severity, Spot};
 use serde_json::Value;
 
+use super::value_that_prints_nothing::value_at;
 use crate::rule::Rule;
-use crate::subject::{Role, Subject};
+use crate::subject::{DesiredUnit, Role, Subject};
+use crate::texts::{actions, words};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF177",
@@ -17,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = subject.units.iter().flat_map(carried_out).collect();
     for desired in subject.objects().filter(|it| it.role != Role::Definition && !is_definition(it.object.kind())) {
         let (mut raw, mut quoted, mut actions) = (Vec::new(), Vec::new(), Vec::new());
         // What is kept for others may well be a chart's template.
@@ -77,6 +80,59 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Values that hold an action of somebody else's templates (`{{ print .Subject }}`), which a chart has given to `tpl`: of what it asks
+/// for Helm has nothing, and nothing is what the program gets.
+fn carried_out(unit: &DesiredUnit) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rendered in &unit.rendered.charts {
+        visit(&values_to_json(&rendered.values), String::new(), &mut |path, text| {
+            let Some((action, asked)) = action_of_others(text).filter(|(action, _)| is_lost(unit, text, action)) else {
+                return;
+            };
+            let origin = value_at(&rendered.values, path).map(|value| value.origin());
+            let source = origin.and_then(|it| rendered.provenance.as_ref()?.source(it));
+            let spot = source.and_then(|it| it.place().cloned()).map_or_else(Spot::default, Spot::file);
+            findings.push(
+                RULE.finding(format!("`{path}` holds `{action}`, which Helm's `tpl` has carried out"))
+                    .weighing(Severity::Warning)
+                    .because(format!("`{asked}` is nothing to Helm, and the program that was to read it gets nothing"))
+                    .help("print the settings with `toYaml` alone, or give them to `tpl` only where that is asked for")
+                    .keyed(path)
+                    .at(Spot { unit: Some(unit.name.clone()), ..spot }),
+            );
+        });
+    }
+    findings
+}
+
+/// What every template of Helm's may ask for.
+const OWN: &[&str] = &["Values", "Release", "Chart", "Capabilities", "Files", "Template", "Subcharts"];
+
+/// The first action of a text that asks for something that Helm does not have, and what that is.
+fn action_of_others(text: &str) -> Option<(&str, &str)> {
+    let found = actions(text).next().filter(|it| !it.is_comment() && !it.inner.contains('$'))?;
+    let mut asked = words(found.inner).into_iter().filter(|it| it.len() > 1 && it.starts_with('.'));
+    let first = asked.next()?;
+    let is_own = |path: &str| path[1..].split('.').next().is_some_and(|root| OWN.contains(&root));
+    let is_theirs = first[1..].starts_with(|it: char| it.is_ascii_alphabetic()) && !is_own(first) && !asked.any(is_own);
+    is_theirs.then_some((&text[found.start..found.end], first))
+}
+
+/// Whether a text is printed without its action nowhere but with nothing in the action's place.
+fn is_lost(unit: &DesiredUnit, text: &str, action: &str) -> bool {
+    let (printed, left_out) = (text.replace(action, "<nil>"), text.replace(action, ""));
+    let holds = |wanted: &str| {
+        let mut is_there = false;
+        for desired in &unit.objects {
+            visit(desired.object.value(), String::new(), &mut |_, text| is_there |= text.contains(wanted));
+        }
+        is_there
+    };
+    // A short rest may stand anywhere.
+    let is_printed = holds(&printed) || (left_out.trim().len() > 8 && holds(&left_out));
+    is_printed && !holds(action)
 }
 
 /// An action of Helm's templates in a text of one line: what it asks for only a chart has.
@@ -185,6 +241,21 @@ fn misprinted(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn actions_of_others_ask_for_what_helm_has_not() {
+        assert_eq!(action_of_others("u-{{ print .Subject }}"), Some(("{{ print .Subject }}", ".Subject")));
+        for text in [
+            "{{ .Values.a }}",
+            "{{ $labels.pod }}",
+            "{{ include \"a\" . }}",
+            "a",
+            "{{ .x | default .Values.y }}",
+            "{{ .5 }}",
+        ] {
+            assert_eq!(action_of_others(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn actions_of_charts_are_told_from_those_of_others() {

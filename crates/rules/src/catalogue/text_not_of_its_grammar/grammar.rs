@@ -81,6 +81,9 @@ pub(super) fn query(text: &str) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    if is_compared_with_text(&plain) {
+        return Err("a series is compared with a text, and only numbers are compared".to_owned());
+    }
     let mut depth = 0_i32;
     let bytes = plain.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
@@ -99,6 +102,20 @@ pub(super) fn query(text: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a text (which `closed` leaves one quote of) stands behind a comparison, outside of `{}`.
+fn is_compared_with_text(plain: &str) -> bool {
+    let mut depth = 0_i32;
+    plain.char_indices().any(|(at, letter)| {
+        depth += match letter {
+            '{' => 1,
+            '}' => -1,
+            _ => 0,
+        };
+        let before = plain[..at].trim_end();
+        letter == '"' && depth == 0 && ["==", "!=", "<", ">", "<=", ">="].iter().any(|it| before.ends_with(it))
+    })
 }
 
 fn ends_with_word(text: &str, words: &[&str]) -> bool {
@@ -189,6 +206,7 @@ mod tests {
             "a >= b # and more\n or c != 1",
             "label_replace(x, \"a\", \"$1\", \"b\", \"(.*\")",
             "absent(up{job=\"it's\"}) == bool 1",
+            "count(up{job!=\"\"}) > 1 and label_join(x, \"a\", \"b\") > 2",
             "rate(x[5m] offset 1h)",
             "x{a='}'} =~ 1",
             "up",
@@ -196,7 +214,16 @@ mod tests {
         ] {
             assert_eq!(query(text).is_ok(), !text.ends_with(" on"), "{text}");
         }
-        for text in ["up = 0", "sum(rate(x[5m]) > 0", "x{a=\"b}", "x +", "a) > 1", "x{a=\"1\"] > 1"] {
+        for text in [
+            "max(up) == \"\"",
+            "a and b != 'c'",
+            "up = 0",
+            "sum(rate(x[5m]) > 0",
+            "x{a=\"b}",
+            "x +",
+            "a) > 1",
+            "x{a=\"1\"] > 1",
+        ] {
             assert!(query(text).is_err(), "{text}");
         }
     }

@@ -176,6 +176,27 @@ fn words(text: &str) -> Result<Vec<Word<'_>>, String> {
     Ok(found)
 }
 
+/// A file of names and hashes of passwords (`.htpasswd`): a hash begins with what made it, or is as long as the oldest one's.
+// ORIGIN: httpd.apache.org/docs/2.4/misc/password_encryptions.html; nginx.org/en/docs/http/ngx_http_auth_basic_module.html.
+pub(super) fn passwords(text: &str) -> Result<(), String> {
+    let is_hash = |word: &str| {
+        let is_of_crypt = word.len() == 13 && word.bytes().all(|it| it.is_ascii_alphanumeric() || b"./".contains(&it));
+        word.starts_with(['$', '{']) || is_of_crypt
+    };
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    for (at, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+        match line.split_once(':') {
+            None => return Err(format!("line {at} has no `:` between a name and its hash")),
+            // A third part is a comment.
+            Some((_, rest)) if !is_hash(rest.split(':').next().unwrap_or_default()) => {
+                return Err(format!("the password of line {at} is no hash"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// An XML file: what is opened is closed, in its order.
 pub(super) fn xml(text: &str) -> Result<(), String> {
     let mut open: Vec<(&str, usize)> = Vec::new();
@@ -263,6 +284,14 @@ mod tests {
             Err("the block of line 1 is not closed".to_owned())
         );
         assert_eq!(nginx("maxmemory 100mb\nsave 900 1\n"), Ok(()), "another program's");
+    }
+
+    #[test]
+    fn a_password_is_kept_as_a_hash() {
+        let good = "# of the web\na:$apr1$x$y\nb:{SHA}z=\nc:rl5FQhnWUaEwo:a comment\nd:$2y$05$z\n";
+        assert_eq!(passwords(good), Ok(()));
+        assert_eq!(passwords("a:$apr1$x$y\nb:in-the-clear\n"), Err("the password of line 2 is no hash".to_owned()));
+        assert!(passwords("just a word").is_err());
     }
 
     #[test]
