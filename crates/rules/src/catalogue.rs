@@ -18,6 +18,7 @@ mod asked_beside_its_path;
 mod autoscaler_without_request;
 mod autoscaler_without_target;
 mod baked_into_image;
+mod binding_of_another_account;
 mod branch_for_a_gone_version;
 mod branch_never_taken;
 mod built_from_write_back;
@@ -49,6 +50,7 @@ mod drifted_copy;
 mod encoded_twice;
 mod exposed_internal;
 mod field_that_helm_has_not;
+mod fields_that_exclude;
 mod file_that_is_not_mounted;
 mod forbidden_component;
 mod foreign_object;
@@ -83,6 +85,7 @@ mod lookup_without_data;
 mod manifest_among_definitions;
 mod measured_at_another_port;
 mod migration_on_the_first_day;
+mod migration_without_its_secret;
 mod missing_port;
 mod missing_prerequisite;
 mod missing_probe_port;
@@ -131,6 +134,7 @@ mod sealed_for_another;
 mod secret_handed_over;
 mod secret_in_git;
 mod secret_named_otherwise;
+mod secret_of_the_first_day;
 mod selector_hitting_nothing;
 mod selector_taking_others;
 mod server_of_another_major;
@@ -344,6 +348,10 @@ pub static RULES: &[&Rule] = &[
     &word_out_of_place::RULE,                 // a word out of its place
     &written_to_what_is_read_only::RULE,      // written to what is read-only
     &switch_left_out::RULE,                   // a switch that is left out
+    &secret_of_the_first_day::RULE,           // a Secret of the first day
+    &binding_of_another_account::RULE,        // a binding of another account
+    &fields_that_exclude::RULE,               // fields that exclude each other
+    &migration_without_its_secret::RULE,      // a migration without its Secret
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -35,6 +35,7 @@ mod synced;
 mod texts;
 mod waiver;
 mod workflows;
+mod written;
 
 pub use beyond::is_beyond;
 pub use catalogue::{RULES, compared, is_credential, is_placeholder, password_in, rule, unkept_servers};

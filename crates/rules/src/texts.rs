@@ -1,6 +1,7 @@
 //! The texts of templates: whose they are, their lines and their actions.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use landfall_chart::{Chart, Rendered};
 use landfall_diag::{Place, Spot};
@@ -131,9 +132,74 @@ pub(crate) fn words(inner: &str) -> Vec<&str> {
     inner.split(|it: char| it.is_whitespace() || "()|,".contains(it)).filter(|it| !it.is_empty()).collect()
 }
 
+/// An `if` of a template.
+#[derive(Debug)]
+pub(crate) struct If<'t> {
+    /// What it asks for: `.Values.web.enabled`.
+    pub(crate) asks: &'t str,
+    /// Where it begins.
+    pub(crate) at: usize,
+    /// What is printed where that holds.
+    pub(crate) body: Range<usize>,
+    /// What is printed otherwise, where nothing else is asked for in between.
+    pub(crate) otherwise: Option<Range<usize>>,
+    /// Where it has ended.
+    pub(crate) end: usize,
+}
+
+/// The `if`s of a text, those within others before them.
+pub(crate) fn ifs(text: &str) -> Vec<If<'_>> {
+    let mut open: Vec<Option<If<'_>>> = Vec::new();
+    let mut found = Vec::new();
+    for action in actions(text) {
+        let word = action.word().split('(').next().unwrap_or_default();
+        match word {
+            "if" => {
+                let (asks, body) = (action.inner[word.len()..].trim(), action.end..0);
+                open.push(Some(If { asks, at: action.start, body, otherwise: None, end: 0 }));
+            }
+            "with" | "range" | "define" | "block" => open.push(None),
+            "else" => {
+                let Some(Some(own)) = open.last_mut().filter(|it| it.as_ref().is_some_and(|it| it.body.end == 0))
+                else {
+                    continue;
+                };
+                own.body.end = action.start;
+                own.otherwise = action.rest().is_empty().then_some(action.end..0);
+            }
+            "end" => {
+                let Some(Some(mut own)) = open.pop() else { continue };
+                if own.body.end == 0 {
+                    own.body.end = action.start;
+                }
+                if let Some(otherwise) = &mut own.otherwise {
+                    otherwise.end = action.start;
+                }
+                own.end = action.end;
+                found.push(own);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_if_has_what_it_prints_and_what_it_prints_otherwise() {
+        let text = "{{ if .a }}x{{ if(not .b) }}y{{ end }}{{ else }}z{{ end }}{{ if .c }}1{{ else if .d }}2{{ else }}3{{ end }}";
+        let found: Vec<_> = ifs(text)
+            .into_iter()
+            .map(|it| (it.asks, &text[it.body.clone()], it.otherwise.map(|range| &text[range])))
+            .collect();
+        assert_eq!(
+            found,
+            [("(not .b)", "y", None), (".a", "x{{ if(not .b) }}y{{ end }}", Some("z")), (".c", "1", None)]
+        );
+    }
 
     #[test]
     fn actions_say_what_they_trim_and_comments_may_speak_of_braces() {

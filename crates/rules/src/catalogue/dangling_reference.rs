@@ -1,10 +1,13 @@
+mod not_made;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_diag::{Finding, Severity};
+use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
 use landfall_object::{Object, ObjectKey, is_object_name};
 use serde_json::Value;
 
+use self::not_made::condition_of;
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Door, Known, Subject};
 
@@ -62,6 +65,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 })
                 .max_by_key(|(certainty, _)| *certainty)
                 .filter(|(certainty, _)| is_possible || *certainty == Certainty::Named);
+            if let Some(elsewhere) = account_elsewhere(subject, desired, &reference) {
+                findings.push(elsewhere);
+                continue;
+            }
             let finding = finding(&reference, &what, &known, desired.object.kind());
             let finding = match maker {
                 Some((Certainty::Named, _)) => continue,
@@ -72,12 +79,44 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 None if there.keys(&reference).is_none() => weighed(subject, &there, desired, &reference, finding),
                 None => finding,
             };
-            findings.push(finding.at(desired.spot_at(&reference.path)));
+            let finding = finding.at(desired.spot_at(&reference.path));
+            let unit = subject.unit(&desired.unit).filter(|_| there.keys(&reference).is_none());
+            findings.push(match unit.and_then(|unit| condition_of(unit, desired, &reference)) {
+                Some(condition) => finding
+                    .help(format!(
+                        "the chart makes it only where `{}` holds: name what is there otherwise",
+                        condition.asks
+                    ))
+                    .at(Spot { unit: Some(desired.unit.clone()), ..Spot::file(condition.place) }),
+                None => finding,
+            });
         }
     }
     findings.extend(namespaces(subject));
     findings.extend(going(subject));
     findings
+}
+
+/// A binding for an account that the same release makes in another namespace.
+fn account_elsewhere(subject: &Subject<'_>, desired: &Desired, reference: &Reference) -> Option<Finding> {
+    if reference.kind != "ServiceAccount" || !desired.object.kind().ends_with("Binding") {
+        return None;
+    }
+    let accounts = subject.of_kind("", "ServiceAccount").filter(|it| it.unit == desired.unit);
+    let mut named = accounts.filter(|it| it.object.name() == reference.name);
+    let (made, None) = (named.next()?, named.next()) else { return None };
+    let (kind, name) = (desired.object.kind(), desired.object.name());
+    let (there, here) = (made.object.namespace()?, reference.namespace.as_deref()?);
+    Some(
+        RULE.finding(format!(
+            "{kind} `{name}` is for ServiceAccount `{}` of namespace {here}, and it is delivered into {there}",
+            reference.name
+        ))
+        .weighing(Severity::Warning)
+        .because("the rights are given to nobody")
+        .help(format!("write `namespace: {there}` there, by the template that the account has it from"))
+        .at(desired.spot_at(&reference.path)),
+    )
 }
 
 /// Whether a workload itself does not start without what is referred to: it is not what makes it.

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
+use super::placed_unlike_its_siblings::left_without_secrets;
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -18,10 +19,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 /// Where images come from that name no registry. Most that is there is for all, and a secret only lets its owner pull more of it.
-const HUB: &str = "docker.io";
+pub(super) const HUB: &str = "docker.io";
 
 /// A registry and the folder in it that one owner has: `ghcr.io/acme`.
-type Owner = String;
+pub(super) type Owner = String;
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let pods: Vec<(&Desired, PodTemplate<'_>)> = subject.pods().collect();
@@ -34,8 +35,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         with.entry(owner.clone()).or_insert_with(|| (BTreeSet::new(), desired)).0.extend(secrets);
     }
     let mut findings = Vec::new();
+    // Whoever does not take the chart's own setting is told so.
+    let told = left_without_secrets(subject);
     for (desired, template) in &pods {
-        if !matches!(secrets_of(subject, template), Secrets::None) {
+        let is_told = || told.iter().any(|it| it.key() == desired.key());
+        if !matches!(secrets_of(subject, template), Secrets::None) || is_told() {
             continue;
         }
         let found = owners(template).into_iter().find_map(|(owner, field)| Some((with.get(&owner)?, owner, field)));
@@ -60,14 +64,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// With what a pod pulls.
-enum Secrets {
+pub(super) enum Secrets {
     Named(Vec<String>),
     None,
     /// Its service account is not seen.
     Unknown,
 }
 
-fn secrets_of(subject: &Subject<'_>, template: &PodTemplate<'_>) -> Secrets {
+pub(super) fn secrets_of(subject: &Subject<'_>, template: &PodTemplate<'_>) -> Secrets {
     let names = |list: &Value| -> Vec<String> {
         let entries = list.as_array().into_iter().flatten();
         entries.filter_map(|it| it["name"].as_str()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
@@ -90,7 +94,7 @@ fn secrets_of(subject: &Subject<'_>, template: &PodTemplate<'_>) -> Secrets {
 }
 
 /// Whose images a pod pulls, and the field of each.
-fn owners(template: &PodTemplate<'_>) -> Vec<(Owner, String)> {
+pub(super) fn owners(template: &PodTemplate<'_>) -> Vec<(Owner, String)> {
     let containers = template.containers();
     let of = |image: &str| {
         let (first, rest) = image.split_once('/')?;

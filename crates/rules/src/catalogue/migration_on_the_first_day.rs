@@ -1,7 +1,7 @@
 use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
 
-use crate::pods::PodTemplate;
+use crate::pods::{Container, PodTemplate};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -26,14 +26,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if events.is_empty() || !events.iter().all(is_of_install) {
             continue;
         }
-        let has = |text: &str| {
-            text.to_ascii_lowercase().split(|it: char| !it.is_ascii_alphanumeric()).any(|it| EACH_TIME.contains(&it))
-        };
-        let migrates = template.containers().into_iter().any(|container| {
-            let lists =
-                ["command", "args"].iter().flat_map(|field| container.value[*field].as_array().into_iter().flatten());
-            lists.filter_map(|it| it.as_str()).chain([container.name, desired.object.name()]).any(has)
-        });
+        let migrates = template.containers().iter().any(|it| migrates(it, desired));
         // Where another hook of the same image runs with upgrades, this one is for the first time.
         if !migrates || runs_with_upgrades(subject, desired, &template) {
             continue;
@@ -46,6 +39,15 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Whether a container migrates, as its command says, its name, or that of whose it is.
+pub(super) fn migrates(container: &Container<'_>, owner: &Desired) -> bool {
+    let has = |text: &str| {
+        text.to_ascii_lowercase().split(|it: char| !it.is_ascii_alphanumeric()).any(|it| EACH_TIME.contains(&it))
+    };
+    let lists = ["command", "args"].iter().flat_map(|field| container.value[*field].as_array().into_iter().flatten());
+    lists.filter_map(|it| it.as_str()).chain([container.name, owner.object.name()]).any(has)
 }
 
 /// Whether another hook of the release runs one of these images with upgrades.

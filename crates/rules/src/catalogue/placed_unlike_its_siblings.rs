@@ -1,16 +1,25 @@
+mod pulled;
+mod restricted;
+
+use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
 use super::value_that_prints_nothing::value_at;
+use crate::pods::PodTemplate;
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, DesiredUnit, Role, Subject};
+
+pub(super) use self::pulled::left_without_secrets;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF374",
     title: "what is set for all pods reaches all of them",
     severity: Severity::Info,
     why: "`nodeSelector` and `tolerations` at the top of the values are for everything that a chart runs. A job that does not take them \
-          waits on a cluster whose free nodes are tainted, and a hook that waits holds up the whole release.",
+          waits on a cluster whose free nodes are tainted, and a hook that waits holds up the whole release. Without the `imagePullSecrets` \
+          that are set its image cannot be pulled from a private registry, and without the `securityContext` it is not let into a \
+          namespace that asks for one.",
     advice: "Print the setting into each pod's template.",
     check,
 };
@@ -44,8 +53,23 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 );
             }
         }
+        findings.extend(pulled::told(subject, unit));
+        findings.extend(restricted::told(subject, unit, rendered));
     }
     findings
+}
+
+/// The pods of a chart itself, with none of the charts below it: their settings are their own. A test is no part of what is delivered.
+fn pods_of_root<'s>(subject: &Subject<'s>, unit: &DesiredUnit) -> Vec<(&'s Desired, PodTemplate<'s>)> {
+    let is_of_root = |desired: &Desired| {
+        let mut made = unit.rendered.objects.iter().chain(&unit.rendered.hooks);
+        made.any(|it| !it.path.contains("/charts/") && it.object.is_at(&desired.key()))
+    };
+    let is_test = |desired: &Desired| match &desired.role {
+        Role::Hook { events, .. } => events.iter().all(|it| *it == HookEvent::Test),
+        _ => false,
+    };
+    subject.pods().filter(|(it, _)| it.unit == unit.name && !is_test(it) && is_of_root(it)).collect()
 }
 
 fn is_set(value: &Value) -> bool {

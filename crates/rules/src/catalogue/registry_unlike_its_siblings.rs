@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_chart::Rendered;
+use landfall_chart::{Rendered, values_to_json};
 use landfall_diag::{Finding, Severity, Spot};
 
 use super::value_that_prints_nothing::value_at;
+use crate::operated::walk;
 use crate::pods::image_parts;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -94,8 +95,10 @@ fn from_two(subject: &Subject<'_>) -> Vec<Finding> {
         else {
             continue;
         };
+        let from = value_of(subject, &desired.unit, host).map(|value| format!(" (`{value}`)")).unwrap_or_default();
+        let message = format!("image `{path}` comes from `{host}`{from} in one place and names no registry in another");
         findings.push(
-            RULE.finding(format!("image `{path}` comes from `{host}` in one place and names no registry in another"))
+            RULE.finding(message)
                 .because(format!(
                     "{} `{}` looks for it on Docker Hub, {} `{}` does not",
                     desired.object.kind(),
@@ -108,6 +111,19 @@ fn from_two(subject: &Subject<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// The path of the value that a registry is taken from: `image.registry`.
+fn value_of(subject: &Subject<'_>, unit: &str, host: &str) -> Option<String> {
+    let [rendered] = subject.unit(unit)?.rendered.charts.as_slice() else { return None };
+    let mut found = None;
+    walk(&values_to_json(&rendered.values), "", &mut |path, key, value| {
+        if found.is_none() && key.to_ascii_lowercase().ends_with("registry") && value == host {
+            found = Some(path.to_owned());
+        }
+        found.is_some()
+    });
+    found
 }
 
 /// So many other images have to be printed with the registry in front of their repository.

@@ -17,9 +17,10 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // What others refer to may be a hook.
     let all: Vec<&Desired> =
-        subject.objects().filter(|it| it.role == Role::Manifest && is_of_an_operator(it.object.group())).collect();
-    for desired in &all {
+        subject.objects().filter(|it| it.role != Role::Definition && is_of_an_operator(it.object.group())).collect();
+    for desired in all.iter().filter(|it| it.role == Role::Manifest) {
         for (field, word, name) in asked(&desired.object) {
             let is_of_kind = |it: &&&Desired| {
                 it.object.group() == desired.object.group()

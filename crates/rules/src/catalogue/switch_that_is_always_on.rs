@@ -1,13 +1,16 @@
+mod made_when_off;
+
 use std::collections::BTreeSet;
 
 use landfall_chart::{Rendered, Values};
 use landfall_diag::{Finding, Severity, Spot};
 
+use self::made_when_off::made_when_off;
 use super::branch_never_taken::{actions, conditions};
 use super::value_that_prints_nothing::{Dot, operand, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::Text;
+use crate::texts::{Text, own_texts};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF289",
@@ -27,6 +30,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(texts(&unit.name, rendered));
             findings.extend(defaults(&unit.name, rendered));
             findings.extend(noughts(&unit.name, rendered));
+            findings.extend(made(&unit.name, rendered));
         }
     }
     findings
@@ -58,6 +62,26 @@ fn texts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
                         None => format!("write `{said}` without quotes"),
                     })
                     .at(Spot { unit: Some(unit.to_owned()), ..spot }),
+            );
+        }
+    }
+    findings
+}
+
+/// Objects that are made where a switch says that none is.
+fn made(unit: &str, rendered: &Rendered) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for text in own_texts(rendered) {
+        for made in made_when_off(&text) {
+            findings.push(
+                RULE.finding(format!(
+                    "a {} is made where `{}` is off, and none where `{}` does not hold",
+                    made.kind, made.switch, made.within
+                ))
+                .keyed(format!("{} {}", text.path, made.switch))
+                .because("the `else` stands behind the `end` of the condition that it belongs to")
+                .help(format!("put the `else` in front of the `end` of `if {}`", made.within))
+                .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(text.place(made.at)) }),
             );
         }
     }

@@ -1,7 +1,10 @@
+mod beside_the_checksum;
+
 use landfall_diag::{Finding, Severity};
 use landfall_object::references::references;
 use serde_json::Value;
 
+use self::beside_the_checksum::beside_the_checksum;
 use super::unseen_settings::{changes, find, is_reloaded};
 use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
@@ -19,8 +22,8 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let Some(base) = subject.base else { return Vec::new() };
-    let mut findings = Vec::new();
+    let mut findings = beside_the_checksum(subject, &RULE);
+    let Some(base) = subject.base else { return findings };
     for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
         let object = &desired.object;
         if matches!(object.kind(), "Job" | "CronJob" | "Pod") || is_reloaded(object) {

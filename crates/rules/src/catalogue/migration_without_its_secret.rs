@@ -1,0 +1,97 @@
+use landfall_diag::{Finding, Severity};
+use serde_json::Value;
+
+use super::migration_on_the_first_day::migrates;
+use crate::pods::{Container, ContainerRole, image_parts};
+use crate::rule::Rule;
+use crate::subject::{Desired, Role, Subject};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF383",
+    title: "what migrates is given the Secrets of its program",
+    severity: Severity::Info,
+    why: "A migration opens the database that its program opens. Where the address comes from a Secret that only the program is given by \
+          `envFrom`, the migration has none, or the one of a default.",
+    advice: "Print the same `envFrom` into the container that migrates.",
+    check,
+};
+
+/// A container and whose it is.
+struct Placed<'s> {
+    desired: &'s Desired,
+    container: Container<'s>,
+}
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // What a chart from a repository runs is its author's business.
+    let all: Vec<Placed<'_>> = subject
+        .pods()
+        .filter(|(desired, _)| !subject.is_borrowed(desired))
+        .flat_map(|(desired, template)| template.containers().into_iter().map(move |it| (desired, it)))
+        .map(|(desired, container)| Placed { desired, container })
+        .collect();
+    for one in all.iter().filter(|it| is_before_others(it) && migrates(&it.container, it.desired)) {
+        let own = secrets(one.container.value);
+        let beside = all.iter().filter(|it| is_server(it) && is_beside(it, one));
+        let given = beside.flat_map(|it| from_secrets(it.container.value).into_iter().map(move |name| (it, name)));
+        // What is given one of them was thought of.
+        let given: Vec<(&Placed<'_>, &str)> = given.collect();
+        let Some((server, secret)) = given.first().filter(|_| !given.iter().any(|(_, it)| own.contains(it))) else {
+            continue;
+        };
+        let (kind, name) = (one.desired.object.kind(), one.desired.object.name());
+        findings.push(
+            RULE.finding(format!(
+                "container `{}` of {kind} `{name}` migrates without Secret `{secret}`, which is in the `envFrom` of its program",
+                one.container.name
+            ))
+            .because(format!(
+                "container `{}` of {} `{}` runs the same image with it",
+                server.container.name,
+                server.desired.object.kind(),
+                server.desired.object.name()
+            ))
+            .at(one.desired.spot_at(&one.container.path)),
+        );
+    }
+    findings
+}
+
+/// Whether a container ends before a program begins: one of a job, or one that prepares its pod.
+fn is_before_others(it: &Placed<'_>) -> bool {
+    it.container.role == ContainerRole::Init
+        || (it.container.role == ContainerRole::Main && it.desired.object.kind() == "Job")
+}
+
+/// Whether a container is a program that lasts.
+fn is_server(it: &Placed<'_>) -> bool {
+    it.container.role == ContainerRole::Main
+        && it.desired.role == Role::Manifest
+        && matches!(it.desired.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet")
+}
+
+/// Whether two run the same image for one release; one that prepares its pod is held against that pod alone.
+fn is_beside(server: &Placed<'_>, one: &Placed<'_>) -> bool {
+    let (own, other) = (image_parts(one.container.image()).1, image_parts(server.container.image()).1);
+    let is_of_its_pod = one.container.role != ContainerRole::Init || server.desired.key() == one.desired.key();
+    !own.is_empty()
+        && own == other
+        && is_of_its_pod
+        && server.desired.unit == one.desired.unit
+        && server.desired.object.namespace() == one.desired.object.namespace()
+}
+
+/// The Secrets whose keys are a container's variables, each as a whole, and that have to be there.
+fn from_secrets(container: &Value) -> Vec<&str> {
+    let all = container["envFrom"].as_array().into_iter().flatten().map(|it| &it["secretRef"]);
+    all.filter(|it| it["optional"] != true).filter_map(|it| it["name"].as_str()).collect()
+}
+
+/// The Secrets that a container has variables from.
+fn secrets(container: &Value) -> Vec<&str> {
+    let keys = container["env"].as_array().into_iter().flatten();
+    let single = keys.filter_map(|it| it.pointer("/valueFrom/secretKeyRef/name")?.as_str());
+    let whole = container["envFrom"].as_array().into_iter().flatten();
+    whole.filter_map(|it| it.pointer("/secretRef/name")?.as_str()).chain(single).collect()
+}
