@@ -342,6 +342,12 @@ impl DesiredUnit {
         }
     }
 
+    /// The path of the template that an object comes from: `web/templates/api/secrets.yaml`.
+    pub(crate) fn template_of(&self, desired: &Desired) -> Option<&str> {
+        let mut made = self.rendered.objects.iter().chain(&self.rendered.hooks);
+        made.find(|it| it.object.is_at(&desired.key())).map(|it| it.path.as_str())
+    }
+
     /// Whether anything of it is another one with each rendering.
     pub fn is_drawn(&self) -> bool {
         let again = || self.again.as_ref().is_some_and(|again| !self.rendered.all_objects().eq(again.all_objects()));

@@ -6,7 +6,7 @@ use std::ops::Range;
 use landfall_chart::{Chart, Rendered};
 use landfall_diag::{Place, Spot};
 
-use crate::subject::{DesiredUnit, Subject};
+use crate::subject::{Desired, DesiredUnit, Subject};
 
 /// A template of a chart's own.
 pub(crate) struct Text<'c> {
@@ -34,6 +34,13 @@ pub(crate) fn delivered_texts<'s>(
         texts.map(move |text| (text, move |place| Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }))
     };
     subject.units.iter().flat_map(of_unit)
+}
+
+/// The text of the template that an object comes from, among those of its unit.
+pub(crate) fn text_of<'t, 'c>(unit: &DesiredUnit, desired: &Desired, texts: &'t [Text<'c>]) -> Option<&'t Text<'c>> {
+    // What an object's path has in front is the chart's name, and a text's is where it lies.
+    let (_, path) = unit.template_of(desired)?.split_once('/')?;
+    texts.iter().find(|text| text.path.ends_with(path))
 }
 
 fn gather<'c>(chart: &'c Chart, found: &mut Vec<Text<'c>>) {

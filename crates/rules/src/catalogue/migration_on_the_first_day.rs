@@ -43,8 +43,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 /// Whether a container migrates, as its command says, its name, or that of whose it is.
 pub(super) fn migrates(container: &Container<'_>, owner: &Desired) -> bool {
+    // An option of that name is mostly a package manager's.
     let has = |text: &str| {
-        text.to_ascii_lowercase().split(|it: char| !it.is_ascii_alphanumeric()).any(|it| EACH_TIME.contains(&it))
+        let text = text.to_ascii_lowercase().replace("--upgrade", " ");
+        text.split(|it: char| !it.is_ascii_alphanumeric()).any(|it| EACH_TIME.contains(&it))
     };
     let lists = ["command", "args"].iter().flat_map(|field| container.value[*field].as_array().into_iter().flatten());
     lists.filter_map(|it| it.as_str()).chain([container.name, owner.object.name()]).any(has)

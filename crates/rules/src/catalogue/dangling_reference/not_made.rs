@@ -4,8 +4,11 @@ use landfall_diag::Place;
 use landfall_object::references::Reference;
 
 use crate::subject::{Desired, DesiredUnit};
-use crate::texts::{ifs, own_texts};
+use crate::texts::{Text, ifs, own_texts, text_of};
 use crate::written::{says_the_same, written};
+
+/// Fields that hold a name.
+const NAMES: &[&str] = &["secretName", "claimName", "name"];
 
 /// A condition of a template.
 pub(super) struct Condition {
@@ -16,17 +19,12 @@ pub(super) struct Condition {
 
 /// The one condition under which a chart itself makes what is referred to, by the words of the name that the reference has.
 pub(super) fn condition_of(unit: &DesiredUnit, desired: &Desired, reference: &Reference) -> Option<Condition> {
-    let name = ["secretName", "claimName", "name"].into_iter().find_map(|field| {
-        let origin = unit.rendered.origin(&desired.key(), &format!("{}.{field}", reference.path))?;
-        let source = origin.template?.source?;
-        let (key, value) = source.split_once(':')?;
-        (key.trim().trim_start_matches("- ") == field).then(|| value.trim().to_owned())
-    })?;
+    let texts: Vec<_> = unit.rendered.charts.iter().flat_map(own_texts).collect();
+    let name = at_its_line(unit, desired, reference).or_else(|| in_its_template(unit, desired, reference, &texts))?;
     // Others may well have the same name that is written letter by letter.
     if !name.contains("{{") {
         return None;
     }
-    let texts: Vec<_> = unit.rendered.charts.iter().flat_map(own_texts).collect();
     let mut found = texts.iter().filter_map(|text| {
         let all = written(&text.text);
         let made = all.iter().find(|it| it.kind == reference.kind && says_the_same(it.name, &name))?;
@@ -40,4 +38,31 @@ pub(super) fn condition_of(unit: &DesiredUnit, desired: &Desired, reference: &Re
         around.into_iter().next()
     });
     found.next()
+}
+
+/// The name of a reference as the line says it that wrote it.
+fn at_its_line(unit: &DesiredUnit, desired: &Desired, reference: &Reference) -> Option<String> {
+    NAMES.iter().find_map(|field| {
+        let origin = unit.rendered.origin(&desired.key(), &format!("{}.{field}", reference.path))?;
+        value_of(&origin.template?.source?, field).map(str::to_owned)
+    })
+}
+
+/// The same where a helper wrote it: as its template calls that, where all names of its kind are said alike there.
+fn in_its_template(unit: &DesiredUnit, desired: &Desired, reference: &Reference, texts: &[Text<'_>]) -> Option<String> {
+    let field = match reference.kind.as_str() {
+        "Secret" => "secretName",
+        "PersistentVolumeClaim" => "claimName",
+        _ => return None,
+    };
+    let text = text_of(unit, desired, texts)?;
+    let mut said = text.text.lines().filter_map(|line| value_of(line, field));
+    let first = said.next()?;
+    said.all(|it| says_the_same(it, first)).then(|| first.to_owned())
+}
+
+/// What a line says of a field.
+fn value_of<'l>(line: &'l str, field: &str) -> Option<&'l str> {
+    let (key, value) = line.split_once(':')?;
+    (key.trim_start_matches(['-', ' ']).trim_end() == field).then(|| value.trim())
 }

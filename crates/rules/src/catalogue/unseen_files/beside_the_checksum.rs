@@ -9,7 +9,7 @@ use super::{Mounted, mounted};
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Role, Subject};
-use crate::texts::{Text, actions, own_texts};
+use crate::texts::{Text, actions, own_texts, text_of};
 
 pub(super) fn beside_the_checksum(subject: &Subject<'_>, rule: &Rule) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -53,15 +53,8 @@ fn lasts(desired: &Desired) -> bool {
 
 /// The files that a workload's own template makes checksums of.
 fn sums_of<'t>(unit: &DesiredUnit, desired: &Desired, texts: &'t [Text<'_>]) -> Option<Vec<&'t str>> {
-    let path = path_of(unit, desired)?;
-    let own = texts.iter().find(|text| text.path.ends_with(path.split_once('/').map_or(path, |(_, rest)| rest)))?;
+    let own = text_of(unit, desired, texts)?;
     Some(files(&own.text)).filter(|files| !files.is_empty())
-}
-
-/// The path of the template that an object comes from: `web/templates/api/secrets.yaml`.
-fn path_of<'u>(unit: &'u DesiredUnit, desired: &Desired) -> Option<&'u str> {
-    let mut made = unit.rendered.objects.iter();
-    made.find(|it| it.object.is_at(&desired.key())).map(|it| it.path.as_str())
 }
 
 /// The Secrets of a chart's own files that a workload mounts in part: name, file below `templates`, field.
@@ -87,7 +80,7 @@ fn left_out(
             continue;
         }
         let below = format!("{}/templates", rendered.processed.name());
-        let Some(file) = path_of(unit, secret).and_then(|path| path.strip_prefix(&below)) else { continue };
+        let Some(file) = unit.template_of(secret).and_then(|path| path.strip_prefix(&below)) else { continue };
         found.push((reference.name, file.to_owned(), reference.path));
     }
     found
