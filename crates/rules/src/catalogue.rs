@@ -43,6 +43,7 @@ mod database_at_rest;
 mod dead_route;
 mod declared_of_nobody;
 mod default_never_taken;
+mod default_taken_by_null;
 mod development_default;
 mod disagreeing_lists;
 mod domain_bound_to_tls;
@@ -71,6 +72,7 @@ mod impossible_check;
 mod impossible_quantity;
 mod insufficient_nodes;
 mod invalid_manifest;
+mod item_of_another_list;
 mod jobs_cut_off;
 mod key_that_is_no_variable;
 mod key_that_nobody_reads;
@@ -135,6 +137,7 @@ mod secret_handed_over;
 mod secret_in_git;
 mod secret_named_otherwise;
 mod secret_of_the_first_day;
+mod secret_that_nobody_reads;
 mod selector_hitting_nothing;
 mod selector_taking_others;
 mod server_of_another_major;
@@ -147,6 +150,7 @@ mod slip_in_script;
 mod slip_in_sql;
 mod switch_left_out;
 mod switch_that_is_always_on;
+mod table_out_of_its_column;
 mod test_that_is_no_hook;
 mod text_not_of_its_grammar;
 mod text_written_as_yaml;
@@ -352,6 +356,10 @@ pub static RULES: &[&Rule] = &[
     &binding_of_another_account::RULE,        // a binding of another account
     &fields_that_exclude::RULE,               // fields that exclude each other
     &migration_without_its_secret::RULE,      // a migration without its Secret
+    &item_of_another_list::RULE,              // an item of another list
+    &default_taken_by_null::RULE,             // a default that a null takes away
+    &secret_that_nobody_reads::RULE,          // a Secret that nobody reads
+    &table_out_of_its_column::RULE,           // a table that is out of its column
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

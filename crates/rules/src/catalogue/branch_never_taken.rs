@@ -1,3 +1,5 @@
+mod behind_a_switch;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -5,9 +7,11 @@ use landfall_chart::{Chart, Rendered, Values, values_to_json};
 use landfall_diag::{Finding, Place, Severity, Spot};
 use serde_json::Value;
 
-use super::value_that_prints_nothing::{Dot, bare_path, declares, is_not_at_hand, moved, operand};
+use self::behind_a_switch::behind_a_switch;
+use super::value_that_prints_nothing::{Dot, bare_path, declares, is_not_at_hand, moved, operand, table_at, value_at};
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{DesiredUnit, Subject};
+use crate::texts::{Text, own_texts};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF286",
@@ -37,6 +41,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
         for rendered in &unit.rendered.charts {
+            findings.extend(own_texts(rendered).iter().flat_map(|text| of_strangers(unit, rendered, text)));
             let mut told = BTreeSet::new();
             let misspelt = misspelt(rendered).into_iter().map(|it| (it, "a template"));
             for (place, asked, only) in of_another(rendered) {
@@ -74,6 +79,27 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Settings of containers that are declared with a value, and printed only where a switch of something else is on.
+fn of_strangers(unit: &DesiredUnit, rendered: &Rendered, text: &Text<'_>) -> Vec<Finding> {
+    let is_given = |path: &str| value_at(&rendered.values, path).is_some_and(|it| it.truth());
+    let is_switch = |path: &str| value_at(&rendered.values, path).is_some_and(|it| it.as_bool().is_some());
+    let behind = behind_a_switch(&text.text).into_iter();
+    let told = behind.filter(|it| is_switch(&it.switch) && is_given(&it.setting)).map(|it| {
+        let place = text.place(it.at);
+        let finding = RULE
+            .finding(format!("`{}` is printed only where `{}` is on", it.setting, it.switch))
+            .weighing(Severity::Info)
+            .keyed(format!("{} {} {}", place.file, it.switch, it.setting))
+            .because(format!(
+                "whoever sets `{}` and switches the other off is not heard, and nothing says so",
+                it.setting
+            ))
+            .help(format!("ask for `{}` itself", it.setting));
+        finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) })
+    });
+    told.collect()
+}
+
 /// The conditions of a chart's own templates that nothing meets, with what they ask for and what is meant.
 fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
     let chart = &rendered.processed;
@@ -83,6 +109,7 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
     }
     let spoken_of = chart.raw_file("values.yaml").map(|file| commented(&file.text())).unwrap_or_default();
     let texts = texts(chart);
+    let all: Vec<String> = texts.iter().map(|(_, text)| without_brackets(text)).collect();
     for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("NOTES.txt")) {
         for condition in conditions(text) {
             let missing = |path: &String| {
@@ -94,7 +121,6 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
             if condition.paths.is_empty() || !condition.paths.iter().all(missing) {
                 continue;
             }
-            let all: Vec<&str> = texts.iter().map(|(_, text)| &**text).collect();
             for path in &condition.paths {
                 let steps: Vec<&str> = path.split('.').collect();
                 // What falls back on another value, or is handed in from elsewhere, may be left out on purpose.
@@ -119,7 +145,10 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
                             || (!is_decoration(&steps) && !all.iter().any(|text| reads(text, &other_steps)))
                     })
                 });
-                let meant = meant.or_else(|| alone_behind(rendered, &condition.inner, &steps));
+                let meant = meant
+                    .or_else(|| alone_behind(rendered, &condition.inner, &steps))
+                    .or_else(|| other_switch(&rendered.values, &steps))
+                    .or_else(|| all_below_one_table(&rendered.values, &condition.paths, path));
                 if let Some(meant) = meant {
                     let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);
                     let place = Place { source, ..Place::line(file.clone(), condition.line) };
@@ -138,8 +167,41 @@ fn texts(chart: &Chart) -> Vec<(String, Cow<'_, str>)> {
     own.chain(left).collect()
 }
 
+/// A text whose paths go on behind the brackets in which a part of them may be missing: `(.Values.a).b`.
+fn without_brackets(text: &str) -> String {
+    text.replace("(.Values", ".Values").replace("($.Values", "$.Values").replace(").", ".")
+}
+
 /// What switches a part of a chart on.
 const SWITCHES: &[&str] = &["enabled", "enable", "create", "install", "deploy"];
+
+/// The switch that a table declares where another word for one is asked for: `create` for `enabled`.
+fn other_switch(values: &Values, path: &[&str]) -> Option<String> {
+    let (key, parents) = path.split_last().filter(|(key, above)| SWITCHES.contains(*key) && !above.is_empty())?;
+    let table = table_at(values, parents)?;
+    let is_switch = |word: &&&str| table.get(**word).is_some_and(|value| value.as_bool().is_some());
+    let mut declared = SWITCHES.iter().filter(is_switch);
+    let other = declared.next().filter(|other| *other != key)?;
+    let is_only_one = declared.next().is_none();
+    is_only_one.then(|| parents.iter().copied().chain([*other]).collect::<Vec<_>>().join("."))
+}
+
+/// Where each of several paths is declared below one and the same table, and none where it is asked for, the path of one of them there.
+fn all_below_one_table(values: &Values, asked: &[String], path: &str) -> Option<String> {
+    if asked.len() < 2 {
+        return None;
+    }
+    let tables = values.keys().into_iter().map(|key| key.to_string_lossy().into_owned());
+    let mut with_all = tables.filter(|table| {
+        let has = |path: &String| {
+            let steps: Vec<&str> = path.split('.').collect();
+            table_at(values, &[table]).is_some_and(|table| declares(&table, &steps))
+        };
+        asked.iter().all(has)
+    });
+    let table = with_all.next()?;
+    with_all.next().is_none().then(|| format!("{table}.{path}"))
+}
 
 /// Conditions on a declared value whose branch reads another one of such a name alone: one was copied from the other. Gives what
 /// they ask for, and what is read.
@@ -472,10 +534,26 @@ pub(super) fn conditions(text: &str) -> Vec<Condition> {
                 open.push(Open { word: bare, condition });
             }
             "range" | "define" | "block" => open.push(Open { word: bare, condition: None }),
-            // What is done otherwise is known to be possible.
+            // What is done otherwise is known to be possible; and what is asked then, is a condition of its own.
             "else" => {
                 if let Some(at) = open.last_mut().and_then(|it| it.condition.take()) {
                     found[at].paths.clear();
+                }
+                let rest = bare["else".len()..].trim_start();
+                let paths = match (rest.starts_with("if "), open.len()) {
+                    (true, depth) if depth > 0 => asked(rest, dots.iter().rev().nth(1).unwrap_or(&Dot::Root)),
+                    _ => Vec::new(),
+                };
+                if let Some(last) = open.last_mut().filter(|_| !paths.is_empty()) {
+                    let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
+                    found.push(Condition {
+                        line,
+                        paths,
+                        about: last.word.to_owned(),
+                        inner: String::new(),
+                        is_if: false,
+                    });
+                    last.condition = Some(found.len() - 1);
                 }
             }
             "end" => drop(open.pop()),

@@ -69,9 +69,11 @@ fn decided(action: &str) -> Option<(String, bool)> {
     };
     // A path in quotes is a text.
     let quoted = |word: &str| Some(word.strip_prefix('"')?.strip_suffix('"')?.strip_prefix(".Values.")?.to_owned());
-    match (function, rest) {
-        ("not", [word]) if quoted(word).is_some() => return Some((quoted(word)?, false)),
-        (word, []) if quoted(word).is_some() => return Some((quoted(word)?, true)),
+    // Brackets around it change nothing: `if (not ".Values.a")`.
+    let bare: Vec<&str> = std::iter::once(&function).chain(rest).map(|it| it.trim_matches(['(', ')'])).collect();
+    match bare.as_slice() {
+        ["not", word] if quoted(word).is_some() => return Some((quoted(word)?, false)),
+        [word] if quoted(word).is_some() => return Some((quoted(word)?, true)),
         _ => {}
     }
     let holds = match function {
@@ -93,6 +95,7 @@ mod tests {
         let told = |path: &str, holds: bool| Some((path.to_owned(), holds));
         assert_eq!(decided("- if and .Values.a.b false "), told("a.b", false));
         assert_eq!(decided(" if not \".Values.a.b\" "), told("a.b", false));
+        assert_eq!(decided("- if (not \".Values.a-b.c\") "), told("a-b.c", false));
         assert_eq!(decided("- if \".Values.a.b\" -"), told("a.b", true));
         assert_eq!(decided(" else if or $.Values.a true -"), told("a", true));
         for action in [

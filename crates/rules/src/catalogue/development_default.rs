@@ -239,7 +239,8 @@ fn is_chart_default(subject: &Subject<'_>, desired: &Desired, field: &str) -> bo
     origin.sources.len() == 1 && matches!(origin.sources[0], Source::Default(_))
 }
 
-fn document(key: &str, text: &str) -> Option<Value> {
+/// The settings that a file holds, by what its name says of it.
+pub(super) fn document(key: &str, text: &str) -> Option<Value> {
     match key.rsplit('.').next() {
         Some("json") => serde_json::from_str(text).ok(),
         Some("yaml" | "yml") => landfall_yaml::to_json(text).ok(),

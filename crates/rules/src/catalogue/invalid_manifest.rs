@@ -3,6 +3,7 @@ mod meant;
 mod misfit;
 mod published;
 mod sources;
+mod texts_only;
 mod twice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use serde_json::Value;
 use self::clash::clash;
 use self::meant::meant;
 use self::sources::lost_sources;
+use self::texts_only::texts_only;
 use self::twice::twice;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -64,6 +66,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         findings.extend(lost_sources(desired));
         findings.extend(clash(desired));
+        findings.extend(texts_only(desired));
     }
     for unit in subject.units {
         findings.extend(twice(unit));

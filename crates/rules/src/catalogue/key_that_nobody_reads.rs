@@ -88,7 +88,7 @@ fn speaks_of(value: &Value, name: &str, is_of_an_operator: bool) -> bool {
 }
 
 /// Whether a role that is delivered lets a program ask the API for it: that one sees every key.
-fn may_be_asked_for(subject: &Subject<'_>, desired: &Desired) -> bool {
+pub(super) fn may_be_asked_for(subject: &Subject<'_>, desired: &Desired) -> bool {
     let resource = format!("{}s", desired.object.kind().to_ascii_lowercase());
     let has = |rule: &Value, field: &str, wanted: &[&str]| {
         let list = rule[field].as_array();

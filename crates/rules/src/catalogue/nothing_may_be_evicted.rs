@@ -1,6 +1,7 @@
+use landfall_chart::{Rendered, values_to_json};
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
@@ -24,7 +25,44 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for deployment in subject.of_kind("apps", "Deployment").filter(|it| it.role == Role::Manifest) {
         findings.extend(all_at_once(subject, deployment));
     }
+    findings.extend(subject.pods().filter_map(|(desired, template)| spread_by_nothing(subject, desired, &template)));
     findings
+}
+
+/// Several pods whose anti-affinity a template has left empty: nothing keeps them from one node.
+fn spread_by_nothing(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Option<Finding> {
+    let is_empty = template.spec["affinity"]["podAntiAffinity"].as_object().is_some_and(Map::is_empty);
+    let object = &desired.object;
+    let is_kept = matches!(object.kind(), "Deployment" | "StatefulSet") && least(subject, object) > 1;
+    let unit = subject.unit(&desired.unit)?;
+    // Who writes an empty one means it.
+    if !is_empty || !is_kept || unit.rendered.charts.iter().any(gives_an_empty_one) {
+        return None;
+    }
+    let (kind, name) = (object.kind(), object.name());
+    Some(
+        RULE.finding(format!("`podAntiAffinity` of {kind} `{name}` is empty, and there are several pods"))
+            .because(
+                "the template prints the key and nothing below it: all of them may run on one node, and go with it",
+            )
+            .help("print what spreads the pods where no affinity is set, too, or leave the key out")
+            .at(desired.spot_at(&format!("{}.affinity.podAntiAffinity", template.path))),
+    )
+}
+
+/// Whether values themselves have an anti-affinity that is empty.
+fn gives_an_empty_one(rendered: &Rendered) -> bool {
+    fn holds(value: &Value) -> bool {
+        match value {
+            Value::Object(map) => map.iter().any(|(key, value)| {
+                (key == "podAntiAffinity" && value.as_object().is_some_and(Map::is_empty)) || holds(value)
+            }),
+            Value::Array(list) => list.iter().any(holds),
+            _ => false,
+        }
+    }
+    let own = rendered.processed.raw_file("values.yaml").and_then(|file| landfall_yaml::to_json(&file.text()).ok());
+    own.as_ref().is_some_and(holds) || holds(&values_to_json(&rendered.user_values))
 }
 
 /// A budget that lets no pod go.

@@ -4,13 +4,15 @@ use super::value_printed_raw::visit;
 use crate::pods::pod_template;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
+use crate::texts::{actions, delivered_texts, unquoted};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF345",
     title: "values are quoted as YAML quotes, and options begin with a hyphen",
     severity: Severity::Warning,
     why: "A word processor, a chat or a web page makes “ ” of quotes and – of a hyphen. YAML knows neither: the marks become a part of \
-          the value, so that a schedule is none, a number is a text and a program does not know its option.",
+          the value, so that a schedule is none, a number is a text and a program does not know its option. So do quotes within a block \
+          (`|`), where a text needs none.",
     advice: "Write plain quotes (`\"`) and hyphens (`-`).",
     check,
 };
@@ -21,7 +23,59 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(quoted(desired));
         findings.extend(dashed(desired));
     }
+    for (text, spot) in delivered_texts(subject) {
+        for (at, key) in quoted_in_block(&text.text) {
+            let place = text.place(at);
+            let finding = RULE
+                .finding(format!("`{key}` is put in quotes within a block, where they are a part of the text"))
+                .keyed(format!("{} {key}", place.file))
+                .because("what stands behind `|` is taken as it is written: whoever reads it sees the quotes")
+                .help("print the value without `quote`, or write the key without `|`");
+            findings.push(finding.at(spot(place)));
+        }
+    }
     findings
+}
+
+/// Files in which a text in quotes is one.
+const QUOTING: &[&str] =
+    &["json", "yaml", "yml", "toml", "hcl", "env", "properties", "conf", "js", "ts", "sql", "graphql", "cue", "rego"];
+
+/// Where the whole text of a block is an action that quotes, with the block's key.
+fn quoted_in_block(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment() && !it.trims.0) {
+        let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let (ahead, behind) = (&text[own..action.start], &text[action.end..]);
+        let (rest, below) = behind.split_once('\n').unwrap_or((behind, ""));
+        let is_alone = ahead.trim().is_empty() && rest.trim().is_empty() && !ahead.is_empty();
+        let said = unquoted(action.inner);
+        let stages: Vec<&str> = said.split('|').map(str::trim).collect();
+        let quotes = stages.len() > 1 && matches!(stages.last(), Some(&("quote" | "squote")));
+        if !is_alone || !quotes {
+            continue;
+        }
+        let Some((key, column)) = block_above(&text[..own]).filter(|(_, column)| *column < ahead.len()) else {
+            continue;
+        };
+        let is_quoting = key.rsplit_once('.').is_some_and(|(_, ending)| QUOTING.contains(&ending));
+        // What is done next is an action, or stands outside of the block.
+        let next = below.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let goes_on = !next.trim_start().starts_with("{{") && next.len() - next.trim_start().len() > column;
+        if !is_quoting && !goes_on {
+            found.push((action.start, key));
+        }
+    }
+    found
+}
+
+/// The key whose block begins with the line behind a text, and its column.
+fn block_above(text: &str) -> Option<(&str, usize)> {
+    let line = text.trim_end_matches('\n').rsplit('\n').next()?;
+    let bare = line.trim();
+    let key = ["|", "|-", "|+"].iter().find_map(|mark| bare.strip_suffix(mark)?.trim_end().strip_suffix(':'))?;
+    let key = key.trim_matches(['"', '\'']);
+    (!key.is_empty() && !key.starts_with("- ")).then(|| (key, line.len() - line.trim_start().len()))
 }
 
 /// Values that stand in typographic quotes as a whole.
@@ -96,6 +150,24 @@ fn begins_with_a_dash(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_that_is_one_quoted_value_is_told() {
+        let keys = |text| quoted_in_block(text).into_iter().map(|(_, key)| key).collect::<Vec<_>>();
+        assert_eq!(keys("data:\n  \"mail.tmpl\": |\n    {{ .Values.x | quote }}\n  b: c\n"), ["mail.tmpl"]);
+        assert_eq!(keys("  motd: |-\n    {{ $x.y | squote }}\n  {{- end }}\n"), ["motd"]);
+        for text in [
+            "  a: |\n    {{ .Values.x }}\n",
+            "  a: |\n    {{ .Values.x | quote }}\n    more\n",
+            "  a: |\n    first\n    {{ .Values.x | quote }}\n",
+            "  a.json: |\n    {{ .Values.x | quote }}\n",
+            "  a: >-\n    {{ .Values.x | quote }}\n",
+            "  a:\n    {{ .Values.x | quote }}\n",
+            "  a: |\n    key={{ .Values.x | quote }}\n",
+        ] {
+            assert_eq!(keys(text), Vec::<&str>::new(), "{text}");
+        }
+    }
 
     #[test]
     fn a_value_in_typographic_quotes_is_told_and_what_is_said_to_people_is_not() {

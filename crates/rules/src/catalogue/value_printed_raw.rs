@@ -1,7 +1,10 @@
+mod listed;
+
 use landfall_chart::values_to_json;
 use landfall_diag::{Finding, Severity, Spot};
 use serde_json::Value;
 
+use self::listed::listed;
 use super::value_that_prints_nothing::value_at;
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Role, Subject};
@@ -79,6 +82,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             );
         }
     }
+    findings.extend(subject.units.iter().flat_map(listed));
     findings
 }
 

@@ -1,3 +1,4 @@
+mod items;
 mod kustomized;
 mod left;
 mod replaced;
@@ -54,6 +55,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 }
             }
             findings.extend(replaced(rendered).into_iter().map(|it| it.told(&RULE, &unit.name)));
+            findings.extend(items::misspelt(rendered).into_iter().map(|it| it.told(&RULE, &unit.name)));
         }
         if let [rendered] = unit.rendered.charts.as_slice() {
             let unread: BTreeSet<String> = findings.iter().map(|it| it.key.clone()).collect();

@@ -12,6 +12,7 @@ use landfall_diag::{Finding, Severity, Spot};
 
 pub use self::compared::compared;
 use self::variables::Variables;
+use crate::operated::is_of_an_operator;
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
 use crate::texts::own_texts;
@@ -37,6 +38,8 @@ struct Silent {
     borrowed: bool,
     /// Whether it is declared, and printed where a condition holds only if it is empty.
     emptied: bool,
+    /// The list whose items have none.
+    of_items: Option<String>,
 }
 
 /// Places of templates: the file and the line, from 1.
@@ -111,16 +114,27 @@ fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {
             let name = written(&steps);
             let is_empty = matches!(field.text.as_str(), "" | "null" | "~" | "[]" | "{}" | "\"\"");
             // What else is printed there is the field.
-            if silent.emptied && !is_empty {
+            if (silent.emptied || silent.of_items.is_some()) && !is_empty {
+                continue;
+            }
+            // What is null in a kind of the API's own is as good as left out.
+            if silent.of_items.is_some() && !is_of_an_operator(&key.gvk.group) {
                 continue;
             }
             let effect = if is_empty { "is empty" } else { "lacks a part" };
-            let severity = match (&silent.near, silent.borrowed) {
+            let severity = match (&silent.near, silent.borrowed || silent.of_items.is_some()) {
                 (None, true) => Severity::Info,
                 _ => RULE.severity,
             };
             let finding = RULE
                 .finding(match silent.path.strip_prefix('.') {
+                    _ if silent.of_items.is_some() => format!(
+                        "the items of `{}` have no `{}`, which is printed into {} `{}` all the same",
+                        silent.of_items.as_deref().unwrap_or_default(),
+                        silent.path,
+                        key.gvk.kind,
+                        key.name
+                    ),
                     None if silent.emptied => format!(
                         "`{}` is printed into {} `{}` where a condition says that it is empty",
                         silent.path, key.gvk.kind, key.name
@@ -187,11 +201,18 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                 continue;
             }
             for (line, path, near) in unknown_of_release(&text) {
-                let silent = Silent { path, near: Some(near.to_owned()), borrowed, emptied: false };
+                let silent = Silent { path, near: Some(near.to_owned()), borrowed, emptied: false, of_items: None };
                 places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
             }
             if !text.contains(".Values.") {
                 continue;
+            }
+            for (list, key, line) in of_an_item::unasked(&text) {
+                let whole: Vec<&str> = scope.iter().copied().chain(list.split('.')).collect();
+                if list_lacks(&rendered.values, &whole, &key) {
+                    let silent = Silent { path: key, near: None, borrowed, emptied: false, of_items: Some(list) };
+                    places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
+                }
             }
             for (line, path) in emptied::paths(&text) {
                 let whole: Vec<&str> = scope.iter().copied().chain(path.split('.')).collect();
@@ -201,7 +222,7 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                 if value.is_none_or(|value| value.as_bool().is_some() || value.as_f64().is_some()) {
                     continue;
                 }
-                let silent = Silent { path, near: None, borrowed, emptied: true };
+                let silent = Silent { path, near: None, borrowed, emptied: true, of_items: None };
                 places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
             }
             for (line, path) in bare_paths(&text) {
@@ -220,11 +241,18 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                     Some((parent, _)) => format!("{parent}.{near}"),
                     None => near,
                 });
-                let silent = Silent { path: path.to_owned(), near, borrowed, emptied: false };
+                let silent = Silent { path: path.to_owned(), near, borrowed, emptied: false, of_items: None };
                 places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
             }
         }
     }
+}
+
+/// Whether a list of tables stands at a path of values, and one of them lacks a key.
+fn list_lacks(values: &Values, path: &[&str], key: &str) -> bool {
+    let Some((last, tables)) = path.split_last() else { return false };
+    let list = table_at(values, tables).and_then(|table| table.get(last)?.as_list().cloned());
+    list.is_some_and(|list| list.values().iter().any(|item| item.as_map().is_some_and(|item| !item.contains(key))))
 }
 
 /// Whether a chart's templates put other values in place of those that are given: Istio's do.
@@ -388,7 +416,7 @@ const PASSING_ON: &[&str] = &[
 
 /// The paths of `.Values` that a template prints as they are, with the lines, from 1, of the actions. Within `with` a path goes
 /// on from the one that is named there.
-fn bare_paths(text: &str) -> Vec<(u32, String)> {
+pub(super) fn bare_paths(text: &str) -> Vec<(u32, String)> {
     let mut found = Vec::new();
     // Where the dot stands in each block that is open: at this path of the values, or somewhere else.
     let mut dots: Vec<Dot> = Vec::new();

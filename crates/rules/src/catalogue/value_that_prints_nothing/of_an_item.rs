@@ -1,5 +1,6 @@
 //! What belongs to the root and is asked of an item or of a part.
 
+use super::{Dot, operand};
 use crate::texts::{Action, actions, unquoted, words};
 
 /// What stands at the root alone.
@@ -63,6 +64,42 @@ fn of_root(action: &Action<'_>, has_key: &dyn Fn(&str) -> bool) -> Option<String
         steps.next().is_some_and(|first| OF_THE_ROOT.contains(&first) && !has_key(first)) && steps.next().is_some()
     });
     found.map(str::to_owned)
+}
+
+/// Tables that a template prints for each item of a list without a condition, and asks for elsewhere: the list, the key, and the line,
+/// from 1.
+pub(super) fn unasked(text: &str) -> Vec<(String, String, u32)> {
+    let all: Vec<Action<'_>> = actions(text).filter(|it| !it.is_comment()).collect();
+    let asks = |action: &Action<'_>, key: &str| {
+        matches!(action.word(), "if" | "with" | "else") && words(action.inner).iter().any(|it| step_of(it) == Some(key))
+    };
+    let mut found = Vec::new();
+    // The list whose items the dot stands for in each block that is open, and what the block asks for.
+    let mut open: Vec<(Option<String>, Action<'_>)> = Vec::new();
+    for action in &all {
+        match action.word() {
+            "range" => open.push((operand(action.rest(), &Dot::Root), *action)),
+            "if" => open.push((open.last().and_then(|(list, _)| list.clone()), *action)),
+            "with" | "define" | "block" => open.push((None, *action)),
+            "end" => drop(open.pop()),
+            "toYaml" => {
+                let Some(list) = open.last().and_then(|(list, _)| list.clone()) else { continue };
+                let Some(key) = words(action.rest()).first().and_then(|it| step_of(it)) else { continue };
+                let is_asked = open.iter().any(|(_, around)| asks(around, key));
+                if !is_asked && all.iter().any(|it| asks(it, key)) {
+                    let line = u32::try_from(text[..action.start].matches('\n').count()).unwrap_or(0) + 1;
+                    found.push((list, key.to_owned(), line));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The only step of a word that asks the dot for something: `.spec`.
+fn step_of(word: &str) -> Option<&str> {
+    word.strip_prefix('.').filter(|step| !step.is_empty() && !step.contains('.') && !OF_THE_ROOT.contains(step))
 }
 
 /// Functions that give an item or a part of what they are given.
@@ -139,6 +176,20 @@ mod tests {
             "{{ range .Values.jobs }}{{ $x.Values.a }}{{/* .Values.b */}}{{ end }}",
         ] {
             assert_eq!(paths(text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_of_each_item_without_being_asked_for_is_told() {
+        let told = |text| unasked(text).into_iter().map(|(list, key, _)| format!("{list} {key}")).collect::<Vec<_>>();
+        let text = "{{ range .Values.sites }}{{ if .small }}a{{ end }}\nb:\n{{ toYaml .small | indent 2 }}{{ end }}";
+        assert_eq!(told(text), ["sites small"]);
+        for text in [
+            "{{ range .Values.sites }}{{ if .small }}\n{{ toYaml .small | indent 2 }}{{ end }}{{ end }}",
+            "{{ range .Values.sites }}\n{{ toYaml .small | indent 2 }}{{ end }}",
+            "{{ if .small }}{{ end }}{{ with .Values.sites }}{{ toYaml .small }}{{ end }}",
+        ] {
+            assert_eq!(told(text), Vec::<String>::new(), "{text}");
         }
     }
 }

@@ -1,0 +1,255 @@
+use landfall_diag::{Finding, Severity};
+
+use crate::rule::Rule;
+use crate::subject::Subject;
+use crate::texts::{Action, actions, delivered_texts, unquoted, words};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF379",
+    title: "what belongs below a key stands further in than the key, and all of it alike",
+    severity: Severity::Warning,
+    why: "`nindent` with the column of the key itself makes siblings of what was to be its children: the key is null, and what was set \
+          below it is dropped as fields that nobody knows. Blanks in front of `indent` move the first line alone, so that the second \
+          one ends what the first began.",
+    advice: "Indent by two more than the key (`nindent`), and put nothing in front of `indent`.",
+    check,
+};
+
+/// Fields of Kubernetes' own that are tables, and lists in nobody's kinds (`limits` and `labels` are in some).
+const TABLES: &[&str] = &[
+    "affinity",
+    "annotations",
+    "dnsConfig",
+    "lifecycle",
+    "livenessProbe",
+    "matchLabels",
+    "nodeAffinity",
+    "nodeSelector",
+    "podAffinity",
+    "podAntiAffinity",
+    "readinessProbe",
+    "requests",
+    "resources",
+    "securityContext",
+    "startupProbe",
+    "strategy",
+    "updateStrategy",
+];
+
+/// Tables of texts, which hold no tables.
+const OF_TEXTS: &[&str] = &["annotations", "labels", "matchLabels", "nodeSelector"];
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (text, spot) in delivered_texts(subject) {
+        let told = siblings(&text.text).into_iter().chain(shifted(&text.text)).chain(nested(&text.text));
+        for (at, words, because) in told {
+            let place = text.place(at);
+            let key = format!("{} {words}", place.file);
+            findings.push(RULE.finding(words).keyed(key).because(because).at(spot(place)));
+        }
+    }
+    findings
+}
+
+/// What is found in a template: where, what it is, and what comes of it.
+type Told = (usize, String, String);
+
+/// Tables that are written in the column of their key, or in front of it.
+fn siblings(text: &str) -> Vec<Told> {
+    let mut found = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        let Some((of, column)) = written(text, &action) else { continue };
+        let Some((key, at)) = key_above(text, &action).filter(|(key, _)| TABLES.contains(key)) else { continue };
+        // The resources that rights are to are a list.
+        let is_of_rights = key == "resources" && text.contains("apiGroups");
+        if column <= at && !is_of_rights {
+            found.push((
+                action.start,
+                format!("what `toYaml {of}` gives is written beside `{key}`, not below it"),
+                format!("the key stands in column {at}, and what belongs to it in column {column}: `{key}` is null"),
+            ));
+        }
+    }
+    found
+}
+
+/// Tables whose first line stands further in than the others: the blanks in front of the action are put in front of it alone.
+fn shifted(text: &str) -> Vec<Told> {
+    let mut found = Vec::new();
+    // Up to where an action takes the blanks behind it away.
+    let mut trimmed: Option<usize> = None;
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        let is_trimmed = action.trims.0 || trimmed.is_some_and(|from| text[from..action.start].trim().is_empty());
+        trimmed = action.trims.1.then_some(action.end);
+        if is_trimmed {
+            continue;
+        }
+        let said = unquoted(action.inner);
+        let all = words(&said);
+        let [.., "indent", columns] = all.as_slice() else { continue };
+        let ahead = &text[line_start(text, action.start)..action.start];
+        let is_table = all.contains(&"toYaml") && columns.parse::<usize>().is_ok_and(|columns| columns > 0);
+        if ahead.is_empty() || !ahead.trim().is_empty() || !is_table {
+            continue;
+        }
+        let of = subject_of(&all).unwrap_or(".");
+        found.push((
+            action.start,
+            format!("the first line of what `toYaml {of}` gives stands {} columns further in than the others", ahead.len()),
+            format!(
+                "`indent {columns}` moves each line, and the blanks in front of the action its first one once more"
+            ),
+        ));
+    }
+    found
+}
+
+/// `annotations:` below `labels:` and the like: a table among texts, which the API refuses.
+fn nested(text: &str) -> Vec<Told> {
+    let mut found = Vec::new();
+    if text.contains("kind: CustomResourceDefinition") {
+        return found;
+    }
+    let mut above: Vec<(usize, &str)> = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let bare = line.trim();
+        if bare.is_empty() || bare.starts_with(['#', '{']) {
+            continue;
+        }
+        let column = line.len() - line.trim_start().len();
+        above.retain(|(other, _)| *other < column);
+        let Some(key) = bare.strip_suffix(':') else {
+            // What has a value holds no keys; what it is, is a step all the same.
+            above.push((column, ""));
+            continue;
+        };
+        let parent = above.last().map_or("", |(_, key)| key);
+        if matches!(key, "annotations" | "labels") && OF_TEXTS.contains(&parent) {
+            found.push((
+                start,
+                format!("`{key}` stands below `{parent}`, which holds texts alone"),
+                "the API refuses a table there: it belongs beside it".to_owned(),
+            ));
+        }
+        above.push((column, key));
+    }
+    found
+}
+
+fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |at| at + 1)
+}
+
+/// What an action writes as YAML, and in which column; none where it writes nothing, or in the middle of a line.
+fn written(text: &str, action: &Action<'_>) -> Option<(String, usize)> {
+    let said = unquoted(action.inner);
+    let all = words(&said);
+    let column: usize = match all.as_slice() {
+        [.., "nindent", columns] => columns.parse().ok()?,
+        // In front of it is its own line's beginning.
+        [.., "indent", columns] if action.start == line_start(text, action.start) => columns.parse().ok()?,
+        _ => return None,
+    };
+    let is_written = all.contains(&"toYaml") && !matches!(action.word(), "if" | "with" | "range");
+    is_written.then(|| (subject_of(&all).unwrap_or(".").to_owned(), column))
+}
+
+/// What `toYaml` is given.
+fn subject_of<'w>(all: &[&'w str]) -> Option<&'w str> {
+    let at = all.iter().position(|it| *it == "toYaml")?;
+    let next = all.get(at + 1).filter(|it| it.starts_with(['.', '$']));
+    next.or_else(|| all.get(at.checked_sub(1)?)).copied()
+}
+
+/// The key in front of an action in its line, or alone in the line above it, and its column.
+fn key_above<'t>(text: &'t str, action: &Action<'_>) -> Option<(&'t str, usize)> {
+    let own = line_start(text, action.start);
+    let ahead = &text[own..action.start];
+    let line = match ahead.trim().is_empty() {
+        false => ahead,
+        true => {
+            let says_nothing = |line: &&str| {
+                let line = line.trim();
+                line.is_empty() || (line.starts_with("{{") && line.ends_with("}}") && opens(line))
+            };
+            text[..own].lines().rev().find(|line| !says_nothing(line))?
+        }
+    };
+    let bare = line.trim_end();
+    let name = bare.trim_start().trim_start_matches("- ");
+    let key = name.strip_suffix(':')?;
+    Some((key, bare.len() - name.len()))
+}
+
+/// Whether a line of actions opens a block and does nothing else: what another one prints may stand between.
+fn opens(line: &str) -> bool {
+    actions(line).all(|action| matches!(action.word(), "if" | "with"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words_of(found: Vec<Told>) -> Vec<String> {
+        found.into_iter().map(|(_, words, _)| words).collect()
+    }
+
+    #[test]
+    fn a_table_in_the_column_of_its_key_is_told() {
+        for text in [
+            "  - name: a\n    securityContext:\n    {{- toYaml .Values.x | nindent 4 }}\n",
+            "    securityContext:\n    {{- with .Values.x }}\n    {{- toYaml .Values.x | nindent 4 }}\n    {{- end }}\n",
+            "  - securityContext: {{- toYaml .Values.x | nindent 4 }}\n",
+            "    securityContext:\n{{ toYaml .Values.x | indent 4 }}\n",
+            "    securityContext: {{ .Values.x | toYaml | nindent 2 }}\n",
+        ] {
+            let told = ["what `toYaml .Values.x` gives is written beside `securityContext`, not below it"];
+            assert_eq!(words_of(siblings(text)), told, "{text}");
+        }
+        for text in [
+            "    securityContext:\n      {{- toYaml .Values.x | nindent 6 }}\n",
+            "    env:\n    {{- toYaml .Values.x | nindent 4 }}\n",
+            "    labels:\n    {{- include \"x\" . | nindent 4 }}\n",
+            "    resources:\n      a: b\n    {{- toYaml .Values.x | nindent 4 }}\n",
+            "    labels:\n      {{- include \"x\" . | nindent 6 }}\n    {{- toYaml .Values.x | nindent 4 }}\n",
+            "    resources: {}\n    {{- toYaml .Values.x | nindent 4 }}\n",
+            "    annotations:\n    {{- end }}\n    {{- toYaml .Values.x | nindent 4 }}\n",
+        ] {
+            assert_eq!(words_of(siblings(text)), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn blanks_in_front_of_indent_move_the_first_line() {
+        let told = ["the first line of what `toYaml .Values.x` gives stands 2 columns further in than the others"];
+        assert_eq!(words_of(shifted("affinity:\n  {{ toYaml .Values.x | indent 6 }}\n")), told);
+        for text in [
+            "affinity:\n{{ toYaml .Values.x | indent 6 }}\n",
+            "affinity:\n  {{- toYaml .Values.x | nindent 6 }}\n",
+            "affinity:\n  {{- toYaml .Values.x | indent 6 }}\n",
+            "a: {{ toYaml .Values.x | indent 6 }}\n",
+            "  {{ include \"x\" . | indent 6 }}\n",
+            "affinity:\n{{- with .x -}}\n  {{ toYaml . | indent 6 }}\n",
+        ] {
+            assert_eq!(words_of(shifted(text)), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_among_texts_is_told() {
+        let text = "metadata:\n  labels:\n    {{- include \"x\" . | nindent 4 }}\n  {{- with .x }}\n    annotations:\n      a: b\n  {{- end }}\n";
+        assert_eq!(words_of(nested(text)), ["`annotations` stands below `labels`, which holds texts alone"]);
+        for text in [
+            "metadata:\n  labels:\n    a: b\n  annotations:\n    a: b\n",
+            "labels:\n  a: b\n  annotations: none\n",
+            "labels:\n  app:\n    annotations:\n      a: b\n",
+            "template:\n  metadata:\n    annotations:\n    labels:\n      a: b\n",
+        ] {
+            assert_eq!(words_of(nested(text)), Vec::<String>::new(), "{text}");
+        }
+    }
+}
