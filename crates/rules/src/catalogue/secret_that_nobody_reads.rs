@@ -23,7 +23,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let secrets = subject.of_kind("", "Secret").filter(|it| it.role == Role::Manifest && !subject.is_borrowed(it));
-    for desired in secrets.filter(|it| holds_variables(it) && !is_for_others(it)) {
+    for desired in secrets.filter(|it| holds_variables(it) && !is_for_others(subject, it)) {
         let namespace = desired.object.namespace();
         let has_pods = subject.pods().any(|(it, _)| it.unit == desired.unit && it.object.namespace() == namespace);
         // What an operator makes of its resources, and whom a pod asks for in words, is not seen.
@@ -32,14 +32,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         }
         let name = desired.object.name();
-        let finding = RULE.finding(format!("Secret `{name}` holds variables, and no container reads it"));
-        let made_of = made_of(subject, desired);
-        let finding = match made_of.is_empty() {
-            true => finding.because("what is set there reaches no program"),
-            false => {
-                finding.because(format!("it is made of {}: whoever sets that is not heard", made_of.join(" and ")))
-            }
+        let of = match made_of(subject, desired) {
+            values if values.is_empty() => "variables".to_owned(),
+            values => format!("the variables of {}", values.join(" and ")),
         };
+        let finding = RULE
+            .finding(format!("Secret `{name}` holds {of}, and no container reads it"))
+            .because("what is set there reaches no program");
         findings.push(finding.at(desired.spot_at("metadata.name")));
     }
     findings
@@ -60,18 +59,19 @@ fn holds_variables(desired: &Desired) -> bool {
 }
 
 /// Whether a Secret is marked for somebody who looks for Secrets by what is written on them, or is of a type of its own.
-fn is_for_others(desired: &Desired) -> bool {
+fn is_for_others(subject: &Subject<'_>, desired: &Desired) -> bool {
     let object = &desired.object;
     let is_opaque = object.str_at("/type").is_none_or(|it| it == "Opaque");
-    let is_usual = |key: &String| {
-        ["app.kubernetes.io/", "helm.sh/", "meta.helm.sh/"].iter().any(|prefix| key.starts_with(prefix))
-            || ["app", "chart", "release", "heritage", "component", "name", "version", "instance"].contains(&&**key)
+    let is_of_helm = |key: &str| ["helm.sh/", "meta.helm.sh/"].iter().any(|prefix| key.starts_with(prefix));
+    let marks = |map: &str| object.at(map).and_then(Value::as_object).into_iter().flatten();
+    // What stands on the pods' owners, too, is what the release writes on everything.
+    let is_on_all = |key: &str, value: &Value| {
+        let own = subject.pods().filter(|(it, _)| it.unit == desired.unit);
+        own.map(|(it, _)| it).any(|it| it.object.label(key) == value.as_str())
     };
-    let marks = ["/metadata/labels", "/metadata/annotations"]
-        .into_iter()
-        .filter_map(|map| object.at(map).and_then(Value::as_object))
-        .flat_map(|map| map.keys());
-    !is_opaque || !marks.into_iter().all(is_usual)
+    let is_noted = marks("/metadata/annotations").any(|(key, _)| !is_of_helm(key));
+    let is_labelled = marks("/metadata/labels").any(|(key, value)| !is_of_helm(key) && !is_on_all(key, value));
+    !is_opaque || is_noted || is_labelled
 }
 
 /// Whether anything refers to a Secret, or says its name where a program may take it from.
