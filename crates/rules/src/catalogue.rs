@@ -343,6 +343,14 @@ pub static RULES: &[&Rule] = &[
     &label_misspelt::RULE,                    // a label misspelt
     &placed_unlike_its_siblings::RULE,        // a place that one does not take
     &resource_named_otherwise::RULE,          // a resource that is named otherwise
+    &item_of_another_list::RULE,              // an item of another list
+    &default_taken_by_null::RULE,             // a default that a null takes away
+    &secret_that_nobody_reads::RULE,          // a Secret that nobody reads
+    &table_out_of_its_column::RULE,           // a table that is out of its column
+    &secret_of_the_first_day::RULE,           // a Secret of the first day
+    &binding_of_another_account::RULE,        // a binding of another account
+    &fields_that_exclude::RULE,               // fields that exclude each other
+    &migration_without_its_secret::RULE,      // a migration without its Secret
     &address_told_to_others::RULE,            // another's address told to others
     &asked_beside_its_path::RULE,             // asked for beside its path
     &probe_without_its_key::RULE,             // a probe without its key
@@ -352,14 +360,6 @@ pub static RULES: &[&Rule] = &[
     &word_out_of_place::RULE,                 // a word out of its place
     &written_to_what_is_read_only::RULE,      // written to what is read-only
     &switch_left_out::RULE,                   // a switch that is left out
-    &secret_of_the_first_day::RULE,           // a Secret of the first day
-    &binding_of_another_account::RULE,        // a binding of another account
-    &fields_that_exclude::RULE,               // fields that exclude each other
-    &migration_without_its_secret::RULE,      // a migration without its Secret
-    &item_of_another_list::RULE,              // an item of another list
-    &default_taken_by_null::RULE,             // a default that a null takes away
-    &secret_that_nobody_reads::RULE,          // a Secret that nobody reads
-    &table_out_of_its_column::RULE,           // a table that is out of its column
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -96,7 +96,10 @@ fn shifted(text: &str) -> Vec<Told> {
         let of = subject_of(&all).unwrap_or(".");
         found.push((
             action.start,
-            format!("the first line of what `toYaml {of}` gives stands {} columns further in than the others", ahead.len()),
+            format!(
+                "the first line of what `toYaml {of}` gives stands {} columns further in than the others",
+                ahead.len()
+            ),
             format!(
                 "`indent {columns}` moves each line, and the blanks in front of the action its first one once more"
             ),
