@@ -118,7 +118,9 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
                     // A chart that is not at hand may declare it; but not where another path of its stands behind the condition.
                     && (!is_not_at_hand(chart, &steps) || alone_behind(rendered, &condition.inner, &steps).is_some())
             };
-            if condition.paths.is_empty() || !condition.paths.iter().all(missing) {
+            // Whoever gives a value by its old name is told so.
+            let is_refused = condition.inner.lines().any(|action| action.starts_with("fail "));
+            if is_refused || condition.paths.is_empty() || !condition.paths.iter().all(missing) {
                 continue;
             }
             for path in &condition.paths {
