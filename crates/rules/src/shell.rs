@@ -279,7 +279,10 @@ mod tests {
 
     #[test]
     fn commands_are_told_apart() {
-        let script = "set -e\n# no 'command\nif [ -d /a ]; then\n  cp \"/a/x\"* /b && A=1 exec run \\\n    --c 'd e' | tee -a /f\nfi\n";
+        let script = concat!(
+            "set -e\n# no 'command\nif [ -d /a ]; then\n",
+            "  cp \"/a/x\"* /b && A=1 exec run \\\n    --c 'd e' | tee -a /f\nfi\n",
+        );
         assert_eq!(words(script), ["set -e", "[ -d /a ]", "cp /a/x* /b", "run --c d e", "tee -a /f", "fi"]);
         assert!(commands(script)[1].may_fail);
         assert!(commands("cp a /b || true").first().is_some_and(|it| it.may_fail));

@@ -10,9 +10,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF116",
     title: "no development default reaches a protected environment",
     severity: Severity::Error,
-    why: "A password that stands in the chart's own values, or that everybody tries first, is known to everybody. It works, \
-          so nothing tells that the real one was never set. With a key that signs tokens anybody is whoever he likes to be, wherever \
-          it is.",
+    why: "A password that stands in the chart's own values, or that everybody tries first, is known to everybody. It \
+          works, so nothing tells that the real one was never set. With a key that signs tokens anybody is \
+          let in as anybody else, wherever it is.",
     advice: "Set the value for this environment from a sealed or existing Secret.",
     check,
 };
@@ -128,7 +128,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings.into_iter().map(|finding| finding.weighing(severity)).collect()
 }
 
-/// Keys that tokens are signed with, as the chart has them: even where nobody works yet, whoever reads the chart can make tokens.
+/// Keys that tokens are signed with, as the chart has them: even where nobody works yet, whoever reads the chart can
+/// make tokens.
 fn signing_keys(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in subject.of_kind("", "Secret").filter(|it| !subject.is_borrowed(it)) {
@@ -142,7 +143,7 @@ fn signing_keys(subject: &Subject<'_>) -> Vec<Finding> {
                 RULE.finding(format!("`{key}` of Secret `{}` is the chart's own default", desired.object.name()))
                     .weighing(Severity::Warning)
                     .because("whoever reads the chart can sign tokens with it, and is let in as anybody")
-                    .help("leave the default empty and draw the key by chance where none is given, or set it from a sealed Secret")
+                    .help("leave the default empty and draw the key by chance, or set it from a sealed Secret")
                     .at(desired.spot_at(&field)),
             );
         }

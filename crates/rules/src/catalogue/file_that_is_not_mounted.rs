@@ -138,7 +138,8 @@ fn one_level_deeper(desired: &Desired, container: &Container<'_>, known: &[Files
     findings
 }
 
-/// Options that want a file and are given the directory that a ConfigMap or Secret is mounted at, whoever delivers that.
+/// Options that want a file and are given the directory that a ConfigMap or Secret is mounted at, whoever delivers
+/// that.
 fn directory_for_a_file(
     desired: &Desired,
     template: &PodTemplate<'_>,
@@ -194,7 +195,8 @@ const BUILT_UPON: &[&str] = &[
     "config",
 ];
 
-/// Settings of a chart that are mounted at the directory of another chart's program (`/etc/OTHER`): copied with it, and not changed.
+/// Settings of a chart that are mounted at the directory of another chart's program (`/etc/OTHER`): copied with it,
+/// and not changed.
 fn directory_of_another(
     subject: &Subject<'_>,
     desired: &Desired,

@@ -8,9 +8,10 @@ pub(super) static RULE: Rule = Rule {
     id: "LF342",
     title: "what a template trims leaves lines apart",
     severity: Severity::Warning,
-    why: "`{{-` takes the line break in front of an action away, and `-}}` the one behind it. An action alone on its line that does \
-          both puts what stands behind it at the end of the line before: two keys become one text, and the manifest is no YAML or \
-          something else than was written, as soon as the branch is taken; two lines of a settings file become one word.",
+    why: "`{{-` takes the line break in front of an action away, and `-}}` the one behind it. An action alone on its \
+          line that does both puts what stands behind it at the end of the line before: two keys become one text, \
+          and the manifest is no YAML or something else than was written, as soon as the branch is taken; two lines \
+          of a settings file become one word.",
     advice: "Trim on one side alone: `{{- if … }}`.",
     check,
 };
@@ -108,7 +109,8 @@ fn are_keys(before: Line<'_>, after: Line<'_>) -> bool {
     ends && (is_yaml(after.text) || after.text == "---")
 }
 
-/// Whether both lines are of one text with lines of its own (a script, a file of settings), and a word ends with the first one.
+/// Whether both lines are of one text with lines of its own (a script, a file of settings), and a word ends with the
+/// first one.
 fn are_words(before: Line<'_>, after: Line<'_>) -> bool {
     let is_letter = |it: char| it.is_ascii_alphanumeric();
     let begins = |text: &str| text.starts_with(is_letter);

@@ -8,8 +8,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF292",
     title: "paths of an Ingress or IngressRoute are patterns only where they may be",
     severity: Severity::Warning,
-    why: "A path of type `Prefix` or `Exact` is compared letter by letter. One that is written as a pattern fits no request, and \
-          controllers that check the type refuse the whole Ingress. Traefik's `Path` and `PathPrefix` are compared so, too.",
+    why: "A path of type `Prefix` or `Exact` is compared letter by letter. One that is written as a pattern fits no \
+          request, and controllers that check the type refuse the whole Ingress. Traefik's `Path` and `PathPrefix` \
+          are compared so, too.",
     advice: "Use `pathType: ImplementationSpecific` for a pattern that the controller reads, or a plain path.",
     check,
 };
@@ -47,8 +48,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Matchers of Traefik's whose path holds a pattern. ORIGIN: doc.traefik.io/traefik/reference/routing-configuration/http/routing/rules-and-priority
-/// (`Path`, `PathPrefix`); version 2 took patterns in braces: `/{name:[a-z]+}`.
+/// Matchers of Traefik's whose path holds a pattern. ORIGIN:
+/// doc.traefik.io/traefik/reference/routing-configuration/http/routing/rules-and-priority (`Path`, `PathPrefix`);
+/// version 2 took patterns in braces: `/{name:[a-z]+}`.
 fn matchers(route: &Desired) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, entry) in route.object.list_at("/spec/routes").iter().enumerate() {

@@ -16,9 +16,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF389",
     title: "SQL that a chart writes can be read by its database",
     severity: Severity::Warning,
-    why: "A query in a ConfigMap is text to the API. With a quote too many the database refuses it, and the metrics it was for are \
-          missing; a name in single quotes is no name, and one with a hyphen has to stand in double quotes: the script that sets the \
-          database up ends there, and the program finds no user to log in as.",
+    why: "A query in a ConfigMap is text to the API. With a quote too many the database refuses it, and the metrics \
+          it was for are missing; a name in single quotes is no name, and one with a hyphen has to stand in double \
+          quotes: the script that sets the database up ends there, and the program finds no user to log in as.",
     advice: "Close what is opened, and let `psql` quote names and texts itself: `:\"name\"`, `:'text'`.",
     check,
 };

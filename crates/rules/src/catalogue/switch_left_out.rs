@@ -12,8 +12,8 @@ pub(super) static RULE: Rule = Rule {
     id: "LF392",
     title: "a switch that is off reaches its program",
     severity: Severity::Info,
-    why: "A variable that a template writes only where its value is true is missing where it is false. The program goes by its own \
-          default then; where that is true, nobody can switch it off.",
+    why: "A variable that a template writes only where its value is true is missing where it is false. The program \
+          goes by its own default then; where that is true, nobody can switch it off.",
     advice: "Write the variable in both cases, without the condition.",
     check,
 };
@@ -78,7 +78,8 @@ fn is(values: &Values, path: &str, wanted: bool) -> bool {
     values_to_json(values).pointer(&pointer) == Some(&Value::Bool(wanted))
 }
 
-/// Variables that are written only where the switch that is their value is on: the action that asks, the switch, the variable.
+/// Variables that are written only where the switch that is their value is on: the action that asks, the switch, the
+/// variable.
 fn switches(text: &str) -> Vec<(Action<'_>, String, &str)> {
     let all: Vec<Action<'_>> = actions(text).collect();
     let mut found = Vec::new();

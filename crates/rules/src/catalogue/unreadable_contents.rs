@@ -14,9 +14,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF188",
     title: "files of ConfigMaps and Secrets can be read as what they are called",
     severity: Severity::Error,
-    why: "A ConfigMap takes any text. A comma too many in a JSON file, or an indentation that a template got wrong, is \
-          found out by the program that reads it, when it starts: with every pod of the rollout. A file of passwords in which one \
-          stands in the clear is read, and lets nobody in.",
+    why: "A ConfigMap takes any text. A comma too many in a JSON file, or an indentation that a template got wrong, \
+          is found out by the program that reads it, when it starts: with every pod of the rollout. A file of \
+          passwords in which one stands in the clear is read, and lets nobody in.",
     advice: "Correct the text; where it is made of values, let `toJson` or `toYaml` write it.",
     check,
 };

@@ -86,8 +86,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Values that hold an action of somebody else's templates (`{{ print .Subject }}`), which a chart has given to `tpl`: of what it asks
-/// for Helm has nothing, and nothing is what the program gets.
+/// Values that hold an action of somebody else's templates (`{{ print .Subject }}`), which a chart has given to
+/// `tpl`: of what it asks for Helm has nothing, and nothing is what the program gets.
 fn carried_out(unit: &DesiredUnit) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rendered in &unit.rendered.charts {

@@ -12,8 +12,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF388",
     title: "variables are written as who fills them in knows them",
     severity: Severity::Warning,
-    why: "`$(NAME)` is Kubernetes' own form, and Kubernetes fills it in in commands, arguments and variables alone. `envsubst` fills in \
-          `$NAME` and `${NAME}`, and leaves everything else as it is: the program gets the letters `$(NAME)` as an address or a name.",
+    why: "`$(NAME)` is Kubernetes' own form, and Kubernetes fills it in in commands, arguments and variables alone. \
+          `envsubst` fills in `$NAME` and `${NAME}`, and leaves everything else as it is: the program gets the \
+          letters `$(NAME)` as an address or a name.",
     advice: "Write `${NAME}` in files that `envsubst` fills in.",
     check,
 };

@@ -9,16 +9,18 @@ pub(super) static RULE: Rule = Rule {
     id: "LF390",
     title: "words stand where their program reads them",
     severity: Severity::Warning,
-    why: "Some programs take a word for what it is by its place alone. `redis-server` reads its configuration from the first word: behind \
-          an option the path is one more value of that option, and the server ends at once. What stands behind `java -jar x.jar` is \
-          for the program in the archive: the heap stays as large as the machine makes it.",
-    advice: "Put the word where the program looks for it: the file first, options of the virtual machine in front of `-jar`.",
+    why: "Some programs take a word for what it is by its place alone. `redis-server` reads its configuration from \
+          the first word: behind an option the path is one more value of that option, and the server ends at once. \
+          What stands behind `java -jar x.jar` is for the program in the archive: the heap stays as large as the \
+          machine makes it.",
+    advice: "Put the word where the program looks for it: the file first, options of the virtual machine in front of \
+             `-jar`.",
     check,
 };
 
 /// Programs that read their configuration from the first word.
-// ORIGIN: redis.io/docs/latest/operate/oss_and_stack/management/config ("Passing arguments using the command line"); `main` in
-// `src/server.c` of Redis and Valkey.
+// ORIGIN: redis.io/docs/latest/operate/oss_and_stack/management/config ("Passing arguments using the command line");
+// `main` in `src/server.c` of Redis and Valkey.
 const FILE_FIRST: &[&str] = &["redis-server", "redis-sentinel", "valkey-server", "valkey-sentinel", "keydb-server"];
 
 /// Their options that take a file that ends alike, or any words.
@@ -40,7 +42,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                         plain[place]
                     ))
                     .weighing(Severity::Error)
-                    .because("only the first word is taken for the file: there it is a value of the option, and the server ends")
+                    .because("only the first word is the file: there it is a value of the option, and the server ends")
                     .help("put the file in front of all options")
                     .at(at(place)),
                 );

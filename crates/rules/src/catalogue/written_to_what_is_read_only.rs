@@ -11,8 +11,9 @@ pub(super) static RULE: Rule = Rule {
     id: "LF391",
     title: "scripts write where something can be written",
     severity: Severity::Warning,
-    why: "ConfigMaps, Secrets and whatever is mounted `readOnly` cannot be written by the container that mounts them. A copy into such a \
-          directory fails; where the script goes on all the same, what was copied is missing later, and nothing says why.",
+    why: "ConfigMaps, Secrets and whatever is mounted `readOnly` cannot be written by the container that mounts \
+          them. A copy into such a directory fails; where the script goes on all the same, what was copied is \
+          missing later, and nothing says why.",
     advice: "Copy into an `emptyDir` that is mounted for it, and mount the settings elsewhere.",
     check,
 };

@@ -176,8 +176,10 @@ fn words(text: &str) -> Result<Vec<Word<'_>>, String> {
     Ok(found)
 }
 
-/// A file of names and hashes of passwords (`.htpasswd`): a hash begins with what made it, or is as long as the oldest one's.
-// ORIGIN: httpd.apache.org/docs/2.4/misc/password_encryptions.html; nginx.org/en/docs/http/ngx_http_auth_basic_module.html.
+/// A file of names and hashes of passwords (`.htpasswd`): a hash begins with what made it, or is as long as the
+/// oldest one's.
+// ORIGIN: httpd.apache.org/docs/2.4/misc/password_encryptions.html;
+// nginx.org/en/docs/http/ngx_http_auth_basic_module.html.
 pub(super) fn passwords(text: &str) -> Result<(), String> {
     let is_hash = |word: &str| {
         let is_of_crypt = word.len() == 13 && word.bytes().all(|it| it.is_ascii_alphanumeric() || b"./".contains(&it));
