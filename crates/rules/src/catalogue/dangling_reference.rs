@@ -109,7 +109,7 @@ fn account_elsewhere(subject: &Subject<'_>, desired: &Desired, reference: &Refer
     let (there, here) = (made.object.namespace()?, reference.namespace.as_deref()?);
     Some(
         RULE.finding(format!(
-            "{kind} `{name}` is for ServiceAccount `{}` of namespace {here}, and it is delivered into {there}",
+            "{kind} `{name}` is for ServiceAccount `{}` of namespace {here}, and the release makes it in {there}",
             reference.name
         ))
         .weighing(Severity::Warning)
