@@ -196,7 +196,11 @@ fn a_namespace_that_is_written_down_is_not_that_of_every_release() {
         all.map(|it| (it.severity, it.message.clone())).collect()
     };
     let all = told("default");
-    assert!(all.iter().any(|it| it.1.contains("with `--namespace probe`: ClusterRoleBinding `it` is for ServiceAccount `it`")), "{all:#?}");
+    assert!(
+        all.iter()
+            .any(|it| it.1.contains("with `--namespace probe`: ClusterRoleBinding `it` is for ServiceAccount `it`")),
+        "{all:#?}"
+    );
     assert_eq!(told("{{ .Release.Namespace }}"), []);
 }
 

@@ -150,7 +150,7 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
                 let meant = meant
                     .or_else(|| alone_behind(rendered, &condition.inner, &steps))
                     .or_else(|| other_switch(&rendered.values, &steps))
-                    .or_else(|| all_below_one_table(&rendered.values, &condition.paths, path));
+                    .or_else(|| all_below_one_table(rendered, &condition.paths, path));
                 if let Some(meant) = meant {
                     let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);
                     let place = Place { source, ..Place::line(file.clone(), condition.line) };
@@ -188,18 +188,22 @@ fn other_switch(values: &Values, path: &[&str]) -> Option<String> {
     is_only_one.then(|| parents.iter().copied().chain([*other]).collect::<Vec<_>>().join("."))
 }
 
-/// Where each of several paths is declared below one and the same table, and none where it is asked for, the path of one of them there.
-fn all_below_one_table(values: &Values, asked: &[String], path: &str) -> Option<String> {
+/// Where each of several paths is declared below one and the same table of the chart's own, and none where it is asked for, the path of
+/// one of them there.
+fn all_below_one_table(rendered: &Rendered, asked: &[String], path: &str) -> Option<String> {
     if asked.len() < 2 {
         return None;
     }
+    let values = &rendered.values;
     let tables = values.keys().into_iter().map(|key| key.to_string_lossy().into_owned());
     let mut with_all = tables.filter(|table| {
         let has = |path: &String| {
             let steps: Vec<&str> = path.split('.').collect();
             table_at(values, &[table]).is_some_and(|table| declares(&table, &steps))
         };
-        asked.iter().all(has)
+        // A part may have values of the same names.
+        let is_of_a_part = rendered.processed.declared().any(|it| it.name == *table || it.alias == *table);
+        !is_of_a_part && asked.iter().all(has)
     });
     let table = with_all.next()?;
     with_all.next().is_none().then(|| format!("{table}.{path}"))
