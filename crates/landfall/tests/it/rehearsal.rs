@@ -335,6 +335,28 @@ fn a_kind_that_is_taken_for_granted_goes_from_one_version_to_the_next() {
     assert!(ran.stdout.contains("would deliver"), "{}", ran.all());
 }
 
+/// What prints the anti-affinity is in a library that is not at hand, and what stands for that prints nothing.
+#[test]
+fn an_anti_affinity_that_a_chart_that_is_not_at_hand_prints_is_not_judged() {
+    let sandbox = shop();
+    let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
+    let library = "dependencies:\n  - {name: common, version: 1.0.0, repository: \"https://charts.example.com\"}\n";
+    let pods = |affinity: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: apart}}\nspec:\n  replicas: 2\n  selector: {{matchLabels: {{app: apart}}}}\n  \
+             template:\n    metadata: {{labels: {{app: apart}}}}\n    spec:\n      affinity:\n        podAntiAffinity: {affinity}\n      \
+             containers: [{{name: apart, image: registry.example.com/apart:1.0.0}}]\n"
+        )
+    };
+    let theirs = "{{- include \"common.affinities.pods\" (dict \"type\" \"soft\" \"context\" $) | nindent 10 }}";
+    for (chart, affinity, is_told) in [(chart.to_owned() + library, theirs, false), (chart.to_owned(), "{}", true)] {
+        sandbox.write("shop/Chart.yaml", &chart);
+        sandbox.write("shop/templates/apart.yaml", &pods(affinity));
+        let ran = sandbox.run(&["rehearse", "./shop", "-n", "web", "--from", "empty"]).exits(0);
+        assert_eq!(ran.stdout.contains("LF270"), is_told, "{}", ran.all());
+    }
+}
+
 #[test]
 fn a_claim_that_grows_is_no_error_where_nobody_knows_its_class() {
     let sandbox = shop();

@@ -271,6 +271,16 @@ fn what_a_chart_refuses_without_is_no_condition_of_another_value() {
     is_quiet(&installed(values, template), "LF286");
 }
 
+/// `ports.https` is printed where `onHost.https` is on: the one is a switch, and the other no condition.
+#[test]
+fn a_switch_that_is_called_after_what_it_lets_be_printed_is_meant() {
+    let values = "onHost: {https: true}\nports: {https: 8443}\n";
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\ndata:\n  a: b\n  {{- if .Values.onHost.https }}\n  port: {{ .Values.ports.https | quote }}\n  {{- end }}\n";
+    is_quiet(&installed(values, template), "LF286");
+    let both = "onHost: {https: 443}\nports: {https: 8443}\n";
+    assert_ne!(told(&installed(both, template), "LF286"), Vec::<String>::new());
+}
+
 #[test]
 fn a_number_that_a_program_reads_as_one_is_no_version() {
     let variable = |name: &str, key: &str| {

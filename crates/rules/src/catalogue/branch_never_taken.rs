@@ -227,7 +227,10 @@ fn of_another(rendered: &Rendered) -> Vec<(Place, String, String)> {
             let is_part = only == *asked || only.starts_with(&format!("{asked}."));
             // Where one is wanted beside the other, the chart says so by refusing.
             let is_check = ["fail ", "required "].iter().any(|call| condition.inner.contains(call));
-            if is_part || is_check || is_switch || !declares(&rendered.values, &steps) {
+            // A switch that is called after the number or the list that it lets be printed: `useHostPort.https`, `hostPorts.https`.
+            let is_one = |path: &str| value_at(&rendered.values, path).is_some_and(|it| it.as_bool().is_some());
+            let is_for_it = is_one(asked) != is_one(&only);
+            if is_part || is_check || is_switch || is_for_it || !declares(&rendered.values, &steps) {
                 continue;
             }
             let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);

@@ -210,6 +210,9 @@ pub fn is_credential(name: &str) -> bool {
             "existing",
             "pull",
             "ref",
+            // How often one may be used.
+            "rate",
+            "limit",
         ])
         // The name by which members of a new cluster know each other (etcd), sent in the clear.
         && !(has(&["initial"]) && has(&["cluster"]))
@@ -289,6 +292,7 @@ mod tests {
             "image-pull-secret",
             "existingSecret",
             "ETCD_INITIAL_CLUSTER_TOKEN",
+            "API_KEY_RATE_LIMIT",
         ] {
             assert!(!is_credential(name), "{name}");
         }

@@ -35,8 +35,10 @@ fn spread_by_nothing(subject: &Subject<'_>, desired: &Desired, template: &PodTem
     let object = &desired.object;
     let is_kept = matches!(object.kind(), "Deployment" | "StatefulSet") && least(subject, object) > 1;
     let unit = subject.unit(&desired.unit)?;
-    // Who writes an empty one means it.
-    if !is_empty || !is_kept || unit.rendered.charts.iter().any(gives_an_empty_one) {
+    let mut parts = unit.rendered.charts.iter().flat_map(|it| it.processed.with_parts());
+    let lacks_one = parts.any(|part| part.without.dependencies.iter().any(|it| it.enabled));
+    // Who writes an empty one means it; and what prints it may be in a chart that is not at hand.
+    if !is_empty || !is_kept || lacks_one || unit.rendered.charts.iter().any(gives_an_empty_one) {
         return None;
     }
     let (kind, name) = (object.kind(), object.name());

@@ -42,11 +42,14 @@ const OF_TEXTS: &[&str] = &["annotations", "labels", "matchLabels", "nodeSelecto
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (text, spot) in delivered_texts(subject) {
-        let told = siblings(&text.text).into_iter().chain(shifted(&text.text)).chain(nested(&text.text));
-        for (at, words, because) in told {
+        let first_lines = shifted(&text.text).into_iter().map(|it| (it, true));
+        let others = siblings(&text.text).into_iter().chain(nested(&text.text)).map(|it| (it, false));
+        for ((at, words, because), is_first_line) in others.chain(first_lines) {
             let place = text.place(at);
             let key = format!("{} {words}", place.file);
-            findings.push(RULE.finding(words).keyed(key).because(because).at(spot(place)));
+            let finding = RULE.finding(words).keyed(key).because(because).at(spot(place));
+            // Who writes one so writes them all so.
+            findings.push(if is_first_line { finding.of_family("first line") } else { finding });
         }
     }
     findings
