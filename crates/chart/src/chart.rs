@@ -119,6 +119,16 @@ impl Crd {
     }
 }
 
+/// A location as a word of a command that can be pasted into a shell; what has none lies in the directory one is in.
+pub(crate) fn typed(location: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    match location {
+        "" => ".".to_owned(),
+        plainly if plainly.chars().all(plain) => plainly.to_owned(),
+        other => format!("'{}'", other.replace('\'', "'\\''")),
+    }
+}
+
 impl Chart {
     /// The chart's name; for a dependency with an alias, the alias.
     pub fn name(&self) -> &str {
@@ -133,6 +143,11 @@ impl Chart {
     /// A path as the chart's owner would type it.
     pub fn path_of(&self, name: &str) -> String {
         if self.location.is_empty() { name.to_owned() } else { format!("{}/{name}", self.location) }
+    }
+
+    /// Where it lies, as a word of a command that can be pasted into a shell.
+    pub fn typed(&self) -> String {
+        typed(&self.location)
     }
 
     /// The files in `crds/`, this chart's first, then its dependencies', depth first.

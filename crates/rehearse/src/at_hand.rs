@@ -67,7 +67,7 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
     };
     leave_out(unit);
     before.into_iter().for_each(leave_out);
-    let location = unit.charts().next().map(|source| source.chart.location.clone()).unwrap_or_default();
+    let location = unit.charts().next().map(|source| source.chart.typed()).unwrap_or_default();
     let left: BTreeSet<String> = all.values().map(|it| it.path.clone()).collect();
     let files = all.into_values().map(|left| NotChecked {
         what: left.path,

@@ -49,7 +49,7 @@ pub fn is_beyond(subject: &Subject<'_>, finding: &Finding) -> bool {
 }
 
 /// Whether a name has another one as one of its parts: `shop-redis-master` has `redis`.
-fn has_part(text: &str, name: &str) -> bool {
+pub fn has_part(text: &str, name: &str) -> bool {
     let is_end = |rest: Option<char>| rest.is_none_or(|it| !it.is_ascii_alphanumeric());
     !name.is_empty()
         && text

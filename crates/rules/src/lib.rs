@@ -37,7 +37,7 @@ mod waiver;
 mod workflows;
 mod written;
 
-pub use beyond::is_beyond;
+pub use beyond::{has_part, is_beyond};
 pub use catalogue::{RULES, compared, is_credential, is_placeholder, password_in, rule, unkept_servers};
 pub use demand::{Demand, demand};
 pub use documents::{FactsBlock, facts_blocks, facts_table, with_facts};

@@ -101,8 +101,17 @@ impl NotAtHand {
         }
         let expression = inner.frame.as_ref().map(|frame| frame.expression.as_str())?;
         let words: Vec<&str> = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect();
-        let is_value = words.iter().any(|word| matches!(*word, "Values" | "Subcharts"));
-        let asks = is_value && words.iter().any(|word| self.names.contains(*word));
+        let at = words.iter().position(|word| matches!(*word, "Values" | "Subcharts"));
+        // Where not even the values are there, the template asks something else than the root for them.
+        let next = at.and_then(|at| words.get(at + 1));
+        let is_root = match &inner.cause {
+            Cause::Field(said) => {
+                !said.starts_with("can't evaluate field Values in")
+                    && !next.is_some_and(|name| said.ends_with(&format!("interface {{}}.{name}")))
+            }
+            _ => true,
+        };
+        let asks = is_root && at.is_some() && words.iter().any(|word| self.names.contains(*word));
         asks.then(|| format!("reads `{expression}`"))
     }
 

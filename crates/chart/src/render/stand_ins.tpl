@@ -26,8 +26,12 @@
 
 {{- define "common.labels.matchLabels" -}}
 {{- $root := ternary .context . (hasKey . "context") -}}
-app.kubernetes.io/name: {{ include "common.names.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+{{- $labels := dict "app.kubernetes.io/name" (include "common.names.name" $root) "app.kubernetes.io/instance" $root.Release.Name -}}
+{{- if and (hasKey . "customLabels") .customLabels -}}
+{{- $custom := include "common.tplvalues.render" (dict "value" .customLabels "context" $root) | fromYaml -}}
+{{- $labels = merge (pick $custom "app.kubernetes.io/name" "app.kubernetes.io/instance") $labels -}}
+{{- end -}}
+{{ toYaml $labels }}
 {{- end -}}
 {{- define "common.labels.standard" -}}
 {{- $root := ternary .context . (hasKey . "context") -}}

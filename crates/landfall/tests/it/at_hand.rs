@@ -193,3 +193,62 @@ fn nothing_stands_where_it_might_be_of_another_type() {
     let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0).says("`redis.master.service.port`");
     assert!(!ran.stdout.contains("patient.yaml: reads `.Values"), "{}", ran.all());
 }
+
+/// Two charts are not at hand: a library, whose `matchLabels` takes over a name that it is handed and whose `lookup` keeps what is
+/// there, and a database, whose Secret any of the pods might make but none does before it runs.
+#[test]
+fn what_charts_that_are_not_at_hand_bring_is_no_fault_of_those_that_are() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    let part = |name: &str| format!("{{name: {name}, version: 1.0.0, repository: \"https://charts.example.com\"}}");
+    let chart = format!(
+        "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n  - {}\n  - {}\n",
+        part("common"),
+        part("redis")
+    );
+    sandbox.write("shop/Chart.yaml", &chart);
+    let pods = |name: &str| {
+        format!(
+            "{{{{- $labels := dict \"app.kubernetes.io/name\" \"{name}\" | toYaml }}}}\napiVersion: apps/v1\nkind: Deployment\n\
+             metadata: {{name: {name}}}\nspec:\n  selector:\n    matchLabels: \
+             {{{{- include \"common.labels.matchLabels\" (dict \"customLabels\" $labels \"context\" $) | nindent 6 }}}}\n  \
+             template:\n    metadata:\n      labels: \
+             {{{{- include \"common.labels.standard\" (dict \"customLabels\" $labels \"context\" $) | nindent 8 }}}}\n    \
+             spec:\n      serviceAccountName: maker\n      containers:\n        - name: {name}\n          \
+             image: registry.example.com/{name}:1.0.0\n          env:\n            - name: PASSWORD\n              \
+             valueFrom: {{secretKeyRef: {{name: shop-redis, key: password}}}}\n"
+        )
+    };
+    sandbox.write("shop/templates/one.yaml", &pods("one"));
+    sandbox.write("shop/templates/two.yaml", &pods("two"));
+    let rights = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: maker}\n---\n\
+        apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: maker}\nrules:\n  - apiGroups: [\"\"]\n    \
+        resources: [secrets]\n    verbs: [create, get]\n---\n\
+        apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: maker}\n\
+        roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: maker}\nsubjects: [{kind: ServiceAccount, name: maker}]\n";
+    sandbox.write("shop/templates/rights.yaml", rights);
+    let keys = "{{- $own := genSelfSignedCert \"shop\" nil nil 365 }}\napiVersion: v1\nkind: Secret\nmetadata: {name: keys}\n\
+        type: kubernetes.io/tls\ndata:\n  \
+        tls.crt: {{ include \"common.secrets.lookup\" (dict \"key\" \"tls.crt\" \"defaultValue\" $own.Cert \"context\" $) }}\n  \
+        tls.key: {{ include \"common.secrets.lookup\" (dict \"key\" \"tls.key\" \"defaultValue\" $own.Key \"context\" $) }}\n";
+    sandbox.write("shop/templates/keys.yaml", keys);
+    let ran = sandbox.run(&["rehearse", "./shop", "-n", "web", "--from", "empty"]).exits(0);
+    assert!(!ran.stdout.contains("LF101"), "{}", ran.all());
+    assert!(ran.stdout.contains("Secret shop-redis: taken as there"), "{}", ran.all());
+    // What lies in the directory one is in has a name for a shell, too.
+    let mut here = sandbox.command(&["template", "."]);
+    let refused = here.current_dir(sandbox.root().join("shop")).output().expect("run");
+    let refused = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.contains("landfall dependency build .\n"), "{refused}");
+}
+
+#[test]
+fn a_template_that_asks_something_else_than_the_root_fails_whatever_is_at_hand() {
+    let sandbox = shop();
+    let reads = "{{- with .Values.redis }}\n  port: \"{{ .Values.redis.port }}\"\n  {{- end }}";
+    sandbox.write(
+        "shop/templates/asked.yaml",
+        &format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: asked}}\ndata:\n  {reads}\n"),
+    );
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(2).says("nil pointer evaluating interface {}.redis");
+}

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use landfall_cluster::Cluster;
-use landfall_delivery::{Door, Missing, Unit, unresolved};
+use landfall_delivery::{Candidate, Door, Missing, Unit, unresolved};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_drydock::Prerequisite;
 use landfall_object::references::Need;
 use landfall_object::{ASSUMED, Gvk, Object, ObjectKey, SIMULATED, is_object_name};
+use landfall_rules::has_part;
 use serde_json::json;
 
 use super::{Attempt, Stage, broken};
@@ -30,7 +31,14 @@ impl Stage {
             taken.insert(format!("Namespace {namespace}"));
         }
         let missing = unresolved(attempt.objects, &cluster).await.map_err(|error| vec![error.diagnose()])?;
-        for unresolved in missing.into_iter().filter(|it| it.need == Need::Start) {
+        let theirs = names_not_at_hand(attempt.candidates);
+        // What a program may make may as well be of a chart that is not at hand and that it is called after.
+        let is_theirs = |missing: &Missing| {
+            matches!(missing.kind.as_str(), "Secret" | "ConfigMap")
+                && missing.key.is_none()
+                && theirs.iter().any(|name| has_part(&missing.name, name))
+        };
+        for unresolved in missing.into_iter().filter(|it| it.need == Need::Start || is_theirs(&it.missing)) {
             if unresolved.missing.key.is_some() {
                 lacking.push(unresolved.diagnostic());
             }
@@ -108,6 +116,13 @@ impl Stage {
             _ => Ok(()),
         }
     }
+}
+
+/// The names of the charts that are not at hand.
+fn names_not_at_hand(candidates: &[Candidate]) -> BTreeSet<&str> {
+    let units = candidates.iter().filter_map(|(_, unit)| unit.as_ref().ok());
+    let parts = units.flat_map(Unit::charts).flat_map(|source| source.chart.with_parts());
+    parts.flat_map(|part| part.without.names()).collect()
 }
 
 /// What stands for something that is taken as there.

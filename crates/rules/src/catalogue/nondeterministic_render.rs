@@ -94,12 +94,20 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 Some(other) => differing(desired.object.value(), other.value(), String::new(), &mut paths),
                 None => drop(paths.insert("metadata.name".to_owned(), String::new())),
             }
-            differences.extend(paths.into_iter().map(|(path, text)| difference(unit, desired, path, &text)));
+            let told = paths.into_iter().map(|(path, text)| difference(unit, desired, path, &text));
+            // What stands for a template of a chart that is not at hand has no place, and draws where that one may keep.
+            differences.extend(told.filter(|it| it.call.is_some() || !does_without(unit)));
         }
         findings.extend(causes(unit, &differences));
         findings.extend(read_back(subject, unit));
     }
     findings
+}
+
+/// Whether charts that it needs are not at hand.
+fn does_without(unit: &DesiredUnit) -> bool {
+    let parts = || unit.chart.iter().flat_map(|chart| chart.with_parts());
+    parts().any(|part| !part.without.dependencies.is_empty())
 }
 
 /// Whether no later delivery makes it anew. Tests run and are gone, whatever they are called; what is a hook of an
@@ -141,6 +149,10 @@ fn difference<'a>(unit: &DesiredUnit, desired: &'a Desired, path: String, text: 
     Difference { desired, path, drawn, call }
 }
 
+fn object_of(difference: &Difference<'_>) -> String {
+    format!("{}/{}", difference.desired.object.kind(), difference.desired.object.name())
+}
+
 /// One finding for each thing that is drawn, however many fields it shows in.
 fn causes(unit: &DesiredUnit, differences: &[Difference<'_>]) -> Vec<Finding> {
     // A checksum of what differs differs too: that is no cause of its own.
@@ -150,12 +162,11 @@ fn causes(unit: &DesiredUnit, differences: &[Difference<'_>]) -> Vec<Finding> {
         if follows(&difference) && !differences.iter().all(|it| follows(&it)) {
             continue;
         }
-        let object = format!("{}/{}", difference.desired.object.kind(), difference.desired.object.name());
         let cause = match (&difference.call, difference.drawn) {
             // An authority, what it signs, and who is told of it.
             (_, Drawn::Certificate) => String::new(),
             (Some(call), _) => format!("{}:{}", call.place.file, call.place.line),
-            (None, _) => object,
+            (None, _) => object_of(difference),
         };
         grouped.entry((difference.drawn, cause)).or_default().push(difference);
     }
@@ -169,7 +180,7 @@ fn causes(unit: &DesiredUnit, differences: &[Difference<'_>]) -> Vec<Finding> {
                 format!("the certificate that {at} prints is another one with each rendering")
             }
             (_, Some(at)) => format!("what {at} prints is another value with each rendering"),
-            _ => format!("{cause} is another one with each rendering"),
+            _ => format!("{} is another one with each rendering", object_of(group[0])),
         };
         let synced = matches!(unit.door, Door::Application(_));
         let because = match drawn {

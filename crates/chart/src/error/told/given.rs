@@ -2,6 +2,7 @@
 
 use landfall_diag::{Diagnostic, code};
 
+use crate::chart::typed;
 use crate::error::secretive::with_setting;
 use crate::error::value_path::shown;
 use crate::error::{Mismatch, SchemaViolation};
@@ -26,7 +27,7 @@ pub(super) fn not_a_table(mismatch: &Mismatch, setting: Option<&Setting>) -> Dia
 pub(super) fn missing_dependencies(names: &[String], location: &str) -> Diagnostic {
     let message = format!("dependencies are declared in Chart.yaml and not in charts/: {}", names.join(", "));
     Diagnostic::error(code::MISSING_DEPENDENCIES, message)
-        .help(format!("landfall dependency build {}", for_a_shell(location)))
+        .help(format!("landfall dependency build {}", typed(location)))
 }
 
 /// Values that do not fit.
@@ -53,13 +54,4 @@ pub(super) fn schema(violations: &[SchemaViolation]) -> Diagnostic {
         }
     }
     diagnostic.help("correct the values, or render with `--skip-schema-validation`")
-}
-
-/// A path as a word of a command that can be pasted into a shell.
-fn for_a_shell(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !path.is_empty() && path.chars().all(plain) {
-        return path.to_owned();
-    }
-    format!("'{}'", path.replace('\'', "'\\''"))
 }
