@@ -221,6 +221,14 @@ fn leave_ignored(set: &ApplicationSet, next: &mut Object, live: &Object) {
     for rule in set.ignored.iter().filter(|rule| rule.name.is_empty() || rule.name == live.name()) {
         let mut pointers = rule.json_pointers.clone();
         for expression in rule.jq_path_expressions.iter().filter_map(|it| Expression::parse(it)) {
+            if expression.names_items() {
+                let mut value = next.value().clone();
+                expression.carry(&mut value, live.value());
+                if let Value::Object(map) = value {
+                    *next = Object::from_map(map);
+                }
+                continue;
+            }
             pointers.extend(expression.pointers(live.value()));
             pointers.extend(expression.pointers(next.value()));
         }
