@@ -631,6 +631,7 @@ fn has_come_to_its_end(finished: &Option<SyncEnd>) -> bool {
 fn source_type(source: &UnitSource) -> &'static str {
     match source {
         UnitSource::Chart(_) => "Helm",
+        UnitSource::Manifests { kustomizations, .. } if !kustomizations.is_empty() => "Kustomize",
         UnitSource::Manifests { .. } => "Directory",
     }
 }
