@@ -96,6 +96,8 @@ mod monitor_that_finds_nothing;
 mod moving_tag;
 mod name_alike_in_loop;
 mod name_counting_revisions;
+mod name_of_every_namespace;
+mod name_of_every_release;
 mod name_of_hook_and_manifest;
 mod namespace_in_template;
 mod node_directory;
@@ -164,6 +166,7 @@ mod unknown_annotation;
 mod unreadable_contents;
 mod unseen_files;
 mod unseen_settings;
+mod value_of_the_other_table;
 mod value_printed_raw;
 mod value_that_nobody_reads;
 mod value_that_prints_nothing;
@@ -360,6 +363,9 @@ pub static RULES: &[&Rule] = &[
     &word_out_of_place::RULE,                 // a word out of its place
     &written_to_what_is_read_only::RULE,      // written to what is read-only
     &switch_left_out::RULE,                   // a switch that is left out
+    &value_of_the_other_table::RULE,          // a value of the other table
+    &name_of_every_release::RULE,             // a name that is each release's
+    &name_of_every_namespace::RULE,           // a name that is each namespace's
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -41,7 +41,7 @@ pub(crate) fn given_script<'c>(container: &Container<'c>) -> Option<(String, Str
 }
 
 /// The words of a container's command and arguments, each with its field.
-fn words<'c>(container: &Container<'c>) -> Vec<(String, &'c str)> {
+pub(crate) fn words<'c>(container: &Container<'c>) -> Vec<(String, &'c str)> {
     let list = |list: &'static str| {
         let words = container.value[list].as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
         words.filter_map(move |(at, word)| Some((format!("{list}[{at}]"), word.as_str()?)))

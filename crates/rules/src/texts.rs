@@ -43,7 +43,8 @@ pub(crate) fn text_of<'t, 'c>(unit: &DesiredUnit, desired: &Desired, texts: &'t 
     texts.iter().find(|text| text.path.ends_with(path))
 }
 
-fn gather<'c>(chart: &'c Chart, found: &mut Vec<Text<'c>>) {
+/// Adds the templates of a chart itself, those that were left out with them.
+pub(crate) fn gather<'c>(chart: &'c Chart, found: &mut Vec<Text<'c>>) {
     let own = chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt"));
     found.extend(own.map(|file| Text { path: chart.path_of(&file.name), text: file.text() }));
     let left = chart.without.templates.iter();

@@ -252,3 +252,18 @@ fn a_template_that_asks_something_else_than_the_root_fails_whatever_is_at_hand()
     );
     sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(2).says("nil pointer evaluating interface {}.redis");
 }
+
+#[test]
+fn a_version_that_is_gone_is_told_of_a_template_that_is_left_out() {
+    let sandbox = shop();
+    sandbox.edit("shop/values.yaml", "replicas: 1", "replicas: 1\nscaling: {enabled: true}");
+    sandbox.write(
+        "shop/templates/scaled.yaml",
+        "{{- if .Values.scaling.enabled }}\napiVersion: autoscaling/v2beta1\nkind: HorizontalPodAutoscaler\nmetadata: {name: {{ include \"common.decorated\" . }}}\n{{- end }}\n",
+    );
+    let gone = "HorizontalPodAutoscaler of autoscaling/v2beta1 is no longer served";
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(1).says("error[LF138]").says(gone);
+    assert!(ran.stdout.contains("shop/templates/scaled.yaml:2"), "{}", ran.all());
+    sandbox.edit("shop/templates/scaled.yaml", "autoscaling/v2beta1", "autoscaling/v2");
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0).lacks("LF138");
+}

@@ -1,7 +1,7 @@
 use landfall_chart::Rendered;
 use landfall_diag::{Finding, Severity, Spot};
 
-use super::value_that_prints_nothing::table_at;
+use super::value_that_prints_nothing::{table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
 use crate::texts::{Text, ifs, own_texts};
@@ -24,7 +24,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for rendered in &unit.rendered.charts {
             let texts = own_texts(rendered);
             let told = named_otherwise(&texts).into_iter().chain(behind_the_account(rendered, &texts));
-            findings.extend(told.map(|(finding, text, at)| {
+            findings.extend(told.chain(switched_otherwise(rendered, &texts)).map(|(finding, text, at)| {
                 finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(text.place(at)) })
             }));
         }
@@ -80,6 +80,103 @@ fn behind_the_account<'t>(rendered: &Rendered, texts: &'t [Text<'t>]) -> Vec<Tol
         }
     }
     found
+}
+
+/// An account or a binding, and what has to hold for it: each part with where it is asked for.
+struct Placed<'t> {
+    text: &'t Text<'t>,
+    object: Written<'t>,
+    asks: Vec<(String, usize)>,
+}
+
+/// Bindings that are made under the condition of their account but for one value, in whose place they ask for another part's.
+fn switched_otherwise<'t>(rendered: &Rendered, texts: &'t [Text<'t>]) -> Vec<Told<'t>> {
+    let all: Vec<Placed<'_>> = texts.iter().flat_map(placed).collect();
+    let (bindings, accounts): (Vec<_>, Vec<_>) = all.iter().partition(|it| is_binding(&it.object));
+    let mut found = Vec::new();
+    for binding in &bindings {
+        for (_, name) in bound(binding.object.text) {
+            let mut own = accounts.iter().filter(|it| says_the_same(it.object.name, name));
+            let (Some(account), None) = (own.next(), own.next()) else { continue };
+            // Where it has its rights by another one, this one may give more of them.
+            let is_for_it = |it: &Placed<'_>| bound(it.object.text).iter().any(|(_, other)| says_the_same(other, name));
+            if bindings.iter().any(|it| is_for_it(it) && more(it, account).is_empty() && more(account, it).is_empty()) {
+                continue;
+            }
+            let Some((other, meant, at)) = exchanged(binding, account) else { continue };
+            if ![other, meant].iter().all(|path| is_switch(rendered, path)) {
+                continue;
+            }
+            let finding = RULE
+                .finding(format!("a {} asks for `{other}`, and its account for `{meant}`", binding.object.kind))
+                .keyed(format!("{} {other}", binding.text.path))
+                .because("where one of the two is set and the other is not, the account is left without its rights")
+                .help(format!("ask for `{meant}` in both"));
+            found.push((finding, binding.text, at));
+        }
+    }
+    found
+}
+
+/// The accounts and bindings of a text, each with its condition; what stands behind an `else` is left out.
+fn placed<'t>(text: &'t Text<'t>) -> Vec<Placed<'t>> {
+    let blocks = ifs(&text.text);
+    let all = written(&text.text).into_iter().filter(|it| it.kind == "ServiceAccount" || is_binding(it));
+    let placed = all.filter_map(|object| {
+        let around: Vec<_> = blocks.iter().filter(|it| (it.at..it.end).contains(&object.at)).collect();
+        if !around.iter().all(|it| it.body.contains(&object.at)) {
+            return None;
+        }
+        let asks = around.iter().flat_map(|it| conjuncts(it.asks).into_iter().map(move |asks| (asks, it.at))).collect();
+        Some(Placed { text, object, asks })
+    });
+    placed.collect()
+}
+
+/// What all has to hold for a condition: the arguments of its `and`, or itself.
+fn conjuncts(asks: &str) -> Vec<String> {
+    let mut depth = 0_usize;
+    let ends = |letter: char| {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && letter.is_whitespace()
+    };
+    let mut terms = asks.split(ends).filter(|it| !it.is_empty());
+    match terms.next() {
+        Some("and") => terms.map(bare).collect(),
+        _ => vec![bare(asks)],
+    }
+}
+
+/// A part of a condition without the brackets around it.
+fn bare(term: &str) -> String {
+    let inner = term.strip_prefix('(').and_then(|it| it.strip_suffix(')')).unwrap_or(term);
+    inner.replace("$.Values", ".Values").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What has to hold for an object and need not for another one, each part with where it is asked for.
+fn more<'a>(own: &'a Placed<'_>, other: &Placed<'_>) -> Vec<(&'a str, usize)> {
+    let is_new = |asks: &str| !other.asks.iter().any(|(it, _)| it == asks);
+    own.asks.iter().filter(|(asks, _)| is_new(asks)).map(|(asks, at)| (asks.as_str(), *at)).collect()
+}
+
+/// The value that a binding does not want, the one that its account does not, and where the binding says so, if the two are alike
+/// for the rest: they are called alike, and of different parts.
+fn exchanged<'a>(binding: &'a Placed<'_>, account: &'a Placed<'_>) -> Option<(&'a str, &'a str, usize)> {
+    let [(other, at)] = more(binding, account)[..] else { return None };
+    let [(meant, _)] = more(account, binding)[..] else { return None };
+    let (other, meant) = (other.strip_prefix("not .Values.")?, meant.strip_prefix("not .Values.")?);
+    let is_called_alike = other.rsplit('.').next() == meant.rsplit('.').next();
+    let is_of_another = other.split('.').next() != meant.split('.').next();
+    (is_called_alike && is_of_another).then_some((other, meant, at))
+}
+
+/// Whether what stands at a path of the values is on or off.
+fn is_switch(rendered: &Rendered, path: &str) -> bool {
+    value_at(&rendered.values, path).is_some_and(|it| it.as_bool().is_some())
 }
 
 fn is_binding(it: &Written<'_>) -> bool {
@@ -143,6 +240,33 @@ mod tests {
                     namespace: c\n- kind: User\n  name: d\nroleRef:\n  kind: ClusterRole\n  name: e\n";
         let names: Vec<&str> = bound(text).into_iter().map(|(_, name)| name).collect();
         assert_eq!(names, ["{{ .Values.b }}"]);
+    }
+
+    #[test]
+    fn an_account_and_its_binding_differ_in_what_one_of_them_asks_for() {
+        let text = |asks: &str, kind: &str| Text {
+            path: "rights.yaml".to_owned(),
+            text: format!("{{{{- if {asks} -}}}}\nkind: {kind}\n{{{{- end }}}}\n").into(),
+        };
+        let of = |account: &str, binding: &str| {
+            let (account, binding) = (text(account, "ServiceAccount"), text(binding, "RoleBinding"));
+            let (account, binding) = (placed(&account), placed(&binding));
+            exchanged(&binding[0], &account[0]).map(|(other, meant, at)| format!("{other} {meant} {at}"))
+        };
+        let account = "and .Values.b.on (not .Values.b.own.enabled)";
+        let other = "and $.Values.b.on (not .Values.a.enabled)";
+        assert_eq!(of(account, other).as_deref(), Some("a.enabled b.own.enabled 0"));
+        for other in [
+            account,
+            "and .Values.b.on .Values.a.enabled",
+            "and .Values.b.on (not .Values.a.on)",
+            "and .Values.b.on (not .Values.b.other.enabled)",
+            "and .Values.b.on .Values.rbac.create (not .Values.a.enabled)",
+            "not .Values.a.enabled",
+            "or .Values.b.on (not .Values.a.enabled)",
+        ] {
+            assert_eq!(of(account, other), None, "{other}");
+        }
     }
 
     #[test]

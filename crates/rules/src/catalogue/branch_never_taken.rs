@@ -1,4 +1,6 @@
 mod behind_a_switch;
+mod fuller;
+mod same_file;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,10 +10,12 @@ use landfall_diag::{Finding, Place, Severity, Spot};
 use serde_json::Value;
 
 use self::behind_a_switch::behind_a_switch;
+use self::fuller::Fuller;
+use self::same_file::in_the_same_file;
 use super::value_that_prints_nothing::{Dot, bare_path, declares, is_not_at_hand, moved, operand, table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
-use crate::texts::{Text, own_texts};
+use crate::texts::{Text, own_texts, unquoted};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF286",
@@ -43,7 +47,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for rendered in &unit.rendered.charts {
             findings.extend(own_texts(rendered).iter().flat_map(|text| of_strangers(unit, rendered, text)));
             let mut told = BTreeSet::new();
-            let misspelt = misspelt(rendered).into_iter().map(|it| (it, "a template"));
+            let fuller = Fuller::of(rendered);
+            let misspelt = misspelt(rendered, &fuller).into_iter().map(|it| (it, "a template"));
             for (place, asked, only) in of_another(rendered) {
                 let finding = RULE
                     .finding(format!("a condition asks for `{asked}`, and what stands behind it reads `{only}` alone"))
@@ -63,7 +68,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
             }
             for ((place, asked, meant), asking) in
-                never_met(rendered).into_iter().map(|it| (it, "a condition")).chain(misspelt)
+                never_met(rendered, &fuller).into_iter().map(|it| (it, "a condition")).chain(misspelt)
             {
                 if told.insert((place.file.clone(), asked.clone())) {
                     let finding = RULE
@@ -101,7 +106,7 @@ fn of_strangers(unit: &DesiredUnit, rendered: &Rendered, text: &Text<'_>) -> Vec
 }
 
 /// The conditions of a chart's own templates that nothing meets, with what they ask for and what is meant.
-fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
+fn never_met(rendered: &Rendered, fuller: &Fuller<'_>) -> Vec<(Place, String, String)> {
     let chart = &rendered.processed;
     let mut found = Vec::new();
     if chart.metadata.kind == "library" {
@@ -138,19 +143,24 @@ fn never_met(rendered: &Rendered) -> Vec<(Place, String, String)> {
                         || !all.iter().any(|text| reads(text, &other_steps))
                 });
                 let meant = slip.or_else(|| {
-                    beside.into_iter().find(|other| {
-                        let other_steps: Vec<&str> = other.split('.').collect();
-                        let of_a_part =
-                            steps.len() > 1 && chart.dependencies.iter().any(|part| part.name() == steps[0]);
-                        mentions(&condition.about, other)
-                            || (of_a_part && other_steps[0] == steps[0])
-                            || (!is_decoration(&steps) && !all.iter().any(|text| reads(text, &other_steps)))
-                    })
+                    beside
+                        .iter()
+                        .find(|other| {
+                            let other_steps: Vec<&str> = other.split('.').collect();
+                            let of_a_part =
+                                steps.len() > 1 && chart.dependencies.iter().any(|part| part.name() == steps[0]);
+                            mentions(&condition.about, other)
+                                || (of_a_part && other_steps[0] == steps[0])
+                                || (!is_decoration(&steps) && !all.iter().any(|text| reads(text, &other_steps)))
+                        })
+                        .cloned()
                 });
                 let meant = meant
+                    .or_else(|| in_the_same_file(chart, text, &all, path, &beside))
                     .or_else(|| alone_behind(rendered, &condition.inner, &steps))
                     .or_else(|| other_switch(&rendered.values, &steps))
-                    .or_else(|| all_below_one_table(rendered, &condition.paths, path));
+                    .or_else(|| all_below_one_table(rendered, &condition.paths, path))
+                    .or_else(|| fuller.meant(path));
                 if let Some(meant) = meant {
                     let source = text.lines().nth(condition.line as usize - 1).map(str::to_owned);
                     let place = Place { source, ..Place::line(file.clone(), condition.line) };
@@ -172,6 +182,12 @@ fn texts(chart: &Chart) -> Vec<(String, Cow<'_, str>)> {
 /// A text whose paths go on behind the brackets in which a part of them may be missing: `(.Values.a).b`.
 fn without_brackets(text: &str) -> String {
     text.replace("(.Values", ".Values").replace("($.Values", "$.Values").replace(").", ".")
+}
+
+/// Whether a table of the values is a part's, by its name or by the one that it is given.
+fn is_of_a_part(chart: &Chart, table: &str) -> bool {
+    chart.declared().any(|it| it.name == table || it.alias == table)
+        || chart.dependencies.iter().any(|it| it.name() == table)
 }
 
 /// What switches a part of a chart on.
@@ -202,8 +218,7 @@ fn all_below_one_table(rendered: &Rendered, asked: &[String], path: &str) -> Opt
             table_at(values, &[table]).is_some_and(|table| declares(&table, &steps))
         };
         // A part may have values of the same names.
-        let is_of_a_part = rendered.processed.declared().any(|it| it.name == *table || it.alias == *table);
-        !is_of_a_part && asked.iter().all(has)
+        !is_of_a_part(&rendered.processed, table) && asked.iter().all(has)
     });
     let table = with_all.next()?;
     with_all.next().is_none().then(|| format!("{table}.{path}"))
@@ -240,9 +255,9 @@ fn of_another(rendered: &Rendered) -> Vec<(Place, String, String)> {
     found
 }
 
-/// What a chart's own templates ask for under a name that differs from a declared one beside it by a slip of the hand, with what
-/// they ask for and what is meant. What is printed as it is, is told by what it prints.
-fn misspelt(rendered: &Rendered) -> Vec<(Place, String, String)> {
+/// What a chart's own templates ask for under a name that differs from a declared one beside it by a slip of the hand, or by words
+/// that are left out of one of them, with what they ask for and what is meant. What is printed as it is, is told by what it prints.
+fn misspelt(rendered: &Rendered, fuller: &Fuller<'_>) -> Vec<(Place, String, String)> {
     let chart = &rendered.processed;
     let mut found = Vec::new();
     if chart.metadata.kind == "library" {
@@ -259,8 +274,10 @@ fn misspelt(rendered: &Rendered) -> Vec<(Place, String, String)> {
             }
             for path in asked_for(action) {
                 let steps: Vec<&str> = path.split('.').collect();
-                let fits = |near: &String| is_missing(rendered, &spoken_of, &steps) && !is_plural(&path, near);
-                let Some(near) = slip_of(&values, &steps).filter(fits) else { continue };
+                let slip = slip_of(&values, &steps).filter(|near| !is_plural(&path, near));
+                // What a refusal tells of a path is in quotes.
+                let near = slip.or_else(|| fuller.meant(&path).filter(|_| mentions(&unquoted(action), &path)));
+                let Some(near) = near.filter(|_| is_missing(rendered, &spoken_of, &steps)) else { continue };
                 // One of two names may be that of an older version.
                 let others = [FALLING_BACK, &["or"]].concat();
                 if texts.iter().any(|(_, text)| is_given_to(text, &path, &others)) {

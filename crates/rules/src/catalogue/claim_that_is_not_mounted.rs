@@ -1,9 +1,12 @@
 use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
 use serde_json::Value;
 
+use super::secret_that_nobody_reads::is_for_others;
+use crate::operated::is_operated;
 use crate::pods::{ContainerRole, PodTemplate};
 use crate::rule::Rule;
-use crate::subject::{Desired, Subject};
+use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF176",
@@ -11,7 +14,8 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "A pod waits for the claims that it names, and a volume that no container mounts keeps nothing: the program writes \
           to its own file system, and what it wrote is gone with the next restart. A Secret that no container \
-          mounts is waited for all the same, and no program sees it. Of any other volume it is told as an info.",
+          mounts is waited for all the same, and no program sees it. Of any other volume it is told as an info, and of \
+          a claim that is made and that no pod names.",
     advice: "Mount the volume in the container whose data it is to keep (`volumeMounts`), or leave the volume out.",
     check,
 };
@@ -37,7 +41,91 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         findings.extend(idle(desired, &template));
     }
+    findings.extend(unnamed(subject));
     findings
+}
+
+/// The claims that are made and that nothing names.
+fn unnamed(subject: &Subject<'_>) -> Vec<Finding> {
+    let own = subject.of_kind("", "PersistentVolumeClaim").filter(|it| it.role == Role::Manifest);
+    let claims = own.filter(|it| {
+        let is_mine = !subject.is_borrowed(it) && !is_for_others(subject, it);
+        is_mine && !is_unseen(subject, it) && !is_named(subject, it)
+    });
+    claims
+        .map(|desired| {
+            RULE.finding(format!("no pod mounts the claim `{}`, and nothing else names it", desired.object.name()))
+                .weighing(Severity::Info)
+                .because("it takes storage that stays empty, and what was to lie there is gone with the next restart")
+                .help("Name it in the volumes of the pod whose data it is to keep, or leave it out.")
+                .at(desired.spot_at("metadata.name"))
+        })
+        .collect()
+}
+
+/// Whether it is not seen who mounts a claim: there are no pods, an operator makes them, or a chart that has them is not at hand.
+fn is_unseen(subject: &Subject<'_>, desired: &Desired) -> bool {
+    let Some(unit) = subject.unit(&desired.unit) else { return true };
+    let namespace = desired.object.namespace();
+    let has_pods = subject.pods().any(|(it, _)| it.unit == desired.unit && it.object.namespace() == namespace);
+    let mut parts = unit.rendered.charts.iter().flat_map(|it| it.processed.with_parts());
+    let is_left_out = parts.any(|part| {
+        // What more charts call than any other is a library, and has no pods.
+        let lacks_one = part.without.dependencies.iter().any(|it| it.enabled && it.name != "common");
+        lacks_one || part.without.templates.iter().any(|it| it.text.contains("claimName"))
+    });
+    !has_pods || is_left_out || is_operated(subject, &desired.unit)
+}
+
+/// Whether anything that is delivered, or stands beside it on the cluster, names a claim or speaks of it. A volume that is kept
+/// for a claim reads nothing.
+fn is_named(subject: &Subject<'_>, desired: &Desired) -> bool {
+    let name = desired.object.name();
+    let delivered = subject.objects().filter(|it| !std::ptr::eq(*it, desired)).map(|it| &it.object);
+    let is_apart = |live: &&Object| {
+        let same = subject.desired(live.group(), live.kind(), live.namespace(), live.name());
+        same.is_none() && live.controller().is_none()
+    };
+    let mut others = delivered.chain(subject.staying().filter(is_apart)).filter(|it| it.kind() != "PersistentVolume");
+    others.any(|it| says(it.value(), name) || makes(it, name))
+}
+
+/// Fields that hold the name that a release's objects share, and never that of a claim.
+const SHARED: &[&str] = &[
+    "name",
+    "namespace",
+    "labels",
+    "matchLabels",
+    "selector",
+    "serviceAccount",
+    "serviceAccountName",
+    "serviceName",
+    "scaleTargetRef",
+    "host",
+    "hosts",
+];
+
+/// Whether a text of an object has the name of a claim in it, or a reference is to one of that name.
+fn says(value: &Value, name: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(name),
+        Value::Array(list) => list.iter().any(|it| says(it, name)),
+        Value::Object(map) => {
+            let refers = value["kind"] == "PersistentVolumeClaim" && value["name"] == name;
+            refers || map.iter().any(|(key, it)| !SHARED.contains(&key.as_str()) && says(it, name))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a StatefulSet has a claim of that name for one of its pods: `data-db-0`.
+fn makes(owner: &Object, name: &str) -> bool {
+    owner.kind() == "StatefulSet"
+        && owner.list_at("/spec/volumeClaimTemplates").iter().any(|claim| {
+            let template = claim.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let number = name.strip_prefix(&format!("{template}-{}-", owner.name()));
+            number.is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()))
+        })
 }
 
 /// The other volumes that no container mounts. What an annotation names is mounted by whoever reads it.
@@ -133,4 +221,40 @@ fn is_used(template: &PodTemplate<'_>, name: &str) -> bool {
             .iter()
             .any(|list| container.value[*list].as_array().is_some_and(|all| all.iter().any(|it| it["name"] == name)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_is_named_by_a_volume_a_source_or_a_text() {
+        for it in [
+            json!({"volumes": [{"persistentVolumeClaim": {"claimName": "web-data"}}]}),
+            json!({"dataSource": {"kind": "PersistentVolumeClaim", "name": "web-data"}}),
+            json!({"data": {"pod.yaml": "claimName: web-data\n"}}),
+            json!({"args": ["--claim=web-data"]}),
+        ] {
+            assert!(says(&it, "web-data"), "{it}");
+        }
+        for it in [
+            json!({"metadata": {"name": "web-data", "labels": {"app": "web-data"}}}),
+            json!({"volumes": [{"name": "web-data", "emptyDir": {}}]}),
+            json!({"dataSource": {"kind": "VolumeSnapshot", "name": "web-data"}}),
+        ] {
+            assert!(!says(&it, "web-data"), "{it}");
+        }
+    }
+
+    #[test]
+    fn a_claim_may_be_made_before_the_pod_of_a_stateful_set() {
+        let set =
+            Object::from_value(json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
+            "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}}))
+            .expect("a map");
+        assert!(makes(&set, "data-db-0") && makes(&set, "data-db-12"));
+        assert!(!makes(&set, "data-db-") && !makes(&set, "data-db-a") && !makes(&set, "data-web-0"));
+    }
 }

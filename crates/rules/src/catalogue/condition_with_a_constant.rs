@@ -4,7 +4,8 @@ use landfall_diag::{Finding, Place, Severity, Spot};
 use super::branch_never_taken::actions;
 use super::value_that_prints_nothing::{Dot, declares, operand};
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{DesiredUnit, Subject};
+use crate::texts::{self, Text, own_texts, spaced};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF264",
@@ -36,6 +37,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                         .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }),
                 );
             }
+            findings.extend(own_texts(rendered).iter().flat_map(|text| never_taken(unit, text)));
         }
     }
     findings
@@ -86,9 +88,114 @@ fn decided(action: &str) -> Option<(String, bool)> {
     is_plain.then(|| rest.iter().find_map(|word| operand(word, &Dot::Root))).flatten().map(|path| (path, holds))
 }
 
+/// Branches behind an `else` that are never taken.
+fn never_taken(unit: &DesiredUnit, text: &Text<'_>) -> Vec<Finding> {
+    let told = asked_again(&text.text).into_iter().map(|(at, condition)| {
+        let finding = RULE
+            .finding(format!("an `else if` asks for `{condition}`, which a branch before it has asked for"))
+            .keyed(format!("{} {condition}", text.path))
+            .because("where that holds, the branch before is taken: this one never is")
+            .help("ask for what was meant, or take the branch out");
+        finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(text.place(at)) })
+    });
+    told.collect()
+}
+
+/// The conditions behind an `else` that cannot hold where none before them in their chain has, with the places of their actions.
+fn asked_again(text: &str) -> Vec<(usize, String)> {
+    // The conditions so far of each block that is open.
+    let mut open: Vec<Vec<String>> = Vec::new();
+    let mut found = Vec::new();
+    for action in texts::actions(text).filter(|it| !it.is_comment()) {
+        match action.word().split('(').next().unwrap_or_default() {
+            "if" => open.push(vec![condition(&action.inner["if".len()..])]),
+            "with" | "range" | "define" | "block" => open.push(Vec::new()),
+            "else" => {
+                let Some(asked) = action.rest().strip_prefix("if").filter(|it| it.starts_with([' ', '(', '\n'])) else {
+                    continue;
+                };
+                let (asked, Some(chain)) = (condition(asked), open.last_mut()) else { continue };
+                if chain.iter().any(|before| has_said(before, &asked)) {
+                    found.push((action.start, asked.clone()));
+                }
+                chain.push(asked);
+            }
+            "end" => drop(open.pop()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A condition with one blank between its words.
+fn condition(asked: &str) -> String {
+    asked.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a condition that does not hold says that another one does not, either.
+fn has_said(before: &str, asked: &str) -> bool {
+    before == asked
+        || operands(before, "or").iter().any(|it| it == asked)
+        || operands(asked, "and").iter().any(|it| it == before)
+}
+
+/// The values and variables that `and` or `or` is given; none where a condition is anything else.
+fn operands(condition: &str, function: &str) -> Vec<String> {
+    let words = spaced(condition);
+    let mut words = words.split_ascii_whitespace();
+    // What is read of something in brackets stands behind them: `(index .Values "a-b").c`.
+    if words.next() != Some(function) || condition.contains('|') || condition.contains(").") {
+        return Vec::new();
+    }
+    let mut depth = 0_usize;
+    let mut found = Vec::new();
+    for word in words {
+        match word {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ if depth == 0 && word.starts_with(['.', '$']) => found.push(word.to_owned()),
+            _ => {}
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_branch_has_asked_for_is_asked_for_in_vain() {
+        let again = |text: &str| asked_again(text).into_iter().map(|(_, asked)| asked).collect::<Vec<_>>();
+        let chain =
+            |first: &str, then: &str| again(&format!("{{{{- if {first} }}}}x{{{{ else if {then} -}}}}y{{{{ end }}}}"));
+        for (first, then) in [
+            (".Values.a", ".Values.a"),
+            ("eq .a \"b\"", "eq  .a  \"b\""),
+            ("or .Values.a .Values.b", ".Values.b"),
+            ("or (eq .x \"y\") $b", "$b"),
+            (".Values.a", "and (not .Values.b) .Values.a"),
+        ] {
+            assert_eq!(chain(first, then).len(), 1, "{first} / {then}");
+        }
+        for (first, then) in [
+            (".Values.a", ".Values.ab"),
+            ("and .Values.a .Values.b", ".Values.a"),
+            ("or (not .Values.a) .Values.b", ".Values.a"),
+            (".Values.a", "and (not .Values.a) .Values.b"),
+            (".Values.a", "or .Values.a .Values.b"),
+            ("or .a .b | not", ".a"),
+            ("or (index .Values \"a-b\").c .d", ".c"),
+            ("eq .a \"b\"", "eq .a \"c\""),
+        ] {
+            assert!(chain(first, then).is_empty(), "{first} / {then}");
+        }
+        assert!(
+            again("{{ if .a }}{{ if .b }}{{ else if .c }}{{ end }}{{ else if .b }}{{ end }}{{ if .a }}{{ end }}")
+                .is_empty()
+        );
+        assert_eq!(again("{{ if .a }}{{ else if .b }}{{/* else if .c */}}{{ else if .a }}{{ end }}"), [".a"]);
+    }
 
     #[test]
     fn a_constant_decides_where_it_stands_beside_the_value() {

@@ -1,4 +1,5 @@
 mod clash;
+mod left_out;
 mod meant;
 mod misfit;
 mod published;
@@ -16,6 +17,7 @@ use landfall_object::{Gvk, Object, SIMULATED};
 use serde_json::Value;
 
 use self::clash::clash;
+use self::left_out::left_out;
 use self::meant::meant;
 use self::sources::lost_sources;
 use self::texts_only::texts_only;
@@ -70,6 +72,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     for unit in subject.units {
         findings.extend(twice(unit));
+        let minor = minors.get(unit.name.as_str()).copied().flatten();
+        findings.extend(minor.into_iter().flat_map(|minor| left_out(unit, minor)));
     }
     findings
 }

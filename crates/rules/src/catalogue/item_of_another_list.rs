@@ -7,11 +7,12 @@ use crate::texts::{Action, actions, delivered_texts, unquoted, words};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF376",
-    title: "what is called after a list of the pod is printed into that list",
+    title: "what is called after a list or a map of an object is printed into that one",
     severity: Severity::Warning,
     why: "Items do not say of which list they are: they belong to the key above them. `extraInitContainers` at the end of \
           `containers:` never end and are started again for ever; `extraVolumes` behind a block that brings `volumes:` along under \
-          another setting become pull secrets, or whatever list stands there, and the volume is missing.",
+          another setting become pull secrets, or whatever list stands there, and the volume is missing. Labels behind a block that \
+          brings `annotations:` along become annotations.",
     advice: "Write the list's own key above what is printed, wherever anything is printed below it.",
     check,
 };
@@ -41,17 +42,24 @@ const LISTS: &[&str] = &[
     "volumes",
 ];
 
+/// The maps of an object's metadata: what ends so is printed into the one that it is called after.
+const MAPS: &[&str] = &["annotations", "labels"];
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (text, spot) in delivered_texts(subject) {
         for stray in strays(&text.text) {
-            let Stray { at, path, list, meant, without } = stray;
+            let Stray { at, path, list, meant, when } = stray;
             let place = text.place(at);
-            let finding = match &without {
-                Some(other) => RULE
+            let finding = match &when {
+                When::Without(other) => RULE
                     .finding(format!("`{path}` is printed into `{list}` where `{other}` is not set"))
                     .because(format!("`{meant}:` stands above it only where `{other}` is set")),
-                None => RULE
+                When::With(other) => RULE
+                    .finding(format!("`{path}` is printed into `{list}` where `{other}` is set"))
+                    .because(format!("`{list}:` stands between it and `{meant}:` where `{other}` is set"))
+                    .help(format!("print it in front of `{list}:`")),
+                When::Always => RULE
                     .finding(format!("`{path}` is printed into `{list}`"))
                     .because(format!("the key above it is `{list}:`, and its name is that of `{meant}`")),
             };
@@ -61,17 +69,51 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Items that are printed into another list than the one they are called after.
+/// Items that are printed into another list or map than the one they are called after.
 #[derive(Debug)]
 struct Stray {
     at: usize,
     /// The value: `web.extraVolumes`.
     path: String,
-    /// The list that they go into, and the one that is meant.
+    /// The one that they go into, and the one that is meant.
     list: String,
     meant: &'static str,
-    /// The value without which the list that is meant has no key there.
-    without: Option<String>,
+    when: When,
+}
+
+/// When items go astray.
+#[derive(Debug, PartialEq, Eq)]
+enum When {
+    Always,
+    /// Where a value is not set, without which the key that is meant is not there.
+    Without(String),
+    /// Where a value is set, with which another key stands in between.
+    With(String),
+}
+
+/// What items are called after, and the keys that it may be taken for.
+struct Meant {
+    key: &'static str,
+    family: &'static [&'static str],
+}
+
+impl Meant {
+    /// By the last word of a value's path.
+    fn by(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let list = MEANT.iter().find(|(ending, _)| name.ends_with(ending));
+        // What is matched are labels, and is no map of metadata.
+        let map = || MAPS.iter().copied().find(|it| name.ends_with(it) && !name.ends_with("matchlabels"));
+        match list {
+            Some(&(_, key)) => Some(Meant { key, family: LISTS }),
+            None => map().map(|key| Meant { key, family: MAPS }),
+        }
+    }
+
+    /// Whether items at a column belong to a key that begins at another one. Those of a list may stand below its first letter.
+    fn belongs(&self, column: usize, key: usize) -> bool {
+        key < column || (key == column && self.family == LISTS)
+    }
 }
 
 /// A block that is open at a place: which one, the branch of it, and how it begins.
@@ -114,31 +156,45 @@ enum What<'t> {
     Document,
 }
 
-/// The items of a template that go into another list than the one that they are called after.
+/// The items of a template that go into another list or map than the one that they are called after.
 fn strays(text: &str) -> Vec<Stray> {
     let events = events(text);
     let mut found = Vec::new();
     for (at, event) in events.iter().enumerate() {
         let What::Items { path, column } = &event.what else { continue };
-        let name = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-        let Some((_, meant)) = MEANT.iter().find(|(ending, _)| name.ends_with(ending)) else { continue };
-        let Some((list, without)) = above(&events[..at], event, path, *column, meant) else { continue };
-        if list != *meant && LISTS.contains(&list) {
-            found.push(Stray { at: event.at, path: path.clone(), list: list.to_owned(), meant, without });
+        let Some(meant) = path.rsplit('.').next().and_then(Meant::by) else { continue };
+        let Some(Above { key, from, when }) = above(&events[..at], event, path, *column, &meant) else { continue };
+        // A key that is written in another way than on a line of its own.
+        let is_between = meant.family == MAPS && text[from..event.at].contains(&format!("{}:", meant.key));
+        if key == meant.key || !meant.family.contains(&key) || (is_between && !matches!(when, When::Without(_))) {
+            continue;
         }
+        found.push(Stray { at: event.at, path: path.clone(), list: key.to_owned(), meant: meant.key, when });
     }
     found
 }
 
-/// The key that items stand below, and the value without which it is that one; none where it cannot be told.
-fn above<'t>(
-    before: &[Event<'t>],
-    items: &Event<'t>,
-    path: &str,
+/// The key that items stand below.
+struct Above<'t> {
+    key: &'t str,
+    /// Where it begins.
+    from: usize,
+    /// When it is that one.
+    when: When,
+}
+
+/// A key that items stand below where a value is set, and not otherwise.
+struct Passed<'t> {
+    key: &'t str,
     column: usize,
-    meant: &str,
-) -> Option<(&'t str, Option<String>)> {
-    let mut without = None;
+    from: usize,
+    /// The value.
+    other: String,
+}
+
+/// The key that items stand below, and when; none where it cannot be told.
+fn above<'t>(before: &[Event<'t>], items: &Event<'t>, path: &str, column: usize, meant: &Meant) -> Option<Above<'t>> {
+    let mut passed: Option<Passed<'t>> = None;
     for event in before.iter().rev() {
         let common = event.within.iter().zip(&items.within).take_while(|(one, other)| one == other).count();
         if event.within[common..].iter().any(Branch::is_definition) {
@@ -155,20 +211,37 @@ fn above<'t>(
         match &event.what {
             What::Document => return None,
             What::Call { column: of } if of.is_none_or(|of| of < column) => return None,
-            What::Key { name, column: of } if *of <= column => {
-                let Some(closed) = closed else { return Some((*name, without)) };
+            What::Key { name, column: of } if meant.belongs(column, *of) => {
+                let (key, column) = (*name, *of);
+                let Some(closed) = closed else { return below(key, column, event.at, passed, meant) };
                 // What is asked for there must be something else, and not asked for around the items.
                 let other = closed.asks_for().filter(|other| !path.starts_with(other.as_str()))?;
                 let mut around = items.within.iter();
-                if *name != meant || around.any(|it| it.head.contains(&format!(".Values.{other}"))) {
+                let is_other = passed.as_ref().is_some_and(|it| it.key != key);
+                if is_other
+                    || !(key == meant.key || meant.family.contains(&key))
+                    || around.any(|it| it.head.contains(&format!(".Values.{other}")))
+                {
                     return None;
                 }
-                without = Some(other);
+                passed = Some(Passed { key, column, from: event.at, other });
             }
             _ => {}
         }
     }
     None
+}
+
+/// Whether items stand below a key that is always there, or below one behind it that is there with a value only.
+fn below<'t>(key: &'t str, column: usize, from: usize, passed: Option<Passed<'t>>, meant: &Meant) -> Option<Above<'t>> {
+    match passed {
+        None => Some(Above { key, from, when: When::Always }),
+        Some(passed) if passed.key == meant.key => Some(Above { key, from, when: When::Without(passed.other) }),
+        Some(passed) if key == meant.key && column == passed.column => {
+            Some(Above { key: passed.key, from: passed.from, when: When::With(passed.other) })
+        }
+        Some(_) => None,
+    }
 }
 
 /// What a template has that matters, in its order.
@@ -256,18 +329,42 @@ fn printed<'t>(text: &str, action: &Action<'_>, dot: &Dot) -> Option<What<'t>> {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> Vec<(String, String, Option<String>)> {
-        strays(text).into_iter().map(|it| (it.path, it.list, it.without)).collect()
+    fn told(text: &str) -> Vec<(String, String, When)> {
+        strays(text).into_iter().map(|it| (it.path, it.list, it.when)).collect()
     }
 
     #[test]
     fn items_below_another_key_are_told() {
         let at_the_end = "spec:\n  containers:\n    - name: a\n      env:\n        - name: b\n    {{- with .Values.web.extraInitContainers }}\n    {{- toYaml . | nindent 4 }}\n    {{- end }}\n";
-        assert_eq!(told(at_the_end), [("web.extraInitContainers".to_owned(), "containers".to_owned(), None)]);
+        assert_eq!(told(at_the_end), [("web.extraInitContainers".to_owned(), "containers".to_owned(), When::Always)]);
         let with_another = "imagePullSecrets:\n{{- range .Values.a }}\n  - name: {{ . }}\n{{- end }}\n{{- with .Values.a.extraVolumes }}\nvolumes:\n  {{- toYaml . | nindent 2 }}\n{{- end }}\n{{- with .Values.b.extraVolumes }}\n  {{- toYaml . | nindent 2 }}\n{{- end }}\n";
         let told = told(with_another);
-        let other = Some("a.extraVolumes".to_owned());
+        let other = When::Without("a.extraVolumes".to_owned());
         assert_eq!(told, [("b.extraVolumes".to_owned(), "imagePullSecrets".to_owned(), other)]);
+    }
+
+    #[test]
+    fn labels_behind_annotations_are_told() {
+        let behind = "  labels:\n    {{- include \"x\" . | nindent 4 }}\n  {{- with .Values.s.annotations }}\n  annotations:\n    {{- toYaml . | nindent 4 }}\n  {{- end }}\n  {{- with .Values.s.labels -}}\n    {{- toYaml . | nindent 4 }}\n  {{- end }}\n";
+        let found = |when: When| [("s.labels".to_owned(), "annotations".to_owned(), when)];
+        assert_eq!(told(behind), found(When::With("s.annotations".to_owned())));
+        let always = "  annotations:\n    a: b\n    {{- toYaml .Values.s.labels | nindent 4 }}\n";
+        assert_eq!(told(always), found(When::Always));
+        for other in [
+            behind.replace("s.labels", "s.matchLabels"),
+            behind.replace("{{- with .Values.s.labels -}}", "{{- with .Values.s.labels }}\n  labels: # own"),
+            behind.replace("with .Values.s.annotations", "if or .Values.a .Values.b"),
+            behind.replace(
+                "with .Values.s.labels -}}\n    {{- toYaml .",
+                "if and .Values.s.annotations .Values.s.labels }}\n    {{- toYaml .Values.s.labels",
+            ),
+            always.replace("a: b", "labels: # own"),
+            always.replace("nindent 4", "nindent 2"),
+            always.replace("annotations:", "matchLabels:"),
+            always.replace("annotations:", "labels:"),
+        ] {
+            assert_eq!(told(&other), [], "{other}");
+        }
     }
 
     #[test]

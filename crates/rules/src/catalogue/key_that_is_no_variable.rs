@@ -5,8 +5,9 @@ use landfall_object::references::provides;
 use landfall_project::Secrets;
 use serde_json::Value;
 
+use crate::pods::Container;
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF120",
@@ -33,6 +34,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     );
                 }
             }
+            findings.extend(dotted(subject, desired, &container));
             for (index, source) in container.value["envFrom"].as_array().into_iter().flatten().enumerate() {
                 let prefix = source["prefix"].as_str().unwrap_or_default();
                 for (field, kind) in [("secretRef", "Secret"), ("configMapRef", "ConfigMap")] {
@@ -55,6 +57,65 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// How variables begin that programs read as settings, dots and all.
+// ORIGIN: names of settings of Elasticsearch 8 and OpenSearch 2 (nodes take them as variables), Spring Boot 3, Camunda 8 with
+// Zeebe, Quarkus 3, Micronaut 4, SonarQube 10; their reference pages list them.
+const SETTINGS: &[&str] = &[
+    "node",
+    "cluster",
+    "discovery",
+    "network",
+    "xpack",
+    "plugins",
+    "bootstrap",
+    "path",
+    "http",
+    "transport",
+    "indices",
+    "ingest",
+    "action",
+    "search",
+    "logger",
+    "logging",
+    "spring",
+    "server",
+    "management",
+    "zeebe",
+    "camunda",
+    "quarkus",
+    "micronaut",
+    "sonar",
+];
+
+/// Images of programs that read variables with dots in their names.
+const READERS: &[&str] = &["elasticsearch", "opensearch", "kibana", "logstash"];
+
+/// The one variable of a container with a dot in its name, where the program is not known to read such: of several it does.
+fn dotted(subject: &Subject<'_>, desired: &Desired, container: &Container<'_>) -> Option<Finding> {
+    let is_dotted = |name: &str| name.contains('.') && !name.contains(char::is_whitespace);
+    let mut dotted = container.env().filter(|(_, name, _)| is_dotted(name));
+    let (index, name, _) = dotted.next().filter(|_| dotted.next().is_none())?;
+    let is_setting =
+        name.split('.').next().is_some_and(|first| SETTINGS.contains(&first.to_ascii_lowercase().as_str()));
+    let field = format!("{}.env[{index}].name", container.path);
+    if is_setting || READERS.iter().any(|it| container.image().contains(it)) || is_given(subject, desired, &field) {
+        return None;
+    }
+    Some(
+        RULE.finding(format!("`{name}` is no name of a variable that a shell can read"))
+            .weighing(Severity::Info)
+            .because("a script cannot ask for it, and most programs read none with a dot")
+            .help("write the name with letters, digits and `_` only, as the program knows it")
+            .at(desired.spot_at(&field)),
+    )
+}
+
+/// Whether a field comes from the values: whoever gives them knows the program.
+fn is_given(subject: &Subject<'_>, desired: &Desired, field: &str) -> bool {
+    let origin = subject.unit(&desired.unit).and_then(|unit| unit.rendered.origin(&desired.key(), field));
+    origin.is_some_and(|it| !it.sources.is_empty() || !it.data.is_empty() || !it.keys.is_empty())
 }
 
 /// The keys that an object will have, as far as they are known.

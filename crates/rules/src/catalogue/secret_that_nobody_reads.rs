@@ -58,8 +58,8 @@ fn holds_variables(desired: &Desired) -> bool {
     !keys.is_empty() && keys.iter().all(is_variable)
 }
 
-/// Whether a Secret is marked for somebody who looks for Secrets by what is written on them, or is of a type of its own.
-fn is_for_others(subject: &Subject<'_>, desired: &Desired) -> bool {
+/// Whether a Secret or claim is marked for somebody who looks for such by what is written on them, or is of a type of its own.
+pub(super) fn is_for_others(subject: &Subject<'_>, desired: &Desired) -> bool {
     let object = &desired.object;
     let is_opaque = object.str_at("/type").is_none_or(|it| it == "Opaque");
     let is_of_helm = |key: &str| ["helm.sh/", "meta.helm.sh/"].iter().any(|prefix| key.starts_with(prefix));
@@ -117,7 +117,8 @@ fn says(value: &Value, key: &str, name: &str) -> bool {
     }
 }
 
-fn has_word(text: &str, word: &str) -> bool {
+/// Whether a text has a word as one of its own, and not as a part of a longer name.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
     let is_part = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '.';
     text.match_indices(word)
         .any(|(at, found)| !text[..at].ends_with(is_part) && !text[at + found.len()..].starts_with(is_part))

@@ -45,6 +45,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if !object.group().is_empty() || !matches!(object.kind(), "ConfigMap" | "Secret") {
             continue;
         }
+        findings.extend(cut_off(desired));
         for (key, text, field) in texts(object) {
             let Some((_, format, read)) = READERS.iter().find(|(ending, _, _)| key.ends_with(ending)) else { continue };
             let text = with_variables(&text);
@@ -68,6 +69,37 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Keys that end in a dot: how the file's name ends is missing, and with it what it is found by.
+fn cut_off(desired: &Desired) -> Vec<Finding> {
+    let object = &desired.object;
+    let mut findings = Vec::new();
+    for field in ["data", "stringData", "binaryData"] {
+        let Some(map) = object.at(&format!("/{field}")).and_then(Value::as_object) else { continue };
+        for key in map.keys().filter(|key| is_cut_off(key)) {
+            let is_of_tls = object.kind() == "Secret" && key == "tls.";
+            let help = match is_of_tls && map.contains_key("tls.crt") && !map.contains_key("tls.key") {
+                true => "did you mean `tls.key`?",
+                false => "write behind the dot what the file is",
+            };
+            findings.push(
+                RULE.finding(format!("key `{key}` of {} `{}` ends in a dot", object.kind(), object.name()))
+                    .weighing(Severity::Warning)
+                    .because("whoever asks for the file by its whole name does not find it")
+                    .help(help)
+                    .at(desired.spot_at(&format!("{field}[{key}]"))),
+            );
+        }
+    }
+    findings
+}
+
+/// Whether a key is a name with a dot behind it, and nothing behind that.
+fn is_cut_off(key: &str) -> bool {
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it));
+    key.strip_suffix('.').is_some_and(is_name)
 }
 
 /// Whether the base's text could be read as it is, marks and all: then what cannot be read now is the change's.
@@ -210,6 +242,14 @@ mod tests {
         for fine in ["size: 10 # // of pages\n", "url: https://example.com // x\n", "run: |\n  size: 10 // of pages\n"]
         {
             assert_eq!(yaml(fine), Ok(()), "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_cut_off_where_nothing_is_behind_its_dot() {
+        assert!(is_cut_off("tls.") && is_cut_off("my-app_1."));
+        for whole in ["tls.key", "tls", ".htpasswd", ".", "..", "a.b."] {
+            assert!(!is_cut_off(whole), "{whole}");
         }
     }
 

@@ -339,8 +339,9 @@ impl Uses {
 }
 
 /// The words of the texts of an action that may name keys: those that are paths themselves, and those that a function takes something by.
+/// What `printf` makes is a name or a line for the most part, and no key where nothing takes anything by it.
 fn names_in_quotes(action: &str) -> Vec<String> {
-    const TAKING: &[&str] = &["get", "index", "hasKey", "pluck", "pick", "dig", "omit", "tpl", "printf"];
+    const TAKING: &[&str] = &["get", "index", "hasKey", "pluck", "pick", "dig", "omit", "tpl"];
     let is_word = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
     let takes = action.split(|it: char| !is_word(it)).any(|word| TAKING.contains(&word));
     let texts = action.split(['"', '`']).skip(1).step_by(2);
@@ -440,6 +441,7 @@ mod tests {
             "{{ .pullSecrets }}",
             "{{ dict \"image\" .Values.web.image }}",
             "{{ .Values.worker.name }}",
+            "{{ ternary \"worker\" (printf \"worker-%s\" $kind) (eq $kind \"image\") }}",
         ] {
             assert!(!of(text), "{text}");
         }
@@ -448,6 +450,7 @@ mod tests {
             "{{ include \"value\" (dict \"key\" \"worker.image\") }}",
             "{{ index .Values $name }}",
             "{{ with .Values.worker }}",
+            "{{ get . (printf \"%sSecrets\" \"pullSecrets\") }}",
         ] {
             assert!(of(text), "{text}");
         }

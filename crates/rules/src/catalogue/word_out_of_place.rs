@@ -1,8 +1,7 @@
 use landfall_diag::{Finding, Severity};
-use serde_json::Value;
 
-use crate::pods::Container;
 use crate::rule::Rule;
+use crate::scripts::words;
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
@@ -61,15 +60,6 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// The words of a container's command and arguments, each with its field.
-fn words<'c>(container: &Container<'c>) -> Vec<(String, &'c str)> {
-    let list = |list: &'static str| {
-        let words = container.value[list].as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
-        words.map(move |(at, word)| (format!("{list}[{at}]"), Value::as_str(word).unwrap_or_default()))
-    };
-    list("command").chain(list("args")).collect()
 }
 
 fn program<'w>(words: &[&'w str]) -> &'w str {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use landfall_chart::values_to_json;
+use landfall_chart::{Rendered, values_to_json};
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
@@ -10,18 +10,24 @@ use super::super::forgotten_pull_secret::{HUB, Owner, Secrets, owners, secrets_o
 use super::{RULE, pods_of_root};
 use crate::pods::PodTemplate;
 use crate::subject::{Desired, DesiredUnit, Subject};
+use crate::texts::own_texts;
+use crate::written::written;
 
 /// Where charts take pull secrets for all that they run.
 const SETTINGS: &[(&str, &str)] =
     &[("imagePullSecrets", "/imagePullSecrets"), ("global.imagePullSecrets", "/global/imagePullSecrets")];
+
+/// The kinds that bring pods.
+const RUNNING: &[&str] =
+    &["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "ReplicationController", "Pod", "List"];
 
 /// A pod that is pulled without the secrets that are set.
 struct Unpulled<'s> {
     setting: &'static str,
     desired: &'s Desired,
     template: PodTemplate<'s>,
-    /// One that is pulled with them.
-    other: &'s Desired,
+    /// One that is pulled with them; none where no pod of the chart is.
+    other: Option<&'s Desired>,
     /// Whether that one is of the same owner, in a registry where that says something.
     is_alike: bool,
 }
@@ -29,22 +35,25 @@ struct Unpulled<'s> {
 pub(super) fn told(subject: &Subject<'_>, unit: &DesiredUnit) -> Vec<Finding> {
     let told = unpulled(subject, unit).into_iter().map(|it| {
         let (kind, name) = (it.desired.object.kind(), it.desired.object.name());
+        let because = match it.other.map(|other| &other.object) {
+            Some(other) => {
+                format!("{} `{}` does, and this one's image is pulled without a secret", other.kind(), other.name())
+            }
+            None => "no pod of the chart does, and this one's image is pulled without a secret".to_owned(),
+        };
         RULE.finding(format!("{kind} `{name}` does not take the `{}` that is set", it.setting))
             .keyed(format!("{} {kind}/{name}", it.setting))
             .weighing(if it.is_alike { Severity::Warning } else { RULE.severity })
-            .because(format!(
-                "{} `{}` does, and this one's image is pulled without a secret",
-                it.other.object.kind(),
-                it.other.object.name()
-            ))
+            .because(because)
             .at(it.desired.spot_at(it.template.path))
     });
     told.collect()
 }
 
-/// The workloads of all units whose charts do not give them the pull secrets that are set.
+/// The workloads of all units whose charts do not give them the pull secrets that are set, and give them to others.
 pub(in super::super) fn left_without_secrets<'s>(subject: &Subject<'s>) -> Vec<&'s Desired> {
-    subject.units.iter().flat_map(|unit| unpulled(subject, unit)).map(|it| it.desired).collect()
+    let all = subject.units.iter().flat_map(|unit| unpulled(subject, unit));
+    all.filter(|it| it.other.is_some()).map(|it| it.desired).collect()
 }
 
 fn unpulled<'s>(subject: &Subject<'s>, unit: &DesiredUnit) -> Vec<Unpulled<'s>> {
@@ -66,14 +75,42 @@ fn unpulled<'s>(subject: &Subject<'s>, unit: &DesiredUnit) -> Vec<Unpulled<'s>> 
                 _ => {}
             }
         }
-        let Some(&(other, _)) = with.first() else { continue };
+        let Some(&(other, _)) = with.first() else {
+            if is_forgotten(rendered, setting, pointer) {
+                let all = without.into_iter();
+                found.extend(all.map(|(desired, template)| Unpulled {
+                    setting,
+                    desired,
+                    template,
+                    other: None,
+                    is_alike: false,
+                }));
+            }
+            continue;
+        };
         let private: BTreeSet<Owner> = with.iter().flat_map(|(_, template)| owners_of(template)).collect();
         found.extend(without.into_iter().map(|(desired, template)| {
             let is_alike = owners_of(&template).iter().any(|it| private.contains(it) && !it.starts_with(HUB));
-            Unpulled { setting, desired, template, other, is_alike }
+            Unpulled { setting, desired, template, other: Some(other), is_alike }
         }));
     }
     found
+}
+
+/// Whether a chart declares a setting itself and no template of its own reads it, nor may one that was left out.
+fn is_forgotten(rendered: &Rendered, setting: &str, pointer: &str) -> bool {
+    let chart = &rendered.processed;
+    let own = chart.raw_file("values.yaml").and_then(|file| landfall_yaml::to_json(&file.text()).ok());
+    let reads = format!(".Values.{setting}");
+    own.is_some_and(|own| own.pointer(pointer).is_some())
+        && !chart.without.templates.iter().any(|left| !left.path.ends_with("NOTES.txt") && may_run(&left.text))
+        && !own_texts(rendered).iter().any(|it| it.text.contains(&reads))
+}
+
+/// Whether a template may bring pods: it says so, or what it brings is not seen.
+fn may_run(text: &str) -> bool {
+    let all = written(text);
+    all.is_empty() || all.iter().any(|it| it.kind.contains("{{") || RUNNING.contains(&it.kind))
 }
 
 fn owners_of(template: &PodTemplate<'_>) -> Vec<Owner> {
@@ -84,4 +121,17 @@ fn owners_of(template: &PodTemplate<'_>) -> Vec<Owner> {
 fn names(list: &Value) -> Vec<&str> {
     let entries = list.as_array().into_iter().flatten();
     entries.filter_map(|it| it.as_str().or(it["name"].as_str())).filter(|it| !it.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_may_bring_pods_where_it_does_not_say_otherwise() {
+        assert!(may_run("apiVersion: apps/v1\nkind: Deployment\n"));
+        assert!(may_run("kind: {{ .Values.kind }}\n"));
+        assert!(may_run("{{ include \"common.web\" . }}\n"));
+        assert!(!may_run("kind: HorizontalPodAutoscaler\nspec:\n  scaleTargetRef:\n    kind: Deployment\n"));
+    }
 }

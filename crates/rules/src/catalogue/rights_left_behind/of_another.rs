@@ -12,7 +12,7 @@ use landfall_object::references::account;
 type Workload<'a> = (&'a Desired, PodTemplate<'a>);
 
 pub(super) fn of_another(subject: &Subject<'_>, rule: &Rule) -> Vec<Finding> {
-    let workloads: Vec<Workload<'_>> = subject.pods().filter(|(desired, _)| desired.role == Role::Manifest).collect();
+    let workloads: Vec<Workload<'_>> = subject.pods().filter(|(desired, _)| stays(desired)).collect();
     let accounts = subject.of_kind("", "ServiceAccount").filter(|it| it.role == Role::Manifest);
     let mut findings = Vec::new();
     for own in accounts.filter(|own| is_spare(subject, own)) {
@@ -39,6 +39,11 @@ pub(super) fn of_another(subject: &Subject<'_>, rule: &Rule) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a workload runs as long as the release is there: what restarts its pods does so whether it is a hook or not.
+fn stays(desired: &Desired) -> bool {
+    desired.role == Role::Manifest || matches!(desired.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet")
 }
 
 /// Whether nothing else of the delivery has an account's name in it.

@@ -1,0 +1,323 @@
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_chart::{Chart, Values};
+use landfall_diag::{Finding, Severity, Spot};
+
+use super::value_that_prints_nothing::{Dot, bare_path, moved, operand, table_at, value_at};
+use crate::rule::Rule;
+use crate::subject::Subject;
+use crate::texts::{Action, Text, actions, gather, words};
+
+pub(super) static RULE: Rule = Rule {
+    id: "LF393",
+    title: "what is made of one table of values takes nothing from its sibling",
+    severity: Severity::Warning,
+    why: "A template that was copied from the one of a sibling keeps a value of that one: the claim of `assets` asks for the \
+          access mode of `system`. As long as both are set alike nobody sees it, and whoever sets the right one is not heard.",
+    advice: "Print the value of the table that the rest of the template is made of.",
+    check,
+};
+
+/// So often a text names the table that it is made of, beside the one value of the other.
+const READ: usize = 2;
+
+/// So many keys two tables have in common that are of one kind.
+const ALIKE: usize = 2;
+
+fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for root in unit.rendered.charts.iter().map(|it| &it.processed) {
+            findings.extend(own(root).flat_map(|chart| told(&unit.name, root, chart)));
+        }
+    }
+    findings
+}
+
+/// A chart and the parts of its own: those of charts from repositories are their authors' business.
+fn own(root: &Chart) -> impl Iterator<Item = &Chart> {
+    let is_own =
+        move |below: &&Chart| !root.is_borrowed(&format!("{}/charts/{}/templates/x", root.name(), below.name()));
+    std::iter::once(root).chain(root.dependencies.iter().filter(is_own)).filter(|it| it.metadata.kind != "library")
+}
+
+fn told(unit: &str, root: &Chart, chart: &Chart) -> Vec<Finding> {
+    let mut texts = Vec::new();
+    gather(chart, &mut texts);
+    let others = of_others(chart);
+    let heard = OnceCell::new();
+    let mut findings = Vec::new();
+    for text in texts.iter().filter(|it| !it.path.ends_with(".tpl")) {
+        for Taken { at, path, table, meant } in taken(text, &chart.values, &others) {
+            let heard = heard.get_or_init(|| Heard::new(root, chart, &texts));
+            if heard.hears(&meant, &chart.values) {
+                continue;
+            }
+            let place = text.place(at);
+            findings.push(
+                RULE.finding(format!("`{path}` is printed among the values of `{table}`"))
+                    .keyed(format!("{} {path}", place.file))
+                    .because(format!("`{meant}` is declared and nowhere printed, so whoever sets it is not heard"))
+                    .help(format!("print `.Values.{meant}`"))
+                    .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) }),
+            );
+        }
+    }
+    findings
+}
+
+/// The tables of a chart's values that other charts read, too.
+fn of_others(chart: &Chart) -> BTreeSet<&str> {
+    let declared = chart.declared().flat_map(|it| [it.name.as_str(), it.alias.as_str()]);
+    declared.chain(chart.dependencies.iter().map(Chart::name)).chain(["global"]).collect()
+}
+
+/// A value of one table that is printed where all else is another table's.
+#[derive(Debug, PartialEq, Eq)]
+struct Taken {
+    at: usize,
+    /// The value: `web.mode`.
+    path: String,
+    /// The table that the rest is of: `job`.
+    table: String,
+    /// The value that is meant: `job.mode`.
+    meant: String,
+}
+
+/// What a text prints of a table that it names this once, among values of a sibling of that table.
+fn taken(text: &Text<'_>, values: &Values, others: &BTreeSet<&str>) -> Vec<Taken> {
+    let all = actions(&text.text).filter(|it| !it.is_comment());
+    let read: Vec<String> = all.flat_map(|action| paths(action.inner)).collect();
+    let mut found = Vec::new();
+    for (at, path) in printed(&text.text) {
+        let steps: Vec<&str> = path.split('.').collect();
+        // A switch of another part may well be asked for.
+        let is_switch = matches!(steps.last(), Some(&("enabled" | "create")));
+        if is_switch || steps.first().is_some_and(|it| others.contains(it)) {
+            continue;
+        }
+        let sibling = (1..steps.len()).find_map(|end| {
+            let (own, above) = steps[..end].split_last()?;
+            let other = most_read(&read, above, own)?;
+            let is_of_it = !others.contains(other) && are_alike(values, above, own, other)?;
+            let is_meant = is_called_after(&text.path, own, other) || is_named_ahead(&text.text[..at], own);
+            (is_of_it && !is_meant).then(|| (joined(above, other), steps[end..].join(".")))
+        });
+        let Some((table, leaf)) = sibling else { continue };
+        let meant = format!("{table}.{leaf}");
+        if value_at(values, &meant).is_some() {
+            found.push(Taken { at, path, table, meant });
+        }
+    }
+    found
+}
+
+/// The path of a table below others.
+fn joined(above: &[&str], table: &str) -> String {
+    if above.is_empty() { table.to_owned() } else { format!("{}.{table}", above.join(".")) }
+}
+
+/// The table that a text reads most beside one that it names once; none where two are read alike.
+fn most_read<'r>(read: &'r [String], above: &[&str], own: &str) -> Option<&'r str> {
+    let prefix = joined(above, "");
+    let (mut named, mut counts) = (0, BTreeMap::new());
+    for below in read.iter().filter_map(|path| path.strip_prefix(prefix.as_str())) {
+        match below.split_once('.') {
+            Some((table, _)) if table != own => *counts.entry(table).or_insert(0_usize) += 1,
+            Some(_) => named += 1,
+            None => named += usize::from(below == own),
+        }
+    }
+    let most = counts.values().copied().max().filter(|most| named == 1 && *most >= READ)?;
+    let mut tables = counts.into_iter().filter(|(_, count)| *count == most);
+    let (table, _) = tables.next()?;
+    tables.next().is_none().then_some(table)
+}
+
+/// Whether two tables have keys in common, as those of one kind do.
+fn are_alike(values: &Values, above: &[&str], one: &str, other: &str) -> Option<bool> {
+    let here = table_at(values, above)?;
+    let (one, other) = (here.get(one)?.as_map()?.clone(), here.get(other)?.as_map()?.clone());
+    Some(one.keys().iter().filter(|key| other.contains(key)).count() >= ALIKE)
+}
+
+/// Whether a template is called after the one table and not after the other: then it is the one's.
+fn is_called_after(path: &str, own: &str, other: &str) -> bool {
+    let name = plain(path.rsplit_once("templates/").map_or(path, |(_, name)| name));
+    name.contains(&plain(own)) && !name.contains(&plain(other))
+}
+
+/// Whether what stands ahead of a value, in its line and the one before, speaks of the table: `- name: WEB_MODE`. Then it is
+/// told of the other on purpose.
+fn is_named_ahead(ahead: &str, own: &str) -> bool {
+    let from = ahead.rmatch_indices('\n').nth(1).map_or(0, |(at, _)| at + 1);
+    plain(&ahead[from..]).contains(&plain(own))
+}
+
+/// The letters and digits of a text, however it is written.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+/// The values that a text prints as they are, or takes for what it prints below, with the places of the actions.
+fn printed(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut dots: Vec<Dot> = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        // Of what is named relatively the table was named before.
+        let is_root = dots.last().is_none_or(|it| *it == Dot::Root);
+        let dot = if is_root { Dot::Root } else { Dot::Elsewhere };
+        let path = match action.word() {
+            "with" => operand(action.rest(), &dot),
+            _ => bare_path(action.inner, &dot),
+        };
+        let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let is_comment = text[own..action.start].trim_start().starts_with('#');
+        found.extend(path.filter(|_| !is_comment).map(|path| (action.start, path)));
+        moved(action.inner, &mut dots);
+    }
+    found
+}
+
+/// The paths of values that an action names, however it comes by them; an empty one where it takes all of them.
+fn paths(inner: &str) -> Vec<String> {
+    let words = words(inner);
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| words.get(at)).copied().unwrap_or_default();
+        let named = format!("{word}.");
+        let Some((_, path)) = named.split_once("Values.").filter(|(ahead, _)| ahead.ends_with('.')) else { continue };
+        let is_step = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.');
+        let path = path.split(|it: char| !is_step(it)).next().unwrap_or_default();
+        let mut steps: Vec<&str> = path.split('.').filter(|it| !it.is_empty()).collect();
+        if matches!(before, "index" | "get" | "hasKey") {
+            steps.extend(words[at + 1..].iter().map_while(|it| quoted(it)));
+        }
+        // The values under their own name are handed on as they are: whoever is given them names what is read.
+        if !steps.is_empty() || before != "\"Values\"" {
+            found.push(steps.join("."));
+        }
+    }
+    found
+}
+
+/// What stands in quotes, where a word is that.
+fn quoted(word: &str) -> Option<&str> {
+    word.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// What a chart does something with.
+struct Heard {
+    /// The values that are printed, handed on or put into a variable.
+    printed: Vec<String>,
+    /// Those that are only asked for.
+    asked: Vec<String>,
+}
+
+impl Heard {
+    /// What the texts of a chart do, those of its values, its files, and the libraries at hand.
+    fn new(root: &Chart, chart: &Chart, texts: &[Text<'_>]) -> Self {
+        let mut heard = Heard { printed: Vec::new(), asked: Vec::new() };
+        let mut libraries = Vec::new();
+        let all = root.with_parts();
+        all.into_iter().filter(|it| it.metadata.kind == "library").for_each(|it| gather(it, &mut libraries));
+        libraries.iter().for_each(|text| heard.hear(&text.text));
+        // Of all values a library takes what its caller names.
+        heard.printed.retain(|it| !it.is_empty());
+        texts.iter().for_each(|text| heard.hear(&text.text));
+        chart.files.iter().chain(chart.raw_file("values.yaml")).for_each(|file| heard.hear(&file.text()));
+        heard
+    }
+
+    fn hear(&mut self, text: &str) {
+        if !text.contains("Values") {
+            return;
+        }
+        for action in actions(text).filter(|it| !it.is_comment()) {
+            let into = if asks(&action) { &mut self.asked } else { &mut self.printed };
+            into.extend(paths(action.inner));
+        }
+    }
+
+    /// Whether something is done with a value, with what it is in, or with what is in it. A switch is there to be asked for.
+    fn hears(&self, path: &str, values: &Values) -> bool {
+        let is_it = |it: &String| it == path || is_below(path, it) || is_below(it, path);
+        let is_switch = value_at(values, path).is_some_and(|it| it.as_bool().is_some());
+        self.printed.iter().any(is_it) || (is_switch && self.asked.iter().any(is_it))
+    }
+}
+
+/// Whether an action only asks for what it names.
+fn asks(action: &Action<'_>) -> bool {
+    match action.word().split('(').next() {
+        Some("if") => true,
+        Some("else") => !action.rest().starts_with("with"),
+        _ => false,
+    }
+}
+
+/// Whether a path leads through another one.
+fn is_below(path: &str, above: &str) -> bool {
+    above.is_empty() || path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str, text: &str) -> Vec<String> {
+        let table = serde_json::json!({"replicas": 1, "tag": "a", "mode": "x", "enabled": true});
+        let json = serde_json::json!({"web": table, "job": table, "a": {"web": table, "job": table}});
+        let values = landfall_chart::values_from_json(json.as_object().expect("a map"));
+        let text = Text { path: path.to_owned(), text: text.into() };
+        let others = BTreeSet::from(["db"]);
+        taken(&text, &values, &others).into_iter().map(|it| format!("{} {} {}", it.path, it.table, it.meant)).collect()
+    }
+
+    #[test]
+    fn a_value_of_the_sibling_is_told_where_the_rest_is_of_one_table() {
+        let text = "a: {{ .Values.job.replicas }}\nb: {{ .Values.job.tag | quote }}\nc: {{ .Values.web.mode }}\n";
+        assert_eq!(of("templates/x.yaml", text), ["web.mode job job.mode"]);
+        assert_eq!(of("templates/job.yaml", text), ["web.mode job job.mode"]);
+        assert_eq!(of("templates/web.yaml", text), [""; 0]);
+        let deep = text.replace(".Values.", "$.Values.a.");
+        assert_eq!(of("templates/x.yaml", &deep), ["a.web.mode a.job a.job.mode"]);
+        let whole = text.replace("c: {{ .Values.web.mode }}", "{{ with .Values.web.mode }}c: {{ . }}{{ end }}");
+        assert_eq!(of("templates/x.yaml", &whole), ["web.mode job job.mode"]);
+        for other in [
+            text.replace("web.mode", "job.mode"),
+            text.replace("web.mode", "web.enabled"),
+            text.replace("web.mode", "web.other"),
+            text.replace("web.mode", "db.mode"),
+            text.replace("{{ .Values.web.mode }}", "{{ ternary .Values.web.mode .Values.job.mode true }}"),
+            text.replace("c:", "# c:"),
+            text.replace("c:", "- name: WEB_MODE\n  value:"),
+            format!("{{{{ if .Values.web.enabled }}}}{text}{{{{ end }}}}"),
+            text.replace("job.tag", "tag"),
+        ] {
+            assert_eq!(of("templates/x.yaml", &other), [""; 0], "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_handed_on_as_a_whole_is_heard() {
+        assert_eq!(paths("index $.Values.a \"b\" \"c\" | quote"), ["a.b.c"]);
+        assert_eq!(paths("include \"x\" (dict \"Values\" .Values \"own\" .root.Values.a.b)"), ["a.b"]);
+        assert_eq!(paths("$all := .Values"), [""]);
+        let values = landfall_chart::values_from_json(&serde_json::Map::new());
+        let heard = |text: &str| {
+            let mut heard = Heard { printed: Vec::new(), asked: Vec::new() };
+            heard.hear(text);
+            heard.hears("job.mode", &values)
+        };
+        for text in
+            ["{{ .Values.job.mode }}", "{{ with .Values.job }}", "{{ toYaml .Values }}", "{{ $.Values.job.mode.a }}"]
+        {
+            assert!(heard(text), "{text}");
+        }
+        for text in ["{{ if .Values.job.mode }}", "{{ .Values.job.modes }}", "{{ .Values.web.mode }}"] {
+            assert!(!heard(text), "{text}");
+        }
+    }
+}
