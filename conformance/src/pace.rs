@@ -1,4 +1,4 @@
-//! How fast the server is, and what it takes: cold start, first sync, push to synced, memory, back after `kill -9`.
+//! How fast the server is, and what it takes, beside Argo CD's: cold start, first sync, push to synced, memory, back after `kill -9`.
 //!
 //! ```text
 //! git ─► `landfall serve --repo` ─► API server (the original's, or the embedded one)
@@ -10,6 +10,7 @@
 //! Everything is done with the binary, from outside, and seen as a client of the API sees it: a watch of the Applications. A
 //! measurement and no test: nothing fails for being slow. `docs/benchmarks.md` has what was measured.
 
+mod argo_cd;
 mod ground;
 mod seen;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::suite::Suite;
-use ground::Ground;
+use ground::{Ground, Shape};
 
 /// Measures `landfall serve` with so many Applications.
 #[derive(clap::Args)]
@@ -37,6 +38,9 @@ pub(crate) struct Arguments {
     /// On the embedded cluster, in place of a real API server.
     #[arg(long)]
     embedded: bool,
+    /// Measure Argo CD's own controller and repository server (`cargo run -p oracles -- argo-cd`, and Debian's `redis-server`) as well, each in turn with Landfall.
+    #[arg(long, conflicts_with_all = ["embedded", "requests"])]
+    argo_cd: bool,
     /// Print what the API server was asked until all were synced, and how often. It logs that meanwhile, and is slower.
     #[arg(long, conflicts_with = "embedded")]
     requests: bool,
@@ -50,17 +54,19 @@ const REST: Duration = Duration::from_secs(5);
 impl Suite for Arguments {
     fn run(&self) -> anyhow::Result<ExitCode> {
         for applications in &self.applications {
-            let measured = measured(self, *applications)?;
-            println!("{measured}");
+            for is_argo_cd in [false, true].into_iter().take(1 + usize::from(self.argo_cd)) {
+                println!("{}", measured(self, *applications, is_argo_cd)?);
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// One run. Times in milliseconds, memory in MB.
-fn measured(arguments: &Arguments, applications: usize) -> anyhow::Result<Value> {
-    let mut ground =
-        Ground::lay(arguments.landfall.as_deref(), arguments.embedded, (applications, arguments.requests))?;
+fn measured(arguments: &Arguments, applications: usize, is_argo_cd: bool) -> anyhow::Result<Value> {
+    let Arguments { embedded: is_embedded, requests: is_counted, .. } = *arguments;
+    let shape = Shape { applications, is_embedded, is_counted, is_argo_cd };
+    let mut ground = Ground::lay(arguments.landfall.as_deref(), shape)?;
     let ready = ground.start()?;
     let bare = ground.memory()?;
     let first = ground.create(PATIENCE)?;
@@ -85,6 +91,7 @@ fn measured(arguments: &Arguments, applications: usize) -> anyhow::Result<Value>
     let restarted = ground.memory()?;
     let at = |share: f64| one.get(((one.len() as f64 * share).ceil() as usize).saturating_sub(1)).map(millis);
     Ok(json!({
+        "of": if is_argo_cd { "argo-cd" } else { "landfall" },
         "applications": applications,
         "objects": applications * ground::OBJECTS,
         "api": ground.place(),

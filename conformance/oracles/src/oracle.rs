@@ -124,16 +124,27 @@ const FLUX_KUSTOMIZE: Beside = Beside {
     files: &["config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml"],
 };
 
+const ARGO_CD: Beside = Beside {
+    what: "definitions",
+    module: "github.com/argoproj/argo-cd/v3",
+    files: &[
+        "manifests/crds/application-crd.yaml",
+        "manifests/crds/applicationset-crd.yaml",
+        "manifests/crds/appproject-crd.yaml",
+    ],
+};
+
 /// The oracles that make up a control plane.
 const CONTROL_PLANE: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
 /// What one suite on demand alone runs: published controllers, their client, Helm's own code in process, checkers of manifests.
-const ON_DEMAND: [&str; 9] = [
+const ON_DEMAND: [&str; 10] = [
     "helm-warm",
     "sealed-secrets-controller",
     "kubeseal",
     "cert-manager-controller",
     "flux-source-controller",
     "flux-kustomize-controller",
+    "argo-cd",
     "gitea",
     "kube-score",
     "kubeconform",
@@ -224,6 +235,8 @@ pub const ALL: &[Oracle] = &[
         "github.com/fluxcd/kustomize-controller",
         Some(FLUX_KUSTOMIZE),
     ),
+    // Its `main` is in its module as well; ours leaves out the web page, which is not.
+    controller("argo-cd", "argo-cd", "landfall.dev/conformance/oracles/argo-cd", Some(ARGO_CD)),
     // Its database is written in C.
     Oracle {
         name: "gitea",

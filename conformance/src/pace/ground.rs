@@ -11,15 +11,16 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use super::argo_cd::{self, ArgoCd};
 use super::seen::{Seen, until, watch};
-use crate::embedded::{Embedded, Shape};
+use crate::embedded::{self, Embedded};
 use crate::http::Endpoint;
 use crate::peers;
 use crate::testbed::kubeconfig::with_token;
 use crate::testbed::{self, Audit, Component, Layout, Running};
 use crate::workshop::Author;
 
-/// The address of the repository, as the Applications name it.
+/// The address that stands for the repository where it is read from its directory.
 const REPOSITORY: &str = "https://git.example/fleet.git";
 const APPS: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
 /// What an Application delivers.
@@ -40,33 +41,67 @@ pub(super) struct Memory {
     pub(super) peak: u64,
 }
 
+/// Who is measured.
+enum Server {
+    Landfall(Child),
+    ArgoCd(ArgoCd),
+}
+
+impl Server {
+    fn processes(&self) -> Vec<u32> {
+        match self {
+            Server::Landfall(child) => vec![child.id()],
+            Server::ArgoCd(argo_cd) => argo_cd.processes().collect(),
+        }
+    }
+
+    /// `kill -9`.
+    fn kill(&mut self) -> anyhow::Result<()> {
+        match self {
+            Server::Landfall(child) => {
+                child.kill()?;
+                child.wait()?;
+                Ok(())
+            }
+            Server::ArgoCd(argo_cd) => argo_cd.kill(),
+        }
+    }
+}
+
+/// What is measured, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) applications: usize,
+    /// On the embedded cluster.
+    pub(super) is_embedded: bool,
+    /// An original API server logs what it is asked, which makes it slower.
+    pub(super) is_counted: bool,
+    /// Argo CD, in place of Landfall.
+    pub(super) is_argo_cd: bool,
+}
+
 pub(super) struct Ground {
     landfall: PathBuf,
     // Before what it talks to.
-    server: Option<Child>,
+    server: Option<Server>,
     api: Api,
     endpoint: Endpoint,
     runtime: Runtime,
     client: reqwest::Client,
     folder: tempfile::TempDir,
-    applications: usize,
+    shape: Shape,
     told: Option<Receiver<Seen>>,
     audit: Option<Audit>,
 }
 
 impl Ground {
-    /// With `counted`, an original API server logs what it is asked, which makes it slower.
-    pub(super) fn lay(
-        landfall: Option<&Path>,
-        embedded: bool,
-        (applications, counted): (usize, bool),
-    ) -> anyhow::Result<Self> {
+    pub(super) fn lay(landfall: Option<&Path>, shape: Shape) -> anyhow::Result<Self> {
         let landfall = peers::landfall(landfall)?;
         let folder = tempfile::Builder::new().prefix("landfall-pace-").tempdir()?;
         let runtime = testbed::runtime()?;
-        let audit = if counted && !embedded { Some(Audit::within(folder.path())?) } else { None };
-        let (api, endpoint) = if embedded {
-            let embedded = Embedded::start(Shape::ApiOnly, 0)?;
+        let audit = if shape.is_counted && !shape.is_embedded { Some(Audit::within(folder.path())?) } else { None };
+        let (api, endpoint) = if shape.is_embedded {
+            let embedded = Embedded::start(embedded::Shape::ApiOnly, 0)?;
             let endpoint = embedded.endpoint().clone();
             (Api::Embedded(Box::new(embedded)), endpoint)
         } else {
@@ -78,10 +113,10 @@ impl Ground {
         };
         let client = endpoint.client()?;
         let ground =
-            Ground { landfall, server: None, api, endpoint, runtime, client, folder, applications, told: None, audit };
+            Ground { landfall, server: None, api, endpoint, runtime, client, folder, shape, told: None, audit };
         fs::create_dir_all(ground.repository())?;
         ground.git(&["init", "--quiet", "--initial-branch=main", "."])?;
-        for number in 0..applications {
+        for number in 0..shape.applications {
             ground.write(number, 0)?;
         }
         ground.git(&["add", "--all"])?;
@@ -91,7 +126,35 @@ impl Ground {
         let endpoint = &ground.endpoint;
         let kubeconfig = with_token(&endpoint.url, endpoint.ca.as_bytes(), "pace", &endpoint.token);
         fs::write(ground.kubeconfig(), kubeconfig)?;
+        if shape.is_argo_cd {
+            ground.bring_what_argo_cd_wants()?;
+        }
         Ok(ground)
+    }
+
+    fn bring_what_argo_cd_wants(&self) -> anyhow::Result<()> {
+        for definition in argo_cd::definitions()? {
+            self.asked("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", Some(&definition))?;
+        }
+        let within = Instant::now() + Duration::from_secs(30);
+        for (path, object) in argo_cd::settings() {
+            // A kind is served a moment after it was defined.
+            while let Err(error) = self.asked("POST", path, Some(&object)) {
+                if Instant::now() > within {
+                    return Err(error);
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        Ok(())
+    }
+
+    /// The address of the repository, as the Applications name it.
+    fn address(&self) -> String {
+        match self.shape.is_argo_cd {
+            true => format!("file://{}", self.repository().display()),
+            false => REPOSITORY.to_owned(),
+        }
     }
 
     pub(super) fn place(&self) -> &'static str {
@@ -140,11 +203,16 @@ impl Ground {
         self.endpoint.asked((&self.runtime, &self.client), method, path, body)
     }
 
-    /// Starts the server; how long it took until it says that it is ready.
+    /// Starts the server; how long it took until it says that it is ready, or listens.
     pub(super) fn start(&mut self) -> anyhow::Result<Duration> {
+        if self.shape.is_argo_cd {
+            let began = Instant::now();
+            self.server = Some(Server::ArgoCd(ArgoCd::start(self.folder.path(), &self.kubeconfig())?));
+            return Ok(began.elapsed());
+        }
         let (said, log) = (self.folder.path().join("said"), self.folder.path().join("log"));
         let began = Instant::now();
-        let child = Command::new(&self.landfall)
+        let mut child = Command::new(&self.landfall)
             .arg("--state")
             .arg(self.folder.path().join("state"))
             .args(["serve", "--yes", "--context", "testbed", "--listen", "127.0.0.1:0", "--sealing", "off"])
@@ -157,9 +225,9 @@ impl Ground {
             .stdout(fs::File::create(&said)?)
             .stderr(fs::File::create(&log)?)
             .spawn()?;
-        let child = self.server.insert(child);
         while began.elapsed() < Duration::from_secs(60) {
             if fs::read_to_string(&said)?.contains("ready http://") {
+                self.server = Some(Server::Landfall(child));
                 return Ok(began.elapsed());
             }
             if let Some(status) = child.try_wait()? {
@@ -167,6 +235,7 @@ impl Ground {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+        child.kill()?;
         bail!("the server is not ready after 60 s: {}", fs::read_to_string(&log)?)
     }
 
@@ -184,23 +253,24 @@ impl Ground {
 
     /// `kill -9`.
     pub(super) fn kill(&mut self) -> anyhow::Result<()> {
-        let mut server = self.server.take().context("no server runs")?;
-        server.kill()?;
-        server.wait()?;
-        Ok(())
+        self.server.take().context("no server runs")?.kill()
     }
 
-    /// What the server takes, as the kernel counts it.
+    /// What the server takes, as the kernel counts it; of several processes the sum, and of their peaks, too.
     pub(super) fn memory(&self) -> anyhow::Result<Memory> {
         let server = self.server.as_ref().context("no server runs")?;
-        let status = fs::read_to_string(format!("/proc/{}/status", server.id()))?;
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().ok()
-        };
-        let now = field("VmRSS").context("VmRSS")? / 1024;
-        let own = field("RssAnon").context("RssAnon")? / 1024;
-        Ok(Memory { now, own, peak: field("VmHWM").context("VmHWM")? / 1024 })
+        let mut memory = Memory { now: 0, own: 0, peak: 0 };
+        for process in server.processes() {
+            let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+            let field = |name: &'static str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name)).context(name)?;
+                Ok::<u64, anyhow::Error>(line.trim_start_matches(':').trim().trim_end_matches(" kB").parse()?)
+            };
+            memory.now += field("VmRSS")? / 1024;
+            memory.own += field("RssAnon")? / 1024;
+            memory.peak += field("VmHWM")? / 1024;
+        }
+        Ok(memory)
     }
 
     fn told(&self) -> anyhow::Result<&Receiver<Seen>> {
@@ -212,20 +282,21 @@ impl Ground {
         let head = self.git(&["rev-parse", "HEAD"])?;
         self.told = Some(watch(self.runtime.handle(), &self.client, &self.endpoint, APPS)?);
         let began = Instant::now();
-        for number in 0..self.applications {
+        let address = self.address();
+        for number in 0..self.shape.applications {
             let name = name(number);
             let application = json!({
                 "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name},
                 "spec": {
                     "project": "default",
-                    "source": {"repoURL": REPOSITORY, "path": name, "targetRevision": "main"},
+                    "source": {"repoURL": address, "path": name, "targetRevision": "main"},
                     "destination": {"server": "https://kubernetes.default.svc", "namespace": name},
                     "syncPolicy": {"automated": {"prune": true}, "syncOptions": ["CreateNamespace=true"]},
                 },
             });
             self.asked("POST", APPS, Some(&application))?;
         }
-        let everyone = (0..self.applications).map(name).collect();
+        let everyone = (0..self.shape.applications).map(name).collect();
         let last = until(self.told()?, everyone, patience, |seen| is_synced(seen, &head))?;
         Ok(last.duration_since(began))
     }
@@ -240,6 +311,13 @@ impl Ground {
         let commit = self.git(&["commit-tree", &tree, "-p", "HEAD", "-m", &format!("Push {push}")])?;
         let began = Instant::now();
         self.git(&["update-ref", "refs/heads/main", &commit])?;
+        if self.shape.is_argo_cd {
+            // What its API server does when a webhook tells of a push.
+            let mark = json!({"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}});
+            for number in numbers {
+                self.asked("PATCH", &format!("{APPS}/{}", name(*number)), Some(&mark))?;
+            }
+        }
         let pushed = numbers.iter().map(|number| name(*number)).collect();
         let last = until(self.told()?, pushed, patience, |seen| is_synced(seen, &commit))?;
         Ok(last.duration_since(began))
@@ -247,7 +325,7 @@ impl Ground {
 
     /// Changes one object of each Application, past everybody.
     pub(super) fn change_by_hand(&self) -> anyhow::Result<()> {
-        for number in 0..self.applications {
+        for number in 0..self.shape.applications {
             let path = format!("/api/v1/namespaces/{}/configmaps/part-0", name(number));
             self.asked("PATCH", &path, Some(&json!({"data": {"push": "by hand"}})))?;
         }
@@ -261,7 +339,7 @@ impl Ground {
     ) -> anyhow::Result<(Duration, Duration)> {
         let began = Instant::now();
         let ready = self.start()?;
-        let everyone = (0..self.applications).map(name).collect();
+        let everyone = (0..self.shape.applications).map(name).collect();
         let last = until(self.told()?, everyone, patience, |seen| seen.at > began && seen.status == "OutOfSync")?;
         Ok((ready, last.duration_since(began)))
     }
