@@ -3,7 +3,7 @@
 
 mod published;
 
-pub use published::{Publisher, published, published_schemas, publisher};
+pub use published::{Publisher, kinds_of, published, published_schemas, publisher};
 use serde_json::{Value, json};
 
 /// One kind that charts use and an operator would define.

@@ -13,6 +13,7 @@ mod misplaced;
 mod renamed;
 mod samples;
 mod shared;
+mod spelled_out;
 mod unheard;
 
 use std::cell::{Cell, LazyCell, RefCell};

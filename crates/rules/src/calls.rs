@@ -94,39 +94,60 @@ pub struct Host {
     pub path: Option<String>,
 }
 
-/// The hosts of the addresses that an object spells out: in the variables and arguments of its containers, or in its data.
-pub fn hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
-    let mut written: Vec<(String, String, String)> = Vec::new();
+/// A text that an object gives to programs.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// The text.
+    pub text: String,
+    /// The field where it stands.
+    pub field: String,
+    /// The option, the variable or the key that it is written for; empty where it stands by itself.
+    pub by: String,
+}
+
+/// The texts that an object gives to programs: the variables and arguments of its containers, or its data; what is called an
+/// image is none.
+pub fn said(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Said> {
+    let mut all = Vec::new();
     if let Some(template) = template {
         for container in template.containers() {
-            written.extend(
-                container.env().filter(|(_, name, _)| !name.to_ascii_uppercase().contains("IMAGE")).filter_map(
-                    |(at, name, it)| {
-                        let field = format!("{}.env[{at}].value", container.path);
-                        Some((it["value"].as_str()?.to_owned(), field, name.to_owned()))
-                    },
-                ),
-            );
+            all.extend(container.env().filter(|(_, name, _)| !is_of_image(name)).filter_map(|(at, name, variable)| {
+                let text = variable["value"].as_str()?.to_owned();
+                Some(Said { text, field: format!("{}.env[{at}].value", container.path), by: name.to_owned() })
+            }));
             for list in ["command", "args"] {
                 let words = container.value[list].as_array().map(Vec::as_slice).unwrap_or_default();
-                written.extend(words.iter().enumerate().filter_map(|(at, word)| {
-                    let field = format!("{}.{list}[{at}]", container.path);
-                    Some((word.as_str()?.to_owned(), field, option(words, at).to_owned()))
+                all.extend(words.iter().enumerate().filter_map(|(at, word)| {
+                    let (text, by) = (word.as_str()?.to_owned(), option(words, at).to_owned());
+                    Some(Said { text, field: format!("{}.{list}[{at}]", container.path), by })
                 }));
             }
         }
     } else if object.group().is_empty() && matches!(object.kind(), "ConfigMap" | "Secret") {
-        let named = |(key, _, _): &(&str, String, String)| !key.to_ascii_uppercase().contains("IMAGE");
-        let data = texts(object).into_iter().filter(named);
-        written.extend(data.map(|(key, text, field)| (text, field, key.to_owned())));
+        let data = texts(object).into_iter().filter(|(key, _, _)| !is_of_image(key));
+        all.extend(data.map(|(key, text, field)| Said { text, field, by: key.to_owned() }));
     }
-    let of = |(text, field, by): &(String, String, String)| {
-        let text = below_pods(text);
-        let host =
-            |it: Address| Host { name: it.host, port: it.port, field: field.clone(), by: by.clone(), path: it.path };
+    all
+}
+
+fn is_of_image(name: &str) -> bool {
+    name.to_ascii_uppercase().contains("IMAGE")
+}
+
+/// The hosts of the addresses that an object spells out: in the variables and arguments of its containers, or in its data.
+pub fn hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
+    let of = |said: &Said| {
+        let text = below_pods(&said.text);
+        let host = |it: Address| Host {
+            name: it.host,
+            port: it.port,
+            field: said.field.clone(),
+            by: said.by.clone(),
+            path: it.path,
+        };
         addresses(&text).into_iter().map(host).collect::<Vec<_>>()
     };
-    written.iter().flat_map(of).collect()
+    said(object, template).iter().flat_map(of).collect()
 }
 
 /// The option that a word of a command line is for: its own beginning, or the word before it.

@@ -102,8 +102,10 @@ impl NotAtHand {
         let expression = inner.frame.as_ref().map(|frame| frame.expression.as_str())?;
         let words: Vec<&str> = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').collect();
         let at = words.iter().position(|word| matches!(*word, "Values" | "Subcharts"));
-        // Where not even the values are there, the template asks something else than the root for them.
-        let next = at.and_then(|at| words.get(at + 1));
+        // Where not even the values are there, the template asks something else than the root for them. What is named twice may as
+        // well be the later one.
+        let next = at.filter(|at| words[*at] == "Values").and_then(|at| words.get(at + 1));
+        let next = next.filter(|name| words.iter().filter(|it| it == name).count() == 1);
         let is_root = match &inner.cause {
             Cause::Field(said) => {
                 !said.starts_with("can't evaluate field Values in")

@@ -251,6 +251,10 @@ fn a_template_that_asks_something_else_than_the_root_fails_whatever_is_at_hand()
         &format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: asked}}\ndata:\n  {reads}\n"),
     );
     sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(2).says("nil pointer evaluating interface {}.redis");
+    sandbox.edit("shop/templates/asked.yaml", "{{- with .Values.redis }}\n", "");
+    sandbox.edit("shop/templates/asked.yaml", "\n  {{- end }}", "");
+    sandbox.edit("shop/templates/asked.yaml", ".Values.redis.port", ".Values.redis.global.redis.port");
+    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0).says("`redis.global.redis.port`: shop/templates/asked.yaml reads it");
 }
 
 #[test]

@@ -63,6 +63,16 @@ fn of_kind(group: &str, kind: &str) -> impl Iterator<Item = [&'static str; 4]> {
     })
 }
 
+/// The kinds of a group that are published, each as often as it has versions.
+pub fn kinds_of(group: &str) -> Vec<&'static str> {
+    let kind = |line: &&'static str| {
+        let mut columns = line.split('\t').skip(1);
+        let (its_group, _, kind) = (columns.next()?, columns.next()?, columns.next()?);
+        (its_group == group).then_some(kind)
+    };
+    LINES.kinds.iter().filter_map(kind).collect()
+}
+
 /// Who publishes a kind; `None` for one that is not known.
 pub fn publisher(group: &str, kind: &str) -> Option<Publisher> {
     let [.., number] = of_kind(group, kind).last()?;
@@ -172,6 +182,13 @@ mod tests {
             assert!(publisher(columns[1], columns[3]).is_some(), "{line}");
             assert!(published_schemas(columns[1], columns[3]).is_some(), "{line}");
         }
+    }
+
+    #[test]
+    fn the_kinds_of_a_group_are_its_own() {
+        let kinds = kinds_of("operator.victoriametrics.com");
+        assert!(kinds.contains(&"VMAlert") && !kinds.contains(&"Certificate"));
+        assert_eq!(kinds_of("victoriametrics.com"), [] as [&str; 0]);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use landfall_delivery::{RenderedUnit, Unit};
 use landfall_diag::{Finding, Severity};
 use landfall_object::references::references;
 use landfall_object::{Object, ObjectKey};
-use landfall_rules::OtherSetting;
+use landfall_rules::{OtherSetting, SettingFault};
 
 use super::choice::{Layer, NAMED, Other, Renamed, stands_for_another};
 use super::shared::shared;
+use super::spelled_out::spelled_out;
 use super::{AT_ONCE, FEW, Trying, as_desired, by_rule, found};
 use crate::study::installed;
 
@@ -108,8 +109,10 @@ impl Trying<'_, '_> {
         let rendered = [&own, &another].map(|unit| installed(unit, conditions, Tracing::Off).ok());
         let is_rendered = rendered.iter().all(Option::is_some);
         if let [Some(as_own), Some(as_another)] = rendered {
+            let mut spelled = Vec::new();
             if other.setting == NAMED {
                 faults.extend(shared(&as_own, &as_another));
+                spelled = spelled_out((&own, &as_own), (&another, &as_another));
             }
             let gone = match &other.layer {
                 Layer::Renamed(Renamed { names, .. }) => Some(Gone::between(names, &as_own, &as_another)),
@@ -124,9 +127,18 @@ impl Trying<'_, '_> {
             let is_of_name = |it: &&Finding| gone.as_ref().is_none_or(|gone| gone.is_missed(it));
             let new = renamed.iter().filter(is_new).filter(is_of_name);
             faults.extend(new.map(by_rule));
+            spelled.retain(|(service, _)| !faults.iter().any(|it| is_called_in_vain(it, service)));
+            faults.extend(spelled.into_iter().map(|(_, fault)| fault));
         }
         (OtherSetting { setting: other.setting, faults }, is_rendered)
     }
+}
+
+/// Whether a fault is that somebody calls a Service of that name.
+fn is_called_in_vain(fault: &SettingFault, service: &str) -> bool {
+    let says = |words: &str| fault.words.contains(words);
+    (says("is no Service") || says("a Service that is not delivered"))
+        && (says(&format!("`{service}`")) || says(&format!("`{service}.")))
 }
 
 /// What a release has no more, once a name of it is chosen otherwise.

@@ -1,16 +1,20 @@
+mod slip;
+
 use landfall_diag::{Finding, Severity};
 
+use self::slip::slips;
 use crate::decoded::texts;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF364",
-    title: "an address is of the server that its variable is called after",
+    title: "an address has one scheme, that of the server that its variable is called after",
     severity: Severity::Warning,
     why: "`POSTGRES_URL` that begins with `mongodb://` was copied from another chart: the program speaks one protocol, reads the \
-          other's scheme, and ends when it starts.",
-    advice: "Write the scheme of the server that the variable is for.",
+          other's scheme, and ends when it starts. `http-internal://` is nobody's scheme, and `https://https://` has a host \
+          that is called `https`.",
+    advice: "Write the scheme of the server that the variable is for, once.",
     check,
 };
 
@@ -37,6 +41,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let data = texts(&desired.object);
         findings.extend(data.iter().filter_map(|(key, text, field)| told(desired, key, text, field)));
     }
+    findings.extend(subject.objects().flat_map(slips));
     findings
 }
 

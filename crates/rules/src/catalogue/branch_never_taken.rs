@@ -487,7 +487,7 @@ fn is_one_switch(path: &str, other: &str) -> bool {
 }
 
 /// Whether a text reads a path of the values itself.
-fn mentions(text: &str, path: &str) -> bool {
+pub(super) fn mentions(text: &str, path: &str) -> bool {
     text.match_indices(&format!(".Values.{path}")).any(|(at, found)| {
         let next = text[at + found.len()..].chars().next();
         !next.is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, '_' | '.'))

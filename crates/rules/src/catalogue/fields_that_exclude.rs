@@ -1,16 +1,18 @@
 use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
 use serde_json::Value;
 
 use crate::operated::{is_of_an_operator, walk};
 use crate::rule::Rule;
-use crate::subject::{Role, Subject};
+use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF382",
     title: "of two fields that exclude each other one is given",
     severity: Severity::Warning,
     why: "An operator hands parts of its resource on to objects of Kubernetes' own. The resource is taken as it is, and what is made of it \
-          is refused: a budget with `minAvailable` and `maxUnavailable`, a variable with `value` and `valueFrom`. It says so in a log alone.",
+          is refused: a budget with `minAvailable` and `maxUnavailable`, a variable with `value` and `valueFrom`. It says so in a log alone. \
+          A headless Service has no address, and what counts for an address does nothing there.",
     advice: "Give one of the two, and print each only where it is set.",
     check,
 };
@@ -42,7 +44,69 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             );
         }
     }
+    findings.extend(without_address(subject));
     findings
+}
+
+/// Fields of a Service that count for its address alone; the families of addresses and affinity count for a headless one, too.
+///
+/// ORIGIN: <https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/>, `ServiceSpec`
+const OF_AN_ADDRESS: &[&str] =
+    &["internalTrafficPolicy", "externalTrafficPolicy", "loadBalancerIP", "loadBalancerSourceRanges"];
+
+/// What a headless Service is given and the one beside it lacks, for which it would count.
+fn without_address(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let services: Vec<&Desired> = subject.of_kind("", "Service").filter(|it| it.role == Role::Manifest).collect();
+    for headless in services.iter().filter(|it| is_headless(&it.object)) {
+        for field in OF_AN_ADDRESS {
+            let given = |object: &Object| object.at(&format!("/spec/{field}")).cloned().filter(is_given);
+            // `Cluster` is what each Service has.
+            let Some(value) = given(&headless.object).filter(|it| *it != "Cluster") else { continue };
+            let others = || services.iter().filter(|it| is_beside(headless, it) && counts_for(&it.object, field));
+            let Some(other) = others().next().filter(|_| others().all(|it| given(&it.object).is_none())) else {
+                continue;
+            };
+            let name = headless.object.name();
+            let said = value.as_str().map_or_else(|| (*field).to_owned(), |text| format!("{field}: {text}"));
+            findings.push(
+                RULE.finding(format!(
+                    "Service `{name}` is headless and has `{said}`, which Service `{}` lacks",
+                    other.object.name()
+                ))
+                .weighing(Severity::Info)
+                .keyed(format!("Service {name} {field}"))
+                .because("it counts for an address of the cluster, and a headless Service has none")
+                .help("print it into the Service that has an address")
+                .at(headless.spot_at(&format!("spec.{field}"))),
+            );
+        }
+    }
+    findings
+}
+
+fn is_headless(service: &Object) -> bool {
+    service.str_at("/spec/clusterIP") == Some("None")
+}
+
+/// Whether a Service with an address leads to the same pods as a headless one of the same release.
+fn is_beside(headless: &Desired, other: &Desired) -> bool {
+    let selector =
+        |it: &Desired| it.object.at("/spec/selector").and_then(Value::as_object).filter(|it| !it.is_empty()).cloned();
+    !is_headless(&other.object)
+        && headless.unit == other.unit
+        && headless.object.namespace() == other.object.namespace()
+        && selector(headless).is_some_and(|own| selector(other) == Some(own))
+}
+
+/// Whether a field does anything for a Service of its type.
+fn counts_for(service: &Object, field: &str) -> bool {
+    let kind = service.str_at("/spec/type").unwrap_or("ClusterIP");
+    match field {
+        "internalTrafficPolicy" => kind != "ExternalName",
+        "externalTrafficPolicy" => matches!(kind, "NodePort" | "LoadBalancer"),
+        _ => kind == "LoadBalancer",
+    }
 }
 
 /// The places of a resource with two fields that exclude each other, and the two.

@@ -1,8 +1,10 @@
+mod by_full_name;
 mod of_services;
 
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
+use self::by_full_name::by_full_name;
 use self::of_services::of_services;
 use crate::routes::covers;
 use crate::rule::Rule;
@@ -14,13 +16,15 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "An Ingress that names hosts for TLS and leaves one of its rules' hosts out serves that one with the controller's \
           own certificate, or plainly: every browser warns. Most often a host was renamed in one of the two places. A \
-          certificate that a release signs for its own Services is refused where it names another one.",
+          certificate that a release signs for its own Services is refused where it names another one, or not the name by \
+          which they are called.",
     advice: "Name each rule's host in `spec.tls[].hosts`, from the same value, and sign for the name that the Service has.",
     check,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = of_services(subject, &RULE);
+    findings.extend(by_full_name(subject, &RULE));
     // Where a route has to be encrypted, LF125 says so.
     if subject.is_protected() {
         return findings;

@@ -1,6 +1,9 @@
+mod of_an_owner;
+
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
+use self::of_an_owner::of_an_owner;
 use super::command_that_is_no_program::COMMANDS;
 use super::unseen_settings::find;
 use crate::pods::{Container, PodTemplate, pod_template};
@@ -248,6 +251,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(ownerless(desired, &container, old.as_ref()));
             findings.extend(programs(desired, &container, old.as_ref()));
             findings.extend(variables(desired, &container));
+            findings.extend(of_an_owner(desired, &container));
             findings.extend(in_memory(desired, &container));
         }
     }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::Gvk;
+use landfall_object::operators::kinds_of;
 use landfall_object::references::{Need, Reference, references};
 
 use crate::classes::is_assumed;
@@ -126,10 +127,20 @@ fn kinds(subject: &Subject<'_>) -> Vec<Finding> {
     // Groups without a dot, and those of Kubernetes itself, have no definitions: a missing kind there was removed.
     // One operator brings all kinds of its group.
     let mut missing: BTreeMap<&str, Vec<&Desired>> = BTreeMap::new();
+    let mut findings = Vec::new();
     for desired in subject.objects() {
         let gvk = desired.object.gvk();
         if !is_of_an_operator(&gvk.group) || defined.contains(&(gvk.group.as_str(), gvk.kind.as_str())) || served(&gvk)
         {
+            continue;
+        }
+        if let Some(meant) = in_other_letters(subject, &defined, &gvk) {
+            findings.push(
+                RULE.finding(format!("the kind `{}` of {} is written `{meant}`", gvk.kind, gvk.group))
+                    .because("the API tells small letters from capitals: it has no such kind, and the whole release is refused")
+                    .help(format!("write `kind: {meant}`"))
+                    .at(desired.spot_at("kind")),
+            );
             continue;
         }
         missing.entry(desired.object.group()).or_default().push(desired);
@@ -152,7 +163,21 @@ fn kinds(subject: &Subject<'_>) -> Vec<Finding> {
             .help(help);
         users.into_iter().fold(finding, |finding, desired| finding.at(desired.spot()))
     };
-    missing.into_iter().map(finding).collect()
+    findings.extend(missing.into_iter().map(finding));
+    findings
+}
+
+/// The kind of the same group that differs from one that nothing serves in small letters and capitals alone: among those that are
+/// defined, served, or published by the group's operator.
+fn in_other_letters(subject: &Subject<'_>, defined: &BTreeSet<(&str, &str)>, gvk: &Gvk) -> Option<String> {
+    let written = defined.iter().filter(|(group, _)| *group == gvk.group).map(|(_, kind)| *kind);
+    let served = subject.cluster.kinds.iter().filter(|it| it.group == gvk.group).map(|it| it.kind.as_str());
+    let known: Vec<&str> = written.chain(served).chain(kinds_of(&gvk.group)).collect();
+    // One that both spellings are published of is there in either.
+    if known.contains(&gvk.kind.as_str()) {
+        return None;
+    }
+    known.into_iter().find(|kind| kind.eq_ignore_ascii_case(&gvk.kind)).map(str::to_owned)
 }
 
 /// Middlewares of other namespaces, which Traefik leaves out unless it is told to take them.

@@ -1,6 +1,8 @@
 use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
+use landfall_object::Object;
 use landfall_object::references::references;
+use serde_json::Value;
 
 use super::secret_that_nobody_reads::has_word;
 use crate::decoded::texts;
@@ -31,7 +33,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .objects
             .iter()
             .filter(|it| it.object.group().is_empty() && KINDS.contains(&it.object.kind()) && is_made(subject, it))
-            .filter(|it| is_of_this_release(unit, it) && !is_asked_for(subject, it.object.name()))
+            .filter(|it| is_of_this_release(unit, it) && !is_asked_for(subject, &it.object))
             .filter_map(|it| Some((it, reader(subject, unit, it)?)))
             .collect();
         if fixed.is_empty() || is_there_once(subject, unit) {
@@ -147,8 +149,11 @@ fn is_there_once(subject: &Subject<'_>, unit: &DesiredUnit) -> bool {
     fixed * 2 > made.len()
 }
 
-/// Whether a program may ask for a name: a command, a variable or a setting says it, or a right is bound to it.
-fn is_asked_for(subject: &Subject<'_>, name: &str) -> bool {
+/// Whether a program may ask for an object: a command, a variable or a setting says its name, a right is bound to it, or one is to
+/// read all of its kind.
+fn is_asked_for(subject: &Subject<'_>, object: &Object) -> bool {
+    let name = object.name();
+    let plural = format!("{}s", object.kind().to_ascii_lowercase());
     let in_settings = || subject.objects().any(|it| texts(&it.object).iter().any(|(_, text, _)| has_word(text, name)));
     let in_pods = || {
         let mut containers = subject.pods().flat_map(|(_, template)| template.containers());
@@ -159,7 +164,13 @@ fn is_asked_for(subject: &Subject<'_>, name: &str) -> bool {
     };
     let in_rights = || {
         let mut rules = subject.objects().flat_map(|it| it.object.list_at("/rules"));
-        rules.any(|rule| rule["resourceNames"].as_array().into_iter().flatten().any(|it| it.as_str() == Some(name)))
+        let says = |rule: &Value, field: &str, words: [&str; 2]| {
+            rule[field].as_array().into_iter().flatten().filter_map(Value::as_str).any(|it| words.contains(&it))
+        };
+        rules.any(|rule| match rule["resourceNames"].as_array().is_some_and(|it| !it.is_empty()) {
+            true => says(rule, "resourceNames", [name, name]),
+            false => says(rule, "resources", [plural.as_str(), "*"]) && says(rule, "apiGroups", ["", "*"]),
+        })
     };
     in_rights() || in_pods() || in_settings()
 }

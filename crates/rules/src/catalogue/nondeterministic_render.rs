@@ -94,9 +94,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 Some(other) => differing(desired.object.value(), other.value(), String::new(), &mut paths),
                 None => drop(paths.insert("metadata.name".to_owned(), String::new())),
             }
-            let told = paths.into_iter().map(|(path, text)| difference(unit, desired, path, &text));
-            // What stands for a template of a chart that is not at hand has no place, and draws where that one may keep.
-            differences.extend(told.filter(|it| it.call.is_some() || !does_without(unit)));
+            differences.extend(paths.into_iter().map(|(path, text)| difference(unit, desired, path, &text)));
+        }
+        // What stands for a template of a chart that is not at hand has no place, and draws where that one may keep.
+        if does_without(unit) && differences.iter().any(|it| it.call.is_none()) {
+            differences.retain(|it| it.call.is_some() && !follows(it));
         }
         findings.extend(causes(unit, &differences));
         findings.extend(read_back(subject, unit));
@@ -149,17 +151,20 @@ fn difference<'a>(unit: &DesiredUnit, desired: &'a Desired, path: String, text: 
     Difference { desired, path, drawn, call }
 }
 
+/// Whether it is a checksum of what differs: that is no cause of its own.
+fn follows(difference: &Difference<'_>) -> bool {
+    difference.path.contains("annotations[") && difference.path.contains("checksum")
+}
+
 fn object_of(difference: &Difference<'_>) -> String {
     format!("{}/{}", difference.desired.object.kind(), difference.desired.object.name())
 }
 
 /// One finding for each thing that is drawn, however many fields it shows in.
 fn causes(unit: &DesiredUnit, differences: &[Difference<'_>]) -> Vec<Finding> {
-    // A checksum of what differs differs too: that is no cause of its own.
-    let follows = |it: &&Difference<'_>| it.path.contains("annotations[") && it.path.contains("checksum");
     let mut grouped: BTreeMap<(Drawn, String), Vec<&Difference<'_>>> = BTreeMap::new();
     for difference in differences {
-        if follows(&difference) && !differences.iter().all(|it| follows(&it)) {
+        if follows(difference) && !differences.iter().all(follows) {
             continue;
         }
         let cause = match (&difference.call, difference.drawn) {

@@ -1,4 +1,5 @@
 mod made_when_off;
+mod table_for_its_switch;
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,7 @@ use landfall_chart::{Rendered, Values};
 use landfall_diag::{Finding, Severity, Spot};
 
 use self::made_when_off::made_when_off;
+use self::table_for_its_switch::tables_for_their_switches;
 use super::branch_never_taken::{actions, conditions};
 use super::value_that_prints_nothing::{Dot, operand, value_at};
 use crate::rule::Rule;
@@ -31,6 +33,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(defaults(&unit.name, rendered));
             findings.extend(noughts(&unit.name, rendered));
             findings.extend(made(&unit.name, rendered));
+            findings.extend(tables(&unit.name, rendered));
         }
     }
     findings
@@ -86,6 +89,23 @@ fn made(unit: &str, rendered: &Rendered) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Conditions that ask for a table in place of its switch, each at its line.
+fn tables(unit: &str, rendered: &Rendered) -> Vec<Finding> {
+    let told = tables_for_their_switches(rendered).into_iter().map(|it| {
+        let (table, switch) = (&it.table, &it.switch);
+        RULE.finding(format!(
+            "a condition asks for the table `{table}`, which is never empty; its switch is `{switch}`"
+        ))
+        .keyed(format!("{table} {}:{}", it.place.file, it.place.line))
+        .because(format!(
+            "a table that declares anything is true to a template, so `{switch}: false` is not heard there"
+        ))
+        .help(format!("ask for `.Values.{switch}`"))
+        .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(it.place) })
+    });
+    told.collect()
 }
 
 /// What a text that stands where a switch is expected was to be: `fals` is a text, and true.

@@ -1,3 +1,5 @@
+mod lists;
+
 use landfall_diag::{Finding, Severity};
 
 use crate::rule::Rule;
@@ -10,8 +12,8 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "`nindent` with the column of the key itself makes siblings of what was to be its children: the key is null, and what was set \
           below it is dropped as fields that nobody knows. Blanks in front of `indent` move the first line alone, so that the second \
-          one ends what the first began.",
-    advice: "Indent by two more than the key (`nindent`), and put nothing in front of `indent`.",
+          one ends what the first began. A list beside the column of the items above it ends them, and the manifest cannot be read.",
+    advice: "Indent by two more than the key (`nindent`), a list as the items above it, and put nothing in front of `indent`.",
     check,
 };
 
@@ -43,7 +45,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (text, spot) in delivered_texts(subject) {
         let first_lines = shifted(&text.text).into_iter().map(|it| (it, true));
-        let others = siblings(&text.text).into_iter().chain(nested(&text.text)).map(|it| (it, false));
+        let others = siblings(&text.text).into_iter().chain(nested(&text.text)).chain(behind_mark(&text.text));
+        let others = others.map(|it| (it, false));
         for ((at, words, because), is_first_line) in others.chain(first_lines) {
             let place = text.place(at);
             let key = format!("{} {words}", place.file);
@@ -51,6 +54,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             // Who writes one so writes them all so.
             findings.push(if is_first_line { finding.of_family("first line") } else { finding });
         }
+    }
+    for unit in subject.units {
+        findings.extend(unit.rendered.charts.iter().flat_map(|rendered| lists::of_chart(unit, rendered)));
     }
     findings
 }
@@ -69,7 +75,7 @@ fn siblings(text: &str) -> Vec<Told> {
         if column <= at && !is_of_rights {
             found.push((
                 action.start,
-                format!("what `toYaml {of}` gives is written beside `{key}`, not below it"),
+                format!("what `{of}` gives is written beside `{key}`, not below it"),
                 format!("the key stands in column {at}, and what belongs to it in column {column}: `{key}` is null"),
             ));
         }
@@ -109,6 +115,42 @@ fn shifted(text: &str) -> Vec<Told> {
         ));
     }
     found
+}
+
+/// Functions that may print the end of a line first.
+const OWN_LINES: &[&str] =
+    &["include", "template", "print", "printf", "println", "nindent", ".Files.Get", "$.Files.Get"];
+
+/// What `indent` writes behind the mark of a block of text, because the action takes the end of that line away.
+fn behind_mark(text: &str) -> Vec<Told> {
+    let mut found = Vec::new();
+    for action in actions(text).filter(|it| it.trims.0 && !it.is_comment()) {
+        let said = unquoted(action.inner);
+        let all = words(&said);
+        let [given @ .., "indent", columns] = all.as_slice() else { continue };
+        let is_moved = columns.parse::<usize>().is_ok_and(|columns| columns > 0);
+        let ahead = text[..action.start].trim_end();
+        let line = ahead[line_start(ahead, ahead.len())..].trim_start();
+        let is_marked = line.rsplit_once(": ").is_some_and(|(_, mark)| is_block_mark(mark.trim_start()));
+        let Some(of) = given.iter().find(|it| it.starts_with(['.', '$'])) else { continue };
+        if !is_moved || !is_marked || line.starts_with('#') || given.iter().any(|it| OWN_LINES.contains(it)) {
+            continue;
+        }
+        found.push((
+            action.start,
+            format!("what `{of}` prints begins on the line of `{line}`"),
+            format!(
+                "`{{{{-` takes the line's end away, and `indent {columns}` brings none: the manifest cannot be read"
+            ),
+        ));
+    }
+    found
+}
+
+/// Whether a word begins a text of lines: `|`, `>-`, `|2`.
+fn is_block_mark(word: &str) -> bool {
+    let rest = word.strip_prefix(['|', '>']);
+    rest.is_some_and(|rest| rest.bytes().all(|it| it.is_ascii_digit() || matches!(it, b'-' | b'+')))
 }
 
 /// `annotations:` below `labels:` and the like: a table among texts, which the API refuses.
@@ -160,8 +202,23 @@ fn written(text: &str, action: &Action<'_>) -> Option<(String, usize)> {
         [.., "indent", columns] if action.start == line_start(text, action.start) => columns.parse().ok()?,
         _ => return None,
     };
-    let is_written = all.contains(&"toYaml") && !matches!(action.word(), "if" | "with" | "range");
-    is_written.then(|| (subject_of(&all).unwrap_or(".").to_owned(), column))
+    if matches!(action.word(), "if" | "with" | "range") {
+        return None;
+    }
+    let of = match all.contains(&"toYaml") {
+        true => format!("toYaml {}", subject_of(&all).unwrap_or(".")),
+        false => given_to_helper(action.inner)?.to_owned(),
+    };
+    Some((of, column))
+}
+
+/// What the helper is given that renders the texts within values: `include "common.tplvalues.render" (dict "value" .Values.x "context" $)`.
+fn given_to_helper(inner: &str) -> Option<&str> {
+    let all = words(inner);
+    let ["include", helper, "dict", given @ ..] = all.as_slice() else { return None };
+    let at = given.iter().position(|it| *it == "\"value\"")?;
+    let value = given.get(at + 1).copied().filter(|it| it.starts_with(['.', '$']))?;
+    helper.ends_with("tplvalues.render\"").then_some(value)
 }
 
 /// What `toYaml` is given.
@@ -216,6 +273,11 @@ mod tests {
             let told = ["what `toYaml .Values.x` gives is written beside `securityContext`, not below it"];
             assert_eq!(words_of(siblings(text)), told, "{text}");
         }
+        let helper = "    securityContext: {{- include \"common.tplvalues.render\" (dict \"value\" .Values.x \"context\" $) | nindent 4 }}\n";
+        assert_eq!(
+            words_of(siblings(helper)),
+            ["what `.Values.x` gives is written beside `securityContext`, not below it"]
+        );
         for text in [
             "    securityContext:\n      {{- toYaml .Values.x | nindent 6 }}\n",
             "    env:\n    {{- toYaml .Values.x | nindent 4 }}\n",
@@ -242,6 +304,28 @@ mod tests {
             "affinity:\n{{- with .x -}}\n  {{ toYaml . | indent 6 }}\n",
         ] {
             assert_eq!(words_of(shifted(text)), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_begins_behind_the_mark_of_a_block_is_told() {
+        for (text, key) in [
+            ("data:\n  a.yaml: |\n    {{- .Values.x | indent 4 }}\n", "a.yaml: |"),
+            ("data:\n  a: >-2\n    {{- tpl (toYaml .Values.x) . | indent 4 }}\n", "a: >-2"),
+        ] {
+            let told = [format!("what `.Values.x` prints begins on the line of `{key}`")];
+            assert_eq!(words_of(behind_mark(text)), told, "{text}");
+        }
+        for text in [
+            "data:\n  a: |\n    {{- .Values.x | nindent 4 }}\n",
+            "data:\n  a: |\n{{ .Values.x | indent 4 }}\n",
+            "data:\n  a: |\n    b\n    {{- .Values.x | indent 4 }}\n",
+            "data:\n  a: |\n    {{- include \"x\" . | indent 4 }}\n",
+            "data:\n  a: |\n    {{- .Files.Get \"x\" | indent 4 }}\n",
+            "data:\n  a:\n    {{- .Values.x | indent 4 }}\n",
+            "data:\n  a: b|\n    {{- .Values.x | indent 4 }}\n",
+        ] {
+            assert_eq!(words_of(behind_mark(text)), Vec::<String>::new(), "{text}");
         }
     }
 
