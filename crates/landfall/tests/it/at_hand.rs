@@ -254,7 +254,10 @@ fn a_template_that_asks_something_else_than_the_root_fails_whatever_is_at_hand()
     sandbox.edit("shop/templates/asked.yaml", "{{- with .Values.redis }}\n", "");
     sandbox.edit("shop/templates/asked.yaml", "\n  {{- end }}", "");
     sandbox.edit("shop/templates/asked.yaml", ".Values.redis.port", ".Values.redis.global.redis.port");
-    sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0).says("`redis.global.redis.port`: shop/templates/asked.yaml reads it");
+    sandbox
+        .run(&["rehearse", "./shop", "--from", "empty"])
+        .exits(0)
+        .says("`redis.global.redis.port`: shop/templates/asked.yaml reads it");
 }
 
 #[test]
