@@ -40,7 +40,7 @@ pub fn level(head: &mut [Candidate], base: &mut [Candidate]) -> Vec<NotChecked> 
 }
 
 fn lacks(unit: &Unit) -> bool {
-    unit.charts().flat_map(|source| source.chart.with_parts()).any(|part| !part.without.dependencies.is_empty())
+    unit.charts().any(|source| source.chart.does_without())
 }
 
 fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {

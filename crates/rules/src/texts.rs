@@ -15,13 +15,17 @@ pub(crate) struct Text<'c> {
     pub(crate) text: Cow<'c, str>,
 }
 
-/// The templates of a rendered chart and of the parts of its own: those of charts from repositories are their authors' business.
+/// A chart and the parts of its own: those of charts from repositories are their authors' business.
+pub(crate) fn own_charts(root: &Chart) -> impl Iterator<Item = &Chart> {
+    let is_own =
+        move |below: &&Chart| !root.is_borrowed(&format!("{}/charts/{}/templates/x", root.name(), below.name()));
+    std::iter::once(root).chain(root.dependencies.iter().filter(is_own))
+}
+
+/// The templates of a rendered chart and of the parts of its own.
 pub(crate) fn own_texts(rendered: &Rendered) -> Vec<Text<'_>> {
-    let root = &rendered.processed;
     let mut found = Vec::new();
-    gather(root, &mut found);
-    let is_own = |below: &&Chart| !root.is_borrowed(&format!("{}/charts/{}/templates/x", root.name(), below.name()));
-    root.dependencies.iter().filter(is_own).for_each(|below| gather(below, &mut found));
+    own_charts(&rendered.processed).for_each(|chart| gather(chart, &mut found));
     found
 }
 

@@ -17,13 +17,19 @@ pub(super) enum Condition {
     Pipe(Vec<Condition>),
     /// `a // b`: this, or that where it is nothing.
     Else(Box<Condition>, Box<Condition>),
-    Or(Box<Condition>, Box<Condition>),
-    And(Box<Condition>, Box<Condition>),
+    Joined(Box<Condition>, Joint, Box<Condition>),
     /// Both sides are equal, or are not.
     Compares(Box<Condition>, bool, Box<Condition>),
     Path(Vec<Step>),
     Literal(Value),
     Call(Function),
+}
+
+/// What joins the truth of two sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joint {
+    Or,
+    And,
 }
 
 /// A function of one value.
@@ -67,17 +73,11 @@ impl Condition {
                 let there: Vec<_> = first.values(value.clone()).into_iter().filter(|it| is_true(it)).collect();
                 if there.is_empty() { second.values(value) } else { there }
             }
-            Condition::Or(one, other) => {
+            Condition::Joined(one, joint, other) => {
                 let Some(left) = one.one(&value) else { return Vec::new() };
-                if left {
-                    return owned(true.into());
-                }
-                other.one(&value).map(|right| owned(right.into())).unwrap_or_default()
-            }
-            Condition::And(one, other) => {
-                let Some(left) = one.one(&value) else { return Vec::new() };
-                if !left {
-                    return owned(false.into());
+                // The left side may decide it.
+                if left == (*joint == Joint::Or) {
+                    return owned(left.into());
                 }
                 other.one(&value).map(|right| owned(right.into())).unwrap_or_default()
             }
@@ -109,7 +109,7 @@ impl Condition {
             Condition::Else(one, other) => one.is_one() && other.is_one(),
             Condition::Compares(left, ..) => left.is_one(),
             Condition::Path(steps) => steps.iter().all(|step| matches!(step, Step::Field(_) | Step::Index(_))),
-            Condition::Or(..) | Condition::And(..) | Condition::Literal(_) | Condition::Call(_) => true,
+            Condition::Joined(..) | Condition::Literal(_) | Condition::Call(_) => true,
         }
     }
 }
@@ -175,7 +175,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// jq's `contains`: a part of a text, each of a list in one of the other, each field of a table; of other kinds the same.
+/// jq's `contains` of a literal: a part of a text; of other kinds the same.
 fn contains(value: &Value, inner: &Value) -> Option<bool> {
     Some(match (value, inner) {
         (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
@@ -207,19 +207,24 @@ impl Reader<'_> {
     }
 
     fn either(&mut self, depth: usize) -> Option<Condition> {
-        let mut left = self.both(depth)?;
-        while self.takes_name("or") {
-            let right = self.both(depth)?;
-            left = (left.is_one() && right.is_one()).then(|| Condition::Or(Box::new(left), Box::new(right)))?;
-        }
-        Some(left)
+        self.joined(Joint::Or, |reader| reader.both(depth))
     }
 
     fn both(&mut self, depth: usize) -> Option<Condition> {
-        let mut left = self.comparison(depth)?;
-        while self.takes_name("and") {
-            let right = self.comparison(depth)?;
-            left = (left.is_one() && right.is_one()).then(|| Condition::And(Box::new(left), Box::new(right)))?;
+        self.joined(Joint::And, |reader| reader.comparison(depth))
+    }
+
+    /// Sides with the same word between them; each has to be one value.
+    fn joined(&mut self, joint: Joint, side: impl Fn(&mut Self) -> Option<Condition>) -> Option<Condition> {
+        let word = match joint {
+            Joint::Or => "or",
+            Joint::And => "and",
+        };
+        let mut left = side(self)?;
+        while self.takes_name(word) {
+            let right = side(self)?;
+            let are_one = left.is_one() && right.is_one();
+            left = are_one.then(|| Condition::Joined(Box::new(left), joint, Box::new(right)))?;
         }
         Some(left)
     }

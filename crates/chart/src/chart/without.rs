@@ -96,6 +96,11 @@ impl Chart {
         self.dependencies.iter_mut().for_each(|below| below.leave_out(templates));
     }
 
+    /// Whether it, or one below it, is looked at without charts that it needs.
+    pub fn does_without(&self) -> bool {
+        self.with_parts().iter().any(|part| !part.without.dependencies.is_empty())
+    }
+
     /// The chart and those below it.
     pub fn with_parts(&self) -> Vec<&Chart> {
         let mut all = vec![self];

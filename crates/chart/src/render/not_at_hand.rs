@@ -27,10 +27,9 @@ pub(crate) struct NotAtHand {
 impl NotAtHand {
     /// Those of a chart; its texts are read once for all of its renderings.
     pub(super) fn of(chart: &Chart) -> Arc<Self> {
-        let is_whole = chart.with_parts().iter().all(|part| part.without.dependencies.is_empty());
-        match is_whole {
-            true => Arc::default(),
-            false => Arc::clone(chart.without.read.get_or_init(|| Arc::new(NotAtHand::read(chart)))),
+        match chart.does_without() {
+            true => Arc::clone(chart.without.read.get_or_init(|| Arc::new(NotAtHand::read(chart)))),
+            false => Arc::default(),
         }
     }
 

@@ -97,19 +97,13 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             differences.extend(paths.into_iter().map(|(path, text)| difference(unit, desired, path, &text)));
         }
         // What stands for a template of a chart that is not at hand has no place, and draws where that one may keep.
-        if does_without(unit) && differences.iter().any(|it| it.call.is_none()) {
+        if unit.chart.as_ref().is_some_and(Chart::does_without) && differences.iter().any(|it| it.call.is_none()) {
             differences.retain(|it| it.call.is_some() && !follows(it));
         }
         findings.extend(causes(unit, &differences));
         findings.extend(read_back(subject, unit));
     }
     findings
-}
-
-/// Whether charts that it needs are not at hand.
-fn does_without(unit: &DesiredUnit) -> bool {
-    let parts = || unit.chart.iter().flat_map(|chart| chart.with_parts());
-    parts().any(|part| !part.without.dependencies.is_empty())
 }
 
 /// Whether no later delivery makes it anew. Tests run and are gone, whatever they are called; what is a hook of an

@@ -7,7 +7,7 @@ use landfall_diag::{Finding, Severity, Spot};
 use super::value_that_prints_nothing::{Dot, bare_path, moved, operand, table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::{Action, Text, actions, gather, words};
+use crate::texts::{Action, Text, actions, gather, own_charts, words};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF393",
@@ -29,17 +29,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
         for root in unit.rendered.charts.iter().map(|it| &it.processed) {
-            findings.extend(own(root).flat_map(|chart| told(&unit.name, root, chart)));
+            let own = own_charts(root).filter(|it| it.metadata.kind != "library");
+            findings.extend(own.flat_map(|chart| told(&unit.name, root, chart)));
         }
     }
     findings
-}
-
-/// A chart and the parts of its own: those of charts from repositories are their authors' business.
-fn own(root: &Chart) -> impl Iterator<Item = &Chart> {
-    let is_own =
-        move |below: &&Chart| !root.is_borrowed(&format!("{}/charts/{}/templates/x", root.name(), below.name()));
-    std::iter::once(root).chain(root.dependencies.iter().filter(is_own)).filter(|it| it.metadata.kind != "library")
 }
 
 fn told(unit: &str, root: &Chart, chart: &Chart) -> Vec<Finding> {

@@ -3,14 +3,14 @@
 
 use std::borrow::Cow;
 
-use landfall_chart::{Chart, LeftOut, Rendered};
+use landfall_chart::{LeftOut, Rendered};
 use landfall_diag::{Finding, Severity, Spot};
 use landfall_object::{Gvk, lifecycle};
 
 use super::super::value_that_prints_nothing::value_at;
 use super::removed;
 use crate::subject::DesiredUnit;
-use crate::texts::{Action, Text, actions};
+use crate::texts::{Action, Text, actions, own_charts};
 use crate::written::lines;
 
 /// Words of templates that look at what the cluster serves, in small letters.
@@ -42,11 +42,9 @@ pub(super) fn left_out(unit: &DesiredUnit, minor: u32) -> Vec<Finding> {
 
 /// The templates that are left out of a chart and of the parts of its own, each with the part's name: empty for the chart.
 fn own(rendered: &Rendered) -> Vec<(&str, &LeftOut)> {
-    let root = &rendered.processed;
-    let is_own = |below: &&Chart| !root.is_borrowed(&format!("{}/charts/{}/templates/x", root.name(), below.name()));
-    let parts = root.dependencies.iter().filter(is_own).map(|below| (below.name(), below));
-    let all = std::iter::once(("", root)).chain(parts);
-    all.flat_map(|(name, part)| part.without.templates.iter().map(move |left| (name, left))).collect()
+    let parts = own_charts(&rendered.processed).enumerate();
+    let named = parts.map(|(at, part)| (if at == 0 { "" } else { part.name() }, part));
+    named.flat_map(|(name, part)| part.without.templates.iter().map(move |left| (name, left))).collect()
 }
 
 /// The kinds of a text that are written letter by letter, in one version alone, each with where the line of that begins.
