@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
 }
 
 /// The longest that is waited for anything.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1200);
 /// How long nothing is done before memory is looked at.
 const REST: Duration = Duration::from_secs(5);
 
@@ -62,11 +62,18 @@ impl Suite for Arguments {
     }
 }
 
-/// One run. Times in milliseconds, memory in MB.
+/// One run; where it comes to nothing, what was logged stays to be looked at.
 fn measured(arguments: &Arguments, applications: usize, is_argo_cd: bool) -> anyhow::Result<Value> {
     let Arguments { embedded: is_embedded, requests: is_counted, .. } = *arguments;
     let shape = Shape { applications, is_embedded, is_counted, is_argo_cd };
     let mut ground = Ground::lay(arguments.landfall.as_deref(), shape)?;
+    measured_on(&mut ground, arguments, shape)
+        .map_err(|error| error.context(format!("what was logged is in {}", ground.keep_folder().display())))
+}
+
+/// Times in milliseconds, memory in MB.
+fn measured_on(ground: &mut Ground, arguments: &Arguments, shape: Shape) -> anyhow::Result<Value> {
+    let Shape { applications, is_argo_cd, .. } = shape;
     let ready = ground.start()?;
     let bare = ground.memory()?;
     let first = ground.create(PATIENCE)?;

@@ -149,6 +149,12 @@ impl Ground {
         Ok(())
     }
 
+    /// Lets the folder stay, with what everybody has logged there; where it is.
+    pub(super) fn keep_folder(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
     /// The address of the repository, as the Applications name it.
     fn address(&self) -> String {
         match self.shape.is_argo_cd {

@@ -1,9 +1,10 @@
 //! What a client of the API sees of the Applications: a watch, told as it comes.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{anyhow, ensure};
 use serde_json::Value;
 use tokio::runtime::Handle;
 
@@ -75,7 +76,8 @@ fn read(line: &[u8], at: Instant) -> Option<Seen> {
     })
 }
 
-/// Waits until each of these stands as asked for; when the last of them was heard.
+/// Waits until each of these stands as asked for; when the last of them was heard. What does not stand so in the end is said with how it
+/// stood last.
 pub(super) fn until(
     told: &Receiver<Seen>,
     mut open: Vec<String>,
@@ -84,17 +86,33 @@ pub(super) fn until(
 ) -> anyhow::Result<Instant> {
     let deadline = Instant::now() + within;
     let mut last = Instant::now();
+    let mut heard: BTreeMap<String, Seen> = BTreeMap::new();
     while !open.is_empty() {
         let left = deadline.saturating_duration_since(Instant::now());
-        let few = open.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        let seen =
-            told.recv_timeout(left).with_context(|| format!("{} do not stand as asked for: {few}", open.len()))?;
+        let Ok(seen) = told.recv_timeout(left) else { return Err(unlike(&open, &heard, within)) };
         if stands(&seen)
             && let Some(at) = open.iter().position(|name| *name == seen.name)
         {
             open.swap_remove(at);
             last = seen.at;
         }
+        heard.insert(seen.name.clone(), seen);
     }
     Ok(last)
+}
+
+/// What is said of those that do not stand as asked for.
+fn unlike(open: &[String], heard: &BTreeMap<String, Seen>, within: Duration) -> anyhow::Error {
+    let few: Vec<String> = open
+        .iter()
+        .take(3)
+        .map(|name| match heard.get(name) {
+            Some(Seen { status, revision, synced, .. }) => {
+                let synced = synced.as_deref().unwrap_or("nothing");
+                format!("{name} ({status:?} at {revision:?}, synced to {synced})")
+            }
+            None => format!("{name} (nothing was heard)"),
+        })
+        .collect();
+    anyhow!("{} do not stand as asked for after {} s: {}", open.len(), within.as_secs(), few.join(", "))
 }
