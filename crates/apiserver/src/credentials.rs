@@ -5,6 +5,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _,
@@ -12,6 +13,10 @@ use rcgen::{
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::world::Stored;
+
+/// Who signs the tokens of Secrets.
+pub(crate) const SECRET_ISSUER: &str = "kubernetes/serviceaccount";
 
 /// A certificate authority of somebody's own: what a real API server takes as `--client-ca-file` and a
 /// controller-manager as `--cluster-signing-cert-file` and `--cluster-signing-key-file`.
@@ -114,14 +119,33 @@ impl Credentials {
         Ok(made)
     }
 
-    /// PEM of the key that signs service account tokens.
-    pub(crate) fn signing_key(&self) -> &str {
-        &self.signing_key_pem
-    }
-
-    /// PEM of the public half of [`Self::signing_key`].
+    /// PEM of the public half of the key that signs service account tokens.
     pub(crate) fn verifying_key(&self) -> Result<String, Error> {
         Ok(KeyPair::from_pem(&self.signing_key_pem).map_err(Error::certificate)?.public_key_pem())
+    }
+
+    /// A token that says these claims, signed by the key of service accounts (JWT, ES256).
+    pub(crate) fn sign_claims(&self, claims: &Value) -> Result<String, Error> {
+        let key = EncodingKey::from_ec_pem(self.signing_key_pem.as_bytes()).map_err(Error::certificate)?;
+        let header = Header { kid: Some(self.key_id()?), typ: None, ..Header::new(Algorithm::ES256) };
+        jsonwebtoken::encode(&header, claims, &key).map_err(Error::certificate)
+    }
+
+    /// The token of a Secret of type `kubernetes.io/service-account-token`: it is good for as long as the Secret and the account
+    /// are there (`LegacyClaims` in `pkg/serviceaccount/legacy.go`).
+    ///
+    /// # Errors
+    /// [`Error::Certificate`].
+    pub fn secret_token(&self, account: &Stored, secret: &str) -> Result<String, Error> {
+        let (namespace, name) = (account.namespace(), account.name());
+        self.sign_claims(&json!({
+            "iss": SECRET_ISSUER,
+            "sub": format!("system:serviceaccount:{namespace}:{name}"),
+            "kubernetes.io/serviceaccount/namespace": namespace,
+            "kubernetes.io/serviceaccount/secret.name": secret,
+            "kubernetes.io/serviceaccount/service-account.name": name,
+            "kubernetes.io/serviceaccount/service-account.uid": account.uid(),
+        }))
     }
 
     /// The key that tokens are checked by, as a set of one (RFC 7517) for whoever checks them without asking this server.

@@ -49,6 +49,7 @@ pub(crate) mod selector;
 mod signer;
 mod stateful_set;
 mod storage;
+mod tokens;
 pub(crate) mod usages;
 pub(crate) mod waiting;
 pub(crate) mod writers;
@@ -345,6 +346,7 @@ impl Controllers {
             Role::Quota => quota::reconcile(desk, namespace, name),
             Role::ApiService => api_services::reconcile(desk, name),
             Role::Signer => signer::reconcile(desk, &self.credentials, name),
+            Role::Token => tokens::reconcile(desk, &self.credentials, namespace, name),
             Role::Scheduler if self.plane.scheduler == Switch::On => {
                 scheduler::reconcile(desk, &self.behaviour, &self.census, namespace, name)
             }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use landfall_object::Gvk;
 use serde_json::{Value, json};
 
@@ -12,6 +14,7 @@ use super::answer::Answer;
 use super::body::{self, FieldValidation};
 use super::target::Target;
 use crate::clock::rfc3339;
+use crate::credentials::SECRET_ISSUER;
 use crate::managers;
 use crate::plane::Plane;
 use crate::resource::Resource;
@@ -77,13 +80,7 @@ pub(crate) fn create(plane: &Arc<Plane>, call: &Call, target: &Target<'_>) -> Re
         ..Resource::clone(&resource)
     };
     managers::record_update(&plane.world.lock(), &owner, None, &mut request, &call.actor().manager, "token");
-    let key = EncodingKey::from_ec_pem(plane.credentials.signing_key().as_bytes()).map_err(Status::internal)?;
-    let header = Header {
-        kid: Some(plane.credentials.key_id().map_err(Status::internal)?),
-        typ: None,
-        ..Header::new(Algorithm::ES256)
-    };
-    let token = jsonwebtoken::encode(&header, &claims, &key).map_err(Status::internal)?;
+    let token = plane.credentials.sign_claims(&claims).map_err(Status::internal)?;
     request["metadata"]["name"] = json!(path.name);
     request["metadata"]["namespace"] = json!(path.namespace);
     request["metadata"]["creationTimestamp"] = json!(rfc3339(now));
@@ -233,6 +230,9 @@ pub(crate) fn user_of(plane: &Plane, token: &str, audiences: &[&str]) -> Result<
         ));
     }
     let world = plane.world.lock();
+    if claims["iss"] == SECRET_ISSUER {
+        return Ok((user_of_secret(&world, &claims, token)?, common));
+    }
     let now = world.now().as_second();
     if claims["exp"].as_i64().is_none_or(|until| until <= now) {
         return Err("service account token has expired".to_owned());
@@ -255,13 +255,42 @@ pub(crate) fn user_of(plane: &Plane, token: &str, audiences: &[&str]) -> Result<
         extra.insert("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("JTI={id}")]);
     }
     bound.extra(&mut extra);
+    Ok((User { extra, ..account_user(&account) }, common))
+}
+
+/// The account that the token of a Secret stands for, while both are there and the Secret holds it; else what is wrong
+/// (`legacyValidator.Validate`).
+fn user_of_secret(world: &World, claims: &Value, token: &str) -> Result<User, String> {
+    let text = |field: &str| claims[format!("kubernetes.io/serviceaccount/{field}")].as_str().unwrap_or_default();
+    let namespace = text("namespace");
+    let secret = world.get("secrets", namespace, text("secret.name")).ok();
+    let held = secret.and_then(|it| STANDARD.decode(it["data"]["token"].as_str().unwrap_or_default()).ok());
+    if held.as_deref() != Some(token.as_bytes()) {
+        return Err("service account token has been invalidated".to_owned());
+    }
+    let account =
+        world.get("serviceaccounts", namespace, text("service-account.name")).map_err(|status| status.message)?;
+    let uid = text("service-account.uid");
+    if uid != account.uid() {
+        return Err(format!("service account UID ({}) does not match claim ({uid})", account.uid()));
+    }
+    Ok(account_user(&account))
+}
+
+/// A service account as a user.
+fn account_user(account: &Stored) -> User {
+    let (namespace, name) = (account.namespace(), account.name());
     let groups = [
         "system:serviceaccounts".to_owned(),
         format!("system:serviceaccounts:{namespace}"),
         "system:authenticated".to_owned(),
     ];
-    let user = User { name: format!("system:serviceaccount:{namespace}:{name}"), uid, groups: groups.into(), extra };
-    Ok((user, common))
+    User {
+        name: format!("system:serviceaccount:{namespace}:{name}"),
+        uid: account.uid().to_owned(),
+        groups: groups.into(),
+        extra: BTreeMap::new(),
+    }
 }
 
 /// What a token that this cluster signed says.
@@ -272,7 +301,7 @@ fn claims_of(plane: &Plane, token: &str) -> Option<Value> {
     // The cluster's clock may be virtual, and several audiences may be asked for: both are compared by the caller.
     validation.validate_exp = false;
     validation.validate_aud = false;
-    validation.set_issuer(&[ISSUER]);
+    validation.set_issuer(&[ISSUER, SECRET_ISSUER]);
     validation.required_spec_claims.clear();
     Some(jsonwebtoken::decode::<Value>(token, &key, &validation).ok()?.claims)
 }

@@ -26,6 +26,7 @@ pub(super) enum Role {
     Autoscaler,
     Quota,
     Signer,
+    Token,
     ApiService,
     Scheduler,
     Kubelet,

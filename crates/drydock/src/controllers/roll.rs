@@ -11,7 +11,7 @@ use super::loops::{After, Call, Loop, all, reference};
 use super::queue::{Queue, Role};
 use super::{
     api_services, autoscaler, budget, cron_job, daemon_set, deployment, endpoints, garbage, ingress_status, job,
-    namespaces, nodes, quota, replica_set, signer, stateful_set, storage, waiting,
+    namespaces, nodes, quota, replica_set, signer, stateful_set, storage, tokens, waiting,
 };
 use crate::operators::{self, Within};
 
@@ -34,6 +34,7 @@ const ALL: &[&Loop] = &[
     &autoscaler::LOOP,
     &quota::LOOP,
     &signer::LOOP,
+    &tokens::LOOP,
     &api_services::LOOP,
     &waiting::SCHEDULER,
     &waiting::KUBELET,

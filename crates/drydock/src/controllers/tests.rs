@@ -16,6 +16,7 @@ mod sets;
 mod signing;
 mod standing;
 mod storage;
+mod tokens;
 mod waiting;
 
 use jiff::{SignedDuration, Timestamp};
