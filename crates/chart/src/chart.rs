@@ -3,8 +3,9 @@
 mod load;
 mod without;
 
+use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use landfall_gotemplate::Map;
 
@@ -22,6 +23,7 @@ pub struct File {
     /// Content.
     pub data: Bytes,
     pub(crate) read: Documents,
+    notes: Notes,
 }
 
 /// The documents of a file, read once for all who ask; no part of what the file is.
@@ -53,10 +55,42 @@ impl PartialEq for Documents {
 
 impl Eq for Documents {}
 
+/// What others have made of a file's text, one of each type; no part of what the file is.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<Arc<dyn Any + Send + Sync>>>>);
+
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notes")
+    }
+}
+
+impl PartialEq for Notes {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Notes {}
+
 impl File {
     /// A file with its content.
     pub fn new(name: impl Into<String>, data: Bytes) -> Self {
-        File { name: name.into(), data, read: Documents::default() }
+        File { name: name.into(), data, read: Documents::default(), notes: Notes::default() }
+    }
+
+    /// What is made of the text, once for all who ask for this type: the same file is looked at in hundreds of renderings.
+    pub fn noted<T: Send + Sync + 'static>(&self, make: impl FnOnce(&str) -> T) -> Arc<T> {
+        let known =
+            |notes: &[Arc<dyn Any + Send + Sync>]| notes.iter().find_map(|it| Arc::clone(it).downcast::<T>().ok());
+        if let Some(note) = self.notes.0.lock().ok().and_then(|notes| known(&notes)) {
+            return note;
+        }
+        let made = Arc::new(make(&self.text()));
+        if let Ok(mut notes) = self.notes.0.lock() {
+            notes.push(Arc::clone(&made) as Arc<dyn Any + Send + Sync>);
+        }
+        made
     }
 
     /// The content as text, with U+FFFD for what is not UTF-8.

@@ -25,6 +25,7 @@ mod built_from_write_back;
 mod call_cut_by_policy;
 mod call_to_a_desk;
 mod certificate_with_two_owners;
+mod chart_yaml_key;
 mod claim_in_earlier_wave;
 mod claim_that_is_not_mounted;
 mod class_in_template;
@@ -50,6 +51,7 @@ mod domain_bound_to_tls;
 mod drifted_copy;
 mod encoded_twice;
 mod exposed_internal;
+mod field_of_its_neighbour;
 mod field_that_helm_has_not;
 mod fields_that_exclude;
 mod file_that_is_not_mounted;
@@ -93,6 +95,7 @@ mod missing_prerequisite;
 mod missing_probe_port;
 mod missing_variable;
 mod monitor_that_finds_nothing;
+mod mount_below_a_mount;
 mod moving_tag;
 mod name_alike_in_loop;
 mod name_counting_revisions;
@@ -113,6 +116,7 @@ mod overdue_rotation;
 mod overlapping_singleton;
 mod password_on_command_line;
 mod path_taken_by_the_letter;
+mod pipeline_of_a_collector;
 mod placed_unlike_its_siblings;
 mod plain_address_over_tls;
 mod pods_without_names;
@@ -146,6 +150,7 @@ mod server_of_another_major;
 mod service_gone_from_its_pods;
 mod service_named_in_full;
 mod setting_that_breaks;
+mod settings_of_another_item;
 mod shared_names;
 mod slip_in_json;
 mod slip_in_script;
@@ -184,7 +189,7 @@ mod written_to_what_is_read_only;
 
 pub use development_default::{is_credential, is_placeholder, password_in};
 pub use unkept_data::unkept_servers;
-pub use value_that_prints_nothing::compared;
+pub use value_that_prints_nothing::{compared, printed_of_items};
 
 use crate::rule::Rule;
 
@@ -366,6 +371,11 @@ pub static RULES: &[&Rule] = &[
     &value_of_the_other_table::RULE,          // a value of the other table
     &name_of_every_release::RULE,             // a name that is each release's
     &name_of_every_namespace::RULE,           // a name that is each namespace's
+    &settings_of_another_item::RULE,          // settings of another item
+    &mount_below_a_mount::RULE,               // a mount below a mount
+    &pipeline_of_a_collector::RULE,           // a collector's pipeline of what is not configured
+    &field_of_its_neighbour::RULE,            // a field of its neighbour
+    &chart_yaml_key::RULE,                    // a key of Chart.yaml misspelt
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

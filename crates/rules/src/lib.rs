@@ -38,7 +38,9 @@ mod workflows;
 mod written;
 
 pub use beyond::{has_part, is_beyond};
-pub use catalogue::{RULES, compared, is_credential, is_placeholder, password_in, rule, unkept_servers};
+pub use catalogue::{
+    RULES, compared, is_credential, is_placeholder, password_in, printed_of_items, rule, unkept_servers,
+};
 pub use demand::{Demand, demand};
 pub use documents::{FactsBlock, facts_blocks, facts_table, with_facts};
 pub use examine::{Blame, Examination, NoBlame, conclude, examine};

@@ -237,6 +237,15 @@ fn a_file_that_bears_its_directorys_name_lies_in_it_on_purpose() {
 }
 
 #[test]
+fn a_directory_with_a_files_ending_is_meant_where_a_path_leads_through_it() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\ndata: {logs.xml: \"<a/>\", main.conf: \"logs=/config/logs.xml/logs.xml\"}\n---\n";
+    let pod = "volumes: [{name: it, configMap: {name: it}}]";
+    let container = "image: registry.example.com/a:1.0.0, volumeMounts: [{name: it, mountPath: /config/logs.xml}]";
+    let text = format!("{map}{}", deployment("it", "app: it", pod, container));
+    is_quiet(&install(&[("templates/it.yaml", &text)]), "LF181");
+}
+
+#[test]
 fn another_name_of_a_value_and_one_switch_behind_another_are_meant() {
     let values = "db: {passwordKeys: {name: a}, ports: 1}\nfirst: {enabled: true}\nsecond: {enabled: true}\n";
     let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\ndata:\n  key: {{ or .Values.db.passwordKey \"b\" | quote }}\n  {{- if .Values.first.enabled }}\n  {{- if .Values.second.enabled }}\n  c: d\n  {{- end }}\n  {{- end }}\n";

@@ -1,18 +1,21 @@
+mod letters;
+
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
 use super::command_that_is_no_program::COMMANDS;
 use crate::pods::Container;
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Desired, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF363",
     title: "an argument is one word, taken letter by letter",
     severity: Severity::Warning,
     why: "No shell stands between a manifest and its program: quotes are not taken away, and a line with two options is one \
-          argument with a blank in it. The program looks for a file whose name begins with a quote, or knows no such option. An \
-          entry that a template leaves empty is null: Helm's own check refuses it, and the API makes an empty argument of it.",
+          argument with a blank in it. The program looks for a file whose name begins with a quote, or knows no such option. \
+          Nor is `$NAME` filled in: Kubernetes does that for `$(NAME)`, and in commands and arguments alone. An entry that a \
+          template leaves empty is null: Helm's own check refuses it, and the API makes an empty argument of it.",
     advice: "Write each option as an entry of its own, without quotes inside of it.",
     check,
 };
@@ -21,6 +24,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
         for container in template.containers() {
+            findings.extend(letters::left_alone(subject, desired, &container));
+            findings.extend(ended_by_a_line_break(desired, &container));
             for (field, words) in lists(&container) {
                 for (at, word) in words.iter().enumerate() {
                     let told = match word {
@@ -43,6 +48,29 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 }
             }
         }
+    }
+    findings
+}
+
+/// What a variable's name ends with whose value programs take letter by letter.
+const LITERAL: &[&str] = &["URL", "HOST", "ADDR", "PASSWORD", "USER", "PATH", "OPTS", "OPTIONS"];
+
+/// Variables of one line with a line break at its end, as `value: >` leaves it there.
+fn ended_by_a_line_break(desired: &Desired, container: &Container<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, name, variable) in container.env() {
+        let line = variable["value"].as_str().and_then(|text| text.strip_suffix('\n'));
+        if line.is_none_or(|line| line.trim().is_empty() || line.contains('\n')) {
+            continue;
+        }
+        let is_literal = LITERAL.iter().any(|end| name.to_ascii_uppercase().ends_with(end));
+        findings.push(
+            RULE.finding(format!("variable `{name}` of container `{}` ends with a line break", container.name))
+                .weighing(if is_literal { Severity::Warning } else { Severity::Info })
+                .because("a block (`>`, `|`) keeps the last one, and the program gets it as a part of the value")
+                .help("write `>-`")
+                .at(desired.spot_at(&format!("{}.env[{at}].value", container.path))),
+        );
     }
     findings
 }

@@ -1,6 +1,9 @@
 mod behind_a_switch;
+mod either_way;
 mod fuller;
+mod of_its_name;
 mod same_file;
+mod table_of_nobody;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -10,8 +13,11 @@ use landfall_diag::{Finding, Place, Severity, Spot};
 use serde_json::Value;
 
 use self::behind_a_switch::behind_a_switch;
+use self::either_way::one_step_deeper;
 use self::fuller::Fuller;
+use self::of_its_name::printed_of_another;
 use self::same_file::in_the_same_file;
+use self::table_of_nobody::of_no_table;
 use super::value_that_prints_nothing::{Dot, bare_path, declares, is_not_at_hand, moved, operand, table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
@@ -49,14 +55,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let mut told = BTreeSet::new();
             let fuller = Fuller::of(rendered);
             let misspelt = misspelt(rendered, &fuller).into_iter().map(|it| (it, "a template"));
-            for (place, asked, only) in of_another(rendered) {
-                let finding = RULE
-                    .finding(format!("a condition asks for `{asked}`, and what stands behind it reads `{only}` alone"))
-                    .keyed(format!("{asked} {only}"))
-                    .because(format!("whoever sets `{only}` is heard only where `{asked}` is set, too"))
-                    .help(format!("ask for `{only}`"));
-                findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
-            }
+            findings.extend(of_another(rendered).into_iter().map(|it| heard_together(unit, it, "ask for")));
             for (place, asked) in indexed_by_a_path(rendered) {
                 let finding = RULE
                     .finding(format!("`index` is asked for a key called `{asked}`, which no values file declares"))
@@ -67,9 +66,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .help(format!("write `{}`", quoted_steps(&asked)));
                 findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
             }
-            for ((place, asked, meant), asking) in
-                never_met(rendered, &fuller).into_iter().map(|it| (it, "a condition")).chain(misspelt)
-            {
+            let conditions = never_met(rendered, &fuller).into_iter().chain(one_step_deeper(rendered, &fuller));
+            for ((place, asked, meant), asking) in conditions.map(|it| (it, "a condition")).chain(misspelt) {
                 if told.insert((place.file.clone(), asked.clone())) {
                     let finding = RULE
                         .finding(format!("no values file declares `{asked}`, which {asking} asks for"))
@@ -79,9 +77,23 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
                 }
             }
+            let alike = printed_of_another(rendered).into_iter();
+            let alike = alike.filter(|(place, _, only)| !told.contains(&(place.file.clone(), only.clone())));
+            findings.extend(alike.map(|it| heard_together(unit, it, "print one and the same, or ask for")));
+            let is_told = |table: &str| told.iter().any(|(_, asked)| asked.split('.').next() == Some(table));
+            findings.extend(of_no_table(unit, rendered, &is_told));
         }
     }
     findings
+}
+
+/// That a condition asks for one value, and its branch reads only another.
+fn heard_together(unit: &DesiredUnit, (place, asked, only): (Place, String, String), advice: &str) -> Finding {
+    RULE.finding(format!("a condition asks for `{asked}`, and what stands behind it reads `{only}` alone"))
+        .keyed(format!("{asked} {only}"))
+        .because(format!("whoever sets `{only}` is heard only where `{asked}` is set, too"))
+        .help(format!("{advice} `{only}`"))
+        .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) })
 }
 
 /// Settings of containers that are declared with a value, and printed only where a switch of something else is on.
@@ -374,6 +386,19 @@ fn is_undeclared(rendered: &Rendered, spoken_of: &[Spoken], path: &[&str]) -> bo
         && !declares(&chart.values, path)
         && !is_spoken_of(spoken_of, path)
         && !chart.schema.as_ref().is_some_and(|schema| in_schema(schema, path))
+}
+
+/// Whether a comment of the values file names a path as it is written.
+fn is_written_of(chart: &Chart, path: &str) -> bool {
+    let names = |line: &str| {
+        line.match_indices(path).any(|(at, _)| {
+            let is_of_word = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
+            let (before, behind) = (&line[..at], &line[at + path.len()..]);
+            !before.ends_with(|it: char| is_of_word(it) || it == '.') && !behind.starts_with(is_of_word)
+        })
+    };
+    let comment = |line: &str| line.split_once('#').is_some_and(|(_, said)| names(said));
+    chart.raw_file("values.yaml").is_some_and(|file| file.text().lines().any(comment))
 }
 
 /// A key that a values file speaks of without setting it.

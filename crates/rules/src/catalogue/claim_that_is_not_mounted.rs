@@ -1,8 +1,9 @@
+use landfall_chart::{Chart, values_to_json};
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
 
-use super::secret_that_nobody_reads::is_for_others;
+use super::secret_that_nobody_reads::{has_word, is_for_others, is_shared};
 use crate::operated::is_operated;
 use crate::pods::{ContainerRole, PodTemplate};
 use crate::rule::Rule;
@@ -14,8 +15,8 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "A pod waits for the claims that it names, and a volume that no container mounts keeps nothing: the program writes \
           to its own file system, and what it wrote is gone with the next restart. A Secret that no container \
-          mounts is waited for all the same, and no program sees it. Of any other volume it is told as an info, and of \
-          a claim that is made and that no pod names.",
+          mounts is waited for all the same, and no program sees it. Two volumes of one claim are one directory, wherever \
+          they are mounted. Of any other volume it is told as an info, and of a claim that is made and that no pod names.",
     advice: "Mount the volume in the container whose data it is to keep (`volumeMounts`), or leave the volume out.",
     check,
 };
@@ -32,6 +33,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             (name, field, what, "the pod waits for the Secret, and no program sees what is in it")
         });
         findings.extend(prepared_elsewhere(desired, &template));
+        findings.extend(one_directory(desired, &template));
         for (_, field, what, because) in claims.chain(secrets).filter(|(name, ..)| !is_used(&template, name)) {
             findings.push(
                 RULE.finding(format!("no container of {kind} `{owner}` mounts {what}"))
@@ -68,26 +70,64 @@ fn is_unseen(subject: &Subject<'_>, desired: &Desired) -> bool {
     let Some(unit) = subject.unit(&desired.unit) else { return true };
     let namespace = desired.object.namespace();
     let has_pods = subject.pods().any(|(it, _)| it.unit == desired.unit && it.object.namespace() == namespace);
-    let mut parts = unit.rendered.charts.iter().flat_map(|it| it.processed.with_parts());
-    let is_left_out = parts.any(|part| {
-        // What more charts call than any other is a library, and has no pods.
-        let lacks_one = part.without.dependencies.iter().any(|it| it.enabled && it.name != "common");
-        lacks_one || part.without.templates.iter().any(|it| it.text.contains("claimName"))
+    let (name, shared) = (desired.object.name(), is_shared(subject, desired));
+    let is_left_out = unit.rendered.charts.iter().any(|rendered| {
+        let parts = rendered.processed.with_parts();
+        if parts.iter().any(|part| part.without.templates.iter().any(|it| it.text.contains("claimName"))) {
+            return true;
+        }
+        let missing = parts.into_iter().flat_map(missing).collect::<Vec<_>>();
+        !missing.is_empty() && {
+            let values = values_to_json(&rendered.values);
+            missing.into_iter().any(|table| table.is_none_or(|table| is_given(&values, table, name, shared)))
+        }
     });
     !has_pods || is_left_out || is_operated(subject, &desired.unit)
+}
+
+/// The tables of values of the charts that are not at hand; none for one that may be a library whose templates are called.
+fn missing(part: &Chart) -> Vec<Option<&str>> {
+    // What more charts call than any other is a library, and has no pods.
+    let gone = part.without.dependencies.iter().filter(|it| it.enabled && it.name != "common");
+    gone.map(|it| {
+        let table = if it.alias.is_empty() { it.name.as_str() } else { it.alias.as_str() };
+        part.without.templates.is_empty().then_some(table)
+    })
+    .collect()
+}
+
+/// Whether the values of a chart that is not at hand, its own or those for all, give it the claim, or one that is there already.
+fn is_given(values: &Value, table: &str, name: &str, shared: bool) -> bool {
+    let Value::Object(map) = values else { return false };
+    map.iter().any(|(key, value)| {
+        let is_its = key == table || key == "global";
+        is_its && (has_claim(value) || says(value, key, name, shared)) || is_given(value, table, name, shared)
+    })
+}
+
+/// Whether a table of values names a claim, whichever.
+fn has_claim(values: &Value) -> bool {
+    match values {
+        Value::Object(map) => map.iter().any(|(key, value)| {
+            let is_name = matches!(key.as_str(), "existingClaim" | "claimName");
+            is_name && value.as_str().is_some_and(|it| !it.is_empty()) || has_claim(value)
+        }),
+        Value::Array(list) => list.iter().any(has_claim),
+        _ => false,
+    }
 }
 
 /// Whether anything that is delivered, or stands beside it on the cluster, names a claim or speaks of it. A volume that is kept
 /// for a claim reads nothing.
 fn is_named(subject: &Subject<'_>, desired: &Desired) -> bool {
-    let name = desired.object.name();
+    let (name, shared) = (desired.object.name(), is_shared(subject, desired));
     let delivered = subject.objects().filter(|it| !std::ptr::eq(*it, desired)).map(|it| &it.object);
     let is_apart = |live: &&Object| {
         let same = subject.desired(live.group(), live.kind(), live.namespace(), live.name());
         same.is_none() && live.controller().is_none()
     };
     let mut others = delivered.chain(subject.staying().filter(is_apart)).filter(|it| it.kind() != "PersistentVolume");
-    others.any(|it| says(it.value(), name) || makes(it, name))
+    others.any(|it| says(it.value(), "", name, shared) || makes(it, name))
 }
 
 /// Fields that hold the name that a release's objects share, and never that of a claim.
@@ -103,19 +143,33 @@ const SHARED: &[&str] = &[
     "scaleTargetRef",
     "host",
     "hosts",
+    "image",
 ];
 
-/// Whether a text of an object has the name of a claim in it, or a reference is to one of that name.
-fn says(value: &Value, name: &str) -> bool {
+/// Whether a text of an object has the name of a claim in it, or a reference is to one of that name. Where other objects have the
+/// name, too, the text or its key has to speak of a claim.
+fn says(value: &Value, key: &str, name: &str, shared: bool) -> bool {
     match value {
-        Value::String(text) => text.contains(name),
-        Value::Array(list) => list.iter().any(|it| says(it, name)),
+        Value::String(text) => has_word(text, name) && (!shared || speaks_of_claims(key) || speaks_of_claims(text)),
+        Value::Array(list) => list.iter().any(|it| says(it, key, name, shared)),
         Value::Object(map) => {
             let refers = value["kind"] == "PersistentVolumeClaim" && value["name"] == name;
-            refers || map.iter().any(|(key, it)| !SHARED.contains(&key.as_str()) && says(it, name))
+            // A variable's value is what the variable is called after.
+            let called = map.get("name").and_then(Value::as_str);
+            refers
+                || map.iter().any(|(field, it)| {
+                    let key = called.filter(|_| field == "value").unwrap_or(field);
+                    !SHARED.contains(&field.as_str()) && says(it, key, name, shared)
+                })
         }
         _ => false,
     }
+}
+
+/// Whether a text or a key speaks of claims.
+fn speaks_of_claims(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["claim", "pvc", "volume", "persist"].iter().any(|it| lower.contains(it))
 }
 
 /// Whether a StatefulSet has a claim of that name for one of its pods: `data-db-0`.
@@ -189,6 +243,49 @@ fn prepared_elsewhere(desired: &Desired, template: &PodTemplate<'_>) -> Option<F
     )
 }
 
+/// Two places of a container that are two volumes, and one directory of one claim.
+fn one_directory(desired: &Desired, template: &PodTemplate<'_>) -> Option<Finding> {
+    let (one, other, claim, container, field) = template.containers().into_iter().find_map(|container| {
+        let mounts = container.value["volumeMounts"].as_array()?;
+        mounts.iter().enumerate().find_map(|(at, mount)| {
+            let claim = written_claim(template, mount)?;
+            let same = mounts[..at].iter().find(|it| {
+                let is_other = it["name"] != mount["name"] && place_of(it) != place_of(mount);
+                is_other && part_of(it) == part_of(mount) && written_claim(template, it) == Some(claim)
+            })?;
+            let field = format!("{}.volumeMounts[{at}].name", container.path);
+            Some((place_of(same), place_of(mount), claim, container.name, field))
+        })
+    })?;
+    let (one, other) = if one <= other { (one, other) } else { (other, one) };
+    Some(
+        RULE.finding(format!(
+            "`{one}` and `{other}` of container `{container}` are one directory: both are the claim `{claim}`"
+        ))
+        .because("what is written to one of them lies in the other, too, and what one empties is gone from the other")
+        .help("Give each a claim of its own, or a `subPath`.")
+        .at(desired.spot_at(&field)),
+    )
+}
+
+/// The claim that a mount writes to.
+fn written_claim<'a>(template: &PodTemplate<'a>, mount: &Value) -> Option<&'a str> {
+    let source = template.volumes().iter().find(|it| it["name"] == mount["name"])?.get("persistentVolumeClaim")?;
+    let is_read = mount["readOnly"] == true || source["readOnly"] == true;
+    source["claimName"].as_str().filter(|it| !is_read && !it.is_empty())
+}
+
+/// Where a volume is mounted.
+fn place_of(mount: &Value) -> &str {
+    mount["mountPath"].as_str().unwrap_or_default().trim_end_matches('/')
+}
+
+/// Which part of a volume is mounted: nothing for the whole.
+fn part_of(mount: &Value) -> (&str, &str) {
+    let text = |field: &str| mount[field].as_str().unwrap_or_default().trim_matches('/');
+    (text("subPath"), text("subPathExpr"))
+}
+
 /// The volumes of a pod that are Secrets, with the field that declares each.
 fn secrets<'a>(template: &PodTemplate<'a>) -> Vec<(&'a str, String)> {
     let volumes = template.volumes().iter().enumerate().filter(|(_, volume)| volume["secret"].is_object());
@@ -237,15 +334,41 @@ mod tests {
             json!({"data": {"pod.yaml": "claimName: web-data\n"}}),
             json!({"args": ["--claim=web-data"]}),
         ] {
-            assert!(says(&it, "web-data"), "{it}");
+            assert!(says(&it, "", "web-data", false), "{it}");
         }
         for it in [
             json!({"metadata": {"name": "web-data", "labels": {"app": "web-data"}}}),
             json!({"volumes": [{"name": "web-data", "emptyDir": {}}]}),
             json!({"dataSource": {"kind": "VolumeSnapshot", "name": "web-data"}}),
         ] {
-            assert!(!says(&it, "web-data"), "{it}");
+            assert!(!says(&it, "", "web-data", false), "{it}");
         }
+    }
+
+    #[test]
+    fn a_name_that_others_share_is_a_claims_where_a_claim_is_spoken_of() {
+        for it in [
+            json!({"volumes": [{"persistentVolumeClaim": {"claimName": "web"}}]}),
+            json!({"env": [{"name": "DATA_PVC", "value": "web"}]}),
+            json!({"args": ["--claim=web"]}),
+        ] {
+            assert!(says(&it, "", "web", true), "{it}");
+        }
+        for it in [
+            json!({"containers": [{"image": "registry.example.com/web/web:1.2.3"}]}),
+            json!({"data": {"DB_HOST": "web-postgresql", "DB_NAME": "web"}}),
+            json!({"args": ["web:8080"]}),
+        ] {
+            assert!(!says(&it, "", "web", true), "{it}");
+        }
+    }
+
+    #[test]
+    fn values_of_a_chart_that_is_not_at_hand_give_it_a_claim() {
+        let given = json!({"db": {"persistence": {"existingClaim": "x"}}, "web": {"size": "1Gi"}});
+        assert!(is_given(&given, "db", "data", false));
+        assert!(!is_given(&given, "web", "data", false));
+        assert!(is_given(&json!({"db": {"volumes": ["data"]}}), "db", "data", false));
     }
 
     #[test]

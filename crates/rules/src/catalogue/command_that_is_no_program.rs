@@ -89,8 +89,7 @@ fn wrong(container: &Container<'_>, words: &[&str]) -> Option<(usize, String, St
     }
     let is_shell = matches!(program.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"));
     if !is_shell {
-        // A program that runs others has its own words for what a shell means by these.
-        return None;
+        return operator_as_argument(name, words);
     }
     let at = words.iter().position(|word| is_command_flag(word))?;
     if words[1..at].iter().any(|word| !word.starts_with(['-', '+'])) {
@@ -99,7 +98,7 @@ fn wrong(container: &Container<'_>, words: &[&str]) -> Option<(usize, String, St
     // Options may stand behind it, too: `sh -c -e '…'`.
     let at = at + words[at + 1..].iter().take_while(|word| word.starts_with('-')).count();
     let (script, rest) = (words.get(at + 1)?, words.get(at + 2..)?);
-    if let Some(beyond) = rest.iter().position(|word| matches!(*word, "&&" | "||" | ";" | "|" | ">" | ">>" | "2>&1")) {
+    if let Some(beyond) = rest.iter().position(|word| OPERATORS.contains(word)) {
         return Some((
             at + 2 + beyond,
             format!("the shell of container `{name}` is given `{}` as a parameter", rest[beyond]),
@@ -126,6 +125,54 @@ fn wrong(container: &Container<'_>, words: &[&str]) -> Option<(usize, String, St
             "after `-c` the next entry alone is the script; those behind it are its parameters".to_owned(),
         )
     })
+}
+
+/// What a shell reads between words, and nobody else.
+const OPERATORS: &[&str] = &["&&", "||", ";", "|", ">", ">>", "2>&1"];
+
+/// Programs that run no others: each further word is an argument of their own. Those that do (`find`, `xargs`, `env`) have their
+/// own words for what a shell means by these.
+const PLAIN: &[&str] = &[
+    "echo",
+    "printf",
+    "cat",
+    "test",
+    "[",
+    "true",
+    "sleep",
+    "ls",
+    "grep",
+    "curl",
+    "wget",
+    "nc",
+    "ps",
+    "pgrep",
+    "kill",
+    "redis-cli",
+    "mysqladmin",
+    "pg_isready",
+];
+
+/// An operator of shells that a program is given which is none.
+fn operator_as_argument(name: &str, words: &[&str]) -> Option<(usize, String, String)> {
+    let program = words.first()?.rsplit('/').next().filter(|it| PLAIN.contains(it))?;
+    let at = (1..words.len()).find(|at| is_operator(program, words, *at))?;
+    let because = match program {
+        "echo" | "printf" | "true" => {
+            "it is no shell: it takes all that follows for its arguments, too, and always succeeds"
+        }
+        _ => "it is no shell: it takes all that follows for its arguments, too, and nothing of it is run",
+    };
+    Some((at, format!("`{program}` of container `{name}` is given `{}` as an argument", words[at]), because.to_owned()))
+}
+
+/// Whether a word was meant for a shell: something follows it, and it is neither a pattern nor the value of an option.
+fn is_operator(program: &str, words: &[&str], at: usize) -> bool {
+    let (word, before) = (words[at], words[at - 1]);
+    let is_whole = OPERATORS.contains(&word) && (word == "2>&1" || at + 1 < words.len());
+    let is_pattern = matches!(program, "grep" | "pgrep") && words[1..at].iter().all(|it| it.starts_with('-'));
+    let is_value = before.starts_with('-') && !matches!(program, "ps" | "ls");
+    is_whole && !is_pattern && !is_value
 }
 
 /// `-c`, `-ec`, `-euxc`, `-lc`.
@@ -167,6 +214,10 @@ mod tests {
             (vec!["/bin/bash", "-ec", "sleep 5", "&&", "nginx", "-s", "quit"], 3),
             (vec!["sh", "-e", "-c", "npm", "start"], 4),
             (vec!["sh", "-c", "", "exec /run.sh"], 2),
+            (vec!["echo", "PING", "|", "nc", "localhost", "3310"], 2),
+            (vec!["/usr/bin/curl", "-f", "http://localhost/", "||", "exit", "1"], 3),
+            (vec!["ps", "-ef", "|", "grep", "web"], 2),
+            (vec!["cat", "/run/web", "2>&1"], 2),
         ] {
             assert_eq!(told(&words), Some(at), "{words:?}");
         }
@@ -180,6 +231,11 @@ mod tests {
             vec!["sh", "-c", "/run.sh", "--"],
             vec!["sh", "/scripts/wait.sh", "-c", "npm", "start"],
             vec!["find", "/data", ";"],
+            vec!["grep", "-q", "|", "/etc/web.conf"],
+            vec!["curl", "-d", ";", "http://localhost/"],
+            vec!["redis-cli", "XREADGROUP", "GROUP", "a", "b", "STREAMS", "c", ">"],
+            vec!["echo", "PING | nc localhost"],
+            vec!["env", "A=b", "echo", "a", "&&", "b"],
             vec!["C:\\Program Files\\app.exe"],
         ] {
             assert_eq!(told(&words), None, "{words:?}");

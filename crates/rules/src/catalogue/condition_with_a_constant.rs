@@ -2,10 +2,10 @@ use landfall_chart::Rendered;
 use landfall_diag::{Finding, Place, Severity, Spot};
 
 use super::branch_never_taken::actions;
-use super::value_that_prints_nothing::{Dot, declares, operand};
+use super::value_that_prints_nothing::{Dot, declares, operand, value_at};
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
-use crate::texts::{self, Text, own_texts, spaced};
+use crate::texts::{self, Text, gather, own_texts, spaced};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF264",
@@ -38,6 +38,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 );
             }
             findings.extend(own_texts(rendered).iter().flat_map(|text| never_taken(unit, text)));
+            findings.extend(made_texts(unit, rendered));
         }
     }
     findings
@@ -86,6 +87,69 @@ fn decided(action: &str) -> Option<(String, bool)> {
     // What stands in brackets is given to somebody else.
     let is_plain = !action.contains(['(', '|']);
     is_plain.then(|| rest.iter().find_map(|word| operand(word, &Dot::Root))).flatten().map(|path| (path, holds))
+}
+
+/// Conditions on declared values of a chart's own of which a function makes a text: it is never empty.
+fn made_texts(unit: &DesiredUnit, rendered: &Rendered) -> Vec<Finding> {
+    let mut own = Vec::new();
+    gather(&rendered.processed, &mut own);
+    // Of what is null, `quote` makes nothing; and of a switch or a number whoever writes so asks whether it is set at all.
+    let is_given = |path: &String| value_at(&rendered.values, path).is_some_and(|value| value.as_str().is_some());
+    let mut findings = Vec::new();
+    for text in &own {
+        for (at, paths, function) in asked_as_texts(&text.text) {
+            let Some(first) = paths.first().filter(|_| paths.iter().all(is_given)) else { continue };
+            let place = text.place(at);
+            let finding = RULE
+                .finding(format!("a condition on `{first}` always holds: it ends in `{function}`"))
+                .keyed(format!("{} {first} {function}", place.file))
+                .because(match function.as_str() {
+                    "quote" | "squote" => {
+                        format!("`{function}` makes a text of it, and no text in quotes is empty")
+                    }
+                    _ => format!("`{function}` makes a text of it, and that is never empty"),
+                })
+                .help(format!("take `| {function}` out of the condition"));
+            findings.push(finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) }));
+        }
+    }
+    findings
+}
+
+/// The conditions of a text that end in a function which makes a text of what is asked, with their places, their values and the
+/// function.
+fn asked_as_texts(text: &str) -> Vec<(usize, Vec<String>, String)> {
+    let asked = texts::actions(text).filter(|it| !it.is_comment()).filter_map(|action| {
+        let asked = match action.word() {
+            "else" => action.rest().strip_prefix("if ")?,
+            "if" => action.rest(),
+            _ => return None,
+        };
+        let (values, function) = as_text(asked)?;
+        Some((action.start, values, function))
+    });
+    asked.collect()
+}
+
+/// The values that a condition asks for and the function that it ends in, where that makes a text of whatever they are, and it
+/// asks for nothing else.
+fn as_text(asked: &str) -> Option<(Vec<String>, String)> {
+    let (values, last) = asked.split_once('|')?;
+    let function = last.split_ascii_whitespace().next()?;
+    let is_text = match function {
+        "quote" | "squote" | "toJson" | "toYaml" => last.trim() == function,
+        // What prints a value and nothing beside it prints nothing of an empty text.
+        "printf" => last.split('"').nth(1).is_some_and(|form| !form.replace("%s", "").replace("%v", "").is_empty()),
+        _ => false,
+    };
+    let words: Vec<&str> = values.split_ascii_whitespace().collect();
+    let operands = match words.as_slice() {
+        ["and" | "or" | "not", rest @ ..] => rest,
+        all => all,
+    };
+    let values: Option<Vec<String>> = operands.iter().map(|word| operand(word, &Dot::Root)).collect();
+    let values = values.filter(|values| is_text && !last.contains('|') && !values.is_empty())?;
+    Some((values, function.to_owned()))
 }
 
 /// Branches behind an `else` that are never taken.
@@ -214,5 +278,33 @@ mod tests {
         ] {
             assert_eq!(decided(action), None, "{action}");
         }
+    }
+
+    #[test]
+    fn what_is_made_a_text_of_always_holds() {
+        let of = |text: &str| as_text(text).map(|(values, function)| format!("{} {function}", values.join(" ")));
+        for (text, told) in [
+            ("and .Values.a.b $.Values.c | quote", "a.b c quote"),
+            (".Values.a | toJson", "a toJson"),
+            ("not .Values.a | squote", "a squote"),
+            (".Values.a | printf \"%s:\"", "a printf"),
+        ] {
+            assert_eq!(of(text).as_deref(), Some(told), "{text}");
+        }
+        for text in [
+            "and .Values.a .Values.b",
+            "and .Values.a .host | quote",
+            "eq .Values.a \"b\" | quote",
+            ".Values.a | quote | empty",
+            ".Values.a | printf \"%s\"",
+            ".Values.a | default \"b\"",
+            "and (.Values.a | quote) .Values.b",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+        }
+        let texts = asked_as_texts(
+            "{{ if .Values.a | quote }}{{ else if .Values.b | toYaml }}{{ end }}{{ .Values.c | quote }}",
+        );
+        assert_eq!(texts.len(), 2);
     }
 }

@@ -1,3 +1,5 @@
+mod domain;
+
 use landfall_chart::Values;
 use landfall_diag::{Finding, Place, Severity, Spot};
 
@@ -11,7 +13,8 @@ pub(super) static RULE: Rule = Rule {
     title: "a value that is asked for is printed",
     severity: Severity::Warning,
     why: "`{{ if .Values.retries }}` around `retries: 3` prints 3, whatever was set: the number that was once tried stands where \
-          its value belongs. The setting is declared and read, so nothing says that it is not heard.",
+          its value belongs. The setting is declared and read, so nothing says that it is not heard. So it is with the domain of a \
+          cluster that is spelt out beside the value for it.",
     advice: "Print the value in the place of the constant.",
     check,
 };
@@ -20,6 +23,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
         for rendered in unit.rendered.charts.iter().filter(|it| it.processed.metadata.kind != "library") {
+            findings.extend(domain::spelt_out(unit, rendered));
             let chart = &rendered.processed;
             for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
                 let text = file.text();

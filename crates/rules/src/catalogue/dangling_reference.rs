@@ -341,6 +341,12 @@ impl There {
 fn keys_of(object: &Object) -> Option<BTreeSet<String>> {
     matches!(object.kind(), "Secret" | "ConfigMap").then(|| {
         let maps = ["/data", "/stringData", "/binaryData"].into_iter().filter_map(|field| object.at(field));
-        maps.filter_map(Value::as_object).flat_map(|map| map.keys().cloned()).collect()
+        let written = maps.filter_map(Value::as_object).flat_map(|map| map.keys().cloned());
+        let is_token = object.str_at("/type") == Some("kubernetes.io/service-account-token");
+        let filled_in = OF_A_TOKEN.iter().filter(|_| is_token).map(|key| (*key).to_owned());
+        written.chain(filled_in).collect()
     })
 }
+
+/// What a cluster writes into a Secret of a ServiceAccount's token by itself.
+const OF_A_TOKEN: &[&str] = &["token", "ca.crt", "namespace"];

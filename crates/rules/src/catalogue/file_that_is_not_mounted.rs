@@ -1,3 +1,6 @@
+mod in_a_script;
+mod of_a_sibling;
+
 use std::collections::BTreeSet;
 
 use landfall_diag::{Finding, Severity};
@@ -5,9 +8,10 @@ use landfall_object::Object;
 use serde_json::Value;
 
 use super::unseen_settings::find;
+use crate::decoded::texts;
 use crate::pods::{Container, PodTemplate, pod_template};
 use crate::rule::Rule;
-use crate::scripts::{mount_of, volume_of};
+use crate::scripts::{mount_of, volume_of, words};
 use crate::siblings::is_of_sibling;
 use crate::subject::{Desired, Subject};
 
@@ -49,12 +53,15 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(directory_for_a_file(desired, &template, &container, &known));
             findings.extend(directory_of_another(subject, desired, &template, &container));
         }
+        findings.extend(of_a_sibling::only_a_sibling_has(subject, desired, &template));
         if known.is_empty() {
             continue;
         }
         for container in template.containers() {
             findings.extend(without_key(desired, &container, &known));
-            findings.extend(one_level_deeper(desired, &container, &known));
+            findings.extend(one_level_deeper(subject, desired, &container, &known));
+            findings.extend(in_its_directorys_place(desired, &container, &known));
+            findings.extend(in_a_script::at_anothers_place(subject, desired, &container, &known));
             findings.extend(told_of(desired, &template, &container, &known));
             findings.extend(within_what_cannot_be_written(desired, &container, &known));
         }
@@ -116,16 +123,19 @@ fn without_key(desired: &Desired, container: &Container<'_>, known: &[Files<'_>]
 }
 
 /// Mounts at a file's own place that are directories, in which the file lies under its name once more.
-fn one_level_deeper(desired: &Desired, container: &Container<'_>, known: &[Files<'_>]) -> Vec<Finding> {
+fn one_level_deeper(
+    subject: &Subject<'_>,
+    desired: &Desired,
+    container: &Container<'_>,
+    known: &[Files<'_>],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, mount) in mounts(container) {
         let Some(place) = mount["mountPath"].as_str().map(|it| it.trim_end_matches('/')) else { continue };
         let file = place.rsplit('/').next().unwrap_or(place);
-        let of_part =
-            ["subPath", "subPathExpr"].iter().any(|part| mount[*part].as_str().is_some_and(|it| !it.is_empty()));
         let Some(of) = known.iter().find(|it| mount["name"] == it.volume && it.files.contains(file)) else { continue };
         // A directory may bear the name of what lies in it, but seldom with an ending.
-        if of_part || !file.contains('.') {
+        if !is_whole(mount) || !file.contains('.') || is_named(subject, desired, &format!("{place}/{file}")) {
             continue;
         }
         findings.push(
@@ -136,6 +146,59 @@ fn one_level_deeper(desired: &Desired, container: &Container<'_>, known: &[Files
         );
     }
     findings
+}
+
+/// Whether anything that is delivered, or a file of the chart, names a path: then it is meant as it is.
+fn is_named(subject: &Subject<'_>, desired: &Desired, path: &str) -> bool {
+    let in_object = |it: &Desired| {
+        it.object.value().to_string().contains(path) || texts(&it.object).iter().any(|(_, text, _)| text.contains(path))
+    };
+    let charts = subject.unit(&desired.unit).into_iter().flat_map(|unit| &unit.rendered.charts);
+    let parts = charts.flat_map(|it| it.processed.with_parts());
+    subject.objects().any(in_object) || parts.flat_map(|it| it.files.iter()).any(|file| file.text().contains(path))
+}
+
+/// Single files that are mounted in the place of the directory in which the container's own command looks for them.
+fn in_its_directorys_place(desired: &Desired, container: &Container<'_>, known: &[Files<'_>]) -> Vec<Finding> {
+    let has_ending =
+        |file: &str| file.rsplit_once('.').is_some_and(|(name, _)| !name.is_empty()) && !file.contains('/');
+    let told = words(container);
+    let mut findings = Vec::new();
+    for (at, mount) in mounts(container) {
+        let Some(place) = mount["mountPath"].as_str().map(|it| it.trim_end_matches('/')) else { continue };
+        let part = mount["subPath"].as_str().map(|it| it.trim_matches('/'));
+        let Some(file) = part.filter(|file| has_ending(file)) else { continue };
+        let is_key = known.iter().any(|it| mount["name"] == it.volume && it.files.contains(file));
+        let meant = format!("{place}/{file}");
+        let is_asked_for = || told.iter().any(|(_, word)| has_path(word, &meant));
+        // The file may be mounted there a second time.
+        let is_here = || mount_of(container, &meant).is_some_and(|(_, below)| below == file);
+        if !is_key || place.rsplit('/').next().is_none_or(|it| it.contains('.')) || !is_asked_for() || !is_here() {
+            continue;
+        }
+        findings.push(
+            RULE.finding(format!(
+                "container `{}` mounts the file `{file}` at `{place}`, and its command asks for `{meant}`",
+                container.name
+            ))
+            .because("a file stands in the place of the directory, and nothing is in it")
+            .help(format!("mount it at `{meant}`"))
+            .at(desired.spot_at(&format!("{}.volumeMounts[{at}].mountPath", container.path))),
+        );
+    }
+    findings
+}
+
+/// Whether a mount shows all of its volume.
+fn is_whole(mount: &Value) -> bool {
+    ["subPath", "subPathExpr"].iter().all(|part| mount[*part].as_str().is_none_or(str::is_empty))
+}
+
+/// Whether a text has a path as a word of its own, and not as a part of a longer one.
+fn has_path(text: &str, path: &str) -> bool {
+    let is_part = |it: char| it.is_ascii_alphanumeric() || "._-/".contains(it);
+    text.match_indices(path)
+        .any(|(at, found)| !text[..at].ends_with(is_part) && !text[at + found.len()..].starts_with(is_part))
 }
 
 /// Options that want a file and are given the directory that a ConfigMap or Secret is mounted at, whoever delivers
@@ -482,4 +545,19 @@ fn paths<'a>(container: &Container<'a>) -> Vec<Told<'a>> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_word_of_its_own() {
+        for text in ["sh /scripts/a.sh && web", "/scripts/a.sh", "--run=/scripts/a.sh", "\"/scripts/a.sh\""] {
+            assert!(has_path(text, "/scripts/a.sh"), "{text}");
+        }
+        for text in ["/srv/scripts/a.sh", "/scripts/a.sh.old", "/scripts/b.sh"] {
+            assert!(!has_path(text, "/scripts/a.sh"), "{text}");
+        }
+    }
 }

@@ -1,5 +1,8 @@
+mod turned_round;
+
 use landfall_diag::{Finding, Severity};
 
+use self::turned_round::turned_round;
 use super::unseen_settings::find;
 use crate::calls::{Host, hosts};
 use crate::pods::{PodTemplate, pod_template};
@@ -29,6 +32,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if let Some(template) = template.filter(|_| desired.object.kind() == "StatefulSet") {
             findings.extend(pods_of_another_name(subject, desired, &template));
         }
+        findings.extend(turned_round(subject, desired));
     }
     findings
 }
@@ -154,12 +158,15 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
 /// A call of a Service whose very name a template of the same chart spells out, and that is not delivered with these
 /// values: the part of the release that it belongs to is switched off, and the address is not.
 fn left_out(subject: &Subject<'_>, desired: &Desired, host: &Host, name: &str) -> Option<Finding> {
-    let charts = &subject.unit(&desired.unit)?.rendered.charts;
-    let made = charts.iter().flat_map(own_texts).find(|text| makes_service(&text.text, name))?;
     let is_hook = matches!(desired.role, Role::Hook { .. });
     // One in another namespace is there, and called wrongly; that is another fault.
-    let is_delivered = subject.of_kind("", "Service").any(|it| it.object.name() == name);
-    if is_hook || is_delivered || host.by.is_empty() || is_named_otherwise(subject, name) {
+    let is_delivered = || subject.of_kind("", "Service").any(|it| it.object.name() == name);
+    if is_hook || host.by.is_empty() || is_delivered() {
+        return None;
+    }
+    let charts = &subject.unit(&desired.unit)?.rendered.charts;
+    let made = charts.iter().flat_map(own_texts).find(|text| makes_service(&text.text, name))?;
+    if is_named_otherwise(subject, name) {
         return None;
     }
     let file = made.path.rsplit('/').next().unwrap_or_default();
@@ -176,6 +183,9 @@ fn left_out(subject: &Subject<'_>, desired: &Desired, host: &Host, name: &str) -
 
 /// Whether one of a template's documents makes a Service of this name, which stands there as it is.
 fn makes_service(text: &str, name: &str) -> bool {
+    if !text.contains(name) {
+        return false;
+    }
     let named = |line: &str| {
         let value = line.strip_prefix("  name:").map(str::trim);
         value.is_some_and(|it| it.trim_matches(['"', '\'']) == name)

@@ -2,6 +2,7 @@ mod clash;
 mod left_out;
 mod meant;
 mod misfit;
+mod pods_within;
 mod published;
 mod sources;
 mod texts_only;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use self::clash::clash;
 use self::left_out::left_out;
 use self::meant::meant;
+use self::pods_within::pods_within;
 use self::sources::lost_sources;
 use self::texts_only::texts_only;
 use self::twice::twice;
@@ -69,6 +71,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(lost_sources(desired));
         findings.extend(clash(desired));
         findings.extend(texts_only(desired));
+        findings.extend(pods_within(desired));
     }
     for unit in subject.units {
         findings.extend(twice(unit));

@@ -1,9 +1,15 @@
+mod capabilities;
 mod of_an_owner;
+mod pod_logs;
+mod private_networks;
 
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
+use self::capabilities::capabilities;
 use self::of_an_owner::of_an_owner;
+use self::pod_logs::pod_logs;
+use self::private_networks::private_networks;
 use super::command_that_is_no_program::COMMANDS;
 use super::unseen_settings::find;
 use crate::pods::{Container, PodTemplate, pod_template};
@@ -253,7 +259,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(variables(desired, &container));
             findings.extend(of_an_owner(desired, &container));
             findings.extend(in_memory(desired, &container));
+            findings.extend(capabilities(desired, &container));
         }
+    }
+    for desired in subject.objects() {
+        findings.extend(private_networks(desired));
+        findings.extend(pod_logs(desired));
     }
     for ingress in subject.of_kind("networking.k8s.io", "Ingress") {
         let (class, field) = match ingress.object.str_at("/spec/ingressClassName") {

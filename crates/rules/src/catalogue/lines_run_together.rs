@@ -1,8 +1,13 @@
+mod loops;
+mod written;
+
 use landfall_diag::{Finding, Severity};
 
+use self::loops::{is_word, loops};
+use self::written::written;
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::{Action, actions, delivered_texts};
+use crate::texts::{Action, Text, actions, delivered_texts};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF342",
@@ -18,15 +23,44 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (text, spot) in delivered_texts(subject) {
-        for (at, before, after) in glued(&text.text) {
+    let all: Vec<_> = delivered_texts(subject).collect();
+    let texts: Vec<&Text<'_>> = all.iter().map(|(text, _)| text).collect();
+    for (text, spot) in &all {
+        let told = |at: usize, before: &str, after: &str| {
             let place = text.place(at);
-            let finding = RULE
-                .finding(format!("`{before}` and `{after}` are run together into one line"))
+            RULE.finding(format!("`{before}` and `{after}` are run together into one line"))
                 .keyed(format!("{} {before} {after}", place.file))
-                .because("the action between them takes the line break away on both of its sides")
-                .at(spot(place));
-            findings.push(finding);
+                .at(spot(place))
+        };
+        let glued = glued(&text.text);
+        for (at, before, after) in &glued {
+            findings.push(
+                told(*at, before, after)
+                    .because("the action between them takes the line break away on both of its sides"),
+            );
+        }
+        for (at, before, after) in written(&text.text) {
+            findings.push(
+                told(at, before, after)
+                    .because("`{{-` takes the line's end away, and `toYaml` brings none")
+                    .help("leave the dash away, or print it with `nindent`"),
+            );
+        }
+        // What runs into the line in front of the loop is told already.
+        let apart = loops(&text.text).into_iter().filter(|it| !glued.iter().any(|(at, _, _)| *at == it.from));
+        for looped in apart.filter(|it| !it.helper.is_some_and(|helper| is_word(helper, &texts))) {
+            let place = text.place(looped.end);
+            let file = place.file.rsplit('/').next().unwrap_or_default();
+            let (last, first) = (looped.last, looped.first);
+            findings.push(
+                RULE.finding(format!("`{last}` of one item and `{first}` of the next are run together in `{file}`"))
+                    .keyed(format!("{} {last} {first}", place.file))
+                    .because(
+                        "the loop takes the line break away in front of what it prints, and its end the one behind it",
+                    )
+                    .help("trim in front of the loop's end or behind its beginning, not both: `{{ end }}`")
+                    .at(spot(place)),
+            );
         }
     }
     findings

@@ -1,4 +1,5 @@
 use landfall_diag::{Finding, Severity};
+use landfall_object::references::references;
 use serde_json::Value;
 
 use super::migration_on_the_first_day::migrates;
@@ -55,7 +56,51 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .at(one.desired.spot_at(&one.container.path)),
         );
     }
+    findings.extend(all.iter().filter_map(|server| prepared_with_more(server, &all)));
     findings
+}
+
+/// A program without any `envFrom`, where what prepares it runs the same image with one.
+fn prepared_with_more(server: &Placed<'_>, all: &[Placed<'_>]) -> Option<Finding> {
+    let is_given = server.container.value["envFrom"].as_array().is_some_and(|list| !list.is_empty());
+    if is_given || !is_server(server) {
+        return None;
+    }
+    let before = all.iter().filter(|it| is_before_others(it) && is_beside(server, it));
+    let mut taken = before.flat_map(|it| taken_whole(it.container.value).into_iter().map(move |taken| (it, taken)));
+    let (one, (kind, name)) = taken.find(|(_, (kind, name))| !is_named(server, kind, name))?;
+    Some(
+        RULE.finding(format!(
+            "container `{}` of {} `{}` runs without {kind} `{name}`, which is in the `envFrom` of what prepares it",
+            server.container.name,
+            server.desired.object.kind(),
+            server.desired.object.name()
+        ))
+        .because(format!(
+            "container `{}` of {} `{}` runs the same image with it",
+            one.container.name,
+            one.desired.object.kind(),
+            one.desired.object.name()
+        ))
+        .help("print the same `envFrom` into the container of the program")
+        .at(server.desired.spot_at(&server.container.path)),
+    )
+}
+
+/// The Secrets and ConfigMaps whose keys are a container's variables, each as a whole, and that have to be there.
+fn taken_whole(container: &Value) -> Vec<(&'static str, &str)> {
+    let kinds = [("Secret", "secretRef"), ("ConfigMap", "configMapRef")];
+    let all = container["envFrom"].as_array().into_iter().flatten();
+    let given = all.filter_map(|it| kinds.iter().find_map(|(kind, field)| Some((*kind, it.get(*field)?))));
+    given.filter(|(_, it)| it["optional"] != true).filter_map(|(kind, it)| Some((kind, it["name"].as_str()?))).collect()
+}
+
+/// Whether a program is given anything of a Secret or ConfigMap: a variable, or a file.
+fn is_named(server: &Placed<'_>, kind: &str, name: &str) -> bool {
+    let is_it = |kind_of: &str, name_of: &str| kind_of == kind && name_of == name;
+    let all = references(&server.desired.object);
+    let is_of_pod = all.iter().any(|it| is_it(&it.kind, &it.name) && it.path.contains(".volumes["));
+    is_of_pod || server.container.value.to_string().contains(&format!("\"{name}\""))
 }
 
 /// Whether a container ends before a program begins: one of a job, or one that prepares its pod.

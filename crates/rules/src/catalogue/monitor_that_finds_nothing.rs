@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
+
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::{Map, Value};
 
-use crate::operated::may_run_pods;
+use super::secret_that_nobody_reads::is_of_release;
+use crate::operated::{is_operated, may_run_pods};
 use crate::pods::{PodTemplate, selects};
 use crate::rule::Rule;
 use crate::subject::{Desired, Known, Subject};
@@ -11,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     id: "LF168",
     title: "what is to be measured is found, and once",
     severity: Severity::Warning,
-    why: "A ServiceMonitor that selects no Service, or asks for a port by a name that the Service does not give it, is \
+    why: "A ServiceMonitor that selects no Service, or asks for a port by a name that the Service or its pods do not give it, is \
           accepted and measures nothing. The alarms that should go off are silent, as on a good day.",
     advice: "Select labels that the Service itself bears, and name the Service's port (not the container's, not a number).",
     check,
@@ -50,6 +53,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let unborne = unborne(selector, &beside.iter().map(|it| it.labels()).collect::<Vec<_>>());
         let lacks = chosen.is_empty().then_some(unborne);
         findings.extend(missing(monitor, "Service", "endpoints", lacks, &ports.collect::<Vec<_>>()));
+        if let Some(behind) = ports_behind(subject, &chosen) {
+            findings.extend(unnamed_targets(subject, monitor, "endpoints", &behind));
+        }
         findings.extend(twice(monitor, &chosen));
     }
     for monitor in subject.of_kind("monitoring.coreos.com", "PodMonitor") {
@@ -69,8 +75,62 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let unborne = unborne(selector, &beside.iter().map(PodTemplate::labels).collect::<Vec<_>>());
         let lacks = chosen.is_empty().then_some(unborne);
         findings.extend(missing(monitor, "pod", "podMetricsEndpoints", lacks, &ports));
+        let named = ports.into_iter().filter(|it| !it.is_empty()).collect();
+        findings.extend(unnamed_targets(subject, monitor, "podMetricsEndpoints", &named));
     }
+    findings.extend(twice_by_two(subject));
     findings
+}
+
+/// The names of the container ports of the pods behind Services; none where one of them leads to pods that are not seen.
+fn ports_behind<'s>(subject: &Subject<'s>, services: &[&Object]) -> Option<BTreeSet<&'s str>> {
+    let mut names = BTreeSet::new();
+    for service in services {
+        let selector = service.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))?;
+        let pods: Vec<PodTemplate<'s>> = subject
+            .pods()
+            .filter(|(desired, it)| desired.object.namespace() == service.namespace() && it.is_selected_by(selector))
+            .map(|(_, template)| template)
+            .collect();
+        if pods.is_empty() {
+            return None;
+        }
+        for container in pods.iter().flat_map(PodTemplate::containers) {
+            names.extend(container.ports().map(|(_, name)| name).filter(|it| !it.is_empty()));
+        }
+    }
+    Some(names)
+}
+
+/// Ports of proxies that a mesh puts into pods, which no template has.
+const OF_A_MESH: &[&str] = &["envoy", "istio", "linkerd", "kuma", "consul", "dapr"];
+
+/// The endpoints that ask for a container's port by a name that no chosen pod has.
+fn unnamed_targets(subject: &Subject<'_>, monitor: &Desired, field: &str, named: &BTreeSet<&str>) -> Vec<Finding> {
+    if named.is_empty() || is_operated(subject, &monitor.unit) {
+        return Vec::new();
+    }
+    let (kind, name) = (monitor.object.kind(), monitor.object.name());
+    let endpoints = monitor.object.list_at(&format!("/spec/{field}")).iter().enumerate();
+    let asked = endpoints.filter(|(_, it)| it["port"].as_str().unwrap_or_default().is_empty());
+    let asked = asked.filter_map(|(at, endpoint)| Some((at, endpoint["targetPort"].as_str()?)));
+    asked
+        .filter(|(_, port)| {
+            let is_name = port.bytes().any(|it| it.is_ascii_alphabetic());
+            is_name && !named.contains(port) && !OF_A_MESH.iter().any(|mesh| port.contains(mesh))
+        })
+        .map(|(at, port)| {
+            let finding = RULE
+                .finding(format!("{kind} `{name}` asks for the target port `{port}`, which no chosen pod has"))
+                .because("nothing is measured there")
+                .at(monitor.spot_at(&format!("spec.{field}[{at}].targetPort")));
+            let known: Vec<&str> = named.iter().copied().collect();
+            match landfall_diag::nearest(port, known.iter().copied()) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding.help(format!("the containers' ports are called {}", known.join(", "))),
+            }
+        })
+        .collect()
 }
 
 /// A monitor that says nothing of namespaces, and so looks into its own alone, while the Service of its release that it selects is in
@@ -112,18 +172,8 @@ fn without_endpoints(monitor: &Desired, field: &str, others: &str) -> Option<Fin
 
 /// Two Services of the same pods that a monitor measures at a port of one name: each of their pods is measured twice.
 fn twice(monitor: &Desired, chosen: &[&Object]) -> Option<Finding> {
-    let leads_alike = |one: &Object, other: &Object| {
-        let selector = one.at("/spec/selector").and_then(Value::as_object);
-        selector.is_some_and(|it| !it.is_empty()) && other.at("/spec/selector").and_then(Value::as_object) == selector
-    };
     let has = |service: &Object, port: &str| service.list_at("/spec/ports").iter().any(|it| it["name"] == port);
-    // What keeps or drops some of what is found may keep one of the two.
-    let chooses = |endpoint: &Value| {
-        let steps = endpoint["relabelings"].as_array().into_iter().flatten();
-        let mut actions = steps.filter_map(|step| step["action"].as_str());
-        actions.any(|it| ["keep", "drop", "keepequal", "dropequal"].contains(&it.to_ascii_lowercase().as_str()))
-    };
-    let endpoints = monitor.object.list_at("/spec/endpoints").iter().filter(|it| !chooses(it));
+    let endpoints = monitor.object.list_at("/spec/endpoints").iter().filter(|it| !chooses(it, "relabelings"));
     let mut asked = endpoints.filter_map(|it| it["port"].as_str()).filter(|it| !it.is_empty());
     let (one, other, port) = asked.find_map(|port| {
         chosen.iter().enumerate().find_map(|(at, one)| {
@@ -146,6 +196,107 @@ fn twice(monitor: &Desired, chosen: &[&Object]) -> Option<Finding> {
         .help("select by a label that one of the Services alone bears")
         .at(monitor.spot_at("spec.selector")),
     )
+}
+
+/// Whether two Services select the same pods.
+fn leads_alike(one: &Object, other: &Object) -> bool {
+    let selector = one.at("/spec/selector").and_then(Value::as_object);
+    selector.is_some_and(|it| !it.is_empty()) && other.at("/spec/selector").and_then(Value::as_object) == selector
+}
+
+/// Whether an endpoint keeps or drops some of what is found: it may keep one of two.
+fn chooses(endpoint: &Value, list: &str) -> bool {
+    let steps = endpoint[list].as_array().into_iter().flatten();
+    let mut actions = steps.filter_map(|step| step["action"].as_str());
+    actions.any(|it| ["keep", "drop", "keepequal", "dropequal"].contains(&it.to_ascii_lowercase().as_str()))
+}
+
+/// Two monitors of a release of which each measures the same pods at the same port, by a Service of its own.
+fn twice_by_two(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut monitors: Vec<(&Desired, Vec<&Object>)> = subject
+        .of_kind("monitoring.coreos.com", "ServiceMonitor")
+        .filter_map(|monitor| Some((monitor, plainly_chosen(subject, monitor)?)))
+        .collect();
+    monitors.sort_by_key(|(monitor, _)| monitor.object.name());
+    let mut findings = Vec::new();
+    for (at, (monitor, chosen)) in monitors.iter().enumerate() {
+        for (other, others) in monitors[..at].iter().filter(|(other, _)| is_for_the_same(other, monitor)) {
+            let pair = others.iter().find_map(|one| {
+                let same = chosen.iter().find(|it| measure_alike((*other, *one), (*monitor, **it)))?;
+                Some((*one, *same))
+            });
+            let Some((one, same)) = pair else { continue };
+            findings.push(
+                RULE.finding(format!(
+                    "ServiceMonitors `{}` and `{}` measure the same pods twice: by Service `{}` and by Service `{}`",
+                    other.object.name(),
+                    monitor.object.name(),
+                    one.name(),
+                    same.name()
+                ))
+                .because("both Services lead to the same port of the same pods, so sums over the pods are twice what they are")
+                .help("leave one of the two out")
+                .at(monitor.spot_at("spec.selector")),
+            );
+        }
+    }
+    findings
+}
+
+/// The Services that a monitor chooses by labels alone.
+fn plainly_chosen<'s>(subject: &Subject<'s>, monitor: &Desired) -> Option<Vec<&'s Object>> {
+    let selector = selector(monitor).filter(|it| it["matchExpressions"].as_array().is_none_or(Vec::is_empty))?;
+    let beside = subject.of_kind("", "Service").map(|it| &it.object).filter(|it| reaches(monitor, it.namespace()));
+    Some(beside.filter(|it| selects(selector, it.labels())).collect())
+}
+
+/// Whether two monitors are of one release, and no label says that they are for two programs that measure.
+fn is_for_the_same(one: &Desired, other: &Desired) -> bool {
+    let marks = |monitor: &Desired| -> Vec<(String, Value)> {
+        let labels = monitor.object.labels().into_iter().flatten().filter(|(key, value)| !is_of_release(key, value));
+        // A Prometheus is often called by `release`.
+        let release = monitor.object.label("release").map(|it| ("release".to_owned(), Value::from(it)));
+        labels.map(|(key, value)| (key.clone(), value.clone())).chain(release).collect()
+    };
+    one.unit == other.unit && marks(one) == marks(other)
+}
+
+/// Whether two monitors measure the same port of the same pods in one way, each by a Service of its own.
+fn measure_alike(one: (&Desired, &Object), other: (&Desired, &Object)) -> bool {
+    let ((monitor, service), (second, peer)) = (one, other);
+    let is_pair = service.name() != peer.name() && service.namespace() == peer.namespace();
+    is_pair && leads_alike(service, peer) && {
+        let asked = ways(monitor, service);
+        ways(second, peer).iter().any(|way| asked.contains(way))
+    }
+}
+
+/// The port of the pods that an endpoint measures by a Service, and how it asks.
+type Way = (Value, [Value; 4]);
+
+/// How a monitor measures by a Service: every endpoint that takes all that it finds.
+fn ways(monitor: &Desired, service: &Object) -> Vec<Way> {
+    let endpoints = monitor.object.list_at("/spec/endpoints").iter();
+    endpoints
+        .filter(|it| !chooses(it, "relabelings") && !chooses(it, "metricRelabelings"))
+        .filter_map(|it| {
+            let or = |field: &str, usual: &str| {
+                if it[field].is_null() { Value::from(usual) } else { it[field].clone() }
+            };
+            let how = [or("path", "/metrics"), or("scheme", "http"), or("params", ""), or("interval", "")];
+            Some((measured(service, it)?, how))
+        })
+        .collect()
+}
+
+/// The port of the pods that an endpoint measures.
+fn measured(service: &Object, endpoint: &Value) -> Option<Value> {
+    let Some(name) = endpoint["port"].as_str().filter(|it| !it.is_empty()) else {
+        return Some(endpoint["targetPort"].clone()).filter(|it| !it.is_null());
+    };
+    let port = service.list_at("/spec/ports").iter().find(|it| it["name"] == name)?;
+    let target = if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
+    Some(target.clone())
 }
 
 /// What a monitor misses: everything, and then for labels that nobody bears; or a port of what it has chosen.

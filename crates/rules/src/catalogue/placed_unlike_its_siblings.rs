@@ -1,4 +1,5 @@
 mod pulled;
+mod resourced;
 mod restricted;
 
 use landfall_chart::HookEvent;
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     why: "`nodeSelector` and `tolerations` at the top of the values are for everything that a chart runs. A job that does not take them \
           waits on a cluster whose free nodes are tainted, and a hook that waits holds up the whole release. Without the `imagePullSecrets` \
           that are set its image cannot be pulled from a private registry, and without the `securityContext` it is not let into a \
-          namespace that asks for one.",
+          namespace that asks for one. `resources` that only the init containers take do not bound the server that runs behind them.",
     advice: "Print the setting into each pod's template.",
     check,
 };
@@ -54,6 +55,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             }
         }
         findings.extend(pulled::told(subject, unit));
+        findings.extend(resourced::told(subject, unit, rendered));
         findings.extend(restricted::told(subject, unit, rendered));
     }
     findings

@@ -1,3 +1,4 @@
+mod follows_alone;
 mod headless;
 mod listened;
 mod undeclared;
@@ -37,6 +38,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for container in template.containers() {
             findings.extend(moved_alone(subject, desired, &container));
             findings.extend(told_otherwise(subject, desired, &template, &container));
+            findings.extend(follows_alone::follows_alone(subject, desired, &container));
             findings.extend(asked_of_the_node(desired, &template, &container));
             for (field, port) in probed(&container) {
                 let declared = declared(std::slice::from_ref(&template));

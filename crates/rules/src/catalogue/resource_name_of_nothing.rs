@@ -153,7 +153,7 @@ fn is_named_elsewhere(subject: &Subject<'_>, name: &str) -> bool {
             Value::String(text) => {
                 let says =
                     |text: &str| text.to_ascii_lowercase().replace(['-', '_', '.'], "").contains("serviceaccount");
-                (says(key) && text == name) || (says(text) && text.contains(name))
+                text.contains(name) && ((text == name && says(key)) || says(text))
             }
             _ => false,
         }

@@ -1,3 +1,5 @@
+mod deleting_hook;
+
 use landfall_diag::{Finding, Severity, Spot, Witness};
 
 use crate::rule::Rule;
@@ -14,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = deleting_hook::deleting_hooks(subject);
     // Each is run on every cluster that was tried; it is told once.
     let Some(trial) = subject.trials.first() else { return findings };
     for unrun in &trial.scheduled {

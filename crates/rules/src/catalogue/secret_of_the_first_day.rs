@@ -1,3 +1,5 @@
+mod manifest;
+
 use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Need, references};
@@ -10,7 +12,8 @@ pub(super) static RULE: Rule = Rule {
     title: "what pods do not start without is made with upgrades, too",
     severity: Severity::Info,
     why: "A hook of `pre-install` runs once in the life of a release. A Secret that is made by it alone is missing in every release that \
-          comes from a version without it, and where somebody has deleted it: the new pods wait for it and never start.",
+          comes from a version without it, and where somebody has deleted it: the new pods wait for it and never start. What a \
+          template prints with the installation alone is gone with the first upgrade: Helm deletes what a release no longer has.",
     advice: "Write `helm.sh/hook: pre-install,pre-upgrade` and keep the value that is there (`lookup`), or make it an ordinary manifest.",
     check,
 };
@@ -30,6 +33,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .at(made.spot_at("metadata.annotations[helm.sh/hook]")),
         );
     }
+    findings.extend(manifest::of_first_day(subject));
     findings
 }
 

@@ -59,7 +59,8 @@ fn empty_choice(subject: &Subject<'_>, chooser: &Desired, field: &str) -> Option
     let near = near(&beside, selector)
         .or_else(|| short_key(&beside, selector))
         .or_else(|| one_too_many(&own_pods(subject, chooser), selector))
-        .or_else(|| of_the_objects(&own_pods(subject, chooser), selector))?;
+        .or_else(|| of_the_objects(&own_pods(subject, chooser), selector))
+        .or_else(|| of_its_own_labels(subject, chooser, selector))?;
     Some(
         RULE.finding(format!("{} `{}` selects no pod", object.kind(), object.name()))
             .because(near)
@@ -331,6 +332,40 @@ fn of_the_objects(own: &[PodTemplate<'_>], selector: &Value) -> Option<String> {
             )
         })
     })
+}
+
+/// Keys that say by themselves which application is meant.
+const OF_APPLICATIONS: &[&str] = &["app", "k8s-app", "name", "app.kubernetes.io/name"];
+
+/// What a budget asks for that no pod of its unit bears, where its own unit is meant all the same: it bears all of that itself, or
+/// it asks for nothing but the application's name. A policy may well be for somebody else's pods.
+fn of_its_own_labels(subject: &Subject<'_>, chooser: &Desired, selector: &Value) -> Option<String> {
+    let object = &chooser.object;
+    let wanted = selector["matchLabels"].as_object().filter(|it| !it.is_empty())?;
+    if object.kind() != "PodDisruptionBudget" || !selector["matchExpressions"].is_null() {
+        return None;
+    }
+    let own = own_pods(subject, chooser);
+    let is_borne = |key: &str| own.iter().any(|it| it.labels().is_some_and(|labels| labels.contains_key(key)));
+    let (key, value) = wanted.iter().find(|(key, _)| !is_borne(key))?;
+    let value = value.as_str()?;
+    let are_its_own = wanted.iter().all(|(key, value)| value.as_str().is_some_and(|it| object.label(key) == Some(it)));
+    let is_the_application =
+        wanted.len() == 1 && OF_APPLICATIONS.contains(&key.as_str()) && is_name_of_unit(subject, &chooser.unit, value);
+    (are_its_own || is_the_application).then(|| match are_its_own {
+        true => {
+            format!("it asks for `{key}: {value}`, which stands on itself, and no pod of the release bears `{key}`")
+        }
+        false => {
+            format!("it asks for `{key}: {value}`, the application's name, and no pod of the release bears `{key}`")
+        }
+    })
+}
+
+/// Whether a word is the name of a unit, of its chart, or of both together, as charts call what is theirs.
+fn is_name_of_unit(subject: &Subject<'_>, unit: &str, word: &str) -> bool {
+    let chart = subject.unit(unit).and_then(|it| it.chart.as_ref()).map(landfall_chart::Chart::name);
+    word == unit || chart.is_some_and(|chart| word == chart || word == format!("{unit}-{chart}"))
 }
 
 /// Labels of charts for Helm 2, and what they are called since.

@@ -1,3 +1,5 @@
+mod secret_not_made;
+
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 
@@ -7,10 +9,11 @@ use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF353",
-    title: "a Service that a program is told of is delivered",
+    title: "a Service or Secret that a program is told of is delivered",
     severity: Severity::Warning,
     why: "A controller that is told to publish the address of `shop/proxy`, and finds no such Service, publishes none: routes get \
-          no address, and what waits for one waits for ever. Charts let the Service be called otherwise, and the option is not.",
+          no address, and what waits for one waits for ever. Charts let the Service be called otherwise, and the option is not; \
+          or make a certificate's Secret under another setting than the option that names it.",
     advice: "Let the option and the Service's name come from one template.",
     check,
 };
@@ -18,11 +21,19 @@ pub(super) static RULE: Rule = Rule {
 /// How variables that stand for the pod's own namespace are called.
 const OWN: &[&str] = &["$(POD_NAMESPACE)", "$(NAMESPACE)"];
 
+/// How options and variables end that name a Service, and those that name a Secret.
+const SERVICES: &[&str] = &["service"];
+const SECRETS: &[&str] = &["certificate", "cert", "secret"];
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
         for container in template.containers() {
-            for (field, option, text) in told(&container) {
+            for (field, option, text) in told(&container, SECRETS) {
+                let Some(name) = named(desired, text) else { continue };
+                findings.extend(secret_not_made::not_made(subject, desired, &field, option, name));
+            }
+            for (field, option, text) in told(&container, SERVICES) {
                 let Some(name) = named(desired, text) else { continue };
                 let Some(known) = missing(subject, desired, name) else { continue };
                 let known = known.iter().map(|it| format!("`{}`", it.name())).collect::<Vec<_>>().join(", ");
@@ -37,12 +48,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Options and variables that are called after a Service, with what they say and where.
-fn told<'a>(container: &Container<'a>) -> Vec<(String, &'a str, &'a str)> {
-    let is_service = |name: &str| name.to_ascii_lowercase().ends_with("service");
+/// Options and variables whose names end so, with what they say and where.
+fn told<'a>(container: &Container<'a>, ends: &[&str]) -> Vec<(String, &'a str, &'a str)> {
+    let is_meant = |name: &str| ends.iter().any(|end| name.to_ascii_lowercase().ends_with(*end));
     let mut told: Vec<(String, &str, &str)> = container
         .env()
-        .filter(|(_, name, _)| is_service(name))
+        .filter(|(_, name, _)| is_meant(name))
         .filter_map(|(at, name, variable)| {
             Some((format!("{}.env[{at}].value", container.path), name, variable["value"].as_str()?))
         })
@@ -51,7 +62,7 @@ fn told<'a>(container: &Container<'a>) -> Vec<(String, &'a str, &'a str)> {
         let words = container.value[field].as_array().into_iter().flatten().enumerate();
         told.extend(words.filter_map(|(at, word)| {
             let (option, text) = word.as_str()?.split_once('=')?;
-            let is_option = option.starts_with('-') && is_service(option);
+            let is_option = option.starts_with('-') && is_meant(option);
             is_option.then(|| (format!("{}.{field}[{at}]", container.path), option, text))
         }));
     }

@@ -1,3 +1,5 @@
+mod kept;
+
 use std::collections::HashSet;
 
 use landfall_diag::{Finding, Severity};
@@ -19,7 +21,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = kept::unset_in_kept(subject);
     for (desired, template) in subject.pods() {
         for container in template.containers() {
             findings.extend(broken_option(&container).map(|(field, option)| {

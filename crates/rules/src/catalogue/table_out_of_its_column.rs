@@ -1,7 +1,9 @@
+mod beside;
 mod lists;
 
 use landfall_diag::{Finding, Severity};
 
+use self::beside::beside;
 use crate::rule::Rule;
 use crate::subject::Subject;
 use crate::texts::{Action, actions, delivered_texts, unquoted, words};
@@ -57,6 +59,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     for unit in subject.units {
         findings.extend(unit.rendered.charts.iter().flat_map(|rendered| lists::of_chart(unit, rendered)));
+        findings.extend(unit.objects.iter().flat_map(|desired| beside(unit, desired)));
     }
     findings
 }
@@ -99,7 +102,9 @@ fn shifted(text: &str) -> Vec<Told> {
         let [.., "indent", columns] = all.as_slice() else { continue };
         let ahead = &text[line_start(text, action.start)..action.start];
         let is_table = all.contains(&"toYaml") && columns.parse::<usize>().is_ok_and(|columns| columns > 0);
-        if ahead.is_empty() || !ahead.trim().is_empty() || !is_table {
+        // Of a text in a block `trim` takes the first line's blanks away, and those ahead give them back.
+        let is_of_a_block = action.inner.contains("trimAll \"|\"") && all.contains(&"trim");
+        if ahead.is_empty() || !ahead.trim().is_empty() || !is_table || is_of_a_block {
             continue;
         }
         let of = subject_of(&all).unwrap_or(".");
@@ -302,6 +307,7 @@ mod tests {
             "a: {{ toYaml .Values.x | indent 6 }}\n",
             "  {{ include \"x\" . | indent 6 }}\n",
             "affinity:\n{{- with .x -}}\n  {{ toYaml . | indent 6 }}\n",
+            "a: |\n  {{ toYaml .Values.x | trimAll \"|\" | trim | indent 4 }}\n",
         ] {
             assert_eq!(words_of(shifted(text)), Vec::<String>::new(), "{text}");
         }

@@ -1,4 +1,6 @@
+mod cel;
 mod grammar;
+mod pattern;
 
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
@@ -96,6 +98,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for desired in subject.objects() {
         findings.extend(asked_by_webhooks(desired));
         findings.extend(longer_than_its_interval(desired));
+        findings.extend(pattern::asked_in_vain(desired));
+        findings.extend(cel::unasked(desired));
         let own =
             TEXTS.iter().filter(|(group, kind, ..)| *group == desired.object.group() && *kind == desired.object.kind());
         for (_, _, path, what, read) in own {

@@ -1,3 +1,5 @@
+mod schedule;
+
 use landfall_diag::{Finding, Severity};
 
 use super::value_printed_raw::visit;
@@ -12,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "A word processor, a chat or a web page makes “ ” of quotes and – of a hyphen. YAML knows neither: the marks become a part of \
           the value, so that a schedule is none, a number is a text and a program does not know its option. So do quotes within a block \
-          (`|`), where a text needs none.",
+          (`|`), where a text needs none. A schedule without any is an alias to YAML where it begins with `*`.",
     advice: "Write plain quotes (`\"`) and hyphens (`-`).",
     check,
 };
@@ -23,6 +25,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(quoted(desired));
         findings.extend(dashed(desired));
     }
+    findings.extend(subject.units.iter().flat_map(schedule::unquoted));
     for (text, spot) in delivered_texts(subject) {
         for (at, key) in quoted_in_block(&text.text) {
             let place = text.place(at);

@@ -1,3 +1,5 @@
+mod lost_and_found;
+
 use landfall_diag::{Finding, Severity};
 use landfall_object::Quantity;
 use serde_json::Value;
@@ -13,7 +15,8 @@ pub(super) static RULE: Rule = Rule {
     title: "what holds data keeps it",
     severity: Severity::Warning,
     why: "A database on the container's own file system is empty after each restart. A cache that evicts whatever it likes \
-          loses the jobs of the queue that it also holds, and one allowed more memory than its container is killed.",
+          loses the jobs of the queue that it also holds, and one allowed more memory than its container is killed. PostgreSQL \
+          makes no database in the root of a volume.",
     advice: "Give the data a claim; let queues evict nothing (`noeviction` or `volatile-lru`), and keep maxmemory below the limit.",
     check,
 };
@@ -42,6 +45,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for (desired, template) in lasting(subject) {
         for container in template.containers().iter().filter(|it| it.role == ContainerRole::Main) {
             findings.extend(unkept(desired, &template, container));
+            findings.extend(lost_and_found::in_the_root(subject, desired, &template, container));
             findings.extend(cache(subject, desired, &template, container));
         }
     }

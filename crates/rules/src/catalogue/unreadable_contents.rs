@@ -47,6 +47,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
         findings.extend(cut_off(desired));
         for (key, text, field) in texts(object) {
+            if is_written_twice(&text) {
+                findings.push(written_twice(desired, key, &field));
+                continue;
+            }
             let Some((_, format, read)) = READERS.iter().find(|(ending, _, _)| key.ends_with(ending)) else { continue };
             let text = with_variables(&text);
             if text.trim().is_empty() || (is_filled_in_later(&text) && !was_read(subject, desired, key, *read)) {
@@ -69,6 +73,31 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a text is a text of YAML once more: it begins with a block's mark, and all that follows is indented below it.
+fn is_written_twice(text: &str) -> bool {
+    let Some((mark, below)) = text.split_once('\n') else { return false };
+    let is_mark = mark
+        .trim_end()
+        .strip_prefix(['|', '>'])
+        .is_some_and(|rest| rest.len() < 3 && rest.bytes().all(|it| it.is_ascii_digit() || it == b'-' || it == b'+'));
+    let mut lines = below.lines().filter(|line| !line.trim().is_empty()).peekable();
+    is_mark && lines.peek().is_some() && lines.all(|line| line.starts_with(' '))
+}
+
+/// A text that was written as YAML into a block that was one already.
+fn written_twice(desired: &Desired, key: &str, field: &str) -> Finding {
+    let object = &desired.object;
+    let is_read = READERS.iter().any(|(ending, ..)| key.ends_with(ending));
+    let severity = if is_read { RULE.severity } else { Severity::Warning };
+    RULE.finding(format!("`{key}` of {} `{}` is written as YAML once more", object.kind(), object.name()))
+        .weighing(severity)
+        .because(
+            "it begins with the mark of a block, so the program that reads it gets one text, or the mark as a line",
+        )
+        .help("print a text as it is, with `nindent` below the key's `|`; `toYaml` is for what is no text")
+        .at(desired.spot_at(field))
 }
 
 /// Keys that end in a dot: how the file's name ends is missing, and with it what it is found by.
@@ -233,6 +262,16 @@ mod tests {
     fn a_comma_behind_the_last_item_is_taken_out_and_one_in_a_text_stays() {
         assert_eq!(without_last_commas(r#"{"a,]": "\",}", "b": [1, 2, ], }"#), r#"{"a,]": "\",}", "b": [1, 2 ] }"#);
         assert_eq!(without_last_commas(r#"{"a": "\\", "b": [,1]}"#), r#"{"a": "\\", "b": [,1]}"#);
+    }
+
+    #[test]
+    fn a_text_is_written_twice_where_it_begins_with_a_mark_and_is_indented() {
+        for text in ["|\n  a: 1\n", "|-\n  a: 1\n\n  b: 2", ">2+\n  a\n", "| \n a\n"] {
+            assert!(is_written_twice(text), "{text}");
+        }
+        for fine in ["", "|", "|\n", "|\na: 1\n", "a: |\n  b\n", "| a | b |\n  c\n", "  |\n  a\n", "|---\n  a\n"] {
+            assert!(!is_written_twice(fine), "{fine}");
+        }
     }
 
     #[test]

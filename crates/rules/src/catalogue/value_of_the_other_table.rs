@@ -1,9 +1,13 @@
+mod group_of_a_user;
+
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use landfall_chart::{Chart, Values};
 use landfall_diag::{Finding, Severity, Spot};
 
+use self::group_of_a_user::misplaced;
 use super::value_that_prints_nothing::{Dot, bare_path, moved, operand, table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -42,6 +46,19 @@ fn told(unit: &str, root: &Chart, chart: &Chart) -> Vec<Finding> {
     let others = of_others(chart);
     let heard = OnceCell::new();
     let mut findings = Vec::new();
+    for text in &texts {
+        for it in misplaced(text, &chart.values) {
+            let place = text.place(it.at);
+            let (key, path, meant) = (it.key, it.path, it.meant);
+            findings.push(
+                RULE.finding(format!("`{key}` is printed from `{path}`, and `{meant}` is declared beside it"))
+                    .keyed(format!("{} {key} {path}", place.file))
+                    .because("a user and a group are two numbers: as long as they are alike nobody sees it")
+                    .help(format!("print `.Values.{meant}`"))
+                    .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) }),
+            );
+        }
+    }
     for text in texts.iter().filter(|it| !it.path.ends_with(".tpl")) {
         for Taken { at, path, table, meant } in taken(text, &chart.values, &others) {
             let heard = heard.get_or_init(|| Heard::new(root, chart, &texts));
@@ -79,10 +96,9 @@ struct Taken {
     meant: String,
 }
 
-/// What a text prints of a table that it names this once, among values of a sibling of that table.
+/// What a text, or one branch of it, prints of a table that it names this once, among values of a sibling of that table.
 fn taken(text: &Text<'_>, values: &Values, others: &BTreeSet<&str>) -> Vec<Taken> {
-    let all = actions(&text.text).filter(|it| !it.is_comment());
-    let read: Vec<String> = all.flat_map(|action| paths(action.inner)).collect();
+    let (read, branches) = reads(&text.text);
     let mut found = Vec::new();
     for (at, path) in printed(&text.text) {
         let steps: Vec<&str> = path.split('.').collect();
@@ -91,12 +107,18 @@ fn taken(text: &Text<'_>, values: &Values, others: &BTreeSet<&str>) -> Vec<Taken
         if is_switch || steps.first().is_some_and(|it| others.contains(it)) {
             continue;
         }
+        let branch = branches.iter().find(|it| it.at.start < at && at < it.at.end);
         let sibling = (1..steps.len()).find_map(|end| {
             let (own, above) = steps[..end].split_last()?;
-            let other = most_read(&read, above, own)?;
-            let is_of_it = !others.contains(other) && are_alike(values, above, own, other)?;
-            let is_meant = is_called_after(&text.path, own, other) || is_named_ahead(&text.text[..at], own);
-            (is_of_it && !is_meant).then(|| (joined(above, other), steps[end..].join(".")))
+            let is_of_it = |other: &str| {
+                let is_alike = !others.contains(other) && are_alike(values, above, own, other).unwrap_or(false);
+                let is_meant = is_called_after(&text.path, own, other) || is_named_ahead(&text.text[..at], own);
+                is_alike && !is_meant
+            };
+            let of_branch = branch.and_then(|it| it.most_read(&read, above, own));
+            let mut all = [most_read(&read, above, own), of_branch].into_iter().flatten();
+            let other = all.find(|other| is_of_it(other))?;
+            Some((joined(above, other), steps[end..].join(".")))
         });
         let Some((table, leaf)) = sibling else { continue };
         let meant = format!("{table}.{leaf}");
@@ -105,6 +127,54 @@ fn taken(text: &Text<'_>, values: &Values, others: &BTreeSet<&str>) -> Vec<Taken
         }
     }
     found
+}
+
+/// A branch of a template: what is printed where its condition holds.
+struct Branch {
+    /// Where it stands, its condition with it.
+    at: Range<usize>,
+    /// Which of the text's reads are in it.
+    read: Range<usize>,
+    /// How many of them, the first ones, its condition has.
+    asked: usize,
+}
+
+impl Branch {
+    /// The table that its condition asks for and that it reads most, beside one that it names once and does not ask for.
+    fn most_read<'r>(&self, read: &'r [String], above: &[&str], own: &str) -> Option<&'r str> {
+        let read = &read[self.read.clone()];
+        let asks = |table: &str| {
+            let table = joined(above, table);
+            read.iter().take(self.asked).any(|it| *it == table || is_below(it, &table))
+        };
+        most_read(read, above, own).filter(|other| asks(other) && !asks(own))
+    }
+}
+
+/// The paths that a text reads, in their order, and its branches, those within others before them.
+fn reads(text: &str) -> (Vec<String>, Vec<Branch>) {
+    let (mut read, mut branches) = (Vec::new(), Vec::new());
+    let mut open: Vec<Option<Branch>> = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        let from = read.len();
+        let word = action.word().split('(').next().unwrap_or_default();
+        if matches!(word, "else" | "end")
+            && let Some(Some(mut closed)) = open.pop()
+        {
+            closed.at.end = action.start;
+            closed.read.end = from;
+            branches.push(closed);
+        }
+        read.extend(paths(action.inner));
+        match word {
+            "if" | "with" | "range" | "else" => {
+                open.push(Some(Branch { at: action.start..0, read: from..0, asked: read.len() - from }));
+            }
+            "define" | "block" => open.push(None),
+            _ => {}
+        }
+    }
+    (read, branches)
 }
 
 /// The path of a table below others.
@@ -176,7 +246,9 @@ fn printed(text: &str) -> Vec<(usize, String)> {
 
 /// The paths of values that an action names, however it comes by them; an empty one where it takes all of them.
 fn paths(inner: &str) -> Vec<String> {
-    let words = words(inner);
+    // In brackets they are the same: `((.Values).global).image`.
+    let inner = inner.replace("Values).", "Values.");
+    let words = words(&inner);
     let mut found = Vec::new();
     for (at, word) in words.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| words.get(at)).copied().unwrap_or_default();
@@ -295,10 +367,29 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_the_sibling_is_told_within_the_branch_of_one_table() {
+        let own = "{{ if .Values.web.enabled }}\na: {{ .Values.web.replicas }}\nb: {{ .Values.web.mode }}\n{{ end }}\n";
+        let branch =
+            "{{ if .Values.job.enabled }}\na: {{ .Values.job.replicas }}\nb: {{ .Values.web.mode }}\n{{ end }}\n";
+        let told = |branch: &str| of("templates/x.yaml", &format!("{own}{branch}"));
+        assert_eq!(told(branch), ["web.mode job job.mode"]);
+        for other in [
+            branch.replace("web.mode", "job.mode"),
+            branch.replace("if .Values.job.enabled", "if or .Values.job.enabled .Values.web.enabled"),
+            branch.replace("if .Values.job.enabled", "if .Values.tag").replace("a:", "c: {{ .Values.job.tag }}\na:"),
+            branch.replace("b:", "{{ else }}b:"),
+            branch.replace("b:", "web:"),
+        ] {
+            assert_eq!(told(&other), [""; 0], "{other}");
+        }
+    }
+
+    #[test]
     fn what_is_handed_on_as_a_whole_is_heard() {
         assert_eq!(paths("index $.Values.a \"b\" \"c\" | quote"), ["a.b.c"]);
         assert_eq!(paths("include \"x\" (dict \"Values\" .Values \"own\" .root.Values.a.b)"), ["a.b"]);
         assert_eq!(paths("$all := .Values"), [""]);
+        assert_eq!(paths("with (((.Values).global).hooks).resources"), ["global"]);
         let values = landfall_chart::values_from_json(&serde_json::Map::new());
         let heard = |text: &str| {
             let mut heard = Heard { printed: Vec::new(), asked: Vec::new() };

@@ -1,10 +1,12 @@
 mod listed;
+mod unread;
 
 use landfall_chart::values_to_json;
 use landfall_diag::{Finding, Severity, Spot};
 use serde_json::Value;
 
 use self::listed::listed;
+use self::unread::unread;
 use super::value_that_prints_nothing::value_at;
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Role, Subject};
@@ -25,7 +27,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = subject.units.iter().flat_map(carried_out).collect();
     for desired in subject.objects().filter(|it| it.role != Role::Definition && !is_definition(it.object.kind())) {
-        let (mut raw, mut quoted, mut actions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut raw, mut quoted, mut actions, mut errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // What is kept for others may well be a chart's template.
         let is_kept = matches!(desired.object.kind(), "ConfigMap" | "Secret");
         let skipped = ["/metadata/managedFields", "/status"];
@@ -41,7 +43,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 actions.push((path.to_owned(), action.to_owned()));
             }
             // Before it is cut: the beginning of a value that is known would not be known any more.
-            if let Some(words) = raw_words(&landfall_diag::without_known(text)) {
+            let shown = landfall_diag::without_known(text);
+            if let Some((format, words)) = unread(path, &shown) {
+                errors.push((path.to_owned(), format, words.to_owned(), text.trim().contains('\n')));
+            } else if let Some(words) = raw_words(&shown) {
                 raw.push((path.to_owned(), words.to_owned(), text.lines().count() > 1));
             }
         });
@@ -67,6 +72,22 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 .at(desired.spot_at(&path)),
             );
         }
+        for (path, format, words, within) in errors {
+            let (kind, name) = (desired.object.kind(), desired.object.name());
+            findings.push(
+                RULE.finding(format!(
+                    "what was read for `{path}` of {kind} `{name}` is no table of {format}: `{words}`"
+                ))
+                // A text of many lines may speak of such errors.
+                .weighing(if within { Severity::Warning } else { RULE.severity })
+                .because(format!(
+                    "`from{}` does not stop at an error, which is printed in place of what was meant",
+                    titled(format)
+                ))
+                .help("correct the text that is read, most often how its lines are indented")
+                .at(desired.spot_at(&path)),
+            );
+        }
         for (path, words, within) in raw {
             // A text of many lines may speak of such words.
             let severity = if within { Severity::Warning } else { RULE.severity };
@@ -84,6 +105,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     findings.extend(subject.units.iter().flat_map(listed));
     findings
+}
+
+/// The name of a format as it stands in the functions that read it: `Yaml`.
+fn titled(format: &str) -> String {
+    let (first, rest) = format.split_at(1);
+    format!("{first}{}", rest.to_ascii_lowercase())
 }
 
 /// Values that hold an action of somebody else's templates (`{{ print .Subject }}`), which a chart has given to

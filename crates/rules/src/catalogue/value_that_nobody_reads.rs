@@ -1,3 +1,4 @@
+mod handed_on;
 mod items;
 mod kustomized;
 mod left;
@@ -9,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use landfall_chart::{Chart, Rendered, Values};
 use landfall_diag::{Finding, Place, Severity, Spot};
 
+use self::handed_on::hands_all_on;
 use self::kustomized::kustomized;
 use self::left::left;
 use self::replaced::replaced;
@@ -247,7 +249,7 @@ struct Uses {
 
 impl Uses {
     fn of(chart: &Chart) -> Self {
-        let mut uses = Uses::default();
+        let mut uses = Uses { everything: hands_all_on(chart), ..Uses::default() };
         uses.add(chart);
         uses
     }

@@ -1,5 +1,6 @@
 mod compared;
 mod emptied;
+mod near_its_default;
 mod of_an_item;
 mod variables;
 
@@ -11,6 +12,7 @@ use landfall_chart::{Chart, Rendered, TemplateLines, Value, Values};
 use landfall_diag::{Finding, Severity, Spot};
 
 pub use self::compared::compared;
+pub use self::of_an_item::printed_of_items;
 use self::variables::Variables;
 use crate::operated::is_of_an_operator;
 use crate::rule::Rule;
@@ -40,6 +42,8 @@ struct Silent {
     emptied: bool,
     /// The list whose items have none.
     of_items: Option<String>,
+    /// Whether a default is printed in its place.
+    has_default: bool,
 }
 
 /// Places of templates: the file and the line, from 1.
@@ -121,7 +125,11 @@ fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {
             if silent.of_items.is_some() && !is_of_an_operator(&key.gvk.group) {
                 continue;
             }
-            let effect = if is_empty { "is empty" } else { "lacks a part" };
+            let effect = match (silent.has_default, is_empty) {
+                (true, _) => "has the default, whatever is set",
+                (false, true) => "is empty",
+                (false, false) => "lacks a part",
+            };
             let severity = match (&silent.near, silent.borrowed || silent.of_items.is_some()) {
                 (None, true) => Severity::Info,
                 _ => RULE.severity,
@@ -138,6 +146,13 @@ fn told(unit: &DesiredUnit, places: &Places) -> Vec<Finding> {
                     None if silent.emptied => format!(
                         "`{}` is printed into {} `{}` where a condition says that it is empty",
                         silent.path, key.gvk.kind, key.name
+                    ),
+                    None if silent.has_default => format!(
+                        "no values file declares `{}`, whose default is printed into {} `{}`, and `{}` is declared",
+                        silent.path,
+                        key.gvk.kind,
+                        key.name,
+                        silent.near.as_deref().unwrap_or_default()
                     ),
                     None => format!(
                         "no values file declares `{}`, which is printed into {} `{}`",
@@ -196,25 +211,37 @@ fn silent(rendered: &Rendered, places: &mut Places) {
             continue;
         }
         for file in chart.templates.iter() {
-            let text = file.text();
             if file.name.ends_with("NOTES.txt") {
                 continue;
             }
-            for (line, path, near) in unknown_of_release(&text) {
-                let silent = Silent { path, near: Some(near.to_owned()), borrowed, emptied: false, of_items: None };
+            let asked = file.noted(Asked::of);
+            for (line, path, near) in &asked.of_release {
+                let line = *line;
+                let silent = Silent {
+                    path: path.clone(),
+                    near: Some((*near).to_owned()),
+                    borrowed,
+                    emptied: false,
+                    of_items: None,
+                    has_default: false,
+                };
                 places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
             }
-            if !text.contains(".Values.") {
-                continue;
-            }
-            for (list, key, line) in of_an_item::unasked(&text) {
+            for (list, key, line) in &asked.of_items {
                 let whole: Vec<&str> = scope.iter().copied().chain(list.split('.')).collect();
-                if list_lacks(&rendered.values, &whole, &key) {
-                    let silent = Silent { path: key, near: None, borrowed, emptied: false, of_items: Some(list) };
-                    places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
+                if list_lacks(&rendered.values, &whole, key) {
+                    let silent = Silent {
+                        path: key.clone(),
+                        near: None,
+                        borrowed,
+                        emptied: false,
+                        of_items: Some(list.clone()),
+                        has_default: false,
+                    };
+                    places.entry((chart.path_of(&file.name), *line)).or_default().push(silent);
                 }
             }
-            for (line, path) in emptied::paths(&text) {
+            for (line, path) in &asked.emptied {
                 let whole: Vec<&str> = scope.iter().copied().chain(path.split('.')).collect();
                 // A switch and a number say something where they are nothing.
                 let (key, parents) = whole.split_last().unwrap_or((&"", &[]));
@@ -222,30 +249,101 @@ fn silent(rendered: &Rendered, places: &mut Places) {
                 if value.is_none_or(|value| value.as_bool().is_some() || value.as_f64().is_some()) {
                     continue;
                 }
-                let silent = Silent { path, near: None, borrowed, emptied: true, of_items: None };
+                let path = path.clone();
+                let silent = Silent { path, near: None, borrowed, emptied: true, of_items: None, has_default: false };
+                places.entry((chart.path_of(&file.name), *line)).or_default().push(silent);
+            }
+            for (line, path, near) in near_their_defaults(rendered, chart, &scope, &around, &asked.defaulted) {
+                let near = Some(near);
+                let silent = Silent { path, near, borrowed, emptied: false, of_items: None, has_default: true };
                 places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
             }
-            for (line, path) in bare_paths(&text) {
+            for (line, path) in &asked.bare {
                 let path = path.as_str();
                 let whole: Vec<&str> = scope.iter().copied().chain(path.split('.')).collect();
-                let declared = declares(&rendered.values, &whole)
-                    || declares(&rendered.user_values, &whole)
-                    || around.iter().any(|it| {
-                        let path = &whole[it.depth..];
-                        declares(&it.chart.values, path) || it.mentions(path) || is_not_at_hand(it.chart, path)
-                    });
-                if declared {
+                if is_somebodys(rendered, &around, &whole) {
                     continue;
                 }
                 let near = nearest_sibling(&rendered.values, &whole).map(|near| match path.rsplit_once('.') {
                     Some((parent, _)) => format!("{parent}.{near}"),
                     None => near,
                 });
-                let silent = Silent { path: path.to_owned(), near, borrowed, emptied: false, of_items: None };
-                places.entry((chart.path_of(&file.name), line)).or_default().push(silent);
+                let silent = Silent {
+                    path: path.to_owned(),
+                    near,
+                    borrowed,
+                    emptied: false,
+                    of_items: None,
+                    has_default: false,
+                };
+                places.entry((chart.path_of(&file.name), *line)).or_default().push(silent);
             }
         }
     }
+}
+
+/// What the text of a template asks, whatever the values are; places are lines, from 1.
+#[derive(Default)]
+struct Asked {
+    /// Of `.Release`, what it has not, and what is meant.
+    of_release: Vec<(u32, String, &'static str)>,
+    /// Of the items of a list, by the list and the key.
+    of_items: Vec<(String, String, u32)>,
+    /// What is printed where it is empty.
+    emptied: Vec<(u32, String)>,
+    /// What is printed with a constant in its place where it is empty.
+    defaulted: Vec<(u32, String, near_its_default::Kind)>,
+    /// What is printed as it is.
+    bare: Vec<(u32, String)>,
+}
+
+impl Asked {
+    fn of(text: &str) -> Self {
+        let of_release = unknown_of_release(text);
+        if !text.contains(".Values.") {
+            return Asked { of_release, ..Asked::default() };
+        }
+        Asked {
+            of_release,
+            of_items: of_an_item::unasked(text),
+            emptied: emptied::paths(text),
+            defaulted: near_its_default::defaulted(text),
+            bare: bare_paths(text),
+        }
+    }
+}
+
+/// Whether anything declares a path of the root's values, or speaks of it, or a chart that is not at hand may.
+fn is_somebodys(rendered: &Rendered, around: &[Around<'_>], whole: &[&str]) -> bool {
+    declares(&rendered.values, whole)
+        || declares(&rendered.user_values, whole)
+        || around.iter().any(|it| {
+            let path = &whole[it.depth..];
+            declares(&it.chart.values, path) || it.mentions(path) || is_not_at_hand(it.chart, path)
+        })
+}
+
+/// The paths that a template prints with a default and that are a slip of a declared one, which no template of the chart names,
+/// with their lines and the declared ones.
+fn near_their_defaults(
+    rendered: &Rendered,
+    chart: &Chart,
+    scope: &[&str],
+    around: &[Around<'_>],
+    defaulted: &[(u32, String, near_its_default::Kind)],
+) -> Vec<(u32, String, String)> {
+    let told = defaulted.iter().filter_map(|(line, path, kind)| {
+        let (table, _) = path.rsplit_once('.')?;
+        let whole: Vec<&str> = scope.iter().copied().chain(path.split('.')).collect();
+        let key = near_its_default::near(&rendered.values, &whole, *kind)?;
+        // Where both are read, one of them may be the name of an older version.
+        if is_somebodys(rendered, around, &whole) || near_its_default::is_named(chart, &key) {
+            return None;
+        }
+        let near = format!("{table}.{key}");
+        Some((*line, path.clone(), near))
+    });
+    told.collect()
 }
 
 /// Whether a list of tables stands at a path of values, and one of them lacks a key.

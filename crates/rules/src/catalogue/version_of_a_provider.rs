@@ -1,7 +1,10 @@
+mod minor;
+
 use std::collections::BTreeSet;
 
-use landfall_diag::{Finding, Severity};
+use landfall_diag::{Finding, Place, Severity};
 
+use self::minor::{MINOR, Misuse, misused};
 use crate::rule::Rule;
 use crate::subject::Subject;
 use crate::texts::{actions, delivered_texts};
@@ -11,7 +14,8 @@ pub(super) static RULE: Rule = Rule {
     title: "versions of Kubernetes are compared with those of providers, too",
     severity: Severity::Info,
     why: "GKE, EKS and others call their versions `v1.32.4-gke.1`: for `semverCompare` that is before 1.32.4, and a condition without \
-          `-0` takes no such version at all. On their clusters a branch is left out that is taken here.",
+          `-0` takes no such version at all. On their clusters a branch is left out that is taken here. EKS calls the minor version `21+`: \
+          as a number it is 0, and no image bears it as a tag.",
     advice: "Write the bound with `-0`: `semverCompare \">=1.19-0\" .Capabilities.KubeVersion.Version`.",
     check,
 };
@@ -19,8 +23,16 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     // One a unit says it: a chart writes them all alike.
-    let mut told = BTreeSet::new();
+    let (mut told, mut told_of_minor) = (BTreeSet::new(), BTreeSet::new());
     for (text, spot) in delivered_texts(subject) {
+        if let Some((at, misuse)) = misused(&text.text) {
+            let place = text.place(at);
+            let finding = of_minor(&place, misuse);
+            let spot = spot(place);
+            if told_of_minor.insert(spot.unit.clone()) {
+                findings.push(finding.at(spot));
+            }
+        }
         let found = actions(&text.text)
             .filter(|it| !it.is_comment())
             .find_map(|action| Some((action.start, bound(action.inner)?)));
@@ -43,6 +55,23 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// What is wrong with a minor version that is taken for a number.
+fn of_minor(place: &Place, misuse: Misuse) -> Finding {
+    let (done, because) = match misuse {
+        Misuse::Counted => {
+            ("taken for a number", "EKS calls it `21+`, of which Helm makes 0: every comparison goes wrong")
+        }
+        Misuse::Compared => ("compared as a text", "EKS calls it `21+`, which is neither `21` nor before it"),
+        Misuse::Printed => {
+            ("printed as it is", "EKS calls it `21+`: that is no tag of an image, no label and no version")
+        }
+    };
+    RULE.finding(format!("`{MINOR}` is {done}, and not every provider's is a number"))
+        .keyed(format!("{} minor", place.file))
+        .because(because)
+        .help(format!("write `regexReplaceAll \"\\\\D+\" .{MINOR} \"\"`, or compare with `semverCompare`"))
 }
 
 /// The bound that an action holds a version of Kubernetes against, where it takes no pre-release.

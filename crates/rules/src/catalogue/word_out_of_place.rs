@@ -1,7 +1,7 @@
 use landfall_diag::{Finding, Severity};
 
 use crate::rule::Rule;
-use crate::scripts::words;
+use crate::scripts::{scripts, words};
 use crate::subject::Subject;
 
 pub(super) static RULE: Rule = Rule {
@@ -57,6 +57,15 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .at(at(place)),
                 );
             }
+            for script in scripts(subject, desired, &template, &container) {
+                let found = misgiven(&script.text).map(|(option, word)| of_authorities(option, word).at(script.spot));
+                findings.extend(found);
+            }
+            let line = plain.join(" ");
+            if let Some((option, word)) = misgiven(&line).filter(|_| program(&plain) == "curl") {
+                let place = plain.iter().position(|it| *it == word).unwrap_or_default();
+                findings.push(of_authorities(option, word).at(at(place)));
+            }
         }
     }
     findings
@@ -83,6 +92,45 @@ fn option_behind_archive(words: &[&str]) -> Option<usize> {
         word.starts_with("-XX:") || size.is_some_and(|it| it.starts_with(|first: char| first.is_ascii_digit()))
     };
     words.iter().skip(jar + 2).position(is_of_machine).map(|at| jar + 2 + at)
+}
+
+/// An option of `curl`'s for the authorities that it trusts, with what the other one takes.
+fn of_authorities(option: &str, word: &str) -> Finding {
+    let (given, wanted, other) = match option {
+        "--capath" => ("file", "a directory", "--cacert"),
+        _ => ("directory", "a file", "--capath"),
+    };
+    RULE.finding(format!("`curl {option}` is given the {given} `{word}`, and takes {wanted}"))
+        .because("it finds no authority there, and trusts nobody's certificate but those that it trusts anyway")
+        .help(format!("write `{other} {word}`"))
+}
+
+/// The option of `curl`'s that is given what the other one takes, and what that is: `--capath /run/ca.crt`.
+// ORIGIN: curl.se/docs/manpage.html, "--capath <dir>" and "--cacert <file>".
+fn misgiven(script: &str) -> Option<(&'static str, &str)> {
+    let mut is_of_curl = false;
+    for line in script.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        let mut words = line.split_ascii_whitespace();
+        while let Some(word) = words.next() {
+            is_of_curl |= bare(word).rsplit('/').next() == Some("curl");
+            let option = ["--capath", "--cacert"].into_iter().find(|it| is_of_curl && *it == word);
+            let Some((option, raw)) = option.and_then(|it| Some((it, words.next()?))) else { continue };
+            let given = bare(raw);
+            let is_file = [".crt", ".pem", ".cer"].iter().any(|end| given.ends_with(end));
+            let is_wrong = if option == "--capath" { is_file } else { given.ends_with('/') };
+            if is_wrong && !raw.contains(['$', '*']) {
+                return Some((option, given));
+            }
+        }
+        is_of_curl &= line.ends_with('\\');
+    }
+    None
+}
+
+/// A word without the quotes and brackets around it.
+fn bare(word: &str) -> &str {
+    let word = word.trim_end_matches([')', ';', '`', '"', '\'']);
+    word.rsplit("$(").next().unwrap_or(word).trim_start_matches(['(', '`', '"', '\''])
 }
 
 #[cfg(test)]
@@ -115,6 +163,22 @@ mod tests {
             ["java -Xmx1g -jar a.jar --x", "java -cp a Main -Xmx1g", "java -jar a.jar -Xyz -Da=b", "run -jar a -Xmx1g"]
         {
             assert_eq!(of(fine), None, "{fine}");
+        }
+    }
+
+    #[test]
+    fn authorities_are_a_file_or_a_directory() {
+        for (script, found) in [
+            ("curl --capath /run/ca.crt \"$URL\"", Some(("--capath", "/run/ca.crt"))),
+            ("x=$(curl -s \\\n  --capath '/run/ca.pem' a)", Some(("--capath", "/run/ca.pem"))),
+            ("/usr/bin/curl --cacert /etc/ssl/certs/ a", Some(("--cacert", "/etc/ssl/certs/"))),
+            ("curl --capath /etc/ssl/certs --cacert /run/ca.crt a", None),
+            ("curl --capath \"$CA/ca.crt\" a", None),
+            ("# curl --capath /run/ca.crt a", None),
+            ("run --capath /run/ca.crt", None),
+            ("curl a\nrun --capath /run/ca.crt", None),
+        ] {
+            assert_eq!(misgiven(script), found, "{script}");
         }
     }
 }

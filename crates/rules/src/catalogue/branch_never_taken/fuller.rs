@@ -49,7 +49,7 @@ impl<'c> Fuller<'c> {
     }
 
     /// Whether anything may read a path: by its own name, as a part of something, or by its key alone.
-    fn is_read(&self, steps: &[&str]) -> bool {
+    pub(super) fn is_read(&self, steps: &[&str]) -> bool {
         let (path, key) = (steps.join("."), steps.last().copied().unwrap_or_default());
         let below = format!(".Values.{path}.");
         let switches = |condition: &str| condition.split(',').any(|it| it.trim().starts_with(&path));
@@ -76,7 +76,7 @@ impl<'c> Fuller<'c> {
 }
 
 /// The texts that may read the values of a chart.
-fn readers(chart: &Chart) -> Vec<Cow<'_, str>> {
+pub(super) fn readers(chart: &Chart) -> Vec<Cow<'_, str>> {
     let mut found: Vec<Cow<'_, str>> = texts(chart).into_iter().map(|(_, text)| text).collect();
     found.extend(chart.files.iter().filter(|file| !file.name.ends_with(".md")).map(|file| file.text()));
     // A value may be a template itself.

@@ -28,7 +28,7 @@ pub(super) fn in_the_same_file(
 }
 
 /// Whether a text reads a path in conditions and nowhere else: what is printed is heard.
-fn is_asked_for_alone(text: &str, path: &[&str]) -> bool {
+pub(super) fn is_asked_for_alone(text: &str, path: &[&str]) -> bool {
     actions(text).filter(|(_, action)| reads(action, path)).all(|(_, action)| {
         let mut words = action.trim_start_matches(['-', ' ', '\n', '\t']).split_ascii_whitespace();
         match words.next() {

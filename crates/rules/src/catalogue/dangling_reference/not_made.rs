@@ -25,7 +25,7 @@ pub(super) fn condition_of(unit: &DesiredUnit, desired: &Desired, reference: &Re
     if !name.contains("{{") {
         return None;
     }
-    let mut found = texts.iter().filter_map(|text| {
+    let mut found = texts.iter().filter(|text| text.text.contains(&reference.kind)).filter_map(|text| {
         let all = written(&text.text);
         let made = all.iter().find(|it| it.kind == reference.kind && says_the_same(it.name, &name))?;
         let around: Vec<_> = ifs(&text.text)

@@ -14,8 +14,15 @@ use crate::texts::own_texts;
 use crate::written::written;
 
 /// Where charts take pull secrets for all that they run.
-const SETTINGS: &[(&str, &str)] =
-    &[("imagePullSecrets", "/imagePullSecrets"), ("global.imagePullSecrets", "/global/imagePullSecrets")];
+const SETTINGS: &[(&str, &str)] = &[
+    ("imagePullSecrets", "/imagePullSecrets"),
+    ("global.imagePullSecrets", "/global/imagePullSecrets"),
+    ("image.imagePullSecrets", "/image/imagePullSecrets"),
+    ("image.pullSecrets", "/image/pullSecrets"),
+];
+
+/// Where a part of a chart takes its own.
+const OWN: &[&str] = &["imagePullSecrets", "pullSecrets"];
 
 /// The kinds that bring pods.
 const RUNNING: &[&str] =
@@ -59,12 +66,13 @@ pub(in super::super) fn left_without_secrets<'s>(subject: &Subject<'s>) -> Vec<&
 fn unpulled<'s>(subject: &Subject<'s>, unit: &DesiredUnit) -> Vec<Unpulled<'s>> {
     let [rendered] = unit.rendered.charts.as_slice() else { return Vec::new() };
     let values = values_to_json(&rendered.values);
-    let mut found = Vec::new();
+    let mut found: Vec<Unpulled<'_>> = Vec::new();
     for (setting, pointer) in SETTINGS {
         let given = values.pointer(pointer).map(names).unwrap_or_default();
         if given.is_empty() {
             continue;
         }
+        let is_of_image = setting.starts_with("image.");
         let (mut with, mut without) = (Vec::new(), Vec::new());
         for (desired, template) in pods_of_root(subject, unit) {
             match secrets_of(subject, &template) {
@@ -76,7 +84,7 @@ fn unpulled<'s>(subject: &Subject<'s>, unit: &DesiredUnit) -> Vec<Unpulled<'s>> 
             }
         }
         let Some(&(other, _)) = with.first() else {
-            if is_forgotten(rendered, setting, pointer) {
+            if !is_of_image && is_forgotten(rendered, setting, pointer) {
                 let all = without.into_iter();
                 found.extend(all.map(|(desired, template)| Unpulled {
                     setting,
@@ -88,13 +96,48 @@ fn unpulled<'s>(subject: &Subject<'s>, unit: &DesiredUnit) -> Vec<Unpulled<'s>> 
             }
             continue;
         };
+        if is_of_image {
+            without.retain(|(desired, template)| {
+                let is_told = found.iter().any(|it| it.desired.key() == desired.key());
+                !is_told && !has_own_setting(unit, rendered, &values, desired, template)
+            });
+        }
         let private: BTreeSet<Owner> = with.iter().flat_map(|(_, template)| owners_of(template)).collect();
-        found.extend(without.into_iter().map(|(desired, template)| {
+        found.extend(without.into_iter().filter_map(|(desired, template)| {
             let is_alike = owners_of(&template).iter().any(|it| private.contains(it) && !it.starts_with(HUB));
-            Unpulled { setting, desired, template, other: Some(other), is_alike }
+            // A database of somebody else's beside the chart's own image is pulled by anybody.
+            let is_meant = !is_of_image || is_alike || matches!(desired.object.kind(), "Job" | "CronJob");
+            is_meant.then_some(Unpulled { setting, desired, template, other: Some(other), is_alike })
         }));
     }
     found
+}
+
+/// Whether an image of a pod comes from a table of values with pull secrets of its own, set or not.
+fn has_own_setting(
+    unit: &DesiredUnit,
+    rendered: &Rendered,
+    values: &Value,
+    desired: &Desired,
+    template: &PodTemplate<'_>,
+) -> bool {
+    let Some(provenance) = &rendered.provenance else { return false };
+    let key = desired.key();
+    let has_own = |path: &str| {
+        tables_of(path).filter(|table| *table != "image").any(|table| {
+            let table = values.pointer(&format!("/{}", table.replace('.', "/")));
+            table.is_some_and(|it| OWN.iter().any(|own| it.get(*own).is_some()))
+        })
+    };
+    template.containers().iter().any(|container| {
+        let origin = unit.rendered.origin(&key, &format!("{}.image", container.path));
+        origin.is_some_and(|it| it.data.iter().any(|data| provenance.path_of(*data).is_some_and(has_own)))
+    })
+}
+
+/// The tables that a value lies in, its own first, but for the top: `web.image` and `web` of `web.image.tag`.
+fn tables_of(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(path.rsplit_once('.'), |(table, _)| table.rsplit_once('.')).map(|(table, _)| table)
 }
 
 /// Whether a chart declares a setting itself and no template of its own reads it, nor may one that was left out.
@@ -126,6 +169,13 @@ fn names(list: &Value) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_read_as_texts_and_as_tables() {
+        assert_eq!(names(&serde_json::json!(["a", {"name": "b"}, "", {}])), ["a", "b"]);
+        assert_eq!(tables_of("web.image.tag").collect::<Vec<_>>(), ["web.image", "web"]);
+        assert_eq!(tables_of("image").count(), 0);
+    }
 
     #[test]
     fn a_template_may_bring_pods_where_it_does_not_say_otherwise() {

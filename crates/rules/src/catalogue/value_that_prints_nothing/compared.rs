@@ -10,10 +10,7 @@ pub fn compared(text: &str) -> Vec<(Vec<String>, String)> {
     let mut variables = Variables::default();
     for action in actions(text).filter(|it| !it.is_comment()) {
         let dot = dots.last().cloned().unwrap_or(Dot::Root);
-        let all = words(action.inner);
-        for at in (0..all.len()).filter(|at| matches!(all[*at], "eq" | "ne")) {
-            let mut given = all[at + 1..].iter().copied();
-            let taken: Vec<&str> = given.by_ref().take_while(|it| it.starts_with(['.', '$', '"'])).collect();
+        for taken in comparisons(action.inner) {
             let paths = taken.iter().filter_map(|it| operand(&variables.read_in(it), &dot));
             let literals = || taken.iter().filter_map(|it| it.strip_prefix('"')?.strip_suffix('"'));
             for path in paths {
@@ -27,6 +24,19 @@ pub fn compared(text: &str) -> Vec<(Vec<String>, String)> {
     found
 }
 
+/// The paths and literals that each comparison of an action is given. What stands behind its bracket is another call's.
+fn comparisons(inner: &str) -> Vec<Vec<&str>> {
+    let mut found = Vec::new();
+    for part in inner.split(')') {
+        let all = words(part);
+        for at in (0..all.len()).filter(|at| matches!(all[*at], "eq" | "ne")) {
+            let given = all[at + 1..].iter().copied();
+            found.push(given.take_while(|it| it.starts_with(['.', '$', '"'])).collect());
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +46,8 @@ mod tests {
         for text in [
             "{{ if eq .Values.a.b \"x\" }}{{ end }}",
             "{{ if and .Values.c (eq \"x\" $.Values.a.b) }}{{ end }}",
+            "{{ with .Values.a }}{{ if and (eq .b \"x\") .c }}{{ end }}{{ end }}",
+            "{{ if and (ne .Values.a.b \"x\") $.Values.c \"y\" }}{{ end }}",
             "{{ with .Values.a }}{{ if false }}{{ else if ne .b \"x\" }}{{ end }}{{ end }}",
             "{{ $a := .Values.a }}{{ if eq $a.b \"x\" }}{{ end }}",
         ] {

@@ -1,6 +1,6 @@
 //! What belongs to the root and is asked of an item or of a part.
 
-use super::{Dot, operand};
+use super::{Dot, moved, operand};
 use crate::texts::{Action, actions, unquoted, words};
 
 /// What stands at the root alone.
@@ -97,6 +97,54 @@ pub(super) fn unasked(text: &str) -> Vec<(String, String, u32)> {
     found
 }
 
+/// The keys that a template prints of each item of a list of the values, whatever the item is: the list's path, and the key.
+pub fn printed_of_items(text: &str) -> Vec<(Vec<String>, String)> {
+    let mut found = Vec::new();
+    let mut dots: Vec<Dot> = Vec::new();
+    // The list that each open block goes through, and what an item is called there; none where it goes through none.
+    let mut open: Vec<Option<(String, &str)>> = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        match action.word() {
+            "range" => open.push(gone_through(&action, dots.last().unwrap_or(&Dot::Root))),
+            "if" | "with" | "define" | "block" => open.push(None),
+            "else" => {
+                open.pop();
+                open.push(None);
+            }
+            "end" => drop(open.pop()),
+            _ => {
+                let of_item = open.last().and_then(Option::as_ref);
+                found.extend(of_item.and_then(|(list, item)| Some((steps(list), printed(&action, item)?))));
+            }
+        }
+        moved(action.inner, &mut dots);
+    }
+    found
+}
+
+fn steps(path: &str) -> Vec<String> {
+    path.split('.').map(str::to_owned).collect()
+}
+
+/// The list of the values that a `range` goes through, and the variable that stands for an item; empty where it has none.
+fn gone_through<'t>(action: &Action<'t>, dot: &Dot) -> Option<(String, &'t str)> {
+    let (names, of) = action.rest().split_once(":=").unwrap_or(("", action.rest()));
+    let item = names.rsplit(',').next().unwrap_or_default().trim();
+    Some((operand(of.trim(), dot)?, item))
+}
+
+/// The key of an item that an action prints, be it in quotes.
+fn printed(action: &Action<'_>, item: &str) -> Option<String> {
+    let said = unquoted(action.inner);
+    let all = words(&said);
+    if all.iter().any(|it| matches!(*it, "default" | "coalesce" | "ternary" | ":=" | "=")) {
+        return None;
+    }
+    let word = all.into_iter().find(|it| !matches!(*it, "quote" | "squote"))?;
+    let of_variable = word.strip_prefix(item).filter(|_| !item.is_empty());
+    of_variable.or(Some(word)).and_then(step_of).map(str::to_owned)
+}
+
 /// The only step of a word that asks the dot for something: `.spec`.
 fn step_of(word: &str) -> Option<&str> {
     word.strip_prefix('.').filter(|step| !step.is_empty() && !step.contains('.') && !OF_THE_ROOT.contains(step))
@@ -188,6 +236,29 @@ mod tests {
             "{{ range .Values.sites }}{{ if .small }}\n{{ toYaml .small | indent 2 }}{{ end }}{{ end }}",
             "{{ range .Values.sites }}\n{{ toYaml .small | indent 2 }}{{ end }}",
             "{{ if .small }}{{ end }}{{ with .Values.sites }}{{ toYaml .small }}{{ end }}",
+        ] {
+            assert_eq!(told(text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_of_items_whatever_they_are_is_their_form() {
+        let told = |text| {
+            let all = printed_of_items(text).into_iter();
+            all.map(|(list, key)| format!("{} {key}", list.join("."))).collect::<Vec<_>>()
+        };
+        for text in [
+            "{{ range .Values.web.envFrom }}- {{ .type }}Ref:{{ end }}",
+            "{{ range $i, $it := $.Values.web.envFrom }}- {{ $it.type | quote }}Ref:{{ end }}",
+            "{{ with .Values.web }}{{ range .envFrom }}{{ if .name }}{{ .name }}{{ end }}{{ quote .type }}{{ end }}{{ .b }}{{ end }}",
+        ] {
+            assert_eq!(told(text), ["web.envFrom type"], "{text}");
+        }
+        for text in [
+            "{{ range .Values.env }}{{ if .name }}{{ .name }}{{ else }}{{ .key }}{{ end }}{{ end }}",
+            "{{ range .Values.env }}{{ .name | default \"a\" }}{{ $a := .key }}{{ . }}{{ .a.b }}{{ $.Values.c }}{{ end }}",
+            "{{ range .Values.env }}{{ range .list }}{{ .name }}{{ end }}{{ end }}{{ .name }}",
+            "{{ range include \"x\" . }}{{ .name }}{{ end }}",
         ] {
             assert_eq!(told(text), Vec::<String>::new(), "{text}");
         }
