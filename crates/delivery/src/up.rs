@@ -7,7 +7,7 @@ mod differences;
 mod options;
 mod tried;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +17,7 @@ use landfall_chart::{Capabilities, Operation, Readings, RenderedUnit, Tracing};
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_engine::{Fate, Kinds};
-use landfall_object::Object;
+use landfall_object::{Gvk, Object};
 use landfall_project::{Check, Environment, Span};
 use landfall_release::{
     ArgoHooks, Content, DeployOptions, HookRecord, InstallOptions, OwnershipCheck, Prepared, Record, Status,
@@ -69,6 +69,8 @@ pub(crate) struct Ready<'u> {
     last: Option<Record>,
     /// Kinds that are not served yet and come with the delivery.
     expected: Kinds,
+    /// What stands for objects of versions that are gone, by kind, in the version that it is tried in, and by name.
+    succeeding: BTreeSet<(Gvk, String)>,
 }
 
 impl Ready<'_> {
@@ -418,6 +420,7 @@ impl Session {
             same_turn: None,
             last: None,
             expected: Kinds::default(),
+            succeeding: BTreeSet::new(),
         };
         let mut kept = Vec::new();
         if let Door::Release = unit.door {

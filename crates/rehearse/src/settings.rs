@@ -98,15 +98,25 @@ pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Opt
     let objects = bare.rendered.all_objects().count();
     let most = most(objects);
     let choosing: Vec<Other> = others.iter().filter(|it| it.chooses_names()).cloned().collect();
+    let chosen = match wanted {
+        Some(wanted) => chosen(others, wanted),
+        None => others,
+    };
+    // What a cluster serves nobody has set: it is asked for before anything has cost much.
+    let (operators, others): (Vec<Other>, Vec<Other>) =
+        chosen.into_iter().partition(|it| matches!(it.layer, Layer::Operators));
+    let mut all = Vec::new();
+    for other in operators {
+        all.extend(trying.one(other, Look::All).await.ok());
+    }
     let (samples, singles): (Vec<Other>, Vec<Other>) = match wanted {
-        Some(wanted) => (Vec::new(), chosen(others, wanted)),
+        Some(_) => (Vec::new(), others),
         None => others.into_iter().partition(|it| matches!(it.layer, Layer::Sample(_))),
     };
     let (anything, singles): (Vec<Other>, Vec<Other>) = match wanted {
         Some(_) => (Vec::new(), singles),
         None => singles.into_iter().partition(|it| matches!(it.layer, Layer::Anything(_))),
     };
-    let mut all = Vec::new();
     let (faulty, fine) = trying.apart(samples, None, most / 2).await;
     all.extend(faulty);
     all.extend(trying.without_each_other(&fine, most / 8).await);
@@ -460,14 +470,20 @@ fn asked_for(told: &Diagnostic) -> Option<String> {
 
 /// The rendering that another one is held against.
 struct Plain<'a> {
-    unit: &'a Unit,
     rendered: &'a RenderedUnit,
+    /// Under which it was rendered.
+    conditions: &'a Conditions,
     objects: HashMap<ObjectKey, &'a Object>,
     texts: HashSet<&'a str>,
     scopes: Scopes,
     /// What the rules say of it; asked for where they say something of another one.
-    own: LazyCell<Own, Box<dyn FnOnce() -> Own + 'a>>,
+    own: Later<'a, Own>,
+    /// It as the rules take it; asked for where they compare another one with it.
+    whole: Later<'a, Option<DesiredUnit>>,
 }
+
+/// What is made once it is asked for.
+type Later<'a, T> = LazyCell<T, Box<dyn FnOnce() -> T + 'a>>;
 
 /// What findings say, and of what.
 type Own = BTreeSet<(String, String)>;
@@ -481,13 +497,15 @@ impl<'a> Plain<'a> {
             });
             found.unwrap_or_default().iter().flat_map(|it| [cause(it), lasting(it)]).collect()
         };
+        let whole = move || installed(unit, conditions, Tracing::Off).ok().map(|it| as_desired(unit, it));
         Plain {
-            unit,
             rendered,
+            conditions,
             objects: rendered.all_objects().map(|object| (object.key(), object)).collect(),
             texts: texts(rendered).collect(),
             scopes: Scopes::of(rendered),
             own: LazyCell::new(Box::new(own)),
+            whole: LazyCell::new(Box::new(whole)),
         }
     }
 }

@@ -13,7 +13,7 @@ use landfall_object::references::provides;
 use landfall_object::schema::Schemas;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_rules::decoded::as_stored;
-use landfall_rules::{DesiredUnit, Inventory, SecretId, Stumble};
+use landfall_rules::{Desired, DesiredUnit, Inventory, Role, SecretId, Stumble};
 use landfall_sprig::{Context, Keys, Seeded};
 
 use crate::idle::idle_values;
@@ -118,13 +118,13 @@ pub(crate) fn render(unit: &Unit, conditions: &Conditions) -> Result<DesiredUnit
 /// Where the rendering is not the same twice, sees which objects are once it has been delivered and can be read
 /// back, so that a password that is read back is the same password: those count as the same, field by field.
 fn read_back_from(studied: &mut DesiredUnit, unit: &Unit, conditions: &Conditions) -> Result<(), Vec<Diagnostic>> {
-    let Some(again) = &mut studied.again else { return Ok(()) };
+    let Some(again) = &studied.again else { return Ok(()) };
     if studied.rendered.all_objects().zip(again.all_objects()).all(|(one, other)| one == other) {
         return Ok(());
     }
     let mut live = Inventory::clone(&conditions.live);
     for desired in &studied.objects {
-        live.insert(as_stored(desired.object.clone()));
+        live.insert(as_delivered(desired, studied));
     }
     let after = Conditions { live: Arc::new(live), ..conditions.clone() };
     let [first, second] = MOMENTS;
@@ -138,6 +138,7 @@ fn read_back_from(studied: &mut DesiredUnit, unit: &Unit, conditions: &Condition
     let scopes = Scopes::of(&one);
     scopes.place(&mut one, &unit.namespace);
     scopes.place(&mut other, &unit.namespace);
+    let Some(again) = &mut studied.again else { return Ok(()) };
     let same: Vec<ObjectKey> =
         one.all_objects().filter(|object| other.all_objects().any(|it| it == *object)).map(Object::key).collect();
     for rendered in again.objects.iter_mut().chain(&mut again.hooks) {
@@ -163,6 +164,17 @@ fn read_back_from(studied: &mut DesiredUnit, unit: &Unit, conditions: &Condition
         }
     }
     Ok(())
+}
+
+/// An object as it stands on the cluster once the unit is delivered: with what Helm writes on what it owns, which templates ask for.
+fn as_delivered(desired: &Desired, unit: &DesiredUnit) -> Object {
+    let mut object = as_stored(desired.object.clone());
+    if matches!(unit.door, landfall_rules::Door::Release) && desired.role == Role::Manifest {
+        object.set_label("app.kubernetes.io/managed-by", "Helm");
+        object.set_annotation("meta.helm.sh/release-name", unit.name.clone());
+        object.set_annotation("meta.helm.sh/release-namespace", unit.namespace.clone());
+    }
+    object
 }
 
 /// What is the same with this cluster and would not be without one: `lookup` has found it already.

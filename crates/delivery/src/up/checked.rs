@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_chart::Operation;
 use landfall_diag::{Diagnose, Diagnostic, Severity};
 use landfall_object::references::Need;
-use landfall_object::{Object, ObjectKey};
+use landfall_object::{Gvk, Object, ObjectKey};
 
 use super::{Ready, References, Refusals, UpOptions, turn_down};
 use crate::references::is_sealed_without;
@@ -64,7 +64,9 @@ impl Session {
                     let gone: BTreeSet<ObjectKey> = gone.cloned().collect();
                     rendered.leave_out(&gone);
                 });
-                if instead.is_some() {
+                if let Some(instead) = instead {
+                    let next = |key: &ObjectKey| (Gvk::from_api_version(&instead, &key.gvk.kind), key.name.clone());
+                    one.succeeding.extend(finding.objects.iter().map(next));
                     one.place_again(&self.cluster).await;
                 }
             }

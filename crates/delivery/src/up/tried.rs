@@ -244,10 +244,15 @@ impl Session {
         let rendered = self.next(one).await?;
         let mut gone = BTreeSet::new();
         for refusal in trial.refusals.iter().filter(|refusal| refusal.tried.plan == plan) {
-            gone.insert(refusal.tried.key.clone());
+            let key = &refusal.tried.key;
+            gone.insert(key.clone());
+            // The cluster refuses the version that it is of, and looks no further.
+            if one.succeeding.contains(&(key.gvk.clone(), key.name.clone())) && wants_what_is_new(&refusal.fields) {
+                continue;
+            }
             self.tell(Progress::LeftOut(Box::new(LeftOut {
                 unit: one.unit.name.clone(),
-                object: refusal.tried.key.clone(),
+                object: key.clone(),
                 field: refusal.fields.first().map(|(field, _)| field.clone()),
                 told: trial::refusal(refusal, |key, path| rendered.places(key, path)),
             })))
@@ -284,5 +289,49 @@ impl Session {
             let severity = diagnostic.severity.min(Severity::Warning);
             self.tell(Progress::Note(Diagnostic { severity, ..diagnostic })).await;
         }
+    }
+}
+
+/// Whether of what is tried in a later version nothing is objected to but that fields are missing, outside of pods: the version
+/// that is gone gave them by itself, or did not have them. Pods and names are the same in all versions.
+fn wants_what_is_new(fields: &[(String, String)]) -> bool {
+    let is_new = |field: &str| !field.contains(".template.") && !field.starts_with("metadata.");
+    let is_missing = |field: &str, said: &str| said.starts_with("Required value") && is_new(field);
+    let lacks = |name: &str| fields.iter().any(|(field, said)| field == name && is_missing(field, said));
+    let is_of_labels = |field: &str, said: &str| {
+        field.ends_with(".template.metadata.labels") && said.contains("`selector` does not match")
+    };
+    let follows = |field: &str, said: &str| {
+        (said.starts_with("Invalid value: \"\"") && lacks(field))
+            || (is_of_labels(field, said) && lacks("spec.selector"))
+    };
+    !fields.is_empty() && fields.iter().all(|(field, said)| is_missing(field, said) || follows(field, said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_version_had_not_is_wanted_by_its_successor_alone() {
+        let of = |fields: &[(&str, &str)]| {
+            let fields: Vec<(String, String)> =
+                fields.iter().map(|(field, said)| ((*field).to_owned(), (*said).to_owned())).collect();
+            wants_what_is_new(&fields)
+        };
+        let labels =
+            ("spec.template.metadata.labels", "Invalid value: {}: `selector` does not match template `labels`");
+        assert!(of(&[("spec.rules[0].http.paths[0].pathType", "Required value: pathType must be specified")]));
+        assert!(of(&[("spec.selector", "Required value"), labels]));
+        let target = "spec.metrics[0].resource.target.type";
+        assert!(of(&[
+            (target, "Required value"),
+            (target, "Invalid value: \"\": must be either Utilization or Value")
+        ]));
+        assert!(!of(&[labels]));
+        assert!(!of(&[("spec.selector", "Required value"), ("spec.replicas", "Invalid value: -1")]));
+        assert!(!of(&[("spec.template.spec.containers", "Required value")]));
+        assert!(!of(&[("metadata.name", "Required value: name or generateName is required")]));
+        assert!(!of(&[]));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use landfall_chart::{Chart, File, SetFlag, values_from_json, values_over, values_to_json};
 use landfall_delivery::{Door, Unit, UnitSource};
-use landfall_rules::compared;
+use landfall_rules::{compared, printed_of_items};
 use serde_json::{Map, Value, json};
 
 use super::samples::{ANYTHING, Empty, MOUNTS, any, mount, otherwise, sample};
@@ -299,6 +299,8 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     let mut texts = Vec::new();
     own(chart, &mut values, &mut texts);
     let named: HashSet<&str> = texts.iter().flat_map(|text| names(text)).collect();
+    let mut items = Vec::new();
+    items_below(chart, &mut Vec::new(), &mut items);
     let mut borrowed = Vec::new();
     borrowed_below(chart, &mut Vec::new(), &mut borrowed);
     let (mut switches, mut kinds, mut filled) = (Vec::new(), Vec::new(), Vec::new());
@@ -343,7 +345,8 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
         let is_open = matches!(empty, Empty::Text | Empty::Null);
         let elsewhere = || (is_open && is_elsewhere(path, beside)).then(|| Value::from("probe"));
         let covered = || certificates(path, empty);
-        let Some(value) = sample(key, empty).or_else(elsewhere).or_else(covered) else {
+        let usual = sample(key, empty).filter(|it| is_of_the_form(it, path, &items));
+        let Some(value) = usual.or_else(elsewhere).or_else(covered) else {
             let value = any(empty).filter(|_| !is_anothers);
             anything
                 .extend(value.map(|value| Other::anything(setting(&values, path, vec![(key.clone(), value)]).setting)));
@@ -357,6 +360,9 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
     kinds.extend(chosen_by_word(chart, &values));
     for path in undeclared(chart, &values) {
         let Some(value) = path.last().and_then(|key| sample(key, Empty::Null)) else { continue };
+        if !is_of_the_form(&value, &path, &items) {
+            continue;
+        }
         let given = path.last().map(|key| (key.clone(), value)).into_iter().collect();
         filled.push(customary(&values, &path, given, Empty::Null));
     }
@@ -387,6 +393,27 @@ pub(super) fn others(unit: &Unit) -> Option<Vec<Other>> {
         .chain(pairs)
         .collect();
     Some(all)
+}
+
+/// Whether the items of a sample have what the chart's templates print of each item of the list at that path: where they have
+/// not, the chart has a form of its own for them.
+fn is_of_the_form(sample: &Value, path: &[String], printed: &[(Vec<String>, String)]) -> bool {
+    let items = sample.as_array().map(Vec::as_slice).unwrap_or_default();
+    let has = |key: &str| items.iter().all(|item| !item.is_object() || item.get(key).is_some());
+    printed.iter().filter(|(list, _)| list == path).all(|(_, key)| has(key))
+}
+
+/// What the templates of a chart, and of its own parts, print of each item of a list: the list's path, and the key.
+fn items_below(chart: &Chart, above: &mut Vec<String>, found: &mut Vec<(Vec<String>, String)>) {
+    for file in chart.templates.iter() {
+        let printed = printed_of_items(&file.text()).into_iter();
+        found.extend(printed.map(|(list, key)| (above.iter().cloned().chain(list).collect(), key)));
+    }
+    for part in chart.dependencies.iter().filter(|part| !is_borrowed(chart, part.name())) {
+        above.push(part.name().to_owned());
+        items_below(part, above, found);
+        above.pop();
+    }
 }
 
 /// What a chart says of itself, to the engine and to people.

@@ -1,6 +1,6 @@
 //! What finds the rest of its release no more, once the release or a part of it is called otherwise.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::Tracing;
 use landfall_delivery::{RenderedUnit, Unit};
@@ -12,7 +12,7 @@ use landfall_rules::{OtherSetting, SettingFault};
 use super::choice::{Layer, NAMED, Other, Renamed, stands_for_another};
 use super::shared::shared;
 use super::spelled_out::spelled_out;
-use super::{AT_ONCE, FEW, Trying, as_desired, by_rule, found};
+use super::{AT_ONCE, FEW, Trying, as_desired, by_rule, found, lasting};
 use crate::study::installed;
 
 /// The rules that say by the names of objects, and of their parts, that one misses another.
@@ -99,11 +99,6 @@ impl Trying<'_, '_> {
             _ => self.unit.clone(),
         };
         let missing = |unit: &Unit, rendered: RenderedUnit| found(&as_desired(unit, rendered), BY_NAMES, self.trials);
-        let at = |finding: &Finding| {
-            let spot = finding.spots.iter().find(|spot| spot.object.is_some());
-            let kind = spot.and_then(|spot| spot.object.as_ref()).map(|key| key.gvk.kind.clone());
-            (finding.rule, kind, spot.and_then(|spot| spot.field.clone()))
-        };
         let mut faults = Vec::new();
         let another = other.of(self.unit);
         let rendered = [&own, &another].map(|unit| installed(unit, conditions, Tracing::Off).ok());
@@ -118,20 +113,57 @@ impl Trying<'_, '_> {
                 Layer::Renamed(Renamed { names, .. }) => Some(Gone::between(names, &as_own, &as_another)),
                 _ => None,
             };
-            let (own, renamed) = (missing(&own, as_own), missing(&another, as_another));
-            let known: HashSet<_> = own.iter().map(at).collect();
             // A host that follows the release's name was not written down by its chart's.
             let is_moved = matches!(other.layer, Layer::Moved);
+            let called = if is_moved { &own.namespace } else { &own.name };
+            let (own, renamed) = (missing(&own, as_own), missing(&another, as_another));
             let follows = |it: &&Finding| it.rule == "LF187" && !is_moved && it.message.contains(&another.name);
-            let is_new = |it: &&Finding| it.severity >= Severity::Warning && !known.contains(&at(it)) && !follows(it);
+            let is_told = |it: &&Finding| it.severity >= Severity::Warning && !follows(it);
             let is_of_name = |it: &&Finding| gone.as_ref().is_none_or(|gone| gone.is_missed(it));
-            let new = renamed.iter().filter(is_new).filter(is_of_name);
+            let new = new_of(&own, &renamed, called).into_iter().filter(is_told).filter(is_of_name);
             faults.extend(new.map(by_rule));
             spelled.retain(|(service, _)| !faults.iter().any(|it| is_called_in_vain(it, service)));
             faults.extend(spelled.into_iter().map(|(_, fault)| fault));
         }
         (OtherSetting { setting: other.setting, faults }, is_rendered)
     }
+}
+
+/// The findings of a release that is called otherwise beyond those that it has under its own name: what says the same is the
+/// same, whatever it is called, and of the others as many of a kind's field are known as it has there by itself.
+fn new_of<'f>(own: &[Finding], renamed: &'f [Finding], called: &str) -> Vec<&'f Finding> {
+    let mut known: BTreeMap<About, Vec<String>> = BTreeMap::new();
+    for finding in own {
+        known.entry(about(finding)).or_default().push(said(finding, called));
+    }
+    let mut new: Vec<&Finding> = Vec::new();
+    for finding in renamed {
+        let of_field = known.get_mut(&about(finding));
+        let alike = of_field.and_then(|all| {
+            let words = said(finding, called);
+            all.iter().position(|it| *it == words).map(|at| all.swap_remove(at))
+        });
+        if alike.is_none() {
+            new.push(finding);
+        }
+    }
+    new.retain(|finding| known.get_mut(&about(finding)).and_then(Vec::pop).is_none());
+    new
+}
+
+/// A rule, and the kind and the field of which it says something.
+type About = (&'static str, Option<String>, Option<String>);
+
+fn about(finding: &Finding) -> About {
+    let spot = finding.spots.iter().find(|spot| spot.object.is_some());
+    let kind = spot.and_then(|spot| spot.object.as_ref()).map(|key| key.gvk.kind.clone());
+    (finding.rule, kind, spot.and_then(|spot| spot.field.clone()))
+}
+
+/// What a finding says, with the same name for what is called after the release and for what is called otherwise.
+fn said(finding: &Finding, called: &str) -> String {
+    let (words, _) = lasting(finding);
+    words.replace("probe", called).replace(&format!("{called}-{called}"), called)
 }
 
 /// Whether a fault is that somebody calls a Service of that name.
@@ -166,5 +198,35 @@ impl Gone {
     fn is_missed(&self, finding: &Finding) -> bool {
         let is_of_object = finding.rule == "LF103";
         self.is_followed && (!is_of_object || self.named.iter().any(|it| finding.message.contains(it.as_str())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_diag::Spot;
+    use landfall_object::Gvk;
+    use landfall_rules::rule;
+
+    use super::*;
+
+    #[test]
+    fn what_a_release_misses_under_its_own_name_is_known_under_another_as_often_as_it_is_missed() {
+        let missed = |object: &str, service: &str| {
+            let key = ObjectKey::new(Gvk::new("apps", "v1", "StatefulSet"), Some("shop"), object);
+            let finding = rule("LF105").map(|rule| rule.finding(format!("Service `{service}` is not there")));
+            finding.map(|it| it.at(Spot::object(None, key).field("spec.serviceName")))
+        };
+        let all = |names: &[(&str, &str)]| -> Vec<Finding> {
+            names.iter().filter_map(|(object, service)| missed(object, service)).collect()
+        };
+        let new = |own: &[(&str, &str)], renamed: &[(&str, &str)]| -> Vec<String> {
+            new_of(&all(own), &all(renamed), "web").into_iter().map(|it| it.message.clone()).collect()
+        };
+        let (queue, store) = (("probe-web-queue", "probe-web-queue-headless"), ("probe-web", "web-headless"));
+        let own = [("web-queue", "web-queue-headless")];
+        assert_eq!(new(&own, &[store, queue]), ["Service `web-headless` is not there"]);
+        assert!(new(&own, &[queue]).is_empty());
+        assert!(new(&[("web-queue", "elsewhere")], &[("probe", "nowhere")]).is_empty());
+        assert_eq!(new(&[], &[store]).len(), 1);
     }
 }

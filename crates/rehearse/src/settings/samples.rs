@@ -77,10 +77,11 @@ pub(super) fn sample(key: &str, own: Empty) -> Option<Value> {
         "revisionhistorylimit"
         | "terminationgraceperiodseconds"
         | "backofflimit"
-        | "minreadyseconds"
         | "progressdeadlineseconds"
         | "activedeadlineseconds"
         | "ttlsecondsafterfinished" => (own == Empty::Null || own == Empty::Text).then(|| json!(600)),
+        // Shorter than what a Deployment has to be done in by itself: 600 seconds.
+        "minreadyseconds" => (own == Empty::Null || own == Empty::Text).then(|| json!(10)),
         "externalips" => of(Empty::List, json!(["192.0.2.1"])),
         "updatestrategy" | "deploymentstrategy" => of(Empty::Map, json!({"type": "RollingUpdate"})),
         "hostaliases" => of(Empty::List, json!([{"ip": "192.0.2.1", "hostnames": ["probe.example.com"]}])),
@@ -174,4 +175,16 @@ fn definition(name: &str) -> Value {
 fn affinity() -> Value {
     let term = json!({"matchExpressions": [{"key": "example.com/probe", "operator": "Exists"}]});
     json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": term}]}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_are_ready_before_their_deployment_has_to_be_done() {
+        let seconds = |key: &str| sample(key, Empty::Null).and_then(|it| it.as_u64());
+        assert!(seconds("minReadySeconds") < seconds("progressDeadlineSeconds").min(Some(600)));
+        assert!(seconds("minReadySeconds").is_some());
+    }
 }

@@ -29,16 +29,20 @@ pub(super) fn unheard(
         let annotations = object.at("/spec/template/metadata/annotations").and_then(|it| it.as_object());
         annotations.is_some_and(|it| it.keys().any(|key| key.starts_with(CHECKSUM)))
     };
-    if !is_read || !plain.objects.values().any(|object| has_checksum(object)) {
+    // What differs by the cluster alone is no change of settings.
+    if !is_read || !std::ptr::eq(plain.conditions, conditions) {
         return Vec::new();
     }
-    let both = [plain.unit, turned].map(|unit| installed(unit, conditions, Tracing::Off).ok());
-    let [Some(was), Some(whole)] = both else { return Vec::new() };
+    if !plain.objects.values().any(|object| has_checksum(object)) {
+        return Vec::new();
+    }
+    let Some(was) = &*plain.whole else { return Vec::new() };
+    let Ok(whole) = installed(turned, conditions, Tracing::Off) else { return Vec::new() };
     let of_one_with_checksum = |it: &&Finding| {
         let mut objects = it.spots.iter().filter_map(|spot| spot.object.as_ref());
         objects.any(|key| plain.objects.values().any(|was| was.is_at(&key.into()) && has_checksum(was)))
     };
-    let base = [as_desired(plain.unit, was)];
-    let found = found_against(&as_desired(turned, whole), Some(&base), &["LF149"], trials);
+    let base = Some(std::slice::from_ref(was));
+    let found = found_against(&as_desired(turned, whole), base, &["LF149"], trials);
     found.iter().filter(of_one_with_checksum).map(by_rule).collect()
 }

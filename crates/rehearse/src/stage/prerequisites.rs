@@ -1,5 +1,6 @@
 //! What a delivery leans on and nobody brings, taken as there: what is behind it is played too. The rules tell it (LF103).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use landfall_cluster::Cluster;
@@ -7,7 +8,7 @@ use landfall_delivery::{Candidate, Door, Missing, Unit, unresolved};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_drydock::Prerequisite;
 use landfall_object::references::Need;
-use landfall_object::{ASSUMED, Gvk, Object, ObjectKey, SIMULATED, is_object_name};
+use landfall_object::{ASSUMED, Gvk, Object, ObjectKey, SIMULATED, is_label, is_object_name};
 use landfall_rules::has_part;
 use serde_json::json;
 
@@ -30,7 +31,7 @@ impl Stage {
             self.put(&cluster, &stub("Namespace", None, &namespace)).await?;
             taken.insert(format!("Namespace {namespace}"));
         }
-        let missing = unresolved(attempt.objects, &cluster).await.map_err(|error| vec![error.diagnose()])?;
+        let missing = unresolved(&placed(attempt.objects), &cluster).await.map_err(|error| vec![error.diagnose()])?;
         let theirs = names_not_at_hand(attempt.candidates);
         // What a program may make may as well be of a chart that is not at hand and that it is called after.
         let is_theirs = |missing: &Missing| {
@@ -44,7 +45,7 @@ impl Stage {
             }
             let Missing { kind, namespace, name, key, .. } = unresolved.missing;
             // Nobody brings what nothing can be called.
-            if !is_object_name(&name) {
+            if !is_object_name(&name) || namespace.as_deref().is_some_and(|it| !is_namespace_name(it)) {
                 continue;
             }
             let within = namespace.clone().unwrap_or_default();
@@ -80,7 +81,7 @@ impl Stage {
     pub(crate) async fn set_beside(&mut self, beside: &[Object]) -> Result<(), Vec<Diagnostic>> {
         let cluster = Cluster::new(self.drydock.client());
         let namespaces: BTreeSet<&str> = beside.iter().filter_map(Object::namespace).collect();
-        for namespace in namespaces {
+        for namespace in namespaces.into_iter().filter(|it| is_namespace_name(it)) {
             self.put(&cluster, &stub("Namespace", None, namespace)).await?;
         }
         for object in beside {
@@ -105,7 +106,8 @@ impl Stage {
         let asked = attempt.objects.iter().filter_map(Object::namespace).chain(units.map(|it| it.namespace.as_str()));
         let there = self.inventory();
         let is_there = |name: &str| there.get("", "Namespace", None, name).is_some();
-        asked.filter(|name| !name.is_empty() && !known.contains(name) && !is_there(name)).map(str::to_owned).collect()
+        let is_missed = |name: &&str| is_namespace_name(name) && !known.contains(name) && !is_there(name);
+        asked.filter(is_missed).map(str::to_owned).collect()
     }
 
     async fn put(&self, cluster: &Cluster, object: &Object) -> Result<(), Vec<Diagnostic>> {
@@ -115,6 +117,20 @@ impl Stage {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether a namespace can be called so: one that cannot is nowhere, and whatever is put into it is refused.
+fn is_namespace_name(name: &str) -> bool {
+    name.len() <= 63 && is_label(name)
+}
+
+/// The objects that a namespace can be there for: nothing beside the others can be looked up.
+fn placed(objects: &[Object]) -> Cow<'_, [Object]> {
+    let can_be = |it: &&Object| it.namespace().is_none_or(|name| name.is_empty() || is_namespace_name(name));
+    match objects.iter().all(|it| can_be(&it)) {
+        true => Cow::Borrowed(objects),
+        false => Cow::Owned(objects.iter().filter(can_be).cloned().collect()),
     }
 }
 
@@ -134,4 +150,19 @@ fn stub(kind: &str, namespace: Option<&str>, name: &str) -> Object {
         object.map_mut().insert("spec".to_owned(), spec);
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_called_by_one_label() {
+        for name in ["default", "a", "1-b", &"a".repeat(63)] {
+            assert!(is_namespace_name(name), "{name}");
+        }
+        for name in ["", "map[namespace:x]", "a.b", "Shop", &"a".repeat(64)] {
+            assert!(!is_namespace_name(name), "{name}");
+        }
+    }
 }

@@ -429,3 +429,33 @@ fn a_quantity_that_nobody_can_read_is_told_once() {
     let all = told(&rehearsal);
     assert_eq!(all.iter().filter(about).count(), 1, "{all:#?}");
 }
+
+#[test]
+fn what_a_version_that_is_gone_gave_by_itself_is_missed_by_nobody() {
+    let without = GONE.replace("  selector: {matchLabels: {app: of-old}}\n", "");
+    let rehearsal = install(&[("templates/gone.yaml", without.as_str())]);
+    assert!(!rehearsal.would_deliver);
+    assert!(is_told(&rehearsal, "LF138", Severity::Error, "no longer served"), "{:#?}", told(&rehearsal));
+    assert!(told(&rehearsal).iter().all(|it| !it.contains("Required value")), "{:#?}", told(&rehearsal));
+    // What its pods lack is lacking in each version.
+    let broken = without.replace("{name: c, image: \"registry.example.com/c:1.0.0\"}", "{name: c}");
+    let rehearsal = install(&[("templates/gone.yaml", broken.as_str())]);
+    assert!(told(&rehearsal).iter().any(|it| it.contains("image: Required value")), "{:#?}", told(&rehearsal));
+}
+
+#[test]
+fn a_namespace_that_cannot_be_called_so_hides_no_fault() {
+    for namespace in ["map[namespace:x]", "map[a:b c:d]"] {
+        let there = |text: &str| text.replace("namespace: monitoring", &format!("namespace: \"{namespace}\""));
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: it, namespace: monitoring}\nspec: {serviceAccountName: somebody, containers: [{name: it, image: \"registry.example.com/it:1.0.0\"}]}\n";
+        let (board, it) = (there(ELSEWHERE), there(pod));
+        let rehearsal = install(&[
+            ("templates/board.yaml", board.as_str()),
+            ("templates/it.yaml", it.as_str()),
+            ("templates/gone.yaml", GONE),
+        ]);
+        assert!(!rehearsal.would_deliver, "{namespace}");
+        assert!(is_told(&rehearsal, "LF138", Severity::Error, "no longer served"), "{:#?}", told(&rehearsal));
+        assert!(told(&rehearsal).iter().any(|it| it.contains(namespace)), "{:#?}", told(&rehearsal));
+    }
+}

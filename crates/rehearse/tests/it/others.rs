@@ -116,6 +116,25 @@ fn variables_are_written_as_the_chart_reads_them() {
 }
 
 #[test]
+fn what_a_chart_writes_in_a_form_of_its_own_is_given_no_other() {
+    let own = pod(
+        "      envFrom:\n        {{- range .Values.envFrom }}\n        - {{ .type }}Ref: {name: {{ .name }}}\n        {{- end }}\n",
+    );
+    assert_eq!(told("envFrom: []\n", &own), []);
+    let usual = pod(
+        "      {{- with .Values.envFrom }}\n      envFrom:\n      {{- range . }}\n        - configMapReff: {{ toJson .configMapRef }}\n      {{- end }}\n      {{- end }}\n",
+    );
+    let all = told("envFrom: []\n", &usual);
+    assert!(all.iter().any(|it| it.1.contains("configMapReff")), "{all:?}");
+}
+
+#[test]
+fn a_word_is_chosen_for_the_value_that_is_compared_with_it() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: it}\nspec:\n  type: {{ .Values.service.type }}\n  ports:\n    - port: 80\n{{- with .Values.service }}\n{{- if and (eq .type \"NodePort\") .inner }}\n      nodePort: {{ .inner }}\n{{- end }}\n{{- end }}\n";
+    assert_eq!(told("service: {type: NodePort, inner: null}\n", service), []);
+}
+
+#[test]
 fn what_a_release_has_under_its_own_name_is_not_told_again_under_another() {
     let misspelt = "apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.nameOverride | default \"it\" }}}\nspec: {selector: {app: it}, sesionAffinity: ClientIP, ports: [{port: 0}], type: {{ .Values.service.type | default \"ClusterIP\" }}}\n";
     assert_eq!(told("nameOverride: \"\"\nservice: {type: \"\"}\n", misspelt), []);
