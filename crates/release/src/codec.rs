@@ -36,9 +36,11 @@ pub fn encode(record: &Record) -> Result<String, Error> {
 fn encode_as(record: &Record, dialect: Dialect, level: i32) -> Result<String, Error> {
     let damaged = |reason: String| Error::Damaged { what: object_name(&record.name, record.version), reason };
     let bytes = landfall_object::to_json(&record.to_value(dialect)?);
-    let text = pack(&bytes, level).map_err(|error| damaged(error.to_string()))?;
-    if text.len() <= MAX_TEXT {
-        return Ok(text);
+    for level in [level, PLAIN] {
+        let text = pack(&bytes, level).map_err(|error| damaged(error.to_string()))?;
+        if text.len() <= MAX_TEXT {
+            return Ok(text);
+        }
     }
     // What just fits where Helm stores it must fit here too, and no two packers reach the same size.
     pack(&bytes, TIGHT).map_err(|error| damaged(error.to_string()))

@@ -130,21 +130,22 @@ impl Trying<'_, '_> {
 }
 
 /// The findings of a release that is called otherwise beyond those that it has under its own name: what says the same is the
-/// same, whatever it is called, and of the others as many of a kind's field are known as it has there by itself.
+/// same, whatever it is called and however often, and of the others as many of a kind's field are known as it has there by itself.
 fn new_of<'f>(own: &[Finding], renamed: &'f [Finding], called: &str) -> Vec<&'f Finding> {
     let mut known: BTreeMap<About, Vec<String>> = BTreeMap::new();
     for finding in own {
         known.entry(about(finding)).or_default().push(said(finding, called));
     }
-    let mut new: Vec<&Finding> = Vec::new();
-    for finding in renamed {
-        let of_field = known.get_mut(&about(finding));
-        let alike = of_field.and_then(|all| {
-            let words = said(finding, called);
-            all.iter().position(|it| *it == words).map(|at| all.swap_remove(at))
-        });
-        if alike.is_none() {
-            new.push(finding);
+    let is_alike = |finding: &&Finding| {
+        let words = said(finding, called);
+        known.get(&about(finding)).is_some_and(|all| all.contains(&words))
+    };
+    let (alike, mut new): (Vec<&Finding>, Vec<&Finding>) = renamed.iter().partition(is_alike);
+    for finding in alike {
+        let Some(all) = known.get_mut(&about(finding)) else { continue };
+        let words = said(finding, called);
+        if let Some(at) = all.iter().position(|it| *it == words) {
+            all.swap_remove(at);
         }
     }
     new.retain(|finding| known.get_mut(&about(finding)).and_then(Vec::pop).is_none());

@@ -231,7 +231,7 @@ fn is_upstream(subject: &Subject<'_>, name: &str) -> bool {
         let mut lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("upstream "));
         lines.any(|rest| rest.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('{')))
     };
-    texts.into_iter().any(makes)
+    texts.into_iter().any(|text| text.contains(name) && makes(text))
 }
 
 /// Whether two names differ by a slip, not by a number: `db-0` and `db-1` are two.
