@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnostic, Place, code};
-use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
+use landfall_object::references::{Certainty, Need, Reference, data_keys, programs, provides, references};
 use landfall_object::{Object, ObjectKey};
 
 /// A reference that resolves nowhere: neither in what is delivered nor on the cluster.
@@ -227,17 +227,7 @@ impl Index {
 /// The keys by which an object is referred to: of Secrets and ConfigMaps their data, of Services their ports.
 fn keys_of(object: &Object) -> Option<Vec<String>> {
     match (object.group(), object.kind()) {
-        ("", "Secret" | "ConfigMap") => {
-            let mut keys = Vec::new();
-            for field in ["/data", "/stringData", "/binaryData"] {
-                if let Some(map) = object.at(field).and_then(|value| value.as_object()) {
-                    keys.extend(map.keys().cloned());
-                }
-            }
-            keys.sort();
-            keys.dedup();
-            Some(keys)
-        }
+        ("", "Secret" | "ConfigMap") => data_keys(object).map(|keys| keys.into_iter().collect()),
         ("", "Service") if object.at("/spec/type").and_then(|kind| kind.as_str()) != Some("ExternalName") => {
             let mut keys = Vec::new();
             for port in object.list_at("/spec/ports") {

@@ -7,6 +7,7 @@ mod it {
     pub(crate) mod sandbox;
     pub(crate) mod workshop;
 
+    mod account_tokens;
     mod addons;
     mod addresses;
     mod applications;

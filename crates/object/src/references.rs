@@ -5,6 +5,8 @@ mod custom;
 mod pod;
 mod programs;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::Object;
@@ -111,6 +113,20 @@ fn runs_on_request(object: &Object) -> bool {
     let events = object.annotation("helm.sh/hook").map(str::trim).filter(|events| !events.is_empty());
     events.is_some_and(|events| events.split(',').all(|event| matches!(event.trim(), "test" | "test-success")))
 }
+
+/// The keys of a Secret's or ConfigMap's data, also those that a cluster fills in by itself; nothing of other kinds.
+pub fn data_keys(object: &Object) -> Option<BTreeSet<String>> {
+    let holds_data = object.group().is_empty() && matches!(object.kind(), "Secret" | "ConfigMap");
+    holds_data.then(|| {
+        let maps = ["/data", "/stringData", "/binaryData"].into_iter().filter_map(|field| object.at(field));
+        let written = maps.filter_map(Value::as_object).flat_map(|map| map.keys().cloned());
+        let is_token = object.str_at("/type") == Some("kubernetes.io/service-account-token");
+        written.chain(OF_A_TOKEN.iter().filter(|_| is_token).map(|key| (*key).to_owned())).collect()
+    })
+}
+
+/// What a cluster writes into a Secret of a ServiceAccount's token (`pkg/controller/serviceaccount/tokens_controller.go`).
+const OF_A_TOKEN: &[&str] = &["token", "ca.crt", "namespace"];
 
 /// What controllers will create on the object's behalf.
 pub fn provides(object: &Object) -> Vec<Provided> {
@@ -275,6 +291,20 @@ mod tests {
             format!("{:?} {} {namespace}{}{key} at {}", reference.need, reference.kind, reference.name, reference.path)
         };
         references(&object).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_a_cluster_fills_in_are_keys_of_the_data() {
+        let keys = |kind: &str, of: &str| {
+            let value = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "s"}, "type": of,
+                "data": {"b": ""}, "stringData": {"a": ""}});
+            data_keys(&Object::from_value(value).expect("a map"))
+                .map(|keys| keys.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(keys("Secret", "Opaque").as_deref(), Some("a b"));
+        let token = keys("Secret", "kubernetes.io/service-account-token");
+        assert_eq!(token.as_deref(), Some("a b ca.crt namespace token"));
+        assert_eq!(keys("Service", "ClusterIP"), None);
     }
 
     #[test]

@@ -3,9 +3,8 @@ mod not_made;
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Finding, Severity, Spot};
-use landfall_object::references::{Certainty, Need, Reference, programs, provides, references};
+use landfall_object::references::{Certainty, Need, Reference, data_keys, programs, provides, references};
 use landfall_object::{Object, ObjectKey, is_object_name};
-use serde_json::Value;
 
 use self::not_made::condition_of;
 use crate::rule::Rule;
@@ -308,7 +307,7 @@ impl There {
             }
             for object in all.into_iter().filter(|object| KINDS.contains(&object.kind())) {
                 let id = (object.kind().to_owned(), object.namespace().map(str::to_owned), object.name().to_owned());
-                objects.insert(id, keys_of(object));
+                objects.insert(id, data_keys(object));
             }
         }
         There { objects }
@@ -337,16 +336,3 @@ impl There {
         self.objects.get(&(reference.kind.clone(), reference.namespace.clone(), reference.name.clone()))
     }
 }
-
-fn keys_of(object: &Object) -> Option<BTreeSet<String>> {
-    matches!(object.kind(), "Secret" | "ConfigMap").then(|| {
-        let maps = ["/data", "/stringData", "/binaryData"].into_iter().filter_map(|field| object.at(field));
-        let written = maps.filter_map(Value::as_object).flat_map(|map| map.keys().cloned());
-        let is_token = object.str_at("/type") == Some("kubernetes.io/service-account-token");
-        let filled_in = OF_A_TOKEN.iter().filter(|_| is_token).map(|key| (*key).to_owned());
-        written.chain(filled_in).collect()
-    })
-}
-
-/// What a cluster writes into a Secret of a ServiceAccount's token by itself.
-const OF_A_TOKEN: &[&str] = &["token", "ca.crt", "namespace"];
