@@ -18,6 +18,12 @@ const WRITERS: &[(&str, By)] = &[
         "drydock/src/controllers/give_way.rs",
         By::Test("a cluster's twins stand back once, and their placeholders are no values"),
     ),
+    (
+        "drydock/src/controllers/tokens.rs",
+        By::Test(
+            "it writes into and lets go Secrets of an account's token alone, which the cluster draws itself, once",
+        ),
+    ),
     ("drydock/src/operators/cert_manager.rs", By::Deeds(&["certified"])),
     ("drydock/src/operators/mariadb/server.rs", By::Deeds(&["database"])),
     ("drydock/src/operators/sealed_secrets.rs", By::Deeds(&["sealed"])),

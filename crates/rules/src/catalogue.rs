@@ -373,8 +373,8 @@ pub static RULES: &[&Rule] = &[
     &name_of_every_namespace::RULE,           // a name that is each namespace's
     &settings_of_another_item::RULE,          // settings of another item
     &mount_below_a_mount::RULE,               // a mount below a mount
-    &pipeline_of_a_collector::RULE,           // a collector's pipeline of what is not configured
     &field_of_its_neighbour::RULE,            // a field of its neighbour
+    &pipeline_of_a_collector::RULE,           // a collector's pipeline of what is not configured
     &chart_yaml_key::RULE,                    // a key of Chart.yaml misspelt
 ];
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use landfall_apiserver::{Credentials, Status};
 use serde_json::json;
 
-use super::desk::{Desk, Found, Outcome};
+use super::desk::{Desk, Found, Outcome, guard};
 use super::fields::{child, deleting, text};
 use super::kind::{SECRET, SERVICE_ACCOUNT};
 use super::loops::{After, Call, Loop, Wake};
@@ -52,7 +52,10 @@ pub(super) fn reconcile(
     let uid = secret.annotation(ACCOUNT_UID).unwrap_or_default();
     let account = desk.get(&SERVICE_ACCOUNT, namespace, account).filter(|it| uid.is_empty() || it.uid() == uid);
     let Some(account) = account else {
-        desk.delete(&SECRET, namespace, name)?;
+        // A key that is generated once is nobody's to take away.
+        if guard(&secret, None).is_ok() {
+            desk.delete(&SECRET, namespace, name)?;
+        }
         return Ok(Outcome::done());
     };
     let mut filled = secret.value().clone();

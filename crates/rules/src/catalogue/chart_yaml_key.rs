@@ -6,7 +6,7 @@ use crate::subject::{DesiredUnit, Subject};
 use crate::texts::own_charts;
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF401",
+    id: "LF415",
     title: "Chart.yaml is written with the keys that are read",
     severity: Severity::Warning,
     why: "Helm passes over a key of Chart.yaml that it does not know: `dependancies` brings no chart, and `kubeVersions` refuses \

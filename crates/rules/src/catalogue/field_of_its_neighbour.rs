@@ -7,7 +7,7 @@ use crate::subject::Subject;
 use crate::texts::{Action, actions, gather, own_charts};
 
 pub(super) static RULE: Rule = Rule {
-    id: "LF400",
+    id: "LF398",
     title: "a field is printed from its own value, not from the one beside it",
     severity: Severity::Warning,
     why: "A line that was copied within a probe keeps the value of the line above: `timeoutSeconds` is printed from \

@@ -36,3 +36,16 @@ fn a_secret_of_an_account_that_is_not_there_goes() {
     stage.rest();
     assert!(stage.world.find("secrets", "shop", "robot-token").is_none());
 }
+
+#[test]
+fn a_tokens_secret_keeps_a_key_generated_once() {
+    let mut stage = Stage::plain();
+    let mut kept = secret("nobody");
+    kept["metadata"]["annotations"]["landfall.dev/once"] = "ca.crt".into();
+    kept["data"] = json!({"ca.crt": "b25l"});
+    stage.create("secrets", kept);
+    stage.rest();
+    stage.create("serviceaccounts", json!({"metadata": {"name": "nobody"}}));
+    stage.rest();
+    assert_eq!(text(&stage.find("secrets", "robot-token"), "/data/ca.crt"), "b25l");
+}
