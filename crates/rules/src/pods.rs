@@ -28,6 +28,22 @@ pub struct Container<'a> {
     pub value: &'a Value,
 }
 
+/// A ConfigMap or Secret whose keys are a container's variables.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EnvFrom<'a> {
+    /// Which entry of `envFrom` names it.
+    pub(crate) at: usize,
+    /// `ConfigMap` or `Secret`.
+    pub(crate) kind: &'static str,
+    /// The field of the entry that names it: `configMapRef`.
+    pub(crate) field: &'static str,
+    pub(crate) name: &'a str,
+    /// What stands in front of each key.
+    pub(crate) prefix: &'a str,
+    /// Whether the container starts without it.
+    pub(crate) is_optional: bool,
+}
+
 /// What a container is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContainerRole {
@@ -50,6 +66,11 @@ const TEMPLATES: &[(&str, &str, &str, &str)] = &[
     ("", "ReplicationController", "/spec/template", "spec.template.spec"),
     ("", "Pod", "", "spec"),
 ];
+
+/// Whether the pods of a kind are to run for good, each replaced by another one.
+pub(crate) fn is_lasting(kind: &str) -> bool {
+    matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet")
+}
 
 /// The pod template of an object, when it has one.
 pub fn pod_template(object: &Object) -> Option<PodTemplate<'_>> {
@@ -101,6 +122,14 @@ impl<'a> PodTemplate<'a> {
         list(self.spec, "volumes")
     }
 
+    /// Whether a ConfigMap of that name is among its volumes.
+    pub(crate) fn has_config_map(&self, name: &str) -> bool {
+        self.volumes().iter().any(|volume| {
+            let mut sources = list(&volume["projected"], "sources").iter();
+            volume["configMap"]["name"] == name || sources.any(|it| it["configMap"]["name"] == name)
+        })
+    }
+
     /// Whether a selector (`matchLabels` and `matchExpressions`, or a plain map of a Service) takes its pods.
     pub fn is_selected_by(&self, selector: &Value) -> bool {
         selects(selector, self.labels())
@@ -137,6 +166,19 @@ impl<'a> Container<'a> {
             .iter()
             .enumerate()
             .map(|(index, variable)| (index, variable["name"].as_str().unwrap_or_default(), variable))
+    }
+
+    /// The ConfigMaps and Secrets whose keys are its variables, each as a whole.
+    pub(crate) fn env_from(&self) -> impl Iterator<Item = EnvFrom<'a>> + use<'a> {
+        list(self.value, "envFrom").iter().enumerate().flat_map(|(at, source)| {
+            let kinds = [("ConfigMap", "configMapRef"), ("Secret", "secretRef")].into_iter();
+            kinds.filter_map(move |(kind, field)| {
+                let of = source.get(field)?;
+                let prefix = source["prefix"].as_str().unwrap_or_default();
+                let is_optional = of["optional"] == true;
+                Some(EnvFrom { at, kind, field, name: of["name"].as_str()?, prefix, is_optional })
+            })
+        })
     }
 
     /// Its ports: number and name (empty for none).

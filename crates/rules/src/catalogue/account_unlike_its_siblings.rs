@@ -2,7 +2,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::references::account;
 use serde_json::Value;
 
-use crate::pods::{ContainerRole, PodTemplate, image_parts};
+use crate::pods::{ContainerRole, PodTemplate, image_parts, is_lasting};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -76,11 +76,6 @@ fn emptied(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>)
         .help("name the account as the other one does")
         .at(desired.spot_at(&format!("{}.serviceAccountName", template.path))),
     )
-}
-
-/// Whether what is of a kind goes on for as long as it is there.
-fn is_lasting(kind: &str) -> bool {
-    matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet")
 }
 
 /// The lasting workloads of a unit that have an image in common with a pod and run under an account of their own, each with

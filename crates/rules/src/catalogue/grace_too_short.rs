@@ -2,7 +2,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::go_duration;
 use serde_json::Value;
 
-use crate::pods::Container;
+use crate::pods::{Container, is_lasting};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -23,8 +23,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (desired, template) in subject.pods() {
         let grace = template.spec["terminationGracePeriodSeconds"].as_i64().unwrap_or(GRACE);
-        let is_lasting = matches!(desired.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet");
-        if grace == 0 && is_lasting {
+        if grace == 0 && is_lasting(desired.object.kind()) {
             findings.push(
                 RULE.finding(format!(
                     "the pods of {} `{}` are given no time to stop",

@@ -2,7 +2,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::references::references;
 
 use crate::calls::{calls_of, hosts};
-use crate::pods::{Container, PodTemplate};
+use crate::pods::{Container, EnvFrom, PodTemplate};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -118,12 +118,10 @@ fn taken<'a>(container: &Container<'a>) -> Vec<Taken<'a>> {
             found.push(Taken { kind, name, key: Some(key), field });
         }
     }
-    for (at, source) in container.value["envFrom"].as_array().into_iter().flatten().enumerate() {
-        for (kind, field) in [("ConfigMap", "configMapRef"), ("Secret", "secretRef")] {
-            let Some(name) = source[field]["name"].as_str() else { continue };
-            found.push(Taken { kind, name, key: None, field: format!("{}.envFrom[{at}].{field}", container.path) });
-        }
-    }
+    found.extend(container.env_from().map(|EnvFrom { at, kind, field, name, .. }| {
+        let field = format!("{}.envFrom[{at}].{field}", container.path);
+        Taken { kind, name, key: None, field }
+    }));
     found
 }
 

@@ -5,7 +5,7 @@ use landfall_object::references::provides;
 use landfall_project::Secrets;
 use serde_json::Value;
 
-use crate::pods::Container;
+use crate::pods::{Container, EnvFrom};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -35,23 +35,19 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 }
             }
             findings.extend(dotted(subject, desired, &container));
-            for (index, source) in container.value["envFrom"].as_array().into_iter().flatten().enumerate() {
-                let prefix = source["prefix"].as_str().unwrap_or_default();
-                for (field, kind) in [("secretRef", "Secret"), ("configMapRef", "ConfigMap")] {
-                    let Some(name) = source[field]["name"].as_str() else { continue };
-                    let keys = keys(subject, kind, desired.object.namespace(), name);
-                    for key in keys.into_iter().filter(|key| !is_variable(&format!("{prefix}{key}"))) {
-                        let because = match dropped {
-                            true => "this version of Kubernetes drops it, so the program does not get it",
-                            false => "no shell can read a variable of that name",
-                        };
-                        findings.push(
-                            RULE.finding(format!("key `{key}` of {kind} `{name}` is no name of a variable"))
-                                .weighing(if dropped { Severity::Error } else { Severity::Warning })
-                                .because(because)
-                                .at(desired.spot_at(&format!("{}.envFrom[{index}].{field}", container.path))),
-                        );
-                    }
+            for EnvFrom { at, kind, field, name, prefix, .. } in container.env_from() {
+                let keys = keys(subject, kind, desired.object.namespace(), name);
+                for key in keys.into_iter().filter(|key| !is_variable(&format!("{prefix}{key}"))) {
+                    let because = match dropped {
+                        true => "this version of Kubernetes drops it, so the program does not get it",
+                        false => "no shell can read a variable of that name",
+                    };
+                    findings.push(
+                        RULE.finding(format!("key `{key}` of {kind} `{name}` is no name of a variable"))
+                            .weighing(if dropped { Severity::Error } else { Severity::Warning })
+                            .because(because)
+                            .at(desired.spot_at(&format!("{}.envFrom[{at}].{field}", container.path))),
+                    );
                 }
             }
         }

@@ -3,7 +3,7 @@ use landfall_object::references::references;
 use serde_json::Value;
 
 use super::migration_on_the_first_day::migrates;
-use crate::pods::{Container, ContainerRole, image_parts};
+use crate::pods::{Container, ContainerRole, EnvFrom, image_parts, is_lasting};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -67,8 +67,9 @@ fn prepared_with_more(server: &Placed<'_>, all: &[Placed<'_>]) -> Option<Finding
         return None;
     }
     let before = all.iter().filter(|it| is_before_others(it) && is_beside(server, it));
-    let mut taken = before.flat_map(|it| taken_whole(it.container.value).into_iter().map(move |taken| (it, taken)));
-    let (one, (kind, name)) = taken.find(|(_, (kind, name))| !is_named(server, kind, name))?;
+    let taken = before.flat_map(|it| it.container.env_from().map(move |from| (it, from)));
+    let mut taken = taken.filter(|(_, from)| !from.is_optional);
+    let (one, EnvFrom { kind, name, .. }) = taken.find(|(_, from)| !is_named(server, from.kind, from.name))?;
     Some(
         RULE.finding(format!(
             "container `{}` of {} `{}` runs without {kind} `{name}`, which is in the `envFrom` of what prepares it",
@@ -85,14 +86,6 @@ fn prepared_with_more(server: &Placed<'_>, all: &[Placed<'_>]) -> Option<Finding
         .help("print the same `envFrom` into the container of the program")
         .at(server.desired.spot_at(&server.container.path)),
     )
-}
-
-/// The Secrets and ConfigMaps whose keys are a container's variables, each as a whole, and that have to be there.
-fn taken_whole(container: &Value) -> Vec<(&'static str, &str)> {
-    let kinds = [("Secret", "secretRef"), ("ConfigMap", "configMapRef")];
-    let all = container["envFrom"].as_array().into_iter().flatten();
-    let given = all.filter_map(|it| kinds.iter().find_map(|(kind, field)| Some((*kind, it.get(*field)?))));
-    given.filter(|(_, it)| it["optional"] != true).filter_map(|(kind, it)| Some((kind, it["name"].as_str()?))).collect()
 }
 
 /// Whether a program is given anything of a Secret or ConfigMap: a variable, or a file.
@@ -113,7 +106,7 @@ fn is_before_others(it: &Placed<'_>) -> bool {
 fn is_server(it: &Placed<'_>) -> bool {
     it.container.role == ContainerRole::Main
         && it.desired.role == Role::Manifest
-        && matches!(it.desired.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet")
+        && is_lasting(it.desired.object.kind())
 }
 
 /// Whether two run the same image for one release; one that prepares its pod is held against that pod alone.

@@ -5,7 +5,6 @@ use landfall_object::Object;
 use serde_json::Value;
 
 use crate::decoded::texts;
-use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::scripts::words;
 use crate::subject::{Desired, Subject};
@@ -74,21 +73,14 @@ fn takes_more(object: &Object) -> bool {
 
 /// Whether a program that is given a ConfigMap puts its settings together of several files, or is told more of them.
 fn is_put_together(subject: &Subject<'_>, map: &Object) -> bool {
-    let given =
-        subject.pods().filter(|(it, template)| it.object.namespace() == map.namespace() && has(template, map.name()));
+    let given = subject
+        .pods()
+        .filter(|(it, template)| it.object.namespace() == map.namespace() && template.has_config_map(map.name()));
     given.flat_map(|(_, template)| template.containers()).any(|container| {
         let told = words(&container);
         let mut options = told.iter().flat_map(|(_, word)| word.split_whitespace()).filter(|it| it.starts_with('-'));
         let files = options.clone().filter(|it| it.trim_start_matches('-').starts_with("config")).count();
         files > 1 || options.any(|it| it.starts_with("--set"))
-    })
-}
-
-/// Whether a pod has a ConfigMap among its volumes.
-fn has(template: &PodTemplate<'_>, map: &str) -> bool {
-    template.volumes().iter().any(|volume| {
-        let sources = volume["projected"]["sources"].as_array().into_iter().flatten();
-        volume["configMap"]["name"] == map || sources.into_iter().any(|it| it["configMap"]["name"] == map)
     })
 }
 

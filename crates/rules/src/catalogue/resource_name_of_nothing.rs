@@ -3,7 +3,7 @@ use landfall_object::Object;
 use serde_json::Value;
 
 use super::right_to_nothing::words;
-use crate::pods::PodTemplate;
+use crate::pods::{PodTemplate, is_lasting};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -122,8 +122,7 @@ fn left_alone(subject: &Subject<'_>, account: &Desired) -> Option<Finding> {
         return None;
     }
     let mut beside = subject.pods().filter(|(it, _)| {
-        let is_lasting = matches!(it.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet");
-        is_lasting && it.unit == account.unit && it.object.namespace() == object.namespace()
+        is_lasting(it.object.kind()) && it.unit == account.unit && it.object.namespace() == object.namespace()
     });
     let has_none = |(_, template): &(&Desired, PodTemplate<'_>)| {
         ["serviceAccountName", "serviceAccount"]

@@ -4,7 +4,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::references::provides;
 use serde_json::Value;
 
-use crate::pods::Container;
+use crate::pods::{Container, EnvFrom};
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
 
@@ -62,13 +62,7 @@ fn unresolved(subject: &Subject<'_>, desired: &Desired, container: &Container<'_
 /// The keys that come in as variables, as a whole; `None` where some of them are not known.
 fn whole_sources(subject: &Subject<'_>, desired: &Desired, container: &Container<'_>) -> Option<BTreeSet<String>> {
     let mut keys = BTreeSet::new();
-    for source in container.value["envFrom"].as_array().into_iter().flatten() {
-        let prefix = source["prefix"].as_str().unwrap_or_default();
-        let (kind, name) = match (source["configMapRef"]["name"].as_str(), source["secretRef"]["name"].as_str()) {
-            (Some(name), _) => ("ConfigMap", name),
-            (_, Some(name)) => ("Secret", name),
-            _ => continue,
-        };
+    for EnvFrom { kind, name, prefix, .. } in container.env_from() {
         let namespace = desired.object.namespace();
         let found = match subject.find("", kind, namespace, name) {
             Some(found) => {

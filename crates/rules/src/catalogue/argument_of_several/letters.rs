@@ -6,7 +6,7 @@ use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
 use super::{RULE, is_for_a_shell, lists};
-use crate::pods::Container;
+use crate::pods::{Container, EnvFrom};
 use crate::subject::{Desired, Subject};
 
 /// Programs that fill variables in themselves, or have a language in which `$NAME` is something else.
@@ -56,12 +56,8 @@ fn weight(container: &Container<'_>, field: &str, text: &str) -> Severity {
 /// The variables of a container, as far as they are spelt as variables are.
 fn names(subject: &Subject<'_>, desired: &Desired, container: &Container<'_>) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = container.env().map(|(_, name, _)| name.to_owned()).collect();
-    for source in container.value["envFrom"].as_array().into_iter().flatten() {
-        let prefix = source["prefix"].as_str().unwrap_or_default();
-        let found = [("ConfigMap", "configMapRef"), ("Secret", "secretRef")].into_iter().find_map(|(kind, field)| {
-            subject.find("", kind, desired.object.namespace(), source[field]["name"].as_str()?)
-        });
-        let Some(found) = found else { continue };
+    for EnvFrom { kind, name, prefix, .. } in container.env_from() {
+        let Some(found) = subject.find("", kind, desired.object.namespace(), name) else { continue };
         for map in ["/data", "/stringData"].into_iter().filter_map(|field| found.object().at(field)?.as_object()) {
             names.extend(map.keys().map(|key| format!("{prefix}{key}")));
         }

@@ -35,7 +35,7 @@ pub(super) fn only_a_sibling_has(subject: &Subject<'_>, desired: &Desired, templ
                 && runs(other, container.image())
         });
         let told = siblings.into_iter().find_map(|(sibling, other)| {
-            let own = settings.iter().filter(|it| !has_map(&other, it.map));
+            let own = settings.iter().filter(|it| !other.has_config_map(it.map.object.name()));
             let own: Vec<&Settings<'_>> = own.collect();
             lacking(subject, sibling, &other, template, &own)
         });
@@ -89,15 +89,6 @@ fn settings_of<'a>(
 fn runs(template: &PodTemplate<'_>, image: &str) -> bool {
     let (_, wanted) = image_parts(image);
     !wanted.is_empty() && template.containers().iter().any(|it| image_parts(it.image()).1 == wanted)
-}
-
-/// Whether a pod has a ConfigMap among its volumes, too: what stands in there may be for that pod.
-fn has_map(template: &PodTemplate<'_>, map: &Desired) -> bool {
-    let name = map.object.name();
-    template.volumes().iter().any(|volume| {
-        let sources = volume["projected"]["sources"].as_array().into_iter().flatten();
-        volume["configMap"]["name"] == name || sources.into_iter().any(|it| it["configMap"]["name"] == name)
-    })
 }
 
 /// A file that only the sibling has.

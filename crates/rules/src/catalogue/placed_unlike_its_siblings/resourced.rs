@@ -5,14 +5,15 @@ use landfall_diag::Finding;
 use serde_json::Value;
 
 use super::{RULE, is_set, pods_of_root};
-use crate::pods::{Container, ContainerRole};
+use crate::pods::{Container, ContainerRole, PodTemplate, is_lasting};
 use crate::subject::{Desired, DesiredUnit, Role, Subject};
 use crate::texts::{own_texts, text_of};
 
 pub(super) fn told(subject: &Subject<'_>, unit: &DesiredUnit, rendered: &Rendered) -> Vec<Finding> {
     let texts = own_texts(rendered);
+    let lasts = |(it, _): &(&Desired, PodTemplate<'_>)| it.role == Role::Manifest && is_lasting(it.object.kind());
     let mut findings = Vec::new();
-    for (desired, template) in pods_of_root(subject, unit).into_iter().filter(|(it, _)| is_lasting(it)) {
+    for (desired, template) in pods_of_root(subject, unit).into_iter().filter(lasts) {
         let containers = template.containers();
         let (main, ahead): (Vec<_>, Vec<_>) = containers
             .iter()
@@ -37,10 +38,6 @@ pub(super) fn told(subject: &Subject<'_>, unit: &DesiredUnit, rendered: &Rendere
         );
     }
     findings
-}
-
-fn is_lasting(desired: &Desired) -> bool {
-    desired.role == Role::Manifest && matches!(desired.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet")
 }
 
 /// The value that the resources of a container are printed from: `web.resources`.

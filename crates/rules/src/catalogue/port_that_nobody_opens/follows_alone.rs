@@ -62,9 +62,8 @@ fn variables<'s>(subject: &Subject<'s>, desired: &'s Desired, container: &Contai
         let field = format!("{}.env[{at}].value", container.path);
         found.push(Variable { name: name.to_owned(), text: text.to_owned(), keeper: desired, field });
     }
-    for source in container.value["envFrom"].as_array().into_iter().flatten() {
-        let name = source.pointer("/configMapRef/name").and_then(Value::as_str);
-        let map = name.and_then(|name| subject.desired("", "ConfigMap", desired.object.namespace(), name));
+    for source in container.env_from().filter(|it| it.kind == "ConfigMap") {
+        let map = subject.desired("", source.kind, desired.object.namespace(), source.name);
         for (keeper, (key, text, field)) in
             map.into_iter().flat_map(|map| texts(&map.object).into_iter().map(move |text| (map, text)))
         {

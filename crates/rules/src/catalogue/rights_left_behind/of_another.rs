@@ -3,7 +3,7 @@
 use landfall_diag::Finding;
 use serde_json::Value;
 
-use crate::pods::PodTemplate;
+use crate::pods::{PodTemplate, is_lasting};
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 use landfall_object::references::account;
@@ -43,7 +43,7 @@ pub(super) fn of_another(subject: &Subject<'_>, rule: &Rule) -> Vec<Finding> {
 
 /// Whether a workload runs as long as the release is there: what restarts its pods does so whether it is a hook or not.
 fn stays(desired: &Desired) -> bool {
-    desired.role == Role::Manifest || matches!(desired.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet")
+    desired.role == Role::Manifest || is_lasting(desired.object.kind())
 }
 
 /// Whether nothing else of the delivery has an account's name in it.

@@ -6,7 +6,7 @@ use landfall_object::references::references;
 
 use super::super::unseen_settings::is_reloaded;
 use super::{Mounted, mounted};
-use crate::pods::PodTemplate;
+use crate::pods::{PodTemplate, is_lasting};
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Role, Subject};
 use crate::texts::{Text, actions, own_texts, text_of};
@@ -46,9 +46,7 @@ pub(super) fn beside_the_checksum(subject: &Subject<'_>, rule: &Rule) -> Vec<Fin
 }
 
 fn lasts(desired: &Desired) -> bool {
-    desired.role == Role::Manifest
-        && matches!(desired.object.kind(), "Deployment" | "StatefulSet" | "DaemonSet")
-        && !is_reloaded(&desired.object)
+    desired.role == Role::Manifest && is_lasting(desired.object.kind()) && !is_reloaded(&desired.object)
 }
 
 /// The files that a workload's own template makes checksums of.
