@@ -170,9 +170,7 @@ fn read_back_from(studied: &mut DesiredUnit, unit: &Unit, conditions: &Condition
 fn as_delivered(desired: &Desired, unit: &DesiredUnit) -> Object {
     let mut object = as_stored(desired.object.clone());
     if matches!(unit.door, landfall_rules::Door::Release) && desired.role == Role::Manifest {
-        object.set_label("app.kubernetes.io/managed-by", "Helm");
-        object.set_annotation("meta.helm.sh/release-name", unit.name.clone());
-        object.set_annotation("meta.helm.sh/release-namespace", unit.namespace.clone());
+        landfall_release::mark(&mut object, &unit.name, &unit.namespace);
     }
     object
 }

@@ -36,8 +36,9 @@ pub fn encode(record: &Record) -> Result<String, Error> {
 fn encode_as(record: &Record, dialect: Dialect, level: i32) -> Result<String, Error> {
     let damaged = |reason: String| Error::Damaged { what: object_name(&record.name, record.version), reason };
     let bytes = landfall_object::to_json(&record.to_value(dialect)?);
-    for level in [level, PLAIN] {
-        let text = pack(&bytes, level).map_err(|error| damaged(error.to_string()))?;
+    let levels: &[i32] = if level < PLAIN { &[level, PLAIN] } else { &[level] };
+    for level in levels {
+        let text = pack(&bytes, *level).map_err(|error| damaged(error.to_string()))?;
         if text.len() <= MAX_TEXT {
             return Ok(text);
         }

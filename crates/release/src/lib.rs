@@ -48,6 +48,7 @@ pub use options::{
     Apply, ArgoHooks, DeployOptions, Force, HookRuns, InstallOptions, OwnershipCheck, Pods, Remainder, RollbackOptions,
     TestFilter, TestOptions, UninstallOptions, UpgradeOptions, Wait,
 };
+pub use ownership::mark;
 pub use past::Past;
 pub use record::{HookRecord, Info, LastRun, Record, Status};
 pub use releases::{Driver, KeptRuns, ListFilter, Releases, Unpacked};

@@ -15,7 +15,7 @@ const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
 pub(crate) const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 
 /// Marks an object as the release's (pkg/action/validate.go, setMetadataVisitor).
-pub(crate) fn mark(object: &mut Object, name: &str, namespace: &str) {
+pub fn mark(object: &mut Object, name: &str, namespace: &str) {
     object.set_label(MANAGED_BY, "Helm");
     object.set_annotation(RELEASE_NAME, name);
     object.set_annotation(RELEASE_NAMESPACE, namespace);
