@@ -26,9 +26,15 @@ pub struct File {
     notes: Notes,
 }
 
-/// The documents of a file, read once for all who ask; no part of what the file is.
-#[derive(Clone, Default)]
-pub(crate) struct Documents(Arc<OnceLock<Vec<serde_json::Value>>>);
+/// What is made of a file's text, once for all who ask; no part of what the file is.
+#[derive(Default)]
+pub(crate) struct Aside<T>(Arc<T>);
+
+/// The documents of a file.
+pub(crate) type Documents = Aside<OnceLock<Vec<serde_json::Value>>>;
+
+/// What others have made of it, one of each type.
+type Notes = Aside<Mutex<Vec<Arc<dyn Any + Send + Sync>>>>;
 
 impl Documents {
     /// The documents of a text; none where one of them cannot be read.
@@ -41,37 +47,25 @@ impl Documents {
     }
 }
 
-impl fmt::Debug for Documents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Documents")
+impl<T> Clone for Aside<T> {
+    fn clone(&self) -> Self {
+        Aside(Arc::clone(&self.0))
     }
 }
 
-impl PartialEq for Documents {
+impl<T> fmt::Debug for Aside<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aside")
+    }
+}
+
+impl<T> PartialEq for Aside<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Documents {}
-
-/// What others have made of a file's text, one of each type; no part of what the file is.
-#[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<Arc<dyn Any + Send + Sync>>>>);
-
-impl fmt::Debug for Notes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Notes")
-    }
-}
-
-impl PartialEq for Notes {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Notes {}
+impl<T> Eq for Aside<T> {}
 
 impl File {
     /// A file with its content.

@@ -244,10 +244,7 @@ pub(crate) fn user_of(plane: &Plane, token: &str, audiences: &[&str]) -> Result<
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (namespace, name) = (text(&private["namespace"]), text(&private["serviceaccount"]["name"]));
     let uid = text(&private["serviceaccount"]["uid"]);
-    let account = world.get("serviceaccounts", &namespace, &name).map_err(|status| status.message)?;
-    if uid != account.uid() {
-        return Err(format!("service account UID ({}) does not match claim ({uid})", account.uid()));
-    }
+    let account = account_of(&world, (&namespace, &name), &uid)?;
     let bound = Bound::of_claims(private);
     bound.check(&world, &namespace)?;
     let mut extra = BTreeMap::new();
@@ -268,13 +265,17 @@ fn user_of_secret(world: &World, claims: &Value, token: &str) -> Result<User, St
     if held.as_deref() != Some(token.as_bytes()) {
         return Err("service account token has been invalidated".to_owned());
     }
-    let account =
-        world.get("serviceaccounts", namespace, text("service-account.name")).map_err(|status| status.message)?;
-    let uid = text("service-account.uid");
+    let account = account_of(world, (namespace, text("service-account.name")), text("service-account.uid"))?;
+    Ok(account_user(&account))
+}
+
+/// The account that a token names, while it is the same; else what is wrong.
+fn account_of(world: &World, (namespace, name): (&str, &str), uid: &str) -> Result<Arc<Stored>, String> {
+    let account = world.get("serviceaccounts", namespace, name).map_err(|status| status.message)?;
     if uid != account.uid() {
         return Err(format!("service account UID ({}) does not match claim ({uid})", account.uid()));
     }
-    Ok(account_user(&account))
+    Ok(account)
 }
 
 /// A service account as a user.
