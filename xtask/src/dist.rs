@@ -18,6 +18,7 @@ mod image;
 mod install;
 mod manual;
 mod packages;
+mod renamed;
 mod rootfs;
 mod run;
 mod sbom;
@@ -29,6 +30,7 @@ use std::process::Command;
 
 use archive::{Entry, Files};
 use binary::{Effort, TARGETS};
+pub(crate) use renamed::as_compiler;
 use run::{done, line, said};
 
 /// The program that builds kustomizations in the image.
@@ -113,7 +115,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<Vec<String>, Stri
     };
     let version = version(root, &asked, &options)?;
     println!("landfall {version} of {} ({})", &commit.revision[..12.min(commit.revision.len())], commit.created);
-    let binaries = binaries(root, &version, &options)?;
+    let binaries = binaries(root, &version, commit.epoch, &options)?;
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (target, binary) in &binaries {
         let name = format!("landfall-{version}-{target}");
@@ -253,7 +255,7 @@ fn version(root: &Path, landfall: &Path, options: &Options) -> Result<String, St
 }
 
 /// The binaries by target; a target that cannot be built here is said, and one that was asked for is refused.
-fn binaries(root: &Path, version: &str, options: &Options) -> Result<Vec<(String, PathBuf)>, String> {
+fn binaries(root: &Path, version: &str, epoch: u64, options: &Options) -> Result<Vec<(String, PathBuf)>, String> {
     if let Some(binary) = &options.binary {
         return Ok(vec![(TARGETS[0].to_owned(), binary.clone())]);
     }
@@ -263,7 +265,7 @@ fn binaries(root: &Path, version: &str, options: &Options) -> Result<Vec<(String
         if is_asked { options.targets.iter().map(String::as_str).collect() } else { TARGETS.to_vec() };
     for target in wanted {
         match binary::hindrance(target)? {
-            None => found.push((target.to_owned(), binary::built(root, target, version, options.effort)?)),
+            None => found.push((target.to_owned(), binary::built(root, target, version, epoch, options.effort)?)),
             Some(why) if is_asked => return Err(format!("{target}: {why}")),
             Some(why) => println!("  not built: {target}: {why}"),
         }

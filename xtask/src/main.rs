@@ -27,6 +27,9 @@ const USAGE: &str = "usage: cargo xtask tidy            check the house rules
                    [--quick] [--binary FILE] [--no-image] [--rootfs DIR] [--update-packages] [--allow-dirty]";
 
 fn main() -> ExitCode {
+    if let Some(ended) = dist::as_compiler() {
+        return ended;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let outcome = match arguments.first().map(String::as_str) {

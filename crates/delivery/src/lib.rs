@@ -47,6 +47,7 @@ mod unit;
 mod unserved;
 mod up;
 mod value_line;
+mod viewpoint;
 
 pub use addon::{ADDONS, Addon, AddonChart, AddonCharts, InstalledChart, addon};
 pub use admission::{Admission, OurImage, our_images, policy_of};
@@ -92,3 +93,4 @@ pub use up::{
     UpOptions, services,
 };
 pub use value_line::{Files, Standing, ValueLine, said, saying, text_of, tree_path, value_line};
+pub use viewpoint::Viewpoint;

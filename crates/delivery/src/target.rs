@@ -9,6 +9,7 @@ use landfall_project::ProjectFile;
 use landfall_source::{Network, RemoteRef, SourceTree, fetch_repository};
 
 use crate::application::KUSTOMIZATIONS;
+use crate::viewpoint::Viewpoint;
 
 /// What was asked to be delivered, before anything is read from it.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +43,7 @@ pub struct Typed {
 
 impl Typed {
     /// The same command in a directory that is seen from where it works; every verb takes it so.
-    fn in_directory(&self, directory: &str) -> String {
+    pub fn in_directory(&self, directory: &str) -> String {
         let directory = match &self.elsewhere {
             Some(elsewhere) if !directory.starts_with('/') => {
                 format!("{}/{directory}", elsewhere.trim_end_matches('/'))
@@ -62,9 +63,9 @@ pub struct Target {
     pub source: SourceTree,
     /// The directory within the files that paths of the target start from.
     pub directory: String,
-    /// What stands in front of the files' paths where a person reads them: the way from the working directory to a
-    /// working tree, nothing for commits and archives.
-    pub shown: String,
+    /// From where a person reads the files' paths: the working directory for a working tree, their top for commits and
+    /// archives.
+    pub viewpoint: Viewpoint,
     /// What it is.
     pub kind: TargetKind,
 }
@@ -202,11 +203,8 @@ impl Target {
                     )
                     .help("`landfall up` takes charts, systems with a landfall.yaml, Applications and manifests")));
                 };
-                let shown = match (&query.reference, source.directory_on_disk()) {
-                    (None, Some(root)) => way(&query.working_directory, root),
-                    _ => String::new(),
-                };
-                Ok(Target { source, directory: inside, shown, kind })
+                let viewpoint = viewpoint(&source, query);
+                Ok(Target { source, directory: inside, viewpoint, kind })
             }
             TargetPlace::Archive(file) => {
                 let source = SourceTree::open_archive(file).map_err(|error| one(error.diagnose()))?;
@@ -251,7 +249,7 @@ impl Target {
             }
         };
         let source = SourceTree::from_tree("declared", landfall_chart::Tree::new());
-        Ok(Target { source, directory: String::new(), shown: String::new(), kind })
+        Ok(Target { source, directory: String::new(), viewpoint: Viewpoint::Top, kind })
     }
 
     /// A target without files: of what an object names, everything comes from elsewhere.
@@ -259,7 +257,7 @@ impl Target {
         Target {
             source: SourceTree::from_tree("nowhere", landfall_chart::Tree::new()),
             directory: String::new(),
-            shown: String::new(),
+            viewpoint: Viewpoint::Top,
             kind: TargetKind::Applications(Vec::new()),
         }
     }
@@ -267,15 +265,12 @@ impl Target {
     fn from_directory(directory: &Path, query: &TargetQuery) -> Result<Self, Vec<Diagnostic>> {
         check_called(directory).map_err(one)?;
         let (source, inside) = open(directory, query).map_err(one)?;
-        let shown = match (&query.reference, source.directory_on_disk()) {
-            (None, Some(root)) => way(&query.working_directory, root),
-            _ => String::new(),
-        };
-        let way = way(&query.working_directory, directory);
+        let viewpoint = viewpoint(&source, query);
+        let way = Viewpoint::of(&query.working_directory, directory).shown("");
         let command = |below: &str| query.command.in_directory(&join(&way, below));
         let name = directory.display().to_string();
         let target = Target::recognise(source, inside, &name, &query.directory, Some(&command))?;
-        Ok(Target { shown, ..target })
+        Ok(Target { viewpoint, ..target })
     }
 
     /// A chart of that name, wherever it lies in the revision that is asked for: it may have been moved since.
@@ -293,7 +288,7 @@ impl Target {
         let mut named = files.iter().filter(|path| !path.contains("/charts/")).filter(is_it);
         let (found, other) = (named.next()?, named.next());
         let directory = found.strip_suffix("Chart.yaml")?.trim_end_matches('/').to_owned();
-        other.is_none().then_some(Target { source, directory, shown: String::new(), kind: TargetKind::Chart })
+        other.is_none().then_some(Target { source, directory, viewpoint: Viewpoint::Top, kind: TargetKind::Chart })
     }
 
     fn recognise(
@@ -306,15 +301,20 @@ impl Target {
         let project = join(&directory, landfall_project::FILE_NAME);
         if let Some(text) = source.read(&project).map_err(|error| one(error.diagnose()))? {
             let file = landfall_project::parse_bytes(landfall_project::FILE_NAME, &text)?;
-            return Ok(Target { source, directory, shown: String::new(), kind: TargetKind::System(Box::new(file)) });
+            return Ok(Target {
+                source,
+                directory,
+                viewpoint: Viewpoint::Top,
+                kind: TargetKind::System(Box::new(file)),
+            });
         }
         if source.read(&join(&directory, "Chart.yaml")).map_err(|error| one(error.diagnose()))?.is_some() {
-            return Ok(Target { source, directory, shown: String::new(), kind: TargetKind::Chart });
+            return Ok(Target { source, directory, viewpoint: Viewpoint::Top, kind: TargetKind::Chart });
         }
         let is_told = *rules != DirectorySource::default();
         let manifests = |source, directory| {
             let kind = TargetKind::Manifests(rules.clone());
-            Ok(Target { source, directory, shown: String::new(), kind })
+            Ok(Target { source, directory, viewpoint: Viewpoint::Top, kind })
         };
         if !is_told && is_kustomization(&source, &directory).map_err(one)? {
             return manifests(source, directory);
@@ -324,7 +324,7 @@ impl Target {
             return Ok(Target {
                 source,
                 directory,
-                shown: String::new(),
+                viewpoint: Viewpoint::Top,
                 kind: TargetKind::Applications(applications),
             });
         }
@@ -361,11 +361,7 @@ impl Target {
 
     /// A path within the files as a person at the terminal would type it.
     pub fn shown(&self, path: &str) -> String {
-        match (self.shown.as_str(), path) {
-            ("", path) => path.to_owned(),
-            (shown, "") => shown.to_owned(),
-            (shown, path) => format!("{shown}/{path}"),
-        }
+        self.viewpoint.shown(path)
     }
 
     /// A path of the target as a path within its files.
@@ -388,6 +384,14 @@ pub(crate) fn working_tree(directory: &Path) -> Result<(SourceTree, String), Dia
         .map(|path| path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
         .unwrap_or_default();
     Ok((working, inside))
+}
+
+/// From where the files that were asked for are seen.
+fn viewpoint(source: &SourceTree, query: &TargetQuery) -> Viewpoint {
+    match (&query.reference, source.directory_on_disk()) {
+        (None, Some(top)) => Viewpoint::of(&query.working_directory, top),
+        _ => Viewpoint::Top,
+    }
 }
 
 /// Opens the files that a directory belongs to, and says where in them the directory lies.
@@ -417,20 +421,6 @@ pub(crate) fn at_revision(path: &Path, reference: &str) -> Result<(SourceTree, S
         }
     }
     Ok((commit, parts.join("/")))
-}
-
-/// The way from a directory to another as a relative path; empty when they are one, absolute when neither holds the
-/// other.
-fn way(from: &Path, to: &Path) -> String {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let (from, to) = (real(from), real(to));
-    if let Ok(below) = to.strip_prefix(&from) {
-        return below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-    }
-    match from.strip_prefix(&to) {
-        Ok(above) => vec![".."; above.components().count()].join("/"),
-        Err(_) => to.display().to_string(),
-    }
 }
 
 /// What people call a `landfall.yaml` that is not read.

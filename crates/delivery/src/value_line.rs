@@ -7,20 +7,21 @@ use landfall_source::SourceTree;
 use crate::explain::ValueStory;
 use crate::target::Target;
 use crate::unit::Unit;
+use crate::viewpoint::Viewpoint;
 
 /// Files as people are shown them.
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'t> {
     /// Them.
     pub source: &'t SourceTree,
-    /// What stands in front of their paths where a person reads them.
-    pub shown: &'t str,
+    /// From where a person reads their paths.
+    pub viewpoint: &'t Viewpoint,
 }
 
 impl Target {
     /// Its files, as they are shown.
     pub fn files(&self) -> Files<'_> {
-        Files { source: &self.source, shown: &self.shown }
+        Files { source: &self.source, viewpoint: &self.viewpoint }
     }
 }
 
@@ -64,11 +65,8 @@ impl ValueLine {
 
 /// A file by its path in the repository, by its name as it is shown to people; none where it is no file of that.
 pub fn tree_path(files: Files<'_>, shown: &str) -> Option<String> {
-    let path = match files.shown {
-        "" => shown,
-        prefix => shown.strip_prefix(prefix)?.trim_start_matches('/'),
-    };
-    matches!(files.source.read(path), Ok(Some(_))).then(|| path.to_owned())
+    let path = files.viewpoint.path(shown)?;
+    matches!(files.source.read(&path), Ok(Some(_))).then_some(path)
 }
 
 /// A file of a tree as text.

@@ -116,7 +116,7 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use landfall_delivery::{Target, TargetKind};
+    use landfall_delivery::{Target, TargetKind, Viewpoint};
 
     use super::*;
     use crate::cluster_choice::{ClusterChoice, RemoteContext};
@@ -127,7 +127,7 @@ mod tests {
     fn place(cluster: ClusterChoice) -> Place {
         let source = landfall_source::SourceTree::from_tree("nowhere", landfall_chart::Tree::new());
         let kind = TargetKind::Applications(Vec::new());
-        let target = Target { source, directory: String::new(), shown: String::new(), kind };
+        let target = Target { source, directory: String::new(), viewpoint: Viewpoint::Top, kind };
         Place { target, environment: Some("prod".to_owned()), state: StateDir::at("state"), cluster }
     }
 

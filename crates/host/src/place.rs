@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use async_recursion::async_recursion as boxed;
-use landfall_delivery::{DirectorySource, Target, TargetKind, TargetPlace, TargetQuery, slug};
+use landfall_delivery::{DirectorySource, Target, TargetKind, TargetPlace, TargetQuery, Viewpoint, slug};
 use landfall_diag::{Code, Diagnostic, code};
 use landfall_project::{ContextName, Environment, EnvironmentName, RemoteCluster};
 
@@ -56,6 +56,24 @@ fn chart_named_in(text: &[u8]) -> Option<String> {
     let chart = landfall_yaml::to_json(&String::from_utf8_lossy(text)).ok()?;
     chart["name"].as_str().map(str::to_owned)
 }
+
+/// Where else in a target's files a `landfall.yaml` declares an environment, and what that is called: the directory and the file.
+fn declaring(target: &Target, environment: &str) -> Vec<(String, String)> {
+    let files = target.source.glob(&format!("**/{}", landfall_project::FILE_NAME)).unwrap_or_default();
+    let declares = |path: &&String| {
+        let text = target.source.read(path).ok().flatten().unwrap_or_default();
+        landfall_project::parse_bytes(path, &text).is_ok_and(|file| file.system.environments.contains_key(environment))
+    };
+    let shown = |path: String| {
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let directory = Some(target.viewpoint.shown(directory)).filter(|shown| !shown.is_empty());
+        (directory.unwrap_or_else(|| ".".to_owned()), target.viewpoint.shown(&path))
+    };
+    files.iter().filter(declares).take(MOST_DECLARING).cloned().map(shown).collect()
+}
+
+/// How many other files are named that declare an environment.
+const MOST_DECLARING: usize = 3;
 
 /// Largest `landfall.yaml` whose system's name is asked for, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -279,7 +297,7 @@ impl Host {
             target: Target {
                 source,
                 directory: String::new(),
-                shown: String::new(),
+                viewpoint: Viewpoint::Top,
                 kind: TargetKind::Applications(Vec::new()),
             },
             environment: None,
@@ -348,6 +366,11 @@ impl Host {
                 .listing("environments", known());
                 if let Some(near) = landfall_diag::nearest(name, known()) {
                     diagnostic = diagnostic.did_you_mean(Some(near));
+                }
+                for (directory, path) in declaring(target, name) {
+                    diagnostic = diagnostic
+                        .note(format!("`{path}` declares it"))
+                        .help(format!("`{} --env {name}`", self.command.in_directory(&directory)));
                 }
                 Err(Failure::usage(diagnostic))
             }

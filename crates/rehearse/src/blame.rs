@@ -23,11 +23,8 @@ impl<'a> TargetBlame<'a> {
 impl Blame for TargetBlame<'_> {
     fn commit(&self, file: &str, line: u32) -> Option<Commit> {
         // Names are shown as seen from the working directory; the tree has its own.
-        let path = match self.target.shown.as_str() {
-            "" => file,
-            shown => file.strip_prefix(shown)?.trim_start_matches('/'),
-        };
-        let found = self.lineage.borrow_mut().line_commit(path, line)?;
+        let path = self.target.viewpoint.path(file)?;
+        let found = self.lineage.borrow_mut().line_commit(&path, line)?;
         let at = jiff::Timestamp::from_second(found.seconds).ok()?;
         Some(Commit { sha: found.sha, subject: found.subject, at: at.to_string() })
     }

@@ -18,7 +18,9 @@ use futures::future::join_all;
 use landfall_apps::machine::Freshness;
 use landfall_apps::{Application, Initiator, Operation};
 use landfall_chart::Tree;
-use landfall_delivery::{Admission, Files, OurImage, Ours, StandIn, Unit, declaring, image_parts, our_images};
+use landfall_delivery::{
+    Admission, Files, OurImage, Ours, StandIn, Unit, Viewpoint, declaring, image_parts, our_images,
+};
 use landfall_diag::{Diagnose as _, Diagnostic, code};
 use landfall_object::Object;
 use landfall_promote::{Held, Moved, TestedImage};
@@ -188,7 +190,7 @@ impl Work {
             // A packed chart has no files of a repository.
             let nothing = SourceTree::from_tree(String::new(), Tree::default());
             let source = tree.map_or(&nothing, |it| &*it.tree);
-            let images = our_images(Files { source, shown: "" }, [&unit], &ours);
+            let images = our_images(Files { source, viewpoint: &Viewpoint::Top }, [&unit], &ours);
             let (images, unread) = match images {
                 Ok(images) => (images, None),
                 Err(told) => (Vec::new(), Some(format!("which images it runs is not seen: {}", words(&told)))),

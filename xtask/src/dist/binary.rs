@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::elf::wants;
+use super::renamed::Renamed;
 use super::run::{done, line};
 
 /// The targets that are published, the first ones wanted most.
@@ -51,17 +52,15 @@ pub(crate) fn hindrance(target: &str) -> Result<Option<String>, String> {
 
 /// Builds the binary, which names itself by `version`.
 ///
-/// The machine's own paths are not in it: those of the sources and of the crates are replaced, so that two checkouts make the
-/// same bytes.
-pub(crate) fn built(root: &Path, target: &str, version: &str, effort: Effort) -> Result<PathBuf, String> {
+/// Nothing of the machine's own is in it: its places are renamed, and what C's compiler says of the time is the commit's (`epoch`,
+/// seconds since 1970), so that two checkouts make the same bytes.
+pub(crate) fn built(root: &Path, target: &str, version: &str, epoch: u64, effort: Effort) -> Result<PathBuf, String> {
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
     let home = home.map_err(|_| "neither CARGO_HOME nor HOME is set".to_owned())?;
     let flags = [
         "-Ctarget-feature=+crt-static".to_owned(),
         // At a fixed address, as `crates/landfall/build.rs` has it, with the reasons.
         "-Crelocation-model=static".to_owned(),
-        format!("--remap-path-prefix={}=landfall", root.display()),
-        format!("--remap-path-prefix={home}=cargo"),
     ];
     let directory = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let mut cargo = Command::new("cargo");
@@ -84,8 +83,10 @@ pub(crate) fn built(root: &Path, target: &str, version: &str, effort: Effort) ->
         ]))?;
         return Ok(directory.join("ci/landfall"));
     }
+    Renamed::of(root, &directory, Path::new(&home)).apply(&mut cargo)?;
     done(
         cargo
+            .env("SOURCE_DATE_EPOCH", epoch.to_string())
             .args(["build", "--locked", "--package", "landfall", "--bin", "landfall"])
             .args(["--profile", effort.profile(), "--target", target])
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")),

@@ -401,11 +401,8 @@ fn blame(target: &Target, stories: &mut [ObjectStory]) {
 
 fn commit_of(target: &Target, place: &FilePlace) -> Option<BlamedCommit> {
     // Names are shown as seen from the working directory; the tree has its own.
-    let path = match target.shown.as_str() {
-        "" => place.file.as_str(),
-        shown => place.file.strip_prefix(shown)?.trim_start_matches('/'),
-    };
-    let found = target.source.line_commit(path, place.line)?;
+    let path = target.viewpoint.path(&place.file)?;
+    let found = target.source.line_commit(&path, place.line)?;
     let at = jiff::Timestamp::from_second(found.seconds).ok()?.to_string();
     Some(BlamedCommit { sha: found.sha, author: found.author, at, subject: found.subject })
 }

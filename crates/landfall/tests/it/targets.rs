@@ -115,3 +115,46 @@ fn a_chart_may_bring_the_ingress_class_that_the_embedded_cluster_brings_along() 
     sandbox.write("router/templates/class.yaml", class);
     sandbox.run(&["up", "router", "--once"]).exits(0).says("IngressClass/traefik");
 }
+
+/// A repository whose system lies in a directory of it, with values outside that.
+fn system_below(directory: &str) -> Sandbox {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, &format!("{directory}/charts/web"), "web");
+    sandbox.write(&format!("{directory}/values/test.yaml"), "replicas: 2\n");
+    sandbox.write(
+        &format!("{directory}/landfall.yaml"),
+        "apiVersion: landfall.dev/v1\nkind: System\nname: shop\nenvironments:\n  test: {releases: [{name: web, chart: charts/web, values: [values/test.yaml]}]}\n",
+    );
+    sandbox.write("README.md", "Not delivered.\n");
+    sandbox.commit("first");
+    sandbox
+}
+
+#[test]
+fn files_are_named_as_seen_from_where_the_command_works() {
+    let sandbox = system_below("infra");
+    let asked = ["explain", "deployment/web", "spec.replicas", "--env", "test"];
+    sandbox.run(&[&["-C", "infra"], &asked[..]].concat()).exits(0).says("values/test.yaml:1").lacks("infra/");
+    sandbox.run(&[&["-C", "infra/charts"], &asked[..]].concat()).exits(0).says("../values/test.yaml:1").lacks("infra");
+    sandbox
+        .run(&["explain", "infra", "deployment/web", "spec.replicas", "--env", "test"])
+        .exits(0)
+        .says("infra/values/test.yaml:1");
+    // Who wrote the line is found whatever the file is called.
+    sandbox.run(&[&["-C", "infra", "-v"], &asked[..]].concat()).exits(0).says("first");
+}
+
+#[test]
+fn an_environment_that_another_file_declares_is_found_by_its_command() {
+    let sandbox = system_below("services/shop");
+    sandbox.write(
+        "landfall.yaml",
+        "apiVersion: landfall.dev/v1\nkind: System\nname: all\nenvironments:\n  local: {releases: [{name: web, chart: services/shop/charts/web}]}\n",
+    );
+    sandbox
+        .run(&["images", "list", "--env", "test"])
+        .exits(2)
+        .says("`services/shop/landfall.yaml` declares it")
+        .says("`landfall -C services/shop images list --env test`");
+    sandbox.run(&["images", "list", "--env", "nowhere"]).exits(2).lacks("declares it");
+}

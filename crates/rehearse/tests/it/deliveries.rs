@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use landfall_chart::{SetFlag, Tree};
 use landfall_cluster::Cluster;
-use landfall_delivery::{Outcome, Overrides, Selection, Session, Summary, Target, TargetKind, UpOptions};
+use landfall_delivery::{Outcome, Overrides, Selection, Session, Summary, Target, TargetKind, UpOptions, Viewpoint};
 use landfall_drydock::{Clock as Time, Cluster as Drydock, ControlPlane, Drive, Options, Play, Randomness};
 use landfall_engine::Clock;
 use landfall_host::Operators;
@@ -107,7 +107,7 @@ fn target(files: &Files) -> Target {
         }
         None => TargetKind::Chart,
     };
-    Target { source: SourceTree::from_tree("example", tree), directory: String::new(), shown: String::new(), kind }
+    Target { source: SourceTree::from_tree("example", tree), directory: String::new(), viewpoint: Viewpoint::Top, kind }
 }
 
 /// What the shared cluster holds before, as a chart.

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use landfall_chart::Tree;
-use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind, UpOptions};
+use landfall_delivery::{Candidate, Overrides, Selection, Target, TargetKind, UpOptions, Viewpoint};
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_project::ProjectFile;
@@ -257,7 +257,12 @@ pub(crate) fn target(files: &Files) -> Result<Target, String> {
         Some(text) => TargetKind::System(Box::new(project(text)?)),
         None => TargetKind::Chart,
     };
-    Ok(Target { source: SourceTree::from_tree("fixture", tree), directory: String::new(), shown: String::new(), kind })
+    Ok(Target {
+        source: SourceTree::from_tree("fixture", tree),
+        directory: String::new(),
+        viewpoint: Viewpoint::Top,
+        kind,
+    })
 }
 
 fn project(text: &str) -> Result<ProjectFile, String> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use landfall_delivery::{Ours, TagLine, Target, TargetKind, Unit, of_units, system_key};
+use landfall_delivery::{Ours, TagLine, Target, TargetKind, Unit, Viewpoint, of_units, system_key};
 use landfall_diag::{Diagnose, Diagnostic, code};
 use landfall_host::{Failure, Place, StateDir, patience};
 use landfall_project::{EnvironmentName, ProjectFile};
@@ -230,7 +230,7 @@ impl Tip {
         let target = Target {
             source: tree,
             directory: self.directory.clone(),
-            shown: String::new(),
+            viewpoint: Viewpoint::Top,
             kind: TargetKind::System(Box::new(file)),
         };
         let query = TargetArgs { env: Some(environment.clone()), ..TargetArgs::default() }.query();
