@@ -15,6 +15,9 @@ pub(crate) const TARGETS: [&str; 4] = [
     "aarch64-unknown-linux-musl",
 ];
 
+/// The one whose linker rustc brings itself (`lld`): it keeps one of the functions that came out alike, as `crates/landfall/build.rs` has it.
+const FOLDED: &str = "x86_64-unknown-linux-gnu";
+
 /// How much is made of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
@@ -57,30 +60,22 @@ pub(crate) fn hindrance(target: &str) -> Result<Option<String>, String> {
 pub(crate) fn built(root: &Path, target: &str, version: &str, epoch: u64, effort: Effort) -> Result<PathBuf, String> {
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
     let home = home.map_err(|_| "neither CARGO_HOME nor HOME is set".to_owned())?;
-    let flags = [
-        "-Ctarget-feature=+crt-static".to_owned(),
+    let mut flags = vec![
+        "-Ctarget-feature=+crt-static",
         // At a fixed address, as `crates/landfall/build.rs` has it, with the reasons.
-        "-Crelocation-model=static".to_owned(),
+        "-Crelocation-model=static",
     ];
+    if target == FOLDED {
+        flags.push("-Clink-arg=-Wl,--icf=all");
+    }
     let directory = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let mut cargo = Command::new("cargo");
     cargo.env("LANDFALL_VERSION", version).env_remove("RUSTC_WORKSPACE_WRAPPER").current_dir(root);
     let is_own = target == format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     if effort == Effort::Quick && is_own {
         // What the suites have compiled is linked once more: no flag is another one but the last crate's.
-        done(cargo.args([
-            "rustc",
-            "--locked",
-            "--package",
-            "landfall",
-            "--bin",
-            "landfall",
-            "--profile",
-            "ci",
-            "--",
-            &flags[0],
-            &flags[1],
-        ]))?;
+        cargo.args(["rustc", "--locked", "--package", "landfall", "--bin", "landfall", "--profile", "ci", "--"]);
+        done(cargo.args(&flags))?;
         return Ok(directory.join("ci/landfall"));
     }
     Renamed::of(root, &directory, Path::new(&home)).apply(&mut cargo)?;
