@@ -70,8 +70,7 @@ mod tests {
     #[test]
     fn every_compiler_is_given_the_same_names() {
         let mut cargo = Command::new("cargo");
-        let names =
-            Renamed::of(Path::new("/src/my work"), Path::new("/src/my work/target"), Path::new("/home/me/.cargo"));
+        let names = Renamed::of(Path::new("/src/my work"), Path::new("/src/my work/target"), Path::new("/opt/cargo"));
         names.apply(&mut cargo).expect("a test has a program");
         let value = |name: &str| {
             let mut all = cargo.get_envs().filter_map(|(key, value)| Some((key.to_str()?, value?.to_str()?)));
@@ -84,7 +83,7 @@ mod tests {
             flags,
             [
                 "--remap-path-prefix=/src/my work=landfall",
-                "--remap-path-prefix=/home/me/.cargo=cargo",
+                "--remap-path-prefix=/opt/cargo=cargo",
                 "--remap-path-prefix=/src/my work/target=built",
             ]
         );

@@ -141,7 +141,7 @@ fn files_are_named_as_seen_from_where_the_command_works() {
         .exits(0)
         .says("infra/values/test.yaml:1");
     // Who wrote the line is found whatever the file is called.
-    sandbox.run(&[&["-C", "infra", "-v"], &asked[..]].concat()).exits(0).says("first");
+    sandbox.run(&[&["-C", "infra"], &asked[..], &["--blame"]].concat()).exits(0).says("first");
 }
 
 #[test]
