@@ -9,7 +9,7 @@ use landfall_project::ProjectFile;
 use landfall_source::{Network, RemoteRef, SourceTree, fetch_repository};
 
 use crate::application::KUSTOMIZATIONS;
-use crate::viewpoint::Viewpoint;
+use crate::viewpoint::{Viewpoint, slashed};
 
 /// What was asked to be delivered, before anything is read from it.
 #[derive(Debug, Clone, Default)]
@@ -379,10 +379,7 @@ pub(crate) fn working_tree(directory: &Path) -> Result<(SourceTree, String), Dia
     let working = SourceTree::open_directory(directory).map_err(|error| error.diagnose())?;
     let root = working.directory_on_disk().map(Path::to_owned).unwrap_or_default();
     let real = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
-    let inside = real
-        .strip_prefix(&root)
-        .map(|path| path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
-        .unwrap_or_default();
+    let inside = real.strip_prefix(&root).map(slashed).unwrap_or_default();
     Ok((working, inside))
 }
 

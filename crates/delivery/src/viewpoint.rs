@@ -61,7 +61,8 @@ impl Viewpoint {
     }
 }
 
-fn slashed(path: &Path) -> String {
+/// A relative path with slashes between its parts, as the files of a tree are named.
+pub(crate) fn slashed(path: &Path) -> String {
     path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 

@@ -368,9 +368,12 @@ impl Host {
                     diagnostic = diagnostic.did_you_mean(Some(near));
                 }
                 for (directory, path) in declaring(target, name) {
-                    diagnostic = diagnostic
-                        .note(format!("`{path}` declares it"))
-                        .help(format!("`{} --env {name}`", self.command.in_directory(&directory)));
+                    diagnostic = diagnostic.note(format!("`{path}` declares it"));
+                    // What is in a commit, an archive or elsewhere is no directory to work in.
+                    if target.source.directory_on_disk().is_some() {
+                        let command = self.command.in_directory(&directory);
+                        diagnostic = diagnostic.help(format!("`{command} --env {name}`"));
+                    }
                 }
                 Err(Failure::usage(diagnostic))
             }

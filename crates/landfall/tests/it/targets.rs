@@ -157,4 +157,12 @@ fn an_environment_that_another_file_declares_is_found_by_its_command() {
         .says("`services/shop/landfall.yaml` declares it")
         .says("`landfall -C services/shop images list --env test`");
     sandbox.run(&["images", "list", "--env", "nowhere"]).exits(2).lacks("declares it");
+    // A commit is no directory to work in.
+    sandbox.commit("second");
+    let address = format!("file://{}", sandbox.root().display());
+    Sandbox::empty()
+        .run(&["plan", &address, "--env", "test"])
+        .exits(2)
+        .says("`services/shop/landfall.yaml` declares it")
+        .lacks("-C services/shop");
 }
