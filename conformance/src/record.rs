@@ -1,7 +1,7 @@
 //! Records what a real API server answers to request scripts, as goldens.
 //!
 //! A script file is a list of `{name, steps: [{method, path, type?, body}]}`; the golden beside it is a list of
-//! `{name, answers: [{code, body}]}`. The server is named by `LANDFALL_API`, `LANDFALL_API_TOKEN` and `LANDFALL_API_CA`;
+//! `{name, answers: [{code, body, warnings?}]}`. The server is named by `LANDFALL_API`, `LANDFALL_API_TOKEN` and `LANDFALL_API_CA`;
 //! requests go through `curl`, so that this needs no client of ours.
 
 use std::error::Error;
@@ -56,7 +56,14 @@ fn request(server: &str, token: &str, ca: &str, step: &Value) -> Result<Value, B
         .args(["--silent", "--show-error", "--cacert", ca, "--request", &text("method", "GET")])
         .args(["--header", &format!("Authorization: Bearer {token}")])
         .args(["--header", &format!("Content-Type: {}", text("type", "application/json"))])
-        .args(["--header", "User-Agent: recorder/1", "--write-out", "\n%{http_code}", "--data-binary", "@-"])
+        .args([
+            "--header",
+            "User-Agent: recorder/1",
+            "--write-out",
+            "\n%{header_json}\n%{http_code}",
+            "--data-binary",
+            "@-",
+        ])
         .arg(format!("{server}{}", text("path", "/")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -68,7 +75,14 @@ fn request(server: &str, token: &str, ca: &str, step: &Value) -> Result<Value, B
     }
     let output = child.wait_with_output()?;
     let answer = String::from_utf8(output.stdout)?;
-    let (body, code) = answer.rsplit_once('\n').ok_or("curl said nothing")?;
+    let (answer, code) = answer.rsplit_once('\n').ok_or("curl said nothing")?;
+    // The headers are a table of lists, the first line of which may be empty.
+    let (body, headers) = answer.rsplit_once("\n{").ok_or("curl tells no headers: 7.83 is needed")?;
+    let headers: Value = serde_json::from_str(&format!("{{{headers}"))?;
     let body: Value = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
-    Ok(json!({"code": code.parse::<u16>()?, "body": body}))
+    let mut answer = json!({"code": code.parse::<u16>()?, "body": body});
+    if let Some(warnings) = headers["warning"].as_array() {
+        answer["warnings"] = warnings.clone().into();
+    }
+    Ok(answer)
 }

@@ -14,6 +14,7 @@ mod namespace;
 mod pod_security;
 mod pods;
 mod quota;
+mod runtime_class;
 mod service_account;
 
 pub use classes::untaint;
@@ -78,6 +79,9 @@ pub(crate) fn mutate(world: &mut World, review: &mut Review<'_>) -> Result<(), S
     }
     if on(world, "StorageObjectInUseProtection") {
         classes::protect_volumes(review);
+    }
+    if on(world, "RuntimeClass") {
+        runtime_class::assign(world, review)?;
     }
     if on(world, "DefaultIngressClass") {
         classes::ingress(world, review);

@@ -29,6 +29,8 @@ mod pod_security;
 mod proxies;
 #[path = "it/served.rs"]
 mod served;
+#[path = "it/warnings.rs"]
+mod warnings;
 #[path = "it/watches.rs"]
 mod watches;
 #[path = "it/writes.rs"]

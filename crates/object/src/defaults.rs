@@ -206,6 +206,15 @@ mod tests {
     }
 
     #[test]
+    fn a_nodes_range_and_the_first_of_its_list_agree() {
+        let spec = |spec| defaulted("v1", "Node", json!({"spec": spec}))["spec"].clone();
+        let both = json!({"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]});
+        assert_eq!(spec(json!({"podCIDR": "10.1.0.0/24"})), both);
+        assert_eq!(spec(json!({"podCIDRs": ["10.1.0.0/24"]})), both);
+        assert_eq!(spec(json!({"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.2.0.0/24", "fd00::/64"]})), both);
+    }
+
+    #[test]
     fn services_jobs_and_autoscalers_are_completed() {
         let service = defaulted("v1", "Service", json!({"spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}}));
         assert_eq!(

@@ -158,4 +158,28 @@ fn bounds(item: &Value, kind: &str, requests: &Value, limits: &Value, faults: &m
             }
         }
     }
+    for (resource, most) in item["maxLimitRequestRatio"].as_object().into_iter().flatten() {
+        let text = most.as_str().map_or_else(|| most.to_string(), str::to_owned);
+        let Some(most) = quantity(most) else { continue };
+        let amount = |of: &Value| quantity(&of[resource]).filter(|amount| !amount.is_zero());
+        let missing = match (amount(requests), amount(limits)) {
+            (None, _) => "no request is specified or request is 0".to_owned(),
+            (_, None) => "no limit is specified or limit is 0".to_owned(),
+            (Some(request), Some(limit)) => match ratio(&limit, &request) {
+                given if given > ratio(&most, &one()) => format!("provided ratio is {given:.6}"),
+                _ => continue,
+            },
+        };
+        faults.push(format!("{resource} max limit to request ratio per {kind} is {text}, but {missing}"));
+    }
+}
+
+fn one() -> Quantity {
+    Quantity::from_json(&json!(1)).unwrap_or_else(|_| Quantity::zero())
+}
+
+/// How often one amount holds another.
+#[expect(clippy::cast_precision_loss, reason = "as the real one computes it")]
+fn ratio(amount: &Quantity, of: &Quantity) -> f64 {
+    amount.millis() as f64 / of.millis() as f64
 }

@@ -90,6 +90,10 @@ fn namespace(object: &mut Value) {
 }
 
 fn pod(world: &World, object: &mut Value) {
+    let grace = &mut object["spec"]["terminationGracePeriodSeconds"];
+    if grace.as_i64().is_some_and(|seconds| seconds < 0) {
+        *grace = json!(1);
+    }
     object["status"] = json!({"phase": "Pending", "qosClass": qos_class(&object["spec"])});
     if object["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
         object["status"]["conditions"] = json!([{

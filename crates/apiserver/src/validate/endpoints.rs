@@ -113,7 +113,7 @@ fn slice_address(errors: &mut Errors, addresses: &At<'_>, address: &At<'_>, fami
         }
         _ => return,
     };
-    let messages = names::ip(text);
+    let messages = names::canonical_ip(text);
     if messages.is_empty() {
         if text.parse().is_ok_and(|ip: IpAddr| !is_family(&ip)) {
             errors.push(FieldError::invalid(addresses.path.clone(), text, format!("must be {name} address")));

@@ -15,6 +15,8 @@ pub(super) fn name_rule(kind: &str) -> fn(&str) -> Vec<String> {
     match kind {
         "Namespace" => names::dns_label,
         "Service" => names::dns_label,
+        // Its pods' host names are made of it.
+        "StatefulSet" => names::dns_label,
         "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => names::path_segment,
         // Their own rules say nothing of metadata, which leaves what holds for every path.
         "Event" | "PodDisruptionBudget" => names::path_segment,

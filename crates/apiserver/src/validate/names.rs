@@ -233,6 +233,18 @@ pub(super) fn ip(value: &str) -> Vec<String> {
     }
 }
 
+/// An IP address as it is written by everybody: where fields are new enough, no other way is let in.
+pub(super) fn canonical_ip(value: &str) -> Vec<String> {
+    let messages = ip(value);
+    let written = value.parse::<IpAddr>().map(|address| address.to_string());
+    match written {
+        Ok(written) if messages.is_empty() && written != value => {
+            vec![format!("must be in canonical form ({written:?})")]
+        }
+        _ => messages,
+    }
+}
+
 /// An address whose IPv4 numbers may have leading zeros, as old Go versions read it.
 fn sloppy(value: &str) -> Option<IpAddr> {
     let numbers: Vec<&str> = value.split('.').collect();

@@ -51,6 +51,7 @@ pub(super) fn rules(name: &str, map: &mut Fields) {
             }
             set(inner(map, "status"), "phase", "Active");
         }
+        "NodeSpec" => node_spec(map),
         "NodeStatus" if is_empty(map, "allocatable") => {
             if let Some(capacity) = map.get("capacity").cloned() {
                 map.insert("allocatable".into(), capacity);
@@ -123,6 +124,21 @@ fn requests_from_limits(resources: &mut Fields) {
     let requests = inner(resources, "requests");
     for (name, limit) in limits {
         requests.entry(name).or_insert(limit);
+    }
+}
+
+/// The one range of a node and the first of the list are kept equal; where they differ, the one counts.
+fn node_spec(map: &mut Fields) {
+    let first = map.get("podCIDRs").and_then(|ranges| ranges.get(0)?.as_str()).map(str::to_owned);
+    let single = Some(text(map, "podCIDR").to_owned()).filter(|range| !range.is_empty());
+    match (single, first) {
+        (Some(single), first) if first.as_ref() != Some(&single) => {
+            map.insert("podCIDRs".into(), vec![single].into());
+        }
+        (None, Some(first)) => {
+            map.insert("podCIDR".into(), first.into());
+        }
+        _ => {}
     }
 }
 

@@ -1,7 +1,10 @@
 //! What is told of pods and pod templates: what has stopped to work (`pkg/api/pod/warnings.go`).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
+use super::{addresses, labels, overlaps, storage};
 use crate::remarks::Remarks;
 
 /// Annotations that nothing reads any more, and what to use.
@@ -27,6 +30,11 @@ const VOLUMES: [(&str, &str, &str); 9] = [
     ("rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"),
 ];
 
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
+const NO_POD: &str = "a null labelSelector results in matching no pod";
+/// Amounts that are bytes.
+const BYTES: [&str; 2] = ["memory", "ephemeral-storage"];
 const SECCOMP: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_OF: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const APP_ARMOR_OF: &str = "container.apparmor.security.beta.kubernetes.io/";
@@ -36,6 +44,7 @@ pub(super) fn of_pod(pod: &Value, path: &str, remarks: &Remarks) {
     let below = |field: &str| if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
     let annotation = |key: &str| pod["metadata"]["annotations"].get(key).and_then(Value::as_str);
     let at = |key: &str| below(&format!("metadata.annotations[{key}]"));
+    nodes(&pod["spec"], &below("spec"), remarks);
     for (key, message) in ANNOTATIONS {
         if annotation(key).is_some() {
             remarks.warn(format!("{}: {message}", at(key)));
@@ -48,29 +57,137 @@ pub(super) fn of_pod(pod: &Value, path: &str, remarks: &Remarks) {
                 remarks.warn(format!("{}: {message}", below(&format!("spec.volumes[{index}].{shown}"))));
             }
         }
+        let template = below(&format!("spec.volumes[{index}].ephemeral.volumeClaimTemplate.spec"));
+        storage::requests(&volume["ephemeral"]["volumeClaimTemplate"], &template, remarks);
+    }
+    overlaps::warn(spec, remarks);
+    repeated(spec, &below("spec"), remarks);
+    for name in BYTES {
+        storage::whole_bytes(&spec["overhead"], name, &below("spec.overhead"), remarks);
     }
     const UNREAD: &str = r#"non-functional in v1.27+; use the "seccompProfile" field instead"#;
     if spec["securityContext"]["seccompProfile"].is_null() && annotation(SECCOMP).is_some() {
         remarks.warn(format!("{}: {UNREAD}", at(SECCOMP)));
     }
-    for container in containers(spec) {
+    for (place, container) in containers(spec) {
         let name = container["name"].as_str().unwrap_or_default();
         let key = format!("{SECCOMP_OF}{name}");
         if container["securityContext"]["seccompProfile"].is_null() && annotation(&key).is_some() {
             remarks.warn(format!("{}: {UNREAD}", at(&key)));
         }
         // A pod's own annotations have become fields by now, and were told then.
-        if path.is_empty() || !container["securityContext"]["appArmorProfile"].is_null() {
-            continue;
-        }
         let key = format!("{APP_ARMOR_OF}{name}");
-        let Some(value) = annotation(&key) else { continue };
-        let of_pod = &spec["securityContext"]["appArmorProfile"];
-        if of_pod.is_null() || profile(value).as_ref() != Some(of_pod) {
-            remarks.warn(format!("{}: {DEPRECATED}", at(&key)));
+        if !path.is_empty()
+            && container["securityContext"]["appArmorProfile"].is_null()
+            && let Some(value) = annotation(&key)
+        {
+            let of_pod = &spec["securityContext"]["appArmorProfile"];
+            if of_pod.is_null() || profile(value).as_ref() != Some(of_pod) {
+                remarks.warn(format!("{}: {DEPRECATED}", at(&key)));
+            }
         }
+        let place = below(&format!("spec.{place}"));
+        for amount in BYTES {
+            for list in ["limits", "requests"] {
+                let path = format!("{place}.resources.{list}");
+                storage::whole_bytes(&container["resources"][list], amount, &path, remarks);
+            }
+        }
+        variables(container, &place, remarks);
     }
     ports(spec, path, remarks);
+    // A pod's own has become 1 by now.
+    if !path.is_empty() && spec["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0) {
+        let at = below("spec.terminationGracePeriodSeconds");
+        remarks.warn(format!("{at}: must be >= 0; negative values are invalid and will be treated as 1"));
+    }
+    neighbours(&spec["affinity"], &below("spec.affinity"), remarks);
+    for (index, server) in spec["dnsConfig"]["nameservers"].as_array().into_iter().flatten().enumerate() {
+        let at = below(&format!("spec.dnsConfig.nameservers[{index}]"));
+        addresses::warn(server.as_str().unwrap_or_default(), &at, remarks);
+    }
+    for (index, alias) in spec["hostAliases"].as_array().into_iter().flatten().enumerate() {
+        let at = below(&format!("spec.hostAliases[{index}].ip"));
+        addresses::warn(alias["ip"].as_str().unwrap_or_default(), &at, remarks);
+    }
+}
+
+/// Labels of nodes that are called otherwise by now, and a spread over no pods.
+fn nodes(spec: &Value, path: &str, remarks: &Remarks) {
+    for key in spec["nodeSelector"].as_object().into_iter().flatten().map(|(key, _)| key) {
+        if let Some(message) = labels::deprecated(key) {
+            remarks.warn(format!("{path}.nodeSelector[{key}]: {message}"));
+        }
+    }
+    let affinity = &spec["affinity"]["nodeAffinity"];
+    let required = &affinity[REQUIRED]["nodeSelectorTerms"];
+    for (index, term) in required.as_array().into_iter().flatten().enumerate() {
+        let place = format!("{path}.affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms[{index}]");
+        labels::of_term(term, &place, remarks);
+    }
+    for (index, term) in affinity[PREFERRED].as_array().into_iter().flatten().enumerate() {
+        let place = format!("{path}.affinity.nodeAffinity.{PREFERRED}[{index}].preference");
+        labels::of_term(&term["preference"], &place, remarks);
+    }
+    for (index, spread) in spec["topologySpreadConstraints"].as_array().into_iter().flatten().enumerate() {
+        let place = format!("{path}.topologySpreadConstraints[{index}]");
+        let key = spread["topologyKey"].as_str().unwrap_or_default();
+        if let Some(message) = labels::deprecated(key) {
+            remarks.warn(format!("{place}.topologyKey: {key} is {message}"));
+        }
+        if spread["labelSelector"].is_null() {
+            remarks.warn(format!("{place}.labelSelector: {NO_POD}"));
+        }
+    }
+}
+
+/// Terms of pods' neighbours that select none.
+fn neighbours(affinity: &Value, path: &str, remarks: &Remarks) {
+    for kind in ["podAffinity", "podAntiAffinity"] {
+        for (index, term) in affinity[kind][REQUIRED].as_array().into_iter().flatten().enumerate() {
+            if term["labelSelector"].is_null() {
+                remarks.warn(format!("{path}.{kind}.{REQUIRED}[{index}].labelSelector: {NO_POD}"));
+            }
+        }
+        for (index, term) in affinity[kind][PREFERRED].as_array().into_iter().flatten().enumerate() {
+            if term["podAffinityTerm"]["labelSelector"].is_null() {
+                remarks.warn(format!("{path}.{kind}.{PREFERRED}[{index}].podAffinityTerm.labelSelector: {NO_POD}"));
+            }
+        }
+    }
+}
+
+/// Hosts' addresses and Secrets of registries that are given twice, and one without a name.
+fn repeated(spec: &Value, path: &str, remarks: &Remarks) {
+    for (list, field, word) in [("hostAliases", "ip", "ip"), ("imagePullSecrets", "name", "name")] {
+        let mut known = BTreeSet::new();
+        for (index, item) in spec[list].as_array().into_iter().flatten().enumerate() {
+            let value = item[field].as_str().unwrap_or_default();
+            if !known.insert(value) {
+                remarks.warn(format!("{path}.{list}[{index}].{field}: duplicate {word} {value:?}"));
+            }
+        }
+    }
+    for (index, item) in spec["imagePullSecrets"].as_array().into_iter().flatten().enumerate() {
+        if item["name"].as_str().unwrap_or_default().is_empty() {
+            remarks.warn(format!(r#"{path}.imagePullSecrets[{index}].name: invalid empty name """#));
+        }
+    }
+}
+
+/// Variables that are given twice, and the second time without what the first one said.
+fn variables(container: &Value, path: &str, remarks: &Remarks) {
+    let mut known = BTreeSet::new();
+    for (index, variable) in container["env"].as_array().into_iter().flatten().enumerate() {
+        let name = variable["name"].as_str().unwrap_or_default();
+        let (value, first) = (variable["value"].as_str().unwrap_or_default(), format!("$({name})"));
+        let hides = !variable["valueFrom"].is_null() || value == first || !value.contains(&first);
+        if !known.insert(name) && hides {
+            remarks.warn(format!(
+                "{path}.env[{index}]: hides previous definition of {name:?}, which may be dropped when using apply"
+            ));
+        }
+    }
 }
 
 /// Ports that meet those of the same pod: equal ones, ones that overlap, and names that are given twice.
@@ -153,6 +270,10 @@ fn profile(annotation: &str) -> Option<Value> {
 
 const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
-fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
-    CONTAINERS.into_iter().flat_map(|list| spec[list].as_array().into_iter().flatten())
+/// The containers of a pod's spec, and where in it each stands.
+fn containers(spec: &Value) -> impl Iterator<Item = (String, &Value)> {
+    CONTAINERS.into_iter().flat_map(|list| {
+        let containers = spec[list].as_array().into_iter().flatten().enumerate();
+        containers.map(move |(index, container)| (format!("{list}[{index}]"), container))
+    })
 }
