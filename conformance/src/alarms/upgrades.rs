@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::judged::{Judged, word};
 use super::looked::Looked;
@@ -362,9 +361,6 @@ pub(super) fn commit_sides(
     if let Some(dependency) = shelf.changes_to_another([&before, &after]) {
         return Ok(Err(format!("the corpus has no {dependency}")));
     }
-    if let Some(name) = replaced([&before, &after]) {
-        return Ok(Err(format!("another chart stands in the place of {name}, and only one of the two may be at hand")));
-    }
     for (at, (side, taken)) in sides.into_iter().zip(&taken).enumerate() {
         let ready = shelf.prepare(&taken.join(path), &ground.join(format!("ready-{at}")))?;
         if is_library(&ready) {
@@ -377,29 +373,6 @@ pub(super) fn commit_sides(
         here(&["commit", "-q", "--allow-empty", "-m", side])?;
     }
     Ok(Ok(Sides { work, chart }))
-}
-
-/// By what name two sides of a chart know dependencies that are different charts. What stands in for one of them on the shelf is a
-/// third one then: what it lacks would be told as taken away.
-fn replaced(sides: [&Path; 2]) -> Option<String> {
-    let [before, after] = sides.map(dependencies);
-    let is_another =
-        |(name, chart): &(String, String)| after.iter().any(|(same, other)| same == name && other != chart);
-    before.into_iter().find(is_another).map(|(name, _)| name)
-}
-
-/// The dependencies that a chart declares: by what name it knows each, and which chart that is.
-fn dependencies(chart: &Path) -> Vec<(String, String)> {
-    let declared = ["Chart.yaml", "requirements.yaml"].into_iter().filter_map(|file| {
-        let text = fs::read_to_string(chart.join(file)).ok()?;
-        landfall_yaml::to_json(&text).ok()?.get("dependencies")?.as_array().cloned()
-    });
-    let text = |it: &Value, key: &str| it[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let known = |it: &Value| {
-        let chart = text(it, "name")?;
-        Some((text(it, "alias").unwrap_or_else(|| chart.clone()), chart))
-    };
-    declared.flatten().filter_map(|it| known(&it)).collect()
 }
 
 fn rehearse(upgrade: &Upgrade, landfall: &Path, shelf: &Shelf) -> Result<Verdict, Box<dyn Error>> {
@@ -449,22 +422,6 @@ pub(super) fn take_out((repository, path): (&Path, &str), side: &str, to: &Path)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn another_chart_in_the_place_of_a_dependency_is_not_compared() {
-        let ground = tempfile::tempdir().expect("a folder");
-        let side = |folder: &str, declared: &str| {
-            let place = ground.path().join(folder);
-            fs::create_dir_all(&place).expect("a folder");
-            fs::write(place.join("Chart.yaml"), format!("name: web\ndependencies: [{declared}]\n")).expect("written");
-            place
-        };
-        let old = side("old", "{name: db, version: 1.0.0}, {name: cache}");
-        let new = side("new", "{name: db, version: 2.0.0}");
-        let other = side("other", "{name: store, alias: db, version: 1.0.0}");
-        assert_eq!(replaced([&old, &new]), None);
-        assert_eq!(replaced([&old, &other]).as_deref(), Some("db"));
-    }
 
     #[test]
     fn charts_lie_in_folders_or_at_the_root_of_a_repository() {

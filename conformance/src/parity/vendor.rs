@@ -91,8 +91,8 @@ impl Shelf {
         self.by_name.get(text(dependency, "name"))?.iter().find(|(version, _)| is_compatible(wanted, version))
     }
 
-    /// A dependency that two sides of a chart want in different versions, and that one of them would get in neither: what is said
-    /// of a change between the two would be said of other charts.
+    /// A dependency that two sides of a chart want in different versions, or of different charts by one name, and that one of them
+    /// would get in neither: what is said of a change between the two would be said of other charts.
     pub(crate) fn changes_to_another(&self, sides: [&Path; 2]) -> Option<String> {
         let wanted = sides.map(|side| {
             let there =
@@ -100,9 +100,10 @@ impl Shelf {
             dependencies(side).into_iter().filter(there).collect::<Vec<Value>>()
         });
         let [before, after] = &wanted;
-        let is_in = |side: &[Value], it: &Value, with_version: bool| {
+        let is_in = |side: &[Value], it: &Value, as_it_is: bool| {
             let same = |key: &str, other: &Value| text(it, key) == text(other, key);
-            side.iter().any(|other| same("name", other) && (!with_version || same("version", other)))
+            let is_it = |other: &Value| !as_it_is || (same("name", other) && same("version", other));
+            side.iter().any(|other| called(it) == called(other) && is_it(other))
         };
         let is_new = |it: &&Value, other: &[Value]| is_in(other, it, false) && !is_in(other, it, true);
         let changed = before.iter().filter(|it| is_new(it, after)).chain(after.iter().filter(|it| is_new(it, before)));
@@ -130,6 +131,11 @@ impl Shelf {
 fn dependencies(chart: &Path) -> Vec<Value> {
     let Ok(metadata) = metadata(chart) else { return Vec::new() };
     metadata.get("dependencies").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// By what name a chart knows its dependency.
+fn called(dependency: &Value) -> &str {
+    Some(text(dependency, "alias")).filter(|alias| !alias.is_empty()).unwrap_or_else(|| text(dependency, "name"))
 }
 
 /// Whether the chart's own `charts/` has the dependency, as a directory or an archive.
@@ -200,6 +206,11 @@ mod tests {
         assert_eq!(some.changes_to_another([&new, &next]).as_deref(), Some("db 3.0.0"));
         assert_eq!(some.changes_to_another([&next, &new]).as_deref(), Some("db 3.0.0"));
         assert_eq!(some.changes_to_another([&next, &next]), None, "one stands for it on both sides");
+        // Another chart in the place of it.
+        let other = at("other", "4.0.0, alias: db");
+        let text = fs::read_to_string(other.join("Chart.yaml")).expect("written").replace("name: db", "name: store");
+        fs::write(other.join("Chart.yaml"), text).expect("written");
+        assert_eq!(some.changes_to_another([&new, &other]).as_deref(), Some("store 4.0.0"));
         fs::create_dir_all(next.join("charts/db")).expect("its own");
         assert_eq!(some.changes_to_another([&new, &next]), None);
     }
