@@ -1,5 +1,6 @@
 //! A chart in memory.
 
+mod definitions;
 mod load;
 mod without;
 
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use landfall_gotemplate::Map;
 
-pub use self::without::{LeftOut, NOT_AT_HAND, Without};
+pub use self::without::{LeftOut, NOT_AT_HAND, StandsBeside, Without};
 use crate::lock::Lock;
 use crate::metadata::{Dependency, Metadata};
 use crate::tree::Bytes;

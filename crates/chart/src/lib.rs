@@ -52,7 +52,7 @@ mod warning;
 pub use archive::{ArchiveError, read_archive};
 pub use budget::{Budget, MAX_TREE_BYTES, MAX_TREE_DEPTH, MAX_TREE_FILES, MAX_TREE_STEPS, MAX_TREE_VALUES, Spent};
 pub use capabilities::{Capabilities, HelmVersion, KUBE_CLIENT, KubeVersion, KubeVersionError};
-pub use chart::{Chart, Crd, File, LeftOut, NOT_AT_HAND, Without};
+pub use chart::{Chart, Crd, File, LeftOut, NOT_AT_HAND, StandsBeside, Without};
 pub use decode::DecodeError;
 pub use dependency::{is_compatible, is_constraint, is_strict_version};
 pub use dialect::Dialect;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use landfall_gotemplate::{Func, FuncError, Limits, Map, Type};
 
 use crate::capabilities::Capabilities;
-use crate::chart::{Chart, Crd, LeftOut};
+use crate::chart::{Chart, Crd, File, LeftOut};
 use crate::dependency;
 use crate::dialect::Dialect;
 use crate::error::{ChartError, Mismatch, in_dependencies, in_helm4s_words};
@@ -23,7 +23,7 @@ use crate::origin::{Origins, Source};
 use crate::provenance::Provenance;
 use crate::rendered_file::Files;
 use crate::schema::{self, SchemaDocuments};
-use crate::values::coalesce::{Nulls, coalesce_values};
+use crate::values::coalesce::{Nulls, coalesce_values, deep_copy_map};
 use crate::values::{ValueLayers, read_values_traced};
 use crate::warning::{Warning, Warnings};
 
@@ -216,8 +216,10 @@ pub struct Rendered {
     pub crds: Vec<Crd>,
     /// What Helm would have written to stderr.
     pub warnings: Vec<Warning>,
-    /// The values as templates saw them.
+    /// The values as templates left them.
     pub values: Map,
+    /// The values as templates found them, where some template may have changed them.
+    pub values_found: Option<Map>,
     /// What the user gave, merged; this is what a release records.
     pub user_values: Map,
     /// Templates that could not do without charts that are not at hand, where they are done without.
@@ -330,6 +332,7 @@ fn render_merged(
     release.check_name()?;
     let prepared = prepare(chart, user_values, layers.layers, layers.origins, options, warnings)?;
     check_kube_version(&prepared.chart, capabilities)?;
+    let values_found = changes_values(&prepared.chart).then(|| deep_copy_map(&prepared.values));
     let mut files = execute(&prepared, release, capabilities, options, warnings)
         .map_err(|error| crate::evidence::add(error, &prepared.chart, layers.layers, &prepared.values))?;
     let left_out = std::mem::take(&mut files.left_out);
@@ -371,10 +374,21 @@ fn render_merged(
         processed: prepared.chart,
         warnings: std::mem::take(&mut warnings.0),
         values: prepared.values,
+        values_found,
         user_values: prepared.user_values,
         provenance,
         dialect: options.dialect,
     })
+}
+
+/// Whether a template's text says that it sets something in the values, or takes something away from them.
+struct ChangesValues(bool);
+
+/// Whether a template of a chart, or of one below it, changes the values that others read after it.
+fn changes_values(chart: &Chart) -> bool {
+    let says = |text: &str| ["set .Values", "set $.Values"].iter().any(|it| text.contains(it));
+    let changes = |file: &File| file.noted(|text| ChangesValues(says(text))).0;
+    chart.with_parts().iter().any(|part| part.templates.iter().any(changes))
 }
 
 /// Applies dependencies and brings values together.

@@ -30,7 +30,7 @@ use crate::unit::{
 use crate::up::Candidate;
 use crate::{Target, TargetKind};
 
-pub(crate) use dependencies::fill_from_beside;
+pub(crate) use dependencies::{fill_from_beside, stand_in_from_beside};
 
 /// Files that make a directory one for Kustomize.
 pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];

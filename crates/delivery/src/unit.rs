@@ -11,7 +11,7 @@ use landfall_secrets::sops::SopsKeys;
 use landfall_source::{Fetched, RemoteCharts, SourceTree, lend_vendored, repository_key};
 use landfall_yaml::Step;
 
-use crate::application::fill_from_beside;
+use crate::application::{fill_from_beside, stand_in_from_beside};
 use crate::target::{at_revision, join, working_tree};
 use crate::{Candidate, Target, TargetKind, opened};
 
@@ -402,6 +402,7 @@ impl Target {
             lent = lend_vendored(&mut chart, &vendored);
         }
         if selection.lends_vendored {
+            stand_in_from_beside(&mut chart, &self.source, directory, &|path: &str| self.shown(path));
             chart.do_without_missing();
         }
         Ok((chart, lent))

@@ -348,7 +348,7 @@ impl Controllers {
             Role::Signer => signer::reconcile(desk, &self.credentials, name),
             Role::Token => tokens::reconcile(desk, &self.credentials, namespace, name),
             Role::Scheduler if self.plane.scheduler == Switch::On => {
-                scheduler::reconcile(desk, &self.behaviour, &self.census, namespace, name)
+                scheduler::reconcile(desk, &self.behaviour, &self.census, self.plane.operators, namespace, name)
             }
             Role::Kubelet if self.plane.kubelet == Switch::On => {
                 self.kubelet.reconcile(desk, &self.behaviour, &self.census, namespace, name)

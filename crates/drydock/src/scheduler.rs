@@ -17,6 +17,7 @@ use crate::controllers::kind::{CLAIM, NODE, POD};
 use crate::controllers::pods::is_terminated;
 use crate::controllers::waiting::looks_at_neighbours;
 use crate::fault::Effect;
+use crate::operators::standing::Operators;
 
 pub(crate) use fit::{matches_node_selection, tolerates};
 pub(crate) use resources::{Demand, add, amount, demand, share, subtract};
@@ -28,23 +29,28 @@ struct Refusal {
     message: String,
 }
 
-/// Gives one pod to a node.
+/// The scheduler of pods that name none.
+const OWN: &str = "default-scheduler";
+
+/// Gives one pod to a node. Those of another scheduler are left to it, unless nobody else reaches the cluster, as in a
+/// rehearsal: who names one has it.
 pub(crate) fn reconcile(
     desk: &mut Desk<'_>,
     behaviour: &Behaviour,
     census: &Census,
+    operators: Operators,
     namespace_: &str,
     name_: &str,
 ) -> Result<Outcome, Status> {
     let Some(pod) = desk.get(&POD, namespace_, name_) else { return Ok(Outcome::done()) };
     let scheduler = text(&pod, "/spec/schedulerName");
-    let ours = scheduler.is_empty() || scheduler == "default-scheduler";
+    let ours = scheduler.is_empty() || scheduler == OWN || operators == Operators::Alone;
     let assigned = !text(&pod, "/spec/nodeName").is_empty();
     let gated = !list(&pod, "/spec/schedulingGates").is_empty();
     if assigned || deleting(&pod) || is_terminated(&pod) || !ours || gated {
         return Ok(Outcome::done());
     }
-    desk.speaks_as("default-scheduler");
+    desk.speaks_as(OWN);
     if volumes::is_being_bound(desk, &pod) {
         // Its node is chosen, and the claims are bound for that one; that change brings the pod back here.
         return Ok(Outcome::done());

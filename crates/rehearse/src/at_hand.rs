@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_chart::{Chart, Dependency, LeftOut, Operation, Tracing};
+use landfall_chart::{Chart, Dependency, LeftOut, Operation, StandsBeside, Tracing};
 use landfall_delivery::{Candidate, NotRun, Turn, Unit};
 use serde::Serialize;
 
@@ -34,6 +34,7 @@ pub fn level(head: &mut [Candidate], base: &mut [Candidate]) -> Vec<NotChecked> 
         if lacks(unit) || before.as_ref().is_some_and(|it| lacks(it)) {
             told.extend(without(unit, before));
         }
+        told.extend(standing_beside(unit));
     }
     told.dedup();
     told
@@ -54,19 +55,22 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
             one.chart.do_without(&of_other);
         }
     }
-    let (Looked { dependencies, left_out }, stood_for) = stand_in(unit, before.as_deref_mut());
+    let (Looked { dependencies, mut left_out }, stood_for) = stand_in(unit, before.as_deref_mut());
     // By paths within the chart: it may lie elsewhere in the base.
-    let all: BTreeMap<String, LeftOut> = left_out.into_iter().collect();
-    let leave_out = |unit: &mut Unit| {
-        for source in unit.charts_mut() {
-            let at = |inside: &str| source.chart.path_of(inside);
-            let here: Vec<LeftOut> =
-                all.iter().map(|(inside, left)| LeftOut { path: at(inside), ..left.clone() }).collect();
-            source.chart.leave_out(&here);
+    let mut all: BTreeMap<String, LeftOut> = BTreeMap::new();
+    // What one file does for others is not done where it is left out: those may fall with it.
+    for _ in 0..ROUNDS {
+        let falling: BTreeMap<String, LeftOut> =
+            left_out.into_iter().filter(|(inside, _)| !all.contains_key(inside)).collect();
+        if falling.is_empty() {
+            break;
         }
-    };
-    leave_out(unit);
-    before.into_iter().for_each(leave_out);
+        for one in std::iter::once(&mut *unit).chain(before.as_deref_mut()) {
+            leave_out(one, &falling);
+        }
+        all.extend(falling);
+        left_out = look_at_both(unit, before.as_deref()).left_out;
+    }
     let location = unit.charts().next().map(|source| source.chart.typed()).unwrap_or_default();
     let left: BTreeSet<String> = all.values().map(|it| it.path.clone()).collect();
     let files = all.into_values().map(|left| NotChecked {
@@ -82,7 +86,17 @@ fn without(unit: &mut Unit, mut before: Option<&mut Unit>) -> Vec<NotChecked> {
     dependencies.iter().map(|it| of_dependency(it, &location)).chain(values).chain(files).collect()
 }
 
-/// So often it is looked whether a template that had something stand for what it read gets further.
+/// Leaves templates out of a unit, by their paths within its charts.
+fn leave_out(unit: &mut Unit, left: &BTreeMap<String, LeftOut>) {
+    for source in unit.charts_mut() {
+        let here: Vec<LeftOut> =
+            left.iter().map(|(inside, left)| LeftOut { path: source.chart.path_of(inside), ..left.clone() }).collect();
+        source.chart.leave_out(&here);
+    }
+}
+
+/// So often it is looked whether a template that had something stand for what it read gets further, and what falls with
+/// those that do not.
 const ROUNDS: usize = 12;
 
 /// Lets something stand for the values of charts that are not at hand, in both revisions, as long as templates that were left out
@@ -149,6 +163,38 @@ fn look(unit: &Unit) -> Looked {
         }));
     }
     Looked { dependencies, left_out }
+}
+
+/// The charts of the same repository that are looked at in the place of dependencies which are not at hand, as far as those take
+/// part.
+fn standing_beside(unit: &Unit) -> Vec<NotChecked> {
+    let stands = |part: &&Chart| !part.without.beside.is_empty();
+    if !unit.charts().any(|source| source.chart.with_parts().iter().any(stands)) {
+        return Vec::new();
+    }
+    let turn = Turn { revision: 1, operation: Operation::Install };
+    // One that does not render says so itself.
+    let Ok(rendered) = once(unit, turn, &Conditions::offline(), MOMENTS[0], Tracing::Off) else { return Vec::new() };
+    let parts = rendered.charts.iter().flat_map(|chart| chart.processed.with_parts());
+    let told = parts.flat_map(|part| {
+        let beside = part.without.beside.iter();
+        beside.filter(|it| takes_part(part, &it.dependency)).map(of_beside).collect::<Vec<_>>()
+    });
+    told.collect()
+}
+
+/// Whether a dependency is among those that a chart is rendered with.
+fn takes_part(chart: &Chart, dependency: &Dependency) -> bool {
+    chart.dependencies.iter().any(|it| it.name() == dependency.name || it.name() == dependency.alias)
+}
+
+fn of_beside(it: &StandsBeside) -> NotChecked {
+    let StandsBeside { dependency: Dependency { name, version, repository, .. }, place } = it;
+    NotChecked {
+        what: format!("dependency {name} {version} of {repository}"),
+        why: format!("`{name}` {version} is taken from `{place}` beside it, and what is published may be another one"),
+        dependency: None,
+    }
 }
 
 fn of_program(it: &NotRun) -> NotChecked {

@@ -2,10 +2,26 @@
 
 mod labels;
 
+use std::collections::BTreeSet;
+
 use landfall_drydock::NodeSpec;
-use landfall_rules::Demand;
+use landfall_object::Object;
+use landfall_rules::{Demand, pod_template};
 
 pub(crate) use labels::{Labels, Origin};
+
+/// The scheduler that every cluster has.
+const OWN_SCHEDULER: &str = "default-scheduler";
+
+/// The schedulers that pods name beside the cluster's own, each in a line: who names one has it, and where it would put a
+/// pod is not known.
+pub(crate) fn schedulers_told<'o>(delivered: impl Iterator<Item = &'o Object>) -> Vec<String> {
+    let named = delivered.filter_map(pod_template).filter_map(|template| template.spec["schedulerName"].as_str());
+    let others: BTreeSet<&str> = named.filter(|name| !matches!(*name, "" | OWN_SCHEDULER)).collect();
+    let told =
+        |name: &str| format!("scheduler {name}: taken as there; its pods are given to nodes as the cluster's own are");
+    others.into_iter().map(told).collect()
+}
 
 /// Nodes that hold it twice over, old and new pods side by side; the one that is always assumed where that does.
 pub(crate) fn holding(demand: Demand) -> Vec<NodeSpec> {
@@ -24,7 +40,6 @@ pub(crate) fn holding(demand: Demand) -> Vec<NodeSpec> {
 
 #[cfg(test)]
 mod tests {
-    use landfall_object::Object;
     use landfall_rules::demand;
     use serde_json::{Value, json};
 
@@ -52,6 +67,19 @@ mod tests {
             (nodes[2].name.as_str(), nodes[2].cpu.as_str(), nodes[2].memory.as_str()),
             ("landfall-2", "25", "8Gi")
         );
+    }
+
+    #[test]
+    fn a_scheduler_that_is_not_the_clusters_own_is_told_once() {
+        let pod = |name: &str| {
+            let spec = json!({"schedulerName": name, "containers": [{"name": "c"}]});
+            Object::from_value(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}))
+                .expect("a map")
+        };
+        let pods = ["", "default-scheduler", "volcano", "volcano"].map(pod);
+        let told = schedulers_told(pods.iter());
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("scheduler volcano: taken as there"), "{told:?}");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use landfall_gotemplate::{Map, Value};
 
-use super::Chart;
+use super::definitions::definitions_alone;
+use super::{Chart, File};
 use crate::metadata::Dependency;
 use crate::render::NotAtHand;
 use crate::values::coalesce::deep_copy_map;
@@ -18,10 +19,21 @@ use crate::values::coalesce::deep_copy_map;
 pub struct Without {
     /// Declared dependencies that are not at hand; once processed, `enabled` says whether they would take part.
     pub dependencies: Vec<Dependency>,
-    /// Templates that could not do without them.
+    /// Declared dependencies that are not at hand, in whose place others are looked at.
+    pub beside: Vec<StandsBeside>,
+    /// Templates that could not do without them, and those that let one of them print all objects of the chart.
     pub templates: Vec<LeftOut>,
     /// What the chart's texts say of them, once somebody has asked.
     pub(crate) read: Arc<OnceLock<Arc<NotAtHand>>>,
+}
+
+/// A chart of the same repository that is looked at in the place of a dependency by an address.
+#[derive(Debug, Clone)]
+pub struct StandsBeside {
+    /// The dependency as it is declared.
+    pub dependency: Dependency,
+    /// Where the chart lies, as its owner would type it.
+    pub place: String,
 }
 
 /// A template that is left out.
@@ -50,6 +62,10 @@ impl Chart {
             std::mem::take(&mut self.metadata.dependencies).into_iter().partition(|it| names.contains(&it.name));
         self.metadata.dependencies = stay;
         self.dependencies.retain(|chart| !names.contains(chart.name()));
+        if gone.iter().any(|it| it.name == "common") {
+            let unseen = self.printing_all();
+            self.without.add(unseen);
+        }
         self.without.dependencies.extend(gone.into_iter().map(|it| Dependency { enabled: true, ..it }));
     }
 
@@ -82,16 +98,30 @@ impl Chart {
         is_new.then(|| path.join("."))
     }
 
-    /// Leaves templates out, by their paths as their owner would type them.
+    /// The templates that let a library which is not at hand print all objects of the chart: those are objects of any kind.
+    fn printing_all(&self) -> Vec<LeftOut> {
+        let unseen = |file: &File| {
+            let text = file.text().into_owned();
+            let name = PRINT_ALL.iter().find(|name| text.contains(&format!("\"{name}\"")))?;
+            Some(LeftOut { path: self.path_of(&file.name), why: format!("calls `{name}`"), text })
+        };
+        self.templates.iter().filter_map(unseen).collect()
+    }
+
+    /// Leaves templates out, by their paths as their owner would type them. What they define for others stays.
     pub fn leave_out(&mut self, templates: &[LeftOut]) {
         self.without.read = Arc::default();
         let found = |path: String| templates.iter().find(|it| it.path == path);
         let left: Vec<LeftOut> =
             self.templates.iter().filter_map(|file| found(self.path_of(&file.name))).cloned().collect();
         if !left.is_empty() {
-            let stays = |name: &str| !left.iter().any(|it| it.path == self.path_of(name));
-            self.templates = self.templates.iter().filter(|file| stays(&file.name)).cloned().collect();
-            self.without.templates.extend(left);
+            let is_left = |file: &File| left.iter().any(|it| it.path == self.path_of(&file.name));
+            let rest = |file: &File| match is_left(file) {
+                true => definitions_alone(&file.text()).map(|text| File::new(&*file.name, text.into_bytes().into())),
+                false => Some(file.clone()),
+            };
+            self.templates = self.templates.iter().filter_map(rest).collect();
+            self.without.add(left);
         }
         self.dependencies.iter_mut().for_each(|below| below.leave_out(templates));
     }
@@ -207,7 +237,19 @@ fn path_read(why: &str) -> Option<Vec<String>> {
     (path.len() > 1).then_some(path)
 }
 
+/// The templates with which libraries print all objects of a chart.
+const PRINT_ALL: &[&str] = &["common.all", "bjw-s.common.loader.all", "bjw-s.common.loader.generate"];
+
 impl Without {
+    /// Adds templates, each once.
+    fn add(&mut self, left: Vec<LeftOut>) {
+        for one in left {
+            if self.templates.iter().all(|it| it.path != one.path) {
+                self.templates.push(one);
+            }
+        }
+    }
+
     /// The names by which the dependencies go: their own, and those that the parent gives them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let both = self.dependencies.iter().flat_map(|it| [it.name.as_str(), it.alias.as_str()]);

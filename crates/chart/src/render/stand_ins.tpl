@@ -173,3 +173,11 @@ storageClassName: {{ ternary "\"\"" . (eq . "-") }}
 {{- define "common.utils.getKeyFromList" -}}
 {{- first .keys -}}
 {{- end -}}
+
+{{- /* Libraries that print all of a chart's objects: what is in those is not seen. */ -}}
+{{- define "common.values.setup" -}}{{- end -}}
+{{- define "common.all" -}}{{- end -}}
+{{- define "bjw-s.common.values.init" -}}{{- end -}}
+{{- define "bjw-s.common.loader.init" -}}{{- end -}}
+{{- define "bjw-s.common.loader.generate" -}}{{- end -}}
+{{- define "bjw-s.common.loader.all" -}}{{- end -}}

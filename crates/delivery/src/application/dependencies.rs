@@ -1,6 +1,6 @@
 //! Dependencies of charts that Argo CD would build: fetched, or read beside the chart, into memory.
 
-use landfall_chart::{Chart, Dependency, is_compatible};
+use landfall_chart::{Chart, Dependency, StandsBeside, is_compatible};
 use landfall_diag::{Diagnose as _, Diagnostic};
 use landfall_source::{RemoteCharts, SourceTree};
 
@@ -68,8 +68,7 @@ fn from_beside(chart: &mut Chart, files: &SourceTree, directory: &str, left: usi
             continue;
         }
         let mut part = load_chart(files, &beside, &beside)?;
-        if part.name() != name || !(wanted.version.is_empty() || is_compatible(&wanted.version, &part.metadata.version))
-        {
+        if !is_wanted(wanted, &part) {
             continue;
         }
         from_beside(&mut part, files, &beside, left - 1)?;
@@ -80,6 +79,53 @@ fn from_beside(chart: &mut Chart, files: &SourceTree, directory: &str, left: usi
         chart.dependencies.sort_by(|a, b| a.name().cmp(b.name()));
     }
     Ok(())
+}
+
+/// Whether a chart is one that a dependency asks for, by its name and its version.
+fn is_wanted(wanted: &Dependency, part: &Chart) -> bool {
+    let fits = || wanted.version.is_empty() || is_compatible(&wanted.version, &part.metadata.version);
+    part.name() == wanted.name && fits()
+}
+
+/// Takes charts of the same repository for dependencies by an address that are not at hand: those that lie beside the chart
+/// under the dependency's name, in a version that is wanted. What is published may be another one: this is to look at a
+/// chart, and not to deliver it. Each is noted in the chart. `shown` is how a path of the files is told.
+pub(crate) fn stand_in_from_beside(
+    chart: &mut Chart,
+    files: &SourceTree,
+    directory: &str,
+    shown: &dyn Fn(&str) -> String,
+) {
+    stand_in(chart, files, directory, shown, DEEPEST);
+}
+
+fn stand_in(chart: &mut Chart, files: &SourceTree, directory: &str, shown: &dyn Fn(&str) -> String, left: usize) {
+    // Of what lies above the files nothing is known.
+    if directory.trim_matches(['.', '/']).is_empty() || left == 0 {
+        return;
+    }
+    let missing: Vec<String> = chart.missing_dependencies().into_iter().map(str::to_owned).collect();
+    let before = chart.dependencies.len();
+    for name in &missing {
+        let Some(wanted) = chart.metadata.dependencies.iter().find(|it| it.name == *name) else { continue };
+        let is_by_address = wanted.repository.contains("://") && !wanted.repository.starts_with("file://");
+        let beside = beside(directory, &format!("../{name}"));
+        if !is_by_address || beside == directory || !files.is_directory(&beside) {
+            continue;
+        }
+        let place = shown(&beside);
+        let Ok(mut part) = load_chart(files, &beside, &place) else { continue };
+        if !is_wanted(wanted, &part) {
+            continue;
+        }
+        stand_in(&mut part, files, &beside, shown, left - 1);
+        chart.without.beside.push(StandsBeside { dependency: wanted.clone(), place });
+        chart.dependencies.push(part);
+    }
+    if chart.dependencies.len() > before {
+        // As they would lie in `charts/`.
+        chart.dependencies.sort_by(|a, b| a.name().cmp(b.name()));
+    }
 }
 
 /// A path as seen from a directory; what leads out of the files above them stays below their root.
@@ -100,12 +146,50 @@ fn beside(directory: &str, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::beside;
+    use landfall_chart::{Chart, Tree};
+    use landfall_source::SourceTree;
+
+    use super::{beside, stand_in_from_beside};
 
     #[test]
     fn charts_beside_a_chart_are_found_and_none_above_the_files() {
         assert_eq!(beside("charts/web", "../common"), "charts/common");
         assert_eq!(beside("charts/web", "../../../etc"), "etc");
         assert_eq!(beside("", "./lib"), "lib");
+    }
+
+    /// `charts/web`, which wants `common` of a version from an address, as it is looked at in a repository that has a library in
+    /// `directory`.
+    fn looked_at(wanted: &str, address: &str, directory: &str, library: &str) -> Chart {
+        let web = format!(
+            "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies:\n\
+             - {{name: common, version: \"{wanted}\", repository: \"{address}\"}}\n"
+        );
+        let library = format!("apiVersion: v2\ntype: library\n{library}\n");
+        let at = format!("{directory}/Chart.yaml");
+        let files: Tree =
+            [("charts/web/Chart.yaml".to_owned(), web.into_bytes()), (at, library.into_bytes())].into_iter().collect();
+        let tree = SourceTree::from_tree("files", files);
+        let mut chart = super::load_chart(&tree, "charts/web", "charts/web").expect("a chart");
+        stand_in_from_beside(&mut chart, &tree, "charts/web", &str::to_owned);
+        chart
+    }
+
+    #[test]
+    fn a_chart_of_the_same_repository_stands_in_for_the_published_one() {
+        let address = "https://charts.example.com";
+        let chart = looked_at("2.x", address, "charts/common", "name: common\nversion: 2.3.1");
+        assert!(chart.missing_dependencies().is_empty());
+        let noted: Vec<_> = chart.without.beside.iter().map(|it| (&*it.dependency.name, &*it.place)).collect();
+        assert_eq!(noted, [("common", "charts/common")]);
+        for (wanted, address, directory, library) in [
+            ("3.x", address, "charts/common", "name: common\nversion: 2.3.1"),
+            ("2.x", address, "charts/common", "name: other\nversion: 2.3.1"),
+            ("2.x", address, "library/common", "name: common\nversion: 2.3.1"),
+            ("2.x", "@charts", "charts/common", "name: common\nversion: 2.3.1"),
+        ] {
+            let chart = looked_at(wanted, address, directory, library);
+            assert_eq!(chart.missing_dependencies(), ["common"], "{wanted} {address} {directory} {library}");
+        }
     }
 }

@@ -41,6 +41,7 @@ pub enum Operators {
     #[default]
     UntilReal,
     /// Each that is not switched off, whatever others wrote before: nobody else reaches the cluster, as in a rehearsal.
+    /// Pods of other schedulers are given to nodes, too.
     Alone,
     /// None.
     Off,

@@ -121,6 +121,27 @@ fn labels_that_are_called_for_what_they_are_on_are_labels() {
 }
 
 #[test]
+fn a_chart_of_the_same_repository_stands_in_for_the_published_one_where_it_is_only_looked_at() {
+    let sandbox = shop();
+    sandbox.write("common/Chart.yaml", "apiVersion: v2\nname: common\nversion: 2.1.0\ntype: library\n");
+    sandbox.write("common/templates/_labels.tpl", "{{ define \"common.decorated\" }}{tier: back}{{ end }}\n");
+    sandbox.commit("With the library");
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0);
+    for told in ["`common` 2.x.x is taken from `common` beside it", "dependency redis is not at hand"] {
+        assert!(ran.stdout.contains(told), "{told:?} is not said\n{}", ran.all());
+    }
+    assert!(!ran.stdout.contains("labelled.yaml: calls"), "nothing is left out for want of it\n{}", ran.all());
+    // What delivers takes nothing but what is published.
+    let ran = sandbox.run(&["template", "./shop"]);
+    assert!(ran.code != 0, "{}", ran.all());
+    ran.says("common");
+    // Nor does another version stand in.
+    sandbox.edit("common/Chart.yaml", "version: 2.1.0", "version: 3.0.0");
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0);
+    assert!(ran.stdout.contains("dependencies common, redis are not at hand"), "{}", ran.all());
+}
+
+#[test]
 fn what_delivers_goes_on_refusing_a_chart_whose_dependencies_are_not_there() {
     let sandbox = shop();
     for verb in ["up", "plan", "template"] {
@@ -273,4 +294,78 @@ fn a_version_that_is_gone_is_told_of_a_template_that_is_left_out() {
     assert!(ran.stdout.contains("shop/templates/scaled.yaml:2"), "{}", ran.all());
     sandbox.edit("shop/templates/scaled.yaml", "autoscaling/v2beta1", "autoscaling/v2");
     sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0).lacks("LF138");
+}
+
+#[test]
+fn what_a_template_that_is_left_out_defines_stays() {
+    let sandbox = shop();
+    let labelled = sandbox.read("shop/templates/labelled.yaml");
+    sandbox.write(
+        "shop/templates/labelled.yaml",
+        &format!("{{{{- define \"shop.key\" }}}}token{{{{ end }}}}\n{labelled}"),
+    );
+    sandbox.write(
+        "shop/templates/named.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: named}\ndata:\n  key: {{ include \"shop.key\" . }}\n  twice: a\n  twice: b\n",
+    );
+    let ran =
+        sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(1).says("shop/templates/labelled.yaml: calls");
+    assert!(ran.stdout.contains("has the key `twice` twice"), "what is wrong with it is told\n{}", ran.all());
+}
+
+#[test]
+fn what_stands_beside_all_objects_of_a_library_that_is_not_at_hand_is_looked_at() {
+    let sandbox = shop();
+    let all = "{{- include \"common.values.setup\" . }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: beside}\ndata:\n  twice: a\n  twice: b\n---\n{{ include \"common.all\" . }}\n";
+    sandbox.write("shop/templates/common.yaml", all);
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(1).lacks("common.yaml: calls");
+    assert!(ran.stdout.contains("has the key `twice` twice"), "what is wrong with it is told\n{}", ran.all());
+    // What the library would have set by then is not known.
+    sandbox.edit("shop/templates/common.yaml", "  twice: a\n", "  name: {{ .Values.persistence.data.name }}\n");
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0);
+    ran.says("shop/templates/common.yaml: calls `common.values.setup`");
+}
+
+#[test]
+fn a_service_that_the_api_asks_may_be_of_a_library_that_is_not_at_hand() {
+    let sandbox = shop();
+    let asked = "apiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {name: v1.kite.example.com}\nspec: {group: kite.example.com, version: v1, groupPriorityMinimum: 1000, versionPriority: 15, service: {namespace: default, name: kites}}\n";
+    sandbox.write("shop/templates/asked.yaml", asked);
+    sandbox.write("shop/templates/common.yaml", "{{ include \"common.all\" . }}\n");
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(0);
+    ran.says("Service kites: taken as there");
+    // Where every chart is at hand, nobody brings it.
+    let whole = Sandbox::empty();
+    small_chart(&whole, "shop", "shop");
+    whole.write("shop/templates/asked.yaml", asked);
+    whole.run(&["rehearse", "./shop", "--from", "empty"]).exits(1).says("service/kites in \"default\" is not present");
+}
+
+#[test]
+fn parts_of_bitnami_bring_their_library_along_and_are_known_by_their_names() {
+    let sandbox = Sandbox::empty();
+    small_chart(&sandbox, "shop", "shop");
+    let part = "{name: postgresql, version: 15.0.0, repository: \"oci://registry-1.docker.io/bitnamicharts\"}";
+    sandbox
+        .write("shop/Chart.yaml", &format!("apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n  - {part}\n"));
+    sandbox.write(
+        "shop/templates/database.yaml",
+        r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ include "common.names.fullname" . }}-database}
+data:
+  port: {{ include "postgresql.v1.service.port" .Subcharts.postgresql | quote }}
+  key: {{ include "postgresql.v1.userPasswordKey" .Subcharts.postgresql }}
+  name: {{ include "postgresql.v1.database" .Subcharts.postgresql }}
+  twice: a
+  twice: b
+"#,
+    );
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(1).lacks("database.yaml: calls");
+    assert!(ran.stdout.contains("has the key `twice` twice"), "what is wrong with it is told\n{}", ran.all());
+    // What stands for theirs is handed what only they would have, which is no fault of the chart's.
+    let host = r#"a: {{ include "common.names.fullname" .Subcharts.postgresql }}"#;
+    sandbox.write("shop/templates/host.yaml", host);
+    let ran = sandbox.run(&["rehearse", "./shop", "--from", "empty"]).exits(1);
+    ran.says("host.yaml: calls `include \"common.names.fullname\" .Subcharts.postgresql`");
 }

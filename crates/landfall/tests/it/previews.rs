@@ -77,8 +77,8 @@ fn a_preview_for_a_terminal_says_what_it_fails_for() {
 fn dependencies_that_git_does_not_keep_come_from_the_working_tree_where_a_change_is_only_looked_at() {
     let sandbox = Sandbox::empty();
     small_chart(&sandbox, "shop", "shop");
-    sandbox.write("db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n");
-    sandbox.write("db/templates/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: db}\n");
+    sandbox.write("parts/db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n");
+    sandbox.write("parts/db/templates/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: db}\n");
     let declared = "dependencies:\n- {name: db, version: ^0.1.0, repository: \"https://charts.example\"}\n";
     sandbox.write("shop/Chart.yaml", &format!("apiVersion: v2\nname: shop\nversion: 0.1.0\n{declared}"));
     sandbox.write(".gitignore", "*.tgz\n");
@@ -87,7 +87,7 @@ fn dependencies_that_git_does_not_keep_come_from_the_working_tree_where_a_change
     sandbox.commit("Scale");
     sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop"]).exits(0).lacks("cleanly").says("landfall dependency build");
     sandbox.run(&["preview", "HEAD~1..HEAD", "./shop"]).exits(0).says("## ⚠️ 1 changed").says("dependency db ^0.1.0");
-    sandbox.run(&["helm", "package", "db", "-d", "shop/charts"]).exits(0);
+    sandbox.run(&["helm", "package", "parts/db", "-d", "shop/charts"]).exits(0);
     let said = "shop/charts/db-0.1.0.tgz is the working tree's: git does not keep it";
     sandbox.run(&["rehearse", "HEAD~1..HEAD", "./shop"]).exits(0).says(said).says("spec.replicas 1 → 2");
     let ran = sandbox.run(&["preview", "HEAD~1..HEAD", "./shop", "-o", "text"]).exits(0).says(said);

@@ -43,6 +43,7 @@ impl<'r> Ground<'r> {
         let mut empty = Stage::empty(nodes, quiet, offline.readings.clone()).await?;
         empty.notes.extend(many.map(|many| format!("{many} nodes were assumed, as many as its pods insist on")));
         empty.notes.extend(labels.told());
+        empty.notes.extend(nodes::schedulers_told(delivered.iter().copied()));
         empty.make_room(delivered.iter().copied()).await?;
         empty.assume_classes(&delivered).await?;
         empty.let_claims_grow(&delivered).await?;

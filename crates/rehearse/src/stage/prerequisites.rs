@@ -70,6 +70,14 @@ impl Stage {
                 taken.insert(format!("{kind} {name}"));
             }
         }
+        if !theirs.is_empty() {
+            for (namespace, name) in self.asked_beside(attempt) {
+                for object in answering(&namespace, &name) {
+                    self.put(&cluster, &object).await?;
+                }
+                taken.insert(format!("Service {name}"));
+            }
+        }
         if !taken.is_empty() || !lacking.is_empty() {
             self.drydock.perform(self.play.clone());
             self.drydock.settle();
@@ -108,6 +116,24 @@ impl Stage {
         let is_there = |name: &str| there.get("", "Namespace", None, name).is_some();
         let is_missed = |name: &&str| is_namespace_name(name) && !known.contains(name) && !is_there(name);
         asked.filter(is_missed).map(str::to_owned).collect()
+    }
+
+    /// The Services by namespace and name that the API is to ask for kinds and that nobody brings: a chart that is not at hand may.
+    fn asked_beside(&self, attempt: &Attempt<'_>) -> BTreeSet<(String, String)> {
+        let there = self.inventory();
+        let is_there = |namespace: &str, name: &str| {
+            let brought = |it: &&Object| {
+                it.kind() == "Service" && it.name() == name && it.namespace().is_none_or(|within| within == namespace)
+            };
+            attempt.objects.iter().any(|it| brought(&it)) || there.get("", "Service", Some(namespace), name).is_some()
+        };
+        let asked = attempt.objects.iter().filter(|it| it.kind() == "APIService").filter_map(|it| {
+            let service = &it.value()["spec"]["service"];
+            let (namespace, name) = (service["namespace"].as_str()?, service["name"].as_str()?);
+            let can_be = is_namespace_name(namespace) && is_label(name);
+            (can_be && !is_there(namespace, name)).then(|| (namespace.to_owned(), name.to_owned()))
+        });
+        asked.collect()
     }
 
     async fn put(&self, cluster: &Cluster, object: &Object) -> Result<(), Vec<Diagnostic>> {
@@ -150,6 +176,20 @@ fn stub(kind: &str, namespace: Option<&str>, name: &str) -> Object {
         object.map_mut().insert("spec".to_owned(), spec);
     }
     object
+}
+
+/// A Service that is taken as there, and a pod behind it: the API asks it and is told nothing.
+fn answering(namespace: &str, name: &str) -> [Object; 3] {
+    let mut service = stub("Service", Some(namespace), name);
+    service.map_mut().insert("spec".to_owned(), json!({"ports": [{"port": 443}]}));
+    let key = ObjectKey::new(Gvk::new("discovery.k8s.io", "v1", "EndpointSlice"), Some(namespace), name);
+    let mut slice = Object::new(&key);
+    slice.set_annotation(SIMULATED, ASSUMED);
+    slice.set_label("kubernetes.io/service-name", name);
+    let behind = json!([{"addresses": ["192.0.2.1"], "conditions": {"ready": true}}]);
+    slice.map_mut().extend([("addressType".to_owned(), json!("IPv4")), ("endpoints".to_owned(), behind)]);
+    let within = Object::new(&ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, namespace));
+    [within, service, slice]
 }
 
 #[cfg(test)]

@@ -281,14 +281,15 @@ spec:
   template:
     metadata: {labels: {app: jobs}}
     spec:
+      schedulerName: batch-scheduler
       nodeSelector: {pool: jobs}
       topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: jobs}}}]
       containers: [{name: jobs, image: "registry.example.com/jobs:1.0.0"}]
 "#;
     let rehearsal = install(&[("templates/search.yaml", choosy)]);
     assert!(rehearsal.would_deliver, "{:#?}", rehearsal.trials);
-    for taken in ["pool=data, pool=jobs, topology.kubernetes.io/zone", "StorageClass fast-ssd", "PriorityClass urgent"]
-    {
+    let labels = "pool=data, pool=jobs, topology.kubernetes.io/zone";
+    for taken in [labels, "scheduler batch-scheduler", "StorageClass fast-ssd", "PriorityClass urgent"] {
         let is_told =
             rehearsal.not_simulated.iter().any(|note| note.contains(taken) && note.contains("taken as there"));
         assert!(is_told, "{taken}: {:?}", rehearsal.not_simulated);

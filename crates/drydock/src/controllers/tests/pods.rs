@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::super::fields::{annotation, condition, count, list, text, truth};
-use super::{Stage, deployment};
+use super::{ControlPlane, Stage, deployment};
+use crate::operators::standing::Operators;
 
 fn pod(name: &str, spec: Value) -> Value {
     let mut pod = json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "nginx:1"}]}});
@@ -53,6 +54,18 @@ fn a_pod_that_fits_nowhere_says_why() {
         "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, \
          preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
     );
+}
+
+#[test]
+fn a_pod_of_another_scheduler_is_left_to_it_unless_nobody_else_is_there() {
+    let node_under = |operators| {
+        let mut stage = Stage::new(ControlPlane { operators, ..ControlPlane::default() });
+        stage.create("pods", pod("p", json!({"schedulerName": "volcano"})));
+        stage.rest();
+        text(&stage.find("pods", "p"), "/spec/nodeName").to_owned()
+    };
+    assert_eq!(node_under(Operators::UntilReal), "");
+    assert_ne!(node_under(Operators::Alone), "");
 }
 
 #[test]
