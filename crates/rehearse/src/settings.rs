@@ -36,12 +36,17 @@ use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_point
 
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
 const BY_OBJECTS: &[&str] = &["LF138", "LF165", "LF188", "LF280"];
+/// The same on a cluster that serves the kinds of operators, and one more: nobody else has seen what stands behind such a kind.
+const OF_SERVED: &[&str] = &["LF138", "LF165", "LF177", "LF188", "LF280"];
 const BY_LINES: &[&str] = &["LF180"];
 /// The rules that say of objects beside each other that one misses another: of monitors, which are seldom on by themselves, of
 /// volumes that come with a setting, and of a release that is called otherwise.
 const BESIDE: &[&str] = &["LF168", "LF181"];
 /// The rules that say that what belongs together in a release does not find each other.
 const LINKED: &[&str] = &["LF103", "LF105", "LF121", "LF123", "LF167", "LF190", "LF266", "LF346"];
+
+/// What charts print only where a cluster serves it, beside the kinds whose definitions are known.
+const FURTHER: &[&str] = &["autoscaling.k8s.io/v1", "autoscaling.k8s.io/v1/VerticalPodAutoscaler"];
 
 /// On what it is tried.
 #[derive(Clone, Copy)]
@@ -73,7 +78,8 @@ pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Opt
     let Ok(bare) = installed(unit, usual, Tracing::Off) else { return Tried::default() };
     let trials = &Trials { definitions: &bare.defined().collect(), ..*trials };
     let mut all_served = usual.clone();
-    all_served.capabilities = all_served.capabilities.with_api_versions(known_versions());
+    let served = known_versions().into_iter().chain(FURTHER.iter().map(|it| (*it).to_owned()));
+    all_served.capabilities = all_served.capabilities.with_api_versions(served);
     // What stands behind `.Capabilities.APIVersions.Has` is rendered with all other settings.
     let served = installed(unit, &all_served, Tracing::Off).ok();
     let (served, conditions) = served.as_ref().map_or((&bare, usual), |served| (served, &all_served));
@@ -379,9 +385,9 @@ impl Trying<'_, '_> {
         if let Layer::Named(_) | Layer::Moved | Layer::Renamed(_) = other.layer {
             return Ok(self.called_otherwise(other).0);
         }
-        let (plain, conditions) = match other.layer {
-            Layer::Operators => self.bare,
-            _ => self.served,
+        let ((plain, conditions), rules) = match other.layer {
+            Layer::Operators => (self.bare, OF_SERVED),
+            _ => (self.served, BY_OBJECTS),
         };
         let mut given = false;
         for _ in 0..GIVEN {
@@ -408,7 +414,8 @@ impl Trying<'_, '_> {
                         };
                     }
                     let named = if other.renames() { Named::Otherwise } else { Named::Alike };
-                    let mut faults = faults((&turned, rendered, named), plain, conditions, self.trials, look).await;
+                    let printed_anew = (&turned, rendered, named);
+                    let mut faults = faults(printed_anew, plain, conditions, self.trials, (look, rules)).await;
                     let is_of_type = |words: &str| words.contains("in body must be of type");
                     // A sample is customary, and not of the type that somebody's own kind wants.
                     if matches!(other.layer, Layer::Sample(_)) && faults.iter().any(|fault| is_of_type(&fault.words)) {
@@ -493,7 +500,7 @@ impl<'a> Plain<'a> {
         let own = move || {
             let traced = installed(unit, conditions, Tracing::On);
             let found = traced.map(|traced| {
-                found(&as_desired(unit, traced), &[BY_OBJECTS, BY_LINES, BESIDE, LINKED].concat(), trials)
+                found(&as_desired(unit, traced), &[OF_SERVED, BY_LINES, BESIDE, LINKED].concat(), trials)
             });
             found.unwrap_or_default().iter().flat_map(|it| [cause(it), lasting(it)]).collect()
         };
@@ -541,7 +548,7 @@ async fn faults(
     plain: &Plain<'_>,
     conditions: &Conditions,
     trials: &Trials<'_>,
-    look: Look,
+    (look, rules): (Look, &[&str]),
 ) -> Vec<SettingFault> {
     let is_other = |object: &Object| match plain.objects.get(&object.key()) {
         // A definition is long, and what is on it beside its schemas is on smaller objects as well.
@@ -574,7 +581,7 @@ async fn faults(
         Named::Alike => !plain.own.contains(&cause(it)),
         Named::Otherwise => !plain.own.contains(&cause(it)) && !plain.own.contains(&lasting(it)),
     };
-    faults.extend(found(&desired, BY_OBJECTS, trials).iter().filter(is_told).map(by_rule));
+    faults.extend(found(&desired, rules, trials).iter().filter(is_told).map(by_rule));
     if named == Named::Alike {
         faults.extend(misplaced::misplaced(&desired));
         faults.extend(unheard::unheard(turned, &desired, plain, conditions, trials));

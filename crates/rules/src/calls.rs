@@ -1,10 +1,10 @@
 //! Who calls whom: addresses of Services that stand in variables and in the files of ConfigMaps and Secrets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_object::Object;
 use landfall_object::references::references;
+use landfall_object::{Object, is_subdomain};
 use serde_json::Value;
 
 use crate::decoded::texts;
@@ -136,18 +136,59 @@ fn is_of_image(name: &str) -> bool {
 
 /// The hosts of the addresses that an object spells out: in the variables and arguments of its containers, or in its data.
 pub fn hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
+    said(object, template).iter().flat_map(addressed).collect()
+}
+
+/// The same, and the full names of Services that stand by themselves, without scheme and port.
+pub fn named_hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
     let of = |said: &Said| {
-        let text = below_pods(&said.text);
-        let host = |it: Address| Host {
-            name: it.host,
-            port: it.port,
+        let alone = |name: &str| Host {
+            name: name.to_owned(),
+            port: None,
             field: said.field.clone(),
             by: said.by.clone(),
-            path: it.path,
+            path: None,
         };
-        addresses(&text).into_iter().map(host).collect::<Vec<_>>()
+        let mut found = addressed(said);
+        found.extend(full_names(&said.text).into_iter().map(alone));
+        found
     };
     said(object, template).iter().flat_map(of).collect()
+}
+
+/// The hosts of the addresses in a text.
+fn addressed(said: &Said) -> Vec<Host> {
+    let text = below_pods(&said.text);
+    let host = |it: Address| Host {
+        name: it.host,
+        port: it.port,
+        field: said.field.clone(),
+        by: said.by.clone(),
+        path: it.path,
+    };
+    addresses(&text).into_iter().map(host).collect()
+}
+
+/// The full names of Services that stand in a text without scheme and port: `psql -h db.shop.svc.cluster.local`. What a remark
+/// says, or what is looked for in another text, is nobody's address.
+fn full_names(text: &str) -> BTreeSet<&str> {
+    let is_remark = |line: &str| ["#", "//", ";", "-- ", "*"].iter().any(|mark| line.trim_start().starts_with(*mark));
+    let lines = text.lines().filter(|line| line.contains(".svc") && !line.contains("grep ") && !is_remark(line));
+    lines.flat_map(|line| line.match_indices(".svc").filter_map(move |(at, _)| full_name(line, at))).collect()
+}
+
+/// The full name of a Service around a place in a line; none where it is put together with something, or part of an address.
+fn full_name(line: &str, at: usize) -> Option<&str> {
+    let before = line[..at].trim_end_matches(is_of_host);
+    let after = line[at..].trim_start_matches(is_of_host);
+    let is_begun = before.is_empty() || before.ends_with(|it: char| it.is_whitespace() || "\"'`=,([".contains(it));
+    let is_ended = after.is_empty()
+        || after.starts_with(":$")
+        || after.starts_with(|it: char| it.is_whitespace() || "\"'`,;)]\\".contains(it));
+    let name = line[before.len()..line.len() - after.len()].trim_end_matches('.');
+    let parts: Vec<&str> = name.split('.').collect();
+    let is_full = matches!(parts.as_slice(), [_, _, "svc"] | [_, _, "svc", "cluster", "local"]);
+    (is_begun && is_ended && is_full && is_subdomain(name)).then_some(name)
 }
 
 /// The option that a word of a command line is for: its own beginning, or the word before it.
@@ -323,5 +364,32 @@ mod tests {
         assert!(seen("cache:7").is_empty());
         assert!(seen("http://${HOST}:80").is_empty());
         assert!(seen("postgres://cache").iter().all(|(_, port)| port.is_none()));
+    }
+
+    #[test]
+    fn full_names_stand_by_themselves() {
+        let named = |text: &str| full_names(text).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let script =
+            "psql -h db.shop.svc.cluster.local -U x\nping \"db.shop.svc.cluster.local\" && nc cache.shop.svc:$PORT";
+        assert_eq!(named(script), ["cache.shop.svc", "db.shop.svc.cluster.local"]);
+        assert_eq!(named("--to=db.shop.svc,db.shop.svc."), ["db.shop.svc"]);
+        for none in [
+            "# see db.shop.svc",
+            "echo \"$URL\" | grep -q \"db.shop.svc\"",
+            "http://db.shop.svc",
+            "db.shop.svc:5432",
+            "db-0.db.shop.svc",
+            "${NAME}.shop.svc",
+            "${FRONT}-db.shop.svc",
+            "$FRONTdb.shop.svc",
+            "db.shop.svc.${DOMAIN}",
+            "*.shop.svc",
+            "me@db.shop.svc",
+            "db.shop.svc/app:1",
+            "db.shop.svcs",
+            "é.shop.svc",
+        ] {
+            assert_eq!(named(none), [""; 0], "{none}");
+        }
     }
 }

@@ -19,8 +19,10 @@ mod autoscaler_without_request;
 mod autoscaler_without_target;
 mod baked_into_image;
 mod binding_of_another_account;
+mod blanks_between;
 mod branch_for_a_gone_version;
 mod branch_never_taken;
+mod break_in_quoted_text;
 mod built_from_write_back;
 mod call_cut_by_policy;
 mod call_to_a_desk;
@@ -88,6 +90,7 @@ mod lookup_without_cluster;
 mod lookup_without_data;
 mod manifest_among_definitions;
 mod measured_at_another_port;
+mod message_of_no_value;
 mod migration_on_the_first_day;
 mod migration_without_its_secret;
 mod missing_port;
@@ -156,6 +159,7 @@ mod slip_in_json;
 mod slip_in_script;
 mod slip_in_sql;
 mod switch_left_out;
+mod switch_of_a_part;
 mod switch_that_is_always_on;
 mod table_out_of_its_column;
 mod test_that_is_no_hook;
@@ -185,6 +189,7 @@ mod waits_for_what_comes_later;
 mod web_socket_cut_off;
 mod widened_rights;
 mod word_out_of_place;
+mod word_taken_for_a_switch;
 mod written_to_what_is_read_only;
 
 pub use development_default::{is_credential, is_placeholder, password_in};
@@ -376,6 +381,11 @@ pub static RULES: &[&Rule] = &[
     &field_of_its_neighbour::RULE,            // a field of its neighbour
     &pipeline_of_a_collector::RULE,           // a collector's pipeline of what is not configured
     &chart_yaml_key::RULE,                    // a key of Chart.yaml misspelt
+    &blanks_between::RULE,                    // blanks between what is put together
+    &message_of_no_value::RULE,               // a message of no value
+    &break_in_quoted_text::RULE,              // a break in a quoted text
+    &word_taken_for_a_switch::RULE,           // a word that is taken for a switch
+    &switch_of_a_part::RULE,                  // the switch of a part that is brought along
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

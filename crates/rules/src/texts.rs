@@ -49,10 +49,12 @@ pub(crate) fn text_of<'t, 'c>(unit: &DesiredUnit, desired: &Desired, texts: &'t 
 
 /// Adds the templates of a chart itself, those that were left out with them.
 pub(crate) fn gather<'c>(chart: &'c Chart, found: &mut Vec<Text<'c>>) {
+    let left = &chart.without.templates;
     let own = chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt"));
-    found.extend(own.map(|file| Text { path: chart.path_of(&file.name), text: file.text() }));
-    let left = chart.without.templates.iter();
-    found.extend(left.map(|it| Text { path: it.path.clone(), text: Cow::Borrowed(&*it.text) }));
+    let own = own.map(|file| Text { path: chart.path_of(&file.name), text: file.text() });
+    // Of one that was left out the definitions are there still: they stand in its whole text, too.
+    found.extend(own.filter(|text| left.iter().all(|it| it.path != text.path)));
+    found.extend(left.iter().map(|it| Text { path: it.path.clone(), text: Cow::Borrowed(&*it.text) }));
 }
 
 impl Text<'_> {

@@ -551,3 +551,13 @@ fn what_was_suspended_and_written_as_a_number_before_is_nothing_of_the_change() 
     assert!(new.is_empty(), "{new:#?}");
     assert!(rehearsal.known.iter().any(|it| it.rule == "LF290"), "{:#?}", rehearsal.known);
 }
+
+#[test]
+fn a_webhook_is_asked_over_tls_whatever_its_port_is_called() {
+    let probed = "image: \"registry.example.com/gate:1.0.0\", ports: [{name: http, containerPort: 8443}], readinessProbe: {httpGet: {path: /, port: http, scheme: HTTPS}}";
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: gate}\nspec: {selector: {app: gate}, ports: [{port: 443, targetPort: http}]}\n";
+    let asked = "---\napiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: gate}\nwebhooks: [{name: gate.example.com, admissionReviewVersions: [v1], sideEffects: None, failurePolicy: Ignore, clientConfig: {service: {name: gate, namespace: shop}}}]\n";
+    let alone = deployment("gate", "app: gate", "", probed) + service;
+    assert_eq!(told(&install(&[("templates/it.yaml", &alone)]), "LF355").len(), 1);
+    is_quiet(&install(&[("templates/it.yaml", &(alone + asked))]), "LF355");
+}

@@ -1,7 +1,8 @@
 use landfall_diag::{Finding, Severity};
 
+use crate::pods::PodTemplate;
 use crate::rule::Rule;
-use crate::subject::{Role, Subject};
+use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF266",
@@ -9,7 +10,8 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "What injects, measures or evicts pods reads the annotations of the pods. On the Deployment or CronJob that makes them \
           they are accepted and nobody reads them: the sidecar that was to stay away is there, and the job never ends; what was \
-          to be measured is not. What makes load balancers reads some from Services alone, and others from Ingresses.",
+          to be measured is not. What makes load balancers reads some from Services alone, and others from Ingresses. What orders a \
+          delivery reads its hooks and waves from the objects that it delivers, and from no pod.",
     advice: "Move the annotation into the pods' template (`spec.template.metadata.annotations`), or to the kind that it is read from.",
     check,
 };
@@ -46,6 +48,20 @@ const OF_KINDS: &[(&str, &str, &str)] = &[
     ("service.beta.kubernetes.io/azure-load-balancer-", "Service", "the cloud's controller"),
 ];
 
+/// Annotations that are read from the objects of a delivery and never from the pods that they make, and who reads them.
+const OF_OBJECTS: &[(&str, &str)] = &[
+    // ORIGIN: argo-cd.readthedocs.io/en/stable/user-guide/sync-waves, …/sync-options: "resource", "any manifest".
+    ("argocd.argoproj.io/hook", "Argo CD"),
+    ("argocd.argoproj.io/hook-delete-policy", "Argo CD"),
+    ("argocd.argoproj.io/sync-wave", "Argo CD"),
+    ("argocd.argoproj.io/sync-options", "Argo CD"),
+    // ORIGIN: helm.sh/docs/topics/charts_hooks: "metadata.annotations" of a template's resource.
+    ("helm.sh/hook", "Helm"),
+    ("helm.sh/hook-weight", "Helm"),
+    ("helm.sh/hook-delete-policy", "Helm"),
+    ("helm.sh/resource-policy", "Helm"),
+];
+
 /// What stands on a Service and is read from Ingresses, or the other way round.
 fn of_another_kind(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -69,6 +85,28 @@ fn of_another_kind(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
+/// What a workload's pods have and is read from the workload, which has nothing of its reader's.
+fn of_the_workload(desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
+    let own = desired.object.at("/metadata/annotations").and_then(|it| it.as_object());
+    let above = template.path.strip_suffix("spec").unwrap_or_default();
+    let (kind, name) = (desired.object.kind(), desired.object.name());
+    let told = template.annotations().into_iter().flat_map(|it| it.keys()).filter_map(|annotation| {
+        let (known, reader) = OF_OBJECTS.iter().find(|(known, _)| annotation.as_str() == *known)?;
+        // Where the workload has one of its reader's, somebody wants to see it below.
+        let prefix = &known[..=known.find('/')?];
+        if own.is_some_and(|own| own.keys().any(|it| it.starts_with(prefix))) {
+            return None;
+        }
+        Some(
+            RULE.finding(format!("the pods of {kind} `{name}` have the annotation `{annotation}`, and it has not"))
+                .because(format!("{reader} reads it from the objects that it delivers, and makes no pod itself"))
+                .help(format!("move it to `metadata.annotations` of the {kind}"))
+                .at(desired.spot_at(&format!("{above}metadata.annotations[{annotation}]"))),
+        )
+    });
+    told.collect()
+}
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = of_another_kind(subject);
     for (desired, template) in subject.pods() {
@@ -76,6 +114,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if desired.role == Role::Definition || desired.object.kind() == "Pod" {
             continue;
         }
+        findings.extend(of_the_workload(desired, &template));
         let Some(annotations) = desired.object.at("/metadata/annotations").and_then(|it| it.as_object()) else {
             continue;
         };

@@ -1,6 +1,9 @@
 mod behind_a_switch;
+mod condition_of_a_part;
 mod either_way;
 mod fuller;
+mod in_any_form;
+mod of_an_item;
 mod of_its_name;
 mod same_file;
 mod table_of_nobody;
@@ -12,16 +15,19 @@ use landfall_chart::{Chart, Rendered, Values, values_to_json};
 use landfall_diag::{Finding, Place, Severity, Spot};
 use serde_json::Value;
 
-use self::behind_a_switch::behind_a_switch;
+use self::behind_a_switch::{Behind, behind_a_switch, has_document, variables_of_another};
+use self::condition_of_a_part::of_no_value;
 use self::either_way::one_step_deeper;
 use self::fuller::Fuller;
+use self::in_any_form::of_one;
+use self::of_an_item::of_items;
 use self::of_its_name::printed_of_another;
 use self::same_file::in_the_same_file;
 use self::table_of_nobody::of_no_table;
 use super::value_that_prints_nothing::{Dot, bare_path, declares, is_not_at_hand, moved, operand, table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
-use crate::texts::{Text, own_texts, unquoted};
+use crate::texts::{Text, gather, own_texts, unquoted};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF286",
@@ -42,16 +48,21 @@ pub(super) struct Condition {
     /// The actions of its branch, and the conditions around it.
     about: String,
     /// The actions of its branch.
-    inner: String,
+    pub(super) inner: String,
     /// Whether it is an `if`: within `with` the value is read as the dot.
-    is_if: bool,
+    pub(super) is_if: bool,
 }
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
         for rendered in &unit.rendered.charts {
-            findings.extend(own_texts(rendered).iter().flat_map(|text| of_strangers(unit, rendered, text)));
+            for text in own_texts(rendered) {
+                findings.extend(of_strangers(unit, rendered, &text));
+                findings.extend(of_items(unit, &text));
+            }
+            findings.extend(of_other_parts(unit, rendered));
+            findings.extend(of_no_value(unit, rendered));
             let mut told = BTreeSet::new();
             let fuller = Fuller::of(rendered);
             let misspelt = misspelt(rendered, &fuller).into_iter().map(|it| (it, "a template"));
@@ -80,6 +91,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let alike = printed_of_another(rendered).into_iter();
             let alike = alike.filter(|(place, _, only)| !told.contains(&(place.file.clone(), only.clone())));
             findings.extend(alike.map(|it| heard_together(unit, it, "print one and the same, or ask for")));
+            let of_one = of_one(rendered).into_iter();
+            let of_one = of_one.filter(|(place, asked, _)| !told.contains(&(place.file.clone(), asked.clone())));
+            findings.extend(of_one.map(|it| heard_together(unit, it, "ask for")));
             let is_told = |table: &str| told.iter().any(|(_, asked)| asked.split('.').next() == Some(table));
             findings.extend(of_no_table(unit, rendered, &is_told));
         }
@@ -101,20 +115,47 @@ fn of_strangers(unit: &DesiredUnit, rendered: &Rendered, text: &Text<'_>) -> Vec
     let is_given = |path: &str| value_at(&rendered.values, path).is_some_and(|it| it.truth());
     let is_switch = |path: &str| value_at(&rendered.values, path).is_some_and(|it| it.as_bool().is_some());
     let behind = behind_a_switch(&text.text).into_iter();
-    let told = behind.filter(|it| is_switch(&it.switch) && is_given(&it.setting)).map(|it| {
-        let place = text.place(it.at);
-        let finding = RULE
-            .finding(format!("`{}` is printed only where `{}` is on", it.setting, it.switch))
-            .weighing(Severity::Info)
-            .keyed(format!("{} {} {}", place.file, it.switch, it.setting))
-            .because(format!(
-                "whoever sets `{}` and switches the other off is not heard, and nothing says so",
-                it.setting
-            ))
-            .help(format!("ask for `{}` itself", it.setting));
-        finding.at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) })
-    });
-    told.collect()
+    let told = behind.filter(|it| is_switch(&it.switch) && is_given(&it.setting));
+    told.map(|it| printed_only_where(unit, text, &it, format!("ask for `{}` itself", it.setting))).collect()
+}
+
+/// Variables that print the switch of one part within the condition of another, where each part has a document of its own.
+fn of_other_parts(unit: &DesiredUnit, rendered: &Rendered) -> Vec<Finding> {
+    if rendered.processed.metadata.kind == "library" {
+        return Vec::new();
+    }
+    let mut texts = Vec::new();
+    gather(&rendered.processed, &mut texts);
+    let is_part = |switch: &str| {
+        value_at(&rendered.values, switch).is_some_and(|it| it.as_bool().is_some())
+            && texts.iter().any(|text| has_document(&text.text, switch))
+    };
+    let table = |switch: &str| switch.split('.').next().unwrap_or_default().to_owned();
+    let is_below = |it: &Behind| {
+        let path = format!("{}.{}", table(&it.switch), table(&it.setting));
+        value_at(&rendered.values, &path).is_some()
+    };
+    let mut findings = Vec::new();
+    for text in &texts {
+        let behind = variables_of_another(&text.text).into_iter();
+        let told = behind.filter(|it| is_part(&it.switch) && is_part(&it.setting) && !is_below(it));
+        findings.extend(told.map(|it| {
+            let advice = format!("let it stand beside what `{}` is asked for", it.switch);
+            printed_only_where(unit, text, &it, advice)
+        }));
+    }
+    findings
+}
+
+/// That a value is printed only where something else is on.
+fn printed_only_where(unit: &DesiredUnit, text: &Text<'_>, it: &Behind, advice: String) -> Finding {
+    let place = text.place(it.at);
+    RULE.finding(format!("`{}` is printed only where `{}` is on", it.setting, it.switch))
+        .weighing(Severity::Info)
+        .keyed(format!("{} {} {}", place.file, it.switch, it.setting))
+        .because(format!("whoever sets `{}` and switches the other off is not heard, and nothing says so", it.setting))
+        .help(advice)
+        .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(place) })
 }
 
 /// The conditions of a chart's own templates that nothing meets, with what they ask for and what is meant.
@@ -197,13 +238,13 @@ fn without_brackets(text: &str) -> String {
 }
 
 /// Whether a table of the values is a part's, by its name or by the one that it is given.
-fn is_of_a_part(chart: &Chart, table: &str) -> bool {
+pub(super) fn is_of_a_part(chart: &Chart, table: &str) -> bool {
     chart.declared().any(|it| it.name == table || it.alias == table)
         || chart.dependencies.iter().any(|it| it.name() == table)
 }
 
 /// What switches a part of a chart on.
-const SWITCHES: &[&str] = &["enabled", "enable", "create", "install", "deploy"];
+pub(super) const SWITCHES: &[&str] = &["enabled", "enable", "create", "install", "deploy"];
 
 /// The switch that a table declares where another word for one is asked for: `create` for `enabled`.
 fn other_switch(values: &Values, path: &[&str]) -> Option<String> {
@@ -374,7 +415,7 @@ fn is_plural(asked: &str, declared: &str) -> bool {
 }
 
 /// Whether nobody declares a path, or speaks of it, nor may a chart that is not at hand.
-fn is_missing(rendered: &Rendered, spoken_of: &[Spoken], path: &[&str]) -> bool {
+pub(super) fn is_missing(rendered: &Rendered, spoken_of: &[Spoken], path: &[&str]) -> bool {
     is_undeclared(rendered, spoken_of, path) && !is_not_at_hand(&rendered.processed, path)
 }
 
@@ -389,7 +430,7 @@ fn is_undeclared(rendered: &Rendered, spoken_of: &[Spoken], path: &[&str]) -> bo
 }
 
 /// Whether a comment of the values file names a path as it is written.
-fn is_written_of(chart: &Chart, path: &str) -> bool {
+pub(super) fn is_written_of(chart: &Chart, path: &str) -> bool {
     let names = |line: &str| {
         line.match_indices(path).any(|(at, _)| {
             let is_of_word = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
@@ -402,14 +443,14 @@ fn is_written_of(chart: &Chart, path: &str) -> bool {
 }
 
 /// A key that a values file speaks of without setting it.
-struct Spoken {
-    name: String,
+pub(super) struct Spoken {
+    pub(super) name: String,
     /// The key that it stands under; several where that cannot be told, none where it may be anywhere.
-    under: Vec<String>,
+    pub(super) under: Vec<String>,
 }
 
 /// The keys of a values file that are commented out.
-fn commented(text: &str) -> Vec<Spoken> {
+pub(super) fn commented(text: &str) -> Vec<Spoken> {
     let mut above: Vec<(usize, String)> = Vec::new();
     let mut found = Vec::new();
     // What was left empty last: examples of what goes into it stand behind it as they stand before the next key.
@@ -526,7 +567,7 @@ fn is_decoration(path: &[&str]) -> bool {
 }
 
 /// Whether a text reads a path, or a table that it stands in as a whole.
-fn reads(text: &str, path: &[&str]) -> bool {
+pub(super) fn reads(text: &str, path: &[&str]) -> bool {
     (1..=path.len()).any(|length| mentions(text, &path[..length].join(".")))
 }
 

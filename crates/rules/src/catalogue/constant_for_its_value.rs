@@ -1,4 +1,5 @@
 mod domain;
+mod neighbour;
 
 use landfall_chart::Values;
 use landfall_diag::{Finding, Place, Severity, Spot};
@@ -14,7 +15,8 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "`{{ if .Values.retries }}` around `retries: 3` prints 3, whatever was set: the number that was once tried stands where \
           its value belongs. The setting is declared and read, so nothing says that it is not heard. So it is with the domain of a \
-          cluster that is spelt out beside the value for it.",
+          cluster that is spelt out beside the value for it, and with a variable that is called after one value and printed from \
+          its neighbour.",
     advice: "Print the value in the place of the constant.",
     check,
 };
@@ -24,6 +26,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     for unit in subject.units {
         for rendered in unit.rendered.charts.iter().filter(|it| it.processed.metadata.kind != "library") {
             findings.extend(domain::spelt_out(unit, rendered));
+            findings.extend(neighbour::printed_for_it(unit, rendered));
             let chart = &rendered.processed;
             for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
                 let text = file.text();

@@ -1,3 +1,6 @@
+mod new_claim;
+mod scripts_of_root;
+
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
@@ -28,6 +31,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         if let Some(before) = &before {
             findings.extend(handed_over(desired, &template, before));
         }
+        // Where the data is there already, somebody has seen to it.
+        if before.as_ref().is_none_or(|it| claims(it).is_empty()) {
+            findings.extend(new_claim::without_group(subject, desired, &template));
+        }
+        findings.extend(scripts_of_root::of_pod(subject, desired, &template));
         for container in template.containers() {
             let old = before.as_ref().and_then(|it| it.containers().into_iter().find(|old| old.name == container.name));
             findings.extend(read_only_root(desired, &container));
@@ -42,12 +50,8 @@ fn handed_over(desired: &Desired, template: &PodTemplate<'_>, before: &PodTempla
     if claims(template).is_empty() || claims(before).is_empty() || hands_over(template) {
         return None;
     }
-    let number = |spec: &Value, field: &str| spec.pointer(&format!("/securityContext/{field}")).and_then(Value::as_i64);
     let (old, new) = (number(before.spec, "fsGroup"), number(template.spec, "fsGroup"));
     let (kind, name) = (desired.object.kind(), desired.object.name());
-    let user = |template: &PodTemplate<'_>, container: &Container<'_>| {
-        number(container.value, "runAsUser").or_else(|| number(template.spec, "runAsUser"))
-    };
     let at = format!("{}.securityContext", template.path);
     if let Some(group) = old.filter(|_| new.is_none()) {
         // Root may write wherever it is.
@@ -74,6 +78,21 @@ fn handed_over(desired: &Desired, template: &PodTemplate<'_>, before: &PodTempla
             .because("without an fsGroup nobody hands the files over")
             .at(desired.spot_at(&at)),
     )
+}
+
+/// A number of the security of a pod or a container.
+fn number(spec: &Value, field: &str) -> Option<i64> {
+    spec.pointer(&format!("/securityContext/{field}")).and_then(Value::as_i64)
+}
+
+/// The user that a container runs as, where its pod says so.
+fn user(template: &PodTemplate<'_>, container: &Container<'_>) -> Option<i64> {
+    number(container.value, "runAsUser").or_else(|| number(template.spec, "runAsUser"))
+}
+
+/// What a container mounts.
+fn mounts<'c>(container: &Container<'c>) -> &'c [Value] {
+    container.value["volumeMounts"].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// The containers that run as long as the pod.
@@ -113,9 +132,8 @@ fn read_only_now(
     old: &Container<'_>,
 ) -> Option<Finding> {
     let claims = claims(template);
-    let mounts = |container: &Container<'_>| container.value["volumeMounts"].as_array().cloned().unwrap_or_default();
     let before = mounts(old);
-    let (at, mount) = mounts(container).into_iter().enumerate().find(|(_, mount)| {
+    let (at, mount) = mounts(container).iter().enumerate().find(|(_, mount)| {
         let was = before.iter().find(|it| it["mountPath"] == mount["mountPath"] && it["name"] == mount["name"]);
         let is_data = mount["name"].as_str().is_some_and(|name| claims.contains(&name));
         is_data && mount["readOnly"] == true && was.is_some_and(|was| was["readOnly"] != true)

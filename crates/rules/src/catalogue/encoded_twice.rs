@@ -23,24 +23,22 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let is_secret = desired.object.kind() == "Secret";
         for (key, text, field) in texts(&desired.object) {
             let Some(inner) = encoded_text(&text) else { continue };
+            let line = line_of(subject, desired, &field);
+            let is_of_data = is_secret && field.starts_with("data");
             // A file's name says that text belongs there; without one the program may want it encoded.
             let holds_text = is_file(key) || is_sentence(&inner);
-            if !holds_text
-                && !was_plain(subject, desired, key)
-                && !is_encoded_by_template(subject, desired, &field, is_secret)
-            {
+            let is_told = holds_text || was_plain(subject, desired, key) || encodes_too_often(&line, is_of_data);
+            if !is_told || is_drawn(&line) {
                 continue;
             }
-            let how = if is_secret && field.starts_with("data") { "twice" } else { "although nobody decodes it" };
-            findings.push(
-                RULE.finding(format!(
-                    "`{key}` of {} `{}` is encoded {how}",
-                    desired.object.kind(),
-                    desired.object.name()
-                ))
+            let how = if is_of_data { "twice" } else { "although nobody decodes it" };
+            let finding = RULE
+                .finding(format!("`{key}` of {} `{}` is encoded {how}", desired.object.kind(), desired.object.name()))
                 .because("whoever reads the key gets base64 in place of the text")
-                .at(desired.spot_at(&field)),
-            );
+                .at(desired.spot_at(&field));
+            // What a chart puts together itself and encodes as a whole is mostly for a program that decodes it.
+            let is_meant = !is_secret && is_of_helper(&line);
+            findings.push(if is_meant { finding.weighing(Severity::Info) } else { finding });
         }
     }
     findings
@@ -93,18 +91,27 @@ fn is_sentence(text: &str) -> bool {
     text.trim().len() >= 12 && text.trim().contains([' ', '\n']) && text.is_ascii()
 }
 
-/// Whether the template's line encodes the value more often than the place decodes it.
-fn is_encoded_by_template(
-    subject: &Subject<'_>,
-    desired: &crate::subject::Desired,
-    field: &str,
-    is_secret: bool,
-) -> bool {
+/// The template's line that a field is written by; empty where it is not known.
+fn line_of(subject: &Subject<'_>, desired: &Desired, field: &str) -> String {
     let unit = subject.unit(&desired.unit);
     let origin = unit.and_then(|unit| unit.rendered.origin(&desired.key(), field));
-    let line = origin.and_then(|origin| origin.template).and_then(|place| place.source).unwrap_or_default();
-    let decoded = usize::from(is_secret && field.starts_with("data"));
-    line.matches("b64enc").count() > decoded
+    origin.and_then(|origin| origin.template).and_then(|place| place.source).unwrap_or_default()
+}
+
+/// Whether a template's line encodes the value more often than the place decodes it.
+fn encodes_too_often(line: &str, is_of_data: bool) -> bool {
+    line.matches("b64enc").count() > usize::from(is_of_data)
+}
+
+/// Whether a template's line encodes what it has drawn itself: the longer text is the password then.
+fn is_drawn(line: &str) -> bool {
+    let drawing = ["randAlphaNum", "randAlpha", "randNumeric", "randAscii", "randBytes"];
+    line.contains("b64enc") && drawing.iter().any(|it| line.contains(it))
+}
+
+/// Whether a template's line encodes what a named template prints.
+fn is_of_helper(line: &str) -> bool {
+    line.contains("b64enc") && line.contains("include \"")
 }
 
 #[cfg(test)]
@@ -119,6 +126,14 @@ mod tests {
         {
             assert!(encoded_text(text).is_none() || !is_sentence(&encoded_text(text).unwrap_or_default()), "{text}");
         }
+        assert!(
+            is_drawn("  key: {{ randAlphaNum 32 | b64enc | quote }}") && !is_drawn("  key: {{ .Values.randAlpha }}")
+        );
+        assert!(is_of_helper("  a.yaml: {{ include \"web.settings\" . | b64enc }}"));
+        assert!(
+            encodes_too_often("{{ .Values.a | b64enc }}", false)
+                && !encodes_too_often("{{ .Values.a | b64enc }}", true)
+        );
         assert!(is_file("run.sh") && is_file("app.YAML") && !is_file("password"));
     }
 }

@@ -1,10 +1,14 @@
+mod never_called;
+mod of_variables;
 mod turned_round;
 
 use landfall_diag::{Finding, Severity};
 
+use self::never_called::is_never_called;
+use self::of_variables::of_variables;
 use self::turned_round::turned_round;
 use super::unseen_settings::find;
-use crate::calls::{Host, hosts};
+use crate::calls::{Host, named_hosts};
 use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::siblings::is_of_sibling;
@@ -26,8 +30,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in subject.objects() {
         let template = pod_template(&desired.object);
-        for host in hosts(&desired.object, template.as_ref()) {
-            findings.extend(unanswered(subject, desired, &host));
+        for host in named_hosts(&desired.object, template.as_ref()) {
+            let found = unanswered(subject, desired, &host);
+            findings.extend(found.filter(|_| !is_never_called(subject, &desired.object, template.as_ref(), &host)));
+        }
+        if let Some(template) = &template {
+            findings.extend(of_variables(subject, desired, template));
         }
         if let Some(template) = template.filter(|_| desired.object.kind() == "StatefulSet") {
             findings.extend(pods_of_another_name(subject, desired, &template));
@@ -113,18 +121,7 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
         let here = services.contains(&name) && !subject.objects().any(|it| it.object.namespace() == Some(namespace));
         return here.then(|| finding.help(format!("Service `{name}` is delivered into {own}: `{name}.{own}.svc`")));
     }
-    // What a chart puts in front of its names: the release's, its own, or both.
-    let chart = subject.unit(&desired.unit).and_then(|unit| unit.chart.as_ref()).map_or("", |chart| chart.name());
-    let is_front = |front: &str| {
-        let front = front.strip_suffix('-').unwrap_or_default();
-        front == desired.unit || front == chart || front == format!("{}-{chart}", desired.unit)
-    };
-    let longer = |service: &&&str| {
-        service.strip_suffix(name).is_some_and(is_front) || name.strip_suffix(**service).is_some_and(is_front)
-    };
-    // An abbreviation of one of several names nothing.
-    let mut alike = services.iter().filter(longer);
-    let by_prefix = alike.next().filter(|_| alike.next().is_none()).copied();
+    let by_prefix = with_front(subject, &desired.unit, &services, name);
     let near = by_prefix.or_else(|| {
         let close = landfall_diag::nearest(name, services.iter().copied())?;
         is_slip(name, close).then_some(close)
@@ -153,6 +150,21 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
     };
     let is_meant = host.port.is_none_or(opens) && !is_of_sibling(subject, name);
     is_meant.then(|| finding.help(format!("did you mean `{near}`?")))
+}
+
+/// The Service that is meant by a name which lacks what a chart puts in front of its own ones, or has it once more: the release's
+/// name, the chart's, or both. An abbreviation of one of several names nothing.
+pub(super) fn with_front<'s>(subject: &Subject<'_>, unit: &str, services: &[&'s str], name: &str) -> Option<&'s str> {
+    let chart = subject.unit(unit).and_then(|unit| unit.chart.as_ref()).map_or("", |chart| chart.name());
+    let is_front = |front: &str| {
+        let front = front.strip_suffix('-').unwrap_or_default();
+        front == unit || front == chart || front == format!("{unit}-{chart}")
+    };
+    let is_longer = |service: &&str| {
+        service.strip_suffix(name).is_some_and(is_front) || name.strip_suffix(*service).is_some_and(is_front)
+    };
+    let mut alike = services.iter().copied().filter(is_longer);
+    alike.next().filter(|_| alike.next().is_none())
 }
 
 /// A call of a Service whose very name a template of the same chart spells out, and that is not delivered with these

@@ -112,12 +112,25 @@ fn shape(schemas: &Schemas, desired: &Desired, gvk: &Gvk) -> Vec<Finding> {
     let mut findings = Vec::new();
     for text in unknown {
         let Some(field) = text.strip_prefix("unknown field ").map(|field| field.trim_matches('"')) else { continue };
+        if !is_own && had(&desired.object.gvk(), field) {
+            continue;
+        }
         let meant = schemas.kind(gvk).and_then(|root| meant(root, desired.object.value(), field));
         let finding = dropped(desired, gvk, field, "", meant);
         // A version that is gone had other fields.
         findings.push(if is_own { finding } else { finding.weighing(Severity::Warning) });
     }
     findings
+}
+
+/// Fields that definitions of `v1beta1` had, and those of `v1` have elsewhere: whoever writes the version anew moves them.
+const OF_OLD_DEFINITIONS: &[&str] =
+    &["spec.additionalPrinterColumns", "spec.subresources", "spec.validation", "spec.version"];
+
+/// Whether a version that is gone had a field: that the version is gone says enough of it.
+fn had(gvk: &Gvk, field: &str) -> bool {
+    let is_definition = gvk.kind == "CustomResourceDefinition" && gvk.api_version() == "apiextensions.k8s.io/v1beta1";
+    is_definition && OF_OLD_DEFINITIONS.contains(&field)
 }
 
 /// A field that a kind does not have: an error where it shows what was meant.
@@ -216,4 +229,17 @@ fn variable_at<'v>(object: &'v Value, field: &str) -> Option<&'v str> {
 pub(super) fn minor(version: &str) -> Option<u32> {
     let digits: String = version.split('.').nth(1)?.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_definitions_had_fields_that_new_ones_have_elsewhere() {
+        let of = |version: &str| Gvk::new("apiextensions.k8s.io", version, "CustomResourceDefinition");
+        assert!(had(&of("v1beta1"), "spec.validation") && had(&of("v1beta1"), "spec.version"));
+        assert!(!had(&of("v1beta1"), "spec.validaton") && !had(&of("v1"), "spec.validation"));
+        assert!(!had(&Gvk::new("policy", "v1beta1", "PodSecurityPolicy"), "spec.version"));
+    }
 }

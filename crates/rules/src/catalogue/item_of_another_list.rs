@@ -1,8 +1,9 @@
 use landfall_diag::{Finding, Severity};
+use serde_json::Value;
 
 use super::value_that_prints_nothing::{Dot, moved, operand};
 use crate::rule::Rule;
-use crate::subject::Subject;
+use crate::subject::{Role, Subject};
 use crate::texts::{Action, actions, delivered_texts, unquoted, words};
 
 pub(super) static RULE: Rule = Rule {
@@ -65,6 +66,34 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             };
             findings.push(finding.keyed(format!("{} {path} {list}", place.file)).at(spot(place)));
         }
+    }
+    findings.extend(labels_among_annotations(subject));
+    findings
+}
+
+/// What charts give their objects as labels, and nobody reads as annotations.
+const LABELS_ALONE: &[&str] = &["helm.sh/chart", "app.kubernetes.io/managed-by", "app.kubernetes.io/instance"];
+
+/// Objects that have no labels, and a chart's labels among their annotations.
+fn labels_among_annotations(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for desired in subject.objects().filter(|it| it.role != Role::Definition) {
+        let table = |field: &str| desired.object.at(field).and_then(Value::as_object);
+        let Some(annotations) = table("/metadata/annotations") else { continue };
+        let Some(label) = LABELS_ALONE.iter().copied().find(|it| annotations.contains_key(*it)) else { continue };
+        let has_labels = table("/metadata/labels").is_some_and(|labels| !labels.is_empty());
+        if has_labels || subject.is_borrowed(desired) {
+            continue;
+        }
+        let (kind, name) = (desired.object.kind(), desired.object.name());
+        findings.push(
+            RULE.finding(format!(
+                "the label `{label}` is among the annotations of {kind} `{name}`, which has no labels"
+            ))
+            .because("what selects by labels does not find it: `labels:` is empty, or not there")
+            .help("print the labels below `labels:`, in front of `annotations:`")
+            .at(desired.spot_at(&format!("metadata.annotations[{label}]"))),
+        );
     }
     findings
 }

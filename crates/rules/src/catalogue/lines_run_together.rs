@@ -1,8 +1,10 @@
+mod beside;
 mod loops;
 mod written;
 
 use landfall_diag::{Finding, Severity};
 
+use self::beside::run_into;
 use self::loops::{is_word, loops};
 use self::written::written;
 use crate::rule::Rule;
@@ -44,6 +46,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 told(at, before, after)
                     .because("`{{-` takes the line's end away, and `toYaml` brings none")
                     .help("leave the dash away, or print it with `nindent`"),
+            );
+        }
+        for (at, word, action) in run_into(&text.text) {
+            let place = text.place(at);
+            findings.push(
+                RULE.finding(format!("`{word}` and `{action}` are run together into one word"))
+                    .keyed(format!("{} {word} {action}", place.file))
+                    .because("`{{-` takes the blank between them away")
+                    .help("leave the dash away: `{{ … }}`")
+                    .at(spot(place)),
             );
         }
         // What runs into the line in front of the loop is told already.
@@ -99,7 +111,7 @@ fn glued(text: &str) -> Vec<(usize, &str, &str)> {
             // What stands in front of the whole block stands in front of each of its branches.
             "else" => open.last().and_then(|it| it.before),
             "end" => open.pop().filter(|it| !matches!(it.word, "define" | "block")).and(before),
-            _ => before,
+            _ => before.filter(|_| !brings_break(&action)),
         };
         // A helper may well put a word together.
         let is_helper = open.iter().any(|it| matches!(it.word, "define" | "block"));
@@ -109,6 +121,13 @@ fn glued(text: &str) -> Vec<(usize, &str, &str)> {
         }
     }
     found
+}
+
+/// Whether an action prints a line's end itself: `printf "\n"`, `println`.
+fn brings_break(action: &Action<'_>) -> bool {
+    let word = action.word();
+    let prints = word.starts_with('"') || matches!(word, "print" | "printf");
+    word == "println" || (prints && action.inner.contains("\\n\""))
 }
 
 /// The line in front of an action that stands alone on its own.
@@ -205,6 +224,8 @@ mod tests {
             "  a=\n{{- if .x -}}\n  b\n{{- end }}\n",
             "  a\n{{- if .x -}}\n  , b\n{{- end }}\n",
             "  a\n{{- if .x }}\n  b\n{{- end }}\n",
+            "a: 1\n{{- printf \"\\n\" -}}\nb: 2\n",
+            "a: 1\n{{- println -}}\nb: 2\n",
         ] {
             assert_eq!(lines(text), [], "{text}");
         }

@@ -1,7 +1,12 @@
+mod password_of_a_server;
+mod plain_values;
+
 use landfall_diag::{Finding, Severity};
 use landfall_object::references::references;
 use serde_json::Value;
 
+use self::password_of_a_server::without_its_password;
+use self::plain_values::in_plain_values;
 use super::migration_on_the_first_day::migrates;
 use crate::pods::{Container, ContainerRole, EnvFrom, image_parts, is_lasting};
 use crate::rule::Rule;
@@ -12,7 +17,8 @@ pub(super) static RULE: Rule = Rule {
     title: "what migrates is given the Secrets of its program",
     severity: Severity::Info,
     why: "A migration opens the database that its program opens. Where the address comes from a Secret that only the program is given by \
-          `envFrom`, the migration has none, or the one of a default.",
+          `envFrom`, the migration has none, or the one of a default. So has any program that is told of a server by the ConfigMap of its \
+          sibling, and not of the password that stands beside it there.",
     advice: "Print the same `envFrom` into the container that migrates.",
     check,
 };
@@ -57,6 +63,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         );
     }
     findings.extend(all.iter().filter_map(|server| prepared_with_more(server, &all)));
+    findings.extend(without_its_password(subject, &all));
+    findings.extend(in_plain_values(subject, &all));
     findings
 }
 
@@ -112,12 +120,20 @@ fn is_server(it: &Placed<'_>) -> bool {
 /// Whether two run the same image for one release; one that prepares its pod is held against that pod alone.
 fn is_beside(server: &Placed<'_>, one: &Placed<'_>) -> bool {
     let (own, other) = (image_parts(one.container.image()).1, image_parts(server.container.image()).1);
+    !own.is_empty() && own == other && is_with(server, one)
+}
+
+/// Whether two run for one release; one that prepares its pod is held against that pod alone.
+fn is_with(server: &Placed<'_>, one: &Placed<'_>) -> bool {
     let is_of_its_pod = one.container.role != ContainerRole::Init || server.desired.key() == one.desired.key();
-    !own.is_empty()
-        && own == other
-        && is_of_its_pod
+    is_of_its_pod
         && server.desired.unit == one.desired.unit
         && server.desired.object.namespace() == one.desired.object.namespace()
+}
+
+/// How a container and whose it is are called.
+fn called(it: &Placed<'_>) -> String {
+    format!("container `{}` of {} `{}`", it.container.name, it.desired.object.kind(), it.desired.object.name())
 }
 
 /// The Secrets whose keys are a container's variables, each as a whole, and that have to be there.

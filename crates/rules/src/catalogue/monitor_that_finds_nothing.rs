@@ -1,9 +1,12 @@
+mod by_another_scheme;
+
 use std::collections::BTreeSet;
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::{Map, Value};
 
+use self::by_another_scheme::by_another_scheme;
 use super::secret_that_nobody_reads::is_of_release;
 use crate::operated::{is_operated, may_run_pods};
 use crate::pods::{PodTemplate, selects};
@@ -53,9 +56,14 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let unborne = unborne(selector, &beside.iter().map(|it| it.labels()).collect::<Vec<_>>());
         let lacks = chosen.is_empty().then_some(unborne);
         findings.extend(missing(monitor, "Service", "endpoints", lacks, &ports.collect::<Vec<_>>()));
-        if let Some(behind) = ports_behind(subject, &chosen) {
-            findings.extend(unnamed_targets(subject, monitor, "endpoints", &behind));
+        if let Some(behind) = pods_behind(subject, &chosen) {
+            findings.extend(unnamed_targets(subject, monitor, "endpoints", &Declared::of(behind)));
         }
+        let seen: Vec<(&Object, Vec<PodTemplate<'_>>)> =
+            chosen.iter().filter_map(|service| Some((*service, pods_of(subject, service)?))).collect();
+        findings.extend(by_another_scheme(monitor, "endpoints", |endpoint| {
+            seen.iter().filter_map(|(service, pods)| Some((measured(service, endpoint)?, pods.as_slice()))).collect()
+        }));
         findings.extend(twice(monitor, &chosen));
     }
     for monitor in subject.of_kind("monitoring.coreos.com", "PodMonitor") {
@@ -65,72 +73,125 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             .filter(|(desired, _)| reaches(monitor, desired.object.namespace()))
             .map(|(_, template)| template)
             .collect();
-        let chosen: Vec<&PodTemplate<'_>> = beside.iter().filter(|it| it.is_selected_by(selector)).collect();
+        let chosen: Vec<PodTemplate<'_>> = beside.iter().copied().filter(|it| it.is_selected_by(selector)).collect();
         let is_near = || beside.iter().any(|it| lacks_a_label(selector, it.labels()));
         if beside.is_empty() || (chosen.is_empty() && operated(subject, monitor) && !is_near()) {
             continue;
         }
-        let containers = chosen.iter().flat_map(|template| template.containers());
+        let containers = chosen.iter().flat_map(PodTemplate::containers);
         let ports: Vec<&str> = containers.flat_map(|it| it.ports().map(|(_, name)| name).collect::<Vec<_>>()).collect();
         let unborne = unborne(selector, &beside.iter().map(PodTemplate::labels).collect::<Vec<_>>());
         let lacks = chosen.is_empty().then_some(unborne);
         findings.extend(missing(monitor, "pod", "podMetricsEndpoints", lacks, &ports));
-        let named = ports.into_iter().filter(|it| !it.is_empty()).collect();
-        findings.extend(unnamed_targets(subject, monitor, "podMetricsEndpoints", &named));
+        findings.extend(by_another_scheme(monitor, "podMetricsEndpoints", |endpoint| {
+            port_of_pods(endpoint).map(|port| (port.clone(), chosen.as_slice())).into_iter().collect()
+        }));
+        findings.extend(unnamed_targets(subject, monitor, "podMetricsEndpoints", &Declared::of(chosen)));
     }
     findings.extend(twice_by_two(subject));
     findings
 }
 
-/// The names of the container ports of the pods behind Services; none where one of them leads to pods that are not seen.
-fn ports_behind<'s>(subject: &Subject<'s>, services: &[&Object]) -> Option<BTreeSet<&'s str>> {
-    let mut names = BTreeSet::new();
+/// The pods behind Services; none where one of them leads to pods that are not seen.
+fn pods_behind<'s>(subject: &Subject<'s>, services: &[&Object]) -> Option<Vec<PodTemplate<'s>>> {
+    let mut found = Vec::new();
     for service in services {
-        let selector = service.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))?;
-        let pods: Vec<PodTemplate<'s>> = subject
-            .pods()
-            .filter(|(desired, it)| desired.object.namespace() == service.namespace() && it.is_selected_by(selector))
-            .map(|(_, template)| template)
-            .collect();
-        if pods.is_empty() {
-            return None;
-        }
-        for container in pods.iter().flat_map(PodTemplate::containers) {
-            names.extend(container.ports().map(|(_, name)| name).filter(|it| !it.is_empty()));
-        }
+        found.extend(pods_of(subject, service)?);
     }
-    Some(names)
+    Some(found)
+}
+
+/// The pods behind a Service; none where they are not seen.
+fn pods_of<'s>(subject: &Subject<'s>, service: &Object) -> Option<Vec<PodTemplate<'s>>> {
+    let selector = service.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))?;
+    let pods: Vec<PodTemplate<'s>> = subject
+        .pods()
+        .filter(|(desired, it)| desired.object.namespace() == service.namespace() && it.is_selected_by(selector))
+        .map(|(_, template)| template)
+        .collect();
+    (!pods.is_empty()).then_some(pods)
+}
+
+/// The ports that the containers of pods declare.
+struct Declared<'s> {
+    /// What they are called, those that are.
+    names: BTreeSet<&'s str>,
+    numbers: BTreeSet<u64>,
+    /// Whether each pod has one: the program of one that has none may listen anywhere.
+    is_everywhere: bool,
+}
+
+impl<'s> Declared<'s> {
+    fn of(pods: Vec<PodTemplate<'s>>) -> Self {
+        let mut all = Declared { names: BTreeSet::new(), numbers: BTreeSet::new(), is_everywhere: true };
+        for template in pods {
+            let containers = template.containers();
+            let ports: Vec<(u64, &'s str)> = containers.iter().flat_map(|it| it.ports()).collect();
+            all.is_everywhere &= !ports.is_empty();
+            all.numbers.extend(ports.iter().map(|(number, _)| *number));
+            all.names.extend(ports.into_iter().map(|(_, name)| name).filter(|name| !name.is_empty()));
+        }
+        all
+    }
+
+    /// Whether it is known that no pod has a port that an endpoint asks for by its name or number.
+    fn lacks(&self, port: &Value) -> bool {
+        let text = port.as_str().unwrap_or_default();
+        if text.bytes().any(|it| it.is_ascii_alphabetic()) {
+            let is_of_a_mesh = OF_A_MESH.iter().any(|mesh| text.contains(mesh));
+            return !self.names.is_empty() && !self.names.contains(text) && !is_of_a_mesh;
+        }
+        let Some(number) = port.as_u64().or_else(|| text.parse().ok()) else { return false };
+        let is_there = self.numbers.contains(&number) || NUMBERS_OF_A_MESH.contains(&number);
+        !self.numbers.is_empty() && self.is_everywhere && !is_there
+    }
 }
 
 /// Ports of proxies that a mesh puts into pods, which no template has.
 const OF_A_MESH: &[&str] = &["envoy", "istio", "linkerd", "kuma", "consul", "dapr"];
 
-/// The endpoints that ask for a container's port by a name that no chosen pod has.
-fn unnamed_targets(subject: &Subject<'_>, monitor: &Desired, field: &str, named: &BTreeSet<&str>) -> Vec<Finding> {
-    if named.is_empty() || is_operated(subject, &monitor.unit) {
+/// The same by their numbers: where Envoy, Istio's agent, Linkerd's, Consul's and Kuma's proxies are measured.
+const NUMBERS_OF_A_MESH: &[u64] = &[4191, 5670, 15014, 15020, 15021, 15090, 20200];
+
+/// The endpoints that ask for a container's port by a name or a number that no chosen pod has.
+fn unnamed_targets(subject: &Subject<'_>, monitor: &Desired, field: &str, declared: &Declared<'_>) -> Vec<Finding> {
+    if is_operated(subject, &monitor.unit) {
         return Vec::new();
     }
     let (kind, name) = (monitor.object.kind(), monitor.object.name());
     let endpoints = monitor.object.list_at(&format!("/spec/{field}")).iter().enumerate();
     let asked = endpoints.filter(|(_, it)| it["port"].as_str().unwrap_or_default().is_empty());
-    let asked = asked.filter_map(|(at, endpoint)| Some((at, endpoint["targetPort"].as_str()?)));
+    let asked = asked.filter_map(|(at, endpoint)| Some((at, by_target(endpoint)?)));
     asked
-        .filter(|(_, port)| {
-            let is_name = port.bytes().any(|it| it.is_ascii_alphabetic());
-            is_name && !named.contains(port) && !OF_A_MESH.iter().any(|mesh| port.contains(mesh))
-        })
-        .map(|(at, port)| {
+        .filter(|(_, (_, port))| declared.lacks(port))
+        .map(|(at, (key, port))| {
+            let said = port.as_str().map_or_else(|| port.to_string(), str::to_owned);
             let finding = RULE
-                .finding(format!("{kind} `{name}` asks for the target port `{port}`, which no chosen pod has"))
+                .finding(format!("{kind} `{name}` asks for the target port `{said}`, which no chosen pod has"))
                 .because("nothing is measured there")
-                .at(monitor.spot_at(&format!("spec.{field}[{at}].targetPort")));
-            let known: Vec<&str> = named.iter().copied().collect();
-            match landfall_diag::nearest(port, known.iter().copied()) {
+                .at(monitor.spot_at(&format!("spec.{field}[{at}].{key}")));
+            if said.bytes().all(|it| it.is_ascii_digit()) {
+                let numbers: Vec<String> = declared.numbers.iter().map(u64::to_string).collect();
+                return finding.help(format!("the containers declare {}", numbers.join(", ")));
+            }
+            let known: Vec<&str> = declared.names.iter().copied().collect();
+            match landfall_diag::nearest(&said, known.iter().copied()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),
                 None => finding.help(format!("the containers' ports are called {}", known.join(", "))),
             }
         })
         .collect()
+}
+
+/// How an endpoint says which container's port it means, where it does not name the port itself, and the port.
+fn by_target(endpoint: &Value) -> Option<(&'static str, &Value)> {
+    ["portNumber", "targetPort"].into_iter().find_map(|key| Some((key, endpoint.get(key).filter(|it| !it.is_null())?)))
+}
+
+/// The port of the pods that an endpoint of a PodMonitor measures.
+fn port_of_pods(endpoint: &Value) -> Option<&Value> {
+    let named = endpoint.get("port").filter(|it| it.as_str().is_some_and(|name| !name.is_empty()));
+    named.or_else(|| by_target(endpoint).map(|(_, port)| port))
 }
 
 /// A monitor that says nothing of namespaces, and so looks into its own alone, while the Service of its release that it selects is in

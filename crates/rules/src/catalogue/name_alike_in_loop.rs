@@ -51,12 +51,42 @@ fn alike(text: &str) -> Vec<(usize, &str, String)> {
             let Some((name_at, name)) = field(document, "name") else { continue };
             let namespace = field(document, "namespace").map(|(_, it)| it).unwrap_or_default();
             let is_constant = |written: &str| !written.is_empty() && says_nothing(written, inside);
-            if is_constant(name) && (namespace.is_empty() || is_constant(namespace)) {
+            let is_alike = is_constant(name) && (namespace.is_empty() || is_constant(namespace));
+            if is_alike && !is_of_one_item(text, inside, at + name_at) {
                 found.push((at + name_at, name, list.clone()));
             }
         }
     }
     found
+}
+
+/// Whether a place in a loop, whose actions are `inside`, stands in a branch for the one item that is called so: its condition
+/// compares something of the item with a constant.
+fn is_of_one_item(text: &str, inside: &[Action<'_>], at: usize) -> bool {
+    let mut open: Vec<&Action<'_>> = Vec::new();
+    for action in inside.iter().skip(1).take_while(|it| it.start < at) {
+        match action.word() {
+            "if" | "with" | "range" | "define" | "block" => open.push(action),
+            "else" => {
+                if let Some(last) = open.last_mut() {
+                    *last = action;
+                }
+            }
+            "end" => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    open.iter().any(|it| compares(it.inner) && !says_nothing(&text[it.start..it.end], inside))
+}
+
+/// Whether an action compares something with a constant: `if eq .name "web"`.
+fn compares(inner: &str) -> bool {
+    let said = unquoted(inner);
+    let all = words(&said);
+    let is_equal = all.contains(&"eq") && !all.contains(&"not");
+    is_equal && all.iter().any(|it| it.starts_with(['"', '`']) || it.parse::<i64>().is_ok())
 }
 
 /// Where the block that an action opens ends.
@@ -214,6 +244,19 @@ mod tests {
         }
         let apart = "{{- range .Values.spaces }}\n---\napiVersion: v1\nkind: A\nmetadata:\n  name: x\n  namespace: {{ . }}\n{{- end }}\n";
         assert_eq!(alike(apart), []);
+        let of_one = |condition: &str| {
+            let name = "{{ $.Release.Name }}";
+            format!(
+                "{{{{- range $job := .Values.jobs }}}}\n{{{{- if {condition} }}}}\n{}{{{{- end }}}}\n{{{{- end }}}}\n",
+                manifest(name)
+            )
+        };
+        for condition in ["eq $job.name \"a\"", "and $.Values.x (eq .name \"a\")", "eq (int .at) 1"] {
+            assert_eq!(alike(&of_one(condition)), [], "{condition}");
+        }
+        for condition in ["$job.enabled", "eq $.Values.x \"a\"", "not (eq $job.name \"a\")", "eq .a .b"] {
+            assert_eq!(alike(&of_one(condition)).len(), 1, "{condition}");
+        }
         let beside = "apiVersion: v1\nkind: A\nmetadata:\n  name: x\ndata:\n{{- range .Values.a }}\n  {{ . }}: a\n{{- end }}\n---\n{{- with .Values.b }}\napiVersion: v1\nkind: A\nmetadata:\n  name: x\n{{- end }}\n";
         assert_eq!(alike(beside), []);
     }

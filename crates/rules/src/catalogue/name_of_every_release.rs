@@ -1,9 +1,12 @@
+mod called_by_pods;
+
 use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use landfall_object::references::references;
 use serde_json::Value;
 
+use self::called_by_pods::called_by_pods;
 use super::secret_that_nobody_reads::has_word;
 use crate::decoded::texts;
 use crate::pods::pod_template;
@@ -29,22 +32,23 @@ const KINDS: &[&str] = &["ConfigMap", "Secret", "PersistentVolumeClaim", "Servic
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
-        let fixed: Vec<(&Desired, &Desired)> = unit
+        let taken = unit
             .objects
             .iter()
             .filter(|it| it.object.group().is_empty() && KINDS.contains(&it.object.kind()) && is_made(subject, it))
             .filter(|it| is_of_this_release(unit, it) && !is_asked_for(subject, &it.object))
-            .filter_map(|it| Some((it, reader(subject, unit, it)?)))
-            .collect();
+            .filter_map(|it| Some((it, reader(subject, unit, it)?)));
+        let fixed: Vec<(&Desired, &Desired)> = taken.chain(called_by_pods(subject, unit)).collect();
         if fixed.is_empty() || is_there_once(subject, unit) {
             continue;
         }
         for (desired, reader) in fixed {
             let (kind, name) = (desired.object.kind(), desired.object.name());
             let (owner, after) = (reader.object.kind(), reader.object.name());
+            let does = if kind == "Service" { "calls" } else { "takes" };
             findings.push(
                 RULE.finding(format!(
-                    "{kind} `{name}` is called alike in each release, and {owner} `{after}`, which takes it, after its own"
+                    "{kind} `{name}` is called alike in each release, and {owner} `{after}`, which {does} it, after its own"
                 ))
                 .because("a second release in the namespace finds it there, and it is the first one's")
                 .at(desired.spot_at("metadata.name")),
@@ -64,16 +68,20 @@ pub(super) fn is_made(subject: &Subject<'_>, desired: &Desired) -> bool {
     is_wanted && !subject.is_borrowed(desired)
 }
 
-/// Whether a template writes the name of an object as it is, once, and means the release's own namespace. What is kept or looked
-/// up by that name is shared on purpose.
+/// Whether a template writes the name of an object as it is, once, and means the release's own namespace.
 fn is_of_this_release(unit: &DesiredUnit, desired: &Desired) -> bool {
+    let is_fixed = is_spelt_out(unit, desired, "name", desired.object.name());
+    is_fixed && !is_shared(unit, desired) && !is_in_loop_of(unit, desired)
+}
+
+/// Whether an object is not the release's own: it is kept or looked up by its name, or meant for another namespace.
+fn is_shared(unit: &DesiredUnit, desired: &Desired) -> bool {
     let (object, namespace) = (&desired.object, unit.namespace.as_str());
     let is_looked_up =
         unit.lookups.iter().any(|(kind, name)| kind == object.kind() && (name.is_empty() || name == object.name()));
     let is_kept = object.annotation("helm.sh/resource-policy") == Some("keep");
     let is_elsewhere = object.namespace() != Some(namespace) || is_spelt_out(unit, desired, "namespace", namespace);
-    let is_shared = is_looked_up || is_kept || is_elsewhere;
-    !is_shared && is_spelt_out(unit, desired, "name", object.name()) && !is_in_loop_of(unit, desired)
+    is_looked_up || is_kept || is_elsewhere
 }
 
 /// Whether a template writes a field of an object's metadata as it is, without any action.

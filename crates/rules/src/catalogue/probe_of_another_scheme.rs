@@ -1,6 +1,6 @@
 use landfall_diag::{Finding, Severity};
 
-use crate::pods::{Container, image_parts};
+use crate::pods::{Container, PodTemplate, image_parts};
 use crate::rule::Rule;
 use crate::subject::Subject;
 
@@ -32,7 +32,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 }
                 let Some((called, scheme)) = asked(&container, probe) else { continue };
                 let is_secure = scheme.eq_ignore_ascii_case("HTTPS");
-                if is_secure == (called == "https") {
+                if is_secure == (called == "https") || (is_secure && is_asked_by_the_api(subject, &template)) {
                     continue;
                 }
                 findings.push(
@@ -49,6 +49,20 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether the API asks these pods as a webhook: it does so over TLS, whatever their port is called.
+fn is_asked_by_the_api(subject: &Subject<'_>, template: &PodTemplate<'_>) -> bool {
+    let of_kind = |kind: &'static str| subject.objects().filter(move |it| it.object.kind() == kind);
+    let asks = |service: &str| {
+        let configurations = of_kind("MutatingWebhookConfiguration").chain(of_kind("ValidatingWebhookConfiguration"));
+        let mut webhooks = configurations.flat_map(|it| it.object.list_at("/webhooks"));
+        webhooks.any(|it| it["clientConfig"]["service"]["name"] == service)
+    };
+    of_kind("Service").any(|it| {
+        let selector = &it.object.value()["spec"]["selector"];
+        selector.is_object() && template.is_selected_by(selector) && asks(it.object.name())
+    })
 }
 
 /// Servers that speak no HTTP at their port, by what their images are called.

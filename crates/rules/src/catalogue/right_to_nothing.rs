@@ -12,7 +12,8 @@ pub(super) static RULE: Rule = Rule {
     title: "rights are to groups, resources and verbs that there are",
     severity: Severity::Warning,
     why: "The API takes any word in a role. A right to `pod`, to `deployments` of the core group or to `lists` is a right to \
-          nothing: the role is there, its binding is there, and the program is refused when it asks.",
+          nothing: the role is there, its binding is there, and the program is refused when it asks. So is one to read what is \
+          only ever created, as a command within a pod is.",
     advice: "Write resources in the plural, with the group that they are of (`\"\"` for the core, no version), and verbs as the \
              API has them.",
     check,
@@ -37,6 +38,28 @@ const VERBS: &[&str] = &[
     "attest",
 ];
 
+/// What is asked for by `create` alone: the group and the resource.
+const CREATED: &[(&str, &str)] = &[
+    ("", "pods/exec"),
+    ("", "pods/attach"),
+    ("", "pods/portforward"),
+    ("", "pods/eviction"),
+    ("", "pods/binding"),
+    ("", "serviceaccounts/token"),
+    ("authentication.k8s.io", "tokenreviews"),
+    ("authentication.k8s.io", "selfsubjectreviews"),
+    ("authorization.k8s.io", "subjectaccessreviews"),
+    ("authorization.k8s.io", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "selfsubjectrulesreviews"),
+    ("authorization.k8s.io", "localsubjectaccessreviews"),
+];
+
+/// Those of them that servers before 1.35 open for `get`, too, where a program speaks WebSocket.
+const STREAMS: &[&str] = &["pods/exec", "pods/attach", "pods/portforward"];
+
+/// Words in the name of a role, or in its labels, that say that it is there for reading.
+const READING: &[&str] = &["view", "viewer", "read", "reader", "readonly", "ro"];
+
 /// Groups that earlier versions served and charts still allow beside the ones of today.
 const GONE: &[&str] = &["extensions"];
 
@@ -57,8 +80,67 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let all = served.entry(group.group.clone()).or_default();
         all.extend(group.resources.iter().map(|it| it.name.clone()));
     }
-    findings.extend(roles.into_iter().flat_map(|role| told(role, &served)));
+    findings.extend(roles.iter().flat_map(|role| told(role, &served)));
+    findings.extend(roles.iter().flat_map(|role| never_created(role, &roles)));
     findings
+}
+
+/// Rights to what is created and never read, in a rule that does not give `create`, where no other role of the unit does.
+fn never_created(role: &Desired, roles: &[&Desired]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if is_for_reading(role) {
+        return findings;
+    }
+    let (kind, name) = (role.object.kind(), role.object.name());
+    let of_unit = || roles.iter().filter(|it| it.unit == role.unit).flat_map(|it| it.object.list_at("/rules"));
+    for (at, rule) in role.object.list_at("/rules").iter().enumerate() {
+        for (index, resource) in words(rule, "resources").enumerate() {
+            let is_it = |(group, known): &&(&str, &str)| *known == resource && has(rule, "apiGroups", group);
+            let Some((group, _)) = CREATED.iter().find(is_it) else { continue };
+            if of_unit().any(|it| creates(it, group, resource)) {
+                continue;
+            }
+            let (severity, cause) = match STREAMS.contains(&resource) {
+                true => {
+                    (Severity::Info, "it is opened by `create`; `get` lets WebSockets alone in, and that before 1.35")
+                }
+                false => (Severity::Warning, "it is asked for by `create` alone, so whoever has the role is refused"),
+            };
+            findings.push(
+                RULE.finding(format!("{kind} `{name}` gives rights to `{resource}` without `create`"))
+                    .weighing(severity)
+                    .because(cause)
+                    .help("add `create` to its verbs, or leave the resource out")
+                    .at(role.spot_at(&format!("rules[{at}].resources[{index}]"))),
+            );
+        }
+    }
+    findings
+}
+
+/// Whether a rule allows to create a resource, or a part of one.
+fn creates(rule: &Value, group: &str, resource: &str) -> bool {
+    let (whole, part) = resource.split_once('/').unwrap_or((resource, ""));
+    let is_meant = |it: &str| it == resource || it == format!("{whole}/*") || it == format!("*/{part}");
+    has(rule, "verbs", "create")
+        && has(rule, "apiGroups", group)
+        && words(rule, "resources").any(|it| it == "*" || is_meant(it))
+}
+
+/// Whether a list of a rule has a word, or all of them.
+fn has(rule: &Value, field: &str, wanted: &str) -> bool {
+    words(rule, field).any(|it| it == "*" || it == wanted)
+}
+
+/// Whether a role says, by its name or its labels, that it is there for reading.
+fn is_for_reading(role: &Desired) -> bool {
+    let says = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.split(|it: char| !it.is_ascii_alphanumeric()).any(|word| READING.contains(&word))
+    };
+    let labels = role.object.labels().into_iter().flatten();
+    let mut labels = labels.flat_map(|(key, value)| [key.as_str(), value.as_str().unwrap_or_default()]);
+    says(role.object.name()) || labels.any(says)
 }
 
 /// Resources of no namespace that a role of one names, and that no role of the whole cluster gives beside it.
@@ -66,10 +148,8 @@ fn of_no_namespace(subject: &Subject<'_>, role: &Desired) -> Vec<Finding> {
     if role.object.kind() != "Role" {
         return Vec::new();
     }
-    let gives = |rule: &Value, group: &str, resource: &str| {
-        let has = |field: &str, wanted: &str| words(rule, field).any(|it| it == "*" || it == wanted);
-        has("apiGroups", group) && has("resources", resource)
-    };
+    let gives =
+        |rule: &Value, group: &str, resource: &str| has(rule, "apiGroups", group) && has(rule, "resources", resource);
     let everywhere = |group: &str, resource: &str| {
         let of_cluster = subject.of_kind("rbac.authorization.k8s.io", "ClusterRole").filter(|it| it.unit == role.unit);
         of_cluster.into_iter().any(|it| it.object.list_at("/rules").iter().any(|rule| gives(rule, group, resource)))
@@ -276,6 +356,18 @@ mod tests {
         for other in ["proxy", "reset", "set", "post", "issue"] {
             assert_eq!(near_verb(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_part_is_created_by_its_name_or_with_all_others() {
+        let creates = |resource: &str, verb: &str| {
+            let rule = serde_json::json!({"apiGroups": [""], "resources": [resource], "verbs": ["get", verb]});
+            super::creates(&rule, "", "pods/exec")
+        };
+        for resource in ["pods/exec", "pods/*", "*/exec", "*"] {
+            assert!(creates(resource, "create") && creates(resource, "*") && !creates(resource, "list"), "{resource}");
+        }
+        assert!(!creates("pods", "create") && !creates("pods/attach", "create"));
     }
 
     #[test]

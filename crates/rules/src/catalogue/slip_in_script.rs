@@ -1,3 +1,5 @@
+mod branches;
+mod counted;
 mod kept;
 
 use std::collections::HashSet;
@@ -22,6 +24,7 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = kept::unset_in_kept(subject);
+    findings.extend(kept::slips_in_kept(subject));
     for (desired, template) in subject.pods() {
         for container in template.containers() {
             findings.extend(broken_option(&container).map(|(field, option)| {
@@ -29,6 +32,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .because("a space stands between the dashes and the name: a line was broken there")
                     .at(desired.spot_at(&format!("{}.{field}", container.path)))
             }));
+            findings.extend(counted::in_container(desired, &container));
             let Some((field, flags, script)) = given_script(&container) else { continue };
             let at = || desired.spot_at(&format!("{}.{field}", container.path));
             if let Some(option) = cut_off(script) {
@@ -41,14 +45,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                     .at(at()),
                 );
             }
-            if let Some(open) = left_open(script) {
-                findings.push(
-                    RULE.finding(format!("the script of container `{}` has {open}", container.name))
-                        .weighing(Severity::Error)
-                        .because("the shell reads to the script's end, finds none, and runs nothing")
-                        .at(at()),
-                );
-            }
+            let found = slips(&format!("the script of container `{}`", container.name), script);
+            findings.extend(found.into_iter().map(|it| it.at(at())));
             let ends_without = flags.contains('u') || script.lines().any(refuses_unset);
             if let Some(name) = ends_without.then(|| unset(script, &container)).flatten() {
                 findings.push(
@@ -61,6 +59,27 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 );
             }
         }
+    }
+    findings
+}
+
+/// What is wrong with a script wherever it stands and whatever its variables are.
+fn slips(whose: &str, script: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(open) = left_open(script) {
+        findings.push(
+            RULE.finding(format!("{whose} has {open}"))
+                .weighing(Severity::Error)
+                .because("to the shell that is an error of syntax, with which it ends"),
+        );
+    }
+    if let Some(set) = branches::set_in_one(script) {
+        let (file, program) = (set.file, set.program);
+        findings.push(
+            RULE.finding(format!("{whose} writes `{file}` in both branches of an `if`, and says `{program}` in one"))
+                .because("where the other one is taken, the file stays as it was written")
+                .help(format!("say `{program}` behind `fi`")),
+        );
     }
     findings
 }
@@ -111,70 +130,110 @@ fn cut_off(script: &str) -> Option<&str> {
     None
 }
 
-/// What a script begins and does not end: `if` without `fi`, a quote.
+/// What a script begins and does not end, or ends and has not begun: `if` without `fi`, `fi` without `if`, a quote.
 fn left_open(script: &str) -> Option<String> {
     // What stands in a document of its own is not the shell's, nor is what a substitution in quotes holds easily told.
     if script.contains("<<") || script.contains("$((") || script.contains("[[") {
         return None;
     }
-    let (mut quote, mut word, mut open, mut commands) = (None, String::new(), Vec::new(), true);
-    let mut letters = script.chars().chain(['\n']).peekable();
-    let mut plain = true;
-    while let Some(letter) = letters.next() {
+    // Within `$'…'` a quote may be meant by the letter.
+    if script.contains("$'") && script.contains("\\'") {
+        return None;
+    }
+    let first = first_words(script)?;
+    let mut open: Vec<&str> = Vec::new();
+    for &(_, word) in &first.words {
+        match word {
+            "if" | "case" | "do" => open.push(word),
+            "fi" | "esac" | "done" => match open.pop() {
+                Some(begun) if end_of(begun) == word => {}
+                Some(_) => return None,
+                None if first.is_quoted => return None,
+                None => return never_begun(script, word),
+            },
+            _ => {}
+        }
+    }
+    if first.is_quoted {
+        // Quotes within a substitution within quotes are others.
+        return (!script.contains("\"$(")).then(|| "a quote that is not closed".to_owned());
+    }
+    let begun = open.pop()?;
+    Some(format!("`{begun}` without `{}`", end_of(begun)))
+}
+
+/// The word that ends what another one begins.
+fn end_of(begun: &str) -> &'static str {
+    match begun {
+        "if" => "fi",
+        "case" => "esac",
+        _ => "done",
+    }
+}
+
+/// A word that ends what nothing has begun.
+fn never_begun(script: &str, word: &str) -> Option<String> {
+    // The quotes within a substitution are others, and a list may hold any word.
+    if script.contains("\"$(") || script.contains("=(") {
+        return None;
+    }
+    let begun = ["if", "case", "do"].into_iter().find(|it| end_of(it) == word)?;
+    Some(format!("`{word}` without `{begun}`"))
+}
+
+/// The words of a script with which a command may begin.
+struct FirstWords<'s> {
+    /// Each with where it stands; none of them is quoted.
+    words: Vec<(usize, &'s str)>,
+    /// Whether a quote is open at the script's end.
+    is_quoted: bool,
+}
+
+/// Reads the words with which commands begin; `None` where backticks may hold others.
+fn first_words(script: &str) -> Option<FirstWords<'_>> {
+    let mut words = Vec::new();
+    let (mut quote, mut from, mut commands, mut plain) = (None, None, true, true);
+    let mut letters = script.char_indices().chain([(script.len(), '\n')]).peekable();
+    while let Some((at, letter)) = letters.next() {
         match (quote, letter) {
             (None | Some('"'), '\\') => {
-                letters.next();
-                plain = false;
+                // A line that goes on is no word.
+                plain &= letters.next().is_some_and(|(_, next)| next == '\n');
             }
             (Some(end), letter) if end == letter => quote = None,
             (Some(_), _) => {}
             // What a substitution holds may be quoted by itself.
             (None, '`') => return None,
             (None, '\'' | '"') => (quote, plain) = (Some(letter), false),
-            (None, '#') if word.is_empty() && plain => {
-                while letters.peek().is_some_and(|next| *next != '\n') {
+            (None, '#') if from.is_none() && plain => {
+                while letters.peek().is_some_and(|(_, next)| *next != '\n') {
                     letters.next();
                 }
             }
-            (None, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')') => {
-                let is_word = !word.is_empty() || !plain;
-                if commands && plain {
-                    match word.as_str() {
-                        "if" | "case" | "do" => open.push(word.clone()),
-                        "fi" | "esac" | "done" => {
-                            let begun = open.pop()?;
-                            if !matches!(
-                                (begun.as_str(), word.as_str()),
-                                ("if", "fi") | ("case", "esac") | ("do", "done")
-                            ) {
-                                return None;
-                            }
-                        }
-                        _ => {}
-                    }
+            (None, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>') => {
+                let word = from.take().map_or("", |from: usize| &script[from..at]);
+                let is_first = commands && plain && !word.is_empty();
+                if is_first {
+                    words.push((at - word.len(), word));
                 }
-                let goes_on = plain
-                    && matches!(word.as_str(), "then" | "else" | "elif" | "do" | "!" | "{" | "if" | "while" | "until");
-                if is_word {
-                    commands = goes_on;
+                if !word.is_empty() || !plain {
+                    commands = (is_first && goes_on(word)) || (plain && word == "{");
                 }
-                commands |= !matches!(letter, ' ' | '\t');
-                word.clear();
+                commands |= !matches!(letter, ' ' | '\t' | '<' | '>');
                 plain = true;
             }
-            (None, letter) => word.push(letter),
+            (None, _) => from = from.or(Some(at)),
         }
     }
-    if quote.is_some() {
-        // Quotes within a substitution within quotes are others.
-        return (!script.contains("\"$(")).then(|| "a quote that is not closed".to_owned());
-    }
-    let (begun, end) = (open.pop()?, |word: &str| match word {
-        "if" => "fi",
-        "case" => "esac",
-        _ => "done",
-    });
-    Some(format!("`{begun}` without `{}`", end(&begun)))
+    Some(FirstWords { words, is_quoted: quote.is_some() })
+}
+
+/// Whether a command may stand behind a word that is one's first itself.
+fn goes_on(word: &str) -> bool {
+    matches!(
+        word,
+        "then" | "else" | "elif" | "do" | "!" | "if" | "while" | "until" | "time" | "}" | "fi" | "done" | "esac"
+    )
 }
 
 /// Whether a text ends within quotes or brackets.
@@ -321,6 +380,15 @@ mod tests {
             ("until ! [ -e /x ] ; do sleep 1 ; done & exec /app", None),
             ("cat <<EOF\nif\nEOF\nif a", None),
             ("echo \"# no comment\" a#b 'c'#d; done=1; fi_=2", None),
+            ("echo a\nfi\necho b\n", Some("`fi` without `if`")),
+            ("echo a; done", Some("`done` without `do`")),
+            ("run &&\\\n  if a; then b; fi\n", None),
+            ("while read a; do b; done</c\n", None),
+            ("echo wait until done\n", None),
+            ("states=(if done)\n", None),
+            ("a=\"$(sh -c \"if b; then c; fi; d\")\"\n", None),
+            ("case $a in done) b ;; esac\n", None),
+            ("IFS=$'\\''; fi\n", None),
         ] {
             assert_eq!(left_open(script).as_deref(), open, "{script}");
         }

@@ -8,11 +8,11 @@ use landfall_diag::{Finding, Severity, Spot};
 
 use self::made_when_off::made_when_off;
 use self::table_for_its_switch::tables_for_their_switches;
-use super::branch_never_taken::{actions, conditions};
+use super::branch_never_taken::{Condition, actions, conditions, mentions};
 use super::value_that_prints_nothing::{Dot, operand, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::{Text, own_texts};
+use crate::texts::{Text, own_texts, unquoted, words};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF289",
@@ -46,11 +46,13 @@ fn texts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
         let text = file.text();
-        for path in conditions(&text).iter().flat_map(|it| it.paths.clone()) {
-            let Some((said, origin)) = text_at(&rendered.values, &path) else { continue };
+        for (condition, path) in conditions(&text).iter().flat_map(|it| it.paths.iter().map(move |path| (it, path))) {
+            let Some((said, origin)) = text_at(&rendered.values, path) else { continue };
             let is_off = matches!(said.to_ascii_lowercase().as_str(), "false" | "no" | "off");
-            let meant = nearly_a_switch(&path, &said);
-            if (!is_off && meant.is_none()) || !told.insert(path.clone()) {
+            let meant = nearly_a_switch(path, &said);
+            // What is printed where it is set is a text, and no switch: `updateMode: "Off"`.
+            let is_text = prints(condition, path);
+            if (!is_off && meant.is_none()) || is_text || !told.insert(path.clone()) {
                 continue;
             }
             let source = rendered.provenance.as_ref().and_then(|it| it.source(origin));
@@ -69,6 +71,19 @@ fn texts(unit: &str, rendered: &Rendered) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether one of the actions of a condition's branch, each on its line, prints a path of the values.
+fn prints(condition: &Condition, path: &str) -> bool {
+    let is_rest = |word: &str| word.starts_with('.') && path.ends_with(word);
+    condition.inner.lines().any(|action| {
+        let said = unquoted(action);
+        let all = words(&said);
+        let is_asked = matches!(all.first(), Some(&("if" | "else" | "with" | "range" | "end")));
+        // Within `with` the dot is the value itself.
+        let is_dot = !condition.is_if && all.contains(&".");
+        !is_asked && (is_dot || mentions(&said, path) || all.iter().any(|it| is_rest(it)))
+    })
 }
 
 /// Objects that are made where a switch says that none is.
@@ -258,6 +273,28 @@ mod tests {
         assert_eq!(nearly_a_switch("rbac.create", "tru"), Some("true"));
         for (path, said) in [("a.enabled", "true"), ("a.enabled", "auto"), ("a.layout", "tree"), ("a.enabled", "")] {
             assert_eq!(nearly_a_switch(path, said), None, "{path}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_printed_where_it_is_set_is_no_switch() {
+        let is_printed = |text: &str| {
+            let found = conditions(text);
+            found.first().is_some_and(|it| it.paths.first().is_some_and(|path| prints(it, path)))
+        };
+        for text in [
+            "{{ if .Values.a.mode }}mode: {{ .Values.a.mode | quote }}{{ end }}",
+            "{{ with .Values.a.mode }}mode: {{ . }}{{ end }}",
+            "{{ if $.Values.a.mode }}{{ with .Values.a }}mode: {{ .mode }}{{ end }}{{ end }}",
+        ] {
+            assert!(is_printed(text), "{text}");
+        }
+        for text in [
+            "{{ if .Values.a.on }}name: {{ include \"x\" . }}{{ end }}",
+            "{{ if .Values.a.on }}{{ if .Values.a.on }}b: c{{ end }}{{ end }}",
+            "{{ if .Values.a.on }}b: {{ .Values.b.on }}{{ end }}{{ .Values.a.on }}",
+        ] {
+            assert!(!is_printed(text), "{text}");
         }
     }
 

@@ -174,6 +174,10 @@ fn json(text: &str) -> Result<(), String> {
     if text.lines().any(|line| line.trim_start().starts_with(['/', '#', '*'])) {
         return Ok(());
     }
+    let is_inner = |inner: String| serde_json::from_str::<Value>(&inner).is_ok_and(|it| is_structure(&it));
+    if serde_json::from_str::<String>(text).is_ok_and(is_inner) {
+        return Err("it is a text that holds JSON, written as JSON once more".to_owned());
+    }
     let documents = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
     for document in documents {
         document.map_err(|error| format!("line {}, column {}: {}", error.line(), error.column(), category(&error)))?;
@@ -203,8 +207,24 @@ fn category(error: &serde_json::Error) -> &'static str {
     }
 }
 
+/// Whether a value has others in it.
+fn is_structure(value: &Value) -> bool {
+    value.is_object() || value.is_array()
+}
+
+/// Whether a file of YAML is one quoted text, which holds a map or a list.
+fn is_quoted_yaml(text: &str) -> bool {
+    let is_quoted = text.trim_start().starts_with(['"', '\'']);
+    let documents = if is_quoted { landfall_yaml::to_json_all(text).unwrap_or_default() } else { Vec::new() };
+    let [Value::String(inner)] = documents.as_slice() else { return false };
+    landfall_yaml::to_json(inner).is_ok_and(|it| is_structure(&it))
+}
+
 fn yaml(text: &str) -> Result<(), String> {
     yaml_is_read(text)?;
+    if is_quoted_yaml(text) {
+        return Err("it is a text that holds YAML, written as a text once more".to_owned());
+    }
     // Most files have none, and are not read once more for it.
     let documents =
         if text.contains(" //") { landfall_yaml::to_json_all(text).unwrap_or_default() } else { Vec::new() };
@@ -280,6 +300,20 @@ mod tests {
         assert!(told.contains("`a.size`"), "{told}");
         for fine in ["size: 10 # // of pages\n", "url: https://example.com // x\n", "run: |\n  size: 10 // of pages\n"]
         {
+            assert_eq!(yaml(fine), Ok(()), "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_holds_a_file_is_none_itself() {
+        for text in ["\"[]\"", "\"{\\\"a\\\": 1}\"\n"] {
+            assert!(json(text).expect_err("a text").contains("written as JSON once more"), "{text}");
+        }
+        for fine in ["[]", "\"a\"", "\"1\"", "[\"[]\"]"] {
+            assert_eq!(json(fine), Ok(()), "{fine}");
+        }
+        assert!(yaml("\"a:\\n  b: 1\\n\"\n").expect_err("a text").contains("once more"));
+        for fine in ["\"a\": 1\n", "\"a\"\n", "- \"a: 1\"\n", "\"a: b\": c\n"] {
             assert_eq!(yaml(fine), Ok(()), "{fine}");
         }
     }

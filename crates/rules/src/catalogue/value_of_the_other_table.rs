@@ -1,5 +1,6 @@
 mod group_of_a_user;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -8,6 +9,7 @@ use landfall_chart::{Chart, Values};
 use landfall_diag::{Finding, Severity, Spot};
 
 use self::group_of_a_user::misplaced;
+use super::branch_never_taken::{Spoken, commented};
 use super::value_that_prints_nothing::{Dot, bare_path, moved, operand, table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -26,6 +28,9 @@ pub(super) static RULE: Rule = Rule {
 /// So often a text names the table that it is made of, beside the one value of the other.
 const READ: usize = 2;
 
+/// So many values of the other table a text may read that is called after its own one.
+const FEW: usize = 2;
+
 /// So many keys two tables have in common that are of one kind.
 const ALIKE: usize = 2;
 
@@ -43,7 +48,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 fn told(unit: &str, root: &Chart, chart: &Chart) -> Vec<Finding> {
     let mut texts = Vec::new();
     gather(chart, &mut texts);
-    let others = of_others(chart);
+    let declared = Declared::of(chart);
     let heard = OnceCell::new();
     let mut findings = Vec::new();
     for text in &texts {
@@ -59,23 +64,79 @@ fn told(unit: &str, root: &Chart, chart: &Chart) -> Vec<Finding> {
             );
         }
     }
-    for text in texts.iter().filter(|it| !it.path.ends_with(".tpl")) {
-        for Taken { at, path, table, meant } in taken(text, &chart.values, &others) {
+    for text in &texts {
+        let all = parts(text).into_iter().flat_map(|(from, part)| {
+            let taken = taken(&part, &declared).into_iter();
+            taken.map(move |it| Taken { at: from + it.at, ..it })
+        });
+        for Taken { at, path, table, meant } in all {
             let heard = heard.get_or_init(|| Heard::new(root, chart, &texts));
             if heard.hears(&meant, &chart.values) {
                 continue;
             }
             let place = text.place(at);
+            let is = if value_at(&chart.values, &meant).is_some() { "declared" } else { "spoken of in values.yaml" };
             findings.push(
                 RULE.finding(format!("`{path}` is printed among the values of `{table}`"))
                     .keyed(format!("{} {path}", place.file))
-                    .because(format!("`{meant}` is declared and nowhere printed, so whoever sets it is not heard"))
+                    .because(format!("`{meant}` is {is} and nowhere printed, so whoever sets it is not heard"))
                     .help(format!("print `.Values.{meant}`"))
                     .at(Spot { unit: Some(unit.to_owned()), ..Spot::file(place) }),
             );
         }
     }
     findings
+}
+
+/// What is looked at by itself, with where it begins: a template as a whole, and each define of a file of them by its name.
+fn parts<'t>(text: &'t Text<'_>) -> Vec<(usize, Text<'t>)> {
+    if !text.path.ends_with(".tpl") {
+        return vec![(0, Text { path: text.path.clone(), text: Cow::Borrowed(&*text.text) })];
+    }
+    let all = defines(&text.text).into_iter();
+    all.map(|(name, at)| (at.start, Text { path: name.to_owned(), text: Cow::Borrowed(&text.text[at]) })).collect()
+}
+
+/// The defines of a text: how each is called, and where its body is.
+fn defines(text: &str) -> Vec<(&str, Range<usize>)> {
+    let mut found = Vec::new();
+    let mut open: Vec<Option<(&str, usize)>> = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        match action.word().split('(').next().unwrap_or_default() {
+            // It stands in no other block.
+            "define" => open = vec![action.rest().split('"').nth(1).map(|name| (name, action.end))],
+            "if" | "with" | "range" | "block" => open.push(None),
+            "end" => {
+                if let Some(Some((name, start))) = open.pop() {
+                    found.push((name, start..action.start));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What a chart declares.
+struct Declared<'c> {
+    values: &'c Values,
+    /// The tables that other charts read, too.
+    others: BTreeSet<&'c str>,
+    /// The keys that its values file speaks of without setting them.
+    spoken_of: Vec<Spoken>,
+}
+
+impl<'c> Declared<'c> {
+    fn of(chart: &'c Chart) -> Self {
+        let spoken_of = chart.raw_file("values.yaml").map(|file| commented(&file.text())).unwrap_or_default();
+        Declared { values: &chart.values, others: of_others(chart), spoken_of }
+    }
+
+    /// Whether the values file speaks of a key below a table.
+    fn speaks_of(&self, table: &str, key: &str) -> bool {
+        let table = table.rsplit('.').next().unwrap_or_default();
+        self.spoken_of.iter().any(|it| it.name == key && it.under.iter().any(|above| above == table))
+    }
 }
 
 /// The tables of a chart's values that other charts read, too.
@@ -97,14 +158,17 @@ struct Taken {
 }
 
 /// What a text, or one branch of it, prints of a table that it names this once, among values of a sibling of that table.
-fn taken(text: &Text<'_>, values: &Values, others: &BTreeSet<&str>) -> Vec<Taken> {
+fn taken(text: &Text<'_>, declared: &Declared<'_>) -> Vec<Taken> {
+    let Declared { values, others, .. } = declared;
     let (read, branches) = reads(&text.text);
     let mut found = Vec::new();
     for (at, path) in printed(&text.text) {
         let steps: Vec<&str> = path.split('.').collect();
         // A switch of another part may well be asked for.
         let is_switch = matches!(steps.last(), Some(&("enabled" | "create")));
-        if is_switch || steps.first().is_some_and(|it| others.contains(it)) {
+        // What comes from outside stands for what the chart has itself.
+        let is_external = is_of_define(text) && steps.iter().rev().skip(1).any(|it| it.starts_with("external"));
+        if is_switch || is_external || steps.first().is_some_and(|it| others.contains(it)) {
             continue;
         }
         let branch = branches.iter().find(|it| it.at.start < at && at < it.at.end);
@@ -112,21 +176,30 @@ fn taken(text: &Text<'_>, values: &Values, others: &BTreeSet<&str>) -> Vec<Taken
             let (own, above) = steps[..end].split_last()?;
             let is_of_it = |other: &str| {
                 let is_alike = !others.contains(other) && are_alike(values, above, own, other).unwrap_or(false);
-                let is_meant = is_called_after(&text.path, own, other) || is_named_ahead(&text.text[..at], own);
-                is_alike && !is_meant
+                // What asks for the value itself ahead of it does not say whose it is.
+                let ahead = lines_ahead(&text.text[..at]).replace(&path, "");
+                is_alike && !is_called_after(&text.path, own, other) && !speaks_of(&ahead, own, other)
             };
-            let of_branch = branch.and_then(|it| it.most_read(&read, above, own));
-            let mut all = [most_read(&read, above, own), of_branch].into_iter().flatten();
+            let of_branch = branch.and_then(|it| it.most_read(&read, above, own, &text.path));
+            let mut all = [most_read(&read, above, own, &text.path), of_branch].into_iter().flatten();
             let other = all.find(|other| is_of_it(other))?;
-            Some((joined(above, other), steps[end..].join(".")))
+            let is_its_file = is_called_after(&text.path, other, own);
+            Some((joined(above, other), steps[end..].join("."), is_its_file))
         });
-        let Some((table, leaf)) = sibling else { continue };
+        let Some((table, leaf, is_its_file)) = sibling else { continue };
         let meant = format!("{table}.{leaf}");
-        if value_at(values, &meant).is_some() {
+        if value_at(values, &meant).is_some() || (is_its_file && declared.speaks_of(&table, &leaf)) {
             found.push(Taken { at, path, table, meant });
         }
     }
     found
+}
+
+/// A path that a text reads.
+struct Read {
+    path: String,
+    /// Whether it is printed right behind the `if` that asks for it.
+    is_again: bool,
 }
 
 /// A branch of a template: what is printed where its condition holds.
@@ -141,20 +214,21 @@ struct Branch {
 
 impl Branch {
     /// The table that its condition asks for and that it reads most, beside one that it names once and does not ask for.
-    fn most_read<'r>(&self, read: &'r [String], above: &[&str], own: &str) -> Option<&'r str> {
+    fn most_read<'r>(&self, read: &'r [Read], above: &[&str], own: &str, file: &str) -> Option<&'r str> {
         let read = &read[self.read.clone()];
         let asks = |table: &str| {
             let table = joined(above, table);
-            read.iter().take(self.asked).any(|it| *it == table || is_below(it, &table))
+            read.iter().take(self.asked).any(|it| it.path == table || is_below(&it.path, &table))
         };
-        most_read(read, above, own).filter(|other| asks(other) && !asks(own))
+        most_read(read, above, own, file).filter(|other| asks(other) && !asks(own))
     }
 }
 
 /// The paths that a text reads, in their order, and its branches, those within others before them.
-fn reads(text: &str) -> (Vec<String>, Vec<Branch>) {
-    let (mut read, mut branches) = (Vec::new(), Vec::new());
+fn reads(text: &str) -> (Vec<Read>, Vec<Branch>) {
+    let (mut read, mut branches): (Vec<Read>, Vec<Branch>) = (Vec::new(), Vec::new());
     let mut open: Vec<Option<Branch>> = Vec::new();
+    let mut is_asked = false;
     for action in actions(text).filter(|it| !it.is_comment()) {
         let from = read.len();
         let word = action.word().split('(').next().unwrap_or_default();
@@ -165,7 +239,10 @@ fn reads(text: &str) -> (Vec<String>, Vec<Branch>) {
             closed.read.end = from;
             branches.push(closed);
         }
-        read.extend(paths(action.inner));
+        let own = paths(action.inner);
+        let is_again = is_asked && matches!((own.as_slice(), read.last()), ([one], Some(last)) if *one == last.path);
+        read.extend(own.into_iter().map(|path| Read { path, is_again }));
+        is_asked = word == "if";
         match word {
             "if" | "with" | "range" | "else" => {
                 open.push(Some(Branch { at: action.start..0, read: from..0, asked: read.len() - from }));
@@ -182,21 +259,27 @@ fn joined(above: &[&str], table: &str) -> String {
     if above.is_empty() { table.to_owned() } else { format!("{}.{table}", above.join(".")) }
 }
 
-/// The table that a text reads most beside one that it names once; none where two are read alike.
-fn most_read<'r>(read: &'r [String], above: &[&str], own: &str) -> Option<&'r str> {
+/// The table that a text reads most beside one that it names once, or a little more often where the file is called after the table;
+/// none where two are read alike.
+fn most_read<'r>(read: &'r [Read], above: &[&str], own: &str, file: &str) -> Option<&'r str> {
     let prefix = joined(above, "");
-    let (mut named, mut counts) = (0, BTreeMap::new());
-    for below in read.iter().filter_map(|path| path.strip_prefix(prefix.as_str())) {
+    let (mut named, mut all, mut counts) = (0, 0, BTreeMap::new());
+    for Read { path, is_again } in read {
+        let once = usize::from(!is_again);
+        all += once;
+        let Some(below) = path.strip_prefix(prefix.as_str()) else { continue };
         match below.split_once('.') {
             Some((table, _)) if table != own => *counts.entry(table).or_insert(0_usize) += 1,
-            Some(_) => named += 1,
-            None => named += usize::from(below == own),
+            Some(_) => named += once,
+            None if below == own => named += once,
+            None => {}
         }
     }
-    let most = counts.values().copied().max().filter(|most| named == 1 && *most >= READ)?;
+    let most = counts.values().copied().max().filter(|most| *most >= READ)?;
     let mut tables = counts.into_iter().filter(|(_, count)| *count == most);
     let (table, _) = tables.next()?;
-    tables.next().is_none().then_some(table)
+    let are_few = named == 1 || (named == FEW && named * 3 < all && is_called_after(file, table, own));
+    (are_few && tables.next().is_none()).then_some(table)
 }
 
 /// Whether two tables have keys in common, as those of one kind do.
@@ -208,15 +291,28 @@ fn are_alike(values: &Values, above: &[&str], one: &str, other: &str) -> Option<
 
 /// Whether a template is called after the one table and not after the other: then it is the one's.
 fn is_called_after(path: &str, own: &str, other: &str) -> bool {
-    let name = plain(path.rsplit_once("templates/").map_or(path, |(_, name)| name));
-    name.contains(&plain(own)) && !name.contains(&plain(other))
+    let name = path.rsplit_once("templates/").map_or(path, |(_, name)| name);
+    speaks_of(name, own, other) && !speaks_of(name, other, own)
 }
 
-/// Whether what stands ahead of a value, in its line and the one before, speaks of the table: `- name: WEB_MODE`. Then it is
-/// told of the other on purpose.
-fn is_named_ahead(ahead: &str, own: &str) -> bool {
+/// The line that ends with a text, as far as it goes, and the one before: where they speak of a table (`- name: WEB_MODE`), a value
+/// of it is told of the other on purpose.
+fn lines_ahead(ahead: &str) -> &str {
     let from = ahead.rmatch_indices('\n').nth(1).map_or(0, |(at, _)| at + 1);
-    plain(&ahead[from..]).contains(&plain(own))
+    &ahead[from..]
+}
+
+/// Whether a text speaks of the one table, where it does not speak of the other whose name has that one's in it: `serviceUDP` is no
+/// `service`.
+fn speaks_of(text: &str, own: &str, other: &str) -> bool {
+    let (text, own, other) = (plain(text), plain(own), plain(other));
+    let is_in_it = other != own && other.contains(&own);
+    if is_in_it { text.replace(&other, " ").contains(&own) } else { text.contains(&own) }
+}
+
+/// Whether a text is the body of a define: those are called by their names.
+fn is_of_define(text: &Text<'_>) -> bool {
+    !text.path.contains('/')
 }
 
 /// The letters and digits of a text, however it is written.
@@ -337,8 +433,9 @@ mod tests {
         let json = serde_json::json!({"web": table, "job": table, "a": {"web": table, "job": table}});
         let values = landfall_chart::values_from_json(json.as_object().expect("a map"));
         let text = Text { path: path.to_owned(), text: text.into() };
-        let others = BTreeSet::from(["db"]);
-        taken(&text, &values, &others).into_iter().map(|it| format!("{} {} {}", it.path, it.table, it.meant)).collect()
+        let spoken_of = vec![Spoken { name: "folder".to_owned(), under: vec!["job".to_owned()] }];
+        let declared = Declared { values: &values, others: BTreeSet::from(["db"]), spoken_of };
+        taken(&text, &declared).into_iter().map(|it| format!("{} {} {}", it.path, it.table, it.meant)).collect()
     }
 
     #[test]
@@ -382,6 +479,45 @@ mod tests {
         ] {
             assert_eq!(told(&other), [""; 0], "{other}");
         }
+    }
+
+    #[test]
+    fn two_values_of_the_sibling_are_told_in_a_file_that_is_called_after_the_table() {
+        let own = "a: {{ .Values.job.replicas }}\nb: {{ .Values.job.tag }}\n".repeat(3);
+        let keys = "{{ if .Values.web.mode }}\nc: {{ .Values.web.mode }}\n{{ end }}\n\
+                    {{ if .Values.web.folder }}\nd:\n{{ toYaml .Values.web.folder }}\n{{ end }}\n";
+        let text = format!("{own}{keys}");
+        assert_eq!(of("templates/job.yaml", &text), ["web.mode job job.mode", "web.folder job job.folder"]);
+        for (path, text) in [
+            ("templates/x.yaml", text.clone()),
+            ("templates/web.yaml", text.clone()),
+            ("templates/job.yaml", text.replacen(&own, "a: {{ .Values.job.replicas }}\nb: {{ .Values.job.tag }}\n", 1)),
+        ] {
+            assert_eq!(of(path, &text), [""; 0], "{path}: {text}");
+        }
+        let once = "{{ if .Values.web.folder }}\nd:\n{{ toYaml .Values.web.folder }}\n{{ end }}\n";
+        assert_eq!(of("templates/x.yaml", &format!("{own}{once}")), [""; 0], "it is only spoken of");
+    }
+
+    #[test]
+    fn a_table_whose_name_begins_as_anothers_is_not_taken_for_it() {
+        assert!(is_called_after("templates/service-udp.yaml", "serviceUDP", "service"));
+        assert!(!is_called_after("templates/service-udp.yaml", "service", "serviceUDP"));
+        assert!(is_called_after("templates/service.yaml", "service", "serviceUDP"));
+        assert!(!is_called_after("templates/service.yaml", "serviceUDP", "service"));
+    }
+
+    #[test]
+    fn each_define_is_looked_at_by_itself() {
+        let text = "{{/* {{ define }} */}}\n{{- define \"a.job\" -}}{{ if .x }}1{{ else }}2{{ end }}{{- end }}\n\
+                    {{ define \"b\" }}{{ range .y }}3{{ end }}{{ end }}{{ if .z }}{{ end }}";
+        let found: Vec<_> = defines(text).into_iter().map(|(name, at)| (name, &text[at])).collect();
+        assert_eq!(found, [("a.job", "{{ if .x }}1{{ else }}2{{ end }}"), ("b", "{{ range .y }}3{{ end }}")]);
+        let body = "{{ if eq (int .Values.job.replicas) 1 }}0{{ else if .Values.job.mode }}{{ .Values.web.mode }}\
+                    {{ else }}{{ sub (int .Values.job.replicas) 1 }}{{ end }}";
+        assert_eq!(of("c.job.budget", body), ["web.mode job job.mode"]);
+        assert_eq!(of("c.web.budget", body), [""; 0]);
+        assert_eq!(of("c.job.budget", &body.replace("web.mode", "job.mode")), [""; 0]);
     }
 
     #[test]

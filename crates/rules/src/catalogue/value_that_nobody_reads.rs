@@ -1,8 +1,10 @@
+mod beyond_reach;
 mod handed_on;
 mod items;
 mod kustomized;
 mod left;
 mod replaced;
+mod unserved;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -10,10 +12,12 @@ use std::collections::{BTreeSet, HashMap};
 use landfall_chart::{Chart, Rendered, Values};
 use landfall_diag::{Finding, Place, Severity, Spot};
 
+use self::beyond_reach::is_spoken_of;
 use self::handed_on::hands_all_on;
 use self::kustomized::kustomized;
 use self::left::left;
 use self::replaced::replaced;
+use self::unserved::behind_unserved;
 
 use super::value_that_prints_nothing::table_at;
 use crate::rule::Rule;
@@ -65,7 +69,8 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 .idle_values
                 .iter()
                 .filter(|path| !unread.contains(&path.join(".")) && !may_be_read_elsewhere(&rendered.processed, path));
-            findings.extend(idle.map(|path| idle_value(&unit.name, rendered, path)));
+            let unserved = |path: &[String]| behind_unserved(rendered, &subject.cluster.kinds, path);
+            findings.extend(idle.map(|path| idle_value(&unit.name, rendered, path, unserved(path))));
             findings.extend(left(unit, rendered, &RULE));
         }
         findings.extend(subject.files.iter().flat_map(|files| kustomized(unit, files, &RULE)));
@@ -73,20 +78,24 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether a template speaks of a value that was left out for want of another chart.
+/// Whether a template speaks of a value that was left out for want of another chart, or what such a one calls does.
 fn may_be_read_elsewhere(chart: &Chart, path: &[String]) -> bool {
-    let said = |text: &str| path.first().is_some_and(|part| actions(text).any(|action| action.contains(part.as_str())));
-    chart.without.templates.iter().any(|left| said(&left.text))
+    path.first().is_some_and(|part| is_spoken_of(chart, part))
 }
 
-/// A value that is read somewhere and changes nothing.
-fn idle_value(unit: &str, rendered: &Rendered, path: &[String]) -> Finding {
+/// A value that is read somewhere and changes nothing; `unserved` is what its readers need of the cluster, and it does not serve.
+fn idle_value(unit: &str, rendered: &Rendered, path: &[String], unserved: Option<String>) -> Finding {
     let written = path.join(".").replace(".[", "[");
-    let finding = RULE
-        .finding(format!("`{written}` is set and changes nothing"))
-        .weighing(Severity::Info)
-        .because("what reads it takes it for nothing, or stands behind another setting")
-        .keyed(written);
+    let finding =
+        RULE.finding(format!("`{written}` is set and changes nothing")).weighing(Severity::Info).keyed(written);
+    let finding = match unserved {
+        Some(version) => finding
+            .because(format!(
+                "what reads it is delivered only where the cluster serves `{version}`, which this one does not"
+            ))
+            .help(format!("install what defines `{version}` before this is delivered, or leave the value out")),
+        None => finding.because("what reads it takes it for nothing, or stands behind another setting"),
+    };
     finding
         .at(Spot { unit: Some(unit.to_owned()), ..written_at(rendered, path).map_or_else(Spot::default, Spot::file) })
 }

@@ -1,7 +1,9 @@
-//! Settings of a container that are printed only where another setting, which has nothing to do with them, is on.
+//! Settings of a container that are printed only where another setting, which has nothing to do with them, is on; and variables
+//! of one part that stand within the condition of another.
 
-use crate::catalogue::value_that_prints_nothing::{Dot, operand};
-use crate::texts::{Action, actions, unquoted, words};
+use super::mentions;
+use crate::catalogue::value_that_prints_nothing::{Dot, bare_path, operand};
+use crate::texts::{Action, actions, ifs, unquoted, words};
 
 /// Settings that a container may have whatever it does.
 const SETTINGS: &[&str] = &["securityContext", "resources", "nodeSelector", "tolerations", "affinity"];
@@ -54,6 +56,44 @@ fn are_strangers(switch: &str, setting: &str, key: &str) -> bool {
     switch.contains('.') && !is_of_its_table && !is_named && !is_of_a_platform
 }
 
+/// The variables that print the switch of one part, where the innermost condition around them asks for another part's and is not
+/// that of a whole document.
+pub(super) fn variables_of_another(text: &str) -> Vec<Behind> {
+    let all = ifs(text);
+    let of = |action: Action<'_>| {
+        let is_there = is_of_a_variable(&text[..action.start]);
+        let setting = bare_path(action.inner, &Dot::Root).filter(|path| is_there && is_of_a_part(path))?;
+        let around = all.iter().find(|it| it.at < action.start && action.start < it.end)?;
+        let switch = operand(around.asks, &Dot::Root).filter(|path| is_of_a_part(path) && *path != setting)?;
+        let is_within = around.body.contains(&action.start) && !is_document(&text[around.body.clone()]);
+        is_within.then_some(Behind { at: action.start, switch, setting })
+    };
+    actions(text).filter(|it| !it.is_comment()).filter_map(of).collect()
+}
+
+/// Whether a path is the switch of a table at the top of the values.
+fn is_of_a_part(path: &str) -> bool {
+    path.split_once('.').is_some_and(|(_, key)| key == "enabled")
+}
+
+/// Whether a text ends where the value of a variable begins.
+fn is_of_a_variable(before: &str) -> bool {
+    let mut lines = before.rsplit('\n').map(str::trim);
+    let is_value = lines.next().is_some_and(|line| line.trim_end_matches(['"', '\'', ' ']) == "value:");
+    is_value && lines.next().is_some_and(|line| line.starts_with("- name:"))
+}
+
+/// Whether an object begins in a text.
+fn is_document(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("kind:"))
+}
+
+/// Whether a whole document of a text stands behind a switch.
+pub(super) fn has_document(text: &str, switch: &str) -> bool {
+    let asks = |condition: &str| mentions(condition, switch) && !words(condition).contains(&"not");
+    ifs(text).iter().any(|it| asks(it.asks) && is_document(&text[it.body.clone()]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +116,34 @@ mod tests {
         ] {
             assert_eq!(told(text), [], "{text}");
         }
+    }
+
+    #[test]
+    fn a_variable_within_the_condition_of_another_part_is_told() {
+        let of = |text: &str| -> Vec<(String, String)> {
+            variables_of_another(text).into_iter().map(|it| (it.switch, it.setting)).collect()
+        };
+        let variable = "- name: GATEWAY\n  value: {{ .Values.gateway.enabled | quote }}\n";
+        let told = [("report.enabled".to_owned(), "gateway.enabled".to_owned())];
+        assert_eq!(of(&format!("{{{{- if .Values.report.enabled }}}}\n{variable}{{{{- end }}}}")), told);
+        for text in [
+            format!("{{{{- if .Values.gateway.enabled }}}}\n{variable}{{{{- end }}}}"),
+            format!("{{{{- if .Values.report.enabled }}}}\nkind: Job\n{variable}{{{{- end }}}}"),
+            format!("{{{{- if .Values.report.enabled }}}}\na: b\n{{{{- else }}}}\n{variable}{{{{- end }}}}"),
+            format!("{{{{- if .Values.report.enabled }}}}{{{{ if .a }}}}\n{variable}{{{{- end }}}}{{{{- end }}}}"),
+            format!("{{{{- if .Values.report.enabled }}}}\n{{{{- end }}}}\n{variable}"),
+            format!("{{{{- if .Values.report.enabled }}}}\n{}{{{{- end }}}}", variable.replace("value:", "other:")),
+        ] {
+            assert_eq!(of(&text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_has_a_document_behind_its_switch() {
+        let has = |text: &str| has_document(text, "gateway.enabled");
+        assert!(has("{{- if .Values.gateway.enabled }}\nkind: Service\n{{- end }}"));
+        assert!(has("{{- if and .Values.gateway.enabled .Values.a }}\napiVersion: v1\nkind: Job\n{{- end }}"));
+        assert!(!has("{{- if not .Values.gateway.enabled }}\nkind: Service\n{{- end }}"));
+        assert!(!has("{{- if .Values.gateway.enabled }}\n  kind: Service\n{{- end }}"));
     }
 }

@@ -3,13 +3,15 @@
 use landfall_chart::{Rendered, Value, Values};
 use landfall_diag::Place;
 
+use super::in_any_form::asked_for_one;
 use super::same_file::is_asked_for_alone;
 use super::{Condition, SWITCHES, asked_for, conditions, is_missing, is_of_a_part, texts, without_brackets};
 use crate::catalogue::value_that_prints_nothing::table_at;
 use crate::texts::words;
 
 /// What takes something else in place of a value, refuses, or hands it all on.
-const OTHERWISE: &[&str] = &["default", "coalesce", "fail", "required", "ternary", "include", "template", "tpl"];
+pub(super) const OTHERWISE: &[&str] =
+    &["default", "coalesce", "fail", "required", "ternary", "include", "template", "tpl"];
 
 /// Words in front of a table's name that make switches of what is in it.
 const LETTING: &[&str] = &["enable", "use", "has", "is", "with", "allow", "create"];
@@ -24,7 +26,8 @@ pub(super) fn printed_of_another(rendered: &Rendered) -> Vec<(Place, String, Str
     let texts = texts(chart);
     let all: Vec<String> = texts.iter().map(|(_, text)| without_brackets(text)).collect();
     for (file, text) in texts.iter().filter(|(file, _)| !file.ends_with("NOTES.txt")) {
-        for condition in conditions(text).into_iter().filter(|it| it.is_if) {
+        let by_itself = conditions(text).into_iter().filter(|it| it.is_if);
+        for condition in by_itself.chain(asked_for_one(text)) {
             let Some((asked, only)) = of_the_same_key(&condition) else { continue };
             let steps: Vec<&str> = asked.split('.').collect();
             if !are_of_two_tables(rendered, &steps, &only) || !all.iter().all(|text| is_asked_for_alone(text, &steps)) {
@@ -38,7 +41,7 @@ pub(super) fn printed_of_another(rendered: &Rendered) -> Vec<(Place, String, Str
 }
 
 /// The one path that a condition asks for, and the only one that its branch reads, where their keys are the same.
-fn of_the_same_key(condition: &Condition) -> Option<(String, String)> {
+pub(super) fn of_the_same_key(condition: &Condition) -> Option<(String, String)> {
     let [asked] = condition.paths.as_slice() else { return None };
     let mut read: Vec<String> = condition.inner.lines().flat_map(asked_for).collect();
     read.sort();
@@ -67,7 +70,7 @@ fn are_of_two_tables(rendered: &Rendered, asked: &[&str], only: &str) -> bool {
 }
 
 /// Whether a table is called after what it lets be done: `useHostPort`, `enableListeners`.
-fn is_letting(table: &str) -> bool {
+pub(super) fn is_letting(table: &str) -> bool {
     let rest = LETTING.iter().find_map(|word| table.strip_prefix(word));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(|it: char| it.is_ascii_uppercase() || it == '_'))
 }

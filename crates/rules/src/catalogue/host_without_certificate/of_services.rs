@@ -3,14 +3,67 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use landfall_diag::Finding;
+use landfall_object::is_label;
 
+use crate::catalogue::host_that_is_no_service::with_front;
 use crate::operated::is_operated;
 use crate::rule::Rule;
+use crate::siblings::is_of_sibling;
 use crate::subject::{Desired, Subject};
 
 /// Certificates whose names within the cluster are those of no Service, while the release has Services.
 pub(super) fn of_services(subject: &Subject<'_>, rule: &Rule) -> Vec<Finding> {
-    subject.of_kind("", "Secret").filter_map(|secret| of_another(subject, secret, rule)).collect()
+    let mut findings: Vec<Finding> =
+        subject.of_kind("", "Secret").filter_map(|secret| of_another(subject, secret, rule)).collect();
+    for certificate in subject.of_kind("cert-manager.io", "Certificate") {
+        findings.extend(without_front(subject, certificate, rule));
+    }
+    findings
+}
+
+/// The names of a certificate of cert-manager's that are those of no Service, where one of the release has something in front of
+/// the name, and is not named itself.
+fn without_front(subject: &Subject<'_>, certificate: &Desired, rule: &Rule) -> Vec<Finding> {
+    let object = &certificate.object;
+    let Some(namespace) = object.namespace() else { return Vec::new() };
+    let entries = object.list_at("/spec/dnsNames").iter().enumerate();
+    let listed: Vec<(usize, &str)> = entries.filter_map(|(at, name)| Some((at, name.as_str()?))).collect();
+    let beside = subject.of_kind("", "Service").filter(|it| it.unit == certificate.unit);
+    let here = beside.filter(|it| it.object.namespace() == Some(namespace));
+    let services: Vec<&str> = here.map(|it| it.object.name()).collect();
+    if listed.is_empty() || is_operated(subject, &certificate.unit) {
+        return Vec::new();
+    }
+    let is_named = |service: &str| {
+        let names = [service.to_owned(), format!("{service}.{namespace}")];
+        listed.iter().any(|(_, it)| service_in(it, namespace) == Some(service) || names.iter().any(|name| name == it))
+    };
+    let mut findings = Vec::new();
+    for (at, entry) in &listed {
+        let Some(name) = service_in(entry, namespace) else { continue };
+        let Some(service) = with_front(subject, &certificate.unit, &services, name) else { continue };
+        let is_there = subject.find("", "Service", Some(namespace), name).is_some();
+        if service.len() < name.len() || is_there || is_named(service) || is_of_sibling(subject, name) {
+            continue;
+        }
+        findings.push(
+            rule.finding(format!("Certificate `{}` is for `{entry}`, which is no Service", object.name()))
+                .because(format!(
+                    "whoever calls Service `{service}` by its name and looks at the certificate refuses it"
+                ))
+                .help(format!("name `{service}{}`", &entry[name.len()..]))
+                .at(certificate.spot_at(&format!("spec.dnsNames[{at}]"))),
+        );
+    }
+    findings
+}
+
+/// The Service of a namespace whose full name an entry of a certificate is.
+fn service_in<'n>(entry: &'n str, namespace: &str) -> Option<&'n str> {
+    let (name, rest) = entry.split_once('.')?;
+    let behind = rest.strip_prefix(namespace)?.strip_prefix(".svc")?;
+    let is_all = behind.is_empty() || behind.starts_with('.');
+    (is_all && is_label(name)).then_some(name)
 }
 
 fn of_another(subject: &Subject<'_>, secret: &Desired, rule: &Rule) -> Option<Finding> {
@@ -69,6 +122,18 @@ fn names_within(certificate: &[u8], namespace: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_name_is_a_services_own() {
+        for entry in ["db.shop.svc", "db.shop.svc.cluster.local"] {
+            assert_eq!(service_in(entry, "shop"), Some("db"), "{entry}");
+        }
+        for entry in
+            ["db", "db.shop", "db.other.svc", "*.shop.svc", "db-0.db.shop.svc", "db.shop.svcs", "db.shopping.svc"]
+        {
+            assert_eq!(service_in(entry, "shop"), None, "{entry}");
+        }
+    }
 
     #[test]
     fn names_are_found_behind_their_tag_and_length() {

@@ -1,11 +1,11 @@
-//! Scripts that a ConfigMap or a Secret keeps, and what they read that nobody sets.
+//! Scripts that a ConfigMap or a Secret keeps: what they read that nobody sets, and how they are written.
 
 use landfall_diag::Finding;
 use landfall_object::Object;
 use landfall_object::references::references;
 use serde_json::Value;
 
-use super::{RULE, is_letter, reads};
+use super::{RULE, counted, is_letter, reads, slips};
 use crate::decoded::texts;
 use crate::subject::{Desired, Role, Subject};
 
@@ -14,40 +14,77 @@ const OTHERS: &[&str] = &[
     ".", "source", "eval", "awk", "gawk", "mawk", "perl", "python", "python3", "jq", "yq", "psql", "mysql", "envsubst",
 ];
 
+/// A script that is kept.
+struct Kept<'a> {
+    desired: &'a Desired,
+    key: &'a str,
+    text: String,
+    /// The field that it stands in.
+    field: String,
+}
+
 /// Variables in small letters that a kept script reads, and that neither it nor the pods that take it set: `$` was meant for
 /// the program most likely.
 pub(super) fn unset_in_kept(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for desired in subject.objects().filter(|it| it.role != Role::Definition && is_keeper(&it.object)) {
-        let (kind, of) = (desired.object.kind(), desired.object.name());
-        for (key, script, field) in texts(&desired.object).into_iter().filter(|it| is_script(&it.1)) {
-            // What a Secret has encoded is nobody's text.
-            if kind == "Secret" && !field.starts_with("stringData") {
-                continue;
-            }
-            let Some(name) = unset(&script).filter(|name| !is_set_elsewhere(subject, desired, key, name)) else {
-                continue;
-            };
-            findings.push(
-                RULE.finding(format!("the script `{key}` of {kind} `{of}` reads `${name}`, which nobody sets"))
-                    .because("the shell puts nothing in its place, and the program that knows the name does not see it")
-                    .help(format!("write `\\${name}` where the name is for a program, and set it otherwise"))
-                    .at(desired.spot_at(&field)),
-            );
-        }
+    for kept in kept(subject) {
+        let (desired, key) = (kept.desired, kept.key);
+        let Some(name) = unset(&kept.text).filter(|name| !is_set_elsewhere(subject, desired, key, name)) else {
+            continue;
+        };
+        findings.push(
+            RULE.finding(format!("{} reads `${name}`, which nobody sets", kept.words()))
+                .because("the shell puts nothing in its place, and the program that knows the name does not see it")
+                .help(format!("write `\\${name}` where the name is for a program, and set it otherwise"))
+                .at(desired.spot_at(&kept.field)),
+        );
     }
     findings
+}
+
+/// What is wrong with how a kept script is written.
+pub(super) fn slips_in_kept(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for kept in kept(subject) {
+        let whose = kept.words();
+        let mut found = slips(&whose, &kept.text);
+        found.extend(counted::in_script(&whose, &kept.text, shell(&kept.text).unwrap_or_default()));
+        findings.extend(found.into_iter().map(|it| it.at(kept.desired.spot_at(&kept.field))));
+    }
+    findings
+}
+
+/// The scripts of ConfigMaps and Secrets; what a Secret has encoded is nobody's text.
+fn kept<'a>(subject: &Subject<'a>) -> Vec<Kept<'a>> {
+    let mut found = Vec::new();
+    for desired in subject.objects().filter(|it| it.role != Role::Definition && is_keeper(&it.object)) {
+        for (key, text, field) in texts(&desired.object) {
+            let is_encoded = desired.object.kind() == "Secret" && !field.starts_with("stringData");
+            if !is_encoded && shell(&text).is_some() {
+                found.push(Kept { desired, key, text, field });
+            }
+        }
+    }
+    found
+}
+
+impl Kept<'_> {
+    /// How it is spoken of.
+    fn words(&self) -> String {
+        let object = &self.desired.object;
+        format!("the script `{}` of {} `{}`", self.key, object.kind(), object.name())
+    }
 }
 
 fn is_keeper(object: &Object) -> bool {
     object.group().is_empty() && matches!(object.kind(), "ConfigMap" | "Secret")
 }
 
-/// Whether a text says of itself that a shell reads it.
-fn is_script(text: &str) -> bool {
-    let Some(line) = text.lines().next().and_then(|line| line.strip_prefix("#!")) else { return false };
+/// The shell that a text says of itself that it is for.
+fn shell(text: &str) -> Option<&str> {
+    let line = text.lines().next()?.strip_prefix("#!")?;
     let mut words = line.split_ascii_whitespace().map(|word| word.rsplit('/').next().unwrap_or(word));
-    words.any(|word| matches!(word, "sh" | "bash" | "ash" | "dash"))
+    words.find(|word| matches!(*word, "sh" | "bash" | "ash" | "dash"))
 }
 
 /// A variable that a script reads and does nothing else with.
@@ -114,8 +151,8 @@ mod tests {
 
     #[test]
     fn a_kept_script_reads_what_it_sets() {
-        assert!(is_script("#!/bin/bash\n") && is_script("#!/usr/bin/env sh -e\n"));
-        assert!(!is_script("#!/usr/bin/python3\n") && !is_script("set -e\n") && !is_script(""));
+        assert_eq!((shell("#!/bin/bash\n"), shell("#!/usr/bin/env sh -e\n")), (Some("bash"), Some("sh")));
+        assert_eq!((shell("#!/usr/bin/python3\n"), shell("set -e\n"), shell("")), (None, None, None));
         for (script, name) in [
             ("#!/bin/sh\npostconf -P cache=btree:$data_directory/c\n", Some("data_directory")),
             ("#!/bin/sh\necho \"${data_directory}\"\n", Some("data_directory")),

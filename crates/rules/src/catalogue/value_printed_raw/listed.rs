@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use landfall_chart::Rendered;
+use landfall_chart::{Rendered, Values, values_to_json};
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
@@ -52,14 +52,17 @@ fn printed(rendered: &Rendered) -> Vec<Listed> {
             paths.extend(bare_path(action.inner, &Dot::Root));
         }
     }
-    let as_list = |path: String| {
-        let values = landfall_chart::values_to_json(&rendered.values);
-        let value = path.split('.').try_fold(&values, |here, step| here.get(step))?;
-        let words = in_go(value.as_array()?)?;
-        Some(Listed { path, words })
-    };
-    let is_list = |path: &String| value_at(&rendered.values, path).is_some_and(|it| it.as_list().is_some());
-    paths.into_iter().filter(is_list).filter_map(as_list).collect()
+    paths.into_iter().filter_map(|path| Some(Listed { words: words_at(rendered, &path)?, path })).collect()
+}
+
+/// What Go makes of a list at a path of the values, as templates left them or, where one of them has taken it away, found them.
+fn words_at(rendered: &Rendered, path: &str) -> Option<String> {
+    let is_list = |values: &&Values| value_at(values, path).is_some_and(|it| it.as_list().is_some());
+    let both = std::iter::once(&rendered.values).chain(&rendered.values_found);
+    both.filter(is_list).find_map(|values| {
+        let values = values_to_json(values);
+        in_go(path.split('.').try_fold(&values, |here, step| here.get(step))?.as_array()?)
+    })
 }
 
 /// A list of texts as Go writes it; none of one item, which may be one of YAML, or of anything else.
@@ -69,15 +72,18 @@ fn in_go(list: &[Value]) -> Option<String> {
     Some(format!("[{}]", texts.join(" ")))
 }
 
-/// The field of an object in whose text some words stand; what is in a Secret is read first.
+/// The field of an object in whose text some words stand, or that YAML has read as a list of all of them as one; what is in a
+/// Secret is read first.
 fn field(desired: &Desired, words: &str) -> Option<String> {
     if desired.role == Role::Definition {
         return None;
     }
     let kept = texts(&desired.object).into_iter().find(|(_, text, _)| text.contains(words)).map(|(_, _, field)| field);
     let mut found = None;
+    let is_one_item = |path: &str, text: &str| path.ends_with("[0]") && words.get(1..words.len() - 1) == Some(text);
     visit(desired.object.value(), String::new(), &mut |path, text| {
-        if found.is_none() && text.contains(words) && !path.starts_with("metadata.annotations") {
+        let is_told = text.contains(words) || is_one_item(path, text);
+        if found.is_none() && is_told && !path.starts_with("metadata.annotations") {
             found = Some(path.to_owned());
         }
     });
