@@ -11,6 +11,7 @@
 //! anything is kept of them; rules ([`landfall_rules`]) see what was played as data, never the cluster; what could not be
 //! simulated is said, never passed.
 
+mod apart;
 mod api;
 mod at_hand;
 mod blame;

@@ -1,6 +1,5 @@
 //! The rehearsal itself: stand the cluster as it is, deliver the change on forks of it, examine everything.
 
-mod apart;
 mod ground;
 mod old_sins;
 mod otherwise;
@@ -11,12 +10,11 @@ mod verdict;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use apart::apart;
 use ground::Ground;
 use jiff::civil::Date;
 use landfall_chart::KubeVersion;
 use landfall_delivery::{Candidate, CheckResult, UpOptions};
-use landfall_diag::{Diagnostic, Finding, code};
+use landfall_diag::{Diagnostic, Finding};
 use landfall_drydock::NodeSpec;
 use landfall_object::Object;
 use landfall_project::{Environment, ProjectFile};
@@ -32,6 +30,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use verdict::{one_cause, report, unsimulated};
 
+use crate::apart::{apart, runtime};
 use crate::at_hand::NotChecked;
 use crate::impact::Impact;
 use crate::snapshot::Snapshot;
@@ -216,16 +215,6 @@ pub fn rehearse(request: &Request<'_>) -> Result<Rehearsal, Vec<Diagnostic>> {
         Ok(tried)
     });
     tried?.judged(request, &ground, otherwise?)
-}
-
-/// A runtime of the thread that calls, on which virtual time overtakes nobody.
-fn runtime() -> Result<tokio::runtime::Runtime, Vec<Diagnostic>> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        vec![
-            Diagnostic::error(code::REHEARSAL_CLUSTER, "the simulated cluster cannot be opened")
-                .note(error.to_string()),
-        ]
-    })
 }
 
 /// The change, to be delivered somewhere.

@@ -10,29 +10,35 @@ mod fallen_out;
 mod linked;
 mod made_of_anything;
 mod misplaced;
+mod plain;
 mod renamed;
 mod samples;
 mod shared;
 mod spelled_out;
 mod unheard;
+mod work;
 
-use std::cell::{Cell, LazyCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use landfall_chart::{Before, Tracing};
 use landfall_cluster::{Cluster, DryRun, Patch, WriteOptions};
 use landfall_delivery::{RenderedUnit, Unit};
 use landfall_diag::{Diagnostic, Finding, Label, Spot, code};
-use landfall_object::operators::known_versions;
 use landfall_object::{Gvk, Object, ObjectKey};
 use landfall_rules::{
     ClusterFacts, Desired, DesiredUnit, Door, Inventory, OtherSetting, SettingFault, Subject, is_beyond, rule,
 };
 use serde_json::Value;
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use self::choice::{Layer, Other, most, others};
-use crate::study::{Conditions, Scopes, installed, installed_unlike, is_nil_pointer};
+use self::plain::{Plain, Renderings, Under};
+use self::work::{Added, Turned, Work};
+use crate::apart::{apart, runtime};
+use crate::stage::Stage;
+use crate::study::{Conditions, installed, installed_unlike, is_nil_pointer};
 
 /// The rules that say by objects alone that something is not what was meant, and by lines of templates.
 const BY_OBJECTS: &[&str] = &["LF138", "LF165", "LF188", "LF280"];
@@ -50,15 +56,26 @@ const FURTHER: &[&str] = &["autoscaling.k8s.io/v1", "autoscaling.k8s.io/v1/Verti
 
 /// On what it is tried.
 #[derive(Clone, Copy)]
-pub(crate) struct Trials<'a> {
-    pub(crate) cluster: &'a Cluster,
+pub(crate) struct Meant<'a> {
+    /// A cluster with nothing on it; each half of the work has a fork of its own.
+    pub(crate) empty: &'a Stage,
     pub(crate) facts: &'a ClusterFacts,
     pub(crate) conditions: &'a Conditions,
     pub(crate) today: jiff::civil::Date,
-    /// The definitions that lie beside the templates: they are what they are under every setting, and long.
-    pub(crate) definitions: &'a Inventory,
     /// Ends it early: nothing more is found then.
     pub(crate) stop: &'a CancellationToken,
+}
+
+/// The same, for one half of the work.
+#[derive(Clone, Copy)]
+struct Trials<'a> {
+    /// Takes objects, and keeps none.
+    cluster: &'a Cluster,
+    facts: &'a ClusterFacts,
+    today: jiff::civil::Date,
+    /// The definitions that lie beside the templates: they are what they are under every setting, and long.
+    definitions: &'a Inventory,
+    stop: &'a CancellationToken,
 }
 
 /// What came of other settings.
@@ -72,85 +89,58 @@ pub(crate) struct Tried {
 
 /// What is wrong with a unit's chart under other settings and is not under its own; of `wanted` settings alone, where they are
 /// given.
-pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Option<&BTreeSet<String>>) -> Tried {
-    let Some(others) = others(unit) else { return Tried::default() };
-    let usual = &trials.conditions.again_and_again();
-    let Ok(bare) = installed(unit, usual, Tracing::Off) else { return Tried::default() };
-    let trials = &Trials { definitions: &bare.defined().collect(), ..*trials };
-    let mut all_served = usual.clone();
-    let served = known_versions().into_iter().chain(FURTHER.iter().map(|it| (*it).to_owned()));
-    all_served.capabilities = all_served.capabilities.with_api_versions(served);
-    // What stands behind `.Capabilities.APIVersions.Has` is rendered with all other settings.
-    let served = installed(unit, &all_served, Tracing::Off).ok();
-    let (served, conditions) = served.as_ref().map_or((&bare, usual), |served| (served, &all_served));
-    let namespace = Object::new(&ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, &*unit.namespace));
-    // The names that every cluster begins with are taken.
-    let _there = trials.cluster.create(&namespace, &WriteOptions::default()).await;
-    let [bare, served] = [(&bare, usual), (served, conditions)]
-        .map(|(rendered, conditions)| Plain::of(unit, rendered, conditions, trials));
+///
+/// It is done in two halves at once, which share nothing, so that each comes to what it would come to alone: what is only added goes
+/// to the one, what is turned to the other and, where it turns on, to both in turns.
+///
+/// # Errors
+/// That the system gives no runtime.
+pub(crate) fn other_settings(
+    unit: &Unit,
+    meant: &Meant<'_>,
+    wanted: Option<&BTreeSet<String>>,
+) -> Result<Tried, Vec<Diagnostic>> {
+    let Some(others) = others(unit) else { return Ok(Tried::default()) };
     let ons: Vec<Other> = others.iter().filter(|it| it.turns_on() && !it.says_that_it_exists()).cloned().collect();
-    let trying = Trying {
-        unit,
-        bare: (&bare, &all_served),
-        served: (&served, conditions),
-        right: RefCell::default(),
-        ons,
-        added: RefCell::default(),
-        asked: Cell::default(),
-        trials,
-        most_steps: if wanted.is_some() { u64::MAX } else { MOST_STEPS },
-        is_cut: Cell::default(),
-    };
-    let objects = bare.rendered.all_objects().count();
-    let most = most(objects);
     let choosing: Vec<Other> = others.iter().filter(|it| it.chooses_names()).cloned().collect();
-    let chosen = match wanted {
-        Some(wanted) => chosen(others, wanted),
-        None => others,
-    };
-    // What a cluster serves nobody has set: it is asked for before anything has cost much.
-    let (operators, others): (Vec<Other>, Vec<Other>) =
-        chosen.into_iter().partition(|it| matches!(it.layer, Layer::Operators));
-    let mut all = Vec::new();
-    for other in operators {
-        all.extend(trying.one(other, Look::All).await.ok());
-    }
-    let (samples, singles): (Vec<Other>, Vec<Other>) = match wanted {
-        Some(_) => (Vec::new(), others),
-        None => others.into_iter().partition(|it| matches!(it.layer, Layer::Sample(_))),
-    };
-    let (anything, singles): (Vec<Other>, Vec<Other>) = match wanted {
-        Some(_) => (Vec::new(), singles),
-        None => singles.into_iter().partition(|it| matches!(it.layer, Layer::Anything(_))),
-    };
-    let (faulty, fine) = trying.apart(samples, None, most / 2).await;
-    all.extend(faulty);
-    all.extend(trying.without_each_other(&fine, most / 8).await);
-    all.extend(trying.apart(anything, None, most / 4).await.0);
-    let (mut ons, mut offs) = (Vec::new(), Vec::new());
-    let singles = singles.into_iter().take(most * MOST_TOGETHER);
-    let mut groups = grouped(singles, objects / OBJECTS_EACH);
-    groups.reverse();
-    let mut left = most;
-    while let Some(mut group) = groups.pop().filter(|_| left > 0 && trying.may_go_on()) {
-        left -= 1;
-        match trying.group(group.iter()).await {
-            Err(Fine) => {
-                let (on, others): (Vec<Other>, Vec<Other>) = group.into_iter().partition(Other::turns_on);
-                ons.extend(on.into_iter().filter(|it| !it.says_that_it_exists()));
-                offs.extend(others.into_iter().filter(Other::turns_off));
-            }
-            Ok(told) if group.len() == 1 => all.push(told),
-            Ok(_) => {
-                let second = group.split_off(group.len() / 2);
-                groups.extend([second, group]);
-            }
+    let work = Work::of(others, wanted, &ons);
+    let under = Under::of(meant.conditions);
+    let Some(renderings) = Renderings::of(unit, &under) else { return Ok(Tried::default()) };
+    let waiting = runtime()?;
+    let (_stage, cluster) = taking(unit, meant, &waiting);
+    let trials = meant.trials(&cluster, &renderings);
+    let plain = renderings.plain(unit, &under, &trials);
+    let limit = |steps| if wanted.is_some() { u64::MAX } else { steps };
+    let trying = Trying::of(unit, &under, &plain, (&trials, &ons), limit(MOST_STEPS - STEPS_ASIDE));
+    let objects = renderings.bare.all_objects().count();
+    let most = most(objects);
+    let groups = |singles: &[Other], share| grouped(singles.iter().take(share).cloned(), objects / OBJECTS_EACH);
+    let (turned, aside) = (groups(&work.turned, most * MOST_TOGETHER), groups(&work.aside, most * MOST_TOGETHER));
+    let most_aside = if aside.is_empty() { 0 } else { most / 3 };
+    let added = || -> Result<Added, Vec<Diagnostic>> {
+        if work.operators.is_empty() && work.samples.is_empty() && work.anything.is_empty() && aside.is_empty() {
+            return Ok(Added::default());
         }
-    }
+        let under = Under::of(meant.conditions);
+        let runtime = runtime()?;
+        let (_stage, cluster) = taking(unit, meant, &runtime);
+        let trials = meant.trials(&cluster, &renderings);
+        let plain = renderings.plain(unit, &under, &trials);
+        let trying = Trying::of(unit, &under, &plain, (&trials, &ons), limit(STEPS_ASIDE));
+        Ok(runtime.block_on(trying.added(&work, (aside.clone(), most_aside), most)))
+    };
+    let (mut turned, added) = apart(|| waiting.block_on(trying.turned(turned, most - most_aside)), added);
+    let added = added?;
+    let mut all = added.wrong;
+    all.append(&mut turned.wrong);
+    turned.ons.extend(added.turned.ons);
+    turned.ons.sort_by_key(|on| ons.iter().position(|it| it.setting == on.setting));
+    trying.remember(added.added);
+    let (ons, offs) = (turned.ons, turned.offs);
     if wanted.is_none() {
         all.extend(trying.of_one_name(most / 8));
     }
-    all.extend(trying.behind(&ons, &fine, most / 4).await);
+    all.extend(waiting.block_on(trying.behind(&ons, &added.fine, most / 4)));
     // In a release that is called as its chart is, what is named by the chart alone happens to be right.
     if wanted.is_none() && unit.chart().is_some_and(|chart| unit.name.contains(chart.name())) {
         all.extend(trying.named(&ons, most / 8));
@@ -161,7 +151,28 @@ pub(crate) async fn other_settings(unit: &Unit, trials: &Trials<'_>, wanted: Opt
         all.extend(trying.moved());
     }
     all.retain(|it| !it.faults.is_empty());
-    Tried { wrong: all, is_cut: trying.is_cut.get() }
+    Ok(Tried { wrong: all, is_cut: trying.is_cut.get() || added.is_cut })
+}
+
+impl<'a> Meant<'a> {
+    fn trials<'t>(&self, cluster: &'t Cluster, renderings: &'t Renderings) -> Trials<'t>
+    where
+        'a: 't,
+    {
+        let Meant { facts, today, stop, .. } = *self;
+        Trials { cluster, facts, today, definitions: &renderings.definitions, stop }
+    }
+}
+
+/// A cluster of its own, on which the unit's namespace is: the names that every cluster begins with are taken.
+fn taking(unit: &Unit, meant: &Meant<'_>, runtime: &Runtime) -> (Stage, Cluster) {
+    let namespace = Object::new(&ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, &*unit.namespace));
+    runtime.block_on(async {
+        let stage = meant.empty.fork(None);
+        let cluster = stage.cluster();
+        let _there = cluster.create(&namespace, &WriteOptions::default()).await;
+        (stage, cluster)
+    })
 }
 
 /// The settings of which something was told before.
@@ -234,6 +245,8 @@ const AT_ONCE: usize = 8;
 /// So many steps of templates are spent on settings that nobody has asked for, of some 20 ns each: a chart whose templates work for long,
 /// or print megabytes, is tried with fewer.
 const MOST_STEPS: u64 = 120_000_000;
+/// As much of it is for what is tried aside.
+const STEPS_ASIDE: u64 = 60_000_000;
 
 /// So many renderings are spent on finding out what goes wrong behind one switch.
 const FEW: usize = 16;
@@ -241,7 +254,75 @@ const FEW: usize = 16;
 /// So many values that a chart asks for are given it, one after the other.
 const GIVEN: usize = 6;
 
+impl<'a, 'p> Trying<'a, 'p> {
+    fn of(
+        unit: &'a Unit,
+        under: &'a Under,
+        [bare, served]: &'a [Plain<'p>; 2],
+        (trials, ons): (&'a Trials<'a>, &[Other]),
+        most_steps: u64,
+    ) -> Self {
+        Trying {
+            unit,
+            bare: (bare, &under.all_served),
+            served: (served, served.conditions),
+            right: RefCell::default(),
+            ons: ons.to_vec(),
+            added: RefCell::default(),
+            asked: Cell::default(),
+            trials,
+            most_steps,
+            is_cut: Cell::default(),
+        }
+    }
+}
+
 impl Trying<'_, '_> {
+    /// What is only added, in whatever way, and then the groups that are turned aside.
+    async fn added(&self, work: &Work, (groups, left): (Vec<Vec<Other>>, usize), most: usize) -> Added {
+        let mut wrong = Vec::new();
+        for other in &work.operators {
+            wrong.extend(self.one(other.clone(), Look::All).await.ok());
+        }
+        let (faulty, fine) = self.apart(work.samples.clone(), None, most / 2).await;
+        wrong.extend(faulty);
+        wrong.extend(self.without_each_other(&fine, most / 8).await);
+        wrong.extend(self.apart(work.anything.clone(), None, most / 4).await.0);
+        let mut turned = self.turned(groups, left).await;
+        wrong.append(&mut turned.wrong);
+        Added { wrong, fine, turned, added: self.added.take(), is_cut: self.is_cut.get() }
+    }
+
+    /// What is turned in groups, of which one is tried apart where something is wrong with it; so many are tried at most.
+    async fn turned(&self, mut groups: Vec<Vec<Other>>, mut left: usize) -> Turned {
+        let mut turned = Turned::default();
+        groups.reverse();
+        while let Some(mut group) = groups.pop().filter(|_| left > 0 && self.may_go_on()) {
+            left -= 1;
+            match self.group(group.iter()).await {
+                Err(Fine) => {
+                    let (on, others): (Vec<Other>, Vec<Other>) = group.into_iter().partition(Other::turns_on);
+                    turned.ons.extend(on.into_iter().filter(|it| !it.says_that_it_exists()));
+                    turned.offs.extend(others.into_iter().filter(Other::turns_off));
+                }
+                Ok(told) if group.len() == 1 => turned.wrong.push(told),
+                Ok(_) => {
+                    let second = group.split_off(group.len() / 2);
+                    groups.extend([second, group]);
+                }
+            }
+        }
+        turned
+    }
+
+    /// Takes what switches add that were turned elsewhere.
+    fn remember(&self, added: BTreeMap<ObjectKey, Vec<Other>>) {
+        let mut all = self.added.borrow_mut();
+        for (key, switches) in added {
+            all.entry(key).or_default().extend(switches);
+        }
+    }
+
     /// What is only added seldom gets in each other's way: it is tried all together, and apart where something is wrong. Gives what
     /// is wrong, and what is fine.
     async fn apart(&self, samples: Vec<Other>, with: Option<&Other>, most: usize) -> (Vec<OtherSetting>, Vec<Other>) {
@@ -475,48 +556,6 @@ fn asked_for(told: &Diagnostic) -> Option<String> {
     (told.code == code::TEMPLATE_REFUSES && is_required).then(|| help.to_owned())
 }
 
-/// The rendering that another one is held against.
-struct Plain<'a> {
-    rendered: &'a RenderedUnit,
-    /// Under which it was rendered.
-    conditions: &'a Conditions,
-    objects: HashMap<ObjectKey, &'a Object>,
-    texts: HashSet<&'a str>,
-    scopes: Scopes,
-    /// What the rules say of it; asked for where they say something of another one.
-    own: Later<'a, Own>,
-    /// It as the rules take it; asked for where they compare another one with it.
-    whole: Later<'a, Option<DesiredUnit>>,
-}
-
-/// What is made once it is asked for.
-type Later<'a, T> = LazyCell<T, Box<dyn FnOnce() -> T + 'a>>;
-
-/// What findings say, and of what.
-type Own = BTreeSet<(String, String)>;
-
-impl<'a> Plain<'a> {
-    fn of(unit: &'a Unit, rendered: &'a RenderedUnit, conditions: &'a Conditions, trials: &'a Trials<'a>) -> Self {
-        let own = move || {
-            let traced = installed(unit, conditions, Tracing::On);
-            let found = traced.map(|traced| {
-                found(&as_desired(unit, traced), &[OF_SERVED, BY_LINES, BESIDE, LINKED].concat(), trials)
-            });
-            found.unwrap_or_default().iter().flat_map(|it| [cause(it), lasting(it)]).collect()
-        };
-        let whole = move || installed(unit, conditions, Tracing::Off).ok().map(|it| as_desired(unit, it));
-        Plain {
-            rendered,
-            conditions,
-            objects: rendered.all_objects().map(|object| (object.key(), object)).collect(),
-            texts: texts(rendered).collect(),
-            scopes: Scopes::of(rendered),
-            own: LazyCell::new(Box::new(own)),
-            whole: LazyCell::new(Box::new(whole)),
-        }
-    }
-}
-
 /// What a finding says, and of what.
 fn cause(finding: &Finding) -> (String, String) {
     let spot = finding.spots.iter().find(|it| it.object.is_some());
@@ -578,8 +617,8 @@ async fn faults(
         }
     }
     let is_told = |it: &&Finding| match named {
-        Named::Alike => !plain.own.contains(&cause(it)),
-        Named::Otherwise => !plain.own.contains(&cause(it)) && !plain.own.contains(&lasting(it)),
+        Named::Alike => !plain.own().contains(&cause(it)),
+        Named::Otherwise => !plain.own().contains(&cause(it)) && !plain.own().contains(&lasting(it)),
     };
     faults.extend(found(&desired, rules, trials).iter().filter(is_told).map(by_rule));
     if named == Named::Alike {

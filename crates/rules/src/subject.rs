@@ -84,6 +84,8 @@ pub struct DesiredUnit {
     pub other_settings: Vec<OtherSetting>,
     /// Where the objects of a name stand in `objects`.
     by_name: HashMap<String, Vec<usize>>,
+    /// Of which template each of `objects` comes; empty for definitions.
+    templates: Vec<String>,
 }
 
 /// Something that is looked up, without whose data a chart does not render.
@@ -305,7 +307,7 @@ impl<'a> Subject<'a> {
 impl DesiredUnit {
     /// A unit with its rendering at hand; made from no chart, and with nothing looked up.
     pub fn new(name: &str, namespace: &str, door: Door, rendered: RenderedUnit, again: Option<RenderedUnit>) -> Self {
-        let mut objects = Vec::new();
+        let (mut objects, mut templates) = (Vec::new(), Vec::new());
         let named = |object: &RenderedObject, role: Role| Desired {
             object: object.object.clone(),
             role,
@@ -313,11 +315,16 @@ impl DesiredUnit {
         };
         let defined = rendered.defined();
         objects.extend(defined.map(|object| Desired { object, role: Role::Definition, unit: name.to_owned() }));
-        objects.extend(rendered.objects.iter().map(|object| named(object, Role::Manifest)));
-        objects.extend(rendered.hooks.iter().filter_map(|object| {
-            let hook = rendered.hook(object)?;
-            Some(named(object, Role::Hook { events: hook.events.clone(), weight: hook.weight }))
-        }));
+        templates.resize(objects.len(), String::new());
+        let mut add = |object: &RenderedObject, role: Role| {
+            objects.push(named(object, role));
+            templates.push(object.path.clone());
+        };
+        rendered.objects.iter().for_each(|object| add(object, Role::Manifest));
+        for object in &rendered.hooks {
+            let Some(hook) = rendered.hook(object) else { continue };
+            add(object, Role::Hook { events: hook.events.clone(), weight: hook.weight });
+        }
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, desired) in objects.iter().enumerate() {
             by_name.entry(desired.object.name().to_owned()).or_default().push(at);
@@ -339,13 +346,20 @@ impl DesiredUnit {
             meant_for: None,
             other_settings: Vec::new(),
             by_name,
+            templates,
         }
     }
 
     /// The path of the template that an object comes from: `web/templates/api/secrets.yaml`.
     pub(crate) fn template_of(&self, desired: &Desired) -> Option<&str> {
-        let mut made = self.rendered.objects.iter().chain(&self.rendered.hooks);
-        made.find(|it| it.object.is_at(&desired.key())).map(|it| it.path.as_str())
+        let is_it = |at: &&usize| {
+            self.objects.get(**at).is_some_and(|it| {
+                let (one, other) = (&it.object, &desired.object);
+                (one.kind(), one.group(), one.namespace()) == (other.kind(), other.group(), other.namespace())
+            })
+        };
+        let at = self.by_name.get(desired.object.name())?.iter().find(is_it)?;
+        self.templates.get(*at).map(String::as_str).filter(|path| !path.is_empty())
     }
 
     /// Whether anything of it is another one with each rendering.

@@ -65,6 +65,13 @@ impl Schemas {
         Ok(())
     }
 
+    /// Adds the custom kinds of others; versions of the same kinds that were there are replaced.
+    pub fn take(&mut self, other: Schemas) {
+        let is_theirs = |gvk: &Gvk| other.custom.keys().any(|it| it.group == gvk.group && it.kind == gvk.kind);
+        self.custom.retain(|gvk, _| !is_theirs(gvk));
+        self.custom.extend(other.custom);
+    }
+
     /// Removes all versions of a definition.
     pub fn leave(&mut self, definition: &Object) {
         let (group, kind) = (definition.str_at("/spec/group"), definition.str_at("/spec/names/kind"));

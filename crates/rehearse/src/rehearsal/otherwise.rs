@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use landfall_delivery::Candidate;
 use landfall_diag::Diagnostic;
-use landfall_rules::{DesiredUnit, Inventory, OtherSetting};
+use landfall_rules::{DesiredUnit, OtherSetting};
 use tokio_util::sync::CancellationToken;
 
-use super::apart::apart;
 use super::ground::Ground;
-use super::{From, Request, runtime};
-use crate::settings::{Trials, other_settings};
+use super::{From, Request};
+use crate::apart::apart;
+use crate::settings::{Meant, other_settings};
 
 /// The rule that tells of it.
 const RULE: &str = "LF285";
@@ -43,20 +43,22 @@ pub(super) fn beside<T>(
         }
         worked
     };
-    apart(here, || runtime().map(|runtime| runtime.block_on(Otherwise::tried(ground, today, has_base, stop))))
+    apart(here, || Otherwise::tried(ground, today, has_base, stop))
 }
 
 impl Otherwise {
     /// Tries it.
-    async fn tried(ground: &Ground<'_>, today: Date, has_base: bool, stop: &CancellationToken) -> Self {
+    fn tried(
+        ground: &Ground<'_>,
+        today: Date,
+        has_base: bool,
+        stop: &CancellationToken,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut otherwise = Otherwise::default();
-        let stage = ground.empty.fork(None);
-        let cluster = stage.cluster();
         let (facts, conditions) = (&ground.cluster, &ground.offline);
-        let definitions = &Inventory::default();
-        let trials = Trials { cluster: &cluster, facts, conditions, today, definitions, stop };
+        let meant = Meant { empty: &ground.empty, facts, conditions, today, stop };
         for (name, unit) in ground.played.head.iter().filter_map(read) {
-            let tried = other_settings(unit, &trials, None).await;
+            let tried = other_settings(unit, &meant, None)?;
             otherwise.cut.extend(tried.is_cut.then(|| name.clone()));
             otherwise.head.insert(name.clone(), tried.wrong);
         }
@@ -64,10 +66,10 @@ impl Otherwise {
             for (name, unit) in ground.played.base.iter().filter_map(read) {
                 let Some(head) = otherwise.head.get(name).filter(|head| !head.is_empty()) else { continue };
                 let wanted: BTreeSet<String> = head.iter().map(|it| it.setting.clone()).collect();
-                otherwise.base.insert(name.clone(), other_settings(unit, &trials, Some(&wanted)).await.wrong);
+                otherwise.base.insert(name.clone(), other_settings(unit, &meant, Some(&wanted))?.wrong);
             }
         }
-        otherwise
+        Ok(otherwise)
     }
 
     /// What was not tried.

@@ -66,7 +66,7 @@ impl Trying<'_, '_> {
         }
         let Some(mut new) = self.new_of(turned, plain, conditions) else { return Vec::new() };
         // Of what is made up it is asked only whether what the chart makes of it is there.
-        let is_old = |it: &Finding| plain.own.iter().any(|(message, _)| *message == it.message);
+        let is_old = |it: &Finding| plain.own().iter().any(|(message, _)| *message == it.message);
         new.retain(|it| !is_made_up || (it.rule == "LF103" && !it.message.contains("probe") && !is_old(it)));
         // What is off is asked for what still wants it; what else comes of that is why it can be switched off.
         new.retain(|it| !other.turns_off() || (matches!(it.rule, "LF103" | "LF105") && !is_old(it)));
@@ -110,7 +110,7 @@ impl Trying<'_, '_> {
         let mut all = found(&as_desired(unit, whole), LINKED, self.trials);
         // That a database has no volume says its own switch.
         let is_meant = |it: &Finding| it.rule != "LF123" || it.message.contains("does not hold");
-        all.retain(|it| it.severity >= Severity::Warning && is_meant(it) && !plain.own.contains(&cause(it)));
+        all.retain(|it| it.severity >= Severity::Warning && is_meant(it) && !plain.own().contains(&cause(it)));
         Some(all)
     }
 

@@ -21,7 +21,7 @@ impl Trying<'_, '_> {
         let is_own = |it: &&Finding| {
             (it.message.contains(" has no field `") || it.message.contains("` twice in one place"))
                 && !it.message.contains("probe")
-                && !plain.own.contains(&cause(it))
+                && !plain.own().contains(&cause(it))
         };
         let is_new = |it: &Object| !plain.objects.contains_key(&it.key());
         if !rendered.all_objects().any(is_new) {

@@ -36,7 +36,7 @@ pub(super) fn unheard(
     if !plain.objects.values().any(|object| has_checksum(object)) {
         return Vec::new();
     }
-    let Some(was) = &*plain.whole else { return Vec::new() };
+    let Some(was) = plain.whole() else { return Vec::new() };
     let Ok(whole) = installed(turned, conditions, Tracing::Off) else { return Vec::new() };
     let of_one_with_checksum = |it: &&Finding| {
         let mut objects = it.spots.iter().filter_map(|spot| spot.object.as_ref());

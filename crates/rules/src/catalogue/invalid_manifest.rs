@@ -48,9 +48,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     };
     let delivered = subject.of_kind("apiextensions.k8s.io", "CustomResourceDefinition").map(|it| &it.object);
     let there = subject.before.of_kind("apiextensions.k8s.io", "CustomResourceDefinition");
-    for definition in delivered.chain(there).filter(is_used) {
+    for definition in delivered.filter(is_used) {
         // One that cannot be read is the API's to refuse.
         let _ = schemas.join(definition);
+    }
+    for definition in there.filter(is_used) {
+        schemas.take(subject.before.kinds_of(definition));
     }
     let minors: BTreeMap<&str, Option<u32>> =
         subject.units.iter().map(|unit| (unit.name.as_str(), minor(subject.version_for(&unit.name)))).collect();
