@@ -112,7 +112,7 @@ pub(crate) fn other_settings(
     let plain = renderings.plain(unit, &under, &trials);
     let limit = |steps| if wanted.is_some() { u64::MAX } else { steps };
     let trying = Trying::of(unit, &under, &plain, (&trials, &ons), limit(MOST_STEPS - STEPS_ASIDE));
-    let objects = renderings.bare.all_objects().count();
+    let objects = renderings.bare.unit.all_objects().count();
     let most = most(objects);
     let groups = |singles: &[Other], share| grouped(singles.iter().take(share).cloned(), objects / OBJECTS_EACH);
     let (turned, aside) = (groups(&work.turned, most * MOST_TOGETHER), groups(&work.aside, most * MOST_TOGETHER));
@@ -133,7 +133,7 @@ pub(crate) fn other_settings(
     let added = added?;
     let mut all = added.wrong;
     all.append(&mut turned.wrong);
-    turned.ons.extend(added.turned.ons);
+    turned.ons.extend(added.ons);
     turned.ons.sort_by_key(|on| ons.iter().position(|it| it.setting == on.setting));
     trying.remember(added.added);
     let (ons, offs) = (turned.ons, turned.offs);
@@ -288,9 +288,9 @@ impl Trying<'_, '_> {
         wrong.extend(faulty);
         wrong.extend(self.without_each_other(&fine, most / 8).await);
         wrong.extend(self.apart(work.anything.clone(), None, most / 4).await.0);
-        let mut turned = self.turned(groups, left).await;
-        wrong.append(&mut turned.wrong);
-        Added { wrong, fine, turned, added: self.added.take(), is_cut: self.is_cut.get() }
+        let turned = self.turned(groups, left).await;
+        wrong.extend(turned.wrong);
+        Added { wrong, fine, ons: turned.ons, added: self.added.take(), is_cut: self.is_cut.get() }
     }
 
     /// What is turned in groups, of which one is tried apart where something is wrong with it; so many are tried at most.

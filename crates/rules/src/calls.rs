@@ -156,6 +156,15 @@ pub fn named_hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<H
     said(object, template).iter().flat_map(of).collect()
 }
 
+/// Whether the API's server is to ask a Service, as an object of one of some kinds tells it: a webhook, a group of kinds.
+pub(crate) fn is_asked_by_the_api(subject: &Subject<'_>, kinds: &[&str], service: &str) -> bool {
+    let telling = subject.objects().filter(|it| kinds.contains(&it.object.kind()));
+    telling.flat_map(|it| references(&it.object)).any(|it| it.kind == "Service" && it.name == service)
+}
+
+/// The kinds that tell it of webhooks.
+pub(crate) const WEBHOOKS: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+
 /// The hosts of the addresses in a text.
 fn addressed(said: &Said) -> Vec<Host> {
     let text = below_pods(&said.text);

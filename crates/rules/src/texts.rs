@@ -89,6 +89,13 @@ impl<'t> Action<'t> {
         self.inner[self.word().len()..].trim_start()
     }
 
+    /// The word by which it opens a block, goes on in one, or closes it.
+    pub(crate) fn of_block(&self) -> Option<&'t str> {
+        const WORDS: [&str; 7] = ["if", "else", "with", "range", "define", "block", "end"];
+        // Nothing has to stand between `if` and a bracket.
+        self.word().split('(').next().filter(|word| WORDS.contains(word))
+    }
+
     pub(crate) fn is_comment(&self) -> bool {
         self.inner.starts_with("/*")
     }
@@ -111,6 +118,48 @@ pub(crate) fn actions(text: &str) -> impl Iterator<Item = Action<'_>> {
         let trims = (opened.is_some(), closed.is_some());
         Some(Action { start, end, inner: closed.unwrap_or(inner).trim(), trims })
     })
+}
+
+/// A named template of a text.
+pub(crate) struct Named<'t> {
+    pub(crate) name: &'t str,
+    /// Whether it is printed where it stands, too.
+    pub(crate) is_block: bool,
+    /// What stands in it.
+    pub(crate) body: Range<usize>,
+}
+
+/// The named templates of a text, those within others before them.
+pub(crate) fn named_templates(text: &str) -> Vec<Named<'_>> {
+    let mut open: Vec<Option<Named<'_>>> = Vec::new();
+    let mut found = Vec::new();
+    for action in actions(text).filter(|it| !it.is_comment()) {
+        match action.of_block() {
+            Some(word @ ("define" | "block")) => {
+                let is_block = word == "block";
+                let name = action.rest().split('"').nth(1);
+                if !is_block {
+                    // It stands in no other block.
+                    open.clear();
+                }
+                open.push(name.map(|name| Named { name, is_block, body: action.end..0 }));
+            }
+            Some("if" | "with" | "range") => open.push(None),
+            Some("end") => {
+                if let Some(Some(mut own)) = open.pop() {
+                    own.body.end = action.start;
+                    found.push(own);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The letters and digits of a text, however it is written: `CACHE_ENABLED` and `cacheEnabled` are one.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
 /// What an action says, without what stands in quotes.
@@ -166,7 +215,7 @@ pub(crate) fn ifs(text: &str) -> Vec<If<'_>> {
     let mut open: Vec<Option<If<'_>>> = Vec::new();
     let mut found = Vec::new();
     for action in actions(text) {
-        let word = action.word().split('(').next().unwrap_or_default();
+        let word = action.of_block().unwrap_or_default();
         match word {
             "if" => {
                 let (asks, body) = (action.inner[word.len()..].trim(), action.end..0);

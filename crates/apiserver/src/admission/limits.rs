@@ -165,8 +165,8 @@ fn bounds(item: &Value, kind: &str, requests: &Value, limits: &Value, faults: &m
         let missing = match (amount(requests), amount(limits)) {
             (None, _) => "no request is specified or request is 0".to_owned(),
             (_, None) => "no limit is specified or limit is 0".to_owned(),
-            (Some(request), Some(limit)) => match ratio(&limit, &request) {
-                given if given > ratio(&most, &one()) => format!("provided ratio is {given:.6}"),
+            (Some(request), Some(limit)) => match float(&limit) / float(&request) {
+                given if given > float(&most) / 1000.0 => format!("provided ratio is {given:.6}"),
                 _ => continue,
             },
         };
@@ -174,12 +174,8 @@ fn bounds(item: &Value, kind: &str, requests: &Value, limits: &Value, faults: &m
     }
 }
 
-fn one() -> Quantity {
-    Quantity::from_json(&json!(1)).unwrap_or_else(|_| Quantity::zero())
-}
-
-/// How often one amount holds another.
+/// An amount as the real one divides it.
 #[expect(clippy::cast_precision_loss, reason = "as the real one computes it")]
-fn ratio(amount: &Quantity, of: &Quantity) -> f64 {
-    amount.millis() as f64 / of.millis() as f64
+fn float(amount: &Quantity) -> f64 {
+    amount.millis() as f64
 }

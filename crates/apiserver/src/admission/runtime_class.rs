@@ -1,6 +1,8 @@
 //! RuntimeClass: what a pod's runtime takes for itself, and the nodes that have it
 //! (`plugin/pkg/admission/runtimeclass/admission.go`).
 
+use std::collections::BTreeMap;
+
 use landfall_object::Quantity;
 use serde_json::{Value, json};
 
@@ -41,13 +43,9 @@ pub(super) fn assign(world: &World, review: &mut Review<'_>) -> Result<(), Statu
 
 /// Whether two lists of amounts are the same, however each is written.
 fn are_equal(one: &Value, other: &Value) -> bool {
-    let read = |amounts: &Value| -> Option<Vec<(String, Quantity)>> {
+    let read = |amounts: &Value| -> Option<BTreeMap<String, Quantity>> {
         let amounts = amounts.as_object()?.iter();
-        let mut read: Vec<_> = amounts
-            .map(|(name, amount)| Some((name.clone(), Quantity::from_json(amount).ok()?)))
-            .collect::<Option<_>>()?;
-        read.sort_by(|one, other| one.0.cmp(&other.0));
-        Some(read)
+        amounts.map(|(name, amount)| Some((name.clone(), Quantity::from_json(amount).ok()?))).collect()
     };
     read(one) == read(other)
 }

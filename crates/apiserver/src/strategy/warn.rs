@@ -28,9 +28,9 @@ pub(crate) fn warn(resource: &Resource, part: Part, object: &Value, live: Option
     if &*resource.id == "pods" && live.is_none() {
         pod::of_pod(object, "", remarks);
     }
-    of_kind(&resource.id, object, live, remarks);
     // What changes nothing of what is desired is told nothing.
     let is_new = live.is_none_or(|live| live["metadata"]["generation"] != object["metadata"]["generation"]);
+    of_kind(&resource.id, object, (live, is_new), remarks);
     if let Some(pointer) = template(&resource.id)
         && let Some(template) = object.pointer(pointer).filter(|template| template.is_object() && is_new)
     {
@@ -42,7 +42,7 @@ pub(crate) fn warn(resource: &Resource, part: Part, object: &Value, live: Option
 }
 
 /// What is told of a kind's own fields (`pkg/registry/*/strategy.go` of each).
-fn of_kind(id: &str, object: &Value, live: Option<&Value>, remarks: &Remarks) {
+fn of_kind(id: &str, object: &Value, (live, is_new): (Option<&Value>, bool), remarks: &Remarks) {
     match id {
         "services" => service::warn(object, remarks),
         "persistentvolumeclaims" => storage::claim(object, remarks),
@@ -51,7 +51,14 @@ fn of_kind(id: &str, object: &Value, live: Option<&Value>, remarks: &Remarks) {
         "runtimeclasses.node.k8s.io" => labels::of_runtime(object, remarks),
         "ingresses.networking.k8s.io" if live.is_none() => ingress(object, remarks),
         "serviceaccounts" if live.is_none() => service_account(object, remarks),
-        "jobs.batch" => job(object, live, remarks),
+        "jobs.batch" => {
+            if live.is_none() {
+                name_of_pods(object, remarks);
+            }
+            if is_new {
+                job(object, remarks);
+            }
+        }
         "cronjobs.batch" if live.is_none() => name_of_pods(object, remarks),
         "customresourcedefinitions.apiextensions.k8s.io" => definition::warn(object, live, remarks),
         _ => {}
@@ -79,15 +86,11 @@ fn service_account(object: &Value, remarks: &Remarks) {
 const MANY_COMPLETIONS: i64 = 100_000;
 const MANY_AT_ONCE: i64 = 10_000;
 
-fn job(object: &Value, live: Option<&Value>, remarks: &Remarks) {
-    if live.is_none() {
-        name_of_pods(object, remarks);
-    }
-    let is_new = live.is_none_or(|live| live["metadata"]["generation"] != object["metadata"]["generation"]);
+fn job(object: &Value, remarks: &Remarks) {
     let spec = &object["spec"];
     let above = |field: &str, most: i64| spec[field].as_i64().is_some_and(|count| count > most);
     let is_indexed = spec["completionMode"] == "Indexed";
-    if is_new && is_indexed && above("completions", MANY_COMPLETIONS) && above("parallelism", MANY_AT_ONCE) {
+    if is_indexed && above("completions", MANY_COMPLETIONS) && above("parallelism", MANY_AT_ONCE) {
         remarks.warn(
             "spec: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, \
              Kubernetes might not be able to track completedIndexes when a big number of indexes fail",

@@ -14,11 +14,17 @@ use crate::study::{Conditions, Scopes, installed};
 
 /// A unit as it is delivered, on a cluster as it is and on one that serves the kinds of operators.
 pub(super) struct Renderings {
-    pub(super) bare: RenderedUnit,
-    served: Option<RenderedUnit>,
+    pub(super) bare: Rendering,
+    /// None where the unit does not render there.
+    served: Option<Rendering>,
     pub(super) definitions: Inventory,
-    own: [OnceLock<Own>; 2],
-    whole: [OnceLock<Option<DesiredUnit>>; 2],
+}
+
+/// A rendering that others are held against, with what is worked out of it once somebody asks.
+pub(super) struct Rendering {
+    pub(super) unit: RenderedUnit,
+    own: OnceLock<Own>,
+    whole: OnceLock<Option<DesiredUnit>>,
 }
 
 /// Under what a unit is rendered again and again; each half of the work has its own.
@@ -39,20 +45,20 @@ impl Under {
 
 impl Renderings {
     pub(super) fn of(unit: &Unit, under: &Under) -> Option<Self> {
-        let bare = installed(unit, &under.usual, Tracing::Off).ok()?;
+        let rendering = |conditions: &Conditions| {
+            let unit = installed(unit, conditions, Tracing::Off).ok()?;
+            Some(Rendering { unit, own: OnceLock::new(), whole: OnceLock::new() })
+        };
+        let bare = rendering(&under.usual)?;
+        let definitions = bare.unit.defined().collect();
         // What stands behind `.Capabilities.APIVersions.Has` is rendered with all other settings.
-        let served = installed(unit, &under.all_served, Tracing::Off).ok();
-        let definitions = bare.defined().collect();
-        Some(Renderings { bare, served, definitions, own: Default::default(), whole: Default::default() })
+        Some(Renderings { served: rendering(&under.all_served), bare, definitions })
     }
 
     pub(super) fn plain<'a>(&'a self, unit: &'a Unit, under: &'a Under, trials: &'a Trials<'a>) -> [Plain<'a>; 2] {
-        let served = self.served.as_ref().map_or((&self.bare, &under.usual), |served| (served, &under.all_served));
-        let [(bare, usual), (served, conditions)] = [(&self.bare, &under.usual), served];
-        [
-            Plain::of((unit, bare, usual), trials, (&self.own[0], &self.whole[0])),
-            Plain::of((unit, served, conditions), trials, (&self.own[1], &self.whole[1])),
-        ]
+        let bare = (&self.bare, &under.usual);
+        let served = self.served.as_ref().map_or(bare, |served| (served, &under.all_served));
+        [bare, served].map(|(rendering, conditions)| Plain::of(unit, rendering, conditions, trials))
     }
 }
 
@@ -64,35 +70,29 @@ pub(super) struct Plain<'a> {
     pub(super) texts: HashSet<&'a str>,
     pub(super) scopes: Scopes,
     unit: &'a Unit,
+    rendering: &'a Rendering,
     trials: &'a Trials<'a>,
-    own: &'a OnceLock<Own>,
-    whole: &'a OnceLock<Option<DesiredUnit>>,
 }
 
 /// What findings say, and of what.
 pub(super) type Own = BTreeSet<(String, String)>;
 
 impl<'a> Plain<'a> {
-    pub(super) fn of(
-        (unit, rendered, conditions): (&'a Unit, &'a RenderedUnit, &'a Conditions),
-        trials: &'a Trials<'a>,
-        (own, whole): (&'a OnceLock<Own>, &'a OnceLock<Option<DesiredUnit>>),
-    ) -> Self {
+    fn of(unit: &'a Unit, rendering: &'a Rendering, conditions: &'a Conditions, trials: &'a Trials<'a>) -> Self {
         Plain {
             conditions,
-            objects: rendered.all_objects().map(|object| (object.key(), object)).collect(),
-            texts: texts(rendered).collect(),
-            scopes: Scopes::of(rendered),
+            objects: rendering.unit.all_objects().map(|object| (object.key(), object)).collect(),
+            texts: texts(&rendering.unit).collect(),
+            scopes: Scopes::of(&rendering.unit),
             unit,
+            rendering,
             trials,
-            own,
-            whole,
         }
     }
 
     /// What the rules say of it; asked for where they say something of another one.
     pub(super) fn own(&self) -> &'a Own {
-        self.own.get_or_init(|| {
+        self.rendering.own.get_or_init(|| {
             let rules = [OF_SERVED, BY_LINES, BESIDE, LINKED].concat();
             let traced = installed(self.unit, self.conditions, Tracing::On);
             let found = traced.map(|traced| found(&as_desired(self.unit, traced), &rules, self.trials));
@@ -103,6 +103,6 @@ impl<'a> Plain<'a> {
     /// It as the rules take it; asked for where they compare another one with it.
     pub(super) fn whole(&self) -> Option<&'a DesiredUnit> {
         let whole = || installed(self.unit, self.conditions, Tracing::Off).ok().map(|it| as_desired(self.unit, it));
-        self.whole.get_or_init(whole).as_ref()
+        self.rendering.whole.get_or_init(whole).as_ref()
     }
 }

@@ -9,6 +9,7 @@ use super::choice::{Layer, Other};
 use super::chosen;
 
 /// Which settings are tried how.
+#[derive(Default)]
 pub(super) struct Work {
     /// What a cluster serves nobody has set: it is asked for before anything has cost much.
     pub(super) operators: Vec<Other>,
@@ -21,13 +22,7 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn of(others: Vec<Other>, wanted: Option<&BTreeSet<String>>, ons: &[Other]) -> Self {
-        let mut work = Work {
-            operators: Vec::new(),
-            samples: Vec::new(),
-            anything: Vec::new(),
-            turned: Vec::new(),
-            aside: Vec::new(),
-        };
+        let mut work = Work::default();
         let chosen = match wanted {
             Some(wanted) => chosen(others, wanted),
             None => others,
@@ -66,7 +61,9 @@ pub(super) struct Added {
     pub(super) wrong: Vec<OtherSetting>,
     /// What is only added, and is fine.
     pub(super) fine: Vec<Other>,
-    pub(super) turned: Turned,
+    /// What turns on, and is fine.
+    pub(super) ons: Vec<Other>,
+    /// The objects that switches add.
     pub(super) added: BTreeMap<ObjectKey, Vec<Other>>,
     pub(super) is_cut: bool,
 }

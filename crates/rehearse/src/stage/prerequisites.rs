@@ -57,11 +57,7 @@ impl Stage {
                     key: key.clone(),
                 })),
                 "ServiceAccount" | "PersistentVolumeClaim" => {
-                    // The release's own namespace may be yet to come.
-                    if self.inventory().get("", "Namespace", None, &within).is_none() {
-                        let key = ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, within.as_str());
-                        self.put(&cluster, &Object::new(&key)).await?;
-                    }
+                    self.put(&cluster, &within_which(&within)).await?;
                     self.put(&cluster, &stub(&kind, Some(&within), &name)).await?;
                 }
                 _ => continue,
@@ -178,6 +174,11 @@ fn stub(kind: &str, namespace: Option<&str>, name: &str) -> Object {
     object
 }
 
+/// The namespace of what is taken as there: the release's own may be yet to come.
+fn within_which(namespace: &str) -> Object {
+    Object::new(&ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, namespace))
+}
+
 /// A Service that is taken as there, and a pod behind it: the API asks it and is told nothing.
 fn answering(namespace: &str, name: &str) -> [Object; 3] {
     let mut service = stub("Service", Some(namespace), name);
@@ -188,8 +189,7 @@ fn answering(namespace: &str, name: &str) -> [Object; 3] {
     slice.set_label("kubernetes.io/service-name", name);
     let behind = json!([{"addresses": ["192.0.2.1"], "conditions": {"ready": true}}]);
     slice.map_mut().extend([("addressType".to_owned(), json!("IPv4")), ("endpoints".to_owned(), behind)]);
-    let within = Object::new(&ObjectKey::new(Gvk::new("", "v1", "Namespace"), None, namespace));
-    [within, service, slice]
+    [within_which(namespace), service, slice]
 }
 
 #[cfg(test)]

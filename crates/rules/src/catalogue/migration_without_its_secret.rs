@@ -131,6 +131,12 @@ fn is_with(server: &Placed<'_>, one: &Placed<'_>) -> bool {
         && server.desired.object.namespace() == one.desired.object.namespace()
 }
 
+/// The variables of a container that come from keys of Secrets, one by one, with what each refers to.
+fn from_keys(container: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let all = container["env"].as_array().into_iter().flatten();
+    all.filter_map(|variable| Some((variable["name"].as_str()?, variable.pointer("/valueFrom/secretKeyRef")?)))
+}
+
 /// How a container and whose it is are called.
 fn called(it: &Placed<'_>) -> String {
     format!("container `{}` of {} `{}`", it.container.name, it.desired.object.kind(), it.desired.object.name())

@@ -1,5 +1,6 @@
 use landfall_diag::{Finding, Severity};
 
+use crate::calls::{WEBHOOKS, is_asked_by_the_api};
 use crate::pods::{Container, PodTemplate, image_parts};
 use crate::rule::Rule;
 use crate::subject::Subject;
@@ -32,7 +33,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 }
                 let Some((called, scheme)) = asked(&container, probe) else { continue };
                 let is_secure = scheme.eq_ignore_ascii_case("HTTPS");
-                if is_secure == (called == "https") || (is_secure && is_asked_by_the_api(subject, &template)) {
+                if is_secure == (called == "https") || (is_secure && is_webhook(subject, &template)) {
                     continue;
                 }
                 findings.push(
@@ -52,16 +53,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Whether the API asks these pods as a webhook: it does so over TLS, whatever their port is called.
-fn is_asked_by_the_api(subject: &Subject<'_>, template: &PodTemplate<'_>) -> bool {
-    let of_kind = |kind: &'static str| subject.objects().filter(move |it| it.object.kind() == kind);
-    let asks = |service: &str| {
-        let configurations = of_kind("MutatingWebhookConfiguration").chain(of_kind("ValidatingWebhookConfiguration"));
-        let mut webhooks = configurations.flat_map(|it| it.object.list_at("/webhooks"));
-        webhooks.any(|it| it["clientConfig"]["service"]["name"] == service)
-    };
-    of_kind("Service").any(|it| {
+fn is_webhook(subject: &Subject<'_>, template: &PodTemplate<'_>) -> bool {
+    subject.of_kind("", "Service").any(|it| {
         let selector = &it.object.value()["spec"]["selector"];
-        selector.is_object() && template.is_selected_by(selector) && asks(it.object.name())
+        let leads = selector.is_object() && template.is_selected_by(selector);
+        leads && is_asked_by_the_api(subject, &WEBHOOKS, it.object.name())
     })
 }
 

@@ -6,7 +6,7 @@ use landfall_diag::{Finding, Severity, Spot};
 use super::value_that_prints_nothing::value_at;
 use crate::rule::Rule;
 use crate::subject::{DesiredUnit, Subject};
-use crate::texts::{Text, actions, gather, ifs, own_charts, words};
+use crate::texts::{Text, actions, gather, ifs, own_charts, plain, words};
 use crate::written::lines;
 
 pub(super) static RULE: Rule = Rule {
@@ -154,11 +154,6 @@ fn switch<'t>(line: &'t str, above: &'t str) -> Option<(&'t str, &'t str)> {
     let is_path = path.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '_'));
     let is_whole = stages.all(|stage| matches!(stage, "quote" | "squote" | "toString"));
     (is_path && is_whole).then_some((name.trim().trim_matches(['"', '\'']), path))
-}
-
-/// The letters and digits of a name, however it is written.
-fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
 #[cfg(test)]

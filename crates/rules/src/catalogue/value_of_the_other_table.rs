@@ -13,7 +13,7 @@ use super::branch_never_taken::{Spoken, commented};
 use super::value_that_prints_nothing::{Dot, bare_path, moved, operand, table_at, value_at};
 use crate::rule::Rule;
 use crate::subject::Subject;
-use crate::texts::{Action, Text, actions, gather, own_charts, words};
+use crate::texts::{Action, Named, Text, actions, gather, named_templates, own_charts, plain, words};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF393",
@@ -93,28 +93,12 @@ fn parts<'t>(text: &'t Text<'_>) -> Vec<(usize, Text<'t>)> {
     if !text.path.ends_with(".tpl") {
         return vec![(0, Text { path: text.path.clone(), text: Cow::Borrowed(&*text.text) })];
     }
-    let all = defines(&text.text).into_iter();
-    all.map(|(name, at)| (at.start, Text { path: name.to_owned(), text: Cow::Borrowed(&text.text[at]) })).collect()
-}
-
-/// The defines of a text: how each is called, and where its body is.
-fn defines(text: &str) -> Vec<(&str, Range<usize>)> {
-    let mut found = Vec::new();
-    let mut open: Vec<Option<(&str, usize)>> = Vec::new();
-    for action in actions(text).filter(|it| !it.is_comment()) {
-        match action.word().split('(').next().unwrap_or_default() {
-            // It stands in no other block.
-            "define" => open = vec![action.rest().split('"').nth(1).map(|name| (name, action.end))],
-            "if" | "with" | "range" | "block" => open.push(None),
-            "end" => {
-                if let Some(Some((name, start))) = open.pop() {
-                    found.push((name, start..action.start));
-                }
-            }
-            _ => {}
-        }
-    }
-    found
+    let defines = named_templates(&text.text).into_iter().filter(|it| !it.is_block);
+    let alone = |it: Named<'_>| {
+        let path = it.name.to_owned();
+        (it.body.start, Text { path, text: Cow::Borrowed(&text.text[it.body]) })
+    };
+    defines.map(alone).collect()
 }
 
 /// What a chart declares.
@@ -315,11 +299,6 @@ fn is_of_define(text: &Text<'_>) -> bool {
     !text.path.contains('/')
 }
 
-/// The letters and digits of a text, however it is written.
-fn plain(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
-}
-
 /// The values that a text prints as they are, or takes for what it prints below, with the places of the actions.
 fn printed(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
@@ -511,7 +490,7 @@ mod tests {
     fn each_define_is_looked_at_by_itself() {
         let text = "{{/* {{ define }} */}}\n{{- define \"a.job\" -}}{{ if .x }}1{{ else }}2{{ end }}{{- end }}\n\
                     {{ define \"b\" }}{{ range .y }}3{{ end }}{{ end }}{{ if .z }}{{ end }}";
-        let found: Vec<_> = defines(text).into_iter().map(|(name, at)| (name, &text[at])).collect();
+        let found: Vec<_> = named_templates(text).into_iter().map(|it| (it.name, &text[it.body])).collect();
         assert_eq!(found, [("a.job", "{{ if .x }}1{{ else }}2{{ end }}"), ("b", "{{ range .y }}3{{ end }}")]);
         let body = "{{ if eq (int .Values.job.replicas) 1 }}0{{ else if .Values.job.mode }}{{ .Values.web.mode }}\
                     {{ else }}{{ sub (int .Values.job.replicas) 1 }}{{ end }}";

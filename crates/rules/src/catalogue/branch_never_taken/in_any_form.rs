@@ -8,9 +8,6 @@ use super::{Condition, asked_for, is_of_a_part, texts};
 use crate::catalogue::value_that_prints_nothing::{declares, value_at};
 use crate::texts::{Action, If, actions, ifs, unquoted, words};
 
-/// Words of actions that open a block or go on in one.
-const BLOCKS: &[&str] = &["if", "else", "with", "range", "define", "block"];
-
 /// The conditions of a chart's own templates that ask for a value in another form than by itself, and print a declared one of the
 /// same key alone, with both.
 pub(super) fn of_one(rendered: &Rendered) -> Vec<(Place, String, String)> {
@@ -40,7 +37,7 @@ pub(super) fn asked_for_one(text: &str) -> Vec<Condition> {
         paths.dedup();
         let ends = actions(&text[it.body.end..it.end]).next().is_some_and(|action| action.word() == "end");
         let within: Vec<Action<'_>> = actions(&text[it.body.clone()]).filter(|it| !it.is_comment()).collect();
-        let opens = within.iter().any(|it| BLOCKS.contains(&it.word().split('(').next().unwrap_or_default()));
+        let opens = within.iter().any(|it| it.of_block().is_some());
         if paths.len() != 1 || !ends || opens || !is_in_another_form(&said) {
             return None;
         }

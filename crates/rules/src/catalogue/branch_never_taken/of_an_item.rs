@@ -9,9 +9,6 @@ use crate::texts::{Action, Text, actions, unquoted, words};
 /// What the root has, which is no item.
 const OF_THE_ROOT: &[&str] = &["Values", "Release", "Chart", "Capabilities", "Files", "Template", "Subcharts"];
 
-/// Words of actions that open a block, go on in one, or close it.
-const BLOCKS: &[&str] = &["if", "else", "with", "range", "define", "block", "end"];
-
 /// A condition within a loop whose branch prints another value than it asks for.
 #[derive(Debug, PartialEq, Eq)]
 struct Beside {
@@ -41,23 +38,17 @@ fn beside_what_is_asked(text: &str) -> Vec<Beside> {
     let mut open: Vec<(usize, &str)> = Vec::new();
     let mut found = Vec::new();
     for (index, action) in all.iter().enumerate() {
-        match block_of(action) {
-            "end" => {
+        match action.of_block() {
+            Some("end") => {
                 if let Some((from, "range")) = open.pop() {
                     found.extend(of_a_loop(&all[from + 1..index]));
                 }
             }
-            "" | "else" => {}
-            word => open.push((index, word)),
+            None | Some("else") => {}
+            Some(word) => open.push((index, word)),
         }
     }
     found
-}
-
-/// The word by which an action opens or closes a block; empty where it does neither.
-fn block_of<'t>(action: &Action<'t>) -> &'t str {
-    let word = action.word().split('(').next().unwrap_or_default();
-    if BLOCKS.contains(&word) { word } else { "" }
 }
 
 /// The conditions of one loop; those within others, where the dot is elsewhere, are left out.
@@ -65,18 +56,18 @@ fn of_a_loop(body: &[Action<'_>]) -> Vec<Beside> {
     let mut moved: Vec<bool> = Vec::new();
     let mut found = Vec::new();
     for (index, action) in body.iter().enumerate() {
-        match block_of(action) {
-            "if" => {
+        match action.of_block() {
+            Some("if") => {
                 if !moved.contains(&true) {
                     found.extend(of_a_branch(body, index));
                 }
                 moved.push(false);
             }
-            "end" => {
+            Some("end") => {
                 moved.pop();
             }
-            "" | "else" => {}
-            _ => moved.push(true),
+            None | Some("else") => {}
+            Some(_) => moved.push(true),
         }
     }
     found
@@ -89,10 +80,10 @@ fn of_a_branch(body: &[Action<'_>], at: usize) -> Option<Beside> {
     let (table, key) = two_steps(asked)?;
     let (table, printed) = (format!(".{table}"), format!(".{key}"));
     let behind = &body[at + 1..];
-    let length = behind.iter().position(|it| !block_of(it).is_empty())?;
+    let length = behind.iter().position(|it| it.of_block().is_some())?;
     let mut named: Vec<String> = behind[..length].iter().flat_map(|it| paths(it.inner)).collect();
     named.dedup();
-    let is_alone = block_of(&behind[length]) == "end" && named == [printed.as_str()];
+    let is_alone = behind[length].of_block() == Some("end") && named == [printed.as_str()];
     let is_around = |index: usize| index <= at || index > at + length;
     let mut around = body.iter().enumerate().filter(|(index, _)| is_around(*index));
     let is_heard = around.any(|(_, it)| {

@@ -7,7 +7,7 @@ use landfall_object::Object;
 use landfall_object::references::references;
 use serde_json::Value;
 
-use super::{Placed, RULE, called, is_before_others, is_server, migrates};
+use super::{Placed, RULE, called, from_keys, is_before_others, is_server, migrates};
 use crate::subject::{Role, Subject};
 
 /// What the variable of a secret ends with.
@@ -94,9 +94,8 @@ fn keys(object: &Object) -> impl Iterator<Item = &String> {
 
 /// The variables of a container that come from Secrets which have to be there, as far as they are passwords and the like.
 fn passwords(container: &Value) -> Vec<Password<'_>> {
-    let all = container["env"].as_array().into_iter().flatten().filter_map(|variable| {
-        let from = variable.pointer("/valueFrom/secretKeyRef").filter(|it| it["optional"] != true)?;
-        let name = variable["name"].as_str()?;
+    let needed = from_keys(container).filter(|(_, from)| from["optional"] != true);
+    let all = needed.filter_map(|(name, from)| {
         let (family, _) = name.rsplit_once('_').filter(|(_, word)| SECRETS.contains(word))?;
         Some(Password { name, family, secret: from["name"].as_str()?, key: from["key"].as_str()? })
     });
@@ -116,11 +115,7 @@ fn is_given_otherwise(one: &Placed<'_>, password: &Password<'_>) -> bool {
         let is_same = from["name"] == password.secret && from["key"] == password.key;
         is_same || (name.starts_with(password.family) && WHOLE.iter().any(|end| name.ends_with(end)))
     };
-    let mut from_secrets = one.container.env().filter_map(|(_, name, variable)| {
-        let from = variable.pointer("/valueFrom/secretKeyRef")?;
-        Some((name, from))
-    });
-    from_secrets.any(|(name, from)| is_given(name, from)) || is_mounted()
+    from_keys(one.container.value).any(|(name, from)| is_given(name, from)) || is_mounted()
 }
 
 /// The ConfigMap that both containers take as a whole, where it tells of the server of a password.

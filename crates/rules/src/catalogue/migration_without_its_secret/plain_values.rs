@@ -1,9 +1,8 @@
 //! A migration that is given in plain values what its program takes from a Secret.
 
 use landfall_diag::Finding;
-use serde_json::Value;
 
-use super::{Placed, RULE, called, is_before_others, is_named, is_server, is_with, migrates};
+use super::{Placed, RULE, called, from_keys, is_before_others, is_named, is_server, is_with, migrates};
 use crate::decoded::text_of;
 use crate::subject::Subject;
 
@@ -23,7 +22,10 @@ pub(super) fn in_plain_values(subject: &Subject<'_>, all: &[Placed<'_>]) -> Vec<
     for one in all.iter().filter(|it| is_before_others(it) && migrates(&it.container, it.desired)) {
         let servers = all.iter().filter(|it| is_server(it) && is_with(it, one));
         let mut told = servers.flat_map(|server| {
-            let taken = from_secrets(server.container.value);
+            let taken = from_keys(server.container.value).filter_map(|(name, from)| {
+                Some(Taken { name, secret: from["name"].as_str()?, key: from["key"].as_str()? })
+            });
+            let taken: Vec<Taken<'_>> = taken.collect();
             given_in_plain(subject, one, &taken).map(|(name, secret)| (server, name, secret))
         });
         let Some((server, name, secret)) = told.next() else { continue };
@@ -56,15 +58,6 @@ fn given_in_plain<'s>(subject: &Subject<'_>, one: &Placed<'_>, taken: &[Taken<'s
         count >= SEVERAL && !is_same && !is_named(one, "Secret", it.secret)
     });
     told.map(|it| (it.name, it.secret))
-}
-
-/// The variables of a container that come from Secrets, one by one.
-fn from_secrets(container: &Value) -> Vec<Taken<'_>> {
-    let all = container["env"].as_array().into_iter().flatten().filter_map(|variable| {
-        let from = variable.pointer("/valueFrom/secretKeyRef")?;
-        Some(Taken { name: variable["name"].as_str()?, secret: from["name"].as_str()?, key: from["key"].as_str()? })
-    });
-    all.collect()
 }
 
 /// Whether a variable is called as a password is: `DB_PASSWORD`, `PGPASSWORD`.

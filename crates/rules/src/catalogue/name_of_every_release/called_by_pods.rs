@@ -1,9 +1,7 @@
 //! Services whose name a template has as a default, in the same words for each release, and the pods that call them.
 
-use landfall_object::references::references;
-
 use super::{is_after_release, is_in_loop_of, is_made, is_shared};
-use crate::calls::{hosts, service};
+use crate::calls::{WEBHOOKS, hosts, is_asked_by_the_api, service};
 use crate::pods::pod_template;
 use crate::subject::{Desired, DesiredUnit, Subject};
 
@@ -27,11 +25,7 @@ fn is_default(unit: &DesiredUnit, desired: &Desired) -> bool {
 
 /// Whether the API's server asks a Service, which whoever has registered there names.
 fn is_for_the_api(subject: &Subject<'_>, desired: &Desired) -> bool {
-    let is_registered = |it: &&Desired| {
-        matches!(it.object.kind(), "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" | "APIService")
-    };
-    let mut named = subject.objects().filter(is_registered).flat_map(|it| references(&it.object));
-    named.any(|it| it.kind == "Service" && it.name == desired.object.name())
+    is_asked_by_the_api(subject, &[WEBHOOKS[0], WEBHOOKS[1], "APIService"], desired.object.name())
 }
 
 /// The workload that calls a Service by its address, or in a variable for a host, and is called after the release.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use landfall_chart::Chart;
 
-use crate::texts::actions;
+use crate::texts::{actions, named_templates};
 
 /// Whether a template that was left out speaks of a word, or a helper that it leads to does, through however many others.
 pub(super) fn is_spoken_of(chart: &Chart, word: &str) -> bool {
@@ -16,19 +16,13 @@ pub(super) fn is_spoken_of(chart: &Chart, word: &str) -> bool {
     let parts = chart.with_parts();
     let files: Vec<Cow<'_, str>> =
         parts.iter().flat_map(|part| part.templates.iter()).map(|file| file.text()).collect();
-    let helpers: Vec<Helper<'_>> =
+    let helpers: Vec<(&str, &str)> =
         files.iter().map(|text| &**text).chain(left.iter().copied()).flat_map(helpers).collect();
     leads_to(left, &helpers, word)
 }
 
-/// A named template, and what stands in it.
-struct Helper<'t> {
-    name: &'t str,
-    body: &'t str,
-}
-
 /// Whether a text has a word in an action, or a helper does that is called from there.
-fn leads_to<'t>(texts: Vec<&'t str>, helpers: &[Helper<'t>], word: &str) -> bool {
+fn leads_to<'t>(texts: Vec<&'t str>, helpers: &[(&str, &'t str)], word: &str) -> bool {
     let mut ahead = texts;
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     while let Some(text) = ahead.pop() {
@@ -38,7 +32,7 @@ fn leads_to<'t>(texts: Vec<&'t str>, helpers: &[Helper<'t>], word: &str) -> bool
             }
             for name in called(action.inner) {
                 if seen.insert(name) {
-                    ahead.extend(helpers.iter().filter(|it| it.name == name).map(|it| it.body));
+                    ahead.extend(helpers.iter().filter(|(own, _)| *own == name).map(|(_, body)| *body));
                 }
             }
         }
@@ -55,23 +49,9 @@ fn called(inner: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The named templates of a text.
-fn helpers(text: &str) -> Vec<Helper<'_>> {
-    let mut open: Vec<Option<(&str, usize)>> = Vec::new();
-    let mut found = Vec::new();
-    for action in actions(text) {
-        match action.word().split('(').next().unwrap_or_default() {
-            "define" | "block" => open.push(action.inner.split('"').nth(1).map(|name| (name, action.end))),
-            "if" | "with" | "range" => open.push(None),
-            "end" => {
-                if let Some(Some((name, from))) = open.pop() {
-                    found.push(Helper { name, body: &text[from..action.start] });
-                }
-            }
-            _ => {}
-        }
-    }
-    found
+/// The named templates of a text, each with what stands in it.
+fn helpers(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    named_templates(text).into_iter().map(move |it| (it.name, &text[it.body]))
 }
 
 #[cfg(test)]
@@ -86,13 +66,13 @@ mod tests {
             "{{ define \"web.url\" }}db:{{ template \"web.port\" . }}{{ end }}\n",
             "{{ define \"web.other\" }}{{ .Values.other }}{{ end }}\n",
         );
-        let reaches = |left: &str, word: &str| leads_to(vec![left], &helpers(tpl), word);
+        let reaches = |left: &str, word: &str| leads_to(vec![left], &helpers(tpl).collect::<Vec<_>>(), word);
         let left = "url: {{ include \"web.url\" . | quote }}\n";
         assert!(reaches(left, "externalDb"));
         assert!(!reaches(left, "other"));
         assert!(reaches("{{ .Values.other }}", "other"));
         assert!(!reaches("{{ include \"elsewhere\" . }}", "other"));
         let round = "{{ define \"a\" }}{{ include \"b\" . }}{{ end }}{{ define \"b\" }}{{ include \"a\" . }}{{ end }}";
-        assert!(!leads_to(vec!["{{ include \"a\" . }}"], &helpers(round), "other"));
+        assert!(!leads_to(vec!["{{ include \"a\" . }}"], &helpers(round).collect::<Vec<_>>(), "other"));
     }
 }
