@@ -70,7 +70,7 @@ pub use order::KindOrder;
 pub use origin::{Origins, Setting, Source};
 pub use package::{Package, PackageOptions, package};
 pub use pattern::{BadPattern, Glob, path_match};
-pub use provenance::{Decision, Field, FieldOrigin, Provenance, Reason, TemplateLines};
+pub use provenance::{Decision, Field, FieldOrigin, Provenance, Reason, TemplateLines, Written};
 pub use record::values_to_json;
 pub use render::{
     Before, HookChoice, NotesFrom, Operation, OutputFile, ReleaseInfo, RenderOptions, Rendered, SchemaCheck,

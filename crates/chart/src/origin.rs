@@ -1,7 +1,7 @@
 //! Where values were set.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use landfall_diag::Place;
 use landfall_gotemplate::{Data, Map, Origin, Value};
@@ -21,6 +21,20 @@ struct Layer {
     kind: LayerKind,
     name: String,
     text: Option<Arc<str>>,
+    /// Where the text's lines begin, once one of them was asked for: a file may be asked for each of its lines.
+    starts: OnceLock<Vec<usize>>,
+}
+
+impl Layer {
+    /// A line of the text, from 1, without its end.
+    fn line(&self, line: u32) -> Option<&str> {
+        let text = self.text.as_deref()?;
+        let starts = self.starts.get_or_init(|| {
+            let behind = text.match_indices('\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(behind).filter(|at| *at < text.len()).collect()
+        });
+        text[*starts.get((line as usize).checked_sub(1)?)?..].lines().next()
+    }
 }
 
 /// What kind of layer a value comes from.
@@ -164,7 +178,7 @@ impl Origins {
     /// Begins a layer and gives its number.
     pub(crate) fn layer(&mut self, kind: LayerKind, name: &str, text: Option<&Arc<str>>) -> u32 {
         if self.on {
-            self.layers.push(Layer { kind, name: name.to_owned(), text: text.cloned() });
+            self.layers.push(Layer { kind, name: name.to_owned(), text: text.cloned(), starts: OnceLock::new() });
         }
         (self.layers.len() as u32).saturating_sub(1)
     }
@@ -237,10 +251,7 @@ impl Origins {
         let layer = self.layers.get(entry.layer as usize)?;
         let place = || {
             let place = Place::line(&layer.name, entry.line).columns(entry.column, entry.end_column);
-            match &layer.text {
-                Some(text) => place.source_from(text),
-                None => place,
-            }
+            Place { source: layer.line(entry.line).map(str::to_owned), ..place }
         };
         Some(match layer.kind {
             LayerKind::Default => Source::Default(place()),

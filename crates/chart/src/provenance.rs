@@ -15,7 +15,7 @@ use crate::manifest::Manifest;
 use crate::origin::{Origins, Source, built_in_name};
 use crate::rendered_file::{Files, RenderedFile};
 
-pub use fields::Field;
+pub use fields::{Field, Written};
 
 /// Lines of templates, from 1, by the templates' paths as their owner would type them.
 pub type TemplateLines = BTreeMap<String, BTreeSet<u32>>;
@@ -134,7 +134,12 @@ impl Provenance {
     ///
     /// `None` when there is no such field.
     pub fn origin_of(&self, manifest: &Manifest, path: &[&str]) -> Option<FieldOrigin> {
-        fields::origin_of(self, manifest, path)
+        self.written(manifest)?.origin_of(path)
+    }
+
+    /// An object as its template wrote it; `None` where that cannot be read.
+    pub fn written<'p>(&'p self, manifest: &'p Manifest) -> Option<Written<'p>> {
+        Written::of(self, manifest)
     }
 
     /// All fields of an object that hold a value: scalars and empty collections, in the order of the text.

@@ -6,7 +6,7 @@ use landfall_diag::Place;
 use landfall_object::{Object, ObjectKey, flattened, kept_value, mask};
 
 use crate::kept::{put_value, with_values};
-use crate::{Crd, Field, FieldOrigin, Hook, Manifest, Rendered, TemplateLines};
+use crate::{Crd, Field, FieldOrigin, Hook, Manifest, Rendered, TemplateLines, Written};
 
 /// What a unit renders to.
 #[derive(Debug, Default)]
@@ -232,6 +232,11 @@ impl RenderedUnit {
 
     /// The template's line and the values that a field of an object comes from.
     pub fn origin(&self, key: &ObjectKey, path: &str) -> Option<FieldOrigin> {
+        self.written(key)?.origin(path)
+    }
+
+    /// An object as its template wrote it, to ask for many of its fields.
+    pub fn written(&self, key: &ObjectKey) -> Option<Written<'_>> {
         // What is of a kind that was not served when it was rendered has no namespace yet, where it names none.
         let bare = ObjectKey { namespace: None, ..key.clone() };
         let find = |all: &[RenderedObject]| {
@@ -244,15 +249,7 @@ impl RenderedUnit {
         let rendered = &self.charts[chart];
         let provenance = rendered.provenance.as_ref()?;
         let manifest = if in_objects.is_some() { &rendered.manifests[index] } else { &rendered.hooks[index].manifest };
-        let steps = path_steps(path);
-        let mut steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-        // A field that a default filled in is not in the text: the nearest part that is shows where to look.
-        loop {
-            if let Some(origin) = provenance.origin_of(manifest, &steps) {
-                return Some(origin);
-            }
-            steps.pop()?;
-        }
+        provenance.written(manifest)
     }
 }
 

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
 
 use landfall_cluster::{EventLine, Evidence};
@@ -255,19 +256,13 @@ pub(crate) fn changes(plan: &Plan, report: Option<&Report>) -> Vec<Change> {
 }
 
 /// Each object that is made once: a release's namespace is, before what the chart says of it.
-fn once_each(mut changes: Vec<Change>) -> Vec<Change> {
+fn once_each(changes: Vec<Change>) -> Vec<Change> {
     const CREATE: Deed = Deed::Step(Action::Create);
-    let mut at = 0;
-    while at < changes.len() {
-        let (one, rest) = (&changes[at], &changes[at + 1..]);
-        let again = |later: &Change| later.object == one.object && later.action == CREATE && later.result == one.result;
-        if one.action == CREATE && rest.iter().any(again) {
-            changes.remove(at);
-        } else {
-            at += 1;
-        }
-    }
-    changes
+    let mut later = HashSet::new();
+    let is_last = |one: &Change| one.action != CREATE || later.insert((one.object.clone(), one.result));
+    let mut kept: Vec<Change> = changes.into_iter().rev().filter(is_last).collect();
+    kept.reverse();
+    kept
 }
 
 /// The phase of a release's namespace, which is no object of what is delivered: nobody has declared it.

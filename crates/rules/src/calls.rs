@@ -140,20 +140,17 @@ pub fn hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
 }
 
 /// The same, and the full names of Services that stand by themselves, without scheme and port.
-pub fn named_hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
-    let of = |said: &Said| {
-        let alone = |name: &str| Host {
-            name: name.to_owned(),
-            port: None,
-            field: said.field.clone(),
-            by: said.by.clone(),
-            path: None,
-        };
-        let mut found = addressed(said);
-        found.extend(full_names(&said.text).into_iter().map(alone));
-        found
+pub fn named_hosts(said: &Said) -> Vec<Host> {
+    let alone = |name: &str| Host {
+        name: name.to_owned(),
+        port: None,
+        field: said.field.clone(),
+        by: said.by.clone(),
+        path: None,
     };
-    said(object, template).iter().flat_map(of).collect()
+    let mut found = addressed(said);
+    found.extend(full_names(&said.text).into_iter().map(alone));
+    found
 }
 
 /// Whether the API's server is to ask a Service, as an object of one of some kinds tells it: a webhook, a group of kinds.

@@ -1,9 +1,9 @@
 //! All rules over one subject: findings of one cause made one, located, waived.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use landfall_chart::{RenderedUnit, Source, path_steps};
+use landfall_chart::{RenderedUnit, Source, Written, path_steps};
 use landfall_diag::{Commit, Finding, Place, Severity, Spot, ValueOrigin};
 use landfall_object::{ObjectKey, mask};
 use serde::Serialize;
@@ -51,9 +51,10 @@ pub fn examine(subject: &Subject<'_>, rules: &[&Rule], blame: &dyn Blame) -> Exa
 /// Groups, locates and waives findings, whoever made them; families stand apart until they are gathered.
 pub fn conclude(found: Vec<Finding>, subject: &Subject<'_>, blame: &dyn Blame) -> Examination {
     let mut findings = grouped(found);
+    let mut read = HashMap::new();
     for finding in &mut findings {
         for spot in &mut finding.spots {
-            locate(spot, subject, blame);
+            locate(spot, subject, blame, &mut read);
         }
     }
     let environment = subject.environment.map(|(name, _)| name);
@@ -81,8 +82,11 @@ impl Examination {
     }
 }
 
+/// The objects of units as their templates wrote them, as far as they were read.
+type Read<'a> = HashMap<(&'a str, ObjectKey), Option<Written<'a>>>;
+
 /// Adds the template's line and the values' lines to a spot.
-fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
+fn locate<'a>(spot: &mut Spot, subject: &Subject<'a>, blame: &dyn Blame, read: &mut Read<'a>) {
     let (Some(unit), Some(object)) = (&spot.unit, &spot.object) else { return };
     if spot.template.is_some() || !spot.values.is_empty() {
         return;
@@ -90,7 +94,8 @@ fn locate(spot: &mut Spot, subject: &Subject<'_>, blame: &dyn Blame) {
     let Some(unit) = subject.unit(unit) else { return };
     let key = &ObjectKey::from(object);
     let path = spot.field.as_deref().map_or(Cow::Borrowed("kind"), |field| telling(unit, key, field));
-    let Some(origin) = unit.rendered.origin(key, &path) else { return };
+    let written = read.entry((&*unit.name, key.clone())).or_insert_with(|| unit.rendered.written(key));
+    let Some(origin) = written.as_ref().and_then(|it| it.origin(&path)) else { return };
     let hidden =
         unit.object(&key.gvk.group, &key.gvk.kind, key.namespace.as_deref(), &key.name).is_some_and(|desired| {
             mask::hides(desired.object.value(), &path_steps(spot.field.as_deref().unwrap_or_default()))

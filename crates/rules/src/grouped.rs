@@ -1,10 +1,14 @@
+use std::collections::HashMap;
+
 use landfall_diag::{Finding, Witness};
 
 /// Findings of one cause made one, in the order of their first place, the heaviest first.
 pub(crate) fn grouped(findings: Vec<Finding>) -> Vec<Finding> {
     let mut groups: Vec<Finding> = Vec::new();
+    let mut known: HashMap<(&'static str, String), usize> = HashMap::new();
     for finding in findings {
-        match groups.iter_mut().find(|group| group.rule == finding.rule && group.key == finding.key) {
+        let at = *known.entry((finding.rule, finding.key.clone())).or_insert(groups.len());
+        match groups.get_mut(at) {
             Some(group) => {
                 group.severity = group.severity.max(finding.severity);
                 if group.witness == Witness::Rule {

@@ -225,7 +225,7 @@ impl<'a> Subject<'a> {
         self.units.iter().filter(|unit| unit.name == desired.unit).any(|unit| {
             let made = unit.rendered.objects.iter().chain(&unit.rendered.hooks);
             let key = desired.object.key();
-            made.filter(|made| made.object.key() == key)
+            made.filter(|made| made.object.is_at(&key))
                 .any(|made| unit.rendered.charts.iter().any(|chart| chart.processed.is_borrowed(&made.path)))
         })
     }

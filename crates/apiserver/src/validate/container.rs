@@ -1,5 +1,7 @@
 //! Containers: ports, environment, mounts, probes, resources, security.
 
+use std::collections::HashSet;
+
 use landfall_object::{FieldError, Quantity};
 use serde_json::Value;
 
@@ -319,23 +321,23 @@ fn environment_sources(errors: &mut Errors, sources: &At<'_>) {
 
 fn mounts(errors: &mut Errors, container: &At<'_>, volumes: &[&str]) {
     let mounts = container.get("volumeMounts");
-    let mut points: Vec<&str> = Vec::new();
+    let volumes: HashSet<&str> = volumes.iter().copied().collect();
+    let mut points: HashSet<&str> = HashSet::new();
     for mount in mounts.items() {
         let name = mount.get("name");
         if name.is_empty() {
             errors.required(name.path.clone(), "");
         }
-        if !volumes.contains(&name.text()) {
+        if !volumes.contains(name.text()) {
             errors.push(FieldError::not_found(name.path.clone(), name.text()));
         }
         let path = mount.get("mountPath");
         if path.is_empty() {
             errors.required(path.path.clone(), "");
         }
-        if points.contains(&path.text()) {
+        if !points.insert(path.text()) {
             errors.invalid(&path, "must be unique");
         }
-        points.push(path.text());
         // The server names the list, not the item, for these.
         for field in ["subPath", "subPathExpr"] {
             let sub = mount.get(field);

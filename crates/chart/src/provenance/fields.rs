@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use landfall_gotemplate::PieceKind;
-use landfall_yaml::{CollectionStyle, Kind, Node, ScalarStyle};
+use landfall_yaml::{CollectionStyle, Document, Kind, Node, ScalarStyle};
 
 use super::{FieldOrigin, Gathered, Output, Provenance, Reason, TemplateLines};
 use crate::manifest::Manifest;
+use crate::unit::path_steps;
 
 /// A field of an object with its value and where that comes from.
 #[derive(Debug, Clone)]
@@ -232,11 +233,41 @@ pub(super) fn all(provenance: &Provenance, manifest: &Manifest, wanted: Option<&
     fields
 }
 
-pub(super) fn origin_of(provenance: &Provenance, manifest: &Manifest, path: &[&str]) -> Option<FieldOrigin> {
-    let document = landfall_yaml::parse_first(&manifest.text).ok()??;
-    let (node, around) = walk(document.root(), path)?;
-    let reader = Reader::new(provenance, manifest)?;
-    Some(reader.told(node, &around, document.root()))
+/// An object as its template wrote it, read once, for the fields that are asked for one after the other.
+#[derive(Debug)]
+pub struct Written<'p> {
+    provenance: &'p Provenance,
+    manifest: &'p Manifest,
+    document: Document<'p>,
+}
+
+impl<'p> Written<'p> {
+    pub(super) fn of(provenance: &'p Provenance, manifest: &'p Manifest) -> Option<Self> {
+        let document = landfall_yaml::parse_first(&manifest.text).ok()??;
+        Some(Written { provenance, manifest, document })
+    }
+
+    /// Where a field comes from; the path leads from the object's root, numbers for items of lists.
+    ///
+    /// `None` when there is no such field.
+    pub fn origin_of(&self, path: &[&str]) -> Option<FieldOrigin> {
+        let root = self.document.root();
+        let (node, around) = walk(root, path)?;
+        Some(Reader::new(self.provenance, self.manifest)?.told(node, &around, root))
+    }
+
+    /// The same of a field by its path (`spec.containers[0].env[2].name`). One that a default filled in is not in the text: the
+    /// nearest part that is shows where to look.
+    pub fn origin(&self, path: &str) -> Option<FieldOrigin> {
+        let steps = path_steps(path);
+        let mut steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        loop {
+            if let Some(origin) = self.origin_of(&steps) {
+                return Some(origin);
+            }
+            steps.pop()?;
+        }
+    }
 }
 
 fn walk<'d>(root: Node<'d>, path: &[&str]) -> Option<(Node<'d>, Around<'d>)> {

@@ -14,6 +14,9 @@ use crate::summary::UnitSummary;
 use crate::unit::Door;
 use crate::{Brought, Unserved, unresolved, unserved};
 
+/// What nobody brings whose place in a chart is looked up, each by reading what was rendered anew.
+const MOST_PLACED: usize = 200;
+
 impl Session {
     /// Refuses what is of an apiVersion that nobody serves, and what refers to things that are neither delivered nor live.
     pub(super) async fn check_objects(
@@ -132,13 +135,13 @@ impl Session {
             }
         }
         let missing = unresolved(&objects, &self.cluster).await.map_err(|error| vec![error.diagnose()])?;
-        for mut one in missing {
+        for (at, mut one) in missing.into_iter().enumerate() {
             one.users.retain(|user| !unjudged.contains(&user.object));
             if one.users.is_empty() {
                 continue;
             }
             let Some((index, _)) = owners.iter().find(|(_, key)| *key == one.users[0].object) else { continue };
-            let rendered = match ready.iter().find(|(at, _)| at == index) {
+            let rendered = match ready.iter().find(|(at, _)| at == index).filter(|_| at < MOST_PLACED) {
                 Some((_, ready)) => Some(self.next(ready).await?),
                 None => None,
             };

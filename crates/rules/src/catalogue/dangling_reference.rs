@@ -1,5 +1,6 @@
 mod not_made;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Finding, Severity, Spot};
@@ -38,6 +39,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let programs = programs(around.iter().copied());
     let mut findings = Vec::new();
     for desired in subject.objects() {
+        let written = OnceCell::new();
         for reference in references(&desired.object) {
             if reference.need == Need::Optional
                 || !KINDS.contains(&reference.kind.as_str())
@@ -80,7 +82,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             };
             let finding = finding.at(desired.spot_at(&reference.path));
             let unit = subject.unit(&desired.unit).filter(|_| there.keys(&reference).is_none());
-            findings.push(match unit.and_then(|unit| condition_of(unit, desired, &reference)) {
+            let condition = unit.and_then(|unit| {
+                let written = written.get_or_init(|| unit.rendered.written(&desired.key()));
+                condition_of(unit, desired, written.as_ref(), &reference)
+            });
+            findings.push(match condition {
                 Some(condition) => finding
                     .help(format!(
                         "the chart makes it only where `{}` holds: name what is there otherwise",

@@ -1,7 +1,7 @@
 mod taken;
 mod unattached;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
@@ -46,18 +46,28 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings.extend(unattached::unattached(subject, &RULE));
-    let delivered = subject.pods().map(|(_, template)| template);
+    let workloads: Vec<(&Desired, PodTemplate<'_>)> = subject.pods().collect();
+    let delivered = workloads.iter().map(|(_, template)| *template);
     let mut pods: HashMap<Option<&str>, Vec<PodTemplate<'_>>> = HashMap::new();
     for template in delivered.chain(subject.before.iter().filter_map(pod_template)) {
         pods.entry(template.owner.namespace()).or_default().push(template);
     }
+    let operated = subject.objects().filter(|it| may_run_pods(it.object.group()));
+    let around = Around { operated: operated.map(|it| it.unit.as_str()).collect(), workloads };
     for service in subject.of_kind("", "Service") {
         let beside = pods.get(&service.object.namespace()).map(Vec::as_slice).unwrap_or_default();
-        findings.extend(endpoints(subject, service, beside));
+        findings.extend(endpoints(subject, service, beside, &around));
         findings.extend(jobs(service, beside));
         findings.extend(other_part(service, beside));
     }
     findings
+}
+
+/// What is delivered around the Services.
+struct Around<'a> {
+    /// The units that hold resources of somebody's own kinds, whose operator may make pods.
+    operated: HashSet<&'a str>,
+    workloads: Vec<(&'a Desired, PodTemplate<'a>)>,
 }
 
 /// Whether a webhook refers, without whose answer the API server goes on.
@@ -161,7 +171,12 @@ fn meant(subject: &Subject<'_>, reference: &Reference) -> Option<String> {
 }
 
 /// What is wrong with a Service that is delivered: it selects none of the pods beside it, or a port name that no pod has.
-fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>]) -> Vec<Finding> {
+fn endpoints(
+    subject: &Subject<'_>,
+    service: &Desired,
+    beside: &[PodTemplate<'_>],
+    around: &Around<'_>,
+) -> Vec<Finding> {
     let object = &service.object;
     let Some(selector) = object.at("/spec/selector").filter(|it| it.as_object().is_some_and(|map| !map.is_empty()))
     else {
@@ -174,15 +189,17 @@ fn endpoints(subject: &Subject<'_>, service: &Desired, beside: &[PodTemplate<'_>
     if selected.is_empty() {
         // Pods that an operator makes of its own resources are not seen here.
         let lost = taken::lost(subject, service);
-        return if lost.is_none() && (operated(subject, service) || is_clusters_own(subject, object)) {
+        return if lost.is_none() && (around.operated.contains(&*service.unit) || is_clusters_own(subject, object)) {
             Vec::new()
         } else {
             // Pods may come from elsewhere; where one stands beside it that nobody selects, the selector is wrong.
-            let severity = match is_meant(subject, service) {
+            let severity = match is_meant(subject, service, &around.workloads) {
                 true => Severity::Error,
                 false if lost.is_some() => Severity::Error,
                 // Of another release's pods nothing is known here.
-                false if subject.cluster.known == Known::Assumed && is_of_another(subject, service) => Severity::Info,
+                false if subject.cluster.known == Known::Assumed && is_of_another(service, &around.workloads) => {
+                    Severity::Info
+                }
                 false => Severity::Warning,
             };
             vec![
@@ -326,16 +343,16 @@ fn is_role(label: &str, value: &Value) -> bool {
 
 /// Whether a workload of the Service's unit bears the labels that it selects by, with other values, and no Service
 /// selects it.
-fn is_meant(subject: &Subject<'_>, service: &Desired) -> bool {
+fn is_meant(subject: &Subject<'_>, service: &Desired, workloads: &[(&Desired, PodTemplate<'_>)]) -> bool {
     let object = &service.object;
     let services = || subject.of_kind("", "Service").filter(|it| it.object.namespace() == object.namespace());
     let labels = object.at("/spec/selector").and_then(Value::as_object);
-    subject.pods().any(|(desired, template)| {
+    workloads.iter().any(|(desired, template)| {
         desired.unit == service.unit
             && desired.object.namespace() == object.namespace()
             && labels
                 .is_some_and(|labels| labels.keys().all(|it| template.labels().is_some_and(|of| of.contains_key(it))))
-            && is_akin(service, desired, &template)
+            && is_akin(service, desired, template)
             && !services().any(|other| {
                 other.object.at("/spec/selector").is_some_and(|selector| selects(selector, template.labels()))
             })
@@ -352,19 +369,14 @@ fn is_akin(service: &Desired, workload: &Desired, template: &PodTemplate<'_>) ->
 }
 
 /// Whether nothing of the Service's own unit has anything to do with what it selects.
-fn is_of_another(subject: &Subject<'_>, service: &Desired) -> bool {
-    let mut own = subject.pods().filter(|(desired, _)| desired.unit == service.unit);
-    own.all(|(desired, template)| !is_akin(service, desired, &template))
+fn is_of_another(service: &Desired, workloads: &[(&Desired, PodTemplate<'_>)]) -> bool {
+    let mut own = workloads.iter().filter(|(desired, _)| desired.unit == service.unit);
+    own.all(|(desired, template)| !is_akin(service, desired, template))
 }
 
 /// Whether it stands where a cluster has pods of its own, which have not been read.
 fn is_clusters_own(subject: &Subject<'_>, service: &Object) -> bool {
     subject.cluster.known == Known::Assumed && service.namespace() == Some("kube-system")
-}
-
-/// Whether the unit holds resources of somebody's own kinds, whose operator may make the pods.
-fn operated(subject: &Subject<'_>, service: &Desired) -> bool {
-    subject.objects().filter(|it| it.unit == service.unit).any(|it| may_run_pods(it.object.group()))
 }
 
 fn ports<'a>(template: &PodTemplate<'a>) -> impl Iterator<Item = &'a str> {

@@ -1,19 +1,21 @@
+mod names;
 mod never_called;
 mod of_variables;
 mod turned_round;
 
+use std::collections::HashSet;
+
 use landfall_diag::{Finding, Severity};
 
+use self::names::Names;
 use self::never_called::is_never_called;
 use self::of_variables::of_variables;
 use self::turned_round::turned_round;
 use super::unseen_settings::find;
-use crate::calls::{Host, named_hosts};
+use crate::calls::{Host, named_hosts, said};
 use crate::pods::{PodTemplate, pod_template};
 use crate::rule::Rule;
-use crate::siblings::is_of_sibling;
 use crate::subject::{Desired, Role, Subject};
-use crate::texts::own_texts;
 
 pub(super) static RULE: Rule = Rule {
     id: "LF187",
@@ -26,16 +28,26 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
+/// The addresses of a delivery that are followed, of those that differ; behind them a text is a list of hosts and no setting.
+const MOST_HOSTS: usize = 1_000;
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let names = Names::new(subject);
     let mut findings = Vec::new();
+    let mut left = MOST_HOSTS;
     for desired in subject.objects() {
         let template = pod_template(&desired.object);
-        for host in named_hosts(&desired.object, template.as_ref()) {
-            let found = unanswered(subject, desired, &host);
-            findings.extend(found.filter(|_| !is_never_called(subject, &desired.object, template.as_ref(), &host)));
+        for text in said(&desired.object, template.as_ref()) {
+            let mut known = HashSet::new();
+            let of_text = named_hosts(&text).into_iter().filter(|it| known.insert((it.name.clone(), it.port)));
+            for host in of_text.take(left) {
+                left -= 1;
+                let found = unanswered(&names, desired, &host);
+                findings.extend(found.filter(|_| !is_never_called(subject, &text.text, &host.name)));
+            }
         }
         if let Some(template) = &template {
-            findings.extend(of_variables(subject, desired, template));
+            findings.extend(of_variables(&names, desired, template));
         }
         if let Some(template) = template.filter(|_| desired.object.kind() == "StatefulSet") {
             findings.extend(pods_of_another_name(subject, desired, &template));
@@ -76,7 +88,8 @@ fn listed(text: &str, replicas: u64) -> Option<&str> {
     (fits && replicas > 1 && names.len() as u64 == replicas).then_some(of)
 }
 
-fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<Finding> {
+fn unanswered<'a>(names: &Names<'a>, desired: &'a Desired, host: &Host) -> Option<Finding> {
+    let subject = &names.subject;
     let own = desired.object.namespace()?;
     let parts: Vec<&str> = host.name.trim_end_matches('.').split('.').collect();
     let (name, namespace) = match parts.as_slice() {
@@ -99,18 +112,14 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
         );
     }
     if namespace == own
-        && let Some(finding) = left_out(subject, desired, host, name)
+        && let Some(finding) = left_out(names, desired, host, name)
     {
         return Some(finding);
     }
-    if is_elsewhere(subject, name, namespace) {
+    if names.is_elsewhere(name, namespace) {
         return None;
     }
-    let services: Vec<&str> = subject
-        .of_kind("", "Service")
-        .filter(|it| it.object.namespace() == Some(own) && it.unit == desired.unit)
-        .map(|it| it.object.name())
-        .collect();
+    let services = names.services(&desired.unit, own);
     let finding = RULE
         .finding(format!("`{}` is no Service of the release", host.name))
         .keyed(host.name.clone())
@@ -148,7 +157,7 @@ fn unanswered(subject: &Subject<'_>, desired: &Desired, host: &Host) -> Option<F
         let service = subject.find("", "Service", Some(own), near);
         service.is_none_or(|it| it.object().list_at("/spec/ports").iter().any(|it| it["port"].as_u64() == Some(port)))
     };
-    let is_meant = host.port.is_none_or(opens) && !is_of_sibling(subject, name);
+    let is_meant = host.port.is_none_or(opens) && !names.is_of_sibling(name);
     is_meant.then(|| finding.help(format!("did you mean `{near}`?")))
 }
 
@@ -169,19 +178,16 @@ pub(super) fn with_front<'s>(subject: &Subject<'_>, unit: &str, services: &[&'s 
 
 /// A call of a Service whose very name a template of the same chart spells out, and that is not delivered with these
 /// values: the part of the release that it belongs to is switched off, and the address is not.
-fn left_out(subject: &Subject<'_>, desired: &Desired, host: &Host, name: &str) -> Option<Finding> {
+fn left_out<'a>(names: &Names<'a>, desired: &'a Desired, host: &Host, name: &str) -> Option<Finding> {
     let is_hook = matches!(desired.role, Role::Hook { .. });
     // One in another namespace is there, and called wrongly; that is another fault.
-    let is_delivered = || subject.of_kind("", "Service").any(|it| it.object.name() == name);
-    if is_hook || host.by.is_empty() || is_delivered() {
+    if is_hook || host.by.is_empty() || names.is_service(name) {
         return None;
     }
-    let charts = &subject.unit(&desired.unit)?.rendered.charts;
-    let made = charts.iter().flat_map(own_texts).find(|text| makes_service(&text.text, name))?;
-    if is_named_otherwise(subject, name) {
+    let file = names.spelled_out(&desired.unit, name)?;
+    if names.is_named_otherwise(name) {
         return None;
     }
-    let file = made.path.rsplit('/').next().unwrap_or_default();
     Some(
         RULE.finding(format!("`{}` calls `{name}`, a Service that is not delivered with these values", host.by))
             .keyed(format!("{} {name}", host.by))
@@ -193,78 +199,8 @@ fn left_out(subject: &Subject<'_>, desired: &Desired, host: &Host, name: &str) -
     )
 }
 
-/// Whether one of a template's documents makes a Service of this name, which stands there as it is.
-fn makes_service(text: &str, name: &str) -> bool {
-    if !text.contains(name) {
-        return false;
-    }
-    let named = |line: &str| {
-        let value = line.strip_prefix("  name:").map(str::trim);
-        value.is_some_and(|it| it.trim_matches(['"', '\'']) == name)
-    };
-    let mut documents = text.split("\n---");
-    documents.any(|document| {
-        let below_metadata = document.lines().skip_while(|line| line.trim_end() != "metadata:").skip(1);
-        let mut metadata = below_metadata.take_while(|line| !line.starts_with(|it: char| it.is_ascii_alphabetic()));
-        document.lines().any(|line| line.trim_end() == "kind: Service") && metadata.any(named)
-    })
-}
-
-/// Whether something else answers to the name: a workload with a name of its own, an operator, the machine itself.
-fn is_elsewhere(subject: &Subject<'_>, name: &str, namespace: &str) -> bool {
-    is_named_otherwise(subject, name) || crate::operated::is_operated_in(subject, namespace)
-}
-
-/// Whether a name is the machine's own, or made by what is delivered otherwise than as a Service.
-fn is_named_otherwise(subject: &Subject<'_>, name: &str) -> bool {
-    let is_host = name == "localhost" || name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let aliased = || {
-        subject.pods().any(|(_, template)| {
-            let aliases = template.spec["hostAliases"].as_array().into_iter().flatten();
-            aliases.flat_map(|it| it["hostnames"].as_array().into_iter().flatten()).any(|it| it == name)
-        })
-    };
-    is_host
-        || is_upstream(subject, name)
-        || subject.objects().any(|it| it.object.kind() == "Endpoints" && it.object.name() == name)
-        || aliased()
-}
-
-/// Whether a server's own configuration makes the name: nginx' `upstream relay { … }`.
-fn is_upstream(subject: &Subject<'_>, name: &str) -> bool {
-    let configured = subject.of_kind("", "ConfigMap").chain(subject.of_kind("", "Secret"));
-    let texts = configured.flat_map(|it| {
-        let fields = ["/data", "/stringData"].into_iter();
-        fields
-            .filter_map(|field| it.object.at(field)?.as_object())
-            .flat_map(|map| map.values().filter_map(|it| it.as_str()))
-    });
-    let makes = |text: &str| {
-        let mut lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("upstream "));
-        lines.any(|rest| rest.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('{')))
-    };
-    texts.into_iter().any(|text| text.contains(name) && makes(text))
-}
-
 /// Whether two names differ by a slip, not by a number: `db-0` and `db-1` are two.
 fn is_slip(one: &str, other: &str) -> bool {
     let letters = |text: &str| text.chars().filter(|letter| !letter.is_ascii_digit()).collect::<String>();
     letters(one) != letters(other) && one.len() > 3
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_template_makes_a_service_whose_name_it_spells_out() {
-        let text = "{{- if .Values.a }}\nkind: Service\nmetadata:\n  labels:\n    name: web\n  name: relay\n\
-                    spec:\n  name: db\n{{- end }}";
-        assert!(makes_service(text, "relay"));
-        for other in ["web", "db", "rel"] {
-            assert!(!makes_service(text, other), "{other}");
-        }
-        let apart = "kind: Service\nmetadata:\n  name: a\n---\nkind: Deployment\nmetadata:\n  name: b\n";
-        assert!(makes_service(apart, "a") && !makes_service(apart, "b"));
-    }
 }

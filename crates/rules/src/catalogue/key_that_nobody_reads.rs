@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use landfall_diag::{Finding, Severity};
 use landfall_object::references::references;
@@ -23,14 +23,14 @@ const READ: usize = 2;
 
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let read = read(subject);
     for kind in ["Secret", "ConfigMap"] {
         for desired in subject.of_kind("", kind).filter(|it| it.role == Role::Manifest) {
             // What ends TLS knows its keys by their names.
             let is_of_tls = desired.object.str_at("/type") == Some("kubernetes.io/tls");
-            let Some(read) = read_of(subject, desired).filter(|read| read.len() >= READ && !is_of_tls) else {
-                continue;
-            };
-            if may_be_asked_for(subject, desired) {
+            let id = (kind.to_owned(), desired.object.namespace().map(str::to_owned), desired.object.name().to_owned());
+            let Some(Some(read)) = read.get(&id) else { continue };
+            if read.len() < READ || is_of_tls || is_spoken_of(subject, desired) || may_be_asked_for(subject, desired) {
                 continue;
             }
             for (field, key) in keys(desired).filter(|(_, key)| !read.contains(key.as_str())) {
@@ -53,24 +53,32 @@ fn keys(desired: &Desired) -> impl Iterator<Item = (&'static str, &String)> {
     })
 }
 
-/// The keys that are read, where nobody reads the object as a whole or speaks of it otherwise.
-fn read_of(subject: &Subject<'_>, desired: &Desired) -> Option<BTreeSet<String>> {
-    let (kind, name, namespace) = (desired.object.kind(), desired.object.name(), desired.object.namespace());
-    let mut read = BTreeSet::new();
-    for other in subject.objects().filter(|it| !std::ptr::eq(*it, desired)) {
-        for reference in references(&other.object) {
-            if reference.kind == kind && reference.name == name && reference.namespace.as_deref() == namespace {
-                read.insert(reference.key?);
-            }
+/// An object's kind, namespace and name.
+type Id = (String, Option<String>, String);
+
+/// The keys that are read of each object; none of those that somebody reads as a whole.
+fn read(subject: &Subject<'_>) -> HashMap<Id, Option<BTreeSet<String>>> {
+    let mut read: HashMap<Id, Option<BTreeSet<String>>> = HashMap::new();
+    for reference in subject.objects().flat_map(|it| references(&it.object)) {
+        let of =
+            read.entry((reference.kind, reference.namespace, reference.name)).or_insert_with(|| Some(BTreeSet::new()));
+        match (of.as_mut(), reference.key) {
+            (Some(keys), Some(key)) => drop(keys.insert(key)),
+            _ => *of = None,
         }
+    }
+    read
+}
+
+/// Whether what else is delivered speaks of an object otherwise than by a reference.
+fn is_spoken_of(subject: &Subject<'_>, desired: &Desired) -> bool {
+    let name = desired.object.name();
+    subject.objects().filter(|it| !std::ptr::eq(*it, desired)).any(|other| {
         let is_operators = is_of_an_operator(other.object.group());
         // Its own labels and annotations bear the release's name, too.
         let body = other.object.value().as_object().into_iter().flatten().filter(|(key, _)| *key != "metadata");
-        if body.into_iter().any(|(_, value)| speaks_of(value, name, is_operators)) {
-            return None;
-        }
-    }
-    Some(read)
+        body.into_iter().any(|(_, value)| speaks_of(value, name, is_operators))
+    })
 }
 
 /// Whether a text speaks of an object: a command that reads it, or any field of an operator's kind that names it.

@@ -3,7 +3,7 @@ mod called_by_pods;
 use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
-use landfall_object::references::references;
+use landfall_object::references::{Reference, references};
 use serde_json::Value;
 
 use self::called_by_pods::called_by_pods;
@@ -32,12 +32,16 @@ const KINDS: &[&str] = &["ConfigMap", "Secret", "PersistentVolumeClaim", "Servic
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
+        let workloads = unit.objects.iter().filter(|it| pod_template(&it.object).is_some());
+        let workloads: Vec<_> = workloads.map(|it| (it, references(&it.object))).collect();
         let taken = unit
             .objects
             .iter()
-            .filter(|it| it.object.group().is_empty() && KINDS.contains(&it.object.kind()) && is_made(subject, it))
-            .filter(|it| is_of_this_release(unit, it) && !is_asked_for(subject, &it.object))
-            .filter_map(|it| Some((it, reader(subject, unit, it)?)));
+            .filter(|it| it.object.group().is_empty() && KINDS.contains(&it.object.kind()))
+            .filter_map(|it| Some((it, reader(subject, unit, &workloads, it)?)))
+            .filter(|(it, _)| {
+                is_made(subject, it) && is_of_this_release(unit, it) && !is_asked_for(subject, &it.object)
+            });
         let fixed: Vec<(&Desired, &Desired)> = taken.chain(called_by_pods(subject, unit)).collect();
         if fixed.is_empty() || is_there_once(subject, unit) {
             continue;
@@ -132,16 +136,21 @@ fn is_in_loop(text: &str, line: u32) -> bool {
 }
 
 /// The workload that takes an object by its name and is itself called after the release.
-fn reader<'u>(subject: &Subject<'_>, unit: &'u DesiredUnit, desired: &Desired) -> Option<&'u Desired> {
+fn reader<'u>(
+    subject: &Subject<'_>,
+    unit: &DesiredUnit,
+    workloads: &[(&'u Desired, Vec<Reference>)],
+    desired: &Desired,
+) -> Option<&'u Desired> {
     let (kind, name, namespace) = (desired.object.kind(), desired.object.name(), desired.object.namespace());
-    let takes = |workload: &Desired| {
-        references(&workload.object).into_iter().any(|it| {
+    let takes = |references: &[Reference]| {
+        references.iter().any(|it| {
             let is_it = it.kind == kind && it.name == name && it.namespace.as_deref() == namespace;
             is_it && !it.path.contains("imagePullSecrets")
         })
     };
-    let mut workloads = unit.objects.iter().filter(|it| pod_template(&it.object).is_some());
-    workloads.find(|it| takes(it) && is_after_release(unit, it) && is_made(subject, it))
+    let mut taking = workloads.iter().filter(|(_, references)| takes(references)).map(|(it, _)| *it);
+    taking.find(|it| is_after_release(unit, it) && is_made(subject, it))
 }
 
 /// Whether the release's name is in an object's.

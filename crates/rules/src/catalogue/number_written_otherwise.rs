@@ -1,8 +1,9 @@
+use landfall_chart::Written;
 use landfall_diag::{Finding, Place, Severity};
 use serde_json::Value;
 
 use crate::rule::Rule;
-use crate::subject::{Desired, DesiredUnit, Role, Subject};
+use crate::subject::{Desired, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF290",
@@ -20,9 +21,11 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for desired in unit.objects.iter().filter(|it| it.role != Role::Definition) {
             let mut texts = Vec::new();
             gather(desired.object.value(), &Way::default(), &mut texts);
-            for (way, text) in texts {
-                findings.extend(told(unit, desired, &way, &text));
+            if texts.is_empty() {
+                continue;
             }
+            let Some(object) = unit.rendered.written(&desired.key()) else { continue };
+            findings.extend(texts.iter().filter_map(|(way, text)| told(&object, desired, way, text)));
         }
     }
     findings
@@ -78,9 +81,9 @@ fn is_meant(path: &str) -> bool {
     path.ends_with(".image") || path.ends_with(".value") || path.ends_with(".version") || path.ends_with("/version]")
 }
 
-fn told(unit: &DesiredUnit, desired: &Desired, way: &Way, text: &str) -> Option<Finding> {
+fn told(object: &Written<'_>, desired: &Desired, way: &Way, text: &str) -> Option<Finding> {
     let field = way.field.as_str();
-    let origin = unit.rendered.origin(&desired.key(), field)?;
+    let origin = object.origin(field)?;
     let mut places = origin.sources.iter().filter_map(|source| source.place());
     let (written, printed) = places.find_map(|place| {
         let found = otherwise(place, text)?;

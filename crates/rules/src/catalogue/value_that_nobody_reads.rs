@@ -8,6 +8,7 @@ mod unserved;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 use landfall_chart::{Chart, Rendered, Values};
 use landfall_diag::{Finding, Place, Severity, Spot};
@@ -132,11 +133,18 @@ fn origin_of(values: &Values, path: &[String]) -> Option<landfall_chart::Origin>
     Some(table_at(values, tables)?.get(last)?.origin())
 }
 
+/// The keys of a table at most among which one that is spelt nearly so is looked for.
+const MOST_KEYS: usize = 1_000;
+
 /// The declared key beside an unread one that is spelt nearly so.
 fn nearest(rendered: &Rendered, path: &[String]) -> Option<String> {
     let (key, parents) = path.split_last()?;
-    let keys: Vec<String> =
-        table_at(&rendered.values, parents)?.keys().iter().map(|key| key.to_string_lossy().into_owned()).collect();
+    let keys = table_at(&rendered.values, parents)?.keys();
+    // Among thousands of keys some are always alike.
+    if keys.len() > MOST_KEYS {
+        return None;
+    }
+    let keys: Vec<String> = keys.iter().map(|key| key.to_string_lossy().into_owned()).collect();
     let others = keys.iter().map(String::as_str).filter(|other| other != key);
     let near = landfall_diag::nearest(key, others)?;
     Some(parents.iter().map(String::as_str).chain([near]).collect::<Vec<_>>().join("."))
@@ -271,7 +279,12 @@ impl Uses {
         };
         self.indexed
             || path.iter().any(|word| names.contains(word))
-            || self.paths.iter().any(|read| read.iter().zip(path).all(|(one, other)| one == other))
+            || (0..=path.len()).any(|length| self.paths.contains(&path[..length]))
+            || self
+                .paths
+                .range::<[String], _>((Bound::Included(path), Bound::Unbounded))
+                .next()
+                .is_some_and(|read| read.starts_with(path))
     }
 
     fn add(&mut self, chart: &Chart) {

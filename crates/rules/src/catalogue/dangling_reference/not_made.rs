@@ -1,5 +1,6 @@
 //! What a chart would make under another setting: the condition that it is made under.
 
+use landfall_chart::Written;
 use landfall_diag::Place;
 use landfall_object::references::Reference;
 
@@ -18,8 +19,14 @@ pub(super) struct Condition {
 }
 
 /// The one condition under which a chart itself makes what is referred to, by the words of the name that the reference has.
-pub(super) fn condition_of(unit: &DesiredUnit, desired: &Desired, reference: &Reference) -> Option<Condition> {
-    let name = at_its_line(unit, desired, reference).or_else(|| in_its_template(unit, desired, reference))?;
+pub(super) fn condition_of(
+    unit: &DesiredUnit,
+    desired: &Desired,
+    written: Option<&Written<'_>>,
+    reference: &Reference,
+) -> Option<Condition> {
+    let name =
+        written.and_then(|it| at_its_line(it, reference)).or_else(|| in_its_template(unit, desired, reference))?;
     // Others may well have the same name that is written letter by letter.
     if !name.contains("{{") {
         return None;
@@ -69,9 +76,9 @@ impl Makes {
 }
 
 /// The name of a reference as the line says it that wrote it.
-fn at_its_line(unit: &DesiredUnit, desired: &Desired, reference: &Reference) -> Option<String> {
+fn at_its_line(written: &Written<'_>, reference: &Reference) -> Option<String> {
     NAMES.iter().find_map(|field| {
-        let origin = unit.rendered.origin(&desired.key(), &format!("{}.{field}", reference.path))?;
+        let origin = written.origin(&format!("{}.{field}", reference.path))?;
         value_of(&origin.template?.source?, field).map(str::to_owned)
     })
 }

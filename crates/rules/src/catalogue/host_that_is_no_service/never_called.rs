@@ -1,13 +1,11 @@
 //! Calls in a branch of a script that nobody takes: it asks for a variable that no container has so.
 
-use landfall_object::Object;
+use std::collections::HashMap;
 
-use crate::calls::{Host, said};
-use crate::pods::PodTemplate;
 use crate::subject::Subject;
 
 /// A branch of a script that is taken where a variable has one of these values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Branch<'t> {
     variable: &'t str,
     values: Vec<&'t str>,
@@ -21,25 +19,49 @@ struct Open<'t> {
     branch: Option<Branch<'t>>,
 }
 
-/// Whether every place where an object's text names a host stands in a branch that no container of the delivery takes.
-pub(super) fn is_never_called(
-    subject: &Subject<'_>,
-    object: &Object,
-    template: Option<&PodTemplate<'_>>,
-    host: &Host,
-) -> bool {
-    let Some(found) = said(object, template).into_iter().find(|it| it.field == host.field) else { return false };
-    let text = found.text.as_str();
-    let is_dead = |at: usize| branches(text, at).iter().any(|it| !is_set(text, it.variable) && !is_taken(subject, it));
-    let places = places(text, &host.name);
-    !places.is_empty() && places.into_iter().all(is_dead)
+/// The branches of a script that are asked about, and those within one another; what has more is written by nobody.
+const MOST_BRANCHES: usize = 64;
+
+/// Whether every place where a text names a host stands in a branch that no container of the delivery takes.
+pub(super) fn is_never_called(subject: &Subject<'_>, text: &str, host: &str) -> bool {
+    let mut known: HashMap<Branch<'_>, bool> = HashMap::new();
+    is_all_within(text, host, |branch| match known.get(branch) {
+        Some(is_dead) => *is_dead,
+        None if known.len() >= MOST_BRANCHES => false,
+        None => {
+            let is_dead = !is_set(text, branch.variable) && !is_taken(subject, branch);
+            known.insert(branch.clone(), is_dead);
+            is_dead
+        }
+    })
 }
 
-/// Where a text names a host.
-fn places(text: &str, host: &str) -> Vec<usize> {
+/// Whether a text names a host, and everywhere within one of certain branches at least.
+fn is_all_within<'t>(text: &'t str, host: &str, mut is_wanted: impl FnMut(&Branch<'t>) -> bool) -> bool {
+    let mut open: Vec<Open<'_>> = Vec::new();
+    let mut is_named = false;
+    for line in text.lines() {
+        let depth = open.len();
+        let is_whole = hear(line.trim(), &mut open);
+        if names(line, host) {
+            let mut around = open.iter().take(MOST_BRANCHES).filter_map(|it| it.branch.as_ref());
+            if !around.any(&mut is_wanted) {
+                return false;
+            }
+            is_named = true;
+        }
+        if is_whole {
+            open.truncate(depth);
+        }
+    }
+    is_named
+}
+
+/// Whether a line names a host.
+fn names(line: &str, host: &str) -> bool {
     let is_of_host = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '.');
-    let is_whole = |at: &usize| !text[..*at].ends_with(is_of_host) && !text[at + host.len()..].starts_with(is_of_host);
-    text.match_indices(host).map(|(at, _)| at).filter(is_whole).collect()
+    let is_whole = |at: usize| !line[..at].ends_with(is_of_host) && !line[at + host.len()..].starts_with(is_of_host);
+    line.match_indices(host).any(|(at, _)| is_whole(at))
 }
 
 /// Whether a script gives a variable its value itself.
@@ -63,35 +85,17 @@ fn is_taken(subject: &Subject<'_>, branch: &Branch<'_>) -> bool {
     of_pods || of_kind("ConfigMap") || of_kind("Secret")
 }
 
-/// The branches of a script that a place stands in, as far as they compare a variable with constants.
-fn branches(text: &str, at: usize) -> Vec<Branch<'_>> {
-    let mut open: Vec<Open<'_>> = Vec::new();
-    let mut from = 0;
-    for line in text.split_inclusive('\n') {
-        let is_own = (from..from + line.len()).contains(&at);
-        hear(line.trim(), is_own, &mut open);
-        if is_own {
-            break;
-        }
-        from += line.len();
-    }
-    open.into_iter().filter_map(|it| it.branch).collect()
-}
-
-/// Opens and closes branches as a line of a script does.
-fn hear<'t>(line: &'t str, is_own: bool, open: &mut Vec<Open<'t>>) {
+/// Opens and closes branches as a line of a script does; whether it closes itself what it opens.
+fn hear<'t>(line: &'t str, open: &mut Vec<Open<'t>>) -> bool {
     let word = line.split([' ', ';', '(', ')']).next().unwrap_or_default();
-    let is_closed = line.ends_with(" fi") || line.ends_with(" esac");
     match word {
-        // What begins and ends on one line is behind those that follow.
-        "if" | "case" if is_closed && !is_own => {}
         "if" => open.push(Open { variable: None, branch: compared(line) }),
         "case" => open.push(Open { variable: line.split_ascii_whitespace().nth(1).and_then(variable), branch: None }),
         "fi" | "esac" => {
             open.pop();
         }
         _ => {
-            let Some(last) = open.last_mut() else { return };
+            let Some(last) = open.last_mut() else { return false };
             match (word, last.variable, pattern(line)) {
                 ("elif", None, _) => last.branch = compared(line),
                 ("else", None, _) => last.branch = None,
@@ -103,6 +107,7 @@ fn hear<'t>(line: &'t str, is_own: bool, open: &mut Vec<Open<'t>>) {
             }
         }
     }
+    matches!(word, "if" | "case") && (line.ends_with(" fi") || line.ends_with(" esac"))
 }
 
 /// What an `if` compares, where it needs a variable to be one constant: `[ "$MODE" = "relay" ]`.
@@ -145,8 +150,12 @@ mod tests {
 
     /// The variables and values of the branches that `CALL` stands in.
     fn around(script: &str) -> Vec<(&str, Vec<&str>)> {
-        let at = script.find("CALL").unwrap_or_default();
-        branches(script, at).into_iter().map(|it| (it.variable, it.values)).collect()
+        let mut found = Vec::new();
+        is_all_within(script, "CALL", |branch| {
+            found.push((branch.variable, branch.values.clone()));
+            false
+        });
+        found
     }
 
     #[test]
@@ -178,6 +187,26 @@ mod tests {
             assert_eq!(around(script), [], "{script}");
         }
         assert!(is_set("MODE=$1\n", "MODE") && !is_set("[ \"$MODE\" = a ]", "MODE"));
-        assert_eq!(places("http://bell/ bell-a my.bell bell:80", "bell"), [7, 28]);
+        assert!(names("my.bell bell:80", "bell") && names("http://bell/", "bell") && !names("bell-a my.bell", "bell"));
+    }
+
+    #[test]
+    fn every_place_counts_and_what_is_behind_a_branch_of_one_line() {
+        let is_within = |script: &str| is_all_within(script, "CALL", |branch| branch.variable == "A");
+        let whole = "if [ $A = b ]; then CALL; fi
+";
+        assert!(is_within(whole) && is_within(&whole.repeat(3)));
+        assert!(!is_within(&format!("{whole}CALL\n")) && !is_within("x\n"));
+    }
+
+    #[test]
+    fn a_script_of_ten_thousand_places_is_read_once() {
+        let script = format!("if [ $A = b ]; then\n{}fi\n", "CALL\n".repeat(10_000));
+        let mut asked = 0;
+        assert!(is_all_within(&script, "CALL", |_| {
+            asked += 1;
+            true
+        }));
+        assert_eq!(asked, 10_000);
     }
 }

@@ -3,10 +3,10 @@
 use landfall_diag::Finding;
 use landfall_object::is_subdomain;
 
-use super::{RULE, is_elsewhere, unanswered};
+use super::names::Names;
+use super::{RULE, unanswered};
 use crate::calls::Host;
 use crate::pods::{Container, ContainerRole, PodTemplate};
-use crate::siblings::is_of_sibling;
 use crate::subject::{Desired, Subject};
 
 /// What a variable for a host has in the place of `_PORT`, or `PORT`, in the name of the one for its port.
@@ -23,14 +23,15 @@ struct Given {
 }
 
 /// Variables that are given a host by a bare name, which is no Service.
-pub(super) fn of_variables(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
+pub(super) fn of_variables<'a>(names: &Names<'a>, desired: &'a Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
+    let subject = &names.subject;
     let given: Vec<Given> = template.containers().iter().flat_map(hosts_given).collect();
     given
         .into_iter()
         .filter(|it| !is_hostname(subject, &it.host.name))
         .filter(|it| it.is_called_so || is_nearly_a_service(subject, desired, &it.host.name))
         .filter_map(|Given { host, .. }| {
-            unanswered(subject, desired, &host).or_else(|| of_a_container(subject, desired, template, &host))
+            unanswered(names, desired, &host).or_else(|| of_a_container(names, desired, template, &host))
         })
         .collect()
 }
@@ -81,23 +82,19 @@ fn is_nearly_a_service(subject: &Subject<'_>, desired: &Desired, name: &str) -> 
 }
 
 /// A host that is a container of pods behind a Service of another name, which has the port.
-fn of_a_container(
-    subject: &Subject<'_>,
-    desired: &Desired,
-    template: &PodTemplate<'_>,
-    host: &Host,
-) -> Option<Finding> {
+fn of_a_container(names: &Names<'_>, desired: &Desired, template: &PodTemplate<'_>, host: &Host) -> Option<Finding> {
+    let subject = &names.subject;
     let (name, namespace) = (host.name.as_str(), desired.object.namespace()?);
     let is_there = subject.find("", "Service", Some(namespace), name).is_some();
     let is_own = template.containers().iter().any(|it| it.name == name);
-    if name.contains('.') || is_there || is_own || is_elsewhere(subject, name, namespace) {
+    if name.contains('.') || is_there || is_own || names.is_elsewhere(name, namespace) {
         return None;
     }
     let runs = |it: &Container<'_>| it.name == name && it.role != ContainerRole::Init;
     let beside = subject.pods().filter(|(it, _)| it.unit == desired.unit && it.object.namespace() == Some(namespace));
     let mut around = beside.map(|(_, pods)| pods).filter(|pods| pods.containers().iter().any(runs));
     let service = around.find_map(|pods| leading_to(subject, namespace, &pods, host.port))?;
-    if is_of_sibling(subject, name) {
+    if names.is_of_sibling(name) {
         return None;
     }
     Some(

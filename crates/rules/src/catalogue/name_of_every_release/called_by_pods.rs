@@ -7,6 +7,9 @@ use crate::subject::{Desired, DesiredUnit, Subject};
 
 /// The Services of a unit that have such a name, each with a workload that calls it and is itself called after the release.
 pub(super) fn called_by_pods<'u>(subject: &Subject<'_>, unit: &'u DesiredUnit) -> Vec<(&'u Desired, &'u Desired)> {
+    if unit.objects.iter().all(|it| pod_template(&it.object).is_none()) {
+        return Vec::new();
+    }
     let services = unit.objects.iter().filter(|it| it.object.group().is_empty() && it.object.kind() == "Service");
     services
         .filter(|it| is_made(subject, it) && is_default(unit, it))
