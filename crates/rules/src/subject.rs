@@ -222,12 +222,9 @@ impl<'a> Subject<'a> {
 
     /// Whether an object is made by a dependency of somebody else's chart, which comes from a repository.
     pub fn is_borrowed(&self, desired: &Desired) -> bool {
-        self.units.iter().filter(|unit| unit.name == desired.unit).any(|unit| {
-            let made = unit.rendered.objects.iter().chain(&unit.rendered.hooks);
-            let key = desired.object.key();
-            made.filter(|made| made.object.is_at(&key))
-                .any(|made| unit.rendered.charts.iter().any(|chart| chart.processed.is_borrowed(&made.path)))
-        })
+        let Some(unit) = self.unit(&desired.unit) else { return false };
+        let path = unit.template_of(desired);
+        path.is_some_and(|path| unit.rendered.charts.iter().any(|chart| chart.processed.is_borrowed(path)))
     }
 
     /// An object that is delivered.

@@ -21,9 +21,15 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
+        let made: Vec<&Desired> = made(subject, unit).collect();
+        let workloads: Vec<&Desired> = made.iter().copied().filter(|it| pod_template(&it.object).is_some()).collect();
+        if workloads.len() < 2 {
+            continue;
+        }
         for kind in ["ConfigMap", "Secret"] {
-            for own in made(subject, unit).filter(|it| it.object.kind() == kind && it.object.group().is_empty()) {
-                let Some((workload, other, field)) = taken_instead(subject, unit, own) else { continue };
+            let all: Vec<&Desired> = made.iter().copied().filter(|it| it.object.kind() == kind).collect();
+            for own in all.iter().copied().filter(|it| it.object.group().is_empty()) {
+                let Some((workload, other, field)) = taken_instead(unit, own, &all, &workloads) else { continue };
                 if is_spoken_of(subject, own) {
                     continue;
                 }
@@ -56,16 +62,13 @@ fn made<'s>(subject: &Subject<'s>, unit: &'s DesiredUnit) -> impl Iterator<Item 
 
 /// The workload of the item that an object is made for, the object of another item that it takes in its place, and the field.
 fn taken_instead<'s>(
-    subject: &Subject<'s>,
-    unit: &'s DesiredUnit,
+    unit: &DesiredUnit,
     own: &Desired,
+    all: &[&'s Desired],
+    workloads: &[&'s Desired],
 ) -> Option<(&'s Desired, &'s Desired, String)> {
-    let others: Vec<&Desired> = made(subject, unit).filter(|it| is_made_alike(unit, it, own)).collect();
-    if others.is_empty() {
-        return None;
-    }
-    let workloads: Vec<&Desired> = made(subject, unit).filter(|it| pod_template(&it.object).is_some()).collect();
-    others.into_iter().find_map(|other| {
+    let mut others = all.iter().copied().filter(|it| is_made_alike(unit, it, own));
+    others.find_map(|other| {
         workloads.iter().find_map(|second| {
             let mut firsts = workloads.iter().filter(|first| {
                 is_made_alike(unit, first, second) && are_of_two_items((**first, other), (*second, own))
