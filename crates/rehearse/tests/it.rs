@@ -1,5 +1,7 @@
 //! The room's contract: rules against their fixtures and mutations of them, rehearsals end to end.
 
+#[path = "it/bounds.rs"]
+mod bounds;
 #[path = "it/decides.rs"]
 mod decides;
 #[path = "it/deliveries.rs"]

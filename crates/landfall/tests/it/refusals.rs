@@ -63,3 +63,18 @@ fn a_cluster_that_does_not_answer_is_unreachable() {
     sandbox.write("../kubeconfig", KUBECONFIG);
     sandbox.run(&["plan", "--env", "prod", "--kubeconfig", "../kubeconfig"]).exits(6);
 }
+
+#[test]
+fn of_hundreds_of_references_that_lead_nowhere_each_is_told_and_the_first_with_their_lines() {
+    let sandbox = Sandbox::empty();
+    let references: String = (0..201).map(|at| format!("        - secretRef: {{name: s{at}}}\n")).collect();
+    sandbox.write("it/Chart.yaml", "apiVersion: v2\nname: it\nversion: 0.1.0\n");
+    sandbox.write(
+        "it/templates/it.yaml",
+        &format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: it}}\nspec:\n  containers:\n    - name: it\n      image: registry.example.com/it:1.2.3\n      envFrom:\n{references}"),
+    );
+    let told = sandbox.run(&["up", "it", "--once"]).exits(5);
+    let all = told.all();
+    assert_eq!(all.matches("refused[LF0530]").count(), 201, "{all}");
+    assert_eq!(all.matches("it/templates/it.yaml:").count(), 200, "{all}");
+}
