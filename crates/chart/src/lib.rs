@@ -28,6 +28,7 @@ mod go_json;
 mod ignore;
 mod kept;
 mod limits;
+mod lines;
 mod lint;
 mod lock;
 mod manifest;

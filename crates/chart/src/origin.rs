@@ -1,11 +1,12 @@
 //! Where values were set.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use landfall_diag::Place;
 use landfall_gotemplate::{Data, Map, Origin, Value};
 
+use crate::lines::Lines;
 use crate::set_flag::SetFlag;
 
 /// A table from the small numbers that values carry to the places where they were set.
@@ -21,20 +22,7 @@ struct Layer {
     kind: LayerKind,
     name: String,
     text: Option<Arc<str>>,
-    /// Where the text's lines begin, once one of them was asked for: a file may be asked for each of its lines.
-    starts: OnceLock<Vec<usize>>,
-}
-
-impl Layer {
-    /// A line of the text, from 1, without its end.
-    fn line(&self, line: u32) -> Option<&str> {
-        let text = self.text.as_deref()?;
-        let starts = self.starts.get_or_init(|| {
-            let behind = text.match_indices('\n').map(|(at, _)| at + 1);
-            std::iter::once(0).chain(behind).filter(|at| *at < text.len()).collect()
-        });
-        text[*starts.get((line as usize).checked_sub(1)?)?..].lines().next()
-    }
+    lines: Lines,
 }
 
 /// What kind of layer a value comes from.
@@ -178,7 +166,7 @@ impl Origins {
     /// Begins a layer and gives its number.
     pub(crate) fn layer(&mut self, kind: LayerKind, name: &str, text: Option<&Arc<str>>) -> u32 {
         if self.on {
-            self.layers.push(Layer { kind, name: name.to_owned(), text: text.cloned(), starts: OnceLock::new() });
+            self.layers.push(Layer { kind, name: name.to_owned(), text: text.cloned(), lines: Lines::default() });
         }
         (self.layers.len() as u32).saturating_sub(1)
     }
@@ -251,7 +239,8 @@ impl Origins {
         let layer = self.layers.get(entry.layer as usize)?;
         let place = || {
             let place = Place::line(&layer.name, entry.line).columns(entry.column, entry.end_column);
-            Place { source: layer.line(entry.line).map(str::to_owned), ..place }
+            let line = layer.text.as_ref().and_then(|text| layer.lines.get(text.as_bytes(), entry.line));
+            Place { source: line.map(|line| String::from_utf8_lossy(line).into_owned()), ..place }
         };
         Some(match layer.kind {
             LayerKind::Default => Source::Default(place()),

@@ -8,6 +8,7 @@ use landfall_gotemplate::{Recording, Trace};
 
 use crate::chart::LeftOut;
 use crate::error::ChartError;
+use crate::lines::Lines;
 use crate::manifest::Manifest;
 use crate::tree::Bytes;
 
@@ -80,22 +81,17 @@ pub(crate) struct TemplateSource {
     pub(crate) path: String,
     /// Its text.
     pub(crate) text: Bytes,
+    lines: Lines,
 }
 
 impl TemplateSource {
+    pub(crate) fn new(path: String, text: Bytes) -> Self {
+        TemplateSource { path, text, lines: Lines::default() }
+    }
+
     /// A line of the file, from 1.
     pub(crate) fn line(&self, line: u32) -> Place {
-        // Of a long file that is asked for each of its lines only the line is read as text.
-        let text: &[u8] = &self.text;
-        let start = match line {
-            0 => None,
-            1 => Some(0),
-            line => memchr::memchr_iter(b'\n', text).nth(line as usize - 2).map(|end| end + 1),
-        };
-        let source = start.and_then(|start| {
-            let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |end| start + end + 1);
-            String::from_utf8_lossy(&text[start..end]).lines().next().map(str::to_owned)
-        });
+        let source = self.lines.get(&self.text, line).map(|line| String::from_utf8_lossy(line).into_owned());
         Place { source, ..Place::line(&self.path, line) }
     }
 }
@@ -107,8 +103,7 @@ mod tests {
     #[test]
     fn a_line_is_what_the_whole_text_has_there() {
         for text in ["", "one", "one\n", "one\r\ntwo\r\n\r\nfour", "\n\n", "a\nß ö\nc\n"] {
-            let source =
-                TemplateSource { path: "web/templates/a.yaml".to_owned(), text: text.as_bytes().to_vec().into() };
+            let source = TemplateSource::new("web/templates/a.yaml".to_owned(), text.as_bytes().to_vec().into());
             for line in 0..7 {
                 let whole = Place::line(&source.path, line).source_from(text);
                 assert_eq!(source.line(line), whole, "line {line} of {text:?}");

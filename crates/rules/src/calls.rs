@@ -139,7 +139,8 @@ pub fn hosts(object: &Object, template: Option<&PodTemplate<'_>>) -> Vec<Host> {
     said(object, template).iter().flat_map(addressed).collect()
 }
 
-/// The same, and the full names of Services that stand by themselves, without scheme and port.
+/// The hosts of the addresses in one such text, and the full names of Services that stand by themselves there, without scheme and
+/// port.
 pub fn named_hosts(said: &Said) -> Vec<Host> {
     let alone = |name: &str| Host {
         name: name.to_owned(),

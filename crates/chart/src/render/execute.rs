@@ -287,7 +287,7 @@ impl Shared {
             if chart.metadata.is_library() && !base.starts_with('_') {
                 continue;
             }
-            let source = TemplateSource { path: chart.path_of(&file.name), text: file.data.clone() };
+            let source = TemplateSource::new(chart.path_of(&file.name), file.data.clone());
             let renderable = Renderable { scope: scope.clone(), base_path: Arc::clone(&base_path), source };
             templates.insert(format!("{path}/{}", file.name), renderable);
         }

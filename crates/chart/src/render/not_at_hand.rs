@@ -54,7 +54,7 @@ impl NotAtHand {
                 set_up.insert(file.name.clone(), *call);
             }
         }
-        let source = |text: String| TemplateSource { path: STAND_INS.to_owned(), text: text.into_bytes().into() };
+        let source = |text: String| TemplateSource::new(STAND_INS.to_owned(), text.into_bytes().into());
         let stand_ins = Some(stand_ins(&parts, &names)).filter(|text| !text.is_empty()).map(source);
         NotAtHand { names, charts, own, set_up, stand_ins }
     }

@@ -135,13 +135,13 @@ impl Session {
             }
         }
         let missing = unresolved(&objects, &self.cluster).await.map_err(|error| vec![error.diagnose()])?;
-        for (at, mut one) in missing.into_iter().enumerate() {
+        for (nth, mut one) in missing.into_iter().enumerate() {
             one.users.retain(|user| !unjudged.contains(&user.object));
             if one.users.is_empty() {
                 continue;
             }
             let Some((index, _)) = owners.iter().find(|(_, key)| *key == one.users[0].object) else { continue };
-            let rendered = match ready.iter().find(|(at, _)| at == index).filter(|_| at < MOST_PLACED) {
+            let rendered = match ready.iter().find(|(at, _)| at == index).filter(|_| nth < MOST_PLACED) {
                 Some((_, ready)) => Some(self.next(ready).await?),
                 None => None,
             };

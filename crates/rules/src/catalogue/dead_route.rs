@@ -67,6 +67,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 struct Around<'a> {
     /// The units that hold resources of somebody's own kinds, whose operator may make pods.
     operated: HashSet<&'a str>,
+    /// The workloads and pods, with their templates.
     workloads: Vec<(&'a Desired, PodTemplate<'a>)>,
 }
 
@@ -193,13 +194,11 @@ fn endpoints(
             Vec::new()
         } else {
             // Pods may come from elsewhere; where one stands beside it that nobody selects, the selector is wrong.
-            let severity = match is_meant(subject, service, &around.workloads) {
+            let severity = match is_meant(subject, service, around) {
                 true => Severity::Error,
                 false if lost.is_some() => Severity::Error,
                 // Of another release's pods nothing is known here.
-                false if subject.cluster.known == Known::Assumed && is_of_another(service, &around.workloads) => {
-                    Severity::Info
-                }
+                false if subject.cluster.known == Known::Assumed && is_of_another(service, around) => Severity::Info,
                 false => Severity::Warning,
             };
             vec![
@@ -343,11 +342,11 @@ fn is_role(label: &str, value: &Value) -> bool {
 
 /// Whether a workload of the Service's unit bears the labels that it selects by, with other values, and no Service
 /// selects it.
-fn is_meant(subject: &Subject<'_>, service: &Desired, workloads: &[(&Desired, PodTemplate<'_>)]) -> bool {
+fn is_meant(subject: &Subject<'_>, service: &Desired, around: &Around<'_>) -> bool {
     let object = &service.object;
     let services = || subject.of_kind("", "Service").filter(|it| it.object.namespace() == object.namespace());
     let labels = object.at("/spec/selector").and_then(Value::as_object);
-    workloads.iter().any(|(desired, template)| {
+    around.workloads.iter().any(|(desired, template)| {
         desired.unit == service.unit
             && desired.object.namespace() == object.namespace()
             && labels
@@ -369,8 +368,8 @@ fn is_akin(service: &Desired, workload: &Desired, template: &PodTemplate<'_>) ->
 }
 
 /// Whether nothing of the Service's own unit has anything to do with what it selects.
-fn is_of_another(service: &Desired, workloads: &[(&Desired, PodTemplate<'_>)]) -> bool {
-    let mut own = workloads.iter().filter(|(desired, _)| desired.unit == service.unit);
+fn is_of_another(service: &Desired, around: &Around<'_>) -> bool {
+    let mut own = around.workloads.iter().filter(|(desired, _)| desired.unit == service.unit);
     own.all(|(desired, template)| !is_akin(service, desired, template))
 }
 
