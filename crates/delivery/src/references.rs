@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use async_recursion::async_recursion as boxed;
 use landfall_cluster::Cluster;
 use landfall_diag::{Diagnostic, Place, code};
-use landfall_object::references::{Certainty, Need, Reference, data_keys, programs, provides, references};
+use landfall_object::references::{Certainty, Lack, Need, Reference, data_keys, programs, provides, references};
 use landfall_object::{Object, ObjectKey};
 
 /// A reference that resolves nowhere: neither in what is delivered nor on the cluster.
@@ -88,7 +88,9 @@ pub async fn unresolved(desired: &[Object], cluster: &Cluster) -> Result<Vec<Unr
             };
             // What a program of the delivery makes comes while it runs.
             let namespace = reference.namespace.as_deref();
-            let made = programs.iter().filter_map(|it| it.makes(&reference.kind, namespace, &reference.name, object));
+            let lack = if missing.key.is_some() { Lack::Key } else { Lack::Object };
+            let made =
+                programs.iter().filter_map(|it| it.makes(&reference.kind, namespace, &reference.name, lack, object));
             let need = match made.max() {
                 Some(Certainty::Named) => continue,
                 Some(Certainty::Allowed) => Need::Later,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::Object;
 
-pub use programs::{Certainty, Program, Rights, account, programs, texts};
+pub use programs::{Certainty, Lack, Program, Rights, account, programs, texts};
 
 /// One reference from an object to another.
 #[derive(Debug, Clone, PartialEq, Eq)]

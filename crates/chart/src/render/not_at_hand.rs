@@ -204,8 +204,11 @@ fn customary(name: &str) -> Option<String> {
     let chart = first_part(name);
     match name.rsplit('.').next()? {
         "chart" | "database" => Some(chart.to_owned()),
-        // `labels`, `selectorLabels`, `componentLabels`, `typelabels`: whose they are is said in front.
-        last if last.to_ascii_lowercase().ends_with("labels") => Some(format!("app.kubernetes.io/name: {chart}")),
+        // `labels`, `selectorLabels`, `componentLabels`, `typelabels`: whose they are is said in front. Where they are called behind
+        // their key, it is they that begin a line; where they are called on a line of their own, a blank one does no harm.
+        last if last.to_ascii_lowercase().ends_with("labels") => {
+            Some(format!("{{{{ \"\\n\" }}}}app.kubernetes.io/name: {chart}"))
+        }
         // `secretName`, `primary.svcname`: a name of theirs begins with the chart's.
         last if last.to_ascii_lowercase().ends_with("name") => Some(chart.to_owned()),
         // `redis.secretPasswordKey`: the key of a Secret that nobody sees.
@@ -291,6 +294,8 @@ mod tests {
             ("kafka.port", None),
             ("redisinsight.port", None),
             ("redis.passwords", None),
+            // Behind its key, `labels: {{ include "web.labels" . | indent 4 }}`, it is read as a table, too.
+            ("web.labels", Some("{{ \"\\n\" }}app.kubernetes.io/name: web")),
         ] {
             assert_eq!(customary(name).as_deref(), printed, "{name}");
         }

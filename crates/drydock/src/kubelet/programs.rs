@@ -2,7 +2,7 @@
 //! lines tell, and operators that are not simulated. It is a marked placeholder, so that the pods that wait for it go on.
 
 use landfall_object::operators::definition as known_definition;
-use landfall_object::references::{Need, programs, provides, references};
+use landfall_object::references::{Lack, Need, programs, provides, references};
 use landfall_object::{ASSUMED, Object, SIMULATED, Simulated};
 use serde_json::{Value, json};
 
@@ -75,7 +75,8 @@ impl Work<'_, '_> {
                 continue;
             }
             let mut makers = self.memory.programs.iter();
-            let maker = makers.find(|it| it.makes(kind.kind, Some(&within), &wanted.name, &pod).is_some());
+            let lack = if there.is_some() { Lack::Key } else { Lack::Object };
+            let maker = makers.find(|it| it.makes(kind.kind, Some(&within), &wanted.name, lack, &pod).is_some());
             let program = maker.map(|maker| Simulated::MadeBy(maker.owner.name.clone()));
             let is_new = there.is_none();
             let by = program.or_else(|| self.operated(&kind, &within, &wanted.name)).map(|by| by.to_string());

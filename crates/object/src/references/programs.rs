@@ -36,6 +36,18 @@ pub struct Rights {
     pub namespaces: BTreeSet<String>,
     /// Of these names alone; all names when empty.
     pub names: BTreeSet<String>,
+    /// Whether they may make new ones: a right of certain names is never a right to create, because what is created has no name
+    /// yet when it is asked for.
+    pub create: bool,
+}
+
+/// What is missed of a Secret or ConfigMap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// It is not there.
+    Object,
+    /// It is there, without a key.
+    Key,
 }
 
 /// How sure it is that a program makes a certain Secret.
@@ -67,6 +79,7 @@ impl Rights {
         if !has("apiGroups", &[""]) || !has("resources", &[resource]) || !has("verbs", &["create", "update", "patch"]) {
             return;
         }
+        self.create |= has("verbs", &["create"]);
         let names: Vec<&str> = rule
             .get("resourceNames")
             .and_then(Value::as_array)
@@ -130,13 +143,24 @@ impl Program {
     }
 
     /// Whether it makes, or fills, a Secret or ConfigMap that a workload or pod needs.
-    pub fn makes(&self, kind: &str, namespace: Option<&str>, name: &str, needed_by: &Object) -> Option<Certainty> {
+    pub fn makes(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        lack: Lack,
+        needed_by: &Object,
+    ) -> Option<Certainty> {
         let rights = match kind {
             "Secret" => &self.secrets,
             "ConfigMap" => &self.config_maps,
             _ => return None,
         };
         if !rights.reach(namespace) || self.owner.name == needed_by.name() && kind == "ConfigMap" {
+            return None;
+        }
+        // Who may only write what is there fills it at most.
+        if lack == Lack::Object && !rights.create {
             return None;
         }
         // It runs when its containers start, and they do not start without it.
@@ -294,7 +318,8 @@ mod tests {
         let mut objects = delivered(json!(["--trust", "web-ca"]), json!(["create"]));
         let makes = |objects: &[Object]| {
             let found = programs(objects.iter());
-            [objects[2].clone(), consumer("web")].map(|it| found[0].makes("Secret", Some("n"), "web-ca", &it))
+            [objects[2].clone(), consumer("web")]
+                .map(|it| found[0].makes("Secret", Some("n"), "web-ca", Lack::Object, &it))
         };
         assert_eq!(makes(&objects), [None, Some(Certainty::Named)]);
         let first = json!([{"name": "certificates", "args": ["--make", "web-ca"]}]);
@@ -307,10 +332,16 @@ mod tests {
         let objects = delivered(json!(["create", "--secret-name=web-tls"]), json!(["get", "create"]));
         let found = programs(objects.iter());
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].makes("Secret", Some("n"), "web-tls", &consumer("other")), Some(Certainty::Named));
-        assert_eq!(found[0].makes("Secret", Some("n"), "web-tl", &consumer("other")), None);
-        assert_eq!(found[0].makes("Secret", Some("n"), "else", &consumer("web")), Some(Certainty::Allowed));
-        assert_eq!(found[0].makes("Secret", Some("m"), "web-tls", &consumer("web")), None);
+        assert_eq!(
+            found[0].makes("Secret", Some("n"), "web-tls", Lack::Object, &consumer("other")),
+            Some(Certainty::Named)
+        );
+        assert_eq!(found[0].makes("Secret", Some("n"), "web-tl", Lack::Object, &consumer("other")), None);
+        assert_eq!(
+            found[0].makes("Secret", Some("n"), "else", Lack::Object, &consumer("web")),
+            Some(Certainty::Allowed)
+        );
+        assert_eq!(found[0].makes("Secret", Some("m"), "web-tls", Lack::Object, &consumer("web")), None);
     }
 
     #[test]
@@ -326,9 +357,11 @@ mod tests {
         rights.add(&rule, "secrets", Some("n"));
         let program = Program::of(&consumer("web"), [rights, Rights::default()], |_| None).expect("a workload");
         let other = object(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "namespace": "n"}}));
-        assert_eq!(program.makes("Secret", Some("n"), "a", &other), Some(Certainty::Named));
-        assert_eq!(program.makes("Secret", Some("n"), "a", &consumer("x")), None, "it does not start without it");
-        assert_eq!(program.makes("Secret", Some("n"), "b", &consumer("web")), None);
+        let makes = |name, lack, needed_by: &Object| program.makes("Secret", Some("n"), name, lack, needed_by);
+        assert_eq!(makes("a", Lack::Key, &other), Some(Certainty::Named));
+        assert_eq!(makes("a", Lack::Object, &other), None, "it may write what is there, and make nothing");
+        assert_eq!(makes("a", Lack::Key, &consumer("x")), None, "it does not start without it");
+        assert_eq!(makes("b", Lack::Key, &consumer("web")), None);
     }
 
     #[test]
@@ -337,9 +370,9 @@ mod tests {
             let pod =
                 object(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "istiod", "namespace": "n"},
                 "spec": {"containers": [{"name": "c", "image": image}]}}));
-            let rights = Rights { everywhere: true, ..Rights::default() };
+            let rights = Rights { everywhere: true, create: true, ..Rights::default() };
             let program = Program::of(&pod, [Rights::default(), rights], |_| None).expect("a pod");
-            program.makes("ConfigMap", Some("shop"), "istio-ca-root-cert", &consumer("web"))
+            program.makes("ConfigMap", Some("shop"), "istio-ca-root-cert", Lack::Object, &consumer("web"))
         };
         assert_eq!(image("registry.example.com/istio/pilot:1.27.0"), Some(Certainty::Named));
         assert_eq!(image("example.com/autopilot:1"), None);
@@ -354,7 +387,7 @@ mod tests {
                 "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"],
                     "resourceNames": names}]}));
             let found = programs(objects.iter());
-            let makes = |name| found[0].makes("ConfigMap", Some("n"), name, &consumer("web"));
+            let makes = |name| found[0].makes("ConfigMap", Some("n"), name, Lack::Object, &consumer("web"));
             (makes("bundle"), makes("else"))
         };
         assert_eq!(role(json!(["bundle"])), (Some(Certainty::Named), None));

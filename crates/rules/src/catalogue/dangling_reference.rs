@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Finding, Severity, Spot};
-use landfall_object::references::{Certainty, Need, Reference, data_keys, programs, provides, references};
+use landfall_object::references::{Certainty, Lack, Need, Reference, data_keys, programs, provides, references};
 use landfall_object::{Object, ObjectKey, is_object_name};
 
 use self::not_made::condition_of;
@@ -57,10 +57,12 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             };
             let namespace = reference.namespace.as_deref();
             let is_possible = is_object_name(&reference.name);
+            let lack = if there.keys(&reference).is_some() { Lack::Key } else { Lack::Object };
             let maker = programs
                 .iter()
                 .filter_map(|program| {
-                    let certainty = program.makes(&reference.kind, namespace, &reference.name, &desired.object)?;
+                    let certainty =
+                        program.makes(&reference.kind, namespace, &reference.name, lack, &desired.object)?;
                     let is_asked = || waits(&around, &program.owner, &reference);
                     (certainty == Certainty::Named || !is_asked()).then_some((certainty, program))
                 })

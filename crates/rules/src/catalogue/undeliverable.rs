@@ -1,5 +1,5 @@
 use landfall_diag::{Finding, Severity, Spot, Witness, code};
-use landfall_object::references::{Certainty, Program, programs, references};
+use landfall_object::references::{Certainty, Lack, Program, programs, references};
 use landfall_object::{Object, ObjectKey};
 
 use crate::outcome::{Failure, Outcome, Start};
@@ -44,8 +44,9 @@ fn lacks_what_is_not_made(subject: &Subject<'_>, outcome: &Outcome<'_>, failure:
     references(&desired.object).iter().any(|wanted| {
         let missing = format!("{} \"{}\" not found", wanted.kind.to_ascii_lowercase(), wanted.name);
         let namespace = wanted.namespace.as_deref();
-        let is_made =
-            |it: &Program| it.makes(&wanted.kind, namespace, &wanted.name, &desired.object) == Some(Certainty::Named);
+        let is_made = |it: &Program| {
+            it.makes(&wanted.kind, namespace, &wanted.name, Lack::Object, &desired.object) == Some(Certainty::Named)
+        };
         said().any(|text| text.contains(&missing)) && programs.iter().any(is_made)
     })
 }

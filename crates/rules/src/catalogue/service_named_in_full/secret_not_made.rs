@@ -3,7 +3,7 @@
 use landfall_chart::values_to_json;
 use landfall_diag::{Finding, Place, Spot};
 use landfall_object::Object;
-use landfall_object::references::{Certainty, Provided, programs, provides};
+use landfall_object::references::{Certainty, Lack, Provided, programs, provides};
 use serde_json::Value;
 
 use super::RULE;
@@ -61,7 +61,7 @@ fn is_made_by_others(subject: &Subject<'_>, desired: &Desired, name: &str) -> bo
     }
     let around: Vec<&Object> = subject.staying().chain(subject.objects().map(|it| &it.object)).collect();
     programs(around.iter().copied()).iter().filter(|it| it.owner != desired.key()).any(|it| {
-        let certainty = it.makes("Secret", namespace, name, &desired.object);
+        let certainty = it.makes("Secret", namespace, name, Lack::Object, &desired.object);
         certainty == Some(Certainty::Named)
     })
 }
