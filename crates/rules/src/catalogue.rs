@@ -60,6 +60,7 @@ mod file_that_is_not_mounted;
 mod forbidden_component;
 mod foreign_object;
 mod forgotten_pull_secret;
+mod global_left_out;
 mod grace_too_short;
 mod half_of_a_pair;
 mod heap_above_limit;
@@ -106,6 +107,7 @@ mod name_of_every_namespace;
 mod name_of_every_release;
 mod name_of_hook_and_manifest;
 mod namespace_in_template;
+mod namespace_unlike_its_siblings;
 mod node_directory;
 mod node_path_mounted;
 mod nondeterministic_render;
@@ -127,9 +129,11 @@ mod policy_for_other_ports;
 mod port_named_twice;
 mod port_that_nobody_opens;
 mod prefix_unlike_its_siblings;
+mod printed_where_it_is_known;
 mod probe_of_another_scheme;
 mod probe_without_its_key;
 mod regenerated_key;
+mod registry_in_front_of_another;
 mod registry_unlike_its_siblings;
 mod replicas_beside_autoscaler;
 mod resource_name_of_nothing;
@@ -179,6 +183,7 @@ mod value_of_the_other_table;
 mod value_printed_raw;
 mod value_that_nobody_reads;
 mod value_that_prints_nothing;
+mod values_changed_by_a_template;
 mod variable_for_nothing;
 mod variable_from_missing_one;
 mod variable_in_another_form;
@@ -187,6 +192,7 @@ mod version_in_selector;
 mod version_of_a_provider;
 mod waits_for_what_comes_later;
 mod web_socket_cut_off;
+mod webhook_unlike_its_siblings;
 mod widened_rights;
 mod word_out_of_place;
 mod word_taken_for_a_switch;
@@ -386,6 +392,12 @@ pub static RULES: &[&Rule] = &[
     &break_in_quoted_text::RULE,              // a break in a quoted text
     &word_taken_for_a_switch::RULE,           // a word that is taken for a switch
     &switch_of_a_part::RULE,                  // the switch of a part that is brought along
+    &printed_where_it_is_known::RULE,         // printed only where it is known already
+    &namespace_unlike_its_siblings::RULE,     // an object outside the namespace of its siblings
+    &registry_in_front_of_another::RULE,      // a registry in front of another one
+    &global_left_out::RULE,                   // a value without the global one that stands in for it
+    &webhook_unlike_its_siblings::RULE,       // a webhook that leaves out what the others say
+    &values_changed_by_a_template::RULE,      // values that a template writes into
 ];
 
 /// The rule of an id, whatever its case; those of `doctor` too.

@@ -1,8 +1,10 @@
 mod slip;
+mod tls_to_plain;
 
 use landfall_diag::{Finding, Severity};
 
 use self::slip::slips;
+use self::tls_to_plain::tls_to_plain;
 use crate::decoded::texts;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
@@ -12,8 +14,8 @@ pub(super) static RULE: Rule = Rule {
     title: "an address has one scheme, that of the server that its variable is called after",
     severity: Severity::Warning,
     why: "`POSTGRES_URL` that begins with `mongodb://` was copied from another chart: the program speaks one protocol, reads the \
-          other's scheme, and ends when it starts. `http-internal://` is nobody's scheme, and `https://https://` has a host \
-          that is called `https`.",
+          other's scheme, and ends when it starts. `http-internal://` is nobody's scheme, `https://https://` has a host \
+          that is called `https`, and at a port of plain HTTP nobody answers `https://`.",
     advice: "Write the scheme of the server that the variable is for, once.",
     check,
 };
@@ -42,6 +44,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(data.iter().filter_map(|(key, text, field)| told(desired, key, text, field)));
     }
     findings.extend(subject.objects().flat_map(slips));
+    findings.extend(subject.objects().flat_map(|desired| tls_to_plain(subject, desired)));
     findings
 }
 

@@ -3,6 +3,7 @@ mod condition_of_a_part;
 mod either_way;
 mod fuller;
 mod in_any_form;
+mod near_what_it_prints;
 mod of_an_item;
 mod of_its_name;
 mod same_file;
@@ -20,6 +21,7 @@ use self::condition_of_a_part::of_no_value;
 use self::either_way::one_step_deeper;
 use self::fuller::Fuller;
 use self::in_any_form::of_one;
+use self::near_what_it_prints::near_what_is_printed;
 use self::of_an_item::of_items;
 use self::of_its_name::printed_of_another;
 use self::same_file::in_the_same_file;
@@ -94,6 +96,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let of_one = of_one(rendered).into_iter();
             let of_one = of_one.filter(|(place, asked, _)| !told.contains(&(place.file.clone(), asked.clone())));
             findings.extend(of_one.map(|it| heard_together(unit, it, "ask for")));
+            let near = near_what_is_printed(rendered).into_iter();
+            let near = near.filter(|(place, asked, _)| !told.contains(&(place.file.clone(), asked.clone())));
+            findings.extend(near.map(|it| heard_together(unit, it, "ask for")));
             let is_told = |table: &str| told.iter().any(|(_, asked)| asked.split('.').next() == Some(table));
             findings.extend(of_no_table(unit, rendered, &is_told));
         }

@@ -1,5 +1,6 @@
 mod domain;
 mod neighbour;
+mod port;
 
 use landfall_chart::Values;
 use landfall_diag::{Finding, Place, Severity, Spot};
@@ -15,8 +16,8 @@ pub(super) static RULE: Rule = Rule {
     severity: Severity::Warning,
     why: "`{{ if .Values.retries }}` around `retries: 3` prints 3, whatever was set: the number that was once tried stands where \
           its value belongs. The setting is declared and read, so nothing says that it is not heard. So it is with the domain of a \
-          cluster that is spelt out beside the value for it, and with a variable that is called after one value and printed from \
-          its neighbour.",
+          cluster that is spelt out beside the value for it, with a port that a program is told and a container spells out, and with a \
+          variable that is called after one value and printed from its neighbour.",
     advice: "Print the value in the place of the constant.",
     check,
 };
@@ -27,6 +28,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for rendered in unit.rendered.charts.iter().filter(|it| it.processed.metadata.kind != "library") {
             findings.extend(domain::spelt_out(unit, rendered));
             findings.extend(neighbour::printed_for_it(unit, rendered));
+            findings.extend(port::spelt_out(unit, rendered));
             let chart = &rendered.processed;
             for file in chart.templates.iter().filter(|file| !file.name.ends_with("NOTES.txt")) {
                 let text = file.text();

@@ -25,6 +25,9 @@ const BESIDE: &[&[&str]] = &[
     &["interval", "scrapeTimeout"],
 ];
 
+/// What containers ask for.
+const RESOURCES: &[&str] = &["cpu", "memory", "ephemeral-storage"];
+
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for unit in subject.units {
@@ -44,7 +47,7 @@ fn told(unit: &str, chart: &Chart) -> Vec<Finding> {
         for Taken { at, field, path, meant } in taken(&text.text, &chart.values) {
             let place = text.place(at);
             findings.push(
-                RULE.finding(format!("`{field}` is printed from `{path}`, and `{meant}` is declared beside it"))
+                RULE.finding(format!("`{field}` is printed from `{path}`, and `{meant}` is meant for it"))
                     .keyed(format!("{} {field} {path}", place.file))
                     .because(format!("whoever sets `{meant}` is not heard"))
                     .help(format!("print `.Values.{meant}`"))
@@ -85,6 +88,10 @@ fn taken<'t>(text: &'t str, values: &Values) -> Vec<Taken<'t>> {
 /// The value that is meant where a field is printed from its neighbour's, and both are declared alike.
 fn meant(field: &str, path: &str, values: &Values) -> Option<String> {
     let (table, key) = path.rsplit_once('.')?;
+    // None of these is ever the amount of another, whoever declares it.
+    if RESOURCES.contains(&field) && RESOURCES.contains(&key) && field != key {
+        return Some(format!("{table}.{field}"));
+    }
     let beside = BESIDE.iter().find(|it| it.contains(&field))?;
     if key == field || !beside.contains(&key) {
         return None;
@@ -106,7 +113,10 @@ fn field_of<'t>(text: &'t str, action: &Action<'_>) -> Option<&'t str> {
     let before = line.trim_end().trim_end_matches(QUOTES).trim_end().strip_suffix(':')?;
     let behind = text[action.end..].lines().next().unwrap_or_default().trim_start_matches(QUOTES).trim_start();
     let is_whole = behind.is_empty() || behind.starts_with([',', '}', '#']);
-    let field = before.rsplit(|it: char| !it.is_ascii_alphanumeric()).next()?;
+    let field = match before.strip_suffix("ephemeral-storage") {
+        Some(ahead) => &before[ahead.len()..],
+        None => before.rsplit(|it: char| !it.is_ascii_alphanumeric()).next()?,
+    };
     (is_whole && !line.contains('#')).then_some(field)
 }
 

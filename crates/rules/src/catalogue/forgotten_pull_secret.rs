@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_diag::{Finding, Severity};
+use landfall_diag::{Finding, Severity, Spot};
 use serde_json::Value;
 
 use super::placed_unlike_its_siblings::left_without_secrets;
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
+use crate::texts::{Text, actions, own_texts};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF171",
@@ -34,7 +35,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let [owner] = &*owners.into_iter().collect::<Vec<_>>() else { continue };
         with.entry(owner.clone()).or_insert_with(|| (BTreeSet::new(), desired)).0.extend(secrets);
     }
-    let mut findings = Vec::new();
+    let mut findings = of_their_images(subject);
     // Whoever does not take the chart's own setting is told so.
     let told = left_without_secrets(subject);
     for (desired, template) in &pods {
@@ -61,6 +62,76 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// The keys beside an image's repository that name its secret.
+const KEYS: &[&str] =
+    &["imagePullSecret", "imagePullSecrets", "imagePullSecretName", "pullSecret", "pullSecrets", "pullSecretName"];
+
+/// Templates of pods that print an image of the values and nothing of the secret beside it, which others of the chart read.
+fn of_their_images(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for unit in subject.units {
+        for rendered in &unit.rendered.charts {
+            let texts = own_texts(rendered);
+            let documents = texts.iter().flat_map(|text| documents(&text.text).map(move |it| (text, it)));
+            for (text, (from, document)) in documents.filter(|(_, (_, it))| !says_secret(it)) {
+                let Some((at, image)) = of_its_image(document) else { continue };
+                let is_read = |secret: &String| texts.iter().any(|it| reads(&it.text, secret));
+                let Some(secret) = KEYS.iter().map(|key| format!("{image}.{key}")).find(is_read) else { continue };
+                let by_account =
+                    |other: &Text<'_>| other.text.contains("kind: ServiceAccount") && says_secret(&other.text);
+                if texts.iter().any(by_account) {
+                    continue;
+                }
+                findings.push(
+                    RULE.finding(format!("an image is printed from `{image}`, and nothing from `{secret}`"))
+                        .keyed(format!("{} {secret}", text.path))
+                        .because("from a private registry the image cannot be pulled, whatever is set there")
+                        .help(format!("print `{secret}` into the pod's `imagePullSecrets`"))
+                        .at(Spot { unit: Some(unit.name.clone()), ..Spot::file(text.place(from + at)) }),
+                );
+            }
+        }
+    }
+    findings
+}
+
+/// Whether a text reads a value.
+fn reads(text: &str, path: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.');
+    let read = format!(".Values.{path}");
+    text.match_indices(&read).any(|(at, _)| !text[at + read.len()..].starts_with(is_part))
+}
+
+/// Whether a text prints secrets to pull with, or calls who does.
+fn says_secret(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("pullsecret")
+}
+
+/// The documents of a template, each with where it begins.
+fn documents(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut rest = Some((0, text));
+    std::iter::from_fn(move || {
+        let (from, own) = rest.take()?;
+        let Some(end) = own.find("\n---") else { return Some((from, own)) };
+        rest = Some((from + end + 1, &own[end + 1..]));
+        Some((from, &own[..end]))
+    })
+}
+
+/// The table that a pod's image is printed from, with the place.
+fn of_its_image(text: &str) -> Option<(usize, &str)> {
+    actions(text).filter(|it| !it.is_comment() && it.of_block().is_none()).find_map(|action| {
+        let line = text[..action.start].rsplit('\n').next()?;
+        let is_image = line.trim_start().trim_start_matches("- ").starts_with("image:");
+        // The registry may stand in front of it.
+        let of_line = text[action.start..].lines().next()?;
+        let (_, path) = of_line.split_once(".Values.").filter(|_| is_image)?;
+        let path = path.split(|it: char| !(it.is_ascii_alphanumeric() || it == '.' || it == '_')).next()?;
+        let table = path.rsplit_once('.')?.0;
+        (table.to_ascii_lowercase().ends_with("image")).then_some((action.start, table))
+    })
 }
 
 /// With what a pod pulls.

@@ -1,3 +1,4 @@
+mod api_groups;
 mod capabilities;
 mod of_an_owner;
 mod pod_logs;
@@ -6,6 +7,7 @@ mod private_networks;
 use landfall_diag::{Finding, Severity};
 use serde_json::Value;
 
+use self::api_groups::api_groups;
 use self::capabilities::capabilities;
 use self::of_an_owner::of_an_owner;
 use self::pod_logs::pod_logs;
@@ -262,6 +264,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(capabilities(desired, &container));
         }
     }
+    findings.extend(api_groups(subject));
     for desired in subject.objects() {
         findings.extend(private_networks(desired));
         findings.extend(pod_logs(desired));

@@ -1,7 +1,9 @@
 use landfall_chart::Written;
 use landfall_diag::{Finding, Place, Severity};
+use landfall_object::Object;
 use serde_json::Value;
 
+use crate::decoded::texts;
 use crate::rule::Rule;
 use crate::subject::{Desired, Role, Subject};
 
@@ -21,6 +23,9 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for desired in unit.objects.iter().filter(|it| it.role != Role::Definition) {
             let mut texts = Vec::new();
             gather(desired.object.value(), &Way::default(), &mut texts);
+            if matches!(desired.object.kind(), "ConfigMap" | "Secret") && desired.object.group().is_empty() {
+                texts.extend(large_numbers(&desired.object));
+            }
             if texts.is_empty() {
                 continue;
             }
@@ -76,6 +81,20 @@ fn gather(value: &Value, way: &Way, found: &mut Vec<(Way, String)>) {
 
 /// Longer texts are files.
 const LONGEST: usize = 300;
+
+/// Large numbers that a ConfigMap or Secret gives to programs as they were printed: nothing else stands in their keys.
+fn large_numbers(object: &Object) -> Vec<(Way, String)> {
+    let is_large = |text: &str| {
+        let (digits, power) = text.split_once("e+").unwrap_or_default();
+        digits.parse::<f64>().is_ok() && !power.is_empty() && power.bytes().all(|it| it.is_ascii_digit())
+    };
+    let all = texts(object).into_iter().filter(|(_, text, _)| is_large(text));
+    let field = |key: &str, field: String| match key.contains(['.', '/']) {
+        true => field,
+        false => format!("{}.{key}", field.split('[').next().unwrap_or_default()),
+    };
+    all.map(|(key, text, at)| (Way { field: field(key, at), lasting: key.to_owned() }, text)).collect()
+}
 
 fn is_meant(path: &str) -> bool {
     path.ends_with(".image") || path.ends_with(".value") || path.ends_with(".version") || path.ends_with("/version]")

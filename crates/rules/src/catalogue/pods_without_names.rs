@@ -21,11 +21,19 @@ pub(super) static RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for set in subject.of_kind("apps", "StatefulSet").filter(|it| it.role == Role::Manifest) {
-        let Some(name) = set.object.str_at("/spec/serviceName").filter(|it| !it.is_empty()) else { continue };
+        let Some(name) = set.object.str_at("/spec/serviceName").filter(|it| !it.is_empty()) else {
+            findings.push(
+                RULE.finding(format!("StatefulSet `{}` has no `spec.serviceName`", set.object.name()))
+                    .because("its pods get no names of their own")
+                    .help("name its headless Service there")
+                    .at(set.spot_at("spec")),
+            );
+            continue;
+        };
         let Some(service) = subject.desired("", "Service", set.object.namespace(), name) else { continue };
         let kind = service.object.str_at("/spec/type").unwrap_or("ClusterIP");
         if service.object.str_at("/spec/clusterIP") == Some("None") {
-            findings.extend(named_when_ready(set, service));
+            findings.extend(named_when_ready(set, service).or_else(|| published_by_another(subject, set, service)));
             continue;
         }
         if kind == "ExternalName" {
@@ -87,6 +95,36 @@ fn named_when_ready(set: &Desired, service: &Desired) -> Option<Finding> {
         .help("set `publishNotReadyAddresses: true`")
         .at(service.spot_at("spec"));
     Some(finding)
+}
+
+/// A Service with an address that publishes pods that are not ready, where the one that gives the same pods their names does not: who
+/// calls it gets pods that do not answer, and those that look for each other find nobody.
+fn published_by_another(subject: &Subject<'_>, set: &Desired, service: &Desired) -> Option<Finding> {
+    let publishes = |it: &Desired| it.object.bool_at("/spec/publishNotReadyAddresses") == Some(true);
+    if publishes(service) {
+        return None;
+    }
+    let template = pod_template(&set.object)?;
+    let is_before_them = |it: &&Desired| {
+        let selector = &it.object.value()["spec"]["selector"];
+        it.unit == set.unit
+            && it.object.namespace() == set.object.namespace()
+            && it.object.str_at("/spec/clusterIP") != Some("None")
+            && selector.is_object()
+            && template.is_selected_by(selector)
+    };
+    let other = subject.of_kind("", "Service").filter(is_before_them).find(|it| publishes(it))?;
+    let (name, other_name) = (service.object.name(), other.object.name());
+    Some(
+        RULE.finding(format!(
+            "`publishNotReadyAddresses` is set on Service `{other_name}`, and not on the headless `{name}` of the same pods"
+        ))
+        .weighing(Severity::Warning)
+        .because("who calls the one gets pods that are not ready, and pods that look for each other by the other find none until they are")
+        .help(format!("set it on `{name}`"))
+        .at(other.spot_at("spec.publishNotReadyAddresses"))
+        .at(service.spot_at("spec")),
+    )
 }
 
 /// Whether a text names a pod of a set below its Service.

@@ -160,7 +160,8 @@ fn of_no_namespace(subject: &Subject<'_>, role: &Desired) -> Vec<Finding> {
             let groups: Vec<&str> = words(rule, "apiGroups").collect();
             // What several groups may have is meant of the one that has it in namespaces.
             let [group] = groups.as_slice() else { continue };
-            if !is_of_no_namespace(subject, group, resource) || everywhere(group, resource) {
+            let verbs: Vec<&str> = words(rule, "verbs").collect();
+            if !is_of_no_namespace(subject, group, resource, &verbs) || everywhere(group, resource) {
                 continue;
             }
             findings.push(
@@ -179,10 +180,10 @@ fn of_no_namespace(subject: &Subject<'_>, role: &Desired) -> Vec<Finding> {
 }
 
 /// Whether a resource is one of the whole cluster: a built-in one, or one that is defined so by what is delivered.
-fn is_of_no_namespace(subject: &Subject<'_>, group: &str, resource: &str) -> bool {
-    // A namespace is read with the rights within it.
+fn is_of_no_namespace(subject: &Subject<'_>, group: &str, resource: &str, verbs: &[&str]) -> bool {
+    // A namespace is read with the rights within it, one by one.
     if group.is_empty() && resource == "namespaces" {
-        return false;
+        return verbs.iter().any(|verb| matches!(*verb, "list" | "watch"));
     }
     let built_in = Schemas::builtin().group_versions().iter().filter(|it| it.group == group).find_map(|it| {
         let known = it.resources.iter().find(|known| known.name == resource)?;

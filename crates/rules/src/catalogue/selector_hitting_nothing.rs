@@ -29,6 +29,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     }
     for policy in subject.of_kind("networking.k8s.io", "NetworkPolicy") {
         findings.extend(peers(subject, policy));
+        findings.extend(namespaces(subject, policy));
     }
     for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
         findings.extend(spread(desired, &template));
@@ -93,6 +94,35 @@ fn peers(subject: &Subject<'_>, policy: &Desired) -> Vec<Finding> {
                         .because(near)
                         .help("write the labels as the pods that are meant bear them")
                         .at(policy.spot_at(&format!("spec.{direction}[{at}].{list}[{index}].podSelector"))),
+                );
+            }
+        }
+    }
+    findings
+}
+
+/// Peers of a policy in namespaces that are chosen by `name`, a label that people give to namespaces and nobody else does.
+fn namespaces(subject: &Subject<'_>, policy: &Desired) -> Vec<Finding> {
+    let object = &policy.object;
+    let is_borne = |wanted: &Value| subject.after("", "Namespace").any(|it| selects(wanted, it.object().labels()));
+    let mut findings = Vec::new();
+    for (direction, list, word) in [("ingress", "from", "in"), ("egress", "to", "out")] {
+        for (at, rule) in object.list_at(&format!("/spec/{direction}")).iter().enumerate() {
+            for (index, peer) in rule[list].as_array().into_iter().flatten().enumerate() {
+                let selector = &peer["namespaceSelector"];
+                let Some(name) = selector["matchLabels"]["name"].as_str().filter(|_| !is_borne(selector)) else {
+                    continue;
+                };
+                findings.push(
+                    RULE.finding(format!(
+                        "NetworkPolicy `{}` lets {word} the namespace that bears `name: {name}`, and no namespace does so by itself",
+                        object.name()
+                    ))
+                    .weighing(Severity::Info)
+                    .keyed(format!("{} {direction} {name}", object.name()))
+                    .because("every namespace bears its name as `kubernetes.io/metadata.name`, and `name` only where somebody wrote it")
+                    .help(format!("did you mean `kubernetes.io/metadata.name: {name}`?"))
+                    .at(policy.spot_at(&format!("spec.{direction}[{at}].{list}[{index}].namespaceSelector"))),
                 );
             }
         }

@@ -8,8 +8,9 @@ use serde_json::Value;
 use self::listed::listed;
 use self::unread::unread;
 use super::value_that_prints_nothing::value_at;
+use crate::decoded::texts;
 use crate::rule::Rule;
-use crate::subject::{DesiredUnit, Role, Subject};
+use crate::subject::{Desired, DesiredUnit, Role, Subject};
 use crate::texts::{actions, words};
 
 pub(super) static RULE: Rule = Rule {
@@ -31,6 +32,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         // What is kept for others may well be a chart's template.
         let is_kept = matches!(desired.object.kind(), "ConfigMap" | "Secret");
         let skipped = ["/metadata/managedFields", "/status"];
+        // Of what stands there in base64 no more is told than what the engine itself has said.
+        for (_, text, field) in texts(&desired.object).iter().filter(|(_, _, field)| is_secret(desired, field)) {
+            raw.extend(said_by_printf(text).map(|words| (field.clone(), words, text.lines().count() > 1)));
+        }
         visit(desired.object.value(), String::new(), &mut |path, text| {
             if skipped.iter().any(|it| path.starts_with(&it[1..].replace('/', "."))) {
                 return;
@@ -46,7 +51,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             let shown = landfall_diag::without_known(text);
             if let Some((format, words)) = unread(path, &shown) {
                 errors.push((path.to_owned(), format, words.to_owned(), text.trim().contains('\n')));
-            } else if let Some(words) = raw_words(&shown) {
+            } else if let Some(words) = raw_words(&shown).or_else(|| table_among_words(path, &shown)) {
                 raw.push((path.to_owned(), words.to_owned(), text.lines().count() > 1));
             }
         });
@@ -211,6 +216,31 @@ pub(super) fn visit<'v>(value: &'v Value, path: String, see: &mut impl FnMut(&st
     }
 }
 
+/// Whether a field is one of a Secret's that stands there in base64.
+fn is_secret(desired: &Desired, field: &str) -> bool {
+    desired.object.kind() == "Secret" && field.starts_with("data[")
+}
+
+/// What `printf` has left in a value that nobody is to see: its verb, and what it says of nothing.
+fn said_by_printf(text: &str) -> Option<String> {
+    let words = misprinted(text)?;
+    let (verb, said) = words.split_once('(')?;
+    let said = said.split('=').next().unwrap_or_default().trim_end_matches(')');
+    Some(format!("{verb}({said})"))
+}
+
+/// A table as Go prints it among the words of a command: `--site=map[name:a]`.
+fn table_among_words<'t>(path: &str, text: &'t str) -> Option<&'t str> {
+    if !path.contains(".command[") && !path.contains(".args[") {
+        return None;
+    }
+    text.match_indices("map[").find_map(|(at, _)| {
+        let is_edge = text[..at].chars().next_back().is_none_or(|it| it.is_whitespace() || "=\"',:".contains(it));
+        let end = at + text[at..].find(']')? + 1;
+        (is_edge && is_raw(&text[at..end]) && end - at > "map[]".len()).then(|| short(&text[at..end]))
+    })
+}
+
 /// The words of the engine in a text: the whole of it, or the value of a setting in one of its lines.
 fn raw_words(text: &str) -> Option<&str> {
     let trimmed = text.trim();
@@ -297,6 +327,26 @@ mod tests {
         {
             assert_eq!(action(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_secret_only_what_printf_itself_says_is_told() {
+        let told = |text: &str| said_by_printf(text);
+        assert_eq!(told("%!t(<nil>)").as_deref(), Some("%!t(<nil>)"));
+        assert_eq!(told("a-%!d(string=hunter2)").as_deref(), Some("%!d(string)"));
+        assert_eq!(told("hunter2"), None);
+    }
+
+    #[test]
+    fn a_table_among_the_words_of_a_command_is_told() {
+        let told = |path: &str, text: &'static str| table_among_words(path, text);
+        let path = "spec.containers[0].args[0]";
+        assert_eq!(told(path, "bench --site=map[name:a] backup"), Some("map[name:a]"));
+        assert_eq!(told(path, "drop map[name:a b:c]\nx"), Some("map[name:a b:c]"));
+        for text in ["a := map[string]string{}", "bitmap[a:b]", "x map[]", "map[a"] {
+            assert_eq!(told(path, text), None, "{text}");
+        }
+        assert_eq!(told("data.script", "--site=map[name:a]"), None);
     }
 
     #[test]
