@@ -12,8 +12,8 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, anyhow, ensure};
 use serde::{Deserialize, Serialize};
@@ -252,6 +252,9 @@ fn look(fault: &Fault, histories: &[(String, PathBuf)], landfall: &Path) -> Resu
         if take_out((repository, &fault.path), &revision, &tree).is_err() {
             return Ok(unseen("the chart is not there"));
         }
+        take_out_neighbours((repository, &fault.path), &revision, &tree, 0);
+        // What lies beside a chart is read within a repository.
+        let _silent = Command::new("git").args(["init", "--quiet"]).arg(&tree).status();
         endings.push(rehearse(fault, &tree.join(&fault.path), landfall)?);
     }
     Ok(match (endings.remove(0), endings.remove(0)) {
@@ -261,6 +264,53 @@ fn look(fault: &Fault, histories: &[(String, PathBuf)], landfall: &Path) -> Resu
         }
         (Ending::Rehearsed(before), Ending::Rehearsed(behind)) => compared(&before, &behind, &fault.words),
     })
+}
+
+/// Neighbours of neighbours of neighbours end here.
+const DEEPEST: u8 = 4;
+
+/// Puts what a chart has of its repository beside it: charts that it depends on by a path (`file://../common`), and what its links
+/// lead to. What is not there is missed by the rehearsal, too.
+fn take_out_neighbours((repository, path): (&Path, &str), side: &str, tree: &Path, depth: u8) {
+    let chart = tree.join(path);
+    let mut wanted: Vec<PathBuf> = Vec::new();
+    for file in ["Chart.yaml", "requirements.yaml"] {
+        let text = fs::read_to_string(chart.join(file)).unwrap_or_default();
+        let places = text.lines().filter_map(|line| line.split_once("file://")).map(|(_, place)| place);
+        wanted.extend(places.map(|place| Path::new(path).join(place.trim().trim_matches(['"', '\'']))));
+    }
+    links(&chart, Path::new(path), &mut wanted);
+    for place in wanted.iter().filter_map(|place| within(place)).filter(|place| !tree.join(place).exists()) {
+        if take_out((repository, &place), side, tree).is_ok() && depth < DEEPEST {
+            take_out_neighbours((repository, &place), side, tree, depth + 1);
+        }
+    }
+}
+
+/// Where the links of a folder lead to.
+fn links(folder: &Path, path: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_symlink() {
+            found.extend(fs::read_link(entry.path()).map(|to| path.join(to)));
+        } else if kind.is_dir() {
+            links(&entry.path(), &path.join(entry.file_name()), found);
+        }
+    }
+}
+
+/// A path without its steps up; none where it leads out of the repository.
+fn within(path: &Path) -> Option<String> {
+    let mut steps: Vec<&str> = Vec::new();
+    for step in path.components() {
+        match step {
+            Component::Normal(step) => steps.push(step.to_str()?),
+            Component::ParentDir => drop(steps.pop()?),
+            Component::CurDir => {}
+            Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    (!steps.is_empty()).then(|| steps.join("/"))
 }
 
 /// What goes from one run to the next, and whether it names one of the words.
@@ -368,6 +418,16 @@ mod tests {
         let (rule, severity, advice) = ("LF100".to_owned(), "error".to_owned(), "Name the probe's port.".to_owned());
         let spots = spots.iter().map(|(object, names)| spot(object, names)).collect();
         Finding { rule, severity, message: message.to_owned(), advice, spots }
+    }
+
+    #[test]
+    fn a_neighbour_is_within_the_repository() {
+        let of = |path: &str| within(Path::new(path));
+        assert_eq!(of("charts/web/../common").as_deref(), Some("charts/common"));
+        assert_eq!(of("./charts/web/crds/../../../crds").as_deref(), Some("crds"));
+        for path in ["charts/../..", "../x", "/etc", "a/.."] {
+            assert_eq!(of(path), None, "{path}");
+        }
     }
 
     #[test]
