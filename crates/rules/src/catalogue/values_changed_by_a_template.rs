@@ -53,9 +53,12 @@ fn written(text: &str) -> Vec<(usize, &str)> {
         let words = words(action.inner);
         let first = words.windows(2).find(|pair| WRITES.contains(&pair[0]));
         let table = first.and_then(|pair| pair[1].trim_start_matches('$').strip_prefix(".Values."));
-        // What stands in brackets is another table.
-        let is_plain = table.is_some_and(|it| action.inner.contains(&format!("verwrite .Values.{it} ")))
-            || table.is_some_and(|it| action.inner.contains(&format!("verwrite $.Values.{it} ")));
+        // What stands in brackets is another table, and what is made on the spot is meant for everybody.
+        let is_plain = table.is_some_and(|table| {
+            let behind = action.inner.split_once(&format!(".Values.{table} ")).map(|(_, rest)| rest.trim_start());
+            let is_bare = ["verwrite .Values.", "verwrite $.Values."].iter().any(|it| action.inner.contains(it));
+            is_bare && behind.is_some_and(|rest| rest.starts_with(['.', '$']))
+        });
         found.extend(table.filter(|_| is_plain).map(|table| (action.start, table)));
     }
     found
@@ -88,6 +91,7 @@ mod tests {
         for text in [
             "{{ $f := mergeOverwrite (deepCopy .Values.f) .Values.a }}",
             "{{ $f := mergeOverwrite (dict) .Values.f }}",
+            "{{ $f := mergeOverwrite .Values.f (dict \"a\" 1) }}",
             "{{ $_ := mergeOverwrite .Values.f .Values.a }}",
             "{{ $f := merge .Values.f .Values.a }}",
             "{{/* mergeOverwrite .Values.f .Values.a */}}",
