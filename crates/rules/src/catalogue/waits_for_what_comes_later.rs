@@ -3,7 +3,7 @@ use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Need, Reference, provides, references};
 
 use crate::calls::calls_of;
-use crate::pods::pod_template;
+use crate::pods::{Container, PodTemplate, pod_template};
 use crate::rule::Rule;
 use crate::subject::{Desired, DesiredUnit, Door, Found, Role, Subject};
 
@@ -77,16 +77,38 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
         if !is_later || subject.before.get("", "Service", object.namespace(), object.name()).is_some() {
             continue;
         }
-        findings.push(
-            RULE.finding(format!(
-                "hook `{name}` calls Service `{}`, which its own release creates later",
-                object.name()
-            ))
-            .because("on an empty cluster nothing answers, and the installation ends at its deadline")
-            .at(hook.spot_at(&call.field)),
-        );
+        let finding = RULE
+            .finding(format!("hook `{name}` calls Service `{}`, which its own release creates later", object.name()));
+        let finding = match is_of_all(subject, unit, &template, &call.field) {
+            true => finding.weighing(Severity::Warning).because(
+                "on an empty cluster nothing answers; the program itself is given the same address, and whether the hook asks there \
+                 is not seen",
+            ),
+            false => finding.because("on an empty cluster nothing answers, and the installation ends at its deadline"),
+        };
+        findings.push(finding.at(hook.spot_at(&call.field)));
     }
     findings
+}
+
+/// Whether a field is a variable with an address of the web that the programs of the release are given alike: settings that a chart
+/// writes once for all of its pods name servers that a hook never asks. A database is what a migration is there for.
+fn is_of_all(subject: &Subject<'_>, unit: &DesiredUnit, hook: &PodTemplate<'_>, field: &str) -> bool {
+    let variables = |template: &PodTemplate<'_>| -> Vec<(String, String, String)> {
+        let of = |container: &Container<'_>| {
+            let path = container.path.clone();
+            let all = container.env().filter_map(move |(at, name, variable)| {
+                let value = variable["value"].as_str()?.to_owned();
+                Some((format!("{path}.env[{at}].value"), name.to_owned(), value))
+            });
+            all.collect::<Vec<_>>()
+        };
+        template.containers().iter().flat_map(of).collect()
+    };
+    let Some((_, name, value)) = variables(hook).into_iter().find(|(own, _, _)| own == field) else { return false };
+    let is_of_the_web = value.starts_with("http://") || value.starts_with("https://");
+    let mut programs = subject.pods().filter(|(it, _)| it.unit == unit.name && it.role == Role::Manifest);
+    is_of_the_web && programs.any(|(_, template)| variables(&template).iter().any(|it| it.1 == name && it.2 == value))
 }
 
 /// What a wave needs of a later one.
