@@ -4,13 +4,13 @@ mod head;
 mod readings;
 mod split;
 
+use landfall_object::order::install_key;
 use landfall_object::{Object, flattened};
 use serde_json::Value as Json;
 
 use crate::dialect::Dialect;
 use crate::error::{Broken, ChartError, Problem};
 use crate::limits::MAX_DOCUMENTS;
-use crate::order::KindOrder;
 use crate::warning::Warnings;
 
 pub use head::Head;
@@ -178,8 +178,9 @@ pub(crate) fn sort_manifests(
             }
         }
     }
-    sorted.manifests.sort_by_cached_key(|it| KindOrder::Install.place(&it.head.kind, dialect));
-    sorted.hooks.sort_by_cached_key(|it| KindOrder::Install.place(&it.manifest.head.kind, dialect));
+    let order = dialect.kinds();
+    sorted.manifests.sort_by_cached_key(|it| install_key(&it.head.kind, order));
+    sorted.hooks.sort_by_cached_key(|it| install_key(&it.manifest.head.kind, order));
     Ok(sorted)
 }
 
