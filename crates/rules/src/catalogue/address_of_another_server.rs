@@ -44,7 +44,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.extend(data.iter().filter_map(|(key, text, field)| told(desired, key, text, field)));
     }
     findings.extend(subject.objects().flat_map(slips));
-    findings.extend(subject.objects().flat_map(|desired| tls_to_plain(subject, desired)));
+    findings.extend(tls_to_plain(subject));
     findings
 }
 

@@ -7,7 +7,7 @@ use super::placed_unlike_its_siblings::left_without_secrets;
 use crate::pods::PodTemplate;
 use crate::rule::Rule;
 use crate::subject::{Desired, Subject};
-use crate::texts::{Text, actions, own_texts};
+use crate::texts::{Text, own_texts};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF171",
@@ -74,18 +74,18 @@ fn of_their_images(subject: &Subject<'_>) -> Vec<Finding> {
     for unit in subject.units {
         for rendered in &unit.rendered.charts {
             let texts = own_texts(rendered);
+            let secrets: BTreeSet<&str> = texts.iter().flat_map(|text| secrets_read(&text.text)).collect();
+            let by_account = |it: &Text<'_>| it.text.contains("kind: ServiceAccount") && says_secret(&it.text);
+            if secrets.is_empty() || texts.iter().any(by_account) {
+                continue;
+            }
             let documents = texts.iter().flat_map(|text| documents(&text.text).map(move |it| (text, it)));
             for (text, (from, document)) in
                 documents.filter(|(_, (_, it))| it.contains("containers:") && !says_secret(it))
             {
                 let Some((at, image)) = of_its_image(document) else { continue };
-                let is_read = |secret: &String| texts.iter().any(|it| reads(&it.text, secret));
+                let is_read = |secret: &String| secrets.contains(secret.as_str());
                 let Some(secret) = KEYS.iter().map(|key| format!("{image}.{key}")).find(is_read) else { continue };
-                let by_account =
-                    |other: &Text<'_>| other.text.contains("kind: ServiceAccount") && says_secret(&other.text);
-                if texts.iter().any(by_account) {
-                    continue;
-                }
                 findings.push(
                     RULE.finding(format!("an image is printed from `{image}`, and nothing from `{secret}`"))
                         .keyed(format!("{} {secret}", text.path))
@@ -99,11 +99,13 @@ fn of_their_images(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether a text reads a value.
-fn reads(text: &str, path: &str) -> bool {
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.');
-    let read = format!(".Values.{path}");
-    text.match_indices(&read).any(|(at, _)| !text[at + read.len()..].starts_with(is_part))
+/// The values of a text that name secrets to pull with.
+fn secrets_read(text: &str) -> impl Iterator<Item = &str> {
+    let paths = text.split(".Values.").skip(1).map(|rest| {
+        let end = rest.find(|it: char| !(it.is_ascii_alphanumeric() || matches!(it, '_' | '.')));
+        &rest[..end.unwrap_or(rest.len())]
+    });
+    paths.filter(|path| path.rsplit('.').next().is_some_and(|key| KEYS.contains(&key)))
 }
 
 /// Whether a text prints secrets to pull with, or calls who does.
@@ -124,15 +126,18 @@ fn documents(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// The table that a pod's image is printed from, with the place.
 fn of_its_image(text: &str) -> Option<(usize, &str)> {
-    actions(text).filter(|it| !it.is_comment() && it.of_block().is_none()).find_map(|action| {
-        let line = text[..action.start].rsplit('\n').next()?;
-        let is_image = line.trim_start().trim_start_matches("- ").starts_with("image:");
+    text.match_indices("image:").find_map(|(at, key)| {
+        let mut ahead = text[..at].bytes().rev().take_while(|it| *it != b'\n');
+        if !ahead.all(|it| matches!(it, b' ' | b'-')) {
+            return None;
+        }
+        let line = text[at..].lines().next()?;
+        let action = line[key.len()..].trim_start().trim_start_matches(['"', '\'']);
         // The registry may stand in front of it.
-        let of_line = text[action.start..].lines().next()?;
-        let (_, path) = of_line.split_once(".Values.").filter(|_| is_image)?;
+        let (_, path) = action.strip_prefix("{{")?.split_once(".Values.")?;
         let path = path.split(|it: char| !(it.is_ascii_alphanumeric() || it == '.' || it == '_')).next()?;
         let table = path.rsplit_once('.')?.0;
-        (table.to_ascii_lowercase().ends_with("image")).then_some((action.start, table))
+        table.to_ascii_lowercase().ends_with("image").then_some((at, table))
     })
 }
 

@@ -43,8 +43,11 @@ fn of_unit(unit: &DesiredUnit) -> Vec<Finding> {
         return Vec::new();
     }
     // What is not written comes from where its table does, like anything else that is not.
-    let place = |it: &Desired, field: &str| unit.rendered.origin(&it.key(), field).and_then(|origin| origin.template);
-    let says_none = |it: &&Desired| place(it, "metadata.namespace") == place(it, "metadata.unwritten");
+    let says_none = |it: &&Desired| {
+        let written = unit.rendered.written(&it.key());
+        let place = |field: &str| written.as_ref().and_then(|it| it.origin(field)).and_then(|origin| origin.template);
+        place("metadata.namespace") == place("metadata.unwritten")
+    };
     here.into_iter()
         .filter(says_none)
         .map(|desired| {

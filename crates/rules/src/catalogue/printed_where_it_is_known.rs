@@ -1,3 +1,6 @@
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+
 use landfall_chart::Chart;
 use landfall_diag::{Finding, Severity, Spot};
 
@@ -38,21 +41,19 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 fn of_chart(unit: &DesiredUnit, chart: &Chart) -> Vec<Finding> {
     let mut texts = Vec::new();
     gather(chart, &mut texts);
-    let of_text = |text: &'_ Text<'_>| prints(&text.text).into_iter().filter(|it| it.constant.is_some()).count();
-    if texts.iter().all(|text| of_text(text) == 0) {
-        return Vec::new();
-    }
     let all: Vec<(&Text<'_>, Print<'_>)> =
         texts.iter().flat_map(|text| prints(&text.text).into_iter().map(move |it| (text, it))).collect();
     let mut findings = Vec::new();
+    if all.iter().all(|(_, print)| print.constant.is_none()) {
+        return findings;
+    }
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    all.iter().for_each(|(_, print)| *times.entry(print.path).or_default() += 1);
+    let reads = Reads::of(texts.iter().map(|it| &*it.text));
     for (text, print) in &all {
-        let Some(constant) = print.constant else { continue };
-        let is_alone = all.iter().filter(|(_, it)| it.path == print.path).count() == 1;
-        if !is_alone || value_at(&chart.values, print.path).is_none() {
-            continue;
-        }
+        let Some(constant) = print.constant.filter(|_| times[print.path] == 1) else { continue };
         // Who reads it otherwise knows what it does.
-        if texts.iter().any(|it| is_read_otherwise(&it.text, print.path, constant)) {
+        if value_at(&chart.values, print.path).is_none() || reads.are_others(print.path, constant) {
             continue;
         }
         findings.push(
@@ -67,12 +68,16 @@ fn of_chart(unit: &DesiredUnit, chart: &Chart) -> Vec<Finding> {
 
 /// The values that a text prints by themselves, each with what a condition around it says that it is.
 fn prints(text: &str) -> Vec<Print<'_>> {
-    let known: Vec<_> = ifs(text).into_iter().filter_map(|it| Some((equals(it.asks)?, it.body))).collect();
+    let mut known: HashMap<&str, Vec<(&str, Range<usize>)>> = HashMap::new();
+    for (condition, body) in ifs(text).into_iter().filter_map(|it| Some((equals(it.asks)?, it.body))) {
+        known.entry(condition.0).or_default().push((condition.1, body));
+    }
     let mut found = Vec::new();
     for action in actions(text).filter(|it| !it.is_comment() && it.of_block().is_none()) {
-        let Some(path) = action.word().trim_start_matches('$').strip_prefix(".Values.") else { continue };
-        let within = known.iter().find(|((own, _), body)| *own == path && body.contains(&action.start));
-        found.push(Print { path, at: action.start, constant: within.map(|((_, constant), _)| *constant) });
+        let Some(path) = path_of(action.word()) else { continue };
+        let mut around = known.get(path).into_iter().flatten();
+        let constant = around.find(|(_, body)| body.contains(&action.start)).map(|(constant, _)| *constant);
+        found.push(Print { path, at: action.start, constant });
     }
     found
 }
@@ -86,27 +91,57 @@ fn equals(asks: &str) -> Option<(&str, &str)> {
     }
     let (value, constant) = rest.split_once(char::is_whitespace)?;
     let (value, constant) = if value.starts_with('"') { (constant.trim(), value) } else { (value, constant.trim()) };
-    let path = value.trim_start_matches('$').strip_prefix(".Values.")?;
+    let path = path_of(value)?;
     let constant = constant.strip_prefix('"')?.strip_suffix('"')?;
     let is_switch = ON.contains(&constant.to_ascii_lowercase().as_str());
     (!constant.is_empty() && !constant.contains('"') && !is_switch).then_some((path, constant))
 }
 
-/// Whether a text reads a value but to print it by itself, or to ask whether it is the constant.
-fn is_read_otherwise(text: &str, path: &str, constant: &str) -> bool {
-    let is_it = |word: &str| {
-        let read = word.trim_start_matches('$').strip_prefix(".Values.");
-        // A table that it stands in may be given to somebody as a whole.
-        read.is_some_and(|read| read == path || path.strip_prefix(read).is_some_and(|rest| rest.starts_with('.')))
-    };
-    actions(text).filter(|it| !it.is_comment() && words(it.inner).into_iter().any(is_it)).any(|action| {
-        let asked = match action.of_block() {
-            Some("if") => action.inner["if".len()..].trim(),
-            Some(_) => return true,
-            None => return action.word().trim_start_matches('$').strip_prefix(".Values.") != Some(path),
-        };
-        equals(asked) != Some((path, constant))
-    })
+/// The path of a word that reads a value.
+fn path_of(word: &str) -> Option<&str> {
+    word.trim_start_matches('$').strip_prefix(".Values.")
+}
+
+/// How some texts read values.
+#[derive(Default)]
+struct Reads<'t> {
+    /// Those that are printed by themselves, or compared with a constant by a condition that asks for nothing else.
+    plainly: HashSet<&'t str>,
+    /// The constants that those are compared with.
+    compared: HashMap<&'t str, BTreeSet<&'t str>>,
+    /// All others.
+    otherwise: HashSet<&'t str>,
+}
+
+impl<'t> Reads<'t> {
+    fn of(texts: impl Iterator<Item = &'t str>) -> Self {
+        let mut reads = Reads::default();
+        for action in texts.flat_map(actions).filter(|it| !it.is_comment()) {
+            let plain = match action.of_block() {
+                Some("if") => equals(action.inner["if".len()..].trim()).map(|(path, constant)| {
+                    reads.compared.entry(path).or_default().insert(constant);
+                    path
+                }),
+                Some(_) => None,
+                None => path_of(action.word()),
+            };
+            for path in words(action.inner).into_iter().filter_map(path_of) {
+                let into = if plain == Some(path) { &mut reads.plainly } else { &mut reads.otherwise };
+                into.insert(path);
+            }
+        }
+        reads
+    }
+
+    /// Whether somebody reads a value but to print it by itself, or to ask whether it is the constant. A table that it stands in may be
+    /// given to somebody as a whole.
+    fn are_others(&self, path: &str, constant: &str) -> bool {
+        let mut tables = path.match_indices('.').map(|(at, _)| &path[..at]);
+        let is_other = |it: &&str| *it != constant;
+        self.otherwise.contains(path)
+            || self.compared.get(path).is_some_and(|constants| constants.iter().any(is_other))
+            || tables.any(|table| self.otherwise.contains(table) || self.plainly.contains(table))
+    }
 }
 
 #[cfg(test)]
@@ -139,10 +174,11 @@ mod tests {
             "{{ printf \"%s\" .Values.a }}",
             "{{ toYaml .Values.t }}",
         ] {
-            assert!(is_read_otherwise(text, if text.contains("Values.t") { "t.a" } else { "a" }, "b"), "{text}");
+            let path = if text.contains("Values.t") { "t.a" } else { "a" };
+            assert!(Reads::of([text].into_iter()).are_others(path, "b"), "{text}");
         }
         for text in ["{{ .Values.a }}", "{{ if eq .Values.a \"b\" }}", "{{ .Values.ab }}", "{{/* .Values.a */}}"] {
-            assert!(!is_read_otherwise(text, "a", "b"), "{text}");
+            assert!(!Reads::of([text].into_iter()).are_others("a", "b"), "{text}");
         }
     }
 }

@@ -1,4 +1,7 @@
-use landfall_chart::{Rendered, values_to_json};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
+use landfall_chart::values_to_json;
 use landfall_diag::{Finding, Severity};
 
 use super::value_printed_raw::visit;
@@ -36,6 +39,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 
 fn of_unit(unit: &DesiredUnit) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let repositories = OnceCell::new();
     for desired in &unit.objects {
         visit(desired.object.value(), String::new(), &mut |path, text| {
             let Some((front, repository)) = text.split_once('/').filter(|_| path.ends_with(".image")) else { return };
@@ -45,7 +49,7 @@ fn of_unit(unit: &DesiredUnit) -> Vec<Finding> {
             }
             // A mirror's address that stands in the values as a whole is meant.
             let bare = repository.split(['@', ':']).next().unwrap_or(repository);
-            if !unit.rendered.charts.iter().any(|it| is_repository(it, bare)) {
+            if !repositories.get_or_init(|| self::repositories(unit)).contains(bare) {
                 return;
             }
             let (kind, name) = (desired.object.kind(), desired.object.name());
@@ -63,9 +67,15 @@ fn of_unit(unit: &DesiredUnit) -> Vec<Finding> {
     findings
 }
 
-/// Whether a text of the values is just that.
-fn is_repository(rendered: &Rendered, repository: &str) -> bool {
-    let mut is_there = false;
-    visit(&values_to_json(&rendered.values), String::new(), &mut |_, text| is_there |= text == repository);
-    is_there
+/// The texts of the values that begin with a registry.
+fn repositories(unit: &DesiredUnit) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for rendered in &unit.rendered.charts {
+        visit(&values_to_json(&rendered.values), String::new(), &mut |_, text| {
+            if text.split_once('/').is_some_and(|(own, _)| REGISTRIES.contains(&own)) {
+                found.insert(text.to_owned());
+            }
+        });
+    }
+    found
 }

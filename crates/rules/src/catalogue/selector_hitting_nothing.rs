@@ -1,3 +1,5 @@
+use std::cell::OnceCell;
+
 use landfall_diag::{Finding, Severity};
 use landfall_object::Object;
 use serde_json::Value;
@@ -5,7 +7,7 @@ use serde_json::Value;
 use crate::operated::is_operated;
 use crate::pods::{PodTemplate, pod_template, selects};
 use crate::rule::Rule;
-use crate::subject::{Desired, Role, Subject};
+use crate::subject::{Desired, Found, Role, Subject};
 
 pub(super) static RULE: Rule = Rule {
     id: "LF182",
@@ -27,9 +29,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
             findings.extend(empty_choice(subject, chooser, field));
         }
     }
+    let borne = OnceCell::new();
     for policy in subject.of_kind("networking.k8s.io", "NetworkPolicy") {
         findings.extend(peers(subject, policy));
-        findings.extend(namespaces(subject, policy));
+        findings.extend(namespaces(policy, borne.get_or_init(|| named_so(subject))));
     }
     for (desired, template) in subject.pods().filter(|(desired, _)| desired.role == Role::Manifest) {
         findings.extend(spread(desired, &template));
@@ -101,10 +104,15 @@ fn peers(subject: &Subject<'_>, policy: &Desired) -> Vec<Finding> {
     findings
 }
 
+/// The namespaces that bear `name`.
+fn named_so<'a>(subject: &Subject<'a>) -> Vec<&'a Object> {
+    subject.after("", "Namespace").map(Found::object).filter(|it| it.label("name").is_some()).collect()
+}
+
 /// Peers of a policy in namespaces that are chosen by `name`, a label that people give to namespaces and nobody else does.
-fn namespaces(subject: &Subject<'_>, policy: &Desired) -> Vec<Finding> {
+fn namespaces(policy: &Desired, named_so: &[&Object]) -> Vec<Finding> {
     let object = &policy.object;
-    let is_borne = |wanted: &Value| subject.after("", "Namespace").any(|it| selects(wanted, it.object().labels()));
+    let is_borne = |wanted: &Value| named_so.iter().any(|it| selects(wanted, it.labels()));
     let mut findings = Vec::new();
     for (direction, list, word) in [("ingress", "from", "in"), ("egress", "to", "out")] {
         for (at, rule) in object.list_at(&format!("/spec/{direction}")).iter().enumerate() {

@@ -229,6 +229,9 @@ fn said_by_printf(text: &str) -> Option<String> {
     Some(format!("{verb}({said})"))
 }
 
+/// A longer one among the words of a command is none.
+const LONGEST_TABLE: usize = 1_000;
+
 /// A table as Go prints it among the words of a command: `--site=map[name:a]`.
 fn table_among_words<'t>(path: &str, text: &'t str) -> Option<&'t str> {
     if !path.contains(".command[") && !path.contains(".args[") {
@@ -236,7 +239,7 @@ fn table_among_words<'t>(path: &str, text: &'t str) -> Option<&'t str> {
     }
     text.match_indices("map[").find_map(|(at, _)| {
         let is_edge = text[..at].chars().next_back().is_none_or(|it| it.is_whitespace() || "=\"',:".contains(it));
-        let end = at + text[at..].find(']')? + 1;
+        let end = at + text[at..].bytes().take(LONGEST_TABLE).position(|it| it == b']')? + 1;
         (is_edge && is_raw(&text[at..end]) && end - at > "map[]".len()).then(|| short(&text[at..end]))
     })
 }

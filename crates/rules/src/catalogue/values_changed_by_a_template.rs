@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_chart::Rendered;
 use landfall_diag::{Finding, Severity, Spot};
@@ -17,6 +17,9 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
+/// No table of values is looked for deeper than that.
+const DEEPEST: usize = 64;
+
 /// The functions that write into the table that they are given first.
 const WRITES: &[&str] = &["mergeOverwrite", "mustMergeOverwrite"];
 
@@ -29,11 +32,14 @@ fn of_chart(unit: &DesiredUnit, rendered: &Rendered) -> Vec<Finding> {
     let texts = own_texts(rendered);
     let mut by_table: BTreeMap<&str, Vec<Spot>> = BTreeMap::new();
     for text in &texts {
-        for (at, table) in written(&text.text).into_iter().filter(|it| is_read_elsewhere(&texts, text, it.0, it.1)) {
+        for (at, table) in written(&text.text) {
             let spot = Spot { unit: Some(unit.name.clone()), ..Spot::file(text.place(at)) };
             by_table.entry(table).or_default().push(spot);
         }
     }
+    let readers = readers(&texts, &by_table);
+    // Who writes into it reads it, too.
+    by_table.retain(|table, _| readers.get(table).is_some_and(|count| *count > 1));
     let told = |(table, spots): (&str, Vec<Spot>)| {
         let finding = RULE
             .finding(format!("a template writes into `{table}` what is meant for one place"))
@@ -64,19 +70,23 @@ fn written(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// Whether somebody else reads a table, a part of it, or one that it is a part of.
-fn is_read_elsewhere(texts: &[Text<'_>], own: &Text<'_>, at: usize, table: &str) -> bool {
-    let is_it = |word: &str| {
-        let read = word.trim_start_matches('$').strip_prefix(".Values.").unwrap_or_default();
-        read.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    texts.iter().any(|text| {
-        let mut others = actions(&text.text).filter(|it| !it.is_comment());
-        others.any(|it| {
-            let is_own = text.path == own.path && it.start == at;
-            !is_own && words(it.inner).into_iter().any(is_it)
-        })
-    })
+/// How many actions read each of some tables, or a part of it.
+fn readers<'t>(texts: &'t [Text<'_>], tables: &BTreeMap<&str, Vec<Spot>>) -> BTreeMap<&'t str, usize> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    if tables.is_empty() {
+        return counts;
+    }
+    for action in texts.iter().flat_map(|text| actions(&text.text)).filter(|it| !it.is_comment()) {
+        let paths =
+            words(action.inner).into_iter().filter_map(|it| it.trim_start_matches('$').strip_prefix(".Values."));
+        let within = paths.flat_map(|path| {
+            let ends = path.match_indices('.').map(|(at, _)| at).take(DEEPEST).chain([path.len()]);
+            ends.map(move |end| &path[..end])
+        });
+        let read: BTreeSet<&str> = within.filter(|table| tables.contains_key(table)).collect();
+        read.into_iter().for_each(|table| *counts.entry(table).or_default() += 1);
+    }
+    counts
 }
 
 #[cfg(test)]

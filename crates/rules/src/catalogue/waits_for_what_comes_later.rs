@@ -1,6 +1,10 @@
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
 use landfall_chart::HookEvent;
 use landfall_diag::{Finding, Severity};
 use landfall_object::references::{Need, Reference, provides, references};
+use serde_json::Value;
 
 use crate::calls::calls_of;
 use crate::pods::{Container, PodTemplate, pod_template};
@@ -66,6 +70,7 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
         );
     }
     let Some(template) = pod_template(&hook.object) else { return findings };
+    let of_all = OnceCell::new();
     for call in calls_of(subject, hook, &template) {
         let Found::Desired(service) = call.service else { continue };
         // What stands in a file is read by whoever reads the file for something else, too.
@@ -79,7 +84,7 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
         }
         let finding = RULE
             .finding(format!("hook `{name}` calls Service `{}`, which its own release creates later", object.name()));
-        let finding = match is_of_all(subject, unit, &template, &call.field) {
+        let finding = match of_all.get_or_init(|| self::of_all(subject, unit, &template)).contains(&call.field) {
             true => finding.weighing(Severity::Warning).because(
                 "on an empty cluster nothing answers; the program itself is given the same address, and whether the hook asks there \
                  is not seen",
@@ -91,24 +96,31 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
     findings
 }
 
-/// Whether a field is a variable with an address of the web that the programs of the release are given alike: settings that a chart
-/// writes once for all of its pods name servers that a hook never asks. A database is what a migration is there for.
-fn is_of_all(subject: &Subject<'_>, unit: &DesiredUnit, hook: &PodTemplate<'_>, field: &str) -> bool {
-    let variables = |template: &PodTemplate<'_>| -> Vec<(String, String, String)> {
-        let of = |container: &Container<'_>| {
-            let path = container.path.clone();
-            let all = container.env().filter_map(move |(at, name, variable)| {
-                let value = variable["value"].as_str()?.to_owned();
-                Some((format!("{path}.env[{at}].value"), name.to_owned(), value))
-            });
-            all.collect::<Vec<_>>()
+/// A variable of a pod: its field, its name and its value.
+type Variable = (String, String, String);
+
+fn variables(template: &PodTemplate<'_>) -> Vec<Variable> {
+    let of = |container: &Container<'_>| {
+        let of_one = |(at, name, variable): (usize, &str, &Value)| {
+            let value = variable["value"].as_str()?.to_owned();
+            Some((format!("{}.env[{at}].value", container.path), name.to_owned(), value))
         };
-        template.containers().iter().flat_map(of).collect()
+        container.env().filter_map(of_one).collect::<Vec<_>>()
     };
-    let Some((_, name, value)) = variables(hook).into_iter().find(|(own, _, _)| own == field) else { return false };
-    let is_of_the_web = value.starts_with("http://") || value.starts_with("https://");
-    let mut programs = subject.pods().filter(|(it, _)| it.unit == unit.name && it.role == Role::Manifest);
-    is_of_the_web && programs.any(|(_, template)| variables(&template).iter().any(|it| it.1 == name && it.2 == value))
+    template.containers().iter().flat_map(of).collect()
+}
+
+/// The variables of a hook with an address of the web that programs of the release are given alike: settings that a chart writes
+/// once for all of its pods name servers that a hook never asks. A database is what a migration is there for.
+fn of_all(subject: &Subject<'_>, unit: &DesiredUnit, hook: &PodTemplate<'_>) -> BTreeSet<String> {
+    let is_of_the_web = |value: &str| value.starts_with("http://") || value.starts_with("https://");
+    let programs = subject.pods().filter(|(it, _)| it.unit == unit.name && it.role == Role::Manifest);
+    let given: BTreeSet<(String, String)> = programs
+        .flat_map(|(_, template)| variables(&template))
+        .filter_map(|(_, name, value)| is_of_the_web(&value).then_some((name, value)))
+        .collect();
+    let alike = |(field, name, value): Variable| given.contains(&(name, value)).then_some(field);
+    variables(hook).into_iter().filter_map(alike).collect()
 }
 
 /// What a wave needs of a later one.

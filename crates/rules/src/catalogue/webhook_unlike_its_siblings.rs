@@ -40,10 +40,10 @@ fn of_unit(unit: &DesiredUnit) -> Vec<Finding> {
                 let origin = unit.rendered.origin(&it.key(), &format!("webhooks[{at}].{field}"));
                 origin.is_some_and(|origin| !origin.sources.is_empty())
             };
-            let ([(desired, at)], true) = (&*unsaid, said.len() >= OTHERS && said.iter().all(|it| by_values(&it)))
-            else {
+            let [(desired, at)] = &*unsaid else { continue };
+            if said.len() < OTHERS || !said.iter().all(|it| by_values(&it)) {
                 continue;
-            };
+            }
             let name = webhooks(&desired.object)[*at]["name"].as_str().unwrap_or_default();
             findings.push(
                 RULE.finding(format!(

@@ -1,5 +1,7 @@
 //! Addresses by TLS of a Service's port that speaks plain HTTP.
 
+use std::collections::BTreeMap;
+
 use landfall_diag::Finding;
 use serde_json::Value;
 
@@ -9,15 +11,27 @@ use crate::pods::{Container, pod_template};
 use crate::subject::{Desired, Subject};
 
 /// What an object asks for by `https` at ports of the delivery's own Services that are called `http`.
-pub(super) fn tls_to_plain(subject: &Subject<'_>, desired: &Desired) -> Vec<Finding> {
+pub(super) fn tls_to_plain(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut known = BTreeMap::new();
+    subject.objects().flat_map(|desired| of_object(subject, desired, &mut known)).collect()
+}
+
+/// Whether ports of hosts speak plain HTTP, as they are seen from a namespace: each is looked for once.
+type Known<'a> = BTreeMap<(Option<&'a str>, String, u64), bool>;
+
+fn of_object<'a>(subject: &Subject<'a>, desired: &'a Desired, known: &mut Known<'a>) -> Vec<Finding> {
     let object = &desired.object;
     let template = pod_template(object);
     let mut findings = Vec::new();
     for said in said(object, template.as_ref()) {
         let Some((host, port)) = asked(&said.text) else { continue };
         let Some(found) = service(subject, object.namespace(), host) else { continue };
-        let service = found.object().value();
-        if !is_plain(service, port) && !is_asked_plainly(subject, object.namespace(), service, port) {
+        let of_host = (object.namespace(), host.to_owned(), port);
+        let speaks_plainly = || {
+            let service = found.object().value();
+            is_plain(service, port) || is_asked_plainly(subject, object.namespace(), service, port)
+        };
+        if !*known.entry(of_host).or_insert_with(speaks_plainly) {
             continue;
         }
         let (kind, name) = (object.kind(), object.name());

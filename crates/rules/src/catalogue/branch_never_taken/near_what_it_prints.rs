@@ -10,7 +10,25 @@ use crate::texts::{actions, gather, own_charts, words};
 struct Open {
     asked: Option<String>,
     at: usize,
-    reads: Vec<String>,
+    reads: Read,
+}
+
+/// What is read behind a condition, as far as it matters.
+enum Read {
+    Nothing,
+    One(String),
+    Several,
+}
+
+impl Read {
+    fn and(&mut self, other: Read) {
+        let before = std::mem::replace(self, Read::Several);
+        *self = match (before, other) {
+            (Read::Nothing, one) | (one, Read::Nothing) => one,
+            (Read::One(one), Read::One(other)) if one == other => Read::One(one),
+            _ => Read::Several,
+        };
+    }
 }
 
 /// The conditions of a chart's own templates that ask for one key of a table and print another one of it, with both.
@@ -43,45 +61,36 @@ fn near(text: &str) -> Vec<(usize, String, String)> {
     for action in actions(text).filter(|it| !it.is_comment()) {
         let dot = dots.last().unwrap_or(&Dot::Root);
         match action.of_block() {
-            Some("if") => {
-                read(&mut open, action.inner, dot);
-                let asked = operand(action.inner["if".len()..].trim(), dot);
-                open.push(Open { asked, at: action.start, reads: Vec::new() });
-            }
-            Some("with" | "range" | "define" | "block") => {
-                read(&mut open, action.inner, dot);
-                open.push(Open { asked: None, at: action.start, reads: Vec::new() });
-            }
             Some("else") => {
                 if let Some(last) = open.last_mut() {
                     last.asked = None;
                 }
             }
             Some("end") => {
-                let Some(Open { asked: Some(asked), at, mut reads }) = open.pop() else {
-                    moved(action.inner, &mut dots);
-                    continue;
-                };
-                reads.sort();
-                reads.dedup();
-                if let [only] = &*reads
+                let Some(Open { asked, at, reads }) = open.pop() else { continue };
+                if let (Some(asked), Read::One(only)) = (asked, &reads)
                     && are_near(&asked, only)
                 {
                     found.push((at, asked, only.clone()));
                 }
+                if let Some(around) = open.last_mut() {
+                    around.reads.and(reads);
+                }
             }
-            _ => read(&mut open, action.inner, dot),
+            block => {
+                let read = words(action.inner).into_iter().filter_map(|word| operand(word, dot));
+                if let Some(around) = open.last_mut() {
+                    read.for_each(|path| around.reads.and(Read::One(path)));
+                }
+                if let Some(word) = block {
+                    let asked = (word == "if").then(|| operand(action.inner["if".len()..].trim(), dot)).flatten();
+                    open.push(Open { asked, at: action.start, reads: Read::Nothing });
+                }
+            }
         }
         moved(action.inner, &mut dots);
     }
     found
-}
-
-/// Notes what an action reads, for the conditions around it.
-fn read(open: &mut [Open], inner: &str, dot: &Dot) {
-    for path in words(inner).into_iter().filter_map(|word| operand(word, dot)) {
-        open.iter_mut().for_each(|it| it.reads.push(path.clone()));
-    }
 }
 
 /// Whether two paths are of one table, and the letters of the shorter key stand in the longer one, in their order and from its

@@ -1,12 +1,17 @@
 //! A port that a program is told to listen at by a value, and that its container spells out.
 
-use landfall_chart::{Rendered, Value};
+use std::collections::BTreeMap;
+
+use landfall_chart::{Rendered, Values};
 use landfall_diag::{Finding, Spot};
 
 use super::RULE;
 use crate::catalogue::value_that_prints_nothing::{Dot, bare_path, value_at};
 use crate::subject::DesiredUnit;
 use crate::texts::{actions, gather, own_charts};
+
+/// No option is longer.
+const LONGEST_OPTION: usize = 200;
 
 /// Where a container's port stands.
 const FIELD: &str = "containerPort";
@@ -17,14 +22,13 @@ pub(super) fn spelt_out(unit: &DesiredUnit, rendered: &Rendered) -> Vec<Finding>
         let mut texts = Vec::new();
         gather(chart, &mut texts);
         for text in &texts {
-            let told = told(&text.text);
+            let by_number = by_number(&told(&text.text), &chart.values);
+            let printed: Vec<&str> = text.text.lines().filter(|line| line.contains(FIELD)).collect();
             for (at, number) in spelt(&text.text) {
-                let is_it = |path: &&String| value_at(&chart.values, path).is_some_and(|it| is_number(&it, number));
-                let mut paths: Vec<&String> = told.iter().filter(is_it).collect();
-                paths.dedup();
                 // Where two are told the same number, either may be meant.
-                let [path] = &*paths else { continue };
-                if prints(&text.text, path) {
+                let paths = number.parse().ok().and_then(|number: u64| by_number.get(&number));
+                let Some([path]) = paths.map(Vec::as_slice) else { continue };
+                if prints(&printed, path) {
                     continue;
                 }
                 findings.push(
@@ -42,26 +46,35 @@ pub(super) fn spelt_out(unit: &DesiredUnit, rendered: &Rendered) -> Vec<Finding>
     findings
 }
 
-fn is_number(value: &Value, number: &str) -> bool {
-    let by_float = || value.as_f64().is_some_and(|it| number.parse() == Ok(it));
-    value.as_i64().map_or_else(by_float, |it| number.parse() == Ok(it))
+/// Values that are ports, by their numbers.
+fn by_number(paths: &[String], values: &Values) -> BTreeMap<u64, Vec<String>> {
+    let mut found: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for path in paths {
+        let Some(value) = value_at(values, path) else { continue };
+        let whole = value.as_i64().or_else(|| value.as_f64().filter(|it| it.fract() == 0.0).map(|it| it as i64));
+        if let Some(number) = whole.and_then(|it| u64::try_from(it).ok()) {
+            found.entry(number).or_default().push(path.clone());
+        }
+    }
+    found
 }
 
 /// The values that arguments of a text tell programs as ports: `--metrics-port={{ .Values.metrics.port }}`.
 fn told(text: &str) -> Vec<String> {
     let mut found = Vec::new();
+    let (mut line, mut seen) = (0, 0);
     for action in actions(text).filter(|it| !it.is_comment()) {
-        let line = text[..action.start].rsplit('\n').next().unwrap_or_default();
-        let option = line.trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
-        let is_port = option.starts_with("--") && option.to_ascii_lowercase().contains("port");
-        if is_port
-            && let Some(path) =
-                bare_path(action.inner, &Dot::Root).filter(|it| it.to_ascii_lowercase().ends_with("port"))
-        {
-            found.push(path);
+        line = text[seen..action.start].rfind('\n').map_or(line, |at| seen + at + 1);
+        seen = action.start;
+        let ahead = text[line..action.start].trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
+        let is_port = |it: &str| it.len() < LONGEST_OPTION && it.to_ascii_lowercase().contains("port");
+        if ahead.starts_with("--") && is_port(ahead) {
+            let path = bare_path(action.inner, &Dot::Root);
+            found.extend(path.filter(|it| it.to_ascii_lowercase().ends_with("port")));
         }
     }
     found.sort();
+    found.dedup();
     found
 }
 
@@ -79,9 +92,10 @@ fn spelt(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// Whether a text prints a value as a port of a container.
-fn prints(text: &str, path: &str) -> bool {
-    text.lines().any(|line| line.contains(FIELD) && line.contains(&format!(".Values.{path}")))
+/// Whether some lines print a value.
+fn prints(lines: &[&str], path: &str) -> bool {
+    let read = format!(".Values.{path}");
+    lines.iter().any(|line| line.contains(&read))
 }
 
 #[cfg(test)]
@@ -93,7 +107,8 @@ mod tests {
         let text = "args:\n  - --metricsPort={{ .Values.metering.port }}\n  - --name={{ .Values.name }}\nports:\n  - containerPort: 8000\n    name: a\n  - name: b\n    containerPort: {{ .Values.x }}\n";
         assert_eq!(told(text), ["metering.port"]);
         assert_eq!(spelt(text).into_iter().map(|(_, number)| number).collect::<Vec<_>>(), ["8000"]);
-        assert!(prints("  containerPort: {{ .Values.metering.port }}", "metering.port"));
-        assert!(!prints(text, "metering.port"));
+        assert!(prints(&["  containerPort: {{ .Values.metering.port }}"], "metering.port"));
+        let opened: Vec<&str> = text.lines().filter(|line| line.contains(FIELD)).collect();
+        assert!(!prints(&opened, "metering.port"));
     }
 }

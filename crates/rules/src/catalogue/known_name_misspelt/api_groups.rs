@@ -1,6 +1,6 @@
 //! API groups that a template asks the cluster for by a name that is nearly one that it knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_diag::{Finding, Spot};
 use landfall_object::schema::Schemas;
@@ -8,6 +8,9 @@ use landfall_object::schema::Schemas;
 use super::RULE;
 use crate::subject::Subject;
 use crate::texts::{Text, own_texts};
+
+/// So many groups of a chart that are not known are compared with those that are.
+const MOST_GROUPS: usize = 100;
 
 /// How a template asks whether something is served.
 const ASKS: &str = ".APIVersions.Has \"";
@@ -22,9 +25,14 @@ pub(super) fn api_groups(subject: &Subject<'_>) -> Vec<Finding> {
                 continue;
             }
             let known = known(&texts);
+            let mut meant: BTreeMap<&str, Option<&str>> = BTreeMap::new();
             for text in &texts {
                 for (at, group) in asked(&text.text).filter(|(_, group)| !known.contains(*group)) {
-                    let Some(meant) = landfall_diag::slip(group, known.iter().map(String::as_str)) else { continue };
+                    if meant.len() == MOST_GROUPS && !meant.contains_key(group) {
+                        continue;
+                    }
+                    let slip = || landfall_diag::slip(group, known.iter().map(String::as_str));
+                    let Some(meant) = *meant.entry(group).or_insert_with(slip) else { continue };
                     findings.push(
                         RULE.finding(format!("a condition asks whether the group `{group}` is served"))
                             .keyed(format!("{} {group}", text.path))
