@@ -18,6 +18,7 @@ pub(super) fn attacks() -> Vec<Pair> {
     all.extend(archives());
     all.extend(trees());
     all.extend(servers());
+    all.extend(looked_at());
     all
 }
 
@@ -317,6 +318,56 @@ fn boasting() -> Vec<u8> {
     plain[at + 148..at + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(&plain).and_then(|()| encoder.finish()).expect("memory takes what is written")
+}
+
+/// Charts that render within all bounds and give whoever looks at them much to look at.
+fn looked_at() -> Vec<Pair> {
+    let rehearsed = |text: String| template(shop(&["rehearse"]), &text).says(&["rehearsed in"]).ends_well_or_differs();
+    let config =
+        |line: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web}}\ndata:\n  a: \"{line}\"\n");
+    let pod = |container: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {{containers: [{{name: web, image: \"r.io/web:1.0.0\", {container}}}]}}\n"
+        )
+    };
+    let services = |count: usize| -> String {
+        let one = |at: usize| {
+            format!(
+                "---\napiVersion: v1\nkind: Service\nmetadata: {{name: web-{at}}}\nspec: {{selector: {{app: web-{at}}}, ports: [{{port: 80}}]}}\n"
+            )
+        };
+        (0..count).map(one).collect()
+    };
+    let variables = |count: usize| {
+        let one = |at: usize| format!("{{name: VARIABLE_{at}, value: \"http://web-{at}:80/\"}}");
+        pod(&format!("env: [{}]", (0..count).map(one).collect::<Vec<_>>().join(", ")))
+    };
+    let shape = |name: &'static str, much: String, little: String| {
+        ("much to look at", name, rehearsed(much), rehearsed(little))
+    };
+    let action = "{{ .Values.greeting }} ";
+    let branch = "{{ if .Values.greeting }}x{{ else }}{{ .Values.of.nobody }}{{ end }} ";
+    let lines = |of: &str, count: usize| -> String { (0..count).map(|at| of.replace('#', &at.to_string())).collect() };
+    let keys = |line: &str, count: usize| config("x") + &lines(line, count);
+    vec![
+        shape("actions in a line", config(&action.repeat(40_000)), config(&action.repeat(4))),
+        shape("branches in a line", config(&branch.repeat(12_000)), config(&branch.repeat(4))),
+        shape(
+            "branches",
+            keys("  {{- if .Values.greeting }}\n  k#: {{ .Values.greeting }}\n  {{- end }}\n", 12_000),
+            keys("  {{- if .Values.greeting }}\n  k#: {{ .Values.greeting }}\n  {{- end }}\n", 4),
+        ),
+        shape("values that are not there", keys("  k#: {{ .Values.a# | default 1 }}\n", 12_000), keys("  k#: a\n", 4)),
+        shape(
+            "variables that nobody reads",
+            keys("{{- $v# := .Values.a# }}\n", 8_000),
+            keys("{{- $v# := .Values.a# }}\n", 4),
+        ),
+        shape("tables in an argument", pod(&format!("args: [\"{}\"]", "map[".repeat(200_000))), pod("args: [a]")),
+        shape("addresses in an argument", pod(&format!("args: [\"{}\"]", "a:80 ".repeat(100_000))), pod("args: [a]")),
+        shape("variables", variables(8_000), variables(4)),
+        shape("Services", services(2_000), services(4)),
+    ]
 }
 
 /// Trees that are small and hold much (Argo CD's CVE-2022-31016, sec_b_git_delta_bomb, _40k_files_repo).

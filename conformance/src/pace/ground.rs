@@ -80,6 +80,10 @@ pub(super) struct Shape {
     pub(super) is_argo_cd: bool,
 }
 
+/// How long an API server keeps whoever makes the first object of a kind that has just been defined waiting (`justCreated` of
+/// apiextensions-apiserver, with a little more): its own pause, and nobody's work.
+const NEW_KIND: Duration = Duration::from_millis(2_200);
+
 pub(super) struct Ground {
     landfall: PathBuf,
     // Before what it talks to.
@@ -287,6 +291,8 @@ impl Ground {
     pub(super) fn create(&mut self, patience: Duration) -> anyhow::Result<Duration> {
         let head = self.git(&["rev-parse", "HEAD"])?;
         self.told = Some(watch(self.runtime.handle(), &self.client, &self.endpoint, APPS)?);
+        // The kind was defined by whoever was started, a moment ago.
+        std::thread::sleep(NEW_KIND);
         let began = Instant::now();
         let address = self.address();
         for number in 0..self.shape.applications {

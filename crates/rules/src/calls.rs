@@ -283,53 +283,53 @@ fn addresses(text: &str) -> Vec<Address> {
     let is_edge = |letter: char| letter.is_whitespace() || "\"'`,;<>()[]{}|\\=".contains(letter);
     let is_short = !text.trim().contains(char::is_whitespace);
     let mut found = Vec::new();
-    for token in text.split(is_edge).filter(|token| !token.is_empty()) {
-        let (scheme, rest) = token.split_once("://").map_or((None, token), |(scheme, rest)| (Some(scheme), rest));
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let authority = authority.rsplit('@').next().unwrap_or_default();
-        let (host, port) = match authority.split_once(':') {
-            Some((host, port)) => (host, port.parse::<u16>().ok().map(u64::from)),
-            None => (authority, None),
-        };
-        if host.is_empty() || !host.chars().all(is_of_host) {
-            continue;
-        }
-        let by_scheme = match scheme {
-            Some("http" | "ws") => Some(80),
-            Some("https" | "wss") => Some(443),
-            _ => None,
-        };
-        let has_colon = authority.contains(':');
-        let port = if has_colon { port } else { by_scheme };
+    for line in text.split('\n') {
         // nginx puts addresses together: `set $server http://web;`, and the port where it is used.
-        let before = text.get(..token.as_ptr() as usize - text.as_ptr() as usize).unwrap_or_default();
-        let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
-        if !has_colon && line.starts_with("set $") {
-            continue;
-        }
-        // `redis:7` is an image.
-        let is_alone = || is_short || host.contains(".svc") || is_all_of_a_setting(text, token);
-        let is_address = scheme.is_some() || (port.is_some_and(|port| port >= 80) && is_alone());
-        if is_address {
-            let path = by_scheme.map(|_| rest[rest.find(['/', '?', '#']).unwrap_or(rest.len())..].to_owned());
-            found.push(Address { host: host.to_owned(), port, path });
+        let is_put_together = line.trim_start().starts_with("set $");
+        for token in line.split(is_edge).filter(|token| !token.is_empty()) {
+            let (scheme, rest) = token.split_once("://").map_or((None, token), |(scheme, rest)| (Some(scheme), rest));
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let authority = authority.rsplit('@').next().unwrap_or_default();
+            let (host, port) = match authority.split_once(':') {
+                Some((host, port)) => (host, port.parse::<u16>().ok().map(u64::from)),
+                None => (authority, None),
+            };
+            if host.is_empty() || !host.chars().all(is_of_host) {
+                continue;
+            }
+            let by_scheme = match scheme {
+                Some("http" | "ws") => Some(80),
+                Some("https" | "wss") => Some(443),
+                _ => None,
+            };
+            let has_colon = authority.contains(':');
+            let port = if has_colon { port } else { by_scheme };
+            if !has_colon && is_put_together {
+                continue;
+            }
+            // `redis:7` is an image.
+            let is_alone = || is_short || host.contains(".svc") || is_all_of_a_setting(line, token);
+            let is_address = scheme.is_some() || (port.is_some_and(|port| port >= 80) && is_alone());
+            if is_address {
+                let path = by_scheme.map(|_| rest[rest.find(['/', '?', '#']).unwrap_or(rest.len())..].to_owned());
+                found.push(Address { host: host.to_owned(), port, path });
+            }
         }
     }
     found
 }
 
-/// Whether a line of a text gives a word of it, and nothing else, to a setting: `destination = relay:7000`.
-fn is_all_of_a_setting(text: &str, token: &str) -> bool {
-    let Some(start) = (token.as_ptr() as usize).checked_sub(text.as_ptr() as usize) else { return false };
-    let (Some(before), Some(after)) = (text.get(..start), text.get(start + token.len()..)) else { return false };
+/// Whether a line gives a word of it, and nothing else, to a setting: `destination = relay:7000`.
+fn is_all_of_a_setting(line: &str, token: &str) -> bool {
+    let Some(start) = (token.as_ptr() as usize).checked_sub(line.as_ptr() as usize) else { return false };
+    let (Some(before), Some(after)) = (line.get(..start), line.get(start + token.len()..)) else { return false };
     let is_around = |letter: char| letter.is_whitespace() || "\"'".contains(letter);
-    let line = before.rsplit('\n').next().unwrap_or_default().trim_end_matches(is_around);
-    let Some(key) = line.strip_suffix(['=', ':']).map(str::trim) else { return false };
+    let before = before.trim_end_matches(is_around);
+    let Some(key) = before.strip_suffix(['=', ':']).map(str::trim) else { return false };
     let is_key = key.starts_with(|it: char| it.is_ascii_alphabetic())
         && key.chars().all(|it| it.is_ascii_alphanumeric() || " _-.".contains(it))
         && !key.to_ascii_lowercase().contains("image");
-    let rest = after.split('\n').next().unwrap_or_default();
-    is_key && rest.trim_matches(|it: char| is_around(it) || ";,".contains(it)).is_empty()
+    is_key && after.trim_matches(|it: char| is_around(it) || ";,".contains(it)).is_empty()
 }
 
 fn is_of_host(letter: char) -> bool {

@@ -69,6 +69,8 @@ impl Text<'_> {
 /// An action of a template.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Action<'t> {
+    /// Where the line begins in which it does.
+    pub(crate) line: usize,
     /// Where it begins, with its braces, and where it has ended.
     pub(crate) start: usize,
     pub(crate) end: usize,
@@ -103,9 +105,11 @@ impl<'t> Action<'t> {
 
 /// The actions of a text.
 pub(crate) fn actions(text: &str) -> impl Iterator<Item = Action<'_>> {
-    let mut at = 0;
+    let (mut at, mut line, mut seen) = (0, 0, 0);
     std::iter::from_fn(move || {
         let start = at + text[at..].find("{{")?;
+        line = text[seen..start].rfind('\n').map_or(line, |end| seen + end + 1);
+        seen = start;
         // A comment may speak of braces.
         let is_comment = text[start + 2..].trim_start_matches(['-', ' ', '\n', '\t']).starts_with("/*");
         let from = if is_comment { start + text[start..].find("*/")? } else { start + 2 };
@@ -116,7 +120,7 @@ pub(crate) fn actions(text: &str) -> impl Iterator<Item = Action<'_>> {
         let inner = opened.unwrap_or(whole);
         let closed = inner.strip_suffix('-').filter(|rest| rest.ends_with(char::is_whitespace));
         let trims = (opened.is_some(), closed.is_some());
-        Some(Action { start, end, inner: closed.unwrap_or(inner).trim(), trims })
+        Some(Action { line, start, end, inner: closed.unwrap_or(inner).trim(), trims })
     })
 }
 

@@ -29,7 +29,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, namespace_: &str, name_: &str) -> R
     let Some(found) = desk.get(&CRON_JOB, namespace_, name_) else { return Ok(Outcome::done()) };
     let mut cron_job = found.value().clone();
     let jobs: Vec<Found> =
-        desk.list(&JOB, namespace_).into_iter().filter(|job| is_controlled_by(job, &cron_job)).collect();
+        desk.list_claimable(&JOB, &cron_job).into_iter().filter(|job| is_controlled_by(job, &cron_job)).collect();
     note_jobs(desk, &mut cron_job, &jobs);
     let outcome = if deleting(&cron_job) { Outcome::done() } else { run(desk, &mut cron_job, &jobs)? };
     clean_up(desk, &cron_job, &jobs)?;

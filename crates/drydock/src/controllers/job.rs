@@ -353,13 +353,13 @@ fn expire(desk: &mut Desk<'_>, job: &Found, end: Timestamp) -> Result<Outcome, S
 /// Lets go of pods that no job will count any more; `uid` limits that to pods of one finished job.
 fn release_pods(desk: &mut Desk<'_>, namespace: &str, job: &str, uid: Option<&str>) -> Result<(), Status> {
     for pod in desk.list(&POD, namespace) {
-        let of_job = controller_of(&pod).is_some_and(|owner| {
-            text(owner, "/kind") == "Job"
-                && text(owner, "/name") == job
-                && uid.is_none_or(|uid| text(owner, "/uid") == uid)
-        });
+        if uid.is_some_and(|uid| pod.controller_uid() != Some(uid))
+            || !controller_of(&pod).is_some_and(|it| text(it, "/kind") == "Job" && text(it, "/name") == job)
+        {
+            continue;
+        }
         let mut released = pod.value().clone();
-        if of_job && remove_finalizer(&mut released, TRACKING) {
+        if remove_finalizer(&mut released, TRACKING) {
             desk.update(&POD, released)?;
         }
     }

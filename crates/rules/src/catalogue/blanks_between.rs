@@ -77,7 +77,7 @@ fn between(text: &str) -> Vec<Between<'_>> {
 
 /// Whether an action stands in a comment of YAML.
 fn is_remark(text: &str, action: &Action<'_>) -> bool {
-    let line = text[..action.start].rsplit('\n').next().unwrap_or_default();
+    let line = &text[action.line..action.start];
     line.trim_start().starts_with('#')
 }
 

@@ -612,7 +612,10 @@ pub(super) fn conditions(text: &str) -> Vec<Condition> {
     let mut found: Vec<Condition> = Vec::new();
     let mut dots: Vec<Dot> = Vec::new();
     let mut open: Vec<Open<'_>> = Vec::new();
+    let (mut line, mut seen) = (1, 0);
     for (start, action) in actions(text) {
+        line += u32::try_from(text[seen..start].matches('\n').count()).unwrap_or(0);
+        seen = start;
         let bare = action.trim_matches(['-', ' ', '\n', '\t']);
         let word = bare.split(char::is_whitespace).next().unwrap_or_default();
         for at in open.iter().filter_map(|it| it.condition) {
@@ -623,7 +626,6 @@ pub(super) fn conditions(text: &str) -> Vec<Condition> {
             "if" | "with" => {
                 let paths = asked(bare, dots.last().unwrap_or(&Dot::Root));
                 let around: String = open.iter().map(|it| it.word).collect::<Vec<_>>().join("\n");
-                let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
                 let condition = (!paths.is_empty()).then(|| {
                     found.push(Condition { line, paths, about: around, inner: String::new(), is_if: word == "if" });
                     found.len() - 1
@@ -642,7 +644,6 @@ pub(super) fn conditions(text: &str) -> Vec<Condition> {
                     _ => Vec::new(),
                 };
                 if let Some(last) = open.last_mut().filter(|_| !paths.is_empty()) {
-                    let line = u32::try_from(text[..start].matches('\n').count()).unwrap_or(0) + 1;
                     found.push(Condition {
                         line,
                         paths,

@@ -62,27 +62,27 @@ struct Constant {
 /// Three lines: a condition on a value that is a number or a text, its name with a constant of the same kind, the end.
 fn constants(text: &str, values: &Values) -> Vec<Constant> {
     let lines: Vec<&str> = text.lines().collect();
+    let made: Vec<Made<'_>> = actions(text).filter_map(Made::of).collect();
     let found = lines.windows(3).enumerate().filter_map(|(at, three)| {
         let [begin, middle, end] = three else { return None };
         let asked = lone_action(begin)?.strip_prefix("if ")?.trim();
         if lone_action(end)? != "end" || asked.contains(char::is_whitespace) {
             return None;
         }
-        let path = path_of(asked, &lines[..at].join("\n"))?;
         let (key, said) = middle.trim_start().trim_start_matches("- ").split_once(": ")?;
+        if asked.rsplit('.').next() != Some(key) {
+            return None;
+        }
+        let path =
+            path_of(asked, made.iter().rev().skip_while(|it| it.at >= begin.as_ptr().addr() - text.as_ptr().addr()))?;
         let said = said.split(" #").next().unwrap_or(said).trim();
-        let is_its_name = path.rsplit('.').next() == Some(key);
         let value = value_at(values, &path)?;
         let number = |text: &str| text.trim_matches(['"', '\'']).parse::<f64>().is_ok();
         let is_alike = match value.as_str() {
             Some(text) => !text.to_string_lossy().is_empty() && !number(said) && said.starts_with(['"', '\'']),
             None => value.as_bool().is_none() && value.as_map().is_none() && value.as_list().is_none() && number(said),
         };
-        (is_its_name && is_alike && !said.contains("{{")).then(|| Constant {
-            path,
-            said: said.to_owned(),
-            line: at + 1,
-        })
+        (is_alike && !said.contains("{{")).then(|| Constant { path, said: said.to_owned(), line: at + 1 })
     });
     found.collect()
 }
@@ -93,18 +93,29 @@ fn lone_action(line: &str) -> Option<&str> {
     (!inner.contains("{{")).then(|| inner.trim_matches(['-', ' ']))
 }
 
-/// The path of the values that a condition asks for; a variable stands for what it was last made of.
-fn path_of(asked: &str, before: &str) -> Option<String> {
+/// A variable that is made.
+struct Made<'t> {
+    /// Where.
+    at: usize,
+    name: &'t str,
+    of: &'t str,
+}
+
+impl<'t> Made<'t> {
+    fn of((at, action): (usize, &'t str)) -> Option<Self> {
+        let (name, of) = action.trim_matches(['-', ' ']).split_once(":=")?;
+        Some(Made { at, name: name.trim(), of: of.trim() })
+    }
+}
+
+/// The path of the values that a condition asks for; a variable stands for what it was made of: the first of those before, backwards.
+fn path_of<'m>(asked: &str, mut before: impl Iterator<Item = &'m Made<'m>>) -> Option<String> {
     let values = |word: &str| word.trim_start_matches('$').strip_prefix(".Values.").map(str::to_owned);
     if let Some(path) = values(asked) {
         return Some(path);
     }
     let (variable, rest) =
         asked.split_once('.').filter(|(variable, _)| variable.len() > 1 && variable.starts_with('$'))?;
-    let made = actions(before).filter_map(|(_, action)| {
-        let (name, of) = action.trim_matches(['-', ' ']).split_once(":=")?;
-        (name.trim() == variable).then(|| of.trim())
-    });
-    let made = made.last()?;
+    let made = before.find(|it| it.name == variable)?.of;
     Some(format!("{}.{rest}", values(made)?))
 }

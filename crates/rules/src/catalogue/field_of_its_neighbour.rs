@@ -109,7 +109,7 @@ fn are_alike(one: &Value, other: &Value) -> bool {
 /// The field whose whole value an action is: in a line, or within a map in braces.
 fn field_of<'t>(text: &'t str, action: &Action<'_>) -> Option<&'t str> {
     const QUOTES: [char; 2] = ['"', '\''];
-    let line = text[..action.start].rsplit('\n').next()?;
+    let line = &text[action.line..action.start];
     let before = line.trim_end().trim_end_matches(QUOTES).trim_end().strip_suffix(':')?;
     let behind = text[action.end..].lines().next().unwrap_or_default().trim_start_matches(QUOTES).trim_start();
     let is_whole = behind.is_empty() || behind.starts_with([',', '}', '#']);

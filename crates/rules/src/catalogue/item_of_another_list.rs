@@ -329,7 +329,7 @@ fn keys<'t>(text: &'t str, from: usize, to: usize, open: &[Branch<'t>], found: &
 
 /// What an action prints that matters.
 fn printed<'t>(text: &str, action: &Action<'_>, dot: &Dot) -> Option<What<'t>> {
-    let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+    let own = action.line;
     let ahead = &text[own..action.start];
     let said = unquoted(action.inner);
     let all = words(&said);

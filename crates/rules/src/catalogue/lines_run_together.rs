@@ -98,7 +98,7 @@ fn glued(text: &str) -> Vec<(usize, &str, &str)> {
     let mut open: Vec<Open<'_>> = Vec::new();
     for action in actions(text) {
         let word = action.word();
-        let before = line_before(text, &action).filter(|_| action.trims.0);
+        let before = action.trims.0.then(|| line_before(text, &action)).flatten();
         let joined = match word {
             "if" | "with" | "range" => {
                 open.push(Open { word, before });
@@ -115,7 +115,9 @@ fn glued(text: &str) -> Vec<(usize, &str, &str)> {
         };
         // A helper may well put a word together.
         let is_helper = open.iter().any(|it| matches!(it.word, "define" | "block"));
-        if let (Some(before), Some(after), true) = (joined, line_behind(text, &action), action.trims.1) {
+        if let Some(before) = joined.filter(|_| action.trims.1)
+            && let Some(after) = line_behind(text, &action)
+        {
             let is_lost = are_keys(before, after) || (!is_helper && are_words(before, after));
             found.extend(is_lost.then_some((action.start, before.text, after.text)));
         }
@@ -132,7 +134,7 @@ fn brings_break(action: &Action<'_>) -> bool {
 
 /// The line in front of an action that stands alone on its own.
 fn line_before<'t>(text: &'t str, action: &Action<'_>) -> Option<Line<'t>> {
-    let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+    let own = action.line;
     if !text[own..action.start].trim().is_empty() {
         return None;
     }

@@ -169,7 +169,7 @@ fn images(text: &str) -> Vec<Printed<'_>> {
     let all: Vec<_> = actions(text).collect();
     let mut found = Vec::new();
     for (at, action) in all.iter().enumerate() {
-        let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let own = action.line;
         let ahead = text[own..action.start].trim_start().trim_start_matches("- ").trim_end_matches(['"', '\'']);
         if ahead.trim_end() != "image:" {
             continue;

@@ -71,7 +71,7 @@ type Told = (usize, String, String);
 fn siblings(text: &str) -> Vec<Told> {
     let mut found = Vec::new();
     for action in actions(text).filter(|it| !it.is_comment()) {
-        let Some((of, column)) = written(text, &action) else { continue };
+        let Some((of, column)) = written(&action) else { continue };
         let Some((key, at)) = key_above(text, &action).filter(|(key, _)| TABLES.contains(key)) else { continue };
         // The resources that rights are to are a list.
         let is_of_rights = key == "resources" && text.contains("apiGroups");
@@ -100,7 +100,7 @@ fn shifted(text: &str) -> Vec<Told> {
         let said = unquoted(action.inner);
         let all = words(&said);
         let [.., "indent", columns] = all.as_slice() else { continue };
-        let ahead = &text[line_start(text, action.start)..action.start];
+        let ahead = &text[action.line..action.start];
         let is_table = all.contains(&"toYaml") && columns.parse::<usize>().is_ok_and(|columns| columns > 0);
         // Of a text in a block `trim` takes the first line's blanks away, and those ahead give them back.
         let is_of_a_block = action.inner.contains("trimAll \"|\"") && all.contains(&"trim");
@@ -198,13 +198,13 @@ fn line_start(text: &str, at: usize) -> usize {
 }
 
 /// What an action writes as YAML, and in which column; none where it writes nothing, or in the middle of a line.
-fn written(text: &str, action: &Action<'_>) -> Option<(String, usize)> {
+fn written(action: &Action<'_>) -> Option<(String, usize)> {
     let said = unquoted(action.inner);
     let all = words(&said);
     let column: usize = match all.as_slice() {
         [.., "nindent", columns] => columns.parse().ok()?,
         // In front of it is its own line's beginning.
-        [.., "indent", columns] if action.start == line_start(text, action.start) => columns.parse().ok()?,
+        [.., "indent", columns] if action.start == action.line => columns.parse().ok()?,
         _ => return None,
     };
     if matches!(action.word(), "if" | "with" | "range") {
@@ -235,7 +235,7 @@ fn subject_of<'w>(all: &[&'w str]) -> Option<&'w str> {
 
 /// The key in front of an action in its line, or alone in the line above it, and its column.
 fn key_above<'t>(text: &'t str, action: &Action<'_>) -> Option<(&'t str, usize)> {
-    let own = line_start(text, action.start);
+    let own = action.line;
     let ahead = &text[own..action.start];
     let line = match ahead.trim().is_empty() {
         false => ahead,

@@ -64,17 +64,16 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
 fn rewritten(text: &str) -> Vec<(usize, &str, &str)> {
     let mut found = Vec::new();
     for action in actions(text).filter(|it| !it.is_comment()) {
-        let Some(field) = field_above(text, &action).filter(|field| NO_TEXTS.contains(field)) else { continue };
-        if let Some(function) = written_again(action.inner) {
-            found.push((action.start, field, function));
-        }
+        let Some(function) = written_again(action.inner) else { continue };
+        let field = field_above(text, &action).filter(|field| NO_TEXTS.contains(field));
+        found.extend(field.map(|field| (action.start, field, function)));
     }
     found
 }
 
 /// The key in whose place an action stands, where it is alone in its line, or behind the key.
 fn field_above<'t>(text: &'t str, action: &Action<'_>) -> Option<&'t str> {
-    let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+    let own = action.line;
     let ahead = text[own..action.start].trim();
     if !ahead.is_empty() {
         return ahead.strip_suffix(':').map(|key| key.trim_start_matches("- "));

@@ -48,14 +48,16 @@ const QUOTING: &[&str] =
 fn quoted_in_block(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     for action in actions(text).filter(|it| !it.is_comment() && !it.trims.0) {
-        let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let said = unquoted(action.inner);
+        let stages: Vec<&str> = said.split('|').map(str::trim).collect();
+        if stages.len() < 2 || !matches!(stages.last(), Some(&("quote" | "squote"))) {
+            continue;
+        }
+        let own = action.line;
         let (ahead, behind) = (&text[own..action.start], &text[action.end..]);
         let (rest, below) = behind.split_once('\n').unwrap_or((behind, ""));
         let is_alone = ahead.trim().is_empty() && rest.trim().is_empty() && !ahead.is_empty();
-        let said = unquoted(action.inner);
-        let stages: Vec<&str> = said.split('|').map(str::trim).collect();
-        let quotes = stages.len() > 1 && matches!(stages.last(), Some(&("quote" | "squote")));
-        if !is_alone || !quotes {
+        if !is_alone {
             continue;
         }
         let Some((key, column)) = block_above(&text[..own]).filter(|(_, column)| *column < ahead.len()) else {

@@ -2,6 +2,7 @@ mod group_of_a_user;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -146,6 +147,8 @@ fn taken(text: &Text<'_>, declared: &Declared<'_>) -> Vec<Taken> {
     let Declared { values, others, .. } = declared;
     let (read, branches) = reads(&text.text);
     let mut found = Vec::new();
+    // What the text, and what a branch of it, reads below a path: counted once.
+    let mut counted: BTreeMap<(Option<usize>, String), Counts<'_>> = BTreeMap::new();
     for (at, path) in printed(&text.text) {
         let steps: Vec<&str> = path.split('.').collect();
         // A switch of another part may well be asked for.
@@ -155,7 +158,7 @@ fn taken(text: &Text<'_>, declared: &Declared<'_>) -> Vec<Taken> {
         if is_switch || is_external || steps.first().is_some_and(|it| others.contains(it)) {
             continue;
         }
-        let branch = branches.iter().find(|it| it.at.start < at && at < it.at.end);
+        let branch = branches.iter().position(|it| it.at.start < at && at < it.at.end);
         let sibling = (1..steps.len()).find_map(|end| {
             let (own, above) = steps[..end].split_last()?;
             let is_of_it = |other: &str| {
@@ -164,8 +167,14 @@ fn taken(text: &Text<'_>, declared: &Declared<'_>) -> Vec<Taken> {
                 let ahead = lines_ahead(&text.text[..at]).replace(&path, "");
                 is_alike && !is_called_after(&text.path, own, other) && !speaks_of(&ahead, own, other)
             };
-            let of_branch = branch.and_then(|it| it.most_read(&read, above, own, &text.path));
-            let mut all = [most_read(&read, above, own, &text.path), of_branch].into_iter().flatten();
+            let mut most_read = |within: Option<usize>| {
+                let branch = within.map(|at| &branches[at]);
+                let read = branch.map_or(read.as_slice(), |it| &read[it.read.clone()]);
+                let counts = counted.entry((within, joined(above, ""))).or_insert_with(|| Counts::of(read, above));
+                let most = counts.most_read(own, &text.path);
+                most.filter(|other| branch.is_none_or(|it| it.is_asked_for(read, above, own, other)))
+            };
+            let mut all = [most_read(None), branch.and_then(|at| most_read(Some(at)))].into_iter().flatten();
             let other = all.find(|other| is_of_it(other))?;
             let is_its_file = is_called_after(&text.path, other, own);
             Some((joined(above, other), steps[end..].join("."), is_its_file))
@@ -197,14 +206,13 @@ struct Branch {
 }
 
 impl Branch {
-    /// The table that its condition asks for and that it reads most, beside one that it names once and does not ask for.
-    fn most_read<'r>(&self, read: &'r [Read], above: &[&str], own: &str, file: &str) -> Option<&'r str> {
-        let read = &read[self.read.clone()];
+    /// Whether its condition, the first of what it reads, asks for one table and not for the other.
+    fn is_asked_for(&self, read: &[Read], above: &[&str], own: &str, other: &str) -> bool {
         let asks = |table: &str| {
             let table = joined(above, table);
             read.iter().take(self.asked).any(|it| it.path == table || is_below(&it.path, &table))
         };
-        most_read(read, above, own, file).filter(|other| asks(other) && !asks(own))
+        asks(other) && !asks(own)
     }
 }
 
@@ -243,27 +251,47 @@ fn joined(above: &[&str], table: &str) -> String {
     if above.is_empty() { table.to_owned() } else { format!("{}.{table}", above.join(".")) }
 }
 
-/// The table that a text reads most beside one that it names once, or a little more often where the file is called after the table;
-/// none where two are read alike.
-fn most_read<'r>(read: &'r [Read], above: &[&str], own: &str, file: &str) -> Option<&'r str> {
-    let prefix = joined(above, "");
-    let (mut named, mut all, mut counts) = (0, 0, BTreeMap::new());
-    for Read { path, is_again } in read {
-        let once = usize::from(!is_again);
-        all += once;
-        let Some(below) = path.strip_prefix(prefix.as_str()) else { continue };
-        match below.split_once('.') {
-            Some((table, _)) if table != own => *counts.entry(table).or_insert(0_usize) += 1,
-            Some(_) => named += once,
-            None if below == own => named += once,
-            None => {}
+/// How often a text reads what stands below a path.
+struct Counts<'r> {
+    /// All that it reads, what is asked for and printed right behind that once.
+    all: usize,
+    /// The tables there and how often something of each is read, those read most first.
+    tables: Vec<(&'r str, usize)>,
+    /// The keys there and how often each, or something of it, is read, counted as `all` is.
+    named: BTreeMap<&'r str, usize>,
+}
+
+impl<'r> Counts<'r> {
+    fn of(read: &'r [Read], above: &[&str]) -> Self {
+        let prefix = joined(above, "");
+        let (mut all, mut tables, mut named) = (0, BTreeMap::new(), BTreeMap::new());
+        for Read { path, is_again } in read {
+            let once = usize::from(!is_again);
+            all += once;
+            let Some(below) = path.strip_prefix(prefix.as_str()) else { continue };
+            let key = match below.split_once('.') {
+                Some((table, _)) => {
+                    *tables.entry(table).or_insert(0_usize) += 1;
+                    table
+                }
+                None => below,
+            };
+            *named.entry(key).or_insert(0) += once;
         }
+        let mut tables: Vec<_> = tables.into_iter().collect();
+        tables.sort_by_key(|(_, count)| Reverse(*count));
+        Counts { all, tables, named }
     }
-    let most = counts.values().copied().max().filter(|most| *most >= READ)?;
-    let mut tables = counts.into_iter().filter(|(_, count)| *count == most);
-    let (table, _) = tables.next()?;
-    let are_few = named == 1 || (named == FEW && named * 3 < all && is_called_after(file, table, own));
-    (are_few && tables.next().is_none()).then_some(table)
+
+    /// The table that is read most beside one that is named once, or a little more often where the file is called after the table;
+    /// none where two are read alike.
+    fn most_read(&self, own: &str, file: &str) -> Option<&'r str> {
+        let mut others = self.tables.iter().filter(|(table, _)| *table != own);
+        let (table, most) = others.next().filter(|(_, count)| *count >= READ)?;
+        let named = self.named.get(own).copied().unwrap_or(0);
+        let are_few = named == 1 || (named == FEW && named * 3 < self.all && is_called_after(file, table, own));
+        (are_few && others.next().is_none_or(|(_, count)| count < most)).then_some(table)
+    }
 }
 
 /// Whether two tables have keys in common, as those of one kind do.
@@ -311,7 +339,7 @@ fn printed(text: &str) -> Vec<(usize, String)> {
             "with" => operand(action.rest(), &dot),
             _ => bare_path(action.inner, &dot),
         };
-        let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let own = action.line;
         let is_comment = text[own..action.start].trim_start().starts_with('#');
         found.extend(path.filter(|_| !is_comment).map(|path| (action.start, path)));
         moved(action.inner, &mut dots);

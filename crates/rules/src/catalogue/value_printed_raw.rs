@@ -239,8 +239,12 @@ fn table_among_words<'t>(path: &str, text: &'t str) -> Option<&'t str> {
     }
     text.match_indices("map[").find_map(|(at, _)| {
         let is_edge = text[..at].chars().next_back().is_none_or(|it| it.is_whitespace() || "=\"',:".contains(it));
+        let is_key_or_end = |it: &u8| it.is_ascii_alphanumeric() || b"._-/:]".contains(it);
+        if !is_edge || !text.as_bytes().get(at + "map[".len()).is_some_and(is_key_or_end) {
+            return None;
+        }
         let end = at + text[at..].bytes().take(LONGEST_TABLE).position(|it| it == b']')? + 1;
-        (is_edge && is_raw(&text[at..end]) && end - at > "map[]".len()).then(|| short(&text[at..end]))
+        (is_raw(&text[at..end]) && end - at > "map[]".len()).then(|| short(&text[at..end]))
     })
 }
 

@@ -521,17 +521,21 @@ pub(super) fn bare_paths(text: &str) -> Vec<(u32, String)> {
     let mut variables = Variables::default();
     let mut at = 0;
     let (mut line, mut counted) = (1_u32, 0);
+    // Whether a branch began in the line, so that what stands behind it may not be printed.
+    let mut is_behind_branch = false;
     while let Some(start) = text[at..].find("{{").map(|from| at + from) {
         let Some(end) = text[start..].find("}}").map(|to| start + to) else { break };
-        line += u32::try_from(text[counted..start].matches('\n').count()).unwrap_or(0);
+        let ends = text[counted..start].matches('\n').count();
+        line += u32::try_from(ends).unwrap_or(0);
+        is_behind_branch &= ends == 0;
         counted = start;
-        let before = text[..start].rsplit('\n').next().unwrap_or_default();
         let action = &text[start + 2..end];
         let dot = dots.last().unwrap_or(&Dot::Root);
         variables.hear(action, dot);
-        if let Some(path) = bare_path(&variables.read_in(action), dot).filter(|_| !opens_branch(before)) {
+        if let Some(path) = bare_path(&variables.read_in(action), dot).filter(|_| !is_behind_branch) {
             found.push((line, path));
         }
+        is_behind_branch |= opens_branch(action);
         moved(action, &mut dots);
         at = end + 2;
     }
@@ -590,12 +594,10 @@ pub(super) fn operand(word: &str, dot: &Dot) -> Option<String> {
     path.split('.').all(is_name).then_some(path)
 }
 
-/// Whether a branch begins in a line, so that what stands behind it may not be printed.
-fn opens_branch(line: &str) -> bool {
-    line.split("{{").skip(1).any(|action| {
-        let word = action.trim_start_matches(['-', ' ']).split_ascii_whitespace().next();
-        matches!(word, Some("if" | "with" | "range" | "else"))
-    })
+/// Whether an action begins a branch.
+fn opens_branch(action: &str) -> bool {
+    let word = action.trim_start_matches(['-', ' ']).split_ascii_whitespace().next();
+    matches!(word, Some("if" | "with" | "range" | "else"))
 }
 
 /// The words of a stage; a quoted one stays together.

@@ -1,4 +1,6 @@
-use std::collections::BTreeSet;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use landfall_diag::{Finding, Severity, Spot};
 
@@ -23,8 +25,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         for rendered in &unit.rendered.charts {
             let texts = own_texts(rendered);
             let is_declared = |path: &str| declares(&rendered.values, &path.split('.').collect::<Vec<_>>());
+            let named = LazyCell::new(|| named(&texts));
+            let mentions = |path: &str| mentions(&named, path);
             for text in &texts {
-                for unused in unused(text, &texts).into_iter().chain(passed_by(text, &is_declared)) {
+                for unused in unused(text, &mentions).into_iter().chain(passed_by(text, &is_declared)) {
                     let place = text.place(unused.at);
                     let finding = RULE
                         .finding(unused.words)
@@ -53,9 +57,13 @@ const DOING: &[&str] =
     &["set", "unset", "include", "template", "tpl", "fail", "required", "lookup", "merge", "mergeOverwrite"];
 
 /// The variables of a template that take values and that nothing reads, or that are asked for and not printed.
-fn unused<'t>(text: &'t Text<'_>, all: &[Text<'_>]) -> Vec<Unused<'t>> {
+fn unused<'t>(text: &'t Text<'_>, mentions: &dyn Fn(&str) -> usize) -> Vec<Unused<'t>> {
     let all_actions: Vec<_> = actions(&text.text).filter(|it| !it.is_comment()).collect();
     let said: Vec<String> = all_actions.iter().map(|it| unquoted(it.inner)).collect();
+    let mut reading: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, said) in said.iter().enumerate() {
+        read(said).into_iter().for_each(|name| reading.entry(name).or_default().push(at));
+    }
     let mut found: Vec<Unused<'t>> = Vec::new();
     for (set, action) in all_actions.iter().enumerate() {
         let Some((name, given)) = action.inner.split_once(":=") else { continue };
@@ -72,13 +80,13 @@ fn unused<'t>(text: &'t Text<'_>, all: &[Text<'_>]) -> Vec<Unused<'t>> {
         if paths.is_empty() {
             continue;
         }
-        let reading: Vec<usize> = (0..said.len()).filter(|at| reads(&said[*at], name)).collect();
+        let reading = reading.get(name).map(Vec::as_slice).unwrap_or_default();
         if reading.is_empty() {
             // Under two names of one place, or set once more in a branch, it is told once.
             if found.iter().any(|it| it.name == name) {
                 continue;
             }
-            let lost = paths.iter().find(|path| mentions(all, path) == 1);
+            let lost = paths.iter().find(|path| mentions(path) == 1);
             found.push(Unused {
                 at: action.start,
                 name,
@@ -160,16 +168,17 @@ fn passed_by<'t>(text: &'t Text<'_>, is_declared: &dyn Fn(&str) -> bool) -> Vec<
     found
 }
 
-/// Whether an action reads a variable.
-fn reads(said: &str, name: &str) -> bool {
-    let written = format!("${name}");
+/// The variables that an action reads.
+fn read(said: &str) -> BTreeSet<&str> {
     let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
-    said.match_indices(&written).any(|(at, _)| {
-        let rest = &said[at + written.len()..];
-        let rest_trimmed = rest.trim_start();
-        let is_given = at == 0 && (rest_trimmed.starts_with(":=") || rest_trimmed.starts_with("= "));
-        !rest.starts_with(is_name) && !is_given
-    })
+    let of = |(at, _): (usize, &str)| {
+        let name = &said[at + 1..];
+        let (name, rest) = name.split_at(name.find(|it| !is_name(it)).unwrap_or(name.len()));
+        let rest = rest.trim_start();
+        let is_given = at == 0 && (rest.starts_with(":=") || rest.starts_with("= "));
+        (!name.is_empty() && !is_given).then_some(name)
+    };
+    said.match_indices('$').filter_map(of).collect()
 }
 
 /// The actions between an `if` and its `else` or `end`.
@@ -192,15 +201,26 @@ fn is_path(word: &str, path: &str) -> bool {
 }
 
 /// How often the templates say a path, as a whole or as the beginning of one, or take something above it as it is.
-fn mentions(all: &[Text<'_>], path: &str) -> usize {
-    let steps: Vec<&str> = path.split('.').collect();
-    let is_akin = |other: &String| other.split('.').zip(&steps).all(|(one, other)| one == *other);
-    let of = |text: &Text<'_>| {
-        let said = actions(&text.text).filter(|it| !it.is_comment()).map(|it| unquoted(it.inner));
-        said.map(|said| words(&said).iter().filter_map(|it| operand(it, &Dot::Root)).filter(is_akin).count())
-            .sum::<usize>()
-    };
-    all.iter().map(of).sum()
+fn mentions(named: &BTreeMap<String, usize>, path: &str) -> usize {
+    let below = named
+        .range::<str, _>((Bound::Included(path), Bound::Unbounded))
+        .take_while(|(other, _)| other.starts_with(path));
+    let is_below =
+        |other: &str| other.len() == path.len() || (!path.is_empty() && other[path.len()..].starts_with('.'));
+    let below = below.filter(|(other, _)| is_below(other)).map(|(_, count)| count);
+    let above = path.match_indices('.').filter_map(|(at, _)| named.get(&path[..at]));
+    below.chain(above).sum()
+}
+
+/// The paths of values that templates name, and how often each.
+fn named(all: &[Text<'_>]) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for action in all.iter().flat_map(|text| actions(&text.text)).filter(|it| !it.is_comment()) {
+        for path in words(&unquoted(action.inner)).iter().filter_map(|it| operand(it, &Dot::Root)) {
+            *found.entry(path).or_insert(0) += 1;
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -212,7 +232,7 @@ mod tests {
     fn told(text: &str) -> Vec<(Severity, String)> {
         let text = Text { path: "x".to_owned(), text: Cow::Borrowed(text) };
         let all = [Text { path: "x".to_owned(), text: text.text.clone() }];
-        unused(&text, &all).into_iter().map(|it| (it.severity, it.words)).collect()
+        unused(&text, &|path| mentions(&named(&all), path)).into_iter().map(|it| (it.severity, it.words)).collect()
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
         );
     }
     let Some(template) = pod_template(&hook.object) else { return findings };
-    let of_all = OnceCell::new();
+    let unasked = OnceCell::new();
     for call in calls_of(subject, hook, &template) {
         let Found::Desired(service) = call.service else { continue };
         // What stands in a file is read by whoever reads the file for something else, too.
@@ -84,10 +84,10 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
         }
         let finding = RULE
             .finding(format!("hook `{name}` calls Service `{}`, which its own release creates later", object.name()));
-        let finding = match of_all.get_or_init(|| self::of_all(subject, unit, &template)).contains(&call.field) {
+        let finding = match unasked.get_or_init(|| self::unasked(&template)).contains(&call.field) {
             true => finding.weighing(Severity::Warning).because(
-                "on an empty cluster nothing answers; the program itself is given the same address, and whether the hook asks there \
-                 is not seen",
+                "on an empty cluster nothing answers; no command of the hook names the variable, and whether its program asks there is \
+                 not seen",
             ),
             false => finding.because("on an empty cluster nothing answers, and the installation ends at its deadline"),
         };
@@ -96,31 +96,21 @@ fn hook(subject: &Subject<'_>, unit: &DesiredUnit, hook: &Desired, weight: i64) 
     findings
 }
 
-/// A variable of a pod: its field, its name and its value.
-type Variable = (String, String, String);
-
-fn variables(template: &PodTemplate<'_>) -> Vec<Variable> {
+/// The variables of a pod with an address of the web that no command or argument beside them names: a program has settings for servers
+/// that it does not ask in a hook. A database is what a migration is there for.
+fn unasked(template: &PodTemplate<'_>) -> BTreeSet<String> {
+    let is_of_the_web = |value: &str| value.starts_with("http://") || value.starts_with("https://");
     let of = |container: &Container<'_>| {
+        let said = ["command", "args"].map(|field| container.value[field].as_array());
+        let said: Vec<&str> = said.into_iter().flatten().flatten().filter_map(Value::as_str).collect();
+        let is_named = |name: &str| said.iter().any(|it| it.contains(name));
         let of_one = |(at, name, variable): (usize, &str, &Value)| {
-            let value = variable["value"].as_str()?.to_owned();
-            Some((format!("{}.env[{at}].value", container.path), name.to_owned(), value))
+            let is_unasked = variable["value"].as_str().is_some_and(is_of_the_web) && !is_named(name);
+            is_unasked.then(|| format!("{}.env[{at}].value", container.path))
         };
         container.env().filter_map(of_one).collect::<Vec<_>>()
     };
     template.containers().iter().flat_map(of).collect()
-}
-
-/// The variables of a hook with an address of the web that programs of the release are given alike: settings that a chart writes
-/// once for all of its pods name servers that a hook never asks. A database is what a migration is there for.
-fn of_all(subject: &Subject<'_>, unit: &DesiredUnit, hook: &PodTemplate<'_>) -> BTreeSet<String> {
-    let is_of_the_web = |value: &str| value.starts_with("http://") || value.starts_with("https://");
-    let programs = subject.pods().filter(|(it, _)| it.unit == unit.name && it.role == Role::Manifest);
-    let given: BTreeSet<(String, String)> = programs
-        .flat_map(|(_, template)| variables(&template))
-        .filter_map(|(_, name, value)| is_of_the_web(&value).then_some((name, value)))
-        .collect();
-    let alike = |(field, name, value): Variable| given.contains(&(name, value)).then_some(field);
-    variables(hook).into_iter().filter_map(alike).collect()
 }
 
 /// What a wave needs of a later one.

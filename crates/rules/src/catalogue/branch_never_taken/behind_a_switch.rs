@@ -61,12 +61,12 @@ fn are_strangers(switch: &str, setting: &str, key: &str) -> bool {
 pub(super) fn variables_of_another(text: &str) -> Vec<Behind> {
     let all = ifs(text);
     let of = |action: Action<'_>| {
-        let is_there = is_of_a_variable(&text[..action.start]);
-        let setting = bare_path(action.inner, &Dot::Root).filter(|path| is_there && is_of_a_part(path))?;
+        let setting = bare_path(action.inner, &Dot::Root).filter(|path| is_of_a_part(path))?;
+        let is_there = is_of_a_variable(&text[..action.line], &text[action.line..action.start]);
         let around = all.iter().find(|it| it.at < action.start && action.start < it.end)?;
         let switch = operand(around.asks, &Dot::Root).filter(|path| is_of_a_part(path) && *path != setting)?;
         let is_within = around.body.contains(&action.start) && !is_document(&text[around.body.clone()]);
-        is_within.then_some(Behind { at: action.start, switch, setting })
+        (is_there && is_within).then_some(Behind { at: action.start, switch, setting })
     };
     actions(text).filter(|it| !it.is_comment()).filter_map(of).collect()
 }
@@ -76,11 +76,10 @@ fn is_of_a_part(path: &str) -> bool {
     path.split_once('.').is_some_and(|(_, key)| key == "enabled")
 }
 
-/// Whether a text ends where the value of a variable begins.
-fn is_of_a_variable(before: &str) -> bool {
-    let mut lines = before.rsplit('\n').map(str::trim);
-    let is_value = lines.next().is_some_and(|line| line.trim_end_matches(['"', '\'', ' ']) == "value:");
-    is_value && lines.next().is_some_and(|line| line.starts_with("- name:"))
+/// Whether a line, behind those before it, ends where the value of a variable begins.
+fn is_of_a_variable(before: &str, line: &str) -> bool {
+    let is_value = line.trim().trim_end_matches(['"', '\'', ' ']) == "value:";
+    is_value && before.lines().next_back().is_some_and(|line| line.trim().starts_with("- name:"))
 }
 
 /// Whether an object begins in a text.

@@ -62,11 +62,9 @@ fn by_number(paths: &[String], values: &Values) -> BTreeMap<u64, Vec<String>> {
 /// The values that arguments of a text tell programs as ports: `--metrics-port={{ .Values.metrics.port }}`.
 fn told(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let (mut line, mut seen) = (0, 0);
     for action in actions(text).filter(|it| !it.is_comment()) {
-        line = text[seen..action.start].rfind('\n').map_or(line, |at| seen + at + 1);
-        seen = action.start;
-        let ahead = text[line..action.start].trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
+        let ahead =
+            text[action.line..action.start].trim_start().trim_start_matches("- ").trim_start_matches(['"', '\'']);
         let is_port = |it: &str| it.len() < LONGEST_OPTION && it.to_ascii_lowercase().contains("port");
         if ahead.starts_with("--") && is_port(ahead) {
             let path = bare_path(action.inner, &Dot::Root);

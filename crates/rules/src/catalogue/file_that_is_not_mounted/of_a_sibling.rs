@@ -24,16 +24,20 @@ struct Settings<'a> {
 pub(super) fn only_a_sibling_has(subject: &Subject<'_>, desired: &Desired, template: &PodTemplate<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for container in template.containers() {
-        let settings = settings_of(subject, desired, template, &container);
-        if settings.is_empty() {
-            continue;
-        }
         let siblings = subject.pods().filter(|(it, other)| {
             it.unit == desired.unit
                 && it.object.namespace() == desired.object.namespace()
                 && it.key() != desired.key()
                 && runs(other, container.image())
         });
+        let mut siblings = siblings.peekable();
+        if siblings.peek().is_none() {
+            continue;
+        }
+        let settings = settings_of(subject, desired, template, &container);
+        if settings.is_empty() {
+            continue;
+        }
         let told = siblings.into_iter().find_map(|(sibling, other)| {
             let own = settings.iter().filter(|it| !other.has_config_map(it.map.object.name()));
             let own: Vec<&Settings<'_>> = own.collect();

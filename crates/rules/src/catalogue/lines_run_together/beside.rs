@@ -23,7 +23,7 @@ pub(super) fn run_into(text: &str) -> Vec<(usize, &str, &str)> {
         if !action.trims.0 || open.contains(&true) || !prints(&action) {
             continue;
         }
-        let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let own = action.line;
         if let Some(word) = word_before(&text[own..action.start])
             && is_within_a_text(text, own, action.start)
         {

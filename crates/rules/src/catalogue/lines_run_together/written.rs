@@ -7,7 +7,7 @@ use crate::texts::{Action, actions};
 pub(super) fn written(text: &str) -> Vec<(usize, &str, &str)> {
     let mut found = Vec::new();
     for action in actions(text).filter(|it| it.trims.0 && writes(it)) {
-        let own = text[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let own = action.line;
         let behind = text[action.end..].lines().next().unwrap_or_default();
         if !text[own..action.start].trim().is_empty() || !behind.trim().is_empty() {
             continue;

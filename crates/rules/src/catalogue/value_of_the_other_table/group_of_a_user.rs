@@ -35,7 +35,7 @@ pub(super) fn misplaced<'t>(text: &'t Text<'_>, values: &Values) -> Vec<Misplace
     for action in actions(all).filter(|it| !it.is_comment()) {
         let path = bare_path(action.inner, dots.last().unwrap_or(&Dot::Root));
         moved(action.inner, &mut dots);
-        let own = all[..action.start].rfind('\n').map_or(0, |at| at + 1);
+        let own = action.line;
         let behind = all[action.end..].lines().next().unwrap_or_default();
         let Some(key) = field(&all[own..action.start]).filter(|_| matches!(behind.trim(), "" | "]")) else { continue };
         let Some(path) = path else { continue };

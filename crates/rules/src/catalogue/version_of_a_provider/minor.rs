@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::texts::{actions, words};
+use crate::texts::{Action, actions, words};
 
 /// What templates ask for.
 pub(super) const MINOR: &str = "Capabilities.KubeVersion.Minor";
@@ -45,8 +45,8 @@ pub(super) enum Misuse {
 /// Where a text first takes the minor version for a number, and how.
 pub(super) fn misused(text: &str) -> Option<(usize, Misuse)> {
     let mut variables: BTreeSet<&str> = BTreeSet::new();
-    let is_comment = |at: usize| text[..at].rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with('#'));
-    for action in actions(text).filter(|it| !it.is_comment() && !is_comment(it.start)) {
+    let is_comment = |it: &Action<'_>| text[it.line..it.start].trim_start().starts_with('#');
+    for action in actions(text).filter(|it| !it.is_comment() && !is_comment(it)) {
         let (set, inner) = match assigned(action.inner) {
             Some((variable, inner)) => (Some(variable), inner),
             None => (None, action.inner),
